@@ -1,0 +1,78 @@
+//! A checked namespace: who is its PID 1, what it unshares, what lives in it.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::process::Process;
+use super::stop::Stop;
+
+/// Where something was written in the topology file; both count from 1, the column in characters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "the two fields are their names")]
+pub struct Position {
+    pub line: u32,
+    pub column: u32,
+}
+
+/// The namespaces, besides PID, that PID 1 gets of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[expect(clippy::struct_excessive_bools, reason = "a set with one flag a namespace type")]
+#[expect(missing_docs, reason = "each field is the word in the file")]
+pub struct Isolation {
+    pub mount: bool,
+    pub uts: bool,
+    pub ipc: bool,
+    pub net: bool,
+    pub cgroup: bool,
+}
+
+/// Who is PID 1 of a namespace.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Init {
+    /// nestns itself: reaps, forwards, propagates the stop, leaves when all have left.
+    Builtin,
+    /// nestns itself, which reaps and waits: it holds the namespace until it is told to stop.
+    Pause,
+    /// The user's program, or an actor. Its process is named `init`; its stop is the namespace's.
+    Program(Box<Process>),
+}
+
+/// A namespace behind the door: every default is filled in, every reference resolved.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Namespace {
+    /// The whole path, `vm/ci/job`.
+    pub path: String,
+    /// What the author says about it.
+    pub description: Option<String>,
+    /// Free words to select by.
+    pub labels: BTreeMap<String, String>,
+    /// Who is PID 1.
+    pub init: Init,
+    /// The declared processes besides PID 1, in file order: the order of creation.
+    pub processes: Vec<Process>,
+    /// What PID 1 unshares besides PID.
+    pub isolation: Isolation,
+    /// Whether a /proc of its own is mounted.
+    pub mount_proc: bool,
+    /// The host name; implies `uts`.
+    pub hostname: Option<String>,
+    /// The NIS domain name; implies `uts`.
+    pub domainname: Option<String>,
+    /// How it is stopped, the grace derived where the file gives none.
+    pub stop: Stop,
+    /// Where its header stands.
+    pub position: Position,
+}
+
+impl Namespace {
+    /// The last segment of the path.
+    pub fn name(&self) -> &str {
+        self.path.rsplit('/').next().unwrap_or(&self.path)
+    }
+
+    /// How deep it is: 1 for a namespace directly below the host.
+    pub fn level(&self) -> usize {
+        self.path.split('/').count()
+    }
+}

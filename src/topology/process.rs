@@ -1,0 +1,137 @@
+//! A checked process: what it runs, how it gets in, what it waits for, how it ends.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use super::actor::Actor;
+use super::namespace::Position;
+use super::stop::Stop;
+
+/// What a process runs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Program {
+    /// A program and its arguments; never empty. `sh = "…"` has become `sh -c …`.
+    Command(Vec<String>),
+    /// A built-in workload, run without exec.
+    Actor(Actor),
+}
+
+/// How a process gets into its namespace.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Entry {
+    /// It is PID 1.
+    Init,
+    /// Forked by PID 1: `PPid` is a number inside.
+    Fork,
+    /// Forked outside and moved in by setns(2): `PPid` is 0 inside.
+    Join,
+}
+
+/// Where standard input comes from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Stdin {
+    /// `/dev/null`.
+    Null,
+    /// That of `nestns up`.
+    Inherit,
+    /// A file.
+    File(PathBuf),
+}
+
+/// Where standard output or standard error goes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Output {
+    /// To the controller, line by line.
+    Log,
+    /// To that of `nestns up`.
+    Inherit,
+    /// Nowhere.
+    Null,
+    /// A file, created where missing, appended to.
+    File(PathBuf),
+}
+
+/// Whether a process owns the terminal of `nestns up`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Terminal {
+    /// It gets a pseudo-terminal as descriptors 0, 1 and 2, and as its controlling terminal.
+    Own,
+    /// It has none.
+    None,
+}
+
+/// What must be true of another process before this one is released.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Condition {
+    /// It exists, which is true of every process before the first is released.
+    Created,
+    /// Its program runs: exec succeeded.
+    Started,
+    /// It is ready; without a probe, when it has started, a one-shot when it has ended well.
+    Ready,
+    /// It has ended, however.
+    Exited,
+    /// It has ended with a status of its `ok`.
+    Ok,
+}
+
+/// One entry of `after`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct After {
+    /// Which of the namespace's processes: an index into [`Namespace::processes`](super::Namespace::processes).
+    pub process: usize,
+    /// What is waited for.
+    pub condition: Condition,
+}
+
+/// What the end of a process means to the tree.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Weight {
+    /// Its failure decides the status, and by `on_exit` the end, of the tree.
+    Essential,
+    /// Its failure only makes the final status 1.
+    Expendable,
+}
+
+/// A process behind the door.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Process {
+    /// Its name within the namespace; `init` for a program that is PID 1.
+    pub name: String,
+    /// What the author says about it.
+    pub description: Option<String>,
+    /// Free words to select by.
+    pub labels: BTreeMap<String, String>,
+    /// What it runs.
+    pub program: Program,
+    /// How it gets in.
+    pub entry: Entry,
+    /// The namespace's environment and then its own, added to the caller's.
+    pub env: BTreeMap<String, String>,
+    /// The directory it starts in; `/` where the file gives none.
+    pub cwd: Option<PathBuf>,
+    /// `name`, `uid`, `name:group` or `uid:gid`; the caller's where the file gives none.
+    pub user: Option<String>,
+    /// Whether it owns the terminal.
+    pub terminal: Terminal,
+    /// Standard input.
+    pub stdin: Stdin,
+    /// Standard output.
+    pub stdout: Output,
+    /// Standard error.
+    pub stderr: Output,
+    /// What it waits for.
+    pub after: Vec<After>,
+    /// The exit codes that count as success.
+    pub ok: Vec<u8>,
+    /// Whether it is expected to end by itself while the tree goes on.
+    pub oneshot: bool,
+    /// What its failure means.
+    pub weight: Weight,
+    /// How it is stopped.
+    pub stop: Stop,
+    /// Where its key stands.
+    pub position: Position,
+}

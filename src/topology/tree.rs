@@ -1,0 +1,109 @@
+//! The checked tree: a petgraph graph behind a newtype that keeps file order.
+
+use petgraph::Direction;
+use petgraph::graph::{DiGraph, NodeIndex};
+use serde::{Deserialize, Serialize};
+
+use super::namespace::Namespace;
+
+/// A namespace of one [`Topology`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct NamespaceId(NodeIndex);
+
+/// What ends a foreground `up`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub enum OnExit {
+    /// The failure of an essential process.
+    #[default]
+    Fail,
+    /// The first process to end.
+    Any,
+    /// Nothing but the end of all.
+    Ignore,
+}
+
+/// A tree (a forest, where several namespaces stand directly below the host) that passed every check.
+#[derive(Debug, Clone)]
+pub struct Topology {
+    /// The file's `name`, or its stem.
+    pub name: String,
+    /// What the author says about it.
+    pub description: Option<String>,
+    /// What ends it.
+    pub on_exit: OnExit,
+    graph: DiGraph<Namespace, ()>,
+    roots: Vec<NamespaceId>,
+}
+
+impl Topology {
+    /// An empty tree; the caller plants namespaces in file order.
+    pub(super) fn new(name: String) -> Self {
+        Self { name, description: None, on_exit: OnExit::default(), graph: DiGraph::new(), roots: Vec::new() }
+    }
+
+    /// Adds a namespace as the last child of `parent`, or as the last root.
+    pub(super) fn plant(&mut self, parent: Option<NamespaceId>, namespace: Namespace) -> NamespaceId {
+        let id = NamespaceId(self.graph.add_node(namespace));
+        match parent {
+            Some(NamespaceId(parent)) => {
+                self.graph.add_edge(parent, id.0, ());
+            }
+            None => self.roots.push(id),
+        }
+        id
+    }
+
+    /// The namespaces directly below the host, in file order.
+    pub fn roots(&self) -> &[NamespaceId] {
+        &self.roots
+    }
+
+    /// The namespace itself.
+    pub fn namespace(&self, id: NamespaceId) -> &Namespace {
+        &self.graph[id.0]
+    }
+
+    pub(super) fn namespace_mut(&mut self, id: NamespaceId) -> &mut Namespace {
+        &mut self.graph[id.0]
+    }
+
+    /// The namespace around this one, `None` for a root.
+    pub fn parent(&self, id: NamespaceId) -> Option<NamespaceId> {
+        self.graph.neighbors_directed(id.0, Direction::Incoming).next().map(NamespaceId)
+    }
+
+    /// The namespaces directly inside, in file order.
+    pub fn children(&self, id: NamespaceId) -> Vec<NamespaceId> {
+        // petgraph hands neighbours out in reverse order of insertion.
+        let mut children: Vec<_> = self.graph.neighbors(id.0).map(NamespaceId).collect();
+        children.reverse();
+        children
+    }
+
+    /// Every namespace, parents before children, siblings in file order: the order of creation.
+    pub fn pre_order(&self) -> Vec<NamespaceId> {
+        let mut order = Vec::with_capacity(self.len());
+        let mut stack: Vec<_> = self.roots.iter().rev().copied().collect();
+        while let Some(id) = stack.pop() {
+            order.push(id);
+            // Reverse insertion order is just what a stack wants.
+            stack.extend(self.graph.neighbors(id.0).map(NamespaceId));
+        }
+        order
+    }
+
+    /// The namespace with this path.
+    pub fn find(&self, path: &str) -> Option<NamespaceId> {
+        self.graph.node_indices().find(|&index| self.graph[index].path == path).map(NamespaceId)
+    }
+
+    /// How many namespaces there are.
+    pub fn len(&self) -> usize {
+        self.graph.node_count()
+    }
+
+    /// Whether there is none; never true behind the door.
+    pub fn is_empty(&self) -> bool {
+        self.graph.node_count() == 0
+    }
+}
