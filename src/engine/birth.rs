@@ -1,0 +1,124 @@
+//! What a forked copy of nestns does from the moment that it is PID 1 of a new namespace until it stands.
+//!
+//! Everything here may still fail: the failure is reported, the process ends, and the controller rolls the tree back. It
+//! runs with all signals blocked, so that nothing but KILL interrupts it.
+
+use std::os::fd::OwnedFd;
+
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::signal::Signal;
+use nix::unistd::chdir;
+
+use super::failure::{Failure, Stage};
+use super::inheritance::{self, FIRST_FREE, NURSERY};
+use super::init::Init;
+use super::isolation;
+use super::nursery::{self, Word};
+use super::plan::{InitPlan, NamespaceIndex, NamespacePlan, Plan, Subject};
+use super::program;
+use crate::sys::descriptor;
+
+/// Who has forked a new PID 1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Midwife {
+    /// Its keeper, which knows its number.
+    Keeper,
+    /// A helper that is about to end; the keeper learns the number from the kernel.
+    Helper,
+}
+
+/// The whole life of a PID 1, from the fork on.
+pub fn be_born(plan: Plan, index: NamespaceIndex, channel: Option<OwnedFd>, midwife: Midwife) -> ! {
+    let subject = Subject::init(index);
+    let has_nursery = channel.is_some();
+    if let Err(failure) = settle(subject, channel, midwife) {
+        program::fail(failure);
+    }
+    let namespace = plan.namespace(index);
+    if namespace.parent.is_none()
+        && let Err(failure) = await_parent(subject)
+    {
+        program::fail(failure);
+    }
+    let (title, kind) = match &namespace.init {
+        InitPlan::Builtin => (namespace.path.clone(), "init"),
+        InitPlan::Pause => (namespace.path.clone(), "pause"),
+        InitPlan::Program(program) => (namespace.path_of(0), program::kind(program)),
+    };
+    program::take_name(&plan, &title, kind);
+    if let Err(failure) = stand(subject, &namespace) {
+        program::fail(failure);
+    }
+    if let InitPlan::Program(process) = &namespace.init {
+        if has_nursery {
+            // Its members and the namespaces inside it are its keeper's work from here on.
+            say_taken(subject);
+        }
+        program::become_program(&plan, subject, process)
+    }
+    let mut init = Init::new(plan, index, &namespace);
+    if let Err(failure) = init.create(&namespace) {
+        program::fail(failure);
+    }
+    drop(namespace);
+    if has_nursery {
+        say_taken(subject);
+    }
+    program::drop_standard_descriptors();
+    init.live()
+}
+
+/// Puts the channel to the keeper in its place and closes what belonged to the creator.
+fn settle(subject: Subject, channel: Option<OwnedFd>, midwife: Midwife) -> Result<(), Failure> {
+    let failed = |errno| Failure::new(subject, Stage::Channel, errno);
+    let Some(channel) = channel else {
+        descriptor::close_from(NURSERY).map_err(failed)?;
+        return Ok(());
+    };
+    descriptor::settle(&channel, NURSERY).map_err(failed)?;
+    // Its number is closed below, with everybody else's.
+    std::mem::forget(channel);
+    descriptor::close_from(FIRST_FREE).map_err(failed)?;
+    if midwife == Midwife::Helper {
+        nursery::say(inheritance::fd(NURSERY), Word::Born, None).map_err(failed)?;
+    }
+    Ok(())
+}
+
+/// A root waits until the controller is its parent and the guardian knows it; then it ties itself to the controller.
+///
+/// Until then end of file on the channel is its lifeline. Only from then on may `PR_SET_PDEATHSIG` be armed: before, it
+/// would fire when a helper ends. getppid(2) cannot tell, it is 0 in every PID 1 (R23).
+fn await_parent(subject: Subject) -> Result<(), Failure> {
+    let failed = |stage| move |errno| Failure::new(subject, stage, errno);
+    let channel = inheritance::fd(NURSERY);
+    match nursery::hear(channel).map_err(failed(Stage::Channel))? {
+        Some(heard) if heard.word == Word::Go => {}
+        _ => program::leave(1),
+    }
+    nix::sys::prctl::set_pdeathsig(Signal::SIGKILL).map_err(failed(Stage::Guard))?;
+    // Had the controller died before the line above, the other end would be closed by now.
+    let mut hung_up = [PollFd::new(channel, PollFlags::empty())];
+    poll(&mut hung_up, PollTimeout::ZERO).map_err(failed(Stage::Channel))?;
+    if hung_up[0].any().unwrap_or(true) {
+        program::leave(1);
+    }
+    Ok(())
+}
+
+fn stand(subject: Subject, namespace: &NamespacePlan) -> Result<(), Failure> {
+    chdir("/").map_err(|errno| Failure::with(subject, Stage::WorkingDirectory, errno, "/"))?;
+    isolation::establish(subject, namespace)
+}
+
+fn say_taken(subject: Subject) {
+    match nursery::say(inheritance::fd(NURSERY), Word::Taken, None) {
+        Ok(()) => {}
+        // A keeper that is gone takes this namespace along.
+        Err(Errno::EPIPE) => program::leave(1),
+        Err(errno) => program::fail(Failure::new(subject, Stage::Channel, errno)),
+    }
+    // The number is given back; nothing owns it as an object.
+    let _ = nix::unistd::close(NURSERY);
+}

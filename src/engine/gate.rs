@@ -1,0 +1,76 @@
+//! How a process waits between its creation and its release.
+//!
+//! Its PID is allocated, everything that can fail before exec has been done, and nothing of the user's has run. Two ways to
+//! be let through: a byte from the common gate, for those that wait for nothing else; a signal from the controller, sent
+//! through a pidfd, for those with `after` (one descriptor for all of them, where a pipe each would be copied into every
+//! later fork). End of file on the gate means *abort* to both.
+
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::signal::Signal;
+use nix::unistd::read;
+
+use super::inheritance::{self, GATE, SIGNALS};
+
+/// What the controller sends to let a process with conditions through.
+pub const RELEASE: Signal = Signal::SIGUSR1;
+
+/// Whether to go on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// Become the program.
+    Released,
+    /// Leave without having run anything: the tree is not to be.
+    Aborted,
+}
+
+/// Waits for the common gate.
+pub fn wait_for_all() -> Verdict {
+    // A blocking read, and no poll before it: readers of a pipe are woken one at a time, pollers all at once.
+    loop {
+        match read(inheritance::fd(GATE), &mut [0_u8]) {
+            Ok(1) => return Verdict::Released,
+            Err(Errno::EINTR) => {}
+            _ => return Verdict::Aborted,
+        }
+    }
+}
+
+/// Waits for a word of one's own.
+pub fn wait_for_word() -> Verdict {
+    loop {
+        let mut ready = [
+            // Only hang-up is of interest: the bytes are for others.
+            PollFd::new(inheritance::fd(GATE), PollFlags::empty()),
+            PollFd::new(inheritance::fd(SIGNALS), PollFlags::POLLIN),
+        ];
+        if let Err(errno) = poll(&mut ready, PollTimeout::NONE)
+            && errno != Errno::EINTR
+        {
+            return Verdict::Aborted;
+        }
+        if ready[0].any().unwrap_or(true) {
+            return Verdict::Aborted;
+        }
+        while let Some((signal, sender)) = read_signal() {
+            // Sender 0 is an ancestor of the namespace; a number would be a neighbour that already runs (rule R6 and §5).
+            if signal == RELEASE as i32 && sender == 0 {
+                return Verdict::Released;
+            }
+        }
+    }
+}
+
+/// Takes one pending signal and its sender, which is 0 for an ancestor; `None` when there is none.
+pub fn read_signal() -> Option<(i32, i32)> {
+    // struct signalfd_siginfo is 128 bytes: the number first, the sender's PID fourth.
+    let mut info = [0_u8; 128];
+    let word = |info: &[u8; 128], at: usize| i32::from_ne_bytes([info[at], info[at + 1], info[at + 2], info[at + 3]]);
+    loop {
+        match read(inheritance::fd(SIGNALS), &mut info) {
+            Ok(128) => return Some((word(&info, 0), word(&info, 12))),
+            Err(Errno::EINTR) => {}
+            _ => return None,
+        }
+    }
+}

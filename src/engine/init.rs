@@ -1,0 +1,324 @@
+//! PID 1 of a namespace: creates what is inside, reaps, forwards, stops, and is the last to leave.
+//!
+//! It is a forked copy of nestns, with one thread. Signals have been blocked since before it was forked, and arrive through
+//! a signalfd: a blocked signal does reach a PID 1 (R6), an unhandled one would be dropped (R5). Its loop is one wait and
+//! one step each for what may have happened. It never waits for anybody but the kernel: reports that the controller does
+//! not take are kept.
+
+use std::os::fd::AsFd;
+
+use nix::errno::Errno;
+use nix::libc;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+
+use super::failure::{Failure, Stage};
+use super::farewell::{Action, Farewell};
+use super::gate;
+use super::inheritance::{self, NURSERY, REPORTS, SIGNALS};
+use super::keeper::{Crossing, Keeper, Reaped, Setback, Undisturbed};
+use super::moment::Moment;
+use super::nursery::{self, Word};
+use super::plan::{InitPlan, NamespaceIndex, NamespacePlan, Plan, Subject};
+use super::program;
+use super::report::{self, Outbox, Report};
+use crate::sys::pidfd::Pidfd;
+use crate::topology::{Entry, Signal, Stop};
+
+/// How long a leaving init tries to get its last reports out, when the controller does not take them.
+const LAST_WORDS_MS: u8 = 200;
+
+/// How much longer than its deadline an init waits for those that it has killed: less than its keeper waits for it.
+const REAPING_MS: u64 = 300;
+
+/// A process that has joined from outside. It is no child, so that its end is seen through a pidfd.
+#[derive(Debug)]
+struct Member {
+    slot: u32,
+    pidfd: Pidfd,
+}
+
+/// Whether the namespace ends when all that was in it has left.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Tenure {
+    UntilEmpty,
+    UntilTold,
+}
+
+/// A stop in progress.
+#[derive(Debug)]
+struct Stopping {
+    farewell: Farewell,
+    /// When whoever is left is killed.
+    deadline: Moment,
+    killed: bool,
+}
+
+/// The state of a builtin PID 1.
+#[derive(Debug)]
+pub struct Init {
+    plan: Plan,
+    index: NamespaceIndex,
+    tenure: Tenure,
+    stop: Stop,
+    keeper: Option<Keeper>,
+    members: Vec<Member>,
+    outbox: Outbox,
+    stopping: Option<Stopping>,
+}
+
+impl Init {
+    /// The PID 1 of a namespace that is set up and empty.
+    pub fn new(plan: Plan, index: NamespaceIndex, namespace: &NamespacePlan) -> Self {
+        let tenure = match namespace.init {
+            // A namespace that never held anything was declared for its own sake, and stays.
+            InitPlan::Builtin if plan.numbers_below(index) > 0 => Tenure::UntilEmpty,
+            _ => Tenure::UntilTold,
+        };
+        Self {
+            plan,
+            index,
+            tenure,
+            stop: namespace.stop,
+            keeper: None,
+            members: Vec::new(),
+            outbox: Outbox::default(),
+            stopping: None,
+        }
+    }
+
+    /// Creates everything inside, in file order.
+    ///
+    /// # Errors
+    ///
+    /// The first failure that has not been reported by a process inside.
+    pub fn create(&mut self, namespace: &NamespacePlan) -> Result<(), Failure> {
+        let subject = Subject::init(self.index);
+        let failed = |stage| move |errno| Failure::new(subject, stage, errno);
+        report::send(Report::Created { namespace: self.index }, &[]).map_err(failed(Stage::Channel))?;
+        if self.plan.numbers_below(self.index) == 0 {
+            return Ok(());
+        }
+        let crossing = Crossing::of_init().map_err(failed(Stage::OpenSelf))?;
+        let keeper = self.keeper.insert(Keeper::new(self.plan, Some(self.index), crossing));
+        for (slot, process) in (1..).zip(&namespace.processes) {
+            match process.entry {
+                Entry::Join => {
+                    let pidfd = ask_to_join(subject, slot)?;
+                    self.members.push(Member { slot, pidfd });
+                }
+                Entry::Fork | Entry::Init => keeper.fork_process(Subject { slot, ..subject }, namespace)?,
+            }
+        }
+        let plan = self.plan;
+        let mut create = || -> Result<(), Setback> {
+            for child in plan.children(self.index) {
+                keeper.raise(child, &mut Undisturbed)?;
+            }
+            keeper.finish(&mut Undisturbed)
+        };
+        match create() {
+            Ok(()) => Ok(()),
+            Err(Setback::Failed(failure)) => Err(failure),
+            // `Undisturbed` never interrupts.
+            Err(Setback::Interrupted) => Err(failed(Stage::Channel)(Errno::EINTR)),
+        }
+    }
+
+    /// Lives, and leaves.
+    ///
+    /// From here on it must not end before its time: its death is that of everything inside.
+    pub fn live(mut self) -> ! {
+        loop {
+            let childless = self.reap();
+            self.members.retain(|member| {
+                let ended = member.pidfd.has_ended();
+                if ended && let Some(stopping) = &mut self.stopping {
+                    stopping.farewell.gone(Subject { namespace: self.index, slot: member.slot });
+                }
+                !ended
+            });
+            self.act();
+            let empty = childless && self.members.is_empty();
+            if self.may_leave(empty) {
+                self.leave();
+            }
+            self.outbox.flush();
+            self.wait();
+            while let Some((signal, sender)) = gate::read_signal() {
+                self.on_signal(signal, sender);
+            }
+        }
+    }
+
+    /// Reaps all that has ended, and says whether no child is left.
+    fn reap(&mut self) -> bool {
+        let Some(keeper) = &mut self.keeper else {
+            // Nothing was ever created here, but somebody may have been moved in and left an orphan.
+            let mut keeper = Keeper::new(self.plan, Some(self.index), Crossing::Helped(None));
+            loop {
+                match keeper.reap() {
+                    Reaped::Childless => return true,
+                    Reaped::Nothing => return false,
+                    Reaped::Kid(..) | Reaped::Orphan(..) => {}
+                }
+            }
+        };
+        loop {
+            match keeper.reap() {
+                Reaped::Kid(subject, ending) => {
+                    self.outbox.push(Report::Ended { subject, ending, at: Moment::now() });
+                    if let Some(stopping) = &mut self.stopping {
+                        stopping.farewell.gone(subject);
+                    }
+                }
+                Reaped::Orphan(..) => {}
+                Reaped::Nothing => return false,
+                Reaped::Childless => return true,
+            }
+        }
+    }
+
+    fn may_leave(&self, empty: bool) -> bool {
+        match &self.stopping {
+            // Processes that have only strayed in here are not waited for: leaving is the kernel's kill for them.
+            Some(stopping) => {
+                let over = stopping.deadline.plus(std::time::Duration::from_millis(REAPING_MS)) <= Moment::now();
+                let living = self.keeper.as_ref().map_or(0, Keeper::living);
+                (living == 0 && self.members.is_empty()) || over
+            }
+            None => empty && self.tenure == Tenure::UntilEmpty,
+        }
+    }
+
+    fn on_signal(&mut self, signal: i32, sender: i32) {
+        match signal {
+            libc::SIGCHLD => {}
+            _ if signal == libc::SIGTERM || signal == self.stop.signal.number() => self.begin_to_stop(sender),
+            libc::SIGHUP | libc::SIGINT | libc::SIGQUIT | libc::SIGUSR1 | libc::SIGUSR2 | libc::SIGWINCH => {
+                self.forward(signal);
+            }
+            _ if signal > libc::SIGSYS => self.forward(signal),
+            _ => {}
+        }
+    }
+
+    fn begin_to_stop(&mut self, sender: i32) {
+        if self.stopping.is_some() {
+            return;
+        }
+        let now = Moment::now();
+        self.outbox.push(Report::Stopping { namespace: self.index, sender, at: now });
+        let kids = self.keeper.iter().flat_map(Keeper::kids).filter(|kid| !kid.gone);
+        // A process that joined a namespace with a builtin init is asked by that init; its keeper only reaps it.
+        let asked_here = kids.map(|kid| kid.subject).filter(|subject| {
+            subject.is_init()
+                || subject.namespace == self.index
+                || !self.plan.namespace(subject.namespace).has_own_keeper()
+        });
+        let members = self.members.iter().map(|member| Subject { namespace: self.index, slot: member.slot });
+        let subjects: Vec<Subject> = asked_here.chain(members).collect();
+        let farewell = Farewell::begin(&self.plan, &subjects, now);
+        self.stopping = Some(Stopping { farewell, deadline: now.plus(self.stop.grace), killed: false });
+        self.act();
+    }
+
+    /// Does what the stop has to do at this moment.
+    fn act(&mut self) {
+        let Some(stopping) = &mut self.stopping else { return };
+        let now = Moment::now();
+        let mut actions = stopping.farewell.due(now);
+        if stopping.deadline <= now && !stopping.killed {
+            stopping.killed = true;
+            actions.extend(stopping.farewell.kill_all());
+        }
+        for action in actions {
+            match action {
+                Action::Ask(subject, signal) => {
+                    self.signal(subject, signal);
+                    if signal != Signal::KILL {
+                        // A stopped process takes the request only when it goes on.
+                        self.signal(subject, Signal::from_number(libc::SIGCONT));
+                    }
+                    self.outbox.push(Report::Asked { subject, signal: signal.number(), at: now });
+                }
+                Action::Kill(subject) => {
+                    self.signal(subject, Signal::KILL);
+                    self.outbox.push(Report::Killed { subject, at: now });
+                }
+            }
+        }
+    }
+
+    fn forward(&self, signal: i32) {
+        let own = self.keeper.iter().flat_map(Keeper::kids);
+        let own = own.filter(|kid| !kid.gone && kid.subject.namespace == self.index).map(|kid| kid.subject);
+        let members = self.members.iter().map(|member| Subject { namespace: self.index, slot: member.slot });
+        for subject in own.chain(members) {
+            self.signal(subject, Signal::from_number(signal));
+        }
+    }
+
+    /// Signals somebody in the namespace: a child by a pidfd opened while it is unreaped, a member by the one at hand.
+    fn signal(&self, subject: Subject, signal: Signal) {
+        let member = self.members.iter().find(|member| subject.namespace == self.index && member.slot == subject.slot);
+        // It may have ended a moment ago, and then wants nothing more.
+        let _ = match member {
+            Some(member) => member.pidfd.signal(signal.number()),
+            None => match self.keeper.as_ref().and_then(|keeper| keeper.find(subject)) {
+                Some(kid) => Pidfd::open(kid.pid).and_then(|pidfd| pidfd.signal(signal.number())),
+                None => Ok(()),
+            },
+        };
+    }
+
+    /// The one place where it waits: for a signal, a member's end, room in the channel, or the next deadline.
+    fn wait(&self) {
+        let mut ready = vec![PollFd::new(inheritance::fd(SIGNALS), PollFlags::POLLIN)];
+        if !self.outbox.is_empty() {
+            ready.push(PollFd::new(inheritance::fd(REPORTS), PollFlags::POLLOUT));
+        }
+        ready.extend(self.members.iter().map(|member| PollFd::new(member.pidfd.as_fd(), PollFlags::POLLIN)));
+        let timeout = match &self.stopping {
+            None => PollTimeout::NONE,
+            Some(stopping) => {
+                let next = match stopping.killed {
+                    true => stopping.deadline.plus(std::time::Duration::from_millis(REAPING_MS)),
+                    false => stopping.farewell.next().map_or(stopping.deadline, |next| next.min(stopping.deadline)),
+                };
+                until(next)
+            }
+        };
+        // Interrupted or out of memory: the loop looks at everything again.
+        let _ = poll(&mut ready, timeout);
+    }
+
+    fn leave(mut self) -> ! {
+        let end = Moment::now().plus(std::time::Duration::from_millis(LAST_WORDS_MS.into()));
+        self.outbox.flush();
+        while !self.outbox.is_empty() && Moment::now() < end {
+            let mut writable = [PollFd::new(inheritance::fd(REPORTS), PollFlags::POLLOUT)];
+            let _ = poll(&mut writable, until(end));
+            self.outbox.flush();
+        }
+        program::leave(0)
+    }
+}
+
+/// A time-out that ends at a moment, rounded up so that it is not woken just before.
+fn until(moment: Moment) -> PollTimeout {
+    let left = moment.since(Moment::now());
+    PollTimeout::try_from(left + std::time::Duration::from_millis(1)).unwrap_or(PollTimeout::MAX)
+}
+
+/// Has the keeper fork a joined process, when it is its turn.
+fn ask_to_join(init: Subject, slot: u32) -> Result<Pidfd, Failure> {
+    let failed = |errno| Failure::new(Subject { slot, ..init }, Stage::Channel, errno);
+    let channel = inheritance::fd(NURSERY);
+    nursery::say(channel, Word::Join { slot }, None).map_err(failed)?;
+    match nursery::hear(channel).map_err(failed)? {
+        Some(heard) if heard.word == Word::Joined => heard.pidfd.ok_or(failed(Errno::EBADF)),
+        // The keeper is gone, and takes this namespace along.
+        _ => program::leave(1),
+    }
+}
+

@@ -1,0 +1,56 @@
+//! What a PID 1 gives itself besides its number: mounts, /proc, host name, loopback.
+//!
+//! A process can only mount a /proc of the PID namespace that it is a member of, so it is the new PID 1 that does it, and
+//! not its creator.
+
+use nix::mount::{MsFlags, mount};
+use nix::sched::{CloneFlags, unshare};
+
+use super::failure::{Failure, Stage};
+use super::plan::{NamespacePlan, Subject};
+use crate::sys::{hostname, loopback};
+use crate::topology::Isolation;
+
+/// The flags of unshare(2) and setns(2) for a set of namespaces.
+pub fn flags(isolation: Isolation) -> CloneFlags {
+    let pairs = [
+        (isolation.mount, CloneFlags::CLONE_NEWNS),
+        (isolation.uts, CloneFlags::CLONE_NEWUTS),
+        (isolation.ipc, CloneFlags::CLONE_NEWIPC),
+        (isolation.net, CloneFlags::CLONE_NEWNET),
+        (isolation.cgroup, CloneFlags::CLONE_NEWCGROUP),
+    ];
+    pairs.into_iter().filter(|(wanted, _)| *wanted).fold(CloneFlags::empty(), |flags, (_, flag)| flags | flag)
+}
+
+/// Sets the calling PID 1's namespaces up.
+///
+/// # Errors
+///
+/// The stage and errno of the first call that fails.
+pub fn establish(subject: Subject, namespace: &NamespacePlan) -> Result<(), Failure> {
+    let failed = |stage| move |errno| Failure::new(subject, stage, errno);
+    let flags = flags(namespace.isolation);
+    if !flags.is_empty() {
+        unshare(flags).map_err(failed(Stage::Isolate))?;
+    }
+    if namespace.isolation.mount {
+        // Where / is shared (systemd makes it so), the new /proc would appear outside as well.
+        mount(Some("none"), "/", None::<&str>, MsFlags::MS_REC | MsFlags::MS_PRIVATE, None::<&str>)
+            .map_err(failed(Stage::PrivateMounts))?;
+    }
+    if namespace.mount_proc {
+        let flags = MsFlags::MS_NOSUID | MsFlags::MS_NODEV | MsFlags::MS_NOEXEC;
+        mount(Some("proc"), "/proc", Some("proc"), flags, None::<&str>).map_err(failed(Stage::MountProc))?;
+    }
+    if let Some(name) = &namespace.hostname {
+        nix::unistd::sethostname(name).map_err(failed(Stage::HostName))?;
+    }
+    if let Some(name) = &namespace.domainname {
+        hostname::set_domainname(name).map_err(failed(Stage::DomainName))?;
+    }
+    if namespace.isolation.net {
+        loopback::raise().map_err(failed(Stage::Loopback))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,110 @@
+//! The channel between a namespace in creation and its keeper.
+//!
+//! It exists from the fork until the namespace has taken all its numbers, and only where there are numbers to take or a
+//! helper is in between. What travels: "my numbers are taken" (the keeper may go on to the next sibling), and "now it is
+//! this joined process's turn" (the keeper forks it and hands a pidfd over). End of file is the other side's death.
+
+use std::io::{IoSlice, IoSliceMut};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+
+use nix::errno::Errno;
+use nix::sys::socket::{
+    AddressFamily, ControlMessage, ControlMessageOwned, MsgFlags, SockFlag, SockType, UnixAddr, recvmsg, sendmsg,
+    setsockopt, socketpair, sockopt,
+};
+use nix::unistd::Pid;
+use serde::{Deserialize, Serialize};
+
+use crate::sys::descriptor;
+use crate::sys::pidfd::Pidfd;
+
+/// One message, in either direction.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Word {
+    /// Child: I exist. The kernel adds the number, which a helper in between could not know.
+    Born,
+    /// Keeper: I am your parent now, and you are guarded.
+    Go,
+    /// Child: fork this joined process now.
+    Join {
+        /// Its slot.
+        slot: u32,
+    },
+    /// Keeper: it is there; a pidfd comes along.
+    Joined,
+    /// Child: my subtree takes no further numbers by itself.
+    Taken,
+}
+
+/// A word as received.
+#[derive(Debug)]
+pub struct Heard {
+    /// What was said.
+    pub word: Word,
+    /// Who said it, in the receiver's numbering.
+    pub sender: Pid,
+    /// What came along.
+    pub pidfd: Option<Pidfd>,
+}
+
+/// Makes the pair: the keeper's end, the child's end.
+///
+/// # Errors
+///
+/// Those of socketpair(2).
+pub fn pair() -> nix::Result<(OwnedFd, OwnedFd)> {
+    let (keeper, child) = socketpair(AddressFamily::Unix, SockType::SeqPacket, None, SockFlag::SOCK_CLOEXEC)?;
+    setsockopt(&keeper, sockopt::PassCred, &true)?;
+    Ok((keeper, child))
+}
+
+/// Says a word.
+///
+/// # Errors
+///
+/// `EPIPE` when the other side is gone.
+pub fn say(channel: impl AsFd, word: Word, pidfd: Option<BorrowedFd<'_>>) -> nix::Result<()> {
+    let mut buffer = [0_u8; 16];
+    let bytes = postcard::to_slice(&word, &mut buffer).map_err(|_| Errno::EMSGSIZE)?;
+    let number = [pidfd.as_ref().map_or(-1, AsRawFd::as_raw_fd)];
+    let rights = [ControlMessage::ScmRights(&number)];
+    let rights = if pidfd.is_some() { &rights[..] } else { &rights[..0] };
+    let channel = channel.as_fd().as_raw_fd();
+    sendmsg::<UnixAddr>(channel, &[IoSlice::new(bytes)], rights, MsgFlags::MSG_NOSIGNAL, None).map(drop)
+}
+
+/// Waits for a word; `None` at end of file, when the other side has died.
+///
+/// # Errors
+///
+/// Those of recvmsg(2).
+pub fn hear(channel: impl AsFd) -> nix::Result<Option<Heard>> {
+    let mut buffer = [0_u8; 16];
+    let mut control = nix::cmsg_space!(nix::sys::socket::UnixCredentials, [std::os::fd::RawFd; 1]);
+    let channel = channel.as_fd().as_raw_fd();
+    let (length, sender, pidfd) = loop {
+        let mut slices = [IoSliceMut::new(&mut buffer)];
+        let message = recvmsg::<UnixAddr>(channel, &mut slices, Some(&mut control), MsgFlags::MSG_CMSG_CLOEXEC);
+        let message = match message {
+            Err(Errno::EINTR) => continue,
+            Err(Errno::ECONNRESET) => return Ok(None),
+            message => message?,
+        };
+        let (mut sender, mut pidfd) = (Pid::from_raw(0), None);
+        for control in message.cmsgs()? {
+            match control {
+                ControlMessageOwned::ScmCredentials(credentials) => sender = Pid::from_raw(credentials.pid()),
+                ControlMessageOwned::ScmRights(rights) => {
+                    pidfd = rights.into_iter().map(descriptor::received).map(Pidfd::from).next();
+                }
+                _ => {}
+            }
+        }
+        break (message.bytes, sender, pidfd);
+    };
+    if length == 0 {
+        return Ok(None);
+    }
+    let word = postcard::from_bytes(&buffer[..length]).map_err(|_| Errno::EPROTO)?;
+    Ok(Some(Heard { word, sender, pidfd }))
+}

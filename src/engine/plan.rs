@@ -1,0 +1,472 @@
+//! The checked tree, flattened: what the processes of a tree read to learn what they are to do.
+//!
+//! The plan lies in one shared read-only mapping, a record a namespace, each decoded by whoever needs it. The graph and the
+//! file's text are dropped before the first fork: what is dirty then is copied into every page table (engine rule "a small
+//! parent"). Everything that can be looked up outside is looked up here: users become numbers, relative files absolute.
+
+use std::collections::BTreeMap;
+use std::ffi::{CString, OsString};
+use std::os::unix::ffi::OsStringExt;
+use std::path::{Path, PathBuf};
+
+use nix::unistd::{Group, User};
+use serde::{Deserialize, Serialize};
+
+use crate::sys::disposition::Dispositions;
+use crate::sys::memory;
+use crate::sys::title::TitleArea;
+use crate::topology::{
+    After, Entry, Init, Isolation, Namespace, Output, Position, Process, Program, Stdin, Stop, Terminal, Topology,
+    Weight,
+};
+
+/// A namespace of a plan: its place in the order of creation.
+pub type NamespaceIndex = u32;
+
+/// A process of a plan: PID 1 of a namespace, or one of its declared processes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Subject {
+    /// The namespace that it is a member of.
+    pub namespace: NamespaceIndex,
+    /// 0 for PID 1, else the declared process's place in the file plus one.
+    pub slot: u32,
+}
+
+impl Subject {
+    /// PID 1 of a namespace.
+    pub fn init(namespace: NamespaceIndex) -> Self {
+        Self { namespace, slot: 0 }
+    }
+
+    /// Whether it is the PID 1.
+    pub fn is_init(self) -> bool {
+        self.slot == 0
+    }
+}
+
+/// Who a program runs as.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "as in credentials(7)")]
+pub struct Identity {
+    pub uid: u32,
+    pub gid: u32,
+    pub groups: Vec<u32>,
+}
+
+/// A process, ready to be forked.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "as in `topology::Process`")]
+pub struct ProcessPlan {
+    pub name: String,
+    pub program: Program,
+    pub entry: Entry,
+    pub env: BTreeMap<String, String>,
+    pub cwd: Option<PathBuf>,
+    pub identity: Option<Identity>,
+    pub terminal: Terminal,
+    pub stdin: Stdin,
+    pub stdout: Output,
+    pub stderr: Output,
+    pub after: Vec<After>,
+    pub ok: Vec<u8>,
+    pub oneshot: bool,
+    pub weight: Weight,
+    pub stop: Stop,
+    pub labels: BTreeMap<String, String>,
+    pub position: Position,
+}
+
+impl ProcessPlan {
+    /// Whether it waits for the gate that opens for all at once, rather than for a word of its own.
+    pub fn is_unconditional(&self) -> bool {
+        self.after.is_empty()
+    }
+
+    /// The words to show as its command.
+    pub fn words(&self) -> Vec<String> {
+        match &self.program {
+            Program::Command(words) => words.clone(),
+            Program::Actor(actor) => actor_words(actor),
+        }
+    }
+}
+
+fn actor_words(actor: &crate::topology::Actor) -> Vec<String> {
+    ["nestns".to_owned(), "actor".to_owned()]
+        .into_iter()
+        .chain(actor.to_string().split(' ').map(str::to_owned))
+        .collect()
+}
+
+/// Who is PID 1.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "as in `topology::Init`")]
+pub enum InitPlan {
+    Builtin,
+    Pause,
+    Program(Box<ProcessPlan>),
+}
+
+/// A namespace, ready to be created.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "as in `topology::Namespace`")]
+pub struct NamespacePlan {
+    pub path: String,
+    pub parent: Option<NamespaceIndex>,
+    pub init: InitPlan,
+    pub processes: Vec<ProcessPlan>,
+    pub isolation: Isolation,
+    pub mount_proc: bool,
+    pub hostname: Option<String>,
+    pub domainname: Option<String>,
+    pub stop: Stop,
+    pub labels: BTreeMap<String, String>,
+    pub position: Position,
+}
+
+impl NamespacePlan {
+    /// The declared process in a slot, or the program that is PID 1.
+    pub fn process(&self, slot: u32) -> Option<&ProcessPlan> {
+        match (slot, &self.init) {
+            (0, InitPlan::Program(program)) => Some(program),
+            (0, _) => None,
+            (slot, _) => self.processes.get(slot as usize - 1),
+        }
+    }
+
+    /// The path of what is in a slot: `vm/ci/init`, `vm/ci/runner`.
+    pub fn path_of(&self, slot: u32) -> String {
+        let name = match slot {
+            0 => "init",
+            slot => self.processes.get(slot as usize - 1).map_or("?", |process| process.name.as_str()),
+        };
+        format!("{}/{name}", self.path)
+    }
+
+    /// How deep it is: 1 directly below the host.
+    pub fn level(&self) -> usize {
+        self.path.split('/').count()
+    }
+
+    /// The last segment of its path.
+    pub fn name(&self) -> &str {
+        self.path.rsplit('/').next().unwrap_or(&self.path)
+    }
+
+    /// Whether nestns itself is PID 1, and thus keeper of what is inside.
+    pub fn has_own_keeper(&self) -> bool {
+        !matches!(self.init, InitPlan::Program(_))
+    }
+}
+
+/// How many things of a plan there are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "each is a count of what it names")]
+pub struct Counts {
+    pub namespaces: u32,
+    /// Declared processes and programs that are PID 1.
+    pub processes: u32,
+    /// The deepest level.
+    pub depth: u32,
+    /// Processes that wait for the common gate.
+    pub unconditional: u32,
+    /// Streams that the controller captures, a descriptor each.
+    pub captured: u32,
+}
+
+/// How many subtrees of one namespace may be created at a time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Order {
+    /// One after the other: the same numbers on every run.
+    FileOrder,
+    /// So many at once: faster, and the numbers differ from run to run.
+    Parallel(u32),
+}
+
+/// What all processes of a tree share.
+#[derive(Debug, Clone)]
+pub struct Common {
+    /// The caller's environment, with what the controller adds.
+    pub environment: BTreeMap<OsString, OsString>,
+    /// The caller's signal mask and dispositions.
+    pub dispositions: Dispositions,
+    /// The caller's working directory, where a program without `cwd` starts.
+    pub directory: PathBuf,
+    /// Where the command line of a forked copy is written.
+    pub title: Option<TitleArea>,
+    /// In which order siblings are created.
+    pub order: Order,
+}
+
+/// The size of one entry in the index: record offset, size of the subtree, numbers taken below PID 1.
+const ENTRY: usize = 12;
+
+/// A whole tree, cheap to fork and to copy.
+#[derive(Debug, Clone, Copy)]
+pub struct Plan {
+    bytes: &'static [u8],
+    common: &'static Common,
+    counts: Counts,
+}
+
+/// Why a plan could not be made; nothing has been built.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum PlanError {
+    /// The caller's user database has no such user.
+    #[error("`{path}` asks for the user `{user}`, whom this machine does not know")]
+    #[expect(missing_docs, reason = "the message names them")]
+    UnknownUser { path: String, user: String, position: Position },
+    /// The caller's group database has no such group.
+    #[error("`{path}` asks for the group `{group}`, which this machine does not know")]
+    #[expect(missing_docs, reason = "the message names them")]
+    UnknownGroup { path: String, group: String, position: Position },
+    /// The plan could not be stored.
+    #[error("no memory for the plan of {namespaces} namespaces: {errno}")]
+    #[expect(missing_docs, reason = "the message names them")]
+    Memory { namespaces: usize, errno: nix::Error },
+    /// A record could not be written.
+    #[error("the plan of `{path}` could not be written: {source}")]
+    #[expect(missing_docs, reason = "the message names them")]
+    Record { path: String, source: postcard::Error },
+}
+
+impl Plan {
+    /// Flattens a topology. `base` is the directory that relative files of the topology are meant from.
+    ///
+    /// # Errors
+    ///
+    /// A user or group that the machine does not know, or want of memory.
+    pub fn new(topology: &Topology, base: &Path, common: Common) -> Result<Self, PlanError> {
+        let order = topology.pre_order();
+        let mut parents: Vec<Option<NamespaceIndex>> = Vec::with_capacity(order.len());
+        let mut path: Vec<NamespaceIndex> = Vec::new();
+        let mut records = Vec::new();
+        let mut offsets = Vec::with_capacity(order.len());
+        let mut counts = Counts { namespaces: 0, processes: 0, depth: 0, unconditional: 0, captured: 0 };
+        for &id in &order {
+            let namespace = topology.namespace(id);
+            path.truncate(namespace.level() - 1);
+            let record = NamespacePlan::new(namespace, path.last().copied(), base)?;
+            counts.add(&record);
+            path.push(counts.namespaces - 1);
+            parents.push(record.parent);
+            offsets.push(records.len());
+            records = postcard::to_extend(&record, records)
+                .map_err(|source| PlanError::Record { path: record.path.clone(), source })?;
+        }
+        let numbers: Vec<u32> = order
+            .iter()
+            .map(|&id| u32::try_from(topology.namespace(id).processes.len()).unwrap_or(u32::MAX))
+            .collect();
+        let bytes = with_index(&records, &offsets, &parents, numbers);
+        let bytes = memory::publish(&bytes)
+            .map_err(|errno| PlanError::Memory { namespaces: order.len(), errno })?;
+        Ok(Self { bytes, common: Box::leak(Box::new(common)), counts })
+    }
+
+    /// How many things there are.
+    pub fn counts(&self) -> Counts {
+        self.counts
+    }
+
+    /// What all processes share.
+    pub fn common(&self) -> &'static Common {
+        self.common
+    }
+
+    /// A namespace's record, decoded.
+    ///
+    /// # Panics
+    ///
+    /// Never: the bytes are those that [`Plan::new`] wrote into a mapping that is read-only since.
+    #[expect(clippy::missing_panics_doc, clippy::expect_used, reason = "own bytes in read-only memory")]
+    pub fn namespace(&self, index: NamespaceIndex) -> NamespacePlan {
+        let offset = self.entry(index, 0) as usize;
+        postcard::from_bytes(&self.bytes[offset..]).expect("the record that was written")
+    }
+
+    /// Every namespace, in the order of creation.
+    pub fn indices(&self) -> impl Iterator<Item = NamespaceIndex> + use<> {
+        0..self.counts.namespaces
+    }
+
+    /// The namespaces directly below the host.
+    pub fn roots(&self) -> impl Iterator<Item = NamespaceIndex> + '_ {
+        self.siblings(0, self.counts.namespaces)
+    }
+
+    /// The namespaces directly inside one.
+    pub fn children(&self, index: NamespaceIndex) -> impl Iterator<Item = NamespaceIndex> + '_ {
+        self.siblings(index + 1, index + self.subtree(index))
+    }
+
+    /// The size of a namespace's subtree, itself included. In the order of creation a subtree is one run.
+    pub fn subtree(&self, index: NamespaceIndex) -> u32 {
+        self.entry(index, 1)
+    }
+
+    /// How many numbers its subtree takes in it besides that of its own PID 1.
+    pub fn numbers_below(&self, index: NamespaceIndex) -> u32 {
+        self.entry(index, 2)
+    }
+
+    fn siblings(&self, first: NamespaceIndex, end: NamespaceIndex) -> impl Iterator<Item = NamespaceIndex> + '_ {
+        let next = move |&index: &NamespaceIndex| Some(index + self.subtree(index)).filter(|&next| next < end);
+        std::iter::successors(Some(first).filter(|&first| first < end), next)
+    }
+
+    fn entry(&self, index: NamespaceIndex, field: usize) -> u32 {
+        let at = index as usize * ENTRY + field * 4;
+        let bytes = &self.bytes[at..at + 4];
+        u32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]])
+    }
+}
+
+/// Puts the index in front of the records. A subtree is counted backwards: by then all its members have been.
+fn with_index(
+    records: &[u8],
+    offsets: &[usize],
+    parents: &[Option<NamespaceIndex>],
+    mut numbers: Vec<u32>,
+) -> Vec<u8> {
+    let mut subtrees = vec![1_u32; parents.len()];
+    for index in (0..parents.len()).rev() {
+        if let Some(parent) = parents[index] {
+            subtrees[parent as usize] += subtrees[index];
+            numbers[parent as usize] += numbers[index] + 1;
+        }
+    }
+    let base = parents.len() * ENTRY;
+    let mut bytes = Vec::with_capacity(base + records.len());
+    for index in 0..parents.len() {
+        let offset = u32::try_from(base + offsets[index]).unwrap_or(u32::MAX);
+        for field in [offset, subtrees[index], numbers[index]] {
+            bytes.extend_from_slice(&field.to_le_bytes());
+        }
+    }
+    bytes.extend_from_slice(records);
+    bytes
+}
+
+impl Counts {
+    fn add(&mut self, namespace: &NamespacePlan) {
+        self.namespaces += 1;
+        self.depth = self.depth.max(u32::try_from(namespace.level()).unwrap_or(u32::MAX));
+        let program = match &namespace.init {
+            InitPlan::Program(program) => Some(&**program),
+            InitPlan::Builtin | InitPlan::Pause => None,
+        };
+        for process in namespace.processes.iter().chain(program) {
+            self.processes += 1;
+            self.unconditional += u32::from(process.is_unconditional());
+            if process.terminal == Terminal::None {
+                self.captured += u32::from(process.stdout == Output::Log) + u32::from(process.stderr == Output::Log);
+            }
+        }
+    }
+}
+
+impl NamespacePlan {
+    fn new(namespace: &Namespace, parent: Option<NamespaceIndex>, base: &Path) -> Result<Self, PlanError> {
+        let process = |process: &Process| ProcessPlan::new(process, &namespace.path, base);
+        Ok(Self {
+            path: namespace.path.clone(),
+            parent,
+            init: match &namespace.init {
+                Init::Builtin => InitPlan::Builtin,
+                Init::Pause => InitPlan::Pause,
+                Init::Program(program) => InitPlan::Program(Box::new(process(program)?)),
+            },
+            processes: namespace.processes.iter().map(process).collect::<Result<_, _>>()?,
+            isolation: namespace.isolation,
+            mount_proc: namespace.mount_proc,
+            hostname: namespace.hostname.clone(),
+            domainname: namespace.domainname.clone(),
+            stop: namespace.stop,
+            labels: namespace.labels.clone(),
+            position: namespace.position,
+        })
+    }
+}
+
+impl ProcessPlan {
+    fn new(process: &Process, namespace: &str, base: &Path) -> Result<Self, PlanError> {
+        let output = |output: &Output| match output {
+            Output::File(path) => Output::File(base.join(path)),
+            other => other.clone(),
+        };
+        let path = format!("{namespace}/{}", process.name);
+        Ok(Self {
+            name: process.name.clone(),
+            program: process.program.clone(),
+            entry: process.entry,
+            env: process.env.clone(),
+            cwd: process.cwd.clone(),
+            identity: process.user.as_deref().map(|user| resolve(user, path, process.position)).transpose()?,
+            terminal: process.terminal,
+            stdin: match &process.stdin {
+                Stdin::File(path) => Stdin::File(base.join(path)),
+                other => other.clone(),
+            },
+            stdout: output(&process.stdout),
+            stderr: output(&process.stderr),
+            after: process.after.clone(),
+            ok: process.ok.clone(),
+            oneshot: process.oneshot,
+            weight: process.weight,
+            stop: process.stop,
+            labels: process.labels.clone(),
+            position: process.position,
+        })
+    }
+}
+
+/// Turns `name`, `uid`, `name:group` or `uid:gid` into numbers, with the machine's user database, before anything is built.
+fn resolve(text: &str, path: String, position: Position) -> Result<Identity, PlanError> {
+    let (user, group) = text.split_once(':').map_or((text, None), |(user, group)| (user, Some(group)));
+    let known = match user.parse::<u32>() {
+        Ok(uid) => User::from_uid(uid.into()).ok().flatten(),
+        Err(_) => User::from_name(user).ok().flatten(),
+    };
+    let uid = match (user.parse::<u32>(), &known) {
+        (Ok(uid), _) => uid,
+        (Err(_), Some(known)) => known.uid.as_raw(),
+        (Err(_), None) => return Err(PlanError::UnknownUser { path, user: user.to_owned(), position }),
+    };
+    let gid = match group.map(|group| (group, group.parse::<u32>())) {
+        None => known.as_ref().map_or(uid, |known| known.gid.as_raw()),
+        Some((_, Ok(gid))) => gid,
+        Some((name, Err(_))) => match Group::from_name(name).ok().flatten() {
+            Some(group) => group.gid.as_raw(),
+            None => return Err(PlanError::UnknownGroup { path, group: name.to_owned(), position }),
+        },
+    };
+    // Somebody whom the user database knows by name is a member of groups; a bare number of none but its own.
+    let groups = known
+        .filter(|_| group.is_none())
+        .and_then(|known| CString::new(known.name).ok())
+        .and_then(|name| nix::unistd::getgrouplist(&name, gid.into()).ok())
+        .map_or_else(|| vec![gid], |groups| groups.iter().map(|group| group.as_raw()).collect());
+    Ok(Identity { uid, gid, groups })
+}
+
+impl Common {
+    /// The environment of a program: the caller's, then the namespace's and its own, as `NAME=value`.
+    pub fn environment_of(&self, process: &ProcessPlan) -> Vec<CString> {
+        let mut environment = self.environment.clone();
+        for (name, value) in &process.env {
+            environment.insert(name.into(), value.into());
+        }
+        environment
+            .into_iter()
+            .filter_map(|(name, value)| {
+                let mut entry = name.into_vec();
+                entry.push(b'=');
+                entry.extend(value.into_vec());
+                // The kernel's own strings and checked ones hold no NUL.
+                CString::new(entry).ok()
+            })
+            .collect()
+    }
+}

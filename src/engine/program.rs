@@ -1,0 +1,299 @@
+//! How a forked copy of nestns becomes the user's program.
+//!
+//! First, while a failure still rolls the tree back: session, name, directory, files. Then it waits at the [gate](super::gate).
+//! Then, as late as can be: terminal, captured output, identity, the caller's signal state, exec. What goes wrong after the
+//! gate is written into a close-on-exec pipe, whose end of file without a word means that exec has worked: a program that
+//! is missing can so never be mistaken for one that exits with 127.
+
+use std::ffi::{CStr, CString};
+use std::fs::OpenOptions;
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+use nix::errno::Errno;
+use nix::fcntl::OFlag;
+use nix::unistd::{Gid, Uid, chdir, execve, pipe2, setgroups, setresgid, setresuid, write};
+use serde::{Deserialize, Serialize};
+
+use super::actor;
+use super::failure::{Failure, Stage};
+use super::gate::{self, Verdict};
+use super::inheritance::{self, FIRST_FREE, NULL, TERMINAL};
+use super::plan::{Identity, Plan, ProcessPlan, Subject};
+use super::report::{self, Report};
+use crate::sys::{descriptor, terminal, title};
+use crate::topology::{Output, Program, Stdin, Terminal};
+
+/// Where programs are looked for when their environment has no PATH, as execvp(3) does.
+const DEFAULT_PATH: &str = "/bin:/usr/bin";
+
+/// The files that a process opens before it waits.
+#[derive(Debug, Default)]
+struct Files {
+    stdin: Option<OwnedFd>,
+    stdout: Option<OwnedFd>,
+    stderr: Option<OwnedFd>,
+}
+
+/// Why a process did not become its program: what is written into the pipe that exec closes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Refusal {
+    /// At what.
+    pub stage: Stage,
+    /// With which errno.
+    pub errno: i32,
+    /// The program or directory at hand.
+    pub detail: String,
+}
+
+impl Refusal {
+    /// The status that a shell gives: 127 for a program that is not there, 126 for one that cannot be executed, 125 for a
+    /// failure of ours before it.
+    pub fn status(&self) -> u8 {
+        match (self.stage, Errno::from_raw(self.errno)) {
+            (Stage::Execute, Errno::ENOENT | Errno::ENOTDIR) => 127,
+            (Stage::Execute, _) => 126,
+            _ => 125,
+        }
+    }
+}
+
+/// Gives the calling process a session of its own and its name.
+///
+/// Without a session of its own a member's `kill(0)` would reach its process group in the *ancestor* namespace (R17).
+pub fn take_name(plan: &Plan, path: &str, kind: &str) {
+    // Refused only to a leader of a group, which a fresh fork is not.
+    let _ = nix::unistd::setsid();
+    title::set_name(path.rsplit('/').next().unwrap_or(path));
+    if let Some(area) = plan.common().title {
+        // Where the kernel refuses, ps shows the caller's command line, cut; nothing depends on it.
+        let _ = area.write(&format!("nestns: {path} ({kind})"));
+    }
+}
+
+/// What a process is, in a word, for its command line while it is a copy of nestns.
+pub fn kind(process: &ProcessPlan) -> &'static str {
+    match &process.program {
+        Program::Actor(actor) => actor.name(),
+        Program::Command(_) => "waiting",
+    }
+}
+
+/// Runs a process to its end: waits, and becomes its program. The name is taken already.
+pub fn become_program(plan: &Plan, subject: Subject, process: &ProcessPlan) -> ! {
+    let files = match prepare(plan, subject, process) {
+        Ok(files) => files,
+        Err(failure) => fail(failure),
+    };
+    let at_gate = report::send(Report::AtGate { subject }, &[]);
+    let verdict = match at_gate {
+        Ok(()) if process.is_unconditional() => gate::wait_for_all(),
+        Ok(()) => gate::wait_for_word(),
+        Err(_) => Verdict::Aborted,
+    };
+    match verdict {
+        Verdict::Released => launch(plan, subject, process, &files),
+        Verdict::Aborted => leave(1),
+    }
+}
+
+/// Reports that the creation has failed, and ends.
+pub fn fail(failure: Failure) -> ! {
+    // A controller that is gone needs no report: the guardian ends the tree.
+    let _ = report::send(Report::Failed(failure), &[]);
+    leave(1)
+}
+
+/// _exit(2): a forked copy must run none of the caller's exit handlers and flush none of his buffers.
+pub fn leave(status: u8) -> ! {
+    crate::sys::fork::exit_now(i32::from(status))
+}
+
+/// Everything that may fail and needs none of what the release brings.
+fn prepare(plan: &Plan, subject: Subject, process: &ProcessPlan) -> Result<Files, Failure> {
+    let failed = |stage, path: &Path| {
+        let detail = path.display().to_string();
+        move |errno: Errno| Failure::with(subject, stage, errno, detail)
+    };
+    match &process.cwd {
+        Some(directory) => chdir(directory).map_err(failed(Stage::WorkingDirectory, directory))?,
+        // Where the caller's directory does not exist in here, / does.
+        None => chdir(&plan.common().directory).or_else(|_| chdir("/")).map_err(failed(Stage::WorkingDirectory, Path::new("/")))?,
+    }
+    let mut files = Files::default();
+    if let Stdin::File(path) = &process.stdin {
+        let file = OpenOptions::new().read(true).open(path).map_err(to_errno);
+        files.stdin = Some(file.map_err(failed(Stage::Stdin, path))?.into());
+    }
+    for (output, slot, stage) in
+        [(&process.stdout, &mut files.stdout, Stage::Stdout), (&process.stderr, &mut files.stderr, Stage::Stderr)]
+    {
+        if let Output::File(path) = output {
+            let file = OpenOptions::new().append(true).create(true).open(path).map_err(to_errno);
+            *slot = Some(file.map_err(failed(stage, path))?.into());
+        }
+    }
+    Ok(files)
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "the signature of map_err")]
+fn to_errno(error: std::io::Error) -> Errno {
+    error.raw_os_error().map_or(Errno::EIO, Errno::from_raw)
+}
+
+/// From the gate to the program.
+fn launch(plan: &Plan, subject: Subject, process: &ProcessPlan, files: &Files) -> ! {
+    let Ok((listener, outcome)) = pipe2(OFlag::O_CLOEXEC) else {
+        fail(Failure::new(subject, Stage::Pipe, Errno::last()));
+    };
+    let refusal = match connect(subject, process, files, listener) {
+        Ok(()) => match become_user(process.identity.as_ref()) {
+            Ok(()) => run(plan, process),
+            Err(refusal) => refusal,
+        },
+        Err(refusal) => refusal,
+    };
+    let mut buffer = [0_u8; 4096];
+    if let Ok(bytes) = postcard::to_slice(&refusal, &mut buffer) {
+        let _ = write(&outcome, bytes);
+    }
+    leave(refusal.status())
+}
+
+fn refuse(stage: Stage, detail: impl Into<String>) -> impl FnOnce(Errno) -> Refusal {
+    let detail = detail.into();
+    move |errno| Refusal { stage, errno: errno as i32, detail }
+}
+
+/// Connects descriptors 0, 1 and 2, and tells the controller that the program is about to run.
+fn connect(subject: Subject, process: &ProcessPlan, files: &Files, listener: OwnedFd) -> Result<(), Refusal> {
+    let null = inheritance::fd(NULL);
+    let place = |fd: std::os::fd::BorrowedFd<'_>, number, stage| {
+        descriptor::make_standard(fd, number).map_err(refuse(stage, ""))
+    };
+    let owns_terminal = process.terminal == Terminal::Own;
+    if owns_terminal {
+        let slave = inheritance::fd(TERMINAL);
+        if let Some(identity) = &process.identity {
+            // Else /dev/tty could not be opened by the user that the program becomes; not worth failing for.
+            let _ = nix::unistd::fchown(slave, Some(Uid::from_raw(identity.uid)), None);
+        }
+        terminal::take_as_controlling(slave).map_err(refuse(Stage::ControllingTerminal, ""))?;
+        place(slave, 0, Stage::Stdin)?;
+    } else {
+        match (&process.stdin, &files.stdin) {
+            (Stdin::File(_), Some(file)) => place(file.as_fd(), 0, Stage::Stdin)?,
+            (Stdin::Inherit, _) => {}
+            _ => place(null, 0, Stage::Stdin)?,
+        }
+    }
+    let mut ends = vec![listener];
+    let mut captured = [false; 2];
+    let streams = [(&process.stdout, &files.stdout, 1, Stage::Stdout), (&process.stderr, &files.stderr, 2, Stage::Stderr)];
+    for (index, (output, file, number, stage)) in streams.into_iter().enumerate() {
+        match (output, file) {
+            (Output::File(_), Some(file)) => place(file.as_fd(), number, stage)?,
+            (Output::Inherit, _) => {}
+            (Output::Log, _) if owns_terminal => place(inheritance::fd(TERMINAL), number, stage)?,
+            (Output::Log, _) => {
+                let (reader, writer) = pipe2(OFlag::O_CLOEXEC).map_err(refuse(Stage::Pipe, ""))?;
+                place(writer.as_fd(), number, stage)?;
+                ends.push(reader);
+                captured[index] = true;
+            }
+            _ => place(null, number, stage)?,
+        }
+    }
+    let report = Report::Starting { subject, stdout: captured[0], stderr: captured[1] };
+    let borrowed: Vec<_> = ends.iter().map(AsFd::as_fd).collect();
+    report::send(report, &borrowed).map_err(refuse(Stage::Channel, ""))
+}
+
+/// Groups first, then the group, then the user: the other way round the right to do so would be gone.
+fn become_user(identity: Option<&Identity>) -> Result<(), Refusal> {
+    let Some(identity) = identity else { return Ok(()) };
+    let groups: Vec<Gid> = identity.groups.iter().copied().map(Gid::from_raw).collect();
+    match setgroups(&groups) {
+        // A user namespace of an ordinary user denies setgroups for good; its root has no other groups to drop.
+        Err(Errno::EPERM) if identity.uid == 0 => {}
+        result => result.map_err(refuse(Stage::Groups, ""))?,
+    }
+    let gid = Gid::from_raw(identity.gid);
+    setresgid(gid, gid, gid).map_err(refuse(Stage::Group, identity.gid.to_string()))?;
+    let uid = Uid::from_raw(identity.uid);
+    setresuid(uid, uid, uid).map_err(refuse(Stage::User, identity.uid.to_string()))
+}
+
+/// The last step; comes back only with a refusal.
+fn run(plan: &Plan, process: &ProcessPlan) -> Refusal {
+    match &process.program {
+        Program::Actor(actor) => {
+            // An actor arranges its signals itself, and finds all of them blocked: as PID 1 it would else lose one.
+            // Closing the pipe says that it runs. All the rest goes with it: an actor sees 0, 1 and 2 like any program.
+            let _ = descriptor::close_from(3);
+            leave(u8::try_from(actor::perform(actor)).unwrap_or(1))
+        }
+        Program::Command(words) => {
+            let environment = plan.common().environment_of(process);
+            let arguments: Vec<CString> = words.iter().filter_map(|word| CString::new(word.as_bytes()).ok()).collect();
+            plan.common().dispositions.restore();
+            let errno = execute(&arguments, &environment);
+            let directory = std::env::current_dir().map_or_else(|_| "?".to_owned(), |path| path.display().to_string());
+            Refusal { stage: Stage::Execute, errno: errno as i32, detail: format!("{} (in {directory})", words.join(" ")) }
+        }
+    }
+}
+
+/// execvpe(3): looks the program up in the PATH of *its* environment, and gives a script without `#!` to the shell.
+fn execute(arguments: &[CString], environment: &[CString]) -> Errno {
+    let Some(program) = arguments.first() else { return Errno::ENOENT };
+    let mut result = Errno::ENOENT;
+    for candidate in candidates(program, environment) {
+        // execve returns only with an error.
+        let errno = execve(&candidate, arguments, environment).err().unwrap_or(Errno::EIO);
+        match errno {
+            Errno::ENOEXEC => {
+                let mut words = vec![c"/bin/sh".to_owned(), candidate];
+                words.extend_from_slice(&arguments[1..]);
+                return execve(c"/bin/sh", &words, environment).err().unwrap_or(Errno::EIO);
+            }
+            // One that may not be executed is remembered, but a later directory may have another.
+            Errno::EACCES => result = Errno::EACCES,
+            Errno::ENOENT | Errno::ENOTDIR => {}
+            errno => return errno,
+        }
+    }
+    result
+}
+
+fn candidates(program: &CStr, environment: &[CString]) -> Vec<CString> {
+    if program.to_bytes().contains(&b'/') {
+        return vec![program.to_owned()];
+    }
+    let path = environment
+        .iter()
+        .find_map(|entry| entry.to_bytes().strip_prefix(b"PATH="))
+        .unwrap_or(DEFAULT_PATH.as_bytes());
+    path.split(|&byte| byte == b':')
+        .filter_map(|directory| {
+            let directory = if directory.is_empty() { Path::new(".") } else { Path::new(std::ffi::OsStr::from_bytes(directory)) };
+            let file: PathBuf = directory.join(std::ffi::OsStr::from_bytes(program.to_bytes()));
+            CString::new(file.into_os_string().as_encoded_bytes()).ok()
+        })
+        .collect()
+}
+
+/// Lets go of the caller's standard descriptors: for a PID 1 that has created everything that may inherit them.
+pub fn drop_standard_descriptors() {
+    for number in 0..=2 {
+        // On /dev/null nothing fails; if it did, the old descriptor would stay, which harms nobody's work.
+        let _ = descriptor::make_standard(inheritance::fd(NULL), number);
+    }
+}
+
+/// Closes everything that a fresh fork has inherited beyond the agreed descriptors.
+pub fn close_foreign_descriptors(first: i32) {
+    debug_assert!(first <= FIRST_FREE);
+    let _ = descriptor::close_from(first);
+}

@@ -1,0 +1,213 @@
+//! What the processes of a tree tell the controller, and the channel that carries it.
+//!
+//! One `SOCK_SEQPACKET` pair: everybody inherits the same writing end. The kernel writes the sender's PID *as the controller
+//! sees it* beside each message (`SCM_CREDENTIALS`, unix(7)), so that no process needs to know its number outside, and none
+//! can lie about it. Messages are batches of small typed reports behind a version byte.
+
+use std::io::{IoSlice, IoSliceMut};
+use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
+
+use nix::errno::Errno;
+use nix::sys::socket::{
+    AddressFamily, ControlMessage, ControlMessageOwned, MsgFlags, SockFlag, SockType, UnixAddr, recvmsg, sendmsg,
+    setsockopt, socketpair, sockopt,
+};
+use nix::sys::wait::WaitStatus;
+use nix::unistd::Pid;
+use serde::{Deserialize, Serialize};
+
+use super::failure::Failure;
+use super::inheritance;
+use super::moment::Moment;
+use super::plan::{NamespaceIndex, Subject};
+use crate::sys::descriptor;
+
+/// The version of the messages; both ends are copies of one program, so another one is a bug.
+const VERSION: u8 = 1;
+/// The most reports in one message, and thereby the size of the receiver's buffer.
+const BATCH: usize = 64;
+/// The most bytes of one message; a report without text takes less than 32.
+const LARGEST: usize = 16 * 1024;
+/// How much may be on its way before a sender has to keep its reports: room for thousands of messages.
+const ROOM: usize = 8 * 1024 * 1024;
+
+/// How a process ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Ending {
+    /// By exit, with this code.
+    Exited(u8),
+    /// By a signal.
+    Signalled(i32),
+}
+
+impl Ending {
+    /// What wait(2) said of a process that is gone; `None` for one that was only stopped or continued.
+    pub fn from_wait(status: WaitStatus) -> Option<(Pid, Self)> {
+        match status {
+            #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "wait(2) gives the low byte")]
+            WaitStatus::Exited(pid, code) => Some((pid, Self::Exited(code as u8))),
+            WaitStatus::Signaled(pid, signal, _) => Some((pid, Self::Signalled(signal as i32))),
+            _ => None,
+        }
+    }
+
+    /// The status that a shell would show: the code, or 128 and the signal's number.
+    pub fn status(self) -> u8 {
+        match self {
+            Self::Exited(code) => code,
+            Self::Signalled(signal) => u8::try_from(128 + signal).unwrap_or(255),
+        }
+    }
+}
+
+/// One thing that happened.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "the fields are what the variant's text names")]
+pub enum Report {
+    /// The sender is PID 1 of a namespace, which is set up.
+    Created { namespace: NamespaceIndex },
+    /// The sender is this process, complete but for its program, and waits.
+    AtGate { subject: Subject },
+    /// The sender is about to become its program. Descriptors travel along: first the one that reports how exec went, then
+    /// standard output and standard error where they are captured.
+    Starting { subject: Subject, stdout: bool, stderr: bool },
+    /// The creation has failed.
+    Failed(Failure),
+    /// A stop was asked of it.
+    Asked { subject: Subject, signal: i32, at: Moment },
+    /// It was killed because its time was over.
+    Killed { subject: Subject, at: Moment },
+    /// It has ended and was reaped.
+    Ended { subject: Subject, ending: Ending, at: Moment },
+    /// The PID 1 of a namespace was told to stop: by an ancestor (sender 0) or by a process inside, under its number there.
+    Stopping { namespace: NamespaceIndex, sender: i32, at: Moment },
+}
+
+/// A message as the controller receives it.
+#[derive(Debug)]
+pub struct Received {
+    /// The sender, as numbered in the receiver's namespace.
+    pub sender: Pid,
+    /// What it says.
+    pub reports: Vec<Report>,
+    /// The descriptors that came along.
+    pub descriptors: Vec<OwnedFd>,
+}
+
+/// Makes the channel: the controller's end, and the one to inherit.
+///
+/// # Errors
+///
+/// Those of socketpair(2).
+pub fn channel() -> nix::Result<(OwnedFd, OwnedFd)> {
+    let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
+    let (receiver, sender) = socketpair(AddressFamily::Unix, SockType::SeqPacket, None, flags)?;
+    setsockopt(&receiver, sockopt::PassCred, &true)?;
+    // The larger room needs privilege; without it senders keep their reports a little longer.
+    if setsockopt(&sender, sockopt::SndBufForce, &ROOM).is_err() {
+        let _ = setsockopt(&sender, sockopt::SndBuf, &ROOM);
+    }
+    Ok((receiver, sender))
+}
+
+/// Receives one message; `None` when there is none.
+///
+/// # Errors
+///
+/// Those of recvmsg(2), and `EPROTO` for a message that is not of this version.
+pub fn receive(channel: BorrowedFd<'_>) -> nix::Result<Option<Received>> {
+    let mut buffer = [0_u8; LARGEST];
+    let mut control = nix::cmsg_space!(nix::sys::socket::UnixCredentials, [std::os::fd::RawFd; 3]);
+    let mut slices = [IoSliceMut::new(&mut buffer)];
+    let flags = MsgFlags::MSG_CMSG_CLOEXEC | MsgFlags::MSG_DONTWAIT;
+    let message = match recvmsg::<UnixAddr>(channel.as_raw_fd(), &mut slices, Some(&mut control), flags) {
+        Ok(message) => message,
+        Err(Errno::EAGAIN | Errno::EINTR) => return Ok(None),
+        Err(errno) => return Err(errno),
+    };
+    let (mut sender, mut descriptors) = (Pid::from_raw(0), Vec::new());
+    for control in message.cmsgs()? {
+        match control {
+            ControlMessageOwned::ScmCredentials(credentials) => sender = Pid::from_raw(credentials.pid()),
+            ControlMessageOwned::ScmRights(rights) => {
+                descriptors.extend(rights.into_iter().map(descriptor::received));
+            }
+            _ => {}
+        }
+    }
+    let length = message.bytes;
+    match buffer[..length].split_first() {
+        Some((&VERSION, body)) => {
+            let reports = postcard::from_bytes(body).map_err(|_| Errno::EPROTO)?;
+            Ok(Some(Received { sender, reports, descriptors }))
+        }
+        _ => Err(Errno::EPROTO),
+    }
+}
+
+/// Sends reports without waiting.
+///
+/// # Errors
+///
+/// `EAGAIN` when the controller is slow, `EPIPE` when it is gone.
+pub fn try_send(reports: &[Report], descriptors: &[BorrowedFd<'_>]) -> nix::Result<()> {
+    let mut message = vec![VERSION];
+    message = postcard::to_extend(reports, message).map_err(|_| Errno::EMSGSIZE)?;
+    let numbers: Vec<_> = descriptors.iter().map(AsRawFd::as_raw_fd).collect();
+    let rights = [ControlMessage::ScmRights(&numbers)];
+    let rights = if numbers.is_empty() { &rights[..0] } else { &rights[..] };
+    let flags = MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_NOSIGNAL;
+    sendmsg::<UnixAddr>(inheritance::REPORTS, &[IoSlice::new(&message)], rights, flags, None).map(drop)
+}
+
+/// Sends one report, and waits while the channel is full: for processes that nobody depends on yet.
+///
+/// # Errors
+///
+/// `EPIPE` when the controller is gone.
+pub fn send(report: Report, descriptors: &[BorrowedFd<'_>]) -> nix::Result<()> {
+    use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+    let reports = [report];
+    loop {
+        match try_send(&reports, descriptors) {
+            Err(Errno::EAGAIN) => {
+                let mut writable = [PollFd::new(inheritance::fd(inheritance::REPORTS), PollFlags::POLLOUT)];
+                let _ = poll(&mut writable, PollTimeout::NONE);
+            }
+            Err(Errno::EINTR) => {}
+            result => return result,
+        }
+    }
+}
+
+/// Reports on their way out of a process that must not wait for anybody.
+///
+/// What cannot be sent is kept and goes out in batches. It is bounded by its nature: each subject of a keeper is asked,
+/// killed and reaped at most once.
+#[derive(Debug, Default)]
+pub struct Outbox(Vec<Report>);
+
+impl Outbox {
+    /// Adds a report; [`Outbox::flush`] sends it.
+    pub fn push(&mut self, report: Report) {
+        self.0.push(report);
+    }
+
+    /// Whether nothing is left to send.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Sends what the channel takes. A controller that is gone wants nothing.
+    pub fn flush(&mut self) {
+        while !self.0.is_empty() {
+            let batch = self.0.len().min(BATCH);
+            match try_send(&self.0[..batch], &[]) {
+                Ok(()) => drop(self.0.drain(..batch)),
+                Err(Errno::EAGAIN) => return,
+                Err(Errno::EINTR) => {}
+                Err(_) => self.0.clear(),
+            }
+        }
+    }
+}

@@ -1,0 +1,70 @@
+//! Descriptors by number: closing all but a few, borrowing one that was inherited at an agreed number.
+
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, IntoRawFd, RawFd};
+
+use nix::errno::Errno;
+use nix::libc;
+
+/// `int close_range(first, ~0U, 0)`, since Linux 5.9
+///
+/// Closes every descriptor from `first` on. Only for a process that will never drop an owner of one of them: a forked child
+/// on its way to something else.
+///
+/// # Errors
+///
+/// `ENOSYS` on an older kernel.
+pub fn close_from(first: RawFd) -> nix::Result<()> {
+    // SAFETY: the call takes three integers. Owners of the closed descriptors are never dropped: the callers are forked
+    // children that do not return, and the command line before it has opened anything.
+    let result = unsafe { libc::syscall(libc::SYS_close_range, first, libc::c_uint::MAX, 0) };
+    Errno::result(result).map(drop)
+}
+
+/// `dup3(fd, number, O_CLOEXEC)`: puts a copy of a descriptor at an agreed number, where it stays for good.
+///
+/// # Errors
+///
+/// `EBADF` when the number is beyond the limit on descriptors.
+pub fn settle(fd: impl AsFd, number: RawFd) -> nix::Result<()> {
+    let source = fd.as_fd().as_raw_fd();
+    if source == number {
+        // dup3 refuses equal numbers.
+        return Ok(());
+    }
+    // SAFETY: both are integers; whatever was open at `number` belonged to the agreed layout and to no `OwnedFd`.
+    Errno::result(unsafe { libc::dup3(source, number, libc::O_CLOEXEC) }).map(drop)
+}
+
+/// `dup2(fd, number)` for one of the standard descriptors: the copy survives exec.
+///
+/// # Errors
+///
+/// `EBADF` when `fd` is not open.
+pub fn make_standard(fd: impl AsFd, number: RawFd) -> nix::Result<()> {
+    let source = fd.as_fd().as_raw_fd();
+    if source == number {
+        // dup2 onto itself would leave close-on-exec as it is.
+        // SAFETY: fcntl with two integers on an open descriptor.
+        return Errno::result(unsafe { libc::fcntl(source, libc::F_SETFD, 0) }).map(drop);
+    }
+    // SAFETY: both are integers; the standard descriptors belong to the process, not to an `OwnedFd`.
+    Errno::result(unsafe { libc::dup2(source, number) }).map(drop)
+}
+
+/// A descriptor that stays open at an agreed number for as long as the process lives.
+pub fn inherited(number: RawFd) -> BorrowedFd<'static> {
+    // SAFETY: the numbers of the agreed layout are opened before the first fork and closed by nobody while in use.
+    unsafe { BorrowedFd::borrow_raw(number) }
+}
+
+/// Gives up ownership of a descriptor that shall stay open until the process ends.
+pub fn leak(fd: impl IntoRawFd) -> BorrowedFd<'static> {
+    inherited(fd.into_raw_fd())
+}
+
+/// An open descriptor's owner from a number that the kernel has just handed over (`SCM_RIGHTS`).
+pub fn received(number: RawFd) -> std::os::fd::OwnedFd {
+    use std::os::fd::FromRawFd;
+    // SAFETY: recvmsg(2) installs new descriptors, which nobody else owns; each is taken over once.
+    unsafe { std::os::fd::OwnedFd::from_raw_fd(number) }
+}

@@ -1,0 +1,33 @@
+//! Namespace descriptors and what the kernel says about them: ioctl_nsfs(2).
+
+use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};
+
+use nix::errno::Errno;
+use nix::libc;
+
+/// `_IO(0xb7, 0x2)`: a descriptor of the parent of a PID or user namespace, since Linux 4.9.
+const NS_GET_PARENT: libc::c_ulong = 0xb702;
+/// `_IOR(0xb7, 13, __u64)`: the id of a namespace that is never used again, since Linux 6.18.
+const NS_GET_ID: libc::c_ulong = 0x8008_b70d;
+
+/// `ioctl(namespace, NS_GET_PARENT)`
+///
+/// # Errors
+///
+/// `EPERM` when the parent is outside what the caller's own namespace contains, `EINVAL` for a namespace of a kind that has
+/// no parents.
+pub fn parent(namespace: impl AsFd) -> nix::Result<OwnedFd> {
+    // SAFETY: the request takes no argument; a result that is not an error is a new descriptor owned by nobody else.
+    unsafe {
+        let fd = Errno::result(libc::ioctl(namespace.as_fd().as_raw_fd(), NS_GET_PARENT))?;
+        Ok(OwnedFd::from_raw_fd(fd))
+    }
+}
+
+/// `ioctl(namespace, NS_GET_ID, &id)`; `None` where the kernel does not know the request.
+pub fn id(namespace: impl AsFd) -> Option<u64> {
+    let mut id = 0_u64;
+    // SAFETY: the request writes eight bytes to the address, which is that of a live u64.
+    let result = unsafe { libc::ioctl(namespace.as_fd().as_raw_fd(), NS_GET_ID, &raw mut id) };
+    (result == 0).then_some(id)
+}

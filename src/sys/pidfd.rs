@@ -1,0 +1,79 @@
+//! Descriptors of processes: the only way in which nestns signals anybody.
+
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+
+use nix::errno::Errno;
+use nix::libc;
+use nix::poll::{PollFd, PollFlags, PollTimeout};
+use nix::unistd::Pid;
+
+/// A reference to one process, which a recycled number can never redirect.
+#[derive(Debug)]
+pub struct Pidfd(OwnedFd);
+
+impl Pidfd {
+    /// `int pidfd_open(pid_t pid, 0)`, since Linux 5.3. The descriptor is close-on-exec.
+    ///
+    /// The number is safe only while the process cannot have been reaped: for an unreaped child of the caller, or when the
+    /// identity is verified after the descriptor is open. See pidfd_open(2).
+    ///
+    /// # Errors
+    ///
+    /// `ESRCH` when the caller's PID namespace has no such process, `EMFILE` when the caller has too many descriptors.
+    pub fn open(pid: Pid) -> nix::Result<Self> {
+        // SAFETY: the call takes two integers; a result that is not an error is a new descriptor owned by nobody else.
+        unsafe {
+            let fd = Errno::result(libc::syscall(libc::SYS_pidfd_open, pid.as_raw(), 0))?;
+            #[expect(clippy::cast_possible_truncation, reason = "a descriptor is an int")]
+            Ok(Self(OwnedFd::from_raw_fd(fd as libc::c_int)))
+        }
+    }
+
+    /// `int pidfd_send_signal(int pidfd, int signal, NULL, 0)`, since Linux 5.1; signal 0 only asks. See
+    /// pidfd_send_signal(2).
+    ///
+    /// Success does not mean that a PID 1 has noticed: the kernel drops a signal that it does not handle (R5).
+    ///
+    /// # Errors
+    ///
+    /// `ESRCH` when the process has ended and been reaped, `EPERM` when the caller may not signal it, `EINVAL` when it is
+    /// not visible in the caller's PID namespace.
+    pub fn signal(&self, signal: i32) -> nix::Result<()> {
+        // SAFETY: the descriptor is open for as long as `self` lives, and the siginfo pointer is NULL.
+        let result = unsafe {
+            libc::syscall(
+                libc::SYS_pidfd_send_signal,
+                self.0.as_raw_fd(),
+                signal,
+                std::ptr::null::<libc::siginfo_t>(),
+                0,
+            )
+        };
+        Errno::result(result).map(drop)
+    }
+
+    /// Whether the process has ended (it may still be a zombie): a pidfd is readable from then on.
+    pub fn has_ended(&self) -> bool {
+        let mut poll = [PollFd::new(self.as_fd(), PollFlags::POLLIN)];
+        nix::poll::poll(&mut poll, PollTimeout::ZERO).is_ok_and(|ready| ready > 0)
+    }
+}
+
+impl AsFd for Pidfd {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
+    }
+}
+
+impl From<OwnedFd> for Pidfd {
+    /// A pidfd that another process has sent.
+    fn from(fd: OwnedFd) -> Self {
+        Self(fd)
+    }
+}
+
+impl From<Pidfd> for OwnedFd {
+    fn from(pidfd: Pidfd) -> Self {
+        pidfd.0
+    }
+}
