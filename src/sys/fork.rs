@@ -1,0 +1,59 @@
+//! Forking a process that goes on running without exec, and the way out of such a process.
+//!
+//! Relies on one rule of fork(2): the child has only the calling thread, with every lock as it was. A lock that another
+//! thread held is held for ever in the child, so whoever forks must be the only thread. The check costs one system call
+//! and is made in debug builds; no release build of this crate starts a thread before its last fork.
+
+use nix::libc;
+use nix::sys::stat::lstat;
+pub use nix::unistd::ForkResult;
+
+/// Makes a copy of the calling process by the C library's [fork(2)], which knows about its own locks and caches; a raw
+/// `clone3` would leave it uninformed.
+///
+/// # Errors
+///
+/// `EAGAIN` at a limit of processes (`RLIMIT_NPROC`, `pids.max`, `pid_max`); `ENOMEM` also where the namespace for
+/// children has lost its PID 1.
+///
+/// # Panics
+///
+/// In debug builds, when the process has more than one thread.
+///
+/// [fork(2)]: https://man7.org/linux/man-pages/man2/fork.2.html
+pub fn fork() -> nix::Result<ForkResult> {
+    debug_assert_ne!(is_alone(), Some(false), "fork in a process with several threads");
+    // SAFETY: a child of a threaded process may only do what is async-signal-safe. The process has one thread (asserted
+    // above), so no lock is held by a thread that the child lacks, and the child may run ordinary code.
+    unsafe { nix::unistd::fork() }
+}
+
+/// Ends the process at once by [_exit(2)]: a forked copy runs no exit handlers and flushes no buffer of its parent's.
+///
+/// [_exit(2)]: https://man7.org/linux/man-pages/man2/_exit.2.html
+pub fn exit_now(code: i32) -> ! {
+    // SAFETY: _exit asks for nothing; it is unsafe only for being foreign.
+    unsafe { libc::_exit(code) }
+}
+
+/// Whether the process has one thread: the links of `/proc/self/task` are two and one for each thread.
+///
+/// `None` where it cannot be told, as with a /proc that belongs to a PID namespace which this process is not in.
+fn is_alone() -> Option<bool> {
+    lstat("/proc/self/task").ok().map(|task| task.st_nlink == 3)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_alone;
+
+    #[test]
+    fn a_second_thread_is_noticed() {
+        // The test itself runs in a thread beside the one of `main`, or gets company here.
+        let (release, released) = std::sync::mpsc::channel::<()>();
+        let company = std::thread::spawn(move || released.recv());
+        assert_eq!(is_alone(), Some(false));
+        drop(release);
+        assert!(company.join().is_ok());
+    }
+}
