@@ -2,7 +2,7 @@
 //!
 //! Names of processes, arguments and lines of notes are anybody's; an escape sequence in them must be seen, not obeyed.
 
-/// The text with every control character written out, `\\n` and `\\u{1b}` for example.
+/// The text with every control character written out, `\n` and `\u{1b}` for example.
 pub fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for character in text.chars() {
