@@ -28,6 +28,7 @@ use crate::sys::clone::{fork_numbered, fork_sibling_in_new_pid_namespace};
 use crate::sys::descriptor;
 use crate::sys::fork::fork;
 use crate::sys::pidfd::Pidfd;
+use crate::sys::reap;
 
 /// Numbers for a helper, tried in this order: near the top, where nobody has counted to yet; then, where `pid_max` is
 /// small, below 300, which the kernel does not give out again after a wrap-around.
@@ -207,17 +208,13 @@ impl Keeper {
 
     /// Takes one ended child from the kernel. To be called until it finds nothing: SIGCHLD is a hint, not a count.
     pub fn reap(&mut self) -> Reaped {
-        loop {
-            match waitpid(None, Some(WaitPidFlag::WNOHANG | WaitPidFlag::__WALL)) {
-                Ok(WaitStatus::StillAlive) => return Reaped::Nothing,
-                Err(Errno::EINTR) => {}
-                Err(_) => return Reaped::Childless,
-                Ok(status) => {
-                    if let Some((pid, ending)) = Ending::from_wait(status) {
-                        return self.remove(pid).map_or(Reaped::Orphan(pid, ending), |kid| Reaped::Kid(kid, ending));
-                    }
-                }
+        match reap::any() {
+            reap::Reaped::Child { pid, status } => {
+                let ending = Ending::from_status(status);
+                self.remove(pid).map_or(Reaped::Orphan(pid, ending), |kid| Reaped::Kid(kid, ending))
             }
+            reap::Reaped::NoneEnded => Reaped::Nothing,
+            reap::Reaped::NoChild => Reaped::Childless,
         }
     }
 

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use nix::unistd::{Group, User};
 use serde::{Deserialize, Serialize};
 
-use crate::sys::disposition::Dispositions;
+use crate::sys::caller::Dispositions;
 use crate::sys::memory;
 use crate::sys::title::TitleArea;
 use crate::topology::{

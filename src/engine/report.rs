@@ -12,7 +12,6 @@ use nix::sys::socket::{
     AddressFamily, ControlMessage, ControlMessageOwned, MsgFlags, SockFlag, SockType, UnixAddr, recvmsg, sendmsg,
     setsockopt, socketpair, sockopt,
 };
-use nix::sys::wait::WaitStatus;
 use nix::unistd::Pid;
 use serde::{Deserialize, Serialize};
 
@@ -41,13 +40,14 @@ pub enum Ending {
 }
 
 impl Ending {
-    /// What wait(2) said of a process that is gone; `None` for one that was only stopped or continued.
-    pub fn from_wait(status: WaitStatus) -> Option<(Pid, Self)> {
-        match status {
-            #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "wait(2) gives the low byte")]
-            WaitStatus::Exited(pid, code) => Some((pid, Self::Exited(code as u8))),
-            WaitStatus::Signaled(pid, signal, _) => Some((pid, Self::Signalled(signal as i32))),
-            _ => None,
+    /// Reads a status as wait(2) encodes it, of a process that is gone.
+    pub fn from_status(status: i32) -> Self {
+        use nix::libc::{WEXITSTATUS, WIFSIGNALED, WTERMSIG};
+        if WIFSIGNALED(status) {
+            Self::Signalled(WTERMSIG(status))
+        } else {
+            // wait(2) gives the low byte.
+            Self::Exited(u8::try_from(WEXITSTATUS(status)).unwrap_or(u8::MAX))
         }
     }
 

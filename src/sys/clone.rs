@@ -57,7 +57,7 @@ pub fn fork_sibling_in_new_pid_namespace() -> nix::Result<ForkResult> {
 }
 
 fn clone3(arguments: &CloneArguments) -> nix::Result<ForkResult> {
-    debug_assert!(super::fork::is_single_threaded());
+    super::fork::assert_alone();
     // SAFETY: the structure and the array behind `set_tid` outlive the call and have the sizes given. Without CLONE_VM the
     // child runs on a copy of this stack, so that returning from here is sound in both; no lock is held, there being one
     // thread.

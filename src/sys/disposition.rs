@@ -1,70 +1,52 @@
-//! What the caller had decided about signals, kept for the programs: they start as if nestns had not been there.
+//! What happens on a signal: the kernel's default, nothing, or a note that it came.
+//!
+//! A caught signal is only noted here; where it interrupts is decided by the caller's signal mask (ppoll(2) lets it in
+//! for the time of one wait, without a race). Relies on two rules of signal(7): a handler is copied by fork, and a PID 1
+//! receives, besides KILL and STOP from an ancestor, only signals that it handles or blocks.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use nix::libc;
-use nix::sys::signal::{SigSet, SigmaskHow};
+use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction};
 
-/// Whether SIGPIPE was ignored when the process began. Rust's runtime ignores it before `main` runs, so that a look from
-/// `main` always says yes.
-static PIPE_WAS_IGNORED: AtomicBool = AtomicBool::new(false);
+/// A note for each signal number up to the last that nix names; index 0 is for the others and never read.
+static CAUGHT: [AtomicBool; 32] = [const { AtomicBool::new(false) }; 32];
 
-/// Runs before Rust's runtime: the dynamic loader calls the functions of `.init_array` first.
-extern "C" fn save_before_main() {
-    PIPE_WAS_IGNORED.store(is_ignored(libc::SIGPIPE), Ordering::Relaxed);
+extern "C" fn note(signal: i32) {
+    note_of(signal).store(true, Ordering::Relaxed);
 }
 
-#[used]
-#[unsafe(link_section = ".init_array")]
-static SAVE_BEFORE_MAIN: extern "C" fn() = save_before_main;
-
-/// The caller's signal mask and the signals it ignored, as far as nestns changes them for itself.
-#[derive(Debug, Clone)]
-pub struct Dispositions {
-    mask: SigSet,
-    child_ignored: bool,
-    pipe_ignored: bool,
+fn note_of(signal: i32) -> &'static AtomicBool {
+    usize::try_from(signal).ok().and_then(|number| CAUGHT.get(number)).unwrap_or(&CAUGHT[0])
 }
 
-impl Dispositions {
-    /// Takes note of the caller's dispositions, blocks every signal, and undoes what would disturb: a caller that ignores
-    /// SIGCHLD would have the kernel reap our children.
-    ///
-    /// # Errors
-    ///
-    /// None in practice: the calls fail only for invalid numbers.
-    pub fn take_over() -> nix::Result<Self> {
-        let mut mask = SigSet::empty();
-        nix::sys::signal::sigprocmask(SigmaskHow::SIG_SETMASK, Some(&SigSet::all()), Some(&mut mask))?;
-        let child_ignored = is_ignored(libc::SIGCHLD);
-        set(libc::SIGCHLD, libc::SIG_DFL);
-        Ok(Self { mask, child_ignored, pipe_ignored: PIPE_WAS_IGNORED.load(Ordering::Relaxed) })
-    }
-
-    /// Gives a process that is about to become a program the caller's dispositions and mask.
-    pub fn restore(&self) {
-        set(libc::SIGPIPE, if self.pipe_ignored { libc::SIG_IGN } else { libc::SIG_DFL });
-        set(libc::SIGCHLD, if self.child_ignored { libc::SIG_IGN } else { libc::SIG_DFL });
-        // Setting a mask that the kernel gave us cannot fail.
-        let _ = nix::sys::signal::sigprocmask(SigmaskHow::SIG_SETMASK, Some(&self.mask), None);
-    }
+/// Has the signal noted, for [`take`]; a note from before is dropped.
+///
+/// A child inherits the handler and the notes; it calls this again, with the signal blocked, to begin without notes.
+pub fn catch(signal: Signal) -> nix::Result<()> {
+    note_of(signal as i32).store(false, Ordering::Relaxed);
+    set(signal, SigHandler::Handler(note))
 }
 
-/// Whether a signal is ignored at this moment, as `nohup` does it with HUP.
-pub fn is_ignored(signal: libc::c_int) -> bool {
-    // SAFETY: an all-zero sigaction is a valid value, and the kernel writes one of that size.
-    unsafe {
-        let mut action: libc::sigaction = std::mem::zeroed();
-        libc::sigaction(signal, std::ptr::null(), &raw mut action) == 0 && action.sa_sigaction == libc::SIG_IGN
-    }
+/// Whether the signal came since the last time that this was asked.
+pub fn take(signal: Signal) -> bool {
+    note_of(signal as i32).swap(false, Ordering::Relaxed)
 }
 
-/// Sets a signal to be ignored or to its default action.
-pub fn set(signal: libc::c_int, handler: libc::sighandler_t) {
-    // SAFETY: an all-zero sigaction with SIG_IGN or SIG_DFL installs no function.
-    unsafe {
-        let mut action: libc::sigaction = std::mem::zeroed();
-        action.sa_sigaction = handler;
-        libc::sigaction(signal, &raw const action, std::ptr::null_mut());
-    }
+/// Has the signal dropped, in a PID 1 and elsewhere.
+pub fn ignore(signal: Signal) -> nix::Result<()> {
+    set(signal, SigHandler::SigIgn)
+}
+
+/// Gives the signal back to the kernel's default, whatever the caller left (an inherited `SIG_IGN` on CHLD would have
+/// children reaped by the kernel).
+pub fn default(signal: Signal) -> nix::Result<()> {
+    set(signal, SigHandler::SigDfl)
+}
+
+fn set(signal: Signal, handler: SigHandler) -> nix::Result<()> {
+    // No SA_RESTART: a wait that the signal interrupts must return.
+    let action = SigAction::new(handler, SaFlags::empty(), SigSet::empty());
+    // SAFETY: a handler may only do what is async-signal-safe; the one handler of this file stores into an atomic. The
+    // handlers that it replaces belong to no library of this crate: nothing here relies on a handler of its own.
+    unsafe { sigaction(signal, &action) }.map(drop)
 }

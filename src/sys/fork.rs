@@ -1,35 +1,64 @@
-//! fork(2) through the C library, from a process with one thread.
+//! Forking a process that goes on running without exec, and the way out of such a process.
+//!
+//! Relies on one rule of fork(2): the child has only the calling thread, with every lock as it was. A lock that another
+//! thread held is held for ever in the child, so whoever forks must be the only thread. The check costs one system call
+//! and is made in debug builds; no release build of this crate starts a thread before its last fork.
 
-use nix::unistd::ForkResult;
+use nix::libc;
+use nix::sys::stat::lstat;
+pub use nix::unistd::ForkResult;
 
-/// `pid_t fork(void)`
-///
-/// The C library's own wrapper, never a raw `clone3` whose child goes on running: the library then knows of the child (its
-/// cached thread id, its locks). See fork(2).
+/// Makes a copy of the calling process by the C library's [fork(2)], which knows about its own locks and caches; a raw
+/// `clone3` would leave it uninformed.
 ///
 /// # Errors
 ///
-/// `EAGAIN` when a limit on processes is reached (`pids.max` of a cgroup, `RLIMIT_NPROC`, `kernel.pid_max`), `ENOMEM` when
-/// memory is short or when the PID 1 of the namespace for children is dead.
+/// `EAGAIN` at a limit of processes (`RLIMIT_NPROC`, `pids.max`, `pid_max`); `ENOMEM` also where the namespace for
+/// children has lost its PID 1.
+///
+/// # Panics
+///
+/// In debug builds, when the process has more than one thread.
+///
+/// [fork(2)]: https://man7.org/linux/man-pages/man2/fork.2.html
 pub fn fork() -> nix::Result<ForkResult> {
-    debug_assert!(is_single_threaded(), "a forked copy of a threaded process hangs on locks that nobody holds");
-    // SAFETY: the process has one thread (asserted above, and kept by the rule that no crate which starts one runs before
-    // the last fork), so the child inherits no lock in a held state and may go on running arbitrary code.
+    assert_alone();
+    // SAFETY: a child of a threaded process may only do what is async-signal-safe. The process has one thread (asserted
+    // above), so no lock is held by a thread that the child lacks, and the child may run ordinary code.
     unsafe { nix::unistd::fork() }
 }
 
-/// Whether this process has one thread; true as well where the /proc at hand cannot tell.
+/// Ends the process at once by [_exit(2)]: a forked copy runs no exit handlers and flushes no buffer of its parent's.
 ///
-/// `/proc/self` does not resolve where the visible /proc belongs to another PID namespace, as between the birth of a
-/// namespace and its own mount.
-pub fn is_single_threaded() -> bool {
-    use std::os::unix::fs::MetadataExt;
-    // A directory's link count is 2 and one for each sub-directory: one a thread.
-    std::fs::metadata("/proc/self/task").map_or(true, |task| task.nlink() <= 3)
+/// [_exit(2)]: https://man7.org/linux/man-pages/man2/_exit.2.html
+pub fn exit_now(code: i32) -> ! {
+    // SAFETY: _exit asks for nothing; it is unsafe only for being foreign.
+    unsafe { libc::_exit(code) }
 }
 
-/// `void _exit(int status)`: ends the process without exit handlers and without flushing what a forked copy has inherited.
-pub fn exit_now(status: i32) -> ! {
-    // SAFETY: the call takes an integer and does not return.
-    unsafe { nix::libc::_exit(status) }
+/// Fails in a debug build when the process has more than one thread.
+pub(super) fn assert_alone() {
+    debug_assert_ne!(is_alone(), Some(false), "fork in a process with several threads");
+}
+
+/// Whether the process has one thread: the links of `/proc/self/task` are two and one for each thread.
+///
+/// `None` where it cannot be told, as with a /proc that belongs to a PID namespace which this process is not in.
+fn is_alone() -> Option<bool> {
+    lstat("/proc/self/task").ok().map(|task| task.st_nlink == 3)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_alone;
+
+    #[test]
+    fn a_second_thread_is_noticed() {
+        // The test itself runs in a thread beside the one of `main`, or gets company here.
+        let (release, released) = std::sync::mpsc::channel::<()>();
+        let company = std::thread::spawn(move || released.recv());
+        assert_eq!(is_alone(), Some(false));
+        drop(release);
+        assert!(company.join().is_ok());
+    }
 }

@@ -6,12 +6,14 @@
 
 mod actor;
 mod namespace;
+mod numbering;
 mod process;
 mod stop;
 mod tree;
 
 pub use actor::Actor;
 pub use namespace::{Init, Isolation, Namespace, Position};
+pub use numbering::Numbering;
 pub use process::{After, Condition, Entry, Output, Process, Program, Stdin, Terminal, Weight};
 pub use stop::{Signal, Stop};
 pub use tree::{NamespaceId, OnExit, Topology};

@@ -1,0 +1,80 @@
+//! What the built-in workloads do, in a process that was forked and executes nothing.
+//!
+//! Responsible for the life of one such process from its release to its exit code. Not for getting it into a namespace,
+//! its name or its descriptors: it has 0, 1 and 2 and opens no other. It runs as well as PID 1, which the kernel lets
+//! receive only signals that it handles or blocks (`pid_namespaces(7)`), so every actor says what it does with TERM. One
+//! thread, no panic, and no allocation that grows with time.
+
+mod family;
+mod output;
+mod pace;
+mod wait;
+
+use std::time::Instant;
+
+use nix::sys::signal::Signal;
+
+use crate::sys::disposition;
+use crate::topology::Actor;
+
+use self::output::Written;
+use self::wait::{Waiter, Woken};
+
+/// Runs the actor to its end and returns the exit code, which the caller hands to `_exit`.
+///
+/// What the process inherited in blocked or ignored signals does not matter. The code is 0 for an actor that was asked
+/// to end by TERM or INT or whose time is over, the declared one for [`Actor::Exit`], and 1 for one that could not do
+/// what it is there for (a fork or a write failed), with the reason on standard error.
+pub fn perform(actor: &Actor) -> i32 {
+    match play(actor) {
+        Ok(code) => code,
+        Err(failure) => {
+            output::complain(actor, failure);
+            1
+        }
+    }
+}
+
+fn play(actor: &Actor) -> nix::Result<i32> {
+    if *actor == Actor::IgnoreTerm {
+        return ignore_term();
+    }
+    let waiter = Waiter::new()?;
+    match *actor {
+        Actor::Idle => idle(&waiter)?,
+        Actor::Serve => {
+            if output::write_line(&waiter, b"ready\n")? == Written::Whole {
+                idle(&waiter)?;
+            }
+        }
+        Actor::Tree { children } => family::tree(&waiter, children)?,
+        Actor::Zombie => family::zombie(&waiter)?,
+        Actor::Orphan => family::orphan(&waiter)?,
+        Actor::ForkStorm { rate, duration } => family::storm(&waiter, rate, duration)?,
+        Actor::Log { rate, duration } => output::log(&waiter, rate, duration)?,
+        Actor::Exit { code, after } => {
+            return Ok(match wait::reap_until_asked(&waiter, Instant::now().checked_add(after))? {
+                Woken::Deadline => i32::from(code),
+                _ => 0,
+            });
+        }
+        Actor::IgnoreTerm => {}
+    }
+    Ok(0)
+}
+
+/// Waits for TERM or INT; reaps, because a PID 1 is given every orphan of its namespace.
+fn idle(waiter: &Waiter) -> nix::Result<()> {
+    wait::reap_until_asked(waiter, None).map(drop)
+}
+
+/// Never returns but by a failure: every signal that asks for an end is ignored, which also drops those that are pending.
+fn ignore_term() -> nix::Result<i32> {
+    let waiter = Waiter::new()?;
+    for signal in [Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP, Signal::SIGQUIT] {
+        disposition::ignore(signal)?;
+    }
+    loop {
+        wait::reap_until_asked(&waiter, None)?;
+    }
+}

@@ -1,0 +1,42 @@
+//! A number with its noun: `1 namespace`, `3 namespaces`, `2 processes`.
+//!
+//! English plurals by rule, which the handful of nouns of this program follow.
+
+use std::fmt;
+
+/// How many of what.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Count<'a> {
+    number: usize,
+    noun: &'a str,
+}
+
+/// Counts; the noun is given in the singular.
+pub const fn count(number: usize, noun: &str) -> Count<'_> {
+    Count { number, noun }
+}
+
+impl fmt::Display for Count<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let ending = match (self.number, self.noun.ends_with('s')) {
+            (1, _) => "",
+            (_, true) => "es",
+            (_, false) => "s",
+        };
+        write!(f, "{} {}{ending}", self.number, self.noun)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::count;
+
+    #[test]
+    fn one_and_many() {
+        let counted = [count(0, "namespace"), count(1, "namespace"), count(3, "namespace"), count(2, "process")];
+        assert_eq!(
+            counted.map(|count| count.to_string()),
+            ["0 namespaces", "1 namespace", "3 namespaces", "2 processes"]
+        );
+    }
+}

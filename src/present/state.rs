@@ -1,0 +1,91 @@
+//! The states of namespaces and processes: a word, a symbol and a colour for each.
+//!
+//! The symbol says the same as the colour, so that nothing is lost without colour; red is for failure alone.
+
+use std::fmt;
+
+use anstyle::{AnsiColor, Style};
+
+use super::charset::Charset;
+
+/// Where a namespace or a process is in its life.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum State {
+    /// Is being made.
+    Creating,
+    /// Exists, and waits at its gate.
+    Created,
+    /// Was released.
+    Running,
+    /// Runs, and its probe agrees.
+    Ready,
+    /// Is frozen.
+    Paused,
+    /// Was asked to end.
+    Stopping,
+    /// Is being killed.
+    Killing,
+    /// Has ended well.
+    Exited,
+    /// Has ended badly.
+    Failed,
+    /// Was killed.
+    Killed,
+    /// Has left nothing.
+    Gone,
+}
+
+impl State {
+    /// The word, as in documents.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Creating => "creating",
+            Self::Created => "created",
+            Self::Running => "running",
+            Self::Ready => "ready",
+            Self::Paused => "paused",
+            Self::Stopping => "stopping",
+            Self::Killing => "killing",
+            Self::Exited => "exited",
+            Self::Failed => "failed",
+            Self::Killed => "killed",
+            Self::Gone => "gone",
+        }
+    }
+
+    /// One column wide.
+    pub const fn symbol(self, charset: Charset) -> &'static str {
+        let (unicode, ascii) = match self {
+            Self::Creating => ("◌", "."),
+            Self::Created => ("○", "o"),
+            Self::Running => ("●", "*"),
+            Self::Ready => ("✔", "+"),
+            Self::Paused => ("‖", "="),
+            Self::Stopping | Self::Killing => ("▾", "v"),
+            Self::Exited | Self::Gone => ("·", "-"),
+            Self::Failed | Self::Killed => ("✘", "x"),
+        };
+        match charset {
+            Charset::Unicode => unicode,
+            Charset::Ascii => ascii,
+        }
+    }
+
+    /// The colour.
+    pub const fn style(self) -> Style {
+        match self {
+            Self::Running | Self::Ready => AnsiColor::Green.on_default(),
+            Self::Creating | Self::Created | Self::Paused | Self::Stopping | Self::Killing => {
+                AnsiColor::Yellow.on_default()
+            }
+            Self::Exited | Self::Gone => Style::new().dimmed(),
+            Self::Failed | Self::Killed => AnsiColor::Red.on_default(),
+        }
+    }
+}
+
+impl fmt::Display for State {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.word())
+    }
+}

@@ -1,0 +1,180 @@
+//! The lines of a tree: branches on the left, columns on the right, each as wide as its widest piece.
+
+use anstyle::Style;
+
+use super::fold::{Item, fold};
+use super::{Colour, Kind, Label, Look, Node};
+use crate::present::charset::Charset;
+use crate::present::depth;
+use crate::present::escape::escape;
+use crate::present::state::State;
+
+/// Where a node stands among its siblings.
+#[derive(Debug, Clone, Copy)]
+enum Place {
+    Between,
+    Last,
+}
+
+/// The pieces of a line before columns are aligned.
+struct Line {
+    branches: String,
+    label: String,
+    style: Style,
+    pids: String,
+    state: Option<State>,
+    note: String,
+}
+
+/// A whole tree as lines, in order.
+pub(super) struct Drawing {
+    look: Look,
+    /// What stands left of the branches of the nodes being drawn.
+    prefix: String,
+    lines: Vec<Line>,
+}
+
+impl Drawing {
+    /// Lays the trees out, below each other.
+    pub(super) fn of(roots: &[Node], look: Look) -> Self {
+        let mut drawing = Self { look, prefix: String::new(), lines: Vec::new() };
+        drawing.draw(roots, 0);
+        drawing
+    }
+
+    fn draw(&mut self, siblings: &[Node], level: usize) {
+        let mut items = fold(siblings, self.look.folding).peekable();
+        while let Some(item) = items.next() {
+            let place = if items.peek().is_none() { Place::Last } else { Place::Between };
+            match item {
+                Item::Node(node) => self.draw_node(node, level, place),
+                Item::More { count, like } => self.draw_more(count, like, place),
+            }
+        }
+    }
+
+    fn draw_node(&mut self, node: &Node, level: usize, place: Place) {
+        let (level, style) = match node.kind {
+            Kind::Namespace => (level + 1, depth::style(level + 1).bold()),
+            Kind::Process => (level, depth::style(level)),
+        };
+        let (branch, below) = self.branches(place);
+        self.lines.push(Line {
+            branches: format!("{}{branch}", self.prefix),
+            label: match node.kind {
+                Kind::Namespace => format!("{}/", name(&node.label)),
+                Kind::Process => name(&node.label),
+            },
+            style,
+            pids: chain(&node.pids),
+            state: node.state,
+            note: escape(&node.note),
+        });
+        let length = self.prefix.len();
+        self.prefix.push_str(below);
+        self.draw(&node.children, level);
+        self.prefix.truncate(length);
+    }
+
+    fn draw_more(&mut self, count: usize, like: &Node, place: Place) {
+        let ellipsis = match self.look.charset {
+            Charset::Unicode => "…",
+            Charset::Ascii => "...",
+        };
+        let (branch, _) = self.branches(place);
+        self.lines.push(Line {
+            branches: format!("{}{branch}", self.prefix),
+            label: format!("{ellipsis} {count} more like {}", name(&like.label)),
+            style: Style::new().dimmed(),
+            pids: String::new(),
+            state: None,
+            note: String::new(),
+        });
+    }
+
+    /// The branch to a node, and what stands below it in the lines of its children.
+    fn branches(&self, place: Place) -> (&'static str, &'static str) {
+        match (self.look.charset, place) {
+            (Charset::Unicode, Place::Between) => ("├─ ", "│  "),
+            (Charset::Unicode, Place::Last) => ("└─ ", "   "),
+            (Charset::Ascii, Place::Between) => ("|- ", "|  "),
+            (Charset::Ascii, Place::Last) => ("`- ", "   "),
+        }
+    }
+
+    /// Aligns the columns and appends the lines.
+    pub(super) fn write(&self, text: &mut String) {
+        let columns = Columns::of(&self.lines);
+        for line in &self.lines {
+            text.push_str(&self.paint(Style::new().dimmed(), &line.branches));
+            text.push_str(&self.paint(line.style, &line.label));
+            // How many spaces are owed before the next piece that is not empty; owed at the end, they are never paid.
+            let mut owed = (columns.label + 2).saturating_sub(width(&line.branches) + width(&line.label));
+            let state = line.state.map(|state| format!("{} {state}", state.symbol(self.look.charset)));
+            let state_style = line.state.map(State::style).unwrap_or_default();
+            let pieces = [
+                (line.pids.as_str(), Style::new(), columns.pids),
+                (state.as_deref().unwrap_or_default(), state_style, columns.state),
+                (line.note.as_str(), Style::new(), 0),
+            ];
+            for (piece, style, column) in pieces {
+                if !piece.is_empty() {
+                    text.extend(std::iter::repeat_n(' ', owed));
+                    text.push_str(&self.paint(style, piece));
+                    owed = 0;
+                }
+                if column > 0 {
+                    owed += (column + 2).saturating_sub(width(piece));
+                }
+            }
+            text.push('\n');
+        }
+    }
+
+    fn paint(&self, style: Style, text: &str) -> String {
+        match self.look.colour {
+            Colour::On if !text.is_empty() => format!("{style}{text}{style:#}"),
+            _ => text.to_owned(),
+        }
+    }
+}
+
+/// The widths of the columns; 0 for one that is empty in every line, which is left out.
+struct Columns {
+    label: usize,
+    pids: usize,
+    state: usize,
+}
+
+impl Columns {
+    fn of(lines: &[Line]) -> Self {
+        let widest = |measure: fn(&Line) -> usize| lines.iter().map(measure).max().unwrap_or(0);
+        Self {
+            // A line without columns, as that of a fold, sticks out as far as it likes.
+            label: widest(|line| match (line.pids.is_empty(), line.state, line.note.is_empty()) {
+                (true, None, true) => 0,
+                _ => width(&line.branches) + width(&line.label),
+            }),
+            pids: widest(|line| width(&line.pids)),
+            // The symbol and a space.
+            state: widest(|line| line.state.map_or(0, |state| 2 + width(state.word()))),
+        }
+    }
+}
+
+fn name(label: &Label) -> String {
+    match label.index {
+        Some(index) => escape(&format!("{}.{index}", label.stem)),
+        None => escape(&label.stem),
+    }
+}
+
+/// `5303/7/4`, outermost first, `?` where the number is not known.
+fn chain(pids: &[Option<i32>]) -> String {
+    let numbers: Vec<_> = pids.iter().map(|pid| pid.map_or_else(|| "?".to_owned(), |pid| pid.to_string())).collect();
+    numbers.join("/")
+}
+
+fn width(text: &str) -> usize {
+    text.chars().count()
+}

@@ -1,0 +1,70 @@
+//! What the caller had decided about signals, kept for the programs: they start as if nestns had not been there.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use nix::libc;
+use nix::sys::signal::{SigSet, SigmaskHow};
+
+/// Whether SIGPIPE was ignored when the process began. Rust's runtime ignores it before `main` runs, so that a look from
+/// `main` always says yes.
+static PIPE_WAS_IGNORED: AtomicBool = AtomicBool::new(false);
+
+/// Runs before Rust's runtime: the dynamic loader calls the functions of `.init_array` first.
+extern "C" fn save_before_main() {
+    PIPE_WAS_IGNORED.store(is_ignored(libc::SIGPIPE), Ordering::Relaxed);
+}
+
+#[used]
+#[unsafe(link_section = ".init_array")]
+static SAVE_BEFORE_MAIN: extern "C" fn() = save_before_main;
+
+/// The caller's signal mask and the signals it ignored, as far as nestns changes them for itself.
+#[derive(Debug, Clone)]
+pub struct Dispositions {
+    mask: SigSet,
+    child_ignored: bool,
+    pipe_ignored: bool,
+}
+
+impl Dispositions {
+    /// Takes note of the caller's dispositions, blocks every signal, and undoes what would disturb: a caller that ignores
+    /// SIGCHLD would have the kernel reap our children.
+    ///
+    /// # Errors
+    ///
+    /// None in practice: the calls fail only for invalid numbers.
+    pub fn take_over() -> nix::Result<Self> {
+        let mut mask = SigSet::empty();
+        nix::sys::signal::sigprocmask(SigmaskHow::SIG_SETMASK, Some(&SigSet::all()), Some(&mut mask))?;
+        let child_ignored = is_ignored(libc::SIGCHLD);
+        set(libc::SIGCHLD, libc::SIG_DFL);
+        Ok(Self { mask, child_ignored, pipe_ignored: PIPE_WAS_IGNORED.load(Ordering::Relaxed) })
+    }
+
+    /// Gives a process that is about to become a program the caller's dispositions and mask.
+    pub fn restore(&self) {
+        set(libc::SIGPIPE, if self.pipe_ignored { libc::SIG_IGN } else { libc::SIG_DFL });
+        set(libc::SIGCHLD, if self.child_ignored { libc::SIG_IGN } else { libc::SIG_DFL });
+        // Setting a mask that the kernel gave us cannot fail.
+        let _ = nix::sys::signal::sigprocmask(SigmaskHow::SIG_SETMASK, Some(&self.mask), None);
+    }
+}
+
+/// Whether a signal is ignored at this moment, as `nohup` does it with HUP.
+pub fn is_ignored(signal: libc::c_int) -> bool {
+    // SAFETY: an all-zero sigaction is a valid value, and the kernel writes one of that size.
+    unsafe {
+        let mut action: libc::sigaction = std::mem::zeroed();
+        libc::sigaction(signal, std::ptr::null(), &raw mut action) == 0 && action.sa_sigaction == libc::SIG_IGN
+    }
+}
+
+/// Sets a signal to be ignored or to its default action.
+pub fn set(signal: libc::c_int, handler: libc::sighandler_t) {
+    // SAFETY: an all-zero sigaction with SIG_IGN or SIG_DFL installs no function.
+    unsafe {
+        let mut action: libc::sigaction = std::mem::zeroed();
+        action.sa_sigaction = handler;
+        libc::sigaction(signal, &raw const action, std::ptr::null_mut());
+    }
+}

@@ -1,0 +1,42 @@
+//! Taking the status of a child that has ended, whichever it is.
+//!
+//! Not `nix::sys::wait`, because that cannot express an end by a real-time signal: it answers `EINVAL`, with the child
+//! already reaped and its number lost. Relies on wait(2): only a child that was waited for gives its number back.
+
+use nix::errno::Errno;
+use nix::libc;
+use nix::unistd::Pid;
+
+/// What one look for an ended child found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reaped {
+    /// This child has ended and is gone.
+    Child {
+        /// Its number, free for reuse from now on.
+        pid: Pid,
+        /// The status as wait(2) encodes it.
+        status: i32,
+    },
+    /// There are children, and all of them live.
+    NoneEnded,
+    /// There is no child.
+    NoChild,
+}
+
+/// Reaps one ended child without waiting, by [waitpid(2)] with `WNOHANG`.
+///
+/// [waitpid(2)]: https://man7.org/linux/man-pages/man2/waitpid.2.html
+pub fn reap_one() -> Reaped {
+    let mut status = 0;
+    loop {
+        // SAFETY: the pointer is to a live local of the type that waitpid writes.
+        let answer = unsafe { libc::waitpid(-1, &raw mut status, libc::WNOHANG) };
+        match answer {
+            0 => return Reaped::NoneEnded,
+            -1 if Errno::last() == Errno::EINTR => {}
+            // ECHILD; EINVAL is for unknown options only.
+            -1 => return Reaped::NoChild,
+            pid => return Reaped::Child { pid: Pid::from_raw(pid), status },
+        }
+    }
+}
