@@ -1,1 +1,18 @@
-//! (being built)
+//! Problems in a file: what is wrong, where, why it matters, and how to write it right.
+//!
+//! A [`Diagnostic`] holds facts; [`render`] turns them into text for people, editors and CI. This floor knows nothing about
+//! topologies: it is handed byte offsets and sentences, and it prints nothing itself.
+
+mod codes;
+mod collection;
+mod problem;
+mod render;
+mod source;
+mod span;
+
+pub use codes::{Code, Level};
+pub use collection::Diagnostics;
+pub use problem::{Diagnostic, Label};
+pub use render::{Color, Format, HUMAN_LIMIT, render};
+pub use source::{LineColumn, Source};
+pub use span::Span;

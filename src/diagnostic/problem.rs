@@ -1,0 +1,94 @@
+//! One problem: a code, a sentence, places, reasons and a remedy.
+
+use super::codes::{Code, Level};
+use super::span::Span;
+
+/// A place in the file, with what there is to say about it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Label {
+    /// Where.
+    pub span: Span,
+    /// What; empty where the underline says enough.
+    pub text: String,
+}
+
+/// One problem of one file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Diagnostic {
+    /// What kind of problem.
+    pub code: Code,
+    /// What is wrong, in one line: lower case, no full stop.
+    pub message: String,
+    /// Where it is wrong; `None` if the problem is the file itself.
+    pub primary: Option<Label>,
+    /// Other places that explain it.
+    pub secondary: Vec<Label>,
+    /// Why it matters, in terms of the kernel where it has a say.
+    pub notes: Vec<String>,
+    /// How to write it right.
+    pub help: Option<String>,
+}
+
+impl Diagnostic {
+    /// A problem of the whole file.
+    pub fn of_file(code: Code, message: impl Into<String>) -> Self {
+        Self {
+            code,
+            message: printable(message.into()),
+            primary: None,
+            secondary: Vec::new(),
+            notes: Vec::new(),
+            help: None,
+        }
+    }
+
+    /// A problem at a place.
+    pub fn at(code: Code, span: Span, message: impl Into<String>) -> Self {
+        let mut diagnostic = Self::of_file(code, message);
+        diagnostic.primary = Some(Label { span, text: String::new() });
+        diagnostic
+    }
+
+    /// Says something right under the place.
+    #[must_use]
+    pub fn label(mut self, text: impl Into<String>) -> Self {
+        if let Some(primary) = &mut self.primary {
+            primary.text = printable(text.into());
+        }
+        self
+    }
+
+    /// Shows another place.
+    #[must_use]
+    pub fn also(mut self, span: Span, text: impl Into<String>) -> Self {
+        self.secondary.push(Label { span, text: printable(text.into()) });
+        self
+    }
+
+    /// Gives a reason.
+    #[must_use]
+    pub fn note(mut self, text: impl Into<String>) -> Self {
+        self.notes.push(printable(text.into()));
+        self
+    }
+
+    /// Says how to write it right.
+    #[must_use]
+    pub fn help(mut self, text: impl Into<String>) -> Self {
+        self.help = Some(printable(text.into()));
+        self
+    }
+
+    /// How bad it is, which follows from the code.
+    pub fn level(&self) -> Level {
+        self.code.level()
+    }
+}
+
+/// Quoted pieces of a file must not move the cursor or colour the terminal of whoever checks it.
+fn printable(text: String) -> String {
+    if !text.contains(char::is_control) {
+        return text;
+    }
+    text.chars().map(|c| if c.is_control() { c.escape_default().to_string() } else { c.to_string() }).collect()
+}

@@ -1,0 +1,28 @@
+//! Who reads it, and what they get.
+
+/// How many problems of a file people are shown.
+pub const HUMAN_LIMIT: usize = 20;
+
+/// Who reads it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Format {
+    /// People: the text around each problem, at most [`HUMAN_LIMIT`] of them a file.
+    #[default]
+    Human,
+    /// People and editors: one line each.
+    Short,
+    /// Programs: one document `nestns.check/1`.
+    Json,
+    /// GitHub Actions: workflow commands, which become annotations.
+    Github,
+}
+
+/// Whether people are shown colours. The other formats have none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Color {
+    /// Plain text.
+    #[default]
+    Plain,
+    /// ANSI escape sequences.
+    Styled,
+}

@@ -1,0 +1,22 @@
+//! Problems → text, in the formats that people and programs read. Nothing is printed here.
+
+mod format;
+mod github;
+mod human;
+mod json;
+mod short;
+
+use super::collection::Diagnostics;
+use super::source::Source;
+
+pub use format::{Color, Format, HUMAN_LIMIT};
+
+/// The problems of some files as one text, which ends with a newline unless it is empty.
+pub fn render(format: Format, color: Color, files: &[(&Source, &Diagnostics)]) -> String {
+    match format {
+        Format::Human => human::render(color, files),
+        Format::Short => short::render(files),
+        Format::Json => json::render(files),
+        Format::Github => github::render(files),
+    }
+}

@@ -1,0 +1,66 @@
+//! What several keys of one namespace say together.
+
+use super::pid_one;
+use crate::diagnostic::{Code, Diagnostic, Diagnostics};
+use crate::topology::process::Entry;
+use crate::topology::syntax::{Declaration, InitSyntax, NamespaceBody, ProgramSyntax};
+
+/// Reports what contradicts itself within a namespace.
+pub(super) fn check(declaration: &Declaration, out: &mut Diagnostics) {
+    let body = &declaration.body;
+    check_mount_proc(body, out);
+    check_terminal(body, out);
+    check_processes(declaration, out);
+    pid_one::check(declaration, out);
+}
+
+fn check_mount_proc(body: &NamespaceBody, out: &mut Diagnostics) {
+    let (Some(mount_proc), Some(unshare)) = (&body.mount_proc, &body.unshare) else { return };
+    if mount_proc.value && !unshare.value.mount {
+        out.push(
+            Diagnostic::at(Code::Contradiction, mount_proc.span, "`mount_proc` needs a mount namespace")
+                .label("this would cover the /proc outside")
+                .also(unshare.span, "\"mount\" is not in this list")
+                .help("add \"mount\" to unshare, or leave `mount_proc` out"),
+        );
+    }
+}
+
+fn check_terminal(body: &NamespaceBody, out: &mut Diagnostics) {
+    let Some(tty) = body.tty.as_ref().filter(|tty| tty.value) else { return };
+    let init = body.init.as_ref().map(|init| &init.value);
+    if matches!(init, None | Some(InitSyntax::Builtin | InitSyntax::Pause)) {
+        out.push(
+            Diagnostic::at(Code::Contradiction, tty.span, "`tty` of a namespace needs a program as PID 1")
+                .label("nestns itself is PID 1 here, and has no use for a terminal")
+                .help("write tty = true in the process that owns the terminal, or init = [\"program\"]"),
+        );
+    }
+}
+
+fn check_processes(declaration: &Declaration, out: &mut Diagnostics) {
+    let path = &declaration.path.value;
+    let program = declaration.body.init.as_ref().filter(|init| matches!(init.value, InitSyntax::Program(_)));
+    for process in &declaration.body.processes {
+        let name = &process.name;
+        if matches!(process.body.program, ProgramSyntax::Absent) {
+            out.push(
+                Diagnostic::at(Code::NotOneProgram, name.span, format!("process `{}` runs nothing", name.value))
+                    .label("one of `cmd`, `sh` and `actor` is needed"),
+            );
+        }
+        let fork = process.body.enter.as_ref().filter(|enter| enter.value == Entry::Fork);
+        if let (Some(init), Some(enter)) = (program, fork) {
+            out.push(
+                Diagnostic::at(
+                    Code::ImpossibleFork,
+                    enter.span,
+                    format!("`{}` cannot be forked by the PID 1 of `{path}`", name.value),
+                )
+                .label("only an init of nestns forks processes for us")
+                .also(init.span, "a program is PID 1 here")
+                .help("write enter = \"join\" or leave it out, or run the program as a process under the builtin init"),
+            );
+        }
+    }
+}

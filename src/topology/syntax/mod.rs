@@ -1,0 +1,26 @@
+//! The raw side of the door: what stands in the file, with places, key by key.
+//!
+//! Each value is read for itself here (is it a duration? is there such a signal?); what depends on other keys, on defaults
+//! or on the tree is left to `check`. A value that is wrong has been reported and is then treated as absent, so that one
+//! mistake gives one diagnostic.
+
+mod document;
+mod foreign;
+mod located;
+mod name;
+mod namespace;
+mod process;
+mod program;
+mod reader;
+mod shell;
+mod stop;
+mod suggest;
+mod unknown;
+mod vocabulary;
+
+pub(super) use document::{Declaration, Document, KERNEL_DEPTH, Spelling, read};
+pub(super) use located::Located;
+pub(super) use namespace::{InitSyntax, NamespaceBody};
+pub(super) use process::ProcessEntry;
+pub(super) use program::ProgramSyntax;
+pub(super) use suggest::nearest;

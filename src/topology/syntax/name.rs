@@ -1,0 +1,65 @@
+//! Names of namespaces and processes: `[a-z0-9][a-z0-9_-]*`.
+
+use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span};
+
+/// Names with a meaning of their own in addresses.
+const RESERVED: [(&str, &str); 2] = [
+    ("init", "`vm/ci/init` is the address of the PID 1 of `vm/ci`"),
+    ("host", "`host` is the address of the namespace outside the topology"),
+];
+
+/// Longer names would make paths that no table and no file name can hold.
+const LONGEST: usize = 64;
+
+/// Reports what is wrong with a name; `what` is "a namespace" or "a process".
+pub(super) fn check_name(name: &str, span: Span, what: &str, out: &mut Diagnostics) {
+    if let Some((name, reason)) = RESERVED.iter().find(|(reserved, _)| *reserved == name) {
+        out.push(
+            Diagnostic::at(Code::ReservedName, span, format!("{what} cannot be called `{name}`"))
+                .label("this name is reserved")
+                .note(*reason),
+        );
+        return;
+    }
+    if is_name(name) {
+        if name.len() > LONGEST {
+            let message = format!("the name has {} characters", name.len());
+            out.push(Diagnostic::at(Code::BadName, span, message).label(format!("a name has at most {LONGEST}")));
+        }
+        return;
+    }
+    let message = if name.is_empty() { format!("{what} needs a name") } else { format!("`{name}` is not a name") };
+    let mut diagnostic = Diagnostic::at(Code::BadName, span, message)
+        .label("a name is made of a-z, 0-9, `_` and `-`, and begins with a letter or a digit");
+    if name.contains('.') {
+        diagnostic =
+            diagnostic.note("a dot marks a generated instance, as in `w.17`, and never stands in a declared name");
+    }
+    let proposal = corrected(name);
+    if is_name(&proposal) && proposal != name {
+        diagnostic = diagnostic.help(format!("write `{proposal}`"));
+    }
+    out.push(diagnostic);
+}
+
+/// Whether [`check_name`] would say nothing.
+pub(super) fn is_acceptable(name: &str) -> bool {
+    is_name(name) && name.len() <= LONGEST && RESERVED.iter().all(|(reserved, _)| *reserved != name)
+}
+
+/// Whether it is made of the right characters.
+fn is_name(name: &str) -> bool {
+    name.starts_with(|c: char| c.is_ascii_lowercase() || c.is_ascii_digit())
+        && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_' || c == '-')
+}
+
+/// The nearest name, made of what a name may contain; empty if nothing is left.
+fn corrected(name: &str) -> String {
+    let replaced: String = name
+        .chars()
+        .take(LONGEST)
+        .map(|c| c.to_ascii_lowercase())
+        .map(|c| if c.is_ascii_alphanumeric() || c == '_' { c } else { '-' })
+        .collect();
+    replaced.trim_matches(['-', '_']).to_owned()
+}

@@ -1,0 +1,257 @@
+//! A process as it is written: a program alone, or a table.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use super::located::Located;
+use super::name::check_name;
+use super::program::ProgramSyntax;
+use super::reader::Entry;
+use super::stop::StopSyntax;
+use super::unknown::report_unknown;
+use super::vocabulary::Scope;
+use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span};
+use crate::topology::process::{Condition, Entry as Way, Output, Stdin};
+
+/// What a file says about a process; what it does not say may come from defaults.
+#[derive(Debug, Clone, Default)]
+pub(in crate::topology) struct ProcessBody {
+    pub(in crate::topology) program: ProgramSyntax,
+    pub(in crate::topology) enter: Option<Located<Way>>,
+    pub(in crate::topology) env: BTreeMap<String, String>,
+    pub(in crate::topology) cwd: Option<PathBuf>,
+    pub(in crate::topology) user: Option<String>,
+    pub(in crate::topology) labels: BTreeMap<String, String>,
+    pub(in crate::topology) description: Option<String>,
+    pub(in crate::topology) tty: Option<Located<bool>>,
+    pub(in crate::topology) stdin: Option<Located<Stdin>>,
+    pub(in crate::topology) stdout: Option<Located<Output>>,
+    pub(in crate::topology) stderr: Option<Located<Output>>,
+    pub(in crate::topology) after: Vec<(Located<String>, Condition)>,
+    pub(in crate::topology) ok: Option<Vec<u8>>,
+    pub(in crate::topology) oneshot: Option<bool>,
+    pub(in crate::topology) essential: Option<bool>,
+    pub(in crate::topology) stop: StopSyntax,
+}
+
+/// A process with its name.
+#[derive(Debug, Clone)]
+pub(in crate::topology) struct ProcessEntry {
+    pub(in crate::topology) name: Located<String>,
+    pub(in crate::topology) body: ProcessBody,
+}
+
+const ENTER: &[(&str, Way)] = &[("fork", Way::Fork), ("join", Way::Join)];
+const CONDITIONS: &[(&str, Condition)] = &[
+    ("created", Condition::Created),
+    ("started", Condition::Started),
+    ("ready", Condition::Ready),
+    ("exited", Condition::Exited),
+    ("ok", Condition::Ok),
+];
+
+impl ProcessEntry {
+    /// All of a `proc` table.
+    pub(super) fn read_all(entry: &Entry<'_>, path: &str, out: &mut Diagnostics) -> Vec<Self> {
+        let Some(processes) = entry.table(out) else { return Vec::new() };
+        processes.iter().map(|process| Self::read(process, path, out)).collect()
+    }
+
+    fn read(entry: &Entry<'_>, path: &str, out: &mut Diagnostics) -> Self {
+        check_name(entry.key, entry.key_span, "a process", out);
+        let body = if entry.value.is_table() {
+            ProcessBody::read(entry, path, out)
+        } else if entry.value.is_str() || entry.value.is_array() {
+            ProcessBody { program: ProgramSyntax::command(entry, out), ..ProcessBody::default() }
+        } else {
+            entry.wrong_type("a string of words, an array of arguments or a table", out);
+            ProcessBody { program: ProgramSyntax::Broken, ..ProcessBody::default() }
+        };
+        Self { name: Located::new(entry.key.to_owned(), entry.key_span), body }
+    }
+}
+
+impl ProcessBody {
+    /// A process table, or `[defaults.proc]`.
+    pub(super) fn read(entry: &Entry<'_>, path: &str, out: &mut Diagnostics) -> Self {
+        let mut body = Self::default();
+        let mut programs: Vec<(&str, Span)> = Vec::new();
+        for key in entry.table(out).unwrap_or_default() {
+            match key.key {
+                "cmd" | "sh" | "actor" => {
+                    programs.push((key.key, key.key_span));
+                    body.program = match key.key {
+                        "cmd" => ProgramSyntax::command(&key, out),
+                        "sh" => ProgramSyntax::script(&key, out),
+                        _ => ProgramSyntax::actor(&key, out),
+                    };
+                }
+                "enter" => body.enter = key.word(ENTER, out),
+                "env" => body.env = key.environment(out),
+                "cwd" => body.cwd = key.absolute_path(out).map(|path| path.value),
+                "user" => body.user = user(&key, out),
+                "labels" => body.labels = key.string_table(out),
+                "description" => body.description = key.string(out).map(|text| text.value),
+                "tty" => body.tty = key.boolean(out),
+                "stdin" => body.stdin = stdin(&key, out),
+                "stdout" => body.stdout = output(&key, out),
+                "stderr" => body.stderr = output(&key, out),
+                "after" => body.after = after(&key, out),
+                "ok" => body.ok = exit_codes(&key, out),
+                "oneshot" => body.oneshot = key.boolean(out).map(|flag| flag.value),
+                "essential" => body.essential = key.boolean(out).map(|flag| flag.value),
+                "stop" => body.stop = StopSyntax::read(&key, path, out),
+                _ => report_unknown(Scope::Process, path, &key, out),
+            }
+        }
+        if let [(first, first_span), (second, second_span), ..] = programs[..] {
+            out.push(
+                Diagnostic::at(
+                    Code::NotOneProgram,
+                    second_span,
+                    format!("a process has both `{first}` and `{second}`"),
+                )
+                .label("it can run only one program")
+                .also(first_span, "the first one is here"),
+            );
+            body.program = ProgramSyntax::Broken;
+        }
+        body.check_terminal(out);
+        body
+    }
+
+    fn check_terminal(&self, out: &mut Diagnostics) {
+        let Some(tty) = self.tty.as_ref().filter(|tty| tty.value) else { return };
+        let streams = [
+            self.stdin.as_ref().map(|stream| stream.span),
+            self.stdout.as_ref().map(|stream| stream.span),
+            self.stderr.as_ref().map(|stream| stream.span),
+        ];
+        if let Some(stream) = streams.into_iter().flatten().next() {
+            out.push(
+                Diagnostic::at(Code::Contradiction, stream, "a process with a terminal has no other streams")
+                    .label("this would replace the terminal")
+                    .also(tty.span, "the terminal is its descriptors 0, 1 and 2"),
+            );
+        }
+    }
+
+    /// Fills what is missing from defaults: values replace, tables merge by key.
+    pub(in crate::topology) fn inherit(&mut self, defaults: &Self) {
+        if matches!(self.program, ProgramSyntax::Absent) {
+            self.program = defaults.program.clone();
+        }
+        fill(&mut self.enter, &defaults.enter);
+        merge(&mut self.env, &defaults.env);
+        fill(&mut self.cwd, &defaults.cwd);
+        fill(&mut self.user, &defaults.user);
+        merge(&mut self.labels, &defaults.labels);
+        fill(&mut self.description, &defaults.description);
+        fill(&mut self.tty, &defaults.tty);
+        fill(&mut self.stdin, &defaults.stdin);
+        fill(&mut self.stdout, &defaults.stdout);
+        fill(&mut self.stderr, &defaults.stderr);
+        for condition in &defaults.after {
+            if self.after.iter().all(|(name, _)| name.value != condition.0.value) {
+                self.after.push(condition.clone());
+            }
+        }
+        fill(&mut self.ok, &defaults.ok);
+        fill(&mut self.oneshot, &defaults.oneshot);
+        fill(&mut self.essential, &defaults.essential);
+        self.stop.inherit(&defaults.stop);
+    }
+}
+
+/// A value of its own replaces the default.
+pub(super) fn fill<T: Clone>(own: &mut Option<T>, default: &Option<T>) {
+    if own.is_none() {
+        own.clone_from(default);
+    }
+}
+
+/// An entry of its own replaces the default's of the same key.
+pub(super) fn merge(own: &mut BTreeMap<String, String>, defaults: &BTreeMap<String, String>) {
+    for (key, value) in defaults {
+        own.entry(key.clone()).or_insert_with(|| value.clone());
+    }
+}
+
+fn user(entry: &Entry<'_>, out: &mut Diagnostics) -> Option<String> {
+    let text = entry.string(out)?.value;
+    let mut parts = text.split(':');
+    let good = |part: &str| {
+        !part.is_empty()
+            && if part.starts_with(|c: char| c.is_ascii_digit()) {
+                // -1 means "leave it" to setuid(2), so the largest number is not a user.
+                part.parse::<u32>().is_ok_and(|number| number != u32::MAX)
+            } else {
+                part.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.' | '$'))
+                    && !part.starts_with('-')
+            }
+    };
+    if parts.by_ref().take(2).all(good) && parts.next().is_none() {
+        return Some(text);
+    }
+    let message = format!("`{text}` is not a user");
+    out.push(
+        Diagnostic::at(Code::BadUser, entry.span, message).label("expected `name`, `uid`, `name:group` or `uid:gid`"),
+    );
+    None
+}
+
+fn stdin(entry: &Entry<'_>, out: &mut Diagnostics) -> Option<Located<Stdin>> {
+    let stdin = match entry.value.as_str() {
+        Some("null") => Stdin::Null,
+        Some("inherit") => Stdin::Inherit,
+        _ => Stdin::File(file(entry, &["null", "inherit"], out)?),
+    };
+    Some(Located::new(stdin, entry.span))
+}
+
+fn output(entry: &Entry<'_>, out: &mut Diagnostics) -> Option<Located<Output>> {
+    let output = match entry.value.as_str() {
+        Some("log") => Output::Log,
+        Some("inherit") => Output::Inherit,
+        Some("null") => Output::Null,
+        _ => Output::File(file(entry, &["log", "inherit", "null"], out)?),
+    };
+    Some(Located::new(output, entry.span))
+}
+
+/// A file in a place where words may stand too: without a slash it is taken for a misspelled word.
+fn file(entry: &Entry<'_>, words: &[&str], out: &mut Diagnostics) -> Option<PathBuf> {
+    let text = entry.string(out)?.value;
+    if text.contains('/') || text.is_empty() {
+        return entry.absolute_path(out).map(|path| path.value);
+    }
+    let message = format!("`{text}` is not a value of `{}`", entry.key);
+    let words = words.iter().map(|word| format!("\"{word}\"")).collect::<Vec<_>>().join(", ");
+    out.push(
+        Diagnostic::at(Code::UnknownWord, entry.span, message)
+            .label(format!("expected {words} or the absolute path of a file")),
+    );
+    None
+}
+
+fn after(entry: &Entry<'_>, out: &mut Diagnostics) -> Vec<(Located<String>, Condition)> {
+    let entries = entry.table(out).unwrap_or_default();
+    let read = |condition: &Entry<'_>| {
+        // A condition that cannot be read still names a process, which is checked.
+        let word = condition.word(CONDITIONS, out).map_or(Condition::Started, |word| word.value);
+        (Located::new(condition.key.to_owned(), condition.key_span), word)
+    };
+    entries.iter().map(read).collect()
+}
+
+fn exit_codes(entry: &Entry<'_>, out: &mut Diagnostics) -> Option<Vec<u8>> {
+    let codes = entry.elements("an array of exit codes", out)?;
+    if codes.is_empty() {
+        out.push(
+            Diagnostic::at(Code::OutOfRange, entry.span, "`ok` is empty")
+                .label("no end of the process would be a success"),
+        );
+    }
+    let codes = codes.iter().filter_map(|code| u8::try_from(code.integer(0, 255, out)?.value).ok());
+    Some(codes.collect())
+}

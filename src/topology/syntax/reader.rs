@@ -1,0 +1,216 @@
+//! Reads values of one type out of the spanned document, and reports those of another.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use super::located::Located;
+use super::suggest::did_you_mean;
+use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span};
+use crate::topology::duration::{DurationError, parse_duration};
+
+/// A key and its value, as they stand in a table.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Entry<'a> {
+    pub(super) key: &'a str,
+    pub(super) key_span: Span,
+    pub(super) value: &'a DeValue<'a>,
+    pub(super) span: Span,
+}
+
+/// The entries of a table in file order, which is not the order in which TOML hands them out when headers are mixed.
+pub(super) fn entries<'a>(table: &'a DeTable<'a>) -> Vec<Entry<'a>> {
+    let mut entries: Vec<_> = table.iter().map(|(key, value)| entry(key.get_ref(), key.span().into(), value)).collect();
+    entries.sort_by_key(|entry| entry.key_span.start);
+    entries
+}
+
+fn entry<'a>(key: &'a str, key_span: Span, value: &'a Spanned<DeValue<'a>>) -> Entry<'a> {
+    Entry { key, key_span, value: value.get_ref(), span: value.span().into() }
+}
+
+impl<'a> Entry<'a> {
+    /// Reports that the value has not the type that the key wants.
+    pub(super) fn wrong_type(&self, expected: &str, out: &mut Diagnostics) {
+        let found = match self.value.type_str() {
+            found @ ("integer" | "array") => format!("an {found}"),
+            found => format!("a {found}"),
+        };
+        // The place of a table that was made by a header is the whole header: the key says it better.
+        let span = if self.value.is_table() { self.key_span } else { self.span };
+        out.push(
+            Diagnostic::at(Code::WrongType, span, format!("`{}` must be {expected}", self.key))
+                .label(format!("this is {found}")),
+        );
+    }
+
+    pub(super) fn string(&self, out: &mut Diagnostics) -> Option<Located<String>> {
+        let Some(text) = self.value.as_str() else {
+            self.wrong_type("a string", out);
+            return None;
+        };
+        Some(Located::new(text.to_owned(), self.span))
+    }
+
+    pub(super) fn boolean(&self, out: &mut Diagnostics) -> Option<Located<bool>> {
+        let Some(value) = self.value.as_bool() else {
+            self.wrong_type("true or false", out);
+            return None;
+        };
+        Some(Located::new(value, self.span))
+    }
+
+    /// A whole number of a range.
+    pub(super) fn integer(&self, lowest: u64, highest: u64, out: &mut Diagnostics) -> Option<Located<u64>> {
+        let Some(number) = self.value.as_integer() else {
+            self.wrong_type("a number", out);
+            return None;
+        };
+        let number = u64::from_str_radix(number.as_str(), number.radix()).ok();
+        let Some(number) = number.filter(|number| (lowest..=highest).contains(number)) else {
+            out.push(
+                Diagnostic::at(Code::OutOfRange, self.span, format!("`{}` is out of range", self.key))
+                    .label(format!("a number from {lowest} to {highest} is expected")),
+            );
+            return None;
+        };
+        Some(Located::new(number, self.span))
+    }
+
+    /// The elements of an array.
+    pub(super) fn elements(&self, expected: &str, out: &mut Diagnostics) -> Option<Vec<Self>> {
+        let Some(array) = self.value.as_array() else {
+            self.wrong_type(expected, out);
+            return None;
+        };
+        Some(array.iter().map(|value| entry(self.key, self.key_span, value)).collect())
+    }
+
+    /// An array of strings; `None` if one element is none.
+    pub(super) fn strings(&self, out: &mut Diagnostics) -> Option<Vec<Located<String>>> {
+        let elements = self.elements("an array of strings", out)?;
+        let mut strings = Vec::with_capacity(elements.len());
+        let mut complete = true;
+        for element in elements {
+            if let Some(text) = element.value.as_str() {
+                strings.push(Located::new(text.to_owned(), element.span));
+            } else {
+                element.wrong_type("an array of strings", out);
+                complete = false;
+            }
+        }
+        complete.then_some(strings)
+    }
+
+    /// The entries of a table.
+    pub(super) fn table(&self, out: &mut Diagnostics) -> Option<Vec<Self>> {
+        let Some(table) = self.value.as_table() else {
+            self.wrong_type("a table", out);
+            return None;
+        };
+        Some(entries(table))
+    }
+
+    /// One of some words.
+    pub(super) fn word<T: Copy>(&self, words: &[(&str, T)], out: &mut Diagnostics) -> Option<Located<T>> {
+        let text = self.string(out)?;
+        if let Some(&(_, value)) = words.iter().find(|(word, _)| *word == text.value) {
+            return Some(Located::new(value, self.span));
+        }
+        let list: Vec<_> = words.iter().map(|(word, _)| format!("\"{word}\"")).collect();
+        let message = format!("`{}` is not a value of `{}`", text.value, self.key);
+        let mut diagnostic =
+            Diagnostic::at(Code::UnknownWord, self.span, message).label(format!("expected {}", alternatives(&list)));
+        if let Some(help) = did_you_mean(&text.value, words.iter().map(|(word, _)| *word)) {
+            diagnostic = diagnostic.help(help);
+        }
+        out.push(diagnostic);
+        None
+    }
+
+    /// A table of strings, as `labels`.
+    pub(super) fn string_table(&self, out: &mut Diagnostics) -> BTreeMap<String, String> {
+        let entries = self.table(out).unwrap_or_default();
+        entries.iter().filter_map(|entry| Some((entry.key.to_owned(), entry.string(out)?.value))).collect()
+    }
+
+    /// A table of variables: strings that execve(2) can pass on.
+    pub(super) fn environment(&self, out: &mut Diagnostics) -> BTreeMap<String, String> {
+        let mut variables = BTreeMap::new();
+        for entry in self.table(out).unwrap_or_default() {
+            let problem = match entry.key {
+                "" => Some("a variable needs a name"),
+                key if key.contains('=') => Some("a name ends at the first `=`, so it cannot contain one"),
+                key if key.contains('\0') => Some("a NUL ends the text for the kernel"),
+                _ => None,
+            };
+            if let Some(problem) = problem {
+                let message = format!("`{}` is not the name of an environment variable", entry.key);
+                out.push(Diagnostic::at(Code::BadVariable, entry.key_span, message).label(problem));
+            }
+            let Some(value) = entry.string(out) else { continue };
+            if value.value.contains('\0') {
+                let message = format!("the value of `{}` contains a NUL", entry.key);
+                out.push(
+                    Diagnostic::at(Code::BadVariable, value.span, message).label("a NUL ends the text for the kernel"),
+                );
+            }
+            variables.insert(entry.key.to_owned(), value.value);
+        }
+        variables
+    }
+
+    /// A path that is the same wherever nestns is started: an absolute one.
+    pub(super) fn absolute_path(&self, out: &mut Diagnostics) -> Option<Located<PathBuf>> {
+        let text = self.string(out)?;
+        let problem = if text.value.is_empty() {
+            "the path is empty"
+        } else if text.value.contains('\0') {
+            "a NUL ends the path for the kernel"
+        } else if !Path::new(&text.value).is_absolute() {
+            "a path begins with `/`: it is looked up inside the namespace, where nestns's own directory means nothing"
+        } else {
+            return Some(Located::new(PathBuf::from(text.value), text.span));
+        };
+        let message = format!("`{}` is not an absolute path", self.key);
+        out.push(Diagnostic::at(Code::BadPath, self.span, message).label(problem));
+        None
+    }
+
+    pub(super) fn duration(&self, out: &mut Diagnostics) -> Option<Located<Duration>> {
+        if let Some(number) = self.value.as_integer() {
+            let message = format!("`{}` needs a unit", self.key);
+            out.push(
+                Diagnostic::at(Code::BadDuration, self.span, message)
+                    .label("a duration is a string")
+                    .help(format!("write \"{number}s\"")),
+            );
+            return None;
+        }
+        let text = self.string(out)?;
+        match parse_duration(&text.value) {
+            Ok(duration) => Some(Located::new(duration, self.span)),
+            Err(error) => {
+                let message = format!("`{}` is not a duration", text.value);
+                let help = match error {
+                    DurationError::NoUnit => format!("write \"{}s\"", text.value.trim()),
+                    _ => "write a number with a unit: \"200ms\", \"1.5s\", \"2m\"".to_owned(),
+                };
+                out.push(Diagnostic::at(Code::BadDuration, self.span, message).label(error.to_string()).help(help));
+                None
+            }
+        }
+    }
+}
+
+/// `"a", "b" or "c"`.
+pub(super) fn alternatives(words: &[String]) -> String {
+    match words {
+        [] => String::new(),
+        [word] => word.clone(),
+        [words @ .., last] => format!("{} or {last}", words.join(", ")),
+    }
+}

@@ -1,0 +1,64 @@
+//! `stop = { signal, grace }`, of which each half may be missing and may come from defaults.
+
+use std::time::Duration;
+
+use super::located::Located;
+use super::reader::Entry;
+use super::suggest::nearest;
+use super::unknown::report_unknown;
+use super::vocabulary::Scope;
+use crate::diagnostic::{Code, Diagnostic, Diagnostics};
+use crate::topology::stop::Signal;
+
+/// What a file says about stopping.
+#[derive(Debug, Clone, Default)]
+pub(in crate::topology) struct StopSyntax {
+    pub(in crate::topology) signal: Option<Located<Signal>>,
+    pub(in crate::topology) grace: Option<Located<Duration>>,
+}
+
+/// Names worth suggesting.
+const SIGNALS: [&str; 18] = [
+    "HUP", "INT", "QUIT", "ABRT", "KILL", "USR1", "USR2", "PIPE", "ALRM", "TERM", "CHLD", "CONT", "STOP", "TSTP",
+    "WINCH", "PWR", "RTMIN", "RTMAX",
+];
+
+impl StopSyntax {
+    pub(super) fn read(entry: &Entry<'_>, path: &str, out: &mut Diagnostics) -> Self {
+        let mut stop = Self::default();
+        for key in entry.table(out).unwrap_or_default() {
+            match key.key {
+                "signal" => stop.signal = signal(&key, out),
+                "grace" => stop.grace = key.duration(out),
+                _ => report_unknown(Scope::Stop, path, &key, out),
+            }
+        }
+        stop
+    }
+
+    /// Fills what is missing from defaults.
+    pub(super) fn inherit(&mut self, defaults: &Self) {
+        self.signal = self.signal.take().or_else(|| defaults.signal.clone());
+        self.grace = self.grace.take().or_else(|| defaults.grace.clone());
+    }
+}
+
+fn signal(entry: &Entry<'_>, out: &mut Diagnostics) -> Option<Located<Signal>> {
+    let text = match entry.value.as_integer() {
+        Some(number) => Located::new(number.to_string(), entry.span),
+        None => entry.string(out)?,
+    };
+    if let Some(signal) = Signal::parse(&text.value) {
+        return Some(Located::new(signal, text.span));
+    }
+    let mut diagnostic = Diagnostic::at(Code::BadSignal, text.span, format!("there is no signal `{}`", text.value));
+    let upper = text.value.to_ascii_uppercase();
+    let name = upper.strip_prefix("SIG").unwrap_or(&upper);
+    if let Some(known) = SIGNALS.into_iter().find(|known| *known == name).or_else(|| nearest(name, SIGNALS)) {
+        diagnostic = diagnostic.label(format!("did you mean `{known}`?"));
+    } else {
+        diagnostic = diagnostic.help("write a name such as \"TERM\" or \"RTMIN+3\", or a number from 1 to 64");
+    }
+    out.push(diagnostic);
+    None
+}

@@ -1,0 +1,113 @@
+//! The keys of every kind of table: those that are read, and those that a later version will read.
+
+/// A kind of table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Scope {
+    Top,
+    Limits,
+    Defaults,
+    Namespace,
+    Process,
+    Stop,
+    Init,
+}
+
+impl Scope {
+    /// In the order in which somebody is likely to have meant them.
+    const ALL: [Self; 7] =
+        [Self::Namespace, Self::Process, Self::Top, Self::Limits, Self::Stop, Self::Defaults, Self::Init];
+
+    /// What this version reads.
+    pub(super) const fn keys(self) -> &'static [&'static str] {
+        match self {
+            Self::Top => &["nestns", "name", "description", "on_exit", "limits", "defaults", "ns", "expect", "$schema"],
+            Self::Limits => &["namespaces", "processes", "depth"],
+            Self::Defaults => &["ns", "proc"],
+            Self::Namespace => &[
+                "description",
+                "labels",
+                "init",
+                "proc",
+                "ns",
+                "unshare",
+                "mount_proc",
+                "hostname",
+                "domainname",
+                "env",
+                "cwd",
+                "tty",
+                "stop",
+            ],
+            Self::Process => &[
+                "cmd",
+                "sh",
+                "actor",
+                "enter",
+                "env",
+                "cwd",
+                "user",
+                "labels",
+                "description",
+                "tty",
+                "stdin",
+                "stdout",
+                "stderr",
+                "after",
+                "ok",
+                "oneshot",
+                "essential",
+                "stop",
+            ],
+            Self::Stop => &["signal", "grace"],
+            Self::Init => &["actor"],
+        }
+    }
+
+    /// What belongs to the language but is not read yet.
+    pub(super) const fn later(self) -> &'static [&'static str] {
+        match self {
+            Self::Top => &["include", "vars", "template"],
+            Self::Namespace => &[
+                "use",
+                "count",
+                "depth",
+                "fanout",
+                "as",
+                "pidns",
+                "proc_options",
+                "userns",
+                "rootfs",
+                "mounts",
+                "caps",
+                "no_new_privs",
+                "rlimits",
+                "cgroup",
+                "pid_max",
+                "time",
+                "restart",
+            ],
+            Self::Process => &["count", "at", "ready", "restart", "max", "backoff", "pid"],
+            Self::Limits | Self::Defaults | Self::Stop | Self::Init => &[],
+        }
+    }
+
+    /// How a sentence calls such a table.
+    pub(super) const fn noun(self) -> &'static str {
+        match self {
+            Self::Top => "the top level of the file",
+            Self::Limits => "`[limits]`",
+            Self::Defaults => "`[defaults]`",
+            Self::Namespace => "a namespace",
+            Self::Process => "a process",
+            Self::Stop => "`stop`",
+            Self::Init => "`init`",
+        }
+    }
+
+    /// Where else a key is known.
+    pub(super) fn elsewhere(self, key: &str) -> Option<Self> {
+        Self::ALL
+            .into_iter()
+            .find(|&scope| scope != self && (scope.keys().contains(&key) || scope.later().contains(&key)))
+    }
+}
