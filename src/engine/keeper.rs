@@ -208,7 +208,7 @@ impl Keeper {
 
     /// Takes one ended child from the kernel. To be called until it finds nothing: SIGCHLD is a hint, not a count.
     pub fn reap(&mut self) -> Reaped {
-        match reap::any() {
+        match reap::reap_one() {
             reap::Reaped::Child { pid, status } => {
                 let ending = Ending::from_status(status);
                 self.remove(pid).map_or(Reaped::Orphan(pid, ending), |kid| Reaped::Kid(kid, ending))
