@@ -1,1 +1,114 @@
-//! (being built)
+//! The life of a tree: one process, outside all its namespaces, with one thread.
+//!
+//! It claims the name, forks the guardian, has the roots created, makes sure that the kernel agrees, opens the gates,
+//! collects output, decides by the rules of the topology, and takes everything down. What it tells people goes through an
+//! [`Audience`](audience::Audience). Reading order: [`run`], then [`life`], [`world`], `supervision`.
+//!
+//! Kernel rules: everything that forks has one thread and few descriptors; reap whatever ends, for one unreaped member
+//! keeps a dying PID 1 in the kernel (R3); signals go through a pidfd of an unreaped child.
+
+pub mod audience;
+mod creation;
+mod event_loop;
+mod guardian;
+pub mod life;
+mod relay;
+pub mod roster;
+mod standard_output;
+pub mod state_directory;
+mod streams;
+mod supervision;
+mod threshold;
+pub mod timeline;
+pub mod trouble;
+pub mod truth;
+pub mod verdict;
+pub mod verification;
+mod world;
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::engine::plan::{Counts, Order, ProcessPlan};
+use crate::topology::Topology;
+
+use timeline::Timeline;
+use trouble::Trouble;
+use truth::Origin;
+
+pub use creation::run;
+pub use standard_output::answer;
+
+/// Where the lines of programs go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(missing_docs, reason = "as everywhere")]
+pub enum LinesTo {
+    Stdout,
+    Stderr,
+}
+
+/// The command of `run`, started when everything has.
+#[derive(Debug)]
+pub struct Command {
+    /// What to run.
+    pub process: ProcessPlan,
+    /// The path of the namespace to run it in; `None` for the host.
+    pub namespace: Option<String>,
+}
+
+/// What is to be brought to life.
+#[derive(Debug)]
+pub struct Request {
+    /// The checked tree.
+    pub topology: Topology,
+    /// Which file it is from.
+    pub origin: Origin,
+    /// The directory that its relative files are meant from.
+    pub base: PathBuf,
+    /// How it is to be run.
+    pub options: Options,
+}
+
+/// How a tree is to be run.
+#[derive(Debug)]
+pub struct Options {
+    /// In which order siblings are created.
+    pub order: Order,
+    /// How long the whole life may take.
+    pub timeout: Option<Duration>,
+    /// Whose status is that of `up`; when it ends, the tree is stopped.
+    pub status_from: Option<String>,
+    /// The command of `run FILE`.
+    pub command: Option<Command>,
+    /// Programs are told in `NESTNS_TRUTH` where the truth lies.
+    pub announce_truth: bool,
+    /// Where lines go.
+    pub lines_to: LinesTo,
+    /// The caller's environment.
+    pub environment: BTreeMap<OsString, OsString>,
+}
+
+/// What has become of a tree that stood.
+#[derive(Debug)]
+pub struct Summary {
+    /// The topology's name.
+    pub name: String,
+    /// Where its truth was.
+    pub truth: PathBuf,
+    /// How many things there were.
+    pub counts: Counts,
+    /// How long the creation took; `None` when it was interrupted.
+    pub create: Option<Duration>,
+    /// How long it took until the last gate was open.
+    pub release: Option<Duration>,
+    /// How the stop went; `None` when the tree ended by itself.
+    pub timeline: Option<Timeline>,
+    /// The exit status.
+    pub status: u8,
+}
+
+/// Either of the two ends.
+pub type Outcome = Result<Summary, Trouble>;
+

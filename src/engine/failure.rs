@@ -45,6 +45,7 @@ pub enum Stage {
     User,
     Execute,
     Guard,
+    Observe,
     Panic,
 }
 
@@ -82,6 +83,7 @@ impl fmt::Display for Stage {
             Self::User => "set its user (setresuid)",
             Self::Execute => "execute its program (execve)",
             Self::Guard => "put it under the guardian",
+            Self::Observe => "read what the kernel says about it",
             Self::Panic => "go on: nestns itself failed there",
         })
     }

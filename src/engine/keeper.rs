@@ -197,10 +197,11 @@ impl Keeper {
     /// The stage and errno of what failed.
     pub fn fork_process(&mut self, subject: Subject, namespace: &NamespacePlan) -> Result<(), Failure> {
         match fork().map_err(|errno| Failure::new(subject, Stage::Fork, errno))? {
-            ForkResult::Child => {
-                let _ = descriptor::close_from(NURSERY);
-                become_member(&self.plan, subject, namespace)
-            }
+            // Decoding its record is the child's work: the parent's heap stays small.
+            ForkResult::Child => match Recruit::of(subject, namespace) {
+                Ok(recruit) => recruit.report_for_duty(&self.plan),
+                Err(failure) => program::fail(failure),
+            },
             ForkResult::Parent { child } => self.add(child, subject),
         }
         Ok(())
@@ -383,7 +384,7 @@ impl Keeper {
             let Pending { index, pid, ref channel } = self.pending[place];
             match listen(Subject::init(index), channel)?.word {
                 Word::Join { slot } => {
-                    let member = self.join(Subject { namespace: index, slot }, pid, patience)?;
+                    let member = self.join(self.recruit(Subject { namespace: index, slot })?, pid, patience)?;
                     let failed = |errno| Failure::new(Subject { namespace: index, slot }, Stage::Channel, errno);
                     let pidfd = Pidfd::open(member).map_err(failed)?;
                     nursery::say(&self.pending[place].channel, Word::Joined, Some(pidfd.as_fd())).map_err(failed)?;
@@ -410,7 +411,7 @@ impl Keeper {
             return Ok(());
         }
         for slot in 1..=u32::try_from(namespace.processes.len()).unwrap_or(u32::MAX) {
-            self.join(Subject { namespace: index, slot }, pid, patience)?;
+            self.join(self.recruit(Subject { namespace: index, slot })?, pid, patience)?;
         }
         let plan = self.plan;
         for child in plan.children(index) {
@@ -419,16 +420,44 @@ impl Keeper {
         Ok(())
     }
 
+    /// Forks the command of `run`, in the namespace whose PID 1 is `init`, or on the host. It waits for no gate.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Keeper::raise`].
+    pub fn visit(
+        &mut self,
+        subject: Subject,
+        process: ProcessPlan,
+        init: Option<Pid>,
+        patience: &mut dyn Patience,
+    ) -> Result<(), Setback> {
+        let path = process.name.clone();
+        let recruit = Recruit { subject, path, process };
+        let Some(init) = init else {
+            match fork().map_err(|errno| Failure::new(subject, Stage::Fork, errno))? {
+                ForkResult::Child => recruit.report_for_duty(&self.plan),
+                ForkResult::Parent { child } => self.add(child, subject),
+            }
+            return Ok(());
+        };
+        self.join(recruit, init, patience).map(drop)
+    }
+
+    fn recruit(&self, subject: Subject) -> Result<Recruit, Failure> {
+        Recruit::of(subject, &self.plan.namespace(subject.namespace))
+    }
+
     /// Forks a process outside and moves it into the namespace of `init`.
-    fn join(&mut self, subject: Subject, init: Pid, patience: &mut dyn Patience) -> Result<Pid, Setback> {
+    fn join(&mut self, recruit: Recruit, init: Pid, patience: &mut dyn Patience) -> Result<Pid, Setback> {
+        let subject = recruit.subject;
         let failed = |stage| move |errno| Failure::new(subject, stage, errno);
-        let namespace = self.plan.namespace(subject.namespace);
         let target = Pidfd::open(init).map_err(failed(Stage::EnterPid))?;
         let pid = match &self.crossing {
             Crossing::Direct(myself) => {
                 setns(&target, CloneFlags::CLONE_NEWPID).map_err(failed(Stage::EnterPid))?;
                 let child = match fork().map_err(failed(Stage::Fork))? {
-                    ForkResult::Child => self.become_joined(subject, &namespace, &target),
+                    ForkResult::Child => self.become_joined(&recruit, &target),
                     ForkResult::Parent { child } => child,
                 };
                 setns(myself, CloneFlags::CLONE_NEWPID).map_err(failed(Stage::ReturnHome))?;
@@ -443,7 +472,7 @@ impl Keeper {
                             setns(&target, CloneFlags::CLONE_NEWPID).map_err(failed(Stage::EnterPid))?;
                             if fork().map_err(failed(Stage::Fork))?.is_child() {
                                 nursery::say(&theirs, Word::Born, None).map_err(failed(Stage::Channel))?;
-                                self.become_joined(subject, &namespace, &target);
+                                self.become_joined(&recruit, &target);
                             }
                             Ok(())
                         };
@@ -464,33 +493,46 @@ impl Keeper {
     }
 
     /// In the child: enters those namespaces of the target that are not the keeper's own, then becomes the process.
-    fn become_joined(&self, subject: Subject, namespace: &NamespacePlan, target: &Pidfd) -> ! {
+    fn become_joined(&self, recruit: &Recruit, target: &Pidfd) -> ! {
         // Entering one that is shared with the host would be refused to an ordinary user, who does not own it.
-        let mut flags = isolation::flags(namespace.isolation);
-        let mut outer = namespace.parent;
-        while let Some(index) = outer.filter(|&index| Some(index) != self.home) {
-            let around = self.plan.namespace(index);
-            flags |= isolation::flags(around.isolation);
-            outer = around.parent;
+        let mut flags = CloneFlags::empty();
+        let mut around = Some(recruit.subject.namespace);
+        while let Some(index) = around.filter(|&index| Some(index) != self.home) {
+            let namespace = self.plan.namespace(index);
+            flags |= isolation::flags(namespace.isolation);
+            around = namespace.parent;
         }
         if !flags.is_empty()
             && let Err(errno) = setns(target, flags)
         {
-            program::fail(Failure::new(subject, Stage::EnterNamespaces, errno));
+            program::fail(Failure::new(recruit.subject, Stage::EnterNamespaces, errno));
         }
-        let _ = descriptor::close_from(NURSERY);
-        become_member(&self.plan, subject, namespace)
+        recruit.report_for_duty(&self.plan)
     }
 }
 
-/// In the child: a declared process of `namespace` from here on.
-fn become_member(plan: &Plan, subject: Subject, namespace: &NamespacePlan) -> ! {
-    let Some(process) = namespace.process(subject.slot) else {
-        program::fail(Failure::new(subject, Stage::Panic, Errno::EINVAL));
-    };
-    let process: &ProcessPlan = process;
-    program::take_name(plan, &namespace.path_of(subject.slot), program::kind(process));
-    program::become_program(plan, subject, process)
+/// A process that is about to be forked.
+#[derive(Debug)]
+struct Recruit {
+    subject: Subject,
+    path: String,
+    process: ProcessPlan,
+}
+
+impl Recruit {
+    fn of(subject: Subject, namespace: &NamespacePlan) -> Result<Self, Failure> {
+        let process = namespace.process(subject.slot).cloned();
+        // A slot that the file does not have can only come from a bug.
+        let process = process.ok_or_else(|| Failure::new(subject, Stage::Panic, Errno::EINVAL))?;
+        Ok(Self { subject, path: namespace.path_of(subject.slot), process })
+    }
+
+    /// In the child: gets rid of what is not its own and becomes the process.
+    fn report_for_duty(&self, plan: &Plan) -> ! {
+        let _ = descriptor::close_from(NURSERY);
+        program::take_name(plan, &self.path, program::kind(&self.process));
+        program::become_program(plan, self.subject, &self.process)
+    }
 }
 
 fn enter_user(subject: Subject, user: Option<&OwnedFd>) -> Result<(), Failure> {

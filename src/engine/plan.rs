@@ -42,6 +42,16 @@ impl Subject {
     pub fn is_init(self) -> bool {
         self.slot == 0
     }
+
+    /// The one command that `run` starts in a standing tree, in a namespace of it or on the host.
+    pub fn visitor(namespace: Option<NamespaceIndex>) -> Self {
+        Self { namespace: namespace.unwrap_or(u32::MAX), slot: u32::MAX }
+    }
+
+    /// Whether it is that command, which no plan declares.
+    pub fn is_visitor(self) -> bool {
+        self.slot == u32::MAX
+    }
 }
 
 /// Who a program runs as.

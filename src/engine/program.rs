@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 use super::actor;
 use super::failure::{Failure, Stage};
 use super::gate::{self, Verdict};
-use super::inheritance::{self, FIRST_FREE, NULL, TERMINAL};
+use super::inheritance::{self, NULL, TERMINAL};
 use super::plan::{Identity, Plan, ProcessPlan, Subject};
 use super::report::{self, Report};
 use crate::sys::{descriptor, terminal, title};
@@ -59,7 +59,7 @@ impl Refusal {
     }
 }
 
-/// Gives the calling process a session of its own and its name.
+/// Gives a process of the tree a session of its own and its name.
 ///
 /// Without a session of its own a member's `kill(0)` would reach its process group in the *ancestor* namespace (R17).
 pub fn take_name(plan: &Plan, path: &str, kind: &str) {
@@ -86,11 +86,14 @@ pub fn become_program(plan: &Plan, subject: Subject, process: &ProcessPlan) -> !
         Ok(files) => files,
         Err(failure) => fail(failure),
     };
-    let at_gate = report::send(Report::AtGate { subject }, &[]);
-    let verdict = match at_gate {
-        Ok(()) if process.is_unconditional() => gate::wait_for_all(),
-        Ok(()) => gate::wait_for_word(),
-        Err(_) => Verdict::Aborted,
+    let verdict = if subject.is_visitor() {
+        Verdict::Released
+    } else {
+        match report::send(Report::AtGate { subject }, &[]) {
+            Ok(()) if process.is_unconditional() => gate::wait_for_all(),
+            Ok(()) => gate::wait_for_word(),
+            Err(_) => Verdict::Aborted,
+        }
     };
     match verdict {
         Verdict::Released => launch(plan, subject, process, &files),
@@ -284,16 +287,11 @@ fn candidates(program: &CStr, environment: &[CString]) -> Vec<CString> {
         .collect()
 }
 
-/// Lets go of the caller's standard descriptors: for a PID 1 that has created everything that may inherit them.
+/// Lets go of the caller's standard descriptors and of the terminal: for a PID 1 that has created everything that may inherit them.
 pub fn drop_standard_descriptors() {
     for number in 0..=2 {
         // On /dev/null nothing fails; if it did, the old descriptor would stay, which harms nobody's work.
         let _ = descriptor::make_standard(inheritance::fd(NULL), number);
     }
-}
-
-/// Closes everything that a fresh fork has inherited beyond the agreed descriptors.
-pub fn close_foreign_descriptors(first: i32) {
-    debug_assert!(first <= FIRST_FREE);
-    let _ = descriptor::close_from(first);
+    let _ = descriptor::settle(inheritance::fd(NULL), TERMINAL);
 }

@@ -1,1 +1,10 @@
-//! (being built)
+//! Kernel → facts: what /proc and the namespace ioctls say about any process, ours or not.
+//!
+//! Nothing here trusts a plan or a stored file. A number is only as good as the moment at which it was read: identity is
+//! (PID, start time, boot id), and a namespace's is its 64-bit id where the kernel has one, because inodes are recycled
+//! within milliseconds (R18).
+
+pub mod boot;
+pub mod namespaces;
+pub mod process;
+pub mod signals;

@@ -14,9 +14,18 @@ use nix::libc;
 ///
 /// `ENOSYS` on an older kernel.
 pub fn close_from(first: RawFd) -> nix::Result<()> {
+    close_between(first, RawFd::MAX)
+}
+
+/// `int close_range(first, last, 0)`; see [`close_from`].
+///
+/// # Errors
+///
+/// `ENOSYS` on an older kernel.
+pub fn close_between(first: RawFd, last: RawFd) -> nix::Result<()> {
     // SAFETY: the call takes three integers. Owners of the closed descriptors are never dropped: the callers are forked
     // children that do not return, and the command line before it has opened anything.
-    let result = unsafe { libc::syscall(libc::SYS_close_range, first, libc::c_uint::MAX, 0) };
+    let result = unsafe { libc::syscall(libc::SYS_close_range, first, last, 0) };
     Errno::result(result).map(drop)
 }
 

@@ -1,0 +1,100 @@
+//! Whom the controller tells what happens. It decides nothing about words, colours or terminals.
+
+use std::time::Duration;
+
+use super::roster::Roster;
+use super::timeline::Timeline;
+use crate::engine::plan::Subject;
+use crate::engine::program::Refusal;
+use crate::engine::report::Ending;
+use crate::topology::Position;
+
+/// Why a tree is stopped.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Cause {
+    /// The controller got this signal.
+    Signal(i32),
+    /// `--timeout` is over.
+    Timeout,
+    /// Nobody reads standard output any more.
+    OutputClosed,
+    /// A process has ended, and by the rules of the topology the tree ends with it.
+    Ended {
+        /// Which one.
+        path: String,
+    },
+}
+
+/// Which of a process's two streams.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(missing_docs, reason = "as everywhere")]
+pub enum Stream {
+    Stdout,
+    Stderr,
+}
+
+/// A line that a process has written.
+#[derive(Debug)]
+pub struct Line<'a> {
+    /// Who.
+    pub subject: Subject,
+    /// His path.
+    pub path: &'a str,
+    /// Where.
+    pub stream: Stream,
+    /// The bytes, without the line feed.
+    pub text: &'a [u8],
+}
+
+/// Something to say while the tree lives.
+#[derive(Debug)]
+#[expect(missing_docs, reason = "the variants' text names the fields")]
+pub enum Note<'a> {
+    /// Something that had not ended in order was found under the name, and removed.
+    LeftOver,
+    /// The guardian was killed; another one has been started.
+    GuardianLost,
+    /// A process could not become its program.
+    Refused { path: &'a str, position: Position, refusal: &'a Refusal },
+    /// A process has failed.
+    Failed { path: &'a str, position: Position, ending: Ending },
+    /// A process waits for something that cannot happen any more.
+    Unreachable { path: &'a str, dependency: &'a str },
+    /// A PID 1 of nestns itself was killed from outside.
+    InitLost { path: &'a str, ending: Ending },
+    /// A process inside has asked a PID 1 to stop.
+    StopInside { path: &'a str, sender: i32 },
+    /// The tree is being stopped.
+    Stopping { cause: &'a Cause },
+    /// The roots have been killed, because they were asked a second time.
+    Killing,
+    /// Something does not end although it was killed.
+    Stuck { paths: &'a [String] },
+    /// A descriptor could not be taken over, for want of free ones.
+    OutputLost { path: &'a str },
+}
+
+/// Somebody for whom a stop waits.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Waiting {
+    /// Who.
+    pub path: String,
+    /// How long he has been waited for, and how long at most; `None` when he has not been asked yet.
+    pub time: Option<(Duration, Duration)>,
+}
+
+/// The listener.
+pub trait Audience {
+    /// So many of all PID 1s and processes exist.
+    fn progress(&mut self, done: usize, total: usize);
+    /// Everything exists and has been verified; the gates are about to open.
+    fn standing(&mut self, roster: &Roster, create: Duration);
+    /// How a line is shown, line feed included.
+    fn line(&mut self, line: &Line<'_>) -> Vec<u8>;
+    /// Something to say.
+    fn note(&mut self, note: &Note<'_>);
+    /// For whom the stop waits; called at once and then every second.
+    fn waiting(&mut self, waiting: &[Waiting]);
+    /// The stop is over.
+    fn stopped(&mut self, timeline: &Timeline);
+}

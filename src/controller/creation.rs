@@ -1,0 +1,348 @@
+//! From a checked topology to open gates, or back to nothing.
+
+use std::os::fd::OwnedFd;
+use std::time::Duration;
+
+use nix::errno::Errno;
+use nix::fcntl::OFlag;
+use nix::libc;
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use nix::sys::signal::SigSet;
+use nix::sys::signalfd::{SfdFlags, SignalFd};
+use nix::unistd::{pipe2, write};
+
+use super::audience::{Audience, Cause, Note};
+use super::event_loop::EventLoop;
+use super::guardian::{Guardian, Ward};
+use super::life::{Event, Life};
+use super::relay::{self, Relay};
+use super::standard_output::StandardOutput;
+use super::state_directory::StateDirectory;
+use super::supervision::Supervision;
+use super::trouble::Trouble;
+use super::world::{Parts, World};
+use super::{LinesTo, Outcome, Request, Summary, threshold, truth, verification};
+use crate::engine::failure::{Failure, Stage};
+use crate::engine::inheritance::{FIRST_FREE, GATE, NULL, REPORTS, SIGNALS, TERMINAL};
+use crate::engine::keeper::{Keeper, Reaped, Setback};
+use crate::engine::moment::Moment;
+use crate::engine::plan::{Common, Plan, Subject};
+use crate::engine::report;
+use crate::sys::caller::Dispositions;
+use crate::sys::title::TitleArea;
+use crate::sys::{descriptor, memory};
+use crate::topology::{Init, Terminal};
+
+/// Descriptors that the controller needs besides those of captured streams.
+const OWN_DESCRIPTORS: u64 = 64;
+/// How long a rolled-back tree may take to collapse.
+pub(super) const COLLAPSE: Duration = Duration::from_secs(10);
+
+/// Brings a topology to life and stays with it until it has ended.
+///
+/// # Errors
+///
+/// [`Trouble`], after everything that existed has been removed. A creation that was interrupted is no trouble.
+pub fn run(request: Request, audience: &mut dyn Audience) -> Outcome {
+    let began = Moment::now();
+    let Request { topology, origin, base, options } = request;
+    // Nothing of the caller's beyond the standard descriptors is of any use to anybody here.
+    let system = |what| move |errno| Trouble::System { what, errno };
+    descriptor::close_from(3).map_err(system("close the caller's descriptors"))?;
+    let state = StateDirectory::claim(&origin.name)?;
+    if state.was_left_over() {
+        audience.note(&Note::LeftOver);
+    }
+    let mut environment = options.environment;
+    if options.announce_truth {
+        environment.insert("NESTNS_TRUTH".into(), state.truth().into());
+    }
+    let on_exit = topology.on_exit;
+    let wants_terminal = wants_terminal(&topology)
+        || options.command.as_ref().is_some_and(|command| command.process.terminal == Terminal::Own);
+    let dispositions = Dispositions::take_over().map_err(system("block signals"))?;
+    let common = Common {
+        environment,
+        dispositions,
+        directory: std::env::current_dir().unwrap_or_else(|_| "/".into()),
+        title: TitleArea::locate(),
+        order: options.order,
+    };
+    let plan = Plan::new(&topology, &base, common)?;
+    drop(topology);
+    memory::trim();
+    reserve_descriptors(&plan)?;
+    let channels = lay_out().map_err(system("open the channels of the tree"))?;
+    let relay = if wants_terminal { Some(Relay::open().map_err(system("open a pseudo-terminal"))?) } else { None };
+    let saved = if wants_terminal { relay::saved_terminal() } else { None };
+    let guardian = Guardian::start(&Ward { terminal: saved.as_ref(), remains: state.remains() })
+        .map_err(system("start the guardian"))?;
+    let events = EventLoop::new().map_err(system("open an event loop"))?;
+    let output = StandardOutput::open(if options.lines_to == LinesTo::Stdout { 1 } else { 2 }, &events);
+    let crossing = match threshold::cross() {
+        Ok(crossing) => crossing,
+        Err(failure) => {
+            guardian.dismiss();
+            return Err(describe(&plan, failure));
+        }
+    };
+    let alone = threshold::is_single_user(&crossing);
+    let limit = options.timeout.map(|timeout| began.plus(timeout));
+    let parts = Parts {
+        plan,
+        audience,
+        events,
+        output,
+        relay,
+        saved: saved.as_ref(),
+        remains: state.remains(),
+        guardian,
+        reports: channels.reports,
+        limit,
+    };
+    let world = World::new(parts).map_err(system("watch the channels of the tree"))?;
+    let keeper = Keeper::new(plan, None, crossing);
+    let mut creation = Creation { world, keeper, life: Life::default(), state: &state };
+    let result = if alone { creation.refuse_other_users() } else { Ok(()) };
+    let create = match result.and_then(|()| creation.create(began)) {
+        Ok(create) => create,
+        Err(None) => {
+            let status = creation.roll_back();
+            let timeline = None;
+            let name = origin.name;
+            return Ok(Summary {
+                name, truth: state.truth(), counts: plan.counts(), create: None, release: None, timeline, status,
+            });
+        }
+        Err(Some(trouble)) => {
+            creation.roll_back();
+            return Err(trouble);
+        }
+    };
+    let document = truth::document(&creation.world.roster, &origin).map_err(super::state_directory::unreadable_proc);
+    if let Err(error) = document.and_then(|document| state.write(&state.truth(), &document)) {
+        creation.roll_back();
+        return Err(error.into());
+    }
+    creation.world.audience.standing(&creation.world.roster, create);
+    if let Err(errno) = open_gate(&channels.gate, plan.counts().unconditional) {
+        creation.roll_back();
+        return Err(Trouble::System { what: "open the gate", errno });
+    }
+    let release = Moment::now().since(began);
+    let Creation { world, keeper, life, .. } = creation;
+    let life = life.on(Event::Opened).0;
+    let supervision = Supervision::new(world, keeper, life, on_exit, options.status_from);
+    let (status, timeline) = supervision.live(options.command, &origin.name);
+    drop(channels.gate);
+    Ok(Summary {
+        name: origin.name,
+        truth: state.truth(),
+        counts: plan.counts(),
+        create: Some(create),
+        release: Some(release),
+        timeline,
+        status,
+    })
+}
+
+fn wants_terminal(topology: &crate::topology::Topology) -> bool {
+    topology.pre_order().into_iter().any(|id| {
+        let namespace = topology.namespace(id);
+        let program = match &namespace.init {
+            Init::Program(program) => Some(&**program),
+            Init::Builtin | Init::Pause => None,
+        };
+        namespace.processes.iter().chain(program).any(|process| process.terminal == Terminal::Own)
+    })
+}
+
+/// Raises the soft limit on descriptors as far as it goes, and makes sure that every captured stream will find one.
+fn reserve_descriptors(plan: &Plan) -> Result<(), Trouble> {
+    let failed = |errno| Trouble::System { what: "raise the limit on descriptors", errno };
+    let wanted = u64::from(plan.counts().captured);
+    let (soft, hard) = getrlimit(Resource::RLIMIT_NOFILE).map_err(failed)?;
+    let needed = wanted + OWN_DESCRIPTORS;
+    if needed <= soft {
+        return Ok(());
+    }
+    if needed > hard {
+        return Err(Trouble::Descriptors { wanted, available: hard.saturating_sub(OWN_DESCRIPTORS) });
+    }
+    setrlimit(Resource::RLIMIT_NOFILE, hard, hard).map_err(failed)
+}
+
+/// The controller's ends of the channels that everybody inherits.
+struct Channels {
+    reports: OwnedFd,
+    gate: OwnedFd,
+}
+
+/// Opens what every process of the tree inherits, and puts it at the agreed numbers.
+fn lay_out() -> nix::Result<Channels> {
+    // What is opened now might be given one of the numbers: they are all taken first.
+    let null = std::fs::OpenOptions::new().read(true).write(true).open("/dev/null");
+    let null = null.map_err(|error| error.raw_os_error().map_or(Errno::EIO, Errno::from_raw))?;
+    let state_of_numbers: Vec<OwnedFd> = std::iter::from_fn(|| null.try_clone().ok().map(OwnedFd::from))
+        .take(usize::try_from(FIRST_FREE).unwrap_or_default())
+        .collect();
+    let (reports, sender) = report::channel()?;
+    let (waiting, gate) = pipe2(OFlag::O_CLOEXEC)?;
+    let signals = SignalFd::with_flags(&SigSet::all(), SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK)?;
+    drop(state_of_numbers);
+    descriptor::settle(&sender, REPORTS)?;
+    descriptor::settle(&waiting, GATE)?;
+    descriptor::settle(&signals, SIGNALS)?;
+    descriptor::settle(&null, NULL)?;
+    descriptor::settle(&null, TERMINAL)?;
+    Ok(Channels { reports, gate })
+}
+
+/// One byte a waiter. A pipe takes 65,536 before a writer has to wait for readers, who are all there.
+fn open_gate(gate: &OwnedFd, waiters: u32) -> nix::Result<()> {
+    let mut left = waiters as usize;
+    let bytes = [0_u8; 4096];
+    while left > 0 {
+        match write(gate, &bytes[..left.min(bytes.len())]) {
+            Ok(written) => left -= written,
+            Err(Errno::EINTR) => {}
+            Err(errno) => return Err(errno),
+        }
+    }
+    Ok(())
+}
+
+struct Creation<'a> {
+    world: World<'a>,
+    keeper: Keeper,
+    life: Life,
+    state: &'a StateDirectory,
+}
+
+impl Creation<'_> {
+    /// In a user namespace with one id, any other user cannot be had: said before anything is built.
+    fn refuse_other_users(&self) -> Result<(), Option<Trouble>> {
+        let plan = self.world.plan;
+        for index in plan.indices() {
+            let namespace = plan.namespace(index);
+            for slot in 0..=u32::try_from(namespace.processes.len()).unwrap_or(u32::MAX) {
+                if let Some(process) = namespace.process(slot)
+                    && let Some(identity) = process.identity.as_ref().filter(|identity| identity.uid != 0 || identity.gid != 0)
+                {
+                    let path = namespace.path_of(slot);
+                    return Err(Some(Trouble::SingleUser { path, uid: identity.uid, position: process.position }));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Creates everything and makes sure that the kernel agrees. `None` means that somebody has asked for an end.
+    fn create(&mut self, began: Moment) -> Result<Duration, Option<Trouble>> {
+        let plan = self.world.plan;
+        let mut raise = || -> Result<(), Setback> {
+            for root in plan.roots() {
+                self.keeper.raise(root, &mut self.world)?;
+            }
+            self.keeper.finish(&mut self.world)
+        };
+        match raise() {
+            Ok(()) => {}
+            Err(Setback::Failed(failure)) => {
+                // The one who failed has said so before; its keeper has only noticed.
+                self.world.drain_reports();
+                self.world.fail(failure);
+            }
+            Err(Setback::Interrupted) => self.world.drain_reports(),
+        }
+        while self.world.roster.outstanding() > 0 {
+            self.give_up_if_told()?;
+            self.look_after_children();
+            self.give_up_if_told()?;
+            self.world.pump(None);
+        }
+        self.give_up_if_told()?;
+        self.life = self.life.on(Event::Built).0;
+        let unreadable = |errno: std::io::Error| {
+            let errno = errno.raw_os_error().map_or(Errno::EIO, Errno::from_raw);
+            Some(Trouble::System { what: "read /proc", errno })
+        };
+        let mismatches = verification::compare(&self.world.roster).map_err(unreadable)?;
+        if !mismatches.is_empty() {
+            // A process that died in this moment is the cause, not a difference.
+            self.look_after_children();
+            self.world.drain_reports();
+            self.give_up_if_told()?;
+            return Err(Some(Trouble::Mismatch(mismatches)));
+        }
+        Ok(Moment::now().since(began))
+    }
+
+    fn give_up_if_told(&mut self) -> Result<(), Option<Trouble>> {
+        // What ends before the gates open has failed, whatever it was.
+        while let Some(incident) = self.world.incidents.pop_front() {
+            if let super::world::Incident::Ended(subject, _, _) = incident {
+                self.world.fail(Failure::new(subject, Stage::Died, Errno::UnknownErrno));
+            }
+        }
+        if let Some(failure) = self.world.failure.take() {
+            return Err(Some(describe(&self.world.plan, failure)));
+        }
+        if self.world.stop.is_some() { Err(None) } else { Ok(()) }
+    }
+
+    fn look_after_children(&mut self) {
+        if !std::mem::take(&mut self.world.child_ended) {
+            return;
+        }
+        loop {
+            match self.keeper.reap() {
+                Reaped::Kid(subject, _) => {
+                    self.world.drain_reports();
+                    self.world.fail(Failure::new(subject, Stage::Died, Errno::UnknownErrno));
+                }
+                Reaped::Orphan(pid, _) if pid == self.world.guardian.pid => {
+                    if let Err(errno) = self.world.replace_guardian() {
+                        self.world.fail(Failure::new(Subject::init(0), Stage::Guard, errno));
+                    }
+                }
+                Reaped::Orphan(..) => {}
+                Reaped::Nothing | Reaped::Childless => return,
+            }
+        }
+    }
+
+    /// Kills what exists, reaps it, and removes what was made. Returns the status of an interrupted creation.
+    fn roll_back(mut self) -> u8 {
+        let status = match &self.world.stop {
+            Some(_) if self.world.stop_again => 128 + 9,
+            Some(Cause::Signal(signal)) => u8::try_from(128 + signal).unwrap_or(u8::MAX),
+            Some(Cause::Timeout) => 124,
+            Some(Cause::OutputClosed | Cause::Ended { .. }) => 128 + u8::try_from(libc::SIGHUP).unwrap_or(1),
+            None => 5,
+        };
+        let stuck = super::supervision::kill_and_reap(&mut self.keeper, &mut self.world, Moment::now().plus(COLLAPSE));
+        if !stuck.is_empty() {
+            self.world.audience.note(&Note::Stuck { paths: &stuck });
+        }
+        let World { guardian, output, events, relay, saved, .. } = self.world;
+        if let Some(mut relay) = relay {
+            relay.release(saved, &events);
+        }
+        output.finish(&events);
+        guardian.dismiss();
+        self.state.remains().remove();
+        status
+    }
+}
+
+/// Turns a failure into a sentence with a place.
+fn describe(plan: &Plan, failure: Failure) -> Trouble {
+    let namespace = plan.namespace(failure.subject.namespace);
+    let (path, position) = match namespace.process(failure.subject.slot) {
+        Some(process) => (namespace.path_of(failure.subject.slot), process.position),
+        None => (namespace.path.clone(), namespace.position),
+    };
+    let level = namespace.level();
+    Trouble::Failed { path, position, level, failure }
+}

@@ -1,0 +1,196 @@
+//! The process that outlives the controller by a moment, whatever becomes of it.
+//!
+//! Nothing else survives every case: a root PID 1 that changes its user loses `PR_SET_PDEATHSIG`, and a program watches no
+//! lifeline. The guardian is forked first, outside all namespaces, and does one thing: it holds the other end of a channel to
+//! the controller, a pidfd of every root, the terminal's settings and the lock of the state directory. At end of file it
+//! kills the roots, restores the terminal, removes the directory, and ends.
+
+use std::io::{IoSlice, IoSliceMut};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::time::Duration;
+
+use nix::errno::Errno;
+use nix::libc;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::socket::{
+    AddressFamily, ControlMessage, ControlMessageOwned, MsgFlags, SockFlag, SockType, UnixAddr, recvmsg, sendmsg,
+    socketpair,
+};
+use nix::sys::termios::{SetArg, Termios, tcsetattr};
+use nix::sys::wait::waitpid;
+use nix::unistd::{ForkResult, Pid, read, write};
+
+use super::state_directory::Remains;
+use crate::engine::moment::Moment;
+use crate::engine::program;
+use crate::sys::descriptor;
+use crate::sys::fork::fork;
+use crate::sys::pidfd::Pidfd;
+use crate::sys::title;
+
+/// How long the guardian waits for the roots that it has killed, before it removes the directory all the same.
+const COLLAPSE: Duration = Duration::from_secs(5);
+
+/// A terminal and how its owner had it.
+#[derive(Debug)]
+pub struct SavedTerminal {
+    /// A descriptor of its own: standard input may be closed by then.
+    pub terminal: OwnedFd,
+    /// The settings to go back to.
+    pub settings: Termios,
+}
+
+impl SavedTerminal {
+    /// Puts the settings back.
+    ///
+    /// From outside the terminal's session the call is not refused (tcsetattr(3) stops only members of a background group
+    /// of the *same* session), which is why the guardian, with a session of its own, may do it.
+    pub fn restore(&self) {
+        // A terminal that is gone needs no settings.
+        let _ = tcsetattr(&self.terminal, SetArg::TCSADRAIN, &self.settings);
+    }
+}
+
+/// What the guardian looks after.
+#[derive(Debug)]
+pub struct Ward<'a> {
+    /// The terminal, where the tree uses one.
+    pub terminal: Option<&'a SavedTerminal>,
+    /// The state directory.
+    pub remains: &'a Remains,
+}
+
+/// The controller's view of its guardian.
+#[derive(Debug)]
+pub struct Guardian {
+    /// Its number, a child of the controller.
+    pub pid: Pid,
+    channel: OwnedFd,
+}
+
+impl Guardian {
+    /// Forks the guardian.
+    ///
+    /// # Errors
+    ///
+    /// Those of socketpair(2) and fork(2).
+    pub fn start(ward: &Ward<'_>) -> nix::Result<Self> {
+        let (mine, theirs) = socketpair(AddressFamily::Unix, SockType::SeqPacket, None, SockFlag::SOCK_CLOEXEC)?;
+        match fork()? {
+            ForkResult::Parent { child } => Ok(Self { pid: child, channel: mine }),
+            ForkResult::Child => {
+                drop(mine);
+                watch(&theirs, ward)
+            }
+        }
+    }
+
+    /// Hands a root over and waits until the guardian has it. No gate opens before.
+    ///
+    /// # Errors
+    ///
+    /// `EPIPE` when the guardian has been killed.
+    pub fn guard(&self, root: &Pidfd) -> nix::Result<()> {
+        let number = [root.as_fd().as_raw_fd()];
+        let rights = [ControlMessage::ScmRights(&number)];
+        let channel = self.channel.as_raw_fd();
+        sendmsg::<UnixAddr>(channel, &[IoSlice::new(b"r")], &rights, MsgFlags::MSG_NOSIGNAL, None)?;
+        loop {
+            match read(&self.channel, &mut [0_u8]) {
+                Ok(1) => return Ok(()),
+                Err(Errno::EINTR) => {}
+                Err(errno) => return Err(errno),
+                Ok(_) => return Err(Errno::EPIPE),
+            }
+        }
+    }
+
+    /// Lets the guardian finish, as it would if the controller had died, and reaps it.
+    pub fn dismiss(self) {
+        drop(self.channel);
+        // It waits for nothing but what has been killed.
+        while waitpid(self.pid, None) == Err(Errno::EINTR) {}
+    }
+}
+
+/// The guardian's whole life. Every signal is blocked, as it was in the controller; only KILL ends it.
+fn watch(channel: &OwnedFd, ward: &Ward<'_>) -> ! {
+    let _ = nix::unistd::setsid();
+    title::set_name("nestns-guardian");
+    let _ = nix::unistd::chdir("/");
+    leave_standard_descriptors();
+    close_all_but(&[Some(channel.as_fd()), ward.terminal.map(|saved| saved.terminal.as_fd()), Some(ward.remains.lock())]);
+    let mut roots = Vec::new();
+    while let Some(root) = receive(channel) {
+        roots.push(root);
+        // The controller waits for this byte, or is gone.
+        let _ = write(channel, b"k");
+    }
+    for root in &roots {
+        let _ = root.signal(libc::SIGKILL);
+    }
+    if let Some(saved) = ward.terminal {
+        saved.restore();
+    }
+    await_end(&roots);
+    ward.remains.remove();
+    program::leave(0)
+}
+
+/// Receives one root; `None` at end of file.
+fn receive(channel: &OwnedFd) -> Option<Pidfd> {
+    let mut buffer = [0_u8; 8];
+    let mut control = nix::cmsg_space!([std::os::fd::RawFd; 1]);
+    loop {
+        let mut slices = [IoSliceMut::new(&mut buffer)];
+        let message =
+            recvmsg::<UnixAddr>(channel.as_raw_fd(), &mut slices, Some(&mut control), MsgFlags::MSG_CMSG_CLOEXEC);
+        let message = match message {
+            Ok(message) => message,
+            Err(Errno::EINTR) => continue,
+            Err(_) => return None,
+        };
+        for control in message.cmsgs().ok()? {
+            if let ControlMessageOwned::ScmRights(rights) = control {
+                return rights.into_iter().map(descriptor::received).map(Pidfd::from).next();
+            }
+        }
+        return None;
+    }
+}
+
+fn await_end(roots: &[Pidfd]) {
+    let end = Moment::now().plus(COLLAPSE);
+    for root in roots {
+        while !root.has_ended() {
+            let left = end.since(Moment::now());
+            if left.is_zero() {
+                return;
+            }
+            let mut ended = [PollFd::new(root.as_fd(), PollFlags::POLLIN)];
+            let _ = poll(&mut ended, PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX));
+        }
+    }
+}
+
+/// The guardian must not keep a pipe open whose reader waits for nestns to end.
+fn leave_standard_descriptors() {
+    if let Ok(null) = std::fs::OpenOptions::new().read(true).write(true).open("/dev/null") {
+        for number in 0..=2 {
+            let _ = descriptor::make_standard(&null, number);
+        }
+    }
+}
+
+fn close_all_but(keep: &[Option<BorrowedFd<'_>>]) {
+    let mut keep: Vec<_> = keep.iter().flatten().map(AsRawFd::as_raw_fd).collect();
+    keep.sort_unstable();
+    let mut first = 3;
+    for number in keep {
+        if first < number {
+            let _ = descriptor::close_between(first, number - 1);
+        }
+        first = first.max(number + 1);
+    }
+    let _ = descriptor::close_from(first);
+}

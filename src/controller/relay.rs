@@ -1,0 +1,212 @@
+//! The terminal of the one program that has one: a pseudo-terminal, carried to and from the caller's.
+//!
+//! After setsid(2) the caller's own terminal cannot be taken without robbing his shell, so that the program gets another one,
+//! in whose line discipline Ctrl-C and Ctrl-Z act on *its* foreground group. The caller's is in raw mode meanwhile; its
+//! settings are the guardian's to restore when the controller is killed.
+
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+use nix::errno::Errno;
+use nix::fcntl::{FcntlArg, OFlag, fcntl};
+use nix::libc;
+use nix::pty::openpty;
+use nix::sys::epoll::EpollFlags;
+use nix::sys::termios::{SetArg, cfmakeraw, tcgetattr, tcsetattr};
+use nix::unistd::{getpgrp, isatty, read, tcgetpgrp, write};
+
+use super::event_loop::{EventLoop, Token};
+use super::guardian::SavedTerminal;
+use crate::engine::inheritance::{self, NULL, TERMINAL};
+use crate::sys::descriptor;
+use crate::sys::terminal;
+
+/// End of transmission: what a terminal sends for Ctrl-D.
+const END: u8 = 4;
+
+/// Where the caller's input stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Input {
+    /// Not to be read: no program yet, or nestns is in the background.
+    Idle,
+    /// Watched.
+    Watched,
+    /// A regular file, which epoll does not take: always ready.
+    AlwaysReady,
+    /// At its end.
+    Ended,
+}
+
+/// The carrier.
+#[derive(Debug)]
+pub struct Relay {
+    master: Option<OwnedFd>,
+    input: Input,
+    raw: bool,
+    /// Read from the caller, not yet taken by the program.
+    pending: Vec<u8>,
+}
+
+/// Takes note of the caller's terminal, for whoever has to restore it; `None` where standard input is none.
+pub fn saved_terminal() -> Option<SavedTerminal> {
+    let stdin = descriptor::inherited(libc::STDIN_FILENO);
+    let settings = tcgetattr(stdin).ok()?;
+    Some(SavedTerminal { terminal: stdin.try_clone_to_owned().ok()?, settings })
+}
+
+impl Relay {
+    /// Makes the pseudo-terminal and puts the program's side where processes inherit it.
+    ///
+    /// # Errors
+    ///
+    /// Those of openpty(3).
+    pub fn open() -> nix::Result<Self> {
+        let size = terminal::size(descriptor::inherited(libc::STDIN_FILENO))
+            .or_else(|_| terminal::size(descriptor::inherited(libc::STDOUT_FILENO)));
+        let size = size.unwrap_or(terminal::Size { ws_row: 24, ws_col: 80, ws_xpixel: 0, ws_ypixel: 0 });
+        let pair = openpty(Some(&size), None)?;
+        fcntl(&pair.master, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))?;
+        fcntl(&pair.master, FcntlArg::F_SETFD(nix::fcntl::FdFlag::FD_CLOEXEC))?;
+        descriptor::settle(&pair.slave, TERMINAL)?;
+        Ok(Self { master: Some(pair.master), input: Input::Idle, raw: false, pending: Vec::new() })
+    }
+
+    /// The program runs: from here on the caller's keys are its own.
+    pub fn begin(&mut self, saved: Option<&SavedTerminal>, events: &EventLoop) {
+        let Some(master) = &self.master else { return };
+        // As long as anybody else holds the program's side, its end could not be seen.
+        let _ = descriptor::settle(inheritance::fd(NULL), TERMINAL);
+        let _ = events.add(master, Token::Terminal, EpollFlags::EPOLLIN);
+        self.listen(saved, events);
+    }
+
+    /// Takes the caller's terminal, unless nestns is in the background, where it belongs to others.
+    pub fn listen(&mut self, saved: Option<&SavedTerminal>, events: &EventLoop) {
+        if self.master.is_none() || matches!(self.input, Input::Watched | Input::AlwaysReady | Input::Ended) {
+            return;
+        }
+        let stdin = descriptor::inherited(libc::STDIN_FILENO);
+        if isatty(stdin) == Ok(true) {
+            if tcgetpgrp(stdin) != Ok(getpgrp()) {
+                return;
+            }
+            if let Some(saved) = saved {
+                let mut settings = saved.settings.clone();
+                cfmakeraw(&mut settings);
+                self.raw = tcsetattr(stdin, SetArg::TCSADRAIN, &settings).is_ok();
+            }
+            self.resize();
+        }
+        self.input = match events.add(stdin, Token::StandardInput, EpollFlags::EPOLLIN) {
+            Ok(()) => Input::Watched,
+            Err(Errno::EPERM) => Input::AlwaysReady,
+            Err(_) => Input::Ended,
+        };
+    }
+
+    /// Gives the caller's terminal back, for a while or for good.
+    pub fn release(&mut self, saved: Option<&SavedTerminal>, events: &EventLoop) {
+        if self.raw
+            && let Some(saved) = saved
+        {
+            saved.restore();
+        }
+        self.raw = false;
+        if self.input == Input::Watched {
+            events.remove(descriptor::inherited(libc::STDIN_FILENO));
+        }
+        if self.input != Input::Ended {
+            self.input = Input::Idle;
+        }
+    }
+
+    /// Whether the caller's terminal is in raw mode, so that a line feed alone does not return the carriage.
+    pub fn is_raw(&self) -> bool {
+        self.raw
+    }
+
+    /// Whether there is something to read that epoll does not tell of.
+    pub fn is_always_ready(&self) -> bool {
+        self.input == Input::AlwaysReady && self.pending.is_empty() && self.master.is_some()
+    }
+
+    /// The caller's terminal has another size.
+    pub fn resize(&self) {
+        if let Some(master) = &self.master
+            && let Ok(size) = terminal::size(descriptor::inherited(libc::STDIN_FILENO))
+        {
+            let _ = terminal::set_size(master, &size);
+        }
+    }
+
+    /// Reads from the caller.
+    pub fn take_input(&mut self, events: &EventLoop) {
+        if !self.pending.is_empty() {
+            return;
+        }
+        let mut buffer = [0_u8; 4096];
+        match read(descriptor::inherited(libc::STDIN_FILENO), &mut buffer) {
+            Ok(0) | Err(Errno::EIO) => {
+                events.remove(descriptor::inherited(libc::STDIN_FILENO));
+                self.input = Input::Ended;
+                // A program that reads a terminal waits for more until it is told that there is none.
+                self.pending.push(END);
+            }
+            Ok(count) => self.pending.extend_from_slice(&buffer[..count]),
+            Err(_) => return,
+        }
+        self.flush(events);
+    }
+
+    /// Hands the program what the caller has typed.
+    pub fn flush(&mut self, events: &EventLoop) {
+        let Some(master) = &self.master else {
+            self.pending.clear();
+            return;
+        };
+        while !self.pending.is_empty() {
+            match write(master, &self.pending) {
+                Ok(count) => drop(self.pending.drain(..count)),
+                Err(Errno::EINTR) => {}
+                Err(Errno::EAGAIN) => break,
+                Err(_) => self.pending.clear(),
+            }
+        }
+        let mut flags = EpollFlags::EPOLLIN;
+        flags.set(EpollFlags::EPOLLOUT, !self.pending.is_empty());
+        let _ = events.change(master, Token::Terminal, flags);
+        if self.input == Input::Watched {
+            // What the program does not take is not read either.
+            let flags = if self.pending.is_empty() { EpollFlags::EPOLLIN } else { EpollFlags::empty() };
+            let _ = events.change(stdin(), Token::StandardInput, flags);
+        }
+    }
+
+    /// Reads what the program has written; `None` when it has closed its side for good.
+    pub fn take_output(&mut self) -> Option<Vec<u8>> {
+        let mut buffer = [0_u8; 16 * 1024];
+        match read(self.master.as_ref()?, &mut buffer) {
+            Ok(count) if count > 0 => Some(buffer[..count].to_vec()),
+            Err(Errno::EAGAIN | Errno::EINTR) => Some(Vec::new()),
+            // EIO: nobody has the other side open any more.
+            _ => None,
+        }
+    }
+
+    /// The program has ended.
+    pub fn end(&mut self, saved: Option<&SavedTerminal>, events: &EventLoop) {
+        self.release(saved, events);
+        self.input = Input::Ended;
+        if let Some(master) = self.master.take() {
+            events.remove(&master);
+        }
+    }
+
+    /// Whether the program's side may still say something.
+    pub fn is_open(&self) -> bool {
+        self.master.is_some()
+    }
+}
+
+fn stdin() -> BorrowedFd<'static> {
+    descriptor::inherited(libc::STDIN_FILENO).as_fd()
+}

@@ -1,0 +1,187 @@
+//! Who is who in a tree that stands: a record of each PID 1 and each process, filled by what the kernel says.
+
+use nix::unistd::Pid;
+
+use crate::engine::moment::Moment;
+use crate::engine::plan::{NamespaceIndex, Plan, Subject};
+use crate::engine::program::Refusal;
+use crate::engine::report::Ending;
+use crate::observe::namespaces::PidNamespace;
+use crate::observe::process::Process;
+
+/// Where a process is in its life.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[expect(missing_docs, reason = "the words of the documents")]
+pub enum State {
+    #[default]
+    Creating,
+    Created,
+    Running,
+    Stopping,
+    Killing,
+    Exited,
+    Failed,
+    Killed,
+    Gone,
+}
+
+impl State {
+    /// The word in documents.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Creating => "creating",
+            Self::Created => "created",
+            Self::Running => "running",
+            Self::Stopping => "stopping",
+            Self::Killing => "killing",
+            Self::Exited => "exited",
+            Self::Failed => "failed",
+            Self::Killed => "killed",
+            Self::Gone => "gone",
+        }
+    }
+
+    /// Whether it is over.
+    pub fn is_over(self) -> bool {
+        matches!(self, Self::Exited | Self::Failed | Self::Killed | Self::Gone)
+    }
+}
+
+/// What a stop did to a process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Farewells {
+    /// With which signal it was asked, and when.
+    pub asked: Option<(i32, Moment)>,
+    /// When its time was over.
+    pub killed: Option<Moment>,
+    /// Whether it would have acted on the request; unknown where it could not be read.
+    pub handled: Option<bool>,
+}
+
+/// One process.
+#[derive(Debug, Clone, Default)]
+pub struct Record {
+    /// Where it is in its life.
+    pub state: State,
+    /// What the kernel said when it was created.
+    pub facts: Option<Process>,
+    /// Why it did not become its program.
+    pub refusal: Option<Refusal>,
+    /// How it ended, and when.
+    pub ending: Option<(Ending, Moment)>,
+    /// Its part in the stop.
+    pub farewells: Farewells,
+}
+
+impl Record {
+    /// Its number on the host.
+    pub fn pid(&self) -> Option<Pid> {
+        self.facts.as_ref().and_then(|facts| facts.numbers.first()).copied().map(Pid::from_raw)
+    }
+}
+
+/// One namespace.
+#[derive(Debug, Clone)]
+pub struct NamespaceRecord {
+    /// Its path.
+    pub path: String,
+    /// What the kernel says of it.
+    pub facts: Option<PidNamespace>,
+    /// The inodes of its PID 1's user and mount namespaces.
+    pub other: Option<(u64, u64)>,
+    /// When its PID 1 was told to stop, and by whom: 0 for an ancestor, else a number inside.
+    pub stopped_by: Option<(i32, Moment)>,
+    /// PID 1, then the declared processes.
+    pub members: Vec<Record>,
+}
+
+/// All of them.
+#[derive(Debug)]
+pub struct Roster {
+    plan: Plan,
+    namespaces: Vec<NamespaceRecord>,
+    outstanding: usize,
+}
+
+impl Roster {
+    /// A roster of a plan of which nothing exists yet.
+    pub fn new(plan: Plan) -> Self {
+        let mut outstanding = 0;
+        let namespaces = plan
+            .indices()
+            .map(|index| {
+                let namespace = plan.namespace(index);
+                let members = vec![Record::default(); namespace.processes.len() + 1];
+                outstanding += members.len();
+                NamespaceRecord { path: namespace.path, facts: None, other: None, stopped_by: None, members }
+            })
+            .collect();
+        Self { plan, namespaces, outstanding }
+    }
+
+    /// The plan that it is about.
+    pub fn plan(&self) -> &Plan {
+        &self.plan
+    }
+
+    /// How many of the declared processes and PID 1s do not exist yet.
+    pub fn outstanding(&self) -> usize {
+        self.outstanding
+    }
+
+    /// A namespace's record.
+    pub fn namespace(&self, index: NamespaceIndex) -> &NamespaceRecord {
+        &self.namespaces[index as usize]
+    }
+
+    /// The same, to be changed.
+    pub fn namespace_mut(&mut self, index: NamespaceIndex) -> &mut NamespaceRecord {
+        &mut self.namespaces[index as usize]
+    }
+
+    /// A process's record; `None` for a subject that the plan does not have.
+    pub fn get(&self, subject: Subject) -> Option<&Record> {
+        self.namespaces.get(subject.namespace as usize)?.members.get(subject.slot as usize)
+    }
+
+    /// The same, to be changed.
+    pub fn get_mut(&mut self, subject: Subject) -> Option<&mut Record> {
+        self.namespaces.get_mut(subject.namespace as usize)?.members.get_mut(subject.slot as usize)
+    }
+
+    /// Notes that a process exists; says whether it is news.
+    pub fn arrived(&mut self, subject: Subject) -> bool {
+        match self.get_mut(subject) {
+            Some(record) if record.state == State::Creating => {
+                record.state = State::Created;
+                self.outstanding -= 1;
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// Every subject, in the order of creation.
+    pub fn subjects(&self) -> impl Iterator<Item = Subject> + '_ {
+        (0..).zip(&self.namespaces).flat_map(|(namespace, record)| {
+            (0..).zip(&record.members).map(move |(slot, _)| Subject { namespace, slot })
+        })
+    }
+
+    /// Its path: `vm/ci/init`, `vm/ci/runner`.
+    pub fn path(&self, subject: Subject) -> String {
+        self.plan.namespace(subject.namespace).path_of(subject.slot)
+    }
+
+    /// Marks everything in a namespace and below it as over, which its PID 1 has taken along.
+    pub fn collapse(&mut self, index: NamespaceIndex, at: Moment) {
+        for inner in index..index + self.plan.subtree(index) {
+            for record in &mut self.namespaces[inner as usize].members {
+                if !record.state.is_over() {
+                    record.state = State::Gone;
+                    record.ending.get_or_insert((Ending::Signalled(nix::libc::SIGKILL), at));
+                }
+            }
+        }
+    }
+}

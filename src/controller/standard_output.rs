@@ -1,0 +1,132 @@
+//! The caller's standard output (or error), written without ever waiting for its reader.
+//!
+//! A pager that does not read must not keep the controller from seeing a Ctrl-C. The descriptor is shared with the caller's
+//! shell, so that it cannot be made non-blocking; a pipe or terminal is opened once more through `/proc/self/fd`, which
+//! gives a description of our own. A regular file never blocks and is written as it is.
+
+use std::fs::{File, OpenOptions};
+use std::io::Write;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
+
+use nix::errno::Errno;
+use nix::fcntl::OFlag;
+use nix::libc;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::epoll::EpollFlags;
+
+use super::event_loop::{EventLoop, Token};
+use crate::sys::descriptor;
+
+/// From here on programs are made to wait: their output is not read until the buffer is empty again.
+const ENOUGH: usize = 1 << 20;
+/// How long the last lines may take, when the reader is slow.
+const LAST_LINES_MS: u16 = 2000;
+
+/// A buffered, patient descriptor.
+#[derive(Debug)]
+pub struct StandardOutput {
+    number: i32,
+    own: Option<File>,
+    buffer: Vec<u8>,
+    closed: bool,
+}
+
+impl StandardOutput {
+    /// Takes the descriptor 1 or 2, and begins to watch whether its reader leaves.
+    pub fn open(number: i32, events: &EventLoop) -> Self {
+        let path = format!("/proc/self/fd/{number}");
+        let streams = std::fs::metadata(&path).map(|found| found.file_type());
+        let own = match streams {
+            Ok(kind) if kind.is_fifo() || kind.is_char_device() => OpenOptions::new()
+                .write(true)
+                .custom_flags((OFlag::O_NONBLOCK | OFlag::O_NOCTTY | OFlag::O_CLOEXEC).bits())
+                .open(&path)
+                .ok(),
+            _ => None,
+        };
+        let output = Self { number, own, buffer: Vec::new(), closed: false };
+        // A regular file is refused: nobody leaves it.
+        let _ = events.add(output.fd(), Token::StandardOutput, EpollFlags::empty());
+        output
+    }
+
+    fn fd(&self) -> BorrowedFd<'_> {
+        self.own.as_ref().map_or_else(|| descriptor::inherited(self.number), AsFd::as_fd)
+    }
+
+    /// Whether the reader has left.
+    pub fn is_closed(&self) -> bool {
+        self.closed
+    }
+
+    /// Whether more should wait until this much has been taken.
+    pub fn is_full(&self) -> bool {
+        self.buffer.len() >= ENOUGH
+    }
+
+    /// Adds text, and writes what the reader takes.
+    pub fn push(&mut self, text: &[u8], events: &EventLoop) {
+        if !self.closed {
+            self.buffer.extend_from_slice(text);
+            self.flush(events);
+        }
+    }
+
+    /// Writes what the reader takes; called again when the descriptor is writable.
+    pub fn flush(&mut self, events: &EventLoop) {
+        while !self.buffer.is_empty() && !self.closed {
+            if self.own.is_none() && !self.has_room() {
+                break;
+            }
+            // Up to a page: a pipe that polls writable takes as much without blocking (pipe(7)).
+            let part = self.buffer.len().min(4096);
+            match nix::unistd::write(self.fd(), &self.buffer[..part]) {
+                Ok(written) => drop(self.buffer.drain(..written)),
+                Err(Errno::EINTR) => {}
+                Err(Errno::EAGAIN) => break,
+                Err(_) => self.hang_up(),
+            }
+        }
+        let flags = if self.buffer.is_empty() { EpollFlags::empty() } else { EpollFlags::EPOLLOUT };
+        let _ = events.change(self.fd(), Token::StandardOutput, flags);
+    }
+
+    /// The reader has left: nothing more is written.
+    pub fn hang_up(&mut self) {
+        self.closed = true;
+        self.buffer.clear();
+    }
+
+    /// Stops watching, after the reader has left.
+    pub fn forget(&self, events: &EventLoop) {
+        events.remove(self.fd());
+    }
+
+    /// Writes the rest, for a bounded time.
+    pub fn finish(mut self, events: &EventLoop) {
+        self.flush(events);
+        while !self.buffer.is_empty() && !self.closed {
+            let mut ready = [PollFd::new(self.fd(), PollFlags::POLLOUT)];
+            if poll(&mut ready, PollTimeout::from(LAST_LINES_MS)) != Ok(1) {
+                return;
+            }
+            self.flush(events);
+        }
+    }
+
+    fn has_room(&self) -> bool {
+        let mut ready = [PollFd::new(self.fd(), PollFlags::POLLOUT)];
+        poll(&mut ready, PollTimeout::ZERO) == Ok(1)
+    }
+}
+
+/// Writes a whole text to standard output: for an answer at the end, when there is nothing left to watch.
+///
+/// # Errors
+///
+/// Those of write(2); `BrokenPipe` when the reader has left.
+pub fn answer(text: &str) -> std::io::Result<()> {
+    let fd: OwnedFd = descriptor::inherited(libc::STDOUT_FILENO).try_clone_to_owned()?;
+    File::from(fd).write_all(text.as_bytes())
+}

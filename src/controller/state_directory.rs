@@ -1,0 +1,211 @@
+//! Where a running topology keeps what others may read of it, and the lock that makes its name its own.
+//!
+//! `NAME/` below `$XDG_RUNTIME_DIR/nestns` if that is the caller's own, else `/run/nestns` if writable, else `nestns-UID` in
+//! the temporary directory; mode 0700, owner checked. The lock is flock(2) on a file inside: it ends with whoever holds it,
+//! so that a directory without a held lock is known to be a left-over.
+
+use std::fs::{File, OpenOptions, Permissions};
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+use nix::errno::Errno;
+use nix::fcntl::{Flock, FlockArg};
+use nix::unistd::{AccessFlags, access, geteuid};
+
+/// The name of the lock file.
+const LOCK: &str = "lock";
+/// The name of the document that tells what stands.
+const TRUTH: &str = "truth.json";
+/// How often taking the lock is tried again, when a directory vanishes between opening and locking.
+const ATTEMPTS: usize = 100;
+
+/// Why there is no state directory.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+#[expect(missing_docs, reason = "the messages name the fields")]
+pub enum StateError {
+    /// A topology of that name runs.
+    #[error("a topology named `{name}` is already running (its state is in {})", directory.display())]
+    NameInUse { name: String, directory: PathBuf },
+    /// The directory is somebody else's, or open to others.
+    #[error("{} belongs to user {owner}, not to the caller ({caller})", directory.display())]
+    Foreign { directory: PathBuf, owner: u32, caller: u32 },
+    /// A system call failed.
+    #[error("cannot {action} {}: {source}", path.display())]
+    System { action: &'static str, path: PathBuf, source: io::Error },
+}
+
+/// What is left to remove when the topology is gone.
+#[derive(Debug)]
+pub struct Remains {
+    directory: PathBuf,
+    lock: Flock<File>,
+    /// Of the directory, so that nobody else's is removed under the same name.
+    inode: u64,
+}
+
+impl Remains {
+    /// The lock's descriptor: whoever holds it keeps the name.
+    pub fn lock(&self) -> BorrowedFd<'_> {
+        self.lock.as_fd()
+    }
+
+    /// Removes the directory, if it is still the one that was made.
+    pub fn remove(&self) {
+        if std::fs::symlink_metadata(&self.directory).is_ok_and(|found| found.ino() == self.inode) {
+            // It may be gone already: controller and guardian both come here.
+            let _ = std::fs::remove_dir_all(&self.directory);
+        }
+    }
+}
+
+/// The state directory of one running topology.
+#[derive(Debug)]
+pub struct StateDirectory {
+    remains: Remains,
+    left_over: bool,
+}
+
+impl StateDirectory {
+    /// Takes the name, in the directory where the caller's topologies live.
+    ///
+    /// # Errors
+    ///
+    /// When the name is in use, or the directory cannot be made or trusted.
+    pub fn claim(name: &str) -> Result<Self, StateError> {
+        let base = base()?;
+        let directory = base.join(name);
+        for _ in 0..ATTEMPTS {
+            make_private(&directory)?;
+            let path = directory.join(LOCK);
+            let file = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(&path);
+            let file = match file {
+                Ok(file) => file,
+                // Its last owner has removed it just now.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+                Err(source) => return Err(StateError::System { action: "open", path, source }),
+            };
+            let lock = match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
+                Ok(lock) => lock,
+                Err((_, Errno::EWOULDBLOCK)) => {
+                    return Err(StateError::NameInUse { name: name.to_owned(), directory });
+                }
+                Err((_, errno)) => return Err(StateError::System { action: "lock", path, source: errno.into() }),
+            };
+            // The lock may be that of a directory which was removed after the file was opened.
+            let (held, found) = (lock.metadata().map(|file| file.ino()), std::fs::metadata(&path).map(|file| file.ino()));
+            if let (Ok(held), Ok(found)) = (held, found)
+                && held == found
+            {
+                let left_over = directory.join(TRUTH).exists();
+                clear(&directory);
+                let inode = std::fs::metadata(&directory)
+                    .map_err(|source| StateError::System { action: "look at", path: directory.clone(), source })?
+                    .ino();
+                return Ok(Self { remains: Remains { directory, lock, inode }, left_over });
+            }
+        }
+        let source = io::Error::from(Errno::EAGAIN);
+        Err(StateError::System { action: "keep a lock in", path: directory, source })
+    }
+
+    /// Whether something that did not end in order was found under the name.
+    pub fn was_left_over(&self) -> bool {
+        self.left_over
+    }
+
+    /// What to remove in the end.
+    pub fn remains(&self) -> &Remains {
+        &self.remains
+    }
+
+    /// Where the document that tells what stands is written.
+    pub fn truth(&self) -> PathBuf {
+        self.remains.directory.join(TRUTH)
+    }
+
+    /// Writes a file of the directory: under another name first, then moved, so that a reader finds all of it or nothing.
+    ///
+    /// # Errors
+    ///
+    /// Those of open, write and rename.
+    pub fn write(&self, path: &Path, content: &[u8]) -> Result<(), StateError> {
+        let part = path.with_extension("part");
+        let write = || {
+            std::fs::write(&part, content)?;
+            std::fs::set_permissions(&part, Permissions::from_mode(0o600))?;
+            std::fs::rename(&part, path)
+        };
+        write().map_err(|source| StateError::System { action: "write", path: path.to_owned(), source })
+    }
+}
+
+/// The directory above all of the caller's topologies.
+fn base() -> Result<PathBuf, StateError> {
+    let uid = geteuid().as_raw();
+    if let Some(runtime) = std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from)
+        && runtime.is_absolute()
+        && std::fs::metadata(&runtime).is_ok_and(|found| found.is_dir() && found.uid() == uid)
+    {
+        return private_child(runtime.join("nestns"));
+    }
+    let system = Path::new("/run/nestns");
+    let writable = |path: &Path| access(path, AccessFlags::W_OK | AccessFlags::X_OK).is_ok();
+    if (!system.exists() && writable(Path::new("/run"))) || (system.is_dir() && writable(system)) {
+        return private_child(system.to_owned());
+    }
+    private_child(std::env::temp_dir().join(format!("nestns-{uid}")))
+}
+
+fn private_child(path: PathBuf) -> Result<PathBuf, StateError> {
+    make_private(&path)?;
+    Ok(path)
+}
+
+/// Makes a directory of mode 0700, or makes sure that an existing one is a directory of the caller's.
+fn make_private(path: &Path) -> Result<(), StateError> {
+    let failed = |action| {
+        let path = path.to_owned();
+        move |source| StateError::System { action, path, source }
+    };
+    match std::fs::DirBuilder::new().mode(0o700).create(path) {
+        // The caller's umask may have taken even the owner's rights away.
+        Ok(()) => return std::fs::set_permissions(path, Permissions::from_mode(0o700)).map_err(failed("protect")),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+        Err(error) => return Err(failed("make the directory")(error)),
+    }
+    let found = match std::fs::symlink_metadata(path) {
+        Ok(found) => found,
+        // Removed by its owner in this moment: the caller of `claim` tries again.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(failed("look at")(error)),
+    };
+    let caller = geteuid().as_raw();
+    if !found.is_dir() || found.uid() != caller {
+        return Err(StateError::Foreign { directory: path.to_owned(), owner: found.uid(), caller });
+    }
+    if found.mode() & 0o077 != 0 {
+        std::fs::set_permissions(path, Permissions::from_mode(0o700)).map_err(failed("protect"))?;
+    }
+    Ok(())
+}
+
+/// Empties a directory that a topology left behind, but for the lock that is now held.
+fn clear(directory: &Path) {
+    for entry in std::fs::read_dir(directory).into_iter().flatten().flatten() {
+        if entry.file_name() != LOCK {
+            // What cannot be removed is overwritten or reported when it is written.
+            let _ = match entry.file_type() {
+                Ok(kind) if kind.is_dir() => std::fs::remove_dir_all(entry.path()),
+                _ => std::fs::remove_file(entry.path()),
+            };
+        }
+    }
+}
+
+/// A failure to read /proc, as one of the state that was to be written from it.
+pub(super) fn unreadable_proc(source: io::Error) -> StateError {
+    StateError::System { action: "read", path: PathBuf::from("/proc"), source }
+}

@@ -1,0 +1,104 @@
+//! Whether the caller may make PID namespaces as he is, or needs a user namespace around them.
+//!
+//! Behaviour is probed, not the user id: root of a container may lack the rights, and root of a user namespace has them
+//! inside while its PID namespace belongs to somebody else.
+
+use std::fs::File;
+use std::os::fd::OwnedFd;
+
+use nix::errno::Errno;
+use nix::fcntl::OFlag;
+use nix::sched::{CloneFlags, setns, unshare};
+use nix::sys::wait::waitpid;
+use nix::unistd::{ForkResult, Pid, getegid, geteuid, getpid, pipe2, read, write};
+
+use crate::engine::failure::{Failure, Stage};
+use crate::engine::keeper::Crossing;
+use crate::engine::plan::Subject;
+use crate::engine::program;
+use crate::sys::fork::fork;
+use crate::sys::pidfd::Pidfd;
+
+/// `CAP_SYS_ADMIN` of capabilities(7), as a bit of `CapEff`.
+const SYS_ADMIN: u64 = 1 << 21;
+
+/// Finds the way into new namespaces, and makes the user namespace that it needs.
+///
+/// # Errors
+///
+/// What the kernel refused, in the name of the first root.
+pub fn cross() -> Result<Crossing, Failure> {
+    let root = Subject::init(0);
+    let myself = Pidfd::open(getpid()).map_err(|errno| Failure::new(root, Stage::OpenSelf, errno))?;
+    // Going where one is already changes nothing, and is refused exactly to those who could not come back (R16).
+    if setns(&myself, CloneFlags::CLONE_NEWPID).is_ok() {
+        return Ok(Crossing::Direct(myself));
+    }
+    // The roots that a helper makes shall become children of the controller.
+    nix::sys::prctl::set_child_subreaper(true).map_err(|errno| Failure::new(root, Stage::Adopt, errno))?;
+    if has_admin_in_own_user_namespace() {
+        return Ok(Crossing::Helped(None));
+    }
+    make_user_namespace(root).map(Some).map(Crossing::Helped)
+}
+
+/// Whether the tree gets a user namespace with the caller as its only user.
+pub fn is_single_user(crossing: &Crossing) -> bool {
+    matches!(crossing, Crossing::Helped(Some(_)))
+}
+
+fn has_admin_in_own_user_namespace() -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let effective = status.lines().find_map(|line| line.strip_prefix("CapEff:")).map(str::trim);
+    effective.and_then(|mask| u64::from_str_radix(mask, 16).ok()).is_some_and(|mask| mask & SYS_ADMIN != 0)
+}
+
+/// A user namespace in which the caller is user and group 0, held by a descriptor alone.
+fn make_user_namespace(subject: Subject) -> Result<OwnedFd, Failure> {
+    let failed = |stage| move |errno| Failure::new(subject, stage, errno);
+    let (ready, tell) = pipe2(OFlag::O_CLOEXEC).map_err(failed(Stage::UnshareUser))?;
+    let (held, release) = pipe2(OFlag::O_CLOEXEC).map_err(failed(Stage::UnshareUser))?;
+    let helper = match fork().map_err(failed(Stage::Fork))? {
+        ForkResult::Child => {
+            drop(release);
+            let errno = unshare(CloneFlags::CLONE_NEWUSER).err().map_or(0, |errno| errno as i32);
+            let _ = write(&tell, &errno.to_ne_bytes());
+            // Stays until the descriptor of the namespace has been opened: end of file.
+            let _ = read(&held, &mut [0_u8]);
+            program::leave(0)
+        }
+        ForkResult::Parent { child } => child,
+    };
+    drop((tell, held));
+    let mut answer = [0_u8; 4];
+    let result = match read(&ready, &mut answer) {
+        Ok(4) => match i32::from_ne_bytes(answer) {
+            0 => write_maps(subject, helper),
+            errno => Err(failed(Stage::UnshareUser)(Errno::from_raw(errno))),
+        },
+        Ok(_) => Err(failed(Stage::UnshareUser)(Errno::ECHILD)),
+        Err(errno) => Err(failed(Stage::UnshareUser)(errno)),
+    };
+    drop(release);
+    while waitpid(helper, None) == Err(Errno::EINTR) {}
+    result
+}
+
+/// The maps are written from outside: the decision on setgroups first, then groups, then users (user_namespaces(7)).
+fn write_maps(subject: Subject, helper: Pid) -> Result<OwnedFd, Failure> {
+    let put = |file: &str, content: String| {
+        let path = format!("/proc/{helper}/{file}");
+        std::fs::write(&path, content).map_err(|error| {
+            let errno = error.raw_os_error().map_or(Errno::EIO, Errno::from_raw);
+            Failure::with(subject, Stage::WriteMaps, errno, path)
+        })
+    };
+    put("setgroups", "deny".to_owned())?;
+    put("gid_map", format!("0 {} 1", getegid()))?;
+    put("uid_map", format!("0 {} 1", geteuid()))?;
+    let path = format!("/proc/{helper}/ns/user");
+    File::open(&path).map(OwnedFd::from).map_err(|error| {
+        let errno = error.raw_os_error().map_or(Errno::EIO, Errno::from_raw);
+        Failure::with(subject, Stage::EnterUser, errno, path)
+    })
+}

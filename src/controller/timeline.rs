@@ -1,0 +1,102 @@
+//! `nestns.stop/1`: who was asked when, who ended when, and how.
+
+use std::time::Duration;
+
+use serde::Serialize;
+
+use super::roster::{Roster, State};
+use crate::engine::moment::Moment;
+use crate::engine::report::Ending;
+
+/// How something ended in a stop.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub enum How {
+    /// It exited.
+    #[serde(rename = "exited")]
+    Exited,
+    /// A signal ended it: the one it was asked with, or somebody else's.
+    #[serde(rename = "signalled")]
+    Signalled,
+    /// Its time was over.
+    #[serde(rename = "killed at deadline")]
+    KilledAtDeadline,
+    /// Its PID 1 ended, and the kernel took it along.
+    #[serde(rename = "collapsed")]
+    Collapsed,
+}
+
+/// One line of the timeline.
+#[derive(Debug, Clone, Serialize)]
+#[expect(missing_docs, reason = "the keys of the document")]
+pub struct Step {
+    pub path: String,
+    /// What it was asked with; `null` where it was not asked any more.
+    pub signal: Option<String>,
+    /// Whether it acts on that signal; `null` where that was not found out.
+    pub handled: Option<bool>,
+    pub asked_ms: Option<f64>,
+    pub ended_ms: Option<f64>,
+    pub how: How,
+    /// The exit code, or 128 and the signal's number.
+    pub code: Option<u8>,
+    /// Who inside told this PID 1 to stop, by his number there; `null` where the request came from above.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub asked_by_pid: Option<i32>,
+}
+
+/// A whole stop.
+#[derive(Debug, Clone, Serialize)]
+#[expect(missing_docs, reason = "the keys of the document")]
+pub struct Timeline {
+    pub schema: &'static str,
+    pub topology: String,
+    pub ms: f64,
+    pub steps: Vec<Step>,
+}
+
+impl Timeline {
+    /// Collects the stop that began at `start`. What had ended before is not part of it.
+    pub fn new(roster: &Roster, topology: &str, start: Moment, end: Moment) -> Self {
+        let mut steps: Vec<(Moment, Step)> = Vec::new();
+        for subject in roster.subjects() {
+            let Some(record) = roster.get(subject) else { continue };
+            let before = record.ending.is_some_and(|(_, at)| at < start);
+            if before || record.state == State::Creating {
+                continue;
+            }
+            let told = roster.namespace(subject.namespace).stopped_by.filter(|_| subject.is_init());
+            let asked = record.farewells.asked.or(told.map(|(_, at)| (nix::libc::SIGTERM, at)));
+            let how = match (record.state, record.farewells.killed, record.ending) {
+                (State::Gone, _, _) | (_, None, None) => How::Collapsed,
+                (_, Some(_), Some((Ending::Signalled(nix::libc::SIGKILL), _)) | None) => How::KilledAtDeadline,
+                (_, _, Some((Ending::Signalled(_), _))) => How::Signalled,
+                (_, _, Some((Ending::Exited(_), _))) => How::Exited,
+            };
+            let ended = record.ending.map(|(_, at)| at);
+            let step = Step {
+                path: roster.path(subject),
+                signal: asked
+                    .map(|(signal, _)| crate::topology::Signal::from_number(signal).to_string()),
+                handled: record.farewells.handled,
+                asked_ms: asked.map(|(_, at)| milliseconds(at.since(start))),
+                ended_ms: ended.map(|at| milliseconds(at.since(start))),
+                how,
+                code: record.ending.filter(|_| how != How::Collapsed).map(|(ending, _)| ending.status()),
+                asked_by_pid: told.map(|(sender, _)| sender).filter(|&sender| sender != 0),
+            };
+            steps.push((ended.unwrap_or(end), step));
+        }
+        steps.sort_by_key(|(ended, _)| *ended);
+        Self {
+            schema: "nestns.stop/1",
+            topology: topology.to_owned(),
+            ms: milliseconds(end.since(start)),
+            steps: steps.into_iter().map(|(_, step)| step).collect(),
+        }
+    }
+}
+
+/// Milliseconds with three decimals, as documents have times.
+pub fn milliseconds(duration: Duration) -> f64 {
+    (duration.as_secs_f64() * 1e6).round() / 1e3
+}

@@ -1,0 +1,86 @@
+//! Why a topology did not come to stand, and with which status `up` then ends.
+
+use crate::engine::failure::Failure;
+use crate::engine::plan::PlanError;
+use crate::topology::Position;
+
+use super::state_directory::StateError;
+use super::verification::Mismatch;
+
+/// What went wrong. Whatever existed has been removed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+#[expect(missing_docs, reason = "the messages name the fields")]
+pub enum Trouble {
+    #[error(transparent)]
+    State(#[from] StateError),
+    #[error(transparent)]
+    Plan(#[from] PlanError),
+    #[error("`{path}` asks for the user {uid}, and an ordinary user's tree has only the id 0, which is the user himself")]
+    SingleUser { path: String, uid: u32, position: Position },
+    #[error("{wanted} streams are to be captured, and the limit on descriptors leaves room for {available}")]
+    Descriptors { wanted: u64, available: u64 },
+    #[error("`{path}`: cannot {}{}: {}", failure.stage, detail(failure), errno_text(failure))]
+    Failed { path: String, position: Position, level: usize, failure: Failure },
+    #[error("the kernel does not agree with the plan: {}", .0.first().map(ToString::to_string).unwrap_or_default())]
+    Mismatch(Vec<Mismatch>),
+    #[error("cannot {what}: {errno}")]
+    System { what: &'static str, errno: nix::Error },
+}
+
+fn detail(failure: &Failure) -> String {
+    failure.detail.as_ref().map(|detail| format!(" `{detail}`")).unwrap_or_default()
+}
+
+/// The system's own text and the errno's name, which is what people search for.
+pub fn errno_text(failure: &Failure) -> String {
+    match failure.errno {
+        0 => "it was killed".to_owned(),
+        _ => format!("{} ({:?})", failure.errno().desc(), failure.errno()),
+    }
+}
+
+impl Trouble {
+    /// The exit status: 1 for a name in use, 4 for what this machine cannot do, 5 for a start that could not be finished.
+    pub fn status(&self) -> u8 {
+        match self {
+            Self::State(StateError::NameInUse { .. }) => 1,
+            Self::State(_) | Self::Plan(_) | Self::SingleUser { .. } | Self::Descriptors { .. } => 4,
+            Self::Failed { failure, .. } if failure.is_refusal() => 4,
+            Self::Failed { .. } | Self::Mismatch(_) | Self::System { .. } => 5,
+        }
+    }
+
+    /// What to do about it.
+    pub fn help(&self) -> Option<String> {
+        match self {
+            Self::State(StateError::NameInUse { .. }) => {
+                Some("stop it first, or give this one another name with `--name`".to_owned())
+            }
+            Self::State(StateError::Foreign { .. }) => {
+                Some("remove it, or set XDG_RUNTIME_DIR to a directory of your own".to_owned())
+            }
+            Self::State(StateError::System { .. }) => {
+                Some("set XDG_RUNTIME_DIR to a directory of your own that can be written".to_owned())
+            }
+            Self::Plan(_) => Some("write the numbers, as in `user = \"1000:1000\"`".to_owned()),
+            Self::SingleUser { .. } => Some("leave `user` out, or run as root".to_owned()),
+            Self::Descriptors { .. } => {
+                Some("set `stdout` and `stderr` to \"null\" or \"inherit\" in [defaults.proc], or raise `ulimit -Hn`".to_owned())
+            }
+            Self::Failed { failure, level, .. } => failure.meaning(*level),
+            Self::Mismatch(_) => Some("this is a bug in nestns; nothing of the topology has run".to_owned()),
+            Self::System { .. } => None,
+        }
+    }
+
+    /// Where in the file it was asked for.
+    pub fn position(&self) -> Option<Position> {
+        match self {
+            Self::Plan(PlanError::UnknownUser { position, .. } | PlanError::UnknownGroup { position, .. })
+            | Self::SingleUser { position, .. }
+            | Self::Failed { position, .. } => Some(*position),
+            _ => None,
+        }
+    }
+}

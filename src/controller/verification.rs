@@ -1,0 +1,116 @@
+//! Whether the kernel agrees with the plan, before anything of the user's runs.
+//!
+//! Facts are read as the reports of creation come in, while the engine still builds; the comparison is made once, when
+//! everything exists. A difference is a bug of ours, and is reported as such: it never opens a gate.
+
+use std::fmt;
+use std::io;
+
+use nix::unistd::Pid;
+
+use super::roster::Roster;
+use crate::engine::plan::{NamespaceIndex, Plan, Subject};
+use crate::observe::namespaces::{self, PidNamespace};
+use crate::observe::process::Process;
+use crate::topology::Entry;
+
+/// A difference between plan and kernel.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mismatch {
+    /// Whose.
+    pub path: String,
+    /// Of what kind.
+    pub what: &'static str,
+    /// What the plan asks for.
+    pub planned: String,
+    /// What the kernel says.
+    pub found: String,
+}
+
+impl fmt::Display for Mismatch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "`{}`: the {} should be {}, the kernel says {}", self.path, self.what, self.planned, self.found)
+    }
+}
+
+/// Reads what the kernel says about a process that has just reported.
+///
+/// # Errors
+///
+/// Those of reading /proc.
+pub fn take_down(roster: &mut Roster, subject: Subject, pid: Pid) -> io::Result<()> {
+    let facts = Process::read(pid)?;
+    if subject.is_init() {
+        let namespace = PidNamespace::of(pid)?;
+        let other = (namespaces::inode(pid, "user")?, namespaces::inode(pid, "mnt")?);
+        let record = roster.namespace_mut(subject.namespace);
+        record.facts = Some(namespace);
+        record.other = Some(other);
+    }
+    if let Some(record) = roster.get_mut(subject) {
+        record.facts = Some(facts);
+    }
+    Ok(())
+}
+
+/// Compares everything that was taken down with the plan.
+///
+/// # Errors
+///
+/// Those of reading /proc.
+pub fn compare(roster: &Roster) -> io::Result<Vec<Mismatch>> {
+    let host = namespaces::own()?;
+    let controller = nix::unistd::getpid();
+    let mut mismatches = Vec::new();
+    for subject in roster.subjects() {
+        let mut compare = |what, planned: &dyn fmt::Display, found: &dyn fmt::Display| {
+            let (planned, found) = (planned.to_string(), found.to_string());
+            if planned != found {
+                mismatches.push(Mismatch { path: roster.path(subject), what, planned, found });
+            }
+        };
+        let record = roster.get(subject).and_then(|record| record.facts.as_ref());
+        let (Some(facts), Some(namespace)) = (record, &roster.namespace(subject.namespace).facts) else {
+            compare("process", &"there", &"missing");
+            continue;
+        };
+        let plan = roster.plan().namespace(subject.namespace);
+        compare("count of numbers", &(plan.level() + 1), &facts.numbers.len());
+        let init = Subject::init(subject.namespace);
+        let parent = if subject.is_init() {
+            compare("number inside", &1, &facts.numbers.last().copied().unwrap_or_default());
+            let around = plan.parent.map_or(Some(host), |parent| {
+                roster.namespace(parent).facts.as_ref().map(|facts| facts.inode)
+            });
+            compare("parent namespace", &around.unwrap_or_default(), &namespace.parent.unwrap_or_default());
+            keeper_of(roster.plan(), plan.parent)
+        } else {
+            let entry = plan.process(subject.slot).map(|process| process.entry);
+            let found = record.and_then(|facts| facts.numbers.first()).copied().map(Pid::from_raw);
+            let member = found.map(|pid| namespaces::inode(pid, "pid")).transpose()?.unwrap_or_default();
+            compare("namespace", &namespace.inode, &member);
+            match entry {
+                Some(Entry::Join) => keeper_of(roster.plan(), plan.parent),
+                _ => Some(init.namespace),
+            }
+        };
+        let parent = match parent {
+            None => Some(controller),
+            Some(index) => roster.get(Subject::init(index)).and_then(super::roster::Record::pid),
+        };
+        compare("parent process", &parent.map_or(0, Pid::as_raw), &facts.parent);
+    }
+    Ok(mismatches)
+}
+
+/// The namespace of the nearest builtin init from `index` outward; `None` is the controller.
+fn keeper_of(plan: &Plan, mut index: Option<NamespaceIndex>) -> Option<NamespaceIndex> {
+    while let Some(candidate) = index {
+        let namespace = plan.namespace(candidate);
+        if namespace.has_own_keeper() {
+            return Some(candidate);
+        }
+        index = namespace.parent;
+    }
+    None
+}

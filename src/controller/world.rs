@@ -1,0 +1,424 @@
+//! What the controller sees and hears while it waits: signals, reports, output, the terminal, time.
+//!
+//! The world takes note; it forks nothing and reaps nothing, because it is also what a [`Keeper`](crate::engine::keeper)
+//! waits with in the middle of a creation.
+
+use std::collections::VecDeque;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::time::Duration;
+
+use nix::errno::Errno;
+use nix::libc;
+use nix::sys::epoll::EpollFlags;
+use nix::unistd::Pid;
+
+use super::audience::{Audience, Cause, Line, Note, Stream};
+use super::event_loop::{EventLoop, Ready, Token};
+use super::guardian::{Guardian, SavedTerminal, Ward};
+use super::relay::Relay;
+use super::roster::{Roster, State};
+use super::standard_output::StandardOutput;
+use super::state_directory::Remains;
+use super::streams::{Arrival, Streams};
+use super::verification;
+use crate::engine::failure::{Failure, Stage};
+use crate::engine::gate;
+use crate::engine::inheritance::{self, SIGNALS};
+use crate::engine::keeper::{Patience, Setback};
+use crate::engine::moment::Moment;
+use crate::engine::plan::{Plan, Subject};
+use crate::engine::report::{self, Ending, Received, Report};
+use crate::sys::caller;
+use crate::sys::pidfd::Pidfd;
+
+/// Something that the supervision has to weigh.
+#[derive(Debug)]
+#[expect(missing_docs, reason = "each is what its name says")]
+pub(super) enum Incident {
+    Started(Subject),
+    Refused(Subject),
+    Ended(Subject, Ending, Moment),
+}
+
+/// Everything but the keeper.
+pub(super) struct World<'a> {
+    pub(super) plan: Plan,
+    pub(super) roster: Roster,
+    pub(super) audience: &'a mut dyn Audience,
+    pub(super) events: EventLoop,
+    pub(super) streams: Streams,
+    pub(super) output: StandardOutput,
+    pub(super) relay: Option<Relay>,
+    pub(super) saved: Option<&'a SavedTerminal>,
+    pub(super) remains: &'a Remains,
+    pub(super) guardian: Guardian,
+    /// The PID 1s directly below the host that the guardian knows.
+    pub(super) roots: Vec<Pid>,
+    pub(super) reports: OwnedFd,
+    /// The first failure of the creation: the others follow from it.
+    pub(super) failure: Option<Failure>,
+    /// Why the tree is to be stopped, and how often that was asked.
+    pub(super) stop: Option<Cause>,
+    pub(super) stop_again: bool,
+    /// SIGCHLD has come.
+    pub(super) child_ended: bool,
+    pub(super) incidents: VecDeque<Incident>,
+    /// When `--timeout` is over.
+    pub(super) limit: Option<Moment>,
+    /// The signals that the caller ignores, as nohup(1) does with HUP: they are none of ours either.
+    pub(super) ignored: Vec<i32>,
+    pub(super) visitor: Option<Visitor>,
+    progress: usize,
+    nursery_ready: Option<usize>,
+}
+
+/// The command of `run`.
+#[derive(Debug)]
+pub(super) struct Visitor {
+    pub(super) subject: Subject,
+    pub(super) path: String,
+    pub(super) ending: Option<Ending>,
+}
+
+/// What a world is made of.
+pub(super) struct Parts<'a> {
+    pub(super) plan: Plan,
+    pub(super) audience: &'a mut dyn Audience,
+    pub(super) events: EventLoop,
+    pub(super) output: StandardOutput,
+    pub(super) relay: Option<Relay>,
+    pub(super) saved: Option<&'a SavedTerminal>,
+    pub(super) remains: &'a Remains,
+    pub(super) guardian: Guardian,
+    pub(super) reports: OwnedFd,
+    pub(super) limit: Option<Moment>,
+}
+
+impl<'a> World<'a> {
+    pub(super) fn new(parts: Parts<'a>) -> nix::Result<Self> {
+        let Parts { plan, audience, events, output, relay, saved, remains, guardian, reports, limit } = parts;
+        events.add(inheritance::fd(SIGNALS), Token::Signals, EpollFlags::EPOLLIN)?;
+        events.add(&reports, Token::Reports, EpollFlags::EPOLLIN)?;
+        let asked = [libc::SIGINT, libc::SIGHUP, libc::SIGQUIT];
+        Ok(Self {
+            plan,
+            roster: Roster::new(plan),
+            audience,
+            events,
+            streams: Streams::default(),
+            output,
+            relay,
+            saved,
+            remains,
+            guardian,
+            roots: Vec::new(),
+            reports,
+            failure: None,
+            stop: None,
+            stop_again: false,
+            child_ended: false,
+            incidents: VecDeque::new(),
+            limit,
+            ignored: asked.into_iter().filter(|&signal| caller::is_ignored(signal)).collect(),
+            visitor: None,
+            progress: 0,
+            nursery_ready: None,
+        })
+    }
+
+    /// Waits until something happens, for at most `timeout`, and takes note of it.
+    pub(super) fn pump(&mut self, timeout: Option<Duration>) {
+        let until_limit = self.limit.map(|limit| limit.since(Moment::now()));
+        let always_ready = self.relay.as_ref().is_some_and(Relay::is_always_ready);
+        let idle = if always_ready { Some(Duration::ZERO) } else { timeout };
+        let timeout = [idle, until_limit].into_iter().flatten().min();
+        for ready in self.events.wait(timeout) {
+            self.on_ready(ready);
+        }
+        if always_ready {
+            self.on_input();
+        }
+        if self.limit.is_some_and(|limit| limit <= Moment::now()) {
+            self.limit = None;
+            self.request_stop(Cause::Timeout);
+        }
+    }
+
+    /// Takes in everything that has been reported by now.
+    pub(super) fn drain_reports(&mut self) {
+        loop {
+            match report::receive(self.reports.as_fd()) {
+                Ok(Some(received)) => self.on_received(received),
+                Ok(None) => return,
+                Err(errno) => {
+                    // Not from a copy of this program; nothing of it can be believed.
+                    self.fail(Failure::new(Subject::init(0), Stage::Channel, errno));
+                    return;
+                }
+            }
+        }
+    }
+
+    fn on_ready(&mut self, ready: Ready) {
+        match ready.token {
+            Token::Signals => {
+                while let Some((signal, _)) = gate::read_signal() {
+                    self.on_signal(signal);
+                }
+            }
+            Token::Reports => self.drain_reports(),
+            Token::Nursery(place) => self.nursery_ready = Some(place as usize),
+            Token::StandardOutput => {
+                if ready.flags.intersects(EpollFlags::EPOLLERR | EpollFlags::EPOLLHUP) {
+                    self.output.hang_up();
+                } else {
+                    self.output.flush(&self.events);
+                }
+                if self.output.is_closed() {
+                    self.output.forget(&self.events);
+                    self.request_stop(Cause::OutputClosed);
+                }
+            }
+            Token::StandardInput => self.on_input(),
+            Token::Terminal => self.on_terminal(ready.flags),
+            Token::Stream(place) => {
+                // A reader who does not keep up makes the programs wait, not the controller.
+                if !self.output.is_full() {
+                    self.on_stream(place);
+                }
+            }
+        }
+    }
+
+    fn on_signal(&mut self, signal: i32) {
+        match signal {
+            libc::SIGCHLD => self.child_ended = true,
+            libc::SIGINT | libc::SIGTERM | libc::SIGHUP | libc::SIGQUIT if !self.ignored.contains(&signal) => {
+                self.request_stop(Cause::Signal(signal));
+            }
+            libc::SIGWINCH => {
+                if let Some(relay) = &self.relay {
+                    relay.resize();
+                }
+            }
+            libc::SIGTSTP => self.suspend(),
+            libc::SIGCONT => self.attach_terminal(),
+            _ => {}
+        }
+    }
+
+    /// Ctrl-Z: stops as any job does. SIGTSTP itself is blocked, so that the terminal can be given back first.
+    fn suspend(&mut self) {
+        if let Some(relay) = &mut self.relay {
+            relay.release(self.saved, &self.events);
+        }
+        let _ = nix::sys::signal::kill(nix::unistd::getpid(), nix::sys::signal::Signal::SIGSTOP);
+    }
+
+    fn attach_terminal(&mut self) {
+        if let Some(relay) = &mut self.relay
+            && relay.is_open()
+        {
+            relay.listen(self.saved, &self.events);
+        }
+    }
+
+    pub(super) fn request_stop(&mut self, cause: Cause) {
+        if self.stop.is_none() {
+            self.stop = Some(cause);
+        } else if matches!(cause, Cause::Signal(_)) {
+            // Only a person asks twice: a time-out or a closed pipe changes nothing any more.
+            self.stop_again = true;
+        }
+    }
+
+    pub(super) fn fail(&mut self, failure: Failure) {
+        self.failure.get_or_insert(failure);
+    }
+
+    fn on_received(&mut self, received: Received) {
+        let Received { sender, reports, descriptors } = received;
+        let mut descriptors = descriptors.into_iter();
+        for report in reports {
+            match report {
+                Report::Created { namespace } => self.arrived(Subject::init(namespace), sender),
+                Report::AtGate { subject } => self.arrived(subject, sender),
+                Report::Starting { subject, stdout, stderr } => {
+                    let path = self.path(subject);
+                    let expected = 1 + usize::from(stdout) + usize::from(stderr);
+                    if descriptors.len() != expected {
+                        // The kernel drops what exceeds the limit on descriptors.
+                        self.audience.note(&Note::OutputLost { path: &path });
+                    }
+                    if let Some(fd) = descriptors.next() {
+                        self.streams.add_outcome(subject, fd, &self.events);
+                    }
+                    for (captured, kind) in [(stdout, Stream::Stdout), (stderr, Stream::Stderr)] {
+                        if captured && let Some(fd) = descriptors.next() {
+                            self.streams.add_output(subject, path.clone(), kind, fd, &self.events);
+                        }
+                    }
+                }
+                Report::Failed(failure) => self.fail(failure),
+                Report::Asked { subject, signal, at } => {
+                    if let Some(record) = self.roster.get_mut(subject) {
+                        record.farewells.asked = Some((signal, at));
+                        if !record.state.is_over() {
+                            record.state = State::Stopping;
+                        }
+                    }
+                }
+                Report::Killed { subject, at } => {
+                    if let Some(record) = self.roster.get_mut(subject) {
+                        record.farewells.killed = Some(at);
+                        if !record.state.is_over() {
+                            record.state = State::Killing;
+                        }
+                    }
+                }
+                Report::Ended { subject, ending, at } => {
+                    self.incidents.push_back(Incident::Ended(subject, ending, at));
+                }
+                Report::Stopping { namespace, sender, at } => {
+                    self.roster.namespace_mut(namespace).stopped_by = Some((sender, at));
+                    if sender != 0 {
+                        let path = self.roster.path(Subject::init(namespace));
+                        self.audience.note(&Note::StopInside { path: &path, sender });
+                    }
+                }
+            }
+        }
+    }
+
+    /// The path of a subject or of the visitor.
+    pub(super) fn path(&self, subject: Subject) -> String {
+        match &self.visitor {
+            Some(visitor) if subject.is_visitor() => visitor.path.clone(),
+            _ => self.roster.path(subject),
+        }
+    }
+
+    fn arrived(&mut self, subject: Subject, pid: Pid) {
+        if !self.roster.arrived(subject) {
+            return;
+        }
+        if let Err(error) = verification::take_down(&mut self.roster, subject, pid) {
+            let errno = error.raw_os_error().map_or(Errno::EIO, Errno::from_raw);
+            // It has died since: its keeper says of what.
+            if errno != Errno::ENOENT && errno != Errno::ESRCH {
+                self.fail(Failure::with(subject, Stage::Observe, errno, format!("/proc/{pid}")));
+            }
+        }
+        self.progress += 1;
+        self.audience.progress(self.progress, self.progress + self.roster.outstanding());
+    }
+
+    fn on_stream(&mut self, place: u32) {
+        match self.streams.take(place, &self.events) {
+            Arrival::Nothing => {}
+            Arrival::Started(subject) => self.incidents.push_back(Incident::Started(subject)),
+            Arrival::Refused(subject, refusal) => {
+                if let Some(record) = self.roster.get_mut(subject) {
+                    record.refusal = Some(refusal.clone());
+                }
+                let path = self.path(subject);
+                let position = match subject.is_visitor() {
+                    true => crate::topology::Position::default(),
+                    false => self.plan.namespace(subject.namespace).process(subject.slot).map_or_else(
+                        crate::topology::Position::default,
+                        |process| process.position,
+                    ),
+                };
+                self.audience.note(&Note::Refused { path: &path, position, refusal: &refusal });
+                self.incidents.push_back(Incident::Refused(subject));
+            }
+            Arrival::Lines { subject, path, kind, lines } => {
+                for text in &lines {
+                    let line = Line { subject, path: &path, stream: kind, text };
+                    let mut shown = self.audience.line(&line);
+                    if self.relay.as_ref().is_some_and(Relay::is_raw) && shown.last() == Some(&b'\n') {
+                        shown.pop();
+                        shown.extend_from_slice(b"\r\n");
+                    }
+                    self.output.push(&shown, &self.events);
+                }
+            }
+        }
+    }
+
+    fn on_input(&mut self) {
+        if let Some(relay) = &mut self.relay {
+            relay.take_input(&self.events);
+        }
+    }
+
+    fn on_terminal(&mut self, flags: EpollFlags) {
+        let Some(relay) = &mut self.relay else { return };
+        if flags.contains(EpollFlags::EPOLLOUT) {
+            relay.flush(&self.events);
+        }
+        if flags.intersects(EpollFlags::EPOLLIN | EpollFlags::EPOLLHUP) && !self.output.is_full() {
+            match relay.take_output() {
+                Some(bytes) => self.output.push(&bytes, &self.events),
+                None => relay.end(self.saved, &self.events),
+            }
+        }
+    }
+
+    /// Starts another guardian when the first has been killed, and tells it all it has to know.
+    pub(super) fn replace_guardian(&mut self) -> nix::Result<()> {
+        self.audience.note(&Note::GuardianLost);
+        self.guardian = Guardian::start(&Ward { terminal: self.saved, remains: self.remains })?;
+        for &root in &self.roots {
+            match Pidfd::open(root) {
+                Ok(pidfd) => self.guardian.guard(&pidfd)?,
+                // It has ended, and nobody has reaped it yet: there is nothing to guard.
+                Err(Errno::ESRCH) => {}
+                Err(errno) => return Err(errno),
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether the creation has to be given up.
+    fn is_interrupted(&self) -> bool {
+        self.failure.is_some() || self.stop.is_some()
+    }
+}
+
+impl Patience for World<'_> {
+    fn until_readable(&mut self, channels: &[BorrowedFd<'_>]) -> Result<usize, Setback> {
+        self.nursery_ready = None;
+        for (place, channel) in (0..).zip(channels) {
+            let flags = EpollFlags::EPOLLIN;
+            self.events.add(channel, Token::Nursery(place), flags).map_err(|errno| {
+                Setback::Failed(Failure::new(Subject::init(0), Stage::Channel, errno))
+            })?;
+        }
+        let result = loop {
+            if self.is_interrupted() {
+                break Err(Setback::Interrupted);
+            }
+            if let Some(place) = self.nursery_ready {
+                break Ok(place);
+            }
+            self.pump(None);
+        };
+        for channel in channels {
+            self.events.remove(channel);
+        }
+        result
+    }
+
+    fn guard(&mut self, root: Pid, subject: Subject) -> Result<(), Setback> {
+        let failed = |errno| Setback::Failed(Failure::new(subject, Stage::Guard, errno));
+        let pidfd = Pidfd::open(root).map_err(failed)?;
+        if self.guardian.guard(&pidfd).is_err() {
+            // Somebody has killed it.
+            self.replace_guardian().map_err(failed)?;
+            self.guardian.guard(&pidfd).map_err(failed)?;
+        }
+        self.roots.push(root);
+        Ok(())
+    }
+}

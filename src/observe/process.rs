@@ -1,0 +1,47 @@
+//! What the kernel says about one process: its numbers on every level, its parent, when it began.
+
+use std::io;
+
+use nix::unistd::Pid;
+
+/// A process as /proc shows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Process {
+    /// `NSpid`: its numbers from the reader's namespace down to its own.
+    pub numbers: Vec<i32>,
+    /// Its parent in the reader's numbering, 0 where that is outside.
+    pub parent: i32,
+    /// When it began, in clock ticks since boot: field 22 of proc_pid_stat(5). With the PID it is an identity.
+    pub start_time: u64,
+}
+
+impl Process {
+    /// Reads `/proc/PID/status` and `/proc/PID/stat`, both readable to everybody.
+    ///
+    /// # Errors
+    ///
+    /// `ENOENT` or `ESRCH` when there is no such process, `InvalidData` when a field is missing.
+    pub fn read(pid: Pid) -> io::Result<Self> {
+        let status = std::fs::read_to_string(format!("/proc/{pid}/status"))?;
+        let field = |name: &str| status.lines().find_map(|line| line.strip_prefix(name));
+        let missing = || io::Error::new(io::ErrorKind::InvalidData, format!("/proc/{pid}/status lacks a field"));
+        let numbers = field("NSpid:").ok_or_else(missing)?;
+        let numbers = numbers.split_whitespace().map(str::parse).collect::<Result<_, _>>().map_err(|_| missing())?;
+        let parent = field("PPid:").and_then(|text| text.trim().parse().ok()).ok_or_else(missing)?;
+        Ok(Self { numbers, parent, start_time: start_time(pid)? })
+    }
+}
+
+/// When a process began; see [`Process::start_time`].
+///
+/// # Errors
+///
+/// Those of [`Process::read`].
+pub fn start_time(pid: Pid) -> io::Result<u64> {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat"))?;
+    // The name in parentheses may contain anything; the third field begins behind the last one.
+    let field = stat.rfind(')').and_then(|end| stat.get(end + 2..)).and_then(|rest| rest.split(' ').nth(22 - 3));
+    field
+        .and_then(|text| text.parse().ok())
+        .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, format!("/proc/{pid}/stat lacks a field")))
+}
