@@ -7,6 +7,7 @@ use std::time::Instant;
 use nix::unistd::geteuid;
 use serde_json::Value;
 
+use crate::memory::settle;
 use crate::shape::Shape;
 use crate::subject::{Ending, Figures, NESTNS, up};
 
@@ -102,6 +103,7 @@ fn tree(shape: Shape, rounds: usize) -> Vec<Row> {
 
 /// One run of this executable as the baseline.
 fn baseline(shape: Shape) -> io::Result<Figures> {
+    settle();
     let own = std::env::current_exe()?;
     let mut command = if geteuid().is_root() {
         Command::new(own)
