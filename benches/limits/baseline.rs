@@ -5,6 +5,9 @@
 //! unshare is refused until setns(2) with a pidfd of itself sets it back (`pid_namespaces(7)`); that is refused to an
 //! unprivileged process in the namespace that it started in, so the top never asks for it.
 //!
+//! The same in C takes as long where it is linked dynamically, as this is, and less where it is static: every fork copies
+//! the mappings of the libraries. A dynamic baseline is the fair one for a program that is dynamic itself.
+//!
 //! # Safety
 //!
 //! The process has one thread from its start to its end; nothing before [`main`] starts another. So a forked copy finds
