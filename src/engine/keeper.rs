@@ -495,8 +495,9 @@ fn become_member(plan: &Plan, subject: Subject, namespace: &NamespacePlan) -> ! 
 
 fn enter_user(subject: Subject, user: Option<&OwnedFd>) -> Result<(), Failure> {
     match user {
-        Some(user) => setns(user, CloneFlags::CLONE_NEWUSER)
-            .map_err(|errno| Failure::new(subject, Stage::EnterUser, errno)),
+        Some(user) => {
+            setns(user, CloneFlags::CLONE_NEWUSER).map_err(|errno| Failure::new(subject, Stage::EnterUser, errno))
+        }
         None => Ok(()),
     }
 }
