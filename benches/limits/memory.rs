@@ -1,6 +1,15 @@
 //! What a standing tree costs the machine: the memory that is available no more, kernel's and processes' alike.
 
+use std::thread;
+use std::time::Duration;
+
 use crate::shape::Shape;
+
+/// Waits until the tree before has given its memory back, which the kernel does a little after the last process is gone;
+/// without this the next tree seems to cost next to nothing.
+pub(crate) fn settle() {
+    thread::sleep(Duration::from_millis(500));
+}
 
 /// `MemAvailable` in KiB, 0 where it cannot be read.
 pub(crate) fn available_kib() -> i64 {

@@ -7,8 +7,16 @@ use std::time::Instant;
 use nix::unistd::geteuid;
 use serde_json::Value;
 
+use crate::memory::settle;
 use crate::shape::Shape;
 use crate::subject::{Ending, Figures, NESTNS, up};
+
+/// The shape whose memory counts: a smaller one fits into what the kernel's caches kept of the trees before, and seems to
+/// cost next to nothing.
+const WEIGHED: Shape = Shape::Wide(10_000);
+
+/// The shape that is also stopped by request.
+const STOPPED_GRACEFULLY: Shape = Shape::Wide(1_000);
 
 /// What a figure must not exceed.
 #[derive(Debug, Clone, Copy)]
@@ -39,7 +47,7 @@ pub(crate) struct Row {
 /// Measures every row whose shape begins with the filter, and says on standard error what it is at.
 pub(crate) fn measure(filter: &str) -> Vec<Row> {
     let mut rows = Vec::new();
-    for (shape, rounds) in [(Shape::Wide(1_000), 5), (Shape::Wide(10_000), 3), (Shape::Chain(32), 7)] {
+    for (shape, rounds) in [(STOPPED_GRACEFULLY, 5), (WEIGHED, 3), (Shape::Chain(32), 7)] {
         if shape.to_string().starts_with(filter) {
             eprintln!("measuring {shape}, {rounds} rounds");
             rows.extend(tree(shape, rounds));
@@ -69,7 +77,10 @@ fn tree(shape: Shape, rounds: usize) -> Vec<Row> {
         // What failed once is not tried again: a stop that hangs would take its whole patience each time.
         if failure.is_none() {
             let live = |ending, lives: &mut Vec<Figures>| up(shape, ending).map(|figures| lives.push(figures));
-            let lived = live(Ending::Kill, &mut kills).and_then(|()| live(Ending::Graceful, &mut graceful));
+            let mut lived = live(Ending::Kill, &mut kills);
+            if lived.is_ok() && shape == STOPPED_GRACEFULLY {
+                lived = live(Ending::Graceful, &mut graceful);
+            }
             failure = lived.err().map(|error| error.to_string());
         }
     }
@@ -85,8 +96,10 @@ fn tree(shape: Shape, rounds: usize) -> Vec<Row> {
         row("build", "ms", |figures| figures.build, Bound::Times(2.0)),
         row("kill", "ms", |figures| figures.stop, Bound::Times(1.5)),
     ];
-    if let Shape::Wide(_) = shape {
+    if shape == WEIGHED {
         rows.push(row("memory per namespace", "KiB", |figures| figures.memory, Bound::Most(150.0)));
+    }
+    if shape == STOPPED_GRACEFULLY {
         rows.push(Row {
             shape: shape.to_string(),
             // Beside the kill of nestns itself: there is no graceful stop in bare system calls.
@@ -102,6 +115,7 @@ fn tree(shape: Shape, rounds: usize) -> Vec<Row> {
 
 /// One run of this executable as the baseline.
 fn baseline(shape: Shape) -> io::Result<Figures> {
+    settle();
     let own = std::env::current_exe()?;
     let mut command = if geteuid().is_root() {
         Command::new(own)

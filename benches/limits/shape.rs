@@ -40,11 +40,13 @@ impl Shape {
 
     /// The topology file: `pause` as every PID 1, a /proc of its own in each, no processes.
     pub(crate) fn topology(self) -> String {
-        let mut file = format!("[limits]\nnamespaces = {}\n", self.namespaces());
+        // Every PID 1 counts as a process.
+        let number = self.namespaces();
+        let mut file = format!("[limits]\nnamespaces = {number}\nprocesses = {number}\n");
         let mut path = String::from("root");
         // Writing to a string cannot fail.
         let _ = writeln!(file, "[ns.root]\ninit = \"pause\"");
-        for number in 1..self.namespaces() {
+        for number in 1..number {
             let _ = match self {
                 Self::Wide(_) => writeln!(file, "[ns.\"root/w{number}\"]\ninit = \"pause\""),
                 Self::Chain(_) => {

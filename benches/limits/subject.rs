@@ -11,7 +11,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::Value;
 
-use crate::memory::{available_kib, per_namespace};
+use crate::memory::{available_kib, per_namespace, settle};
 use crate::shape::Shape;
 
 /// The executable of this build.
@@ -47,6 +47,7 @@ pub(crate) fn up(shape: Shape, ending: Ending) -> io::Result<Figures> {
     fs::write(&file, shape.topology())?;
     // A file and no pipe: nobody reads it while the tree stands.
     let story = directory.path().join("stderr");
+    settle();
     let memory_before = available_kib();
     let mut child = Command::new(NESTNS)
         .arg("up")

@@ -205,8 +205,11 @@ fn no_permission() -> String {
 /// The kernel mounts a new proc in a user namespace only where a fully visible one is at hand (R15).
 fn masked_proc() -> String {
     let mounts = std::fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
-    let masks: Vec<&str> =
-        mounts.lines().filter_map(|line| line.split(' ').nth(4)).filter(|target| target.starts_with("/proc/")).collect();
+    let masks: Vec<&str> = mounts
+        .lines()
+        .filter_map(|line| line.split(' ').nth(4))
+        .filter(|target| target.starts_with("/proc/"))
+        .collect();
     let which = if masks.is_empty() { "something covers a part of it".to_owned() } else { masks.join(", ") };
     format!(
         "the visible /proc is masked ({which}), and the kernel then refuses a new one in a user namespace; start the \

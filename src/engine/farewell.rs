@@ -26,8 +26,12 @@ pub enum Action {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Phase {
     /// Not asked before others have left, or this moment.
-    Held { latest: Moment },
-    Asked { deadline: Moment },
+    Held {
+        latest: Moment,
+    },
+    Asked {
+        deadline: Moment,
+    },
     Killed,
     Gone,
 }
@@ -162,9 +166,11 @@ impl Entry {
                 Self { subject, stop, behind: Vec::new(), deadline: None, phase: held }
             }
             (slot, _) => {
-                let dependents = namespace.processes.iter().enumerate().filter(|(_, process)| {
-                    process.after.iter().any(|after| after.process + 1 == slot as usize)
-                });
+                let dependents = namespace
+                    .processes
+                    .iter()
+                    .enumerate()
+                    .filter(|(_, process)| process.after.iter().any(|after| after.process + 1 == slot as usize));
                 let behind = dependents
                     .filter_map(|(place, _)| u32::try_from(place + 1).ok())
                     .map(|slot| Subject { slot, ..subject })

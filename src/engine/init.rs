@@ -321,4 +321,3 @@ fn ask_to_join(init: Subject, slot: u32) -> Result<Pidfd, Failure> {
         _ => program::leave(1),
     }
 }
-

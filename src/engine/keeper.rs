@@ -537,8 +537,9 @@ impl Recruit {
 
 fn enter_user(subject: Subject, user: Option<&OwnedFd>) -> Result<(), Failure> {
     match user {
-        Some(user) => setns(user, CloneFlags::CLONE_NEWUSER)
-            .map_err(|errno| Failure::new(subject, Stage::EnterUser, errno)),
+        Some(user) => {
+            setns(user, CloneFlags::CLONE_NEWUSER).map_err(|errno| Failure::new(subject, Stage::EnterUser, errno))
+        }
         None => Ok(()),
     }
 }

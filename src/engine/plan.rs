@@ -265,13 +265,10 @@ impl Plan {
             records = postcard::to_extend(&record, records)
                 .map_err(|source| PlanError::Record { path: record.path.clone(), source })?;
         }
-        let numbers: Vec<u32> = order
-            .iter()
-            .map(|&id| u32::try_from(topology.namespace(id).processes.len()).unwrap_or(u32::MAX))
-            .collect();
+        let numbers: Vec<u32> =
+            order.iter().map(|&id| u32::try_from(topology.namespace(id).processes.len()).unwrap_or(u32::MAX)).collect();
         let bytes = with_index(&records, &offsets, &parents, numbers);
-        let bytes = memory::publish(&bytes)
-            .map_err(|errno| PlanError::Memory { namespaces: order.len(), errno })?;
+        let bytes = memory::publish(&bytes).map_err(|errno| PlanError::Memory { namespaces: order.len(), errno })?;
         Ok(Self { bytes, common: Box::leak(Box::new(common)), counts })
     }
 
@@ -334,12 +331,7 @@ impl Plan {
 }
 
 /// Puts the index in front of the records. A subtree is counted backwards: by then all its members have been.
-fn with_index(
-    records: &[u8],
-    offsets: &[usize],
-    parents: &[Option<NamespaceIndex>],
-    mut numbers: Vec<u32>,
-) -> Vec<u8> {
+fn with_index(records: &[u8], offsets: &[usize], parents: &[Option<NamespaceIndex>], mut numbers: Vec<u32>) -> Vec<u8> {
     let mut subtrees = vec![1_u32; parents.len()];
     for index in (0..parents.len()).rev() {
         if let Some(parent) = parents[index] {

@@ -122,7 +122,9 @@ fn prepare(plan: &Plan, subject: Subject, process: &ProcessPlan) -> Result<Files
     match &process.cwd {
         Some(directory) => chdir(directory).map_err(failed(Stage::WorkingDirectory, directory))?,
         // Where the caller's directory does not exist in here, / does.
-        None => chdir(&plan.common().directory).or_else(|_| chdir("/")).map_err(failed(Stage::WorkingDirectory, Path::new("/")))?,
+        None => chdir(&plan.common().directory)
+            .or_else(|_| chdir("/"))
+            .map_err(failed(Stage::WorkingDirectory, Path::new("/")))?,
     }
     let mut files = Files::default();
     if let Stdin::File(path) = &process.stdin {
@@ -193,7 +195,8 @@ fn connect(subject: Subject, process: &ProcessPlan, files: &Files, listener: Own
     }
     let mut ends = vec![listener];
     let mut captured = [false; 2];
-    let streams = [(&process.stdout, &files.stdout, 1, Stage::Stdout), (&process.stderr, &files.stderr, 2, Stage::Stderr)];
+    let streams =
+        [(&process.stdout, &files.stdout, 1, Stage::Stdout), (&process.stderr, &files.stderr, 2, Stage::Stderr)];
     for (index, (output, file, number, stage)) in streams.into_iter().enumerate() {
         match (output, file) {
             (Output::File(_), Some(file)) => place(file.as_fd(), number, stage)?,
@@ -243,7 +246,11 @@ fn run(plan: &Plan, process: &ProcessPlan) -> Refusal {
             plan.common().dispositions.restore();
             let errno = execute(&arguments, &environment);
             let directory = std::env::current_dir().map_or_else(|_| "?".to_owned(), |path| path.display().to_string());
-            Refusal { stage: Stage::Execute, errno: errno as i32, detail: format!("{} (in {directory})", words.join(" ")) }
+            Refusal {
+                stage: Stage::Execute,
+                errno: errno as i32,
+                detail: format!("{} (in {directory})", words.join(" ")),
+            }
         }
     }
 }
@@ -274,13 +281,12 @@ fn candidates(program: &CStr, environment: &[CString]) -> Vec<CString> {
     if program.to_bytes().contains(&b'/') {
         return vec![program.to_owned()];
     }
-    let path = environment
-        .iter()
-        .find_map(|entry| entry.to_bytes().strip_prefix(b"PATH="))
-        .unwrap_or(DEFAULT_PATH.as_bytes());
+    let path =
+        environment.iter().find_map(|entry| entry.to_bytes().strip_prefix(b"PATH=")).unwrap_or(DEFAULT_PATH.as_bytes());
     path.split(|&byte| byte == b':')
         .filter_map(|directory| {
-            let directory = if directory.is_empty() { Path::new(".") } else { Path::new(std::ffi::OsStr::from_bytes(directory)) };
+            let directory =
+                if directory.is_empty() { Path::new(".") } else { Path::new(std::ffi::OsStr::from_bytes(directory)) };
             let file: PathBuf = directory.join(std::ffi::OsStr::from_bytes(program.to_bytes()));
             CString::new(file.into_os_string().as_encoded_bytes()).ok()
         })

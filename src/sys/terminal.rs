@@ -37,7 +37,6 @@ pub fn size(terminal: impl AsFd) -> nix::Result<Size> {
 /// `ENOTTY` when it is no terminal.
 pub fn set_size(terminal: impl AsFd, size: &Size) -> nix::Result<()> {
     // SAFETY: the request reads one winsize.
-    let result =
-        unsafe { libc::ioctl(terminal.as_fd().as_raw_fd(), libc::TIOCSWINSZ, std::ptr::from_ref(size)) };
+    let result = unsafe { libc::ioctl(terminal.as_fd().as_raw_fd(), libc::TIOCSWINSZ, std::ptr::from_ref(size)) };
     Errno::result(result).map(drop)
 }

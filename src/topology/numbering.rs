@@ -109,19 +109,19 @@ mod tests {
     /// One line a process, in the order of creation: what `nestns ps` shows of a tree that does not exist yet.
     fn table(topology: &Topology) -> String {
         let numbering = Numbering::predict(topology);
-        let mut table = String::new();
+        let mut lines = Vec::new();
         for id in topology.pre_order() {
             let namespace = topology.namespace(id);
-            let mut line = |name: &str, chain: &[i32]| {
+            let mut push = |name: &str, chain: &[i32]| {
                 let chain: Vec<_> = chain.iter().map(ToString::to_string).collect();
-                table += &format!("{}/{name} {}\n", namespace.path, chain.join("/"));
+                lines.push(format!("{}/{name} {}\n", namespace.path, chain.join("/")));
             };
-            line("init", numbering.init(id));
+            push("init", numbering.init(id));
             for (index, process) in namespace.processes.iter().enumerate() {
-                line(&process.name, &numbering.process(id, index));
+                push(&process.name, &numbering.process(id, index));
             }
         }
-        table
+        lines.concat()
     }
 
     #[test]

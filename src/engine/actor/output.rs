@@ -69,20 +69,6 @@ pub(super) fn write_line(waiter: &Waiter, line: &[u8]) -> nix::Result<Written> {
 /// Says on standard error why the actor gives up; in one write, and without caring whether anybody reads it.
 pub(super) fn complain(actor: &Actor, errno: Errno) {
     let errors: Stderr = stderr();
-    let text = format!("nestns: actor {}: {}\n", name(actor), errno.desc());
+    let text = format!("nestns: actor {}: {}\n", actor.name(), errno.desc());
     let _ = write(&errors, text.as_bytes());
-}
-
-fn name(actor: &Actor) -> &'static str {
-    match actor {
-        Actor::Idle => "idle",
-        Actor::Serve => "serve",
-        Actor::Tree { .. } => "tree",
-        Actor::Zombie => "zombie",
-        Actor::Orphan => "orphan",
-        Actor::IgnoreTerm => "ignore-term",
-        Actor::ForkStorm { .. } => "fork-storm",
-        Actor::Log { .. } => "log",
-        Actor::Exit { .. } => "exit",
-    }
 }
