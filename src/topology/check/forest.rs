@@ -2,8 +2,8 @@
 
 use std::collections::{HashMap, HashSet};
 
-use crate::diagnostic::{Code, Diagnostic, Diagnostics};
-use crate::topology::syntax::{Declaration, Document, KERNEL_DEPTH, Spelling, nearest};
+use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span};
+use crate::topology::syntax::{Declaration, Document, KERNEL_DEPTH, Located, Spelling, nearest};
 
 /// Looking for a similar path compares with every other one: done for the problems that people will read.
 const SUGGESTIONS: usize = 20;
@@ -173,6 +173,17 @@ fn no_parent(declaration: &Declaration, parent: &str, similar: Option<&Declarati
                 .help(format!("write {right}, or declare {} first", header(parent)))
         }
         None => diagnostic.help(format!("declare {} as well", header(parent))),
+    }
+}
+
+/// The part of the header that names the parent; all of it where escapes hide which part that is.
+fn parent_span(declaration: &Declaration, parent: &str) -> Span {
+    let Located { value: path, span } = &declaration.path;
+    // In nested tables the header's last key is only the end of the path.
+    let Some(elsewhere) = path.len().checked_sub(span.end - span.start) else { return *span };
+    match parent.len().checked_sub(elsewhere) {
+        Some(length) if length > 0 => Span { start: span.start, end: span.start + length },
+        _ => *span,
     }
 }
 

@@ -23,9 +23,17 @@ pub(super) struct Entry<'a> {
 
 /// The entries of a table in file order, which is not the order in which TOML hands them out when headers are mixed.
 pub(super) fn entries<'a>(table: &'a DeTable<'a>) -> Vec<Entry<'a>> {
-    let mut entries: Vec<_> = table.iter().map(|(key, value)| entry(key.get_ref(), key.span().into(), value)).collect();
+    let mut entries: Vec<_> = table
+        .iter()
+        .map(|(key, value)| entry(key.get_ref(), unquoted(key.get_ref(), key.span().into()), value))
+        .collect();
     entries.sort_by_key(|entry| entry.key_span.start);
     entries
+}
+
+/// The place of a key without its quotes, so that a part of a path can be shown. Escapes make the text longer than the key.
+fn unquoted(key: &str, span: Span) -> Span {
+    if span.end - span.start == key.len() + 2 { Span { start: span.start + 1, end: span.end - 1 } } else { span }
 }
 
 fn entry<'a>(key: &'a str, key_span: Span, value: &'a Spanned<DeValue<'a>>) -> Entry<'a> {
