@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 
 use clap::ValueEnum;
+use clap::builder::FalseyValueParser;
 
 use super::color::When;
 use super::status::Status;
@@ -19,7 +20,7 @@ pub(super) struct Args {
     files: Vec<PathBuf>,
 
     /// End with status 1 if there are warnings
-    #[arg(long, env = "NESTNS_STRICT")]
+    #[arg(long, env = "NESTNS_STRICT", value_parser = FalseyValueParser::new())]
     strict: bool,
 
     /// Who is to read it

@@ -35,12 +35,14 @@ impl Dependencies {
                         let message =
                             format!("`{}` waits for `{}`, which does not exist", process.name.value, name.value);
                         let diagnostic = Diagnostic::at(Code::UnknownDependency, name.span, message);
-                        out.push(match nearest(&name.value, by_name.keys().copied()) {
-                            Some(known) => diagnostic.label(format!("did you mean `{known}`?")),
-                            None => diagnostic
-                                .label(format!("no process of `{}` has this name", declaration.path.value))
-                                .note("a process waits for processes of its own namespace only"),
-                        });
+                        out.push(
+                            match nearest(&name.value, processes.iter().map(|process| process.name.value.as_str())) {
+                                Some(known) => diagnostic.label(format!("did you mean `{known}`?")),
+                                None => diagnostic
+                                    .label(format!("no process of `{}` has this name", declaration.path.value))
+                                    .note("a process waits for processes of its own namespace only"),
+                            },
+                        );
                     }
                 }
             }

@@ -52,8 +52,7 @@ impl Forest {
             // An empty segment was reported, and no parent could be declared for it.
             } else if !declaration.path.value.split('/').any(str::is_empty) {
                 orphans += 1;
-                let similar = if orphans <= SUGGESTIONS { nearest(parent, by_path.keys().copied()) } else { None };
-                let similar = similar.map(|path| &namespaces[by_path[path]]);
+                let similar = if orphans <= SUGGESTIONS { similar_path(parent, namespaces) } else { None };
                 out.push(no_parent(declaration, parent, similar));
             }
         }
@@ -162,7 +161,8 @@ fn check_depth(declaration: &Declaration, limit: u64, out: &mut Diagnostics) {
 
 fn no_parent(declaration: &Declaration, parent: &str, similar: Option<&Declaration>) -> Diagnostic {
     let path = &declaration.path.value;
-    let diagnostic = Diagnostic::at(Code::NoParent, declaration.path.span, format!("namespace `{path}` has no parent"))
+    let span = parent_span(declaration, parent);
+    let diagnostic = Diagnostic::at(Code::NoParent, span, format!("namespace `{path}` has no parent"))
         .label(format!("no namespace `{parent}` is declared"));
     match similar {
         Some(similar) => {
@@ -174,6 +174,14 @@ fn no_parent(declaration: &Declaration, parent: &str, similar: Option<&Declarati
         }
         None => diagnostic.help(format!("declare {} as well", header(parent))),
     }
+}
+
+/// The declared namespace whose path was probably meant; what would be inside the missing one cannot be it.
+fn similar_path<'a>(parent: &str, namespaces: &'a [Declaration]) -> Option<&'a Declaration> {
+    let inside = format!("{parent}/");
+    let paths = namespaces.iter().map(|declaration| declaration.path.value.as_str());
+    let path = nearest(parent, paths.filter(|path| !path.starts_with(&inside)))?;
+    namespaces.iter().find(|declaration| declaration.path.value == path)
 }
 
 /// The part of the header that names the parent; all of it where escapes hide which part that is.

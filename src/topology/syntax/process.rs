@@ -76,6 +76,7 @@ impl ProcessBody {
     pub(super) fn read(entry: &Entry<'_>, path: &str, out: &mut Diagnostics) -> Self {
         let mut body = Self::default();
         let mut programs: Vec<(&str, Span)> = Vec::new();
+        let before = out.len();
         for key in entry.table(out).unwrap_or_default() {
             match key.key {
                 "cmd" | "sh" | "actor" => {
@@ -114,6 +115,10 @@ impl ProcessBody {
                 .label("it can run only one program")
                 .also(first_span, "the first one is here"),
             );
+            body.program = ProgramSyntax::Broken;
+        }
+        // Whatever was wrong may have been meant as the program, as `command` of compose is.
+        if matches!(body.program, ProgramSyntax::Absent) && out.len() > before {
             body.program = ProgramSyntax::Broken;
         }
         body.check_terminal(out);
@@ -238,7 +243,8 @@ fn after(entry: &Entry<'_>, out: &mut Diagnostics) -> Vec<(Located<String>, Cond
     let entries = entry.table(out).unwrap_or_default();
     let read = |condition: &Entry<'_>| {
         // A condition that cannot be read still names a process, which is checked.
-        let word = condition.word(CONDITIONS, out).map_or(Condition::Started, |word| word.value);
+        let word =
+            Entry { key: "after", ..*condition }.word(CONDITIONS, out).map_or(Condition::Started, |word| word.value);
         (Located::new(condition.key.to_owned(), condition.key_span), word)
     };
     entries.iter().map(read).collect()

@@ -156,7 +156,7 @@ impl<'a> Entry<'a> {
                 _ => None,
             };
             if let Some(problem) = problem {
-                let message = format!("`{}` is not the name of an environment variable", entry.key);
+                let message = format!("`{}` cannot be the name of an environment variable", entry.key);
                 out.push(Diagnostic::at(Code::BadVariable, entry.key_span, message).label(problem));
             }
             let Some(value) = entry.string(out) else { continue };
@@ -179,7 +179,7 @@ impl<'a> Entry<'a> {
         } else if text.value.contains('\0') {
             "a NUL ends the path for the kernel"
         } else if !Path::new(&text.value).is_absolute() {
-            "a path begins with `/`: it is looked up inside the namespace, where nestns's own directory means nothing"
+            "a path begins with `/`: inside a namespace nestns's own directory means nothing"
         } else {
             return Some(Located::new(PathBuf::from(text.value), text.span));
         };
