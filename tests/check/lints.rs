@@ -1,4 +1,4 @@
-//! NS3xx: files that work, but not as their author thinks.
+//! `NS3xx`: files that work, but not as their author thinks.
 
 use snapbox::{IntoData, assert_data_eq, str};
 

@@ -72,8 +72,8 @@ fn any_text_is_answered() {
 
 #[test]
 fn deep_and_long_files_are_answered() {
-    digest(format!("[ns.{}]", ["a"; 10_000].join(".")));
-    digest(format!("[ns.\"{}\"]", ["a"; 10_000].join("/")));
+    digest(format!("[ns.{}]", vec!["a"; 10_000].join(".")));
+    digest(format!("[ns.\"{}\"]", vec!["a"; 10_000].join("/")));
     digest(format!("a = {}", "[".repeat(100_000)));
     digest(format!("ns = {}", "{a={ns=".repeat(10_000)));
     digest(format!("ns{} = 1", ".a.ns".repeat(39)));

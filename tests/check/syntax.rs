@@ -1,4 +1,4 @@
-//! NS0xx: the text is not TOML.
+//! `NS0xx`: the text is not TOML.
 
 use snapbox::{IntoData, assert_data_eq, str};
 

@@ -1,4 +1,4 @@
-//! NS2xx: namespaces and processes that do not fit together.
+//! `NS2xx`: namespaces and processes that do not fit together.
 
 use snapbox::{IntoData, assert_data_eq, str};
 
@@ -49,11 +49,9 @@ error[NS201]: namespace `vm/x/y` has no parent
  --> <stdin>:2:12
   |
 2 | [ns.vm.ns."x/y"]
-  |     --     ^ no namespace `vm/x` is declared
-  |     |
-  |     a namespace with a similar name is declared here
+  |            ^ no namespace `vm/x` is declared
   |
-  = help: write [ns."vm/y"], or declare [ns."vm/x"] first
+  = help: declare [ns."vm/x"] as well
 
 
 "#]]

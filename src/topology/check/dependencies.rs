@@ -19,6 +19,9 @@ impl Dependencies {
     /// Finds the processes that are waited for; reports unknown ones and cycles.
     pub(super) fn resolve(declaration: &Declaration, out: &mut Diagnostics) -> Self {
         let processes = &declaration.body.processes;
+        if processes.iter().all(|process| process.body.after.is_empty()) {
+            return Self { after: vec![Vec::new(); processes.len()], order: (0..processes.len()).collect() };
+        }
         let by_name: HashMap<_, _> =
             processes.iter().enumerate().map(|(index, process)| (process.name.value.as_str(), index)).collect();
         let mut after = Vec::with_capacity(processes.len());

@@ -1,6 +1,6 @@
-//! Paths → parents and children; and whether the whole is small enough.
+//! Paths → parents and children, and the paths that cannot be in a tree.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span};
 use crate::topology::syntax::{Declaration, Document, KERNEL_DEPTH, Located, Spelling, nearest};
@@ -29,12 +29,11 @@ impl Forest {
         let mut by_path: HashMap<&str, usize> = HashMap::with_capacity(namespaces.len());
         let mut unique = Vec::with_capacity(namespaces.len());
         for (index, declaration) in namespaces.iter().enumerate() {
-            match by_path.get(declaration.path.value.as_str()) {
-                Some(&first) => out.push(declared_twice(declaration, &namespaces[first])),
-                None => {
-                    by_path.insert(&declaration.path.value, index);
-                    unique.push(index);
-                }
+            if let Some(&first) = by_path.get(declaration.path.value.as_str()) {
+                out.push(declared_twice(declaration, &namespaces[first]));
+            } else {
+                by_path.insert(&declaration.path.value, index);
+                unique.push(index);
             }
         }
         let mut children = vec![Vec::new(); namespaces.len()];
@@ -60,45 +59,11 @@ impl Forest {
         Self { children, pre_order }
     }
 
-    /// Whether the tree, with the processes that defaults add, is within `[limits]`.
-    pub(super) fn within_limits(&self, document: &Document, out: &mut Diagnostics) -> bool {
-        let defaults: HashSet<_> =
-            document.namespace_defaults.processes.iter().map(|process| process.name.value.as_str()).collect();
-        let mut namespaces = 0;
-        let mut processes = 0;
-        let mut first_too_many = None;
-        for declaration in &document.namespaces {
-            let own = &declaration.body.processes;
-            let replaced = own.iter().filter(|process| defaults.contains(process.name.value.as_str())).count();
-            namespaces += 1;
-            // PID 1 is a process as well.
-            processes += 1 + own.len() as u64 + defaults.len() as u64 - replaced as u64;
-            if first_too_many.is_none()
-                && (namespaces > document.limits.namespaces || processes > document.limits.processes)
-            {
-                first_too_many = Some(declaration);
-            }
-        }
-        let Some(declaration) = first_too_many else { return true };
-        for (what, count, limit) in [
-            ("namespaces", namespaces, document.limits.namespaces),
-            ("processes", processes, document.limits.processes),
-        ] {
-            if count > limit {
-                let message = format!("the topology has {count} {what}, its limit is {limit}");
-                out.push(
-                    Diagnostic::at(Code::TooMany, declaration.path.span, message)
-                        .label("the limit is crossed here")
-                        .note("the limit is there so that a slip of the pen does not eat the machine")
-                        .help(format!("if this is meant, write {what} = {count} in [limits]")),
-                );
-            }
-        }
-        false
-    }
-
     /// Reports children and processes of a namespace that have one name, because they have one address.
     pub(super) fn check_shared_names(&self, index: usize, namespaces: &[Declaration], out: &mut Diagnostics) {
+        if self.children[index].is_empty() {
+            return;
+        }
         let processes: HashMap<_, _> = namespaces[index]
             .body
             .processes
@@ -176,12 +141,15 @@ fn no_parent(declaration: &Declaration, parent: &str, similar: Option<&Declarati
     }
 }
 
-/// The declared namespace whose path was probably meant; what would be inside the missing one cannot be it.
+/// The declared namespace whose path was probably meant: none that would be around or inside the missing one.
 fn similar_path<'a>(parent: &str, namespaces: &'a [Declaration]) -> Option<&'a Declaration> {
-    let inside = format!("{parent}/");
     let paths = namespaces.iter().map(|declaration| declaration.path.value.as_str());
-    let path = nearest(parent, paths.filter(|path| !path.starts_with(&inside)))?;
+    let path = nearest(parent, paths.filter(|path| !is_inside(path, parent) && !is_inside(parent, path)))?;
     namespaces.iter().find(|declaration| declaration.path.value == path)
+}
+
+fn is_inside(path: &str, around: &str) -> bool {
+    path.strip_prefix(around).is_some_and(|rest| rest.starts_with('/'))
 }
 
 /// The part of the header that names the parent; all of it where escapes hide which part that is.

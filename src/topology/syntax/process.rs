@@ -146,32 +146,32 @@ impl ProcessBody {
         if matches!(self.program, ProgramSyntax::Absent) {
             self.program = defaults.program.clone();
         }
-        fill(&mut self.enter, &defaults.enter);
+        fill(&mut self.enter, defaults.enter.as_ref());
         merge(&mut self.env, &defaults.env);
-        fill(&mut self.cwd, &defaults.cwd);
-        fill(&mut self.user, &defaults.user);
+        fill(&mut self.cwd, defaults.cwd.as_ref());
+        fill(&mut self.user, defaults.user.as_ref());
         merge(&mut self.labels, &defaults.labels);
-        fill(&mut self.description, &defaults.description);
-        fill(&mut self.tty, &defaults.tty);
-        fill(&mut self.stdin, &defaults.stdin);
-        fill(&mut self.stdout, &defaults.stdout);
-        fill(&mut self.stderr, &defaults.stderr);
+        fill(&mut self.description, defaults.description.as_ref());
+        fill(&mut self.tty, defaults.tty.as_ref());
+        fill(&mut self.stdin, defaults.stdin.as_ref());
+        fill(&mut self.stdout, defaults.stdout.as_ref());
+        fill(&mut self.stderr, defaults.stderr.as_ref());
         for condition in &defaults.after {
             if self.after.iter().all(|(name, _)| name.value != condition.0.value) {
                 self.after.push(condition.clone());
             }
         }
-        fill(&mut self.ok, &defaults.ok);
-        fill(&mut self.oneshot, &defaults.oneshot);
-        fill(&mut self.essential, &defaults.essential);
+        fill(&mut self.ok, defaults.ok.as_ref());
+        fill(&mut self.oneshot, defaults.oneshot.as_ref());
+        fill(&mut self.essential, defaults.essential.as_ref());
         self.stop.inherit(&defaults.stop);
     }
 }
 
 /// A value of its own replaces the default.
-pub(super) fn fill<T: Clone>(own: &mut Option<T>, default: &Option<T>) {
+pub(super) fn fill<T: Clone>(own: &mut Option<T>, default: Option<&T>) {
     if own.is_none() {
-        own.clone_from(default);
+        *own = default.cloned();
     }
 }
 

@@ -40,7 +40,7 @@ fn entry<'a>(key: &'a str, key_span: Span, value: &'a Spanned<DeValue<'a>>) -> E
     Entry { key, key_span, value: value.get_ref(), span: value.span().into() }
 }
 
-impl<'a> Entry<'a> {
+impl Entry<'_> {
     /// Reports that the value has not the type that the key wants.
     pub(super) fn wrong_type(&self, expected: &str, out: &mut Diagnostics) {
         let found = match self.value.type_str() {
