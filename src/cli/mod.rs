@@ -1,7 +1,7 @@
 //! The command line: one file a verb, each with its arguments and one function that runs it.
 //!
 //! A verb returns the exit status; an error that it returns instead is one that has no status of its own, and is printed
-//! here. To add a verb: a file with `Args` and `run`, a variant of [`Verb`], an arm in [`Verb::run`].
+//! here. To add a verb: a file with `Args` and `run`, a variant of `Verb`, an arm in `Verb::run`.
 
 mod check;
 mod color;
@@ -11,7 +11,7 @@ mod status;
 mod topology_file;
 mod version;
 
-use std::io;
+use std::io::{self, Write};
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand};
@@ -52,7 +52,8 @@ pub fn main() -> ExitCode {
         // Whoever read the output has seen enough of it, as `head` does.
         Err(error) if is_broken_pipe(&error) => Status::Done.into(),
         Err(error) => {
-            anstream::eprintln!("error: {error:#}");
+            // Where this cannot be written, there is nobody left to tell.
+            let _ = writeln!(io::stderr(), "error: {error:#}");
             Status::No.into()
         }
     }
