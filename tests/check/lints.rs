@@ -94,6 +94,7 @@ proc.c = { cmd = "a && b" }
 proc.d = "ls *.txt"
 proc.e = "sh -c 'a | b'"
 proc.f = ["echo", "*"]
+proc.g = "irc #rust"
 "#;
     assert_data_eq!(
         human(text),
@@ -119,6 +120,14 @@ warning[NS302]: `d` uses `*`, but no shell runs it
   |
 4 | proc.d = "ls *.txt"
   |          ^^^^^^^^^^ `*` is handed to the program as it stands
+  |
+  = help: write sh = "…" to have /bin/sh run it, or quote it if it is meant literally
+
+warning[NS302]: `g` uses `#`, but no shell runs it
+ --> <stdin>:7:10
+  |
+7 | proc.g = "irc #rust"
+  |          ^^^^^^^^^^^ everything behind `#` is a comment, and left out
   |
   = help: write sh = "…" to have /bin/sh run it, or quote it if it is meant literally
 

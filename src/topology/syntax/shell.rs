@@ -5,16 +5,23 @@ pub(super) fn split(text: &str) -> Option<Vec<String>> {
     shlex::split(text)
 }
 
+/// What begins a comment, which [`split`] leaves out.
+pub(super) const COMMENT: &str = "#";
+
 /// The first piece of shell syntax outside quotes.
 pub(super) fn shell_syntax(text: &str) -> Option<&'static str> {
     let mut quote = None;
+    let mut before = ' ';
     let mut characters = text.char_indices();
     while let Some((index, character)) = characters.next() {
         let rest = &text[index..];
+        let begins_word = before.is_whitespace();
+        before = character;
         match (quote, character) {
             (None | Some('"'), '\\') => {
                 characters.next();
             }
+            (None, '#') if begins_word => return Some(COMMENT),
             (None, '"' | '\'') => quote = Some(character),
             (Some(open), _) if open == character => quote = None,
             (Some(_), _) => {}
@@ -62,6 +69,8 @@ mod tests {
             ("grep \"a|b\" x", None),
             ("echo a\\|b", None),
             ("ls *", Some("*")),
+            ("echo a #b", Some("#")),
+            ("echo a#b", None),
             ("sleep 5 &", Some("&")),
             ("curl http://host/?a=1&b=2;c", None),
             ("cd /; ls", Some(";")),
