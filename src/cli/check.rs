@@ -15,7 +15,7 @@ use crate::diagnostic::{Diagnostics, Format, Level, Source, render};
 /// Check topology files, without building anything
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// Topology files; `-` is standard input, a directory its only topology file, nothing the one here
+    /// Topology files; `-` is standard input, a directory stands for the only one in it [default: .]
     #[arg(value_name = "FILE")]
     files: Vec<PathBuf>,
 
