@@ -1,1 +1,8 @@
-fn main() {}
+//! The one integration binary: a module a subject, one harness.
+
+#![expect(clippy::needless_raw_string_hashes, reason = "snapbox writes what is compared with them")]
+
+mod check;
+mod command_line;
+mod harness;
+mod topology;

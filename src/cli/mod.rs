@@ -1,6 +1,90 @@
-//! (being built)
+//! The command line: one file a verb, each with its arguments and one function that runs it.
+//!
+//! A verb returns the exit status; an error that it returns instead is one that has no status of its own, and is printed
+//! here. To add a verb: a file with `Args` and `run`, a variant of `Verb`, an arm in `Verb::run`.
+
+mod check;
+mod color;
+mod completions;
+mod man;
+mod status;
+mod topology_file;
+mod version;
+
+use std::io::{self, Write};
 use std::process::ExitCode;
-/// Entry.
+
+use clap::{CommandFactory, Parser, Subcommand};
+
+pub use status::Status;
+
+/// Build, supervise and take down trees of nested Linux PID namespaces described in TOML.
+#[derive(Debug, Parser)]
+#[command(name = "nestns", version, propagate_version = false, arg_required_else_help = true)]
+struct Cli {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    Check(check::Args),
+    Completions(completions::Args),
+    Man(man::Args),
+    Version(version::Args),
+}
+
+impl Verb {
+    fn run(self) -> anyhow::Result<Status> {
+        match self {
+            Self::Check(args) => check::run(&args),
+            Self::Completions(args) => completions::run(&args, &mut Cli::command()),
+            Self::Man(args) => man::run(&args, Cli::command()),
+            Self::Version(args) => version::run(&args),
+        }
+    }
+}
+
+/// Reads the command line and does what it says. clap ends the process itself, with status 2, if it cannot be read.
 pub fn main() -> ExitCode {
-    ExitCode::SUCCESS
+    match Cli::parse().verb.run() {
+        Ok(status) => status.into(),
+        // Whoever read the output has seen enough of it, as `head` does.
+        Err(error) if is_broken_pipe(&error) => Status::Done.into(),
+        Err(error) => {
+            // Where this cannot be written, there is nobody left to tell.
+            let _ = writeln!(io::stderr(), "error: {error:#}");
+            Status::No.into()
+        }
+    }
+}
+
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::{Arg, ArgAction, Command, CommandFactory};
+
+    use super::Cli;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn every_flag_can_be_set_by_the_environment() {
+        fn check(command: &Command) {
+            let is_flag =
+                |arg: &&Arg| !matches!(arg.get_action(), ArgAction::Help | ArgAction::Version) && !arg.is_positional();
+            for arg in command.get_arguments().filter(is_flag) {
+                let expected = format!("NESTNS_{}", arg.get_id().as_str().to_uppercase().replace('-', "_"));
+                assert_eq!(arg.get_env().and_then(|name| name.to_str()), Some(expected.as_str()), "{arg:?}");
+            }
+            command.get_subcommands().for_each(check);
+        }
+        check(&Cli::command());
+    }
 }

@@ -23,7 +23,7 @@ pub struct Source {
     characters_before: Vec<usize>,
 }
 
-const STRIDE: usize = 512;
+const STRIDE: usize = 128;
 
 impl Source {
     /// A text under the name that messages give it.
@@ -102,7 +102,7 @@ impl Source {
     }
 }
 
-/// How many characters start in these bytes: all bytes but the continuations 0b10xx_xxxx.
+/// How many characters start in these bytes: all bytes but the continuations `0b10xx_xxxx`.
 fn characters(bytes: &[u8]) -> usize {
     bytes.iter().filter(|&&byte| byte & 0b1100_0000 != 0b1000_0000).count()
 }

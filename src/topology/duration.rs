@@ -7,7 +7,7 @@ use std::time::Duration;
 use thiserror::Error;
 
 /// Longer than this is a slip of the pen: ten years.
-const LONGEST: Duration = Duration::from_secs(10 * 365 * 86_400);
+const LONGEST: Duration = Duration::from_hours(10 * 365 * 24);
 
 /// Why a text is not a duration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]

@@ -63,10 +63,6 @@ impl Topology {
         &self.graph[id.0]
     }
 
-    pub(super) fn namespace_mut(&mut self, id: NamespaceId) -> &mut Namespace {
-        &mut self.graph[id.0]
-    }
-
     /// The namespace around this one, `None` for a root.
     pub fn parent(&self, id: NamespaceId) -> Option<NamespaceId> {
         self.graph.neighbors_directed(id.0, Direction::Incoming).next().map(NamespaceId)

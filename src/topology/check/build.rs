@@ -7,9 +7,9 @@ use super::dependencies::Dependencies;
 use super::forest::Forest;
 use crate::diagnostic::{Source, Span};
 use crate::topology::namespace::{Init, Isolation, Namespace, Position};
-use crate::topology::process::{Entry, Output, Process, Program, Stdin, Terminal, Weight};
+use crate::topology::process::{After, Entry, Output, Process, Program, Stdin, Terminal, Weight};
 use crate::topology::stop::{Signal, Stop};
-use crate::topology::syntax::{Document, InitSyntax, Located, NamespaceBody, ProcessEntry, ProgramSyntax};
+use crate::topology::syntax::{Declaration, Document, InitSyntax, Located, NamespaceBody, ProcessEntry, ProgramSyntax};
 use crate::topology::tree::{NamespaceId, Topology};
 
 /// What the checks have found out.
@@ -23,13 +23,18 @@ pub(super) struct Builder<'a> {
 
 impl Builder<'_> {
     /// Plants every namespace after its parent.
-    pub(super) fn build(&self, stem: &str) -> Topology {
-        let mut topology = Topology::new(self.document.name.clone().unwrap_or_else(|| name_from(stem)));
-        topology.description.clone_from(&self.document.description);
+    pub(super) fn build(mut self, stem: &str) -> Topology {
+        let mut topology = Topology::new(self.document.name.take().unwrap_or_else(|| name_from(stem)));
+        topology.description = self.document.description.take();
         topology.on_exit = self.document.on_exit;
-        let mut parents: Vec<Option<NamespaceId>> = vec![None; self.document.namespaces.len()];
+        // Whatever can be is moved: a large file is in memory often enough while it is read.
+        let mut declarations: Vec<_> = std::mem::take(&mut self.document.namespaces).into_iter().map(Some).collect();
+        let mut parents: Vec<Option<NamespaceId>> = vec![None; declarations.len()];
         for &index in &self.forest.pre_order {
-            let id = topology.plant(parents[index], self.namespace(index));
+            let Some(declaration) = declarations[index].take() else { continue };
+            let after = std::mem::take(&mut self.dependencies[index].after);
+            let namespace = self.namespace(declaration, after, self.graces[index]);
+            let id = topology.plant(parents[index], namespace);
             for &child in &self.forest.children[index] {
                 parents[child] = Some(id);
             }
@@ -37,41 +42,42 @@ impl Builder<'_> {
         topology
     }
 
-    fn namespace(&self, index: usize) -> Namespace {
-        let declaration = &self.document.namespaces[index];
-        let body = &declaration.body;
+    fn namespace(&self, declaration: Declaration, after: Vec<Vec<After>>, grace: Duration) -> Namespace {
+        let Declaration { path, mut body, .. } = declaration;
         let signal = body.stop.signal.as_ref().map_or(Signal::TERM, |signal| signal.value);
-        let stop = Stop { signal, grace: self.graces[index] };
+        let stop = Stop { signal, grace };
         let mut isolation =
             body.unshare.as_ref().map_or(Isolation { mount: true, ..Isolation::default() }, |unshare| unshare.value);
         isolation.uts |= body.hostname.is_some() || body.domainname.is_some();
-        let init = self.init(body, stop);
+        let init = self.init(&mut body, stop);
         let entry = if matches!(init, Init::Program(_)) { Entry::Join } else { Entry::Fork };
-        let processes = body.processes.iter().enumerate().filter_map(|(number, process)| {
-            let after = self.dependencies[index].after[number].clone();
-            Some(Process { after, ..self.process(process, body, entry, stop)? })
-        });
+        let own = std::mem::take(&mut body.processes);
+        let processes = own
+            .into_iter()
+            .zip(after)
+            .filter_map(|(process, after)| Some(Process { after, ..self.process(process, &body, entry, stop)? }))
+            .collect();
         Namespace {
-            path: declaration.path.value.clone(),
-            description: body.description.clone(),
-            labels: body.labels.clone(),
-            processes: processes.collect(),
+            position: self.position(path.span),
+            path: path.value,
+            description: body.description,
+            labels: body.labels,
+            processes,
             init,
             isolation,
             mount_proc: body.mount_proc.as_ref().map_or(isolation.mount, |mount_proc| mount_proc.value),
-            hostname: body.hostname.clone(),
-            domainname: body.domainname.clone(),
+            hostname: body.hostname,
+            domainname: body.domainname,
             stop,
-            position: self.position(declaration.path.span),
         }
     }
 
-    fn init(&self, body: &NamespaceBody, stop: Stop) -> Init {
-        let Some(Located { value, span }) = &body.init else { return Init::Builtin };
+    fn init(&self, body: &mut NamespaceBody, stop: Stop) -> Init {
+        let Some(Located { value, span }) = body.init.take() else { return Init::Builtin };
         match value {
             InitSyntax::Pause => Init::Pause,
             InitSyntax::Program(ProgramSyntax::Given(program)) => {
-                let mut process = bare(program.value.clone(), stop, self.position(*span));
+                let mut process = bare(program.value, stop, self.position(span));
                 process.env.clone_from(&body.env);
                 process.cwd.clone_from(&body.cwd);
                 process.terminal = terminal(body.tty.as_ref());
@@ -83,29 +89,29 @@ impl Builder<'_> {
     }
 
     /// `None` for a process without a program, which has been reported.
-    fn process(&self, entry: &ProcessEntry, namespace: &NamespaceBody, way: Entry, stop: Stop) -> Option<Process> {
+    fn process(&self, entry: ProcessEntry, namespace: &NamespaceBody, way: Entry, stop: Stop) -> Option<Process> {
         let ProcessEntry { name, body } = entry;
-        let ProgramSyntax::Given(program) = &body.program else { return None };
+        let ProgramSyntax::Given(program) = body.program else { return None };
         let stop = Stop {
             signal: body.stop.signal.as_ref().map_or(Signal::TERM, |signal| signal.value),
             grace: body.stop.grace.as_ref().map_or(stop.grace, |grace| grace.value),
         };
         let mut env = namespace.env.clone();
-        env.extend(body.env.clone());
-        let plain = bare(program.value.clone(), stop, self.position(name.span));
+        env.extend(body.env);
+        let plain = bare(program.value, stop, self.position(name.span));
         Some(Process {
-            name: name.value.clone(),
-            description: body.description.clone(),
-            labels: body.labels.clone(),
+            name: name.value,
+            description: body.description,
+            labels: body.labels,
             entry: body.enter.as_ref().map_or(way, |enter| enter.value),
             env,
-            cwd: body.cwd.clone().or_else(|| namespace.cwd.clone()),
-            user: body.user.clone(),
+            cwd: body.cwd.or_else(|| namespace.cwd.clone()),
+            user: body.user,
             terminal: terminal(body.tty.as_ref()),
-            stdin: body.stdin.as_ref().map_or(plain.stdin, |stdin| stdin.value.clone()),
-            stdout: body.stdout.as_ref().map_or(plain.stdout, |stdout| stdout.value.clone()),
-            stderr: body.stderr.as_ref().map_or(plain.stderr, |stderr| stderr.value.clone()),
-            ok: body.ok.clone().unwrap_or(plain.ok),
+            stdin: body.stdin.map_or(plain.stdin, |stdin| stdin.value),
+            stdout: body.stdout.map_or(plain.stdout, |stdout| stdout.value),
+            stderr: body.stderr.map_or(plain.stderr, |stderr| stderr.value),
+            ok: body.ok.unwrap_or(plain.ok),
             oneshot: body.oneshot.unwrap_or(false),
             weight: if body.essential == Some(false) { Weight::Expendable } else { Weight::Essential },
             program: plain.program,

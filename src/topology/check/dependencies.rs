@@ -19,6 +19,9 @@ impl Dependencies {
     /// Finds the processes that are waited for; reports unknown ones and cycles.
     pub(super) fn resolve(declaration: &Declaration, out: &mut Diagnostics) -> Self {
         let processes = &declaration.body.processes;
+        if processes.iter().all(|process| process.body.after.is_empty()) {
+            return Self { after: vec![Vec::new(); processes.len()], order: (0..processes.len()).collect() };
+        }
         let by_name: HashMap<_, _> =
             processes.iter().enumerate().map(|(index, process)| (process.name.value.as_str(), index)).collect();
         let mut after = Vec::with_capacity(processes.len());
@@ -35,12 +38,14 @@ impl Dependencies {
                         let message =
                             format!("`{}` waits for `{}`, which does not exist", process.name.value, name.value);
                         let diagnostic = Diagnostic::at(Code::UnknownDependency, name.span, message);
-                        out.push(match nearest(&name.value, by_name.keys().copied()) {
-                            Some(known) => diagnostic.label(format!("did you mean `{known}`?")),
-                            None => diagnostic
-                                .label(format!("no process of `{}` has this name", declaration.path.value))
-                                .note("a process waits for processes of its own namespace only"),
-                        });
+                        out.push(
+                            match nearest(&name.value, processes.iter().map(|process| process.name.value.as_str())) {
+                                Some(known) => diagnostic.label(format!("did you mean `{known}`?")),
+                                None => diagnostic
+                                    .label(format!("no process of `{}` has this name", declaration.path.value))
+                                    .note("a process waits for processes of its own namespace only"),
+                            },
+                        );
                     }
                 }
             }

@@ -1,9 +1,9 @@
-//! Paths → parents and children; and whether the whole is small enough.
+//! Paths → parents and children, and the paths that cannot be in a tree.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
-use crate::diagnostic::{Code, Diagnostic, Diagnostics};
-use crate::topology::syntax::{Declaration, Document, KERNEL_DEPTH, Spelling, nearest};
+use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span};
+use crate::topology::syntax::{Declaration, Document, KERNEL_DEPTH, Located, Spelling, nearest};
 
 /// Looking for a similar path compares with every other one: done for the problems that people will read.
 const SUGGESTIONS: usize = 20;
@@ -29,12 +29,11 @@ impl Forest {
         let mut by_path: HashMap<&str, usize> = HashMap::with_capacity(namespaces.len());
         let mut unique = Vec::with_capacity(namespaces.len());
         for (index, declaration) in namespaces.iter().enumerate() {
-            match by_path.get(declaration.path.value.as_str()) {
-                Some(&first) => out.push(declared_twice(declaration, &namespaces[first])),
-                None => {
-                    by_path.insert(&declaration.path.value, index);
-                    unique.push(index);
-                }
+            if let Some(&first) = by_path.get(declaration.path.value.as_str()) {
+                out.push(declared_twice(declaration, &namespaces[first]));
+            } else {
+                by_path.insert(&declaration.path.value, index);
+                unique.push(index);
             }
         }
         let mut children = vec![Vec::new(); namespaces.len()];
@@ -52,8 +51,7 @@ impl Forest {
             // An empty segment was reported, and no parent could be declared for it.
             } else if !declaration.path.value.split('/').any(str::is_empty) {
                 orphans += 1;
-                let similar = if orphans <= SUGGESTIONS { nearest(parent, by_path.keys().copied()) } else { None };
-                let similar = similar.map(|path| &namespaces[by_path[path]]);
+                let similar = if orphans <= SUGGESTIONS { similar_path(parent, namespaces) } else { None };
                 out.push(no_parent(declaration, parent, similar));
             }
         }
@@ -61,45 +59,11 @@ impl Forest {
         Self { children, pre_order }
     }
 
-    /// Whether the tree, with the processes that defaults add, is within `[limits]`.
-    pub(super) fn within_limits(&self, document: &Document, out: &mut Diagnostics) -> bool {
-        let defaults: HashSet<_> =
-            document.namespace_defaults.processes.iter().map(|process| process.name.value.as_str()).collect();
-        let mut namespaces = 0;
-        let mut processes = 0;
-        let mut first_too_many = None;
-        for declaration in &document.namespaces {
-            let own = &declaration.body.processes;
-            let replaced = own.iter().filter(|process| defaults.contains(process.name.value.as_str())).count();
-            namespaces += 1;
-            // PID 1 is a process as well.
-            processes += 1 + own.len() as u64 + defaults.len() as u64 - replaced as u64;
-            if first_too_many.is_none()
-                && (namespaces > document.limits.namespaces || processes > document.limits.processes)
-            {
-                first_too_many = Some(declaration);
-            }
-        }
-        let Some(declaration) = first_too_many else { return true };
-        for (what, count, limit) in [
-            ("namespaces", namespaces, document.limits.namespaces),
-            ("processes", processes, document.limits.processes),
-        ] {
-            if count > limit {
-                let message = format!("the topology has {count} {what}, its limit is {limit}");
-                out.push(
-                    Diagnostic::at(Code::TooMany, declaration.path.span, message)
-                        .label("the limit is crossed here")
-                        .note("the limit is there so that a slip of the pen does not eat the machine")
-                        .help(format!("if this is meant, write {what} = {count} in [limits]")),
-                );
-            }
-        }
-        false
-    }
-
     /// Reports children and processes of a namespace that have one name, because they have one address.
     pub(super) fn check_shared_names(&self, index: usize, namespaces: &[Declaration], out: &mut Diagnostics) {
+        if self.children[index].is_empty() {
+            return;
+        }
         let processes: HashMap<_, _> = namespaces[index]
             .body
             .processes
@@ -162,7 +126,8 @@ fn check_depth(declaration: &Declaration, limit: u64, out: &mut Diagnostics) {
 
 fn no_parent(declaration: &Declaration, parent: &str, similar: Option<&Declaration>) -> Diagnostic {
     let path = &declaration.path.value;
-    let diagnostic = Diagnostic::at(Code::NoParent, declaration.path.span, format!("namespace `{path}` has no parent"))
+    let span = parent_span(declaration, parent);
+    let diagnostic = Diagnostic::at(Code::NoParent, span, format!("namespace `{path}` has no parent"))
         .label(format!("no namespace `{parent}` is declared"));
     match similar {
         Some(similar) => {
@@ -173,6 +138,28 @@ fn no_parent(declaration: &Declaration, parent: &str, similar: Option<&Declarati
                 .help(format!("write {right}, or declare {} first", header(parent)))
         }
         None => diagnostic.help(format!("declare {} as well", header(parent))),
+    }
+}
+
+/// The declared namespace whose path was probably meant: none that would be around or inside the missing one.
+fn similar_path<'a>(parent: &str, namespaces: &'a [Declaration]) -> Option<&'a Declaration> {
+    let paths = namespaces.iter().map(|declaration| declaration.path.value.as_str());
+    let path = nearest(parent, paths.filter(|path| !is_inside(path, parent) && !is_inside(parent, path)))?;
+    namespaces.iter().find(|declaration| declaration.path.value == path)
+}
+
+fn is_inside(path: &str, around: &str) -> bool {
+    path.strip_prefix(around).is_some_and(|rest| rest.starts_with('/'))
+}
+
+/// The part of the header that names the parent; all of it where escapes hide which part that is.
+fn parent_span(declaration: &Declaration, parent: &str) -> Span {
+    let Located { value: path, span } = &declaration.path;
+    // In nested tables the header's last key is only the end of the path.
+    let Some(elsewhere) = path.len().checked_sub(span.end - span.start) else { return *span };
+    match parent.len().checked_sub(elsewhere) {
+        Some(length) if length > 0 => Span { start: span.start, end: span.start + length },
+        _ => *span,
     }
 }
 

@@ -7,6 +7,7 @@ mod build;
 mod dependencies;
 mod forest;
 mod grace;
+mod limits;
 mod namespace;
 mod pid_one;
 mod terminal;
@@ -20,7 +21,7 @@ use forest::Forest;
 /// Checks a document and builds its tree; `stem` names a topology that does not name itself.
 pub(super) fn check(mut document: Document, stem: &str, source: &Source, out: &mut Diagnostics) -> Option<Topology> {
     let forest = Forest::grow(&document, out);
-    if !forest.within_limits(&document, out) {
+    if !limits::within_limits(&document, out) {
         // Defaults would be copied into every namespace of a tree that is too large to look at.
         return None;
     }

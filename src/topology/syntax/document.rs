@@ -146,7 +146,9 @@ fn namespaces(entry: &Entry<'_>, out: &mut Diagnostics) -> Vec<Declaration> {
     let mut found = Vec::new();
     let mut tables = vec![(String::new(), *entry)];
     while let Some((parent, table)) = tables.pop() {
-        for key in table.table(out).unwrap_or_default() {
+        let keys = table.table(out).unwrap_or_default();
+        found.reserve(keys.len());
+        for key in keys {
             check_path(key.key, key.key_span, out);
             let nested = !parent.is_empty();
             let path = if nested { format!("{parent}/{}", key.key) } else { key.key.to_owned() };

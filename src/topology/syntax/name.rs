@@ -36,7 +36,8 @@ pub(super) fn check_name(name: &str, span: Span, what: &str, out: &mut Diagnosti
             diagnostic.note("a dot marks a generated instance, as in `w.17`, and never stands in a declared name");
     }
     let proposal = corrected(name);
-    if is_name(&proposal) && proposal != name {
+    // A word without its foreign letters is another word.
+    if name.is_ascii() && is_name(&proposal) {
         diagnostic = diagnostic.help(format!("write `{proposal}`"));
     }
     out.push(diagnostic);

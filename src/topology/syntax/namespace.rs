@@ -72,16 +72,16 @@ impl NamespaceBody {
 
     /// Fills what is missing from defaults: values replace, tables merge by key, and so do processes by name.
     pub(in crate::topology) fn inherit(&mut self, defaults: &Self) {
-        fill(&mut self.description, &defaults.description);
+        fill(&mut self.description, defaults.description.as_ref());
         merge(&mut self.labels, &defaults.labels);
-        fill(&mut self.init, &defaults.init);
-        fill(&mut self.unshare, &defaults.unshare);
-        fill(&mut self.mount_proc, &defaults.mount_proc);
-        fill(&mut self.hostname, &defaults.hostname);
-        fill(&mut self.domainname, &defaults.domainname);
+        fill(&mut self.init, defaults.init.as_ref());
+        fill(&mut self.unshare, defaults.unshare.as_ref());
+        fill(&mut self.mount_proc, defaults.mount_proc.as_ref());
+        fill(&mut self.hostname, defaults.hostname.as_ref());
+        fill(&mut self.domainname, defaults.domainname.as_ref());
         merge(&mut self.env, &defaults.env);
-        fill(&mut self.cwd, &defaults.cwd);
-        fill(&mut self.tty, &defaults.tty);
+        fill(&mut self.cwd, defaults.cwd.as_ref());
+        fill(&mut self.tty, defaults.tty.as_ref());
         self.stop.inherit(&defaults.stop);
         let mut missing = Vec::new();
         for process in &defaults.processes {

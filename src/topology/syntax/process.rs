@@ -76,6 +76,7 @@ impl ProcessBody {
     pub(super) fn read(entry: &Entry<'_>, path: &str, out: &mut Diagnostics) -> Self {
         let mut body = Self::default();
         let mut programs: Vec<(&str, Span)> = Vec::new();
+        let before = out.len();
         for key in entry.table(out).unwrap_or_default() {
             match key.key {
                 "cmd" | "sh" | "actor" => {
@@ -116,6 +117,10 @@ impl ProcessBody {
             );
             body.program = ProgramSyntax::Broken;
         }
+        // Whatever was wrong may have been meant as the program, as `command` of compose is.
+        if matches!(body.program, ProgramSyntax::Absent) && out.len() > before {
+            body.program = ProgramSyntax::Broken;
+        }
         body.check_terminal(out);
         body
     }
@@ -141,32 +146,32 @@ impl ProcessBody {
         if matches!(self.program, ProgramSyntax::Absent) {
             self.program = defaults.program.clone();
         }
-        fill(&mut self.enter, &defaults.enter);
+        fill(&mut self.enter, defaults.enter.as_ref());
         merge(&mut self.env, &defaults.env);
-        fill(&mut self.cwd, &defaults.cwd);
-        fill(&mut self.user, &defaults.user);
+        fill(&mut self.cwd, defaults.cwd.as_ref());
+        fill(&mut self.user, defaults.user.as_ref());
         merge(&mut self.labels, &defaults.labels);
-        fill(&mut self.description, &defaults.description);
-        fill(&mut self.tty, &defaults.tty);
-        fill(&mut self.stdin, &defaults.stdin);
-        fill(&mut self.stdout, &defaults.stdout);
-        fill(&mut self.stderr, &defaults.stderr);
+        fill(&mut self.description, defaults.description.as_ref());
+        fill(&mut self.tty, defaults.tty.as_ref());
+        fill(&mut self.stdin, defaults.stdin.as_ref());
+        fill(&mut self.stdout, defaults.stdout.as_ref());
+        fill(&mut self.stderr, defaults.stderr.as_ref());
         for condition in &defaults.after {
             if self.after.iter().all(|(name, _)| name.value != condition.0.value) {
                 self.after.push(condition.clone());
             }
         }
-        fill(&mut self.ok, &defaults.ok);
-        fill(&mut self.oneshot, &defaults.oneshot);
-        fill(&mut self.essential, &defaults.essential);
+        fill(&mut self.ok, defaults.ok.as_ref());
+        fill(&mut self.oneshot, defaults.oneshot.as_ref());
+        fill(&mut self.essential, defaults.essential.as_ref());
         self.stop.inherit(&defaults.stop);
     }
 }
 
 /// A value of its own replaces the default.
-pub(super) fn fill<T: Clone>(own: &mut Option<T>, default: &Option<T>) {
+pub(super) fn fill<T: Clone>(own: &mut Option<T>, default: Option<&T>) {
     if own.is_none() {
-        own.clone_from(default);
+        *own = default.cloned();
     }
 }
 
@@ -238,7 +243,8 @@ fn after(entry: &Entry<'_>, out: &mut Diagnostics) -> Vec<(Located<String>, Cond
     let entries = entry.table(out).unwrap_or_default();
     let read = |condition: &Entry<'_>| {
         // A condition that cannot be read still names a process, which is checked.
-        let word = condition.word(CONDITIONS, out).map_or(Condition::Started, |word| word.value);
+        let word =
+            Entry { key: "after", ..*condition }.word(CONDITIONS, out).map_or(Condition::Started, |word| word.value);
         (Located::new(condition.key.to_owned(), condition.key_span), word)
     };
     entries.iter().map(read).collect()

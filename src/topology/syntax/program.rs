@@ -2,7 +2,7 @@
 
 use super::located::Located;
 use super::reader::Entry;
-use super::shell::{shell_syntax, split};
+use super::shell::{COMMENT, shell_syntax, split};
 use super::suggest::did_you_mean;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span};
 use crate::topology::actor::{Actor, ActorError};
@@ -38,7 +38,11 @@ impl ProgramSyntax {
             let message = format!("`{}` uses `{syntax}`, but no shell runs it", entry.key);
             out.push(
                 Diagnostic::at(Code::LooksLikeShell, entry.span, message)
-                    .label(format!("`{syntax}` is handed to the program as it stands"))
+                    .label(if syntax == COMMENT {
+                        "everything behind `#` is a comment, and left out".to_owned()
+                    } else {
+                        format!("`{syntax}` is handed to the program as it stands")
+                    })
                     .help("write sh = \"…\" to have /bin/sh run it, or quote it if it is meant literally"),
             );
         }

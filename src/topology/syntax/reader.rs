@@ -23,16 +23,24 @@ pub(super) struct Entry<'a> {
 
 /// The entries of a table in file order, which is not the order in which TOML hands them out when headers are mixed.
 pub(super) fn entries<'a>(table: &'a DeTable<'a>) -> Vec<Entry<'a>> {
-    let mut entries: Vec<_> = table.iter().map(|(key, value)| entry(key.get_ref(), key.span().into(), value)).collect();
+    let mut entries: Vec<_> = table
+        .iter()
+        .map(|(key, value)| entry(key.get_ref(), unquoted(key.get_ref(), key.span().into()), value))
+        .collect();
     entries.sort_by_key(|entry| entry.key_span.start);
     entries
+}
+
+/// The place of a key without its quotes, so that a part of a path can be shown. Escapes make the text longer than the key.
+fn unquoted(key: &str, span: Span) -> Span {
+    if span.end - span.start == key.len() + 2 { Span { start: span.start + 1, end: span.end - 1 } } else { span }
 }
 
 fn entry<'a>(key: &'a str, key_span: Span, value: &'a Spanned<DeValue<'a>>) -> Entry<'a> {
     Entry { key, key_span, value: value.get_ref(), span: value.span().into() }
 }
 
-impl<'a> Entry<'a> {
+impl Entry<'_> {
     /// Reports that the value has not the type that the key wants.
     pub(super) fn wrong_type(&self, expected: &str, out: &mut Diagnostics) {
         let found = match self.value.type_str() {
@@ -148,7 +156,7 @@ impl<'a> Entry<'a> {
                 _ => None,
             };
             if let Some(problem) = problem {
-                let message = format!("`{}` is not the name of an environment variable", entry.key);
+                let message = format!("`{}` cannot be the name of an environment variable", entry.key);
                 out.push(Diagnostic::at(Code::BadVariable, entry.key_span, message).label(problem));
             }
             let Some(value) = entry.string(out) else { continue };
@@ -171,7 +179,7 @@ impl<'a> Entry<'a> {
         } else if text.value.contains('\0') {
             "a NUL ends the path for the kernel"
         } else if !Path::new(&text.value).is_absolute() {
-            "a path begins with `/`: it is looked up inside the namespace, where nestns's own directory means nothing"
+            "a path begins with `/`: inside a namespace nestns's own directory means nothing"
         } else {
             return Some(Located::new(PathBuf::from(text.value), text.span));
         };

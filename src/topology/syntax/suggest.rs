@@ -3,7 +3,7 @@
 /// Longer words are not compared: nobody misspells them, and the comparison is quadratic.
 const LONGEST: usize = 64;
 
-/// The most similar candidate, if no more than a third of the letters differ.
+/// The most similar candidate, if no more than a third of the letters differ, and not all of them.
 pub(in crate::topology) fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let length = word.chars().count();
     if length == 0 || length > LONGEST {
@@ -14,7 +14,7 @@ pub(in crate::topology) fn nearest<'a>(word: &str, candidates: impl IntoIterator
         .into_iter()
         .filter(|candidate| candidate.len() <= LONGEST && *candidate != word)
         .map(|candidate| (strsim::damerau_levenshtein(word, candidate), candidate))
-        .filter(|&(distance, _)| distance <= limit)
+        .filter(|&(distance, _)| distance <= limit && distance < length)
         .min_by_key(|&(distance, _)| distance)
         .map(|(_, candidate)| candidate)
 }
@@ -34,5 +34,6 @@ mod tests {
         assert_eq!(nearest("cdw", ["cmd", "cwd"]), Some("cwd"));
         assert_eq!(nearest("banana", ["hostname"]), None);
         assert_eq!(nearest("", ["a"]), None);
+        assert_eq!(nearest("b", ["a"]), None);
     }
 }

@@ -20,14 +20,14 @@ pub(super) fn report_unknown(scope: Scope, path: &str, entry: &Entry<'_>, out: &
         parent(path, entry)
     } else if let Some(owner) = scope.elsewhere(key) {
         Diagnostic::at(Code::MisplacedKey, span, format!("`{key}` does not belong to {}", scope.noun())).label(format!(
-            "`{key}` belongs to {}, you wrote it in {}",
+            "`{key}` belongs to {}, you wrote it {}",
             owner.noun(),
-            scope.noun()
+            scope.place()
         ))
     } else if let Some((owner, answer)) = foreign(key) {
         Diagnostic::at(Code::ForeignKey, span, format!("`{key}` is a key of {owner}, not of nestns")).help(answer)
     } else {
-        let diagnostic = Diagnostic::at(Code::UnknownKey, span, format!("unknown key `{key}` in {}", scope.noun()));
+        let diagnostic = Diagnostic::at(Code::UnknownKey, span, format!("unknown key `{key}` {}", scope.place()));
         if let Some(known) = nearest(key, scope.keys().iter().copied()) {
             diagnostic.label(format!("did you mean `{known}`?"))
         } else if let (Scope::Top, true) = (scope, value.is_table()) {

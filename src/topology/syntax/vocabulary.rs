@@ -104,6 +104,12 @@ impl Scope {
         }
     }
 
+    /// How a sentence says that something stands in such a table.
+    pub(super) fn place(self) -> String {
+        let preposition = if self == Self::Top { "at" } else { "in" };
+        format!("{preposition} {}", self.noun())
+    }
+
     /// Where else a key is known.
     pub(super) fn elsewhere(self, key: &str) -> Option<Self> {
         Self::ALL

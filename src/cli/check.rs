@@ -1,0 +1,104 @@
+//! `nestns check`: everything that is wrong with topology files. The diagnostics are the answer, so they go to standard
+//! output; for people a last line on standard error sums up.
+
+use std::io::{self, Write};
+use std::path::PathBuf;
+
+use clap::ValueEnum;
+use clap::builder::FalseyValueParser;
+
+use super::color::When;
+use super::status::Status;
+use super::topology_file::TopologyFile;
+use crate::diagnostic::{Diagnostics, Format, Level, Source, render};
+
+/// Check topology files, without building anything
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// Topology files; `-` is standard input, a directory stands for the only one in it [default: .]
+    #[arg(value_name = "FILE")]
+    files: Vec<PathBuf>,
+
+    /// End with status 1 if there are warnings
+    #[arg(long, env = "NESTNS_STRICT", value_parser = FalseyValueParser::new())]
+    strict: bool,
+
+    /// Who is to read it
+    #[arg(long, value_enum, default_value_t, env = "NESTNS_FORMAT")]
+    format: FormatWord,
+
+    /// When to use colours
+    #[arg(long, value_enum, default_value_t, env = "NESTNS_COLOR")]
+    color: When,
+}
+
+/// The words for [`Format`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+enum FormatWord {
+    /// People
+    #[default]
+    Human,
+    /// People and editors: one line a problem
+    Short,
+    /// Programs: one document `nestns.check/1`
+    Json,
+    /// GitHub Actions: annotations
+    Github,
+}
+
+impl From<FormatWord> for Format {
+    fn from(word: FormatWord) -> Self {
+        match word {
+            FormatWord::Human => Self::Human,
+            FormatWord::Short => Self::Short,
+            FormatWord::Json => Self::Json,
+            FormatWord::Github => Self::Github,
+        }
+    }
+}
+
+/// Checks all files, shows all problems, and sums up.
+pub(super) fn run(args: &Args) -> anyhow::Result<Status> {
+    let words =
+        if args.files.is_empty() { vec![None] } else { args.files.iter().map(|file| Some(file.as_path())).collect() };
+    let checked: Vec<(Source, Diagnostics)> = words
+        .into_iter()
+        .map(|word| match TopologyFile::read(word) {
+            Ok(file) => {
+                let parsed = file.parse();
+                (file.source, parsed.diagnostics)
+            }
+            Err(unreadable) => unreadable.into_parts(),
+        })
+        .collect();
+    let borrowed: Vec<_> = checked.iter().map(|(source, diagnostics)| (source, diagnostics)).collect();
+    let format = args.format.into();
+    let mut stdout = io::stdout().lock();
+    stdout.write_all(render(format, args.color.resolve(&stdout), &borrowed).as_bytes())?;
+    stdout.flush()?;
+
+    let count = |level| checked.iter().map(|(_, diagnostics)| diagnostics.count(level)).sum();
+    let (errors, warnings) = (count(Level::Error), count(Level::Warning));
+    if format == Format::Human {
+        // The status says it as well, so a closed standard error is no failure.
+        let _ = writeln!(io::stderr(), "{}", summary(checked.len(), errors, warnings));
+    }
+    Ok(match (errors, warnings) {
+        (0, 0) => Status::Done,
+        (0, _) if args.strict => Status::No,
+        (0, _) => Status::Done,
+        _ => Status::WrongFile,
+    })
+}
+
+/// `checked 2 files: 1 error, 3 warnings`.
+fn summary(files: usize, errors: usize, warnings: usize) -> String {
+    let number = |number: usize, what: &str| format!("{number} {what}{}", if number == 1 { "" } else { "s" });
+    let found: Vec<_> = [(errors, "error"), (warnings, "warning")]
+        .into_iter()
+        .filter(|&(count, _)| count > 0)
+        .map(|(count, what)| number(count, what))
+        .collect();
+    let found = if found.is_empty() { "no problems".to_owned() } else { found.join(", ") };
+    format!("checked {}: {found}", number(files, "file"))
+}

@@ -1,0 +1,147 @@
+//! From the word on the command line to the text of a topology file, for every verb that takes one.
+//!
+//! `-` is standard input, a directory stands for the only topology file in it, and no word for that of the current
+//! directory.
+
+use std::fs;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+use crate::diagnostic::{Code, Diagnostic, Diagnostics, Source};
+use crate::topology::{self, Parsed};
+
+/// A file that was read.
+#[derive(Debug)]
+pub(super) struct TopologyFile {
+    /// Its text, under the name that messages give it.
+    pub(super) source: Source,
+    /// What names the topology if it does not name itself: `dind` for `somewhere/dind.nestns.toml`.
+    pub(super) stem: String,
+}
+
+/// A file that cannot be read, in the form in which every other problem of a file is shown.
+#[derive(Debug)]
+pub(super) struct Unreadable {
+    /// What there is of the text.
+    pub(super) source: Source,
+    /// Why not.
+    pub(super) diagnostic: Diagnostic,
+}
+
+impl TopologyFile {
+    /// Finds and reads it.
+    pub(super) fn read(word: Option<&Path>) -> Result<Self, Box<Unreadable>> {
+        let word = word.unwrap_or(Path::new("."));
+        if word == Path::new("-") {
+            return Self::read_stdin();
+        }
+        if word.is_dir() {
+            return Self::read_path(&find(word)?);
+        }
+        Self::read_path(word)
+    }
+
+    /// Checks what was read.
+    pub(super) fn parse(&self) -> Parsed {
+        topology::parse(&self.source, &self.stem)
+    }
+
+    fn read_stdin() -> Result<Self, Box<Unreadable>> {
+        let name = "<stdin>";
+        let mut bytes = Vec::new();
+        match io::stdin().lock().read_to_end(&mut bytes) {
+            Ok(_) => Self::decode(name, "stdin".to_owned(), bytes),
+            Err(error) => Err(unreadable(name, &error)),
+        }
+    }
+
+    fn read_path(path: &Path) -> Result<Self, Box<Unreadable>> {
+        let name = path.display().to_string();
+        match fs::read(path) {
+            Ok(bytes) => Self::decode(&name, stem(path), bytes),
+            Err(error) => Err(unreadable(&name, &error)),
+        }
+    }
+
+    fn decode(name: &str, stem: String, bytes: Vec<u8>) -> Result<Self, Box<Unreadable>> {
+        match Source::from_bytes(name, bytes) {
+            Ok(source) => Ok(Self { source, stem }),
+            Err(problem) => {
+                let (source, diagnostic) = *problem;
+                Err(Box::new(Unreadable { source, diagnostic }))
+            }
+        }
+    }
+}
+
+impl Unreadable {
+    /// For a renderer, which takes lists.
+    pub(super) fn into_parts(self) -> (Source, Diagnostics) {
+        (self.source, self.diagnostic.into())
+    }
+}
+
+/// The only topology file of a directory.
+fn find(directory: &Path) -> Result<PathBuf, Box<Unreadable>> {
+    let name = directory.display().to_string();
+    let entries = fs::read_dir(directory).map_err(|error| unreadable(&name, &error))?;
+    let mut names: Vec<_> = entries
+        .filter_map(Result::ok)
+        .filter(|entry| is_topology(Path::new(&entry.file_name())) && entry.path().is_file())
+        .map(|entry| entry.file_name())
+        .collect();
+    names.sort();
+    let diagnostic = match names.as_slice() {
+        [only] if directory == Path::new(".") => return Ok(only.into()),
+        [only] => return Ok(directory.join(only)),
+        [] => Diagnostic::of_file(Code::NoSingleFile, "there is no topology file in this directory")
+            .help("topology files are called topology.toml, nestns.toml or NAME.nestns.toml"),
+        several => {
+            let list: Vec<_> = several.iter().map(|name| name.to_string_lossy()).collect();
+            Diagnostic::of_file(Code::NoSingleFile, "there are several topology files in this directory")
+                .note(format!("they are {}", list.join(", ")))
+                .help("name one of them")
+        }
+    };
+    Err(Box::new(Unreadable { source: Source::new(name, ""), diagnostic }))
+}
+
+fn is_topology(name: &Path) -> bool {
+    let Some(name) = name.to_str() else { return false };
+    matches!(name, "topology.toml" | "nestns.toml")
+        || name.strip_suffix(".nestns.toml").is_some_and(|stem| !stem.is_empty())
+}
+
+fn stem(path: &Path) -> String {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let stem = name.strip_suffix(".toml").unwrap_or(&name);
+    stem.strip_suffix(".nestns").filter(|stem| !stem.is_empty()).unwrap_or(stem).to_owned()
+}
+
+fn unreadable(name: &str, error: &io::Error) -> Box<Unreadable> {
+    let reason = match error.kind() {
+        io::ErrorKind::NotFound => "it does not exist".to_owned(),
+        io::ErrorKind::PermissionDenied => "you are not allowed to".to_owned(),
+        _ => error.to_string(),
+    };
+    let diagnostic = Diagnostic::of_file(Code::Unreadable, format!("cannot read the file: {reason}"));
+    Box::new(Unreadable { source: Source::new(name, ""), diagnostic })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_stem_is_what_the_author_chose() {
+        for (path, expected) in [
+            ("a/dind.nestns.toml", "dind"),
+            ("topology.toml", "topology"),
+            ("nestns.toml", "nestns"),
+            ("x", "x"),
+            (".nestns.toml", ".nestns"),
+        ] {
+            assert_eq!(stem(Path::new(path)), expected, "{path}");
+        }
+    }
+}

@@ -1,0 +1,15 @@
+//! `nestns version`: name and version.
+
+use std::io::{self, Write};
+
+use super::status::Status;
+
+/// Print name and version
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {}
+
+/// Writes one line to standard output.
+pub(super) fn run(_args: &Args) -> anyhow::Result<Status> {
+    writeln!(io::stdout().lock(), "{} {}", env!("CARGO_PKG_NAME"), env!("CARGO_PKG_VERSION"))?;
+    Ok(Status::Done)
+}

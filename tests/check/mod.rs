@@ -1,0 +1,22 @@
+//! `nestns check`: every diagnostic as people see it, the other formats, and files that nobody would write.
+
+mod files;
+mod formats;
+mod keys;
+mod lints;
+mod names;
+mod processes;
+mod programs;
+mod property;
+mod surroundings;
+mod syntax;
+mod table;
+mod tree;
+mod values;
+
+use crate::harness::Nestns;
+
+/// What people are shown about a text; tests compare it to the letter, and `SNAPSHOTS=overwrite` writes it anew.
+pub(crate) fn human(text: &str) -> String {
+    Nestns::new(&["check", "-"]).input(text).run().stdout
+}

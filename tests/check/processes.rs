@@ -1,0 +1,234 @@
+//! `NS2xx`: processes that do not fit together.
+
+use snapbox::{IntoData, assert_data_eq, str};
+
+use super::human;
+
+#[test]
+fn a_dependency_that_does_not_exist() {
+    let text = r#"[ns.a]
+proc.database = "x"
+proc.web = { cmd = "x", after = { databse = "ready", "b/c" = "ready" } }
+"#;
+    assert_data_eq!(
+        human(text),
+        str![[r#"
+error[NS206]: `web` waits for `databse`, which does not exist
+ --> <stdin>:3:35
+  |
+3 | proc.web = { cmd = "x", after = { databse = "ready", "b/c" = "ready" } }
+  |                                   ^^^^^^^ did you mean `database`?
+
+error[NS206]: `web` waits for `b/c`, which does not exist
+ --> <stdin>:3:55
+  |
+3 | proc.web = { cmd = "x", after = { databse = "ready", "b/c" = "ready" } }
+  |                                                       ^^^ no process of `a` has this name
+  |
+  = note: a process waits for processes of its own namespace only
+
+
+"#]]
+        .raw()
+    );
+}
+
+#[test]
+fn a_dependency_on_itself() {
+    let text = r#"[ns.a]
+proc.b = { cmd = "x", after = { b = "started" } }
+"#;
+    assert_data_eq!(
+        human(text),
+        str![[r#"
+error[NS207]: `b` waits for itself
+ --> <stdin>:2:33
+  |
+2 | proc.b = { cmd = "x", after = { b = "started" } }
+  |                                 ^ it would never start
+
+
+"#]]
+        .raw()
+    );
+}
+
+#[test]
+fn a_cycle() {
+    let text = r#"[ns.x]
+proc.a = { cmd = "x", after = { b = "started" } }
+proc.b = { cmd = "x", after = { c = "started" } }
+proc.c = { cmd = "x", after = { a = "started" } }
+proc.d = { cmd = "x", after = { a = "started" } }
+"#;
+    assert_data_eq!(
+        human(text),
+        str![[r#"
+error[NS208]: processes wait for each other: a → b → c → a
+ --> <stdin>:2:6
+  |
+2 | proc.a = { cmd = "x", after = { b = "started" } }
+  |      ^ `a` waits for `b`
+3 | proc.b = { cmd = "x", after = { c = "started" } }
+  |      - `b` waits for `c`
+4 | proc.c = { cmd = "x", after = { a = "started" } }
+  |      - `c` waits for `a`
+
+
+"#]]
+        .raw()
+    );
+}
+
+#[test]
+fn two_cycles() {
+    let text = r#"[ns.x]
+proc.a = { cmd = "x", after = { b = "started" } }
+proc.b = { cmd = "x", after = { a = "started" } }
+proc.c = { cmd = "x", after = { d = "started" } }
+proc.d = { cmd = "x", after = { c = "started" } }
+"#;
+    assert_data_eq!(
+        human(text),
+        str![[r#"
+error[NS208]: processes wait for each other: a → b → a
+ --> <stdin>:2:6
+  |
+2 | proc.a = { cmd = "x", after = { b = "started" } }
+  |      ^ `a` waits for `b`
+3 | proc.b = { cmd = "x", after = { a = "started" } }
+  |      - `b` waits for `a`
+
+error[NS208]: processes wait for each other: c → d → c
+ --> <stdin>:4:6
+  |
+4 | proc.c = { cmd = "x", after = { d = "started" } }
+  |      ^ `c` waits for `d`
+5 | proc.d = { cmd = "x", after = { c = "started" } }
+  |      - `d` waits for `c`
+
+
+"#]]
+        .raw()
+    );
+}
+
+#[test]
+fn a_fork_by_a_program() {
+    let text = r#"[ns.a]
+init = ["bash"]
+proc.b = { cmd = "x", enter = "fork" }
+"#;
+    assert_data_eq!(
+        human(text),
+        str![[r#"
+error[NS209]: `b` cannot be forked by the PID 1 of `a`
+ --> <stdin>:3:31
+  |
+2 | init = ["bash"]
+  |        -------- a program is PID 1 here
+3 | proc.b = { cmd = "x", enter = "fork" }
+  |                               ^^^^^^ only an init of nestns forks processes for us
+  |
+  = help: write enter = "join" or leave it out, or run the program as a process under the builtin init
+
+
+"#]]
+        .raw()
+    );
+}
+
+#[test]
+fn a_fork_by_an_actor() {
+    let text = r#"[ns.a]
+init = { actor = "idle" }
+proc.b = { cmd = "x", enter = "fork" }
+"#;
+    assert_data_eq!(
+        human(text),
+        str![[r#"
+error[NS209]: `b` cannot be forked by the PID 1 of `a`
+ --> <stdin>:3:31
+  |
+2 | init = { actor = "idle" }
+  |        ------------------ a program is PID 1 here
+3 | proc.b = { cmd = "x", enter = "fork" }
+  |                               ^^^^^^ only an init of nestns forks processes for us
+  |
+  = help: write enter = "join" or leave it out, or run the program as a process under the builtin init
+
+
+"#]]
+        .raw()
+    );
+}
+
+#[test]
+fn two_terminals() {
+    let text = r#"[ns.a]
+init = ["bash"]
+tty = true
+[ns.b]
+proc.c = { cmd = "bash", tty = true }
+"#;
+    assert_data_eq!(
+        human(text),
+        str![[r#"
+error[NS211]: both `a/init` and `b/c` own the terminal
+ --> <stdin>:5:32
+  |
+3 | tty = true
+  |       ---- it is given away here
+4 | [ns.b]
+5 | proc.c = { cmd = "bash", tty = true }
+  |                                ^^^^ there is one terminal: that of `nestns up`
+
+
+"#]]
+        .raw()
+    );
+}
+
+#[test]
+fn a_terminal_without_a_program() {
+    let text = r#"[ns.a]
+tty = true
+"#;
+    assert_data_eq!(
+        human(text),
+        str![[r#"
+error[NS120]: `tty` of a namespace needs a program as PID 1
+ --> <stdin>:2:7
+  |
+2 | tty = true
+  |       ^^^^ nestns itself is PID 1 here, and has no use for a terminal
+  |
+  = help: write tty = true in the process that owns the terminal, or init = ["program"]
+
+
+"#]]
+        .raw()
+    );
+}
+
+#[test]
+fn a_terminal_and_other_streams() {
+    let text = r#"[ns.a]
+proc.b = { cmd = "bash", tty = true, stdout = "log" }
+"#;
+    assert_data_eq!(
+        human(text),
+        str![[r#"
+error[NS120]: a process with a terminal has no other streams
+ --> <stdin>:2:47
+  |
+2 | proc.b = { cmd = "bash", tty = true, stdout = "log" }
+  |                                ----           ^^^^^ this would replace the terminal
+  |                                |
+  |                                the terminal is its descriptors 0, 1 and 2
+
+
+"#]]
+        .raw()
+    );
+}

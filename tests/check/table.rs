@@ -1,0 +1,23 @@
+//! The table of codes against the tests: a code that no test shows is a promise that nobody checks.
+
+use nestns::diagnostic::Code;
+
+#[test]
+fn every_code_is_shown_by_a_test() {
+    let tests = [
+        include_str!("files.rs"),
+        include_str!("keys.rs"),
+        include_str!("lints.rs"),
+        include_str!("names.rs"),
+        include_str!("processes.rs"),
+        include_str!("programs.rs"),
+        include_str!("surroundings.rs"),
+        include_str!("syntax.rs"),
+        include_str!("tree.rs"),
+        include_str!("values.rs"),
+    ]
+    .concat();
+    let missing: Vec<_> =
+        Code::ALL.iter().filter(|code| !tests.contains(&format!("[{code}]"))).map(ToString::to_string).collect();
+    assert_eq!(missing, Vec::<String>::new());
+}

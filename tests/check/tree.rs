@@ -1,0 +1,273 @@
+//! `NS2xx`: namespaces that do not fit together.
+
+use snapbox::{IntoData, assert_data_eq, str};
+
+use super::human;
+
+#[test]
+fn a_namespace_without_a_parent() {
+    let text = r#"[ns.vm]
+[ns."vm/ci"]
+[ns."vm/cli/job"]
+"#;
+    assert_data_eq!(
+        human(text),
+        str![[r#"
+error[NS201]: namespace `vm/cli/job` has no parent
+ --> <stdin>:3:6
+  |
+2 | [ns."vm/ci"]
+  |      ----- a namespace with a similar name is declared here
+3 | [ns."vm/cli/job"]
+  |      ^^^^^^ no namespace `vm/cli` is declared
+  |
+  = help: write [ns."vm/ci/job"], or declare [ns."vm/cli"] first
+
+
+"#]]
+        .raw()
+    );
+}
+
+#[test]
+fn a_parent_that_resembles_nothing() {
+    let text = r#"[ns."banana/split"]
+[ns.vm.ns."x/y"]
+"#;
+    assert_data_eq!(
+        human(text),
+        str![[r#"
+error[NS201]: namespace `banana/split` has no parent
+ --> <stdin>:1:6
+  |
+1 | [ns."banana/split"]
+  |      ^^^^^^ no namespace `banana` is declared
+  |
+  = help: declare [ns.banana] as well
+
+error[NS201]: namespace `vm/x/y` has no parent
+ --> <stdin>:2:12
+  |
+2 | [ns.vm.ns."x/y"]
+  |            ^ no namespace `vm/x` is declared
+  |
+  = help: declare [ns."vm/x"] as well
+
+
+"#]]
+        .raw()
+    );
+}
+
+#[test]
+fn one_namespace_in_two_spellings() {
+    let text = r#"[ns.vm.ns.ci]
+[ns."vm/ci"]
+"#;
+    assert_data_eq!(
+        human(text),
+        str![[r#"
+error[NS202]: namespace `vm/ci` is declared twice
+ --> <stdin>:2:6
+  |
+1 | [ns.vm.ns.ci]
+  |           -- declared here first
+2 | [ns."vm/ci"]
+  |      ^^^^^ declared here again
+  |
+  = help: nested tables and paths are two spellings of one tree: keep [ns."vm/ci"]
+
+
+"#]]
+        .raw()
+    );
+}
+
+#[test]
+fn a_process_called_like_a_child() {
+    let text = r#"[ns.a.proc]
+b = "x"
+[ns."a/b"]
+"#;
+    assert_data_eq!(
+        human(text),
+        str![[r#"
+error[NS203]: `a/b` is both a process and a namespace
+ --> <stdin>:3:6
+  |
+2 | b = "x"
+  | - it is given here first
+3 | [ns."a/b"]
+  |      ^^^ this name is taken
+  |
+  = note: processes and namespaces inside a namespace share one scope: an address names one thing
+
+
+"#]]
+        .raw()
+    );
+}
+
+#[test]
+fn a_child_called_like_a_process() {
+    let text = r#"[ns."a/b"]
+[ns.a]
+proc.b = "x"
+"#;
+    assert_data_eq!(
+        human(text),
+        str![[r#"
+error[NS203]: `a/b` is both a process and a namespace
+ --> <stdin>:3:6
+  |
+1 | [ns."a/b"]
+  |      --- it is given here first
+2 | [ns.a]
+3 | proc.b = "x"
+  |      ^ this name is taken
+  |
+  = note: processes and namespaces inside a namespace share one scope: an address names one thing
+
+
+"#]]
+        .raw()
+    );
+}
+
+#[test]
+fn deeper_than_the_kernel_allows() {
+    let text = r#"[ns."a"]
+[ns."a/a"]
+[ns."a/a/a"]
+[ns."a/a/a/a"]
+[ns."a/a/a/a/a"]
+[ns."a/a/a/a/a/a"]
+[ns."a/a/a/a/a/a/a"]
+[ns."a/a/a/a/a/a/a/a"]
+[ns."a/a/a/a/a/a/a/a/a"]
+[ns."a/a/a/a/a/a/a/a/a/a"]
+[ns."a/a/a/a/a/a/a/a/a/a/a"]
+[ns."a/a/a/a/a/a/a/a/a/a/a/a"]
+[ns."a/a/a/a/a/a/a/a/a/a/a/a/a"]
+[ns."a/a/a/a/a/a/a/a/a/a/a/a/a/a"]
+[ns."a/a/a/a/a/a/a/a/a/a/a/a/a/a/a"]
+[ns."a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a"]
+[ns."a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a"]
+[ns."a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a"]
+[ns."a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a"]
+[ns."a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a"]
+[ns."a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a"]
+[ns."a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a"]
+[ns."a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a"]
+[ns."a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a"]
+[ns."a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a"]
+[ns."a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a"]
+[ns."a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a"]
+[ns."a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a"]
+[ns."a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a"]
+[ns."a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a"]
+[ns."a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a"]
+[ns."a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a"]
+[ns."a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a"]
+[ns."a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a"]
+"#;
+    assert_data_eq!(human(text), str![[r#"
+error[NS204]: `a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a` is 33 levels deep, the kernel allows 32
+  --> <stdin>:33:6
+   |
+33 | [ns."a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a"]
+   |      ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+   |
+   = note: PID namespaces nest at most 32 below the initial one (pid_namespaces(7))
+
+
+"#]].raw());
+}
+
+#[test]
+fn deeper_than_the_limit() {
+    let text = r#"[limits]
+depth = 1
+[ns.a]
+[ns."a/b"]
+[ns."a/b/c"]
+"#;
+    assert_data_eq!(
+        human(text),
+        str![[r#"
+error[NS204]: `a/b` is 2 levels deep, [limits] allows 1
+ --> <stdin>:4:6
+  |
+4 | [ns."a/b"]
+  |      ^^^
+  |
+  = help: if this is meant, raise depth in [limits], at most to 32
+
+
+"#]]
+        .raw()
+    );
+}
+
+#[test]
+fn more_than_the_limits() {
+    let text = r#"[limits]
+namespaces = 1
+processes = 3
+[defaults.ns]
+proc.x = "y"
+[ns.a]
+[ns.b]
+proc.x = "z"
+"#;
+    assert_data_eq!(
+        human(text),
+        str![[r#"
+error[NS205]: the topology has 2 namespaces, its limit is 1
+ --> <stdin>:7:5
+  |
+7 | [ns.b]
+  |     ^ the limit is crossed here
+  |
+  = note: the limit is there so that a slip of the pen does not eat the machine
+  = help: if this is meant, write namespaces = 2 in [limits]
+
+error[NS205]: the topology has 4 processes, its limit is 3
+ --> <stdin>:7:5
+  |
+7 | [ns.b]
+  |     ^ the limit is crossed here
+  |
+  = note: the limit is there so that a slip of the pen does not eat the machine
+  = help: if this is meant, write processes = 4 in [limits]
+
+
+"#]]
+        .raw()
+    );
+}
+
+#[test]
+fn a_proc_without_a_mount_namespace() {
+    let text = r#"[ns.a]
+unshare = ["uts"]
+mount_proc = true
+"#;
+    assert_data_eq!(
+        human(text),
+        str![[r#"
+error[NS120]: `mount_proc` needs a mount namespace
+ --> <stdin>:3:14
+  |
+2 | unshare = ["uts"]
+  |           ------- "mount" is not in this list
+3 | mount_proc = true
+  |              ^^^^ this would cover the /proc outside
+  |
+  = help: add "mount" to unshare, or leave `mount_proc` out
+
+
+"#]]
+        .raw()
+    );
+}

@@ -1,0 +1,71 @@
+//! Runs the program that was built, and looks at what it says.
+
+use std::io::Write as _;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+/// What a run of the program came to.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Outcome {
+    pub(crate) code: i32,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+}
+
+/// A command line of the program.
+pub(crate) struct Nestns {
+    command: Command,
+    input: String,
+}
+
+impl Nestns {
+    /// `nestns ARGUMENTS`, in an environment that says nothing about it.
+    pub(crate) fn new(arguments: &[&str]) -> Self {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_nestns"));
+        command.args(arguments);
+        for (name, _) in std::env::vars_os() {
+            if name.to_string_lossy().starts_with("NESTNS_") {
+                command.env_remove(&name);
+            }
+        }
+        command.env_remove("NO_COLOR").env_remove("CLICOLOR_FORCE");
+        Self { command, input: String::new() }
+    }
+
+    /// What it reads from standard input.
+    pub(crate) fn input(mut self, text: impl Into<String>) -> Self {
+        self.input = text.into();
+        self
+    }
+
+    /// Where it starts.
+    pub(crate) fn directory(mut self, path: &Path) -> Self {
+        self.command.current_dir(path);
+        self
+    }
+
+    /// A variable of its environment.
+    pub(crate) fn env(mut self, name: &str, value: &str) -> Self {
+        self.command.env(name, value);
+        self
+    }
+
+    /// Runs it to its end.
+    pub(crate) fn run(mut self) -> Outcome {
+        self.command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = self.command.spawn().expect("the program was built");
+        let mut stdin = child.stdin.take().expect("it is piped");
+        let input = self.input;
+        let writer = std::thread::spawn(move || {
+            // A program that does not read its input is no failure of the test.
+            let _ = stdin.write_all(input.as_bytes());
+        });
+        let output = child.wait_with_output().expect("it ends");
+        writer.join().expect("writing does not panic");
+        Outcome {
+            code: output.status.code().expect("it is not killed"),
+            stdout: String::from_utf8(output.stdout).expect("it writes text"),
+            stderr: String::from_utf8(output.stderr).expect("it writes text"),
+        }
+    }
+}
