@@ -3,12 +3,18 @@
 //! A verb returns the exit status; an error that it returns instead is one that has no status of its own, and is printed
 //! here. To add a verb: a file with `Args` and `run`, a variant of `Verb`, an arm in `Verb::run`.
 
+mod actor;
 mod check;
 mod color;
 mod completions;
+mod launch;
 mod man;
+mod run;
 mod status;
+mod story;
 mod topology_file;
+mod tree;
+mod up;
 mod version;
 
 use std::io::{self, Write};
@@ -28,7 +34,11 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Verb {
+    Up(up::Args),
+    Run(run::Args),
     Check(check::Args),
+    Tree(tree::Args),
+    Actor(actor::Args),
     Completions(completions::Args),
     Man(man::Args),
     Version(version::Args),
@@ -37,7 +47,11 @@ enum Verb {
 impl Verb {
     fn run(self) -> anyhow::Result<Status> {
         match self {
+            Self::Up(args) => up::run(args),
+            Self::Run(args) => run::run(args),
             Self::Check(args) => check::run(&args),
+            Self::Tree(args) => tree::run(&args),
+            Self::Actor(args) => actor::run(&args),
             Self::Completions(args) => completions::run(&args, &mut Cli::command()),
             Self::Man(args) => man::run(&args, Cli::command()),
             Self::Version(args) => version::run(&args),

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::roster::Roster;
 use super::timeline::Timeline;
+use crate::engine::failure::Failure;
 use crate::engine::plan::Subject;
 use crate::engine::program::Refusal;
 use crate::engine::report::Ending;
@@ -70,6 +71,8 @@ pub enum Note<'a> {
     Killing,
     /// Something does not end although it was killed.
     Stuck { paths: &'a [String] },
+    /// The command of `run` could not be started.
+    CommandFailed { failure: &'a Failure },
     /// A descriptor could not be taken over, for want of free ones.
     OutputLost { path: &'a str },
 }

@@ -8,8 +8,7 @@ use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTime
 
 /// Who is ready.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[expect(missing_docs, reason = "each is the descriptor that it names")]
-pub enum Token {
+pub(super) enum Token {
     Signals,
     Reports,
     Nursery(u32),
@@ -50,16 +49,16 @@ impl Token {
 
 /// What a descriptor is ready for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Ready {
+pub(super) struct Ready {
     /// Which.
-    pub token: Token,
+    pub(super) token: Token,
     /// For what: as in epoll_ctl(2).
-    pub flags: EpollFlags,
+    pub(super) flags: EpollFlags,
 }
 
 /// The set of descriptors.
 #[derive(Debug)]
-pub struct EventLoop(Epoll);
+pub(super) struct EventLoop(Epoll);
 
 impl EventLoop {
     /// An empty set.
@@ -67,7 +66,7 @@ impl EventLoop {
     /// # Errors
     ///
     /// Those of epoll_create1(2).
-    pub fn new() -> nix::Result<Self> {
+    pub(super) fn new() -> nix::Result<Self> {
         Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC).map(Self)
     }
 
@@ -76,7 +75,7 @@ impl EventLoop {
     /// # Errors
     ///
     /// `EPERM` for a regular file, which is always ready.
-    pub fn add(&self, fd: impl AsFd, token: Token, flags: EpollFlags) -> nix::Result<()> {
+    pub(super) fn add(&self, fd: impl AsFd, token: Token, flags: EpollFlags) -> nix::Result<()> {
         self.0.add(fd, EpollEvent::new(flags, token.encode()))
     }
 
@@ -85,18 +84,18 @@ impl EventLoop {
     /// # Errors
     ///
     /// `ENOENT` when it was not added.
-    pub fn change(&self, fd: impl AsFd, token: Token, flags: EpollFlags) -> nix::Result<()> {
+    pub(super) fn change(&self, fd: impl AsFd, token: Token, flags: EpollFlags) -> nix::Result<()> {
         self.0.modify(fd, &mut EpollEvent::new(flags, token.encode()))
     }
 
     /// Removes a descriptor.
-    pub fn remove(&self, fd: impl AsFd) {
+    pub(super) fn remove(&self, fd: impl AsFd) {
         // One that was not added is not there either way.
         let _ = self.0.delete(fd);
     }
 
     /// Waits until something is ready or the time is over; `None` waits for ever.
-    pub fn wait(&self, timeout: Option<Duration>) -> Vec<Ready> {
+    pub(super) fn wait(&self, timeout: Option<Duration>) -> Vec<Ready> {
         let mut events = [EpollEvent::empty(); 64];
         let timeout = match timeout {
             None => EpollTimeout::NONE,

@@ -33,11 +33,11 @@ const COLLAPSE: Duration = Duration::from_secs(5);
 
 /// A terminal and how its owner had it.
 #[derive(Debug)]
-pub struct SavedTerminal {
+pub(super) struct SavedTerminal {
     /// A descriptor of its own: standard input may be closed by then.
-    pub terminal: OwnedFd,
+    pub(super) terminal: OwnedFd,
     /// The settings to go back to.
-    pub settings: Termios,
+    pub(super) settings: Termios,
 }
 
 impl SavedTerminal {
@@ -45,7 +45,7 @@ impl SavedTerminal {
     ///
     /// From outside the terminal's session the call is not refused (tcsetattr(3) stops only members of a background group
     /// of the *same* session), which is why the guardian, with a session of its own, may do it.
-    pub fn restore(&self) {
+    pub(super) fn restore(&self) {
         // A terminal that is gone needs no settings.
         let _ = tcsetattr(&self.terminal, SetArg::TCSADRAIN, &self.settings);
     }
@@ -53,18 +53,18 @@ impl SavedTerminal {
 
 /// What the guardian looks after.
 #[derive(Debug)]
-pub struct Ward<'a> {
+pub(super) struct Ward<'a> {
     /// The terminal, where the tree uses one.
-    pub terminal: Option<&'a SavedTerminal>,
+    pub(super) terminal: Option<&'a SavedTerminal>,
     /// The state directory.
-    pub remains: &'a Remains,
+    pub(super) remains: &'a Remains,
 }
 
 /// The controller's view of its guardian.
 #[derive(Debug)]
-pub struct Guardian {
+pub(super) struct Guardian {
     /// Its number, a child of the controller.
-    pub pid: Pid,
+    pub(super) pid: Pid,
     channel: OwnedFd,
 }
 
@@ -74,7 +74,7 @@ impl Guardian {
     /// # Errors
     ///
     /// Those of socketpair(2) and fork(2).
-    pub fn start(ward: &Ward<'_>) -> nix::Result<Self> {
+    pub(super) fn start(ward: &Ward<'_>) -> nix::Result<Self> {
         let (mine, theirs) = socketpair(AddressFamily::Unix, SockType::SeqPacket, None, SockFlag::SOCK_CLOEXEC)?;
         match fork()? {
             ForkResult::Parent { child } => Ok(Self { pid: child, channel: mine }),
@@ -90,7 +90,7 @@ impl Guardian {
     /// # Errors
     ///
     /// `EPIPE` when the guardian has been killed.
-    pub fn guard(&self, root: &Pidfd) -> nix::Result<()> {
+    pub(super) fn guard(&self, root: &Pidfd) -> nix::Result<()> {
         let number = [root.as_fd().as_raw_fd()];
         let rights = [ControlMessage::ScmRights(&number)];
         let channel = self.channel.as_raw_fd();
@@ -106,7 +106,7 @@ impl Guardian {
     }
 
     /// Lets the guardian finish, as it would if the controller had died, and reaps it.
-    pub fn dismiss(self) {
+    pub(super) fn dismiss(self) {
         drop(self.channel);
         // It waits for nothing but what has been killed.
         while waitpid(self.pid, None) == Err(Errno::EINTR) {}

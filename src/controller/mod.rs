@@ -39,7 +39,7 @@ use trouble::Trouble;
 use truth::Origin;
 
 pub use creation::run;
-pub use standard_output::answer;
+
 
 /// Where the lines of programs go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -4,7 +4,7 @@
 //! in whose line discipline Ctrl-C and Ctrl-Z act on *its* foreground group. The caller's is in raw mode meanwhile; its
 //! settings are the guardian's to restore when the controller is killed.
 
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{BorrowedFd, OwnedFd};
 
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
@@ -38,7 +38,7 @@ enum Input {
 
 /// The carrier.
 #[derive(Debug)]
-pub struct Relay {
+pub(super) struct Relay {
     master: Option<OwnedFd>,
     input: Input,
     raw: bool,
@@ -47,7 +47,7 @@ pub struct Relay {
 }
 
 /// Takes note of the caller's terminal, for whoever has to restore it; `None` where standard input is none.
-pub fn saved_terminal() -> Option<SavedTerminal> {
+pub(super) fn saved_terminal() -> Option<SavedTerminal> {
     let stdin = descriptor::inherited(libc::STDIN_FILENO);
     let settings = tcgetattr(stdin).ok()?;
     Some(SavedTerminal { terminal: stdin.try_clone_to_owned().ok()?, settings })
@@ -59,7 +59,7 @@ impl Relay {
     /// # Errors
     ///
     /// Those of openpty(3).
-    pub fn open() -> nix::Result<Self> {
+    pub(super) fn open() -> nix::Result<Self> {
         let size = terminal::size(descriptor::inherited(libc::STDIN_FILENO))
             .or_else(|_| terminal::size(descriptor::inherited(libc::STDOUT_FILENO)));
         let size = size.unwrap_or(terminal::Size { ws_row: 24, ws_col: 80, ws_xpixel: 0, ws_ypixel: 0 });
@@ -71,7 +71,7 @@ impl Relay {
     }
 
     /// The program runs: from here on the caller's keys are its own.
-    pub fn begin(&mut self, saved: Option<&SavedTerminal>, events: &EventLoop) {
+    pub(super) fn begin(&mut self, saved: Option<&SavedTerminal>, events: &EventLoop) {
         let Some(master) = &self.master else { return };
         // As long as anybody else holds the program's side, its end could not be seen.
         let _ = descriptor::settle(inheritance::fd(NULL), TERMINAL);
@@ -80,7 +80,7 @@ impl Relay {
     }
 
     /// Takes the caller's terminal, unless nestns is in the background, where it belongs to others.
-    pub fn listen(&mut self, saved: Option<&SavedTerminal>, events: &EventLoop) {
+    pub(super) fn listen(&mut self, saved: Option<&SavedTerminal>, events: &EventLoop) {
         if self.master.is_none() || matches!(self.input, Input::Watched | Input::AlwaysReady | Input::Ended) {
             return;
         }
@@ -104,7 +104,7 @@ impl Relay {
     }
 
     /// Gives the caller's terminal back, for a while or for good.
-    pub fn release(&mut self, saved: Option<&SavedTerminal>, events: &EventLoop) {
+    pub(super) fn release(&mut self, saved: Option<&SavedTerminal>, events: &EventLoop) {
         if self.raw
             && let Some(saved) = saved
         {
@@ -120,17 +120,17 @@ impl Relay {
     }
 
     /// Whether the caller's terminal is in raw mode, so that a line feed alone does not return the carriage.
-    pub fn is_raw(&self) -> bool {
+    pub(super) fn is_raw(&self) -> bool {
         self.raw
     }
 
     /// Whether there is something to read that epoll does not tell of.
-    pub fn is_always_ready(&self) -> bool {
+    pub(super) fn is_always_ready(&self) -> bool {
         self.input == Input::AlwaysReady && self.pending.is_empty() && self.master.is_some()
     }
 
     /// The caller's terminal has another size.
-    pub fn resize(&self) {
+    pub(super) fn resize(&self) {
         if let Some(master) = &self.master
             && let Ok(size) = terminal::size(descriptor::inherited(libc::STDIN_FILENO))
         {
@@ -139,7 +139,7 @@ impl Relay {
     }
 
     /// Reads from the caller.
-    pub fn take_input(&mut self, events: &EventLoop) {
+    pub(super) fn take_input(&mut self, events: &EventLoop) {
         if !self.pending.is_empty() {
             return;
         }
@@ -158,7 +158,7 @@ impl Relay {
     }
 
     /// Hands the program what the caller has typed.
-    pub fn flush(&mut self, events: &EventLoop) {
+    pub(super) fn flush(&mut self, events: &EventLoop) {
         let Some(master) = &self.master else {
             self.pending.clear();
             return;
@@ -182,7 +182,7 @@ impl Relay {
     }
 
     /// Reads what the program has written; `None` when it has closed its side for good.
-    pub fn take_output(&mut self) -> Option<Vec<u8>> {
+    pub(super) fn take_output(&mut self) -> Option<Vec<u8>> {
         let mut buffer = [0_u8; 16 * 1024];
         match read(self.master.as_ref()?, &mut buffer) {
             Ok(count) if count > 0 => Some(buffer[..count].to_vec()),
@@ -193,7 +193,7 @@ impl Relay {
     }
 
     /// The program has ended.
-    pub fn end(&mut self, saved: Option<&SavedTerminal>, events: &EventLoop) {
+    pub(super) fn end(&mut self, saved: Option<&SavedTerminal>, events: &EventLoop) {
         self.release(saved, events);
         self.input = Input::Ended;
         if let Some(master) = self.master.take() {
@@ -202,11 +202,11 @@ impl Relay {
     }
 
     /// Whether the program's side may still say something.
-    pub fn is_open(&self) -> bool {
+    pub(super) fn is_open(&self) -> bool {
         self.master.is_some()
     }
 }
 
 fn stdin() -> BorrowedFd<'static> {
-    descriptor::inherited(libc::STDIN_FILENO).as_fd()
+    descriptor::inherited(libc::STDIN_FILENO)
 }

@@ -5,13 +5,11 @@
 //! gives a description of our own. A regular file never blocks and is written as it is.
 
 use std::fs::{File, OpenOptions};
-use std::io::Write;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
 
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
-use nix::libc;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::epoll::EpollFlags;
 
@@ -25,7 +23,7 @@ const LAST_LINES_MS: u16 = 2000;
 
 /// A buffered, patient descriptor.
 #[derive(Debug)]
-pub struct StandardOutput {
+pub(super) struct StandardOutput {
     number: i32,
     own: Option<File>,
     buffer: Vec<u8>,
@@ -34,7 +32,7 @@ pub struct StandardOutput {
 
 impl StandardOutput {
     /// Takes the descriptor 1 or 2, and begins to watch whether its reader leaves.
-    pub fn open(number: i32, events: &EventLoop) -> Self {
+    pub(super) fn open(number: i32, events: &EventLoop) -> Self {
         let path = format!("/proc/self/fd/{number}");
         let streams = std::fs::metadata(&path).map(|found| found.file_type());
         let own = match streams {
@@ -56,17 +54,17 @@ impl StandardOutput {
     }
 
     /// Whether the reader has left.
-    pub fn is_closed(&self) -> bool {
+    pub(super) fn is_closed(&self) -> bool {
         self.closed
     }
 
     /// Whether more should wait until this much has been taken.
-    pub fn is_full(&self) -> bool {
+    pub(super) fn is_full(&self) -> bool {
         self.buffer.len() >= ENOUGH
     }
 
     /// Adds text, and writes what the reader takes.
-    pub fn push(&mut self, text: &[u8], events: &EventLoop) {
+    pub(super) fn push(&mut self, text: &[u8], events: &EventLoop) {
         if !self.closed {
             self.buffer.extend_from_slice(text);
             self.flush(events);
@@ -74,7 +72,7 @@ impl StandardOutput {
     }
 
     /// Writes what the reader takes; called again when the descriptor is writable.
-    pub fn flush(&mut self, events: &EventLoop) {
+    pub(super) fn flush(&mut self, events: &EventLoop) {
         while !self.buffer.is_empty() && !self.closed {
             if self.own.is_none() && !self.has_room() {
                 break;
@@ -93,18 +91,18 @@ impl StandardOutput {
     }
 
     /// The reader has left: nothing more is written.
-    pub fn hang_up(&mut self) {
+    pub(super) fn hang_up(&mut self) {
         self.closed = true;
         self.buffer.clear();
     }
 
     /// Stops watching, after the reader has left.
-    pub fn forget(&self, events: &EventLoop) {
+    pub(super) fn forget(&self, events: &EventLoop) {
         events.remove(self.fd());
     }
 
     /// Writes the rest, for a bounded time.
-    pub fn finish(mut self, events: &EventLoop) {
+    pub(super) fn finish(mut self, events: &EventLoop) {
         self.flush(events);
         while !self.buffer.is_empty() && !self.closed {
             let mut ready = [PollFd::new(self.fd(), PollFlags::POLLOUT)];
@@ -119,14 +117,4 @@ impl StandardOutput {
         let mut ready = [PollFd::new(self.fd(), PollFlags::POLLOUT)];
         poll(&mut ready, PollTimeout::ZERO) == Ok(1)
     }
-}
-
-/// Writes a whole text to standard output: for an answer at the end, when there is nothing left to watch.
-///
-/// # Errors
-///
-/// Those of write(2); `BrokenPipe` when the reader has left.
-pub fn answer(text: &str) -> std::io::Result<()> {
-    let fd: OwnedFd = descriptor::inherited(libc::STDOUT_FILENO).try_clone_to_owned()?;
-    File::from(fd).write_all(text.as_bytes())
 }

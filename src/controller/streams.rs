@@ -33,8 +33,7 @@ impl Pipe {
 
 /// What came out of a pipe.
 #[derive(Debug)]
-#[expect(missing_docs, reason = "the variants' text names the fields")]
-pub enum Arrival {
+pub(super) enum Arrival {
     /// The program runs.
     Started(Subject),
     /// It does not.
@@ -47,7 +46,7 @@ pub enum Arrival {
 
 /// All pipes that are open.
 #[derive(Debug, Default)]
-pub struct Streams {
+pub(super) struct Streams {
     pipes: Vec<Option<Pipe>>,
     free: Vec<u32>,
     open: usize,
@@ -55,17 +54,17 @@ pub struct Streams {
 
 impl Streams {
     /// How many are open.
-    pub fn open(&self) -> usize {
+    pub(super) fn open(&self) -> usize {
         self.open
     }
 
     /// Watches for how exec goes.
-    pub fn add_outcome(&mut self, subject: Subject, fd: OwnedFd, events: &EventLoop) {
+    pub(super) fn add_outcome(&mut self, subject: Subject, fd: OwnedFd, events: &EventLoop) {
         self.add(Pipe::Outcome { subject, fd, said: Vec::new() }, events);
     }
 
     /// Watches for lines.
-    pub fn add_output(&mut self, subject: Subject, path: String, kind: Kind, fd: OwnedFd, events: &EventLoop) {
+    pub(super) fn add_output(&mut self, subject: Subject, path: String, kind: Kind, fd: OwnedFd, events: &EventLoop) {
         self.add(Pipe::Output { subject, path, kind, fd, partial: Vec::new() }, events);
     }
 
@@ -81,7 +80,7 @@ impl Streams {
     }
 
     /// Reads one pipe that is ready, and closes it at its end.
-    pub fn take(&mut self, place: u32, events: &EventLoop) -> Arrival {
+    pub(super) fn take(&mut self, place: u32, events: &EventLoop) -> Arrival {
         let Some(Some(pipe)) = self.pipes.get_mut(place as usize) else { return Arrival::Nothing };
         let mut buffer = [0_u8; 16 * 1024];
         let count = match read(pipe.fd(), &mut buffer) {

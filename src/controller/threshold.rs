@@ -27,7 +27,7 @@ const SYS_ADMIN: u64 = 1 << 21;
 /// # Errors
 ///
 /// What the kernel refused, in the name of the first root.
-pub fn cross() -> Result<Crossing, Failure> {
+pub(super) fn cross() -> Result<Crossing, Failure> {
     let root = Subject::init(0);
     let myself = Pidfd::open(getpid()).map_err(|errno| Failure::new(root, Stage::OpenSelf, errno))?;
     // Going where one is already changes nothing, and is refused exactly to those who could not come back (R16).
@@ -43,7 +43,7 @@ pub fn cross() -> Result<Crossing, Failure> {
 }
 
 /// Whether the tree gets a user namespace with the caller as its only user.
-pub fn is_single_user(crossing: &Crossing) -> bool {
+pub(super) fn is_single_user(crossing: &Crossing) -> bool {
     matches!(crossing, Crossing::Helped(Some(_)))
 }
 

@@ -51,6 +51,20 @@ impl Trouble {
         }
     }
 
+    /// Its code: 4xx is this machine's, 5xx happened at run time.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::State(StateError::NameInUse { .. }) => "NS501",
+            Self::State(_) => "NS401",
+            Self::Plan(_) | Self::SingleUser { .. } => "NS402",
+            Self::Descriptors { .. } => "NS403",
+            Self::Failed { failure, .. } if failure.is_refusal() => "NS404",
+            Self::Failed { .. } => "NS502",
+            Self::Mismatch(_) => "NS503",
+            Self::System { .. } => "NS504",
+        }
+    }
+
     /// What to do about it.
     pub fn help(&self) -> Option<String> {
         match self {

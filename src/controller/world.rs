@@ -33,7 +33,6 @@ use crate::sys::pidfd::Pidfd;
 
 /// Something that the supervision has to weigh.
 #[derive(Debug)]
-#[expect(missing_docs, reason = "each is what its name says")]
 pub(super) enum Incident {
     Started(Subject),
     Refused(Subject),

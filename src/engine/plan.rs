@@ -393,7 +393,12 @@ impl NamespacePlan {
 }
 
 impl ProcessPlan {
-    fn new(process: &Process, namespace: &str, base: &Path) -> Result<Self, PlanError> {
+    /// Makes a process of `namespace` ready to be forked; `base` is where relative files are meant from.
+    ///
+    /// # Errors
+    ///
+    /// A user or group that the machine does not know.
+    pub fn new(process: &Process, namespace: &str, base: &Path) -> Result<Self, PlanError> {
         let output = |output: &Output| match output {
             Output::File(path) => Output::File(base.join(path)),
             other => other.clone(),

@@ -1,9 +1,11 @@
-//! (being built)
+//! Facts → text: trees, tables, lines, durations. No system call, and nothing is printed here.
 
 pub mod charset;
 pub mod count;
 pub mod depth;
 pub mod duration;
 pub mod escape;
+pub mod outline;
 pub mod state;
+pub mod stop;
 pub mod tree;

@@ -14,6 +14,7 @@ mod stop;
 mod syntax;
 mod toml_text;
 mod tree;
+pub mod wrap;
 
 pub use actor::{Actor, ActorError};
 pub use duration::{DurationError, format_duration, parse_duration};

@@ -1,0 +1,36 @@
+//! `nestns actor`: a built-in workload, by hand.
+
+use std::io::Write;
+
+use super::status::Status;
+use crate::engine::actor;
+use crate::topology::Actor;
+
+/// Perform a built-in workload, as `actor = "…"` in a file does
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+idle                                   waits, ends on TERM
+serve                                  writes `ready`, then waits
+tree [--children N]                    forks children that wait
+zombie                                 never waits for a child that has ended
+orphan                                 leaves a grandchild behind
+ignore-term                            ignores TERM
+fork-storm [--rate N] [--for DURATION] forks children that end at once
+log [--rate N] [--for DURATION]        writes lines
+exit [--code N] [--after DURATION]     ends by itself")]
+pub(super) struct Args {
+    /// Its name and options
+    #[arg(value_name = "NAME", required = true, trailing_var_arg = true, allow_hyphen_values = true)]
+    words: Vec<String>,
+}
+
+/// Runs the verb.
+pub(super) fn run(args: &Args) -> anyhow::Result<Status> {
+    match Actor::parse(&args.words) {
+        Ok(performed) => Ok(Status::Other(u8::try_from(actor::perform(&performed)).unwrap_or(1))),
+        Err(error) => {
+            writeln!(std::io::stderr(), "error: {error}")?;
+            Ok(Status::WrongCommandLine)
+        }
+    }
+}

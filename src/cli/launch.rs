@@ -1,0 +1,109 @@
+//! What `up` and `run` have in common: the request to the controller, and what becomes of troubles.
+
+use std::collections::BTreeMap;
+use std::io::{IsTerminal, Write};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use sha2::{Digest, Sha256};
+
+use super::color::When;
+use super::status::Status;
+use super::topology_file::TopologyFile;
+use crate::controller::trouble::Trouble;
+use crate::controller::truth::Origin;
+use crate::controller::{Command, LinesTo, Options};
+use crate::diagnostic::{Color, Diagnostics, Format, Source, render};
+use crate::engine::plan::Order;
+use crate::topology::{Topology, parse_duration};
+
+/// A file that was read, checked, and found to be good.
+pub(super) struct Checked {
+    pub(super) topology: Topology,
+    pub(super) origin: Origin,
+    pub(super) base: PathBuf,
+}
+
+/// Reads and checks a file; problems are shown on standard error, and errors end the verb.
+pub(super) fn check(word: Option<&Path>, name: Option<String>, color: When) -> Result<Checked, Status> {
+    let file = match TopologyFile::read(word) {
+        Ok(file) => file,
+        Err(unreadable) => {
+            let (source, diagnostics) = unreadable.into_parts();
+            show(&source, &diagnostics, color);
+            return Err(Status::WrongFile);
+        }
+    };
+    let parsed = file.parse();
+    show(&file.source, &parsed.diagnostics, color);
+    let Some(mut topology) = parsed.topology else { return Err(Status::WrongFile) };
+    if let Some(name) = name {
+        topology.name = name;
+    }
+    let hash: String = Sha256::digest(file.source.text().as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect();
+    let origin =
+        Origin { name: topology.name.clone(), file: Some(file.source.name().to_owned()), hash: Some(hash) };
+    // Relative files of a topology are meant from where it lies; of one from standard input, from here.
+    let here = std::env::current_dir().unwrap_or_else(|_| PathBuf::from("/"));
+    let base = Path::new(file.source.name()).parent().map_or_else(|| here.clone(), |parent| here.join(parent));
+    Ok(Checked { topology, origin, base })
+}
+
+fn show(source: &Source, diagnostics: &Diagnostics, color: When) {
+    let stderr = std::io::stderr();
+    let text = render(Format::Human, color.resolve(&stderr), &[(source, diagnostics)]);
+    // Nobody to tell is no failure; the status says it as well.
+    let _ = stderr.lock().write_all(text.as_bytes());
+}
+
+/// Shows what kept a tree from standing, and says with which status to end.
+pub(super) fn tell(trouble: &Trouble, file: Option<&str>) -> Status {
+    let mut text = format!("error[{}]: {trouble}\n", trouble.code());
+    if let (Some(position), Some(file)) = (trouble.position().filter(|position| position.line > 0), file) {
+        text.push_str(&format!("  --> {file}:{}:{}\n", position.line, position.column));
+    }
+    if let Some(help) = trouble.help() {
+        text.push_str(&format!("  = help: {help}\n"));
+    }
+    let _ = std::io::stderr().write_all(text.as_bytes());
+    Status::Other(trouble.status())
+}
+
+/// Options that a verb has not asked for.
+pub(super) fn options() -> Options {
+    Options {
+        order: Order::FileOrder,
+        timeout: None,
+        status_from: None,
+        command: None::<Command>,
+        announce_truth: false,
+        lines_to: LinesTo::Stdout,
+        environment: std::env::vars_os().collect::<BTreeMap<_, _>>(),
+    }
+}
+
+/// Whether the lines of programs, or else the story, are coloured.
+pub(super) fn color(when: When, lines_to: LinesTo) -> Color {
+    match lines_to {
+        LinesTo::Stdout => resolve(when, &std::io::stdout()),
+        LinesTo::Stderr => resolve(when, &std::io::stderr()),
+    }
+}
+
+fn resolve(when: When, stream: &impl IsTerminal) -> Color {
+    when.resolve(stream)
+}
+
+/// A duration of the command line, with its unit.
+pub(super) fn duration(text: &str) -> Result<Duration, String> {
+    parse_duration(text).map_err(|error| error.to_string())
+}
+
+/// A name of the command line: it becomes a directory's.
+pub(super) fn name(text: &str) -> Result<String, String> {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
+    if text.is_empty() || text.len() > 64 || text.starts_with(['.', '-']) || !text.chars().all(is_plain) {
+        return Err("a name has 1 to 64 letters, digits, `.`, `_` and `-`, and begins with a letter or digit".to_owned());
+    }
+    Ok(text.to_owned())
+}

@@ -1,0 +1,123 @@
+//! `nestns run`: a command in namespaces, or beside a tree, and its exit status.
+
+use std::io::IsTerminal;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use clap::builder::FalseyValueParser;
+
+use super::color::When;
+use super::launch::{self, Checked};
+use super::status::Status;
+use super::story::{Detail, Progress, Story};
+use crate::controller::truth::Origin;
+use crate::controller::{self, Command, LinesTo, Request};
+use crate::engine::plan::ProcessPlan;
+use crate::topology::Terminal;
+use crate::topology::wrap::{self, Connection, Role};
+
+/// Run a command in new namespaces, or beside a tree that stands as long as it runs
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Without FILE: --depth namespaces around the command, which is a child of PID 1.
+With FILE: the tree is built, the command runs when everything has started, then the tree is taken down. It runs on the \
+host, or with --in in a namespace of the tree; NESTNS_TRUTH names a file that tells what stands.
+
+The status is the command's; 125 if nestns itself failed, 126 and 127 if the command cannot be executed or found.")]
+pub(super) struct Args {
+    /// Topology file; `-` is standard input, a directory stands for the only one in it
+    #[arg(value_name = "FILE")]
+    file: Option<PathBuf>,
+
+    /// The namespace of the tree to run the command in; `host` is the default
+    #[arg(long = "in", id = "in", value_name = "PATH", env = "NESTNS_IN", requires = "file")]
+    namespace: Option<String>,
+
+    /// How many namespaces, each inside the one before
+    #[arg(long, value_name = "N", default_value_t = 1, env = "NESTNS_DEPTH", conflicts_with = "file",
+          value_parser = clap::value_parser!(u8).range(1..=32))]
+    depth: u8,
+
+    /// Make the command itself PID 1
+    #[arg(long, env = "NESTNS_AS_INIT", conflicts_with = "file", value_parser = FalseyValueParser::new())]
+    as_init: bool,
+
+    /// The name of the topology [default: a unique one]
+    #[arg(short, long, env = "NESTNS_NAME", value_parser = launch::name)]
+    name: Option<String>,
+
+    /// Stop after this time, such as 30s
+    #[arg(long, value_name = "DURATION", env = "NESTNS_TIMEOUT", value_parser = launch::duration)]
+    timeout: Option<Duration>,
+
+    /// When to use colours
+    #[arg(long, value_enum, default_value_t, env = "NESTNS_COLOR")]
+    color: When,
+
+    /// The command and its arguments
+    #[arg(value_name = "CMD", last = true, required = true)]
+    command: Vec<String>,
+}
+
+/// nestns itself has failed: docker's convention, which leaves the codes below to the command.
+const OWN_FAILURE: u8 = 125;
+
+/// Runs the verb.
+pub(super) fn run(args: Args) -> anyhow::Result<Status> {
+    let name = args.name.unwrap_or_else(|| format!("run-{}", std::process::id()));
+    let process = wrap::command("cmd", args.command, connection());
+    let mut options = launch::options();
+    options.timeout = args.timeout;
+    options.announce_truth = true;
+    let checked = match &args.file {
+        None => {
+            let role = if args.as_init { Role::Init } else { Role::Child };
+            let topology = wrap::around(name.clone(), args.depth.into(), role, process);
+            let origin = Origin { name, file: None, hash: None };
+            Checked { topology, origin, base: PathBuf::from("/") }
+        }
+        Some(file) => {
+            let mut checked = match launch::check(Some(file), Some(name), args.color) {
+                Ok(checked) => checked,
+                Err(status) => return Ok(status),
+            };
+            let namespace = args.namespace.filter(|path| path != "host");
+            if let Some(path) = &namespace
+                && checked.topology.find(path).is_none()
+            {
+                eprintln!("error: there is no namespace `{path}` in {}", file.display());
+                return Ok(Status::No);
+            }
+            // The command decides when the tree ends; until then its processes end as they like.
+            checked.topology.on_exit = crate::topology::OnExit::Ignore;
+            let process = ProcessPlan::new(&process, namespace.as_deref().unwrap_or("host"), Path::new("/"))?;
+            options.command = Some(Command { process, namespace });
+            checked
+        }
+    };
+    let Checked { topology, origin, base } = checked;
+    let file = origin.file.clone();
+    let color = launch::color(args.color, LinesTo::Stderr);
+    options.lines_to = if file.is_some() { LinesTo::Stderr } else { LinesTo::Stdout };
+    let mut story = Story::new(Progress::Auto, Detail::Problems, color, file.clone(), origin.name.clone());
+    match controller::run(Request { topology, origin, base, options }, &mut story) {
+        Ok(summary) => Ok(Status::Other(summary.status)),
+        Err(trouble) => {
+            launch::tell(&trouble, file.as_deref());
+            Ok(Status::Other(OWN_FAILURE))
+        }
+    }
+}
+
+/// The command's descriptors are the caller's own. When standard input is a terminal, it gets one of its own in its place,
+/// and for those of the other two that are terminals: a redirected one stays redirected.
+fn connection() -> Connection {
+    if !std::io::stdin().is_terminal() {
+        return Connection::INHERITED;
+    }
+    Connection {
+        terminal: Terminal::Own,
+        stdout_inherited: !std::io::stdout().is_terminal(),
+        stderr_inherited: !std::io::stderr().is_terminal(),
+    }
+}

@@ -1,0 +1,370 @@
+//! What `up` and `run` say while a tree lives: progress, the tree, warnings, the countdown, the timeline.
+//!
+//! All of it goes to standard error; the lines of programs are made here and written by the controller.
+
+use std::io::{IsTerminal, Write};
+use std::time::{Duration, Instant};
+
+use clap::ValueEnum;
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use serde_json::json;
+
+use crate::controller::audience::{Audience, Cause, Line, Note, Stream, Waiting};
+use crate::controller::roster::Roster;
+use crate::controller::timeline::{Timeline, milliseconds};
+use crate::diagnostic::Color;
+use crate::engine::failure::Stage;
+use crate::engine::program::Refusal;
+use crate::engine::report::Ending;
+use crate::present::charset::Charset;
+use crate::present::count::count;
+use crate::present::depth;
+use crate::present::duration::Human;
+use crate::present::escape::escape;
+use crate::present::outline;
+use crate::present::stop;
+use crate::present::tree::{self, Colour, Folding, Look};
+use crate::topology::{Position, Signal};
+
+/// The widest path in front of a line; a longer one is cut in the middle.
+const WIDEST: usize = 32;
+/// How many of a run of alike siblings are shown.
+const ALIKE: usize = 5;
+/// A creation that takes no longer is not worth a bar.
+const QUICK: Duration = Duration::from_millis(150);
+
+/// How the story is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub(super) enum Progress {
+    /// As `tty` on a terminal, else as `plain`
+    #[default]
+    Auto,
+    /// A bar while it takes, then the tree
+    Tty,
+    /// Lines
+    Plain,
+    /// JSON Lines
+    Json,
+    /// Errors only
+    Quiet,
+}
+
+impl Progress {
+    fn resolve(self) -> Self {
+        match self {
+            Self::Auto if std::io::stderr().is_terminal() => Self::Tty,
+            Self::Auto => Self::Plain,
+            other => other,
+        }
+    }
+}
+
+/// What a verb wants told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Detail {
+    /// All of it: `up`.
+    Everything,
+    /// Only what went wrong: `run`, whose command has the floor.
+    Problems,
+}
+
+/// The teller.
+#[derive(Debug)]
+pub(super) struct Story {
+    progress: Progress,
+    detail: Detail,
+    colour: Colour,
+    charset: Charset,
+    file: Option<String>,
+    name: String,
+    bar: Option<ProgressBar>,
+    began: Instant,
+    tenths: usize,
+    width: usize,
+    countdown: u32,
+}
+
+impl Story {
+    pub(super) fn new(progress: Progress, detail: Detail, color: Color, file: Option<String>, name: String) -> Self {
+        Self {
+            progress: progress.resolve(),
+            detail,
+            colour: if color == Color::Styled { Colour::On } else { Colour::Off },
+            charset: charset(),
+            file,
+            name,
+            bar: None,
+            began: Instant::now(),
+            tenths: 0,
+            width: 0,
+            countdown: 0,
+        }
+    }
+
+    fn tells(&self) -> bool {
+        self.detail == Detail::Everything && matches!(self.progress, Progress::Tty | Progress::Plain)
+    }
+
+    /// A whole line of the story. A closed standard error ends nothing.
+    fn say(&self, text: &str) {
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
+        let _ = std::io::stderr().write_all(text.as_bytes());
+    }
+
+    fn event(&self, event: serde_json::Value) {
+        let mut event = event;
+        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+        if let Some(object) = event.as_object_mut() {
+            object.insert("ts".to_owned(), json!(now.as_secs_f64()));
+        }
+        self.say(&format!("{event}\n"));
+    }
+
+    fn place(&self, position: Position) -> String {
+        match &self.file {
+            Some(file) if position.line > 0 => format!("\n  --> {file}:{}:{}", position.line, position.column),
+            _ => String::new(),
+        }
+    }
+
+    /// A warning or error outside the story, which is told in every mode.
+    fn problem(&self, level: &str, path: Option<&str>, text: &str) {
+        if self.progress == Progress::Json {
+            self.event(json!({ "event": level, "path": path, "message": text }));
+            return;
+        }
+        self.say(&format!("{level}: {text}\n"));
+    }
+}
+
+/// What this locale can show.
+pub(super) fn charset() -> Charset {
+    let locale = ["LC_ALL", "LC_CTYPE", "LANG"].iter().find_map(|name| {
+        std::env::var(name).ok().filter(|value| !value.is_empty())
+    });
+    match locale {
+        // Without any word a terminal of today shows UTF-8; the locale C says explicitly that it does not.
+        None => Charset::Unicode,
+        Some(locale) => {
+            let locale = locale.to_lowercase();
+            if locale.contains("utf-8") || locale.contains("utf8") { Charset::Unicode } else { Charset::Ascii }
+        }
+    }
+}
+
+impl Audience for Story {
+    fn progress(&mut self, done: usize, total: usize) {
+        if self.detail != Detail::Everything {
+            return;
+        }
+        let tenths = done * 10 / total.max(1);
+        let is_news = tenths > self.tenths;
+        self.tenths = tenths;
+        match self.progress {
+            Progress::Tty if self.bar.is_none() && self.began.elapsed() > QUICK => {
+                // Without a steady tick: its ticker is a thread, and this process still forks.
+                let bar = ProgressBar::with_draw_target(Some(total as u64), ProgressDrawTarget::stderr());
+                let style = ProgressStyle::with_template("[create] {pos}/{len} {bar:30} {elapsed}");
+                bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+                self.bar = Some(bar);
+            }
+            Progress::Tty => {
+                if let Some(bar) = &self.bar {
+                    bar.set_position(done as u64);
+                }
+            }
+            Progress::Plain if is_news && self.began.elapsed() > Duration::from_secs(1) => {
+                self.say(&format!("[create] {done}/{total} · nothing released yet\n"));
+            }
+            Progress::Json if is_news => self.event(json!({ "event": "create", "done": done, "total": total })),
+            _ => {}
+        }
+    }
+
+    fn standing(&mut self, roster: &Roster, create: Duration) {
+        let counts = roster.plan().counts();
+        if self.progress == Progress::Json && self.detail == Detail::Everything {
+            self.event(json!({
+                "event": "verify", "path": self.name, "namespaces": counts.namespaces, "processes": counts.processes,
+                "depth": counts.depth, "ms": milliseconds(create),
+            }));
+            self.event(json!({ "event": "release", "path": self.name }));
+        }
+        let paths = roster.subjects().filter(|subject| {
+            roster.plan().namespace(subject.namespace).process(subject.slot).is_some_and(|process| {
+                use crate::topology::Output;
+                process.stdout == Output::Log || process.stderr == Output::Log
+            })
+        });
+        self.width = paths.map(|subject| roster.path(subject).chars().count()).max().unwrap_or(0).min(WIDEST);
+        if !self.tells() {
+            return;
+        }
+        let title = format!(
+            "{}: {}, {}, depth {}, created in {}",
+            self.name,
+            count(counts.namespaces as usize, "namespace"),
+            count(counts.processes as usize, "process"),
+            counts.depth,
+            Human(create)
+        );
+        let look = Look { charset: self.charset, colour: self.colour, folding: Folding::Keep(ALIKE) };
+        let drawing = tree::render(&title, &outline::standing(roster), look);
+        self.say(&drawing);
+    }
+
+    fn line(&mut self, line: &Line<'_>) -> Vec<u8> {
+        let level = line.path.split('/').count() - 1;
+        let style = if self.colour == Colour::On { depth::style(level) } else { anstyle::Style::new() };
+        let bar = match (self.charset, line.stream) {
+            (Charset::Unicode, Stream::Stdout) => " │",
+            (Charset::Unicode, Stream::Stderr) => "!│",
+            (Charset::Ascii, Stream::Stdout) => " |",
+            (Charset::Ascii, Stream::Stderr) => "!|",
+        };
+        let path = shorten(line.path);
+        let width = self.width;
+        let mut shown = format!("{style}{path:width$}{style:#} {bar} ").into_bytes();
+        if self.colour == Colour::On {
+            shown.extend_from_slice(line.text);
+        } else {
+            // Escape sequences of the program belong on a terminal, not in a file.
+            for part in anstream::adapter::strip_bytes(line.text) {
+                shown.extend_from_slice(part);
+            }
+        }
+        shown.push(b'\n');
+        shown
+    }
+
+    fn note(&mut self, note: &Note<'_>) {
+        match note {
+            Note::LeftOver => {
+                let text = format!("found what an earlier `{}` left behind, and removed it", self.name);
+                self.problem("warning", None, &text);
+            }
+            Note::GuardianLost => self.problem(
+                "warning",
+                None,
+                "the guardian was killed; another one has taken its place, and the tree still ends with its controller",
+            ),
+            Note::Refused { path, position, refusal } => {
+                let text = format!("`{path}`: {}{}", refused(refusal), self.place(*position));
+                self.problem("error", Some(path), &text);
+            }
+            Note::Failed { path, position, ending } => {
+                let text = format!("`{path}` {}{}", ended(*ending), self.place(*position));
+                self.problem("error", Some(path), &text);
+            }
+            Note::Unreachable { path, dependency } => {
+                let text = format!("`{path}` is given up: what it waits for, `{dependency}`, has ended otherwise");
+                self.problem("error", Some(path), &text);
+            }
+            Note::InitLost { path, ending } => {
+                let text = format!("PID 1 `{path}` {}; the kernel has ended everything inside", ended(*ending));
+                self.problem("error", Some(path), &text);
+            }
+            Note::StopInside { path, sender } if self.tells() => {
+                self.say(&format!("`{path}` was asked to stop by PID {sender} inside it\n"));
+            }
+            Note::Stopping { cause } if self.tells() => self.say(&format!("stopping: {}\n", why(cause))),
+            Note::Killing if self.tells() => self.say("killing the roots\n"),
+            Note::Stopping { .. } | Note::Killing | Note::StopInside { .. } => {
+                if self.progress == Progress::Json && self.detail == Detail::Everything {
+                    self.event(json!({ "event": "stopping", "path": self.name }));
+                }
+            }
+            Note::CommandFailed { failure } => {
+                let text = format!("the command cannot {}: {}", failure.stage, failure.errno().desc());
+                self.problem("error", None, &text);
+            }
+            Note::Stuck { paths } => {
+                let text = format!(
+                    "was killed and does not end: {}; a debugger that traces it, a frozen cgroup or a file system that \
+                     does not answer keeps it",
+                    paths.join(", ")
+                );
+                self.problem("error", None, &text);
+            }
+            Note::OutputLost { path } => {
+                let text = format!("the output of `{path}` is lost: the limit on descriptors is reached (ulimit -n)");
+                self.problem("warning", Some(path), &text);
+            }
+        }
+    }
+
+    fn waiting(&mut self, waiting: &[Waiting]) {
+        const NAMED: usize = 4;
+        // On a terminal every second; elsewhere at once and then now and again.
+        let due = self.progress == Progress::Tty || self.countdown.is_multiple_of(5);
+        self.countdown += 1;
+        if waiting.is_empty() || !due || !self.tells() {
+            return;
+        }
+        let one = |waiting: &Waiting| match waiting.time {
+            Some((passed, grace)) => format!("{} ({} s of {})", waiting.path, passed.as_secs(), Human(grace)),
+            None => waiting.path.clone(),
+        };
+        let mut names: Vec<String> = waiting.iter().take(NAMED).map(one).collect();
+        if waiting.len() > NAMED {
+            names.push(format!("{} more", waiting.len() - NAMED));
+        }
+        self.say(&format!("stopping: waiting for {} — Ctrl-C again to kill\n", names.join(", ")));
+    }
+
+    fn stopped(&mut self, timeline: &Timeline) {
+        if self.progress == Progress::Json && self.detail == Detail::Everything {
+            self.event(json!({ "event": "gone", "path": self.name, "ms": timeline.ms }));
+        }
+        if self.tells() {
+            self.say(&stop::render(timeline));
+        }
+    }
+}
+
+/// Cuts the middle out of a long path: its ends say most.
+fn shorten(path: &str) -> String {
+    let length = path.chars().count();
+    if length <= WIDEST {
+        return path.to_owned();
+    }
+    let half = (WIDEST - 1) / 2;
+    let head: String = path.chars().take(half).collect();
+    let tail: String = path.chars().skip(length - (WIDEST - 1 - half)).collect();
+    format!("{head}…{tail}")
+}
+
+fn why(cause: &Cause) -> String {
+    match cause {
+        Cause::Signal(signal) => format!("got {}", Signal::from_number(*signal)),
+        Cause::Timeout => "the time is over".to_owned(),
+        Cause::OutputClosed => "nobody reads the output any more".to_owned(),
+        Cause::Ended { path } => format!("`{path}` has ended"),
+    }
+}
+
+fn ended(ending: Ending) -> String {
+    match ending {
+        Ending::Exited(code) => format!("exited with {code}"),
+        Ending::Signalled(signal) => format!("was ended by {}", Signal::from_number(signal)),
+    }
+}
+
+/// Why a program did not run; told apart from a program that ran and failed.
+fn refused(refusal: &Refusal) -> String {
+    let errno = nix::errno::Errno::from_raw(refusal.errno);
+    let detail = escape(&refusal.detail);
+    match (refusal.stage, errno) {
+        (Stage::Execute, nix::errno::Errno::ENOENT) => {
+            format!("cannot execute {detail}: there is no such program, or the interpreter that its first line names is missing")
+        }
+        (Stage::Execute, nix::errno::Errno::EACCES) => {
+            format!("cannot execute {detail}: it is not executable, or its user may not reach it")
+        }
+        (Stage::Execute, errno) => format!("cannot execute {detail}: {} ({errno:?})", errno.desc()),
+        (stage, errno) if detail.is_empty() => format!("cannot {stage}: {} ({errno:?})", errno.desc()),
+        (stage, errno) => format!("cannot {stage} {detail}: {} ({errno:?})", errno.desc()),
+    }
+}

@@ -1,0 +1,219 @@
+//! `nestns up`: check, create, verify, release, stay, take down.
+
+use std::io::Write;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::ValueEnum;
+use clap::builder::FalseyValueParser;
+use serde::Serialize;
+
+use super::color::When;
+use super::launch;
+use super::status::Status;
+use super::story::{Detail, Progress, Story, charset};
+use crate::controller::timeline::{Timeline, milliseconds};
+use crate::controller::truth::ExitDocument;
+use crate::controller::{self, LinesTo, Request, Summary};
+use crate::diagnostic::Color;
+use crate::engine::plan::Order;
+use crate::engine::report::Ending;
+use crate::present::count::count;
+use crate::present::outline;
+use crate::present::tree::{self, Colour, Folding, Look};
+use crate::topology::{Init, OnExit, Topology};
+
+/// Build a tree of namespaces, stay with it, and take it down
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Ctrl-C asks everything to stop, from each root downward; a second one kills the roots.")]
+pub(super) struct Args {
+    /// Topology file; `-` is standard input, a directory stands for the only one in it [default: .]
+    #[arg(value_name = "FILE")]
+    file: Option<PathBuf>,
+
+    /// Show what would be built, with the numbers that it would get, and build nothing
+    #[arg(long, env = "NESTNS_DRY_RUN", value_parser = FalseyValueParser::new())]
+    dry_run: bool,
+
+    /// The topology's name, instead of the file's
+    #[arg(short, long, env = "NESTNS_NAME", value_parser = launch::name)]
+    name: Option<String>,
+
+    /// Create so many subtrees of a namespace at once; PIDs then differ from run to run
+    #[arg(short, long, value_name = "N", default_value_t = 1, env = "NESTNS_JOBS",
+          value_parser = clap::value_parser!(u32).range(1..))]
+    jobs: u32,
+
+    /// Stop after this time, such as 30s; the status is then 124
+    #[arg(long, value_name = "DURATION", env = "NESTNS_TIMEOUT", value_parser = launch::duration)]
+    timeout: Option<Duration>,
+
+    /// What ends it, instead of the file's `on_exit`
+    #[arg(long, value_enum, value_name = "WHEN", env = "NESTNS_ON_EXIT")]
+    on_exit: Option<OnExitWord>,
+
+    /// Stop when this process ends, and end with its status
+    #[arg(long, value_name = "PATH", env = "NESTNS_EXIT_CODE_FROM")]
+    exit_code_from: Option<String>,
+
+    /// How to tell what happens
+    #[arg(long, value_enum, default_value_t, env = "NESTNS_PROGRESS")]
+    progress: Progress,
+
+    /// The same as --progress quiet
+    #[arg(short, long, env = "NESTNS_QUIET", value_parser = FalseyValueParser::new())]
+    quiet: bool,
+
+    /// What to answer at the end; with `json` the lines of programs go to standard error
+    #[arg(long, value_enum, default_value_t, env = "NESTNS_FORMAT")]
+    format: AnswerFormat,
+
+    /// When to use colours
+    #[arg(long, value_enum, default_value_t, env = "NESTNS_COLOR")]
+    color: When,
+}
+
+/// The words for [`OnExit`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum OnExitWord {
+    /// The failure of an essential process
+    Fail,
+    /// The first process to end
+    Any,
+    /// Nothing but the end of all
+    Ignore,
+}
+
+impl From<OnExitWord> for OnExit {
+    fn from(word: OnExitWord) -> Self {
+        match word {
+            OnExitWord::Fail => Self::Fail,
+            OnExitWord::Any => Self::Any,
+            OnExitWord::Ignore => Self::Ignore,
+        }
+    }
+}
+
+/// Who reads the answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+enum AnswerFormat {
+    /// People: the lines of programs
+    #[default]
+    Human,
+    /// Programs: one document `nestns.up/1`
+    Json,
+}
+
+#[derive(Debug, Serialize)]
+struct UpDocument<'a> {
+    schema: &'static str,
+    name: &'a str,
+    state: &'static str,
+    truth: String,
+    namespaces: u32,
+    processes: u32,
+    depth: u32,
+    create_ms: Option<f64>,
+    release_ms: Option<f64>,
+    exit: ExitDocument,
+    stop: Option<&'a Timeline>,
+}
+
+/// Runs the verb.
+pub(super) fn run(args: Args) -> anyhow::Result<Status> {
+    let checked = match launch::check(args.file.as_deref(), args.name.clone(), args.color) {
+        Ok(checked) => checked,
+        Err(status) => return Ok(status),
+    };
+    let launch::Checked { mut topology, origin, base } = checked;
+    if let Some(on_exit) = args.on_exit {
+        topology.on_exit = on_exit.into();
+    }
+    if let Some(path) = &args.exit_code_from
+        && !has_process(&topology, path)
+    {
+        writeln!(std::io::stderr(), "error: there is no process `{path}` in {}", origin.name)?;
+        return Ok(Status::WrongCommandLine);
+    }
+    let lines_to = if args.format == AnswerFormat::Json { LinesTo::Stderr } else { LinesTo::Stdout };
+    if args.dry_run {
+        return dry_run(&topology, args.color.resolve(&std::io::stdout()));
+    }
+    let mut options = launch::options();
+    options.timeout = args.timeout;
+    options.status_from = args.exit_code_from;
+    options.lines_to = lines_to;
+    if args.jobs > 1 {
+        options.order = Order::Parallel(args.jobs);
+        writeln!(std::io::stderr(), "warning: with --jobs {} the PIDs differ from run to run", args.jobs)?;
+    }
+    let progress = if args.quiet { Progress::Quiet } else { args.progress };
+    let file = origin.file.clone();
+    let color = launch::color(args.color, lines_to);
+    let mut story = Story::new(progress, Detail::Everything, color, file.clone(), origin.name.clone());
+    match controller::run(Request { topology, origin, base, options }, &mut story) {
+        Ok(summary) => {
+            if args.format == AnswerFormat::Json {
+                let mut document = serde_json::to_vec_pretty(&UpDocument::of(&summary))?;
+                document.push(b'\n');
+                std::io::stdout().write_all(&document)?;
+            }
+            Ok(Status::Other(summary.status))
+        }
+        Err(trouble) => Ok(launch::tell(&trouble, file.as_deref())),
+    }
+}
+
+impl<'a> UpDocument<'a> {
+    fn of(summary: &'a Summary) -> Self {
+        Self {
+            schema: "nestns.up/1",
+            name: &summary.name,
+            state: "gone",
+            truth: summary.truth.display().to_string(),
+            namespaces: summary.counts.namespaces,
+            processes: summary.counts.processes,
+            depth: summary.counts.depth,
+            create_ms: summary.create.map(milliseconds),
+            release_ms: summary.release.map(milliseconds),
+            exit: Ending::Exited(summary.status).into(),
+            stop: summary.timeline.as_ref(),
+        }
+    }
+}
+
+/// Whether a path names a declared process or a program that is PID 1.
+fn has_process(topology: &Topology, path: &str) -> bool {
+    let Some((namespace, name)) = path.rsplit_once('/') else { return false };
+    topology.find(namespace).is_some_and(|id| {
+        let namespace = topology.namespace(id);
+        let is_program = matches!(namespace.init, Init::Program(_)) && name == "init";
+        is_program || namespace.processes.iter().any(|process| process.name == name)
+    })
+}
+
+fn dry_run(topology: &Topology, color: Color) -> anyhow::Result<Status> {
+    let (namespaces, processes, depth) = counts(topology);
+    let title = format!(
+        "{}: {}, {}, depth {depth}; nothing was built",
+        topology.name,
+        count(namespaces, "namespace"),
+        count(processes, "process")
+    );
+    let colour = if color == Color::Styled { Colour::On } else { Colour::Off };
+    let look = Look { charset: charset(), colour, folding: Folding::Keep(5) };
+    std::io::stdout().write_all(tree::render(&title, &outline::declared(topology), look).as_bytes())?;
+    Ok(Status::Done)
+}
+
+/// Namespaces, processes (programs that are PID 1 included), and the deepest level.
+pub(super) fn counts(topology: &Topology) -> (usize, usize, usize) {
+    let mut processes = 0;
+    let mut depth = 0;
+    for id in topology.pre_order() {
+        let namespace = topology.namespace(id);
+        processes += namespace.processes.len() + usize::from(matches!(namespace.init, Init::Program(_)));
+        depth = depth.max(namespace.level());
+    }
+    (topology.len(), processes, depth)
+}

@@ -1,0 +1,65 @@
+//! The timeline of a stop as a table.
+
+use std::time::Duration;
+
+use super::count::count;
+use super::duration::Human;
+use crate::controller::timeline::{How, Step, Timeline};
+
+/// From so many steps on only the remarkable ones are shown.
+const MANY: usize = 40;
+
+/// The table, with a title line. Every line ends with a line feed.
+pub fn render(timeline: &Timeline) -> String {
+    let time = |ms: f64| Human(Duration::from_secs_f64(ms.max(0.0) / 1e3)).to_string();
+    let is_ordinary = |step: &Step| step.how == How::Exited && step.handled != Some(false);
+    let (shown, hidden): (Vec<&Step>, Vec<&Step>) =
+        timeline.steps.iter().partition(|step| timeline.steps.len() <= MANY || !is_ordinary(step));
+    let mut text = format!("{} stopped in {}\n", timeline.topology, time(timeline.ms));
+    let mut rows = vec![["PATH", "SIGNAL", "ASKED", "ENDED", "HOW"].map(str::to_owned)];
+    for step in shown.iter().take(MANY) {
+        let signal = match (&step.signal, step.handled) {
+            (None, _) => "—".to_owned(),
+            (Some(signal), Some(false)) => format!("{signal}, not handled"),
+            (Some(signal), _) => signal.clone(),
+        };
+        let at = |ms: Option<f64>| ms.map_or_else(|| "—".to_owned(), time);
+        rows.push([step.path.clone(), signal, at(step.asked_ms), at(step.ended_ms), how(step)]);
+    }
+    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
+    let widths = [width(0), width(1), width(2), width(3)];
+    if rows.len() > 1 {
+        for row in &rows {
+            let cells = row.iter().zip(widths).map(|(cell, width)| format!("{cell:width$}  "));
+            let line: String = cells.chain([row[4].clone()]).collect();
+            text.push_str(line.trim_end());
+            text.push('\n');
+        }
+    }
+    let cut = shown.len().saturating_sub(MANY);
+    if !hidden.is_empty() {
+        text.push_str(&format!("{} more exited when asked\n", count(hidden.len(), "process")));
+    }
+    if cut > 0 {
+        text.push_str(&format!("… and {cut} more\n"));
+    }
+    text
+}
+
+fn how(step: &Step) -> String {
+    let code = match (step.how, step.code) {
+        (How::Exited, Some(0)) | (How::Collapsed | How::KilledAtDeadline, _) | (_, None) => String::new(),
+        (How::Exited, Some(code)) => format!(" with {code}"),
+        (How::Signalled, Some(code)) => {
+            format!(" by {}", crate::topology::Signal::from_number(i32::from(code) - 128))
+        }
+    };
+    let asked = step.asked_by_pid.map(|pid| format!(", asked by PID {pid} inside")).unwrap_or_default();
+    let word = match step.how {
+        How::Exited => "exited",
+        How::Signalled => "signalled",
+        How::KilledAtDeadline => "killed at deadline",
+        How::Collapsed => "collapsed with its PID 1",
+    };
+    format!("{word}{code}{asked}")
+}

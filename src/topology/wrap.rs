@@ -1,0 +1,103 @@
+//! A tree without a file: a chain of namespaces around one command, for `nestns run`.
+//!
+//! A second entrance to the house, which needs no checks: every value is given here or typed by the caller.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::{
+    Entry, Init, Isolation, Namespace, OnExit, Output, Position, Process, Program, Stdin, Stop, Terminal, Topology,
+    Weight,
+};
+use super::Signal;
+
+/// The name of the command's process.
+const COMMAND: &str = "cmd";
+/// What the innermost namespace has to stop; each around it gets a second more.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// Who the command is in its namespace.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// A child of a builtin PID 1.
+    Child,
+    /// PID 1 itself.
+    Init,
+}
+
+/// What the command's standard descriptors are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Connection {
+    /// Whether it gets a terminal of its own for what is not inherited.
+    pub terminal: Terminal,
+    /// Whether standard output is the caller's.
+    pub stdout_inherited: bool,
+    /// Whether standard error is the caller's.
+    pub stderr_inherited: bool,
+}
+
+impl Connection {
+    /// All three are the caller's.
+    pub const INHERITED: Self = Self { terminal: Terminal::None, stdout_inherited: true, stderr_inherited: true };
+}
+
+/// The process that a command line stands for.
+pub fn command(name: &str, words: Vec<String>, connection: Connection) -> Process {
+    let output = |inherited| if inherited { Output::Inherit } else { Output::Log };
+    Process {
+        name: name.to_owned(),
+        description: None,
+        labels: BTreeMap::new(),
+        program: Program::Command(words),
+        entry: Entry::Fork,
+        env: BTreeMap::new(),
+        cwd: None,
+        user: None,
+        terminal: connection.terminal,
+        stdin: Stdin::Inherit,
+        stdout: output(connection.stdout_inherited),
+        stderr: output(connection.stderr_inherited),
+        after: Vec::new(),
+        ok: vec![0],
+        oneshot: false,
+        weight: Weight::Essential,
+        stop: Stop { signal: Signal::TERM, grace: GRACE },
+        position: Position::default(),
+    }
+}
+
+/// `depth` namespaces, `l1/l2/…`, the command in the innermost; the tree ends with it.
+pub fn around(name: String, depth: usize, role: Role, process: Process) -> Topology {
+    let mut topology = Topology::new(name);
+    topology.on_exit = OnExit::Any;
+    let mut process = Some(process);
+    let (mut parent, mut path) = (None, String::new());
+    for level in 1..=depth.max(1) {
+        path = if path.is_empty() { "l1".to_owned() } else { format!("{path}/l{level}") };
+        let inside = if level == depth.max(1) { process.take() } else { None };
+        let (init, processes) = match (inside, role) {
+            (None, _) => (Init::Builtin, Vec::new()),
+            (Some(command), Role::Child) => (Init::Builtin, vec![Process { name: COMMAND.to_owned(), ..command }]),
+            (Some(command), Role::Init) => {
+                let command = Process { name: "init".to_owned(), entry: Entry::Init, ..command };
+                (Init::Program(Box::new(command)), Vec::new())
+            }
+        };
+        let above = u32::try_from(depth.max(1) - level).unwrap_or_default();
+        let namespace = Namespace {
+            path: path.clone(),
+            description: None,
+            labels: BTreeMap::new(),
+            init,
+            processes,
+            isolation: Isolation { mount: true, ..Isolation::default() },
+            mount_proc: true,
+            hostname: None,
+            domainname: None,
+            stop: Stop { signal: Signal::TERM, grace: GRACE + Duration::from_secs(1) * above },
+            position: Position::default(),
+        };
+        parent = Some(topology.plant(parent, namespace));
+    }
+    topology
+}
