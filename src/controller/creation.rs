@@ -180,16 +180,15 @@ struct Channels {
 
 /// Opens what every process of the tree inherits, and puts it at the agreed numbers.
 fn lay_out() -> nix::Result<Channels> {
-    // What is opened now might be given one of the numbers: they are all taken first.
+    // Each is moved above the agreed numbers first: putting one down must not close another that was opened there.
     let null = std::fs::OpenOptions::new().read(true).write(true).open("/dev/null");
-    let null = null.map_err(|error| error.raw_os_error().map_or(Errno::EIO, Errno::from_raw))?;
-    let state_of_numbers: Vec<OwnedFd> = std::iter::from_fn(|| null.try_clone().ok().map(OwnedFd::from))
-        .take(usize::try_from(FIRST_FREE).unwrap_or_default())
-        .collect();
+    let null = descriptor::above(null.map_err(|error| error.raw_os_error().map_or(Errno::EIO, Errno::from_raw))?, FIRST_FREE)?;
     let (reports, sender) = report::channel()?;
+    let (reports, sender) = (descriptor::above(reports, FIRST_FREE)?, descriptor::above(sender, FIRST_FREE)?);
     let (waiting, gate) = pipe2(OFlag::O_CLOEXEC)?;
+    let (waiting, gate) = (descriptor::above(waiting, FIRST_FREE)?, descriptor::above(gate, FIRST_FREE)?);
     let signals = SignalFd::with_flags(&SigSet::all(), SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK)?;
-    drop(state_of_numbers);
+    let signals = descriptor::above(signals, FIRST_FREE)?;
     descriptor::settle(&sender, REPORTS)?;
     descriptor::settle(&waiting, GATE)?;
     descriptor::settle(&signals, SIGNALS)?;

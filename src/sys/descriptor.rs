@@ -1,6 +1,6 @@
 //! Descriptors by number: closing all but a few, borrowing one that was inherited at an agreed number.
 
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, IntoRawFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 
 use nix::errno::Errno;
 use nix::libc;
@@ -44,6 +44,16 @@ pub fn settle(fd: impl AsFd, number: RawFd) -> nix::Result<()> {
     Errno::result(unsafe { libc::dup3(source, number, libc::O_CLOEXEC) }).map(drop)
 }
 
+/// `fcntl(fd, F_DUPFD_CLOEXEC, lowest)`: moves a descriptor to the lowest free number from `lowest` on.
+///
+/// # Errors
+///
+/// `EMFILE` when there is none.
+pub fn above(fd: impl AsFd, lowest: RawFd) -> nix::Result<OwnedFd> {
+    let number = nix::fcntl::fcntl(&fd, nix::fcntl::FcntlArg::F_DUPFD_CLOEXEC(lowest))?;
+    Ok(received(number))
+}
+
 /// `dup2(fd, number)` for one of the standard descriptors: the copy survives exec.
 ///
 /// # Errors
@@ -66,14 +76,8 @@ pub fn inherited(number: RawFd) -> BorrowedFd<'static> {
     unsafe { BorrowedFd::borrow_raw(number) }
 }
 
-/// Gives up ownership of a descriptor that shall stay open until the process ends.
-pub fn leak(fd: impl IntoRawFd) -> BorrowedFd<'static> {
-    inherited(fd.into_raw_fd())
-}
-
-/// An open descriptor's owner from a number that the kernel has just handed over (`SCM_RIGHTS`).
-pub fn received(number: RawFd) -> std::os::fd::OwnedFd {
-    use std::os::fd::FromRawFd;
-    // SAFETY: recvmsg(2) installs new descriptors, which nobody else owns; each is taken over once.
-    unsafe { std::os::fd::OwnedFd::from_raw_fd(number) }
+/// An open descriptor's owner from a number that the kernel has just handed out (`SCM_RIGHTS`, `F_DUPFD`).
+pub fn received(number: RawFd) -> OwnedFd {
+    // SAFETY: the kernel has installed a new descriptor, which nobody else owns; each is taken over once.
+    unsafe { OwnedFd::from_raw_fd(number) }
 }
