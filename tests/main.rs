@@ -5,4 +5,5 @@
 mod check;
 mod command_line;
 mod harness;
+mod smoke;
 mod topology;

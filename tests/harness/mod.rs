@@ -1,5 +1,7 @@
 //! Runs the program that was built, and looks at what it says.
 
+pub(crate) mod nest;
+
 use std::io::Write as _;
 use std::path::Path;
 use std::process::{Command, Stdio};

@@ -1,0 +1,341 @@
+//! A tree under test: the built program with a topology of its own, as root or as an ordinary user, and the proof that it
+//! leaves nothing behind.
+//!
+//! Every nest has a directory of its own for state and files, and a root name of its own (`@` in the topology), so that
+//! tests run beside each other and each finds exactly its own left-overs.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::{Pid, geteuid};
+use serde_json::Value;
+
+/// No step of any test takes longer on the slowest machine; what does has failed.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+/// An id without any rights and without processes of its own elsewhere.
+pub(crate) const ORDINARY: u32 = 61_234;
+
+/// Who runs the program.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Identity {
+    /// Whoever runs the tests: root, in CI.
+    Own,
+    /// An ordinary user.
+    Ordinary,
+}
+
+/// Both identities, or only one's own where that is an ordinary user's already.
+pub(crate) fn identities() -> Vec<Identity> {
+    if geteuid().is_root() { vec![Identity::Own, Identity::Ordinary] } else { vec![Identity::Own] }
+}
+
+/// Whether namespaces can be made here. Where not, the test says so and is not run; in CI, which sets
+/// `NESTNS_REQUIRE_NAMESPACES`, that is a failure.
+pub(crate) fn can_nest() -> bool {
+    static ANSWER: OnceLock<bool> = OnceLock::new();
+    let can = *ANSWER.get_or_init(|| {
+        let run = Command::new(program()).args(["run", "--", "true"]).stdin(Stdio::null()).output();
+        run.is_ok_and(|output| output.status.success())
+    });
+    assert!(can || std::env::var_os("NESTNS_REQUIRE_NAMESPACES").is_none(), "namespaces cannot be made here");
+    if !can {
+        eprintln!("skipped: namespaces cannot be made here");
+    }
+    can
+}
+
+/// A copy of the program that every user may execute, wherever the build directory lies.
+pub(crate) fn program() -> &'static Path {
+    static COPY: OnceLock<PathBuf> = OnceLock::new();
+    COPY.get_or_init(|| {
+        let directory = std::env::temp_dir().join(format!("nestns-tests-{}", std::process::id()));
+        fs::create_dir_all(&directory).expect("the temporary directory is writable");
+        fs::set_permissions(&directory, fs::Permissions::from_mode(0o755)).expect("it is our own");
+        let copy = directory.join("nestns");
+        fs::copy(env!("CARGO_BIN_EXE_nestns"), &copy).expect("the program was built");
+        copy
+    })
+}
+
+/// A topology and how to run it.
+#[derive(Debug)]
+pub(crate) struct Nest {
+    /// Removed with everything in it when the nest is dropped.
+    pub(crate) directory: tempfile::TempDir,
+    /// The name of the tree's root, unique among all tests.
+    pub(crate) root: String,
+    /// The topology file.
+    pub(crate) file: PathBuf,
+    identity: Identity,
+    arguments: Vec<String>,
+    environment: Vec<(String, String)>,
+}
+
+impl Nest {
+    /// A nest with this topology, in which `@` stands for a unique name (of the root, usually).
+    pub(crate) fn new(topology: &str) -> Self {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let root = format!("r{}x{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
+        let directory = tempfile::Builder::new().prefix("nest-").tempdir().expect("the temporary directory is writable");
+        fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o755)).expect("it is our own");
+        let file = directory.path().join(format!("{root}.toml"));
+        fs::write(&file, topology.replace('@', &root)).expect("the directory is writable");
+        fs::create_dir(directory.path().join("run")).expect("the directory is writable");
+        Self { directory, root, file, identity: Identity::Own, arguments: Vec::new(), environment: Vec::new() }
+    }
+
+    /// Who runs it.
+    pub(crate) fn identity(mut self, identity: Identity) -> Self {
+        self.identity = identity;
+        if identity == Identity::Ordinary {
+            let run = self.directory.path().join("run");
+            std::os::unix::fs::chown(&run, Some(ORDINARY), Some(ORDINARY)).expect("root may give it away");
+            std::os::unix::fs::chown(self.directory.path(), Some(ORDINARY), Some(ORDINARY)).expect("root may give it away");
+        }
+        self
+    }
+
+    /// More options for `up`.
+    pub(crate) fn arguments(mut self, arguments: &[&str]) -> Self {
+        self.arguments.extend(arguments.iter().map(|&argument| argument.to_owned()));
+        self
+    }
+
+    /// A variable of the program's environment.
+    pub(crate) fn env(mut self, name: &str, value: &str) -> Self {
+        self.environment.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// Where the state directories are.
+    pub(crate) fn state(&self) -> PathBuf {
+        self.directory.path().join("run/nestns")
+    }
+
+    /// `nestns ARGUMENTS` with this nest's identity and directory; standard streams are the caller's to choose.
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(program());
+        command.args(arguments).current_dir(self.directory.path());
+        for (name, _) in std::env::vars_os() {
+            if name.to_string_lossy().starts_with("NESTNS_") {
+                command.env_remove(&name);
+            }
+        }
+        command.env_remove("NO_COLOR").env_remove("CLICOLOR_FORCE").env("LC_ALL", "C.UTF-8");
+        command.env("XDG_RUNTIME_DIR", self.directory.path().join("run"));
+        command.envs(self.environment.iter().map(|(name, value)| (name, value)));
+        if self.identity == Identity::Ordinary {
+            command.uid(ORDINARY).gid(ORDINARY);
+        }
+        command
+    }
+
+    /// Starts `nestns up` on the topology.
+    pub(crate) fn up(self) -> Running {
+        let file = self.file.to_str().expect("our own path").to_owned();
+        let mut arguments = vec!["up".to_owned(), file];
+        arguments.extend(self.arguments.iter().cloned());
+        let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+        let command = self.command(&arguments);
+        self.start(command)
+    }
+
+    /// Starts `nestns ARGUMENTS`, in which `@` stands for the root's name.
+    pub(crate) fn start_verb(self, arguments: &[&str]) -> Running {
+        let arguments: Vec<String> = arguments.iter().map(|argument| argument.replace('@', &self.root)).collect();
+        let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+        let command = self.command(&arguments);
+        self.start(command)
+    }
+
+    /// Starts a prepared command; its output goes to files, which nobody has to read.
+    pub(crate) fn start(self, mut command: Command) -> Running {
+        let open = |name: &str| fs::File::create(self.directory.path().join(name)).expect("the directory is writable");
+        command.stdin(Stdio::null()).stdout(open("stdout")).stderr(open("stderr"));
+        let child = command.spawn().expect("the program was built");
+        Running { nest: self, child }
+    }
+}
+
+/// A nest whose program runs.
+#[derive(Debug)]
+pub(crate) struct Running {
+    pub(crate) nest: Nest,
+    child: Child,
+}
+
+/// How a nest ended.
+#[derive(Debug)]
+pub(crate) struct Ended {
+    /// The exit status, 128 and the number for a signal.
+    pub(crate) code: i32,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+    /// Still there, with the files that the test has made.
+    pub(crate) nest: Nest,
+}
+
+impl Running {
+    /// The controller's PID.
+    pub(crate) fn pid(&self) -> Pid {
+        Pid::from_raw(self.child.id().cast_signed())
+    }
+
+    /// Waits until the tree stands and its truth is written.
+    pub(crate) fn standing(&mut self) -> Truth {
+        let found = self.until("the tree stands", |nest| {
+            let directory = fs::read_dir(nest.state()).ok()?.flatten().next()?.path();
+            serde_json::from_slice(&fs::read(directory.join("truth.json")).ok()?).ok()
+        });
+        Truth(found)
+    }
+
+    /// Waits until the program has written this to standard output.
+    pub(crate) fn has_said(&mut self, text: &str) {
+        self.until(&format!("standard output has {text:?}"), |nest| {
+            fs::read_to_string(nest.directory.path().join("stdout")).ok()?.contains(text).then_some(())
+        });
+    }
+
+    /// Waits until the story on standard error has this.
+    pub(crate) fn has_told(&mut self, text: &str) {
+        self.until(&format!("standard error has {text:?}"), |nest| {
+            fs::read_to_string(nest.directory.path().join("stderr")).ok()?.contains(text).then_some(())
+        });
+    }
+
+    /// Polls for a condition, and fails when the program ends before it holds.
+    pub(crate) fn until<T>(&mut self, what: &str, mut condition: impl FnMut(&Nest) -> Option<T>) -> T {
+        let end = Instant::now() + PATIENCE;
+        loop {
+            if let Some(value) = condition(&self.nest) {
+                return value;
+            }
+            let ended = self.child.try_wait().expect("it is our child");
+            if ended.is_some() || Instant::now() > end {
+                if let Some(value) = condition(&self.nest) {
+                    return value;
+                }
+                panic!("never: {what}; ended: {ended:?}; {}", self.output());
+            }
+            std::thread::sleep(Duration::from_millis(2));
+        }
+    }
+
+    fn output(&self) -> String {
+        let read = |name: &str| fs::read(self.nest.directory.path().join(name)).unwrap_or_default();
+        let text = |name: &str| String::from_utf8_lossy(&read(name)).into_owned();
+        format!("stdout:\n{}\nstderr:\n{}", text("stdout"), text("stderr"))
+    }
+
+    /// Signals the controller, which is an unreaped child: its number is its own.
+    pub(crate) fn signal(&self, signal: Signal) {
+        kill(self.pid(), signal).expect("it runs");
+    }
+
+    /// Waits for the end, and makes sure that nothing is left.
+    pub(crate) fn wait(mut self) -> Ended {
+        let end = Instant::now() + PATIENCE;
+        let status = loop {
+            match self.child.try_wait().expect("it is our child") {
+                Some(status) => break status,
+                None if Instant::now() > end => {
+                    let output = self.output();
+                    let _ = self.child.kill();
+                    let _ = self.child.wait();
+                    panic!("does not end; {output}");
+                }
+                None => std::thread::sleep(Duration::from_millis(2)),
+            }
+        };
+        let read = |name: &str| fs::read(self.nest.directory.path().join(name)).expect("it was opened before");
+        let text = |name: &str| String::from_utf8_lossy(&read(name)).into_owned();
+        let code = status.code().unwrap_or_else(|| 128 + status.signal().unwrap_or_default());
+        let (stdout, stderr) = (text("stdout"), text("stderr"));
+        assert_nothing_left(&self.nest);
+        Ended { code, stdout, stderr, nest: self.nest }
+    }
+
+    /// Stops it as Ctrl-C does and waits for the end.
+    pub(crate) fn stop(self) -> Ended {
+        self.signal(Signal::SIGINT);
+        self.wait()
+    }
+}
+
+/// Makes sure that no process and no state of a nest is left. What was killed a moment ago may take a moment.
+pub(crate) fn assert_nothing_left(nest: &Nest) {
+    let end = Instant::now() + Duration::from_secs(5);
+    loop {
+        let processes = processes_of(nest);
+        let state: Vec<_> = fs::read_dir(nest.state()).into_iter().flatten().flatten().map(|entry| entry.path()).collect();
+        if processes.is_empty() && state.is_empty() {
+            return;
+        }
+        assert!(Instant::now() < end, "left behind: processes {processes:?}, state {state:?}");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+/// The living processes of a nest: copies of nestns by their command line, programs by their environment.
+pub(crate) fn processes_of(nest: &Nest) -> Vec<(i32, String)> {
+    let directory = nest.directory.path().to_str().expect("our own path").to_owned();
+    let mut found = Vec::new();
+    for entry in fs::read_dir("/proc").expect("/proc is mounted").flatten() {
+        let Ok(pid) = entry.file_name().to_string_lossy().parse::<i32>() else { continue };
+        if pid.cast_unsigned() == std::process::id() {
+            continue;
+        }
+        let read = |name: &str| String::from_utf8_lossy(&fs::read(entry.path().join(name)).unwrap_or_default()).into_owned();
+        let command_line = read("cmdline");
+        let titled = command_line.strip_prefix("nestns: ").is_some_and(|title| {
+            title.strip_prefix(nest.root.as_str()).is_some_and(|rest| !rest.starts_with(|c: char| c.is_ascii_alphanumeric()))
+        });
+        if titled || command_line.contains(&directory) || read("environ").contains(&directory) {
+            found.push((pid, command_line.replace('\0', " ")));
+        }
+    }
+    found
+}
+
+/// `nestns.truth/1` of a tree that stands.
+#[derive(Debug)]
+pub(crate) struct Truth(pub(crate) Value);
+
+impl Truth {
+    /// The document of a process.
+    pub(crate) fn process(&self, path: &str) -> &Value {
+        let processes = self.0["processes"].as_array().expect("the document has them");
+        processes.iter().find(|process| process["path"] == path).unwrap_or_else(|| panic!("no process {path}"))
+    }
+
+    /// The document of a namespace.
+    pub(crate) fn namespace(&self, path: &str) -> &Value {
+        let namespaces = self.0["namespaces"].as_array().expect("the document has them");
+        namespaces.iter().find(|namespace| namespace["path"] == path).unwrap_or_else(|| panic!("no namespace {path}"))
+    }
+
+    /// A process's numbers, the host's first.
+    pub(crate) fn pids(&self, path: &str) -> Vec<i32> {
+        let pids = self.process(path)["pids"].as_array().expect("it stands");
+        pids.iter().map(|pid| i32::try_from(pid.as_i64().expect("a number")).expect("a PID")).collect()
+    }
+
+    /// A process's number on the host.
+    pub(crate) fn host_pid(&self, path: &str) -> i32 {
+        self.pids(path)[0]
+    }
+
+    /// The paths of all processes, PID 1s included.
+    pub(crate) fn paths(&self) -> Vec<String> {
+        let processes = self.0["processes"].as_array().expect("the document has them");
+        processes.iter().map(|process| process["path"].as_str().expect("a path").to_owned()).collect()
+    }
+}
