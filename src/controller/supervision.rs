@@ -417,6 +417,8 @@ impl<'a> Supervision<'a> {
             self.verdict.adopt(Ending::Exited(125));
             self.world.request_stop(Cause::Ended { path: "the command".to_owned() });
         }
+        self.stop_at_first_request();
+        // Both requests may have come since the last round: the second is one only after the first.
         if self.world.stop_again {
             self.world.stop_again = false;
             let (life, reaction) = self.life.on(Event::StopAgain);
@@ -426,21 +428,23 @@ impl<'a> Supervision<'a> {
                 self.kill_everything();
             }
         }
+    }
+
+    fn stop_at_first_request(&mut self) {
         let Some(cause) = &self.world.stop else { return };
         let (life, reaction) = self.life.on(Event::Stop);
         if reaction != Reaction::Ask {
             return;
         }
+        self.life = life;
         self.world.audience.note(&Note::Stopping { cause });
         if self.visitor_lives() {
             // He is a guest of the tree: he leaves first.
-            self.life = life;
             self.signal_visitor(Signal::TERM);
             self.visit_deadline = Some(Moment::now().plus(VISIT_GRACE));
-            return;
+        } else {
+            self.begin_to_stop();
         }
-        self.life = life;
-        self.begin_to_stop();
     }
 
     fn visitor_lives(&self) -> bool {

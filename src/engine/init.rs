@@ -144,8 +144,8 @@ impl Init {
             }
             self.outbox.flush();
             self.wait();
-            while let Some((signal, sender)) = gate::read_signal() {
-                self.on_signal(signal, sender);
+            while let Some(delivered) = gate::read_signal() {
+                self.on_signal(delivered.signal, delivered.sender);
             }
         }
     }
