@@ -8,6 +8,7 @@ use std::time::Duration;
 use nix::libc;
 use nix::unistd::Pid;
 
+use super::Command;
 use super::audience::{Cause, Note, Waiting};
 use super::creation::COLLAPSE;
 use super::life::{Event, Life, Reaction};
@@ -15,7 +16,6 @@ use super::roster::State;
 use super::timeline::Timeline;
 use super::verdict::{self, Course, Verdict};
 use super::world::{Incident, Visitor, World};
-use super::Command;
 use crate::engine::farewell::{Action, Farewell};
 use crate::engine::gate;
 use crate::engine::keeper::{Keeper, Reaped, Setback};
@@ -394,11 +394,13 @@ impl<'a> Supervision<'a> {
             return;
         }
         let Some(Command { process, namespace }) = self.command.take() else { return };
-        let index = namespace.and_then(|path| self.plan.indices().find(|&index| self.plan.namespace(index).path == path));
+        let index =
+            namespace.and_then(|path| self.plan.indices().find(|&index| self.plan.namespace(index).path == path));
         let subject = Subject::visitor(index);
         let path = process.name.clone();
         self.world.visitor = Some(Visitor { subject, path, ending: None });
-        let init = index.and_then(|index| self.world.roster.get(Subject::init(index))).and_then(super::roster::Record::pid);
+        let init =
+            index.and_then(|index| self.world.roster.get(Subject::init(index))).and_then(super::roster::Record::pid);
         match self.keeper.visit(subject, process, init, &mut self.world) {
             Ok(()) => {}
             Err(Setback::Interrupted) => self.world.visitor = None,
@@ -534,7 +536,9 @@ impl<'a> Supervision<'a> {
         let mut waiting = Vec::new();
         for subject in self.world.roster.subjects() {
             let namespace = self.plan.namespace(subject.namespace);
-            let Some(record) = self.world.roster.get(subject).filter(|record| !record.state.is_over()) else { continue };
+            let Some(record) = self.world.roster.get(subject).filter(|record| !record.state.is_over()) else {
+                continue;
+            };
             let Some(process) = namespace.process(subject.slot) else { continue };
             let time = record.farewells.asked.map(|(_, at)| (now.since(at), process.stop.grace));
             waiting.push(Waiting { path: namespace.path_of(subject.slot), time });

@@ -323,13 +323,11 @@ impl<'a> World<'a> {
                     record.refusal = Some(refusal.clone());
                 }
                 let path = self.path(subject);
-                let position = match subject.is_visitor() {
-                    true => crate::topology::Position::default(),
-                    false => self.plan.namespace(subject.namespace).process(subject.slot).map_or_else(
-                        crate::topology::Position::default,
-                        |process| process.position,
-                    ),
-                };
+                let position = if subject.is_visitor() { crate::topology::Position::default() } else { self
+                .plan
+                .namespace(subject.namespace)
+                .process(subject.slot)
+                .map_or_else(crate::topology::Position::default, |process| process.position) };
                 self.audience.note(&Note::Refused { path: &path, position, refusal: &refusal });
                 self.incidents.push_back(Incident::Refused(subject));
             }
@@ -392,9 +390,9 @@ impl Patience for World<'_> {
         self.nursery_ready = None;
         for (place, channel) in (0..).zip(channels) {
             let flags = EpollFlags::EPOLLIN;
-            self.events.add(channel, Token::Nursery(place), flags).map_err(|errno| {
-                Setback::Failed(Failure::new(Subject::init(0), Stage::Channel, errno))
-            })?;
+            self.events
+                .add(channel, Token::Nursery(place), flags)
+                .map_err(|errno| Setback::Failed(Failure::new(Subject::init(0), Stage::Channel, errno)))?;
         }
         let result = loop {
             if self.is_interrupted() {

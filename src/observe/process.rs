@@ -13,7 +13,7 @@ pub struct Process {
     pub numbers: Vec<i32>,
     /// Its parent in the reader's numbering, 0 where that is outside.
     pub parent: i32,
-    /// When it began, in clock ticks since boot: field 22 of proc_pid_stat(5). With the PID it is an identity.
+    /// When it began, in clock ticks since boot: field 22 of `proc_pid_stat(5)`. With the PID it is an identity.
     pub start_time: u64,
 }
 
