@@ -5,5 +5,6 @@
 mod check;
 mod command_line;
 mod harness;
+mod readme;
 mod smoke;
 mod topology;

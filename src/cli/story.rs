@@ -254,6 +254,8 @@ impl Audience for Story {
                 let text = format!("`{path}`: {}{}", refused(refusal), self.place(*position));
                 self.problem("error", Some(path), &text);
             }
+            // The command of `run` speaks for itself, by its status.
+            Note::Failed { .. } if self.detail == Detail::Problems && self.file.is_none() => {}
             Note::Failed { path, position, ending } => {
                 let text = format!("`{path}` {}{}", ended(*ending), self.place(*position));
                 self.problem("error", Some(path), &text);
