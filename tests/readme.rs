@@ -40,10 +40,7 @@ fn its_topologies_have_no_problems() {
 
 #[test]
 fn its_two_commands_are_those_that_ci_runs() {
-    assert_eq!(
-        blocks("sh"),
-        ["cargo run --release --locked -- up examples/dind.toml\n", "cargo test --locked\n"]
-    );
+    assert_eq!(blocks("sh"), ["cargo run --release --locked -- up examples/dind.toml\n", "cargo test --locked\n"]);
     assert!(readme().contains("<!-- test-command -->\n```sh\ncargo test"));
     let script = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(".ci/run")).expect("it is there");
     assert!(script.contains("test-command"), "CI takes the command from the README");
@@ -55,7 +52,8 @@ fn its_short_commands_answer_what_it_shows() {
         return;
     }
     let nest = Nest::new("");
-    let path = format!("{}:{}", program().parent().expect("a directory").display(), std::env::var("PATH").unwrap_or_default());
+    let path =
+        format!("{}:{}", program().parent().expect("a directory").display(), std::env::var("PATH").unwrap_or_default());
     for block in blocks("console").iter().filter(|block| !block.contains("^C")) {
         let mut lines = block.lines().peekable();
         while let Some(command) = lines.next().and_then(|line| line.strip_prefix("$ ")) {

@@ -14,9 +14,10 @@ use nix::libc;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::socket::{
     AddressFamily, ControlMessage, ControlMessageOwned, MsgFlags, SockFlag, SockType, UnixAddr, recvmsg, sendmsg,
-    socketpair,
+    setsockopt, socketpair, sockopt,
 };
 use nix::sys::termios::{SetArg, Termios, tcsetattr};
+use nix::sys::time::{TimeVal, TimeValLike};
 use nix::sys::wait::waitpid;
 use nix::unistd::{ForkResult, Pid, read, write};
 
@@ -30,6 +31,9 @@ use crate::sys::title;
 
 /// How long the guardian waits for the roots that it has killed, before it removes the directory all the same.
 const COLLAPSE: Duration = Duration::from_secs(5);
+
+/// How long the guardian has to answer.
+const ANSWER: Duration = Duration::from_secs(5);
 
 /// A terminal and how its owner had it.
 #[derive(Debug)]
@@ -65,6 +69,7 @@ pub(super) struct Ward<'a> {
 pub(super) struct Guardian {
     /// Its number, a child of the controller.
     pub(super) pid: Pid,
+    process: Pidfd,
     channel: OwnedFd,
 }
 
@@ -76,8 +81,10 @@ impl Guardian {
     /// Those of socketpair(2) and fork(2).
     pub(super) fn start(ward: &Ward<'_>) -> nix::Result<Self> {
         let (mine, theirs) = socketpair(AddressFamily::Unix, SockType::SeqPacket, None, SockFlag::SOCK_CLOEXEC)?;
+        // One that does not answer, because somebody has stopped it, is as good as dead.
+        setsockopt(&mine, sockopt::ReceiveTimeout, &TimeVal::seconds(ANSWER.as_secs().cast_signed()))?;
         match fork()? {
-            ForkResult::Parent { child } => Ok(Self { pid: child, channel: mine }),
+            ForkResult::Parent { child } => Ok(Self { pid: child, process: Pidfd::open(child)?, channel: mine }),
             ForkResult::Child => {
                 drop(mine);
                 watch(&theirs, ward)
@@ -89,7 +96,7 @@ impl Guardian {
     ///
     /// # Errors
     ///
-    /// `EPIPE` when the guardian has been killed.
+    /// `EPIPE` when the guardian has been killed, `EAGAIN` when it does not answer.
     pub(super) fn guard(&self, root: &Pidfd) -> nix::Result<()> {
         let number = [root.as_fd().as_raw_fd()];
         let rights = [ControlMessage::ScmRights(&number)];
@@ -105,12 +112,28 @@ impl Guardian {
         }
     }
 
+    /// Makes sure that it is dead before its channel is closed, which it would take for the controller's death.
+    pub(super) fn bury(&self) {
+        // It may be dead, or even reaped: the descriptor is of no other process.
+        let _ = self.process.signal(libc::SIGKILL);
+        reap(self.pid);
+    }
+
     /// Lets the guardian finish, as it would if the controller had died, and reaps it.
     pub(super) fn dismiss(self) {
         drop(self.channel);
-        // It waits for nothing but what has been killed.
-        while waitpid(self.pid, None) == Err(Errno::EINTR) {}
+        let mut ended = [PollFd::new(self.process.as_fd(), PollFlags::POLLIN)];
+        let limit = COLLAPSE + ANSWER;
+        if poll(&mut ended, PollTimeout::try_from(limit).unwrap_or(PollTimeout::MAX)) == Ok(0) {
+            let _ = self.process.signal(libc::SIGKILL);
+        }
+        reap(self.pid);
     }
+}
+
+fn reap(guardian: Pid) {
+    // Unless it has been reaped already: then there is no such child, and the call says so.
+    while waitpid(guardian, None) == Err(Errno::EINTR) {}
 }
 
 /// The guardian's whole life. Every signal is blocked, as it was in the controller; only KILL ends it.

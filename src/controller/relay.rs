@@ -112,7 +112,7 @@ impl Relay {
         }
         self.raw = false;
         if self.input == Input::Watched {
-            events.remove(descriptor::inherited(libc::STDIN_FILENO));
+            events.remove(stdin(), Token::StandardInput);
         }
         if self.input != Input::Ended {
             self.input = Input::Idle;
@@ -146,7 +146,7 @@ impl Relay {
         let mut buffer = [0_u8; 4096];
         match read(descriptor::inherited(libc::STDIN_FILENO), &mut buffer) {
             Ok(0) | Err(Errno::EIO) => {
-                events.remove(descriptor::inherited(libc::STDIN_FILENO));
+                events.remove(stdin(), Token::StandardInput);
                 self.input = Input::Ended;
                 // A program that reads a terminal waits for more until it is told that there is none.
                 self.pending.push(END);
@@ -197,7 +197,7 @@ impl Relay {
         self.release(saved, events);
         self.input = Input::Ended;
         if let Some(master) = self.master.take() {
-            events.remove(&master);
+            events.remove(&master, Token::Terminal);
         }
     }
 

@@ -106,7 +106,7 @@ impl Streams {
             }
         };
         if ended {
-            events.remove(pipe.fd().as_fd());
+            events.remove(pipe.fd().as_fd(), Token::Stream(place));
             self.pipes[place as usize] = None;
             self.free.push(place);
             self.open -= 1;

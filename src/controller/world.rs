@@ -13,7 +13,7 @@ use nix::sys::epoll::EpollFlags;
 use nix::unistd::Pid;
 
 use super::audience::{Audience, Cause, Line, Note, Stream};
-use super::event_loop::{EventLoop, Ready, Token};
+use super::event_loop::{EventLoop, Hearing, Ready, Token};
 use super::guardian::{Guardian, SavedTerminal, Ward};
 use super::relay::Relay;
 use super::roster::{Roster, State};
@@ -131,6 +131,7 @@ impl<'a> World<'a> {
         let always_ready = self.relay.as_ref().is_some_and(Relay::is_always_ready);
         let idle = if always_ready { Some(Duration::ZERO) } else { timeout };
         let timeout = [idle, until_limit].into_iter().flatten().min();
+        self.events.hear(if self.output.is_full() { Hearing::Muted } else { Hearing::Open });
         for ready in self.events.wait(timeout) {
             self.on_ready(ready);
         }
@@ -180,12 +181,8 @@ impl<'a> World<'a> {
             }
             Token::StandardInput => self.on_input(),
             Token::Terminal => self.on_terminal(ready.flags),
-            Token::Stream(place) => {
-                // A reader who does not keep up makes the programs wait, not the controller.
-                if !self.output.is_full() {
-                    self.on_stream(place);
-                }
-            }
+            Token::Stream(place) => self.on_stream(place),
+            Token::Programs => {}
         }
     }
 
@@ -323,11 +320,14 @@ impl<'a> World<'a> {
                     record.refusal = Some(refusal.clone());
                 }
                 let path = self.path(subject);
-                let position = if subject.is_visitor() { crate::topology::Position::default() } else { self
-                .plan
-                .namespace(subject.namespace)
-                .process(subject.slot)
-                .map_or_else(crate::topology::Position::default, |process| process.position) };
+                let position = if subject.is_visitor() {
+                    crate::topology::Position::default()
+                } else {
+                    self.plan
+                        .namespace(subject.namespace)
+                        .process(subject.slot)
+                        .map_or_else(crate::topology::Position::default, |process| process.position)
+                };
                 self.audience.note(&Note::Refused { path: &path, position, refusal: &refusal });
                 self.incidents.push_back(Incident::Refused(subject));
             }
@@ -356,7 +356,7 @@ impl<'a> World<'a> {
         if flags.contains(EpollFlags::EPOLLOUT) {
             relay.flush(&self.events);
         }
-        if flags.intersects(EpollFlags::EPOLLIN | EpollFlags::EPOLLHUP) && !self.output.is_full() {
+        if flags.intersects(EpollFlags::EPOLLIN | EpollFlags::EPOLLHUP) {
             match relay.take_output() {
                 Some(bytes) => self.output.push(&bytes, &self.events),
                 None => relay.end(self.saved, &self.events),
@@ -367,6 +367,7 @@ impl<'a> World<'a> {
     /// Starts another guardian when the first has been killed, and tells it all it has to know.
     pub(super) fn replace_guardian(&mut self) -> nix::Result<()> {
         self.audience.note(&Note::GuardianLost);
+        self.guardian.bury();
         self.guardian = Guardian::start(&Ward { terminal: self.saved, remains: self.remains })?;
         for &root in &self.roots {
             match Pidfd::open(root) {
@@ -403,8 +404,8 @@ impl Patience for World<'_> {
             }
             self.pump(None);
         };
-        for channel in channels {
-            self.events.remove(channel);
+        for (place, channel) in (0..).zip(channels) {
+            self.events.remove(channel, Token::Nursery(place));
         }
         result
     }

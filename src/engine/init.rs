@@ -281,7 +281,11 @@ impl Init {
         let timeout = match &self.stopping {
             None => PollTimeout::NONE,
             Some(stopping) => {
-                let next = if stopping.killed { stopping.deadline.plus(std::time::Duration::from_millis(REAPING_MS)) } else { stopping.farewell.next().map_or(stopping.deadline, |next| next.min(stopping.deadline)) };
+                let next = if stopping.killed {
+                    stopping.deadline.plus(std::time::Duration::from_millis(REAPING_MS))
+                } else {
+                    stopping.farewell.next().map_or(stopping.deadline, |next| next.min(stopping.deadline))
+                };
                 until(next)
             }
         };
