@@ -14,6 +14,9 @@ use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg};
 use nix::unistd::{AccessFlags, access, geteuid};
 
+use crate::engine::inheritance::FIRST_FREE;
+use crate::sys::descriptor;
+
 /// The name of the lock file.
 const LOCK: &str = "lock";
 /// The name of the document that tells what stands.
@@ -87,6 +90,12 @@ impl StateDirectory {
                 Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
                 Err(source) => return Err(StateError::System { action: "open", path, source }),
             };
+            // The agreed numbers are filled later, and what is open at one of them then is closed: a lock would be lost.
+            let file = descriptor::above(file, FIRST_FREE).map(File::from).map_err(|errno| StateError::System {
+                action: "keep open",
+                path: path.clone(),
+                source: errno.into(),
+            })?;
             let lock = match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
                 Ok(lock) => lock,
                 Err((_, Errno::EWOULDBLOCK)) => {

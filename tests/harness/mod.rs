@@ -1,5 +1,8 @@
 //! Runs the program that was built, and looks at what it says.
 
+pub(crate) mod blueprint;
+pub(crate) mod kernel;
+pub(crate) mod lines;
 pub(crate) mod nest;
 
 use std::io::Write as _;
