@@ -1,5 +1,6 @@
 //! Runs the program that was built, and looks at what it says.
 
+pub(crate) mod chain;
 pub(crate) mod nest;
 
 use std::io::Write as _;
