@@ -252,16 +252,22 @@ impl<'a> Supervision<'a> {
         }
     }
 
-    /// Whether a death by KILL may be that of the namespace: its PID 1 is reaped only after its members.
+    /// Whether a death by KILL may be that of the namespace around: its PID 1 is reaped only after all that was inside.
     fn may_be_collapse(&self, subject: Subject, ending: Ending) -> bool {
         let killed = self.world.roster.get(subject).is_some_and(|record| record.farewells.killed.is_some());
-        if subject.is_init() || killed || ending != Ending::Signalled(libc::SIGKILL) {
+        if killed || ending != Ending::Signalled(libc::SIGKILL) {
             return false;
         }
         let namespace = self.plan.namespace(subject.namespace);
-        let joined = namespace.process(subject.slot).is_some_and(|process| process.entry == Entry::Join);
-        let init = self.world.roster.get(Subject::init(subject.namespace));
-        joined && init.is_some_and(|init| !init.state.is_over())
+        let around = if subject.is_init() {
+            // Its keeper outlives a namespace around it only where that one's PID 1 is a program.
+            namespace.parent.filter(|&parent| !self.plan.namespace(parent).has_own_keeper())
+        } else {
+            let joined = namespace.process(subject.slot).is_some_and(|process| process.entry == Entry::Join);
+            joined.then_some(subject.namespace)
+        };
+        let init = around.and_then(|index| self.world.roster.get(Subject::init(index)));
+        init.is_some_and(|init| !init.state.is_over())
     }
 
     /// Decides what an end means.

@@ -76,6 +76,7 @@ pub(crate) struct Nest {
     identity: Identity,
     arguments: Vec<String>,
     environment: Vec<(String, String)>,
+    wrapper: Vec<String>,
 }
 
 impl Nest {
@@ -89,7 +90,8 @@ impl Nest {
         let file = directory.path().join(format!("{root}.toml"));
         fs::write(&file, topology.replace('@', &root)).expect("the directory is writable");
         fs::create_dir(directory.path().join("run")).expect("the directory is writable");
-        Self { directory, root, file, identity: Identity::Own, arguments: Vec::new(), environment: Vec::new() }
+        let identity = Identity::Own;
+        Self { directory, root, file, identity, arguments: Vec::new(), environment: Vec::new(), wrapper: Vec::new() }
     }
 
     /// Who runs it.
@@ -116,6 +118,12 @@ impl Nest {
         self
     }
 
+    /// A command that makes the surroundings and then executes its last arguments, which are the program's command line.
+    pub(crate) fn wrapped(mut self, wrapper: &[&str]) -> Self {
+        self.wrapper = wrapper.iter().map(|&word| word.to_owned()).collect();
+        self
+    }
+
     /// Where the state directories are.
     pub(crate) fn state(&self) -> PathBuf {
         self.directory.path().join("run/nestns")
@@ -123,8 +131,9 @@ impl Nest {
 
     /// `nestns ARGUMENTS` with this nest's identity and directory; standard streams are the caller's to choose.
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(program());
-        command.args(arguments).current_dir(self.directory.path());
+        let mut words = self.wrapper.iter().map(PathBuf::from).chain([program().to_owned()]);
+        let mut command = Command::new(words.next().expect("the program is one"));
+        command.args(words).args(arguments).current_dir(self.directory.path());
         for (name, _) in std::env::vars_os() {
             if name.to_string_lossy().starts_with("NESTNS_") {
                 command.env_remove(&name);

@@ -1,0 +1,14 @@
+//! The plainest deep tree: one namespace inside the other, all with a builtin PID 1.
+
+/// How deep the tests nest: not at all, once, somewhat, and as deep as a level to spare allows.
+pub(crate) const DEPTHS: [usize; 4] = [1, 2, 5, 31];
+
+/// The path of the namespace at a level of the chain, whose first is `@`.
+pub(crate) fn path(level: usize) -> String {
+    (2..=level).fold("@".to_owned(), |path, level| format!("{path}/l{level}"))
+}
+
+/// So many namespaces, as a topology; the header of the innermost is the last line, so that its keys can follow.
+pub(crate) fn chain(depth: usize) -> String {
+    (1..=depth).map(|level| format!("[ns.\"{}\"]\n", path(level))).collect()
+}
