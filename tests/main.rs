@@ -4,6 +4,8 @@
 
 mod check;
 mod command_line;
+mod death;
 mod harness;
 mod smoke;
+mod terminal;
 mod topology;

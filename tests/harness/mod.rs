@@ -1,6 +1,7 @@
 //! Runs the program that was built, and looks at what it says.
 
 pub(crate) mod nest;
+pub(crate) mod terminal;
 
 use std::io::Write as _;
 use std::path::Path;

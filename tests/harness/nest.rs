@@ -73,7 +73,7 @@ pub(crate) struct Nest {
     pub(crate) root: String,
     /// The topology file.
     pub(crate) file: PathBuf,
-    identity: Identity,
+    pub(crate) identity: Identity,
     arguments: Vec<String>,
     environment: Vec<(String, String)>,
 }
@@ -121,7 +121,12 @@ impl Nest {
 
     /// `nestns ARGUMENTS` with this nest's identity and directory; standard streams are the caller's to choose.
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(program());
+        self.other_command(program(), arguments)
+    }
+
+    /// Another program in the same place, as the same user.
+    pub(crate) fn other_command(&self, program: &Path, arguments: &[&str]) -> Command {
+        let mut command = Command::new(program);
         command.args(arguments).current_dir(self.directory.path());
         for (name, _) in std::env::vars_os() {
             if name.to_string_lossy().starts_with("NESTNS_") {
@@ -139,9 +144,7 @@ impl Nest {
 
     /// Starts `nestns up` on the topology.
     pub(crate) fn up(self) -> Running {
-        let file = self.file.to_str().expect("our own path").to_owned();
-        let mut arguments = vec!["up".to_owned(), file];
-        arguments.extend(self.arguments.iter().cloned());
+        let arguments = self.words_for_up();
         let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
         let command = self.command(&arguments);
         self.start(command)
@@ -153,6 +156,12 @@ impl Nest {
         let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
         let command = self.command(&arguments);
         self.start(command)
+    }
+
+    /// `nestns up` on the topology and what it has been given as arguments.
+    pub(crate) fn words_for_up(&self) -> Vec<String> {
+        let file = self.file.to_str().expect("our own path").to_owned();
+        ["up".to_owned(), file].into_iter().chain(self.arguments.iter().cloned()).collect()
     }
 
     /// Starts a prepared command; its output goes to files, which nobody has to read.
