@@ -6,6 +6,8 @@ mod check;
 mod command_line;
 mod death;
 mod harness;
+mod interrupt;
+mod output;
 mod smoke;
 mod terminal;
 mod topology;
