@@ -50,6 +50,8 @@ pub(super) struct Streams {
     pipes: Vec<Option<Pipe>>,
     free: Vec<u32>,
     open: usize,
+    /// Not watched, until the reader of our own output has caught up.
+    paused: Vec<u32>,
 }
 
 impl Streams {
@@ -77,6 +79,23 @@ impl Streams {
         let _ = events.add(pipe.fd(), Token::Stream(place), EpollFlags::EPOLLIN);
         self.pipes[place as usize] = Some(pipe);
         self.open += 1;
+    }
+
+    /// Stops watching a pipe that is ready while nothing can be done with what is in it: it would be ready again at once.
+    pub(super) fn pause(&mut self, place: u32, events: &EventLoop) {
+        if let Some(Some(pipe)) = self.pipes.get(place as usize) {
+            events.remove(pipe.fd());
+            self.paused.push(place);
+        }
+    }
+
+    /// Watches everything again.
+    pub(super) fn resume(&mut self, events: &EventLoop) {
+        for place in std::mem::take(&mut self.paused) {
+            if let Some(Some(pipe)) = self.pipes.get(place as usize) {
+                let _ = events.add(pipe.fd(), Token::Stream(place), EpollFlags::EPOLLIN);
+            }
+        }
     }
 
     /// Reads one pipe that is ready, and closes it at its end.

@@ -130,12 +130,22 @@ impl<'a> World<'a> {
         let until_limit = self.limit.map(|limit| limit.since(Moment::now()));
         let always_ready = self.relay.as_ref().is_some_and(Relay::is_always_ready);
         let idle = if always_ready { Some(Duration::ZERO) } else { timeout };
-        let timeout = [idle, until_limit].into_iter().flatten().min();
+        let until_reminder = self.relay.as_ref().and_then(Relay::until_reminder);
+        let timeout = [idle, until_limit, until_reminder].into_iter().flatten().min();
         for ready in self.events.wait(timeout) {
             self.on_ready(ready);
         }
         if always_ready {
             self.on_input();
+        }
+        if let Some(relay) = &mut self.relay {
+            relay.remind(&self.events);
+        }
+        if !self.output.is_full() {
+            self.streams.resume(&self.events);
+            if let Some(relay) = &mut self.relay {
+                relay.resume_output(&self.events);
+            }
         }
         if self.limit.is_some_and(|limit| limit <= Moment::now()) {
             self.limit = None;
@@ -182,7 +192,9 @@ impl<'a> World<'a> {
             Token::Terminal => self.on_terminal(ready.flags),
             Token::Stream(place) => {
                 // A reader who does not keep up makes the programs wait, not the controller.
-                if !self.output.is_full() {
+                if self.output.is_full() {
+                    self.streams.pause(place, &self.events);
+                } else {
                     self.on_stream(place);
                 }
             }
@@ -356,10 +368,15 @@ impl<'a> World<'a> {
         if flags.contains(EpollFlags::EPOLLOUT) {
             relay.flush(&self.events);
         }
-        if flags.intersects(EpollFlags::EPOLLIN | EpollFlags::EPOLLHUP) && !self.output.is_full() {
+        if flags.intersects(EpollFlags::EPOLLIN | EpollFlags::EPOLLHUP) {
+            // A hang-up cannot be unwatched; what is left behind one is no more than a terminal holds.
+            if self.output.is_full() && !flags.contains(EpollFlags::EPOLLHUP) {
+                relay.pause_output(&self.events);
+                return;
+            }
             match relay.take_output() {
                 Some(bytes) => self.output.push(&bytes, &self.events),
-                None => relay.end(self.saved, &self.events),
+                None => relay.hang_up(self.saved, &self.events),
             }
         }
     }
