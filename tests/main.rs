@@ -5,9 +5,11 @@
 mod check;
 mod command_line;
 mod death;
+mod examples;
 mod harness;
 mod interrupt;
 mod output;
+mod run_command;
 mod smoke;
 mod terminal;
 mod topology;
