@@ -111,7 +111,13 @@ pub fn run(request: Request, audience: &mut dyn Audience) -> Outcome {
             let timeline = None;
             let name = origin.name;
             return Ok(Summary {
-                name, truth: state.truth(), counts: plan.counts(), create: None, release: None, timeline, status,
+                name,
+                truth: state.truth(),
+                counts: plan.counts(),
+                create: None,
+                release: None,
+                timeline,
+                status,
             });
         }
         Err(Some(trouble)) => {
@@ -182,7 +188,8 @@ struct Channels {
 fn lay_out() -> nix::Result<Channels> {
     // Each is moved above the agreed numbers first: putting one down must not close another that was opened there.
     let null = std::fs::OpenOptions::new().read(true).write(true).open("/dev/null");
-    let null = descriptor::above(null.map_err(|error| error.raw_os_error().map_or(Errno::EIO, Errno::from_raw))?, FIRST_FREE)?;
+    let null =
+        descriptor::above(null.map_err(|error| error.raw_os_error().map_or(Errno::EIO, Errno::from_raw))?, FIRST_FREE)?;
     let (reports, sender) = report::channel()?;
     let (reports, sender) = (descriptor::above(reports, FIRST_FREE)?, descriptor::above(sender, FIRST_FREE)?);
     let (waiting, gate) = pipe2(OFlag::O_CLOEXEC)?;
@@ -226,7 +233,8 @@ impl Creation<'_> {
             let namespace = plan.namespace(index);
             for slot in 0..=u32::try_from(namespace.processes.len()).unwrap_or(u32::MAX) {
                 if let Some(process) = namespace.process(slot)
-                    && let Some(identity) = process.identity.as_ref().filter(|identity| identity.uid != 0 || identity.gid != 0)
+                    && let Some(identity) =
+                        process.identity.as_ref().filter(|identity| identity.uid != 0 || identity.gid != 0)
                 {
                     let path = namespace.path_of(slot);
                     return Err(Some(Trouble::SingleUser { path, uid: identity.uid, position: process.position }));

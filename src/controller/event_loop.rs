@@ -3,7 +3,6 @@
 use std::os::fd::AsFd;
 use std::time::Duration;
 
-use nix::errno::Errno;
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
 
 /// Who is ready.
@@ -52,7 +51,7 @@ impl Token {
 pub(super) struct Ready {
     /// Which.
     pub(super) token: Token,
-    /// For what: as in epoll_ctl(2).
+    /// For what: as in `epoll_ctl(2)`.
     pub(super) flags: EpollFlags,
 }
 
@@ -65,7 +64,7 @@ impl EventLoop {
     ///
     /// # Errors
     ///
-    /// Those of epoll_create1(2).
+    /// Those of `epoll_create1(2)`.
     pub(super) fn new() -> nix::Result<Self> {
         Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC).map(Self)
     }
@@ -108,8 +107,7 @@ impl EventLoop {
                 .iter()
                 .map(|event| Ready { token: Token::decode(event.data()), flags: event.events() })
                 .collect(),
-            Err(Errno::EINTR) => Vec::new(),
-            // Only for invalid arguments: nothing would ever be ready again.
+            // Interrupted: the caller comes back. Other errors are for invalid arguments only.
             Err(_) => Vec::new(),
         }
     }

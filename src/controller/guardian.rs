@@ -119,7 +119,11 @@ fn watch(channel: &OwnedFd, ward: &Ward<'_>) -> ! {
     title::set_name("nestns-guardian");
     let _ = nix::unistd::chdir("/");
     leave_standard_descriptors();
-    close_all_but(&[Some(channel.as_fd()), ward.terminal.map(|saved| saved.terminal.as_fd()), Some(ward.remains.lock())]);
+    close_all_but(&[
+        Some(channel.as_fd()),
+        ward.terminal.map(|saved| saved.terminal.as_fd()),
+        Some(ward.remains.lock()),
+    ]);
     let mut roots = Vec::new();
     while let Some(root) = receive(channel) {
         roots.push(root);

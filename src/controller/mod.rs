@@ -40,7 +40,6 @@ use truth::Origin;
 
 pub use creation::run;
 
-
 /// Where the lines of programs go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[expect(missing_docs, reason = "as everywhere")]
@@ -111,4 +110,3 @@ pub struct Summary {
 
 /// Either of the two ends.
 pub type Outcome = Result<Summary, Trouble>;
-

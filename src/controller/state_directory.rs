@@ -95,7 +95,8 @@ impl StateDirectory {
                 Err((_, errno)) => return Err(StateError::System { action: "lock", path, source: errno.into() }),
             };
             // The lock may be that of a directory which was removed after the file was opened.
-            let (held, found) = (lock.metadata().map(|file| file.ino()), std::fs::metadata(&path).map(|file| file.ino()));
+            let (held, found) =
+                (lock.metadata().map(|file| file.ino()), std::fs::metadata(&path).map(|file| file.ino()));
             if let (Ok(held), Ok(found)) = (held, found)
                 && held == found
             {

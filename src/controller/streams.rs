@@ -113,9 +113,8 @@ impl Streams {
                 said.extend_from_slice(&buffer[..count]);
                 match (ended, said.is_empty()) {
                     (true, true) => Arrival::Started(*subject),
-                    (true, false) => {
-                        postcard::from_bytes(said).map_or(Arrival::Nothing, |refusal| Arrival::Refused(*subject, refusal))
-                    }
+                    (true, false) => postcard::from_bytes(said)
+                        .map_or(Arrival::Nothing, |refusal| Arrival::Refused(*subject, refusal)),
                     (false, _) => Arrival::Nothing,
                 }
             }

@@ -8,6 +8,7 @@ use std::time::Duration;
 use nix::libc;
 use nix::unistd::Pid;
 
+use super::Command;
 use super::audience::{Cause, Note, Waiting};
 use super::creation::COLLAPSE;
 use super::life::{Event, Life, Reaction};
@@ -15,7 +16,6 @@ use super::roster::State;
 use super::timeline::Timeline;
 use super::verdict::{self, Course, Verdict};
 use super::world::{Incident, Visitor, World};
-use super::Command;
 use crate::engine::farewell::{Action, Farewell};
 use crate::engine::gate;
 use crate::engine::keeper::{Keeper, Reaped, Setback};
@@ -394,11 +394,13 @@ impl<'a> Supervision<'a> {
             return;
         }
         let Some(Command { process, namespace }) = self.command.take() else { return };
-        let index = namespace.and_then(|path| self.plan.indices().find(|&index| self.plan.namespace(index).path == path));
+        let index =
+            namespace.and_then(|path| self.plan.indices().find(|&index| self.plan.namespace(index).path == path));
         let subject = Subject::visitor(index);
         let path = process.name.clone();
         self.world.visitor = Some(Visitor { subject, path, ending: None });
-        let init = index.and_then(|index| self.world.roster.get(Subject::init(index))).and_then(super::roster::Record::pid);
+        let init =
+            index.and_then(|index| self.world.roster.get(Subject::init(index))).and_then(super::roster::Record::pid);
         match self.keeper.visit(subject, process, init, &mut self.world) {
             Ok(()) => {}
             Err(Setback::Interrupted) => self.world.visitor = None,
@@ -417,6 +419,8 @@ impl<'a> Supervision<'a> {
             self.verdict.adopt(Ending::Exited(125));
             self.world.request_stop(Cause::Ended { path: "the command".to_owned() });
         }
+        self.stop_at_first_request();
+        // Both requests may have come since the last round: the second is one only after the first.
         if self.world.stop_again {
             self.world.stop_again = false;
             let (life, reaction) = self.life.on(Event::StopAgain);
@@ -426,21 +430,23 @@ impl<'a> Supervision<'a> {
                 self.kill_everything();
             }
         }
+    }
+
+    fn stop_at_first_request(&mut self) {
         let Some(cause) = &self.world.stop else { return };
         let (life, reaction) = self.life.on(Event::Stop);
         if reaction != Reaction::Ask {
             return;
         }
+        self.life = life;
         self.world.audience.note(&Note::Stopping { cause });
         if self.visitor_lives() {
             // He is a guest of the tree: he leaves first.
-            self.life = life;
             self.signal_visitor(Signal::TERM);
             self.visit_deadline = Some(Moment::now().plus(VISIT_GRACE));
-            return;
+        } else {
+            self.begin_to_stop();
         }
-        self.life = life;
-        self.begin_to_stop();
     }
 
     fn visitor_lives(&self) -> bool {
@@ -530,7 +536,9 @@ impl<'a> Supervision<'a> {
         let mut waiting = Vec::new();
         for subject in self.world.roster.subjects() {
             let namespace = self.plan.namespace(subject.namespace);
-            let Some(record) = self.world.roster.get(subject).filter(|record| !record.state.is_over()) else { continue };
+            let Some(record) = self.world.roster.get(subject).filter(|record| !record.state.is_over()) else {
+                continue;
+            };
             let Some(process) = namespace.process(subject.slot) else { continue };
             let time = record.farewells.asked.map(|(_, at)| (now.since(at), process.stop.grace));
             waiting.push(Waiting { path: namespace.path_of(subject.slot), time });

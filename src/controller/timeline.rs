@@ -75,8 +75,7 @@ impl Timeline {
             let ended = record.ending.map(|(_, at)| at);
             let step = Step {
                 path: roster.path(subject),
-                signal: asked
-                    .map(|(signal, _)| crate::topology::Signal::from_number(signal).to_string()),
+                signal: asked.map(|(signal, _)| crate::topology::Signal::from_number(signal).to_string()),
                 handled: record.farewells.handled,
                 asked_ms: asked.map(|(_, at)| milliseconds(at.since(start))),
                 ended_ms: ended.map(|at| milliseconds(at.since(start))),

@@ -194,7 +194,7 @@ pub fn process_documents(roster: &Roster) -> Vec<ProcessDocument> {
             state: record.state.word(),
             exit: record.ending.map(|(ending, _)| ending.into()),
             enter: enter_word(subject, process.map(|process| process.entry)),
-            argv: process.map_or_else(|| vec!["nestns".to_owned(), "init".to_owned()], |process| process.words()),
+            argv: process.map_or_else(|| vec!["nestns".to_owned(), "init".to_owned()], super::super::engine::plan::ProcessPlan::words),
             start_time: record.facts.as_ref().map(|facts| facts.start_time),
             labels: process.map(|process| process.labels.clone()).unwrap_or_default(),
             ns: plan.path,

@@ -79,9 +79,9 @@ pub fn compare(roster: &Roster) -> io::Result<Vec<Mismatch>> {
         let init = Subject::init(subject.namespace);
         let parent = if subject.is_init() {
             compare("number inside", &1, &facts.numbers.last().copied().unwrap_or_default());
-            let around = plan.parent.map_or(Some(host), |parent| {
-                roster.namespace(parent).facts.as_ref().map(|facts| facts.inode)
-            });
+            let around = plan
+                .parent
+                .map_or(Some(host), |parent| roster.namespace(parent).facts.as_ref().map(|facts| facts.inode));
             compare("parent namespace", &around.unwrap_or_default(), &namespace.parent.unwrap_or_default());
             keeper_of(roster.plan(), plan.parent)
         } else {

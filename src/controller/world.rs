@@ -22,7 +22,7 @@ use super::state_directory::Remains;
 use super::streams::{Arrival, Streams};
 use super::verification;
 use crate::engine::failure::{Failure, Stage};
-use crate::engine::gate;
+use crate::engine::gate::{self, Delivered};
 use crate::engine::inheritance::{self, SIGNALS};
 use crate::engine::keeper::{Patience, Setback};
 use crate::engine::moment::Moment;
@@ -64,7 +64,7 @@ pub(super) struct World<'a> {
     pub(super) incidents: VecDeque<Incident>,
     /// When `--timeout` is over.
     pub(super) limit: Option<Moment>,
-    /// The signals that the caller ignores, as nohup(1) does with HUP: they are none of ours either.
+    /// The signals that the caller ignores, as nohup(1) does with HUP.
     pub(super) ignored: Vec<i32>,
     pub(super) visitor: Option<Visitor>,
     progress: usize,
@@ -171,8 +171,8 @@ impl<'a> World<'a> {
     fn on_ready(&mut self, ready: Ready) {
         match ready.token {
             Token::Signals => {
-                while let Some((signal, _)) = gate::read_signal() {
-                    self.on_signal(signal);
+                while let Some(delivered) = gate::read_signal() {
+                    self.on_signal(delivered);
                 }
             }
             Token::Reports => self.drain_reports(),
@@ -201,12 +201,14 @@ impl<'a> World<'a> {
         }
     }
 
-    fn on_signal(&mut self, signal: i32) {
+    fn on_signal(&mut self, Delivered { signal, by_kernel, .. }: Delivered) {
         match signal {
             libc::SIGCHLD => self.child_ended = true,
-            libc::SIGINT | libc::SIGTERM | libc::SIGHUP | libc::SIGQUIT if !self.ignored.contains(&signal) => {
-                self.request_stop(Cause::Signal(signal));
-            }
+            // nohup(1) means every HUP. A shell that ignores INT for a job in the background means the terminal's
+            // Ctrl-C, which is for others; somebody who sends one to this very process means it.
+            libc::SIGHUP if self.ignored.contains(&signal) => {}
+            libc::SIGINT | libc::SIGQUIT if by_kernel && self.ignored.contains(&signal) => {}
+            libc::SIGINT | libc::SIGTERM | libc::SIGHUP | libc::SIGQUIT => self.request_stop(Cause::Signal(signal)),
             libc::SIGWINCH => {
                 if let Some(relay) = &self.relay {
                     relay.resize();
@@ -333,13 +335,11 @@ impl<'a> World<'a> {
                     record.refusal = Some(refusal.clone());
                 }
                 let path = self.path(subject);
-                let position = match subject.is_visitor() {
-                    true => crate::topology::Position::default(),
-                    false => self.plan.namespace(subject.namespace).process(subject.slot).map_or_else(
-                        crate::topology::Position::default,
-                        |process| process.position,
-                    ),
-                };
+                let position = if subject.is_visitor() { crate::topology::Position::default() } else { self
+                .plan
+                .namespace(subject.namespace)
+                .process(subject.slot)
+                .map_or_else(crate::topology::Position::default, |process| process.position) };
                 self.audience.note(&Note::Refused { path: &path, position, refusal: &refusal });
                 self.incidents.push_back(Incident::Refused(subject));
             }
@@ -407,9 +407,9 @@ impl Patience for World<'_> {
         self.nursery_ready = None;
         for (place, channel) in (0..).zip(channels) {
             let flags = EpollFlags::EPOLLIN;
-            self.events.add(channel, Token::Nursery(place), flags).map_err(|errno| {
-                Setback::Failed(Failure::new(Subject::init(0), Stage::Channel, errno))
-            })?;
+            self.events
+                .add(channel, Token::Nursery(place), flags)
+                .map_err(|errno| Setback::Failed(Failure::new(Subject::init(0), Stage::Channel, errno)))?;
         }
         let result = loop {
             if self.is_interrupted() {

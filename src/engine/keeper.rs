@@ -574,7 +574,7 @@ impl Crossing {
     ///
     /// # Errors
     ///
-    /// Those of pidfd_open(2).
+    /// Those of `pidfd_open(2)`.
     pub fn of_init() -> nix::Result<Self> {
         Pidfd::open(getpid()).map(Self::Direct)
     }

@@ -9,9 +9,9 @@ use std::ffi::{CString, OsString};
 use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
 
-use nix::unistd::{Group, User};
 use serde::{Deserialize, Serialize};
 
+use super::user_database;
 use crate::sys::caller::Dispositions;
 use crate::sys::memory;
 use crate::sys::title::TitleArea;
@@ -429,32 +429,25 @@ impl ProcessPlan {
     }
 }
 
-/// Turns `name`, `uid`, `name:group` or `uid:gid` into numbers, with the machine's user database, before anything is built.
+/// Turns `name`, `uid`, `name:group` or `uid:gid` into numbers, before anything is built.
 fn resolve(text: &str, path: String, position: Position) -> Result<Identity, PlanError> {
     let (user, group) = text.split_once(':').map_or((text, None), |(user, group)| (user, Some(group)));
-    let known = match user.parse::<u32>() {
-        Ok(uid) => User::from_uid(uid.into()).ok().flatten(),
-        Err(_) => User::from_name(user).ok().flatten(),
-    };
+    let known = user_database::user(user);
     let uid = match (user.parse::<u32>(), &known) {
         (Ok(uid), _) => uid,
-        (Err(_), Some(known)) => known.uid.as_raw(),
+        (Err(_), Some(known)) => known.uid,
         (Err(_), None) => return Err(PlanError::UnknownUser { path, user: user.to_owned(), position }),
     };
     let gid = match group.map(|group| (group, group.parse::<u32>())) {
-        None => known.as_ref().map_or(uid, |known| known.gid.as_raw()),
+        None => known.as_ref().map_or(uid, |known| known.gid),
         Some((_, Ok(gid))) => gid,
-        Some((name, Err(_))) => match Group::from_name(name).ok().flatten() {
-            Some(group) => group.gid.as_raw(),
+        Some((name, Err(_))) => match user_database::group(name) {
+            Some(gid) => gid,
             None => return Err(PlanError::UnknownGroup { path, group: name.to_owned(), position }),
         },
     };
-    // Somebody whom the user database knows by name is a member of groups; a bare number of none but its own.
-    let groups = known
-        .filter(|_| group.is_none())
-        .and_then(|known| CString::new(known.name).ok())
-        .and_then(|name| nix::unistd::getgrouplist(&name, gid.into()).ok())
-        .map_or_else(|| vec![gid], |groups| groups.iter().map(|group| group.as_raw()).collect());
+    // Somebody whom the database knows is a member of groups; a bare number, or one with a group, of none but its own.
+    let groups = known.filter(|_| group.is_none()).map_or_else(|| vec![gid], |known| user_database::groups_of(&known));
     Ok(Identity { uid, gid, groups })
 }
 

@@ -83,7 +83,8 @@ impl Nest {
     pub(crate) fn new(topology: &str) -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let root = format!("r{}x{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
-        let directory = tempfile::Builder::new().prefix("nest-").tempdir().expect("the temporary directory is writable");
+        let directory =
+            tempfile::Builder::new().prefix("nest-").tempdir().expect("the temporary directory is writable");
         fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o755)).expect("it is our own");
         let file = directory.path().join(format!("{root}.toml"));
         fs::write(&file, topology.replace('@', &root)).expect("the directory is writable");
@@ -97,7 +98,8 @@ impl Nest {
         if identity == Identity::Ordinary {
             let run = self.directory.path().join("run");
             std::os::unix::fs::chown(&run, Some(ORDINARY), Some(ORDINARY)).expect("root may give it away");
-            std::os::unix::fs::chown(self.directory.path(), Some(ORDINARY), Some(ORDINARY)).expect("root may give it away");
+            std::os::unix::fs::chown(self.directory.path(), Some(ORDINARY), Some(ORDINARY))
+                .expect("root may give it away");
         }
         self
     }
@@ -284,7 +286,8 @@ pub(crate) fn assert_nothing_left(nest: &Nest) {
     let end = Instant::now() + Duration::from_secs(5);
     loop {
         let processes = processes_of(nest);
-        let state: Vec<_> = fs::read_dir(nest.state()).into_iter().flatten().flatten().map(|entry| entry.path()).collect();
+        let state: Vec<_> =
+            fs::read_dir(nest.state()).into_iter().flatten().flatten().map(|entry| entry.path()).collect();
         if processes.is_empty() && state.is_empty() {
             return;
         }
@@ -302,10 +305,13 @@ pub(crate) fn processes_of(nest: &Nest) -> Vec<(i32, String)> {
         if pid.cast_unsigned() == std::process::id() {
             continue;
         }
-        let read = |name: &str| String::from_utf8_lossy(&fs::read(entry.path().join(name)).unwrap_or_default()).into_owned();
+        let read =
+            |name: &str| String::from_utf8_lossy(&fs::read(entry.path().join(name)).unwrap_or_default()).into_owned();
         let command_line = read("cmdline");
         let titled = command_line.strip_prefix("nestns: ").is_some_and(|title| {
-            title.strip_prefix(nest.root.as_str()).is_some_and(|rest| !rest.starts_with(|c: char| c.is_ascii_alphanumeric()))
+            title
+                .strip_prefix(nest.root.as_str())
+                .is_some_and(|rest| !rest.starts_with(|c: char| c.is_ascii_alphanumeric()))
         });
         if titled || command_line.contains(&directory) || read("environ").contains(&directory) {
             found.push((pid, command_line.replace('\0', " ")));
