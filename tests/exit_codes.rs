@@ -26,7 +26,11 @@ fn compare(identity: Identity, depth: usize, cases: &[(String, i32)]) {
         for (running, (script, code)) in running.into_iter().zip(batch) {
             let ended = running.wait();
             assert_eq!(ended.code, *code, "{identity:?}, depth {depth}, {script}: {}", ended.stderr);
-            assert_eq!((ended.stdout.as_str(), ended.stderr.as_str()), ("", ""), "{identity:?}, depth {depth}, {script}");
+            assert_eq!(
+                (ended.stdout.as_str(), ended.stderr.as_str()),
+                ("", ""),
+                "{identity:?}, depth {depth}, {script}"
+            );
         }
     }
 }

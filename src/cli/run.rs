@@ -69,7 +69,10 @@ const INITIAL: u64 = 0xEFFF_FFFC;
 /// Runs the verb.
 pub(super) fn run(args: Args) -> anyhow::Result<Status> {
     let name = args.name.unwrap_or_else(unique_name);
-    let process = wrap::command("cmd", args.command, connection());
+    let connection = connection();
+    // What the command writes to its terminal goes to the caller's, not into a redirected output.
+    let is_redirected = connection.terminal == Terminal::Own && connection.stdout_inherited;
+    let process = wrap::command("cmd", args.command, connection);
     let mut options = launch::options();
     options.timeout = args.timeout;
     options.announce_truth = true;
@@ -102,7 +105,7 @@ pub(super) fn run(args: Args) -> anyhow::Result<Status> {
     let Checked { topology, origin, base } = checked;
     let file = origin.file.clone();
     let color = launch::color(args.color, LinesTo::Stderr);
-    options.lines_to = if file.is_some() { LinesTo::Stderr } else { LinesTo::Stdout };
+    options.lines_to = if file.is_some() || is_redirected { LinesTo::Stderr } else { LinesTo::Stdout };
     let mut story = Story::new(Progress::Auto, Detail::Problems, color, file.clone(), origin.name.clone());
     match controller::run(Request { topology, origin, base, options }, &mut story) {
         Ok(summary) => Ok(Status::Other(summary.status)),

@@ -130,13 +130,17 @@ impl<'a> World<'a> {
         let until_limit = self.limit.map(|limit| limit.since(Moment::now()));
         let always_ready = self.relay.as_ref().is_some_and(Relay::is_always_ready);
         let idle = if always_ready { Some(Duration::ZERO) } else { timeout };
-        let timeout = [idle, until_limit].into_iter().flatten().min();
+        let until_reminder = self.relay.as_ref().and_then(Relay::until_reminder);
+        let timeout = [idle, until_limit, until_reminder].into_iter().flatten().min();
         self.events.hear(if self.output.is_full() { Hearing::Muted } else { Hearing::Open });
         for ready in self.events.wait(timeout) {
             self.on_ready(ready);
         }
         if always_ready {
             self.on_input();
+        }
+        if let Some(relay) = &mut self.relay {
+            relay.remind(&self.events);
         }
         if self.limit.is_some_and(|limit| limit <= Moment::now()) {
             self.limit = None;
@@ -359,7 +363,7 @@ impl<'a> World<'a> {
         if flags.intersects(EpollFlags::EPOLLIN | EpollFlags::EPOLLHUP) {
             match relay.take_output() {
                 Some(bytes) => self.output.push(&bytes, &self.events),
-                None => relay.end(self.saved, &self.events),
+                None => relay.hang_up(self.saved, &self.events),
             }
         }
     }

@@ -5,6 +5,7 @@ pub(crate) mod chain;
 pub(crate) mod kernel;
 pub(crate) mod lines;
 pub(crate) mod nest;
+pub(crate) mod terminal;
 
 use std::io::Write as _;
 use std::path::Path;

@@ -73,7 +73,7 @@ pub(crate) struct Nest {
     pub(crate) root: String,
     /// The topology file.
     pub(crate) file: PathBuf,
-    identity: Identity,
+    pub(crate) identity: Identity,
     arguments: Vec<String>,
     environment: Vec<(String, String)>,
     wrapper: Vec<String>,
@@ -131,7 +131,12 @@ impl Nest {
 
     /// `nestns ARGUMENTS` with this nest's identity and directory; standard streams are the caller's to choose.
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
-        let mut words = self.wrapper.iter().map(PathBuf::from).chain([program().to_owned()]);
+        self.other_command(program(), arguments)
+    }
+
+    /// Another program in the same place, as the same user.
+    pub(crate) fn other_command(&self, program: &Path, arguments: &[&str]) -> Command {
+        let mut words = self.wrapper.iter().map(PathBuf::from).chain([program.to_owned()]);
         let mut command = Command::new(words.next().expect("the program is one"));
         command.args(words).args(arguments).current_dir(self.directory.path());
         for (name, _) in std::env::vars_os() {
@@ -150,9 +155,7 @@ impl Nest {
 
     /// Starts `nestns up` on the topology.
     pub(crate) fn up(self) -> Running {
-        let file = self.file.to_str().expect("our own path").to_owned();
-        let mut arguments = vec!["up".to_owned(), file];
-        arguments.extend(self.arguments.iter().cloned());
+        let arguments = self.words_for_up();
         let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
         let command = self.command(&arguments);
         self.start(command)
@@ -164,6 +167,12 @@ impl Nest {
         let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
         let command = self.command(&arguments);
         self.start(command)
+    }
+
+    /// `nestns up` on the topology and what it has been given as arguments.
+    pub(crate) fn words_for_up(&self) -> Vec<String> {
+        let file = self.file.to_str().expect("our own path").to_owned();
+        ["up".to_owned(), file].into_iter().chain(self.arguments.iter().cloned()).collect()
     }
 
     /// Starts a prepared command; its output goes to files, which nobody has to read.
