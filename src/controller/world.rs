@@ -335,11 +335,14 @@ impl<'a> World<'a> {
                     record.refusal = Some(refusal.clone());
                 }
                 let path = self.path(subject);
-                let position = if subject.is_visitor() { crate::topology::Position::default() } else { self
-                .plan
-                .namespace(subject.namespace)
-                .process(subject.slot)
-                .map_or_else(crate::topology::Position::default, |process| process.position) };
+                let position = if subject.is_visitor() {
+                    crate::topology::Position::default()
+                } else {
+                    self.plan
+                        .namespace(subject.namespace)
+                        .process(subject.slot)
+                        .map_or_else(crate::topology::Position::default, |process| process.position)
+                };
                 self.audience.note(&Note::Refused { path: &path, position, refusal: &refusal });
                 self.incidents.push_back(Incident::Refused(subject));
             }
@@ -384,7 +387,8 @@ impl<'a> World<'a> {
     /// Starts another guardian when the first has been killed, and tells it all it has to know.
     pub(super) fn replace_guardian(&mut self) -> nix::Result<()> {
         self.audience.note(&Note::GuardianLost);
-        self.guardian = Guardian::start(&Ward { terminal: self.saved, remains: self.remains })?;
+        self.guardian = Guardian::start(&Ward { terminal: self.saved, directory: self.remains.directory() })?;
+        self.guardian.entrust(self.remains)?;
         for &root in &self.roots {
             match Pidfd::open(root) {
                 Ok(pidfd) => self.guardian.guard(&pidfd)?,
