@@ -34,7 +34,11 @@ impl Delays {
 fn wide() -> String {
     let mut text = "[ns.@]\n".to_owned();
     for number in 0..100 {
-        write!(text, "[ns.\"@/w{number}\"]\ninit = \"pause\"\n[ns.\"@/w{number}/in\"]\nproc.one = {{ actor = \"idle\" }}\n").unwrap();
+        write!(
+            text,
+            "[ns.\"@/w{number}\"]\ninit = \"pause\"\n[ns.\"@/w{number}/in\"]\nproc.one = {{ actor = \"idle\" }}\n"
+        )
+        .unwrap();
     }
     text
 }
@@ -183,9 +187,11 @@ fn a_terminal_is_as_it_was_after_the_death_of_the_controller() {
 /// The guardian of a controller: its child of that name.
 fn guardian(controller: Pid) -> Option<Pid> {
     let children = fs::read_to_string(format!("/proc/{controller}/task/{controller}/children")).ok()?;
-    children.split_whitespace().filter_map(|word| word.parse().ok()).map(Pid::from_raw).find(|pid| {
-        fs::read_to_string(format!("/proc/{pid}/comm")).is_ok_and(|name| name.trim() == "nestns-guardian")
-    })
+    children
+        .split_whitespace()
+        .filter_map(|word| word.parse().ok())
+        .map(Pid::from_raw)
+        .find(|pid| fs::read_to_string(format!("/proc/{pid}/comm")).is_ok_and(|name| name.trim() == "nestns-guardian"))
 }
 
 #[test]

@@ -74,7 +74,12 @@ fn dind_has_its_numbers_and_stops_without_a_kill() {
         running.has_said("runner: PID 4 on ci-runner");
         running.has_said("runner: step 3");
         let ended = stop(running, &truth);
-        assert!(ended.stdout.lines().any(|line| line.starts_with("vm/ci/runner ") && line.ends_with("│ runner: asked to stop")));
+        assert!(
+            ended
+                .stdout
+                .lines()
+                .any(|line| line.starts_with("vm/ci/runner ") && line.ends_with("│ runner: asked to stop"))
+        );
         assert!(!ended.stderr.contains("killed"), "{}", ended.stderr);
     });
 }

@@ -31,7 +31,8 @@ const QUICK: &str = "[ns.@]\nproc.idle = { actor = \"idle\" }\n[ns.\"@/in\"]\nin
 fn wide() -> String {
     let mut text = "[ns.@]\n".to_owned();
     for number in 0..400 {
-        write!(text, "[ns.\"@/w{number}\"]\nproc.deaf = {{ actor = \"ignore-term\", stop = {{ grace = \"40s\" }} }}\n").unwrap();
+        write!(text, "[ns.\"@/w{number}\"]\nproc.deaf = {{ actor = \"ignore-term\", stop = {{ grace = \"40s\" }} }}\n")
+            .unwrap();
     }
     text
 }

@@ -38,7 +38,12 @@ fn no_line_of_two_hundred_writers_is_torn_or_lost() {
         let mut next = vec![(1, 10); WRITERS];
         for line in ended.stdout.lines() {
             let (path, rest) = line.split_once(' ').unwrap_or_else(|| panic!("{line:?}"));
-            let number: usize = path.strip_prefix(&format!("{root}/w")).and_then(|path| path.strip_suffix("/p")).unwrap().parse().unwrap();
+            let number: usize = path
+                .strip_prefix(&format!("{root}/w"))
+                .and_then(|path| path.strip_suffix("/p"))
+                .unwrap()
+                .parse()
+                .unwrap();
             let (out, err) = &mut next[number];
             let rest = rest.trim_start();
             let expected = if rest.starts_with('│') {
@@ -134,7 +139,8 @@ fn loud_pid(nest: &Nest) -> i32 {
     }
 }
 
-const LOUD: &str = "[ns.@]\nproc.loud = { cmd = [\"yes\", \"a line of some length that is written again and again\"] }\n";
+const LOUD: &str =
+    "[ns.@]\nproc.loud = { cmd = [\"yes\", \"a line of some length that is written again and again\"] }\n";
 
 #[test]
 fn a_reader_who_never_reads_does_not_hold_up_a_stop() {
@@ -214,9 +220,13 @@ fn the_json_answer_is_one_document_and_the_lines_go_elsewhere() {
     each(|identity| {
         let ended = Nest::new(topology).identity(identity).arguments(&["--format", "json"]).up().wait();
         assert_eq!(ended.code, 3);
-        let document: Value = serde_json::from_str(&ended.stdout).unwrap_or_else(|error| panic!("{error}: {}", ended.stdout));
+        let document: Value =
+            serde_json::from_str(&ended.stdout).unwrap_or_else(|error| panic!("{error}: {}", ended.stdout));
         assert_eq!(document["schema"], "nestns.up/1");
-        assert_eq!((&document["namespaces"], &document["processes"], &document["depth"]), (&1.into(), &1.into(), &1.into()));
+        assert_eq!(
+            (&document["namespaces"], &document["processes"], &document["depth"]),
+            (&1.into(), &1.into(), &1.into())
+        );
         assert_eq!(document["exit"]["code"], 3, "{document}");
         assert!(ended.stderr.contains("│ hello"), "{}", ended.stderr);
     });
@@ -224,7 +234,8 @@ fn the_json_answer_is_one_document_and_the_lines_go_elsewhere() {
 
 #[test]
 fn json_progress_is_an_object_a_line() {
-    let topology = "[ns.@]\nproc.p = { sh = 'exit 3' }\nproc.q = { actor = \"idle\" }\nproc.r = { cmd = [\"/no/such\"] }\n";
+    let topology =
+        "[ns.@]\nproc.p = { sh = 'exit 3' }\nproc.q = { actor = \"idle\" }\nproc.r = { cmd = [\"/no/such\"] }\n";
     each(|identity| {
         let ended = Nest::new(topology).identity(identity).arguments(&["--progress", "json"]).up().wait();
         let mut events = Vec::new();
@@ -246,7 +257,8 @@ fn quiet_says_nothing_but_errors() {
         let ended = Nest::new(good).identity(identity).arguments(&["-q"]).up().wait();
         assert_eq!((ended.code, ended.stderr.as_str()), (0, ""));
         assert!(ended.stdout.ends_with("│ hello\n"), "{}", ended.stdout);
-        let mut running = Nest::new("[ns.@]\nproc.p = { actor = \"idle\" }\n").identity(identity).arguments(&["-q"]).up();
+        let mut running =
+            Nest::new("[ns.@]\nproc.p = { actor = \"idle\" }\n").identity(identity).arguments(&["-q"]).up();
         running.standing();
         let ended = running.stop();
         assert_eq!((ended.code, ended.stderr.as_str()), (130, ""));

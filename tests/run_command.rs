@@ -82,7 +82,8 @@ fn the_status_is_the_commands_in_a_terminal() {
 #[test]
 fn the_keys_are_the_commands() {
     each(|identity| {
-        let mut terminal = in_terminal(identity, &["--", "sh", "-c", "trap 'echo interru''pted; exit 9' INT; echo go''es; read x"]);
+        let mut terminal =
+            in_terminal(identity, &["--", "sh", "-c", "trap 'echo interru''pted; exit 9' INT; echo go''es; read x"]);
         terminal.expect("goes");
         terminal.send(b"\x03");
         assert_eq!(terminal.status(), 9);
@@ -138,7 +139,10 @@ fn a_hundred_megabytes_pass_through_cat_unharmed() {
     each(|identity| {
         let nest = Nest::new(NOTHING).identity(identity);
         let mut command = nest.command(&["run", "--", "cat"]);
-        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(File::create(nest.directory.path().join("err")).unwrap());
+        command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(File::create(nest.directory.path().join("err")).unwrap());
         let mut child = command.spawn().unwrap();
         let mut stdin = child.stdin.take().unwrap();
         let writer = std::thread::spawn(move || {
@@ -187,7 +191,10 @@ fn without_a_terminal_the_descriptors_are_the_callers() {
         let mut child = command.spawn().unwrap();
         child.stdin.take().unwrap().write_all(b"no line feed\0\xff").unwrap();
         let output = child.wait_with_output().unwrap();
-        assert_eq!((output.status.code(), &output.stdout[..], &output.stderr[..]), (Some(0), &b"no line feed\0\xff"[..], &b"done\n"[..]));
+        assert_eq!(
+            (output.status.code(), &output.stdout[..], &output.stderr[..]),
+            (Some(0), &b"no line feed\0\xff"[..], &b"done\n"[..])
+        );
         assert_nothing_left(&nest);
     });
 }

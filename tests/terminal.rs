@@ -96,8 +96,10 @@ tty  = true
         let screen = terminal.raw_screen();
         assert!(screen.windows(7).any(|window| window == b"\x01\xff\x80\x03end"), "{screen:?}");
         let text = terminal.screen();
-        let dump: Vec<u8> =
-            text.split_whitespace().filter_map(|word| u8::from_str_radix(word, 16).ok().filter(|_| word.len() == 2)).collect();
+        let dump: Vec<u8> = text
+            .split_whitespace()
+            .filter_map(|word| u8::from_str_radix(word, 16).ok().filter(|_| word.len() == 2))
+            .collect();
         assert!(dump.windows(255).any(|window| window == bytes), "{text}");
         assert!(terminal.is_as_it_was());
         terminal.close();
@@ -134,7 +136,8 @@ fn the_settings_are_restored_when_the_program_cannot_be_executed() {
 fn the_settings_are_restored_when_the_program_is_killed() {
     each(SHELL, |mut terminal| {
         terminal.becomes_raw();
-        let truth = fs::read(fs::read_dir(terminal.nest.state()).unwrap().next().unwrap().unwrap().path().join("truth.json"));
+        let truth =
+            fs::read(fs::read_dir(terminal.nest.state()).unwrap().next().unwrap().unwrap().path().join("truth.json"));
         let truth: serde_json::Value = serde_json::from_slice(&truth.unwrap()).unwrap();
         let pid = truth["processes"][0]["pids"][0].as_i64().unwrap();
         kill(Pid::from_raw(pid.try_into().unwrap()), Signal::SIGKILL).unwrap();

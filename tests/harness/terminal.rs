@@ -167,9 +167,8 @@ impl Terminal {
 
     /// The PID of the nestns in the foreground.
     pub(crate) fn pid(&mut self) -> Pid {
-        let text = self.until("nestns is started", |terminal| {
-            fs::read_to_string(terminal.nest.directory.path().join("pid")).ok()
-        });
+        let text = self
+            .until("nestns is started", |terminal| fs::read_to_string(terminal.nest.directory.path().join("pid")).ok());
         Pid::from_raw(text.trim().parse().expect("the shell wrote a number"))
     }
 
@@ -180,9 +179,8 @@ impl Terminal {
 
     /// Waits until nestns has ended, and returns its status as a shell gives it.
     pub(crate) fn status(&mut self) -> i32 {
-        let text = self.until("nestns ends", |terminal| {
-            fs::read_to_string(terminal.nest.directory.path().join("status")).ok()
-        });
+        let text = self
+            .until("nestns ends", |terminal| fs::read_to_string(terminal.nest.directory.path().join("status")).ok());
         text.trim().parse().expect("the shell wrote a number")
     }
 
