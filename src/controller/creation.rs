@@ -43,6 +43,7 @@ pub(super) const COLLAPSE: Duration = Duration::from_secs(10);
 /// # Errors
 ///
 /// [`Trouble`], after everything that existed has been removed. A creation that was interrupted is no trouble.
+#[expect(clippy::too_many_lines, reason = "one step after another")]
 pub fn run(request: Request, audience: &mut dyn Audience) -> Outcome {
     let began = Moment::now();
     let Request { topology, origin, base, options } = request;

@@ -53,14 +53,14 @@ impl Remains {
         let path = directory.join(LOCK);
         let file = match lock {
             Some(fd) => File::from(fd),
-            None => match OpenOptions::new().write(true).open(&path) {
-                Ok(file) => file,
-                Err(_) => {
+            None => {
+                let Ok(file) = OpenOptions::new().write(true).open(&path) else {
                     // Made a moment before the death; one with anything in it stays.
                     let _ = std::fs::remove_dir(directory);
                     return None;
-                }
-            },
+                };
+                file
+            }
         };
         // Granted at once where the descriptor shares the lock already.
         let lock = Flock::lock(file, FlockArg::LockExclusiveNonblock).ok()?;
