@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-use crate::harness::nest::{Identity, Nest, Truth, assert_nothing_left, can_nest, identities, processes_of};
+use crate::harness::nest::{Identity, Nest, Truth, assert_nothing_left, can_nest, identities};
 use crate::harness::terminal::Terminal;
 
 /// The kernel's part of a second Ctrl-C, on the slowest machine.
@@ -28,13 +28,18 @@ proc.deaf = { actor = "ignore-term", stop = { grace = "40s" } }
 
 const QUICK: &str = "[ns.@]\nproc.idle = { actor = \"idle\" }\n[ns.\"@/in\"]\ninit = \"pause\"\n[ns.\"@/serve\"]\ninit = { actor = \"serve\" }\n";
 
-fn wide() -> String {
+fn wide(size: usize) -> String {
     let mut text = "[ns.@]\n".to_owned();
-    for number in 0..400 {
+    for number in 0..size {
         write!(text, "[ns.\"@/w{number}\"]\nproc.deaf = {{ actor = \"ignore-term\", stop = {{ grace = \"40s\" }} }}\n")
             .unwrap();
     }
     text
+}
+
+/// Whether the tree has its name: what is built comes next.
+fn is_claimed(nest: &Nest) -> bool {
+    std::fs::read_dir(nest.state()).is_ok_and(|mut entries| entries.next().is_some())
 }
 
 fn each(test: impl Fn(Identity)) {
@@ -81,9 +86,9 @@ fn the_first_control_c_says_whom_it_waits_for_and_the_second_kills() {
 #[test]
 fn control_c_during_the_build_takes_it_back() {
     each(|identity| {
-        let mut terminal = Terminal::up(Nest::new(&wide()).identity(identity));
+        let mut terminal = Terminal::up(Nest::new(&wide(900)).identity(identity));
         terminal.pid();
-        terminal.until("the build goes on", |terminal| (processes_of(&terminal.nest).len() > 40).then_some(()));
+        terminal.until("the build goes on", |terminal| is_claimed(&terminal.nest).then_some(()));
         assert!(!terminal.screen().contains("created in"), "the tree is not large enough");
         let asked = Instant::now();
         terminal.send(b"\x03");
@@ -105,8 +110,8 @@ fn signals_have_their_statuses_during_build_run_and_stop() {
             assert_eq!(ended.code, status, "{signal}: {}", ended.stderr);
             assert!(ended.stderr.contains(&format!("stopping: got {}", &signal.as_str()[3..])), "{}", ended.stderr);
 
-            let mut running = Nest::new(&wide()).identity(identity).up();
-            running.until("the build goes on", |nest| (processes_of(nest).len() > 40).then_some(()));
+            let mut running = Nest::new(&wide(900)).identity(identity).up();
+            running.until("the build goes on", |nest| is_claimed(nest).then_some(()));
             running.signal(signal);
             let ended = running.wait();
             assert_eq!(ended.code, status, "{signal} during the build: {}", ended.stderr);
@@ -127,7 +132,7 @@ fn signals_have_their_statuses_during_build_run_and_stop() {
 #[test]
 fn the_second_request_kills_a_wide_tree_at_once() {
     each(|identity| {
-        let mut running = Nest::new(&wide()).identity(identity).up();
+        let mut running = Nest::new(&wide(400)).identity(identity).up();
         running.standing();
         running.signal(Signal::SIGINT);
         running.has_told("Ctrl-C again to kill");
@@ -140,22 +145,44 @@ fn the_second_request_kills_a_wide_tree_at_once() {
 }
 
 #[test]
-fn signals_that_the_caller_ignores_are_ignored() {
+fn a_hang_up_that_the_caller_ignores_is_ignored() {
     each(|identity| {
         let nest = Nest::new(QUICK).identity(identity);
         let words = nest.words_for_up();
         let program = crate::harness::nest::program().to_str().unwrap();
-        let mut arguments = vec!["-c", "trap '' HUP INT; exec \"$@\"", "sh", program];
+        let mut arguments = vec!["-c", "trap '' HUP; exec \"$@\"", "sh", program];
         arguments.extend(words.iter().map(String::as_str));
         let command = nest.other_command(std::path::Path::new("/bin/sh"), &arguments);
         let mut running = nest.start(command);
         running.standing();
         running.signal(Signal::SIGHUP);
-        running.signal(Signal::SIGINT);
         running.signal(Signal::SIGTERM);
         let ended = running.wait();
         assert_eq!(ended.code, 143, "{}", ended.stderr);
         assert!(ended.stderr.contains("stopping: got TERM"), "{}", ended.stderr);
+    });
+}
+
+#[test]
+fn where_interrupts_are_ignored_a_typed_one_is_and_a_sent_one_is_not() {
+    each(|identity| {
+        let mut shell = Terminal::shell(Nest::new(QUICK).identity(identity));
+        let words = shell.nest.words_for_up().join(" ");
+        let program = crate::harness::nest::program().display().to_string();
+        shell.send(format!("(trap '' INT; echo $BASHPID > pid; exec {program} {words})\r"));
+        shell.expect("ready");
+        // The terminal shows the key when it has sent the signal.
+        shell.send(b"\x03");
+        shell.expect("^C");
+        let pid = shell.pid();
+        kill(pid, None).expect("it runs");
+        assert!(!shell.screen().contains("stopping"), "{}", shell.screen());
+        kill(pid, Signal::SIGINT).expect("it runs");
+        shell.expect("stopping: got INT");
+        shell.expect("$ ");
+        // Had the typed one counted, this would have been the second.
+        assert!(!shell.screen().contains("killing the roots"), "{}", shell.screen());
+        shell.close();
     });
 }
 

@@ -17,7 +17,7 @@ use super::guardian::{Guardian, Ward};
 use super::life::{Event, Life};
 use super::relay::{self, Relay};
 use super::standard_output::StandardOutput;
-use super::state_directory::StateDirectory;
+use super::state_directory::{self, StateDirectory};
 use super::supervision::Supervision;
 use super::trouble::Trouble;
 use super::world::{Parts, World};
@@ -43,19 +43,17 @@ pub(super) const COLLAPSE: Duration = Duration::from_secs(10);
 /// # Errors
 ///
 /// [`Trouble`], after everything that existed has been removed. A creation that was interrupted is no trouble.
+#[expect(clippy::too_many_lines, reason = "one step after another")]
 pub fn run(request: Request, audience: &mut dyn Audience) -> Outcome {
     let began = Moment::now();
     let Request { topology, origin, base, options } = request;
     // Nothing of the caller's beyond the standard descriptors is of any use to anybody here.
     let system = |what| move |errno| Trouble::System { what, errno };
     descriptor::close_from(3).map_err(system("close the caller's descriptors"))?;
-    let state = StateDirectory::claim(&origin.name)?;
-    if state.was_left_over() {
-        audience.note(&Note::LeftOver);
-    }
+    let directory = StateDirectory::place(&origin.name)?;
     let mut environment = options.environment;
     if options.announce_truth {
-        environment.insert("NESTNS_TRUTH".into(), state.truth().into());
+        environment.insert("NESTNS_TRUTH".into(), state_directory::truth_in(&directory).into());
     }
     let on_exit = topology.on_exit;
     let wants_terminal = wants_terminal(&topology)
@@ -75,8 +73,23 @@ pub fn run(request: Request, audience: &mut dyn Audience) -> Outcome {
     let channels = lay_out().map_err(system("open the channels of the tree"))?;
     let relay = if wants_terminal { Some(Relay::open().map_err(system("open a pseudo-terminal"))?) } else { None };
     let saved = if wants_terminal { relay::saved_terminal() } else { None };
-    let guardian = Guardian::start(&Ward { terminal: saved.as_ref(), remains: state.remains() })
+    // From here on a death at any moment leaves nothing; until here there is nothing that it could leave.
+    let guardian = Guardian::start(&Ward { terminal: saved.as_ref(), directory: &directory })
         .map_err(system("start the guardian"))?;
+    let state = match StateDirectory::claim(&origin.name, &directory) {
+        Ok(state) => state,
+        Err(error) => {
+            guardian.dismiss();
+            return Err(error.into());
+        }
+    };
+    if let Err(errno) = guardian.entrust(state.remains()) {
+        state.remains().remove();
+        return Err(Trouble::System { what: "start the guardian", errno });
+    }
+    if state.was_left_over() {
+        audience.note(&Note::LeftOver);
+    }
     let events = EventLoop::new().map_err(system("open an event loop"))?;
     let output = StandardOutput::open(if options.lines_to == LinesTo::Stdout { 1 } else { 2 }, &events);
     let crossing = match threshold::cross() {
@@ -125,7 +138,7 @@ pub fn run(request: Request, audience: &mut dyn Audience) -> Outcome {
             return Err(trouble);
         }
     };
-    let document = truth::document(&creation.world.roster, &origin).map_err(super::state_directory::unreadable_proc);
+    let document = truth::document(&creation.world.roster, &origin).map_err(state_directory::unreadable_proc);
     if let Err(error) = document.and_then(|document| state.write(&state.truth(), &document)) {
         creation.roll_back();
         return Err(error.into());

@@ -1,12 +1,13 @@
 //! The process that outlives the controller by a moment, whatever becomes of it.
 //!
 //! Nothing else survives every case: a root PID 1 that changes its user loses `PR_SET_PDEATHSIG`, and a program watches no
-//! lifeline. The guardian is forked first, outside all namespaces, and does one thing: it holds the other end of a channel to
-//! the controller, a pidfd of every root, the terminal's settings and the lock of the state directory. At end of file it
-//! kills the roots, restores the terminal, removes the directory, and ends.
+//! lifeline. The guardian is forked first, outside all namespaces and before anything is made, and does one thing: it holds
+//! the other end of a channel to the controller, a pidfd of every root, the terminal's settings and the lock of the state
+//! directory. At end of file it kills the roots, restores the terminal, removes the directory, and ends.
 
 use std::io::{IoSlice, IoSliceMut};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::path::Path;
 use std::time::Duration;
 
 use nix::errno::Errno;
@@ -34,6 +35,10 @@ const COLLAPSE: Duration = Duration::from_secs(5);
 
 /// How long the guardian has to answer.
 const ANSWER: Duration = Duration::from_secs(5);
+/// What is handed over: a root.
+const ROOT: u8 = b'r';
+/// What is handed over: the lock of the state directory.
+const LOCK: u8 = b'l';
 
 /// A terminal and how its owner had it.
 #[derive(Debug)]
@@ -60,8 +65,8 @@ impl SavedTerminal {
 pub(super) struct Ward<'a> {
     /// The terminal, where the tree uses one.
     pub(super) terminal: Option<&'a SavedTerminal>,
-    /// The state directory.
-    pub(super) remains: &'a Remains,
+    /// The state directory, which may be made later.
+    pub(super) directory: &'a Path,
 }
 
 /// The controller's view of its guardian.
@@ -98,10 +103,23 @@ impl Guardian {
     ///
     /// `EPIPE` when the guardian has been killed, `EAGAIN` when it does not answer.
     pub(super) fn guard(&self, root: &Pidfd) -> nix::Result<()> {
-        let number = [root.as_fd().as_raw_fd()];
+        self.hand_over(ROOT, root.as_fd())
+    }
+
+    /// Hands the lock of the state directory over: the name stays taken until the guardian has removed what is left.
+    ///
+    /// # Errors
+    ///
+    /// `EPIPE` when the guardian has been killed.
+    pub(super) fn entrust(&self, remains: &Remains) -> nix::Result<()> {
+        self.hand_over(LOCK, remains.lock())
+    }
+
+    fn hand_over(&self, kind: u8, fd: BorrowedFd<'_>) -> nix::Result<()> {
+        let number = [fd.as_raw_fd()];
         let rights = [ControlMessage::ScmRights(&number)];
         let channel = self.channel.as_raw_fd();
-        sendmsg::<UnixAddr>(channel, &[IoSlice::new(b"r")], &rights, MsgFlags::MSG_NOSIGNAL, None)?;
+        sendmsg::<UnixAddr>(channel, &[IoSlice::new(&[kind])], &rights, MsgFlags::MSG_NOSIGNAL, None)?;
         loop {
             match read(&self.channel, &mut [0_u8]) {
                 Ok(1) => return Ok(()),
@@ -142,14 +160,14 @@ fn watch(channel: &OwnedFd, ward: &Ward<'_>) -> ! {
     title::set_name("nestns-guardian");
     let _ = nix::unistd::chdir("/");
     leave_standard_descriptors();
-    close_all_but(&[
-        Some(channel.as_fd()),
-        ward.terminal.map(|saved| saved.terminal.as_fd()),
-        Some(ward.remains.lock()),
-    ]);
+    close_all_but(&[Some(channel.as_fd()), ward.terminal.map(|saved| saved.terminal.as_fd())]);
     let mut roots = Vec::new();
-    while let Some(root) = receive(channel) {
-        roots.push(root);
+    let mut lock = None;
+    while let Some((kind, fd)) = receive(channel) {
+        match kind {
+            LOCK => lock = Some(fd),
+            _ => roots.push(Pidfd::from(fd)),
+        }
         // The controller waits for this byte, or is gone.
         let _ = write(channel, b"k");
     }
@@ -160,16 +178,18 @@ fn watch(channel: &OwnedFd, ward: &Ward<'_>) -> ! {
         saved.restore();
     }
     await_end(&roots);
-    ward.remains.remove();
+    if let Some(remains) = Remains::of_the_dead(ward.directory, lock) {
+        remains.remove();
+    }
     program::leave(0)
 }
 
-/// Receives one root; `None` at end of file.
-fn receive(channel: &OwnedFd) -> Option<Pidfd> {
-    let mut buffer = [0_u8; 8];
+/// Receives what is handed over, and what it is; `None` at end of file.
+fn receive(channel: &OwnedFd) -> Option<(u8, OwnedFd)> {
+    let mut kind = [0_u8];
     let mut control = nix::cmsg_space!([std::os::fd::RawFd; 1]);
-    loop {
-        let mut slices = [IoSliceMut::new(&mut buffer)];
+    let fd = loop {
+        let mut slices = [IoSliceMut::new(&mut kind)];
         let message =
             recvmsg::<UnixAddr>(channel.as_raw_fd(), &mut slices, Some(&mut control), MsgFlags::MSG_CMSG_CLOEXEC);
         let message = match message {
@@ -177,13 +197,12 @@ fn receive(channel: &OwnedFd) -> Option<Pidfd> {
             Err(Errno::EINTR) => continue,
             Err(_) => return None,
         };
-        for control in message.cmsgs().ok()? {
-            if let ControlMessageOwned::ScmRights(rights) = control {
-                return rights.into_iter().map(descriptor::received).map(Pidfd::from).next();
-            }
-        }
-        return None;
-    }
+        break message.cmsgs().ok()?.find_map(|control| match control {
+            ControlMessageOwned::ScmRights(rights) => rights.into_iter().next(),
+            _ => None,
+        })?;
+    };
+    Some((kind[0], descriptor::received(fd)))
 }
 
 fn await_end(roots: &[Pidfd]) {

@@ -6,7 +6,7 @@
 
 use std::fs::{File, OpenOptions, Permissions};
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
@@ -50,6 +50,33 @@ pub struct Remains {
 }
 
 impl Remains {
+    /// What a dead controller has left: with the lock that he has handed on, or without, when he died before he could.
+    /// `None` when nothing is left, or somebody else has taken the name since.
+    pub fn of_the_dead(directory: &Path, lock: Option<OwnedFd>) -> Option<Self> {
+        let path = directory.join(LOCK);
+        let file = match lock {
+            Some(fd) => File::from(fd),
+            None => {
+                let Ok(file) = OpenOptions::new().write(true).open(&path) else {
+                    // Made a moment before the death; one with anything in it stays.
+                    let _ = std::fs::remove_dir(directory);
+                    return None;
+                };
+                file
+            }
+        };
+        // Granted at once where the descriptor shares the lock already.
+        let lock = Flock::lock(file, FlockArg::LockExclusiveNonblock).ok()?;
+        let is_current = lock.metadata().ok()?.ino() == std::fs::metadata(&path).ok()?.ino();
+        let inode = std::fs::metadata(directory).ok()?.ino();
+        is_current.then(|| Self { directory: directory.to_owned(), lock, inode })
+    }
+
+    /// Which directory.
+    pub fn directory(&self) -> &Path {
+        &self.directory
+    }
+
     /// The lock's descriptor: whoever holds it keeps the name.
     pub fn lock(&self) -> BorrowedFd<'_> {
         self.lock.as_fd()
@@ -72,14 +99,22 @@ pub struct StateDirectory {
 }
 
 impl StateDirectory {
-    /// Takes the name, in the directory where the caller's topologies live.
+    /// Where the state of a name is, or will be.
+    ///
+    /// # Errors
+    ///
+    /// When the directory above cannot be made or trusted.
+    pub fn place(name: &str) -> Result<PathBuf, StateError> {
+        Ok(base()?.join(name))
+    }
+
+    /// Takes the name, whose place is this directory.
     ///
     /// # Errors
     ///
     /// When the name is in use, or the directory cannot be made or trusted.
-    pub fn claim(name: &str) -> Result<Self, StateError> {
-        let base = base()?;
-        let directory = base.join(name);
+    pub fn claim(name: &str, directory: &Path) -> Result<Self, StateError> {
+        let directory = directory.to_owned();
         for _ in 0..ATTEMPTS {
             make_private(&directory)?;
             let path = directory.join(LOCK);
@@ -133,7 +168,7 @@ impl StateDirectory {
 
     /// Where the document that tells what stands is written.
     pub fn truth(&self) -> PathBuf {
-        self.remains.directory.join(TRUTH)
+        truth_in(&self.remains.directory)
     }
 
     /// Writes a file of the directory: under another name first, then moved, so that a reader finds all of it or nothing.
@@ -150,6 +185,11 @@ impl StateDirectory {
         };
         write().map_err(|source| StateError::System { action: "write", path: path.to_owned(), source })
     }
+}
+
+/// Where the document that tells what stands is written, in the directory of a name.
+pub fn truth_in(directory: &Path) -> PathBuf {
+    directory.join(TRUTH)
 }
 
 /// The directory above all of the caller's topologies.

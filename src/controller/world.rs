@@ -372,7 +372,8 @@ impl<'a> World<'a> {
     pub(super) fn replace_guardian(&mut self) -> nix::Result<()> {
         self.audience.note(&Note::GuardianLost);
         self.guardian.bury();
-        self.guardian = Guardian::start(&Ward { terminal: self.saved, remains: self.remains })?;
+        self.guardian = Guardian::start(&Ward { terminal: self.saved, directory: self.remains.directory() })?;
+        self.guardian.entrust(self.remains)?;
         for &root in &self.roots {
             match Pidfd::open(root) {
                 Ok(pidfd) => self.guardian.guard(&pidfd)?,
