@@ -23,7 +23,7 @@ fn blueprints() -> impl Strategy<Value = Blueprint> {
             // Half of them go below one of the last three, or no tree would ever be deep.
             let candidate = match index {
                 0 => None,
-                _ if seed % 16 == 0 => None,
+                _ if seed.is_multiple_of(16) => None,
                 _ if near => Some(index - 1 - (seed / 16) % index.min(3)),
                 _ => Some((seed / 16) % index),
             };
