@@ -1,6 +1,7 @@
 //! Namespaces of other kinds: a PID namespace's own differ from the host's, and are set up; and a /proc that is masked.
 #![allow(unsafe_code)]
 
+use std::fmt::Write as _;
 use std::os::unix::process::CommandExt as _;
 
 use nix::mount::{MsFlags, mount};
@@ -20,7 +21,8 @@ fn what_is_unshared_is_not_the_hosts_and_what_is_not_is() {
         let mut topology = String::new();
         let kinds = [("mount", "mnt"), ("uts", "uts"), ("ipc", "ipc"), ("net", "net"), ("cgroup", "cgroup")];
         for (kind, _) in kinds {
-            topology.push_str(&format!("[ns.@-{kind}]\nunshare = [{kind:?}]\nproc.in = {{ actor = \"idle\" }}\n"));
+            writeln!(topology, "[ns.@-{kind}]\nunshare = [{kind:?}]\nproc.in = {{ actor = \"idle\" }}")
+                .expect("memory");
         }
         topology.push_str("[ns.@-none]\nunshare = []\nmount_proc = false\nproc.in = { actor = \"idle\" }\n");
         topology.push_str("[ns.@-all]\nunshare = [\"mount\", \"uts\", \"ipc\", \"net\", \"cgroup\"]\n");

@@ -1,6 +1,7 @@
 //! nestns inside nestns.
 
 use std::collections::HashSet;
+use std::fmt::Write as _;
 
 use crate::harness::kernel;
 use crate::harness::lines::answer;
@@ -70,16 +71,13 @@ fn too_deep_for_what_is_left_is_an_error_that_names_the_nesting_limit() {
         assert_eq!(ended.code, 125, "{identity:?}: {}", ended.stderr);
         assert!(ended.stderr.contains("the nesting limit is reached at level 13"), "{identity:?}: {}", ended.stderr);
         assert!(ended.stderr.contains("`l1/l2/l3/l4/l5/l6/l7/l8/l9/l10/l11/l12/l13`"), "{}", ended.stderr);
-        let nest = Nest::new(&{
-            let inner: String = (1..=20)
-                .map(|level| {
-                    let path: Vec<String> = (1..=level).map(|level| format!("n{level}")).collect();
-                    format!("[ns.{:?}]\n", path.join("/"))
-                })
-                .collect();
-            inner
-        })
-        .identity(identity);
+        let mut inner = String::new();
+        let mut path = "n1".to_owned();
+        for level in 2..=21 {
+            writeln!(inner, "[ns.{path:?}]").expect("memory");
+            write!(path, "/n{level}").expect("memory");
+        }
+        let nest = Nest::new(&inner).identity(identity);
         let file = nest.file.to_str().expect("our own path").to_owned();
         let ended = nest.start_verb(&["run", "--depth", "20", "--", program, "up", &file]).wait();
         assert_eq!(ended.code, 4, "{identity:?}: {}", ended.stderr);

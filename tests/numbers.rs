@@ -35,6 +35,7 @@ fn a_chain_of_any_depth_has_the_numbers_and_parents_that_the_rules_ask_for() {
             let mut running = Nest::new(&blueprint.topology()).identity(identity).up();
             let truth = running.standing();
             blueprint.confirm(&running, &truth);
+            blueprint.settle(&mut running, &truth);
             let root = running.nest.root.clone();
             for (index, path) in chain(depth).iter().enumerate() {
                 let path = path.replace('@', &root);
@@ -149,6 +150,7 @@ fn a_wide_tree_hangs_together_as_the_file_has_it() {
         let mut running = Nest::new(&blueprint.topology()).identity(identity).up();
         let truth = running.standing();
         blueprint.confirm(&running, &truth);
+        blueprint.settle(&mut running, &truth);
         assert_eq!(running.stop().code, 130);
     }
 }

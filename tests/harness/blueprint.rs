@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::fmt::Write as _;
+use std::fs;
 
 use super::kernel;
 use super::nest::{Running, Truth, program};
@@ -76,6 +77,21 @@ impl Blueprint {
             index = self.0[at].parent;
         }
         controller
+    }
+
+    /// Waits until every program that is PID 1 has been executed and has come so far that it heeds TERM: before, the kernel
+    /// drops the signal, and the stop takes its whole grace.
+    pub(crate) fn settle(&self, running: &mut Running, truth: &Truth) {
+        for space in self.0.iter().filter(|space| space.init == Init::Program) {
+            let init = format!("{}/init", space.path.replace('@', &running.nest.root));
+            let pid = truth.host_pid(&init);
+            running.until(&format!("{init} heeds TERM"), |_| {
+                // A copy of nestns that waits for its gate has another command line.
+                let words = fs::read(format!("/proc/{pid}/cmdline")).ok()?;
+                let executed = words.starts_with(program().as_os_str().as_encoded_bytes());
+                (executed && kernel::heeds_term(pid)).then_some(())
+            });
+        }
     }
 
     /// Makes sure that what stands is this tree: by the truth, and by what the kernel says without it.

@@ -36,6 +36,16 @@ pub(crate) fn process(pid: i32) -> Option<Process> {
     })
 }
 
+/// Whether a process does something about TERM: handles it, or has it blocked and will look at it.
+pub(crate) fn heeds_term(pid: i32) -> bool {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    let mask = |name: &str| {
+        let text = status.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_default();
+        u64::from_str_radix(text.trim(), 16).unwrap_or_default()
+    };
+    (mask("SigBlk:") | mask("SigCgt:")) & 1 << (libc::SIGTERM - 1) != 0
+}
+
 /// Every process of this machine.
 pub(crate) fn processes() -> Vec<Process> {
     let entries = fs::read_dir("/proc").expect("/proc is mounted").flatten();
