@@ -3,22 +3,20 @@
 //! The plan lies in one shared read-only mapping, a record a namespace, each decoded by whoever needs it. The graph and the
 //! file's text are dropped before the first fork: what is dirty then is copied into every page table (engine rule "a small
 //! parent"). Everything that can be looked up outside is looked up here: users become numbers, relative files absolute.
+mod common;
+mod namespace;
+mod process;
 
-use std::collections::BTreeMap;
-use std::ffi::{CString, OsString};
-use std::os::unix::ffi::OsStringExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use super::user_database;
-use crate::sys::caller::Dispositions;
+pub use common::{Common, Order};
+pub use namespace::{InitPlan, NamespacePlan};
+pub use process::{Identity, ProcessPlan};
+
 use crate::sys::memory;
-use crate::sys::title::TitleArea;
-use crate::topology::{
-    After, Entry, Init, Isolation, Namespace, Output, Position, Process, Program, Stdin, Stop, Terminal, Topology,
-    Weight,
-};
+use crate::topology::{Output, Position, Terminal, Topology};
 
 /// A namespace of a plan: its place in the order of creation.
 pub type NamespaceIndex = u32;
@@ -54,121 +52,6 @@ impl Subject {
     }
 }
 
-/// Who a program runs as.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[expect(missing_docs, reason = "as in credentials(7)")]
-pub struct Identity {
-    pub uid: u32,
-    pub gid: u32,
-    pub groups: Vec<u32>,
-}
-
-/// A process, ready to be forked.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[expect(missing_docs, reason = "as in `topology::Process`")]
-pub struct ProcessPlan {
-    pub name: String,
-    pub program: Program,
-    pub entry: Entry,
-    pub env: BTreeMap<String, String>,
-    pub cwd: Option<PathBuf>,
-    pub identity: Option<Identity>,
-    pub terminal: Terminal,
-    pub stdin: Stdin,
-    pub stdout: Output,
-    pub stderr: Output,
-    pub after: Vec<After>,
-    pub ok: Vec<u8>,
-    pub oneshot: bool,
-    pub weight: Weight,
-    pub stop: Stop,
-    pub labels: BTreeMap<String, String>,
-    pub position: Position,
-}
-
-impl ProcessPlan {
-    /// Whether it waits for the gate that opens for all at once, rather than for a word of its own.
-    pub fn is_unconditional(&self) -> bool {
-        self.after.is_empty()
-    }
-
-    /// The words to show as its command.
-    pub fn words(&self) -> Vec<String> {
-        match &self.program {
-            Program::Command(words) => words.clone(),
-            Program::Actor(actor) => actor_words(actor),
-        }
-    }
-}
-
-fn actor_words(actor: &crate::topology::Actor) -> Vec<String> {
-    ["nestns".to_owned(), "actor".to_owned()]
-        .into_iter()
-        .chain(actor.to_string().split(' ').map(str::to_owned))
-        .collect()
-}
-
-/// Who is PID 1.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[expect(missing_docs, reason = "as in `topology::Init`")]
-pub enum InitPlan {
-    Builtin,
-    Pause,
-    Program(Box<ProcessPlan>),
-}
-
-/// A namespace, ready to be created.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[expect(missing_docs, reason = "as in `topology::Namespace`")]
-pub struct NamespacePlan {
-    pub path: String,
-    pub parent: Option<NamespaceIndex>,
-    pub init: InitPlan,
-    pub processes: Vec<ProcessPlan>,
-    pub isolation: Isolation,
-    pub mount_proc: bool,
-    pub hostname: Option<String>,
-    pub domainname: Option<String>,
-    pub stop: Stop,
-    pub labels: BTreeMap<String, String>,
-    pub position: Position,
-}
-
-impl NamespacePlan {
-    /// The declared process in a slot, or the program that is PID 1.
-    pub fn process(&self, slot: u32) -> Option<&ProcessPlan> {
-        match (slot, &self.init) {
-            (0, InitPlan::Program(program)) => Some(program),
-            (0, _) => None,
-            (slot, _) => self.processes.get(slot as usize - 1),
-        }
-    }
-
-    /// The path of what is in a slot: `vm/ci/init`, `vm/ci/runner`.
-    pub fn path_of(&self, slot: u32) -> String {
-        let name = match slot {
-            0 => "init",
-            slot => self.processes.get(slot as usize - 1).map_or("?", |process| process.name.as_str()),
-        };
-        format!("{}/{name}", self.path)
-    }
-
-    /// How deep it is: 1 directly below the host.
-    pub fn level(&self) -> usize {
-        self.path.split('/').count()
-    }
-
-    /// The last segment of its path.
-    pub fn name(&self) -> &str {
-        self.path.rsplit('/').next().unwrap_or(&self.path)
-    }
-
-    /// Whether nestns itself is PID 1, and thus keeper of what is inside.
-    pub fn has_own_keeper(&self) -> bool {
-        !matches!(self.init, InitPlan::Program(_))
-    }
-}
-
 /// How many things of a plan there are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "each is a count of what it names")]
@@ -182,30 +65,6 @@ pub struct Counts {
     pub unconditional: u32,
     /// Streams that the controller captures, a descriptor each.
     pub captured: u32,
-}
-
-/// How many subtrees of one namespace may be created at a time.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Order {
-    /// One after the other: the same numbers on every run.
-    FileOrder,
-    /// So many at once: faster, and the numbers differ from run to run.
-    Parallel(u32),
-}
-
-/// What all processes of a tree share.
-#[derive(Debug, Clone)]
-pub struct Common {
-    /// The caller's environment, with what the controller adds.
-    pub environment: BTreeMap<OsString, OsString>,
-    /// The caller's signal mask and dispositions.
-    pub dispositions: Dispositions,
-    /// The caller's working directory, where a program without `cwd` starts.
-    pub directory: PathBuf,
-    /// Where the command line of a forked copy is written.
-    pub title: Option<TitleArea>,
-    /// In which order siblings are created.
-    pub order: Order,
 }
 
 /// The size of one entry in the index: record offset, size of the subtree, numbers taken below PID 1.
@@ -366,107 +225,5 @@ impl Counts {
                 self.captured += u32::from(process.stdout == Output::Log) + u32::from(process.stderr == Output::Log);
             }
         }
-    }
-}
-
-impl NamespacePlan {
-    fn new(namespace: &Namespace, parent: Option<NamespaceIndex>, base: &Path) -> Result<Self, PlanError> {
-        let process = |process: &Process| ProcessPlan::new(process, &namespace.path, base);
-        Ok(Self {
-            path: namespace.path.clone(),
-            parent,
-            init: match &namespace.init {
-                Init::Builtin => InitPlan::Builtin,
-                Init::Pause => InitPlan::Pause,
-                Init::Program(program) => InitPlan::Program(Box::new(process(program)?)),
-            },
-            processes: namespace.processes.iter().map(process).collect::<Result<_, _>>()?,
-            isolation: namespace.isolation,
-            mount_proc: namespace.mount_proc,
-            hostname: namespace.hostname.clone(),
-            domainname: namespace.domainname.clone(),
-            stop: namespace.stop,
-            labels: namespace.labels.clone(),
-            position: namespace.position,
-        })
-    }
-}
-
-impl ProcessPlan {
-    /// Makes a process of `namespace` ready to be forked; `base` is where relative files are meant from.
-    ///
-    /// # Errors
-    ///
-    /// A user or group that the machine does not know.
-    pub fn new(process: &Process, namespace: &str, base: &Path) -> Result<Self, PlanError> {
-        let output = |output: &Output| match output {
-            Output::File(path) => Output::File(base.join(path)),
-            other => other.clone(),
-        };
-        let path = format!("{namespace}/{}", process.name);
-        Ok(Self {
-            name: process.name.clone(),
-            program: process.program.clone(),
-            entry: process.entry,
-            env: process.env.clone(),
-            cwd: process.cwd.clone(),
-            identity: process.user.as_deref().map(|user| resolve(user, path, process.position)).transpose()?,
-            terminal: process.terminal,
-            stdin: match &process.stdin {
-                Stdin::File(path) => Stdin::File(base.join(path)),
-                other => other.clone(),
-            },
-            stdout: output(&process.stdout),
-            stderr: output(&process.stderr),
-            after: process.after.clone(),
-            ok: process.ok.clone(),
-            oneshot: process.oneshot,
-            weight: process.weight,
-            stop: process.stop,
-            labels: process.labels.clone(),
-            position: process.position,
-        })
-    }
-}
-
-/// Turns `name`, `uid`, `name:group` or `uid:gid` into numbers, before anything is built.
-fn resolve(text: &str, path: String, position: Position) -> Result<Identity, PlanError> {
-    let (user, group) = text.split_once(':').map_or((text, None), |(user, group)| (user, Some(group)));
-    let known = user_database::user(user);
-    let uid = match (user.parse::<u32>(), &known) {
-        (Ok(uid), _) => uid,
-        (Err(_), Some(known)) => known.uid,
-        (Err(_), None) => return Err(PlanError::UnknownUser { path, user: user.to_owned(), position }),
-    };
-    let gid = match group.map(|group| (group, group.parse::<u32>())) {
-        None => known.as_ref().map_or(uid, |known| known.gid),
-        Some((_, Ok(gid))) => gid,
-        Some((name, Err(_))) => match user_database::group(name) {
-            Some(gid) => gid,
-            None => return Err(PlanError::UnknownGroup { path, group: name.to_owned(), position }),
-        },
-    };
-    // Somebody whom the database knows is a member of groups; a bare number, or one with a group, of none but its own.
-    let groups = known.filter(|_| group.is_none()).map_or_else(|| vec![gid], |known| user_database::groups_of(&known));
-    Ok(Identity { uid, gid, groups })
-}
-
-impl Common {
-    /// The environment of a program: the caller's, then the namespace's and its own, as `NAME=value`.
-    pub fn environment_of(&self, process: &ProcessPlan) -> Vec<CString> {
-        let mut environment = self.environment.clone();
-        for (name, value) in &process.env {
-            environment.insert(name.into(), value.into());
-        }
-        environment
-            .into_iter()
-            .filter_map(|(name, value)| {
-                let mut entry = name.into_vec();
-                entry.push(b'=');
-                entry.extend(value.into_vec());
-                // The kernel's own strings and checked ones hold no NUL.
-                CString::new(entry).ok()
-            })
-            .collect()
     }
 }
