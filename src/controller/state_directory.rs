@@ -54,16 +54,15 @@ impl Remains {
     /// `None` when nothing is left, or somebody else has taken the name since.
     pub fn of_the_dead(directory: &Path, lock: Option<OwnedFd>) -> Option<Self> {
         let path = directory.join(LOCK);
-        let file = match lock {
-            Some(fd) => File::from(fd),
-            None => {
-                let Ok(file) = OpenOptions::new().write(true).open(&path) else {
-                    // Made a moment before the death; one with anything in it stays.
-                    let _ = std::fs::remove_dir(directory);
-                    return None;
-                };
-                file
-            }
+        let file = if let Some(fd) = lock {
+            File::from(fd)
+        } else {
+            let Ok(file) = OpenOptions::new().write(true).open(&path) else {
+                // Made a moment before the death; one with anything in it stays.
+                let _ = std::fs::remove_dir(directory);
+                return None;
+            };
+            file
         };
         // Granted at once where the descriptor shares the lock already.
         let lock = Flock::lock(file, FlockArg::LockExclusiveNonblock).ok()?;

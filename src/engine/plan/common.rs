@@ -29,6 +29,8 @@ pub struct Common {
     pub dispositions: Dispositions,
     /// The caller's working directory, where a program without `cwd` starts.
     pub directory: PathBuf,
+    /// The caller's limits on descriptors, soft and hard; the controller may raise the soft one for itself.
+    pub descriptors: Option<(u64, u64)>,
     /// Where the command line of a forked copy is written.
     pub title: Option<TitleArea>,
     /// In which order siblings are created.

@@ -146,7 +146,6 @@ impl Plan {
     /// # Panics
     ///
     /// Never: the bytes are those that [`Plan::new`] wrote into a mapping that is read-only since.
-    #[expect(clippy::missing_panics_doc, clippy::expect_used, reason = "own bytes in read-only memory")]
     pub fn namespace(&self, index: NamespaceIndex) -> NamespacePlan {
         let offset = self.entry(index, 0) as usize;
         postcard::from_bytes(&self.bytes[offset..]).expect("the record that was written")

@@ -3,33 +3,32 @@
 //! The world takes note; it forks nothing and reaps nothing, because it is also what a [`Keeper`](crate::engine::keeper)
 //! waits with in the middle of a creation.
 
+mod guarding;
+mod reports;
+
 use std::collections::VecDeque;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, OwnedFd};
 use std::time::Duration;
 
-use nix::errno::Errno;
 use nix::libc;
 use nix::sys::epoll::EpollFlags;
 use nix::unistd::Pid;
 
-use super::audience::{Audience, Cause, Line, Note, Stream};
+use super::audience::{Audience, Cause, Line, Note};
 use super::event_loop::{EventLoop, Hearing, Ready, Token};
-use super::guardian::{Guardian, SavedTerminal, Ward};
+use super::guardian::{Guardian, SavedTerminal};
 use super::relay::Relay;
-use super::roster::{Roster, State};
+use super::roster::Roster;
 use super::standard_output::StandardOutput;
 use super::state_directory::Remains;
 use super::streams::{Arrival, Streams};
-use super::verification;
 use crate::engine::failure::{Failure, Stage};
 use crate::engine::gate::{self, Delivered};
 use crate::engine::inheritance::{self, SIGNALS};
-use crate::engine::keeper::{Patience, Setback};
 use crate::engine::moment::Moment;
 use crate::engine::plan::{Plan, Subject};
-use crate::engine::report::{self, Ending, Received, Report};
+use crate::engine::report::{self, Ending};
 use crate::sys::caller;
-use crate::sys::pidfd::Pidfd;
 
 /// Something that the supervision has to weigh.
 #[derive(Debug)]
@@ -238,81 +237,12 @@ impl<'a> World<'a> {
         self.failure.get_or_insert(failure);
     }
 
-    fn on_received(&mut self, received: Received) {
-        let Received { sender, reports, descriptors } = received;
-        let mut descriptors = descriptors.into_iter();
-        for report in reports {
-            match report {
-                Report::Created { namespace } => self.arrived(Subject::init(namespace), sender),
-                Report::AtGate { subject } => self.arrived(subject, sender),
-                Report::Starting { subject, stdout, stderr } => {
-                    let path = self.path(subject);
-                    let expected = 1 + usize::from(stdout) + usize::from(stderr);
-                    if descriptors.len() != expected {
-                        // The kernel drops what exceeds the limit on descriptors.
-                        self.audience.note(&Note::OutputLost { path: &path });
-                    }
-                    if let Some(fd) = descriptors.next() {
-                        self.streams.add_outcome(subject, fd, &self.events);
-                    }
-                    for (captured, kind) in [(stdout, Stream::Stdout), (stderr, Stream::Stderr)] {
-                        if captured && let Some(fd) = descriptors.next() {
-                            self.streams.add_output(subject, path.clone(), kind, fd, &self.events);
-                        }
-                    }
-                }
-                Report::Failed(failure) => self.fail(failure),
-                Report::Asked { subject, signal, at } => {
-                    if let Some(record) = self.roster.get_mut(subject) {
-                        record.farewells.asked = Some((signal, at));
-                        if !record.state.is_over() {
-                            record.state = State::Stopping;
-                        }
-                    }
-                }
-                Report::Killed { subject, at } => {
-                    if let Some(record) = self.roster.get_mut(subject) {
-                        record.farewells.killed = Some(at);
-                        if !record.state.is_over() {
-                            record.state = State::Killing;
-                        }
-                    }
-                }
-                Report::Ended { subject, ending, at } => {
-                    self.incidents.push_back(Incident::Ended(subject, ending, at));
-                }
-                Report::Stopping { namespace, sender, at } => {
-                    self.roster.namespace_mut(namespace).stopped_by = Some((sender, at));
-                    if sender != 0 {
-                        let path = self.roster.path(Subject::init(namespace));
-                        self.audience.note(&Note::StopInside { path: &path, sender });
-                    }
-                }
-            }
-        }
-    }
-
     /// The path of a subject or of the visitor.
     pub(super) fn path(&self, subject: Subject) -> String {
         match &self.visitor {
             Some(visitor) if subject.is_visitor() => visitor.path.clone(),
             _ => self.roster.path(subject),
         }
-    }
-
-    fn arrived(&mut self, subject: Subject, pid: Pid) {
-        if !self.roster.arrived(subject) {
-            return;
-        }
-        if let Err(error) = verification::take_down(&mut self.roster, subject, pid) {
-            let errno = error.raw_os_error().map_or(Errno::EIO, Errno::from_raw);
-            // It has died since: its keeper says of what.
-            if errno != Errno::ENOENT && errno != Errno::ESRCH {
-                self.fail(Failure::with(subject, Stage::Observe, errno, format!("/proc/{pid}")));
-            }
-        }
-        self.progress += 1;
-        self.audience.progress(self.progress, self.progress + self.roster.outstanding());
     }
 
     fn on_stream(&mut self, place: u32) {
@@ -368,62 +298,8 @@ impl<'a> World<'a> {
         }
     }
 
-    /// Starts another guardian when the first has been killed, and tells it all it has to know.
-    pub(super) fn replace_guardian(&mut self) -> nix::Result<()> {
-        self.audience.note(&Note::GuardianLost);
-        self.guardian.bury();
-        self.guardian = Guardian::start(&Ward { terminal: self.saved, directory: self.remains.directory() })?;
-        self.guardian.entrust(self.remains)?;
-        for &root in &self.roots {
-            match Pidfd::open(root) {
-                Ok(pidfd) => self.guardian.guard(&pidfd)?,
-                // It has ended, and nobody has reaped it yet: there is nothing to guard.
-                Err(Errno::ESRCH) => {}
-                Err(errno) => return Err(errno),
-            }
-        }
-        Ok(())
-    }
-
     /// Whether the creation has to be given up.
     fn is_interrupted(&self) -> bool {
         self.failure.is_some() || self.stop.is_some()
-    }
-}
-
-impl Patience for World<'_> {
-    fn until_readable(&mut self, channels: &[BorrowedFd<'_>]) -> Result<usize, Setback> {
-        self.nursery_ready = None;
-        for (place, channel) in (0..).zip(channels) {
-            let flags = EpollFlags::EPOLLIN;
-            self.events
-                .add(channel, Token::Nursery(place), flags)
-                .map_err(|errno| Setback::Failed(Failure::new(Subject::init(0), Stage::Channel, errno)))?;
-        }
-        let result = loop {
-            if self.is_interrupted() {
-                break Err(Setback::Interrupted);
-            }
-            if let Some(place) = self.nursery_ready {
-                break Ok(place);
-            }
-            self.pump(None);
-        };
-        for (place, channel) in (0..).zip(channels) {
-            self.events.remove(channel, Token::Nursery(place));
-        }
-        result
-    }
-
-    fn guard(&mut self, root: Pid, subject: Subject) -> Result<(), Setback> {
-        let failed = |errno| Setback::Failed(Failure::new(subject, Stage::Guard, errno));
-        let pidfd = Pidfd::open(root).map_err(failed)?;
-        if self.guardian.guard(&pidfd).is_err() {
-            // Somebody has killed it.
-            self.replace_guardian().map_err(failed)?;
-            self.guardian.guard(&pidfd).map_err(failed)?;
-        }
-        self.roots.push(root);
-        Ok(())
     }
 }
