@@ -122,15 +122,17 @@ fn namespace_documents(roster: &Roster) -> Vec<NamespaceDocument> {
     let documents = roster.plan().indices().map(|index| {
         let plan = roster.plan().namespace(index);
         let record = roster.namespace(index);
+        let facts = record.and_then(|record| record.facts.as_ref());
+        let other = record.and_then(|record| record.other);
         NamespaceDocument {
             parent: plan.path.rsplit_once('/').map(|(parent, _)| parent.to_owned()),
             level: plan.level(),
-            pidns: record.facts.as_ref().map(|facts| facts.inode),
-            pidns_id: record.facts.as_ref().and_then(|facts| facts.id),
-            userns: record.other.map(|(user, _)| user),
-            mntns: record.other.map(|(_, mount)| mount),
+            pidns: facts.map(|facts| facts.inode),
+            pidns_id: facts.and_then(|facts| facts.id),
+            userns: other.map(|(user, _)| user),
+            mntns: other.map(|(_, mount)| mount),
             init: init_word(&plan),
-            state: record.members[0].state.word(),
+            state: record.map_or("creating", |record| record.members[0].state.word()),
             shared: shared(plan.isolation),
             labels: plan.labels,
             path: plan.path,

@@ -56,7 +56,9 @@ impl World<'_> {
                     self.incidents.push_back(Incident::Ended(subject, ending, at));
                 }
                 Report::Stopping { namespace, sender, at } => {
-                    self.roster.namespace_mut(namespace).stopped_by = Some((sender, at));
+                    if let Some(record) = self.roster.namespace_mut(namespace) {
+                        record.stopped_by = Some((sender, at));
+                    }
                     if sender != 0 {
                         let path = self.roster.path(Subject::init(namespace));
                         self.audience.note(&Note::StopInside { path: &path, sender });
