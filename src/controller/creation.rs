@@ -216,7 +216,7 @@ impl Creation<'_> {
             self.give_up_if_told()?;
             self.look_after_children();
             self.give_up_if_told()?;
-            self.world.pump(None);
+            self.world.pump_reports();
         }
         self.give_up_if_told()?;
         self.life = self.life.on(Event::Built).0;
