@@ -96,9 +96,10 @@ impl Pidfd {
     /// `ENOTTY` or `EINVAL` on an older kernel, `ESRCH` for a process that has ended, `EACCES` for one that may not be
     /// looked into.
     pub fn namespace(&self, kind: Kind) -> nix::Result<OwnedFd> {
-        // SAFETY: the request takes no argument; a result that is not an error is a new descriptor owned by nobody else.
+        // SAFETY: the request takes an integer, which the kernel wants to be 0; a result that is not an error is a new
+        // descriptor owned by nobody else.
         unsafe {
-            let fd = Errno::result(libc::ioctl(self.0.as_raw_fd(), kind as libc::c_ulong))?;
+            let fd = Errno::result(libc::ioctl(self.0.as_raw_fd(), kind as libc::c_ulong, 0))?;
             Ok(OwnedFd::from_raw_fd(fd))
         }
     }
