@@ -160,8 +160,8 @@ fn a_program_that_is_pid_1_counts_like_any_process() {
             &format!("[ns.@]\nproc.idle = {{ actor = \"idle\" }}\n[ns.\"@/mid\"]\ninit = [\"sh\", \"-c\", \"exit 9\"]\n{}", rest.replace("@/in", "@/mid/in")),
             &[],
             9,
-            &["`@/mid/init` exited with 9"],
-            &["error: `@/mid/in"],
+            &["error: `@/mid/init` exited with 9"],
+            &["error: `@/mid/in/", "error: `@/mid/in`", "error: PID 1"],
         ),
     ]);
 }
