@@ -128,7 +128,9 @@ fn what_can_never_be_true_gives_the_dependent_up_and_says_so() {
                 assert_eq!((ended.code, order.as_str()), (1, "c\n"), "{context}");
                 let at = crate::harness::chain::path(depth).replace('@', &ended.nest.root);
                 for (path, dependency) in [("b", "a"), ("d", "b")] {
-                    let text = format!("error: `{at}/{path}` is given up: what it waits for, `{dependency}`, has ended otherwise");
+                    let text = format!(
+                        "error: `{at}/{path}` is given up: what it waits for, `{dependency}`, has ended otherwise"
+                    );
                     assert!(ended.stderr.contains(&text), "{context}");
                 }
             }

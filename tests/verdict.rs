@@ -92,9 +92,17 @@ fn with_any_the_first_to_end_stops_the_tree_unless_it_is_a_oneshot() {
     compare(&[
         (&format!("{any}proc.a = \"true\"\n"), &[], 0, &["stopping: `@/a` has ended"], &["error"]),
         (&format!("{any}proc.a = {{ sh = \"exit 8\" }}\n"), &[], 8, &["stopping: `@/a` has ended"], &[]),
-        (&format!("{any}proc.a = {{ sh = \"exit 8\", essential = false }}\n"), &[], 8, &["stopping: `@/a` has ended"], &[]),
         (
-            &format!("{any}proc.once = {{ cmd = \"true\", oneshot = true }}\nproc.a = {{ sh = \"exit 8\", after = {{ once = \"ok\" }} }}\n"),
+            &format!("{any}proc.a = {{ sh = \"exit 8\", essential = false }}\n"),
+            &[],
+            8,
+            &["stopping: `@/a` has ended"],
+            &[],
+        ),
+        (
+            &format!(
+                "{any}proc.once = {{ cmd = \"true\", oneshot = true }}\nproc.a = {{ sh = \"exit 8\", after = {{ once = \"ok\" }} }}\n"
+            ),
             &[],
             8,
             &["stopping: `@/a` has ended"],
@@ -136,7 +144,13 @@ fn the_status_of_a_named_process_can_be_asked_for() {
     let of_init = text("0").replace("sh = \"exit 0\"", "actor = \"idle\"");
     compare(&[
         (&apart, &["--exit-code-from", "@/in/a"], 5, &["stopping: `@/in/a` has ended"], &[]),
-        (&apart.replace("exit 5", "exit 0"), &["--exit-code-from", "@/in/a"], 0, &["stopping: `@/in/a` has ended"], &[]),
+        (
+            &apart.replace("exit 5", "exit 0"),
+            &["--exit-code-from", "@/in/a"],
+            0,
+            &["stopping: `@/in/a` has ended"],
+            &[],
+        ),
         (&only, &["--exit-code-from", "@/in/a"], 143, &[], &[]),
         (&of_init, &["--exit-code-from", "@/one/init"], 6, &["stopping: `@/one/init` has ended"], &[]),
         (&apart, &["--exit-code-from", "@/in/nobody"], 2, &["there is no process `@/in/nobody`"], &[]),
@@ -155,9 +169,18 @@ fn a_timeout_is_124() {
 fn a_program_that_is_pid_1_counts_like_any_process() {
     let rest = "proc.idle = { actor = \"idle\" }\n[ns.\"@/in\"]\nproc.idle = { actor = \"idle\" }\n";
     compare(&[
-        (&format!("[ns.@]\ninit = [\"sh\", \"-c\", \"exit 9\"]\n{rest}"), &[], 9, &["`@/init` exited with 9"], &["`@/idle`"]),
         (
-            &format!("[ns.@]\nproc.idle = {{ actor = \"idle\" }}\n[ns.\"@/mid\"]\ninit = [\"sh\", \"-c\", \"exit 9\"]\n{}", rest.replace("@/in", "@/mid/in")),
+            &format!("[ns.@]\ninit = [\"sh\", \"-c\", \"exit 9\"]\n{rest}"),
+            &[],
+            9,
+            &["`@/init` exited with 9"],
+            &["`@/idle`"],
+        ),
+        (
+            &format!(
+                "[ns.@]\nproc.idle = {{ actor = \"idle\" }}\n[ns.\"@/mid\"]\ninit = [\"sh\", \"-c\", \"exit 9\"]\n{}",
+                rest.replace("@/in", "@/mid/in")
+            ),
             &[],
             9,
             &["error: `@/mid/init` exited with 9"],

@@ -1,6 +1,7 @@
 //! What `up` and `run` have in common: the request to the controller, and what becomes of troubles.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -40,9 +41,12 @@ pub(super) fn check(word: Option<&Path>, name: Option<String>, color: When) -> R
     if let Some(name) = name {
         topology.name = name;
     }
-    let hash: String = Sha256::digest(file.source.text().as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect();
-    let origin =
-        Origin { name: topology.name.clone(), file: Some(file.source.name().to_owned()), hash: Some(hash) };
+    let mut hash = String::new();
+    for byte in Sha256::digest(file.source.text().as_bytes()) {
+        // Writing into a string cannot fail.
+        let _ = write!(hash, "{byte:02x}");
+    }
+    let origin = Origin { name: topology.name.clone(), file: Some(file.source.name().to_owned()), hash: Some(hash) };
     // Relative files of a topology are meant from where it lies; of one from standard input, from here.
     let here = std::env::current_dir().unwrap_or_else(|_| PathBuf::from("/"));
     let base = Path::new(file.source.name()).parent().map_or_else(|| here.clone(), |parent| here.join(parent));
@@ -60,10 +64,10 @@ fn show(source: &Source, diagnostics: &Diagnostics, color: When) {
 pub(super) fn tell(trouble: &Trouble, file: Option<&str>) -> Status {
     let mut text = format!("error[{}]: {trouble}\n", trouble.code());
     if let (Some(position), Some(file)) = (trouble.position().filter(|position| position.line > 0), file) {
-        text.push_str(&format!("  --> {file}:{}:{}\n", position.line, position.column));
+        let _ = writeln!(text, "  --> {file}:{}:{}", position.line, position.column);
     }
     if let Some(help) = trouble.help() {
-        text.push_str(&format!("  = help: {help}\n"));
+        let _ = writeln!(text, "  = help: {help}");
     }
     let _ = std::io::stderr().write_all(text.as_bytes());
     Status::Other(trouble.status())
@@ -103,7 +107,9 @@ pub(super) fn duration(text: &str) -> Result<Duration, String> {
 pub(super) fn name(text: &str) -> Result<String, String> {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
     if text.is_empty() || text.len() > 64 || text.starts_with(['.', '-']) || !text.chars().all(is_plain) {
-        return Err("a name has 1 to 64 letters, digits, `.`, `_` and `-`, and begins with a letter or digit".to_owned());
+        return Err(
+            "a name has 1 to 64 letters, digits, `.`, `_` and `-`, and begins with a letter or digit".to_owned()
+        );
     }
     Ok(text.to_owned())
 }

@@ -13,6 +13,7 @@ use super::story::{Detail, Progress, Story};
 use crate::controller::truth::Origin;
 use crate::controller::{self, Command, LinesTo, Request};
 use crate::engine::plan::ProcessPlan;
+use crate::observe::namespaces;
 use crate::topology::Terminal;
 use crate::topology::wrap::{self, Connection, Role};
 
@@ -62,10 +63,16 @@ pub(super) struct Args {
 /// nestns itself has failed: docker's convention, which leaves the codes below to the command.
 const OWN_FAILURE: u8 = 125;
 
+/// The inode of the initial PID namespace: `PROC_PID_INIT_INO` of `linux/proc_ns.h`.
+const INITIAL: u64 = 0xEFFF_FFFC;
+
 /// Runs the verb.
 pub(super) fn run(args: Args) -> anyhow::Result<Status> {
-    let name = args.name.unwrap_or_else(|| format!("run-{}", std::process::id()));
-    let process = wrap::command("cmd", args.command, connection());
+    let name = args.name.unwrap_or_else(unique_name);
+    let connection = connection();
+    // What the command writes to its terminal goes to the caller's, not into a redirected output.
+    let is_redirected = connection.terminal == Terminal::Own && connection.stdout_inherited;
+    let process = wrap::command("cmd", args.command, connection);
     let mut options = launch::options();
     options.timeout = args.timeout;
     options.announce_truth = true;
@@ -98,7 +105,7 @@ pub(super) fn run(args: Args) -> anyhow::Result<Status> {
     let Checked { topology, origin, base } = checked;
     let file = origin.file.clone();
     let color = launch::color(args.color, LinesTo::Stderr);
-    options.lines_to = if file.is_some() { LinesTo::Stderr } else { LinesTo::Stdout };
+    options.lines_to = if file.is_some() || is_redirected { LinesTo::Stderr } else { LinesTo::Stdout };
     let mut story = Story::new(Progress::Auto, Detail::Problems, color, file.clone(), origin.name.clone());
     match controller::run(Request { topology, origin, base, options }, &mut story) {
         Ok(summary) => Ok(Status::Other(summary.status)),
@@ -106,6 +113,16 @@ pub(super) fn run(args: Args) -> anyhow::Result<Status> {
             launch::tell(&trouble, file.as_deref());
             Ok(Status::Other(OWN_FAILURE))
         }
+    }
+}
+
+/// `run-PID`; inside a PID namespace also with that one's inode, because its numbers are others' numbers elsewhere, and a
+/// state directory may be common to both.
+fn unique_name() -> String {
+    let pid = std::process::id();
+    match namespaces::own() {
+        Ok(inode) if inode != INITIAL => format!("run-{inode}-{pid}"),
+        _ => format!("run-{pid}"),
     }
 }
 

@@ -141,9 +141,9 @@ impl Story {
 
 /// What this locale can show.
 pub(super) fn charset() -> Charset {
-    let locale = ["LC_ALL", "LC_CTYPE", "LANG"].iter().find_map(|name| {
-        std::env::var(name).ok().filter(|value| !value.is_empty())
-    });
+    let locale = ["LC_ALL", "LC_CTYPE", "LANG"]
+        .iter()
+        .find_map(|name| std::env::var(name).ok().filter(|value| !value.is_empty()));
     match locale {
         // Without any word a terminal of today shows UTF-8; the locale C says explicitly that it does not.
         None => Charset::Unicode,
@@ -254,6 +254,8 @@ impl Audience for Story {
                 let text = format!("`{path}`: {}{}", refused(refusal), self.place(*position));
                 self.problem("error", Some(path), &text);
             }
+            // The command of `run` speaks for itself, by its status.
+            Note::Failed { .. } if self.detail == Detail::Problems && self.file.is_none() => {}
             Note::Failed { path, position, ending } => {
                 let text = format!("`{path}` {}{}", ended(*ending), self.place(*position));
                 self.problem("error", Some(path), &text);
@@ -358,7 +360,9 @@ fn refused(refusal: &Refusal) -> String {
     let detail = escape(&refusal.detail);
     match (refusal.stage, errno) {
         (Stage::Execute, nix::errno::Errno::ENOENT) => {
-            format!("cannot execute {detail}: there is no such program, or the interpreter that its first line names is missing")
+            format!(
+                "cannot execute {detail}: there is no such program, or the interpreter that its first line names is missing"
+            )
         }
         (Stage::Execute, nix::errno::Errno::EACCES) => {
             format!("cannot execute {detail}: it is not executable, or its user may not reach it")

@@ -83,8 +83,13 @@ fn namespace(topology: &Topology, id: NamespaceId) -> serde_json::Value {
     let namespace = topology.namespace(id);
     let isolation = namespace.isolation;
     let own = [
-        ("mount", isolation.mount), ("uts", isolation.uts), ("ipc", isolation.ipc), ("net", isolation.net),
-        ("cgroup", isolation.cgroup), ("user", false), ("time", false),
+        ("mount", isolation.mount),
+        ("uts", isolation.uts),
+        ("ipc", isolation.ipc),
+        ("net", isolation.net),
+        ("cgroup", isolation.cgroup),
+        ("user", false),
+        ("time", false),
     ];
     let shared: Vec<_> = own.into_iter().filter(|(_, own)| !own).map(|(name, _)| name).collect();
     let init = match &namespace.init {
@@ -114,9 +119,11 @@ fn processes(topology: &Topology, numbering: &Numbering, id: NamespaceId) -> Vec
         let argv = match process.map(|process| &process.program) {
             None => vec!["nestns".to_owned(), "init".to_owned()],
             Some(Program::Command(words)) => words.clone(),
-            Some(Program::Actor(actor)) => {
-                ["nestns", "actor"].into_iter().map(str::to_owned).chain(actor.to_string().split(' ').map(str::to_owned)).collect()
-            }
+            Some(Program::Actor(actor)) => ["nestns", "actor"]
+                .into_iter()
+                .map(str::to_owned)
+                .chain(actor.to_string().split(' ').map(str::to_owned))
+                .collect(),
         };
         json!({
             "path": format!("{}/{name}", namespace.path), "ns": namespace.path, "name": name,

@@ -200,8 +200,8 @@ fn dry_run(topology: &Topology, color: Color) -> anyhow::Result<Status> {
         count(namespaces, "namespace"),
         count(processes, "process")
     );
-    let colour = if color == Color::Styled { Colour::On } else { Colour::Off };
-    let look = Look { charset: charset(), colour, folding: Folding::Keep(5) };
+    let depth_colour = if color == Color::Styled { Colour::On } else { Colour::Off };
+    let look = Look { charset: charset(), colour: depth_colour, folding: Folding::Keep(5) };
     std::io::stdout().write_all(tree::render(&title, &outline::declared(topology), look).as_bytes())?;
     Ok(Status::Done)
 }

@@ -1,15 +1,10 @@
 //! From a checked topology to open gates, or back to nothing.
 
-use std::os::fd::OwnedFd;
 use std::time::Duration;
 
 use nix::errno::Errno;
-use nix::fcntl::OFlag;
 use nix::libc;
-use nix::sys::resource::{Resource, getrlimit, setrlimit};
-use nix::sys::signal::SigSet;
-use nix::sys::signalfd::{SfdFlags, SignalFd};
-use nix::unistd::{pipe2, write};
+use nix::sys::resource::{Resource, getrlimit};
 
 use super::audience::{Audience, Cause, Note};
 use super::event_loop::EventLoop;
@@ -17,24 +12,20 @@ use super::guardian::{Guardian, Ward};
 use super::life::{Event, Life};
 use super::relay::{self, Relay};
 use super::standard_output::StandardOutput;
-use super::state_directory::StateDirectory;
+use super::state_directory::{self, StateDirectory};
 use super::supervision::Supervision;
 use super::trouble::Trouble;
 use super::world::{Parts, World};
-use super::{LinesTo, Outcome, Request, Summary, threshold, truth, verification};
+use super::{LinesTo, Outcome, Request, Summary, channels, threshold, truth, verification};
 use crate::engine::failure::{Failure, Stage};
-use crate::engine::inheritance::{FIRST_FREE, GATE, NULL, REPORTS, SIGNALS, TERMINAL};
 use crate::engine::keeper::{Keeper, Reaped, Setback};
 use crate::engine::moment::Moment;
 use crate::engine::plan::{Common, Plan, Subject};
-use crate::engine::report;
 use crate::sys::caller::Dispositions;
 use crate::sys::title::TitleArea;
 use crate::sys::{descriptor, memory};
 use crate::topology::{Init, Terminal};
 
-/// Descriptors that the controller needs besides those of captured streams.
-const OWN_DESCRIPTORS: u64 = 64;
 /// How long a rolled-back tree may take to collapse.
 pub(super) const COLLAPSE: Duration = Duration::from_secs(10);
 
@@ -43,19 +34,17 @@ pub(super) const COLLAPSE: Duration = Duration::from_secs(10);
 /// # Errors
 ///
 /// [`Trouble`], after everything that existed has been removed. A creation that was interrupted is no trouble.
+#[expect(clippy::too_many_lines, reason = "one step after another")]
 pub fn run(request: Request, audience: &mut dyn Audience) -> Outcome {
     let began = Moment::now();
     let Request { topology, origin, base, options } = request;
     // Nothing of the caller's beyond the standard descriptors is of any use to anybody here.
     let system = |what| move |errno| Trouble::System { what, errno };
     descriptor::close_from(3).map_err(system("close the caller's descriptors"))?;
-    let state = StateDirectory::claim(&origin.name)?;
-    if state.was_left_over() {
-        audience.note(&Note::LeftOver);
-    }
+    let directory = StateDirectory::place(&origin.name)?;
     let mut environment = options.environment;
     if options.announce_truth {
-        environment.insert("NESTNS_TRUTH".into(), state.truth().into());
+        environment.insert("NESTNS_TRUTH".into(), state_directory::truth_in(&directory).into());
     }
     let on_exit = topology.on_exit;
     let wants_terminal = wants_terminal(&topology)
@@ -65,18 +54,34 @@ pub fn run(request: Request, audience: &mut dyn Audience) -> Outcome {
         environment,
         dispositions,
         directory: std::env::current_dir().unwrap_or_else(|_| "/".into()),
+        descriptors: getrlimit(Resource::RLIMIT_NOFILE).ok(),
         title: TitleArea::locate(),
         order: options.order,
     };
     let plan = Plan::new(&topology, &base, common)?;
     drop(topology);
     memory::trim();
-    reserve_descriptors(&plan)?;
-    let channels = lay_out().map_err(system("open the channels of the tree"))?;
+    channels::reserve(&plan)?;
+    let channels = channels::lay_out().map_err(system("open the channels of the tree"))?;
     let relay = if wants_terminal { Some(Relay::open().map_err(system("open a pseudo-terminal"))?) } else { None };
     let saved = if wants_terminal { relay::saved_terminal() } else { None };
-    let guardian = Guardian::start(&Ward { terminal: saved.as_ref(), remains: state.remains() })
+    // From here on a death at any moment leaves nothing; until here there is nothing that it could leave.
+    let guardian = Guardian::start(&Ward { terminal: saved.as_ref(), directory: &directory })
         .map_err(system("start the guardian"))?;
+    let state = match StateDirectory::claim(&origin.name, &directory) {
+        Ok(state) => state,
+        Err(error) => {
+            guardian.dismiss();
+            return Err(error.into());
+        }
+    };
+    if let Err(errno) = guardian.entrust(state.remains()) {
+        state.remains().remove();
+        return Err(Trouble::System { what: "start the guardian", errno });
+    }
+    if state.was_left_over() {
+        audience.note(&Note::LeftOver);
+    }
     let events = EventLoop::new().map_err(system("open an event loop"))?;
     let output = StandardOutput::open(if options.lines_to == LinesTo::Stdout { 1 } else { 2 }, &events);
     let crossing = match threshold::cross() {
@@ -111,7 +116,13 @@ pub fn run(request: Request, audience: &mut dyn Audience) -> Outcome {
             let timeline = None;
             let name = origin.name;
             return Ok(Summary {
-                name, truth: state.truth(), counts: plan.counts(), create: None, release: None, timeline, status,
+                name,
+                truth: state.truth(),
+                counts: plan.counts(),
+                create: None,
+                release: None,
+                timeline,
+                status,
             });
         }
         Err(Some(trouble)) => {
@@ -119,13 +130,13 @@ pub fn run(request: Request, audience: &mut dyn Audience) -> Outcome {
             return Err(trouble);
         }
     };
-    let document = truth::document(&creation.world.roster, &origin).map_err(super::state_directory::unreadable_proc);
+    let document = truth::document(&creation.world.roster, &origin).map_err(state_directory::unreadable_proc);
     if let Err(error) = document.and_then(|document| state.write(&state.truth(), &document)) {
         creation.roll_back();
         return Err(error.into());
     }
     creation.world.audience.standing(&creation.world.roster, create);
-    if let Err(errno) = open_gate(&channels.gate, plan.counts().unconditional) {
+    if let Err(errno) = channels::open_gate(&channels.gate, plan.counts().unconditional) {
         creation.roll_back();
         return Err(Trouble::System { what: "open the gate", errno });
     }
@@ -157,60 +168,6 @@ fn wants_terminal(topology: &crate::topology::Topology) -> bool {
     })
 }
 
-/// Raises the soft limit on descriptors as far as it goes, and makes sure that every captured stream will find one.
-fn reserve_descriptors(plan: &Plan) -> Result<(), Trouble> {
-    let failed = |errno| Trouble::System { what: "raise the limit on descriptors", errno };
-    let wanted = u64::from(plan.counts().captured);
-    let (soft, hard) = getrlimit(Resource::RLIMIT_NOFILE).map_err(failed)?;
-    let needed = wanted + OWN_DESCRIPTORS;
-    if needed <= soft {
-        return Ok(());
-    }
-    if needed > hard {
-        return Err(Trouble::Descriptors { wanted, available: hard.saturating_sub(OWN_DESCRIPTORS) });
-    }
-    setrlimit(Resource::RLIMIT_NOFILE, hard, hard).map_err(failed)
-}
-
-/// The controller's ends of the channels that everybody inherits.
-struct Channels {
-    reports: OwnedFd,
-    gate: OwnedFd,
-}
-
-/// Opens what every process of the tree inherits, and puts it at the agreed numbers.
-fn lay_out() -> nix::Result<Channels> {
-    // Each is moved above the agreed numbers first: putting one down must not close another that was opened there.
-    let null = std::fs::OpenOptions::new().read(true).write(true).open("/dev/null");
-    let null = descriptor::above(null.map_err(|error| error.raw_os_error().map_or(Errno::EIO, Errno::from_raw))?, FIRST_FREE)?;
-    let (reports, sender) = report::channel()?;
-    let (reports, sender) = (descriptor::above(reports, FIRST_FREE)?, descriptor::above(sender, FIRST_FREE)?);
-    let (waiting, gate) = pipe2(OFlag::O_CLOEXEC)?;
-    let (waiting, gate) = (descriptor::above(waiting, FIRST_FREE)?, descriptor::above(gate, FIRST_FREE)?);
-    let signals = SignalFd::with_flags(&SigSet::all(), SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK)?;
-    let signals = descriptor::above(signals, FIRST_FREE)?;
-    descriptor::settle(&sender, REPORTS)?;
-    descriptor::settle(&waiting, GATE)?;
-    descriptor::settle(&signals, SIGNALS)?;
-    descriptor::settle(&null, NULL)?;
-    descriptor::settle(&null, TERMINAL)?;
-    Ok(Channels { reports, gate })
-}
-
-/// One byte a waiter. A pipe takes 65,536 before a writer has to wait for readers, who are all there.
-fn open_gate(gate: &OwnedFd, waiters: u32) -> nix::Result<()> {
-    let mut left = waiters as usize;
-    let bytes = [0_u8; 4096];
-    while left > 0 {
-        match write(gate, &bytes[..left.min(bytes.len())]) {
-            Ok(written) => left -= written,
-            Err(Errno::EINTR) => {}
-            Err(errno) => return Err(errno),
-        }
-    }
-    Ok(())
-}
-
 struct Creation<'a> {
     world: World<'a>,
     keeper: Keeper,
@@ -226,7 +183,8 @@ impl Creation<'_> {
             let namespace = plan.namespace(index);
             for slot in 0..=u32::try_from(namespace.processes.len()).unwrap_or(u32::MAX) {
                 if let Some(process) = namespace.process(slot)
-                    && let Some(identity) = process.identity.as_ref().filter(|identity| identity.uid != 0 || identity.gid != 0)
+                    && let Some(identity) =
+                        process.identity.as_ref().filter(|identity| identity.uid != 0 || identity.gid != 0)
                 {
                     let path = namespace.path_of(slot);
                     return Err(Some(Trouble::SingleUser { path, uid: identity.uid, position: process.position }));

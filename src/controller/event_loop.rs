@@ -3,7 +3,6 @@
 use std::os::fd::AsFd;
 use std::time::Duration;
 
-use nix::errno::Errno;
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
 
 /// Who is ready.
@@ -16,6 +15,8 @@ pub(super) enum Token {
     StandardInput,
     Terminal,
     Stream(u32),
+    /// One or more of those that programs write into.
+    Programs,
 }
 
 impl Token {
@@ -28,6 +29,7 @@ impl Token {
             Self::StandardInput => (4, 0),
             Self::Terminal => (5, 0),
             Self::Stream(number) => (6, number),
+            Self::Programs => (7, 0),
         };
         kind << 32 | u64::from(number)
     }
@@ -42,7 +44,8 @@ impl Token {
             3 => Self::StandardOutput,
             4 => Self::StandardInput,
             5 => Self::Terminal,
-            _ => Self::Stream(number),
+            6 => Self::Stream(number),
+            _ => Self::Programs,
         }
     }
 }
@@ -52,22 +55,43 @@ impl Token {
 pub(super) struct Ready {
     /// Which.
     pub(super) token: Token,
-    /// For what: as in epoll_ctl(2).
+    /// For what: as in `epoll_ctl(2)`.
     pub(super) flags: EpollFlags,
 }
 
-/// The set of descriptors.
+/// Whether what programs write is waited for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Hearing {
+    Open,
+    /// Nobody takes what has been read already: programs wait in their turn, and cost no time meanwhile.
+    Muted,
+}
+
+/// The set of descriptors. Those that programs write into are a set of their own inside it, so that one call mutes them.
 #[derive(Debug)]
-pub(super) struct EventLoop(Epoll);
+pub(super) struct EventLoop {
+    all: Epoll,
+    programs: Epoll,
+}
 
 impl EventLoop {
     /// An empty set.
     ///
     /// # Errors
     ///
-    /// Those of epoll_create1(2).
+    /// Those of `epoll_create1(2)`.
     pub(super) fn new() -> nix::Result<Self> {
-        Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC).map(Self)
+        let all = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?;
+        let programs = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?;
+        all.add(&programs.0, EpollEvent::new(EpollFlags::EPOLLIN, Token::Programs.encode()))?;
+        Ok(Self { all, programs })
+    }
+
+    fn set(&self, token: Token) -> &Epoll {
+        match token {
+            Token::Terminal | Token::Stream(_) => &self.programs,
+            _ => &self.all,
+        }
     }
 
     /// Adds a descriptor.
@@ -76,7 +100,7 @@ impl EventLoop {
     ///
     /// `EPERM` for a regular file, which is always ready.
     pub(super) fn add(&self, fd: impl AsFd, token: Token, flags: EpollFlags) -> nix::Result<()> {
-        self.0.add(fd, EpollEvent::new(flags, token.encode()))
+        self.set(token).add(fd, EpollEvent::new(flags, token.encode()))
     }
 
     /// Changes what a descriptor is waited for.
@@ -85,32 +109,42 @@ impl EventLoop {
     ///
     /// `ENOENT` when it was not added.
     pub(super) fn change(&self, fd: impl AsFd, token: Token, flags: EpollFlags) -> nix::Result<()> {
-        self.0.modify(fd, &mut EpollEvent::new(flags, token.encode()))
+        self.set(token).modify(fd, &mut EpollEvent::new(flags, token.encode()))
     }
 
     /// Removes a descriptor.
-    pub(super) fn remove(&self, fd: impl AsFd) {
+    pub(super) fn remove(&self, fd: impl AsFd, token: Token) {
         // One that was not added is not there either way.
-        let _ = self.0.delete(fd);
+        let _ = self.set(token).delete(fd);
+    }
+
+    /// Chooses whether programs are heard.
+    pub(super) fn hear(&self, hearing: Hearing) {
+        let flags = if hearing == Hearing::Open { EpollFlags::EPOLLIN } else { EpollFlags::empty() };
+        // The inner set was added when this one was made.
+        let _ = self.all.modify(&self.programs.0, &mut EpollEvent::new(flags, Token::Programs.encode()));
     }
 
     /// Waits until something is ready or the time is over; `None` waits for ever.
     pub(super) fn wait(&self, timeout: Option<Duration>) -> Vec<Ready> {
-        let mut events = [EpollEvent::empty(); 64];
         let timeout = match timeout {
             None => EpollTimeout::NONE,
-            // Rounded up, so that a deadline has passed when it wakes.
             Some(Duration::ZERO) => EpollTimeout::ZERO,
+            // Rounded up, so that a deadline has passed when it wakes.
             Some(time) => EpollTimeout::try_from(time + Duration::from_millis(1)).unwrap_or(EpollTimeout::MAX),
         };
-        match self.0.wait(&mut events, timeout) {
-            Ok(count) => events[..count]
-                .iter()
-                .map(|event| Ready { token: Token::decode(event.data()), flags: event.events() })
-                .collect(),
-            Err(Errno::EINTR) => Vec::new(),
-            // Only for invalid arguments: nothing would ever be ready again.
-            Err(_) => Vec::new(),
+        let mut ready = take(&self.all, timeout);
+        if let Some(place) = ready.iter().position(|ready| ready.token == Token::Programs) {
+            ready.swap_remove(place);
+            ready.extend(take(&self.programs, EpollTimeout::ZERO));
         }
+        ready
     }
+}
+
+fn take(set: &Epoll, timeout: EpollTimeout) -> Vec<Ready> {
+    let mut events = [EpollEvent::empty(); 64];
+    // Interrupted: the caller comes back. Other errors are for invalid arguments only.
+    let count = set.wait(&mut events, timeout).unwrap_or(0);
+    events[..count].iter().map(|event| Ready { token: Token::decode(event.data()), flags: event.events() }).collect()
 }

@@ -1,12 +1,13 @@
 //! The process that outlives the controller by a moment, whatever becomes of it.
 //!
 //! Nothing else survives every case: a root PID 1 that changes its user loses `PR_SET_PDEATHSIG`, and a program watches no
-//! lifeline. The guardian is forked first, outside all namespaces, and does one thing: it holds the other end of a channel to
-//! the controller, a pidfd of every root, the terminal's settings and the lock of the state directory. At end of file it
-//! kills the roots, restores the terminal, removes the directory, and ends.
+//! lifeline. The guardian is forked first, outside all namespaces and before anything is made, and does one thing: it holds
+//! the other end of a channel to the controller, a pidfd of every root, the terminal's settings and the lock of the state
+//! directory. At end of file it kills the roots, restores the terminal, removes the directory, and ends.
 
 use std::io::{IoSlice, IoSliceMut};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::path::Path;
 use std::time::Duration;
 
 use nix::errno::Errno;
@@ -14,9 +15,10 @@ use nix::libc;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::socket::{
     AddressFamily, ControlMessage, ControlMessageOwned, MsgFlags, SockFlag, SockType, UnixAddr, recvmsg, sendmsg,
-    socketpair,
+    setsockopt, socketpair, sockopt,
 };
 use nix::sys::termios::{SetArg, Termios, tcsetattr};
+use nix::sys::time::{TimeVal, TimeValLike};
 use nix::sys::wait::waitpid;
 use nix::unistd::{ForkResult, Pid, read, write};
 
@@ -30,6 +32,13 @@ use crate::sys::title;
 
 /// How long the guardian waits for the roots that it has killed, before it removes the directory all the same.
 const COLLAPSE: Duration = Duration::from_secs(5);
+
+/// How long the guardian has to answer.
+const ANSWER: Duration = Duration::from_secs(5);
+/// What is handed over: a root.
+const ROOT: u8 = b'r';
+/// What is handed over: the lock of the state directory.
+const LOCK: u8 = b'l';
 
 /// A terminal and how its owner had it.
 #[derive(Debug)]
@@ -56,8 +65,8 @@ impl SavedTerminal {
 pub(super) struct Ward<'a> {
     /// The terminal, where the tree uses one.
     pub(super) terminal: Option<&'a SavedTerminal>,
-    /// The state directory.
-    pub(super) remains: &'a Remains,
+    /// The state directory, which may be made later.
+    pub(super) directory: &'a Path,
 }
 
 /// The controller's view of its guardian.
@@ -65,6 +74,7 @@ pub(super) struct Ward<'a> {
 pub(super) struct Guardian {
     /// Its number, a child of the controller.
     pub(super) pid: Pid,
+    process: Pidfd,
     channel: OwnedFd,
 }
 
@@ -76,8 +86,10 @@ impl Guardian {
     /// Those of socketpair(2) and fork(2).
     pub(super) fn start(ward: &Ward<'_>) -> nix::Result<Self> {
         let (mine, theirs) = socketpair(AddressFamily::Unix, SockType::SeqPacket, None, SockFlag::SOCK_CLOEXEC)?;
+        // One that does not answer, because somebody has stopped it, is as good as dead.
+        setsockopt(&mine, sockopt::ReceiveTimeout, &TimeVal::seconds(ANSWER.as_secs().cast_signed()))?;
         match fork()? {
-            ForkResult::Parent { child } => Ok(Self { pid: child, channel: mine }),
+            ForkResult::Parent { child } => Ok(Self { pid: child, process: Pidfd::open(child)?, channel: mine }),
             ForkResult::Child => {
                 drop(mine);
                 watch(&theirs, ward)
@@ -89,12 +101,25 @@ impl Guardian {
     ///
     /// # Errors
     ///
-    /// `EPIPE` when the guardian has been killed.
+    /// `EPIPE` when the guardian has been killed, `EAGAIN` when it does not answer.
     pub(super) fn guard(&self, root: &Pidfd) -> nix::Result<()> {
-        let number = [root.as_fd().as_raw_fd()];
+        self.hand_over(ROOT, root.as_fd())
+    }
+
+    /// Hands the lock of the state directory over: the name stays taken until the guardian has removed what is left.
+    ///
+    /// # Errors
+    ///
+    /// `EPIPE` when the guardian has been killed.
+    pub(super) fn entrust(&self, remains: &Remains) -> nix::Result<()> {
+        self.hand_over(LOCK, remains.lock())
+    }
+
+    fn hand_over(&self, kind: u8, fd: BorrowedFd<'_>) -> nix::Result<()> {
+        let number = [fd.as_raw_fd()];
         let rights = [ControlMessage::ScmRights(&number)];
         let channel = self.channel.as_raw_fd();
-        sendmsg::<UnixAddr>(channel, &[IoSlice::new(b"r")], &rights, MsgFlags::MSG_NOSIGNAL, None)?;
+        sendmsg::<UnixAddr>(channel, &[IoSlice::new(&[kind])], &rights, MsgFlags::MSG_NOSIGNAL, None)?;
         loop {
             match read(&self.channel, &mut [0_u8]) {
                 Ok(1) => return Ok(()),
@@ -105,12 +130,28 @@ impl Guardian {
         }
     }
 
+    /// Makes sure that it is dead before its channel is closed, which it would take for the controller's death.
+    pub(super) fn bury(&self) {
+        // It may be dead, or even reaped: the descriptor is of no other process.
+        let _ = self.process.signal(libc::SIGKILL);
+        reap(self.pid);
+    }
+
     /// Lets the guardian finish, as it would if the controller had died, and reaps it.
     pub(super) fn dismiss(self) {
         drop(self.channel);
-        // It waits for nothing but what has been killed.
-        while waitpid(self.pid, None) == Err(Errno::EINTR) {}
+        let mut ended = [PollFd::new(self.process.as_fd(), PollFlags::POLLIN)];
+        let limit = COLLAPSE + ANSWER;
+        if poll(&mut ended, PollTimeout::try_from(limit).unwrap_or(PollTimeout::MAX)) == Ok(0) {
+            let _ = self.process.signal(libc::SIGKILL);
+        }
+        reap(self.pid);
     }
+}
+
+fn reap(guardian: Pid) {
+    // Unless it has been reaped already: then there is no such child, and the call says so.
+    while waitpid(guardian, None) == Err(Errno::EINTR) {}
 }
 
 /// The guardian's whole life. Every signal is blocked, as it was in the controller; only KILL ends it.
@@ -119,10 +160,14 @@ fn watch(channel: &OwnedFd, ward: &Ward<'_>) -> ! {
     title::set_name("nestns-guardian");
     let _ = nix::unistd::chdir("/");
     leave_standard_descriptors();
-    close_all_but(&[Some(channel.as_fd()), ward.terminal.map(|saved| saved.terminal.as_fd()), Some(ward.remains.lock())]);
+    close_all_but(&[Some(channel.as_fd()), ward.terminal.map(|saved| saved.terminal.as_fd())]);
     let mut roots = Vec::new();
-    while let Some(root) = receive(channel) {
-        roots.push(root);
+    let mut lock = None;
+    while let Some((kind, fd)) = receive(channel) {
+        match kind {
+            LOCK => lock = Some(fd),
+            _ => roots.push(Pidfd::from(fd)),
+        }
         // The controller waits for this byte, or is gone.
         let _ = write(channel, b"k");
     }
@@ -133,16 +178,18 @@ fn watch(channel: &OwnedFd, ward: &Ward<'_>) -> ! {
         saved.restore();
     }
     await_end(&roots);
-    ward.remains.remove();
+    if let Some(remains) = Remains::of_the_dead(ward.directory, lock) {
+        remains.remove();
+    }
     program::leave(0)
 }
 
-/// Receives one root; `None` at end of file.
-fn receive(channel: &OwnedFd) -> Option<Pidfd> {
-    let mut buffer = [0_u8; 8];
+/// Receives what is handed over, and what it is; `None` at end of file.
+fn receive(channel: &OwnedFd) -> Option<(u8, OwnedFd)> {
+    let mut kind = [0_u8];
     let mut control = nix::cmsg_space!([std::os::fd::RawFd; 1]);
-    loop {
-        let mut slices = [IoSliceMut::new(&mut buffer)];
+    let fd = loop {
+        let mut slices = [IoSliceMut::new(&mut kind)];
         let message =
             recvmsg::<UnixAddr>(channel.as_raw_fd(), &mut slices, Some(&mut control), MsgFlags::MSG_CMSG_CLOEXEC);
         let message = match message {
@@ -150,13 +197,12 @@ fn receive(channel: &OwnedFd) -> Option<Pidfd> {
             Err(Errno::EINTR) => continue,
             Err(_) => return None,
         };
-        for control in message.cmsgs().ok()? {
-            if let ControlMessageOwned::ScmRights(rights) = control {
-                return rights.into_iter().map(descriptor::received).map(Pidfd::from).next();
-            }
-        }
-        return None;
-    }
+        break message.cmsgs().ok()?.find_map(|control| match control {
+            ControlMessageOwned::ScmRights(rights) => rights.into_iter().next(),
+            _ => None,
+        })?;
+    };
+    Some((kind[0], descriptor::received(fd)))
 }
 
 fn await_end(roots: &[Pidfd]) {

@@ -87,13 +87,13 @@ mod tests {
     /// Reads the table in the module's documentation and compares every cell with the code.
     #[test]
     fn every_cell_of_the_table() {
-        let events =
-            [Event::Built, Event::Opened, Event::Failed, Event::Stop, Event::StopAgain, Event::AllGone];
+        let events = [Event::Built, Event::Opened, Event::Failed, Event::Stop, Event::StopAgain, Event::AllGone];
         let states = [Life::Creating, Life::Created, Life::Running, Life::Stopping, Life::Killing, Life::Gone];
         let rows: Vec<&str> = include_str!("life.rs").lines().filter(|line| line.starts_with("//! | **")).collect();
         assert_eq!(rows.len(), states.len());
         for (state, row) in states.into_iter().zip(rows) {
-            let cells: Vec<&str> = row.trim_start_matches("//! |").trim_end_matches('|').split('|').map(str::trim).collect();
+            let cells: Vec<&str> =
+                row.trim_start_matches("//! |").trim_end_matches('|').split('|').map(str::trim).collect();
             assert_eq!(cells[0], format!("**{}**", state.word()));
             for (event, cell) in events.into_iter().zip(&cells[1..]) {
                 let (next, reaction) = state.on(event);

@@ -2,12 +2,13 @@
 //!
 //! It claims the name, forks the guardian, has the roots created, makes sure that the kernel agrees, opens the gates,
 //! collects output, decides by the rules of the topology, and takes everything down. What it tells people goes through an
-//! [`Audience`](audience::Audience). Reading order: [`run`], then [`life`], [`world`], `supervision`.
+//! [`Audience`](audience::Audience). Reading order: [`run`], then [`life`], `world`, `supervision`.
 //!
 //! Kernel rules: everything that forks has one thread and few descriptors; reap whatever ends, for one unreaped member
 //! keeps a dying PID 1 in the kernel (R3); signals go through a pidfd of an unreaped child.
 
 pub mod audience;
+mod channels;
 mod creation;
 mod event_loop;
 mod guardian;
@@ -39,7 +40,6 @@ use trouble::Trouble;
 use truth::Origin;
 
 pub use creation::run;
-
 
 /// Where the lines of programs go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -111,4 +111,3 @@ pub struct Summary {
 
 /// Either of the two ends.
 pub type Outcome = Result<Summary, Trouble>;
-

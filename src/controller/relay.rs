@@ -5,6 +5,7 @@
 //! settings are the guardian's to restore when the controller is killed.
 
 use std::os::fd::{BorrowedFd, OwnedFd};
+use std::time::Duration;
 
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
@@ -17,11 +18,15 @@ use nix::unistd::{getpgrp, isatty, read, tcgetpgrp, write};
 use super::event_loop::{EventLoop, Token};
 use super::guardian::SavedTerminal;
 use crate::engine::inheritance::{self, NULL, TERMINAL};
+use crate::engine::moment::Moment;
 use crate::sys::descriptor;
 use crate::sys::terminal;
 
 /// End of transmission: what a terminal sends for Ctrl-D.
 const END: u8 = 4;
+/// How long after the first one the next is sent, and how long it becomes.
+const REMINDER: Duration = Duration::from_millis(50);
+const SLOWEST_REMINDER: Duration = Duration::from_secs(2);
 
 /// Where the caller's input stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,6 +49,8 @@ pub(super) struct Relay {
     raw: bool,
     /// Read from the caller, not yet taken by the program.
     pending: Vec<u8>,
+    /// When the program is told again that there is no more input, and how long to wait after that.
+    reminder: Option<(Moment, Duration)>,
 }
 
 /// Takes note of the caller's terminal, for whoever has to restore it; `None` where standard input is none.
@@ -67,7 +74,7 @@ impl Relay {
         fcntl(&pair.master, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))?;
         fcntl(&pair.master, FcntlArg::F_SETFD(nix::fcntl::FdFlag::FD_CLOEXEC))?;
         descriptor::settle(&pair.slave, TERMINAL)?;
-        Ok(Self { master: Some(pair.master), input: Input::Idle, raw: false, pending: Vec::new() })
+        Ok(Self { master: Some(pair.master), input: Input::Idle, raw: false, pending: Vec::new(), reminder: None })
     }
 
     /// The program runs: from here on the caller's keys are its own.
@@ -112,7 +119,7 @@ impl Relay {
         }
         self.raw = false;
         if self.input == Input::Watched {
-            events.remove(descriptor::inherited(libc::STDIN_FILENO));
+            events.remove(stdin(), Token::StandardInput);
         }
         if self.input != Input::Ended {
             self.input = Input::Idle;
@@ -146,15 +153,39 @@ impl Relay {
         let mut buffer = [0_u8; 4096];
         match read(descriptor::inherited(libc::STDIN_FILENO), &mut buffer) {
             Ok(0) | Err(Errno::EIO) => {
-                events.remove(descriptor::inherited(libc::STDIN_FILENO));
+                events.remove(stdin(), Token::StandardInput);
                 self.input = Input::Ended;
                 // A program that reads a terminal waits for more until it is told that there is none.
                 self.pending.push(END);
+                self.reminder = Some((Moment::now().plus(REMINDER), REMINDER));
             }
             Ok(count) => self.pending.extend_from_slice(&buffer[..count]),
             Err(_) => return,
         }
         self.flush(events);
+    }
+
+    /// How long until [`remind`](Self::remind) has something to do.
+    pub(super) fn until_reminder(&self) -> Option<Duration> {
+        self.reminder.map(|(due, _)| due.since(Moment::now()))
+    }
+
+    /// Says once more, and ever more rarely, that there is no more input.
+    ///
+    /// The line discipline takes Ctrl-D for an end only in the mode in which it arrives: one from before a shell sets its
+    /// own mode becomes a zero byte, and the shell would wait for ever.
+    pub(super) fn remind(&mut self, events: &EventLoop) {
+        let Some((due, pause)) = self.reminder else { return };
+        let now = Moment::now();
+        if due > now {
+            return;
+        }
+        let pause = SLOWEST_REMINDER.min(pause * 2);
+        self.reminder = Some((now.plus(pause), pause));
+        if self.pending.is_empty() {
+            self.pending.push(END);
+            self.flush(events);
+        }
     }
 
     /// Hands the program what the caller has typed.
@@ -171,14 +202,19 @@ impl Relay {
                 Err(_) => self.pending.clear(),
             }
         }
-        let mut flags = EpollFlags::EPOLLIN;
-        flags.set(EpollFlags::EPOLLOUT, !self.pending.is_empty());
-        let _ = events.change(master, Token::Terminal, flags);
+        self.watch(events);
         if self.input == Input::Watched {
             // What the program does not take is not read either.
             let flags = if self.pending.is_empty() { EpollFlags::EPOLLIN } else { EpollFlags::empty() };
             let _ = events.change(stdin(), Token::StandardInput, flags);
         }
+    }
+
+    fn watch(&self, events: &EventLoop) {
+        let Some(master) = &self.master else { return };
+        let mut flags = EpollFlags::EPOLLIN;
+        flags.set(EpollFlags::EPOLLOUT, !self.pending.is_empty());
+        let _ = events.change(master, Token::Terminal, flags);
     }
 
     /// Reads what the program has written; `None` when it has closed its side for good.
@@ -192,12 +228,24 @@ impl Relay {
         }
     }
 
+    /// Nobody has the program's side open any more. Ours stays open: a program closes its descriptors a moment before it
+    /// ends, and in that moment it would get a HUP and end by it instead.
+    pub(super) fn hang_up(&mut self, saved: Option<&SavedTerminal>, events: &EventLoop) {
+        self.release(saved, events);
+        self.input = Input::Ended;
+        self.reminder = None;
+        if let Some(master) = &self.master {
+            events.remove(master, Token::Terminal);
+        }
+    }
+
     /// The program has ended.
     pub(super) fn end(&mut self, saved: Option<&SavedTerminal>, events: &EventLoop) {
         self.release(saved, events);
         self.input = Input::Ended;
+        self.reminder = None;
         if let Some(master) = self.master.take() {
-            events.remove(&master);
+            events.remove(&master, Token::Terminal);
         }
     }
 

@@ -83,8 +83,6 @@ impl Record {
 /// One namespace.
 #[derive(Debug, Clone)]
 pub struct NamespaceRecord {
-    /// Its path.
-    pub path: String,
     /// What the kernel says of it.
     pub facts: Option<PidNamespace>,
     /// The inodes of its PID 1's user and mount namespaces.
@@ -96,6 +94,9 @@ pub struct NamespaceRecord {
 }
 
 /// All of them.
+///
+/// It grows as they report. A record of each in advance would be memory of the controller from before the first fork, and
+/// every process of the tree would copy its page tables: a third of the cost of a fork with ten thousand namespaces.
 #[derive(Debug)]
 pub struct Roster {
     plan: Plan,
@@ -106,17 +107,8 @@ pub struct Roster {
 impl Roster {
     /// A roster of a plan of which nothing exists yet.
     pub fn new(plan: Plan) -> Self {
-        let mut outstanding = 0;
-        let namespaces = plan
-            .indices()
-            .map(|index| {
-                let namespace = plan.namespace(index);
-                let members = vec![Record::default(); namespace.processes.len() + 1];
-                outstanding += members.len();
-                NamespaceRecord { path: namespace.path, facts: None, other: None, stopped_by: None, members }
-            })
-            .collect();
-        Self { plan, namespaces, outstanding }
+        let outstanding = plan.indices().map(|index| plan.namespace(index).processes.len() + 1).sum();
+        Self { plan, namespaces: Vec::new(), outstanding }
     }
 
     /// The plan that it is about.
@@ -129,14 +121,23 @@ impl Roster {
         self.outstanding
     }
 
-    /// A namespace's record.
-    pub fn namespace(&self, index: NamespaceIndex) -> &NamespaceRecord {
-        &self.namespaces[index as usize]
+    /// A namespace's record; `None` as long as nothing of it, nor of one after it in the file, has reported.
+    pub fn namespace(&self, index: NamespaceIndex) -> Option<&NamespaceRecord> {
+        self.namespaces.get(index as usize)
     }
 
-    /// The same, to be changed.
-    pub fn namespace_mut(&mut self, index: NamespaceIndex) -> &mut NamespaceRecord {
-        &mut self.namespaces[index as usize]
+    /// The same, made where there is none, to be changed; `None` for a namespace that the plan does not have.
+    pub fn namespace_mut(&mut self, index: NamespaceIndex) -> Option<&mut NamespaceRecord> {
+        if index >= self.plan.counts().namespaces {
+            return None;
+        }
+        while self.namespaces.len() <= index as usize {
+            let next = u32::try_from(self.namespaces.len()).ok()?;
+            let namespace = self.plan.namespace(next);
+            let members = vec![Record::default(); namespace.processes.len() + 1];
+            self.namespaces.push(NamespaceRecord { facts: None, other: None, stopped_by: None, members });
+        }
+        self.namespaces.get_mut(index as usize)
     }
 
     /// A process's record; `None` for a subject that the plan does not have.
@@ -146,7 +147,7 @@ impl Roster {
 
     /// The same, to be changed.
     pub fn get_mut(&mut self, subject: Subject) -> Option<&mut Record> {
-        self.namespaces.get_mut(subject.namespace as usize)?.members.get_mut(subject.slot as usize)
+        self.namespace_mut(subject.namespace)?.members.get_mut(subject.slot as usize)
     }
 
     /// Notes that a process exists; says whether it is news.
@@ -176,7 +177,8 @@ impl Roster {
     /// Marks everything in a namespace and below it as over, which its PID 1 has taken along.
     pub fn collapse(&mut self, index: NamespaceIndex, at: Moment) {
         for inner in index..index + self.plan.subtree(index) {
-            for record in &mut self.namespaces[inner as usize].members {
+            let Some(namespace) = self.namespace_mut(inner) else { return };
+            for record in &mut namespace.members {
                 if !record.state.is_over() {
                     record.state = State::Gone;
                     record.ending.get_or_insert((Ending::Signalled(nix::libc::SIGKILL), at));

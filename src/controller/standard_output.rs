@@ -98,7 +98,7 @@ impl StandardOutput {
 
     /// Stops watching, after the reader has left.
     pub(super) fn forget(&self, events: &EventLoop) {
-        events.remove(self.fd());
+        events.remove(self.fd(), Token::StandardOutput);
     }
 
     /// Writes the rest, for a bounded time.

@@ -7,13 +7,16 @@
 use std::cell::Cell;
 use std::fs::{File, OpenOptions, Permissions};
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg};
 use nix::unistd::{AccessFlags, access, geteuid};
+
+use crate::engine::inheritance::FIRST_FREE;
+use crate::sys::descriptor;
 
 /// The name of the lock file.
 const LOCK: &str = "lock";
@@ -50,6 +53,32 @@ pub struct Remains {
 }
 
 impl Remains {
+    /// What a dead controller has left: with the lock that he has handed on, or without, when he died before he could.
+    /// `None` when nothing is left, or somebody else has taken the name since.
+    pub fn of_the_dead(directory: &Path, lock: Option<OwnedFd>) -> Option<Self> {
+        let path = directory.join(LOCK);
+        let file = if let Some(fd) = lock {
+            File::from(fd)
+        } else {
+            let Ok(file) = OpenOptions::new().write(true).open(&path) else {
+                // Made a moment before the death; one with anything in it stays.
+                let _ = std::fs::remove_dir(directory);
+                return None;
+            };
+            file
+        };
+        // Granted at once where the descriptor shares the lock already.
+        let lock = Flock::lock(file, FlockArg::LockExclusiveNonblock).ok()?;
+        let is_current = lock.metadata().ok()?.ino() == std::fs::metadata(&path).ok()?.ino();
+        let inode = std::fs::metadata(directory).ok()?.ino();
+        is_current.then(|| Self { directory: directory.to_owned(), lock, inode })
+    }
+
+    /// Which directory.
+    pub fn directory(&self) -> &Path {
+        &self.directory
+    }
+
     /// The lock's descriptor: whoever holds it keeps the name.
     pub fn lock(&self) -> BorrowedFd<'_> {
         self.lock.as_fd()
@@ -82,14 +111,22 @@ impl Drop for StateDirectory {
 }
 
 impl StateDirectory {
-    /// Takes the name, in the directory where the caller's topologies live.
+    /// Where the state of a name is, or will be.
+    ///
+    /// # Errors
+    ///
+    /// When the directory above cannot be made or trusted.
+    pub fn place(name: &str) -> Result<PathBuf, StateError> {
+        Ok(base()?.join(name))
+    }
+
+    /// Takes the name, whose place is this directory.
     ///
     /// # Errors
     ///
     /// When the name is in use, or the directory cannot be made or trusted.
-    pub fn claim(name: &str) -> Result<Self, StateError> {
-        let base = base()?;
-        let directory = base.join(name);
+    pub fn claim(name: &str, directory: &Path) -> Result<Self, StateError> {
+        let directory = directory.to_owned();
         for _ in 0..ATTEMPTS {
             make_private(&directory)?;
             let path = directory.join(LOCK);
@@ -100,6 +137,12 @@ impl StateDirectory {
                 Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
                 Err(source) => return Err(StateError::System { action: "open", path, source }),
             };
+            // The agreed numbers are filled later, and what is open at one of them then is closed: a lock would be lost.
+            let file = descriptor::above(file, FIRST_FREE).map(File::from).map_err(|errno| StateError::System {
+                action: "keep open",
+                path: path.clone(),
+                source: errno.into(),
+            })?;
             let lock = match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
                 Ok(lock) => lock,
                 Err((_, Errno::EWOULDBLOCK)) => {
@@ -108,7 +151,8 @@ impl StateDirectory {
                 Err((_, errno)) => return Err(StateError::System { action: "lock", path, source: errno.into() }),
             };
             // The lock may be that of a directory which was removed after the file was opened.
-            let (held, found) = (lock.metadata().map(|file| file.ino()), std::fs::metadata(&path).map(|file| file.ino()));
+            let (held, found) =
+                (lock.metadata().map(|file| file.ino()), std::fs::metadata(&path).map(|file| file.ino()));
             if let (Ok(held), Ok(found)) = (held, found)
                 && held == found
             {
@@ -136,7 +180,7 @@ impl StateDirectory {
 
     /// Where the document that tells what stands is written.
     pub fn truth(&self) -> PathBuf {
-        self.remains.directory.join(TRUTH)
+        truth_in(&self.remains.directory)
     }
 
     /// Writes a file of the directory: under another name first, then moved, so that a reader finds all of it or nothing.
@@ -153,6 +197,11 @@ impl StateDirectory {
         };
         write().map_err(|source| StateError::System { action: "write", path: path.to_owned(), source })
     }
+}
+
+/// Where the document that tells what stands is written, in the directory of a name.
+pub fn truth_in(directory: &Path) -> PathBuf {
+    directory.join(TRUTH)
 }
 
 /// The directory above all of the caller's topologies.

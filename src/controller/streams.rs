@@ -94,9 +94,8 @@ impl Streams {
                 said.extend_from_slice(&buffer[..count]);
                 match (ended, said.is_empty()) {
                     (true, true) => Arrival::Started(*subject),
-                    (true, false) => {
-                        postcard::from_bytes(said).map_or(Arrival::Nothing, |refusal| Arrival::Refused(*subject, refusal))
-                    }
+                    (true, false) => postcard::from_bytes(said)
+                        .map_or(Arrival::Nothing, |refusal| Arrival::Refused(*subject, refusal)),
                     (false, _) => Arrival::Nothing,
                 }
             }
@@ -107,7 +106,7 @@ impl Streams {
             }
         };
         if ended {
-            events.remove(pipe.fd().as_fd());
+            events.remove(pipe.fd().as_fd(), Token::Stream(place));
             self.pipes[place as usize] = None;
             self.free.push(place);
             self.open -= 1;

@@ -84,7 +84,7 @@ fn make_user_namespace(subject: Subject) -> Result<OwnedFd, Failure> {
     result
 }
 
-/// The maps are written from outside: the decision on setgroups first, then groups, then users (user_namespaces(7)).
+/// The maps are written from outside: the decision on setgroups first, then groups, then users (`user_namespaces(7)`).
 fn write_maps(subject: Subject, helper: Pid) -> Result<OwnedFd, Failure> {
     let put = |file: &str, content: String| {
         let path = format!("/proc/{helper}/{file}");

@@ -64,7 +64,7 @@ impl Timeline {
             if before || record.state == State::Creating {
                 continue;
             }
-            let told = roster.namespace(subject.namespace).stopped_by.filter(|_| subject.is_init());
+            let told = roster.namespace(subject.namespace).and_then(|record| record.stopped_by).filter(|_| subject.is_init());
             let asked = record.farewells.asked.or(told.map(|(_, at)| (nix::libc::SIGTERM, at)));
             let how = match (record.state, record.farewells.killed, record.ending) {
                 (State::Gone, _, _) | (_, None, None) => How::Collapsed,
@@ -75,8 +75,7 @@ impl Timeline {
             let ended = record.ending.map(|(_, at)| at);
             let step = Step {
                 path: roster.path(subject),
-                signal: asked
-                    .map(|(signal, _)| crate::topology::Signal::from_number(signal).to_string()),
+                signal: asked.map(|(signal, _)| crate::topology::Signal::from_number(signal).to_string()),
                 handled: record.farewells.handled,
                 asked_ms: asked.map(|(_, at)| milliseconds(at.since(start))),
                 ended_ms: ended.map(|at| milliseconds(at.since(start))),

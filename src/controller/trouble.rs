@@ -16,7 +16,9 @@ pub enum Trouble {
     State(#[from] StateError),
     #[error(transparent)]
     Plan(#[from] PlanError),
-    #[error("`{path}` asks for the user {uid}, and an ordinary user's tree has only the id 0, which is the user himself")]
+    #[error(
+        "`{path}` asks for the user {uid}, and an ordinary user's tree has only the id 0, which is the user himself"
+    )]
     SingleUser { path: String, uid: u32, position: Position },
     #[error("{wanted} streams are to be captured, and the limit on descriptors leaves room for {available}")]
     Descriptors { wanted: u64, available: u64 },
@@ -79,9 +81,10 @@ impl Trouble {
             }
             Self::Plan(_) => Some("write the numbers, as in `user = \"1000:1000\"`".to_owned()),
             Self::SingleUser { .. } => Some("leave `user` out, or run as root".to_owned()),
-            Self::Descriptors { .. } => {
-                Some("set `stdout` and `stderr` to \"null\" or \"inherit\" in [defaults.proc], or raise `ulimit -Hn`".to_owned())
-            }
+            Self::Descriptors { .. } => Some(
+                "set `stdout` and `stderr` to \"null\" or \"inherit\" in [defaults.proc], or raise `ulimit -Hn`"
+                    .to_owned(),
+            ),
             Self::Failed { failure, level, .. } => failure.meaning(*level),
             Self::Mismatch(_) => Some("this is a bug in nestns; nothing of the topology has run".to_owned()),
             Self::System { .. } => None,

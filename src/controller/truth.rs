@@ -122,15 +122,17 @@ fn namespace_documents(roster: &Roster) -> Vec<NamespaceDocument> {
     let documents = roster.plan().indices().map(|index| {
         let plan = roster.plan().namespace(index);
         let record = roster.namespace(index);
+        let facts = record.and_then(|record| record.facts.as_ref());
+        let other = record.and_then(|record| record.other);
         NamespaceDocument {
             parent: plan.path.rsplit_once('/').map(|(parent, _)| parent.to_owned()),
             level: plan.level(),
-            pidns: record.facts.as_ref().map(|facts| facts.inode),
-            pidns_id: record.facts.as_ref().and_then(|facts| facts.id),
-            userns: record.other.map(|(user, _)| user),
-            mntns: record.other.map(|(_, mount)| mount),
+            pidns: facts.map(|facts| facts.inode),
+            pidns_id: facts.and_then(|facts| facts.id),
+            userns: other.map(|(user, _)| user),
+            mntns: other.map(|(_, mount)| mount),
             init: init_word(&plan),
-            state: record.members[0].state.word(),
+            state: record.map_or("creating", |record| record.members[0].state.word()),
             shared: shared(plan.isolation),
             labels: plan.labels,
             path: plan.path,
@@ -194,7 +196,10 @@ pub fn process_documents(roster: &Roster) -> Vec<ProcessDocument> {
             state: record.state.word(),
             exit: record.ending.map(|(ending, _)| ending.into()),
             enter: enter_word(subject, process.map(|process| process.entry)),
-            argv: process.map_or_else(|| vec!["nestns".to_owned(), "init".to_owned()], |process| process.words()),
+            argv: process.map_or_else(
+                || vec!["nestns".to_owned(), "init".to_owned()],
+                super::super::engine::plan::ProcessPlan::words,
+            ),
             start_time: record.facts.as_ref().map(|facts| facts.start_time),
             labels: process.map(|process| process.labels.clone()).unwrap_or_default(),
             ns: plan.path,

@@ -42,10 +42,17 @@ pub fn take_down(roster: &mut Roster, subject: Subject, pid: Pid) -> io::Result<
     let facts = Process::read(pid)?;
     if subject.is_init() {
         let namespace = PidNamespace::of(pid)?;
-        let other = (namespaces::inode(pid, "user")?, namespaces::inode(pid, "mnt")?);
-        let record = roster.namespace_mut(subject.namespace);
-        record.facts = Some(namespace);
-        record.other = Some(other);
+        // Below a root no PID 1 makes a user namespace, so that the root's is that of all inside it.
+        let around = roster.plan().namespace(subject.namespace).parent;
+        let user = match around.and_then(|around| roster.namespace(around)).and_then(|record| record.other) {
+            Some((user, _)) => user,
+            None => namespaces::inode(pid, "user")?,
+        };
+        let other = (user, namespaces::inode(pid, "mnt")?);
+        if let Some(record) = roster.namespace_mut(subject.namespace) {
+            record.facts = Some(namespace);
+            record.other = Some(other);
+        }
     }
     if let Some(record) = roster.get_mut(subject) {
         record.facts = Some(facts);
@@ -70,7 +77,8 @@ pub fn compare(roster: &Roster) -> io::Result<Vec<Mismatch>> {
             }
         };
         let record = roster.get(subject).and_then(|record| record.facts.as_ref());
-        let (Some(facts), Some(namespace)) = (record, &roster.namespace(subject.namespace).facts) else {
+        let known = |index| roster.namespace(index).and_then(|record| record.facts.as_ref());
+        let (Some(facts), Some(namespace)) = (record, known(subject.namespace)) else {
             compare("process", &"there", &"missing");
             continue;
         };
@@ -79,9 +87,7 @@ pub fn compare(roster: &Roster) -> io::Result<Vec<Mismatch>> {
         let init = Subject::init(subject.namespace);
         let parent = if subject.is_init() {
             compare("number inside", &1, &facts.numbers.last().copied().unwrap_or_default());
-            let around = plan.parent.map_or(Some(host), |parent| {
-                roster.namespace(parent).facts.as_ref().map(|facts| facts.inode)
-            });
+            let around = plan.parent.map_or(Some(host), |parent| known(parent).map(|facts| facts.inode));
             compare("parent namespace", &around.unwrap_or_default(), &namespace.parent.unwrap_or_default());
             keeper_of(roster.plan(), plan.parent)
         } else {

@@ -150,12 +150,11 @@ impl Entry {
             (0, InitPlan::Program(program)) => {
                 // The keeper's children inside it are one run in the order of creation.
                 let inside = subject.namespace..subject.namespace + plan.subtree(subject.namespace);
-                let behind = match plan.numbers_below(subject.namespace) {
-                    0 => Vec::new(),
-                    _ => {
-                        let others = all.iter().copied().filter(|&other| other != subject);
-                        others.filter(|other| inside.contains(&other.namespace)).collect()
-                    }
+                let behind = if plan.numbers_below(subject.namespace) == 0 {
+                    Vec::new()
+                } else {
+                    let others = all.iter().copied().filter(|&other| other != subject);
+                    others.filter(|other| inside.contains(&other.namespace)).collect()
                 };
                 let deadline = Some(now.plus(namespace.stop.grace));
                 Self { subject, stop: program.stop, behind, deadline, phase: held }

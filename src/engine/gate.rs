@@ -52,23 +52,37 @@ pub fn wait_for_word() -> Verdict {
         if ready[0].any().unwrap_or(true) {
             return Verdict::Aborted;
         }
-        while let Some((signal, sender)) = read_signal() {
-            // Sender 0 is an ancestor of the namespace; a number would be a neighbour that already runs (rule R6 and §5).
-            if signal == RELEASE as i32 && sender == 0 {
+        while let Some(delivered) = read_signal() {
+            // Sender 0 is an ancestor of the namespace; a number would be a neighbour that already runs.
+            if delivered.signal == RELEASE as i32 && delivered.sender == 0 {
                 return Verdict::Released;
             }
         }
     }
 }
 
-/// Takes one pending signal and its sender, which is 0 for an ancestor; `None` when there is none.
-pub fn read_signal() -> Option<(i32, i32)> {
-    // struct signalfd_siginfo is 128 bytes: the number first, the sender's PID fourth.
+/// A signal that was delivered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Delivered {
+    /// Its number.
+    pub signal: i32,
+    /// Whoever sent it, as numbered here: 0 for an ancestor of the namespace, and for the kernel.
+    pub sender: i32,
+    /// Whether it is the kernel's own: Ctrl-C on a terminal, not kill(2).
+    pub by_kernel: bool,
+}
+
+/// Takes one pending signal; `None` when there is none.
+pub fn read_signal() -> Option<Delivered> {
+    // struct signalfd_siginfo is 128 bytes: number, errno, code, sender.
     let mut info = [0_u8; 128];
     let word = |info: &[u8; 128], at: usize| i32::from_ne_bytes([info[at], info[at + 1], info[at + 2], info[at + 3]]);
     loop {
         match read(inheritance::fd(SIGNALS), &mut info) {
-            Ok(128) => return Some((word(&info, 0), word(&info, 12))),
+            Ok(128) => {
+                let by_kernel = word(&info, 8) == nix::libc::SI_KERNEL;
+                return Some(Delivered { signal: word(&info, 0), sender: word(&info, 12), by_kernel });
+            }
             Err(Errno::EINTR) => {}
             _ => return None,
         }

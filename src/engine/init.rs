@@ -144,8 +144,8 @@ impl Init {
             }
             self.outbox.flush();
             self.wait();
-            while let Some((signal, sender)) = gate::read_signal() {
-                self.on_signal(signal, sender);
+            while let Some(delivered) = gate::read_signal() {
+                self.on_signal(delivered.signal, delivered.sender);
             }
         }
     }
@@ -281,9 +281,10 @@ impl Init {
         let timeout = match &self.stopping {
             None => PollTimeout::NONE,
             Some(stopping) => {
-                let next = match stopping.killed {
-                    true => stopping.deadline.plus(std::time::Duration::from_millis(REAPING_MS)),
-                    false => stopping.farewell.next().map_or(stopping.deadline, |next| next.min(stopping.deadline)),
+                let next = if stopping.killed {
+                    stopping.deadline.plus(std::time::Duration::from_millis(REAPING_MS))
+                } else {
+                    stopping.farewell.next().map_or(stopping.deadline, |next| next.min(stopping.deadline))
                 };
                 until(next)
             }

@@ -25,3 +25,4 @@ pub mod nursery;
 pub mod plan;
 pub mod program;
 pub mod report;
+mod user_database;

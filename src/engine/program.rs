@@ -1,6 +1,6 @@
 //! How a forked copy of nestns becomes the user's program.
 //!
-//! First, while a failure still rolls the tree back: session, name, directory, files. Then it waits at the [gate](super::gate).
+//! First, while a failure still rolls the tree back: session, name, directory, files. Then it waits at the [gate].
 //! Then, as late as can be: terminal, captured output, identity, the caller's signal state, exec. What goes wrong after the
 //! gate is written into a close-on-exec pipe, whose end of file without a word means that exec has worked: a program that
 //! is missing can so never be mistaken for one that exits with 127.
@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
+use nix::sys::resource::{Resource, setrlimit};
 use nix::unistd::{Gid, Uid, chdir, execve, pipe2, setgroups, setresgid, setresuid, write};
 use serde::{Deserialize, Serialize};
 
@@ -243,6 +244,10 @@ fn run(plan: &Plan, process: &ProcessPlan) -> Refusal {
         Program::Command(words) => {
             let environment = plan.common().environment_of(process);
             let arguments: Vec<CString> = words.iter().filter_map(|word| CString::new(word.as_bytes()).ok()).collect();
+            if let Some((soft, hard)) = plan.common().descriptors {
+                // Lowering a limit is never refused.
+                let _ = setrlimit(Resource::RLIMIT_NOFILE, soft, hard);
+            }
             plan.common().dispositions.restore();
             let errno = execute(&arguments, &environment);
             let directory = std::env::current_dir().map_or_else(|_| "?".to_owned(), |path| path.display().to_string());

@@ -8,3 +8,4 @@ pub mod boot;
 pub mod namespaces;
 pub mod process;
 pub mod signals;
+mod small_file;

@@ -33,7 +33,8 @@ impl PidNamespace {
             Err(Errno::EPERM) => None,
             Err(errno) => return Err(errno.into()),
         };
-        Ok(Self { inode: descriptor.metadata()?.ino(), id: namespace::id(&descriptor), parent })
+        let inode = nix::sys::stat::fstat(&descriptor)?.st_ino;
+        Ok(Self { inode, id: namespace::id(&descriptor), parent })
     }
 }
 

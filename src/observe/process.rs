@@ -4,6 +4,8 @@ use std::io;
 
 use nix::unistd::Pid;
 
+use super::small_file;
+
 /// A process as /proc shows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Process {
@@ -11,7 +13,7 @@ pub struct Process {
     pub numbers: Vec<i32>,
     /// Its parent in the reader's numbering, 0 where that is outside.
     pub parent: i32,
-    /// When it began, in clock ticks since boot: field 22 of proc_pid_stat(5). With the PID it is an identity.
+    /// When it began, in clock ticks since boot: field 22 of `proc_pid_stat(5)`. With the PID it is an identity.
     pub start_time: u64,
 }
 
@@ -22,7 +24,8 @@ impl Process {
     ///
     /// `ENOENT` or `ESRCH` when there is no such process, `InvalidData` when a field is missing.
     pub fn read(pid: Pid) -> io::Result<Self> {
-        let status = std::fs::read_to_string(format!("/proc/{pid}/status"))?;
+        let mut buffer = [0; 4096];
+        let status = small_file::read(&format!("/proc/{pid}/status"), &mut buffer)?;
         let field = |name: &str| status.lines().find_map(|line| line.strip_prefix(name));
         let missing = || io::Error::new(io::ErrorKind::InvalidData, format!("/proc/{pid}/status lacks a field"));
         let numbers = field("NSpid:").ok_or_else(missing)?;
@@ -38,7 +41,8 @@ impl Process {
 ///
 /// Those of [`Process::read`].
 pub fn start_time(pid: Pid) -> io::Result<u64> {
-    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat"))?;
+    let mut buffer = [0; 4096];
+    let stat = small_file::read(&format!("/proc/{pid}/stat"), &mut buffer)?;
     // The name in parentheses may contain anything; the third field begins behind the last one.
     let field = stat.rfind(')').and_then(|end| stat.get(end + 2..)).and_then(|rest| rest.split(' ').nth(22 - 3));
     field

@@ -4,6 +4,8 @@ use std::io;
 
 use nix::unistd::Pid;
 
+use super::small_file;
+
 /// What a process has decided about one signal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reception {
@@ -21,7 +23,8 @@ pub enum Reception {
 ///
 /// `ENOENT` or `ESRCH` when there is no such process.
 pub fn reception(pid: Pid, signal: i32) -> io::Result<Reception> {
-    let status = std::fs::read_to_string(format!("/proc/{pid}/status"))?;
+    let mut buffer = [0; 4096];
+    let status = small_file::read(&format!("/proc/{pid}/status"), &mut buffer)?;
     let bit = 1_u64.checked_shl(u32::try_from(signal - 1).unwrap_or(u32::MAX)).unwrap_or(0);
     let has = |name: &str| {
         let mask = status.lines().find_map(|line| line.strip_prefix(name)).map(str::trim);

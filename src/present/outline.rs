@@ -1,9 +1,7 @@
 //! From a tree, declared or standing, to the nodes that are drawn.
 
-
-use super::state::State;
 use super::tree::{Kind, Label, Node};
-use crate::controller::roster::{self, Roster};
+use crate::controller::roster::Roster;
 use crate::engine::plan::{InitPlan, NamespaceIndex, NamespacePlan, Subject};
 use crate::topology::{Entry, Init, NamespaceId, Numbering, Process, Program, Topology};
 
@@ -40,7 +38,7 @@ fn declared_namespace(topology: &Topology, numbering: &Numbering, id: NamespaceI
     }
 }
 
-/// What stands, with the numbers that the kernel gave.
+/// What stands, with the numbers that the kernel gave. Nothing has a state yet that differs from the others'.
 pub fn standing(roster: &Roster) -> Vec<Node> {
     roster.plan().roots().map(|root| standing_namespace(roster, root)).collect()
 }
@@ -51,12 +49,11 @@ fn standing_namespace(roster: &Roster, index: NamespaceIndex) -> Node {
         let facts = roster.get(Subject { namespace: index, slot }).and_then(|record| record.facts.as_ref());
         facts.map(|facts| facts.numbers.iter().copied().map(Some).collect()).unwrap_or_default()
     };
-    let state = |slot: u32| roster.get(Subject { namespace: index, slot }).map(|record| word(record.state));
     let processes = (1..).zip(&plan.processes).map(|(slot, process)| Node {
         label: label(&process.name),
         kind: Kind::Process,
         pids: chain(slot),
-        state: state(slot),
+        state: None,
         note: note(&process.program, process.entry),
         children: Vec::new(),
     });
@@ -65,7 +62,7 @@ fn standing_namespace(roster: &Roster, index: NamespaceIndex) -> Node {
         label: label(plan.name()),
         kind: Kind::Namespace,
         pids: chain(0),
-        state: state(0),
+        state: None,
         note: init_note(&plan),
         children: processes.chain(children).collect(),
     }
@@ -105,18 +102,3 @@ fn label(name: &str) -> Label {
         _ => Label { stem: name.to_owned(), index: None },
     }
 }
-
-fn word(state: roster::State) -> State {
-    match state {
-        roster::State::Creating => State::Creating,
-        roster::State::Created => State::Created,
-        roster::State::Running => State::Running,
-        roster::State::Stopping => State::Stopping,
-        roster::State::Killing => State::Killing,
-        roster::State::Exited => State::Exited,
-        roster::State::Failed => State::Failed,
-        roster::State::Killed => State::Killed,
-        roster::State::Gone => State::Gone,
-    }
-}
-

@@ -1,5 +1,6 @@
 //! The timeline of a stop as a table.
 
+use std::fmt::Write as _;
 use std::time::Duration;
 
 use super::count::count;
@@ -38,10 +39,10 @@ pub fn render(timeline: &Timeline) -> String {
     }
     let cut = shown.len().saturating_sub(MANY);
     if !hidden.is_empty() {
-        text.push_str(&format!("{} more exited when asked\n", count(hidden.len(), "process")));
+        let _ = writeln!(text, "{} more exited when asked", count(hidden.len(), "process"));
     }
     if cut > 0 {
-        text.push_str(&format!("… and {cut} more\n"));
+        let _ = writeln!(text, "… and {cut} more");
     }
     text
 }

@@ -33,7 +33,6 @@ struct CloneArguments {
 /// `CAP_CHECKPOINT_RESTORE` over each namespace named, `ENOSYS` where a seccomp filter refuses clone3.
 pub fn fork_numbered(numbers: &[libc::pid_t]) -> nix::Result<ForkResult> {
     let arguments = CloneArguments {
-        #[expect(clippy::cast_sign_loss, reason = "a signal number")]
         exit_signal: libc::SIGCHLD as u64,
         set_tid: numbers.as_ptr() as u64,
         set_tid_size: numbers.len() as u64,
@@ -51,7 +50,6 @@ pub fn fork_numbered(numbers: &[libc::pid_t]) -> nix::Result<ForkResult> {
 ///
 /// Those of [`fork_numbered`], and `ENOSPC` beyond 32 levels or `user.max_pid_namespaces`.
 pub fn fork_sibling_in_new_pid_namespace() -> nix::Result<ForkResult> {
-    #[expect(clippy::cast_sign_loss, reason = "flags")]
     let flags = (libc::CLONE_PARENT | libc::CLONE_NEWPID) as u64;
     clone3(&CloneArguments { flags, ..CloneArguments::default() })
 }

@@ -31,7 +31,7 @@ pub fn publish(bytes: &[u8]) -> nix::Result<&'static [u8]> {
     }
 }
 
-/// Gives freed memory back to the kernel, so that the page tables which a fork copies are small: malloc_trim(3).
+/// Gives freed memory back to the kernel, so that the page tables which a fork copies are small: `malloc_trim(3)`.
 pub fn trim() {
     #[cfg(target_env = "gnu")]
     // SAFETY: the call works on the allocator's own free lists.

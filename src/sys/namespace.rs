@@ -1,4 +1,4 @@
-//! Namespace descriptors and what the kernel says about them: ioctl_nsfs(2).
+//! Namespace descriptors and what the kernel says about them: `ioctl_nsfs(2)`.
 
 use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};
 

@@ -15,7 +15,7 @@ impl Pidfd {
     /// `int pidfd_open(pid_t pid, 0)`, since Linux 5.3. The descriptor is close-on-exec.
     ///
     /// The number is safe only while the process cannot have been reaped: for an unreaped child of the caller, or when the
-    /// identity is verified after the descriptor is open. See pidfd_open(2).
+    /// identity is verified after the descriptor is open. See `pidfd_open(2)`.
     ///
     /// # Errors
     ///
@@ -30,7 +30,7 @@ impl Pidfd {
     }
 
     /// `int pidfd_send_signal(int pidfd, int signal, NULL, 0)`, since Linux 5.1; signal 0 only asks. See
-    /// pidfd_send_signal(2).
+    /// `pidfd_send_signal(2)`.
     ///
     /// Success does not mean that a PID 1 has noticed: the kernel drops a signal that it does not handle (R5).
     ///

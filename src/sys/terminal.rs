@@ -8,7 +8,7 @@ use nix::libc;
 /// Rows and columns of a terminal.
 pub type Size = libc::winsize;
 
-/// `ioctl(terminal, TIOCSCTTY, 0)`: makes the terminal the controlling one of the calling session leader; ioctl_tty(2).
+/// `ioctl(terminal, TIOCSCTTY, 0)`: makes the terminal the controlling one of the calling session leader; `ioctl_tty(2)`.
 ///
 /// # Errors
 ///

@@ -34,7 +34,7 @@ struct MemoryMap {
 pub struct TitleArea(MemoryMap);
 
 impl TitleArea {
-    /// Reads the layout from `/proc/self/stat` (fields 26 to 28 and 45 to 51 of proc_pid_stat(5)); `None` where the visible
+    /// Reads the layout from `/proc/self/stat` (fields 26 to 28 and 45 to 51 of `proc_pid_stat(5)`); `None` where the visible
     /// /proc does not know this process.
     pub fn locate() -> Option<Self> {
         let stat = std::fs::read_to_string("/proc/self/stat").ok()?;

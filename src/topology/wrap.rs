@@ -5,11 +5,11 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use super::Signal;
 use super::{
     Entry, Init, Isolation, Namespace, OnExit, Output, Position, Process, Program, Stdin, Stop, Terminal, Topology,
     Weight,
 };
-use super::Signal;
 
 /// The name of the command's process.
 const COMMAND: &str = "cmd";

@@ -213,7 +213,7 @@ error[NS204]: `a/b` is 2 levels deep, [limits] allows 1
 fn more_than_the_limits() {
     let text = r#"[limits]
 namespaces = 1
-processes = 3
+processes = 1
 [defaults.ns]
 proc.x = "y"
 [ns.a]
@@ -232,14 +232,14 @@ error[NS205]: the topology has 2 namespaces, its limit is 1
   = note: the limit is there so that a slip of the pen does not eat the machine
   = help: if this is meant, write namespaces = 2 in [limits]
 
-error[NS205]: the topology has 4 processes, its limit is 3
+error[NS205]: the topology has 2 processes, its limit is 1
  --> <stdin>:7:5
   |
 7 | [ns.b]
   |     ^ the limit is crossed here
   |
   = note: the limit is there so that a slip of the pen does not eat the machine
-  = help: if this is meant, write processes = 4 in [limits]
+  = help: if this is meant, write processes = 2 in [limits]
 
 
 "#]]

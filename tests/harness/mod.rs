@@ -1,7 +1,11 @@
 //! Runs the program that was built, and looks at what it says.
 
+pub(crate) mod blueprint;
 pub(crate) mod chain;
+pub(crate) mod kernel;
+pub(crate) mod lines;
 pub(crate) mod nest;
+pub(crate) mod terminal;
 
 use std::io::Write as _;
 use std::path::Path;

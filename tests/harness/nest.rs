@@ -73,7 +73,7 @@ pub(crate) struct Nest {
     pub(crate) root: String,
     /// The topology file.
     pub(crate) file: PathBuf,
-    identity: Identity,
+    pub(crate) identity: Identity,
     arguments: Vec<String>,
     environment: Vec<(String, String)>,
     wrapper: Vec<String>,
@@ -85,7 +85,8 @@ impl Nest {
     pub(crate) fn new(topology: &str) -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let root = format!("r{}x{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
-        let directory = tempfile::Builder::new().prefix("nest-").tempdir().expect("the temporary directory is writable");
+        let directory =
+            tempfile::Builder::new().prefix("nest-").tempdir().expect("the temporary directory is writable");
         fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o755)).expect("it is our own");
         let file = directory.path().join(format!("{root}.toml"));
         let path = directory.path().to_str().expect("our own path");
@@ -101,7 +102,8 @@ impl Nest {
         if identity == Identity::Ordinary {
             let run = self.directory.path().join("run");
             std::os::unix::fs::chown(&run, Some(ORDINARY), Some(ORDINARY)).expect("root may give it away");
-            std::os::unix::fs::chown(self.directory.path(), Some(ORDINARY), Some(ORDINARY)).expect("root may give it away");
+            std::os::unix::fs::chown(self.directory.path(), Some(ORDINARY), Some(ORDINARY))
+                .expect("root may give it away");
         }
         self
     }
@@ -131,7 +133,12 @@ impl Nest {
 
     /// `nestns ARGUMENTS` with this nest's identity and directory; standard streams are the caller's to choose.
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
-        let mut words = self.wrapper.iter().map(PathBuf::from).chain([program().to_owned()]);
+        self.other_command(program(), arguments)
+    }
+
+    /// Another program in the same place, as the same user.
+    pub(crate) fn other_command(&self, program: &Path, arguments: &[&str]) -> Command {
+        let mut words = self.wrapper.iter().map(PathBuf::from).chain([program.to_owned()]);
         let mut command = Command::new(words.next().expect("the program is one"));
         command.args(words).args(arguments).current_dir(self.directory.path());
         for (name, _) in std::env::vars_os() {
@@ -150,9 +157,7 @@ impl Nest {
 
     /// Starts `nestns up` on the topology.
     pub(crate) fn up(self) -> Running {
-        let file = self.file.to_str().expect("our own path").to_owned();
-        let mut arguments = vec!["up".to_owned(), file];
-        arguments.extend(self.arguments.iter().cloned());
+        let arguments = self.words_for_up();
         let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
         let command = self.command(&arguments);
         self.start(command)
@@ -164,6 +169,12 @@ impl Nest {
         let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
         let command = self.command(&arguments);
         self.start(command)
+    }
+
+    /// `nestns up` on the topology and what it has been given as arguments.
+    pub(crate) fn words_for_up(&self) -> Vec<String> {
+        let file = self.file.to_str().expect("our own path").to_owned();
+        ["up".to_owned(), file].into_iter().chain(self.arguments.iter().cloned()).collect()
     }
 
     /// Starts a prepared command; its output goes to files, which nobody has to read.
@@ -295,7 +306,8 @@ pub(crate) fn assert_nothing_left(nest: &Nest) {
     let end = Instant::now() + Duration::from_secs(5);
     loop {
         let processes = processes_of(nest);
-        let state: Vec<_> = fs::read_dir(nest.state()).into_iter().flatten().flatten().map(|entry| entry.path()).collect();
+        let state: Vec<_> =
+            fs::read_dir(nest.state()).into_iter().flatten().flatten().map(|entry| entry.path()).collect();
         if processes.is_empty() && state.is_empty() {
             return;
         }
@@ -313,10 +325,13 @@ pub(crate) fn processes_of(nest: &Nest) -> Vec<(i32, String)> {
         if pid.cast_unsigned() == std::process::id() {
             continue;
         }
-        let read = |name: &str| String::from_utf8_lossy(&fs::read(entry.path().join(name)).unwrap_or_default()).into_owned();
+        let read =
+            |name: &str| String::from_utf8_lossy(&fs::read(entry.path().join(name)).unwrap_or_default()).into_owned();
         let command_line = read("cmdline");
         let titled = command_line.strip_prefix("nestns: ").is_some_and(|title| {
-            title.strip_prefix(nest.root.as_str()).is_some_and(|rest| !rest.starts_with(|c: char| c.is_ascii_alphanumeric()))
+            title
+                .strip_prefix(nest.root.as_str())
+                .is_some_and(|rest| !rest.starts_with(|c: char| c.is_ascii_alphanumeric()))
         });
         if titled || command_line.contains(&directory) || read("environ").contains(&directory) {
             found.push((pid, command_line.replace('\0', " ")));

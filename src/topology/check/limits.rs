@@ -16,8 +16,7 @@ pub(super) fn within_limits(document: &Document, out: &mut Diagnostics) -> bool 
         let own = &declaration.body.processes;
         let replaced = own.iter().filter(|process| defaults.contains(process.name.value.as_str())).count();
         namespaces += 1;
-        // PID 1 is a process as well.
-        processes += 1 + own.len() as u64 + defaults.len() as u64 - replaced as u64;
+        processes += own.len() as u64 + defaults.len() as u64 - replaced as u64;
         if first_too_many.is_none()
             && (namespaces > document.limits.namespaces || processes > document.limits.processes)
         {

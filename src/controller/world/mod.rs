@@ -3,33 +3,32 @@
 //! The world takes note; it forks nothing and reaps nothing, because it is also what a [`Keeper`](crate::engine::keeper)
 //! waits with in the middle of a creation.
 
+mod guarding;
+mod reports;
+
 use std::collections::VecDeque;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, OwnedFd};
 use std::time::Duration;
 
-use nix::errno::Errno;
 use nix::libc;
 use nix::sys::epoll::EpollFlags;
 use nix::unistd::Pid;
 
-use super::audience::{Audience, Cause, Line, Note, Stream};
-use super::event_loop::{EventLoop, Ready, Token};
-use super::guardian::{Guardian, SavedTerminal, Ward};
+use super::audience::{Audience, Cause, Line, Note};
+use super::event_loop::{EventLoop, Hearing, Ready, Token};
+use super::guardian::{Guardian, SavedTerminal};
 use super::relay::Relay;
-use super::roster::{Roster, State};
+use super::roster::Roster;
 use super::standard_output::StandardOutput;
 use super::state_directory::Remains;
 use super::streams::{Arrival, Streams};
-use super::verification;
 use crate::engine::failure::{Failure, Stage};
-use crate::engine::gate;
+use crate::engine::gate::{self, Delivered};
 use crate::engine::inheritance::{self, SIGNALS};
-use crate::engine::keeper::{Patience, Setback};
 use crate::engine::moment::Moment;
 use crate::engine::plan::{Plan, Subject};
-use crate::engine::report::{self, Ending, Received, Report};
+use crate::engine::report::{self, Ending};
 use crate::sys::caller;
-use crate::sys::pidfd::Pidfd;
 
 /// Something that the supervision has to weigh.
 #[derive(Debug)]
@@ -64,7 +63,7 @@ pub(super) struct World<'a> {
     pub(super) incidents: VecDeque<Incident>,
     /// When `--timeout` is over.
     pub(super) limit: Option<Moment>,
-    /// The signals that the caller ignores, as nohup(1) does with HUP: they are none of ours either.
+    /// The signals that the caller ignores, as nohup(1) does with HUP.
     pub(super) ignored: Vec<i32>,
     pub(super) visitor: Option<Visitor>,
     progress: usize,
@@ -130,12 +129,17 @@ impl<'a> World<'a> {
         let until_limit = self.limit.map(|limit| limit.since(Moment::now()));
         let always_ready = self.relay.as_ref().is_some_and(Relay::is_always_ready);
         let idle = if always_ready { Some(Duration::ZERO) } else { timeout };
-        let timeout = [idle, until_limit].into_iter().flatten().min();
+        let until_reminder = self.relay.as_ref().and_then(Relay::until_reminder);
+        let timeout = [idle, until_limit, until_reminder].into_iter().flatten().min();
+        self.events.hear(if self.output.is_full() { Hearing::Muted } else { Hearing::Open });
         for ready in self.events.wait(timeout) {
             self.on_ready(ready);
         }
         if always_ready {
             self.on_input();
+        }
+        if let Some(relay) = &mut self.relay {
+            relay.remind(&self.events);
         }
         if self.limit.is_some_and(|limit| limit <= Moment::now()) {
             self.limit = None;
@@ -161,8 +165,8 @@ impl<'a> World<'a> {
     fn on_ready(&mut self, ready: Ready) {
         match ready.token {
             Token::Signals => {
-                while let Some((signal, _)) = gate::read_signal() {
-                    self.on_signal(signal);
+                while let Some(delivered) = gate::read_signal() {
+                    self.on_signal(delivered);
                 }
             }
             Token::Reports => self.drain_reports(),
@@ -180,21 +184,19 @@ impl<'a> World<'a> {
             }
             Token::StandardInput => self.on_input(),
             Token::Terminal => self.on_terminal(ready.flags),
-            Token::Stream(place) => {
-                // A reader who does not keep up makes the programs wait, not the controller.
-                if !self.output.is_full() {
-                    self.on_stream(place);
-                }
-            }
+            Token::Stream(place) => self.on_stream(place),
+            Token::Programs => {}
         }
     }
 
-    fn on_signal(&mut self, signal: i32) {
+    fn on_signal(&mut self, Delivered { signal, by_kernel, .. }: Delivered) {
         match signal {
             libc::SIGCHLD => self.child_ended = true,
-            libc::SIGINT | libc::SIGTERM | libc::SIGHUP | libc::SIGQUIT if !self.ignored.contains(&signal) => {
-                self.request_stop(Cause::Signal(signal));
-            }
+            // nohup(1) means every HUP. A shell that ignores INT for a job in the background means the terminal's
+            // Ctrl-C, which is for others; somebody who sends one to this very process means it.
+            libc::SIGHUP if self.ignored.contains(&signal) => {}
+            libc::SIGINT | libc::SIGQUIT if by_kernel && self.ignored.contains(&signal) => {}
+            libc::SIGINT | libc::SIGTERM | libc::SIGHUP | libc::SIGQUIT => self.request_stop(Cause::Signal(signal)),
             libc::SIGWINCH => {
                 if let Some(relay) = &self.relay {
                     relay.resize();
@@ -235,81 +237,12 @@ impl<'a> World<'a> {
         self.failure.get_or_insert(failure);
     }
 
-    fn on_received(&mut self, received: Received) {
-        let Received { sender, reports, descriptors } = received;
-        let mut descriptors = descriptors.into_iter();
-        for report in reports {
-            match report {
-                Report::Created { namespace } => self.arrived(Subject::init(namespace), sender),
-                Report::AtGate { subject } => self.arrived(subject, sender),
-                Report::Starting { subject, stdout, stderr } => {
-                    let path = self.path(subject);
-                    let expected = 1 + usize::from(stdout) + usize::from(stderr);
-                    if descriptors.len() != expected {
-                        // The kernel drops what exceeds the limit on descriptors.
-                        self.audience.note(&Note::OutputLost { path: &path });
-                    }
-                    if let Some(fd) = descriptors.next() {
-                        self.streams.add_outcome(subject, fd, &self.events);
-                    }
-                    for (captured, kind) in [(stdout, Stream::Stdout), (stderr, Stream::Stderr)] {
-                        if captured && let Some(fd) = descriptors.next() {
-                            self.streams.add_output(subject, path.clone(), kind, fd, &self.events);
-                        }
-                    }
-                }
-                Report::Failed(failure) => self.fail(failure),
-                Report::Asked { subject, signal, at } => {
-                    if let Some(record) = self.roster.get_mut(subject) {
-                        record.farewells.asked = Some((signal, at));
-                        if !record.state.is_over() {
-                            record.state = State::Stopping;
-                        }
-                    }
-                }
-                Report::Killed { subject, at } => {
-                    if let Some(record) = self.roster.get_mut(subject) {
-                        record.farewells.killed = Some(at);
-                        if !record.state.is_over() {
-                            record.state = State::Killing;
-                        }
-                    }
-                }
-                Report::Ended { subject, ending, at } => {
-                    self.incidents.push_back(Incident::Ended(subject, ending, at));
-                }
-                Report::Stopping { namespace, sender, at } => {
-                    self.roster.namespace_mut(namespace).stopped_by = Some((sender, at));
-                    if sender != 0 {
-                        let path = self.roster.path(Subject::init(namespace));
-                        self.audience.note(&Note::StopInside { path: &path, sender });
-                    }
-                }
-            }
-        }
-    }
-
     /// The path of a subject or of the visitor.
     pub(super) fn path(&self, subject: Subject) -> String {
         match &self.visitor {
             Some(visitor) if subject.is_visitor() => visitor.path.clone(),
             _ => self.roster.path(subject),
         }
-    }
-
-    fn arrived(&mut self, subject: Subject, pid: Pid) {
-        if !self.roster.arrived(subject) {
-            return;
-        }
-        if let Err(error) = verification::take_down(&mut self.roster, subject, pid) {
-            let errno = error.raw_os_error().map_or(Errno::EIO, Errno::from_raw);
-            // It has died since: its keeper says of what.
-            if errno != Errno::ENOENT && errno != Errno::ESRCH {
-                self.fail(Failure::with(subject, Stage::Observe, errno, format!("/proc/{pid}")));
-            }
-        }
-        self.progress += 1;
-        self.audience.progress(self.progress, self.progress + self.roster.outstanding());
     }
 
     fn on_stream(&mut self, place: u32) {
@@ -321,12 +254,13 @@ impl<'a> World<'a> {
                     record.refusal = Some(refusal.clone());
                 }
                 let path = self.path(subject);
-                let position = match subject.is_visitor() {
-                    true => crate::topology::Position::default(),
-                    false => self.plan.namespace(subject.namespace).process(subject.slot).map_or_else(
-                        crate::topology::Position::default,
-                        |process| process.position,
-                    ),
+                let position = if subject.is_visitor() {
+                    crate::topology::Position::default()
+                } else {
+                    self.plan
+                        .namespace(subject.namespace)
+                        .process(subject.slot)
+                        .map_or_else(crate::topology::Position::default, |process| process.position)
                 };
                 self.audience.note(&Note::Refused { path: &path, position, refusal: &refusal });
                 self.incidents.push_back(Incident::Refused(subject));
@@ -356,68 +290,16 @@ impl<'a> World<'a> {
         if flags.contains(EpollFlags::EPOLLOUT) {
             relay.flush(&self.events);
         }
-        if flags.intersects(EpollFlags::EPOLLIN | EpollFlags::EPOLLHUP) && !self.output.is_full() {
+        if flags.intersects(EpollFlags::EPOLLIN | EpollFlags::EPOLLHUP) {
             match relay.take_output() {
                 Some(bytes) => self.output.push(&bytes, &self.events),
-                None => relay.end(self.saved, &self.events),
+                None => relay.hang_up(self.saved, &self.events),
             }
         }
-    }
-
-    /// Starts another guardian when the first has been killed, and tells it all it has to know.
-    pub(super) fn replace_guardian(&mut self) -> nix::Result<()> {
-        self.audience.note(&Note::GuardianLost);
-        self.guardian = Guardian::start(&Ward { terminal: self.saved, remains: self.remains })?;
-        for &root in &self.roots {
-            match Pidfd::open(root) {
-                Ok(pidfd) => self.guardian.guard(&pidfd)?,
-                // It has ended, and nobody has reaped it yet: there is nothing to guard.
-                Err(Errno::ESRCH) => {}
-                Err(errno) => return Err(errno),
-            }
-        }
-        Ok(())
     }
 
     /// Whether the creation has to be given up.
     fn is_interrupted(&self) -> bool {
         self.failure.is_some() || self.stop.is_some()
-    }
-}
-
-impl Patience for World<'_> {
-    fn until_readable(&mut self, channels: &[BorrowedFd<'_>]) -> Result<usize, Setback> {
-        self.nursery_ready = None;
-        for (place, channel) in (0..).zip(channels) {
-            let flags = EpollFlags::EPOLLIN;
-            self.events.add(channel, Token::Nursery(place), flags).map_err(|errno| {
-                Setback::Failed(Failure::new(Subject::init(0), Stage::Channel, errno))
-            })?;
-        }
-        let result = loop {
-            if self.is_interrupted() {
-                break Err(Setback::Interrupted);
-            }
-            if let Some(place) = self.nursery_ready {
-                break Ok(place);
-            }
-            self.pump(None);
-        };
-        for channel in channels {
-            self.events.remove(channel);
-        }
-        result
-    }
-
-    fn guard(&mut self, root: Pid, subject: Subject) -> Result<(), Setback> {
-        let failed = |errno| Setback::Failed(Failure::new(subject, Stage::Guard, errno));
-        let pidfd = Pidfd::open(root).map_err(failed)?;
-        if self.guardian.guard(&pidfd).is_err() {
-            // Somebody has killed it.
-            self.replace_guardian().map_err(failed)?;
-            self.guardian.guard(&pidfd).map_err(failed)?;
-        }
-        self.roots.push(root);
-        Ok(())
     }
 }

@@ -1,0 +1,73 @@
+//! The descriptors of a tree: what every process inherits, and the controller's ends of it.
+
+use std::os::fd::OwnedFd;
+
+use nix::errno::Errno;
+use nix::fcntl::OFlag;
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use nix::sys::signal::SigSet;
+use nix::sys::signalfd::{SfdFlags, SignalFd};
+use nix::unistd::{pipe2, write};
+
+use super::trouble::Trouble;
+use crate::engine::inheritance::{FIRST_FREE, GATE, NULL, REPORTS, SIGNALS, TERMINAL};
+use crate::engine::plan::Plan;
+use crate::engine::report;
+use crate::sys::descriptor;
+
+/// Descriptors that the controller needs besides those of captured streams.
+const OWN_DESCRIPTORS: u64 = 64;
+/// Raises the soft limit on descriptors as far as it goes, and makes sure that every captured stream will find one.
+pub(super) fn reserve(plan: &Plan) -> Result<(), Trouble> {
+    let failed = |errno| Trouble::System { what: "raise the limit on descriptors", errno };
+    let wanted = u64::from(plan.counts().captured);
+    let (soft, hard) = getrlimit(Resource::RLIMIT_NOFILE).map_err(failed)?;
+    let needed = wanted + OWN_DESCRIPTORS;
+    if needed <= soft {
+        return Ok(());
+    }
+    if needed > hard {
+        return Err(Trouble::Descriptors { wanted, available: hard.saturating_sub(OWN_DESCRIPTORS) });
+    }
+    setrlimit(Resource::RLIMIT_NOFILE, hard, hard).map_err(failed)
+}
+
+/// The controller's ends of the channels that everybody inherits.
+pub(super) struct Channels {
+    pub(super) reports: OwnedFd,
+    pub(super) gate: OwnedFd,
+}
+
+/// Opens what every process of the tree inherits, and puts it at the agreed numbers.
+pub(super) fn lay_out() -> nix::Result<Channels> {
+    // Each is moved above the agreed numbers first: putting one down must not close another that was opened there.
+    let null = std::fs::OpenOptions::new().read(true).write(true).open("/dev/null");
+    let null =
+        descriptor::above(null.map_err(|error| error.raw_os_error().map_or(Errno::EIO, Errno::from_raw))?, FIRST_FREE)?;
+    let (reports, sender) = report::channel()?;
+    let (reports, sender) = (descriptor::above(reports, FIRST_FREE)?, descriptor::above(sender, FIRST_FREE)?);
+    let (waiting, gate) = pipe2(OFlag::O_CLOEXEC)?;
+    let (waiting, gate) = (descriptor::above(waiting, FIRST_FREE)?, descriptor::above(gate, FIRST_FREE)?);
+    let signals = SignalFd::with_flags(&SigSet::all(), SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK)?;
+    let signals = descriptor::above(signals, FIRST_FREE)?;
+    descriptor::settle(&sender, REPORTS)?;
+    descriptor::settle(&waiting, GATE)?;
+    descriptor::settle(&signals, SIGNALS)?;
+    descriptor::settle(&null, NULL)?;
+    descriptor::settle(&null, TERMINAL)?;
+    Ok(Channels { reports, gate })
+}
+
+/// One byte a waiter. A pipe takes 65,536 before a writer has to wait for readers, who are all there.
+pub(super) fn open_gate(gate: &OwnedFd, waiters: u32) -> nix::Result<()> {
+    let mut left = waiters as usize;
+    let bytes = [0_u8; 4096];
+    while left > 0 {
+        match write(gate, &bytes[..left.min(bytes.len())]) {
+            Ok(written) => left -= written,
+            Err(Errno::EINTR) => {}
+            Err(errno) => return Err(errno),
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,125 @@
+//! What an end means: the verdict, and the deaths that have another cause than themselves.
+
+use super::{EXPLANATION, Supervision, Unexplained};
+use crate::controller::audience::{Cause, Note};
+use crate::controller::life::Life;
+use crate::controller::roster::State;
+use crate::controller::verdict::{self, Course};
+use crate::engine::moment::Moment;
+use crate::engine::plan::Subject;
+use crate::engine::report::Ending;
+use crate::topology::Entry;
+use nix::libc;
+
+impl Supervision<'_> {
+    pub(super) fn on_ended(&mut self, subject: Subject, ending: Ending, at: Moment) {
+        if self.owns_terminal(subject) {
+            self.end_terminal();
+        }
+        if subject.is_visitor() {
+            if let Some(visitor) = &mut self.world.visitor {
+                visitor.ending = Some(ending);
+            }
+            self.verdict.adopt(ending);
+            let path = self.world.path(subject);
+            self.world.request_stop(Cause::Ended { path });
+            return;
+        }
+        let was_over = match self.world.roster.get_mut(subject) {
+            Some(record) => {
+                record.ending.get_or_insert((ending, at));
+                std::mem::replace(&mut record.state, State::Exited).is_over()
+            }
+            None => return,
+        };
+        if subject.is_init() {
+            self.world.roster.collapse(subject.namespace, at);
+            self.unexplained.retain(|unexplained| {
+                let inside = subject.namespace..subject.namespace + self.plan.subtree(subject.namespace);
+                let explained = inside.contains(&unexplained.subject.namespace);
+                if explained && let Some(record) = self.world.roster.get_mut(unexplained.subject) {
+                    record.state = State::Gone;
+                }
+                !explained
+            });
+        }
+        if was_over && !subject.is_init() {
+            // Its PID 1 was first, and has taken it along.
+            self.mark(subject, State::Gone);
+        } else if self.may_be_collapse(subject, ending) {
+            self.mark(subject, State::Gone);
+            self.unexplained.push(Unexplained { subject, ending, until: at.plus(EXPLANATION) });
+        } else {
+            self.judge(subject, ending);
+        }
+        self.release_waiting();
+    }
+
+    pub(super) fn mark(&mut self, subject: Subject, state: State) {
+        if let Some(record) = self.world.roster.get_mut(subject) {
+            record.state = state;
+        }
+    }
+
+    /// Whether a death by KILL may be that of the namespace around: its PID 1 is reaped only after all that was inside.
+    pub(super) fn may_be_collapse(&self, subject: Subject, ending: Ending) -> bool {
+        let killed = self.world.roster.get(subject).is_some_and(|record| record.farewells.killed.is_some());
+        if killed || ending != Ending::Signalled(libc::SIGKILL) {
+            return false;
+        }
+        let namespace = self.plan.namespace(subject.namespace);
+        let around = if subject.is_init() {
+            // Its keeper outlives a namespace around it only where that one's PID 1 is a program.
+            namespace.parent.filter(|&parent| !self.plan.namespace(parent).has_own_keeper())
+        } else {
+            let joined = namespace.process(subject.slot).is_some_and(|process| process.entry == Entry::Join);
+            joined.then_some(subject.namespace)
+        };
+        let init = around.and_then(|index| self.world.roster.get(Subject::init(index)));
+        init.is_some_and(|init| !init.state.is_over())
+    }
+
+    /// Decides what an end means.
+    pub(super) fn judge(&mut self, subject: Subject, ending: Ending) {
+        let namespace = self.plan.namespace(subject.namespace);
+        let path = namespace.path_of(subject.slot);
+        let record = self.world.roster.get(subject);
+        let asked = record.is_some_and(|record| record.farewells.asked.is_some() || record.farewells.killed.is_some());
+        let killed = record.is_some_and(|record| record.farewells.killed.is_some());
+        let refused = record.is_some_and(|record| record.refusal.is_some());
+        let Some(process) = namespace.process(subject.slot) else {
+            // A PID 1 of ours ends with 0, or was killed from outside.
+            let lost = ending != Ending::Exited(0) && !asked && self.life == Life::Running;
+            self.mark(subject, if ending == Ending::Exited(0) { State::Exited } else { State::Killed });
+            if lost {
+                self.world.audience.note(&Note::InitLost { path: &path, ending });
+                self.verdict.adopt(ending);
+                self.world.request_stop(Cause::Ended { path });
+            }
+            return;
+        };
+        let success = verdict::is_success(process, ending);
+        let state = match ending {
+            _ if killed => State::Killed,
+            _ if success => State::Exited,
+            Ending::Signalled(_) if asked => State::Killed,
+            _ => State::Failed,
+        };
+        self.mark(subject, state);
+        if self.status_from.as_deref() == Some(path.as_str()) {
+            self.verdict.adopt(ending);
+            self.world.request_stop(Cause::Ended { path });
+            return;
+        }
+        // What ends because it was asked to has not failed.
+        if asked || self.life != Life::Running {
+            return;
+        }
+        if !success && !refused {
+            self.world.audience.note(&Note::Failed { path: &path, position: process.position, ending });
+        }
+        if self.verdict.ended(process, ending) == Course::Stop {
+            self.world.request_stop(Cause::Ended { path });
+        }
+    }
+}

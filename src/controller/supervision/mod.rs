@@ -1,0 +1,257 @@
+//! From open gates to the end: reaping, output, `after`, the verdict, the stop.
+//!
+//! One loop, one wait. Each round takes in what has happened, decides, acts, and waits for the next thing or deadline.
+
+mod conditions;
+mod judging;
+mod stopping;
+mod visiting;
+
+use std::collections::HashSet;
+use std::time::Duration;
+
+use nix::libc;
+
+use super::Command;
+use super::audience::{Cause, Note};
+use super::creation::COLLAPSE;
+use super::life::Life;
+use super::roster::State;
+use super::timeline::Timeline;
+use super::verdict::Verdict;
+use super::world::{Incident, World};
+use crate::engine::keeper::{Keeper, Reaped};
+use crate::engine::moment::Moment;
+use crate::engine::plan::{Plan, Subject};
+use crate::engine::report::Ending;
+use crate::topology::{OnExit, Terminal};
+use stopping::Stopping;
+
+pub(super) use stopping::kill_and_reap;
+
+/// How long a member's death by KILL may wait for that of its PID 1, which would explain it.
+const EXPLANATION: Duration = Duration::from_millis(200);
+
+/// A death whose meaning is not clear yet.
+#[derive(Debug)]
+struct Unexplained {
+    subject: Subject,
+    ending: Ending,
+    until: Moment,
+}
+
+pub(super) struct Supervision<'a> {
+    world: World<'a>,
+    keeper: Keeper,
+    plan: Plan,
+    life: Life,
+    verdict: Verdict,
+    status_from: Option<String>,
+    /// Processes that wait for a word, by what they wait for.
+    waiting: Vec<Subject>,
+    started: HashSet<Subject>,
+    unexplained: Vec<Unexplained>,
+    stopping: Option<Stopping>,
+    command: Option<Command>,
+    visit_deadline: Option<Moment>,
+}
+
+impl<'a> Supervision<'a> {
+    pub(super) fn new(
+        world: World<'a>,
+        keeper: Keeper,
+        life: Life,
+        on_exit: OnExit,
+        status_from: Option<String>,
+    ) -> Self {
+        let plan = world.plan;
+        let conditional = |subject: &Subject| {
+            let namespace = plan.namespace(subject.namespace);
+            namespace.process(subject.slot).is_some_and(|process| !process.is_unconditional())
+        };
+        let waiting = world.roster.subjects().filter(conditional).collect();
+        Self {
+            world,
+            keeper,
+            plan,
+            life,
+            verdict: Verdict::new(on_exit),
+            status_from,
+            waiting,
+            started: HashSet::new(),
+            unexplained: Vec::new(),
+            stopping: None,
+            command: None,
+            visit_deadline: None,
+        }
+    }
+
+    /// Stays until everything has ended. Returns the status, and the timeline of the stop, if there was one.
+    pub(super) fn live(mut self, command: Option<Command>, name: &str) -> (u8, Option<Timeline>) {
+        self.command = command;
+        self.release_waiting();
+        self.start_command();
+        loop {
+            self.reap();
+            self.weigh();
+            self.start_command();
+            self.stop_if_told();
+            self.act();
+            if self.is_over() {
+                break;
+            }
+            self.world.pump(self.timeout());
+        }
+        self.finish(name)
+    }
+
+    fn reap(&mut self) {
+        self.world.child_ended = false;
+        loop {
+            let reaped = self.keeper.reap();
+            // Whatever a PID 1 has said before it left was said before it could be reaped.
+            if reaped != Reaped::Nothing && reaped != Reaped::Childless {
+                self.world.drain_reports();
+            }
+            match reaped {
+                Reaped::Kid(subject, ending) => {
+                    self.world.incidents.push_back(Incident::Ended(subject, ending, Moment::now()));
+                    if let Some(stopping) = &mut self.stopping {
+                        stopping.farewell.gone(subject);
+                    }
+                    if subject.is_init()
+                        && let Some(kid) = self.keeper.kids().iter().find(|kid| kid.subject == subject)
+                    {
+                        let gone = kid.pid;
+                        self.world.roots.retain(|&root| root != gone);
+                    }
+                }
+                Reaped::Orphan(pid, _) if pid == self.world.guardian.pid => {
+                    // Without a guardian the roots still end with the controller, by their parent-death signal.
+                    let _ = self.world.replace_guardian();
+                }
+                Reaped::Orphan(..) => {}
+                Reaped::Nothing | Reaped::Childless => return,
+            }
+        }
+    }
+
+    fn weigh(&mut self) {
+        while let Some(incident) = self.world.incidents.pop_front() {
+            match incident {
+                Incident::Started(subject) => self.on_started(subject),
+                // Its end follows, with the status that a shell would give.
+                Incident::Refused(subject) => {
+                    if self.owns_terminal(subject) {
+                        self.end_terminal();
+                    }
+                }
+                Incident::Ended(subject, ending, at) => self.on_ended(subject, ending, at),
+            }
+        }
+        let now = Moment::now();
+        let (due, later): (Vec<_>, Vec<_>) =
+            std::mem::take(&mut self.unexplained).into_iter().partition(|unexplained| unexplained.until <= now);
+        self.unexplained = later;
+        for Unexplained { subject, ending, .. } in due {
+            self.judge(subject, ending);
+        }
+    }
+
+    fn on_started(&mut self, subject: Subject) {
+        if let Some(record) = self.world.roster.get_mut(subject)
+            && record.state == State::Created
+        {
+            record.state = State::Running;
+        }
+        self.started.insert(subject);
+        if self.owns_terminal(subject)
+            && let Some(relay) = &mut self.world.relay
+        {
+            relay.begin(self.world.saved, &self.world.events);
+        }
+        self.release_waiting();
+    }
+
+    fn owns_terminal(&self, subject: Subject) -> bool {
+        if subject.is_visitor() {
+            return self.world.relay.is_some();
+        }
+        let namespace = self.plan.namespace(subject.namespace);
+        namespace.process(subject.slot).is_some_and(|process| process.terminal == Terminal::Own)
+    }
+
+    fn end_terminal(&mut self) {
+        if let Some(relay) = &mut self.world.relay {
+            // What it has written last is still to be shown.
+            while let Some(bytes) = relay.take_output().filter(|bytes| !bytes.is_empty()) {
+                self.world.output.push(&bytes, &self.world.events);
+            }
+            relay.end(self.world.saved, &self.world.events);
+        }
+    }
+
+    fn is_over(&mut self) -> bool {
+        if self.keeper.living() == 0 && self.world.incidents.is_empty() && self.unexplained.is_empty() {
+            return true;
+        }
+        let now = Moment::now();
+        let over = self.stopping.as_ref().and_then(|stopping| stopping.give_up).is_some_and(|give_up| give_up <= now);
+        if over {
+            let living = self.keeper.kids().iter().filter(|kid| !kid.gone);
+            let paths: Vec<String> = living.map(|kid| self.world.path(kid.subject)).collect();
+            self.world.audience.note(&Note::Stuck { paths: &paths });
+        } else if let Some(stopping) = &mut self.stopping
+            && stopping.give_up.is_none()
+            && stopping.farewell.next().is_none()
+        {
+            // Everybody has been killed: the rest is the kernel's, for a bounded time.
+            stopping.give_up = Some(now.plus(COLLAPSE));
+        }
+        over
+    }
+
+    fn timeout(&self) -> Option<Duration> {
+        let now = Moment::now();
+        let stopping = self.stopping.as_ref();
+        let moments = [
+            stopping.and_then(|stopping| stopping.farewell.next()),
+            stopping.map(|stopping| stopping.tell_again),
+            stopping.and_then(|stopping| stopping.give_up),
+            self.visit_deadline,
+            self.unexplained.iter().map(|unexplained| unexplained.until).min(),
+        ];
+        moments.into_iter().flatten().min().map(|next| next.since(now))
+    }
+
+    /// Everything has ended: takes in what was said last, and lets the guardian go.
+    fn finish(mut self, name: &str) -> (u8, Option<Timeline>) {
+        let end = Moment::now();
+        let last = end.plus(Duration::from_secs(1));
+        self.world.drain_reports();
+        // With all writers dead the pipes are at their end, but for one that was passed out of the tree.
+        while self.world.streams.open() > 0 && Moment::now() < last {
+            self.world.pump(Some(last.since(Moment::now())));
+        }
+        self.weigh();
+        self.end_terminal();
+        let status = match &self.world.stop {
+            None | Some(Cause::Ended { .. }) => self.verdict.status(),
+            Some(_) if self.world.visitor.is_some() => self.verdict.status(),
+            Some(Cause::Timeout) => 124,
+            Some(Cause::Signal(_)) if self.life == Life::Killing => 128 + 9,
+            Some(Cause::Signal(signal)) => u8::try_from(128 + signal).unwrap_or(u8::MAX),
+            Some(Cause::OutputClosed) => 128 + u8::try_from(libc::SIGHUP).unwrap_or(1),
+        };
+        let timeline =
+            self.stopping.as_ref().map(|stopping| Timeline::new(&self.world.roster, name, stopping.began, end));
+        if let Some(timeline) = &timeline {
+            self.world.audience.stopped(timeline);
+        }
+        let World { guardian, output, events, remains, .. } = self.world;
+        output.finish(&events);
+        remains.remove();
+        guardian.dismiss();
+        (status, timeline)
+    }
+}

@@ -1,0 +1,64 @@
+//! The command of `run FILE`: a guest of the tree, who comes when everything has started and leaves first.
+
+use super::Supervision;
+use crate::controller::Command;
+use crate::controller::audience::Cause;
+use crate::controller::life::Life;
+use crate::controller::roster::Record;
+use crate::controller::world::Visitor;
+use crate::engine::keeper::Setback;
+use crate::engine::plan::Subject;
+use crate::engine::report::Ending;
+use crate::sys::pidfd::Pidfd;
+use crate::topology::Signal;
+
+impl Supervision<'_> {
+    /// Starts the command of `run FILE`, when everything that is released at once has started.
+    pub(super) fn start_command(&mut self) {
+        if self.command.is_none() || self.life != Life::Running || self.world.stop.is_some() {
+            return;
+        }
+        let all_started = self.world.roster.subjects().all(|subject| {
+            let namespace = self.plan.namespace(subject.namespace);
+            let record = self.world.roster.get(subject);
+            let ended = record.is_some_and(|record| record.ending.is_some() || record.refusal.is_some());
+            match namespace.process(subject.slot) {
+                Some(process) if process.oneshot => ended,
+                Some(_) => ended || self.started.contains(&subject),
+                None => true,
+            }
+        });
+        if !all_started {
+            return;
+        }
+        let Some(Command { process, namespace }) = self.command.take() else { return };
+        let index =
+            namespace.and_then(|path| self.plan.indices().find(|&index| self.plan.namespace(index).path == path));
+        let subject = Subject::visitor(index);
+        let path = process.name.clone();
+        self.world.visitor = Some(Visitor { subject, path, ending: None });
+        let init = index.and_then(|index| self.world.roster.get(Subject::init(index))).and_then(Record::pid);
+        match self.keeper.visit(subject, process, init, &mut self.world) {
+            Ok(()) => {}
+            Err(Setback::Interrupted) => self.world.visitor = None,
+            Err(Setback::Failed(failure)) => {
+                self.world.fail(failure);
+                self.verdict.adopt(Ending::Exited(125));
+                self.world.request_stop(Cause::Ended { path: "the command".to_owned() });
+            }
+        }
+    }
+
+    pub(super) fn visitor_lives(&self) -> bool {
+        self.world.visitor.as_ref().is_some_and(|visitor| visitor.ending.is_none())
+    }
+
+    pub(super) fn signal_visitor(&self, signal: Signal) {
+        if let Some(visitor) = &self.world.visitor
+            && let Some(kid) = self.keeper.find(visitor.subject)
+            && let Ok(pidfd) = Pidfd::open(kid.pid)
+        {
+            let _ = pidfd.signal(signal.number());
+        }
+    }
+}

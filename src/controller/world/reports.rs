@@ -1,0 +1,85 @@
+//! What the processes of the tree report, taken into the roster.
+
+use nix::errno::Errno;
+use nix::unistd::Pid;
+
+use super::{Incident, World};
+use crate::controller::audience::{Note, Stream};
+use crate::controller::roster::State;
+use crate::controller::verification;
+use crate::engine::failure::{Failure, Stage};
+use crate::engine::plan::Subject;
+use crate::engine::report::{Received, Report};
+
+impl World<'_> {
+    pub(super) fn on_received(&mut self, received: Received) {
+        let Received { sender, reports, descriptors } = received;
+        let mut descriptors = descriptors.into_iter();
+        for report in reports {
+            match report {
+                Report::Created { namespace } => self.arrived(Subject::init(namespace), sender),
+                Report::AtGate { subject } => self.arrived(subject, sender),
+                Report::Starting { subject, stdout, stderr } => {
+                    let path = self.path(subject);
+                    let expected = 1 + usize::from(stdout) + usize::from(stderr);
+                    if descriptors.len() != expected {
+                        // The kernel drops what exceeds the limit on descriptors.
+                        self.audience.note(&Note::OutputLost { path: &path });
+                    }
+                    if let Some(fd) = descriptors.next() {
+                        self.streams.add_outcome(subject, fd, &self.events);
+                    }
+                    for (captured, kind) in [(stdout, Stream::Stdout), (stderr, Stream::Stderr)] {
+                        if captured && let Some(fd) = descriptors.next() {
+                            self.streams.add_output(subject, path.clone(), kind, fd, &self.events);
+                        }
+                    }
+                }
+                Report::Failed(failure) => self.fail(failure),
+                Report::Asked { subject, signal, at } => {
+                    if let Some(record) = self.roster.get_mut(subject) {
+                        record.farewells.asked = Some((signal, at));
+                        if !record.state.is_over() {
+                            record.state = State::Stopping;
+                        }
+                    }
+                }
+                Report::Killed { subject, at } => {
+                    if let Some(record) = self.roster.get_mut(subject) {
+                        record.farewells.killed = Some(at);
+                        if !record.state.is_over() {
+                            record.state = State::Killing;
+                        }
+                    }
+                }
+                Report::Ended { subject, ending, at } => {
+                    self.incidents.push_back(Incident::Ended(subject, ending, at));
+                }
+                Report::Stopping { namespace, sender, at } => {
+                    if let Some(record) = self.roster.namespace_mut(namespace) {
+                        record.stopped_by = Some((sender, at));
+                    }
+                    if sender != 0 {
+                        let path = self.roster.path(Subject::init(namespace));
+                        self.audience.note(&Note::StopInside { path: &path, sender });
+                    }
+                }
+            }
+        }
+    }
+
+    fn arrived(&mut self, subject: Subject, pid: Pid) {
+        if !self.roster.arrived(subject) {
+            return;
+        }
+        if let Err(error) = verification::take_down(&mut self.roster, subject, pid) {
+            let errno = error.raw_os_error().map_or(Errno::EIO, Errno::from_raw);
+            // It has died since: its keeper says of what.
+            if errno != Errno::ENOENT && errno != Errno::ESRCH {
+                self.fail(Failure::with(subject, Stage::Observe, errno, format!("/proc/{pid}")));
+            }
+        }
+        self.progress += 1;
+        self.audience.progress(self.progress, self.progress + self.roster.outstanding());
+    }
+}

@@ -1,0 +1,27 @@
+//! How a keeper gets children into another namespace.
+
+use std::os::fd::OwnedFd;
+
+use nix::unistd::getpid;
+
+use crate::sys::pidfd::Pidfd;
+
+/// How a keeper gets children into another namespace.
+#[derive(Debug)]
+pub enum Crossing {
+    /// It changes its namespace for children and sets it back.
+    Direct(Pidfd),
+    /// A short-lived helper goes, first into this user namespace, where there is one.
+    Helped(Option<OwnedFd>),
+}
+
+impl Crossing {
+    /// The crossing of an init, which may always set its namespace for children back.
+    ///
+    /// # Errors
+    ///
+    /// Those of `pidfd_open(2)`.
+    pub fn of_init() -> nix::Result<Self> {
+        Pidfd::open(getpid()).map(Self::Direct)
+    }
+}

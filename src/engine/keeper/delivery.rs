@@ -1,0 +1,159 @@
+//! The fork of a new PID 1: directly, or by helpers where the kernel asks for one in between.
+//!
+//! A PID namespace can be made only below one's own (R9): for a namespace inside one whose PID 1 is a program a helper goes
+//! in, numbered so that it takes none of the numbers that count, and makes the new PID 1 its sibling. `setns(own pidfd,
+//! CLONE_NEWPID)` sets the namespace for children back, which is refused to an unprivileged process in the namespace that it
+//! started in (R16): there a helper does the unsharing, and the controller, as subreaper, inherits the child.
+
+use std::os::fd::{AsFd, OwnedFd};
+
+use nix::errno::Errno;
+use nix::sched::{CloneFlags, setns, unshare};
+use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
+use nix::unistd::{ForkResult, Pid};
+
+use super::{Crossing, Keeper, Patience, Setback};
+use crate::engine::birth::{self, Midwife};
+use crate::engine::failure::{Failure, Stage};
+use crate::engine::nursery::{self, Heard};
+use crate::engine::plan::{NamespaceIndex, Subject};
+use crate::engine::program;
+use crate::sys::clone::{fork_numbered, fork_sibling_in_new_pid_namespace};
+use crate::sys::fork::fork;
+use crate::sys::pidfd::Pidfd;
+
+/// Numbers for a helper, tried in this order: near the top, where nobody has counted to yet; then, where `pid_max` is
+/// small, below 300, which the kernel does not give out again after a wrap-around.
+const HELPER_NUMBERS: [std::ops::Range<i32>; 2] = [32_500..32_600, 200..300];
+impl Keeper {
+    /// Forks the new PID 1, directly or through helpers. Its number is known only where no helper was in between.
+    pub(super) fn deliver(
+        &self,
+        index: NamespaceIndex,
+        outer: Option<Pid>,
+        channel: Option<OwnedFd>,
+    ) -> Result<Option<Pid>, Failure> {
+        let subject = Subject::init(index);
+        let failed = |stage| move |errno| Failure::new(subject, stage, errno);
+        match (&self.crossing, outer) {
+            (Crossing::Direct(myself), None) => {
+                unshare(CloneFlags::CLONE_NEWPID).map_err(failed(Stage::UnsharePid))?;
+                let child = match fork().map_err(failed(Stage::Fork))? {
+                    ForkResult::Child => birth::be_born(self.plan, index, channel, Midwife::Keeper),
+                    ForkResult::Parent { child } => child,
+                };
+                setns(myself, CloneFlags::CLONE_NEWPID).map_err(failed(Stage::ReturnHome))?;
+                Ok(Some(child))
+            }
+            (Crossing::Direct(myself), Some(outer)) => {
+                let outer = Pidfd::open(outer).map_err(failed(Stage::EnterPid))?;
+                setns(&outer, CloneFlags::CLONE_NEWPID).map_err(failed(Stage::EnterPid))?;
+                let helper = match self.fork_helper_without_number(index).map_err(failed(Stage::NumberHelper))? {
+                    ForkResult::Child => self.deliver_beside(index, channel),
+                    ForkResult::Parent { child } => child,
+                };
+                setns(myself, CloneFlags::CLONE_NEWPID).map_err(failed(Stage::ReturnHome))?;
+                await_helper(subject, helper)?;
+                Ok(None)
+            }
+            (Crossing::Helped(user), outer) => {
+                let helper = match fork().map_err(failed(Stage::Fork))? {
+                    ForkResult::Child => self.deliver_as_helper(index, outer, channel, user.as_ref()),
+                    ForkResult::Parent { child } => child,
+                };
+                await_helper(subject, helper)?;
+                Ok(None)
+            }
+        }
+    }
+
+    /// The helper of an unprivileged controller: goes into the user namespace, makes the PID namespace, forks, ends.
+    fn deliver_as_helper(
+        &self,
+        index: NamespaceIndex,
+        outer: Option<Pid>,
+        channel: Option<OwnedFd>,
+        user: Option<&OwnedFd>,
+    ) -> ! {
+        let subject = Subject::init(index);
+        let failed = |stage| move |errno| Failure::new(subject, stage, errno);
+        let work = || -> Result<(), Failure> {
+            enter_user(subject, user)?;
+            let Some(outer) = outer else {
+                unshare(CloneFlags::CLONE_NEWPID).map_err(failed(Stage::UnsharePid))?;
+                if fork().map_err(failed(Stage::Fork))?.is_child() {
+                    birth::be_born(self.plan, index, channel, Midwife::Helper);
+                }
+                return Ok(());
+            };
+            let outer = Pidfd::open(outer).map_err(failed(Stage::EnterPid))?;
+            setns(&outer, CloneFlags::CLONE_NEWPID).map_err(failed(Stage::EnterPid))?;
+            match self.fork_helper_without_number(index).map_err(failed(Stage::NumberHelper))? {
+                ForkResult::Child => self.deliver_beside(index, channel),
+                // The new PID 1 is this helper's child; when the helper ends it becomes the controller's.
+                ForkResult::Parent { child } => await_helper(subject, child),
+            }
+        };
+        match work() {
+            Ok(()) => program::leave(0),
+            Err(failure) => program::fail(failure),
+        }
+    }
+
+    /// The helper inside a namespace whose PID 1 is a program: made by fork, the new PID 1 would be the program's child and
+    /// stay a zombie that the keeper cannot reap.
+    fn deliver_beside(&self, index: NamespaceIndex, channel: Option<OwnedFd>) -> ! {
+        match fork_sibling_in_new_pid_namespace() {
+            Ok(ForkResult::Child) => birth::be_born(self.plan, index, channel, Midwife::Helper),
+            Ok(ForkResult::Parent { .. }) => program::leave(0),
+            Err(errno) => program::fail(Failure::new(Subject::init(index), Stage::CloneSibling, errno)),
+        }
+    }
+
+    /// Forks a helper into the namespace around `index` that takes none of the numbers below the host that count.
+    fn fork_helper_without_number(&self, index: NamespaceIndex) -> nix::Result<ForkResult> {
+        let levels = self.plan.namespace(index).level() - 1;
+        let mut result = Err(Errno::EAGAIN);
+        for number in HELPER_NUMBERS.into_iter().flatten() {
+            result = fork_numbered(&vec![number; levels]);
+            if !matches!(result, Err(Errno::EEXIST | Errno::EINVAL)) {
+                break;
+            }
+        }
+        result
+    }
+}
+
+pub(super) fn enter_user(subject: Subject, user: Option<&OwnedFd>) -> Result<(), Failure> {
+    match user {
+        Some(user) => {
+            setns(user, CloneFlags::CLONE_NEWUSER).map_err(|errno| Failure::new(subject, Stage::EnterUser, errno))
+        }
+        None => Ok(()),
+    }
+}
+
+/// Waits for a helper, which does a handful of system calls and ends.
+pub(super) fn await_helper(subject: Subject, helper: Pid) -> Result<(), Failure> {
+    loop {
+        match waitpid(helper, Some(WaitPidFlag::__WALL)) {
+            Ok(WaitStatus::Exited(_, 0)) => return Ok(()),
+            Err(Errno::EINTR) => {}
+            // It has reported the cause itself, unless it was killed.
+            _ => return Err(Failure::new(subject, Stage::Adopt, Errno::ECHILD)),
+        }
+    }
+}
+
+/// Waits for a newborn's first word, beside which the kernel has written its number in the keeper's namespace.
+pub(super) fn await_birth(subject: Subject, channel: &OwnedFd, patience: &mut dyn Patience) -> Result<Pid, Setback> {
+    patience.until_readable(&[channel.as_fd()])?;
+    Ok(listen(subject, channel)?.sender)
+}
+
+pub(super) fn listen(subject: Subject, channel: &OwnedFd) -> Result<Heard, Failure> {
+    nursery::hear(channel)
+        .map_err(|errno| Failure::new(subject, Stage::Channel, errno))?
+        // The channel is closed by its death alone.
+        .ok_or_else(|| Failure::new(subject, Stage::Died, Errno::UnknownErrno))
+}

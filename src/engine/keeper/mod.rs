@@ -1,0 +1,254 @@
+//! Whoever creates and reaps things in a namespace: a builtin init, or, for the roots and what stands in a root whose PID 1
+//! is a program, the controller.
+//!
+//! Creation is sequential in the order of numbers: the keeper waits for a child only where the child's subtree takes further
+//! numbers. While it creates it holds a constant number of descriptors, because fork copies them (800 µs with 10,000).
+//!
+//! Reading order: [`Keeper::raise`], `delivery` (the fork itself), `joining` (processes that are moved in).
+
+mod crossing;
+mod delivery;
+mod joining;
+mod patience;
+
+use std::os::fd::{AsFd, OwnedFd};
+
+use nix::errno::Errno;
+use nix::unistd::{ForkResult, Pid};
+
+pub use crossing::Crossing;
+pub use patience::{Patience, Setback, Undisturbed};
+
+use super::birth::Midwife;
+use super::failure::{Failure, Stage};
+use super::nursery::{self, Word};
+use super::plan::{NamespaceIndex, NamespacePlan, Order, Plan, Subject};
+use super::program;
+use super::report::Ending;
+use crate::sys::fork::fork;
+use crate::sys::pidfd::Pidfd;
+use crate::sys::reap;
+use delivery::{await_birth, listen};
+use joining::Recruit;
+
+/// A child of a keeper.
+#[derive(Debug, Clone, Copy)]
+pub struct Kid {
+    /// Its number in the keeper's namespace; it cannot be reused before the keeper has reaped it.
+    pub pid: Pid,
+    /// Which one it is.
+    pub subject: Subject,
+    /// Whether it has been reaped.
+    pub gone: bool,
+}
+
+/// A namespace in creation that the keeper has not waited for yet.
+#[derive(Debug)]
+struct Pending {
+    index: NamespaceIndex,
+    pid: Pid,
+    channel: OwnedFd,
+}
+
+/// What reaping found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reaped {
+    /// One of the keeper's own has ended.
+    Kid(Subject, Ending),
+    /// A process that the keeper has inherited.
+    Orphan(Pid, Ending),
+    /// Nothing has ended that was not known.
+    Nothing,
+    /// There is no child left at all.
+    Childless,
+}
+
+/// The maker and reaper of processes.
+#[derive(Debug)]
+pub struct Keeper {
+    plan: Plan,
+    /// The namespace that it is a member of; `None` on the host.
+    home: Option<NamespaceIndex>,
+    crossing: Crossing,
+    kids: Vec<Kid>,
+    living: usize,
+    pending: Vec<Pending>,
+}
+
+impl Keeper {
+    /// A keeper in the namespace `home`, or outside all of them.
+    pub fn new(plan: Plan, home: Option<NamespaceIndex>, crossing: Crossing) -> Self {
+        Self { plan, home, crossing, kids: Vec::new(), living: 0, pending: Vec::new() }
+    }
+
+    /// Everything that it has created, in order.
+    pub fn kids(&self) -> &[Kid] {
+        &self.kids
+    }
+
+    /// How many of them have not been reaped.
+    pub fn living(&self) -> usize {
+        self.living
+    }
+
+    /// The child with this role, if it lives.
+    pub fn find(&self, subject: Subject) -> Option<Kid> {
+        let place = match self.kids.binary_search_by_key(&subject, |kid| kid.subject) {
+            Ok(place) if !self.kids[place].gone => place,
+            // Parallel creation is not in order.
+            _ => self.kids.iter().position(|kid| kid.subject == subject && !kid.gone)?,
+        };
+        Some(self.kids[place])
+    }
+
+    /// Creates one namespace directly inside the keeper's, and all that is in it.
+    ///
+    /// # Errors
+    ///
+    /// [`Setback`]; what exists then is the caller's to kill.
+    pub fn raise(&mut self, index: NamespaceIndex, patience: &mut dyn Patience) -> Result<(), Setback> {
+        self.raise_inside(index, None, patience)
+    }
+
+    /// Waits for everything that has been begun.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Keeper::raise`].
+    pub fn finish(&mut self, patience: &mut dyn Patience) -> Result<(), Setback> {
+        self.settle_pending(0, patience)
+    }
+
+    /// Forks one of the keeper's own namespace's processes.
+    ///
+    /// # Errors
+    ///
+    /// The stage and errno of what failed.
+    pub fn fork_process(&mut self, subject: Subject, namespace: &NamespacePlan) -> Result<(), Failure> {
+        match fork().map_err(|errno| Failure::new(subject, Stage::Fork, errno))? {
+            // Decoding its record is the child's work: the parent's heap stays small.
+            ForkResult::Child => match Recruit::of(subject, namespace) {
+                Ok(recruit) => recruit.report_for_duty(&self.plan),
+                Err(failure) => program::fail(failure),
+            },
+            ForkResult::Parent { child } => self.add(child, subject),
+        }
+        Ok(())
+    }
+
+    /// Takes one ended child from the kernel. To be called until it finds nothing: SIGCHLD is a hint, not a count.
+    pub fn reap(&mut self) -> Reaped {
+        match reap::reap_one() {
+            reap::Reaped::Child { pid, status } => {
+                let ending = Ending::from_status(status);
+                self.remove(pid).map_or(Reaped::Orphan(pid, ending), |kid| Reaped::Kid(kid, ending))
+            }
+            reap::Reaped::NoneEnded => Reaped::Nothing,
+            reap::Reaped::NoChild => Reaped::Childless,
+        }
+    }
+
+    fn add(&mut self, pid: Pid, subject: Subject) {
+        self.kids.push(Kid { pid, subject, gone: false });
+        self.living += 1;
+    }
+
+    /// Numbers ascend in the order of creation but for a wrap-around, so that ten thousand are found by halving.
+    fn remove(&mut self, pid: Pid) -> Option<Subject> {
+        let place = match self.kids.binary_search_by_key(&pid, |kid| kid.pid) {
+            Ok(place) if !self.kids[place].gone => place,
+            _ => self.kids.iter().position(|kid| kid.pid == pid && !kid.gone)?,
+        };
+        self.kids[place].gone = true;
+        self.living -= 1;
+        Some(self.kids[place].subject)
+    }
+
+    fn raise_inside(
+        &mut self,
+        index: NamespaceIndex,
+        outer: Option<Pid>,
+        patience: &mut dyn Patience,
+    ) -> Result<(), Setback> {
+        let subject = Subject::init(index);
+        let is_root = self.home.is_none() && outer.is_none();
+        let midwife = match (&self.crossing, outer) {
+            (Crossing::Direct(_), None) => Midwife::Keeper,
+            _ => Midwife::Helper,
+        };
+        let needs_channel = is_root || midwife == Midwife::Helper || self.plan.numbers_below(index) > 0;
+        let failed = |stage| move |errno| Failure::new(subject, stage, errno);
+        let (mine, theirs) = if needs_channel {
+            let (mine, theirs) = nursery::pair().map_err(failed(Stage::Channel))?;
+            (Some(mine), Some(theirs))
+        } else {
+            (None, None)
+        };
+        let known = self.deliver(index, outer, theirs)?;
+        let Some(channel) = mine else {
+            if let Some(pid) = known {
+                self.add(pid, subject);
+            }
+            return Ok(());
+        };
+        let pid = match known {
+            Some(pid) => pid,
+            None => await_birth(subject, &channel, patience)?,
+        };
+        self.add(pid, subject);
+        if is_root {
+            patience.guard(pid, subject)?;
+            nursery::say(&channel, Word::Go, None).map_err(failed(Stage::Channel))?;
+        }
+        self.pending.push(Pending { index, pid, channel });
+        let most = match self.plan.common().order {
+            Order::FileOrder => 0,
+            Order::Parallel(jobs) => jobs.saturating_sub(1) as usize,
+        };
+        self.settle_pending(most, patience)
+    }
+
+    /// Serves namespaces in creation until at most `most` are left.
+    fn settle_pending(&mut self, most: usize, patience: &mut dyn Patience) -> Result<(), Setback> {
+        while self.pending.len() > most {
+            let channels: Vec<_> = self.pending.iter().map(|pending| pending.channel.as_fd()).collect();
+            let place = patience.until_readable(&channels)?;
+            let Pending { index, pid, ref channel } = self.pending[place];
+            match listen(Subject::init(index), channel)?.word {
+                Word::Join { slot } => {
+                    let member = self.join(&self.recruit(Subject { namespace: index, slot })?, pid, patience)?;
+                    let failed = |errno| Failure::new(Subject { namespace: index, slot }, Stage::Channel, errno);
+                    let pidfd = Pidfd::open(member).map_err(failed)?;
+                    nursery::say(&self.pending[place].channel, Word::Joined, Some(pidfd.as_fd())).map_err(failed)?;
+                }
+                Word::Taken => {
+                    self.pending.remove(place);
+                    self.furnish(index, pid, patience)?;
+                }
+                Word::Born | Word::Go | Word::Joined => {
+                    return Err(Failure::new(Subject::init(index), Stage::Channel, Errno::EPROTO).into());
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Creates what is in a namespace whose PID 1 is a program, which cannot do it.
+    fn furnish(&mut self, index: NamespaceIndex, pid: Pid, patience: &mut dyn Patience) -> Result<(), Setback> {
+        if self.plan.numbers_below(index) == 0 {
+            return Ok(());
+        }
+        let namespace = self.plan.namespace(index);
+        if namespace.has_own_keeper() {
+            return Ok(());
+        }
+        for slot in 1..=u32::try_from(namespace.processes.len()).unwrap_or(u32::MAX) {
+            self.join(&self.recruit(Subject { namespace: index, slot })?, pid, patience)?;
+        }
+        let plan = self.plan;
+        for child in plan.children(index) {
+            self.raise_inside(child, Some(pid), patience)?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,228 @@
+//! The checked tree, flattened: what the processes of a tree read to learn what they are to do.
+//!
+//! The plan lies in one shared read-only mapping, a record a namespace, each decoded by whoever needs it. The graph and the
+//! file's text are dropped before the first fork: what is dirty then is copied into every page table (engine rule "a small
+//! parent"). Everything that can be looked up outside is looked up here: users become numbers, relative files absolute.
+mod common;
+mod namespace;
+mod process;
+
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+pub use common::{Common, Order};
+pub use namespace::{InitPlan, NamespacePlan};
+pub use process::{Identity, ProcessPlan};
+
+use crate::sys::memory;
+use crate::topology::{Output, Position, Terminal, Topology};
+
+/// A namespace of a plan: its place in the order of creation.
+pub type NamespaceIndex = u32;
+
+/// A process of a plan: PID 1 of a namespace, or one of its declared processes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Subject {
+    /// The namespace that it is a member of.
+    pub namespace: NamespaceIndex,
+    /// 0 for PID 1, else the declared process's place in the file plus one.
+    pub slot: u32,
+}
+
+impl Subject {
+    /// PID 1 of a namespace.
+    pub fn init(namespace: NamespaceIndex) -> Self {
+        Self { namespace, slot: 0 }
+    }
+
+    /// Whether it is the PID 1.
+    pub fn is_init(self) -> bool {
+        self.slot == 0
+    }
+
+    /// The one command that `run` starts in a standing tree, in a namespace of it or on the host.
+    pub fn visitor(namespace: Option<NamespaceIndex>) -> Self {
+        Self { namespace: namespace.unwrap_or(u32::MAX), slot: u32::MAX }
+    }
+
+    /// Whether it is that command, which no plan declares.
+    pub fn is_visitor(self) -> bool {
+        self.slot == u32::MAX
+    }
+}
+
+/// How many things of a plan there are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "each is a count of what it names")]
+pub struct Counts {
+    pub namespaces: u32,
+    /// Declared processes and programs that are PID 1.
+    pub processes: u32,
+    /// The deepest level.
+    pub depth: u32,
+    /// Processes that wait for the common gate.
+    pub unconditional: u32,
+    /// Streams that the controller captures, a descriptor each.
+    pub captured: u32,
+}
+
+/// The size of one entry in the index: record offset, size of the subtree, numbers taken below PID 1.
+const ENTRY: usize = 12;
+
+/// A whole tree, cheap to fork and to copy.
+#[derive(Debug, Clone, Copy)]
+pub struct Plan {
+    bytes: &'static [u8],
+    common: &'static Common,
+    counts: Counts,
+}
+
+/// Why a plan could not be made; nothing has been built.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum PlanError {
+    /// The caller's user database has no such user.
+    #[error("`{path}` asks for the user `{user}`, whom this machine does not know")]
+    #[expect(missing_docs, reason = "the message names them")]
+    UnknownUser { path: String, user: String, position: Position },
+    /// The caller's group database has no such group.
+    #[error("`{path}` asks for the group `{group}`, which this machine does not know")]
+    #[expect(missing_docs, reason = "the message names them")]
+    UnknownGroup { path: String, group: String, position: Position },
+    /// The plan could not be stored.
+    #[error("no memory for the plan of {namespaces} namespaces: {errno}")]
+    #[expect(missing_docs, reason = "the message names them")]
+    Memory { namespaces: usize, errno: nix::Error },
+    /// A record could not be written.
+    #[error("the plan of `{path}` could not be written: {source}")]
+    #[expect(missing_docs, reason = "the message names them")]
+    Record { path: String, source: postcard::Error },
+}
+
+impl Plan {
+    /// Flattens a topology. `base` is the directory that relative files of the topology are meant from.
+    ///
+    /// # Errors
+    ///
+    /// A user or group that the machine does not know, or want of memory.
+    pub fn new(topology: &Topology, base: &Path, common: Common) -> Result<Self, PlanError> {
+        let order = topology.pre_order();
+        let mut parents: Vec<Option<NamespaceIndex>> = Vec::with_capacity(order.len());
+        let mut path: Vec<NamespaceIndex> = Vec::new();
+        let mut records = Vec::new();
+        let mut offsets = Vec::with_capacity(order.len());
+        let mut counts = Counts { namespaces: 0, processes: 0, depth: 0, unconditional: 0, captured: 0 };
+        for &id in &order {
+            let namespace = topology.namespace(id);
+            path.truncate(namespace.level() - 1);
+            let record = NamespacePlan::new(namespace, path.last().copied(), base)?;
+            counts.add(&record);
+            path.push(counts.namespaces - 1);
+            parents.push(record.parent);
+            offsets.push(records.len());
+            records = postcard::to_extend(&record, records)
+                .map_err(|source| PlanError::Record { path: record.path.clone(), source })?;
+        }
+        let numbers: Vec<u32> =
+            order.iter().map(|&id| u32::try_from(topology.namespace(id).processes.len()).unwrap_or(u32::MAX)).collect();
+        let bytes = with_index(&records, &offsets, &parents, numbers);
+        let bytes = memory::publish(&bytes).map_err(|errno| PlanError::Memory { namespaces: order.len(), errno })?;
+        Ok(Self { bytes, common: Box::leak(Box::new(common)), counts })
+    }
+
+    /// How many things there are.
+    pub fn counts(&self) -> Counts {
+        self.counts
+    }
+
+    /// What all processes share.
+    pub fn common(&self) -> &'static Common {
+        self.common
+    }
+
+    /// A namespace's record, decoded.
+    ///
+    /// # Panics
+    ///
+    /// Never: the bytes are those that [`Plan::new`] wrote into a mapping that is read-only since.
+    pub fn namespace(&self, index: NamespaceIndex) -> NamespacePlan {
+        let offset = self.entry(index, 0) as usize;
+        postcard::from_bytes(&self.bytes[offset..]).expect("the record that was written")
+    }
+
+    /// Every namespace, in the order of creation.
+    pub fn indices(&self) -> impl Iterator<Item = NamespaceIndex> + use<> {
+        0..self.counts.namespaces
+    }
+
+    /// The namespaces directly below the host.
+    pub fn roots(&self) -> impl Iterator<Item = NamespaceIndex> + '_ {
+        self.siblings(0, self.counts.namespaces)
+    }
+
+    /// The namespaces directly inside one.
+    pub fn children(&self, index: NamespaceIndex) -> impl Iterator<Item = NamespaceIndex> + '_ {
+        self.siblings(index + 1, index + self.subtree(index))
+    }
+
+    /// The size of a namespace's subtree, itself included. In the order of creation a subtree is one run.
+    pub fn subtree(&self, index: NamespaceIndex) -> u32 {
+        self.entry(index, 1)
+    }
+
+    /// How many numbers its subtree takes in it besides that of its own PID 1.
+    pub fn numbers_below(&self, index: NamespaceIndex) -> u32 {
+        self.entry(index, 2)
+    }
+
+    fn siblings(&self, first: NamespaceIndex, end: NamespaceIndex) -> impl Iterator<Item = NamespaceIndex> + '_ {
+        let next = move |&index: &NamespaceIndex| Some(index + self.subtree(index)).filter(|&next| next < end);
+        std::iter::successors(Some(first).filter(|&first| first < end), next)
+    }
+
+    fn entry(&self, index: NamespaceIndex, field: usize) -> u32 {
+        let at = index as usize * ENTRY + field * 4;
+        let bytes = &self.bytes[at..at + 4];
+        u32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]])
+    }
+}
+
+/// Puts the index in front of the records. A subtree is counted backwards: by then all its members have been.
+fn with_index(records: &[u8], offsets: &[usize], parents: &[Option<NamespaceIndex>], mut numbers: Vec<u32>) -> Vec<u8> {
+    let mut subtrees = vec![1_u32; parents.len()];
+    for index in (0..parents.len()).rev() {
+        if let Some(parent) = parents[index] {
+            subtrees[parent as usize] += subtrees[index];
+            numbers[parent as usize] += numbers[index] + 1;
+        }
+    }
+    let base = parents.len() * ENTRY;
+    let mut bytes = Vec::with_capacity(base + records.len());
+    for index in 0..parents.len() {
+        let offset = u32::try_from(base + offsets[index]).unwrap_or(u32::MAX);
+        for field in [offset, subtrees[index], numbers[index]] {
+            bytes.extend_from_slice(&field.to_le_bytes());
+        }
+    }
+    bytes.extend_from_slice(records);
+    bytes
+}
+
+impl Counts {
+    fn add(&mut self, namespace: &NamespacePlan) {
+        self.namespaces += 1;
+        self.depth = self.depth.max(u32::try_from(namespace.level()).unwrap_or(u32::MAX));
+        let program = match &namespace.init {
+            InitPlan::Program(program) => Some(&**program),
+            InitPlan::Builtin | InitPlan::Pause => None,
+        };
+        for process in namespace.processes.iter().chain(program) {
+            self.processes += 1;
+            self.unconditional += u32::from(process.is_unconditional());
+            if process.terminal == Terminal::None {
+                self.captured += u32::from(process.stdout == Output::Log) + u32::from(process.stderr == Output::Log);
+            }
+        }
+    }
+}

@@ -1,0 +1,93 @@
+//! A namespace, ready to be created: one record of the plan.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use super::{NamespaceIndex, PlanError, ProcessPlan};
+use crate::topology::{Init, Isolation, Namespace, Position, Process, Stop};
+
+/// Who is PID 1.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "as in `topology::Init`")]
+pub enum InitPlan {
+    Builtin,
+    Pause,
+    Program(Box<ProcessPlan>),
+}
+
+/// A namespace, ready to be created.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "as in `topology::Namespace`")]
+pub struct NamespacePlan {
+    pub path: String,
+    pub parent: Option<NamespaceIndex>,
+    pub init: InitPlan,
+    pub processes: Vec<ProcessPlan>,
+    pub isolation: Isolation,
+    pub mount_proc: bool,
+    pub hostname: Option<String>,
+    pub domainname: Option<String>,
+    pub stop: Stop,
+    pub labels: BTreeMap<String, String>,
+    pub position: Position,
+}
+
+impl NamespacePlan {
+    /// The declared process in a slot, or the program that is PID 1.
+    pub fn process(&self, slot: u32) -> Option<&ProcessPlan> {
+        match (slot, &self.init) {
+            (0, InitPlan::Program(program)) => Some(program),
+            (0, _) => None,
+            (slot, _) => self.processes.get(slot as usize - 1),
+        }
+    }
+
+    /// The path of what is in a slot: `vm/ci/init`, `vm/ci/runner`.
+    pub fn path_of(&self, slot: u32) -> String {
+        let name = match slot {
+            0 => "init",
+            slot => self.processes.get(slot as usize - 1).map_or("?", |process| process.name.as_str()),
+        };
+        format!("{}/{name}", self.path)
+    }
+
+    /// How deep it is: 1 directly below the host.
+    pub fn level(&self) -> usize {
+        self.path.split('/').count()
+    }
+
+    /// The last segment of its path.
+    pub fn name(&self) -> &str {
+        self.path.rsplit('/').next().unwrap_or(&self.path)
+    }
+
+    /// Whether nestns itself is PID 1, and thus keeper of what is inside.
+    pub fn has_own_keeper(&self) -> bool {
+        !matches!(self.init, InitPlan::Program(_))
+    }
+}
+
+impl NamespacePlan {
+    pub(super) fn new(namespace: &Namespace, parent: Option<NamespaceIndex>, base: &Path) -> Result<Self, PlanError> {
+        let process = |process: &Process| ProcessPlan::new(process, &namespace.path, base);
+        Ok(Self {
+            path: namespace.path.clone(),
+            parent,
+            init: match &namespace.init {
+                Init::Builtin => InitPlan::Builtin,
+                Init::Pause => InitPlan::Pause,
+                Init::Program(program) => InitPlan::Program(Box::new(process(program)?)),
+            },
+            processes: namespace.processes.iter().map(process).collect::<Result<_, _>>()?,
+            isolation: namespace.isolation,
+            mount_proc: namespace.mount_proc,
+            hostname: namespace.hostname.clone(),
+            domainname: namespace.domainname.clone(),
+            stop: namespace.stop,
+            labels: namespace.labels.clone(),
+            position: namespace.position,
+        })
+    }
+}

@@ -1,0 +1,123 @@
+//! A process, ready to be forked: its key in the file with everything looked up that needs the machine.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use super::PlanError;
+use crate::engine::user_database;
+use crate::topology::{Actor, After, Entry, Output, Position, Process, Program, Stdin, Stop, Terminal, Weight};
+
+/// Who a program runs as.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "as in credentials(7)")]
+pub struct Identity {
+    pub uid: u32,
+    pub gid: u32,
+    pub groups: Vec<u32>,
+}
+
+/// A process, ready to be forked.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "as in `topology::Process`")]
+pub struct ProcessPlan {
+    pub name: String,
+    pub program: Program,
+    pub entry: Entry,
+    pub env: BTreeMap<String, String>,
+    pub cwd: Option<PathBuf>,
+    pub identity: Option<Identity>,
+    pub terminal: Terminal,
+    pub stdin: Stdin,
+    pub stdout: Output,
+    pub stderr: Output,
+    pub after: Vec<After>,
+    pub ok: Vec<u8>,
+    pub oneshot: bool,
+    pub weight: Weight,
+    pub stop: Stop,
+    pub labels: BTreeMap<String, String>,
+    pub position: Position,
+}
+
+impl ProcessPlan {
+    /// Whether it waits for the gate that opens for all at once, rather than for a word of its own.
+    pub fn is_unconditional(&self) -> bool {
+        self.after.is_empty()
+    }
+
+    /// The words to show as its command.
+    pub fn words(&self) -> Vec<String> {
+        match &self.program {
+            Program::Command(words) => words.clone(),
+            Program::Actor(actor) => actor_words(actor),
+        }
+    }
+}
+
+fn actor_words(actor: &Actor) -> Vec<String> {
+    ["nestns".to_owned(), "actor".to_owned()]
+        .into_iter()
+        .chain(actor.to_string().split(' ').map(str::to_owned))
+        .collect()
+}
+
+impl ProcessPlan {
+    /// Makes a process of `namespace` ready to be forked; `base` is where relative files are meant from.
+    ///
+    /// # Errors
+    ///
+    /// A user or group that the machine does not know.
+    pub fn new(process: &Process, namespace: &str, base: &Path) -> Result<Self, PlanError> {
+        let output = |output: &Output| match output {
+            Output::File(path) => Output::File(base.join(path)),
+            other => other.clone(),
+        };
+        let path = format!("{namespace}/{}", process.name);
+        Ok(Self {
+            name: process.name.clone(),
+            program: process.program.clone(),
+            entry: process.entry,
+            env: process.env.clone(),
+            cwd: process.cwd.clone(),
+            identity: process.user.as_deref().map(|user| resolve(user, path, process.position)).transpose()?,
+            terminal: process.terminal,
+            stdin: match &process.stdin {
+                Stdin::File(path) => Stdin::File(base.join(path)),
+                other => other.clone(),
+            },
+            stdout: output(&process.stdout),
+            stderr: output(&process.stderr),
+            after: process.after.clone(),
+            ok: process.ok.clone(),
+            oneshot: process.oneshot,
+            weight: process.weight,
+            stop: process.stop,
+            labels: process.labels.clone(),
+            position: process.position,
+        })
+    }
+}
+
+/// Turns `name`, `uid`, `name:group` or `uid:gid` into numbers, before anything is built.
+fn resolve(text: &str, path: String, position: Position) -> Result<Identity, PlanError> {
+    let (user, group) = text.split_once(':').map_or((text, None), |(user, group)| (user, Some(group)));
+    let known = user_database::user(user);
+    let uid = match (user.parse::<u32>(), &known) {
+        (Ok(uid), _) => uid,
+        (Err(_), Some(known)) => known.uid,
+        (Err(_), None) => return Err(PlanError::UnknownUser { path, user: user.to_owned(), position }),
+    };
+    let gid = match group.map(|group| (group, group.parse::<u32>())) {
+        None => known.as_ref().map_or(uid, |known| known.gid),
+        Some((_, Ok(gid))) => gid,
+        Some((name, Err(_))) => match user_database::group(name) {
+            Some(gid) => gid,
+            None => return Err(PlanError::UnknownGroup { path, group: name.to_owned(), position }),
+        },
+    };
+    // Somebody whom the database knows is a member of groups; a bare number, or one with a group, of none but its own.
+    let groups = known.filter(|_| group.is_none()).map_or_else(|| vec![gid], |known| user_database::groups_of(&known));
+    Ok(Identity { uid, gid, groups })
+}

@@ -1,0 +1,34 @@
+//! Files of /proc, each read with one call: they are made anew for every read, and made of a page at most.
+
+use std::fs::File;
+use std::io::{self, Read};
+
+use nix::errno::Errno;
+
+/// Reads the first page of a file into `buffer` and returns it as text.
+///
+/// `std::fs::read_to_string` asks for the size, which is 0 in /proc, and then reads in growing pieces: fifteen calls where
+/// one does, for each of ten thousand processes.
+///
+/// # Errors
+///
+/// Those of open and read, and `InvalidData` for what is not text.
+pub(super) fn read<'a>(path: &str, buffer: &'a mut [u8; 4096]) -> io::Result<&'a str> {
+    let mut file = File::open(path)?;
+    let mut length = 0;
+    loop {
+        match file.read(&mut buffer[length..]) {
+            Ok(0) => break,
+            Ok(count) => {
+                length += count;
+                // A line is never torn by the kernel: what ends with a line feed and leaves room is whole.
+                if length == buffer.len() || buffer[length - 1] == b'\n' {
+                    break;
+                }
+            }
+            Err(error) if error.raw_os_error() == Some(Errno::EINTR as i32) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    std::str::from_utf8(&buffer[..length]).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))
+}

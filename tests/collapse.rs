@@ -1,0 +1,79 @@
+//! KILL of a PID 1 near the top takes everything below it, at once, and `up` says so.
+
+use std::collections::HashSet;
+use std::fmt::Write as _;
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+use crate::harness::kernel;
+use crate::harness::lines::answer;
+use crate::harness::nest::{Identity, Nest, can_nest, identities};
+use crate::numbers::chain;
+
+/// Kills the PID 1 of one level of a chain of ten, and gives how `up` ended.
+fn collapse(identity: Identity, level: usize, init: &str) {
+    let mut topology = String::new();
+    for (index, path) in chain(10).iter().enumerate() {
+        writeln!(topology, "[ns.{path:?}]\ninit = {init}\nproc.idle = {{ actor = \"idle\" }}").expect("memory");
+        // A process that no supervisor knows: an orphan in a session of its own, with all signals but KILL ignored.
+        let lost = format!("(trap '' TERM HUP INT; exec setsid sleep 1000) & echo lost {index}; exec sleep 1000");
+        writeln!(topology, "proc.lost = {{ sh = {lost:?} }}").expect("memory");
+    }
+    let mut running = Nest::new(&topology).identity(identity).up();
+    let truth = running.standing();
+    for index in 0..10 {
+        answer(&mut running, &format!("lost {index}"));
+    }
+    let root = running.nest.root.clone();
+    let controller = running.pid().as_raw();
+    let doomed: HashSet<u64> = chain(10)[level - 1..]
+        .iter()
+        .map(|path| truth.host_pid(&format!("{}/init", path.replace('@', &root))))
+        .map(|pid| kernel::namespace(pid, "pid").expect("it lives"))
+        .collect();
+    let victims = kernel::members(&doomed);
+    assert!(victims.len() >= 4 * (11 - level), "three of the file and an orphan each: {victims:?}");
+    let init = format!("{}/init", chain(10)[level - 1].replace('@', &root));
+    kill(Pid::from_raw(truth.host_pid(&init)), Signal::SIGKILL).expect("it lives");
+    let began = Instant::now();
+    // A tenth of this is the aim; a loaded machine gets the rest.
+    let limit = Duration::from_secs(10);
+    // The numbers may be somebody else's by now, but not below the same controller.
+    while kernel::descendants(controller).iter().any(|process| victims.contains(&process.pid)) {
+        assert!(began.elapsed() < limit, "{identity:?}: {:?}", kernel::descendants(controller));
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    let ended = running.wait();
+    assert!(began.elapsed() < limit, "{identity:?} {level}: {:?}", began.elapsed());
+    assert_eq!(ended.code, 137, "{identity:?} {level}: {}", ended.stderr);
+    assert!(
+        ended.stderr.contains(&init) && ended.stderr.contains("KILL"),
+        "{identity:?} {level}: who and by what is said: {}",
+        ended.stderr
+    );
+    let survivors = kernel::members(&doomed);
+    assert!(survivors.is_disjoint(&victims), "{identity:?}: {survivors:?}");
+}
+
+#[test]
+fn kill_of_a_root_takes_the_whole_chain() {
+    if can_nest() {
+        for identity in identities() {
+            collapse(identity, 1, "\"builtin\"");
+            collapse(identity, 1, "\"pause\"");
+            collapse(identity, 1, "{ actor = \"idle\" }");
+        }
+    }
+}
+
+#[test]
+fn kill_in_the_middle_takes_what_is_below_and_the_rest_is_stopped() {
+    if can_nest() {
+        for identity in identities() {
+            collapse(identity, 5, "\"builtin\"");
+            collapse(identity, 10, "\"pause\"");
+        }
+    }
+}

@@ -1,0 +1,250 @@
+//! Every example does what its comments promise, for root and for an ordinary user.
+
+use std::fs;
+use std::io::Write as _;
+use std::path::Path;
+use std::process::Stdio;
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+use crate::harness::Nestns;
+use crate::harness::nest::{Ended, Identity, Nest, Running, Truth, assert_nothing_left, can_nest, identities};
+use crate::harness::terminal::Terminal;
+
+fn text(name: &str) -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples").join(name);
+    fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+/// The example as a nest of its own, under a name of its own.
+fn nest(name: &str, identity: Identity) -> Nest {
+    let nest = Nest::new(&text(name)).identity(identity);
+    let unique = nest.root.clone();
+    nest.arguments(&["--name", &unique])
+}
+
+fn each(test: impl Fn(Identity)) {
+    if can_nest() {
+        identities().into_iter().for_each(test);
+    }
+}
+
+/// Stops it by Ctrl-C and makes sure that every process of its truth is gone.
+fn stop(running: Running, truth: &Truth) -> Ended {
+    let ended = running.stop();
+    assert_eq!(ended.code, 130, "{}", ended.stderr);
+    gone(truth);
+    ended
+}
+
+fn gone(truth: &Truth) {
+    for path in truth.paths() {
+        let (pid, start) = (truth.host_pid(&path), &truth.process(&path)["start_time"]);
+        let Ok(stat) = fs::read_to_string(format!("/proc/{pid}/stat")) else { continue };
+        // The number may have been given to somebody else.
+        let now = stat.rsplit_once(')').unwrap().1.split_whitespace().nth(19).unwrap().to_owned();
+        assert_ne!(start.to_string(), now, "{path} is left");
+    }
+}
+
+fn status_line(pid: i32, key: &str) -> Vec<String> {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).expect("it runs");
+    let line = status.lines().find_map(|line| line.strip_prefix(key)).expect("the kernel says so");
+    line.split_whitespace().map(str::to_owned).collect()
+}
+
+#[test]
+fn every_example_is_checked_without_a_word() {
+    for entry in fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("examples")).unwrap() {
+        let path = entry.unwrap().path();
+        let outcome = Nestns::new(&["check", "--strict", path.to_str().unwrap()]).run();
+        assert_eq!((outcome.code, outcome.stdout.as_str()), (0, ""), "{}: {}", path.display(), outcome.stderr);
+        assert!(!outcome.stderr.contains("warning") && !outcome.stderr.contains("error"), "{}", outcome.stderr);
+    }
+}
+
+#[test]
+fn dind_has_its_numbers_and_stops_without_a_kill() {
+    each(|identity| {
+        let mut running = nest("dind.toml", identity).up();
+        let truth = running.standing();
+        assert_eq!(truth.pids("vm/ci/runner")[1..], [7, 4], "4 in `vm/ci` and 7 in `vm`");
+        assert_eq!(status_line(truth.host_pid("vm/ci/runner"), "NSpid:")[1..], ["7", "4"]);
+        running.has_said("runner: PID 4 on ci-runner");
+        running.has_said("runner: step 3");
+        let ended = stop(running, &truth);
+        assert!(
+            ended
+                .stdout
+                .lines()
+                .any(|line| line.starts_with("vm/ci/runner ") && line.ends_with("│ runner: asked to stop"))
+        );
+        assert!(!ended.stderr.contains("killed"), "{}", ended.stderr);
+    });
+}
+
+#[test]
+fn a_level_of_dind_with_less_time_than_one_inside_is_warned_of() {
+    let changed = text("dind.toml").replace("grace = \"12s\"", "grace = \"1s\"");
+    let outcome = Nestns::new(&["check", "-"]).input(changed).run();
+    assert!(format!("{}{}", outcome.stdout, outcome.stderr).contains("NS301"), "{outcome:?}");
+}
+
+#[test]
+fn the_containers_of_a_pod_are_moved_in_or_are_alone() {
+    each(|identity| {
+        let mut running = nest("pod.toml", identity).up();
+        let truth = running.standing();
+        for name in ["app", "envoy", "logtail"] {
+            let process = truth.process(&format!("node/web/{name}"));
+            let ppids = process["ppids"].as_array().unwrap();
+            assert_eq!(ppids.last().unwrap(), 0, "{process}");
+            assert_eq!(process["enter"], "join");
+        }
+        assert_eq!(truth.pids("node/batch-main/init").last(), Some(&1));
+        assert_eq!(truth.pids("node/batch-sidecar/init").last(), Some(&1));
+        let namespace = |path: &str| fs::read_link(format!("/proc/{}/ns/pid", truth.host_pid(path)));
+        if let (Ok(main), Ok(sidecar)) = (namespace("node/batch-main/init"), namespace("node/batch-sidecar/init")) {
+            assert_ne!(main, sidecar);
+        }
+        running.has_said("node/web/app ");
+        running.has_said("node/web/logtail ");
+        stop(running, &truth);
+    });
+}
+
+#[test]
+fn the_innermost_process_of_the_chain_has_four_numbers() {
+    each(|identity| {
+        let mut running = nest("chain.toml", identity).up();
+        let truth = running.standing();
+        assert_eq!(truth.pids("a/b/c/probe").len(), 4);
+        running.has_said("NSpid:");
+        let numbers = status_line(truth.host_pid("a/b/c/probe"), "NSpid:");
+        assert_eq!(numbers.len(), 4, "{numbers:?}");
+        let ended = stop(running, &truth);
+        let line = ended.stdout.lines().find(|line| line.contains("NSpid:")).unwrap();
+        let (path, seen) = line.split_once("│ NSpid:").unwrap();
+        // The grep is a child of `probe`: its number is another, and one alone.
+        assert!(path.starts_with("a/b/c/probe"), "{line}");
+        assert_eq!(seen.split_whitespace().count(), 1, "{line}");
+    });
+}
+
+#[test]
+fn with_the_outer_proc_in_view_the_probe_of_the_chain_has_two_numbers() {
+    each(|identity| {
+        let changed = text("chain.toml").replace("[ns.\"a/b/c\"]\n", "[ns.\"a/b/c\"]\nmount_proc = false\n");
+        let nest = Nest::new(&changed).identity(identity);
+        let unique = nest.root.clone();
+        let mut running = nest.arguments(&["--name", &unique]).up();
+        let truth = running.standing();
+        running.has_said("NSpid:");
+        let ended = stop(running, &truth);
+        let line = ended.stdout.lines().find_map(|line| line.split_once("NSpid:")).unwrap().1;
+        assert_eq!(line.split_whitespace().count(), 2, "{line}");
+    });
+}
+
+#[test]
+fn the_deaf_init_is_killed_at_its_deadline_and_nobody_else() {
+    each(|identity| {
+        let mut running = nest("deaf-init.toml", identity).up();
+        let truth = running.standing();
+        running.has_said("ready");
+        let asked = std::time::Instant::now();
+        let ended = stop(running, &truth);
+        let took = asked.elapsed().as_secs_f64();
+        assert!((2.0..6.0).contains(&took), "{took}");
+        let line = |path: &str| {
+            ended.stderr.lines().rev().find(|line| line.contains(path)).unwrap_or_else(|| panic!("{}", ended.stderr))
+        };
+        assert!(line("app/deaf").contains("killed"), "{}", ended.stderr);
+        assert!(!line("app/worker").contains("killed"), "{}", ended.stderr);
+        assert!(!line("app/good").contains("killed"), "{}", ended.stderr);
+
+        let mut running = nest("deaf-init.toml", identity).up();
+        let truth = running.standing();
+        running.signal(Signal::SIGINT);
+        running.has_told("Ctrl-C again to kill");
+        running.signal(Signal::SIGINT);
+        assert_eq!(running.wait().code, 137);
+        gone(&truth);
+    });
+}
+
+#[test]
+fn hello_is_a_shell_that_is_the_first_process() {
+    each(|identity| {
+        let mut terminal = Terminal::up(nest("hello.toml", identity));
+        terminal.becomes_raw();
+        terminal.send("PS1='in> '; echo \"pid=$$\"\r");
+        terminal.expect("pid=1\r");
+        terminal.send("ps -e -o comm= | sort | tr '\\n' ' '; kill -KILL 1; echo al''ive\r");
+        // bash and ps, and the two at the other ends of the pipe.
+        terminal.expect("bash ps sort tr");
+        terminal.expect("alive");
+        terminal.send("ps -e -o comm= > seen; echo \"count=$(wc -l < seen)\"\r");
+        terminal.expect("count=2");
+        terminal.send("sleep 1000 &\r");
+        terminal.expect("[1] ");
+        let number: i32 = terminal.expect("\r").parse().expect("a job's number");
+        assert!(number < 40, "{number}");
+        terminal.send("exit 3\r");
+        assert_eq!(terminal.status(), 3);
+        assert!(terminal.is_as_it_was());
+        terminal.close();
+    });
+}
+
+#[test]
+fn hello_is_asked_to_leave_by_a_hang_up() {
+    each(|identity| {
+        let mut terminal = Terminal::up(nest("hello.toml", identity));
+        terminal.becomes_raw();
+        terminal.send("echo \"pid=$$\"\r");
+        terminal.expect("pid=1\r");
+        terminal.signal(Signal::SIGTERM);
+        assert_eq!(terminal.status(), 143);
+        assert!(!terminal.screen().contains("killed"), "{}", terminal.screen());
+        assert!(terminal.is_as_it_was());
+        terminal.close();
+    });
+}
+
+#[test]
+fn hello_without_a_terminal_reads_its_input_and_ends() {
+    each(|identity| {
+        for round in 0..5 {
+            let ended = nest("hello.toml", identity).up().wait();
+            assert_eq!(ended.code, 0, "round {round}: {}", ended.stderr);
+
+            let nest = nest("hello.toml", identity);
+            let words = nest.words_for_up();
+            let words: Vec<&str> = words.iter().map(String::as_str).collect();
+            let mut command = nest.command(&words);
+            let log = fs::File::create(nest.directory.path().join("stderr")).unwrap();
+            command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(log);
+            let mut child = command.spawn().unwrap();
+            child.stdin.take().unwrap().write_all(b"echo \"pid=$$\"\n").unwrap();
+            let pid = Pid::from_raw(child.id().cast_signed());
+            let (tell, ended) = std::sync::mpsc::channel();
+            let waiter = std::thread::spawn(move || {
+                let output = child.wait_with_output().unwrap();
+                let _ = tell.send(());
+                output
+            });
+            if ended.recv_timeout(std::time::Duration::from_secs(20)).is_err() {
+                kill(pid, Signal::SIGKILL).unwrap();
+                let output = waiter.join().unwrap();
+                panic!("round {round}: does not end: {:?}", String::from_utf8_lossy(&output.stdout));
+            }
+            let output = waiter.join().unwrap();
+            let stdout = String::from_utf8_lossy(&output.stdout);
+            assert_eq!(output.status.code(), Some(0), "{stdout}");
+            assert!(stdout.contains("pid=1\r\n"), "{stdout}");
+            assert_nothing_left(&nest);
+        }
+    });
+}

@@ -1,0 +1,99 @@
+//! What the kernel says about processes and PID namespaces, read without any of the program's code.
+#![allow(unsafe_code)]
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::fs::{self, File};
+use std::os::fd::{AsRawFd as _, FromRawFd as _, OwnedFd};
+use std::os::unix::fs::MetadataExt as _;
+
+use nix::libc;
+
+/// `_IO(0xb7, 2)` of `ioctl_nsfs(2)`: a descriptor of the namespace around this one.
+const NS_GET_PARENT: libc::Ioctl = 0xb702;
+
+/// A process as `/proc/PID/status` has it.
+#[derive(Debug, Clone)]
+pub(crate) struct Process {
+    /// Its number here.
+    pub(crate) pid: i32,
+    /// Its parent's number here.
+    pub(crate) parent: i32,
+    /// `R`, `S`, `Z`, …
+    pub(crate) state: char,
+    /// `NSpid`: its number here first, its number in its own namespace last.
+    pub(crate) numbers: Vec<i32>,
+}
+
+/// A process, unless it is gone.
+pub(crate) fn process(pid: i32) -> Option<Process> {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    let field = |name: &str| status.lines().find_map(|line| line.strip_prefix(name)).map(str::trim);
+    Some(Process {
+        pid,
+        parent: field("PPid:")?.parse().ok()?,
+        state: field("State:")?.chars().next()?,
+        numbers: field("NSpid:")?.split_whitespace().map(|number| number.parse().expect("a number")).collect(),
+    })
+}
+
+/// Whether a process does something about TERM: handles it, or has it blocked and will look at it.
+pub(crate) fn heeds_term(pid: i32) -> bool {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    let mask = |name: &str| {
+        let text = status.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_default();
+        u64::from_str_radix(text.trim(), 16).unwrap_or_default()
+    };
+    (mask("SigBlk:") | mask("SigCgt:")) & 1 << (libc::SIGTERM - 1) != 0
+}
+
+/// Every process of this machine.
+pub(crate) fn processes() -> Vec<Process> {
+    let entries = fs::read_dir("/proc").expect("/proc is mounted").flatten();
+    entries.filter_map(|entry| process(entry.file_name().to_str()?.parse().ok()?)).collect()
+}
+
+/// What descends from a process, zombies included, itself not.
+pub(crate) fn descendants(ancestor: i32) -> Vec<Process> {
+    let all = processes();
+    let parents: HashMap<i32, i32> = all.iter().map(|process| (process.pid, process.parent)).collect();
+    let descends = |process: &Process| {
+        let mut above = process.parent;
+        while above != 0 && above != ancestor {
+            above = parents.get(&above).copied().unwrap_or(0);
+        }
+        above == ancestor
+    };
+    all.iter().filter(|process| descends(process)).cloned().collect()
+}
+
+/// The inode of a namespace of a process; `kind` is a name in `/proc/PID/ns`.
+pub(crate) fn namespace(pid: i32, kind: &str) -> Option<u64> {
+    Some(fs::metadata(format!("/proc/{pid}/ns/{kind}")).ok()?.ino())
+}
+
+/// The PID namespace of the tests themselves.
+pub(crate) fn own_pid_namespace() -> u64 {
+    fs::metadata("/proc/self/ns/pid").expect("/proc is mounted").ino()
+}
+
+/// The namespace around the PID namespace of a process.
+pub(crate) fn parent_namespace(pid: i32) -> u64 {
+    let namespace = File::open(format!("/proc/{pid}/ns/pid")).expect("it lives, and we may look");
+    // SAFETY: the request takes no argument; it touches no memory of ours.
+    let descriptor = unsafe { libc::ioctl(namespace.as_raw_fd(), NS_GET_PARENT) };
+    assert!(descriptor >= 0, "NS_GET_PARENT of {pid}: {}", std::io::Error::last_os_error());
+    // SAFETY: the kernel has just made this descriptor for us; nobody else has it.
+    let parent = unsafe { OwnedFd::from_raw_fd(descriptor) };
+    File::from(parent).metadata().expect("it is open").ino()
+}
+
+/// The numbers here of all members of these PID namespaces.
+pub(crate) fn members(namespaces: &HashSet<u64>) -> BTreeSet<i32> {
+    let all = processes().into_iter().map(|process| process.pid);
+    all.filter(|&pid| namespace(pid, "pid").is_some_and(|inode| namespaces.contains(&inode))).collect()
+}
+
+/// How many descriptors a process has open.
+pub(crate) fn descriptors(pid: i32) -> Option<usize> {
+    Some(fs::read_dir(format!("/proc/{pid}/fd")).ok()?.count())
+}

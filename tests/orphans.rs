@@ -1,0 +1,65 @@
+//! PID 1 reaps what others leave behind, at every depth.
+
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+use std::time::{Duration, Instant};
+
+use crate::harness::kernel;
+use crate::harness::lines::answer;
+use crate::harness::nest::{Nest, can_nest, identities};
+use crate::numbers::{DEPTHS, chain};
+
+#[test]
+fn a_hundred_orphans_of_mixed_lifetimes_are_all_reaped() {
+    if !can_nest() {
+        return;
+    }
+    for depth in DEPTHS {
+        for (identity, init) in identities().into_iter().flat_map(|it| [(it, "builtin"), (it, "pause")]) {
+            // Each is left by a subshell that ends at once: from 0 to 0.99 seconds, ten of them at a time.
+            let makes = "i=0; while [ $i -lt 100 ]; do (sleep 0.$((i % 10))$((i / 10)) &); i=$((i + 1)); done; \
+                         echo left; exec sleep 1000";
+            let mut topology = String::new();
+            let chain = chain(depth);
+            for path in &chain {
+                writeln!(topology, "[ns.{path:?}]\ninit = {init:?}").expect("memory");
+            }
+            writeln!(topology, "proc.forked = {{ sh = {makes:?} }}").expect("memory");
+            writeln!(topology, "proc.joined = {{ sh = {makes:?}, enter = \"join\" }}").expect("memory");
+            let mut running = Nest::new(&topology).identity(identity).up();
+            let truth = running.standing();
+            let controller = running.pid().as_raw();
+            let root = running.nest.root.clone();
+            let declared: BTreeSet<i32> = truth.paths().iter().map(|path| truth.host_pid(path)).collect();
+            let reaper = truth.host_pid(&format!("{}/init", chain.last().expect("one").replace('@', &root)));
+            let strangers = || {
+                let all = kernel::descendants(controller).into_iter();
+                // The guardian is a child of the controller, outside the tree.
+                all.filter(|process| !declared.contains(&process.pid) && process.numbers.len() > 1).collect::<Vec<_>>()
+            };
+            answer(&mut running, "left");
+            for orphan in strangers() {
+                let left = orphan.parent == reaper;
+                // The other one may still be making his.
+                assert!(left || orphan.parent != controller, "{identity:?} {init} {depth}: {orphan:?}");
+            }
+            running.until("both have left theirs", |nest| {
+                (crate::harness::lines::lines(nest).iter().filter(|line| *line == "left").count() == 2).then_some(())
+            });
+            // The last of them sleeps for a second.
+            let limit = Instant::now() + Duration::from_secs(20);
+            loop {
+                let strangers = strangers();
+                if strangers.is_empty() {
+                    break;
+                }
+                assert!(Instant::now() < limit, "{identity:?} {init} {depth}: {strangers:?}");
+                std::thread::sleep(Duration::from_millis(5));
+            }
+            let zombies: Vec<_> =
+                kernel::descendants(controller).into_iter().filter(|process| process.state == 'Z').collect();
+            assert!(zombies.is_empty(), "{identity:?} {init} {depth}: {zombies:?}");
+            assert_eq!(running.stop().code, 130);
+        }
+    }
+}

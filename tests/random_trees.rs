@@ -1,0 +1,102 @@
+//! Trees of any shape: what the kernel has is what the file says, and the numbers below the host are those of every run
+//! and of the prediction.
+
+use proptest::collection::vec;
+use proptest::prelude::*;
+use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
+
+use crate::harness::blueprint::{Blueprint, Enter, Init, Space, numbers_below};
+use crate::harness::nest::{Identity, Nest, can_nest, identities};
+
+/// More levels than anybody has used yet.
+const DEEPEST: usize = 10;
+
+fn blueprints() -> impl Strategy<Value = Blueprint> {
+    let init =
+        prop_oneof![4 => Just(Init::Builtin), 2 => Just(Init::Pause), 2 => Just(Init::Actor), 1 => Just(Init::Program)];
+    let enter = prop_oneof![2 => Just(Enter::Fork), 1 => Just(Enter::Join)];
+    let space = (any::<u32>(), any::<bool>(), init, vec(enter, 0..3));
+    vec(space, 1..60).prop_map(|seeds| {
+        let mut spaces: Vec<Space> = Vec::new();
+        for (index, (seed, near, init, processes)) in seeds.into_iter().enumerate() {
+            let seed = seed as usize;
+            // Half of them go below one of the last three, or no tree would ever be deep.
+            let candidate = match index {
+                0 => None,
+                _ if seed.is_multiple_of(16) => None,
+                _ if near => Some(index - 1 - (seed / 16) % index.min(3)),
+                _ => Some((seed / 16) % index),
+            };
+            let parent = candidate.filter(|&parent| spaces[parent].path.split('/').count() < DEEPEST);
+            // A root has the nest's name in its own, so that what it leaves behind is found.
+            let path =
+                parent.map_or_else(|| format!("@-{index}"), |parent| format!("{}/n{index}", spaces[parent].path));
+            spaces.push(Space { path, parent, init, processes });
+        }
+        Blueprint(spaces)
+    })
+}
+
+/// As one's own, then as an ordinary user; where the tests are long, each of them twice.
+fn runs() -> Vec<Identity> {
+    let mut runs = identities();
+    if runs.len() == 1 || std::env::var_os("NESTNS_LONG").is_some() {
+        runs.extend(runs.clone());
+    }
+    runs
+}
+
+#[test]
+fn what_the_kernel_has_is_what_the_file_says_on_every_run() {
+    if !can_nest() {
+        return;
+    }
+    let cases = if std::env::var_os("NESTNS_LONG").is_some() { 300 } else { 40 };
+    let config = Config { cases, failure_persistence: None, max_shrink_iters: 200, ..Config::default() };
+    let mut runner = TestRunner::new_with_rng(config, TestRng::deterministic_rng(RngAlgorithm::ChaCha));
+    let result = runner.run(&blueprints(), |blueprint| {
+        for identity in runs() {
+            let nest = Nest::new(&blueprint.topology()).identity(identity);
+            let file = nest.file.to_str().expect("our own path").to_owned();
+            let output = nest.command(&["tree", &file, "--format", "json"]).output().expect("the program was built");
+            let predicted = serde_json::from_slice(&output.stdout).expect("a document");
+            let mut running = nest.up();
+            let truth = running.standing();
+            blueprint.confirm(&running, &truth);
+            blueprint.settle(&mut running, &truth);
+            // Names differ from nest to nest, numbers do not: all runs agree with a prediction that knows no run.
+            assert_eq!(numbers_below(&truth.0), numbers_below(&predicted), "{identity:?}");
+            let ended = running.stop();
+            assert_eq!(ended.code, 130, "{identity:?}: {}", ended.stderr);
+            assert!(!ended.stderr.contains("killed at deadline"), "{identity:?}: {}", ended.stderr);
+        }
+        Ok(())
+    });
+    if let Err(error) = result {
+        panic!("{error}");
+    }
+}
+
+#[test]
+fn trees_built_by_four_at_once_have_the_same_shape() {
+    if !can_nest() {
+        return;
+    }
+    let config = Config { cases: 8, failure_persistence: None, max_shrink_iters: 50, ..Config::default() };
+    let mut runner = TestRunner::new_with_rng(config, TestRng::deterministic_rng(RngAlgorithm::ChaCha));
+    let result = runner.run(&blueprints(), |blueprint| {
+        for identity in identities() {
+            let mut running = Nest::new(&blueprint.topology()).identity(identity).arguments(&["--jobs", "4"]).up();
+            let truth = running.standing();
+            blueprint.confirm(&running, &truth);
+            blueprint.settle(&mut running, &truth);
+            let ended = running.stop();
+            assert_eq!(ended.code, 130, "{identity:?}: {}", ended.stderr);
+            assert!(ended.stderr.contains("the PIDs differ from run to run"), "{}", ended.stderr);
+        }
+        Ok(())
+    });
+    if let Err(error) = result {
+        panic!("{error}");
+    }
+}

@@ -1,0 +1,115 @@
+//! The README is true: its topologies are good, its commands do what it shows, its transcript is one.
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use crate::harness::Nestns;
+use crate::harness::nest::{Nest, can_nest, program};
+use nix::sys::signal::Signal;
+
+fn readme() -> String {
+    fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md")).expect("it is there")
+}
+
+/// The fenced blocks of a language.
+fn blocks(language: &str) -> Vec<String> {
+    let text = readme();
+    let mut blocks = Vec::new();
+    let mut lines = text.lines();
+    while let Some(line) = lines.next() {
+        if let Some(found) = line.strip_prefix("```") {
+            let block: Vec<&str> = lines.by_ref().take_while(|line| *line != "```").collect();
+            if found == language {
+                blocks.push(block.join("\n") + "\n");
+            }
+        }
+    }
+    blocks
+}
+
+#[test]
+fn its_topologies_have_no_problems() {
+    let topologies = blocks("toml");
+    assert!(!topologies.is_empty());
+    for topology in topologies {
+        let outcome = Nestns::new(&["check", "-", "--strict"]).input(topology).run();
+        assert_eq!(outcome.code, 0, "{}{}", outcome.stdout, outcome.stderr);
+    }
+}
+
+#[test]
+fn its_two_commands_are_those_that_ci_runs() {
+    assert_eq!(blocks("sh"), ["cargo run --release --locked -- up examples/dind.toml\n", "cargo test --locked\n"]);
+    assert!(readme().contains("<!-- test-command -->\n```sh\ncargo test"));
+    let script = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(".ci/run")).expect("it is there");
+    assert!(script.contains("test-command"), "CI takes the command from the README");
+}
+
+#[test]
+fn its_short_commands_answer_what_it_shows() {
+    if !can_nest() {
+        return;
+    }
+    let nest = Nest::new("");
+    let path =
+        format!("{}:{}", program().parent().expect("a directory").display(), std::env::var("PATH").unwrap_or_default());
+    for block in blocks("console").iter().filter(|block| !block.contains("^C")) {
+        let mut lines = block.lines().peekable();
+        while let Some(command) = lines.next().and_then(|line| line.strip_prefix("$ ")) {
+            let mut expected = String::new();
+            while let Some(line) = lines.next_if(|line| !line.starts_with("$ ")) {
+                expected.push_str(line);
+                expected.push('\n');
+            }
+            let output = Command::new("sh")
+                .args(["-c", command])
+                .current_dir(env!("CARGO_MANIFEST_DIR"))
+                .env("PATH", &path)
+                .env("XDG_RUNTIME_DIR", nest.directory.path().join("run"))
+                .stdin(Stdio::null())
+                .output()
+                .expect("there is a shell");
+            assert_eq!(String::from_utf8_lossy(&output.stdout), expected, "{command}");
+        }
+    }
+}
+
+/// A transcript with what differs from run to run taken out: numbers on the host, times, the padding between.
+fn redact(line: &str) -> String {
+    let words = line.split_whitespace().map(|word| {
+        let mut numbers = word.splitn(2, '/');
+        match (numbers.next(), numbers.next()) {
+            (Some(host), Some(rest)) if host.parse::<u32>().is_ok() => format!("[pid]/{rest}"),
+            (Some(number), None) if number.parse::<f64>().is_ok() && line.contains("ed") => "[n]".to_owned(),
+            _ if matches!(word, "µs" | "ms" | "s") => "[unit]".to_owned(),
+            _ => word.to_owned(),
+        }
+    });
+    words.collect::<Vec<_>>().join(" ")
+}
+
+#[test]
+fn its_transcript_is_one() {
+    if !can_nest() {
+        return;
+    }
+    let transcript = blocks("console").into_iter().find(|block| block.contains("^C")).expect("it has one");
+    let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/dind.toml");
+    let nest = Nest::new("");
+    let mut running = nest.start_verb(&["up", example.to_str().expect("our own path")]);
+    running.has_said("runner: step 1\n");
+    running.signal(Signal::SIGINT);
+    let ended = running.wait();
+    assert_eq!(ended.code, 130);
+    let found = format!("{}{}", ended.stderr, ended.stdout);
+    let found: Vec<String> = found.lines().map(redact).collect();
+    // What runs at the same time is seen in any order, and how many steps fit in before the end is the machine's.
+    for line in transcript.lines().filter(|line| !line.starts_with("$ ") && *line != "^C") {
+        let line = redact(line);
+        assert!(found.contains(&line), "the README shows {line:?}, a run {found:#?}");
+    }
+    let mut shown = transcript.lines().map(redact);
+    assert!(found.iter().all(|line| line.contains("step") || shown.clone().any(|shown| &shown == line)), "{found:#?}");
+    assert!(shown.next().is_some_and(|line| line == "$ nestns up examples/dind.toml"));
+}

@@ -1,0 +1,101 @@
+//! Many namespaces under a tight limit on descriptors, and who forks them holds few.
+#![allow(unsafe_code)]
+
+use std::fmt::Write as _;
+use std::os::unix::process::CommandExt as _;
+
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
+
+use crate::harness::kernel;
+use crate::harness::nest::{Identity, Nest, Running, can_nest, identities};
+
+/// What a process that still forks may hold: standard descriptors, the agreed ones, and a few of its own.
+const FEW: usize = 16;
+
+/// Starts `up` under a hard limit on descriptors.
+fn up_under(limit: u64, topology: &str, identity: Identity) -> Running {
+    let nest = Nest::new(topology).identity(identity);
+    let file = nest.file.to_str().expect("our own path").to_owned();
+    let mut command = nest.command(&["up", &file, "--quiet"]);
+    // SAFETY: one system call between fork and exec.
+    unsafe {
+        command.pre_exec(move || {
+            let (soft, hard) = getrlimit(Resource::RLIMIT_NOFILE)?;
+            Ok(setrlimit(Resource::RLIMIT_NOFILE, soft.min(1024), hard.min(limit))?)
+        });
+    }
+    nest.start(command)
+}
+
+fn siblings() -> usize {
+    if cfg!(debug_assertions) && std::env::var_os("NESTNS_LONG").is_none() { 2_000 } else { 10_000 }
+}
+
+#[test]
+fn thousands_of_siblings_stand_and_their_parent_holds_few_descriptors_all_the_while() {
+    if !can_nest() {
+        return;
+    }
+    for identity in identities() {
+        let count = siblings();
+        let mut topology = format!("[limits]\nnamespaces = {}\nprocesses = {}\n[ns.@]\n", count + 1, count + 1);
+        for sibling in 0..count {
+            writeln!(topology, "[ns.\"@/w{sibling}\"]\ninit = \"pause\"").expect("memory");
+        }
+        let mut running = up_under(20_000, &topology, identity);
+        let controller = running.pid().as_raw();
+        // The root's PID 1, as soon as there is one: a member of a namespace of its own, and the controller's child.
+        let forks = running.until("the root has a PID 1", |_| {
+            let mut all = kernel::processes().into_iter();
+            all.find(|process| process.parent == controller && process.numbers.len() == 2).map(|process| process.pid)
+        });
+        let (mut looks, mut most) = (0, 0);
+        let truth = running.until("the tree stands", |nest| {
+            if let Some(open) = kernel::descriptors(forks) {
+                looks += 1;
+                most = most.max(open);
+            }
+            let directory = std::fs::read_dir(nest.state()).ok()?.flatten().next()?.path();
+            std::fs::read(directory.join("truth.json")).ok()
+        });
+        let truth: serde_json::Value = serde_json::from_slice(&truth).expect("a document");
+        assert!(looks > 1 && most <= FEW, "{identity:?}: {most} descriptors in {looks} looks");
+        let namespaces = truth["namespaces"].as_array().expect("a list");
+        let inodes: std::collections::HashSet<_> =
+            namespaces.iter().map(|namespace| namespace["pidns"].as_u64()).collect();
+        assert_eq!((namespaces.len(), inodes.len()), (count + 1, count + 1), "{identity:?}");
+        let after = kernel::descriptors(forks).expect("it lives");
+        assert!(after <= FEW, "{identity:?}: {after}");
+        let hosts = kernel::descendants(controller).into_iter().filter(|process| process.numbers.len() == 3);
+        assert_eq!(hosts.count(), count, "{identity:?}");
+        let ended = running.stop();
+        assert_eq!(ended.code, 130, "{identity:?}: {}", ended.stderr);
+    }
+}
+
+#[test]
+fn a_thousand_namespaces_stand_directly_below_the_host() {
+    if !can_nest() {
+        return;
+    }
+    for identity in identities() {
+        let mut topology = String::new();
+        for root in 0..1_000 {
+            writeln!(topology, "[ns.@-{root}]").expect("memory");
+        }
+        let mut running = up_under(20_000, &topology, identity);
+        let truth = running.standing();
+        let controller = running.pid().as_raw();
+        assert_eq!(truth.paths().len(), 1_000);
+        let held = kernel::descriptors(controller).expect("it lives");
+        assert!(held <= 64, "{identity:?}: {held}");
+        let roots = kernel::descendants(controller).into_iter().filter(|process| process.numbers.len() == 2);
+        assert_eq!(
+            roots.inspect(|root| assert_eq!(root.parent, controller, "{root:?}")).count(),
+            1_000,
+            "{identity:?}"
+        );
+        let ended = running.stop();
+        assert_eq!(ended.code, 130, "{identity:?}: {}", ended.stderr);
+    }
+}
