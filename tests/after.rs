@@ -7,7 +7,7 @@ use crate::harness::nest::{Ended, Identity, Nest, can_nest, identities};
 
 /// Runs a namespace with these processes to its end. All may write to the file `order`, each line whole and in order.
 fn up(identity: Identity, depth: usize, processes: &str) -> (Ended, String) {
-    let topology = format!("[defaults.proc]\nstdout = \"order\"\n{}{processes}", chain(depth));
+    let topology = format!("[defaults.proc]\nstdout = \"DIRECTORY/order\"\n{}{processes}", chain(depth));
     let ended = Nest::new(&topology).identity(identity).up().wait();
     let order = fs::read_to_string(ended.nest.directory.path().join("order")).unwrap_or_default();
     (ended, order)

@@ -1,1 +1,156 @@
-//! todo
+//! What the kernel's rule about PID 1 (a signal without a handler is dropped) means for a stop, and who inside a namespace
+//! may stop it.
+
+use serde_json::Value;
+
+use crate::harness::chain::{DEPTHS, chain, path};
+use crate::harness::nest::{Ended, Nest, can_nest, identities};
+
+fn timeline(ended: &Ended) -> Value {
+    let document: Value = serde_json::from_str(&ended.stdout).unwrap_or_else(|_| panic!("{}\n{}", ended.stdout, ended.stderr));
+    document["stop"].clone()
+}
+
+fn step<'a>(timeline: &'a Value, path: &str) -> &'a Value {
+    let steps = timeline["steps"].as_array().expect("it has steps");
+    steps.iter().find(|step| step["path"] == path).unwrap_or_else(|| panic!("no step {path}: {timeline:#}"))
+}
+
+#[test]
+fn a_program_without_a_handler_is_killed_at_its_deadline_and_not_before() {
+    if !can_nest() {
+        return;
+    }
+    for identity in identities() {
+        for depth in DEPTHS {
+            let topology = format!(
+                "{}init = [\"sleep\", \"1000\"]\nstop = {{ grace = \"1s\" }}\nproc.beside = {{ cmd = \"sleep 1000\" }}\n",
+                chain(depth)
+            );
+            let mut running = Nest::new(&topology).identity(identity).arguments(&["--format", "json"]).up();
+            let at = path(depth).replace('@', &running.nest.root);
+            let truth = running.standing();
+            for process in ["init", "beside"] {
+                let pid = truth.host_pid(&format!("{at}/{process}"));
+                running.until("the program runs", |_| {
+                    let comm = std::fs::read_to_string(format!("/proc/{pid}/comm")).ok()?;
+                    (comm == "sleep\n").then_some(())
+                });
+            }
+            let ended = running.stop();
+            assert_eq!(ended.code, 130, "{identity:?}, depth {depth}: {}", ended.stderr);
+            let timeline = timeline(&ended);
+            let init = step(&timeline, &format!("{at}/init"));
+            let context = format!("{identity:?}, depth {depth}: {timeline:#}");
+            assert_eq!(
+                (&init["signal"], &init["handled"], &init["how"], &init["code"]),
+                (&"TERM".into(), &false.into(), &"killed at deadline".into(), &137.into()),
+                "{context}"
+            );
+            let ended_ms = init["ended_ms"].as_f64().expect("it has ended");
+            assert!((1000.0..1900.0).contains(&ended_ms), "{context}");
+            // For its neighbour, no PID 1, the default action is what it is everywhere.
+            let beside = step(&timeline, &format!("{at}/beside"));
+            assert_eq!((&beside["handled"], &beside["how"]), (&true.into(), &"signalled".into()), "{context}");
+            assert!(beside["ended_ms"].as_f64().expect("it has ended") < 1000.0, "{context}");
+        }
+    }
+}
+
+#[test]
+fn the_table_of_people_says_so_too() {
+    if !can_nest() {
+        return;
+    }
+    for identity in identities() {
+        let topology = "[ns.@]\ninit = [\"sleep\", \"1000\"]\nstop = { grace = \"300ms\" }\n";
+        let mut running = Nest::new(topology).identity(identity).up();
+        let root = running.nest.root.clone();
+        let pid = running.standing().host_pid(&format!("{root}/init"));
+        running.until("the program runs", |_| {
+            let comm = std::fs::read_to_string(format!("/proc/{pid}/comm")).ok()?;
+            (comm == "sleep\n").then_some(())
+        });
+        let ended = running.stop();
+        let line = ended.stderr.lines().find(|line| line.starts_with(&format!("{root}/init  TERM, not handled  ")));
+        let line = line.unwrap_or_else(|| panic!("{identity:?}: {}", ended.stderr));
+        assert!(line.ends_with("  killed at deadline"), "{identity:?}: {line}");
+    }
+}
+
+#[test]
+fn term_from_inside_stops_that_namespace_alone_and_the_story_names_the_sender() {
+    if !can_nest() {
+        return;
+    }
+    for identity in identities() {
+        for depth in DEPTHS {
+            for init in ["builtin", "pause"] {
+                if init == "pause" && depth == 1 {
+                    // A pause namespace that was alone would end the tree.
+                    continue;
+                }
+                let enter = if init == "pause" { "join" } else { "fork" };
+                let topology = format!(
+                    "[ns.\"@-host\"]\nproc.stays = {{ actor = \"idle\" }}\n{}init = \"{init}\"\n\
+                     proc.first = {{ actor = \"idle\", enter = \"{enter}\" }}\n\
+                     proc.killer = {{ sh = \"kill 1; sleep 1000\", enter = \"{enter}\" }}\n",
+                    chain(depth)
+                );
+                let mut running = Nest::new(&topology).identity(identity).up();
+                let at = path(depth).replace('@', &running.nest.root);
+                let truth = running.standing();
+                // The sender is PID 3, behind PID 1 and the first process.
+                running.has_told(&format!("`{at}/init` was asked to stop by PID 3 inside it\n"));
+                for process in ["killer", "first", "init"] {
+                    let pid = truth.host_pid(&format!("{at}/{process}"));
+                    running.until(&format!("{process} is gone"), |_| {
+                        (!std::path::Path::new(&format!("/proc/{pid}")).exists()).then_some(())
+                    });
+                }
+                let stays = truth.host_pid(&format!("{}-host/stays", running.nest.root));
+                assert!(std::path::Path::new(&format!("/proc/{stays}")).exists(), "{identity:?}, depth {depth}");
+                let ended = running.stop();
+                let context = format!("{identity:?}, depth {depth}, {init}: {}", ended.stderr);
+                assert_eq!(ended.code, 130, "{context}");
+                // What was asked to end has not failed.
+                assert!(!ended.stderr.contains("error"), "{context}");
+            }
+        }
+    }
+}
+
+#[test]
+fn the_timeline_names_who_inside_asked() {
+    if !can_nest() {
+        return;
+    }
+    for identity in identities() {
+        let topology = "[ns.@]\nproc.stays = { actor = \"idle\" }\n[ns.\"@/in\"]\nstop = { grace = \"1s\" }\n\
+                        proc.deaf = { sh = \"trap '' TERM; kill 1; while :; do sleep 1000; done\" }\n";
+        let mut running = Nest::new(topology).identity(identity).arguments(&["--format", "json"]).up();
+        let root = running.nest.root.clone();
+        running.has_told(&format!("`{root}/in/init` was asked to stop by PID 2 inside it\n"));
+        let ended = running.stop();
+        let timeline = timeline(&ended);
+        let asked = step(&timeline, &format!("{root}/in/init"));
+        assert_eq!((&asked["asked_by_pid"], &asked["handled"]), (&2.into(), &true.into()), "{identity:?}: {timeline:#}");
+        let deaf = step(&timeline, &format!("{root}/in/deaf"));
+        assert_eq!((&deaf["how"], &deaf["handled"]), (&"killed at deadline".into(), &false.into()), "{identity:?}: {timeline:#}");
+        assert!(step(&timeline, &format!("{root}/init"))["asked_by_pid"].is_null(), "{identity:?}: {timeline:#}");
+    }
+}
+
+#[test]
+fn kill_1_of_the_whole_tree_ends_it_well() {
+    if !can_nest() {
+        return;
+    }
+    for identity in identities() {
+        let topology = "[ns.@]\nproc.killer = { sh = \"kill 1; sleep 1000\" }\n[ns.\"@/in\"]\nproc.x = { actor = \"idle\" }\n";
+        let ended = Nest::new(topology).identity(identity).up().wait();
+        let told = format!("`{}/init` was asked to stop by PID 2 inside it\n", ended.nest.root);
+        assert!(ended.stderr.contains(&told), "{identity:?}: {}", ended.stderr);
+        assert_eq!(ended.code, 0, "{identity:?}: {}", ended.stderr);
+    }
+}

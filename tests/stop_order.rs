@@ -1,1 +1,222 @@
-//! todo
+//! A stop: the request goes root first, completion comes leaf first, and who does not listen costs its own grace and
+//! nobody else's. The handlers of the programs are the witnesses, and the timeline has to agree with them.
+
+use std::fs;
+
+use serde_json::Value;
+
+use crate::harness::nest::{Ended, Nest, Running, can_nest, identities};
+
+/// A shell that says when it was asked, works for a moment, and says when it has finished. A shell runs its traps between
+/// commands, and `wait` is one that a signal interrupts.
+const HANDLER: &str = "trap 'date +%s%N > DIRECTORY/NAME.asked; sleep 0.1; date +%s%N > DIRECTORY/NAME.finished; exit 0' TERM; \
+                       : > DIRECTORY/NAME.ready; while :; do sleep 1000 & wait; done";
+
+fn handler(name: &str) -> String {
+    HANDLER.replace("NAME", name)
+}
+
+/// Waits until every named program has set its trap.
+fn ready(running: &mut Running, names: &[&str]) {
+    for name in names {
+        running.until(&format!("{name} is ready"), |nest| {
+            nest.directory.path().join(format!("{name}.ready")).exists().then_some(())
+        });
+    }
+}
+
+fn stamp(ended: &Ended, file: &str) -> u128 {
+    let text = fs::read_to_string(ended.nest.directory.path().join(file)).unwrap_or_else(|_| panic!("no {file}: {}", ended.stderr));
+    text.trim().parse().expect("nanoseconds")
+}
+
+/// The `nestns.stop/1` in the answer of `up --format json`.
+fn timeline(ended: &Ended) -> Value {
+    let document: Value = serde_json::from_str(&ended.stdout).unwrap_or_else(|_| panic!("{}\n{}", ended.stdout, ended.stderr));
+    assert_eq!(document["schema"], "nestns.up/1");
+    assert_eq!(document["stop"]["schema"], "nestns.stop/1");
+    document["stop"].clone()
+}
+
+/// The step of a path below the root, `init` being the root's own PID 1.
+fn step<'a>(timeline: &'a Value, ended: &Ended, path: &str) -> &'a Value {
+    let path = format!("{}/{path}", ended.nest.root);
+    let steps = timeline["steps"].as_array().expect("it has steps");
+    steps.iter().find(|step| step["path"] == path).unwrap_or_else(|| panic!("no step {path}: {timeline:#}"))
+}
+
+fn time(step: &Value, key: &str) -> f64 {
+    step[key].as_f64().unwrap_or_else(|| panic!("no {key}: {step:#}"))
+}
+
+#[test]
+fn the_request_goes_root_first_and_completion_comes_leaf_first() {
+    if !can_nest() {
+        return;
+    }
+    let names = ["forked", "joined", "middle", "low", "inside", "leaf"];
+    let topology = format!(
+        "[ns.@]\nproc.forked = {{ sh = \"{}\" }}\nproc.joined = {{ sh = \"{}\", enter = \"join\" }}\n\
+         [ns.\"@/mid\"]\nproc.middle = {{ sh = \"{}\" }}\n\
+         [ns.\"@/mid/low\"]\ninit = [\"sh\", \"-c\", \"{}\"]\nproc.inside = {{ sh = \"{}\" }}\n\
+         [ns.\"@/mid/low/deep\"]\nproc.leaf = {{ sh = \"{}\" }}\n",
+        handler("forked"),
+        handler("joined"),
+        handler("middle"),
+        handler("low"),
+        handler("inside"),
+        handler("leaf")
+    );
+    for identity in identities() {
+        let mut running = Nest::new(&topology).identity(identity).arguments(&["--format", "json"]).up();
+        ready(&mut running, &names);
+        let ended = running.stop();
+        assert_eq!(ended.code, 130, "{identity:?}: {}", ended.stderr);
+        for name in names {
+            assert!(stamp(&ended, &format!("{name}.asked")) < stamp(&ended, &format!("{name}.finished")), "{name}");
+        }
+        // A program that is PID 1 is asked when all inside it has left, because its end would be theirs.
+        for name in ["inside", "leaf"] {
+            assert!(stamp(&ended, &format!("{name}.finished")) < stamp(&ended, "low.asked"), "{identity:?}, {name}");
+        }
+        let timeline = timeline(&ended);
+        let step = |path| step(&timeline, &ended, path);
+        let asked = |path| time(step(path), "asked_ms");
+        let finished = |path| time(step(path), "ended_ms");
+        for (above, below) in [
+            ("init", "forked"),
+            ("init", "joined"),
+            ("init", "mid/init"),
+            ("mid/init", "mid/middle"),
+            ("mid/init", "mid/low/inside"),
+            ("mid/init", "mid/low/deep/init"),
+            ("mid/low/deep/init", "mid/low/deep/leaf"),
+        ] {
+            assert!(asked(above) <= asked(below), "{identity:?}: {above} was asked after {below}: {timeline:#}");
+        }
+        for (below, above) in [
+            ("forked", "init"),
+            ("joined", "init"),
+            ("mid/init", "init"),
+            ("mid/middle", "mid/init"),
+            ("mid/low/init", "mid/init"),
+            ("mid/low/inside", "mid/low/init"),
+            ("mid/low/deep/init", "mid/low/init"),
+            ("mid/low/deep/leaf", "mid/low/deep/init"),
+        ] {
+            assert!(finished(below) <= finished(above), "{identity:?}: {above} ended before {below}: {timeline:#}");
+        }
+        for path in ["forked", "joined", "mid/middle", "mid/low/init", "mid/low/inside", "mid/low/deep/leaf"] {
+            let step = step(path);
+            assert_eq!(
+                (&step["signal"], &step["handled"], &step["how"], &step["code"]),
+                (&"TERM".into(), &true.into(), &"exited".into(), &0.into()),
+                "{identity:?}: {step:#}"
+            );
+            assert!(time(step, "ended_ms") - time(step, "asked_ms") >= 100.0, "{identity:?}: {step:#}");
+        }
+        // Sorted by when they ended.
+        let ends: Vec<f64> = timeline["steps"].as_array().expect("steps").iter().map(|step| time(step, "ended_ms")).collect();
+        assert!(ends.is_sorted(), "{timeline:#}");
+    }
+}
+
+#[test]
+fn a_leaf_that_ignores_the_request_costs_its_own_grace_and_nobody_elses() {
+    if !can_nest() {
+        return;
+    }
+    for identity in identities() {
+        for enter in ["fork", "join"] {
+            let topology = format!(
+                "[ns.@]\nproc.one = {{ sh = \"{}\" }}\n[ns.\"@/a\"]\nproc.two = {{ sh = \"{}\" }}\n\
+                 [ns.\"@/a/b\"]\nproc.deaf = {{ actor = \"ignore-term\", enter = \"{enter}\", stop = {{ grace = \"1s\" }} }}\n\
+                 proc.three = {{ sh = \"{}\" }}\n[ns.\"@/c\"]\nproc.four = {{ sh = \"{}\" }}\n",
+                handler("one"),
+                handler("two"),
+                handler("three"),
+                handler("four")
+            );
+            let mut running = Nest::new(&topology).identity(identity).arguments(&["--format", "json"]).up();
+            ready(&mut running, &["one", "two", "three", "four"]);
+            // The actor runs, and has set its dispositions.
+            let deaf = format!("{}/a/b/deaf", running.nest.root);
+            let pid = running.standing().host_pid(&deaf);
+            running.until("the actor ignores TERM", |_| {
+                let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+                let ignored = u64::from_str_radix(status.split("SigIgn:").nth(1)?.split_whitespace().next()?, 16).ok()?;
+                (ignored & 1 << 14 != 0).then_some(())
+            });
+            let ended = running.stop();
+            assert_eq!(ended.code, 130, "{identity:?}: {}", ended.stderr);
+            let timeline = timeline(&ended);
+            let step = |path| step(&timeline, &ended, path);
+            let deaf = step("a/b/deaf");
+            assert_eq!(
+                (&deaf["handled"], &deaf["how"], &deaf["code"]),
+                (&false.into(), &"killed at deadline".into(), &137.into()),
+                "{identity:?}, {enter}: {deaf:#}"
+            );
+            let cost = time(deaf, "ended_ms") - time(deaf, "asked_ms");
+            assert!((1000.0..1900.0).contains(&cost), "{identity:?}, {enter}: {cost} ms; {timeline:#}");
+            let all = timeline["ms"].as_f64().expect("a number");
+            assert!((1000.0..1900.0).contains(&all), "{identity:?}, {enter}: {timeline:#}");
+            for path in ["one", "a/two", "a/b/three", "c/four", "c/init"] {
+                let step = step(path);
+                assert_eq!((&step["how"], &step["code"]), (&"exited".into(), &0.into()), "{identity:?}, {enter}: {step:#}");
+                assert!(time(step, "ended_ms") < 1000.0, "{identity:?}, {enter}: {step:#}");
+            }
+            for path in ["a/b/init", "a/init", "init"] {
+                assert!(time(step(path), "ended_ms") >= time(deaf, "ended_ms"), "{identity:?}, {enter}: {timeline:#}");
+                assert_eq!(step(path)["how"], "exited", "{identity:?}, {enter}: {timeline:#}");
+            }
+        }
+    }
+}
+
+#[test]
+fn what_waited_for_another_is_asked_before_it() {
+    if !can_nest() {
+        return;
+    }
+    for identity in identities() {
+        for (first, second) in [("fork", "fork"), ("join", "join"), ("fork", "join"), ("join", "fork")] {
+            let topology = format!(
+                "[ns.@]\nproc.base = {{ sh = \"{}\", enter = \"{first}\" }}\n\
+                 proc.upper = {{ sh = \"{}\", enter = \"{second}\", after = {{ base = \"started\" }} }}\n",
+                handler("base"),
+                handler("upper")
+            );
+            let mut running = Nest::new(&topology).identity(identity).up();
+            ready(&mut running, &["base", "upper"]);
+            let ended = running.stop();
+            assert_eq!(ended.code, 130, "{identity:?}: {}", ended.stderr);
+            assert!(stamp(&ended, "upper.finished") < stamp(&ended, "base.asked"), "{identity:?}, {first}, {second}");
+        }
+    }
+}
+
+#[test]
+fn a_process_is_asked_with_its_own_signal() {
+    if !can_nest() {
+        return;
+    }
+    for identity in identities() {
+        let script = handler("x").replace("' TERM", "' USR2");
+        let topology = format!(
+            "[ns.@]\nproc.x = {{ sh = \"{script}\", stop = {{ signal = \"USR2\" }} }}\nproc.y = {{ cmd = \"sleep 1000\" }}\n"
+        );
+        let mut running = Nest::new(&topology).identity(identity).arguments(&["--format", "json"]).up();
+        ready(&mut running, &["x"]);
+        let ended = running.stop();
+        let timeline = timeline(&ended);
+        let (x, y) = (step(&timeline, &ended, "x"), step(&timeline, &ended, "y"));
+        assert_eq!((&x["signal"], &x["how"]), (&"USR2".into(), &"exited".into()), "{identity:?}: {x:#}");
+        // The default action of TERM is an end as well, and a signal's.
+        assert_eq!(
+            (&y["signal"], &y["how"], &y["code"], &y["handled"]),
+            (&"TERM".into(), &"signalled".into(), &143.into(), &true.into()),
+            "{identity:?}: {y:#}"
+        );
+    }
+}

@@ -183,8 +183,8 @@ fn a_program_that_is_pid_1_counts_like_any_process() {
             ),
             &[],
             9,
-            &["`@/mid/init` exited with 9"],
-            &["error: `@/mid/in"],
+            &["error: `@/mid/init` exited with 9"],
+            &["error: `@/mid/in/", "error: `@/mid/in`", "error: PID 1"],
         ),
     ]);
 }

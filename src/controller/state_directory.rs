@@ -4,6 +4,7 @@
 //! the temporary directory; mode 0700, owner checked. The lock is flock(2) on a file inside: it ends with whoever holds it,
 //! so that a directory without a held lock is known to be a left-over.
 
+use std::cell::Cell;
 use std::fs::{File, OpenOptions, Permissions};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -47,6 +48,8 @@ pub struct Remains {
     lock: Flock<File>,
     /// Of the directory, so that nobody else's is removed under the same name.
     inode: u64,
+    /// Whether this process has removed it: its inode may be somebody else's from then on.
+    removed: Cell<bool>,
 }
 
 impl Remains {
@@ -83,6 +86,9 @@ impl Remains {
 
     /// Removes the directory, if it is still the one that was made.
     pub fn remove(&self) {
+        if self.removed.replace(true) {
+            return;
+        }
         if std::fs::symlink_metadata(&self.directory).is_ok_and(|found| found.ino() == self.inode) {
             // It may be gone already: controller and guardian both come here.
             let _ = std::fs::remove_dir_all(&self.directory);
@@ -95,6 +101,13 @@ impl Remains {
 pub struct StateDirectory {
     remains: Remains,
     left_over: bool,
+}
+
+impl Drop for StateDirectory {
+    /// Whatever goes wrong after the name was taken leaves nothing behind.
+    fn drop(&mut self) {
+        self.remains.remove();
+    }
 }
 
 impl StateDirectory {
@@ -148,7 +161,7 @@ impl StateDirectory {
                 let inode = std::fs::metadata(&directory)
                     .map_err(|source| StateError::System { action: "look at", path: directory.clone(), source })?
                     .ino();
-                return Ok(Self { remains: Remains { directory, lock, inode }, left_over });
+                return Ok(Self { remains: Remains { directory, lock, inode, removed: Cell::new(false) }, left_over });
             }
         }
         let source = io::Error::from(Errno::EAGAIN);

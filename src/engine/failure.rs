@@ -133,9 +133,9 @@ impl Failure {
     /// `level` is the depth of the namespace that was to be.
     pub fn meaning(&self, level: usize) -> Option<String> {
         match (self.stage, self.errno()) {
-            (Stage::UnsharePid | Stage::CloneSibling | Stage::Isolate | Stage::UnshareUser, Errno::ENOSPC) => {
-                Some(no_space(level))
-            }
+            (Stage::UnsharePid | Stage::CloneSibling, Errno::ENOSPC) => Some(no_space(level)),
+            (Stage::Isolate, Errno::ENOSPC) => Some(limits_reached(&["mnt", "uts", "ipc", "net", "cgroup"])),
+            (Stage::UnshareUser, Errno::ENOSPC) => Some(limits_reached(&["user"])),
             (Stage::Fork | Stage::NumberHelper, Errno::ENOMEM) => {
                 Some("PID 1 of the namespace has already exited; nothing can start in it any more".to_owned())
             }
@@ -171,6 +171,19 @@ fn no_space(level: usize) -> String {
          moment where many namespaces have just ended",
         limit.unwrap_or_default()
     )
+}
+
+/// Which of the limits on namespaces that are no PID namespaces is reached: the lowest is at fault, the kernel does not say.
+fn limits_reached(kinds: &[&str]) -> String {
+    let limits = kinds.iter().map(|kind| (read_number(&format!("/proc/sys/user/max_{kind}_namespaces")), kind));
+    match limits.filter_map(|(limit, kind)| Some((limit?, kind))).min() {
+        // 32 user namespaces nest as well, and say the same.
+        Some((limit, kind)) => format!(
+            "the limit user.max_{kind}_namespaces ({limit}) is reached, here or around this container; raise it with `sysctl \
+             user.max_{kind}_namespaces=…`, or wait a moment where many namespaces have just ended"
+        ),
+        None => "a limit on namespaces (user.max_*_namespaces) is reached".to_owned(),
+    }
 }
 
 fn no_processes() -> String {

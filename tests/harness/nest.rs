@@ -80,7 +80,8 @@ pub(crate) struct Nest {
 }
 
 impl Nest {
-    /// A nest with this topology, in which `@` stands for a unique name (of the root, usually).
+    /// A nest with this topology, in which `@` stands for a unique name (of the root, usually) and `DIRECTORY` for its
+    /// directory.
     pub(crate) fn new(topology: &str) -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let root = format!("r{}x{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
@@ -88,7 +89,8 @@ impl Nest {
             tempfile::Builder::new().prefix("nest-").tempdir().expect("the temporary directory is writable");
         fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o755)).expect("it is our own");
         let file = directory.path().join(format!("{root}.toml"));
-        fs::write(&file, topology.replace('@', &root)).expect("the directory is writable");
+        let path = directory.path().to_str().expect("our own path");
+        fs::write(&file, topology.replace('@', &root).replace("DIRECTORY", path)).expect("the directory is writable");
         fs::create_dir(directory.path().join("run")).expect("the directory is writable");
         let identity = Identity::Own;
         Self { directory, root, file, identity, arguments: Vec::new(), environment: Vec::new(), wrapper: Vec::new() }
@@ -245,6 +247,15 @@ impl Running {
                 }
                 panic!("never: {what}; ended: {ended:?}; {}", self.output());
             }
+            std::thread::sleep(Duration::from_millis(2));
+        }
+    }
+
+    /// Waits until the program has ended, by itself.
+    pub(crate) fn until_ended(&mut self) {
+        let end = Instant::now() + PATIENCE;
+        while self.child.try_wait().expect("it is our child").is_none() {
+            assert!(Instant::now() < end, "does not end; {}", self.output());
             std::thread::sleep(Duration::from_millis(2));
         }
     }
