@@ -11,8 +11,8 @@ use nix::unistd::Pid;
 use super::roster::Roster;
 use crate::engine::plan::{NamespaceIndex, Plan, Subject};
 use crate::observe::namespaces::{self, Member};
-use crate::sys::pidfd::Kind;
 use crate::observe::process::Process;
+use crate::sys::pidfd::Kind;
 use crate::topology::Entry;
 
 /// A difference between plan and kernel.
