@@ -1,6 +1,7 @@
 //! A tree that cannot be finished: nothing of the user's has run, nothing is left, and the error names the path and the
 //! stage, wherever in the tree the failing thing is.
 
+use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
 
@@ -18,14 +19,12 @@ fn tree(failing: &str, place: usize) -> String {
                 2 => format!("@-{root}/a/b"),
                 _ => format!("@-{root}/c"),
             };
-            text.push_str(&format!("[ns.\"{path}\"]\n"));
+            writeln!(text, "[ns.\"{path}\"]").unwrap();
             if branch == 1 {
-                text.push_str(&format!("init = [\"sh\", \"-c\", \"touch DIRECTORY/ran-init-{number}; sleep 1000\"]\n"));
+                writeln!(text, "init = [\"sh\", \"-c\", \"touch DIRECTORY/ran-init-{number}; sleep 1000\"]").unwrap();
             }
             let extra = if number == place { format!(", {failing}") } else { String::new() };
-            text.push_str(&format!(
-                "proc.p{number} = {{ sh = \"touch DIRECTORY/ran-{number}; sleep 1000\"{extra} }}\n"
-            ));
+            writeln!(text, "proc.p{number} = {{ sh = \"touch DIRECTORY/ran-{number}; sleep 1000\"{extra} }}").unwrap();
         }
     }
     text
