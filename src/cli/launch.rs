@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::io::{IsTerminal, Write};
+use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -10,6 +10,7 @@ use sha2::{Digest, Sha256};
 
 use super::color::When;
 use super::status::Status;
+use super::tell::tell as say;
 use super::topology_file::TopologyFile;
 use crate::controller::trouble::Trouble;
 use crate::controller::truth::Origin;
@@ -57,7 +58,7 @@ fn show(source: &Source, diagnostics: &Diagnostics, color: When) {
     let stderr = std::io::stderr();
     let text = render(Format::Human, color.resolve(&stderr), &[(source, diagnostics)]);
     // Nobody to tell is no failure; the status says it as well.
-    let _ = stderr.lock().write_all(text.as_bytes());
+    say(&text);
 }
 
 /// Shows what kept a tree from standing, and says with which status to end.
@@ -69,7 +70,7 @@ pub(super) fn tell(trouble: &Trouble, file: Option<&str>) -> Status {
     if let Some(help) = trouble.help() {
         let _ = writeln!(text, "  = help: {help}");
     }
-    let _ = std::io::stderr().write_all(text.as_bytes());
+    say(&text);
     Status::Other(trouble.status())
 }
 

@@ -12,6 +12,7 @@ mod man;
 mod run;
 mod status;
 mod story;
+mod tell;
 mod topology_file;
 mod tree;
 mod up;

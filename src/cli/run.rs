@@ -80,6 +80,7 @@ pub(super) fn run(args: Args) -> anyhow::Result<Status> {
         None => {
             let role = if args.as_init { Role::Init } else { Role::Child };
             let topology = wrap::around(name.clone(), args.depth.into(), role, process);
+            options.status_from = Some(wrap::path(args.depth.into(), role));
             let origin = Origin { name, file: None, hash: None };
             Checked { topology, origin, base: PathBuf::from("/") }
         }

@@ -2,9 +2,10 @@
 //!
 //! All of it goes to standard error; the lines of programs are made here and written by the controller.
 
-use std::io::{IsTerminal, Write};
+use std::io::IsTerminal;
 use std::time::{Duration, Instant};
 
+use super::tell::tell;
 use clap::ValueEnum;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::json;
@@ -110,7 +111,7 @@ impl Story {
         if let Some(bar) = &self.bar {
             bar.finish_and_clear();
         }
-        let _ = std::io::stderr().write_all(text.as_bytes());
+        tell(text);
     }
 
     fn event(&self, event: serde_json::Value) {

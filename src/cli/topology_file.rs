@@ -10,6 +10,9 @@ use std::path::{Path, PathBuf};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Source};
 use crate::topology::{self, Parsed};
 
+/// No topology is larger: one with a namespace for every PID of a machine is not.
+const LARGEST: u64 = 256 << 20;
+
 /// A file that was read.
 #[derive(Debug)]
 pub(super) struct TopologyFile {
@@ -49,16 +52,17 @@ impl TopologyFile {
     fn read_stdin() -> Result<Self, Box<Unreadable>> {
         let name = "<stdin>";
         let mut bytes = Vec::new();
-        match io::stdin().lock().read_to_end(&mut bytes) {
-            Ok(_) => Self::decode(name, "stdin".to_owned(), bytes),
+        match read_all(&mut io::stdin().lock(), &mut bytes) {
+            Ok(()) => Self::decode(name, "stdin".to_owned(), bytes),
             Err(error) => Err(unreadable(name, &error)),
         }
     }
 
     fn read_path(path: &Path) -> Result<Self, Box<Unreadable>> {
         let name = path.display().to_string();
-        match fs::read(path) {
-            Ok(bytes) => Self::decode(&name, stem(path), bytes),
+        let mut bytes = Vec::new();
+        match fs::File::open(path).and_then(|mut file| read_all(&mut file, &mut bytes)) {
+            Ok(()) => Self::decode(&name, stem(path), bytes),
             Err(error) => Err(unreadable(&name, &error)),
         }
     }
@@ -79,6 +83,15 @@ impl Unreadable {
     pub(super) fn into_parts(self) -> (Source, Diagnostics) {
         (self.source, self.diagnostic.into())
     }
+}
+
+/// Reads to the end, if there is one: a device without end must not eat the machine.
+fn read_all(input: &mut impl Read, bytes: &mut Vec<u8>) -> io::Result<()> {
+    let read = input.take(LARGEST + 1).read_to_end(bytes)?;
+    if read as u64 > LARGEST {
+        return Err(io::Error::other("it is larger than 256 MiB"));
+    }
+    Ok(())
 }
 
 /// The only topology file of a directory.

@@ -63,8 +63,14 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Status> {
             let look = Look { charset: charset(), colour, folding: Folding::Keep(5) };
             stdout.write_all(tree::render(&title, &outline::declared(&topology), look).as_bytes())?;
         }
-        TreeFormat::Json => writeln!(stdout, "{:#}", document(&topology))?,
+        TreeFormat::Json => return answer(&topology),
     }
+    Ok(Status::Done)
+}
+
+/// Writes `nestns.tree/1`.
+pub(super) fn answer(topology: &Topology) -> anyhow::Result<Status> {
+    writeln!(std::io::stdout(), "{:#}", document(topology))?;
     Ok(Status::Done)
 }
 

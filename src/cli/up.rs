@@ -12,6 +12,7 @@ use super::color::When;
 use super::launch;
 use super::status::Status;
 use super::story::{Detail, Progress, Story, charset};
+use super::tree;
 use crate::controller::timeline::{Timeline, milliseconds};
 use crate::controller::truth::ExitDocument;
 use crate::controller::{self, LinesTo, Request, Summary};
@@ -20,7 +21,7 @@ use crate::engine::plan::Order;
 use crate::engine::report::Ending;
 use crate::present::count::count;
 use crate::present::outline;
-use crate::present::tree::{self, Colour, Folding, Look};
+use crate::present::tree::{Colour, Folding, Look, render};
 use crate::topology::{Init, OnExit, Topology};
 
 /// Build a tree of namespaces, stay with it, and take it down
@@ -137,7 +138,10 @@ pub(super) fn run(args: Args) -> anyhow::Result<Status> {
     }
     let lines_to = if args.format == AnswerFormat::Json { LinesTo::Stderr } else { LinesTo::Stdout };
     if args.dry_run {
-        return dry_run(&topology, args.color.resolve(&std::io::stdout()));
+        return match args.format {
+            AnswerFormat::Human => dry_run(&topology, args.color.resolve(&std::io::stdout())),
+            AnswerFormat::Json => tree::answer(&topology),
+        };
     }
     let mut options = launch::options();
     options.timeout = args.timeout;
@@ -202,7 +206,7 @@ fn dry_run(topology: &Topology, color: Color) -> anyhow::Result<Status> {
     );
     let depth_colour = if color == Color::Styled { Colour::On } else { Colour::Off };
     let look = Look { charset: charset(), colour: depth_colour, folding: Folding::Keep(5) };
-    std::io::stdout().write_all(tree::render(&title, &outline::declared(topology), look).as_bytes())?;
+    std::io::stdout().write_all(render(&title, &outline::declared(topology), look).as_bytes())?;
     Ok(Status::Done)
 }
 

@@ -27,7 +27,7 @@ pub(super) fn reserve(plan: &Plan) -> Result<(), Trouble> {
         return Ok(());
     }
     if needed > hard {
-        return Err(Trouble::Descriptors { wanted, available: hard.saturating_sub(OWN_DESCRIPTORS) });
+        return Err(Trouble::Descriptors { needed, captured: wanted, limit: hard });
     }
     setrlimit(Resource::RLIMIT_NOFILE, hard, hard).map_err(failed)
 }

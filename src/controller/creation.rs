@@ -58,6 +58,7 @@ pub fn run(request: Request, audience: &mut dyn Audience) -> Outcome {
         directory: std::env::current_dir().unwrap_or_else(|_| "/".into()),
         descriptors: getrlimit(Resource::RLIMIT_NOFILE).ok(),
         title: TitleArea::locate(),
+        visited: options.command.as_ref().and_then(|command| command.namespace.clone()),
         order: options.order,
     };
     let plan = Plan::new(&topology, &base, common)?;

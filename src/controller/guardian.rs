@@ -140,6 +140,8 @@ impl Guardian {
     /// Lets the guardian finish, as it would if the controller had died, and reaps it.
     pub(super) fn dismiss(self) {
         drop(self.channel);
+        // Somebody may have stopped it.
+        let _ = self.process.signal(libc::SIGCONT);
         let mut ended = [PollFd::new(self.process.as_fd(), PollFlags::POLLIN)];
         let limit = COLLAPSE + ANSWER;
         if poll(&mut ended, PollTimeout::try_from(limit).unwrap_or(PollTimeout::MAX)) == Ok(0) {

@@ -35,6 +35,8 @@ enum Input {
     Idle,
     /// Watched.
     Watched,
+    /// Not watched until the program has taken what was read.
+    Held,
     /// A regular file, which epoll does not take: always ready.
     AlwaysReady,
     /// At its end.
@@ -88,7 +90,9 @@ impl Relay {
 
     /// Takes the caller's terminal, unless nestns is in the background, where it belongs to others.
     pub(super) fn listen(&mut self, saved: Option<&SavedTerminal>, events: &EventLoop) {
-        if self.master.is_none() || matches!(self.input, Input::Watched | Input::AlwaysReady | Input::Ended) {
+        if self.master.is_none()
+            || matches!(self.input, Input::Watched | Input::Held | Input::AlwaysReady | Input::Ended)
+        {
             return;
         }
         let stdin = descriptor::inherited(libc::STDIN_FILENO);
@@ -160,7 +164,12 @@ impl Relay {
                 self.reminder = Some((Moment::now().plus(REMINDER), REMINDER));
             }
             Ok(count) => self.pending.extend_from_slice(&buffer[..count]),
-            Err(_) => return,
+            Err(Errno::EINTR | Errno::EAGAIN) => return,
+            // Nothing that can be read, such as a directory.
+            Err(_) => {
+                self.input = Input::Ended;
+                return;
+            }
         }
         self.flush(events);
     }
@@ -203,10 +212,18 @@ impl Relay {
             }
         }
         self.watch(events);
-        if self.input == Input::Watched {
-            // What the program does not take is not read either.
-            let flags = if self.pending.is_empty() { EpollFlags::EPOLLIN } else { EpollFlags::empty() };
-            let _ = events.change(stdin(), Token::StandardInput, flags);
+        // What the program does not take is not read either. Watched for nothing a descriptor would still tell of a hang-up,
+        // again and again: it is taken out.
+        match (self.input, self.pending.is_empty()) {
+            (Input::Watched, false) => {
+                events.remove(stdin(), Token::StandardInput);
+                self.input = Input::Held;
+            }
+            (Input::Held, true) => {
+                let watched = events.add(stdin(), Token::StandardInput, EpollFlags::EPOLLIN);
+                self.input = if watched.is_ok() { Input::Watched } else { Input::Ended };
+            }
+            _ => {}
         }
     }
 

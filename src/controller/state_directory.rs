@@ -12,7 +12,7 @@ use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsE
 use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
-use nix::fcntl::{Flock, FlockArg};
+use nix::fcntl::{Flock, FlockArg, OFlag};
 use nix::unistd::{AccessFlags, access, geteuid};
 
 use crate::engine::inheritance::FIRST_FREE;
@@ -60,7 +60,7 @@ impl Remains {
         let file = if let Some(fd) = lock {
             File::from(fd)
         } else {
-            let Ok(file) = OpenOptions::new().write(true).open(&path) else {
+            let Ok(file) = open_lock(&mut OpenOptions::new(), &path) else {
                 // Made a moment before the death; one with anything in it stays.
                 let _ = std::fs::remove_dir(directory);
                 return None;
@@ -130,8 +130,7 @@ impl StateDirectory {
         for _ in 0..ATTEMPTS {
             make_private(&directory)?;
             let path = directory.join(LOCK);
-            let file = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(&path);
-            let file = match file {
+            let file = match open_lock(OpenOptions::new().create(true), &path) {
                 Ok(file) => file,
                 // Its last owner has removed it just now.
                 Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
@@ -218,7 +217,32 @@ fn base() -> Result<PathBuf, StateError> {
     if (!system.exists() && writable(Path::new("/run"))) || (system.is_dir() && writable(system)) {
         return private_child(system.to_owned());
     }
-    private_child(std::env::temp_dir().join(format!("nestns-{uid}")))
+    // The guardian, which has left the caller's directory, must find it as well.
+    let temporary = std::path::absolute(std::env::temp_dir());
+    let temporary = temporary.unwrap_or_else(|_| PathBuf::from("/tmp"));
+    private_child(temporary.join(format!("nestns-{}", outer_uid(uid))))
+}
+
+/// Opens a lock file: never through a link, and never waiting, as a FIFO in its place would make it.
+fn open_lock(options: &mut OpenOptions, path: &Path) -> io::Result<File> {
+    let flags = OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK;
+    let file = options.write(true).truncate(false).mode(0o600).custom_flags(flags.bits()).open(path)?;
+    if !file.metadata()?.is_file() {
+        return Err(io::Error::other("it is not a regular file"));
+    }
+    Ok(file)
+}
+
+/// The caller's number outside a user namespace that he is in: a tree of an ordinary user calls everybody 0, and each user's
+/// directory must be his own.
+fn outer_uid(uid: u32) -> u32 {
+    let map = std::fs::read_to_string("/proc/self/uid_map").unwrap_or_default();
+    let outside = map.lines().find_map(|line| {
+        let numbers: Vec<u32> = line.split_whitespace().filter_map(|number| number.parse().ok()).collect();
+        let &[inside, outside, count] = numbers.as_slice() else { return None };
+        uid.checked_sub(inside).filter(|&offset| offset < count).map(|offset| outside + offset)
+    });
+    outside.unwrap_or(uid)
 }
 
 fn private_child(path: PathBuf) -> Result<PathBuf, StateError> {
@@ -245,7 +269,11 @@ fn make_private(path: &Path) -> Result<(), StateError> {
         Err(error) => return Err(failed("look at")(error)),
     };
     let caller = geteuid().as_raw();
-    if !found.is_dir() || found.uid() != caller {
+    if !found.is_dir() {
+        let source = io::Error::other("it is not a directory, and nothing is followed or replaced");
+        return Err(failed("use")(source));
+    }
+    if found.uid() != caller {
         return Err(StateError::Foreign { directory: path.to_owned(), owner: found.uid(), caller });
     }
     if found.mode() & 0o077 != 0 {

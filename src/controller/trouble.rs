@@ -20,8 +20,10 @@ pub enum Trouble {
         "`{path}` asks for the user {uid}, and an ordinary user's tree has only the id 0, which is the user himself"
     )]
     SingleUser { path: String, uid: u32, position: Position },
-    #[error("{wanted} streams are to be captured, and the limit on descriptors leaves room for {available}")]
-    Descriptors { wanted: u64, available: u64 },
+    #[error(
+        "the controller needs {needed} descriptors ({captured} of them for captured streams), its hard limit is {limit}"
+    )]
+    Descriptors { needed: u64, captured: u64, limit: u64 },
     #[error("`{path}`: cannot {}{}: {}", failure.stage, detail(failure), errno_text(failure))]
     Failed { path: String, position: Position, level: usize, failure: Failure },
     #[error("the kernel does not agree with the plan: {}", .0.first().map(ToString::to_string).unwrap_or_default())]
@@ -81,6 +83,7 @@ impl Trouble {
             }
             Self::Plan(_) => Some("write the numbers, as in `user = \"1000:1000\"`".to_owned()),
             Self::SingleUser { .. } => Some("leave `user` out, or run as root".to_owned()),
+            Self::Descriptors { captured: 0, .. } => Some("raise `ulimit -Hn`".to_owned()),
             Self::Descriptors { .. } => Some(
                 "set `stdout` and `stderr` to \"null\" or \"inherit\" in [defaults.proc], or raise `ulimit -Hn`"
                     .to_owned(),

@@ -6,14 +6,19 @@
 //! later fork). End of file on the gate means *abort* to both.
 
 use nix::errno::Errno;
+use nix::libc;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::Signal;
 use nix::unistd::read;
 
 use super::inheritance::{self, GATE, SIGNALS};
+use crate::topology::Signal as Stop;
 
 /// What the controller sends to let a process with conditions through.
 pub const RELEASE: Signal = Signal::SIGUSR1;
+
+/// What ends a process by default, and is asked of one.
+const ENDING: [i32; 4] = [libc::SIGTERM, libc::SIGINT, libc::SIGQUIT, libc::SIGHUP];
 
 /// Whether to go on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,8 +41,8 @@ pub fn wait_for_all() -> Verdict {
     }
 }
 
-/// Waits for a word of one's own.
-pub fn wait_for_word() -> Verdict {
+/// Waits for a word of one's own, or for `stop`, with which the process is asked to end.
+pub fn wait_for_word(stop: Stop) -> Verdict {
     loop {
         let mut ready = [
             // Only hang-up is of interest: the bytes are for others.
@@ -56,6 +61,10 @@ pub fn wait_for_word() -> Verdict {
             // Sender 0 is an ancestor of the namespace; a number would be a neighbour that already runs.
             if delivered.signal == RELEASE as i32 && delivered.sender == 0 {
                 return Verdict::Released;
+            }
+            // It has run nothing: a request to end is granted at once, as the default action would.
+            if ENDING.contains(&delivered.signal) || delivered.signal == stop.number() {
+                return Verdict::Aborted;
             }
         }
     }
@@ -80,7 +89,7 @@ pub fn read_signal() -> Option<Delivered> {
     loop {
         match read(inheritance::fd(SIGNALS), &mut info) {
             Ok(128) => {
-                let by_kernel = word(&info, 8) == nix::libc::SI_KERNEL;
+                let by_kernel = word(&info, 8) == libc::SI_KERNEL;
                 return Some(Delivered { signal: word(&info, 0), sender: word(&info, 12), by_kernel });
             }
             Err(Errno::EINTR) => {}

@@ -69,7 +69,10 @@ pub struct Init {
 impl Init {
     /// The PID 1 of a namespace that is set up and empty.
     pub fn new(plan: Plan, index: NamespaceIndex, namespace: &NamespacePlan) -> Self {
+        let visited = plan.common().visited.as_deref();
+        let awaits_visitor = visited.and_then(|path| path.strip_prefix(&namespace.path));
         let tenure = match namespace.init {
+            _ if awaits_visitor.is_some_and(|rest| rest.is_empty() || rest.starts_with('/')) => Tenure::UntilTold,
             // A namespace that never held anything was declared for its own sake, and stays.
             InitPlan::Builtin if plan.numbers_below(index) > 0 => Tenure::UntilEmpty,
             _ => Tenure::UntilTold,

@@ -92,7 +92,7 @@ pub fn become_program(plan: &Plan, subject: Subject, process: &ProcessPlan) -> !
     } else {
         match report::send(Report::AtGate { subject }, &[]) {
             Ok(()) if process.is_unconditional() => gate::wait_for_all(),
-            Ok(()) => gate::wait_for_word(),
+            Ok(()) => gate::wait_for_word(process.stop.signal),
             Err(_) => Verdict::Aborted,
         }
     };
@@ -160,11 +160,23 @@ fn launch(plan: &Plan, subject: Subject, process: &ProcessPlan, files: &Files) -
         },
         Err(refusal) => refusal,
     };
-    let mut buffer = [0_u8; 4096];
+    let mut buffer = [0_u8; 8192];
     if let Ok(bytes) = postcard::to_slice(&refusal, &mut buffer) {
         let _ = write(&outcome, bytes);
     }
     leave(refusal.status())
+}
+
+/// The longest command line in a refusal, which must fit into the buffer that it is written from, with a path beside it.
+const LONGEST_DETAIL: usize = 400;
+
+/// A command line as a refusal names it.
+fn shortened(words: &[String]) -> String {
+    let text = words.join(" ");
+    if text.chars().count() <= LONGEST_DETAIL {
+        return text;
+    }
+    text.chars().take(LONGEST_DETAIL).chain(['…']).collect()
 }
 
 fn refuse(stage: Stage, detail: impl Into<String>) -> impl FnOnce(Errno) -> Refusal {
@@ -254,7 +266,7 @@ fn run(plan: &Plan, process: &ProcessPlan) -> Refusal {
             Refusal {
                 stage: Stage::Execute,
                 errno: errno as i32,
-                detail: format!("{} (in {directory})", words.join(" ")),
+                detail: format!("{} (in {directory})", shortened(words)),
             }
         }
     }

@@ -66,6 +66,17 @@ pub fn command(name: &str, words: Vec<String>, connection: Connection) -> Proces
     }
 }
 
+/// The path of the command in such a tree.
+pub fn path(depth: usize, role: Role) -> String {
+    let mut path = String::from("l1");
+    for level in 2..=depth {
+        path.push_str("/l");
+        path.push_str(&level.to_string());
+    }
+    let name = if role == Role::Child { COMMAND } else { "init" };
+    format!("{path}/{name}")
+}
+
 /// `depth` namespaces, `l1/l2/…`, the command in the innermost; the tree ends with it.
 pub fn around(name: String, depth: usize, role: Role, process: Process) -> Topology {
     let mut topology = Topology::new(name);

@@ -42,6 +42,7 @@ impl Supervision<'_> {
                 }
                 !explained
             });
+            self.adopt_collapsed(subject);
         }
         if was_over && !subject.is_init() {
             // Its PID 1 was first, and has taken it along.
@@ -77,6 +78,24 @@ impl Supervision<'_> {
         };
         let init = around.and_then(|index| self.world.roster.get(Subject::init(index)));
         init.is_some_and(|init| !init.state.is_over())
+    }
+
+    /// The process whose status was asked for may have died with its PID 1.
+    fn adopt_collapsed(&mut self, init: Subject) {
+        let Some(path) = self.status_from.clone() else { return };
+        let inside = init.namespace..init.namespace + self.plan.subtree(init.namespace);
+        let gone = self.world.roster.subjects().find(|&subject| {
+            let is_gone = || self.world.roster.get(subject).is_some_and(|record| record.state == State::Gone);
+            inside.contains(&subject.namespace)
+                && subject != init
+                && is_gone()
+                && self.world.roster.path(subject) == path
+        });
+        if gone.is_some() {
+            self.verdict.adopt(Ending::Signalled(libc::SIGKILL));
+            self.status_from = None;
+            self.world.request_stop(Cause::Ended { path });
+        }
     }
 
     /// Decides what an end means.

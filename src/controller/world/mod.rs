@@ -146,6 +146,10 @@ impl<'a> World<'a> {
         if let Some(relay) = &mut self.relay {
             relay.remind(&self.events);
         }
+        if self.output.is_closed() && self.stop.is_none() {
+            // A write has failed, as on a full disk, where nobody hangs up.
+            self.request_stop(Cause::OutputClosed);
+        }
         if self.limit.is_some_and(|limit| limit <= Moment::now()) {
             self.limit = None;
             self.request_stop(Cause::Timeout);

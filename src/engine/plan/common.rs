@@ -33,6 +33,8 @@ pub struct Common {
     pub descriptors: Option<(u64, u64)>,
     /// Where the command line of a forked copy is written.
     pub title: Option<TitleArea>,
+    /// The namespace that the command of `run` will visit: it and those around it stay until they are told to end.
+    pub visited: Option<String>,
     /// In which order siblings are created.
     pub order: Order,
 }
