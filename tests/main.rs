@@ -23,6 +23,7 @@ mod pid_one;
 mod programs;
 mod random_trees;
 mod readme;
+mod regressions;
 mod rollback;
 mod run_command;
 mod run_verb;

@@ -1,0 +1,143 @@
+//! What went wrong once, with people who tried: each as it was met.
+
+use std::fs;
+use std::os::fd::AsRawFd as _;
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use nix::fcntl::{FcntlArg, OFlag, fcntl};
+use nix::sys::signal::Signal;
+use nix::sys::stat::Mode;
+
+use crate::harness::nest::{Nest, assert_nothing_left, can_nest, identities};
+
+#[test]
+fn a_process_that_still_waits_for_another_does_not_hold_up_a_stop() {
+    if !can_nest() {
+        return;
+    }
+    let topology = "[ns.@]\nproc.x = \"sleep 1000\"\nproc.y = { sh = \"echo y\", after = { x = \"exited\" } }\n";
+    for identity in identities() {
+        let mut running = Nest::new(topology).identity(identity).arguments(&["--format", "json"]).up();
+        running.standing();
+        let ended = running.stop();
+        let document: serde_json::Value = serde_json::from_str(&ended.stdout).expect("one document");
+        // The grace is five seconds, and nobody needed it.
+        assert!(document["stop"]["ms"].as_f64().expect("a time") < 2000.0, "{document:#}");
+    }
+}
+
+#[test]
+fn a_story_that_nobody_reads_does_not_make_the_controller_deaf() {
+    if !can_nest() {
+        return;
+    }
+    let nest = Nest::new("[ns.@]\ninit = \"pause\"\n");
+    let (reader, writer) = nix::unistd::pipe2(OFlag::O_CLOEXEC).expect("descriptors are free");
+    fcntl(&writer, FcntlArg::F_SETFL(OFlag::O_NONBLOCK)).expect("it is a pipe");
+    while nix::unistd::write(&writer, &[b'x'; 4096]).is_ok() {}
+    fcntl(&writer, FcntlArg::F_SETFL(OFlag::empty())).expect("it is a pipe");
+    let file = nest.file.to_str().expect("our own path").to_owned();
+    let mut command = nest.command(&["up", &file]);
+    let mut child =
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::from(writer)).spawn().expect("it was built");
+    let end = Instant::now() + Duration::from_mins(1);
+    while !nest.state().join(&nest.root).join("truth.json").exists() {
+        assert!(Instant::now() < end, "never stands");
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    let pid = nix::unistd::Pid::from_raw(child.id().cast_signed());
+    nix::sys::signal::kill(pid, Signal::SIGINT).expect("it runs");
+    let status = loop {
+        if let Some(status) = child.try_wait().expect("it is our child") {
+            break status;
+        }
+        if Instant::now() > end {
+            child.kill().expect("it runs");
+            panic!("does not end while descriptor {} is full", reader.as_raw_fd());
+        }
+        std::thread::sleep(Duration::from_millis(2));
+    };
+    assert_eq!(status.code(), Some(130));
+    assert_nothing_left(&nest);
+}
+
+#[test]
+fn the_status_of_run_is_the_commands_also_when_its_namespace_was_stopped_from_inside() {
+    if !can_nest() {
+        return;
+    }
+    for identity in identities() {
+        let nest = Nest::new("").identity(identity);
+        let ended = nest.start_verb(&["run", "--", "sh", "-c", "kill 1; sleep 1000"]).wait();
+        assert_eq!(ended.code, 143, "{identity:?}: {}", ended.stderr);
+    }
+}
+
+#[test]
+fn a_namespace_does_not_end_under_the_command_that_visits_it() {
+    if !can_nest() {
+        return;
+    }
+    for identity in identities() {
+        let nest = Nest::new("[ns.@]\n[ns.\"@/in\"]\nproc.x = { sh = \"exit 0\" }\n").identity(identity);
+        let file = nest.file.to_str().expect("our own path").to_owned();
+        let ended =
+            nest.start_verb(&["run", &file, "--in", "@/in", "--", "sh", "-c", "sleep 0.3; echo still here"]).wait();
+        assert_eq!((ended.code, ended.stdout.as_str()), (0, "still here\n"), "{identity:?}: {}", ended.stderr);
+    }
+}
+
+#[test]
+fn a_long_command_line_that_cannot_be_executed_is_told_like_a_short_one() {
+    if !can_nest() {
+        return;
+    }
+    let long = "a".repeat(6000);
+    let ended = Nest::new("").start_verb(&["run", "--", "/nonexistent", &long]).wait();
+    assert_eq!(ended.code, 127);
+    assert!(ended.stderr.starts_with("error: `l1/cmd`: cannot execute /nonexistent aaa"), "{}", ended.stderr);
+}
+
+#[test]
+fn the_status_asked_for_is_found_in_a_namespace_that_ended_with_its_program() {
+    if !can_nest() {
+        return;
+    }
+    let topology = "on_exit = \"ignore\"\n[ns.@]\n[ns.\"@/a\"]\ninit = [\"sh\", \"-c\", \"sleep 0.2\"]\nproc.m = \"sleep 1000\"\n[ns.\"@/z\"]\nproc.k = \"sleep 1000\"\n";
+    for identity in identities() {
+        let nest = Nest::new(topology).identity(identity);
+        let member = format!("{}/a/m", nest.root);
+        let ended = nest.arguments(&["--exit-code-from", &member]).up().wait();
+        assert_eq!(ended.code, 137, "{identity:?}: {}", ended.stderr);
+    }
+}
+
+#[test]
+fn something_else_in_the_place_of_the_lock_is_refused_at_once() {
+    if !can_nest() {
+        return;
+    }
+    let nest = Nest::new("[ns.@]\n");
+    let directory = nest.state().join(&nest.root);
+    fs::create_dir_all(&directory).expect("the directory is writable");
+    nix::unistd::mkfifo(&directory.join("lock"), Mode::S_IRWXU).expect("the directory is writable");
+    let file = nest.file.to_str().expect("our own path").to_owned();
+    let output = nest.command(&["up", &file]).stdin(Stdio::null()).output().expect("it was built");
+    assert_eq!(output.status.code(), Some(4));
+    fs::remove_dir_all(nest.state()).expect("it is our own");
+    assert_nothing_left(&nest);
+}
+
+#[test]
+fn output_that_cannot_be_written_is_no_success() {
+    if !can_nest() {
+        return;
+    }
+    let nest = Nest::new("[ns.@]\nproc.x = \"echo lost\"\n");
+    let file = nest.file.to_str().expect("our own path").to_owned();
+    let full = fs::OpenOptions::new().write(true).open("/dev/full").expect("it is a device of every Linux");
+    let output = nest.command(&["up", &file]).stdin(Stdio::null()).stdout(full).output().expect("it was built");
+    assert_eq!(output.status.code(), Some(129), "{}", String::from_utf8_lossy(&output.stderr));
+    assert_nothing_left(&nest);
+}
