@@ -33,13 +33,15 @@ fn files_that_are_no_topology_are_refused_with_3() {
 fn files_that_cannot_be_read_are_refused_with_3() {
     for identity in identities() {
         // Root reads everything; an ordinary user does not.
-        let unreadable = [("/nonexistent/topology.toml", true), ("closed.toml", identity == Identity::Ordinary), ("empty", true)];
+        let unreadable =
+            [("/nonexistent/topology.toml", true), ("closed.toml", identity == Identity::Ordinary), ("empty", true)];
         for (word, refused) in unreadable {
             let nest = Nest::new("").identity(identity);
             let directory = nest.directory.path();
             fs::create_dir(directory.join("empty")).expect("the directory is ours");
-            fs::write(directory.join("closed.toml"), "[ns.closed]\nproc.x = \"true\"\n").expect("the directory is ours");
-            fs::set_permissions(directory.join("closed.toml"), fs::Permissions::from_mode(0)).expect("it is ours");
+            fs::write(directory.join("closed.toml"), "[ns.closed]\nproc.x = \"true\"\n")
+                .expect("the directory is ours");
+            fs::set_permissions(directory.join("closed.toml"), fs::Permissions::from_mode(0o0)).expect("it is ours");
             if !refused {
                 continue;
             }
@@ -59,8 +61,10 @@ fn a_machine_without_user_namespaces_is_refused_with_4_and_the_switch_is_named()
         // Nobody in particular in a user namespace that allows no further one.
         let script = "echo 0 > /proc/sys/user/max_user_namespaces && \
                       exec setpriv --inh-caps=-all --ambient-caps=-all \"$@\"";
-        let wrapper = ["unshare", "--user", "--map-user=1000", "--map-group=1000", "--keep-caps", "sh", "-c", script, "sh"];
-        let nest = Nest::new("[ns.@]\nproc.x = { sh = \"touch DIRECTORY/ran\" }\n").identity(identity).wrapped(&wrapper);
+        let wrapper =
+            ["unshare", "--user", "--map-user=1000", "--map-group=1000", "--keep-caps", "sh", "-c", script, "sh"];
+        let nest =
+            Nest::new("[ns.@]\nproc.x = { sh = \"touch DIRECTORY/ran\" }\n").identity(identity).wrapped(&wrapper);
         let ended = nest.up().wait();
         assert_eq!((ended.code, ended.stdout.as_str()), (4, ""), "{identity:?}: {}", ended.stderr);
         assert!(ended.stderr.starts_with("error[NS404]: "), "{identity:?}: {}", ended.stderr);

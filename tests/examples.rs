@@ -40,11 +40,11 @@ fn stop(running: Running, truth: &Truth) -> Ended {
 
 fn gone(truth: &Truth) {
     for path in truth.paths() {
-        let (pid, start) = (truth.host_pid(&path), &truth.process(&path)["start_time"]);
+        let (pid, began) = (truth.host_pid(&path), &truth.process(&path)["start_time"]);
         let Ok(stat) = fs::read_to_string(format!("/proc/{pid}/stat")) else { continue };
         // The number may have been given to somebody else.
         let now = stat.rsplit_once(')').unwrap().1.split_whitespace().nth(19).unwrap().to_owned();
-        assert_ne!(start.to_string(), now, "{path} is left");
+        assert_ne!(began.to_string(), now, "{path} is left");
     }
 }
 

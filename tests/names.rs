@@ -96,7 +96,10 @@ fn of_two_at_the_same_moment_exactly_one_wins() {
                 let pid = nix::unistd::Pid::from_raw(rival.id().cast_signed());
                 // The loser first: the winner's tree must outlive it.
                 running.until_ended();
-                assert!(rival.try_wait().expect("it is our child").is_none(), "{identity:?}, round {round}: nobody won");
+                assert!(
+                    rival.try_wait().expect("it is our child").is_none(),
+                    "{identity:?}, round {round}: nobody won"
+                );
                 nix::sys::signal::kill(pid, Signal::SIGINT).expect("it runs");
                 assert_eq!(rival.wait().expect("it is our child").code(), Some(130), "{identity:?}, round {round}");
                 let ended = running.wait();
@@ -127,7 +130,8 @@ fn a_state_directory_of_somebody_else_is_not_touched() {
             chown(&state, Some(caller), Some(caller)).expect("root may");
             fs::write(state.join("truth.json"), "not yours").expect("root may");
             chown(foreign, Some(other), Some(other)).expect("root may");
-            let refused = nest.command(&["up", &file(&nest)]).stdin(Stdio::null()).output().expect("the program was built");
+            let refused =
+                nest.command(&["up", &file(&nest)]).stdin(Stdio::null()).output().expect("the program was built");
             let stderr = String::from_utf8_lossy(&refused.stderr);
             assert_eq!(refused.status.code(), Some(4), "{identity:?}: {stderr}");
             let text = format!(

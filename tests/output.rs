@@ -112,7 +112,7 @@ fn until_silent(pid: i32) {
         // User and system time.
         fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap()
     };
-    let end = Instant::now() + Duration::from_secs(60);
+    let end = Instant::now() + Duration::from_mins(1);
     let mut before = written();
     loop {
         std::thread::sleep(Duration::from_millis(300));
@@ -126,7 +126,7 @@ fn until_silent(pid: i32) {
 }
 
 fn loud_pid(nest: &Nest) -> i32 {
-    let end = Instant::now() + Duration::from_secs(60);
+    let end = Instant::now() + Duration::from_mins(1);
     loop {
         let truth = std::fs::read_dir(nest.state()).into_iter().flatten().flatten().next();
         if let Some(text) = truth.and_then(|entry| std::fs::read(entry.path().join("truth.json")).ok()) {

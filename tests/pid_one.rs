@@ -7,7 +7,8 @@ use crate::harness::chain::{DEPTHS, chain, path};
 use crate::harness::nest::{Ended, Nest, can_nest, identities};
 
 fn timeline(ended: &Ended) -> Value {
-    let document: Value = serde_json::from_str(&ended.stdout).unwrap_or_else(|_| panic!("{}\n{}", ended.stdout, ended.stderr));
+    let document: Value =
+        serde_json::from_str(&ended.stdout).unwrap_or_else(|_| panic!("{}\n{}", ended.stdout, ended.stderr));
     document["stop"].clone()
 }
 
@@ -127,16 +128,24 @@ fn the_timeline_names_who_inside_asked() {
     }
     for identity in identities() {
         let topology = "[ns.@]\nproc.stays = { actor = \"idle\" }\n[ns.\"@/in\"]\nstop = { grace = \"1s\" }\n\
-                        proc.deaf = { sh = \"trap '' TERM; kill 1; while :; do sleep 1000; done\" }\n";
+                        proc.deaf = { sh = \"trap '' TERM; kill 1; exec sleep 1000\" }\n";
         let mut running = Nest::new(topology).identity(identity).arguments(&["--format", "json"]).up();
         let root = running.nest.root.clone();
         running.has_told(&format!("`{root}/in/init` was asked to stop by PID 2 inside it\n"));
         let ended = running.stop();
         let timeline = timeline(&ended);
         let asked = step(&timeline, &format!("{root}/in/init"));
-        assert_eq!((&asked["asked_by_pid"], &asked["handled"]), (&2.into(), &true.into()), "{identity:?}: {timeline:#}");
+        assert_eq!(
+            (&asked["asked_by_pid"], &asked["handled"]),
+            (&2.into(), &true.into()),
+            "{identity:?}: {timeline:#}"
+        );
         let deaf = step(&timeline, &format!("{root}/in/deaf"));
-        assert_eq!((&deaf["how"], &deaf["handled"]), (&"killed at deadline".into(), &false.into()), "{identity:?}: {timeline:#}");
+        assert_eq!(
+            (&deaf["how"], &deaf["handled"]),
+            (&"killed at deadline".into(), &false.into()),
+            "{identity:?}: {timeline:#}"
+        );
         assert!(step(&timeline, &format!("{root}/init"))["asked_by_pid"].is_null(), "{identity:?}: {timeline:#}");
     }
 }
@@ -147,7 +156,8 @@ fn kill_1_of_the_whole_tree_ends_it_well() {
         return;
     }
     for identity in identities() {
-        let topology = "[ns.@]\nproc.killer = { sh = \"kill 1; sleep 1000\" }\n[ns.\"@/in\"]\nproc.x = { actor = \"idle\" }\n";
+        let topology =
+            "[ns.@]\nproc.killer = { sh = \"kill 1; sleep 1000\" }\n[ns.\"@/in\"]\nproc.x = { actor = \"idle\" }\n";
         let ended = Nest::new(topology).identity(identity).up().wait();
         let told = format!("`{}/init` was asked to stop by PID 2 inside it\n", ended.nest.root);
         assert!(ended.stderr.contains(&told), "{identity:?}: {}", ended.stderr);

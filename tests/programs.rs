@@ -8,7 +8,8 @@ use nix::unistd::geteuid;
 use crate::harness::nest::{Ended, Identity, Nest, can_nest, identities};
 
 fn up(identity: Identity, topology: &str) -> Ended {
-    let ended = Nest::new(topology).identity(identity).env("A", "caller").env("B", "caller").env("C", "caller").up().wait();
+    let ended =
+        Nest::new(topology).identity(identity).env("A", "caller").env("B", "caller").env("C", "caller").up().wait();
     assert_eq!(ended.code, 0, "{identity:?}:\n{topology}\n{}", ended.stderr);
     ended
 }
@@ -53,7 +54,9 @@ fn the_program_is_looked_up_in_its_own_path() {
         return;
     }
     for identity in identities() {
-        let ended = Nest::new("[ns.@]\nproc.x = { cmd = \"true\", env = { PATH = \"/nonexistent\" } }\n").identity(identity).up();
+        let ended = Nest::new("[ns.@]\nproc.x = { cmd = \"true\", env = { PATH = \"/nonexistent\" } }\n")
+            .identity(identity)
+            .up();
         let ended = ended.wait();
         assert_eq!(ended.code, 127, "{identity:?}: {}", ended.stderr);
     }
@@ -100,7 +103,9 @@ fn root_may_give_a_user_a_group_and_groups() {
         ("61235", "61235\n61235\n61235\n".to_owned()),
     ] {
         for (first, second) in [("[ns.@]\nproc.x", ""), ("[ns.@]\nproc.x", ", enter = \"join\"")] {
-            let text = format!("{first} = {{ sh = \"id -u; id -g; id -G\", user = \"{user}\", stdout = \"inherit\"{second} }}\n");
+            let text = format!(
+                "{first} = {{ sh = \"id -u; id -g; id -G\", user = \"{user}\", stdout = \"inherit\"{second} }}\n"
+            );
             let ended = up(Identity::Own, &text);
             assert_eq!(ended.stdout, expected, "{user}{second}");
         }
@@ -116,8 +121,10 @@ fn an_ordinary_users_programs_are_root_in_their_namespaces_and_himself_outside()
         let text = "[ns.@]\nproc.x = { sh = \"id -u; touch DIRECTORY/mine\", stdout = \"inherit\" }\n";
         let ended = up(identity, text);
         assert_eq!(ended.stdout, "0\n", "{identity:?}");
-        let owner = std::os::unix::fs::MetadataExt::uid(&fs::metadata(ended.nest.directory.path().join("mine")).expect("made"));
-        let run = std::os::unix::fs::MetadataExt::uid(&fs::metadata(ended.nest.directory.path().join("run")).expect("made"));
+        let owner =
+            std::os::unix::fs::MetadataExt::uid(&fs::metadata(ended.nest.directory.path().join("mine")).expect("made"));
+        let run =
+            std::os::unix::fs::MetadataExt::uid(&fs::metadata(ended.nest.directory.path().join("run")).expect("made"));
         assert_eq!(owner, run, "{identity:?}");
     }
 }
@@ -169,7 +176,11 @@ fn output_goes_to_the_log_a_file_the_caller_or_nowhere() {
             let ended = nest.identity(identity).up().wait();
             let context = format!("{identity:?}, {enter}:\n{}\n{}", ended.stdout, ended.stderr);
             assert_eq!(ended.code, 0, "{context}");
-            assert_eq!((read(&ended, "out"), read(&ended, "err")), ("before\nout\n".into(), "before\nerr\n".into()), "{context}");
+            assert_eq!(
+                (read(&ended, "out"), read(&ended, "err")),
+                ("before\nout\n".into(), "before\nerr\n".into()),
+                "{context}"
+            );
             let mut lines: Vec<&str> = ended.stdout.lines().collect();
             lines.sort_unstable();
             let root = &ended.nest.root;

@@ -1,6 +1,7 @@
 //! A tree that cannot be finished: nothing of the user's has run, nothing is left, and the error names the path and the
 //! stage, wherever in the tree the failing thing is.
 
+use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
 
@@ -18,12 +19,12 @@ fn tree(failing: &str, place: usize) -> String {
                 2 => format!("@-{root}/a/b"),
                 _ => format!("@-{root}/c"),
             };
-            text.push_str(&format!("[ns.\"{path}\"]\n"));
+            writeln!(text, "[ns.\"{path}\"]").unwrap();
             if branch == 1 {
-                text.push_str(&format!("init = [\"sh\", \"-c\", \"touch DIRECTORY/ran-init-{number}; sleep 1000\"]\n"));
+                writeln!(text, "init = [\"sh\", \"-c\", \"touch DIRECTORY/ran-init-{number}; sleep 1000\"]").unwrap();
             }
             let extra = if number == place { format!(", {failing}") } else { String::new() };
-            text.push_str(&format!("proc.p{number} = {{ sh = \"touch DIRECTORY/ran-{number}; sleep 1000\"{extra} }}\n"));
+            writeln!(text, "proc.p{number} = {{ sh = \"touch DIRECTORY/ran-{number}; sleep 1000\"{extra} }}").unwrap();
         }
     }
     text
@@ -72,7 +73,8 @@ fn a_missing_working_directory_rolls_the_tree_back_and_the_whole_text_says_what_
             let ended = up(Nest::new(&tree("cwd = \"/nonexistent/directory\"", place)).identity(identity));
             assert_eq!(ended.code, 5, "{identity:?}, {place}: {}", ended.stderr);
             let text = fs::read_to_string(&ended.nest.file).expect("it is ours");
-            let line = 1 + text.lines().position(|line| line.starts_with(&format!("proc.p{place} "))).expect("it is there");
+            let line =
+                1 + text.lines().position(|line| line.starts_with(&format!("proc.p{place} "))).expect("it is there");
             let expected = format!(
                 "error[NS502]: `{}`: cannot enter its working directory (chdir) `/nonexistent/directory`: No such file or \
                  directory (ENOENT)\n  --> {}:{line}:6\n",
@@ -91,7 +93,9 @@ fn a_missing_directory_of_an_output_file_rolls_the_tree_back() {
     }
     for identity in identities() {
         for place in PLACES {
-            for (key, stage) in [("stdout", "open its standard output (open)"), ("stderr", "open its standard error (open)")] {
+            for (key, stage) in
+                [("stdout", "open its standard output (open)"), ("stderr", "open its standard error (open)")]
+            {
                 let ended = up(Nest::new(&tree(&format!("{key} = \"/nonexistent/file\""), place)).identity(identity));
                 assert_eq!(ended.code, 5, "{identity:?}, {place}: {}", ended.stderr);
                 let expected = format!(
@@ -133,7 +137,8 @@ fn an_ordinary_users_tree_has_no_other_user_and_the_whole_text_says_so() {
             let ended = up(Nest::new(&tree("user = \"12345\"", place)).identity(identity));
             assert_eq!(ended.code, 4, "{place}: {}", ended.stderr);
             let text = fs::read_to_string(&ended.nest.file).expect("it is ours");
-            let line = 1 + text.lines().position(|line| line.starts_with(&format!("proc.p{place} "))).expect("it is there");
+            let line =
+                1 + text.lines().position(|line| line.starts_with(&format!("proc.p{place} "))).expect("it is there");
             let expected = format!(
                 "error[NS402]: `{}` asks for the user 12345, and an ordinary user's tree has only the id 0, which is the user \
                  himself\n  --> {}:{line}:6\n  = help: leave `user` out, or run as root\n",
@@ -151,7 +156,8 @@ fn a_masked_proc_is_refused_to_an_ordinary_user_and_the_mask_is_named() {
         return;
     }
     // Masked as container engines do it, in a mount namespace of its own. Then the ordinary user.
-    let script = "mount --bind /dev/null /proc/version && exec setpriv --reuid 61234 --regid 61234 --clear-groups \"$@\"";
+    let script =
+        "mount --bind /dev/null /proc/version && exec setpriv --reuid 61234 --regid 61234 --clear-groups \"$@\"";
     let nest = Nest::new(&tree("oneshot = true", 0));
     for path in [nest.directory.path().to_owned(), nest.directory.path().join("run")] {
         std::os::unix::fs::chown(&path, Some(61_234), Some(61_234)).expect("root may give it away");

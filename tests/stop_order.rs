@@ -26,13 +26,15 @@ fn ready(running: &mut Running, names: &[&str]) {
 }
 
 fn stamp(ended: &Ended, file: &str) -> u128 {
-    let text = fs::read_to_string(ended.nest.directory.path().join(file)).unwrap_or_else(|_| panic!("no {file}: {}", ended.stderr));
+    let text = fs::read_to_string(ended.nest.directory.path().join(file))
+        .unwrap_or_else(|_| panic!("no {file}: {}", ended.stderr));
     text.trim().parse().expect("nanoseconds")
 }
 
 /// The `nestns.stop/1` in the answer of `up --format json`.
 fn timeline(ended: &Ended) -> Value {
-    let document: Value = serde_json::from_str(&ended.stdout).unwrap_or_else(|_| panic!("{}\n{}", ended.stdout, ended.stderr));
+    let document: Value =
+        serde_json::from_str(&ended.stdout).unwrap_or_else(|_| panic!("{}\n{}", ended.stdout, ended.stderr));
     assert_eq!(document["schema"], "nestns.up/1");
     assert_eq!(document["stop"]["schema"], "nestns.stop/1");
     document["stop"].clone()
@@ -116,7 +118,8 @@ fn the_request_goes_root_first_and_completion_comes_leaf_first() {
             assert!(time(step, "ended_ms") - time(step, "asked_ms") >= 100.0, "{identity:?}: {step:#}");
         }
         // Sorted by when they ended.
-        let ends: Vec<f64> = timeline["steps"].as_array().expect("steps").iter().map(|step| time(step, "ended_ms")).collect();
+        let ends: Vec<f64> =
+            timeline["steps"].as_array().expect("steps").iter().map(|step| time(step, "ended_ms")).collect();
         assert!(ends.is_sorted(), "{timeline:#}");
     }
 }
@@ -144,7 +147,8 @@ fn a_leaf_that_ignores_the_request_costs_its_own_grace_and_nobody_elses() {
             let pid = running.standing().host_pid(&deaf);
             running.until("the actor ignores TERM", |_| {
                 let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
-                let ignored = u64::from_str_radix(status.split("SigIgn:").nth(1)?.split_whitespace().next()?, 16).ok()?;
+                let ignored =
+                    u64::from_str_radix(status.split("SigIgn:").nth(1)?.split_whitespace().next()?, 16).ok()?;
                 (ignored & 1 << 14 != 0).then_some(())
             });
             let ended = running.stop();
@@ -163,7 +167,11 @@ fn a_leaf_that_ignores_the_request_costs_its_own_grace_and_nobody_elses() {
             assert!((1000.0..1900.0).contains(&all), "{identity:?}, {enter}: {timeline:#}");
             for path in ["one", "a/two", "a/b/three", "c/four", "c/init"] {
                 let step = step(path);
-                assert_eq!((&step["how"], &step["code"]), (&"exited".into(), &0.into()), "{identity:?}, {enter}: {step:#}");
+                assert_eq!(
+                    (&step["how"], &step["code"]),
+                    (&"exited".into(), &0.into()),
+                    "{identity:?}, {enter}: {step:#}"
+                );
                 assert!(time(step, "ended_ms") < 1000.0, "{identity:?}, {enter}: {step:#}");
             }
             for path in ["a/b/init", "a/init", "init"] {

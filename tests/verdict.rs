@@ -10,8 +10,11 @@ fn up(identity: Identity, topology: &str, arguments: &[&str]) -> Ended {
     nest.arguments(&arguments).up().wait()
 }
 
+/// A topology, options, and what comes of it: the status, what is said, and what is not.
+type Case<'a> = (&'a str, &'a [&'a str], i32, &'a [&'a str], &'a [&'a str]);
+
 /// Each topology, run with these options by both identities, ends with this status and has said this and not that.
-fn compare(cases: &[(&str, &[&str], i32, &[&str], &[&str])]) {
+fn compare(cases: &[Case<'_>]) {
     if !can_nest() {
         return;
     }

@@ -40,9 +40,8 @@ impl Shape {
 
     /// The topology file: `pause` as every PID 1, a /proc of its own in each, no processes.
     pub(crate) fn topology(self) -> String {
-        // Every PID 1 counts as a process.
         let number = self.namespaces();
-        let mut file = format!("[limits]\nnamespaces = {number}\nprocesses = {number}\n");
+        let mut file = format!("[limits]\nnamespaces = {number}\n");
         let mut path = String::from("root");
         // Writing to a string cannot fail.
         let _ = writeln!(file, "[ns.root]\ninit = \"pause\"");

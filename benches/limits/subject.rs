@@ -1,9 +1,9 @@
 //! nestns as its user meets it: the built executable, a topology file, signals, and the documents that it prints.
 
 use std::fs::{self, File};
-use std::io::{self, BufReader};
+use std::io;
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -43,23 +43,25 @@ pub(crate) struct Figures {
 /// Builds the shape, looks at the memory, ends it.
 pub(crate) fn up(shape: Shape, ending: Ending) -> io::Result<Figures> {
     let directory = tempfile::tempdir()?;
-    let file = directory.path().join(format!("bench-{}.toml", shape.words().join("-")));
+    let name = format!("bench-{}", shape.words().join("-"));
+    let file = directory.path().join(format!("{name}.toml"));
     fs::write(&file, shape.topology())?;
-    // A file and no pipe: nobody reads it while the tree stands.
-    let story = directory.path().join("stderr");
+    // Files and no pipes: nobody reads while the tree stands.
+    let (answer, story) = (directory.path().join("stdout"), directory.path().join("stderr"));
     settle();
     let memory_before = available_kib();
     let mut child = Command::new(NESTNS)
         .arg("up")
         .arg(&file)
-        .args(["--format", "json"])
+        .args(["--format", "json", "--progress", "quiet"])
+        // A state directory of its own.
+        .env("XDG_RUNTIME_DIR", directory.path())
         .stdin(Stdio::null())
-        .stdout(Stdio::piped())
+        .stdout(File::create(&answer)?)
         .stderr(File::create(&story)?)
         .spawn()?;
-    let documents = read_documents(&mut child)?;
-    let mut seen = Vec::new();
-    if let Err(error) = receive(&documents, &mut seen, Until::First) {
+    let truth = directory.path().join("nestns").join(&name).join("truth.json");
+    if let Err(error) = await_standing(&mut child, &truth) {
         // Already dead is what a kill may find here.
         let _ = child.kill();
         let status = child.wait()?;
@@ -67,39 +69,19 @@ pub(crate) fn up(shape: Shape, ending: Ending) -> io::Result<Figures> {
         let reason = String::from_utf8_lossy(&story).lines().next().unwrap_or_default().to_owned();
         return Err(io::Error::other(format!("{error} ({status}) {reason}")));
     }
+    settle();
     let memory_after = available_kib();
-    let asked = Instant::now();
     ask(&child, ending)?;
-    let ended = receive(&documents, &mut seen, Until::EndOfFile);
-    if ended.is_err() {
-        child.kill()?;
-    }
-    child.wait()?;
-    let outside = asked.elapsed().as_secs_f64() * 1e3;
-    ended?;
-    let reported = Reported::of(&seen);
+    await_end(&mut child)?;
+    let document: Value = serde_json::from_slice(&fs::read(&answer)?)?;
+    let number = |pointer: &str| {
+        document.pointer(pointer).and_then(Value::as_f64).ok_or_else(|| io::Error::other(format!("no `{pointer}`")))
+    };
     Ok(Figures {
-        build: reported.create.ok_or_else(|| io::Error::other("no `create_ms` in the document"))?,
-        stop: reported.stop.unwrap_or(outside),
+        build: number("/create_ms")?,
+        stop: number("/stop/ms")?,
         memory: per_namespace(memory_before, memory_after, shape),
     })
-}
-
-/// What the documents say, in milliseconds.
-struct Reported {
-    create: Option<f64>,
-    stop: Option<f64>,
-}
-
-impl Reported {
-    /// The one place that knows the documents of `up`: `nestns.up/1` has `create_ms`, and the time of the stop is in its
-    /// `stop` object or in a document `nestns.stop/1` of its own.
-    fn of(documents: &[Value]) -> Self {
-        let number = |pointer: &str| documents.iter().rev().find_map(|document| document.pointer(pointer)?.as_f64());
-        let own_stop = documents.iter().find(|document| document["schema"] == "nestns.stop/1");
-        let stop = number("/stop/ms").or_else(|| own_stop.and_then(|document| document["ms"].as_f64()));
-        Self { create: number("/create_ms"), stop }
-    }
 }
 
 fn ask(child: &Child, ending: Ending) -> io::Result<()> {
@@ -112,40 +94,30 @@ fn ask(child: &Child, ending: Ending) -> io::Result<()> {
     Ok(())
 }
 
-/// Reads the documents as they come: when the first is there, the tree stands.
-fn read_documents(child: &mut Child) -> io::Result<Receiver<Value>> {
-    let output = child.stdout.take().ok_or_else(|| io::Error::other("no standard output"))?;
-    let (sender, receiver) = channel();
-    thread::spawn(move || {
-        let values = serde_json::Deserializer::from_reader(BufReader::new(output)).into_iter::<Value>();
-        for value in values.map_while(Result::ok) {
-            if sender.send(value).is_err() {
-                return;
-            }
-        }
-    });
-    Ok(receiver)
+/// The truth is written when the tree stands, and before any gate opens.
+fn await_standing(child: &mut Child, truth: &Path) -> io::Result<()> {
+    poll(|| match child.try_wait()? {
+        Some(_) => Err(io::Error::other("`up` ended before the tree stood")),
+        None => Ok(truth.exists().then_some(())),
+    })
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Until {
-    First,
-    EndOfFile,
-}
-
-fn receive(documents: &Receiver<Value>, seen: &mut Vec<Value>, until: Until) -> io::Result<()> {
-    let deadline = Instant::now() + PATIENCE;
-    loop {
-        match documents.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
-            Ok(document) => {
-                seen.push(document);
-                if until == Until::First {
-                    return Ok(());
-                }
-            }
-            Err(RecvTimeoutError::Disconnected) if until == Until::EndOfFile => return Ok(()),
-            Err(RecvTimeoutError::Disconnected) => return Err(io::Error::other("`up` printed no document")),
-            Err(RecvTimeoutError::Timeout) => return Err(io::Error::other("`up` did not answer in time")),
-        }
+fn await_end(child: &mut Child) -> io::Result<()> {
+    let ended = poll(|| child.try_wait()).map(drop);
+    if ended.is_err() {
+        child.kill()?;
+        child.wait()?;
     }
+    ended
+}
+
+fn poll<T>(mut condition: impl FnMut() -> io::Result<Option<T>>) -> io::Result<T> {
+    let deadline = Instant::now() + PATIENCE;
+    while Instant::now() < deadline {
+        if let Some(value) = condition()? {
+            return Ok(value);
+        }
+        thread::sleep(Duration::from_millis(1));
+    }
+    Err(io::Error::other("`up` did not answer in time"))
 }

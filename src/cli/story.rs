@@ -278,9 +278,10 @@ impl Audience for Story {
                     self.event(json!({ "event": "stopping", "path": self.name }));
                 }
             }
-            Note::CommandFailed { failure } => {
-                let text = format!("the command cannot {}: {}", failure.stage, failure.errno().desc());
-                self.problem("error", None, &text);
+            Note::LateFailure { path, failure } => {
+                let cause = failure.detail.clone().unwrap_or_else(|| failure.errno().desc().to_owned());
+                let text = format!("`{path}` cannot {}: {}", failure.stage, escape(&cause));
+                self.problem("error", Some(path), &text);
             }
             Note::Stuck { paths } => {
                 let text = format!(

@@ -71,8 +71,8 @@ pub enum Note<'a> {
     Killing,
     /// Something does not end although it was killed.
     Stuck { paths: &'a [String] },
-    /// The command of `run` could not be started.
-    CommandFailed { failure: &'a Failure },
+    /// Something failed after the release: the start of `run`'s command, or nestns itself in a process of the tree.
+    LateFailure { path: &'a str, failure: &'a Failure },
     /// A descriptor could not be taken over, for want of free ones.
     OutputLost { path: &'a str },
 }

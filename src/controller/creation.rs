@@ -19,6 +19,7 @@ use super::world::{Parts, World};
 use super::{LinesTo, Outcome, Request, Summary, channels, threshold, truth, verification};
 use crate::engine::failure::{Failure, Stage};
 use crate::engine::keeper::{Keeper, Reaped, Setback};
+use crate::engine::last_words;
 use crate::engine::moment::Moment;
 use crate::engine::plan::{Common, Plan, Subject};
 use crate::sys::caller::Dispositions;
@@ -37,6 +38,7 @@ pub(super) const COLLAPSE: Duration = Duration::from_secs(10);
 #[expect(clippy::too_many_lines, reason = "one step after another")]
 pub fn run(request: Request, audience: &mut dyn Audience) -> Outcome {
     let began = Moment::now();
+    last_words::prepare();
     let Request { topology, origin, base, options } = request;
     // Nothing of the caller's beyond the standard descriptors is of any use to anybody here.
     let system = |what| move |errno| Trouble::System { what, errno };
@@ -216,7 +218,7 @@ impl Creation<'_> {
             self.give_up_if_told()?;
             self.look_after_children();
             self.give_up_if_told()?;
-            self.world.pump(None);
+            self.world.pump_reports();
         }
         self.give_up_if_told()?;
         self.life = self.life.on(Event::Built).0;

@@ -71,8 +71,7 @@ impl Remains {
         let lock = Flock::lock(file, FlockArg::LockExclusiveNonblock).ok()?;
         let is_current = lock.metadata().ok()?.ino() == std::fs::metadata(&path).ok()?.ino();
         let inode = std::fs::metadata(directory).ok()?.ino();
-        let removed = Cell::new(false);
-        is_current.then(|| Self { directory: directory.to_owned(), lock, inode, removed })
+        is_current.then(|| Self { directory: directory.to_owned(), lock, inode, removed: Cell::new(false) })
     }
 
     /// Which directory.

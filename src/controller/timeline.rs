@@ -64,7 +64,8 @@ impl Timeline {
             if before || record.state == State::Creating {
                 continue;
             }
-            let told = roster.namespace(subject.namespace).and_then(|record| record.stopped_by).filter(|_| subject.is_init());
+            let told =
+                roster.namespace(subject.namespace).and_then(|record| record.stopped_by).filter(|_| subject.is_init());
             let asked = record.farewells.asked.or(told.map(|(_, at)| (nix::libc::SIGTERM, at)));
             let how = match (record.state, record.farewells.killed, record.ending) {
                 (State::Gone, _, _) | (_, None, None) => How::Collapsed,

@@ -10,8 +10,9 @@ use nix::unistd::Pid;
 
 use super::roster::Roster;
 use crate::engine::plan::{NamespaceIndex, Plan, Subject};
-use crate::observe::namespaces::{self, PidNamespace};
+use crate::observe::namespaces::{self, Member};
 use crate::observe::process::Process;
+use crate::sys::pidfd::Kind;
 use crate::topology::Entry;
 
 /// A difference between plan and kernel.
@@ -41,14 +42,15 @@ impl fmt::Display for Mismatch {
 pub fn take_down(roster: &mut Roster, subject: Subject, pid: Pid) -> io::Result<()> {
     let facts = Process::read(pid)?;
     if subject.is_init() {
-        let namespace = PidNamespace::of(pid)?;
+        let member = Member::open(pid)?;
+        let namespace = member.pid_namespace()?;
         // Below a root no PID 1 makes a user namespace, so that the root's is that of all inside it.
         let around = roster.plan().namespace(subject.namespace).parent;
         let user = match around.and_then(|around| roster.namespace(around)).and_then(|record| record.other) {
             Some((user, _)) => user,
-            None => namespaces::inode(pid, "user")?,
+            None => member.inode(Kind::User)?,
         };
-        let other = (user, namespaces::inode(pid, "mnt")?);
+        let other = (user, member.inode(Kind::Mount)?);
         if let Some(record) = roster.namespace_mut(subject.namespace) {
             record.facts = Some(namespace);
             record.other = Some(other);
@@ -93,7 +95,7 @@ pub fn compare(roster: &Roster) -> io::Result<Vec<Mismatch>> {
         } else {
             let entry = plan.process(subject.slot).map(|process| process.entry);
             let found = record.and_then(|facts| facts.numbers.first()).copied().map(Pid::from_raw);
-            let member = found.map(|pid| namespaces::inode(pid, "pid")).transpose()?.unwrap_or_default();
+            let member = found.map(|pid| Member::open(pid)?.inode(Kind::Pid)).transpose()?.unwrap_or_default();
             compare("namespace", &namespace.inode, &member);
             match entry {
                 Some(Entry::Join) => keeper_of(roster.plan(), plan.parent),

@@ -14,6 +14,7 @@ use super::failure::{Failure, Stage};
 use super::inheritance::{self, FIRST_FREE, NURSERY};
 use super::init::Init;
 use super::isolation;
+use super::last_words;
 use super::nursery::{self, Word};
 use super::plan::{InitPlan, NamespaceIndex, NamespacePlan, Plan, Subject};
 use super::program;
@@ -31,6 +32,7 @@ pub enum Midwife {
 /// The whole life of a PID 1, from the fork on.
 pub fn be_born(plan: Plan, index: NamespaceIndex, channel: Option<OwnedFd>, midwife: Midwife) -> ! {
     let subject = Subject::init(index);
+    last_words::belong_to(subject);
     let has_nursery = channel.is_some();
     if let Err(failure) = settle(subject, channel, midwife) {
         program::fail(failure);

@@ -20,6 +20,7 @@ pub mod inheritance;
 pub mod init;
 pub mod isolation;
 pub mod keeper;
+pub mod last_words;
 pub mod moment;
 pub mod nursery;
 pub mod plan;

@@ -1,13 +1,18 @@
 //! Which namespaces a process is a member of, and what stands above its PID namespace.
+//!
+//! Asked of a pidfd where the kernel can (6.11), of /proc where it cannot: the answers are the same, the price is not.
 
 use std::fs::File;
 use std::io;
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::MetadataExt;
 
 use nix::errno::Errno;
+use nix::sys::stat::fstat;
 use nix::unistd::Pid;
 
 use crate::sys::namespace;
+use crate::sys::pidfd::{Kind, Pidfd};
 
 /// A PID namespace as the kernel identifies it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,31 +25,61 @@ pub struct PidNamespace {
     pub parent: Option<u64>,
 }
 
-impl PidNamespace {
-    /// That of a process, with its parent by `NS_GET_PARENT`.
+/// A process whose namespaces are asked for. Its number must not be reused meanwhile, or its identity be compared after.
+#[derive(Debug)]
+pub struct Member {
+    pid: Pid,
+    pidfd: Pidfd,
+}
+
+impl Member {
+    /// The process with this number.
     ///
     /// # Errors
     ///
-    /// `EACCES` where the process may not be looked into, `ENOENT` when it is gone.
-    pub fn of(pid: Pid) -> io::Result<Self> {
-        let descriptor = File::open(format!("/proc/{pid}/ns/pid"))?;
+    /// `ESRCH` when there is none.
+    pub fn open(pid: Pid) -> io::Result<Self> {
+        Ok(Self { pid, pidfd: Pidfd::open(pid)? })
+    }
+
+    /// Its PID namespace, with the parent by `NS_GET_PARENT`.
+    ///
+    /// # Errors
+    ///
+    /// `EACCES` where the process may not be looked into, `ENOENT` or `ESRCH` when it is gone.
+    pub fn pid_namespace(&self) -> io::Result<PidNamespace> {
+        let descriptor = self.descriptor(Kind::Pid)?;
         let parent = match namespace::parent(&descriptor) {
-            Ok(parent) => Some(nix::sys::stat::fstat(&parent)?.st_ino),
+            Ok(parent) => Some(fstat(&parent)?.st_ino),
             Err(Errno::EPERM) => None,
             Err(errno) => return Err(errno.into()),
         };
-        let inode = nix::sys::stat::fstat(&descriptor)?.st_ino;
-        Ok(Self { inode, id: namespace::id(&descriptor), parent })
+        Ok(PidNamespace { inode: fstat(&descriptor)?.st_ino, id: namespace::id(&descriptor), parent })
     }
-}
 
-/// The inode of one of a process's namespaces; `kind` is the name in `/proc/PID/ns`.
-///
-/// # Errors
-///
-/// Those of [`PidNamespace::of`].
-pub fn inode(pid: Pid, kind: &str) -> io::Result<u64> {
-    Ok(std::fs::metadata(format!("/proc/{pid}/ns/{kind}"))?.ino())
+    /// The inode of one of its namespaces.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Member::pid_namespace`].
+    pub fn inode(&self, kind: Kind) -> io::Result<u64> {
+        Ok(fstat(&self.descriptor(kind)?)?.st_ino)
+    }
+
+    fn descriptor(&self, kind: Kind) -> io::Result<OwnedFd> {
+        match self.pidfd.namespace(kind) {
+            Ok(descriptor) => Ok(descriptor),
+            Err(Errno::ENOTTY | Errno::EINVAL | Errno::EOPNOTSUPP) => {
+                let name = match kind {
+                    Kind::Mount => "mnt",
+                    Kind::Pid => "pid",
+                    Kind::User => "user",
+                };
+                Ok(File::open(format!("/proc/{}/ns/{name}", self.pid))?.into())
+            }
+            Err(errno) => Err(errno.into()),
+        }
+    }
 }
 
 /// The inode of the caller's own PID namespace.

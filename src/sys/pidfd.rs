@@ -77,3 +77,30 @@ impl From<Pidfd> for OwnedFd {
         pidfd.0
     }
 }
+
+/// A kind of namespace, by the request that asks a pidfd for it: `_IO(0xff, n)` of `<linux/pidfd.h>`, since Linux 6.11.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the kinds of namespaces(7)")]
+pub enum Kind {
+    Mount = 0xff03,
+    Pid = 0xff05,
+    User = 0xff09,
+}
+
+impl Pidfd {
+    /// `ioctl(pidfd, PIDFD_GET_…_NAMESPACE)`: a descriptor of a namespace of the process, without a walk through /proc,
+    /// which costs ten times as much.
+    ///
+    /// # Errors
+    ///
+    /// `ENOTTY` or `EINVAL` on an older kernel, `ESRCH` for a process that has ended, `EACCES` for one that may not be
+    /// looked into.
+    pub fn namespace(&self, kind: Kind) -> nix::Result<OwnedFd> {
+        // SAFETY: the request takes an integer, which the kernel wants to be 0; a result that is not an error is a new
+        // descriptor owned by nobody else.
+        unsafe {
+            let fd = Errno::result(libc::ioctl(self.0.as_raw_fd(), kind as libc::c_ulong, 0))?;
+            Ok(OwnedFd::from_raw_fd(fd))
+        }
+    }
+}

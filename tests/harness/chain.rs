@@ -10,5 +10,6 @@ pub(crate) fn path(level: usize) -> String {
 
 /// So many namespaces, as a topology; the header of the innermost is the last line, so that its keys can follow.
 pub(crate) fn chain(depth: usize) -> String {
-    (1..=depth).map(|level| format!("[ns.\"{}\"]\n", path(level))).collect()
+    let headers: Vec<String> = (1..=depth).map(|level| format!("[ns.\"{}\"]\n", path(level))).collect();
+    headers.concat()
 }

@@ -18,7 +18,7 @@ use nix::unistd::{Pid, geteuid};
 use serde_json::Value;
 
 /// No step of any test takes longer on the slowest machine; what does has failed.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
 /// An id without any rights and without processes of its own elsewhere.
 pub(crate) const ORDINARY: u32 = 61_234;
 

@@ -78,8 +78,8 @@ impl Terminal {
         for fd in [&pair.master, &pair.slave] {
             nix::fcntl::fcntl(fd, nix::fcntl::F_SETFD(nix::fcntl::FdFlag::FD_CLOEXEC)).expect("it is open");
         }
-        let side = || Stdio::from(pair.slave.try_clone().expect("descriptors are free"));
-        command.stdin(side()).stdout(side()).stderr(side()).env("TERM", "dumb").env("PS1", "$ ").env("HISTFILE", "");
+        let end = || Stdio::from(pair.slave.try_clone().expect("descriptors are free"));
+        command.stdin(end()).stdout(end()).stderr(end()).env("TERM", "dumb").env("PS1", "$ ").env("HISTFILE", "");
         let take = || {
             setsid()?;
             // SAFETY: the request takes an integer; descriptor 0 is the terminal.
@@ -191,9 +191,7 @@ impl Terminal {
             if let Some(value) = condition(self) {
                 return value;
             }
-            if Instant::now() > end {
-                panic!("never: {what}; the screen:\n{}", self.screen());
-            }
+            assert!(Instant::now() <= end, "never: {what}; the screen:\n{}", self.screen());
             std::thread::sleep(Duration::from_millis(2));
         }
     }

@@ -36,10 +36,10 @@ pub(super) struct Stopping {
 impl Supervision<'_> {
     pub(super) fn stop_if_told(&mut self) {
         if let Some(failure) = self.world.failure.take() {
-            // After the release only the visitor's creation can fail.
-            self.world.audience.note(&Note::CommandFailed { failure: &failure });
+            let path = self.world.path(failure.subject);
+            self.world.audience.note(&Note::LateFailure { path: &path, failure: &failure });
             self.verdict.adopt(Ending::Exited(125));
-            self.world.request_stop(Cause::Ended { path: "the command".to_owned() });
+            self.world.request_stop(Cause::Ended { path });
         }
         self.stop_at_first_request();
         // Both requests may have come since the last round: the second is one only after the first.

@@ -50,7 +50,7 @@ impl Patience for World<'_> {
             if let Some(place) = self.nursery_ready {
                 break Ok(place);
             }
-            self.pump(None);
+            self.pump_reports();
         };
         for (place, channel) in (0..).zip(channels) {
             self.events.remove(channel, Token::Nursery(place));

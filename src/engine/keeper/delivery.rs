@@ -6,6 +6,7 @@
 //! started in (R16): there a helper does the unsharing, and the controller, as subreaper, inherits the child.
 
 use std::os::fd::{AsFd, OwnedFd};
+use std::time::Duration;
 
 use nix::errno::Errno;
 use nix::sched::{CloneFlags, setns, unshare};
@@ -22,6 +23,11 @@ use crate::sys::clone::{fork_numbered, fork_sibling_in_new_pid_namespace};
 use crate::sys::fork::fork;
 use crate::sys::pidfd::Pidfd;
 
+/// How long a namespace that has just ended may keep its place in `user.max_pid_namespaces`: about 30 ms (R22).
+const SLOT_RETURN: Duration = Duration::from_millis(10);
+/// How often that is waited for.
+const SLOT_RETRIES: usize = 10;
+
 /// Numbers for a helper, tried in this order: near the top, where nobody has counted to yet; then, where `pid_max` is
 /// small, below 300, which the kernel does not give out again after a wrap-around.
 const HELPER_NUMBERS: [std::ops::Range<i32>; 2] = [32_500..32_600, 200..300];
@@ -37,7 +43,7 @@ impl Keeper {
         let failed = |stage| move |errno| Failure::new(subject, stage, errno);
         match (&self.crossing, outer) {
             (Crossing::Direct(myself), None) => {
-                unshare(CloneFlags::CLONE_NEWPID).map_err(failed(Stage::UnsharePid))?;
+                unshare_pid().map_err(failed(Stage::UnsharePid))?;
                 let child = match fork().map_err(failed(Stage::Fork))? {
                     ForkResult::Child => birth::be_born(self.plan, index, channel, Midwife::Keeper),
                     ForkResult::Parent { child } => child,
@@ -80,7 +86,7 @@ impl Keeper {
         let work = || -> Result<(), Failure> {
             enter_user(subject, user)?;
             let Some(outer) = outer else {
-                unshare(CloneFlags::CLONE_NEWPID).map_err(failed(Stage::UnsharePid))?;
+                unshare_pid().map_err(failed(Stage::UnsharePid))?;
                 if fork().map_err(failed(Stage::Fork))?.is_child() {
                     birth::be_born(self.plan, index, channel, Midwife::Helper);
                 }
@@ -131,6 +137,17 @@ pub(super) fn enter_user(subject: Subject, user: Option<&OwnedFd>) -> Result<(),
         }
         None => Ok(()),
     }
+}
+
+/// `unshare(CLONE_NEWPID)`, tried again for a bounded time where there is no room, because it may be about to come back.
+fn unshare_pid() -> nix::Result<()> {
+    for _ in 0..SLOT_RETRIES {
+        match unshare(CloneFlags::CLONE_NEWPID) {
+            Err(Errno::ENOSPC) => std::thread::sleep(SLOT_RETURN),
+            result => return result,
+        }
+    }
+    unshare(CloneFlags::CLONE_NEWPID)
 }
 
 /// Waits for a helper, which does a handful of system calls and ends.

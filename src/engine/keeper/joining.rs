@@ -9,6 +9,7 @@ use super::{Crossing, Keeper, Patience, Setback};
 use crate::engine::failure::{Failure, Stage};
 use crate::engine::inheritance::NURSERY;
 use crate::engine::isolation;
+use crate::engine::last_words;
 use crate::engine::nursery::{self, Word};
 use crate::engine::plan::{NamespacePlan, Plan, ProcessPlan, Subject};
 use crate::engine::program;
@@ -126,6 +127,7 @@ impl Recruit {
 
     /// In the child: gets rid of what is not its own and becomes the process.
     pub(super) fn report_for_duty(&self, plan: &Plan) -> ! {
+        last_words::belong_to(self.subject);
         let _ = descriptor::close_from(NURSERY);
         program::take_name(plan, &self.path, program::kind(&self.process));
         program::become_program(plan, self.subject, &self.process)
