@@ -128,7 +128,7 @@ fn the_timeline_names_who_inside_asked() {
     }
     for identity in identities() {
         let topology = "[ns.@]\nproc.stays = { actor = \"idle\" }\n[ns.\"@/in\"]\nstop = { grace = \"1s\" }\n\
-                        proc.deaf = { sh = \"trap '' TERM; kill 1; while :; do sleep 1000; done\" }\n";
+                        proc.deaf = { sh = \"trap '' TERM; kill 1; exec sleep 1000\" }\n";
         let mut running = Nest::new(topology).identity(identity).arguments(&["--format", "json"]).up();
         let root = running.nest.root.clone();
         running.has_told(&format!("`{root}/in/init` was asked to stop by PID 2 inside it\n"));
