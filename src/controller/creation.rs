@@ -27,6 +27,8 @@ use crate::sys::title::TitleArea;
 use crate::sys::{descriptor, memory};
 use crate::topology::{Init, Terminal};
 
+/// Up to so many namespaces the memory of parsing is not worth giving back before the first fork.
+const FEW: u32 = 32;
 /// How long a rolled-back tree may take to collapse.
 pub(super) const COLLAPSE: Duration = Duration::from_secs(10);
 
@@ -63,7 +65,10 @@ pub fn run(request: Request, audience: &mut dyn Audience) -> Outcome {
     };
     let plan = Plan::new(&topology, &base, common)?;
     drop(topology);
-    memory::trim();
+    if plan.counts().namespaces > FEW {
+        // A command line's worth of memory is cheaper to copy than to give back and fault in again.
+        memory::trim();
+    }
     channels::reserve(&plan)?;
     let channels = channels::lay_out().map_err(system("open the channels of the tree"))?;
     let relay = if wants_terminal { Some(Relay::open().map_err(system("open a pseudo-terminal"))?) } else { None };

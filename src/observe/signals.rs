@@ -13,6 +13,9 @@ pub enum Reception {
     Handled,
     /// Thrown away.
     Ignored,
+    /// Blocked and ignored: thrown away when it is let in, unless it is read before; a shell looks so for a moment around
+    /// every command that it starts.
+    Unknown,
     /// The default action; which a PID 1 does not get: the kernel drops the signal (R5).
     Default,
 }
@@ -30,9 +33,12 @@ pub fn reception(pid: Pid, signal: i32) -> io::Result<Reception> {
         let mask = status.lines().find_map(|line| line.strip_prefix(name)).map(str::trim);
         mask.and_then(|mask| u64::from_str_radix(mask, 16).ok()).is_some_and(|mask| mask & bit != 0)
     };
-    Ok(if has("SigCgt:") || has("SigBlk:") {
+    let (caught, blocked, ignored) = (has("SigCgt:"), has("SigBlk:"), has("SigIgn:"));
+    Ok(if caught || (blocked && !ignored) {
         Reception::Handled
-    } else if has("SigIgn:") {
+    } else if blocked {
+        Reception::Unknown
+    } else if ignored {
         Reception::Ignored
     } else {
         Reception::Default

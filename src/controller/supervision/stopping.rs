@@ -96,10 +96,11 @@ impl Supervision<'_> {
                 (None, _) => Some(true),
                 (Some(process), Some(pid)) => {
                     let reception = signals::reception(pid, process.stop.signal.number()).ok();
-                    reception.map(|reception| match reception {
-                        Reception::Handled => true,
-                        Reception::Ignored => false,
-                        Reception::Default => !subject.is_init() || process.stop.signal == Signal::KILL,
+                    reception.and_then(|reception| match reception {
+                        Reception::Handled => Some(true),
+                        Reception::Ignored => Some(false),
+                        Reception::Default => Some(!subject.is_init() || process.stop.signal == Signal::KILL),
+                        Reception::Unknown => None,
                     })
                 }
                 (Some(_), None) => None,
