@@ -64,7 +64,7 @@ fn programs_and_actors_see_descriptors_0_1_and_2_whatever_the_caller_has_open() 
 }
 
 #[test]
-fn every_process_has_a_session_of_its_own() {
+fn every_program_has_a_session_of_its_own_and_every_pid_1_a_group() {
     if !can_nest() {
         return;
     }
@@ -76,7 +76,12 @@ fn every_process_has_a_session_of_its_own() {
             let stat = fs::read_to_string(format!("/proc/{pid}/stat")).expect("it lives");
             // Behind the name: state, parent, process group, session.
             let fields: Vec<&str> = stat.rsplit(')').next().expect("a name").split_whitespace().collect();
-            assert_eq!(fields[2..4], [pid.to_string(), pid.to_string()], "{identity:?}, {path}");
+            let process = truth.process(&path);
+            let init = &truth.namespace(process["ns"].as_str().expect("a path"))["init"];
+            let is_ours = process["enter"] == "init" && (init == "builtin" || init == "pause");
+            assert_eq!(fields[2], pid.to_string(), "{identity:?}, the group of {path}");
+            // A PID 1 of nestns has only a group: what it starts has sessions.
+            assert_eq!(fields[3] == pid.to_string(), !is_ours, "{identity:?}, the session of {path}");
         }
         nest.stop();
     }

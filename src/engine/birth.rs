@@ -48,6 +48,10 @@ pub fn be_born(plan: Plan, index: NamespaceIndex, channel: Option<OwnedFd>, midw
         InitPlan::Pause => (namespace.path.clone(), "pause"),
         InitPlan::Program(program) => (namespace.path_of(0), program::kind(program)),
     };
+    match &namespace.init {
+        InitPlan::Program(_) => program::begin_session(),
+        InitPlan::Builtin | InitPlan::Pause => program::begin_group(),
+    }
     program::take_name(&plan, &title, kind);
     if let Err(failure) = stand(subject, &namespace) {
         program::fail(failure);

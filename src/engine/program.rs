@@ -60,12 +60,27 @@ impl Refusal {
     }
 }
 
-/// Gives a process of the tree a session of its own and its name.
+/// Gives a process that is to become a program a session of its own.
 ///
-/// Without a session of its own a member's `kill(0)` would reach its process group in the *ancestor* namespace (R17).
-pub fn take_name(plan: &Plan, path: &str, kind: &str) {
+/// Without one a member's `kill(0)` would reach its process group in the *ancestor* namespace (R17), and job control would
+/// be its creator's.
+pub fn begin_session() {
     // Refused only to a leader of a group, which a fresh fork is not.
     let _ = nix::unistd::setsid();
+}
+
+/// Gives a PID 1 of nestns a process group of its own, which is all that keeps `kill(0)` and a typed Ctrl-C apart.
+///
+/// Not a session: each makes the scheduler a group (`sched_autogroup`, see sched(7)), and with ten thousand of them the kill
+/// of the tree takes twice the time (measured: 2.1 against 1.2 times bare system calls).
+pub fn begin_group() {
+    let itself = nix::unistd::Pid::from_raw(0);
+    // Refused to a session leader only.
+    let _ = nix::unistd::setpgid(itself, itself);
+}
+
+/// Gives a process of the tree its name.
+pub fn take_name(plan: &Plan, path: &str, kind: &str) {
     title::set_name(path.rsplit('/').next().unwrap_or(path));
     if let Some(area) = plan.common().title {
         // Where the kernel refuses, ps shows the caller's command line, cut; nothing depends on it.

@@ -129,6 +129,7 @@ impl Recruit {
     pub(super) fn report_for_duty(&self, plan: &Plan) -> ! {
         last_words::belong_to(self.subject);
         let _ = descriptor::close_from(NURSERY);
+        program::begin_session();
         program::take_name(plan, &self.path, program::kind(&self.process));
         program::become_program(plan, self.subject, &self.process)
     }
