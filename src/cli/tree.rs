@@ -87,17 +87,7 @@ fn document(topology: &Topology) -> serde_json::Value {
 /// What only the kernel knows is null.
 fn namespace(topology: &Topology, id: NamespaceId) -> serde_json::Value {
     let namespace = topology.namespace(id);
-    let isolation = namespace.isolation;
-    let own = [
-        ("mount", isolation.mount),
-        ("uts", isolation.uts),
-        ("ipc", isolation.ipc),
-        ("net", isolation.net),
-        ("cgroup", isolation.cgroup),
-        ("user", false),
-        ("time", false),
-    ];
-    let shared: Vec<_> = own.into_iter().filter(|(_, own)| !own).map(|(name, _)| name).collect();
+    let shared = namespace.isolation.shared();
     let init = match &namespace.init {
         Init::Builtin => "builtin",
         Init::Pause => "pause",
@@ -122,15 +112,8 @@ fn processes(topology: &Topology, numbering: &Numbering, id: NamespaceId) -> Vec
             let below = (0..init.len()).map(|level| Some(numbers.get(level).copied().unwrap_or(0)));
             std::iter::once(None).chain(below).collect()
         };
-        let argv = match process.map(|process| &process.program) {
-            None => vec!["nestns".to_owned(), "init".to_owned()],
-            Some(Program::Command(words)) => words.clone(),
-            Some(Program::Actor(actor)) => ["nestns", "actor"]
-                .into_iter()
-                .map(str::to_owned)
-                .chain(actor.to_string().split(' ').map(str::to_owned))
-                .collect(),
-        };
+        let argv =
+            process.map_or_else(|| vec!["nestns".to_owned(), "init".to_owned()], |process| process.program.words());
         json!({
             "path": format!("{}/{name}", namespace.path), "ns": namespace.path, "name": name,
             "pids": chain(numbers), "ppids": chain(parent), "state": null, "exit": null, "enter": enter, "argv": argv,

@@ -8,7 +8,7 @@ use super::roster::{Record, Roster};
 use crate::engine::plan::{InitPlan, NamespacePlan, Subject};
 use crate::engine::report::Ending;
 use crate::observe::{boot, namespaces};
-use crate::topology::{Entry, Isolation, Program};
+use crate::topology::{Entry, Program};
 
 /// Which file a tree was built from.
 #[derive(Debug, Clone, Default)]
@@ -133,7 +133,7 @@ fn namespace_documents(roster: &Roster) -> Vec<NamespaceDocument> {
             mntns: other.map(|(_, mount)| mount),
             init: init_word(&plan),
             state: record.map_or("creating", |record| record.members[0].state.word()),
-            shared: shared(plan.isolation),
+            shared: plan.isolation.shared(),
             labels: plan.labels,
             path: plan.path,
         }
@@ -150,20 +150,6 @@ fn init_word(plan: &NamespacePlan) -> &'static str {
             Program::Actor(_) => "actor",
         },
     }
-}
-
-/// The kinds of namespaces that it has in common with the one around it.
-fn shared(isolation: Isolation) -> Vec<&'static str> {
-    let own = [
-        ("mount", isolation.mount),
-        ("uts", isolation.uts),
-        ("ipc", isolation.ipc),
-        ("net", isolation.net),
-        ("cgroup", isolation.cgroup),
-        ("user", false),
-        ("time", false),
-    ];
-    own.into_iter().filter(|(_, own)| !own).map(|(name, _)| name).collect()
 }
 
 /// Every process: the PID 1s, builtin or not, and the declared ones.
@@ -196,10 +182,8 @@ pub fn process_documents(roster: &Roster) -> Vec<ProcessDocument> {
             state: record.state.word(),
             exit: record.ending.map(|(ending, _)| ending.into()),
             enter: enter_word(subject, process.map(|process| process.entry)),
-            argv: process.map_or_else(
-                || vec!["nestns".to_owned(), "init".to_owned()],
-                super::super::engine::plan::ProcessPlan::words,
-            ),
+            argv: process
+                .map_or_else(|| vec!["nestns".to_owned(), "init".to_owned()], |process| process.program.words()),
             start_time: record.facts.as_ref().map(|facts| facts.start_time),
             labels: process.map(|process| process.labels.clone()).unwrap_or_default(),
             ns: plan.path,

@@ -27,6 +27,22 @@ pub struct Isolation {
     pub cgroup: bool,
 }
 
+impl Isolation {
+    /// The kinds of namespaces that are not of its own but those of the namespace around it.
+    pub fn shared(self) -> Vec<&'static str> {
+        let own = [
+            ("mount", self.mount),
+            ("uts", self.uts),
+            ("ipc", self.ipc),
+            ("net", self.net),
+            ("cgroup", self.cgroup),
+            ("user", false),
+            ("time", false),
+        ];
+        own.into_iter().filter(|(_, own)| !own).map(|(name, _)| name).collect()
+    }
+}
+
 /// Who is PID 1 of a namespace.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Init {

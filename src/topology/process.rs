@@ -18,6 +18,19 @@ pub enum Program {
     Actor(Actor),
 }
 
+impl Program {
+    /// The command line that does the same by hand.
+    pub fn words(&self) -> Vec<String> {
+        match self {
+            Self::Command(words) => words.clone(),
+            Self::Actor(actor) => {
+                let actor = actor.to_string();
+                ["nestns", "actor"].into_iter().chain(actor.split(' ')).map(str::to_owned).collect()
+            }
+        }
+    }
+}
+
 /// How a process gets into its namespace.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Entry {

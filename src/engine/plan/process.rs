@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::PlanError;
 use crate::engine::user_database;
-use crate::topology::{Actor, After, Entry, Output, Position, Process, Program, Stdin, Stop, Terminal, Weight};
+use crate::topology::{After, Entry, Output, Position, Process, Program, Stdin, Stop, Terminal, Weight};
 
 /// Who a program runs as.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -46,21 +46,6 @@ impl ProcessPlan {
     pub fn is_unconditional(&self) -> bool {
         self.after.is_empty()
     }
-
-    /// The words to show as its command.
-    pub fn words(&self) -> Vec<String> {
-        match &self.program {
-            Program::Command(words) => words.clone(),
-            Program::Actor(actor) => actor_words(actor),
-        }
-    }
-}
-
-fn actor_words(actor: &Actor) -> Vec<String> {
-    ["nestns".to_owned(), "actor".to_owned()]
-        .into_iter()
-        .chain(actor.to_string().split(' ').map(str::to_owned))
-        .collect()
 }
 
 impl ProcessPlan {
