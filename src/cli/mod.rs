@@ -7,6 +7,7 @@ mod actor;
 mod check;
 mod color;
 mod completions;
+mod explain;
 mod launch;
 mod man;
 mod run;
@@ -38,6 +39,7 @@ enum Verb {
     Up(up::Args),
     Run(run::Args),
     Check(check::Args),
+    Explain(explain::Args),
     Tree(tree::Args),
     Actor(actor::Args),
     Completions(completions::Args),
@@ -51,6 +53,7 @@ impl Verb {
             Self::Up(args) => up::run(args),
             Self::Run(args) => run::run(args),
             Self::Check(args) => check::run(&args),
+            Self::Explain(args) => explain::run(&args),
             Self::Tree(args) => tree::run(&args),
             Self::Actor(args) => actor::run(&args),
             Self::Completions(args) => completions::run(&args, &mut Cli::command()),
