@@ -8,6 +8,7 @@ mod collection;
 mod problem;
 mod render;
 mod source;
+mod sources;
 mod span;
 
 pub use codes::{Code, Level};
@@ -15,4 +16,5 @@ pub use collection::Diagnostics;
 pub use problem::{Diagnostic, Label};
 pub use render::{Color, Format, HUMAN_LIMIT, render};
 pub use source::{LineColumn, Source};
-pub use span::Span;
+pub use sources::Sources;
+pub use span::{FileId, Span};

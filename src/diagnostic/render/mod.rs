@@ -7,12 +7,12 @@ mod json;
 mod short;
 
 use super::collection::Diagnostics;
-use super::source::Source;
+use super::sources::Sources;
 
 pub use format::{Color, Format, HUMAN_LIMIT};
 
 /// The problems of some files as one text, which ends with a newline unless it is empty.
-pub fn render(format: Format, color: Color, files: &[(&Source, &Diagnostics)]) -> String {
+pub fn render(format: Format, color: Color, files: &[(&Sources, &Diagnostics)]) -> String {
     match format {
         Format::Human => human::render(color, files),
         Format::Short => short::render(files),
