@@ -5,6 +5,8 @@
 
 use std::fmt;
 
+use super::explanation::Explanation;
+
 /// How bad a problem is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Level {
@@ -49,6 +51,13 @@ macro_rules! codes {
                 match self {
                     $(Self::$name => $title,)*
                 }
+            }
+
+            /// What there is to say about it: why it matters, with examples. A code without a file does not compile.
+            pub fn explanation(self) -> Explanation {
+                Explanation::parse(match self {
+                    $(Self::$name => include_str!(concat!("explanations/", $text, ".md")),)*
+                })
             }
         }
     };
@@ -125,6 +134,11 @@ codes! {
 }
 
 impl Code {
+    /// The code that somebody has written, in any case.
+    pub fn find(text: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|code| code.text().eq_ignore_ascii_case(text))
+    }
+
     /// Lints are warnings; everything else makes a file unusable, or is why a tree does not stand.
     pub const fn level(self) -> Level {
         if self.text().as_bytes()[2] == b'3' { Level::Warning } else { Level::Error }
