@@ -8,6 +8,7 @@ use clap::ValueEnum;
 use clap::builder::FalseyValueParser;
 
 use super::color::When;
+use super::explain::hint;
 use super::status::Status;
 use super::topology_file::TopologyFile;
 use crate::diagnostic::{Diagnostics, Format, Level, Source, render};
@@ -44,6 +45,8 @@ enum FormatWord {
     Json,
     /// GitHub Actions: annotations
     Github,
+    /// Code hosts and editors: SARIF 2.1.0
+    Sarif,
 }
 
 impl From<FormatWord> for Format {
@@ -53,6 +56,7 @@ impl From<FormatWord> for Format {
             FormatWord::Short => Self::Short,
             FormatWord::Json => Self::Json,
             FormatWord::Github => Self::Github,
+            FormatWord::Sarif => Self::Sarif,
         }
     }
 }
@@ -80,8 +84,15 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Status> {
     let count = |level| checked.iter().map(|(_, diagnostics)| diagnostics.count(level)).sum();
     let (errors, warnings) = (count(Level::Error), count(Level::Warning));
     if format == Format::Human {
+        let mut last = summary(checked.len(), errors, warnings);
+        last.push('\n');
+        let codes = checked.iter().flat_map(|(_, diagnostics)| diagnostics).map(|diagnostic| diagnostic.code);
+        if let Some(hint) = hint(codes) {
+            last.push_str(&hint);
+            last.push('\n');
+        }
         // The status says it as well, so a closed standard error is no failure.
-        let _ = writeln!(io::stderr(), "{}", summary(checked.len(), errors, warnings));
+        let _ = io::stderr().write_all(last.as_bytes());
     }
     Ok(match (errors, warnings) {
         (0, 0) => Status::Done,

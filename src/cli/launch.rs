@@ -9,13 +9,14 @@ use std::time::Duration;
 use sha2::{Digest, Sha256};
 
 use super::color::When;
+use super::explain::hint;
 use super::status::Status;
 use super::tell::tell as say;
 use super::topology_file::TopologyFile;
 use crate::controller::trouble::Trouble;
 use crate::controller::truth::Origin;
 use crate::controller::{Command, LinesTo, Options};
-use crate::diagnostic::{Color, Diagnostics, Format, Source, render};
+use crate::diagnostic::{Code, Color, Diagnostics, Format, Source, render};
 use crate::engine::plan::Order;
 use crate::topology::{Topology, parse_duration};
 
@@ -33,12 +34,16 @@ pub(super) fn check(word: Option<&Path>, name: Option<String>, color: When) -> R
         Err(unreadable) => {
             let (source, diagnostics) = unreadable.into_parts();
             show(&source, &diagnostics, color);
+            say_hint(diagnostics.iter().map(|diagnostic| diagnostic.code));
             return Err(Status::WrongFile);
         }
     };
     let parsed = file.parse();
     show(&file.source, &parsed.diagnostics, color);
-    let Some(mut topology) = parsed.topology else { return Err(Status::WrongFile) };
+    let Some(mut topology) = parsed.topology else {
+        say_hint(parsed.diagnostics.iter().map(|diagnostic| diagnostic.code));
+        return Err(Status::WrongFile);
+    };
     if let Some(name) = name {
         topology.name = name;
     }
@@ -61,6 +66,12 @@ fn show(source: &Source, diagnostics: &Diagnostics, color: When) {
     say(&text);
 }
 
+fn say_hint(codes: impl IntoIterator<Item = Code>) {
+    if let Some(hint) = hint(codes) {
+        say(&format!("{hint}\n"));
+    }
+}
+
 /// Shows what kept a tree from standing, and says with which status to end.
 pub(super) fn tell(trouble: &Trouble, file: Option<&str>) -> Status {
     let mut text = format!("error[{}]: {trouble}\n", trouble.code());
@@ -71,6 +82,7 @@ pub(super) fn tell(trouble: &Trouble, file: Option<&str>) -> Status {
         let _ = writeln!(text, "  = help: {help}");
     }
     say(&text);
+    say_hint([trouble.code()]);
     Status::Other(trouble.status())
 }
 

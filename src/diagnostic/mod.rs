@@ -15,6 +15,6 @@ pub use codes::{Code, Level};
 pub use collection::Diagnostics;
 pub use explanation::{Block, Example, Explanation};
 pub use problem::{Diagnostic, Label};
-pub use render::{Color, Format, HUMAN_LIMIT, render};
+pub use render::{Color, Format, HUMAN_LIMIT, heading, render};
 pub use source::{LineColumn, Source};
 pub use span::Span;
