@@ -2,25 +2,9 @@
 
 use nestns::diagnostic::Code;
 
-/// Codes of the table that no check raises yet. Empty this when they are.
-const PENDING: &[Code] = &[
-    Code::CannotInclude,
-    Code::IncludeCycle,
-    Code::BadPlaceholder,
-    Code::UnknownVariable,
-    Code::BadArithmetic,
-    Code::BadOverride,
-    Code::BadVars,
-    Code::VariableCycle,
-    Code::BadGenerator,
-    Code::BadPlace,
-    Code::UnknownTemplate,
-    Code::TemplateCycle,
-    Code::BadInstanceName,
-    Code::UnusedTemplate,
-];
+use crate::explanations::PENDING;
 
-/// Whether the controller raises it, which no check of a file shows.
+/// Whether the controller raises it: such a code is shown by the commands of its explanation.
 fn is_of_a_run(code: Code) -> bool {
     code.text().starts_with("NS4") || code.text().starts_with("NS5")
 }
