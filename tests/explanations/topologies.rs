@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use nestns::diagnostic::Code;
 
-use super::raised;
+use super::{PENDING, raised};
 use crate::harness::Nestns;
 
 /// The codes that `check` reports, and how it ends.
@@ -43,5 +43,15 @@ fn every_code_of_a_file_has_an_example_that_is_tried() {
             (example.is("toml") || example.is("sh")) && example.is("wrong") != example.is("right")
         };
         assert!(code.explanation().examples().all(is_tried), "{code}");
+    }
+}
+
+#[test]
+fn what_is_pending_is_not_raised_yet() {
+    for code in PENDING {
+        for example in code.explanation().examples().filter(|example| example.is("toml") && example.is("wrong")) {
+            let (codes, _) = check(example.text);
+            assert!(!codes.contains(code.text()), "{code} is raised by now: take it out of PENDING");
+        }
     }
 }

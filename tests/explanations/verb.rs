@@ -168,7 +168,9 @@ fn colours_are_used_only_when_asked_for() {
 fn up_says_at_the_end_of_a_failure_where_to_read_more() {
     let outcome = Nestns::new(&["up", "-"]).input("[ns.a]\nhostnme = \"a\"\n[ns.\"a/b/c\"]\n").run();
     assert_eq!((outcome.code, outcome.stdout.as_str()), (3, ""));
-    assert_data_eq!(outcome.stderr, str![[r#"
+    assert_data_eq!(
+        outcome.stderr,
+        str![[r#"
 error[NS102]: unknown key `hostnme` in a namespace
  --> <stdin>:2:1
   |
@@ -185,7 +187,9 @@ error[NS201]: namespace `a/b/c` has no parent
 
 `nestns explain NS102` tells more; likewise NS201
 
-"#]].raw());
+"#]]
+        .raw()
+    );
 }
 
 #[test]
