@@ -32,7 +32,7 @@ use serde::Serialize;
 use crate::diagnostic::{Diagnostics, Source, Sources};
 
 /// A topology to be read.
-#[derive(Clone)]
+#[derive(Debug, Clone)]
 pub struct Request<'a> {
     /// Its text.
     pub source: Source,
@@ -44,6 +44,13 @@ pub struct Request<'a> {
     pub settings: Vec<Setting>,
     /// Where it finds other files, and the environment.
     pub surroundings: &'a dyn Surroundings,
+}
+
+impl<'a> Request<'a> {
+    /// A text alone, in a world with nothing else in it.
+    pub fn new(source: Source, stem: &'a str) -> Self {
+        Self { source, stem, name: None, settings: Vec::new(), surroundings: &Nothing }
+    }
 }
 
 /// A value for variables, from the command line.

@@ -16,7 +16,7 @@ pub struct Included {
 }
 
 /// The world around a topology.
-pub trait Surroundings {
+pub trait Surroundings: std::fmt::Debug {
     /// Reads the file that `path` names in the text called `from`; relative paths begin where that text lies.
     ///
     /// # Errors

@@ -42,7 +42,14 @@ pub struct Topology {
 impl Topology {
     /// An empty tree; the caller plants namespaces in file order.
     pub(super) fn new(name: String) -> Self {
-        Self { name, description: None, on_exit: OnExit::default(), files: Vec::new(), graph: DiGraph::new(), roots: Vec::new() }
+        Self {
+            name,
+            description: None,
+            on_exit: OnExit::default(),
+            files: Vec::new(),
+            graph: DiGraph::new(),
+            roots: Vec::new(),
+        }
     }
 
     /// Adds a namespace as the last child of `parent`, or as the last root.

@@ -1,5 +1,6 @@
 //! `nestns check`: every diagnostic as people see it, the other formats, and files that nobody would write.
 
+mod editors;
 mod files;
 mod formats;
 mod keys;
@@ -8,6 +9,7 @@ mod names;
 mod processes;
 mod programs;
 mod property;
+mod sarif;
 mod surroundings;
 mod syntax;
 mod table;

@@ -1,7 +1,7 @@
 //! Files that nobody would write: whatever the text, the parser answers, and the answer can be shown.
 
 use nestns::diagnostic::{Color, Format, Source, render};
-use nestns::topology::parse;
+use nestns::topology::{Request, parse};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 
@@ -33,10 +33,10 @@ fn mutate(text: &str, mutations: &[Mutation]) -> String {
 /// Parses and renders in every format; the tree and the errors must agree with each other.
 fn digest(text: String) {
     let source = Source::new("x.toml", text);
-    let parsed = parse(&source, "x");
+    let parsed = parse(Request::new(source, "x"));
     assert_eq!(parsed.topology.is_some(), !parsed.diagnostics.has_errors());
     for format in [Format::Human, Format::Short, Format::Json, Format::Github] {
-        render(format, Color::Plain, &[(&source, &parsed.diagnostics)]);
+        render(format, Color::Plain, &[(&parsed.sources, &parsed.diagnostics)]);
     }
 }
 

@@ -13,7 +13,7 @@ pub(super) fn render(files: &[(&Sources, &Diagnostics)]) -> String {
             let _ = write!(text, "::{} file={}", diagnostic.level(), property(source.name()));
             if let Some(label) = &diagnostic.primary {
                 let start = source.position(label.span.start());
-                let end = source.position(label.span.end.max(label.span.start()));
+                let end = source.position(label.span.end().max(label.span.start()));
                 let _ = write!(
                     text,
                     ",line={},col={},endLine={},endColumn={}",

@@ -6,13 +6,10 @@ use std::ops::Range;
 use annotate_snippets::{AnnotationKind, Group, Level as Title, Origin, Renderer, Snippet};
 
 use super::format::{Color, HUMAN_LIMIT};
-use crate::diagnostic::{Diagnostic, Diagnostics, FileId, Label, Level, Source, Sources};
+use crate::diagnostic::{Code, Diagnostic, Diagnostics, FileId, Label, Level, Source, Sources};
 
 pub(super) fn render(color: Color, files: &[(&Sources, &Diagnostics)]) -> String {
-    let renderer = match color {
-        Color::Plain => Renderer::plain(),
-        Color::Styled => Renderer::styled(),
-    };
+    let renderer = renderer(color);
     let mut text = String::new();
     for (sources, diagnostics) in files {
         for diagnostic in diagnostics.iter().take(HUMAN_LIMIT) {
@@ -27,12 +24,28 @@ pub(super) fn render(color: Color, files: &[(&Sources, &Diagnostics)]) -> String
     text
 }
 
-fn group<'a>(sources: &'a Sources, diagnostic: &'a Diagnostic) -> Group<'a> {
-    let level = match diagnostic.level() {
+/// A code with its title, as a line that looks like the first one of its problems, without a newline.
+pub fn heading(code: Code, color: Color) -> String {
+    let title = title(code.level()).primary_title(code.title()).id(code.text());
+    renderer(color).render(&[Group::with_title(title)])
+}
+
+fn renderer(color: Color) -> Renderer {
+    match color {
+        Color::Plain => Renderer::plain(),
+        Color::Styled => Renderer::styled(),
+    }
+}
+
+fn title(level: Level) -> Title<'static> {
+    match level {
         Level::Error => Title::ERROR,
         Level::Warning => Title::WARNING,
-    };
-    let title = level.primary_title(diagnostic.message.as_str()).id(diagnostic.code.to_string());
+    }
+}
+
+fn group<'a>(sources: &'a Sources, diagnostic: &'a Diagnostic) -> Group<'a> {
+    let title = title(diagnostic.level()).primary_title(diagnostic.message.as_str()).id(diagnostic.code.to_string());
     let group = match &diagnostic.primary {
         None => title.element(Origin::path(sources.main().name())),
         Some(primary) => {

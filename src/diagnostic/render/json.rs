@@ -27,7 +27,9 @@ struct Entry<'a> {
 pub(super) fn render(files: &[(&Sources, &Diagnostics)]) -> String {
     let diagnostics = files
         .iter()
-        .flat_map(|(sources, diagnostics)| diagnostics.iter().map(|diagnostic| entry(sources.of(diagnostic), diagnostic)))
+        .flat_map(|(sources, diagnostics)| {
+            diagnostics.iter().map(|diagnostic| entry(sources.of(diagnostic), diagnostic))
+        })
         .collect();
     let document = Document { schema: "nestns.check/1", diagnostics };
     // Strings, numbers and lists in memory: there is nothing that serde_json could refuse.

@@ -4,12 +4,14 @@ mod format;
 mod github;
 mod human;
 mod json;
+mod sarif;
 mod short;
 
 use super::collection::Diagnostics;
 use super::sources::Sources;
 
 pub use format::{Color, Format, HUMAN_LIMIT};
+pub use human::heading;
 
 /// The problems of some files as one text, which ends with a newline unless it is empty.
 pub fn render(format: Format, color: Color, files: &[(&Sources, &Diagnostics)]) -> String {
@@ -18,5 +20,6 @@ pub fn render(format: Format, color: Color, files: &[(&Sources, &Diagnostics)]) 
         Format::Short => short::render(files),
         Format::Json => json::render(files),
         Format::Github => github::render(files),
+        Format::Sarif => sarif::render(files),
     }
 }

@@ -2,9 +2,9 @@
 
 use std::collections::HashMap;
 
+use super::instance::{Instance, ProcessInstance};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics};
 use crate::topology::process::After;
-use super::instance::{Instance, ProcessInstance};
 use crate::topology::syntax::nearest;
 
 /// What the processes of one namespace wait for.

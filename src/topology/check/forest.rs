@@ -35,8 +35,7 @@ pub(in crate::topology) fn shared_name(path: &str, process: Span, namespace: Spa
 
 /// The declared namespace whose path was probably meant: none that would be around or inside the missing one.
 fn similar_path<'a>(parent: &str, known: impl Iterator<Item = (&'a str, Span)>) -> Option<(&'a str, Span)> {
-    let mut known: Vec<_> =
-        known.filter(|(path, _)| !is_inside(path, parent) && !is_inside(parent, path)).collect();
+    let mut known: Vec<_> = known.filter(|(path, _)| !is_inside(path, parent) && !is_inside(parent, path)).collect();
     known.sort_by_key(|&(_, span)| span);
     let path = nearest(parent, known.iter().map(|&(path, _)| path))?;
     known.into_iter().find(|&(known, _)| known == path)

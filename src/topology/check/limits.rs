@@ -14,9 +14,10 @@ pub(in crate::topology) fn too_many(
         return;
     }
     let number = if is_complete && count < u128::MAX { count.to_string() } else { format!("at least {count}") };
-    let diagnostic = Diagnostic::at(Code::TooMany, place, format!("the topology has {number} {what}, its limit is {limit}"))
-        .label("the limit is crossed here")
-        .note("the limit is there so that a slip of the pen does not eat the machine");
+    let diagnostic =
+        Diagnostic::at(Code::TooMany, place, format!("the topology has {number} {what}, its limit is {limit}"))
+            .label("the limit is crossed here")
+            .note("the limit is there so that a slip of the pen does not eat the machine");
     out.push(if !is_complete {
         diagnostic.help(format!("if this is meant, raise {what} in [limits]"))
     } else if count <= u32::MAX.into() {

@@ -1,9 +1,9 @@
 //! What several keys of one namespace say together.
 
+use super::instance::Instance;
 use super::pid_one;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics};
 use crate::topology::process::Entry;
-use super::instance::Instance;
 use crate::topology::syntax::{InitSyntax, NamespaceBody, ProgramSyntax};
 
 /// Reports what contradicts itself within a namespace.

@@ -3,10 +3,10 @@
 //! The kernel's rule: a signal for which PID 1 of a namespace has no handler is dropped, except KILL and STOP from outside
 //! (`pid_namespaces(7)`). Which handlers a program installs cannot be read from a file, so this knows a few famous ones.
 
+use super::instance::Instance;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics};
 use crate::topology::process::Program;
 use crate::topology::stop::Signal;
-use super::instance::Instance;
 use crate::topology::syntax::{InitSyntax, ProgramSyntax};
 
 /// Programs that install no handler at all.

@@ -249,6 +249,10 @@ fn declared_twice(realm: Realm, path: &str, again: (Span, Spelling), first: (Spa
 
 fn too_deep(path: &str, span: Span) -> Diagnostic {
     let level = path.split('/').count();
-    Diagnostic::at(Code::TooDeep, span, format!("the namespace is {level} levels deep, the kernel allows {KERNEL_DEPTH}"))
-        .note(format!("PID namespaces nest at most {KERNEL_DEPTH} below the initial one (pid_namespaces(7))"))
+    Diagnostic::at(
+        Code::TooDeep,
+        span,
+        format!("the namespace is {level} levels deep, the kernel allows {KERNEL_DEPTH}"),
+    )
+    .note(format!("PID namespaces nest at most {KERNEL_DEPTH} below the initial one (pid_namespaces(7))"))
 }

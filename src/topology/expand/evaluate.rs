@@ -83,7 +83,7 @@ impl Scalar {
         }
     }
 
-    fn noun(&self) -> &'static str {
+    pub(super) fn noun(&self) -> &'static str {
         match self {
             Self::Integer(_) => "an integer",
             Self::Boolean(_) => "a boolean",
@@ -128,8 +128,17 @@ impl<'a> Evaluator<'a> {
     }
 
     /// A value with every placeholder in it replaced; `None` if it was reported.
-    pub(super) fn value<'v>(&self, value: &'v Value, trace: &mut Trace, out: &mut Diagnostics) -> Option<Cow<'v, Value>> {
-        if has_placeholder_in(value) { self.replace(value, trace, out).map(Cow::Owned) } else { Some(Cow::Borrowed(value)) }
+    pub(super) fn value<'v>(
+        &self,
+        value: &'v Value,
+        trace: &mut Trace,
+        out: &mut Diagnostics,
+    ) -> Option<Cow<'v, Value>> {
+        if has_placeholder_in(value) {
+            self.replace(value, trace, out).map(Cow::Owned)
+        } else {
+            Some(Cow::Borrowed(value))
+        }
     }
 
     fn entry(&self, entry: &Entry, trace: &mut Trace, out: &mut Diagnostics) -> Option<Entry> {
@@ -344,8 +353,11 @@ impl<'a> Evaluator<'a> {
         let (&Scalar::Integer(left), &Scalar::Integer(right)) = (left, right) else {
             let other = if matches!(left, Scalar::Integer(_)) { right } else { left };
             out.push(
-                Diagnostic::at(Code::BadArithmetic, place(), "only integers can be computed with")
-                    .label(format!("`{}` is {}", other.text(), other.noun())),
+                Diagnostic::at(Code::BadArithmetic, place(), "only integers can be computed with").label(format!(
+                    "`{}` is {}",
+                    other.text(),
+                    other.noun()
+                )),
             );
             return None;
         };

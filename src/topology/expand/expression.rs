@@ -113,10 +113,9 @@ impl<'t> Reader<'t> {
                 range: self.opened..self.opened + OPEN.len(),
                 message: "the placeholder is opened and never closed".to_owned(),
             },
-            Some('}') if self.text[self.next..].starts_with(CLOSE) => Misread {
-                range: self.opened..self.next + CLOSE.len(),
-                message: format!("{expected} is missing"),
-            },
+            Some('}') if self.text[self.next..].starts_with(CLOSE) => {
+                Misread { range: self.opened..self.next + CLOSE.len(), message: format!("{expected} is missing") }
+            }
             Some(c) => Misread {
                 range: self.next..self.next + c.len_utf8(),
                 message: format!("expected {expected}, found `{c}`"),

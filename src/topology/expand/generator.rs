@@ -127,10 +127,9 @@ impl At {
                 Some((first, last)) => number(first).zip(number(last)).map(|(first, last)| Self::Levels(first, last)),
                 None => number(text).map(|level| Self::Levels(level, level)),
             },
-            None => value
-                .as_integer()
-                .and_then(|level| u64::try_from(level).ok())
-                .map(|level| Self::Levels(level, level)),
+            None => {
+                value.as_integer().and_then(|level| u64::try_from(level).ok()).map(|level| Self::Levels(level, level))
+            }
         };
         read.filter(|at| !matches!(at, Self::Levels(first, last) if first > last)).unwrap_or_else(|| {
             out.push(
@@ -189,6 +188,6 @@ mod tests {
         assert_eq!(on(At::Root), [0]);
         assert_eq!(on(At::Leaf), [3]);
         assert_eq!(on(At::Levels(1, 2)), [1, 2]);
-        assert_eq!(on(At::Levels(9, 9)), []);
+        assert!(on(At::Levels(9, 9)).is_empty());
     }
 }

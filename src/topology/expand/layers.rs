@@ -112,9 +112,8 @@ impl<'a> Library<'a> {
         if let [layer] = layers
             && self.node(layer.node).graft.is_none()
         {
-            let own = |&id: &NodeId| {
-                (self.node(id).name().to_owned(), vec![Layer { node: id, used: layer.used.clone() }])
-            };
+            let own =
+                |&id: &NodeId| (self.node(id).name().to_owned(), vec![Layer { node: id, used: layer.used.clone() }]);
             return self.node(layer.node).children.iter().map(own).collect();
         }
         let mut children: Vec<(String, Vec<Layer>)> = Vec::new();
@@ -131,7 +130,8 @@ impl<'a> Library<'a> {
         for layer in layers {
             let node = self.node(layer.node);
             if let Some((scope, at)) = node.graft {
-                let used = Rc::new(Used { at, text: format!("included below `{path}` here"), outer: layer.used.clone() });
+                let used =
+                    Rc::new(Used { at, text: format!("included below `{path}` here"), outer: layer.used.clone() });
                 for &root in self.declarations.roots(Realm::Namespaces, scope) {
                     add(root, Some(Rc::clone(&used)));
                 }
@@ -145,7 +145,13 @@ impl<'a> Library<'a> {
 
     /// Finds out what the `use` keys of a template and of everything inside it come to. `open` are the nodes that are being
     /// resolved, with the words that led on.
-    fn resolve(&mut self, node: NodeId, evaluator: &Evaluator<'_>, open: &mut Vec<(NodeId, Span)>, out: &mut Diagnostics) {
+    fn resolve(
+        &mut self,
+        node: NodeId,
+        evaluator: &Evaluator<'_>,
+        open: &mut Vec<(NodeId, Span)>,
+        out: &mut Diagnostics,
+    ) {
         if self.uses.contains_key(&node) {
             return;
         }
@@ -219,7 +225,8 @@ impl<'a> Library<'a> {
         let Some(value) = evaluator.value(entry.value, &mut trace, out) else { return Vec::new() };
         let entry = Entry { value: &value, ..entry };
         let one = |value: &Value| value.as_str().map(|name| vec![(name.to_owned(), value.span)]);
-        let names = one(&value).or_else(|| Some(entry.strings(out)?.into_iter().map(|name| (name.value, name.span)).collect()));
+        let names =
+            one(&value).or_else(|| Some(entry.strings(out)?.into_iter().map(|name| (name.value, name.span)).collect()));
         out.amend(before, |diagnostic| trace.explain(diagnostic));
         names.unwrap_or_default()
     }
@@ -231,7 +238,9 @@ impl<'a> Library<'a> {
             Some(similar) => {
                 let diagnostic = diagnostic.label(format!("did you mean `{similar}`?"));
                 match self.declarations.find(Realm::Templates, scope, similar) {
-                    Some(found) => diagnostic.also(self.node(found).span, "a template with a similar name is declared here"),
+                    Some(found) => {
+                        diagnostic.also(self.node(found).span, "a template with a similar name is declared here")
+                    }
                     None => diagnostic,
                 }
             }
@@ -277,5 +286,10 @@ fn strongest(layers: Vec<Layer>) -> Vec<Layer> {
     if last.len() == layers.len() {
         return layers;
     }
-    layers.into_iter().enumerate().filter(|(place, layer)| last[&layer.node] == *place).map(|(_, layer)| layer).collect()
+    layers
+        .into_iter()
+        .enumerate()
+        .filter(|(place, layer)| last[&layer.node] == *place)
+        .map(|(_, layer)| layer)
+        .collect()
 }

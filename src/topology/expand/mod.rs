@@ -18,11 +18,9 @@ mod variables;
 
 use std::cell::OnceCell;
 use std::collections::HashSet;
-use std::rc::Rc;
 
 use super::check::{Checker, Repetition, name_from, too_many};
-use super::surroundings::Surroundings;
-use super::syntax::{Document, Entry, Heading, Limits};
+use super::syntax::{Document, Heading, Limits};
 use super::toml_text::{self, Kind, Table, Value};
 use super::tree::Topology;
 use super::{Parsed, Request, Setting, Variable};
@@ -93,9 +91,9 @@ impl<'t> Texts<'t> {
             let scope = scopes.scope(*file);
             let Some(entry) = document.variables else { continue };
             match entry.value.as_table() {
-                Some(table) => declared.extend(
-                    super::syntax::entries(table).map(|entry| variables::Declaration { scope, entry }),
-                ),
+                Some(table) => {
+                    declared.extend(super::syntax::entries(table).map(|entry| variables::Declaration { scope, entry }))
+                }
                 None => entry.wrong_type("a table", out),
             }
         }
@@ -270,7 +268,11 @@ fn overrides(settings: Vec<Setting>, files: &mut Files<'_>, out: &mut Diagnostic
                 let length = value.len();
                 let file = files.sources.add(Source::new(format!("<--set {name}>"), value.clone()), None);
                 let span = Span::new(file, 0..length);
-                overrides.push(Override { name, value: Value { kind: Kind::String(value.into()), span }, is_word: true });
+                overrides.push(Override {
+                    name,
+                    value: Value { kind: Kind::String(value.into()), span },
+                    is_word: true,
+                });
             }
             Setting::File(source) => {
                 let file = files.sources.add(source, None);

@@ -193,7 +193,8 @@ impl<'a> Planter<'a, '_> {
         let message = format!("`as` gives number {} of `{}` a name that cannot be used", member.index, prepared.name);
         let mut diagnostic = Diagnostic::at(Code::BadInstanceName, names.span, message).label(problem);
         if generator.names.as_ref().is_some_and(|names| names.as_str().is_some_and(|text| !text.contains("{{"))) {
-            diagnostic = diagnostic.help("write as = \"NAME{{i}}\" or as = \"NAME{{level}}\", which differs from one to the next");
+            diagnostic = diagnostic
+                .help("write as = \"NAME{{i}}\" or as = \"NAME{{level}}\", which differs from one to the next");
         }
         out.push(diagnostic);
         out.amend(before, |diagnostic| trace.explain(diagnostic));
@@ -232,7 +233,13 @@ impl<'a> Planter<'a, '_> {
         Instance { path: Located::new(place.path.to_owned(), prepared.span), body, processes, absent }
     }
 
-    fn body(&self, prepared: &Prepared<'a>, place: Place<'_>, trace: &mut Trace, out: &mut Diagnostics) -> Rc<NamespaceBody> {
+    fn body(
+        &self,
+        prepared: &Prepared<'a>,
+        place: Place<'_>,
+        trace: &mut Trace,
+        out: &mut Diagnostics,
+    ) -> Rc<NamespaceBody> {
         if let Some(body) = &*prepared.body.borrow() {
             return Rc::clone(body);
         }
@@ -261,9 +268,7 @@ impl<'a> Planter<'a, '_> {
             let value = match &process.value.kind {
                 Kind::Table(table) => match evaluator.table(table, |key| PROCESS_KEYS.contains(&key), trace, out) {
                     Cow::Borrowed(_) => Some(Cow::Borrowed(&*process.value)),
-                    Cow::Owned(table) => {
-                        Some(Cow::Owned(Value { kind: Kind::Table(table), span: process.value.span }))
-                    }
+                    Cow::Owned(table) => Some(Cow::Owned(Value { kind: Kind::Table(table), span: process.value.span })),
                 },
                 _ => evaluator.value(&process.value, trace, out),
             };

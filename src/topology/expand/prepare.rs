@@ -189,7 +189,12 @@ impl PreparedProcess<'_> {
     }
 
     /// On which levels it is, with the entry that says so.
-    pub(super) fn at(&self, evaluator: &Evaluator<'_>, trace: &mut Trace, out: &mut Diagnostics) -> (At, Option<Entry<'_>>) {
+    pub(super) fn at(
+        &self,
+        evaluator: &Evaluator<'_>,
+        trace: &mut Trace,
+        out: &mut Diagnostics,
+    ) -> (At, Option<Entry<'_>>) {
         match self.value.as_table().and_then(|table| table.get("at")) {
             None => (At::Every, None),
             Some(entry) => (At::read(Entry::of(entry), evaluator, trace, out), Some(Entry::of(entry))),

@@ -70,15 +70,7 @@ impl<'a, 'l> Surveyor<'a, 'l> {
         evaluator: &'l Evaluator<'l>,
         limits: &'l Limits,
     ) -> Self {
-        Self {
-            library,
-            defaults,
-            evaluator,
-            limits,
-            known: HashMap::new(),
-            crossed: None,
-            too_deep: false,
-        }
+        Self { library, defaults, evaluator, limits, known: HashMap::new(), crossed: None, too_deep: false }
     }
 
     /// The size of the whole forest.
@@ -234,7 +226,13 @@ impl<'a, 'l> Surveyor<'a, 'l> {
         size
     }
 
-    fn is_too_deep(&mut self, prepared: &Prepared<'a>, generator: &Generator, around: Around<'_>, out: &mut Diagnostics) -> bool {
+    fn is_too_deep(
+        &mut self,
+        prepared: &Prepared<'a>,
+        generator: &Generator,
+        around: Around<'_>,
+        out: &mut Diagnostics,
+    ) -> bool {
         let limit = self.limits.depth;
         let level = around.level.saturating_add(generator.shape.depth());
         if level <= limit {
@@ -247,8 +245,12 @@ impl<'a, 'l> Surveyor<'a, 'l> {
             _ => (prepared.span, if name.len() > 80 { "the namespace".to_owned() } else { format!("`{name}`") }),
         };
         let diagnostic = if limit == KERNEL_DEPTH {
-            Diagnostic::at(Code::TooDeep, span, format!("{what} is {level} levels deep, the kernel allows {KERNEL_DEPTH}"))
-                .note(format!("PID namespaces nest at most {KERNEL_DEPTH} below the initial one (pid_namespaces(7))"))
+            Diagnostic::at(
+                Code::TooDeep,
+                span,
+                format!("{what} is {level} levels deep, the kernel allows {KERNEL_DEPTH}"),
+            )
+            .note(format!("PID namespaces nest at most {KERNEL_DEPTH} below the initial one (pid_namespaces(7))"))
         } else {
             Diagnostic::at(Code::TooDeep, span, format!("{what} is {level} levels deep, [limits] allows {limit}"))
                 .help(format!("if this is meant, raise depth in [limits], at most to {KERNEL_DEPTH}"))

@@ -188,8 +188,12 @@ fn scalar(value: &Value, evaluator: &Evaluator<'_>, name: &str, out: &mut Diagno
         Kind::String(text) => Some(Scalar::Text(text.to_string())),
         Kind::Float | Kind::Datetime | Kind::Array(_) | Kind::Table(_) => {
             out.push(
-                Diagnostic::at(Code::BadVars, value.span, format!("`{name}` must be an integer, a string or a boolean"))
-                    .label(format!("this is {}", value.noun())),
+                Diagnostic::at(
+                    Code::BadVars,
+                    value.span,
+                    format!("`{name}` must be an integer, a string or a boolean"),
+                )
+                .label(format!("this is {}", value.noun())),
             );
             None
         }

@@ -45,7 +45,13 @@ const CONDITIONS: &[(&str, Condition)] = &[
 
 impl ProcessBody {
     /// A program alone, or a table. `path` is the namespace around it.
-    pub(in crate::topology) fn read(name: &str, name_span: Span, value: &Value, path: &str, out: &mut Diagnostics) -> Self {
+    pub(in crate::topology) fn read(
+        name: &str,
+        name_span: Span,
+        value: &Value,
+        path: &str,
+        out: &mut Diagnostics,
+    ) -> Self {
         let entry = Entry { key: name, key_span: name_span, value, span: value.span };
         match &value.kind {
             Kind::Table(table) => Self::read_table(table, path, out),

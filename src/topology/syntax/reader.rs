@@ -51,7 +51,7 @@ impl<'a> Entry<'a> {
         );
     }
 
-    pub(super) fn string(&self, out: &mut Diagnostics) -> Option<Located<String>> {
+    pub(in crate::topology) fn string(&self, out: &mut Diagnostics) -> Option<Located<String>> {
         let Some(text) = self.value.as_str() else {
             self.wrong_type("a string", out);
             return None;
@@ -59,7 +59,7 @@ impl<'a> Entry<'a> {
         Some(Located::new(text.to_owned(), self.span))
     }
 
-    pub(super) fn boolean(&self, out: &mut Diagnostics) -> Option<Located<bool>> {
+    pub(in crate::topology) fn boolean(&self, out: &mut Diagnostics) -> Option<Located<bool>> {
         let Some(value) = self.value.as_bool() else {
             self.wrong_type("true or false", out);
             return None;
@@ -68,7 +68,12 @@ impl<'a> Entry<'a> {
     }
 
     /// A whole number of a range.
-    pub(in crate::topology) fn integer(&self, lowest: u64, highest: u64, out: &mut Diagnostics) -> Option<Located<u64>> {
+    pub(in crate::topology) fn integer(
+        &self,
+        lowest: u64,
+        highest: u64,
+        out: &mut Diagnostics,
+    ) -> Option<Located<u64>> {
         let Some(number) = self.value.as_integer() else {
             self.wrong_type("a number", out);
             return None;
@@ -84,7 +89,7 @@ impl<'a> Entry<'a> {
     }
 
     /// The elements of an array.
-    pub(super) fn elements(&self, expected: &str, out: &mut Diagnostics) -> Option<Vec<Self>> {
+    pub(in crate::topology) fn elements(&self, expected: &str, out: &mut Diagnostics) -> Option<Vec<Self>> {
         let Some(array) = self.value.as_array() else {
             self.wrong_type(expected, out);
             return None;
@@ -93,7 +98,7 @@ impl<'a> Entry<'a> {
     }
 
     /// An array of strings; `None` if one element is none.
-    pub(super) fn strings(&self, out: &mut Diagnostics) -> Option<Vec<Located<String>>> {
+    pub(in crate::topology) fn strings(&self, out: &mut Diagnostics) -> Option<Vec<Located<String>>> {
         let elements = self.elements("an array of strings", out)?;
         let mut strings = Vec::with_capacity(elements.len());
         let mut complete = true;
@@ -109,7 +114,7 @@ impl<'a> Entry<'a> {
     }
 
     /// The entries of a table.
-    pub(super) fn table(&self, out: &mut Diagnostics) -> Option<Vec<Self>> {
+    pub(in crate::topology) fn table(&self, out: &mut Diagnostics) -> Option<Vec<Self>> {
         let Some(table) = self.value.as_table() else {
             self.wrong_type("a table", out);
             return None;
@@ -118,7 +123,7 @@ impl<'a> Entry<'a> {
     }
 
     /// One of some words.
-    pub(super) fn word<T: Copy>(&self, words: &[(&str, T)], out: &mut Diagnostics) -> Option<Located<T>> {
+    pub(in crate::topology) fn word<T: Copy>(&self, words: &[(&str, T)], out: &mut Diagnostics) -> Option<Located<T>> {
         let text = self.string(out)?;
         if let Some(&(_, value)) = words.iter().find(|(word, _)| *word == text.value) {
             return Some(Located::new(value, self.span));
@@ -135,13 +140,13 @@ impl<'a> Entry<'a> {
     }
 
     /// A table of strings, as `labels`.
-    pub(super) fn string_table(&self, out: &mut Diagnostics) -> BTreeMap<String, String> {
+    pub(in crate::topology) fn string_table(&self, out: &mut Diagnostics) -> BTreeMap<String, String> {
         let entries = self.table(out).unwrap_or_default();
         entries.iter().filter_map(|entry| Some((entry.key.to_owned(), entry.string(out)?.value))).collect()
     }
 
     /// A table of variables: strings that execve(2) can pass on.
-    pub(super) fn environment(&self, out: &mut Diagnostics) -> BTreeMap<String, String> {
+    pub(in crate::topology) fn environment(&self, out: &mut Diagnostics) -> BTreeMap<String, String> {
         let mut variables = BTreeMap::new();
         for entry in self.table(out).unwrap_or_default() {
             let problem = match entry.key {
@@ -167,7 +172,7 @@ impl<'a> Entry<'a> {
     }
 
     /// A path that is the same wherever nestns is started: an absolute one.
-    pub(super) fn absolute_path(&self, out: &mut Diagnostics) -> Option<Located<PathBuf>> {
+    pub(in crate::topology) fn absolute_path(&self, out: &mut Diagnostics) -> Option<Located<PathBuf>> {
         let text = self.string(out)?;
         let problem = if text.value.is_empty() {
             "the path is empty"
@@ -183,7 +188,7 @@ impl<'a> Entry<'a> {
         None
     }
 
-    pub(super) fn duration(&self, out: &mut Diagnostics) -> Option<Located<Duration>> {
+    pub(in crate::topology) fn duration(&self, out: &mut Diagnostics) -> Option<Located<Duration>> {
         if let Some(number) = self.value.as_integer() {
             let message = format!("`{}` needs a unit", self.key);
             out.push(
@@ -210,7 +215,7 @@ impl<'a> Entry<'a> {
 }
 
 /// `"a", "b" or "c"`.
-pub(super) fn alternatives(words: &[String]) -> String {
+pub(in crate::topology) fn alternatives(words: &[String]) -> String {
     match words {
         [] => String::new(),
         [word] => word.clone(),

@@ -88,7 +88,7 @@ impl Scope {
     /// What belongs to the language but is not read yet.
     pub(super) const fn later(self) -> &'static [&'static str] {
         match self {
-                        Self::Namespace => &[
+            Self::Namespace => &[
                 "pidns",
                 "proc_options",
                 "userns",

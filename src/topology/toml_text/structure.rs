@@ -187,11 +187,14 @@ impl<'s> Structure<'s> {
             return Some(made);
         };
         let (_, first, value) = &self.drafts[table].entries[place];
-        let (first, found) = (*first, match value {
-            DraftValue::Table(_, inner) => Some(*inner),
-            DraftValue::Tables(_, tables) => tables.last().copied(),
-            DraftValue::Scalar(_) | DraftValue::Array(..) => None,
-        });
+        let (first, found) = (
+            *first,
+            match value {
+                DraftValue::Table(_, inner) => Some(*inner),
+                DraftValue::Tables(_, tables) => tables.last().copied(),
+                DraftValue::Scalar(_) | DraftValue::Array(..) => None,
+            },
+        );
         let Some(found) = found else {
             self.conflict("cannot extend a value that is no table", key.1, Some(first));
             return None;
@@ -230,17 +233,19 @@ impl<'s> Structure<'s> {
         let made = if is_array { Some(self.draft(Maker::Header)) } else { None };
         let (_, first, value) = &mut self.drafts[table].entries[place];
         let first = *first;
-        match (value, made) {
+        self.current = match (value, made) {
             (DraftValue::Tables(_, tables), Some(made)) => {
                 tables.push(made);
-                self.current = Some(made);
+                Some(made)
             }
-            (DraftValue::Table(_, inner), None) if self.drafts[*inner].maker == Maker::Passing => {
-                let inner = *inner;
-                self.drafts[inner].maker = Maker::Header;
-                self.current = Some(inner);
+            (DraftValue::Table(_, inner), None) => {
+                Some(*inner).filter(|&inner| self.drafts[inner].maker == Maker::Passing)
             }
-            _ => self.conflict("duplicate key", last.1, Some(first)),
+            _ => None,
+        };
+        match self.current {
+            Some(table) => self.drafts[table].maker = Maker::Header,
+            None => self.conflict("duplicate key", last.1, Some(first)),
         }
     }
 
@@ -370,10 +375,12 @@ impl EventReceiver for Structure<'_> {
                 }
                 Kind::Datetime
             }
-            ScalarKind::Integer(radix) => Kind::Integer(i64::from_str_radix(&text, radix.value()).unwrap_or_else(|_| {
-                errors.report_error(ParseError::new("the number does not fit into 64 bits").with_unexpected(span));
-                0
-            })),
+            ScalarKind::Integer(radix) => {
+                Kind::Integer(i64::from_str_radix(&text, radix.value()).unwrap_or_else(|_| {
+                    errors.report_error(ParseError::new("the number does not fit into 64 bits").with_unexpected(span));
+                    0
+                }))
+            }
         };
         let span = self.span(span);
         self.complete(DraftValue::Scalar(Value { kind, span }));
