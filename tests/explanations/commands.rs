@@ -5,7 +5,6 @@ use std::path::Path;
 
 use nestns::diagnostic::{Code, Example};
 
-use super::raised;
 use crate::harness::nest::{Ended, Identity, Nest, can_nest, identities, program};
 
 /// Runs the commands with `nestns` in the PATH; `timeout` ends what a minute does not.
@@ -29,7 +28,7 @@ fn try_all(word: &str, judge: impl Fn(Code, &Ended, &str)) {
     if !can_nest() {
         return;
     }
-    for code in raised() {
+    for &code in Code::ALL {
         for example in code.explanation().examples().filter(|example| example.is("sh") && example.is(word)) {
             for identity in callers(example) {
                 let ended = run(identity, example);

@@ -291,7 +291,8 @@ impl<'a> Planter<'a, '_> {
         for layer in &prepared.layers {
             let node = self.library.node(layer.node);
             let children = node.children.iter().map(|&child| self.library.node(child));
-            for child in children.filter(|child| child.table.is_some()) {
+            // An empty segment was reported, and no parent could be declared for it.
+            for child in children.filter(|child| child.table.is_some() && !child.path.split('/').any(str::is_empty)) {
                 let known = declarations.paths(super::declared::Realm::Namespaces, node.scope);
                 let known = known.map(|(path, node)| (path, node.span));
                 let child_path = join(path, child.name());

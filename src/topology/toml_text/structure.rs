@@ -363,6 +363,10 @@ impl EventReceiver for Structure<'_> {
 
     fn scalar(&mut self, span: toml_parser::Span, encoding: Option<Encoding>, errors: &mut dyn ErrorSink) {
         let Some(raw) = self.source.get(span) else { return };
+        if raw.is_empty() {
+            errors.report_error(ParseError::new("the value is missing").with_unexpected(span));
+            return;
+        }
         let mut text = Cow::Borrowed("");
         let kind = toml_parser::Raw::new_unchecked(raw.as_str(), encoding, span).decode_scalar(&mut text, errors);
         let kind = match kind {
