@@ -5,9 +5,9 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use nestns::diagnostic::Source;
-use nestns::topology::{Request, 
-    Actor, After, Condition, Entry, Init, Isolation, OnExit, Output, Position, Process, Program, Signal, Stdin,
-    Terminal, Topology, Weight, parse,
+use nestns::topology::{
+    Actor, After, Condition, Entry, Init, Isolation, OnExit, Output, Position, Process, Program, Request, Signal,
+    Stdin, Terminal, Topology, Weight, parse,
 };
 
 fn topology(text: &str) -> Topology {

@@ -2,7 +2,6 @@
 
 use nestns::diagnostic::Code;
 
-
 /// Whether the controller raises it: such a code is shown by the commands of its explanation.
 fn is_of_a_run(code: Code) -> bool {
     code.text().starts_with("NS4") || code.text().starts_with("NS5")

@@ -9,7 +9,7 @@ use super::expression::{Expression, Kind as Form, Misread, Operator, Piece, has_
 use super::variables::{Scopes, Variable};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Label, Sources, Span};
 use crate::topology::syntax::nearest;
-use crate::topology::toml_text::{Entry, Kind, Table, Value};
+use crate::topology::toml_text::{Computed, Entry, Kind, Number, Table, Value};
 
 /// The names that mean something without being declared.
 pub(super) const MAGIC: [&str; 6] = ["path", "name", "level", "i", "topology", "env"];
@@ -69,9 +69,9 @@ pub(super) enum Scalar {
 impl Scalar {
     fn kind(self) -> Kind {
         match self {
-            Self::Integer(number) => Kind::Integer(number),
-            Self::Boolean(flag) => Kind::Boolean(flag),
             Self::Text(text) => Kind::String(text.into()),
+            Self::Integer(number) => computed(number.to_string(), Number::Integer(number)),
+            Self::Boolean(flag) => computed(flag.to_string(), Number::Boolean(flag)),
         }
     }
 
@@ -90,6 +90,10 @@ impl Scalar {
             Self::Text(_) => "a string",
         }
     }
+}
+
+fn computed(text: String, number: Number) -> Kind {
+    Kind::Computed(Box::new(Computed { text: text.into(), number }))
 }
 
 /// The string that is being read.
@@ -392,6 +396,6 @@ fn has_placeholder_in(value: &Value) -> bool {
         Kind::String(text) => has_placeholder(text),
         Kind::Array(values) => values.iter().any(has_placeholder_in),
         Kind::Table(table) => table.entries.iter().any(|entry| has_placeholder_in(&entry.value)),
-        Kind::Integer(_) | Kind::Boolean(_) | Kind::Float | Kind::Datetime => false,
+        Kind::Integer(_) | Kind::Boolean(_) | Kind::Float | Kind::Datetime | Kind::Computed(_) => false,
     }
 }

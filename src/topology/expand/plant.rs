@@ -173,11 +173,7 @@ impl<'a> Planter<'a, '_> {
         let mut trace = Trace::default();
         let before = out.len();
         let evaluated = self.evaluator.at(place).value(names, &mut trace, out);
-        let name = evaluated.as_ref().and_then(|value| match &value.kind {
-            Kind::String(name) => Some(name.to_string()),
-            Kind::Integer(number) => Some(number.to_string()),
-            _ => None,
-        });
+        let name = evaluated.as_ref().and_then(|value| value.as_str()).map(str::to_owned);
         let problem = match &name {
             None if evaluated.is_none() => return plain,
             None => Some("a name is a string".to_owned()),

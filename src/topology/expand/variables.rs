@@ -11,7 +11,7 @@ use super::expression::{Expression, Kind as Form, Piece, is_name, pieces};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, FileId, Sources, Span};
 use crate::topology::surroundings::Surroundings;
 use crate::topology::syntax::{Entry, nearest};
-use crate::topology::toml_text::{Kind, Value};
+use crate::topology::toml_text::{Kind, Number, Value};
 
 /// A variable and where its value was written.
 #[derive(Debug, Clone)]
@@ -185,6 +185,10 @@ fn scalar(value: &Value, evaluator: &Evaluator<'_>, name: &str, out: &mut Diagno
     match &value.kind {
         Kind::Integer(number) => Some(Scalar::Integer(*number)),
         Kind::Boolean(flag) => Some(Scalar::Boolean(*flag)),
+        Kind::Computed(computed) => Some(match computed.number {
+            Number::Integer(number) => Scalar::Integer(number),
+            Number::Boolean(flag) => Scalar::Boolean(flag),
+        }),
         Kind::String(text) => Some(Scalar::Text(text.to_string())),
         Kind::Float | Kind::Datetime | Kind::Array(_) | Kind::Table(_) => {
             out.push(

@@ -11,7 +11,7 @@ use toml_parser::lexer::{Token, TokenKind};
 use toml_parser::parser::{RecursionGuard, ValidateWhitespace, parse_document};
 use toml_parser::{Expected, ParseError};
 
-pub(super) use value::{Entry, Kind, Table, Value};
+pub(super) use value::{Computed, Entry, Kind, Number, Table, Value};
 
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, FileId, Source, Span};
 use structure::{Conflict, Structure};

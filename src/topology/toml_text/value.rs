@@ -23,6 +23,22 @@ pub(in crate::topology) enum Kind {
     Datetime,
     Array(Vec<Value>),
     Table(Table),
+    /// What a placeholder that is all of a string came to: a number, and a text for keys that want one.
+    Computed(Box<Computed>),
+}
+
+/// A number or a truth value with its text.
+#[derive(Debug, Clone, PartialEq)]
+pub(in crate::topology) struct Computed {
+    pub(in crate::topology) text: Box<str>,
+    pub(in crate::topology) number: Number,
+}
+
+/// The type that a computed value has.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(in crate::topology) enum Number {
+    Integer(i64),
+    Boolean(bool),
 }
 
 /// A table, in the order in which its keys were first mentioned.
@@ -43,20 +59,29 @@ impl Value {
     pub(in crate::topology) fn as_str(&self) -> Option<&str> {
         match &self.kind {
             Kind::String(text) => Some(text),
+            Kind::Computed(computed) => Some(&computed.text),
             _ => None,
         }
     }
 
     pub(in crate::topology) fn as_integer(&self) -> Option<i64> {
-        match self.kind {
-            Kind::Integer(number) => Some(number),
+        match &self.kind {
+            Kind::Integer(number) => Some(*number),
+            Kind::Computed(computed) => match computed.number {
+                Number::Integer(number) => Some(number),
+                Number::Boolean(_) => None,
+            },
             _ => None,
         }
     }
 
     pub(in crate::topology) fn as_bool(&self) -> Option<bool> {
-        match self.kind {
-            Kind::Boolean(flag) => Some(flag),
+        match &self.kind {
+            Kind::Boolean(flag) => Some(*flag),
+            Kind::Computed(computed) => match computed.number {
+                Number::Boolean(flag) => Some(flag),
+                Number::Integer(_) => None,
+            },
             _ => None,
         }
     }
@@ -77,7 +102,11 @@ impl Value {
 
     /// What it is, as a sentence calls it.
     pub(in crate::topology) fn noun(&self) -> &'static str {
-        match self.kind {
+        match &self.kind {
+            Kind::Computed(computed) => match computed.number {
+                Number::Integer(_) => "an integer",
+                Number::Boolean(_) => "a boolean",
+            },
             Kind::String(_) => "a string",
             Kind::Integer(_) => "an integer",
             Kind::Boolean(_) => "a boolean",
