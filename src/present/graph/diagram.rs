@@ -1,7 +1,7 @@
 //! A picture as nodes, groups and edges, for the tools that find a layout themselves.
 //!
-//! An edge goes from a process to what it forks, and is dashed where that is moved into another namespace. What nestns
-//! itself forks from outside everything has no edge. Such tools put all that hangs on one node side by side, however many
+//! An edge goes from a process to what it forks. What was forked by nestns from outside, or outside of what is drawn
+//! around, has none. Such tools put all that hangs on one node side by side, however many
 //! that are, so edges also carry how many ranks they span: siblings come to stand in rows.
 
 use super::picture::{Picture, Shape};
@@ -30,8 +30,6 @@ pub(super) enum Event<'p> {
 pub(super) enum Bond {
     /// The first forks the second.
     Forks,
-    /// The first forks the second and moves it into another namespace.
-    MovesIn,
     /// Nothing; the second merely stands below the first.
     Above,
 }
@@ -82,6 +80,8 @@ struct Plan {
 }
 
 const NODE: Size = Size { width: 1, height: 1 };
+/// So many stand side by side before a second row begins.
+const ROW: u32 = 4;
 
 impl Plan {
     /// Of what is inside a namespace, or on the host.
@@ -92,7 +92,7 @@ impl Plan {
             .collect();
         // PID 1 has a rank of its own above all that is inside.
         let sizes = inside.iter().map(|plan| Size { width: plan.size.width.max(1), height: plan.size.height + 1 });
-        let page = Page::of(&[vec![NODE; processes], sizes.collect(), vec![NODE; rest]], 0);
+        let page = Page::of(&[vec![NODE; processes], sizes.collect(), vec![NODE; rest]], 0, ROW);
         Self { size: page.size, page, inside }
     }
 }
@@ -111,7 +111,7 @@ impl<'p> Diagram<'p> {
         for (text, place) in picture.rest.iter().zip(places) {
             let id = diagram.id();
             diagram.events.push(Event::Rest { id, text, level: 0 });
-            diagram.edge(None, above, Standing { id, rank: place.y }, Bond::Above);
+            diagram.edge(None, above, Standing { id, rank: place.y });
         }
         diagram
     }
@@ -124,14 +124,15 @@ impl<'p> Diagram<'p> {
         self.events.push(Event::Open { id: group, shape, level });
         let init = Standing { id: self.id(), rank };
         self.events.push(Event::Init { id: init.id, shape, level });
-        self.edge(site.keeper, site.above, init, Bond::Forks);
+        self.edge(site.keeper, site.above, init);
         let keeper = if shape.is_keeper() { Some(init) } else { site.keeper };
         let mut places = plan.page.places.iter().map(|place| rank + 1 + place.y);
         for (process, rank) in shape.processes.iter().zip(&mut places) {
             let standing = Standing { id: self.id(), rank };
             self.events.push(Event::Process { id: standing.id, shape: process, level });
-            let (parent, bond) = if process.is_joined() { (site.keeper, Bond::MovesIn) } else { (keeper, Bond::Forks) };
-            self.edge(parent, Some(init), standing, bond);
+            // Whoever is moved in has its parent outside.
+            let parent = keeper.filter(|_| !process.is_joined());
+            self.edge(parent, Some(init), standing);
         }
         for (inner, (plan, rank)) in shape.namespaces.iter().zip(plan.inside.iter().zip(&mut places)) {
             self.namespace(inner, plan, Site { level: level + 1, rank, keeper, above: Some(init) });
@@ -139,23 +140,25 @@ impl<'p> Diagram<'p> {
         for (text, rank) in shape.rest.iter().zip(places) {
             let id = self.id();
             self.events.push(Event::Rest { id, text, level });
-            self.edge(None, Some(init), Standing { id, rank }, Bond::Above);
+            self.edge(None, Some(init), Standing { id, rank });
         }
         self.events.push(Event::Close { level });
         init
     }
 
-    /// Hangs a node on who forks it, or else below something.
-    fn edge(&mut self, parent: Option<Standing>, above: Option<Standing>, child: Standing, bond: Bond) {
-        let (from, bond) = match (parent, above) {
-            (Some(parent), _) => (parent, bond),
-            (None, Some(above)) => (above, Bond::Above),
-            (None, None) => return,
-        };
+    /// Hangs a node on who forks it, and on what it stands below in the same namespace: a tool that looks at a group by
+    /// itself must find the order of ranks in there.
+    fn edge(&mut self, parent: Option<Standing>, above: Option<Standing>, child: Standing) {
+        let above = above.filter(|above| parent.is_none_or(|parent| parent.id != above.id));
+        let ends = parent.map(|parent| (parent, Bond::Forks)).into_iter().chain(above.map(|above| (above, Bond::Above)));
         // Of what stands beside each other, neither is below.
-        if child.rank > from.rank {
-            self.edges.push(Edge { from: from.id, to: child.id, bond, ranks: child.rank - from.rank });
-        }
+        let edges = ends.filter(|(from, _)| child.rank > from.rank).map(|(from, bond)| Edge {
+            from: from.id,
+            to: child.id,
+            bond,
+            ranks: child.rank - from.rank,
+        });
+        self.edges.extend(edges);
     }
 
     fn id(&mut self) -> Id {

@@ -50,7 +50,7 @@ fn header(text: &mut String, picture: &Picture<'_>, direction: Direction) -> std
         "  node [shape=box, style=\"rounded,filled\", fillcolor=white, fontname=\"sans-serif\", fontsize=10, \
          fontcolor=\"{INK}\", height=0.4, margin=\"0.12,0.05\"]"
     )?;
-    writeln!(text, "  edge [color=\"{}\", arrowsize=0.5]", MUTED.over(60, Hue::WHITE))
+    writeln!(text, "  edge [color=\"{}\", arrowsize=0.5]", MUTED.over(50, Hue::WHITE))
 }
 
 fn write_event(text: &mut String, event: &Event<'_>) -> std::fmt::Result {
@@ -82,12 +82,18 @@ fn write_event(text: &mut String, event: &Event<'_>) -> std::fmt::Result {
             )
         }
         Event::Process { id, shape, level } => {
-            let style = if shape.is_joined() { ", style=\"rounded,filled,dashed\"" } else { "" };
+            let mut label = vec![shape.title(), shape.chain()];
+            let style = if shape.is_joined() {
+                label.push("joined".to_owned());
+                ", style=\"rounded,filled,dashed\""
+            } else {
+                ""
+            };
             writeln!(
                 text,
                 "{}  n{id} [label={}, tooltip={}, color=\"{}\"{style}]",
                 indent(level),
-                quoted(&[shape.title(), shape.chain()]),
+                quoted(&label),
                 quoted(&shape.process_lines()),
                 Hue::of(level).over(85, Hue::BLACK),
             )
@@ -110,7 +116,6 @@ fn write_edge(text: &mut String, edge: &Edge) -> std::fmt::Result {
     }
     match bond {
         Bond::Forks => {}
-        Bond::MovesIn => attributes.push("style=dashed".to_owned()),
         Bond::Above => attributes.push("style=invis".to_owned()),
     }
     match attributes.join(", ") {

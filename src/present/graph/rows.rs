@@ -22,8 +22,6 @@ pub(super) struct Place {
 pub(super) struct Page {
     /// For every box of every group, in order.
     pub(super) places: Vec<Place>,
-    /// The height of the row of each.
-    pub(super) rows: Vec<u32>,
     pub(super) size: Size,
 }
 
@@ -31,10 +29,11 @@ pub(super) struct Page {
 const TRIED: [u64; 9] = [70, 85, 100, 115, 130, 150, 170, 200, 250];
 
 impl Page {
-    /// Places groups of boxes, each beginning a row, with a gap around each box but none at the edges.
-    pub(super) fn of(groups: &[Vec<Size>], gap: u32) -> Self {
+    /// Places groups of boxes, each beginning a row, with a gap around each box but none at the edges. A row that is no
+    /// wider than `least` is never broken.
+    pub(super) fn of(groups: &[Vec<Size>], gap: u32, least: u32) -> Self {
         let all = || groups.iter().flatten();
-        let widest = all().map(|size| size.width).max().unwrap_or(0);
+        let widest = all().map(|size| size.width).max().unwrap_or(0).max(least);
         let area: u64 = all().map(|size| u64::from(size.width + gap) * u64::from(size.height + gap)).sum();
         let limits = TRIED.map(|hundredths| {
             let width = area.isqrt() * hundredths / 100;
@@ -59,7 +58,6 @@ impl Page {
             let (mut x, mut height) = (0, 0);
             for size in group {
                 if x > 0 && x + size.width > limit {
-                    page.rows.resize(page.places.len(), height);
                     y += height + gap;
                     (x, height) = (0, 0);
                 }
@@ -68,7 +66,6 @@ impl Page {
                 page.size.width = page.size.width.max(x + size.width);
                 x += size.width + gap;
             }
-            page.rows.resize(page.places.len(), height);
             y += height;
         }
         page.size.height = y;
@@ -86,15 +83,14 @@ mod tests {
         let page = Page::within(&groups, 2, 22);
         let places = [(0, 0), (12, 0), (0, 6), (0, 12)].map(|(x, y)| Place { x, y });
         assert_eq!(page.places, places);
-        assert_eq!(page.rows, [4, 4, 4, 6]);
         assert_eq!(page.size, Size { width: 22, height: 18 });
     }
 
     #[test]
     fn many_boxes_become_a_page_and_no_ribbon() {
-        let page = Page::of(&[vec![Size { width: 100, height: 60 }; 1000]], 10);
+        let page = Page::of(&[vec![Size { width: 100, height: 60 }; 1000]], 10, 0);
         let ratio = f64::from(page.size.width) / f64::from(page.size.height);
         assert!((1.2..1.8).contains(&ratio), "{ratio}");
-        assert_eq!(Page::of(&[], 10).size, Size::default());
+        assert_eq!(Page::of(&[], 10, 0).size, Size::default());
     }
 }

@@ -81,9 +81,9 @@ fn write_event(text: &mut String, event: &Event<'_>) -> std::fmt::Result {
             writeln!(text, "{}  n{id}([\"♛ init<br/>{}\"]):::i{level}", indent(level), entities(&shape.chain()))
         }
         Event::Process { id, shape, level } => {
-            let class = if shape.is_joined() { 'j' } else { 'p' };
+            let (class, joined) = if shape.is_joined() { ('j', "<br/>joined") } else { ('p', "") };
             let (title, chain) = (entities(&shape.title()), entities(&shape.chain()));
-            writeln!(text, "{}  n{id}(\"{title}<br/>{chain}\"):::{class}{level}", indent(level))
+            writeln!(text, "{}  n{id}(\"{title}<br/>{chain}{joined}\"):::{class}{level}", indent(level))
         }
         Event::Rest { id, text: rest, level } => {
             writeln!(text, "{}  n{id}[\"{}\"]:::rest", indent(level), entities(rest))
@@ -98,7 +98,6 @@ fn write_edge(text: &mut String, edge: &Edge) -> std::fmt::Result {
     let ranks = ranks as usize;
     let arrow = match bond {
         Bond::Forks => format!("{}>", "-".repeat(ranks + 1)),
-        Bond::MovesIn => format!("-{}->", ".".repeat(ranks)),
         Bond::Above => "~".repeat(ranks + 2),
     };
     writeln!(text, "  n{from} {arrow} n{to}")

@@ -108,19 +108,10 @@ impl Block {
             place.y += TITLE;
         }
         let title = shape.title();
-        let aside = fixed(&title, TEXT) + 2 * GAP + fixed(&aside(level), SMALL);
-        let mut block = Self {
-            title,
-            tooltip: shape.namespace_lines(level),
-            level,
-            is_stack: shape.alike > 1,
-            pills,
-            blocks,
-            place: Place::default(),
-            size: Size { width: inside.width.max(aside) + 2 * PADDING, height: TITLE + inside.height + PADDING },
-        };
-        block.widen();
-        block
+        let line = fixed(&title, TEXT) + 2 * GAP + fixed(&aside(level), SMALL);
+        let size = Size { width: inside.width.max(line) + 2 * PADDING, height: TITLE + inside.height + PADDING };
+        let tooltip = shape.namespace_lines(level);
+        Self { title, tooltip, level, is_stack: shape.alike > 1, pills, blocks, place: Place::default(), size }
     }
 
     /// With the sheets behind it.
@@ -129,12 +120,12 @@ impl Block {
         Size { width: self.size.width + sheets, height: self.size.height + sheets }
     }
 
-    /// A title may be wider than what is below it: a single column takes all the room there is.
-    fn widen(&mut self) {
-        let room = self.size.width - 2 * PADDING;
-        if self.pills.iter().all(|pill| pill.place.x == PADDING) {
-            self.pills.iter_mut().for_each(|pill| pill.size.width = room);
-        }
+    /// Takes this much room, sheets included, and hands it on to what is inside.
+    fn fill(&mut self, extent: Size) {
+        let sheets = self.extent().width - self.size.width;
+        self.size = Size { width: extent.width - sheets, height: extent.height - sheets };
+        justify_pills(&mut self.pills, self.size.width - 2 * PADDING);
+        justify_blocks(&mut self.blocks, self.size.width - 2 * PADDING);
     }
 }
 
@@ -148,6 +139,7 @@ pub(super) fn lay_out(roots: &[Shape<'_>], rest: &[String]) -> (Vec<Pill>, Vec<B
     let mut blocks: Vec<_> = roots.iter().map(|shape| Block::of(shape, 1)).collect();
     let mut pills: Vec<_> = rest.iter().map(|text| Pill::rest(text)).collect();
     let size = arrange(&mut pills, &mut blocks);
+    justify_blocks(&mut blocks, size.width);
     (pills, blocks, size)
 }
 
@@ -159,7 +151,7 @@ fn arrange(pills: &mut [Pill], blocks: &mut [Block]) -> Size {
         pills.iter().map(|pill| pill.size).collect::<Vec<_>>(),
         blocks.iter().map(Block::extent).collect::<Vec<_>>(),
     ];
-    let page = Page::of(&groups, GAP);
+    let page = Page::of(&groups, GAP, 0);
     let (above, below) = page.places.split_at(pills.len());
     for (pill, &place) in pills.iter_mut().zip(above) {
         pill.place = place;
@@ -168,4 +160,39 @@ fn arrange(pills: &mut [Pill], blocks: &mut [Block]) -> Size {
         block.place = place;
     }
     page.size
+}
+
+/// Makes the columns of pills as wide as their namespace, unless that would stretch them out of shape.
+fn justify_pills(pills: &mut [Pill], room: u32) {
+    let Some(first) = pills.first() else { return };
+    let (top, natural) = (first.place.y, first.size.width);
+    let columns = u32::try_from(pills.iter().take_while(|pill| pill.place.y == top).count()).unwrap_or(u32::MAX);
+    let width = (room + GAP) / columns - GAP;
+    if width > natural * 3 / 2 {
+        return;
+    }
+    for (column, pill) in (0..columns).cycle().zip(pills) {
+        pill.place.x = PADDING + column * (width + GAP);
+        pill.size.width = width;
+    }
+}
+
+/// Makes the boxes of a row equally high, and rows as wide as what they are in, but for a last one that is too short.
+fn justify_blocks(blocks: &mut [Block], room: u32) {
+    let rows = || blocks.chunk_by(|one, next| one.place.y == next.place.y).count();
+    let is_single = rows() == 1;
+    for row in blocks.chunk_by_mut(|one, next| one.place.y == next.place.y) {
+        let height = row.iter().map(|block| block.extent().height).max().unwrap_or(0);
+        let count = u32::try_from(row.len()).unwrap_or(u32::MAX);
+        let used = row.iter().map(|block| block.extent().width).sum::<u32>() + (count - 1) * GAP;
+        let slack = room.saturating_sub(used);
+        let is_stretched = is_single || count == 1 || slack < room / 3;
+        let mut shift = 0;
+        for (place, block) in (0..count).zip(row) {
+            let share = if is_stretched { slack / count + u32::from(place < slack % count) } else { 0 };
+            block.place.x += shift;
+            shift += share;
+            block.fill(Size { width: block.extent().width + share, height });
+        }
+    }
 }
