@@ -10,6 +10,7 @@ mod command_line;
 mod death;
 mod examples;
 mod exit_codes;
+mod graph;
 mod harness;
 mod inheritance;
 mod interrupt;

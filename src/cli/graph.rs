@@ -87,9 +87,8 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Status> {
     };
     let heading = Heading { name: topology.name.clone(), description: topology.description.clone() };
     let nodes = outline::declared(&topology);
-    let picture = || match args.no_fold {
-        true => Picture::new(&heading, &nodes, Detail::FULL),
-        false => Picture::folded(&heading, &nodes),
+    let picture = || {
+        if args.no_fold { Picture::new(&heading, &nodes, Detail::FULL) } else { Picture::folded(&heading, &nodes) }
     };
     let text = match args.format {
         GraphFormat::Ascii if args.no_fold => return tree::show(&topology, Folding::Never, args.color),

@@ -58,7 +58,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Status> {
 pub(super) const FOLDING: Folding = Folding::Keep(5);
 
 /// Draws the tree for people.
-pub(super) fn show(topology: &Topology, folding: Folding, color: When) -> anyhow::Result<Status> {
+pub(super) fn show(topology: &Topology, folding: Folding, when: When) -> anyhow::Result<Status> {
     let (namespaces, processes, depth) = counts(topology);
     let title = format!(
         "{}: {}, {}, depth {depth}",
@@ -67,7 +67,7 @@ pub(super) fn show(topology: &Topology, folding: Folding, color: When) -> anyhow
         count(processes, "process")
     );
     let mut stdout = std::io::stdout().lock();
-    let colour = if color.resolve(&stdout) == Color::Styled { Colour::On } else { Colour::Off };
+    let colour = if when.resolve(&stdout) == Color::Styled { Colour::On } else { Colour::Off };
     let look = Look { charset: charset(), colour, folding };
     stdout.write_all(tree::render(&title, &outline::declared(topology), look).as_bytes())?;
     Ok(Status::Done)

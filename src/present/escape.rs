@@ -37,6 +37,9 @@ mod tests {
 
     #[test]
     fn what_turns_the_text_around_it_is_written_out() {
-        assert_eq!(escape("a\u{202e}b\u{2066}\u{2028}\u{fffe}\u{10ffff}…"), "a\\u{202e}b\\u{2066}\\u{2028}\\u{fffe}\\u{10ffff}…");
+        assert_eq!(
+            escape("a\u{202e}b\u{2066}\u{2028}\u{fffe}\u{10ffff}…"),
+            "a\\u{202e}b\\u{2066}\\u{2028}\\u{fffe}\\u{10ffff}…"
+        );
     }
 }

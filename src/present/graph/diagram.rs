@@ -1,8 +1,9 @@
 //! A picture as nodes, groups and edges, for the tools that find a layout themselves.
 //!
-//! An edge goes from a process to what it forks. What was forked by nestns from outside, or outside of what is drawn
-//! around, has none. Such tools put all that hangs on one node side by side, however many
-//! that are, so edges also carry how many ranks they span: siblings come to stand in rows.
+//! That one namespace is in another is shown by the groups alone. An arrow goes from a PID 1 to each process that it
+//! forks; what was moved in from outside has none. Such tools put side by side whatever has nothing above it, however
+//! many that are, so there are invisible edges as well, and edges carry how many ranks they span: siblings come to stand
+//! in rows.
 
 use super::picture::{Picture, Shape};
 use super::rows::{Page, Size};
@@ -61,22 +62,23 @@ struct Standing {
     rank: u32,
 }
 
-/// Where a namespace is drawn.
+/// The extent of a namespace in nodes across and in ranks, and where in it everything stands.
+struct Plan {
+    size: Size,
+    /// The ranks of its processes, below its first row.
+    processes: Vec<u32>,
+    /// Those of the namespaces inside.
+    namespaces: Vec<u32>,
+    /// Those of what is not shown.
+    rest: Vec<u32>,
+    inside: Vec<Plan>,
+}
+
+/// The first row of what is inside a namespace, or below the host.
 #[derive(Debug, Clone, Copy)]
 struct Site {
     level: usize,
     rank: u32,
-    /// Who forks what is inside the namespace around.
-    keeper: Option<Standing>,
-    /// What this stands below if nobody forks it.
-    above: Option<Standing>,
-}
-
-/// The extent of a namespace, in nodes across and in ranks, and of everything in it.
-struct Plan {
-    size: Size,
-    page: Page,
-    inside: Vec<Plan>,
 }
 
 const NODE: Size = Size { width: 1, height: 1 };
@@ -84,7 +86,7 @@ const NODE: Size = Size { width: 1, height: 1 };
 const ROW: u32 = 4;
 
 impl Plan {
-    /// Of what is inside a namespace, or on the host.
+    /// Of what is inside a namespace, or below the host.
     fn of(processes: usize, namespaces: &[Shape<'_>], rest: usize) -> Self {
         let inside: Vec<Self> = namespaces
             .iter()
@@ -93,7 +95,14 @@ impl Plan {
         // PID 1 has a rank of its own above all that is inside.
         let sizes = inside.iter().map(|plan| Size { width: plan.size.width.max(1), height: plan.size.height + 1 });
         let page = Page::of(&[vec![NODE; processes], sizes.collect(), vec![NODE; rest]], 0, ROW);
-        Self { size: page.size, page, inside }
+        let mut ranks = page.places.iter().map(|place| place.y);
+        Self {
+            size: page.size,
+            processes: ranks.by_ref().take(processes).collect(),
+            namespaces: ranks.by_ref().take(namespaces.len()).collect(),
+            rest: ranks.collect(),
+            inside,
+        }
     }
 }
 
@@ -101,64 +110,75 @@ impl<'p> Diagram<'p> {
     pub(super) fn of(picture: &'p Picture<'p>) -> Self {
         let mut diagram = Self::default();
         let plan = Plan::of(0, &picture.roots, picture.rest.len());
-        let mut places = plan.page.places.iter();
-        let mut above = None;
-        for (shape, (plan, place)) in picture.roots.iter().zip(plan.inside.iter().zip(&mut places)) {
-            let site = Site { level: 1, rank: place.y, keeper: None, above };
-            let init = diagram.namespace(shape, plan, site);
-            above = above.or(Some(init));
-        }
-        for (text, place) in picture.rest.iter().zip(places) {
-            let id = diagram.id();
-            diagram.events.push(Event::Rest { id, text, level: 0 });
-            diagram.edge(None, above, Standing { id, rank: place.y });
-        }
+        let site = Site { level: 0, rank: 0 };
+        let first = diagram.namespaces(&picture.roots, &plan, site, None);
+        diagram.rest(&picture.rest, &plan, site, first);
         diagram
     }
 
     /// A namespace and everything in it; answers with its PID 1.
     fn namespace(&mut self, shape: &'p Shape<'p>, plan: &Plan, site: Site) -> Standing {
-        let Site { level, rank, .. } = site;
+        let Site { level, rank } = site;
         self.depth = self.depth.max(level);
         let group = self.id();
         self.events.push(Event::Open { id: group, shape, level });
         let init = Standing { id: self.id(), rank };
         self.events.push(Event::Init { id: init.id, shape, level });
-        self.edge(site.keeper, site.above, init);
-        let keeper = if shape.is_keeper() { Some(init) } else { site.keeper };
-        let mut places = plan.page.places.iter().map(|place| rank + 1 + place.y);
-        for (process, rank) in shape.processes.iter().zip(&mut places) {
-            let standing = Standing { id: self.id(), rank };
+        let inside = Site { level, rank: rank + 1 };
+        for (process, row) in shape.processes.iter().zip(&plan.processes) {
+            let standing = Standing { id: self.id(), rank: inside.rank + row };
             self.events.push(Event::Process { id: standing.id, shape: process, level });
-            // Whoever is moved in has its parent outside.
-            let parent = keeper.filter(|_| !process.is_joined());
-            self.edge(parent, Some(init), standing);
+            // Whoever was moved in has its parent outside.
+            self.edge(init, standing, if process.is_joined() { Bond::Above } else { Bond::Forks });
         }
-        for (inner, (plan, rank)) in shape.namespaces.iter().zip(plan.inside.iter().zip(&mut places)) {
-            self.namespace(inner, plan, Site { level: level + 1, rank, keeper, above: Some(init) });
-        }
-        for (text, rank) in shape.rest.iter().zip(places) {
-            let id = self.id();
-            self.events.push(Event::Rest { id, text, level });
-            self.edge(None, Some(init), Standing { id, rank });
-        }
+        self.namespaces(&shape.namespaces, plan, inside, Some(init));
+        self.rest(&shape.rest, plan, inside, Some(init));
         self.events.push(Event::Close { level });
         init
     }
 
-    /// Hangs a node on who forks it, and on what it stands below in the same namespace: a tool that looks at a group by
-    /// itself must find the order of ranks in there.
-    fn edge(&mut self, parent: Option<Standing>, above: Option<Standing>, child: Standing) {
-        let above = above.filter(|above| parent.is_none_or(|parent| parent.id != above.id));
-        let ends = parent.map(|parent| (parent, Bond::Forks)).into_iter().chain(above.map(|above| (above, Bond::Above)));
+    /// Namespaces side by side, each below the one above it in the row before; answers with the first of all.
+    fn namespaces(
+        &mut self,
+        shapes: &'p [Shape<'p>],
+        plan: &Plan,
+        site: Site,
+        above: Option<Standing>,
+    ) -> Option<Standing> {
+        let mut before: Vec<_> = above.into_iter().collect();
+        let mut row: Vec<Standing> = Vec::new();
+        let mut first = None;
+        for (shape, (plan, rank)) in shapes.iter().zip(plan.inside.iter().zip(&plan.namespaces)) {
+            let rank = site.rank + rank;
+            if row.last().is_some_and(|beside| beside.rank < rank) {
+                before = std::mem::take(&mut row);
+            }
+            let init = self.namespace(shape, plan, Site { level: site.level + 1, rank });
+            if let Some(&above) = before.get(row.len()).or(before.last()) {
+                self.edge(above, init, Bond::Above);
+            }
+            row.push(init);
+            first = first.or(Some(init));
+        }
+        first
+    }
+
+    /// What is not shown, below everything that is.
+    fn rest(&mut self, lines: &'p [String], plan: &Plan, site: Site, above: Option<Standing>) {
+        for (text, row) in lines.iter().zip(&plan.rest) {
+            let standing = Standing { id: self.id(), rank: site.rank + row };
+            self.events.push(Event::Rest { id: standing.id, text, level: site.level });
+            if let Some(above) = above {
+                self.edge(above, standing, Bond::Above);
+            }
+        }
+    }
+
+    fn edge(&mut self, from: Standing, to: Standing, bond: Bond) {
         // Of what stands beside each other, neither is below.
-        let edges = ends.filter(|(from, _)| child.rank > from.rank).map(|(from, bond)| Edge {
-            from: from.id,
-            to: child.id,
-            bond,
-            ranks: child.rank - from.rank,
-        });
-        self.edges.extend(edges);
+        if let Some(ranks) = to.rank.checked_sub(from.rank).filter(|&ranks| ranks > 0) {
+            self.edges.push(Edge { from: from.id, to: to.id, bond, ranks });
+        }
     }
 
     fn id(&mut self) -> Id {

@@ -5,10 +5,10 @@
 
 use std::fmt::Write as _;
 
+use super::Direction;
 use super::diagram::{Bond, Diagram, Edge, Event};
 use super::hue::Hue;
 use super::picture::Picture;
-use super::Direction;
 use crate::present::escape::escape;
 
 const INK: Hue = Hue::new(0x1f, 0x23, 0x28);
@@ -43,7 +43,7 @@ fn header(text: &mut String, picture: &Picture<'_>, direction: Direction) -> std
         text,
         "  graph [label={}, labelloc=t, labeljust=l, rankdir={rank_direction}, fontname=\"sans-serif\", fontsize=12, \
          fontcolor=\"{INK}\", pad=0.2, nodesep=0.2, ranksep=0.3]",
-        quoted(&title)
+        flush_left(&title)
     )?;
     writeln!(
         text,
@@ -128,32 +128,29 @@ fn indent(level: usize) -> String {
     "  ".repeat(level)
 }
 
-/// Lines of a label, in quotes.
+/// The lines of a label, in quotes; they are centred.
 fn quoted<S: AsRef<str>>(lines: &[S]) -> String {
-    let mut quoted = String::from("\"");
-    for (place, line) in lines.iter().enumerate() {
-        if place > 0 {
-            quoted.push_str("\\n");
-        }
-        for character in line.as_ref().chars() {
-            match character {
-                '"' => quoted.push_str("\\\""),
-                '\\' => quoted.push_str("\\\\"),
-                '&' => quoted.push_str("&amp;"),
-                other => quoted.push(other),
-            }
-        }
-    }
-    quoted.push('"');
-    quoted
+    let lines: Vec<_> = lines.iter().map(|line| escaped(line.as_ref())).collect();
+    format!("\"{}\"", lines.join("\\n"))
+}
+
+/// The same, flush left: the escape that ends a line says on which side it stands.
+fn flush_left<S: AsRef<str>>(lines: &[S]) -> String {
+    let lines: String = lines.iter().map(|line| escaped(line.as_ref()) + "\\l").collect();
+    format!("\"{lines}\"")
+}
+
+fn escaped(line: &str) -> String {
+    line.replace('\\', "\\\\").replace('"', "\\\"").replace('&', "&amp;")
 }
 
 #[cfg(test)]
 mod tests {
-    use super::quoted;
+    use super::{flush_left, quoted};
 
     #[test]
     fn nothing_ends_the_quotes_or_means_something() {
         assert_eq!(quoted(&["a\"b\\", "<N> &lt; {|}"]), r#""a\"b\\\n<N> &amp;lt; {|}""#);
+        assert_eq!(flush_left(&["a\\n", "b"]), r#""a\\n\lb\l""#);
     }
 }

@@ -79,16 +79,7 @@ impl Selection {
 
     fn shape<'a>(&mut self, node: &'a Node, level: usize) -> Shape<'a> {
         let Inside { processes, namespaces, rest } = self.inside(&node.children, level + 1);
-        Shape {
-            first: node,
-            until: node,
-            last: node,
-            alike: 1,
-            remarks: Remarks::OfAll,
-            processes,
-            namespaces,
-            rest,
-        }
+        Shape { first: node, until: node, last: node, alike: 1, remarks: Remarks::OfAll, processes, namespaces, rest }
     }
 
     fn omit(&mut self, omission: Omission) {
@@ -103,7 +94,9 @@ impl Selection {
         let sentence = |omission| match omission {
             Omission::Processes => "processes are counted where a namespace has several".to_owned(),
             Omission::Depth => format!("namespaces below level {} are counted", self.detail.depth),
-            Omission::Siblings => format!("of namespaces side by side, the first {} are drawn", self.detail.siblings),
+            Omission::Siblings => {
+                format!("of namespaces side by side, no more than {} are drawn", self.detail.siblings)
+            }
         };
         self.omissions.iter().copied().map(sentence).collect()
     }

@@ -3,7 +3,6 @@
 use super::chain;
 use super::picture::{Remarks, Shape};
 use crate::present::escape::escape;
-use crate::present::node::Runs;
 use crate::topology::Entry;
 
 /// A longer command is cut where there is all the room of a tooltip.
@@ -31,11 +30,6 @@ impl Shape<'_> {
     /// Whether it was moved in from outside.
     pub(super) fn is_joined(&self) -> bool {
         self.first.facts.entry == Entry::Join
-    }
-
-    /// Whether PID 1 of this namespace is nestns itself, which forks what is inside.
-    pub(super) fn is_keeper(&self) -> bool {
-        !matches!(self.first.facts.runs, Runs::Program(_))
     }
 
     /// All there is to say of a process, a line each.

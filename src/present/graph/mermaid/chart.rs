@@ -37,6 +37,10 @@ impl Chart {
                 groups.entry(level).or_default().push(id);
             }
             let _ = write_event(&mut text, event);
+            if let Event::Open { level: 1, .. } = event {
+                // A group that hangs on nothing outside would be turned by a right angle.
+                let _ = writeln!(text, "    direction {}", word(direction));
+            }
         }
         for edge in &diagram.edges {
             let _ = write_edge(&mut text, edge);
@@ -62,7 +66,7 @@ fn header(text: &mut String, picture: &Picture<'_>, direction: Direction) -> std
     // JSON's strings are YAML's as well.
     let title = serde_json::Value::String(format!("{}: {}", escape(&picture.heading.name), picture.summary()));
     writeln!(text, "---\ntitle: {title}\n---")?;
-    writeln!(text, "flowchart {}", if direction == Direction::Down { "TB" } else { "LR" })?;
+    writeln!(text, "flowchart {}", word(direction))?;
     if let Some(description) = &picture.heading.description {
         writeln!(text, "  %% {}", entities(&escape(description)))?;
     }
@@ -89,6 +93,13 @@ fn write_event(text: &mut String, event: &Event<'_>) -> std::fmt::Result {
             writeln!(text, "{}  n{id}[\"{}\"]:::rest", indent(level), entities(rest))
         }
         Event::Close { level } => writeln!(text, "{}end", indent(level)),
+    }
+}
+
+const fn word(direction: Direction) -> &'static str {
+    match direction {
+        Direction::Down => "TB",
+        Direction::Right => "LR",
     }
 }
 

@@ -146,11 +146,11 @@ pub(super) fn lay_out(roots: &[Shape<'_>], rest: &[String]) -> (Vec<Pill>, Vec<B
 /// Gives pills and boxes their places, pills above boxes.
 fn arrange(pills: &mut [Pill], blocks: &mut [Block]) -> Size {
     let widest = pills.iter().map(|pill| pill.size.width).max().unwrap_or(0);
-    pills.iter_mut().for_each(|pill| pill.size.width = widest);
-    let groups = [
-        pills.iter().map(|pill| pill.size).collect::<Vec<_>>(),
-        blocks.iter().map(Block::extent).collect::<Vec<_>>(),
-    ];
+    for pill in &mut *pills {
+        pill.size.width = widest;
+    }
+    let groups =
+        [pills.iter().map(|pill| pill.size).collect::<Vec<_>>(), blocks.iter().map(Block::extent).collect::<Vec<_>>()];
     let page = Page::of(&groups, GAP, 0);
     let (above, below) = page.places.split_at(pills.len());
     for (pill, &place) in pills.iter_mut().zip(above) {

@@ -49,8 +49,12 @@ pub fn render(picture: &Picture<'_>) -> String {
     }
     y += GAP + 6;
     let corner = Place { x: MARGIN, y };
-    pills.iter().for_each(|pill| canvas.pill(pill, 0, corner));
-    blocks.iter().for_each(|block| canvas.block(block, corner));
+    for pill in &pills {
+        canvas.pill(pill, 0, corner);
+    }
+    for block in &blocks {
+        canvas.block(block, corner);
+    }
     y += size.height + GAP / 2;
     canvas.add(&crown(MARGIN, y + 8));
     let legend = std::iter::once((22, legend(picture)));

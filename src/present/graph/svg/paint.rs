@@ -35,8 +35,12 @@ impl Canvas {
             .add(label("name", place.x + PADDING, baseline, &block.title))
             .add(label("small muted right", place.x + block.size.width - PADDING, baseline, &aside(block.level)));
         self.add(&group);
-        block.pills.iter().for_each(|pill| self.pill(pill, block.level, place));
-        block.blocks.iter().for_each(|inner| self.block(inner, place));
+        for pill in &block.pills {
+            self.pill(pill, block.level, place);
+        }
+        for inner in &block.blocks {
+            self.block(inner, place);
+        }
     }
 
     /// A process.
@@ -55,7 +59,12 @@ impl Canvas {
         group = match pill.role {
             Role::Rest => {
                 let middle = place.x + pill.size.width / 2;
-                group.add(label("small muted middle", middle, place.y + (pill.size.height + SMALL) / 2 - 1, &pill.name))
+                group.add(label(
+                    "small muted middle",
+                    middle,
+                    place.y + pill.size.height.midpoint(SMALL) - 1,
+                    &pill.name,
+                ))
             }
             role => {
                 let crown = if role == Role::Init { CROWN } else { 0 };

@@ -58,7 +58,7 @@ pub(super) fn sheet(depth: usize) -> String {
     colours(&mut css, &LIGHT, depth);
     css.push_str("@media (prefers-color-scheme:dark){\n");
     colours(&mut css, &DARK, depth);
-    css.push_str("}\n");
+    css.push('}');
     css
 }
 
