@@ -27,8 +27,10 @@ struct Pictures {
 }
 
 fn directory() -> PathBuf {
-    let temporary = Path::new(env!("CARGO_TARGET_TMPDIR"));
-    let directory = temporary.parent().expect("it is in the target directory").join("artefacts/graph");
+    // Between the target directory, which cargo tags, and this one may be that of an architecture.
+    let mut around = Path::new(env!("CARGO_TARGET_TMPDIR")).ancestors();
+    let target = around.find(|directory| directory.join("CACHEDIR.TAG").exists()).expect("cargo made it");
+    let directory = target.join("artefacts/graph");
     fs::create_dir_all(&directory).expect("we may write there");
     directory
 }

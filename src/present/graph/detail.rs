@@ -42,12 +42,13 @@ impl Detail {
     /// Every two replicas folded, as in a tree that branches everywhere.
     pub const TIGHT: Self = Self { replicas: Replicas::Together(2), ..Self::FULL };
 
-    /// Ever less of a tree so many levels deep: replicas go first, then processes, then the deepest level, then all but
-    /// some of the siblings, in the end all but one.
+    /// Ever less of a tree so many levels deep: replicas go first, then processes, then the deepest level, until two are
+    /// left; then all but some of the siblings, in the end all but one.
     pub fn ladder(depth: usize) -> impl Iterator<Item = Self> {
         let counted = Self { processes: Processes::Counted, ..Self::TIGHT };
-        let shallower = (1..depth).rev().map(move |depth| Self { depth, ..counted });
-        let flat = Self { depth: 1, ..counted };
+        let shallower = (2..depth).rev().map(move |depth| Self { depth, ..counted });
+        // Of a single level inside of which all is counted nobody would learn anything.
+        let flat = Self { depth: 2, ..counted };
         let fewer = (0..9).rev().map(move |power| Self { siblings: 1 << power, ..flat });
         [Self::FOLDED, Self::TIGHT, counted].into_iter().chain(shallower).chain(fewer)
     }

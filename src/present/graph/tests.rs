@@ -213,6 +213,10 @@ fn a_chart_always_fits() {
     assert_eq!(deep.left_out, ["namespaces below level 2 are counted"]);
     assert!(deep.text.contains("[\"9 namespaces with 9 processes\"]"), "{}", deep.text);
 
+    let fan = fits(&Forest::grow(&[seed("top", &[], distinct("w", 5_000, &["p"]))]));
+    assert_eq!(fan.left_out, ["of namespaces side by side, no more than 128 are drawn"]);
+    assert!(fan.text.contains("[\"4872 more namespaces with 4872 processes\"]"));
+
     let broad = fits(&Forest::grow(&distinct("a-namespace-with-quite-a-long-name-", 20_000, &["p", "q"])));
     assert_eq!(broad.left_out.len(), 2);
     assert!(broad.text.contains("more namespaces with"), "{}", broad.text);

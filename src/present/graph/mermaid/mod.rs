@@ -24,7 +24,7 @@ pub fn fit(heading: &Heading, nodes: &[Node], direction: Direction) -> Chart {
     if first.fits() {
         return first;
     }
-    // The last resort has a single namespace in it, and fits; but whoever asked gets the smallest in any case.
+    // The last has two namespaces in it, and fits; but whoever asked is given something in any case.
     let mut smallest = first;
     for chart in charts {
         smallest = chart;

@@ -101,14 +101,14 @@ impl Block {
         pills.extend(shape.processes.iter().map(Pill::process));
         pills.extend(shape.rest.iter().map(|text| Pill::rest(text)));
         let mut blocks: Vec<_> = shape.namespaces.iter().map(|inner| Self::of(inner, level + 1)).collect();
-        let inside = arrange(&mut pills, &mut blocks);
+        let title = shape.title();
+        let line = fixed(&title, TEXT) + 2 * GAP + fixed(&aside(level), SMALL);
+        let inside = arrange(&mut pills, &mut blocks, line);
         for place in pills.iter_mut().map(|pill| &mut pill.place).chain(blocks.iter_mut().map(|block| &mut block.place))
         {
             place.x += PADDING;
             place.y += TITLE;
         }
-        let title = shape.title();
-        let line = fixed(&title, TEXT) + 2 * GAP + fixed(&aside(level), SMALL);
         let size = Size { width: inside.width.max(line) + 2 * PADDING, height: TITLE + inside.height + PADDING };
         let tooltip = shape.namespace_lines(level);
         Self { title, tooltip, level, is_stack: shape.alike > 1, pills, blocks, place: Place::default(), size }
@@ -138,20 +138,20 @@ pub(super) fn aside(level: usize) -> String {
 pub(super) fn lay_out(roots: &[Shape<'_>], rest: &[String]) -> (Vec<Pill>, Vec<Block>, Size) {
     let mut blocks: Vec<_> = roots.iter().map(|shape| Block::of(shape, 1)).collect();
     let mut pills: Vec<_> = rest.iter().map(|text| Pill::rest(text)).collect();
-    let size = arrange(&mut pills, &mut blocks);
+    let size = arrange(&mut pills, &mut blocks, 0);
     justify_blocks(&mut blocks, size.width);
     (pills, blocks, size)
 }
 
-/// Gives pills and boxes their places, pills above boxes.
-fn arrange(pills: &mut [Pill], blocks: &mut [Block]) -> Size {
+/// Gives pills and boxes their places, pills above boxes; what there is to say above them takes `least` of the width.
+fn arrange(pills: &mut [Pill], blocks: &mut [Block], least: u32) -> Size {
     let widest = pills.iter().map(|pill| pill.size.width).max().unwrap_or(0);
     for pill in &mut *pills {
         pill.size.width = widest;
     }
     let groups =
         [pills.iter().map(|pill| pill.size).collect::<Vec<_>>(), blocks.iter().map(Block::extent).collect::<Vec<_>>()];
-    let page = Page::of(&groups, GAP, 0);
+    let page = Page::of(&groups, GAP, least);
     let (above, below) = page.places.split_at(pills.len());
     for (pill, &place) in pills.iter_mut().zip(above) {
         pill.place = place;
@@ -168,7 +168,7 @@ fn justify_pills(pills: &mut [Pill], room: u32) {
     let (top, natural) = (first.place.y, first.size.width);
     let columns = u32::try_from(pills.iter().take_while(|pill| pill.place.y == top).count()).unwrap_or(u32::MAX);
     let width = (room + GAP) / columns - GAP;
-    if width > natural * 3 / 2 {
+    if width > 2 * natural {
         return;
     }
     for (column, pill) in (0..columns).cycle().zip(pills) {

@@ -7,7 +7,6 @@ mod measure;
 mod paint;
 mod style;
 
-use svg::node::Blob;
 use svg::node::element::{Description, SVG, Style, Title};
 use svg::node::{Node as _, Text};
 
@@ -26,6 +25,8 @@ const HEAD: u32 = 20;
 const NARROWEST: u32 = 420;
 /// And is no wider than this, however wide it is.
 const WIDEST: u32 = 900;
+/// How every document ends.
+const END: &str = "</svg>";
 /// Between lines of prose.
 const LINE: u32 = 18;
 
@@ -86,9 +87,15 @@ fn document(picture: &Picture<'_>, page: Size, canvas: Canvas) -> String {
         .add(Title::new(escape(&picture.heading.name)))
         .add(description)
         .add(Style::new(style::sheet(depth(&picture.roots))))
-        .add(rectangle("page", Place::default(), page, 0))
-        .add(Blob::new(canvas.into_text()));
-    format!("{document}\n")
+        .add(rectangle("page", Place::default(), page, 0));
+    // What was painted is put in as it is: as a node of the document, it would be copied several times over.
+    let mut text = document.to_string();
+    text.truncate(text.len() - END.len());
+    text.push_str(&canvas.into_text());
+    text.push('\n');
+    text.push_str(END);
+    text.push('\n');
+    text
 }
 
 /// How to read it, as far as that is needed.
