@@ -27,9 +27,10 @@ struct Pictures {
 }
 
 fn directory() -> PathBuf {
-    // Between the target directory, which cargo tags, and this one may be that of an architecture.
-    let mut around = Path::new(env!("CARGO_TARGET_TMPDIR")).ancestors();
-    let target = around.find(|directory| directory.join("CACHEDIR.TAG").exists()).expect("cargo made it");
+    // Cargo tags the target directory, and that of an architecture in it.
+    let is_tagged = |directory: &&Path| directory.join("CACHEDIR.TAG").exists();
+    let around = Path::new(env!("CARGO_TARGET_TMPDIR")).ancestors().skip(1);
+    let target = around.take_while(is_tagged).last().expect("cargo made it");
     let directory = target.join("artefacts/graph");
     fs::create_dir_all(&directory).expect("we may write there");
     directory
