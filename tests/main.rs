@@ -11,6 +11,7 @@ mod death;
 mod examples;
 mod exit_codes;
 mod explanations;
+mod graph;
 mod harness;
 mod inheritance;
 mod interrupt;

@@ -8,6 +8,7 @@ mod check;
 mod color;
 mod completions;
 mod explain;
+mod graph;
 mod launch;
 mod man;
 mod run;
@@ -43,6 +44,7 @@ enum Verb {
     Check(check::Args),
     Explain(explain::Args),
     Tree(tree::Args),
+    Graph(graph::Args),
     Actor(actor::Args),
     Completions(completions::Args),
     Man(man::Args),
@@ -57,6 +59,7 @@ impl Verb {
             Self::Check(args) => check::run(&args),
             Self::Explain(args) => explain::run(&args),
             Self::Tree(args) => tree::run(&args),
+            Self::Graph(args) => graph::run(&args),
             Self::Actor(args) => actor::run(&args),
             Self::Completions(args) => completions::run(&args, &mut Cli::command()),
             Self::Man(args) => man::run(&args, Cli::command()),

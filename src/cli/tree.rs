@@ -47,23 +47,28 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Status> {
         Ok(checked) => checked,
         Err(status) => return Ok(status),
     };
-    let topology = checked.topology;
-    let mut stdout = std::io::stdout().lock();
     match args.format {
-        TreeFormat::Human => {
-            let (namespaces, processes, depth) = counts(&topology);
-            let title = format!(
-                "{}: {}, {}, depth {depth}",
-                topology.name,
-                count(namespaces, "namespace"),
-                count(processes, "process")
-            );
-            let colour = if args.color.resolve(&stdout) == Color::Styled { Colour::On } else { Colour::Off };
-            let look = Look { charset: charset(), colour, folding: Folding::Keep(5) };
-            stdout.write_all(tree::render(&title, &outline::declared(&topology), look).as_bytes())?;
-        }
-        TreeFormat::Json => return answer(&topology),
+        TreeFormat::Human => show(&checked.topology, FOLDING, args.color),
+        TreeFormat::Json => answer(&checked.topology),
     }
+}
+
+/// How many of alike siblings people are shown.
+pub(super) const FOLDING: Folding = Folding::Keep(5);
+
+/// Draws the tree for people.
+pub(super) fn show(topology: &Topology, folding: Folding, when: When) -> anyhow::Result<Status> {
+    let (namespaces, processes, depth) = counts(topology);
+    let title = format!(
+        "{}: {}, {}, depth {depth}",
+        topology.name,
+        count(namespaces, "namespace"),
+        count(processes, "process")
+    );
+    let mut stdout = std::io::stdout().lock();
+    let colour = if when.resolve(&stdout) == Color::Styled { Colour::On } else { Colour::Off };
+    let look = Look { charset: charset(), colour, folding };
+    stdout.write_all(tree::render(&title, &outline::declared(topology), look).as_bytes())?;
     Ok(Status::Done)
 }
 
