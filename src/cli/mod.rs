@@ -11,6 +11,7 @@ mod explain;
 mod launch;
 mod man;
 mod run;
+mod schema;
 mod status;
 mod story;
 mod tell;
@@ -41,6 +42,7 @@ enum Verb {
     Check(check::Args),
     Explain(explain::Args),
     Tree(tree::Args),
+    Schema(schema::Args),
     Actor(actor::Args),
     Completions(completions::Args),
     Man(man::Args),
@@ -55,6 +57,7 @@ impl Verb {
             Self::Check(args) => check::run(&args),
             Self::Explain(args) => explain::run(&args),
             Self::Tree(args) => tree::run(&args),
+            Self::Schema(args) => schema::run(&args),
             Self::Actor(args) => actor::run(&args),
             Self::Completions(args) => completions::run(&args, &mut Cli::command()),
             Self::Man(args) => man::run(&args, Cli::command()),

@@ -10,6 +10,7 @@ mod duration;
 mod namespace;
 mod numbering;
 mod process;
+pub mod schema;
 mod stop;
 mod syntax;
 mod toml_text;

@@ -24,3 +24,4 @@ pub(super) use namespace::{InitSyntax, NamespaceBody};
 pub(super) use process::ProcessEntry;
 pub(super) use program::ProgramSyntax;
 pub(super) use suggest::nearest;
+pub(super) use vocabulary::Scope;
