@@ -28,6 +28,7 @@ mod rollback;
 mod run_command;
 mod run_verb;
 mod scale;
+mod schema;
 mod smoke;
 mod stop_order;
 mod terminal;

@@ -5,6 +5,8 @@ use nestns::topology::parse;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 
+use crate::schema::agrees;
+
 const EXAMPLES: [&str; 3] = [
     "name = \"dind\"\n[defaults.ns]\nunshare = [\"mount\", \"uts\"]\nstop = { signal = \"TERM\", grace = \"4s\" }\n\
      [ns.vm]\nhostname = \"vm\"\nproc.dockerd = \"x idle\"\n[ns.\"vm/ci\"]\nlabels = { image = \"é\" }\n\
@@ -34,6 +36,9 @@ fn mutate(text: &str, mutations: &[Mutation]) -> String {
 fn digest(text: String) {
     let source = Source::new("x.toml", text);
     let parsed = parse(&source, "x");
+    if parsed.topology.is_some() {
+        agrees(source.text());
+    }
     assert_eq!(parsed.topology.is_some(), !parsed.diagnostics.has_errors());
     for format in [Format::Human, Format::Short, Format::Json, Format::Github] {
         render(format, Color::Plain, &[(&source, &parsed.diagnostics)]);

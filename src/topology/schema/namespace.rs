@@ -12,7 +12,7 @@ use super::process::Processes;
 use super::stop::Stop;
 use super::table::{not_both, table};
 use super::template::Use;
-use super::value::{AbsolutePath, Environment, HostName, Strings};
+use super::value::{AbsolutePath, Environment, FilePath, HostName, Strings};
 
 /// A PID namespace: who is PID 1 in it, what else it has of its own, what lives in it, how it is stopped.
 #[derive(JsonSchema)]
@@ -30,7 +30,7 @@ pub(super) struct Namespace {
     /// A topology file whose namespaces are put inside this one; the path is relative to this file. Its own variables,
     /// defaults and templates apply to them, and variables of this file and `--set` win over its own.
     #[schemars(example = &"node.toml")]
-    include: String,
+    include: FilePath,
     /// So many of it, beside each other: `count = 3` for `w` gives `w.0`, `w.1` and `w.2`. What is inside it is inside each.
     /// Not together with `depth`.
     #[schemars(example = 3, example = &"{{workers}}")]

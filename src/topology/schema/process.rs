@@ -44,7 +44,7 @@ pub(super) struct Process {
     env: Environment,
     /// The directory in which it starts; that of its namespace if nothing is said, else `/`.
     cwd: AbsolutePath,
-    /// As whom it runs. Nothing means: as who started nestns.
+    /// As whom it runs; whoever started nestns if nothing is said.
     user: UserText,
     /// Free words to select by.
     labels: Strings,
@@ -57,7 +57,7 @@ pub(super) struct Process {
     stdout: OutputTo,
     /// Where its standard error goes.
     stderr: OutputTo,
-    /// Processes of the same namespace that it waits for, and until when: `{ db = "started" }`.
+    /// Processes of the same namespace that it waits for, each with what is waited for.
     #[schemars(example = serde_json::json!({ "db": "started" }))]
     after: After,
     /// The exit codes that count as success.

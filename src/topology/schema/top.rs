@@ -12,6 +12,7 @@ use super::namespace::Namespaces;
 use super::placeholder::{or_placeholder, word_or_placeholder};
 use super::table::table;
 use super::template::Templates;
+use super::value::FilePath;
 use super::variables::Variables;
 
 /// A tree of nested Linux PID namespaces.
@@ -40,7 +41,7 @@ pub(super) struct Top {
     /// What this file says itself in `vars`, `defaults` and `limits` wins, key by key. The same namespace or template in two
     /// files is an error; a file that is reached twice is included once.
     #[schemars(example = ["templates.toml"])]
-    include: Vec<IncludedFile>,
+    include: Vec<FilePath>,
     /// What the tree may not exceed.
     limits: Limits,
     /// What all namespaces and all processes have in common.
@@ -104,21 +105,5 @@ impl JsonSchema for TopologyName {
             "pattern": or_placeholder(&name_pattern()),
             "not": { "enum": RESERVED },
         })
-    }
-}
-
-struct IncludedFile;
-
-impl JsonSchema for IncludedFile {
-    fn schema_name() -> Cow<'static, str> {
-        "File".into()
-    }
-
-    fn inline_schema() -> bool {
-        true
-    }
-
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({ "title": "file", "type": "string", "minLength": 1 })
     }
 }

@@ -26,6 +26,23 @@ impl JsonSchema for AbsolutePath {
     }
 }
 
+/// The path of a topology file.
+pub(super) struct FilePath;
+
+impl JsonSchema for FilePath {
+    fn schema_name() -> Cow<'static, str> {
+        "File".into()
+    }
+
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "title": "file", "type": "string", "minLength": 1 })
+    }
+}
+
 /// A number with a unit.
 pub(super) struct DurationText;
 
