@@ -16,6 +16,7 @@ mod interrupt;
 mod isolation;
 mod names;
 mod nested;
+mod new;
 mod numbers;
 mod orphans;
 mod output;

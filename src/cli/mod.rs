@@ -10,6 +10,7 @@ mod completions;
 mod explain;
 mod launch;
 mod man;
+mod new;
 mod run;
 mod schema;
 mod status;
@@ -43,6 +44,7 @@ enum Verb {
     Explain(explain::Args),
     Tree(tree::Args),
     Schema(schema::Args),
+    New(new::Args),
     Actor(actor::Args),
     Completions(completions::Args),
     Man(man::Args),
@@ -58,6 +60,7 @@ impl Verb {
             Self::Explain(args) => explain::run(&args),
             Self::Tree(args) => tree::run(&args),
             Self::Schema(args) => schema::run(&args),
+            Self::New(args) => new::run(&args),
             Self::Actor(args) => actor::run(&args),
             Self::Completions(args) => completions::run(&args, &mut Cli::command()),
             Self::Man(args) => man::run(&args, Cli::command()),

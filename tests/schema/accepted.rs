@@ -23,7 +23,9 @@ fn every_example() {
 
 #[test]
 fn every_topology_of_the_readme() {
-    blocks("toml").iter().for_each(|text| takes(text));
+    for text in blocks("toml") {
+        takes(&text);
+    }
 }
 
 #[test]
