@@ -53,6 +53,7 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::{Value, schema};
+    use crate::topology::actor::Actor;
     use crate::topology::syntax::Scope;
 
     /// The keys of generators and reuse that the reader does not have yet. MERGE: goes away, with what uses it, as soon as
@@ -83,6 +84,14 @@ mod tests {
             let read: BTreeSet<&str> = scope.keys().iter().chain(coming(scope)).copied().collect();
             assert_eq!(described, read, "{scope:?}");
         }
+    }
+
+    #[test]
+    fn the_actors_are_all_actors() {
+        let schema = schema();
+        let choice = schema["definitions"]["Actor"]["anyOf"].as_array().unwrap();
+        let names: Vec<&str> = choice.iter().filter_map(|word| word["const"].as_str()).collect();
+        assert_eq!(names, Actor::NAMES);
     }
 
     #[test]
