@@ -84,6 +84,7 @@ argv = ["sleep", "5"]
 nothing = {}
 cmd = { cmd = ["a", ""], enter = "fork", count = 2, at = "every", after = { words = "created", argv = "started" } }
 sh = { sh = "echo $$", enter = "join", at = 3, user = "a.b:c$", tty = true }
+level = { sh = "echo", at = "3" }
 actor = { actor = "exit --code 3", at = "0..7", stdin = "/x", stdout = "/y", stderr = "inherit", ok = [0, 255] }
 rest = { oneshot = true, essential = false, stop.grace = "0s", env.A = "b", labels.a = "b", cwd = "/", description = "" }
 

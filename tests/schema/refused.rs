@@ -100,6 +100,7 @@ const REFUSED: &[(&str, &str)] = &[
     ("defaults.process.cmd = \"x\"", "/defaults additionalProperties"),
     ("defaults.proc = \"x\"", "/defaults/proc type"),
     ("defaults.ns.ns.a = {}", "/defaults/ns not"),
+    ("defaults.ns.include = \"x.toml\"", "/defaults/ns not"),
     ("defaults.ns.banana = 1", "/defaults/ns additionalProperties"),
     ("[template.\"Pod\"]", "/template additionalProperties"),
     ("template.pod.banana = 1", "/template/pod additionalProperties"),

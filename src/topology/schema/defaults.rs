@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde_json::json;
 
 use super::namespace::Namespace;
 use super::process::Process;
@@ -13,7 +14,7 @@ use super::table::table;
 #[derive(JsonSchema)]
 #[schemars(title = "defaults", transform = table)]
 pub(super) struct Defaults {
-    /// The keys of a namespace, except `ns`: every namespace would have it inside, without end.
+    /// The keys of a namespace, except `ns` and `include`: every namespace would have it inside, without end.
     ns: NamespaceDefaults,
     /// The keys of a process.
     proc: ProcessDefaults,
@@ -31,7 +32,9 @@ impl JsonSchema for NamespaceDefaults {
     }
 
     fn json_schema(generator: &mut SchemaGenerator) -> Schema {
-        json_schema!({ "allOf": [generator.subschema_for::<Namespace>()], "not": { "type": "object", "required": ["ns"] } })
+        let with = |key: &str| json!({ "type": "object", "required": [key] });
+        let without_end = json!({ "anyOf": [with("ns"), with("include")] });
+        json_schema!({ "allOf": [generator.subschema_for::<Namespace>()], "not": without_end })
     }
 }
 

@@ -49,7 +49,7 @@ fn or_number(schema: &mut Schema) {
         "type": "integer",
         "minimum": 0,
     }));
-    let range = or_placeholder("^\\s*[0-9]+\\s*\\.\\.\\s*[0-9]+\\s*$");
+    let range = or_placeholder("^\\s*\\+?[0-9]+\\s*(\\.\\.\\s*\\+?[0-9]+\\s*)?$");
     choice.push(json!({
         "title": "\"a..b\"",
         "description": "In those from one number to another, both included.",
