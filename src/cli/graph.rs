@@ -1,7 +1,6 @@
 //! `nestns graph FILE`: what a file declares, as a picture.
 
 use std::io::Write;
-use std::path::PathBuf;
 
 use clap::ValueEnum;
 use clap::builder::FalseyValueParser;
@@ -10,6 +9,7 @@ use super::color::When;
 use super::launch;
 use super::status::Status;
 use super::tell::tell;
+use super::topology_arguments::TopologyArguments;
 use super::tree;
 use crate::present::graph::{Detail, Direction, Heading, Picture, dot, mermaid, svg};
 use crate::present::node::Node;
@@ -22,9 +22,8 @@ use crate::present::tree::Folding;
                         nestns graph dind.toml --format svg > dind.svg\n  \
                         nestns graph dind.toml --format dot | dot -Tpng > dind.png")]
 pub(super) struct Args {
-    /// Topology file; `-` is standard input, a directory stands for the only one in it [default: .]
-    #[arg(value_name = "FILE")]
-    file: Option<PathBuf>,
+    #[command(flatten)]
+    topology: TopologyArguments,
 
     /// What to draw with
     #[arg(long, value_enum, default_value_t, env = "NESTNS_FORMAT")]
@@ -81,7 +80,7 @@ impl From<DirectionWord> for Direction {
 
 /// Runs the verb.
 pub(super) fn run(args: &Args) -> anyhow::Result<Status> {
-    let topology = match launch::check(args.file.as_deref(), None, args.color) {
+    let topology = match launch::check(&args.topology, None, args.color) {
         Ok(checked) => checked.topology,
         Err(status) => return Ok(status),
     };

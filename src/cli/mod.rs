@@ -11,7 +11,9 @@ mod explain;
 mod graph;
 mod launch;
 mod man;
+mod new;
 mod run;
+mod schema;
 mod status;
 mod story;
 mod surroundings;
@@ -45,6 +47,8 @@ enum Verb {
     Explain(explain::Args),
     Tree(tree::Args),
     Graph(graph::Args),
+    Schema(schema::Args),
+    New(new::Args),
     Actor(actor::Args),
     Completions(completions::Args),
     Man(man::Args),
@@ -60,6 +64,8 @@ impl Verb {
             Self::Explain(args) => explain::run(&args),
             Self::Tree(args) => tree::run(&args),
             Self::Graph(args) => graph::run(&args),
+            Self::Schema(args) => schema::run(&args),
+            Self::New(args) => new::run(&args),
             Self::Actor(args) => actor::run(&args),
             Self::Completions(args) => completions::run(&args, &mut Cli::command()),
             Self::Man(args) => man::run(&args, Cli::command()),

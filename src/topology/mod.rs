@@ -11,6 +11,7 @@ mod expand;
 mod namespace;
 mod numbering;
 mod process;
+pub mod schema;
 mod stop;
 mod surroundings;
 mod syntax;

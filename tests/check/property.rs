@@ -5,6 +5,8 @@ use nestns::topology::{Request, parse};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 
+use crate::schema::agrees;
+
 const EXAMPLES: [&str; 3] = [
     "name = \"dind\"\n[defaults.ns]\nunshare = [\"mount\", \"uts\"]\nstop = { signal = \"TERM\", grace = \"4s\" }\n\
      [ns.vm]\nhostname = \"vm\"\nproc.dockerd = \"x idle\"\n[ns.\"vm/ci\"]\nlabels = { image = \"é\" }\n\
@@ -34,8 +36,11 @@ fn mutate(text: &str, mutations: &[Mutation]) -> String {
 fn digest(text: String) {
     let source = Source::new("x.toml", text);
     let parsed = parse(Request::new(source, "x"));
+    if parsed.topology.is_some() {
+        agrees(parsed.sources.main().text());
+    }
     assert_eq!(parsed.topology.is_some(), !parsed.diagnostics.has_errors());
-    for format in [Format::Human, Format::Short, Format::Json, Format::Github] {
+    for format in [Format::Human, Format::Short, Format::Json, Format::Github, Format::Sarif] {
         render(format, Color::Plain, &[(&parsed.sources, &parsed.diagnostics)]);
     }
 }

@@ -26,3 +26,4 @@ pub(super) use process::ProcessBody;
 pub(super) use program::ProgramSyntax;
 pub(super) use reader::{Entry, entries};
 pub(super) use suggest::nearest;
+pub(super) use vocabulary::Scope;

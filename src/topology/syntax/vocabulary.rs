@@ -2,7 +2,7 @@
 
 /// A kind of table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Scope {
+pub(in crate::topology) enum Scope {
     Top,
     Limits,
     Defaults,
@@ -18,7 +18,7 @@ impl Scope {
         [Self::Namespace, Self::Process, Self::Top, Self::Limits, Self::Stop, Self::Defaults, Self::Init];
 
     /// What this version reads.
-    pub(super) const fn keys(self) -> &'static [&'static str] {
+    pub(in crate::topology) const fn keys(self) -> &'static [&'static str] {
         match self {
             Self::Top => &[
                 "nestns",
