@@ -6,8 +6,6 @@ use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use sha2::{Digest, Sha256};
-
 use super::color::When;
 use super::explain::hint;
 use super::status::Status;
@@ -19,13 +17,16 @@ use crate::controller::truth::Origin;
 use crate::controller::{Command, LinesTo, Options};
 use crate::diagnostic::{Code, Color, Diagnostics, Format, Sources, render};
 use crate::engine::plan::Order;
-use crate::topology::{Topology, parse_duration};
+use crate::present::config;
+use crate::topology::{Position, Topology, Variable, parse_duration};
 
 /// A file that was read, checked, and found to be good.
 pub(super) struct Checked {
     pub(super) topology: Topology,
     pub(super) origin: Origin,
     pub(super) base: PathBuf,
+    /// The variables of the file.
+    pub(super) variables: Vec<Variable>,
 }
 
 /// Reads and checks a file; problems are shown on standard error, and errors end the verb.
@@ -45,18 +46,16 @@ pub(super) fn check(arguments: &TopologyArguments, name: Option<String>, color: 
         say_hint(parsed.diagnostics.iter().map(|diagnostic| diagnostic.code));
         return Err(Status::WrongFile);
     };
-    let mut hash = String::new();
-    for byte in Sha256::digest(parsed.sources.main().text().as_bytes()) {
-        // Writing into a string cannot fail.
-        let _ = write!(hash, "{byte:02x}");
-    }
-    let origin =
-        Origin { name: topology.name.clone(), file: Some(parsed.sources.main().name().to_owned()), hash: Some(hash) };
+    let origin = Origin {
+        name: topology.name.clone(),
+        file: Some(parsed.sources.main().name().to_owned()),
+        hash: Some(config::hash(&topology)),
+    };
     // Relative files of a topology are meant from where it lies; of one from standard input, from here.
     let here = std::env::current_dir().unwrap_or_else(|_| PathBuf::from("/"));
     let base =
         Path::new(parsed.sources.main().name()).parent().map_or_else(|| here.clone(), |parent| here.join(parent));
-    Ok(Checked { topology, origin, base })
+    Ok(Checked { topology, origin, base, variables: parsed.variables })
 }
 
 fn show(sources: &Sources, diagnostics: &Diagnostics, color: When) {
@@ -73,10 +72,10 @@ fn say_hint(codes: impl IntoIterator<Item = Code>) {
 }
 
 /// Shows what kept a tree from standing, and says with which status to end.
-pub(super) fn tell(trouble: &Trouble, file: Option<&str>) -> Status {
+pub(super) fn tell(trouble: &Trouble, files: &[String]) -> Status {
     let mut text = format!("error[{}]: {trouble}\n", trouble.code());
-    if let (Some(position), Some(file)) = (trouble.position().filter(|position| position.line > 0), file) {
-        let _ = writeln!(text, "  --> {file}:{}:{}", position.line, position.column);
+    if let Some(place) = trouble.position().and_then(|position| place(position, files)) {
+        let _ = writeln!(text, "  --> {place}");
     }
     if let Some(help) = trouble.help() {
         let _ = writeln!(text, "  = help: {help}");
@@ -84,6 +83,12 @@ pub(super) fn tell(trouble: &Trouble, file: Option<&str>) -> Status {
     say(&text);
     say_hint([trouble.code()]);
     Status::Other(trouble.status())
+}
+
+/// `file:line:column`, if there is such a place.
+pub(super) fn place(position: Position, files: &[String]) -> Option<String> {
+    let file = files.get(position.file as usize).filter(|_| position.line > 0)?;
+    Some(format!("{file}:{}:{}", position.line, position.column))
 }
 
 /// Options that a verb has not asked for.

@@ -7,6 +7,7 @@ mod actor;
 mod check;
 mod color;
 mod completions;
+mod config;
 mod explain;
 mod graph;
 mod launch;
@@ -44,6 +45,7 @@ enum Verb {
     Up(up::Args),
     Run(run::Args),
     Check(check::Args),
+    Config(config::Args),
     Explain(explain::Args),
     Tree(tree::Args),
     Graph(graph::Args),
@@ -61,6 +63,7 @@ impl Verb {
             Self::Up(args) => up::run(args),
             Self::Run(args) => run::run(args),
             Self::Check(args) => check::run(&args),
+            Self::Config(args) => config::run(&args),
             Self::Explain(args) => explain::run(&args),
             Self::Tree(args) => tree::run(&args),
             Self::Graph(args) => graph::run(&args),

@@ -86,7 +86,7 @@ pub(super) fn run(args: Args) -> anyhow::Result<Status> {
             let topology = wrap::around(name.clone(), args.depth.into(), role, process);
             options.status_from = Some(wrap::path(args.depth.into(), role));
             let origin = Origin { name, file: None, hash: None };
-            Checked { topology, origin, base: PathBuf::from("/") }
+            Checked { topology, origin, base: PathBuf::from("/"), variables: Vec::new() }
         }
         Some(file) => {
             let arguments = TopologyArguments { file: Some(file.clone()), values: args.values };
@@ -108,15 +108,15 @@ pub(super) fn run(args: Args) -> anyhow::Result<Status> {
             checked
         }
     };
-    let Checked { topology, origin, base } = checked;
-    let file = origin.file.clone();
+    let Checked { topology, origin, base, .. } = checked;
+    let files = topology.files.clone();
     let color = launch::color(args.color, LinesTo::Stderr);
-    options.lines_to = if file.is_some() || is_redirected { LinesTo::Stderr } else { LinesTo::Stdout };
-    let mut story = Story::new(Progress::Auto, Detail::Problems, color, file.clone(), origin.name.clone());
+    options.lines_to = if !files.is_empty() || is_redirected { LinesTo::Stderr } else { LinesTo::Stdout };
+    let mut story = Story::new(Progress::Auto, Detail::Problems, color, files.clone(), origin.name.clone());
     match controller::run(Request { topology, origin, base, options }, &mut story) {
         Ok(summary) => Ok(Status::Other(summary.status)),
         Err(trouble) => {
-            launch::tell(&trouble, file.as_deref());
+            launch::tell(&trouble, &files);
             Ok(Status::Other(OWN_FAILURE))
         }
     }

@@ -5,6 +5,7 @@
 use std::io::IsTerminal;
 use std::time::{Duration, Instant};
 
+use super::launch;
 use super::tell::tell;
 use clap::ValueEnum;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -76,7 +77,8 @@ pub(super) struct Story {
     detail: Detail,
     colour: Colour,
     charset: Charset,
-    file: Option<String>,
+    /// The files of the topology, for places in them; none if there are none.
+    files: Vec<String>,
     name: String,
     bar: Option<ProgressBar>,
     began: Instant,
@@ -86,13 +88,13 @@ pub(super) struct Story {
 }
 
 impl Story {
-    pub(super) fn new(progress: Progress, detail: Detail, color: Color, file: Option<String>, name: String) -> Self {
+    pub(super) fn new(progress: Progress, detail: Detail, color: Color, files: Vec<String>, name: String) -> Self {
         Self {
             progress: progress.resolve(),
             detail,
             colour: if color == Color::Styled { Colour::On } else { Colour::Off },
             charset: charset(),
-            file,
+            files,
             name,
             bar: None,
             began: Instant::now(),
@@ -124,10 +126,7 @@ impl Story {
     }
 
     fn place(&self, position: Position) -> String {
-        match &self.file {
-            Some(file) if position.line > 0 => format!("\n  --> {file}:{}:{}", position.line, position.column),
-            _ => String::new(),
-        }
+        launch::place(position, &self.files).map(|place| format!("\n  --> {place}")).unwrap_or_default()
     }
 
     /// A warning or error outside the story, which is told in every mode.
@@ -256,7 +255,7 @@ impl Audience for Story {
                 self.problem("error", Some(path), &text);
             }
             // The command of `run` speaks for itself, by its status.
-            Note::Failed { .. } if self.detail == Detail::Problems && self.file.is_none() => {}
+            Note::Failed { .. } if self.detail == Detail::Problems && self.files.is_empty() => {}
             Note::Failed { path, position, ending } => {
                 let text = format!("`{path}` {}{}", ended(*ending), self.place(*position));
                 self.problem("error", Some(path), &text);

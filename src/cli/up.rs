@@ -125,7 +125,7 @@ pub(super) fn run(args: Args) -> anyhow::Result<Status> {
         Ok(checked) => checked,
         Err(status) => return Ok(status),
     };
-    let launch::Checked { mut topology, origin, base } = checked;
+    let launch::Checked { mut topology, origin, base, .. } = checked;
     if let Some(on_exit) = args.on_exit {
         topology.on_exit = on_exit.into();
     }
@@ -151,9 +151,9 @@ pub(super) fn run(args: Args) -> anyhow::Result<Status> {
         writeln!(std::io::stderr(), "warning: with --jobs {} the PIDs differ from run to run", args.jobs)?;
     }
     let progress = if args.quiet { Progress::Quiet } else { args.progress };
-    let file = origin.file.clone();
+    let files = topology.files.clone();
     let color = launch::color(args.color, lines_to);
-    let mut story = Story::new(progress, Detail::Everything, color, file.clone(), origin.name.clone());
+    let mut story = Story::new(progress, Detail::Everything, color, files.clone(), origin.name.clone());
     match controller::run(Request { topology, origin, base, options }, &mut story) {
         Ok(summary) => {
             if args.format == AnswerFormat::Json {
@@ -163,7 +163,7 @@ pub(super) fn run(args: Args) -> anyhow::Result<Status> {
             }
             Ok(Status::Other(summary.status))
         }
-        Err(trouble) => Ok(launch::tell(&trouble, file.as_deref())),
+        Err(trouble) => Ok(launch::tell(&trouble, &files)),
     }
 }
 

@@ -1,6 +1,7 @@
 //! Facts → text: trees, tables, lines, durations. No system call, and nothing is printed here.
 
 pub mod charset;
+pub mod config;
 pub mod count;
 pub mod depth;
 pub mod duration;

@@ -82,11 +82,11 @@ fn scale(number: &str, nanos: u64) -> Result<Duration, DurationError> {
 /// Writes a duration so that [`parse_duration`] reads the same again: `2s`, `1.5s`, `200ms`.
 pub fn format_duration(duration: Duration) -> String {
     let seconds = duration.as_secs();
-    let millis = duration.subsec_millis();
-    match (seconds, millis) {
-        (0, _) => format!("{millis}ms"),
-        (_, 0) => format!("{seconds}s"),
-        _ => format!("{seconds}.{millis:03}").trim_end_matches('0').to_owned() + "s",
+    let nanos = duration.subsec_nanos();
+    let fraction = |number: String| number.trim_end_matches('0').trim_end_matches('.').to_owned();
+    match (seconds, nanos) {
+        (0, _) => fraction(format!("{}.{:06}", nanos / 1_000_000, nanos % 1_000_000)) + "ms",
+        _ => fraction(format!("{seconds}.{nanos:09}")) + "s",
     }
 }
 
@@ -130,7 +130,7 @@ mod tests {
 
     #[test]
     fn writes_what_it_reads() {
-        for text in ["200ms", "1.5s", "2s", "90s", "1.05s"] {
+        for text in ["0ms", "200ms", "0.5ms", "1.5s", "2s", "90s", "1.05s", "1.000000001s"] {
             assert_eq!(format_duration(parse_duration(text).unwrap()), text);
         }
     }

@@ -1,0 +1,77 @@
+//! `nestns config FILE`: the expanded topology.
+
+use std::io::Write;
+
+use clap::ValueEnum;
+use clap::builder::FalseyValueParser;
+
+use super::color::When;
+use super::launch;
+use super::status::Status;
+use super::topology_arguments::TopologyArguments;
+use crate::present::config::{self, Arrangement};
+
+/// Show the expanded topology: everything merged, replaced and generated, as a file that can be read again
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    #[command(flatten)]
+    topology: TopologyArguments,
+
+    /// How to write it
+    #[arg(long = "as", id = "as", value_enum, default_value_t, env = "NESTNS_AS")]
+    form: Form,
+
+    /// Only the address of every namespace and process, one a line
+    #[arg(long, env = "NESTNS_PATHS", value_parser = FalseyValueParser::new(), conflicts_with_all = ["vars", "hash"])]
+    paths: bool,
+
+    /// Only the variables with their values, as `--vars-file` reads them, and where each value comes from
+    #[arg(long, env = "NESTNS_VARS", value_parser = FalseyValueParser::new(), conflicts_with = "hash")]
+    vars: bool,
+
+    /// Only a hash of the content, which is the same however the file is written and whatever it is called
+    #[arg(long, env = "NESTNS_HASH", value_parser = FalseyValueParser::new())]
+    hash: bool,
+
+    /// When to use colours
+    #[arg(long, value_enum, default_value_t, env = "NESTNS_COLOR")]
+    color: When,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+enum Form {
+    /// TOML, each namespace under its path
+    #[default]
+    Toml,
+    /// TOML, each namespace inside the one that it is inside
+    Nested,
+    /// One document `nestns.config/1`
+    Json,
+}
+
+/// Runs the verb.
+pub(super) fn run(args: &Args) -> anyhow::Result<Status> {
+    let checked = match launch::check(&args.topology, None, args.color) {
+        Ok(checked) => checked,
+        Err(status) => return Ok(status),
+    };
+    let topology = &checked.topology;
+    let text = if args.paths {
+        config::paths(topology)
+    } else if args.vars {
+        match args.form {
+            Form::Json => config::variables_json(&checked.variables),
+            Form::Toml | Form::Nested => config::variables(&checked.variables),
+        }
+    } else if args.hash {
+        config::hash(topology) + "\n"
+    } else {
+        match args.form {
+            Form::Toml => config::toml(topology, Arrangement::Paths),
+            Form::Nested => config::toml(topology, Arrangement::Nested),
+            Form::Json => config::json(topology),
+        }
+    };
+    std::io::stdout().lock().write_all(text.as_bytes())?;
+    Ok(Status::Done)
+}

@@ -1,0 +1,114 @@
+//! A namespace as a table of the language, without what the language fills in by itself.
+
+use toml::{Table, Value};
+
+use super::process;
+use crate::topology::{
+    Init, Isolation, Namespace, NamespaceId, Process, Program, Signal, Stop, Terminal, Topology, format_duration,
+};
+
+/// Namespaces with all that is inside them, by their names.
+pub(super) fn nested(topology: &Topology, ids: &[NamespaceId]) -> Table {
+    let mut tables = Table::new();
+    for &id in ids {
+        let namespace = topology.namespace(id);
+        let mut own = table(namespace);
+        let children = topology.children(id);
+        if !children.is_empty() {
+            own.insert("ns".to_owned(), nested(topology, &children).into());
+        }
+        tables.insert(namespace.name().to_owned(), own.into());
+    }
+    tables
+}
+
+/// One namespace, without what is inside it.
+pub(super) fn table(namespace: &Namespace) -> Table {
+    let mut table = Table::new();
+    let mut put = |key: &str, value: Option<Value>| {
+        if let Some(value) = value {
+            table.insert(key.to_owned(), value);
+        }
+    };
+    put("description", namespace.description.clone().map(Value::from));
+    put("labels", words(&namespace.labels));
+    let program = match &namespace.init {
+        Init::Program(program) => Some(&**program),
+        Init::Builtin | Init::Pause => None,
+    };
+    put("hostname", namespace.hostname.clone().map(Value::from));
+    put("domainname", namespace.domainname.clone().map(Value::from));
+    let isolation = namespace.isolation;
+    put("unshare", unshare(isolation, namespace.hostname.is_some() || namespace.domainname.is_some()));
+    put("mount_proc", Some(namespace.mount_proc).filter(|&own| own != isolation.mount).map(Value::from));
+    put(
+        "init",
+        match (&namespace.init, program) {
+            (Init::Pause, _) => Some("pause".into()),
+            (_, Some(program)) => Some(init(&program.program)),
+            (_, None) => None,
+        },
+    );
+    if let Some(program) = program {
+        put("env", words(&program.env));
+        put("cwd", program.cwd.as_ref().map(|cwd| cwd.to_string_lossy().into_owned().into()));
+        put("tty", Some(program.terminal == Terminal::Own).filter(|&own| own).map(Value::from));
+    }
+    put("stop", stop(namespace.stop, namespace.own_grace.is_some()));
+    let processes: Table =
+        namespace.processes.iter().map(|own| (own.name.clone(), process(own, namespace, program).into())).collect();
+    put("proc", Some(processes).filter(|processes| !processes.is_empty()).map(Value::from));
+    table
+}
+
+fn process(process: &Process, namespace: &Namespace, init: Option<&Process>) -> Table {
+    let mut table = process::table(process, init);
+    if let Some(after) = process::after(process, &namespace.processes) {
+        table.insert("after".to_owned(), after);
+    }
+    table
+}
+
+/// A table of words, if there are any.
+pub(super) fn words<'a>(words: impl IntoIterator<Item = (&'a String, &'a String)>) -> Option<Value> {
+    let table: Table = words.into_iter().map(|(name, value)| (name.clone(), value.clone().into())).collect();
+    if table.is_empty() { None } else { Some(table.into()) }
+}
+
+/// How something is stopped, as far as it says so itself.
+pub(super) fn stop(stop: Stop, has_own_grace: bool) -> Option<Value> {
+    let mut table = Table::new();
+    if stop.signal != Signal::TERM {
+        table.insert("signal".to_owned(), stop.signal.to_string().into());
+    }
+    if has_own_grace {
+        table.insert("grace".to_owned(), format_duration(stop.grace).into());
+    }
+    if table.is_empty() { None } else { Some(table.into()) }
+}
+
+fn init(program: &Program) -> Value {
+    match program {
+        Program::Command(words) => words.clone().into(),
+        Program::Actor(actor) => {
+            let mut table = Table::new();
+            table.insert("actor".to_owned(), actor.to_string().into());
+            table.into()
+        }
+    }
+}
+
+fn unshare(isolation: Isolation, is_named: bool) -> Option<Value> {
+    let default = Isolation { mount: true, uts: is_named, ..Isolation::default() };
+    if isolation == default {
+        return None;
+    }
+    let kinds = [
+        ("mount", isolation.mount),
+        ("uts", isolation.uts),
+        ("ipc", isolation.ipc),
+        ("net", isolation.net),
+        ("cgroup", isolation.cgroup),
+    ];
+    Some(kinds.into_iter().filter(|(_, own)| *own).map(|(kind, _)| kind.to_owned()).collect::<Vec<_>>().into())
+}
