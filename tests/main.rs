@@ -7,6 +7,7 @@ mod bad_input;
 mod check;
 mod collapse;
 mod command_line;
+mod config;
 mod death;
 mod examples;
 mod exit_codes;

@@ -124,7 +124,7 @@ impl<'a> Evaluator<'a> {
         out: &mut Diagnostics,
     ) -> Cow<'v, Table> {
         let is_read = |entry: &&Entry| !is_left_out(&entry.key) && !is_private(&entry.key);
-        if !table.entries.iter().filter(is_read).any(|entry| has_placeholder_in(&entry.value)) {
+        if !table.entries.iter().filter(is_read).any(|entry| self.has_placeholder(&entry.value)) {
             return Cow::Borrowed(table);
         }
         let entries = table.entries.iter().filter(is_read).filter_map(|entry| self.entry(entry, trace, out));
@@ -138,7 +138,7 @@ impl<'a> Evaluator<'a> {
         trace: &mut Trace,
         out: &mut Diagnostics,
     ) -> Option<Cow<'v, Value>> {
-        if has_placeholder_in(value) {
+        if self.has_placeholder(value) {
             self.replace(value, trace, out).map(Cow::Owned)
         } else {
             Some(Cow::Borrowed(value))
@@ -153,7 +153,7 @@ impl<'a> Evaluator<'a> {
 
     fn replace(&self, value: &Value, trace: &mut Trace, out: &mut Diagnostics) -> Option<Value> {
         let kind = match &value.kind {
-            Kind::String(text) if has_placeholder(text) => return self.string(text, value.span, trace, out),
+            Kind::String(text) if self.has_placeholder(value) => return self.string(text, value.span, trace, out),
             Kind::Array(values) => {
                 let replaced: Vec<_> = values.iter().map(|value| self.replace(value, trace, out)).collect();
                 Kind::Array(replaced.into_iter().collect::<Option<Vec<_>>>()?)
@@ -199,6 +199,16 @@ impl<'a> Evaluator<'a> {
             trace.list.push((span, label));
         }
         Some(Value { kind, span })
+    }
+
+    /// Whether anything in a value is to be replaced.
+    fn has_placeholder(&self, value: &Value) -> bool {
+        match &value.kind {
+            Kind::String(text) => has_placeholder(text) && !self.scopes.is_literal(value.span.file),
+            Kind::Array(values) => values.iter().any(|value| self.has_placeholder(value)),
+            Kind::Table(table) => table.entries.iter().any(|entry| self.has_placeholder(&entry.value)),
+            Kind::Integer(_) | Kind::Boolean(_) | Kind::Float | Kind::Datetime | Kind::Computed(_) => false,
+        }
     }
 
     /// Where a part of a string stands, if the string is written without escapes; else the string.
@@ -389,13 +399,4 @@ impl<'a> Evaluator<'a> {
 
 fn is_private(key: &str) -> bool {
     key.starts_with("x-")
-}
-
-fn has_placeholder_in(value: &Value) -> bool {
-    match &value.kind {
-        Kind::String(text) => has_placeholder(text),
-        Kind::Array(values) => values.iter().any(has_placeholder_in),
-        Kind::Table(table) => table.entries.iter().any(|entry| has_placeholder_in(&entry.value)),
-        Kind::Integer(_) | Kind::Boolean(_) | Kind::Float | Kind::Datetime | Kind::Computed(_) => false,
-    }
 }

@@ -20,7 +20,7 @@ use std::cell::OnceCell;
 use std::collections::HashSet;
 
 use super::check::{Checker, Repetition, name_from, too_many};
-use super::syntax::{Document, Heading, Limits};
+use super::syntax::{Document, Heading, Limits, NameRules};
 use super::toml_text::{self, Kind, Table, Value};
 use super::tree::Topology;
 use super::{Parsed, Request, Setting, Variable};
@@ -76,6 +76,11 @@ impl<'t> Texts<'t> {
         let documents: Vec<(FileId, Document<'t>)> =
             self.read.iter().map(|(file, table)| (*file, Document::read(table, out))).collect();
         let is_complete = !out.has_errors();
+        for (file, document) in &documents {
+            if document.rules == NameRules::Expanded {
+                scopes.take_literally(*file);
+            }
+        }
         // The name may be made of variables, and they of the name: what it is without them is what they know of it.
         let written = documents.last().and_then(|(_, document)| document.heading.get("name"));
         let named = |scopes: &Scopes, topology: &str| {

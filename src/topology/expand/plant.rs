@@ -2,7 +2,7 @@
 //! inside it.
 
 use std::borrow::Cow;
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 
 use super::evaluate::{Evaluator, Place, Trace};
@@ -78,7 +78,7 @@ impl<'a> Planter<'a, '_> {
                 if !prepared.is_declared {
                     self.report_no_parent(&prepared, &path, out);
                 }
-                check_names(self.library, &prepared, &path, out);
+                self.check_names(&prepared, &path, out);
                 prepared.explain(before, &Trace::default(), out);
                 if around.again {
                     // Nobody else sets it.
@@ -281,6 +281,27 @@ impl<'a> Planter<'a, '_> {
         ProcessInstance { name: Located::new(name, process.span), group: process.name.to_owned(), body }
     }
 
+    /// Names of processes, and those that processes and namespaces have in common.
+    fn check_names(&self, prepared: &Prepared<'a>, path: &str, out: &mut Diagnostics) {
+        for process in &prepared.processes {
+            // In a file that was expanded they carry the numbers of their instances.
+            let is_generated = self.evaluator.scopes.is_literal(process.span.file) && is_instance_name(process.name);
+            if !is_generated {
+                check_name(process.name, process.span, "a process", out);
+            }
+        }
+        if prepared.processes.is_empty() || prepared.children.is_empty() {
+            return;
+        }
+        let children: HashMap<_, _> = prepared.children.iter().map(|child| (child.name.as_str(), child)).collect();
+        for process in &prepared.processes {
+            if let Some(child) = children.get(process.name) {
+                let child = child.layers.last().map_or(process.span, |layer| self.library.node(layer.node).span);
+                out.push(shared_name(&join(path, process.name), process.span, child));
+            }
+        }
+    }
+
     /// A path that only occurs as the beginning of others: each of those lacks its parent.
     fn report_no_parent(&self, prepared: &Prepared<'a>, path: &str, out: &mut Diagnostics) {
         let declarations = &self.library.declarations;
@@ -301,24 +322,6 @@ impl<'a> Planter<'a, '_> {
 /// Whether every instance of it is like the first, so that what was checked need not be checked again.
 fn is_same_everywhere(prepared: &Prepared<'_>) -> bool {
     prepared.body.borrow().is_some() && prepared.processes.iter().all(|process| process.body.borrow().is_some())
-}
-
-/// Names of processes, and those that processes and namespaces have in common.
-fn check_names(library: &Library<'_>, prepared: &Prepared<'_>, path: &str, out: &mut Diagnostics) {
-    for process in &prepared.processes {
-        check_name(process.name, process.span, "a process", out);
-    }
-    if prepared.processes.is_empty() || prepared.children.is_empty() {
-        return;
-    }
-    let children: std::collections::HashMap<_, _> =
-        prepared.children.iter().map(|child| (child.name.as_str(), child)).collect();
-    for process in &prepared.processes {
-        if let Some(child) = children.get(process.name) {
-            let child = child.layers.last().map_or(process.span, |layer| library.node(layer.node).span);
-            out.push(shared_name(&join(path, process.name), process.span, child));
-        }
-    }
 }
 
 /// A path with one more segment.

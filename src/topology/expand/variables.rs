@@ -4,7 +4,7 @@
 //! scope of its own inside that of the including file; values flow from outside in, so the outermost definition of a name
 //! counts, and the command line before all.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::evaluate::{Evaluator, MAGIC, Scalar, Trace};
 use super::expression::{Expression, Kind as Form, Piece, is_name, pieces};
@@ -34,6 +34,8 @@ struct Scope {
 pub(super) struct Scopes {
     scopes: Vec<Scope>,
     of_file: HashMap<FileId, usize>,
+    /// Files that were expanded already, in which braces are braces.
+    literal: HashSet<FileId>,
     environment: HashMap<String, String>,
 }
 
@@ -57,7 +59,7 @@ impl Scopes {
     /// No variables yet: what files are included is read before they are.
     pub(super) fn new(surroundings: &dyn Surroundings) -> Self {
         let environment = surroundings.environment().into_iter().collect();
-        Self { scopes: vec![Scope::default()], of_file: HashMap::new(), environment }
+        Self { scopes: vec![Scope::default()], of_file: HashMap::new(), literal: HashSet::new(), environment }
     }
 
     /// A scope inside another.
@@ -69,6 +71,16 @@ impl Scopes {
     /// Says to which scope the text of a file belongs.
     pub(super) fn place(&mut self, file: FileId, scope: usize) {
         self.of_file.insert(file, scope);
+    }
+
+    /// Says that a text has no placeholders, whatever it looks like.
+    pub(super) fn take_literally(&mut self, file: FileId) {
+        self.literal.insert(file);
+    }
+
+    /// Whether braces in a text are braces.
+    pub(super) fn is_literal(&self, file: FileId) -> bool {
+        self.literal.contains(&file)
     }
 
     /// The scope of a text.
