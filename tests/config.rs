@@ -62,7 +62,9 @@ fn config(text: &str, arguments: &[&str]) -> String {
 
 #[test]
 fn the_expanded_topology_is_a_file() {
-    assert_data_eq!(config(EVERYTHING, &[]), str![[r#"
+    assert_data_eq!(
+        config(EVERYTHING, &[]),
+        str![[r#"
 nestns = 1
 expanded = true
 name = "lab"
@@ -121,12 +123,16 @@ labels = { owner = "us" }
 unshare = ["mount", "ipc"]
 init = "pause"
 
-"#]].raw());
+"#]]
+        .raw()
+    );
 }
 
 #[test]
 fn nested_tables_are_the_same_tree() {
-    assert_data_eq!(config(EVERYTHING, &["--as", "nested", "--set", "workers=1"]), str![[r#"
+    assert_data_eq!(
+        config(EVERYTHING, &["--as", "nested", "--set", "workers=1"]),
+        str![[r#"
 nestns = 1
 expanded = true
 name = "lab"
@@ -169,7 +175,9 @@ labels = { owner = "us" }
 unshare = ["mount", "ipc"]
 init = "pause"
 
-"#]].raw());
+"#]]
+        .raw()
+    );
 }
 
 #[test]
@@ -204,7 +212,9 @@ fn json_has_the_keys_of_the_file() {
 
 #[test]
 fn paths_are_addresses_in_the_order_of_creation() {
-    assert_data_eq!(config(EVERYTHING, &["--paths"]), str![[r#"
+    assert_data_eq!(
+        config(EVERYTHING, &["--paths"]),
+        str![[r#"
 a.0
 a.0/app
 a.0/side
@@ -221,7 +231,9 @@ b.0/b.1/probe.0
 b.0/b.1/probe.1
 b.0/b.1/holder
 
-"#]].raw());
+"#]]
+        .raw()
+    );
 }
 
 #[test]

@@ -160,6 +160,7 @@ impl<'t> Texts<'t> {
             checker: Checker::new(topology, sources),
             repetition: Repetition::default(),
             named: HashSet::new(),
+            orphans: 0,
         };
         planter.forest(&roots, out);
         let Planter { checker, mut repetition, .. } = planter;

@@ -15,6 +15,9 @@ use crate::topology::syntax::{Located, NamespaceBody, ProcessBody, check_name, i
 use crate::topology::toml_text::{Kind, Value};
 use crate::topology::tree::NamespaceId;
 
+/// Looking for a similar path compares with every other one: done for the problems that people will read.
+const SUGGESTIONS: usize = 20;
+
 /// Whether the tree is built, or only looked at for what is wrong with it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Extent {
@@ -46,6 +49,8 @@ pub(super) struct Planter<'a, 'l> {
     pub(super) repetition: Repetition,
     /// The paths of namespaces that `as` has named.
     pub(super) named: HashSet<String>,
+    /// How many namespaces without a parent there were.
+    pub(super) orphans: usize,
 }
 
 /// One instance of a block, by its place in it.
@@ -303,14 +308,16 @@ impl<'a> Planter<'a, '_> {
     }
 
     /// A path that only occurs as the beginning of others: each of those lacks its parent.
-    fn report_no_parent(&self, prepared: &Prepared<'a>, path: &str, out: &mut Diagnostics) {
+    fn report_no_parent(&mut self, prepared: &Prepared<'a>, path: &str, out: &mut Diagnostics) {
         let declarations = &self.library.declarations;
         for layer in &prepared.layers {
             let node = self.library.node(layer.node);
             let children = node.children.iter().map(|&child| self.library.node(child));
             // An empty segment was reported, and no parent could be declared for it.
             for child in children.filter(|child| child.table.is_some() && !child.path.split('/').any(str::is_empty)) {
-                let known = declarations.paths(super::declared::Realm::Namespaces, node.scope);
+                self.orphans += 1;
+                let compared = if self.orphans <= SUGGESTIONS { usize::MAX } else { 0 };
+                let known = declarations.paths(super::declared::Realm::Namespaces, node.scope).take(compared);
                 let known = known.map(|(path, node)| (path, node.span));
                 let child_path = join(path, child.name());
                 out.push(no_parent(&Located::new(child_path, child.span), path, known));
