@@ -37,5 +37,6 @@ mod smoke;
 mod stop_order;
 mod terminal;
 mod topology;
+mod tour;
 mod verdict;
 mod visibility;
