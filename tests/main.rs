@@ -10,6 +10,7 @@ mod command_line;
 mod death;
 mod examples;
 mod exit_codes;
+mod explain_layout;
 mod harness;
 mod inheritance;
 mod interrupt;

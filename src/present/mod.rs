@@ -6,6 +6,7 @@ pub mod depth;
 pub mod duration;
 pub mod escape;
 pub mod outline;
+pub mod script;
 pub mod state;
 pub mod stop;
 pub mod tree;
