@@ -1,6 +1,7 @@
 //! The tree of PID namespaces below a process that nestns has not started, found without any of the program's code, and
 //! the same tree as a topology file declares it.
 
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeSet, HashMap};
 use std::fs;
 
@@ -92,8 +93,8 @@ pub(crate) fn inhabitants(ancestor: i32) -> Vec<Inhabitant> {
 pub(crate) fn shape(inhabitants: &[Inhabitant], declared: &Declared) -> Option<Vec<Shape>> {
     let mut around: HashMap<u64, u64> = HashMap::new();
     for inhabitant in inhabitants {
-        if !around.contains_key(&inhabitant.namespace) {
-            around.insert(inhabitant.namespace, kernel::try_parent_namespace(inhabitant.pid)?);
+        if let Entry::Vacant(unknown) = around.entry(inhabitant.namespace) {
+            unknown.insert(kernel::try_parent_namespace(inhabitant.pid)?);
         }
     }
     Some(below(kernel::own_pid_namespace(), &around, inhabitants, &declared.programs()))

@@ -1,11 +1,11 @@
 //! What stands above the lines: what this is, how it is run and stopped, what each option means.
 
+use super::Part;
 use super::caveats;
 use super::flags::Flag;
 use super::page::Page;
+use super::quoting::quoted;
 use super::space::Forest;
-use super::words::quoted;
-use super::{Part, keeper};
 use crate::present::escape::escape;
 use crate::topology::{Entry, Numbering, Topology};
 
@@ -71,7 +71,7 @@ pub(super) fn whole(topology: &Topology, file: &str, part: Part, forest: &Forest
     if forest.jobs().iter().any(|job| job.words.first().is_some_and(|word| word == "nestns")) {
         comment.tell("Needs", 9, "nestns in the PATH, for the actors.");
     }
-    if !keeper::is_one_program(forest) {
+    if !forest.is_one_program() {
         comment.tell(
             "Lacks",
             9,

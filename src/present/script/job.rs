@@ -109,7 +109,7 @@ pub(super) enum Runner {
 pub(super) fn command(job: &Job, owner: &str, place: Place, runner: Runner, page: &mut Page) -> String {
     let mut parts: Vec<String> = Vec::new();
     let program = job.words.first().map_or("", String::as_str);
-    let needs_env = runner == Runner::Shell && (OF_THE_SHELL.contains(&program) || program.contains('='));
+    let needs_env = runner == Runner::Shell && job.user.is_none() && OF_THE_SHELL.contains(&program);
     if job.cwd.is_some() || !job.env.is_empty() || needs_env {
         parts.push("env".to_owned());
         if let Some(cwd) = &job.cwd {
@@ -126,7 +126,12 @@ pub(super) fn command(job: &Job, owner: &str, place: Place, runner: Runner, page
     if program.starts_with('-') && (runner == Runner::Other || !parts.is_empty()) {
         parts.push("--".to_owned());
     }
-    parts.extend(job.words.iter().map(|text| word(text, place, owner, page)));
+    let mut words = job.words.iter().map(|text| word(text, place, owner, page));
+    // Unquoted it would be an assignment.
+    parts.extend(
+        words.next().map(|first| if first == program && first.contains('=') { format!("\"{first}\"") } else { first }),
+    );
+    parts.extend(words);
     parts.join(" ")
 }
 

@@ -2,13 +2,15 @@
 
 use super::Part;
 use super::caveats::{self, Certainty};
+use super::entering::{self, Proc, Target};
 use super::flags::{self, Flag};
 use super::job::{self, Runner};
 use super::page::{Line, Page, repeated};
-use super::series::{MARK, Repeat, Replica, Run, instance};
-use super::space::{First, Forest, Member, Space};
-use super::words::{Place, word};
-use crate::topology::{Entry, Isolation, Terminal};
+use super::pid_one;
+use super::series::{Repeat, Run, instance};
+use super::space::{First, Forest, Space};
+use super::words::Place;
+use crate::topology::{Entry, Isolation, Stdin};
 
 /// A shell, and where it is.
 #[derive(Debug, Clone)]
@@ -30,22 +32,6 @@ enum Level {
     Inside,
 }
 
-/// Whose numbers the shell's /proc speaks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Proc {
-    /// The shell's own.
-    Own,
-    /// Those of a namespace further out.
-    Outer,
-}
-
-/// A PID 1 to be entered, by the variable with its number, and what it has of its own that the shell has not.
-#[derive(Debug, Clone)]
-struct Target {
-    variable: String,
-    isolation: Isolation,
-}
-
 /// How a command is started.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Start {
@@ -65,13 +51,13 @@ pub(super) fn whole(forest: &Forest) -> Page {
         Line::new("as_root=; [ \"$(id -u)\" = 0 ] || as_root=\"unshare --user --map-root-user\"", ""),
         Line::default(),
     ];
-    if forest.jobs().iter().any(|job| job.stdin == crate::topology::Stdin::Inherit) {
+    if forest.jobs().iter().any(|job| job.stdin == Stdin::Inherit) {
         page.lines.push(Line::new("exec 3<&0", "the standard input of this script, for those that inherit it"));
     }
     let host = |level, place| Keeper { level, place, proc: Proc::Own, target: None };
     match forest.roots.as_slice() {
         [only] if only.repeat.is_none() && !only.like.is_entered() => {
-            let start = if is_one_program(forest) { Start::Foreground } else { Start::Background };
+            let start = if forest.is_one_program() { Start::Foreground } else { Start::Background };
             let lines = host(Level::Host, Place::Outside).launch(&only.like, None, start, &mut page);
             page.lines.extend(lines);
             if start == Start::Background {
@@ -104,9 +90,10 @@ pub(super) fn single(forest: &Forest, around: Option<(&str, Isolation)>, part: P
         Part::Process(_, place) => match space.members.get(place) {
             Some(member) if member.like.entry == Entry::Join => {
                 let variable = page.names.give("pid", &space.path);
-                outside.toward(variable, space).join(&member.like, None, &mut page)
+                let target = outside.target_in(variable, space);
+                vec![entering::join(&target, &member.like, None, Place::Outside, &mut page)]
             }
-            Some(member) => fork(space, &member.like, None, Place::Outside, &mut page),
+            Some(member) => pid_one::fork(space, &member.like, None, Place::Outside, &mut page),
             None => Vec::new(),
         },
         _ => outside.launch(space, None, Start::Foreground, &mut page),
@@ -129,7 +116,11 @@ impl Keeper {
             line.note = caveats::of_namespace(&run.like, Some(run), Certainty::NestnsOnly);
         }
         match &run.repeat {
-            Some(repeat) => repeated(repeat, needs_block(&run.like) && mentions(&run.like, &repeat.variable), lines),
+            Some(repeat) => repeated(
+                repeat,
+                pid_one::needs_block(&run.like) && pid_one::mentions(&run.like, &repeat.variable),
+                lines,
+            ),
             None => lines,
         }
     }
@@ -152,7 +143,7 @@ impl Keeper {
             }
         }
         page.flags.extend(&flags);
-        parts.extend(self.target.as_ref().map(|target| nsenter(target, page)));
+        parts.extend(self.target.as_ref().map(|target| entering::nsenter(target, page)));
         parts.push(format!("unshare {}", flags::spelled(&flags)));
         parts.push(self.first(space, repeat, page));
         parts.extend((start == Start::Background).then(|| "&".to_owned()));
@@ -166,10 +157,10 @@ impl Keeper {
     /// What is PID 1: the program, or a shell.
     fn first(&self, space: &Space, repeat: Option<&Repeat>, page: &mut Page) -> String {
         let owner = format!("{}/init", space.path);
-        if needs_block(space) {
+        if pid_one::needs_block(space) {
             let path = instance(&space.path).map_or(space.path.as_str(), |(stem, _)| stem);
             let name = page.names.give("ns", path);
-            let place = page.reserve(name.clone(), about(space, repeat));
+            let place = page.reserve(name.clone(), pid_one::about(space, repeat));
             let lines = body(space, &owner, page);
             page.fill(place, lines);
             return format!("sh -c \"${name}\"");
@@ -188,68 +179,31 @@ impl Keeper {
 
     /// What comes into a namespace that has just been started: finds its PID 1, and goes through it.
     fn enter(&self, space: &Space, page: &mut Page) -> Vec<Line> {
-        page.flags.insert(Flag::FindFirst);
         let variable = page.names.give("pid", &space.path);
-        let mut lines = Vec::new();
-        let mut parent = "!".to_owned();
-        if self.proc == Proc::Outer {
-            // The newest child of the shell is what it has just started.
-            lines.push(Line::new(
-                "read -r children </proc/thread-self/children; newest=${children##* }",
-                "$! by the numbers of this /proc, which is that of a namespace further out",
-            ));
-            "newest".clone_into(&mut parent);
-        }
-        let until = |found: &str, parent: &str| {
-            format!(
-                "until read -r {found} rest </proc/${parent}/task/${parent}/children; [ \"${found}\" ]; do [ -e \
-                 /proc/${parent}/exe ] || exit; done"
-            )
-        };
-        if self.target.is_some() {
-            lines.push(Line::new(until("inner", &parent), "waits for the child of nsenter, the unshare inside"));
-            "inner".clone_into(&mut parent);
-        }
-        lines.push(Line::new(
-            until(&variable, &parent),
-            format!("waits for {}/init, and keeps the number that it has here", space.path),
-        ));
-        let keeper = self.toward(variable, space);
+        let mut lines = entering::find(&space.path, &variable, self.proc, self.target.as_ref(), page);
+        let target = self.target_in(variable, space);
         let joined = space.members.iter().filter(|member| member.like.entry == Entry::Join);
         lines.extend(joined.flat_map(|member| {
-            let lines = keeper.join(&member.like, Some(member), page);
-            looped(member, lines)
+            let line = entering::join(&target, &member.like, Some(member), self.place, page);
+            pid_one::looped(member, vec![line])
         }));
         if matches!(space.first, First::Program(_)) {
+            let keeper = Self { target: Some(target), ..self.clone() };
             lines.extend(space.children.iter().flat_map(|child| keeper.launch_all(child, Start::Background, page)));
         }
         lines
     }
 
-    /// The same shell, when it reaches into a namespace.
-    fn toward(&self, variable: String, space: &Space) -> Self {
+    /// Who is gone through to get into a namespace.
+    fn target_in(&self, variable: String, space: &Space) -> Target {
         let around = self.target.as_ref().map(|target| target.isolation).unwrap_or_default();
-        let isolation = flags::union(around, space.isolation);
-        Self { target: Some(Target { variable, isolation }), ..self.clone() }
-    }
-
-    /// Starts a process outside and moves it in.
-    fn join(&self, member: &Member, run: Option<&Run<Member>>, page: &mut Page) -> Vec<Line> {
-        let Some(target) = &self.target else { return Vec::new() };
-        let mut command = nsenter(target, page);
-        if target.isolation.mount && member.job.cwd.is_none() && member.job.kind == super::space::Kind::Foreign {
-            // nsenter(1) goes to / when it enters a mount namespace.
-            command.push_str(" --wdns=\"$PWD\"");
-        }
-        let what = job::command(&member.job, &member.path, self.place, Runner::Other, page);
-        let files = job::redirections(&member.job, &member.path, self.place, page);
-        vec![Line::new(format!("{command} {what}{files} &"), caveats::of_member(member, run, Certainty::NestnsOnly))]
+        Target { variable, isolation: flags::union(around, space.isolation) }
     }
 }
 
 /// What a shell that is PID 1 of a namespace runs.
 fn body(space: &Space, owner: &str, page: &mut Page) -> Vec<Line> {
-    let mut lines = setup(space, owner, page);
+    let mut lines = pid_one::setup(space, owner, page);
     if let First::Program(program) = &space.first {
         let command = job::command(program, owner, Place::Within, Runner::Other, page);
         let files = job::redirections(program, owner, Place::Within, page);
@@ -257,8 +211,8 @@ fn body(space: &Space, owner: &str, page: &mut Page) -> Vec<Line> {
         return lines;
     }
     for member in space.members.iter().filter(|member| member.like.entry != Entry::Join) {
-        let started = fork(space, &member.like, Some(member), Place::Within, page);
-        lines.extend(looped(member, started));
+        let started = pid_one::fork(space, &member.like, Some(member), Place::Within, page);
+        lines.extend(pid_one::looped(member, started));
     }
     let proc = if space.mount_proc { Proc::Own } else { Proc::Outer };
     let keeper = Keeper { level: Level::Inside, place: Place::Within, proc, target: None };
@@ -269,7 +223,7 @@ fn body(space: &Space, owner: &str, page: &mut Page) -> Vec<Line> {
         let start =
             if is_last && !space.is_joined() && !child.like.is_entered() { Start::Exec } else { Start::Background };
         waits &= start != Start::Exec;
-        lines.extend(if start == Start::Exec && place == 0 && certainty_in(space) == Certainty::Sure {
+        lines.extend(if start == Start::Exec && place == 0 && pid_one::certainty_in(space) == Certainty::Sure {
             keeper.launch(&child.like, None, start, page)
         } else {
             keeper.launch_all(child, start, page)
@@ -286,86 +240,4 @@ fn body(space: &Space, owner: &str, page: &mut Page) -> Vec<Line> {
         lines.push(Line::new("exec sleep infinity", "holds the namespace"));
     }
     lines
-}
-
-/// What PID 1 does before everything else.
-fn setup(space: &Space, owner: &str, page: &mut Page) -> Vec<Line> {
-    let mut lines = Vec::new();
-    let names = [("hostname", &space.hostname), ("domainname", &space.domainname)];
-    for (what, name) in names.into_iter().filter_map(|(what, name)| Some((what, name.as_deref()?))) {
-        page.flags.insert(Flag::HostName);
-        let is_simple = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | MARK);
-        let echo = if name.starts_with('-') || !name.chars().all(is_simple) { "printf %s" } else { "echo" };
-        let name = word(name, Place::Within, owner, page);
-        lines.push(Line::new(format!("{echo} {name} 2>/dev/null >/proc/sys/kernel/{what} || {what} {name}"), ""));
-    }
-    if space.isolation.net {
-        page.flags.insert(Flag::Loopback);
-        lines.push(Line::new("ip link set lo up", ""));
-    }
-    lines
-}
-
-/// Starts a process as a child of PID 1.
-fn fork(space: &Space, member: &Member, run: Option<&Run<Member>>, place: Place, page: &mut Page) -> Vec<Line> {
-    let command = job::command(&member.job, &member.path, place, Runner::Shell, page);
-    let files = job::redirections(&member.job, &member.path, place, page);
-    let note = caveats::of_member(member, run, certainty_in(space));
-    vec![Line::new(format!("{command}{files} &"), note)]
-}
-
-/// What is known of the numbers of the processes of a namespace: ip(8) takes one before them.
-fn certainty_in(space: &Space) -> Certainty {
-    if space.isolation.net { Certainty::NestnsOnly } else { Certainty::Sure }
-}
-
-fn looped(run: &Run<Member>, lines: Vec<Line>) -> Vec<Line> {
-    match &run.repeat {
-        Some(repeat) => repeated(repeat, false, lines),
-        None => lines,
-    }
-}
-
-fn nsenter(target: &Target, page: &mut Page) -> String {
-    page.flags.insert(Flag::Nsenter);
-    format!("nsenter --target \"${}\" {}", target.variable, flags::spelled(&flags::to_enter(target.isolation)))
-}
-
-/// Whether a namespace needs more lines than the one that starts it.
-fn needs_block(space: &Space) -> bool {
-    let forks = space.members.iter().any(|member| member.like.entry != Entry::Join);
-    match &space.first {
-        First::Program(_) => space.needs_setup(),
-        First::Builtin | First::Pause => space.needs_setup() || forks || !space.children.is_empty(),
-    }
-}
-
-/// Whether all there is is one program that has the terminal: the shell is needed no more.
-pub(super) fn is_one_program(forest: &Forest) -> bool {
-    let [Run { like: only, repeat: None }] = forest.roots.as_slice() else { return false };
-    let has_terminal = matches!(&only.first, First::Program(program) if program.terminal == Terminal::Own);
-    has_terminal && only.members.is_empty() && only.children.is_empty()
-}
-
-/// Whether a loop's variable stands anywhere in a namespace.
-fn mentions(space: &Space, variable: &str) -> bool {
-    let mark = format!("{MARK}{variable}{MARK}");
-    let mut found = false;
-    space.clone().texts(&mut |text| found |= text.contains(&mark));
-    found
-}
-
-/// What is said above the lines of a namespace.
-fn about(space: &Space, repeat: Option<&Repeat>) -> Vec<String> {
-    let (name, whose) = match repeat {
-        Some(repeat) => (format!("{} … {}", space.path, repeat.last_path), "their"),
-        None => (space.path.clone(), "its"),
-    };
-    let what = match &space.first {
-        First::Program(_) => format!("what {whose} PID 1 does before it becomes the program"),
-        First::Builtin | First::Pause => format!("the shell that is {whose} PID 1"),
-    };
-    let mut about = vec![format!("{name}: {what}")];
-    about.extend(space.description.iter().flat_map(|text| text.lines()).map(str::to_owned));
-    about
 }

@@ -11,16 +11,21 @@
 //! - Whoever is to be entered (`enter = "join"`, and all below a PID 1 that is a program) must keep the namespaces that
 //!   unshare(1) gave it, which a PID 1 that became `unshare` does not: unshare(1) leaves most of them itself.
 //!
-//! [`space`] is the tree as the script needs it, with [`series`] of replicas folded into loops; [`words`] and [`job`] make
-//! command lines; [`keeper`] is who starts what; [`header`] and [`caveats`] explain;
-//! [`page`] is what it looks like.
+//! The tree as the script needs it is in `space`, with `series` of replicas folded into loops; `words` and `job` make
+//! command lines; `keeper`, `pid_one` and `entering` are who starts what; `header` and `caveats` explain it; `page` is
+//! what it looks like.
 
 mod caveats;
+mod entering;
 mod flags;
 mod header;
 mod job;
 mod keeper;
+mod names;
 mod page;
+mod pid_one;
+mod quoting;
+mod replicas;
 mod series;
 mod space;
 #[cfg(test)]

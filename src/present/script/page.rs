@@ -4,8 +4,10 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use super::flags::Flag;
+use super::names::Names;
+use super::quoting::printable;
 use super::series::Repeat;
-use super::words::{Names, printable};
+
 use crate::present::escape::escape;
 
 /// The kernel takes no longer text in an argument or a variable (`MAX_ARG_STRLEN`, execve(2)).

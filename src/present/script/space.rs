@@ -1,10 +1,9 @@
 //! The tree as the script needs it: what makes no difference to a command line is left out.
 
-use std::fmt::Write as _;
 use std::path::PathBuf;
 
 use super::Part;
-use super::series::{self, Replica, Run};
+use super::series::{self, Run};
 use crate::topology::{
     Actor, Condition, Entry, Init, Isolation, Namespace, NamespaceId, Numbering, Output, Process, Program, Stdin,
     Terminal, Topology,
@@ -153,6 +152,13 @@ impl Space {
 }
 
 impl Forest {
+    /// Whether all there is is one program that has the terminal: the shell is needed no more.
+    pub(super) fn is_one_program(&self) -> bool {
+        let [Run { like: only, repeat: None }] = self.roots.as_slice() else { return false };
+        let has_terminal = matches!(&only.first, First::Program(program) if program.terminal == Terminal::Own);
+        has_terminal && only.members.is_empty() && only.children.is_empty()
+    }
+
     /// All namespaces, replicas once.
     pub(super) fn spaces(&self) -> Vec<&Space> {
         let mut spaces = Vec::new();
@@ -192,86 +198,6 @@ impl Job {
             stdout: process.stdout.clone(),
             stderr: process.stderr.clone(),
         }
-    }
-
-    fn texts(&mut self, visit: &mut dyn FnMut(&mut String)) {
-        self.words.iter_mut().for_each(&mut *visit);
-        for (name, value) in &mut self.env {
-            visit(name);
-            visit(value);
-        }
-        self.user.iter_mut().for_each(&mut *visit);
-        let mut path = |path: &mut PathBuf| {
-            let mut text = path.to_string_lossy().into_owned();
-            visit(&mut text);
-            *path = text.into();
-        };
-        self.cwd.iter_mut().for_each(&mut path);
-        if let Stdin::File(file) = &mut self.stdin {
-            path(file);
-        }
-        for output in [&mut self.stdout, &mut self.stderr] {
-            if let Output::File(file) = output {
-                path(file);
-            }
-        }
-    }
-}
-
-impl Replica for Member {
-    fn path(&self) -> &str {
-        &self.path
-    }
-
-    fn number(&self) -> Option<i32> {
-        Some(self.number)
-    }
-
-    fn sign(&self, out: &mut String) {
-        // Writing into a string cannot fail.
-        let _ = write!(out, "{:?}{:?};", self.entry, self.job);
-    }
-
-    fn texts(&mut self, visit: &mut dyn FnMut(&mut String)) {
-        self.job.texts(visit);
-    }
-
-    fn fold(&mut self, _depth: usize) {}
-}
-
-impl Replica for Space {
-    fn path(&self) -> &str {
-        &self.path
-    }
-
-    fn number(&self) -> Option<i32> {
-        self.number
-    }
-
-    fn sign(&self, out: &mut String) {
-        let Self { first, isolation, mount_proc, hostname, domainname, .. } = self;
-        let _ = write!(out, "{first:?}{isolation:?}{mount_proc}{hostname:?}{domainname:?}(");
-        self.members.iter().for_each(|member| member.like.sign(out));
-        out.push(')');
-        for child in &self.children {
-            out.push('[');
-            child.like.sign(out);
-            out.push(']');
-        }
-    }
-
-    fn texts(&mut self, visit: &mut dyn FnMut(&mut String)) {
-        if let First::Program(job) = &mut self.first {
-            job.texts(visit);
-        }
-        self.hostname.iter_mut().chain(&mut self.domainname).for_each(&mut *visit);
-        self.members.iter_mut().for_each(|member| member.like.texts(visit));
-        self.children.iter_mut().for_each(|child| child.like.texts(visit));
-    }
-
-    fn fold(&mut self, depth: usize) {
-        series::fold_again(&mut self.members, depth);
-        series::fold_again(&mut self.children, depth);
     }
 }
 
