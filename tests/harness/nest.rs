@@ -59,7 +59,10 @@ pub(crate) fn program() -> &'static Path {
         fs::create_dir_all(&directory).expect("the temporary directory is writable");
         fs::set_permissions(&directory, fs::Permissions::from_mode(0o755)).expect("it is our own");
         let copy = directory.join("nestns");
-        fs::copy(env!("CARGO_BIN_EXE_nestns"), &copy).expect("the program was built");
+        // By another process: a descriptor that is open for writing here would be inherited by whatever another test forks
+        // at this moment, and as long as anybody has it execve(2) answers ETXTBSY.
+        let copied = Command::new("cp").arg(env!("CARGO_BIN_EXE_nestns")).arg(&copy).status();
+        assert!(copied.expect("cp is installed").success(), "the program was built");
         copy
     })
 }
