@@ -59,10 +59,10 @@ pub(crate) fn program() -> &'static Path {
         fs::create_dir_all(&directory).expect("the temporary directory is writable");
         fs::set_permissions(&directory, fs::Permissions::from_mode(0o755)).expect("it is our own");
         let copy = directory.join("nestns");
-        // By another process: a descriptor that is open for writing here would be inherited by whatever another test forks
-        // at this moment, and as long as anybody has it execve(2) answers ETXTBSY.
+        // By another process: a descriptor of ours that is open for writing would be inherited by whatever the other tests
+        // fork meanwhile, and until that executes something the kernel answers ETXTBSY to everybody who runs the copy.
         let copied = Command::new("cp").arg(env!("CARGO_BIN_EXE_nestns")).arg(&copy).status();
-        assert!(copied.expect("cp is installed").success(), "the program was built");
+        assert!(copied.is_ok_and(|status| status.success()), "the program was built, and cp(1) is everywhere");
         copy
     })
 }
