@@ -36,7 +36,9 @@ fn the_manual_page_is_roff() {
 
 #[test]
 fn every_verb_has_a_manual_page_of_its_own() {
-    for verb in ["up", "run", "check", "tree", "actor", "completions", "man", "version"] {
+    for verb in
+        ["up", "run", "check", "tree", "graph", "explain", "schema", "new", "actor", "completions", "man", "version"]
+    {
         let outcome = Nestns::new(&["man", verb]).run();
         assert_eq!(outcome.code, 0, "{verb}");
         assert!(outcome.stdout.contains(&format!(".SH NAME\nnestns\\-{verb} \\-")), "{}", outcome.stdout);

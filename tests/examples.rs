@@ -56,12 +56,30 @@ fn status_line(pid: i32, key: &str) -> Vec<String> {
 
 #[test]
 fn every_example_is_checked_without_a_word() {
-    for entry in fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("examples")).unwrap() {
-        let path = entry.unwrap().path();
+    let entries = fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("examples")).unwrap();
+    for path in entries.map(|entry| entry.unwrap().path()) {
+        // The schema lies beside them, for the editor.
+        let is_topology = path.extension().is_some_and(|end| end == "toml");
+        if !is_topology {
+            continue;
+        }
         let outcome = Nestns::new(&["check", "--strict", path.to_str().unwrap()]).run();
         assert_eq!((outcome.code, outcome.stdout.as_str()), (0, ""), "{}: {}", path.display(), outcome.stderr);
         assert!(!outcome.stderr.contains("warning") && !outcome.stderr.contains("error"), "{}", outcome.stderr);
     }
+}
+
+#[test]
+fn every_example_names_its_schema_first() {
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples");
+    for path in fs::read_dir(&directory).unwrap().map(|entry| entry.unwrap().path()) {
+        if path.extension().is_some_and(|end| end == "toml") {
+            let text = fs::read_to_string(&path).unwrap();
+            assert!(text.starts_with("#:schema ./topology.schema.json\n# "), "{}", path.display());
+        }
+    }
+    let schema = fs::read(directory.join("topology.schema.json")).unwrap();
+    assert_eq!(schema, fs::read(directory.join("../schemas/topology.schema.json")).unwrap());
 }
 
 #[test]
@@ -145,6 +163,89 @@ fn with_the_outer_proc_in_view_the_probe_of_the_chain_has_two_numbers() {
         let line = ended.stdout.lines().find_map(|line| line.split_once("NSpid:")).unwrap().1;
         assert_eq!(line.split_whitespace().count(), 2, "{line}");
     });
+}
+
+#[test]
+fn a_kind_cluster_has_its_pods_inside_its_nodes() {
+    each(|identity| {
+        let mut running = nest("kind.toml", identity).up();
+        let truth = running.standing();
+        let nodes = ["control-plane", "worker.0", "worker.1"];
+        for node in nodes {
+            // Moved into the node from outside: a number in it, a parent outside, and no further.
+            let agent = truth.process(&format!("{node}/agent"));
+            assert_eq!(agent["enter"], "join");
+            assert_eq!(agent["ppids"].as_array().unwrap().last().unwrap(), 0, "{agent}");
+            assert_eq!(truth.pids(&format!("{node}/agent")).len(), 2);
+        }
+        for pod in ["control-plane/etcd", "control-plane/apiserver", "worker.0/web", "worker.1/web"] {
+            assert_eq!(truth.pids(&format!("{pod}/app")).len(), 3, "{pod}");
+            assert_eq!(truth.process(&format!("{pod}/app"))["ppids"].as_array().unwrap().last().unwrap(), 0, "{pod}");
+        }
+        assert_eq!(truth.pids("worker.1/batch/init").last(), Some(&1));
+        running.has_said("worker.1/web/app ");
+        let ended = stop(running, &truth);
+        assert!(!ended.stderr.contains("killed"), "{}", ended.stderr);
+    });
+}
+
+#[test]
+fn a_fan_has_as_many_workers_as_it_is_told() {
+    each(|identity| {
+        let mut running = nest("fan.toml", identity).arguments(&["--set", "workers=3"]).up();
+        let truth = running.standing();
+        let workers: Vec<_> = truth.paths().into_iter().filter(|path| path.ends_with("/job")).collect();
+        assert_eq!(workers, ["fan/w.0/job", "fan/w.1/job", "fan/w.2/job"]);
+        assert_eq!(truth.pids("fan/w.2/job").len(), 3);
+        assert_eq!(truth.pids("fan/hub").len(), 2);
+        stop(running, &truth);
+    });
+}
+
+#[test]
+fn the_probes_of_the_matrix_have_a_number_a_level() {
+    each(|identity| {
+        let mut running = nest("matrix.toml", identity).up();
+        let truth = running.standing();
+        let paths = truth.paths();
+        assert_eq!(paths.iter().filter(|path| path.ends_with("/probe")).count(), 7, "{paths:?}");
+        assert_eq!(paths.iter().filter(|path| path.ends_with("/guest")).count(), 4, "{paths:?}");
+        for (path, numbers) in [
+            ("t.0.0/probe", 2),
+            ("t.0.0/t.1.1/probe", 3),
+            ("t.0.0/t.1.0/t.2.1/probe", 4),
+            ("t.0.0/t.1.1/t.2.3/guest", 4),
+        ] {
+            assert_eq!(status_line(truth.host_pid(path), "NSpid:").len(), numbers, "{path}");
+        }
+        let guest = truth.process("t.0.0/t.1.1/t.2.2/guest");
+        assert_eq!(guest["ppids"].as_array().unwrap().last().unwrap(), 0, "{guest}");
+        stop(running, &truth);
+    });
+}
+
+#[test]
+fn scale_is_a_chain_of_eight_beside_as_many_as_it_is_told() {
+    each(|identity| {
+        let mut running = nest("scale.toml", identity).arguments(&["--set", "workers=10"]).up();
+        let truth = running.standing();
+        let innermost = "deep.0/deep.1/deep.2/deep.3/deep.4/deep.5/deep.6/deep.7";
+        assert_eq!(truth.pids(&format!("{innermost}/leaf")).len(), 9);
+        let paths = truth.paths();
+        assert_eq!(paths.iter().filter(|path| path.ends_with("/probe")).count(), 8, "{paths:?}");
+        assert_eq!(paths.iter().filter(|path| path.ends_with("/leaf")).count(), 1, "{paths:?}");
+        assert_eq!(paths.iter().filter(|path| path.starts_with("wide/w.")).count(), 10, "{paths:?}");
+        stop(running, &truth);
+    });
+}
+
+#[test]
+fn what_the_comments_of_generated_examples_say_is_too_much_is() {
+    for (name, setting) in [("fan.toml", "workers=100000"), ("scale.toml", "levels=33"), ("scale.toml", "workers=5000")]
+    {
+        let outcome = Nestns::new(&["check", "-", "--set", setting]).input(text(name)).run();
+        assert_eq!(outcome.code, 3, "{name} {setting}: {outcome:?}");
+    }
 }
 
 #[test]

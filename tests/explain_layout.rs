@@ -306,6 +306,36 @@ init = { actor = "idle" }
 }
 
 #[test]
+fn what_is_generated_is_built_by_loops() {
+    let small =
+        |name: &str| example(name).replace("workers = 1000", "workers = 20").replace("levels  = 8", "levels  = 5");
+    each(|identity, shell| {
+        for name in ["fan.toml", "kind.toml", "matrix.toml", "scale.toml"] {
+            let by_hand = ByHand::new(&small(name), identity, shell);
+            let script = fs::read_to_string(by_hand.nest.directory.path().join("by-hand.sh")).expect("it was written");
+            assert!(script.contains("\ndone\n") && script.len() < 12_000, "{name}: {script}");
+            assert_parses(&by_hand);
+            let (running, _, _) = by_hand.stand();
+            end(running, Signal::SIGKILL);
+        }
+    });
+}
+
+#[test]
+fn a_fan_is_a_loop() {
+    assert_data_eq!(explain(&["examples/fan.toml", "--set", "workers=1000"]), file!["explain_layout/fan.sh"].raw());
+}
+
+#[test]
+fn a_chain_of_thirty_one_has_names_that_can_be_read() {
+    let outcome = Nestns::new(&["explain", "-"]).input("[ns.deep]\ndepth = 31\n").run();
+    assert_eq!(outcome.code, 0, "{}", outcome.stderr);
+    assert!(outcome.stdout.contains("nestns explain - | sh\n"), "{}", outcome.stdout);
+    assert!(outcome.stdout.contains("sh -c \"$ns_deep_29\""), "{}", outcome.stdout);
+    assert!(outcome.stdout.lines().all(|line| line.len() < 300), "{}", outcome.stdout);
+}
+
+#[test]
 fn hello_by_hand_is_a_shell_with_the_terminal() {
     each(|identity, shell| {
         for piped in [false, true] {

@@ -37,7 +37,8 @@ fn a_second_topology_of_the_same_name_is_refused_and_the_first_goes_on() {
             assert_eq!(second.status.code(), Some(code), "{identity:?}: {stderr}");
             let text = format!(
                 "error[NS501]: a topology named `{root}` is already running (its state is in {})\n  \
-                 = help: stop it first, or give this one another name with `--name`\n",
+                 = help: stop it first, or give this one another name with `--name`\n\
+                 `nestns explain NS501` tells more\n",
                 state.display()
             );
             assert_eq!(stderr, text, "{identity:?}");
@@ -136,7 +137,8 @@ fn a_state_directory_of_somebody_else_is_not_touched() {
             assert_eq!(refused.status.code(), Some(4), "{identity:?}: {stderr}");
             let text = format!(
                 "error[NS401]: {} belongs to user {other}, not to the caller ({caller})\n  \
-                 = help: remove it, or set XDG_RUNTIME_DIR to a directory of your own\n",
+                 = help: remove it, or set XDG_RUNTIME_DIR to a directory of your own\n\
+                 `nestns explain NS401` tells more\n",
                 foreign.display()
             );
             assert_eq!(stderr, text, "{identity:?}");

@@ -13,7 +13,7 @@ fn readme() -> String {
 }
 
 /// The fenced blocks of a language.
-fn blocks(language: &str) -> Vec<String> {
+pub(crate) fn blocks(language: &str) -> Vec<String> {
     let text = readme();
     let mut blocks = Vec::new();
     let mut lines = text.lines();

@@ -77,7 +77,7 @@ fn a_missing_working_directory_rolls_the_tree_back_and_the_whole_text_says_what_
                 1 + text.lines().position(|line| line.starts_with(&format!("proc.p{place} "))).expect("it is there");
             let expected = format!(
                 "error[NS502]: `{}`: cannot enter its working directory (chdir) `/nonexistent/directory`: No such file or \
-                 directory (ENOENT)\n  --> {}:{line}:6\n",
+                 directory (ENOENT)\n  --> {}:{line}:6\n`nestns explain NS502` tells more\n",
                 path_of(&ended, place),
                 ended.nest.file.display()
             );
@@ -141,7 +141,7 @@ fn an_ordinary_users_tree_has_no_other_user_and_the_whole_text_says_so() {
                 1 + text.lines().position(|line| line.starts_with(&format!("proc.p{place} "))).expect("it is there");
             let expected = format!(
                 "error[NS402]: `{}` asks for the user 12345, and an ordinary user's tree has only the id 0, which is the user \
-                 himself\n  --> {}:{line}:6\n  = help: leave `user` out, or run as root\n",
+                 himself\n  --> {}:{line}:6\n  = help: leave `user` out, or run as root\n`nestns explain NS402` tells more\n",
                 path_of(&ended, place),
                 ended.nest.file.display()
             );

@@ -6,13 +6,13 @@ use std::time::{Duration, Instant};
 
 use nestns::diagnostic::Source;
 use nestns::topology::{
-    Actor, After, Condition, Entry, Init, Isolation, OnExit, Output, Position, Process, Program, Signal, Stdin,
-    Terminal, Topology, Weight, parse,
+    Actor, After, Condition, Entry, Init, Isolation, OnExit, Output, Position, Process, Program, Request, Signal,
+    Stdin, Terminal, Topology, Weight, parse,
 };
 
 fn topology(text: &str) -> Topology {
     let source = Source::new("x.toml", text);
-    let parsed = parse(&source, "x");
+    let parsed = parse(Request::new(source, "x"));
     let problems: Vec<_> = parsed.diagnostics.iter().map(|problem| &problem.message).collect();
     parsed.topology.unwrap_or_else(|| panic!("{problems:?}"))
 }
@@ -42,13 +42,13 @@ fn the_smallest_file_has_all_defaults() {
     assert_eq!(namespace.isolation, Isolation { mount: true, ..Isolation::default() });
     assert!(namespace.mount_proc);
     assert_eq!((namespace.stop.signal, namespace.stop.grace), (Signal::TERM, Duration::from_secs(5)));
-    assert_eq!(namespace.position, Position { line: 1, column: 5 });
+    assert_eq!(namespace.position, Position { file: 0, line: 1, column: 5 });
     let init = process(&topology, "hello", "init");
     assert_eq!(init.program, Program::Command(vec!["bash".to_owned()]));
     assert_eq!((init.entry, init.terminal, &init.stdin), (Entry::Init, Terminal::None, &Stdin::Null));
     assert_eq!((&init.stdout, &init.stderr, init.weight), (&Output::Log, &Output::Log, Weight::Essential));
     assert_eq!((init.stop, init.ok.as_slice()), (namespace.stop, &[0][..]));
-    assert_eq!(init.position, Position { line: 2, column: 8 });
+    assert_eq!(init.position, Position { file: 0, line: 2, column: 8 });
 }
 
 #[test]
@@ -177,7 +177,7 @@ fn grace_is_derived_from_the_inside_out() {
 
 #[test]
 fn a_topology_has_the_name_of_its_file_unless_it_has_one() {
-    let name = |text: &str, stem: &str| parse(&Source::new("f", text), stem).topology.unwrap().name;
+    let name = |text: &str, stem: &str| parse(Request::new(Source::new("f", text), stem)).topology.unwrap().name;
     assert_eq!(name("name = \"dind\"\n[ns.a]\n", "x"), "dind");
     assert_eq!(name("[ns.a]\n", "My Tree"), "my-tree");
     assert_eq!(name("[ns.a]\n", "…"), "topology");

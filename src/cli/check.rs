@@ -8,9 +8,11 @@ use clap::ValueEnum;
 use clap::builder::FalseyValueParser;
 
 use super::color::When;
+use super::explain::hint;
 use super::status::Status;
+use super::topology_arguments::Values;
 use super::topology_file::TopologyFile;
-use crate::diagnostic::{Diagnostics, Format, Level, Source, render};
+use crate::diagnostic::{Diagnostics, Format, Level, Sources, render};
 
 /// Check topology files, without building anything
 #[derive(Debug, clap::Args)]
@@ -18,6 +20,9 @@ pub(super) struct Args {
     /// Topology files; `-` is standard input, a directory stands for the only one in it [default: .]
     #[arg(value_name = "FILE")]
     files: Vec<PathBuf>,
+
+    #[command(flatten)]
+    values: Values,
 
     /// End with status 1 if there are warnings
     #[arg(long, env = "NESTNS_STRICT", value_parser = FalseyValueParser::new())]
@@ -44,6 +49,8 @@ enum FormatWord {
     Json,
     /// GitHub Actions: annotations
     Github,
+    /// Code hosts and editors: SARIF 2.1.0
+    Sarif,
 }
 
 impl From<FormatWord> for Format {
@@ -53,6 +60,7 @@ impl From<FormatWord> for Format {
             FormatWord::Short => Self::Short,
             FormatWord::Json => Self::Json,
             FormatWord::Github => Self::Github,
+            FormatWord::Sarif => Self::Sarif,
         }
     }
 }
@@ -61,12 +69,12 @@ impl From<FormatWord> for Format {
 pub(super) fn run(args: &Args) -> anyhow::Result<Status> {
     let words =
         if args.files.is_empty() { vec![None] } else { args.files.iter().map(|file| Some(file.as_path())).collect() };
-    let checked: Vec<(Source, Diagnostics)> = words
+    let checked: Vec<(Sources, Diagnostics)> = words
         .into_iter()
-        .map(|word| match TopologyFile::read(word) {
+        .map(|word| match TopologyFile::read(word, &args.values) {
             Ok(file) => {
-                let parsed = file.parse();
-                (file.source, parsed.diagnostics)
+                let parsed = file.parse(None);
+                (parsed.sources, parsed.diagnostics)
             }
             Err(unreadable) => unreadable.into_parts(),
         })
@@ -80,8 +88,15 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Status> {
     let count = |level| checked.iter().map(|(_, diagnostics)| diagnostics.count(level)).sum();
     let (errors, warnings) = (count(Level::Error), count(Level::Warning));
     if format == Format::Human {
+        let mut last = summary(checked.len(), errors, warnings);
+        last.push('\n');
+        let codes = checked.iter().flat_map(|(_, diagnostics)| diagnostics).map(|diagnostic| diagnostic.code);
+        if let Some(hint) = hint(codes) {
+            last.push_str(&hint);
+            last.push('\n');
+        }
         // The status says it as well, so a closed standard error is no failure.
-        let _ = writeln!(io::stderr(), "{}", summary(checked.len(), errors, warnings));
+        let _ = io::stderr().write_all(last.as_bytes());
     }
     Ok(match (errors, warnings) {
         (0, 0) => Status::Done,

@@ -9,13 +9,15 @@ use std::time::Duration;
 use sha2::{Digest, Sha256};
 
 use super::color::When;
+use super::explain::hint;
 use super::status::Status;
 use super::tell::tell as say;
+use super::topology_arguments::TopologyArguments;
 use super::topology_file::TopologyFile;
 use crate::controller::trouble::Trouble;
 use crate::controller::truth::Origin;
 use crate::controller::{Command, LinesTo, Options};
-use crate::diagnostic::{Color, Diagnostics, Format, Source, render};
+use crate::diagnostic::{Code, Color, Diagnostics, Format, Sources, render};
 use crate::engine::plan::Order;
 use crate::topology::{Topology, parse_duration};
 
@@ -27,38 +29,47 @@ pub(super) struct Checked {
 }
 
 /// Reads and checks a file; problems are shown on standard error, and errors end the verb.
-pub(super) fn check(word: Option<&Path>, name: Option<String>, color: When) -> Result<Checked, Status> {
-    let file = match TopologyFile::read(word) {
+pub(super) fn check(arguments: &TopologyArguments, name: Option<String>, color: When) -> Result<Checked, Status> {
+    let file = match TopologyFile::read(arguments.file.as_deref(), &arguments.values) {
         Ok(file) => file,
         Err(unreadable) => {
-            let (source, diagnostics) = unreadable.into_parts();
-            show(&source, &diagnostics, color);
+            let (sources, diagnostics) = unreadable.into_parts();
+            show(&sources, &diagnostics, color);
+            say_hint(diagnostics.iter().map(|diagnostic| diagnostic.code));
             return Err(Status::WrongFile);
         }
     };
-    let parsed = file.parse();
-    show(&file.source, &parsed.diagnostics, color);
-    let Some(mut topology) = parsed.topology else { return Err(Status::WrongFile) };
-    if let Some(name) = name {
-        topology.name = name;
-    }
+    let parsed = file.parse(name);
+    show(&parsed.sources, &parsed.diagnostics, color);
+    let Some(topology) = parsed.topology else {
+        say_hint(parsed.diagnostics.iter().map(|diagnostic| diagnostic.code));
+        return Err(Status::WrongFile);
+    };
     let mut hash = String::new();
-    for byte in Sha256::digest(file.source.text().as_bytes()) {
+    for byte in Sha256::digest(parsed.sources.main().text().as_bytes()) {
         // Writing into a string cannot fail.
         let _ = write!(hash, "{byte:02x}");
     }
-    let origin = Origin { name: topology.name.clone(), file: Some(file.source.name().to_owned()), hash: Some(hash) };
+    let origin =
+        Origin { name: topology.name.clone(), file: Some(parsed.sources.main().name().to_owned()), hash: Some(hash) };
     // Relative files of a topology are meant from where it lies; of one from standard input, from here.
     let here = std::env::current_dir().unwrap_or_else(|_| PathBuf::from("/"));
-    let base = Path::new(file.source.name()).parent().map_or_else(|| here.clone(), |parent| here.join(parent));
+    let base =
+        Path::new(parsed.sources.main().name()).parent().map_or_else(|| here.clone(), |parent| here.join(parent));
     Ok(Checked { topology, origin, base })
 }
 
-fn show(source: &Source, diagnostics: &Diagnostics, color: When) {
+fn show(sources: &Sources, diagnostics: &Diagnostics, color: When) {
     let stderr = std::io::stderr();
-    let text = render(Format::Human, color.resolve(&stderr), &[(source, diagnostics)]);
+    let text = render(Format::Human, color.resolve(&stderr), &[(sources, diagnostics)]);
     // Nobody to tell is no failure; the status says it as well.
     say(&text);
+}
+
+fn say_hint(codes: impl IntoIterator<Item = Code>) {
+    if let Some(hint) = hint(codes) {
+        say(&format!("{hint}\n"));
+    }
 }
 
 /// Shows what kept a tree from standing, and says with which status to end.
@@ -71,6 +82,7 @@ pub(super) fn tell(trouble: &Trouble, file: Option<&str>) -> Status {
         let _ = writeln!(text, "  = help: {help}");
     }
     say(&text);
+    say_hint([trouble.code()]);
     Status::Other(trouble.status())
 }
 

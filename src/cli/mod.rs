@@ -8,12 +8,17 @@ mod check;
 mod color;
 mod completions;
 mod explain;
+mod graph;
 mod launch;
 mod man;
+mod new;
 mod run;
+mod schema;
 mod status;
 mod story;
+mod surroundings;
 mod tell;
+mod topology_arguments;
 mod topology_file;
 mod tree;
 mod up;
@@ -41,6 +46,9 @@ enum Verb {
     Check(check::Args),
     Explain(explain::Args),
     Tree(tree::Args),
+    Graph(graph::Args),
+    Schema(schema::Args),
+    New(new::Args),
     Actor(actor::Args),
     Completions(completions::Args),
     Man(man::Args),
@@ -55,6 +63,9 @@ impl Verb {
             Self::Check(args) => check::run(&args),
             Self::Explain(args) => explain::run(&args),
             Self::Tree(args) => tree::run(&args),
+            Self::Graph(args) => graph::run(&args),
+            Self::Schema(args) => schema::run(&args),
+            Self::New(args) => new::run(&args),
             Self::Actor(args) => actor::run(&args),
             Self::Completions(args) => completions::run(&args, &mut Cli::command()),
             Self::Man(args) => man::run(&args, Cli::command()),

@@ -10,6 +10,7 @@ use super::color::When;
 use super::launch::{self, Checked};
 use super::status::Status;
 use super::story::{Detail, Progress, Story};
+use super::topology_arguments::{TopologyArguments, Values};
 use crate::controller::truth::Origin;
 use crate::controller::{self, Command, LinesTo, Request};
 use crate::engine::plan::ProcessPlan;
@@ -29,6 +30,9 @@ pub(super) struct Args {
     /// Topology file; `-` is standard input, a directory stands for the only one in it
     #[arg(value_name = "FILE")]
     file: Option<PathBuf>,
+
+    #[command(flatten)]
+    values: Values,
 
     /// The namespace of the tree to run the command in; `host` is the default
     #[arg(long = "in", id = "in", value_name = "PATH", env = "NESTNS_IN", requires = "file")]
@@ -85,7 +89,8 @@ pub(super) fn run(args: Args) -> anyhow::Result<Status> {
             Checked { topology, origin, base: PathBuf::from("/") }
         }
         Some(file) => {
-            let mut checked = match launch::check(Some(file), Some(name), args.color) {
+            let arguments = TopologyArguments { file: Some(file.clone()), values: args.values };
+            let mut checked = match launch::check(&arguments, Some(name), args.color) {
                 Ok(checked) => checked,
                 Err(status) => return Ok(status),
             };

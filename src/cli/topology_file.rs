@@ -7,8 +7,10 @@ use std::fs;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-use crate::diagnostic::{Code, Diagnostic, Diagnostics, Source};
-use crate::topology::{self, Parsed};
+use super::surroundings::Machine;
+use super::topology_arguments::Values;
+use crate::diagnostic::{Code, Diagnostic, Diagnostics, Source, Sources};
+use crate::topology::{self, Parsed, Request, Setting};
 
 /// No topology is larger: one with a namespace for every PID of a machine is not.
 const LARGEST: u64 = 256 << 20;
@@ -16,10 +18,11 @@ const LARGEST: u64 = 256 << 20;
 /// A file that was read.
 #[derive(Debug)]
 pub(super) struct TopologyFile {
-    /// Its text, under the name that messages give it.
-    pub(super) source: Source,
+    source: Source,
     /// What names the topology if it does not name itself: `dind` for `somewhere/dind.nestns.toml`.
-    pub(super) stem: String,
+    stem: String,
+    path: Option<PathBuf>,
+    settings: Vec<Setting>,
 }
 
 /// A file that cannot be read, in the form in which every other problem of a file is shown.
@@ -32,57 +35,66 @@ pub(super) struct Unreadable {
 }
 
 impl TopologyFile {
-    /// Finds and reads it.
-    pub(super) fn read(word: Option<&Path>) -> Result<Self, Box<Unreadable>> {
+    /// Finds and reads it, and the files of values.
+    pub(super) fn read(word: Option<&Path>, values: &Values) -> Result<Self, Box<Unreadable>> {
         let word = word.unwrap_or(Path::new("."));
-        if word == Path::new("-") {
-            return Self::read_stdin();
+        let path = match word {
+            word if word == Path::new("-") => None,
+            word if word.is_dir() => Some(find(word)?),
+            word => Some(word.to_owned()),
+        };
+        let source = match &path {
+            None => decode_stdin()?,
+            Some(path) => decode(path)?,
+        };
+        let stem = path.as_deref().map_or_else(|| "stdin".to_owned(), stem);
+        let mut settings = Vec::new();
+        for file in &values.vars_file {
+            settings.push(Setting::File(decode(file)?));
         }
-        if word.is_dir() {
-            return Self::read_path(&find(word)?);
-        }
-        Self::read_path(word)
+        settings.extend(values.words());
+        Ok(Self { source, stem, path, settings })
     }
 
-    /// Checks what was read.
-    pub(super) fn parse(&self) -> Parsed {
-        topology::parse(&self.source, &self.stem)
-    }
-
-    fn read_stdin() -> Result<Self, Box<Unreadable>> {
-        let name = "<stdin>";
-        let mut bytes = Vec::new();
-        match read_all(&mut io::stdin().lock(), &mut bytes) {
-            Ok(()) => Self::decode(name, "stdin".to_owned(), bytes),
-            Err(error) => Err(unreadable(name, &error)),
-        }
-    }
-
-    fn read_path(path: &Path) -> Result<Self, Box<Unreadable>> {
-        let name = path.display().to_string();
-        let mut bytes = Vec::new();
-        match fs::File::open(path).and_then(|mut file| read_all(&mut file, &mut bytes)) {
-            Ok(()) => Self::decode(&name, stem(path), bytes),
-            Err(error) => Err(unreadable(&name, &error)),
-        }
-    }
-
-    fn decode(name: &str, stem: String, bytes: Vec<u8>) -> Result<Self, Box<Unreadable>> {
-        match Source::from_bytes(name, bytes) {
-            Ok(source) => Ok(Self { source, stem }),
-            Err(problem) => {
-                let (source, diagnostic) = *problem;
-                Err(Box::new(Unreadable { source, diagnostic }))
-            }
-        }
+    /// Expands and checks what was read; `name` names it whatever it says itself.
+    pub(super) fn parse(self, name: Option<String>) -> Parsed {
+        let Self { source, stem, path, settings } = self;
+        let surroundings = Machine { file: path };
+        topology::parse(Request { source, stem: &stem, name, settings, surroundings: &surroundings })
     }
 }
 
 impl Unreadable {
     /// For a renderer, which takes lists.
-    pub(super) fn into_parts(self) -> (Source, Diagnostics) {
-        (self.source, self.diagnostic.into())
+    pub(super) fn into_parts(self) -> (Sources, Diagnostics) {
+        (self.source.into(), self.diagnostic.into())
     }
+}
+
+fn decode_stdin() -> Result<Source, Box<Unreadable>> {
+    let name = "<stdin>";
+    let mut bytes = Vec::new();
+    match read_all(&mut io::stdin().lock(), &mut bytes) {
+        Ok(()) => text(name, bytes),
+        Err(error) => Err(unreadable(name, &error)),
+    }
+}
+
+/// Reads a file as text.
+pub(super) fn decode(path: &Path) -> Result<Source, Box<Unreadable>> {
+    let name = path.display().to_string();
+    let mut bytes = Vec::new();
+    match fs::File::open(path).and_then(|mut file| read_all(&mut file, &mut bytes)) {
+        Ok(()) => text(&name, bytes),
+        Err(error) => Err(unreadable(&name, &error)),
+    }
+}
+
+fn text(name: &str, bytes: Vec<u8>) -> Result<Source, Box<Unreadable>> {
+    Source::from_bytes(name, bytes).map_err(|problem| {
+        let (source, diagnostic) = *problem;
+        Box::new(Unreadable { source, diagnostic })
+    })
 }
 
 /// Reads to the end, if there is one: a device without end must not eat the machine.
@@ -132,13 +144,17 @@ fn stem(path: &Path) -> String {
 }
 
 fn unreadable(name: &str, error: &io::Error) -> Box<Unreadable> {
-    let reason = match error.kind() {
+    let diagnostic = Diagnostic::of_file(Code::Unreadable, format!("cannot read the file: {}", reason(error)));
+    Box::new(Unreadable { source: Source::new(name, ""), diagnostic })
+}
+
+/// Why a file cannot be read, as the end of a sentence.
+pub(super) fn reason(error: &io::Error) -> String {
+    match error.kind() {
         io::ErrorKind::NotFound => "it does not exist".to_owned(),
         io::ErrorKind::PermissionDenied => "you are not allowed to".to_owned(),
         _ => error.to_string(),
-    };
-    let diagnostic = Diagnostic::of_file(Code::Unreadable, format!("cannot read the file: {reason}"));
-    Box::new(Unreadable { source: Source::new(name, ""), diagnostic })
+    }
 }
 
 #[cfg(test)]

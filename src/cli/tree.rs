@@ -1,7 +1,6 @@
 //! `nestns tree FILE`: what a file declares, with the numbers that it will get.
 
 use std::io::Write;
-use std::path::PathBuf;
 
 use clap::ValueEnum;
 use serde_json::json;
@@ -10,6 +9,7 @@ use super::color::When;
 use super::launch;
 use super::status::Status;
 use super::story::charset;
+use super::topology_arguments::TopologyArguments;
 use super::up::counts;
 use crate::diagnostic::Color;
 use crate::present::count::count;
@@ -20,9 +20,8 @@ use crate::topology::{Entry, Init, NamespaceId, Numbering, Process, Program, Top
 /// Show what a file declares, with the numbers that it will get
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// Topology file; `-` is standard input, a directory stands for the only one in it [default: .]
-    #[arg(value_name = "FILE")]
-    file: Option<PathBuf>,
+    #[command(flatten)]
+    topology: TopologyArguments,
 
     /// Who is to read it
     #[arg(long, value_enum, default_value_t, env = "NESTNS_FORMAT")]
@@ -44,27 +43,32 @@ enum TreeFormat {
 
 /// Runs the verb.
 pub(super) fn run(args: &Args) -> anyhow::Result<Status> {
-    let checked = match launch::check(args.file.as_deref(), None, args.color) {
+    let checked = match launch::check(&args.topology, None, args.color) {
         Ok(checked) => checked,
         Err(status) => return Ok(status),
     };
-    let topology = checked.topology;
-    let mut stdout = std::io::stdout().lock();
     match args.format {
-        TreeFormat::Human => {
-            let (namespaces, processes, depth) = counts(&topology);
-            let title = format!(
-                "{}: {}, {}, depth {depth}",
-                topology.name,
-                count(namespaces, "namespace"),
-                count(processes, "process")
-            );
-            let colour = if args.color.resolve(&stdout) == Color::Styled { Colour::On } else { Colour::Off };
-            let look = Look { charset: charset(), colour, folding: Folding::Keep(5) };
-            stdout.write_all(tree::render(&title, &outline::declared(&topology), look).as_bytes())?;
-        }
-        TreeFormat::Json => return answer(&topology),
+        TreeFormat::Human => show(&checked.topology, FOLDING, args.color),
+        TreeFormat::Json => answer(&checked.topology),
     }
+}
+
+/// How many of alike siblings people are shown.
+pub(super) const FOLDING: Folding = Folding::Keep(5);
+
+/// Draws the tree for people.
+pub(super) fn show(topology: &Topology, folding: Folding, when: When) -> anyhow::Result<Status> {
+    let (namespaces, processes, depth) = counts(topology);
+    let title = format!(
+        "{}: {}, {}, depth {depth}",
+        topology.name,
+        count(namespaces, "namespace"),
+        count(processes, "process")
+    );
+    let mut stdout = std::io::stdout().lock();
+    let colour = if when.resolve(&stdout) == Color::Styled { Colour::On } else { Colour::Off };
+    let look = Look { charset: charset(), colour, folding };
+    stdout.write_all(tree::render(&title, &outline::declared(topology), look).as_bytes())?;
     Ok(Status::Done)
 }
 

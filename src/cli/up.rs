@@ -1,7 +1,6 @@
 //! `nestns up`: check, create, verify, release, stay, take down.
 
 use std::io::Write;
-use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::ValueEnum;
@@ -12,6 +11,7 @@ use super::color::When;
 use super::launch;
 use super::status::Status;
 use super::story::{Detail, Progress, Story, charset};
+use super::topology_arguments::TopologyArguments;
 use super::tree;
 use crate::controller::timeline::{Timeline, milliseconds};
 use crate::controller::truth::ExitDocument;
@@ -28,9 +28,8 @@ use crate::topology::{Init, OnExit, Topology};
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Ctrl-C asks everything to stop, from each root downward; a second one kills the roots.")]
 pub(super) struct Args {
-    /// Topology file; `-` is standard input, a directory stands for the only one in it [default: .]
-    #[arg(value_name = "FILE")]
-    file: Option<PathBuf>,
+    #[command(flatten)]
+    topology: TopologyArguments,
 
     /// Show what would be built, with the numbers that it would get, and build nothing
     #[arg(long, env = "NESTNS_DRY_RUN", value_parser = FalseyValueParser::new())]
@@ -122,7 +121,7 @@ struct UpDocument<'a> {
 
 /// Runs the verb.
 pub(super) fn run(args: Args) -> anyhow::Result<Status> {
-    let checked = match launch::check(args.file.as_deref(), args.name.clone(), args.color) {
+    let checked = match launch::check(&args.topology, args.name.clone(), args.color) {
         Ok(checked) => checked,
         Err(status) => return Ok(status),
     };

@@ -1,5 +1,6 @@
 //! Why a topology did not come to stand, and with which status `up` then ends.
 
+use crate::diagnostic::Code;
 use crate::engine::failure::Failure;
 use crate::engine::plan::PlanError;
 use crate::topology::Position;
@@ -56,16 +57,16 @@ impl Trouble {
     }
 
     /// Its code: 4xx is this machine's, 5xx happened at run time.
-    pub fn code(&self) -> &'static str {
+    pub fn code(&self) -> Code {
         match self {
-            Self::State(StateError::NameInUse { .. }) => "NS501",
-            Self::State(_) => "NS401",
-            Self::Plan(_) | Self::SingleUser { .. } => "NS402",
-            Self::Descriptors { .. } => "NS403",
-            Self::Failed { failure, .. } if failure.is_refusal() => "NS404",
-            Self::Failed { .. } => "NS502",
-            Self::Mismatch(_) => "NS503",
-            Self::System { .. } => "NS504",
+            Self::State(StateError::NameInUse { .. }) => Code::NameInUse,
+            Self::State(_) => Code::NoStateDirectory,
+            Self::Plan(_) | Self::SingleUser { .. } => Code::UnavailableUser,
+            Self::Descriptors { .. } => Code::TooFewDescriptors,
+            Self::Failed { failure, .. } if failure.is_refusal() => Code::Refused,
+            Self::Failed { .. } => Code::NotStarted,
+            Self::Mismatch(_) => Code::Disagreement,
+            Self::System { .. } => Code::SystemFailure,
         }
     }
 

@@ -1,11 +1,16 @@
 //! Every code in one table. A code never changes its meaning and is never given out twice.
+//!
+//! Most are raised by the checks of a file; those of the machine and of the run are raised by the controller, which fails
+//! before or while a tree comes to stand.
 
 use std::fmt;
+
+use super::explanation::Explanation;
 
 /// How bad a problem is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Level {
-    /// The file cannot be used.
+    /// The file cannot be used, or the tree does not stand.
     Error,
     /// The file can be used, but probably does not do what its author thinks.
     Warning,
@@ -22,16 +27,24 @@ impl fmt::Display for Level {
 }
 
 macro_rules! codes {
-    ($($name:ident = $number:literal, $title:literal;)*) => {
-        /// What kind of problem a diagnostic is about: `NSnnn`, 0xx TOML, 1xx keys and types, 2xx the tree, 3xx lints.
+    ($($name:ident = $text:literal, $title:literal;)*) => {
+        /// What kind of problem it is: `NSnnn`, 0xx the text, 1xx keys and types, 2xx the tree, 3xx lints, 4xx this machine,
+        /// 5xx run time.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
         pub enum Code {
-            $(#[doc = $title] $name = $number,)*
+            $(#[doc = $title] $name,)*
         }
 
         impl Code {
             /// The whole table, in the order of the numbers.
             pub const ALL: &'static [Self] = &[$(Self::$name,)*];
+
+            /// As it is printed and searched for: `NS102`.
+            pub const fn text(self) -> &'static str {
+                match self {
+                    $(Self::$name => $text,)*
+                }
+            }
 
             /// What the code means, in one line.
             pub const fn title(self) -> &'static str {
@@ -39,72 +52,103 @@ macro_rules! codes {
                     $(Self::$name => $title,)*
                 }
             }
+
+            /// What there is to say about it: why it matters, with examples. A code without a file does not compile.
+            pub fn explanation(self) -> Explanation {
+                Explanation::parse(match self {
+                    $(Self::$name => include_str!(concat!("explanations/", $text, ".md")),)*
+                })
+            }
         }
     };
 }
 
 codes! {
-    Unreadable = 1, "the file cannot be read";
-    NotUtf8 = 2, "the file is not UTF-8 text";
-    Syntax = 3, "the text is not TOML";
-    NoSingleFile = 4, "a directory does not have exactly one topology file";
+    Unreadable = "NS001", "the file cannot be read";
+    NotUtf8 = "NS002", "the file is not UTF-8 text";
+    Syntax = "NS003", "the text is not TOML";
+    NoSingleFile = "NS004", "a directory does not have exactly one topology file";
+    CannotInclude = "NS005", "an included file cannot be used";
+    IncludeCycle = "NS006", "files include each other";
 
-    WrongType = 101, "a value has the wrong type";
-    UnknownKey = 102, "a key is not part of the language";
-    MisplacedKey = 103, "a key belongs to another place";
-    NotSupported = 104, "a key or value is not supported by this version";
-    ForeignKey = 105, "a key belongs to another program's language";
-    ParentKey = 106, "a parent is given as a key, not by the path";
-    BadName = 107, "a name is not made of the allowed characters";
-    ReservedName = 108, "a name is reserved";
-    UnknownWord = 109, "a value is none of the allowed words";
-    BadSignal = 110, "a signal does not exist";
-    BadDuration = 111, "a duration cannot be read";
-    OutOfRange = 112, "a number is out of its range";
-    BadCommand = 113, "a command cannot be run as it is written";
-    NotOneProgram = 114, "a process does not have exactly one program";
-    BadActor = 115, "an actor or one of its options does not exist";
-    BadPath = 116, "a file path cannot be used";
-    BadVariable = 117, "an environment variable cannot be passed on";
-    BadUser = 118, "a user cannot be read";
-    BadHostName = 119, "a host name cannot be set";
-    Contradiction = 120, "two keys contradict each other";
-    WrongVersion = 121, "the file is written for another version of the language";
+    WrongType = "NS101", "a value has the wrong type";
+    UnknownKey = "NS102", "a key is not part of the language";
+    MisplacedKey = "NS103", "a key belongs to another place";
+    NotSupported = "NS104", "a key or value is not supported by this version";
+    ForeignKey = "NS105", "a key belongs to another program's language";
+    ParentKey = "NS106", "a parent is given as a key, not by the path";
+    BadName = "NS107", "a name is not made of the allowed characters";
+    ReservedName = "NS108", "a name is reserved";
+    UnknownWord = "NS109", "a value is none of the allowed words";
+    BadSignal = "NS110", "a signal does not exist";
+    BadDuration = "NS111", "a duration cannot be read";
+    OutOfRange = "NS112", "a number is out of its range";
+    BadCommand = "NS113", "a command cannot be run as it is written";
+    NotOneProgram = "NS114", "a process does not have exactly one program";
+    BadActor = "NS115", "an actor or one of its options does not exist";
+    BadPath = "NS116", "a file path cannot be used";
+    BadVariable = "NS117", "an environment variable cannot be passed on";
+    BadUser = "NS118", "a user cannot be read";
+    BadHostName = "NS119", "a host name cannot be set";
+    Contradiction = "NS120", "two keys contradict each other";
+    WrongVersion = "NS121", "the file is written for another version of the language";
+    BadPlaceholder = "NS122", "a placeholder cannot be read";
+    UnknownVariable = "NS123", "a placeholder names something that does not exist";
+    BadArithmetic = "NS124", "a computation has no result";
+    BadOverride = "NS125", "a variable cannot be set to this";
+    BadVars = "NS126", "a variable is declared wrongly";
+    VariableCycle = "NS127", "variables are defined by each other";
+    BadGenerator = "NS128", "generators that do not go together, or have nothing to generate";
+    BadPlace = "NS129", "`at` is outside the chain";
 
-    NoParent = 201, "a namespace has no parent";
-    DeclaredTwice = 202, "a namespace is declared twice";
-    SharedName = 203, "a process and a namespace have the same name";
-    TooDeep = 204, "namespaces are nested too deeply";
-    TooMany = 205, "the tree is larger than its limits";
-    UnknownDependency = 206, "a process waits for one that does not exist";
-    OwnDependency = 207, "a process waits for itself";
-    DependencyCycle = 208, "processes wait for each other";
-    ImpossibleFork = 209, "a process cannot be forked by a program that is PID 1";
-    NoNamespace = 210, "the file declares no namespace";
-    SeveralTerminals = 211, "several processes own the terminal";
+    NoParent = "NS201", "a namespace has no parent";
+    DeclaredTwice = "NS202", "a namespace is declared twice";
+    SharedName = "NS203", "a process and a namespace have the same name";
+    TooDeep = "NS204", "namespaces are nested too deeply";
+    TooMany = "NS205", "the tree is larger than its limits";
+    UnknownDependency = "NS206", "a process waits for one that does not exist";
+    OwnDependency = "NS207", "a process waits for itself";
+    DependencyCycle = "NS208", "processes wait for each other";
+    ImpossibleFork = "NS209", "a process cannot be forked by a program that is PID 1";
+    NoNamespace = "NS210", "the file declares no namespace";
+    SeveralTerminals = "NS211", "several processes own the terminal";
+    UnknownTemplate = "NS212", "a namespace uses a template that does not exist";
+    TemplateCycle = "NS213", "templates use each other";
+    BadInstanceName = "NS214", "`as` gives a name that cannot be used";
 
-    ShortGrace = 301, "a namespace has less time to stop than something inside it";
-    LooksLikeShell = 302, "a command uses shell syntax but is not run by a shell";
-    UncheckedExpectation = 303, "an expectation is not checked by this version";
-    DroppedSignal = 304, "PID 1 does not handle its stop signal, so the kernel drops it";
+    ShortGrace = "NS301", "a namespace has less time to stop than something inside it";
+    LooksLikeShell = "NS302", "a command uses shell syntax but is not run by a shell";
+    UncheckedExpectation = "NS303", "an expectation is not checked by this version";
+    DroppedSignal = "NS304", "PID 1 does not handle its stop signal, so the kernel drops it";
+    UnusedTemplate = "NS305", "a template of the file is never used";
+
+    NoStateDirectory = "NS401", "the state directory cannot be made or trusted";
+    UnavailableUser = "NS402", "a user or group cannot be had on this machine";
+    TooFewDescriptors = "NS403", "the limit on descriptors is too low for the tree";
+    Refused = "NS404", "this machine refuses a namespace of the tree";
+
+    NameInUse = "NS501", "a topology of this name is already running";
+    NotStarted = "NS502", "the start could not be finished";
+    Disagreement = "NS503", "the kernel does not agree with the plan";
+    SystemFailure = "NS504", "a system call of the controller failed";
 }
 
 impl Code {
-    /// The number behind `NS`.
-    pub const fn number(self) -> u16 {
-        self as u16
+    /// The code that somebody has written, in any case.
+    pub fn find(text: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|code| code.text().eq_ignore_ascii_case(text))
     }
 
-    /// Lints are warnings; everything else makes a file unusable.
+    /// Lints are warnings; everything else makes a file unusable, or is why a tree does not stand.
     pub const fn level(self) -> Level {
-        if self.number() / 100 == 3 { Level::Warning } else { Level::Error }
+        if self.text().as_bytes()[2] == b'3' { Level::Warning } else { Level::Error }
     }
 }
 
 /// As it is printed and searched for: `NS102`.
 impl fmt::Display for Code {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "NS{:03}", self.number())
+        f.write_str(self.text())
     }
 }
 
@@ -114,6 +158,14 @@ mod tests {
 
     #[test]
     fn the_table_is_sorted_and_has_no_number_twice() {
-        assert!(Code::ALL.windows(2).all(|pair| pair[0].number() < pair[1].number()));
+        assert!(Code::ALL.windows(2).all(|pair| pair[0].text() < pair[1].text()));
+    }
+
+    #[test]
+    fn a_code_is_two_letters_and_three_digits() {
+        for code in Code::ALL {
+            let digits = code.text().strip_prefix("NS").expect("it begins with NS");
+            assert!(digits.len() == 3 && digits.bytes().all(|byte| byte.is_ascii_digit()), "{code}");
+        }
     }
 }

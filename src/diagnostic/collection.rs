@@ -20,12 +20,17 @@ impl Diagnostics {
         self.list.push(diagnostic);
     }
 
+    /// Says more about those that were added since there were `before` of them.
+    pub fn amend(&mut self, before: usize, amendment: impl FnMut(&mut Diagnostic)) {
+        self.list.iter_mut().skip(before).for_each(amendment);
+    }
+
     /// Puts them in the order of their places; those of the whole file come first. Checks run in an order that suits the
     /// checks, so whoever has gathered everything calls this before anything is shown.
     pub fn sort(&mut self) {
         self.list.sort_by(|a, b| {
-            let start = |d: &Diagnostic| d.primary.as_ref().map(|label| label.span.start);
-            start(a).cmp(&start(b)).then(a.code.cmp(&b.code)).then_with(|| a.message.cmp(&b.message))
+            let place = |d: &Diagnostic| d.primary.as_ref().map(|label| (label.span.file, label.span.start()));
+            place(a).cmp(&place(b)).then(a.code.cmp(&b.code)).then_with(|| a.message.cmp(&b.message))
         });
     }
 
@@ -61,6 +66,15 @@ impl<'a> IntoIterator for &'a Diagnostics {
 
     fn into_iter(self) -> Self::IntoIter {
         self.iter()
+    }
+}
+
+impl IntoIterator for Diagnostics {
+    type Item = Diagnostic;
+    type IntoIter = std::vec::IntoIter<Diagnostic>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.list.into_iter()
     }
 }
 

@@ -5,14 +5,18 @@
 
 mod codes;
 mod collection;
+mod explanation;
 mod problem;
 mod render;
 mod source;
+mod sources;
 mod span;
 
 pub use codes::{Code, Level};
 pub use collection::Diagnostics;
+pub use explanation::{Block, Example, Explanation};
 pub use problem::{Diagnostic, Label};
-pub use render::{Color, Format, HUMAN_LIMIT, render};
+pub use render::{Color, Format, HUMAN_LIMIT, heading, render};
 pub use source::{LineColumn, Source};
-pub use span::Span;
+pub use sources::Sources;
+pub use span::{FileId, Span};

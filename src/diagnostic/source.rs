@@ -2,7 +2,7 @@
 
 use super::codes::Code;
 use super::problem::Diagnostic;
-use super::span::Span;
+use super::span::{FileId, Span};
 
 /// A place as editors count: from 1, the column in characters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,7 +53,7 @@ impl Source {
                 let byte = error.as_bytes().get(start).copied().unwrap_or_default();
                 let source = Self::new(name, String::from_utf8_lossy(error.as_bytes()));
                 // The replacement character takes three bytes.
-                let span = Span { start, end: start + '\u{fffd}'.len_utf8() };
+                let span = Span::new(FileId::MAIN, start..start + '\u{fffd}'.len_utf8());
                 let diagnostic = Diagnostic::at(Code::NotUtf8, span, "the file is not UTF-8 text")
                     .label(format!("the byte 0x{byte:02x} cannot stand here"))
                     .help("save the file as UTF-8");
@@ -125,6 +125,6 @@ mod tests {
     #[test]
     fn bytes_that_are_no_text_are_located() {
         let (source, diagnostic) = *Source::from_bytes("x", b"ok = 1\n\xff".to_vec()).unwrap_err();
-        assert_eq!(source.position(diagnostic.primary.unwrap().span.start), LineColumn { line: 2, column: 1 });
+        assert_eq!(source.position(diagnostic.primary.unwrap().span.start()), LineColumn { line: 2, column: 1 });
     }
 }

@@ -2,16 +2,70 @@
 
 use std::ops::Range;
 
-/// A piece of a file, in bytes.
+/// Which of the texts of a topology: an index into [`Sources`](super::Sources).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
-#[expect(missing_docs, reason = "the two fields are their names")]
-pub struct Span {
-    pub start: usize,
-    pub end: usize,
+pub struct FileId(pub(super) u32);
+
+impl FileId {
+    /// The text that was named on the command line.
+    pub const MAIN: Self = Self(0);
+
+    /// Its place in the list.
+    pub const fn index(self) -> usize {
+        self.0 as usize
+    }
 }
 
-impl From<Range<usize>> for Span {
-    fn from(range: Range<usize>) -> Self {
-        Self { start: range.start, end: range.end }
+/// A piece of a file, in bytes, and how it came to be where it is read.
+///
+/// There are several for each key and value of a file, so this is kept small; no file is as large as 4 GiB.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Span {
+    /// Which text.
+    pub file: FileId,
+    start: u32,
+    end: u32,
+    /// Under whose name a value that was written elsewhere is used; 0 where it stands in its own place. Only who put it
+    /// there knows what the number means.
+    pub layer: u32,
+}
+
+impl Span {
+    /// A piece of a file.
+    pub fn new(file: FileId, range: Range<usize>) -> Self {
+        let offset = |offset: usize| u32::try_from(offset).unwrap_or(u32::MAX);
+        Self { file, start: offset(range.start), end: offset(range.end), layer: 0 }
+    }
+
+    /// The offset of its first byte.
+    pub const fn start(self) -> usize {
+        self.start as usize
+    }
+
+    /// The offset behind its last byte.
+    pub const fn end(self) -> usize {
+        self.end as usize
+    }
+
+    /// How many bytes it has.
+    pub const fn len(self) -> usize {
+        self.end().saturating_sub(self.start())
+    }
+
+    /// Whether it is a place between two bytes.
+    pub const fn is_empty(self) -> bool {
+        self.len() == 0
+    }
+
+    /// Another piece of the same file, used in the same way.
+    #[must_use]
+    pub fn with(self, range: Range<usize>) -> Self {
+        Self { layer: self.layer, ..Self::new(self.file, range) }
+    }
+
+    /// The same piece, whoever uses it.
+    #[must_use]
+    pub const fn in_layer(self, layer: u32) -> Self {
+        Self { layer, ..self }
     }
 }

@@ -16,11 +16,31 @@ pub const fn style(level: usize) -> Style {
     if step < RAMP.len() { style } else { style.underline() }
 }
 
+/// The same colour in red, green and blue, for pictures; the host has none of its own and is given a grey.
+pub const fn rgb(level: usize) -> [u8; 3] {
+    const STEPS: [u8; 6] = [0, 95, 135, 175, 215, 255];
+    let Some(step) = level.checked_sub(1) else { return [128; 3] };
+    // The 256 colours are 16 named ones, a cube of 6 x 6 x 6, and 24 greys.
+    match RAMP[step % RAMP.len()] {
+        grey @ 232.. => [8 + 10 * (grey - 232); 3],
+        colour => {
+            let place = (colour - 16) as usize;
+            [STEPS[place / 36], STEPS[place / 6 % 6], STEPS[place % 6]]
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use anstyle::Style;
 
-    use super::style;
+    use super::{rgb, style};
+
+    #[test]
+    fn pictures_have_the_colours_of_the_terminal() {
+        assert_eq!([rgb(0), rgb(1), rgb(7), rgb(8)], [[128; 3], [95, 175, 215], [148; 3], [255, 175, 175]]);
+        assert_eq!(rgb(9), rgb(1));
+    }
 
     #[test]
     fn the_host_is_plain_and_eight_levels_differ() {

@@ -1,6 +1,6 @@
 //! From a tree, declared or standing, to the nodes that are drawn.
 
-use super::tree::{Kind, Label, Node};
+use super::node::{Facts, Kind, Label, Node, Runs};
 use crate::controller::roster::Roster;
 use crate::engine::plan::{InitPlan, NamespaceIndex, NamespacePlan, Subject};
 use crate::topology::{Entry, Init, NamespaceId, Numbering, Process, Program, Topology};
@@ -15,24 +15,39 @@ fn declared_namespace(topology: &Topology, numbering: &Numbering, id: NamespaceI
     let namespace = topology.namespace(id);
     let chain = |numbers: &[i32]| std::iter::once(None).chain(numbers.iter().copied().map(Some)).collect();
     let process = |place: usize, process: &Process| Node {
-        label: label(&process.name),
+        label: Label::of(&process.name),
         kind: Kind::Process,
         pids: chain(&numbering.process(id, place)),
         state: None,
         note: note(&process.program, process.entry),
+        facts: Facts {
+            path: format!("{}/{}", namespace.path, process.name),
+            runs: Runs::Program(words(&process.program)),
+            entry: process.entry,
+            description: process.description.clone(),
+            labels: process.labels.clone(),
+        },
         children: Vec::new(),
+    };
+    let runs = match &namespace.init {
+        Init::Builtin => Runs::Builtin,
+        Init::Pause => Runs::Pause,
+        Init::Program(program) => Runs::Program(words(&program.program)),
     };
     let processes = namespace.processes.iter().enumerate().map(|(place, declared)| process(place, declared));
     let children = topology.children(id).into_iter().map(|child| declared_namespace(topology, numbering, child));
     Node {
-        label: label(namespace.name()),
+        label: Label::of(namespace.name()),
         kind: Kind::Namespace,
         pids: chain(numbering.init(id)),
         state: None,
-        note: match &namespace.init {
-            Init::Builtin => String::new(),
-            Init::Pause => "pause".to_owned(),
-            Init::Program(program) => format!("PID 1: {}", words(&program.program)),
+        note: init_note(&runs),
+        facts: Facts {
+            path: namespace.path.clone(),
+            runs,
+            entry: Entry::Init,
+            description: namespace.description.clone(),
+            labels: namespace.labels.clone(),
         },
         children: processes.chain(children).collect(),
     }
@@ -50,55 +65,76 @@ fn standing_namespace(roster: &Roster, index: NamespaceIndex) -> Node {
         facts.map(|facts| facts.numbers.iter().copied().map(Some).collect()).unwrap_or_default()
     };
     let processes = (1..).zip(&plan.processes).map(|(slot, process)| Node {
-        label: label(&process.name),
+        label: Label::of(&process.name),
         kind: Kind::Process,
         pids: chain(slot),
         state: None,
         note: note(&process.program, process.entry),
+        facts: Facts {
+            path: plan.path_of(slot),
+            runs: Runs::Program(words(&process.program)),
+            entry: process.entry,
+            description: None,
+            labels: process.labels.clone(),
+        },
         children: Vec::new(),
     });
     let children = roster.plan().children(index).map(|child| standing_namespace(roster, child));
+    let runs = init_runs(&plan);
     Node {
-        label: label(plan.name()),
+        label: Label::of(plan.name()),
         kind: Kind::Namespace,
         pids: chain(0),
         state: None,
-        note: init_note(&plan),
+        note: init_note(&runs),
+        facts: Facts {
+            path: plan.path.clone(),
+            runs,
+            entry: Entry::Init,
+            description: None,
+            labels: plan.labels.clone(),
+        },
         children: processes.chain(children).collect(),
     }
 }
 
-fn init_note(plan: &NamespacePlan) -> String {
+fn init_runs(plan: &NamespacePlan) -> Runs {
     match &plan.init {
-        InitPlan::Builtin => String::new(),
-        InitPlan::Pause => "pause".to_owned(),
-        InitPlan::Program(program) => format!("PID 1: {}", words(&program.program)),
+        InitPlan::Builtin => Runs::Builtin,
+        InitPlan::Pause => Runs::Pause,
+        InitPlan::Program(program) => Runs::Program(words(&program.program)),
+    }
+}
+
+fn init_note(runs: &Runs) -> String {
+    match runs {
+        Runs::Builtin => String::new(),
+        Runs::Pause => "pause".to_owned(),
+        Runs::Program(words) => format!("PID 1: {}", short(words)),
     }
 }
 
 fn note(program: &Program, entry: Entry) -> String {
+    let words = short(&words(program));
     match entry {
-        Entry::Join => format!("{} (joined)", words(program)),
-        Entry::Fork | Entry::Init => words(program),
+        Entry::Join => format!("{words} (joined)"),
+        Entry::Fork | Entry::Init => words,
+    }
+}
+
+/// A command as it is shown.
+fn words(program: &Program) -> String {
+    match program {
+        Program::Command(words) => words.join(" "),
+        Program::Actor(actor) => format!("actor {actor}"),
     }
 }
 
 /// A command as it is shown in a line of a tree.
-fn words(program: &Program) -> String {
+fn short(words: &str) -> String {
     const LONGEST: usize = 48;
-    let text = match program {
-        Program::Command(words) => words.join(" "),
-        Program::Actor(actor) => format!("actor {actor}"),
-    };
-    if text.chars().count() <= LONGEST {
-        return text;
+    if words.chars().count() <= LONGEST {
+        return words.to_owned();
     }
-    text.chars().take(LONGEST - 1).chain(['…']).collect()
-}
-
-fn label(name: &str) -> Label {
-    match name.split_once('.').map(|(stem, index)| (stem, index.parse())) {
-        Some((stem, Ok(index))) => Label { stem: stem.to_owned(), index: Some(index) },
-        _ => Label { stem: name.to_owned(), index: None },
-    }
+    words.chars().take(LONGEST - 1).chain(['…']).collect()
 }

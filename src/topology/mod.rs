@@ -7,10 +7,13 @@
 mod actor;
 mod check;
 mod duration;
+mod expand;
 mod namespace;
 mod numbering;
 mod process;
+pub mod schema;
 mod stop;
+mod surroundings;
 mod syntax;
 mod toml_text;
 mod tree;
@@ -22,9 +25,65 @@ pub use namespace::{Init, Isolation, Namespace, Position};
 pub use numbering::Numbering;
 pub use process::{After, Condition, Entry, Output, Process, Program, Stdin, Terminal, Weight};
 pub use stop::{Signal, Stop};
+pub use surroundings::{Included, Nothing, Surroundings};
 pub use tree::{NamespaceId, OnExit, Topology};
 
-use crate::diagnostic::{Diagnostics, Source};
+use serde::Serialize;
+
+use crate::diagnostic::{Diagnostics, Source, Sources};
+
+/// A topology to be read.
+#[derive(Debug, Clone)]
+pub struct Request<'a> {
+    /// Its text.
+    pub source: Source,
+    /// Names a topology that does not name itself; what a name may not contain is replaced in it.
+    pub stem: &'a str,
+    /// Names it whatever the file says.
+    pub name: Option<String>,
+    /// What the command line sets, the weakest first.
+    pub settings: Vec<Setting>,
+    /// Where it finds other files, and the environment.
+    pub surroundings: &'a dyn Surroundings,
+}
+
+impl<'a> Request<'a> {
+    /// A text alone, in a world with nothing else in it.
+    pub fn new(source: Source, stem: &'a str) -> Self {
+        Self { source, stem, name: None, settings: Vec::new(), surroundings: &Nothing }
+    }
+}
+
+/// A value for variables, from the command line.
+#[derive(Debug, Clone)]
+pub enum Setting {
+    /// `--set name=value`: the value has the type of the variable.
+    #[expect(missing_docs, reason = "the two fields are their names")]
+    Word { name: String, value: String },
+    /// A TOML file with a value for each of some variables.
+    File(Source),
+}
+
+/// A variable and what it came to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Variable {
+    /// Its name.
+    pub name: String,
+    /// Its value.
+    pub value: VariableValue,
+    /// Where that was written: `file:line:column`, or the name of what is no file.
+    pub from: String,
+}
+
+/// The value of a variable.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(untagged)]
+#[expect(missing_docs, reason = "the variants are their types")]
+pub enum VariableValue {
+    Integer(i64),
+    Boolean(bool),
+    Text(String),
+}
 
 /// What a file turned out to be.
 #[derive(Debug, Clone)]
@@ -33,16 +92,13 @@ pub struct Parsed {
     pub topology: Option<Topology>,
     /// Everything there is to say about the file, sorted by place.
     pub diagnostics: Diagnostics,
+    /// The texts that the diagnostics are about.
+    pub sources: Sources,
+    /// The variables of all files, in their order.
+    pub variables: Vec<Variable>,
 }
 
-/// The one door: reads and checks a topology file. `stem` names a topology that does not name itself; what a name may not
-/// contain is replaced in it.
-pub fn parse(source: &Source, stem: &str) -> Parsed {
-    let mut diagnostics = Diagnostics::new();
-    let topology = toml_text::read(source, &mut diagnostics).and_then(|table| {
-        let document = syntax::read(&table, &mut diagnostics);
-        check::check(document, stem, source, &mut diagnostics)
-    });
-    diagnostics.sort();
-    Parsed { topology, diagnostics }
+/// The one door: reads, expands and checks a topology.
+pub fn parse(request: Request<'_>) -> Parsed {
+    expand::expand(request)
 }

@@ -1,16 +1,19 @@
 //! A checked namespace: who is its PID 1, what it unshares, what lives in it.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use super::process::Process;
 use super::stop::Stop;
 
-/// Where something was written in the topology file; both count from 1, the column in characters.
+/// Where something was written: in which of the topology's [`files`](super::Topology::files), at which line and column; both
+/// count from 1, the column in characters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[expect(missing_docs, reason = "the two fields are their names")]
+#[expect(missing_docs, reason = "the fields are their names")]
 pub struct Position {
+    pub file: u32,
     pub line: u32,
     pub column: u32,
 }
@@ -77,6 +80,8 @@ pub struct Namespace {
     pub domainname: Option<String>,
     /// How it is stopped, the grace derived where the file gives none.
     pub stop: Stop,
+    /// The grace that the file gives it, `None` where it is derived.
+    pub own_grace: Option<Duration>,
     /// Where its header stands.
     pub position: Position,
 }

@@ -81,6 +81,7 @@ mod tests {
             oneshot: false,
             weight: Weight::Essential,
             stop: STOP,
+            own_grace: None,
             position: Position::default(),
         }
     }
@@ -97,6 +98,7 @@ mod tests {
             hostname: None,
             domainname: None,
             stop: STOP,
+            own_grace: None,
             position: Position::default(),
         }
     }

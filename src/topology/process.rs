@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -145,6 +146,8 @@ pub struct Process {
     pub weight: Weight,
     /// How it is stopped.
     pub stop: Stop,
+    /// The grace that the file gives it, `None` where it has that of its namespace.
+    pub own_grace: Option<Duration>,
     /// Where its key stands.
     pub position: Position,
 }

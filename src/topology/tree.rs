@@ -1,10 +1,12 @@
 //! The checked tree: a petgraph graph behind a newtype that keeps file order.
 
+use std::time::Duration;
+
 use petgraph::Direction;
 use petgraph::graph::{DiGraph, NodeIndex};
 use serde::{Deserialize, Serialize};
 
-use super::namespace::Namespace;
+use super::namespace::{Init, Namespace};
 
 /// A namespace of one [`Topology`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -31,6 +33,8 @@ pub struct Topology {
     pub description: Option<String>,
     /// What ends it.
     pub on_exit: OnExit,
+    /// The names of the texts that it was read from; the first is that of the file itself.
+    pub files: Vec<String>,
     graph: DiGraph<Namespace, ()>,
     roots: Vec<NamespaceId>,
 }
@@ -38,7 +42,14 @@ pub struct Topology {
 impl Topology {
     /// An empty tree; the caller plants namespaces in file order.
     pub(super) fn new(name: String) -> Self {
-        Self { name, description: None, on_exit: OnExit::default(), graph: DiGraph::new(), roots: Vec::new() }
+        Self {
+            name,
+            description: None,
+            on_exit: OnExit::default(),
+            files: Vec::new(),
+            graph: DiGraph::new(),
+            roots: Vec::new(),
+        }
     }
 
     /// A tree that no file describes, parents before children: what a unit test of a floor above needs.
@@ -62,6 +73,18 @@ impl Topology {
             None => self.roots.push(id),
         }
         id
+    }
+
+    /// Gives a namespace its time to stop, and with it those of its processes that have none of their own.
+    pub(super) fn set_grace(&mut self, id: NamespaceId, grace: Duration) {
+        let namespace = &mut self.graph[id.0];
+        namespace.stop.grace = grace;
+        if let Init::Program(program) = &mut namespace.init {
+            program.stop.grace = grace;
+        }
+        for process in namespace.processes.iter_mut().filter(|process| process.own_grace.is_none()) {
+            process.stop.grace = grace;
+        }
     }
 
     /// The namespaces directly below the host, in file order.

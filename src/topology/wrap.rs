@@ -62,6 +62,7 @@ pub fn command(name: &str, words: Vec<String>, connection: Connection) -> Proces
         oneshot: false,
         weight: Weight::Essential,
         stop: Stop { signal: Signal::TERM, grace: GRACE },
+        own_grace: None,
         position: Position::default(),
     }
 }
@@ -106,6 +107,7 @@ pub fn around(name: String, depth: usize, role: Role, process: Process) -> Topol
             hostname: None,
             domainname: None,
             stop: Stop { signal: Signal::TERM, grace: GRACE + Duration::from_secs(1) * above },
+            own_grace: None,
             position: Position::default(),
         };
         parent = Some(topology.plant(parent, namespace));

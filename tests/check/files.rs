@@ -35,12 +35,16 @@ fn the_status_says_how_bad_it_is() {
     let files = directory(&[("good", GOOD.as_bytes()), ("warning", WARNING.as_bytes()), ("wrong", WRONG.as_bytes())]);
     for (arguments, code, summary) in [
         (&["good"][..], 0, "checked 1 file: no problems\n"),
-        (&["good", "warning"], 0, "checked 2 files: 1 warning\n"),
+        (&["good", "warning"], 0, "checked 2 files: 1 warning\n`nestns explain NS304` tells more\n"),
         (&["--strict", "good"], 0, "checked 1 file: no problems\n"),
-        (&["--strict", "warning"], 1, "checked 1 file: 1 warning\n"),
-        (&["wrong", "warning"], 3, "checked 2 files: 1 error, 1 warning\n"),
-        (&["--strict", "wrong"], 3, "checked 1 file: 1 error\n"),
-        (&["missing"], 3, "checked 1 file: 1 error\n"),
+        (&["--strict", "warning"], 1, "checked 1 file: 1 warning\n`nestns explain NS304` tells more\n"),
+        (
+            &["warning", "wrong"],
+            3,
+            "checked 2 files: 1 error, 1 warning\n`nestns explain NS101` tells more; likewise NS304\n",
+        ),
+        (&["--strict", "wrong"], 3, "checked 1 file: 1 error\n`nestns explain NS101` tells more\n"),
+        (&["missing"], 3, "checked 1 file: 1 error\n`nestns explain NS001` tells more\n"),
     ] {
         let outcome = check(&files, arguments);
         assert_eq!((outcome.code, outcome.stderr.as_str()), (code, summary), "{arguments:?}");

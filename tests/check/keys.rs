@@ -195,10 +195,7 @@ error[NS103]: `ns` does not belong to `[defaults.ns]`
 
 #[test]
 fn keys_of_a_later_version() {
-    let text = r#"include = ["x"]
-[vars]
-[ns.a]
-count = 3
+    let text = r#"[ns.a]
 userns = "auto"
 unshare = ["user", "mount"]
 proc.b = { cmd = "x", ready = { fd = 3 } }
@@ -206,40 +203,22 @@ proc.b = { cmd = "x", ready = { fd = 3 } }
     assert_data_eq!(
         human(text),
         str![[r#"
-error[NS104]: `include` is part of the language but not supported by this version
- --> <stdin>:1:1
-  |
-1 | include = ["x"]
-  | ^^^^^^^
-
-error[NS104]: `vars` is part of the language but not supported by this version
- --> <stdin>:2:2
-  |
-2 | [vars]
-  |  ^^^^
-
-error[NS104]: `count` is part of the language but not supported by this version
- --> <stdin>:4:1
-  |
-4 | count = 3
-  | ^^^^^
-
 error[NS104]: `userns` is part of the language but not supported by this version
- --> <stdin>:5:1
+ --> <stdin>:2:1
   |
-5 | userns = "auto"
+2 | userns = "auto"
   | ^^^^^^
 
 error[NS104]: unshare = ["user"] is part of the language but not supported by this version
- --> <stdin>:6:12
+ --> <stdin>:3:12
   |
-6 | unshare = ["user", "mount"]
+3 | unshare = ["user", "mount"]
   |            ^^^^^^
 
 error[NS104]: `ready` is part of the language but not supported by this version
- --> <stdin>:7:23
+ --> <stdin>:4:23
   |
-7 | proc.b = { cmd = "x", ready = { fd = 3 } }
+4 | proc.b = { cmd = "x", ready = { fd = 3 } }
   |                       ^^^^^
 
 

@@ -1,5 +1,6 @@
 //! `nestns check`: every diagnostic as people see it, the other formats, and files that nobody would write.
 
+mod editors;
 mod files;
 mod formats;
 mod keys;
@@ -8,6 +9,7 @@ mod names;
 mod processes;
 mod programs;
 mod property;
+mod sarif;
 mod surroundings;
 mod syntax;
 mod table;
@@ -15,8 +17,13 @@ mod tree;
 mod values;
 
 use crate::harness::Nestns;
+use crate::schema::agrees;
 
 /// What people are shown about a text; tests compare it to the letter, and `SNAPSHOTS=overwrite` writes it anew.
 pub(crate) fn human(text: &str) -> String {
-    Nestns::new(&["check", "-"]).input(text).run().stdout
+    let outcome = Nestns::new(&["check", "-"]).input(text).run();
+    if outcome.code == 0 {
+        agrees(text);
+    }
+    outcome.stdout
 }

@@ -1,9 +1,11 @@
 //! Files that nobody would write: whatever the text, the parser answers, and the answer can be shown.
 
 use nestns::diagnostic::{Color, Format, Source, render};
-use nestns::topology::parse;
+use nestns::topology::{Request, parse};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
+
+use crate::schema::agrees;
 
 const EXAMPLES: [&str; 3] = [
     "name = \"dind\"\n[defaults.ns]\nunshare = [\"mount\", \"uts\"]\nstop = { signal = \"TERM\", grace = \"4s\" }\n\
@@ -33,10 +35,13 @@ fn mutate(text: &str, mutations: &[Mutation]) -> String {
 /// Parses and renders in every format; the tree and the errors must agree with each other.
 fn digest(text: String) {
     let source = Source::new("x.toml", text);
-    let parsed = parse(&source, "x");
+    let parsed = parse(Request::new(source, "x"));
+    if parsed.topology.is_some() {
+        agrees(parsed.sources.main().text());
+    }
     assert_eq!(parsed.topology.is_some(), !parsed.diagnostics.has_errors());
-    for format in [Format::Human, Format::Short, Format::Json, Format::Github] {
-        render(format, Color::Plain, &[(&source, &parsed.diagnostics)]);
+    for format in [Format::Human, Format::Short, Format::Json, Format::Github, Format::Sarif] {
+        render(format, Color::Plain, &[(&parsed.sources, &parsed.diagnostics)]);
     }
 }
 

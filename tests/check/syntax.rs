@@ -21,6 +21,12 @@ error[NS003]: unclosed table
 1 | [ns.a
   |      ^ expected `]`
 
+error[NS003]: the value is missing
+ --> <stdin>:2:8
+  |
+2 | init = 
+  |        ^
+
 error[NS003]: invalid basic string
  --> <stdin>:4:9
   |
@@ -67,7 +73,7 @@ error[NS003]: duplicate key
  --> <stdin>:3:5
   |
 1 | [ns.a]
-  | ------ declared here first
+  |     - declared here first
 2 | [ns.b]
 3 | [ns.a] # again
   |     ^ declared here again
@@ -90,8 +96,10 @@ cwd = "/tmp"
 error[NS003]: duplicate key
  --> <stdin>:3:1
   |
+2 | cwd = "/"
+  | --- declared here first
 3 | cwd = "/tmp"
-  | ^^^
+  | ^^^ declared here again
 
 
 "#]]

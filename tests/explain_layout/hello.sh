@@ -1,5 +1,5 @@
 #!/bin/sh
-# hello
+# hello: A shell that is PID 1: unshare --fork --pid --mount-proc as a file
 #
 # What `nestns up examples/hello.toml` builds, with unshare(1) of util-linux.
 #

@@ -5,16 +5,18 @@ use std::io::Write as _;
 
 use super::super::launch;
 use super::super::tell::tell;
+use super::super::topology_arguments::TopologyArguments;
 use super::{Args, Status};
 use crate::present::script::{Part, script};
-use crate::topology::{NamespaceId, Topology};
+use crate::topology::{NamespaceId, Setting, Topology};
 
 /// More names than these are no help.
 const MOST_NAMES: usize = 3;
 
 /// Writes the script.
 pub(super) fn run(args: &Args) -> anyhow::Result<Status> {
-    let checked = match launch::check(args.subject.as_deref(), None, args.color) {
+    let arguments = TopologyArguments { file: args.subject.clone(), values: args.values.clone() };
+    let checked = match launch::check(&arguments, None, args.color) {
         Ok(checked) => checked,
         Err(status) => return Ok(status),
     };
@@ -33,9 +35,21 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Status> {
             return Ok(Status::No);
         }
     };
-    let file = checked.origin.file.as_deref().unwrap_or("-");
-    std::io::stdout().lock().write_all(script(&checked.topology, file, part).as_bytes())?;
+    let words = words(checked.origin.file.as_deref(), args);
+    std::io::stdout().lock().write_all(script(&checked.topology, &words, part).as_bytes())?;
     Ok(Status::Done)
+}
+
+/// How a command line calls the same topology.
+fn words(file: Option<&str>, args: &Args) -> Vec<String> {
+    // What was read from standard input is called `<stdin>`.
+    let file = file.filter(|file| !file.starts_with('<')).unwrap_or("-").to_owned();
+    let files = args.values.vars_file.iter().flat_map(|file| ["--vars-file".to_owned(), file.display().to_string()]);
+    let values = args.values.words().filter_map(|setting| match setting {
+        Setting::Word { name, value } => Some(["--set".to_owned(), format!("{name}={value}")]),
+        Setting::File(_) => None,
+    });
+    std::iter::once(file).chain(files).chain(values.flatten()).collect()
 }
 
 /// What a path means: `.`, a namespace, a process, or the PID 1 of a namespace; else the most similar paths.

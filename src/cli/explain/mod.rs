@@ -1,12 +1,19 @@
 //! `nestns explain`: a topology as the commands that people type without nestns, or what a code means.
 
 mod code;
+mod hint;
 mod layout;
+mod list;
 
 use std::path::PathBuf;
 
+use clap::builder::FalseyValueParser;
+
 use super::color::When;
 use super::status::Status;
+use super::topology_arguments::Values;
+
+pub(super) use hint::hint;
 
 /// Show a topology as plain unshare(1), nsenter(1) and mount(8) lines, or explain a code such as NS301
 #[derive(Debug, clap::Args)]
@@ -15,9 +22,16 @@ pub(super) struct Args {
     #[arg(value_name = "FILE|NSnnn")]
     subject: Option<PathBuf>,
 
-    /// Only this namespace and what is inside it
+    /// Only this namespace and what is inside it, or only the line of this process
     #[arg(value_name = "PATH")]
     path: Option<String>,
+
+    #[command(flatten)]
+    values: Values,
+
+    /// Show every code with its title
+    #[arg(long, conflicts_with = "subject", env = "NESTNS_LIST", value_parser = FalseyValueParser::new())]
+    list: bool,
 
     /// When to use colours
     #[arg(long, value_enum, default_value_t, env = "NESTNS_COLOR")]
@@ -26,8 +40,11 @@ pub(super) struct Args {
 
 /// Runs the verb.
 pub(super) fn run(args: &Args) -> anyhow::Result<Status> {
+    if args.list {
+        return list::run();
+    }
     match args.subject.as_deref().and_then(|subject| subject.to_str()).filter(|subject| code::is_code(subject)) {
-        Some(code) => code::run(code),
+        Some(code) => code::run(code, args.color),
         None => layout::run(args),
     }
 }

@@ -15,6 +15,8 @@ pub enum Format {
     Json,
     /// GitHub Actions: workflow commands, which become annotations.
     Github,
+    /// Code hosts and editors: one log of SARIF 2.1.0.
+    Sarif,
 }
 
 /// Whether people are shown colours. The other formats have none.

@@ -2,17 +2,18 @@
 
 use std::fmt::Write as _;
 
-use crate::diagnostic::{Diagnostics, Source};
+use crate::diagnostic::{Diagnostics, Sources};
 
-pub(super) fn render(files: &[(&Source, &Diagnostics)]) -> String {
+pub(super) fn render(files: &[(&Sources, &Diagnostics)]) -> String {
     let mut text = String::new();
-    for (source, diagnostics) in files {
+    for (sources, diagnostics) in files {
         for diagnostic in *diagnostics {
+            let source = sources.of(diagnostic);
             // Writing to a String cannot fail.
             let _ = write!(text, "::{} file={}", diagnostic.level(), property(source.name()));
             if let Some(label) = &diagnostic.primary {
-                let start = source.position(label.span.start);
-                let end = source.position(label.span.end.max(label.span.start));
+                let start = source.position(label.span.start());
+                let end = source.position(label.span.end().max(label.span.start()));
                 let _ = write!(
                     text,
                     ",line={},col={},endLine={},endColumn={}",
@@ -40,14 +41,14 @@ fn property(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::diagnostic::{Code, Diagnostic, Span};
+    use crate::diagnostic::{Code, Diagnostic, FileId, Source, Span};
 
     #[test]
     fn what_ends_a_command_is_encoded() {
         let source = Source::new("a,b:c%.toml", "x = 1\n");
-        let problem = Diagnostic::at(Code::UnknownKey, Span { start: 0, end: 1 }, "50% of `x`").help("no, never");
+        let problem = Diagnostic::at(Code::UnknownKey, Span::new(FileId::MAIN, 0..1), "50% of `x`").help("no, never");
         assert_eq!(
-            render(&[(&source, &problem.into())]),
+            render(&[(&source.into(), &problem.into())]),
             "::error file=a%2Cb%3Ac%25.toml,line=1,col=1,endLine=1,endColumn=2,title=NS102::50%25 of `x`%0Ahelp: no, never\n"
         );
     }

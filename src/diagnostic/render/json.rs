@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::diagnostic::{Diagnostic, Diagnostics, Source};
+use crate::diagnostic::{Diagnostic, Diagnostics, Source, Sources};
 
 #[derive(Serialize)]
 struct Document<'a> {
@@ -24,10 +24,12 @@ struct Entry<'a> {
     notes: Vec<&'a str>,
 }
 
-pub(super) fn render(files: &[(&Source, &Diagnostics)]) -> String {
+pub(super) fn render(files: &[(&Sources, &Diagnostics)]) -> String {
     let diagnostics = files
         .iter()
-        .flat_map(|(source, diagnostics)| diagnostics.iter().map(|diagnostic| entry(source, diagnostic)))
+        .flat_map(|(sources, diagnostics)| {
+            diagnostics.iter().map(|diagnostic| entry(sources.of(diagnostic), diagnostic))
+        })
         .collect();
     let document = Document { schema: "nestns.check/1", diagnostics };
     // Strings, numbers and lists in memory: there is nothing that serde_json could refuse.
@@ -39,8 +41,8 @@ pub(super) fn render(files: &[(&Source, &Diagnostics)]) -> String {
 /// What the underlines say is part of the reason, and a reader of JSON sees no underlines: it goes in front of the notes.
 fn entry<'a>(source: &'a Source, diagnostic: &'a Diagnostic) -> Entry<'a> {
     let span = diagnostic.primary.as_ref().map(|label| label.span);
-    let start = span.map(|span| source.position(span.start));
-    let end = span.map(|span| source.position(span.end.max(span.start)));
+    let start = span.map(|span| source.position(span.start()));
+    let end = span.map(|span| source.position(span.end().max(span.start())));
     let label = diagnostic.primary.as_ref().map(|label| label.text.as_str()).filter(|text| !text.is_empty());
     Entry {
         code: diagnostic.code.to_string(),

@@ -2,16 +2,17 @@
 
 use std::fmt::Write as _;
 
-use crate::diagnostic::{Diagnostics, Source};
+use crate::diagnostic::{Diagnostics, Sources};
 
-pub(super) fn render(files: &[(&Source, &Diagnostics)]) -> String {
+pub(super) fn render(files: &[(&Sources, &Diagnostics)]) -> String {
     let mut text = String::new();
-    for (source, diagnostics) in files {
+    for (sources, diagnostics) in files {
         for diagnostic in *diagnostics {
+            let source = sources.of(diagnostic);
             text.push_str(source.name());
             // Writing to a String cannot fail.
             if let Some(label) = &diagnostic.primary {
-                let place = source.position(label.span.start);
+                let place = source.position(label.span.start());
                 let _ = write!(text, ":{}:{}", place.line, place.column);
             }
             let _ = writeln!(text, ": {}[{}]: {}", diagnostic.level(), diagnostic.code, diagnostic.message);

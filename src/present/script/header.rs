@@ -40,22 +40,21 @@ impl Comment {
 }
 
 /// Above the script of everything, or of a namespace with all inside.
-pub(super) fn whole(topology: &Topology, file: &str, part: Part, forest: &Forest, page: &Page) -> String {
+pub(super) fn whole(topology: &Topology, arguments: &[String], part: Part, forest: &Forest, page: &Page) -> String {
     let mut comment = Comment::default();
     let description = topology.description.as_deref().unwrap_or_default();
     let mut lines = description.lines();
     comment.say(&lines.next().map_or(topology.name.clone(), |first| format!("{}: {first}", topology.name)));
     lines.for_each(|line| comment.say(line));
     comment.say("");
-    let (what, path) = match part {
-        Part::Subtree(id) => {
-            let path = &topology.namespace(id).path;
-            (format!("{path} of what"), format!(" {path}"))
-        }
-        _ => ("What".to_owned(), String::new()),
+    let path = match part {
+        Part::Subtree(id) => Some(topology.namespace(id).path.as_str()),
+        _ => None,
     };
+    let what = path.map_or_else(|| "What".to_owned(), |path| format!("{path} of what"));
+    let path = path.map(|path| format!(" {path}")).unwrap_or_default();
     let tools = if page.flags.contains(&Flag::Nsenter) { "unshare(1) and nsenter(1)" } else { "unshare(1)" };
-    let file = if file.starts_with('<') { "-".to_owned() } else { quoted(file) };
+    let file = arguments.iter().map(|word| quoted(word)).collect::<Vec<_>>().join(" ");
     comment.say(&format!("{what} `nestns up {file}` builds, with {tools} of util-linux."));
     comment.say("");
     comment.tell("Run it", 9, &format!("nestns explain {file}{path} | sh"));

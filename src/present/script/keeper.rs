@@ -149,7 +149,7 @@ impl Keeper {
         parts.extend((start == Start::Background).then(|| "&".to_owned()));
         let mut lines = vec![Line::new(parts.join(" "), caveats::of_namespace(space, None, Certainty::Sure))];
         if space.is_entered() {
-            lines.extend(self.enter(space, page));
+            lines.extend(self.enter(space, repeat, page));
         }
         lines
     }
@@ -158,8 +158,7 @@ impl Keeper {
     fn first(&self, space: &Space, repeat: Option<&Repeat>, page: &mut Page) -> String {
         let owner = format!("{}/init", space.path);
         if pid_one::needs_block(space) {
-            let path = instance(&space.path).map_or(space.path.as_str(), |(stem, _)| stem);
-            let name = page.names.give("ns", path);
+            let name = page.names.give("ns", common_path(space, repeat));
             let place = page.reserve(name.clone(), pid_one::about(space, repeat));
             let lines = body(space, &owner, page);
             page.fill(place, lines);
@@ -178,8 +177,8 @@ impl Keeper {
     }
 
     /// What comes into a namespace that has just been started: finds its PID 1, and goes through it.
-    fn enter(&self, space: &Space, page: &mut Page) -> Vec<Line> {
-        let variable = page.names.give("pid", &space.path);
+    fn enter(&self, space: &Space, repeat: Option<&Repeat>, page: &mut Page) -> Vec<Line> {
+        let variable = page.names.give("pid", common_path(space, repeat));
         let mut lines = entering::find(&space.path, &variable, self.proc, self.target.as_ref(), page);
         let target = self.target_in(variable, space);
         let joined = space.members.iter().filter(|member| member.like.entry == Entry::Join);
@@ -240,4 +239,10 @@ fn body(space: &Space, owner: &str, page: &mut Page) -> Vec<Line> {
         lines.push(Line::new("exec sleep infinity", "holds the namespace"));
     }
     lines
+}
+
+/// The path, without the number that makes one of several.
+fn common_path<'a>(space: &'a Space, repeat: Option<&Repeat>) -> &'a str {
+    let stem = repeat.and_then(|_| instance(&space.path)).map(|(stem, _)| stem);
+    stem.unwrap_or(&space.path)
 }

@@ -47,13 +47,13 @@ pub enum Part {
     Process(NamespaceId, usize),
 }
 
-/// Writes the script; `file` is how the command line calls the topology.
-pub fn script(topology: &Topology, file: &str, part: Part) -> String {
+/// Writes the script; `arguments` are how a command line calls the topology: its file, and values of variables.
+pub fn script(topology: &Topology, arguments: &[String], part: Part) -> String {
     let forest = space::Forest::of(topology, part);
     match part {
         Part::Whole | Part::Subtree(_) => {
             let page = keeper::whole(&forest);
-            header::whole(topology, file, part, &forest, &page) + &page.text()
+            header::whole(topology, arguments, part, &forest, &page) + &page.text()
         }
         Part::Init(id) | Part::Process(id, _) => {
             let mut entered = None;

@@ -2,13 +2,19 @@
 
 use std::collections::HashSet;
 
+/// In bytes; paths have no others than ASCII.
+const LONGEST: usize = 32;
+
 /// The names of variables, each given once.
 #[derive(Debug, Default)]
 pub(super) struct Names(HashSet<String>);
 
 impl Names {
-    /// A name made from a path. Different paths have different names, `a-b` and `a_b` included.
+    /// A name made from a path, or from its end where that is more than anybody reads. Different paths have different
+    /// names, `a-b` and `a_b` included.
     pub(super) fn give(&mut self, prefix: &str, path: &str) -> String {
+        let end = path.rsplit('/').next().filter(|_| path.len() > LONGEST);
+        let path = end.unwrap_or(path);
         let plain: String = path.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect();
         let plain = format!("{prefix}_{plain}");
         let candidates = std::iter::once(plain.clone()).chain((2_u64..).map(|n| format!("{plain}_{n}")));

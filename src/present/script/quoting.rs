@@ -2,6 +2,9 @@
 
 /// The text as one word outside of quotes.
 pub(super) fn quoted(text: &str) -> String {
+    if is_plain(text) {
+        return text.to_owned();
+    }
     // For several lines the idiom that everybody knows; for one, whatever is shortest.
     let short = if text.contains('\n') { None } else { shlex::try_quote(text).ok() };
     short.map_or_else(|| format!("'{}'", text.replace('\'', r"'\''")), std::borrow::Cow::into_owned)
@@ -29,6 +32,12 @@ pub(super) fn printable(text: &str) -> String {
     }
     // `$(…)` would cut line breaks at the end.
     format!("\"$(printf {})\"", quoted(&format))
+}
+
+/// Whether a shell takes it as it is, wherever it stands behind the first word.
+pub(super) fn is_plain(text: &str) -> bool {
+    let is_harmless = |c: char| c.is_ascii_alphanumeric() || "+-./:@_=,%^".contains(c);
+    !text.is_empty() && text.chars().all(is_harmless)
 }
 
 /// Whether there is a control character that has no place in a script.

@@ -30,6 +30,7 @@ fn process(name: &str, program: Program, entry: Entry) -> Process {
         oneshot: false,
         weight: Weight::Essential,
         stop: STOP,
+        own_grace: None,
         position: Position::default(),
     }
 }
@@ -54,6 +55,7 @@ fn namespace(path: &str, init: Init, processes: Vec<Process>) -> Namespace {
         hostname: None,
         domainname: None,
         stop: STOP,
+        own_grace: None,
         position: Position::default(),
     }
 }
@@ -61,7 +63,7 @@ fn namespace(path: &str, init: Init, processes: Vec<Process>) -> Namespace {
 /// The script without its header.
 fn lines(namespaces: Vec<Namespace>) -> String {
     let topology = Topology::planted("x", namespaces);
-    let text = script(&topology, "x.toml", Part::Whole);
+    let text = script(&topology, &["x.toml".to_owned()], Part::Whole);
     let (_, rest) = text.split_once("\n\n").expect("the header ends with an empty line");
     rest.replace(
         "# Only root may do this. An ordinary user becomes root of a user namespace of his own first.\n\
@@ -196,6 +198,6 @@ fn paths_that_look_alike_have_different_variables() {
 fn what_is_too_large_for_the_kernel_is_said() {
     let large = command("p", &["sh", "-c", &"# \n".repeat(50_000)]);
     let topology = Topology::planted("x", vec![namespace("n", Init::Builtin, vec![large])]);
-    let text = script(&topology, "x.toml", Part::Whole);
+    let text = script(&topology, &["x.toml".to_owned()], Part::Whole);
     assert!(text.contains("# Beware   this is more than"), "{}", &text[..2000]);
 }

@@ -4,7 +4,7 @@
 //! more than that (quotes, `$`, line breaks) is a variable of its own, so that nothing is ever quoted twice.
 
 use super::page::Page;
-use super::quoting::{has_control, quoted};
+use super::quoting::{has_control, is_plain, quoted};
 use super::series::MARK;
 
 /// Where a word stands.
@@ -51,12 +51,6 @@ fn brace_last_name(text: &mut String) {
         text.insert(place + 1, '{');
         text.push('}');
     }
-}
-
-/// Whether a shell takes it as it is, wherever it stands behind the first word.
-fn is_plain(text: &str) -> bool {
-    let is_harmless = |c: char| c.is_ascii_alphanumeric() || "+-./:@_=,%^".contains(c);
-    !text.is_empty() && text.chars().all(is_harmless)
 }
 
 /// Whether it is just text, within double quotes within single ones.

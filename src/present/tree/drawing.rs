@@ -3,10 +3,11 @@
 use anstyle::Style;
 
 use super::fold::{Item, fold};
-use super::{Colour, Kind, Label, Look, Node};
+use super::{Colour, Look};
 use crate::present::charset::Charset;
 use crate::present::depth;
 use crate::present::escape::escape;
+use crate::present::node::{Kind, Label, Node};
 use crate::present::state::State;
 
 /// Where a node stands among its siblings.
@@ -163,10 +164,7 @@ impl Columns {
 }
 
 fn name(label: &Label) -> String {
-    match label.index {
-        Some(index) => escape(&format!("{}.{index}", label.stem)),
-        None => escape(&label.stem),
-    }
+    escape(&label.to_string())
 }
 
 /// `5303/7/4`, outermost first, `?` where the number is not known.

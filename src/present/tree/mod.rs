@@ -10,44 +10,9 @@ mod tests;
 
 use super::charset::Charset;
 use super::escape::escape;
-use super::state::State;
+use super::node::Node;
 
 use self::drawing::Drawing;
-
-/// The last segment of a path in its parts: `w.17` has the stem `w` and the index 17.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct Label {
-    /// The declared name.
-    pub stem: String,
-    /// The number of a generated instance.
-    pub index: Option<usize>,
-}
-
-/// What a node is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
-    /// A namespace: bold, with the trailing `/` of the address grammar, one level deeper than what it is in.
-    Namespace,
-    /// A process.
-    Process,
-}
-
-/// One line, and what hangs below it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Node {
-    /// Its name.
-    pub label: Label,
-    /// What it is.
-    pub kind: Kind,
-    /// The PIDs, outermost first: the host's, `None` where only the file is known, then one for each level.
-    pub pids: Vec<Option<i32>>,
-    /// Where it is in its life; none where only the file is known.
-    pub state: Option<State>,
-    /// Free text at the end of the line.
-    pub note: String,
-    /// In the order in which they are shown.
-    pub children: Vec<Node>,
-}
 
 /// Whether the depth and the state are coloured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

@@ -1,14 +1,22 @@
 //! Whole drawings, compared as text.
 
-use super::{Charset, Colour, Folding, Kind, Label, Look, Node, State, render};
+use std::collections::BTreeMap;
+
+use super::{Charset, Colour, Folding, Look, render};
+use crate::present::node::{Facts, Kind, Label, Node, Runs};
+use crate::present::state::State;
+use crate::topology::Entry;
 
 fn node(kind: Kind, name: &str, pids: &[i32], children: Vec<Node>) -> Node {
-    let (stem, index) = match name.split_once('.') {
-        Some((stem, index)) => (stem, index.parse().ok()),
-        None => (name, None),
+    let facts = Facts {
+        path: name.to_owned(),
+        runs: Runs::Builtin,
+        entry: Entry::Fork,
+        description: None,
+        labels: BTreeMap::new(),
     };
     let pids = pids.iter().map(|&pid| (pid != 0).then_some(pid)).collect();
-    Node { label: Label { stem: stem.to_owned(), index }, kind, pids, state: None, note: String::new(), children }
+    Node { label: Label::of(name), kind, pids, state: None, note: String::new(), facts, children }
 }
 
 fn namespace(name: &str, pids: &[i32], children: Vec<Node>) -> Node {

@@ -1,83 +1,72 @@
-//! A document without errors → the tree, with every default filled in.
+//! A namespace as it is read → one behind the door, with every default filled in.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use super::dependencies::Dependencies;
-use super::forest::Forest;
-use crate::diagnostic::{Source, Span};
+use super::instance::{Instance, ProcessInstance};
+use crate::diagnostic::{Sources, Span};
 use crate::topology::namespace::{Init, Isolation, Namespace, Position};
-use crate::topology::process::{After, Entry, Output, Process, Program, Stdin, Terminal, Weight};
+use crate::topology::process::{Entry, Output, Process, Program, Stdin, Terminal, Weight};
 use crate::topology::stop::{Signal, Stop};
-use crate::topology::syntax::{Declaration, Document, InitSyntax, Located, NamespaceBody, ProcessEntry, ProgramSyntax};
-use crate::topology::tree::{NamespaceId, Topology};
+use crate::topology::syntax::{InitSyntax, Located, NamespaceBody, ProgramSyntax};
 
-/// What the checks have found out.
-pub(super) struct Builder<'a> {
-    pub(super) document: Document,
-    pub(super) forest: Forest,
-    pub(super) dependencies: Vec<Dependencies>,
-    pub(super) graces: Vec<Duration>,
-    pub(super) source: &'a Source,
+/// Where the graces of a namespace and of its processes were written, for those that were.
+type Graces = Vec<(Option<usize>, Span)>;
+
+/// Knows where things stand.
+#[derive(Debug)]
+pub(super) struct Builder<'s> {
+    pub(super) sources: &'s Sources,
 }
 
 impl Builder<'_> {
-    /// Plants every namespace after its parent.
-    pub(super) fn build(mut self, stem: &str) -> Topology {
-        let mut topology = Topology::new(self.document.name.take().unwrap_or_else(|| name_from(stem)));
-        topology.description = self.document.description.take();
-        topology.on_exit = self.document.on_exit;
-        // Whatever can be is moved: a large file is in memory often enough while it is read.
-        let mut declarations: Vec<_> = std::mem::take(&mut self.document.namespaces).into_iter().map(Some).collect();
-        let mut parents: Vec<Option<NamespaceId>> = vec![None; declarations.len()];
-        for &index in &self.forest.pre_order {
-            let Some(declaration) = declarations[index].take() else { continue };
-            let after = std::mem::take(&mut self.dependencies[index].after);
-            let namespace = self.namespace(declaration, after, self.graces[index]);
-            let id = topology.plant(parents[index], namespace);
-            for &child in &self.forest.children[index] {
-                parents[child] = Some(id);
-            }
-        }
-        topology
-    }
-
-    fn namespace(&self, declaration: Declaration, after: Vec<Vec<After>>, grace: Duration) -> Namespace {
-        let Declaration { path, mut body, .. } = declaration;
+    /// Builds one. What derives from other namespaces, its grace, is left open.
+    pub(super) fn namespace(&self, instance: &Instance, dependencies: Dependencies) -> (Namespace, Graces) {
+        let body = &*instance.body;
+        let mut graces = Graces::new();
+        let own_grace = body.stop.grace.as_ref().map(|grace| {
+            graces.push((None, grace.span));
+            grace.value
+        });
         let signal = body.stop.signal.as_ref().map_or(Signal::TERM, |signal| signal.value);
-        let stop = Stop { signal, grace };
+        let stop = Stop { signal, grace: own_grace.unwrap_or_default() };
         let mut isolation =
             body.unshare.as_ref().map_or(Isolation { mount: true, ..Isolation::default() }, |unshare| unshare.value);
         isolation.uts |= body.hostname.is_some() || body.domainname.is_some();
-        let init = self.init(&mut body, stop);
+        let init = self.init(body, stop);
         let entry = if matches!(init, Init::Program(_)) { Entry::Join } else { Entry::Fork };
-        let own = std::mem::take(&mut body.processes);
-        let processes = own
-            .into_iter()
-            .zip(after)
-            .filter_map(|(process, after)| Some(Process { after, ..self.process(process, &body, entry, stop)? }))
-            .collect();
-        Namespace {
-            position: self.position(path.span),
-            path: path.value,
-            description: body.description,
-            labels: body.labels,
+        let mut processes = Vec::with_capacity(instance.processes.len());
+        for (process, after) in instance.processes.iter().zip(dependencies.after) {
+            // One without a program was reported.
+            let Some(built) = self.process(process, body, entry) else { continue };
+            if let Some(grace) = &process.body.stop.grace {
+                graces.push((Some(processes.len()), grace.span));
+            }
+            processes.push(Process { after, ..built });
+        }
+        let namespace = Namespace {
+            position: self.position(instance.path.span),
+            path: instance.path.value.clone(),
+            description: body.description.clone(),
+            labels: body.labels.clone(),
             processes,
             init,
             isolation,
             mount_proc: body.mount_proc.as_ref().map_or(isolation.mount, |mount_proc| mount_proc.value),
-            hostname: body.hostname,
-            domainname: body.domainname,
+            hostname: body.hostname.clone(),
+            domainname: body.domainname.clone(),
             stop,
-        }
+            own_grace,
+        };
+        (namespace, graces)
     }
 
-    fn init(&self, body: &mut NamespaceBody, stop: Stop) -> Init {
-        let Some(Located { value, span }) = body.init.take() else { return Init::Builtin };
+    fn init(&self, body: &NamespaceBody, stop: Stop) -> Init {
+        let Some(Located { value, span }) = &body.init else { return Init::Builtin };
         match value {
             InitSyntax::Pause => Init::Pause,
             InitSyntax::Program(ProgramSyntax::Given(program)) => {
-                let mut process = bare(program.value, stop, self.position(span));
+                let mut process = bare(program.value.clone(), stop, self.position(*span));
                 process.env.clone_from(&body.env);
                 process.cwd.clone_from(&body.cwd);
                 process.terminal = terminal(body.tty.as_ref());
@@ -89,43 +78,43 @@ impl Builder<'_> {
     }
 
     /// `None` for a process without a program, which has been reported.
-    fn process(&self, entry: ProcessEntry, namespace: &NamespaceBody, way: Entry, stop: Stop) -> Option<Process> {
-        let ProcessEntry { name, body } = entry;
-        let ProgramSyntax::Given(program) = body.program else { return None };
-        let stop = Stop {
-            signal: body.stop.signal.as_ref().map_or(Signal::TERM, |signal| signal.value),
-            grace: body.stop.grace.as_ref().map_or(stop.grace, |grace| grace.value),
-        };
+    fn process(&self, instance: &ProcessInstance, namespace: &NamespaceBody, way: Entry) -> Option<Process> {
+        let body = &*instance.body;
+        let ProgramSyntax::Given(program) = &body.program else { return None };
+        let signal = body.stop.signal.as_ref().map_or(Signal::TERM, |signal| signal.value);
+        let own_grace = body.stop.grace.as_ref().map(|grace| grace.value);
+        let stop = Stop { signal, grace: own_grace.unwrap_or_default() };
         let mut env = namespace.env.clone();
-        env.extend(body.env);
-        let plain = bare(program.value, stop, self.position(name.span));
+        env.extend(body.env.iter().map(|(name, value)| (name.clone(), value.clone())));
+        let plain = bare(program.value.clone(), stop, self.position(instance.name.span));
         Some(Process {
-            name: name.value,
-            description: body.description,
-            labels: body.labels,
+            name: instance.name.value.clone(),
+            description: body.description.clone(),
+            labels: body.labels.clone(),
             entry: body.enter.as_ref().map_or(way, |enter| enter.value),
             env,
-            cwd: body.cwd.or_else(|| namespace.cwd.clone()),
-            user: body.user,
+            cwd: body.cwd.as_ref().or(namespace.cwd.as_ref()).cloned(),
+            user: body.user.clone(),
             terminal: terminal(body.tty.as_ref()),
-            stdin: body.stdin.map_or(plain.stdin, |stdin| stdin.value),
-            stdout: body.stdout.map_or(plain.stdout, |stdout| stdout.value),
-            stderr: body.stderr.map_or(plain.stderr, |stderr| stderr.value),
-            ok: body.ok.unwrap_or(plain.ok),
+            stdin: body.stdin.as_ref().map_or(plain.stdin, |stdin| stdin.value.clone()),
+            stdout: body.stdout.as_ref().map_or(plain.stdout, |stdout| stdout.value.clone()),
+            stderr: body.stderr.as_ref().map_or(plain.stderr, |stderr| stderr.value.clone()),
+            ok: body.ok.clone().unwrap_or(plain.ok),
             oneshot: body.oneshot.unwrap_or(false),
             weight: if body.essential == Some(false) { Weight::Expendable } else { Weight::Essential },
             program: plain.program,
             after: plain.after,
             stop: plain.stop,
+            own_grace,
             position: plain.position,
         })
     }
 
     fn position(&self, span: Span) -> Position {
-        let place = self.source.position(span.start);
+        let place = self.sources.get(span.file).position(span.start());
         // A file of four thousand million lines does not fit the memory in which it was read.
         let number = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
-        Position { line: number(place.line), column: number(place.column) }
+        Position { file: number(span.file.index()), line: number(place.line), column: number(place.column) }
     }
 }
 
@@ -149,6 +138,7 @@ fn bare(program: Program, stop: Stop, position: Position) -> Process {
         oneshot: false,
         weight: Weight::Essential,
         stop,
+        own_grace: None,
         position,
     }
 }
@@ -161,7 +151,7 @@ fn terminal(tty: Option<&Located<bool>>) -> Terminal {
 }
 
 /// A file may be called anything, a topology may not: its name becomes a directory and the first part of addresses.
-fn name_from(stem: &str) -> String {
+pub(in crate::topology) fn name_from(stem: &str) -> String {
     let lower = stem.to_ascii_lowercase();
     let name: String = lower
         .chars()

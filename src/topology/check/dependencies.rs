@@ -2,38 +2,49 @@
 
 use std::collections::HashMap;
 
+use super::instance::{Instance, ProcessInstance};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics};
 use crate::topology::process::After;
-use crate::topology::syntax::{Declaration, ProcessEntry, nearest};
+use crate::topology::syntax::nearest;
 
 /// What the processes of one namespace wait for.
 #[derive(Debug)]
 pub(super) struct Dependencies {
     /// For each process.
     pub(super) after: Vec<Vec<After>>,
-    /// The processes in an order in which each comes after what it waits for; those of a cycle are missing.
-    pub(super) order: Vec<usize>,
 }
 
 impl Dependencies {
     /// Finds the processes that are waited for; reports unknown ones and cycles.
-    pub(super) fn resolve(declaration: &Declaration, out: &mut Diagnostics) -> Self {
-        let processes = &declaration.body.processes;
+    pub(super) fn resolve(instance: &Instance, out: &mut Diagnostics) -> Self {
+        let processes = &instance.processes;
         if processes.iter().all(|process| process.body.after.is_empty()) {
-            return Self { after: vec![Vec::new(); processes.len()], order: (0..processes.len()).collect() };
+            return Self { after: vec![Vec::new(); processes.len()] };
         }
-        let by_name: HashMap<_, _> =
-            processes.iter().enumerate().map(|(index, process)| (process.name.value.as_str(), index)).collect();
+        // A name stands for one process or, if it was generated, for all of its instances.
+        let mut by_name: HashMap<&str, Vec<usize>> = HashMap::new();
+        for (index, process) in processes.iter().enumerate() {
+            by_name.entry(&process.name.value).or_default().push(index);
+            if process.group != process.name.value {
+                by_name.entry(&process.group).or_default().push(index);
+            }
+        }
+        // One that is not on this level, or of which there is none, is waited for in vain by nobody.
+        for name in &instance.absent {
+            by_name.entry(name).or_default();
+        }
         let mut after = Vec::with_capacity(processes.len());
         for (index, process) in processes.iter().enumerate() {
             let mut conditions = Vec::with_capacity(process.body.after.len());
             for (name, condition) in &process.body.after {
                 match by_name.get(name.value.as_str()) {
-                    Some(&found) if found == index => out.push(
+                    Some(found) if found.contains(&index) => out.push(
                         Diagnostic::at(Code::OwnDependency, name.span, format!("`{}` waits for itself", name.value))
                             .label("it would never start"),
                     ),
-                    Some(&found) => conditions.push(After { process: found, condition: *condition }),
+                    Some(found) => {
+                        conditions.extend(found.iter().map(|&process| After { process, condition: *condition }));
+                    }
                     None => {
                         let message =
                             format!("`{}` waits for `{}`, which does not exist", process.name.value, name.value);
@@ -42,7 +53,7 @@ impl Dependencies {
                             match nearest(&name.value, processes.iter().map(|process| process.name.value.as_str())) {
                                 Some(known) => diagnostic.label(format!("did you mean `{known}`?")),
                                 None => diagnostic
-                                    .label(format!("no process of `{}` has this name", declaration.path.value))
+                                    .label(format!("no process of `{}` has this name", instance.path.value))
                                     .note("a process waits for processes of its own namespace only"),
                             },
                         );
@@ -55,16 +66,18 @@ impl Dependencies {
         if order.len() < processes.len() {
             report_cycles(processes, &after, &order, out);
         }
-        Self { after, order }
+        Self { after }
     }
 }
 
+/// The processes in an order in which each comes after what it waits for; those of a cycle are missing.
+///
 /// Kahn's algorithm: whatever waits for nothing that is left comes next.
-fn order(after: &[Vec<After>]) -> Vec<usize> {
-    let mut waiting: Vec<_> = after.iter().map(Vec::len).collect();
+pub(super) fn order<A: AsRef<[After]>>(after: &[A]) -> Vec<usize> {
+    let mut waiting: Vec<_> = after.iter().map(|after| after.as_ref().len()).collect();
     let mut dependents = vec![Vec::new(); after.len()];
     for (index, conditions) in after.iter().enumerate() {
-        for condition in conditions {
+        for condition in conditions.as_ref() {
             dependents[condition.process].push(index);
         }
     }
@@ -83,7 +96,7 @@ fn order(after: &[Vec<After>]) -> Vec<usize> {
 }
 
 /// Everything that cannot be ordered waits for something else that cannot be: following that leads into a cycle.
-fn report_cycles(processes: &[ProcessEntry], after: &[Vec<After>], order: &[usize], out: &mut Diagnostics) {
+fn report_cycles(processes: &[ProcessInstance], after: &[Vec<After>], order: &[usize], out: &mut Diagnostics) {
     let mut ordered = vec![false; after.len()];
     for &index in order {
         ordered[index] = true;
@@ -108,7 +121,7 @@ fn report_cycles(processes: &[ProcessEntry], after: &[Vec<After>], order: &[usiz
     }
 }
 
-fn cycle(members: &[usize], processes: &[ProcessEntry]) -> Diagnostic {
+fn cycle(members: &[usize], processes: &[ProcessInstance]) -> Diagnostic {
     // It begins with the process that the file declares first, wherever the walk came in.
     let first = (0..members.len()).min_by_key(|&position| members[position]).unwrap_or_default();
     let members: Vec<_> = members[first..].iter().chain(&members[..first]).map(|&index| &processes[index]).collect();

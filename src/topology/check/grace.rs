@@ -3,68 +3,85 @@
 //! The kernel's rule behind it: when the PID 1 of a namespace is killed, the kernel kills everything inside it
 //! (`pid_namespaces(7)`), so an outer grace that ends first cuts the inner one short.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
-use super::dependencies::Dependencies;
-use super::forest::Forest;
-use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span};
+use super::dependencies::order;
+use super::repetition::Repetition;
+use crate::diagnostic::{Code, Diagnostic, Diagnostics, Label, Span};
 use crate::topology::duration::format_duration;
-use crate::topology::syntax::{Declaration, Located};
+use crate::topology::namespace::Namespace;
+use crate::topology::tree::{NamespaceId, Topology};
 
 /// What a namespace without namespaces inside has.
 const LEAF: Duration = Duration::from_secs(5);
 /// What each level has on top of the slowest thing inside.
 const STEP: Duration = Duration::from_secs(1);
 
+/// Whose grace a file gives: a namespace, or one of its processes.
+pub(super) type Owner = (NamespaceId, Option<usize>);
+
+/// Where graces were written, and by whom they are used.
+pub(super) type Places = HashMap<Owner, (Span, Vec<Label>)>;
+
 /// The slowest thing inside a namespace.
+#[derive(Debug, Clone)]
 struct Inside {
     grace: Duration,
     what: String,
-    span: Option<Span>,
+    owner: Owner,
 }
 
-/// The grace of every namespace, by index.
-pub(super) fn derive(
-    namespaces: &[Declaration],
-    forest: &Forest,
-    dependencies: &[Dependencies],
-    out: &mut Diagnostics,
-) -> Vec<Duration> {
-    let mut graces = vec![LEAF; namespaces.len()];
-    for &index in forest.pre_order.iter().rev() {
-        let declaration = &namespaces[index];
-        let children = forest.children[index].iter().map(|&child| Inside {
-            grace: graces[child],
-            what: format!("`{}`", namespaces[child].path.value),
-            span: namespaces[child].body.stop.grace.as_ref().map(|grace| grace.span),
-        });
-        let slowest = children.chain(slowest_processes(declaration, &dependencies[index]));
-        // The first of several equally slow ones: `max_by_key` would take the last.
-        let slowest = slowest.reduce(|best, next| if next.grace > best.grace { next } else { best });
-        let floor = if forest.children[index].is_empty() { LEAF } else { Duration::ZERO };
+/// Gives every namespace, and every process that has none of its own, its grace.
+pub(super) fn derive(topology: &mut Topology, places: &Places, repetition: &mut Repetition, out: &mut Diagnostics) {
+    let order = topology.pre_order();
+    for &id in order.iter().rev() {
+        let namespace = topology.namespace(id);
+        let children = topology.children(id);
+        let slowest = children
+            .iter()
+            .map(|&child| (topology.namespace(child).stop.grace, child))
+            // The first of several equally slow ones: `max_by_key` would take the last.
+            .reduce(|best, next| if next.0 > best.0 { next } else { best });
+        let inside = slowest.map(|(grace, child)| Inside { grace, what: String::new(), owner: (child, None) });
+        let processes = slowest_processes(namespace, id);
+        let slowest = match (inside, processes) {
+            (Some(child), Some(process)) if process.grace > child.grace => Some(process),
+            (child @ Some(_), _) => child,
+            (None, process) => process,
+        };
+        let floor = if children.is_empty() { LEAF } else { Duration::ZERO };
         let derived = slowest.as_ref().map_or(LEAF, |inside| inside.grace.saturating_add(STEP)).max(floor);
-        graces[index] = match &declaration.body.stop.grace {
+        let grace = match namespace.own_grace {
             None => derived,
             Some(explicit) => {
-                if let Some(inside) = slowest.filter(|inside| explicit.value < inside.grace) {
-                    out.push(too_short(&declaration.path.value, explicit, &inside, derived));
+                if let Some(mut inside) = slowest.filter(|inside| explicit < inside.grace) {
+                    if inside.what.is_empty() {
+                        inside.what = format!("`{}`", topology.namespace(inside.owner.0).path);
+                    }
+                    let mut found = Diagnostics::new();
+                    found.push(too_short(namespace, id, explicit, &inside, derived, places));
+                    repetition.absorb(found, out);
                 }
-                explicit.value
+                explicit
             }
         };
+        topology.set_grace(id, grace);
     }
-    graces
 }
 
 /// The chain of processes whose own graces take longest together: what waits for something is stopped before it.
-fn slowest_processes(declaration: &Declaration, dependencies: &Dependencies) -> Option<Inside> {
-    let processes = &declaration.body.processes;
-    let grace = |index: usize| processes[index].body.stop.grace.as_ref().map_or(Duration::ZERO, |grace| grace.value);
+fn slowest_processes(namespace: &Namespace, id: NamespaceId) -> Option<Inside> {
+    let processes = &namespace.processes;
+    if processes.iter().all(|process| process.own_grace.is_none()) {
+        return None;
+    }
+    let grace = |index: usize| processes[index].own_grace.unwrap_or_default();
     let mut totals = vec![Duration::ZERO; processes.len()];
     let mut before = vec![None; processes.len()];
-    for &index in &dependencies.order {
-        let previous =
-            dependencies.after[index].iter().map(|after| after.process).max_by_key(|&process| totals[process]);
+    let after: Vec<_> = processes.iter().map(|process| &process.after).collect();
+    for index in order(&after) {
+        let previous = after[index].iter().map(|after| after.process).max_by_key(|&process| totals[process]);
         before[index] = previous;
         totals[index] = previous.map_or(Duration::ZERO, |process| totals[process]).saturating_add(grace(index));
     }
@@ -74,25 +91,37 @@ fn slowest_processes(declaration: &Declaration, dependencies: &Dependencies) -> 
     }
     let chain: Vec<_> =
         std::iter::successors(Some(last), |&index| before[index]).filter(|&index| !grace(index).is_zero()).collect();
-    let names: Vec<_> =
-        chain.iter().map(|&index| format!("`{}/{}`", declaration.path.value, processes[index].name.value)).collect();
-    let span = processes[*chain.first()?].body.stop.grace.as_ref().map(|grace| grace.span);
-    Some(Inside { grace: totals[last], what: names.join(" and then "), span })
+    let names: Vec<_> = chain.iter().map(|&index| format!("`{}/{}`", namespace.path, processes[index].name)).collect();
+    Some(Inside { grace: totals[last], what: names.join(" and then "), owner: (id, Some(*chain.first()?)) })
 }
 
-fn too_short(path: &str, explicit: &Located<Duration>, inside: &Inside, derived: Duration) -> Diagnostic {
+fn too_short(
+    namespace: &Namespace,
+    id: NamespaceId,
+    explicit: Duration,
+    inside: &Inside,
+    derived: Duration,
+    places: &Places,
+) -> Diagnostic {
+    let path = &namespace.path;
     let message = format!(
         "`{path}` gets {} to stop, but {} inside it asks for {}",
-        format_duration(explicit.value),
+        format_duration(explicit),
         inside.what,
         format_duration(inside.grace)
     );
-    let mut diagnostic = Diagnostic::at(Code::ShortGrace, explicit.span, message)
-        .label("this ends first")
-        .note(format!("when PID 1 of `{path}` is killed, the kernel kills everything inside with it"))
-        .help(format!("leave `grace` out of `{path}`: it is then derived ({})", format_duration(derived)));
-    if let Some(span) = inside.span.filter(|&span| span != explicit.span) {
-        diagnostic = diagnostic.also(span, "asked for here");
+    let mut diagnostic = match places.get(&(id, None)) {
+        None => Diagnostic::of_file(Code::ShortGrace, message),
+        Some((span, labels)) => {
+            let diagnostic = Diagnostic::at(Code::ShortGrace, *span, message).label("this ends first");
+            labels.iter().fold(diagnostic, |diagnostic, label| diagnostic.also(label.span, label.text.clone()))
+        }
+    };
+    let own = places.get(&(id, None)).map(|(span, _)| *span);
+    if let Some((span, _)) = places.get(&inside.owner).filter(|(span, _)| Some(*span) != own) {
+        diagnostic = diagnostic.also(*span, "asked for here");
     }
     diagnostic
+        .note(format!("when PID 1 of `{path}` is killed, the kernel kills everything inside with it"))
+        .help(format!("leave `grace` out of `{path}`: it is then derived ({})", format_duration(derived)))
 }

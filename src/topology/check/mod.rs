@@ -1,48 +1,76 @@
-//! The door: raw syntax in, a [`Topology`] out, or everything that stands against it.
+//! The door: namespaces as they are read go in, a [`Topology`] comes out, or everything that stands against it.
 //!
-//! The tree of paths comes first, then defaults are filled in, then what depends on several keys is checked, namespace by
-//! namespace. Only a file without an error is built.
+//! Each namespace is checked and planted as it comes, parents before children; what depends on several of them is checked
+//! when all are there. Only a tree without an error is handed out.
 
 mod build;
 mod dependencies;
 mod forest;
 mod grace;
+mod instance;
 mod limits;
 mod namespace;
 mod pid_one;
+mod repetition;
 mod terminal;
 
-use super::syntax::Document;
-use super::tree::Topology;
-use crate::diagnostic::{Diagnostics, Source};
+use super::tree::{NamespaceId, Topology};
+use crate::diagnostic::{Diagnostics, Label, Sources};
+use build::Builder;
 use dependencies::Dependencies;
-use forest::Forest;
 
-/// Checks a document and builds its tree; `stem` names a topology that does not name itself.
-pub(super) fn check(mut document: Document, stem: &str, source: &Source, out: &mut Diagnostics) -> Option<Topology> {
-    let forest = Forest::grow(&document, out);
-    if !limits::within_limits(&document, out) {
-        // Defaults would be copied into every namespace of a tree that is too large to look at.
-        return None;
-    }
-    let process_defaults = std::mem::take(&mut document.process_defaults);
-    let namespace_defaults = std::mem::take(&mut document.namespace_defaults);
-    for declaration in &mut document.namespaces {
-        declaration.body.inherit(&namespace_defaults);
-        for process in &mut declaration.body.processes {
-            process.body.inherit(&process_defaults);
+pub(super) use build::name_from;
+pub(super) use forest::{no_parent, shared_name};
+pub(super) use instance::{Instance, ProcessInstance};
+pub(super) use limits::too_many;
+pub(super) use repetition::Repetition;
+
+/// Checks namespaces and makes a tree of them.
+#[derive(Debug)]
+pub(super) struct Checker<'s> {
+    builder: Builder<'s>,
+    terminal: terminal::Owner,
+    graces: grace::Places,
+    topology: Topology,
+}
+
+impl<'s> Checker<'s> {
+    /// Begins with an empty tree.
+    pub(super) fn new(topology: Topology, sources: &'s Sources) -> Self {
+        Self {
+            builder: Builder { sources },
+            terminal: terminal::Owner::default(),
+            graces: grace::Places::new(),
+            topology,
         }
     }
-    let mut dependencies = Vec::with_capacity(document.namespaces.len());
-    for (index, declaration) in document.namespaces.iter().enumerate() {
-        namespace::check(declaration, out);
-        forest.check_shared_names(index, &document.namespaces, out);
-        dependencies.push(Dependencies::resolve(declaration, out));
+
+    /// Checks a namespace and plants it as the last inside its parent. One that is the same as one before, apart from
+    /// its path, has nothing wrong with it that was not said. `used` tells who uses a value that was written elsewhere.
+    pub(super) fn plant(
+        &mut self,
+        parent: Option<NamespaceId>,
+        instance: &Instance,
+        is_same: bool,
+        used: impl Fn(u32) -> Vec<Label>,
+        out: &mut Diagnostics,
+    ) -> NamespaceId {
+        if !is_same {
+            namespace::check(instance, out);
+        }
+        self.terminal.check(instance, out);
+        let dependencies = Dependencies::resolve(instance, out);
+        let (namespace, places) = self.builder.namespace(instance, dependencies);
+        let id = self.topology.plant(parent, namespace);
+        for (process, span) in places {
+            self.graces.insert((id, process), (span.in_layer(0), used(span.layer)));
+        }
+        id
     }
-    terminal::check(&document.namespaces, out);
-    let graces = grace::derive(&document.namespaces, &forest, &dependencies, out);
-    if out.has_errors() {
-        return None;
+
+    /// The tree, or nothing if there is an error.
+    pub(super) fn finish(mut self, repetition: &mut Repetition, out: &mut Diagnostics) -> Option<Topology> {
+        grace::derive(&mut self.topology, &self.graces, repetition, out);
+        if out.has_errors() { None } else { Some(self.topology) }
     }
-    Some(build::Builder { document, forest, dependencies, graces, source }.build(stem))
 }

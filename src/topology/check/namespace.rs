@@ -1,17 +1,18 @@
 //! What several keys of one namespace say together.
 
+use super::instance::Instance;
 use super::pid_one;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics};
 use crate::topology::process::Entry;
-use crate::topology::syntax::{Declaration, InitSyntax, NamespaceBody, ProgramSyntax};
+use crate::topology::syntax::{InitSyntax, NamespaceBody, ProgramSyntax};
 
 /// Reports what contradicts itself within a namespace.
-pub(super) fn check(declaration: &Declaration, out: &mut Diagnostics) {
-    let body = &declaration.body;
+pub(super) fn check(instance: &Instance, out: &mut Diagnostics) {
+    let body = &*instance.body;
     check_mount_proc(body, out);
     check_terminal(body, out);
-    check_processes(declaration, out);
-    pid_one::check(declaration, out);
+    check_processes(instance, out);
+    pid_one::check(instance, out);
 }
 
 fn check_mount_proc(body: &NamespaceBody, out: &mut Diagnostics) {
@@ -38,10 +39,10 @@ fn check_terminal(body: &NamespaceBody, out: &mut Diagnostics) {
     }
 }
 
-fn check_processes(declaration: &Declaration, out: &mut Diagnostics) {
-    let path = &declaration.path.value;
-    let program = declaration.body.init.as_ref().filter(|init| matches!(init.value, InitSyntax::Program(_)));
-    for process in &declaration.body.processes {
+fn check_processes(instance: &Instance, out: &mut Diagnostics) {
+    let path = &instance.path.value;
+    let program = instance.body.init.as_ref().filter(|init| matches!(init.value, InitSyntax::Program(_)));
+    for process in &instance.processes {
         let name = &process.name;
         if matches!(process.body.program, ProgramSyntax::Absent) {
             out.push(

@@ -3,10 +3,11 @@
 //! The kernel's rule: a signal for which PID 1 of a namespace has no handler is dropped, except KILL and STOP from outside
 //! (`pid_namespaces(7)`). Which handlers a program installs cannot be read from a file, so this knows a few famous ones.
 
+use super::instance::Instance;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics};
 use crate::topology::process::Program;
 use crate::topology::stop::Signal;
-use crate::topology::syntax::{Declaration, InitSyntax, ProgramSyntax};
+use crate::topology::syntax::{InitSyntax, ProgramSyntax};
 
 /// Programs that install no handler at all.
 const WITHOUT_HANDLER: [&str; 10] = ["cat", "echo", "false", "head", "sleep", "tail", "tee", "true", "wc", "yes"];
@@ -14,16 +15,16 @@ const WITHOUT_HANDLER: [&str; 10] = ["cat", "echo", "false", "head", "sleep", "t
 const SHELLS: [&str; 4] = ["sh", "bash", "dash", "ash"];
 
 /// Warns of a PID 1 that will sit out its whole grace.
-pub(super) fn check(declaration: &Declaration, out: &mut Diagnostics) {
-    let Some(init) = &declaration.body.init else { return };
+pub(super) fn check(instance: &Instance, out: &mut Diagnostics) {
+    let Some(init) = &instance.body.init else { return };
     let InitSyntax::Program(ProgramSyntax::Given(program)) = &init.value else { return };
     let Program::Command(words) = &program.value else { return };
-    let signal = declaration.body.stop.signal.as_ref().map_or(Signal::TERM, |signal| signal.value);
+    let signal = instance.body.stop.signal.as_ref().map_or(Signal::TERM, |signal| signal.value);
     if signal == Signal::KILL || signal == Signal::STOP {
         return;
     }
     let Some(name) = deaf_program(words) else { return };
-    let path = &declaration.path.value;
+    let path = &instance.path.value;
     out.push(
         Diagnostic::at(
             Code::DroppedSignal,

@@ -1,22 +1,27 @@
 //! There is one terminal: that of `nestns up`. One process can own it.
 
+use super::instance::Instance;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span};
-use crate::topology::syntax::Declaration;
 
-/// Reports every owner but the first.
-pub(super) fn check(namespaces: &[Declaration], out: &mut Diagnostics) {
-    let mut first: Option<(Span, String)> = None;
-    for declaration in namespaces {
-        let path = &declaration.path.value;
-        let own = declaration.body.tty.iter().map(|tty| (tty, format!("{path}/init")));
-        let processes = declaration
-            .body
+/// Who owns the terminal.
+#[derive(Debug, Default)]
+pub(super) struct Owner {
+    first: Option<(Span, String)>,
+}
+
+impl Owner {
+    /// Reports every owner but the first.
+    pub(super) fn check(&mut self, instance: &Instance, out: &mut Diagnostics) {
+        let path = &instance.path.value;
+        let own = instance.body.tty.iter().map(|tty| (tty, "init"));
+        let processes = instance
             .processes
             .iter()
-            .filter_map(|process| Some((process.body.tty.as_ref()?, format!("{path}/{}", process.name.value))));
-        for (tty, owner) in own.chain(processes).filter(|(tty, _)| tty.value) {
-            match &first {
-                None => first = Some((tty.span, owner)),
+            .filter_map(|process| Some((process.body.tty.as_ref()?, process.name.value.as_str())));
+        for (tty, name) in own.chain(processes).filter(|(tty, _)| tty.value) {
+            let owner = format!("{path}/{name}");
+            match &self.first {
+                None => self.first = Some((tty.span, owner)),
                 Some((span, earlier)) => {
                     let mut diagnostic = Diagnostic::at(
                         Code::SeveralTerminals,
@@ -24,7 +29,7 @@ pub(super) fn check(namespaces: &[Declaration], out: &mut Diagnostics) {
                         format!("both `{earlier}` and `{owner}` own the terminal"),
                     )
                     .label("there is one terminal: that of `nestns up`");
-                    if *span != tty.span {
+                    if span.in_layer(0) != tty.span.in_layer(0) {
                         diagnostic = diagnostic.also(*span, "it is given away here");
                     }
                     out.push(diagnostic);

@@ -3,7 +3,7 @@
 use crate::diagnostic::Span;
 
 /// A value and where it was written.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::topology) struct Located<T> {
     pub(in crate::topology) value: T,
     pub(in crate::topology) span: Span,

@@ -18,9 +18,12 @@ mod suggest;
 mod unknown;
 mod vocabulary;
 
-pub(super) use document::{Declaration, Document, KERNEL_DEPTH, Spelling, read};
+pub(super) use document::{Document, Heading, KERNEL_DEPTH, Limits, Spelling, included};
 pub(super) use located::Located;
+pub(super) use name::{NameRules, check_name, check_path, header, is_instance_name};
 pub(super) use namespace::{InitSyntax, NamespaceBody};
-pub(super) use process::ProcessEntry;
+pub(super) use process::ProcessBody;
 pub(super) use program::ProgramSyntax;
+pub(super) use reader::{Entry, entries};
 pub(super) use suggest::nearest;
+pub(super) use vocabulary::Scope;

@@ -12,7 +12,7 @@ const RESERVED: [(&str, &str); 2] = [
 const LONGEST: usize = 64;
 
 /// Reports what is wrong with a name; `what` is "a namespace" or "a process".
-pub(super) fn check_name(name: &str, span: Span, what: &str, out: &mut Diagnostics) {
+pub(in crate::topology) fn check_name(name: &str, span: Span, what: &str, out: &mut Diagnostics) {
     if let Some((name, reason)) = RESERVED.iter().find(|(reserved, _)| *reserved == name) {
         out.push(
             Diagnostic::at(Code::ReservedName, span, format!("{what} cannot be called `{name}`"))
@@ -46,6 +46,53 @@ pub(super) fn check_name(name: &str, span: Span, what: &str, out: &mut Diagnosti
 /// Whether [`check_name`] would say nothing.
 pub(super) fn is_acceptable(name: &str) -> bool {
     is_name(name) && name.len() <= LONGEST && RESERVED.iter().all(|(reserved, _)| *reserved != name)
+}
+
+/// Whether a generated namespace can be called this: a name, and numbers behind dots.
+pub(in crate::topology) fn is_instance_name(name: &str) -> bool {
+    let mut parts = name.split('.');
+    let is_good = parts.next().is_some_and(is_acceptable);
+    is_good && parts.all(|number| !number.is_empty() && number.len() < 20 && number.bytes().all(|b| b.is_ascii_digit()))
+}
+
+/// Which names a file may declare.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::topology) enum NameRules {
+    /// Those that people choose.
+    Declared,
+    /// Those of generated instances as well, because the file is what another one was expanded to.
+    Expanded,
+}
+
+impl NameRules {
+    fn accepts(self, name: &str) -> bool {
+        match self {
+            Self::Declared => is_acceptable(name),
+            Self::Expanded => is_instance_name(name),
+        }
+    }
+}
+
+/// Reports what is wrong with a path.
+pub(in crate::topology) fn check_path(path: &str, span: Span, rules: NameRules, out: &mut Diagnostics) {
+    // One diagnostic a path: the second bad segment is usually the same mistake.
+    let Some(segment) = path.split('/').find(|segment| !rules.accepts(segment)) else { return };
+    if segment.is_empty() && path.contains('/') {
+        let path_without: Vec<_> = path.split('/').filter(|segment| !segment.is_empty()).collect();
+        let mut diagnostic = Diagnostic::at(Code::BadName, span, format!("`{path}` has an empty segment"))
+            .label("a path is names with one `/` between two of them");
+        if !path_without.is_empty() {
+            diagnostic = diagnostic.help(format!("write \"{}\"", path_without.join("/")));
+        }
+        out.push(diagnostic);
+    } else {
+        check_name(segment, span, "a namespace", out);
+    }
+}
+
+/// A path as a header: quoted only where TOML wants it.
+pub(in crate::topology) fn header(table: &str, path: &str) -> String {
+    if path.contains(['/', '.']) { format!("[{table}.\"{path}\"]") } else { format!("[{table}.{path}]") }
 }
 
 /// Whether it is made of the right characters.

@@ -4,15 +4,15 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use super::located::Located;
-use super::process::{ProcessEntry, fill, merge};
 use super::program::ProgramSyntax;
-use super::reader::{Entry, alternatives};
+use super::reader::{Entry, alternatives, entries};
 use super::stop::StopSyntax;
 use super::suggest::did_you_mean;
 use super::unknown::report_unknown;
 use super::vocabulary::Scope;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics};
 use crate::topology::namespace::Isolation;
+use crate::topology::toml_text::Table;
 
 /// Who is PID 1.
 #[derive(Debug, Clone)]
@@ -25,13 +25,12 @@ pub(in crate::topology) enum InitSyntax {
     Broken,
 }
 
-/// What a file says about a namespace; what it does not say may come from defaults.
+/// What is said about a namespace, all layers merged.
 #[derive(Debug, Clone, Default)]
 pub(in crate::topology) struct NamespaceBody {
     pub(in crate::topology) description: Option<String>,
     pub(in crate::topology) labels: BTreeMap<String, String>,
     pub(in crate::topology) init: Option<Located<InitSyntax>>,
-    pub(in crate::topology) processes: Vec<ProcessEntry>,
     pub(in crate::topology) unshare: Option<Located<Isolation>>,
     pub(in crate::topology) mount_proc: Option<Located<bool>>,
     pub(in crate::topology) hostname: Option<String>,
@@ -43,17 +42,15 @@ pub(in crate::topology) struct NamespaceBody {
 }
 
 impl NamespaceBody {
-    /// Reads everything but `ns`, which is handed back.
-    pub(super) fn read<'a>(entries: Vec<Entry<'a>>, path: &str, out: &mut Diagnostics) -> (Self, Option<Entry<'a>>) {
+    /// Reads everything but what is inside it and how often it is there. `path` is that of one namespace that it is of.
+    pub(in crate::topology) fn read(table: &Table, path: &str, out: &mut Diagnostics) -> Self {
         let mut body = Self::default();
-        let mut children = None;
-        for key in entries {
+        for key in entries(table) {
             match key.key {
+                "proc" | "ns" | "use" | "include" | "count" | "depth" | "fanout" | "as" => {}
                 "description" => body.description = key.string(out).map(|text| text.value),
                 "labels" => body.labels = key.string_table(out),
                 "init" => body.init = Some(Located::new(init(&key, path, out), key.span)),
-                "proc" => body.processes = ProcessEntry::read_all(&key, path, out),
-                "ns" => children = Some(key),
                 "unshare" => body.unshare = unshare(&key, out),
                 "mount_proc" => body.mount_proc = key.boolean(out),
                 "hostname" | "domainname" => {
@@ -67,38 +64,15 @@ impl NamespaceBody {
                 _ => report_unknown(Scope::Namespace, path, &key, out),
             }
         }
-        (body, children)
-    }
-
-    /// Fills what is missing from defaults: values replace, tables merge by key, and so do processes by name.
-    pub(in crate::topology) fn inherit(&mut self, defaults: &Self) {
-        fill(&mut self.description, defaults.description.as_ref());
-        merge(&mut self.labels, &defaults.labels);
-        fill(&mut self.init, defaults.init.as_ref());
-        fill(&mut self.unshare, defaults.unshare.as_ref());
-        fill(&mut self.mount_proc, defaults.mount_proc.as_ref());
-        fill(&mut self.hostname, defaults.hostname.as_ref());
-        fill(&mut self.domainname, defaults.domainname.as_ref());
-        merge(&mut self.env, &defaults.env);
-        fill(&mut self.cwd, defaults.cwd.as_ref());
-        fill(&mut self.tty, defaults.tty.as_ref());
-        self.stop.inherit(&defaults.stop);
-        let mut missing = Vec::new();
-        for process in &defaults.processes {
-            match self.processes.iter_mut().find(|own| own.name.value == process.name.value) {
-                Some(own) => own.body.inherit(&process.body),
-                None => missing.push(process.clone()),
-            }
-        }
-        self.processes.splice(0..0, missing);
+        body
     }
 }
 
 fn init(entry: &Entry<'_>, path: &str, out: &mut Diagnostics) -> InitSyntax {
-    if entry.value.is_array() {
+    if entry.value.as_array().is_some() {
         return InitSyntax::Program(ProgramSyntax::arguments(entry, out));
     }
-    if entry.value.is_table() {
+    if entry.value.as_table().is_some() {
         let mut program = ProgramSyntax::Absent;
         for key in entry.table(out).unwrap_or_default() {
             match key.key {

@@ -4,16 +4,16 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use super::located::Located;
-use super::name::check_name;
 use super::program::ProgramSyntax;
-use super::reader::Entry;
+use super::reader::{Entry, entries};
 use super::stop::StopSyntax;
 use super::unknown::report_unknown;
 use super::vocabulary::Scope;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span};
 use crate::topology::process::{Condition, Entry as Way, Output, Stdin};
+use crate::topology::toml_text::{Kind, Table, Value};
 
-/// What a file says about a process; what it does not say may come from defaults.
+/// What is said about a process, all layers merged.
 #[derive(Debug, Clone, Default)]
 pub(in crate::topology) struct ProcessBody {
     pub(in crate::topology) program: ProgramSyntax,
@@ -34,13 +34,6 @@ pub(in crate::topology) struct ProcessBody {
     pub(in crate::topology) stop: StopSyntax,
 }
 
-/// A process with its name.
-#[derive(Debug, Clone)]
-pub(in crate::topology) struct ProcessEntry {
-    pub(in crate::topology) name: Located<String>,
-    pub(in crate::topology) body: ProcessBody,
-}
-
 const ENTER: &[(&str, Way)] = &[("fork", Way::Fork), ("join", Way::Join)];
 const CONDITIONS: &[(&str, Condition)] = &[
     ("created", Condition::Created),
@@ -50,35 +43,40 @@ const CONDITIONS: &[(&str, Condition)] = &[
     ("ok", Condition::Ok),
 ];
 
-impl ProcessEntry {
-    /// All of a `proc` table.
-    pub(super) fn read_all(entry: &Entry<'_>, path: &str, out: &mut Diagnostics) -> Vec<Self> {
-        let Some(processes) = entry.table(out) else { return Vec::new() };
-        processes.iter().map(|process| Self::read(process, path, out)).collect()
-    }
-
-    fn read(entry: &Entry<'_>, path: &str, out: &mut Diagnostics) -> Self {
-        check_name(entry.key, entry.key_span, "a process", out);
-        let body = if entry.value.is_table() {
-            ProcessBody::read(entry, path, out)
-        } else if entry.value.is_str() || entry.value.is_array() {
-            ProcessBody { program: ProgramSyntax::command(entry, out), ..ProcessBody::default() }
-        } else {
-            entry.wrong_type("a string of words, an array of arguments or a table", out);
-            ProcessBody { program: ProgramSyntax::Broken, ..ProcessBody::default() }
-        };
-        Self { name: Located::new(entry.key.to_owned(), entry.key_span), body }
-    }
-}
-
 impl ProcessBody {
-    /// A process table, or `[defaults.proc]`.
-    pub(super) fn read(entry: &Entry<'_>, path: &str, out: &mut Diagnostics) -> Self {
+    /// A program alone, or a table. `path` is the namespace around it.
+    pub(in crate::topology) fn read(
+        name: &str,
+        name_span: Span,
+        value: &Value,
+        path: &str,
+        out: &mut Diagnostics,
+    ) -> Self {
+        let entry = Entry { key: name, key_span: name_span, value, span: value.span };
+        match &value.kind {
+            Kind::Table(table) => Self::read_table(table, path, out),
+            Kind::String(_) | Kind::Array(_) => {
+                Self { program: ProgramSyntax::command(&entry, out), ..Self::default() }
+            }
+            _ => {
+                entry.wrong_type("a string of words, an array of arguments or a table", out);
+                Self::broken()
+            }
+        }
+    }
+
+    /// Something that was reported, so that nothing more is said about it.
+    pub(in crate::topology) fn broken() -> Self {
+        Self { program: ProgramSyntax::Broken, ..Self::default() }
+    }
+
+    fn read_table(table: &Table, path: &str, out: &mut Diagnostics) -> Self {
         let mut body = Self::default();
         let mut programs: Vec<(&str, Span)> = Vec::new();
         let before = out.len();
-        for key in entry.table(out).unwrap_or_default() {
+        for key in entries(table) {
             match key.key {
+                "count" | "at" => {}
                 "cmd" | "sh" | "actor" => {
                     programs.push((key.key, key.key_span));
                     body.program = match key.key {
@@ -139,46 +137,6 @@ impl ProcessBody {
                     .also(tty.span, "the terminal is its descriptors 0, 1 and 2"),
             );
         }
-    }
-
-    /// Fills what is missing from defaults: values replace, tables merge by key.
-    pub(in crate::topology) fn inherit(&mut self, defaults: &Self) {
-        if matches!(self.program, ProgramSyntax::Absent) {
-            self.program = defaults.program.clone();
-        }
-        fill(&mut self.enter, defaults.enter.as_ref());
-        merge(&mut self.env, &defaults.env);
-        fill(&mut self.cwd, defaults.cwd.as_ref());
-        fill(&mut self.user, defaults.user.as_ref());
-        merge(&mut self.labels, &defaults.labels);
-        fill(&mut self.description, defaults.description.as_ref());
-        fill(&mut self.tty, defaults.tty.as_ref());
-        fill(&mut self.stdin, defaults.stdin.as_ref());
-        fill(&mut self.stdout, defaults.stdout.as_ref());
-        fill(&mut self.stderr, defaults.stderr.as_ref());
-        for condition in &defaults.after {
-            if self.after.iter().all(|(name, _)| name.value != condition.0.value) {
-                self.after.push(condition.clone());
-            }
-        }
-        fill(&mut self.ok, defaults.ok.as_ref());
-        fill(&mut self.oneshot, defaults.oneshot.as_ref());
-        fill(&mut self.essential, defaults.essential.as_ref());
-        self.stop.inherit(&defaults.stop);
-    }
-}
-
-/// A value of its own replaces the default.
-pub(super) fn fill<T: Clone>(own: &mut Option<T>, default: Option<&T>) {
-    if own.is_none() {
-        *own = default.cloned();
-    }
-}
-
-/// An entry of its own replaces the default's of the same key.
-pub(super) fn merge(own: &mut BTreeMap<String, String>, defaults: &BTreeMap<String, String>) {
-    for (key, value) in defaults {
-        own.entry(key.clone()).or_insert_with(|| value.clone());
     }
 }
 

@@ -23,7 +23,7 @@ pub(in crate::topology) enum ProgramSyntax {
 impl ProgramSyntax {
     /// `cmd = "words"` or `cmd = [argv]`.
     pub(super) fn command(entry: &Entry<'_>, out: &mut Diagnostics) -> Self {
-        if entry.value.is_array() {
+        if entry.value.as_array().is_some() {
             return Self::arguments(entry, out);
         }
         let Some(text) = entry.value.as_str() else {

@@ -4,58 +4,54 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use toml::Spanned;
-use toml::de::{DeTable, DeValue};
-
 use super::located::Located;
 use super::suggest::did_you_mean;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span};
 use crate::topology::duration::{DurationError, parse_duration};
+use crate::topology::toml_text::{self, Table, Value};
 
 /// A key and its value, as they stand in a table.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Entry<'a> {
-    pub(super) key: &'a str,
-    pub(super) key_span: Span,
-    pub(super) value: &'a DeValue<'a>,
-    pub(super) span: Span,
+pub(in crate::topology) struct Entry<'a> {
+    pub(in crate::topology) key: &'a str,
+    pub(in crate::topology) key_span: Span,
+    pub(in crate::topology) value: &'a Value,
+    pub(in crate::topology) span: Span,
 }
 
-/// The entries of a table in file order, which is not the order in which TOML hands them out when headers are mixed.
-pub(super) fn entries<'a>(table: &'a DeTable<'a>) -> Vec<Entry<'a>> {
-    let mut entries: Vec<_> = table
-        .iter()
-        .map(|(key, value)| entry(key.get_ref(), unquoted(key.get_ref(), key.span().into()), value))
-        .collect();
-    entries.sort_by_key(|entry| entry.key_span.start);
-    entries
+/// The entries of a table in file order.
+pub(in crate::topology) fn entries(table: &Table) -> impl Iterator<Item = Entry<'_>> {
+    table.entries.iter().map(Entry::of)
 }
 
 /// The place of a key without its quotes, so that a part of a path can be shown. Escapes make the text longer than the key.
 fn unquoted(key: &str, span: Span) -> Span {
-    if span.end - span.start == key.len() + 2 { Span { start: span.start + 1, end: span.end - 1 } } else { span }
+    if span.len() == key.len() + 2 { span.with(span.start() + 1..span.end() - 1) } else { span }
 }
 
-fn entry<'a>(key: &'a str, key_span: Span, value: &'a Spanned<DeValue<'a>>) -> Entry<'a> {
-    Entry { key, key_span, value: value.get_ref(), span: value.span().into() }
-}
+impl<'a> Entry<'a> {
+    /// One entry of a table.
+    pub(in crate::topology) fn of(entry: &'a toml_text::Entry) -> Self {
+        let key_span = unquoted(&entry.key, entry.key_span);
+        Self { key: &entry.key, key_span, value: &entry.value, span: entry.value.span }
+    }
 
-impl Entry<'_> {
+    /// Another value under the same key, as an element of its array.
+    pub(in crate::topology) fn with(self, value: &'a Value) -> Self {
+        Self { value, span: value.span, ..self }
+    }
+
     /// Reports that the value has not the type that the key wants.
-    pub(super) fn wrong_type(&self, expected: &str, out: &mut Diagnostics) {
-        let found = match self.value.type_str() {
-            found @ ("integer" | "array") => format!("an {found}"),
-            found => format!("a {found}"),
-        };
-        // The place of a table that was made by a header is the whole header: the key says it better.
-        let span = if self.value.is_table() { self.key_span } else { self.span };
+    pub(in crate::topology) fn wrong_type(&self, expected: &str, out: &mut Diagnostics) {
+        // The place of a table that was made by a header is in the header: the key says it better.
+        let span = if self.value.as_table().is_some() { self.key_span } else { self.span };
         out.push(
             Diagnostic::at(Code::WrongType, span, format!("`{}` must be {expected}", self.key))
-                .label(format!("this is {found}")),
+                .label(format!("this is {}", self.value.noun())),
         );
     }
 
-    pub(super) fn string(&self, out: &mut Diagnostics) -> Option<Located<String>> {
+    pub(in crate::topology) fn string(&self, out: &mut Diagnostics) -> Option<Located<String>> {
         let Some(text) = self.value.as_str() else {
             self.wrong_type("a string", out);
             return None;
@@ -63,7 +59,7 @@ impl Entry<'_> {
         Some(Located::new(text.to_owned(), self.span))
     }
 
-    pub(super) fn boolean(&self, out: &mut Diagnostics) -> Option<Located<bool>> {
+    pub(in crate::topology) fn boolean(&self, out: &mut Diagnostics) -> Option<Located<bool>> {
         let Some(value) = self.value.as_bool() else {
             self.wrong_type("true or false", out);
             return None;
@@ -72,13 +68,17 @@ impl Entry<'_> {
     }
 
     /// A whole number of a range.
-    pub(super) fn integer(&self, lowest: u64, highest: u64, out: &mut Diagnostics) -> Option<Located<u64>> {
+    pub(in crate::topology) fn integer(
+        &self,
+        lowest: u64,
+        highest: u64,
+        out: &mut Diagnostics,
+    ) -> Option<Located<u64>> {
         let Some(number) = self.value.as_integer() else {
             self.wrong_type("a number", out);
             return None;
         };
-        let number = u64::from_str_radix(number.as_str(), number.radix()).ok();
-        let Some(number) = number.filter(|number| (lowest..=highest).contains(number)) else {
+        let Some(number) = u64::try_from(number).ok().filter(|number| (lowest..=highest).contains(number)) else {
             out.push(
                 Diagnostic::at(Code::OutOfRange, self.span, format!("`{}` is out of range", self.key))
                     .label(format!("a number from {lowest} to {highest} is expected")),
@@ -89,16 +89,16 @@ impl Entry<'_> {
     }
 
     /// The elements of an array.
-    pub(super) fn elements(&self, expected: &str, out: &mut Diagnostics) -> Option<Vec<Self>> {
+    pub(in crate::topology) fn elements(&self, expected: &str, out: &mut Diagnostics) -> Option<Vec<Self>> {
         let Some(array) = self.value.as_array() else {
             self.wrong_type(expected, out);
             return None;
         };
-        Some(array.iter().map(|value| entry(self.key, self.key_span, value)).collect())
+        Some(array.iter().map(|value| self.with(value)).collect())
     }
 
     /// An array of strings; `None` if one element is none.
-    pub(super) fn strings(&self, out: &mut Diagnostics) -> Option<Vec<Located<String>>> {
+    pub(in crate::topology) fn strings(&self, out: &mut Diagnostics) -> Option<Vec<Located<String>>> {
         let elements = self.elements("an array of strings", out)?;
         let mut strings = Vec::with_capacity(elements.len());
         let mut complete = true;
@@ -114,16 +114,16 @@ impl Entry<'_> {
     }
 
     /// The entries of a table.
-    pub(super) fn table(&self, out: &mut Diagnostics) -> Option<Vec<Self>> {
+    pub(in crate::topology) fn table(&self, out: &mut Diagnostics) -> Option<Vec<Self>> {
         let Some(table) = self.value.as_table() else {
             self.wrong_type("a table", out);
             return None;
         };
-        Some(entries(table))
+        Some(entries(table).collect())
     }
 
     /// One of some words.
-    pub(super) fn word<T: Copy>(&self, words: &[(&str, T)], out: &mut Diagnostics) -> Option<Located<T>> {
+    pub(in crate::topology) fn word<T: Copy>(&self, words: &[(&str, T)], out: &mut Diagnostics) -> Option<Located<T>> {
         let text = self.string(out)?;
         if let Some(&(_, value)) = words.iter().find(|(word, _)| *word == text.value) {
             return Some(Located::new(value, self.span));
@@ -140,13 +140,13 @@ impl Entry<'_> {
     }
 
     /// A table of strings, as `labels`.
-    pub(super) fn string_table(&self, out: &mut Diagnostics) -> BTreeMap<String, String> {
+    pub(in crate::topology) fn string_table(&self, out: &mut Diagnostics) -> BTreeMap<String, String> {
         let entries = self.table(out).unwrap_or_default();
         entries.iter().filter_map(|entry| Some((entry.key.to_owned(), entry.string(out)?.value))).collect()
     }
 
     /// A table of variables: strings that execve(2) can pass on.
-    pub(super) fn environment(&self, out: &mut Diagnostics) -> BTreeMap<String, String> {
+    pub(in crate::topology) fn environment(&self, out: &mut Diagnostics) -> BTreeMap<String, String> {
         let mut variables = BTreeMap::new();
         for entry in self.table(out).unwrap_or_default() {
             let problem = match entry.key {
@@ -172,7 +172,7 @@ impl Entry<'_> {
     }
 
     /// A path that is the same wherever nestns is started: an absolute one.
-    pub(super) fn absolute_path(&self, out: &mut Diagnostics) -> Option<Located<PathBuf>> {
+    pub(in crate::topology) fn absolute_path(&self, out: &mut Diagnostics) -> Option<Located<PathBuf>> {
         let text = self.string(out)?;
         let problem = if text.value.is_empty() {
             "the path is empty"
@@ -188,7 +188,7 @@ impl Entry<'_> {
         None
     }
 
-    pub(super) fn duration(&self, out: &mut Diagnostics) -> Option<Located<Duration>> {
+    pub(in crate::topology) fn duration(&self, out: &mut Diagnostics) -> Option<Located<Duration>> {
         if let Some(number) = self.value.as_integer() {
             let message = format!("`{}` needs a unit", self.key);
             out.push(
@@ -215,7 +215,7 @@ impl Entry<'_> {
 }
 
 /// `"a", "b" or "c"`.
-pub(super) fn alternatives(words: &[String]) -> String {
+pub(in crate::topology) fn alternatives(words: &[String]) -> String {
     match words {
         [] => String::new(),
         [word] => word.clone(),

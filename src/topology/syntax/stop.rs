@@ -35,12 +35,6 @@ impl StopSyntax {
         }
         stop
     }
-
-    /// Fills what is missing from defaults.
-    pub(super) fn inherit(&mut self, defaults: &Self) {
-        self.signal = self.signal.take().or_else(|| defaults.signal.clone());
-        self.grace = self.grace.take().or_else(|| defaults.grace.clone());
-    }
 }
 
 fn signal(entry: &Entry<'_>, out: &mut Diagnostics) -> Option<Located<Signal>> {

@@ -30,9 +30,9 @@ pub(super) fn report_unknown(scope: Scope, path: &str, entry: &Entry<'_>, out: &
         let diagnostic = Diagnostic::at(Code::UnknownKey, span, format!("unknown key `{key}` {}", scope.place()));
         if let Some(known) = nearest(key, scope.keys().iter().copied()) {
             diagnostic.label(format!("did you mean `{known}`?"))
-        } else if let (Scope::Top, true) = (scope, value.is_table()) {
+        } else if let (Scope::Top, true) = (scope, value.as_table().is_some()) {
             diagnostic.help(format!("a namespace is written [ns.{key}]"))
-        } else if let (Scope::Namespace, true, false) = (scope, value.is_table(), path.is_empty()) {
+        } else if let (Scope::Namespace, true, false) = (scope, value.as_table().is_some(), path.is_empty()) {
             diagnostic.help(format!("a namespace inside this one is written [ns.\"{path}/{key}\"]"))
         } else if scope.keys().len() <= 4 {
             diagnostic.help(format!("the keys are {}", scope.keys().join(", ")))

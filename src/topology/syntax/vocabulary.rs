@@ -2,7 +2,7 @@
 
 /// A kind of table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Scope {
+pub(in crate::topology) enum Scope {
     Top,
     Limits,
     Defaults,
@@ -18,14 +18,34 @@ impl Scope {
         [Self::Namespace, Self::Process, Self::Top, Self::Limits, Self::Stop, Self::Defaults, Self::Init];
 
     /// What this version reads.
-    pub(super) const fn keys(self) -> &'static [&'static str] {
+    pub(in crate::topology) const fn keys(self) -> &'static [&'static str] {
         match self {
-            Self::Top => &["nestns", "name", "description", "on_exit", "limits", "defaults", "ns", "expect", "$schema"],
+            Self::Top => &[
+                "nestns",
+                "name",
+                "description",
+                "include",
+                "on_exit",
+                "vars",
+                "limits",
+                "defaults",
+                "template",
+                "ns",
+                "expect",
+                "expanded",
+                "$schema",
+            ],
             Self::Limits => &["namespaces", "processes", "depth"],
             Self::Defaults => &["ns", "proc"],
             Self::Namespace => &[
                 "description",
                 "labels",
+                "use",
+                "include",
+                "count",
+                "depth",
+                "fanout",
+                "as",
                 "init",
                 "proc",
                 "ns",
@@ -42,6 +62,8 @@ impl Scope {
                 "cmd",
                 "sh",
                 "actor",
+                "count",
+                "at",
                 "enter",
                 "env",
                 "cwd",
@@ -66,13 +88,7 @@ impl Scope {
     /// What belongs to the language but is not read yet.
     pub(super) const fn later(self) -> &'static [&'static str] {
         match self {
-            Self::Top => &["include", "vars", "template"],
             Self::Namespace => &[
-                "use",
-                "count",
-                "depth",
-                "fanout",
-                "as",
                 "pidns",
                 "proc_options",
                 "userns",
@@ -86,8 +102,8 @@ impl Scope {
                 "time",
                 "restart",
             ],
-            Self::Process => &["count", "at", "ready", "restart", "max", "backoff", "pid"],
-            Self::Limits | Self::Defaults | Self::Stop | Self::Init => &[],
+            Self::Process => &["ready", "restart", "max", "backoff", "pid"],
+            Self::Top | Self::Limits | Self::Defaults | Self::Stop | Self::Init => &[],
         }
     }
 

@@ -1,4 +1,6 @@
-//! `nestns man`: the manual pages, made from the same text as `--help`.
+//! `nestns man`: the manual pages, made from the same text as `--help`, and that of the topology file, made from the schema.
+
+mod topology;
 
 use std::io::{self, Write};
 
@@ -10,16 +12,23 @@ use super::status::Status;
 /// Print a manual page, as roff for `man -l -`
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// The verb whose page it is, instead of the program's
-    #[arg(value_name = "VERB")]
-    verb: Option<String>,
+    /// The verb whose page it is, instead of the program's; `topology` for the file, with all its keys
+    #[arg(value_name = "VERB|topology")]
+    subject: Option<String>,
 }
 
-/// Writes the page of `command`, or of one of its verbs, to standard output.
+/// The subject that is no verb.
+const TOPOLOGY: &str = "topology";
+
+/// Writes the page of `command`, of one of its verbs, or of the topology file to standard output.
 pub(super) fn run(args: &Args, mut command: Command) -> anyhow::Result<Status> {
+    if args.subject.as_deref() == Some(TOPOLOGY) {
+        io::stdout().lock().write_all(topology::page().as_bytes())?;
+        return Ok(Status::Done);
+    }
     // Gives the verbs their full names, `nestns-up`.
     command.build();
-    let page_of = match &args.verb {
+    let page_of = match &args.subject {
         None => command,
         Some(verb) => {
             let Some(found) = command.find_subcommand(verb) else {

@@ -1,0 +1,130 @@
+//! `nestns graph FILE`: what a file declares, as a picture.
+
+use std::io::Write;
+
+use clap::ValueEnum;
+use clap::builder::FalseyValueParser;
+
+use super::color::When;
+use super::launch;
+use super::status::Status;
+use super::tell::tell;
+use super::topology_arguments::TopologyArguments;
+use super::tree;
+use crate::present::graph::{Detail, Direction, Heading, Picture, dot, mermaid, svg};
+use crate::present::node::Node;
+use crate::present::outline;
+use crate::present::tree::Folding;
+
+/// Draw what a file declares, as boxes in boxes
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Numbers are PIDs, outermost first, the host's left out. To make an image:\n  \
+                        nestns graph dind.toml --format svg > dind.svg\n  \
+                        nestns graph dind.toml --format dot | dot -Tpng > dind.png")]
+pub(super) struct Args {
+    #[command(flatten)]
+    topology: TopologyArguments,
+
+    /// What to draw with
+    #[arg(long, value_enum, default_value_t, env = "NESTNS_FORMAT")]
+    format: GraphFormat,
+
+    /// Draw every replica, instead of one for all that are alike
+    #[arg(long, env = "NESTNS_NO_FOLD", value_parser = FalseyValueParser::new())]
+    no_fold: bool,
+
+    /// Where `dot` and `mermaid` put what is inside
+    #[arg(long, value_enum, ignore_case = true, default_value_t, env = "NESTNS_DIRECTION")]
+    direction: DirectionWord,
+
+    /// When to use colours, for `ascii`
+    #[arg(long, value_enum, default_value_t, env = "NESTNS_COLOR")]
+    color: When,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+enum GraphFormat {
+    /// The tree of `nestns tree`, for a terminal
+    #[default]
+    Ascii,
+    /// Graphviz
+    Dot,
+    /// Mermaid, for Markdown; with less detail where it would be too large
+    Mermaid,
+    /// An image, light or dark as its reader likes
+    Svg,
+    /// One document `nestns.tree/1`, for programs
+    Json,
+}
+
+/// The words for [`Direction`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+enum DirectionWord {
+    /// From top to bottom
+    #[default]
+    #[value(name = "TB")]
+    Down,
+    /// From left to right
+    #[value(name = "LR")]
+    Right,
+}
+
+impl From<DirectionWord> for Direction {
+    fn from(word: DirectionWord) -> Self {
+        match word {
+            DirectionWord::Down => Self::Down,
+            DirectionWord::Right => Self::Right,
+        }
+    }
+}
+
+/// Runs the verb.
+pub(super) fn run(args: &Args) -> anyhow::Result<Status> {
+    let topology = match launch::check(&args.topology, None, args.color) {
+        Ok(checked) => checked.topology,
+        Err(status) => return Ok(status),
+    };
+    let heading = Heading { name: topology.name.clone(), description: topology.description.clone() };
+    let nodes = outline::declared(&topology);
+    let picture = || {
+        if args.no_fold { Picture::new(&heading, &nodes, Detail::FULL) } else { Picture::folded(&heading, &nodes) }
+    };
+    let text = match args.format {
+        GraphFormat::Ascii if args.no_fold => return tree::show(&topology, Folding::Never, args.color),
+        GraphFormat::Ascii => return tree::show(&topology, tree::FOLDING, args.color),
+        GraphFormat::Json => return tree::answer(&topology),
+        GraphFormat::Dot => dot::render(&picture(), args.direction.into()),
+        GraphFormat::Mermaid => chart(args, &heading, &nodes),
+        GraphFormat::Svg => svg::render(&picture()),
+    };
+    std::io::stdout().write_all(text.as_bytes())?;
+    Ok(Status::Done)
+}
+
+/// A chart that Mermaid takes, unless all of it was asked for; what is wrong with it is told.
+fn chart(args: &Args, heading: &Heading, nodes: &[Node]) -> String {
+    if !args.no_fold {
+        let chart = mermaid::fit(heading, nodes, args.direction.into());
+        if !chart.left_out.is_empty() {
+            tell(&format!(
+                "note: Mermaid draws {} edges and {} characters at most; {}\n",
+                mermaid::MOST_EDGES,
+                mermaid::MOST_CHARACTERS,
+                chart.left_out.join("; ")
+            ));
+        }
+        return chart.text;
+    }
+    let chart = mermaid::Chart::of(&Picture::new(heading, nodes, Detail::FULL), args.direction.into());
+    if !chart.fits() {
+        tell(&format!(
+            "warning: this has {} edges and {} characters, and Mermaid draws {} and {} at most unless `maxEdges` and \
+             `maxTextSize` are raised\n",
+            chart.edges,
+            chart.text.chars().count(),
+            mermaid::MOST_EDGES,
+            mermaid::MOST_CHARACTERS
+        ));
+    }
+    chart.text
+}

@@ -1,0 +1,93 @@
+//! `nestns new`: a commented topology to begin with.
+
+mod target;
+mod template;
+
+use std::borrow::Cow;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+use clap::ValueEnum as _;
+use clap::builder::FalseyValueParser;
+
+use self::target::Existing;
+use self::template::Template;
+use super::status::Status;
+
+/// Write a commented example topology, to try and to change
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// Which one
+    #[arg(value_enum, default_value_t)]
+    template: Template,
+
+    /// Where to; `-` is standard output [default: TEMPLATE.nestns.toml]
+    #[arg(short, long, value_name = "FILE", env = "NESTNS_OUTPUT")]
+    output: Option<PathBuf>,
+
+    /// Replace a file that is there already
+    #[arg(long, env = "NESTNS_FORCE", value_parser = FalseyValueParser::new())]
+    force: bool,
+
+    /// Only list the templates
+    #[arg(long, env = "NESTNS_LIST", value_parser = FalseyValueParser::new())]
+    list: bool,
+}
+
+/// Writes the file and says how to go on.
+pub(super) fn run(args: &Args) -> anyhow::Result<Status> {
+    if args.list {
+        return list();
+    }
+    let text = args.template.text();
+    let default = || PathBuf::from(format!("{}.nestns.toml", args.template.name()));
+    let path = args.output.clone().unwrap_or_else(default);
+    if path == Path::new("-") {
+        io::stdout().lock().write_all(text.as_bytes())?;
+        return Ok(Status::Done);
+    }
+    let existing = if args.force { Existing::Replace } else { Existing::Keep };
+    match target::write(&path, text, existing) {
+        Ok(()) => {
+            // The file is there, so a closed standard error is no failure.
+            let _ = io::stderr().write_all(next(&path).as_bytes());
+            Ok(Status::Done)
+        }
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+            let name = path.display();
+            writeln!(io::stderr(), "error: {name} is there already, and was left as it is")?;
+            writeln!(io::stderr(), "help: --force replaces it, --output FILE writes another one")?;
+            Ok(Status::No)
+        }
+        Err(error) => Err(error).with_context(|| format!("cannot write {}", path.display())),
+    }
+}
+
+fn list() -> anyhow::Result<Status> {
+    let mut stdout = io::stdout().lock();
+    for template in Template::value_variants() {
+        writeln!(stdout, "{:<8}{}", template.name(), template.description())?;
+    }
+    Ok(Status::Done)
+}
+
+/// What was written, and what can be done with it.
+fn next(path: &Path) -> String {
+    let file = word(path);
+    let schema = word(&path.with_file_name("topology.schema.json"));
+    let commands = [
+        (format!("nestns tree {file}"), "shows what it declares"),
+        (format!("nestns up {file}"), "builds it"),
+        (format!("nestns schema > {schema}"), "lets an editor complete and explain its keys"),
+    ];
+    let width = commands.iter().map(|(command, _)| command.chars().count()).max().unwrap_or_default();
+    let lines = commands.iter().map(|(command, what)| format!("  {command:<width$}  {what}\n"));
+    format!("wrote {}\n{}", path.display(), lines.collect::<String>())
+}
+
+/// A path as one word of a shell.
+fn word(path: &Path) -> String {
+    let text = path.to_string_lossy();
+    shlex::try_quote(&text).map_or_else(|_| text.to_string(), Cow::into_owned)
+}

@@ -1,0 +1,42 @@
+//! The world around a topology file: the files beside it, and the environment.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use super::topology_file::{decode, reason};
+use crate::topology::{Included, Surroundings};
+
+/// This machine, from the directory that nestns was started in.
+#[derive(Debug, Clone)]
+pub(super) struct Machine {
+    /// The file itself; `None` for standard input.
+    pub(super) file: Option<PathBuf>,
+}
+
+impl Surroundings for Machine {
+    fn include(&self, path: &str, from: &str) -> Result<Included, String> {
+        if path.is_empty() {
+            return Err("the path is empty".to_owned());
+        }
+        // What was read from standard input lies where nestns was started.
+        let place =
+            if from.starts_with('<') { Path::new("") } else { Path::new(from).parent().unwrap_or(Path::new("")) };
+        let path = place.join(path);
+        let identity = fs::canonicalize(&path).map_err(|error| reason(&error))?;
+        let source = decode(&path).map_err(|unreadable| match unreadable.diagnostic.primary {
+            None => unreadable.diagnostic.message.clone(),
+            Some(_) => "it is not UTF-8 text".to_owned(),
+        })?;
+        Ok(Included { identity, source })
+    }
+
+    fn identity(&self) -> Option<PathBuf> {
+        self.file.as_ref().and_then(|file| fs::canonicalize(file).ok())
+    }
+
+    fn environment(&self) -> Vec<(String, String)> {
+        std::env::vars_os()
+            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+            .collect()
+    }
+}

@@ -1,0 +1,56 @@
+//! How many namespaces and processes there are in a part of a tree.
+
+use std::ops::AddAssign;
+
+use crate::present::count::count;
+use crate::present::node::{Kind, Node, Runs};
+
+/// The numbers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Census {
+    pub(super) namespaces: usize,
+    /// Declared ones, and programs that are PID 1.
+    pub(super) processes: usize,
+    /// How many namespaces stand in each other.
+    pub(super) depth: usize,
+}
+
+impl Census {
+    /// Counts nodes and everything in them.
+    pub(super) fn of(nodes: &[Node]) -> Self {
+        let mut census = Self::default();
+        for node in nodes {
+            let inside = Self::of(&node.children);
+            census += inside;
+            match node.kind {
+                Kind::Namespace => {
+                    census.namespaces += 1;
+                    census.processes += usize::from(matches!(node.facts.runs, Runs::Program(_)));
+                    census.depth = census.depth.max(inside.depth + 1);
+                }
+                Kind::Process => census.processes += 1,
+            }
+        }
+        census
+    }
+}
+
+impl AddAssign for Census {
+    fn add_assign(&mut self, other: Self) {
+        self.namespaces += other.namespaces;
+        self.processes += other.processes;
+        self.depth = self.depth.max(other.depth);
+    }
+}
+
+impl Census {
+    /// `3 more namespaces with 7 processes`, the adjective being `more `; what there is none of is not mentioned.
+    pub(super) fn words(self, adjective: &str) -> String {
+        let noun = format!("{adjective}namespace");
+        let namespaces = count(self.namespaces, &noun);
+        match self.processes {
+            0 => namespaces.to_string(),
+            processes => format!("{namespaces} with {}", count(processes, "process")),
+        }
+    }
+}

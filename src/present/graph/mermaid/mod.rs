@@ -1,0 +1,36 @@
+//! The language of Mermaid's flowcharts: a subgraph for each namespace, <https://mermaid.js.org/syntax/flowchart.html>.
+//!
+//! Mermaid refuses what is too large, wherever it is embedded, and whoever reads a page cannot change that: so a chart is
+//! made with ever less detail until it is small enough, and says what it lacks.
+
+mod chart;
+mod entities;
+
+pub use chart::Chart;
+
+use super::{Detail, Direction, Heading, Picture};
+use crate::present::node::Node;
+
+/// Mermaid's `maxEdges`, unless a page says otherwise.
+pub const MOST_EDGES: usize = 500;
+/// Mermaid's `maxTextSize`, in characters, unless a page says otherwise.
+pub const MOST_CHARACTERS: usize = 50_000;
+
+/// The chart with the most detail that Mermaid takes.
+pub fn fit(heading: &Heading, nodes: &[Node], direction: Direction) -> Chart {
+    let depth = Picture::new(heading, nodes, Detail { depth: 0, ..Detail::FULL }).depth();
+    let mut charts = Detail::ladder(depth).map(|detail| Chart::of(&Picture::new(heading, nodes, detail), direction));
+    let first = charts.next().unwrap_or_default();
+    if first.fits() {
+        return first;
+    }
+    // The last has two namespaces in it, and fits; but whoever asked is given something in any case.
+    let mut smallest = first;
+    for chart in charts {
+        smallest = chart;
+        if smallest.fits() {
+            break;
+        }
+    }
+    smallest
+}

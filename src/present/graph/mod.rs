@@ -1,0 +1,32 @@
+//! Namespaces as boxes in boxes, for Graphviz, for Mermaid, and as a drawing of our own.
+//!
+//! All formats draw one [`Picture`], which is made once from the nodes of `present::outline`: what is folded, counted or
+//! left out is decided there, and every format says it. A format is responsible for layout and for its own escapes only.
+
+mod census;
+mod chain;
+mod detail;
+mod diagram;
+pub mod dot;
+mod hue;
+pub mod mermaid;
+mod picture;
+mod rows;
+mod selection;
+pub mod svg;
+#[cfg(test)]
+mod tests;
+mod wording;
+
+pub use detail::{Detail, Processes, Replicas};
+pub use picture::{Heading, Picture};
+
+/// Where the inside of a namespace is drawn, for the formats that leave the layout to others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Direction {
+    /// Downward.
+    #[default]
+    Down,
+    /// To the right.
+    Right,
+}

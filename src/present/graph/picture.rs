@@ -1,0 +1,112 @@
+//! The one model that every format draws: namespaces in each other, folded and counted as was asked.
+
+use super::census::Census;
+use super::detail::Detail;
+use super::selection::Selection;
+use crate::present::count::count;
+use crate::present::node::Node;
+
+/// From so many boxes and pills on a picture is crowded, and folds tighter.
+const CROWDED: usize = 160;
+
+/// What stands above a picture.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Heading {
+    /// The topology's name.
+    pub name: String,
+    /// What the author says about it.
+    pub description: Option<String>,
+}
+
+/// A tree as it is drawn.
+#[derive(Debug)]
+pub struct Picture<'a> {
+    pub(super) heading: &'a Heading,
+    /// Of the whole tree, whatever is shown of it.
+    pub(super) census: Census,
+    /// The namespaces directly below the host.
+    pub(super) roots: Vec<Shape<'a>>,
+    /// What is directly below the host and not shown, a line each.
+    pub(super) rest: Vec<String>,
+    /// What is not shown anywhere, for a reader who would not look for it.
+    pub(super) left_out: Vec<String>,
+}
+
+/// A namespace or a process, or several alike drawn as one.
+#[derive(Debug)]
+pub(super) struct Shape<'a> {
+    /// The one, or the first.
+    pub(super) first: &'a Node,
+    /// The last beside the first; the first itself if it is alone.
+    pub(super) until: &'a Node,
+    /// The last of all, in the last instance of everything around.
+    pub(super) last: &'a Node,
+    /// How many there are side by side.
+    pub(super) alike: usize,
+    /// What the author says, if that is the same about all.
+    pub(super) remarks: Remarks,
+    /// Its declared processes.
+    pub(super) processes: Vec<Shape<'a>>,
+    /// The namespaces inside.
+    pub(super) namespaces: Vec<Shape<'a>>,
+    /// What is inside and not shown, a line each.
+    pub(super) rest: Vec<String>,
+}
+
+/// Whether the description and the labels of the first are those of all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Remarks {
+    OfAll,
+    OfEach,
+}
+
+impl<'a> Picture<'a> {
+    /// With so much detail.
+    pub fn new(heading: &'a Heading, nodes: &'a [Node], detail: Detail) -> Self {
+        let mut selection = Selection::new(detail);
+        let inside = selection.inside(nodes, 1);
+        let left_out = selection.omissions();
+        Self { heading, census: Census::of(nodes), roots: inside.namespaces, rest: inside.rest, left_out }
+    }
+
+    /// With replicas folded, tighter if there are many.
+    pub fn folded(heading: &'a Heading, nodes: &'a [Node]) -> Self {
+        let picture = Self::new(heading, nodes, Detail::FOLDED);
+        if picture.shapes() < CROWDED { picture } else { Self::new(heading, nodes, Detail::TIGHT) }
+    }
+
+    /// How deep the tree is, whatever is shown of it.
+    pub fn depth(&self) -> usize {
+        self.census.depth
+    }
+
+    /// `3 namespaces, 7 processes, depth 3`.
+    pub(super) fn summary(&self) -> String {
+        let processes = count(self.census.processes, "process");
+        format!("{}, {processes}, depth {}", count(self.census.namespaces, "namespace"), self.census.depth)
+    }
+
+    fn shapes(&self) -> usize {
+        fn inside(shapes: &[Shape<'_>]) -> usize {
+            shapes.iter().map(|shape| 1 + shape.processes.len() + inside(&shape.namespaces)).sum()
+        }
+        inside(&self.roots)
+    }
+}
+
+impl<'a> Shape<'a> {
+    /// Takes in another node that is alike, and everything in it in parallel.
+    pub(super) fn absorb(&mut self, node: &'a Node) {
+        self.last = node;
+        let (one, other) = (&self.first.facts, &node.facts);
+        if one.description != other.description || one.labels != other.labels {
+            self.remarks = Remarks::OfEach;
+        }
+        let mut inside = node.children.iter();
+        for child in self.processes.iter_mut().chain(&mut self.namespaces) {
+            for next in inside.by_ref().filter(|next| next.kind == child.first.kind).take(child.alike) {
+                child.absorb(next);
+            }
+        }
+    }
+}

@@ -1,0 +1,117 @@
+//! A drawing of our own, for which nothing has to be installed: boxes in boxes, in Scalable Vector Graphics.
+//!
+//! The same picture gives the same bytes, wherever it is drawn: there is no font to measure, and only integers are added.
+
+mod layout;
+mod measure;
+mod paint;
+mod style;
+
+use svg::node::element::{Description, SVG, Style, Title};
+use svg::node::{Node as _, Text};
+
+use self::layout::{GAP, SMALL, TEXT, lay_out};
+use self::measure::{proportional, wrap};
+use self::paint::{Canvas, crown, label, rectangle};
+use super::picture::{Picture, Shape};
+use super::rows::{Place, Size};
+use crate::present::escape::escape;
+
+/// Around everything.
+const MARGIN: u32 = 24;
+/// The size of the heading.
+const HEAD: u32 = 20;
+/// Prose needs so much room, however small the tree is.
+const NARROWEST: u32 = 420;
+/// And is no wider than this, however wide it is.
+const WIDEST: u32 = 900;
+/// How every document ends.
+const END: &str = "</svg>";
+/// Between lines of prose.
+const LINE: u32 = 18;
+
+/// The picture as a document; it ends with a line feed.
+pub fn render(picture: &Picture<'_>) -> String {
+    let (pills, blocks, size) = lay_out(&picture.roots, &picture.rest);
+    let name = escape(&picture.heading.name);
+    let summary = picture.summary();
+    let least = proportional(&name, HEAD).max(proportional(&summary, TEXT)).max(NARROWEST);
+    let width = size.width.max(least);
+    let prose = width.min(WIDEST);
+    let mut canvas = Canvas::default();
+    let mut y = MARGIN + HEAD;
+    canvas.add(&label("prose head", MARGIN, y, &name));
+    y += LINE + 4;
+    canvas.add(&label("prose muted", MARGIN, y, &summary));
+    let description = picture.heading.description.as_deref().map(escape);
+    for line in wrap(description.as_deref().unwrap_or_default(), TEXT, prose, 3) {
+        y += LINE;
+        canvas.add(&label("prose", MARGIN, y, &line));
+    }
+    y += GAP + 6;
+    let corner = Place { x: MARGIN, y };
+    for pill in &pills {
+        canvas.pill(pill, 0, corner);
+    }
+    for block in &blocks {
+        canvas.block(block, corner);
+    }
+    y += size.height + GAP / 2;
+    canvas.add(&crown(MARGIN, y + 8));
+    let legend = std::iter::once((22, legend(picture)));
+    let left_out = picture.left_out.iter().map(|sentence| (0, format!("Left out: {sentence}.")));
+    for (indent, text) in legend.chain(left_out) {
+        for line in wrap(&text, SMALL, prose - indent, 4) {
+            y += LINE;
+            canvas.add(&label("prose small muted", MARGIN + indent, y, &line));
+        }
+    }
+    let page = Size { width: width + 2 * MARGIN, height: y + MARGIN };
+    document(picture, page, canvas)
+}
+
+fn document(picture: &Picture<'_>, page: Size, canvas: Canvas) -> String {
+    let Size { width, height } = page;
+    let mut words = picture.summary();
+    if let Some(description) = &picture.heading.description {
+        words = format!("{words}: {}", escape(description));
+    }
+    let mut description = Description::new();
+    description.append(Text::new(words));
+    let document = SVG::new()
+        .set("class", "nestns")
+        .set("role", "img")
+        .set("width", width)
+        .set("height", height)
+        .set("viewBox", format!("0 0 {width} {height}"))
+        .add(Title::new(escape(&picture.heading.name)))
+        .add(description)
+        .add(Style::new(style::sheet(depth(&picture.roots))))
+        .add(rectangle("page", Place::default(), page, 0));
+    // What was painted is put in as it is: as a node of the document, it would be copied several times over.
+    let mut text = document.to_string();
+    text.truncate(text.len() - END.len());
+    text.push_str(&canvas.into_text());
+    text.push('\n');
+    text.push_str(END);
+    text.push('\n');
+    text
+}
+
+/// How to read it, as far as that is needed.
+fn legend(picture: &Picture<'_>) -> String {
+    let mut legend = "PID 1. Numbers are PIDs, outermost namespace first, without the host's.".to_owned();
+    if has_joined(&picture.roots) {
+        legend.push_str(" A dashed process was moved in from outside: its parent is 0 inside.");
+    }
+    legend
+}
+
+fn has_joined(shapes: &[Shape<'_>]) -> bool {
+    shapes.iter().any(|shape| shape.processes.iter().any(Shape::is_joined) || has_joined(&shape.namespaces))
+}
+
+/// How many levels are shown.
+fn depth(shapes: &[Shape<'_>]) -> usize {
+    shapes.iter().map(|shape| 1 + depth(&shape.namespaces)).max().unwrap_or(0)
+}

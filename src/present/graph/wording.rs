@@ -1,0 +1,92 @@
+//! What pictures say about a shape: the label that is always seen, and the lines that a pointer brings up.
+
+use super::chain;
+use super::picture::{Remarks, Shape};
+use crate::present::escape::escape;
+use crate::topology::Entry;
+
+/// A longer command is cut where there is all the room of a tooltip.
+const LONGEST: usize = 300;
+
+impl Shape<'_> {
+    /// `vm`, or `w.0 … w.999 (1000 alike)`.
+    pub(super) fn title(&self) -> String {
+        match self.alike {
+            1 => escape(&self.first.label.to_string()),
+            alike => escape(&format!("{} … {} ({alike} alike)", self.first.label, self.until.label)),
+        }
+    }
+
+    /// The PIDs; of a namespace, those of its PID 1.
+    pub(super) fn chain(&self) -> String {
+        chain::short(&self.first.pids, &self.last.pids)
+    }
+
+    /// What runs; of a namespace, what its PID 1 runs. At most so many characters.
+    pub(super) fn program(&self, longest: usize) -> String {
+        cut(&escape(&self.first.facts.runs.to_string()), longest)
+    }
+
+    /// Whether it was moved in from outside.
+    pub(super) fn is_joined(&self) -> bool {
+        self.first.facts.entry == Entry::Join
+    }
+
+    /// All there is to say of a process, a line each.
+    pub(super) fn process_lines(&self) -> Vec<String> {
+        let mut lines = vec![self.paths("")];
+        lines.extend(self.numbers().map(|numbers| format!("PID {numbers}")));
+        lines.push(format!("runs {}", self.program(LONGEST)));
+        if self.is_joined() {
+            lines.push("moved in from outside: its parent is 0 inside".to_owned());
+        }
+        lines.extend(self.remarks());
+        lines
+    }
+
+    /// All there is to say of the PID 1 of a namespace.
+    pub(super) fn init_lines(&self) -> Vec<String> {
+        let mut lines = vec![self.paths("/init")];
+        lines.extend(self.numbers().map(|numbers| format!("PID {numbers}")));
+        lines.push(format!("PID 1, runs {}", self.program(LONGEST)));
+        lines
+    }
+
+    /// All there is to say of a namespace.
+    pub(super) fn namespace_lines(&self, level: usize) -> Vec<String> {
+        let mut lines = vec![self.paths(""), format!("level {level}")];
+        lines.extend(self.numbers().map(|numbers| format!("PID 1 is {numbers}")));
+        lines.push(format!("PID 1 runs {}", self.program(LONGEST)));
+        lines.extend(self.remarks());
+        lines
+    }
+
+    /// What the author says, where that is the same of all.
+    fn remarks(&self) -> impl Iterator<Item = String> {
+        let facts = Some(&self.first.facts).filter(|_| self.remarks == Remarks::OfAll);
+        let description = facts.and_then(|facts| facts.description.as_deref()).map(escape);
+        let labels = facts.into_iter().flat_map(|facts| &facts.labels);
+        description.into_iter().chain(labels.map(|(key, value)| escape(&format!("{key} = {value}"))))
+    }
+
+    fn paths(&self, ending: &str) -> String {
+        let path = |path: &str| escape(&format!("{path}{ending}"));
+        match (&self.first.facts.path, &self.last.facts.path) {
+            (first, last) if first == last => path(first),
+            (first, last) => format!("{} … {}", path(first), path(last)),
+        }
+    }
+
+    fn numbers(&self) -> Option<String> {
+        let chain = chain::whole(&self.first.pids, &self.last.pids);
+        (!chain.is_empty()).then(|| format!("{chain}, outermost first"))
+    }
+}
+
+/// The beginning of a text that is too long, and an ellipsis.
+pub(super) fn cut(text: &str, longest: usize) -> String {
+    if text.chars().count() <= longest {
+        return text.to_owned();
+    }
+    text.chars().take(longest - 1).chain(['…']).collect()
+}

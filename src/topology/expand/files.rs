@@ -1,0 +1,155 @@
+//! The files of a topology: the one that was named, and all that it includes, directly or not.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+
+use super::evaluate::{Evaluator, Trace};
+use super::variables::Scopes;
+use crate::diagnostic::{Code, Diagnostic, Diagnostics, FileId, Source, Sources, Span};
+use crate::topology::surroundings::Surroundings;
+use crate::topology::syntax::{Entry, included};
+use crate::topology::toml_text::{self, Table, Value};
+
+/// Files include files that include files: whoever reads them has a stack.
+const LONGEST_CHAIN: usize = 64;
+
+/// The files that were read, in the order in which they count: what is included comes before what includes it.
+pub(super) struct Files<'s> {
+    surroundings: &'s dyn Surroundings,
+    pub(super) scopes: Scopes,
+    pub(super) number_of_scopes: usize,
+    pub(super) sources: Sources,
+    pub(super) read: Vec<(FileId, Table)>,
+    /// Which scope hangs below the namespace whose `include` stands here.
+    pub(super) grafts: HashMap<Span, usize>,
+    /// Files by what they are and by the scope that they are included into, with the scope that they made.
+    known: HashMap<(PathBuf, usize, Way), usize>,
+    /// The files that are being read, outermost first.
+    open: Vec<(PathBuf, String)>,
+}
+
+/// How a file is included.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Way {
+    /// At the top level: it is part of the scope.
+    Beside,
+    /// Below a namespace: in a scope of its own.
+    Below,
+}
+
+impl<'s> Files<'s> {
+    /// Reads the main file, and everything from there.
+    pub(super) fn read(main: Source, surroundings: &'s dyn Surroundings, out: &mut Diagnostics) -> Self {
+        let identity = surroundings.identity().unwrap_or_default();
+        let name = main.name().to_owned();
+        let mut files = Self {
+            surroundings,
+            scopes: Scopes::new(surroundings),
+            number_of_scopes: 1,
+            sources: Sources::new(main),
+            read: Vec::new(),
+            grafts: HashMap::new(),
+            known: HashMap::new(),
+            open: vec![(identity, name)],
+        };
+        files.file(FileId::MAIN, 0, out);
+        files
+    }
+
+    fn file(&mut self, file: FileId, scope: usize, out: &mut Diagnostics) {
+        self.scopes.place(file, scope);
+        let Some(table) = toml_text::read(self.sources.get(file), file, out) else { return };
+        if let Some(entry) = table.get("include") {
+            self.include(Entry::of(entry), scope, Way::Beside, out);
+        }
+        for realm in ["template", "ns"] {
+            if let Some(entry) = table.get(realm) {
+                self.grafts(&entry.value, scope, out);
+            }
+        }
+        self.read.push((file, table));
+    }
+
+    /// Finds the `include` of every namespace and template.
+    fn grafts(&mut self, namespaces: &Value, scope: usize, out: &mut Diagnostics) {
+        for namespace in namespaces.as_table().into_iter().flat_map(|table| &table.entries) {
+            let Some(table) = namespace.value.as_table() else { continue };
+            if let Some(entry) = table.get("include") {
+                self.include(Entry::of(entry), scope, Way::Below, out);
+            }
+            if let Some(inside) = table.get("ns") {
+                self.grafts(&inside.value, scope, out);
+            }
+        }
+    }
+
+    fn include(&mut self, entry: Entry<'_>, scope: usize, way: Way, out: &mut Diagnostics) {
+        let mut trace = Trace::default();
+        let evaluated = {
+            // No variable has a value yet; the environment has.
+            let evaluator = Evaluator::outside(&self.scopes, &self.sources, "");
+            evaluator.value(entry.value, &mut trace, out).map(std::borrow::Cow::into_owned)
+        };
+        let Some(value) = evaluated else { return };
+        let entry = Entry { value: &value, ..entry };
+        if way == Way::Below && value.as_array().is_some() {
+            entry.wrong_type("a string: one file hangs below a namespace", out);
+            return;
+        }
+        for value in included(&value) {
+            let Some(path) = value.as_str() else {
+                entry.with(value).wrong_type("the path of a file", out);
+                continue;
+            };
+            if let Some(scope) = self.open_file(path, value.span, scope, way, out)
+                && way == Way::Below
+            {
+                self.grafts.insert(entry.key_span, scope);
+            }
+        }
+    }
+
+    /// Reads one file, unless it was; the scope that it is in.
+    fn open_file(&mut self, path: &str, at: Span, scope: usize, way: Way, out: &mut Diagnostics) -> Option<usize> {
+        let cannot = |reason: &str| {
+            Diagnostic::at(Code::CannotInclude, at, format!("`{path}` cannot be included")).label(reason.to_owned())
+        };
+        let from = self.sources.get(at.file).name().to_owned();
+        let found = match self.surroundings.include(path, &from) {
+            Ok(found) => found,
+            Err(reason) => {
+                out.push(cannot(&reason).note("a relative path begins where the including file lies"));
+                return None;
+            }
+        };
+        if let Some(first) = self.open.iter().position(|(open, _)| *open == found.identity) {
+            let mut names: Vec<_> = self.open[first..].iter().map(|(_, name)| name.as_str()).collect();
+            names.push(&self.open[first].1);
+            let message = format!("files include each other: {}", names.join(" → "));
+            out.push(Diagnostic::at(Code::IncludeCycle, at, message).label("this would never end"));
+            return None;
+        }
+        if self.open.len() == LONGEST_CHAIN {
+            out.push(cannot(&format!("{LONGEST_CHAIN} files include one another in a row")));
+            return None;
+        }
+        let key = (found.identity.clone(), scope, way);
+        if let Some(&known) = self.known.get(&key) {
+            return Some(known);
+        }
+        let inside = match way {
+            Way::Beside => scope,
+            Way::Below => {
+                self.number_of_scopes += 1;
+                self.scopes.inside(scope)
+            }
+        };
+        self.known.insert(key, inside);
+        let name = found.source.name().to_owned();
+        let file = self.sources.add(found.source, Some(at));
+        self.open.push((found.identity, name));
+        self.file(file, inside, out);
+        self.open.pop();
+        Some(inside)
+    }
+}

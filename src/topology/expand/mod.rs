@@ -1,0 +1,326 @@
+//! Text → namespaces: files are gathered, variables get their values, templates and defaults are merged, generators
+//! generate, and every namespace of the tree is handed to the checks.
+//!
+//! Nothing is allocated for a tree before its size is known. What a value was written as and where it is used go along
+//! with it in its span, so that a problem is shown at both places.
+
+mod declared;
+mod evaluate;
+mod expression;
+mod files;
+mod generator;
+mod layers;
+mod merge;
+mod plant;
+mod prepare;
+mod size;
+mod variables;
+
+use std::cell::OnceCell;
+use std::collections::HashSet;
+
+use super::check::{Checker, Repetition, name_from, too_many};
+use super::syntax::{Document, Heading, Limits};
+use super::toml_text::{self, Kind, Table, Value};
+use super::tree::Topology;
+use super::{Parsed, Request, Setting, Variable};
+use crate::diagnostic::{Code, Diagnostic, Diagnostics, FileId, Source, Sources, Span};
+use declared::{Declarations, Declared, Realm};
+use evaluate::{Evaluator, Scalar, Trace};
+use files::Files;
+use layers::{Layer, Library};
+use plant::{Extent, Planter};
+use prepare::{Defaults, Slot};
+use size::Surveyor;
+use variables::{Override, Scopes};
+
+/// Reads, expands and checks a topology.
+pub(super) fn expand(request: Request<'_>) -> Parsed {
+    let mut out = Diagnostics::new();
+    let mut files = Files::read(request.source, request.surroundings, &mut out);
+    let unreadable = files.read.is_empty();
+    let overrides = overrides(request.settings, &mut files, &mut out);
+    let Files { mut scopes, sources, read, grafts, number_of_scopes, .. } = files;
+    let texts = Texts { read: &read, grafts: &grafts, number_of_scopes };
+    let mut variables = Vec::new();
+    let mut topology = None;
+    if !unreadable {
+        topology = texts.expand(&mut scopes, &overrides, &sources, (request.name, request.stem), &mut out);
+        variables = listed(&scopes, &sources);
+    }
+    out.amend(0, |diagnostic| included_from(&sources, diagnostic));
+    out.sort();
+    if topology.is_none() && !out.has_errors() {
+        // Unreachable by construction; an empty answer would say that all is well.
+        out.push(Diagnostic::of_file(Code::NoNamespace, "the topology could not be built"));
+    }
+    Parsed { topology, diagnostics: out, sources, variables }
+}
+
+/// The files that were read.
+struct Texts<'t> {
+    read: &'t [(FileId, Table)],
+    grafts: &'t std::collections::HashMap<Span, usize>,
+    number_of_scopes: usize,
+}
+
+impl<'t> Texts<'t> {
+    fn expand(
+        &self,
+        scopes: &mut Scopes,
+        overrides: &[Override],
+        sources: &Sources,
+        (name, stem): (Option<String>, &str),
+        out: &mut Diagnostics,
+    ) -> Option<Topology> {
+        let documents: Vec<(FileId, Document<'t>)> =
+            self.read.iter().map(|(file, table)| (*file, Document::read(table, out))).collect();
+        let is_complete = !out.has_errors();
+        // The name may be made of variables, and they of the name: what it is without them is what they know of it.
+        let written = documents.last().and_then(|(_, document)| document.heading.get("name"));
+        let named = |scopes: &Scopes, topology: &str| {
+            let evaluator = Evaluator::outside(scopes, sources, topology);
+            let value = evaluator.value(&written?.value, &mut Trace::default(), &mut Diagnostics::new())?;
+            value.as_str().map(str::to_owned)
+        };
+        let default = name_from(stem);
+        let early = name.clone().or_else(|| named(scopes, &default)).unwrap_or_else(|| default.clone());
+
+        let mut declared = Vec::new();
+        for (file, document) in &documents {
+            let scope = scopes.scope(*file);
+            let Some(entry) = document.variables else { continue };
+            match entry.value.as_table() {
+                Some(table) => {
+                    declared.extend(super::syntax::entries(table).map(|entry| variables::Declaration { scope, entry }))
+                }
+                None => entry.wrong_type("a table", out),
+            }
+        }
+        scopes.define(declared, overrides, sources, &early, out);
+        let scopes = &*scopes;
+        let name = name.or_else(|| named(scopes, &default)).unwrap_or(default);
+        let evaluator = Evaluator::outside(scopes, sources, &name);
+
+        let mut topology = Topology::new(name.clone());
+        heading(&documents, &evaluator, &mut topology, out);
+        topology.files = sources.iter().map(|source| source.name().to_owned()).collect();
+        let limits = limits(&documents, scopes, &evaluator, out);
+
+        let mut declarations = Declarations::default();
+        let defaults = self.declare(&documents, scopes, &mut declarations, out);
+        let mut library = Library::new(declarations, self.number_of_scopes, &evaluator, out);
+        let users = defaults.iter().flat_map(|defaults| defaults.namespaces.clone());
+        let users = users.chain(
+            (0..self.number_of_scopes).flat_map(|scope| library.declarations.roots(Realm::Namespaces, scope).to_vec()),
+        );
+        library.resolve_users(&users.collect::<Vec<_>>(), &evaluator, out);
+        self.report_unused(&library, sources, out);
+
+        let roots: Vec<_> = library
+            .declarations
+            .roots(Realm::Namespaces, 0)
+            .iter()
+            .map(|&root| Slot {
+                name: library.node(root).name().to_owned(),
+                layers: vec![Layer::own(root)],
+                prepared: OnceCell::new(),
+            })
+            .collect();
+        if roots.is_empty() {
+            if is_complete && !out.has_errors() {
+                out.push(no_namespace());
+            }
+            return None;
+        }
+        let mut surveyor = Surveyor::new(&library, &defaults, &evaluator, &limits);
+        let size = surveyor.survey(&roots, out);
+        let place = surveyor.crossed.unwrap_or_default();
+        let is_too_deep = surveyor.too_deep;
+        let is_complete = !size.incomplete;
+        too_many("namespaces", (size.namespaces, is_complete), limits.namespaces, place, out);
+        too_many("processes", (size.processes, is_complete), limits.processes, place, out);
+        let is_too_large =
+            size.namespaces > limits.namespaces.into() || size.processes > limits.processes.into() || is_too_deep;
+        if size.namespaces == 0 && !out.has_errors() {
+            out.push(no_namespace());
+        }
+        let extent = if is_too_large || size.namespaces == 0 { Extent::Sample } else { Extent::Whole };
+        let mut planter = Planter {
+            library: &library,
+            defaults: &defaults,
+            evaluator: &evaluator,
+            extent,
+            deepest: limits.depth,
+            checker: Checker::new(topology, sources),
+            repetition: Repetition::default(),
+            named: HashSet::new(),
+        };
+        planter.forest(&roots, out);
+        let Planter { checker, mut repetition, .. } = planter;
+        let topology = checker.finish(&mut repetition, out);
+        repetition.finish(out);
+        topology
+    }
+
+    /// Enters the namespaces and templates of all files; the defaults of each scope.
+    fn declare(
+        &self,
+        documents: &[(FileId, Document<'t>)],
+        scopes: &Scopes,
+        declarations: &mut Declarations<'t>,
+        out: &mut Diagnostics,
+    ) -> Vec<Defaults<'t>> {
+        let mut defaults: Vec<Defaults<'t>> =
+            std::iter::repeat_with(Defaults::default).take(self.number_of_scopes).collect();
+        for (file, document) in documents {
+            let scope = scopes.scope(*file);
+            for (realm, entry) in [(Realm::Templates, document.templates), (Realm::Namespaces, document.namespaces)] {
+                if let Some(entry) = entry {
+                    declarations.add(&Declared { realm, scope, entry, rules: document.rules }, out);
+                }
+            }
+            if let Some(entry) = document.namespace_defaults
+                && let Some(table) = entry.value.as_table()
+            {
+                defaults[scope].namespaces.push(declarations.detached(&entry, table, scope));
+            }
+            if let Some(entry) = document.process_defaults {
+                defaults[scope].processes.push(entry.value);
+            }
+        }
+        declarations.graft_all(self.grafts);
+        defaults
+    }
+
+    fn report_unused(&self, library: &Library<'_>, sources: &Sources, out: &mut Diagnostics) {
+        for template in library.unused(sources) {
+            let node = library.node(template);
+            out.push(
+                Diagnostic::at(Code::UnusedTemplate, node.span, format!("template `{}` is never used", node.path))
+                    .label("no namespace says so")
+                    .help(format!("write use = \"{}\" in a namespace, or leave the template out", node.path)),
+            );
+        }
+    }
+}
+
+/// What the main file says about the whole; that of included ones is read as well, and does not count.
+fn heading(
+    documents: &[(FileId, Document<'_>)],
+    evaluator: &Evaluator<'_>,
+    topology: &mut Topology,
+    out: &mut Diagnostics,
+) {
+    for (file, document) in documents {
+        let mut trace = Trace::default();
+        let before = out.len();
+        let table = evaluator.table(document.heading, |key| !Heading::has(key), &mut trace, out);
+        let heading = Heading::read(&table, out);
+        out.amend(before, |diagnostic| trace.explain(diagnostic));
+        if *file == FileId::MAIN {
+            topology.description = heading.description;
+            topology.on_exit = heading.on_exit;
+        }
+    }
+}
+
+/// The limits of all files of the outermost scope; the including file's own count.
+fn limits(
+    documents: &[(FileId, Document<'_>)],
+    scopes: &Scopes,
+    evaluator: &Evaluator<'_>,
+    out: &mut Diagnostics,
+) -> Limits {
+    let mut merged = Table::default();
+    for (file, document) in documents {
+        let Some(entry) = document.limits else { continue };
+        let Some(table) = entry.value.as_table() else {
+            entry.wrong_type("a table", out);
+            continue;
+        };
+        if scopes.scope(*file) == 0 {
+            for entry in &table.entries {
+                merged.entries.retain(|there| there.key != entry.key);
+                merged.entries.push(entry.clone());
+            }
+        }
+    }
+    let mut trace = Trace::default();
+    let before = out.len();
+    let table = evaluator.table(&merged, |_| false, &mut trace, out);
+    let limits = Limits::read(&table, out);
+    out.amend(before, |diagnostic| trace.explain(diagnostic));
+    limits
+}
+
+fn no_namespace() -> Diagnostic {
+    Diagnostic::of_file(Code::NoNamespace, "the file declares no namespace")
+        .help("the smallest topology is [ns.hello] and, in the next line, init = [\"bash\"]")
+}
+
+/// What the command line sets, as values with places of their own.
+fn overrides(settings: Vec<Setting>, files: &mut Files<'_>, out: &mut Diagnostics) -> Vec<Override> {
+    let mut overrides = Vec::new();
+    for setting in settings {
+        match setting {
+            Setting::Word { name, value } => {
+                let length = value.len();
+                let file = files.sources.add(Source::new(format!("<--set {name}>"), value.clone()), None);
+                let span = Span::new(file, 0..length);
+                overrides.push(Override {
+                    name,
+                    value: Value { kind: Kind::String(value.into()), span },
+                    is_word: true,
+                });
+            }
+            Setting::File(source) => {
+                let file = files.sources.add(source, None);
+                files.scopes.place(file, 0);
+                let Some(table) = toml_text::read(files.sources.get(file), file, out) else { continue };
+                for entry in table.entries {
+                    let name = entry.key.to_string();
+                    overrides.push(Override { name, value: entry.value, is_word: false });
+                }
+            }
+        }
+    }
+    overrides
+}
+
+/// The variables with their values and places, for those who ask.
+fn listed(scopes: &Scopes, sources: &Sources) -> Vec<Variable> {
+    let all = scopes.all().into_iter().filter_map(|(name, variable)| {
+        let source = sources.get(variable.span.file);
+        let place = source.position(variable.span.start());
+        let name = name.to_owned();
+        let from = if source.name().starts_with('<') {
+            source.name().to_owned()
+        } else {
+            format!("{}:{}:{}", source.name(), place.line, place.column)
+        };
+        let value = variable.value.clone()?;
+        Some(Variable { name, value: value.into(), from })
+    });
+    all.collect()
+}
+
+impl From<Scalar> for super::VariableValue {
+    fn from(scalar: Scalar) -> Self {
+        match scalar {
+            Scalar::Integer(number) => Self::Integer(number),
+            Scalar::Boolean(flag) => Self::Boolean(flag),
+            Scalar::Text(text) => Self::Text(text),
+        }
+    }
+}
+
+/// Says of a problem in an included file who included it, unless a more telling place is shown already.
+fn included_from(sources: &Sources, diagnostic: &mut Diagnostic) {
+    let Some(primary) = &diagnostic.primary else { return };
+    if let Some(place) = sources.asked_for(primary.span.file)
+        && diagnostic.secondary.iter().all(|label| label.span.file == primary.span.file)
+    {
+        diagnostic.secondary.push(crate::diagnostic::Label { span: place, text: "included here".to_owned() });
+    }
+}

@@ -1,0 +1,203 @@
+//! A declared namespace with all of its layers merged, before it becomes one namespace or a thousand.
+
+use std::borrow::Cow;
+use std::cell::{OnceCell, RefCell};
+use std::collections::HashMap;
+use std::rc::Rc;
+
+use super::declared::NodeId;
+use super::evaluate::{Evaluator, Trace};
+use super::generator::{At, NAMESPACE_KEYS, integer};
+use super::layers::{Layer, Library};
+use super::merge::{self, Numbered};
+use crate::diagnostic::{Diagnostics, Label, Span};
+use crate::topology::syntax::{Entry, NamespaceBody, ProcessBody};
+use crate::topology::toml_text::{Table, Value};
+
+/// The mark of what comes from `[defaults.*]`.
+pub(super) const DEFAULTS: u32 = u32::MAX;
+
+/// What is true of all namespaces, or processes, of a scope; of several files the weakest first.
+#[derive(Debug, Default)]
+pub(super) struct Defaults<'a> {
+    pub(super) namespaces: Vec<NodeId>,
+    pub(super) processes: Vec<&'a Value>,
+}
+
+/// A namespace inside another, and what it stands on.
+#[derive(Debug)]
+pub(super) struct Slot<'a> {
+    pub(super) name: String,
+    pub(super) layers: Vec<Layer>,
+    /// Kept where the namespace around is there more than once.
+    pub(super) prepared: OnceCell<Rc<Prepared<'a>>>,
+}
+
+/// A process of a declared namespace.
+#[derive(Debug)]
+pub(super) struct PreparedProcess<'a> {
+    pub(super) name: &'a str,
+    pub(super) span: Span,
+    pub(super) value: Cow<'a, Value>,
+    /// What it is everywhere, if it is the same everywhere.
+    pub(super) body: RefCell<Option<Rc<ProcessBody>>>,
+}
+
+/// A declared namespace.
+#[derive(Debug)]
+pub(super) struct Prepared<'a> {
+    pub(super) name: String,
+    /// Where its header stands: of several, that of the strongest layer.
+    pub(super) span: Span,
+    /// Whether anything says that it exists, or its path is only the beginning of others.
+    pub(super) is_declared: bool,
+    pub(super) layers: Vec<Layer>,
+    pub(super) table: Cow<'a, Table>,
+    pub(super) processes: Vec<PreparedProcess<'a>>,
+    pub(super) children: Vec<Slot<'a>>,
+    /// What it is everywhere, if it is the same everywhere.
+    pub(super) body: RefCell<Option<Rc<NamespaceBody>>>,
+    /// Whether one like it was checked.
+    pub(super) checked: std::cell::Cell<bool>,
+}
+
+impl<'a> Prepared<'a> {
+    /// Merges the layers that a namespace stands on.
+    pub(super) fn new(
+        library: &Library<'a>,
+        defaults: &[Defaults<'a>],
+        slot: &Slot<'a>,
+        path: &str,
+        out: &mut Diagnostics,
+    ) -> Self {
+        let structure = &slot.layers;
+        let scope = structure.first().map_or(0, |layer| library.node(layer.node).scope);
+        let mut layers = Vec::new();
+        // What the defaults use is weaker than what they say themselves, and both than all the rest.
+        let own: Vec<_> = defaults[scope].namespaces.iter().map(|&node| Layer::own(node)).collect();
+        layers.extend(library.expand(&own));
+        let inherited = layers.len();
+        layers.extend(library.expand(structure));
+        let number = |place: usize, layer: &Layer| {
+            if place < inherited {
+                DEFAULTS
+            } else if layer.used.is_some() {
+                u32::try_from(place + 1).unwrap_or(DEFAULTS - 1)
+            } else {
+                0
+            }
+        };
+        let tables: Vec<Numbered<'a>> = layers
+            .iter()
+            .enumerate()
+            .filter_map(|(place, layer)| Some((library.node(layer.node).table?, number(place, layer))))
+            .collect();
+        let top = structure.iter().rev().find(|layer| library.node(layer.node).table.is_some());
+        let span = top.or(structure.last()).map_or(Span::default(), |layer| library.node(layer.node).span);
+        Self {
+            name: slot.name.clone(),
+            span,
+            is_declared: top.is_some(),
+            table: merge::tables(&tables, |key| matches!(key, "proc" | "ns" | "use" | "include")),
+            processes: processes(&tables, &defaults[scope].processes, out),
+            children: library
+                .children(&layers, path)
+                .into_iter()
+                .map(|(name, layers)| Slot { name, layers, prepared: OnceCell::new() })
+                .collect(),
+            layers,
+            body: RefCell::new(None),
+            checked: std::cell::Cell::new(false),
+        }
+    }
+
+    /// Says under each problem since `before` who used what it is about, and where computed values come from.
+    pub(super) fn explain(&self, before: usize, trace: &Trace, out: &mut Diagnostics) {
+        out.amend(before, |diagnostic| {
+            trace.explain(diagnostic);
+            let layer = diagnostic.primary.as_ref().map_or(0, |label| label.span.layer);
+            for label in self.used(layer) {
+                if !diagnostic.secondary.contains(&label) {
+                    diagnostic.secondary.push(label);
+                }
+            }
+        });
+    }
+
+    /// Who uses what is marked with this number.
+    pub(super) fn used(&self, layer: u32) -> Vec<Label> {
+        match layer {
+            0 => Vec::new(),
+            DEFAULTS => vec![Label { span: self.span, text: "it applies here".to_owned() }],
+            number => self.layers.get(number as usize - 1).map(Layer::labels).unwrap_or_default(),
+        }
+    }
+
+    /// The keys that say what the namespace is; what says how often it is there is read by the generators.
+    pub(super) fn is_body_key(key: &str) -> bool {
+        !matches!(key, "proc" | "ns" | "use" | "include") && !NAMESPACE_KEYS.contains(&key)
+    }
+}
+
+/// Merges what the layers say about each process.
+fn processes<'a>(tables: &[Numbered<'a>], defaults: &[&'a Value], out: &mut Diagnostics) -> Vec<PreparedProcess<'a>> {
+    let mut names: Vec<(Entry<'a>, u32, Vec<(&'a Value, u32)>)> = Vec::new();
+    let mut places: HashMap<&str, usize> = HashMap::new();
+    // Of one table TOML has seen to it that no key is there twice.
+    let is_merged = tables.iter().filter(|(table, _)| table.get("proc").is_some()).count() > 1;
+    for &(table, layer) in tables {
+        let Some(entry) = table.get("proc") else { continue };
+        let Some(declared) = entry.value.as_table() else {
+            let mut entry = Entry::of(entry);
+            (entry.key_span, entry.span) = (entry.key_span.in_layer(layer), entry.span.in_layer(layer));
+            entry.wrong_type("a table", out);
+            continue;
+        };
+        for process in &declared.entries {
+            let entry = Entry::of(process);
+            if let Some(&place) = places.get(entry.key) {
+                let (known, number, values) = &mut names[place];
+                (*known, *number) = (entry, layer);
+                values.push((&process.value, layer));
+                continue;
+            }
+            if is_merged {
+                places.insert(entry.key, names.len());
+            }
+            names.push((entry, layer, vec![(&process.value, layer)]));
+        }
+    }
+    names
+        .into_iter()
+        .map(|(entry, layer, values)| {
+            let all: Vec<_> = defaults.iter().map(|&default| (default, DEFAULTS)).chain(values).collect();
+            PreparedProcess {
+                name: entry.key,
+                span: entry.key_span.in_layer(layer),
+                value: merge::processes(all[0], &all[1..]),
+                body: RefCell::new(None),
+            }
+        })
+        .collect()
+}
+
+impl PreparedProcess<'_> {
+    /// How many of it there are at a place, `None` for one that is not a group; 0 for one that was reported.
+    pub(super) fn count(&self, evaluator: &Evaluator<'_>, trace: &mut Trace, out: &mut Diagnostics) -> Option<u64> {
+        let entry = self.value.as_table()?.get("count")?;
+        Some(integer(Entry::of(entry), 0, evaluator, trace, out).map_or(0, |count| count.value))
+    }
+
+    /// On which levels it is, with the entry that says so.
+    pub(super) fn at(
+        &self,
+        evaluator: &Evaluator<'_>,
+        trace: &mut Trace,
+        out: &mut Diagnostics,
+    ) -> (At, Option<Entry<'_>>) {
+        match self.value.as_table().and_then(|table| table.get("at")) {
+            None => (At::Every, None),
+            Some(entry) => (At::read(Entry::of(entry), evaluator, trace, out), Some(Entry::of(entry))),
+        }
+    }
+}

@@ -1,0 +1,261 @@
+//! How large the tree will be, before any of it exists: in time that depends on the text, not on the numbers in it.
+
+use std::collections::HashMap;
+
+use super::declared::NodeId;
+use super::evaluate::{Evaluator, Place, Trace};
+use super::generator::{Generator, Shape};
+use super::layers::{Layer, Library};
+use super::prepare::{Defaults, Prepared, Slot};
+use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span};
+use crate::topology::syntax::{KERNEL_DEPTH, Limits};
+
+/// What a tree, or a part of one, comes to. Numbers that do not fit stay at the largest that does.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Size {
+    pub(super) namespaces: u128,
+    pub(super) processes: u128,
+    /// Whether it differs with the `i` around it.
+    indexed: bool,
+    /// Whether counting ended early, because there are too many already.
+    pub(super) incomplete: bool,
+}
+
+impl Size {
+    fn add(&mut self, other: Self) {
+        self.namespaces = self.namespaces.saturating_add(other.namespaces);
+        self.processes = self.processes.saturating_add(other.processes);
+        self.indexed |= other.indexed;
+        self.incomplete |= other.incomplete;
+    }
+
+    fn times(self, factor: u64) -> Self {
+        Self {
+            namespaces: self.namespaces.saturating_mul(factor.into()),
+            processes: self.processes.saturating_mul(factor.into()),
+            ..self
+        }
+    }
+}
+
+/// Where a block is.
+#[derive(Debug, Clone, Copy)]
+struct Around<'p> {
+    /// The path of the namespace around it, as it is declared; empty for the host.
+    path: &'p str,
+    /// The level of the namespace around it, 0 for the host.
+    level: u64,
+    index: u64,
+}
+
+/// Counts.
+#[derive(Debug)]
+pub(super) struct Surveyor<'a, 'l> {
+    pub(super) library: &'l Library<'a>,
+    pub(super) defaults: &'l [Defaults<'a>],
+    pub(super) evaluator: &'l Evaluator<'l>,
+    pub(super) limits: &'l Limits,
+    /// The sizes of what templates alone make, which may be there many times.
+    known: HashMap<(Vec<NodeId>, u64), Size>,
+    /// The first declared namespace that crosses a limit.
+    pub(super) crossed: Option<Span>,
+    /// Whether something is deeper than it may be.
+    pub(super) too_deep: bool,
+}
+
+impl<'a, 'l> Surveyor<'a, 'l> {
+    pub(super) fn new(
+        library: &'l Library<'a>,
+        defaults: &'l [Defaults<'a>],
+        evaluator: &'l Evaluator<'l>,
+        limits: &'l Limits,
+    ) -> Self {
+        Self { library, defaults, evaluator, limits, known: HashMap::new(), crossed: None, too_deep: false }
+    }
+
+    /// The size of the whole forest.
+    pub(super) fn survey(&mut self, roots: &[Slot<'a>], out: &mut Diagnostics) -> Size {
+        self.sum(roots, Around { path: "", level: 0, index: 0 }, Size::default(), out)
+    }
+
+    /// The size of some blocks; `before` is what counts with them when it is said where a limit is crossed.
+    fn sum(&mut self, blocks: &[Slot<'a>], around: Around<'_>, before: Size, out: &mut Diagnostics) -> Size {
+        let mut size = Size::default();
+        let mut running = before;
+        for slot in blocks {
+            let block = self.block(slot, around, out);
+            size.add(block);
+            running.add(block);
+            if self.is_over(running) && self.crossed.is_none() {
+                self.crossed = slot.layers.last().map(|layer| self.library.node(layer.node).span);
+            }
+        }
+        size
+    }
+
+    fn is_over(&self, size: Size) -> bool {
+        size.namespaces > self.limits.namespaces.into() || size.processes > self.limits.processes.into()
+    }
+
+    fn block(&mut self, slot: &Slot<'a>, around: Around<'_>, out: &mut Diagnostics) -> Size {
+        // What stands in the file itself is visited once; what templates make is visited as often as it is used.
+        let is_shared = slot.layers.iter().all(|layer: &Layer| layer.used.is_some());
+        let key = (slot.layers.iter().map(|layer| layer.node).collect::<Vec<_>>(), around.level);
+        if is_shared && let Some(&known) = self.known.get(&key) {
+            return known;
+        }
+        let mut unheard = Diagnostics::new();
+        let path = if around.path.is_empty() { slot.name.clone() } else { format!("{}/{}", around.path, slot.name) };
+        let prepared = Prepared::new(self.library, self.defaults, slot, &path, &mut unheard);
+        let before = out.len();
+        let mut trace = Trace::default();
+        let place = Place { path: &path, name: &prepared.name, level: around.level + 1, index: around.index };
+        let evaluator = self.evaluator.at(place);
+        let generator = Generator::read(&prepared.table, &evaluator, &mut trace, out);
+        let mut size = Size { indexed: evaluator.indexed.get(), ..Size::default() };
+        if self.is_too_deep(&prepared, &generator, Around { path: &path, ..around }, out) {
+            prepared.explain(before, &trace, out);
+            return size;
+        }
+        prepared.explain(before, &trace, out);
+        size.add(self.generated(&prepared, generator.shape, Around { path: &path, ..around }, out));
+        if self.is_over(size) && self.crossed.is_none() {
+            self.crossed = Some(prepared.span);
+        }
+        if is_shared && !size.indexed {
+            self.known.insert(key, size);
+        }
+        size
+    }
+
+    fn generated(&mut self, prepared: &Prepared<'a>, shape: Shape, around: Around<'_>, out: &mut Diagnostics) -> Size {
+        let mut size = Size::default();
+        let level = around.level + 1;
+        match shape {
+            Shape::One => {
+                size.add(self.own(prepared, (level, around.index), (0, 1), out));
+                size.add(self.sum(&prepared.children, Around { level, ..around }, size, out));
+            }
+            Shape::Siblings(count) => {
+                let one = |surveyor: &mut Self, index, out: &mut Diagnostics| {
+                    let mut one = surveyor.own(prepared, (level, index), (0, 1), out);
+                    one.add(surveyor.sum(&prepared.children, Around { level, index, ..around }, one, out));
+                    one
+                };
+                size.add(self.repeated(count, one, out));
+            }
+            Shape::Chain(depth) => {
+                for place in 0..depth {
+                    size.add(self.own(prepared, (level + place, place), (place, depth), out));
+                }
+                let innermost = Around { level: around.level + depth, index: depth - 1, ..around };
+                size.add(self.sum(&prepared.children, innermost, size, out));
+                size.indexed = false;
+            }
+            Shape::Tree { depth, fanout } => {
+                let mut width: u64 = 1;
+                for place in 0..depth {
+                    let one = |surveyor: &mut Self, index, out: &mut Diagnostics| {
+                        let mut one = surveyor.own(prepared, (level + place, index), (place, depth), out);
+                        if place + 1 == depth {
+                            let inside = Around { level: level + place, index, ..around };
+                            one.add(surveyor.sum(&prepared.children, inside, one, out));
+                        }
+                        one
+                    };
+                    size.add(self.repeated(width, one, out));
+                    width = width.saturating_mul(fanout);
+                }
+            }
+        }
+        size
+    }
+
+    /// So many that are alike, or, where they depend on their number, one after the other until there are too many.
+    fn repeated(
+        &mut self,
+        count: u64,
+        mut one: impl FnMut(&mut Self, u64, &mut Diagnostics) -> Size,
+        out: &mut Diagnostics,
+    ) -> Size {
+        if count == 0 {
+            return Size::default();
+        }
+        let first = one(self, 0, out);
+        if !first.indexed {
+            return first.times(count);
+        }
+        let mut size = first;
+        for index in 1..count {
+            if self.is_over(size) {
+                size.incomplete = true;
+                break;
+            }
+            // What is wrong was said of the first.
+            size.add(one(self, index, &mut Diagnostics::new()));
+        }
+        size.indexed = false;
+        size
+    }
+
+    /// One namespace with its processes.
+    fn own(
+        &self,
+        prepared: &Prepared<'a>,
+        (level, index): (u64, u64),
+        (place, depth): (u64, u64),
+        out: &mut Diagnostics,
+    ) -> Size {
+        let mut size = Size { namespaces: 1, ..Size::default() };
+        for process in &prepared.processes {
+            let before = out.len();
+            let mut trace = Trace::default();
+            let here = Place { path: process.name, name: process.name, level, index };
+            let evaluator = self.evaluator.at(here);
+            let (at, entry) = process.at(&evaluator, &mut trace, out);
+            if let Some(entry) = entry.filter(|_| place == 0) {
+                at.check(depth, entry, out);
+            }
+            if at.admits(place, depth) {
+                let count = process.count(&evaluator, &mut trace, out).unwrap_or(1);
+                size.processes = size.processes.saturating_add(count.into());
+            }
+            size.indexed |= evaluator.indexed.get();
+            prepared.explain(before, &trace, out);
+        }
+        size
+    }
+
+    fn is_too_deep(
+        &mut self,
+        prepared: &Prepared<'a>,
+        generator: &Generator,
+        around: Around<'_>,
+        out: &mut Diagnostics,
+    ) -> bool {
+        let limit = self.limits.depth;
+        let level = around.level.saturating_add(generator.shape.depth());
+        if level <= limit {
+            return false;
+        }
+        self.too_deep = true;
+        let name = around.path;
+        let (span, what) = match generator.depth_span {
+            Some(span) if generator.shape.depth() > 1 => (span, format!("the chain `{name}`")),
+            _ => (prepared.span, if name.len() > 80 { "the namespace".to_owned() } else { format!("`{name}`") }),
+        };
+        let diagnostic = if limit == KERNEL_DEPTH {
+            Diagnostic::at(
+                Code::TooDeep,
+                span,
+                format!("{what} is {level} levels deep, the kernel allows {KERNEL_DEPTH}"),
+            )
+            .note(format!("PID namespaces nest at most {KERNEL_DEPTH} below the initial one (pid_namespaces(7))"))
+        } else {
+            Diagnostic::at(Code::TooDeep, span, format!("{what} is {level} levels deep, [limits] allows {limit}"))
+                .help(format!("if this is meant, raise depth in [limits], at most to {KERNEL_DEPTH}"))
+        };
+        out.push(diagnostic);
+        true
+    }
+}

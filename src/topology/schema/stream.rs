@@ -1,0 +1,35 @@
+//! The standard streams of a process: words, or a file.
+
+use schemars::{JsonSchema, Schema};
+use serde_json::json;
+
+use super::placeholder::or_placeholder;
+
+/// Where standard input comes from.
+#[derive(JsonSchema)]
+#[schemars(rename_all = "lowercase", inline, transform = or_file, extend("default" = "null"))]
+pub(super) enum InputFrom {
+    /// Nothing: `/dev/null`.
+    Null,
+    /// That of `nestns up`.
+    Inherit,
+}
+
+/// Where standard output or standard error goes.
+#[derive(JsonSchema)]
+#[schemars(rename_all = "lowercase", inline, transform = or_file, extend("default" = "log"))]
+pub(super) enum OutputTo {
+    /// To `nestns up`, line by line, which writes the path of the process in front.
+    Log,
+    /// That of `nestns up`, unchanged.
+    Inherit,
+    /// Nowhere.
+    Null,
+}
+
+fn or_file(schema: &mut Schema) {
+    let Some(words) = schema.remove("oneOf") else { return };
+    let mut choice = words.as_array().cloned().unwrap_or_default();
+    choice.push(json!({ "title": "absolute path", "type": "string", "pattern": or_placeholder("^/"), "description": "This file." }));
+    schema.insert("anyOf".to_owned(), choice.into());
+}

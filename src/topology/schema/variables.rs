@@ -1,0 +1,41 @@
+//! `[vars]`, and what placeholders make of it.
+
+use std::borrow::Cow;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+
+/// What a variable is, and what a placeholder may say.
+const DESCRIPTION: &str = "\
+Each key is the name of a variable, made of letters, digits and `_`; its value, a number, a string or a boolean, gives it \
+its type. `--set NAME=VALUE` and `--vars-file FILE` give it another value of that type.
+
+In every string value of the file `{{workers}}` stands for the value of the variable `workers`. A value that is exactly one \
+placeholder keeps its type: `count = \"{{workers}}\"` is a number. Besides variables there are `path` and `name` of the \
+namespace, or process, to which the value belongs; its `level`, which is 1 directly below the host; `i`, the number of the \
+nearest generated thing around the value, 0 where there is none; `topology`, the name of the topology; `env.HOME`, and \
+`env.X ?? \"default\"` for what may be missing.
+
+Numbers are computed with `+`, `-`, `*`, `/`, `%` and parentheses: `{{i % 10}}`. Text stands in quotes: `{{\"{{\"}}` writes two \
+braces. `$` is never touched, and keys and headers have no placeholders.";
+
+/// The table of variables.
+pub(super) struct Variables;
+
+impl JsonSchema for Variables {
+    fn schema_name() -> Cow<'static, str> {
+        "Variables".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "title": "variables",
+            "description": DESCRIPTION,
+            "type": "object",
+            "patternProperties": {
+                "^[A-Za-z_][A-Za-z0-9_]*$": { "title": "number, string or boolean", "type": ["integer", "string", "boolean"] },
+            },
+            "additionalProperties": false,
+            "examples": [{ "workers": 1000 }],
+        })
+    }
+}

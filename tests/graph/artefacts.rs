@@ -1,0 +1,211 @@
+//! The pictures as images, for people to look at: `target/artefacts/graph/`.
+//!
+//! Images are made by `dot` and `rsvg-convert`. Where one of them is missing, that is said and its images are skipped;
+//! with `NESTNS_REQUIRE_GRAPHVIZ` or `NESTNS_REQUIRE_RSVG`, as in CI, it is a failure.
+
+use std::collections::{BTreeMap, HashSet};
+use std::fmt::Write as _;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use nestns::present::graph::{Detail, Direction, Heading, Picture, dot, mermaid, svg};
+use nestns::present::node::{Facts, Kind, Label, Node, Runs};
+use nestns::topology::Entry;
+
+use super::{HOSTILE, drawn, read};
+
+/// An empty page with a line of text has fewer.
+const FEW_COLOURS: usize = 40;
+
+/// The pictures of a tree, by its name.
+struct Pictures {
+    name: &'static str,
+    dot: String,
+    svg: String,
+    mermaid: String,
+}
+
+fn directory() -> PathBuf {
+    // Cargo tags the target directory, and that of an architecture in it.
+    let is_tagged = |directory: &&Path| directory.join("CACHEDIR.TAG").exists();
+    let around = Path::new(env!("CARGO_TARGET_TMPDIR")).ancestors().skip(1);
+    let target = around.take_while(is_tagged).last().expect("cargo made it");
+    let directory = target.join("artefacts/graph");
+    fs::create_dir_all(&directory).expect("we may write there");
+    directory
+}
+
+/// Whether a program is there; if not, a test that needs it is skipped, or fails where that is asked for.
+fn can_run(program: &str, variable: &str) -> bool {
+    let probe = Command::new(program).arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status();
+    let is_there = probe.is_ok();
+    assert!(is_there || std::env::var_os(variable).is_none(), "{program} is required here and missing");
+    if !is_there {
+        eprintln!("skipped: there is no `{program}`; set {variable}=1 to make that a failure");
+    }
+    is_there
+}
+
+fn of_file(name: &'static str, text: &str) -> Pictures {
+    let draw = |format| drawn(text, &["--format", format]);
+    Pictures { name, dot: draw("dot"), svg: draw("svg"), mermaid: draw("mermaid") }
+}
+
+fn pictures() -> Vec<Pictures> {
+    let examples = ["hello", "chain", "pod", "dind"];
+    let mut pictures: Vec<_> = examples.map(|name| of_file(name, &read(&format!("{name}.toml")))).into();
+    pictures.push(of_file("hostile", HOSTILE));
+    pictures.push(of_file("thirty", &thirty()));
+    pictures.push(of_file("deep", &deep()));
+    pictures.push(thousand());
+    pictures
+}
+
+/// Thirty services beside each other, no two alike.
+fn thirty() -> String {
+    let names = "api auth billing cache cart catalog cdn chat cron db dns edge events feed gateway geo graph images \
+                 index jobs kafka ledger logs mail maps metrics orders pay search users";
+    let mut text = "name = \"thirty\"\n[ns.services]\nproc.hub = { actor = \"idle\" }\n".to_owned();
+    for (place, name) in names.split(' ').enumerate() {
+        writeln!(text, "[ns.\"services/{name}\"]").unwrap();
+        for process in ["main", "proxy", "log"].iter().take(place % 4) {
+            writeln!(text, "proc.{process} = {{ actor = \"serve\" }}").unwrap();
+        }
+    }
+    text
+}
+
+/// As deep as the kernel goes.
+fn deep() -> String {
+    let mut text = "name = \"deep\"\n".to_owned();
+    let mut path = String::new();
+    for level in 1..=32 {
+        write!(path, "{}l{level}", if level > 1 { "/" } else { "" }).unwrap();
+        writeln!(text, "[ns.\"{path}\"]").unwrap();
+    }
+    text
+}
+
+/// A thousand replicas, each with a pod of two.
+fn thousand() -> Pictures {
+    let node = |name: String, kind, pids: &[i32], children| Node {
+        label: Label::of(&name),
+        kind,
+        pids: std::iter::once(None).chain(pids.iter().copied().map(Some)).collect(),
+        state: None,
+        note: String::new(),
+        facts: Facts {
+            path: name,
+            runs: if kind == Kind::Namespace { Runs::Builtin } else { Runs::Program("actor serve".to_owned()) },
+            entry: Entry::Fork,
+            description: None,
+            labels: BTreeMap::new(),
+        },
+        children,
+    };
+    let worker = |i: i32| {
+        let outer = 3 + 3 * i;
+        let process =
+            |name: &str, place: i32| node(name.to_owned(), Kind::Process, &[outer + place, 1 + place], Vec::new());
+        let inside = vec![process("serve", 1), process("log", 2)];
+        node(format!("w.{i}"), Kind::Namespace, &[outer, 1], inside)
+    };
+    let mut inside = vec![node("hub".to_owned(), Kind::Process, &[2], Vec::new())];
+    inside.extend((0..1000).map(worker));
+    let nodes = [node("wide".to_owned(), Kind::Namespace, &[1], inside)];
+    let heading =
+        Heading { name: "thousand".to_owned(), description: Some("A thousand workers of one kind".to_owned()) };
+    let picture = Picture::folded(&heading, &nodes);
+    let whole = svg::render(&Picture::new(&heading, &nodes, Detail::FULL));
+    fs::write(directory().join("thousand-whole.svg"), whole).expect("we may write there");
+    Pictures {
+        name: "thousand",
+        dot: dot::render(&picture, Direction::Down),
+        svg: svg::render(&picture),
+        mermaid: mermaid::fit(&heading, &nodes, Direction::Down).text,
+    }
+}
+
+/// The colours of an image and how often each occurs, and its width and height.
+fn colours(path: &Path) -> (BTreeMap<[u8; 3], usize>, u32, u32) {
+    let file = std::io::BufReader::new(fs::File::open(path).expect("it was drawn"));
+    let mut decoder = png::Decoder::new(file);
+    decoder.set_transformations(png::Transformations::normalize_to_color8());
+    let mut reader = decoder.read_info().expect("it is an image");
+    let mut pixels = vec![0; reader.output_buffer_size().expect("it fits into memory")];
+    let info = reader.next_frame(&mut pixels).expect("it is whole");
+    let mut colours = BTreeMap::new();
+    for pixel in pixels[..info.buffer_size()].chunks_exact(info.color_type.samples()) {
+        *colours.entry([pixel[0], pixel[1], pixel[2]]).or_default() += 1;
+    }
+    (colours, info.width, info.height)
+}
+
+/// The number in an attribute of the first line.
+fn attribute(svg: &str, name: &str) -> u32 {
+    let (_, value) = svg.split_once(&format!(" {name}=\"")).expect("it has one");
+    value.split('"').next().expect("it ends").parse().expect("it is a number")
+}
+
+/// What a reader sees who prefers the dark: the rules of the media query for everybody.
+fn dark(svg: &str) -> String {
+    svg.replacen("@media (prefers-color-scheme:dark){\n", "", 1).replacen("\n}\n", "\n", 1)
+}
+
+fn convert(svg: &str, path: &Path) {
+    let source = path.with_extension("svg");
+    fs::write(&source, svg).expect("we may write there");
+    let status = Command::new("rsvg-convert").arg("--unlimited").arg(&source).arg("-o").arg(path).status();
+    assert!(status.expect("it was there").success(), "{}", path.display());
+}
+
+#[test]
+fn our_own_pictures_can_be_seen_by_day_and_by_night() {
+    if !can_run("rsvg-convert", "NESTNS_REQUIRE_RSVG") {
+        return;
+    }
+    for Pictures { name, svg, .. } in pictures() {
+        for (ending, svg, page, ink) in [
+            ("", svg.clone(), [0xff; 3], [0x1f, 0x23, 0x28]),
+            ("-dark", dark(&svg), [0x0d, 0x11, 0x17], [0xe6, 0xed, 0xf3]),
+        ] {
+            let path = directory().join(format!("{name}{ending}.png"));
+            convert(&svg, &path);
+            let (colours, width, height) = colours(&path);
+            assert_eq!((width, height), (attribute(&svg, "width"), attribute(&svg, "height")), "{name}");
+            assert!(colours.len() > FEW_COLOURS, "{name}: {} colours", colours.len());
+            assert!(colours[&page] > 1000, "{name}: the page has its colour");
+            assert!(colours.get(&ink).is_some_and(|&pixels| pixels > 100), "{name}: there is text");
+        }
+    }
+}
+
+#[test]
+fn graphviz_draws_what_we_write() {
+    if !can_run("dot", "NESTNS_REQUIRE_GRAPHVIZ") {
+        return;
+    }
+    for Pictures { name, dot, mermaid, .. } in pictures() {
+        let source = directory().join(format!("{name}.dot"));
+        fs::write(&source, &dot).expect("we may write there");
+        fs::write(source.with_extension("mmd"), mermaid).expect("we may write there");
+        for format in ["svg", "png"] {
+            let path = directory().join(format!("{name}.dot.{format}"));
+            let output = Command::new("dot").arg(format!("-T{format}")).arg(&source).arg("-o").arg(&path).output();
+            let output = output.expect("it was there");
+            assert!(
+                output.status.success() && output.stderr.is_empty(),
+                "{name}: {}",
+                String::from_utf8_lossy(&output.stderr)
+            );
+        }
+        let (colours, ..) = colours(&directory().join(format!("{name}.dot.png")));
+        assert!(colours.len() > FEW_COLOURS, "{name}: {} colours", colours.len());
+        // Every cluster of the text is a cluster of the picture, and every word of a label has come through.
+        let drawn = fs::read_to_string(directory().join(format!("{name}.dot.svg"))).expect("it was drawn");
+        assert_eq!(drawn.matches("class=\"cluster\"").count(), dot.matches("subgraph cluster_").count(), "{name}");
+        let titles: HashSet<_> = drawn.match_indices("<title>").collect();
+        assert!(titles.len() > 2, "{name}");
+    }
+}
