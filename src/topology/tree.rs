@@ -52,6 +52,17 @@ impl Topology {
         }
     }
 
+    /// A tree that no file describes, parents before children: what a unit test of a floor above needs.
+    #[cfg(test)]
+    pub(crate) fn planted(name: &str, namespaces: Vec<Namespace>) -> Self {
+        let mut topology = Self::new(name.to_owned());
+        for namespace in namespaces {
+            let parent = namespace.path.rsplit_once('/').and_then(|(parent, _)| topology.find(parent));
+            topology.plant(parent, namespace);
+        }
+        topology
+    }
+
     /// Adds a namespace as the last child of `parent`, or as the last root.
     pub(super) fn plant(&mut self, parent: Option<NamespaceId>, namespace: Namespace) -> NamespaceId {
         let id = NamespaceId(self.graph.add_node(namespace));

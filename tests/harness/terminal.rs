@@ -48,8 +48,14 @@ pub(crate) struct Terminal {
 impl Terminal {
     /// `nestns ARGUMENTS` in the foreground.
     pub(crate) fn foreground(nest: Nest, arguments: &[&str]) -> Self {
-        let mut words = vec!["-c", LEADER, "leader", program().to_str().expect("our own path")];
-        words.extend(arguments);
+        let program = program().to_str().expect("our own path");
+        Self::foreground_of(nest, &[&[program], arguments].concat())
+    }
+
+    /// Another command in the foreground.
+    pub(crate) fn foreground_of(nest: Nest, command: &[&str]) -> Self {
+        let mut words = vec!["-c", LEADER, "leader"];
+        words.extend(command);
         let command = nest.other_command(Path::new("/bin/sh"), &words);
         Self::lead(nest, command)
     }
