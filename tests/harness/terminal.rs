@@ -98,6 +98,8 @@ impl Terminal {
         unsafe {
             command.pre_exec(take);
         }
+        // Before anybody can change them.
+        let settings = settings_of(&pair.slave);
         let leader = command.spawn().expect("there is a shell");
         drop(command);
         let screen = Arc::new(Mutex::new(Vec::new()));
@@ -107,7 +109,6 @@ impl Terminal {
             let (screen, done) = (Arc::clone(&screen), Arc::clone(&done));
             std::thread::spawn(move || watch(&master, &screen, &done))
         };
-        let settings = settings_of(&pair.slave);
         let (master, slave) = (pair.master, pair.slave);
         Self { nest, leader, master, slave, screen, seen: 0, done, reader: Some(reader), settings }
     }
