@@ -60,6 +60,13 @@ fn its_topologies_have_no_problems() {
 }
 
 #[test]
+fn its_picture_is_the_one_that_is_drawn() {
+    let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples");
+    let outcome = Nestns::new(&["graph", "--format", "svg", examples.join("dind.toml").to_str().expect("text")]).run();
+    snapbox::assert_data_eq!(outcome.stdout, snapbox::Data::read_from(&examples.join("dind.svg"), None).raw());
+}
+
+#[test]
 fn its_two_commands_are_those_that_ci_runs() {
     assert_eq!(blocks("sh"), ["cargo run --release --locked -- up examples/dind.toml\n", "cargo test --locked\n"]);
     assert!(readme().contains("<!-- test-command -->\n```sh\ncargo test"));
