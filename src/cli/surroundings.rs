@@ -3,7 +3,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::topology_file::{decode, reason};
+use super::topology_file::{read, reason};
+use crate::diagnostic::Source;
 use crate::topology::{Included, Surroundings};
 
 /// This machine, from the directory that nestns was started in.
@@ -23,10 +24,14 @@ impl Surroundings for Machine {
             if from.starts_with('<') { Path::new("") } else { Path::new(from).parent().unwrap_or(Path::new("")) };
         let path = place.join(path);
         let identity = fs::canonicalize(&path).map_err(|error| reason(&error))?;
-        let source = decode(&path).map_err(|unreadable| match unreadable.diagnostic.primary {
-            None => unreadable.diagnostic.message.clone(),
-            Some(_) => "it is not UTF-8 text".to_owned(),
-        })?;
+        let metadata = fs::metadata(&identity).map_err(|error| reason(&error))?;
+        // A pipe may never be written to, and can be read only once.
+        if !metadata.is_file() && !metadata.is_dir() {
+            return Err("it is not a regular file".to_owned());
+        }
+        let bytes = read(&path).map_err(|error| reason(&error))?;
+        let source = Source::from_bytes(path.display().to_string(), bytes);
+        let source = source.map_err(|_| "it is not UTF-8 text".to_owned())?;
         Ok(Included { identity, source })
     }
 

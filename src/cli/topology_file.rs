@@ -81,13 +81,19 @@ fn decode_stdin() -> Result<Source, Box<Unreadable>> {
 }
 
 /// Reads a file as text.
-pub(super) fn decode(path: &Path) -> Result<Source, Box<Unreadable>> {
+fn decode(path: &Path) -> Result<Source, Box<Unreadable>> {
     let name = path.display().to_string();
-    let mut bytes = Vec::new();
-    match fs::File::open(path).and_then(|mut file| read_all(&mut file, &mut bytes)) {
-        Ok(()) => text(&name, bytes),
+    match read(path) {
+        Ok(bytes) => text(&name, bytes),
         Err(error) => Err(unreadable(&name, &error)),
     }
+}
+
+/// Reads a file.
+pub(super) fn read(path: &Path) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    read_all(&mut fs::File::open(path)?, &mut bytes)?;
+    Ok(bytes)
 }
 
 fn text(name: &str, bytes: Vec<u8>) -> Result<Source, Box<Unreadable>> {
@@ -153,6 +159,8 @@ pub(super) fn reason(error: &io::Error) -> String {
     match error.kind() {
         io::ErrorKind::NotFound => "it does not exist".to_owned(),
         io::ErrorKind::PermissionDenied => "you are not allowed to".to_owned(),
+        io::ErrorKind::IsADirectory => "it is a directory".to_owned(),
+        io::ErrorKind::NotADirectory => "what stands before a `/` of it is no directory".to_owned(),
         _ => error.to_string(),
     }
 }

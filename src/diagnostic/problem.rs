@@ -12,6 +12,13 @@ pub struct Label {
     pub text: String,
 }
 
+impl Label {
+    /// A place, and what to say about it.
+    pub fn new(span: Span, text: impl Into<String>) -> Self {
+        Self { span, text: printable(text.into()) }
+    }
+}
+
 /// One problem of one file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Diagnostic {
@@ -45,7 +52,7 @@ impl Diagnostic {
     /// A problem at a place.
     pub fn at(code: Code, span: Span, message: impl Into<String>) -> Self {
         let mut diagnostic = Self::of_file(code, message);
-        diagnostic.primary = Some(Label { span, text: String::new() });
+        diagnostic.primary = Some(Label::new(span, ""));
         diagnostic
     }
 
@@ -61,7 +68,7 @@ impl Diagnostic {
     /// Shows another place.
     #[must_use]
     pub fn also(mut self, span: Span, text: impl Into<String>) -> Self {
-        self.secondary.push(Label { span, text: printable(text.into()) });
+        self.secondary.push(Label::new(span, text));
         self
     }
 
@@ -85,8 +92,15 @@ impl Diagnostic {
     }
 }
 
-/// Quoted pieces of a file must not move the cursor or colour the terminal of whoever checks it.
-fn printable(text: String) -> String {
+/// No sentence is longer: a name of a million letters helps nobody.
+const LONGEST: usize = 1000;
+
+/// Quoted pieces of a file must not move the cursor or colour the terminal of whoever checks it, nor bury everything else.
+fn printable(mut text: String) -> String {
+    if let Some((end, _)) = text.char_indices().nth(LONGEST) {
+        text.truncate(end);
+        text.push('…');
+    }
     if !text.contains(char::is_control) {
         return text;
     }

@@ -46,8 +46,7 @@ impl Dependencies {
                         conditions.extend(found.iter().map(|&process| After { process, condition: *condition }));
                     }
                     None => {
-                        let message =
-                            format!("`{}` waits for `{}`, which does not exist", process.name.value, name.value);
+                        let message = format!("`{}` waits for `{}`, which does not exist", process.group, name.value);
                         let diagnostic = Diagnostic::at(Code::UnknownDependency, name.span, message);
                         out.push(
                             match nearest(&name.value, processes.iter().map(|process| process.name.value.as_str())) {

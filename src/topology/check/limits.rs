@@ -2,6 +2,9 @@
 
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span};
 
+/// The kernel's `PID_MAX_LIMIT` where a word has 64 bits: every namespace has a PID 1, and that a PID on the host.
+const MOST_PIDS: u128 = 1 << 22;
+
 /// Reports a number that is over its limit; `place` is where it was crossed.
 pub(in crate::topology) fn too_many(
     what: &str,
@@ -13,16 +16,21 @@ pub(in crate::topology) fn too_many(
     if count <= limit.into() {
         return;
     }
-    let number = if is_complete && count < u128::MAX { count.to_string() } else { format!("at least {count}") };
+    let number = match count {
+        // Sums that do not fit stay there.
+        u128::MAX => "more than 10^38".to_owned(),
+        count if is_complete => count.to_string(),
+        count => format!("at least {count}"),
+    };
     let diagnostic =
         Diagnostic::at(Code::TooMany, place, format!("the topology has {number} {what}, its limit is {limit}"))
             .label("the limit is crossed here")
             .note("the limit is there so that a slip of the pen does not eat the machine");
-    out.push(if !is_complete {
+    out.push(if !is_complete && count <= MOST_PIDS {
         diagnostic.help(format!("if this is meant, raise {what} in [limits]"))
-    } else if count <= u32::MAX.into() {
+    } else if count <= MOST_PIDS {
         diagnostic.help(format!("if this is meant, write {what} = {count} in [limits]"))
     } else {
-        diagnostic.help("no machine has so many PIDs")
+        diagnostic.help(format!("no machine has so many PIDs: Linux gives at most {MOST_PIDS}"))
     });
 }

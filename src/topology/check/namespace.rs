@@ -43,11 +43,14 @@ fn check_processes(instance: &Instance, out: &mut Diagnostics) {
     let path = &instance.path.value;
     let program = instance.body.init.as_ref().filter(|init| matches!(init.value, InitSyntax::Program(_)));
     for process in &instance.processes {
-        let name = &process.name;
         if matches!(process.body.program, ProgramSyntax::Absent) {
             out.push(
-                Diagnostic::at(Code::NotOneProgram, name.span, format!("process `{}` runs nothing", name.value))
-                    .label("one of `cmd`, `sh` and `actor` is needed"),
+                Diagnostic::at(
+                    Code::NotOneProgram,
+                    process.name.span,
+                    format!("process `{}` runs nothing", process.group),
+                )
+                .label("one of `cmd`, `sh` and `actor` is needed"),
             );
         }
         let fork = process.body.enter.as_ref().filter(|enter| enter.value == Entry::Fork);
@@ -56,7 +59,7 @@ fn check_processes(instance: &Instance, out: &mut Diagnostics) {
                 Diagnostic::at(
                     Code::ImpossibleFork,
                     enter.span,
-                    format!("`{}` cannot be forked by the PID 1 of `{path}`", name.value),
+                    format!("`{}` cannot be forked by the PID 1 of `{path}`", process.group),
                 )
                 .label("only an init of nestns forks processes for us")
                 .also(init.span, "a program is PID 1 here")

@@ -18,11 +18,17 @@ impl Owner {
             .processes
             .iter()
             .filter_map(|process| Some((process.body.tty.as_ref()?, process.name.value.as_str())));
+        let mut reported = None;
         for (tty, name) in own.chain(processes).filter(|(tty, _)| tty.value) {
+            // What is true of one instance of a process is true of all.
+            if reported == Some(tty.span) {
+                continue;
+            }
             let owner = format!("{path}/{name}");
             match &self.first {
                 None => self.first = Some((tty.span, owner)),
                 Some((span, earlier)) => {
+                    reported = Some(tty.span);
                     let mut diagnostic = Diagnostic::at(
                         Code::SeveralTerminals,
                         tty.span,

@@ -50,6 +50,13 @@ impl Realm {
         }
     }
 
+    const fn one(self) -> &'static str {
+        match self {
+            Self::Namespaces => "a namespace",
+            Self::Templates => "a template",
+        }
+    }
+
     const fn table(self) -> &'static str {
         match self {
             Self::Namespaces => "ns",
@@ -148,7 +155,7 @@ impl<'a> Declarations<'a> {
                 continue;
             };
             for key in entries(table) {
-                check_path(key.key, key.key_span, declared.rules, out);
+                check_path(key.key, key.key_span, declared.rules, declared.realm.one(), out);
                 let (path, spelling) = match &parent {
                     None => (Cow::Borrowed(key.key), Spelling::Path),
                     Some(parent) => (Cow::Owned(format!("{parent}/{}", key.key)), Spelling::Nested),

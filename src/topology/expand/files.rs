@@ -3,7 +3,8 @@
 use std::collections::HashMap;
 use std::path::PathBuf;
 
-use super::evaluate::{Evaluator, Trace};
+use super::evaluate::Evaluator;
+use super::trace::Trace;
 use super::variables::Scopes;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, FileId, Source, Sources, Span};
 use crate::topology::surroundings::Surroundings;
@@ -12,6 +13,8 @@ use crate::topology::toml_text::{self, Table, Value};
 
 /// Files include files that include files: whoever reads them has a stack.
 const LONGEST_CHAIN: usize = 64;
+/// A file that is grafted in two places may graft another one in two, and so on: there is no end to that in time.
+const MOST: usize = 1024;
 
 /// The files that were read, in the order in which they count: what is included comes before what includes it.
 pub(super) struct Files<'s> {
@@ -26,6 +29,8 @@ pub(super) struct Files<'s> {
     known: HashMap<(PathBuf, usize, Way), usize>,
     /// The files that are being read, outermost first.
     open: Vec<(PathBuf, String)>,
+    /// Whether one of them could not be read, so that whatever is missing may be in it.
+    pub(super) is_incomplete: bool,
 }
 
 /// How a file is included.
@@ -51,6 +56,7 @@ impl<'s> Files<'s> {
             grafts: HashMap::new(),
             known: HashMap::new(),
             open: vec![(identity, name)],
+            is_incomplete: false,
         };
         files.file(FileId::MAIN, 0, out);
         files
@@ -58,7 +64,13 @@ impl<'s> Files<'s> {
 
     fn file(&mut self, file: FileId, scope: usize, out: &mut Diagnostics) {
         self.scopes.place(file, scope);
-        let Some(table) = toml_text::read(self.sources.get(file), file, out) else { return };
+        let Some(table) = toml_text::read(self.sources.get(file), file, out) else {
+            self.is_incomplete = true;
+            return;
+        };
+        if table.get("expanded").and_then(|entry| entry.value.as_bool()) == Some(true) {
+            self.scopes.take_literally(file);
+        }
         if let Some(entry) = table.get("include") {
             self.include(Entry::of(entry), scope, Way::Beside, out);
         }
@@ -111,14 +123,16 @@ impl<'s> Files<'s> {
 
     /// Reads one file, unless it was; the scope that it is in.
     fn open_file(&mut self, path: &str, at: Span, scope: usize, way: Way, out: &mut Diagnostics) -> Option<usize> {
-        let cannot = |reason: &str| {
-            Diagnostic::at(Code::CannotInclude, at, format!("`{path}` cannot be included")).label(reason.to_owned())
-        };
         let from = self.sources.get(at.file).name().to_owned();
         let found = match self.surroundings.include(path, &from) {
             Ok(found) => found,
             Err(reason) => {
-                out.push(cannot(&reason).note("a relative path begins where the including file lies"));
+                let diagnostic = self.cannot(path, at, reason);
+                out.push(if path.is_empty() || path.starts_with('/') {
+                    diagnostic
+                } else {
+                    diagnostic.note("a relative path begins where the including file lies")
+                });
                 return None;
             }
         };
@@ -126,16 +140,27 @@ impl<'s> Files<'s> {
             let mut names: Vec<_> = self.open[first..].iter().map(|(_, name)| name.as_str()).collect();
             names.push(&self.open[first].1);
             let message = format!("files include each other: {}", names.join(" → "));
-            out.push(Diagnostic::at(Code::IncludeCycle, at, message).label("this would never end"));
+            let label = format!("this is `{}` again, and would never end", self.open[first].1);
+            out.push(Diagnostic::at(Code::IncludeCycle, at, message).label(label));
+            self.is_incomplete = true;
             return None;
         }
         if self.open.len() == LONGEST_CHAIN {
-            out.push(cannot(&format!("{LONGEST_CHAIN} files include one another in a row")));
+            out.push(self.cannot(path, at, format!("{LONGEST_CHAIN} files include one another in a row")));
             return None;
         }
         let key = (found.identity.clone(), scope, way);
         if let Some(&known) = self.known.get(&key) {
             return Some(known);
+        }
+        match self.sources.iter().count() {
+            ..MOST => {}
+            // Without another source this would be said of every other file as well.
+            _ if self.is_incomplete => return None,
+            _ => {
+                out.push(self.cannot(path, at, format!("{MOST} files have been read")));
+                return None;
+            }
         }
         let inside = match way {
             Way::Beside => scope,
@@ -151,5 +176,10 @@ impl<'s> Files<'s> {
         self.file(file, inside, out);
         self.open.pop();
         Some(inside)
+    }
+
+    fn cannot(&mut self, path: &str, at: Span, reason: String) -> Diagnostic {
+        self.is_incomplete = true;
+        Diagnostic::at(Code::CannotInclude, at, format!("`{path}` cannot be included")).label(reason)
     }
 }

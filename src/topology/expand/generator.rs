@@ -1,6 +1,7 @@
 //! `count`, `depth`, `fanout` and `as` of a namespace, `count` and `at` of a process.
 
-use super::evaluate::{Evaluator, Trace};
+use super::evaluate::Evaluator;
+use super::trace::Trace;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span};
 use crate::topology::syntax::{Entry, Located};
 use crate::topology::toml_text::{Table, Value};
@@ -87,6 +88,13 @@ impl Generator {
                     .help("add count or depth; a namespace alone is named by its header"),
             );
         }
+        let names = names.map(Entry::of).filter(|names| {
+            let is_text = names.value.as_str().is_some();
+            if !is_text {
+                names.wrong_type("a string", out);
+            }
+            is_text
+        });
         let depth_span = depth.and_then(|(_, depth)| Some(depth?.span));
         Self { shape, names: names.map(|entry| entry.value.clone()), depth_span }
     }

@@ -4,47 +4,65 @@
 //! Nothing is allocated for a tree before its size is known. What a value was written as and where it is used go along
 //! with it in its span, so that a problem is shown at both places.
 
+mod arithmetic;
 mod declared;
+mod definition;
 mod evaluate;
 mod expression;
 mod files;
 mod generator;
 mod layers;
+mod library;
 mod merge;
+mod names;
+mod naming;
+mod order;
+mod place;
 mod plant;
 mod prepare;
+mod reading;
+mod scalar;
+mod settings;
 mod size;
+mod templates;
+mod trace;
 mod variables;
+mod whole;
 
 use std::cell::OnceCell;
 use std::collections::HashSet;
 
-use super::check::{Checker, Repetition, name_from, too_many};
-use super::syntax::{Document, Heading, Limits, NameRules};
-use super::toml_text::{self, Kind, Table, Value};
+use super::check::{Checker, name_from, too_many};
+use super::syntax::Document;
+use super::toml_text::Table;
 use super::tree::Topology;
-use super::{Parsed, Request, Setting, Variable};
-use crate::diagnostic::{Code, Diagnostic, Diagnostics, FileId, Source, Sources, Span};
+use super::{Parsed, Request};
+use crate::diagnostic::{Code, Diagnostic, Diagnostics, FileId, Label, Sources, Span};
 use declared::{Declarations, Declared, Realm};
-use evaluate::{Evaluator, Scalar, Trace};
+use evaluate::Evaluator;
 use files::Files;
-use layers::{Layer, Library};
+use layers::Layer;
+use library::Library;
+use naming::Taken;
 use plant::{Extent, Planter};
 use prepare::{Defaults, Slot};
+use settings::{listed, overrides};
 use size::Surveyor;
+use trace::Trace;
 use variables::{Override, Scopes};
+use whole::{heading, limits};
 
 /// Reads, expands and checks a topology.
 pub(super) fn expand(request: Request<'_>) -> Parsed {
     let mut out = Diagnostics::new();
     let mut files = Files::read(request.source, request.surroundings, &mut out);
-    let unreadable = files.read.is_empty();
     let overrides = overrides(request.settings, &mut files, &mut out);
-    let Files { mut scopes, sources, read, grafts, number_of_scopes, .. } = files;
+    let Files { mut scopes, sources, read, grafts, number_of_scopes, is_incomplete, .. } = files;
     let texts = Texts { read: &read, grafts: &grafts, number_of_scopes };
     let mut variables = Vec::new();
     let mut topology = None;
-    if !unreadable {
+    // What is missing may be in a file that could not be read: what could be said about the others is a guess.
+    if !is_incomplete {
         topology = texts.expand(&mut scopes, &overrides, &sources, (request.name, request.stem), &mut out);
         variables = listed(&scopes, &sources);
     }
@@ -76,11 +94,6 @@ impl<'t> Texts<'t> {
         let documents: Vec<(FileId, Document<'t>)> =
             self.read.iter().map(|(file, table)| (*file, Document::read(table, out))).collect();
         let is_complete = !out.has_errors();
-        for (file, document) in &documents {
-            if document.rules == NameRules::Expanded {
-                scopes.take_literally(*file);
-            }
-        }
         // The name may be made of variables, and they of the name: what it is without them is what they know of it.
         let written = documents.last().and_then(|(_, document)| document.heading.get("name"));
         let named = |scopes: &Scopes, topology: &str| {
@@ -97,7 +110,7 @@ impl<'t> Texts<'t> {
             let Some(entry) = document.variables else { continue };
             match entry.value.as_table() {
                 Some(table) => {
-                    declared.extend(super::syntax::entries(table).map(|entry| variables::Declaration { scope, entry }))
+                    declared.extend(super::syntax::entries(table).map(|entry| variables::Declaration { scope, entry }));
                 }
                 None => entry.wrong_type("a table", out),
             }
@@ -115,12 +128,14 @@ impl<'t> Texts<'t> {
         let mut declarations = Declarations::default();
         let defaults = self.declare(&documents, scopes, &mut declarations, out);
         let mut library = Library::new(declarations, self.number_of_scopes, &evaluator, out);
-        let users = defaults.iter().flat_map(|defaults| defaults.namespaces.clone());
-        let users = users.chain(
-            (0..self.number_of_scopes).flat_map(|scope| library.declarations.roots(Realm::Namespaces, scope).to_vec()),
-        );
-        library.resolve_users(&users.collect::<Vec<_>>(), &evaluator, out);
-        self.report_unused(&library, sources, out);
+        for &node in defaults.iter().flat_map(|defaults| &defaults.namespaces) {
+            library.resolve_defaults(node, &evaluator, out);
+        }
+        for scope in 0..self.number_of_scopes {
+            let roots = library.declarations.roots(Realm::Namespaces, scope).to_vec();
+            library.resolve_users(&roots, &evaluator, out);
+        }
+        Self::report_unused(&library, sources, out);
 
         let roots: Vec<_> = library
             .declarations
@@ -151,6 +166,7 @@ impl<'t> Texts<'t> {
             out.push(no_namespace());
         }
         let extent = if is_too_large || size.namespaces == 0 { Extent::Sample } else { Extent::Whole };
+        let Surveyor { repetition, uses_names, .. } = surveyor;
         let mut planter = Planter {
             library: &library,
             defaults: &defaults,
@@ -158,9 +174,10 @@ impl<'t> Texts<'t> {
             extent,
             deepest: limits.depth,
             checker: Checker::new(topology, sources),
-            repetition: Repetition::default(),
-            named: HashSet::new(),
+            repetition,
             orphans: 0,
+            taken: if uses_names { Some(Taken::default()) } else { None },
+            sampled: HashSet::new(),
         };
         planter.forest(&roots, out);
         let Planter { checker, mut repetition, .. } = planter;
@@ -199,7 +216,7 @@ impl<'t> Texts<'t> {
         defaults
     }
 
-    fn report_unused(&self, library: &Library<'_>, sources: &Sources, out: &mut Diagnostics) {
+    fn report_unused(library: &Library<'_>, sources: &Sources, out: &mut Diagnostics) {
         for template in library.unused(sources) {
             let node = library.node(template);
             out.push(
@@ -211,114 +228,9 @@ impl<'t> Texts<'t> {
     }
 }
 
-/// What the main file says about the whole; that of included ones is read as well, and does not count.
-fn heading(
-    documents: &[(FileId, Document<'_>)],
-    evaluator: &Evaluator<'_>,
-    topology: &mut Topology,
-    out: &mut Diagnostics,
-) {
-    for (file, document) in documents {
-        let mut trace = Trace::default();
-        let before = out.len();
-        let table = evaluator.table(document.heading, |key| !Heading::has(key), &mut trace, out);
-        let heading = Heading::read(&table, out);
-        out.amend(before, |diagnostic| trace.explain(diagnostic));
-        if *file == FileId::MAIN {
-            topology.description = heading.description;
-            topology.on_exit = heading.on_exit;
-        }
-    }
-}
-
-/// The limits of all files of the outermost scope; the including file's own count.
-fn limits(
-    documents: &[(FileId, Document<'_>)],
-    scopes: &Scopes,
-    evaluator: &Evaluator<'_>,
-    out: &mut Diagnostics,
-) -> Limits {
-    let mut merged = Table::default();
-    for (file, document) in documents {
-        let Some(entry) = document.limits else { continue };
-        let Some(table) = entry.value.as_table() else {
-            entry.wrong_type("a table", out);
-            continue;
-        };
-        if scopes.scope(*file) == 0 {
-            for entry in &table.entries {
-                merged.entries.retain(|there| there.key != entry.key);
-                merged.entries.push(entry.clone());
-            }
-        }
-    }
-    let mut trace = Trace::default();
-    let before = out.len();
-    let table = evaluator.table(&merged, |_| false, &mut trace, out);
-    let limits = Limits::read(&table, out);
-    out.amend(before, |diagnostic| trace.explain(diagnostic));
-    limits
-}
-
 fn no_namespace() -> Diagnostic {
     Diagnostic::of_file(Code::NoNamespace, "the file declares no namespace")
         .help("the smallest topology is [ns.hello] and, in the next line, init = [\"bash\"]")
-}
-
-/// What the command line sets, as values with places of their own.
-fn overrides(settings: Vec<Setting>, files: &mut Files<'_>, out: &mut Diagnostics) -> Vec<Override> {
-    let mut overrides = Vec::new();
-    for setting in settings {
-        match setting {
-            Setting::Word { name, value } => {
-                let length = value.len();
-                let file = files.sources.add(Source::new(format!("<--set {name}>"), value.clone()), None);
-                let span = Span::new(file, 0..length);
-                overrides.push(Override {
-                    name,
-                    value: Value { kind: Kind::String(value.into()), span },
-                    is_word: true,
-                });
-            }
-            Setting::File(source) => {
-                let file = files.sources.add(source, None);
-                files.scopes.place(file, 0);
-                let Some(table) = toml_text::read(files.sources.get(file), file, out) else { continue };
-                for entry in table.entries {
-                    let name = entry.key.to_string();
-                    overrides.push(Override { name, value: entry.value, is_word: false });
-                }
-            }
-        }
-    }
-    overrides
-}
-
-/// The variables with their values and places, for those who ask.
-fn listed(scopes: &Scopes, sources: &Sources) -> Vec<Variable> {
-    let all = scopes.all().into_iter().filter_map(|(name, variable)| {
-        let source = sources.get(variable.span.file);
-        let place = source.position(variable.span.start());
-        let name = name.to_owned();
-        let from = if source.name().starts_with('<') {
-            source.name().to_owned()
-        } else {
-            format!("{}:{}:{}", source.name(), place.line, place.column)
-        };
-        let value = variable.value.clone()?;
-        Some(Variable { name, value: value.into(), from })
-    });
-    all.collect()
-}
-
-impl From<Scalar> for super::VariableValue {
-    fn from(scalar: Scalar) -> Self {
-        match scalar {
-            Scalar::Integer(number) => Self::Integer(number),
-            Scalar::Boolean(flag) => Self::Boolean(flag),
-            Scalar::Text(text) => Self::Text(text),
-        }
-    }
 }
 
 /// Says of a problem in an included file who included it, unless a more telling place is shown already.
@@ -327,6 +239,6 @@ fn included_from(sources: &Sources, diagnostic: &mut Diagnostic) {
     if let Some(place) = sources.asked_for(primary.span.file)
         && diagnostic.secondary.iter().all(|label| label.span.file == primary.span.file)
     {
-        diagnostic.secondary.push(crate::diagnostic::Label { span: place, text: "included here".to_owned() });
+        diagnostic.secondary.push(Label::new(place, "included here"));
     }
 }

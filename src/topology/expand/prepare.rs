@@ -6,10 +6,13 @@ use std::collections::HashMap;
 use std::rc::Rc;
 
 use super::declared::NodeId;
-use super::evaluate::{Evaluator, Trace};
+use super::evaluate::Evaluator;
 use super::generator::{At, NAMESPACE_KEYS, integer};
-use super::layers::{Layer, Library};
+use super::layers::Layer;
+use super::library::Library;
 use super::merge::{self, Numbered};
+use super::place::Place;
+use super::trace::Trace;
 use crate::diagnostic::{Diagnostics, Label, Span};
 use crate::topology::syntax::{Entry, NamespaceBody, ProcessBody};
 use crate::topology::toml_text::{Table, Value};
@@ -31,6 +34,14 @@ pub(super) struct Slot<'a> {
     pub(super) layers: Vec<Layer>,
     /// Kept where the namespace around is there more than once.
     pub(super) prepared: OnceCell<Rc<Prepared<'a>>>,
+}
+
+impl Slot<'_> {
+    /// What it is made of, if that is only what templates make, which may be there many times.
+    pub(super) fn shared(&self) -> Option<Vec<NodeId>> {
+        let is_shared = self.layers.iter().all(|layer| layer.used.is_some());
+        is_shared.then(|| self.layers.iter().map(|layer| layer.node).collect())
+    }
 }
 
 /// A process of a declared namespace.
@@ -128,7 +139,7 @@ impl<'a> Prepared<'a> {
     pub(super) fn used(&self, layer: u32) -> Vec<Label> {
         match layer {
             0 => Vec::new(),
-            DEFAULTS => vec![Label { span: self.span, text: "it applies here".to_owned() }],
+            DEFAULTS => vec![Label::new(self.span, "it applies here")],
             number => self.layers.get(number as usize - 1).map(Layer::labels).unwrap_or_default(),
         }
     }
@@ -141,7 +152,9 @@ impl<'a> Prepared<'a> {
 
 /// Merges what the layers say about each process.
 fn processes<'a>(tables: &[Numbered<'a>], defaults: &[&'a Value], out: &mut Diagnostics) -> Vec<PreparedProcess<'a>> {
-    let mut names: Vec<(Entry<'a>, u32, Vec<(&'a Value, u32)>)> = Vec::new();
+    /// The key of the strongest layer, with its number, and what each says.
+    type Merged<'a> = (Entry<'a>, u32, Vec<(&'a Value, u32)>);
+    let mut names: Vec<Merged<'a>> = Vec::new();
     let mut places: HashMap<&str, usize> = HashMap::new();
     // Of one table TOML has seen to it that no key is there twice.
     let is_merged = tables.iter().filter(|(table, _)| table.get("proc").is_some()).count() > 1;
@@ -181,23 +194,46 @@ fn processes<'a>(tables: &[Numbered<'a>], defaults: &[&'a Value], out: &mut Diag
         .collect()
 }
 
-impl PreparedProcess<'_> {
-    /// How many of it there are at a place, `None` for one that is not a group; 0 for one that was reported.
-    pub(super) fn count(&self, evaluator: &Evaluator<'_>, trace: &mut Trace, out: &mut Diagnostics) -> Option<u64> {
-        let entry = self.value.as_table()?.get("count")?;
-        Some(integer(Entry::of(entry), 0, evaluator, trace, out).map_or(0, |count| count.value))
-    }
+/// Where a process is in a chain, and how often.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Presence<'p> {
+    pub(super) at: At,
+    /// What says where.
+    pub(super) entry: Option<Entry<'p>>,
+    /// `None` for one that is not a group; 0 for one that was reported.
+    pub(super) count: Option<u64>,
+    /// Whether that differs with the `i` around it.
+    pub(super) is_indexed: bool,
+}
 
-    /// On which levels it is, with the entry that says so.
-    pub(super) fn at(
+impl Presence<'_> {
+    /// How many there are on a level of a chain that has so many.
+    pub(super) fn number(&self, level: u64, depth: u64) -> u64 {
+        if self.at.admits(level, depth) { self.count.unwrap_or(1) } else { 0 }
+    }
+}
+
+impl PreparedProcess<'_> {
+    /// Reads `count` and `at` for a namespace.
+    pub(super) fn presence(
         &self,
+        namespace: Place<'_>,
         evaluator: &Evaluator<'_>,
         trace: &mut Trace,
         out: &mut Diagnostics,
-    ) -> (At, Option<Entry<'_>>) {
-        match self.value.as_table().and_then(|table| table.get("at")) {
-            None => (At::Every, None),
-            Some(entry) => (At::read(Entry::of(entry), evaluator, trace, out), Some(Entry::of(entry))),
-        }
+    ) -> Presence<'_> {
+        let keys =
+            self.value.as_table().map(|table| (table.get("at").map(Entry::of), table.get("count").map(Entry::of)));
+        let (entry, count) = match keys {
+            None | Some((None, None)) => {
+                return Presence { at: At::Every, entry: None, count: None, is_indexed: false };
+            }
+            Some(keys) => keys,
+        };
+        let path = format!("{}/{}", namespace.path, self.name);
+        let evaluator = evaluator.at(Place { path: &path, name: self.name, ..namespace });
+        let at = entry.map_or(At::Every, |entry| At::read(entry, &evaluator, trace, out));
+        let count = count.map(|entry| integer(entry, 0, &evaluator, trace, out).map_or(0, |count| count.value));
+        Presence { at, entry, count, is_indexed: evaluator.indexed.get() }
     }
 }

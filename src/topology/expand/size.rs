@@ -3,11 +3,14 @@
 use std::collections::HashMap;
 
 use super::declared::NodeId;
-use super::evaluate::{Evaluator, Place, Trace};
+use super::evaluate::Evaluator;
 use super::generator::{Generator, Shape};
-use super::layers::{Layer, Library};
+use super::library::Library;
+use super::place::{Place, join};
 use super::prepare::{Defaults, Prepared, Slot};
+use super::trace::Trace;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span};
+use crate::topology::check::Repetition;
 use crate::topology::syntax::{KERNEL_DEPTH, Limits};
 
 /// What a tree, or a part of one, comes to. Numbers that do not fit stay at the largest that does.
@@ -29,10 +32,10 @@ impl Size {
         self.incomplete |= other.incomplete;
     }
 
-    fn times(self, factor: u64) -> Self {
+    fn times(self, factor: u128) -> Self {
         Self {
-            namespaces: self.namespaces.saturating_mul(factor.into()),
-            processes: self.processes.saturating_mul(factor.into()),
+            namespaces: self.namespaces.saturating_mul(factor),
+            processes: self.processes.saturating_mul(factor),
             ..self
         }
     }
@@ -55,12 +58,17 @@ pub(super) struct Surveyor<'a, 'l> {
     pub(super) defaults: &'l [Defaults<'a>],
     pub(super) evaluator: &'l Evaluator<'l>,
     pub(super) limits: &'l Limits,
-    /// The sizes of what templates alone make, which may be there many times.
-    known: HashMap<(Vec<NodeId>, u64), Size>,
+    /// What is wrong is said of one of many instances.
+    pub(super) repetition: Repetition,
+    /// The sizes of what templates alone make, which may be there many times: by what it is made of and the level around it,
+    /// and by the `i` around it where that makes a difference.
+    known: HashMap<(Vec<NodeId>, u64, Option<u64>), Size>,
     /// The first declared namespace that crosses a limit.
     pub(super) crossed: Option<Span>,
     /// Whether something is deeper than it may be.
     pub(super) too_deep: bool,
+    /// Whether anything is named by `as`.
+    pub(super) uses_names: bool,
 }
 
 impl<'a, 'l> Surveyor<'a, 'l> {
@@ -70,7 +78,18 @@ impl<'a, 'l> Surveyor<'a, 'l> {
         evaluator: &'l Evaluator<'l>,
         limits: &'l Limits,
     ) -> Self {
-        Self { library, defaults, evaluator, limits, known: HashMap::new(), crossed: None, too_deep: false }
+        let (repetition, known) = (Repetition::default(), HashMap::new());
+        Self {
+            library,
+            defaults,
+            evaluator,
+            limits,
+            repetition,
+            known,
+            crossed: None,
+            too_deep: false,
+            uses_names: false,
+        }
     }
 
     /// The size of the whole forest.
@@ -86,7 +105,8 @@ impl<'a, 'l> Surveyor<'a, 'l> {
             let block = self.block(slot, around, out);
             size.add(block);
             running.add(block);
-            if self.is_over(running) && self.crossed.is_none() {
+            // A template does not know how often it is used; who uses it is shown.
+            if self.is_over(running) && self.crossed.is_none() && slot.shared().is_none() {
                 self.crossed = slot.layers.last().map(|layer| self.library.node(layer.node).span);
             }
         }
@@ -99,30 +119,33 @@ impl<'a, 'l> Surveyor<'a, 'l> {
 
     fn block(&mut self, slot: &Slot<'a>, around: Around<'_>, out: &mut Diagnostics) -> Size {
         // What stands in the file itself is visited once; what templates make is visited as often as it is used.
-        let is_shared = slot.layers.iter().all(|layer: &Layer| layer.used.is_some());
-        let key = (slot.layers.iter().map(|layer| layer.node).collect::<Vec<_>>(), around.level);
-        if is_shared && let Some(&known) = self.known.get(&key) {
-            return known;
+        let nodes = slot.shared();
+        let key = |index| nodes.clone().map(|nodes| (nodes, around.level, index));
+        for key in [key(None), key(Some(around.index))].into_iter().flatten() {
+            if let Some(&known) = self.known.get(&key) {
+                return known;
+            }
         }
-        let mut unheard = Diagnostics::new();
-        let path = if around.path.is_empty() { slot.name.clone() } else { format!("{}/{}", around.path, slot.name) };
-        let prepared = Prepared::new(self.library, self.defaults, slot, &path, &mut unheard);
-        let before = out.len();
-        let mut trace = Trace::default();
+        let path = join(around.path, &slot.name);
+        let prepared = Prepared::new(self.library, self.defaults, slot, &path, &mut Diagnostics::new());
+        let (mut found, mut trace) = (Diagnostics::new(), Trace::default());
         let place = Place { path: &path, name: &prepared.name, level: around.level + 1, index: around.index };
         let evaluator = self.evaluator.at(place);
-        let generator = Generator::read(&prepared.table, &evaluator, &mut trace, out);
+        let generator = Generator::read(&prepared.table, &evaluator, &mut trace, &mut found);
+        self.uses_names |= generator.names.is_some();
         let mut size = Size { indexed: evaluator.indexed.get(), ..Size::default() };
-        if self.is_too_deep(&prepared, &generator, Around { path: &path, ..around }, out) {
-            prepared.explain(before, &trace, out);
+        let around = Around { path: &path, ..around };
+        let is_too_deep = self.is_too_deep(&prepared, &generator, around, &mut found);
+        prepared.explain(0, &trace, &mut found);
+        self.repetition.absorb(found, out);
+        if is_too_deep {
             return size;
         }
-        prepared.explain(before, &trace, out);
-        size.add(self.generated(&prepared, generator.shape, Around { path: &path, ..around }, out));
-        if self.is_over(size) && self.crossed.is_none() {
+        size.add(self.generated(&prepared, generator.shape, around, out));
+        if self.is_over(size) && self.crossed.is_none() && nodes.is_none() {
             self.crossed = Some(prepared.span);
         }
-        if is_shared && !size.indexed {
+        if let Some(key) = key(if size.indexed { Some(around.index) } else { None }) {
             self.known.insert(key, size);
         }
         size
@@ -130,41 +153,42 @@ impl<'a, 'l> Surveyor<'a, 'l> {
 
     fn generated(&mut self, prepared: &Prepared<'a>, shape: Shape, around: Around<'_>, out: &mut Diagnostics) -> Size {
         let mut size = Size::default();
-        let level = around.level + 1;
+        let first = around.level + 1;
+        let place = |level, index| Place { path: around.path, name: &prepared.name, level, index };
         match shape {
             Shape::One => {
-                size.add(self.own(prepared, (level, around.index), (0, 1), out));
-                size.add(self.sum(&prepared.children, Around { level, ..around }, size, out));
+                size.add(self.own(prepared, place(first, around.index), (0, 1), out));
+                size.add(self.sum(&prepared.children, Around { level: first, ..around }, size, out));
             }
             Shape::Siblings(count) => {
                 let one = |surveyor: &mut Self, index, out: &mut Diagnostics| {
-                    let mut one = surveyor.own(prepared, (level, index), (0, 1), out);
-                    one.add(surveyor.sum(&prepared.children, Around { level, index, ..around }, one, out));
+                    let mut one = surveyor.own(prepared, place(first, index), (0, 1), out);
+                    one.add(surveyor.sum(&prepared.children, Around { level: first, index, ..around }, one, out));
                     one
                 };
-                size.add(self.repeated(count, one, out));
+                size.add(self.repeated(count.into(), one, out));
             }
             Shape::Chain(depth) => {
-                for place in 0..depth {
-                    size.add(self.own(prepared, (level + place, place), (place, depth), out));
+                for level in 0..depth {
+                    size.add(self.own(prepared, place(first + level, level), (level, depth), out));
                 }
                 let innermost = Around { level: around.level + depth, index: depth - 1, ..around };
                 size.add(self.sum(&prepared.children, innermost, size, out));
                 size.indexed = false;
             }
             Shape::Tree { depth, fanout } => {
-                let mut width: u64 = 1;
-                for place in 0..depth {
+                let mut width: u128 = 1;
+                for level in 0..depth {
                     let one = |surveyor: &mut Self, index, out: &mut Diagnostics| {
-                        let mut one = surveyor.own(prepared, (level + place, index), (place, depth), out);
-                        if place + 1 == depth {
-                            let inside = Around { level: level + place, index, ..around };
+                        let mut one = surveyor.own(prepared, place(first + level, index), (level, depth), out);
+                        if level + 1 == depth {
+                            let inside = Around { level: first + level, index, ..around };
                             one.add(surveyor.sum(&prepared.children, inside, one, out));
                         }
                         one
                     };
                     size.add(self.repeated(width, one, out));
-                    width = width.saturating_mul(fanout);
+                    width = width.saturating_mul(fanout.into());
                 }
             }
         }
@@ -174,7 +198,7 @@ impl<'a, 'l> Surveyor<'a, 'l> {
     /// So many that are alike, or, where they depend on their number, one after the other until there are too many.
     fn repeated(
         &mut self,
-        count: u64,
+        count: u128,
         mut one: impl FnMut(&mut Self, u64, &mut Diagnostics) -> Size,
         out: &mut Diagnostics,
     ) -> Size {
@@ -186,13 +210,12 @@ impl<'a, 'l> Surveyor<'a, 'l> {
             return first.times(count);
         }
         let mut size = first;
-        for index in 1..count {
+        for index in 1..u64::try_from(count).unwrap_or(u64::MAX) {
             if self.is_over(size) {
                 size.incomplete = true;
                 break;
             }
-            // What is wrong was said of the first.
-            size.add(one(self, index, &mut Diagnostics::new()));
+            size.add(one(self, index, out));
         }
         size.indexed = false;
         size
@@ -200,28 +223,23 @@ impl<'a, 'l> Surveyor<'a, 'l> {
 
     /// One namespace with its processes.
     fn own(
-        &self,
+        &mut self,
         prepared: &Prepared<'a>,
-        (level, index): (u64, u64),
-        (place, depth): (u64, u64),
+        place: Place<'_>,
+        (level, depth): (u64, u64),
         out: &mut Diagnostics,
     ) -> Size {
         let mut size = Size { namespaces: 1, ..Size::default() };
         for process in &prepared.processes {
-            let before = out.len();
-            let mut trace = Trace::default();
-            let here = Place { path: process.name, name: process.name, level, index };
-            let evaluator = self.evaluator.at(here);
-            let (at, entry) = process.at(&evaluator, &mut trace, out);
-            if let Some(entry) = entry.filter(|_| place == 0) {
-                at.check(depth, entry, out);
+            let (mut found, mut trace) = (Diagnostics::new(), Trace::default());
+            let presence = process.presence(place, self.evaluator, &mut trace, &mut found);
+            if let Some(entry) = presence.entry.filter(|_| level == 0) {
+                presence.at.check(depth, entry, &mut found);
             }
-            if at.admits(place, depth) {
-                let count = process.count(&evaluator, &mut trace, out).unwrap_or(1);
-                size.processes = size.processes.saturating_add(count.into());
-            }
-            size.indexed |= evaluator.indexed.get();
-            prepared.explain(before, &trace, out);
+            size.processes = size.processes.saturating_add(presence.number(level, depth).into());
+            size.indexed |= presence.is_indexed;
+            prepared.explain(0, &trace, &mut found);
+            self.repetition.absorb(found, out);
         }
         size
     }

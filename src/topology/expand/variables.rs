@@ -1,4 +1,4 @@
-//! `[vars]` of every file, and what `--set` and `--vars-file` make of them.
+//! `[vars]` of every file: which names there are, and what they mean where.
 //!
 //! A scope is a file with everything that it includes at its top level. A file that is included below a namespace has a
 //! scope of its own inside that of the including file; values flow from outside in, so the outermost definition of a name
@@ -6,12 +6,13 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::evaluate::{Evaluator, MAGIC, Scalar, Trace};
-use super::expression::{Expression, Kind as Form, Piece, is_name, pieces};
-use crate::diagnostic::{Code, Diagnostic, Diagnostics, FileId, Sources, Span};
+use super::expression::is_name;
+use super::names::MAGIC;
+use super::scalar::Scalar;
+use crate::diagnostic::{Code, Diagnostic, Diagnostics, FileId, Span};
 use crate::topology::surroundings::Surroundings;
-use crate::topology::syntax::{Entry, nearest};
-use crate::topology::toml_text::{Kind, Number, Value};
+use crate::topology::syntax::Entry;
+use crate::topology::toml_text::Value;
 
 /// A variable and where its value was written.
 #[derive(Debug, Clone)]
@@ -32,9 +33,9 @@ struct Scope {
 /// The variables of all files, and the environment.
 #[derive(Debug)]
 pub(super) struct Scopes {
-    scopes: Vec<Scope>,
+    list: Vec<Scope>,
     of_file: HashMap<FileId, usize>,
-    /// Files that were expanded already, in which braces are braces.
+    /// Files in which braces are braces.
     literal: HashSet<FileId>,
     environment: HashMap<String, String>,
 }
@@ -59,13 +60,13 @@ impl Scopes {
     /// No variables yet: what files are included is read before they are.
     pub(super) fn new(surroundings: &dyn Surroundings) -> Self {
         let environment = surroundings.environment().into_iter().collect();
-        Self { scopes: vec![Scope::default()], of_file: HashMap::new(), literal: HashSet::new(), environment }
+        Self { list: vec![Scope::default()], of_file: HashMap::new(), literal: HashSet::new(), environment }
     }
 
     /// A scope inside another.
     pub(super) fn inside(&mut self, outer: usize) -> usize {
-        self.scopes.push(Scope { outer: Some(outer), ..Scope::default() });
-        self.scopes.len() - 1
+        self.list.push(Scope { outer: Some(outer), ..Scope::default() });
+        self.list.len() - 1
     }
 
     /// Says to which scope the text of a file belongs.
@@ -73,12 +74,12 @@ impl Scopes {
         self.of_file.insert(file, scope);
     }
 
-    /// Says that a text has no placeholders, whatever it looks like.
+    /// Says that there are no placeholders in a file.
     pub(super) fn take_literally(&mut self, file: FileId) {
         self.literal.insert(file);
     }
 
-    /// Whether braces in a text are braces.
+    /// Whether there are none.
     pub(super) fn is_literal(&self, file: FileId) -> bool {
         self.literal.contains(&file)
     }
@@ -90,17 +91,30 @@ impl Scopes {
 
     /// A scope and all around it, inside first.
     fn chain(&self, scope: usize) -> impl Iterator<Item = usize> {
-        std::iter::successors(Some(scope), |&scope| self.scopes[scope].outer)
+        std::iter::successors(Some(scope), |&scope| self.list[scope].outer)
     }
 
     /// What a name means in the text of a file.
     pub(super) fn find(&self, file: FileId, name: &str) -> Option<&Variable> {
-        self.chain(self.scope(file)).filter_map(|scope| self.scopes[scope].variables.get(name)).last()
+        let scope = self.owner(self.scope(file), name)?;
+        self.list[scope].variables.get(name)
+    }
+
+    /// The scope whose definition of a name counts in another one.
+    pub(super) fn owner(&self, scope: usize, name: &str) -> Option<usize> {
+        self.chain(scope).filter(|&scope| self.list[scope].variables.contains_key(name)).last()
+    }
+
+    /// Gives a declared variable its value.
+    pub(super) fn set(&mut self, scope: usize, name: &str, value: Variable) {
+        if let Some(variable) = self.list[scope].variables.get_mut(name) {
+            *variable = value;
+        }
     }
 
     /// The names that mean something in the text of a file.
     pub(super) fn names(&self, file: FileId) -> Vec<String> {
-        self.chain(self.scope(file)).flat_map(|scope| self.scopes[scope].order.clone()).collect()
+        self.chain(self.scope(file)).flat_map(|scope| self.list[scope].order.clone()).collect()
     }
 
     pub(super) fn environment(&self, name: &str) -> Option<&String> {
@@ -109,50 +123,18 @@ impl Scopes {
 
     /// The variables of the outermost scope and of those inside, in the order of the files, each name once.
     pub(super) fn all(&self) -> Vec<(&str, &Variable)> {
-        let mut all: Vec<(&str, &Variable)> = Vec::new();
-        for scope in &self.scopes {
-            for name in &scope.order {
-                if all.iter().all(|(known, _)| known != name)
-                    && let Some(variable) = scope.variables.get(name)
-                {
-                    all.push((name, variable));
-                }
-            }
-        }
-        all
-    }
-
-    /// Gives every variable its value. Declarations come in the order in which they count: a later one of the same name in
-    /// the same scope replaces an earlier one.
-    pub(super) fn define(
-        &mut self,
-        declarations: Vec<Declaration<'_>>,
-        overrides: &[Override],
-        sources: &Sources,
-        topology: &str,
-        out: &mut Diagnostics,
-    ) {
-        let declarations = self.declare(declarations, out);
-        report_unknown(&declarations, overrides, out);
-        let order = order(&declarations, overrides, out);
-        for index in order {
-            let declaration = &declarations[index];
-            let name = declaration.entry.key;
-            let given = overrides.iter().rev().find(|given| given.name == name);
-            let evaluator = Evaluator::outside(self, sources, topology);
-            let own = scalar(declaration.entry.value, &evaluator, name, out);
-            let (value, span) = match given {
-                None => (own, declaration.entry.span),
-                Some(given) => (own.and_then(|own| typed(&own, given, &evaluator, out)), given.value.span),
-            };
-            if let Some(variable) = self.scopes[declaration.scope].variables.get_mut(name) {
-                *variable = Variable { value, span };
-            }
-        }
+        let mut known = HashSet::new();
+        let names = self.list.iter().flat_map(|scope| scope.order.iter().map(move |name| (scope, name)));
+        let first = names.filter(|(_, name)| known.insert(name.as_str()));
+        first.filter_map(|(scope, name)| Some((name.as_str(), scope.variables.get(name)?))).collect()
     }
 
     /// Enters the names; what cannot be one is reported.
-    fn declare<'a>(&mut self, declarations: Vec<Declaration<'a>>, out: &mut Diagnostics) -> Vec<Declaration<'a>> {
+    pub(super) fn declare<'a>(
+        &mut self,
+        declarations: Vec<Declaration<'a>>,
+        out: &mut Diagnostics,
+    ) -> Vec<Declaration<'a>> {
         let mut kept: Vec<Declaration<'a>> = Vec::with_capacity(declarations.len());
         for declaration in declarations {
             let Entry { key: name, key_span, span, .. } = declaration.entry;
@@ -166,7 +148,7 @@ impl Scopes {
                 );
                 continue;
             }
-            let scope = &mut self.scopes[declaration.scope];
+            let scope = &mut self.list[declaration.scope];
             // Until it has a value it is one that was reported, so that a cycle is reported once.
             let known = scope.variables.insert(name.to_owned(), Variable { value: None, span });
             if known.is_some() {
@@ -188,162 +170,4 @@ fn bad_name(name: &str) -> Option<&'static str> {
     } else {
         None
     }
-}
-
-/// The value of a declaration or of a file of values.
-fn scalar(value: &Value, evaluator: &Evaluator<'_>, name: &str, out: &mut Diagnostics) -> Option<Scalar> {
-    let mut trace = Trace::default();
-    let value = evaluator.value(value, &mut trace, out)?;
-    match &value.kind {
-        Kind::Integer(number) => Some(Scalar::Integer(*number)),
-        Kind::Boolean(flag) => Some(Scalar::Boolean(*flag)),
-        Kind::Computed(computed) => Some(match computed.number {
-            Number::Integer(number) => Scalar::Integer(number),
-            Number::Boolean(flag) => Scalar::Boolean(flag),
-        }),
-        Kind::String(text) => Some(Scalar::Text(text.to_string())),
-        Kind::Float | Kind::Datetime | Kind::Array(_) | Kind::Table(_) => {
-            out.push(
-                Diagnostic::at(
-                    Code::BadVars,
-                    value.span,
-                    format!("`{name}` must be an integer, a string or a boolean"),
-                )
-                .label(format!("this is {}", value.noun())),
-            );
-            None
-        }
-    }
-}
-
-/// The value that the command line gives, in the type of the declared one.
-fn typed(own: &Scalar, given: &Override, evaluator: &Evaluator<'_>, out: &mut Diagnostics) -> Option<Scalar> {
-    let word = given.value.as_str().filter(|_| given.is_word);
-    let found = match (own, word) {
-        (Scalar::Integer(_), Some(word)) => word.trim().parse().ok().map(Scalar::Integer),
-        (Scalar::Boolean(_), Some(word)) => word.trim().parse().ok().map(Scalar::Boolean),
-        (Scalar::Text(_), Some(word)) => Some(Scalar::Text(word.to_owned())),
-        (_, None) => {
-            let value = scalar(&given.value, evaluator, &given.name, out)?;
-            Some(value).filter(|value| std::mem::discriminant(value) == std::mem::discriminant(own))
-        }
-    };
-    if found.is_none() {
-        let wanted = own.noun();
-        let message = format!("`{}` must be {wanted}", given.name);
-        let diagnostic = Diagnostic::at(Code::BadOverride, given.value.span, message);
-        out.push(match word {
-            Some(_) => diagnostic.label(format!("this is not {wanted}")),
-            None => diagnostic.label(format!("this is {}", given.value.noun())),
-        });
-    }
-    found
-}
-
-fn report_unknown(declarations: &[Declaration<'_>], overrides: &[Override], out: &mut Diagnostics) {
-    let names = || declarations.iter().map(|declaration| declaration.entry.key);
-    for given in overrides {
-        if names().any(|name| name == given.name) {
-            continue;
-        }
-        let message = format!("there is no variable `{}` to set", given.name);
-        let diagnostic = Diagnostic::at(Code::UnknownVariable, given.value.span, message);
-        out.push(match nearest(&given.name, names()) {
-            Some(similar) => diagnostic.label(format!("did you mean `{similar}`?")),
-            None if declarations.is_empty() => diagnostic.help("the file declares none: write [vars]"),
-            None => {
-                let known: Vec<_> = names().collect();
-                diagnostic.help(format!("the variables are {}", known.join(", ")))
-            }
-        });
-    }
-}
-
-/// The declarations in an order in which each comes after what it is made of; cycles are reported and left out.
-fn order(declarations: &[Declaration<'_>], overrides: &[Override], out: &mut Diagnostics) -> Vec<usize> {
-    let mut order = Vec::with_capacity(declarations.len());
-    let mut by_name: HashMap<&str, Vec<usize>> = HashMap::new();
-    for (index, declaration) in declarations.iter().enumerate() {
-        by_name.entry(declaration.entry.key).or_default().push(index);
-    }
-    let needs: Vec<Vec<usize>> = declarations
-        .iter()
-        .map(|declaration| {
-            let name = declaration.entry.key;
-            let given = overrides.iter().rev().find(|given| given.name == name && !given.is_word);
-            let values = std::iter::once(declaration.entry.value).chain(given.map(|given| &given.value));
-            let names = values.filter_map(Value::as_str).flat_map(names_in);
-            names.filter_map(|name| by_name.get(name)).flatten().copied().collect()
-        })
-        .collect();
-    let mut state = vec![Visit::Unseen; declarations.len()];
-    for start in 0..declarations.len() {
-        // A list instead of recursion: a chain of variables is as long as the file.
-        let mut stack = vec![(start, 0)];
-        while let Some((index, next)) = stack.pop() {
-            if next == 0 {
-                if state[index] != Visit::Unseen {
-                    continue;
-                }
-                state[index] = Visit::Open;
-            }
-            let Some(&need) = needs[index].get(next) else {
-                state[index] = Visit::Done;
-                order.push(index);
-                continue;
-            };
-            stack.push((index, next + 1));
-            match state[need] {
-                Visit::Done => {}
-                Visit::Unseen => stack.push((need, 0)),
-                Visit::Open => {
-                    let first = stack.iter().position(|&(open, _)| open == need).unwrap_or_default();
-                    let members: Vec<_> = stack[first..].iter().map(|&(open, _)| &declarations[open]).collect();
-                    out.push(cycle(&members));
-                    return order;
-                }
-            }
-        }
-    }
-    order
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Visit {
-    Unseen,
-    Open,
-    Done,
-}
-
-fn cycle(members: &[&Declaration<'_>]) -> Diagnostic {
-    let mut names: Vec<_> = members.iter().map(|member| member.entry.key).collect();
-    names.push(names[0]);
-    let message = format!("variables are defined by each other: {}", names.join(" → "));
-    let first = Diagnostic::at(Code::VariableCycle, members[0].entry.span, message)
-        .label(format!("`{}` needs `{}`", names[0], names[1]));
-    members.iter().enumerate().skip(1).take(3).fold(first, |diagnostic, (place, member)| {
-        diagnostic.also(member.entry.span, format!("`{}` needs `{}`", names[place], names[place + 1]))
-    })
-}
-
-/// The names in the placeholders of a text; of one that cannot be read, none.
-fn names_in(text: &str) -> Vec<&str> {
-    fn collect<'t>(expression: &Expression<'t>, names: &mut Vec<&'t str>) {
-        match &expression.kind {
-            Form::Name(name) => names.push(name),
-            Form::Negative(inner) | Form::Environment(_, Some(inner)) => collect(inner, names),
-            Form::Operation(left, _, right) => {
-                collect(left, names);
-                collect(right, names);
-            }
-            Form::Integer(_) | Form::Boolean(_) | Form::Text(_) | Form::Environment(_, None) => {}
-        }
-    }
-    let mut names = Vec::new();
-    for piece in pieces(text).unwrap_or_default() {
-        if let Piece::Placeholder(expression) = piece {
-            collect(&expression, &mut names);
-        }
-    }
-    names
 }

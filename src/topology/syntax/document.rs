@@ -1,5 +1,6 @@
 //! The top level of one file: what is read here and now, and the tables that wait until all files are known.
 
+use super::expanded::check_expanded;
 use super::located::Located;
 use super::name::{NameRules, check_name};
 use super::reader::{Entry, entries};
@@ -38,7 +39,6 @@ pub(in crate::topology) enum Spelling {
 /// The tables of a file.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::topology) struct Document<'a> {
-    pub(in crate::topology) include: Option<Entry<'a>>,
     pub(in crate::topology) variables: Option<Entry<'a>>,
     pub(in crate::topology) limits: Option<Entry<'a>>,
     pub(in crate::topology) templates: Option<Entry<'a>>,
@@ -64,7 +64,6 @@ impl<'a> Document<'a> {
     /// Finds the tables of a file.
     pub(in crate::topology) fn read(table: &'a Table, out: &mut Diagnostics) -> Self {
         let mut document = Self {
-            include: None,
             variables: None,
             limits: None,
             templates: None,
@@ -82,16 +81,18 @@ impl<'a> Document<'a> {
                         document.rules = NameRules::Expanded;
                     }
                 }
-                "include" => document.include = Some(key),
                 "vars" => document.variables = Some(key),
                 "limits" => document.limits = Some(key),
                 "template" => document.templates = Some(key),
                 "ns" => document.namespaces = Some(key),
                 "defaults" => document.defaults(&key, out),
                 "expect" => expectations(&key, out),
-                "name" | "description" | "on_exit" => {}
+                "name" | "description" | "on_exit" | "include" => {}
                 _ => report_unknown(Scope::Top, "", &key, out),
             }
+        }
+        if document.rules == NameRules::Expanded {
+            check_expanded(table, out);
         }
         document
     }

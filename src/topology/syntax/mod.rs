@@ -5,6 +5,7 @@
 //! mistake gives one diagnostic.
 
 mod document;
+mod expanded;
 mod foreign;
 mod located;
 mod name;
@@ -20,7 +21,7 @@ mod vocabulary;
 
 pub(super) use document::{Document, Heading, KERNEL_DEPTH, Limits, Spelling, included};
 pub(super) use located::Located;
-pub(super) use name::{NameRules, check_name, check_path, header, is_instance_name};
+pub(super) use name::{NameRules, check_name, check_path, header, instance_name_problem};
 pub(super) use namespace::{InitSyntax, NamespaceBody};
 pub(super) use process::ProcessBody;
 pub(super) use program::ProgramSyntax;

@@ -11,6 +11,14 @@ const RESERVED: [(&str, &str); 2] = [
 /// Longer names would make paths that no table and no file name can hold.
 const LONGEST: usize = 64;
 
+/// Why a placeholder in a key is left alone.
+pub(super) const NOT_IN_KEYS: &str = "placeholders are replaced in values, not in keys and headers";
+
+/// Whether somebody may have meant a placeholder.
+pub(super) fn has_braces(key: &str) -> bool {
+    key.contains("{{")
+}
+
 /// Reports what is wrong with a name; `what` is "a namespace" or "a process".
 pub(in crate::topology) fn check_name(name: &str, span: Span, what: &str, out: &mut Diagnostics) {
     if let Some((name, reason)) = RESERVED.iter().find(|(reserved, _)| *reserved == name) {
@@ -35,6 +43,10 @@ pub(in crate::topology) fn check_name(name: &str, span: Span, what: &str, out: &
         diagnostic =
             diagnostic.note("a dot marks a generated instance, as in `w.17`, and never stands in a declared name");
     }
+    if has_braces(name) {
+        out.push(diagnostic.note(NOT_IN_KEYS));
+        return;
+    }
     let proposal = corrected(name);
     // A word without its foreign letters is another word.
     if name.is_ascii() && is_name(&proposal) {
@@ -48,11 +60,25 @@ pub(super) fn is_acceptable(name: &str) -> bool {
     is_name(name) && name.len() <= LONGEST && RESERVED.iter().all(|(reserved, _)| *reserved != name)
 }
 
-/// Whether a generated namespace can be called this: a name, and numbers behind dots.
-pub(in crate::topology) fn is_instance_name(name: &str) -> bool {
+/// Whether a generated namespace or process can be called this: a name, and numbers behind dots.
+fn is_instance_name(name: &str) -> bool {
     let mut parts = name.split('.');
     let is_good = parts.next().is_some_and(is_acceptable);
     is_good && parts.all(|number| !number.is_empty() && number.len() < 20 && number.bytes().all(|b| b.is_ascii_digit()))
+}
+
+/// Why a generated namespace cannot be called this.
+pub(in crate::topology) fn instance_name_problem(name: &str) -> Option<String> {
+    if is_instance_name(name) {
+        return None;
+    }
+    Some(if RESERVED.iter().any(|(reserved, _)| *reserved == name) {
+        format!("`{name}` is reserved")
+    } else if name.len() > LONGEST {
+        format!("`{name}` has {} characters, a name has at most {LONGEST}", name.len())
+    } else {
+        format!("`{name}` is not a name: a-z, 0-9, `_` and `-`, and numbers behind dots")
+    })
 }
 
 /// Which names a file may declare.
@@ -65,7 +91,7 @@ pub(in crate::topology) enum NameRules {
 }
 
 impl NameRules {
-    fn accepts(self, name: &str) -> bool {
+    pub(in crate::topology) fn accepts(self, name: &str) -> bool {
         match self {
             Self::Declared => is_acceptable(name),
             Self::Expanded => is_instance_name(name),
@@ -73,8 +99,8 @@ impl NameRules {
     }
 }
 
-/// Reports what is wrong with a path.
-pub(in crate::topology) fn check_path(path: &str, span: Span, rules: NameRules, out: &mut Diagnostics) {
+/// Reports what is wrong with a path; `what` is "a namespace" or "a template".
+pub(in crate::topology) fn check_path(path: &str, span: Span, rules: NameRules, what: &str, out: &mut Diagnostics) {
     // One diagnostic a path: the second bad segment is usually the same mistake.
     let Some(segment) = path.split('/').find(|segment| !rules.accepts(segment)) else { return };
     if segment.is_empty() && path.contains('/') {
@@ -86,7 +112,7 @@ pub(in crate::topology) fn check_path(path: &str, span: Span, rules: NameRules, 
         }
         out.push(diagnostic);
     } else {
-        check_name(segment, span, "a namespace", out);
+        check_name(segment, span, what, out);
     }
 }
 

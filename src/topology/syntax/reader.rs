@@ -5,10 +5,11 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::located::Located;
+use super::name::{NOT_IN_KEYS, has_braces};
 use super::suggest::did_you_mean;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span};
 use crate::topology::duration::{DurationError, parse_duration};
-use crate::topology::toml_text::{self, Table, Value};
+use crate::topology::toml_text::{self, Kind, Table, Value};
 
 /// A key and its value, as they stand in a table.
 #[derive(Debug, Clone, Copy)]
@@ -78,14 +79,21 @@ impl<'a> Entry<'a> {
             self.wrong_type("a number", out);
             return None;
         };
-        let Some(number) = u64::try_from(number).ok().filter(|number| (lowest..=highest).contains(number)) else {
-            out.push(
-                Diagnostic::at(Code::OutOfRange, self.span, format!("`{}` is out of range", self.key))
-                    .label(format!("a number from {lowest} to {highest} is expected")),
-            );
+        let Some(good) = u64::try_from(number).ok().filter(|number| (lowest..=highest).contains(number)) else {
+            let range = match highest {
+                // The largest number that a file can say.
+                highest if highest == i64::MAX.unsigned_abs() => format!("a number of at least {lowest}"),
+                highest => format!("a number from {lowest} to {highest}"),
+            };
+            let label = match self.value.kind {
+                Kind::Computed(_) => format!("this comes to {number}, {range} is expected"),
+                _ => format!("{range} is expected"),
+            };
+            let message = format!("`{}` is out of range", self.key);
+            out.push(Diagnostic::at(Code::OutOfRange, self.span, message).label(label));
             return None;
         };
-        Some(Located::new(number, self.span))
+        Some(Located::new(good, self.span))
     }
 
     /// The elements of an array.
@@ -142,6 +150,10 @@ impl<'a> Entry<'a> {
     /// A table of strings, as `labels`.
     pub(in crate::topology) fn string_table(&self, out: &mut Diagnostics) -> BTreeMap<String, String> {
         let entries = self.table(out).unwrap_or_default();
+        for entry in entries.iter().filter(|entry| has_braces(entry.key)) {
+            let message = format!("`{}` cannot be a key of `{}`", entry.key, self.key);
+            out.push(Diagnostic::at(Code::BadPlaceholder, entry.key_span, message).label(NOT_IN_KEYS));
+        }
         entries.iter().filter_map(|entry| Some((entry.key.to_owned(), entry.string(out)?.value))).collect()
     }
 
@@ -153,6 +165,7 @@ impl<'a> Entry<'a> {
                 "" => Some("a variable needs a name"),
                 key if key.contains('=') => Some("a name ends at the first `=`, so it cannot contain one"),
                 key if key.contains('\0') => Some("a NUL ends the text for the kernel"),
+                key if has_braces(key) => Some(NOT_IN_KEYS),
                 _ => None,
             };
             if let Some(problem) = problem {

@@ -2,6 +2,7 @@
 //! or misspelled.
 
 use super::foreign::foreign;
+use super::name::{NOT_IN_KEYS, has_braces};
 use super::reader::Entry;
 use super::suggest::nearest;
 use super::vocabulary::Scope;
@@ -28,7 +29,9 @@ pub(super) fn report_unknown(scope: Scope, path: &str, entry: &Entry<'_>, out: &
         Diagnostic::at(Code::ForeignKey, span, format!("`{key}` is a key of {owner}, not of nestns")).help(answer)
     } else {
         let diagnostic = Diagnostic::at(Code::UnknownKey, span, format!("unknown key `{key}` {}", scope.place()));
-        if let Some(known) = nearest(key, scope.keys().iter().copied()) {
+        if has_braces(key) {
+            diagnostic.note(NOT_IN_KEYS)
+        } else if let Some(known) = nearest(key, scope.keys().iter().copied()) {
             diagnostic.label(format!("did you mean `{known}`?"))
         } else if let (Scope::Top, true) = (scope, value.as_table().is_some()) {
             diagnostic.help(format!("a namespace is written [ns.{key}]"))

@@ -1,0 +1,111 @@
+//! One instance: its values computed for its place, and read.
+
+use std::borrow::Cow;
+use std::rc::Rc;
+
+use super::generator::PROCESS_KEYS;
+use super::place::{Place, join};
+use super::plant::{Extent, Member, Planter};
+use super::prepare::{Prepared, PreparedProcess};
+use super::trace::Trace;
+use crate::diagnostic::Diagnostics;
+use crate::topology::check::{Instance, ProcessInstance};
+use crate::topology::syntax::{Located, NamespaceBody, ProcessBody};
+use crate::topology::toml_text::{Kind, Value};
+
+impl<'a> Planter<'a, '_> {
+    /// Reads one instance.
+    pub(super) fn instance(
+        &mut self,
+        prepared: &Prepared<'a>,
+        place: Place<'_>,
+        member: Member,
+        out: &mut Diagnostics,
+    ) -> Instance {
+        let (mut found, mut trace) = (Diagnostics::new(), Trace::default());
+        let body = self.body(prepared, place, &mut trace, &mut found);
+        prepared.explain(0, &trace, &mut found);
+        self.repetition.absorb(found, out);
+        let mut processes = Vec::with_capacity(prepared.processes.len());
+        let mut absent = Vec::new();
+        for process in &prepared.processes {
+            // What is wrong with it was said when the tree was measured.
+            let (mut unheard, mut untraced) = (Diagnostics::new(), Trace::default());
+            let presence = process.presence(place, self.evaluator, &mut untraced, &mut unheard);
+            // A sample has one of everything.
+            let number = match self.extent {
+                Extent::Whole => presence.number(member.place, member.depth),
+                Extent::Sample => 1,
+            };
+            if number == 0 {
+                absent.push(process.name.to_owned());
+            }
+            for index in 0..number {
+                let mut found = Diagnostics::new();
+                let is_group = presence.count.is_some() && self.extent == Extent::Whole;
+                let instance = if is_group {
+                    let name = format!("{}.{index}", process.name);
+                    self.process(process, name, Place { index, ..place }, &mut trace, &mut found)
+                } else {
+                    self.process(process, process.name.to_owned(), place, &mut trace, &mut found)
+                };
+                processes.push(instance);
+                prepared.explain(0, &trace, &mut found);
+                self.repetition.absorb(found, out);
+            }
+        }
+        Instance { path: Located::new(place.path.to_owned(), prepared.span), body, processes, absent }
+    }
+
+    fn body(
+        &self,
+        prepared: &Prepared<'a>,
+        place: Place<'_>,
+        trace: &mut Trace,
+        out: &mut Diagnostics,
+    ) -> Rc<NamespaceBody> {
+        if let Some(body) = &*prepared.body.borrow() {
+            return Rc::clone(body);
+        }
+        let evaluator = self.evaluator.at(place);
+        let table = evaluator.table(&prepared.table, |key| !Prepared::is_body_key(key), trace, out);
+        let body = Rc::new(NamespaceBody::read(&table, place.path, out));
+        if !evaluator.placed.get() {
+            *prepared.body.borrow_mut() = Some(Rc::clone(&body));
+        }
+        body
+    }
+
+    fn process(
+        &self,
+        process: &PreparedProcess<'a>,
+        name: String,
+        around: Place<'_>,
+        trace: &mut Trace,
+        out: &mut Diagnostics,
+    ) -> ProcessInstance {
+        let cached = process.body.borrow().as_ref().map(Rc::clone);
+        let body = cached.unwrap_or_else(|| {
+            let path = join(around.path, &name);
+            let place = Place { path: &path, name: &name, ..around };
+            let evaluator = self.evaluator.at(place);
+            let value = match &process.value.kind {
+                Kind::Table(table) => match evaluator.table(table, |key| PROCESS_KEYS.contains(&key), trace, out) {
+                    Cow::Borrowed(_) => Some(Cow::Borrowed(&*process.value)),
+                    Cow::Owned(table) => Some(Cow::Owned(Value { kind: Kind::Table(table), span: process.value.span })),
+                },
+                _ => evaluator.value(&process.value, trace, out),
+            };
+            let body = match value {
+                Some(value) => ProcessBody::read(process.name, process.span, &value, around.path, out),
+                None => ProcessBody::broken(),
+            };
+            let body = Rc::new(body);
+            if !evaluator.placed.get() {
+                *process.body.borrow_mut() = Some(Rc::clone(&body));
+            }
+            body
+        });
+        ProcessInstance { name: Located::new(name, process.span), group: process.name.to_owned(), body }
+    }
+}

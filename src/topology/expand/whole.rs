@@ -1,0 +1,65 @@
+//! What the files say about the topology as a whole: its name, its end, its limits.
+
+use super::evaluate::Evaluator;
+use super::trace::Trace;
+use super::variables::Scopes;
+use crate::diagnostic::{Diagnostics, FileId};
+use crate::topology::syntax::{Document, Heading, Limits};
+use crate::topology::toml_text::Table;
+use crate::topology::tree::Topology;
+
+/// What the main file says about the whole; that of included ones is read as well, and does not count.
+pub(super) fn heading(
+    documents: &[(FileId, Document<'_>)],
+    evaluator: &Evaluator<'_>,
+    topology: &mut Topology,
+    out: &mut Diagnostics,
+) {
+    for (file, document) in documents {
+        let mut trace = Trace::default();
+        let before = out.len();
+        let table = evaluator.table(document.heading, |key| !Heading::has(key), &mut trace, out);
+        let heading = Heading::read(&table, out);
+        out.amend(before, |diagnostic| trace.explain(diagnostic));
+        if *file == FileId::MAIN {
+            topology.description = heading.description;
+            topology.on_exit = heading.on_exit;
+        }
+    }
+}
+
+/// The limits of all files of the outermost scope; the including file's own count.
+pub(super) fn limits(
+    documents: &[(FileId, Document<'_>)],
+    scopes: &Scopes,
+    evaluator: &Evaluator<'_>,
+    out: &mut Diagnostics,
+) -> Limits {
+    let mut merged = Table::default();
+    for (file, document) in documents {
+        let Some(entry) = document.limits else { continue };
+        let Some(table) = entry.value.as_table() else {
+            entry.wrong_type("a table", out);
+            continue;
+        };
+        if scopes.scope(*file) != 0 {
+            // What hangs below a namespace may be a topology of its own, and its limits are about that.
+            read_limits(table, evaluator, out);
+            continue;
+        }
+        for entry in &table.entries {
+            merged.entries.retain(|there| there.key != entry.key);
+            merged.entries.push(entry.clone());
+        }
+    }
+    read_limits(&merged, evaluator, out)
+}
+
+fn read_limits(table: &Table, evaluator: &Evaluator<'_>, out: &mut Diagnostics) -> Limits {
+    let mut trace = Trace::default();
+    let before = out.len();
+    let table = evaluator.table(table, |_| false, &mut trace, out);
+    let limits = Limits::read(&table, out);
+    out.amend(before, |diagnostic| trace.explain(diagnostic));
+    limits
+}

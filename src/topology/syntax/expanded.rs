@@ -1,0 +1,44 @@
+//! `expanded = true`: a file that says what is, and nothing about how to make it.
+
+use super::reader::{Entry, entries};
+use crate::diagnostic::{Code, Diagnostic, Diagnostics};
+use crate::topology::toml_text::{Table, Value};
+
+/// What an expanded file has none of, by where it would stand.
+const TOP: [&str; 4] = ["include", "vars", "defaults", "template"];
+const NAMESPACE: [&str; 6] = ["use", "include", "count", "depth", "fanout", "as"];
+const PROCESS: [&str; 2] = ["count", "at"];
+
+/// Reports keys that would make something of an expanded file that it does not say.
+pub(super) fn check_expanded(document: &Table, out: &mut Diagnostics) {
+    report(document, &TOP, out);
+    if let Some(namespaces) = document.get("ns") {
+        check_namespaces(&namespaces.value, out);
+    }
+}
+
+fn check_namespaces(namespaces: &Value, out: &mut Diagnostics) {
+    for table in tables(namespaces) {
+        report(table, &NAMESPACE, out);
+        for process in table.get("proc").into_iter().flat_map(|entry| tables(&entry.value)) {
+            report(process, &PROCESS, out);
+        }
+        if let Some(inside) = table.get("ns") {
+            check_namespaces(&inside.value, out);
+        }
+    }
+}
+
+fn tables(value: &Value) -> impl Iterator<Item = &Table> {
+    value.as_table().into_iter().flat_map(|table| &table.entries).filter_map(|entry| entry.value.as_table())
+}
+
+fn report(table: &Table, keys: &[&str], out: &mut Diagnostics) {
+    for Entry { key, key_span, .. } in entries(table).filter(|entry| keys.contains(&entry.key)) {
+        let message = format!("`{key}` does not go together with expanded = true");
+        out.push(
+            Diagnostic::at(Code::Contradiction, key_span, message)
+                .label("an expanded file says what is, not how to make it"),
+        );
+    }
+}
