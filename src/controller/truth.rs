@@ -1,14 +1,12 @@
 //! `nestns.truth/1`: what stands, as the kernel confirmed it, for programs that want to compare.
 
-use std::collections::BTreeMap;
-
 use serde::Serialize;
 
 use super::roster::{Record, Roster};
 use crate::engine::plan::{InitPlan, NamespacePlan, Subject};
 use crate::engine::report::Ending;
 use crate::observe::{boot, namespaces};
-use crate::topology::{Entry, Program};
+use crate::topology::{Entry, Labels, Program};
 
 /// Which file a tree was built from.
 #[derive(Debug, Clone, Default)]
@@ -56,7 +54,7 @@ pub struct NamespaceDocument {
     pub init: &'static str,
     pub state: &'static str,
     pub shared: Vec<&'static str>,
-    pub labels: BTreeMap<String, String>,
+    pub labels: Labels,
 }
 
 /// A process as documents have it.
@@ -73,7 +71,7 @@ pub struct ProcessDocument {
     pub enter: &'static str,
     pub argv: Vec<String>,
     pub start_time: Option<u64>,
-    pub labels: BTreeMap<String, String>,
+    pub labels: Labels,
 }
 
 /// How something ended, as documents have it.

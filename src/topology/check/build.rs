@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::dependencies::Dependencies;
 use super::instance::{Instance, ProcessInstance};
 use crate::diagnostic::{Sources, Span};
+use crate::topology::labels::Labels;
 use crate::topology::namespace::{Init, Isolation, Namespace, Position};
 use crate::topology::process::{Entry, Output, Process, Program, Stdin, Terminal, Weight};
 use crate::topology::stop::{Signal, Stop};
@@ -123,7 +124,7 @@ fn bare(program: Program, stop: Stop, position: Position) -> Process {
     Process {
         name: "init".to_owned(),
         description: None,
-        labels: BTreeMap::new(),
+        labels: Labels::default(),
         program,
         entry: Entry::Init,
         env: BTreeMap::new(),

@@ -100,8 +100,8 @@ impl<'a, 'l> Surveyor<'a, 'l> {
     fn block(&mut self, slot: &Slot<'a>, around: Around<'_>, out: &mut Diagnostics) -> Size {
         // What stands in the file itself is visited once; what templates make is visited as often as it is used.
         let is_shared = slot.layers.iter().all(|layer: &Layer| layer.used.is_some());
-        let key = (slot.layers.iter().map(|layer| layer.node).collect::<Vec<_>>(), around.level);
-        if is_shared && let Some(&known) = self.known.get(&key) {
+        let key = is_shared.then(|| (slot.layers.iter().map(|layer| layer.node).collect::<Vec<_>>(), around.level));
+        if let Some(&known) = key.as_ref().and_then(|key| self.known.get(key)) {
             return known;
         }
         let mut unheard = Diagnostics::new();
@@ -122,7 +122,7 @@ impl<'a, 'l> Surveyor<'a, 'l> {
         if self.is_over(size) && self.crossed.is_none() {
             self.crossed = Some(prepared.span);
         }
-        if is_shared && !size.indexed {
+        if let Some(key) = key.filter(|_| !size.indexed) {
             self.known.insert(key, size);
         }
         size
