@@ -52,7 +52,8 @@ pub struct NamespaceDocument {
     pub userns: Option<u64>,
     pub mntns: Option<u64>,
     pub init: &'static str,
-    pub state: &'static str,
+    /// Of what stands only in a file, none.
+    pub state: Option<&'static str>,
     pub shared: Vec<&'static str>,
     pub labels: Labels,
 }
@@ -66,7 +67,7 @@ pub struct ProcessDocument {
     pub name: String,
     pub pids: Vec<Option<i32>>,
     pub ppids: Vec<Option<i32>>,
-    pub state: &'static str,
+    pub state: Option<&'static str>,
     pub exit: Option<ExitDocument>,
     pub enter: &'static str,
     pub argv: Vec<String>,
@@ -130,7 +131,7 @@ fn namespace_documents(roster: &Roster) -> Vec<NamespaceDocument> {
             userns: other.map(|(user, _)| user),
             mntns: other.map(|(_, mount)| mount),
             init: init_word(&plan),
-            state: record.map_or("creating", |record| record.members[0].state.word()),
+            state: Some(record.map_or("creating", |record| record.members[0].state.word())),
             shared: plan.isolation.shared(),
             labels: plan.labels,
             path: plan.path,
@@ -177,7 +178,7 @@ pub fn process_documents(roster: &Roster) -> Vec<ProcessDocument> {
             name: process.map_or_else(|| "init".to_owned(), |process| process.name.clone()),
             pids: numbers.unwrap_or_else(|| vec![None; level + 1]),
             ppids: parents(record, level),
-            state: record.state.word(),
+            state: Some(record.state.word()),
             exit: record.ending.map(|(ending, _)| ending.into()),
             enter: enter_word(subject, process.map(|process| process.entry)),
             argv: process

@@ -67,7 +67,7 @@ impl Builder<'_> {
         match value {
             InitSyntax::Pause => Init::Pause,
             InitSyntax::Program(ProgramSyntax::Given(program)) => {
-                let mut process = bare(program.value.clone(), stop, self.position(*span));
+                let mut process = bare("init".to_owned(), program.value.clone(), stop, self.position(*span));
                 process.env.clone_from(&body.env);
                 process.cwd.clone_from(&body.cwd);
                 process.terminal = terminal(body.tty.as_ref());
@@ -87,9 +87,9 @@ impl Builder<'_> {
         let stop = Stop { signal, grace: own_grace.unwrap_or_default() };
         let mut env = namespace.env.clone();
         env.extend(body.env.iter().map(|(name, value)| (name.clone(), value.clone())));
-        let plain = bare(program.value.clone(), stop, self.position(instance.name.span));
+        let plain = bare(instance.name.value.clone(), program.value.clone(), stop, self.position(instance.name.span));
         Some(Process {
-            name: instance.name.value.clone(),
+            name: plain.name,
             description: body.description.clone(),
             labels: body.labels.clone(),
             entry: body.enter.as_ref().map_or(way, |enter| enter.value),
@@ -119,10 +119,10 @@ impl Builder<'_> {
     }
 }
 
-/// A PID 1 about which nothing else is said.
-fn bare(program: Program, stop: Stop, position: Position) -> Process {
+/// A PID 1 about which nothing is said but what it runs.
+fn bare(name: String, program: Program, stop: Stop, position: Position) -> Process {
     Process {
-        name: "init".to_owned(),
+        name,
         description: None,
         labels: Labels::default(),
         program,

@@ -72,7 +72,7 @@ impl<'a> Planter<'a, '_> {
         let prepared = match slot.prepared.get() {
             Some(prepared) => Rc::clone(prepared),
             None => {
-                let path = join(around.path, &slot.name);
+                let path = join(around.path, slot.name(self.library));
                 let before = out.len();
                 let prepared = Rc::new(Prepared::new(self.library, self.defaults, slot, &path, out));
                 if !prepared.is_declared {
@@ -312,7 +312,7 @@ fn check_names(library: &Library<'_>, prepared: &Prepared<'_>, path: &str, out: 
         return;
     }
     let children: std::collections::HashMap<_, _> =
-        prepared.children.iter().map(|child| (child.name.as_str(), child)).collect();
+        prepared.children.iter().map(|child| (child.name(library), child)).collect();
     for process in &prepared.processes {
         if let Some(child) = children.get(process.name) {
             let child = child.layers.last().map_or(process.span, |layer| library.node(layer.node).span);

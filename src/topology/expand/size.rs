@@ -105,7 +105,8 @@ impl<'a, 'l> Surveyor<'a, 'l> {
             return known;
         }
         let mut unheard = Diagnostics::new();
-        let path = if around.path.is_empty() { slot.name.clone() } else { format!("{}/{}", around.path, slot.name) };
+        let name = slot.name(self.library);
+        let path = if around.path.is_empty() { name.to_owned() } else { format!("{}/{name}", around.path) };
         let prepared = Prepared::new(self.library, self.defaults, slot, &path, &mut unheard);
         let before = out.len();
         let mut trace = Trace::default();

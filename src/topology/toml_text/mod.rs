@@ -6,6 +6,8 @@
 
 mod structure;
 mod tables;
+#[cfg(test)]
+mod tests;
 mod value;
 
 use toml_parser::lexer::{Token, TokenKind};

@@ -24,8 +24,17 @@ const LONGEST_SHARED: usize = 64;
 /// What is being read between brackets.
 #[derive(Debug)]
 enum Frame {
-    Array { start: usize, values: Vec<Value> },
-    Inline { start: usize, table: Table, section: u32, path: Vec<Key> },
+    Array {
+        start: usize,
+        values: Vec<Value>,
+    },
+    /// `path` is where the keys of its pairs begin.
+    Inline {
+        start: usize,
+        table: Table,
+        section: u32,
+        path: usize,
+    },
 }
 
 /// The table of the last header.
@@ -51,7 +60,7 @@ pub(super) struct Structure<'s> {
     section: Option<Section>,
     /// How many headers and inline tables there were.
     sections: u32,
-    /// The keys of the header or the pair that is being read.
+    /// The keys of the header or the pairs that are being read, those of the outermost first.
     path: Vec<Key>,
     in_header: bool,
     header_length: usize,
@@ -98,12 +107,9 @@ impl<'s> Structure<'s> {
 
     /// How many keys lead to what is being read.
     fn depth(&self) -> usize {
-        let frames = self.frames.iter().map(|frame| match frame {
-            Frame::Array { .. } => 1,
-            Frame::Inline { path, .. } => path.len(),
-        });
+        let arrays = self.frames.iter().filter(|frame| matches!(frame, Frame::Array { .. })).count();
         let header = if self.in_header { 0 } else { self.header_length };
-        header + self.path.len() + frames.sum::<usize>()
+        header + self.path.len() + arrays
     }
 
     fn next_section(&mut self) -> u32 {
@@ -114,18 +120,16 @@ impl<'s> Structure<'s> {
     fn start_table(&mut self, is_array: bool) {
         let number = self.next_section();
         self.section = None;
-        let mut path = std::mem::take(&mut self.path);
-        self.header_length = path.len();
-        let Some(last) = path.pop() else { return };
-        let mut steps = Vec::with_capacity(path.len() + 1);
+        self.header_length = self.path.len();
+        let Some(last) = self.path.pop() else { return };
+        let mut steps = Vec::with_capacity(self.path.len() + 1);
         let mut at = At { table: &mut self.root, id: ROOT };
-        for key in &path {
-            let Some((step, inner)) = self.tables.descend(at, key, Maker::Passing) else { return };
+        for key in self.path.drain(..) {
+            let Some((step, inner)) = self.tables.descend(at, &key, Maker::Passing) else { return };
             steps.push(step);
             at = inner;
         }
-        let id = last.span.start();
-        if let Some(step) = self.tables.head(at, last, is_array) {
+        if let Some((step, id)) = self.tables.head(at, last, is_array) {
             steps.push(step);
             self.section = Some(Section { number, id, steps });
         }
@@ -133,24 +137,28 @@ impl<'s> Structure<'s> {
 
     /// A value is complete: it goes into the array around it, or to the key in front of it.
     fn complete(&mut self, value: Value) {
-        let (mut at, mut path, maker) = match self.frames.last_mut() {
+        let (mut at, path, maker) = match self.frames.last_mut() {
             Some(Frame::Array { values, .. }) => {
                 values.push(value);
                 return;
             }
             Some(Frame::Inline { start, table, section, path }) => {
-                (At { table, id: *start }, std::mem::take(path), Maker::Dotted(*section))
+                (At { table, id: *start }, *path, Maker::Dotted(*section))
             }
             None => {
-                let path = std::mem::take(&mut self.path);
-                let Some(section) = &self.section else { return };
+                let Some(section) = &self.section else {
+                    self.path.clear();
+                    return;
+                };
                 let Some(table) = walk(&mut self.root, &section.steps) else { return };
-                (At { table, id: section.id }, path, Maker::Dotted(section.number))
+                (At { table, id: section.id }, 0, Maker::Dotted(section.number))
             }
         };
-        let Some(last) = path.pop() else { return };
-        for key in &path {
-            let Some((_, inner)) = self.tables.descend(at, key, maker) else { return };
+        // A pair may have lost its key to a mistake; those in front of it are another's.
+        let mut keys = self.path.drain(path.min(self.path.len())..);
+        let Some(last) = keys.next_back() else { return };
+        for key in keys {
+            let Some((_, inner)) = self.tables.descend(at, &key, maker) else { return };
             at = inner;
         }
         self.tables.put(at, last, value);
@@ -185,12 +193,14 @@ impl EventReceiver for Structure<'_> {
 
     fn inline_table_open(&mut self, span: toml_parser::Span, _: &mut dyn ErrorSink) -> bool {
         let section = self.next_section();
-        self.frames.push(Frame::Inline { start: span.start(), table: Table::default(), section, path: Vec::new() });
+        let (start, path) = (span.start(), self.path.len());
+        self.frames.push(Frame::Inline { start, table: Table::default(), section, path });
         true
     }
 
     fn inline_table_close(&mut self, span: toml_parser::Span, _: &mut dyn ErrorSink) {
-        if let Some(Frame::Inline { start, table, .. }) = self.frames.pop() {
+        if let Some(Frame::Inline { start, table, path, .. }) = self.frames.pop() {
+            self.path.truncate(path);
             self.tables.close(start);
             self.complete(Value { kind: Kind::Table(table), span: Span::new(self.file, start..span.end()) });
         }
@@ -217,10 +227,7 @@ impl EventReceiver for Structure<'_> {
             errors.report_error(ParseError::new("tables are nested too deeply").with_unexpected(span));
             return;
         }
-        match self.frames.last_mut() {
-            Some(Frame::Inline { path, .. }) => path.push(key),
-            _ => self.path.push(key),
-        }
+        self.path.push(key);
     }
 
     fn scalar(&mut self, span: toml_parser::Span, encoding: Option<Encoding>, errors: &mut dyn ErrorSink) {

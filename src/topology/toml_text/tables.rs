@@ -11,6 +11,8 @@ use crate::diagnostic::Span;
 
 /// The table that is the whole text, which no key made.
 pub(super) const ROOT: usize = usize::MAX;
+/// The library lets this through in places.
+pub(super) const DOTTED_LIST: &str = "an array of tables is extended by headers, not by dotted keys";
 /// From this size on a table is searched by a map instead of by looking at every key.
 const LARGE: usize = 16;
 
@@ -32,7 +34,7 @@ pub(super) struct Conflict {
 /// What made a table, and so who may add to it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Maker {
-    /// `[a.b]` made `a` on the way; a header of its own may still come.
+    /// `[a.b]` made `a` on the way; a header of its own or dotted keys may still come.
     Passing,
     /// Its own header.
     Header,
@@ -68,27 +70,33 @@ impl Tables {
         let first = entry.key_span;
         let id = self.open_table(&entry.value);
         let there = id.and_then(|id| self.makers.get(&id)).copied();
+        if let (Maker::Dotted(_), Some(Maker::Passing), Some(id)) = (maker, there, id) {
+            // From now on no header of its own may come.
+            self.makers.insert(id, maker);
+        }
         let is_open = match (maker, there) {
             (_, None) => false,
-            (Maker::Dotted(_), Some(there)) => there == maker,
+            (Maker::Dotted(_), Some(there)) => there == Maker::Passing || there == maker,
             _ => true,
         };
+        let is_list = matches!(entry.value.kind, Kind::Array(_));
         match (id, entry.value.last_table()) {
             (Some(id), Some(table)) if is_open => Some((place, At { table, id })),
+            (Some(_), _) if is_list => self.conflict(DOTTED_LIST, key.span, first),
             (Some(_), _) => self.conflict("duplicate key", key.span, first),
             (None, _) => self.conflict("cannot extend a value that is no table", key.span, first),
         }
     }
 
-    /// Makes, or finds, the table of a header by the last key of its path: which entry that is. `None` if that key is
-    /// taken.
-    pub(super) fn head(&mut self, mut at: At<'_>, key: Key, is_array: bool) -> Option<usize> {
+    /// Makes, or finds, the table of a header by the last key of its path: which entry that is, and which table. `None` if
+    /// that key is taken.
+    pub(super) fn head(&mut self, mut at: At<'_>, key: Key, is_array: bool) -> Option<(usize, usize)> {
         let id = key.span.start();
         let table = Value { kind: Kind::Table(Table::default()), span: key.span };
         let Some(place) = self.find(&at, &key.text) else {
             self.makers.insert(id, Maker::Header);
             let value = if is_array { Value { kind: Kind::array(vec![table]), span: key.span } } else { table };
-            return Some(self.add(&mut at, key, value));
+            return Some((self.add(&mut at, key, value), id));
         };
         let Entry { value, key_span: first, .. } = &mut at.table.entries[place];
         let there = self.open_table(value).and_then(|id| self.makers.get(&id)).copied();
@@ -96,11 +104,13 @@ impl Tables {
             (Kind::Array(tables), Some(_)) if is_array => {
                 Rc::make_mut(tables).push(table);
                 self.makers.insert(id, Maker::Header);
-                Some(place)
+                Some((place, id))
             }
             (Kind::Table(_), Some(Maker::Passing)) if !is_array => {
-                self.makers.insert(value.span.start(), Maker::Header);
-                Some(place)
+                // It is known by what made it, which was an earlier header.
+                let id = value.span.start();
+                self.makers.insert(id, Maker::Header);
+                Some((place, id))
             }
             _ => self.conflict("duplicate key", key.span, *first),
         }
