@@ -63,6 +63,14 @@ impl Topology {
         topology
     }
 
+    /// Makes room for so many namespaces, no more and no less: they are large.
+    pub(super) fn reserve(&mut self, namespaces: usize) {
+        // The kernel's PID_MAX_LIMIT: a file may ask for more, no machine can give it.
+        let namespaces = namespaces.min(1 << 22);
+        self.graph.reserve_exact_nodes(namespaces);
+        self.graph.reserve_exact_edges(namespaces);
+    }
+
     /// Adds a namespace as the last child of `parent`, or as the last root.
     pub(super) fn plant(&mut self, parent: Option<NamespaceId>, namespace: Namespace) -> NamespaceId {
         let id = NamespaceId(self.graph.add_node(namespace));

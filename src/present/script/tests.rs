@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use super::{Part, script};
 use crate::topology::{
-    Actor, Entry, Init, Isolation, Namespace, Output, Position, Process, Program, Signal, Stdin, Stop, Terminal,
-    Topology, Weight,
+    Actor, Entry, Init, Isolation, Labels, Namespace, Output, Position, Process, Program, Signal, Stdin, Stop,
+    Terminal, Topology, Weight,
 };
 
 const STOP: Stop = Stop { signal: Signal::TERM, grace: Duration::from_secs(5) };
@@ -15,7 +15,7 @@ fn process(name: &str, program: Program, entry: Entry) -> Process {
     Process {
         name: name.to_owned(),
         description: None,
-        labels: BTreeMap::new(),
+        labels: Labels::default(),
         program,
         entry,
         env: BTreeMap::new(),
@@ -47,7 +47,7 @@ fn namespace(path: &str, init: Init, processes: Vec<Process>) -> Namespace {
     Namespace {
         path: path.to_owned(),
         description: None,
-        labels: BTreeMap::new(),
+        labels: Labels::default(),
         init,
         processes,
         isolation: Isolation { mount: true, ..Isolation::default() },

@@ -119,7 +119,7 @@ impl<'a> Planter<'a, '_> {
 
     /// Merges what a namespace is made of, and looks at what does not depend on where it is.
     fn prepare(&mut self, slot: &Slot<'a>, around: Around<'_>, out: &mut Diagnostics) -> Rc<Prepared<'a>> {
-        let path = join(around.path, &slot.name);
+        let path = join(around.path, slot.name(self.library));
         let mut found = Diagnostics::new();
         let prepared = Rc::new(Prepared::new(self.library, self.defaults, slot, &path, &mut found));
         if !prepared.is_declared {
@@ -210,7 +210,7 @@ impl<'a> Planter<'a, '_> {
         if prepared.processes.is_empty() || prepared.children.is_empty() {
             return;
         }
-        let children: HashMap<_, _> = prepared.children.iter().map(|child| (child.name.as_str(), child)).collect();
+        let children: HashMap<_, _> = prepared.children.iter().map(|child| (child.name(self.library), child)).collect();
         for process in &prepared.processes {
             if let Some(child) = children.get(process.name) {
                 let child = child.layers.last().map_or(process.span, |layer| self.library.node(layer.node).span);
