@@ -10,6 +10,7 @@ mod command_line;
 mod death;
 mod examples;
 mod exit_codes;
+mod expand;
 mod explanations;
 mod graph;
 mod harness;
