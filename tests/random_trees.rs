@@ -11,7 +11,7 @@ use crate::harness::nest::{Identity, Nest, can_nest, identities};
 /// More levels than anybody has used yet.
 const DEEPEST: usize = 10;
 
-fn blueprints() -> impl Strategy<Value = Blueprint> {
+pub(crate) fn blueprints() -> impl Strategy<Value = Blueprint> {
     let init =
         prop_oneof![4 => Just(Init::Builtin), 2 => Just(Init::Pause), 2 => Just(Init::Actor), 1 => Just(Init::Program)];
     let enter = prop_oneof![2 => Just(Enter::Fork), 1 => Just(Enter::Join)];

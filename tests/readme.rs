@@ -28,14 +28,42 @@ pub(crate) fn blocks(language: &str) -> Vec<String> {
     blocks
 }
 
+/// The steps of the tour: the file, and what the README shows of it.
+fn tour() -> Vec<(String, String)> {
+    let text = readme();
+    let steps = text.split("<!-- examples/tour/").skip(1).map(|step| {
+        let (name, rest) = step.split_once(" -->\n```toml\n").expect("a block follows");
+        (format!("examples/tour/{name}"), rest.split("```").next().expect("it ends").to_owned())
+    });
+    steps.collect()
+}
+
+#[test]
+fn the_tour_is_five_files_of_growing_size() {
+    let steps = tour();
+    assert_eq!(steps.len(), 5);
+    for (path, shown) in &steps {
+        let file = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).expect("it is there");
+        assert_eq!(&file, shown, "{path}");
+    }
+    assert!(steps.windows(2).all(|pair| pair[0].1.len() < pair[1].1.len()));
+}
+
 #[test]
 fn its_topologies_have_no_problems() {
-    let topologies = blocks("toml");
-    assert!(!topologies.is_empty());
-    for topology in topologies {
-        let outcome = Nestns::new(&["check", "-", "--strict"]).input(topology).run();
+    for (path, _) in tour() {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
+        let outcome = Nestns::new(&["check", "--strict", path.to_str().expect("text")]).run();
         assert_eq!(outcome.code, 0, "{}{}", outcome.stdout, outcome.stderr);
     }
+    assert_eq!(blocks("toml").len(), tour().len(), "every topology of the README is a step of the tour");
+}
+
+#[test]
+fn its_picture_is_the_one_that_is_drawn() {
+    let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples");
+    let outcome = Nestns::new(&["graph", "--format", "svg", examples.join("dind.toml").to_str().expect("text")]).run();
+    snapbox::assert_data_eq!(outcome.stdout, snapbox::Data::read_from(&examples.join("dind.svg"), None).raw());
 }
 
 #[test]

@@ -98,7 +98,7 @@ fn every_key_of_a_process_arrives() {
     assert_eq!(b.entry, Entry::Join);
     assert_eq!(b.env.iter().map(|(k, v)| format!("{k}={v}")).collect::<Vec<_>>(), ["A=1", "B=2"]);
     assert_eq!((b.cwd.as_deref(), b.user.as_deref()), (Some(Path::new("/")), Some("0:0")));
-    assert_eq!((b.labels["l"].as_str(), b.description.as_deref()), ("m", Some("d")));
+    assert_eq!((b.labels.get("l"), b.description.as_deref()), (Some("m"), Some("d")));
     assert_eq!(b.stdin, Stdin::File("/dev/zero".into()));
     assert_eq!((&b.stdout, &b.stderr), (&Output::Null, &Output::Inherit));
     assert_eq!(b.after, [After { process: 0, condition: Condition::Ready }]);

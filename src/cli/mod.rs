@@ -22,6 +22,7 @@ mod tell;
 mod topology_arguments;
 mod topology_file;
 mod tree;
+mod tree_document;
 mod up;
 mod version;
 

@@ -27,6 +27,9 @@ use crate::sys::title::TitleArea;
 use crate::sys::{descriptor, memory};
 use crate::topology::{Init, Terminal};
 
+/// How many guardians are started before it is taken for a fact that none can live here.
+const GUARDIANS: u32 = 4;
+
 /// Up to so many namespaces the memory of parsing is not worth giving back before the first fork.
 const FEW: u32 = 32;
 /// How long a rolled-back tree may take to collapse.
@@ -74,8 +77,8 @@ pub fn run(request: Request, audience: &mut dyn Audience) -> Outcome {
     let relay = if wants_terminal { Some(Relay::open().map_err(system("open a pseudo-terminal"))?) } else { None };
     let saved = if wants_terminal { relay::saved_terminal() } else { None };
     // From here on a death at any moment leaves nothing; until here there is nothing that it could leave.
-    let guardian = Guardian::start(&Ward { terminal: saved.as_ref(), directory: &directory })
-        .map_err(system("start the guardian"))?;
+    let ward = Ward { terminal: saved.as_ref(), directory: &directory };
+    let mut guardian = Guardian::start(&ward).map_err(system("start the guardian"))?;
     let state = match StateDirectory::claim(&origin.name, &directory) {
         Ok(state) => state,
         Err(error) => {
@@ -83,9 +86,23 @@ pub fn run(request: Request, audience: &mut dyn Audience) -> Outcome {
             return Err(error.into());
         }
     };
-    if let Err(errno) = guardian.entrust(state.remains()) {
-        state.remains().remove();
-        return Err(Trouble::System { what: "start the guardian", errno });
+    let mut attempts = 1;
+    while let Err(errno) = guardian.entrust(state.remains()) {
+        if attempts == GUARDIANS {
+            state.remains().remove();
+            return Err(Trouble::System { what: "start the guardian", errno });
+        }
+        attempts += 1;
+        // Somebody has killed it before it was told anything, which is no reason not to build.
+        audience.note(&Note::GuardianLost);
+        guardian.bury();
+        guardian = match Guardian::start(&ward) {
+            Ok(guardian) => guardian,
+            Err(errno) => {
+                state.remains().remove();
+                return Err(Trouble::System { what: "start the guardian", errno });
+            }
+        };
     }
     if state.was_left_over() {
         audience.note(&Note::LeftOver);

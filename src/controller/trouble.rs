@@ -90,7 +90,11 @@ impl Trouble {
                     .to_owned(),
             ),
             Self::Failed { failure, level, .. } => failure.meaning(*level),
-            Self::Mismatch(_) => Some("this is a bug in nestns; nothing of the topology has run".to_owned()),
+            Self::Mismatch(_) => Some(
+                "look whether /proc is that of this PID namespace (nestns explain NS503); if it is, this is a bug in nestns. \
+                 Nothing of the topology has run"
+                    .to_owned(),
+            ),
             Self::System { .. } => None,
         }
     }

@@ -1,14 +1,12 @@
 //! `nestns.truth/1`: what stands, as the kernel confirmed it, for programs that want to compare.
 
-use std::collections::BTreeMap;
-
 use serde::Serialize;
 
 use super::roster::{Record, Roster};
 use crate::engine::plan::{InitPlan, NamespacePlan, Subject};
 use crate::engine::report::Ending;
 use crate::observe::{boot, namespaces};
-use crate::topology::{Entry, Program};
+use crate::topology::{Entry, Labels, Program};
 
 /// Which file a tree was built from.
 #[derive(Debug, Clone, Default)]
@@ -54,9 +52,10 @@ pub struct NamespaceDocument {
     pub userns: Option<u64>,
     pub mntns: Option<u64>,
     pub init: &'static str,
-    pub state: &'static str,
+    /// Of what stands only in a file, none.
+    pub state: Option<&'static str>,
     pub shared: Vec<&'static str>,
-    pub labels: BTreeMap<String, String>,
+    pub labels: Labels,
 }
 
 /// A process as documents have it.
@@ -68,12 +67,12 @@ pub struct ProcessDocument {
     pub name: String,
     pub pids: Vec<Option<i32>>,
     pub ppids: Vec<Option<i32>>,
-    pub state: &'static str,
+    pub state: Option<&'static str>,
     pub exit: Option<ExitDocument>,
     pub enter: &'static str,
     pub argv: Vec<String>,
     pub start_time: Option<u64>,
-    pub labels: BTreeMap<String, String>,
+    pub labels: Labels,
 }
 
 /// How something ended, as documents have it.
@@ -132,7 +131,7 @@ fn namespace_documents(roster: &Roster) -> Vec<NamespaceDocument> {
             userns: other.map(|(user, _)| user),
             mntns: other.map(|(_, mount)| mount),
             init: init_word(&plan),
-            state: record.map_or("creating", |record| record.members[0].state.word()),
+            state: Some(record.map_or("creating", |record| record.members[0].state.word())),
             shared: plan.isolation.shared(),
             labels: plan.labels,
             path: plan.path,
@@ -179,7 +178,7 @@ pub fn process_documents(roster: &Roster) -> Vec<ProcessDocument> {
             name: process.map_or_else(|| "init".to_owned(), |process| process.name.clone()),
             pids: numbers.unwrap_or_else(|| vec![None; level + 1]),
             ppids: parents(record, level),
-            state: record.state.word(),
+            state: Some(record.state.word()),
             exit: record.ending.map(|(ending, _)| ending.into()),
             enter: enter_word(subject, process.map(|process| process.entry)),
             argv: process

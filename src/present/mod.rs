@@ -10,6 +10,7 @@ mod fold;
 pub mod graph;
 pub mod node;
 pub mod outline;
+pub mod script;
 pub mod state;
 pub mod stop;
 pub mod tree;

@@ -2,11 +2,10 @@
 //!
 //! Trees and pictures alike are drawn from these nodes, which `present::outline` makes; nothing is looked up later.
 
-use std::collections::BTreeMap;
 use std::fmt;
 
 use super::state::State;
-use crate::topology::Entry;
+use crate::topology::{Entry, Labels};
 
 /// The last segment of a path in its parts: `w.17` has the stem `w` and the index 17, `t.2.5` the stem `t.2`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -79,7 +78,7 @@ pub struct Facts {
     /// What the author says about it.
     pub description: Option<String>,
     /// Free words to select by.
-    pub labels: BTreeMap<String, String>,
+    pub labels: Labels,
 }
 
 /// One thing that is shown, and what is inside it.

@@ -8,6 +8,7 @@ mod actor;
 mod check;
 mod duration;
 mod expand;
+mod labels;
 mod namespace;
 mod numbering;
 mod process;
@@ -21,6 +22,7 @@ pub mod wrap;
 
 pub use actor::{Actor, ActorError};
 pub use duration::{DurationError, format_duration, parse_duration};
+pub use labels::Labels;
 pub use namespace::{Init, Isolation, Namespace, Position};
 pub use numbering::Numbering;
 pub use process::{After, Condition, Entry, Output, Process, Program, Stdin, Terminal, Weight};

@@ -1,10 +1,10 @@
 //! A checked namespace: who is its PID 1, what it unshares, what lives in it.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::labels::Labels;
 use super::process::Process;
 use super::stop::Stop;
 
@@ -65,7 +65,7 @@ pub struct Namespace {
     /// What the author says about it.
     pub description: Option<String>,
     /// Free words to select by.
-    pub labels: BTreeMap<String, String>,
+    pub labels: Labels,
     /// Who is PID 1.
     pub init: Init,
     /// The declared processes besides PID 1, in file order: the order of creation.

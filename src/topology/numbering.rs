@@ -55,8 +55,8 @@ mod tests {
     use std::time::Duration;
 
     use super::super::{
-        Actor, Entry, Init, Isolation, Namespace, Output, Position, Process, Program, Signal, Stdin, Stop, Terminal,
-        Weight,
+        Actor, Entry, Init, Isolation, Labels, Namespace, Output, Position, Process, Program, Signal, Stdin, Stop,
+        Terminal, Weight,
     };
     use super::{NamespaceId, Numbering, Topology};
 
@@ -66,7 +66,7 @@ mod tests {
         Process {
             name: name.to_owned(),
             description: None,
-            labels: BTreeMap::new(),
+            labels: Labels::default(),
             program: Program::Actor(Actor::Idle),
             entry,
             env: BTreeMap::new(),
@@ -90,7 +90,7 @@ mod tests {
         Namespace {
             path: path.to_owned(),
             description: None,
-            labels: BTreeMap::new(),
+            labels: Labels::default(),
             init,
             processes,
             isolation: Isolation::default(),

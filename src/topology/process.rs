@@ -7,6 +7,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::actor::Actor;
+use super::labels::Labels;
 use super::namespace::Position;
 use super::stop::Stop;
 
@@ -117,7 +118,7 @@ pub struct Process {
     /// What the author says about it.
     pub description: Option<String>,
     /// Free words to select by.
-    pub labels: BTreeMap<String, String>,
+    pub labels: Labels,
     /// What it runs.
     pub program: Program,
     /// How it gets in.

@@ -52,6 +52,25 @@ impl Topology {
         }
     }
 
+    /// A tree that no file describes, parents before children: what a unit test of a floor above needs.
+    #[cfg(test)]
+    pub(crate) fn planted(name: &str, namespaces: Vec<Namespace>) -> Self {
+        let mut topology = Self::new(name.to_owned());
+        for namespace in namespaces {
+            let parent = namespace.path.rsplit_once('/').and_then(|(parent, _)| topology.find(parent));
+            topology.plant(parent, namespace);
+        }
+        topology
+    }
+
+    /// Makes room for so many namespaces, no more and no less: they are large.
+    pub(super) fn reserve(&mut self, namespaces: usize) {
+        // The kernel's PID_MAX_LIMIT: a file may ask for more, no machine can give it.
+        let namespaces = namespaces.min(1 << 22);
+        self.graph.reserve_exact_nodes(namespaces);
+        self.graph.reserve_exact_edges(namespaces);
+    }
+
     /// Adds a namespace as the last child of `parent`, or as the last root.
     pub(super) fn plant(&mut self, parent: Option<NamespaceId>, namespace: Namespace) -> NamespaceId {
         let id = NamespaceId(self.graph.add_node(namespace));

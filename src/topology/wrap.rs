@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use super::Signal;
 use super::{
-    Entry, Init, Isolation, Namespace, OnExit, Output, Position, Process, Program, Stdin, Stop, Terminal, Topology,
-    Weight,
+    Entry, Init, Isolation, Labels, Namespace, OnExit, Output, Position, Process, Program, Stdin, Stop, Terminal,
+    Topology, Weight,
 };
 
 /// The name of the command's process.
@@ -47,7 +47,7 @@ pub fn command(name: &str, words: Vec<String>, connection: Connection) -> Proces
     Process {
         name: name.to_owned(),
         description: None,
-        labels: BTreeMap::new(),
+        labels: Labels::default(),
         program: Program::Command(words),
         entry: Entry::Fork,
         env: BTreeMap::new(),
@@ -99,7 +99,7 @@ pub fn around(name: String, depth: usize, role: Role, process: Process) -> Topol
         let namespace = Namespace {
             path: path.clone(),
             description: None,
-            labels: BTreeMap::new(),
+            labels: Labels::default(),
             init,
             processes,
             isolation: Isolation { mount: true, ..Isolation::default() },

@@ -11,7 +11,7 @@ use std::process::{Command, Stdio};
 
 use nestns::present::graph::{Detail, Direction, Heading, Picture, dot, mermaid, svg};
 use nestns::present::node::{Facts, Kind, Label, Node, Runs};
-use nestns::topology::Entry;
+use nestns::topology::{Entry, Labels};
 
 use super::{HOSTILE, drawn, read};
 
@@ -100,7 +100,7 @@ fn thousand() -> Pictures {
             runs: if kind == Kind::Namespace { Runs::Builtin } else { Runs::Program("actor serve".to_owned()) },
             entry: Entry::Fork,
             description: None,
-            labels: BTreeMap::new(),
+            labels: Labels::default(),
         },
         children,
     };

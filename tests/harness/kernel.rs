@@ -78,13 +78,18 @@ pub(crate) fn own_pid_namespace() -> u64 {
 
 /// The namespace around the PID namespace of a process.
 pub(crate) fn parent_namespace(pid: i32) -> u64 {
-    let namespace = File::open(format!("/proc/{pid}/ns/pid")).expect("it lives, and we may look");
+    try_parent_namespace(pid).expect("it lives, and we may look")
+}
+
+/// The namespace around the PID namespace of a process that may have ended.
+pub(crate) fn try_parent_namespace(pid: i32) -> Option<u64> {
+    let namespace = File::open(format!("/proc/{pid}/ns/pid")).ok()?;
     // SAFETY: the request takes no argument; it touches no memory of ours.
     let descriptor = unsafe { libc::ioctl(namespace.as_raw_fd(), NS_GET_PARENT) };
     assert!(descriptor >= 0, "NS_GET_PARENT of {pid}: {}", std::io::Error::last_os_error());
     // SAFETY: the kernel has just made this descriptor for us; nobody else has it.
     let parent = unsafe { OwnedFd::from_raw_fd(descriptor) };
-    File::from(parent).metadata().expect("it is open").ino()
+    Some(File::from(parent).metadata().expect("it is open").ino())
 }
 
 /// The numbers here of all members of these PID namespaces.

@@ -1,6 +1,7 @@
 //! Runs the program that was built, and looks at what it says.
 
 pub(crate) mod blueprint;
+pub(crate) mod by_hand;
 pub(crate) mod chain;
 pub(crate) mod kernel;
 pub(crate) mod lines;

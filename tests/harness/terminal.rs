@@ -48,8 +48,14 @@ pub(crate) struct Terminal {
 impl Terminal {
     /// `nestns ARGUMENTS` in the foreground.
     pub(crate) fn foreground(nest: Nest, arguments: &[&str]) -> Self {
-        let mut words = vec!["-c", LEADER, "leader", program().to_str().expect("our own path")];
-        words.extend(arguments);
+        let program = program().to_str().expect("our own path");
+        Self::foreground_of(nest, &[&[program], arguments].concat())
+    }
+
+    /// Another command in the foreground.
+    pub(crate) fn foreground_of(nest: Nest, command: &[&str]) -> Self {
+        let mut words = vec!["-c", LEADER, "leader"];
+        words.extend(command);
         let command = nest.other_command(Path::new("/bin/sh"), &words);
         Self::lead(nest, command)
     }
@@ -92,6 +98,8 @@ impl Terminal {
         unsafe {
             command.pre_exec(take);
         }
+        // Before anybody can change them.
+        let settings = settings_of(&pair.slave);
         let leader = command.spawn().expect("there is a shell");
         drop(command);
         let screen = Arc::new(Mutex::new(Vec::new()));
@@ -101,7 +109,6 @@ impl Terminal {
             let (screen, done) = (Arc::clone(&screen), Arc::clone(&done));
             std::thread::spawn(move || watch(&master, &screen, &done))
         };
-        let settings = settings_of(&pair.slave);
         let (master, slave) = (pair.master, pair.slave);
         Self { nest, leader, master, slave, screen, seen: 0, done, reader: Some(reader), settings }
     }

@@ -11,6 +11,7 @@ use clap::builder::FalseyValueParser;
 
 use super::color::When;
 use super::status::Status;
+use super::topology_arguments::Values;
 
 pub(super) use hint::hint;
 
@@ -21,9 +22,12 @@ pub(super) struct Args {
     #[arg(value_name = "FILE|NSnnn")]
     subject: Option<PathBuf>,
 
-    /// Only this namespace and what is inside it
+    /// Only this namespace and what is inside it, or only the line of this process
     #[arg(value_name = "PATH")]
     path: Option<String>,
+
+    #[command(flatten)]
+    values: Values,
 
     /// Show every code with its title
     #[arg(long, conflicts_with = "subject", env = "NESTNS_LIST", value_parser = FalseyValueParser::new())]

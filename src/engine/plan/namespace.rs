@@ -1,12 +1,11 @@
 //! A namespace, ready to be created: one record of the plan.
 
-use std::collections::BTreeMap;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
 use super::{NamespaceIndex, PlanError, ProcessPlan};
-use crate::topology::{Init, Isolation, Namespace, Position, Process, Stop};
+use crate::topology::{Init, Isolation, Labels, Namespace, Position, Process, Stop};
 
 /// Who is PID 1.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -30,7 +29,7 @@ pub struct NamespacePlan {
     pub hostname: Option<String>,
     pub domainname: Option<String>,
     pub stop: Stop,
-    pub labels: BTreeMap<String, String>,
+    pub labels: Labels,
     pub position: Position,
 }
 

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::PlanError;
 use crate::engine::user_database;
-use crate::topology::{After, Entry, Output, Position, Process, Program, Stdin, Stop, Terminal, Weight};
+use crate::topology::{After, Entry, Labels, Output, Position, Process, Program, Stdin, Stop, Terminal, Weight};
 
 /// Who a program runs as.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -37,7 +37,7 @@ pub struct ProcessPlan {
     pub oneshot: bool,
     pub weight: Weight,
     pub stop: Stop,
-    pub labels: BTreeMap<String, String>,
+    pub labels: Labels,
     pub position: Position,
 }
 

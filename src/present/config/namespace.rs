@@ -31,7 +31,7 @@ pub(super) fn table(namespace: &Namespace) -> Table {
         }
     };
     put("description", namespace.description.clone().map(Value::from));
-    put("labels", words(&namespace.labels));
+    put("labels", words(namespace.labels.iter()));
     let program = match &namespace.init {
         Init::Program(program) => Some(&**program),
         Init::Builtin | Init::Pause => None,
@@ -50,7 +50,7 @@ pub(super) fn table(namespace: &Namespace) -> Table {
         },
     );
     if let Some(program) = program {
-        put("env", words(&program.env));
+        put("env", words(program.env.iter().map(|(name, value)| (name.as_str(), value.as_str()))));
         put("cwd", program.cwd.as_ref().map(|cwd| cwd.to_string_lossy().into_owned().into()));
         put("tty", Some(program.terminal == Terminal::Own).filter(|&own| own).map(Value::from));
     }
@@ -70,8 +70,8 @@ fn process(process: &Process, namespace: &Namespace, init: Option<&Process>) -> 
 }
 
 /// A table of words, if there are any.
-pub(super) fn words<'a>(words: impl IntoIterator<Item = (&'a String, &'a String)>) -> Option<Value> {
-    let table: Table = words.into_iter().map(|(name, value)| (name.clone(), value.clone().into())).collect();
+pub(super) fn words<'a>(words: impl Iterator<Item = (&'a str, &'a str)>) -> Option<Value> {
+    let table: Table = words.map(|(name, value)| (name.to_owned(), value.into())).collect();
     if table.is_empty() { None } else { Some(table.into()) }
 }
 

@@ -18,9 +18,9 @@ pub(super) fn table(process: &Process, init: Option<&Process>) -> Table {
     // Below a program that is PID 1 nothing but joining is possible, and nothing is said.
     put("enter", Some("join").filter(|_| process.entry == Entry::Join && init.is_none()).map(Value::from));
     put("description", process.description.clone().map(Value::from));
-    put("labels", words(&process.labels));
+    put("labels", words(process.labels.iter()));
     let own = |(name, value): &(&String, &String)| init.and_then(|init| init.env.get(*name)) != Some(*value);
-    put("env", words(process.env.iter().filter(own)));
+    put("env", words(process.env.iter().filter(own).map(|(name, value)| (name.as_str(), value.as_str()))));
     let inherited = init.and_then(|init| init.cwd.as_ref());
     let cwd = process.cwd.as_ref().filter(|&own| Some(own) != inherited);
     put("cwd", cwd.map(|cwd| cwd.to_string_lossy().into_owned().into()));

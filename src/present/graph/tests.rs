@@ -1,12 +1,11 @@
 //! Folding, counting and leaving out, seen in what is drawn.
 
-use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use super::mermaid::{Chart, fit};
 use super::{Detail, Direction, Heading, Picture, Processes, Replicas, dot, svg};
 use crate::present::node::{Facts, Kind, Label, Node, Runs};
-use crate::topology::Entry;
+use crate::topology::{Entry, Labels};
 
 /// A tree that gives its PIDs as creation would.
 struct Forest {
@@ -56,7 +55,7 @@ impl Forest {
                 runs,
                 entry: Entry::Fork,
                 description: None,
-                labels: BTreeMap::new(),
+                labels: Labels::default(),
             },
             children: Vec::new(),
         }

@@ -65,7 +65,7 @@ impl Shape<'_> {
     fn remarks(&self) -> impl Iterator<Item = String> {
         let facts = Some(&self.first.facts).filter(|_| self.remarks == Remarks::OfAll);
         let description = facts.and_then(|facts| facts.description.as_deref()).map(escape);
-        let labels = facts.into_iter().flat_map(|facts| &facts.labels);
+        let labels = facts.into_iter().flat_map(|facts| facts.labels.iter());
         description.into_iter().chain(labels.map(|(key, value)| escape(&format!("{key} = {value}"))))
     }
 

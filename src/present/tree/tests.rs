@@ -1,11 +1,9 @@
 //! Whole drawings, compared as text.
 
-use std::collections::BTreeMap;
-
 use super::{Charset, Colour, Folding, Look, render};
 use crate::present::node::{Facts, Kind, Label, Node, Runs};
 use crate::present::state::State;
-use crate::topology::Entry;
+use crate::topology::{Entry, Labels};
 
 fn node(kind: Kind, name: &str, pids: &[i32], children: Vec<Node>) -> Node {
     let facts = Facts {
@@ -13,7 +11,7 @@ fn node(kind: Kind, name: &str, pids: &[i32], children: Vec<Node>) -> Node {
         runs: Runs::Builtin,
         entry: Entry::Fork,
         description: None,
-        labels: BTreeMap::new(),
+        labels: Labels::default(),
     };
     let pids = pids.iter().map(|&pid| (pid != 0).then_some(pid)).collect();
     Node { label: Label::of(name), kind, pids, state: None, note: String::new(), facts, children }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::dependencies::Dependencies;
 use super::instance::{Instance, ProcessInstance};
 use crate::diagnostic::{Sources, Span};
+use crate::topology::labels::Labels;
 use crate::topology::namespace::{Init, Isolation, Namespace, Position};
 use crate::topology::process::{Entry, Output, Process, Program, Stdin, Terminal, Weight};
 use crate::topology::stop::{Signal, Stop};
@@ -66,7 +67,7 @@ impl Builder<'_> {
         match value {
             InitSyntax::Pause => Init::Pause,
             InitSyntax::Program(ProgramSyntax::Given(program)) => {
-                let mut process = bare(program.value.clone(), stop, self.position(*span));
+                let mut process = bare("init".to_owned(), program.value.clone(), stop, self.position(*span));
                 process.env.clone_from(&body.env);
                 process.cwd.clone_from(&body.cwd);
                 process.terminal = terminal(body.tty.as_ref());
@@ -86,9 +87,9 @@ impl Builder<'_> {
         let stop = Stop { signal, grace: own_grace.unwrap_or_default() };
         let mut env = namespace.env.clone();
         env.extend(body.env.iter().map(|(name, value)| (name.clone(), value.clone())));
-        let plain = bare(program.value.clone(), stop, self.position(instance.name.span));
+        let plain = bare(instance.name.value.clone(), program.value.clone(), stop, self.position(instance.name.span));
         Some(Process {
-            name: instance.name.value.clone(),
+            name: plain.name,
             description: body.description.clone(),
             labels: body.labels.clone(),
             entry: body.enter.as_ref().map_or(way, |enter| enter.value),
@@ -118,12 +119,12 @@ impl Builder<'_> {
     }
 }
 
-/// A PID 1 about which nothing else is said.
-fn bare(program: Program, stop: Stop, position: Position) -> Process {
+/// A PID 1 about which nothing is said but what it runs.
+fn bare(name: String, program: Program, stop: Stop, position: Position) -> Process {
     Process {
-        name: "init".to_owned(),
+        name,
         description: None,
-        labels: BTreeMap::new(),
+        labels: Labels::default(),
         program,
         entry: Entry::Init,
         env: BTreeMap::new(),

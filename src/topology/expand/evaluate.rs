@@ -93,7 +93,7 @@ impl<'a> Evaluator<'a> {
             Kind::String(text) if has_placeholder(text) => return self.string(text, value.span, trace, out),
             Kind::Array(values) => {
                 let replaced: Vec<_> = values.iter().map(|value| self.replace(value, trace, out)).collect();
-                Kind::Array(replaced.into_iter().collect::<Option<Vec<_>>>()?)
+                Kind::array(replaced.into_iter().collect::<Option<Vec<_>>>()?)
             }
             Kind::Table(table) => {
                 let entries = table.entries.iter().filter_map(|entry| self.entry(entry, trace, out)).collect();

@@ -62,6 +62,13 @@ impl Layer {
 
 /// Of a layer that is there twice the stronger one counts, so the weaker one need not be there.
 pub(super) fn strongest(layers: Vec<Layer>) -> Vec<Layer> {
+    /// So many are compared with one another sooner than they are hashed.
+    const FEW: usize = 8;
+    let are_few = layers.len() <= FEW;
+    let is_new = |(place, layer): (usize, &Layer)| layers[..place].iter().all(|other| other.node != layer.node);
+    if are_few && layers.iter().enumerate().all(is_new) {
+        return layers;
+    }
     let mut last: HashMap<NodeId, usize> = HashMap::with_capacity(layers.len());
     for (place, layer) in layers.iter().enumerate() {
         last.insert(layer.node, place);

@@ -77,24 +77,23 @@ impl<'a> Library<'a> {
 
     /// The namespaces directly inside these layers: each with the layers that it stands on, in the order in which they
     /// were first declared.
-    pub(super) fn children(&self, layers: &[Layer], path: &str) -> Vec<(String, Vec<Layer>)> {
+    pub(super) fn children(&self, layers: &[Layer], path: &str) -> Vec<Vec<Layer>> {
         if let [layer] = layers
             && self.node(layer.node).graft.is_none()
         {
-            let own =
-                |&id: &NodeId| (self.node(id).name().to_owned(), vec![Layer { node: id, used: layer.used.clone() }]);
+            let own = |&id: &NodeId| vec![Layer { node: id, used: layer.used.clone() }];
             return self.node(layer.node).children.iter().map(own).collect();
         }
-        let mut children: Vec<(String, Vec<Layer>)> = Vec::new();
-        let mut places: HashMap<String, usize> = HashMap::new();
+        let mut children: Vec<Vec<Layer>> = Vec::new();
+        let mut places: HashMap<&str, usize> = HashMap::new();
         let mut add = |id: NodeId, used: Option<Rc<Used>>| {
             let name = self.node(id).name();
             let place = places.get(name).copied().unwrap_or_else(|| {
-                children.push((name.to_owned(), Vec::new()));
-                places.insert(name.to_owned(), children.len() - 1);
+                children.push(Vec::new());
+                places.insert(name, children.len() - 1);
                 children.len() - 1
             });
-            children[place].1.push(Layer { node: id, used });
+            children[place].push(Layer { node: id, used });
         };
         for layer in layers {
             let node = self.node(layer.node);

@@ -99,7 +99,7 @@ fn place(target: &mut Table, entry: Entry) {
 /// The same value, marked. Marks of its own, which it has if it was merged before, stay.
 fn in_layer(value: &Value, layer: u32) -> Value {
     let kind = match &value.kind {
-        Kind::Array(values) => Kind::Array(values.iter().map(|value| in_layer(value, layer)).collect()),
+        Kind::Array(values) => Kind::array(values.iter().map(|value| in_layer(value, layer)).collect()),
         Kind::Table(table) => {
             let mut marked = Table { entries: Vec::with_capacity(table.entries.len()) };
             for entry in &table.entries {

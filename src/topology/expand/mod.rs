@@ -144,11 +144,7 @@ impl<'t> Texts<'t> {
             .declarations
             .roots(Realm::Namespaces, 0)
             .iter()
-            .map(|&root| Slot {
-                name: library.node(root).name().to_owned(),
-                layers: vec![Layer::own(root)],
-                prepared: OnceCell::new(),
-            })
+            .map(|&root| Slot { layers: vec![Layer::own(root)], prepared: OnceCell::new() })
             .collect();
         if roots.is_empty() {
             if is_complete && !out.has_errors() {
@@ -173,6 +169,9 @@ impl<'t> Texts<'t> {
         }
         let extent = if is_too_large || size.namespaces == 0 { Extent::Sample } else { Extent::Whole };
         let Surveyor { repetition, uses_names, .. } = surveyor;
+        if extent == Extent::Whole {
+            topology.reserve(usize::try_from(size.namespaces).unwrap_or(usize::MAX));
+        }
         let mut planter = Planter {
             library: &library,
             defaults: &defaults,
@@ -181,6 +180,7 @@ impl<'t> Texts<'t> {
             deepest: limits.depth,
             checker: Checker::new(topology, sources),
             repetition,
+            orphans: 0,
             taken: if uses_names { Some(Taken::default()) } else { None },
             sampled: HashSet::new(),
         };

@@ -4,7 +4,7 @@
 use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 
-use super::declared::NodeId;
+use super::declared::{NodeId, Realm};
 use super::evaluate::Evaluator;
 use super::generator::{Generator, Shape};
 use super::library::Library;
@@ -16,6 +16,9 @@ use crate::diagnostic::Diagnostics;
 use crate::topology::check::{Checker, Repetition, no_parent, shared_name};
 use crate::topology::syntax::{Located, NameRules};
 use crate::topology::tree::NamespaceId;
+
+/// Looking for a similar path compares with every other one: done for the problems that people will read.
+const SUGGESTIONS: usize = 20;
 
 /// Whether the tree is built, or only looked at for what is wrong with it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,6 +49,8 @@ pub(super) struct Planter<'a, 'l> {
     pub(super) deepest: u64,
     pub(super) checker: Checker<'l>,
     pub(super) repetition: Repetition,
+    /// How many namespaces without a parent there were.
+    pub(super) orphans: usize,
     /// Where `as` gives names, the names that are given.
     pub(super) taken: Option<Taken>,
     /// What templates make, as far as a sample of it was looked at.
@@ -114,7 +119,7 @@ impl<'a> Planter<'a, '_> {
 
     /// Merges what a namespace is made of, and looks at what does not depend on where it is.
     fn prepare(&mut self, slot: &Slot<'a>, around: Around<'_>, out: &mut Diagnostics) -> Rc<Prepared<'a>> {
-        let path = join(around.path, &slot.name);
+        let path = join(around.path, slot.name(self.library));
         let mut found = Diagnostics::new();
         let prepared = Rc::new(Prepared::new(self.library, self.defaults, slot, &path, &mut found));
         if !prepared.is_declared {
@@ -177,14 +182,16 @@ impl<'a> Planter<'a, '_> {
     }
 
     /// A path that only occurs as the beginning of others: each of those lacks its parent.
-    fn report_no_parent(&self, prepared: &Prepared<'a>, path: &str, out: &mut Diagnostics) {
+    fn report_no_parent(&mut self, prepared: &Prepared<'a>, path: &str, out: &mut Diagnostics) {
         let declarations = &self.library.declarations;
         for layer in &prepared.layers {
             let node = self.library.node(layer.node);
             let children = node.children.iter().map(|&child| self.library.node(child));
             // An empty segment was reported, and no parent could be declared for it.
             for child in children.filter(|child| child.table.is_some() && !child.path.split('/').any(str::is_empty)) {
-                let known = declarations.paths(super::declared::Realm::Namespaces, node.scope);
+                self.orphans += 1;
+                let compared = if self.orphans <= SUGGESTIONS { usize::MAX } else { 0 };
+                let known = declarations.paths(Realm::Namespaces, node.scope).take(compared);
                 let known = known.map(|(path, node)| (path, node.span));
                 let child_path = join(path, child.name());
                 out.push(no_parent(&Located::new(child_path, child.span), path, known));
@@ -202,7 +209,7 @@ impl<'a> Planter<'a, '_> {
         if prepared.processes.is_empty() || prepared.children.is_empty() {
             return;
         }
-        let children: HashMap<_, _> = prepared.children.iter().map(|child| (child.name.as_str(), child)).collect();
+        let children: HashMap<_, _> = prepared.children.iter().map(|child| (child.name(self.library), child)).collect();
         for process in &prepared.processes {
             if let Some(child) = children.get(process.name) {
                 let child = child.layers.last().map_or(process.span, |layer| self.library.node(layer.node).span);

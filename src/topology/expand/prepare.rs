@@ -30,7 +30,6 @@ pub(super) struct Defaults<'a> {
 /// A namespace inside another, and what it stands on.
 #[derive(Debug)]
 pub(super) struct Slot<'a> {
-    pub(super) name: String,
     pub(super) layers: Vec<Layer>,
     /// Kept where the namespace around is there more than once.
     pub(super) prepared: OnceCell<Rc<Prepared<'a>>>,
@@ -41,6 +40,11 @@ impl Slot<'_> {
     pub(super) fn shared(&self) -> Option<Vec<NodeId>> {
         let is_shared = self.layers.iter().all(|layer| layer.used.is_some());
         is_shared.then(|| self.layers.iter().map(|layer| layer.node).collect())
+    }
+
+    /// The last segment of its path, which is the same in every layer.
+    pub(super) fn name<'l>(&self, library: &'l Library<'_>) -> &'l str {
+        self.layers.first().map_or("", |layer| library.node(layer.node).name())
     }
 }
 
@@ -106,7 +110,7 @@ impl<'a> Prepared<'a> {
         let top = structure.iter().rev().find(|layer| library.node(layer.node).table.is_some());
         let span = top.or(structure.last()).map_or(Span::default(), |layer| library.node(layer.node).span);
         Self {
-            name: slot.name.clone(),
+            name: slot.name(library).to_owned(),
             span,
             is_declared: top.is_some(),
             table: merge::tables(&tables, |key| matches!(key, "proc" | "ns" | "use" | "include")),
@@ -114,7 +118,7 @@ impl<'a> Prepared<'a> {
             children: library
                 .children(&layers, path)
                 .into_iter()
-                .map(|(name, layers)| Slot { name, layers, prepared: OnceCell::new() })
+                .map(|layers| Slot { layers, prepared: OnceCell::new() })
                 .collect(),
             layers,
             body: RefCell::new(None),

@@ -127,7 +127,7 @@ impl<'a, 'l> Surveyor<'a, 'l> {
                 return known;
             }
         }
-        let path = join(around.path, &slot.name);
+        let path = join(around.path, slot.name(self.library));
         let prepared = Prepared::new(self.library, self.defaults, slot, &path, &mut Diagnostics::new());
         let (mut found, mut trace) = (Diagnostics::new(), Trace::default());
         let place = Place { path: &path, name: &prepared.name, level: around.level + 1, index: around.index };

@@ -11,6 +11,7 @@ use super::suggest::did_you_mean;
 use super::unknown::report_unknown;
 use super::vocabulary::Scope;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics};
+use crate::topology::labels::Labels;
 use crate::topology::namespace::Isolation;
 use crate::topology::toml_text::Table;
 
@@ -29,7 +30,7 @@ pub(in crate::topology) enum InitSyntax {
 #[derive(Debug, Clone, Default)]
 pub(in crate::topology) struct NamespaceBody {
     pub(in crate::topology) description: Option<String>,
-    pub(in crate::topology) labels: BTreeMap<String, String>,
+    pub(in crate::topology) labels: Labels,
     pub(in crate::topology) init: Option<Located<InitSyntax>>,
     pub(in crate::topology) unshare: Option<Located<Isolation>>,
     pub(in crate::topology) mount_proc: Option<Located<bool>>,
@@ -49,7 +50,7 @@ impl NamespaceBody {
             match key.key {
                 "proc" | "ns" | "use" | "include" | "count" | "depth" | "fanout" | "as" => {}
                 "description" => body.description = key.string(out).map(|text| text.value),
-                "labels" => body.labels = key.string_table(out),
+                "labels" => body.labels = key.labels(out),
                 "init" => body.init = Some(Located::new(init(&key, path, out), key.span)),
                 "unshare" => body.unshare = unshare(&key, out),
                 "mount_proc" => body.mount_proc = key.boolean(out),

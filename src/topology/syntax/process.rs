@@ -10,6 +10,7 @@ use super::stop::StopSyntax;
 use super::unknown::report_unknown;
 use super::vocabulary::Scope;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span};
+use crate::topology::labels::Labels;
 use crate::topology::process::{Condition, Entry as Way, Output, Stdin};
 use crate::topology::toml_text::{Kind, Table, Value};
 
@@ -21,7 +22,7 @@ pub(in crate::topology) struct ProcessBody {
     pub(in crate::topology) env: BTreeMap<String, String>,
     pub(in crate::topology) cwd: Option<PathBuf>,
     pub(in crate::topology) user: Option<String>,
-    pub(in crate::topology) labels: BTreeMap<String, String>,
+    pub(in crate::topology) labels: Labels,
     pub(in crate::topology) description: Option<String>,
     pub(in crate::topology) tty: Option<Located<bool>>,
     pub(in crate::topology) stdin: Option<Located<Stdin>>,
@@ -98,7 +99,7 @@ impl ProcessBody {
                 "env" => body.env = key.environment(out),
                 "cwd" => body.cwd = key.absolute_path(out).map(|path| path.value),
                 "user" => body.user = user(&key, out),
-                "labels" => body.labels = key.string_table(out),
+                "labels" => body.labels = key.labels(out),
                 "description" => body.description = key.string(out).map(|text| text.value),
                 "tty" => body.tty = key.boolean(out),
                 "stdin" => body.stdin = stdin(&key, out),

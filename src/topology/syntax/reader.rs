@@ -9,6 +9,7 @@ use super::name::{NOT_IN_KEYS, has_braces};
 use super::suggest::did_you_mean;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span};
 use crate::topology::duration::{DurationError, parse_duration};
+use crate::topology::labels::Labels;
 use crate::topology::toml_text::{self, Kind, Table, Value};
 
 /// A key and its value, as they stand in a table.
@@ -154,14 +155,14 @@ impl<'a> Entry<'a> {
         None
     }
 
-    /// A table of strings, as `labels`.
-    pub(in crate::topology) fn string_table(&self, out: &mut Diagnostics) -> BTreeMap<String, String> {
+    /// A table of strings.
+    pub(in crate::topology) fn labels(&self, out: &mut Diagnostics) -> Labels {
         let entries = self.table(out).unwrap_or_default();
         for entry in entries.iter().filter(|entry| has_braces(entry.key)) {
             let message = format!("`{}` cannot be a key of `{}`", entry.key, self.key);
             out.push(Diagnostic::at(Code::BadPlaceholder, entry.key_span, message).label(NOT_IN_KEYS));
         }
-        entries.iter().filter_map(|entry| Some((entry.key.to_owned(), entry.string(out)?.value))).collect()
+        entries.iter().filter_map(|entry| Some((entry.key, entry.string(out)?.value))).collect()
     }
 
     /// A table of variables: strings that execve(2) can pass on.

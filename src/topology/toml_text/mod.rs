@@ -5,6 +5,9 @@
 //! parser in pieces that end where a line of the top level ends.
 
 mod structure;
+mod tables;
+#[cfg(test)]
+mod tests;
 mod value;
 
 use toml_parser::lexer::{Token, TokenKind};
@@ -14,7 +17,8 @@ use toml_parser::{Expected, ParseError};
 pub(super) use value::{Computed, Entry, Kind, Number, Table, Value};
 
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, FileId, Source, Span};
-use structure::{Conflict, Structure};
+use structure::Structure;
+use tables::Conflict;
 
 /// Looking for an explanation reads the line again: done for the problems that people will read.
 const EXPLAINED: usize = 20;
@@ -34,10 +38,10 @@ pub(super) fn read(source: &Source, file: FileId, out: &mut Diagnostics) -> Opti
         let mut guarded = RecursionGuard::new(&mut checked, DEEPEST);
         parse_document(&piece, &mut guarded, &mut errors);
     }
-    if errors.is_empty() && structure.conflicts.is_empty() {
+    if errors.is_empty() && structure.tables.conflicts.is_empty() {
         return Some(structure.finish());
     }
-    let conflicts = structure.conflicts.into_iter().map(conflict);
+    let conflicts = structure.tables.conflicts.into_iter().map(conflict);
     let errors = errors.iter().map(|error| problem(error, file));
     let mut problems: Vec<_> = errors.chain(conflicts).collect();
     problems.sort_by_key(|(span, _)| (span.start(), span.end()));
@@ -75,11 +79,9 @@ impl Iterator for Pieces<'_> {
 }
 
 fn conflict(conflict: Conflict) -> (Span, Diagnostic) {
-    let diagnostic = Diagnostic::at(Code::Syntax, conflict.span, conflict.message);
-    let diagnostic = match conflict.first {
-        Some(first) => diagnostic.label("declared here again").also(first, "declared here first"),
-        None => diagnostic,
-    };
+    let diagnostic = Diagnostic::at(Code::Syntax, conflict.span, conflict.message)
+        .label("declared here again")
+        .also(conflict.first, "declared here first");
     (conflict.span, diagnostic)
 }
 

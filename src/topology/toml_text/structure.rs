@@ -1,67 +1,50 @@
 //! Events of the TOML parser → values, by the rules that TOML has for defining a table: once, by one header, by dotted
 //! keys of one table, or inline.
 //!
-//! Relies on the parser for the grammar and for reading scalars. While the text is read tables live in one list, because
-//! a header may return to any of them; `finish` makes a tree of it.
+//! Relies on the parser for the grammar and for reading scalars. The tree grows in its final form, because a draft of it
+//! beside it would be as large; what is only of interest while it grows is in [`Tables`].
 
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::HashSet;
 use std::rc::Rc;
 
 use toml_parser::decoder::{Encoding, ScalarKind};
 use toml_parser::parser::EventReceiver;
 use toml_parser::{ErrorSink, ParseError, Source};
 
-use super::value::{Entry, Kind, Table, Value};
+use super::tables::{At, Key, Maker, ROOT, Tables};
+use super::value::{Kind, Table, Value};
 use crate::diagnostic::{FileId, Span};
 
 /// What is nested deeper means nothing here, and whoever walks the tree has a stack.
 const DEEPEST: usize = 200;
-/// From this size on a table is searched by a map instead of by looking at every key.
-const LARGE: usize = 16;
-
-/// A key that was defined before: where it is now, and where it was first.
-#[derive(Debug)]
-pub(super) struct Conflict {
-    pub(super) message: &'static str,
-    pub(super) span: Span,
-    pub(super) first: Option<Span>,
-}
-
-/// What made a table, and so who may add to it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Maker {
-    /// `[a.b]` made `a` on the way; a header of its own may still come.
-    Passing,
-    /// Its own header.
-    Header,
-    /// Dotted keys in the table with this number of the header that made it.
-    Dotted(usize),
-    /// `{ … }`, which nothing can be added to.
-    Inline,
-}
-
-#[derive(Debug)]
-struct Draft {
-    maker: Maker,
-    entries: Vec<(Rc<str>, Span, DraftValue)>,
-    places: HashMap<Rc<str>, usize>,
-}
-
-#[derive(Debug)]
-enum DraftValue {
-    Scalar(Value),
-    Array(Span, Vec<DraftValue>),
-    Table(Span, usize),
-    /// `[[x]]`, with its tables.
-    Tables(Span, Vec<usize>),
-}
+/// Longer texts are not shared: nobody writes them twice, and looking for them would read them once more.
+const LONGEST_SHARED: usize = 64;
 
 /// What is being read between brackets.
 #[derive(Debug)]
 enum Frame {
-    Array { start: usize, values: Vec<DraftValue> },
-    Inline { start: usize, table: usize, path: Vec<(Rc<str>, Span)> },
+    Array {
+        start: usize,
+        values: Vec<Value>,
+    },
+    /// `path` is where the keys of its pairs begin.
+    Inline {
+        start: usize,
+        table: Table,
+        section: u32,
+        path: usize,
+    },
+}
+
+/// The table of the last header.
+#[derive(Debug)]
+struct Section {
+    number: u32,
+    /// Where it begins, as [`Tables`] knows it.
+    id: usize,
+    /// The way from the root: which entry of each table on it.
+    steps: Vec<usize>,
 }
 
 /// Receives the events of one text.
@@ -69,227 +52,122 @@ enum Frame {
 pub(super) struct Structure<'s> {
     source: Source<'s>,
     file: FileId,
-    drafts: Vec<Draft>,
-    keys: HashMap<Box<str>, Rc<str>>,
-    /// The table of the last header, `None` if it is wrong and what follows belongs nowhere.
-    current: Option<usize>,
-    headers: usize,
-    /// The keys of the header or the pair that is being read.
-    path: Vec<(Rc<str>, Span)>,
+    root: Table,
+    pub(super) tables: Tables,
+    /// Keys and short strings repeat from table to table.
+    texts: HashSet<Rc<str>>,
+    /// `None` if the last header is wrong and what follows belongs nowhere.
+    section: Option<Section>,
+    /// How many headers and inline tables there were.
+    sections: u32,
+    /// The keys of the header or the pairs that are being read, those of the outermost first.
+    path: Vec<Key>,
     in_header: bool,
     header_length: usize,
     frames: Vec<Frame>,
-    pub(super) conflicts: Vec<Conflict>,
 }
 
 impl<'s> Structure<'s> {
     pub(super) fn new(source: Source<'s>, file: FileId) -> Self {
-        let root = Draft { maker: Maker::Header, entries: Vec::new(), places: HashMap::new() };
         Self {
             source,
             file,
-            drafts: vec![root],
-            keys: HashMap::new(),
-            current: Some(0),
-            headers: 0,
+            root: Table::default(),
+            tables: Tables::default(),
+            texts: HashSet::new(),
+            section: Some(Section { number: 0, id: ROOT, steps: Vec::new() }),
+            sections: 0,
             path: Vec::new(),
             in_header: false,
             header_length: 0,
             frames: Vec::new(),
-            conflicts: Vec::new(),
         }
     }
 
     /// The whole text.
-    pub(super) fn finish(mut self) -> Table {
-        self.take(0)
-    }
-
-    fn take(&mut self, table: usize) -> Table {
-        let draft = std::mem::replace(
-            &mut self.drafts[table],
-            Draft { maker: Maker::Inline, entries: Vec::new(), places: HashMap::new() },
-        );
-        let entries = draft.entries.into_iter().map(|(key, key_span, value)| {
-            let value = self.value(value);
-            Entry { key, key_span, value }
-        });
-        Table { entries: entries.collect() }
-    }
-
-    fn value(&mut self, value: DraftValue) -> Value {
-        match value {
-            DraftValue::Scalar(value) => value,
-            DraftValue::Array(span, values) => {
-                let values = values.into_iter().map(|value| self.value(value)).collect();
-                Value { kind: Kind::Array(values), span }
-            }
-            DraftValue::Table(span, table) => Value { kind: Kind::Table(self.take(table)), span },
-            DraftValue::Tables(span, tables) => {
-                let tables =
-                    tables.into_iter().map(|table| Value { kind: Kind::Table(self.take(table)), span }).collect();
-                Value { kind: Kind::Array(tables), span }
-            }
-        }
+    pub(super) fn finish(self) -> Table {
+        self.root
     }
 
     fn span(&self, span: toml_parser::Span) -> Span {
         Span::new(self.file, span.start()..span.end())
     }
 
-    fn draft(&mut self, maker: Maker) -> usize {
-        self.drafts.push(Draft { maker, entries: Vec::new(), places: HashMap::new() });
-        self.drafts.len() - 1
-    }
-
-    fn find(&self, table: usize, key: &str) -> Option<usize> {
-        let draft = &self.drafts[table];
-        if draft.entries.len() <= LARGE {
-            return draft.entries.iter().position(|(known, ..)| **known == *key);
+    fn shared(&mut self, text: &str) -> Rc<str> {
+        if text.len() > LONGEST_SHARED {
+            return Rc::from(text);
         }
-        draft.places.get(key).copied()
-    }
-
-    /// Adds a key that is not there yet.
-    fn add(&mut self, table: usize, key: (Rc<str>, Span), value: DraftValue) {
-        let draft = &mut self.drafts[table];
-        draft.entries.push((key.0, key.1, value));
-        let last = draft.entries.len() - 1;
-        // The first keys of a table that becomes large are entered when it does.
-        let late = if last == LARGE { 0..=last } else { last..=last };
-        if last >= LARGE {
-            for place in late {
-                let key = Rc::clone(&draft.entries[place].0);
-                draft.places.insert(key, place);
-            }
+        if let Some(known) = self.texts.get(text) {
+            return Rc::clone(known);
         }
+        let text: Rc<str> = Rc::from(text);
+        self.texts.insert(Rc::clone(&text));
+        text
     }
 
     /// How many keys lead to what is being read.
     fn depth(&self) -> usize {
-        let frames = self.frames.iter().map(|frame| match frame {
-            Frame::Array { .. } => 1,
-            Frame::Inline { path, .. } => path.len(),
-        });
+        let arrays = self.frames.iter().filter(|frame| matches!(frame, Frame::Array { .. })).count();
         let header = if self.in_header { 0 } else { self.header_length };
-        header + self.path.len() + frames.sum::<usize>()
+        header + self.path.len() + arrays
     }
 
-    fn conflict(&mut self, message: &'static str, span: Span, first: Option<Span>) {
-        self.conflicts.push(Conflict { message, span, first });
-    }
-
-    /// Goes down one key of a path, and makes a table where there is none; `None` if something else is there.
-    fn descend(&mut self, table: usize, key: &(Rc<str>, Span), maker: Maker) -> Option<usize> {
-        let Some(place) = self.find(table, &key.0) else {
-            let made = self.draft(maker);
-            self.add(table, key.clone(), DraftValue::Table(key.1, made));
-            return Some(made);
-        };
-        let (_, first, value) = &self.drafts[table].entries[place];
-        let (first, found) = (
-            *first,
-            match value {
-                DraftValue::Table(_, inner) => Some(*inner),
-                DraftValue::Tables(_, tables) => tables.last().copied(),
-                DraftValue::Scalar(_) | DraftValue::Array(..) => None,
-            },
-        );
-        let Some(found) = found else {
-            self.conflict("cannot extend a value that is no table", key.1, Some(first));
-            return None;
-        };
-        let is_open = match (maker, self.drafts[found].maker) {
-            (_, Maker::Inline) => false,
-            (Maker::Dotted(_), there) => there == maker,
-            _ => true,
-        };
-        if !is_open {
-            self.conflict("duplicate key", key.1, Some(first));
-            return None;
-        }
-        Some(found)
+    fn next_section(&mut self) -> u32 {
+        self.sections = self.sections.saturating_add(1);
+        self.sections
     }
 
     fn start_table(&mut self, is_array: bool) {
-        self.headers += 1;
-        self.current = None;
-        let mut path = std::mem::take(&mut self.path);
-        self.header_length = path.len();
-        let Some(last) = path.pop() else { return };
-        let mut table = 0;
-        for key in &path {
-            let Some(inner) = self.descend(table, key, Maker::Passing) else { return };
-            table = inner;
+        let number = self.next_section();
+        self.section = None;
+        self.header_length = self.path.len();
+        let Some(last) = self.path.pop() else { return };
+        let mut steps = Vec::with_capacity(self.path.len() + 1);
+        let mut at = At { table: &mut self.root, id: ROOT };
+        for key in self.path.drain(..) {
+            let Some((step, inner)) = self.tables.descend(at, &key, Maker::Passing) else { return };
+            steps.push(step);
+            at = inner;
         }
-        let Some(place) = self.find(table, &last.0) else {
-            let made = self.draft(Maker::Header);
-            let span = last.1;
-            let value = if is_array { DraftValue::Tables(span, vec![made]) } else { DraftValue::Table(span, made) };
-            self.add(table, last, value);
-            self.current = Some(made);
-            return;
-        };
-        let made = if is_array { Some(self.draft(Maker::Header)) } else { None };
-        let (_, first, value) = &mut self.drafts[table].entries[place];
-        let first = *first;
-        self.current = match (value, made) {
-            (DraftValue::Tables(_, tables), Some(made)) => {
-                tables.push(made);
-                Some(made)
-            }
-            (DraftValue::Table(_, inner), None) => {
-                Some(*inner).filter(|&inner| self.drafts[inner].maker == Maker::Passing)
-            }
-            _ => None,
-        };
-        match self.current {
-            Some(table) => self.drafts[table].maker = Maker::Header,
-            None => self.conflict("duplicate key", last.1, Some(first)),
+        if let Some((step, id)) = self.tables.head(at, last, is_array) {
+            steps.push(step);
+            self.section = Some(Section { number, id, steps });
         }
     }
 
     /// A value is complete: it goes into the array around it, or to the key in front of it.
-    fn complete(&mut self, value: DraftValue) {
-        let (mut table, mut path, maker) = match self.frames.last_mut() {
+    fn complete(&mut self, value: Value) {
+        let (mut at, path, maker) = match self.frames.last_mut() {
             Some(Frame::Array { values, .. }) => {
                 values.push(value);
                 return;
             }
-            Some(Frame::Inline { table, path, .. }) => (*table, std::mem::take(path), Maker::Dotted(usize::MAX)),
+            Some(Frame::Inline { start, table, section, path }) => {
+                (At { table, id: *start }, *path, Maker::Dotted(*section))
+            }
             None => {
-                let path = std::mem::take(&mut self.path);
-                let Some(current) = self.current else { return };
-                (current, path, Maker::Dotted(self.headers))
+                let Some(section) = &self.section else {
+                    self.path.clear();
+                    return;
+                };
+                let Some(table) = walk(&mut self.root, &section.steps) else { return };
+                (At { table, id: section.id }, 0, Maker::Dotted(section.number))
             }
         };
-        let Some(last) = path.pop() else { return };
-        for key in &path {
-            let Some(inner) = self.descend(table, key, maker) else { return };
-            table = inner;
+        // A pair may have lost its key to a mistake; those in front of it are another's.
+        let mut keys = self.path.drain(path.min(self.path.len())..);
+        let Some(last) = keys.next_back() else { return };
+        for key in keys {
+            let Some((_, inner)) = self.tables.descend(at, &key, maker) else { return };
+            at = inner;
         }
-        match self.find(table, &last.0) {
-            Some(place) => {
-                let first = self.drafts[table].entries[place].1;
-                self.conflict("duplicate key", last.1, Some(first));
-            }
-            None => self.add(table, last, value),
-        }
+        self.tables.put(at, last, value);
     }
+}
 
-    fn close_inline(&mut self, table: usize) {
-        self.drafts[table].maker = Maker::Inline;
-        // Dotted keys made tables inside, which are closed with it.
-        let inner: Vec<_> = self.drafts[table]
-            .entries
-            .iter()
-            .filter_map(|(.., value)| match value {
-                DraftValue::Table(_, inner) if self.drafts[*inner].maker != Maker::Inline => Some(*inner),
-                _ => None,
-            })
-            .collect();
-        inner.into_iter().for_each(|inner| self.close_inline(inner));
-    }
+/// The table at the end of a way; where the way leads into an array of tables, it goes on in the last of them.
+fn walk<'t>(root: &'t mut Table, steps: &[usize]) -> Option<&'t mut Table> {
+    steps.iter().try_fold(root, |table, &step| table.entries.get_mut(step)?.value.last_table())
 }
 
 impl EventReceiver for Structure<'_> {
@@ -314,15 +192,17 @@ impl EventReceiver for Structure<'_> {
     }
 
     fn inline_table_open(&mut self, span: toml_parser::Span, _: &mut dyn ErrorSink) -> bool {
-        let table = self.draft(Maker::Dotted(usize::MAX));
-        self.frames.push(Frame::Inline { start: span.start(), table, path: Vec::new() });
+        let section = self.next_section();
+        let (start, path) = (span.start(), self.path.len());
+        self.frames.push(Frame::Inline { start, table: Table::default(), section, path });
         true
     }
 
     fn inline_table_close(&mut self, span: toml_parser::Span, _: &mut dyn ErrorSink) {
-        if let Some(Frame::Inline { start, table, .. }) = self.frames.pop() {
-            self.close_inline(table);
-            self.complete(DraftValue::Table(Span::new(self.file, start..span.end()), table));
+        if let Some(Frame::Inline { start, table, path, .. }) = self.frames.pop() {
+            self.path.truncate(path);
+            self.tables.close(start);
+            self.complete(Value { kind: Kind::Table(table), span: Span::new(self.file, start..span.end()) });
         }
     }
 
@@ -334,7 +214,7 @@ impl EventReceiver for Structure<'_> {
     fn array_close(&mut self, span: toml_parser::Span, _: &mut dyn ErrorSink) {
         if let Some(Frame::Array { start, mut values }) = self.frames.pop() {
             values.shrink_to_fit();
-            self.complete(DraftValue::Array(Span::new(self.file, start..span.end()), values));
+            self.complete(Value { kind: Kind::array(values), span: Span::new(self.file, start..span.end()) });
         }
     }
 
@@ -342,23 +222,12 @@ impl EventReceiver for Structure<'_> {
         let Some(raw) = self.source.get(span) else { return };
         let mut text = Cow::Borrowed("");
         toml_parser::Raw::new_unchecked(raw.as_str(), encoding, span).decode_key(&mut text, errors);
-        let key = if let Some(known) = self.keys.get(&*text) {
-            Rc::clone(known)
-        } else {
-            let key: Rc<str> = Rc::from(&*text);
-            self.keys.insert(Box::from(&*text), Rc::clone(&key));
-            key
-        };
-        let span = self.span(span);
+        let key = Key { text: self.shared(&text), span: self.span(span) };
         if self.depth() == DEEPEST {
-            let place = toml_parser::Span::new_unchecked(span.start(), span.end());
-            errors.report_error(ParseError::new("tables are nested too deeply").with_unexpected(place));
+            errors.report_error(ParseError::new("tables are nested too deeply").with_unexpected(span));
             return;
         }
-        match self.frames.last_mut() {
-            Some(Frame::Inline { path, .. }) => path.push((key, span)),
-            _ => self.path.push((key, span)),
-        }
+        self.path.push(key);
     }
 
     fn scalar(&mut self, span: toml_parser::Span, encoding: Option<Encoding>, errors: &mut dyn ErrorSink) {
@@ -370,7 +239,7 @@ impl EventReceiver for Structure<'_> {
         let mut text = Cow::Borrowed("");
         let kind = toml_parser::Raw::new_unchecked(raw.as_str(), encoding, span).decode_scalar(&mut text, errors);
         let kind = match kind {
-            ScalarKind::String => Kind::String(Box::from(&*text)),
+            ScalarKind::String => Kind::String(self.shared(&text)),
             ScalarKind::Boolean(flag) => Kind::Boolean(flag),
             ScalarKind::Float => Kind::Float,
             ScalarKind::DateTime => {
@@ -387,7 +256,7 @@ impl EventReceiver for Structure<'_> {
             }
         };
         let span = self.span(span);
-        self.complete(DraftValue::Scalar(Value { kind, span }));
+        self.complete(Value { kind, span });
     }
 
     fn newline(&mut self, _: toml_parser::Span, _: &mut dyn ErrorSink) {

@@ -16,12 +16,14 @@ pub(in crate::topology) struct Value {
 /// What a value is. Numbers with a point and dates are values of no key, so nothing is known of them but that they are.
 #[derive(Debug, Clone, PartialEq)]
 pub(in crate::topology) enum Kind {
-    String(Box<str>),
+    /// Texts repeat from table to table, so they are shared.
+    String(Rc<str>),
     Integer(i64),
     Boolean(bool),
     Float,
     Datetime,
-    Array(Vec<Value>),
+    /// Behind a pointer, because tables are many and arrays are few: this is as large as a table.
+    Array(Rc<Vec<Value>>),
     Table(Table),
     /// What a placeholder that is all of a string came to: a number, and a text for keys that want one.
     Computed(Box<Computed>),
@@ -30,7 +32,7 @@ pub(in crate::topology) enum Kind {
 /// A number or a truth value with its text.
 #[derive(Debug, Clone, PartialEq)]
 pub(in crate::topology) struct Computed {
-    pub(in crate::topology) text: Box<str>,
+    pub(in crate::topology) text: Rc<str>,
     pub(in crate::topology) number: Number,
 }
 
@@ -47,7 +49,7 @@ pub(in crate::topology) struct Table {
     pub(in crate::topology) entries: Vec<Entry>,
 }
 
-/// A key with its value. Keys repeat from table to table, so their text is shared.
+/// A key with its value.
 #[derive(Debug, Clone, PartialEq)]
 pub(in crate::topology) struct Entry {
     pub(in crate::topology) key: Rc<str>,
@@ -100,6 +102,15 @@ impl Value {
         }
     }
 
+    /// The table that it is or, of an array, that its last element is.
+    pub(super) fn last_table(&mut self) -> Option<&mut Table> {
+        match &mut self.kind {
+            Kind::Table(table) => Some(table),
+            Kind::Array(values) => Rc::make_mut(values).last_mut()?.last_table(),
+            _ => None,
+        }
+    }
+
     /// What it is, as a sentence calls it.
     pub(in crate::topology) fn noun(&self) -> &'static str {
         match &self.kind {
@@ -115,6 +126,13 @@ impl Value {
             Kind::Array(_) => "an array",
             Kind::Table(_) => "a table",
         }
+    }
+}
+
+impl Kind {
+    /// An array.
+    pub(in crate::topology) fn array(values: Vec<Value>) -> Self {
+        Self::Array(Rc::new(values))
     }
 }
 

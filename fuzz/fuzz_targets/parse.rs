@@ -1,0 +1,32 @@
+//! Any bytes: they are answered, the answer can be shown, and what is TOML is what the `toml` library takes for it.
+
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use nestns::diagnostic::{Code, Source};
+use nestns::topology::{Request, parse};
+use nestns_fuzz::{examine, show};
+
+fuzz_target!(|bytes: &[u8]| {
+    let source = match Source::from_bytes("x.toml", bytes.to_vec()) {
+        Ok(source) => source,
+        Err(problem) => {
+            let (source, diagnostic) = *problem;
+            show(&source.into(), &diagnostic.into());
+            return;
+        }
+    };
+    let parsed = parse(Request::new(source, "x"));
+    examine(&parsed);
+    let text = parsed.sources.main().text();
+    let mut mistakes = parsed.diagnostics.iter().filter(|diagnostic| diagnostic.code == Code::Syntax).peekable();
+    let is_toml = mistakes.peek().is_none();
+    // What is nested deeper than anybody's tree is refused by both, each at its own depth. The other exception is one that
+    // `src/topology/toml_text/tests.rs` explains.
+    let is_deep = |message: &str| message.contains("too deeply") || message.contains("recursion limit");
+    let is_stricter = |message: &str| is_deep(message) || message.starts_with("an array of tables is extended");
+    match toml::de::DeTable::parse(text) {
+        Ok(_) => assert!(is_toml || mistakes.any(|mistake| is_stricter(&mistake.message)), "toml takes it"),
+        Err(error) => assert!(!is_toml || is_deep(error.message()), "toml refuses it: {error}"),
+    }
+});

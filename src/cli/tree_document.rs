@@ -1,0 +1,119 @@
+//! `nestns.tree/1`: a tree that nobody has built, in the words of the document about one that stands.
+//!
+//! A hundred thousand namespaces are written one by one, and never all held at once.
+
+use serde::{Serialize, Serializer};
+
+use crate::controller::truth::{NamespaceDocument, ProcessDocument};
+use crate::topology::{Entry, Init, NamespaceId, Numbering, Process, Program, Topology};
+
+#[derive(Debug, Serialize)]
+pub(super) struct TreeDocument<'t> {
+    schema: &'static str,
+    topology: &'t str,
+    namespaces: Namespaces<'t>,
+    processes: Processes<'t>,
+}
+
+#[derive(Debug)]
+struct Namespaces<'t>(&'t Topology);
+
+#[derive(Debug)]
+struct Processes<'t>(&'t Topology);
+
+impl<'t> TreeDocument<'t> {
+    pub(super) fn of(topology: &'t Topology) -> Self {
+        Self {
+            schema: "nestns.tree/1",
+            topology: &topology.name,
+            namespaces: Namespaces(topology),
+            processes: Processes(topology),
+        }
+    }
+}
+
+impl Serialize for Namespaces<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.0.pre_order().into_iter().map(|id| namespace(self.0, id)))
+    }
+}
+
+impl Serialize for Processes<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let numbering = Numbering::predict(self.0);
+        serializer.collect_seq(self.0.pre_order().into_iter().flat_map(|id| processes(self.0, &numbering, id)))
+    }
+}
+
+/// What only the kernel knows is null.
+fn namespace(topology: &Topology, id: NamespaceId) -> NamespaceDocument {
+    let namespace = topology.namespace(id);
+    let init = match &namespace.init {
+        Init::Builtin => "builtin",
+        Init::Pause => "pause",
+        Init::Program(program) if matches!(program.program, Program::Actor(_)) => "actor",
+        Init::Program(_) => "program",
+    };
+    NamespaceDocument {
+        path: namespace.path.clone(),
+        parent: topology.parent(id).map(|parent| topology.namespace(parent).path.clone()),
+        level: namespace.level(),
+        pidns: None,
+        pidns_id: None,
+        userns: None,
+        mntns: None,
+        init,
+        state: None,
+        shared: namespace.isolation.shared(),
+        labels: namespace.labels.clone(),
+    }
+}
+
+fn processes(topology: &Topology, numbering: &Numbering, id: NamespaceId) -> Vec<ProcessDocument> {
+    let namespace = topology.namespace(id);
+    let init = numbering.init(id);
+    // Where the parent is outside the namespace of a level the kernel answers 0; on the host it is not known yet.
+    let outside: Vec<i32> = topology.parent(id).map(|parent| keeper(topology, numbering, parent)).unwrap_or_default();
+    let document = |name: &str, numbers: &[i32], parent: &[i32], enter: &'static str, process: Option<&Process>| {
+        let chain = |numbers: &[i32]| -> Vec<Option<i32>> {
+            let below = (0..init.len()).map(|level| Some(numbers.get(level).copied().unwrap_or(0)));
+            std::iter::once(None).chain(below).collect()
+        };
+        ProcessDocument {
+            path: format!("{}/{name}", namespace.path),
+            ns: namespace.path.clone(),
+            name: name.to_owned(),
+            pids: chain(numbers),
+            ppids: chain(parent),
+            state: None,
+            exit: None,
+            enter,
+            argv: process
+                .map_or_else(|| vec!["nestns".to_owned(), "init".to_owned()], |process| process.program.words()),
+            start_time: None,
+            labels: process.map(|process| process.labels.clone()).unwrap_or_default(),
+        }
+    };
+    let program = match &namespace.init {
+        Init::Program(program) => Some(&**program),
+        Init::Builtin | Init::Pause => None,
+    };
+    let mut documents = vec![document("init", init, &outside, "init", program)];
+    for (place, process) in namespace.processes.iter().enumerate() {
+        let numbers = numbering.process(id, place);
+        let (parent, enter) = match process.entry {
+            Entry::Join => (outside.as_slice(), "join"),
+            Entry::Fork | Entry::Init => (init, "fork"),
+        };
+        documents.push(document(&process.name, &numbers, parent, enter, Some(process)));
+    }
+    documents
+}
+
+/// The numbers of the nearest builtin init from a namespace outward; none for the controller.
+fn keeper(topology: &Topology, numbering: &Numbering, id: NamespaceId) -> Vec<i32> {
+    if !matches!(topology.namespace(id).init, Init::Program(_)) {
+        return numbering.init(id).to_vec();
+    }
+    topology.parent(id).map(|parent| keeper(topology, numbering, parent)).unwrap_or_default()
+}

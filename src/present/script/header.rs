@@ -1,0 +1,131 @@
+//! What stands above the lines: what this is, how it is run and stopped, what each option means.
+
+use super::Part;
+use super::caveats;
+use super::flags::Flag;
+use super::page::Page;
+use super::quoting::quoted;
+use super::space::Forest;
+use crate::present::escape::escape;
+use crate::topology::{Entry, Numbering, Topology};
+
+/// How wide a comment gets.
+const WIDTH: usize = 120;
+
+/// A comment in the making.
+#[derive(Debug, Default)]
+struct Comment(String);
+
+impl Comment {
+    fn say(&mut self, line: &str) {
+        let line = format!("# {}", escape(line));
+        self.0.push_str(line.trim_end());
+        self.0.push('\n');
+    }
+
+    /// A paragraph behind a word, folded into lines.
+    fn tell(&mut self, word: &str, indent: usize, text: &str) {
+        let mut line = format!("{word:indent$}");
+        for (place, piece) in text.split(' ').enumerate() {
+            if place > 0 && line.chars().count() + 1 + piece.chars().count() > WIDTH - 2 {
+                self.say(&line);
+                line = " ".repeat(indent);
+            } else if place > 0 {
+                line.push(' ');
+            }
+            line.push_str(piece);
+        }
+        self.say(&line);
+    }
+}
+
+/// Above the script of everything, or of a namespace with all inside.
+pub(super) fn whole(topology: &Topology, arguments: &[String], part: Part, forest: &Forest, page: &Page) -> String {
+    let mut comment = Comment::default();
+    let description = topology.description.as_deref().unwrap_or_default();
+    let mut lines = description.lines();
+    comment.say(&lines.next().map_or(topology.name.clone(), |first| format!("{}: {first}", topology.name)));
+    lines.for_each(|line| comment.say(line));
+    comment.say("");
+    let path = match part {
+        Part::Subtree(id) => Some(topology.namespace(id).path.as_str()),
+        _ => None,
+    };
+    let what = path.map_or_else(|| "What".to_owned(), |path| format!("{path} of what"));
+    let path = path.map(|path| format!(" {path}")).unwrap_or_default();
+    let tools = if page.flags.contains(&Flag::Nsenter) { "unshare(1) and nsenter(1)" } else { "unshare(1)" };
+    let file = arguments.iter().map(|word| quoted(word)).collect::<Vec<_>>().join(" ");
+    comment.say(&format!("{what} `nestns up {file}` builds, with {tools} of util-linux."));
+    comment.say("");
+    comment.tell("Run it", 9, &format!("nestns explain {file}{path} | sh"));
+    comment.tell(
+        "Stop it",
+        9,
+        if page.flags.contains(&Flag::KillChild) {
+            "Ctrl-C. However this shell ends, everything inside ends with it."
+        } else {
+            "End the program: the end of PID 1 is the end of all."
+        },
+    );
+    if forest.jobs().iter().any(|job| job.words.first().is_some_and(|word| word == "nestns")) {
+        comment.tell("Needs", 9, "nestns in the PATH, for the actors.");
+    }
+    if !forest.is_one_program() {
+        comment.tell(
+            "Lacks",
+            9,
+            "what nestns does besides: hold every program until the whole tree stands, wait for `after`, reap, stop in \
+             order, verify.",
+        );
+        let reasons = caveats::of_all(forest, page);
+        let numbers = "The numbers in the comments are those of nestns, on every run.";
+        if reasons.is_empty() {
+            comment.tell("Numbers", 9, &format!("{numbers} This script gives the same."));
+        } else {
+            comment.tell("Numbers", 9, &format!("{numbers} Here others may come out:"));
+            for reason in reasons {
+                comment.tell("         -", 11, reason);
+            }
+        }
+    }
+    if page.is_too_large() {
+        comment.tell(
+            "Beware",
+            9,
+            "this is more than the kernel takes in variables: sh will say \"Argument list too long\".",
+        );
+    }
+    comment.say("");
+    let column = page.flags.iter().map(|flag| flag.spelling().chars().count()).max().unwrap_or(0) + 2;
+    page.flags.iter().for_each(|flag| comment.tell(flag.spelling(), column, flag.meaning()));
+    format!("#!/bin/sh\n{}\n", comment.0)
+}
+
+/// Above a single line: in which shell it is typed.
+pub(super) fn single(topology: &Topology, part: Part, keeper: Option<&str>) -> String {
+    let shell = |path: Option<&str>| match path {
+        Some(path) => format!("run by the shell that is {path}/init"),
+        None => "run by a shell on the host, as root".to_owned(),
+    };
+    let (Part::Init(id) | Part::Process(id, _) | Part::Subtree(id)) = part else { return String::new() };
+    let numbering = Numbering::predict(topology);
+    let namespace = topology.namespace(id);
+    let process = match part {
+        Part::Process(_, place) => namespace.processes.get(place).map(|process| (place, process)),
+        _ => None,
+    };
+    let (name, numbers, shell) = match process {
+        None => ("init", numbering.init(id).to_vec(), shell(keeper)),
+        Some((place, process)) => {
+            let shell = match process.entry {
+                Entry::Fork | Entry::Init => shell(Some(&namespace.path)),
+                Entry::Join => format!("{}, which has found {}/init", shell(keeper), namespace.path),
+            };
+            (process.name.as_str(), numbering.process(id, place), shell)
+        }
+    };
+    let mut comment = Comment::default();
+    let number = numbers.last().copied().unwrap_or_default();
+    comment.say(&format!("{}/{name}: {number} in {}, {shell}", namespace.path, namespace.path));
+    comment.0
+}

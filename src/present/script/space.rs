@@ -1,0 +1,215 @@
+//! The tree as the script needs it: what makes no difference to a command line is left out.
+
+use std::path::PathBuf;
+
+use super::Part;
+use super::series::{self, Run};
+use crate::topology::{
+    Actor, Condition, Entry, Init, Isolation, Namespace, NamespaceId, Numbering, Output, Process, Program, Stdin,
+    Terminal, Topology,
+};
+
+/// Everything that stands directly below the host.
+#[derive(Debug)]
+pub(super) struct Forest {
+    pub(super) roots: Vec<Run<Space>>,
+}
+
+/// A namespace and all that is inside.
+#[derive(Debug, Clone)]
+pub(super) struct Space {
+    pub(super) path: String,
+    pub(super) description: Option<String>,
+    /// The number of its PID 1 in the namespace around it, as nestns has it; none for a root.
+    pub(super) number: Option<i32>,
+    pub(super) first: First,
+    pub(super) isolation: Isolation,
+    pub(super) mount_proc: bool,
+    pub(super) hostname: Option<String>,
+    pub(super) domainname: Option<String>,
+    pub(super) members: Vec<Run<Member>>,
+    pub(super) children: Vec<Run<Space>>,
+}
+
+/// Who is PID 1.
+#[derive(Debug, Clone)]
+pub(super) enum First {
+    /// A shell that ends when all have ended.
+    Builtin,
+    /// Something that waits for ever.
+    Pause,
+    /// The program itself.
+    Program(Box<Job>),
+}
+
+/// A declared process.
+#[derive(Debug, Clone)]
+pub(super) struct Member {
+    pub(super) path: String,
+    /// Its number in its own namespace, as nestns has it.
+    pub(super) number: i32,
+    pub(super) entry: Entry,
+    pub(super) after: Vec<String>,
+    pub(super) job: Job,
+}
+
+/// What is run, and as what.
+#[derive(Debug, Clone)]
+pub(super) struct Job {
+    pub(super) words: Vec<String>,
+    pub(super) kind: Kind,
+    pub(super) env: Vec<(String, String)>,
+    pub(super) cwd: Option<PathBuf>,
+    pub(super) user: Option<String>,
+    pub(super) terminal: Terminal,
+    pub(super) stdin: Stdin,
+    pub(super) stdout: Output,
+    pub(super) stderr: Output,
+}
+
+/// What is known of a program.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// Somebody's, which may do anything.
+    Foreign,
+    /// An actor that has no children.
+    Alone,
+    /// An actor that has.
+    Forking,
+}
+
+impl Forest {
+    /// What of a topology a part is made of.
+    pub(super) fn of(topology: &Topology, part: Part) -> Self {
+        let numbering = Numbering::predict(topology);
+        let roots = match part {
+            Part::Whole => topology.roots(),
+            Part::Subtree(id) | Part::Init(id) | Part::Process(id, _) => &[id],
+        };
+        let mut roots: Vec<Space> = roots.iter().map(|&root| Space::of(topology, &numbering, root)).collect();
+        if part != Part::Whole {
+            for root in &mut roots {
+                root.number = None;
+            }
+        }
+        Self { roots: series::fold(roots, 0) }
+    }
+}
+
+impl Space {
+    fn of(topology: &Topology, numbering: &Numbering, id: NamespaceId) -> Self {
+        let namespace = topology.namespace(id);
+        let around = namespace.level().checked_sub(2);
+        let member = |(place, process): (usize, &Process)| Member {
+            path: format!("{}/{}", namespace.path, process.name),
+            number: numbering.process(id, place).last().copied().unwrap_or_default(),
+            entry: process.entry,
+            after: process.after.iter().map(|after| condition(namespace, after.process, after.condition)).collect(),
+            job: Job::of(process),
+        };
+        Self {
+            path: namespace.path.clone(),
+            description: namespace.description.clone(),
+            number: around.and_then(|around| numbering.init(id).get(around).copied()),
+            first: match &namespace.init {
+                Init::Builtin => First::Builtin,
+                Init::Pause => First::Pause,
+                Init::Program(program) => First::Program(Box::new(Job::of(program))),
+            },
+            isolation: namespace.isolation,
+            mount_proc: namespace.mount_proc,
+            hostname: namespace.hostname.clone(),
+            domainname: namespace.domainname.clone(),
+            members: namespace.processes.iter().enumerate().map(member).map(Run::one).collect(),
+            children: topology
+                .children(id)
+                .into_iter()
+                .map(|child| Run::one(Self::of(topology, numbering, child)))
+                .collect(),
+        }
+    }
+
+    /// Whether anything has to be done inside before the program, or nothing but a shell could.
+    pub(super) fn needs_setup(&self) -> bool {
+        self.hostname.is_some() || self.domainname.is_some() || self.isolation.net
+    }
+
+    /// Whether somebody comes in from outside.
+    pub(super) fn is_entered(&self) -> bool {
+        self.is_joined() || (matches!(self.first, First::Program(_)) && !self.children.is_empty())
+    }
+
+    /// Whether processes come in from outside.
+    pub(super) fn is_joined(&self) -> bool {
+        self.members.iter().any(|run| run.like.entry == Entry::Join)
+    }
+
+    /// This namespace and all inside, replicas once.
+    pub(super) fn visit<'a>(&'a self, visit: &mut dyn FnMut(&'a Self)) {
+        visit(self);
+        self.children.iter().for_each(|child| child.like.visit(visit));
+    }
+}
+
+impl Forest {
+    /// Whether all there is is one program that has the terminal: the shell is needed no more.
+    pub(super) fn is_one_program(&self) -> bool {
+        let [Run { like: only, repeat: None }] = self.roots.as_slice() else { return false };
+        let has_terminal = matches!(&only.first, First::Program(program) if program.terminal == Terminal::Own);
+        has_terminal && only.members.is_empty() && only.children.is_empty()
+    }
+
+    /// All namespaces, replicas once.
+    pub(super) fn spaces(&self) -> Vec<&Space> {
+        let mut spaces = Vec::new();
+        self.roots.iter().for_each(|root| root.like.visit(&mut |space| spaces.push(space)));
+        spaces
+    }
+
+    /// All programs, replicas once.
+    pub(super) fn jobs(&self) -> Vec<&Job> {
+        let mut jobs = Vec::new();
+        for space in self.spaces() {
+            if let First::Program(job) = &space.first {
+                jobs.push(&**job);
+            }
+            jobs.extend(space.members.iter().map(|member| &member.like.job));
+        }
+        jobs
+    }
+}
+
+impl Job {
+    fn of(process: &Process) -> Self {
+        Self {
+            words: process.program.words(),
+            kind: match &process.program {
+                Program::Command(_) => Kind::Foreign,
+                Program::Actor(Actor::Tree { .. } | Actor::Zombie | Actor::Orphan | Actor::ForkStorm { .. }) => {
+                    Kind::Forking
+                }
+                Program::Actor(_) => Kind::Alone,
+            },
+            env: process.env.clone().into_iter().collect(),
+            cwd: process.cwd.clone(),
+            user: process.user.clone(),
+            terminal: process.terminal,
+            stdin: process.stdin.clone(),
+            stdout: process.stdout.clone(),
+            stderr: process.stderr.clone(),
+        }
+    }
+}
+
+/// `db has started`
+fn condition(namespace: &Namespace, process: usize, condition: Condition) -> String {
+    let name = namespace.processes.get(process).map_or("?", |process| process.name.as_str());
+    let what = match condition {
+        Condition::Created => "exists",
+        Condition::Started => "has started",
+        Condition::Ready => "is ready",
+        Condition::Exited => "has ended",
+        Condition::Ok => "has ended well",
+    };
+    format!("{name} {what}")
+}

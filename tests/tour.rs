@@ -1,0 +1,90 @@
+//! The tour of the language: every step is built by the kernel, with the numbers that were foretold, for root and for an
+//! ordinary user.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+
+use serde_json::Value;
+
+use crate::harness::Nestns;
+use crate::harness::nest::{Identity, Nest, Truth, can_nest, identities};
+
+fn tour() -> std::path::PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/tour")
+}
+
+/// A nest with the files of the tour, to run one of them.
+fn nest(step: &str, identity: Identity) -> (Nest, String) {
+    let nest = Nest::new("").identity(identity);
+    let place = nest.directory.path().join("tour");
+    fs::create_dir_all(place.join("parts")).unwrap();
+    for part in ["", "parts"] {
+        for entry in fs::read_dir(tour().join(part)).unwrap().map(Result::unwrap) {
+            if entry.file_type().unwrap().is_file() {
+                fs::copy(entry.path(), place.join(part).join(entry.file_name())).unwrap();
+            }
+        }
+    }
+    let file = place.join(step).to_str().unwrap().to_owned();
+    (nest, file)
+}
+
+/// The numbers below the host, by path.
+fn numbers(document: &Value) -> BTreeMap<String, Vec<Value>> {
+    let processes = document["processes"].as_array().unwrap().iter();
+    processes
+        .map(|process| {
+            (process["path"].as_str().unwrap().to_owned(), process["pids"].as_array().unwrap()[1..].to_vec())
+        })
+        .collect()
+}
+
+#[test]
+fn the_first_step_says_who_it_is_and_ends() {
+    if !can_nest() {
+        return;
+    }
+    for identity in identities() {
+        let (nest, file) = nest("1-hello.toml", identity);
+        let ended = nest.start_verb(&["up", "--name", "@", &file]).wait();
+        assert_eq!((ended.code, ended.stdout.as_str()), (0, "hello/who  │ I am 2, and my parent is 1\n"));
+    }
+}
+
+#[test]
+fn every_other_step_stands_as_it_was_foretold() {
+    if !can_nest() {
+        return;
+    }
+    for identity in identities() {
+        for step in ["2-web.toml", "3-ci.toml", "4-node.toml", "5-site.toml"] {
+            let (nest, file) = nest(step, identity);
+            let foretold = Nestns::new(&["tree", "--format", "json", &file]).run();
+            let foretold: Value = serde_json::from_str(&foretold.stdout).unwrap();
+            let mut running = nest.start_verb(&["up", "--name", "@", &file]);
+            let Truth(truth) = running.standing();
+            assert_eq!(numbers(&truth), numbers(&foretold), "{step}");
+            if step == "3-ci.toml" {
+                running.has_said("│ vm/runner/job runs as 4");
+            }
+            let ended = running.stop();
+            assert_eq!(ended.code, 130, "{step}: {}", ended.stderr);
+            assert!(!ended.stderr.contains("killed at deadline"), "{step}: {}", ended.stderr);
+        }
+    }
+}
+
+#[test]
+fn a_variable_of_the_tour_changes_its_size() {
+    let count = |arguments: &[&str]| {
+        let file = tour().join("4-node.toml");
+        let arguments: Vec<&str> =
+            ["config", "--paths", file.to_str().unwrap()].into_iter().chain(arguments.iter().copied()).collect();
+        Nestns::new(&arguments).run().stdout.lines().count()
+    };
+    // kubelet and node, two workers a pod, and six lines for each pod.
+    assert_eq!(count(&[]), 2 + 3 * 2 + 3 * 6);
+    assert_eq!(count(&["--set", "pods=50"]), 2 + 50 * 2 + 50 * 6);
+    assert_eq!(count(&["--set", "pods=1", "--set", "levels=3"]), 2 + 2 + 7);
+}
