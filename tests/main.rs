@@ -11,6 +11,7 @@ mod config;
 mod death;
 mod examples;
 mod exit_codes;
+mod expand;
 mod explain_layout;
 mod explanations;
 mod graph;

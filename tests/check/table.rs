@@ -20,6 +20,12 @@ fn every_code_is_shown_by_a_test() {
         include_str!("syntax.rs"),
         include_str!("tree.rs"),
         include_str!("values.rs"),
+        include_str!("../expand/generators.rs"),
+        include_str!("../expand/includes.rs"),
+        include_str!("../expand/names.rs"),
+        include_str!("../expand/placeholders.rs"),
+        include_str!("../expand/templates.rs"),
+        include_str!("../expand/variables.rs"),
     ]
     .concat();
     let missing: Vec<_> = Code::ALL

@@ -35,6 +35,7 @@ struct Inside {
 /// Gives every namespace, and every process that has none of its own, its grace.
 pub(super) fn derive(topology: &mut Topology, places: &Places, repetition: &mut Repetition, out: &mut Diagnostics) {
     let order = topology.pre_order();
+    let mut short = Vec::new();
     for &id in order.iter().rev() {
         let namespace = topology.namespace(id);
         let children = topology.children(id);
@@ -59,14 +60,19 @@ pub(super) fn derive(topology: &mut Topology, places: &Places, repetition: &mut 
                     if inside.what.is_empty() {
                         inside.what = format!("`{}`", topology.namespace(inside.owner.0).path);
                     }
-                    let mut found = Diagnostics::new();
-                    found.push(too_short(namespace, id, explicit, &inside, derived, places));
-                    repetition.absorb(found, out);
+                    short.push((id, explicit, inside, derived));
                 }
                 explicit
             }
         };
         topology.set_grace(id, grace);
+    }
+    // The first of many that are alike is told, as everywhere.
+    for (id, explicit, inside, derived) in short.into_iter().rev() {
+        let namespace = topology.namespace(id);
+        let mut found = Diagnostics::new();
+        found.push(too_short(namespace, id, explicit, &inside, derived, places));
+        repetition.absorb(found, out);
     }
 }
 

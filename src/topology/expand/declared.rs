@@ -101,6 +101,13 @@ impl<'a> Declarations<'a> {
         self.node(id).table.map(|_| id)
     }
 
+    /// The first node of a path in the other scopes.
+    pub(super) fn elsewhere(&self, realm: Realm, scope: usize, path: &str) -> Option<NodeId> {
+        let mut others: Vec<_> = self.by_path.keys().filter(|key| key.0 == realm && key.1 != scope).collect();
+        others.sort_unstable_by_key(|key| key.1);
+        others.into_iter().find_map(|key| self.find(realm, key.1, path))
+    }
+
     /// All declared paths of a scope.
     pub(super) fn paths(&self, realm: Realm, scope: usize) -> impl Iterator<Item = (&str, &Node<'a>)> {
         let paths = self.by_path.get(&(realm, scope)).into_iter().flatten();

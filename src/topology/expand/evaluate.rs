@@ -123,20 +123,22 @@ impl<'a> Evaluator<'a> {
         let kind = if let [Piece::Placeholder(expression)] = pieces.as_slice() {
             self.expression(expression, &mut reading, out)?.kind()
         } else {
-            let mut whole = String::new();
+            let mut whole = Some(String::new());
             for piece in &pieces {
                 match piece {
-                    Piece::Literal(text) => whole.push_str(text),
+                    Piece::Literal(text) => whole.iter_mut().for_each(|whole| whole.push_str(text)),
                     Piece::Placeholder(expression) => {
-                        whole.push_str(&self.expression(expression, &mut reading, out)?.text());
-                        if whole.len() > LONGEST.max(text.len()) {
+                        // All of them are read, so that all are reported.
+                        let value = self.expression(expression, &mut reading, out);
+                        whole = whole.zip(value).map(|(whole, value)| whole + &value.text());
+                        if whole.as_ref().is_some_and(|whole| whole.len() > LONGEST.max(text.len())) {
                             out.push(too_long(self.part(text, span, expression.range.clone())));
                             return None;
                         }
                     }
                 }
             }
-            Kind::String(whole.into())
+            Kind::String(whole?.into())
         };
         for (name, place, value) in reading.used {
             let label = Label::new(place, format!("`{name}` is {value} here"));

@@ -31,6 +31,8 @@ pub(super) struct Files<'s> {
     open: Vec<(PathBuf, String)>,
     /// Whether one of them could not be read, so that whatever is missing may be in it.
     pub(super) is_incomplete: bool,
+    /// Whether it was said that there are too many, or that they go too deep: it is true of all that follow.
+    is_endless: bool,
 }
 
 /// How a file is included.
@@ -57,6 +59,7 @@ impl<'s> Files<'s> {
             known: HashMap::new(),
             open: vec![(identity, name)],
             is_incomplete: false,
+            is_endless: false,
         };
         files.file(FileId::MAIN, 0, out);
         files
@@ -145,22 +148,22 @@ impl<'s> Files<'s> {
             self.is_incomplete = true;
             return None;
         }
-        if self.open.len() == LONGEST_CHAIN {
-            out.push(self.cannot(path, at, format!("{LONGEST_CHAIN} files include one another in a row")));
-            return None;
-        }
         let key = (found.identity.clone(), scope, way);
         if let Some(&known) = self.known.get(&key) {
             return Some(known);
         }
-        match self.sources.iter().count() {
-            ..MOST => {}
-            // Without another source this would be said of every other file as well.
-            _ if self.is_incomplete => return None,
-            _ => {
-                out.push(self.cannot(path, at, format!("{MOST} files have been read")));
-                return None;
+        let endless = if self.open.len() == LONGEST_CHAIN {
+            Some(format!("{LONGEST_CHAIN} files include one another in a row"))
+        } else if self.sources.iter().count() >= MOST {
+            Some(format!("{MOST} files have been read"))
+        } else {
+            None
+        };
+        if let Some(reason) = endless {
+            if !std::mem::replace(&mut self.is_endless, true) {
+                out.push(self.cannot(path, at, reason));
             }
+            return None;
         }
         let inside = match way {
             Way::Beside => scope,

@@ -138,7 +138,10 @@ impl<'t> Texts<'t> {
             let roots = library.declarations.roots(Realm::Namespaces, scope).to_vec();
             library.resolve_users(&roots, &evaluator, out);
         }
-        Self::report_unused(&library, sources, out);
+        // A name that is wrong on one side makes the other side look unused.
+        if !out.has_errors() {
+            Self::report_unused(&library, sources, out);
+        }
 
         let roots: Vec<_> = library
             .declarations
@@ -162,7 +165,10 @@ impl<'t> Texts<'t> {
         let is_too_large =
             size.namespaces > limits.namespaces.into() || size.processes > limits.processes.into() || is_too_deep;
         if size.namespaces == 0 && !out.has_errors() {
-            out.push(no_namespace());
+            out.push(
+                Diagnostic::of_file(Code::NoNamespace, "the topology has no namespace")
+                    .note("every count at its top level is 0"),
+            );
         }
         let extent = if is_too_large || size.namespaces == 0 { Extent::Sample } else { Extent::Whole };
         let Surveyor { repetition, uses_names, .. } = surveyor;

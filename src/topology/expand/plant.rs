@@ -14,7 +14,7 @@ use super::prepare::{Defaults, Prepared, Slot};
 use super::trace::Trace;
 use crate::diagnostic::Diagnostics;
 use crate::topology::check::{Checker, Repetition, no_parent, shared_name};
-use crate::topology::syntax::{Located, NameRules, check_name};
+use crate::topology::syntax::{Located, NameRules};
 use crate::topology::tree::NamespaceId;
 
 /// Looking for a similar path compares with every other one: done for the problems that people will read.
@@ -203,9 +203,8 @@ impl<'a> Planter<'a, '_> {
     fn check_names(&self, prepared: &Prepared<'_>, path: &str, out: &mut Diagnostics) {
         for process in &prepared.processes {
             let is_expanded = self.evaluator.scopes.is_literal(process.span.file);
-            if !is_expanded || !NameRules::Expanded.accepts(process.name) {
-                check_name(process.name, process.span, "a process", out);
-            }
+            let rules = if is_expanded { NameRules::Expanded } else { NameRules::Declared };
+            rules.check(process.name, process.span, "a process", out);
         }
         if prepared.processes.is_empty() || prepared.children.is_empty() {
             return;

@@ -208,6 +208,8 @@ pub(super) struct Presence<'p> {
     pub(super) count: Option<u64>,
     /// Whether that differs with the `i` around it.
     pub(super) is_indexed: bool,
+    /// Whether that differs from place to place.
+    pub(super) is_placed: bool,
 }
 
 impl Presence<'_> {
@@ -230,7 +232,7 @@ impl PreparedProcess<'_> {
             self.value.as_table().map(|table| (table.get("at").map(Entry::of), table.get("count").map(Entry::of)));
         let (entry, count) = match keys {
             None | Some((None, None)) => {
-                return Presence { at: At::Every, entry: None, count: None, is_indexed: false };
+                return Presence { at: At::Every, entry: None, count: None, is_indexed: false, is_placed: false };
             }
             Some(keys) => keys,
         };
@@ -238,6 +240,6 @@ impl PreparedProcess<'_> {
         let evaluator = evaluator.at(Place { path: &path, name: self.name, ..namespace });
         let at = entry.map_or(At::Every, |entry| At::read(entry, &evaluator, trace, out));
         let count = count.map(|entry| integer(entry, 0, &evaluator, trace, out).map_or(0, |count| count.value));
-        Presence { at, entry, count, is_indexed: evaluator.indexed.get() }
+        Presence { at, entry, count, is_indexed: evaluator.indexed.get(), is_placed: evaluator.placed.get() }
     }
 }

@@ -10,7 +10,7 @@ use super::prepare::{Prepared, PreparedProcess};
 use super::trace::Trace;
 use crate::diagnostic::Diagnostics;
 use crate::topology::check::{Instance, ProcessInstance};
-use crate::topology::syntax::{Located, NamespaceBody, ProcessBody};
+use crate::topology::syntax::{InitSyntax, Located, NamespaceBody, ProcessBody};
 use crate::topology::toml_text::{Kind, Value};
 
 impl<'a> Planter<'a, '_> {
@@ -69,7 +69,11 @@ impl<'a> Planter<'a, '_> {
         }
         let evaluator = self.evaluator.at(place);
         let table = evaluator.table(&prepared.table, |key| !Prepared::is_body_key(key), trace, out);
-        let body = Rc::new(NamespaceBody::read(&table, place.path, out));
+        let mut body = NamespaceBody::read(&table, place.path, out);
+        if let Some(init) = prepared.table.get("init").filter(|_| table.get("init").is_none()) {
+            body.init = Some(Located::new(InitSyntax::Broken, init.value.span));
+        }
+        let body = Rc::new(body);
         if !evaluator.placed.get() {
             *prepared.body.borrow_mut() = Some(Rc::clone(&body));
         }
@@ -89,6 +93,7 @@ impl<'a> Planter<'a, '_> {
             let path = join(around.path, &name);
             let place = Place { path: &path, name: &name, ..around };
             let evaluator = self.evaluator.at(place);
+            let before = out.len();
             let value = match &process.value.kind {
                 Kind::Table(table) => match evaluator.table(table, |key| PROCESS_KEYS.contains(&key), trace, out) {
                     Cow::Borrowed(_) => Some(Cow::Borrowed(&*process.value)),
@@ -96,10 +101,13 @@ impl<'a> Planter<'a, '_> {
                 },
                 _ => evaluator.value(&process.value, trace, out),
             };
+            // What could not be computed may have been the program.
+            let is_whole = out.len() == before;
             let body = match value {
                 Some(value) => ProcessBody::read(process.name, process.span, &value, around.path, out),
                 None => ProcessBody::broken(),
             };
+            let body = if is_whole { body } else { body.without_program() };
             let body = Rc::new(body);
             if !evaluator.placed.get() {
                 *process.body.borrow_mut() = Some(Rc::clone(&body));

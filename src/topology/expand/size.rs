@@ -106,7 +106,8 @@ impl<'a, 'l> Surveyor<'a, 'l> {
             size.add(block);
             running.add(block);
             // A template does not know how often it is used; who uses it is shown.
-            if self.is_over(running) && self.crossed.is_none() && slot.shared().is_none() {
+            let is_crossed = self.is_over(running) && !self.is_over(before);
+            if is_crossed && self.crossed.is_none() && slot.shared().is_none() {
                 self.crossed = slot.layers.last().map(|layer| self.library.node(layer.node).span);
             }
         }
@@ -238,8 +239,11 @@ impl<'a, 'l> Surveyor<'a, 'l> {
             }
             size.processes = size.processes.saturating_add(presence.number(level, depth).into());
             size.indexed |= presence.is_indexed;
-            prepared.explain(0, &trace, &mut found);
-            self.repetition.absorb(found, out);
+            // Of what is the same on every level the first level tells.
+            if level == 0 || presence.is_placed {
+                prepared.explain(0, &trace, &mut found);
+                self.repetition.absorb(found, out);
+            }
         }
         size
     }

@@ -20,6 +20,11 @@ impl Library<'_> {
                 .label(format!("did you mean `{path}`?"))
                 .also(node.span, "a template with a similar name is declared here");
         }
+        if let Some(elsewhere) = self.declarations.elsewhere(Realm::Templates, scope, name) {
+            return diagnostic
+                .also(self.node(elsewhere).span, "this one is of another file")
+                .note("a file that is included below a namespace uses its own templates, and nobody else uses those");
+        }
         let declare = format!("declare it: {}", header("template", name));
         diagnostic.help(match known.as_slice() {
             [] => declare,

@@ -21,7 +21,7 @@ mod vocabulary;
 
 pub(super) use document::{Document, Heading, KERNEL_DEPTH, Limits, Spelling, included};
 pub(super) use located::Located;
-pub(super) use name::{NameRules, check_name, check_path, header, instance_name_problem};
+pub(super) use name::{NameRules, check_path, header, instance_name_problem};
 pub(super) use namespace::{InitSyntax, NamespaceBody};
 pub(super) use process::ProcessBody;
 pub(super) use program::ProgramSyntax;

@@ -91,10 +91,24 @@ pub(in crate::topology) enum NameRules {
 }
 
 impl NameRules {
-    pub(in crate::topology) fn accepts(self, name: &str) -> bool {
+    fn accepts(self, name: &str) -> bool {
         match self {
             Self::Declared => is_acceptable(name),
             Self::Expanded => is_instance_name(name),
+        }
+    }
+
+    /// Reports what is wrong with a name; `what` is "a namespace" or "a process".
+    pub(in crate::topology) fn check(self, name: &str, span: Span, what: &str, out: &mut Diagnostics) {
+        if self.accepts(name) {
+            return;
+        }
+        match instance_name_problem(name) {
+            Some(problem) if self == Self::Expanded && name.contains('.') => {
+                let message = format!("{what} cannot be called `{name}`");
+                out.push(Diagnostic::at(Code::BadName, span, message).label(problem));
+            }
+            _ => check_name(name, span, what, out),
         }
     }
 }
@@ -112,7 +126,7 @@ pub(in crate::topology) fn check_path(path: &str, span: Span, rules: NameRules, 
         }
         out.push(diagnostic);
     } else {
-        check_name(segment, span, what, out);
+        rules.check(segment, span, what, out);
     }
 }
 

@@ -71,6 +71,15 @@ impl ProcessBody {
         Self { program: ProgramSyntax::Broken, ..Self::default() }
     }
 
+    /// The same, whose program may be one that was reported.
+    pub(in crate::topology) fn without_program(self) -> Self {
+        let program = match self.program {
+            ProgramSyntax::Absent => ProgramSyntax::Broken,
+            program => program,
+        };
+        Self { program, ..self }
+    }
+
     fn read_table(table: &Table, path: &str, out: &mut Diagnostics) -> Self {
         let mut body = Self::default();
         let mut programs: Vec<(&str, Span)> = Vec::new();
@@ -117,8 +126,8 @@ impl ProcessBody {
             body.program = ProgramSyntax::Broken;
         }
         // Whatever was wrong may have been meant as the program, as `command` of compose is.
-        if matches!(body.program, ProgramSyntax::Absent) && out.len() > before {
-            body.program = ProgramSyntax::Broken;
+        if out.len() > before {
+            body = body.without_program();
         }
         body.check_terminal(out);
         body

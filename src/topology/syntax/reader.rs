@@ -77,7 +77,14 @@ impl<'a> Entry<'a> {
         out: &mut Diagnostics,
     ) -> Option<Located<u64>> {
         let Some(number) = self.value.as_integer() else {
+            let before = out.len();
             self.wrong_type("a number", out);
+            // A string that is not the result of anything is as long as its text.
+            if let Some(text) = self.value.as_str().filter(|text| text.len() + 2 == self.span.len())
+                && let Ok(number) = text.trim().parse::<i64>()
+            {
+                out.amend(before, |diagnostic| diagnostic.help = Some(format!("write {} = {number}", self.key)));
+            }
             return None;
         };
         let Some(good) = u64::try_from(number).ok().filter(|number| (lowest..=highest).contains(number)) else {

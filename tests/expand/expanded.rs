@@ -1,0 +1,285 @@
+//! `expanded = true`: a file that says what is, as `nestns config` prints it.
+
+use snapbox::{IntoData, assert_data_eq, str};
+
+use super::{Files, expanded, human};
+
+#[test]
+fn names_have_numbers_and_braces_are_braces() {
+    let text = r#"expanded = true
+[ns."w.0"]
+proc."p.0" = ["echo", "{{i}} {{", "}}"]
+proc.q = { cmd = ["x"], after = { "p.0" = "started" } }
+[ns."w.0/t.1.0"]
+hostname = "{{name}}"
+[ns."w.1".ns."x.0"]
+"#;
+    assert_data_eq!(
+        expanded(text),
+        str![[r#"
+
+[ns."w.0"]
+proc."p.0" = { cmd = ["echo", "{{i}} {{", "}}"] }
+proc.q = { cmd = ["x"], after = { "p.0" = "started" } }
+
+[ns."w.0/t.1.0"]
+hostname = "{{name}}"
+
+[ns."w.1"]
+
+[ns."w.1/x.0"]
+
+"#]]
+        .raw()
+    );
+}
+
+#[test]
+fn an_expanded_file_below_a_namespace() {
+    let files = Files::new(&[
+        (
+            "x.toml",
+            r#"[vars]
+name_of_it = "x"
+[ns.node]
+include = "flat.toml"
+proc.p = "{{name_of_it}}"
+"#,
+        ),
+        (
+            "flat.toml",
+            r#"expanded = true
+[ns."w.0"]
+proc."p.0" = ["echo", "{{name_of_it}}"]
+"#,
+        ),
+    ]);
+    assert_data_eq!(
+        files.expanded(&[]),
+        str![[r#"
+
+[ns.node]
+proc.p = { cmd = ["x"] }
+
+[ns."node/w.0"]
+proc."p.0" = { cmd = ["echo", "{{name_of_it}}"] }
+
+"#]]
+        .raw()
+    );
+}
+
+#[test]
+fn it_has_nothing_to_make_something_of() {
+    let files = Files::new(&[
+        (
+            "x.toml",
+            r#"expanded = true
+include = "y.toml"
+[vars]
+a = 1
+[template.t]
+[defaults.ns]
+[ns.a]
+use = "t"
+count = 2
+[ns.b]
+depth = 2
+fanout = 2
+as = "x"
+proc.p = { cmd = "x", count = 2, at = "leaf" }
+[ns.b.ns.c]
+include = "y.toml"
+"#,
+        ),
+        ("y.toml", r#""#),
+    ]);
+    assert_data_eq!(
+        files.human(&[]),
+        str![[r#"
+error[NS120]: `include` does not go together with expanded = true
+ --> x.toml:2:1
+  |
+2 | include = "y.toml"
+  | ^^^^^^^ an expanded file says what is, not how to make it
+
+error[NS120]: `vars` does not go together with expanded = true
+ --> x.toml:3:2
+  |
+3 | [vars]
+  |  ^^^^ an expanded file says what is, not how to make it
+
+error[NS120]: `template` does not go together with expanded = true
+ --> x.toml:5:2
+  |
+5 | [template.t]
+  |  ^^^^^^^^ an expanded file says what is, not how to make it
+
+error[NS120]: `defaults` does not go together with expanded = true
+ --> x.toml:6:2
+  |
+6 | [defaults.ns]
+  |  ^^^^^^^^ an expanded file says what is, not how to make it
+
+error[NS120]: `use` does not go together with expanded = true
+ --> x.toml:8:1
+  |
+8 | use = "t"
+  | ^^^ an expanded file says what is, not how to make it
+
+error[NS120]: `count` does not go together with expanded = true
+ --> x.toml:9:1
+  |
+9 | count = 2
+  | ^^^^^ an expanded file says what is, not how to make it
+
+error[NS120]: `depth` does not go together with expanded = true
+  --> x.toml:11:1
+   |
+11 | depth = 2
+   | ^^^^^ an expanded file says what is, not how to make it
+
+error[NS120]: `fanout` does not go together with expanded = true
+  --> x.toml:12:1
+   |
+12 | fanout = 2
+   | ^^^^^^ an expanded file says what is, not how to make it
+
+error[NS120]: `as` does not go together with expanded = true
+  --> x.toml:13:1
+   |
+13 | as = "x"
+   | ^^ an expanded file says what is, not how to make it
+
+error[NS214]: `as` gives number 1 of `b` a name that cannot be used
+  --> x.toml:13:6
+   |
+13 | as = "x"
+   |      ^^^ `x/x` is there already
+   |
+   = help: a name that differs from one to the next has {{i}} in it, and in a tree {{level}} as well
+
+error[NS120]: `count` does not go together with expanded = true
+  --> x.toml:14:23
+   |
+14 | proc.p = { cmd = "x", count = 2, at = "leaf" }
+   |                       ^^^^^ an expanded file says what is, not how to make it
+
+error[NS120]: `at` does not go together with expanded = true
+  --> x.toml:14:34
+   |
+14 | proc.p = { cmd = "x", count = 2, at = "leaf" }
+   |                                  ^^ an expanded file says what is, not how to make it
+
+error[NS120]: `include` does not go together with expanded = true
+  --> x.toml:16:1
+   |
+16 | include = "y.toml"
+   | ^^^^^^^ an expanded file says what is, not how to make it
+
+
+"#]]
+        .raw()
+    );
+}
+
+#[test]
+fn names_are_still_names() {
+    let text = r#"expanded = true
+[ns."W.0"]
+[ns."w.x"]
+[ns."w."]
+[ns."init.0"]
+[ns.a]
+proc."P.0" = ["x"]
+"#;
+    assert_data_eq!(
+        human(text),
+        str![[r#"
+error[NS107]: a namespace cannot be called `W.0`
+ --> x.toml:2:6
+  |
+2 | [ns."W.0"]
+  |      ^^^ `W.0` is not a name: a-z, 0-9, `_` and `-`, and numbers behind dots
+
+error[NS107]: a namespace cannot be called `w.x`
+ --> x.toml:3:6
+  |
+3 | [ns."w.x"]
+  |      ^^^ `w.x` is not a name: a-z, 0-9, `_` and `-`, and numbers behind dots
+
+error[NS107]: a namespace cannot be called `w.`
+ --> x.toml:4:6
+  |
+4 | [ns."w."]
+  |      ^^ `w.` is not a name: a-z, 0-9, `_` and `-`, and numbers behind dots
+
+error[NS107]: a namespace cannot be called `init.0`
+ --> x.toml:5:6
+  |
+5 | [ns."init.0"]
+  |      ^^^^^^ `init.0` is not a name: a-z, 0-9, `_` and `-`, and numbers behind dots
+
+error[NS107]: a process cannot be called `P.0`
+ --> x.toml:7:7
+  |
+7 | proc."P.0" = ["x"]
+  |       ^^^ `P.0` is not a name: a-z, 0-9, `_` and `-`, and numbers behind dots
+
+
+"#]]
+        .raw()
+    );
+}
+
+#[test]
+fn it_is_true_or_false() {
+    let text = r#"expanded = "yes"
+[ns."w.0"]
+"#;
+    assert_data_eq!(
+        human(text),
+        str![[r#"
+error[NS101]: `expanded` must be true or false
+ --> x.toml:1:12
+  |
+1 | expanded = "yes"
+  |            ^^^^^ this is a string
+
+error[NS107]: `w.0` is not a name
+ --> x.toml:2:6
+  |
+2 | [ns."w.0"]
+  |      ^^^ a name is made of a-z, 0-9, `_` and `-`, and begins with a letter or a digit
+  |
+  = note: a dot marks a generated instance, as in `w.17`, and never stands in a declared name
+  = help: write `w-0`
+
+
+"#]]
+        .raw()
+    );
+}
+
+#[test]
+fn it_is_false() {
+    let text = r#"expanded = false
+[ns."w.0"]
+"#;
+    assert_data_eq!(
+        human(text),
+        str![[r#"
+error[NS107]: `w.0` is not a name
+ --> x.toml:2:6
+  |
+2 | [ns."w.0"]
+  |      ^^^ a name is made of a-z, 0-9, `_` and `-`, and begins with a letter or a digit
+  |
+  = note: a dot marks a generated instance, as in `w.17`, and never stands in a declared name
+  = help: write `w-0`
+
+
+"#]]
+        .raw()
+    );
+}

@@ -1,0 +1,267 @@
+//! What is wrong with one of a thousand instances is wrong with all: it is said once.
+
+use snapbox::{IntoData, assert_data_eq, str};
+
+use super::human;
+
+#[test]
+fn a_thousand_namespaces() {
+    let text = r#"[ns.w]
+count = 1000
+hostname = "a b"
+banana = 1
+proc.p = { cmd = "p", user = "{{path}}:x:y" }
+proc.q = { cmd = "q", after = { nobody = "ok" } }
+[ns."w/x"]
+count = 0
+"#;
+    assert_data_eq!(
+        human(text),
+        str![[r#"
+error[NS119]: `hostname` cannot be set
+ --> x.toml:3:12
+  |
+3 | hostname = "a b"
+  |            ^^^^^ a host name has no blanks
+
+error[NS102]: unknown key `banana` in a namespace
+ --> x.toml:4:1
+  |
+4 | banana = 1
+  | ^^^^^^
+  |
+  = help: a private note begins with `x-`
+
+error[NS118]: `w.0/p:x:y` is not a user
+ --> x.toml:5:30
+  |
+5 | proc.p = { cmd = "p", user = "{{path}}:x:y" }
+  |                              ^^^^^^^^^^^^^^ expected `name`, `uid`, `name:group` or `uid:gid`
+  |
+  = note: the same is true of 999 more
+
+error[NS206]: `q` waits for `nobody`, which does not exist
+ --> x.toml:6:33
+  |
+6 | proc.q = { cmd = "q", after = { nobody = "ok" } }
+  |                                 ^^^^^^ no process of `w.0` has this name
+  |
+  = note: a process waits for processes of its own namespace only
+  = note: the same is true of 999 more
+
+
+"#]]
+        .raw()
+    );
+}
+
+#[test]
+fn two_namespaces() {
+    let text = r#"[ns.w]
+count = 2
+hostname = "a b"
+"#;
+    assert_data_eq!(
+        human(text),
+        str![[r#"
+error[NS119]: `hostname` cannot be set
+ --> x.toml:3:12
+  |
+3 | hostname = "a b"
+  |            ^^^^^ a host name has no blanks
+
+
+"#]]
+        .raw()
+    );
+}
+
+#[test]
+fn a_thousand_processes() {
+    let text = r#"[ns.a]
+proc.p = { cmd = "p", count = 1000, user = "a:b:{{i}}", tty = true, after = { nobody = "ok", p = "ok" } }
+proc.q = { count = 1000 }
+"#;
+    assert_data_eq!(
+        human(text),
+        str![[r#"
+error[NS118]: `a:b:0` is not a user
+ --> x.toml:2:44
+  |
+2 | proc.p = { cmd = "p", count = 1000, user = "a:b:{{i}}", tty = true, after = { nobody = "ok", p = "ok" } }
+  |                                            ^^^^^^^^^^^ expected `name`, `uid`, `name:group` or `uid:gid`
+  |
+  = note: the same is true of 999 more
+
+error[NS211]: both `a/p.0` and `a/p.1` own the terminal
+ --> x.toml:2:63
+  |
+2 | proc.p = { cmd = "p", count = 1000, user = "a:b:{{i}}", tty = true, after = { nobody = "ok", p = "ok" } }
+  |                                                               ^^^^ there is one terminal: that of `nestns up`
+
+error[NS206]: `p` waits for `nobody`, which does not exist
+ --> x.toml:2:79
+  |
+2 | proc.p = { cmd = "p", count = 1000, user = "a:b:{{i}}", tty = true, after = { nobody = "ok", p = "ok" } }
+  |                                                                               ^^^^^^ no process of `a` has this name
+  |
+  = note: a process waits for processes of its own namespace only
+  = note: the same is true of 999 more
+
+error[NS207]: `p` waits for itself
+ --> x.toml:2:94
+  |
+2 | proc.p = { cmd = "p", count = 1000, user = "a:b:{{i}}", tty = true, after = { nobody = "ok", p = "ok" } }
+  |                                                                                              ^ it would never start
+  |
+  = note: the same is true of 999 more
+
+error[NS114]: process `q` runs nothing
+ --> x.toml:3:6
+  |
+3 | proc.q = { count = 1000 }
+  |      ^ one of `cmd`, `sh` and `actor` is needed
+  |
+  = note: the same is true of 999 more
+
+
+"#]]
+        .raw()
+    );
+}
+
+#[test]
+fn a_level_of_a_chain() {
+    let text = r#"[ns.deep]
+depth = 20
+proc.p = { cmd = "p", cwd = "{{path}}" }
+proc.leaf = { cmd = "p", at = "leaf", cwd = "tmp" }
+"#;
+    assert_data_eq!(human(text), str![[r#"
+error[NS116]: `cwd` is not an absolute path
+ --> x.toml:3:29
+  |
+3 | proc.p = { cmd = "p", cwd = "{{path}}" }
+  |                             ^^^^^^^^^^ a path begins with `/`: inside a namespace nestns's own directory means nothing
+  |
+  = note: the same is true of 19 more
+
+error[NS116]: `cwd` is not an absolute path
+ --> x.toml:4:45
+  |
+4 | proc.leaf = { cmd = "p", at = "leaf", cwd = "tmp" }
+  |                                             ^^^^^ a path begins with `/`: inside a namespace nestns's own directory means nothing
+
+
+"#]].raw());
+}
+
+#[test]
+fn only_one_of_them() {
+    let text = r#"[ns.w]
+count = 5
+hostname = "{{10 / (i - 3)}}"
+"#;
+    assert_data_eq!(
+        human(text),
+        str![[r#"
+error[NS124]: the computation has no result
+ --> x.toml:3:15
+  |
+3 | hostname = "{{10 / (i - 3)}}"
+  |               ^^^^^^^^^^^^ 10 / 0: nothing can be divided by 0
+
+
+"#]]
+        .raw()
+    );
+}
+
+#[test]
+fn a_lint() {
+    let text = r#"[ns.w]
+count = 300
+init = ["cat"]
+stop = { grace = "1s" }
+[ns."w/x"]
+stop = { grace = "5s" }
+"#;
+    assert_data_eq!(
+        human(text),
+        str![[r#"
+warning[NS304]: PID 1 of `w.0` (cat) has no handler for TERM, so the kernel will drop it
+ --> x.toml:3:8
+  |
+3 | init = ["cat"]
+  |        ^^^^^^^ it runs until its grace is over, and is killed then
+  |
+  = note: a PID 1 gets only the signals that it handles; KILL from outside is the exception
+  = help: make it a process under init = "builtin", or write stop = { signal = "KILL" }
+
+warning[NS301]: `w.0` gets 1s to stop, but `w.0/x` inside it asks for 5s
+ --> x.toml:4:18
+  |
+4 | stop = { grace = "1s" }
+  |                  ^^^^ this ends first
+5 | [ns."w/x"]
+6 | stop = { grace = "5s" }
+  |                  ---- asked for here
+  |
+  = note: when PID 1 of `w.0` is killed, the kernel kills everything inside with it
+  = note: the same is true of 299 more
+  = help: leave `grace` out of `w.0`: it is then derived (6s)
+
+
+"#]]
+        .raw()
+    );
+}
+
+#[test]
+fn different_problems_at_one_place() {
+    let text = r#"[ns.w]
+count = 3
+hostname = "{{one}}\t{{one}}{{two}}{{three}}{{four}}{{two}}"
+"#;
+    assert_data_eq!(
+        human(text),
+        str![[r#"
+error[NS123]: there is no variable `one`
+ --> x.toml:3:12
+  |
+3 | hostname = "{{one}}\t{{one}}{{two}}{{three}}{{four}}{{two}}"
+  |            ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+  |
+  = note: the same is true of 2 more
+  = help: declare it: [vars] and, in the next line, one = …
+
+error[NS123]: there is no variable `two`
+ --> x.toml:3:12
+  |
+3 | hostname = "{{one}}\t{{one}}{{two}}{{three}}{{four}}{{two}}"
+  |            ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+  |
+  = note: the same is true of 2 more
+  = help: declare it: [vars] and, in the next line, two = …
+
+error[NS123]: there is no variable `three`
+ --> x.toml:3:38
+  |
+3 | hostname = "{{one}}\t{{one}}{{two}}{{three}}{{four}}{{two}}"
+  |                                      ^^^^^
+  |
+  = help: declare it: [vars] and, in the next line, three = …
+
+error[NS123]: there is no variable `four`
+ --> x.toml:3:47
+  |
+3 | hostname = "{{one}}\t{{one}}{{two}}{{three}}{{four}}{{two}}"
+  |                                               ^^^^
+  |
+  = help: declare it: [vars] and, in the next line, four = …
+
+
+"#]]
+        .raw()
+    );
+}
