@@ -280,9 +280,8 @@ impl<'a> Library<'a> {
 fn strongest(layers: Vec<Layer>) -> Vec<Layer> {
     /// So many are compared with one another sooner than they are hashed.
     const FEW: usize = 8;
-    let is_few = layers.len() <= FEW;
-    let is_new = |(place, layer): (usize, &Layer)| layers[..place].iter().all(|other| other.node != layer.node);
-    if is_few && layers.iter().enumerate().all(is_new) {
+    let is_first = |(place, layer): (usize, &Layer)| layers[..place].iter().all(|other| other.node != layer.node);
+    if layers.len() <= FEW && layers.iter().enumerate().all(is_first) {
         return layers;
     }
     let mut last: HashMap<NodeId, usize> = HashMap::with_capacity(layers.len());

@@ -233,16 +233,17 @@ fn pairs_without_a_key_or_an_end_disturb_nobody() {
 
 #[test]
 fn large_tables_are_searched_and_small_ones_walked_with_one_result() {
-    let keys: String = (0..40).map(|key| format!("k{key} = {key}\n")).collect();
+    let forty = |line: fn(u32) -> String| (0..40).map(line).collect::<Vec<_>>().concat();
+    let keys = forty(|key| format!("k{key} = {key}\n"));
     for text in [keys.clone(), format!("{keys}k0 = 1\n"), format!("{keys}k39 = 1\n"), format!("{keys}k20.a = 1\n")] {
         assert_eq!(agree(&text), Ok(()));
     }
-    let headers: String = (0..40).map(|key| format!("[t.k{key}]\na.b = 1\n")).collect();
+    let headers = forty(|key| format!("[t.k{key}]\na.b = 1\n"));
     for text in [format!("{headers}[t]\nk40 = 1\n"), format!("{headers}[t]\nk7 = 1\n"), format!("{headers}[t.k7.a]\n")]
     {
         assert_eq!(agree(&text), Ok(()));
     }
-    let inline: String = (0..40).map(|key| format!("k{key}.a = 1, ")).collect();
+    let inline = forty(|key| format!("k{key}.a = 1, "));
     for text in [
         format!("t = {{ {inline} k40 = 1 }}"),
         format!("t = {{ {inline} k7.b = 1 }}\nt.x = 1"),
