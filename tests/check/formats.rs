@@ -47,7 +47,8 @@ fn json() {
       "help": null,
       "notes": [
         "did you mean `hostname`?"
-      ]
+      ],
+      "related": []
     },
     {
       "code": "NS116",
@@ -61,7 +62,8 @@ fn json() {
       "help": null,
       "notes": [
         "a path begins with `/`: inside a namespace nestns's own directory means nothing"
-      ]
+      ],
+      "related": []
     },
     {
       "code": "NS304",
@@ -76,7 +78,8 @@ fn json() {
       "notes": [
         "it runs until its grace is over, and is killed then",
         "a PID 1 gets only the signals that it handles; KILL from outside is the exception"
-      ]
+      ],
+      "related": []
     }
   ]
 }
@@ -177,4 +180,42 @@ fn people_are_shown_twenty_problems_and_programs_all() {
 fn what_a_file_quotes_cannot_drive_the_terminal() {
     let outcome = Nestns::new(&["check", "-"]).input("[ns.a]\n\"\\u001b[31m\" = 1\n").run();
     assert!(!outcome.stdout.contains('\x1b'), "{}", outcome.stdout);
+}
+
+#[test]
+fn programs_are_told_where_a_value_from_elsewhere_is_used() {
+    let text = "[template.box]\nhostnme = \"x\"\n[ns.a]\nuse = \"box\"\n";
+    let outcome = Nestns::new(&["check", "-", "--format", "json"]).input(text).run();
+    assert_data_eq!(outcome.stdout, str![[r#"
+{
+  "schema": "nestns.check/1",
+  "diagnostics": [
+    {
+      "code": "NS102",
+      "level": "error",
+      "message": "unknown key `hostnme` in a namespace",
+      "file": "<stdin>",
+      "line": 2,
+      "column": 1,
+      "end_line": 2,
+      "end_column": 8,
+      "help": null,
+      "notes": [
+        "did you mean `hostname`?"
+      ],
+      "related": [
+        {
+          "message": "used by `a` here",
+          "file": "<stdin>",
+          "line": 4,
+          "column": 7,
+          "end_line": 4,
+          "end_column": 12
+        }
+      ]
+    }
+  ]
+}
+
+"#]].raw());
 }

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::diagnostic::{Diagnostic, Diagnostics, Source, Sources};
+use crate::diagnostic::{Diagnostic, Diagnostics, Label, Sources};
 
 #[derive(Serialize)]
 struct Document<'a> {
@@ -22,14 +22,24 @@ struct Entry<'a> {
     end_column: Option<usize>,
     help: Option<&'a str>,
     notes: Vec<&'a str>,
+    /// The other places that explain it, such as where a value is used that was written elsewhere.
+    related: Vec<Related<'a>>,
+}
+
+#[derive(Serialize)]
+struct Related<'a> {
+    message: &'a str,
+    file: &'a str,
+    line: usize,
+    column: usize,
+    end_line: usize,
+    end_column: usize,
 }
 
 pub(super) fn render(files: &[(&Sources, &Diagnostics)]) -> String {
     let diagnostics = files
         .iter()
-        .flat_map(|(sources, diagnostics)| {
-            diagnostics.iter().map(|diagnostic| entry(sources.of(diagnostic), diagnostic))
-        })
+        .flat_map(|(sources, diagnostics)| diagnostics.iter().map(|diagnostic| entry(sources, diagnostic)))
         .collect();
     let document = Document { schema: "nestns.check/1", diagnostics };
     // Strings, numbers and lists in memory: there is nothing that serde_json could refuse.
@@ -39,7 +49,8 @@ pub(super) fn render(files: &[(&Sources, &Diagnostics)]) -> String {
 }
 
 /// What the underlines say is part of the reason, and a reader of JSON sees no underlines: it goes in front of the notes.
-fn entry<'a>(source: &'a Source, diagnostic: &'a Diagnostic) -> Entry<'a> {
+fn entry<'a>(sources: &'a Sources, diagnostic: &'a Diagnostic) -> Entry<'a> {
+    let source = sources.of(diagnostic);
     let span = diagnostic.primary.as_ref().map(|label| label.span);
     let start = span.map(|span| source.position(span.start()));
     let end = span.map(|span| source.position(span.end().max(span.start())));
@@ -55,5 +66,20 @@ fn entry<'a>(source: &'a Source, diagnostic: &'a Diagnostic) -> Entry<'a> {
         end_column: end.map(|place| place.column),
         help: diagnostic.help.as_deref(),
         notes: label.into_iter().chain(diagnostic.notes.iter().map(String::as_str)).collect(),
+        related: diagnostic.secondary.iter().map(|label| related(sources, label)).collect(),
+    }
+}
+
+fn related<'a>(sources: &'a Sources, label: &'a Label) -> Related<'a> {
+    let source = sources.get(label.span.file);
+    let start = source.position(label.span.start());
+    let end = source.position(label.span.end().max(label.span.start()));
+    Related {
+        message: &label.text,
+        file: source.name(),
+        line: start.line,
+        column: start.column,
+        end_line: end.line,
+        end_column: end.column,
     }
 }
