@@ -19,6 +19,7 @@ mod harness;
 mod inheritance;
 mod interrupt;
 mod isolation;
+mod large_files;
 mod names;
 mod nested;
 mod new;

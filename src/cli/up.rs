@@ -137,10 +137,13 @@ pub(super) fn run(args: Args) -> anyhow::Result<Status> {
     }
     let lines_to = if args.format == AnswerFormat::Json { LinesTo::Stderr } else { LinesTo::Stdout };
     if args.dry_run {
-        return match args.format {
-            AnswerFormat::Human => dry_run(&topology, args.color.resolve(&std::io::stdout())),
-            AnswerFormat::Json => tree::answer(&topology),
+        let status = match args.format {
+            AnswerFormat::Human => dry_run(&topology, args.color.resolve(&std::io::stdout()))?,
+            AnswerFormat::Json => tree::answer(&topology)?,
         };
+        // The process is about to end: nobody needs each of a hundred thousand namespaces to be given back for itself.
+        std::mem::forget(topology);
+        return Ok(status);
     }
     let mut options = launch::options();
     options.timeout = args.timeout;
@@ -205,7 +208,9 @@ fn dry_run(topology: &Topology, color: Color) -> anyhow::Result<Status> {
     );
     let depth_colour = if color == Color::Styled { Colour::On } else { Colour::Off };
     let look = Look { charset: charset(), colour: depth_colour, folding: Folding::Keep(5) };
-    std::io::stdout().write_all(render(&title, &outline::declared(topology), look).as_bytes())?;
+    let nodes = outline::declared(topology);
+    std::io::stdout().write_all(render(&title, &nodes, look).as_bytes())?;
+    std::mem::forget(nodes);
     Ok(Status::Done)
 }
 

@@ -5,6 +5,10 @@
 /// The text with every control character written out, `\n` and `\u{1b}` for example, and so everything that reorders or
 /// breaks lines, and what is not a character at all, which XML refuses.
 pub fn escape(text: &str) -> String {
+    // Nearly all names are made of these, and there are as many as lines in a tree.
+    if text.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
+        return text.to_owned();
+    }
     let mut escaped = String::with_capacity(text.len());
     for character in text.chars() {
         if character.is_control() || has_power(character) || is_nothing(character) {

@@ -35,6 +35,8 @@ pub struct Topology {
     pub on_exit: OnExit,
     /// The names of the texts that it was read from; the first is that of the file itself.
     pub files: Vec<String>,
+    /// What the file expects of it, as it is written: nothing is compared with it yet.
+    pub expectations: Vec<toml::Table>,
     graph: DiGraph<Namespace, ()>,
     roots: Vec<NamespaceId>,
 }
@@ -47,6 +49,7 @@ impl Topology {
             description: None,
             on_exit: OnExit::default(),
             files: Vec::new(),
+            expectations: Vec::new(),
             graph: DiGraph::new(),
             roots: Vec::new(),
         }

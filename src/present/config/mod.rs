@@ -85,8 +85,9 @@ pub fn variables_json(variables: &[Variable]) -> String {
 /// they are called. SHA-256, in hexadecimal digits.
 pub fn hash(topology: &Topology) -> String {
     let mut content = document(topology, Arrangement::Paths);
-    // A name tells two topologies apart that have the same content, and limits only keep a slip of the pen out.
-    for key in ["name", "limits"] {
+    // A name tells two topologies apart that have the same content, limits only keep a slip of the pen out, and what is
+    // expected of a tree does not change it.
+    for key in ["name", "limits", "expect"] {
         content.remove(key);
     }
     let mut text = String::new();
@@ -121,6 +122,10 @@ fn document(topology: &Topology, arrangement: Arrangement) -> Table {
         Arrangement::Nested => namespace::nested(topology, topology.roots()),
     };
     whole.insert("ns".to_owned(), Value::Table(namespaces));
+    if !topology.expectations.is_empty() {
+        let expectations = topology.expectations.iter().cloned().map(Value::Table).collect();
+        whole.insert("expect".to_owned(), Value::Array(expectations));
+    }
     whole
 }
 

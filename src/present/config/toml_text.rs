@@ -7,7 +7,7 @@ use toml::{Table, Value};
 /// A whole file.
 pub(super) fn write(document: &Table) -> String {
     let mut text = String::new();
-    for (key, value) in document.iter().filter(|(_, value)| !value.is_table()) {
+    for (key, value) in document.iter().filter(|(_, value)| !value.is_table() && !is_tables(value)) {
         line(&mut text, key, value);
     }
     for (key, value) in document {
@@ -17,10 +17,21 @@ pub(super) fn write(document: &Table) -> String {
                 header(&mut text, key);
                 table.iter().for_each(|(key, value)| line(&mut text, key, value));
             }
+            (_, Value::Array(tables)) if is_tables(value) => {
+                for table in tables.iter().filter_map(Value::as_table) {
+                    header(&mut text, &format!("[{key}]"));
+                    table.iter().for_each(|(name, value)| line(&mut text, &self::key(name), value));
+                }
+            }
             _ => {}
         }
     }
     text
+}
+
+/// Whether it is written `[[key]]`.
+fn is_tables(value: &Value) -> bool {
+    value.as_array().is_some_and(|values| !values.is_empty() && values.iter().all(Value::is_table))
 }
 
 fn write_namespaces(text: &mut String, prefix: &str, namespaces: &Table) {

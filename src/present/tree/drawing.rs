@@ -1,5 +1,7 @@
 //! The lines of a tree: branches on the left, columns on the right, each as wide as its widest piece.
 
+use std::fmt::Write as _;
+
 use anstyle::Style;
 
 use super::fold::{Item, fold};
@@ -107,8 +109,8 @@ impl Drawing {
     pub(super) fn write(&self, text: &mut String) {
         let columns = Columns::of(&self.lines);
         for line in &self.lines {
-            text.push_str(&self.paint(Style::new().dimmed(), &line.branches));
-            text.push_str(&self.paint(line.style, &line.label));
+            self.paint(Style::new().dimmed(), &line.branches, text);
+            self.paint(line.style, &line.label, text);
             // How many spaces are owed before the next piece that is not empty; owed at the end, they are never paid.
             let mut owed = (columns.label + 2).saturating_sub(width(&line.branches) + width(&line.label));
             let state = line.state.map(|state| format!("{} {state}", state.symbol(self.look.charset)));
@@ -121,7 +123,7 @@ impl Drawing {
             for (piece, style, column) in pieces {
                 if !piece.is_empty() {
                     text.extend(std::iter::repeat_n(' ', owed));
-                    text.push_str(&self.paint(style, piece));
+                    self.paint(style, piece, text);
                     owed = 0;
                 }
                 if column > 0 {
@@ -132,10 +134,13 @@ impl Drawing {
         }
     }
 
-    fn paint(&self, style: Style, text: &str) -> String {
+    fn paint(&self, style: Style, piece: &str, text: &mut String) {
         match self.look.colour {
-            Colour::On if !text.is_empty() => format!("{style}{text}{style:#}"),
-            _ => text.to_owned(),
+            Colour::On if !piece.is_empty() => {
+                // Writing to a string cannot fail.
+                let _ = write!(text, "{style}{piece}{style:#}");
+            }
+            _ => text.push_str(piece),
         }
     }
 }
@@ -169,8 +174,18 @@ fn name(label: &Label) -> String {
 
 /// `5303/7/4`, outermost first, `?` where the number is not known.
 fn chain(pids: &[Option<i32>]) -> String {
-    let numbers: Vec<_> = pids.iter().map(|pid| pid.map_or_else(|| "?".to_owned(), |pid| pid.to_string())).collect();
-    numbers.join("/")
+    let mut text = String::new();
+    for (place, pid) in pids.iter().enumerate() {
+        if place > 0 {
+            text.push('/');
+        }
+        // Writing to a string cannot fail.
+        let _ = match pid {
+            Some(pid) => write!(text, "{pid}"),
+            None => write!(text, "?"),
+        };
+    }
+    text
 }
 
 fn width(text: &str) -> usize {

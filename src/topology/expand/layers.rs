@@ -64,9 +64,9 @@ impl Layer {
 pub(super) fn strongest(layers: Vec<Layer>) -> Vec<Layer> {
     /// So many are compared with one another sooner than they are hashed.
     const FEW: usize = 8;
-    let are_few = layers.len() <= FEW;
+    let is_short = layers.len() <= FEW;
     let is_new = |(place, layer): (usize, &Layer)| layers[..place].iter().all(|other| other.node != layer.node);
-    if are_few && layers.iter().enumerate().all(is_new) {
+    if is_short && layers.iter().enumerate().all(is_new) {
         return layers;
     }
     let mut last: HashMap<NodeId, usize> = HashMap::with_capacity(layers.len());

@@ -8,6 +8,7 @@ mod arithmetic;
 mod declared;
 mod definition;
 mod evaluate;
+mod expectations;
 mod expression;
 mod files;
 mod generator;
@@ -40,6 +41,7 @@ use super::{Parsed, Request};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, FileId, Label, Sources, Span};
 use declared::{Declarations, Declared, Realm};
 use evaluate::Evaluator;
+use expectations::expectations;
 use files::Files;
 use layers::Layer;
 use library::Library;
@@ -124,6 +126,7 @@ impl<'t> Texts<'t> {
         heading(&documents, &evaluator, &mut topology, out);
         topology.files = sources.iter().map(|source| source.name().to_owned()).collect();
         let limits = limits(&documents, scopes, &evaluator, out);
+        topology.expectations = expectations(&documents, scopes, &evaluator, out);
 
         let mut declarations = Declarations::default();
         let defaults = self.declare(&documents, scopes, &mut declarations, out);

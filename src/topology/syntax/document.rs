@@ -45,6 +45,7 @@ pub(in crate::topology) struct Document<'a> {
     pub(in crate::topology) namespaces: Option<Entry<'a>>,
     pub(in crate::topology) namespace_defaults: Option<Entry<'a>>,
     pub(in crate::topology) process_defaults: Option<Entry<'a>>,
+    pub(in crate::topology) expectations: Option<Entry<'a>>,
     /// What is read of every file and counts in the main one.
     pub(in crate::topology) heading: &'a Table,
     pub(in crate::topology) rules: NameRules,
@@ -70,6 +71,7 @@ impl<'a> Document<'a> {
             namespaces: None,
             namespace_defaults: None,
             process_defaults: None,
+            expectations: None,
             heading: table,
             rules: NameRules::Declared,
         };
@@ -86,7 +88,7 @@ impl<'a> Document<'a> {
                 "template" => document.templates = Some(key),
                 "ns" => document.namespaces = Some(key),
                 "defaults" => document.defaults(&key, out),
-                "expect" => expectations(&key, out),
+                "expect" => document.expectations = expectations(key, out),
                 "name" | "description" | "on_exit" | "include" => {}
                 _ => report_unknown(Scope::Top, "", &key, out),
             }
@@ -185,15 +187,16 @@ fn name(entry: &Entry<'_>, out: &mut Diagnostics) -> Option<Located<String>> {
     Some(name)
 }
 
-fn expectations(entry: &Entry<'_>, out: &mut Diagnostics) {
+fn expectations<'a>(entry: Entry<'a>, out: &mut Diagnostics) -> Option<Entry<'a>> {
     if entry.value.as_array().is_none() {
         entry.wrong_type("an array of tables, written [[expect]]", out);
-        return;
+        return None;
     }
     out.push(
         Diagnostic::at(Code::UncheckedExpectation, entry.key_span, "expectations are not checked by this version")
             .label("nothing compares this with the kernel yet"),
     );
+    Some(entry)
 }
 
 /// The elements of `include`: strings with the places where they stand.

@@ -1,0 +1,92 @@
+//! What is measured, how often, and which bounds it has to hold.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use crate::file::Style;
+use crate::measure::{Figures, best};
+
+/// How many namespaces the files have besides their root.
+const SIZES: [u32; 3] = [1_000, 10_000, 100_000];
+
+/// One line of the report.
+#[derive(Debug)]
+pub(crate) struct Row {
+    /// How the file is written.
+    pub(crate) file: String,
+    /// How many namespaces it has.
+    pub(crate) namespaces: u32,
+    /// What was run.
+    pub(crate) what: &'static str,
+    /// What it took, or why that is not known.
+    pub(crate) figures: Result<Figures, String>,
+    /// What it must not exceed, in the same units.
+    pub(crate) bound: Option<Figures>,
+    /// How long a namespace took beside one of the smallest file of this kind, the start of the program left out.
+    pub(crate) growth: Option<f64>,
+}
+
+/// Measures every row whose file begins with the filter, and says on standard error what it is at.
+pub(crate) fn measure(filter: &str) -> Vec<Row> {
+    match tempfile::tempdir() {
+        Ok(directory) => Style::ALL
+            .into_iter()
+            .filter(|style| style.to_string().starts_with(filter))
+            .flat_map(|style| rows(style, directory.path()))
+            .collect(),
+        Err(error) => {
+            eprintln!("no directory for the files: {error}");
+            Vec::new()
+        }
+    }
+}
+
+fn rows(style: Style, directory: &Path) -> Vec<Row> {
+    let start = best(&["--version"], 20).map_or(0.0, |figures| figures.time);
+    let mut rows: Vec<Row> = SIZES.into_iter().map(|size| check(style, size, directory)).collect();
+    let share = |row: &Row| Some((row.figures.as_ref().ok()?.time - start) / f64::from(row.namespaces));
+    let smallest = share(&rows[0]);
+    for row in &mut rows {
+        row.growth = share(row).zip(smallest).map(|(share, smallest)| share / smallest);
+    }
+    rows.extend([("up --dry-run", "human"), ("up --dry-run --format json", "json")].map(|(what, format)| {
+        let size = SIZES[1];
+        Row {
+            file: style.to_string(),
+            namespaces: size,
+            what,
+            figures: on(style, size, directory, |file| best(&["up", "--dry-run", "--format", format, file], 10)),
+            bound: Some(Figures { time: 50.0, memory: 200.0 }),
+            growth: None,
+        }
+    }));
+    rows
+}
+
+fn check(style: Style, size: u32, directory: &Path) -> Row {
+    let rounds = if size < 100_000 { 10 } else { 5 };
+    let bound = (size == 100_000).then_some(Figures { time: 1_000.0, memory: 200.0 });
+    let figures = on(style, size, directory, |file| best(&["check", file], rounds));
+    Row { file: style.to_string(), namespaces: size, what: "check", figures, bound, growth: None }
+}
+
+/// Measures something on a file.
+fn on(
+    style: Style,
+    size: u32,
+    directory: &Path,
+    measure: impl Fn(&str) -> io::Result<Figures>,
+) -> Result<Figures, String> {
+    eprintln!("measuring {style}, {size} namespaces");
+    let file = written(style, size, directory).map_err(|error| error.to_string())?;
+    measure(&file.to_string_lossy()).map_err(|error| error.to_string())
+}
+
+fn written(style: Style, size: u32, directory: &Path) -> io::Result<PathBuf> {
+    let file = directory.join(format!("{style}-{size}.toml"));
+    if !file.exists() {
+        fs::write(&file, style.text(size))?;
+    }
+    Ok(file)
+}

@@ -1,0 +1,68 @@
+//! `[[expect]]`: carried along as it is written, placeholders replaced, because this version compares nothing with it.
+//!
+//! Those of a file that hangs below a namespace speak of that file's own paths, and stay with it.
+
+use toml::{Table, Value};
+
+use super::evaluate::Evaluator;
+use super::trace::Trace;
+use super::variables::Scopes;
+use crate::diagnostic::{Diagnostics, FileId};
+use crate::topology::syntax::{Document, Entry, entries};
+use crate::topology::toml_text::{self, Kind, Number};
+
+/// The expectations of the outermost scope, in the order of the files.
+pub(super) fn expectations(
+    documents: &[(FileId, Document<'_>)],
+    scopes: &Scopes,
+    evaluator: &Evaluator<'_>,
+    out: &mut Diagnostics,
+) -> Vec<Table> {
+    let mut found = Vec::new();
+    for (file, document) in documents {
+        let Some(entry) = document.expectations else { continue };
+        let mut trace = Trace::default();
+        let before = out.len();
+        for value in entry.value.as_array().unwrap_or_default() {
+            let Some(value) = evaluator.value(value, &mut trace, out) else { continue };
+            let entry = Entry { value: &value, span: value.span, ..entry };
+            let Some(table) = value.as_table() else {
+                entry.wrong_type("an array of tables, written [[expect]]", out);
+                continue;
+            };
+            let table = written(table, out);
+            if scopes.scope(*file) == 0 {
+                found.push(table);
+            }
+        }
+        out.amend(before, |diagnostic| trace.explain(diagnostic));
+    }
+    found
+}
+
+fn written(table: &toml_text::Table, out: &mut Diagnostics) -> Table {
+    let entries = entries(table).filter_map(|entry| Some((entry.key.to_owned(), value(entry, out)?)));
+    entries.collect()
+}
+
+/// A value as the library writes it; what no expectation can be about is reported.
+fn value(entry: Entry<'_>, out: &mut Diagnostics) -> Option<Value> {
+    match &entry.value.kind {
+        Kind::String(text) => Some(Value::String(text.to_string())),
+        Kind::Integer(number) => Some(Value::Integer(*number)),
+        Kind::Boolean(flag) => Some(Value::Boolean(*flag)),
+        Kind::Computed(computed) => Some(match computed.number {
+            Number::Integer(number) => Value::Integer(number),
+            Number::Boolean(flag) => Value::Boolean(flag),
+        }),
+        Kind::Array(values) => {
+            let values: Vec<_> = values.iter().filter_map(|inner| value(entry.with(inner), out)).collect();
+            Some(Value::Array(values))
+        }
+        Kind::Table(table) => Some(Value::Table(written(table, out))),
+        Kind::Float | Kind::Datetime => {
+            entry.wrong_type("a string, a number or a table", out);
+            None
+        }
+    }
+}
