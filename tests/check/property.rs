@@ -7,7 +7,7 @@ use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 
 use crate::schema::agrees;
 
-const EXAMPLES: [&str; 3] = [
+const EXAMPLES: [&str; 5] = [
     "name = \"dind\"\n[defaults.ns]\nunshare = [\"mount\", \"uts\"]\nstop = { signal = \"TERM\", grace = \"4s\" }\n\
      [ns.vm]\nhostname = \"vm\"\nproc.dockerd = \"x idle\"\n[ns.\"vm/ci\"]\nlabels = { image = \"é\" }\n\
      proc.runner = { sh = 'echo $$', after = { dockerd = \"started\" } }\nproc.dockerd = [\"a\"]\n\
@@ -17,6 +17,13 @@ const EXAMPLES: [&str; 3] = [
      [ns.node.ns.web]\ninit = \"pause\"\nenv = { A = \"b\" }\n[ns.\"node/web\"]\ncwd = \"/\"\n[limits]\ndepth = 3\n",
     "x = [1, 2, {a = 1.5}]\n[ns.a]\nstop = { grace = 5 }\nproc.a = { after = { b = \"ok\" }, cmd = \"x | y\" }\n\
      proc.b = { after = { a = \"ok\" }, cmd = \"'\" }\nparent = \"q\"\n",
+    "[vars]\nn = 2\nm = \"{{n * 2 - 1}}\"\nw = \"{{env.X ?? 'w'}}-{{topology}}\"\n[defaults.ns]\nuse = \"base\"\n\
+     hostname = \"h{{level}}\"\n[template.base]\nenv = { A = \"{{path}} {{i}}\" }\n[template.t]\ncount = \"{{m}}\"\n\
+     proc.p = { cmd = \"x {{name}}\", count = \"{{i + 1}}\" }\n[template.\"t/c\"]\ndepth = 3\nfanout = 2\n\
+     proc.q = { sh = \"{{w}}\", at = \"1..2\" }\n[template.\"t/c/d\"]\n[ns.a]\nuse = [\"t\"]\n[ns.\"a/c\"]\n\
+     as = \"{{name}}-{{level}}-{{i}}\"\n[ns.b.ns.c]\nuse = \"t\"\n[ns.b]\ndepth = 2\n",
+    "expanded = true\n[ns.\"w.0\"]\nproc.\"p.0\" = [\"{{x}}\"]\n[ns.\"w.0/t.1.0\"]\ninclude = \"x\"\n\
+     [template.x]\nuse = \"x\"\n[template.\"x/y\"]\nuse = [\"x\", \"x/y\"]\n[limits]\nnamespaces = 3\n",
 ];
 
 /// A piece of a file that is cut out, and what is put in its place.
@@ -47,7 +54,7 @@ fn digest(text: String) {
 
 fn runner() -> TestRunner {
     // A fixed seed: a test that fails now and then is no test.
-    let config = Config { cases: 400, failure_persistence: None, ..Config::default() };
+    let config = Config { cases: 1000, failure_persistence: None, ..Config::default() };
     TestRunner::new_with_rng(config, TestRng::deterministic_rng(RngAlgorithm::ChaCha))
 }
 

@@ -90,6 +90,18 @@ fn many_templates_that_many_use() {
     assert_eq!(bounded(&text), "");
 }
 
+/// Comparing each with each would take minutes.
+#[test]
+fn many_mistakes_among_many_names() {
+    let variables = joined(0..10_000, |name| format!("v{name} = 1\n"));
+    let templates = joined(0..10_000, |name| format!("[template.t{name}]\n"));
+    let users = joined(0..1000, |name| format!("[ns.n{name}]\nuse = \"u{name}\"\nhostname = \"{{{{w{name}}}}}\"\n"));
+    let processes =
+        joined(0..4000, |name| format!("proc.p{name} = {{ cmd = \"x\", after = {{ q{name} = \"ok\" }} }}\n"));
+    let problems = bounded(&format!("[vars]\n{variables}{templates}{users}[ns.a]\n{processes}"));
+    assert_eq!(problems.lines().count(), 6000);
+}
+
 #[test]
 fn the_longest_names_and_texts() {
     let long = "a".repeat(2_000_000);

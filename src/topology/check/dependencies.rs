@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use super::instance::{Instance, ProcessInstance};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics};
 use crate::topology::process::After;
-use crate::topology::syntax::nearest;
+use crate::topology::syntax::{SUGGESTIONS, nearest};
 
 /// What the processes of one namespace wait for.
 #[derive(Debug)]
@@ -34,6 +34,7 @@ impl Dependencies {
             by_name.entry(name).or_default();
         }
         let mut after = Vec::with_capacity(processes.len());
+        let mut unknown = 0;
         for (index, process) in processes.iter().enumerate() {
             let mut conditions = Vec::with_capacity(process.body.after.len());
             for (name, condition) in &process.body.after {
@@ -48,8 +49,10 @@ impl Dependencies {
                     None => {
                         let message = format!("`{}` waits for `{}`, which does not exist", process.group, name.value);
                         let diagnostic = Diagnostic::at(Code::UnknownDependency, name.span, message);
+                        unknown += 1;
+                        let compared = if unknown <= SUGGESTIONS { processes.as_slice() } else { &[] };
                         out.push(
-                            match nearest(&name.value, processes.iter().map(|process| process.name.value.as_str())) {
+                            match nearest(&name.value, compared.iter().map(|process| process.name.value.as_str())) {
                                 Some(known) => diagnostic.label(format!("did you mean `{known}`?")),
                                 None => diagnostic
                                     .label(format!("no process of `{}` has this name", instance.path.value))

@@ -1,5 +1,7 @@
 //! Variables get their values: what a file says, or what the command line says instead, in the type of the file's.
 
+use std::collections::HashSet;
+
 use super::evaluate::Evaluator;
 use super::expression::{Expression, Kind as Form, Piece, pieces};
 use super::order;
@@ -7,7 +9,7 @@ use super::scalar::Scalar;
 use super::trace::Trace;
 use super::variables::{Declaration, Override, Scopes, Variable};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Sources, Span};
-use crate::topology::syntax::nearest;
+use crate::topology::syntax::{SUGGESTIONS, nearest};
 use crate::topology::toml_text::{Kind, Number, Value};
 
 impl Scopes {
@@ -113,19 +115,17 @@ fn typed(
 
 fn report_unknown(declarations: &[Declaration<'_>], overrides: &[Override], out: &mut Diagnostics) {
     let names = || declarations.iter().map(|declaration| declaration.entry.key);
-    for given in overrides {
-        if names().any(|name| name == given.name) {
-            continue;
-        }
+    let declared: HashSet<&str> = names().collect();
+    let unknown = overrides.iter().filter(|given| !declared.contains(given.name.as_str()));
+    for (place, given) in unknown.enumerate() {
         let message = format!("there is no variable `{}` to set", given.name);
         let diagnostic = Diagnostic::at(Code::UnknownVariable, given.value.span, message);
-        out.push(match nearest(&given.name, names()) {
+        let compared = if place < SUGGESTIONS { declarations.len() } else { 0 };
+        out.push(match nearest(&given.name, names().take(compared)) {
             Some(similar) => diagnostic.label(format!("did you mean `{similar}`?")),
             None if declarations.is_empty() => diagnostic.help("the file declares none: write [vars]"),
-            None => {
-                let known: Vec<_> = names().collect();
-                diagnostic.help(format!("the variables are {}", known.join(", ")))
-            }
+            None if compared == 0 => diagnostic,
+            None => diagnostic.help(format!("the variables are {}", names().collect::<Vec<_>>().join(", "))),
         });
     }
 }

@@ -32,6 +32,8 @@ pub(super) struct Library<'a> {
     direct: HashMap<NodeId, Vec<Layer>>,
     /// Templates that are used by somebody.
     pub(super) used: HashSet<NodeId>,
+    /// How often a template was used that does not exist.
+    pub(super) unknown: usize,
 }
 
 impl<'a> Library<'a> {
@@ -42,7 +44,8 @@ impl<'a> Library<'a> {
         evaluator: &Evaluator<'_>,
         out: &mut Diagnostics,
     ) -> Self {
-        let mut library = Self { declarations, uses: HashMap::new(), direct: HashMap::new(), used: HashSet::new() };
+        let mut library =
+            Self { declarations, uses: HashMap::new(), direct: HashMap::new(), used: HashSet::new(), unknown: 0 };
         for scope in 0..scopes {
             let roots = library.declarations.roots(Realm::Templates, scope).to_vec();
             let mut open = Vec::new();
@@ -189,11 +192,11 @@ impl<'a> Library<'a> {
     fn template(&mut self, node: NodeId, name: &str, span: Span, out: &mut Diagnostics) -> Option<NodeId> {
         let scope = self.node(node).scope;
         let found = self.declarations.find(Realm::Templates, scope, name);
-        match found {
-            Some(template) => {
-                self.used.insert(template);
-            }
-            None => out.push(self.unknown(name, span, scope)),
+        if let Some(template) = found {
+            self.used.insert(template);
+        } else {
+            self.unknown += 1;
+            out.push(self.unknown(name, span, scope));
         }
         found
     }

@@ -51,7 +51,7 @@ impl Evaluator<'_> {
             // It was reported where it is declared.
             Some(Variable { value: None, .. }) => None,
             None => {
-                let known = self.scopes.names(reading.span.file);
+                let known = self.scopes.similar(reading.span.file);
                 let candidates = known.iter().map(String::as_str).chain(MAGIC);
                 let diagnostic = Diagnostic::at(Code::UnknownVariable, place, format!("there is no variable `{name}`"));
                 out.push(match nearest(name, candidates) {

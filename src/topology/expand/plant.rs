@@ -14,11 +14,8 @@ use super::prepare::{Defaults, Prepared, Slot};
 use super::trace::Trace;
 use crate::diagnostic::Diagnostics;
 use crate::topology::check::{Checker, Repetition, no_parent, shared_name};
-use crate::topology::syntax::{Located, NameRules};
+use crate::topology::syntax::{Located, NameRules, SUGGESTIONS};
 use crate::topology::tree::NamespaceId;
-
-/// Looking for a similar path compares with every other one: done for the problems that people will read.
-const SUGGESTIONS: usize = 20;
 
 /// Whether the tree is built, or only looked at for what is wrong with it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -5,12 +5,13 @@ use std::collections::HashSet;
 use super::declared::{NodeId, Realm};
 use super::library::{Library, Step};
 use crate::diagnostic::{Code, Diagnostic, Sources, Span};
-use crate::topology::syntax::{header, nearest};
+use crate::topology::syntax::{SUGGESTIONS, header, nearest};
 
 impl Library<'_> {
     /// Somebody uses a template that does not exist.
     pub(super) fn unknown(&self, name: &str, span: Span, scope: usize) -> Diagnostic {
-        let mut known: Vec<_> = self.declarations.paths(Realm::Templates, scope).collect();
+        let compared = if self.unknown <= SUGGESTIONS { usize::MAX } else { 0 };
+        let mut known: Vec<_> = self.declarations.paths(Realm::Templates, scope).take(compared).collect();
         known.sort_unstable_by_key(|(_, node)| node.span);
         let names = || known.iter().map(|&(path, _)| path);
         let diagnostic = Diagnostic::at(Code::UnknownTemplate, span, format!("there is no template `{name}`"));

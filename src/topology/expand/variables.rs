@@ -4,6 +4,7 @@
 //! scope of its own inside that of the including file; values flow from outside in, so the outermost definition of a name
 //! counts, and the command line before all.
 
+use std::cell::Cell;
 use std::collections::{HashMap, HashSet};
 
 use super::expression::is_name;
@@ -11,7 +12,7 @@ use super::names::MAGIC;
 use super::scalar::Scalar;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, FileId, Span};
 use crate::topology::surroundings::Surroundings;
-use crate::topology::syntax::Entry;
+use crate::topology::syntax::{Entry, SUGGESTIONS};
 use crate::topology::toml_text::Value;
 
 /// A variable and where its value was written.
@@ -38,6 +39,8 @@ pub(super) struct Scopes {
     /// Files in which braces are braces.
     literal: HashSet<FileId>,
     environment: HashMap<String, String>,
+    /// How often somebody asked what may have been meant.
+    asked: Cell<usize>,
 }
 
 /// A variable as a file declares it.
@@ -60,7 +63,13 @@ impl Scopes {
     /// No variables yet: what files are included is read before they are.
     pub(super) fn new(surroundings: &dyn Surroundings) -> Self {
         let environment = surroundings.environment().into_iter().collect();
-        Self { list: vec![Scope::default()], of_file: HashMap::new(), literal: HashSet::new(), environment }
+        Self {
+            list: vec![Scope::default()],
+            of_file: HashMap::new(),
+            literal: HashSet::new(),
+            environment,
+            asked: Cell::new(0),
+        }
     }
 
     /// A scope inside another.
@@ -112,8 +121,12 @@ impl Scopes {
         }
     }
 
-    /// The names that mean something in the text of a file.
-    pub(super) fn names(&self, file: FileId) -> Vec<String> {
+    /// The names that somebody may have meant in the text of a file; none when that was asked too often.
+    pub(super) fn similar(&self, file: FileId) -> Vec<String> {
+        self.asked.set(self.asked.get() + 1);
+        if self.asked.get() > SUGGESTIONS {
+            return Vec::new();
+        }
         self.chain(self.scope(file)).flat_map(|scope| self.list[scope].order.clone()).collect()
     }
 

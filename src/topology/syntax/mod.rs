@@ -26,5 +26,5 @@ pub(super) use namespace::{InitSyntax, NamespaceBody};
 pub(super) use process::ProcessBody;
 pub(super) use program::ProgramSyntax;
 pub(super) use reader::{Entry, entries};
-pub(super) use suggest::nearest;
+pub(super) use suggest::{SUGGESTIONS, nearest};
 pub(super) use vocabulary::Scope;

@@ -3,6 +3,10 @@
 /// Longer words are not compared: nobody misspells them, and the comparison is quadratic.
 const LONGEST: usize = 64;
 
+/// So many mistakes of one kind are compared with everything that could be meant: nobody reads the proposals for more, and
+/// with a thousand mistakes among thousands of names they would take longer than everything else.
+pub(in crate::topology) const SUGGESTIONS: usize = 20;
+
 /// The most similar candidate, if no more than a third of the letters differ, and not all of them.
 pub(in crate::topology) fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let length = word.chars().count();
