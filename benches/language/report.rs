@@ -25,7 +25,11 @@ pub(crate) fn print(rows: &[Row]) -> ExitCode {
         });
         println!("{}", aligned.collect::<Vec<_>>().join("  ").trim_end());
     }
-    if rows.iter().all(|row| verdict(row) == "holds") { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    if !rows.is_empty() && rows.iter().all(|row| verdict(row) == "holds") {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    }
 }
 
 fn cells(row: &Row) -> [String; 9] {

@@ -28,6 +28,7 @@ pub use numbering::Numbering;
 pub use process::{After, Condition, Entry, Output, Process, Program, Stdin, Terminal, Weight};
 pub use stop::{Signal, Stop};
 pub use surroundings::{Included, Nothing, Surroundings};
+pub use syntax::{DEFAULT_NAMESPACES, DEFAULT_PROCESSES};
 pub use tree::{NamespaceId, OnExit, Topology};
 
 use serde::Serialize;

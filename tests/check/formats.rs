@@ -186,7 +186,9 @@ fn what_a_file_quotes_cannot_drive_the_terminal() {
 fn programs_are_told_where_a_value_from_elsewhere_is_used() {
     let text = "[template.box]\nhostnme = \"x\"\n[ns.a]\nuse = \"box\"\n";
     let outcome = Nestns::new(&["check", "-", "--format", "json"]).input(text).run();
-    assert_data_eq!(outcome.stdout, str![[r#"
+    assert_data_eq!(
+        outcome.stdout,
+        str![[r#"
 {
   "schema": "nestns.check/1",
   "diagnostics": [
@@ -217,5 +219,7 @@ fn programs_are_told_where_a_value_from_elsewhere_is_used() {
   ]
 }
 
-"#]].raw());
+"#]]
+        .raw()
+    );
 }

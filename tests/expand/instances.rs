@@ -265,3 +265,77 @@ error[NS123]: there is no variable `four`
         .raw()
     );
 }
+
+#[test]
+fn what_is_not_there_is_looked_at_all_the_same() {
+    let text = r#"[defaults.proc]
+usr = "0"
+[template.nobody]
+hostnme = "x"
+proc.p = { nope = 1 }
+[ns.none]
+count = 0
+init = "bash"
+"#;
+    assert_data_eq!(
+        human(text),
+        str![[r#"
+error[NS210]: the topology has no namespace
+--> x.toml
+ = note: every count at its top level is 0
+
+error[NS102]: unknown key `usr` in a process
+ --> x.toml:2:1
+  |
+2 | usr = "0"
+  | ^^^ did you mean `user`?
+
+warning[NS305]: template `nobody` is never used
+ --> x.toml:3:11
+  |
+3 | [template.nobody]
+  |           ^^^^^^ no namespace says so
+  |
+  = help: write use = "nobody" in a namespace, or leave the template out
+
+error[NS102]: unknown key `hostnme` in a namespace
+ --> x.toml:4:1
+  |
+4 | hostnme = "x"
+  | ^^^^^^^ did you mean `hostname`?
+
+error[NS102]: unknown key `nope` in a process
+ --> x.toml:5:12
+  |
+5 | proc.p = { nope = 1 }
+  |            ^^^^
+  |
+  = help: a private note begins with `x-`
+
+error[NS109]: `bash` is not a value of `init`
+ --> x.toml:8:8
+  |
+8 | init = "bash"
+  |        ^^^^^^ expected "builtin", "pause", an array of arguments or { actor = "…" }
+  |
+  = help: to make a program PID 1 write init = ["bash"]
+
+
+"#]]
+        .raw()
+    );
+    let text = "[ns.a]\nproc.p = { actor = \"idle\", count = 0, usr = \"0\" }\n";
+    assert_data_eq!(
+        human(text),
+        str![[r#"
+error[NS102]: unknown key `usr` in a process
+ --> x.toml:2:39
+  |
+2 | proc.p = { actor = "idle", count = 0, usr = "0" }
+  |                                       ^^^ did you mean `user`?
+
+
+"#]]
+        .raw()
+    );
+}

@@ -664,7 +664,7 @@ error[NS206]: `c` waits for `nobody`, which does not exist
 }
 
 #[test]
-fn what_is_overridden_is_not_wrong() {
+fn what_is_overridden_is_wrong_all_the_same() {
     let text = r#"[template.t]
 hostname = "a b"
 proc.p = { cmd = 3 }
@@ -673,7 +673,25 @@ use = "t"
 hostname = "right"
 proc.p = { sh = "right" }
 "#;
-    assert_data_eq!(human(text), str![[""]].raw());
+    assert_data_eq!(
+        human(text),
+        str![[r#"
+error[NS119]: `hostname` cannot be set
+ --> x.toml:2:12
+  |
+2 | hostname = "a b"
+  |            ^^^^^ a host name has no blanks
+
+error[NS101]: `cmd` must be a string of words or an array of arguments
+ --> x.toml:3:18
+  |
+3 | proc.p = { cmd = 3 }
+  |                  ^ this is an integer
+
+
+"#]]
+        .raw()
+    );
 }
 
 #[test]

@@ -5,6 +5,7 @@ mod hint;
 mod layout;
 mod list;
 
+use std::io::Write as _;
 use std::path::PathBuf;
 
 use clap::builder::FalseyValueParser;
@@ -44,6 +45,10 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Status> {
         return list::run();
     }
     match args.subject.as_deref().and_then(|subject| subject.to_str()).filter(|subject| code::is_code(subject)) {
+        Some(_) if args.path.is_some() => {
+            writeln!(std::io::stderr(), "error: a code has no PATH: it is about no file in particular")?;
+            Ok(Status::WrongCommandLine)
+        }
         Some(code) => code::run(code, args.color),
         None => layout::run(args),
     }

@@ -12,7 +12,7 @@ use std::fmt::Write as _;
 use sha2::{Digest, Sha256};
 use toml::{Table, Value};
 
-use crate::topology::{OnExit, Topology, Variable, VariableValue};
+use crate::topology::{DEFAULT_NAMESPACES, DEFAULT_PROCESSES, OnExit, Topology, Variable, VariableValue};
 
 /// How the namespaces are arranged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -131,13 +131,12 @@ fn document(topology: &Topology, arrangement: Arrangement) -> Table {
 
 /// Limits that the tree stays within, if it is over the ones that are there without a word.
 fn limits(topology: &Topology) -> Option<Table> {
-    /// The defaults of the language.
-    const NAMESPACES: usize = 1024;
-    const PROCESSES: usize = 4096;
     let processes = topology.pre_order().iter().map(|&id| topology.namespace(id).processes.len()).sum();
     let mut limits = Table::new();
-    for (name, count, default) in [("namespaces", topology.len(), NAMESPACES), ("processes", processes, PROCESSES)] {
-        if count > default {
+    for (name, count, default) in
+        [("namespaces", topology.len(), DEFAULT_NAMESPACES), ("processes", processes, DEFAULT_PROCESSES)]
+    {
+        if count as u64 > default {
             limits.insert(name.to_owned(), Value::Integer(i64::try_from(count).unwrap_or(i64::MAX)));
         }
     }

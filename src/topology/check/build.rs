@@ -100,7 +100,7 @@ impl Builder<'_> {
             stdin: body.stdin.as_ref().map_or(plain.stdin, |stdin| stdin.value.clone()),
             stdout: body.stdout.as_ref().map_or(plain.stdout, |stdout| stdout.value.clone()),
             stderr: body.stderr.as_ref().map_or(plain.stderr, |stderr| stderr.value.clone()),
-            ok: body.ok.clone().unwrap_or(plain.ok),
+            ok: body.ok.as_ref().map_or(plain.ok, |ok| distinct(ok)),
             oneshot: body.oneshot.unwrap_or(false),
             weight: if body.essential == Some(false) { Weight::Expendable } else { Weight::Essential },
             program: plain.program,
@@ -142,6 +142,14 @@ fn bare(name: String, program: Program, stop: Stop, position: Position) -> Proce
         own_grace: None,
         position,
     }
+}
+
+/// The codes of a set, which has no order.
+fn distinct(codes: &[u8]) -> Vec<u8> {
+    let mut codes = codes.to_vec();
+    codes.sort_unstable();
+    codes.dedup();
+    codes
 }
 
 fn terminal(tty: Option<&Located<bool>>) -> Terminal {

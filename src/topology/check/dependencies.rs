@@ -62,6 +62,8 @@ impl Dependencies {
                     }
                 }
             }
+            // The order of a table says nothing.
+            conditions.sort_by_key(|after| after.process);
             after.push(conditions);
         }
         let order = order(&after);

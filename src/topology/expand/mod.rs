@@ -27,6 +27,7 @@ mod settings;
 mod size;
 mod templates;
 mod trace;
+mod unused;
 mod variables;
 mod whole;
 
@@ -96,6 +97,7 @@ impl<'t> Texts<'t> {
         let documents: Vec<(FileId, Document<'t>)> =
             self.read.iter().map(|(file, table)| (*file, Document::read(table, out))).collect();
         let is_complete = !out.has_errors();
+        scopes.give_values();
         // The name may be made of variables, and they of the name: what it is without them is what they know of it.
         let written = documents.last().and_then(|(_, document)| document.heading.get("name"));
         let named = |scopes: &Scopes, topology: &str| {
@@ -150,6 +152,7 @@ impl<'t> Texts<'t> {
             .map(|&root| Slot { layers: vec![Layer::own(root)], prepared: OnceCell::new() })
             .collect();
         if roots.is_empty() {
+            self.look_at_templates(&library, &evaluator, out);
             if is_complete && !out.has_errors() {
                 out.push(no_namespace());
             }
@@ -171,7 +174,7 @@ impl<'t> Texts<'t> {
             );
         }
         let extent = if is_too_large || size.namespaces == 0 { Extent::Sample } else { Extent::Whole };
-        let Surveyor { repetition, uses_names, .. } = surveyor;
+        let Surveyor { repetition, uses_names, leaves_out, .. } = surveyor;
         if extent == Extent::Whole {
             topology.reserve(usize::try_from(size.namespaces).unwrap_or(usize::MAX));
         }
@@ -191,7 +194,26 @@ impl<'t> Texts<'t> {
         let Planter { checker, mut repetition, .. } = planter;
         let topology = checker.finish(&mut repetition, out);
         repetition.finish(out);
-        topology
+        let before = out.len();
+        self.look_at_templates(&library, &evaluator, out);
+        let mut reader = unused::Reader::new(&library, &evaluator, out);
+        if leaves_out {
+            for scope in 0..self.number_of_scopes {
+                reader.nodes(library.declarations.roots(Realm::Namespaces, scope), out);
+            }
+        }
+        if size.processes == 0 || leaves_out {
+            defaults.iter().for_each(|defaults| reader.defaults(&defaults.processes, out));
+        }
+        topology.filter(|_| out.len() == before || !out.has_errors())
+    }
+
+    /// Those that somebody uses were looked at where they are used; what is said there is not said again.
+    fn look_at_templates(&self, library: &Library<'_>, evaluator: &Evaluator<'_>, out: &mut Diagnostics) {
+        let mut reader = unused::Reader::new(library, evaluator, out);
+        for scope in 0..self.number_of_scopes {
+            reader.nodes(library.declarations.roots(Realm::Templates, scope), out);
+        }
     }
 
     /// Enters the namespaces and templates of all files; the defaults of each scope.

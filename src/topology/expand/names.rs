@@ -27,13 +27,22 @@ impl Evaluator<'_> {
         reading: &mut Reading<'v>,
         out: &mut Diagnostics,
     ) -> Option<Scalar> {
-        let place = self.part(reading.content, reading.span, expression.range.clone());
+        // Looked for where somebody is to be shown it: a text may have thousands of names.
+        let (content, span) = (reading.content, reading.span);
+        let place = || self.part(content, span, expression.range.clone());
+        if !self.scopes.has_values() {
+            out.push(
+                Diagnostic::at(Code::UnknownVariable, place(), format!("`{name}` is not known here"))
+                    .label("files are included before anything has a value; only `env` can be used"),
+            );
+            return None;
+        }
         match self.magic(name) {
             Meaning::Declared => {}
             Meaning::Magic(value) => return Some(value),
             Meaning::NotHere => {
                 out.push(
-                    Diagnostic::at(Code::UnknownVariable, place, format!("`{name}` is not known here"))
+                    Diagnostic::at(Code::UnknownVariable, place(), format!("`{name}` is not known here"))
                         .label("this is read before there is a namespace that it could be about"),
                 );
                 return None;
@@ -45,7 +54,9 @@ impl Evaluator<'_> {
                     Scalar::Text(text) => format!("\"{text}\""),
                     other => other.text().into_owned(),
                 };
-                reading.used.push((name, *span, shown));
+                if reading.used.iter().all(|(known, ..)| *known != name) {
+                    reading.used.push((name, *span, shown));
+                }
                 Some(value.clone())
             }
             // It was reported where it is declared.
@@ -53,7 +64,8 @@ impl Evaluator<'_> {
             None => {
                 let known = self.scopes.similar(reading.span.file);
                 let candidates = known.iter().map(String::as_str).chain(MAGIC);
-                let diagnostic = Diagnostic::at(Code::UnknownVariable, place, format!("there is no variable `{name}`"));
+                let diagnostic =
+                    Diagnostic::at(Code::UnknownVariable, place(), format!("there is no variable `{name}`"));
                 out.push(match nearest(name, candidates) {
                     Some(similar) => diagnostic.label(format!("did you mean `{similar}`?")),
                     None => diagnostic.help(format!("declare it: [vars] and, in the next line, {name} = …")),

@@ -67,6 +67,8 @@ pub(super) struct Surveyor<'a, 'l> {
     pub(super) crossed: Option<Span>,
     /// Whether something is deeper than it may be.
     pub(super) too_deep: bool,
+    /// Whether there is something that is declared and not there, because its count is 0.
+    pub(super) leaves_out: bool,
     /// Whether anything is named by `as`.
     pub(super) uses_names: bool,
 }
@@ -88,6 +90,7 @@ impl<'a, 'l> Surveyor<'a, 'l> {
             known,
             crossed: None,
             too_deep: false,
+            leaves_out: false,
             uses_names: false,
         }
     }
@@ -204,6 +207,7 @@ impl<'a, 'l> Surveyor<'a, 'l> {
         out: &mut Diagnostics,
     ) -> Size {
         if count == 0 {
+            self.leaves_out = true;
             return Size::default();
         }
         let first = one(self, 0, out);
@@ -237,6 +241,7 @@ impl<'a, 'l> Surveyor<'a, 'l> {
             if let Some(entry) = presence.entry.filter(|_| level == 0) {
                 presence.at.check(depth, entry, &mut found);
             }
+            self.leaves_out |= presence.count == Some(0);
             size.processes = size.processes.saturating_add(presence.number(level, depth).into());
             size.indexed |= presence.is_indexed;
             // Of what is the same on every level the first level tells.

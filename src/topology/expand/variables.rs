@@ -38,6 +38,8 @@ pub(super) struct Scopes {
     of_file: HashMap<FileId, usize>,
     /// Files in which braces are braces.
     literal: HashSet<FileId>,
+    /// Whether variables have their values: files are included before.
+    has_values: bool,
     environment: HashMap<String, String>,
     /// How often somebody asked what may have been meant.
     asked: Cell<usize>,
@@ -67,6 +69,7 @@ impl Scopes {
             list: vec![Scope::default()],
             of_file: HashMap::new(),
             literal: HashSet::new(),
+            has_values: false,
             environment,
             asked: Cell::new(0),
         }
@@ -86,6 +89,16 @@ impl Scopes {
     /// Says that there are no placeholders in a file.
     pub(super) fn take_literally(&mut self, file: FileId) {
         self.literal.insert(file);
+    }
+
+    /// Says that every file is known, so that names mean something from now on.
+    pub(super) fn give_values(&mut self) {
+        self.has_values = true;
+    }
+
+    /// Whether names mean something already.
+    pub(super) fn has_values(&self) -> bool {
+        self.has_values
     }
 
     /// Whether there are none.

@@ -13,6 +13,11 @@ use crate::topology::tree::OnExit;
 /// The kernel's `MAX_PID_NS_LEVEL` (`pid_namespaces(7)`): how deep PID namespaces nest below the initial one.
 pub(in crate::topology) const KERNEL_DEPTH: u64 = 32;
 
+/// How many namespaces a topology may have that says nothing about it.
+pub const DEFAULT_NAMESPACES: u64 = 1024;
+/// How many processes a topology may have that says nothing about it.
+pub const DEFAULT_PROCESSES: u64 = 4096;
+
 /// What a tree may not exceed, whatever the machine could do: a slip of the pen must not eat it.
 #[derive(Debug, Clone)]
 pub(in crate::topology) struct Limits {
@@ -23,7 +28,7 @@ pub(in crate::topology) struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { namespaces: 1024, processes: 4096, depth: KERNEL_DEPTH }
+        Self { namespaces: DEFAULT_NAMESPACES, processes: DEFAULT_PROCESSES, depth: KERNEL_DEPTH }
     }
 }
 
