@@ -91,7 +91,7 @@ fn text_stays_and_computations_are_exact_or_refused() {
     let check = |(variables, pieces): ([i64; 4], Vec<(String, Expression)>)| {
         let (mut text, mut expected) = (String::new(), Some(String::new()));
         for (literal, expression) in pieces {
-            text += &format!("{literal}{{{{{}}}}}", expression.text());
+            text.extend([&literal, "{{", &expression.text(), "}}"]);
             let value = expression.value(&variables);
             expected = expected.zip(value).map(|(before, value)| format!("{before}{literal}{value}"));
         }
