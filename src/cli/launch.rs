@@ -23,10 +23,20 @@ use crate::topology::{Position, Topology, Variable, parse_duration};
 /// A file that was read, checked, and found to be good.
 pub(super) struct Checked {
     pub(super) topology: Topology,
-    pub(super) origin: Origin,
+    /// Its file; `None` for what was made from a command line.
+    pub(super) file: Option<String>,
     pub(super) base: PathBuf,
     /// The variables of the file.
     pub(super) variables: Vec<Variable>,
+}
+
+impl Checked {
+    /// What is told about where a tree comes from. The hash is of all that the file says, which takes as long as reading it.
+    pub(super) fn origin(&self) -> Origin {
+        let Self { topology, file, .. } = self;
+        let hash = file.as_ref().map(|_| config::hash(topology));
+        Origin { name: topology.name.clone(), file: file.clone(), hash }
+    }
 }
 
 /// Reads and checks a file; problems are shown on standard error, and errors end the verb.
@@ -46,16 +56,12 @@ pub(super) fn check(arguments: &TopologyArguments, name: Option<String>, color: 
         say_hint(parsed.diagnostics.iter().map(|diagnostic| diagnostic.code));
         return Err(Status::WrongFile);
     };
-    let origin = Origin {
-        name: topology.name.clone(),
-        file: Some(parsed.sources.main().name().to_owned()),
-        hash: Some(config::hash(&topology)),
-    };
+    let file = Some(parsed.sources.main().name().to_owned());
     // Relative files of a topology are meant from where it lies; of one from standard input, from here.
     let here = std::env::current_dir().unwrap_or_else(|_| PathBuf::from("/"));
     let base =
         Path::new(parsed.sources.main().name()).parent().map_or_else(|| here.clone(), |parent| here.join(parent));
-    Ok(Checked { topology, origin, base, variables: parsed.variables })
+    Ok(Checked { topology, file, base, variables: parsed.variables })
 }
 
 fn show(sources: &Sources, diagnostics: &Diagnostics, color: When) {

@@ -11,7 +11,6 @@ use super::launch::{self, Checked};
 use super::status::Status;
 use super::story::{Detail, Progress, Story};
 use super::topology_arguments::{TopologyArguments, Values};
-use crate::controller::truth::Origin;
 use crate::controller::{self, Command, LinesTo, Request};
 use crate::engine::plan::ProcessPlan;
 use crate::observe::namespaces;
@@ -80,13 +79,14 @@ pub(super) fn run(args: Args) -> anyhow::Result<Status> {
     let mut options = launch::options();
     options.timeout = args.timeout;
     options.announce_truth = true;
-    let checked = match &args.file {
+    let (checked, origin) = match &args.file {
         None => {
             let role = if args.as_init { Role::Init } else { Role::Child };
             let topology = wrap::around(name.clone(), args.depth.into(), role, process);
             options.status_from = Some(wrap::path(args.depth.into(), role));
-            let origin = Origin { name, file: None, hash: None };
-            Checked { topology, origin, base: PathBuf::from("/"), variables: Vec::new() }
+            let checked = Checked { topology, file: None, base: PathBuf::from("/"), variables: Vec::new() };
+            let origin = checked.origin();
+            (checked, origin)
         }
         Some(file) => {
             let arguments = TopologyArguments { file: Some(file.clone()), values: args.values };
@@ -101,14 +101,15 @@ pub(super) fn run(args: Args) -> anyhow::Result<Status> {
                 eprintln!("error: there is no namespace `{path}` in {}", file.display());
                 return Ok(Status::No);
             }
+            let origin = checked.origin();
             // The command decides when the tree ends; until then its processes end as they like.
             checked.topology.on_exit = crate::topology::OnExit::Ignore;
             let process = ProcessPlan::new(&process, namespace.as_deref().unwrap_or("host"), Path::new("/"))?;
             options.command = Some(Command { process, namespace });
-            checked
+            (checked, origin)
         }
     };
-    let Checked { topology, origin, base, .. } = checked;
+    let Checked { topology, base, .. } = checked;
     let files = topology.files.clone();
     let color = launch::color(args.color, LinesTo::Stderr);
     options.lines_to = if !files.is_empty() || is_redirected { LinesTo::Stderr } else { LinesTo::Stdout };

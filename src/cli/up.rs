@@ -125,25 +125,26 @@ pub(super) fn run(args: Args) -> anyhow::Result<Status> {
         Ok(checked) => checked,
         Err(status) => return Ok(status),
     };
-    let launch::Checked { mut topology, origin, base, .. } = checked;
-    if let Some(on_exit) = args.on_exit {
-        topology.on_exit = on_exit.into();
-    }
     if let Some(path) = &args.exit_code_from
-        && !has_process(&topology, path)
+        && !has_process(&checked.topology, path)
     {
-        writeln!(std::io::stderr(), "error: there is no process `{path}` in {}", origin.name)?;
+        writeln!(std::io::stderr(), "error: there is no process `{path}` in {}", checked.topology.name)?;
         return Ok(Status::WrongCommandLine);
     }
     let lines_to = if args.format == AnswerFormat::Json { LinesTo::Stderr } else { LinesTo::Stdout };
     if args.dry_run {
         let status = match args.format {
-            AnswerFormat::Human => dry_run(&topology, args.color.resolve(&std::io::stdout()))?,
-            AnswerFormat::Json => tree::answer(&topology)?,
+            AnswerFormat::Human => dry_run(&checked.topology, args.color.resolve(&std::io::stdout()))?,
+            AnswerFormat::Json => tree::answer(&checked.topology)?,
         };
         // The process is about to end: nobody needs each of a hundred thousand namespaces to be given back for itself.
-        std::mem::forget(topology);
+        std::mem::forget(checked);
         return Ok(status);
+    }
+    let origin = checked.origin();
+    let launch::Checked { mut topology, base, .. } = checked;
+    if let Some(on_exit) = args.on_exit {
+        topology.on_exit = on_exit.into();
     }
     let mut options = launch::options();
     options.timeout = args.timeout;

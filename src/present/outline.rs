@@ -21,7 +21,7 @@ fn declared_namespace(topology: &Topology, numbering: &Numbering, id: NamespaceI
         state: None,
         note: note(&process.program, process.entry),
         facts: Facts {
-            path: format!("{}/{}", namespace.path, process.name),
+            path: [&*namespace.path, "/", &process.name].concat(),
             runs: Runs::Program(words(&process.program)),
             entry: process.entry,
             description: process.description.clone(),

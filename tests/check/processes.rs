@@ -34,6 +34,27 @@ error[NS206]: `web` waits for `b/c`, which does not exist
 }
 
 #[test]
+fn a_dependency_on_something_that_cannot_be_read() {
+    let text = r#"[ns.a]
+proc.b = { cmd = "x", after = { c = "started" }, stop = { grace = "1s" } }
+proc.c = { cmd = 0 }
+"#;
+    assert_data_eq!(
+        human(text),
+        str![[r#"
+error[NS101]: `cmd` must be a string of words or an array of arguments
+ --> <stdin>:3:18
+  |
+3 | proc.c = { cmd = 0 }
+  |                  ^ this is an integer
+
+
+"#]]
+        .raw()
+    );
+}
+
+#[test]
 fn a_dependency_on_itself() {
     let text = r#"[ns.a]
 proc.b = { cmd = "x", after = { b = "started" } }

@@ -109,6 +109,33 @@ error[NS203]: `a/b` is both a process and a namespace
 }
 
 #[test]
+fn processes_numbered_like_the_chain_around_them() {
+    let text = r#"[ns.a]
+depth = 3
+proc.a = { cmd = "x", count = 2, at = "root" }
+proc.b = { cmd = "x", count = 9 }
+"#;
+    assert_data_eq!(
+        human(text),
+        str![[r#"
+error[NS203]: `a.0/a.1` is both a process and a namespace
+ --> <stdin>:3:6
+  |
+1 | [ns.a]
+  |     - it is given here first
+2 | depth = 3
+3 | proc.a = { cmd = "x", count = 2, at = "root" }
+  |      ^ this name is taken
+  |
+  = note: processes and namespaces inside a namespace share one scope: an address names one thing
+
+
+"#]]
+        .raw()
+    );
+}
+
+#[test]
 fn a_child_called_like_a_process() {
     let text = r#"[ns."a/b"]
 [ns.a]

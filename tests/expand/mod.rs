@@ -1,6 +1,7 @@
 //! From a short file to a large tree: every rule of merging, every generator, everything that can be wrong with them, and
 //! what people are shown of it, to the letter.
 
+mod arithmetic;
 mod defaults;
 mod expanded;
 mod generators;

@@ -35,7 +35,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Status> {
             return Ok(Status::No);
         }
     };
-    let words = words(checked.origin.file.as_deref(), args);
+    let words = words(checked.file.as_deref(), args);
     std::io::stdout().lock().write_all(script(&checked.topology, &words, part).as_bytes())?;
     Ok(Status::Done)
 }

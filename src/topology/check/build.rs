@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::dependencies::Dependencies;
 use super::instance::{Instance, ProcessInstance};
 use crate::diagnostic::{Sources, Span};
+use crate::topology::actor::Actor;
 use crate::topology::labels::Labels;
 use crate::topology::namespace::{Init, Isolation, Namespace, Position};
 use crate::topology::process::{Entry, Output, Process, Program, Stdin, Terminal, Weight};
@@ -38,8 +39,7 @@ impl Builder<'_> {
         let entry = if matches!(init, Init::Program(_)) { Entry::Join } else { Entry::Fork };
         let mut processes = Vec::with_capacity(instance.processes.len());
         for (process, after) in instance.processes.iter().zip(dependencies.after) {
-            // One without a program was reported.
-            let Some(built) = self.process(process, body, entry) else { continue };
+            let built = self.process(process, body, entry);
             if let Some(grace) = &process.body.stop.grace {
                 graces.push((Some(processes.len()), grace.span));
             }
@@ -78,17 +78,20 @@ impl Builder<'_> {
         }
     }
 
-    /// `None` for a process without a program, which has been reported.
-    fn process(&self, instance: &ProcessInstance, namespace: &NamespaceBody, way: Entry) -> Option<Process> {
+    fn process(&self, instance: &ProcessInstance, namespace: &NamespaceBody, way: Entry) -> Process {
         let body = &*instance.body;
-        let ProgramSyntax::Given(program) = &body.program else { return None };
+        let program = match &body.program {
+            ProgramSyntax::Given(program) => program.value.clone(),
+            // It has been reported, and others may wait for it by its place in the list.
+            ProgramSyntax::Absent | ProgramSyntax::Broken => Program::Actor(Actor::Idle),
+        };
         let signal = body.stop.signal.as_ref().map_or(Signal::TERM, |signal| signal.value);
         let own_grace = body.stop.grace.as_ref().map(|grace| grace.value);
         let stop = Stop { signal, grace: own_grace.unwrap_or_default() };
         let mut env = namespace.env.clone();
         env.extend(body.env.iter().map(|(name, value)| (name.clone(), value.clone())));
-        let plain = bare(instance.name.value.clone(), program.value.clone(), stop, self.position(instance.name.span));
-        Some(Process {
+        let plain = bare(instance.name.value.clone(), program, stop, self.position(instance.name.span));
+        Process {
             name: plain.name,
             description: body.description.clone(),
             labels: body.labels.clone(),
@@ -108,7 +111,7 @@ impl Builder<'_> {
             stop: plain.stop,
             own_grace,
             position: plain.position,
-        })
+        }
     }
 
     fn position(&self, span: Span) -> Position {

@@ -9,6 +9,7 @@ use super::plant::{Around, Member, Planter};
 use super::prepare::Prepared;
 use super::trace::Trace;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span};
+use crate::topology::check::{Instance, shared_name};
 use crate::topology::syntax::instance_name_problem;
 
 /// The addresses that are taken, kept where `as` gives names: those that a file declares do not collide.
@@ -60,6 +61,25 @@ impl Taken {
         } else {
             diagnostic.also(other.in_layer(0), text)
         });
+    }
+}
+
+/// Reports a process of a chain that is numbered like the namespace inside it: `a.1` of `a.0`. With `as` that is seen by
+/// [`Taken`]; elsewhere names that differ as they are declared differ with numbers as well.
+pub(super) fn check_chain(
+    prepared: &Prepared<'_>,
+    generator: &Generator,
+    (shape, member): (Shape, Member),
+    instance: &Instance,
+    out: &mut Diagnostics,
+) {
+    let is_outer = matches!(shape, Shape::Chain(_)) && member.place + 1 < member.depth;
+    if !is_outer || generator.names.is_some() {
+        return;
+    }
+    let inner = instance_name(&prepared.name, shape, member.place + 1, member.index + 1);
+    if let Some(process) = instance.processes.iter().find(|process| process.name.value == inner) {
+        out.push(shared_name(&join(&instance.path.value, &inner), process.name.span, prepared.span));
     }
 }
 

@@ -13,5 +13,5 @@ pub(super) struct Place<'a> {
 
 /// A path with one more segment.
 pub(super) fn join(path: &str, name: &str) -> String {
-    if path.is_empty() { name.to_owned() } else { format!("{path}/{name}") }
+    if path.is_empty() { name.to_owned() } else { [path, "/", name].concat() }
 }

@@ -8,7 +8,7 @@ use super::declared::{NodeId, Realm};
 use super::evaluate::Evaluator;
 use super::generator::{Generator, Shape};
 use super::library::Library;
-use super::naming::Taken;
+use super::naming::{Taken, check_chain};
 use super::place::{Place, join};
 use super::prepare::{Defaults, Prepared, Slot};
 use super::trace::Trace;
@@ -153,6 +153,7 @@ impl<'a> Planter<'a, '_> {
                 taken.declare(join(&path, &process.name.value), process.name.span, &mut found);
             }
         }
+        check_chain(prepared, generator, (shape, member), &instance, &mut found);
         let is_same = prepared.checked.replace(is_same_everywhere(prepared));
         let id = self.checker.plant(around.parent, &instance, is_same, |layer| prepared.used(layer), &mut found);
         prepared.explain(0, &Trace::default(), &mut found);
