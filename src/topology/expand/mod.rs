@@ -196,16 +196,24 @@ impl<'t> Texts<'t> {
         repetition.finish(out);
         let before = out.len();
         self.look_at_templates(&library, &evaluator, out);
-        let mut reader = unused::Reader::new(&library, &evaluator, out);
-        if leaves_out {
-            for scope in 0..self.number_of_scopes {
-                reader.nodes(library.declarations.roots(Realm::Namespaces, scope), out);
-            }
-        }
-        if size.processes == 0 || leaves_out {
-            defaults.iter().for_each(|defaults| reader.defaults(&defaults.processes, out));
+        if leaves_out || size.processes == 0 {
+            Self::look_at_namespaces(&library, &evaluator, &defaults, out);
         }
         topology.filter(|_| out.len() == before || !out.has_errors())
+    }
+
+    /// Those that are there were looked at where they are.
+    fn look_at_namespaces(
+        library: &Library<'_>,
+        evaluator: &Evaluator<'_>,
+        defaults: &[Defaults<'_>],
+        out: &mut Diagnostics,
+    ) {
+        let mut reader = unused::Reader::new(library, evaluator, out);
+        for (scope, defaults) in defaults.iter().enumerate() {
+            reader.nodes(library.declarations.roots(Realm::Namespaces, scope), out);
+            reader.defaults(&defaults.processes, out);
+        }
     }
 
     /// Those that somebody uses were looked at where they are used; what is said there is not said again.
