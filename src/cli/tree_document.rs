@@ -4,7 +4,7 @@
 
 use serde::{Serialize, Serializer};
 
-use crate::controller::truth::{NamespaceDocument, ProcessDocument};
+use crate::controller::document::{NamespaceDocument, ProcessDocument};
 use crate::topology::{Entry, Init, NamespaceId, Numbering, Process, Program, Topology};
 
 #[derive(Debug, Serialize)]
@@ -62,9 +62,9 @@ fn namespace(topology: &Topology, id: NamespaceId) -> NamespaceDocument {
         pidns_id: None,
         userns: None,
         mntns: None,
-        init,
+        init: init.into(),
         state: None,
-        shared: namespace.isolation.shared(),
+        shared: namespace.isolation.shared().into_iter().map(Into::into).collect(),
         labels: namespace.labels.clone(),
     }
 }
@@ -87,7 +87,7 @@ fn processes(topology: &Topology, numbering: &Numbering, id: NamespaceId) -> Vec
             ppids: chain(parent),
             state: None,
             exit: None,
-            enter,
+            enter: enter.into(),
             argv: process
                 .map_or_else(|| vec!["nestns".to_owned(), "init".to_owned()], |process| process.program.words()),
             start_time: None,

@@ -10,6 +10,7 @@
 pub mod audience;
 mod channels;
 mod creation;
+pub mod document;
 mod event_loop;
 mod guardian;
 pub mod life;

@@ -1,0 +1,161 @@
+//! Namespaces and processes as every JSON document has them: `ps`, `tree`, `inspect`, the truth, a snapshot.
+//!
+//! The controller writes them from its roster; the command line reads them again, from the control socket or from a file.
+
+use std::borrow::Cow;
+
+use serde::{Deserialize, Serialize};
+
+use super::roster::{Record, Roster};
+use crate::engine::plan::{InitPlan, NamespacePlan, Subject};
+use crate::engine::report::Ending;
+use crate::topology::{Entry, Labels, Program};
+
+/// One of a few fixed words, or what a document says in its place.
+pub type Word = Cow<'static, str>;
+
+/// A namespace as documents have it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "the keys of the document")]
+pub struct NamespaceDocument {
+    pub path: String,
+    pub parent: Option<String>,
+    pub level: usize,
+    pub pidns: Option<u64>,
+    pub pidns_id: Option<u64>,
+    pub userns: Option<u64>,
+    pub mntns: Option<u64>,
+    pub init: Word,
+    /// Of what stands only in a file, none.
+    pub state: Option<Word>,
+    pub shared: Vec<Word>,
+    pub labels: Labels,
+}
+
+/// A process as documents have it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "the keys of the document")]
+pub struct ProcessDocument {
+    pub path: String,
+    pub ns: String,
+    pub name: String,
+    pub pids: Vec<Option<i32>>,
+    pub ppids: Vec<Option<i32>>,
+    pub state: Option<Word>,
+    pub exit: Option<ExitDocument>,
+    pub enter: Word,
+    pub argv: Vec<String>,
+    pub start_time: Option<u64>,
+    pub labels: Labels,
+}
+
+/// How something ended, as documents have it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[expect(missing_docs, reason = "the keys of the document")]
+pub enum ExitDocument {
+    Code(u8),
+    Signal(i32),
+}
+
+impl ExitDocument {
+    /// The status that a shell would show.
+    pub fn status(self) -> u8 {
+        match self {
+            Self::Code(code) => code,
+            Self::Signal(signal) => Ending::Signalled(signal).status(),
+        }
+    }
+}
+
+impl From<Ending> for ExitDocument {
+    fn from(ending: Ending) -> Self {
+        match ending {
+            Ending::Exited(code) => Self::Code(code),
+            Ending::Signalled(signal) => Self::Signal(signal),
+        }
+    }
+}
+
+/// Every namespace, in the order of creation.
+pub fn namespace_documents(roster: &Roster) -> Vec<NamespaceDocument> {
+    let documents = roster.plan().indices().map(|index| {
+        let plan = roster.plan().namespace(index);
+        let record = roster.namespace(index);
+        let facts = record.and_then(|record| record.facts.as_ref());
+        let other = record.and_then(|record| record.other);
+        NamespaceDocument {
+            parent: plan.path.rsplit_once('/').map(|(parent, _)| parent.to_owned()),
+            level: plan.level(),
+            pidns: facts.map(|facts| facts.inode),
+            pidns_id: facts.and_then(|facts| facts.id),
+            userns: other.map(|(user, _)| user),
+            mntns: other.map(|(_, mount)| mount),
+            init: init_word(&plan).into(),
+            state: Some(record.map_or("creating", |record| record.members[0].state.word()).into()),
+            shared: plan.isolation.shared().into_iter().map(Word::from).collect(),
+            labels: plan.labels,
+            path: plan.path,
+        }
+    });
+    documents.collect()
+}
+
+fn init_word(plan: &NamespacePlan) -> &'static str {
+    match &plan.init {
+        InitPlan::Builtin => "builtin",
+        InitPlan::Pause => "pause",
+        InitPlan::Program(program) => match program.program {
+            Program::Command(_) => "program",
+            Program::Actor(_) => "actor",
+        },
+    }
+}
+
+/// Every process: the PID 1s, builtin or not, and the declared ones.
+pub fn process_documents(roster: &Roster) -> Vec<ProcessDocument> {
+    let controller = nix::unistd::getpid().as_raw();
+    // A parent's numbers by its number on the host, for the numbers that it has on the levels below.
+    let by_pid: std::collections::HashMap<i32, &[i32]> = roster
+        .subjects()
+        .filter_map(|subject| roster.get(subject)?.facts.as_ref())
+        .filter_map(|facts| facts.numbers.first().map(|&pid| (pid, facts.numbers.as_slice())))
+        .collect();
+    let outside = [controller];
+    let parents = |record: &Record, level: usize| -> Vec<Option<i32>> {
+        let Some(facts) = &record.facts else { return vec![None; level + 1] };
+        let numbers = by_pid.get(&facts.parent).copied().unwrap_or(&outside);
+        // 0 is what the kernel answers where the parent is not visible.
+        (0..=level).map(|level| Some(numbers.get(level).copied().unwrap_or(0))).collect()
+    };
+    let documents = roster.subjects().filter_map(|subject| {
+        let plan = roster.plan().namespace(subject.namespace);
+        let record = roster.get(subject)?;
+        let process = plan.process(subject.slot);
+        let level = plan.level();
+        let numbers = record.facts.as_ref().map(|facts| facts.numbers.iter().copied().map(Some).collect());
+        Some(ProcessDocument {
+            path: plan.path_of(subject.slot),
+            name: process.map_or_else(|| "init".to_owned(), |process| process.name.clone()),
+            pids: numbers.unwrap_or_else(|| vec![None; level + 1]),
+            ppids: parents(record, level),
+            state: Some(record.state.word().into()),
+            exit: record.ending.map(|(ending, _)| ending.into()),
+            enter: enter_word(subject, process.map(|process| process.entry)).into(),
+            argv: process
+                .map_or_else(|| vec!["nestns".to_owned(), "init".to_owned()], |process| process.program.words()),
+            start_time: record.facts.as_ref().map(|facts| facts.start_time),
+            labels: process.map(|process| process.labels.clone()).unwrap_or_default(),
+            ns: plan.path,
+        })
+    });
+    documents.collect()
+}
+
+fn enter_word(subject: Subject, entry: Option<Entry>) -> &'static str {
+    match entry {
+        _ if subject.is_init() => "init",
+        Some(Entry::Join) => "join",
+        _ => "fork",
+    }
+}
