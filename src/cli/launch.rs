@@ -14,7 +14,7 @@ use super::topology_arguments::TopologyArguments;
 use super::topology_file::TopologyFile;
 use crate::controller::trouble::Trouble;
 use crate::controller::truth::Origin;
-use crate::controller::{Command, LinesTo, Options};
+use crate::controller::{Command, Gates, LinesTo, Options};
 use crate::diagnostic::{Code, Color, Diagnostics, Format, Sources, render};
 use crate::engine::plan::Order;
 use crate::present::config;
@@ -106,6 +106,9 @@ pub(super) fn options() -> Options {
         command: None::<Command>,
         announce_truth: false,
         lines_to: LinesTo::Stdout,
+        gates: Gates::Open,
+        herald: None,
+        tied_to: None,
         environment: std::env::vars_os().collect::<BTreeMap<_, _>>(),
     }
 }

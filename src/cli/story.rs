@@ -343,6 +343,8 @@ fn why(cause: &Cause) -> String {
     match cause {
         Cause::Signal(signal) => format!("got {}", Signal::from_number(*signal)),
         Cause::Timeout => "the time is over".to_owned(),
+        Cause::Asked => "asked by `nestns down`".to_owned(),
+        Cause::Untied => "the process that it was tied to has ended".to_owned(),
         Cause::OutputClosed => "nobody reads the output any more".to_owned(),
         Cause::Ended { path } => format!("`{path}` has ended"),
     }

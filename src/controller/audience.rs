@@ -17,6 +17,10 @@ pub enum Cause {
     Signal(i32),
     /// `--timeout` is over.
     Timeout,
+    /// Somebody has asked on the control socket.
+    Asked,
+    /// The process to which the topology was tied has ended.
+    Untied,
     /// Nobody reads standard output any more.
     OutputClosed,
     /// A process has ended, and by the rules of the topology the tree ends with it.

@@ -1,5 +1,6 @@
 //! From a checked topology to open gates, or back to nothing.
 
+use std::os::fd::AsFd;
 use std::time::Duration;
 
 use nix::errno::Errno;
@@ -7,22 +8,26 @@ use nix::libc;
 use nix::sys::resource::{Resource, getrlimit};
 
 use super::audience::{Audience, Cause, Note};
+use super::control::server::Server;
 use super::event_loop::EventLoop;
 use super::guardian::{Guardian, Ward};
+use super::herald::Herald;
 use super::life::{Event, Life};
 use super::relay::{self, Relay};
 use super::standard_output::StandardOutput;
 use super::state_directory::{self, StateDirectory};
-use super::supervision::Supervision;
+use super::supervision::{Opening, Rules, Supervision};
 use super::trouble::Trouble;
 use super::world::{Parts, World};
 use super::{LinesTo, Outcome, Request, Summary, channels, threshold, truth, verification};
 use crate::engine::failure::{Failure, Stage};
+use crate::engine::inheritance::FIRST_FREE;
 use crate::engine::keeper::{Keeper, Reaped, Setback};
 use crate::engine::last_words;
 use crate::engine::moment::Moment;
 use crate::engine::plan::{Common, Plan, Subject};
 use crate::sys::caller::Dispositions;
+use crate::sys::pidfd::Pidfd;
 use crate::sys::title::TitleArea;
 use crate::sys::{descriptor, memory};
 use crate::topology::{Init, Terminal};
@@ -47,7 +52,10 @@ pub fn run(request: Request, audience: &mut dyn Audience) -> Outcome {
     let Request { topology, origin, base, options } = request;
     // Nothing of the caller's beyond the standard descriptors is of any use to anybody here.
     let system = |what| move |errno| Trouble::System { what, errno };
-    descriptor::close_from(3).map_err(system("close the caller's descriptors"))?;
+    let spared = [options.herald.as_ref().map(AsFd::as_fd), options.tied_to.as_ref().map(AsFd::as_fd)];
+    descriptor::close_from_but(3, &spared).map_err(system("close the caller's descriptors"))?;
+    let herald = options.herald.map(Herald::settle).transpose().map_err(system("keep a channel open"))?;
+    let tied_to = options.tied_to.map(|tied_to| Pidfd::above(tied_to, FIRST_FREE)).transpose().map_err(system("keep a descriptor open"))?;
     let directory = StateDirectory::place(&origin.name)?;
     let mut environment = options.environment;
     if options.announce_truth {
@@ -109,6 +117,13 @@ pub fn run(request: Request, audience: &mut dyn Audience) -> Outcome {
     }
     let events = EventLoop::new().map_err(system("open an event loop"))?;
     let output = StandardOutput::open(if options.lines_to == LinesTo::Stdout { 1 } else { 2 }, &events);
+    let server = match Server::open(&directory, &events) {
+        Ok(server) => server,
+        Err(errno) => {
+            guardian.dismiss();
+            return Err(Trouble::System { what: "open the control socket", errno });
+        }
+    };
     let crossing = match threshold::cross() {
         Ok(crossing) => crossing,
         Err(failure) => {
@@ -129,6 +144,9 @@ pub fn run(request: Request, audience: &mut dyn Audience) -> Outcome {
         guardian,
         reports: channels.reports,
         limit,
+        server,
+        origin: &origin,
+        tied_to,
     };
     let world = World::new(parts).map_err(system("watch the channels of the tree"))?;
     let keeper = Keeper::new(plan, None, crossing);
@@ -139,9 +157,8 @@ pub fn run(request: Request, audience: &mut dyn Audience) -> Outcome {
         Err(None) => {
             let status = creation.roll_back();
             let timeline = None;
-            let name = origin.name;
             return Ok(Summary {
-                name,
+                name: origin.name.clone(),
                 truth: state.truth(),
                 counts: plan.counts(),
                 create: None,
@@ -161,22 +178,16 @@ pub fn run(request: Request, audience: &mut dyn Audience) -> Outcome {
         return Err(error.into());
     }
     creation.world.audience.standing(&creation.world.roster, create);
-    if let Err(errno) = channels::open_gate(&channels.gate, plan.counts().unconditional) {
-        creation.roll_back();
-        return Err(Trouble::System { what: "open the gate", errno });
-    }
-    let release = Moment::now().since(began);
     let Creation { world, keeper, life, .. } = creation;
-    let life = life.on(Event::Opened).0;
-    let supervision = Supervision::new(world, keeper, life, on_exit, options.status_from);
-    let (status, timeline) = supervision.live(options.command, &origin.name);
-    drop(channels.gate);
+    let opening = Opening { gate: channels.gate, gates: options.gates, herald, began, create, release: None };
+    let rules = Rules { on_exit, status_from: options.status_from };
+    let (status, release, timeline) = Supervision::new(world, keeper, life, rules, opening).live(options.command);
     Ok(Summary {
-        name: origin.name,
+        name: origin.name.clone(),
         truth: state.truth(),
         counts: plan.counts(),
         create: Some(create),
-        release: Some(release),
+        release,
         timeline,
         status,
     })
@@ -300,6 +311,7 @@ impl Creation<'_> {
             Some(_) if self.world.stop_again => 128 + 9,
             Some(Cause::Signal(signal)) => u8::try_from(128 + signal).unwrap_or(u8::MAX),
             Some(Cause::Timeout) => 124,
+            Some(Cause::Asked | Cause::Untied) => 128 + u8::try_from(libc::SIGTERM).unwrap_or(1),
             Some(Cause::OutputClosed | Cause::Ended { .. }) => 128 + u8::try_from(libc::SIGHUP).unwrap_or(1),
             None => 5,
         };

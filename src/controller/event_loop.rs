@@ -17,6 +17,11 @@ pub(super) enum Token {
     Stream(u32),
     /// One or more of those that programs write into.
     Programs,
+    /// The control socket.
+    Control,
+    Client(u32),
+    /// A process that the topology does not outlive.
+    TiedTo,
 }
 
 impl Token {
@@ -30,6 +35,9 @@ impl Token {
             Self::Terminal => (5, 0),
             Self::Stream(number) => (6, number),
             Self::Programs => (7, 0),
+            Self::Control => (8, 0),
+            Self::Client(number) => (9, number),
+            Self::TiedTo => (10, 0),
         };
         kind << 32 | u64::from(number)
     }
@@ -45,6 +53,9 @@ impl Token {
             4 => Self::StandardInput,
             5 => Self::Terminal,
             6 => Self::Stream(number),
+            8 => Self::Control,
+            9 => Self::Client(number),
+            10 => Self::TiedTo,
             _ => Self::Programs,
         }
     }

@@ -162,7 +162,9 @@ fn watch(channel: &OwnedFd, ward: &Ward<'_>) -> ! {
     title::set_name("nestns-guardian");
     let _ = nix::unistd::chdir("/");
     leave_standard_descriptors();
-    close_all_but(&[Some(channel.as_fd()), ward.terminal.map(|saved| saved.terminal.as_fd())]);
+    let terminal = ward.terminal.map(|saved| saved.terminal.as_fd());
+    // On a kernel that cannot close them it keeps more open than it needs, and works.
+    let _ = descriptor::close_from_but(3, &[Some(channel.as_fd()), terminal]);
     let mut roots = Vec::new();
     let mut lock = None;
     while let Some((kind, fd)) = receive(channel) {
@@ -228,17 +230,4 @@ fn leave_standard_descriptors() {
             let _ = descriptor::make_standard(&null, number);
         }
     }
-}
-
-fn close_all_but(keep: &[Option<BorrowedFd<'_>>]) {
-    let mut keep: Vec<_> = keep.iter().flatten().map(AsRawFd::as_raw_fd).collect();
-    keep.sort_unstable();
-    let mut first = 3;
-    for number in keep {
-        if first < number {
-            let _ = descriptor::close_between(first, number - 1);
-        }
-        first = first.max(number + 1);
-    }
-    let _ = descriptor::close_from(first);
 }

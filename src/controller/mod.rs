@@ -9,10 +9,12 @@
 
 pub mod audience;
 mod channels;
+pub mod control;
 mod creation;
 pub mod document;
 mod event_loop;
 mod guardian;
+pub mod herald;
 pub mod life;
 mod relay;
 pub mod roster;
@@ -34,8 +36,10 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::engine::plan::{Counts, Order, ProcessPlan};
+use crate::sys::pidfd::Pidfd;
 use crate::topology::Topology;
 
+use herald::Herald;
 use timeline::Timeline;
 use trouble::Trouble;
 use truth::Origin;
@@ -48,6 +52,15 @@ pub use creation::run;
 pub enum LinesTo {
     Stdout,
     Stderr,
+}
+
+/// Whether the gates open when the tree stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Gates {
+    /// They do.
+    Open,
+    /// When somebody asks for it.
+    Held,
 }
 
 /// The command of `run`, started when everything has.
@@ -87,6 +100,12 @@ pub struct Options {
     pub announce_truth: bool,
     /// Where lines go.
     pub lines_to: LinesTo,
+    /// Whether the gates open when the tree stands.
+    pub gates: Gates,
+    /// Whoever has asked for a topology that lives without him, and waits until it does.
+    pub herald: Option<Herald>,
+    /// A process that the topology does not outlive.
+    pub tied_to: Option<Pidfd>,
     /// The caller's environment.
     pub environment: BTreeMap<OsString, OsString>,
 }

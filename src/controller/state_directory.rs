@@ -22,6 +22,10 @@ use crate::sys::descriptor;
 const LOCK: &str = "lock";
 /// The name of the document that tells what stands.
 const TRUTH: &str = "truth.json";
+/// The name of the control socket.
+pub const CONTROL: &str = "control.sock";
+/// The name of the expanded topology.
+const TOPOLOGY: &str = "topology.toml";
 /// How often taking the lock is tried again, when a directory vanishes between opening and locking.
 const ATTEMPTS: usize = 100;
 

@@ -2,14 +2,15 @@
 
 use std::time::Duration;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
+use super::document::Word;
 use super::roster::{Roster, State};
 use crate::engine::moment::Moment;
 use crate::engine::report::Ending;
 
 /// How something ended in a stop.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum How {
     /// It exited.
     #[serde(rename = "exited")]
@@ -26,7 +27,7 @@ pub enum How {
 }
 
 /// One line of the timeline.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "the keys of the document")]
 pub struct Step {
     pub path: String,
@@ -40,15 +41,15 @@ pub struct Step {
     /// The exit code, or 128 and the signal's number.
     pub code: Option<u8>,
     /// Who inside told this PID 1 to stop, by his number there; `null` where the request came from above.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub asked_by_pid: Option<i32>,
 }
 
 /// A whole stop.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "the keys of the document")]
 pub struct Timeline {
-    pub schema: &'static str,
+    pub schema: Word,
     pub topology: String,
     pub ms: f64,
     pub steps: Vec<Step>,
@@ -88,7 +89,7 @@ impl Timeline {
         }
         steps.sort_by_key(|(ended, _)| *ended);
         Self {
-            schema: "nestns.stop/1",
+            schema: "nestns.stop/1".into(),
             topology: topology.to_owned(),
             ms: milliseconds(end.since(start)),
             steps: steps.into_iter().map(|(_, step)| step).collect(),

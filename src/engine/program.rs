@@ -102,7 +102,7 @@ pub fn become_program(plan: &Plan, subject: Subject, process: &ProcessPlan) -> !
         Ok(files) => files,
         Err(failure) => fail(failure),
     };
-    let verdict = if subject.is_visitor() {
+    let verdict = if subject.is_guest() {
         Verdict::Released
     } else {
         match report::send(Report::AtGate { subject }, &[]) {

@@ -7,5 +7,6 @@
 pub mod boot;
 pub mod namespaces;
 pub mod process;
+pub mod session;
 pub mod signals;
 mod small_file;

@@ -8,6 +8,7 @@ use std::os::fd::OwnedFd;
 use std::os::unix::fs::MetadataExt;
 
 use nix::errno::Errno;
+use nix::sched::CloneFlags;
 use nix::sys::stat::fstat;
 use nix::unistd::Pid;
 
@@ -89,4 +90,47 @@ impl Member {
 /// Where /proc is not mounted.
 pub fn own() -> io::Result<u64> {
     Ok(std::fs::metadata("/proc/self/ns/pid")?.ino())
+}
+
+/// The names of the kinds besides PID, and what setns(2) calls them.
+const ENTERED: [(&str, CloneFlags); 7] = [
+    ("mnt", CloneFlags::CLONE_NEWNS),
+    ("uts", CloneFlags::CLONE_NEWUTS),
+    ("ipc", CloneFlags::CLONE_NEWIPC),
+    ("net", CloneFlags::CLONE_NEWNET),
+    ("cgroup", CloneFlags::CLONE_NEWCGROUP),
+    ("user", CloneFlags::CLONE_NEWUSER),
+    // CLONE_NEWTIME, which nix has no name for.
+    ("time", CloneFlags::from_bits_retain(0x80)),
+];
+
+/// The namespaces, besides PID, of a process that are not the caller's: what he has to enter to be where it is.
+///
+/// `user` is the user namespace that he will be in by then, where that is not his own. `only` restricts the kinds: `mnt`
+/// or `mount`, `uts`, `ipc`, `net`, `cgroup`, `user`, `time`.
+///
+/// # Errors
+///
+/// `EACCES` where the process may not be looked into, `ENOENT` when it is gone.
+pub fn to_enter(pid: Pid, user: Option<&OwnedFd>, only: Option<&[String]>) -> io::Result<CloneFlags> {
+    let mut flags = CloneFlags::empty();
+    for (name, flag) in ENTERED {
+        let is_wanted = |only: &[String]| only.iter().any(|kind| kind == name || (kind == "mount" && name == "mnt"));
+        if !only.is_none_or(is_wanted) {
+            continue;
+        }
+        let own = match user.filter(|_| name == "user") {
+            Some(user) => fstat(user)?.st_ino,
+            None => match std::fs::metadata(format!("/proc/self/ns/{name}")) {
+                Ok(own) => own.ino(),
+                // A kernel without this kind.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+                Err(error) => return Err(error),
+            },
+        };
+        if std::fs::metadata(format!("/proc/{pid}/ns/{name}"))?.ino() != own {
+            flags |= flag;
+        }
+    }
+    Ok(flags)
 }

@@ -29,6 +29,24 @@ pub fn close_between(first: RawFd, last: RawFd) -> nix::Result<()> {
     Errno::result(result).map(drop)
 }
 
+/// Closes every descriptor from `first` on but these; see [`close_from`].
+///
+/// # Errors
+///
+/// `ENOSYS` on an older kernel.
+pub fn close_from_but(first: RawFd, spared: &[Option<BorrowedFd<'_>>]) -> nix::Result<()> {
+    let mut spared: Vec<RawFd> = spared.iter().flatten().map(AsRawFd::as_raw_fd).collect();
+    spared.sort_unstable();
+    let mut first = first;
+    for number in spared {
+        if first < number {
+            close_between(first, number - 1)?;
+        }
+        first = first.max(number + 1);
+    }
+    close_from(first)
+}
+
 /// `dup3(fd, number, O_CLOEXEC)`: puts a copy of a descriptor at an agreed number, where it stays for good.
 ///
 /// # Errors

@@ -22,5 +22,6 @@ pub mod memory;
 pub mod namespace;
 pub mod pidfd;
 pub mod reap;
+pub mod rights;
 pub mod terminal;
 pub mod title;

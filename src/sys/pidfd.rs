@@ -52,6 +52,15 @@ impl Pidfd {
         Errno::result(result).map(drop)
     }
 
+    /// Moves the descriptor to the lowest free number from `lowest` on.
+    ///
+    /// # Errors
+    ///
+    /// `EMFILE` when there is none.
+    pub fn above(self, lowest: std::os::fd::RawFd) -> nix::Result<Self> {
+        super::descriptor::above(self.0, lowest).map(Self)
+    }
+
     /// Whether the process has ended (it may still be a zombie): a pidfd is readable from then on.
     pub fn has_ended(&self) -> bool {
         let mut poll = [PollFd::new(self.as_fd(), PollFlags::POLLIN)];

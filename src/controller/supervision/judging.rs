@@ -16,6 +16,10 @@ impl Supervision<'_> {
         if self.owns_terminal(subject) {
             self.end_terminal();
         }
+        if subject.session_number().is_some() {
+            self.on_session_ended(subject, ending);
+            return;
+        }
         if subject.is_visitor() {
             if let Some(visitor) = &mut self.world.visitor {
                 visitor.ending = Some(ending);

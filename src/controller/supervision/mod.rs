@@ -2,8 +2,11 @@
 //!
 //! One loop, one wait. Each round takes in what has happened, decides, acts, and waits for the next thing or deadline.
 
+mod clients;
 mod conditions;
 mod judging;
+mod opening;
+mod sessions;
 mod stopping;
 mod visiting;
 
@@ -12,7 +15,7 @@ use std::time::Duration;
 
 use nix::libc;
 
-use super::Command;
+use super::{Command, Gates};
 use super::audience::{Cause, Note};
 use super::creation::COLLAPSE;
 use super::life::Life;
@@ -25,8 +28,10 @@ use crate::engine::moment::Moment;
 use crate::engine::plan::{Plan, Subject};
 use crate::engine::report::Ending;
 use crate::topology::{OnExit, Terminal};
+use sessions::Sessions;
 use stopping::Stopping;
 
+pub(super) use opening::Opening;
 pub(super) use stopping::kill_and_reap;
 
 /// How long a member's death by KILL may wait for that of its PID 1, which would explain it.
@@ -38,6 +43,14 @@ struct Unexplained {
     subject: Subject,
     ending: Ending,
     until: Moment,
+}
+
+/// By what the topology is judged.
+#[derive(Debug)]
+pub(super) struct Rules {
+    pub(super) on_exit: OnExit,
+    /// Whose status is that of the whole.
+    pub(super) status_from: Option<String>,
 }
 
 pub(super) struct Supervision<'a> {
@@ -54,6 +67,8 @@ pub(super) struct Supervision<'a> {
     stopping: Option<Stopping>,
     command: Option<Command>,
     visit_deadline: Option<Moment>,
+    opening: Opening,
+    sessions: Sessions,
 }
 
 impl<'a> Supervision<'a> {
@@ -61,8 +76,8 @@ impl<'a> Supervision<'a> {
         world: World<'a>,
         keeper: Keeper,
         life: Life,
-        on_exit: OnExit,
-        status_from: Option<String>,
+        rules: Rules,
+        opening: Opening,
     ) -> Self {
         let plan = world.plan;
         let conditional = |subject: &Subject| {
@@ -75,34 +90,43 @@ impl<'a> Supervision<'a> {
             keeper,
             plan,
             life,
-            verdict: Verdict::new(on_exit),
-            status_from,
+            verdict: Verdict::new(rules.on_exit),
+            status_from: rules.status_from,
             waiting,
             started: HashSet::new(),
             unexplained: Vec::new(),
             stopping: None,
             command: None,
             visit_deadline: None,
+            opening,
+            sessions: Sessions::default(),
         }
     }
 
-    /// Stays until everything has ended. Returns the status, and the timeline of the stop, if there was one.
-    pub(super) fn live(mut self, command: Option<Command>, name: &str) -> (u8, Option<Timeline>) {
+    /// Stays until everything has ended. Returns the status, how long it took until the gates were open, and the timeline
+    /// of the stop, if there was one.
+    pub(super) fn live(mut self, command: Option<Command>) -> (u8, Option<Duration>, Option<Timeline>) {
         self.command = command;
-        self.release_waiting();
-        self.start_command();
+        if self.opening.gates == Gates::Open {
+            self.open_gates();
+        }
+        self.announce();
         loop {
             self.reap();
             self.weigh();
             self.start_command();
+            self.serve_clients();
             self.stop_if_told();
             self.act();
+            self.end_sessions();
             if self.is_over() {
                 break;
             }
+            self.announce();
+            self.world.clients.life = self.life;
             self.world.pump(self.timeout());
         }
-        self.finish(name)
+        self.finish()
     }
 
     fn reap(&mut self) {
@@ -147,6 +171,8 @@ impl<'a> Supervision<'a> {
                     }
                 }
                 Incident::Ended(subject, ending, at) => self.on_ended(subject, ending, at),
+                Incident::SessionRefused(subject, refusal) => self.on_session_refused(subject, &refusal),
+                Incident::SessionFailed(failure) => self.on_session_failed(&failure),
             }
         }
         let now = Moment::now();
@@ -159,6 +185,10 @@ impl<'a> Supervision<'a> {
     }
 
     fn on_started(&mut self, subject: Subject) {
+        if subject.session_number().is_some() {
+            self.on_session_started(subject);
+            return;
+        }
         if let Some(record) = self.world.roster.get_mut(subject)
             && record.state == State::Created
         {
@@ -219,13 +249,14 @@ impl<'a> Supervision<'a> {
             stopping.map(|stopping| stopping.tell_again),
             stopping.and_then(|stopping| stopping.give_up),
             self.visit_deadline,
+            self.sessions.next(),
             self.unexplained.iter().map(|unexplained| unexplained.until).min(),
         ];
         moments.into_iter().flatten().min().map(|next| next.since(now))
     }
 
     /// Everything has ended: takes in what was said last, and lets the guardian go.
-    fn finish(mut self, name: &str) -> (u8, Option<Timeline>) {
+    fn finish(mut self) -> (u8, Option<Duration>, Option<Timeline>) {
         let end = Moment::now();
         let last = end.plus(Duration::from_secs(1));
         self.world.drain_reports();
@@ -239,19 +270,23 @@ impl<'a> Supervision<'a> {
             None | Some(Cause::Ended { .. }) => self.verdict.status(),
             Some(_) if self.world.visitor.is_some() => self.verdict.status(),
             Some(Cause::Timeout) => 124,
+            Some(Cause::Asked | Cause::Untied) => self.verdict.status(),
             Some(Cause::Signal(_)) if self.life == Life::Killing => 128 + 9,
             Some(Cause::Signal(signal)) => u8::try_from(128 + signal).unwrap_or(u8::MAX),
             Some(Cause::OutputClosed) => 128 + u8::try_from(libc::SIGHUP).unwrap_or(1),
         };
+        let name = self.world.clients.name().to_owned();
         let timeline =
-            self.stopping.as_ref().map(|stopping| Timeline::new(&self.world.roster, name, stopping.began, end));
+            self.stopping.as_ref().map(|stopping| Timeline::new(&self.world.roster, &name, stopping.began, end));
         if let Some(timeline) = &timeline {
             self.world.audience.stopped(timeline);
         }
+        self.world.clients.life = Life::Gone;
+        self.world.take_leave(timeline.as_ref());
         let World { guardian, output, events, remains, .. } = self.world;
         output.finish(&events);
         remains.remove();
         guardian.dismiss();
-        (status, timeline)
+        (status, self.opening.release, timeline)
     }
 }

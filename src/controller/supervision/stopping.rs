@@ -55,13 +55,18 @@ impl Supervision<'_> {
     }
 
     pub(super) fn stop_at_first_request(&mut self) {
-        let Some(cause) = &self.world.stop else { return };
+        let Some(cause) = self.world.stop.clone() else { return };
         let (life, reaction) = self.life.on(Event::Stop);
+        if reaction == Reaction::RollBack {
+            self.life = life;
+            self.roll_back(&cause);
+        }
         if reaction != Reaction::Ask {
             return;
         }
         self.life = life;
-        self.world.audience.note(&Note::Stopping { cause });
+        self.world.audience.note(&Note::Stopping { cause: &cause });
+        self.tell_sessions_to_leave();
         if self.visitor_lives() {
             // He is a guest of the tree: he leaves first.
             self.signal_visitor(Signal::TERM);
@@ -75,7 +80,7 @@ impl Supervision<'_> {
         self.visit_deadline = None;
         self.note_receptions();
         let now = Moment::now();
-        let own = self.keeper.kids().iter().filter(|kid| !kid.gone && !kid.subject.is_visitor()).map(|kid| kid.subject);
+        let own = self.keeper.kids().iter().filter(|kid| !kid.gone && !kid.subject.is_guest()).map(|kid| kid.subject);
         let asked: Vec<Subject> = own
             .filter(|subject| subject.is_init() || !self.plan.namespace(subject.namespace).has_own_keeper())
             .collect();
@@ -154,6 +159,7 @@ impl Supervision<'_> {
             waiting.push(Waiting { path: namespace.path_of(subject.slot), time });
         }
         self.world.audience.waiting(&waiting);
+        self.world.tell_mourners(&waiting);
     }
 
     pub(super) fn signal_kid(&self, subject: Subject, signal: Signal) {

@@ -6,7 +6,8 @@ use crate::controller::audience::Cause;
 use crate::controller::life::Life;
 use crate::controller::roster::Record;
 use crate::controller::world::Visitor;
-use crate::engine::keeper::Setback;
+use crate::engine::failure::{Failure, Stage};
+use crate::engine::keeper::{Entrance, Guest, Setback};
 use crate::engine::plan::Subject;
 use crate::engine::report::Ending;
 use crate::sys::pidfd::Pidfd;
@@ -38,8 +39,18 @@ impl Supervision<'_> {
         let path = process.name.clone();
         self.world.visitor = Some(Visitor { subject, path, ending: None });
         let init = index.and_then(|index| self.world.roster.get(Subject::init(index))).and_then(Record::pid);
-        match self.keeper.visit(subject, process, init, &mut self.world) {
-            Ok(()) => {}
+        let entrance = match init.map(Pidfd::open).transpose() {
+            Ok(None) => Ok(Entrance::Host),
+            Ok(Some(process)) => {
+                Ok(Entrance::Beside { process, namespaces: self.keeper.namespaces_of(subject.namespace) })
+            }
+            Err(errno) => Err(Setback::Failed(Failure::new(subject, Stage::EnterPid, errno))),
+        };
+        let invited = entrance.and_then(|entrance| {
+            self.keeper.invite(Guest { subject, process, entrance, streams: None }, &mut self.world)
+        });
+        match invited {
+            Ok(_) => {}
             Err(Setback::Interrupted) => self.world.visitor = None,
             Err(Setback::Failed(failure)) => {
                 self.world.fail(failure);

@@ -3,7 +3,9 @@
 //! The world takes note; it forks nothing and reaps nothing, because it is also what a [`Keeper`](crate::engine::keeper)
 //! waits with in the middle of a creation.
 
+mod clients;
 mod guarding;
+mod guests;
 mod reports;
 
 use std::collections::VecDeque;
@@ -15,6 +17,7 @@ use nix::sys::epoll::EpollFlags;
 use nix::unistd::Pid;
 
 use super::audience::{Audience, Cause, Line, Note};
+use super::control::server::Server;
 use super::event_loop::{EventLoop, Hearing, Ready, Token};
 use super::guardian::{Guardian, SavedTerminal};
 use super::relay::Relay;
@@ -22,18 +25,24 @@ use super::roster::Roster;
 use super::standard_output::StandardOutput;
 use super::state_directory::Remains;
 use super::streams::{Arrival, Streams};
+use super::truth::Origin;
 use crate::engine::failure::{Failure, Stage};
 use crate::engine::gate::{self, Delivered};
 use crate::engine::inheritance::{self, SIGNALS};
 use crate::engine::moment::Moment;
 use crate::engine::plan::{Plan, Subject};
+use crate::engine::program::Refusal;
 use crate::engine::report::{self, Ending};
 use crate::sys::caller;
+use crate::sys::pidfd::Pidfd;
 
 /// From so many outstanding reports on they are taken in together.
 const MANY: usize = 100;
 /// How long they are let pile up.
 const NAP: Duration = Duration::from_millis(1);
+
+pub(super) use clients::{Asker, Clients};
+pub(super) use guests::{Guest, Guests};
 
 /// Something that the supervision has to weigh.
 #[derive(Debug)]
@@ -41,6 +50,9 @@ pub(super) enum Incident {
     Started(Subject),
     Refused(Subject),
     Ended(Subject, Ending, Moment),
+    /// A program of `exec` could not become itself, or not even begin to.
+    SessionRefused(Subject, Refusal),
+    SessionFailed(Failure),
 }
 
 /// Everything but the keeper.
@@ -71,6 +83,9 @@ pub(super) struct World<'a> {
     /// The signals that the caller ignores, as nohup(1) does with HUP.
     pub(super) ignored: Vec<i32>,
     pub(super) visitor: Option<Visitor>,
+    pub(super) clients: Clients<'a>,
+    pub(super) guests: Guests,
+    tied_to: Option<Pidfd>,
     progress: usize,
     nursery_ready: Option<usize>,
 }
@@ -95,13 +110,19 @@ pub(super) struct Parts<'a> {
     pub(super) guardian: Guardian,
     pub(super) reports: OwnedFd,
     pub(super) limit: Option<Moment>,
+    pub(super) server: Server,
+    pub(super) origin: &'a Origin,
+    pub(super) tied_to: Option<Pidfd>,
 }
 
 impl<'a> World<'a> {
     pub(super) fn new(parts: Parts<'a>) -> nix::Result<Self> {
-        let Parts { plan, audience, events, output, relay, saved, remains, guardian, reports, limit } = parts;
+        let Parts { plan, audience, events, output, relay, saved, remains, guardian, reports, limit, server, origin, tied_to } = parts;
         events.add(inheritance::fd(SIGNALS), Token::Signals, EpollFlags::EPOLLIN)?;
         events.add(&reports, Token::Reports, EpollFlags::EPOLLIN)?;
+        if let Some(tied_to) = &tied_to {
+            events.add(tied_to, Token::TiedTo, EpollFlags::EPOLLIN)?;
+        }
         let asked = [libc::SIGINT, libc::SIGHUP, libc::SIGQUIT];
         Ok(Self {
             plan,
@@ -124,6 +145,9 @@ impl<'a> World<'a> {
             limit,
             ignored: asked.into_iter().filter(|&signal| caller::is_ignored(signal)).collect(),
             visitor: None,
+            clients: Clients::new(server, origin),
+            guests: Guests::default(),
+            tied_to,
             progress: 0,
             nursery_ready: None,
         })
@@ -205,6 +229,20 @@ impl<'a> World<'a> {
             Token::StandardInput => self.on_input(),
             Token::Terminal => self.on_terminal(ready.flags),
             Token::Stream(place) => self.on_stream(place),
+            Token::Control => {
+                self.clients.server.accept(&self.events);
+                self.hear_clients();
+            }
+            Token::Client(number) => {
+                self.clients.server.serve(number, ready.flags, &self.events);
+                self.hear_clients();
+            }
+            Token::TiedTo => {
+                if let Some(tied_to) = self.tied_to.take() {
+                    self.events.remove(&tied_to, Token::TiedTo);
+                    self.request_stop(Cause::Untied);
+                }
+            }
             Token::Programs => {}
         }
     }
@@ -257,8 +295,11 @@ impl<'a> World<'a> {
         self.failure.get_or_insert(failure);
     }
 
-    /// The path of a subject or of the visitor.
+    /// The path of a subject or of a guest.
     pub(super) fn path(&self, subject: Subject) -> String {
+        if let Some(guest) = self.guests.get(subject) {
+            return guest.path.clone();
+        }
         match &self.visitor {
             Some(visitor) if subject.is_visitor() => visitor.path.clone(),
             _ => self.roster.path(subject),
@@ -269,6 +310,9 @@ impl<'a> World<'a> {
         match self.streams.take(place, &self.events) {
             Arrival::Nothing => {}
             Arrival::Started(subject) => self.incidents.push_back(Incident::Started(subject)),
+            Arrival::Refused(subject, refusal) if subject.session_number().is_some() => {
+                self.incidents.push_back(Incident::SessionRefused(subject, refusal));
+            }
             Arrival::Refused(subject, refusal) => {
                 if let Some(record) = self.roster.get_mut(subject) {
                     record.refusal = Some(refusal.clone());

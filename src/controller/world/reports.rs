@@ -35,6 +35,10 @@ impl World<'_> {
                         }
                     }
                 }
+                // Nothing of the tree has failed.
+                Report::Failed(failure) if failure.subject.session_number().is_some() => {
+                    self.incidents.push_back(Incident::SessionFailed(failure));
+                }
                 Report::Failed(failure) => self.fail(failure),
                 Report::Asked { subject, signal, at } => {
                     if let Some(record) = self.roster.get_mut(subject) {

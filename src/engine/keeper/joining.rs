@@ -1,4 +1,6 @@
-//! Processes that are forked outside and moved in: joined ones, and the command of `run`.
+//! Processes that are forked outside and moved in: joined ones, the command of `run`, programs of `exec`.
+
+use std::os::fd::OwnedFd;
 
 use nix::errno::Errno;
 use nix::sched::{CloneFlags, setns};
@@ -7,39 +9,39 @@ use nix::unistd::{ForkResult, Pid};
 use super::delivery::{await_birth, await_helper, enter_user};
 use super::{Crossing, Keeper, Patience, Setback};
 use crate::engine::failure::{Failure, Stage};
-use crate::engine::inheritance::NURSERY;
+use crate::engine::inheritance::{NURSERY, TERMINAL};
 use crate::engine::isolation;
 use crate::engine::last_words;
 use crate::engine::nursery::{self, Word};
-use crate::engine::plan::{NamespacePlan, Plan, ProcessPlan, Subject};
+use crate::engine::plan::{NamespaceIndex, NamespacePlan, Plan, ProcessPlan, Subject};
 use crate::engine::program;
 use crate::sys::descriptor;
 use crate::sys::fork::fork;
 use crate::sys::pidfd::Pidfd;
+use crate::topology::Terminal;
 
 impl Keeper {
-    /// Forks the command of `run`, in the namespace whose PID 1 is `init`, or on the host. It waits for no gate.
+    /// Forks somebody whom no plan declares: the command of `run`, or a program of `exec`. He waits for no gate.
     ///
     /// # Errors
     ///
     /// Those of [`Keeper::raise`].
-    pub fn visit(
-        &mut self,
-        subject: Subject,
-        process: ProcessPlan,
-        init: Option<Pid>,
-        patience: &mut dyn Patience,
-    ) -> Result<(), Setback> {
+    pub fn invite(&mut self, guest: Guest, patience: &mut dyn Patience) -> Result<Pid, Setback> {
+        let Guest { subject, process, entrance, streams } = guest;
         let path = process.name.clone();
-        let recruit = Recruit { subject, path, process };
-        let Some(init) = init else {
-            match fork().map_err(|errno| Failure::new(subject, Stage::Fork, errno))? {
-                ForkResult::Child => recruit.report_for_duty(&self.plan),
-                ForkResult::Parent { child } => self.add(child, subject),
+        let recruit = Recruit { subject, path, process, streams };
+        match entrance {
+            Entrance::Host => {
+                match fork().map_err(|errno| Failure::new(subject, Stage::Fork, errno))? {
+                    ForkResult::Child => recruit.report_for_duty(&self.plan),
+                    ForkResult::Parent { child } => {
+                        self.add(child, subject);
+                        Ok(child)
+                    }
+                }
             }
-            return Ok(());
-        };
-        self.join(&recruit, init, patience).map(drop)
+            Entrance::Beside { process, namespaces } => self.move_in(&recruit, &process, namespaces, patience),
+        }
     }
 
     pub(super) fn recruit(&self, subject: Subject) -> Result<Recruit, Failure> {
@@ -48,14 +50,46 @@ impl Keeper {
 
     /// Forks a process outside and moves it into the namespace of `init`.
     pub(super) fn join(&mut self, recruit: &Recruit, init: Pid, patience: &mut dyn Patience) -> Result<Pid, Setback> {
+        let failed = |errno| Failure::new(recruit.subject, Stage::EnterPid, errno);
+        let target = Pidfd::open(init).map_err(failed)?;
+        self.move_in(recruit, &target, self.namespaces_of(recruit.subject.namespace), patience)
+    }
+
+    /// The namespaces, besides PID, of a namespace of the plan that are not the keeper's own.
+    pub fn namespaces_of(&self, index: NamespaceIndex) -> CloneFlags {
+        // Entering one that is shared with the host would be refused to an ordinary user, who does not own it.
+        let mut flags = CloneFlags::empty();
+        let mut around = Some(index);
+        while let Some(index) = around.filter(|&index| Some(index) != self.home) {
+            let namespace = self.plan.namespace(index);
+            flags |= isolation::flags(namespace.isolation);
+            around = namespace.parent;
+        }
+        flags
+    }
+
+    /// The user namespace that the keeper's helpers go through, where there is one.
+    pub fn user_namespace(&self) -> Option<&OwnedFd> {
+        match &self.crossing {
+            Crossing::Helped(user) => user.as_ref(),
+            Crossing::Direct(_) => None,
+        }
+    }
+
+    fn move_in(
+        &mut self,
+        recruit: &Recruit,
+        target: &Pidfd,
+        namespaces: CloneFlags,
+        patience: &mut dyn Patience,
+    ) -> Result<Pid, Setback> {
         let subject = recruit.subject;
         let failed = |stage| move |errno| Failure::new(subject, stage, errno);
-        let target = Pidfd::open(init).map_err(failed(Stage::EnterPid))?;
         let pid = match &self.crossing {
             Crossing::Direct(myself) => {
-                setns(&target, CloneFlags::CLONE_NEWPID).map_err(failed(Stage::EnterPid))?;
+                setns(target, CloneFlags::CLONE_NEWPID).map_err(failed(Stage::EnterPid))?;
                 let child = match fork().map_err(failed(Stage::Fork))? {
-                    ForkResult::Child => self.become_joined(recruit, &target),
+                    ForkResult::Child => self.become_joined(recruit, target, namespaces),
                     ForkResult::Parent { child } => child,
                 };
                 setns(myself, CloneFlags::CLONE_NEWPID).map_err(failed(Stage::ReturnHome))?;
@@ -67,10 +101,10 @@ impl Keeper {
                     ForkResult::Child => {
                         let work = || -> Result<(), Failure> {
                             enter_user(subject, user.as_ref())?;
-                            setns(&target, CloneFlags::CLONE_NEWPID).map_err(failed(Stage::EnterPid))?;
+                            setns(target, CloneFlags::CLONE_NEWPID).map_err(failed(Stage::EnterPid))?;
                             if fork().map_err(failed(Stage::Fork))?.is_child() {
                                 nursery::say(&theirs, Word::Born, None).map_err(failed(Stage::Channel))?;
-                                self.become_joined(recruit, &target);
+                                self.become_joined(recruit, target, namespaces);
                             }
                             Ok(())
                         };
@@ -91,22 +125,41 @@ impl Keeper {
     }
 
     /// In the child: enters those namespaces of the target that are not the keeper's own, then becomes the process.
-    fn become_joined(&self, recruit: &Recruit, target: &Pidfd) -> ! {
-        // Entering one that is shared with the host would be refused to an ordinary user, who does not own it.
-        let mut flags = CloneFlags::empty();
-        let mut around = Some(recruit.subject.namespace);
-        while let Some(index) = around.filter(|&index| Some(index) != self.home) {
-            let namespace = self.plan.namespace(index);
-            flags |= isolation::flags(namespace.isolation);
-            around = namespace.parent;
-        }
-        if !flags.is_empty()
-            && let Err(errno) = setns(target, flags)
+    fn become_joined(&self, recruit: &Recruit, target: &Pidfd, namespaces: CloneFlags) -> ! {
+        if !namespaces.is_empty()
+            && let Err(errno) = setns(target, namespaces)
         {
             program::fail(Failure::new(recruit.subject, Stage::EnterNamespaces, errno));
         }
         recruit.report_for_duty(&self.plan)
     }
+}
+
+/// Somebody who comes to a standing tree from outside.
+#[derive(Debug)]
+pub struct Guest {
+    /// Who.
+    pub subject: Subject,
+    /// What he becomes; its name is his path.
+    pub process: ProcessPlan,
+    /// Where he goes.
+    pub entrance: Entrance,
+    /// His standard input, output and error, where they are not the keeper's or what his plan says. A terminal is all three.
+    pub streams: Option<[OwnedFd; 3]>,
+}
+
+/// Where a guest goes.
+#[derive(Debug)]
+pub enum Entrance {
+    /// He stays on the host.
+    Host,
+    /// Into the PID namespace of a process, and into these other namespaces of it.
+    Beside {
+        /// Of whom.
+        process: Pidfd,
+        /// Besides PID.
+        namespaces: CloneFlags,
+    },
 }
 
 /// A process that is about to be forked.
@@ -115,6 +168,7 @@ pub(super) struct Recruit {
     subject: Subject,
     path: String,
     process: ProcessPlan,
+    streams: Option<[OwnedFd; 3]>,
 }
 
 impl Recruit {
@@ -122,15 +176,30 @@ impl Recruit {
         let process = namespace.process(subject.slot).cloned();
         // A slot that the file does not have can only come from a bug.
         let process = process.ok_or_else(|| Failure::new(subject, Stage::Panic, Errno::EINVAL))?;
-        Ok(Self { subject, path: namespace.path_of(subject.slot), process })
+        Ok(Self { subject, path: namespace.path_of(subject.slot), process, streams: None })
     }
 
     /// In the child: gets rid of what is not its own and becomes the process.
     pub(super) fn report_for_duty(&self, plan: &Plan) -> ! {
         last_words::belong_to(self.subject);
+        if let Some(streams) = &self.streams {
+            self.take_streams(streams);
+        }
         let _ = descriptor::close_from(NURSERY);
         program::begin_session();
         program::take_name(plan, &self.path, program::kind(&self.process));
         program::become_program(plan, self.subject, &self.process)
+    }
+
+    /// In the child: puts the streams that came with a guest where his plan, which inherits them, finds them.
+    fn take_streams(&self, streams: &[OwnedFd; 3]) {
+        let placed = if self.process.terminal == Terminal::Own {
+            descriptor::settle(&streams[0], TERMINAL)
+        } else {
+            (0..).zip(streams).try_for_each(|(number, stream)| descriptor::make_standard(stream, number))
+        };
+        if let Err(errno) = placed {
+            program::fail(Failure::new(self.subject, Stage::Stdin, errno));
+        }
     }
 }

@@ -17,6 +17,7 @@ use nix::errno::Errno;
 use nix::unistd::{ForkResult, Pid};
 
 pub use crossing::Crossing;
+pub use joining::{Entrance, Guest};
 pub use patience::{Patience, Setback, Undisturbed};
 
 use super::birth::Midwife;
@@ -159,9 +160,15 @@ impl Keeper {
             Ok(place) if !self.kids[place].gone => place,
             _ => self.kids.iter().position(|kid| kid.pid == pid && !kid.gone)?,
         };
-        self.kids[place].gone = true;
         self.living -= 1;
-        Some(self.kids[place].subject)
+        let subject = self.kids[place].subject;
+        if subject.is_guest() {
+            // He does not come again, and there may be any number of others.
+            self.kids.remove(place);
+        } else {
+            self.kids[place].gone = true;
+        }
+        Some(subject)
     }
 
     fn raise_inside(

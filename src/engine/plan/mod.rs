@@ -50,7 +50,25 @@ impl Subject {
     pub fn is_visitor(self) -> bool {
         self.slot == u32::MAX
     }
+
+    /// A program that `exec` starts in a standing tree, by a number of its own.
+    pub fn session(namespace: NamespaceIndex, number: u32) -> Self {
+        Self { namespace, slot: GUEST | number }
+    }
+
+    /// The number of such a program.
+    pub fn session_number(self) -> Option<u32> {
+        (self.is_guest() && !self.is_visitor()).then_some(self.slot & !GUEST)
+    }
+
+    /// Whether it has come to a standing tree from outside: no plan declares it, and no gate holds it.
+    pub fn is_guest(self) -> bool {
+        self.slot & GUEST != 0
+    }
 }
+
+/// Slots from here on are those of guests.
+const GUEST: u32 = 1 << 31;
 
 /// How many things of a plan there are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

@@ -1,0 +1,208 @@
+//! The asking side of the control socket: one connection, one request at a time, with a bound on every wait.
+
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::path::Path;
+use std::time::Duration;
+
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::socket::{AddressFamily, SockFlag, SockType, connect, getsockopt, socket, sockopt};
+use nix::unistd::geteuid;
+
+use super::message::{Envelope, Problem, Reply, Request, VERSION};
+use super::wire::{self, LONGEST};
+use crate::controller::state_directory::CONTROL;
+use crate::engine::moment::Moment;
+use crate::sys::rights;
+
+/// How long a controller has to answer what it answers at once.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Why a controller could not be asked.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+#[expect(missing_docs, reason = "the messages name the fields")]
+pub enum ClientError {
+    #[error("nobody listens at {path}: {errno}")]
+    Absent { path: String, errno: Errno },
+    #[error("{path} belongs to user {owner}, not to the caller")]
+    Foreign { path: String, owner: u32 },
+    #[error("the controller has not answered for {} s", PATIENCE.as_secs())]
+    Silent,
+    #[error("the controller is gone")]
+    HungUp,
+    #[error("the controller's answer cannot be read: {0}")]
+    Unreadable(String),
+    #[error("cannot talk to the controller: {0}")]
+    System(#[from] Errno),
+    #[error(transparent)]
+    Refused(#[from] Problem),
+}
+
+/// What came in answer.
+#[derive(Debug)]
+pub struct Answer {
+    /// The reply.
+    pub reply: Reply,
+    /// Descriptors that came with it.
+    pub descriptors: Vec<OwnedFd>,
+}
+
+/// A connection to a controller.
+#[derive(Debug)]
+pub struct Client {
+    socket: OwnedFd,
+    buffer: Vec<u8>,
+    /// How much of the buffer is known to have no end of a line.
+    searched: usize,
+    descriptors: Vec<OwnedFd>,
+    id: u64,
+}
+
+impl Client {
+    /// Connects to the controller whose state directory this is.
+    ///
+    /// # Errors
+    ///
+    /// [`ClientError::Absent`] when there is none.
+    pub fn connect(directory: &Path) -> Result<Self, ClientError> {
+        let path = || directory.join(CONTROL).display().to_string();
+        let absent = |errno| ClientError::Absent { path: path(), errno };
+        let socket = socket(AddressFamily::Unix, SockType::Stream, SockFlag::SOCK_CLOEXEC, None)?;
+        let (address, _opened) = wire::address(directory, CONTROL).map_err(|error| absent(to_errno(&error)))?;
+        // A full queue of a controller that does not come to it would make this wait.
+        let time = nix::sys::time::TimeVal::new(PATIENCE.as_secs().cast_signed(), 0);
+        nix::sys::socket::setsockopt(&socket, sockopt::SendTimeout, &time)?;
+        match connect(socket.as_raw_fd(), &address) {
+            Ok(()) => {}
+            Err(Errno::EAGAIN) => return Err(ClientError::Silent),
+            Err(errno) => return Err(absent(errno)),
+        }
+        // Whoever has made a socket in our place gets none of our descriptors.
+        let peer = getsockopt(&socket, sockopt::PeerCredentials)?;
+        if peer.uid() != geteuid().as_raw() && peer.uid() != 0 && !geteuid().is_root() {
+            return Err(ClientError::Foreign { path: path(), owner: peer.uid() });
+        }
+        Ok(Self { socket, buffer: Vec::new(), searched: 0, descriptors: Vec::new(), id: 0 })
+    }
+
+    /// Asks, and waits for the first reply. A refusal is an error.
+    ///
+    /// # Errors
+    ///
+    /// [`ClientError`].
+    pub fn ask(&mut self, request: Request) -> Result<Reply, ClientError> {
+        self.send(request, &[])?;
+        Ok(self.wait(Some(PATIENCE))?.ok_or(ClientError::Silent)?.reply)
+    }
+
+    /// Asks without waiting for anything; descriptors go along.
+    ///
+    /// # Errors
+    ///
+    /// [`ClientError::HungUp`] when the controller is gone.
+    pub fn send(&mut self, request: Request, descriptors: &[BorrowedFd<'_>]) -> Result<(), ClientError> {
+        self.id += 1;
+        let envelope = Envelope { nestns: VERSION, id: self.id, ask: Some(request), say: None };
+        let mut line = serde_json::to_vec(&envelope).map_err(|error| ClientError::Unreadable(error.to_string()))?;
+        if line.len() >= LONGEST {
+            return Err(Problem::no("the arguments and the environment are too long to be sent").status(125).into());
+        }
+        line.push(b'\n');
+        let mut rest = line.as_slice();
+        let mut descriptors = descriptors;
+        while !rest.is_empty() {
+            match wire::send(self.socket.as_fd(), rest, descriptors) {
+                Ok(count) => {
+                    rest = &rest[count..];
+                    descriptors = &[];
+                }
+                Err(Errno::EPIPE | Errno::ECONNRESET) => return Err(ClientError::HungUp),
+                Err(Errno::EAGAIN) => return Err(ClientError::Silent),
+                Err(errno) => return Err(errno.into()),
+            }
+        }
+        Ok(())
+    }
+
+    /// Waits for the next reply to the last request, for at most this time; `None` when it is over.
+    ///
+    /// # Errors
+    ///
+    /// [`ClientError::Refused`] for a problem, [`ClientError::HungUp`] at the end.
+    pub fn wait(&mut self, patience: Option<Duration>) -> Result<Option<Answer>, ClientError> {
+        let end = patience.map(|patience| Moment::now().plus(patience));
+        loop {
+            if let Some(answer) = self.take()? {
+                return Ok(Some(answer));
+            }
+            let timeout = match end.map(|end| end.since(Moment::now())) {
+                None => PollTimeout::NONE,
+                Some(Duration::ZERO) => return Ok(None),
+                Some(left) => PollTimeout::try_from(left + Duration::from_millis(1)).unwrap_or(PollTimeout::MAX),
+            };
+            let mut ready = [PollFd::new(self.socket.as_fd(), PollFlags::POLLIN)];
+            match poll(&mut ready, timeout) {
+                Ok(0) => {}
+                Ok(_) => self.receive()?,
+                // A signal that the caller wants to see.
+                Err(Errno::EINTR) => return Ok(None),
+                Err(errno) => return Err(errno.into()),
+            }
+        }
+    }
+
+    /// Reads what is there, after the socket was found readable.
+    ///
+    /// # Errors
+    ///
+    /// [`ClientError::HungUp`] at the end.
+    pub fn receive(&mut self) -> Result<(), ClientError> {
+        let mut part = vec![0_u8; 64 * 1024];
+        match rights::receive(&self.socket, &mut part) {
+            Ok(piece) if piece.bytes == 0 => Err(ClientError::HungUp),
+            Ok(piece) => {
+                self.buffer.extend_from_slice(&part[..piece.bytes]);
+                self.descriptors.extend(piece.descriptors);
+                Ok(())
+            }
+            Err(Errno::ECONNRESET) => Err(ClientError::HungUp),
+            Err(errno) => Err(errno.into()),
+        }
+    }
+
+    /// The next reply that has been received completely.
+    ///
+    /// # Errors
+    ///
+    /// [`ClientError::Refused`] for a problem.
+    pub fn take(&mut self) -> Result<Option<Answer>, ClientError> {
+        while let Some(end) = self.buffer[self.searched..].iter().position(|&byte| byte == b'\n') {
+            let line: Vec<u8> = self.buffer.drain(..=self.searched + end).collect();
+            self.searched = 0;
+            let envelope: Envelope =
+                serde_json::from_slice(&line).map_err(|error| ClientError::Unreadable(error.to_string()))?;
+            match envelope.say {
+                Some(Reply::Problem(problem)) => return Err(problem.into()),
+                // A farewell is for everybody; others are answers to what was asked before.
+                Some(reply) if envelope.id == self.id || matches!(reply, Reply::Gone) => {
+                    return Ok(Some(Answer { reply, descriptors: std::mem::take(&mut self.descriptors) }));
+                }
+                _ => {}
+            }
+        }
+        self.searched = self.buffer.len();
+        Ok(None)
+    }
+}
+
+fn to_errno(error: &io::Error) -> Errno {
+    error.raw_os_error().map_or(Errno::EIO, Errno::from_raw)
+}
+
+impl AsFd for Client {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
+    }
+}

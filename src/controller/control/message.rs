@@ -1,0 +1,235 @@
+//! What is asked and what is answered.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::controller::document::{ExitDocument, NamespaceDocument, ProcessDocument};
+use crate::controller::timeline::Timeline;
+
+/// The version of the messages. A program of another version is told so, and asks nothing.
+pub const VERSION: u32 = 1;
+
+/// One line.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Envelope {
+    /// The version of the messages.
+    pub nestns: u32,
+    /// Chosen by the client; the replies to a request carry it again.
+    pub id: u64,
+    /// From a client.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ask: Option<Request>,
+    /// From the controller.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub say: Option<Reply>,
+}
+
+/// How hard something is taken down.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Force {
+    /// It is asked, and has its grace.
+    Ask,
+    /// It is killed.
+    Kill,
+}
+
+/// A request.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Request {
+    /// The topology in a few numbers: [`Reply::Status`].
+    Status,
+    /// All of it: [`Reply::Snapshot`].
+    Snapshot,
+    /// Open the gates of a topology that was started with `--hold`: [`Reply::Done`].
+    Release,
+    /// Stop all of it, or the named namespaces and processes: [`Reply::Waiting`] every second, then [`Reply::Stopped`].
+    Stop {
+        /// What to stop; nothing means everything.
+        paths: Vec<String>,
+        /// How.
+        force: Force,
+    },
+    /// Send a signal: [`Reply::Signalled`], or a [`Problem`].
+    Signal {
+        /// To whom.
+        targets: Vec<Target>,
+        /// Its number.
+        signal: i32,
+    },
+    /// Start a program in a namespace. Three descriptors travel along: standard input, output and error; with a terminal
+    /// all three are it. [`Reply::Began`], then [`Reply::Ended`].
+    Execute(Box<Execution>),
+    /// Signal a program that this client has started: [`Reply::Done`].
+    Forward {
+        /// Its number from [`Reply::Began`].
+        session: u32,
+        /// The signal's number.
+        signal: i32,
+    },
+    /// Leave a program that this client has started alone: [`Reply::Done`]. The other side of its terminal travels along.
+    Leave {
+        /// Its number from [`Reply::Began`].
+        session: u32,
+    },
+    /// Restart processes, or rebuild namespaces with all that is in them: [`Reply::Restarted`].
+    Restart {
+        /// Which.
+        paths: Vec<String>,
+    },
+    /// Freeze a namespace and all that is in it: [`Reply::Done`].
+    Pause {
+        /// Its path.
+        path: String,
+    },
+    /// Let it go on: [`Reply::Done`].
+    Resume {
+        /// Its path.
+        path: String,
+    },
+    /// Take over the terminal of a process until this client hangs up: [`Reply::Attached`], and the other side of the
+    /// terminal travels along.
+    Attach {
+        /// Its path.
+        path: String,
+    },
+}
+
+/// A process by what cannot be reused.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Target {
+    /// Its path, where it has one.
+    pub path: String,
+    /// Its number on the host.
+    pub pid: i32,
+    /// When it began, in ticks since boot.
+    pub start_time: u64,
+}
+
+/// A program to be started in a namespace.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Execution {
+    /// The namespace's path.
+    pub namespace: String,
+    /// The process whose namespaces are entered; that is PID 1 where nothing more is said.
+    pub beside: Option<Target>,
+    /// The program and its arguments.
+    pub argv: Vec<String>,
+    /// Its whole environment.
+    pub env: BTreeMap<String, String>,
+    /// Where it starts; `/` where that does not exist.
+    pub cwd: Option<String>,
+    /// As whom: user, group, supplementary groups; the controller's where nothing is said.
+    pub identity: Option<(u32, u32, Vec<u32>)>,
+    /// Whether the descriptors are a terminal that becomes its controlling one.
+    pub terminal: bool,
+    /// Whether it is on its own from the start: its output goes into the log.
+    pub detached: bool,
+    /// Only these kinds of namespaces are entered, besides `pid`; everything where nothing is said.
+    pub only: Option<Vec<String>>,
+}
+
+/// A topology in a few numbers.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "the fields are their names")]
+pub struct Status {
+    pub name: String,
+    pub state: String,
+    pub namespaces: u32,
+    pub processes: u32,
+    pub depth: u32,
+    /// Seconds since 1970.
+    pub since: f64,
+    pub file: Option<String>,
+    pub hash: Option<String>,
+    pub controller: i32,
+}
+
+/// A topology as it is at this moment.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "the fields are their names")]
+pub struct Snapshot {
+    pub status: Status,
+    pub boot_id: String,
+    /// The inode of the PID namespace of level 0.
+    pub host_pidns: u64,
+    /// In the order of creation, which is that of the log files' numbers.
+    pub namespaces: Vec<NamespaceDocument>,
+    pub processes: Vec<ProcessDocument>,
+    /// How much of `events.jsonl` is older than this.
+    pub events: u64,
+}
+
+/// A reply.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[expect(missing_docs, reason = "the requests name them")]
+pub enum Reply {
+    Status(Box<Status>),
+    Snapshot(Box<Snapshot>),
+    Done,
+    /// Who a stop waits for: paths, seconds so far, and seconds at most.
+    Waiting(Vec<(String, Option<(f64, f64)>)>),
+    Stopped(Box<Timeline>),
+    /// To whom, by path; and who had ended already.
+    Signalled {
+        reached: Vec<String>,
+        ended: Vec<String>,
+    },
+    Began {
+        session: u32,
+        path: String,
+        pids: Vec<i32>,
+    },
+    Ended(ExitDocument),
+    /// A program could not be executed: what is the matter, and the status that a shell gives.
+    Refused {
+        message: String,
+        status: u8,
+    },
+    Restarted(Vec<String>),
+    Attached,
+    /// The controller is about to leave.
+    Gone,
+    Problem(Problem),
+}
+
+impl Reply {
+    /// Whether nothing more follows to the same request.
+    pub fn is_final(&self) -> bool {
+        !matches!(self, Self::Waiting(_) | Self::Began { .. } | Self::Attached | Self::Gone)
+    }
+}
+
+/// Why a request was refused.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[error("{message}")]
+pub struct Problem {
+    /// A sentence.
+    pub message: String,
+    /// What to do about it.
+    pub help: Option<String>,
+    /// The exit status that it is worth.
+    pub status: u8,
+}
+
+impl Problem {
+    /// The answer is no.
+    pub fn no(message: impl Into<String>) -> Self {
+        Self { message: message.into(), help: None, status: 1 }
+    }
+
+    /// The same with a remedy.
+    #[must_use]
+    pub fn help(self, help: impl Into<String>) -> Self {
+        Self { help: Some(help.into()), ..self }
+    }
+
+    /// The same with another exit status.
+    #[must_use]
+    pub fn status(self, status: u8) -> Self {
+        Self { status, ..self }
+    }
+}

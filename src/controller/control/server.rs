@@ -1,0 +1,331 @@
+//! The controller's side of the control socket: who is connected, what they have asked, what they are still to be told.
+//!
+//! Nothing here waits, and nothing grows without a bound: a client whose answers are not taken is not read from, one line
+//! has a longest length, all half-read lines together another one, and where there are too many clients the one that has
+//! been silent longest has to go.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::fs::File;
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::path::Path;
+
+use nix::errno::Errno;
+use nix::sys::epoll::EpollFlags;
+use nix::sys::socket::{
+    AddressFamily, Backlog, SockFlag, SockType, accept4, bind, getsockopt, listen, socket, sockopt,
+};
+use nix::unistd::geteuid;
+
+use super::message::{Envelope, Problem, Reply, Request, VERSION};
+use super::wire::{self, LONGEST};
+use crate::controller::event_loop::{EventLoop, Token};
+use crate::controller::state_directory::CONTROL;
+use crate::engine::inheritance::FIRST_FREE;
+use crate::sys::{descriptor, rights};
+
+/// So many clients at a time.
+const CLIENTS: usize = 128;
+/// All lines that have not come to their end.
+const HALF_READ: usize = 4 * LONGEST;
+/// How much is read of one client before others have their turn.
+const TURN: usize = 64 * 1024;
+/// How many connections are taken in one turn.
+const ACCEPTED: usize = 32;
+
+/// A client, for as long as it is connected; never used again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(in crate::controller) struct ClientId(u32);
+
+/// Something that was asked.
+#[derive(Debug)]
+pub(in crate::controller) struct Asked {
+    pub(in crate::controller) client: ClientId,
+    pub(in crate::controller) id: u64,
+    pub(in crate::controller) request: Request,
+    pub(in crate::controller) descriptors: Vec<OwnedFd>,
+}
+
+/// What happened on the socket.
+#[derive(Debug)]
+pub(in crate::controller) enum Heard {
+    Asked(Asked),
+    HungUp(ClientId),
+}
+
+#[derive(Debug)]
+struct Client {
+    socket: OwnedFd,
+    line: Vec<u8>,
+    descriptors: Vec<OwnedFd>,
+    /// Too long a line is skipped up to its end.
+    skipping: bool,
+    outbox: VecDeque<(Vec<u8>, Vec<OwnedFd>)>,
+    /// How much of the first entry has been sent.
+    sent: usize,
+    /// When it said something last, in a count of its own.
+    heard: u64,
+    /// Requests that have no final reply yet.
+    open: usize,
+}
+
+/// The socket and everybody on it.
+#[derive(Debug)]
+pub(in crate::controller) struct Server {
+    listener: OwnedFd,
+    /// Whether nobody is let in for want of descriptors.
+    is_shut: bool,
+    clients: BTreeMap<ClientId, Client>,
+    next: u32,
+    clock: u64,
+    heard: Vec<Heard>,
+}
+
+impl Server {
+    /// Opens the socket in a state directory. It appears there when it is ready to be connected to.
+    ///
+    /// # Errors
+    ///
+    /// Those of socket(2), bind(2), listen(2) and rename(2).
+    pub(in crate::controller) fn open(directory: &Path, events: &EventLoop) -> nix::Result<Self> {
+        let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
+        let listener = socket(AddressFamily::Unix, SockType::Stream, flags, None)?;
+        let listener = descriptor::above(listener, FIRST_FREE)?;
+        let to_errno = |error: std::io::Error| error.raw_os_error().map_or(Errno::EIO, Errno::from_raw);
+        let part = format!("{CONTROL}.part");
+        let (address, _opened): (_, File) = wire::address(directory, &part).map_err(to_errno)?;
+        bind(listener.as_raw_fd(), &address)?;
+        listen(&listener, Backlog::new(511)?)?;
+        std::fs::rename(directory.join(&part), directory.join(CONTROL)).map_err(to_errno)?;
+        events.add(&listener, Token::Control, EpollFlags::EPOLLIN)?;
+        Ok(Self { listener, is_shut: false, clients: BTreeMap::new(), next: 0, clock: 0, heard: Vec::new() })
+    }
+
+    /// Takes those in who want to connect.
+    pub(in crate::controller) fn accept(&mut self, events: &EventLoop) {
+        for _ in 0..ACCEPTED {
+            let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
+            let socket = match accept4(self.listener.as_raw_fd(), flags) {
+                Ok(number) => descriptor::received(number),
+                Err(Errno::EMFILE | Errno::ENFILE) if self.dismiss_idlest(events) => continue,
+                Err(Errno::EMFILE | Errno::ENFILE) => {
+                    // Until somebody leaves; the socket stays readable, and would be asked again and again.
+                    self.is_shut = events.change(&self.listener, Token::Control, EpollFlags::empty()).is_ok();
+                    return;
+                }
+                // Nobody, or somebody who has left before he was let in.
+                Err(_) => return,
+            };
+            if !is_welcome(&socket) {
+                continue;
+            }
+            if self.clients.len() >= CLIENTS && !self.dismiss_idlest(events) {
+                continue;
+            }
+            let id = ClientId(self.next);
+            self.next = self.next.wrapping_add(1);
+            if events.add(&socket, Token::Client(id.0), EpollFlags::EPOLLIN).is_err() {
+                continue;
+            }
+            self.clock += 1;
+            let client = Client {
+                socket,
+                line: Vec::new(),
+                descriptors: Vec::new(),
+                skipping: false,
+                outbox: VecDeque::new(),
+                sent: 0,
+                heard: self.clock,
+                open: 0,
+            };
+            self.clients.insert(id, client);
+        }
+    }
+
+    /// Hears a client who is ready, or goes on telling him.
+    pub(in crate::controller) fn serve(
+        &mut self,
+        number: u32,
+        flags: EpollFlags,
+        events: &EventLoop,
+    ) {
+        let id = ClientId(number);
+        if flags.contains(EpollFlags::EPOLLOUT) {
+            self.flush(id, events);
+        }
+        if flags.intersects(EpollFlags::EPOLLIN | EpollFlags::EPOLLHUP | EpollFlags::EPOLLERR) {
+            self.hear(id, events);
+        }
+    }
+
+    /// What has been heard since the last time.
+    pub(in crate::controller) fn take_heard(&mut self) -> Vec<Heard> {
+        std::mem::take(&mut self.heard)
+    }
+
+    /// Tells a client something, which may have left meanwhile.
+    pub(in crate::controller) fn say(
+        &mut self,
+        client: ClientId,
+        id: u64,
+        reply: Reply,
+        descriptors: Vec<OwnedFd>,
+        events: &EventLoop,
+    ) {
+        if reply.is_final()
+            && let Some(known) = self.clients.get_mut(&client)
+        {
+            known.open = known.open.saturating_sub(1);
+        }
+        self.push(client, id, reply, descriptors, events);
+    }
+
+    fn push(&mut self, client: ClientId, id: u64, reply: Reply, descriptors: Vec<OwnedFd>, events: &EventLoop) {
+        let Some(known) = self.clients.get_mut(&client) else { return };
+        let envelope = Envelope { nestns: VERSION, id, ask: None, say: Some(reply) };
+        // A reply has no maps but with text as keys, so that it can always be written.
+        let Ok(mut line) = serde_json::to_vec(&envelope) else { return };
+        line.push(b'\n');
+        known.outbox.push_back((line, descriptors));
+        self.flush(client, events);
+    }
+
+    /// Tells everybody that this is the end.
+    pub(in crate::controller) fn say_farewell(&mut self, events: &EventLoop) {
+        let everybody: Vec<ClientId> = self.clients.keys().copied().collect();
+        for client in everybody {
+            self.say(client, 0, Reply::Gone, Vec::new(), events);
+        }
+    }
+
+    /// Whether anybody is connected.
+    pub(in crate::controller) fn is_visited(&self) -> bool {
+        !self.clients.is_empty()
+    }
+
+    fn hear(&mut self, id: ClientId, events: &EventLoop) {
+        let half_read: usize = self.clients.values().map(|client| client.line.len()).sum();
+        self.clock += 1;
+        let Some(client) = self.clients.get_mut(&id) else { return };
+        let mut buffer = vec![0_u8; TURN];
+        let piece = match rights::receive(&client.socket, &mut buffer) {
+            Ok(piece) if piece.bytes > 0 => piece,
+            Err(Errno::EAGAIN) => return,
+            _ => {
+                self.remove(id, events);
+                return;
+            }
+        };
+        client.heard = self.clock;
+        client.descriptors.extend(piece.descriptors);
+        let mut problems = Vec::new();
+        if piece.is_truncated || client.descriptors.len() > wire::DESCRIPTORS {
+            client.descriptors.clear();
+            problems.push((0, Problem::no("more descriptors came than a request has")));
+        }
+        let mut rest = &buffer[..piece.bytes];
+        while let Some(end) = rest.iter().position(|&byte| byte == b'\n') {
+            client.line.extend_from_slice(&rest[..end]);
+            rest = &rest[end + 1..];
+            let line = std::mem::take(&mut client.line);
+            if std::mem::take(&mut client.skipping) {
+                client.descriptors.clear();
+                continue;
+            }
+            match read(&line) {
+                Ok((number, request)) => {
+                    client.open += 1;
+                    let descriptors = std::mem::take(&mut client.descriptors);
+                    self.heard.push(Heard::Asked(Asked { client: id, id: number, request, descriptors }));
+                }
+                Err((number, problem)) => {
+                    client.descriptors.clear();
+                    problems.push((number, problem));
+                }
+            }
+        }
+        if !client.skipping {
+            client.line.extend_from_slice(rest);
+        }
+        if client.line.len() > LONGEST || half_read + piece.bytes > HALF_READ {
+            client.line = Vec::new();
+            client.descriptors.clear();
+            client.skipping = true;
+            problems.push((0, Problem::no(format!("a line is longer than {LONGEST} bytes"))));
+        }
+        for (number, problem) in problems {
+            self.push(id, number, Reply::Problem(problem), Vec::new(), events);
+        }
+    }
+
+    fn flush(&mut self, id: ClientId, events: &EventLoop) {
+        let Some(client) = self.clients.get_mut(&id) else { return };
+        while let Some((line, descriptors)) = client.outbox.front_mut() {
+            let along: Vec<_> = descriptors.iter().map(AsFd::as_fd).collect();
+            match wire::send(client.socket.as_fd(), &line[client.sent..], &along) {
+                Ok(count) => {
+                    // They went with the first byte.
+                    descriptors.clear();
+                    client.sent += count;
+                    if client.sent == line.len() {
+                        client.outbox.pop_front();
+                        client.sent = 0;
+                    }
+                }
+                Err(Errno::EAGAIN) => break,
+                Err(_) => {
+                    self.remove(id, events);
+                    return;
+                }
+            }
+        }
+        // Who does not take his answers is not listened to: there is a bound on what he can be owed.
+        let flags = if client.outbox.is_empty() { EpollFlags::EPOLLIN } else { EpollFlags::EPOLLOUT };
+        let _ = events.change(&client.socket, Token::Client(id.0), flags);
+    }
+
+    /// Hangs up on the client who has nothing under way and has been silent longest.
+    fn dismiss_idlest(&mut self, events: &EventLoop) -> bool {
+        let idle = self.clients.iter().filter(|(_, client)| client.open == 0);
+        let Some((&id, _)) = idle.min_by_key(|(_, client)| client.heard) else { return false };
+        self.remove(id, events);
+        true
+    }
+
+    fn remove(&mut self, id: ClientId, events: &EventLoop) {
+        if let Some(client) = self.clients.remove(&id) {
+            events.remove(&client.socket, Token::Client(id.0));
+            if std::mem::take(&mut self.is_shut) {
+                let _ = events.change(&self.listener, Token::Control, EpollFlags::EPOLLIN);
+            }
+            self.heard.push(Heard::HungUp(id));
+        }
+    }
+}
+
+/// Whether a client is the controller's own user, or root.
+fn is_welcome(socket: &OwnedFd) -> bool {
+    let own = geteuid().as_raw();
+    getsockopt(socket, sockopt::PeerCredentials).is_ok_and(|peer| peer.uid() == own || peer.uid() == 0)
+}
+
+fn read(line: &[u8]) -> Result<(u64, Request), (u64, Problem)> {
+    /// What every version has.
+    #[derive(serde::Deserialize)]
+    struct Header {
+        nestns: u32,
+        #[serde(default)]
+        id: u64,
+    }
+    let malformed = |error: serde_json::Error| Problem::no(format!("this is not a request: {error}")).status(2);
+    let header: Header = serde_json::from_slice(line).map_err(|error| (0, malformed(error)))?;
+    if header.nestns != VERSION {
+        let message = format!("the controller speaks version {VERSION} of the messages, not {}", header.nestns);
+        let problem = Problem::no(message).help("use the nestns that started the topology, or start it again");
+        return Err((header.id, problem));
+    }
+    let envelope: Envelope = serde_json::from_slice(line).map_err(|error| (header.id, malformed(error)))?;
+    match envelope.ask {
+        Some(request) => Ok((header.id, request)),
+        None => Err((header.id, Problem::no("this is not a request: there is no `ask`").status(2))),
+    }
+}

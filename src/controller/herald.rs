@@ -1,0 +1,117 @@
+//! Whoever has asked for a topology that lives without him: he waits until it is ready, and is told so here.
+//!
+//! Until then the story goes to his standard error, so that a start that fails reads as in the foreground. From then on the
+//! controller's own words go into a file of the state directory, and his terminal may be closed.
+
+use std::fs::File;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::Path;
+
+use nix::fcntl::OFlag;
+use nix::libc;
+use nix::sys::stat::Mode;
+use nix::unistd::{read, write};
+use serde::{Deserialize, Serialize};
+
+use crate::engine::inheritance::{FIRST_FREE, NULL};
+use crate::sys::descriptor;
+
+/// What the caller is told.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "the fields are their names")]
+pub struct News {
+    pub state: String,
+    pub name: String,
+    pub truth: String,
+    pub namespaces: u32,
+    pub processes: u32,
+    pub depth: u32,
+    pub create_ms: f64,
+    pub release_ms: Option<f64>,
+    pub ready_ms: Option<f64>,
+    /// Paths of what has failed without ending the topology.
+    pub failed: Vec<String>,
+}
+
+/// The way to the caller.
+#[derive(Debug)]
+pub struct Herald {
+    channel: OwnedFd,
+    patience: Patience,
+}
+
+/// How long the caller waits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Patience {
+    /// Until everything is ready.
+    UntilReady,
+    /// Until the gates are open.
+    UntilReleased,
+}
+
+impl Herald {
+    /// Takes one end of a socket pair; whoever forked the controller has the other one.
+    pub fn new(channel: OwnedFd, patience: Patience) -> Self {
+        Self { channel, patience }
+    }
+
+    /// How long the caller waits.
+    pub fn patience(&self) -> Patience {
+        self.patience
+    }
+
+    /// Moves the channel out of the way of the agreed numbers.
+    ///
+    /// # Errors
+    ///
+    /// `EMFILE` when there is no other.
+    pub(super) fn settle(self) -> nix::Result<Self> {
+        Ok(Self { channel: descriptor::above(self.channel, FIRST_FREE)?, ..self })
+    }
+
+    /// Tells the caller, and lets go of his terminal: what the controller says from now on goes into this file.
+    pub(super) fn announce(self, news: &News, log: &Path) {
+        let log = File::from(
+            match nix::fcntl::open(
+                log,
+                OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_APPEND | OFlag::O_CLOEXEC | OFlag::O_NOFOLLOW,
+                Mode::from_bits_truncate(0o600),
+            ) {
+                Ok(log) => log,
+                // Without a place for it what it says is lost, which is better than a terminal that is kept.
+                Err(_) => match descriptor::above(crate::engine::inheritance::fd(NULL), FIRST_FREE) {
+                    Ok(null) => null,
+                    Err(_) => return,
+                },
+            },
+        );
+        let _ = descriptor::make_standard(&log, libc::STDERR_FILENO);
+        let line = serde_json::to_vec(news).unwrap_or_default();
+        // A caller who has been killed meanwhile misses nothing.
+        let _ = write(&self.channel, &line);
+    }
+}
+
+impl AsFd for Herald {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.channel.as_fd()
+    }
+}
+
+/// Reads what the caller is told; `None` when the controller has ended without a word.
+///
+/// # Errors
+///
+/// Those of read(2).
+pub fn listen(channel: &OwnedFd) -> nix::Result<Option<News>> {
+    let mut line = Vec::new();
+    let mut buffer = [0_u8; 4096];
+    loop {
+        match read(channel, &mut buffer) {
+            Ok(0) => return Ok(serde_json::from_slice(&line).ok()),
+            Ok(count) => line.extend_from_slice(&buffer[..count]),
+            Err(nix::errno::Errno::EINTR) => {}
+            Err(errno) => return Err(errno),
+        }
+    }
+}

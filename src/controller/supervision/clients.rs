@@ -1,0 +1,135 @@
+//! What is asked on the control socket, done between two waits.
+
+use super::Supervision;
+use crate::controller::control::message::{Force, Problem, Reply, Request, Target};
+use crate::controller::control::server::{Asked, Heard};
+use crate::controller::life::Life;
+use crate::controller::world::Asker;
+use crate::observe::process;
+use crate::observe::signals::{self, Reception};
+use crate::sys::pidfd::Pidfd;
+use crate::topology::Signal;
+use nix::errno::Errno;
+use nix::unistd::Pid;
+
+/// How many requests are served before the tree is looked after again.
+const TURN: usize = 64;
+
+impl Supervision<'_> {
+    /// Serves what waits.
+    pub(super) fn serve_clients(&mut self) {
+        for _ in 0..TURN {
+            match self.world.clients.pending.pop_front() {
+                Some(Heard::Asked(asked)) => self.serve(asked),
+                Some(Heard::HungUp(client)) => self.end_sessions_of(client),
+                None => return,
+            }
+        }
+    }
+
+    fn serve(&mut self, asked: Asked) {
+        let asker = Asker { client: asked.client, id: asked.id };
+        match asked.request {
+            Request::Snapshot => {
+                self.world.clients.life = self.life;
+                let snapshot = self.world.snapshot();
+                self.world.reply(asker, Reply::Snapshot(Box::new(snapshot)));
+            }
+            Request::Release => {
+                let answer = if self.release() {
+                    Reply::Done
+                } else {
+                    Reply::Problem(Problem::no("it has been released already").help(
+                        "only a topology that was started with `nestns up --hold` waits to be released, and once",
+                    ))
+                };
+                self.world.reply(asker, answer);
+            }
+            Request::Signal { targets, signal } => {
+                let answer = self.signal_targets(&targets, signal).unwrap_or_else(Reply::Problem);
+                self.world.reply(asker, answer);
+            }
+            Request::Execute(execution) => self.begin_session(asker, *execution, asked.descriptors),
+            Request::Forward { session, signal } => {
+                let answer = self.forward_to_session(asked.client, session, signal);
+                self.world.reply(asker, answer);
+            }
+            Request::Leave { session } => {
+                let answer = self.leave_session(asked.client, session, asked.descriptors);
+                self.world.reply(asker, answer);
+            }
+            // The world answers these itself.
+            Request::Status => {}
+            Request::Stop { paths, force } => self.stop_part(asker, &paths, force),
+            Request::Restart { .. } | Request::Pause { .. } | Request::Resume { .. } | Request::Attach { .. } => {
+                self.world.refuse(asker, Problem::no("this version cannot do that"));
+            }
+        }
+    }
+
+    fn stop_part(&mut self, asker: Asker, _paths: &[String], _force: Force) {
+        self.world.refuse(asker, Problem::no("this version cannot do that"));
+    }
+
+    /// Sends a signal to processes, of which each is looked at first: whether it is still the one that was meant, and
+    /// whether the kernel would drop the signal (R5), which a `kill` that succeeds does not tell.
+    fn signal_targets(&self, targets: &[Target], signal: i32) -> Result<Reply, Problem> {
+        let (mut open, mut ended) = (Vec::new(), Vec::new());
+        for target in targets {
+            let pid = Pid::from_raw(target.pid);
+            // The descriptor first, then the start time: what the number means cannot change in between any more.
+            match Pidfd::open(pid) {
+                Ok(pidfd) if process::start_time(pid).is_ok_and(|start| start == target.start_time) => {
+                    open.push((target, pidfd));
+                }
+                Ok(_) | Err(Errno::ESRCH) => ended.push(target.path.clone()),
+                Err(errno) => return Err(Problem::no(format!("cannot open `{}`: {}", target.path, errno.desc()))),
+            }
+        }
+        let word = Signal::from_number(signal);
+        let dropped: Vec<&str> =
+            open.iter().filter(|(target, _)| is_dropped(target, signal)).map(|(target, _)| &*target.path).collect();
+        if !dropped.is_empty() {
+            let (verb, pronoun) = if dropped.len() == 1 { ("is a PID 1 that does", "it") } else { ("are PID 1s that do", "them") };
+            let message = format!(
+                "{} {verb} not handle {word}, so that the kernel would drop it, whoever sends it; nothing was sent",
+                dropped.iter().map(|path| format!("`{path}`")).collect::<Vec<_>>().join(", ")
+            );
+            let help = format!("end {pronoun} with `-s KILL`, which also ends everything inside, or stop the namespace");
+            return Err(Problem::no(message).help(help));
+        }
+        let mut reached = Vec::new();
+        for (target, pidfd) in open {
+            match pidfd.signal(signal) {
+                Ok(()) => reached.push(target.path.clone()),
+                Err(Errno::ESRCH) => ended.push(target.path.clone()),
+                Err(errno) => {
+                    let message = format!("cannot signal `{}`: {}", target.path, errno.desc());
+                    return Err(Problem::no(message));
+                }
+            }
+        }
+        Ok(Reply::Signalled { reached, ended })
+    }
+
+    /// Whether anything may still be started in the tree.
+    pub(super) fn is_running(&self) -> Result<(), Problem> {
+        match self.life {
+            Life::Running if self.world.stop.is_none() => Ok(()),
+            Life::Creating | Life::Created => Err(Problem::no("the topology has not been released yet")
+                .help("open its gates with `nestns release`; until then nothing of it runs")),
+            _ => Err(Problem::no("the topology is being stopped; nothing can start in it any more")),
+        }
+    }
+}
+
+/// Whether the kernel would drop a signal: that of a PID 1 with the default action, KILL and STOP from outside excepted.
+fn is_dropped(target: &Target, signal: i32) -> bool {
+    let exempt = [0, nix::libc::SIGKILL, nix::libc::SIGSTOP, nix::libc::SIGCONT];
+    if exempt.contains(&signal) {
+        return false;
+    }
+    let pid = Pid::from_raw(target.pid);
+    let is_pid_one = process::Process::read(pid).is_ok_and(|process| process.numbers.last() == Some(&1));
+    is_pid_one && signals::reception(pid, signal).is_ok_and(|reception| reception == Reception::Default)
+}

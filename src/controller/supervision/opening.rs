@@ -1,0 +1,113 @@
+//! From a tree that stands to one that is ready: the gates, and whoever waits for news of it.
+
+use std::os::fd::OwnedFd;
+use std::time::Duration;
+
+use super::Supervision;
+use crate::controller::audience::Cause;
+use crate::controller::channels;
+use crate::controller::herald::{Herald, News, Patience};
+use crate::controller::life::{Event, Life};
+use crate::controller::roster::State;
+use crate::controller::timeline::milliseconds;
+use crate::controller::{Gates, verdict};
+use crate::engine::failure::{Failure, Stage};
+use crate::engine::moment::Moment;
+use crate::engine::plan::Subject;
+
+/// The gate and who waits behind it.
+#[derive(Debug)]
+pub(in crate::controller) struct Opening {
+    /// The writing end: end of file would abort every process that waits.
+    pub(in crate::controller) gate: OwnedFd,
+    pub(in crate::controller) gates: Gates,
+    /// Whoever waits until it is ready.
+    pub(in crate::controller) herald: Option<Herald>,
+    pub(in crate::controller) began: Moment,
+    pub(in crate::controller) create: Duration,
+    /// How long it took until the gates were open.
+    pub(in crate::controller) release: Option<Duration>,
+}
+
+impl Supervision<'_> {
+    /// Lets everybody go who waits for nothing else.
+    pub(super) fn open_gates(&mut self) {
+        if self.life != Life::Created {
+            return;
+        }
+        if let Err(errno) = channels::open_gate(&self.opening.gate, self.plan.counts().unconditional) {
+            self.world.fail(Failure::new(Subject::init(0), Stage::Channel, errno));
+            return;
+        }
+        self.life = self.life.on(Event::Opened).0;
+        self.opening.release = Some(Moment::now().since(self.opening.began));
+        self.release_waiting();
+        self.start_command();
+    }
+
+    /// Whether a process is as far as it will get by itself: what others wait for before they use the topology.
+    pub(super) fn is_settled(&self, subject: Subject) -> bool {
+        let namespace = self.plan.namespace(subject.namespace);
+        let Some(process) = namespace.process(subject.slot) else { return true };
+        let Some(record) = self.world.roster.get(subject) else { return false };
+        if let Some((ending, _)) = record.ending {
+            // What has failed without ending the topology keeps nobody waiting.
+            return record.state != State::Exited || verdict::is_success(process, ending) || !process.oneshot;
+        }
+        !process.oneshot && self.started.contains(&subject)
+    }
+
+    /// Tells whoever waits, as soon as there is what he waits for.
+    pub(super) fn announce(&mut self) {
+        let Some(herald) = &self.opening.herald else { return };
+        // A stop under way decides otherwise: the caller is told by the end of the controller.
+        if self.world.stop.is_some() || matches!(self.life, Life::Stopping | Life::Killing | Life::Gone) {
+            return;
+        }
+        let is_held = self.opening.gates == Gates::Held && self.life == Life::Created;
+        let is_due = is_held
+            || (self.life == Life::Running
+                && (herald.patience() == Patience::UntilReleased
+                    || self.world.roster.subjects().all(|subject| self.is_settled(subject))));
+        if !is_due {
+            return;
+        }
+        let failed = self.world.roster.subjects().filter(|&subject| {
+            self.world.roster.get(subject).is_some_and(|record| record.state == State::Failed)
+        });
+        let counts = self.plan.counts();
+        let news = News {
+            state: if is_held { "created" } else { "running" }.to_owned(),
+            name: self.world.clients.name().to_owned(),
+            truth: crate::controller::state_directory::truth_in(self.world.remains.directory()).display().to_string(),
+            namespaces: counts.namespaces,
+            processes: counts.processes,
+            depth: counts.depth,
+            create_ms: milliseconds(self.opening.create),
+            release_ms: self.opening.release.map(milliseconds),
+            ready_ms: (!is_held).then(|| milliseconds(Moment::now().since(self.opening.began))),
+            failed: failed.map(|subject| self.world.roster.path(subject)).collect(),
+        };
+        // With `--timeout` it is the start that has so long.
+        self.world.limit = None;
+        if let Some(herald) = self.opening.herald.take() {
+            herald.announce(&news, &self.world.remains.directory().join("controller.log"));
+        }
+    }
+
+    /// Somebody asks for the gates to be opened.
+    pub(super) fn release(&mut self) -> bool {
+        let is_closed = self.life == Life::Created && self.world.stop.is_none();
+        if is_closed {
+            self.opening.gates = Gates::Open;
+            self.open_gates();
+        }
+        is_closed
+    }
+
+    /// A stop before the gates were open: nothing of the user's has run, and there is nobody to ask.
+    pub(super) fn roll_back(&mut self, cause: &Cause) {
+        self.world.audience.note(&crate::controller::audience::Note::Stopping { cause });
+        self.kill_everything();
+    }
+}

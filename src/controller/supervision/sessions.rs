@@ -1,0 +1,367 @@
+//! `exec`: programs that come to a standing tree from outside, each with a client who waits for it.
+//!
+//! The controller forks and reaps them, not the client: a member of a namespace whose parent outside does not reap it keeps
+//! the dying PID 1 in the kernel (R3). Their streams are the client's own descriptors, so that no byte of them passes here.
+//! A program whose client hangs up is ended with everything in its session.
+
+use std::collections::BTreeMap;
+use std::os::fd::OwnedFd;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use nix::errno::Errno;
+use nix::libc;
+use nix::unistd::Pid;
+
+use super::Supervision;
+use crate::controller::control::message::{Execution, Problem, Reply, Target};
+use crate::controller::control::server::ClientId;
+use crate::controller::roster::State;
+use crate::controller::world::{Asker, Guest as Known};
+use crate::engine::failure::{Failure, Stage};
+use crate::engine::keeper::{Entrance, Guest, Setback};
+use crate::engine::moment::Moment;
+use crate::engine::plan::{Identity, NamespaceIndex, ProcessPlan, Subject};
+use crate::engine::program::Refusal;
+use crate::engine::report::Ending;
+use crate::observe::process::{self, Process};
+use crate::observe::{namespaces, session};
+use crate::sys::pidfd::Pidfd;
+use crate::topology::{Entry, Output, Position, Program, Stdin, Stop, Terminal, Weight};
+
+/// How long a program has to end after its client has hung up.
+const FAREWELL: Duration = Duration::from_millis(500);
+/// How many there may be at a time.
+const SESSIONS: usize = 4096;
+
+/// One program.
+#[derive(Debug)]
+struct Session {
+    subject: Subject,
+    /// Who waits for it; nobody for one that is on its own.
+    asker: Option<Asker>,
+    /// Whether he has been told that it runs, or does not.
+    is_answered: bool,
+    /// When what is left of it is killed, after its client has hung up.
+    deadline: Option<Moment>,
+    /// Its session in the sense of setsid(2): its own number on the host.
+    leader: Pid,
+    /// The other side of a terminal that its client has left.
+    terminal: Option<OwnedFd>,
+}
+
+/// All of them, by number.
+#[derive(Debug, Default)]
+pub(super) struct Sessions {
+    all: BTreeMap<u32, Session>,
+    /// Sessions whose leader has ended, and of which others are still to be killed.
+    remnants: Vec<(Pid, Moment)>,
+    last: u32,
+}
+
+impl Sessions {
+    /// When something is next to be done.
+    pub(super) fn next(&self) -> Option<Moment> {
+        let deadlines = self.all.values().filter_map(|session| session.deadline);
+        deadlines.chain(self.remnants.iter().map(|(_, at)| *at)).min()
+    }
+}
+
+impl Supervision<'_> {
+    pub(super) fn begin_session(&mut self, asker: Asker, execution: Execution, descriptors: Vec<OwnedFd>) {
+        if let Err(problem) = self.try_begin_session(asker, execution, descriptors) {
+            self.world.refuse(asker, problem);
+        }
+    }
+
+    fn try_begin_session(
+        &mut self,
+        asker: Asker,
+        execution: Execution,
+        descriptors: Vec<OwnedFd>,
+    ) -> Result<(), Problem> {
+        let own = |problem: Problem| problem.status(125);
+        self.is_running().map_err(own)?;
+        if self.sessions.all.len() >= SESSIONS {
+            return Err(own(Problem::no(format!("there are {SESSIONS} programs of `exec` already"))));
+        }
+        let namespace = self.find_open_namespace(&execution.namespace)?;
+        let (target, identity) = self.entrance(namespace, &execution)?;
+        let number = self.free_number(&execution.namespace);
+        let subject = Subject::session(namespace, number);
+        let path = format!("{}/exec.{number}", execution.namespace);
+        let streams = match <[OwnedFd; 3]>::try_from(descriptors) {
+            _ if execution.detached => None,
+            Ok(streams) => Some(streams),
+            Err(_) => return Err(own(Problem::no("a program of `exec` takes three descriptors"))),
+        };
+        let argv = execution.argv.clone();
+        let process = plan(path.clone(), execution, identity);
+        let known = Known { path: path.clone(), namespace: self.plan.namespace(namespace).path, argv, facts: None };
+        self.world.guests.add(subject, known);
+        let guest = Guest { subject, process, entrance: target, streams };
+        let leader = match self.keeper.invite(guest, &mut self.world) {
+            Ok(leader) => leader,
+            Err(setback) => {
+                self.world.guests.remove(subject);
+                return Err(own(match setback {
+                    Setback::Failed(failure) => problem_of(&path, &failure),
+                    Setback::Interrupted => Problem::no("the topology is being stopped; nothing can start in it any more"),
+                }));
+            }
+        };
+        // It is an unreaped child: what /proc says under its number is said of it.
+        if let Some(known) = self.world.guests.get_mut(subject) {
+            known.facts = Process::read(leader).ok();
+        }
+        let session =
+            Session { subject, asker: Some(asker), is_answered: false, deadline: None, leader, terminal: None };
+        self.sessions.all.insert(number, session);
+        Ok(())
+    }
+
+    /// The namespace of a path, if anything can still start in it.
+    fn find_open_namespace(&self, path: &str) -> Result<NamespaceIndex, Problem> {
+        let found = self.plan.indices().find(|&index| self.plan.namespace(index).path == path);
+        let index = found.ok_or_else(|| Problem::no(format!("there is no namespace `{path}`")))?;
+        let mut around = Some(index);
+        while let Some(at) = around {
+            let namespace = self.plan.namespace(at);
+            let state = self.world.roster.get(Subject::init(at)).map(|record| record.state).unwrap_or_default();
+            let name = &namespace.path;
+            if state.is_over() {
+                let message = format!("PID 1 of `{name}` has already exited; nothing can start in it any more");
+                return Err(Problem::no(message).status(125));
+            }
+            if matches!(state, State::Stopping | State::Killing) {
+                let message = format!("`{name}` is being stopped; nothing can start in it any more");
+                return Err(Problem::no(message).status(125));
+            }
+            around = namespace.parent;
+        }
+        Ok(index)
+    }
+
+    /// Which process's namespaces are entered, which of them, and as whom.
+    fn entrance(
+        &self,
+        namespace: NamespaceIndex,
+        execution: &Execution,
+    ) -> Result<(Entrance, Option<Identity>), Problem> {
+        let gone = |path: &str| Problem::no(format!("`{path}` has ended")).status(125);
+        let (path, pid, start_time) = match &execution.beside {
+            Some(Target { path, pid, start_time }) => (path.clone(), *pid, *start_time),
+            None => {
+                let path = format!("{}/init", execution.namespace);
+                let record = self.world.roster.get(Subject::init(namespace));
+                let facts = record.and_then(|record| record.facts.as_ref()).ok_or_else(|| gone(&path))?;
+                let pid = facts.numbers.first().copied().ok_or_else(|| gone(&path))?;
+                (path, pid, facts.start_time)
+            }
+        };
+        let pid = Pid::from_raw(pid);
+        let process = Pidfd::open(pid).map_err(|_| gone(&path))?;
+        if !process::start_time(pid).is_ok_and(|start| start == start_time) {
+            return Err(gone(&path));
+        }
+        let unreadable = |error: std::io::Error| {
+            Problem::no(format!("cannot read the namespaces of `{path}`: {error}")).status(125)
+        };
+        let only = execution.only.as_deref();
+        let namespaces = namespaces::to_enter(pid, self.keeper.user_namespace(), only).map_err(unreadable)?;
+        let is_elsewhere = namespaces.contains(nix::sched::CloneFlags::CLONE_NEWUSER);
+        let identity = match &execution.identity {
+            Some((uid, gid, groups)) => Some(Identity { uid: *uid, gid: *gid, groups: groups.clone() }),
+            // In a user namespace that somebody has made inside, the controller's own user may have no number at all.
+            None if is_elsewhere => Some(Identity { uid: 0, gid: 0, groups: vec![0] }),
+            None => None,
+        };
+        Ok((Entrance::Beside { process, namespaces }, identity))
+    }
+
+    /// A number that no declared process has taken by being called `exec` and counted.
+    fn free_number(&mut self, namespace: &str) -> u32 {
+        loop {
+            self.sessions.last = (self.sessions.last + 1) & (u32::MAX >> 2);
+            let number = self.sessions.last;
+            let name = format!("exec.{number}");
+            let is_declared = self
+                .plan
+                .indices()
+                .find(|&index| self.plan.namespace(index).path == namespace)
+                .is_some_and(|index| self.plan.namespace(index).processes.iter().any(|process| process.name == name));
+            if !is_declared && !self.sessions.all.contains_key(&number) {
+                return number;
+            }
+        }
+    }
+
+    /// It has become its program.
+    pub(super) fn on_session_started(&mut self, subject: Subject) {
+        let Some(number) = subject.session_number() else { return };
+        let Some(session) = self.sessions.all.get_mut(&number) else { return };
+        session.is_answered = true;
+        let Some(asker) = session.asker else { return };
+        let known = self.world.guests.get(subject);
+        let pids = known.and_then(|known| known.facts.as_ref()).map(|facts| facts.numbers.clone()).unwrap_or_default();
+        let path = known.map(|known| known.path.clone()).unwrap_or_default();
+        self.world.reply(asker, Reply::Began { session: number, path, pids });
+    }
+
+    /// It could not become its program.
+    pub(super) fn on_session_refused(&mut self, subject: Subject, refusal: &Refusal) {
+        let errno = Errno::from_raw(refusal.errno);
+        let message = match (refusal.stage, errno) {
+            (Stage::Execute, Errno::ENOENT) => format!("cannot execute {}: there is no such program", refusal.detail),
+            (stage, errno) if refusal.detail.is_empty() => format!("cannot {stage}: {} ({errno:?})", errno.desc()),
+            (Stage::Execute, errno) => format!("cannot execute {}: {} ({errno:?})", refusal.detail, errno.desc()),
+            (stage, errno) => format!("cannot {stage} {}: {} ({errno:?})", refusal.detail, errno.desc()),
+        };
+        self.answer_session(subject, Reply::Refused { message, status: refusal.status() });
+    }
+
+    /// It failed before it could even try.
+    pub(super) fn on_session_failed(&mut self, failure: &Failure) {
+        let path = self.world.path(failure.subject);
+        let problem = problem_of(&path, failure).status(125);
+        self.answer_session(failure.subject, Reply::Problem(problem));
+    }
+
+    fn answer_session(&mut self, subject: Subject, reply: Reply) {
+        let Some(session) = subject.session_number().and_then(|number| self.sessions.all.get_mut(&number)) else {
+            return;
+        };
+        session.is_answered = true;
+        if let Some(asker) = session.asker.take() {
+            self.world.reply(asker, reply);
+        }
+    }
+
+    /// It has ended and was reaped.
+    pub(super) fn on_session_ended(&mut self, subject: Subject, ending: Ending) {
+        self.world.guests.remove(subject);
+        let Some(session) = subject.session_number().and_then(|number| self.sessions.all.remove(&number)) else {
+            return;
+        };
+        if let Some(asker) = session.asker {
+            self.world.reply(asker, Reply::Ended(ending.into()));
+        }
+        if let Some(deadline) = session.deadline {
+            // Its client has hung up: what it has left in its session goes as well.
+            self.sessions.remnants.push((session.leader, deadline));
+        }
+    }
+
+    pub(super) fn forward_to_session(&self, client: ClientId, number: u32, signal: i32) -> Reply {
+        let own = self.sessions.all.get(&number).filter(|session| {
+            session.asker.is_some_and(|asker| asker.client == client)
+        });
+        let Some(session) = own else { return Reply::Problem(Problem::no("it has ended")) };
+        // An unreaped child: its number is its own.
+        match Pidfd::open(session.leader).and_then(|pidfd| pidfd.signal(signal)) {
+            Ok(()) => Reply::Done,
+            Err(errno) => Reply::Problem(Problem::no(format!("cannot signal it: {}", errno.desc()))),
+        }
+    }
+
+    pub(super) fn leave_session(&mut self, client: ClientId, number: u32, descriptors: Vec<OwnedFd>) -> Reply {
+        let session = self.sessions.all.get_mut(&number);
+        let own = session.filter(|session| session.asker.is_some_and(|asker| asker.client == client));
+        let Some(session) = own else { return Reply::Problem(Problem::no("it has ended")) };
+        session.asker = None;
+        // As long as somebody holds the other side of its terminal, it is not hung up.
+        session.terminal = descriptors.into_iter().next();
+        Reply::Done
+    }
+
+    /// A client has hung up, or was killed: nothing that he has started for himself stays.
+    pub(super) fn end_sessions_of(&mut self, client: ClientId) {
+        let deadline = Moment::now().plus(FAREWELL);
+        let own = self.sessions.all.values_mut().filter(|session| {
+            session.asker.is_some_and(|asker| asker.client == client)
+        });
+        for session in own {
+            session.asker = None;
+            session.deadline = Some(deadline);
+            signal_session(session.leader, libc::SIGHUP);
+        }
+    }
+
+    /// A stop has begun: guests are told, and those who do not leave go with their namespace.
+    pub(super) fn tell_sessions_to_leave(&self) {
+        for session in self.sessions.all.values() {
+            signal_session(session.leader, libc::SIGHUP);
+        }
+    }
+
+    /// Kills what has not left in time.
+    pub(super) fn end_sessions(&mut self) {
+        let now = Moment::now();
+        for session in self.sessions.all.values_mut() {
+            if session.deadline.is_some_and(|deadline| deadline <= now) {
+                signal_session(session.leader, libc::SIGKILL);
+                // It is killed; what has escaped for a moment by forking is looked for once more.
+                session.deadline = Some(now.plus(FAREWELL));
+            }
+        }
+        self.sessions.remnants.retain_mut(|(leader, deadline)| {
+            if *deadline > now {
+                return true;
+            }
+            *deadline = now.plus(Duration::from_millis(50));
+            signal_session(*leader, libc::SIGKILL) > 0
+        });
+    }
+
+    /// Takes what programs have written to terminals that their clients have left, so that they do not wait for a reader.
+    pub(super) fn drain_left_terminals(&mut self) {
+        let mut buffer = [0_u8; 4096];
+        for session in self.sessions.all.values_mut() {
+            if let Some(terminal) = &session.terminal {
+                while nix::unistd::read(terminal, &mut buffer).is_ok_and(|count| count > 0) {}
+            }
+        }
+    }
+}
+
+/// Signals every process of a session, each after its identity is confirmed; returns how many there were.
+fn signal_session(leader: Pid, signal: i32) -> usize {
+    let members = session::members(leader).unwrap_or_default();
+    for member in &members {
+        // It may have ended since.
+        if member.pidfd.signal(signal).is_ok() && signal != libc::SIGKILL {
+            let _ = member.pidfd.signal(libc::SIGCONT);
+        }
+    }
+    members.len()
+}
+
+fn problem_of(path: &str, failure: &Failure) -> Problem {
+    let detail = failure.detail.as_ref().map(|detail| format!(" `{detail}`")).unwrap_or_default();
+    let errno = failure.errno();
+    Problem::no(format!("`{path}`: cannot {}{detail}: {} ({errno:?})", failure.stage, errno.desc()))
+}
+
+/// What the engine is to make of it.
+fn plan(path: String, execution: Execution, identity: Option<Identity>) -> ProcessPlan {
+    let captured = if execution.detached { Output::Log } else { Output::Inherit };
+    ProcessPlan {
+        name: path,
+        program: Program::Command(execution.argv),
+        entry: Entry::Join,
+        env: execution.env,
+        cwd: execution.cwd.map(PathBuf::from),
+        identity,
+        terminal: if execution.terminal { Terminal::Own } else { Terminal::None },
+        stdin: if execution.detached { Stdin::Null } else { Stdin::Inherit },
+        stdout: if execution.terminal { Output::Log } else { captured.clone() },
+        stderr: if execution.terminal { Output::Log } else { captured },
+        after: Vec::new(),
+        ok: vec![0],
+        oneshot: true,
+        weight: Weight::Expendable,
+        stop: Stop { signal: crate::topology::Signal::TERM, grace: FAREWELL },
+        labels: crate::topology::Labels::default(),
+        position: Position::default(),
+    }
+}

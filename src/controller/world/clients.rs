@@ -1,0 +1,173 @@
+//! The world's part of the control socket: what can be answered at once, and what waits for the supervision.
+//!
+//! The world waits in the middle of a creation too, where nothing of the tree may be changed: a question about the state is
+//! answered, a stop is noted, everything else is kept until the tree stands.
+
+use std::collections::VecDeque;
+use std::os::fd::OwnedFd;
+use std::time::{Duration, SystemTime};
+
+use super::World;
+use crate::controller::audience::{Cause, Waiting};
+use crate::controller::control::message::{Force, Problem, Reply, Request, Snapshot, Status};
+use crate::controller::control::server::{Asked, ClientId, Heard, Server};
+use crate::controller::document::{namespace_documents, process_documents};
+use crate::controller::life::Life;
+use crate::controller::timeline::Timeline;
+use crate::controller::truth::Origin;
+use crate::engine::moment::Moment;
+use crate::observe::{boot, namespaces};
+
+/// How long clients have to read the last of the logs and events, when the topology has ended.
+const LEAVE: Duration = Duration::from_secs(1);
+
+/// Whom a reply is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::controller) struct Asker {
+    pub(in crate::controller) client: ClientId,
+    pub(in crate::controller) id: u64,
+}
+
+/// Everybody on the control socket, and what they are told about.
+#[derive(Debug)]
+pub(in crate::controller) struct Clients<'a> {
+    pub(in crate::controller) server: Server,
+    origin: &'a Origin,
+    since: SystemTime,
+    /// Where the tree is in its life, as far as clients are told.
+    pub(in crate::controller) life: Life,
+    /// What waits for the supervision.
+    pub(in crate::controller) pending: VecDeque<Heard>,
+    /// Who waits for the end of the stop.
+    pub(in crate::controller) mourners: Vec<Asker>,
+}
+
+impl<'a> Clients<'a> {
+    pub(super) fn new(server: Server, origin: &'a Origin) -> Self {
+        Self {
+            server,
+            origin,
+            since: SystemTime::now(),
+            life: Life::Creating,
+            pending: VecDeque::new(),
+            mourners: Vec::new(),
+        }
+    }
+}
+
+impl Clients<'_> {
+    /// The topology's name.
+    pub(in crate::controller) fn name(&self) -> &str {
+        &self.origin.name
+    }
+}
+
+impl World<'_> {
+    /// Tells everybody that this is the end, and gives those who read the files of the state directory a moment to come to
+    /// their end: whoever hangs up has done so.
+    pub(in crate::controller) fn take_leave(&mut self, timeline: Option<&Timeline>) {
+        for asker in std::mem::take(&mut self.clients.mourners) {
+            let reply = timeline.map_or(Reply::Done, |timeline| Reply::Stopped(Box::new(timeline.clone())));
+            self.reply(asker, reply);
+        }
+        self.clients.server.say_farewell(&self.events);
+        let end = Moment::now().plus(LEAVE);
+        while self.clients.server.is_visited() {
+            let left = end.since(Moment::now());
+            if left.is_zero() {
+                return;
+            }
+            self.pump(Some(left));
+        }
+    }
+
+    /// Tells those who wait for the end of a stop whom it waits for.
+    pub(in crate::controller) fn tell_mourners(&mut self, waiting: &[Waiting]) {
+        let seconds = |(passed, grace): (Duration, Duration)| (passed.as_secs_f64(), grace.as_secs_f64());
+        let list: Vec<_> = waiting.iter().map(|one| (one.path.clone(), one.time.map(seconds))).collect();
+        for asker in self.clients.mourners.clone() {
+            self.reply(asker, Reply::Waiting(list.clone()));
+        }
+    }
+
+    /// Answers a request.
+    pub(in crate::controller) fn reply(&mut self, asker: Asker, reply: Reply) {
+        self.reply_with(asker, reply, Vec::new());
+    }
+
+    /// Answers a request with descriptors.
+    pub(in crate::controller) fn reply_with(&mut self, asker: Asker, reply: Reply, descriptors: Vec<OwnedFd>) {
+        self.clients.server.say(asker.client, asker.id, reply, descriptors, &self.events);
+        self.hear_clients();
+    }
+
+    /// Refuses a request.
+    pub(in crate::controller) fn refuse(&mut self, asker: Asker, problem: Problem) {
+        self.reply(asker, Reply::Problem(problem));
+    }
+
+    /// Takes in what clients have said.
+    pub(super) fn hear_clients(&mut self) {
+        for heard in self.clients.server.take_heard() {
+            match heard {
+                Heard::Asked(asked) => self.on_asked(asked),
+                Heard::HungUp(client) => {
+                    self.clients.mourners.retain(|asker| asker.client != client);
+                    self.clients.pending.push_back(Heard::HungUp(client));
+                }
+            }
+        }
+    }
+
+    fn on_asked(&mut self, asked: Asked) {
+        let asker = Asker { client: asked.client, id: asked.id };
+        if self.clients.life == Life::Gone {
+            // He has come when everything was over.
+            self.reply(asker, Reply::Problem(Problem::no("the topology has ended")));
+            return;
+        }
+        match asked.request {
+            Request::Status => {
+                let status = self.status();
+                self.reply(asker, Reply::Status(Box::new(status)));
+            }
+            Request::Stop { ref paths, force } if paths.is_empty() => {
+                self.clients.mourners.push(asker);
+                self.request_stop(Cause::Asked);
+                if force == Force::Kill {
+                    self.stop_again = true;
+                }
+            }
+            _ => self.clients.pending.push_back(Heard::Asked(asked)),
+        }
+    }
+
+    /// The topology in a few numbers.
+    pub(in crate::controller) fn status(&self) -> Status {
+        let counts = self.plan.counts();
+        let since = self.clients.since.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        Status {
+            name: self.clients.origin.name.clone(),
+            state: self.clients.life.word().to_owned(),
+            namespaces: counts.namespaces,
+            processes: counts.processes,
+            depth: counts.depth,
+            since: since.as_secs_f64(),
+            file: self.clients.origin.file.clone(),
+            hash: self.clients.origin.hash.clone(),
+            controller: nix::unistd::getpid().as_raw(),
+        }
+    }
+
+    /// All of it, as it is at this moment.
+    pub(in crate::controller) fn snapshot(&self) -> Snapshot {
+        Snapshot {
+            status: self.status(),
+            boot_id: boot::id(),
+            host_pidns: namespaces::own().unwrap_or_default(),
+            namespaces: namespace_documents(&self.roster),
+            processes: process_documents(&self.roster).into_iter().chain(self.guests.documents()).collect(),
+            events: 0,
+        }
+    }
+}

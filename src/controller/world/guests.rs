@@ -1,0 +1,66 @@
+//! Programs that `exec` has started in the tree: who they are, as long as they live.
+
+use std::collections::BTreeMap;
+
+use crate::controller::document::ProcessDocument;
+use crate::engine::plan::Subject;
+use crate::observe::process::Process;
+
+/// One of them.
+#[derive(Debug)]
+pub(in crate::controller) struct Guest {
+    /// `vm/ci/exec.3`.
+    pub(in crate::controller) path: String,
+    pub(in crate::controller) namespace: String,
+    pub(in crate::controller) argv: Vec<String>,
+    /// What the kernel said when it was there; `None` before.
+    pub(in crate::controller) facts: Option<Process>,
+}
+
+impl Guest {
+    fn document(&self, controller: i32) -> Option<ProcessDocument> {
+        let facts = self.facts.as_ref()?;
+        let outside = std::iter::once(Some(controller)).chain(std::iter::repeat(Some(0)));
+        Some(ProcessDocument {
+            path: self.path.clone(),
+            ns: self.namespace.clone(),
+            name: self.path.rsplit('/').next().unwrap_or(&self.path).to_owned(),
+            pids: facts.numbers.iter().copied().map(Some).collect(),
+            ppids: outside.take(facts.numbers.len()).collect(),
+            state: Some("running".into()),
+            exit: None,
+            enter: "exec".into(),
+            argv: self.argv.clone(),
+            start_time: Some(facts.start_time),
+            labels: Default::default(),
+        })
+    }
+}
+
+/// All of them.
+#[derive(Debug, Default)]
+pub(in crate::controller) struct Guests(BTreeMap<Subject, Guest>);
+
+impl Guests {
+    pub(in crate::controller) fn add(&mut self, subject: Subject, guest: Guest) {
+        self.0.insert(subject, guest);
+    }
+
+    pub(in crate::controller) fn remove(&mut self, subject: Subject) {
+        self.0.remove(&subject);
+    }
+
+    pub(in crate::controller) fn get(&self, subject: Subject) -> Option<&Guest> {
+        self.0.get(&subject)
+    }
+
+    pub(in crate::controller) fn get_mut(&mut self, subject: Subject) -> Option<&mut Guest> {
+        self.0.get_mut(&subject)
+    }
+
+    /// Their documents, in the order in which they came within each namespace.
+    pub(in crate::controller) fn documents(&self) -> impl Iterator<Item = ProcessDocument> + '_ {
+        let controller = nix::unistd::getpid().as_raw();
+        self.0.values().filter_map(move |guest| guest.document(controller))
+    }
+}

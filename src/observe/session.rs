@@ -1,0 +1,60 @@
+//! The processes of a session: those that descend from one call of setsid(2) and have made none themselves.
+//!
+//! A session's number is that of its first process. It is not given out again as long as the session has a member, so that
+//! a member found under it is one of that session and of no other (`setsid(2)`, and pid.c of the kernel, which counts
+//! references by use).
+
+use std::io;
+
+use nix::unistd::Pid;
+
+use super::small_file;
+use crate::sys::pidfd::Pidfd;
+
+/// A member.
+#[derive(Debug)]
+pub struct Member {
+    /// A descriptor of it, opened before its session was read.
+    pub pidfd: Pidfd,
+    /// Its number.
+    pub pid: Pid,
+}
+
+/// Everybody in a session, as far as the reader's /proc shows them.
+///
+/// # Errors
+///
+/// Where /proc cannot be listed.
+pub fn members(session: Pid) -> io::Result<Vec<Member>> {
+    let mut members = Vec::new();
+    for entry in std::fs::read_dir("/proc")? {
+        let Ok(entry) = entry else { continue };
+        let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse().ok()).map(Pid::from_raw) else {
+            continue;
+        };
+        // Looked at before a descriptor is opened, because most are not; and again afterwards.
+        if session_of(pid) != Some(session) {
+            continue;
+        }
+        if let Ok(pidfd) = Pidfd::open(pid)
+            && session_of(pid) == Some(session)
+        {
+            members.push(Member { pidfd, pid });
+        }
+    }
+    Ok(members)
+}
+
+/// Field 6 of `proc_pid_stat(5)`.
+fn session_of(pid: Pid) -> Option<Pid> {
+    let mut buffer = [0; 4096];
+    let stat = small_file::read(&format!("/proc/{pid}/stat"), &mut buffer).ok()?;
+    let rest = stat.get(stat.rfind(')')? + 2..)?;
+    let mut fields = rest.split(' ');
+    // A zombie has nobody left to be signalled.
+    let state = fields.next()?;
+    if state == "Z" || state == "X" {
+        return None;
+    }
+    fields.nth(2)?.parse().ok().map(Pid::from_raw)
+}
