@@ -1,11 +1,14 @@
 //! A checked namespace: who is its PID 1, what it unshares, what lives in it.
 
+use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use super::labels::Labels;
 use super::process::Process;
+use super::restart::RestartPolicy;
 use super::stop::Stop;
 
 /// Where something was written: in which of the topology's [`files`](super::Topology::files), at which line and column; both
@@ -53,7 +56,7 @@ pub enum Init {
     Builtin,
     /// nestns itself, which reaps and waits: it holds the namespace until it is told to stop.
     Pause,
-    /// The user's program, or an actor. Its process is named `init`; its stop is the namespace's.
+    /// The user's program, or an actor. Its process is named `init`; its stop and restart are the namespace's.
     Program(Box<Process>),
 }
 
@@ -78,6 +81,12 @@ pub struct Namespace {
     pub hostname: Option<String>,
     /// The NIS domain name; implies `uts`.
     pub domainname: Option<String>,
+    /// What is added to the caller's environment in it. Its processes have it already: this is for what comes in later.
+    pub env: BTreeMap<String, String>,
+    /// The directory in which programs start in it, `/` where the file gives none. Its processes have it already.
+    pub cwd: Option<PathBuf>,
+    /// Whether it is built again, with all inside, when its PID 1 has ended.
+    pub restart: RestartPolicy,
     /// How it is stopped, the grace derived where the file gives none.
     pub stop: Stop,
     /// The grace that the file gives it, `None` where it is derived.

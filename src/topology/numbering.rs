@@ -55,8 +55,8 @@ mod tests {
     use std::time::Duration;
 
     use super::super::{
-        Actor, Entry, Init, Isolation, Labels, Namespace, Output, Position, Process, Program, Signal, Stdin, Stop,
-        Terminal, Weight,
+        Actor, Entry, Init, Isolation, Labels, Namespace, Output, Position, Process, Program, RestartPolicy, Signal,
+        Stdin, Stop, Terminal, Weight,
     };
     use super::{NamespaceId, Numbering, Topology};
 
@@ -77,9 +77,11 @@ mod tests {
             stdout: Output::Log,
             stderr: Output::Log,
             after: Vec::new(),
+            ready: None,
             ok: vec![0],
             oneshot: false,
             weight: Weight::Essential,
+            restart: RestartPolicy::NEVER,
             stop: STOP,
             own_grace: None,
             position: Position::default(),
@@ -97,6 +99,9 @@ mod tests {
             mount_proc: false,
             hostname: None,
             domainname: None,
+            env: BTreeMap::new(),
+            cwd: None,
+            restart: RestartPolicy::NEVER,
             stop: STOP,
             own_grace: None,
             position: Position::default(),

@@ -9,6 +9,8 @@ use serde::{Deserialize, Serialize};
 use super::actor::Actor;
 use super::labels::Labels;
 use super::namespace::Position;
+use super::probe::Probe;
+use super::restart::RestartPolicy;
 use super::stop::Stop;
 
 /// What a process runs.
@@ -139,12 +141,16 @@ pub struct Process {
     pub stderr: Output,
     /// What it waits for.
     pub after: Vec<After>,
+    /// What makes it ready, `None` where its start does, or its good end if it is a one-shot; always `None` of a PID 1.
+    pub ready: Option<Probe>,
     /// The exit codes that count as success.
     pub ok: Vec<u8>,
     /// Whether it is expected to end by itself while the tree goes on.
     pub oneshot: bool,
     /// What its failure means.
     pub weight: Weight,
+    /// Whether it is started again when it has ended; of a PID 1 that of its namespace, which begins anew with it.
+    pub restart: RestartPolicy,
     /// How it is stopped.
     pub stop: Stop,
     /// The grace that the file gives it, `None` where it has that of its namespace.

@@ -7,6 +7,7 @@ use petgraph::graph::{DiGraph, NodeIndex};
 use serde::{Deserialize, Serialize};
 
 use super::namespace::{Init, Namespace};
+use super::syntax::DEFAULT_LOG_BYTES;
 
 /// A namespace of one [`Topology`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -33,6 +34,8 @@ pub struct Topology {
     pub description: Option<String>,
     /// What ends it.
     pub on_exit: OnExit,
+    /// How many bytes of what all its processes together write are kept.
+    pub log_bytes: u64,
     /// The names of the texts that it was read from; the first is that of the file itself.
     pub files: Vec<String>,
     /// What the file expects of it, as it is written: nothing is compared with it yet.
@@ -48,6 +51,7 @@ impl Topology {
             name,
             description: None,
             on_exit: OnExit::default(),
+            log_bytes: DEFAULT_LOG_BYTES,
             files: Vec::new(),
             expectations: Vec::new(),
             graph: DiGraph::new(),

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use super::Signal;
 use super::{
-    Entry, Init, Isolation, Labels, Namespace, OnExit, Output, Position, Process, Program, Stdin, Stop, Terminal,
-    Topology, Weight,
+    Entry, Init, Isolation, Labels, Namespace, OnExit, Output, Position, Process, Program, RestartPolicy, Stdin, Stop,
+    Terminal, Topology, Weight,
 };
 
 /// The name of the command's process.
@@ -58,9 +58,11 @@ pub fn command(name: &str, words: Vec<String>, connection: Connection) -> Proces
         stdout: output(connection.stdout_inherited),
         stderr: output(connection.stderr_inherited),
         after: Vec::new(),
+        ready: None,
         ok: vec![0],
         oneshot: false,
         weight: Weight::Essential,
+        restart: RestartPolicy::NEVER,
         stop: Stop { signal: Signal::TERM, grace: GRACE },
         own_grace: None,
         position: Position::default(),
@@ -106,6 +108,9 @@ pub fn around(name: String, depth: usize, role: Role, process: Process) -> Topol
             mount_proc: true,
             hostname: None,
             domainname: None,
+            env: BTreeMap::new(),
+            cwd: None,
+            restart: RestartPolicy::NEVER,
             stop: Stop { signal: Signal::TERM, grace: GRACE + Duration::from_secs(1) * above },
             own_grace: None,
             position: Position::default(),

@@ -1,11 +1,12 @@
 //! A namespace, ready to be created: one record of the plan.
 
-use std::path::Path;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
 use super::{NamespaceIndex, PlanError, ProcessPlan};
-use crate::topology::{Init, Isolation, Labels, Namespace, Position, Process, Stop};
+use crate::topology::{Init, Isolation, Labels, Namespace, Position, Process, RestartPolicy, Stop};
 
 /// Who is PID 1.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -28,6 +29,9 @@ pub struct NamespacePlan {
     pub mount_proc: bool,
     pub hostname: Option<String>,
     pub domainname: Option<String>,
+    pub env: BTreeMap<String, String>,
+    pub cwd: Option<PathBuf>,
+    pub restart: RestartPolicy,
     pub stop: Stop,
     pub labels: Labels,
     pub position: Position,
@@ -84,6 +88,9 @@ impl NamespacePlan {
             mount_proc: namespace.mount_proc,
             hostname: namespace.hostname.clone(),
             domainname: namespace.domainname.clone(),
+            env: namespace.env.clone(),
+            cwd: namespace.cwd.clone(),
+            restart: namespace.restart,
             stop: namespace.stop,
             labels: namespace.labels.clone(),
             position: namespace.position,

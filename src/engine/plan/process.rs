@@ -7,7 +7,9 @@ use serde::{Deserialize, Serialize};
 
 use super::PlanError;
 use crate::engine::user_database;
-use crate::topology::{After, Entry, Labels, Output, Position, Process, Program, Stdin, Stop, Terminal, Weight};
+use crate::topology::{
+    After, Entry, Labels, Output, Position, Probe, Process, Program, RestartPolicy, Stdin, Stop, Terminal, Weight,
+};
 
 /// Who a program runs as.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -33,9 +35,11 @@ pub struct ProcessPlan {
     pub stdout: Output,
     pub stderr: Output,
     pub after: Vec<After>,
+    pub ready: Option<Probe>,
     pub ok: Vec<u8>,
     pub oneshot: bool,
     pub weight: Weight,
+    pub restart: RestartPolicy,
     pub stop: Stop,
     pub labels: Labels,
     pub position: Position,
@@ -75,9 +79,11 @@ impl ProcessPlan {
             stdout: output(&process.stdout),
             stderr: output(&process.stderr),
             after: process.after.clone(),
+            ready: process.ready.clone(),
             ok: process.ok.clone(),
             oneshot: process.oneshot,
             weight: process.weight,
+            restart: process.restart,
             stop: process.stop,
             labels: process.labels.clone(),
             position: process.position,

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use super::{Part, script};
 use crate::topology::{
-    Actor, Entry, Init, Isolation, Labels, Namespace, Output, Position, Process, Program, Signal, Stdin, Stop,
-    Terminal, Topology, Weight,
+    Actor, Entry, Init, Isolation, Labels, Namespace, Output, Position, Process, Program, RestartPolicy, Signal, Stdin,
+    Stop, Terminal, Topology, Weight,
 };
 
 const STOP: Stop = Stop { signal: Signal::TERM, grace: Duration::from_secs(5) };
@@ -26,9 +26,11 @@ fn process(name: &str, program: Program, entry: Entry) -> Process {
         stdout: Output::Log,
         stderr: Output::Log,
         after: Vec::new(),
+        ready: None,
         ok: vec![0],
         oneshot: false,
         weight: Weight::Essential,
+        restart: RestartPolicy::NEVER,
         stop: STOP,
         own_grace: None,
         position: Position::default(),
@@ -54,6 +56,9 @@ fn namespace(path: &str, init: Init, processes: Vec<Process>) -> Namespace {
         mount_proc: true,
         hostname: None,
         domainname: None,
+        env: BTreeMap::new(),
+        cwd: None,
+        restart: RestartPolicy::NEVER,
         stop: STOP,
         own_grace: None,
         position: Position::default(),

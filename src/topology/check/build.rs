@@ -9,6 +9,7 @@ use crate::topology::actor::Actor;
 use crate::topology::labels::Labels;
 use crate::topology::namespace::{Init, Isolation, Namespace, Position};
 use crate::topology::process::{Entry, Output, Process, Program, Stdin, Terminal, Weight};
+use crate::topology::restart::RestartPolicy;
 use crate::topology::stop::{Signal, Stop};
 use crate::topology::syntax::{InitSyntax, Located, NamespaceBody, ProgramSyntax};
 
@@ -56,6 +57,9 @@ impl Builder<'_> {
             mount_proc: body.mount_proc.as_ref().map_or(isolation.mount, |mount_proc| mount_proc.value),
             hostname: body.hostname.clone(),
             domainname: body.domainname.clone(),
+            env: body.env.clone(),
+            cwd: body.cwd.clone(),
+            restart: RestartPolicy::NEVER,
             stop,
             own_grace,
         };
@@ -108,6 +112,8 @@ impl Builder<'_> {
             weight: if body.essential == Some(false) { Weight::Expendable } else { Weight::Essential },
             program: plain.program,
             after: plain.after,
+            ready: None,
+            restart: RestartPolicy::NEVER,
             stop: plain.stop,
             own_grace,
             position: plain.position,
@@ -138,9 +144,11 @@ fn bare(name: String, program: Program, stop: Stop, position: Position) -> Proce
         stdout: Output::Log,
         stderr: Output::Log,
         after: Vec::new(),
+        ready: None,
         ok: vec![0],
         oneshot: false,
         weight: Weight::Essential,
+        restart: RestartPolicy::NEVER,
         stop,
         own_grace: None,
         position,

@@ -17,6 +17,8 @@ pub(in crate::topology) const KERNEL_DEPTH: u64 = 32;
 pub const DEFAULT_NAMESPACES: u64 = 1024;
 /// How many processes a topology may have that says nothing about it.
 pub const DEFAULT_PROCESSES: u64 = 4096;
+/// How many bytes of output are kept of a topology that says nothing about it: 64 MiB.
+pub const DEFAULT_LOG_BYTES: u64 = 64 << 20;
 
 /// What a tree may not exceed, whatever the machine could do: a slip of the pen must not eat it.
 #[derive(Debug, Clone)]
