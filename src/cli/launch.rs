@@ -108,6 +108,7 @@ pub(super) fn options() -> Options {
         lines_to: LinesTo::Stdout,
         gates: Gates::Open,
         herald: None,
+        text: None,
         tied_to: None,
         environment: std::env::vars_os().collect::<BTreeMap<_, _>>(),
     }
@@ -117,7 +118,7 @@ pub(super) fn options() -> Options {
 pub(super) fn color(when: When, lines_to: LinesTo) -> Color {
     match lines_to {
         LinesTo::Stdout => resolve(when, &std::io::stdout()),
-        LinesTo::Stderr => resolve(when, &std::io::stderr()),
+        LinesTo::Stderr | LinesTo::Nowhere => resolve(when, &std::io::stderr()),
     }
 }
 

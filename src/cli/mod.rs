@@ -8,16 +8,21 @@ mod check;
 mod color;
 mod completions;
 mod config;
+mod detach;
+mod down;
 mod explain;
 mod graph;
 mod launch;
 mod man;
 mod new;
+mod release;
 mod run;
+mod running;
 mod schema;
 mod status;
 mod story;
 mod surroundings;
+mod target;
 mod tell;
 mod topology_arguments;
 mod topology_file;
@@ -44,6 +49,8 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Verb {
     Up(up::Args),
+    Down(down::Args),
+    Release(release::Args),
     Run(run::Args),
     Check(check::Args),
     Config(config::Args),
@@ -62,6 +69,8 @@ impl Verb {
     fn run(self) -> anyhow::Result<Status> {
         match self {
             Self::Up(args) => up::run(args),
+            Self::Down(args) => down::run(&args),
+            Self::Release(args) => release::run(args),
             Self::Run(args) => run::run(args),
             Self::Check(args) => check::run(&args),
             Self::Config(args) => config::run(&args),

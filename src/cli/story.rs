@@ -66,6 +66,8 @@ impl Progress {
 pub(super) enum Detail {
     /// All of it: `up`.
     Everything,
+    /// What happens until it is ready, and what goes wrong then: `up -d`.
+    Start,
     /// Only what went wrong: `run`, whose command has the floor.
     Problems,
 }
@@ -105,7 +107,7 @@ impl Story {
     }
 
     fn tells(&self) -> bool {
-        self.detail == Detail::Everything && matches!(self.progress, Progress::Tty | Progress::Plain)
+        self.detail != Detail::Problems && matches!(self.progress, Progress::Tty | Progress::Plain)
     }
 
     /// A whole line of the story. A closed standard error ends nothing.
@@ -156,7 +158,7 @@ pub(super) fn charset() -> Charset {
 
 impl Audience for Story {
     fn progress(&mut self, done: usize, total: usize) {
-        if self.detail != Detail::Everything {
+        if self.detail == Detail::Problems {
             return;
         }
         let tenths = done * 10 / total.max(1);
@@ -185,7 +187,7 @@ impl Audience for Story {
 
     fn standing(&mut self, roster: &Roster, create: Duration) {
         let counts = roster.plan().counts();
-        if self.progress == Progress::Json && self.detail == Detail::Everything {
+        if self.progress == Progress::Json && self.detail != Detail::Problems {
             self.event(json!({
                 "event": "verify", "path": self.name, "namespaces": counts.namespaces, "processes": counts.processes,
                 "depth": counts.depth, "ms": milliseconds(create),
@@ -199,7 +201,11 @@ impl Audience for Story {
             })
         });
         self.width = paths.map(|subject| roster.path(subject).chars().count()).max().unwrap_or(0).min(WIDEST);
-        if !self.tells() {
+        if !self.tells() || self.detail == Detail::Start {
+            // A bar that was drawn has done its work.
+            if let Some(bar) = &self.bar {
+                bar.finish_and_clear();
+            }
             return;
         }
         let title = format!(
@@ -274,7 +280,7 @@ impl Audience for Story {
             Note::Stopping { cause } if self.tells() => self.say(&format!("stopping: {}\n", why(cause))),
             Note::Killing if self.tells() => self.say("killing the roots\n"),
             Note::Stopping { .. } | Note::Killing | Note::StopInside { .. } => {
-                if self.progress == Progress::Json && self.detail == Detail::Everything {
+                if self.progress == Progress::Json && self.detail != Detail::Problems {
                     self.event(json!({ "event": "stopping", "path": self.name }));
                 }
             }
@@ -318,7 +324,7 @@ impl Audience for Story {
     }
 
     fn stopped(&mut self, timeline: &Timeline) {
-        if self.progress == Progress::Json && self.detail == Detail::Everything {
+        if self.progress == Progress::Json && self.detail != Detail::Problems {
             self.event(json!({ "event": "gone", "path": self.name, "ms": timeline.ms }));
         }
         if self.tells() {

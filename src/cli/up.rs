@@ -3,28 +3,34 @@
 use std::io::Write;
 use std::time::Duration;
 
+use anyhow::Context as _;
 use clap::ValueEnum;
 use clap::builder::FalseyValueParser;
 use serde::Serialize;
 
 use super::color::When;
+use super::detach::{self, Outcome, Side};
 use super::launch;
+use super::running;
 use super::status::Status;
 use super::story::{Detail, Progress, Story, charset};
 use super::topology_arguments::TopologyArguments;
 use super::tree;
 use crate::controller::document::ExitDocument;
+use crate::controller::herald::{News, Patience};
 use crate::controller::timeline::{Timeline, milliseconds};
-use crate::controller::{self, LinesTo, Request, Summary};
+use crate::controller::{self, Gates, LinesTo, Request, Summary};
 use crate::diagnostic::Color;
 use crate::engine::plan::Order;
 use crate::engine::report::Ending;
+use crate::present::config::{self, Arrangement};
 use crate::present::count::count;
+use crate::present::duration::Human;
 use crate::present::outline;
 use crate::present::tree::{Colour, Folding, Look, render};
 use crate::topology::{Init, OnExit, Topology};
 
-/// Build a tree of namespaces, stay with it, and take it down
+/// Build a tree of namespaces, stay with it, and take it down; or leave it to itself
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Ctrl-C asks everything to stop, from each root downward; a second one kills the roots.")]
 pub(super) struct Args {
@@ -35,6 +41,26 @@ pub(super) struct Args {
     #[arg(long, env = "NESTNS_DRY_RUN", value_parser = FalseyValueParser::new())]
     dry_run: bool,
 
+    /// Return when everything is ready; the topology goes on by itself, and is known by its name from then on
+    #[arg(short, long, env = "NESTNS_DETACH", value_parser = FalseyValueParser::new())]
+    detach: bool,
+
+    /// With --detach: return as soon as everything was released
+    #[arg(long, env = "NESTNS_NO_WAIT", requires = "detach", value_parser = FalseyValueParser::new())]
+    no_wait: bool,
+
+    /// Create everything and run nothing of it, until `nestns release`
+    #[arg(long, env = "NESTNS_HOLD", value_parser = FalseyValueParser::new())]
+    hold: bool,
+
+    /// Stop when the process that has started `nestns up` ends, however it ends
+    #[arg(long, env = "NESTNS_TIE_TO_PARENT", value_parser = FalseyValueParser::new())]
+    tie_to_parent: bool,
+
+    /// Stop a topology of that name first, if one runs
+    #[arg(long, env = "NESTNS_RECREATE", value_parser = FalseyValueParser::new())]
+    recreate: bool,
+
     /// The topology's name, instead of the file's
     #[arg(short, long, env = "NESTNS_NAME", value_parser = launch::name)]
     name: Option<String>,
@@ -44,7 +70,7 @@ pub(super) struct Args {
           value_parser = clap::value_parser!(u32).range(1..))]
     jobs: u32,
 
-    /// Stop after this time, such as 30s; the status is then 124
+    /// Stop after this time, such as 30s; the status is then 124. With --detach, the time until it is ready
     #[arg(long, value_name = "DURATION", env = "NESTNS_TIMEOUT", value_parser = launch::duration)]
     timeout: Option<Duration>,
 
@@ -108,14 +134,15 @@ enum AnswerFormat {
 struct UpDocument<'a> {
     schema: &'static str,
     name: &'a str,
-    state: &'static str,
+    state: &'a str,
     truth: String,
     namespaces: u32,
     processes: u32,
     depth: u32,
     create_ms: Option<f64>,
     release_ms: Option<f64>,
-    exit: ExitDocument,
+    /// `null` while it goes on.
+    exit: Option<ExitDocument>,
     stop: Option<&'a Timeline>,
 }
 
@@ -146,21 +173,45 @@ pub(super) fn run(args: Args) -> anyhow::Result<Status> {
     if let Some(on_exit) = args.on_exit {
         topology.on_exit = on_exit.into();
     }
+    let same_name = if args.recreate { running::SameName::Stop } else { running::SameName::Keep };
+    if let Some(status) = running::settle(&origin, same_name, args.detach)? {
+        return Ok(status);
+    }
     let mut options = launch::options();
     options.timeout = args.timeout;
-    options.status_from = args.exit_code_from;
+    options.status_from.clone_from(&args.exit_code_from);
     options.lines_to = lines_to;
+    options.text = Some(config::toml(&topology, Arrangement::Paths));
+    if args.hold {
+        options.gates = Gates::Held;
+    }
+    if args.tie_to_parent {
+        options.tied_to = Some(detach::parent().context("cannot tie the topology to the process that has started it")?);
+    }
     if args.jobs > 1 {
         options.order = Order::Parallel(args.jobs);
         writeln!(std::io::stderr(), "warning: with --jobs {} the PIDs differ from run to run", args.jobs)?;
     }
+    let mut detail = Detail::Everything;
+    if args.detach {
+        let patience = if args.no_wait { Patience::UntilReleased } else { Patience::UntilReady };
+        match detach::split(patience).context("cannot start a controller")? {
+            Side::Caller(Outcome::Ended(status)) => return Ok(Status::Other(status)),
+            Side::Caller(Outcome::Detached(news)) => return tell_detached(&news, &args),
+            Side::Controller(herald) => options.herald = Some(herald),
+        }
+        // Nobody reads what would go to the caller's own streams.
+        topology.detach();
+        options.lines_to = LinesTo::Nowhere;
+        detail = Detail::Start;
+    }
     let progress = if args.quiet { Progress::Quiet } else { args.progress };
     let files = topology.files.clone();
-    let color = launch::color(args.color, lines_to);
-    let mut story = Story::new(progress, Detail::Everything, color, files.clone(), origin.name.clone());
+    let color = launch::color(args.color, options.lines_to);
+    let mut story = Story::new(progress, detail, color, files.clone(), origin.name.clone());
     match controller::run(Request { topology, origin, base, options }, &mut story) {
         Ok(summary) => {
-            if args.format == AnswerFormat::Json {
+            if args.format == AnswerFormat::Json && !args.detach {
                 let mut document = serde_json::to_vec_pretty(&UpDocument::of(&summary))?;
                 document.push(b'\n');
                 std::io::stdout().write_all(&document)?;
@@ -169,6 +220,43 @@ pub(super) fn run(args: Args) -> anyhow::Result<Status> {
         }
         Err(trouble) => Ok(launch::tell(&trouble, &files)),
     }
+}
+
+/// What the caller of `up -d` is told when the topology goes on by itself.
+fn tell_detached(news: &News, args: &Args) -> anyhow::Result<Status> {
+    let mut stdout = std::io::stdout().lock();
+    match args.format {
+        AnswerFormat::Json => {
+            let document = UpDocument {
+                schema: "nestns.up/1",
+                name: &news.name,
+                state: &news.state,
+                truth: news.truth.clone(),
+                namespaces: news.namespaces,
+                processes: news.processes,
+                depth: news.depth,
+                create_ms: Some(news.create_ms),
+                release_ms: news.release_ms,
+                exit: None,
+                stop: None,
+            };
+            serde_json::to_writer_pretty(&mut stdout, &document).map_err(std::io::Error::from)?;
+            writeln!(stdout)?;
+        }
+        AnswerFormat::Human if args.quiet => writeln!(stdout, "{}", news.name)?,
+        AnswerFormat::Human => {
+            let time = |ms: Option<f64>| Human(Duration::from_secs_f64(ms.unwrap_or_default() / 1e3));
+            let how = match (&*news.state, args.no_wait) {
+                ("created", _) => format!("created in {}, held until `nestns release`", time(Some(news.create_ms))),
+                (_, true) => format!("released in {}", time(news.release_ms)),
+                _ => format!("ready in {}", time(news.ready_ms)),
+            };
+            let namespaces = count(news.namespaces as usize, "namespace");
+            let processes = count(news.processes as usize, "process");
+            writeln!(stdout, "{}: {namespaces}, {processes}, depth {}, {how}", news.name, news.depth)?;
+        }
+    }
+    Ok(if news.failed.is_empty() { Status::Done } else { Status::No })
 }
 
 impl<'a> UpDocument<'a> {
@@ -183,7 +271,7 @@ impl<'a> UpDocument<'a> {
             depth: summary.counts.depth,
             create_ms: summary.create.map(milliseconds),
             release_ms: summary.release.map(milliseconds),
-            exit: Ending::Exited(summary.status).into(),
+            exit: Some(Ending::Exited(summary.status).into()),
             stop: summary.timeline.as_ref(),
         }
     }

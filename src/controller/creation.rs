@@ -19,7 +19,7 @@ use super::state_directory::{self, StateDirectory};
 use super::supervision::{Opening, Rules, Supervision};
 use super::trouble::Trouble;
 use super::world::{Parts, World};
-use super::{LinesTo, Outcome, Request, Summary, channels, threshold, truth, verification};
+use super::{Outcome, Request, Summary, channels, threshold, truth, verification};
 use crate::engine::failure::{Failure, Stage};
 use crate::engine::inheritance::FIRST_FREE;
 use crate::engine::keeper::{Keeper, Reaped, Setback};
@@ -55,7 +55,11 @@ pub fn run(request: Request, audience: &mut dyn Audience) -> Outcome {
     let spared = [options.herald.as_ref().map(AsFd::as_fd), options.tied_to.as_ref().map(AsFd::as_fd)];
     descriptor::close_from_but(3, &spared).map_err(system("close the caller's descriptors"))?;
     let herald = options.herald.map(Herald::settle).transpose().map_err(system("keep a channel open"))?;
-    let tied_to = options.tied_to.map(|tied_to| Pidfd::above(tied_to, FIRST_FREE)).transpose().map_err(system("keep a descriptor open"))?;
+    let tied_to = options
+        .tied_to
+        .map(|tied_to| Pidfd::above(tied_to, FIRST_FREE))
+        .transpose()
+        .map_err(system("keep a descriptor open"))?;
     let directory = StateDirectory::place(&origin.name)?;
     let mut environment = options.environment;
     if options.announce_truth {
@@ -116,7 +120,7 @@ pub fn run(request: Request, audience: &mut dyn Audience) -> Outcome {
         audience.note(&Note::LeftOver);
     }
     let events = EventLoop::new().map_err(system("open an event loop"))?;
-    let output = StandardOutput::open(if options.lines_to == LinesTo::Stdout { 1 } else { 2 }, &events);
+    let output = StandardOutput::open(options.lines_to, &events);
     let server = match Server::open(&directory, &events) {
         Ok(server) => server,
         Err(errno) => {
@@ -173,7 +177,12 @@ pub fn run(request: Request, audience: &mut dyn Audience) -> Outcome {
         }
     };
     let document = truth::document(&creation.world.roster, &origin).map_err(state_directory::unreadable_proc);
-    if let Err(error) = document.and_then(|document| state.write(&state.truth(), &document)) {
+    let document = document.and_then(|document| state.write(&state.truth(), &document));
+    let written = document.and_then(|()| match &options.text {
+        Some(text) => state.write(&state.topology(), text.as_bytes()),
+        None => Ok(()),
+    });
+    if let Err(error) = written {
         creation.roll_back();
         return Err(error.into());
     }

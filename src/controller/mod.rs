@@ -8,6 +8,7 @@
 //! keeps a dying PID 1 in the kernel (R3); signals go through a pidfd of an unreaped child.
 
 pub mod audience;
+pub mod census;
 mod channels;
 pub mod control;
 mod creation;
@@ -52,6 +53,7 @@ pub use creation::run;
 pub enum LinesTo {
     Stdout,
     Stderr,
+    Nowhere,
 }
 
 /// Whether the gates open when the tree stands.
@@ -104,6 +106,8 @@ pub struct Options {
     pub gates: Gates,
     /// Whoever has asked for a topology that lives without him, and waits until it does.
     pub herald: Option<Herald>,
+    /// The expanded topology as a file, for those who want to know later what was built.
+    pub text: Option<String>,
     /// A process that the topology does not outlive.
     pub tied_to: Option<Pidfd>,
     /// The caller's environment.

@@ -10,10 +10,13 @@ use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
 
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
+use nix::libc;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::epoll::EpollFlags;
 
+use super::LinesTo;
 use super::event_loop::{EventLoop, Token};
+use crate::engine::inheritance;
 use crate::sys::descriptor;
 
 /// From here on programs are made to wait: their output is not read until the buffer is empty again.
@@ -32,7 +35,14 @@ pub(super) struct StandardOutput {
 
 impl StandardOutput {
     /// Takes the descriptor 1 or 2, and begins to watch whether its reader leaves.
-    pub(super) fn open(number: i32, events: &EventLoop) -> Self {
+    pub(super) fn open(to: LinesTo, events: &EventLoop) -> Self {
+        let number = match to {
+            LinesTo::Stdout => libc::STDOUT_FILENO,
+            LinesTo::Stderr => libc::STDERR_FILENO,
+            LinesTo::Nowhere => {
+                return Self { number: inheritance::NULL, own: None, buffer: Vec::new(), closed: true };
+            }
+        };
         let path = format!("/proc/self/fd/{number}");
         let streams = std::fs::metadata(&path).map(|found| found.file_type());
         let own = match streams {
@@ -56,6 +66,11 @@ impl StandardOutput {
     /// Whether the reader has left.
     pub(super) fn is_closed(&self) -> bool {
         self.closed
+    }
+
+    /// Whether there was a reader, and he has left.
+    pub(super) fn is_lost(&self) -> bool {
+        self.closed && self.number != inheritance::NULL
     }
 
     /// Whether more should wait until this much has been taken.

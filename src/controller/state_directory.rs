@@ -186,6 +186,11 @@ impl StateDirectory {
         truth_in(&self.remains.directory)
     }
 
+    /// Where the expanded topology is written.
+    pub fn topology(&self) -> PathBuf {
+        self.remains.directory.join(TOPOLOGY)
+    }
+
     /// Writes a file of the directory: under another name first, then moved, so that a reader finds all of it or nothing.
     ///
     /// # Errors
@@ -209,22 +214,43 @@ pub fn truth_in(directory: &Path) -> PathBuf {
 
 /// The directory above all of the caller's topologies.
 fn base() -> Result<PathBuf, StateError> {
-    let uid = geteuid().as_raw();
-    if let Some(runtime) = std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from)
-        && runtime.is_absolute()
-        && std::fs::metadata(&runtime).is_ok_and(|found| found.is_dir() && found.uid() == uid)
-    {
+    if let Some(runtime) = runtime_directory() {
         return private_child(runtime.join("nestns"));
     }
-    let system = Path::new("/run/nestns");
+    let system = Path::new(SYSTEM);
     let writable = |path: &Path| access(path, AccessFlags::W_OK | AccessFlags::X_OK).is_ok();
     if (!system.exists() && writable(Path::new("/run"))) || (system.is_dir() && writable(system)) {
         return private_child(system.to_owned());
     }
+    private_child(temporary())
+}
+
+/// Every directory in which the caller may have topologies: those that exist, and are his. He may have started one from a
+/// session that had another environment.
+pub fn places() -> Vec<PathBuf> {
+    let uid = geteuid().as_raw();
+    let mut places: Vec<PathBuf> = runtime_directory().map(|runtime| runtime.join("nestns")).into_iter().collect();
+    places.push(SYSTEM.into());
+    places.push(temporary());
+    places.retain(|place| std::fs::symlink_metadata(place).is_ok_and(|found| found.is_dir() && found.uid() == uid));
+    places
+}
+
+/// Where root has them.
+const SYSTEM: &str = "/run/nestns";
+
+/// The directory of the caller's session, if it is one of his own.
+fn runtime_directory() -> Option<PathBuf> {
+    let runtime = std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from)?;
+    let uid = geteuid().as_raw();
+    let is_own = std::fs::metadata(&runtime).is_ok_and(|found| found.is_dir() && found.uid() == uid);
+    (runtime.is_absolute() && is_own).then_some(runtime)
+}
+
+fn temporary() -> PathBuf {
     // The guardian, which has left the caller's directory, must find it as well.
-    let temporary = std::path::absolute(std::env::temp_dir());
-    let temporary = temporary.unwrap_or_else(|_| PathBuf::from("/tmp"));
-    private_child(temporary.join(format!("nestns-{}", outer_uid(uid))))
+    let temporary = std::path::absolute(std::env::temp_dir()).unwrap_or_else(|_| PathBuf::from("/tmp"));
+    temporary.join(format!("nestns-{}", outer_uid(geteuid().as_raw())))
 }
 
 /// Opens a lock file: never through a link, and never waiting, as a FIFO in its place would make it.

@@ -58,6 +58,11 @@ impl Streams {
         self.open
     }
 
+    /// Whether it is not known yet how somebody's exec went.
+    pub(super) fn awaits_outcome(&self, subject: Subject) -> bool {
+        self.pipes.iter().flatten().any(|pipe| matches!(pipe, Pipe::Outcome { subject: of, .. } if *of == subject))
+    }
+
     /// Watches for how exec goes.
     pub(super) fn add_outcome(&mut self, subject: Subject, fd: OwnedFd, events: &EventLoop) {
         self.add(Pipe::Outcome { subject, fd, said: Vec::new() }, events);

@@ -62,10 +62,6 @@ pub fn receive(socket: impl AsFd, buffer: &mut [u8]) -> nix::Result<Piece> {
             }
             message = libc::CMSG_NXTHDR(&raw const header, message);
         }
-        Ok(Piece {
-            bytes: bytes.cast_unsigned(),
-            descriptors,
-            is_truncated: header.msg_flags & libc::MSG_CTRUNC != 0,
-        })
+        Ok(Piece { bytes: bytes.cast_unsigned(), descriptors, is_truncated: header.msg_flags & libc::MSG_CTRUNC != 0 })
     }
 }

@@ -7,6 +7,7 @@ use petgraph::graph::{DiGraph, NodeIndex};
 use serde::{Deserialize, Serialize};
 
 use super::namespace::{Init, Namespace};
+use super::process::{Output, Stdin};
 use super::syntax::DEFAULT_LOG_BYTES;
 
 /// A namespace of one [`Topology`].
@@ -99,6 +100,26 @@ impl Topology {
         }
         for process in namespace.processes.iter_mut().filter(|process| process.own_grace.is_none()) {
             process.stop.grace = grace;
+        }
+    }
+
+    /// Makes it one that lives without a caller: what would use his streams is captured instead, or reads nothing.
+    pub fn detach(&mut self) {
+        for namespace in self.graph.node_weights_mut() {
+            let program = match &mut namespace.init {
+                Init::Program(program) => Some(&mut **program),
+                Init::Builtin | Init::Pause => None,
+            };
+            for process in namespace.processes.iter_mut().chain(program) {
+                if process.stdin == Stdin::Inherit {
+                    process.stdin = Stdin::Null;
+                }
+                for output in [&mut process.stdout, &mut process.stderr] {
+                    if *output == Output::Inherit {
+                        *output = Output::Log;
+                    }
+                }
+            }
         }
     }
 

@@ -142,12 +142,7 @@ impl Server {
     }
 
     /// Hears a client who is ready, or goes on telling him.
-    pub(in crate::controller) fn serve(
-        &mut self,
-        number: u32,
-        flags: EpollFlags,
-        events: &EventLoop,
-    ) {
+    pub(in crate::controller) fn serve(&mut self, number: u32, flags: EpollFlags, events: &EventLoop) {
         let id = ClientId(number);
         if flags.contains(EpollFlags::EPOLLOUT) {
             self.flush(id, events);

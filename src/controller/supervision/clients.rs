@@ -90,12 +90,14 @@ impl Supervision<'_> {
         let dropped: Vec<&str> =
             open.iter().filter(|(target, _)| is_dropped(target, signal)).map(|(target, _)| &*target.path).collect();
         if !dropped.is_empty() {
-            let (verb, pronoun) = if dropped.len() == 1 { ("is a PID 1 that does", "it") } else { ("are PID 1s that do", "them") };
+            let (verb, pronoun) =
+                if dropped.len() == 1 { ("is a PID 1 that does", "it") } else { ("are PID 1s that do", "them") };
             let message = format!(
                 "{} {verb} not handle {word}, so that the kernel would drop it, whoever sends it; nothing was sent",
                 dropped.iter().map(|path| format!("`{path}`")).collect::<Vec<_>>().join(", ")
             );
-            let help = format!("end {pronoun} with `-s KILL`, which also ends everything inside, or stop the namespace");
+            let help =
+                format!("end {pronoun} with `-s KILL`, which also ends everything inside, or stop the namespace");
             return Err(Problem::no(message).help(help));
         }
         let mut reached = Vec::new();

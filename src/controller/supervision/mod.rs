@@ -15,7 +15,6 @@ use std::time::Duration;
 
 use nix::libc;
 
-use super::{Command, Gates};
 use super::audience::{Cause, Note};
 use super::creation::COLLAPSE;
 use super::life::Life;
@@ -23,6 +22,7 @@ use super::roster::State;
 use super::timeline::Timeline;
 use super::verdict::Verdict;
 use super::world::{Incident, World};
+use super::{Command, Gates};
 use crate::engine::keeper::{Keeper, Reaped};
 use crate::engine::moment::Moment;
 use crate::engine::plan::{Plan, Subject};
@@ -72,13 +72,7 @@ pub(super) struct Supervision<'a> {
 }
 
 impl<'a> Supervision<'a> {
-    pub(super) fn new(
-        world: World<'a>,
-        keeper: Keeper,
-        life: Life,
-        rules: Rules,
-        opening: Opening,
-    ) -> Self {
+    pub(super) fn new(world: World<'a>, keeper: Keeper, life: Life, rules: Rules, opening: Opening) -> Self {
         let plan = world.plan;
         let conditional = |subject: &Subject| {
             let namespace = plan.namespace(subject.namespace);

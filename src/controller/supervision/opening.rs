@@ -72,9 +72,11 @@ impl Supervision<'_> {
         if !is_due {
             return;
         }
-        let failed = self.world.roster.subjects().filter(|&subject| {
-            self.world.roster.get(subject).is_some_and(|record| record.state == State::Failed)
-        });
+        let failed = self
+            .world
+            .roster
+            .subjects()
+            .filter(|&subject| self.world.roster.get(subject).is_some_and(|record| record.state == State::Failed));
         let counts = self.plan.counts();
         let news = News {
             state: if is_held { "created" } else { "running" }.to_owned(),

@@ -27,7 +27,7 @@ use crate::engine::report::Ending;
 use crate::observe::process::{self, Process};
 use crate::observe::{namespaces, session};
 use crate::sys::pidfd::Pidfd;
-use crate::topology::{Entry, Output, Position, Program, Stdin, Stop, Terminal, Weight};
+use crate::topology::{Entry, Output, Position, Program, RestartPolicy, Stdin, Stop, Terminal, Weight};
 
 /// How long a program has to end after its client has hung up.
 const FAREWELL: Duration = Duration::from_millis(500);
@@ -37,11 +37,10 @@ const SESSIONS: usize = 4096;
 /// One program.
 #[derive(Debug)]
 struct Session {
-    subject: Subject,
     /// Who waits for it; nobody for one that is on its own.
     asker: Option<Asker>,
-    /// Whether he has been told that it runs, or does not.
-    is_answered: bool,
+    /// How it has ended, where it is not known yet whether it had become its program.
+    ending: Option<Ending>,
     /// When what is left of it is killed, after its client has hung up.
     deadline: Option<Moment>,
     /// Its session in the sense of setsid(2): its own number on the host.
@@ -106,7 +105,9 @@ impl Supervision<'_> {
                 self.world.guests.remove(subject);
                 return Err(own(match setback {
                     Setback::Failed(failure) => problem_of(&path, &failure),
-                    Setback::Interrupted => Problem::no("the topology is being stopped; nothing can start in it any more"),
+                    Setback::Interrupted => {
+                        Problem::no("the topology is being stopped; nothing can start in it any more")
+                    }
                 }));
             }
         };
@@ -114,8 +115,7 @@ impl Supervision<'_> {
         if let Some(known) = self.world.guests.get_mut(subject) {
             known.facts = Process::read(leader).ok();
         }
-        let session =
-            Session { subject, asker: Some(asker), is_answered: false, deadline: None, leader, terminal: None };
+        let session = Session { asker: Some(asker), ending: None, deadline: None, leader, terminal: None };
         self.sessions.all.insert(number, session);
         Ok(())
     }
@@ -164,9 +164,8 @@ impl Supervision<'_> {
         if !process::start_time(pid).is_ok_and(|start| start == start_time) {
             return Err(gone(&path));
         }
-        let unreadable = |error: std::io::Error| {
-            Problem::no(format!("cannot read the namespaces of `{path}`: {error}")).status(125)
-        };
+        let unreadable =
+            |error: std::io::Error| Problem::no(format!("cannot read the namespaces of `{path}`: {error}")).status(125);
         let only = execution.only.as_deref();
         let namespaces = namespaces::to_enter(pid, self.keeper.user_namespace(), only).map_err(unreadable)?;
         let is_elsewhere = namespaces.contains(nix::sched::CloneFlags::CLONE_NEWUSER);
@@ -185,11 +184,10 @@ impl Supervision<'_> {
             self.sessions.last = (self.sessions.last + 1) & (u32::MAX >> 2);
             let number = self.sessions.last;
             let name = format!("exec.{number}");
-            let is_declared = self
-                .plan
-                .indices()
-                .find(|&index| self.plan.namespace(index).path == namespace)
-                .is_some_and(|index| self.plan.namespace(index).processes.iter().any(|process| process.name == name));
+            let is_declared =
+                self.plan.indices().find(|&index| self.plan.namespace(index).path == namespace).is_some_and(|index| {
+                    self.plan.namespace(index).processes.iter().any(|process| process.name == name)
+                });
             if !is_declared && !self.sessions.all.contains_key(&number) {
                 return number;
             }
@@ -199,13 +197,16 @@ impl Supervision<'_> {
     /// It has become its program.
     pub(super) fn on_session_started(&mut self, subject: Subject) {
         let Some(number) = subject.session_number() else { return };
-        let Some(session) = self.sessions.all.get_mut(&number) else { return };
-        session.is_answered = true;
+        let Some(session) = self.sessions.all.get(&number) else { return };
+        let ending = session.ending;
         let Some(asker) = session.asker else { return };
         let known = self.world.guests.get(subject);
         let pids = known.and_then(|known| known.facts.as_ref()).map(|facts| facts.numbers.clone()).unwrap_or_default();
         let path = known.map(|known| known.path.clone()).unwrap_or_default();
         self.world.reply(asker, Reply::Began { session: number, path, pids });
+        if let Some(ending) = ending {
+            self.on_session_ended(subject, ending);
+        }
     }
 
     /// It could not become its program.
@@ -231,18 +232,27 @@ impl Supervision<'_> {
         let Some(session) = subject.session_number().and_then(|number| self.sessions.all.get_mut(&number)) else {
             return;
         };
-        session.is_answered = true;
+        let ending = session.ending;
         if let Some(asker) = session.asker.take() {
             self.world.reply(asker, reply);
+        }
+        if let Some(ending) = ending {
+            self.on_session_ended(subject, ending);
         }
     }
 
     /// It has ended and was reaped.
     pub(super) fn on_session_ended(&mut self, subject: Subject, ending: Ending) {
-        self.world.guests.remove(subject);
-        let Some(session) = subject.session_number().and_then(|number| self.sessions.all.remove(&number)) else {
+        let Some(number) = subject.session_number() else { return };
+        if self.world.streams.awaits_outcome(subject)
+            && let Some(session) = self.sessions.all.get_mut(&number)
+        {
+            // What it has said last, that it could not become its program, is still to be read.
+            session.ending = Some(ending);
             return;
-        };
+        }
+        self.world.guests.remove(subject);
+        let Some(session) = self.sessions.all.remove(&number) else { return };
         if let Some(asker) = session.asker {
             self.world.reply(asker, Reply::Ended(ending.into()));
         }
@@ -253,9 +263,8 @@ impl Supervision<'_> {
     }
 
     pub(super) fn forward_to_session(&self, client: ClientId, number: u32, signal: i32) -> Reply {
-        let own = self.sessions.all.get(&number).filter(|session| {
-            session.asker.is_some_and(|asker| asker.client == client)
-        });
+        let own =
+            self.sessions.all.get(&number).filter(|session| session.asker.is_some_and(|asker| asker.client == client));
         let Some(session) = own else { return Reply::Problem(Problem::no("it has ended")) };
         // An unreaped child: its number is its own.
         match Pidfd::open(session.leader).and_then(|pidfd| pidfd.signal(signal)) {
@@ -277,9 +286,8 @@ impl Supervision<'_> {
     /// A client has hung up, or was killed: nothing that he has started for himself stays.
     pub(super) fn end_sessions_of(&mut self, client: ClientId) {
         let deadline = Moment::now().plus(FAREWELL);
-        let own = self.sessions.all.values_mut().filter(|session| {
-            session.asker.is_some_and(|asker| asker.client == client)
-        });
+        let own =
+            self.sessions.all.values_mut().filter(|session| session.asker.is_some_and(|asker| asker.client == client));
         for session in own {
             session.asker = None;
             session.deadline = Some(deadline);
@@ -361,6 +369,8 @@ fn plan(path: String, execution: Execution, identity: Option<Identity>) -> Proce
         oneshot: true,
         weight: Weight::Expendable,
         stop: Stop { signal: crate::topology::Signal::TERM, grace: FAREWELL },
+        ready: None,
+        restart: RestartPolicy::default(),
         labels: crate::topology::Labels::default(),
         position: Position::default(),
     }

@@ -117,7 +117,21 @@ pub(super) struct Parts<'a> {
 
 impl<'a> World<'a> {
     pub(super) fn new(parts: Parts<'a>) -> nix::Result<Self> {
-        let Parts { plan, audience, events, output, relay, saved, remains, guardian, reports, limit, server, origin, tied_to } = parts;
+        let Parts {
+            plan,
+            audience,
+            events,
+            output,
+            relay,
+            saved,
+            remains,
+            guardian,
+            reports,
+            limit,
+            server,
+            origin,
+            tied_to,
+        } = parts;
         events.add(inheritance::fd(SIGNALS), Token::Signals, EpollFlags::EPOLLIN)?;
         events.add(&reports, Token::Reports, EpollFlags::EPOLLIN)?;
         if let Some(tied_to) = &tied_to {
@@ -170,7 +184,7 @@ impl<'a> World<'a> {
         if let Some(relay) = &mut self.relay {
             relay.remind(&self.events);
         }
-        if self.output.is_closed() && self.stop.is_none() {
+        if self.output.is_lost() && self.stop.is_none() {
             // A write has failed, as on a full disk, where nobody hangs up.
             self.request_stop(Cause::OutputClosed);
         }

@@ -31,15 +31,13 @@ impl Keeper {
         let path = process.name.clone();
         let recruit = Recruit { subject, path, process, streams };
         match entrance {
-            Entrance::Host => {
-                match fork().map_err(|errno| Failure::new(subject, Stage::Fork, errno))? {
-                    ForkResult::Child => recruit.report_for_duty(&self.plan),
-                    ForkResult::Parent { child } => {
-                        self.add(child, subject);
-                        Ok(child)
-                    }
+            Entrance::Host => match fork().map_err(|errno| Failure::new(subject, Stage::Fork, errno))? {
+                ForkResult::Child => recruit.report_for_duty(&self.plan),
+                ForkResult::Parent { child } => {
+                    self.add(child, subject);
+                    Ok(child)
                 }
-            }
+            },
             Entrance::Beside { process, namespaces } => self.move_in(&recruit, &process, namespaces, patience),
         }
     }

@@ -1,0 +1,111 @@
+//! `up -d`: a controller of its own, and a caller who waits until the topology is ready.
+//!
+//! The controller is forked before anything else is, and is not part of the caller's session: a closed terminal does not
+//! concern it. Until it is ready it writes to the caller's standard error, and what would end a foreground `up` is passed
+//! on to it.
+
+use std::os::fd::{AsFd, OwnedFd};
+
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::signal::{SigSet, SigmaskHow, Signal, sigprocmask};
+use nix::sys::signalfd::{SfdFlags, SignalFd};
+use nix::sys::socket::{AddressFamily, SockFlag, SockType, socketpair};
+use nix::sys::wait::{WaitStatus, waitpid};
+use nix::unistd::{ForkResult, Pid, getppid};
+
+use crate::controller::herald::{self, Herald, News, Patience};
+use crate::sys::descriptor;
+use crate::sys::fork::fork;
+use crate::sys::pidfd::Pidfd;
+
+/// Who goes on after the fork.
+pub(super) enum Side {
+    /// The controller: its own session, no standard input or output.
+    Controller(Herald),
+    /// The caller, with what became of it.
+    Caller(Outcome),
+}
+
+/// What the caller learns.
+pub(super) enum Outcome {
+    /// It stands, and goes on without him.
+    Detached(Box<News>),
+    /// It has ended, with this status; its words were on standard error.
+    Ended(u8),
+}
+
+/// Forks the controller, and waits in the caller.
+pub(super) fn split(patience: Patience) -> nix::Result<Side> {
+    let (mine, theirs) = socketpair(AddressFamily::Unix, SockType::Stream, None, SockFlag::SOCK_CLOEXEC)?;
+    match fork()? {
+        ForkResult::Child => {
+            drop(mine);
+            // Refused only to a leader of a group, which a fresh fork is not.
+            let _ = nix::unistd::setsid();
+            let null = std::fs::OpenOptions::new().read(true).write(true).open("/dev/null");
+            let null = null.map_err(|error| error.raw_os_error().map_or(Errno::EIO, Errno::from_raw))?;
+            descriptor::make_standard(&null, 0)?;
+            descriptor::make_standard(&null, 1)?;
+            Ok(Side::Controller(Herald::new(theirs, patience)))
+        }
+        ForkResult::Parent { child } => {
+            drop(theirs);
+            wait(&mine, child).map(Side::Caller)
+        }
+    }
+}
+
+/// The process to tie a topology to: the caller's parent, who is the one that a script or a test is.
+///
+/// # Errors
+///
+/// `ESRCH` where the parent is outside the PID namespace, or has ended.
+pub(super) fn parent() -> nix::Result<Pidfd> {
+    let parent = getppid();
+    if parent.as_raw() == 0 {
+        return Err(Errno::ESRCH);
+    }
+    let pidfd = Pidfd::open(parent)?;
+    // It has not been replaced by a subreaper meanwhile.
+    if getppid() == parent { Ok(pidfd) } else { Err(Errno::ESRCH) }
+}
+
+fn wait(channel: &OwnedFd, child: Pid) -> nix::Result<Outcome> {
+    let passed_on = [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP, Signal::SIGQUIT];
+    let mask: SigSet = passed_on.into_iter().collect();
+    sigprocmask(SigmaskHow::SIG_BLOCK, Some(&mask), None)?;
+    let signals = SignalFd::with_flags(&mask, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK)?;
+    // An unreaped child: its number is its own.
+    let controller = Pidfd::open(child)?;
+    loop {
+        let mut ready =
+            [PollFd::new(channel.as_fd(), PollFlags::POLLIN), PollFd::new(signals.as_fd(), PollFlags::POLLIN)];
+        match poll(&mut ready, PollTimeout::NONE) {
+            Ok(_) => {}
+            Err(Errno::EINTR) => continue,
+            Err(errno) => return Err(errno),
+        }
+        let is_told = ready[0].any().unwrap_or(true);
+        while let Ok(Some(signal)) = signals.read_signal() {
+            // Gone already: the channel tells the rest.
+            let _ = controller.signal(signal.ssi_signo.cast_signed());
+        }
+        if is_told {
+            break;
+        }
+    }
+    if let Some(news) = herald::listen(channel)? {
+        return Ok(Outcome::Detached(Box::new(news)));
+    }
+    loop {
+        match waitpid(child, None) {
+            Ok(WaitStatus::Exited(_, code)) => return Ok(Outcome::Ended(u8::try_from(code).unwrap_or(u8::MAX))),
+            Ok(WaitStatus::Signaled(_, signal, _)) => {
+                return Ok(Outcome::Ended(u8::try_from(128 + signal as i32).unwrap_or(u8::MAX)));
+            }
+            Ok(_) | Err(Errno::EINTR) => {}
+            Err(errno) => return Err(errno),
+        }
+    }
+}

@@ -1,0 +1,199 @@
+//! `nestns down`: take a running topology down, by name.
+
+use std::io::{IsTerminal, Write};
+use std::path::Path;
+use std::time::Duration;
+
+use clap::ValueEnum;
+use clap::builder::FalseyValueParser;
+
+use super::color::When;
+use super::launch;
+use super::status::Status;
+use super::target::{Connection, Target};
+use super::tell::tell;
+use crate::controller::census::{self, Presence};
+use crate::controller::control::client::{Client, ClientError};
+use crate::controller::control::message::{Force, Reply, Request};
+use crate::controller::timeline::Timeline;
+use crate::engine::moment::Moment;
+use crate::present::duration::Human;
+use crate::present::stop;
+
+/// Take a running topology down, or a part of it
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Everything is asked to stop, from each root downward, and has its grace; who is waited for is told every second. A second \
+Ctrl-C here kills instead. The status is 0 when nothing is left of what was to be taken down.")]
+pub(super) struct Args {
+    /// The topology, where several run
+    #[arg(value_name = "NAME", value_parser = launch::name)]
+    name: Option<String>,
+
+    /// Only these namespaces, with all that is in them, and these processes
+    #[arg(value_name = "PATH", requires = "name")]
+    paths: Vec<String>,
+
+    /// Kill instead of asking
+    #[arg(long, env = "NESTNS_NOW", value_parser = FalseyValueParser::new())]
+    now: bool,
+
+    /// All of the caller's topologies
+    #[arg(long, env = "NESTNS_ALL", conflicts_with_all = ["name", "paths"], value_parser = FalseyValueParser::new())]
+    all: bool,
+
+    /// Do not ask whether that is meant
+    #[arg(short, long, env = "NESTNS_YES", value_parser = FalseyValueParser::new())]
+    yes: bool,
+
+    /// Kill after this time, whatever the file says
+    #[arg(long, value_name = "DURATION", env = "NESTNS_TIMEOUT", value_parser = launch::duration)]
+    timeout: Option<Duration>,
+
+    /// What to answer
+    #[arg(long, value_enum, default_value_t, env = "NESTNS_FORMAT")]
+    format: AnswerFormat,
+
+    /// The same as --progress quiet elsewhere
+    #[arg(short, long, env = "NESTNS_QUIET", value_parser = FalseyValueParser::new())]
+    quiet: bool,
+
+    /// When to use colours
+    #[arg(long, value_enum, default_value_t, env = "NESTNS_COLOR")]
+    color: When,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+enum AnswerFormat {
+    /// People: how each ended
+    #[default]
+    Human,
+    /// Programs: one document `nestns.stop/1`
+    Json,
+}
+
+/// Runs the verb.
+pub(super) fn run(args: &Args) -> anyhow::Result<Status> {
+    if args.all {
+        return all(args);
+    }
+    let connection = match (Target { name: args.name.clone() }).connect(None) {
+        Ok(connection) => connection,
+        Err(status) => return Ok(status),
+    };
+    take_down(connection, args)
+}
+
+fn all(args: &Args) -> anyhow::Result<Status> {
+    let found: Vec<_> = census::all().into_iter().filter(|found| !matches!(found.presence, Presence::Nobody)).collect();
+    if found.is_empty() {
+        tell("no topology runs\n");
+        return Ok(Status::Done);
+    }
+    if !args.yes {
+        let names: Vec<&str> = found.iter().map(|found| &*found.name).collect();
+        if !std::io::stdin().is_terminal() {
+            tell(&format!(
+                "error: this would take down {}\n  = help: say `--yes` if that is meant\n",
+                names.join(", ")
+            ));
+            return Ok(Status::WrongCommandLine);
+        }
+        tell(&format!("take down {}? [y/N] ", names.join(", ")));
+        let mut answer = String::new();
+        std::io::stdin().read_line(&mut answer)?;
+        if !matches!(answer.trim(), "y" | "Y" | "yes") {
+            return Ok(Status::No);
+        }
+    }
+    let mut status = Status::Done;
+    for found in found {
+        let one = match Client::connect(&found.directory) {
+            Ok(client) => take_down(Connection { name: found.name, directory: found.directory, client }, args)?,
+            // It has ended meanwhile.
+            Err(ClientError::Absent { .. }) => Status::Done,
+            Err(error) => super::target::fail(&found.name, &error),
+        };
+        if one != Status::Done {
+            status = one;
+        }
+    }
+    Ok(status)
+}
+
+fn take_down(mut connection: Connection, args: &Args) -> anyhow::Result<Status> {
+    let force = if args.now { Force::Kill } else { Force::Ask };
+    let request = |force| Request::Stop { paths: args.paths.clone(), force };
+    if let Err(error) = connection.client.send(request(force), &[]) {
+        return Ok(connection.fail(&error));
+    }
+    let mut deadline = args.timeout.map(|timeout| Moment::now().plus(timeout));
+    loop {
+        let left = deadline.map(|deadline| deadline.since(Moment::now()));
+        match connection.client.wait(left) {
+            Ok(Some(answer)) => match answer.reply {
+                Reply::Waiting(waiting) if !args.quiet => tell_whom(&connection.name, &waiting),
+                Reply::Stopped(timeline) => return done(connection, Some(&timeline), args),
+                Reply::Done => return done(connection, None, args),
+                _ => {}
+            },
+            Ok(None) if deadline.is_some_and(|deadline| deadline <= Moment::now()) => {
+                deadline = None;
+                if let Err(error) = connection.client.send(request(Force::Kill), &[]) {
+                    return Ok(connection.fail(&error));
+                }
+            }
+            Ok(None) => {}
+            Err(ClientError::HungUp) => {
+                tell(&format!("error: the controller of `{}` has ended without a word\n", connection.name));
+                return Ok(Status::No);
+            }
+            Err(error) => return Ok(connection.fail(&error)),
+        }
+    }
+}
+
+fn done(connection: Connection, timeline: Option<&Timeline>, args: &Args) -> anyhow::Result<Status> {
+    let mut stdout = std::io::stdout().lock();
+    if let Some(timeline) = timeline {
+        match args.format {
+            AnswerFormat::Json => {
+                serde_json::to_writer_pretty(&mut stdout, timeline).map_err(std::io::Error::from)?;
+                writeln!(stdout)?;
+            }
+            AnswerFormat::Human if args.quiet => {}
+            AnswerFormat::Human => stdout.write_all(stop::render(timeline).as_bytes())?,
+        }
+    }
+    if args.paths.is_empty() {
+        let Connection { directory, client, .. } = connection;
+        // The controller waits a moment for those who are still connected.
+        drop(client);
+        await_end(&directory);
+    }
+    Ok(Status::Done)
+}
+
+/// The controller removes its state when it has said everything; whoever comes back finds the name free.
+fn await_end(directory: &Path) {
+    let end = Moment::now().plus(Duration::from_secs(10));
+    while directory.join("lock").exists() && Moment::now() < end {
+        std::thread::sleep(Duration::from_millis(2));
+    }
+}
+
+fn tell_whom(name: &str, waiting: &[(String, Option<(f64, f64)>)]) {
+    const NAMED: usize = 4;
+    if waiting.is_empty() {
+        return;
+    }
+    let one = |(path, time): &(String, Option<(f64, f64)>)| match time {
+        Some((passed, grace)) => format!("{path} ({passed:.0} s of {})", Human(Duration::from_secs_f64(*grace))),
+        None => path.clone(),
+    };
+    let mut names: Vec<String> = waiting.iter().take(NAMED).map(one).collect();
+    if waiting.len() > NAMED {
+        names.push(format!("{} more", waiting.len() - NAMED));
+    }
+    tell(&format!("{name}: waiting for {}\n", names.join(", ")));
+}

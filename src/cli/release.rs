@@ -1,0 +1,25 @@
+//! `nestns release`: open the gates of a topology that was started with `--hold`.
+
+use super::status::Status;
+use super::target::Target;
+use crate::controller::control::message::Request;
+
+/// Let a topology go that was started with `nestns up --hold`
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// The topology, where several run
+    #[arg(value_name = "NAME", value_parser = super::launch::name)]
+    name: Option<String>,
+}
+
+/// Runs the verb.
+pub(super) fn run(args: Args) -> anyhow::Result<Status> {
+    let mut connection = match (Target { name: args.name }).connect(None) {
+        Ok(connection) => connection,
+        Err(status) => return Ok(status),
+    };
+    match connection.client.ask(Request::Release) {
+        Ok(_) => Ok(Status::Done),
+        Err(error) => Ok(connection.fail(&error)),
+    }
+}

@@ -1,0 +1,60 @@
+//! A topology of the same name that runs already, from the view of whoever starts another one.
+
+use std::io::Write as _;
+use std::time::Duration;
+
+use super::status::Status;
+use super::tell::tell;
+use crate::controller::control::client::{Client, ClientError};
+use crate::controller::control::message::{Force, Reply, Request};
+use crate::controller::state_directory::StateDirectory;
+use crate::controller::truth::Origin;
+
+/// What is to become of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum SameName {
+    /// It stays.
+    Keep,
+    /// It is stopped.
+    Stop,
+}
+
+/// Looks for a running topology of this name. `None` when there is none any more; else the status to end with, with all
+/// that is to be said about it told.
+pub(super) fn settle(origin: &Origin, same_name: SameName, detach: bool) -> anyhow::Result<Option<Status>> {
+    let Ok(directory) = StateDirectory::place(&origin.name) else {
+        // What is wrong with it is told by the start itself.
+        return Ok(None);
+    };
+    let mut client = match Client::connect(&directory) {
+        Ok(client) => client,
+        // A controller on its way, or a left-over: the lock tells.
+        Err(_) => return Ok(None),
+    };
+    if same_name == SameName::Stop {
+        tell(&format!("stopping the `{}` that runs\n", origin.name));
+        client.send(Request::Stop { paths: Vec::new(), force: Force::Ask }, &[])?;
+        // Its own deadlines bound the stop; it hangs up when its state is gone.
+        loop {
+            match client.wait(Some(Duration::from_secs(3600))) {
+                Ok(Some(answer)) if matches!(answer.reply, Reply::Stopped(_) | Reply::Done | Reply::Gone) => break,
+                Ok(_) => {}
+                Err(ClientError::HungUp) => break,
+                Err(error) => return Err(error.into()),
+            }
+        }
+        return Ok(None);
+    }
+    let Ok(Reply::Status(status)) = client.ask(Request::Status) else { return Ok(None) };
+    if detach && status.hash.is_some() && status.hash == origin.hash {
+        writeln!(std::io::stdout(), "{}: runs already, with the same content", origin.name)?;
+        return Ok(Some(Status::Done));
+    }
+    let difference = if status.hash == origin.hash { "" } else { ", with another content" };
+    tell(&format!(
+        "error[NS404]: a topology named `{}` is already running{difference}\n  = help: stop it with `nestns down {}`, give this one \
+         another name with `--name`, or replace it with `--recreate`\n",
+        origin.name, origin.name
+    ));
+    Ok(Some(Status::No))
+}

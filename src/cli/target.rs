@@ -1,0 +1,135 @@
+//! Which running topology a verb is about: `-n NAME`, else `NESTNS_NAME`, else the `name:/…` of an address, else the only
+//! one that runs. Never the file in this directory.
+
+use std::fmt::Write as _;
+use std::path::PathBuf;
+
+use super::launch;
+use super::status::Status;
+use super::tell::tell;
+use crate::controller::census::{self, Found, Presence};
+use crate::controller::control::client::{Client, ClientError};
+use crate::controller::control::message::{Reply, Request, Snapshot};
+
+/// The argument.
+#[derive(Debug, Clone, clap::Args)]
+pub(super) struct Target {
+    /// The topology, where several run
+    #[arg(short, long, env = "NESTNS_NAME", value_parser = launch::name)]
+    pub(super) name: Option<String>,
+}
+
+/// A running topology and the connection to it.
+#[derive(Debug)]
+pub(super) struct Connection {
+    pub(super) name: String,
+    pub(super) directory: PathBuf,
+    pub(super) client: Client,
+}
+
+impl Target {
+    /// Finds the topology and connects to it. `prefix` is that of an address.
+    ///
+    /// # Errors
+    ///
+    /// The status to end with; why has been told.
+    pub(super) fn connect(&self, prefix: Option<&str>) -> Result<Connection, Status> {
+        let found = self.find(prefix)?;
+        match Client::connect(&found.directory) {
+            Ok(client) => Ok(Connection { name: found.name, directory: found.directory, client }),
+            Err(error) => Err(fail(&found.name, &error)),
+        }
+    }
+
+    fn find(&self, prefix: Option<&str>) -> Result<Found, Status> {
+        let wanted = match (prefix, &self.name) {
+            (Some(prefix), Some(name)) if prefix != name => {
+                tell(&format!("error: the address says `{prefix}` and `--name` (or NESTNS_NAME) says `{name}`\n"));
+                return Err(Status::WrongCommandLine);
+            }
+            (Some(prefix), _) => Some(prefix.to_owned()),
+            (None, name) => name.clone(),
+        };
+        let mut running: Vec<Found> = match &wanted {
+            Some(name) => census::of(name),
+            None => census::all(),
+        };
+        running.retain(|found| !matches!(found.presence, Presence::Nobody));
+        if running.len() > 1 {
+            tell(&several(&running));
+            return Err(Status::No);
+        }
+        running.pop().ok_or_else(|| {
+            tell(&none(wanted.as_deref()));
+            Status::No
+        })
+    }
+}
+
+impl Connection {
+    /// Asks for all of it.
+    ///
+    /// # Errors
+    ///
+    /// The status to end with; why has been told.
+    pub(super) fn snapshot(&mut self) -> Result<Snapshot, Status> {
+        match self.client.ask(Request::Snapshot) {
+            Ok(Reply::Snapshot(snapshot)) => Ok(*snapshot),
+            Ok(_) => Err(fail(&self.name, &ClientError::Unreadable("it is something else".to_owned()))),
+            Err(error) => Err(fail(&self.name, &error)),
+        }
+    }
+
+    /// Tells why a request was not met, and with which status to end.
+    pub(super) fn fail(&self, error: &ClientError) -> Status {
+        fail(&self.name, error)
+    }
+}
+
+/// Tells why a topology could not be asked, and with which status to end.
+pub(super) fn fail(name: &str, error: &ClientError) -> Status {
+    let mut text = format!("error: {error}\n");
+    let (help, status) = match error {
+        ClientError::Refused(problem) => (problem.help.clone(), Status::Other(problem.status)),
+        ClientError::Silent => {
+            (Some(format!("the controller of `{name}` may have been stopped: `nestns ls` tells its PID")), Status::No)
+        }
+        _ => (None, Status::No),
+    };
+    if let Some(help) = help {
+        let _ = writeln!(text, "  = help: {help}");
+    }
+    tell(&text);
+    status
+}
+
+fn several(running: &[Found]) -> String {
+    let mut text = "error: several topologies run; say which one\n".to_owned();
+    for found in running {
+        let _ = writeln!(text, "  {}  ({})", found.name, found.directory.display());
+    }
+    text.push_str("  = help: `-n NAME`, or the address `NAME:/path`\n");
+    text
+}
+
+fn none(wanted: Option<&str>) -> String {
+    let Some(wanted) = wanted else {
+        return "error: no topology runs\n  = help: start one with `nestns up -d FILE`\n".to_owned();
+    };
+    let all = census::all();
+    let names = all.iter().filter(|found| !matches!(found.presence, Presence::Nobody)).map(|found| &*found.name);
+    let mut names: Vec<(usize, &str)> = names.map(|name| (strsim::damerau_levenshtein(name, wanted), name)).collect();
+    names.sort_unstable();
+    let mut text = format!("error: no topology named `{wanted}` runs\n");
+    match names.as_slice() {
+        [] => text.push_str("  = help: none runs at all; start one with `nestns up -d FILE`\n"),
+        [(distance, name), ..] if *distance <= 3 => {
+            let _ = writeln!(text, "  = help: did you mean `{name}`?");
+        }
+        names => {
+            let list: Vec<String> = names.iter().take(5).map(|(_, name)| format!("`{name}`")).collect();
+            let _ = writeln!(text, "  = help: these run: {}", list.join(", "));
+        }
+    }
+    text
+}
