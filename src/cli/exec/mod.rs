@@ -2,15 +2,14 @@
 //!
 //! The controller forks and reaps the program; what this side has is its streams, or the other side of its terminal.
 
-mod detach_keys;
 mod many;
 mod plain;
 mod session;
-mod signals;
 mod terminal;
 
 use std::collections::BTreeMap;
 use std::io::{IsTerminal, Write};
+use std::os::fd::AsFd;
 
 use clap::ArgAction;
 use clap::builder::FalseyValueParser;
@@ -19,11 +18,11 @@ use super::color::When;
 use super::status::Status;
 use super::target::{Connection, Target};
 use super::tell::tell;
-use crate::controller::control::message::{Execution, Target as Identity};
+use crate::controller::control::message::{Execution, Snapshot, Target as Identity};
 use crate::controller::document::ProcessDocument;
 use crate::controller::state_directory::truth_in;
 use crate::engine::plan;
-use detach_keys::DetachKeys;
+use super::terminal::{DetachKeys, Watch};
 use session::{Outcome, Session};
 
 /// Run a program in a namespace of a running topology
@@ -109,8 +108,64 @@ pub(super) fn run(args: Args) -> anyhow::Result<Status> {
         Ok(connection) => connection,
         Err(status) => return Ok(status),
     };
-    let _ = (&mut connection, execution);
-    todo!()
+    let snapshot = match connection.snapshot() {
+        Ok(snapshot) => snapshot,
+        Err(status) => return Ok(status),
+    };
+    let places = find(&snapshot, &args.target);
+    let mut executions: Vec<Execution> = places
+        .into_iter()
+        .map(|(namespace, beside)| Execution { namespace, beside, ..execution.clone() })
+        .collect();
+    for execution in &mut executions {
+        let truth = truth_in(&connection.directory).display().to_string();
+        execution.env.insert("NESTNS_TRUTH".to_owned(), truth);
+    }
+    if args.all {
+        let paths: Vec<String> = executions.iter().map(|execution| execution.namespace.clone()).collect();
+        let lines = many::lines(args.color, paths.iter().map(String::as_str));
+        return many::run(&connection, executions, lines);
+    }
+    let Some(execution) = executions.pop() else { return Ok(Status::No) };
+    match (execution.terminal, execution.detached) {
+        (true, _) => terminal::run(connection, execution, args.detach_keys),
+        (false, false) => plain::run(connection, execution),
+        (false, true) => start(connection, execution),
+    }
+}
+
+fn find(snapshot: &Snapshot, target: &str) -> Vec<(String, Option<Identity>)> {
+    if let Some(namespace) = snapshot.namespaces.iter().find(|namespace| namespace.path == target) {
+        return vec![(namespace.path.clone(), None)];
+    }
+    let found = snapshot.processes.iter().find(|process| process.path == target);
+    found.and_then(|process| Some((process.ns.clone(), Some(identity(process)?)))).into_iter().collect()
+}
+
+/// Whom the namespaces are of; none of a process that has ended.
+fn identity(process: &ProcessDocument) -> Option<Identity> {
+    let pid = process.pids.first().copied().flatten()?;
+    Some(Identity { path: process.path.clone(), pid, start_time: process.start_time? })
+}
+
+/// Starts it, and goes.
+fn start(connection: Connection, execution: Execution) -> anyhow::Result<Status> {
+    let mut session = match Session::begin(connection, execution, &[]) {
+        Ok(session) => session,
+        Err((connection, error)) => return Ok(Outcome::Failed(error).tell(&connection)),
+    };
+    loop {
+        if let Some(path) = session.path() {
+            writeln!(std::io::stdout(), "{path}")?;
+            return Ok(Status::Done);
+        }
+        let mut watch = Watch::default();
+        watch.readable(Some(session.as_fd()));
+        watch.wait(None)?;
+        if let Some(outcome) = session.hear() {
+            return Ok(outcome.tell(session.connection()));
+        }
+    }
 }
 
 /// What is asked, but for the namespace.

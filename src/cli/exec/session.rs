@@ -132,11 +132,6 @@ impl Session {
             }
         }
     }
-
-    /// The connection, when the program needs it no more.
-    pub(super) fn into_connection(self) -> Connection {
-        self.connection
-    }
 }
 
 impl AsFd for Session {

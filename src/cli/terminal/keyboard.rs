@@ -62,11 +62,6 @@ impl Keyboard {
         self.before.as_ref()
     }
 
-    /// Whether a person sits there.
-    pub(in crate::cli) fn is_terminal(&self) -> bool {
-        self.before.is_some()
-    }
-
     /// Standard input, while there is room for more of it.
     pub(in crate::cli) fn readable(&self) -> Option<BorrowedFd<'static>> {
         (!self.ended && self.pending.len() < AHEAD).then(stdin)
