@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 
 pub use common::{Common, Order};
 pub use namespace::{Comebacks, InitPlan, NamespacePlan};
-pub use process::{Identity, ProcessPlan};
+pub use process::{Identity, ProcessPlan, Unknown};
 
 use crate::sys::memory;
 use crate::topology::{Entry, Init, Output, Position, RestartWhen, Terminal, Topology};
