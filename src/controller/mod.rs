@@ -17,6 +17,7 @@ mod event_loop;
 mod guardian;
 pub mod herald;
 pub mod life;
+mod part;
 mod relay;
 pub mod roster;
 mod standard_output;

@@ -71,6 +71,8 @@ pub struct Record {
     pub ending: Option<(Ending, Moment)>,
     /// Its part in the stop.
     pub farewells: Farewells,
+    /// How often it has been started again.
+    pub restarts: u32,
 }
 
 impl Record {
@@ -162,6 +164,34 @@ impl Roster {
         }
     }
 
+    /// Begins a process's record anew, because it is about to be created again.
+    pub fn renew(&mut self, subject: Subject) {
+        let Some(record) = self.get_mut(subject) else { return };
+        if record.state != State::Creating {
+            *record = Record { restarts: record.restarts.saturating_add(1), ..Record::default() };
+            self.outstanding += 1;
+        }
+        if subject.is_init()
+            && let Some(namespace) = self.namespace_mut(subject.namespace)
+        {
+            namespace.facts = None;
+            namespace.other = None;
+            namespace.stopped_by = None;
+        }
+    }
+
+    /// Notes that a process will not exist after all.
+    pub fn give_up(&mut self, subject: Subject) {
+        let Some(record) = self.get_mut(subject) else { return };
+        let was_awaited = record.state == State::Creating;
+        if !record.state.is_over() {
+            record.state = State::Gone;
+        }
+        if was_awaited {
+            self.outstanding -= 1;
+        }
+    }
+
     /// Every subject, in the order of creation.
     pub fn subjects(&self) -> impl Iterator<Item = Subject> + '_ {
         (0..).zip(&self.namespaces).flat_map(|(namespace, record)| {
@@ -177,13 +207,16 @@ impl Roster {
     /// Marks everything in a namespace and below it as over, which its PID 1 has taken along.
     pub fn collapse(&mut self, index: NamespaceIndex, at: Moment) {
         for inner in index..index + self.plan.subtree(index) {
+            let mut awaited = 0;
             let Some(namespace) = self.namespace_mut(inner) else { return };
             for record in &mut namespace.members {
                 if !record.state.is_over() {
+                    awaited += usize::from(record.state == State::Creating);
                     record.state = State::Gone;
                     record.ending.get_or_insert((Ending::Signalled(nix::libc::SIGKILL), at));
                 }
             }
+            self.outstanding -= awaited;
         }
     }
 }

@@ -88,6 +88,21 @@ impl Remains {
         self.lock.as_fd()
     }
 
+    /// Writes a file of the directory: under another name first, then moved, so that a reader finds all of it or nothing.
+    ///
+    /// # Errors
+    ///
+    /// Those of open, write and rename.
+    pub fn write(&self, path: &Path, content: &[u8]) -> Result<(), StateError> {
+        let part = path.with_extension("part");
+        let write = || {
+            std::fs::write(&part, content)?;
+            std::fs::set_permissions(&part, Permissions::from_mode(0o600))?;
+            std::fs::rename(&part, path)
+        };
+        write().map_err(|source| StateError::System { action: "write", path: path.to_owned(), source })
+    }
+
     /// Removes the directory, if it is still the one that was made.
     pub fn remove(&self) {
         if self.removed.replace(true) {
@@ -191,19 +206,13 @@ impl StateDirectory {
         self.remains.directory.join(TOPOLOGY)
     }
 
-    /// Writes a file of the directory: under another name first, then moved, so that a reader finds all of it or nothing.
+    /// Writes a file of the directory; see [`Remains::write`].
     ///
     /// # Errors
     ///
     /// Those of open, write and rename.
     pub fn write(&self, path: &Path, content: &[u8]) -> Result<(), StateError> {
-        let part = path.with_extension("part");
-        let write = || {
-            std::fs::write(&part, content)?;
-            std::fs::set_permissions(&part, Permissions::from_mode(0o600))?;
-            std::fs::rename(&part, path)
-        };
-        write().map_err(|source| StateError::System { action: "write", path: path.to_owned(), source })
+        self.remains.write(path, content)
     }
 }
 

@@ -68,10 +68,19 @@ pub fn take_down(roster: &mut Roster, subject: Subject, pid: Pid) -> io::Result<
 ///
 /// Those of reading /proc.
 pub fn compare(roster: &Roster) -> io::Result<Vec<Mismatch>> {
+    compare_these(roster, roster.subjects())
+}
+
+/// The same for some of it, which have come again.
+///
+/// # Errors
+///
+/// Those of reading /proc.
+pub fn compare_these(roster: &Roster, subjects: impl Iterator<Item = Subject>) -> io::Result<Vec<Mismatch>> {
     let host = namespaces::own()?;
     let controller = nix::unistd::getpid();
     let mut mismatches = Vec::new();
-    for subject in roster.subjects() {
+    for subject in subjects {
         let mut compare = |what, planned: &dyn fmt::Display, found: &dyn fmt::Display| {
             let (planned, found) = (planned.to_string(), found.to_string());
             if planned != found {

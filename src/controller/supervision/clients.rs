@@ -1,7 +1,7 @@
 //! What is asked on the control socket, done between two waits.
 
 use super::Supervision;
-use crate::controller::control::message::{Force, Problem, Reply, Request, Target};
+use crate::controller::control::message::{Problem, Reply, Request, Target};
 use crate::controller::control::server::{Asked, Heard};
 use crate::controller::life::Life;
 use crate::controller::world::Asker;
@@ -61,14 +61,11 @@ impl Supervision<'_> {
             // The world answers these itself.
             Request::Status => {}
             Request::Stop { paths, force } => self.stop_part(asker, &paths, force),
-            Request::Restart { .. } | Request::Pause { .. } | Request::Resume { .. } | Request::Attach { .. } => {
+            Request::Restart { paths } => self.restart(asker, &paths),
+            Request::Pause { .. } | Request::Resume { .. } | Request::Attach { .. } => {
                 self.world.refuse(asker, Problem::no("this version cannot do that"));
             }
         }
-    }
-
-    fn stop_part(&mut self, asker: Asker, _paths: &[String], _force: Force) {
-        self.world.refuse(asker, Problem::no("this version cannot do that"));
     }
 
     /// Sends a signal to processes, of which each is looked at first: whether it is still the one that was meant, and

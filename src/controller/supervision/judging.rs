@@ -37,6 +37,7 @@ impl Supervision<'_> {
             None => return,
         };
         if subject.is_init() {
+            self.forget_inside(subject.namespace);
             self.world.roster.collapse(subject.namespace, at);
             self.unexplained.retain(|unexplained| {
                 let inside = subject.namespace..subject.namespace + self.plan.subtree(subject.namespace);
@@ -86,7 +87,7 @@ impl Supervision<'_> {
 
     /// The process whose status was asked for may have died with its PID 1.
     fn adopt_collapsed(&mut self, init: Subject) {
-        let Some(path) = self.status_from.clone() else { return };
+        let Some(path) = self.status_from.clone().filter(|_| !self.is_changing(init)) else { return };
         let inside = init.namespace..init.namespace + self.plan.subtree(init.namespace);
         let gone = self.world.roster.subjects().find(|&subject| {
             let is_gone = || self.world.roster.get(subject).is_some_and(|record| record.state == State::Gone);
@@ -105,19 +106,15 @@ impl Supervision<'_> {
     /// Decides what an end means.
     pub(super) fn judge(&mut self, subject: Subject, ending: Ending) {
         let namespace = self.plan.namespace(subject.namespace);
-        let path = namespace.path_of(subject.slot);
         let record = self.world.roster.get(subject);
         let asked = record.is_some_and(|record| record.farewells.asked.is_some() || record.farewells.killed.is_some());
         let killed = record.is_some_and(|record| record.farewells.killed.is_some());
-        let refused = record.is_some_and(|record| record.refusal.is_some());
         let Some(process) = namespace.process(subject.slot) else {
             // A PID 1 of ours ends with 0, or was killed from outside.
-            let lost = ending != Ending::Exited(0) && !asked && self.life == Life::Running;
-            self.mark(subject, if ending == Ending::Exited(0) { State::Exited } else { State::Killed });
-            if lost {
-                self.world.audience.note(&Note::InitLost { path: &path, ending });
-                self.verdict.adopt(ending);
-                self.world.request_stop(Cause::Ended { path });
+            let success = ending == Ending::Exited(0);
+            self.mark(subject, if success { State::Exited } else { State::Killed });
+            if !asked && !self.is_changing(subject) && !self.comes_back(subject, success, ending) {
+                self.judge_finally(subject, ending);
             }
             return;
         };
@@ -129,13 +126,42 @@ impl Supervision<'_> {
             _ => State::Failed,
         };
         self.mark(subject, state);
+        // In a part that is taken down or brought back, no end means anything else.
+        if self.is_changing(subject) || (!asked && self.comes_back(subject, success, ending)) {
+            return;
+        }
+        let path = namespace.path_of(subject.slot);
         if self.status_from.as_deref() == Some(path.as_str()) {
             self.verdict.adopt(ending);
             self.world.request_stop(Cause::Ended { path });
             return;
         }
         // What ends because it was asked to has not failed.
-        if asked || self.life != Life::Running {
+        if !asked {
+            self.judge_finally(subject, ending);
+        }
+    }
+
+    /// Decides what an end means after which nothing is started again.
+    pub(super) fn judge_finally(&mut self, subject: Subject, ending: Ending) {
+        if self.life != Life::Running {
+            return;
+        }
+        let namespace = self.plan.namespace(subject.namespace);
+        let path = namespace.path_of(subject.slot);
+        let Some(process) = namespace.process(subject.slot) else {
+            if ending != Ending::Exited(0) {
+                self.world.audience.note(&Note::InitLost { path: &path, ending });
+                self.verdict.adopt(ending);
+                self.world.request_stop(Cause::Ended { path });
+            }
+            return;
+        };
+        let success = verdict::is_success(process, ending);
+        let refused = self.world.roster.get(subject).is_some_and(|record| record.refusal.is_some());
+        if self.status_from.as_deref() == Some(path.as_str()) {
+            self.verdict.adopt(ending);
+            self.world.request_stop(Cause::Ended { path });
             return;
         }
         if !success && !refused {

@@ -2,6 +2,7 @@
 //!
 //! One loop, one wait. Each round takes in what has happened, decides, acts, and waits for the next thing or deadline.
 
+mod changes;
 mod clients;
 mod conditions;
 mod judging;
@@ -28,6 +29,7 @@ use crate::engine::moment::Moment;
 use crate::engine::plan::{Plan, Subject};
 use crate::engine::report::Ending;
 use crate::topology::{OnExit, Terminal};
+use changes::Changes;
 use sessions::Sessions;
 use stopping::Stopping;
 
@@ -69,6 +71,7 @@ pub(super) struct Supervision<'a> {
     visit_deadline: Option<Moment>,
     opening: Opening,
     sessions: Sessions,
+    changes: Changes,
 }
 
 impl<'a> Supervision<'a> {
@@ -94,6 +97,7 @@ impl<'a> Supervision<'a> {
             visit_deadline: None,
             opening,
             sessions: Sessions::default(),
+            changes: Changes::default(),
         }
     }
 
@@ -112,6 +116,7 @@ impl<'a> Supervision<'a> {
             self.serve_clients();
             self.stop_if_told();
             self.act();
+            self.advance_changes();
             self.end_sessions();
             if self.is_over() {
                 break;
@@ -165,6 +170,10 @@ impl<'a> Supervision<'a> {
                     }
                 }
                 Incident::Ended(subject, ending, at) => self.on_ended(subject, ending, at),
+                Incident::Answered(namespace, answer, pidfd) => self.on_answered(namespace, answer, pidfd),
+                Incident::HungUp(namespace) => self.on_hung_up(namespace),
+                // Nothing is decided about a process without a name; it is only to be told.
+                Incident::Orphan { namespace: _, orphan: _ } => {}
                 Incident::SessionRefused(subject, refusal) => self.on_session_refused(subject, &refusal),
                 Incident::SessionFailed(failure) => self.on_session_failed(&failure),
             }
@@ -216,7 +225,8 @@ impl<'a> Supervision<'a> {
     }
 
     fn is_over(&mut self) -> bool {
-        if self.keeper.living() == 0 && self.world.incidents.is_empty() && self.unexplained.is_empty() {
+        let is_quiet = self.world.incidents.is_empty() && self.unexplained.is_empty() && self.changes.are_over();
+        if self.keeper.living() == 0 && is_quiet {
             return true;
         }
         let now = Moment::now();
@@ -236,6 +246,10 @@ impl<'a> Supervision<'a> {
     }
 
     fn timeout(&self) -> Option<Duration> {
+        // What waited for a creation has taken in more than that.
+        if self.world.child_ended || !self.world.incidents.is_empty() {
+            return Some(Duration::ZERO);
+        }
         let now = Moment::now();
         let stopping = self.stopping.as_ref();
         let moments = [
@@ -244,6 +258,8 @@ impl<'a> Supervision<'a> {
             stopping.and_then(|stopping| stopping.give_up),
             self.visit_deadline,
             self.sessions.next(),
+            self.changes.next(),
+            self.world.lines.next(),
             self.unexplained.iter().map(|unexplained| unexplained.until).min(),
         ];
         moments.into_iter().flatten().min().map(|next| next.since(now))

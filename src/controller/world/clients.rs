@@ -13,8 +13,9 @@ use crate::controller::control::message::{Force, Problem, Reply, Request, Snapsh
 use crate::controller::control::server::{Asked, ClientId, Heard, Server};
 use crate::controller::document::{namespace_documents, process_documents};
 use crate::controller::life::Life;
+use crate::controller::state_directory;
 use crate::controller::timeline::Timeline;
-use crate::controller::truth::Origin;
+use crate::controller::truth::{self, Origin};
 use crate::engine::moment::Moment;
 use crate::observe::{boot, namespaces};
 
@@ -139,6 +140,14 @@ impl World<'_> {
                 }
             }
             _ => self.clients.pending.push_back(Heard::Asked(asked)),
+        }
+    }
+
+    /// Writes the truth anew, because a part of the tree is another one. A full disk leaves the old one, which the kernel
+    /// contradicts.
+    pub(in crate::controller) fn write_truth(&self) {
+        if let Ok(document) = truth::document(&self.roster, self.clients.origin) {
+            let _ = self.remains.write(&state_directory::truth_in(self.remains.directory()), &document);
         }
     }
 
