@@ -178,12 +178,15 @@ fn what_a_dead_one_left_behind_is_taken_over_and_said() {
         let nest = Nest::new(IDLE).identity(identity);
         let state = nest.state().join(&nest.root);
         fs::create_dir_all(state.join("logs")).expect("the directory is ours");
-        for name in ["lock", "truth.json", "control.sock", "logs/one"] {
+        for name in ["lock", "topology.toml", "logs/one"] {
             fs::write(state.join(name), "old").expect("the directory is ours");
         }
+        let truth = r#"{"boot_id":"another","host":{"pidns":1},"namespaces":[],"processes":[]}"#;
+        fs::write(state.join("truth.json"), truth).expect("the directory is ours");
+        drop(std::os::unix::net::UnixListener::bind(state.join("control.sock")).expect("the directory is ours"));
         fs::set_permissions(&state, fs::Permissions::from_mode(0o755)).expect("it is ours");
         if identity == Identity::Ordinary {
-            let all = ["", "logs", "lock", "truth.json", "control.sock", "logs/one"];
+            let all = ["", "logs", "lock", "topology.toml", "truth.json", "control.sock", "logs/one"];
             for path in all.map(|name| state.join(name)).iter().chain([&nest.state()]) {
                 chown(path, Some(ORDINARY), Some(ORDINARY)).expect("root may give it away");
             }

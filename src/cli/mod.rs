@@ -3,6 +3,7 @@
 //! A verb returns the exit status; an error that it returns instead is one that has no status of its own, and is printed
 //! here. To add a verb: a file with `Args` and `run`, a variant of `Verb`, an arm in `Verb::run`.
 
+mod abandoned;
 mod actor;
 mod check;
 mod color;
@@ -15,6 +16,7 @@ mod graph;
 mod launch;
 mod man;
 mod new;
+mod prune;
 mod release;
 mod run;
 mod running;
@@ -51,6 +53,7 @@ enum Verb {
     Up(up::Args),
     Down(down::Args),
     Release(release::Args),
+    Prune(prune::Args),
     Run(run::Args),
     Check(check::Args),
     Config(config::Args),
@@ -71,6 +74,7 @@ impl Verb {
             Self::Up(args) => up::run(args),
             Self::Down(args) => down::run(&args),
             Self::Release(args) => release::run(args),
+            Self::Prune(args) => prune::run(&args),
             Self::Run(args) => run::run(args),
             Self::Check(args) => check::run(&args),
             Self::Config(args) => config::run(&args),
