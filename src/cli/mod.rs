@@ -11,6 +11,7 @@ mod completions;
 mod config;
 mod detach;
 mod down;
+mod exec;
 mod explain;
 mod graph;
 mod launch;
@@ -26,6 +27,7 @@ mod story;
 mod surroundings;
 mod target;
 mod tell;
+mod terminal;
 mod topology_arguments;
 mod topology_file;
 mod tree;
@@ -53,13 +55,14 @@ enum Verb {
     Up(up::Args),
     Down(down::Args),
     Release(release::Args),
-    Prune(prune::Args),
+    Exec(exec::Args),
     Run(run::Args),
     Check(check::Args),
     Config(config::Args),
     Explain(explain::Args),
     Tree(tree::Args),
     Graph(graph::Args),
+    Prune(prune::Args),
     Schema(schema::Args),
     New(new::Args),
     Actor(actor::Args),
@@ -74,13 +77,14 @@ impl Verb {
             Self::Up(args) => up::run(args),
             Self::Down(args) => down::run(&args),
             Self::Release(args) => release::run(args),
-            Self::Prune(args) => prune::run(&args),
+            Self::Exec(args) => exec::run(args),
             Self::Run(args) => run::run(args),
             Self::Check(args) => check::run(&args),
             Self::Config(args) => config::run(&args),
             Self::Explain(args) => explain::run(&args),
             Self::Tree(args) => tree::run(&args),
             Self::Graph(args) => graph::run(&args),
+            Self::Prune(args) => prune::run(&args),
             Self::Schema(args) => schema::run(&args),
             Self::New(args) => new::run(&args),
             Self::Actor(args) => actor::run(&args),
