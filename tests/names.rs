@@ -35,12 +35,19 @@ fn a_second_topology_of_the_same_name_is_refused_and_the_first_goes_on() {
             let second = first.nest.command(&arguments).stdin(Stdio::null()).output().expect("the program was built");
             let stderr = String::from_utf8_lossy(&second.stderr);
             assert_eq!(second.status.code(), Some(code), "{identity:?}: {stderr}");
-            let text = format!(
-                "error[NS501]: a topology named `{root}` is already running (its state is in {})\n  \
-                 = help: stop it first, or give this one another name with `--name`\n\
-                 `nestns explain NS501` tells more\n",
-                state.display()
-            );
+            let text = if arguments[0] == "up" {
+                format!(
+                    "error[NS501]: a topology named `{root}` is already running\n  = help: stop it with `nestns down {root}`, \
+                     give this one another name with `--name`, or replace it with `--recreate`\n"
+                )
+            } else {
+                format!(
+                    "error[NS501]: a topology named `{root}` is already running (its state is in {})\n  \
+                     = help: stop it first, or give this one another name with `--name`\n\
+                     `nestns explain NS501` tells more\n",
+                    state.display()
+                )
+            };
             assert_eq!(stderr, text, "{identity:?}");
         }
         assert_eq!(fs::read(state.join("truth.json")).expect("it still stands"), document, "{identity:?}");
@@ -193,9 +200,9 @@ fn what_a_dead_one_left_behind_is_taken_over_and_said() {
         }
         let root = nest.root.clone();
         let mut running = nest.up();
+        running.has_told(&format!("warning: found what an earlier `{root}` left behind, and removed it\n"));
         let truth = running.standing();
         assert_eq!(truth.0["topology"].as_str(), Some(root.as_str()), "{identity:?}");
-        running.has_told(&format!("warning: found what an earlier `{root}` left behind, and removed it\n"));
         let found = fs::metadata(&state).expect("it is the new one's");
         assert_eq!(found.mode() & 0o777, 0o700, "{identity:?}");
         assert!(!state.join("logs/one").exists(), "{identity:?}");

@@ -277,7 +277,10 @@ fn find(namespace: &NamespaceDocument, init: &ProcessDocument) -> Result<Option<
         return Err(format!("cannot look at process {pid}: {error}"));
     }
     let found = Member::open(pid).and_then(|member| member.pid_namespace());
-    if pidfd.has_ended() {
+    // One that is about to end has left its namespaces before it can be waited for.
+    let is_leaving = |error: &std::io::Error| matches!(error.raw_os_error(), Some(libc::ESRCH | libc::ENOENT));
+    let patience = if found.as_ref().is_err_and(is_leaving) { COLLAPSE } else { Duration::ZERO };
+    if pidfd.await_end(patience) {
         return Ok(None);
     }
     let found = found.map_err(|error| format!("cannot look into process {pid}: {error}"))?;
