@@ -13,6 +13,7 @@ mod down;
 mod exec;
 mod explain;
 mod graph;
+mod kill;
 mod launch;
 mod man;
 mod new;
@@ -54,6 +55,7 @@ enum Verb {
     Up(up::Args),
     Down(down::Args),
     Release(release::Args),
+    Kill(kill::Args),
     Exec(exec::Args),
     Run(run::Args),
     Check(check::Args),
@@ -74,6 +76,7 @@ impl Verb {
         match self {
             Self::Up(args) => up::run(args),
             Self::Down(args) => down::run(&args),
+            Self::Kill(args) => kill::run(&args),
             Self::Release(args) => release::run(args),
             Self::Exec(args) => exec::run(args),
             Self::Run(args) => run::run(args),
