@@ -14,6 +14,7 @@ mod down;
 mod exec;
 mod explain;
 mod graph;
+mod kill;
 mod launch;
 mod man;
 mod new;
@@ -22,6 +23,7 @@ mod release;
 mod run;
 mod running;
 mod schema;
+mod selection;
 mod status;
 mod story;
 mod surroundings;
@@ -55,6 +57,7 @@ enum Verb {
     Up(up::Args),
     Down(down::Args),
     Release(release::Args),
+    Kill(kill::Args),
     Exec(exec::Args),
     Run(run::Args),
     Check(check::Args),
@@ -76,6 +79,7 @@ impl Verb {
         match self {
             Self::Up(args) => up::run(args),
             Self::Down(args) => down::run(&args),
+            Self::Kill(args) => kill::run(&args),
             Self::Release(args) => release::run(args),
             Self::Exec(args) => exec::run(args),
             Self::Run(args) => run::run(args),
