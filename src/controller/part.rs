@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::ops::Range;
 
-use crate::engine::plan::{InitPlan, NamespaceIndex, Plan, Subject};
+use crate::engine::plan::{NamespaceIndex, Plan, Subject};
 
 /// A part, named by what it begins with: a PID 1 stands for its namespace.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -74,11 +74,6 @@ impl Part {
     pub(super) fn path(self, plan: &Plan) -> String {
         let namespace = plan.namespace(self.0.namespace);
         if self.0.is_init() { namespace.path } else { namespace.path_of(self.0.slot) }
-    }
-
-    /// Whether nestns is its PID 1.
-    pub(super) fn is_kept_by_nestns(self, plan: &Plan) -> bool {
-        self.0.is_init() && !matches!(plan.namespace(self.0.namespace).init, InitPlan::Program(_))
     }
 }
 
