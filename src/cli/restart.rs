@@ -120,8 +120,8 @@ fn is_inside(path: &str, namespace: &str) -> bool {
 /// What is going to happen to something.
 fn plan(path: &str, snapshot: &Snapshot) -> String {
     if let Some(process) = snapshot.processes.iter().find(|process| process.path == path) {
-        let now = if is_over(process) { "which has ended" } else { "which is stopped first" };
-        return format!("restarting `{path}`, {now}\n");
+        let what = if is_over(process) { "started again" } else { "stopped and started again" };
+        return format!("restarting `{path}`: 1 process, {what}\n");
     }
     let is_own = |inner: &str| inner == path || is_inside(inner, path);
     let namespaces = snapshot.namespaces.iter().filter(|namespace| is_own(&namespace.path)).count();
@@ -133,15 +133,13 @@ fn plan(path: &str, snapshot: &Snapshot) -> String {
         .filter(|process| process.enter != "init" || process.argv != ["nestns", "init"])
         .collect();
     let running = declared.iter().filter(|process| !is_over(process)).count();
-    let stopped = if running == 0 {
-        "nothing of which runs".to_owned()
-    } else if running == declared.len() {
-        "all of which are stopped first".to_owned()
-    } else {
-        format!("{running} of which are stopped first")
+    let what = match running {
+        0 => "created anew; nothing of it runs".to_owned(),
+        running if running == declared.len() => "stopped and created anew".to_owned(),
+        running => format!("stopped and created anew; {running} of them running now"),
     };
     format!(
-        "restarting `{path}`: {}, {}, {stopped}\n",
+        "restarting `{path}`: {}, {}, {what}\n",
         count(namespaces, "namespace"),
         count(declared.len(), "process")
     )

@@ -246,8 +246,9 @@ impl<'a> Supervision<'a> {
     }
 
     fn timeout(&self) -> Option<Duration> {
-        // What waited for a creation has taken in more than that.
-        if self.world.child_ended || !self.world.incidents.is_empty() {
+        // What waited for a creation has taken in more than that, and what is over may decide about the whole.
+        let is_told_to_stop = self.life == Life::Running && (self.world.stop.is_some() || self.world.failure.is_some());
+        if self.world.child_ended || !self.world.incidents.is_empty() || is_told_to_stop {
             return Some(Duration::ZERO);
         }
         let now = Moment::now();

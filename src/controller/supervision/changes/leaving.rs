@@ -59,7 +59,7 @@ impl Supervision<'_> {
                 let problem = Problem::no(message).help(
                     "a debugger that traces it, a frozen cgroup or a file system that does not answer keeps it",
                 );
-                self.answer(place, &Reply::Problem(problem));
+                self.answer(place, Reply::Problem(problem));
                 *phase = Phase::Over;
                 return Pace::Wait;
             }
@@ -80,7 +80,7 @@ impl Supervision<'_> {
         let began = self.changes.under_way[place].began;
         let name = self.world.clients.name().to_owned();
         let timeline = Timeline::of_these(&self.world.roster, subjects.into_iter(), &name, began, Moment::now());
-        self.answer(place, &Reply::Stopped(Box::new(timeline)));
+        self.answer(place, Reply::Stopped(Box::new(timeline)));
         self.forget_ended_roots(place);
         Phase::Over
     }

@@ -85,6 +85,8 @@ struct Change {
     wish: Wish,
     began: Moment,
     phase: Phase,
+    /// What is answered when it is over, and that is written.
+    answer: Option<Reply>,
 }
 
 /// Whether a change has anything more to do at this moment.
@@ -106,8 +108,6 @@ pub(super) struct Changes {
     settled: BTreeSet<NamespaceIndex>,
     to_settle: BTreeSet<NamespaceIndex>,
     comebacks: Comebacks,
-    /// Whether the truth that is written is no longer that of the roster.
-    has_news: bool,
 }
 
 impl Changes {
@@ -191,31 +191,43 @@ impl Supervision<'_> {
         for part in &wish.parts {
             self.changes.comebacks.cancel(&self.plan, *part);
         }
-        self.changes.under_way.push(Change { wish, began: Moment::now(), phase: Phase::Holding });
+        self.changes.under_way.push(Change { wish, began: Moment::now(), phase: Phase::Holding, answer: None });
     }
 
     /// Goes on with everything that is under way, as far as it gets without waiting.
     pub(super) fn advance_changes(&mut self) {
         self.begin_comebacks();
         self.settle_holders();
-        let before = self.changes.under_way.len();
-        // One may have taken in, while it waited for its own creation, what another one waits for.
-        while (0..before).map(|place| self.advance_one(place)).fold(Pace::Wait, Pace::max) == Pace::GoOn {}
-        self.changes.under_way.retain(|change| !matches!(change.phase, Phase::Over));
-        if self.changes.under_way.len() < before {
-            for wish in std::mem::take(&mut self.changes.queued) {
-                self.wish(wish);
-            }
-            self.release_waiting();
-            self.changes.has_news = true;
-        }
+        // What has waited for another one begins when that is over.
+        while self.advance_all() {}
         if self.changes.under_way.is_empty() {
             self.world.setbacks.clear();
         }
         self.hang_up_lines();
-        if std::mem::take(&mut self.changes.has_news) {
+    }
+
+    /// Goes on with what is under way; says whether anything of it is over.
+    fn advance_all(&mut self) -> bool {
+        let before = self.changes.under_way.len();
+        // One may have taken in, while it waited for its own creation, what another one waits for.
+        while (0..before).map(|place| self.advance_one(place)).fold(Pace::Wait, Pace::max) == Pace::GoOn {}
+        let is_over = |change: &mut Change| matches!(change.phase, Phase::Over);
+        let over: Vec<Change> = self.changes.under_way.extract_if(.., is_over).collect();
+        let is_any_over = !over.is_empty();
+        if is_any_over {
+            // Whoever is answered finds it written, and what waits for its conditions let go.
+            self.release_waiting();
             self.world.write_truth();
+            for Change { wish, answer, .. } in over {
+                for asker in wish.askers {
+                    self.world.reply(asker, answer.clone().unwrap_or(Reply::Done));
+                }
+            }
+            for wish in std::mem::take(&mut self.changes.queued) {
+                self.wish(wish);
+            }
         }
+        is_any_over
     }
 
     fn advance_one(&mut self, place: usize) -> Pace {
@@ -301,9 +313,7 @@ impl Supervision<'_> {
         }
     }
 
-    fn answer(&mut self, place: usize, reply: &Reply) {
-        for asker in std::mem::take(&mut self.changes.under_way[place].wish.askers) {
-            self.world.reply(asker, reply.clone());
-        }
+    fn answer(&mut self, place: usize, reply: Reply) {
+        self.changes.under_way[place].answer = Some(reply);
     }
 }

@@ -214,7 +214,7 @@ impl Supervision<'_> {
             self.changes.comebacks.began(part.0, Moment::now());
         }
         let paths = parts.iter().map(|part| part.path(&self.plan)).collect();
-        self.answer(place, &Reply::Restarted(paths));
+        self.answer(place, Reply::Restarted(paths));
         self.forget_ended_roots(place);
         *phase = Phase::Over;
         Pace::Wait
@@ -259,7 +259,7 @@ impl Supervision<'_> {
         let paths: Vec<String> = parts.iter().map(|part| format!("`{}`", part.path(&self.plan))).collect();
         let message = format!("could not bring {} back: {trouble}", paths.join(", "));
         let problem = Problem { message, help: trouble.help(), status: trouble.status() };
-        self.answer(place, &Reply::Problem(problem));
+        self.answer(place, Reply::Problem(problem));
         if self.changes.under_way[place].wish.author == Author::Policy {
             for part in parts {
                 self.changes.absent.remove(&part);
