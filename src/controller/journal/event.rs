@@ -7,6 +7,9 @@ use serde::Serialize;
 
 use crate::controller::document::ExitDocument;
 
+/// The path of the topology as a whole.
+pub const WHOLE: &str = ".";
+
 /// Who has asked for something on the control socket, as the kernel says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Caller {

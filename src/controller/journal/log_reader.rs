@@ -23,6 +23,13 @@ struct Place {
     offset: u64,
 }
 
+impl Place {
+    /// The file, if this place is in it.
+    fn of<'f>(self, file: Option<(&'f File, [u8; LENGTH])>) -> Option<&'f File> {
+        file.filter(|(_, first)| *first == self.first).map(|(file, _)| file)
+    }
+}
+
 /// The two files of a log.
 #[derive(Debug)]
 struct Files {
@@ -123,22 +130,19 @@ impl LogReader {
             (before, current) => before.or(current),
         };
         let Some((_, first)) = oldest else { return Ok(Batch::default()) };
-        let is_at = |place: Place, one: Option<(&File, [u8; LENGTH])>| {
-            one.filter(|(_, first)| *first == place.first).map(|(file, _)| file)
-        };
         let start = Place { first, offset: 0 };
         let mut place = self.place.unwrap_or(start);
         let mut is_torn = false;
-        if is_at(place, current).is_none() && is_at(place, before).is_none() {
+        if place.of(current).is_none() && place.of(before).is_none() {
             is_torn = true;
             place = start;
         }
         let mut records = Vec::new();
-        if let Some(file) = is_at(place, current).or(is_at(place, before)) {
+        if let Some(file) = place.of(current).or(place.of(before)) {
             take(file, &mut place, &mut records)?;
         }
         if records.is_empty()
-            && is_at(place, current).is_none()
+            && place.of(current).is_none()
             && let Some((file, first)) = current
         {
             // Nothing is written to a file that has been renamed: this was all of it.
