@@ -233,7 +233,13 @@ impl Server {
                 Ok((number, request)) => {
                     client.open += 1;
                     let descriptors = std::mem::take(&mut client.descriptors);
-                    self.heard.push(Heard::Asked(Asked { client: id, by: client.caller, id: number, request, descriptors }));
+                    self.heard.push(Heard::Asked(Asked {
+                        client: id,
+                        by: client.caller,
+                        id: number,
+                        request,
+                        descriptors,
+                    }));
                 }
                 Err((number, problem)) => {
                     client.descriptors.clear();

@@ -81,13 +81,15 @@ pub enum Event<'a> {
         #[serde(skip_serializing_if = "Option::is_none")]
         exit: Option<ExitDocument>,
     },
-    /// A stop begins, or goes on to its next stage, because of `cause`; of a namespace by the process inside that has told
-    /// its PID 1 to.
+    /// A stop begins, or goes on to its next stage, because of `cause`, or of the client `by`; of a namespace by the process
+    /// inside that has told its PID 1 to.
     Stopping {
         path: &'a str,
         stage: Stage,
         #[serde(skip_serializing_if = "Option::is_none")]
         cause: Option<&'a str>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        by: Option<Caller>,
         #[serde(skip_serializing_if = "Option::is_none")]
         by_pid: Option<i32>,
     },
@@ -139,7 +141,7 @@ mod tests {
             (Event::Signal { path, signal: "TERM", by: None }, "signal"),
             (Event::Exit { path, pids: &pids, exit: ExitDocument::Code(3), state: "failed", with: None }, "exit"),
             (Event::Reparent { path, pid: 5, exit: Some(ExitDocument::Signal(9)) }, "reparent"),
-            (Event::Stopping { path: ".", stage: Stage::Ask, cause: Some("asked"), by_pid: None }, "stopping"),
+            (Event::Stopping { path: ".", stage: Stage::Ask, cause: Some("asked"), by, by_pid: None }, "stopping"),
             (Event::Gone { path }, "gone"),
             (Event::Restart { path, attempt: Some(1), by: None }, "restart"),
             (Event::Pause { path, by }, "pause"),
@@ -155,7 +157,8 @@ mod tests {
             "event": "exec", "path": "vm/app", "pids": [10, 2], "argv": ["sleep"], "by": { "pid": 7, "uid": 1000 },
         });
         assert_eq!(serde_json::to_value(&exec).unwrap(), expected);
-        let exit = Event::Exit { path, pids: &pids, exit: ExitDocument::Signal(9), state: "gone", with: Some("vm/init") };
+        let exit =
+            Event::Exit { path, pids: &pids, exit: ExitDocument::Signal(9), state: "gone", with: Some("vm/init") };
         assert_eq!(serde_json::to_value(&exit).unwrap()["exit"], json!({ "signal": 9 }));
     }
 }

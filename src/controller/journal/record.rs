@@ -152,7 +152,9 @@ mod tests {
                 assert_eq!(record.text, text);
             }
         }
-        for line in ["", "2026", "2026-11-25T10:00:00.123456789Z stdxxx F a", "2026-11-25T10:00:00.123456789Z stdout X a"] {
+        for line in
+            ["", "2026", "2026-11-25T10:00:00.123456789Z stdxxx F a", "2026-11-25T10:00:00.123456789Z stdout X a"]
+        {
             assert_eq!(read(line.as_bytes()), None, "{line}");
         }
     }

@@ -219,8 +219,7 @@ impl<'a> Supervision<'a> {
 
     fn end_terminal(&mut self) {
         // What it has written last is still to be shown.
-        while let Some(bytes) =
-            self.world.relay.as_mut().and_then(Relay::take_output).filter(|bytes| !bytes.is_empty())
+        while let Some(bytes) = self.world.relay.as_mut().and_then(Relay::take_output).filter(|bytes| !bytes.is_empty())
         {
             self.world.output.push(&bytes, &self.world.events);
             self.world.log_terminal(&bytes, Reading::GoesOn);

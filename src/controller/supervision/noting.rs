@@ -79,6 +79,8 @@ impl Supervision<'_> {
 
     /// A stop begins.
     pub(super) fn record_stop(&mut self, cause: &Cause) {
+        // Whoever was the first to ask.
+        let by = self.world.clients.mourners.first().filter(|_| *cause == Cause::Asked).map(|asker| asker.by);
         let cause = match cause {
             Cause::Signal(signal) => format!("got {}", Signal::from_number(*signal)),
             Cause::Timeout => "the time is over".to_owned(),
@@ -87,6 +89,6 @@ impl Supervision<'_> {
             Cause::OutputClosed => "nobody reads the output any more".to_owned(),
             Cause::Ended { path } => format!("{path} has ended"),
         };
-        self.world.record(&Event::Stopping { path: WHOLE, stage: Stage::Ask, cause: Some(&cause), by_pid: None });
+        self.world.record(&Event::Stopping { path: WHOLE, stage: Stage::Ask, cause: Some(&cause), by, by_pid: None });
     }
 }

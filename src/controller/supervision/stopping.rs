@@ -50,7 +50,13 @@ impl Supervision<'_> {
             self.life = life;
             if reaction == Reaction::Kill {
                 self.world.audience.note(&Note::Killing);
-                self.world.record(&Noted::Stopping { path: WHOLE, stage: Halt::Kill, cause: None, by_pid: None });
+                self.world.record(&Noted::Stopping {
+                    path: WHOLE,
+                    stage: Halt::Kill,
+                    cause: None,
+                    by: None,
+                    by_pid: None,
+                });
                 self.kill_everything();
             }
         }

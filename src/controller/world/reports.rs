@@ -73,7 +73,13 @@ impl World<'_> {
                         self.audience.note(&Note::StopInside { path: &path, sender });
                         let inside = self.plan.namespace(namespace).path;
                         let by_pid = Some(sender);
-                        self.record(&Event::Stopping { path: &inside, stage: Halt::Ask, cause: None, by_pid });
+                        self.record(&Event::Stopping {
+                            path: &inside,
+                            stage: Halt::Ask,
+                            cause: None,
+                            by: None,
+                            by_pid,
+                        });
                     }
                 }
             }
