@@ -128,6 +128,7 @@ impl<'t> Texts<'t> {
         heading(&documents, &evaluator, &mut topology, out);
         topology.files = sources.iter().map(|source| source.name().to_owned()).collect();
         let limits = limits(&documents, scopes, &evaluator, out);
+        topology.log_bytes = limits.log_bytes;
         topology.expectations = expectations(&documents, scopes, &evaluator, out);
 
         let mut declarations = Declarations::default();
