@@ -10,6 +10,7 @@ mod completions;
 mod config;
 mod detach;
 mod down;
+mod exec;
 mod explain;
 mod graph;
 mod launch;
@@ -24,6 +25,7 @@ mod story;
 mod surroundings;
 mod target;
 mod tell;
+mod terminal;
 mod topology_arguments;
 mod topology_file;
 mod tree;
@@ -51,6 +53,7 @@ enum Verb {
     Up(up::Args),
     Down(down::Args),
     Release(release::Args),
+    Exec(exec::Args),
     Run(run::Args),
     Check(check::Args),
     Config(config::Args),
@@ -71,6 +74,7 @@ impl Verb {
             Self::Up(args) => up::run(args),
             Self::Down(args) => down::run(&args),
             Self::Release(args) => release::run(args),
+            Self::Exec(args) => exec::run(args),
             Self::Run(args) => run::run(args),
             Self::Check(args) => check::run(&args),
             Self::Config(args) => config::run(&args),
