@@ -6,6 +6,7 @@ mod addresses;
 mod after;
 mod bad_input;
 mod check;
+mod clients;
 mod collapse;
 mod command_line;
 mod config;
