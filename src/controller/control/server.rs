@@ -75,6 +75,8 @@ struct Client {
     heard: u64,
     /// Requests that have no final reply yet.
     open: usize,
+    /// Whether one of them is not taken up yet. The next one is looked at after that: its answer may be a large one.
+    queued: bool,
 }
 
 /// What a client has said.
@@ -86,7 +88,7 @@ enum Line {
 impl Client {
     /// Whether he is listened to: he takes his answers, and has not asked too much at a time.
     fn is_attended_to(&self) -> bool {
-        self.outbox.is_empty() && self.open < UNDER_WAY
+        self.outbox.is_empty() && !self.queued && self.open < UNDER_WAY
     }
 
     /// The next line, without its end.
@@ -191,6 +193,7 @@ impl Server {
                 sent: 0,
                 heard: self.clock,
                 open: 0,
+                queued: false,
             };
             self.clients.insert(id, client);
         }
@@ -228,6 +231,13 @@ impl Server {
             known.open = known.open.saturating_sub(1);
         }
         self.push(client, id, reply, descriptors, events);
+    }
+
+    /// What a client has asked is taken up: he may go on.
+    pub(in crate::controller) fn take_up(&mut self, client: ClientId, events: &EventLoop) {
+        if let Some(known) = self.clients.get_mut(&client) {
+            known.queued = false;
+        }
         self.look(client, events);
     }
 
@@ -295,6 +305,7 @@ impl Server {
                 Line::Whole(line) => match read(&line) {
                     Ok((number, request)) => {
                         client.open += 1;
+                        client.queued = true;
                         let descriptors = std::mem::take(&mut client.descriptors);
                         let by = client.caller;
                         self.heard.push(Heard::Asked(Asked { client: id, by, id: number, request, descriptors }));

@@ -135,6 +135,7 @@ impl World<'_> {
         if self.clients.life == Life::Gone {
             // He has come when everything was over.
             self.reply(asker, Reply::Problem(Problem::no("the topology has ended")));
+            self.clients.server.take_up(asker.client, &self.events);
             return;
         }
         match asked.request {
@@ -149,8 +150,12 @@ impl World<'_> {
                     self.stop_again = true;
                 }
             }
-            _ => self.clients.pending.push_back(Heard::Asked(asked)),
+            _ => {
+                self.clients.pending.push_back(Heard::Asked(asked));
+                return;
+            }
         }
+        self.clients.server.take_up(asker.client, &self.events);
     }
 
     /// The topology in a few numbers.
