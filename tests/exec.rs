@@ -212,7 +212,8 @@ fn nothing_starts_in_what_is_being_stopped() {
     if !can_nest() {
         return;
     }
-    let topology = "[ns.@]\nproc.deaf = { actor = \"ignore-term\", stop = { grace = \"30s\" } }\nstop.grace = \"30s\"\n";
+    let topology =
+        "[ns.@]\nproc.deaf = { actor = \"ignore-term\", stop = { grace = \"30s\" } }\nstop.grace = \"30s\"\n";
     let tree = Detached::up(Nest::new(topology));
     let mut down = tree.start(&["down", "@"]);
     let end = Instant::now() + PATIENCE;
@@ -232,13 +233,18 @@ fn nothing_starts_in_what_is_being_stopped() {
 fn many_at_once_show_whose_lines_they_are_and_the_worst_status() {
     each(|tree| {
         let root = &tree.nest.root;
-        let outcome = tree.nestns(&["exec", "--all", "@/**", "--", "sh", "-c", "echo hello; test \"$WHERE\" != inside || exit 9"]);
+        let outcome = tree.nestns(&[
+            "exec",
+            "--all",
+            "@/**",
+            "--",
+            "sh",
+            "-c",
+            "echo hello; test \"$WHERE\" != inside || exit 9",
+        ]);
         assert_eq!(outcome.code, 9, "{}", outcome.stderr);
-        let mut lines: Vec<String> = outcome
-            .stdout
-            .lines()
-            .map(|line| line.split_whitespace().collect::<Vec<_>>().join(" "))
-            .collect();
+        let mut lines: Vec<String> =
+            outcome.stdout.lines().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ")).collect();
         lines.sort();
         assert_eq!(lines, [format!("{root}/in │ hello"), format!("{root}/in/deep │ hello")]);
     });

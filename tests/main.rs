@@ -12,6 +12,7 @@ mod command_line;
 mod config;
 mod death;
 mod examples;
+mod exec;
 mod exit_codes;
 mod expand;
 mod explain_layout;
