@@ -52,7 +52,11 @@ fn agrees_with_the_kernel(truth: &Truth, but: &[&str]) {
             line.split_whitespace().map(|word| word.parse::<i32>().expect("a number")).collect::<Vec<_>>()
         };
         assert_eq!(field("NSpid:"), pids, "{path}");
-        assert_eq!(i64::from(field("PPid:")[0]), truth.process(&path)["ppids"][0].as_i64().expect("it has one"), "{path}");
+        assert_eq!(
+            i64::from(field("PPid:")[0]),
+            truth.process(&path)["ppids"][0].as_i64().expect("it has one"),
+            "{path}"
+        );
     }
 }
 
@@ -87,8 +91,19 @@ fn every_part_comes_back_and_the_rest_stays() {
     for identity in identities() {
         let detached = Detached::up(Nest::new(LAYOUT).identity(identity));
         let parts = [
-            "@/a/one", "@/a/b/deep", "@/a/b/joined", "@/p/member", "@/p/q/joined", "@-z/member", "@/a/b", "@/p/q", "@-z/q", "@/p",
-            "@-z", "@/a/init", "@",
+            "@/a/one",
+            "@/a/b/deep",
+            "@/a/b/joined",
+            "@/p/member",
+            "@/p/q/joined",
+            "@-z/member",
+            "@/a/b",
+            "@/p/q",
+            "@-z/q",
+            "@/p",
+            "@-z",
+            "@/a/init",
+            "@",
         ];
         for part in parts {
             let before = numbers(&detached.truth());
@@ -280,7 +295,8 @@ proc.two = { cmd = ["sleep", "1000"] }
         }
         let truth = detached.truth();
         let root = &detached.nest.root;
-        let gone: Vec<String> = ["one", "init", "y/init", "y/two"].iter().map(|name| format!("{root}/x/{name}")).collect();
+        let gone: Vec<String> =
+            ["one", "init", "y/init", "y/two"].iter().map(|name| format!("{root}/x/{name}")).collect();
         let gone: Vec<&str> = gone.iter().map(String::as_str).collect();
         agrees_with_the_kernel(&truth, &gone);
         assert_eq!(numbers(&truth)[&format!("{root}/top")], before[&format!("{root}/top")]);

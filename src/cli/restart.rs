@@ -138,9 +138,5 @@ fn plan(path: &str, snapshot: &Snapshot) -> String {
         running if running == declared.len() => "stopped and created anew".to_owned(),
         running => format!("stopped and created anew; {running} of them running now"),
     };
-    format!(
-        "restarting `{path}`: {}, {}, {what}\n",
-        count(namespaces, "namespace"),
-        count(declared.len(), "process")
-    )
+    format!("restarting `{path}`: {}, {}, {what}\n", count(namespaces, "namespace"), count(declared.len(), "process"))
 }

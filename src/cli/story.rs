@@ -227,7 +227,8 @@ impl Audience for Story {
     fn note(&mut self, note: &Note<'_>) {
         match note {
             Note::LeftOver { cleared } => {
-                let text = format!("found what an earlier `{}` left behind, and removed it{}", self.name, cleared.words());
+                let text =
+                    format!("found what an earlier `{}` left behind, and removed it{}", self.name, cleared.words());
                 self.problem("warning", None, &text);
             }
             Note::Awaited => {
@@ -251,8 +252,7 @@ impl Audience for Story {
             }
             Note::Restarting { path, ending, delay, count, most } => {
                 let most = most.map(|most| format!(" of {most}")).unwrap_or_default();
-                let text =
-                    format!("`{path}` {}; restart {count}{most} in a row in {}", ended(*ending), Human(*delay));
+                let text = format!("`{path}` {}; restart {count}{most} in a row in {}", ended(*ending), Human(*delay));
                 self.problem("warning", Some(path), &text);
             }
             Note::NotRestarted { path, trouble } => {
@@ -288,6 +288,13 @@ impl Audience for Story {
                     paths.join(", ")
                 );
                 self.problem("error", None, &text);
+            }
+            Note::JournalLost { errno } => {
+                let text = format!(
+                    "output and events are not kept any more: they cannot be written into the state directory: {}",
+                    errno.desc()
+                );
+                self.problem("warning", None, &text);
             }
             Note::OutputLost { path } => {
                 let text = format!("the output of `{path}` is lost: the limit on descriptors is reached (ulimit -n)");

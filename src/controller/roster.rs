@@ -73,6 +73,8 @@ pub struct Record {
     pub farewells: Farewells,
     /// How often it has been started again.
     pub restarts: u32,
+    /// Whether its end is in the events.
+    pub is_noted: bool,
 }
 
 impl Record {
@@ -204,19 +206,22 @@ impl Roster {
         self.plan.namespace(subject.namespace).path_of(subject.slot)
     }
 
-    /// Marks everything in a namespace and below it as over, which its PID 1 has taken along.
-    pub fn collapse(&mut self, index: NamespaceIndex, at: Moment) {
+    /// Marks everything in a namespace and below it as over, which its PID 1 has taken along, and says what that was.
+    pub fn collapse(&mut self, index: NamespaceIndex, at: Moment) -> Vec<Subject> {
+        let mut taken = Vec::new();
         for inner in index..index + self.plan.subtree(index) {
             let mut awaited = 0;
-            let Some(namespace) = self.namespace_mut(inner) else { return };
-            for record in &mut namespace.members {
+            let Some(namespace) = self.namespace_mut(inner) else { return taken };
+            for (slot, record) in (0..).zip(&mut namespace.members) {
                 if !record.state.is_over() {
                     awaited += usize::from(record.state == State::Creating);
+                    taken.push(Subject { namespace: inner, slot });
                     record.state = State::Gone;
                     record.ending.get_or_insert((Ending::Signalled(nix::libc::SIGKILL), at));
                 }
             }
             self.outstanding -= awaited;
         }
+        taken
     }
 }

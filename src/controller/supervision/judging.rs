@@ -2,13 +2,14 @@
 
 use super::{EXPLANATION, Supervision, Unexplained};
 use crate::controller::audience::{Cause, Note};
+use crate::controller::journal::event::Event;
 use crate::controller::life::Life;
 use crate::controller::roster::State;
 use crate::controller::verdict::{self, Course};
 use crate::engine::moment::Moment;
 use crate::engine::plan::Subject;
 use crate::engine::report::Ending;
-use crate::topology::Entry;
+use crate::topology::{Entry, RestartWhen};
 use nix::libc;
 
 impl Supervision<'_> {
@@ -25,6 +26,7 @@ impl Supervision<'_> {
                 visitor.ending = Some(ending);
             }
             self.verdict.adopt(ending);
+            self.record_exit(subject, ending, None);
             let path = self.world.path(subject);
             self.world.request_stop(Cause::Ended { path });
             return;
@@ -38,15 +40,17 @@ impl Supervision<'_> {
         };
         if subject.is_init() {
             self.forget_inside(subject.namespace);
-            self.world.roster.collapse(subject.namespace, at);
+            let mut taken = self.world.roster.collapse(subject.namespace, at);
             self.unexplained.retain(|unexplained| {
                 let inside = subject.namespace..subject.namespace + self.plan.subtree(subject.namespace);
                 let explained = inside.contains(&unexplained.subject.namespace);
                 if explained && let Some(record) = self.world.roster.get_mut(unexplained.subject) {
                     record.state = State::Gone;
+                    taken.push(unexplained.subject);
                 }
                 !explained
             });
+            self.record_collapse(subject, &taken);
             self.adopt_collapsed(subject);
         }
         if was_over && !subject.is_init() {
@@ -87,7 +91,9 @@ impl Supervision<'_> {
 
     /// The process whose status was asked for may have died with its PID 1.
     fn adopt_collapsed(&mut self, init: Subject) {
-        let Some(path) = self.status_from.clone().filter(|_| !self.is_changing(init)) else { return };
+        let comes_again = self.plan.namespace(init.namespace).restart_of(init.slot).when != RestartWhen::Never;
+        let is_decisive = !comes_again && !self.is_changing(init);
+        let Some(path) = self.status_from.clone().filter(|_| is_decisive) else { return };
         let inside = init.namespace..init.namespace + self.plan.subtree(init.namespace);
         let gone = self.world.roster.subjects().find(|&subject| {
             let is_gone = || self.world.roster.get(subject).is_some_and(|record| record.state == State::Gone);
@@ -109,10 +115,12 @@ impl Supervision<'_> {
         let record = self.world.roster.get(subject);
         let asked = record.is_some_and(|record| record.farewells.asked.is_some() || record.farewells.killed.is_some());
         let killed = record.is_some_and(|record| record.farewells.killed.is_some());
+        let refused = record.is_some_and(|record| record.refusal.is_some());
         let Some(process) = namespace.process(subject.slot) else {
             // A PID 1 of ours ends with 0, or was killed from outside.
             let success = ending == Ending::Exited(0);
             self.mark(subject, if success { State::Exited } else { State::Killed });
+            self.record_exit(subject, ending, None);
             if !asked && !self.is_changing(subject) && !self.comes_back(subject, success, ending) {
                 self.judge_finally(subject, ending);
             }
@@ -126,11 +134,15 @@ impl Supervision<'_> {
             _ => State::Failed,
         };
         self.mark(subject, state);
+        self.record_exit(subject, ending, None);
+        let path = namespace.path_of(subject.slot);
+        if process.oneshot && success && !refused {
+            self.world.record(&Event::Ready { path: &path });
+        }
         // In a part that is taken down or brought back, no end means anything else.
         if self.is_changing(subject) || (!asked && self.comes_back(subject, success, ending)) {
             return;
         }
-        let path = namespace.path_of(subject.slot);
         if self.status_from.as_deref() == Some(path.as_str()) {
             self.verdict.adopt(ending);
             self.world.request_stop(Cause::Ended { path });

@@ -6,6 +6,7 @@ mod changes;
 mod clients;
 mod conditions;
 mod judging;
+mod noting;
 mod opening;
 mod sessions;
 mod stopping;
@@ -18,11 +19,14 @@ use nix::libc;
 
 use super::audience::{Cause, Note};
 use super::creation::COLLAPSE;
+use super::journal::event::{Event, WHOLE};
 use super::life::Life;
+use super::relay::Relay;
 use super::roster::State;
+use super::streams::Reading;
 use super::timeline::Timeline;
 use super::verdict::Verdict;
-use super::world::{Incident, World};
+use super::world::{Incident, Orphan, World};
 use super::{Command, Gates};
 use crate::engine::keeper::{Keeper, Reaped};
 use crate::engine::moment::Moment;
@@ -36,6 +40,8 @@ use stopping::Stopping;
 pub(super) use opening::Opening;
 pub(super) use stopping::kill_and_reap;
 
+/// How long the last output of all programs may be read; a program outside the tree may hold a pipe and go on writing.
+const DRAIN: Duration = Duration::from_secs(10);
 /// How long a member's death by KILL may wait for that of its PID 1, which would explain it.
 const EXPLANATION: Duration = Duration::from_millis(200);
 
@@ -153,7 +159,10 @@ impl<'a> Supervision<'a> {
                     // Without a guardian the roots still end with the controller, by their parent-death signal.
                     let _ = self.world.replace_guardian();
                 }
-                Reaped::Orphan(..) => {}
+                Reaped::Orphan(pid, ending) => {
+                    let exit = Some(ending.into());
+                    self.world.record(&Event::Reparent { path: "host", pid: Some(pid.as_raw()), count: None, exit });
+                }
                 Reaped::Nothing | Reaped::Childless => return,
             }
         }
@@ -165,6 +174,7 @@ impl<'a> Supervision<'a> {
                 Incident::Started(subject) => self.on_started(subject),
                 // Its end follows, with the status that a shell would give.
                 Incident::Refused(subject) => {
+                    self.record_refusal(subject);
                     if self.owns_terminal(subject) {
                         self.end_terminal();
                     }
@@ -172,8 +182,15 @@ impl<'a> Supervision<'a> {
                 Incident::Ended(subject, ending, at) => self.on_ended(subject, ending, at),
                 Incident::Answered(namespace, answer, pidfd) => self.on_answered(namespace, answer, pidfd),
                 Incident::HungUp(namespace) => self.on_hung_up(namespace),
-                // Nothing is decided about a process without a name; it is only to be told.
-                Incident::Orphan { namespace: _, orphan: _ } => {}
+                Incident::Orphan { namespace, orphan } => {
+                    // Nothing is decided about a process without a name.
+                    let path = self.world.roster.path(Subject::init(namespace));
+                    let (pid, count, exit) = match orphan {
+                        Orphan::One { number, ending } => (Some(number), None, Some(ending.into())),
+                        Orphan::More(count) => (None, Some(count), None),
+                    };
+                    self.world.record(&Event::Reparent { path: &path, pid, count, exit });
+                }
                 Incident::SessionRefused(subject, refusal) => self.on_session_refused(subject, &refusal),
                 Incident::SessionFailed(failure) => self.on_session_failed(&failure),
             }
@@ -197,11 +214,13 @@ impl<'a> Supervision<'a> {
         {
             record.state = State::Running;
         }
+        self.record_start(subject);
         self.started.insert(subject);
         if self.owns_terminal(subject)
             && let Some(relay) = &mut self.world.relay
         {
             relay.begin(self.world.saved, &self.world.events);
+            self.world.terminal = Some((subject, Vec::new()));
         }
         self.release_waiting();
     }
@@ -215,11 +234,14 @@ impl<'a> Supervision<'a> {
     }
 
     fn end_terminal(&mut self) {
+        // What it has written last is still to be shown.
+        while let Some(bytes) = self.world.relay.as_mut().and_then(Relay::take_output).filter(|bytes| !bytes.is_empty())
+        {
+            self.world.output.push(&bytes, &self.world.events);
+            self.world.log_terminal(&bytes, Reading::GoesOn);
+        }
+        self.world.log_terminal(&[], Reading::Ended);
         if let Some(relay) = &mut self.world.relay {
-            // What it has written last is still to be shown.
-            while let Some(bytes) = relay.take_output().filter(|bytes| !bytes.is_empty()) {
-                self.world.output.push(&bytes, &self.world.events);
-            }
             relay.end(self.world.saved, &self.world.events);
         }
     }
@@ -248,7 +270,8 @@ impl<'a> Supervision<'a> {
     fn timeout(&self) -> Option<Duration> {
         // What waited for a creation has taken in more than that, and what is over may decide about the whole.
         let is_told_to_stop = self.life == Life::Running && (self.world.stop.is_some() || self.world.failure.is_some());
-        if self.world.child_ended || !self.world.incidents.is_empty() || is_told_to_stop {
+        let has_news = self.world.child_ended || !self.world.incidents.is_empty();
+        if has_news || is_told_to_stop || !self.world.clients.pending.is_empty() {
             return Some(Duration::ZERO);
         }
         let now = Moment::now();
@@ -271,6 +294,7 @@ impl<'a> Supervision<'a> {
         let end = Moment::now();
         let last = end.plus(Duration::from_secs(1));
         self.world.drain_reports();
+        self.world.drain_programs(end.plus(DRAIN));
         // With all writers dead the pipes are at their end, but for one that was passed out of the tree.
         while self.world.streams.open() > 0 && Moment::now() < last {
             self.world.pump(Some(last.since(Moment::now())));
@@ -292,6 +316,8 @@ impl<'a> Supervision<'a> {
         if let Some(timeline) = &timeline {
             self.world.audience.stopped(timeline);
         }
+        self.world.record(&Event::Gone { path: WHOLE });
+        self.world.journal.flush();
         self.world.clients.life = Life::Gone;
         self.world.take_leave(timeline.as_ref());
         let World { guardian, output, events, remains, .. } = self.world;

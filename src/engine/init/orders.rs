@@ -142,9 +142,10 @@ impl Attentive {
     /// Takes note of what has been signalled; says whether it is a stop.
     fn listen(&mut self) -> bool {
         while let Some(delivered) = gate::read_signal() {
-            let is_known = self.heard.iter().any(|known| {
-                (known.signal, known.sender == 0) == (delivered.signal, delivered.sender == 0)
-            });
+            let is_known = self
+                .heard
+                .iter()
+                .any(|known| (known.signal, known.sender == 0) == (delivered.signal, delivered.sender == 0));
             if delivered.signal != libc::SIGCHLD && !is_known {
                 self.heard.push(delivered);
             }

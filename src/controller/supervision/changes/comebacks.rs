@@ -43,6 +43,11 @@ impl Comebacks {
         self.0.get(&subject).is_some_and(|comeback| comeback.due.is_some())
     }
 
+    /// How many restarts in a row this one has had.
+    pub(super) fn row(&self, subject: Subject) -> Option<u32> {
+        self.0.get(&subject).map(|comeback| comeback.row)
+    }
+
     /// When the next is.
     pub(super) fn next(&self) -> Option<Moment> {
         self.0.values().filter_map(|comeback| comeback.due).min()
@@ -82,7 +87,9 @@ impl Comebacks {
 
     /// Somebody has decided otherwise about a part: what was to come does not, and the row begins anew.
     pub(super) fn cancel(&mut self, plan: &Plan, part: Part) {
-        self.0.retain(|subject, comeback| !part.contains(plan, *subject) || (comeback.due.is_none() && *subject == part.0));
+        self.0.retain(|subject, comeback| {
+            !part.contains(plan, *subject) || (comeback.due.is_none() && *subject == part.0)
+        });
     }
 
     /// What was inside has ended with its PID 1.
@@ -93,7 +100,12 @@ impl Comebacks {
 
 impl Supervision<'_> {
     /// Whether something that has ended by itself is started again; then its end is no more than a note.
-    pub(in crate::controller::supervision) fn comes_back(&mut self, subject: Subject, success: bool, ending: Ending) -> bool {
+    pub(in crate::controller::supervision) fn comes_back(
+        &mut self,
+        subject: Subject,
+        success: bool,
+        ending: Ending,
+    ) -> bool {
         let policy = self.plan.namespace(subject.namespace).restart_of(subject.slot);
         if policy.when == RestartWhen::Never || self.life != Life::Running || self.world.stop.is_some() {
             return false;

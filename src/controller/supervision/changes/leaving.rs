@@ -9,6 +9,7 @@ use super::{Aim, Pace, Phase, Supervision};
 use crate::controller::audience::Waiting;
 use crate::controller::control::message::{Force, Problem, Reply};
 use crate::controller::creation::COLLAPSE;
+use crate::controller::journal::event::{Event, Stage as Halt};
 use crate::controller::roster::State;
 use crate::controller::timeline::Timeline;
 use crate::engine::farewell::{Action, Farewell};
@@ -27,6 +28,15 @@ impl Supervision<'_> {
         let parts = self.parts(place);
         for part in &parts {
             self.tell_sessions_inside(&part.namespaces(&self.plan));
+        }
+        if self.changes.under_way[place].wish.aim == Aim::Down {
+            let by = self.caller(place);
+            for part in &parts {
+                let path = part.path(&self.plan);
+                let stage =
+                    if self.changes.under_way[place].wish.force == Force::Kill { Halt::Kill } else { Halt::Ask };
+                self.world.record(&Event::Stopping { path: &path, stage, cause: None, by, by_pid: None });
+            }
         }
         let asked: Vec<Subject> = parts.iter().flat_map(|part| part.asked(&self.plan)).collect();
         let asked: Vec<Subject> = asked.into_iter().filter(|&subject| self.lives(subject)).collect();
@@ -56,9 +66,8 @@ impl Supervision<'_> {
             if limit <= now {
                 let stuck: Vec<String> = farewell.waiting_for().map(|(subject, _)| self.world.path(subject)).collect();
                 let message = format!("was killed and does not end: {}", stuck.join(", "));
-                let problem = Problem::no(message).help(
-                    "a debugger that traces it, a frozen cgroup or a file system that does not answer keeps it",
-                );
+                let problem = Problem::no(message)
+                    .help("a debugger that traces it, a frozen cgroup or a file system that does not answer keeps it");
                 self.answer(place, Reply::Problem(problem));
                 *phase = Phase::Over;
                 return Pace::Wait;
@@ -92,6 +101,7 @@ impl Supervision<'_> {
             let subject = match *action {
                 Action::Ask(subject, signal) => {
                     self.world.signal_member(subject, signal.number());
+                    self.world.record_signal(subject, signal.number());
                     if signal != Signal::KILL {
                         // A stopped process takes the request only when it goes on.
                         self.world.signal_member(subject, libc::SIGCONT);
@@ -100,6 +110,7 @@ impl Supervision<'_> {
                 }
                 Action::Kill(subject) => {
                     self.world.signal_member(subject, libc::SIGKILL);
+                    self.world.record_signal(subject, libc::SIGKILL);
                     subject
                 }
             };
@@ -126,8 +137,7 @@ impl Supervision<'_> {
         }
         let waiting = self.waiting_among(self.subjects_of(place).into_iter(), now);
         let seconds = |(passed, grace): (Duration, Duration)| (passed.as_secs_f64(), grace.as_secs_f64());
-        let list: Vec<_> =
-            waiting.into_iter().map(|Waiting { path, time }| (path, time.map(seconds))).collect();
+        let list: Vec<_> = waiting.into_iter().map(|Waiting { path, time }| (path, time.map(seconds))).collect();
         for asker in askers {
             self.world.reply(asker, Reply::Waiting(list.clone()));
         }

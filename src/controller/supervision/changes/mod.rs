@@ -23,6 +23,7 @@ use std::time::Duration;
 
 use super::Supervision;
 use crate::controller::control::message::{Force, Problem, Reply};
+use crate::controller::journal::event::Caller;
 use crate::controller::part::Part;
 use crate::controller::trouble::Trouble;
 use crate::controller::world::Asker;
@@ -311,6 +312,11 @@ impl Supervision<'_> {
                 }
             }
         }
+    }
+
+    /// Who has asked for a change first.
+    fn caller(&self, place: usize) -> Option<Caller> {
+        self.changes.under_way[place].wish.askers.first().map(|asker| asker.by)
     }
 
     fn answer(&mut self, place: usize, reply: Reply) {

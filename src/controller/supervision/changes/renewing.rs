@@ -9,6 +9,7 @@ use nix::libc;
 use super::{ARRIVAL, Author, CLEARANCE, Pace, Phase, Supervision};
 use crate::controller::control::message::{Problem, Reply};
 use crate::controller::creation::describe;
+use crate::controller::journal::event::Event;
 use crate::controller::part::Part;
 use crate::controller::roster::State;
 use crate::controller::trouble::Trouble;
@@ -97,6 +98,13 @@ impl Supervision<'_> {
         self.changes.absent.retain(|absent| !parts.iter().any(|part| part.contains(&plan, absent.0)));
         self.world.setbacks.retain(|failure| !parts.iter().any(|part| part.contains(&plan, failure.subject)));
         self.waiting.retain(|subject| !parts.iter().any(|part| part.contains(&plan, *subject)));
+        let by = self.caller(place);
+        for part in &parts {
+            let path = part.path(&plan);
+            let is_policy = self.changes.under_way[place].wish.author == Author::Policy;
+            let attempt = if is_policy { self.changes.comebacks.row(part.0) } else { None };
+            self.world.record(&Event::Restart { path: &path, attempt, by });
+        }
         for subject in self.subjects_of(place) {
             self.world.roster.renew(subject);
             self.world.streams.forget_outcome(subject, &self.world.events);
@@ -204,6 +212,8 @@ impl Supervision<'_> {
             match namespace.process(subject.slot) {
                 Some(process) if process.is_unconditional() => {
                     self.world.signal_member(subject, gate::RELEASE as i32);
+                    let path = namespace.path_of(subject.slot);
+                    self.world.record(&Event::Release { path: &path });
                 }
                 Some(_) => self.waiting.push(subject),
                 None => {}
