@@ -32,6 +32,7 @@ mod orphans;
 mod output;
 mod partial_stop;
 mod pid_one;
+mod policies;
 mod programs;
 mod prune;
 mod random_trees;
