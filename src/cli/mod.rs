@@ -11,13 +11,17 @@ mod completions;
 mod config;
 mod detach;
 mod down;
+mod events;
 mod exec;
 mod explain;
+mod follower;
 mod graph;
 mod kill;
 mod launch;
+mod logs;
 mod man;
 mod new;
+mod point;
 mod prune;
 mod release;
 mod run;
@@ -57,6 +61,8 @@ enum Verb {
     Up(up::Args),
     Down(down::Args),
     Release(release::Args),
+    Logs(logs::Args),
+    Events(events::Args),
     Kill(kill::Args),
     Exec(exec::Args),
     Run(run::Args),
@@ -79,6 +85,8 @@ impl Verb {
         match self {
             Self::Up(args) => up::run(args),
             Self::Down(args) => down::run(&args),
+            Self::Logs(args) => logs::run(&args),
+            Self::Events(args) => events::run(&args),
             Self::Kill(args) => kill::run(&args),
             Self::Release(args) => release::run(args),
             Self::Exec(args) => exec::run(args),
