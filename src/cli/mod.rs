@@ -13,6 +13,7 @@ mod down;
 mod explain;
 mod graph;
 mod launch;
+mod ls;
 mod man;
 mod new;
 mod release;
@@ -22,6 +23,7 @@ mod schema;
 mod status;
 mod story;
 mod surroundings;
+mod table_arguments;
 mod target;
 mod tell;
 mod topology_arguments;
@@ -55,6 +57,7 @@ enum Verb {
     Check(check::Args),
     Config(config::Args),
     Explain(explain::Args),
+    Ls(ls::Args),
     Tree(tree::Args),
     Graph(graph::Args),
     Schema(schema::Args),
@@ -75,6 +78,7 @@ impl Verb {
             Self::Check(args) => check::run(&args),
             Self::Config(args) => config::run(&args),
             Self::Explain(args) => explain::run(&args),
+            Self::Ls(args) => ls::run(&args),
             Self::Tree(args) => tree::run(&args),
             Self::Graph(args) => graph::run(&args),
             Self::Schema(args) => schema::run(&args),

@@ -13,7 +13,7 @@ use super::story::charset;
 use super::tell::tell;
 use crate::diagnostic::Color;
 use crate::present::redact::Redaction;
-use crate::present::table::{self, Cell, Column, Header, Look};
+use crate::present::table::{self, Align, Cell, Column, Cut, Header, Look};
 use crate::present::tree::Colour;
 use crate::sys::terminal;
 
@@ -69,20 +69,38 @@ pub(super) enum AnswerFormat {
 /// A column that a verb has to offer.
 pub(super) struct Field<T> {
     /// Its word on the command line.
-    pub(super) name: &'static str,
+    name: &'static str,
     /// Whether it is shown when nothing is said.
-    pub(super) usual: Usual,
+    is_usual: bool,
     /// How it looks.
-    pub(super) column: Column,
+    column: Column,
     /// What stands in it.
-    pub(super) cell: fn(&T, Redaction) -> Cell,
+    cell: fn(&T, Redaction) -> Cell,
 }
 
-/// Whether a column is shown when nothing is said.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Usual {
-    Yes,
-    No,
+impl<T> Field<T> {
+    /// A column of words that is always shown, whole.
+    pub(super) const fn new(name: &'static str, header: &'static str, cell: fn(&T, Redaction) -> Cell) -> Self {
+        Self { name, is_usual: true, column: Column { header, align: Align::Left, cut: Cut::Never }, cell }
+    }
+
+    /// One of numbers.
+    pub(super) const fn right(mut self) -> Self {
+        self.column.align = Align::Right;
+        self
+    }
+
+    /// One that may be cut on a narrow terminal.
+    pub(super) const fn cut(mut self, cut: Cut) -> Self {
+        self.column.cut = cut;
+        self
+    }
+
+    /// One that is shown only when it is asked for.
+    pub(super) const fn unusual(mut self) -> Self {
+        self.is_usual = false;
+        self
+    }
 }
 
 impl AnswerArguments {
@@ -133,7 +151,7 @@ impl TableArguments {
     ///
     /// The status to end with, when there is one that does not exist; that has been told.
     pub(super) fn columns<'a, T>(&self, fields: &'a [Field<T>]) -> Result<Vec<&'a Field<T>>, Status> {
-        let usual = || fields.iter().filter(|field| field.usual == Usual::Yes).collect();
+        let usual = || fields.iter().filter(|field| field.is_usual).collect();
         let Some(asked) = self.output_columns.as_deref() else { return Ok(usual()) };
         let (mut chosen, words) = match asked.strip_prefix('+') {
             Some(words) => (usual(), words),

@@ -212,6 +212,11 @@ pub fn truth_in(directory: &Path) -> PathBuf {
     directory.join(TRUTH)
 }
 
+/// Where the lock is, in the directory of a name.
+pub fn lock_in(directory: &Path) -> PathBuf {
+    directory.join(LOCK)
+}
+
 /// The directory above all of the caller's topologies.
 fn base() -> Result<PathBuf, StateError> {
     if let Some(runtime) = runtime_directory() {

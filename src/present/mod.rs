@@ -1,5 +1,6 @@
 //! Facts → text: trees, tables, lines, durations. No system call, and nothing is printed here.
 
+pub mod age;
 pub mod charset;
 pub mod config;
 pub mod count;
