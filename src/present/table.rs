@@ -58,18 +58,18 @@ pub enum Cell {
 
 impl Cell {
     /// Plain text.
-    pub fn text(text: impl ToString) -> Self {
+    pub fn text(text: &(impl ToString + ?Sized)) -> Self {
         Self::Text(text.to_string(), Style::new())
     }
 
     /// Text in a style.
-    pub fn styled(text: impl ToString, style: Style) -> Self {
+    pub fn styled(text: &(impl ToString + ?Sized), style: Style) -> Self {
         Self::Text(text.to_string(), style)
     }
 
     /// What there is, or that there is none.
     pub fn maybe(text: Option<impl ToString>) -> Self {
-        text.map_or(Self::None, Self::text)
+        text.map_or(Self::None, |text| Self::text(&text))
     }
 }
 
@@ -193,8 +193,8 @@ mod tests {
 
     fn rows() -> Vec<Vec<Cell>> {
         vec![
-            vec![Cell::text("vm/init"), Cell::text(0), Cell::text("nestns init")],
-            vec![Cell::text("vm/箱/ci"), Cell::text(5304), Cell::text("a\u{1b}b and something that is long")],
+            vec![Cell::text("vm/init"), Cell::text(&0), Cell::text("nestns init")],
+            vec![Cell::text("vm/箱/ci"), Cell::text(&5304), Cell::text("a\u{1b}b and something that is long")],
             vec![Cell::text("vm/ci/job/really/deep"), Cell::None, Cell::Invisible],
         ]
     }
