@@ -10,6 +10,7 @@ mod completions;
 mod config;
 mod detach;
 mod down;
+mod exec;
 mod explain;
 mod graph;
 mod launch;
@@ -26,6 +27,7 @@ mod surroundings;
 mod table_arguments;
 mod target;
 mod tell;
+mod terminal;
 mod topology_arguments;
 mod topology_file;
 mod tree;
@@ -53,6 +55,7 @@ enum Verb {
     Up(up::Args),
     Down(down::Args),
     Release(release::Args),
+    Exec(exec::Args),
     Run(run::Args),
     Check(check::Args),
     Config(config::Args),
@@ -74,6 +77,7 @@ impl Verb {
             Self::Up(args) => up::run(args),
             Self::Down(args) => down::run(&args),
             Self::Release(args) => release::run(args),
+            Self::Exec(args) => exec::run(args),
             Self::Run(args) => run::run(args),
             Self::Check(args) => check::run(&args),
             Self::Config(args) => config::run(&args),

@@ -11,7 +11,7 @@ use clap::ValueEnum;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::json;
 
-use crate::controller::audience::{Audience, Cause, Line, Note, Stream, Waiting};
+use crate::controller::audience::{Audience, Cause, Line, Note, Waiting};
 use crate::controller::roster::Roster;
 use crate::controller::timeline::{Timeline, milliseconds};
 use crate::diagnostic::Color;
@@ -20,16 +20,14 @@ use crate::engine::program::Refusal;
 use crate::engine::report::Ending;
 use crate::present::charset::Charset;
 use crate::present::count::count;
-use crate::present::depth;
 use crate::present::duration::Human;
 use crate::present::escape::escape;
+use crate::present::line::Lines;
 use crate::present::outline;
 use crate::present::stop;
 use crate::present::tree::{self, Colour, Folding, Look};
 use crate::topology::{Position, Signal};
 
-/// The widest path in front of a line; a longer one is cut in the middle.
-const WIDEST: usize = 32;
 /// How many of a run of alike siblings are shown.
 const ALIKE: usize = 5;
 /// A creation that takes no longer is not worth a bar.
@@ -85,7 +83,7 @@ pub(super) struct Story {
     bar: Option<ProgressBar>,
     began: Instant,
     tenths: usize,
-    width: usize,
+    lines: Lines,
     countdown: u32,
 }
 
@@ -101,7 +99,7 @@ impl Story {
             bar: None,
             began: Instant::now(),
             tenths: 0,
-            width: 0,
+            lines: Lines::default(),
             countdown: 0,
         }
     }
@@ -200,7 +198,8 @@ impl Audience for Story {
                 process.stdout == Output::Log || process.stderr == Output::Log
             })
         });
-        self.width = paths.map(|subject| roster.path(subject).chars().count()).max().unwrap_or(0).min(WIDEST);
+        let paths: Vec<String> = paths.map(|subject| roster.path(subject)).collect();
+        self.lines = Lines::new(self.colour, self.charset, paths.iter().map(String::as_str));
         if !self.tells() || self.detail == Detail::Start {
             // A bar that was drawn has done its work.
             if let Some(bar) = &self.bar {
@@ -222,27 +221,7 @@ impl Audience for Story {
     }
 
     fn line(&mut self, line: &Line<'_>) -> Vec<u8> {
-        let level = line.path.split('/').count() - 1;
-        let style = if self.colour == Colour::On { depth::style(level) } else { anstyle::Style::new() };
-        let bar = match (self.charset, line.stream) {
-            (Charset::Unicode, Stream::Stdout) => " │",
-            (Charset::Unicode, Stream::Stderr) => "!│",
-            (Charset::Ascii, Stream::Stdout) => " |",
-            (Charset::Ascii, Stream::Stderr) => "!|",
-        };
-        let path = shorten(line.path);
-        let width = self.width;
-        let mut shown = format!("{style}{path:width$}{style:#} {bar} ").into_bytes();
-        if self.colour == Colour::On {
-            shown.extend_from_slice(line.text);
-        } else {
-            // Escape sequences of the program belong on a terminal, not in a file.
-            for part in anstream::adapter::strip_bytes(line.text) {
-                shown.extend_from_slice(part);
-            }
-        }
-        shown.push(b'\n');
-        shown
+        self.lines.render(line.path, line.stream, line.text)
     }
 
     fn note(&mut self, note: &Note<'_>) {
@@ -331,18 +310,6 @@ impl Audience for Story {
             self.say(&stop::render(timeline));
         }
     }
-}
-
-/// Cuts the middle out of a long path: its ends say most.
-fn shorten(path: &str) -> String {
-    let length = path.chars().count();
-    if length <= WIDEST {
-        return path.to_owned();
-    }
-    let half = (WIDEST - 1) / 2;
-    let head: String = path.chars().take(half).collect();
-    let tail: String = path.chars().skip(length - (WIDEST - 1 - half)).collect();
-    format!("{head}…{tail}")
 }
 
 fn why(cause: &Cause) -> String {

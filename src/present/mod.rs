@@ -9,6 +9,7 @@ pub mod duration;
 pub mod escape;
 mod fold;
 pub mod graph;
+pub mod line;
 pub mod node;
 pub mod outline;
 pub mod redact;

@@ -5,6 +5,7 @@
 //! signals) as rules of the language; it makes no system call and cannot tell what this machine allows.
 
 mod actor;
+pub mod address;
 mod check;
 mod duration;
 mod expand;
@@ -23,6 +24,7 @@ mod tree;
 pub mod wrap;
 
 pub use actor::{Actor, ActorError};
+pub use address::{Address, AddressError};
 pub use duration::{DurationError, format_duration, parse_duration};
 pub use labels::Labels;
 pub use namespace::{Init, Isolation, Namespace, Position};

@@ -43,6 +43,8 @@ pub enum ClientError {
 /// What came in answer.
 #[derive(Debug)]
 pub struct Answer {
+    /// The number of the request that it answers; 0 for what is said to everybody.
+    pub id: u64,
     /// The reply.
     pub reply: Reply,
     /// Descriptors that came with it.
@@ -103,12 +105,12 @@ impl Client {
         Ok(self.wait(Some(PATIENCE))?.ok_or(ClientError::Silent)?.reply)
     }
 
-    /// Asks without waiting for anything; descriptors go along.
+    /// Asks without waiting for anything; descriptors go along. Returns the number of the request.
     ///
     /// # Errors
     ///
     /// [`ClientError::HungUp`] when the controller is gone.
-    pub fn send(&mut self, request: Request, descriptors: &[BorrowedFd<'_>]) -> Result<(), ClientError> {
+    pub fn send(&mut self, request: Request, descriptors: &[BorrowedFd<'_>]) -> Result<u64, ClientError> {
         self.id += 1;
         let envelope = Envelope { nestns: VERSION, id: self.id, ask: Some(request), say: None };
         let mut line = serde_json::to_vec(&envelope).map_err(|error| ClientError::Unreadable(error.to_string()))?;
@@ -129,7 +131,7 @@ impl Client {
                 Err(errno) => return Err(errno.into()),
             }
         }
-        Ok(())
+        Ok(self.id)
     }
 
     /// Waits for the next reply to the last request, for at most this time; `None` when it is over.
@@ -178,24 +180,37 @@ impl Client {
         }
     }
 
-    /// The next reply that has been received completely.
+    /// The next reply to the last request that has been received completely.
     ///
     /// # Errors
     ///
     /// [`ClientError::Refused`] for a problem.
     pub fn take(&mut self) -> Result<Option<Answer>, ClientError> {
+        while let Some(answer) = self.take_any()? {
+            match answer.reply {
+                Reply::Problem(problem) => return Err(problem.into()),
+                // A farewell is for everybody; others are answers to what was asked before.
+                _ if answer.id == self.id || matches!(answer.reply, Reply::Gone) => return Ok(Some(answer)),
+                _ => {}
+            }
+        }
+        Ok(None)
+    }
+
+    /// The next reply to any request that has been received completely; a problem is one as well.
+    ///
+    /// # Errors
+    ///
+    /// [`ClientError::Unreadable`].
+    pub fn take_any(&mut self) -> Result<Option<Answer>, ClientError> {
         while let Some(end) = self.buffer[self.searched..].iter().position(|&byte| byte == b'\n') {
             let line: Vec<u8> = self.buffer.drain(..=self.searched + end).collect();
             self.searched = 0;
             let envelope: Envelope =
                 serde_json::from_slice(&line).map_err(|error| ClientError::Unreadable(error.to_string()))?;
-            match envelope.say {
-                Some(Reply::Problem(problem)) => return Err(problem.into()),
-                // A farewell is for everybody; others are answers to what was asked before.
-                Some(reply) if envelope.id == self.id || matches!(reply, Reply::Gone) => {
-                    return Ok(Some(Answer { reply, descriptors: std::mem::take(&mut self.descriptors) }));
-                }
-                _ => {}
+            if let Some(reply) = envelope.say {
+                let descriptors = std::mem::take(&mut self.descriptors);
+                return Ok(Some(Answer { id: envelope.id, reply, descriptors }));
             }
         }
         self.searched = self.buffer.len();

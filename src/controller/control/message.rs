@@ -117,9 +117,11 @@ pub struct Execution {
     pub beside: Option<Target>,
     /// The program and its arguments.
     pub argv: Vec<String>,
-    /// Its whole environment.
+    /// The client's environment; that of the namespace goes over it.
     pub env: BTreeMap<String, String>,
-    /// Where it starts; `/` where that does not exist.
+    /// What goes over both.
+    pub set: BTreeMap<String, String>,
+    /// Where it starts; where nothing is said in the namespace's directory, or else in the topology's.
     pub cwd: Option<String>,
     /// As whom: user, group, supplementary groups; the controller's where nothing is said.
     pub identity: Option<(u32, u32, Vec<u32>)>,

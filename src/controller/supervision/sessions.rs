@@ -21,7 +21,7 @@ use crate::controller::world::{Asker, Guest as Known};
 use crate::engine::failure::{Failure, Stage};
 use crate::engine::keeper::{Entrance, Guest, Setback};
 use crate::engine::moment::Moment;
-use crate::engine::plan::{Identity, NamespaceIndex, ProcessPlan, Subject};
+use crate::engine::plan::{Identity, NamespaceIndex, NamespacePlan, ProcessPlan, Subject};
 use crate::engine::program::Refusal;
 use crate::engine::report::Ending;
 use crate::observe::process::{self, Process};
@@ -95,8 +95,9 @@ impl Supervision<'_> {
             Err(_) => return Err(own(Problem::no("a program of `exec` takes three descriptors"))),
         };
         let argv = execution.argv.clone();
-        let process = plan(path.clone(), execution, identity);
-        let known = Known { path: path.clone(), namespace: self.plan.namespace(namespace).path, argv, facts: None };
+        let home = self.plan.namespace(namespace);
+        let process = plan(path.clone(), execution, identity, &home);
+        let known = Known { path: path.clone(), namespace: home.path, argv, facts: None };
         self.world.guests.add(subject, known);
         let guest = Guest { subject, process, entrance: target, streams };
         let leader = match self.keeper.invite(guest, &mut self.world) {
@@ -351,14 +352,17 @@ fn problem_of(path: &str, failure: &Failure) -> Problem {
 }
 
 /// What the engine is to make of it.
-fn plan(path: String, execution: Execution, identity: Option<Identity>) -> ProcessPlan {
+fn plan(path: String, execution: Execution, identity: Option<Identity>, home: &NamespacePlan) -> ProcessPlan {
+    let mut env = execution.env;
+    env.extend(home.env.clone());
+    env.extend(execution.set);
     let captured = if execution.detached { Output::Log } else { Output::Inherit };
     ProcessPlan {
         name: path,
         program: Program::Command(execution.argv),
         entry: Entry::Join,
-        env: execution.env,
-        cwd: execution.cwd.map(PathBuf::from),
+        env,
+        cwd: execution.cwd.map(PathBuf::from).or_else(|| home.cwd.clone()),
         identity,
         terminal: if execution.terminal { Terminal::Own } else { Terminal::None },
         stdin: if execution.detached { Stdin::Null } else { Stdin::Inherit },

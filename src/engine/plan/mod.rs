@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 pub use common::{Common, Order};
 pub use namespace::{InitPlan, NamespacePlan};
-pub use process::{Identity, ProcessPlan};
+pub use process::{Identity, ProcessPlan, Unknown};
 
 use crate::sys::memory;
 use crate::topology::{Output, Position, Terminal, Topology};

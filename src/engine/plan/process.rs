@@ -20,6 +20,46 @@ pub struct Identity {
     pub groups: Vec<u32>,
 }
 
+/// What the machine does not know.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Unknown {
+    /// A user's name.
+    #[error("there is no user `{0}` on this machine")]
+    User(String),
+    /// A group's name.
+    #[error("there is no group `{0}` on this machine")]
+    Group(String),
+}
+
+impl Identity {
+    /// Turns `name`, `uid`, `name:group` or `uid:gid` into numbers.
+    ///
+    /// # Errors
+    ///
+    /// A name that is in neither of `/etc/passwd` and `/etc/group`.
+    pub fn look_up(text: &str) -> Result<Self, Unknown> {
+        let (user, group) = text.split_once(':').map_or((text, None), |(user, group)| (user, Some(group)));
+        let known = user_database::user(user);
+        let uid = match (user.parse::<u32>(), &known) {
+            (Ok(uid), _) => uid,
+            (Err(_), Some(known)) => known.uid,
+            (Err(_), None) => return Err(Unknown::User(user.to_owned())),
+        };
+        let gid = match group.map(|group| (group, group.parse::<u32>())) {
+            None => known.as_ref().map_or(uid, |known| known.gid),
+            Some((_, Ok(gid))) => gid,
+            Some((name, Err(_))) => match user_database::group(name) {
+                Some(gid) => gid,
+                None => return Err(Unknown::Group(name.to_owned())),
+            },
+        };
+        // Somebody whom the database knows is a member of groups; a bare number, or one with a group, of none but its own.
+        let groups =
+            known.filter(|_| group.is_none()).map_or_else(|| vec![gid], |known| user_database::groups_of(&known));
+        Ok(Self { uid, gid, groups })
+    }
+}
+
 /// A process, ready to be forked.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "as in `topology::Process`")]
@@ -63,14 +103,21 @@ impl ProcessPlan {
             Output::File(path) => Output::File(base.join(path)),
             other => other.clone(),
         };
-        let path = format!("{namespace}/{}", process.name);
+        let look_up = |user: &str| {
+            let path = || format!("{namespace}/{}", process.name);
+            let position = process.position;
+            Identity::look_up(user).map_err(|unknown| match unknown {
+                Unknown::User(user) => PlanError::UnknownUser { path: path(), user, position },
+                Unknown::Group(group) => PlanError::UnknownGroup { path: path(), group, position },
+            })
+        };
         Ok(Self {
             name: process.name.clone(),
             program: process.program.clone(),
             entry: process.entry,
             env: process.env.clone(),
             cwd: process.cwd.clone(),
-            identity: process.user.as_deref().map(|user| resolve(user, path, process.position)).transpose()?,
+            identity: process.user.as_deref().map(look_up).transpose()?,
             terminal: process.terminal,
             stdin: match &process.stdin {
                 Stdin::File(path) => Stdin::File(base.join(path)),
@@ -91,24 +138,3 @@ impl ProcessPlan {
     }
 }
 
-/// Turns `name`, `uid`, `name:group` or `uid:gid` into numbers, before anything is built.
-fn resolve(text: &str, path: String, position: Position) -> Result<Identity, PlanError> {
-    let (user, group) = text.split_once(':').map_or((text, None), |(user, group)| (user, Some(group)));
-    let known = user_database::user(user);
-    let uid = match (user.parse::<u32>(), &known) {
-        (Ok(uid), _) => uid,
-        (Err(_), Some(known)) => known.uid,
-        (Err(_), None) => return Err(PlanError::UnknownUser { path, user: user.to_owned(), position }),
-    };
-    let gid = match group.map(|group| (group, group.parse::<u32>())) {
-        None => known.as_ref().map_or(uid, |known| known.gid),
-        Some((_, Ok(gid))) => gid,
-        Some((name, Err(_))) => match user_database::group(name) {
-            Some(gid) => gid,
-            None => return Err(PlanError::UnknownGroup { path, group: name.to_owned(), position }),
-        },
-    };
-    // Somebody whom the database knows is a member of groups; a bare number, or one with a group, of none but its own.
-    let groups = known.filter(|_| group.is_none()).map_or_else(|| vec![gid], |known| user_database::groups_of(&known));
-    Ok(Identity { uid, gid, groups })
-}

@@ -1,0 +1,160 @@
+//! The same program in many namespaces at the same time: lines behind their paths, and the worst status.
+
+use std::collections::VecDeque;
+use std::io::{Read, Write};
+use std::os::fd::{AsFd, OwnedFd};
+
+use nix::fcntl::OFlag;
+use nix::unistd::pipe2;
+
+use super::session::{Outcome, Session};
+use crate::cli::status::Status;
+use crate::cli::target::Connection;
+use crate::cli::terminal::{Arrived, Signals, Watch};
+use crate::controller::audience::Stream;
+use crate::controller::control::client::Client;
+use crate::controller::control::message::Execution;
+use crate::present::line::Lines;
+
+/// How many run at the same time: each is a connection and a process.
+const AT_A_TIME: usize = 32;
+/// A longer line is shown in pieces.
+const LONGEST_LINE: usize = 64 * 1024;
+
+/// One of them.
+struct Running {
+    path: String,
+    session: Session,
+    outcome: Option<Outcome>,
+    outputs: Vec<Output>,
+}
+
+/// What one of them writes.
+struct Output {
+    stream: Stream,
+    pipe: Option<std::fs::File>,
+    partial: Vec<u8>,
+}
+
+/// Runs it in each of them.
+pub(super) fn run(connection: &Connection, executions: Vec<Execution>, lines: Lines) -> anyhow::Result<Status> {
+    let signals = Signals::open()?;
+    let null = std::fs::OpenOptions::new().read(true).open("/dev/null")?;
+    let mut waiting: VecDeque<Execution> = executions.into();
+    let mut running: Vec<Running> = Vec::new();
+    let mut worst = 0;
+    while !waiting.is_empty() || !running.is_empty() {
+        while running.len() < AT_A_TIME
+            && let Some(execution) = waiting.pop_front()
+        {
+            match begin(connection, execution, &null)? {
+                Ok(one) => running.push(one),
+                Err(status) => worst = worst.max(status.code()),
+            }
+        }
+        wait(&mut running, &signals, lines)?;
+        let (over, going): (Vec<Running>, Vec<Running>) = running.into_iter().partition(Running::is_over);
+        running = going;
+        for one in over {
+            if let Some(outcome) = one.outcome {
+                worst = worst.max(outcome.tell(one.session.connection()).code());
+            }
+        }
+    }
+    Ok(Status::Other(worst))
+}
+
+fn begin(
+    connection: &Connection,
+    execution: Execution,
+    null: &std::fs::File,
+) -> anyhow::Result<Result<Running, Status>> {
+    let path = execution.beside.as_ref().map_or_else(|| execution.namespace.clone(), |beside| beside.path.clone());
+    let client = match Client::connect(&connection.directory) {
+        Ok(client) => client,
+        Err(error) => return Ok(Err(Outcome::Failed(error).tell(connection))),
+    };
+    let own = Connection { name: connection.name.clone(), directory: connection.directory.clone(), client };
+    let (stdout, theirs_stdout) = pipe2(OFlag::O_CLOEXEC)?;
+    let (stderr, theirs_stderr) = pipe2(OFlag::O_CLOEXEC)?;
+    let output = |stream, pipe: OwnedFd| Output { stream, pipe: Some(pipe.into()), partial: Vec::new() };
+    let outputs = vec![output(Stream::Stdout, stdout), output(Stream::Stderr, stderr)];
+    Ok(match Session::begin(own, execution, &[null.as_fd(), theirs_stdout.as_fd(), theirs_stderr.as_fd()]) {
+        Ok(session) => Ok(Running { path, session, outcome: None, outputs }),
+        Err((connection, error)) => Err(Outcome::Failed(error).tell(&connection)),
+    })
+}
+
+impl Running {
+    /// It has ended, and nobody holds its pipes any more.
+    fn is_over(&self) -> bool {
+        self.outcome.is_some() && self.outputs.iter().all(|output| output.pipe.is_none())
+    }
+}
+
+/// Waits until something happens, and takes note of it.
+fn wait(running: &mut [Running], signals: &Signals, lines: Lines) -> anyhow::Result<()> {
+    let mut watch = Watch::default();
+    watch.readable(Some(signals.as_fd()));
+    let mut places = Vec::new();
+    for one in running.iter() {
+        let said = watch.readable(one.outcome.is_none().then_some(one.session.as_fd()));
+        let written: Vec<_> =
+            one.outputs.iter().map(|output| watch.readable(output.pipe.as_ref().map(AsFd::as_fd))).collect();
+        places.push((said, written));
+    }
+    watch.wait(None)?;
+    let is_ready: Vec<(bool, Vec<bool>)> = places
+        .into_iter()
+        .map(|(said, written)| {
+            (watch.is_ready(said), written.into_iter().map(|place| watch.is_ready(place)).collect())
+        })
+        .collect();
+    while let Some(arrived) = signals.next() {
+        if let Arrived::ForProgram(signal) = arrived {
+            running.iter_mut().for_each(|one| one.session.pass_on(signal));
+        }
+    }
+    for (one, (said, written)) in running.iter_mut().zip(is_ready) {
+        for (output, is_ready) in one.outputs.iter_mut().zip(written) {
+            if is_ready {
+                output.read(&one.path, lines)?;
+            }
+        }
+        if said {
+            one.outcome = one.session.hear();
+        }
+    }
+    Ok(())
+}
+
+impl Output {
+    fn read(&mut self, path: &str, lines: Lines) -> std::io::Result<()> {
+        let Some(pipe) = &mut self.pipe else { return Ok(()) };
+        let mut buffer = [0_u8; 16 * 1024];
+        let count = pipe.read(&mut buffer)?;
+        let mut shown = Vec::new();
+        self.partial.extend_from_slice(&buffer[..count]);
+        if count == 0 {
+            self.pipe = None;
+        }
+        while let Some(end) = self.partial.iter().position(|&byte| byte == b'\n') {
+            shown.extend(lines.render(path, self.stream, &self.partial[..end]));
+            self.partial.drain(..=end);
+        }
+        if self.partial.len() > LONGEST_LINE || (count == 0 && !self.partial.is_empty()) {
+            shown.extend(lines.render(path, self.stream, &self.partial));
+            self.partial.clear();
+        }
+        std::io::stdout().lock().write_all(&shown)
+    }
+}
+
+/// Whether lines are coloured.
+pub(super) fn lines<'a>(color: crate::cli::color::When, paths: impl IntoIterator<Item = &'a str>) -> Lines {
+    use crate::diagnostic::Color;
+    use crate::present::tree::Colour;
+    let stdout = std::io::stdout();
+    let colour = if color.resolve(&stdout) == Color::Styled { Colour::On } else { Colour::Off };
+    Lines::new(colour, crate::cli::story::charset(), paths)
+}

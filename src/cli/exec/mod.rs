@@ -1,0 +1,214 @@
+//! `nestns exec`: run a program in a namespace of a running topology, and end with its status.
+//!
+//! The controller forks and reaps the program; what this side has is its streams, or the other side of its terminal.
+
+mod many;
+mod plain;
+mod session;
+mod terminal;
+
+use std::collections::BTreeMap;
+use std::io::{IsTerminal, Write};
+use std::os::fd::AsFd;
+
+use clap::ArgAction;
+use clap::builder::FalseyValueParser;
+
+use super::color::When;
+use super::status::Status;
+use super::target::{Connection, Target};
+use super::tell::tell;
+use crate::controller::control::message::{Execution, Snapshot, Target as Identity};
+use crate::controller::document::ProcessDocument;
+use crate::controller::state_directory::truth_in;
+use crate::engine::plan;
+use super::terminal::{DetachKeys, Watch};
+use session::{Outcome, Session};
+
+/// Run a program in a namespace of a running topology
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+The program enters every namespace of the target (pid, mnt, net, …): those of PID 1 where TARGET is a namespace, its own \
+where it is a process. Without CMD it is $SHELL, on a terminal if there is one here. Its environment is the topology's, then \
+the caller's, then the namespace's `env`, then -e; it starts in the namespace's `cwd`.
+
+Standard input, output and error are the caller's own descriptors: nothing is copied, and nothing is mixed. With -t all \
+three are a new pseudo-terminal. INT, TERM, HUP, QUIT, USR1 and USR2 are passed on to the program. When this command is killed, \
+the program is ended with everything in its session.
+
+The status is the program's, 128+n after signal n; 125 if nestns itself failed, 126 and 127 if the program cannot be \
+executed or found. With --all it is the worst of them.")]
+pub(super) struct Args {
+    #[command(flatten)]
+    topology: Target,
+
+    /// Keep standard input; that is so in any case but with -d
+    #[arg(short, long, env = "NESTNS_INTERACTIVE", value_parser = FalseyValueParser::new())]
+    interactive: bool,
+
+    /// Give the program a terminal of its own
+    #[arg(short, long, env = "NESTNS_TTY", value_parser = FalseyValueParser::new())]
+    tty: bool,
+
+    /// Start it and go; its output is kept for `nestns logs`
+    #[arg(short, long, env = "NESTNS_DETACH", value_parser = FalseyValueParser::new())]
+    detach: bool,
+
+    /// As whom: a name or number, and a group after a colon [default: whoever has started the topology]
+    #[arg(short, long, value_name = "USER[:GROUP]", env = "NESTNS_USER")]
+    user: Option<String>,
+
+    /// The directory to start in
+    #[arg(short, long, value_name = "DIR", env = "NESTNS_WORKDIR")]
+    workdir: Option<String>,
+
+    /// Set a variable; without a value it is the caller's
+    #[arg(short, long, value_name = "NAME[=VALUE]", env = "NESTNS_ENV", action = ArgAction::Append)]
+    env: Vec<String>,
+
+    /// In every namespace that TARGET matches, at the same time; lines are prefixed with the path
+    #[arg(long, env = "NESTNS_ALL", value_parser = FalseyValueParser::new(), conflicts_with_all = ["tty", "detach"])]
+    all: bool,
+
+    /// Enter only these kinds of namespaces: `pid`, or a list such as `pid,mnt`
+    #[arg(long, value_name = "KINDS", env = "NESTNS_ONLY", value_delimiter = ',',
+          value_parser = ["pid", "mnt", "uts", "ipc", "net", "cgroup", "user", "time"])]
+    only: Option<Vec<String>>,
+
+    /// The keys that leave a program with a terminal alone, as a list of characters and `ctrl-X`; empty for none
+    #[arg(long, value_name = "KEYS", default_value = "ctrl-p,ctrl-q", env = "NESTNS_DETACH_KEYS")]
+    detach_keys: DetachKeys,
+
+    /// When to use colours
+    #[arg(long, value_enum, default_value_t, env = "NESTNS_COLOR")]
+    color: When,
+
+    /// A namespace or a process, such as `vm/ci`
+    #[arg(value_name = "TARGET")]
+    target: String,
+
+    /// The program and its arguments
+    #[arg(value_name = "CMD", trailing_var_arg = true, allow_hyphen_values = true)]
+    command: Vec<String>,
+}
+
+/// nestns itself has failed: docker's convention, which leaves the codes below to the program.
+const OWN_FAILURE: Status = Status::Other(125);
+
+/// Runs the verb.
+pub(super) fn run(args: Args) -> anyhow::Result<Status> {
+    let execution = match execution(&args) {
+        Ok(execution) => execution,
+        Err(problem) => {
+            tell(&format!("error: {problem}\n"));
+            return Ok(Status::WrongCommandLine);
+        }
+    };
+    let mut connection = match args.topology.connect(None) {
+        Ok(connection) => connection,
+        Err(status) => return Ok(status),
+    };
+    let snapshot = match connection.snapshot() {
+        Ok(snapshot) => snapshot,
+        Err(status) => return Ok(status),
+    };
+    let places = find(&snapshot, &args.target);
+    let mut executions: Vec<Execution> = places
+        .into_iter()
+        .map(|(namespace, beside)| Execution { namespace, beside, ..execution.clone() })
+        .collect();
+    for execution in &mut executions {
+        let truth = truth_in(&connection.directory).display().to_string();
+        execution.env.insert("NESTNS_TRUTH".to_owned(), truth);
+    }
+    if args.all {
+        let paths: Vec<String> = executions.iter().map(|execution| execution.namespace.clone()).collect();
+        let lines = many::lines(args.color, paths.iter().map(String::as_str));
+        return many::run(&connection, executions, lines);
+    }
+    let Some(execution) = executions.pop() else { return Ok(Status::No) };
+    match (execution.terminal, execution.detached) {
+        (true, _) => terminal::run(connection, execution, args.detach_keys),
+        (false, false) => plain::run(connection, execution),
+        (false, true) => start(connection, execution),
+    }
+}
+
+fn find(snapshot: &Snapshot, target: &str) -> Vec<(String, Option<Identity>)> {
+    if let Some(namespace) = snapshot.namespaces.iter().find(|namespace| namespace.path == target) {
+        return vec![(namespace.path.clone(), None)];
+    }
+    let found = snapshot.processes.iter().find(|process| process.path == target);
+    found.and_then(|process| Some((process.ns.clone(), Some(identity(process)?)))).into_iter().collect()
+}
+
+/// Whom the namespaces are of; none of a process that has ended.
+fn identity(process: &ProcessDocument) -> Option<Identity> {
+    let pid = process.pids.first().copied().flatten()?;
+    Some(Identity { path: process.path.clone(), pid, start_time: process.start_time? })
+}
+
+/// Starts it, and goes.
+fn start(connection: Connection, execution: Execution) -> anyhow::Result<Status> {
+    let mut session = match Session::begin(connection, execution, &[]) {
+        Ok(session) => session,
+        Err((connection, error)) => return Ok(Outcome::Failed(error).tell(&connection)),
+    };
+    loop {
+        if let Some(path) = session.path() {
+            writeln!(std::io::stdout(), "{path}")?;
+            return Ok(Status::Done);
+        }
+        let mut watch = Watch::default();
+        watch.readable(Some(session.as_fd()));
+        watch.wait(None)?;
+        if let Some(outcome) = session.hear() {
+            return Ok(outcome.tell(session.connection()));
+        }
+    }
+}
+
+/// What is asked, but for the namespace.
+fn execution(args: &Args) -> Result<Execution, String> {
+    let is_shell = args.command.is_empty();
+    let argv = if is_shell {
+        let shell = std::env::var("SHELL").ok().filter(|shell| !shell.is_empty());
+        vec![shell.unwrap_or_else(|| "/bin/sh".to_owned())]
+    } else {
+        args.command.clone()
+    };
+    let has_terminal = is_shell && !args.all && std::io::stdin().is_terminal() && std::io::stdout().is_terminal();
+    let identity = args.user.as_deref().map(plan::Identity::look_up).transpose().map_err(|unknown| unknown.to_string())?;
+    Ok(Execution {
+        namespace: String::new(),
+        beside: None,
+        argv,
+        // What is not UTF-8 cannot be said in JSON.
+        env: std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?))).collect(),
+        set: variables(&args.env)?,
+        cwd: args.workdir.clone(),
+        identity: identity.map(|identity| (identity.uid, identity.gid, identity.groups)),
+        terminal: args.tty || (has_terminal && !args.detach),
+        detached: args.detach,
+        only: args.only.clone(),
+    })
+}
+
+/// The variables of `-e`.
+fn variables(words: &[String]) -> Result<BTreeMap<String, String>, String> {
+    let mut variables = BTreeMap::new();
+    for word in words {
+        let (name, value) = match word.split_once('=') {
+            Some((name, value)) => (name, Some(value.to_owned())),
+            None => (word.as_str(), std::env::var(word).ok()),
+        };
+        if name.is_empty() {
+            return Err(format!("`--env {word}`: there is no name before the `=`"));
+        }
+        // One that the caller does not have either is not set, as with docker.
+        if let Some(value) = value {
+            variables.insert(name.to_owned(), value);
+        }
+    }
+    Ok(variables)
+}

@@ -1,0 +1,141 @@
+//! One program that was asked for: what the controller says of it.
+
+use std::os::fd::{AsFd, BorrowedFd};
+
+use crate::cli::status::Status;
+use crate::cli::target::Connection;
+use crate::cli::tell::tell;
+use crate::controller::control::client::ClientError;
+use crate::controller::control::message::{Execution, Problem, Reply, Request};
+use crate::controller::document::ExitDocument;
+
+/// How it came out.
+#[derive(Debug)]
+pub(super) enum Outcome {
+    /// It has ended.
+    Ended(ExitDocument),
+    /// It could not become its program: what is the matter, and the status that a shell gives.
+    Refused(String, u8),
+    /// It was not even tried, or the controller is gone.
+    Failed(ClientError),
+    /// Nobody is left to be told.
+    Unheard,
+}
+
+impl Outcome {
+    /// Tells what is to be told, and says with which status to end.
+    pub(super) fn tell(self, connection: &Connection) -> Status {
+        match self {
+            Self::Ended(exit) => Status::Other(exit.status()),
+            Self::Refused(message, status) => {
+                tell(&format!("error: {message}\n"));
+                Status::Other(status)
+            }
+            // What a shell gives for SIGPIPE.
+            Self::Unheard => Status::Other(141),
+            Self::Failed(error) => match connection.fail(&error) {
+                Status::No => super::OWN_FAILURE,
+                status => status,
+            },
+        }
+    }
+}
+
+/// A program under way.
+#[derive(Debug)]
+pub(super) struct Session {
+    connection: Connection,
+    request: u64,
+    /// Its number and path, when it has begun.
+    begun: Option<(u32, String)>,
+    /// Signals that came before.
+    early: Vec<i32>,
+}
+
+impl Session {
+    /// Asks for it; the descriptors are its streams.
+    pub(super) fn begin(
+        mut connection: Connection,
+        execution: Execution,
+        descriptors: &[BorrowedFd<'_>],
+    ) -> Result<Self, (Connection, ClientError)> {
+        match connection.client.send(Request::Execute(Box::new(execution)), descriptors) {
+            Ok(request) => Ok(Self { connection, request, begun: None, early: Vec::new() }),
+            Err(error) => Err((connection, error)),
+        }
+    }
+
+    /// The connection that it runs on.
+    pub(super) fn connection(&self) -> &Connection {
+        &self.connection
+    }
+
+    /// Its path, when it has begun.
+    pub(super) fn path(&self) -> Option<&str> {
+        self.begun.as_ref().map(|(_, path)| &**path)
+    }
+
+    /// Takes in what the controller has said, after its socket was found readable.
+    pub(super) fn hear(&mut self) -> Option<Outcome> {
+        let received = self.connection.client.receive();
+        loop {
+            match self.connection.client.take_any() {
+                Ok(Some(answer)) if answer.id == self.request => match answer.reply {
+                    Reply::Began { session, path, .. } => {
+                        self.begun = Some((session, path));
+                        for signal in std::mem::take(&mut self.early) {
+                            self.pass_on(signal);
+                        }
+                    }
+                    Reply::Ended(exit) => return Some(Outcome::Ended(exit)),
+                    Reply::Refused { message, status } => return Some(Outcome::Refused(message, status)),
+                    Reply::Problem(problem) => return Some(Outcome::Failed(problem.into())),
+                    _ => {}
+                },
+                Ok(Some(answer)) if matches!(answer.reply, Reply::Gone) => {
+                    let problem = Problem::no("the topology has ended").status(125);
+                    return Some(Outcome::Failed(problem.into()));
+                }
+                // Of a signal that was passed on: it may have ended meanwhile.
+                Ok(Some(_)) => {}
+                Ok(None) => break,
+                Err(error) => return Some(Outcome::Failed(error)),
+            }
+        }
+        received.err().map(Outcome::Failed)
+    }
+
+    /// Passes a signal on, as soon as there is somebody to take it.
+    pub(super) fn pass_on(&mut self, signal: i32) {
+        match self.begun {
+            Some((session, _)) => {
+                // A controller that is gone is noticed when it is listened to.
+                let _ = self.connection.client.send(Request::Forward { session, signal }, &[]);
+            }
+            None => self.early.push(signal),
+        }
+    }
+
+    /// Leaves it alone; the controller keeps the other side of its terminal.
+    pub(super) fn leave(&mut self, terminal: BorrowedFd<'_>) -> Result<(), ClientError> {
+        let Some((session, _)) = self.begun else { return Ok(()) };
+        let request = self.connection.client.send(Request::Leave { session }, &[terminal])?;
+        loop {
+            self.connection.client.receive()?;
+            while let Some(answer) = self.connection.client.take_any()? {
+                match answer.reply {
+                    Reply::Problem(problem) if answer.id == request => return Err(problem.into()),
+                    Reply::Done if answer.id == request => return Ok(()),
+                    Reply::Gone => return Err(ClientError::HungUp),
+                    _ => {}
+                }
+            }
+        }
+    }
+}
+
+impl AsFd for Session {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.connection.client.as_fd()
+    }
+}

@@ -1,0 +1,90 @@
+//! The lines of programs, each behind the path of who has written it: `vm/ci/runner  │ text`, standard error `!│`.
+
+use super::charset::Charset;
+use super::depth;
+use super::tree::Colour;
+use crate::controller::audience::Stream;
+
+/// The widest path in front of a line; a longer one is cut in the middle.
+const WIDEST: usize = 32;
+
+/// How lines are shown.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Lines {
+    /// Whether the depth is coloured, and the programs' own escape sequences are kept.
+    pub colour: Colour,
+    /// What the bar is drawn with.
+    pub charset: Charset,
+    width: usize,
+}
+
+impl Lines {
+    /// A column as wide as the widest of the paths needs it.
+    pub fn new<'a>(colour: Colour, charset: Charset, paths: impl IntoIterator<Item = &'a str>) -> Self {
+        let width = paths.into_iter().map(|path| path.chars().count()).max().unwrap_or(0).min(WIDEST);
+        Self { colour, charset, width }
+    }
+
+    /// One line, with its line feed.
+    pub fn render(&self, path: &str, stream: Stream, text: &[u8]) -> Vec<u8> {
+        let level = path.split('/').count() - 1;
+        let style = if self.colour == Colour::On { depth::style(level) } else { anstyle::Style::new() };
+        let bar = match (self.charset, stream) {
+            (Charset::Unicode, Stream::Stdout) => " │",
+            (Charset::Unicode, Stream::Stderr) => "!│",
+            (Charset::Ascii, Stream::Stdout) => " |",
+            (Charset::Ascii, Stream::Stderr) => "!|",
+        };
+        let path = shorten(path);
+        let width = self.width;
+        let mut shown = format!("{style}{path:width$}{style:#} {bar} ").into_bytes();
+        if self.colour == Colour::On {
+            shown.extend_from_slice(text);
+        } else {
+            // Escape sequences of the program belong on a terminal, not in a file.
+            for part in anstream::adapter::strip_bytes(text) {
+                shown.extend_from_slice(part);
+            }
+        }
+        shown.push(b'\n');
+        shown
+    }
+}
+
+/// Cuts the middle out of a long path: its ends say most.
+fn shorten(path: &str) -> String {
+    let length = path.chars().count();
+    if length <= WIDEST {
+        return path.to_owned();
+    }
+    let half = (WIDEST - 1) / 2;
+    let head: String = path.chars().take(half).collect();
+    let tail: String = path.chars().skip(length - (WIDEST - 1 - half)).collect();
+    format!("{head}…{tail}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Lines, Stream};
+    use crate::present::charset::Charset;
+    use crate::present::tree::Colour;
+
+    fn text(lines: Lines, path: &str, stream: Stream, text: &str) -> String {
+        String::from_utf8(lines.render(path, stream, text.as_bytes())).expect("UTF-8 in, UTF-8 out")
+    }
+
+    #[test]
+    fn the_path_is_padded_and_standard_error_is_marked() {
+        let lines = Lines::new(Colour::Off, Charset::Unicode, ["vm/a", "vm/ci/b"]);
+        assert_eq!(text(lines, "vm/a", Stream::Stdout, "hi"), "vm/a     │ hi\n");
+        assert_eq!(text(lines, "vm/ci/b", Stream::Stderr, "\x1b[1mhi\x1b[0m"), "vm/ci/b !│ hi\n");
+    }
+
+    #[test]
+    fn a_long_path_loses_its_middle() {
+        let path = format!("{}/{}", "a".repeat(30), "b".repeat(30));
+        let lines = Lines::new(Colour::Off, Charset::Ascii, [&*path]);
+        let expected = format!("{}…{}  | x\n", "a".repeat(15), "b".repeat(16));
+        assert_eq!(text(lines, &path, Stream::Stdout, "x"), expected);
+    }
+}

@@ -1,0 +1,32 @@
+//! What is wrong with an address: where, what, and how it is written.
+
+use std::fmt;
+
+/// Why a text is no address.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub struct AddressError {
+    /// Which character, counted from 1.
+    pub position: usize,
+    /// What is wrong there.
+    pub message: String,
+    /// How to write it.
+    pub help: Option<String>,
+}
+
+impl AddressError {
+    pub(super) fn at(position: usize, message: impl Into<String>) -> Self {
+        Self { position, message: message.into(), help: None }
+    }
+
+    #[must_use]
+    pub(super) fn help(self, help: impl Into<String>) -> Self {
+        Self { help: Some(help.into()), ..self }
+    }
+}
+
+impl fmt::Display for AddressError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "at character {}: {}", self.position, self.message)?;
+        self.help.as_ref().map_or(Ok(()), |help| write!(f, "; {help}"))
+    }
+}

@@ -1,0 +1,145 @@
+//! Addresses: how namespaces, processes and numbers are named on the command line.
+//!
+//! ```text
+//! address = [ topology ":/" ] path [ "#" number ]
+//! path    = "host" | "." | segment *( "/" segment ) [ "/" ]
+//! ```
+//!
+//! An address is text that has been understood, no more: whether anything is called so is for whoever knows the topology.
+//! The kernel's part is the number: a PID means nothing without the namespace that counts it (`pid_namespaces(7)`), so that
+//! one never stands alone.
+
+mod error;
+mod nearest;
+mod parse;
+mod pattern;
+#[cfg(test)]
+mod tests;
+
+use std::fmt;
+
+pub use error::AddressError;
+pub use nearest::nearest;
+use pattern::{Instances, Segment};
+
+/// The word for what is outside every topology.
+pub const HOST: &str = "host";
+/// The name of every PID 1.
+const INIT: &str = "init";
+
+/// An address.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Address {
+    topology: Option<String>,
+    place: Place,
+    wanted: Wanted,
+    number: Option<i32>,
+}
+
+/// Where it points.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Place {
+    /// `.`
+    Everything,
+    /// `host`
+    Host,
+    /// A path, or a pattern for paths.
+    Path(Vec<Segment>),
+}
+
+/// What it points at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wanted {
+    /// A namespace or a process.
+    Anything,
+    /// A namespace: a `/` stands at the end.
+    Namespace,
+}
+
+impl Address {
+    /// The whole topology: what an empty list of addresses means.
+    pub fn everything() -> Self {
+        Self { topology: None, place: Place::Everything, wanted: Wanted::Anything, number: None }
+    }
+
+    /// The topology that it names.
+    pub fn topology(&self) -> Option<&str> {
+        self.topology.as_deref()
+    }
+
+    /// The number behind `#`.
+    pub fn number(&self) -> Option<i32> {
+        self.number
+    }
+
+    /// What it points at.
+    pub fn wanted(&self) -> Wanted {
+        self.wanted
+    }
+
+    /// Whether it is `.`.
+    pub fn is_everything(&self) -> bool {
+        self.place == Place::Everything
+    }
+
+    /// Whether it is `host`, with or without a number.
+    pub fn is_host(&self) -> bool {
+        self.place == Place::Host
+    }
+
+    /// Whether it can only mean one path.
+    pub fn is_exact(&self) -> bool {
+        match &self.place {
+            Place::Everything => false,
+            Place::Host => true,
+            Place::Path(segments) => segments.iter().all(Segment::is_literal),
+        }
+    }
+
+    /// Whether its path is this one, or its pattern has this one among others. The number is not looked at.
+    ///
+    /// A wildcard never stands for `init`: `vm/*` is what is in `vm`, and not its PID 1.
+    pub fn matches(&self, path: &str) -> bool {
+        self.compare(path, Instances::ByName)
+    }
+
+    /// The same, where a name without an index means every instance of that name as well: `w` is `w.0`, `w.1` and so on.
+    pub fn matches_instances(&self, path: &str) -> bool {
+        self.compare(path, Instances::All)
+    }
+
+    fn compare(&self, path: &str, instances: Instances) -> bool {
+        match &self.place {
+            Place::Everything => true,
+            Place::Host => path == HOST,
+            Place::Path(segments) => pattern::matches(segments, path, instances),
+        }
+    }
+
+    /// Its path or pattern alone.
+    pub fn path(&self) -> String {
+        Self { topology: None, number: None, wanted: Wanted::Anything, place: self.place.clone() }.to_string()
+    }
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(topology) = &self.topology {
+            write!(f, "{topology}:/")?;
+        }
+        match &self.place {
+            Place::Everything => f.write_str(".")?,
+            Place::Host => f.write_str(HOST)?,
+            Place::Path(segments) => {
+                for (place, segment) in segments.iter().enumerate() {
+                    let slash = if place == 0 { "" } else { "/" };
+                    write!(f, "{slash}{segment}")?;
+                }
+            }
+        }
+        if self.wanted == Wanted::Namespace {
+            f.write_str("/")?;
+        }
+        self.number.map_or(Ok(()), |number| write!(f, "#{number}"))
+    }
+}
