@@ -17,6 +17,7 @@ mod launch;
 mod ls;
 mod man;
 mod new;
+mod ps;
 mod release;
 mod run;
 mod running;
@@ -61,6 +62,7 @@ enum Verb {
     Config(config::Args),
     Explain(explain::Args),
     Ls(ls::Args),
+    Ps(ps::Args),
     Tree(tree::Args),
     Graph(graph::Args),
     Schema(schema::Args),
@@ -82,6 +84,7 @@ impl Verb {
             Self::Check(args) => check::run(&args),
             Self::Config(args) => config::run(&args),
             Self::Explain(args) => explain::run(&args),
+            Self::Ps(args) => ps::run(&args),
             Self::Ls(args) => ls::run(&args),
             Self::Tree(args) => tree::run(&args),
             Self::Graph(args) => graph::run(&args),

@@ -16,6 +16,7 @@ pub mod document;
 mod event_loop;
 mod guardian;
 pub mod herald;
+pub mod kinship;
 pub mod life;
 mod relay;
 pub mod roster;

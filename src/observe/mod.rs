@@ -6,6 +6,7 @@
 
 pub mod boot;
 pub mod locks;
+pub mod memberships;
 pub mod namespaces;
 pub mod process;
 pub mod session;
