@@ -22,6 +22,7 @@ mod release;
 mod run;
 mod running;
 mod schema;
+mod selection;
 mod status;
 mod story;
 mod surroundings;
