@@ -113,29 +113,26 @@ const fn usual<'a>() -> [Field<Row<'a>>; 12] {
             Cell::styled(&row.process.path, depth::style(row.process.pids.len().saturating_sub(1)))
         })
         .cut(Cut::Middle),
-        Field::new("pid", "PID", |row: &Row, redaction| match row.has_ended() {
-            true => Cell::None,
-            false => Cell::text(&redaction.chain(&row.process.pids)),
+        Field::new("pid", "PID", |row: &Row, redaction| {
+            row.while_it_lives(|process| Cell::text(&redaction.chain(&process.pids)))
         }),
-        Field::new("ppid", "PPID", |row: &Row, _| match row.has_ended() {
-            true => Cell::None,
-            false => Cell::maybe(row.process.ppids.last().copied().flatten()),
+        Field::new("ppid", "PPID", |row: &Row, _| {
+            row.while_it_lives(|process| Cell::maybe(process.ppids.last().copied().flatten()))
         })
         .right(),
         Field::new("state", "STATE", |row: &Row, _| state(row)),
-        Field::new("age", "AGE", |row: &Row, redaction| Cell::maybe(row.age.map(|age| redaction.time(Age(age))))).right(),
+        Field::new("age", "AGE", |row: &Row, redaction| Cell::maybe(row.age.map(|age| redaction.time(Age(age)))))
+            .right(),
         Field::new("command", "COMMAND", |row: &Row, _| Cell::text(&row.process.argv.join(" "))).cut(Cut::End),
         Field::new("ns", "NS", |row: &Row, _| Cell::text(&row.process.ns)).cut(Cut::Middle).unusual(),
         Field::new("name", "NAME", |row: &Row, _| Cell::text(&row.process.name)).unusual(),
         Field::new("enter", "ENTER", |row: &Row, _| Cell::text(&row.process.enter)).unusual(),
-        Field::new("exit", "EXIT", |row: &Row, _| {
-            Cell::maybe(row.process.exit.map(|exit| exit.status()))
-        })
-        .right()
-        .unusual(),
-        Field::new("hostpid", "HOSTPID", |row: &Row, redaction| match row.has_ended() {
-            true => Cell::None,
-            false => Cell::maybe(row.process.pids.first().copied().flatten().map(|pid| redaction.host_pid(pid))),
+        Field::new("exit", "EXIT", |row: &Row, _| Cell::maybe(row.process.exit.map(ExitDocument::status)))
+            .right()
+            .unusual(),
+        Field::new("hostpid", "HOSTPID", |row: &Row, redaction| {
+            let pid = |process: &ProcessDocument| process.pids.first().copied().flatten();
+            row.while_it_lives(|process| Cell::maybe(pid(process).map(|pid| redaction.host_pid(pid))))
         })
         .right()
         .unusual(),
@@ -264,6 +261,11 @@ fn rows<'a>(snapshot: &'a Snapshot, processes: Vec<&'a ProcessDocument>, args: &
 impl Row<'_> {
     fn has_ended(&self) -> bool {
         selection::is_over(self.process)
+    }
+
+    /// A number is somebody else's as soon as its process has ended.
+    fn while_it_lives(&self, cell: impl FnOnce(&ProcessDocument) -> Cell) -> Cell {
+        if self.has_ended() { Cell::None } else { cell(self.process) }
     }
 }
 

@@ -139,12 +139,6 @@ impl TableArguments {
         self.answer.format == AnswerFormat::Json
     }
 
-    /// Whether a column is among those that will be shown to people.
-    pub(super) fn shows(&self, name: &str) -> bool {
-        let Some(asked) = self.output_columns.as_deref().filter(|_| !self.quiet) else { return false };
-        asked.trim_start_matches('+').split(',').any(|word| word.trim().eq_ignore_ascii_case(name))
-    }
-
     /// The columns that were asked for.
     ///
     /// # Errors

@@ -70,7 +70,9 @@ impl<'a> Kinship<'a> {
     /// of another PID namespace than the caller's.
     pub fn of(&mut self, document: &'a ProcessDocument) -> io::Result<Vec<Relation>> {
         if !self.is_here {
-            return Err(io::Error::other("the controller runs in another PID namespace, whose numbers mean nothing here"));
+            return Err(io::Error::other(
+                "the controller runs in another PID namespace, whose numbers mean nothing here",
+            ));
         }
         let own = read(document, self.depth)?;
         let beside = if document.enter == "init" { Some(own.clone()) } else { self.init_of(&document.ns).cloned() };
