@@ -3,6 +3,7 @@
 //! A verb returns the exit status; an error that it returns instead is one that has no status of its own, and is printed
 //! here. To add a verb: a file with `Args` and `run`, a variant of `Verb`, an arm in `Verb::run`.
 
+mod abandoned;
 mod actor;
 mod check;
 mod color;
@@ -13,10 +14,12 @@ mod down;
 mod exec;
 mod explain;
 mod graph;
+mod kill;
 mod launch;
 mod ls;
 mod man;
 mod new;
+mod prune;
 mod ps;
 mod release;
 mod run;
@@ -57,6 +60,7 @@ enum Verb {
     Up(up::Args),
     Down(down::Args),
     Release(release::Args),
+    Kill(kill::Args),
     Exec(exec::Args),
     Run(run::Args),
     Check(check::Args),
@@ -66,6 +70,7 @@ enum Verb {
     Ps(ps::Args),
     Tree(tree::Args),
     Graph(graph::Args),
+    Prune(prune::Args),
     Schema(schema::Args),
     New(new::Args),
     Actor(actor::Args),
@@ -79,6 +84,7 @@ impl Verb {
         match self {
             Self::Up(args) => up::run(args),
             Self::Down(args) => down::run(&args),
+            Self::Kill(args) => kill::run(&args),
             Self::Release(args) => release::run(args),
             Self::Exec(args) => exec::run(args),
             Self::Run(args) => run::run(args),
@@ -89,6 +95,7 @@ impl Verb {
             Self::Ls(args) => ls::run(&args),
             Self::Tree(args) => tree::run(&args),
             Self::Graph(args) => graph::run(&args),
+            Self::Prune(args) => prune::run(&args),
             Self::Schema(args) => schema::run(&args),
             Self::New(args) => new::run(&args),
             Self::Actor(args) => actor::run(&args),

@@ -94,8 +94,8 @@ pub fn namespace_documents(roster: &Roster) -> Vec<NamespaceDocument> {
             init: init_word(&plan).into(),
             state: Some(record.map_or("creating", |record| record.members[0].state.word()).into()),
             shared: plan.isolation.shared().into_iter().map(Word::from).collect(),
-            labels: plan.labels,
-            path: plan.path,
+            labels: plan.labels.clone(),
+            path: plan.path.clone(),
         }
     });
     documents.collect()
