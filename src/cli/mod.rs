@@ -11,14 +11,20 @@ mod completions;
 mod config;
 mod detach;
 mod down;
+mod events;
 mod exec;
 mod explain;
+mod follower;
 mod graph;
 mod kill;
 mod launch;
+mod logs;
+mod ls;
 mod man;
 mod new;
+mod point;
 mod prune;
+mod ps;
 mod release;
 mod restart;
 mod run;
@@ -28,6 +34,7 @@ mod selection;
 mod status;
 mod story;
 mod surroundings;
+mod table_arguments;
 mod target;
 mod tell;
 mod terminal;
@@ -59,12 +66,16 @@ enum Verb {
     Down(down::Args),
     Release(release::Args),
     Restart(restart::Args),
+    Logs(logs::Args),
+    Events(events::Args),
     Kill(kill::Args),
     Exec(exec::Args),
     Run(run::Args),
     Check(check::Args),
     Config(config::Args),
     Explain(explain::Args),
+    Ls(ls::Args),
+    Ps(ps::Args),
     Tree(tree::Args),
     Graph(graph::Args),
     Prune(prune::Args),
@@ -81,6 +92,8 @@ impl Verb {
         match self {
             Self::Up(args) => up::run(args),
             Self::Down(args) => down::run(&args),
+            Self::Logs(args) => logs::run(&args),
+            Self::Events(args) => events::run(&args),
             Self::Kill(args) => kill::run(&args),
             Self::Release(args) => release::run(args),
             Self::Restart(args) => restart::run(&args),
@@ -89,6 +102,8 @@ impl Verb {
             Self::Check(args) => check::run(&args),
             Self::Config(args) => config::run(&args),
             Self::Explain(args) => explain::run(&args),
+            Self::Ps(args) => ps::run(&args),
+            Self::Ls(args) => ls::run(&args),
             Self::Tree(args) => tree::run(&args),
             Self::Graph(args) => graph::run(&args),
             Self::Prune(args) => prune::run(&args),

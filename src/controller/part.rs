@@ -73,14 +73,14 @@ impl Part {
     /// As people call it.
     pub(super) fn path(self, plan: &Plan) -> String {
         let namespace = plan.namespace(self.0.namespace);
-        if self.0.is_init() { namespace.path } else { namespace.path_of(self.0.slot) }
+        if self.0.is_init() { namespace.path.clone() } else { namespace.path_of(self.0.slot) }
     }
 }
 
 /// The parts that paths name, each once and none inside another; or the first path that names nothing.
 pub(super) fn find(plan: &Plan, paths: &[String]) -> Result<Vec<Part>, String> {
     let namespaces: HashMap<String, NamespaceIndex> =
-        plan.indices().map(|index| (plan.namespace(index).path, index)).collect();
+        plan.indices().map(|index| (plan.namespace(index).path.clone(), index)).collect();
     let mut parts = Vec::new();
     for path in paths {
         let trimmed = path.trim_end_matches('/');
@@ -89,7 +89,7 @@ pub(super) fn find(plan: &Plan, paths: &[String]) -> Result<Vec<Part>, String> {
         } else {
             let (around, name) = trimmed.rsplit_once('/').ok_or_else(|| path.clone())?;
             let &index = namespaces.get(around).ok_or_else(|| path.clone())?;
-            let processes = plan.namespace(index).processes;
+            let processes = &plan.namespace(index).processes;
             let slot = match processes.iter().position(|process| process.name == name) {
                 Some(place) => u32::try_from(place + 1).unwrap_or(u32::MAX),
                 // A program that is PID 1 is its namespace, and so is nestns in its place.

@@ -33,7 +33,7 @@ impl Supervision<'_> {
         let namespace = self.plan.namespace(part.0.namespace);
         let around = if part.0.is_init() { namespace.parent } else { Some(part.0.namespace) };
         let around = around?;
-        let name = self.plan.namespace(around).path;
+        let name = self.plan.namespace(around).path.clone();
         let state = self.world.roster.get(Subject::init(around)).map(|record| record.state).unwrap_or_default();
         match state {
             State::Stopping | State::Killing => {
