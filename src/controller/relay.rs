@@ -86,7 +86,14 @@ impl Relay {
         fcntl(&pair.master, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))?;
         fcntl(&pair.master, FcntlArg::F_SETFD(nix::fcntl::FdFlag::FD_CLOEXEC))?;
         descriptor::settle(&pair.slave, TERMINAL)?;
-        Ok(Self { master: Some(pair.master), input: Input::Idle, raw: false, pending: Vec::new(), reminder: None, keyboard })
+        Ok(Self {
+            master: Some(pair.master),
+            input: Input::Idle,
+            raw: false,
+            pending: Vec::new(),
+            reminder: None,
+            keyboard,
+        })
     }
 
     /// The program runs: from here on the caller's keys are its own.

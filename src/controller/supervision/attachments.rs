@@ -6,6 +6,7 @@
 use super::Supervision;
 use crate::controller::control::message::{Problem, Reply};
 use crate::controller::control::server::ClientId;
+use crate::controller::journal::LogName;
 use crate::controller::world::Asker;
 use crate::engine::plan::Subject;
 use crate::engine::report::Ending;
@@ -24,7 +25,8 @@ impl Supervision<'_> {
         match self.try_attach(path) {
             Ok((subject, terminal)) => {
                 self.attachments.0.push((asker, subject));
-                self.world.reply_with(asker, Reply::Attached, terminal.into_iter().collect());
+                let log = LogName::of(subject).map(|name| name.to_string()).unwrap_or_default();
+                self.world.reply_with(asker, Reply::Attached { log }, terminal.into_iter().collect());
             }
             Err(problem) => self.world.refuse(asker, problem),
         }
@@ -70,7 +72,8 @@ impl Supervision<'_> {
 
     /// Tells those who follow a process how it has ended.
     pub(super) fn end_attachments(&mut self, subject: Subject, ending: Ending) {
-        let (over, others) = std::mem::take(&mut self.attachments.0).into_iter().partition(|(_, whom)| *whom == subject);
+        let (over, others) =
+            std::mem::take(&mut self.attachments.0).into_iter().partition(|(_, whom)| *whom == subject);
         self.attachments.0 = others;
         let over: Vec<(Asker, Subject)> = over;
         for (asker, _) in over {
