@@ -5,8 +5,10 @@
 //! within milliseconds (R18).
 
 pub mod boot;
+pub mod machine;
 pub mod namespaces;
 pub mod process;
 pub mod session;
 pub mod signals;
 mod small_file;
+pub mod translation;
