@@ -2,6 +2,7 @@
 
 #![expect(clippy::needless_raw_string_hashes, reason = "snapbox writes what is compared with them")]
 
+mod addresses;
 mod after;
 mod bad_input;
 mod check;
@@ -20,6 +21,7 @@ mod inheritance;
 mod interrupt;
 mod isolation;
 mod large_files;
+mod leftovers;
 mod names;
 mod nested;
 mod new;
@@ -28,6 +30,7 @@ mod orphans;
 mod output;
 mod pid_one;
 mod programs;
+mod prune;
 mod random_trees;
 mod readme;
 mod regressions;

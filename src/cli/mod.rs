@@ -3,6 +3,7 @@
 //! A verb returns the exit status; an error that it returns instead is one that has no status of its own, and is printed
 //! here. To add a verb: a file with `Args` and `run`, a variant of `Verb`, an arm in `Verb::run`.
 
+mod abandoned;
 mod actor;
 mod check;
 mod color;
@@ -13,13 +14,16 @@ mod down;
 mod exec;
 mod explain;
 mod graph;
+mod kill;
 mod launch;
 mod man;
 mod new;
+mod prune;
 mod release;
 mod run;
 mod running;
 mod schema;
+mod selection;
 mod status;
 mod story;
 mod surroundings;
@@ -53,6 +57,7 @@ enum Verb {
     Up(up::Args),
     Down(down::Args),
     Release(release::Args),
+    Kill(kill::Args),
     Exec(exec::Args),
     Run(run::Args),
     Check(check::Args),
@@ -60,6 +65,7 @@ enum Verb {
     Explain(explain::Args),
     Tree(tree::Args),
     Graph(graph::Args),
+    Prune(prune::Args),
     Schema(schema::Args),
     New(new::Args),
     Actor(actor::Args),
@@ -73,6 +79,7 @@ impl Verb {
         match self {
             Self::Up(args) => up::run(args),
             Self::Down(args) => down::run(&args),
+            Self::Kill(args) => kill::run(&args),
             Self::Release(args) => release::run(args),
             Self::Exec(args) => exec::run(args),
             Self::Run(args) => run::run(args),
@@ -81,6 +88,7 @@ impl Verb {
             Self::Explain(args) => explain::run(&args),
             Self::Tree(args) => tree::run(&args),
             Self::Graph(args) => graph::run(&args),
+            Self::Prune(args) => prune::run(&args),
             Self::Schema(args) => schema::run(&args),
             Self::New(args) => new::run(&args),
             Self::Actor(args) => actor::run(&args),

@@ -226,8 +226,12 @@ impl Audience for Story {
 
     fn note(&mut self, note: &Note<'_>) {
         match note {
-            Note::LeftOver => {
-                let text = format!("found what an earlier `{}` left behind, and removed it", self.name);
+            Note::LeftOver { cleared } => {
+                let text = format!("found what an earlier `{}` left behind, and removed it{}", self.name, cleared.words());
+                self.problem("warning", None, &text);
+            }
+            Note::Awaited => {
+                let text = format!("an earlier `{}` had just lost its controller; waited until it was gone", self.name);
                 self.problem("warning", None, &text);
             }
             Note::GuardianLost => self.problem(

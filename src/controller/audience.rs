@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::roster::Roster;
+use super::state_directory::Cleared;
 use super::timeline::Timeline;
 use crate::engine::failure::Failure;
 use crate::engine::plan::Subject;
@@ -56,7 +57,9 @@ pub struct Line<'a> {
 #[expect(missing_docs, reason = "the variants' text names the fields")]
 pub enum Note<'a> {
     /// Something that had not ended in order was found under the name, and removed.
-    LeftOver,
+    LeftOver { cleared: &'a Cleared },
+    /// The guardian of an earlier one, whose controller had died, was still at work, and was waited for.
+    Awaited,
     /// The guardian was killed; another one has been started.
     GuardianLost,
     /// A process could not become its program.

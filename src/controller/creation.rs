@@ -8,6 +8,7 @@ use nix::libc;
 use nix::sys::resource::{Resource, getrlimit};
 
 use super::audience::{Audience, Cause, Note};
+use super::claim::claim;
 use super::control::server::Server;
 use super::event_loop::EventLoop;
 use super::guardian::{Guardian, Ward};
@@ -15,7 +16,7 @@ use super::herald::Herald;
 use super::life::{Event, Life};
 use super::relay::{self, Relay};
 use super::standard_output::StandardOutput;
-use super::state_directory::{self, StateDirectory};
+use super::state_directory::{self, StateDirectory, StateError};
 use super::supervision::{Opening, Rules, Supervision};
 use super::trouble::Trouble;
 use super::world::{Parts, World};
@@ -91,7 +92,7 @@ pub fn run(request: Request, audience: &mut dyn Audience) -> Outcome {
     // From here on a death at any moment leaves nothing; until here there is nothing that it could leave.
     let ward = Ward { terminal: saved.as_ref(), directory: &directory };
     let mut guardian = Guardian::start(&ward).map_err(system("start the guardian"))?;
-    let state = match StateDirectory::claim(&origin.name, &directory) {
+    let state = match claim(&origin.name, &directory, audience) {
         Ok(state) => state,
         Err(error) => {
             guardian.dismiss();
@@ -115,9 +116,6 @@ pub fn run(request: Request, audience: &mut dyn Audience) -> Outcome {
                 return Err(Trouble::System { what: "start the guardian", errno });
             }
         };
-    }
-    if state.was_left_over() {
-        audience.note(&Note::LeftOver);
     }
     let events = EventLoop::new().map_err(system("open an event loop"))?;
     let output = StandardOutput::open(options.lines_to, &events);
@@ -176,7 +174,7 @@ pub fn run(request: Request, audience: &mut dyn Audience) -> Outcome {
             return Err(trouble);
         }
     };
-    let document = truth::document(&creation.world.roster, &origin).map_err(state_directory::unreadable_proc);
+    let document = truth::document(&creation.world.roster, &origin).map_err(StateError::unreadable_proc);
     let document = document.and_then(|document| state.write(&state.truth(), &document));
     let written = document.and_then(|()| match &options.text {
         Some(text) => state.write(&state.topology(), text.as_bytes()),

@@ -10,10 +10,12 @@
 pub mod audience;
 pub mod census;
 mod channels;
+mod claim;
 pub mod control;
 mod creation;
 pub mod document;
 mod event_loop;
+mod freezer;
 mod guardian;
 pub mod herald;
 pub mod life;
