@@ -4,6 +4,7 @@
 //! A pidfd that is opened first, and has not ended at the end, proves that all answers were about one and the same process:
 //! its number cannot have passed on meanwhile.
 
+use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 
@@ -19,19 +20,12 @@ use crate::sys::pidfd::Pidfd;
 /// A process's number in a namespace.
 #[derive(Debug)]
 pub struct Numbered {
-    /// The namespace's inode.
-    pub inode: u64,
+    /// The namespace's inode; `None` where the caller may not see which it is.
+    pub inode: Option<u64>,
     /// Its id, where the kernel has one.
     pub id: Option<u64>,
     /// The number.
     pub number: i32,
-    descriptor: OwnedFd,
-}
-
-impl AsFd for Numbered {
-    fn as_fd(&self) -> std::os::fd::BorrowedFd<'_> {
-        self.descriptor.as_fd()
-    }
 }
 
 /// A process and all of its numbers.
@@ -60,14 +54,22 @@ pub enum Means {
 pub fn chain(pid: Pid) -> io::Result<Chain> {
     let pidfd = Pidfd::open(pid)?;
     let process = Process::read(pid)?;
-    let mut line = vec![Member::open(pid)?.descriptor_of_pid_namespace()?];
-    while line.len() < process.numbers.len() {
-        let parent = namespace::parent(&line[line.len() - 1])?;
-        line.push(parent);
-    }
-    line.reverse();
+    let line = match line(pid, process.numbers.len()) {
+        Ok(line) => line.into_iter().map(Some).collect(),
+        // Somebody else's: how often it is numbered is all that may be seen.
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+            let mut line: Vec<Option<OwnedFd>> = vec![File::open("/proc/self/ns/pid").ok().map(OwnedFd::from)];
+            line.resize_with(process.numbers.len(), || None);
+            line
+        }
+        Err(error) => return Err(error),
+    };
     let mut numbers = Vec::with_capacity(line.len());
     for (descriptor, &number) in line.into_iter().zip(&process.numbers) {
+        let Some(descriptor) = descriptor else {
+            numbers.push(Numbered { inode: None, id: None, number });
+            continue;
+        };
         match namespace::number_in(&descriptor, pid) {
             Ok(other) if other.as_raw() == number => {}
             Ok(_) => return Err(gone()),
@@ -75,14 +77,24 @@ pub fn chain(pid: Pid) -> io::Result<Chain> {
             Err(Errno::ENOTTY | Errno::EINVAL | Errno::ESRCH) => {}
             Err(errno) => return Err(errno.into()),
         }
-        let inode = fstat(&descriptor)?.st_ino;
-        numbers.push(Numbered { inode, id: namespace::id(&descriptor), number, descriptor });
+        numbers.push(Numbered { inode: Some(fstat(&descriptor)?.st_ino), id: namespace::id(&descriptor), number });
     }
     // A zombie keeps its number until it is reaped, which its pidfd does not tell.
     if pidfd.has_ended() && super::process::start_time(pid).ok() != Some(process.start_time) {
         return Err(gone());
     }
     Ok(Chain { process, numbers })
+}
+
+/// A process's namespace and those around it, from the reader's own inward.
+fn line(pid: Pid, levels: usize) -> io::Result<Vec<OwnedFd>> {
+    let mut line = vec![Member::open(pid)?.descriptor_of_pid_namespace()?];
+    while line.len() < levels {
+        let parent = namespace::parent(&line[line.len() - 1])?;
+        line.push(parent);
+    }
+    line.reverse();
+    Ok(line)
 }
 
 /// The process that has a number in a namespace, by its number in the reader's; `None` when nobody has it.

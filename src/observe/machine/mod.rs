@@ -18,6 +18,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 
 use nix::errno::Errno;
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::stat::fstat;
 
 use crate::sys::namespace;
@@ -136,6 +137,18 @@ impl Machine {
         Ok(machine)
     }
 
+    /// Raises the soft limit on descriptors to the hard one, as far as that is allowed: a shell's usual 1024 are less than
+    /// the namespaces of a large machine, each of which is held open. Children inherit it, so that this is for processes
+    /// that execute nothing.
+    pub fn make_room() {
+        if let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE)
+            && soft < hard
+        {
+            // Refused, fewer namespaces can be read; that is told when it happens.
+            let _ = setrlimit(Resource::RLIMIT_NOFILE, hard, hard);
+        }
+    }
+
     /// Puts the namespaces in an order in which each stands behind the one around it, and older before younger.
     fn settle(&mut self, spaces: Vec<Space>) {
         let mut children: HashMap<Option<SpaceId>, Vec<usize>> = HashMap::new();
@@ -220,15 +233,18 @@ impl Machine {
         self.is_within(own, space).then(|| process.numbers.get(self.space(space).level).copied()).flatten()
     }
 
-    /// Every place where a number exists: the namespaces in which it is given, and to whom.
-    pub fn bearers(&self, number: i32) -> Vec<(SpaceId, &Inhabitant)> {
+    /// Every place where a number exists: the namespaces in which it is given (`None` where the caller may not see which
+    /// that is), and to whom.
+    pub fn bearers(&self, number: i32) -> Vec<(Option<SpaceId>, &Inhabitant)> {
         let mut found = Vec::new();
         for process in self.processes.iter().filter(|process| process.numbers.contains(&number)) {
-            let line = process.space.map_or_else(|| vec![self.own()], |space| self.line(space));
+            let mut line: Vec<Option<SpaceId>> =
+                self.line(process.space.unwrap_or(self.own())).into_iter().map(Some).collect();
+            line.resize(process.numbers.len(), None);
             let here = line.into_iter().zip(&process.numbers).filter(|&(_, &other)| other == number);
             found.extend(here.map(|(space, _)| (space, process)));
         }
-        found.sort_by_key(|&(space, _)| space);
+        found.sort_by_key(|&(space, _)| (space.is_none(), space));
         found
     }
 }
