@@ -16,9 +16,15 @@ mod explain;
 mod graph;
 mod kill;
 mod launch;
+mod machine;
+mod ls;
 mod man;
+mod names;
 mod new;
+mod pid;
+mod place;
 mod prune;
+mod ps;
 mod release;
 mod run;
 mod running;
@@ -27,6 +33,7 @@ mod selection;
 mod status;
 mod story;
 mod surroundings;
+mod table_arguments;
 mod target;
 mod tell;
 mod terminal;
@@ -36,6 +43,7 @@ mod tree;
 mod tree_document;
 mod up;
 mod version;
+mod whois;
 
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -63,7 +71,11 @@ enum Verb {
     Check(check::Args),
     Config(config::Args),
     Explain(explain::Args),
+    Ls(ls::Args),
+    Ps(ps::Args),
     Tree(tree::Args),
+    Pid(pid::Args),
+    Whois(whois::Args),
     Graph(graph::Args),
     Prune(prune::Args),
     Schema(schema::Args),
@@ -86,7 +98,11 @@ impl Verb {
             Self::Check(args) => check::run(&args),
             Self::Config(args) => config::run(&args),
             Self::Explain(args) => explain::run(&args),
+            Self::Ps(args) => ps::run(&args),
+            Self::Ls(args) => ls::run(&args),
             Self::Tree(args) => tree::run(&args),
+            Self::Pid(args) => pid::run(&args),
+            Self::Whois(args) => whois::run(&args),
             Self::Graph(args) => graph::run(&args),
             Self::Prune(args) => prune::run(&args),
             Self::Schema(args) => schema::run(&args),

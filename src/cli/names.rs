@@ -24,11 +24,19 @@ pub(super) struct Names {
 }
 
 /// What is called so, and in which topology.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 pub(super) struct Named<'a, T> {
     pub(super) topology: &'a str,
     pub(super) document: &'a T,
 }
+
+impl<T> Clone for Named<'_, T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<T> Copy for Named<'_, T> {}
 
 impl Names {
     /// Asks every controller of the caller's. One that does not answer names nothing.
