@@ -3,6 +3,7 @@
 //! Names are a topology's, facts the kernel's: a namespace is recognised by its id (by its inode where the kernel has no
 //! ids), a process by its number and when it began. What no topology of the caller's knows is called by its number.
 
+use std::cell::RefCell;
 use std::collections::HashMap;
 
 use nix::unistd::Pid;
@@ -21,6 +22,8 @@ pub(super) struct Names {
     snapshots: Vec<Snapshot>,
     spaces: HashMap<u64, (usize, usize)>,
     processes: HashMap<i32, (usize, usize)>,
+    /// Which numbers were looked at, and whether they are still those of the processes that are meant.
+    verified: RefCell<HashMap<i32, bool>>,
 }
 
 /// What is called so, and in which topology.
@@ -82,8 +85,11 @@ impl Names {
         let &(at, place) = self.processes.get(&pid)?;
         let snapshot = &self.snapshots[at];
         let document = &snapshot.processes[place];
-        let began = process::start_time(Pid::from_raw(pid)).ok()?;
-        (document.start_time == Some(began)).then_some(Named { topology: &snapshot.status.name, document })
+        let is_it = *self.verified.borrow_mut().entry(pid).or_insert_with(|| {
+            let began = process::start_time(Pid::from_raw(pid)).ok();
+            began.is_some() && began == document.start_time
+        });
+        is_it.then_some(Named { topology: &snapshot.status.name, document })
     }
 
     /// A namespace in words: `host`, the path of one of ours, with the topology in front where there are several, and for

@@ -171,7 +171,11 @@ fn process<'a>(machine: &Machine, names: &'a Names, one: &'a Inhabitant) -> Proc
             _ => "join",
         },
         argv: command_line(one.pid()),
-        start_time: process::start_time(Pid::from_raw(one.pid())).ok(),
+        // That of one of ours was looked at when it was recognised.
+        start_time: match named {
+            Some(named) => named.document.start_time,
+            None => process::start_time(Pid::from_raw(one.pid())).ok(),
+        },
         labels: named.map(|named| named.document.labels.clone()).unwrap_or_default(),
         topology: named.map(|named| named.topology),
     }

@@ -1,6 +1,7 @@
 //! From the machine to the nodes that are drawn. The processes of the host itself are counted, not drawn.
 
 use std::collections::HashMap;
+use std::fmt::Write as _;
 
 use crate::cli::names::Names;
 use crate::observe::machine::{Evidence, Inhabitant, Machine, SpaceId};
@@ -41,11 +42,14 @@ impl Inside<'_> {
         let init = members.iter().find(|process| process.own() == 1);
         let path = self.names.of_space(self.machine, id);
         let mut note = match init {
+            // What a PID 1 of ours is called is the name of the namespace.
+            Some(_) if self.names.space(space.inode, space.id).is_some() => String::new(),
             Some(init) => init.name.clone(),
             None => remark(&space.evidence, members.len()),
         };
         if let Some(id) = space.id.filter(|_| self.names.space(space.inode, space.id).is_none()) {
-            note.push_str(&format!("  id {id}"));
+            // Writing to a string cannot fail.
+            let _ = write!(note, "  id {id}");
         }
         let processes = members.iter().filter(|process| process.own() != 1).map(|process| self.process(process));
         Node {
@@ -82,7 +86,8 @@ impl Inside<'_> {
                 (Some(parent), Some(space)) => !self.machine.is_within(parent, space),
                 _ => true,
             });
-        let mut note = if named.is_some() { process.name.clone() } else { String::new() };
+        // An actor bears its name in the file, as far as there is room for it.
+        let mut note = if label.starts_with(&process.name) { String::new() } else { process.name.clone() };
         if is_joined {
             note.push_str(if note.is_empty() { "(joined)" } else { " (joined)" });
         }

@@ -149,14 +149,12 @@ impl Machine {
         }
     }
 
-    /// Puts the namespaces in an order in which each stands behind the one around it, and older before younger.
+    /// Puts the namespaces in an order in which each stands behind the one around it. Siblings stay in the order in which
+    /// they were met, that of their members' numbers; ids are given out in portions to each processor, and tell no order.
     fn settle(&mut self, spaces: Vec<Space>) {
         let mut children: HashMap<Option<SpaceId>, Vec<usize>> = HashMap::new();
         for (place, space) in spaces.iter().enumerate() {
             children.entry(space.parent).or_default().push(place);
-        }
-        for siblings in children.values_mut() {
-            siblings.sort_by_key(|&place| (spaces[place].id, spaces[place].inode));
         }
         let mut order = Vec::with_capacity(spaces.len());
         // Others without a parent are not inside the reader's own.

@@ -5,7 +5,7 @@
 
 use std::collections::HashSet;
 use std::fs::File;
-use std::io;
+use std::io::{self, Read as _};
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStringExt;
 use std::path::PathBuf;
@@ -24,7 +24,7 @@ pub(super) enum Access {
 pub(super) struct Pins {
     mount_namespaces: HashSet<u64>,
     found: Vec<(u64, Evidence)>,
-    text: String,
+    text: Vec<u8>,
 }
 
 impl Pins {
@@ -39,14 +39,23 @@ impl Pins {
     }
 
     fn mounts(&mut self, pid: i32) {
+        // A large buffer: every read of a file of /proc makes a part of it anew.
         self.text.clear();
-        let read = File::open(format!("/proc/{pid}/mountinfo"))
-            .and_then(|mut file| io::Read::read_to_string(&mut file, &mut self.text));
-        // Gone, or a mount point that is not text; nothing else depends on it.
-        if read.is_err() {
-            return;
+        self.text.resize(64 * 1024, 0);
+        let Ok(mut file) = File::open(format!("/proc/{pid}/mountinfo")) else { return };
+        let mut length = 0;
+        loop {
+            match file.read(&mut self.text[length..]) {
+                Ok(0) | Err(_) => break,
+                Ok(count) => length += count,
+            }
+            if self.text.len() - length < 4096 {
+                self.text.resize(self.text.len() * 2, 0);
+            }
         }
-        for line in self.text.lines().filter(|line| line.contains(" - nsfs ")) {
+        // Mount points need not be text; what is looked for is.
+        let text = String::from_utf8_lossy(&self.text[..length]);
+        for line in text.lines().filter(|line| line.contains(" - nsfs ")) {
             // 36 35 98:0 /root /mount/point options - type source options
             let mut fields = line.split(' ').skip(3);
             let (Some(root), Some(point)) = (fields.next(), fields.next()) else { continue };
