@@ -55,8 +55,13 @@ fn the_machine_has_our_tree_as_the_kernel_has_it() {
                 assert_eq!(found[key], space[key], "{identity:?} {path} {key}");
             }
             let parent = space["parent"].as_str().unwrap_or("host");
-            assert_eq!((&found["parent"], &found["topology"]), (&parent.into(), &nest.nest.root.as_str().into()), "{path}");
-            let inside = truth.0["processes"].as_array().expect("a list").iter().filter(|process| process["ns"] == path);
+            assert_eq!(
+                (&found["parent"], &found["topology"]),
+                (&parent.into(), &nest.nest.root.as_str().into()),
+                "{path}"
+            );
+            let inside =
+                truth.0["processes"].as_array().expect("a list").iter().filter(|process| process["ns"] == path);
             assert_eq!(found["members"], inside.count(), "{identity:?} {path}");
         }
         let processes = document["processes"].as_array().expect("a list").iter();

@@ -159,7 +159,8 @@ fn a_process_that_nestns_has_not_started_has_a_number_on_the_host() {
     };
     let address = format!("host#{own}");
     assert_eq!(run(&["pid", &address]), (Some(0), format!("{own}  (host)\n")));
-    let document: serde_json::Value = serde_json::from_str(&run(&["pid", &address, "--format", "json"]).1).expect("one");
+    let document: serde_json::Value =
+        serde_json::from_str(&run(&["pid", &address, "--format", "json"]).1).expect("one");
     assert_eq!((&document["path"], &document["pids"]["host"]), (&address.as_str().into(), &own.into()));
     let (code, who) = run(&["whois", &own.to_string(), "--in", "host", "-q"]);
     assert_eq!((code, who), (Some(0), format!("{address}\n")));

@@ -64,7 +64,8 @@ impl Names {
             for (place, namespace) in snapshot.namespaces.iter().enumerate() {
                 names.spaces.extend(namespace.pidns.map(|inode| (inode, (at, place))));
             }
-            for (place, process) in snapshot.processes.iter().enumerate().filter(|(_, process)| process.exit.is_none()) {
+            for (place, process) in snapshot.processes.iter().enumerate().filter(|(_, process)| process.exit.is_none())
+            {
                 names.processes.extend(process.pids.first().copied().flatten().map(|pid| (pid, (at, place))));
             }
         }
@@ -98,10 +99,8 @@ impl Names {
         if namespaces::own().is_ok_and(|own| own == inode) {
             return HOST.to_owned();
         }
-        self.space(inode, id).map_or_else(
-            || format!("pid:[{inode}]"),
-            |named| self.qualified(named.topology, &named.document.path),
-        )
+        self.space(inode, id)
+            .map_or_else(|| format!("pid:[{inode}]"), |named| self.qualified(named.topology, &named.document.path))
     }
 
     /// The same of one that was found on the machine.

@@ -215,9 +215,7 @@ fn walk(inode: Option<u64>, number: i32) -> io::Result<Option<i32>> {
 fn numbers(chain: &Chain, names: &Names) -> Vec<(String, i32)> {
     let name = |(level, numbered): (usize, &translation::Numbered)| {
         // Where the caller may not see which namespace it is, how deep it is can be told.
-        let name = numbered
-            .inode
-            .map_or_else(|| format!("?{level}"), |inode| names.space_in_words(inode, numbered.id));
+        let name = numbered.inode.map_or_else(|| format!("?{level}"), |inode| names.space_in_words(inode, numbered.id));
         (name, numbered.number)
     };
     chain.numbers.iter().enumerate().map(name).collect()
@@ -234,7 +232,8 @@ fn invisible(args: &Args, numbers: &[(String, i32)]) -> Trouble {
         None => (numbers, ""),
     };
     let around: Vec<String> = around.iter().map(|(name, _)| format!("`{name}`")).collect();
-    let around = if around.is_empty() { String::new() } else { format!(" and from what is around: {}", around.join(", ")) };
+    let around =
+        if around.is_empty() { String::new() } else { format!(" and from what is around: {}", around.join(", ")) };
     told(&format!(
         "error: `{}` cannot be seen from `{place}`: it has no number there\n  = help: it is in `{own}`; it is seen from \
          there{around}\n",

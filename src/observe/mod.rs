@@ -12,6 +12,7 @@ pub mod memberships;
 pub mod namespaces;
 pub mod process;
 pub mod session;
+pub mod sight;
 pub mod signals;
 mod small_file;
 pub mod translation;

@@ -100,7 +100,10 @@ impl Inside<'_> {
             pids: process.numbers.iter().copied().map(Some).collect(),
             state: None,
             note: note.trim_start().to_owned(),
-            facts: facts(self.names.of_process(self.machine, process), if is_joined { Entry::Join } else { Entry::Fork }),
+            facts: facts(
+                self.names.of_process(self.machine, process),
+                if is_joined { Entry::Join } else { Entry::Fork },
+            ),
             children: Vec::new(),
         }
     }

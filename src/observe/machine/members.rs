@@ -28,9 +28,8 @@ pub(super) fn read(spaces: &mut Spaces, search: Search) -> io::Result<Members> {
             "/proc belongs to another PID namespace than this process is in, so that its numbers are not ours",
         ));
     }
-    let mut pids: Vec<i32> = std::fs::read_dir("/proc")?
-        .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
-        .collect();
+    let mut pids: Vec<i32> =
+        std::fs::read_dir("/proc")?.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok()).collect();
     pids.sort_unstable();
     let mut members = Members { processes: Vec::with_capacity(pids.len()), ..Members::default() };
     let mut pins = Pins::default();

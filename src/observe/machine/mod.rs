@@ -130,8 +130,12 @@ impl Machine {
         let own = File::open("/proc/self/ns/pid")?;
         found.add(own.into(), Evidence::Member)?;
         let members = members::read(&mut found, search)?;
-        let mut machine =
-            Self { spaces: Vec::new(), processes: members.processes, unreadable: members.unreadable, closed: members.closed };
+        let mut machine = Self {
+            spaces: Vec::new(),
+            processes: members.processes,
+            unreadable: members.unreadable,
+            closed: members.closed,
+        };
         found.complete()?;
         machine.settle(found.spaces);
         Ok(machine)
@@ -312,6 +316,7 @@ fn linked(path: &str, kind: &str) -> io::Result<u64> {
 /// Whether /proc is that of the caller's own PID namespace.
 fn is_own_proc() -> bool {
     std::fs::metadata("/proc/self").is_ok_and(|own| {
-        std::fs::metadata(format!("/proc/{}", nix::unistd::getpid())).is_ok_and(|by_number| by_number.ino() == own.ino())
+        std::fs::metadata(format!("/proc/{}", nix::unistd::getpid()))
+            .is_ok_and(|by_number| by_number.ino() == own.ino())
     })
 }

@@ -9,7 +9,9 @@ fn the_reader_is_in_the_first_namespace_and_sees_itself() {
     let myself = machine.process(std::process::id().cast_signed()).unwrap();
     assert_eq!(myself.space, Some(machine.own()));
     assert_eq!(machine.number_in(myself, machine.own()), Some(myself.pid()));
-    assert!(machine.bearers(myself.pid()).iter().any(|&(space, process)| space == Some(machine.own()) && process == myself));
+    assert!(
+        machine.bearers(myself.pid()).iter().any(|&(space, process)| space == Some(machine.own()) && process == myself)
+    );
 }
 
 #[test]
