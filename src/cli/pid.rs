@@ -99,7 +99,7 @@ impl<E: Into<anyhow::Error>> From<E> for Trouble {
 }
 
 fn answer(args: &Args) -> Result<Status, Trouble> {
-    // Of a process that is named by the host's number no topology needs to know.
+    // Of a process that is known by the host's number no topology needs to know.
     let is_foreign = args.address.is_host() && args.address.number().is_some();
     let place_is_ours = matches!(&args.place, Some(Place::Address(place)) if !place.is_host());
     let snapshot = if is_foreign && !place_is_ours { None } else { Some(snapshot(args)?) };
@@ -126,8 +126,8 @@ fn answer(args: &Args) -> Result<Status, Trouble> {
     };
     let shown = inside.map_or(&*numbers, |place| std::slice::from_ref(&numbers[place]));
     if args.answer.format == AnswerFormat::Json {
-        let named = names.process(pid).map(|named| named.document.path.clone());
-        let path = named.unwrap_or_else(|| args.address.to_string());
+        let known = names.process(pid).map(|known| known.document.path.clone());
+        let path = known.unwrap_or_else(|| args.address.to_string());
         args.answer.write(&PidDocument { schema: "nestns.pid/1", path: &path, pids: Pids(shown, &args.answer) })?;
         return Ok(Status::Done);
     }

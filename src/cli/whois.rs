@@ -98,13 +98,13 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Status> {
     let bearers = bearers.filter(|&(space, _)| wanted.is_none() || space.map(inode) == wanted);
     let matches: Vec<Match> = bearers
         .map(|(space, process)| {
-            let named = names.process(process.pid());
+            let known = names.process(process.pid());
             let inside = process.space.map(|id| machine.space(id));
-            let around = inside.and_then(|space| names.space(space.inode, space.id)).map(|named| named.topology);
+            let around = inside.and_then(|space| names.space(space.inode, space.id)).map(|known| known.topology);
             Match {
                 space: space.map(|space| names.of_space(&machine, space)),
-                topology: named.map(|named| named.topology).or(around).map(str::to_owned),
-                path: named.map(|named| named.document.path.clone()),
+                topology: known.map(|known| known.topology).or(around).map(str::to_owned),
+                path: known.map(|known| known.document.path.clone()),
                 pids: process.numbers.clone(),
                 name: process.name.clone(),
                 who: names.of_process(&machine, process),

@@ -99,20 +99,20 @@ impl Serialize for Namespaces<'_> {
         }
         serializer.collect_seq(machine.spaces().map(|(id, space)| {
             let members = members.get(&Some(id)).copied().unwrap_or(0);
-            namespace(machine, names, (id, space), members, inits.contains(&Some(id)))
+            namespace_document(machine, names, (id, space), members, inits.contains(&Some(id)))
         }))
     }
 }
 
-fn namespace<'a>(
+fn namespace_document<'a>(
     machine: &Machine,
     names: &'a Names,
     (id, space): (SpaceId, &Space),
     members: usize,
     has_init: bool,
 ) -> NamespaceDocument<'a> {
-    let named = names.space(space.inode, space.id);
-    let document = named.map(|named| named.document);
+    let known = names.space(space.inode, space.id);
+    let document = known.map(|known| known.document);
     NamespaceDocument {
         path: names.of_space(machine, id),
         parent: space.parent.map(|parent| names.of_space(machine, parent)),
@@ -125,7 +125,7 @@ fn namespace<'a>(
         state: document.and_then(|document| document.state.as_deref()),
         shared: document.map_or(&[], |document| &document.shared),
         labels: document.map(|document| document.labels.clone()).unwrap_or_default(),
-        topology: named.map(|named| named.topology),
+        topology: known.map(|known| known.topology),
         members,
         kept_by: match &space.evidence {
             Evidence::Member => KeptBy::Members,
@@ -139,13 +139,13 @@ fn namespace<'a>(
 impl Serialize for Processes<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let Self(machine, names) = *self;
-        serializer.collect_seq(machine.processes().iter().map(|one| process(machine, names, one)))
+        serializer.collect_seq(machine.processes().iter().map(|one| process_document(machine, names, one)))
     }
 }
 
-fn process<'a>(machine: &Machine, names: &'a Names, one: &'a Inhabitant) -> ProcessDocument<'a> {
+fn process_document<'a>(machine: &Machine, names: &'a Names, one: &'a Inhabitant) -> ProcessDocument<'a> {
     let parent = machine.process(one.parent);
-    let named = names.process(one.pid());
+    let known = names.process(one.pid());
     // Where the parent is not visible the kernel answers 0.
     let line = one.space.map(|space| machine.line(space)).unwrap_or_default();
     let ppid = |&space: &SpaceId| parent.and_then(|parent| machine.number_in(parent, space)).unwrap_or(0);
@@ -157,12 +157,12 @@ fn process<'a>(machine: &Machine, names: &'a Names, one: &'a Inhabitant) -> Proc
     ProcessDocument {
         path: names.of_process(machine, one),
         ns: one.space.map(|space| names.of_space(machine, space)),
-        name: named.map_or(&*one.name, |named| &*named.document.name),
+        name: known.map_or(&*one.name, |known| &*known.document.name),
         pids: &one.numbers,
         ppids: line.iter().map(ppid).collect(),
         state: match one.state {
             'Z' | 'X' => "exited",
-            _ => named.and_then(|named| named.document.state.as_deref()).unwrap_or("running"),
+            _ => known.and_then(|known| known.document.state.as_deref()).unwrap_or("running"),
         },
         exit: None,
         enter: match one.own() {
@@ -172,12 +172,12 @@ fn process<'a>(machine: &Machine, names: &'a Names, one: &'a Inhabitant) -> Proc
         },
         argv: command_line(one.pid()),
         // That of one of ours was looked at when it was recognised.
-        start_time: match named {
-            Some(named) => named.document.start_time,
+        start_time: match known {
+            Some(known) => known.document.start_time,
             None => process::start_time(Pid::from_raw(one.pid())).ok(),
         },
-        labels: named.map(|named| named.document.labels.clone()).unwrap_or_default(),
-        topology: named.map(|named| named.topology),
+        labels: known.map(|known| known.document.labels.clone()).unwrap_or_default(),
+        topology: known.map(|known| known.topology),
     }
 }
 

@@ -3,6 +3,7 @@
 mod document;
 mod outline;
 
+use std::fmt::Write as _;
 use std::io::Write as _;
 
 use self::document::MachineDocument;
@@ -52,10 +53,11 @@ fn title(machine: &Machine) -> String {
         count(machine.processes().len() - here - machine.unreadable, "process"),
     );
     if machine.unreadable > 0 {
-        title.push_str(&format!("; {} may not be looked into", count(machine.unreadable, "process")));
+        // Writing to a string cannot fail.
+        let _ = write!(title, "; {} may not be looked into", count(machine.unreadable, "process"));
     }
     if machine.closed > 0 {
-        title.push_str(&format!("; the open files of {} may not be seen", count(machine.closed, "process")));
+        let _ = write!(title, "; the open files of {} may not be seen", count(machine.closed, "process"));
     }
     title
 }

@@ -66,11 +66,11 @@ impl Inside<'_> {
     /// The last segment, where the line above says the rest.
     fn short<'p>(&self, id: SpaceId, path: &'p str) -> &'p str {
         let space = self.machine.space(id);
-        let named = self.names.space(space.inode, space.id);
+        let known = self.names.space(space.inode, space.id);
         let around = space.parent.map(|parent| self.machine.space(parent));
         let around = around.and_then(|space| self.names.space(space.inode, space.id));
-        match (named, around) {
-            (Some(named), Some(around)) if named.document.parent.as_deref() == Some(&*around.document.path) => {
+        match (known, around) {
+            (Some(known), Some(around)) if known.document.parent.as_deref() == Some(&*around.document.path) => {
                 path.rsplit('/').next().unwrap_or(path)
             }
             _ => path,
@@ -78,9 +78,9 @@ impl Inside<'_> {
     }
 
     fn process(&self, process: &Inhabitant) -> Node {
-        let named = self.names.process(process.pid());
+        let known = self.names.process(process.pid());
         // One that nobody has declared is called what the kernel calls it.
-        let label = named.map_or_else(|| process.name.clone(), |named| named.document.name.clone());
+        let label = known.map_or_else(|| process.name.clone(), |known| known.document.name.clone());
         let is_joined = process.parent != 0
             && self.machine.process(process.parent).is_none_or(|parent| match (parent.space, process.space) {
                 (Some(parent), Some(space)) => !self.machine.is_within(parent, space),

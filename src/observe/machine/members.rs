@@ -32,7 +32,7 @@ pub(super) fn read(spaces: &mut Spaces, search: Search) -> io::Result<Members> {
         std::fs::read_dir("/proc")?.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok()).collect();
     pids.sort_unstable();
     let mut members = Members { processes: Vec::with_capacity(pids.len()), ..Members::default() };
-    let mut pins = Pins::default();
+    let mut keepers = Pins::default();
     for pid in pids {
         let Some(mut process) = look(pid) else { continue };
         match space(spaces, &process) {
@@ -42,12 +42,12 @@ pub(super) fn read(spaces: &mut Spaces, search: Search) -> io::Result<Members> {
             Err(error) => return Err(error),
         }
         members.unreadable += usize::from(process.space.is_none());
-        if search == Search::Everything && pins.collect(pid) == Access::Denied {
+        if search == Search::Everything && keepers.collect(pid) == Access::Denied {
             members.closed += 1;
         }
         members.processes.push(process);
     }
-    pins.open(spaces);
+    keepers.open(spaces);
     Ok(members)
 }
 
