@@ -11,11 +11,14 @@ mod completions;
 mod config;
 mod detach;
 mod down;
+mod events;
 mod exec;
 mod explain;
+mod follower;
 mod graph;
 mod kill;
 mod launch;
+mod logs;
 mod ls;
 mod machine;
 mod man;
@@ -23,6 +26,7 @@ mod names;
 mod new;
 mod pid;
 mod place;
+mod point;
 mod prune;
 mod ps;
 mod release;
@@ -65,6 +69,8 @@ enum Verb {
     Up(up::Args),
     Down(down::Args),
     Release(release::Args),
+    Logs(logs::Args),
+    Events(events::Args),
     Kill(kill::Args),
     Exec(exec::Args),
     Run(run::Args),
@@ -91,6 +97,8 @@ impl Verb {
         match self {
             Self::Up(args) => up::run(args),
             Self::Down(args) => down::run(&args),
+            Self::Logs(args) => logs::run(&args),
+            Self::Events(args) => events::run(&args),
             Self::Kill(args) => kill::run(&args),
             Self::Release(args) => release::run(args),
             Self::Exec(args) => exec::run(args),
