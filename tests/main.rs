@@ -4,6 +4,7 @@
 
 mod addresses;
 mod after;
+mod attach;
 mod bad_input;
 mod check;
 mod clients;
@@ -26,6 +27,7 @@ mod isolation;
 mod large_files;
 mod leftovers;
 mod logs;
+mod machine;
 mod names;
 mod nested;
 mod new;
@@ -51,5 +53,6 @@ mod stop_order;
 mod terminal;
 mod topology;
 mod tour;
+mod translation;
 mod verdict;
 mod visibility;

@@ -5,6 +5,7 @@
 
 mod abandoned;
 mod actor;
+mod attach;
 mod check;
 mod color;
 mod completions;
@@ -20,8 +21,12 @@ mod kill;
 mod launch;
 mod logs;
 mod ls;
+mod machine;
 mod man;
+mod names;
 mod new;
+mod pid;
+mod place;
 mod point;
 mod prune;
 mod ps;
@@ -44,6 +49,7 @@ mod tree;
 mod tree_document;
 mod up;
 mod version;
+mod whois;
 
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -70,6 +76,7 @@ enum Verb {
     Events(events::Args),
     Kill(kill::Args),
     Exec(exec::Args),
+    Attach(attach::Args),
     Run(run::Args),
     Check(check::Args),
     Config(config::Args),
@@ -77,6 +84,8 @@ enum Verb {
     Ls(ls::Args),
     Ps(ps::Args),
     Tree(tree::Args),
+    Pid(pid::Args),
+    Whois(whois::Args),
     Graph(graph::Args),
     Prune(prune::Args),
     Schema(schema::Args),
@@ -98,6 +107,7 @@ impl Verb {
             Self::Release(args) => release::run(args),
             Self::Restart(args) => restart::run(&args),
             Self::Exec(args) => exec::run(args),
+            Self::Attach(args) => attach::run(args),
             Self::Run(args) => run::run(args),
             Self::Check(args) => check::run(&args),
             Self::Config(args) => config::run(&args),
@@ -105,6 +115,8 @@ impl Verb {
             Self::Ps(args) => ps::run(&args),
             Self::Ls(args) => ls::run(&args),
             Self::Tree(args) => tree::run(&args),
+            Self::Pid(args) => pid::run(&args),
+            Self::Whois(args) => whois::run(&args),
             Self::Graph(args) => graph::run(&args),
             Self::Prune(args) => prune::run(&args),
             Self::Schema(args) => schema::run(&args),

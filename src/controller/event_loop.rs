@@ -24,6 +24,8 @@ pub(super) enum Token {
     TiedTo,
     /// The line to the PID 1 of a namespace.
     Line(u32),
+    /// The terminal of a program of `exec` that was left alone.
+    SessionTerminal(u32),
 }
 
 impl Token {
@@ -40,7 +42,8 @@ impl Token {
             Self::Control => (8, 0),
             Self::Client(number) => (9, number),
             Self::TiedTo => (10, 0),
-            Self::Line(namespace) => (11, namespace),
+            Self::Line(namespace) => (12, namespace),
+            Self::SessionTerminal(number) => (11, number),
         };
         kind << 32 | u64::from(number)
     }
@@ -59,7 +62,8 @@ impl Token {
             8 => Self::Control,
             9 => Self::Client(number),
             10 => Self::TiedTo,
-            11 => Self::Line(number),
+            12 => Self::Line(number),
+            11 => Self::SessionTerminal(number),
             _ => Self::Programs,
         }
     }

@@ -8,6 +8,7 @@ mod guarding;
 mod guests;
 mod lines;
 mod reports;
+mod terminals;
 
 use std::collections::VecDeque;
 use std::os::fd::{AsFd, OwnedFd};
@@ -29,7 +30,7 @@ use super::relay::Relay;
 use super::roster::Roster;
 use super::standard_output::StandardOutput;
 use super::state_directory::Remains;
-use super::streams::{self, Arrival, Reading, Streams};
+use super::streams::{Arrival, Streams};
 use super::truth::Origin;
 use crate::engine::failure::{Failure, Stage};
 use crate::engine::gate::{self, Delivered};
@@ -50,6 +51,7 @@ const NAP: Duration = Duration::from_millis(1);
 pub(super) use clients::{Asker, Clients};
 pub(super) use guests::{Guest, Guests};
 pub(super) use lines::{Lines, Reach};
+use terminals::Terminals;
 
 /// Something that the supervision has to weigh.
 #[derive(Debug)]
@@ -115,9 +117,10 @@ pub(super) struct World<'a> {
     pub(super) setbacks: Vec<Failure>,
     /// What the controller itself creates again at this moment.
     pub(super) raising: Option<Part>,
+    pub(super) terminals: Terminals,
     pub(super) journal: Journal,
-    /// Whose the terminal is, and what he has written that has not come to the end of its line.
-    pub(super) terminal: Option<(Subject, Vec<u8>)>,
+    /// Whose the terminal is.
+    pub(super) terminal: Option<Subject>,
     tied_to: Option<Pidfd>,
     progress: usize,
     nursery_ready: Option<usize>,
@@ -199,6 +202,7 @@ impl<'a> World<'a> {
             lines: Lines::default(),
             setbacks: Vec::new(),
             raising: None,
+            terminals: Terminals::default(),
             journal,
             terminal: None,
             tied_to,
@@ -323,6 +327,7 @@ impl<'a> World<'a> {
                 }
             }
             Token::Line(namespace) => self.on_wire(namespace),
+            Token::SessionTerminal(number) => self.on_session_terminal(number),
             Token::Programs => {}
         }
     }
@@ -458,7 +463,7 @@ impl<'a> World<'a> {
             match relay.take_output() {
                 Some(bytes) => {
                     self.output.push(&bytes, &self.events);
-                    self.log_terminal(&bytes, Reading::GoesOn);
+                    self.log_terminal(&bytes);
                 }
                 None => relay.hang_up(self.saved, &self.events),
             }
@@ -466,12 +471,12 @@ impl<'a> World<'a> {
     }
 
     /// Keeps what comes from a terminal that has no other reader.
-    pub(super) fn log_terminal(&mut self, bytes: &[u8], reading: Reading) {
+    pub(super) fn log_terminal(&mut self, bytes: &[u8]) {
         if self.output.is_closed()
-            && let Some((subject, partial)) = &mut self.terminal
+            && let Some(subject) = self.terminal
         {
-            let output = streams::take_lines(partial, bytes, reading);
-            self.journal.log(*subject, Stream::Stdout, &output);
+            // A prompt is no line, and whoever attaches wants to see it.
+            self.journal.log(subject, Stream::Stdout, bytes);
         }
     }
 
