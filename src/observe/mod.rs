@@ -7,9 +7,12 @@
 pub mod boot;
 pub mod cgroup;
 pub mod locks;
+pub mod members;
 pub mod memberships;
 pub mod namespaces;
+pub mod portrait;
 pub mod process;
 pub mod session;
 pub mod signals;
 mod small_file;
+pub mod status;

@@ -14,6 +14,7 @@ pub mod node;
 pub mod outline;
 pub mod redact;
 pub mod script;
+pub mod sheet;
 pub mod state;
 pub mod stop;
 pub mod table;

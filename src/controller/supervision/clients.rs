@@ -64,7 +64,7 @@ impl Supervision<'_> {
                 self.world.reply(asker, answer);
             }
             // The world answers these itself.
-            Request::Status => {}
+            Request::Status | Request::Describe { .. } => {}
             Request::Stop { paths, force } => self.stop_part(asker, &paths, force),
             Request::Restart { .. } | Request::Pause { .. } | Request::Resume { .. } | Request::Attach { .. } => {
                 self.world.refuse(asker, Problem::no("this version cannot do that"));
