@@ -14,6 +14,7 @@ mod down;
 mod exec;
 mod explain;
 mod graph;
+mod inspect;
 mod kill;
 mod launch;
 mod ls;
@@ -68,6 +69,7 @@ enum Verb {
     Explain(explain::Args),
     Ls(ls::Args),
     Ps(ps::Args),
+    Inspect(inspect::Args),
     Tree(tree::Args),
     Graph(graph::Args),
     Prune(prune::Args),
@@ -91,6 +93,7 @@ impl Verb {
             Self::Check(args) => check::run(&args),
             Self::Config(args) => config::run(&args),
             Self::Explain(args) => explain::run(&args),
+            Self::Inspect(args) => inspect::run(&args),
             Self::Ps(args) => ps::run(&args),
             Self::Ls(args) => ls::run(&args),
             Self::Tree(args) => tree::run(&args),

@@ -108,6 +108,11 @@ impl AnswerArguments {
         if self.redact { Redaction::On } else { Redaction::Off }
     }
 
+    /// When there are colours.
+    pub(super) fn color(&self) -> When {
+        self.color
+    }
+
     /// Whether standard output is coloured.
     pub(super) fn colour(&self) -> Colour {
         if self.color.resolve(&std::io::stdout()) == Color::Styled { Colour::On } else { Colour::Off }

@@ -36,10 +36,9 @@ pub fn of(inode: u64) -> io::Result<Members> {
                     members.found.push(process);
                 }
             }
-            // A zombie has left its namespaces, as the kernel tells them here; its numbers it still has.
-            Ok(_) => {}
             Err(error) if error.kind() == io::ErrorKind::PermissionDenied => members.hidden += 1,
-            Err(_) => {}
+            // Somebody else's; or a zombie, which has left its namespaces, although it still has its numbers.
+            _ => {}
         }
     }
     members.found.sort_by_key(|process| process.numbers.first().copied());
