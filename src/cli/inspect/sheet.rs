@@ -182,9 +182,19 @@ fn of_kernel(path: &str, kernel: &KernelFacts, redaction: Redaction) -> [Section
         ("ignored", &kernel.signals.ignored),
         ("caught", &kernel.signals.caught),
     ] {
-        signals.put(what, &names.join(" "));
+        signals.put(what, &brief(names));
     }
     [kept, signals]
+}
+
+/// The names, or where they are nearly all, those that are missing.
+fn brief(names: &[String]) -> String {
+    let all = || (1..=64).map(|signal| Signal::from_number(signal).to_string());
+    if names.len() <= 32 {
+        return names.join(" ");
+    }
+    let missing: Vec<String> = all().filter(|name| !names.contains(name)).collect();
+    if missing.is_empty() { "all".to_owned() } else { format!("all but {}", missing.join(" ")) }
 }
 
 const fn yes(is_so: bool) -> &'static str {
