@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use super::color::When;
 use super::launch;
+use super::machine;
 use super::selection::{self, Selection, Thing};
 use super::status::Status;
 use super::story::charset;
@@ -36,7 +37,11 @@ that exists; else it is an address in a running topology. Without one the topolo
 runs the only topology file of this directory.
 
 Numbers are PIDs, outermost first. Of a file they are those that creation in file order will give, and the host's are not \
-known. `·` is invisible from where one looks, `—` has ended.")]
+known. `·` is invisible from where one looks, `—` has ended.
+
+With --host the namespaces of running topologies have their paths, all others are called as /proc calls them, pid:[INODE], \
+with the id that the kernel never gives again behind. Also those are found that nobody is in, and that a mount, an open \
+descriptor or a namespace inside keeps alive. The processes of the host itself are counted; --format json lists them.")]
 pub(super) struct Args {
     /// A topology file, or what of a running topology
     #[arg(value_name = "FILE|ADDR")]
@@ -48,6 +53,10 @@ pub(super) struct Args {
     /// As this namespace sees it: its numbers, and none for what is outside
     #[arg(long, value_name = "NS", env = "NESTNS_FROM")]
     from: Option<Address>,
+
+    /// Show this machine instead: every PID namespace that the caller may see, whoever has made it
+    #[arg(long, env = "NESTNS_HOST", conflicts_with_all = ["subject", "from"], value_parser = FalseyValueParser::new())]
+    host: bool,
 
     /// Show every replica, instead of a few of those that are alike
     #[arg(long, env = "NESTNS_NO_FOLD", value_parser = FalseyValueParser::new())]
@@ -69,6 +78,12 @@ enum Subject {
 
 /// Runs the verb.
 pub(super) fn run(args: &Args) -> anyhow::Result<Status> {
+    if args.host {
+        return match args.answer.format {
+            AnswerFormat::Human => machine::show(folding(args), args.answer.color()),
+            AnswerFormat::Json => machine::answer(),
+        };
+    }
     match subject(args) {
         Ok(Subject::File(file)) => of_file(args, file),
         Ok(Subject::Running(address)) => of_running(args, address),
