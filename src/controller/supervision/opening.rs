@@ -42,6 +42,7 @@ impl Supervision<'_> {
         }
         self.keeper.expect_latecomers();
         self.life = self.life.on(Event::Opened).0;
+        self.world.roster.release();
         self.world.record(&Noted::Release { path: WHOLE });
         self.opening.release = Some(Moment::now().since(self.opening.began));
         self.release_waiting();
