@@ -10,6 +10,7 @@ mod color;
 mod completions;
 mod config;
 mod detach;
+mod doctor;
 mod down;
 mod exec;
 mod explain;
@@ -17,6 +18,7 @@ mod graph;
 mod launch;
 mod man;
 mod new;
+mod pause;
 mod prune;
 mod release;
 mod run;
@@ -62,6 +64,9 @@ enum Verb {
     Explain(explain::Args),
     Tree(tree::Args),
     Graph(graph::Args),
+    Pause(pause::PauseArgs),
+    Resume(pause::ResumeArgs),
+    Doctor(doctor::Args),
     Prune(prune::Args),
     Schema(schema::Args),
     New(new::Args),
@@ -84,6 +89,9 @@ impl Verb {
             Self::Explain(args) => explain::run(&args),
             Self::Tree(args) => tree::run(&args),
             Self::Graph(args) => graph::run(&args),
+            Self::Pause(args) => pause::pause(args),
+            Self::Resume(args) => pause::resume(args),
+            Self::Doctor(args) => doctor::run(&args),
             Self::Prune(args) => prune::run(&args),
             Self::Schema(args) => schema::run(&args),
             Self::New(args) => new::run(&args),

@@ -19,6 +19,7 @@ mod freezer;
 mod guardian;
 pub mod herald;
 pub mod life;
+mod meaning;
 mod relay;
 pub mod roster;
 mod standard_output;

@@ -6,8 +6,10 @@
 
 pub mod boot;
 pub mod cgroup;
+pub mod machine;
 pub mod namespaces;
 pub mod process;
 pub mod session;
 pub mod signals;
 mod small_file;
+pub mod subtree;

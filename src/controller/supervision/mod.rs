@@ -6,6 +6,7 @@ mod clients;
 mod conditions;
 mod judging;
 mod opening;
+mod pausing;
 mod sessions;
 mod stopping;
 mod visiting;
@@ -28,6 +29,7 @@ use crate::engine::moment::Moment;
 use crate::engine::plan::{Plan, Subject};
 use crate::engine::report::Ending;
 use crate::topology::{OnExit, Terminal};
+use pausing::Pausing;
 use sessions::Sessions;
 use stopping::Stopping;
 
@@ -69,6 +71,7 @@ pub(super) struct Supervision<'a> {
     visit_deadline: Option<Moment>,
     opening: Opening,
     sessions: Sessions,
+    pausing: Pausing,
 }
 
 impl<'a> Supervision<'a> {
@@ -94,6 +97,7 @@ impl<'a> Supervision<'a> {
             visit_deadline: None,
             opening,
             sessions: Sessions::default(),
+            pausing: Pausing::default(),
         }
     }
 
@@ -113,6 +117,7 @@ impl<'a> Supervision<'a> {
             self.stop_if_told();
             self.act();
             self.end_sessions();
+            self.look_after_paused();
             if self.is_over() {
                 break;
             }
@@ -244,6 +249,7 @@ impl<'a> Supervision<'a> {
             stopping.and_then(|stopping| stopping.give_up),
             self.visit_deadline,
             self.sessions.next(),
+            self.pausing.next(),
             self.unexplained.iter().map(|unexplained| unexplained.until).min(),
         ];
         moments.into_iter().flatten().min().map(|next| next.since(now))

@@ -85,6 +85,7 @@ impl Supervision<'_> {
             return Err(own(Problem::no(format!("there are {SESSIONS} programs of `exec` already"))));
         }
         let namespace = self.find_open_namespace(&execution.namespace)?;
+        self.refuse_paused(namespace).map_err(own)?;
         let (target, identity) = self.entrance(namespace, &execution)?;
         let number = self.free_number(&execution.namespace);
         let subject = Subject::session(namespace, number);

@@ -66,6 +66,7 @@ impl Supervision<'_> {
         }
         self.life = life;
         self.world.audience.note(&Note::Stopping { cause: &cause });
+        self.thaw_all();
         self.tell_sessions_to_leave();
         if self.visitor_lives() {
             // He is a guest of the tree: he leaves first.
@@ -182,6 +183,7 @@ impl Supervision<'_> {
     }
 
     pub(super) fn kill_everything(&mut self) {
+        self.thaw_all();
         if self.stopping.is_none() {
             self.begin_to_stop();
         }
