@@ -2,6 +2,7 @@
 
 #![expect(clippy::needless_raw_string_hashes, reason = "snapbox writes what is compared with them")]
 
+mod addresses;
 mod after;
 mod bad_input;
 mod check;

@@ -15,6 +15,7 @@ mod down;
 mod exec;
 mod explain;
 mod graph;
+mod kill;
 mod launch;
 mod man;
 mod new;
@@ -24,6 +25,7 @@ mod release;
 mod run;
 mod running;
 mod schema;
+mod selection;
 mod status;
 mod story;
 mod surroundings;
@@ -57,6 +59,7 @@ enum Verb {
     Up(up::Args),
     Down(down::Args),
     Release(release::Args),
+    Kill(kill::Args),
     Exec(exec::Args),
     Run(run::Args),
     Check(check::Args),
@@ -81,6 +84,7 @@ impl Verb {
         match self {
             Self::Up(args) => up::run(args),
             Self::Down(args) => down::run(&args),
+            Self::Kill(args) => kill::run(&args),
             Self::Release(args) => release::run(args),
             Self::Exec(args) => exec::run(args),
             Self::Run(args) => run::run(args),

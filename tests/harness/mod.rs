@@ -3,6 +3,7 @@
 pub(crate) mod blueprint;
 pub(crate) mod by_hand;
 pub(crate) mod chain;
+pub(crate) mod detached;
 pub(crate) mod kernel;
 pub(crate) mod lines;
 pub(crate) mod nest;

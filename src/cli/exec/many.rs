@@ -106,9 +106,7 @@ fn wait(running: &mut [Running], signals: &Signals, lines: Lines) -> anyhow::Res
     watch.wait(None)?;
     let is_ready: Vec<(bool, Vec<bool>)> = places
         .into_iter()
-        .map(|(said, written)| {
-            (watch.is_ready(said), written.into_iter().map(|place| watch.is_ready(place)).collect())
-        })
+        .map(|(said, written)| (watch.is_ready(said), written.into_iter().map(|place| watch.is_ready(place)).collect()))
         .collect();
     while let Some(arrived) = signals.next() {
         if let Arrived::ForProgram(signal) = arrived {

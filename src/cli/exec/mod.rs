@@ -18,11 +18,11 @@ use super::color::When;
 use super::status::Status;
 use super::target::{Connection, Target};
 use super::tell::tell;
+use super::terminal::{DetachKeys, Watch};
 use crate::controller::control::message::{Execution, Snapshot, Target as Identity};
 use crate::controller::document::ProcessDocument;
 use crate::controller::state_directory::truth_in;
 use crate::engine::plan;
-use super::terminal::{DetachKeys, Watch};
 use session::{Outcome, Session};
 
 /// Run a program in a namespace of a running topology
@@ -113,10 +113,8 @@ pub(super) fn run(args: Args) -> anyhow::Result<Status> {
         Err(status) => return Ok(status),
     };
     let places = find(&snapshot, &args.target);
-    let mut executions: Vec<Execution> = places
-        .into_iter()
-        .map(|(namespace, beside)| Execution { namespace, beside, ..execution.clone() })
-        .collect();
+    let mut executions: Vec<Execution> =
+        places.into_iter().map(|(namespace, beside)| Execution { namespace, beside, ..execution.clone() }).collect();
     for execution in &mut executions {
         let truth = truth_in(&connection.directory).display().to_string();
         execution.env.insert("NESTNS_TRUTH".to_owned(), truth);
@@ -178,13 +176,16 @@ fn execution(args: &Args) -> Result<Execution, String> {
         args.command.clone()
     };
     let has_terminal = is_shell && !args.all && std::io::stdin().is_terminal() && std::io::stdout().is_terminal();
-    let identity = args.user.as_deref().map(plan::Identity::look_up).transpose().map_err(|unknown| unknown.to_string())?;
+    let identity =
+        args.user.as_deref().map(plan::Identity::look_up).transpose().map_err(|unknown| unknown.to_string())?;
     Ok(Execution {
         namespace: String::new(),
         beside: None,
         argv,
         // What is not UTF-8 cannot be said in JSON.
-        env: std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?))).collect(),
+        env: std::env::vars_os()
+            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+            .collect(),
         set: variables(&args.env)?,
         cwd: args.workdir.clone(),
         identity: identity.map(|identity| (identity.uid, identity.gid, identity.groups)),

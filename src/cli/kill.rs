@@ -1,0 +1,167 @@
+//! `nestns kill`: signal processes of a running topology, each of which is looked at first.
+
+use std::io::Write as _;
+
+use clap::builder::FalseyValueParser;
+
+use super::selection::{self, Selection, Thing, is_over, resolve};
+use super::status::Status;
+use super::target::Target;
+use super::tell::tell;
+use crate::controller::control::message::{Reply, Request, Snapshot, Target as Identity};
+use crate::topology::{Address, Signal};
+
+/// Signal processes of a running topology
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+The address of a namespace means its PID 1, and `vm/ci#7` whoever has number 7 in `vm/ci` at this moment. A process is \
+signalled only if it is still the one that was meant; numbers that the kernel has given to somebody else are never \
+touched.
+
+The kernel drops a signal for a PID 1 that does not handle it, whoever sends it, and kill(2) succeeds all the same. Such a \
+signal is refused here before any is sent (status 1). KILL and STOP from outside always arrive; a PID 1 takes everything \
+inside along.
+
+Several addresses, wildcards (`'vm/w.*'`, quoted), --recursive, --label and --state may mean many processes, and all of \
+them are signalled, as pkill(1) does. `w` where there are `w.0`, `w.1` and so on, `.`, and no address at all look like \
+one and mean many: they want --all as well.
+
+The paths of those who were signalled are written to standard output. The status is 1 when somebody who was named had ended \
+already, and when there was nobody to signal.
+
+  nestns kill vm/ci/runner               ask it to end
+  nestns kill -s HUP vm/dockerd          let it read its configuration again
+  nestns kill -s KILL vm/ci              end the namespace with everything in it
+  nestns kill -s USR1 'vm/w.0..9/job'    ten of them")]
+pub(super) struct Args {
+    /// Whom
+    #[arg(value_name = "ADDRESS")]
+    addresses: Vec<Address>,
+
+    /// Which signal: a name with or without SIG, or a number
+    #[arg(short, long, default_value = "TERM", env = "NESTNS_SIGNAL", value_parser = signal)]
+    signal: Signal,
+
+    /// Everybody whom an address means that looks like one
+    #[arg(long, env = "NESTNS_ALL", value_parser = FalseyValueParser::new())]
+    all: bool,
+
+    #[command(flatten)]
+    selection: Selection,
+
+    #[command(flatten)]
+    target: Target,
+
+    /// Do not write who was signalled
+    #[arg(short, long, env = "NESTNS_QUIET", value_parser = FalseyValueParser::new())]
+    quiet: bool,
+}
+
+fn signal(text: &str) -> Result<Signal, String> {
+    Signal::parse(&text.to_ascii_uppercase())
+        .ok_or_else(|| "a signal is a name such as TERM, SIGHUP or RTMIN+3, or a number from 1 to 64".to_owned())
+}
+
+/// Runs the verb.
+pub(super) fn run(args: &Args) -> anyhow::Result<Status> {
+    let mut connection = match selection::connect(&args.target, &args.addresses) {
+        Ok(connection) => connection,
+        Err(status) => return Ok(status),
+    };
+    let snapshot = match connection.snapshot() {
+        Ok(snapshot) => snapshot,
+        Err(status) => return Ok(status),
+    };
+    let things = match resolve(&snapshot, &args.addresses, &args.selection) {
+        Ok(things) => things,
+        Err(unresolved) => return Ok(unresolved.tell()),
+    };
+    if let Some(status) = refuse_many(args, &snapshot) {
+        return Ok(status);
+    }
+    let Whom { targets, ended } = whom(&things, &snapshot, &args.addresses);
+    let mut status = Status::Done;
+    for path in &ended {
+        tell(&format!("`{path}` has ended already\n"));
+        status = Status::No;
+    }
+    if targets.is_empty() {
+        if ended.is_empty() {
+            tell("error: everybody who is addressed has ended already\n");
+        }
+        return Ok(Status::No);
+    }
+    let signal = args.signal.number();
+    let (reached, vanished) = match connection.client.ask(Request::Signal { targets, signal }) {
+        Ok(Reply::Signalled { reached, ended }) => (reached, ended),
+        Ok(_) => (Vec::new(), Vec::new()),
+        Err(error) => return Ok(connection.fail(&error)),
+    };
+    for path in &vanished {
+        tell(&format!("`{path}` has ended meanwhile; whoever has its number now was not signalled\n"));
+    }
+    if reached.is_empty() || vanished.iter().any(|path| is_named(path, &args.addresses)) {
+        status = Status::No;
+    }
+    if !args.quiet {
+        let text: String = reached.iter().map(|path| format!("{path}\n")).collect();
+        std::io::stdout().lock().write_all(text.as_bytes())?;
+    }
+    Ok(status)
+}
+
+/// Whether an address that looks like one, or no address, means many: the status to end with.
+fn refuse_many(args: &Args, snapshot: &Snapshot) -> Option<Status> {
+    let Args { addresses, selection, .. } = args;
+    let is_chosen =
+        selection.recursive || selection.leaves || !selection.label.is_empty() || !selection.state.is_empty();
+    if args.all || is_chosen {
+        return None;
+    }
+    let everything = Address::everything();
+    let looks_like_one = |address: &&Address| address.is_exact() || address.is_everything();
+    let named: Vec<&Address> =
+        if addresses.is_empty() { vec![&everything] } else { addresses.iter().filter(looks_like_one).collect() };
+    for address in named {
+        let found =
+            resolve(snapshot, std::slice::from_ref(address), &Selection::default()).map_or(0, |found| found.len());
+        if found > 1 || address.is_everything() {
+            tell(&format!(
+                "error: `{address}` means {}; nothing was sent\n  = help: say `--all` if that is meant\n",
+                if address.is_everything() { "the whole topology".to_owned() } else { format!("{found} things") }
+            ));
+            return Some(Status::No);
+        }
+    }
+    None
+}
+
+/// Who is to be signalled, and who has ended although he was named.
+struct Whom {
+    targets: Vec<Identity>,
+    ended: Vec<String>,
+}
+
+fn whom(things: &[Thing<'_>], snapshot: &Snapshot, addresses: &[Address]) -> Whom {
+    let mut whom = Whom { targets: Vec::new(), ended: Vec::new() };
+    let mut seen = std::collections::HashSet::new();
+    for thing in things {
+        let process = thing.process(snapshot).filter(|process| !is_over(process));
+        let identity = process.and_then(|process| {
+            let pid = process.pids.first().copied().flatten()?;
+            Some(Identity { path: process.path.clone(), pid, start_time: process.start_time? })
+        });
+        match identity {
+            Some(identity) if seen.insert(identity.pid) => whom.targets.push(identity),
+            Some(_) => {}
+            None if is_named(thing.path(), addresses) => whom.ended.push(thing.path().to_owned()),
+            None => {}
+        }
+    }
+    whom
+}
+
+/// Whether somebody has written exactly this path.
+fn is_named(path: &str, addresses: &[Address]) -> bool {
+    addresses.iter().any(|address| address.is_exact() && address.matches(path))
+}

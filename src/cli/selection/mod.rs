@@ -1,0 +1,325 @@
+//! What the addresses on a command line are in a running topology: `nestns kill 'vm/*' -l tier=web`.
+//!
+//! Pure: a snapshot goes in, namespaces and processes come out, in the order of creation. Who acts on them asks the kernel
+//! again by what cannot be reused; a snapshot is a moment old.
+
+#[cfg(test)]
+mod tests;
+mod unresolved;
+
+use std::collections::{HashMap, HashSet};
+use std::str::FromStr;
+
+use clap::builder::{FalseyValueParser, PossibleValuesParser};
+
+pub(super) use unresolved::Unresolved;
+
+use super::status::Status;
+use super::target::{Connection, Target};
+use super::tell::tell;
+use crate::controller::control::message::Snapshot;
+use crate::controller::document::{NamespaceDocument, ProcessDocument};
+use crate::topology::address::{Wanted, nearest};
+use crate::topology::{Address, Labels};
+
+/// The words of `--state`.
+pub(super) const STATES: [&str; 11] =
+    ["creating", "created", "running", "ready", "paused", "stopping", "killing", "exited", "failed", "killed", "gone"];
+
+/// How the addresses are narrowed and widened.
+#[derive(Debug, Clone, Default, clap::Args)]
+pub(super) struct Selection {
+    /// And everything inside the namespaces
+    #[arg(short, long, env = "NESTNS_RECURSIVE", value_parser = FalseyValueParser::new())]
+    pub(super) recursive: bool,
+
+    /// Only what carries this label (`KEY` alone: with any value); several times: all of them
+    #[arg(short, long, value_name = "KEY=VALUE", env = "NESTNS_LABEL", value_delimiter = ',')]
+    pub(super) label: Vec<Label>,
+
+    /// Only the innermost: of the namespaces named, those inside that have none inside themselves, and their processes
+    #[arg(long, env = "NESTNS_LEAVES", value_parser = FalseyValueParser::new())]
+    pub(super) leaves: bool,
+
+    /// Only what is in this state; several times: in one of them
+    #[arg(long, env = "NESTNS_STATE", value_delimiter = ',', value_parser = PossibleValuesParser::new(STATES))]
+    pub(super) state: Vec<String>,
+}
+
+/// A label to select by.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Label {
+    key: String,
+    value: Option<String>,
+}
+
+impl FromStr for Label {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (key, value) = text.split_once('=').map_or((text, None), |(key, value)| (key, Some(value.to_owned())));
+        if key.is_empty() {
+            return Err("a label is selected by KEY=VALUE, or by KEY alone".to_owned());
+        }
+        Ok(Self { key: key.to_owned(), value })
+    }
+}
+
+impl Label {
+    fn is_on(&self, labels: &Labels) -> bool {
+        labels.get(&self.key).is_some_and(|value| self.value.as_deref().is_none_or(|wanted| wanted == value))
+    }
+}
+
+/// A namespace or a process of a snapshot.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Thing<'a> {
+    Namespace(&'a NamespaceDocument),
+    Process(&'a ProcessDocument),
+}
+
+impl<'a> Thing<'a> {
+    pub(super) fn path(self) -> &'a str {
+        match self {
+            Self::Namespace(namespace) => &namespace.path,
+            Self::Process(process) => &process.path,
+        }
+    }
+
+    /// Its path, with a `/` where it is a namespace: an address that means nothing else.
+    pub(super) fn address(self) -> String {
+        match self {
+            Self::Namespace(namespace) => format!("{}/", namespace.path),
+            Self::Process(process) => process.path.clone(),
+        }
+    }
+
+    fn state(self) -> &'a str {
+        let state = match self {
+            Self::Namespace(namespace) => &namespace.state,
+            Self::Process(process) => &process.state,
+        };
+        state.as_deref().unwrap_or("")
+    }
+
+    fn labels(self) -> &'a Labels {
+        match self {
+            Self::Namespace(namespace) => &namespace.labels,
+            Self::Process(process) => &process.labels,
+        }
+    }
+
+    /// The namespace that it is, or is in.
+    pub(super) fn namespace(self) -> &'a str {
+        match self {
+            Self::Namespace(namespace) => &namespace.path,
+            Self::Process(process) => &process.ns,
+        }
+    }
+
+    /// The process that it is: of a namespace its PID 1.
+    pub(super) fn process(self, snapshot: &'a Snapshot) -> Option<&'a ProcessDocument> {
+        match self {
+            Self::Process(process) => Some(process),
+            Self::Namespace(namespace) => {
+                snapshot.processes.iter().find(|process| process.name == "init" && process.ns == namespace.path)
+            }
+        }
+    }
+}
+
+/// Whether a process of a snapshot has ended.
+pub(super) fn is_over(process: &ProcessDocument) -> bool {
+    process.exit.is_some() || matches!(process.state.as_deref(), Some("exited" | "failed" | "killed" | "gone"))
+}
+
+/// What is addressed, in the order of creation and each once. No address at all means everything.
+///
+/// # Errors
+///
+/// When an address means nothing, or when nothing of what is addressed passes the filters.
+pub(super) fn resolve<'a>(
+    snapshot: &'a Snapshot,
+    addresses: &[Address],
+    selection: &Selection,
+) -> Result<Vec<Thing<'a>>, Unresolved> {
+    let all = in_order(snapshot);
+    let mut chosen = vec![addresses.is_empty(); all.len()];
+    for address in addresses {
+        choose(address, snapshot, &all, &mut chosen)?;
+    }
+    if selection.recursive || selection.leaves {
+        choose_insides(&all, &mut chosen);
+    }
+    let found: Vec<Thing> =
+        all.iter().zip(&chosen).filter(|&(_, &is_chosen)| is_chosen).map(|(&thing, _)| thing).collect();
+    let outer: HashSet<&str> = snapshot.namespaces.iter().filter_map(|namespace| namespace.parent.as_deref()).collect();
+    let passes = |thing: &Thing| {
+        (!selection.leaves || !outer.contains(thing.namespace()))
+            && selection.label.iter().all(|label| label.is_on(thing.labels()))
+            && (selection.state.is_empty() || selection.state.iter().any(|state| state == thing.state()))
+    };
+    let left: Vec<Thing> = found.iter().copied().filter(passes).collect();
+    if left.is_empty() {
+        let has = found.iter().map(|thing| (thing.address(), thing.state().to_owned())).collect();
+        return Err(Unresolved::Filtered { has });
+    }
+    Ok(left)
+}
+
+/// The one thing that is addressed.
+///
+/// # Errors
+///
+/// Those of [`resolve`], and when it is several.
+pub(super) fn resolve_one<'a>(snapshot: &'a Snapshot, address: &Address) -> Result<Thing<'a>, Unresolved> {
+    let found = resolve(snapshot, std::slice::from_ref(address), &Selection::default())?;
+    match found.as_slice() {
+        [thing] => Ok(*thing),
+        several => {
+            let paths = several.iter().map(|thing| thing.address()).collect();
+            Err(Unresolved::Several { address: address.to_string(), paths })
+        }
+    }
+}
+
+/// The topology that all the addresses of a command line are about.
+///
+/// # Errors
+///
+/// The status to end with, when they name different ones; that has been told.
+pub(super) fn topology(addresses: &[Address]) -> Result<Option<&str>, Status> {
+    let mut named = addresses.iter().filter_map(Address::topology);
+    let first = named.next();
+    match named.find(|other| Some(*other) != first) {
+        Some(other) => {
+            tell(&format!(
+                "error: the addresses are about `{}` and about `{other}`\n  = help: run the command once for each topology\n",
+                first.unwrap_or_default()
+            ));
+            Err(Status::WrongCommandLine)
+        }
+        None => Ok(first),
+    }
+}
+
+/// Connects to the topology that the addresses are about.
+///
+/// # Errors
+///
+/// The status to end with; why has been told.
+pub(super) fn connect(target: &Target, addresses: &[Address]) -> Result<Connection, Status> {
+    target.connect(topology(addresses)?)
+}
+
+/// Everything: each namespace, and behind it its processes.
+fn in_order(snapshot: &Snapshot) -> Vec<Thing<'_>> {
+    let mut inside: HashMap<&str, Vec<&ProcessDocument>> = HashMap::new();
+    for process in &snapshot.processes {
+        inside.entry(&process.ns).or_default().push(process);
+    }
+    let mut all = Vec::with_capacity(snapshot.namespaces.len() + snapshot.processes.len());
+    for namespace in &snapshot.namespaces {
+        all.push(Thing::Namespace(namespace));
+        all.extend(inside.remove(&*namespace.path).into_iter().flatten().map(Thing::Process));
+    }
+    all
+}
+
+fn choose(address: &Address, snapshot: &Snapshot, all: &[Thing], chosen: &mut [bool]) -> Result<(), Unresolved> {
+    if let Some(number) = address.number() {
+        let owners = owners(address, number, snapshot, all)?;
+        for (is_chosen, thing) in chosen.iter_mut().zip(all) {
+            *is_chosen |= matches!(thing, Thing::Process(process) if owners.contains(&&*process.path));
+        }
+        return Ok(());
+    }
+    if address.is_host() {
+        return Err(Unresolved::Host);
+    }
+    let is_kind = |thing: &Thing| address.wanted() == Wanted::Anything || matches!(thing, Thing::Namespace(_));
+    let mut mark = |matches: &dyn Fn(&str) -> bool| {
+        let mut is_any = false;
+        for (is_chosen, _) in chosen.iter_mut().zip(all).filter(|(_, thing)| is_kind(thing) && matches(thing.path())) {
+            *is_chosen = true;
+            is_any = true;
+        }
+        is_any
+    };
+    // A name that nothing bears means its instances.
+    if mark(&|path| address.matches(path)) || mark(&|path| address.matches_instances(path)) {
+        return Ok(());
+    }
+    Err(nothing(address, all))
+}
+
+fn nothing(address: &Address, all: &[Thing]) -> Unresolved {
+    let process = all.iter().find(|thing| address.matches(thing.path()));
+    if let Some(thing) = process {
+        return Unresolved::NoNamespace { path: thing.path().to_owned() };
+    }
+    let paths = all.iter().filter(|thing| address.wanted() == Wanted::Anything || matches!(thing, Thing::Namespace(_)));
+    let nearest = nearest(address, paths.map(|thing| thing.path()));
+    Unresolved::Nothing { address: address.to_string(), nearest: nearest.into_iter().map(str::to_owned).collect() }
+}
+
+/// The paths of the processes that have a number in the namespaces of an address at this moment.
+fn owners<'a>(
+    address: &Address,
+    number: i32,
+    snapshot: &'a Snapshot,
+    all: &[Thing<'a>],
+) -> Result<HashSet<&'a str>, Unresolved> {
+    // By their paths, and on which level they count.
+    let counting: Vec<(&str, usize)> = if address.is_host() {
+        vec![("", 0)]
+    } else {
+        let spaces = |matches: &dyn Fn(&str) -> bool| -> Vec<(&str, usize)> {
+            let namespaces = snapshot.namespaces.iter().filter(|namespace| matches(&namespace.path));
+            namespaces.map(|namespace| (&*namespace.path, namespace.level)).collect()
+        };
+        let named = spaces(&|path| address.matches(path));
+        if named.is_empty() { spaces(&|path| address.matches_instances(path)) } else { named }
+    };
+    if counting.is_empty() {
+        return Err(nothing(address, all));
+    }
+    let is_inside = |process: &ProcessDocument, space: &str| {
+        space.is_empty() || process.ns.strip_prefix(space).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    };
+    let bearers: Vec<&ProcessDocument> = snapshot
+        .processes
+        .iter()
+        .filter(|process| {
+            counting.iter().any(|&(space, level)| {
+                process.pids.get(level).copied().flatten() == Some(number) && is_inside(process, space)
+            })
+        })
+        .collect();
+    let living: HashSet<&str> =
+        bearers.iter().filter(|process| !is_over(process)).map(|process| &*process.path).collect();
+    if living.is_empty() {
+        return Err(Unresolved::Number {
+            space: address.path(),
+            number,
+            was: bearers.first().map(|process| process.path.clone()),
+        });
+    }
+    Ok(living)
+}
+
+/// Chooses everything inside the chosen namespaces.
+fn choose_insides(all: &[Thing], chosen: &mut [bool]) {
+    let outer: HashSet<&str> = all
+        .iter()
+        .zip(&*chosen)
+        .filter_map(|(thing, &is_chosen)| match thing {
+            Thing::Namespace(namespace) if is_chosen => Some(&*namespace.path),
+            _ => None,
+        })
+        .collect();
+    for (is_chosen, thing) in chosen.iter_mut().zip(all) {
+        let path = thing.path();
+        *is_chosen |= path.match_indices('/').any(|(slash, _)| outer.contains(&path[..slash]));
+    }
+}

@@ -1,0 +1,104 @@
+//! Why addresses mean nothing in a topology, as it is told.
+
+use std::fmt::Write as _;
+
+use crate::cli::status::Status;
+use crate::cli::tell::tell;
+
+/// So many are listed.
+const LISTED: usize = 10;
+
+/// Why there is nothing to act on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::cli) enum Unresolved {
+    /// Nothing is called so.
+    Nothing { address: String, nearest: Vec<String> },
+    /// A `/` or a number stands behind the path of a process.
+    NoNamespace { path: String },
+    /// `host` without a number.
+    Host,
+    /// Nobody of the topology has this number there; who had it has ended.
+    Number { space: String, number: i32, was: Option<String> },
+    /// Something is called so, and the filters keep nothing of it.
+    Filtered { has: Vec<(String, String)> },
+    /// More than the one that is wanted.
+    Several { address: String, paths: Vec<String> },
+}
+
+impl Unresolved {
+    /// Tells it. The answer is no.
+    pub(in crate::cli) fn tell(&self) -> Status {
+        tell(&self.text());
+        Status::No
+    }
+
+    /// What is the matter, and what to do.
+    pub(in crate::cli) fn text(&self) -> String {
+        let (message, help) = match self {
+            Self::Nothing { address, nearest } => {
+                let help = match nearest.as_slice() {
+                    [] => "`nestns tree` shows what there is".to_owned(),
+                    names => format!("did you mean {}?", either(names)),
+                };
+                (format!("nothing is called `{address}`"), help)
+            }
+            Self::NoNamespace { path } => (
+                format!("`{path}` is a process, and what stands behind it belongs to a namespace"),
+                format!("write `{path}`"),
+            ),
+            Self::Host => (
+                "`host` is outside the topology".to_owned(),
+                "`host#NUMBER` is the process of the topology that has this number there, `.` the whole topology"
+                    .to_owned(),
+            ),
+            Self::Number { space, number, was: Some(path) } => (
+                format!("number {number} in `{space}` was `{path}`, which has ended"),
+                "the kernel gives numbers again: whoever has it now is somebody else".to_owned(),
+            ),
+            Self::Number { space, number, was: None } => (
+                format!("no process of the topology has the number {number} in `{space}`"),
+                "whoever has it was not started by nestns: a child of one of its processes, or a stranger".to_owned(),
+            ),
+            Self::Filtered { has } if has.is_empty() => {
+                ("nothing is there".to_owned(), "`nestns ls` shows what runs".to_owned())
+            }
+            Self::Filtered { has } => {
+                let one = |(path, state): &(String, String)| format!("`{path}` ({state})");
+                let list: Vec<String> = has.iter().take(LISTED).map(one).collect();
+                let more = more(has.len());
+                (
+                    "nothing of what is addressed passes the filters".to_owned(),
+                    format!("`--label`, `--leaves` and `--state` chose among {}{more}", list.join(", ")),
+                )
+            }
+            Self::Several { address, paths } => {
+                let list: Vec<String> = paths.iter().take(LISTED).map(|path| format!("\n  {path}")).collect();
+                (
+                    format!(
+                        "`{address}` is {} things, and one is wanted:{}{}",
+                        paths.len(),
+                        list.concat(),
+                        more(paths.len())
+                    ),
+                    "write the path of one".to_owned(),
+                )
+            }
+        };
+        let mut text = format!("error: {message}\n");
+        let _ = writeln!(text, "  = help: {help}");
+        text
+    }
+}
+
+fn more(count: usize) -> String {
+    if count > LISTED { format!(", and {} more", count - LISTED) } else { String::new() }
+}
+
+fn either(names: &[String]) -> String {
+    let quoted: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
+    match quoted.split_last() {
+        Some((last, [])) => last.clone(),
+        Some((last, others)) => format!("{} or {last}", others.join(", ")),
+        None => String::new(),
+    }
+}

@@ -1,0 +1,128 @@
+//! A topology that was started with `up -d`, and commands about it.
+//!
+//! Each has a runtime directory of its own, so that it is the only one that runs there. It is taken down when it is
+//! dropped, and nothing may be left of it then.
+
+use std::fs;
+use std::os::unix::process::ExitStatusExt as _;
+use std::process::{Child, Command, Output, Stdio};
+use std::time::Instant;
+
+use nix::unistd::Pid;
+use serde_json::Value;
+
+use super::Outcome;
+use super::nest::{Nest, PATIENCE, Truth, assert_nothing_left};
+
+/// A nest that runs by itself.
+#[derive(Debug)]
+pub(crate) struct Detached {
+    pub(crate) nest: Nest,
+    /// What `up -d` has said.
+    pub(crate) up: Outcome,
+}
+
+impl Detached {
+    /// Starts it, and fails when it does not become ready.
+    pub(crate) fn up(nest: Nest) -> Self {
+        let detached = Self::try_up(nest);
+        assert_eq!(detached.up.code, 0, "{}", detached.up.stderr);
+        detached
+    }
+
+    /// Starts it, whatever comes of it.
+    pub(crate) fn try_up(nest: Nest) -> Self {
+        let mut words = nest.words_for_up();
+        words.push("-d".to_owned());
+        let words: Vec<&str> = words.iter().map(String::as_str).collect();
+        let up = outcome(nest.command(&words));
+        Self { nest, up }
+    }
+
+    /// `nestns ARGUMENTS` about it, in which `@` stands for the root's name, which is the topology's as well.
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
+        let arguments: Vec<String> = arguments.iter().map(|argument| argument.replace('@', &self.nest.root)).collect();
+        let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+        self.nest.command(&arguments)
+    }
+
+    /// Runs that to its end, without any input.
+    pub(crate) fn nestns(&self, arguments: &[&str]) -> Outcome {
+        outcome(self.command(arguments))
+    }
+
+    /// The same, and fails when it does not end well. Returns standard output.
+    pub(crate) fn says(&self, arguments: &[&str]) -> String {
+        let outcome = self.nestns(arguments);
+        assert_eq!(outcome.code, 0, "{arguments:?}: {}{}", outcome.stdout, outcome.stderr);
+        outcome.stdout
+    }
+
+    /// The same, and reads the document that it writes.
+    pub(crate) fn document(&self, arguments: &[&str]) -> Value {
+        serde_json::from_str(&self.says(arguments)).expect("it is one document")
+    }
+
+    /// Starts it, with pipes for its output.
+    pub(crate) fn start(&self, arguments: &[&str]) -> Child {
+        let mut command = self.command(arguments);
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command.spawn().expect("the program was built")
+    }
+
+    /// The truth that the controller has written before it opened the gates.
+    pub(crate) fn truth(&self) -> Truth {
+        let text = fs::read(self.nest.state().join(&self.nest.root).join("truth.json")).expect("it stands");
+        Truth(serde_json::from_slice(&text).expect("it is a document"))
+    }
+
+    /// The controller.
+    pub(crate) fn controller(&self) -> Pid {
+        let pid = self.truth().0["controller"].as_i64().expect("the document tells it");
+        Pid::from_raw(i32::try_from(pid).expect("a PID"))
+    }
+
+    /// Polls for a condition.
+    pub(crate) fn until<T>(&self, what: &str, mut condition: impl FnMut(&Self) -> Option<T>) -> T {
+        let end = Instant::now() + PATIENCE;
+        loop {
+            if let Some(value) = condition(self) {
+                return value;
+            }
+            assert!(Instant::now() < end, "never: {what}");
+            std::thread::sleep(std::time::Duration::from_millis(5));
+        }
+    }
+
+    /// Whether it has not ended.
+    pub(crate) fn is_running(&self) -> bool {
+        self.nest.state().join(&self.nest.root).exists()
+    }
+}
+
+impl Drop for Detached {
+    fn drop(&mut self) {
+        if self.is_running() {
+            // Whoever tests what comes of a dead controller has left something that is not running: that is his to prove.
+            outcome(self.nest.command(&["down", &self.nest.root, "--now"]));
+        }
+        if !std::thread::panicking() {
+            assert_nothing_left(&self.nest);
+        }
+    }
+}
+
+fn outcome(mut command: Command) -> Outcome {
+    read(command.stdin(Stdio::null()).output().expect("the program was built"))
+}
+
+/// What a command that was started has come to.
+pub(crate) fn ended(child: Child) -> Outcome {
+    read(child.wait_with_output().expect("it is our child"))
+}
+
+fn read(output: Output) -> Outcome {
+    let code = output.status.code().unwrap_or_else(|| 128 + output.status.signal().unwrap_or_default());
+    let text = |bytes| String::from_utf8(bytes).expect("it writes text");
+    Outcome { code, stdout: text(output.stdout), stderr: text(output.stderr) }
+}
