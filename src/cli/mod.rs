@@ -11,6 +11,7 @@ mod completions;
 mod config;
 mod detach;
 mod doctor;
+mod doctor_file;
 mod down;
 mod exec;
 mod explain;

@@ -20,6 +20,7 @@ mod guardian;
 pub mod herald;
 pub mod life;
 mod meaning;
+pub mod needs;
 mod relay;
 pub mod roster;
 mod standard_output;

@@ -50,7 +50,10 @@ impl Hindrance {
     /// Whether it is this machine that does not allow it.
     pub(in crate::controller) fn is_machine(&self) -> bool {
         let refused = |source: &io::Error| {
-            matches!(source.raw_os_error(), Some(libc::EACCES | libc::EPERM | libc::EROFS | libc::ENOENT | libc::EAGAIN))
+            matches!(
+                source.raw_os_error(),
+                Some(libc::EACCES | libc::EPERM | libc::EROFS | libc::ENOENT | libc::EAGAIN)
+            )
         };
         match self {
             Self::NoTree | Self::Elsewhere => true,
@@ -79,12 +82,7 @@ pub(in crate::controller) struct Freezer {
 }
 
 impl Freezer {
-    /// Whether this very namespace is frozen, or about to be.
-    pub(in crate::controller) fn has(&self, index: NamespaceIndex) -> bool {
-        self.paused.contains_key(&index)
-    }
-
-    /// Which ones.
+    /// Which ones are paused, or about to be: the outer ones first, whose members return into the groups of the inner ones.
     pub(in crate::controller) fn all(&self) -> Vec<NamespaceIndex> {
         self.paused.keys().copied().collect()
     }
@@ -158,13 +156,6 @@ impl Freezer {
     /// Lets a namespace go on, and everybody return to where he came from.
     pub(in crate::controller) fn thaw(&mut self, index: NamespaceIndex) {
         if let Some(paused) = self.paused.remove(&index) {
-            paused.release();
-        }
-    }
-
-    /// Lets everything go on: the outer ones first, whose members return into the groups of the inner ones.
-    pub(in crate::controller) fn thaw_all(&mut self) {
-        while let Some((_, paused)) = self.paused.pop_first() {
             paused.release();
         }
     }

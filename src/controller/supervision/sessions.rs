@@ -123,7 +123,7 @@ impl Supervision<'_> {
     }
 
     /// The namespace of a path, if anything can still start in it.
-    fn find_open_namespace(&self, path: &str) -> Result<NamespaceIndex, Problem> {
+    pub(super) fn find_open_namespace(&self, path: &str) -> Result<NamespaceIndex, Problem> {
         let found = self.plan.indices().find(|&index| self.plan.namespace(index).path == path);
         let index = found.ok_or_else(|| Problem::no(format!("there is no namespace `{path}`")))?;
         let mut around = Some(index);

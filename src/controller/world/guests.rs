@@ -60,7 +60,10 @@ impl Guests {
     }
 
     /// Their documents, in the order in which they came within each namespace.
-    pub(in crate::controller) fn documents<'a>(&'a self, roster: &'a Roster) -> impl Iterator<Item = ProcessDocument> + 'a {
+    pub(in crate::controller) fn documents<'a>(
+        &'a self,
+        roster: &'a Roster,
+    ) -> impl Iterator<Item = ProcessDocument> + 'a {
         let controller = nix::unistd::getpid().as_raw();
         self.0.iter().filter_map(move |(subject, guest)| {
             guest.document(controller, roster.word(subject.namespace, State::Running))

@@ -6,9 +6,9 @@ use nix::errno::Errno;
 use nix::sys::wait::waitpid;
 use nix::unistd::{ForkResult, getpid};
 
+use super::Check;
 use super::namespaces::Way;
 use super::trial::try_call;
-use super::Check;
 use crate::sys::clone::fork_numbered;
 use crate::sys::fork::exit_now;
 use crate::sys::pidfd::Pidfd;
@@ -46,7 +46,11 @@ pub(super) fn pid_translation() -> Check {
     let own = File::open("/proc/self/ns/pid");
     match own.map(|own| namespace::pid_in(own, getpid())) {
         Ok(Ok(_)) => Check::yes(ID, "the kernel translates numbers between namespaces"),
-        _ => Check::warn(ID, "numbers are read from /proc", "nothing: it is only slower; since Linux 6.11 the kernel translates"),
+        _ => Check::warn(
+            ID,
+            "numbers are read from /proc",
+            "nothing: it is only slower; since Linux 6.11 the kernel translates",
+        ),
     }
 }
 

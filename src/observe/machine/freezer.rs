@@ -21,7 +21,8 @@ pub fn check() -> Check {
     let own = match tree.group_of(getpid()) {
         Ok(Some(own)) => own,
         Ok(None) => {
-            let found = format!("this process is in a cgroup outside of {}: nothing can be paused", tree.mount.display());
+            let found =
+                format!("this process is in a cgroup outside of {}: nothing can be paused", tree.mount.display());
             return Check::warn(ID, found, "start the container with a cgroup namespace of its own");
         }
         Err(error) => return Check::warn(ID, format!("cannot read /proc/self/cgroup: {error}"), "mount /proc"),
@@ -36,7 +37,9 @@ pub fn check() -> Check {
         Err(error) => {
             let found = format!("cannot make a cgroup in {} ({error}): nothing can be paused", own.display());
             let remedy = match error.raw_os_error().map(nix::errno::Errno::from_raw) {
-                Some(nix::errno::Errno::EROFS) => "start the container with a writable cgroup file system, or run outside",
+                Some(nix::errno::Errno::EROFS) => {
+                    "start the container with a writable cgroup file system, or run outside"
+                }
                 _ => {
                     "start the topology in a cgroup of your own, as with `systemd-run --user --scope -p Delegate=yes nestns \
                      up …`, or as root"

@@ -72,7 +72,8 @@ impl Limits {
             .into_iter()
             .filter_map(|(name, limit)| Some((limit?.saturating_sub(running), format!("{name} ({})", limit?))));
         // How many the user has is counted over all namespaces, and told to nobody.
-        let of_user = self.processes.map(|limit| (limit, format!("RLIMIT_NPROC ({limit}, per user over all namespaces)")));
+        let of_user =
+            self.processes.map(|limit| (limit, format!("RLIMIT_NPROC ({limit}, per user over all namespaces)")));
         of_kernel.chain(of_group).chain(of_user).min()
     }
 
@@ -126,9 +127,11 @@ impl Limits {
         });
         checks.push(match self.fan_out() {
             None => Check::yes("fan-out", "no limit is known"),
-            Some((most, what)) if most < FEW => {
-                Check::warn("fan-out", format!("about {most} namespaces fit side by side: {what}"), reason::no_processes())
-            }
+            Some((most, what)) if most < FEW => Check::warn(
+                "fan-out",
+                format!("about {most} namespaces fit side by side: {what}"),
+                reason::no_processes(),
+            ),
             Some((most, what)) => Check::yes("fan-out", format!("about {most} namespaces fit side by side: {what}")),
         });
         checks
@@ -173,7 +176,8 @@ fn pids_max() -> Option<PidsMax> {
             if controllers.is_empty() {
                 kind.starts_with("cgroup2 ")
             } else {
-                kind.starts_with("cgroup ") && kind.rsplit(' ').next().is_some_and(|options| options.split(',').any(|one| one == "pids"))
+                kind.starts_with("cgroup ")
+                    && kind.rsplit(' ').next().is_some_and(|options| options.split(',').any(|one| one == "pids"))
             }
         };
         if !controllers.is_empty() && !controllers.split(',').any(|one| one == "pids") {

@@ -115,17 +115,16 @@ impl Nesting {
             0 => Check::no(ID, "no level can be made", reason::no_space(1)),
             1..8 => Check::warn(ID, format!("{left} more levels (measured)"), reason::no_space(left as usize + 1)),
             _ if then == Errno::ENOSPC => Check::yes(ID, format!("{left} more levels (measured)")),
-            _ => Check::warn(ID, format!("{left} more levels (measured), then: {}", then.desc()), reason::no_processes()),
+            _ => {
+                Check::warn(ID, format!("{left} more levels (measured), then: {}", then.desc()), reason::no_processes())
+            }
         }
     }
 
     fn isolation(&self) -> Check {
         const ID: &str = "isolation";
-        let refused: Vec<String> = self
-            .kinds
-            .iter()
-            .filter_map(|(word, result)| Some(format!("{word} ({})", result.err()?.desc())))
-            .collect();
+        let refused: Vec<String> =
+            self.kinds.iter().filter_map(|(word, result)| Some(format!("{word} ({})", result.err()?.desc()))).collect();
         if refused.is_empty() {
             let words: Vec<&str> = self.kinds.iter().map(|(word, _)| *word).collect();
             return Check::yes(ID, format!("{} namespaces can be made", words.join(", ")));
