@@ -146,7 +146,7 @@ fn a_file_is_compared_with_the_machine() {
     }
     for identity in identities() {
         let nest =
-            Nest::new("[ns.@]\nisolate = [\"net\"]\nproc.a = \"sleep 1\"\nproc.b = \"no-such-program-anywhere\"\n")
+            Nest::new("[ns.@]\nunshare = [\"net\"]\nproc.a = \"sleep 1\"\nproc.b = \"no-such-program-anywhere\"\n")
                 .identity(identity);
         let file = nest.file.to_str().expect("our own path").to_owned();
         let (code, found) = checks(&nest, &[&file]);

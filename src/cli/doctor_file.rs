@@ -78,7 +78,7 @@ fn isolation(namespaces: &[&Namespace], machine: &Machine) -> Check {
         let Some(first) = namespaces.iter().find(|namespace| wants(namespace.isolation, kind)) else { continue };
         if let Err(errno) = result {
             let found = format!("`{}` asks for a {kind} namespace, which is refused: {}", first.path, errno.desc());
-            return Check::no(ID, found, format!("leave \"{kind}\" out of `isolate`, or allow it"));
+            return Check::no(ID, found, format!("leave \"{kind}\" out of `unshare`, or allow it"));
         }
         needed.push(*kind);
     }

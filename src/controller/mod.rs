@@ -18,6 +18,8 @@ mod event_loop;
 mod freezer;
 mod guardian;
 pub mod herald;
+pub mod journal;
+pub mod kinship;
 pub mod life;
 mod meaning;
 pub mod needs;

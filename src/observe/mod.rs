@@ -6,7 +6,9 @@
 
 pub mod boot;
 pub mod cgroup;
+pub mod locks;
 pub mod machine;
+pub mod memberships;
 pub mod namespaces;
 pub mod process;
 pub mod session;

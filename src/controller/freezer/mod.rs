@@ -30,7 +30,6 @@ const ATTEMPTS: u32 = 100;
 
 /// What is in the way of a pause.
 #[derive(Debug, thiserror::Error)]
-#[expect(missing_docs, reason = "the messages name the fields")]
 pub(in crate::controller) enum Hindrance {
     #[error("no cgroup of version 2 is mounted, and only such a one freezes processes that can still be killed")]
     NoTree,

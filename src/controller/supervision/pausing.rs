@@ -10,6 +10,7 @@ use nix::unistd::Pid;
 use super::Supervision;
 use crate::controller::control::message::{Problem, Reply};
 use crate::controller::freezer::{Freezer, Hindrance};
+use crate::controller::journal::event::{Caller, Event};
 use crate::controller::life::Life;
 use crate::controller::world::Asker;
 use crate::engine::moment::Moment;
@@ -64,7 +65,7 @@ impl Supervision<'_> {
         match self.paused_by(index) {
             Some(by) if by == index => return Err(Problem::no(format!("`{path}` is paused already"))),
             Some(by) => {
-                let by = self.plan.namespace(by).path;
+                let by = self.plan.namespace(by).path.clone();
                 let help = format!("`nestns resume {by}` lets all of it go on");
                 return Err(Problem::no(format!("`{path}` is paused already, with `{by}`")).help(help));
             }
@@ -85,16 +86,16 @@ impl Supervision<'_> {
     }
 
     /// Lets a namespace go on.
-    pub(super) fn resume(&mut self, path: &str) -> Result<Reply, Problem> {
+    pub(super) fn resume(&mut self, path: &str, by: Caller) -> Result<Reply, Problem> {
         let found = self.plan.indices().find(|&index| self.plan.namespace(index).path == path);
         let index = found.ok_or_else(|| Problem::no(format!("there is no namespace `{path}`")))?;
         match self.paused_by(index) {
             Some(by) if by == index => {
-                self.thaw(index);
+                self.thaw(index, Some(by));
                 Ok(Reply::Done)
             }
             Some(by) => {
-                let by = self.plan.namespace(by).path;
+                let by = self.plan.namespace(by).path.clone();
                 let help = format!("`nestns resume {by}` lets all of it go on");
                 Err(Problem::no(format!("`{path}` is paused with `{by}`")).help(help))
             }
@@ -110,7 +111,7 @@ impl Supervision<'_> {
     /// Refuses what cannot happen in a paused namespace.
     pub(super) fn refuse_paused(&self, index: NamespaceIndex) -> Result<(), Problem> {
         let Some(by) = self.paused_by(index) else { return Ok(()) };
-        let (path, by) = (self.plan.namespace(index).path, self.plan.namespace(by).path);
+        let (path, by) = (self.plan.namespace(index).path.clone(), self.plan.namespace(by).path.clone());
         let message = if path == by {
             format!("`{path}` is paused; nothing starts in it")
         } else {
@@ -122,7 +123,7 @@ impl Supervision<'_> {
     /// Whether a process of this path is in a paused namespace.
     pub(super) fn is_in_paused(&self, path: &str) -> bool {
         self.pausing.freezer.all().into_iter().any(|index| {
-            let namespace = self.plan.namespace(index).path;
+            let namespace = self.plan.namespace(index).path.clone();
             path.strip_prefix(&*namespace).is_some_and(|rest| rest.starts_with('/'))
         })
     }
@@ -130,7 +131,7 @@ impl Supervision<'_> {
     /// Lets everything go on, because it is about to be taken down.
     pub(super) fn thaw_all(&mut self) {
         for index in self.pausing.freezer.all() {
-            self.thaw(index);
+            self.thaw(index, None);
         }
     }
 
@@ -140,17 +141,26 @@ impl Supervision<'_> {
         for paused in self.pausing.freezer.all() {
             let around = paused..paused + self.plan.subtree(paused);
             if inside.contains(&paused) || around.contains(&index) {
-                self.thaw(paused);
+                self.thaw(paused, None);
             }
         }
     }
 
-    fn thaw(&mut self, index: NamespaceIndex) {
+    /// Lets go on what was never quite paused.
+    fn give_up(&mut self, index: NamespaceIndex) {
         self.pausing.freezer.thaw(index);
         self.world.roster.resume(index);
+    }
+
+    fn thaw(&mut self, index: NamespaceIndex, by: Option<Caller>) {
+        self.give_up(index);
+        if !self.pausing.pending.iter().any(|pending| pending.index == index) {
+            let path = self.plan.namespace(index).path.clone();
+            self.world.record(&Event::Resume { path: &path, by });
+        }
         for pending in std::mem::take(&mut self.pausing.pending) {
             if pending.index == index {
-                let path = self.plan.namespace(index).path;
+                let path = self.plan.namespace(index).path.clone();
                 self.world.refuse(pending.asker, Problem::no(format!("`{path}` was let go on before it was paused")));
             } else {
                 self.pausing.pending.push(pending);
@@ -165,13 +175,16 @@ impl Supervision<'_> {
         };
         let over: Vec<NamespaceIndex> = self.pausing.freezer.all().into_iter().filter(is_over).collect();
         for index in over {
-            self.thaw(index);
+            self.thaw(index, None);
         }
         let now = Moment::now();
         for mut pending in std::mem::take(&mut self.pausing.pending) {
-            let path = self.plan.namespace(pending.index).path;
+            let path = self.plan.namespace(pending.index).path.clone();
             match self.pausing.freezer.is_frozen(pending.index) {
-                Ok(true) => self.world.reply(pending.asker, Reply::Done),
+                Ok(true) => {
+                    self.world.record(&Event::Pause { path: &path, by: Some(pending.asker.by) });
+                    self.world.reply(pending.asker, Reply::Done);
+                }
                 Ok(false) if now < pending.until => {
                     pending.again = now.plus(NAP);
                     self.pausing.pending.push(pending);
@@ -181,13 +194,13 @@ impl Supervision<'_> {
                     let who = laggard.map_or_else(String::new, |pid| {
                         format!(": process {pid} waits in the kernel for what cannot be interrupted")
                     });
-                    self.thaw(pending.index);
+                    self.give_up(pending.index);
                     let message =
                         format!("`{path}` did not come to rest within {} s{who}; it goes on", PATIENCE.as_secs());
                     self.world.refuse(pending.asker, Problem::no(message));
                 }
                 Err(hindrance) => {
-                    self.thaw(pending.index);
+                    self.give_up(pending.index);
                     self.world.refuse(pending.asker, refusal(&format!("cannot pause `{path}`"), &hindrance));
                 }
             }
@@ -196,7 +209,7 @@ impl Supervision<'_> {
 
     /// The members of a namespace, by the namespace of its PID 1, which must still be the one that the roster knows.
     fn subtree(&self, index: NamespaceIndex) -> Result<Subtree, Problem> {
-        let path = self.plan.namespace(index).path;
+        let path = self.plan.namespace(index).path.clone();
         let gone = || Problem::no(format!("PID 1 of `{path}` has ended"));
         let record = self.world.roster.get(Subject::init(index)).and_then(|record| record.facts.as_ref());
         let known = self.world.roster.namespace(index).and_then(|record| record.facts.as_ref());

@@ -129,7 +129,7 @@ impl Nesting {
             let words: Vec<&str> = self.kinds.iter().map(|(word, _)| *word).collect();
             return Check::yes(ID, format!("{} namespaces can be made", words.join(", ")));
         }
-        let remedy = "leave them out with `isolate` in the topology, or start the container with more rights";
+        let remedy = "leave them out with `unshare` in the topology, or start the container with more rights";
         Check::warn(ID, format!("refused: {}", refused.join(", ")), remedy)
     }
 
