@@ -97,7 +97,7 @@ impl Trouble {
         match self {
             Self::State(StateError::NameInUse { .. }) => None,
             Self::State(_) => Some("state-directory"),
-            Self::Plan(_) | Self::SingleUser { .. } => Some("users"),
+            Self::Plan(_) | Self::SingleUser { .. } => Some("file-users"),
             Self::Descriptors { .. } => Some("rlimit-nofile"),
             Self::Failed { failure, .. } if failure.is_refusal() => check_of(failure),
             Self::Failed { .. } | Self::Mismatch(_) | Self::System { .. } => None,

@@ -90,14 +90,14 @@ impl Supervision<'_> {
         let found = self.plan.indices().find(|&index| self.plan.namespace(index).path == path);
         let index = found.ok_or_else(|| Problem::no(format!("there is no namespace `{path}`")))?;
         match self.paused_by(index) {
-            Some(by) if by == index => {
+            Some(outer) if outer == index => {
                 self.thaw(index, Some(by));
                 Ok(Reply::Done)
             }
-            Some(by) => {
-                let by = self.plan.namespace(by).path.clone();
-                let help = format!("`nestns resume {by}` lets all of it go on");
-                Err(Problem::no(format!("`{path}` is paused with `{by}`")).help(help))
+            Some(outer) => {
+                let outer = self.plan.namespace(outer).path.clone();
+                let help = format!("`nestns resume {outer}` lets all of it go on");
+                Err(Problem::no(format!("`{path}` is paused with `{outer}`")).help(help))
             }
             None => Err(Problem::no(format!("`{path}` is not paused"))),
         }

@@ -111,7 +111,7 @@ impl Machine {
 pub fn check(id: &str) -> Option<Check> {
     match id {
         // Of the file, or of the state.
-        "users" | "state-directory" => None,
+        "file-users" | "state-directory" => None,
         freezer::ID => Some(freezer::check()),
         _ => Machine::try_out().checks().into_iter().find(|check| check.id == id),
     }
