@@ -15,7 +15,7 @@ use super::topology_arguments::TopologyArguments;
 use crate::controller::census;
 use crate::controller::state_directory::usable_base;
 use crate::diagnostic::Color;
-use crate::observe::machine::{self, Check, Machine};
+use crate::observe::doctor::{self as machine, Check, Machine};
 
 /// Look whether this machine can do it, or what a file asks for
 #[derive(Debug, clap::Args)]

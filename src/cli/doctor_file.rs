@@ -7,7 +7,7 @@ use nix::unistd::{AccessFlags, access, geteuid};
 
 use super::launch::Checked;
 use crate::controller::needs::{Needs, needs};
-use crate::observe::machine::{Check, Machine, Way};
+use crate::observe::doctor::{Check, Machine, Way};
 use crate::topology::{Init, Isolation, Namespace, Process, Program};
 
 /// Processes that a topology has besides those of the file: controller, guardian, a helper.

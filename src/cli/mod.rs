@@ -5,6 +5,7 @@
 
 mod abandoned;
 mod actor;
+mod attach;
 mod check;
 mod color;
 mod completions;
@@ -13,15 +14,23 @@ mod detach;
 mod doctor;
 mod doctor_file;
 mod down;
+mod events;
 mod exec;
 mod explain;
+mod follower;
 mod graph;
 mod kill;
 mod launch;
+mod logs;
 mod ls;
+mod machine;
 mod man;
+mod names;
 mod new;
 mod pause;
+mod pid;
+mod place;
+mod point;
 mod prune;
 mod ps;
 mod release;
@@ -42,6 +51,7 @@ mod tree;
 mod tree_document;
 mod up;
 mod version;
+mod whois;
 
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -63,8 +73,11 @@ enum Verb {
     Up(up::Args),
     Down(down::Args),
     Release(release::Args),
+    Logs(logs::Args),
+    Events(events::Args),
     Kill(kill::Args),
     Exec(exec::Args),
+    Attach(attach::Args),
     Run(run::Args),
     Check(check::Args),
     Config(config::Args),
@@ -72,6 +85,8 @@ enum Verb {
     Ls(ls::Args),
     Ps(ps::Args),
     Tree(tree::Args),
+    Pid(pid::Args),
+    Whois(whois::Args),
     Graph(graph::Args),
     Pause(pause::PauseArgs),
     Resume(pause::ResumeArgs),
@@ -90,9 +105,12 @@ impl Verb {
         match self {
             Self::Up(args) => up::run(args),
             Self::Down(args) => down::run(&args),
+            Self::Logs(args) => logs::run(&args),
+            Self::Events(args) => events::run(&args),
             Self::Kill(args) => kill::run(&args),
             Self::Release(args) => release::run(args),
             Self::Exec(args) => exec::run(args),
+            Self::Attach(args) => attach::run(args),
             Self::Run(args) => run::run(args),
             Self::Check(args) => check::run(&args),
             Self::Config(args) => config::run(&args),
@@ -100,6 +118,8 @@ impl Verb {
             Self::Ps(args) => ps::run(&args),
             Self::Ls(args) => ls::run(&args),
             Self::Tree(args) => tree::run(&args),
+            Self::Pid(args) => pid::run(&args),
+            Self::Whois(args) => whois::run(&args),
             Self::Graph(args) => graph::run(&args),
             Self::Pause(args) => pause::pause(args),
             Self::Resume(args) => pause::resume(args),

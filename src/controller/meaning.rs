@@ -5,7 +5,7 @@
 use nix::errno::Errno;
 
 use crate::engine::failure::{Failure, Stage};
-use crate::observe::machine::reason::{limits_reached, masked_proc, no_permission, no_processes, no_space};
+use crate::observe::doctor::reason::{limits_reached, masked_proc, no_permission, no_processes, no_space};
 
 /// What the errno means at its stage, as far as it differs from the system's own text; then what to do about it.
 ///

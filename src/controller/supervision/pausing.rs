@@ -15,7 +15,7 @@ use crate::controller::life::Life;
 use crate::controller::world::Asker;
 use crate::engine::moment::Moment;
 use crate::engine::plan::{NamespaceIndex, Subject};
-use crate::observe::machine;
+use crate::observe::doctor;
 use crate::observe::process;
 use crate::observe::subtree::Subtree;
 use crate::sys::pidfd::Pidfd;
@@ -232,6 +232,6 @@ fn refusal(what: &str, hindrance: &Hindrance) -> Problem {
     if !hindrance.is_machine() {
         return problem;
     }
-    let check = machine::freezer::check();
+    let check = doctor::freezer::check();
     problem.help(check.as_help()).status(4)
 }
