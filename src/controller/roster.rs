@@ -108,13 +108,15 @@ pub struct Roster {
     outstanding: usize,
     /// Namespaces that are paused, each with all that is in it.
     paused: BTreeSet<NamespaceIndex>,
+    /// Whether the gates are open.
+    is_released: bool,
 }
 
 impl Roster {
     /// A roster of a plan of which nothing exists yet.
     pub fn new(plan: Plan) -> Self {
         let outstanding = plan.indices().map(|index| plan.namespace(index).processes.len() + 1).sum();
-        Self { plan, namespaces: Vec::new(), outstanding, paused: BTreeSet::new() }
+        Self { plan, namespaces: Vec::new(), outstanding, paused: BTreeSet::new(), is_released: false }
     }
 
     /// The plan that it is about.
@@ -158,9 +160,10 @@ impl Roster {
 
     /// Notes that a process exists; says whether it is news.
     pub fn arrived(&mut self, subject: Subject) -> bool {
+        let runs = self.is_released && subject.is_init() && self.plan.namespace(subject.namespace).has_own_keeper();
         match self.get_mut(subject) {
             Some(record) if record.state == State::Creating => {
-                record.state = State::Created;
+                record.state = if runs { State::Running } else { State::Created };
                 self.outstanding -= 1;
                 true
             }
@@ -193,6 +196,21 @@ impl Roster {
         match state {
             State::Created | State::Running if self.paused_by(index).is_some() => "paused",
             state => state.word(),
+        }
+    }
+
+    /// Notes that the gates are open: a PID 1 of ours has no program to start, and runs from then on.
+    pub fn release(&mut self) {
+        self.is_released = true;
+        for index in self.plan.indices() {
+            if !self.plan.namespace(index).has_own_keeper() {
+                continue;
+            }
+            if let Some(record) = self.get_mut(Subject::init(index))
+                && record.state == State::Created
+            {
+                record.state = State::Running;
+            }
         }
     }
 
