@@ -77,6 +77,7 @@ impl Supervision<'_> {
         self.cancel_changes();
         self.world.audience.note(&Note::Stopping { cause: &cause });
         self.record_stop(&cause);
+        self.thaw_all();
         self.tell_sessions_to_leave();
         if self.visitor_lives() {
             // He is a guest of the tree: he leaves first.
@@ -205,6 +206,7 @@ impl Supervision<'_> {
     }
 
     pub(super) fn kill_everything(&mut self) {
+        self.thaw_all();
         if self.stopping.is_none() {
             self.begin_to_stop();
         }

@@ -15,6 +15,9 @@ use crate::engine::plan::{Plan, Subject};
 use crate::engine::report::Ending;
 use crate::topology::{RestartPolicy, RestartWhen};
 
+/// How often it is looked whether a namespace goes on in which something is to be started again.
+const PAUSED: Duration = Duration::from_millis(500);
+
 /// The restarts of one thing.
 #[derive(Debug, Clone, Copy, Default)]
 struct Comeback {
@@ -85,6 +88,13 @@ impl Comebacks {
         due
     }
 
+    /// It cannot come yet.
+    fn postpone(&mut self, subject: Subject, until: Moment) {
+        if let Some(comeback) = self.0.get_mut(&subject) {
+            comeback.due = Some(until);
+        }
+    }
+
     /// Somebody has decided otherwise about a part: what was to come does not, and the row begins anew.
     pub(super) fn cancel(&mut self, plan: &Plan, part: Part) {
         self.0.retain(|subject, comeback| {
@@ -129,6 +139,13 @@ impl Supervision<'_> {
     /// Starts those again whose time has come.
     pub(super) fn begin_comebacks(&mut self) {
         for subject in self.changes.comebacks.take_due(Moment::now()) {
+            let around =
+                if subject.is_init() { self.plan.namespace(subject.namespace).parent } else { Some(subject.namespace) };
+            if around.is_some_and(|around| self.paused_by(around).is_some()) {
+                // Whoever is to create it is frozen: it comes when that is over.
+                self.changes.comebacks.postpone(subject, Moment::now().plus(PAUSED));
+                continue;
+            }
             let parts = vec![Part(subject)];
             let (aim, author, force) = (Aim::Again, Author::Policy, Force::Ask);
             self.wish(Wish { aim, parts, author, force, askers: Vec::new() });

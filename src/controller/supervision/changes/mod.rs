@@ -189,7 +189,18 @@ impl Supervision<'_> {
             }
             return;
         }
+        // A process is not let go on alone where all around it is frozen; a namespace as a whole is.
+        let frozen = wish.parts.iter().filter(|part| !part.0.is_init());
+        if let Some(problem) = frozen.map(|part| self.refuse_paused(part.0.namespace)).find_map(Result::err) {
+            for asker in wish.askers {
+                self.world.refuse(asker, problem.clone());
+            }
+            return;
+        }
         for part in &wish.parts {
+            if part.0.is_init() {
+                self.thaw_part(part.0.namespace);
+            }
             self.changes.comebacks.cancel(&self.plan, *part);
         }
         self.changes.under_way.push(Change { wish, began: Moment::now(), phase: Phase::Holding, answer: None });
