@@ -46,7 +46,15 @@ pub struct ProcessDocument {
     pub enter: Word,
     pub argv: Vec<String>,
     pub start_time: Option<u64>,
+    /// How often it has been started again.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub restarts: u32,
     pub labels: Labels,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature that serde asks for")]
+fn is_zero(number: &u32) -> bool {
+    *number == 0
 }
 
 /// How something ended, as documents have it.
@@ -149,6 +157,7 @@ pub fn process_documents(roster: &Roster) -> Vec<ProcessDocument> {
                 argv: process
                     .map_or_else(|| vec!["nestns".to_owned(), "init".to_owned()], |process| process.program.words()),
                 start_time: record.facts.as_ref().map(|facts| facts.start_time),
+                restarts: record.restarts,
                 labels: process.map(|process| process.labels.clone()).unwrap_or_default(),
             });
         }

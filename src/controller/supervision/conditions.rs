@@ -55,8 +55,8 @@ impl Supervision<'_> {
                 continue;
             };
             let started = self.started.contains(&other);
-            // An end after which it is started again is none yet.
-            let ended = record.ending.map(|(ending, _)| ending).filter(|_| !self.comes_again(other));
+            // An end after which it may be started again is none yet.
+            let ended = record.ending.map(|(ending, _)| ending).filter(|_| !self.may_come_again(other));
             let succeeded = ended.map(|ending| verdict::is_success(dependency, ending) && record.refusal.is_none());
             let fulfilled = match after.condition {
                 Condition::Created => Some(true),
