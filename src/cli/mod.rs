@@ -34,6 +34,7 @@ mod tree;
 mod tree_document;
 mod up;
 mod version;
+mod wait;
 
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -56,6 +57,7 @@ enum Verb {
     Down(down::Args),
     Release(release::Args),
     Kill(kill::Args),
+    Wait(wait::Args),
     Exec(exec::Args),
     Run(run::Args),
     Check(check::Args),
@@ -77,6 +79,7 @@ impl Verb {
             Self::Up(args) => up::run(args),
             Self::Down(args) => down::run(&args),
             Self::Kill(args) => kill::run(&args),
+            Self::Wait(args) => wait::run(&args),
             Self::Release(args) => release::run(args),
             Self::Exec(args) => exec::run(args),
             Self::Run(args) => run::run(args),
@@ -88,7 +91,7 @@ impl Verb {
             Self::Schema(args) => schema::run(&args),
             Self::New(args) => new::run(&args),
             Self::Actor(args) => actor::run(&args),
-            Self::Completions(args) => completions::run(&args, &mut Cli::command()),
+            Self::Completions(args) => completions::run(&args),
             Self::Man(args) => man::run(&args, Cli::command()),
             Self::Version(args) => version::run(&args),
         }
@@ -97,6 +100,7 @@ impl Verb {
 
 /// Reads the command line and does what it says. clap ends the process itself, with status 2, if it cannot be read.
 pub fn main() -> ExitCode {
+    completions::answer_shell(Cli::command);
     match Cli::parse().verb.run() {
         Ok(status) => status.into(),
         // Whoever read the output has seen enough of it, as `head` does.

@@ -75,7 +75,7 @@ mod tests {
     fn keys_are_read_as_docker_reads_them() {
         assert_eq!(keys("ctrl-p,ctrl-q").keys, [16, 17]);
         assert_eq!(keys("a,ctrl-@,ctrl-[,ctrl-_").keys, [b'a', 0, 27, 31]);
-        assert_eq!(keys("").keys, []);
+        assert!(keys("").keys.is_empty());
         for wrong in ["ctrl-", "ctrl-P", "ab", "a,", "ctrl-1"] {
             assert!(wrong.parse::<DetachKeys>().is_err(), "{wrong}");
         }

@@ -1,5 +1,7 @@
 //! What is asked on the control socket, done between two waits.
 
+use std::collections::HashMap;
+
 use super::Supervision;
 use crate::controller::control::message::{Force, Problem, Reply, Request, Target};
 use crate::controller::control::server::{Asked, Heard};
@@ -14,6 +16,8 @@ use nix::unistd::Pid;
 
 /// How many requests are served before the tree is looked after again.
 const TURN: usize = 64;
+/// So many are named in a refusal.
+const NAMED: usize = 10;
 
 impl Supervision<'_> {
     /// Serves what waits.
@@ -21,7 +25,10 @@ impl Supervision<'_> {
         for _ in 0..TURN {
             match self.world.clients.pending.pop_front() {
                 Some(Heard::Asked(asked)) => self.serve(asked),
-                Some(Heard::HungUp(client)) => self.end_sessions_of(client),
+                Some(Heard::HungUp(client)) => {
+                    self.end_sessions_of(client);
+                    self.awaiting.forget(client);
+                }
                 None => return,
             }
         }
@@ -58,6 +65,7 @@ impl Supervision<'_> {
                 let answer = self.leave_session(asked.client, session, asked.descriptors);
                 self.world.reply(asker, answer);
             }
+            Request::Await { paths, until } => self.begin_waiting(asker, &paths, until),
             // The world answers these itself.
             Request::Status => {}
             Request::Stop { paths, force } => self.stop_part(asker, &paths, force),
@@ -75,8 +83,13 @@ impl Supervision<'_> {
     /// whether the kernel would drop the signal (R5), which a `kill` that succeeds does not tell.
     fn signal_targets(&self, targets: &[Target], signal: i32) -> Result<Reply, Problem> {
         let (mut open, mut ended) = (Vec::new(), Vec::new());
+        let living = self.living();
         for target in targets {
             let pid = Pid::from_raw(target.pid);
+            if living.get(&target.pid) != Some(&target.start_time) {
+                ended.push(target.path.clone());
+                continue;
+            }
             // The descriptor first, then the start time: what the number means cannot change in between any more.
             match Pidfd::open(pid) {
                 Ok(pidfd) if process::start_time(pid).is_ok_and(|start| start == target.start_time) => {
@@ -92,9 +105,13 @@ impl Supervision<'_> {
         if !dropped.is_empty() {
             let (verb, pronoun) =
                 if dropped.len() == 1 { ("is a PID 1 that does", "it") } else { ("are PID 1s that do", "them") };
+            let mut list: Vec<String> = dropped.iter().take(NAMED).map(|path| format!("`{path}`")).collect();
+            if dropped.len() > NAMED {
+                list.push(format!("and {} more", dropped.len() - NAMED));
+            }
             let message = format!(
                 "{} {verb} not handle {word}, so that the kernel would drop it, whoever sends it; nothing was sent",
-                dropped.iter().map(|path| format!("`{path}`")).collect::<Vec<_>>().join(", ")
+                list.join(", ")
             );
             let help =
                 format!("end {pronoun} with `-s KILL`, which also ends everything inside, or stop the namespace");
@@ -114,6 +131,18 @@ impl Supervision<'_> {
         Ok(Reply::Signalled { reached, ended })
     }
 
+    /// Everybody of the tree who lives, by number on the host, with the time of his birth.
+    fn living(&self) -> HashMap<i32, u64> {
+        let roster = &self.world.roster;
+        let members = roster
+            .subjects()
+            .filter_map(|subject| roster.get(subject))
+            .filter(|record| record.ending.is_none() && !record.state.is_over())
+            .filter_map(|record| record.facts.as_ref());
+        let facts = members.chain(self.world.guests.facts());
+        facts.filter_map(|facts| Some((*facts.numbers.first()?, facts.start_time))).collect()
+    }
+
     /// Whether anything may still be started in the tree.
     pub(super) fn is_running(&self) -> Result<(), Problem> {
         match self.life {
@@ -125,7 +154,8 @@ impl Supervision<'_> {
     }
 }
 
-/// Whether the kernel would drop a signal: that of a PID 1 with the default action, KILL and STOP from outside excepted.
+/// Whether the kernel would drop a signal: that of a PID 1 with the default action, or that ignores it; KILL and STOP from
+/// outside arrive.
 fn is_dropped(target: &Target, signal: i32) -> bool {
     let exempt = [0, nix::libc::SIGKILL, nix::libc::SIGSTOP, nix::libc::SIGCONT];
     if exempt.contains(&signal) {
@@ -133,5 +163,7 @@ fn is_dropped(target: &Target, signal: i32) -> bool {
     }
     let pid = Pid::from_raw(target.pid);
     let is_pid_one = process::Process::read(pid).is_ok_and(|process| process.numbers.last() == Some(&1));
-    is_pid_one && signals::reception(pid, signal).is_ok_and(|reception| reception == Reception::Default)
+    is_pid_one
+        && signals::reception(pid, signal)
+            .is_ok_and(|reception| matches!(reception, Reception::Default | Reception::Ignored))
 }

@@ -2,6 +2,7 @@
 //!
 //! One loop, one wait. Each round takes in what has happened, decides, acts, and waits for the next thing or deadline.
 
+mod awaiting;
 mod clients;
 mod conditions;
 mod judging;
@@ -28,6 +29,7 @@ use crate::engine::moment::Moment;
 use crate::engine::plan::{Plan, Subject};
 use crate::engine::report::Ending;
 use crate::topology::{OnExit, Terminal};
+use awaiting::Awaiting;
 use sessions::Sessions;
 use stopping::Stopping;
 
@@ -69,6 +71,7 @@ pub(super) struct Supervision<'a> {
     visit_deadline: Option<Moment>,
     opening: Opening,
     sessions: Sessions,
+    awaiting: Awaiting,
 }
 
 impl<'a> Supervision<'a> {
@@ -94,6 +97,7 @@ impl<'a> Supervision<'a> {
             visit_deadline: None,
             opening,
             sessions: Sessions::default(),
+            awaiting: Awaiting::default(),
         }
     }
 
@@ -110,6 +114,7 @@ impl<'a> Supervision<'a> {
             self.weigh();
             self.start_command();
             self.serve_clients();
+            self.answer_waiting();
             self.stop_if_told();
             self.act();
             self.end_sessions();
@@ -275,6 +280,7 @@ impl<'a> Supervision<'a> {
         if let Some(timeline) = &timeline {
             self.world.audience.stopped(timeline);
         }
+        self.answer_waiting();
         self.world.clients.life = Life::Gone;
         self.world.take_leave(timeline.as_ref());
         let World { guardian, output, events, remains, .. } = self.world;
