@@ -16,6 +16,9 @@ name = "lab"
 description = "one of everything"
 on_exit = "any"
 
+[limits]
+log_bytes = "{{workers}}M"
+
 [vars]
 workers = 2
 who = "{{env.NOBODY_SETS_THIS ?? \"us\"}}"
@@ -55,6 +58,15 @@ count = "{{workers}}"
 
 [ns."b/holder"]
 init = "pause"
+env = { HELD = "yes" }
+restart = "always"
+max = 2
+proc.log = { cmd = "x", ready = { log = '^on "port" \d+' }, env = { HELD = "yes", OWN = "1" }, restart = "on-failure" }
+proc.file = { cmd = "x", ready = { file = "/run/x" } }
+proc.exec = { cmd = "x", ready = { exec = "redis-cli ping", every = "50ms" }, restart = "always", backoff = "1m" }
+proc.again = { cmd = "x", ready = { exec = ["a b"] } }
+proc.fd = { cmd = "x", ready = { fd = 3 }, restart = "never" }
+proc.notify = { cmd = "x", ready = { notify = true } }
 description = "quotes \" and \\ and\nlines"
 "#;
 
@@ -77,6 +89,9 @@ expanded = true
 name = "lab"
 description = "one of everything"
 on_exit = "any"
+
+[limits]
+log_bytes = "2M"
 
 [ns."a.0"]
 labels = { owner = "us" }
@@ -129,6 +144,15 @@ lines'''
 labels = { owner = "us" }
 unshare = ["mount", "ipc"]
 init = "pause"
+env = { HELD = "yes" }
+restart = "always"
+max = 2
+proc.log = { cmd = ["x"], env = { OWN = "1" }, ready = { log = '^on "port" \d+' }, restart = "on-failure", stop = { signal = "INT" } }
+proc.file = { cmd = ["x"], ready = { file = "/run/x" }, stop = { signal = "INT" } }
+proc.exec = { cmd = ["x"], ready = { exec = ["redis-cli", "ping"], every = "50ms" }, restart = "always", backoff = "60s", stop = { signal = "INT" } }
+proc.again = { cmd = ["x"], ready = { exec = ["a b"] }, stop = { signal = "INT" } }
+proc.fd = { cmd = ["x"], ready = { fd = 3 }, stop = { signal = "INT" } }
+proc.notify = { cmd = ["x"], ready = { notify = true }, stop = { signal = "INT" } }
 
 [[expect]]
 from = "a.1"
@@ -150,6 +174,9 @@ expanded = true
 name = "lab"
 description = "one of everything"
 on_exit = "any"
+
+[limits]
+log_bytes = "1M"
 
 [ns."a.0"]
 labels = { owner = "us" }
@@ -186,6 +213,15 @@ lines'''
 labels = { owner = "us" }
 unshare = ["mount", "ipc"]
 init = "pause"
+env = { HELD = "yes" }
+restart = "always"
+max = 2
+proc.log = { cmd = ["x"], env = { OWN = "1" }, ready = { log = '^on "port" \d+' }, restart = "on-failure", stop = { signal = "INT" } }
+proc.file = { cmd = ["x"], ready = { file = "/run/x" }, stop = { signal = "INT" } }
+proc.exec = { cmd = ["x"], ready = { exec = ["redis-cli", "ping"], every = "50ms" }, restart = "always", backoff = "60s", stop = { signal = "INT" } }
+proc.again = { cmd = ["x"], ready = { exec = ["a b"] }, stop = { signal = "INT" } }
+proc.fd = { cmd = ["x"], ready = { fd = 3 }, stop = { signal = "INT" } }
+proc.notify = { cmd = ["x"], ready = { notify = true }, stop = { signal = "INT" } }
 
 [[expect]]
 from = "a.0"
@@ -247,6 +283,12 @@ b.0/b.1
 b.0/b.1/probe.0
 b.0/b.1/probe.1
 b.0/b.1/holder
+b.0/b.1/holder/log
+b.0/b.1/holder/file
+b.0/b.1/holder/exec
+b.0/b.1/holder/again
+b.0/b.1/holder/fd
+b.0/b.1/holder/notify
 
 "#]]
         .raw()

@@ -35,12 +35,19 @@ fn a_second_topology_of_the_same_name_is_refused_and_the_first_goes_on() {
             let second = first.nest.command(&arguments).stdin(Stdio::null()).output().expect("the program was built");
             let stderr = String::from_utf8_lossy(&second.stderr);
             assert_eq!(second.status.code(), Some(code), "{identity:?}: {stderr}");
-            let text = format!(
-                "error[NS501]: a topology named `{root}` is already running (its state is in {})\n  \
-                 = help: stop it first, or give this one another name with `--name`\n\
-                 `nestns explain NS501` tells more\n",
-                state.display()
-            );
+            let text = if arguments[0] == "up" {
+                format!(
+                    "error[NS501]: a topology named `{root}` is already running\n  = help: stop it with `nestns down {root}`, \
+                     give this one another name with `--name`, or replace it with `--recreate`\n"
+                )
+            } else {
+                format!(
+                    "error[NS501]: a topology named `{root}` is already running (its state is in {})\n  \
+                     = help: stop it first, or give this one another name with `--name`\n\
+                     `nestns explain NS501` tells more\n",
+                    state.display()
+                )
+            };
             assert_eq!(stderr, text, "{identity:?}");
         }
         assert_eq!(fs::read(state.join("truth.json")).expect("it still stands"), document, "{identity:?}");
@@ -178,21 +185,24 @@ fn what_a_dead_one_left_behind_is_taken_over_and_said() {
         let nest = Nest::new(IDLE).identity(identity);
         let state = nest.state().join(&nest.root);
         fs::create_dir_all(state.join("logs")).expect("the directory is ours");
-        for name in ["lock", "truth.json", "control.sock", "logs/one"] {
+        for name in ["lock", "topology.toml", "logs/one"] {
             fs::write(state.join(name), "old").expect("the directory is ours");
         }
+        let truth = r#"{"boot_id":"another","host":{"pidns":1},"namespaces":[],"processes":[]}"#;
+        fs::write(state.join("truth.json"), truth).expect("the directory is ours");
+        drop(std::os::unix::net::UnixListener::bind(state.join("control.sock")).expect("the directory is ours"));
         fs::set_permissions(&state, fs::Permissions::from_mode(0o755)).expect("it is ours");
         if identity == Identity::Ordinary {
-            let all = ["", "logs", "lock", "truth.json", "control.sock", "logs/one"];
+            let all = ["", "logs", "lock", "topology.toml", "truth.json", "control.sock", "logs/one"];
             for path in all.map(|name| state.join(name)).iter().chain([&nest.state()]) {
                 chown(path, Some(ORDINARY), Some(ORDINARY)).expect("root may give it away");
             }
         }
         let root = nest.root.clone();
         let mut running = nest.up();
+        running.has_told(&format!("warning: found what an earlier `{root}` left behind, and removed it\n"));
         let truth = running.standing();
         assert_eq!(truth.0["topology"].as_str(), Some(root.as_str()), "{identity:?}");
-        running.has_told(&format!("warning: found what an earlier `{root}` left behind, and removed it\n"));
         let found = fs::metadata(&state).expect("it is the new one's");
         assert_eq!(found.mode() & 0o777, 0o700, "{identity:?}");
         assert!(!state.join("logs/one").exists(), "{identity:?}");

@@ -7,6 +7,7 @@ use std::time::Duration;
 use clap::ValueEnum;
 use clap::builder::FalseyValueParser;
 
+use super::abandoned;
 use super::color::When;
 use super::launch;
 use super::selection::{Selection, resolve};
@@ -78,6 +79,11 @@ enum AnswerFormat {
 pub(super) fn run(args: &Args) -> anyhow::Result<Status> {
     if args.all {
         return all(args);
+    }
+    if let Some(name) = &args.name
+        && let Some(status) = abandoned::end(name, args.format == AnswerFormat::Json)?
+    {
+        return Ok(status);
     }
     let connection = match (Target { name: args.name.clone() }).connect(None) {
         Ok(connection) => connection,

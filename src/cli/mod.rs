@@ -3,6 +3,7 @@
 //! A verb returns the exit status; an error that it returns instead is one that has no status of its own, and is printed
 //! here. To add a verb: a file with `Args` and `run`, a variant of `Verb`, an arm in `Verb::run`.
 
+mod abandoned;
 mod actor;
 mod check;
 mod color;
@@ -17,6 +18,7 @@ mod kill;
 mod launch;
 mod man;
 mod new;
+mod prune;
 mod release;
 mod run;
 mod running;
@@ -65,6 +67,7 @@ enum Verb {
     Explain(explain::Args),
     Tree(tree::Args),
     Graph(graph::Args),
+    Prune(prune::Args),
     Schema(schema::Args),
     New(new::Args),
     Actor(actor::Args),
@@ -88,6 +91,7 @@ impl Verb {
             Self::Explain(args) => explain::run(&args),
             Self::Tree(args) => tree::run(&args),
             Self::Graph(args) => graph::run(&args),
+            Self::Prune(args) => prune::run(&args),
             Self::Schema(args) => schema::run(&args),
             Self::New(args) => new::run(&args),
             Self::Actor(args) => actor::run(&args),

@@ -52,7 +52,7 @@ pub(super) fn settle(origin: &Origin, same_name: SameName, detach: bool) -> anyh
     }
     let difference = if status.hash == origin.hash { "" } else { ", with another content" };
     tell(&format!(
-        "error[NS404]: a topology named `{}` is already running{difference}\n  = help: stop it with `nestns down {}`, give this one \
+        "error[NS501]: a topology named `{}` is already running{difference}\n  = help: stop it with `nestns down {}`, give this one \
          another name with `--name`, or replace it with `--recreate`\n",
         origin.name, origin.name
     ));

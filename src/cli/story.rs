@@ -226,8 +226,13 @@ impl Audience for Story {
 
     fn note(&mut self, note: &Note<'_>) {
         match note {
-            Note::LeftOver => {
-                let text = format!("found what an earlier `{}` left behind, and removed it", self.name);
+            Note::LeftOver { cleared } => {
+                let text =
+                    format!("found what an earlier `{}` left behind, and removed it{}", self.name, cleared.words());
+                self.problem("warning", None, &text);
+            }
+            Note::Awaited => {
+                let text = format!("an earlier `{}` had just lost its controller; waited until it was gone", self.name);
                 self.problem("warning", None, &text);
             }
             Note::GuardianLost => self.problem(
@@ -275,6 +280,13 @@ impl Audience for Story {
                     paths.join(", ")
                 );
                 self.problem("error", None, &text);
+            }
+            Note::JournalLost { errno } => {
+                let text = format!(
+                    "output and events are not kept any more: they cannot be written into the state directory: {}",
+                    errno.desc()
+                );
+                self.problem("warning", None, &text);
             }
             Note::OutputLost { path } => {
                 let text = format!("the output of `{path}` is lost: the limit on descriptors is reached (ulimit -n)");

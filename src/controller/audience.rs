@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
+use nix::errno::Errno;
+
 use super::roster::Roster;
+use super::state_directory::Cleared;
 use super::timeline::Timeline;
 use crate::engine::failure::Failure;
 use crate::engine::plan::Subject;
@@ -56,7 +59,9 @@ pub struct Line<'a> {
 #[expect(missing_docs, reason = "the variants' text names the fields")]
 pub enum Note<'a> {
     /// Something that had not ended in order was found under the name, and removed.
-    LeftOver,
+    LeftOver { cleared: &'a Cleared },
+    /// The guardian of an earlier one, whose controller had died, was still at work, and was waited for.
+    Awaited,
     /// The guardian was killed; another one has been started.
     GuardianLost,
     /// A process could not become its program.
@@ -77,6 +82,8 @@ pub enum Note<'a> {
     Stuck { paths: &'a [String] },
     /// Something failed after the release: the start of `run`'s command, or nestns itself in a process of the tree.
     LateFailure { path: &'a str, failure: &'a Failure },
+    /// Output or events could not be written into the state directory, and are not kept.
+    JournalLost { errno: Errno },
     /// A descriptor could not be taken over, for want of free ones.
     OutputLost { path: &'a str },
 }

@@ -3,11 +3,12 @@
 //! A directory proves nothing. A controller that answers does; without one, what a file tells is believed as far as the
 //! kernel agrees with it.
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use super::control::client::{Client, ClientError};
 use super::control::message::{Reply, Request, Status};
-use super::state_directory;
+use super::state_directory::{self, StateError};
 
 /// A state directory and who is there.
 #[derive(Debug)]
@@ -38,8 +39,9 @@ pub fn all() -> Vec<Found> {
     let mut found: Vec<Found> = state_directory::places()
         .into_iter()
         .flat_map(|place| std::fs::read_dir(place).into_iter().flatten().flatten())
-        .filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()))
-        .map(|entry| look(&entry.path()))
+        .map(|entry| entry.path())
+        .filter(|directory| state_directory::trust(directory).is_ok())
+        .map(|directory| look(&directory))
         .collect();
     found.sort_by(|a, b| (&a.name, &a.directory).cmp(&(&b.name, &b.directory)));
     found
@@ -48,7 +50,20 @@ pub fn all() -> Vec<Found> {
 /// Looks at those of a name: more than one where the caller has started some with another `XDG_RUNTIME_DIR`.
 pub fn of(name: &str) -> Vec<Found> {
     let places = state_directory::places().into_iter().map(|place| place.join(name));
-    places.filter(|directory| directory.is_dir()).map(|directory| look(&directory)).collect()
+    places.filter(|directory| state_directory::trust(directory).is_ok()).map(|directory| look(&directory)).collect()
+}
+
+/// What is in the places of state directories and cannot be trusted: nothing of it is ever looked into.
+pub fn strange() -> Vec<StateError> {
+    let entries =
+        state_directory::places().into_iter().flat_map(|place| std::fs::read_dir(place).into_iter().flatten());
+    let mut strange: Vec<StateError> = state_directory::strange_places();
+    strange.extend(entries.flatten().filter_map(|entry| match state_directory::trust(&entry.path()) {
+        // Removed in this moment.
+        Err(StateError::System { source, .. }) if source.kind() == ErrorKind::NotFound => None,
+        result => result.err(),
+    }));
+    strange
 }
 
 fn look(directory: &Path) -> Found {

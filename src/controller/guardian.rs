@@ -182,9 +182,7 @@ fn watch(channel: &OwnedFd, ward: &Ward<'_>) -> ! {
         saved.restore();
     }
     await_end(&roots);
-    if let Some(remains) = Remains::of_the_dead(ward.directory, lock) {
-        remains.remove();
-    }
+    Remains::remove_of_the_dead(ward.directory, lock);
     program::leave(0)
 }
 
@@ -212,14 +210,7 @@ fn receive(channel: &OwnedFd) -> Option<(u8, OwnedFd)> {
 fn await_end(roots: &[Pidfd]) {
     let end = Moment::now().plus(COLLAPSE);
     for root in roots {
-        while !root.has_ended() {
-            let left = end.since(Moment::now());
-            if left.is_zero() {
-                return;
-            }
-            let mut ended = [PollFd::new(root.as_fd(), PollFlags::POLLIN)];
-            let _ = poll(&mut ended, PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX));
-        }
+        root.await_end(end.since(Moment::now()));
     }
 }
 

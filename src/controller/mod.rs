@@ -10,12 +10,15 @@
 pub mod audience;
 pub mod census;
 mod channels;
+mod claim;
 pub mod control;
 mod creation;
 pub mod document;
 mod event_loop;
+mod freezer;
 mod guardian;
 pub mod herald;
+pub mod journal;
 pub mod life;
 mod relay;
 pub mod roster;

@@ -73,15 +73,7 @@ impl Trouble {
     /// What to do about it.
     pub fn help(&self) -> Option<String> {
         match self {
-            Self::State(StateError::NameInUse { .. }) => {
-                Some("stop it first, or give this one another name with `--name`".to_owned())
-            }
-            Self::State(StateError::Foreign { .. }) => {
-                Some("remove it, or set XDG_RUNTIME_DIR to a directory of your own".to_owned())
-            }
-            Self::State(StateError::System { .. }) => {
-                Some("set XDG_RUNTIME_DIR to a directory of your own that can be written".to_owned())
-            }
+            Self::State(error) => Some(error.help()),
             Self::Plan(_) => Some("write the numbers, as in `user = \"1000:1000\"`".to_owned()),
             Self::SingleUser { .. } => Some("leave `user` out, or run as root".to_owned()),
             Self::Descriptors { captured: 0, .. } => Some("raise `ulimit -Hn`".to_owned()),

@@ -100,6 +100,9 @@ codes! {
     VariableCycle = "NS127", "variables are defined by each other";
     BadGenerator = "NS128", "generators that do not go together, or have nothing to generate";
     BadPlace = "NS129", "`at` is outside the chain";
+    BadSize = "NS130", "a size cannot be read";
+    BadPattern = "NS131", "a regular expression cannot be used";
+    NotOneProbe = "NS132", "`ready` does not say exactly one way";
 
     NoParent = "NS201", "a namespace has no parent";
     DeclaredTwice = "NS202", "a namespace is declared twice";

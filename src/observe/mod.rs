@@ -5,6 +5,7 @@
 //! within milliseconds (R18).
 
 pub mod boot;
+pub mod cgroup;
 pub mod namespaces;
 pub mod process;
 pub mod session;

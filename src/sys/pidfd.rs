@@ -66,6 +66,20 @@ impl Pidfd {
         let mut poll = [PollFd::new(self.as_fd(), PollFlags::POLLIN)];
         nix::poll::poll(&mut poll, PollTimeout::ZERO).is_ok_and(|ready| ready > 0)
     }
+
+    /// Waits until the process has ended, for at most this time; says whether it has.
+    pub fn await_end(&self, patience: std::time::Duration) -> bool {
+        let end = std::time::Instant::now() + patience;
+        loop {
+            let left = end.saturating_duration_since(std::time::Instant::now());
+            let mut ended = [PollFd::new(self.as_fd(), PollFlags::POLLIN)];
+            match nix::poll::poll(&mut ended, PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX)) {
+                Ok(count) if count > 0 => return true,
+                Ok(_) | Err(Errno::EINTR) if !left.is_zero() => {}
+                _ => return false,
+            }
+        }
+    }
 }
 
 impl AsFd for Pidfd {

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use regex_lite::Regex;
 use serde::{Deserialize, Serialize};
 
 /// What makes a process ready. It is so once, and stays so until it ends: a probe says nothing about health.
@@ -20,4 +21,46 @@ pub enum Probe {
     Descriptor(i32),
     /// It sends `READY=1` to the socket of `NOTIFY_SOCKET`, as `sd_notify(3)` does.
     Notify,
+}
+
+impl Probe {
+    /// How long a command pauses before it is run again, if the file says nothing.
+    pub const EVERY: Duration = Duration::from_secs(1);
+}
+
+/// A regular expression: found in time that grows with the text alone, whatever the expression.
+///
+/// It is the small engine: nothing is as large as the tables of Unicode, and a controller looks at a few lines until
+/// somebody is ready.
+#[derive(Debug, Clone)]
+pub struct Pattern(Regex);
+
+impl Pattern {
+    /// Compiles one.
+    pub fn new(text: &str) -> Result<Self, regex_lite::Error> {
+        Regex::new(text).map(Self)
+    }
+
+    /// Whether a line has a match anywhere in it.
+    pub fn is_in(&self, line: &[u8]) -> bool {
+        self.0.is_match(&String::from_utf8_lossy(line))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Pattern;
+
+    #[test]
+    fn a_match_may_be_anywhere_in_any_bytes() {
+        let pattern = Pattern::new("listening on [0-9]+$").unwrap();
+        assert!(pattern.is_in(b"\xff\xfe: listening on 80"));
+        assert!(!pattern.is_in(b"listening on nothing"));
+    }
+
+    #[test]
+    fn no_expression_takes_long() {
+        let pattern = Pattern::new("(a*)*b").unwrap();
+        assert!(!pattern.is_in(&[b'a'; 10_000]));
+    }
 }

@@ -198,7 +198,7 @@ fn keys_of_a_later_version() {
     let text = r#"[ns.a]
 userns = "auto"
 unshare = ["user", "mount"]
-proc.b = { cmd = "x", ready = { fd = 3 } }
+proc.b = { cmd = "x", pid = 7 }
 "#;
     assert_data_eq!(
         human(text),
@@ -215,11 +215,11 @@ error[NS104]: unshare = ["user"] is part of the language but not supported by th
 3 | unshare = ["user", "mount"]
   |            ^^^^^^
 
-error[NS104]: `ready` is part of the language but not supported by this version
+error[NS104]: `pid` is part of the language but not supported by this version
  --> <stdin>:4:23
   |
-4 | proc.b = { cmd = "x", ready = { fd = 3 } }
-  |                       ^^^^^
+4 | proc.b = { cmd = "x", pid = 7 }
+  |                       ^^^
 
 
 "#]]

@@ -9,6 +9,7 @@ mod names;
 mod processes;
 mod programs;
 mod property;
+mod ready;
 mod sarif;
 mod surroundings;
 mod syntax;

@@ -13,10 +13,10 @@ const EXAMPLES: [&str; 5] = [
      proc.runner = { sh = 'echo $$', after = { dockerd = \"started\" } }\nproc.dockerd = [\"a\"]\n\
      [ns.\"vm/ci/job\"]\ninit = { actor = \"tree --children=3\" }\n[[expect]]\nfrom = \"vm\"\n",
     "[ns.node.ns.web.proc]\napp = { cmd = [\"serve\"], enter = \"join\", tty = true }\n\
-     log = { actor = \"log --rate 3 --for 2s\", after = { app = \"ready\", log = \"ok\" }, ok = [0, 3], stdout = \"/x\" }\n\
+     log = { actor = \"log --rate 3 --for 2s\", after = { app = \"ready\", log = \"ok\" }, ready = { log = \"x$\" }, ok = [0, 3], stdout = \"/x\" }\n\
      [ns.node.ns.web]\ninit = \"pause\"\nenv = { A = \"b\" }\n[ns.\"node/web\"]\ncwd = \"/\"\n[limits]\ndepth = 3\n",
     "x = [1, 2, {a = 1.5}]\n[ns.a]\nstop = { grace = 5 }\nproc.a = { after = { b = \"ok\" }, cmd = \"x | y\" }\n\
-     proc.b = { after = { a = \"ok\" }, cmd = \"'\" }\nparent = \"q\"\n",
+     proc.b = { after = { a = \"ok\" }, cmd = \"'\", ready = { log = \"(x\", fd = 2 }, restart = \"always\" }\nparent = \"q\"\n",
     "[vars]\nn = 2\nm = \"{{n * 2 - 1}}\"\nw = \"{{env.X ?? 'w'}}-{{topology}}\"\n[defaults.ns]\nuse = \"base\"\n\
      hostname = \"h{{level}}\"\n[template.base]\nenv = { A = \"{{path}} {{i}}\" }\n[template.t]\ncount = \"{{m}}\"\n\
      proc.p = { cmd = \"x {{name}}\", count = \"{{i + 1}}\" }\n[template.\"t/c\"]\ndepth = 3\nfanout = 2\n\

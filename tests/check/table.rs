@@ -16,6 +16,7 @@ fn every_code_is_shown_by_a_test() {
         include_str!("names.rs"),
         include_str!("processes.rs"),
         include_str!("programs.rs"),
+        include_str!("ready.rs"),
         include_str!("surroundings.rs"),
         include_str!("syntax.rs"),
         include_str!("tree.rs"),

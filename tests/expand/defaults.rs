@@ -64,11 +64,13 @@ hostname = "own"
 [ns.a]
 hostname = "base"
 domainname = "default"
-proc.p = { cmd = ["x"], cwd = "/base" }
+cwd = "/base"
+proc.p = { cmd = ["x"] }
 
 [ns.b]
 hostname = "own"
 domainname = "default"
+cwd = "/base"
 
 "#]]
         .raw()

@@ -147,11 +147,13 @@ use = "web"
 
 [ns.more]
 hostname = "web"
-proc.serve = { cmd = ["serve", "8080"], cwd = "/" }
+cwd = "/"
+proc.serve = { cmd = ["serve", "8080"] }
 
 [ns.own]
 hostname = "web"
-proc.serve = { cmd = ["serve", "8080"], cwd = "/" }
+cwd = "/"
+proc.serve = { cmd = ["serve", "8080"] }
 
 "#]]
         .raw()
@@ -358,7 +360,8 @@ hostname = "outer"
 
 [ns."node/web"]
 domainname = "inner"
-proc.p = { cmd = ["p", "outer", "inner", "node/web/p", "2"], cwd = "/own" }
+cwd = "/own"
+proc.p = { cmd = ["p", "outer", "inner", "node/web/p", "2"] }
 
 [ns."node/web/deep"]
 domainname = "inner"
@@ -675,7 +678,7 @@ error[NS102]: unknown key `bogus` in `[limits]`
 1 | include = "lib.toml"
   |           ---------- included here
   |
-  = help: the keys are namespaces, processes, depth
+  = help: the keys are namespaces, processes, depth, log_bytes
 
 
 "#]]

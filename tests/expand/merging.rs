@@ -25,7 +25,8 @@ proc.p = "x"
 [ns.a]
 hostname = "own"
 domainname = "template"
-proc.p = { cmd = ["x"], cwd = "/default" }
+cwd = "/default"
+proc.p = { cmd = ["x"] }
 
 "#]]
         .raw()
@@ -81,7 +82,8 @@ use = "high"
 
 [ns.a]
 hostname = "middle"
-proc.p = { cmd = ["low"], cwd = "/low" }
+cwd = "/low"
+proc.p = { cmd = ["low"] }
 
 "#]]
         .raw()
@@ -162,8 +164,9 @@ proc.p = "x"
 
 [ns.a]
 labels = { default = "yes", from = "own", template = "yes" }
+env = { A = "template", B = "own", C = "own" }
 stop = { signal = "INT", grace = "9s" }
-proc.p = { cmd = ["x"], env = { A = "template", B = "own", C = "own" } }
+proc.p = { cmd = ["x"] }
 
 "#]]
         .raw()

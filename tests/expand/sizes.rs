@@ -344,7 +344,7 @@ error[NS102]: unknown key `bogus` in `[limits]`
 5 | bogus = 1
   | ^^^^^
   |
-  = help: the keys are namespaces, processes, depth
+  = help: the keys are namespaces, processes, depth, log_bytes
 
 
 "#]]

@@ -150,7 +150,8 @@ proc.p = "x"
 [ns."a/c"]
 hostname = "inner"
 domainname = "outer"
-proc.p = { cmd = ["x"], cwd = "/" }
+cwd = "/"
+proc.p = { cmd = ["x"] }
 
 "#]]
         .raw()

@@ -118,6 +118,9 @@ NS126  error    a variable is declared wrongly
 NS127  error    variables are defined by each other
 NS128  error    generators that do not go together, or have nothing to generate
 NS129  error    `at` is outside the chain
+NS130  error    a size cannot be read
+NS131  error    a regular expression cannot be used
+NS132  error    `ready` does not say exactly one way
 NS201  error    a namespace has no parent
 NS202  error    a namespace is declared twice
 NS203  error    a process and a namespace have the same name

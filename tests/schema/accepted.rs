@@ -45,7 +45,7 @@ name = "all"
 description = "everything"
 on_exit = "ignore"
 include = ["a.toml", "b/c.toml"]
-limits = { namespaces = 2000, processes = 1, depth = 32 }
+limits = { namespaces = 2000, processes = 1, depth = 32, log_bytes = "64K" }
 vars = { n = 3, who = "nobody", loud = true, _x9 = -1 }
 
 [defaults.ns]
@@ -78,6 +78,9 @@ env = { A = "", "a b" = "c" }
 cwd = "/"
 tty = false
 stop = { signal = 9, grace = "1m 30s" }
+restart = "always"
+max = 1
+backoff = "1s"
 [ns.a.proc]
 words = "sleep 5"
 argv = ["sleep", "5"]
@@ -86,6 +89,11 @@ cmd = { cmd = ["a", ""], enter = "fork", count = 2, at = "every", after = { word
 sh = { sh = "echo $$", enter = "join", at = 3, user = "a.b:c$", tty = true }
 level = { sh = "echo", at = "3" }
 actor = { actor = "exit --code 3", at = "0..7", stdin = "/x", stdout = "/y", stderr = "inherit", ok = [0, 255] }
+log = { sh = "echo", ready.log = "^x", restart = "on-failure", max = 4, backoff = "10ms" }
+file = { sh = "echo", ready.file = "/x" }
+exec = { sh = "echo", ready = { exec = ["x", ""], every = "1s" } }
+fd = { sh = "echo", ready.fd = 3 }
+notify = { sh = "echo", ready.notify = true, restart = "never" }
 rest = { oneshot = true, essential = false, stop.grace = "0s", env.A = "b", labels.a = "b", cwd = "/", description = "" }
 
 [ns.deep]
@@ -109,7 +117,7 @@ fn placeholders_in_every_typed_value() {
         r#"
 name = "{{who}}"
 on_exit = "{{word}}"
-limits = { namespaces = "{{n}}", processes = "{{n * 2}}", depth = "{{d}}" }
+limits = { namespaces = "{{n}}", processes = "{{n * 2}}", depth = "{{d}}", log_bytes = "{{n}}" }
 [template.t]
 count = "{{n}}"
 [ns.a]
@@ -144,7 +152,16 @@ after = { p = "{{c}}" }
 ok = ["{{n}}", 1]
 oneshot = "{{flag}}"
 essential = "{{flag}}"
-[ns.b]
+restart = "{{when}}"
+max = "{{n}}"
+backoff = "{{n}}s"
+ready = { exec = "{{cmd}}", every = "{{n}}ms" }
+[ns.b.proc]
+l = { sh = "x", ready.log = "{{w}}" }
+f = { sh = "x", ready.file = "{{f}}" }
+d = { sh = "x", ready.fd = "{{n}}" }
+n = { sh = "x", ready.notify = "{{flag}}" }
+[ns.d]
 init = ["{{cmd}}"]
 [ns.c]
 init = { actor = "{{actor}}" }

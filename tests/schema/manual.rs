@@ -37,7 +37,7 @@ fn every_key_is_in_the_manual() {
         assert!(entries.contains(key.as_str()), "{key} is not in {entries:?}");
     }
     assert!(page.contains(".TH nestns-topology 5"), "{page}");
-    for title in ["NAMESPACE", "INIT", "PROCESS", "STOP", "DEFAULTS", "LIMITS", "EXPECTATION", "VALUES"] {
+    for title in ["NAMESPACE", "INIT", "PROCESS", "READY", "STOP", "DEFAULTS", "LIMITS", "EXPECTATION", "VALUES"] {
         assert!(page.contains(&format!("\n.SH {title}\n")), "{title}");
     }
 }

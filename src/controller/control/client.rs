@@ -12,7 +12,7 @@ use nix::unistd::geteuid;
 
 use super::message::{Envelope, Problem, Reply, Request, VERSION};
 use super::wire::{self, LONGEST};
-use crate::controller::state_directory::CONTROL;
+use crate::controller::state_directory::{CONTROL, has_control_socket};
 use crate::engine::moment::Moment;
 use crate::sys::rights;
 
@@ -71,6 +71,10 @@ impl Client {
     pub fn connect(directory: &Path) -> Result<Self, ClientError> {
         let path = || directory.join(CONTROL).display().to_string();
         let absent = |errno| ClientError::Absent { path: path(), errno };
+        if !has_control_socket(directory) {
+            // Nothing there, or something that would lead elsewhere.
+            return Err(absent(Errno::ENOENT));
+        }
         let socket = socket(AddressFamily::Unix, SockType::Stream, SockFlag::SOCK_CLOEXEC, None)?;
         let (address, _opened) = wire::address(directory, CONTROL).map_err(|error| absent(to_errno(&error)))?;
         // A full queue of a controller that does not come to it would make this wait.

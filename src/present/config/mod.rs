@@ -12,7 +12,12 @@ use std::fmt::Write as _;
 use sha2::{Digest, Sha256};
 use toml::{Table, Value};
 
-use crate::topology::{DEFAULT_NAMESPACES, DEFAULT_PROCESSES, OnExit, Topology, Variable, VariableValue};
+use crate::topology::{
+    DEFAULT_LOG_BYTES, DEFAULT_NAMESPACES, DEFAULT_PROCESSES, OnExit, Topology, Variable, VariableValue, format_size,
+};
+
+/// The limit that is about more than the size of the tree.
+const LOG_BYTES: &str = "log_bytes";
 
 /// How the namespaces are arranged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -85,10 +90,13 @@ pub fn variables_json(variables: &[Variable]) -> String {
 /// they are called. SHA-256, in hexadecimal digits.
 pub fn hash(topology: &Topology) -> String {
     let mut content = document(topology, Arrangement::Paths);
-    // A name tells two topologies apart that have the same content, limits only keep a slip of the pen out, and what is
-    // expected of a tree does not change it.
-    for key in ["name", "limits", "expect"] {
+    // A name tells two topologies apart that have the same content, limits of its size only keep a slip of the pen out, and
+    // what is expected of a tree does not change it.
+    for key in ["name", "expect"] {
         content.remove(key);
+    }
+    if let Some(Value::Table(limits)) = content.remove("limits") {
+        content.extend(limits.into_iter().filter(|(key, _)| key == LOG_BYTES));
     }
     let mut text = String::new();
     for byte in Sha256::digest(pretty(&content).as_bytes()) {
@@ -129,7 +137,7 @@ fn document(topology: &Topology, arrangement: Arrangement) -> Table {
     whole
 }
 
-/// Limits that the tree stays within, if it is over the ones that are there without a word.
+/// Limits that the tree stays within, if it is over the ones that are there without a word, and how much output is kept.
 fn limits(topology: &Topology) -> Option<Table> {
     let processes = topology.pre_order().iter().map(|&id| topology.namespace(id).processes.len()).sum();
     let mut limits = Table::new();
@@ -139,6 +147,9 @@ fn limits(topology: &Topology) -> Option<Table> {
         if count as u64 > default {
             limits.insert(name.to_owned(), Value::Integer(i64::try_from(count).unwrap_or(i64::MAX)));
         }
+    }
+    if topology.log_bytes != DEFAULT_LOG_BYTES {
+        limits.insert(LOG_BYTES.to_owned(), format_size(topology.log_bytes).into());
     }
     if limits.is_empty() { None } else { Some(limits) }
 }

@@ -4,7 +4,8 @@ use toml::{Table, Value};
 
 use super::process;
 use crate::topology::{
-    Init, Isolation, Namespace, NamespaceId, Process, Program, Signal, Stop, Terminal, Topology, format_duration,
+    Init, Isolation, Namespace, NamespaceId, Process, Program, RestartPolicy, RestartWhen, Signal, Stop, Terminal,
+    Topology, format_duration,
 };
 
 /// Namespaces with all that is inside them, by their names.
@@ -49,20 +50,19 @@ pub(super) fn table(namespace: &Namespace) -> Table {
             (_, None) => None,
         },
     );
-    if let Some(program) = program {
-        put("env", words(program.env.iter().map(|(name, value)| (name.as_str(), value.as_str()))));
-        put("cwd", program.cwd.as_ref().map(|cwd| cwd.to_string_lossy().into_owned().into()));
-        put("tty", Some(program.terminal == Terminal::Own).filter(|&own| own).map(Value::from));
-    }
+    put("env", words(namespace.env.iter().map(|(name, value)| (name.as_str(), value.as_str()))));
+    put("cwd", namespace.cwd.as_ref().map(|cwd| cwd.to_string_lossy().into_owned().into()));
+    put("tty", program.filter(|program| program.terminal == Terminal::Own).map(|_| Value::from(true)));
     put("stop", stop(namespace.stop, namespace.own_grace.is_some()));
+    restart(namespace.restart, &mut put);
     let processes: Table =
-        namespace.processes.iter().map(|own| (own.name.clone(), process(own, namespace, program).into())).collect();
+        namespace.processes.iter().map(|own| (own.name.clone(), process(own, namespace).into())).collect();
     put("proc", Some(processes).filter(|processes| !processes.is_empty()).map(Value::from));
     table
 }
 
-fn process(process: &Process, namespace: &Namespace, init: Option<&Process>) -> Table {
-    let mut table = process::table(process, init);
+fn process(process: &Process, namespace: &Namespace) -> Table {
+    let mut table = process::table(process, namespace);
     if let Some(after) = process::after(process, &namespace.processes) {
         table.insert("after".to_owned(), after);
     }
@@ -85,6 +85,19 @@ pub(super) fn stop(stop: Stop, has_own_grace: bool) -> Option<Value> {
         table.insert("grace".to_owned(), format_duration(stop.grace).into());
     }
     if table.is_empty() { None } else { Some(table.into()) }
+}
+
+/// Whether something begins again, without what the language fills in.
+pub(super) fn restart(policy: RestartPolicy, put: &mut impl FnMut(&str, Option<Value>)) {
+    let when = match policy.when {
+        RestartWhen::Never => return,
+        RestartWhen::OnFailure => "on-failure",
+        RestartWhen::Always => "always",
+    };
+    put("restart", Some(when.into()));
+    put("max", policy.max.map(|max| i64::from(max).into()));
+    let backoff = Some(policy.backoff).filter(|&backoff| backoff != RestartPolicy::BACKOFF);
+    put("backoff", backoff.map(|backoff| format_duration(backoff).into()));
 }
 
 fn init(program: &Program) -> Value {

@@ -2,11 +2,13 @@
 
 use toml::{Table, Value};
 
-use super::namespace::{stop, words};
-use crate::topology::{Condition, Entry, Output, Process, Program, Stdin, Terminal, Weight};
+use super::namespace::{restart, stop, words};
+use crate::topology::{
+    Condition, Entry, Init, Namespace, Output, Probe, Process, Program, Stdin, Terminal, Weight, format_duration,
+};
 
-/// One process of a namespace; `init` is the program that is its PID 1, whose environment and directory all inherit.
-pub(super) fn table(process: &Process, init: Option<&Process>) -> Table {
+/// One process of a namespace, whose environment and directory it inherits.
+pub(super) fn table(process: &Process, namespace: &Namespace) -> Table {
     let mut table = Table::new();
     let mut put = |key: &str, value: Option<Value>| {
         if let Some(value) = value {
@@ -16,13 +18,17 @@ pub(super) fn table(process: &Process, init: Option<&Process>) -> Table {
     let (key, program) = program(&process.program);
     put(key, Some(program));
     // Below a program that is PID 1 nothing but joining is possible, and nothing is said.
-    put("enter", Some("join").filter(|_| process.entry == Entry::Join && init.is_none()).map(Value::from));
+    put(
+        "enter",
+        Some("join")
+            .filter(|_| process.entry == Entry::Join && !matches!(namespace.init, Init::Program(_)))
+            .map(Value::from),
+    );
     put("description", process.description.clone().map(Value::from));
     put("labels", words(process.labels.iter()));
-    let own = |(name, value): &(&String, &String)| init.and_then(|init| init.env.get(*name)) != Some(*value);
+    let own = |(name, value): &(&String, &String)| namespace.env.get(*name) != Some(*value);
     put("env", words(process.env.iter().filter(own).map(|(name, value)| (name.as_str(), value.as_str()))));
-    let inherited = init.and_then(|init| init.cwd.as_ref());
-    let cwd = process.cwd.as_ref().filter(|&own| Some(own) != inherited);
+    let cwd = process.cwd.as_ref().filter(|&own| Some(own) != namespace.cwd.as_ref());
     put("cwd", cwd.map(|cwd| cwd.to_string_lossy().into_owned().into()));
     put("user", process.user.clone().map(Value::from));
     put("tty", Some(process.terminal == Terminal::Own).filter(|&own| own).map(Value::from));
@@ -36,6 +42,7 @@ pub(super) fn table(process: &Process, init: Option<&Process>) -> Table {
     );
     put("stdout", output(&process.stdout));
     put("stderr", output(&process.stderr));
+    put("ready", process.ready.as_ref().map(ready));
     put(
         "ok",
         Some(&process.ok)
@@ -44,6 +51,7 @@ pub(super) fn table(process: &Process, init: Option<&Process>) -> Table {
     );
     put("oneshot", Some(process.oneshot).filter(|&oneshot| oneshot).map(Value::from));
     put("essential", Some(false).filter(|_| process.weight == Weight::Expendable).map(Value::from));
+    restart(process.restart, &mut put);
     put("stop", stop(process.stop, process.own_grace.is_some()));
     table
 }
@@ -62,6 +70,24 @@ pub(super) fn after(process: &Process, processes: &[Process]) -> Option<Value> {
     });
     let table: Table = entries.collect();
     if table.is_empty() { None } else { Some(table.into()) }
+}
+
+fn ready(probe: &Probe) -> Value {
+    let mut table = Table::new();
+    let (key, value) = match probe {
+        Probe::Log(pattern) => ("log", pattern.clone().into()),
+        Probe::File(path) => ("file", path.to_string_lossy().into_owned().into()),
+        Probe::Exec { argv, .. } => ("exec", argv.clone().into()),
+        Probe::Descriptor(number) => ("fd", i64::from(*number).into()),
+        Probe::Notify => ("notify", true.into()),
+    };
+    table.insert(key.to_owned(), value);
+    if let Probe::Exec { every, .. } = probe
+        && *every != Probe::EVERY
+    {
+        table.insert("every".to_owned(), format_duration(*every).into());
+    }
+    table.into()
 }
 
 fn program(program: &Program) -> (&'static str, Value) {

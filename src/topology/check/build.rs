@@ -59,7 +59,7 @@ impl Builder<'_> {
             domainname: body.domainname.clone(),
             env: body.env.clone(),
             cwd: body.cwd.clone(),
-            restart: RestartPolicy::NEVER,
+            restart: body.restart.policy(),
             stop,
             own_grace,
         };
@@ -75,6 +75,7 @@ impl Builder<'_> {
                 process.env.clone_from(&body.env);
                 process.cwd.clone_from(&body.cwd);
                 process.terminal = terminal(body.tty.as_ref());
+                process.restart = body.restart.policy();
                 Init::Program(Box::new(process))
             }
             // What is broken has been reported, and a file with errors is not built.
@@ -108,12 +109,12 @@ impl Builder<'_> {
             stdout: body.stdout.as_ref().map_or(plain.stdout, |stdout| stdout.value.clone()),
             stderr: body.stderr.as_ref().map_or(plain.stderr, |stderr| stderr.value.clone()),
             ok: body.ok.as_ref().map_or(plain.ok, |ok| distinct(ok)),
-            oneshot: body.oneshot.unwrap_or(false),
+            oneshot: body.oneshot.as_ref().is_some_and(|oneshot| oneshot.value),
             weight: if body.essential == Some(false) { Weight::Expendable } else { Weight::Essential },
             program: plain.program,
             after: plain.after,
-            ready: None,
-            restart: RestartPolicy::NEVER,
+            ready: body.ready.as_ref().map(|ready| ready.value.clone()),
+            restart: body.restart.policy(),
             stop: plain.stop,
             own_grace,
             position: plain.position,

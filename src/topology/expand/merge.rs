@@ -6,6 +6,7 @@ use std::borrow::Cow;
 use std::rc::Rc;
 
 use crate::diagnostic::Span;
+use crate::topology::syntax::READY_WAYS;
 use crate::topology::toml_text::{Entry, Kind, Table, Value};
 
 /// The keys of a process that say what it runs: one choice, so one of them replaces the others.
@@ -66,9 +67,18 @@ fn process(mut below: Table, above: Table) -> Table {
         below.entries.retain(|entry| !PROGRAM.contains(&&*entry.key));
     }
     for entry in above.entries {
+        // Another way to be ready replaces the one that there was, with its details.
+        if &*entry.key == "ready" && says_a_way(&entry.value) {
+            below.entries.retain(|there| &*there.key != "ready");
+        }
         place(&mut below, entry);
     }
     below
+}
+
+fn says_a_way(ready: &Value) -> bool {
+    let table = ready.as_table();
+    table.is_some_and(|table| table.entries.iter().any(|entry| READY_WAYS.contains(&&*entry.key)))
 }
 
 fn put(target: &mut Table, entry: &Entry, layer: u32) {

@@ -53,7 +53,7 @@ use settings::{listed, overrides};
 use size::Surveyor;
 use trace::Trace;
 use variables::{Override, Scopes};
-use whole::{heading, limits};
+use whole::whole;
 
 /// Reads, expands and checks a topology.
 pub(super) fn expand(request: Request<'_>) -> Parsed {
@@ -125,9 +125,8 @@ impl<'t> Texts<'t> {
         let evaluator = Evaluator::outside(scopes, sources, &name);
 
         let mut topology = Topology::new(name.clone());
-        heading(&documents, &evaluator, &mut topology, out);
         topology.files = sources.iter().map(|source| source.name().to_owned()).collect();
-        let limits = limits(&documents, scopes, &evaluator, out);
+        let limits = whole(&documents, scopes, &evaluator, &mut topology, out);
         topology.expectations = expectations(&documents, scopes, &evaluator, out);
 
         let mut declarations = Declarations::default();

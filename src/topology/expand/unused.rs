@@ -103,6 +103,8 @@ fn is_of_a_table(code: Code) -> bool {
             | Code::BadVariable
             | Code::BadUser
             | Code::BadHostName
+            | Code::BadSize
+            | Code::BadPattern
             | Code::BadPlaceholder
             | Code::UnknownVariable
             | Code::BadArithmetic

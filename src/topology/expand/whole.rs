@@ -8,8 +8,22 @@ use crate::topology::syntax::{Document, Heading, Limits};
 use crate::topology::toml_text::Table;
 use crate::topology::tree::Topology;
 
+/// Tells the topology what the files say about it, and hands out what it may not exceed.
+pub(super) fn whole(
+    documents: &[(FileId, Document<'_>)],
+    scopes: &Scopes,
+    evaluator: &Evaluator<'_>,
+    topology: &mut Topology,
+    out: &mut Diagnostics,
+) -> Limits {
+    heading(documents, evaluator, topology, out);
+    let limits = limits(documents, scopes, evaluator, out);
+    topology.log_bytes = limits.log_bytes;
+    limits
+}
+
 /// What the main file says about the whole; that of included ones is read as well, and does not count.
-pub(super) fn heading(
+fn heading(
     documents: &[(FileId, Document<'_>)],
     evaluator: &Evaluator<'_>,
     topology: &mut Topology,
@@ -29,7 +43,7 @@ pub(super) fn heading(
 }
 
 /// The limits of all files of the outermost scope; the including file's own count.
-pub(super) fn limits(
+fn limits(
     documents: &[(FileId, Document<'_>)],
     scopes: &Scopes,
     evaluator: &Evaluator<'_>,

@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 
 use super::placeholder::Whole;
 use super::table::table;
+use super::value::Size;
 
 /// What the tree may not exceed, whatever the machine could do: a slip of the pen must not eat it. All sizes are computed
 /// before anything is built.
@@ -19,4 +20,7 @@ pub(super) struct Limits {
     /// How deep namespaces may be nested. The kernel allows 32 levels below its first one.
     #[schemars(extend("default" = 32))]
     depth: Whole<1, 32>,
+    /// How much of what all processes together write is kept; what is older goes first. At least `"64K"`.
+    #[schemars(extend("default" = "64M"))]
+    log_bytes: Size,
 }

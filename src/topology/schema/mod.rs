@@ -18,7 +18,9 @@ mod namespace;
 mod placeholder;
 mod process;
 mod program;
+mod ready;
 mod reference;
+mod restart;
 mod stop;
 mod stream;
 mod table;
@@ -65,6 +67,7 @@ mod tests {
             (Scope::Defaults, &schema["definitions"]["Defaults"]),
             (Scope::Namespace, &schema["definitions"]["Namespace"]),
             (Scope::Process, &schema["definitions"]["Process"]),
+            (Scope::Ready, &schema["definitions"]["Ready"]),
             (Scope::Stop, &schema["definitions"]["Stop"]),
             (Scope::Init, &schema["definitions"]["Init"]),
         ] {

@@ -9,10 +9,11 @@ use super::init::Init;
 use super::name::{path_pattern, reserved_pattern};
 use super::placeholder::{Flag, Whole, word_or_placeholder};
 use super::process::Processes;
+use super::restart::Restart;
 use super::stop::Stop;
 use super::table::{not_both, table};
 use super::template::Use;
-use super::value::{AbsolutePath, Environment, FilePath, HostName, Strings};
+use super::value::{AbsolutePath, DurationText, Environment, FilePath, HostName, Strings};
 
 /// A PID namespace: who is PID 1 in it, what else it has of its own, what lives in it, how it is stopped.
 #[derive(JsonSchema)]
@@ -72,6 +73,15 @@ pub(super) struct Namespace {
     tty: Flag,
     /// How it is asked to end, and how long it has.
     stop: Stop,
+    /// After which end of its PID 1 it is built again, with all that is inside.
+    restart: Restart,
+    /// How many restarts there may be in a row; any number if nothing is said. A row is over when it has run for ten times as
+    /// long as the last pause, and at least for 10 s.
+    #[schemars(example = 5)]
+    max: Whole<1, { u32::MAX as u64 }>,
+    /// How long the first restart of a row waits. The pause doubles with each one that follows, up to 30 s.
+    #[schemars(extend("default" = "100ms"))]
+    backoff: DurationText,
 }
 
 /// A kind of namespace besides PID.

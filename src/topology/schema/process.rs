@@ -10,10 +10,12 @@ use super::generator::At;
 use super::name::{RESERVED, name_pattern};
 use super::placeholder::{Flag, Whole, word_or_placeholder};
 use super::program::{Command, Script};
+use super::ready::Ready;
+use super::restart::Restart;
 use super::stop::Stop;
 use super::stream::{InputFrom, OutputTo};
 use super::table::{not_both, table};
-use super::value::{AbsolutePath, Environment, ExitCodes, Strings, UserText};
+use super::value::{AbsolutePath, DurationText, Environment, ExitCodes, Strings, UserText};
 
 /// A process besides PID 1: a string of words or an array of arguments stands for a program alone, a table says more.
 ///
@@ -60,6 +62,8 @@ pub(super) struct Process {
     /// Processes of the same namespace that it waits for, each with what is waited for.
     #[schemars(example = serde_json::json!({ "db": "started" }))]
     after: After,
+    /// What makes it ready, where that is more than that its program runs.
+    ready: Ready,
     /// The exit codes that count as success.
     #[schemars(extend("default" = [0]))]
     ok: ExitCodes,
@@ -70,6 +74,15 @@ pub(super) struct Process {
     /// status 1.
     #[schemars(extend("default" = true))]
     essential: Flag,
+    /// After which end it is started again.
+    restart: Restart,
+    /// How many restarts there may be in a row; any number if nothing is said. A row is over when it has run for ten times as
+    /// long as the last pause, and at least for 10 s.
+    #[schemars(example = 5)]
+    max: Whole<1, { u32::MAX as u64 }>,
+    /// How long the first restart of a row waits. The pause doubles with each one that follows, up to 30 s.
+    #[schemars(extend("default" = "100ms"))]
+    backoff: DurationText,
     /// How it is asked to end, and how long it has.
     stop: Stop,
 }
@@ -92,7 +105,7 @@ enum Condition {
     Created,
     /// Its program runs.
     Started,
-    /// It has started, or, with `oneshot`, ended well.
+    /// It is ready: what its `ready` says has come true; without one its program runs, and a one-shot has ended well.
     Ready,
     /// It has ended, however.
     Exited,

@@ -69,10 +69,11 @@ pub struct Term {
 }
 
 /// The tables in the order in which a reader wants them, by the names of their definitions.
-const TABLES: [(&str, Option<Scope>); 7] = [
+const TABLES: [(&str, Option<Scope>); 8] = [
     ("Namespace", Some(Scope::Namespace)),
     ("Init", Some(Scope::Init)),
     ("Process", Some(Scope::Process)),
+    ("Ready", Some(Scope::Ready)),
     ("Stop", Some(Scope::Stop)),
     ("Defaults", Some(Scope::Defaults)),
     ("Limits", Some(Scope::Limits)),

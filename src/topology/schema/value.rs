@@ -62,6 +62,45 @@ impl JsonSchema for DurationText {
     }
 }
 
+/// A number of bytes.
+pub(super) struct Size;
+
+impl JsonSchema for Size {
+    fn schema_name() -> Cow<'static, str> {
+        "Size".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "title": "size",
+            "description": "A number of bytes, or a string with a whole number and a unit: `K`, `M`, `G` or `T`, each 1024 times the one before.",
+            "type": ["integer", "string"],
+            "minimum": 0,
+            "pattern": or_placeholder("^\\s*[0-9]+\\s*[KMGT]?\\s*$"),
+            "examples": ["64K", "16M", "1G"],
+        })
+    }
+}
+
+/// A regular expression.
+pub(super) struct PatternText;
+
+impl JsonSchema for PatternText {
+    fn schema_name() -> Cow<'static, str> {
+        "Pattern".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "title": "regular expression",
+            "description": "A regular expression that is looked for anywhere in a line; `^` and `$` are the line's ends. It knows neither back references nor a look around, and its classes are those of ASCII.",
+            "type": "string",
+            "minLength": 1,
+            "examples": ["listening", "ready to accept connections$"],
+        })
+    }
+}
+
 /// A signal by name or number.
 pub(super) struct SignalText;
 

@@ -20,17 +20,26 @@ pub const DEFAULT_PROCESSES: u64 = 4096;
 /// How many bytes of output are kept of a topology that says nothing about it: 64 MiB.
 pub const DEFAULT_LOG_BYTES: u64 = 64 << 20;
 
+/// Less than this would not hold what one process says of its own failure.
+const LEAST_LOG_BYTES: u64 = 64 << 10;
+
 /// What a tree may not exceed, whatever the machine could do: a slip of the pen must not eat it.
 #[derive(Debug, Clone)]
 pub(in crate::topology) struct Limits {
     pub(in crate::topology) namespaces: u64,
     pub(in crate::topology) processes: u64,
     pub(in crate::topology) depth: u64,
+    pub(in crate::topology) log_bytes: u64,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { namespaces: DEFAULT_NAMESPACES, processes: DEFAULT_PROCESSES, depth: KERNEL_DEPTH }
+        Self {
+            namespaces: DEFAULT_NAMESPACES,
+            processes: DEFAULT_PROCESSES,
+            depth: KERNEL_DEPTH,
+            log_bytes: DEFAULT_LOG_BYTES,
+        }
     }
 }
 
@@ -162,6 +171,12 @@ impl Limits {
                 "namespaces" => (&mut limits.namespaces, u64::from(u32::MAX)),
                 "processes" => (&mut limits.processes, u64::from(u32::MAX)),
                 "depth" => (&mut limits.depth, KERNEL_DEPTH),
+                "log_bytes" => {
+                    if let Some(size) = key.size(LEAST_LOG_BYTES, out) {
+                        limits.log_bytes = size.value;
+                    }
+                    continue;
+                }
                 _ => {
                     report_unknown(Scope::Limits, "", &key, out);
                     continue;

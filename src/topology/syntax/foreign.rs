@@ -21,7 +21,11 @@ const FOREIGN: &[(&str, &str, &str)] = &[
     ("working_dir", "compose", "write cwd = \"/…\""),
     ("stop_signal", "compose", "write stop = { signal = \"…\" }"),
     ("stop_grace_period", "compose", "write stop = { grace = \"…\" }"),
-    ("healthcheck", "compose", "nestns knows no health"),
+    (
+        "healthcheck",
+        "compose",
+        "nestns knows no health; ready = { exec = [\"…\"] } waits until a command succeeds once",
+    ),
     ("privileged", "compose", "nestns takes no capability away, so there is none to give back"),
     ("services", "compose", "a container is a namespace: [ns.NAME]"),
     ("secrets", "compose", "nestns does not manage secrets"),

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use super::located::Located;
 use super::program::ProgramSyntax;
 use super::reader::{Entry, alternatives, entries};
+use super::restart::RestartSyntax;
 use super::stop::StopSyntax;
 use super::suggest::did_you_mean;
 use super::unknown::report_unknown;
@@ -40,6 +41,7 @@ pub(in crate::topology) struct NamespaceBody {
     pub(in crate::topology) cwd: Option<PathBuf>,
     pub(in crate::topology) tty: Option<Located<bool>>,
     pub(in crate::topology) stop: StopSyntax,
+    pub(in crate::topology) restart: RestartSyntax,
 }
 
 impl NamespaceBody {
@@ -62,9 +64,11 @@ impl NamespaceBody {
                 "cwd" => body.cwd = key.absolute_path(out).map(|path| path.value),
                 "tty" => body.tty = key.boolean(out),
                 "stop" => body.stop = StopSyntax::read(&key, path, out),
+                restart if RestartSyntax::has(restart) => body.restart.read(&key, out),
                 _ => report_unknown(Scope::Namespace, path, &key, out),
             }
         }
+        body.restart.check(out);
         body
     }
 }

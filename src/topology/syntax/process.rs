@@ -6,12 +6,16 @@ use std::path::PathBuf;
 use super::located::Located;
 use super::program::ProgramSyntax;
 use super::reader::{Entry, entries};
+use super::ready::ready;
+use super::restart::RestartSyntax;
 use super::stop::StopSyntax;
 use super::unknown::report_unknown;
 use super::vocabulary::Scope;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span};
 use crate::topology::labels::Labels;
-use crate::topology::process::{Condition, Entry as Way, Output, Stdin};
+use crate::topology::probe::Probe;
+use crate::topology::process::{Condition, Entry as Way, Output, Program, Stdin};
+use crate::topology::restart::RestartWhen;
 use crate::topology::toml_text::{Kind, Table, Value};
 
 /// What is said about a process, all layers merged.
@@ -29,9 +33,11 @@ pub(in crate::topology) struct ProcessBody {
     pub(in crate::topology) stdout: Option<Located<Output>>,
     pub(in crate::topology) stderr: Option<Located<Output>>,
     pub(in crate::topology) after: Vec<(Located<String>, Condition)>,
+    pub(in crate::topology) ready: Option<Located<Probe>>,
     pub(in crate::topology) ok: Option<Vec<u8>>,
-    pub(in crate::topology) oneshot: Option<bool>,
+    pub(in crate::topology) oneshot: Option<Located<bool>>,
     pub(in crate::topology) essential: Option<bool>,
+    pub(in crate::topology) restart: RestartSyntax,
     pub(in crate::topology) stop: StopSyntax,
 }
 
@@ -106,10 +112,12 @@ impl ProcessBody {
                 "stdout" => body.stdout = output(&key, out),
                 "stderr" => body.stderr = output(&key, out),
                 "after" => body.after = after(&key, out),
+                "ready" => body.ready = ready(&key, path, out),
                 "ok" => body.ok = exit_codes(&key, out),
-                "oneshot" => body.oneshot = key.boolean(out).map(|flag| flag.value),
+                "oneshot" => body.oneshot = key.boolean(out),
                 "essential" => body.essential = key.boolean(out).map(|flag| flag.value),
                 "stop" => body.stop = StopSyntax::read(&key, path, out),
+                restart if RestartSyntax::has(restart) => body.restart.read(&key, out),
                 _ => report_unknown(Scope::Process, path, &key, out),
             }
         }
@@ -130,6 +138,9 @@ impl ProcessBody {
             body = body.without_program();
         }
         body.check_terminal(out);
+        body.restart.check(out);
+        body.check_oneshot(out);
+        body.check_ready(out);
         body
     }
 
@@ -147,6 +158,59 @@ impl ProcessBody {
                     .also(tty.span, "the terminal is its descriptors 0, 1 and 2"),
             );
         }
+    }
+
+    /// A one-shot is ready when it has done its work.
+    fn check_oneshot(&self, out: &mut Diagnostics) {
+        let Some(oneshot) = self.oneshot.as_ref().filter(|oneshot| oneshot.value) else { return };
+        if let Some(ready) = &self.ready {
+            out.push(
+                Diagnostic::at(Code::Contradiction, ready.span, "`ready` does not go together with oneshot = true")
+                    .label("a one-shot is ready when it has ended well, and not before")
+                    .also(oneshot.span, "it is one because of this"),
+            );
+        }
+        if let Some(when) = self.restart.when.as_ref().filter(|when| when.value == RestartWhen::Always) {
+            out.push(
+                Diagnostic::at(Code::Contradiction, when.span, "a one-shot cannot be restarted always")
+                    .label("it would begin again as soon as it has done its work")
+                    .also(oneshot.span, "it is one because of this")
+                    .help("write restart = \"on-failure\", or leave `oneshot` out"),
+            );
+        }
+    }
+
+    /// What a probe wants of the process itself.
+    fn check_ready(&self, out: &mut Diagnostics) {
+        let Some(ready) = &self.ready else { return };
+        let elsewhere = |stream: &Option<Located<Output>>| {
+            stream.as_ref().filter(|stream| stream.value != Output::Log).map(|stream| stream.span)
+        };
+        let diagnostic = match &ready.value {
+            Probe::Log(_) => {
+                let message = "`ready` looks at the log, and nothing is written to it";
+                if let Some(tty) = self.tty.as_ref().filter(|tty| tty.value) {
+                    Diagnostic::at(Code::Contradiction, ready.span, message)
+                        .also(tty.span, "the terminal is its output")
+                } else if let (Some(stdout), Some(stderr)) = (elsewhere(&self.stdout), elsewhere(&self.stderr)) {
+                    Diagnostic::at(Code::Contradiction, ready.span, message)
+                        .also(stdout, "its output goes here")
+                        .also(stderr, "its error output goes here")
+                        .help("leave one of `stdout` and `stderr` out")
+                } else {
+                    return;
+                }
+            }
+            Probe::Descriptor(_) | Probe::Notify => {
+                let ProgramSyntax::Given(Located { value: Program::Actor(_), span }) = &self.program else { return };
+                Diagnostic::at(Code::Contradiction, ready.span, "an actor does not say by itself that it is ready")
+                    .label("it knows neither this descriptor nor this socket")
+                    .also(*span, "the actor is here")
+                    .help("write ready = { log = \"…\" }, or leave it out: an actor is ready when it runs")
+            }
+            Probe::File(_) | Probe::Exec { .. } => return,
+        };
+        out.push(diagnostic);
     }
 }
 

@@ -43,7 +43,12 @@ impl ProgramSyntax {
                     } else {
                         format!("`{syntax}` is handed to the program as it stands")
                     })
-                    .help("write sh = \"…\" to have /bin/sh run it, or quote it if it is meant literally"),
+                    .help(match entry.key {
+                        "exec" => {
+                            "write [\"sh\", \"-c\", \"…\"] to have a shell run it, or quote it if it is meant literally"
+                        }
+                        _ => "write sh = \"…\" to have /bin/sh run it, or quote it if it is meant literally",
+                    }),
             );
         }
         Self::of_words(words, entry, out)

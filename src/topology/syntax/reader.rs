@@ -10,6 +10,7 @@ use super::suggest::did_you_mean;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span};
 use crate::topology::duration::{DurationError, parse_duration};
 use crate::topology::labels::Labels;
+use crate::topology::size::{format_size, parse_size};
 use crate::topology::toml_text::{self, Kind, Table, Value};
 
 /// A key and its value, as they stand in a table.
@@ -232,6 +233,37 @@ impl<'a> Entry<'a> {
                 None
             }
         }
+    }
+
+    /// A number of bytes, or a string with a unit.
+    pub(in crate::topology) fn size(&self, lowest: u64, out: &mut Diagnostics) -> Option<Located<u64>> {
+        let size = if let Some(number) = self.value.as_integer() {
+            u64::try_from(number).unwrap_or_default()
+        } else if let Some(text) = self.value.as_str() {
+            match parse_size(text) {
+                Ok(size) => size,
+                Err(error) => {
+                    out.push(
+                        Diagnostic::at(Code::BadSize, self.span, format!("`{text}` is not a size"))
+                            .label(error.to_string())
+                            .help("write a number of bytes, or one with a unit: \"64K\", \"16M\", \"1G\""),
+                    );
+                    return None;
+                }
+            }
+        } else {
+            self.wrong_type("a size such as \"64M\"", out);
+            return None;
+        };
+        if size < lowest {
+            let message = format!("`{}` is out of range", self.key);
+            out.push(
+                Diagnostic::at(Code::OutOfRange, self.span, message)
+                    .label(format!("at least \"{}\" is expected", format_size(lowest))),
+            );
+            return None;
+        }
+        Some(Located::new(size, self.span))
     }
 }
 

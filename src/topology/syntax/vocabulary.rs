@@ -8,14 +8,15 @@ pub(in crate::topology) enum Scope {
     Defaults,
     Namespace,
     Process,
+    Ready,
     Stop,
     Init,
 }
 
 impl Scope {
     /// In the order in which somebody is likely to have meant them.
-    const ALL: [Self; 7] =
-        [Self::Namespace, Self::Process, Self::Top, Self::Limits, Self::Stop, Self::Defaults, Self::Init];
+    const ALL: [Self; 8] =
+        [Self::Namespace, Self::Process, Self::Top, Self::Limits, Self::Stop, Self::Ready, Self::Defaults, Self::Init];
 
     /// What this version reads.
     pub(in crate::topology) const fn keys(self) -> &'static [&'static str] {
@@ -35,7 +36,7 @@ impl Scope {
                 "expanded",
                 "$schema",
             ],
-            Self::Limits => &["namespaces", "processes", "depth"],
+            Self::Limits => &["namespaces", "processes", "depth", "log_bytes"],
             Self::Defaults => &["ns", "proc"],
             Self::Namespace => &[
                 "description",
@@ -57,6 +58,9 @@ impl Scope {
                 "cwd",
                 "tty",
                 "stop",
+                "restart",
+                "max",
+                "backoff",
             ],
             Self::Process => &[
                 "cmd",
@@ -75,11 +79,16 @@ impl Scope {
                 "stdout",
                 "stderr",
                 "after",
+                "ready",
                 "ok",
                 "oneshot",
                 "essential",
+                "restart",
+                "max",
+                "backoff",
                 "stop",
             ],
+            Self::Ready => &["log", "file", "exec", "every", "fd", "notify"],
             Self::Stop => &["signal", "grace"],
             Self::Init => &["actor"],
         }
@@ -100,10 +109,9 @@ impl Scope {
                 "cgroup",
                 "pid_max",
                 "time",
-                "restart",
             ],
-            Self::Process => &["ready", "restart", "max", "backoff", "pid"],
-            Self::Top | Self::Limits | Self::Defaults | Self::Stop | Self::Init => &[],
+            Self::Process => &["pid"],
+            Self::Top | Self::Limits | Self::Defaults | Self::Ready | Self::Stop | Self::Init => &[],
         }
     }
 
@@ -115,6 +123,7 @@ impl Scope {
             Self::Defaults => "`[defaults]`",
             Self::Namespace => "a namespace",
             Self::Process => "a process",
+            Self::Ready => "`ready`",
             Self::Stop => "`stop`",
             Self::Init => "`init`",
         }

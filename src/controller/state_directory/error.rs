@@ -1,0 +1,57 @@
+//! Why there is no state directory.
+
+use std::io;
+use std::path::PathBuf;
+
+/// What kept a state directory from being used.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+#[expect(missing_docs, reason = "the messages name the fields")]
+pub enum StateError {
+    /// A topology of that name runs.
+    #[error("a topology named `{name}` is already running (its state is in {})", directory.display())]
+    NameInUse { name: String, directory: PathBuf },
+    /// The directory is somebody else's.
+    #[error("{} belongs to user {owner}, not to the caller ({caller})", directory.display())]
+    Foreign { directory: PathBuf, owner: u32, caller: u32 },
+    /// Others may write to it.
+    #[error("{} may be written by others (mode {mode:04o}), and nothing in it can be trusted", directory.display())]
+    Exposed { directory: PathBuf, mode: u32 },
+    /// Something that nestns has not put there, or not like this.
+    #[error("{} {found}, which nestns has not made; it is neither followed nor removed", path.display())]
+    Strange { path: PathBuf, found: String },
+    /// A document that cannot be read tells nothing about what still runs.
+    #[error("{} cannot be understood ({problem}): what still runs of it is not known, and nothing is removed", path.display())]
+    Unreadable { path: PathBuf, problem: String },
+    /// It was killed, and is still there.
+    #[error("{} of what an earlier one has left in {} cannot be ended: {problem}", path, directory.display())]
+    Stuck { directory: PathBuf, path: String, problem: String },
+    /// A system call failed.
+    #[error("cannot {action} {}: {source}", path.display())]
+    System { action: &'static str, path: PathBuf, source: io::Error },
+}
+
+impl StateError {
+    /// What to do about it.
+    pub fn help(&self) -> String {
+        match self {
+            Self::NameInUse { .. } => "stop it first, or give this one another name with `--name`".to_owned(),
+            Self::Foreign { .. } => "remove it, or set XDG_RUNTIME_DIR to a directory of your own".to_owned(),
+            Self::Exposed { directory, .. } => {
+                format!("look at what is in it, then `chmod 700 {}`", directory.display())
+            }
+            Self::Strange { path, .. } => format!("look at it, then remove it: `rm -r {}`", path.display()),
+            Self::Unreadable { path, .. } => {
+                let directory = path.parent().unwrap_or(path).display();
+                format!("make sure that nothing of it runs (`ps -e`), then remove it: `rm -r {directory}`")
+            }
+            Self::Stuck { .. } => "look at it with `ps`; when it has ended, `nestns prune` removes the rest".to_owned(),
+            Self::System { .. } => "set XDG_RUNTIME_DIR to a directory of your own that can be written".to_owned(),
+        }
+    }
+
+    /// A failure to read /proc, as one of the state that was to be written from it.
+    pub(in crate::controller) fn unreadable_proc(source: io::Error) -> Self {
+        Self::System { action: "read", path: PathBuf::from("/proc"), source }
+    }
+}

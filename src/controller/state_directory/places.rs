@@ -1,0 +1,156 @@
+//! Where state directories may be, and whether a directory can be trusted: the caller's own, writable by nobody else, and
+//! never reached through a link.
+
+use std::fs::{File, OpenOptions, Permissions};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+use nix::fcntl::OFlag;
+use nix::unistd::{AccessFlags, access, geteuid};
+
+use super::error::StateError;
+
+/// Where root has them.
+const SYSTEM: &str = "/run/nestns";
+
+/// The directory above all of the caller's topologies.
+pub(super) fn base() -> Result<PathBuf, StateError> {
+    if let Some(runtime) = runtime_directory() {
+        return private_child(runtime.join("nestns"));
+    }
+    let system = Path::new(SYSTEM);
+    let writable = |path: &Path| access(path, AccessFlags::W_OK | AccessFlags::X_OK).is_ok();
+    if (!system.exists() && writable(Path::new("/run"))) || (system.is_dir() && writable(system)) {
+        return private_child(system.to_owned());
+    }
+    private_child(temporary())
+}
+
+/// Every directory in which the caller may have topologies: those that exist, and are his. He may have started one from a
+/// session that had another environment.
+pub fn places() -> Vec<PathBuf> {
+    let mut places = candidates();
+    places.retain(|place| trust(place).is_ok());
+    places
+}
+
+/// What is in the place of one of them and cannot be trusted. That `/run/nestns` is root's is as it should be.
+pub fn strange_places() -> Vec<StateError> {
+    let not_ours = |place: &PathBuf| match trust(place) {
+        Err(StateError::System { source, .. }) if source.kind() == io::ErrorKind::NotFound => None,
+        Err(StateError::Foreign { owner: 0, .. }) if place.as_path() == Path::new(SYSTEM) => None,
+        result => result.err(),
+    };
+    candidates().iter().filter_map(not_ours).collect()
+}
+
+fn candidates() -> Vec<PathBuf> {
+    let mut places: Vec<PathBuf> = runtime_directory().map(|runtime| runtime.join("nestns")).into_iter().collect();
+    for place in [PathBuf::from(SYSTEM), temporary()] {
+        if !places.contains(&place) {
+            places.push(place);
+        }
+    }
+    places
+}
+
+/// The directory of the caller's session, if it is one of his own.
+fn runtime_directory() -> Option<PathBuf> {
+    let runtime = std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from)?;
+    let uid = geteuid().as_raw();
+    let is_own = std::fs::metadata(&runtime).is_ok_and(|found| found.is_dir() && found.uid() == uid);
+    (runtime.is_absolute() && is_own).then_some(runtime)
+}
+
+fn temporary() -> PathBuf {
+    // The guardian, which has left the caller's directory, must find it as well.
+    let temporary = std::path::absolute(std::env::temp_dir()).unwrap_or_else(|_| PathBuf::from("/tmp"));
+    temporary.join(format!("nestns-{}", outer_uid(geteuid().as_raw())))
+}
+
+/// The caller's number outside a user namespace that he is in: a tree of an ordinary user calls everybody 0, and each user's
+/// directory must be his own.
+fn outer_uid(uid: u32) -> u32 {
+    let map = std::fs::read_to_string("/proc/self/uid_map").unwrap_or_default();
+    let outside = map.lines().find_map(|line| {
+        let numbers: Vec<u32> = line.split_whitespace().filter_map(|number| number.parse().ok()).collect();
+        let &[inside, outside, count] = numbers.as_slice() else { return None };
+        uid.checked_sub(inside).filter(|&offset| offset < count).map(|offset| outside + offset)
+    });
+    outside.unwrap_or(uid)
+}
+
+fn private_child(path: PathBuf) -> Result<PathBuf, StateError> {
+    make_private(&path)?;
+    Ok(path)
+}
+
+/// Makes a directory of mode 0700, or makes sure that an existing one can be trusted.
+pub(super) fn make_private(path: &Path) -> Result<(), StateError> {
+    let failed = |action| {
+        let path = path.to_owned();
+        move |source| StateError::System { action, path, source }
+    };
+    match std::fs::DirBuilder::new().mode(0o700).create(path) {
+        // The caller's umask may have taken even the owner's rights away.
+        Ok(()) => return std::fs::set_permissions(path, Permissions::from_mode(0o700)).map_err(failed("protect")),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+        Err(error) => return Err(failed("make the directory")(error)),
+    }
+    match trust(path) {
+        Ok(mode) if mode & 0o077 != 0 => {
+            std::fs::set_permissions(path, Permissions::from_mode(0o700)).map_err(failed("protect"))
+        }
+        Ok(_) => Ok(()),
+        // Removed by its owner in this moment: the caller of `claim` tries again.
+        Err(StateError::System { source, .. }) if source.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
+/// Whether a directory is one, the caller's, and nobody else's to write to; its mode.
+///
+/// # Errors
+///
+/// [`StateError`] says what it is instead.
+pub fn trust(path: &Path) -> Result<u32, StateError> {
+    let found = std::fs::symlink_metadata(path).map_err(|source| StateError::System {
+        action: "look at",
+        path: path.to_owned(),
+        source,
+    })?;
+    let caller = geteuid().as_raw();
+    if !found.is_dir() {
+        return Err(StateError::Strange { path: path.to_owned(), found: super::entries::describe(&found) });
+    }
+    if found.uid() != caller {
+        return Err(StateError::Foreign { directory: path.to_owned(), owner: found.uid(), caller });
+    }
+    if found.mode() & 0o022 != 0 {
+        return Err(StateError::Exposed { directory: path.to_owned(), mode: found.mode() & 0o7777 });
+    }
+    Ok(found.mode() & 0o7777)
+}
+
+/// Opens a lock file: never through a link, and never waiting, as a FIFO in its place would make it.
+///
+/// # Errors
+///
+/// [`StateError::Strange`] for anything but a regular file of the caller's.
+pub(super) fn open_lock(options: &mut OpenOptions, path: &Path) -> Result<File, StateError> {
+    let flags = OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK;
+    let opened = options.write(true).truncate(false).mode(0o600).custom_flags(flags.bits()).open(path);
+    let strange = |found: &std::fs::Metadata| StateError::Strange {
+        path: path.to_owned(),
+        found: super::entries::describe(found),
+    };
+    match opened.and_then(|file| Ok((file.metadata()?, file))) {
+        Ok((found, file)) if found.is_file() && found.uid() == geteuid().as_raw() => Ok(file),
+        Ok((found, _)) => Err(strange(&found)),
+        Err(source) => Err(match std::fs::symlink_metadata(path) {
+            Ok(found) if !found.is_file() || found.uid() != geteuid().as_raw() => strange(&found),
+            _ => StateError::System { action: "open", path: path.to_owned(), source },
+        }),
+    }
+}

@@ -1,0 +1,128 @@
+//! Where processes stand in the hierarchy of cgroup v2: the tree that can freeze (`cgroup.freeze`, since Linux 5.2).
+//!
+//! It is looked for by the type of its mount, never by a path: beside controllers of version 1 it is an otherwise empty tree
+//! at a place of the distribution's choice. A path of /proc/PID/cgroup begins at the root of the reader's cgroup namespace,
+//! and one of a mount may begin further down.
+
+use std::ffi::OsString;
+use std::io;
+use std::os::unix::ffi::OsStringExt;
+use std::path::{Component, Path, PathBuf};
+
+use nix::unistd::Pid;
+
+use super::small_file;
+
+/// The mounted tree.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tree {
+    /// Where it is mounted.
+    pub mount: PathBuf,
+    /// Which part of it is mounted there, as seen from the reader's cgroup namespace.
+    pub root: PathBuf,
+}
+
+impl Tree {
+    /// The first mount of cgroup version 2 in `/proc/self/mountinfo`; `None` where there is none.
+    pub fn find() -> Option<Self> {
+        let text = std::fs::read("/proc/self/mountinfo").ok()?;
+        text.split(|&byte| byte == b'\n').find_map(Self::of_line)
+    }
+
+    /// A line of proc_pid_mountinfo(5): number, parent, device, root, mount point, options, … `-` type, source, options.
+    fn of_line(line: &[u8]) -> Option<Self> {
+        let fields: Vec<&[u8]> = line.split(|&byte| byte == b' ').collect();
+        let dash = fields.iter().position(|field| *field == b"-")?;
+        (*fields.get(dash + 1)? == b"cgroup2").then(|| ())?;
+        Some(Self { mount: unescape(fields.get(4)?), root: unescape(fields.get(3)?) })
+    }
+
+    /// The directory of the group in which a process is; `None` where it is outside of what is mounted.
+    ///
+    /// # Errors
+    ///
+    /// `ENOENT` or `ESRCH` when there is no such process.
+    pub fn group_of(&self, pid: Pid) -> io::Result<Option<PathBuf>> {
+        let mut buffer = [0; 4096];
+        let text = small_file::read(&format!("/proc/{pid}/cgroup"), &mut buffer)?;
+        let path = text.lines().find_map(|line| line.strip_prefix("0::"));
+        Ok(path.and_then(|path| self.directory(Path::new(path))))
+    }
+
+    /// The directory of a group of which /proc tells the path.
+    fn directory(&self, path: &Path) -> Option<PathBuf> {
+        let inside = path.strip_prefix(&self.root).ok()?;
+        let is_inside = inside.components().all(|part| matches!(part, Component::Normal(_)));
+        is_inside.then(|| if inside.as_os_str().is_empty() { self.mount.clone() } else { self.mount.join(inside) })
+    }
+}
+
+/// Whether a group is frozen, all of it: `frozen 1` in its `cgroup.events`.
+///
+/// # Errors
+///
+/// `ENOENT` or `ENODEV` when there is no such group.
+pub fn is_frozen(group: &Path) -> io::Result<bool> {
+    let text = std::fs::read_to_string(group.join("cgroup.events"))?;
+    Ok(text.lines().any(|line| line == "frozen 1"))
+}
+
+/// The processes of a group, in the reader's numbers; 0 stands for those whom the reader cannot see.
+///
+/// # Errors
+///
+/// `ENOENT` or `ENODEV` when there is no such group.
+pub fn members(group: &Path) -> io::Result<Vec<Pid>> {
+    let text = std::fs::read_to_string(group.join("cgroup.procs"))?;
+    Ok(text.lines().filter_map(|line| line.parse().ok()).map(Pid::from_raw).collect())
+}
+
+/// Undoes the escapes of mountinfo: a space is `\040`.
+fn unescape(field: &[u8]) -> PathBuf {
+    let mut bytes = Vec::with_capacity(field.len());
+    let mut rest = field;
+    while let Some((&first, tail)) = rest.split_first() {
+        let code = tail.get(..3).filter(|_| first == b'\\').and_then(|digits| std::str::from_utf8(digits).ok());
+        match code.and_then(|digits| u8::from_str_radix(digits, 8).ok()) {
+            Some(byte) => {
+                bytes.push(byte);
+                rest = &tail[3..];
+            }
+            None => {
+                bytes.push(first);
+                rest = tail;
+            }
+        }
+    }
+    OsString::from_vec(bytes).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tree(line: &str) -> Option<Tree> {
+        Tree::of_line(line.as_bytes())
+    }
+
+    #[test]
+    fn the_mount_is_known_by_its_type() {
+        let hybrid = "41 31 0:38 / /sys/fs/cgroup/uni\\040fied rw,relatime shared:9 - cgroup2 cgroup2 rw";
+        let expected = Tree { mount: "/sys/fs/cgroup/uni fied".into(), root: "/".into() };
+        assert_eq!(tree(hybrid), Some(expected));
+        assert_eq!(tree("37 31 0:34 / /sys/fs/cgroup/freezer rw - cgroup cgroup rw,freezer"), None);
+        assert_eq!(tree("37 31 0:34 / /cgroup2 rw - tmpfs cgroup2 rw"), None);
+        assert_eq!(tree(""), None);
+    }
+
+    #[test]
+    fn a_group_outside_of_the_mount_has_no_directory() {
+        let whole = Tree { mount: "/cg".into(), root: "/".into() };
+        assert_eq!(whole.directory(Path::new("/")), Some("/cg".into()));
+        assert_eq!(whole.directory(Path::new("/a/b")), Some("/cg/a/b".into()));
+        assert_eq!(whole.directory(Path::new("/../b")), None);
+        let part = Tree { mount: "/cg".into(), root: "/a".into() };
+        assert_eq!(part.directory(Path::new("/a/b")), Some("/cg/b".into()));
+        assert_eq!(part.directory(Path::new("/ab")), None);
+    }
+}

@@ -1,0 +1,89 @@
+//! `restart`, `max` and `backoff`, which processes and namespaces have alike.
+
+use std::time::Duration;
+
+use super::located::Located;
+use super::reader::Entry;
+use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span};
+use crate::topology::restart::{RestartPolicy, RestartWhen};
+
+/// What a table says about beginning again.
+#[derive(Debug, Clone, Default)]
+pub(in crate::topology) struct RestartSyntax {
+    pub(in crate::topology) when: Option<Located<RestartWhen>>,
+    max: Option<u32>,
+    backoff: Option<Duration>,
+    /// A key that means nothing without `restart`, where the table says it itself.
+    refinement: Option<(&'static str, Span)>,
+    /// Whether `restart` is there, be it one that was reported.
+    is_said: bool,
+}
+
+const WHEN: &[(&str, RestartWhen)] =
+    &[("never", RestartWhen::Never), ("on-failure", RestartWhen::OnFailure), ("always", RestartWhen::Always)];
+
+impl RestartSyntax {
+    /// Whether the key is one of these.
+    pub(super) fn has(key: &str) -> bool {
+        matches!(key, "restart" | "max" | "backoff")
+    }
+
+    /// Takes one of the keys.
+    pub(super) fn read(&mut self, key: &Entry<'_>, out: &mut Diagnostics) {
+        match key.key {
+            "restart" => {
+                self.is_said = true;
+                self.when = key.word(WHEN, out);
+            }
+            "max" => {
+                self.refine("max", key.key_span);
+                let number = key.integer(1, u32::MAX.into(), out);
+                self.max = number.and_then(|number| u32::try_from(number.value).ok());
+            }
+            _ => {
+                self.refine("backoff", key.key_span);
+                self.backoff = backoff(key, out);
+            }
+        }
+    }
+
+    /// What comes from elsewhere may be meant for others.
+    fn refine(&mut self, key: &'static str, span: Span) {
+        if span.layer == 0 && self.refinement.is_none() {
+            self.refinement = Some((key, span));
+        }
+    }
+
+    /// Reports what says how often, or how soon, where nothing says whether.
+    pub(super) fn check(&self, out: &mut Diagnostics) {
+        if let (false, Some((key, span))) = (self.is_said, self.refinement) {
+            out.push(
+                Diagnostic::at(Code::Contradiction, span, format!("`{key}` without `restart` means nothing"))
+                    .label("nothing is started again that does not say so")
+                    .help("write restart = \"on-failure\" or restart = \"always\" beside it"),
+            );
+        }
+    }
+
+    /// What it comes to.
+    pub(in crate::topology) fn policy(&self) -> RestartPolicy {
+        let when = self.when.as_ref().map_or(RestartWhen::Never, |when| when.value);
+        match when {
+            RestartWhen::Never => RestartPolicy::NEVER,
+            _ => RestartPolicy { when, max: self.max, backoff: self.backoff.unwrap_or(RestartPolicy::BACKOFF) },
+        }
+    }
+}
+
+fn backoff(key: &Entry<'_>, out: &mut Diagnostics) -> Option<Duration> {
+    let backoff = key.duration(out)?;
+    if backoff.value.is_zero() {
+        out.push(
+            Diagnostic::at(Code::OutOfRange, backoff.span, "`backoff` is no time at all")
+                .label("a program that ends at once would be started without a pause")
+                .help("write \"100ms\", which is what holds if nothing is said"),
+        );
+        return None;
+    }
+    Some(backoff.value)
+}

@@ -1,0 +1,352 @@
+//! `ready`, `restart` and what goes with them.
+
+use snapbox::{IntoData, assert_data_eq, str};
+
+use super::human;
+
+/// A file with nothing wrong in it.
+fn good(text: &str) {
+    assert_data_eq!(human(text), str![[""]].raw());
+}
+
+#[test]
+fn every_way_to_be_ready_is_read() {
+    good(
+        r#"[vars]
+port = 80
+[limits]
+log_bytes = "16M"
+[ns.a]
+restart = "on-failure"
+max = 3
+backoff = "1s"
+proc.a = { cmd = "x", ready = { log = "on port {{port}}$" }, stdout = "null" }
+proc.b = { cmd = "x", ready = { file = "/run/{{name}}" }, after = { a = "ready" } }
+proc.c = { cmd = "x", ready = { exec = ["redis-cli", "ping"], every = "50ms" } }
+proc.d = { cmd = "x", ready = { exec = "redis-cli ping" } }
+proc.e = { cmd = "x", ready = { fd = "{{port / 20}}" } }
+proc.f = { cmd = "x", ready = { notify = true, x-why = "systemd" }, restart = "always" }
+proc.g = { cmd = "x", oneshot = true, restart = "on-failure", max = 5 }
+proc.h = { actor = "serve", ready = { log = "." } }
+"#,
+    );
+}
+
+#[test]
+fn one_way_takes_the_place_of_another() {
+    good(
+        r#"[defaults.proc]
+ready = { exec = ["true"], every = "2s" }
+max = 3
+[template.t]
+proc.c = { cmd = "x", ready = { log = "y" } }
+[ns.a]
+use = "t"
+proc.a = { cmd = "x", ready = { fd = 3 } }
+proc.b = { cmd = "x", ready = { every = "3s" } }
+proc.c = { ready = { file = "/x" } }
+proc.d = { cmd = "x", ready = { notify = false }, oneshot = true }
+proc.e = { cmd = "x", restart = "never" }
+"#,
+    );
+}
+
+#[test]
+fn what_is_no_probe() {
+    let text = r#"[ns.a]
+proc.a = { cmd = "x", ready = {} }
+proc.b = { cmd = "x", ready = { log = "x", fd = 3 } }
+proc.c = { cmd = "x", ready = "listening" }
+proc.d = { cmd = "x", ready = { every = "1s" } }
+proc.e = { cmd = "x", ready = { fil = "/x", log = "x" } }
+proc.f = { cmd = "x", log = "x", redy = { fd = 3 } }
+proc.g = { cmd = "x", ready = { http = "/" , notify = true } }
+ready = { fd = 3 }
+"#;
+    assert_data_eq!(
+        human(text),
+        str![[r#"
+error[NS132]: `ready` does not say what makes the process ready
+ --> <stdin>:2:23
+  |
+2 | proc.a = { cmd = "x", ready = {} }
+  |                       ^^^^^ one of `log`, `file`, `exec`, `fd` or `notify` is needed
+
+error[NS132]: `ready` has both `log` and `fd`
+ --> <stdin>:3:44
+  |
+3 | proc.b = { cmd = "x", ready = { log = "x", fd = 3 } }
+  |                                 ---        ^^ a process becomes ready in one way
+  |                                 |
+  |                                 the first one is here
+
+error[NS101]: `ready` must be a table such as { log = "listening" }
+ --> <stdin>:4:31
+  |
+4 | proc.c = { cmd = "x", ready = "listening" }
+  |                               ^^^^^^^^^^^ this is a string
+
+error[NS132]: `ready` does not say what makes the process ready
+ --> <stdin>:5:23
+  |
+5 | proc.d = { cmd = "x", ready = { every = "1s" } }
+  |                       ^^^^^ one of `log`, `file`, `exec`, `fd` or `notify` is needed
+
+error[NS102]: unknown key `fil` in `ready`
+ --> <stdin>:6:33
+  |
+6 | proc.e = { cmd = "x", ready = { fil = "/x", log = "x" } }
+  |                                 ^^^ did you mean `file`?
+
+error[NS103]: `log` does not belong to a process
+ --> <stdin>:7:23
+  |
+7 | proc.f = { cmd = "x", log = "x", redy = { fd = 3 } }
+  |                       ^^^ `log` belongs to `ready`, you wrote it in a process
+
+error[NS102]: unknown key `redy` in a process
+ --> <stdin>:7:34
+  |
+7 | proc.f = { cmd = "x", log = "x", redy = { fd = 3 } }
+  |                                  ^^^^ did you mean `ready`?
+
+error[NS102]: unknown key `http` in `ready`
+ --> <stdin>:8:33
+  |
+8 | proc.g = { cmd = "x", ready = { http = "/" , notify = true } }
+  |                                 ^^^^
+  |
+  = help: a private note begins with `x-`
+
+error[NS103]: `ready` does not belong to a namespace
+ --> <stdin>:9:1
+  |
+9 | ready = { fd = 3 }
+  | ^^^^^ `ready` belongs to a process, you wrote it in a namespace
+
+
+"#]]
+        .raw()
+    );
+}
+
+#[test]
+fn what_no_probe_can_ask() {
+    let text = r#"[ns.a]
+proc.a = { cmd = "x", ready = { log = "" } }
+proc.b = { cmd = "x", ready = { log = "ready (port" } }
+proc.c = { cmd = "x", ready = { file = "run/x" } }
+proc.d = { cmd = "x", ready = { exec = [] } }
+proc.e = { cmd = "x", ready = { exec = "a | b", every = "1ms" } }
+proc.f = { cmd = "x", ready = { fd = 1 } }
+proc.g = { cmd = "x", ready = { notify = "yes" } }
+"#;
+    assert_data_eq!(human(text), str![[r#"
+error[NS131]: the regular expression is empty
+ --> <stdin>:2:39
+  |
+2 | proc.a = { cmd = "x", ready = { log = "" } }
+  |                                       ^^ every line contains nothing
+  |
+  = help: write "." if any line will do
+
+error[NS131]: `ready (port` is not a regular expression
+ --> <stdin>:3:39
+  |
+3 | proc.b = { cmd = "x", ready = { log = "ready (port" } }
+  |                                       ^^^^^^^^^^^^^ found open group without closing ')'
+  |
+  = help: a character with a meaning is written literally behind a backslash: 'ready\.'
+
+error[NS116]: `file` is not an absolute path
+ --> <stdin>:4:40
+  |
+4 | proc.c = { cmd = "x", ready = { file = "run/x" } }
+  |                                        ^^^^^^^ a path begins with `/`: inside a namespace nestns's own directory means nothing
+
+error[NS113]: the command is empty
+ --> <stdin>:5:40
+  |
+5 | proc.d = { cmd = "x", ready = { exec = [] } }
+  |                                        ^^ the first word is the program
+
+warning[NS302]: `exec` uses `|`, but no shell runs it
+ --> <stdin>:6:40
+  |
+6 | proc.e = { cmd = "x", ready = { exec = "a | b", every = "1ms" } }
+  |                                        ^^^^^^^ `|` is handed to the program as it stands
+  |
+  = help: write ["sh", "-c", "…"] to have a shell run it, or quote it if it is meant literally
+
+error[NS112]: `every` is too short
+ --> <stdin>:6:57
+  |
+6 | proc.e = { cmd = "x", ready = { exec = "a | b", every = "1ms" } }
+  |                                                         ^^^^^ a process is not asked more often than every 10ms
+
+error[NS112]: `fd` is out of range
+ --> <stdin>:7:38
+  |
+7 | proc.f = { cmd = "x", ready = { fd = 1 } }
+  |                                      ^ a number from 3 to 255 is expected
+
+error[NS101]: `notify` must be true or false
+ --> <stdin>:8:42
+  |
+8 | proc.g = { cmd = "x", ready = { notify = "yes" } }
+  |                                          ^^^^^ this is a string
+
+
+"#]].raw());
+}
+
+#[test]
+fn probes_that_contradict_the_process() {
+    let text = r#"[ns.a]
+proc.a = { cmd = "x", ready = { log = "x" }, stdout = "null", stderr = "/y" }
+proc.b = { cmd = "x", ready = { log = "x" }, tty = true }
+proc.c = { cmd = "x", ready = { fd = 3 }, oneshot = true }
+proc.d = { actor = "idle", ready = { notify = true } }
+proc.e = { cmd = "x", ready = { file = "/x", every = "1s" } }
+"#;
+    assert_data_eq!(
+        human(text),
+        str![[r#"
+error[NS120]: `ready` looks at the log, and nothing is written to it
+ --> <stdin>:2:23
+  |
+2 | proc.a = { cmd = "x", ready = { log = "x" }, stdout = "null", stderr = "/y" }
+  |                       ^^^^^                           ------           ---- its error output goes here
+  |                                                       |
+  |                                                       its output goes here
+  |
+  = help: leave one of `stdout` and `stderr` out
+
+error[NS120]: `ready` looks at the log, and nothing is written to it
+ --> <stdin>:3:23
+  |
+3 | proc.b = { cmd = "x", ready = { log = "x" }, tty = true }
+  |                       ^^^^^                        ---- the terminal is its output
+
+error[NS120]: `ready` does not go together with oneshot = true
+ --> <stdin>:4:23
+  |
+4 | proc.c = { cmd = "x", ready = { fd = 3 }, oneshot = true }
+  |                       ^^^^^                         ---- it is one because of this
+  |                       |
+  |                       a one-shot is ready when it has ended well, and not before
+
+error[NS120]: an actor does not say by itself that it is ready
+ --> <stdin>:5:28
+  |
+5 | proc.d = { actor = "idle", ready = { notify = true } }
+  |                    ------  ^^^^^ it knows neither this descriptor nor this socket
+  |                    |
+  |                    the actor is here
+  |
+  = help: write ready = { log = "…" }, or leave it out: an actor is ready when it runs
+
+error[NS120]: `every` does not go together with `file`
+ --> <stdin>:6:46
+  |
+6 | proc.e = { cmd = "x", ready = { file = "/x", every = "1s" } }
+  |                                              ^^^^^ only a command is asked again and again
+
+
+"#]]
+        .raw()
+    );
+}
+
+#[test]
+fn restarts_that_cannot_be() {
+    let text = r#"[ns.a]
+max = 2
+proc.a = { cmd = "x", restart = "unless-stopped" }
+proc.b = { cmd = "x", backoff = "1s" }
+proc.c = { cmd = "x", restart = "always", max = 0, backoff = "0s" }
+proc.d = { cmd = "x", restart = "always", oneshot = true }
+proc.e = { cmd = "x", restart = true, max = 3 }
+"#;
+    assert_data_eq!(human(text), str![[r#"
+error[NS120]: `max` without `restart` means nothing
+ --> <stdin>:2:1
+  |
+2 | max = 2
+  | ^^^ nothing is started again that does not say so
+  |
+  = help: write restart = "on-failure" or restart = "always" beside it
+
+error[NS109]: `unless-stopped` is not a value of `restart`
+ --> <stdin>:3:33
+  |
+3 | proc.a = { cmd = "x", restart = "unless-stopped" }
+  |                                 ^^^^^^^^^^^^^^^^ expected "never", "on-failure" or "always"
+
+error[NS120]: `backoff` without `restart` means nothing
+ --> <stdin>:4:23
+  |
+4 | proc.b = { cmd = "x", backoff = "1s" }
+  |                       ^^^^^^^ nothing is started again that does not say so
+  |
+  = help: write restart = "on-failure" or restart = "always" beside it
+
+error[NS112]: `max` is out of range
+ --> <stdin>:5:49
+  |
+5 | proc.c = { cmd = "x", restart = "always", max = 0, backoff = "0s" }
+  |                                                 ^ a number from 1 to 4294967295 is expected
+
+error[NS112]: `backoff` is no time at all
+ --> <stdin>:5:62
+  |
+5 | proc.c = { cmd = "x", restart = "always", max = 0, backoff = "0s" }
+  |                                                              ^^^^ a program that ends at once would be started without a pause
+  |
+  = help: write "100ms", which is what holds if nothing is said
+
+error[NS120]: a one-shot cannot be restarted always
+ --> <stdin>:6:33
+  |
+6 | proc.d = { cmd = "x", restart = "always", oneshot = true }
+  |                                 ^^^^^^^^            ---- it is one because of this
+  |                                 |
+  |                                 it would begin again as soon as it has done its work
+  |
+  = help: write restart = "on-failure", or leave `oneshot` out
+
+error[NS101]: `restart` must be a string
+ --> <stdin>:7:33
+  |
+7 | proc.e = { cmd = "x", restart = true, max = 3 }
+  |                                 ^^^^ this is a boolean
+
+
+"#]].raw());
+}
+
+#[test]
+fn sizes_that_cannot_be_read() {
+    for (value, code) in
+        [("'16 megabytes'", "NS130"), ("'1.5M'", "NS130"), ("''", "NS130"), ("1000", "NS112"), ("true", "NS101")]
+    {
+        let found = human(&format!("[limits]\nlog_bytes = {value}\n[ns.a]\n"));
+        assert!(found.contains(&format!("error[{code}]")), "{value}: {found}");
+    }
+    let text = "[limits]\nlog_bytes = \"64k\"\n[ns.a]\n";
+    assert_data_eq!(
+        human(text),
+        str![[r#"
+error[NS130]: `64k` is not a size
+ --> <stdin>:2:13
+  |
+2 | log_bytes = "64k"
+  |             ^^^^^ the unit is none of K, M, G, T
+  |
+  = help: write a number of bytes, or one with a unit: "64K", "16M", "1G"
+
+
+"#]]
+        .raw()
+    );
+}
