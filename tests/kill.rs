@@ -155,7 +155,7 @@ const FEW_NUMBERS: &str = "echo 400 > /proc/sys/kernel/pid_max && echo 320 > /pr
 const STRANGER: &str = r#"
 tries=0
 while [ $tries -lt 5000 ]; do
-    sleep 100000 & if [ $! = "$1" ]; then echo $!; exit 0; fi
+    sleep 100000 > /dev/null 2>&1 & if [ $! = "$1" ]; then echo $!; exit 0; fi
     kill -KILL $!; wait $! 2>/dev/null; tries=$((tries + 1))
 done
 exit 1

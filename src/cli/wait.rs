@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 use std::io::Write as _;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 use std::time::Duration;
 
@@ -128,9 +129,10 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Status> {
     };
     if args.until == Until::Gone && is_whole {
         let Connection { name, directory, client } = connection;
+        let state = inode(&directory);
         // The controller waits a moment for those who are still connected.
         drop(client);
-        if !await_end(&name, &directory, deadline) {
+        if state.is_some() && !await_end(&name, &directory, state, deadline) {
             return Ok(late());
         }
     }
@@ -180,10 +182,16 @@ fn late() -> Status {
     TIMEOUT
 }
 
+/// Which directory it is.
+fn inode(directory: &Path) -> Option<u64> {
+    std::fs::metadata(directory).ok().map(|found| found.ino())
+}
+
 /// Waits until the state directory is removed; says whether that was in time.
-fn await_end(name: &str, directory: &Path, deadline: Option<Moment>) -> bool {
+fn await_end(name: &str, directory: &Path, state: Option<u64>, deadline: Option<Moment>) -> bool {
     let last = Moment::now().plus(LAST);
-    while directory.join("lock").exists() {
+    // Another one of the same name may have come since.
+    while inode(directory) == state {
         let now = Moment::now();
         if deadline.is_some_and(|deadline| deadline <= now) {
             return false;

@@ -25,7 +25,8 @@ pub(super) fn topologies(current: &OsStr) -> Vec<CompletionCandidate> {
 /// Addresses in the topology that the command line is about.
 pub(super) fn addresses(current: &OsStr) -> Vec<CompletionCandidate> {
     let current = current.to_string_lossy();
-    if let Some((name, path)) = current.split_once(":/") {
+    if let Some((name, path)) = current.split_once(':') {
+        let path = path.strip_prefix('/').unwrap_or(path);
         let prefix = format!("{name}:/");
         return paths(name, path).into_iter().map(|path| CompletionCandidate::new(format!("{prefix}{path}"))).collect();
     }

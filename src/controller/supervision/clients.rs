@@ -8,11 +8,14 @@ use crate::controller::control::server::{Asked, Heard};
 use crate::controller::journal::event::{Caller, Event};
 use crate::controller::life::Life;
 use crate::controller::world::Asker;
+use crate::engine::moment::Moment;
+use crate::engine::plan::Subject;
 use crate::observe::process;
 use crate::observe::signals::{self, Reception};
 use crate::sys::pidfd::Pidfd;
 use crate::topology::Signal;
 use nix::errno::Errno;
+use nix::libc;
 use nix::unistd::Pid;
 
 /// How many requests are served before the tree is looked after again.
@@ -91,7 +94,7 @@ impl Supervision<'_> {
         let living = self.living();
         for target in targets {
             let pid = Pid::from_raw(target.pid);
-            if living.get(&target.pid) != Some(&target.start_time) {
+            if living.get(&target.pid).is_none_or(|&(start, _)| start != target.start_time) {
                 ended.push(target.path.clone());
                 continue;
             }
@@ -128,6 +131,15 @@ impl Supervision<'_> {
                 Ok(()) => {
                     self.world.record(&Event::Signal { path: &target.path, signal: &word.to_string(), by: Some(by) });
                     reached.push(target.path.clone());
+                    let subject = living.get(&target.pid).and_then(|&(_, subject)| subject);
+                    if signal == libc::SIGKILL
+                        && let Some(subject) = subject
+                        && self.plan.namespace(subject.namespace).process(subject.slot).is_none()
+                        && let Some(record) = self.world.roster.get_mut(subject)
+                    {
+                        // Whoever kills a PID 1 of ours means it: it was not lost.
+                        record.farewells.killed.get_or_insert_with(Moment::now);
+                    }
                 }
                 Err(Errno::ESRCH) => ended.push(target.path.clone()),
                 Err(errno) => {
@@ -140,15 +152,15 @@ impl Supervision<'_> {
     }
 
     /// Everybody of the tree who lives, by number on the host, with the time of his birth.
-    fn living(&self) -> HashMap<i32, u64> {
+    fn living(&self) -> HashMap<i32, (u64, Option<Subject>)> {
         let roster = &self.world.roster;
         let members = roster
             .subjects()
-            .filter_map(|subject| roster.get(subject))
-            .filter(|record| record.ending.is_none() && !record.state.is_over())
-            .filter_map(|record| record.facts.as_ref());
-        let facts = members.chain(self.world.guests.facts());
-        facts.filter_map(|facts| Some((*facts.numbers.first()?, facts.start_time))).collect()
+            .filter_map(|subject| Some((subject, roster.get(subject)?)))
+            .filter(|(_, record)| record.ending.is_none() && !record.state.is_over())
+            .filter_map(|(subject, record)| Some((Some(subject), record.facts.as_ref()?)));
+        let everybody = members.chain(self.world.guests.facts().map(|facts| (None, facts)));
+        everybody.filter_map(|(subject, facts)| Some((*facts.numbers.first()?, (facts.start_time, subject)))).collect()
     }
 
     /// Whether anything may still be started in the tree.
