@@ -5,20 +5,31 @@
 
 mod abandoned;
 mod actor;
+mod attach;
 mod check;
 mod color;
 mod completions;
 mod config;
 mod detach;
 mod down;
+mod events;
 mod exec;
 mod explain;
+mod follower;
 mod graph;
 mod kill;
 mod launch;
+mod logs;
+mod ls;
+mod machine;
 mod man;
+mod names;
 mod new;
+mod pid;
+mod place;
+mod point;
 mod prune;
+mod ps;
 mod release;
 mod run;
 mod running;
@@ -27,6 +38,7 @@ mod selection;
 mod status;
 mod story;
 mod surroundings;
+mod table_arguments;
 mod target;
 mod tell;
 mod terminal;
@@ -37,6 +49,7 @@ mod tree_document;
 mod up;
 mod version;
 mod wait;
+mod whois;
 
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -58,14 +71,21 @@ enum Verb {
     Up(up::Args),
     Down(down::Args),
     Release(release::Args),
+    Logs(logs::Args),
+    Events(events::Args),
     Kill(kill::Args),
     Wait(wait::Args),
     Exec(exec::Args),
+    Attach(attach::Args),
     Run(run::Args),
     Check(check::Args),
     Config(config::Args),
     Explain(explain::Args),
+    Ls(ls::Args),
+    Ps(ps::Args),
     Tree(tree::Args),
+    Pid(pid::Args),
+    Whois(whois::Args),
     Graph(graph::Args),
     Prune(prune::Args),
     Schema(schema::Args),
@@ -81,15 +101,22 @@ impl Verb {
         match self {
             Self::Up(args) => up::run(args),
             Self::Down(args) => down::run(&args),
+            Self::Logs(args) => logs::run(&args),
+            Self::Events(args) => events::run(&args),
             Self::Kill(args) => kill::run(&args),
             Self::Wait(args) => wait::run(&args),
             Self::Release(args) => release::run(args),
             Self::Exec(args) => exec::run(args),
+            Self::Attach(args) => attach::run(args),
             Self::Run(args) => run::run(args),
             Self::Check(args) => check::run(&args),
             Self::Config(args) => config::run(&args),
             Self::Explain(args) => explain::run(&args),
+            Self::Ps(args) => ps::run(&args),
+            Self::Ls(args) => ls::run(&args),
             Self::Tree(args) => tree::run(&args),
+            Self::Pid(args) => pid::run(&args),
+            Self::Whois(args) => whois::run(&args),
             Self::Graph(args) => graph::run(&args),
             Self::Prune(args) => prune::run(&args),
             Self::Schema(args) => schema::run(&args),

@@ -108,8 +108,8 @@ pub enum Request {
         /// Its path.
         path: String,
     },
-    /// Take over the terminal of a process until this client hangs up: [`Reply::Attached`], and the other side of the
-    /// terminal travels along.
+    /// Follow a process: [`Reply::Attached`], with the other side of its terminal where it has one, to be typed into; then
+    /// [`Reply::Ended`].
     Attach {
         /// Its path.
         path: String,
@@ -213,7 +213,10 @@ pub enum Reply {
     Restarted(Vec<String>),
     /// Everybody has come so far; how those have ended who have.
     Awaited(Vec<(String, Option<ExitDocument>)>),
-    Attached,
+    /// The name of the log.
+    Attached {
+        log: String,
+    },
     /// The controller is about to leave.
     Gone,
     Problem(Problem),
@@ -222,7 +225,7 @@ pub enum Reply {
 impl Reply {
     /// Whether nothing more follows to the same request.
     pub fn is_final(&self) -> bool {
-        !matches!(self, Self::Waiting(_) | Self::Began { .. } | Self::Attached | Self::Gone)
+        !matches!(self, Self::Waiting(_) | Self::Began { .. } | Self::Attached { .. } | Self::Gone)
     }
 }
 

@@ -36,6 +36,7 @@ impl Supervision<'_> {
                 Some(Heard::HungUp(client)) => {
                     self.end_sessions_of(client);
                     self.awaiting.forget(client);
+                    self.forget_attachments_of(client);
                 }
                 None => return,
             }
@@ -77,7 +78,8 @@ impl Supervision<'_> {
             // The world answers these itself.
             Request::Status => {}
             Request::Stop { paths, force } => self.stop_part(asker, &paths, force),
-            Request::Restart { .. } | Request::Pause { .. } | Request::Resume { .. } | Request::Attach { .. } => {
+            Request::Attach { path } => self.attach(asker, &path),
+            Request::Restart { .. } | Request::Pause { .. } | Request::Resume { .. } => {
                 self.world.refuse(asker, Problem::no("this version cannot do that"));
             }
         }

@@ -2,6 +2,7 @@
 //!
 //! One loop, one wait. Each round takes in what has happened, decides, acts, and waits for the next thing or deadline.
 
+mod attachments;
 mod awaiting;
 mod clients;
 mod conditions;
@@ -23,7 +24,6 @@ use super::journal::event::{Event, WHOLE};
 use super::life::Life;
 use super::relay::Relay;
 use super::roster::State;
-use super::streams::Reading;
 use super::timeline::Timeline;
 use super::verdict::Verdict;
 use super::world::{Incident, World};
@@ -33,6 +33,7 @@ use crate::engine::moment::Moment;
 use crate::engine::plan::{Plan, Subject};
 use crate::engine::report::Ending;
 use crate::topology::{OnExit, Terminal};
+use attachments::Attachments;
 use awaiting::Awaiting;
 use sessions::Sessions;
 use stopping::Stopping;
@@ -78,6 +79,7 @@ pub(super) struct Supervision<'a> {
     opening: Opening,
     sessions: Sessions,
     awaiting: Awaiting,
+    attachments: Attachments,
 }
 
 impl<'a> Supervision<'a> {
@@ -104,6 +106,7 @@ impl<'a> Supervision<'a> {
             opening,
             sessions: Sessions::default(),
             awaiting: Awaiting::default(),
+            attachments: Attachments::default(),
         }
     }
 
@@ -209,7 +212,7 @@ impl<'a> Supervision<'a> {
             && let Some(relay) = &mut self.world.relay
         {
             relay.begin(self.world.saved, &self.world.events);
-            self.world.terminal = Some((subject, Vec::new()));
+            self.world.terminal = Some(subject);
         }
         self.release_waiting();
     }
@@ -227,9 +230,8 @@ impl<'a> Supervision<'a> {
         while let Some(bytes) = self.world.relay.as_mut().and_then(Relay::take_output).filter(|bytes| !bytes.is_empty())
         {
             self.world.output.push(&bytes, &self.world.events);
-            self.world.log_terminal(&bytes, Reading::GoesOn);
+            self.world.log_terminal(&bytes);
         }
-        self.world.log_terminal(&[], Reading::Ended);
         if let Some(relay) = &mut self.world.relay {
             relay.end(self.world.saved, &self.world.events);
         }
