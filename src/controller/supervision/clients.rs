@@ -76,7 +76,7 @@ impl Supervision<'_> {
             }
             Request::Await { paths, until } => self.begin_waiting(asker, &paths, until),
             // The world answers these itself.
-            Request::Status => {}
+            Request::Status | Request::Describe { .. } => {}
             Request::Stop { paths, force } => self.stop_part(asker, &paths, force),
             Request::Attach { path } => self.attach(asker, &path),
             Request::Restart { .. } | Request::Pause { .. } | Request::Resume { .. } => {

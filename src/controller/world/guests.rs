@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::controller::description::Description;
 use crate::controller::document::ProcessDocument;
 use crate::controller::journal::event::Caller;
 use crate::engine::plan::Subject;
@@ -69,6 +70,13 @@ impl Guests {
     /// What the kernel said of those who are there.
     pub(in crate::controller) fn facts(&self) -> impl Iterator<Item = &Process> {
         self.0.values().filter_map(|guest| guest.facts.as_ref())
+    }
+
+    /// What is known of one of them besides its document.
+    pub(in crate::controller) fn describe(&self, path: &str) -> Option<Description> {
+        let guest = self.0.values().find(|guest| guest.path == path)?;
+        let by = format!("process {} of user {}, by `nestns exec`", guest.by.pid, guest.by.uid);
+        Some(Description { started_by: Some(by), ..Description::default() })
     }
 
     /// Their documents, in the order in which they came within each namespace.
