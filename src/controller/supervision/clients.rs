@@ -79,7 +79,12 @@ impl Supervision<'_> {
             Request::Status | Request::Describe { .. } => {}
             Request::Stop { paths, force } => self.stop_part(asker, &paths, force),
             Request::Attach { path } => self.attach(asker, &path),
-            Request::Restart { .. } | Request::Pause { .. } | Request::Resume { .. } => {
+            Request::Pause { path } => self.pause(asker, &path),
+            Request::Resume { path } => {
+                let answer = self.resume(&path, asker.by).unwrap_or_else(Reply::Problem);
+                self.world.reply(asker, answer);
+            }
+            Request::Restart { .. } => {
                 self.world.refuse(asker, Problem::no("this version cannot do that"));
             }
         }
@@ -127,7 +132,7 @@ impl Supervision<'_> {
                 format!("end {pronoun} with `-s KILL`, which also ends everything inside, or stop the namespace");
             return Err(Problem::no(message).help(help));
         }
-        let mut reached = Vec::new();
+        let (mut reached, mut paused) = (Vec::new(), Vec::new());
         for (target, pidfd) in open {
             match pidfd.signal(signal) {
                 Ok(()) => {
@@ -142,6 +147,10 @@ impl Supervision<'_> {
                         // Whoever kills a PID 1 of ours means it: it was not lost.
                         record.farewells.killed.get_or_insert_with(Moment::now);
                     }
+                    // What is frozen dies at once, and does nothing else.
+                    if signal != nix::libc::SIGKILL && signal != 0 && self.is_in_paused(&target.path) {
+                        paused.push(target.path.clone());
+                    }
                 }
                 Err(Errno::ESRCH) => ended.push(target.path.clone()),
                 Err(errno) => {
@@ -150,7 +159,7 @@ impl Supervision<'_> {
                 }
             }
         }
-        Ok(Reply::Signalled { reached, ended })
+        Ok(Reply::Signalled { reached, ended, paused })
     }
 
     /// Everybody of the tree who lives, by number on the host, with the time of his birth.

@@ -9,6 +9,7 @@ mod conditions;
 mod judging;
 mod noting;
 mod opening;
+mod pausing;
 mod sessions;
 mod stopping;
 mod visiting;
@@ -35,6 +36,7 @@ use crate::engine::report::Ending;
 use crate::topology::{OnExit, Terminal};
 use attachments::Attachments;
 use awaiting::Awaiting;
+use pausing::Pausing;
 use sessions::Sessions;
 use stopping::Stopping;
 
@@ -79,6 +81,7 @@ pub(super) struct Supervision<'a> {
     opening: Opening,
     sessions: Sessions,
     awaiting: Awaiting,
+    pausing: Pausing,
     attachments: Attachments,
 }
 
@@ -106,6 +109,7 @@ impl<'a> Supervision<'a> {
             opening,
             sessions: Sessions::default(),
             awaiting: Awaiting::default(),
+            pausing: Pausing::default(),
             attachments: Attachments::default(),
         }
     }
@@ -127,6 +131,7 @@ impl<'a> Supervision<'a> {
             self.stop_if_told();
             self.act();
             self.end_sessions();
+            self.look_after_paused();
             if self.is_over() {
                 break;
             }
@@ -269,6 +274,7 @@ impl<'a> Supervision<'a> {
             stopping.and_then(|stopping| stopping.give_up),
             self.visit_deadline,
             self.sessions.next(),
+            self.pausing.next(),
             self.unexplained.iter().map(|unexplained| unexplained.until).min(),
         ];
         moments.into_iter().flatten().min().map(|next| next.since(now))
