@@ -214,7 +214,7 @@ fn a_number_that_the_kernel_has_given_to_a_stranger_is_never_signalled() {
     for start_time in [start_time, start_time + 1] {
         let targets = vec![Target { path: path.clone(), pid: number, start_time }];
         match client.ask(Request::Signal { targets, signal: 9 }) {
-            Ok(Reply::Signalled { reached, ended }) => {
+            Ok(Reply::Signalled { reached, ended, .. }) => {
                 assert!(reached.is_empty());
                 assert_eq!(ended, [path.as_str()]);
             }
