@@ -131,7 +131,7 @@ impl Supervision<'_> {
             return (until != Awaited::Exited || !lives).then_some(true);
         }
         let record = self.world.roster.get(subject)?;
-        let is_over = record.ending.is_some() || record.state.is_over();
+        let is_over = (record.ending.is_some() || record.state.is_over()) && !self.comes_again(subject);
         let condition = match until {
             Awaited::Exited => return is_over.then_some(true),
             Awaited::Started => Condition::Started,
