@@ -172,7 +172,6 @@ fn process_document<'a>(machine: &Machine, names: &'a Names, one: &'a Inhabitant
         },
         argv: command_line(one.pid()),
         // That of one of ours was looked at when it was recognised.
-        restarts: 0,
         start_time: match known {
             Some(known) => known.document.start_time,
             None => process::start_time(Pid::from_raw(one.pid())).ok(),

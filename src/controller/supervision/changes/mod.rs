@@ -137,8 +137,14 @@ impl Supervision<'_> {
         parts.into_iter().any(|part| part.contains(&self.plan, subject))
     }
 
-    /// Whether something that has ended is about to be started again, or was taken down and can be: an end after which
-    /// nobody who waits for it has waited in vain.
+    /// Whether something that has ended is about to be started again.
+    pub(super) fn comes_again(&self, subject: Subject) -> bool {
+        let again = self.changes.under_way.iter().filter(|change| change.wish.aim == Aim::Again);
+        self.changes.comebacks.is_awaited(subject)
+            || again.flat_map(|change| &change.wish.parts).any(|part| part.contains(&self.plan, subject))
+    }
+
+    /// Whether it is, or was taken down and can be: an end after which nobody who waits for it has waited in vain.
     pub(super) fn may_come_again(&self, subject: Subject) -> bool {
         self.changes.comebacks.is_awaited(subject)
             || self.is_changing(subject)
