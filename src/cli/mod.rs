@@ -11,6 +11,8 @@ mod color;
 mod completions;
 mod config;
 mod detach;
+mod doctor;
+mod doctor_file;
 mod down;
 mod events;
 mod exec;
@@ -26,6 +28,7 @@ mod machine;
 mod man;
 mod names;
 mod new;
+mod pause;
 mod pid;
 mod place;
 mod point;
@@ -87,6 +90,9 @@ enum Verb {
     Pid(pid::Args),
     Whois(whois::Args),
     Graph(graph::Args),
+    Pause(pause::PauseArgs),
+    Resume(pause::ResumeArgs),
+    Doctor(doctor::Args),
     Prune(prune::Args),
     Schema(schema::Args),
     New(new::Args),
@@ -118,6 +124,9 @@ impl Verb {
             Self::Pid(args) => pid::run(&args),
             Self::Whois(args) => whois::run(&args),
             Self::Graph(args) => graph::run(&args),
+            Self::Pause(args) => pause::pause(args),
+            Self::Resume(args) => pause::resume(args),
+            Self::Doctor(args) => doctor::run(&args),
             Self::Prune(args) => prune::run(&args),
             Self::Schema(args) => schema::run(&args),
             Self::New(args) => new::run(&args),

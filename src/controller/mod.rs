@@ -22,6 +22,8 @@ pub mod herald;
 pub mod journal;
 pub mod kinship;
 pub mod life;
+mod meaning;
+pub mod needs;
 mod relay;
 pub mod roster;
 mod standard_output;

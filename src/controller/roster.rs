@@ -1,5 +1,7 @@
 //! Who is who in a tree that stands: a record of each PID 1 and each process, filled by what the kernel says.
 
+use std::collections::BTreeSet;
+
 use nix::unistd::Pid;
 
 use crate::engine::moment::Moment;
@@ -104,6 +106,8 @@ pub struct Roster {
     plan: Plan,
     namespaces: Vec<NamespaceRecord>,
     outstanding: usize,
+    /// Namespaces that are paused, each with all that is in it.
+    paused: BTreeSet<NamespaceIndex>,
     /// Whether the gates are open.
     is_released: bool,
 }
@@ -112,7 +116,7 @@ impl Roster {
     /// A roster of a plan of which nothing exists yet.
     pub fn new(plan: Plan) -> Self {
         let outstanding = plan.indices().map(|index| plan.namespace(index).processes.len() + 1).sum();
-        Self { plan, namespaces: Vec::new(), outstanding, is_released: false }
+        Self { plan, namespaces: Vec::new(), outstanding, paused: BTreeSet::new(), is_released: false }
     }
 
     /// The plan that it is about.
@@ -164,6 +168,34 @@ impl Roster {
                 true
             }
             _ => false,
+        }
+    }
+
+    /// Notes that a namespace is paused with all that is in it.
+    pub fn pause(&mut self, index: NamespaceIndex) {
+        self.paused.insert(index);
+    }
+
+    /// Notes that it goes on.
+    pub fn resume(&mut self, index: NamespaceIndex) {
+        self.paused.remove(&index);
+    }
+
+    /// The outermost paused namespace that a namespace is in: itself, or one around it.
+    pub fn paused_by(&self, index: NamespaceIndex) -> Option<NamespaceIndex> {
+        self.paused.iter().copied().find(|&paused| (paused..paused + self.plan.subtree(paused)).contains(&index))
+    }
+
+    /// Whether every root is paused, and there is one.
+    pub fn is_all_paused(&self) -> bool {
+        !self.paused.is_empty() && self.plan.roots().all(|root| self.paused.contains(&root))
+    }
+
+    /// The word in documents for what is in a namespace and in this state.
+    pub fn word(&self, index: NamespaceIndex, state: State) -> &'static str {
+        match state {
+            State::Created | State::Running if self.paused_by(index).is_some() => "paused",
+            state => state.word(),
         }
     }
 

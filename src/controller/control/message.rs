@@ -197,6 +197,9 @@ pub enum Reply {
     Signalled {
         reached: Vec<String>,
         ended: Vec<String>,
+        /// Which of those reached are paused, and notice it when they go on.
+        #[serde(default)]
+        paused: Vec<String>,
     },
     Began {
         session: u32,

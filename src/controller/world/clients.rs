@@ -199,7 +199,11 @@ impl World<'_> {
         let since = self.clients.since.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         Status {
             name: self.clients.origin.name.clone(),
-            state: self.clients.life.word().to_owned(),
+            state: match self.clients.life {
+                Life::Created | Life::Running if self.roster.is_all_paused() => "paused",
+                life => life.word(),
+            }
+            .to_owned(),
             namespaces: counts.namespaces,
             processes: counts.processes,
             depth: counts.depth,
@@ -218,7 +222,7 @@ impl World<'_> {
             boot_id: boot::id(),
             host_pidns: namespaces::own().unwrap_or_default(),
             namespaces: namespace_documents(&self.roster),
-            processes: process_documents(&self.roster).into_iter().chain(self.guests.documents()).collect(),
+            processes: process_documents(&self.roster).into_iter().chain(self.guests.documents(&self.roster)).collect(),
             events,
         }
     }
