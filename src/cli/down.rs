@@ -188,7 +188,7 @@ fn await_end(directory: &Path) {
     }
 }
 
-fn tell_whom(name: &str, waiting: &[(String, Option<(f64, f64)>)]) {
+pub(super) fn tell_whom(name: &str, waiting: &[(String, Option<(f64, f64)>)]) {
     const NAMED: usize = 4;
     if waiting.is_empty() {
         return;

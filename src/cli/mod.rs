@@ -35,6 +35,7 @@ mod point;
 mod prune;
 mod ps;
 mod release;
+mod restart;
 mod run;
 mod running;
 mod schema;
@@ -74,6 +75,7 @@ enum Verb {
     Up(up::Args),
     Down(down::Args),
     Release(release::Args),
+    Restart(restart::Args),
     Logs(logs::Args),
     Events(events::Args),
     Kill(kill::Args),
@@ -111,6 +113,7 @@ impl Verb {
             Self::Events(args) => events::run(&args),
             Self::Kill(args) => kill::run(&args),
             Self::Release(args) => release::run(args),
+            Self::Restart(args) => restart::run(&args),
             Self::Exec(args) => exec::run(args),
             Self::Attach(args) => attach::run(args),
             Self::Run(args) => run::run(args),

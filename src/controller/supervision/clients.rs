@@ -1,7 +1,7 @@
 //! What is asked on the control socket, done between two waits.
 
 use super::Supervision;
-use crate::controller::control::message::{Force, Problem, Reply, Request, Target};
+use crate::controller::control::message::{Problem, Reply, Request, Target};
 use crate::controller::control::server::{Asked, Heard};
 use crate::controller::journal::event::{Caller, Event};
 use crate::controller::life::Life;
@@ -69,20 +69,14 @@ impl Supervision<'_> {
             // The world answers these itself.
             Request::Status | Request::Describe { .. } => {}
             Request::Stop { paths, force } => self.stop_part(asker, &paths, force),
+            Request::Restart { paths } => self.restart(asker, &paths),
             Request::Attach { path } => self.attach(asker, &path),
             Request::Pause { path } => self.pause(asker, &path),
             Request::Resume { path } => {
                 let answer = self.resume(&path, asker.by).unwrap_or_else(Reply::Problem);
                 self.world.reply(asker, answer);
             }
-            Request::Restart { .. } => {
-                self.world.refuse(asker, Problem::no("this version cannot do that"));
-            }
         }
-    }
-
-    fn stop_part(&mut self, asker: Asker, _paths: &[String], _force: Force) {
-        self.world.refuse(asker, Problem::no("this version cannot do that"));
     }
 
     /// Sends a signal to processes, of which each is looked at first: whether it is still the one that was meant, and

@@ -7,11 +7,8 @@ use crate::controller::life::Life;
 use crate::controller::verdict;
 use crate::engine::gate;
 use crate::engine::plan::Subject;
-use crate::observe::process;
-use crate::sys::pidfd::Pidfd;
 use crate::topology::Condition;
 use nix::libc;
-use nix::unistd::Pid;
 
 /// Whether a process's conditions are met.
 pub(super) enum Met {
@@ -58,7 +55,8 @@ impl Supervision<'_> {
                 continue;
             };
             let started = self.started.contains(&other);
-            let ended = record.ending.map(|(ending, _)| ending);
+            // An end after which it is started again is none yet.
+            let ended = record.ending.map(|(ending, _)| ending).filter(|_| !self.comes_again(other));
             let succeeded = ended.map(|ending| verdict::is_success(dependency, ending) && record.refusal.is_none());
             let fulfilled = match after.condition {
                 Condition::Created => Some(true),
@@ -82,15 +80,6 @@ impl Supervision<'_> {
 
     /// Signals a process that is not the controller's child, after its identity is confirmed.
     pub(super) fn signal_member(&self, subject: Subject, signal: i32) {
-        let Some(facts) = self.world.roster.get(subject).and_then(|record| record.facts.as_ref()) else { return };
-        let Some(&number) = facts.numbers.first() else { return };
-        let pid = Pid::from_raw(number);
-        // The descriptor first, then the start time: what the number means cannot change in between any more.
-        if let Ok(pidfd) = Pidfd::open(pid)
-            && process::start_time(pid).is_ok_and(|start| start == facts.start_time)
-        {
-            // It may have ended since, which its keeper reports.
-            let _ = pidfd.signal(signal);
-        }
+        self.world.signal_member(subject, signal);
     }
 }
