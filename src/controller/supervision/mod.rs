@@ -3,6 +3,7 @@
 //! One loop, one wait. Each round takes in what has happened, decides, acts, and waits for the next thing or deadline.
 
 mod attachments;
+mod awaiting;
 mod changes;
 mod clients;
 mod conditions;
@@ -35,6 +36,7 @@ use crate::engine::plan::{Plan, Subject};
 use crate::engine::report::Ending;
 use crate::topology::{OnExit, Terminal};
 use attachments::Attachments;
+use awaiting::Awaiting;
 use changes::Changes;
 use pausing::Pausing;
 use sessions::Sessions;
@@ -80,6 +82,7 @@ pub(super) struct Supervision<'a> {
     visit_deadline: Option<Moment>,
     opening: Opening,
     sessions: Sessions,
+    awaiting: Awaiting,
     changes: Changes,
     pausing: Pausing,
     attachments: Attachments,
@@ -108,6 +111,7 @@ impl<'a> Supervision<'a> {
             visit_deadline: None,
             opening,
             sessions: Sessions::default(),
+            awaiting: Awaiting::default(),
             changes: Changes::default(),
             pausing: Pausing::default(),
             attachments: Attachments::default(),
@@ -127,6 +131,7 @@ impl<'a> Supervision<'a> {
             self.weigh();
             self.start_command();
             self.serve_clients();
+            self.answer_waiting();
             self.stop_if_told();
             self.act();
             self.advance_changes();
@@ -324,6 +329,7 @@ impl<'a> Supervision<'a> {
         if let Some(timeline) = &timeline {
             self.world.audience.stopped(timeline);
         }
+        self.answer_waiting();
         self.world.record(&Event::Gone { path: WHOLE });
         self.world.journal.flush();
         self.world.clients.life = Life::Gone;
