@@ -37,6 +37,7 @@ mod output;
 mod pid_one;
 mod programs;
 mod prune;
+mod random_operations;
 mod random_trees;
 mod readme;
 mod regressions;
