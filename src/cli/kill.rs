@@ -92,13 +92,16 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Status> {
         return Ok(Status::No);
     }
     let signal = args.signal.number();
-    let (reached, vanished) = match connection.client.ask(Request::Signal { targets, signal }) {
-        Ok(Reply::Signalled { reached, ended }) => (reached, ended),
-        Ok(_) => (Vec::new(), Vec::new()),
+    let (reached, vanished, paused) = match connection.client.ask(Request::Signal { targets, signal }) {
+        Ok(Reply::Signalled { reached, ended, paused }) => (reached, ended, paused),
+        Ok(_) => (Vec::new(), Vec::new(), Vec::new()),
         Err(error) => return Ok(connection.fail(&error)),
     };
     for path in &vanished {
         tell(&format!("`{path}` has ended meanwhile; whoever has its number now was not signalled\n"));
+    }
+    for path in &paused {
+        tell(&format!("`{path}` is paused: it notices the signal when it goes on\n"));
     }
     if reached.is_empty() || vanished.iter().any(|path| is_named(path, &args.addresses)) {
         status = Status::No;

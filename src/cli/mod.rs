@@ -11,12 +11,15 @@ mod color;
 mod completions;
 mod config;
 mod detach;
+mod doctor;
+mod doctor_file;
 mod down;
 mod events;
 mod exec;
 mod explain;
 mod follower;
 mod graph;
+mod inspect;
 mod kill;
 mod launch;
 mod logs;
@@ -25,6 +28,7 @@ mod machine;
 mod man;
 mod names;
 mod new;
+mod pause;
 mod pid;
 mod place;
 mod point;
@@ -81,10 +85,14 @@ enum Verb {
     Explain(explain::Args),
     Ls(ls::Args),
     Ps(ps::Args),
+    Inspect(inspect::Args),
     Tree(tree::Args),
     Pid(pid::Args),
     Whois(whois::Args),
     Graph(graph::Args),
+    Pause(pause::PauseArgs),
+    Resume(pause::ResumeArgs),
+    Doctor(doctor::Args),
     Prune(prune::Args),
     Schema(schema::Args),
     New(new::Args),
@@ -109,12 +117,16 @@ impl Verb {
             Self::Check(args) => check::run(&args),
             Self::Config(args) => config::run(&args),
             Self::Explain(args) => explain::run(&args),
+            Self::Inspect(args) => inspect::run(&args),
             Self::Ps(args) => ps::run(&args),
             Self::Ls(args) => ls::run(&args),
             Self::Tree(args) => tree::run(&args),
             Self::Pid(args) => pid::run(&args),
             Self::Whois(args) => whois::run(&args),
             Self::Graph(args) => graph::run(&args),
+            Self::Pause(args) => pause::pause(args),
+            Self::Resume(args) => pause::resume(args),
+            Self::Doctor(args) => doctor::run(&args),
             Self::Prune(args) => prune::run(&args),
             Self::Schema(args) => schema::run(&args),
             Self::New(args) => new::run(&args),

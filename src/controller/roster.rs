@@ -1,5 +1,7 @@
 //! Who is who in a tree that stands: a record of each PID 1 and each process, filled by what the kernel says.
 
+use std::collections::BTreeSet;
+
 use nix::unistd::Pid;
 
 use crate::engine::moment::Moment;
@@ -104,13 +106,17 @@ pub struct Roster {
     plan: Plan,
     namespaces: Vec<NamespaceRecord>,
     outstanding: usize,
+    /// Namespaces that are paused, each with all that is in it.
+    paused: BTreeSet<NamespaceIndex>,
+    /// Whether the gates are open.
+    is_released: bool,
 }
 
 impl Roster {
     /// A roster of a plan of which nothing exists yet.
     pub fn new(plan: Plan) -> Self {
         let outstanding = plan.indices().map(|index| plan.namespace(index).processes.len() + 1).sum();
-        Self { plan, namespaces: Vec::new(), outstanding }
+        Self { plan, namespaces: Vec::new(), outstanding, paused: BTreeSet::new(), is_released: false }
     }
 
     /// The plan that it is about.
@@ -154,13 +160,57 @@ impl Roster {
 
     /// Notes that a process exists; says whether it is news.
     pub fn arrived(&mut self, subject: Subject) -> bool {
+        let runs = self.is_released && subject.is_init() && self.plan.namespace(subject.namespace).has_own_keeper();
         match self.get_mut(subject) {
             Some(record) if record.state == State::Creating => {
-                record.state = State::Created;
+                record.state = if runs { State::Running } else { State::Created };
                 self.outstanding -= 1;
                 true
             }
             _ => false,
+        }
+    }
+
+    /// Notes that a namespace is paused with all that is in it.
+    pub fn pause(&mut self, index: NamespaceIndex) {
+        self.paused.insert(index);
+    }
+
+    /// Notes that it goes on.
+    pub fn resume(&mut self, index: NamespaceIndex) {
+        self.paused.remove(&index);
+    }
+
+    /// The outermost paused namespace that a namespace is in: itself, or one around it.
+    pub fn paused_by(&self, index: NamespaceIndex) -> Option<NamespaceIndex> {
+        self.paused.iter().copied().find(|&paused| (paused..paused + self.plan.subtree(paused)).contains(&index))
+    }
+
+    /// Whether every root is paused, and there is one.
+    pub fn is_all_paused(&self) -> bool {
+        !self.paused.is_empty() && self.plan.roots().all(|root| self.paused.contains(&root))
+    }
+
+    /// The word in documents for what is in a namespace and in this state.
+    pub fn word(&self, index: NamespaceIndex, state: State) -> &'static str {
+        match state {
+            State::Created | State::Running if self.paused_by(index).is_some() => "paused",
+            state => state.word(),
+        }
+    }
+
+    /// Notes that the gates are open: a PID 1 of ours has no program to start, and runs from then on.
+    pub fn release(&mut self) {
+        self.is_released = true;
+        for index in self.plan.indices() {
+            if !self.plan.namespace(index).has_own_keeper() {
+                continue;
+            }
+            if let Some(record) = self.get_mut(Subject::init(index))
+                && record.state == State::Created
+            {
+                record.state = State::Running;
+            }
         }
     }
 

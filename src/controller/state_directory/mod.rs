@@ -27,7 +27,7 @@ use remains::Attempt;
 pub use entries::{CONTROL, has_control_socket};
 pub use error::StateError;
 pub use leftover::{Cleared, Fate, LeftOver, Seized, seize};
-pub use places::{places, strange_places, trust};
+pub use places::{places, strange_places, trust, usable_base};
 pub use remains::Remains;
 
 /// How often taking the lock is tried again, when a directory vanishes between opening and locking.

@@ -67,10 +67,15 @@ impl Supervision<'_> {
                 self.world.reply(asker, answer);
             }
             // The world answers these itself.
-            Request::Status => {}
+            Request::Status | Request::Describe { .. } => {}
             Request::Stop { paths, force } => self.stop_part(asker, &paths, force),
             Request::Attach { path } => self.attach(asker, &path),
-            Request::Restart { .. } | Request::Pause { .. } | Request::Resume { .. } => {
+            Request::Pause { path } => self.pause(asker, &path),
+            Request::Resume { path } => {
+                let answer = self.resume(&path, asker.by).unwrap_or_else(Reply::Problem);
+                self.world.reply(asker, answer);
+            }
+            Request::Restart { .. } => {
                 self.world.refuse(asker, Problem::no("this version cannot do that"));
             }
         }
@@ -109,12 +114,16 @@ impl Supervision<'_> {
                 format!("end {pronoun} with `-s KILL`, which also ends everything inside, or stop the namespace");
             return Err(Problem::no(message).help(help));
         }
-        let mut reached = Vec::new();
+        let (mut reached, mut paused) = (Vec::new(), Vec::new());
         for (target, pidfd) in open {
             match pidfd.signal(signal) {
                 Ok(()) => {
                     self.world.record(&Event::Signal { path: &target.path, signal: &word.to_string(), by: Some(by) });
                     reached.push(target.path.clone());
+                    // What is frozen dies at once, and does nothing else.
+                    if signal != nix::libc::SIGKILL && signal != 0 && self.is_in_paused(&target.path) {
+                        paused.push(target.path.clone());
+                    }
                 }
                 Err(Errno::ESRCH) => ended.push(target.path.clone()),
                 Err(errno) => {
@@ -123,7 +132,7 @@ impl Supervision<'_> {
                 }
             }
         }
-        Ok(Reply::Signalled { reached, ended })
+        Ok(Reply::Signalled { reached, ended, paused })
     }
 
     /// Whether anything may still be started in the tree.

@@ -8,6 +8,7 @@ mod conditions;
 mod judging;
 mod noting;
 mod opening;
+mod pausing;
 mod sessions;
 mod stopping;
 mod visiting;
@@ -33,6 +34,7 @@ use crate::engine::plan::{Plan, Subject};
 use crate::engine::report::Ending;
 use crate::topology::{OnExit, Terminal};
 use attachments::Attachments;
+use pausing::Pausing;
 use sessions::Sessions;
 use stopping::Stopping;
 
@@ -76,6 +78,7 @@ pub(super) struct Supervision<'a> {
     visit_deadline: Option<Moment>,
     opening: Opening,
     sessions: Sessions,
+    pausing: Pausing,
     attachments: Attachments,
 }
 
@@ -102,6 +105,7 @@ impl<'a> Supervision<'a> {
             visit_deadline: None,
             opening,
             sessions: Sessions::default(),
+            pausing: Pausing::default(),
             attachments: Attachments::default(),
         }
     }
@@ -122,6 +126,7 @@ impl<'a> Supervision<'a> {
             self.stop_if_told();
             self.act();
             self.end_sessions();
+            self.look_after_paused();
             if self.is_over() {
                 break;
             }
@@ -264,6 +269,7 @@ impl<'a> Supervision<'a> {
             stopping.and_then(|stopping| stopping.give_up),
             self.visit_deadline,
             self.sessions.next(),
+            self.pausing.next(),
             self.unexplained.iter().map(|unexplained| unexplained.until).min(),
         ];
         moments.into_iter().flatten().min().map(|next| next.since(now))

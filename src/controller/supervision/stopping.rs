@@ -76,6 +76,7 @@ impl Supervision<'_> {
         self.life = life;
         self.world.audience.note(&Note::Stopping { cause: &cause });
         self.record_stop(&cause);
+        self.thaw_all();
         self.tell_sessions_to_leave();
         if self.visitor_lives() {
             // He is a guest of the tree: he leaves first.
@@ -194,6 +195,7 @@ impl Supervision<'_> {
     }
 
     pub(super) fn kill_everything(&mut self) {
+        self.thaw_all();
         if self.stopping.is_none() {
             self.begin_to_stop();
         }
