@@ -5,6 +5,7 @@
 
 mod abandoned;
 mod actor;
+mod attach;
 mod check;
 mod color;
 mod completions;
@@ -68,6 +69,7 @@ enum Verb {
     Events(events::Args),
     Kill(kill::Args),
     Exec(exec::Args),
+    Attach(attach::Args),
     Run(run::Args),
     Check(check::Args),
     Config(config::Args),
@@ -95,6 +97,7 @@ impl Verb {
             Self::Kill(args) => kill::run(&args),
             Self::Release(args) => release::run(args),
             Self::Exec(args) => exec::run(args),
+            Self::Attach(args) => attach::run(args),
             Self::Run(args) => run::run(args),
             Self::Check(args) => check::run(&args),
             Self::Config(args) => config::run(&args),

@@ -21,6 +21,7 @@ impl Supervision<'_> {
             self.on_session_ended(subject, ending);
             return;
         }
+        self.end_attachments(subject, ending);
         if subject.is_visitor() {
             if let Some(visitor) = &mut self.world.visitor {
                 visitor.ending = Some(ending);

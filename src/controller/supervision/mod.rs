@@ -2,6 +2,7 @@
 //!
 //! One loop, one wait. Each round takes in what has happened, decides, acts, and waits for the next thing or deadline.
 
+mod attachments;
 mod clients;
 mod conditions;
 mod judging;
@@ -22,7 +23,6 @@ use super::journal::event::{Event, WHOLE};
 use super::life::Life;
 use super::relay::Relay;
 use super::roster::State;
-use super::streams::Reading;
 use super::timeline::Timeline;
 use super::verdict::Verdict;
 use super::world::{Incident, World};
@@ -32,6 +32,7 @@ use crate::engine::moment::Moment;
 use crate::engine::plan::{Plan, Subject};
 use crate::engine::report::Ending;
 use crate::topology::{OnExit, Terminal};
+use attachments::Attachments;
 use sessions::Sessions;
 use stopping::Stopping;
 
@@ -75,6 +76,7 @@ pub(super) struct Supervision<'a> {
     visit_deadline: Option<Moment>,
     opening: Opening,
     sessions: Sessions,
+    attachments: Attachments,
 }
 
 impl<'a> Supervision<'a> {
@@ -100,6 +102,7 @@ impl<'a> Supervision<'a> {
             visit_deadline: None,
             opening,
             sessions: Sessions::default(),
+            attachments: Attachments::default(),
         }
     }
 
@@ -204,7 +207,7 @@ impl<'a> Supervision<'a> {
             && let Some(relay) = &mut self.world.relay
         {
             relay.begin(self.world.saved, &self.world.events);
-            self.world.terminal = Some((subject, Vec::new()));
+            self.world.terminal = Some(subject);
         }
         self.release_waiting();
     }
@@ -222,9 +225,8 @@ impl<'a> Supervision<'a> {
         while let Some(bytes) = self.world.relay.as_mut().and_then(Relay::take_output).filter(|bytes| !bytes.is_empty())
         {
             self.world.output.push(&bytes, &self.world.events);
-            self.world.log_terminal(&bytes, Reading::GoesOn);
+            self.world.log_terminal(&bytes);
         }
-        self.world.log_terminal(&[], Reading::Ended);
         if let Some(relay) = &mut self.world.relay {
             relay.end(self.world.saved, &self.world.events);
         }
