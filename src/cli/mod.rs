@@ -21,8 +21,12 @@ mod kill;
 mod launch;
 mod logs;
 mod ls;
+mod machine;
 mod man;
+mod names;
 mod new;
+mod pid;
+mod place;
 mod point;
 mod prune;
 mod ps;
@@ -44,6 +48,7 @@ mod tree;
 mod tree_document;
 mod up;
 mod version;
+mod whois;
 
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -77,6 +82,8 @@ enum Verb {
     Ls(ls::Args),
     Ps(ps::Args),
     Tree(tree::Args),
+    Pid(pid::Args),
+    Whois(whois::Args),
     Graph(graph::Args),
     Prune(prune::Args),
     Schema(schema::Args),
@@ -105,6 +112,8 @@ impl Verb {
             Self::Ps(args) => ps::run(&args),
             Self::Ls(args) => ls::run(&args),
             Self::Tree(args) => tree::run(&args),
+            Self::Pid(args) => pid::run(&args),
+            Self::Whois(args) => whois::run(&args),
             Self::Graph(args) => graph::run(&args),
             Self::Prune(args) => prune::run(&args),
             Self::Schema(args) => schema::run(&args),
