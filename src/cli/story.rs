@@ -12,6 +12,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::json;
 
 use crate::controller::audience::{Audience, Cause, Line, Note, Waiting};
+use crate::controller::journal::stamp::Stamp;
 use crate::controller::roster::Roster;
 use crate::controller::timeline::{Timeline, milliseconds};
 use crate::diagnostic::Color;
@@ -118,9 +119,8 @@ impl Story {
 
     fn event(&self, event: serde_json::Value) {
         let mut event = event;
-        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
         if let Some(object) = event.as_object_mut() {
-            object.insert("ts".to_owned(), json!(now.as_secs_f64()));
+            object.insert("ts".to_owned(), json!(Stamp::from(std::time::SystemTime::now()).to_string()));
         }
         self.say(&format!("{event}\n"));
     }

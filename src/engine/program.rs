@@ -102,6 +102,9 @@ pub fn become_program(plan: &Plan, subject: Subject, process: &ProcessPlan) -> !
         Ok(files) => files,
         Err(failure) => fail(failure),
     };
+    if process.terminal == Terminal::None {
+        drop_streams(process);
+    }
     let verdict = if subject.is_guest() {
         Verdict::Released
     } else {
@@ -114,6 +117,17 @@ pub fn become_program(plan: &Plan, subject: Subject, process: &ProcessPlan) -> !
     match verdict {
         Verdict::Released => launch(plan, subject, process, &files),
         Verdict::Aborted => leave(1),
+    }
+}
+
+/// Lets go of those of the caller's streams that the program does not get: whoever reads them to their end, as a script does
+/// with the standard error of `up -d`, is not made to wait for a gate.
+fn drop_streams(process: &ProcessPlan) {
+    let is_inherited =
+        [process.stdin == Stdin::Inherit, process.stdout == Output::Inherit, process.stderr == Output::Inherit];
+    for (number, _) in (0..).zip(is_inherited).filter(|(_, is_inherited)| !is_inherited) {
+        // On /dev/null nothing fails; if it did, the old descriptor would stay until the program has its own.
+        let _ = descriptor::make_standard(inheritance::fd(NULL), number);
     }
 }
 
