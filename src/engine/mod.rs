@@ -25,5 +25,6 @@ pub mod moment;
 pub mod nursery;
 pub mod plan;
 pub mod program;
+pub mod readiness;
 pub mod report;
 mod user_database;
