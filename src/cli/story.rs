@@ -280,6 +280,13 @@ impl Audience for Story {
                 );
                 self.problem("error", None, &text);
             }
+            Note::JournalLost { errno } => {
+                let text = format!(
+                    "output and events are not kept any more: they cannot be written into the state directory: {}",
+                    errno.desc()
+                );
+                self.problem("warning", None, &text);
+            }
             Note::OutputLost { path } => {
                 let text = format!("the output of `{path}` is lost: the limit on descriptors is reached (ulimit -n)");
                 self.problem("warning", Some(path), &text);

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use nix::errno::Errno;
+
 use super::roster::Roster;
 use super::state_directory::Cleared;
 use super::timeline::Timeline;
@@ -80,6 +82,8 @@ pub enum Note<'a> {
     Stuck { paths: &'a [String] },
     /// Something failed after the release: the start of `run`'s command, or nestns itself in a process of the tree.
     LateFailure { path: &'a str, failure: &'a Failure },
+    /// Output or events could not be written into the state directory, and are not kept.
+    JournalLost { errno: Errno },
     /// A descriptor could not be taken over, for want of free ones.
     OutputLost { path: &'a str },
 }

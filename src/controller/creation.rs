@@ -13,11 +13,14 @@ use super::control::server::Server;
 use super::event_loop::EventLoop;
 use super::guardian::{Guardian, Ward};
 use super::herald::Herald;
+use super::journal::Journal;
+use super::journal::event::{Event as Noted, WHOLE};
 use super::life::{Event, Life};
 use super::relay::{self, Relay};
 use super::standard_output::StandardOutput;
 use super::state_directory::{self, StateDirectory, StateError};
 use super::supervision::{Opening, Rules, Supervision};
+use super::timeline::milliseconds;
 use super::trouble::Trouble;
 use super::world::{Parts, World};
 use super::{Outcome, Request, Summary, channels, threshold, truth, verification};
@@ -26,7 +29,7 @@ use crate::engine::inheritance::FIRST_FREE;
 use crate::engine::keeper::{Keeper, Reaped, Setback};
 use crate::engine::last_words;
 use crate::engine::moment::Moment;
-use crate::engine::plan::{Common, Plan, Subject};
+use crate::engine::plan::{Common, Counts, Plan, Subject};
 use crate::sys::caller::Dispositions;
 use crate::sys::pidfd::Pidfd;
 use crate::sys::title::TitleArea;
@@ -67,6 +70,7 @@ pub fn run(request: Request, audience: &mut dyn Audience) -> Outcome {
         environment.insert("NESTNS_TRUTH".into(), state_directory::truth_in(&directory).into());
     }
     let on_exit = topology.on_exit;
+    let log_bytes = topology.log_bytes;
     let wants_terminal = wants_terminal(&topology)
         || options.command.as_ref().is_some_and(|command| command.process.terminal == Terminal::Own);
     let dispositions = Dispositions::take_over().map_err(system("block signals"))?;
@@ -134,6 +138,7 @@ pub fn run(request: Request, audience: &mut dyn Audience) -> Outcome {
         }
     };
     let alone = threshold::is_single_user(&crossing);
+    let journal = Journal::open(&directory, log_bytes, plan.counts().logged);
     let limit = options.timeout.map(|timeout| began.plus(timeout));
     let parts = Parts {
         plan,
@@ -148,9 +153,13 @@ pub fn run(request: Request, audience: &mut dyn Audience) -> Outcome {
         limit,
         server,
         origin: &origin,
+        journal,
         tied_to,
     };
-    let world = World::new(parts).map_err(system("watch the channels of the tree"))?;
+    let mut world = World::new(parts).map_err(system("watch the channels of the tree"))?;
+    let Counts { namespaces, processes, depth, .. } = plan.counts();
+    let controller = nix::unistd::getpid().as_raw();
+    world.record(&Noted::Create { path: WHOLE, name: &origin.name, controller, namespaces, processes, depth });
     let keeper = Keeper::new(plan, None, crossing);
     let mut creation = Creation { world, keeper, life: Life::default(), state: &state };
     let result = if alone { creation.refuse_other_users() } else { Ok(()) };
@@ -184,6 +193,8 @@ pub fn run(request: Request, audience: &mut dyn Audience) -> Outcome {
         creation.roll_back();
         return Err(error.into());
     }
+    let ms = milliseconds(create);
+    creation.world.record(&Noted::Verify { path: WHOLE, namespaces, processes, depth, ms });
     creation.world.audience.standing(&creation.world.roster, create);
     let Creation { world, keeper, life, .. } = creation;
     let opening = Opening { gate: channels.gate, gates: options.gates, herald, began, create, release: None };
@@ -326,7 +337,9 @@ impl Creation<'_> {
         if !stuck.is_empty() {
             self.world.audience.note(&Note::Stuck { paths: &stuck });
         }
-        let World { guardian, output, events, relay, saved, .. } = self.world;
+        self.world.record(&Noted::Gone { path: WHOLE });
+        let World { guardian, output, events, relay, saved, mut journal, .. } = self.world;
+        journal.flush();
         if let Some(mut relay) = relay {
             relay.release(saved, &events);
         }

@@ -136,6 +136,11 @@ impl EventLoop {
         let _ = self.all.modify(&self.programs.0, &mut EpollEvent::new(flags, Token::Programs.encode()));
     }
 
+    /// Which programs have written something, at this moment and whether they are heard or not.
+    pub(super) fn programs(&self) -> Vec<Ready> {
+        take(&self.programs, EpollTimeout::ZERO)
+    }
+
     /// Waits until something is ready or the time is over; `None` waits for ever.
     pub(super) fn wait(&self, timeout: Option<Duration>) -> Vec<Ready> {
         let timeout = match timeout {

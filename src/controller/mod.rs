@@ -18,6 +18,7 @@ mod event_loop;
 mod freezer;
 mod guardian;
 pub mod herald;
+pub mod journal;
 pub mod life;
 mod relay;
 pub mod roster;

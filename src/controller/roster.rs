@@ -71,6 +71,8 @@ pub struct Record {
     pub ending: Option<(Ending, Moment)>,
     /// Its part in the stop.
     pub farewells: Farewells,
+    /// Whether its end is in the events.
+    pub is_noted: bool,
 }
 
 impl Record {
@@ -174,16 +176,19 @@ impl Roster {
         self.plan.namespace(subject.namespace).path_of(subject.slot)
     }
 
-    /// Marks everything in a namespace and below it as over, which its PID 1 has taken along.
-    pub fn collapse(&mut self, index: NamespaceIndex, at: Moment) {
+    /// Marks everything in a namespace and below it as over, which its PID 1 has taken along, and says what that was.
+    pub fn collapse(&mut self, index: NamespaceIndex, at: Moment) -> Vec<Subject> {
+        let mut taken = Vec::new();
         for inner in index..index + self.plan.subtree(index) {
-            let Some(namespace) = self.namespace_mut(inner) else { return };
-            for record in &mut namespace.members {
+            let Some(namespace) = self.namespace_mut(inner) else { return taken };
+            for (slot, record) in (0..).zip(&mut namespace.members) {
                 if !record.state.is_over() {
+                    taken.push(Subject { namespace: inner, slot });
                     record.state = State::Gone;
                     record.ending.get_or_insert((Ending::Signalled(nix::libc::SIGKILL), at));
                 }
             }
         }
+        taken
     }
 }

@@ -88,19 +88,24 @@ impl StandardOutput {
 
     /// Writes what the reader takes; called again when the descriptor is writable.
     pub(super) fn flush(&mut self, events: &EventLoop) {
-        while !self.buffer.is_empty() && !self.closed {
+        let mut taken = 0;
+        while taken < self.buffer.len() {
             if self.own.is_none() && !self.has_room() {
                 break;
             }
             // Up to a page: a pipe that polls writable takes as much without blocking (pipe(7)).
-            let part = self.buffer.len().min(4096);
-            match nix::unistd::write(self.fd(), &self.buffer[..part]) {
-                Ok(written) => drop(self.buffer.drain(..written)),
+            let end = self.buffer.len().min(taken + 4096);
+            match nix::unistd::write(self.fd(), &self.buffer[taken..end]) {
+                Ok(written) => taken += written,
                 Err(Errno::EINTR) => {}
                 Err(Errno::EAGAIN) => break,
-                Err(_) => self.hang_up(),
+                Err(_) => {
+                    self.hang_up();
+                    taken = 0;
+                }
             }
         }
+        self.buffer.drain(..taken);
         let flags = if self.buffer.is_empty() { EpollFlags::empty() } else { EpollFlags::EPOLLOUT };
         let _ = events.change(self.fd(), Token::StandardOutput, flags);
     }

@@ -13,6 +13,8 @@ use crate::engine::program::Refusal;
 
 /// The longest line that is kept whole; a longer one is shown in pieces.
 const LONGEST_LINE: usize = 64 * 1024;
+/// How much is read at a time: all that a pipe holds.
+const TURN: usize = 64 * 1024;
 
 /// One pipe.
 #[derive(Debug)]
@@ -31,6 +33,13 @@ impl Pipe {
     }
 }
 
+/// Whether more can come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Reading {
+    GoesOn,
+    Ended,
+}
+
 /// What came out of a pipe.
 #[derive(Debug)]
 pub(super) enum Arrival {
@@ -38,8 +47,8 @@ pub(super) enum Arrival {
     Started(Subject),
     /// It does not.
     Refused(Subject, Refusal),
-    /// Lines, without their line feeds.
-    Lines { subject: Subject, path: String, kind: Kind, lines: Vec<Vec<u8>> },
+    /// Whole lines; what comes after the last line feed is a partial one.
+    Output { subject: Subject, path: String, kind: Kind, output: Vec<u8> },
     /// Nothing yet.
     Nothing,
 }
@@ -50,6 +59,8 @@ pub(super) struct Streams {
     pipes: Vec<Option<Pipe>>,
     free: Vec<u32>,
     open: usize,
+    /// Where output is read into, from the first time on: nothing of it is there while the tree is built.
+    buffer: Vec<u8>,
 }
 
 impl Streams {
@@ -87,8 +98,9 @@ impl Streams {
     /// Reads one pipe that is ready, and closes it at its end.
     pub(super) fn take(&mut self, place: u32, events: &EventLoop) -> Arrival {
         let Some(Some(pipe)) = self.pipes.get_mut(place as usize) else { return Arrival::Nothing };
-        let mut buffer = [0_u8; 16 * 1024];
-        let count = match read(pipe.fd(), &mut buffer) {
+        let buffer = &mut self.buffer;
+        buffer.resize(TURN, 0);
+        let count = match read(pipe.fd(), buffer) {
             Ok(count) => count,
             Err(Errno::EINTR | Errno::EAGAIN) => return Arrival::Nothing,
             Err(_) => 0,
@@ -105,9 +117,9 @@ impl Streams {
                 }
             }
             Pipe::Output { subject, path, kind, partial, .. } => {
-                partial.extend_from_slice(&buffer[..count]);
-                let lines = split(partial, ended);
-                Arrival::Lines { subject: *subject, path: path.clone(), kind: *kind, lines }
+                let reading = if ended { Reading::Ended } else { Reading::GoesOn };
+                let output = take_lines(partial, &buffer[..count], reading);
+                Arrival::Output { subject: *subject, path: path.clone(), kind: *kind, output }
             }
         };
         if ended {
@@ -120,35 +132,38 @@ impl Streams {
     }
 }
 
-/// Takes the whole lines out of what has been read; at the end also the last one, which may lack its line feed.
-fn split(partial: &mut Vec<u8>, ended: bool) -> Vec<Vec<u8>> {
-    let mut lines = Vec::new();
-    let mut start = 0;
-    while let Some(length) = partial[start..].iter().position(|&byte| byte == b'\n') {
-        lines.push(partial[start..start + length].to_vec());
-        start += length + 1;
+/// Adds what was read to what has not come to the end of its line, and takes the whole lines out; at the end also the last
+/// one, which may lack its line feed, and one that is too long.
+pub(super) fn take_lines(partial: &mut Vec<u8>, read: &[u8], reading: Reading) -> Vec<u8> {
+    let end = read.iter().rposition(|&byte| byte == b'\n').map_or(0, |end| end + 1);
+    let (lines, rest) = read.split_at(end);
+    let mut output = Vec::new();
+    if end > 0 || reading == Reading::Ended {
+        output = std::mem::take(partial);
+        output.extend_from_slice(lines);
     }
-    partial.drain(..start);
-    if !partial.is_empty() && (ended || partial.len() >= LONGEST_LINE) {
-        lines.push(std::mem::take(partial));
+    partial.extend_from_slice(rest);
+    if output.is_empty() && partial.len() >= LONGEST_LINE {
+        return std::mem::take(partial);
     }
-    lines
+    output
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{LONGEST_LINE, split};
+    use super::{LONGEST_LINE, Reading, take_lines};
 
     #[test]
     fn lines_are_whole_but_at_the_end_and_when_endless() {
-        let mut partial = b"one\ntwo\nthr".to_vec();
-        assert_eq!(split(&mut partial, false), [b"one".to_vec(), b"two".to_vec()]);
+        let mut partial = Vec::new();
+        assert_eq!(take_lines(&mut partial, b"one\ntwo\nthr", Reading::GoesOn), b"one\ntwo\n");
         assert_eq!(partial, b"thr");
-        partial.extend_from_slice(b"ee");
-        assert_eq!(split(&mut partial, true), [b"three".to_vec()]);
-        assert_eq!(split(&mut partial, true), Vec::<Vec<u8>>::new());
-        let mut endless = vec![b'x'; LONGEST_LINE];
-        assert_eq!(split(&mut endless, false).len(), 1);
-        assert!(endless.is_empty());
+        assert_eq!(take_lines(&mut partial, b"e", Reading::GoesOn), b"");
+        assert_eq!(take_lines(&mut partial, b"e\nfour", Reading::GoesOn), b"three\n");
+        assert_eq!(take_lines(&mut partial, b"", Reading::Ended), b"four");
+        assert_eq!(take_lines(&mut partial, b"", Reading::Ended), b"");
+        let endless = take_lines(&mut partial, &vec![b'x'; LONGEST_LINE], Reading::GoesOn);
+        assert_eq!(endless.len(), LONGEST_LINE);
+        assert!(partial.is_empty());
     }
 }

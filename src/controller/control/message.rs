@@ -160,7 +160,7 @@ pub struct Snapshot {
     /// In the order of creation, which is that of the log files' numbers.
     pub namespaces: Vec<NamespaceDocument>,
     pub processes: Vec<ProcessDocument>,
-    /// How much of `events.jsonl` is older than this.
+    /// How many events are older than this: the number (`seq`) of the next one in `events.jsonl`.
     pub events: u64,
 }
 

@@ -19,6 +19,7 @@ use nix::unistd::geteuid;
 use super::message::{Envelope, Problem, Reply, Request, VERSION};
 use super::wire::{self, LONGEST};
 use crate::controller::event_loop::{EventLoop, Token};
+use crate::controller::journal::event::Caller;
 use crate::controller::state_directory::CONTROL;
 use crate::engine::inheritance::FIRST_FREE;
 use crate::sys::{descriptor, rights};
@@ -40,6 +41,7 @@ pub(in crate::controller) struct ClientId(u32);
 #[derive(Debug)]
 pub(in crate::controller) struct Asked {
     pub(in crate::controller) client: ClientId,
+    pub(in crate::controller) by: Caller,
     pub(in crate::controller) id: u64,
     pub(in crate::controller) request: Request,
     pub(in crate::controller) descriptors: Vec<OwnedFd>,
@@ -55,6 +57,8 @@ pub(in crate::controller) enum Heard {
 #[derive(Debug)]
 struct Client {
     socket: OwnedFd,
+    /// Who connected, as the kernel says.
+    caller: Caller,
     line: Vec<u8>,
     descriptors: Vec<OwnedFd>,
     /// Too long a line is skipped up to its end.
@@ -115,9 +119,7 @@ impl Server {
                 // Nobody, or somebody who has left before he was let in.
                 Err(_) => return,
             };
-            if !is_welcome(&socket) {
-                continue;
-            }
+            let Some(caller) = welcome(&socket) else { continue };
             if self.clients.len() >= CLIENTS && !self.dismiss_idlest(events) {
                 continue;
             }
@@ -129,6 +131,7 @@ impl Server {
             self.clock += 1;
             let client = Client {
                 socket,
+                caller,
                 line: Vec::new(),
                 descriptors: Vec::new(),
                 skipping: false,
@@ -230,7 +233,13 @@ impl Server {
                 Ok((number, request)) => {
                     client.open += 1;
                     let descriptors = std::mem::take(&mut client.descriptors);
-                    self.heard.push(Heard::Asked(Asked { client: id, id: number, request, descriptors }));
+                    self.heard.push(Heard::Asked(Asked {
+                        client: id,
+                        by: client.caller,
+                        id: number,
+                        request,
+                        descriptors,
+                    }));
                 }
                 Err((number, problem)) => {
                     client.descriptors.clear();
@@ -297,10 +306,11 @@ impl Server {
     }
 }
 
-/// Whether a client is the controller's own user, or root.
-fn is_welcome(socket: &OwnedFd) -> bool {
-    let own = geteuid().as_raw();
-    getsockopt(socket, sockopt::PeerCredentials).is_ok_and(|peer| peer.uid() == own || peer.uid() == 0)
+/// Who a client is, if he is the controller's own user, or root.
+fn welcome(socket: &OwnedFd) -> Option<Caller> {
+    let peer = getsockopt(socket, sockopt::PeerCredentials).ok()?;
+    let is_welcome = peer.uid() == geteuid().as_raw() || peer.uid() == 0;
+    is_welcome.then_some(Caller { pid: peer.pid(), uid: peer.uid() })
 }
 
 fn read(line: &[u8]) -> Result<(u64, Request), (u64, Problem)> {

@@ -3,6 +3,7 @@
 use super::Supervision;
 use crate::controller::control::message::{Force, Problem, Reply, Request, Target};
 use crate::controller::control::server::{Asked, Heard};
+use crate::controller::journal::event::{Caller, Event};
 use crate::controller::life::Life;
 use crate::controller::world::Asker;
 use crate::observe::process;
@@ -28,7 +29,7 @@ impl Supervision<'_> {
     }
 
     fn serve(&mut self, asked: Asked) {
-        let asker = Asker { client: asked.client, id: asked.id };
+        let asker = Asker { client: asked.client, id: asked.id, by: asked.by };
         match asked.request {
             Request::Snapshot => {
                 self.world.clients.life = self.life;
@@ -46,12 +47,12 @@ impl Supervision<'_> {
                 self.world.reply(asker, answer);
             }
             Request::Signal { targets, signal } => {
-                let answer = self.signal_targets(&targets, signal).unwrap_or_else(Reply::Problem);
+                let answer = self.signal_targets(&targets, signal, asker.by).unwrap_or_else(Reply::Problem);
                 self.world.reply(asker, answer);
             }
             Request::Execute(execution) => self.begin_session(asker, *execution, asked.descriptors),
             Request::Forward { session, signal } => {
-                let answer = self.forward_to_session(asked.client, session, signal);
+                let answer = self.forward_to_session(asker, session, signal);
                 self.world.reply(asker, answer);
             }
             Request::Leave { session } => {
@@ -73,7 +74,7 @@ impl Supervision<'_> {
 
     /// Sends a signal to processes, of which each is looked at first: whether it is still the one that was meant, and
     /// whether the kernel would drop the signal (R5), which a `kill` that succeeds does not tell.
-    fn signal_targets(&self, targets: &[Target], signal: i32) -> Result<Reply, Problem> {
+    fn signal_targets(&mut self, targets: &[Target], signal: i32, by: Caller) -> Result<Reply, Problem> {
         let (mut open, mut ended) = (Vec::new(), Vec::new());
         for target in targets {
             let pid = Pid::from_raw(target.pid);
@@ -103,7 +104,10 @@ impl Supervision<'_> {
         let mut reached = Vec::new();
         for (target, pidfd) in open {
             match pidfd.signal(signal) {
-                Ok(()) => reached.push(target.path.clone()),
+                Ok(()) => {
+                    self.world.record(&Event::Signal { path: &target.path, signal: &word.to_string(), by: Some(by) });
+                    reached.push(target.path.clone());
+                }
                 Err(Errno::ESRCH) => ended.push(target.path.clone()),
                 Err(errno) => {
                     let message = format!("cannot signal `{}`: {}", target.path, errno.desc());

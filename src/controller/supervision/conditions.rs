@@ -2,6 +2,7 @@
 
 use super::Supervision;
 use crate::controller::audience::Note;
+use crate::controller::journal::event::Event;
 use crate::controller::life::Life;
 use crate::controller::verdict;
 use crate::engine::gate;
@@ -29,11 +30,16 @@ impl Supervision<'_> {
         let mut kept = Vec::new();
         for subject in std::mem::take(&mut self.waiting) {
             match self.conditions(subject) {
-                Met::Yes => self.signal_member(subject, gate::RELEASE as i32),
+                Met::Yes => {
+                    let path = self.world.path(subject);
+                    self.world.record(&Event::Release { path: &path });
+                    self.signal_member(subject, gate::RELEASE as i32);
+                }
                 Met::NotYet => kept.push(subject),
                 Met::Never(dependency) => {
                     let path = self.world.path(subject);
                     self.world.audience.note(&Note::Unreachable { path: &path, dependency: &dependency });
+                    self.world.record_signal(subject, libc::SIGKILL);
                     self.signal_member(subject, libc::SIGKILL);
                 }
             }

@@ -2,6 +2,7 @@
 
 use super::{EXPLANATION, Supervision, Unexplained};
 use crate::controller::audience::{Cause, Note};
+use crate::controller::journal::event::Event;
 use crate::controller::life::Life;
 use crate::controller::roster::State;
 use crate::controller::verdict::{self, Course};
@@ -25,6 +26,7 @@ impl Supervision<'_> {
                 visitor.ending = Some(ending);
             }
             self.verdict.adopt(ending);
+            self.record_exit(subject, ending, None);
             let path = self.world.path(subject);
             self.world.request_stop(Cause::Ended { path });
             return;
@@ -37,15 +39,17 @@ impl Supervision<'_> {
             None => return,
         };
         if subject.is_init() {
-            self.world.roster.collapse(subject.namespace, at);
+            let mut taken = self.world.roster.collapse(subject.namespace, at);
             self.unexplained.retain(|unexplained| {
                 let inside = subject.namespace..subject.namespace + self.plan.subtree(subject.namespace);
                 let explained = inside.contains(&unexplained.subject.namespace);
                 if explained && let Some(record) = self.world.roster.get_mut(unexplained.subject) {
                     record.state = State::Gone;
+                    taken.push(unexplained.subject);
                 }
                 !explained
             });
+            self.record_collapse(subject, &taken);
             self.adopt_collapsed(subject);
         }
         if was_over && !subject.is_init() {
@@ -114,6 +118,7 @@ impl Supervision<'_> {
             // A PID 1 of ours ends with 0, or was killed from outside.
             let lost = ending != Ending::Exited(0) && !asked && self.life == Life::Running;
             self.mark(subject, if ending == Ending::Exited(0) { State::Exited } else { State::Killed });
+            self.record_exit(subject, ending, None);
             if lost {
                 self.world.audience.note(&Note::InitLost { path: &path, ending });
                 self.verdict.adopt(ending);
@@ -129,6 +134,10 @@ impl Supervision<'_> {
             _ => State::Failed,
         };
         self.mark(subject, state);
+        self.record_exit(subject, ending, None);
+        if process.oneshot && success && !refused {
+            self.world.record(&Event::Ready { path: &path });
+        }
         if self.status_from.as_deref() == Some(path.as_str()) {
             self.verdict.adopt(ending);
             self.world.request_stop(Cause::Ended { path });

@@ -5,6 +5,7 @@
 mod clients;
 mod conditions;
 mod judging;
+mod noting;
 mod opening;
 mod sessions;
 mod stopping;
@@ -17,8 +18,11 @@ use nix::libc;
 
 use super::audience::{Cause, Note};
 use super::creation::COLLAPSE;
+use super::journal::event::{Event, WHOLE};
 use super::life::Life;
+use super::relay::Relay;
 use super::roster::State;
+use super::streams::Reading;
 use super::timeline::Timeline;
 use super::verdict::Verdict;
 use super::world::{Incident, World};
@@ -34,6 +38,8 @@ use stopping::Stopping;
 pub(super) use opening::Opening;
 pub(super) use stopping::kill_and_reap;
 
+/// How long the last output of all programs may be read; a program outside the tree may hold a pipe and go on writing.
+const DRAIN: Duration = Duration::from_secs(10);
 /// How long a member's death by KILL may wait for that of its PID 1, which would explain it.
 const EXPLANATION: Duration = Duration::from_millis(200);
 
@@ -148,7 +154,10 @@ impl<'a> Supervision<'a> {
                     // Without a guardian the roots still end with the controller, by their parent-death signal.
                     let _ = self.world.replace_guardian();
                 }
-                Reaped::Orphan(..) => {}
+                Reaped::Orphan(pid, ending) => {
+                    let exit = Some(ending.into());
+                    self.world.record(&Event::Reparent { path: "host", pid: pid.as_raw(), exit });
+                }
                 Reaped::Nothing | Reaped::Childless => return,
             }
         }
@@ -160,6 +169,7 @@ impl<'a> Supervision<'a> {
                 Incident::Started(subject) => self.on_started(subject),
                 // Its end follows, with the status that a shell would give.
                 Incident::Refused(subject) => {
+                    self.record_refusal(subject);
                     if self.owns_terminal(subject) {
                         self.end_terminal();
                     }
@@ -188,11 +198,13 @@ impl<'a> Supervision<'a> {
         {
             record.state = State::Running;
         }
+        self.record_start(subject);
         self.started.insert(subject);
         if self.owns_terminal(subject)
             && let Some(relay) = &mut self.world.relay
         {
             relay.begin(self.world.saved, &self.world.events);
+            self.world.terminal = Some((subject, Vec::new()));
         }
         self.release_waiting();
     }
@@ -206,11 +218,14 @@ impl<'a> Supervision<'a> {
     }
 
     fn end_terminal(&mut self) {
+        // What it has written last is still to be shown.
+        while let Some(bytes) = self.world.relay.as_mut().and_then(Relay::take_output).filter(|bytes| !bytes.is_empty())
+        {
+            self.world.output.push(&bytes, &self.world.events);
+            self.world.log_terminal(&bytes, Reading::GoesOn);
+        }
+        self.world.log_terminal(&[], Reading::Ended);
         if let Some(relay) = &mut self.world.relay {
-            // What it has written last is still to be shown.
-            while let Some(bytes) = relay.take_output().filter(|bytes| !bytes.is_empty()) {
-                self.world.output.push(&bytes, &self.world.events);
-            }
             relay.end(self.world.saved, &self.world.events);
         }
     }
@@ -254,6 +269,7 @@ impl<'a> Supervision<'a> {
         let end = Moment::now();
         let last = end.plus(Duration::from_secs(1));
         self.world.drain_reports();
+        self.world.drain_programs(end.plus(DRAIN));
         // With all writers dead the pipes are at their end, but for one that was passed out of the tree.
         while self.world.streams.open() > 0 && Moment::now() < last {
             self.world.pump(Some(last.since(Moment::now())));
@@ -275,6 +291,8 @@ impl<'a> Supervision<'a> {
         if let Some(timeline) = &timeline {
             self.world.audience.stopped(timeline);
         }
+        self.world.record(&Event::Gone { path: WHOLE });
+        self.world.journal.flush();
         self.world.clients.life = Life::Gone;
         self.world.take_leave(timeline.as_ref());
         let World { guardian, output, events, remains, .. } = self.world;

@@ -7,6 +7,7 @@ use super::Supervision;
 use crate::controller::audience::Cause;
 use crate::controller::channels;
 use crate::controller::herald::{Herald, News, Patience};
+use crate::controller::journal::event::{Event as Noted, WHOLE};
 use crate::controller::life::{Event, Life};
 use crate::controller::roster::State;
 use crate::controller::timeline::milliseconds;
@@ -40,6 +41,7 @@ impl Supervision<'_> {
             return;
         }
         self.life = self.life.on(Event::Opened).0;
+        self.world.record(&Noted::Release { path: WHOLE });
         self.opening.release = Some(Moment::now().since(self.opening.began));
         self.release_waiting();
         self.start_command();
@@ -90,6 +92,10 @@ impl Supervision<'_> {
             ready_ms: (!is_held).then(|| milliseconds(Moment::now().since(self.opening.began))),
             failed: failed.map(|subject| self.world.roster.path(subject)).collect(),
         };
+        if !is_held {
+            self.world.record(&Noted::Ready { path: WHOLE });
+            self.world.journal.flush();
+        }
         // With `--timeout` it is the start that has so long.
         self.world.limit = None;
         if let Some(herald) = self.opening.herald.take() {

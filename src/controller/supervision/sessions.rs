@@ -16,6 +16,7 @@ use nix::unistd::Pid;
 use super::Supervision;
 use crate::controller::control::message::{Execution, Problem, Reply, Target};
 use crate::controller::control::server::ClientId;
+use crate::controller::journal::event::Event;
 use crate::controller::roster::State;
 use crate::controller::world::{Asker, Guest as Known};
 use crate::engine::failure::{Failure, Stage};
@@ -27,7 +28,7 @@ use crate::engine::report::Ending;
 use crate::observe::process::{self, Process};
 use crate::observe::{namespaces, session};
 use crate::sys::pidfd::Pidfd;
-use crate::topology::{Entry, Output, Position, Program, RestartPolicy, Stdin, Stop, Terminal, Weight};
+use crate::topology::{Entry, Output, Position, Program, RestartPolicy, Signal, Stdin, Stop, Terminal, Weight};
 
 /// How long a program has to end after its client has hung up.
 const FAREWELL: Duration = Duration::from_millis(500);
@@ -37,6 +38,7 @@ const SESSIONS: usize = 4096;
 /// One program.
 #[derive(Debug)]
 struct Session {
+    path: String,
     /// Who waits for it; nobody for one that is on its own.
     asker: Option<Asker>,
     /// How it has ended, where it is not known yet whether it had become its program.
@@ -97,7 +99,7 @@ impl Supervision<'_> {
         let argv = execution.argv.clone();
         let home = self.plan.namespace(namespace);
         let process = plan(path.clone(), execution, identity, &home);
-        let known = Known { path: path.clone(), namespace: home.path, argv, facts: None };
+        let known = Known { path: path.clone(), namespace: home.path, argv, by: asker.by, facts: None };
         self.world.guests.add(subject, known);
         let guest = Guest { subject, process, entrance: target, streams };
         let leader = match self.keeper.invite(guest, &mut self.world) {
@@ -116,7 +118,7 @@ impl Supervision<'_> {
         if let Some(known) = self.world.guests.get_mut(subject) {
             known.facts = Process::read(leader).ok();
         }
-        let session = Session { asker: Some(asker), ending: None, deadline: None, leader, terminal: None };
+        let session = Session { path, asker: Some(asker), ending: None, deadline: None, leader, terminal: None };
         self.sessions.all.insert(number, session);
         Ok(())
     }
@@ -199,8 +201,9 @@ impl Supervision<'_> {
     pub(super) fn on_session_started(&mut self, subject: Subject) {
         let Some(number) = subject.session_number() else { return };
         let Some(session) = self.sessions.all.get(&number) else { return };
-        let ending = session.ending;
-        let Some(asker) = session.asker else { return };
+        let (ending, asker) = (session.ending, session.asker);
+        self.record_start(subject);
+        let Some(asker) = asker else { return };
         let known = self.world.guests.get(subject);
         let pids = known.and_then(|known| known.facts.as_ref()).map(|facts| facts.numbers.clone()).unwrap_or_default();
         let path = known.map(|known| known.path.clone()).unwrap_or_default();
@@ -219,6 +222,7 @@ impl Supervision<'_> {
             (Stage::Execute, errno) => format!("cannot execute {}: {} ({errno:?})", refusal.detail, errno.desc()),
             (stage, errno) => format!("cannot {stage} {}: {} ({errno:?})", refusal.detail, errno.desc()),
         };
+        self.record_exec(subject, Some(&message));
         self.answer_session(subject, Reply::Refused { message, status: refusal.status() });
     }
 
@@ -252,6 +256,7 @@ impl Supervision<'_> {
             session.ending = Some(ending);
             return;
         }
+        self.record_exit(subject, ending, None);
         self.world.guests.remove(subject);
         let Some(session) = self.sessions.all.remove(&number) else { return };
         if let Some(asker) = session.asker {
@@ -263,13 +268,18 @@ impl Supervision<'_> {
         }
     }
 
-    pub(super) fn forward_to_session(&self, client: ClientId, number: u32, signal: i32) -> Reply {
-        let own =
-            self.sessions.all.get(&number).filter(|session| session.asker.is_some_and(|asker| asker.client == client));
+    pub(super) fn forward_to_session(&mut self, asker: Asker, number: u32, signal: i32) -> Reply {
+        let session = self.sessions.all.get(&number);
+        let own = session.filter(|session| session.asker.is_some_and(|own| own.client == asker.client));
         let Some(session) = own else { return Reply::Problem(Problem::no("it has ended")) };
         // An unreaped child: its number is its own.
         match Pidfd::open(session.leader).and_then(|pidfd| pidfd.signal(signal)) {
-            Ok(()) => Reply::Done,
+            Ok(()) => {
+                let path = session.path.clone();
+                let signal = Signal::from_number(signal).to_string();
+                self.world.record(&Event::Signal { path: &path, signal: &signal, by: Some(asker.by) });
+                Reply::Done
+            }
             Err(errno) => Reply::Problem(Problem::no(format!("cannot signal it: {}", errno.desc()))),
         }
     }

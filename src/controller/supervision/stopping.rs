@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::Supervision;
 use crate::controller::audience::{Cause, Note, Waiting};
 use crate::controller::creation::COLLAPSE;
+use crate::controller::journal::event::{Event as Noted, Stage as Halt, WHOLE};
 use crate::controller::life::{Event, Reaction};
 use crate::controller::roster::State;
 use crate::controller::world::World;
@@ -49,6 +50,13 @@ impl Supervision<'_> {
             self.life = life;
             if reaction == Reaction::Kill {
                 self.world.audience.note(&Note::Killing);
+                self.world.record(&Noted::Stopping {
+                    path: WHOLE,
+                    stage: Halt::Kill,
+                    cause: None,
+                    by: None,
+                    by_pid: None,
+                });
                 self.kill_everything();
             }
         }
@@ -59,6 +67,7 @@ impl Supervision<'_> {
         let (life, reaction) = self.life.on(Event::Stop);
         if reaction == Reaction::RollBack {
             self.life = life;
+            self.record_stop(&cause);
             self.roll_back(&cause);
         }
         if reaction != Reaction::Ask {
@@ -66,6 +75,7 @@ impl Supervision<'_> {
         }
         self.life = life;
         self.world.audience.note(&Note::Stopping { cause: &cause });
+        self.record_stop(&cause);
         self.tell_sessions_to_leave();
         if self.visitor_lives() {
             // He is a guest of the tree: he leaves first.
@@ -131,6 +141,7 @@ impl Supervision<'_> {
                 Action::Ask(subject, signal) => {
                     self.signal_kid(subject, signal);
                     self.signal_kid(subject, Signal::from_number(libc::SIGCONT));
+                    self.world.record_signal(subject, signal.number());
                     if let Some(record) = self.world.roster.get_mut(subject) {
                         record.farewells.asked = Some((signal.number(), now));
                         record.state = State::Stopping;
@@ -173,6 +184,7 @@ impl Supervision<'_> {
 
     pub(super) fn kill_kid(&mut self, subject: Subject, now: Moment) {
         self.signal_kid(subject, Signal::KILL);
+        self.world.record_signal(subject, libc::SIGKILL);
         if let Some(record) = self.world.roster.get_mut(subject) {
             record.farewells.killed = Some(now);
             if !record.state.is_over() {

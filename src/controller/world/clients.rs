@@ -12,6 +12,7 @@ use crate::controller::audience::{Cause, Waiting};
 use crate::controller::control::message::{Force, Problem, Reply, Request, Snapshot, Status};
 use crate::controller::control::server::{Asked, ClientId, Heard, Server};
 use crate::controller::document::{namespace_documents, process_documents};
+use crate::controller::journal::event::Caller;
 use crate::controller::life::Life;
 use crate::controller::timeline::Timeline;
 use crate::controller::truth::Origin;
@@ -26,6 +27,7 @@ const LEAVE: Duration = Duration::from_secs(1);
 pub(in crate::controller) struct Asker {
     pub(in crate::controller) client: ClientId,
     pub(in crate::controller) id: u64,
+    pub(in crate::controller) by: Caller,
 }
 
 /// Everybody on the control socket, and what they are told about.
@@ -97,6 +99,8 @@ impl World<'_> {
 
     /// Answers a request with descriptors.
     pub(in crate::controller) fn reply_with(&mut self, asker: Asker, reply: Reply, descriptors: Vec<OwnedFd>) {
+        // Whoever has an answer finds in the events what it is about.
+        self.journal.flush();
         self.clients.server.say(asker.client, asker.id, reply, descriptors, &self.events);
         self.hear_clients();
     }
@@ -120,7 +124,7 @@ impl World<'_> {
     }
 
     fn on_asked(&mut self, asked: Asked) {
-        let asker = Asker { client: asked.client, id: asked.id };
+        let asker = Asker { client: asked.client, id: asked.id, by: asked.by };
         if self.clients.life == Life::Gone {
             // He has come when everything was over.
             self.reply(asker, Reply::Problem(Problem::no("the topology has ended")));
@@ -160,14 +164,15 @@ impl World<'_> {
     }
 
     /// All of it, as it is at this moment.
-    pub(in crate::controller) fn snapshot(&self) -> Snapshot {
+    pub(in crate::controller) fn snapshot(&mut self) -> Snapshot {
+        let events = self.journal.next_event();
         Snapshot {
             status: self.status(),
             boot_id: boot::id(),
             host_pidns: namespaces::own().unwrap_or_default(),
             namespaces: namespace_documents(&self.roster),
             processes: process_documents(&self.roster).into_iter().chain(self.guests.documents()).collect(),
-            events: 0,
+            events,
         }
     }
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::controller::document::ProcessDocument;
+use crate::controller::journal::event::Caller;
 use crate::engine::plan::Subject;
 use crate::observe::process::Process;
 
@@ -13,6 +14,8 @@ pub(in crate::controller) struct Guest {
     pub(in crate::controller) path: String,
     pub(in crate::controller) namespace: String,
     pub(in crate::controller) argv: Vec<String>,
+    /// Who has asked for it.
+    pub(in crate::controller) by: Caller,
     /// What the kernel said when it was there; `None` before.
     pub(in crate::controller) facts: Option<Process>,
 }

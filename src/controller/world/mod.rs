@@ -16,15 +16,18 @@ use nix::libc;
 use nix::sys::epoll::EpollFlags;
 use nix::unistd::Pid;
 
-use super::audience::{Audience, Cause, Line, Note};
+use super::audience::{Audience, Cause, Line, Note, Stream};
 use super::control::server::Server;
 use super::event_loop::{EventLoop, Hearing, Ready, Token};
 use super::guardian::{Guardian, SavedTerminal};
+use super::journal::event::Event;
+use super::journal::{Journal, record};
+use super::life::Life;
 use super::relay::Relay;
 use super::roster::Roster;
 use super::standard_output::StandardOutput;
 use super::state_directory::Remains;
-use super::streams::{Arrival, Streams};
+use super::streams::{self, Arrival, Reading, Streams};
 use super::truth::Origin;
 use crate::engine::failure::{Failure, Stage};
 use crate::engine::gate::{self, Delivered};
@@ -85,6 +88,9 @@ pub(super) struct World<'a> {
     pub(super) visitor: Option<Visitor>,
     pub(super) clients: Clients<'a>,
     pub(super) guests: Guests,
+    pub(super) journal: Journal,
+    /// Whose the terminal is, and what he has written that has not come to the end of its line.
+    pub(super) terminal: Option<(Subject, Vec<u8>)>,
     tied_to: Option<Pidfd>,
     progress: usize,
     nursery_ready: Option<usize>,
@@ -112,6 +118,7 @@ pub(super) struct Parts<'a> {
     pub(super) limit: Option<Moment>,
     pub(super) server: Server,
     pub(super) origin: &'a Origin,
+    pub(super) journal: Journal,
     pub(super) tied_to: Option<Pidfd>,
 }
 
@@ -130,6 +137,7 @@ impl<'a> World<'a> {
             limit,
             server,
             origin,
+            journal,
             tied_to,
         } = parts;
         events.add(inheritance::fd(SIGNALS), Token::Signals, EpollFlags::EPOLLIN)?;
@@ -161,6 +169,8 @@ impl<'a> World<'a> {
             visitor: None,
             clients: Clients::new(server, origin),
             guests: Guests::default(),
+            journal,
+            terminal: None,
             tied_to,
             progress: 0,
             nursery_ready: None,
@@ -174,6 +184,8 @@ impl<'a> World<'a> {
         let idle = if always_ready { Some(Duration::ZERO) } else { timeout };
         let until_reminder = self.relay.as_ref().and_then(Relay::until_reminder);
         let timeout = [idle, until_limit, until_reminder].into_iter().flatten().min();
+        let until_events = self.look_after_journal();
+        let timeout = timeout.into_iter().chain(until_events).min();
         self.events.hear(if self.output.is_full() { Hearing::Muted } else { Hearing::Open });
         for ready in self.events.wait(timeout) {
             self.on_ready(ready);
@@ -191,6 +203,34 @@ impl<'a> World<'a> {
         if self.limit.is_some_and(|limit| limit <= Moment::now()) {
             self.limit = None;
             self.request_stop(Cause::Timeout);
+        }
+    }
+
+    /// Writes the events that were noted. As long as the tree is built they may wait a little for others; then this says
+    /// how long.
+    fn look_after_journal(&mut self) -> Option<Duration> {
+        let due = if self.clients.life == Life::Creating {
+            self.journal.flush_if_due()
+        } else {
+            self.journal.flush();
+            None
+        };
+        if let Some(errno) = self.journal.take_trouble() {
+            self.audience.note(&Note::JournalLost { errno });
+        }
+        due.map(|due| due.since(Moment::now()))
+    }
+
+    /// Takes in what programs have written by now, though nobody may want to hear it yet, for a bounded time.
+    pub(super) fn drain_programs(&mut self, until: Moment) {
+        loop {
+            let ready = self.events.programs();
+            if ready.is_empty() || until <= Moment::now() {
+                return;
+            }
+            for ready in ready {
+                self.on_ready(ready);
+            }
         }
     }
 
@@ -309,6 +349,20 @@ impl<'a> World<'a> {
         self.failure.get_or_insert(failure);
     }
 
+    /// Notes what has happened; everything that does passes here.
+    pub(super) fn record(&mut self, event: &Event<'_>) {
+        self.journal.record(event);
+    }
+
+    /// The numbers of a subject or of a guest, as far as the kernel was asked.
+    pub(super) fn pids(&self, subject: Subject) -> Vec<i32> {
+        let facts = match self.guests.get(subject) {
+            Some(guest) => guest.facts.as_ref(),
+            None => self.roster.get(subject).and_then(|record| record.facts.as_ref()),
+        };
+        facts.map(|facts| facts.numbers.clone()).unwrap_or_default()
+    }
+
     /// The path of a subject or of a guest.
     pub(super) fn path(&self, subject: Subject) -> String {
         if let Some(guest) = self.guests.get(subject) {
@@ -343,16 +397,22 @@ impl<'a> World<'a> {
                 self.audience.note(&Note::Refused { path: &path, position, refusal: &refusal });
                 self.incidents.push_back(Incident::Refused(subject));
             }
-            Arrival::Lines { subject, path, kind, lines } => {
-                for text in &lines {
+            Arrival::Output { subject, path, kind, output } => {
+                self.journal.log(subject, kind, &output);
+                if self.output.is_closed() {
+                    return;
+                }
+                let is_raw = self.relay.as_ref().is_some_and(Relay::is_raw);
+                let mut shown = Vec::with_capacity(2 * output.len());
+                for record::Piece { text, .. } in record::lines(&output) {
                     let line = Line { subject, path: &path, stream: kind, text };
-                    let mut shown = self.audience.line(&line);
-                    if self.relay.as_ref().is_some_and(Relay::is_raw) && shown.last() == Some(&b'\n') {
+                    shown.extend(self.audience.line(&line));
+                    if is_raw && shown.last() == Some(&b'\n') {
                         shown.pop();
                         shown.extend_from_slice(b"\r\n");
                     }
-                    self.output.push(&shown, &self.events);
                 }
+                self.output.push(&shown, &self.events);
             }
         }
     }
@@ -370,9 +430,22 @@ impl<'a> World<'a> {
         }
         if flags.intersects(EpollFlags::EPOLLIN | EpollFlags::EPOLLHUP) {
             match relay.take_output() {
-                Some(bytes) => self.output.push(&bytes, &self.events),
+                Some(bytes) => {
+                    self.output.push(&bytes, &self.events);
+                    self.log_terminal(&bytes, Reading::GoesOn);
+                }
                 None => relay.hang_up(self.saved, &self.events),
             }
+        }
+    }
+
+    /// Keeps what comes from a terminal that has no other reader.
+    pub(super) fn log_terminal(&mut self, bytes: &[u8], reading: Reading) {
+        if self.output.is_closed()
+            && let Some((subject, partial)) = &mut self.terminal
+        {
+            let output = streams::take_lines(partial, bytes, reading);
+            self.journal.log(*subject, Stream::Stdout, &output);
         }
     }
 

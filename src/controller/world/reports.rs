@@ -1,15 +1,18 @@
 //! What the processes of the tree report, taken into the roster.
 
 use nix::errno::Errno;
+use nix::libc;
 use nix::unistd::Pid;
 
 use super::{Incident, World};
 use crate::controller::audience::{Note, Stream};
+use crate::controller::journal::event::{Event, Stage as Halt};
 use crate::controller::roster::State;
 use crate::controller::verification;
 use crate::engine::failure::{Failure, Stage};
 use crate::engine::plan::Subject;
 use crate::engine::report::{Received, Report};
+use crate::topology::Signal;
 
 impl World<'_> {
     pub(super) fn on_received(&mut self, received: Received) {
@@ -47,6 +50,7 @@ impl World<'_> {
                             record.state = State::Stopping;
                         }
                     }
+                    self.record_signal(subject, signal);
                 }
                 Report::Killed { subject, at } => {
                     if let Some(record) = self.roster.get_mut(subject) {
@@ -55,6 +59,7 @@ impl World<'_> {
                             record.state = State::Killing;
                         }
                     }
+                    self.record_signal(subject, libc::SIGKILL);
                 }
                 Report::Ended { subject, ending, at } => {
                     self.incidents.push_back(Incident::Ended(subject, ending, at));
@@ -66,10 +71,26 @@ impl World<'_> {
                     if sender != 0 {
                         let path = self.roster.path(Subject::init(namespace));
                         self.audience.note(&Note::StopInside { path: &path, sender });
+                        let inside = self.plan.namespace(namespace).path;
+                        let by_pid = Some(sender);
+                        self.record(&Event::Stopping {
+                            path: &inside,
+                            stage: Halt::Ask,
+                            cause: None,
+                            by: None,
+                            by_pid,
+                        });
                     }
                 }
             }
         }
+    }
+
+    /// Notes a signal of a stop.
+    pub(in crate::controller) fn record_signal(&mut self, subject: Subject, signal: i32) {
+        let path = self.path(subject);
+        let signal = Signal::from_number(signal).to_string();
+        self.record(&Event::Signal { path: &path, signal: &signal, by: None });
     }
 
     fn arrived(&mut self, subject: Subject, pid: Pid) {
@@ -83,6 +104,8 @@ impl World<'_> {
                 self.fail(Failure::with(subject, Stage::Observe, errno, format!("/proc/{pid}")));
             }
         }
+        let (path, pids) = (self.roster.path(subject), self.pids(subject));
+        self.record(&Event::Created { path: &path, pids: &pids });
         self.progress += 1;
         self.audience.progress(self.progress, self.progress + self.roster.outstanding());
     }

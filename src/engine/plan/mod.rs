@@ -97,6 +97,8 @@ pub struct Counts {
     /// What the controller listens to, a descriptor each: captured streams, and those on which a process says that it is
     /// ready.
     pub captured: u32,
+    /// Processes whose output it may have to keep.
+    pub logged: u32,
 }
 
 /// The size of one entry in the index: record offset, size of the subtree, numbers taken below PID 1.
@@ -144,7 +146,7 @@ impl Plan {
         let mut path: Vec<NamespaceIndex> = Vec::new();
         let mut records = Vec::new();
         let mut offsets = Vec::with_capacity(order.len());
-        let mut counts = Counts { namespaces: 0, processes: 0, depth: 0, unconditional: 0, captured: 0 };
+        let mut counts = Counts { namespaces: 0, processes: 0, depth: 0, unconditional: 0, captured: 0, logged: 0 };
         for &id in &order {
             let namespace = topology.namespace(id);
             path.truncate(namespace.level() - 1);
@@ -252,6 +254,8 @@ impl Counts {
         for process in namespace.processes.iter().chain(program) {
             self.processes += 1;
             self.unconditional += u32::from(process.is_unconditional());
+            let is_logged = process.stdout == Output::Log || process.stderr == Output::Log;
+            self.logged += u32::from(is_logged || process.terminal == Terminal::Own);
             if process.terminal == Terminal::None {
                 self.captured += u32::from(process.stdout == Output::Log) + u32::from(process.stderr == Output::Log);
             }

@@ -1,0 +1,252 @@
+//! Reading `events.jsonl` while it is written, through every rotation: for clients.
+
+use std::collections::VecDeque;
+use std::fs::File;
+use std::io::{self, Read as _};
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::{EVENTS, ROTATED};
+
+/// How much is read at a time.
+const CHUNK: usize = 256 * 1024;
+/// How often a file that has just been begun is looked at again, a millisecond apart.
+const ATTEMPTS: u32 = 50;
+
+/// One line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EventLine {
+    /// Its number.
+    pub seq: u64,
+    /// How many events before it could not be read: they were rotated away, or there was no room for them.
+    pub lost: u64,
+    /// The object, without a line feed.
+    pub text: String,
+}
+
+/// A place in the events of a topology.
+#[derive(Debug)]
+pub struct EventReader {
+    directory: PathBuf,
+    file: Option<File>,
+    half: Vec<u8>,
+    next: u64,
+    lines: VecDeque<EventLine>,
+}
+
+impl EventReader {
+    /// The events of the topology with this state directory from this number on: 0 for all that are kept, and
+    /// [`Snapshot::events`](crate::controller::control::message::Snapshot::events) for those that follow a snapshot.
+    pub fn from(directory: &Path, first: u64) -> Self {
+        let (half, lines) = (Vec::new(), VecDeque::new());
+        Self { directory: directory.to_owned(), file: None, half, next: first, lines }
+    }
+
+    /// The next event; `None` when there is no more at this moment.
+    ///
+    /// # Errors
+    ///
+    /// Those of open(2) and read(2).
+    pub fn read(&mut self) -> io::Result<Option<EventLine>> {
+        loop {
+            if let Some(line) = self.lines.pop_front() {
+                return Ok(Some(line));
+            }
+            if self.file.is_none() {
+                self.file = self.find()?;
+            }
+            let Some(file) = &mut self.file else { return Ok(None) };
+            // Before it is read to its end: nothing is written to a file that has been rotated.
+            let is_last = is_current(file, &self.directory)?;
+            let start = self.half.len();
+            file.take(CHUNK as u64).read_to_end(&mut self.half)?;
+            if self.half.len() > start {
+                self.take_lines(start);
+            } else if is_last {
+                return Ok(None);
+            } else {
+                self.file = None;
+                self.half.clear();
+            }
+        }
+    }
+
+    /// Takes everything that can be read at this moment into memory, because the files are about to be removed.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`EventReader::read`].
+    pub fn hoard(&mut self) -> io::Result<()> {
+        let mut all = VecDeque::new();
+        while let Some(line) = self.read()? {
+            all.push_back(line);
+        }
+        self.lines = all;
+        Ok(())
+    }
+
+    fn take_lines(&mut self, searched: usize) {
+        let Some(end) = self.half[searched..].iter().rposition(|&byte| byte == b'\n') else { return };
+        let rest = self.half.split_off(searched + end + 1);
+        let whole = std::mem::replace(&mut self.half, rest);
+        for line in whole.split(|&byte| byte == b'\n') {
+            let Some(seq) = number(line).filter(|&seq| seq >= self.next) else { continue };
+            let text = String::from_utf8_lossy(line).into_owned();
+            self.lines.push_back(EventLine { seq, lost: seq - self.next, text });
+            self.next = seq + 1;
+        }
+    }
+
+    /// The file with the next event, or the first one after it.
+    fn find(&self) -> io::Result<Option<File>> {
+        let path = self.directory.join(EVENTS);
+        for _ in 0..ATTEMPTS {
+            let current = open(&path)?;
+            let first = current.as_ref().and_then(first_number);
+            let before = match first {
+                Some(first) if first <= self.next => None,
+                _ => open(&self.directory.join(format!("{EVENTS}{ROTATED}")))?,
+            };
+            match (current, first, before) {
+                (current, Some(_), None) => return Ok(current),
+                // It does not begin early enough, and there is one before it. What was read of that one already is
+                // skipped; if all of it was, the events between are lost.
+                (current, Some(first), Some(before)) => {
+                    let is_news = last_number(&before).is_some_and(|last| last >= self.next && last < first);
+                    return Ok(if is_news { Some(before) } else { current });
+                }
+                // Nothing has happened yet.
+                (Some(current), None, None) => return Ok(Some(current)),
+                (None, _, None) => return Ok(None),
+                // Renamed, and the next one is about to be begun.
+                (_, None, Some(_)) => std::thread::sleep(Duration::from_millis(1)),
+            }
+        }
+        Ok(None)
+    }
+}
+
+/// The number of a line.
+fn number(line: &[u8]) -> Option<u64> {
+    const KEY: &[u8] = b"\"seq\":";
+    let place = line.windows(KEY.len()).position(|window| window == KEY)? + KEY.len();
+    let digits = line[place..].iter().take_while(|byte| byte.is_ascii_digit());
+    digits.fold(None, |number: Option<u64>, digit| {
+        number.unwrap_or_default().checked_mul(10)?.checked_add(u64::from(digit - b'0'))
+    })
+}
+
+fn open(path: &Path) -> io::Result<Option<File>> {
+    match File::open(path) {
+        Ok(file) => Ok(Some(file)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+fn first_number(file: &File) -> Option<u64> {
+    let mut head = [0_u8; 256];
+    let count = std::os::unix::fs::FileExt::read_at(file, &mut head, 0).ok()?;
+    number(&head[..count])
+}
+
+fn last_number(file: &File) -> Option<u64> {
+    // A line with very long arguments may be longer than this; then its own number is not seen, nor is it missed.
+    let mut tail = vec![0_u8; CHUNK];
+    let size = file.metadata().ok()?.len();
+    let count = std::os::unix::fs::FileExt::read_at(file, &mut tail, size.saturating_sub(CHUNK as u64)).ok()?;
+    tail[..count].split(|&byte| byte == b'\n').rev().find_map(number)
+}
+
+/// Whether this is still the file that is written to. One that is open keeps its inode, so that no other can have it.
+fn is_current(file: &File, directory: &Path) -> io::Result<bool> {
+    let own = file.metadata()?;
+    match std::fs::metadata(directory.join(EVENTS)) {
+        Ok(found) => Ok((found.dev(), found.ino()) == (own.dev(), own.ino())),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            // Renamed in this moment, or removed with everything else.
+            Ok(!directory.join(format!("{EVENTS}{ROTATED}")).exists())
+        }
+        Err(error) => Err(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::SystemTime;
+
+    use super::{EventReader, number};
+    use crate::controller::journal::event::Event;
+    use crate::controller::journal::event_log::EventLog;
+
+    fn record(log: &mut EventLog, count: u64, length: usize) {
+        for _ in 0..count {
+            log.record(SystemTime::now().into(), &Event::Ready { path: &"x".repeat(length) });
+        }
+        log.flush();
+    }
+
+    fn numbers(reader: &mut EventReader) -> (Vec<u64>, u64) {
+        let (mut all, mut lost) = (Vec::new(), 0);
+        while let Some(line) = reader.read().unwrap() {
+            assert!(line.text.starts_with("{\"ts\":\"2") && line.text.ends_with('}'), "{}", line.text);
+            all.push(line.seq);
+            lost += line.lost;
+        }
+        (all, lost)
+    }
+
+    #[test]
+    fn the_number_of_a_line() {
+        assert_eq!(number(br#"{"ts":"x","seq":120,"event":"seq"}"#), Some(120));
+        assert_eq!(number(b"{}"), None);
+        assert_eq!(number(br#"{"seq":,"#), None);
+    }
+
+    #[test]
+    fn a_reader_goes_on_where_it_was_and_begins_where_it_is_told() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut log = EventLog::open(directory.path());
+        let mut reader = EventReader::from(directory.path(), 0);
+        assert_eq!(numbers(&mut reader), (vec![], 0));
+        record(&mut log, 3, 1);
+        assert_eq!(numbers(&mut reader), (vec![0, 1, 2], 0));
+        assert_eq!(numbers(&mut reader), (vec![], 0));
+        let mut later = EventReader::from(directory.path(), log.next());
+        record(&mut log, 2, 1);
+        assert_eq!(numbers(&mut reader), (vec![3, 4], 0));
+        assert_eq!(numbers(&mut later), (vec![3, 4], 0));
+        std::fs::remove_file(directory.path().join("events.jsonl")).unwrap();
+        assert_eq!(numbers(&mut reader), (vec![], 0));
+    }
+
+    #[test]
+    fn rotation_loses_nothing_for_who_reads_and_is_told_to_who_does_not() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut log = EventLog::open(directory.path());
+        let mut reader = EventReader::from(directory.path(), 0);
+        let mut slow = EventReader::from(directory.path(), 0);
+        let mut all = Vec::new();
+        record(&mut log, 1, 1);
+        assert_eq!(slow.read().unwrap().unwrap().seq, 0);
+        for _ in 0..30 {
+            record(&mut log, 100, 10_000);
+            let (numbers, lost) = numbers(&mut reader);
+            assert_eq!(lost, 0);
+            all.extend(numbers);
+        }
+        assert_eq!(all, (0..3001).collect::<Vec<_>>());
+        let rotated = directory.path().join("events.jsonl.1").metadata().unwrap().len();
+        assert!(rotated > 7 << 20 && rotated <= 8 << 20, "{rotated}");
+        // The slow one still has the first file open, and misses what came between it and the last two.
+        let (numbers, lost) = numbers(&mut slow);
+        assert_eq!(numbers.last(), Some(&3000));
+        assert_eq!(lost, 3000 - numbers.len() as u64);
+        assert!(lost > 0);
+        let mut hoarding = EventReader::from(directory.path(), 2990);
+        hoarding.hoard().unwrap();
+        drop(directory);
+        assert_eq!(hoarding.lines.len(), 11);
+    }
+}

@@ -1,0 +1,152 @@
+//! What a running topology leaves for others to read: the output of its programs (`logs/`) and what has happened to it
+//! (`events.jsonl`), in its state directory.
+//!
+//! The controller only writes; clients read the files themselves and are told of more by inotify(7), so that none of them
+//! can hold the tree up. Whatever is recorded goes through [`World::record`](super::world::World::record), and a reader
+//! comes to its end when the controller has said that it leaves. Reading order: [`event`], `event_log`, [`event_reader`];
+//! [`record`], `log_store`, [`log_reader`].
+
+pub mod event;
+mod event_log;
+pub mod event_reader;
+pub mod log_reader;
+mod log_store;
+pub mod record;
+pub mod stamp;
+pub mod watch;
+
+use std::fmt;
+use std::path::Path;
+
+use nix::errno::Errno;
+
+use super::audience::Stream;
+use crate::engine::moment::Moment;
+use crate::engine::plan::{NamespaceIndex, Subject};
+use event::Event;
+use event_log::EventLog;
+use log_store::LogStore;
+use stamp::Clock;
+
+/// The directory of the logs, in a state directory.
+pub const LOGS: &str = "logs";
+/// The file of the events.
+pub const EVENTS: &str = "events.jsonl";
+/// What is appended to the name of a file that has become too large, and stays until the next one has.
+pub const ROTATED: &str = ".1";
+
+/// Whose log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum LogName {
+    /// A process of the topology.
+    Process(Subject),
+    /// A program of `exec`, by its number.
+    #[expect(missing_docs, reason = "the fields are their names")]
+    Guest { namespace: NamespaceIndex, number: u32 },
+}
+
+impl LogName {
+    /// That of a process; the command of `run` has none.
+    pub fn of(subject: Subject) -> Option<Self> {
+        match subject.session_number() {
+            Some(number) => Some(Self::Guest { namespace: subject.namespace, number }),
+            None => (!subject.is_visitor()).then_some(Self::Process(subject)),
+        }
+    }
+
+    /// Reads the name of a file that has not been rotated.
+    pub fn parse(file: &str) -> Option<Self> {
+        let (namespace, rest) = file.strip_suffix(".log")?.split_once('.')?;
+        let namespace = namespace.parse().ok()?;
+        match rest.strip_prefix("exec.") {
+            Some(number) => Some(Self::Guest { namespace, number: number.parse().ok()? }),
+            None => Some(Self::Process(Subject { namespace, slot: rest.parse().ok()? })),
+        }
+    }
+}
+
+impl fmt::Display for LogName {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Process(subject) => write!(out, "{}.{}.log", subject.namespace, subject.slot),
+            Self::Guest { namespace, number } => write!(out, "{namespace}.exec.{number}.log"),
+        }
+    }
+}
+
+/// Both, with one clock.
+#[derive(Debug)]
+pub(super) struct Journal {
+    clock: Clock,
+    logs: LogStore,
+    events: EventLog,
+}
+
+impl Journal {
+    /// Begins it in a state directory. What cannot be made there is told by [`Journal::take_trouble`].
+    pub(super) fn open(directory: &Path, log_bytes: u64, processes: u32) -> Self {
+        Self {
+            clock: Clock::default(),
+            logs: LogStore::open(directory, log_bytes, processes),
+            events: EventLog::open(directory),
+        }
+    }
+
+    /// Keeps what a process has written.
+    pub(super) fn log(&mut self, subject: Subject, stream: Stream, output: &[u8]) {
+        if let Some(name) = LogName::of(subject) {
+            let stamp = self.clock.now();
+            self.logs.append(name, stream, output, stamp);
+        }
+    }
+
+    /// Notes an event; it is written by [`Journal::flush`].
+    pub(super) fn record(&mut self, event: &Event<'_>) {
+        let stamp = self.clock.now();
+        self.events.record(stamp, event);
+    }
+
+    /// Writes the events that were noted.
+    pub(super) fn flush(&mut self) {
+        self.events.flush();
+    }
+
+    /// Writes them if there are many, or the first has waited for long; returns when that will be.
+    pub(super) fn flush_if_due(&mut self) -> Option<Moment> {
+        self.events.flush_if_due()
+    }
+
+    /// The number of the next event, with all before it written.
+    pub(super) fn next_event(&mut self) -> u64 {
+        self.events.flush();
+        self.events.next()
+    }
+
+    /// What could not be written, once.
+    pub(super) fn take_trouble(&mut self) -> Option<Errno> {
+        let of_events = self.events.take_trouble();
+        self.logs.take_trouble().or(of_events)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::LogName;
+    use crate::engine::plan::Subject;
+
+    #[test]
+    fn names_of_files_are_read_again() {
+        for name in [
+            LogName::Process(Subject { namespace: 0, slot: 0 }),
+            LogName::Process(Subject { namespace: 9999, slot: 12 }),
+            LogName::Guest { namespace: 3, number: 77 },
+        ] {
+            assert_eq!(LogName::parse(&name.to_string()), Some(name));
+        }
+        for file in ["", "1.log", "1.2.log.1", "x.1.log", "1.exec.log", "1.exec.x.log", "index"] {
+            assert_eq!(LogName::parse(file), None, "{file}");
+        }
+        assert_eq!(LogName::of(Subject::session(2, 5)), Some(LogName::Guest { namespace: 2, number: 5 }));
+        assert_eq!(LogName::of(Subject::visitor(Some(1))), None);
+    }
+}
