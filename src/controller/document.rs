@@ -92,7 +92,7 @@ pub fn namespace_documents(roster: &Roster) -> Vec<NamespaceDocument> {
             userns: other.map(|(user, _)| user),
             mntns: other.map(|(_, mount)| mount),
             init: init_word(&plan).into(),
-            state: Some(record.map_or("creating", |record| record.members[0].state.word()).into()),
+            state: Some(record.map_or("creating", |record| record.state().word()).into()),
             shared: plan.isolation.shared().into_iter().map(Word::from).collect(),
             labels: plan.labels,
             path: plan.path,

@@ -22,6 +22,8 @@ pub(super) enum Token {
     Client(u32),
     /// A process that the topology does not outlive.
     TiedTo,
+    /// A process says that it is ready.
+    Voice(u32),
 }
 
 impl Token {
@@ -38,6 +40,7 @@ impl Token {
             Self::Control => (8, 0),
             Self::Client(number) => (9, number),
             Self::TiedTo => (10, 0),
+            Self::Voice(number) => (20, number),
         };
         kind << 32 | u64::from(number)
     }
@@ -56,6 +59,7 @@ impl Token {
             8 => Self::Control,
             9 => Self::Client(number),
             10 => Self::TiedTo,
+            20 => Self::Voice(number),
             _ => Self::Programs,
         }
     }

@@ -20,6 +20,7 @@ mod guardian;
 pub mod herald;
 pub mod journal;
 pub mod life;
+mod readiness;
 mod relay;
 pub mod roster;
 mod standard_output;

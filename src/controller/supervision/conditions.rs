@@ -62,12 +62,17 @@ impl Supervision<'_> {
             let succeeded = ended.map(|ending| verdict::is_success(dependency, ending) && record.refusal.is_none());
             let fulfilled = match after.condition {
                 Condition::Created => Some(true),
-                Condition::Ready if dependency.oneshot => succeeded,
-                Condition::Started | Condition::Ready => match (started, ended) {
-                    (true, _) => Some(true),
-                    (false, None) => None,
-                    (false, Some(_)) => Some(false),
-                },
+                Condition::Started | Condition::Ready => {
+                    let is_met = match after.condition {
+                        Condition::Ready => self.world.readiness.is_ready(other),
+                        _ => started,
+                    };
+                    match (is_met, ended) {
+                        (true, _) => Some(true),
+                        (false, None) => None,
+                        (false, Some(_)) => Some(false),
+                    }
+                }
                 Condition::Exited => ended.map(|_| true),
                 Condition::Ok => succeeded,
             };

@@ -2,7 +2,6 @@
 
 use super::{EXPLANATION, Supervision, Unexplained};
 use crate::controller::audience::{Cause, Note};
-use crate::controller::journal::event::Event;
 use crate::controller::life::Life;
 use crate::controller::roster::State;
 use crate::controller::verdict::{self, Course};
@@ -19,6 +18,10 @@ impl Supervision<'_> {
         }
         if subject.session_number().is_some() {
             self.on_session_ended(subject, ending);
+            return;
+        }
+        if let Some(probed) = subject.probed() {
+            self.on_answer(probed, ending);
             return;
         }
         if subject.is_visitor() {
@@ -61,6 +64,7 @@ impl Supervision<'_> {
         } else {
             self.judge(subject, ending);
         }
+        self.end_readiness(subject);
         self.release_waiting();
     }
 
@@ -135,9 +139,6 @@ impl Supervision<'_> {
         };
         self.mark(subject, state);
         self.record_exit(subject, ending, None);
-        if process.oneshot && success && !refused {
-            self.world.record(&Event::Ready { path: &path });
-        }
         if self.status_from.as_deref() == Some(path.as_str()) {
             self.verdict.adopt(ending);
             self.world.request_stop(Cause::Ended { path });

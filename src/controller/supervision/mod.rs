@@ -7,6 +7,7 @@ mod conditions;
 mod judging;
 mod noting;
 mod opening;
+mod readying;
 mod sessions;
 mod stopping;
 mod visiting;
@@ -20,6 +21,7 @@ use super::audience::{Cause, Note};
 use super::creation::COLLAPSE;
 use super::journal::event::{Event, WHOLE};
 use super::life::Life;
+use super::readiness::Readiness;
 use super::relay::Relay;
 use super::roster::State;
 use super::streams::Reading;
@@ -35,7 +37,7 @@ use crate::topology::{OnExit, Terminal};
 use sessions::Sessions;
 use stopping::Stopping;
 
-pub(super) use opening::Opening;
+pub(super) use opening::{Arrival, Opening};
 pub(super) use stopping::kill_and_reap;
 
 /// How long the last output of all programs may be read; a program outside the tree may hold a pipe and go on writing.
@@ -78,8 +80,9 @@ pub(super) struct Supervision<'a> {
 }
 
 impl<'a> Supervision<'a> {
-    pub(super) fn new(world: World<'a>, keeper: Keeper, life: Life, rules: Rules, opening: Opening) -> Self {
+    pub(super) fn new(mut world: World<'a>, keeper: Keeper, life: Life, rules: Rules, opening: Opening) -> Self {
         let plan = world.plan;
+        world.readiness = Readiness::of(&plan);
         let conditional = |subject: &Subject| {
             let namespace = plan.namespace(subject.namespace);
             namespace.process(subject.slot).is_some_and(|process| !process.is_unconditional())
@@ -119,6 +122,7 @@ impl<'a> Supervision<'a> {
             self.stop_if_told();
             self.act();
             self.end_sessions();
+            self.inquire();
             if self.is_over() {
                 break;
             }
@@ -154,6 +158,7 @@ impl<'a> Supervision<'a> {
                     // Without a guardian the roots still end with the controller, by their parent-death signal.
                     let _ = self.world.replace_guardian();
                 }
+                Reaped::Orphan(pid, ending) if self.on_lookout_ended(pid, ending) => {}
                 Reaped::Orphan(pid, ending) => {
                     let exit = Some(ending.into());
                     self.world.record(&Event::Reparent { path: "host", pid: pid.as_raw(), exit });
@@ -167,6 +172,12 @@ impl<'a> Supervision<'a> {
         while let Some(incident) = self.world.incidents.pop_front() {
             match incident {
                 Incident::Started(subject) => self.on_started(subject),
+                Incident::Hint(subject) => self.on_hint(subject),
+                Incident::ProbeRefused(probe, refusal) => {
+                    if let Some(subject) = probe.probed() {
+                        self.on_probe_refused(subject, &refusal);
+                    }
+                }
                 // Its end follows, with the status that a shell would give.
                 Incident::Refused(subject) => {
                     self.record_refusal(subject);
@@ -193,6 +204,9 @@ impl<'a> Supervision<'a> {
             self.on_session_started(subject);
             return;
         }
+        if subject.probed().is_some() {
+            return;
+        }
         if let Some(record) = self.world.roster.get_mut(subject)
             && record.state == State::Created
         {
@@ -206,6 +220,7 @@ impl<'a> Supervision<'a> {
             relay.begin(self.world.saved, &self.world.events);
             self.world.terminal = Some((subject, Vec::new()));
         }
+        self.begin_probe(subject);
         self.release_waiting();
     }
 
@@ -259,6 +274,7 @@ impl<'a> Supervision<'a> {
             stopping.and_then(|stopping| stopping.give_up),
             self.visit_deadline,
             self.sessions.next(),
+            self.world.readiness.next().filter(|_| self.life == Life::Running && self.world.stop.is_none()),
             self.unexplained.iter().map(|unexplained| unexplained.until).min(),
         ];
         moments.into_iter().flatten().min().map(|next| next.since(now))
@@ -267,6 +283,7 @@ impl<'a> Supervision<'a> {
     /// Everything has ended: takes in what was said last, and lets the guardian go.
     fn finish(mut self) -> (u8, Option<Duration>, Option<Timeline>) {
         let end = Moment::now();
+        self.bury_lookouts();
         let last = end.plus(Duration::from_secs(1));
         self.world.drain_reports();
         self.world.drain_programs(end.plus(DRAIN));

@@ -74,6 +74,8 @@ impl Supervision<'_> {
             return;
         }
         self.life = life;
+        self.opening.manager.say_stopping();
+        self.call_everybody_off();
         self.world.audience.note(&Note::Stopping { cause: &cause });
         self.record_stop(&cause);
         self.tell_sessions_to_leave();

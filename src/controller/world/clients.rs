@@ -14,6 +14,7 @@ use crate::controller::control::server::{Asked, ClientId, Heard, Server};
 use crate::controller::document::{namespace_documents, process_documents};
 use crate::controller::journal::event::Caller;
 use crate::controller::life::Life;
+use crate::controller::roster::State;
 use crate::controller::timeline::Timeline;
 use crate::controller::truth::Origin;
 use crate::engine::moment::Moment;
@@ -146,13 +147,21 @@ impl World<'_> {
         }
     }
 
+    /// Where the tree is in its life, and whether all of it is ready.
+    fn word(&self) -> &'static str {
+        match self.clients.life {
+            Life::Running if self.readiness.is_complete() => State::Ready.word(),
+            life => life.word(),
+        }
+    }
+
     /// The topology in a few numbers.
     pub(in crate::controller) fn status(&self) -> Status {
         let counts = self.plan.counts();
         let since = self.clients.since.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         Status {
             name: self.clients.origin.name.clone(),
-            state: self.clients.life.word().to_owned(),
+            state: self.word().to_owned(),
             namespaces: counts.namespaces,
             processes: counts.processes,
             depth: counts.depth,

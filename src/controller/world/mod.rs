@@ -6,6 +6,7 @@
 mod clients;
 mod guarding;
 mod guests;
+mod readiness;
 mod reports;
 
 use std::collections::VecDeque;
@@ -23,6 +24,7 @@ use super::guardian::{Guardian, SavedTerminal};
 use super::journal::event::Event;
 use super::journal::{Journal, record};
 use super::life::Life;
+use super::readiness::{Readiness, Voices};
 use super::relay::Relay;
 use super::roster::Roster;
 use super::standard_output::StandardOutput;
@@ -51,6 +53,10 @@ pub(super) use guests::{Guest, Guests};
 #[derive(Debug)]
 pub(super) enum Incident {
     Started(Subject),
+    /// Its probe says that it is ready.
+    Hint(Subject),
+    /// The command that asks could not become itself.
+    ProbeRefused(Subject, Refusal),
     Refused(Subject),
     Ended(Subject, Ending, Moment),
     /// A program of `exec` could not become itself, or not even begin to.
@@ -89,6 +95,8 @@ pub(super) struct World<'a> {
     pub(super) clients: Clients<'a>,
     pub(super) guests: Guests,
     pub(super) journal: Journal,
+    pub(super) readiness: Readiness,
+    pub(super) voices: Voices,
     /// Whose the terminal is, and what he has written that has not come to the end of its line.
     pub(super) terminal: Option<(Subject, Vec<u8>)>,
     tied_to: Option<Pidfd>,
@@ -170,6 +178,8 @@ impl<'a> World<'a> {
             clients: Clients::new(server, origin),
             guests: Guests::default(),
             journal,
+            readiness: Readiness::default(),
+            voices: Voices::default(),
             terminal: None,
             tied_to,
             progress: 0,
@@ -297,6 +307,7 @@ impl<'a> World<'a> {
                     self.request_stop(Cause::Untied);
                 }
             }
+            Token::Voice(place) => self.on_voice(place),
             Token::Programs => {}
         }
     }
@@ -368,6 +379,9 @@ impl<'a> World<'a> {
         if let Some(guest) = self.guests.get(subject) {
             return guest.path.clone();
         }
+        if let Some(probed) = subject.probed() {
+            return self.roster.path(probed);
+        }
         match &self.visitor {
             Some(visitor) if subject.is_visitor() => visitor.path.clone(),
             _ => self.roster.path(subject),
@@ -380,6 +394,9 @@ impl<'a> World<'a> {
             Arrival::Started(subject) => self.incidents.push_back(Incident::Started(subject)),
             Arrival::Refused(subject, refusal) if subject.session_number().is_some() => {
                 self.incidents.push_back(Incident::SessionRefused(subject, refusal));
+            }
+            Arrival::Refused(subject, refusal) if subject.probed().is_some() => {
+                self.incidents.push_back(Incident::ProbeRefused(subject, refusal));
             }
             Arrival::Refused(subject, refusal) => {
                 if let Some(record) = self.roster.get_mut(subject) {
@@ -399,6 +416,7 @@ impl<'a> World<'a> {
             }
             Arrival::Output { subject, path, kind, output } => {
                 self.journal.log(subject, kind, &output);
+                self.look_at_lines(subject, &output);
                 if self.output.is_closed() {
                     return;
                 }
