@@ -16,7 +16,8 @@ use crate::harness::nest::{Identity, Nest, ORDINARY, PATIENCE, assert_nothing_le
 
 pub(crate) const IDLE: &str = "[ns.@]\nproc.idle = \"sleep 1000\"\n";
 /// Its PID 1 changes its user, and so does not die with its parent.
-const STUBBORN: &str = "[ns.@]\ninit = [\"setpriv\", \"--reuid=65534\", \"--regid=65534\", \"--clear-groups\", \"sleep\", \"1000\"]\n";
+const STUBBORN: &str =
+    "[ns.@]\ninit = [\"setpriv\", \"--reuid=65534\", \"--regid=65534\", \"--clear-groups\", \"sleep\", \"1000\"]\n";
 
 /// Runs `nestns ARGUMENTS` to its end.
 pub(crate) fn run(nest: &Nest, arguments: &[&str]) -> (i32, String, String) {
@@ -85,10 +86,8 @@ fn a_name_whose_controller_was_killed_can_be_taken_again_at_once() {
             let (code, stdout, stderr) = run(&nest, &["up", "-d", file]);
             assert_eq!(code, 0, "{identity:?}: {stdout}{stderr}");
             // The guardian may have been faster than the caller.
-            let said = format!(
-                "warning: an earlier `{}` had just lost its controller; waited until it was gone\n",
-                nest.root
-            );
+            let said =
+                format!("warning: an earlier `{}` had just lost its controller; waited until it was gone\n", nest.root);
             assert!(stderr.is_empty() || stderr == said, "{identity:?}: {stderr}");
             let init = number(&first["processes"][0]["pids"][0]);
             assert!(has_ended(init), "{identity:?}");
@@ -109,7 +108,8 @@ fn a_guardian_at_work_is_waited_for_by_up_and_down() {
             let truth = up(&nest);
             let controller = number(&truth["controller"]);
             let guardian = kernel::descendants(controller.as_raw()).into_iter().find(|process| {
-                fs::read_to_string(format!("/proc/{}/comm", process.pid)).is_ok_and(|name| name.trim() == "nestns-guardian")
+                fs::read_to_string(format!("/proc/{}/comm", process.pid))
+                    .is_ok_and(|name| name.trim() == "nestns-guardian")
             });
             let guardian = Pid::from_raw(guardian.expect("it has one").pid);
             kill(guardian, Signal::SIGSTOP).expect("it runs");
@@ -211,7 +211,9 @@ fn a_stranger_with_a_recorded_number_is_left_alone() {
         let mut document = truth(&nest);
         let host = kernel::own_pid_namespace();
         // Each document differs from the stranger in one thing: its start, its namespace, the boot.
-        for (start_time, pidns, boot) in [(start + 1, host, None), (start, host + 1, None), (start, host, Some("other"))] {
+        for (start_time, pidns, boot) in
+            [(start + 1, host, None), (start, host + 1, None), (start, host, Some("other"))]
+        {
             let init = &mut document["processes"][0];
             init["pids"][0] = stranger.id().into();
             init["start_time"] = start_time.into();
@@ -318,7 +320,9 @@ fn spoil(nest: &Nest, how: &str) {
     fs::write(precious.join("file"), "precious").expect("the directory is ours");
     let fifo = |name: &str| nix::unistd::mkfifo(&state.join(name), nix::sys::stat::Mode::S_IRWXU).expect("it is ours");
     match how {
-        "truncated truth" => fs::write(state.join("truth.json"), "{\"schema\":\"nestns.truth/1\",\"topo").expect("ours"),
+        "truncated truth" => {
+            fs::write(state.join("truth.json"), "{\"schema\":\"nestns.truth/1\",\"topo").expect("ours")
+        }
         "link as lock" => symlink(precious.join("file"), state.join("lock")).expect("ours"),
         "link as socket" => symlink(precious.join("file"), state.join("control.sock")).expect("ours"),
         "link as logs" => symlink(&precious, state.join("logs")).expect("ours"),

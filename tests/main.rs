@@ -33,6 +33,7 @@ mod programs;
 mod prune;
 mod random_trees;
 mod readme;
+mod ready;
 mod regressions;
 mod rollback;
 mod run_command;

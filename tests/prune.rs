@@ -52,12 +52,15 @@ fn what_is_from_before_the_last_boot_or_never_stood_is_removed() {
         return;
     }
     for identity in identities() {
-        for (change, why) in [("boot", "it is from before the machine was started again"), ("none", "its start was never finished")] {
+        for (change, why) in
+            [("boot", "it is from before the machine was started again"), ("none", "its start was never finished")]
+        {
             let nest = Nest::new(IDLE).identity(identity);
             kill_both(&up(&nest));
             let path = nest.state().join(&nest.root).join("truth.json");
             if change == "boot" {
-                let mut document: Value = serde_json::from_slice(&fs::read(&path).expect("it stood")).expect("a document");
+                let mut document: Value =
+                    serde_json::from_slice(&fs::read(&path).expect("it stood")).expect("a document");
                 document["boot_id"] = "00000000-0000-0000-0000-000000000000".into();
                 // It is written in place: the owner stays.
                 fs::write(&path, document.to_string()).expect("it is ours");

@@ -38,9 +38,10 @@ fn end_one(name: &str, directory: &Path) -> Option<Status> {
     loop {
         match seize(directory) {
             Ok(Seized::Held) if Moment::now() < until => {
-                if census::of(name).iter().any(|found| {
-                    found.directory == directory && !matches!(found.presence, Presence::Nobody)
-                }) {
+                if census::of(name)
+                    .iter()
+                    .any(|found| found.directory == directory && !matches!(found.presence, Presence::Nobody))
+                {
                     // It was about to open its socket.
                     return None;
                 }

@@ -227,7 +227,8 @@ impl Audience for Story {
     fn note(&mut self, note: &Note<'_>) {
         match note {
             Note::LeftOver { cleared } => {
-                let text = format!("found what an earlier `{}` left behind, and removed it{}", self.name, cleared.words());
+                let text =
+                    format!("found what an earlier `{}` left behind, and removed it{}", self.name, cleared.words());
                 self.problem("warning", None, &text);
             }
             Note::Awaited => {

@@ -55,7 +55,8 @@ pub fn of(name: &str) -> Vec<Found> {
 
 /// What is in the places of state directories and cannot be trusted: nothing of it is ever looked into.
 pub fn strange() -> Vec<StateError> {
-    let entries = state_directory::places().into_iter().flat_map(|place| std::fs::read_dir(place).into_iter().flatten());
+    let entries =
+        state_directory::places().into_iter().flat_map(|place| std::fs::read_dir(place).into_iter().flatten());
     let mut strange: Vec<StateError> = state_directory::strange_places();
     strange.extend(entries.flatten().filter_map(|entry| match state_directory::trust(&entry.path()) {
         // Removed in this moment.

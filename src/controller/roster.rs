@@ -152,7 +152,13 @@ impl Roster {
             let next = u32::try_from(self.namespaces.len()).ok()?;
             let namespace = self.plan.namespace(next);
             let members = vec![Record::default(); namespace.processes.len() + 1];
-            self.namespaces.push(NamespaceRecord { facts: None, other: None, stopped_by: None, is_ready: false, members });
+            self.namespaces.push(NamespaceRecord {
+                facts: None,
+                other: None,
+                stopped_by: None,
+                is_ready: false,
+                members,
+            });
         }
         self.namespaces.get_mut(index as usize)
     }

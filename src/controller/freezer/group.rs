@@ -69,7 +69,11 @@ impl Group {
     /// `ENOENT` on a kernel without `cgroup.freeze`.
     pub(in crate::controller) fn freeze(&self, freeze: bool) -> io::Result<()> {
         // Not created where it is missing: the file system is the kernel's.
-        OpenOptions::new().write(true).open(self.directory.join("cgroup.freeze"))?.write_all(if freeze { b"1" } else { b"0" })
+        OpenOptions::new().write(true).open(self.directory.join("cgroup.freeze"))?.write_all(if freeze {
+            b"1"
+        } else {
+            b"0"
+        })
     }
 
     /// Whether everything in it is frozen.

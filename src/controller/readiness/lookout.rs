@@ -103,8 +103,7 @@ fn is_there(pid: Pid, file: &Path) -> bool {
     let root: nix::Result<OwnedFd> =
         open(format!("/proc/{pid}/root").as_str(), flags | OFlag::O_DIRECTORY, Mode::empty());
     let Ok(root) = root else { return false };
-    let how =
-        OpenHow::new().flags(flags).resolve(ResolveFlag::RESOLVE_IN_ROOT | ResolveFlag::RESOLVE_NO_MAGICLINKS);
+    let how = OpenHow::new().flags(flags).resolve(ResolveFlag::RESOLVE_IN_ROOT | ResolveFlag::RESOLVE_NO_MAGICLINKS);
     openat2(root, file, how).is_ok()
 }
 

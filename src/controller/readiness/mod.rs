@@ -79,8 +79,11 @@ impl Readiness {
         let mut patterns: HashMap<String, Rc<Pattern>> = HashMap::new();
         for index in plan.indices() {
             let namespace = plan.namespace(index);
-            let mut lack =
-                Lack { count: 0, parent: namespace.parent, has_own_init: !matches!(namespace.init, InitPlan::Program(_)) };
+            let mut lack = Lack {
+                count: 0,
+                parent: namespace.parent,
+                has_own_init: !matches!(namespace.init, InitPlan::Program(_)),
+            };
             for slot in 0..=u32::try_from(namespace.processes.len()).unwrap_or(u32::MAX) {
                 let Some(process) = namespace.process(slot) else { continue };
                 let subject = Subject { namespace: index, slot };

@@ -245,10 +245,9 @@ fn read(path: &Path) -> Result<Option<Record>, StateError> {
         Ok(text)
     };
     match opened.and_then(read) {
-        Ok(text) => serde_json::from_slice(&text).map(Some).map_err(|error| StateError::Unreadable {
-            path: path.to_owned(),
-            problem: error.to_string(),
-        }),
+        Ok(text) => serde_json::from_slice(&text)
+            .map(Some)
+            .map_err(|error| StateError::Unreadable { path: path.to_owned(), problem: error.to_string() }),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
         Err(source) => Err(StateError::System { action: "read", path: path.to_owned(), source }),
     }

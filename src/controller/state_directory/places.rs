@@ -115,8 +115,11 @@ pub(super) fn make_private(path: &Path) -> Result<(), StateError> {
 ///
 /// [`StateError`] says what it is instead.
 pub fn trust(path: &Path) -> Result<u32, StateError> {
-    let found = std::fs::symlink_metadata(path)
-        .map_err(|source| StateError::System { action: "look at", path: path.to_owned(), source })?;
+    let found = std::fs::symlink_metadata(path).map_err(|source| StateError::System {
+        action: "look at",
+        path: path.to_owned(),
+        source,
+    })?;
     let caller = geteuid().as_raw();
     if !found.is_dir() {
         return Err(StateError::Strange { path: path.to_owned(), found: super::entries::describe(&found) });

@@ -4,6 +4,7 @@ use std::os::fd::OwnedFd;
 use std::time::Duration;
 
 use super::Supervision;
+use crate::controller::Gates;
 use crate::controller::audience::Cause;
 use crate::controller::channels;
 use crate::controller::herald::{Herald, News, Patience};
@@ -12,7 +13,6 @@ use crate::controller::life::{Event, Life};
 use crate::controller::readiness::manager::Manager;
 use crate::controller::roster::State;
 use crate::controller::timeline::milliseconds;
-use crate::controller::Gates;
 use crate::engine::failure::{Failure, Stage};
 use crate::engine::moment::Moment;
 use crate::engine::plan::Subject;
