@@ -16,9 +16,11 @@ mod explain;
 mod graph;
 mod kill;
 mod launch;
+mod ls;
 mod man;
 mod new;
 mod prune;
+mod ps;
 mod release;
 mod run;
 mod running;
@@ -27,6 +29,7 @@ mod selection;
 mod status;
 mod story;
 mod surroundings;
+mod table_arguments;
 mod target;
 mod tell;
 mod terminal;
@@ -63,6 +66,8 @@ enum Verb {
     Check(check::Args),
     Config(config::Args),
     Explain(explain::Args),
+    Ls(ls::Args),
+    Ps(ps::Args),
     Tree(tree::Args),
     Graph(graph::Args),
     Prune(prune::Args),
@@ -86,6 +91,8 @@ impl Verb {
             Self::Check(args) => check::run(&args),
             Self::Config(args) => config::run(&args),
             Self::Explain(args) => explain::run(&args),
+            Self::Ps(args) => ps::run(&args),
+            Self::Ls(args) => ls::run(&args),
             Self::Tree(args) => tree::run(&args),
             Self::Graph(args) => graph::run(&args),
             Self::Prune(args) => prune::run(&args),

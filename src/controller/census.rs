@@ -4,11 +4,13 @@
 //! kernel agrees with it.
 
 use std::io::ErrorKind;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
+use std::time::Duration;
 
-use super::control::client::{Client, ClientError};
+use super::control::client::{Answer, Client, ClientError};
 use super::control::message::{Reply, Request, Status};
 use super::state_directory::{self, StateError};
+use crate::engine::moment::Moment;
 
 /// A state directory and who is there.
 #[derive(Debug)]
@@ -27,22 +29,25 @@ pub enum Presence {
     /// A controller, which says this.
     Controller(Box<Status>),
     /// A controller that does not answer: it was stopped, or the machine is very busy.
-    Silent,
+    #[expect(missing_docs, reason = "its PID, as the socket tells it")]
+    Silent { controller: i32 },
     /// A controller of another version, or what calls itself one.
     Strange(String),
     /// Nobody.
     Nobody,
 }
 
+/// How long a controller has to say who it is; all of them have it at the same time.
+const PATIENCE: Duration = Duration::from_secs(2);
+
 /// Looks at all of the caller's state directories, in the order of their names.
 pub fn all() -> Vec<Found> {
-    let mut found: Vec<Found> = state_directory::places()
+    let directories = state_directory::places()
         .into_iter()
         .flat_map(|place| std::fs::read_dir(place).into_iter().flatten().flatten())
         .map(|entry| entry.path())
-        .filter(|directory| state_directory::trust(directory).is_ok())
-        .map(|directory| look(&directory))
-        .collect();
+        .filter(|directory| state_directory::trust(directory).is_ok());
+    let mut found = look(directories);
     found.sort_by(|a, b| (&a.name, &a.directory).cmp(&(&b.name, &b.directory)));
     found
 }
@@ -50,7 +55,7 @@ pub fn all() -> Vec<Found> {
 /// Looks at those of a name: more than one where the caller has started some with another `XDG_RUNTIME_DIR`.
 pub fn of(name: &str) -> Vec<Found> {
     let places = state_directory::places().into_iter().map(|place| place.join(name));
-    places.filter(|directory| state_directory::trust(directory).is_ok()).map(|directory| look(&directory)).collect()
+    look(places.filter(|directory| state_directory::trust(directory).is_ok()))
 }
 
 /// What is in the places of state directories and cannot be trusted: nothing of it is ever looked into.
@@ -66,14 +71,42 @@ pub fn strange() -> Vec<StateError> {
     strange
 }
 
-fn look(directory: &Path) -> Found {
-    let name = directory.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-    let presence = match Client::connect(directory).and_then(|mut client| client.ask(Request::Status)) {
-        Ok(Reply::Status(status)) => Presence::Controller(status),
-        Ok(_) => Presence::Strange("it answers something else".to_owned()),
-        Err(ClientError::Absent { .. } | ClientError::HungUp) => Presence::Nobody,
-        Err(ClientError::Silent) => Presence::Silent,
-        Err(error) => Presence::Strange(error.to_string()),
+/// Asks everybody first and waits for the answers then, so that many who are silent take no longer than one.
+fn look(directories: impl Iterator<Item = PathBuf>) -> Vec<Found> {
+    let ask = |directory: PathBuf| {
+        let asked = Client::connect(&directory).and_then(|mut client| {
+            client.send(Request::Status, &[])?;
+            Ok(client)
+        });
+        (directory, asked)
     };
-    Found { name, directory: directory.to_owned(), presence }
+    let asked: Vec<_> = directories.map(ask).collect();
+    let end = Moment::now().plus(PATIENCE);
+    let hear = |(directory, asked): (PathBuf, Result<Client, ClientError>)| {
+        let name = directory.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        let presence = match asked {
+            Ok(mut client) => hear(&mut client, end),
+            Err(error) => presence_of(&error, 0),
+        };
+        Found { name, directory, presence }
+    };
+    asked.into_iter().map(hear).collect()
+}
+
+fn hear(client: &mut Client, end: Moment) -> Presence {
+    let controller = client.controller();
+    match client.wait(Some(end.since(Moment::now()).max(Duration::from_millis(1)))) {
+        Ok(Some(Answer { reply: Reply::Status(status), .. })) => Presence::Controller(status),
+        Ok(Some(_)) => Presence::Strange("it answers something else".to_owned()),
+        Ok(None) => Presence::Silent { controller },
+        Err(error) => presence_of(&error, controller),
+    }
+}
+
+fn presence_of(error: &ClientError, controller: i32) -> Presence {
+    match error {
+        ClientError::Absent { .. } | ClientError::HungUp => Presence::Nobody,
+        ClientError::Silent => Presence::Silent { controller },
+        error => Presence::Strange(error.to_string()),
+    }
 }

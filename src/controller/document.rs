@@ -7,7 +7,7 @@ use std::borrow::Cow;
 use serde::{Deserialize, Serialize};
 
 use super::roster::{Record, Roster};
-use crate::engine::plan::{InitPlan, NamespacePlan, Subject};
+use crate::engine::plan::{InitPlan, NamespacePlan};
 use crate::engine::report::Ending;
 use crate::topology::{Entry, Labels, Program};
 
@@ -94,8 +94,8 @@ pub fn namespace_documents(roster: &Roster) -> Vec<NamespaceDocument> {
             init: init_word(&plan).into(),
             state: Some(record.map_or("creating", |record| record.state().word()).into()),
             shared: plan.isolation.shared().into_iter().map(Word::from).collect(),
-            labels: plan.labels,
-            path: plan.path,
+            labels: plan.labels.clone(),
+            path: plan.path.clone(),
         }
     });
     documents.collect()
@@ -128,33 +128,37 @@ pub fn process_documents(roster: &Roster) -> Vec<ProcessDocument> {
         // 0 is what the kernel answers where the parent is not visible.
         (0..=level).map(|level| Some(numbers.get(level).copied().unwrap_or(0))).collect()
     };
-    let documents = roster.subjects().filter_map(|subject| {
-        let plan = roster.plan().namespace(subject.namespace);
-        let record = roster.get(subject)?;
-        let process = plan.process(subject.slot);
+    let mut documents = Vec::with_capacity(by_pid.len());
+    for index in roster.plan().indices() {
+        let Some(namespace) = roster.namespace(index) else { break };
+        // Once for all its processes: the record is decoded each time that it is asked for.
+        let plan = roster.plan().namespace(index);
         let level = plan.level();
-        let numbers = record.facts.as_ref().map(|facts| facts.numbers.iter().copied().map(Some).collect());
-        Some(ProcessDocument {
-            path: plan.path_of(subject.slot),
-            name: process.map_or_else(|| "init".to_owned(), |process| process.name.clone()),
-            pids: numbers.unwrap_or_else(|| vec![None; level + 1]),
-            ppids: parents(record, level),
-            state: Some(record.state.word().into()),
-            exit: record.ending.map(|(ending, _)| ending.into()),
-            enter: enter_word(subject, process.map(|process| process.entry)).into(),
-            argv: process
-                .map_or_else(|| vec!["nestns".to_owned(), "init".to_owned()], |process| process.program.words()),
-            start_time: record.facts.as_ref().map(|facts| facts.start_time),
-            labels: process.map(|process| process.labels.clone()).unwrap_or_default(),
-            ns: plan.path,
-        })
-    });
-    documents.collect()
+        for (slot, record) in (0..).zip(&namespace.members) {
+            let process = plan.process(slot);
+            let numbers = record.facts.as_ref().map(|facts| facts.numbers.iter().copied().map(Some).collect());
+            documents.push(ProcessDocument {
+                path: plan.path_of(slot),
+                ns: plan.path.clone(),
+                name: process.map_or_else(|| "init".to_owned(), |process| process.name.clone()),
+                pids: numbers.unwrap_or_else(|| vec![None; level + 1]),
+                ppids: parents(record, level),
+                state: Some(record.state.word().into()),
+                exit: record.ending.map(|(ending, _)| ending.into()),
+                enter: enter_word(slot, process.map(|process| process.entry)).into(),
+                argv: process
+                    .map_or_else(|| vec!["nestns".to_owned(), "init".to_owned()], |process| process.program.words()),
+                start_time: record.facts.as_ref().map(|facts| facts.start_time),
+                labels: process.map(|process| process.labels.clone()).unwrap_or_default(),
+            });
+        }
+    }
+    documents
 }
 
-fn enter_word(subject: Subject, entry: Option<Entry>) -> &'static str {
+fn enter_word(slot: u32, entry: Option<Entry>) -> &'static str {
     match entry {
-        _ if subject.is_init() => "init",
+        _ if slot == 0 => "init",
         Some(Entry::Join) => "join",
         _ => "fork",
     }

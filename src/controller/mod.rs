@@ -19,6 +19,7 @@ mod freezer;
 mod guardian;
 pub mod herald;
 pub mod journal;
+pub mod kinship;
 pub mod life;
 mod readiness;
 mod relay;

@@ -6,6 +6,8 @@
 
 pub mod boot;
 pub mod cgroup;
+pub mod locks;
+pub mod memberships;
 pub mod namespaces;
 pub mod process;
 pub mod session;

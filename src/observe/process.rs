@@ -1,8 +1,11 @@
 //! What the kernel says about one process: its numbers on every level, its parent, when it began.
 
 use std::io;
+use std::time::Duration;
 
-use nix::unistd::Pid;
+use nix::errno::Errno;
+use nix::time::{ClockId, clock_gettime};
+use nix::unistd::{Pid, SysconfVar, sysconf};
 
 use super::small_file;
 
@@ -48,4 +51,42 @@ pub fn start_time(pid: Pid) -> io::Result<u64> {
     field
         .and_then(|text| text.parse().ok())
         .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, format!("/proc/{pid}/stat lacks a field")))
+}
+
+/// What `read` says of a process by its number, if that was the process which began at `start_time`.
+///
+/// A number is not given out again while it is in use: one that still has its start time afterwards had it all the while.
+///
+/// # Errors
+///
+/// `ESRCH` when the process is gone, else those of `read`.
+pub fn verified<T>(pid: Pid, start: u64, read: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
+    let read = read();
+    match start_time(pid) {
+        Ok(found) if found == start => read,
+        _ => Err(Errno::ESRCH.into()),
+    }
+}
+
+/// A moment on the clock that start times are taken from.
+#[derive(Debug, Clone, Copy)]
+pub struct Clock {
+    now: Duration,
+    ticks: u64,
+}
+
+impl Clock {
+    /// Now.
+    pub fn now() -> Self {
+        let ticks = sysconf(SysconfVar::CLK_TCK).ok().flatten().and_then(|ticks| u64::try_from(ticks).ok());
+        Self {
+            now: clock_gettime(ClockId::CLOCK_BOOTTIME).map_or(Duration::ZERO, Duration::from),
+            ticks: ticks.filter(|&ticks| ticks > 0).unwrap_or(100),
+        }
+    }
+
+    /// How long ago something began; see [`Process::start_time`].
+    pub fn age(&self, start_time: u64) -> Duration {
+        self.now.saturating_sub(Duration::from_millis(start_time.saturating_mul(1_000) / self.ticks))
+    }
 }

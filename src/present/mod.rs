@@ -1,5 +1,6 @@
 //! Facts → text: trees, tables, lines, durations. No system call, and nothing is printed here.
 
+pub mod age;
 pub mod charset;
 pub mod config;
 pub mod count;
@@ -11,7 +12,9 @@ pub mod graph;
 pub mod line;
 pub mod node;
 pub mod outline;
+pub mod redact;
 pub mod script;
 pub mod state;
 pub mod stop;
+pub mod table;
 pub mod tree;

@@ -36,6 +36,30 @@ pub enum State {
 }
 
 impl State {
+    const ALL: [Self; 11] = [
+        Self::Creating,
+        Self::Created,
+        Self::Running,
+        Self::Ready,
+        Self::Paused,
+        Self::Stopping,
+        Self::Killing,
+        Self::Exited,
+        Self::Failed,
+        Self::Killed,
+        Self::Gone,
+    ];
+
+    /// The state of a word in a document; `None` for a word of a later version.
+    pub fn of(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|state| state.word() == word)
+    }
+
+    /// Whether it is over.
+    pub const fn is_over(self) -> bool {
+        matches!(self, Self::Exited | Self::Failed | Self::Killed | Self::Gone)
+    }
+
     /// The word, as in documents.
     pub const fn word(self) -> &'static str {
         match self {

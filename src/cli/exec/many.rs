@@ -8,13 +8,18 @@ use nix::fcntl::OFlag;
 use nix::unistd::pipe2;
 
 use super::session::{Outcome, Session};
+use crate::cli::color::When;
+use crate::cli::selection::Thing;
 use crate::cli::status::Status;
+use crate::cli::story::charset;
 use crate::cli::target::Connection;
 use crate::cli::terminal::{Arrived, Signals, Watch};
 use crate::controller::audience::Stream;
 use crate::controller::control::client::Client;
 use crate::controller::control::message::Execution;
+use crate::diagnostic::Color;
 use crate::present::line::Lines;
+use crate::present::tree::Colour;
 
 /// How many run at the same time: each is a connection and a process.
 const AT_A_TIME: usize = 32;
@@ -69,7 +74,7 @@ fn begin(
     execution: Execution,
     null: &std::fs::File,
 ) -> anyhow::Result<Result<Running, Status>> {
-    let path = execution.beside.as_ref().map_or_else(|| execution.namespace.clone(), |beside| beside.path.clone());
+    let path = path(&execution).to_owned();
     let client = match Client::connect(&connection.directory) {
         Ok(client) => client,
         Err(error) => return Ok(Err(Outcome::Failed(error).tell(connection))),
@@ -148,11 +153,19 @@ impl Output {
     }
 }
 
-/// Whether lines are coloured.
-pub(super) fn lines<'a>(color: crate::cli::color::When, paths: impl IntoIterator<Item = &'a str>) -> Lines {
-    use crate::diagnostic::Color;
-    use crate::present::tree::Colour;
-    let stdout = std::io::stdout();
-    let colour = if color.resolve(&stdout) == Color::Styled { Colour::On } else { Colour::Off };
-    Lines::new(colour, crate::cli::story::charset(), paths)
+/// In which of the things that are addressed: the namespaces, or beside the processes where there is none among them.
+pub(super) fn where_to<'a>(things: &[Thing<'a>]) -> Vec<Thing<'a>> {
+    let namespaces: Vec<_> = things.iter().copied().filter(|thing| matches!(thing, Thing::Namespace(_))).collect();
+    if namespaces.is_empty() { things.to_vec() } else { namespaces }
+}
+
+/// How the lines are shown.
+pub(super) fn lines(color: When, executions: &[Execution]) -> Lines {
+    let colour = if color.resolve(&std::io::stdout()) == Color::Styled { Colour::On } else { Colour::Off };
+    Lines::new(colour, charset(), executions.iter().map(path))
+}
+
+/// What stands before the lines of a program.
+fn path(execution: &Execution) -> &str {
+    execution.beside.as_ref().map_or(&execution.namespace, |beside| &beside.path)
 }

@@ -15,14 +15,16 @@ use clap::ArgAction;
 use clap::builder::FalseyValueParser;
 
 use super::color::When;
+use super::selection::{self, Selection, Thing, is_over, resolve, resolve_one};
 use super::status::Status;
 use super::target::{Connection, Target};
 use super::tell::tell;
 use super::terminal::{DetachKeys, Watch};
-use crate::controller::control::message::{Execution, Snapshot, Target as Identity};
+use crate::controller::control::message::{Execution, Target as Identity};
 use crate::controller::document::ProcessDocument;
 use crate::controller::state_directory::truth_in;
 use crate::engine::plan;
+use crate::topology::Address;
 use session::{Outcome, Session};
 
 /// Run a program in a namespace of a running topology
@@ -66,9 +68,12 @@ pub(super) struct Args {
     #[arg(short, long, value_name = "NAME[=VALUE]", env = "NESTNS_ENV", action = ArgAction::Append)]
     env: Vec<String>,
 
-    /// In every namespace that TARGET matches, at the same time; lines are prefixed with the path
+    /// In every namespace that TARGET means, at the same time; lines are prefixed with the path
     #[arg(long, env = "NESTNS_ALL", value_parser = FalseyValueParser::new(), conflicts_with_all = ["tty", "detach"])]
     all: bool,
+
+    #[command(flatten)]
+    selection: Selection,
 
     /// Enter only these kinds of namespaces: `pid`, or a list such as `pid,mnt`
     #[arg(long, value_name = "KINDS", env = "NESTNS_ONLY", value_delimiter = ',',
@@ -85,7 +90,7 @@ pub(super) struct Args {
 
     /// A namespace or a process, such as `vm/ci`
     #[arg(value_name = "TARGET")]
-    target: String,
+    target: Address,
 
     /// The program and its arguments
     #[arg(value_name = "CMD", trailing_var_arg = true, allow_hyphen_values = true)]
@@ -104,24 +109,44 @@ pub(super) fn run(args: Args) -> anyhow::Result<Status> {
             return Ok(Status::WrongCommandLine);
         }
     };
-    let mut connection = match args.topology.connect(None) {
+    let addresses = [args.target.clone()];
+    let mut connection = match selection::connect(&args.topology, &addresses) {
         Ok(connection) => connection,
-        Err(status) => return Ok(status),
+        Err(status) => return Ok(own(status)),
     };
     let snapshot = match connection.snapshot() {
         Ok(snapshot) => snapshot,
-        Err(status) => return Ok(status),
+        Err(status) => return Ok(own(status)),
     };
-    let places = find(&snapshot, &args.target);
-    let mut executions: Vec<Execution> =
-        places.into_iter().map(|(namespace, beside)| Execution { namespace, beside, ..execution.clone() }).collect();
+    let found = if args.all {
+        resolve(&snapshot, &addresses, &args.selection).map(|things| many::where_to(&things))
+    } else {
+        resolve_one(&snapshot, &args.target).map(|thing| vec![thing])
+    };
+    let places = match found {
+        Ok(things) => things,
+        Err(unresolved) => return Ok(unresolved.tell()),
+    };
+    let mut executions = Vec::new();
+    for thing in places {
+        let beside = match thing {
+            Thing::Namespace(_) => None,
+            Thing::Process(process) => match identity(process) {
+                Some(identity) => Some(identity),
+                None => {
+                    tell(&format!("error: `{}` has ended; nothing can start beside it any more\n", process.path));
+                    return Ok(OWN_FAILURE);
+                }
+            },
+        };
+        executions.push(Execution { namespace: thing.namespace().to_owned(), beside, ..execution.clone() });
+    }
+    let truth = truth_in(&connection.directory).display().to_string();
     for execution in &mut executions {
-        let truth = truth_in(&connection.directory).display().to_string();
-        execution.env.insert("NESTNS_TRUTH".to_owned(), truth);
+        execution.env.insert("NESTNS_TRUTH".to_owned(), truth.clone());
     }
     if args.all {
-        let paths: Vec<String> = executions.iter().map(|execution| execution.namespace.clone()).collect();
-        let lines = many::lines(args.color, paths.iter().map(String::as_str));
+        let lines = many::lines(args.color, &executions);
         return many::run(&connection, executions, lines);
     }
     let Some(execution) = executions.pop() else { return Ok(Status::No) };
@@ -132,16 +157,16 @@ pub(super) fn run(args: Args) -> anyhow::Result<Status> {
     }
 }
 
-fn find(snapshot: &Snapshot, target: &str) -> Vec<(String, Option<Identity>)> {
-    if let Some(namespace) = snapshot.namespaces.iter().find(|namespace| namespace.path == target) {
-        return vec![(namespace.path.clone(), None)];
-    }
-    let found = snapshot.processes.iter().find(|process| process.path == target);
-    found.and_then(|process| Some((process.ns.clone(), Some(identity(process)?)))).into_iter().collect()
+/// What keeps a program from being asked for is a failure of ours, and no answer of the program.
+fn own(status: Status) -> Status {
+    if status == Status::No { OWN_FAILURE } else { status }
 }
 
-/// Whom the namespaces are of; none of a process that has ended.
+/// Whose namespaces are entered; nobody's where the process has ended.
 fn identity(process: &ProcessDocument) -> Option<Identity> {
+    if is_over(process) {
+        return None;
+    }
     let pid = process.pids.first().copied().flatten()?;
     Some(Identity { path: process.path.clone(), pid, start_time: process.start_time? })
 }

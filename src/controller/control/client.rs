@@ -60,6 +60,7 @@ pub struct Client {
     searched: usize,
     descriptors: Vec<OwnedFd>,
     id: u64,
+    controller: i32,
 }
 
 impl Client {
@@ -90,7 +91,12 @@ impl Client {
         if peer.uid() != geteuid().as_raw() && peer.uid() != 0 && !geteuid().is_root() {
             return Err(ClientError::Foreign { path: path(), owner: peer.uid() });
         }
-        Ok(Self { socket, buffer: Vec::new(), searched: 0, descriptors: Vec::new(), id: 0 })
+        Ok(Self { socket, buffer: Vec::new(), searched: 0, descriptors: Vec::new(), id: 0, controller: peer.pid() })
+    }
+
+    /// The controller's PID, as the kernel tells who listens.
+    pub fn controller(&self) -> i32 {
+        self.controller
     }
 
     /// Asks, and waits for the first reply. A refusal is an error.

@@ -1,8 +1,8 @@
 //! The controller's side of the control socket: who is connected, what they have asked, what they are still to be told.
 //!
-//! Nothing here waits, and nothing grows without a bound: a client whose answers are not taken is not read from, one line
-//! has a longest length, all half-read lines together another one, and where there are too many clients the one that has
-//! been silent longest has to go.
+//! Nothing here waits, and nothing grows without a bound: a client who does not take his answers, or has enough under way, is
+//! not listened to; one line has a longest length, all that is half read together another one, and where there are too many
+//! clients the one that has been silent longest has to go.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::fs::File;
@@ -28,6 +28,8 @@ use crate::sys::{descriptor, rights};
 const CLIENTS: usize = 128;
 /// All lines that have not come to their end.
 const HALF_READ: usize = 4 * LONGEST;
+/// How many requests of one client may be under way; the rest waits in his socket.
+const UNDER_WAY: usize = 256;
 /// How much is read of one client before others have their turn.
 const TURN: usize = 64 * 1024;
 /// How many connections are taken in one turn.
@@ -59,7 +61,10 @@ struct Client {
     socket: OwnedFd,
     /// Who connected, as the kernel says.
     caller: Caller,
-    line: Vec<u8>,
+    /// What has been read of requests that are not looked at yet.
+    unread: Vec<u8>,
+    /// How much of it is known to have no end of a line.
+    searched: usize,
     descriptors: Vec<OwnedFd>,
     /// Too long a line is skipped up to its end.
     skipping: bool,
@@ -70,6 +75,54 @@ struct Client {
     heard: u64,
     /// Requests that have no final reply yet.
     open: usize,
+    /// Whether one of them is not taken up yet. The next one is looked at after that: its answer may be a large one.
+    queued: bool,
+}
+
+/// What a client has said.
+enum Line {
+    Whole(Vec<u8>),
+    TooLong,
+}
+
+impl Client {
+    /// Whether he is listened to: he takes his answers, and has not asked too much at a time.
+    fn is_attended_to(&self) -> bool {
+        self.outbox.is_empty() && !self.queued && self.open < UNDER_WAY
+    }
+
+    /// The next line, without its end.
+    fn take_line(&mut self) -> Option<Line> {
+        loop {
+            let Some(end) = self.unread[self.searched..].iter().position(|&byte| byte == b'\n') else {
+                if self.skipping {
+                    self.unread = Vec::new();
+                }
+                self.searched = self.unread.len();
+                if self.unread.len() <= LONGEST {
+                    return None;
+                }
+                self.skip();
+                return Some(Line::TooLong);
+            };
+            let mut line: Vec<u8> = self.unread.drain(..=self.searched + end).collect();
+            line.pop();
+            self.searched = 0;
+            if std::mem::take(&mut self.skipping) {
+                self.descriptors.clear();
+                continue;
+            }
+            return Some(Line::Whole(line));
+        }
+    }
+
+    /// Forgets the line under way, and what will still come of it.
+    fn skip(&mut self) {
+        self.unread = Vec::new();
+        self.searched = 0;
+        self.descriptors.clear();
+        self.skipping = true;
+    }
 }
 
 /// The socket and everybody on it.
@@ -132,13 +185,15 @@ impl Server {
             let client = Client {
                 socket,
                 caller,
-                line: Vec::new(),
+                unread: Vec::new(),
+                searched: 0,
                 descriptors: Vec::new(),
                 skipping: false,
                 outbox: VecDeque::new(),
                 sent: 0,
                 heard: self.clock,
                 open: 0,
+                queued: false,
             };
             self.clients.insert(id, client);
         }
@@ -149,6 +204,7 @@ impl Server {
         let id = ClientId(number);
         if flags.contains(EpollFlags::EPOLLOUT) {
             self.flush(id, events);
+            self.look(id, events);
         }
         if flags.intersects(EpollFlags::EPOLLIN | EpollFlags::EPOLLHUP | EpollFlags::EPOLLERR) {
             self.hear(id, events);
@@ -177,6 +233,14 @@ impl Server {
         self.push(client, id, reply, descriptors, events);
     }
 
+    /// What a client has asked is taken up: he may go on.
+    pub(in crate::controller) fn take_up(&mut self, client: ClientId, events: &EventLoop) {
+        if let Some(known) = self.clients.get_mut(&client) {
+            known.queued = false;
+        }
+        self.look(client, events);
+    }
+
     fn push(&mut self, client: ClientId, id: u64, reply: Reply, descriptors: Vec<OwnedFd>, events: &EventLoop) {
         let Some(known) = self.clients.get_mut(&client) else { return };
         let envelope = Envelope { nestns: VERSION, id, ask: None, say: Some(reply) };
@@ -201,7 +265,7 @@ impl Server {
     }
 
     fn hear(&mut self, id: ClientId, events: &EventLoop) {
-        let half_read: usize = self.clients.values().map(|client| client.line.len()).sum();
+        let half_read: usize = self.clients.values().map(|client| client.unread.len()).sum();
         self.clock += 1;
         let Some(client) = self.clients.get_mut(&id) else { return };
         let mut buffer = vec![0_u8; TURN];
@@ -215,50 +279,59 @@ impl Server {
         };
         client.heard = self.clock;
         client.descriptors.extend(piece.descriptors);
-        let mut problems = Vec::new();
+        client.unread.extend_from_slice(&buffer[..piece.bytes]);
+        let mut problem = None;
         if piece.is_truncated || client.descriptors.len() > wire::DESCRIPTORS {
             client.descriptors.clear();
-            problems.push((0, Problem::no("more descriptors came than a request has")));
+            problem = Some(Problem::no("more descriptors came than a request has"));
         }
-        let mut rest = &buffer[..piece.bytes];
-        while let Some(end) = rest.iter().position(|&byte| byte == b'\n') {
-            client.line.extend_from_slice(&rest[..end]);
-            rest = &rest[end + 1..];
-            let line = std::mem::take(&mut client.line);
-            if std::mem::take(&mut client.skipping) {
-                client.descriptors.clear();
-                continue;
-            }
-            match read(&line) {
-                Ok((number, request)) => {
-                    client.open += 1;
-                    let descriptors = std::mem::take(&mut client.descriptors);
-                    self.heard.push(Heard::Asked(Asked {
-                        client: id,
-                        by: client.caller,
-                        id: number,
-                        request,
-                        descriptors,
-                    }));
-                }
-                Err((number, problem)) => {
+        if half_read + piece.bytes > HALF_READ && !client.unread.contains(&b'\n') {
+            client.skip();
+            problem = Some(Problem::no("too many long lines come at the same time").help("ask again in a moment"));
+        }
+        if let Some(problem) = problem {
+            self.push(id, 0, Reply::Problem(problem), Vec::new(), events);
+        }
+        self.look(id, events);
+    }
+
+    /// Looks at what a client has said, as far as he is owed little enough.
+    fn look(&mut self, id: ClientId, events: &EventLoop) {
+        while let Some(client) = self.clients.get_mut(&id)
+            && client.is_attended_to()
+            && let Some(line) = client.take_line()
+        {
+            match line {
+                Line::Whole(line) => match read(&line) {
+                    Ok((number, request)) => {
+                        client.open += 1;
+                        client.queued = true;
+                        let descriptors = std::mem::take(&mut client.descriptors);
+                        let by = client.caller;
+                        self.heard.push(Heard::Asked(Asked { client: id, by, id: number, request, descriptors }));
+                    }
+                    Err((number, problem)) => {
+                        client.descriptors.clear();
+                        self.push(id, number, Reply::Problem(problem), Vec::new(), events);
+                    }
+                },
+                Line::TooLong => {
                     client.descriptors.clear();
-                    problems.push((number, problem));
+                    let problem = Problem::no(format!("a line is longer than {LONGEST} bytes"));
+                    self.push(id, 0, Reply::Problem(problem), Vec::new(), events);
                 }
             }
         }
-        if !client.skipping {
-            client.line.extend_from_slice(rest);
-        }
-        if client.line.len() > LONGEST || half_read + piece.bytes > HALF_READ {
-            client.line = Vec::new();
-            client.descriptors.clear();
-            client.skipping = true;
-            problems.push((0, Problem::no(format!("a line is longer than {LONGEST} bytes"))));
-        }
-        for (number, problem) in problems {
-            self.push(id, number, Reply::Problem(problem), Vec::new(), events);
-        }
+        self.attend(id, events);
+    }
+
+    /// Waits for what a client may do next: say more, or take what he is owed.
+    fn attend(&self, id: ClientId, events: &EventLoop) {
+        let Some(client) = self.clients.get(&id) else { return };
+        let mut flags = EpollFlags::empty();
+        flags.set(EpollFlags::EPOLLIN, client.is_attended_to());
+        flags.set(EpollFlags::EPOLLOUT, !client.outbox.is_empty());
+        let _ = events.change(&client.socket, Token::Client(id.0), flags);
     }
 
     fn flush(&mut self, id: ClientId, events: &EventLoop) {
@@ -282,9 +355,7 @@ impl Server {
                 }
             }
         }
-        // Who does not take his answers is not listened to: there is a bound on what he can be owed.
-        let flags = if client.outbox.is_empty() { EpollFlags::EPOLLIN } else { EpollFlags::EPOLLOUT };
-        let _ = events.change(&client.socket, Token::Client(id.0), flags);
+        self.attend(id, events);
     }
 
     /// Hangs up on the client who has nothing under way and has been silent longest.

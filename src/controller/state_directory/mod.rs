@@ -133,3 +133,8 @@ impl StateDirectory {
 pub fn truth_in(directory: &Path) -> PathBuf {
     directory.join(TRUTH)
 }
+
+/// Where the lock is, in the directory of a name.
+pub fn lock_in(directory: &Path) -> PathBuf {
+    directory.join(LOCK)
+}

@@ -21,7 +21,11 @@ impl Supervision<'_> {
     pub(super) fn serve_clients(&mut self) {
         for _ in 0..TURN {
             match self.world.clients.pending.pop_front() {
-                Some(Heard::Asked(asked)) => self.serve(asked),
+                Some(Heard::Asked(asked)) => {
+                    let client = asked.client;
+                    self.serve(asked);
+                    self.world.clients.server.take_up(client, &self.world.events);
+                }
                 Some(Heard::HungUp(client)) => self.end_sessions_of(client),
                 None => return,
             }

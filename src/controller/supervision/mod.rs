@@ -266,6 +266,9 @@ impl<'a> Supervision<'a> {
     }
 
     fn timeout(&self) -> Option<Duration> {
+        if !self.world.clients.pending.is_empty() {
+            return Some(Duration::ZERO);
+        }
         let now = Moment::now();
         let stopping = self.stopping.as_ref();
         let moments = [

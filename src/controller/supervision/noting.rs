@@ -57,7 +57,7 @@ impl Supervision<'_> {
         let state = state.word();
         self.world.record(&Event::Exit { path: &path, pids: &pids, exit: ending.into(), state, with });
         if subject.is_init() {
-            let namespace = self.plan.namespace(subject.namespace).path;
+            let namespace = self.plan.namespace(subject.namespace).path.clone();
             self.world.record(&Event::Gone { path: &namespace });
         }
     }

@@ -99,7 +99,7 @@ impl Supervision<'_> {
         let argv = execution.argv.clone();
         let home = self.plan.namespace(namespace);
         let process = plan(path.clone(), execution, identity, &home);
-        let known = Known { path: path.clone(), namespace: home.path, argv, by: asker.by, facts: None };
+        let known = Known { path: path.clone(), namespace: home.path.clone(), argv, by: asker.by, facts: None };
         self.world.guests.add(subject, known);
         let guest = Guest { subject, process, entrance: target, streams };
         let leader = match self.keeper.invite(guest, &mut self.world) {

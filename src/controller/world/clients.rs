@@ -103,7 +103,6 @@ impl World<'_> {
         // Whoever has an answer finds in the events what it is about.
         self.journal.flush();
         self.clients.server.say(asker.client, asker.id, reply, descriptors, &self.events);
-        self.hear_clients();
     }
 
     /// Refuses a request.
@@ -111,14 +110,22 @@ impl World<'_> {
         self.reply(asker, Reply::Problem(problem));
     }
 
-    /// Takes in what clients have said.
-    pub(super) fn hear_clients(&mut self) {
-        for heard in self.clients.server.take_heard() {
-            match heard {
-                Heard::Asked(asked) => self.on_asked(asked),
-                Heard::HungUp(client) => {
-                    self.clients.mourners.retain(|asker| asker.client != client);
-                    self.clients.pending.push_back(Heard::HungUp(client));
+    /// Takes in what clients have said; an answer may be what somebody has waited for to say more. Returns whether there is
+    /// something new for the supervision.
+    pub(super) fn hear_clients(&mut self) -> bool {
+        let known = self.clients.pending.len();
+        loop {
+            let heard = self.clients.server.take_heard();
+            if heard.is_empty() {
+                return self.clients.pending.len() > known;
+            }
+            for heard in heard {
+                match heard {
+                    Heard::Asked(asked) => self.on_asked(asked),
+                    Heard::HungUp(client) => {
+                        self.clients.mourners.retain(|asker| asker.client != client);
+                        self.clients.pending.push_back(Heard::HungUp(client));
+                    }
                 }
             }
         }
@@ -129,6 +136,7 @@ impl World<'_> {
         if self.clients.life == Life::Gone {
             // He has come when everything was over.
             self.reply(asker, Reply::Problem(Problem::no("the topology has ended")));
+            self.clients.server.take_up(asker.client, &self.events);
             return;
         }
         match asked.request {
@@ -143,8 +151,12 @@ impl World<'_> {
                     self.stop_again = true;
                 }
             }
-            _ => self.clients.pending.push_back(Heard::Asked(asked)),
+            _ => {
+                self.clients.pending.push_back(Heard::Asked(asked));
+                return;
+            }
         }
+        self.clients.server.take_up(asker.client, &self.events);
     }
 
     /// Where the tree is in its life, and whether all of it is ready.

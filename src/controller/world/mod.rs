@@ -191,7 +191,7 @@ impl<'a> World<'a> {
     pub(super) fn pump(&mut self, timeout: Option<Duration>) {
         let until_limit = self.limit.map(|limit| limit.since(Moment::now()));
         let always_ready = self.relay.as_ref().is_some_and(Relay::is_always_ready);
-        let idle = if always_ready { Some(Duration::ZERO) } else { timeout };
+        let idle = if always_ready || self.hear_clients() { Some(Duration::ZERO) } else { timeout };
         let until_reminder = self.relay.as_ref().and_then(Relay::until_reminder);
         let timeout = [idle, until_limit, until_reminder].into_iter().flatten().min();
         let until_events = self.look_after_journal();
@@ -200,6 +200,7 @@ impl<'a> World<'a> {
         for ready in self.events.wait(timeout) {
             self.on_ready(ready);
         }
+        self.hear_clients();
         if always_ready {
             self.on_input();
         }
@@ -293,14 +294,8 @@ impl<'a> World<'a> {
             Token::StandardInput => self.on_input(),
             Token::Terminal => self.on_terminal(ready.flags),
             Token::Stream(place) => self.on_stream(place),
-            Token::Control => {
-                self.clients.server.accept(&self.events);
-                self.hear_clients();
-            }
-            Token::Client(number) => {
-                self.clients.server.serve(number, ready.flags, &self.events);
-                self.hear_clients();
-            }
+            Token::Control => self.clients.server.accept(&self.events),
+            Token::Client(number) => self.clients.server.serve(number, ready.flags, &self.events),
             Token::TiedTo => {
                 if let Some(tied_to) = self.tied_to.take() {
                     self.events.remove(&tied_to, Token::TiedTo);

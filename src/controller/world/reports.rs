@@ -76,7 +76,7 @@ impl World<'_> {
                     if sender != 0 {
                         let path = self.roster.path(Subject::init(namespace));
                         self.audience.note(&Note::StopInside { path: &path, sender });
-                        let inside = self.plan.namespace(namespace).path;
+                        let inside = self.plan.namespace(namespace).path.clone();
                         let by_pid = Some(sender);
                         self.record(&Event::Stopping {
                             path: &inside,

@@ -6,8 +6,10 @@
 mod common;
 mod namespace;
 mod process;
+mod recent;
 
 use std::path::Path;
+use std::rc::Rc;
 
 use serde::{Deserialize, Serialize};
 
@@ -175,14 +177,16 @@ impl Plan {
         self.common
     }
 
-    /// A namespace's record, decoded.
+    /// A namespace's record, decoded; the last few that were asked for are kept, because it is asked for once for each of
+    /// its processes, and holds all of them.
     ///
     /// # Panics
     ///
     /// Never: the bytes are those that [`Plan::new`] wrote into a mapping that is read-only since.
-    pub fn namespace(&self, index: NamespaceIndex) -> NamespacePlan {
+    pub fn namespace(&self, index: NamespaceIndex) -> Rc<NamespacePlan> {
         let offset = self.entry(index, 0) as usize;
-        postcard::from_bytes(&self.bytes[offset..]).expect("the record that was written")
+        let record = &self.bytes[offset..];
+        recent::record(record.as_ptr() as usize, || postcard::from_bytes(record).expect("the record that was written"))
     }
 
     /// Every namespace, in the order of creation.

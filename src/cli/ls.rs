@@ -1,0 +1,163 @@
+//! `nestns ls`: the topologies that run, as the kernel and their controllers say.
+
+use std::fmt::Write as _;
+use std::time::{Duration, SystemTime};
+
+use serde::Serialize;
+
+use super::status::Status;
+use super::table_arguments::{Field, TableArguments};
+use super::tell::tell;
+use crate::controller::census::{self, Found, Presence};
+use crate::controller::control::message::Status as Numbers;
+use crate::controller::state_directory::lock_in;
+use crate::observe::locks;
+use crate::present::age::Age;
+use crate::present::state::State;
+use crate::present::table::{Cell, Cut};
+
+/// Show the topologies that run
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+A topology runs when its controller answers. One that does not is shown as well, with a state of its own: `starting` and \
+`silent` have a controller that says nothing yet, or nothing any more; `leftover` is what a controller has left that was \
+killed, and `nestns prune` removes it; `strange` is answered by something else, such as a controller of another version.
+
+Columns: name, state, ns, procs, depth, age, controller, file, directory, since, problem. They are for people; programs \
+read --format json.")]
+pub(super) struct Args {
+    #[command(flatten)]
+    table: TableArguments,
+}
+
+#[derive(Debug, Serialize)]
+struct LsDocument {
+    schema: &'static str,
+    topologies: Vec<TopologyDocument>,
+}
+
+/// What only a controller knows is null where there is none.
+#[derive(Debug, Serialize)]
+struct TopologyDocument {
+    name: String,
+    state: String,
+    namespaces: Option<u32>,
+    processes: Option<u32>,
+    depth: Option<u32>,
+    since: Option<f64>,
+    file: Option<String>,
+    controller: Option<i32>,
+    directory: String,
+    /// Why there is no more to tell.
+    problem: Option<String>,
+}
+
+type Of = Field<TopologyDocument>;
+
+const FIELDS: [Of; 11] = [
+    Of::new("name", "NAME", |one, _| Cell::text(&one.name)),
+    Of::new("state", "STATE", |one, _| {
+        Cell::styled(&one.state, State::of(&one.state).map(State::style).unwrap_or_default())
+    }),
+    Of::new("ns", "NS", |one, _| Cell::maybe(one.namespaces)).right(),
+    Of::new("procs", "PROCS", |one, _| Cell::maybe(one.processes)).right(),
+    Of::new("depth", "DEPTH", |one, _| Cell::maybe(one.depth)).right(),
+    Of::new("age", "AGE", |one, redaction| Cell::maybe(one.since.map(|since| redaction.time(Age(age(since)))))).right(),
+    Of::new("controller", "CONTROLLER", |one, redaction| {
+        Cell::maybe(one.controller.map(|pid| redaction.host_pid(pid)))
+    })
+    .right(),
+    Of::new("file", "FILE", |one, _| Cell::maybe(one.file.as_ref())).cut(Cut::Middle),
+    Of::new("directory", "DIRECTORY", |one, _| Cell::text(&one.directory)).cut(Cut::Middle).unusual(),
+    Of::new("since", "SINCE", |one, redaction| Cell::maybe(one.since.map(|since| redaction.time(moment(since)))))
+        .unusual(),
+    Of::new("problem", "PROBLEM", |one, _| Cell::maybe(one.problem.as_ref())).cut(Cut::End).unusual(),
+];
+
+/// Runs the verb.
+pub(super) fn run(args: &Args) -> anyhow::Result<Status> {
+    let columns = match args.table.columns(&FIELDS) {
+        Ok(columns) => columns,
+        Err(status) => return Ok(status),
+    };
+    let topologies: Vec<TopologyDocument> = census::all().into_iter().filter_map(describe).collect();
+    tell_troubles(&topologies);
+    if args.table.is_json() {
+        args.table.answer().write(&LsDocument { schema: "nestns.ls/1", topologies })?;
+    } else {
+        args.table.show(&columns, &topologies, |one| &one.name)?;
+    }
+    Ok(Status::Done)
+}
+
+/// `None` for what has gone while it was looked at.
+fn describe(found: Found) -> Option<TopologyDocument> {
+    let Found { name, directory, presence } = found;
+    let (state, numbers, problem) = match presence {
+        Presence::Controller(numbers) => (numbers.state.clone(), Some(numbers), None),
+        Presence::Silent { controller } => {
+            ("silent".to_owned(), None, Some(format!("its controller, PID {controller}, does not answer")))
+        }
+        Presence::Strange(reason) => ("strange".to_owned(), None, Some(reason)),
+        // The lock is the controller's or the guardian's, who are about to answer, or to tidy up.
+        Presence::Nobody => match locks::is_locked(&lock_in(&directory)) {
+            Some(true) => ("starting".to_owned(), None, Some("its controller has not opened its socket".to_owned())),
+            _ if directory.exists() => {
+                ("leftover".to_owned(), None, Some("its controller has died and left this behind".to_owned()))
+            }
+            _ => return None,
+        },
+    };
+    let numbers: Option<Box<Numbers>> = numbers;
+    let of = |field: fn(&Numbers) -> u32| numbers.as_deref().map(field);
+    Some(TopologyDocument {
+        name,
+        state,
+        namespaces: of(|numbers| numbers.namespaces),
+        processes: of(|numbers| numbers.processes),
+        depth: of(|numbers| numbers.depth),
+        since: numbers.as_ref().map(|numbers| numbers.since),
+        file: numbers.as_ref().and_then(|numbers| numbers.file.clone()),
+        controller: numbers.as_ref().map(|numbers| numbers.controller),
+        directory: directory.display().to_string(),
+        problem,
+    })
+}
+
+fn tell_troubles(topologies: &[TopologyDocument]) {
+    let mut text = String::new();
+    for one in topologies {
+        // Writing to a string cannot fail.
+        let _ = match one.state.as_str() {
+            "leftover" => writeln!(
+                text,
+                "note: `{}` is a leftover: its controller has died; `nestns prune` removes {}",
+                one.name, one.directory
+            ),
+            "silent" => writeln!(
+                text,
+                "note: `{}` is silent: {}; it was stopped, or the machine is very busy. `kill -CONT` lets a stopped one go on, \
+                 `kill -KILL` ends it and all of its tree",
+                one.name,
+                one.problem.as_deref().unwrap_or_default()
+            ),
+            "strange" => {
+                writeln!(text, "note: `{}` cannot be asked: {}", one.name, one.problem.as_deref().unwrap_or_default())
+            }
+            _ => Ok(()),
+        };
+    }
+    if !text.is_empty() {
+        tell(&text);
+    }
+}
+
+fn age(since: f64) -> Duration {
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    now.saturating_sub(Duration::try_from_secs_f64(since).unwrap_or_default())
+}
+
+fn moment(since: f64) -> String {
+    let time = SystemTime::UNIX_EPOCH + Duration::try_from_secs_f64(since).unwrap_or_default();
+    humantime::format_rfc3339_millis(time).to_string()
+}

@@ -1,0 +1,299 @@
+//! `nestns ps`: a row a process.
+
+use std::collections::{HashMap, HashSet};
+use std::time::Duration;
+
+use anstyle::Style;
+use clap::builder::FalseyValueParser;
+use serde::{Serialize, Serializer};
+
+use super::selection::{self, Selection, Thing, Unresolved};
+use super::status::Status;
+use super::table_arguments::{Field, TableArguments};
+use super::target::Target;
+use crate::controller::control::message::Snapshot;
+use crate::controller::document::{ExitDocument, ProcessDocument};
+use crate::controller::kinship::{Kinship, Of, Relation};
+use crate::observe::memberships::Depth;
+use crate::observe::process::Clock;
+use crate::present::age::Age;
+use crate::present::depth;
+use crate::present::redact::Redaction;
+use crate::present::state::State;
+use crate::present::table::{Cell, Cut};
+use crate::topology::{Address, Signal};
+
+/// Show the processes of a running topology, a row each
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+PID is the chain of a process's numbers, outermost first: `5303/7/4` is 5303 on the host, 7 in the namespace around, 4 in \
+its own. PPID is its parent's number in its own namespace, 0 where the parent is outside. What has ended has no number \
+any more.
+
+With -N a column for each kind of namespace has the inode, followed by `=` where it is that of the namespace around (the \
+host's, of a root), and by `!` where it is neither that nor the one of its PID 1, but the process's own. `?` is what the \
+caller may not look into.
+
+Columns: path, pid, ppid, state, age, command, ns, name, enter, exit, hostpid, labels; with -N also pidns, userns, mntns, \
+netns, utsns, ipcns, cgroupns, timens. They are for people; programs read --format json.")]
+pub(super) struct Args {
+    /// Which: a namespace stands for the processes that are directly in it. Everything where nothing is said
+    #[arg(value_name = "ADDR")]
+    addresses: Vec<Address>,
+
+    #[command(flatten)]
+    target: Target,
+
+    #[command(flatten)]
+    selection: Selection,
+
+    /// Show the namespaces of each process, as the kernel has them now
+    #[arg(short = 'N', long, env = "NESTNS_NAMESPACES", value_parser = FalseyValueParser::new())]
+    namespaces: bool,
+
+    #[command(flatten)]
+    table: TableArguments,
+}
+
+#[derive(Debug, Serialize)]
+struct PsDocument<'a> {
+    schema: &'static str,
+    topology: &'a str,
+    processes: &'a [Row<'a>],
+}
+
+#[derive(Debug, Serialize)]
+struct Row<'a> {
+    #[serde(flatten)]
+    process: &'a ProcessDocument,
+    #[serde(skip)]
+    state: Option<State>,
+    #[serde(skip)]
+    age: Option<Duration>,
+    #[serde(flatten)]
+    namespaces: Option<Spaces>,
+}
+
+/// What the kernel says about the namespaces of a process, when that was asked for.
+#[derive(Debug, Serialize)]
+struct Spaces {
+    namespaces: Relations,
+    /// Why there are none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    problem: Option<String>,
+}
+
+#[derive(Debug)]
+struct Relations(Vec<Relation>);
+
+/// A namespace in a document.
+#[derive(Debug, Serialize)]
+pub(super) struct SpaceDocument {
+    inode: u64,
+    id: Option<u64>,
+    of: Option<Of>,
+}
+
+impl From<&Relation> for SpaceDocument {
+    fn from(relation: &Relation) -> Self {
+        Self { inode: relation.membership.inode, id: relation.membership.id, of: relation.of }
+    }
+}
+
+impl Serialize for Relations {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let entries = self.0.iter().map(|relation| (relation.membership.kind, SpaceDocument::from(relation)));
+        serializer.collect_map(entries)
+    }
+}
+
+const fn usual<'a>() -> [Field<Row<'a>>; 12] {
+    [
+        Field::new("path", "PATH", |row: &Row, _| {
+            Cell::styled(&row.process.path, depth::style(row.process.pids.len().saturating_sub(1)))
+        })
+        .cut(Cut::Middle),
+        Field::new("pid", "PID", |row: &Row, redaction| {
+            row.while_it_lives(|process| Cell::text(&redaction.chain(&process.pids)))
+        }),
+        Field::new("ppid", "PPID", |row: &Row, _| {
+            row.while_it_lives(|process| Cell::maybe(process.ppids.last().copied().flatten()))
+        })
+        .right(),
+        Field::new("state", "STATE", |row: &Row, _| state(row)),
+        Field::new("age", "AGE", |row: &Row, redaction| Cell::maybe(row.age.map(|age| redaction.time(Age(age)))))
+            .right(),
+        Field::new("command", "COMMAND", |row: &Row, _| Cell::text(&row.process.argv.join(" "))).cut(Cut::End),
+        Field::new("ns", "NS", |row: &Row, _| Cell::text(&row.process.ns)).cut(Cut::Middle).unusual(),
+        Field::new("name", "NAME", |row: &Row, _| Cell::text(&row.process.name)).unusual(),
+        Field::new("enter", "ENTER", |row: &Row, _| Cell::text(&row.process.enter)).unusual(),
+        Field::new("exit", "EXIT", |row: &Row, _| Cell::maybe(row.process.exit.map(ExitDocument::status)))
+            .right()
+            .unusual(),
+        Field::new("hostpid", "HOSTPID", |row: &Row, redaction| {
+            let pid = |process: &ProcessDocument| process.pids.first().copied().flatten();
+            row.while_it_lives(|process| Cell::maybe(pid(process).map(|pid| redaction.host_pid(pid))))
+        })
+        .right()
+        .unusual(),
+        Field::new("labels", "LABELS", |row: &Row, _| {
+            let labels = row.process.labels.iter().map(|(key, value)| format!("{key}={value}"));
+            Cell::text(&labels.collect::<Vec<_>>().join(","))
+        })
+        .cut(Cut::End)
+        .unusual(),
+    ]
+}
+
+/// The columns, those of the namespaces with them where they were asked for.
+fn fields<'a>(with_namespaces: bool) -> Vec<Field<Row<'a>>> {
+    let mut fields: Vec<_> = usual().into();
+    if with_namespaces {
+        // A function pointer holds nothing, so that each kind has its own.
+        fields.extend([
+            Field::new("pidns", "PIDNS", |row: &Row, redaction| space(row, "pid", redaction)).right(),
+            Field::new("userns", "USERNS", |row: &Row, redaction| space(row, "user", redaction)).right(),
+            Field::new("mntns", "MNTNS", |row: &Row, redaction| space(row, "mnt", redaction)).right(),
+            Field::new("netns", "NETNS", |row: &Row, redaction| space(row, "net", redaction)).right(),
+            Field::new("utsns", "UTSNS", |row: &Row, redaction| space(row, "uts", redaction)).right(),
+            Field::new("ipcns", "IPCNS", |row: &Row, redaction| space(row, "ipc", redaction)).right(),
+            Field::new("cgroupns", "CGROUPNS", |row: &Row, redaction| space(row, "cgroup", redaction)).right(),
+            Field::new("timens", "TIMENS", |row: &Row, redaction| space(row, "time", redaction)).right(),
+        ]);
+    }
+    fields
+}
+
+/// Runs the verb.
+pub(super) fn run(args: &Args) -> anyhow::Result<Status> {
+    let fields = fields(args.namespaces);
+    let columns = match args.table.columns(&fields) {
+        Ok(columns) => columns,
+        Err(status) => return Ok(status),
+    };
+    let snapshot = selection::connect(&args.target, &args.addresses).and_then(|mut connection| connection.snapshot());
+    let snapshot = match snapshot {
+        Ok(snapshot) => snapshot,
+        Err(status) => return Ok(status),
+    };
+    let processes = match select(&snapshot, args) {
+        Ok(processes) => processes,
+        Err(unresolved) => return Ok(unresolved.tell()),
+    };
+    let rows = rows(&snapshot, processes, args);
+    if args.table.is_json() {
+        let document = PsDocument { schema: "nestns.ps/1", topology: &snapshot.status.name, processes: &rows };
+        args.table.answer().write(&document)?;
+    } else {
+        args.table.show(&columns, &rows, |row| &row.process.path)?;
+    }
+    // The process is about to end: nobody needs each of ten thousand processes to be given back for itself.
+    std::mem::forget(rows);
+    std::mem::forget(snapshot);
+    Ok(Status::Done)
+}
+
+/// The processes that are asked for. A namespace stands for those directly in it; one that passes the filter of labels does
+/// so with them, while a state is each process's own.
+fn select<'a>(snapshot: &'a Snapshot, args: &Args) -> Result<Vec<&'a ProcessDocument>, Unresolved> {
+    let wanted = &args.selection;
+    let is_filtered = !wanted.label.is_empty() || !wanted.state.is_empty() || wanted.leaves;
+    let inside = Selection { recursive: wanted.recursive || wanted.leaves, ..Selection::default() };
+    let named = selection::resolve(snapshot, &args.addresses, &inside)?;
+    let (named_spaces, named_paths) = apart(&named);
+    let filtered = if is_filtered {
+        let everything = Selection { recursive: false, ..wanted.clone() };
+        Some(selection::resolve(snapshot, &[], &everything)?)
+    } else {
+        None
+    };
+    let filtered = filtered.as_deref().map(apart);
+    let passes = |process: &&ProcessDocument| {
+        let is_named = named_paths.contains(&*process.path) || named_spaces.contains(&*process.ns);
+        is_named
+            && filtered.as_ref().is_none_or(|(spaces, paths)| {
+                paths.contains(&*process.path) || (wanted.state.is_empty() && spaces.contains(&*process.ns))
+            })
+    };
+    let mut processes: Vec<&ProcessDocument> = snapshot.processes.iter().filter(passes).collect();
+    if processes.is_empty() {
+        return Err(Unresolved::Filtered { has: Vec::new() });
+    }
+    // Programs of `exec` stand at the end of a snapshot; here they are among those of their namespace.
+    let places: HashMap<&str, usize> =
+        snapshot.namespaces.iter().enumerate().map(|(place, namespace)| (&*namespace.path, place)).collect();
+    processes.sort_by_key(|process| places.get(&*process.ns));
+    Ok(processes)
+}
+
+/// The paths of the namespaces, and those of the processes.
+fn apart<'a>(things: &[Thing<'a>]) -> (HashSet<&'a str>, HashSet<&'a str>) {
+    let (mut spaces, mut paths) = (HashSet::new(), HashSet::new());
+    for thing in things {
+        match thing {
+            Thing::Namespace(namespace) => spaces.insert(&*namespace.path),
+            Thing::Process(process) => paths.insert(&*process.path),
+        };
+    }
+    (spaces, paths)
+}
+
+fn rows<'a>(snapshot: &'a Snapshot, processes: Vec<&'a ProcessDocument>, args: &Args) -> Vec<Row<'a>> {
+    let depth = if args.table.is_json() { Depth::Ids } else { Depth::Inodes };
+    let mut kinship = args.namespaces.then(|| Kinship::new(snapshot, depth));
+    let clock = Clock::now();
+    let row = |process: &'a ProcessDocument| {
+        let state = process.state.as_deref().and_then(State::of);
+        let is_over = selection::is_over(process);
+        Row {
+            process,
+            state,
+            age: process.start_time.filter(|_| !is_over).map(|start| clock.age(start)),
+            namespaces: kinship.as_mut().map(|kinship| match kinship.of(process) {
+                Ok(relations) => Spaces { namespaces: Relations(relations), problem: None },
+                Err(error) => Spaces { namespaces: Relations(Vec::new()), problem: Some(error.to_string()) },
+            }),
+        }
+    };
+    processes.into_iter().map(row).collect()
+}
+
+impl Row<'_> {
+    fn has_ended(&self) -> bool {
+        selection::is_over(self.process)
+    }
+
+    /// A number is somebody else's as soon as its process has ended.
+    fn while_it_lives(&self, cell: impl FnOnce(&ProcessDocument) -> Cell) -> Cell {
+        if self.has_ended() { Cell::None } else { cell(self.process) }
+    }
+}
+
+/// The word, with what it ended with where that is not plain.
+fn state(row: &Row) -> Cell {
+    let word = row.process.state.as_deref().unwrap_or_default();
+    let text = match row.process.exit {
+        Some(ExitDocument::Signal(signal)) => format!("{word} ({})", Signal::from_number(signal)),
+        Some(ExitDocument::Code(code)) if code != 0 => format!("{word} ({code})"),
+        _ => word.to_owned(),
+    };
+    Cell::styled(&text, row.state.map(State::style).unwrap_or_default())
+}
+
+fn space(row: &Row, kind: &str, redaction: Redaction) -> Cell {
+    let Some(spaces) = &row.namespaces else { return Cell::None };
+    let relation = spaces.namespaces.0.iter().find(|relation| relation.membership.kind == kind);
+    match relation {
+        Some(relation) => {
+            let inode = redaction.inode(relation.membership.inode);
+            match relation.of {
+                Some(Of::Around) => Cell::styled(&format!("{inode}="), Style::new().dimmed()),
+                Some(Of::Namespace) => Cell::text(&format!("{inode} ")),
+                Some(Of::Process) => Cell::text(&format!("{inode}!")),
+                None => Cell::text(&format!("{inode}?")),
+            }
+        }
+        None if row.has_ended() => Cell::None,
+        None => Cell::text("?"),
+    }
+}

@@ -1,0 +1,204 @@
+//! What every verb that answers with a table takes: which columns, for whom, how wide.
+
+use std::io::{BufWriter, IsTerminal as _, Write as _};
+use std::os::fd::AsFd as _;
+
+use clap::ValueEnum;
+use clap::builder::FalseyValueParser;
+use serde::Serialize;
+
+use super::color::When;
+use super::status::Status;
+use super::story::charset;
+use super::tell::tell;
+use crate::diagnostic::Color;
+use crate::present::redact::Redaction;
+use crate::present::table::{self, Align, Cell, Column, Cut, Header, Look};
+use crate::present::tree::Colour;
+use crate::sys::terminal;
+
+/// The arguments.
+#[derive(Debug, Clone, clap::Args)]
+pub(super) struct TableArguments {
+    /// Only these columns, with commas between; with a `+` in front these besides the usual ones. A wrong word lists all
+    #[arg(short, long, value_name = "COLUMNS", env = "NESTNS_OUTPUT_COLUMNS", allow_hyphen_values = false)]
+    output_columns: Option<String>,
+
+    /// Cut nothing, however narrow the terminal is
+    #[arg(long, env = "NESTNS_WIDE", value_parser = FalseyValueParser::new())]
+    wide: bool,
+
+    /// No line with the names of the columns
+    #[arg(long, env = "NESTNS_NO_HEADER", value_parser = FalseyValueParser::new())]
+    no_header: bool,
+
+    /// Names or paths alone, one a line
+    #[arg(short, long, env = "NESTNS_QUIET", conflicts_with = "output_columns", value_parser = FalseyValueParser::new())]
+    quiet: bool,
+
+    #[command(flatten)]
+    answer: AnswerArguments,
+}
+
+/// For whom an answer is, and what is left out of it.
+#[derive(Debug, Clone, clap::Args)]
+pub(super) struct AnswerArguments {
+    /// Who is to read it
+    #[arg(long, value_enum, default_value_t, env = "NESTNS_FORMAT")]
+    pub(super) format: AnswerFormat,
+
+    /// Replace what is different on every run (host PIDs, inodes, times), for outputs that are compared
+    #[arg(long, env = "NESTNS_REDACT", value_parser = FalseyValueParser::new())]
+    redact: bool,
+
+    /// When to use colours
+    #[arg(long, value_enum, default_value_t, env = "NESTNS_COLOR")]
+    color: When,
+}
+
+/// Who reads an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub(super) enum AnswerFormat {
+    /// People
+    #[default]
+    Human,
+    /// Programs: one document
+    Json,
+}
+
+/// A column that a verb has to offer.
+pub(super) struct Field<T> {
+    /// Its word on the command line.
+    name: &'static str,
+    /// Whether it is shown when nothing is said.
+    is_usual: bool,
+    /// How it looks.
+    column: Column,
+    /// What stands in it.
+    cell: fn(&T, Redaction) -> Cell,
+}
+
+impl<T> Field<T> {
+    /// A column of words that is always shown, whole.
+    pub(super) const fn new(name: &'static str, header: &'static str, cell: fn(&T, Redaction) -> Cell) -> Self {
+        Self { name, is_usual: true, column: Column { header, align: Align::Left, cut: Cut::Never }, cell }
+    }
+
+    /// One of numbers.
+    pub(super) const fn right(mut self) -> Self {
+        self.column.align = Align::Right;
+        self
+    }
+
+    /// One that may be cut on a narrow terminal.
+    pub(super) const fn cut(mut self, cut: Cut) -> Self {
+        self.column.cut = cut;
+        self
+    }
+
+    /// One that is shown only when it is asked for.
+    pub(super) const fn unusual(mut self) -> Self {
+        self.is_usual = false;
+        self
+    }
+}
+
+impl AnswerArguments {
+    pub(super) fn redaction(&self) -> Redaction {
+        if self.redact { Redaction::On } else { Redaction::Off }
+    }
+
+    /// Whether standard output is coloured.
+    pub(super) fn colour(&self) -> Colour {
+        if self.color.resolve(&std::io::stdout()) == Color::Styled { Colour::On } else { Colour::Off }
+    }
+
+    /// Writes a document, as one.
+    pub(super) fn write(&self, document: &impl Serialize) -> anyhow::Result<()> {
+        let mut stdout = BufWriter::with_capacity(1 << 16, std::io::stdout().lock());
+        if self.redact {
+            let mut document = serde_json::to_value(document)?;
+            self.redaction().document(&mut document);
+            serde_json::to_writer_pretty(&mut stdout, &document).map_err(std::io::Error::from)?;
+        } else {
+            // As an error of the stream, so that a reader who has left is known as one.
+            serde_json::to_writer_pretty(&mut stdout, document).map_err(std::io::Error::from)?;
+        }
+        writeln!(stdout)?;
+        stdout.flush()?;
+        Ok(())
+    }
+}
+
+impl TableArguments {
+    pub(super) fn answer(&self) -> &AnswerArguments {
+        &self.answer
+    }
+
+    pub(super) fn is_json(&self) -> bool {
+        self.answer.format == AnswerFormat::Json
+    }
+
+    /// The columns that were asked for.
+    ///
+    /// # Errors
+    ///
+    /// The status to end with, when there is one that does not exist; that has been told.
+    pub(super) fn columns<'a, T>(&self, fields: &'a [Field<T>]) -> Result<Vec<&'a Field<T>>, Status> {
+        let usual = || fields.iter().filter(|field| field.is_usual).collect();
+        let Some(asked) = self.output_columns.as_deref() else { return Ok(usual()) };
+        let (mut chosen, words) = match asked.strip_prefix('+') {
+            Some(words) => (usual(), words),
+            None => (Vec::new(), asked),
+        };
+        for word in words.split(',') {
+            // A `+` may stand in front of each word as well.
+            let word = word.trim().trim_start_matches('+').to_lowercase();
+            let Some(field) = fields.iter().find(|field| field.name == word) else {
+                let names: Vec<&str> = fields.iter().map(|field| field.name).collect();
+                tell(&format!("error: there is no column `{word}`\n  = help: these are: {}\n", names.join(", ")));
+                return Err(Status::WrongCommandLine);
+            };
+            if !chosen.iter().any(|other| other.name == field.name) {
+                chosen.push(field);
+            }
+        }
+        Ok(chosen)
+    }
+
+    /// Shows items to people: as a table, or their names alone.
+    pub(super) fn show<T>(&self, columns: &[&Field<T>], items: &[T], name: fn(&T) -> &str) -> anyhow::Result<()> {
+        let mut stdout = std::io::stdout().lock();
+        if self.quiet {
+            let mut text = String::new();
+            for item in items {
+                text.push_str(name(item));
+                text.push('\n');
+            }
+            stdout.write_all(text.as_bytes())?;
+            return Ok(());
+        }
+        let redaction = self.answer.redaction();
+        let rows: Vec<Vec<Cell>> =
+            items.iter().map(|item| columns.iter().map(|field| (field.cell)(item, redaction)).collect()).collect();
+        let look = Look {
+            charset: charset(),
+            colour: self.answer.colour(),
+            header: if self.no_header { Header::Hidden } else { Header::Shown },
+            width: if self.wide { None } else { width() },
+        };
+        let columns: Vec<Column> = columns.iter().map(|field| field.column).collect();
+        stdout.write_all(table::render(&columns, &rows, look).as_bytes())?;
+        Ok(())
+    }
+}
+
+/// How many columns standard output has, where it is a terminal.
+pub(super) fn width() -> Option<usize> {
+    let stdout = std::io::stdout();
+    if !stdout.is_terminal() {
+        return None;
+    }
+    let size = terminal::size(stdout.as_fd()).ok()?;
+    Some(usize::from(size.ws_col)).filter(|&columns| columns > 0)
+}

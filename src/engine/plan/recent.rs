@@ -1,0 +1,33 @@
+//! The records that were decoded last.
+//!
+//! What a process of the tree keeps here it copies with every fork: so few that it does not count, and enough for whoever
+//! goes through the processes of a namespace and looks at the namespaces around it.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use super::NamespacePlan;
+
+/// How many.
+const KEPT: usize = 4;
+
+/// By the address of the record, which is in a mapping that stays; and which one is replaced next.
+type Records = (usize, [Option<(usize, Rc<NamespacePlan>)>; KEPT]);
+
+thread_local! {
+    static RECENT: RefCell<Records> = const { RefCell::new((0, [const { None }; KEPT])) };
+}
+
+/// The record at an address, decoded now if it is not among the last.
+pub(super) fn record(address: usize, decode: impl FnOnce() -> NamespacePlan) -> Rc<NamespacePlan> {
+    RECENT.with_borrow_mut(|(next, kept)| {
+        let known = kept.iter().flatten().find(|(other, _)| *other == address);
+        if let Some((_, record)) = known {
+            return Rc::clone(record);
+        }
+        let record = Rc::new(decode());
+        kept[*next] = Some((address, Rc::clone(&record)));
+        *next = (*next + 1) % KEPT;
+        record
+    })
+}

@@ -1,0 +1,144 @@
+//! Answers that are the same on every run: what no two runs have in common is replaced, for outputs that are compared whole.
+//!
+//! Host PIDs become `[pid]`, inodes and ids of namespaces `[ns]`, times `[t]`. PIDs below the host stay: a tree that is built
+//! in file order has the same ones every time.
+
+use std::fmt::Display;
+
+use serde_json::Value;
+
+/// Whether what is different on every run is replaced.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Redaction {
+    /// Everything is told.
+    #[default]
+    Off,
+    /// It is replaced.
+    On,
+}
+
+/// What stands for a host PID.
+const PID: &str = "[pid]";
+/// What stands for an inode or an id of a namespace.
+const NAMESPACE: &str = "[ns]";
+/// What stands for a time, or for how long something took.
+const TIME: &str = "[t]";
+
+/// Keys whose values are host PIDs.
+const PIDS: [&str; 4] = ["controller", "host_pid", "reader", "tracer"];
+/// Keys whose values are inodes or ids of namespaces.
+const NAMESPACES: [&str; 7] = ["pidns", "pidns_id", "userns", "mntns", "host_pidns", "inode", "id"];
+/// Keys whose values are times.
+const TIMES: [&str; 5] = ["since", "start_time", "age", "started", "boot_id"];
+
+impl Redaction {
+    /// A host PID as it is told; 0 is nobody's, on every run.
+    pub fn host_pid(self, pid: i32) -> String {
+        if pid == 0 { pid.to_string() } else { self.replace(pid, PID) }
+    }
+
+    /// An inode, or an id, as it is told.
+    pub fn inode(self, inode: u64) -> String {
+        self.replace(inode, NAMESPACE)
+    }
+
+    /// A time as it is told.
+    pub fn time(self, time: impl Display) -> String {
+        self.replace(time, TIME)
+    }
+
+    /// A chain of PIDs, the host's first, as it is told.
+    pub fn chain(self, pids: &[Option<i32>]) -> String {
+        let number = |(level, pid): (usize, &Option<i32>)| match (level, pid) {
+            (_, None) => "?".to_owned(),
+            (0, Some(pid)) => self.host_pid(*pid),
+            (_, Some(pid)) => pid.to_string(),
+        };
+        pids.iter().enumerate().map(number).collect::<Vec<_>>().join("/")
+    }
+
+    /// A whole document.
+    pub fn document(self, document: &mut Value) {
+        if self == Self::On {
+            redact(document);
+        }
+    }
+
+    fn replace(self, value: impl Display, by: &str) -> String {
+        match self {
+            Self::Off => value.to_string(),
+            Self::On => by.to_owned(),
+        }
+    }
+}
+
+fn redact(value: &mut Value) {
+    match value {
+        Value::Array(values) => values.iter_mut().for_each(redact),
+        Value::Object(fields) => {
+            for (key, value) in fields {
+                let key = key.as_str();
+                let by = match key {
+                    // The host's number is the first of each list.
+                    "pids" | "ppids" if value.is_array() => {
+                        if let Some(host) = value.get_mut(0) {
+                            replace(host, PID);
+                        }
+                        continue;
+                    }
+                    _ if PIDS.contains(&key) => PID,
+                    _ if NAMESPACES.contains(&key) => NAMESPACE,
+                    _ if TIMES.contains(&key) => TIME,
+                    _ => {
+                        redact(value);
+                        continue;
+                    }
+                };
+                replace(value, by);
+            }
+        }
+        _ => {}
+    }
+}
+
+/// What there is none of stays so; so does 0, which is nobody.
+fn replace(value: &mut Value, by: &str) {
+    if !value.is_null() && value.as_i64() != Some(0) {
+        *value = by.into();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::Redaction;
+
+    #[test]
+    fn what_differs_from_run_to_run_is_replaced_and_what_does_not_stays() {
+        let mut document = json!({
+            "schema": "x/1",
+            "controller": 12,
+            "processes": [{ "pids": [5303, 7, 4], "ppids": [0, 0, 0], "start_time": 17, "exit": null, "pidns": null }],
+            "namespaces": { "net": { "inode": 4_026_531_840_u64, "id": 3, "shared": true } },
+        });
+        Redaction::Off.document(&mut document);
+        assert_eq!(document["controller"], 12);
+        Redaction::On.document(&mut document);
+        let expected = json!({
+            "schema": "x/1",
+            "controller": "[pid]",
+            "processes": [
+                { "pids": ["[pid]", 7, 4], "ppids": [0, 0, 0], "start_time": "[t]", "exit": null, "pidns": null }
+            ],
+            "namespaces": { "net": { "inode": "[ns]", "id": "[ns]", "shared": true } },
+        });
+        assert_eq!(document, expected);
+    }
+
+    #[test]
+    fn chains() {
+        let chain = [Some(5303), Some(7), None];
+        assert_eq!([Redaction::Off, Redaction::On].map(|redaction| redaction.chain(&chain)), ["5303/7/?", "[pid]/7/?"]);
+    }
+}

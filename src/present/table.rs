@@ -1,0 +1,243 @@
+//! Rows and columns as text: no boxes, two spaces between columns, headers in capitals.
+//!
+//! Responsible for widths, alignment, colours and what is cut where a terminal is too narrow. Not for facts, nor for which
+//! columns there are: cells come in as they are, and go out as lines. What has no value is `—`, what cannot be seen from
+//! where one looks is `·`, so that no cell is ever empty and every line has as many words as the header asks for.
+
+use std::fmt::Write as _;
+
+use anstyle::Style;
+use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
+
+use super::charset::Charset;
+use super::escape::escape;
+use super::tree::Colour;
+
+/// No column is cut below this width: what is left would say nothing.
+const NARROWEST: usize = 8;
+
+/// On which side the cells of a column end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Align {
+    /// Words.
+    Left,
+    /// Numbers.
+    Right,
+}
+
+/// What becomes of a cell that is too wide for a terminal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cut {
+    /// It stays whole: half a number is a wrong one.
+    Never,
+    /// Its end is left out.
+    End,
+    /// Its middle is left out: the ends of a path say the most.
+    Middle,
+}
+
+/// A column.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the fields are their types")]
+pub struct Column {
+    pub header: &'static str,
+    pub align: Align,
+    pub cut: Cut,
+}
+
+/// What stands in one row of one column.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Cell {
+    /// This, in this style where there is colour.
+    Text(String, Style),
+    /// There is none.
+    None,
+    /// It cannot be seen from where one looks.
+    Invisible,
+}
+
+impl Cell {
+    /// Plain text.
+    pub fn text(text: &(impl ToString + ?Sized)) -> Self {
+        Self::Text(text.to_string(), Style::new())
+    }
+
+    /// Text in a style.
+    pub fn styled(text: &(impl ToString + ?Sized), style: Style) -> Self {
+        Self::Text(text.to_string(), style)
+    }
+
+    /// What there is, or that there is none.
+    pub fn maybe(text: Option<impl ToString>) -> Self {
+        text.map_or(Self::None, |text| Self::text(&text))
+    }
+}
+
+/// Whether there is a line with the names of the columns.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Header {
+    /// There is.
+    #[default]
+    Shown,
+    /// There is not: scripts count lines.
+    Hidden,
+}
+
+/// How a table is drawn.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[expect(missing_docs, reason = "the fields are their types")]
+pub struct Look {
+    pub charset: Charset,
+    pub colour: Colour,
+    pub header: Header,
+    /// How many columns a terminal has; none where nothing is to be cut.
+    pub width: Option<usize>,
+}
+
+/// Draws a table; every line ends with a line feed, none with a space.
+pub fn render(columns: &[Column], rows: &[Vec<Cell>], look: Look) -> String {
+    let mut lines: Vec<Vec<(String, Style)>> = Vec::with_capacity(rows.len() + 1);
+    if look.header == Header::Shown {
+        lines.push(columns.iter().map(|column| (column.header.to_owned(), Style::new())).collect());
+    }
+    lines.extend(rows.iter().map(|row| row.iter().map(|cell| written(cell, look.charset)).collect()));
+    let widths = widths(columns, &lines, look.width);
+    let mut text = String::with_capacity(lines.len() * (widths.iter().sum::<usize>() + 2 * widths.len()));
+    for line in &lines {
+        let mut owed = 0;
+        for (place, ((cell, style), column)) in line.iter().zip(columns).enumerate() {
+            let cell = shorten(cell, widths[place], column.cut, look.charset);
+            let missing = widths[place].saturating_sub(cell.width());
+            let (before, after) = match column.align {
+                Align::Left => (0, missing),
+                Align::Right => (missing, 0),
+            };
+            // Spaces are paid when something follows them: none at the end of a line.
+            text.extend(std::iter::repeat_n(' ', owed + before));
+            match look.colour {
+                // Writing to a string cannot fail.
+                Colour::On if *style != Style::new() => drop(write!(text, "{style}{cell}{style:#}")),
+                _ => text.push_str(&cell),
+            }
+            owed = after + 2;
+        }
+        text.push('\n');
+    }
+    text
+}
+
+fn written(cell: &Cell, charset: Charset) -> (String, Style) {
+    let (none, invisible) = match charset {
+        Charset::Unicode => ("—", "·"),
+        Charset::Ascii => ("-", "."),
+    };
+    match cell {
+        Cell::Text(text, style) if !text.is_empty() => (escape(text), *style),
+        Cell::Text(..) | Cell::None => (none.to_owned(), Style::new().dimmed()),
+        Cell::Invisible => (invisible.to_owned(), Style::new().dimmed()),
+    }
+}
+
+/// How wide each column is: as its widest cell, and where that is too much for the terminal, as much less as has to be,
+/// taken from what may be cut, the widest first.
+fn widths(columns: &[Column], lines: &[Vec<(String, Style)>], limit: Option<usize>) -> Vec<usize> {
+    let widest = |place: usize| lines.iter().map(|line| line[place].0.width()).max().unwrap_or(0);
+    let mut widths: Vec<usize> = (0..columns.len()).map(widest).collect();
+    let Some(limit) = limit else { return widths };
+    let gaps = 2 * columns.len().saturating_sub(1);
+    let mut excess = (widths.iter().sum::<usize>() + gaps).saturating_sub(limit);
+    while excess > 0 {
+        let candidates = (0..columns.len()).filter(|&place| columns[place].cut != Cut::Never);
+        let candidate = candidates.max_by_key(|&place| widths[place]).filter(|&place| widths[place] > NARROWEST);
+        let Some(place) = candidate else { break };
+        widths[place] -= 1;
+        excess -= 1;
+    }
+    widths
+}
+
+fn shorten(text: &str, width: usize, cut: Cut, charset: Charset) -> std::borrow::Cow<'_, str> {
+    if cut == Cut::Never || text.width() <= width {
+        return text.into();
+    }
+    let ellipsis = match charset {
+        Charset::Unicode => "…",
+        Charset::Ascii => "...",
+    };
+    let room = width.saturating_sub(ellipsis.width());
+    let tail = if cut == Cut::Middle { room / 2 } else { 0 };
+    let head = taken(text.chars(), room - tail);
+    let tail: String = taken(text.chars().rev(), tail).chars().rev().collect();
+    format!("{head}{ellipsis}{tail}").into()
+}
+
+/// As many characters as fit.
+fn taken(characters: impl Iterator<Item = char>, room: usize) -> String {
+    let mut used = 0;
+    let fits = |character: &char| {
+        used += character.width().unwrap_or(0);
+        used <= room
+    };
+    characters.take_while(fits).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const COLUMNS: [Column; 3] = [
+        Column { header: "PATH", align: Align::Left, cut: Cut::Middle },
+        Column { header: "PPID", align: Align::Right, cut: Cut::Never },
+        Column { header: "COMMAND", align: Align::Left, cut: Cut::End },
+    ];
+
+    fn rows() -> Vec<Vec<Cell>> {
+        vec![
+            vec![Cell::text("vm/init"), Cell::text(&0), Cell::text("nestns init")],
+            vec![Cell::text("vm/箱/ci"), Cell::text(&5304), Cell::text("a\u{1b}b and something that is long")],
+            vec![Cell::text("vm/ci/job/really/deep"), Cell::None, Cell::Invisible],
+        ]
+    }
+
+    #[test]
+    fn columns_are_as_wide_as_they_look_and_no_line_ends_with_a_space() {
+        let text = render(&COLUMNS, &rows(), Look::default());
+        assert_eq!(
+            text,
+            "\
+PATH                   PPID  COMMAND
+vm/init                   0  nestns init
+vm/箱/ci               5304  a\\u{1b}b and something that is long
+vm/ci/job/really/deep     —  ·
+"
+        );
+    }
+
+    #[test]
+    fn a_narrow_terminal_cuts_what_may_be_cut() {
+        let look = Look { width: Some(36), header: Header::Hidden, ..Look::default() };
+        assert_eq!(
+            render(&COLUMNS, &rows(), look),
+            "\
+vm/init           0  nestns init
+vm/箱/ci       5304  a\\u{1b}b and s…
+vm/ci/j…/deep     —  ·
+"
+        );
+        for width in [0, 10, 20, 30, 36, 40, 80] {
+            let text = render(&COLUMNS, &rows(), Look { width: Some(width), ..Look::default() });
+            let least = NARROWEST + 4 + NARROWEST + 4;
+            assert!(text.lines().all(|line| line.width() <= width.max(least)), "{width}:\n{text}");
+        }
+    }
+
+    #[test]
+    fn seven_bits_and_colours() {
+        let rows = [vec![Cell::styled("x", Style::new().bold()), Cell::Invisible, Cell::None]];
+        let look = Look { charset: Charset::Ascii, header: Header::Hidden, ..Look::default() };
+        assert_eq!(render(&COLUMNS, &rows, look), "x  .  -\n");
+        let coloured = render(&COLUMNS, &rows, Look { colour: Colour::On, ..look });
+        assert_eq!(anstream::adapter::strip_str(&coloured).to_string(), "x  .  -\n");
+        assert!(coloured.starts_with("\u{1b}[1mx\u{1b}[0m"), "{coloured:?}");
+    }
+}

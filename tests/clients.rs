@@ -1,0 +1,255 @@
+//! The control socket under strangers: floods, nonsense, people who do not listen. The controller stays up, answers
+//! everybody else, and does not grow.
+
+use std::fs;
+use std::io::IoSlice;
+use std::os::fd::AsRawFd;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use nix::sys::socket::{ControlMessage, MsgFlags, sendmsg};
+use serde_json::json;
+
+use crate::harness::nest::{Identity, Nest, PATIENCE, assert_nothing_left, can_nest, identities};
+use crate::harness::socket::Socket;
+
+const TOPOLOGY: &str = r#"
+[ns.@]
+proc.a = { actor = "idle" }
+[ns."@/inner"]
+proc.b = { actor = "idle", count = 50 }
+"#;
+
+/// A detached topology and its controller's PID.
+struct Detached {
+    nest: Nest,
+    directory: PathBuf,
+    controller: i32,
+}
+
+impl Detached {
+    fn up(identity: Identity) -> Self {
+        let nest = Nest::new(TOPOLOGY).identity(identity);
+        let file = nest.file.to_str().expect("our own path").to_owned();
+        let output = nest.command(&["up", "-d", &file]).stdin(Stdio::null()).output().expect("it was built");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let directory = nest.state().join(&nest.root);
+        let status = Socket::connect(&directory).answer(&json!("status"));
+        let controller = status["status"]["controller"].as_i64().expect("a PID");
+        Self { nest, directory, controller: i32::try_from(controller).expect("a PID") }
+    }
+
+    fn down(self) {
+        let output = self.nest.command(&["down", &self.nest.root]).output().expect("it was built");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        assert_nothing_left(&self.nest);
+    }
+
+    /// What the controller takes of memory that nobody shares, in KiB.
+    fn memory(&self) -> u64 {
+        let text = fs::read_to_string(format!("/proc/{}/status", self.controller)).expect("it lives");
+        let line = text.lines().find(|line| line.starts_with("RssAnon:")).expect("since 4.5");
+        line.split_whitespace().nth(1).expect("a number").parse().expect("a number")
+    }
+
+    /// How many descriptors the controller has open.
+    fn descriptors(&self) -> usize {
+        fs::read_dir(format!("/proc/{}/fd", self.controller)).expect("it lives").count()
+    }
+
+    /// Waits until the controller has no more descriptors than this.
+    fn until_descriptors(&self, most: usize) {
+        let end = Instant::now() + PATIENCE;
+        while self.descriptors() > most {
+            assert!(Instant::now() < end, "{} descriptors", self.descriptors());
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+}
+
+#[test]
+fn ten_thousand_requests_are_answered_and_leave_no_trace() {
+    if !can_nest() {
+        return;
+    }
+    for identity in identities() {
+        let tree = Detached::up(identity);
+        let before = tree.descriptors();
+        let clients: Vec<_> = (0..8)
+            .map(|_| {
+                let directory = tree.directory.clone();
+                std::thread::spawn(move || {
+                    let mut socket = Socket::connect(&directory);
+                    for round in 0..1250 {
+                        let request = if round % 10 == 0 { "snapshot" } else { "status" };
+                        let answer = socket.answer(&json!(request));
+                        assert!(answer.get(request).is_some(), "{answer}");
+                    }
+                })
+            })
+            .collect();
+        for client in clients {
+            client.join().expect("every client is answered");
+        }
+        tree.until_descriptors(before);
+        let memory = tree.memory();
+        assert!(memory < 16 * 1024, "{memory} KiB");
+        tree.down();
+    }
+}
+
+#[test]
+fn nonsense_is_answered_with_what_is_wrong_and_ends_nothing() {
+    if !can_nest() {
+        return;
+    }
+    let tree = Detached::up(Identity::Own);
+    let mut socket = Socket::connect(&tree.directory);
+    let problem = |socket: &mut Socket, bytes: &[u8]| -> String {
+        socket.say(bytes).expect("it listens");
+        let answer = socket.hear().expect("it answers");
+        answer["say"]["problem"]["message"].as_str().unwrap_or_else(|| panic!("{answer}")).to_owned()
+    };
+    for (said, expected) in [
+        ("hello\n", "this is not a request"),
+        ("\n", "this is not a request"),
+        ("[]\n", "this is not a request"),
+        ("{}\n", "this is not a request"),
+        ("{\"nestns\":2,\"id\":1,\"ask\":\"status\"}\n", "version 1"),
+        ("{\"nestns\":1,\"id\":1}\n", "there is no `ask`"),
+        ("{\"nestns\":1,\"id\":1,\"ask\":\"dance\"}\n", "this is not a request"),
+        ("{\"nestns\":1,\"id\":1,\"ask\":{\"stop\":{}}}\n", "this is not a request"),
+        ("{\"nestns\":1,\"id\":-1,\"ask\":\"status\"}\n", "this is not a request"),
+        ("{\"nestns\":1,\"id\":1,\"ask\":{\"signal\":{\"targets\":[],\"signal\":1e99}}}\n", "this is not a request"),
+    ] {
+        let message = problem(&mut socket, said.as_bytes());
+        assert!(message.contains(expected), "{said}: {message}");
+    }
+    // Bytes that are no text, in many pieces, from many people who leave in the middle.
+    let mut noise = 0x2545_f491_4f6c_dd1d_u64;
+    for _ in 0..200 {
+        let mut stranger = Socket::connect(&tree.directory);
+        for _ in 0..50 {
+            let bytes: Vec<u8> = (0..97)
+                .map(|_| {
+                    noise ^= noise << 13;
+                    noise ^= noise >> 7;
+                    noise ^= noise << 17;
+                    noise.to_le_bytes()[3]
+                })
+                .collect();
+            if stranger.say(&bytes).is_err() {
+                break;
+            }
+        }
+    }
+    // A line without an end.
+    let mut endless = Socket::connect(&tree.directory);
+    let piece = vec![b'x'; 1 << 20];
+    for _ in 0..12 {
+        if endless.say(&piece).is_err() {
+            break;
+        }
+    }
+    assert!(socket.answer(&json!("status")).get("status").is_some());
+    assert!(tree.memory() < 32 * 1024, "{} KiB", tree.memory());
+    tree.down();
+}
+
+#[test]
+fn whoever_does_not_listen_keeps_nobody_waiting() {
+    if !can_nest() {
+        return;
+    }
+    let tree = Detached::up(Identity::Own);
+    let mut deaf: Vec<Socket> = (0..20).map(|_| Socket::connect(&tree.directory)).collect();
+    for socket in &mut deaf {
+        let line = format!("{}\n", json!({ "nestns": 1, "id": 1, "ask": "snapshot" }));
+        socket.stream().set_nonblocking(true).expect("it is a socket");
+        // As much as it takes: it stops reading from those who do not.
+        for _ in 0..2000 {
+            if socket.say(line.as_bytes()).is_err() {
+                break;
+            }
+        }
+    }
+    let mut socket = Socket::connect(&tree.directory);
+    for _ in 0..100 {
+        let began = Instant::now();
+        assert!(socket.answer(&json!("status")).get("status").is_some());
+        assert!(began.elapsed() < Duration::from_secs(5), "it waits for others");
+    }
+    assert!(tree.memory() < 64 * 1024, "{} KiB", tree.memory());
+    // They keep a stop waiting no longer than a moment either.
+    tree.down();
+    drop(deaf);
+}
+
+#[test]
+fn more_people_than_there_is_room_for_come_and_go() {
+    if !can_nest() {
+        return;
+    }
+    let tree = Detached::up(Identity::Own);
+    let before = tree.descriptors();
+    let crowd: Vec<Socket> = (0..400).map(|_| Socket::connect(&tree.directory)).collect();
+    let mut socket = Socket::connect(&tree.directory);
+    assert!(socket.answer(&json!("status")).get("status").is_some());
+    assert!(tree.descriptors() <= before + 130, "{} descriptors", tree.descriptors());
+    drop(socket);
+    drop(crowd);
+    tree.until_descriptors(before);
+    tree.down();
+}
+
+#[test]
+fn descriptors_that_nobody_asked_for_are_closed() {
+    if !can_nest() {
+        return;
+    }
+    let tree = Detached::up(Identity::Own);
+    let before = tree.descriptors();
+    let file = fs::File::open("/dev/null").expect("it is everywhere");
+    let numbers = vec![file.as_raw_fd(); 200];
+    let mut socket = Socket::connect(&tree.directory);
+    let status = b"{\"nestns\":1,\"id\":0,\"ask\":\"status\"}\n";
+    for bytes in [&status[..], b"{", b"nonsense\n"].into_iter().cycle().take(60) {
+        let rights = [ControlMessage::ScmRights(&numbers)];
+        sendmsg::<()>(socket.stream().as_raw_fd(), &[IoSlice::new(bytes)], &rights, MsgFlags::empty(), None)
+            .expect("it listens");
+    }
+    // The last answer is to the last line; everything before has been looked at by then.
+    socket.say(b"\n").expect("it listens");
+    assert!(socket.answer(&json!("status")).get("status").is_some());
+    drop(socket);
+    tree.until_descriptors(before);
+    tree.down();
+}
+
+#[test]
+fn strangers_of_other_users_are_not_let_in() {
+    if !can_nest() || identities().len() < 2 {
+        return;
+    }
+    let tree = Detached::up(Identity::Own);
+    // Even where the directory would let them through.
+    let open = |path: &Path, mode| {
+        use std::os::unix::fs::PermissionsExt as _;
+        fs::set_permissions(path, fs::Permissions::from_mode(mode)).expect("it is our own");
+    };
+    open(&tree.nest.state(), 0o755);
+    open(&tree.directory, 0o755);
+    open(&tree.directory.join("control.sock"), 0o777);
+    let other = Nest::new("").identity(Identity::Ordinary);
+    let path = tree.directory.join("control.sock");
+    // perl-base is essential in Debian; status 0 means that nothing was answered.
+    let stranger = r#"$SIG{PIPE} = 'IGNORE'; socket(S, AF_UNIX, SOCK_STREAM, 0); connect(S, pack_sockaddr_un($ARGV[0])) or exit 3;
+        syswrite(S, qq({"nestns":1,"id":1,"ask":"status"}\n)); exit(sysread(S, $answer, 10) ? 4 : 0)"#;
+    let status = other
+        .other_command(Path::new("perl"), &["-MSocket", "-e", stranger, path.to_str().expect("our own path")])
+        .status()
+        .expect("perl is there");
+    assert_eq!(status.code(), Some(0));
+    tree.down();
+}

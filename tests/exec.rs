@@ -1,0 +1,301 @@
+//! Programs that come to a standing tree from outside: where they are, what they get, what is left of them.
+
+use std::fs;
+use std::io::{Read as _, Write as _};
+use std::process::{Child, Stdio};
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+use crate::harness::detached::{Detached, ended};
+use crate::harness::nest::{Identity, Nest, PATIENCE, can_nest, identities, processes_of};
+use crate::harness::terminal::Terminal;
+
+const TREE: &str = r#"
+[ns.@]
+proc.outer = { actor = "idle" }
+
+[ns."@/in"]
+hostname  = "inside"
+unshare   = ["mount", "uts", "ipc"]
+env       = { WHERE = "inside", BOTH = "namespace" }
+proc.idle = { actor = "idle" }
+
+[ns."@/in/deep"]
+proc.idle = { actor = "idle" }
+"#;
+
+fn each(test: impl Fn(&Detached)) {
+    if !can_nest() {
+        return;
+    }
+    for identity in identities() {
+        test(&Detached::up(Nest::new(TREE).identity(identity)));
+    }
+}
+
+/// Kills the client, which is an unreaped child.
+fn kill_client(client: &mut Child) {
+    client.kill().expect("it is our child");
+    client.wait().expect("it is our child");
+}
+
+/// Waits until no process of the nest has this in its command line.
+fn until_nobody_runs(tree: &Detached, word: &str) {
+    tree.until(&format!("nobody runs {word}"), |tree| {
+        processes_of(&tree.nest).iter().all(|(_, line)| !line.contains(word)).then_some(())
+    });
+}
+
+/// Waits until somebody of the nest has this in his command line, and returns his number.
+fn until_somebody_runs(tree: &Detached, word: &str) -> i32 {
+    tree.until(&format!("somebody runs {word}"), |tree| {
+        let found = processes_of(&tree.nest).into_iter().find(|(_, line)| line.starts_with(word));
+        found.map(|(pid, _)| pid)
+    })
+}
+
+#[test]
+fn it_is_in_every_namespace_of_the_target() {
+    each(|tree| {
+        for (target, init) in [("@/in", "@/in/init"), ("@/in/deep", "@/in/deep/init"), ("@/in/idle", "@/in/idle")] {
+            let init = tree.truth().host_pid(&init.replace('@', &tree.nest.root));
+            // With the host's own /proc: the number that it has there is in `self`.
+            let script = "for kind in pid mnt uts ipc net user cgroup time; do readlink /proc/self/ns/$kind; done";
+            let inside = tree.says(&["exec", target, "--", "sh", "-c", script]);
+            let there: String = ["pid", "mnt", "uts", "ipc", "net", "user", "cgroup", "time"]
+                .iter()
+                .map(|kind| format!("{}\n", fs::read_link(format!("/proc/{init}/ns/{kind}")).unwrap().display()))
+                .collect();
+            assert_eq!(inside, there, "{target}");
+        }
+        assert_eq!(tree.says(&["exec", "@/in", "uname", "-n"]), "inside\n");
+        let script = "echo $PPID; readlink /proc/self/ns/pid";
+        let inside = tree.says(&["exec", "@/in/deep", "sh", "-c", script]);
+        assert!(inside.starts_with("0\npid:"), "its parent is outside: {inside}");
+        // Only the PID namespace: the host name is still the caller's.
+        let own = fs::read_to_string("/proc/sys/kernel/hostname").unwrap();
+        assert_eq!(tree.says(&["exec", "--only", "pid", "@/in", "uname", "-n"]), own);
+    });
+}
+
+#[test]
+fn the_status_is_the_programs() {
+    each(|tree| {
+        let code = |arguments: &[&str]| tree.nestns(&[&["exec", "@/in"], arguments].concat()).code;
+        assert_eq!(code(&["true"]), 0);
+        assert_eq!(code(&["--", "sh", "-c", "exit 7"]), 7);
+        assert_eq!(code(&["sh", "-c", "kill -9 $$"]), 137);
+        assert_eq!(code(&["sh", "-c", "kill -USR1 $$"]), 138);
+        assert_eq!(code(&["/etc/passwd"]), 126);
+        assert_eq!(code(&["no-such-program"]), 127);
+        assert_eq!(code(&["/no/such/program"]), 127);
+        let outcome = tree.nestns(&["exec", "-w", "/no/such/directory", "@/in", "true"]);
+        assert_eq!(outcome.code, 125, "{}", outcome.stderr);
+        assert!(outcome.stderr.contains("/no/such/directory"), "{}", outcome.stderr);
+        let outcome = tree.nestns(&["exec", "@/im", "true"]);
+        assert_eq!(outcome.code, 1);
+        assert!(outcome.stderr.contains(&format!("{}/in", tree.nest.root)), "the nearest name: {}", outcome.stderr);
+        let outcome = tree.nestns(&["exec", "@/*", "true"]);
+        assert_eq!(outcome.code, 1, "several: {}", outcome.stderr);
+        assert_eq!(tree.nestns(&["exec", "@/in", "-u", "no-such-user", "true"]).code, 2);
+    });
+}
+
+#[test]
+fn environment_directory_and_user_are_as_asked() {
+    each(|tree| {
+        let script = "echo $WHERE $BOTH $NEW $PWD; test -r \"$NESTNS_TRUTH\" && echo truth";
+        let said = tree.says(&["exec", "-e", "BOTH=mine", "-e", "NEW=x=y", "-w", "/usr", "@/in", "sh", "-c", script]);
+        assert_eq!(said, "inside mine x=y /usr\ntruth\n");
+        let mut command = tree.command(&["exec", "-e", "GIVEN", "@/in", "sh", "-c", "echo $GIVEN"]);
+        let output = command.env("GIVEN", "by the caller").stdin(Stdio::null()).output().unwrap();
+        assert_eq!(String::from_utf8_lossy(&output.stdout), "by the caller\n");
+        if tree.nest.identity == Identity::Own && nix::unistd::geteuid().is_root() {
+            assert_eq!(tree.says(&["exec", "-u", "12345:54321", "@/in", "sh", "-c", "id -u; id -g"]), "12345\n54321\n");
+        }
+        // Without a program it is the caller's shell.
+        let mut command = tree.command(&["exec", "@/in"]);
+        let mut child = command.env("SHELL", "/bin/sh").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        child.stdin.take().unwrap().write_all(b"echo I am $0; exit 3\n").unwrap();
+        let outcome = ended(child);
+        assert_eq!((outcome.code, &*outcome.stdout), (3, "I am /bin/sh\n"));
+    });
+}
+
+#[test]
+fn streams_are_the_callers_own() {
+    each(|tree| {
+        let outcome = tree.nestns(&["exec", "@/in", "sh", "-c", "echo out; echo err >&2"]);
+        assert_eq!((&*outcome.stdout, &*outcome.stderr), ("out\n", "err\n"));
+        // Every byte, and so many of them that nothing of it fits anywhere in between.
+        let megabytes = if std::env::var_os("NESTNS_LONG").is_some() { 1024 } else { 48 };
+        let mut child = tree
+            .command(&["exec", "-i", "@/in/deep", "--", "cat"])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let block: Vec<u8> = (0..1 << 20).map(|place: u32| (place.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
+        let mut stdin = child.stdin.take().unwrap();
+        let sent = block.clone();
+        let writer = std::thread::spawn(move || (0..megabytes).for_each(|_| stdin.write_all(&sent).unwrap()));
+        let mut stdout = child.stdout.take().unwrap();
+        let mut received = vec![0; block.len()];
+        for _ in 0..megabytes {
+            stdout.read_exact(&mut received).unwrap();
+            assert!(received == block, "bytes have changed");
+        }
+        assert_eq!(stdout.read(&mut received).unwrap(), 0, "and no more");
+        writer.join().unwrap();
+        assert!(child.wait().unwrap().success());
+    });
+}
+
+#[test]
+fn signals_of_the_client_are_passed_on() {
+    each(|tree| {
+        let script = "trap 'echo got INT; exit 5' INT; echo ready; while :; do sleep 0.05; done";
+        let mut child = tree.start(&["exec", "@/in", "sh", "-c", script]);
+        let mut ready = [0; 6];
+        child.stdout.as_mut().unwrap().read_exact(&mut ready).unwrap();
+        kill(Pid::from_raw(child.id().cast_signed()), Signal::SIGINT).unwrap();
+        let outcome = ended(child);
+        assert_eq!((outcome.code, &*outcome.stdout), (5, "got INT\n"));
+    });
+}
+
+#[test]
+fn a_killed_client_leaves_nothing_of_its_session() {
+    each(|tree| {
+        // One who ignores the hang-up, and children of his.
+        let script = "trap '' HUP; sleep 1111 & sleep 1112 & while :; do sleep 0.1; done";
+        let mut child = tree.start(&["exec", "@/in/deep", "sh", "-c", script]);
+        until_somebody_runs(tree, "sleep 1112");
+        kill_client(&mut child);
+        until_nobody_runs(tree, "sleep 11");
+        until_nobody_runs(tree, "trap");
+        let said = tree.says(&["exec", "@/in/deep", "sh", "-c", "ls /proc | grep -c '^[0-9]'"]);
+        // init, idle, and the three of this very pipe.
+        assert!(said.trim().parse::<u32>().unwrap() <= 5, "{said}");
+    });
+}
+
+#[test]
+fn ten_sessions_do_not_keep_a_stop_waiting() {
+    each(|tree| {
+        let script = "trap '' HUP TERM INT; while :; do sleep 1000; done";
+        let mut children: Vec<Child> = (0..10)
+            .map(|place| {
+                let target = ["@", "@/in", "@/in/deep"][place % 3];
+                tree.start(&["exec", target, "sh", "-c", script])
+            })
+            .collect();
+        tree.until("ten of them run", |tree| {
+            let found = processes_of(&tree.nest);
+            (found.iter().filter(|(_, line)| line.starts_with("sleep 1000")).count() == 10).then_some(())
+        });
+        let began = Instant::now();
+        tree.says(&["down", "@"]);
+        // The default grace is ten seconds, and nobody of the tree itself takes any of it.
+        assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
+        for child in children.drain(..) {
+            let outcome = ended(child);
+            assert_eq!(outcome.code, 137, "{}", outcome.stderr);
+        }
+    });
+}
+
+#[test]
+fn nothing_starts_in_what_is_being_stopped() {
+    if !can_nest() {
+        return;
+    }
+    let topology =
+        "[ns.@]\nproc.deaf = { actor = \"ignore-term\", stop = { grace = \"30s\" } }\nstop.grace = \"30s\"\n";
+    let tree = Detached::up(Nest::new(topology));
+    let mut down = tree.start(&["down", "@"]);
+    let end = Instant::now() + PATIENCE;
+    loop {
+        let outcome = tree.nestns(&["exec", "@", "true"]);
+        if outcome.code == 125 {
+            assert!(outcome.stderr.contains("being stopped"), "{}", outcome.stderr);
+            break;
+        }
+        assert!(Instant::now() < end, "{}", outcome.stderr);
+    }
+    tree.says(&["down", "@", "--now"]);
+    down.wait().unwrap();
+}
+
+#[test]
+fn many_at_once_show_whose_lines_they_are_and_the_worst_status() {
+    each(|tree| {
+        let root = &tree.nest.root;
+        let outcome = tree.nestns(&[
+            "exec",
+            "--all",
+            "@/**",
+            "--",
+            "sh",
+            "-c",
+            "echo hello; test \"$WHERE\" != inside || exit 9",
+        ]);
+        assert_eq!(outcome.code, 9, "{}", outcome.stderr);
+        let mut lines: Vec<String> =
+            outcome.stdout.lines().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ")).collect();
+        lines.sort();
+        assert_eq!(lines, [format!("{root}/in │ hello"), format!("{root}/in/deep │ hello")]);
+    });
+}
+
+/// A shell on a terminal, with a tree that runs.
+fn on_a_terminal(test: impl Fn(&mut Terminal)) {
+    if !can_nest() {
+        return;
+    }
+    for identity in identities() {
+        let program = crate::harness::nest::program().to_str().unwrap();
+        let nest = Nest::new(TREE).identity(identity).env("N", program);
+        let root = nest.root.clone();
+        let mut terminal = Terminal::shell(nest);
+        terminal.send(format!("$N up -d {root}.toml\r"));
+        terminal.expect("ready in");
+        terminal.expect("$ ");
+        test(&mut terminal);
+        terminal.send("$N down --now\r");
+        terminal.expect("stopped in");
+        terminal.close();
+    }
+}
+
+#[test]
+fn with_a_terminal_it_has_jobs_a_size_and_the_callers_comes_back() {
+    on_a_terminal(|terminal| {
+        let root = terminal.nest.root.clone();
+        terminal.send(format!("PS1='out> ' $N exec -it -e PS1='in> ' {root}/in -- bash --norc --noediting\r"));
+        terminal.expect("in> ");
+        terminal.send("stty size; tty\r");
+        terminal.expect("24 80");
+        terminal.expect("/dev/pts/");
+        terminal.resize(50, 132);
+        terminal.send("\r\rstty size\r");
+        terminal.expect("50 132");
+        terminal.send("sleep 1000\r");
+        terminal.until("the job has the foreground", |terminal| {
+            processes_of(&terminal.nest).iter().any(|(_, line)| line.starts_with("sleep 1000")).then_some(())
+        });
+        terminal.send("\x1a");
+        terminal.expect("Stopped");
+        terminal.expect("in> ");
+        terminal.send("kill %1; wait; echo over\r");
+        terminal.expect("\nover");
+        terminal.send("exit 6\r");
+        terminal.expect("$ ");
+        terminal.send("echo status $?; stty -a | grep -c ' icanon'\r");
+        terminal.expect("\r\nstatus 6");
+        terminal.expect("1");
+        terminal.expect("$ ");
+    });
+}
