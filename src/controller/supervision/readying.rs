@@ -126,7 +126,7 @@ impl Supervision<'_> {
                 namespace.members[0].state = State::Ready;
             }
         }
-        let path = self.plan.namespace(index).path;
+        let path = self.plan.namespace(index).path.clone();
         self.world.record(&Event::Ready { path: &path });
         if self.world.readiness.is_complete() {
             self.world.record(&Event::Ready { path: WHOLE });
