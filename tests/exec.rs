@@ -275,7 +275,8 @@ fn with_a_terminal_it_has_jobs_a_size_and_the_callers_comes_back() {
     on_a_terminal(|terminal| {
         let root = terminal.nest.root.clone();
         terminal.send(format!("PS1='out> ' $N exec -it -e PS1='in> ' {root}/in -- bash --norc --noediting\r"));
-        terminal.expect("in> ");
+        terminal.becomes_raw();
+        terminal.expect("\nin> ");
         terminal.send("stty size; tty\r");
         terminal.expect("24 80");
         terminal.expect("/dev/pts/");

@@ -5,20 +5,29 @@
 
 mod abandoned;
 mod actor;
+mod attach;
 mod check;
 mod color;
 mod completions;
 mod config;
 mod detach;
 mod down;
+mod events;
 mod exec;
 mod explain;
+mod follower;
 mod graph;
 mod kill;
 mod launch;
+mod logs;
 mod ls;
+mod machine;
 mod man;
+mod names;
 mod new;
+mod pid;
+mod place;
+mod point;
 mod prune;
 mod ps;
 mod release;
@@ -39,6 +48,7 @@ mod tree;
 mod tree_document;
 mod up;
 mod version;
+mod whois;
 
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -60,8 +70,11 @@ enum Verb {
     Up(up::Args),
     Down(down::Args),
     Release(release::Args),
+    Logs(logs::Args),
+    Events(events::Args),
     Kill(kill::Args),
     Exec(exec::Args),
+    Attach(attach::Args),
     Run(run::Args),
     Check(check::Args),
     Config(config::Args),
@@ -69,6 +82,8 @@ enum Verb {
     Ls(ls::Args),
     Ps(ps::Args),
     Tree(tree::Args),
+    Pid(pid::Args),
+    Whois(whois::Args),
     Graph(graph::Args),
     Prune(prune::Args),
     Schema(schema::Args),
@@ -84,9 +99,12 @@ impl Verb {
         match self {
             Self::Up(args) => up::run(args),
             Self::Down(args) => down::run(&args),
+            Self::Logs(args) => logs::run(&args),
+            Self::Events(args) => events::run(&args),
             Self::Kill(args) => kill::run(&args),
             Self::Release(args) => release::run(args),
             Self::Exec(args) => exec::run(args),
+            Self::Attach(args) => attach::run(args),
             Self::Run(args) => run::run(args),
             Self::Check(args) => check::run(&args),
             Self::Config(args) => config::run(&args),
@@ -94,6 +112,8 @@ impl Verb {
             Self::Ps(args) => ps::run(&args),
             Self::Ls(args) => ls::run(&args),
             Self::Tree(args) => tree::run(&args),
+            Self::Pid(args) => pid::run(&args),
+            Self::Whois(args) => whois::run(&args),
             Self::Graph(args) => graph::run(&args),
             Self::Prune(args) => prune::run(&args),
             Self::Schema(args) => schema::run(&args),

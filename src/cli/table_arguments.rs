@@ -108,6 +108,11 @@ impl AnswerArguments {
         if self.redact { Redaction::On } else { Redaction::Off }
     }
 
+    /// Whether what is different on every run is replaced.
+    pub(super) fn is_redacted(&self) -> bool {
+        self.redact
+    }
+
     /// Whether standard output is coloured.
     pub(super) fn colour(&self) -> Colour {
         if self.color.resolve(&std::io::stdout()) == Color::Styled { Colour::On } else { Colour::Off }

@@ -3,9 +3,11 @@
 use std::io::{BufWriter, Write};
 
 use clap::ValueEnum;
+use clap::builder::FalseyValueParser;
 
 use super::color::When;
 use super::launch;
+use super::machine;
 use super::status::Status;
 use super::story::charset;
 use super::topology_arguments::TopologyArguments;
@@ -19,9 +21,17 @@ use crate::topology::Topology;
 
 /// Show what a file declares, with the numbers that it will get
 #[derive(Debug, clap::Args)]
+#[command(after_help = "\
+With --host the namespaces of running topologies have their paths, all others are called as /proc calls them, pid:[INODE], \
+with the id that the kernel never gives again behind. Also those are found that nobody is in, and that a mount, an open \
+descriptor or a namespace inside keeps alive. The processes of the host itself are counted; --format json lists them.")]
 pub(super) struct Args {
     #[command(flatten)]
     topology: TopologyArguments,
+
+    /// Show this machine instead: every PID namespace that the caller may see, whoever has made it
+    #[arg(long, env = "NESTNS_HOST", value_parser = FalseyValueParser::new(), conflicts_with = "file")]
+    host: bool,
 
     /// Who is to read it
     #[arg(long, value_enum, default_value_t, env = "NESTNS_FORMAT")]
@@ -43,6 +53,12 @@ enum TreeFormat {
 
 /// Runs the verb.
 pub(super) fn run(args: &Args) -> anyhow::Result<Status> {
+    if args.host {
+        return match args.format {
+            TreeFormat::Human => machine::show(FOLDING, args.color),
+            TreeFormat::Json => machine::answer(),
+        };
+    }
     let checked = match launch::check(&args.topology, None, args.color) {
         Ok(checked) => checked,
         Err(status) => return Ok(status),

@@ -18,7 +18,7 @@ use super::journal::Journal;
 use super::journal::event::{Event as Noted, WHOLE};
 use super::life::{Event, Life};
 use super::readiness::manager::Manager;
-use super::relay::{self, Relay};
+use super::relay::{self, Keyboard, Relay};
 use super::standard_output::StandardOutput;
 use super::state_directory::{self, StateDirectory, StateError};
 use super::supervision::{Arrival, Opening, Rules, Supervision};
@@ -96,8 +96,9 @@ pub fn run(request: Request, audience: &mut dyn Audience) -> Outcome {
     }
     channels::reserve(&plan)?;
     let channels = channels::lay_out().map_err(system("open the channels of the tree"))?;
-    let relay = if wants_terminal { Some(Relay::open().map_err(system("open a pseudo-terminal"))?) } else { None };
-    let saved = if wants_terminal { relay::saved_terminal() } else { None };
+    let keyboard = if herald.is_some() { Keyboard::Lent } else { Keyboard::Caller };
+    let relay = wants_terminal.then(|| Relay::open(keyboard).map_err(system("open a pseudo-terminal"))).transpose()?;
+    let saved = if wants_terminal && keyboard == Keyboard::Caller { relay::saved_terminal() } else { None };
     // From here on a death at any moment leaves nothing; until here there is nothing that it could leave.
     let ward = Ward { terminal: saved.as_ref(), directory: &directory };
     let mut guardian = Guardian::start(&ward).map_err(system("start the guardian"))?;

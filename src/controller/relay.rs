@@ -53,6 +53,16 @@ pub(super) struct Relay {
     pending: Vec<u8>,
     /// When the program is told again that there is no more input, and how long to wait after that.
     reminder: Option<(Moment, Duration)>,
+    keyboard: Keyboard,
+}
+
+/// Who types.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Keyboard {
+    /// The caller.
+    Caller,
+    /// Whoever attaches: the controller is on its own.
+    Lent,
 }
 
 /// Takes note of the caller's terminal, for whoever has to restore it; `None` where standard input is none.
@@ -68,7 +78,7 @@ impl Relay {
     /// # Errors
     ///
     /// Those of openpty(3).
-    pub(super) fn open() -> nix::Result<Self> {
+    pub(super) fn open(keyboard: Keyboard) -> nix::Result<Self> {
         let size = terminal::size(descriptor::inherited(libc::STDIN_FILENO))
             .or_else(|_| terminal::size(descriptor::inherited(libc::STDOUT_FILENO)));
         let size = size.unwrap_or(terminal::Size { ws_row: 24, ws_col: 80, ws_xpixel: 0, ws_ypixel: 0 });
@@ -76,7 +86,14 @@ impl Relay {
         fcntl(&pair.master, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))?;
         fcntl(&pair.master, FcntlArg::F_SETFD(nix::fcntl::FdFlag::FD_CLOEXEC))?;
         descriptor::settle(&pair.slave, TERMINAL)?;
-        Ok(Self { master: Some(pair.master), input: Input::Idle, raw: false, pending: Vec::new(), reminder: None })
+        Ok(Self {
+            master: Some(pair.master),
+            input: Input::Idle,
+            raw: false,
+            pending: Vec::new(),
+            reminder: None,
+            keyboard,
+        })
     }
 
     /// The program runs: from here on the caller's keys are its own.
@@ -88,9 +105,16 @@ impl Relay {
         self.listen(saved, events);
     }
 
+    /// The terminal for somebody who attaches and types into it; none where the caller does.
+    pub(super) fn lend(&self) -> Option<OwnedFd> {
+        self.master.as_ref().filter(|_| self.keyboard == Keyboard::Lent)?.try_clone().ok()
+    }
+
     /// Takes the caller's terminal, unless nestns is in the background, where it belongs to others.
     pub(super) fn listen(&mut self, saved: Option<&SavedTerminal>, events: &EventLoop) {
+        // Without a caller there is nobody whose end of input would be the program's.
         if self.master.is_none()
+            || self.keyboard == Keyboard::Lent
             || matches!(self.input, Input::Watched | Input::Held | Input::AlwaysReady | Input::Ended)
         {
             return;

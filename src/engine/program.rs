@@ -322,6 +322,7 @@ fn is_of(entry: &CStr, name: &str) -> bool {
 /// execvpe(3): looks the program up in the PATH of *its* environment, and gives a script without `#!` to the shell.
 fn execute(arguments: &[CString], environment: &[CString]) -> Errno {
     let Some(program) = arguments.first() else { return Errno::ENOENT };
+    let named_by_path = program.to_bytes().contains(&b'/');
     let mut result = Errno::ENOENT;
     for candidate in candidates(program, environment) {
         // execve returns only with an error.
@@ -332,8 +333,10 @@ fn execute(arguments: &[CString], environment: &[CString]) -> Errno {
                 words.extend_from_slice(&arguments[1..]);
                 return execve(c"/bin/sh", &words, environment).err().unwrap_or(Errno::EIO);
             }
-            // One that may not be executed is remembered, but a later directory may have another.
-            Errno::EACCES => result = Errno::EACCES,
+            // One that may not be executed is remembered, but a later directory may have another. What lies in a directory
+            // that may not even be searched is not there, as for a shell; execvp(3) would have it as the reason.
+            Errno::EACCES if named_by_path || nix::sys::stat::stat(&*candidate).is_ok() => result = Errno::EACCES,
+            Errno::EACCES => {}
             Errno::ENOENT | Errno::ENOTDIR => {}
             errno => return errno,
         }

@@ -7,9 +7,12 @@
 pub mod boot;
 pub mod cgroup;
 pub mod locks;
+pub mod machine;
 pub mod memberships;
 pub mod namespaces;
 pub mod process;
 pub mod session;
+pub mod sight;
 pub mod signals;
 mod small_file;
+pub mod translation;

@@ -67,10 +67,19 @@ impl Member {
         Ok(fstat(&self.descriptor(kind)?)?.st_ino)
     }
 
+    /// A descriptor of its PID namespace.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Member::pid_namespace`].
+    pub fn descriptor_of_pid_namespace(&self) -> io::Result<OwnedFd> {
+        self.descriptor(Kind::Pid)
+    }
+
     fn descriptor(&self, kind: Kind) -> io::Result<OwnedFd> {
         match self.pidfd.namespace(kind) {
             Ok(descriptor) => Ok(descriptor),
-            Err(Errno::ENOTTY | Errno::EINVAL | Errno::EOPNOTSUPP) => {
+            Err(Errno::ENOTTY | Errno::EINVAL | Errno::EOPNOTSUPP | Errno::ESRCH) => {
                 let name = match kind {
                     Kind::Mount => "mnt",
                     Kind::Pid => "pid",

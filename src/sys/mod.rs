@@ -11,7 +11,9 @@
 //! the call), the function's own file establishes or asserts it, and the `SAFETY:` comment at the block says how.
 #![allow(unsafe_code)]
 
+pub mod access;
 pub mod caller;
+pub mod capability;
 pub mod clone;
 pub mod descriptor;
 pub mod disposition;

@@ -77,7 +77,7 @@ fn begin_and_leave(session: &mut Session) -> nix::Result<End> {
 }
 
 fn converse(session: &mut Session, signals: &Signals, mut keyboard: Keyboard, master: &OwnedFd) -> nix::Result<End> {
-    let mut screen = Screen::default();
+    let mut screen = Screen::on(libc::STDOUT_FILENO);
     let mut is_open = true;
     let mut outcome = None;
     loop {

@@ -1,9 +1,9 @@
-//! Standard output, written without ever waiting for its reader: signals and the program's end are to be seen meanwhile.
+//! Standard output or error, written without ever waiting for its reader: signals and the program's end are to be seen
+//! meanwhile.
 
-use std::os::fd::BorrowedFd;
+use std::os::fd::{BorrowedFd, RawFd};
 
 use nix::errno::Errno;
-use nix::libc;
 use nix::unistd::write;
 
 use crate::sys::descriptor;
@@ -14,13 +14,19 @@ const PIECE: usize = 4096;
 const ENOUGH: usize = 64 * 1024;
 
 /// What is still to be shown.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(in crate::cli) struct Screen {
+    number: RawFd,
     pending: Vec<u8>,
     closed: bool,
 }
 
 impl Screen {
+    /// Nothing yet, on standard output or error.
+    pub(in crate::cli) fn on(number: RawFd) -> Self {
+        Self { number, pending: Vec::new(), closed: false }
+    }
+
     /// Adds something.
     pub(in crate::cli) fn show(&mut self, bytes: &[u8]) {
         if !self.closed {
@@ -38,15 +44,15 @@ impl Screen {
         self.closed
     }
 
-    /// Standard output, while something waits for it.
+    /// Where it is shown, while something waits for it.
     pub(in crate::cli) fn writable(&self) -> Option<BorrowedFd<'static>> {
-        (!self.pending.is_empty()).then(|| descriptor::inherited(libc::STDOUT_FILENO))
+        (!self.pending.is_empty()).then(|| descriptor::inherited(self.number))
     }
 
-    /// Writes a piece, after standard output was found writable.
+    /// Writes a piece, after it was found writable.
     pub(in crate::cli) fn flush(&mut self) {
         let piece = self.pending.len().min(PIECE);
-        match write(descriptor::inherited(libc::STDOUT_FILENO), &self.pending[..piece]) {
+        match write(descriptor::inherited(self.number), &self.pending[..piece]) {
             Ok(count) => drop(self.pending.drain(..count)),
             Err(Errno::EINTR | Errno::EAGAIN) => {}
             Err(_) => {

@@ -89,8 +89,8 @@ pub enum Request {
         /// Its path.
         path: String,
     },
-    /// Take over the terminal of a process until this client hangs up: [`Reply::Attached`], and the other side of the
-    /// terminal travels along.
+    /// Follow a process: [`Reply::Attached`], with the other side of its terminal where it has one, to be typed into; then
+    /// [`Reply::Ended`].
     Attach {
         /// Its path.
         path: String,
@@ -192,7 +192,10 @@ pub enum Reply {
         status: u8,
     },
     Restarted(Vec<String>),
-    Attached,
+    /// The name of the log.
+    Attached {
+        log: String,
+    },
     /// The controller is about to leave.
     Gone,
     Problem(Problem),
@@ -201,7 +204,7 @@ pub enum Reply {
 impl Reply {
     /// Whether nothing more follows to the same request.
     pub fn is_final(&self) -> bool {
-        !matches!(self, Self::Waiting(_) | Self::Began { .. } | Self::Attached | Self::Gone)
+        !matches!(self, Self::Waiting(_) | Self::Began { .. } | Self::Attached { .. } | Self::Gone)
     }
 }
 

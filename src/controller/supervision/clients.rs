@@ -26,7 +26,10 @@ impl Supervision<'_> {
                     self.serve(asked);
                     self.world.clients.server.take_up(client, &self.world.events);
                 }
-                Some(Heard::HungUp(client)) => self.end_sessions_of(client),
+                Some(Heard::HungUp(client)) => {
+                    self.end_sessions_of(client);
+                    self.forget_attachments_of(client);
+                }
                 None => return,
             }
         }
@@ -66,7 +69,8 @@ impl Supervision<'_> {
             // The world answers these itself.
             Request::Status => {}
             Request::Stop { paths, force } => self.stop_part(asker, &paths, force),
-            Request::Restart { .. } | Request::Pause { .. } | Request::Resume { .. } | Request::Attach { .. } => {
+            Request::Attach { path } => self.attach(asker, &path),
+            Request::Restart { .. } | Request::Pause { .. } | Request::Resume { .. } => {
                 self.world.refuse(asker, Problem::no("this version cannot do that"));
             }
         }

@@ -24,6 +24,7 @@ impl Supervision<'_> {
             self.on_answer(probed, ending);
             return;
         }
+        self.end_attachments(subject, ending);
         if subject.is_visitor() {
             if let Some(visitor) = &mut self.world.visitor {
                 visitor.ending = Some(ending);

@@ -2,6 +2,7 @@
 //!
 //! One loop, one wait. Each round takes in what has happened, decides, acts, and waits for the next thing or deadline.
 
+mod attachments;
 mod clients;
 mod conditions;
 mod judging;
@@ -24,7 +25,6 @@ use super::life::Life;
 use super::readiness::Readiness;
 use super::relay::Relay;
 use super::roster::State;
-use super::streams::Reading;
 use super::timeline::Timeline;
 use super::verdict::Verdict;
 use super::world::{Incident, World};
@@ -34,6 +34,7 @@ use crate::engine::moment::Moment;
 use crate::engine::plan::{Plan, Subject};
 use crate::engine::report::Ending;
 use crate::topology::{OnExit, Terminal};
+use attachments::Attachments;
 use sessions::Sessions;
 use stopping::Stopping;
 
@@ -77,6 +78,7 @@ pub(super) struct Supervision<'a> {
     visit_deadline: Option<Moment>,
     opening: Opening,
     sessions: Sessions,
+    attachments: Attachments,
 }
 
 impl<'a> Supervision<'a> {
@@ -103,6 +105,7 @@ impl<'a> Supervision<'a> {
             visit_deadline: None,
             opening,
             sessions: Sessions::default(),
+            attachments: Attachments::default(),
         }
     }
 
@@ -218,7 +221,7 @@ impl<'a> Supervision<'a> {
             && let Some(relay) = &mut self.world.relay
         {
             relay.begin(self.world.saved, &self.world.events);
-            self.world.terminal = Some((subject, Vec::new()));
+            self.world.terminal = Some(subject);
         }
         self.begin_probe(subject);
         self.release_waiting();
@@ -237,9 +240,8 @@ impl<'a> Supervision<'a> {
         while let Some(bytes) = self.world.relay.as_mut().and_then(Relay::take_output).filter(|bytes| !bytes.is_empty())
         {
             self.world.output.push(&bytes, &self.world.events);
-            self.world.log_terminal(&bytes, Reading::GoesOn);
+            self.world.log_terminal(&bytes);
         }
-        self.world.log_terminal(&[], Reading::Ended);
         if let Some(relay) = &mut self.world.relay {
             relay.end(self.world.saved, &self.world.events);
         }

@@ -47,8 +47,9 @@ struct Session {
     deadline: Option<Moment>,
     /// Its session in the sense of setsid(2): its own number on the host.
     leader: Pid,
-    /// The other side of a terminal that its client has left.
-    terminal: Option<OwnedFd>,
+    subject: Subject,
+    /// Whether its output is kept from the start.
+    is_logged: bool,
 }
 
 /// All of them, by number.
@@ -91,6 +92,7 @@ impl Supervision<'_> {
         let number = self.free_number(&execution.namespace);
         let subject = Subject::session(namespace, number);
         let path = format!("{}/exec.{number}", execution.namespace);
+        let is_logged = execution.detached;
         let streams = match <[OwnedFd; 3]>::try_from(descriptors) {
             _ if execution.detached => None,
             Ok(streams) => Some(streams),
@@ -118,7 +120,7 @@ impl Supervision<'_> {
         if let Some(known) = self.world.guests.get_mut(subject) {
             known.facts = Process::read(leader).ok();
         }
-        let session = Session { path, asker: Some(asker), ending: None, deadline: None, leader, terminal: None };
+        let session = Session { path, asker: Some(asker), ending: None, deadline: None, leader, subject, is_logged };
         self.sessions.all.insert(number, session);
         Ok(())
     }
@@ -256,7 +258,9 @@ impl Supervision<'_> {
             session.ending = Some(ending);
             return;
         }
+        self.world.end_session_terminal(subject);
         self.record_exit(subject, ending, None);
+        self.end_attachments(subject, ending);
         self.world.guests.remove(subject);
         let Some(session) = self.sessions.all.remove(&number) else { return };
         if let Some(asker) = session.asker {
@@ -288,10 +292,20 @@ impl Supervision<'_> {
         let session = self.sessions.all.get_mut(&number);
         let own = session.filter(|session| session.asker.is_some_and(|asker| asker.client == client));
         let Some(session) = own else { return Reply::Problem(Problem::no("it has ended")) };
+        if let Some(terminal) = descriptors.into_iter().next() {
+            // As long as somebody holds the other side of its terminal, it is not hung up.
+            if let Err(errno) = self.world.terminals.keep(session.subject, terminal, &self.world.events) {
+                return Reply::Problem(Problem::no(format!("cannot keep its terminal: {}", errno.desc())));
+            }
+        }
         session.asker = None;
-        // As long as somebody holds the other side of its terminal, it is not hung up.
-        session.terminal = descriptors.into_iter().next();
         Reply::Done
+    }
+
+    /// Whether what a program of `exec` writes is kept.
+    pub(super) fn is_logged_session(&self, subject: Subject) -> bool {
+        let session = subject.session_number().and_then(|number| self.sessions.all.get(&number));
+        session.is_some_and(|session| session.is_logged)
     }
 
     /// A client has hung up, or was killed: nothing that he has started for himself stays.
@@ -330,16 +344,6 @@ impl Supervision<'_> {
             *deadline = now.plus(Duration::from_millis(50));
             signal_session(*leader, libc::SIGKILL) > 0
         });
-    }
-
-    /// Takes what programs have written to terminals that their clients have left, so that they do not wait for a reader.
-    pub(super) fn drain_left_terminals(&mut self) {
-        let mut buffer = [0_u8; 4096];
-        for session in self.sessions.all.values_mut() {
-            if let Some(terminal) = &session.terminal {
-                while nix::unistd::read(terminal, &mut buffer).is_ok_and(|count| count > 0) {}
-            }
-        }
     }
 }
 

@@ -53,6 +53,11 @@ impl Guests {
         self.0.remove(&subject);
     }
 
+    /// The one with this path.
+    pub(in crate::controller) fn find(&self, path: &str) -> Option<Subject> {
+        self.0.iter().find(|(_, guest)| guest.path == path).map(|(&subject, _)| subject)
+    }
+
     pub(in crate::controller) fn get(&self, subject: Subject) -> Option<&Guest> {
         self.0.get(&subject)
     }

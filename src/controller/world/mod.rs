@@ -8,6 +8,7 @@ mod guarding;
 mod guests;
 mod readiness;
 mod reports;
+mod terminals;
 
 use std::collections::VecDeque;
 use std::os::fd::{AsFd, OwnedFd};
@@ -29,7 +30,7 @@ use super::relay::Relay;
 use super::roster::Roster;
 use super::standard_output::StandardOutput;
 use super::state_directory::Remains;
-use super::streams::{self, Arrival, Reading, Streams};
+use super::streams::{Arrival, Streams};
 use super::truth::Origin;
 use crate::engine::failure::{Failure, Stage};
 use crate::engine::gate::{self, Delivered};
@@ -48,6 +49,7 @@ const NAP: Duration = Duration::from_millis(1);
 
 pub(super) use clients::{Asker, Clients};
 pub(super) use guests::{Guest, Guests};
+use terminals::Terminals;
 
 /// Something that the supervision has to weigh.
 #[derive(Debug)]
@@ -94,11 +96,12 @@ pub(super) struct World<'a> {
     pub(super) visitor: Option<Visitor>,
     pub(super) clients: Clients<'a>,
     pub(super) guests: Guests,
+    pub(super) terminals: Terminals,
     pub(super) journal: Journal,
     pub(super) readiness: Readiness,
     pub(super) voices: Voices,
-    /// Whose the terminal is, and what he has written that has not come to the end of its line.
-    pub(super) terminal: Option<(Subject, Vec<u8>)>,
+    /// Whose the terminal is.
+    pub(super) terminal: Option<Subject>,
     tied_to: Option<Pidfd>,
     progress: usize,
     nursery_ready: Option<usize>,
@@ -177,6 +180,7 @@ impl<'a> World<'a> {
             visitor: None,
             clients: Clients::new(server, origin),
             guests: Guests::default(),
+            terminals: Terminals::default(),
             journal,
             readiness: Readiness::default(),
             voices: Voices::default(),
@@ -303,6 +307,7 @@ impl<'a> World<'a> {
                 }
             }
             Token::Voice(place) => self.on_voice(place),
+            Token::SessionTerminal(number) => self.on_session_terminal(number),
             Token::Programs => {}
         }
     }
@@ -445,7 +450,7 @@ impl<'a> World<'a> {
             match relay.take_output() {
                 Some(bytes) => {
                     self.output.push(&bytes, &self.events);
-                    self.log_terminal(&bytes, Reading::GoesOn);
+                    self.log_terminal(&bytes);
                 }
                 None => relay.hang_up(self.saved, &self.events),
             }
@@ -453,12 +458,12 @@ impl<'a> World<'a> {
     }
 
     /// Keeps what comes from a terminal that has no other reader.
-    pub(super) fn log_terminal(&mut self, bytes: &[u8], reading: Reading) {
+    pub(super) fn log_terminal(&mut self, bytes: &[u8]) {
         if self.output.is_closed()
-            && let Some((subject, partial)) = &mut self.terminal
+            && let Some(subject) = self.terminal
         {
-            let output = streams::take_lines(partial, bytes, reading);
-            self.journal.log(*subject, Stream::Stdout, &output);
+            // A prompt is no line, and whoever attaches wants to see it.
+            self.journal.log(subject, Stream::Stdout, bytes);
         }
     }
 

@@ -1,0 +1,262 @@
+//! `nestns attach`: what a process writes from now on, and its terminal where it has one.
+
+use std::io::IsTerminal;
+use std::os::fd::{AsFd, OwnedFd};
+
+use clap::builder::FalseyValueParser;
+use nix::libc;
+
+use super::selection::{self, Thing, resolve_one};
+use super::status::Status;
+use super::target::{Connection, Target};
+use super::tell::tell;
+use super::terminal::{Arrived, DetachKeys, Keyboard, Screen, Signals, Typing, Watch};
+use crate::controller::audience::Stream;
+use crate::controller::control::client::{Answer, ClientError};
+use crate::controller::control::message::{Reply, Request, Target as Identity};
+use crate::controller::document::ExitDocument;
+use crate::controller::journal::log_reader::LogReader;
+use crate::controller::journal::record::Wholeness;
+use crate::controller::journal::{LOGS, LogName, watch};
+use crate::sys::{descriptor, terminal};
+use crate::topology::Address;
+
+/// Follow what a process writes, and type into its terminal where it has one
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+What it writes from now on comes out as it is, standard output and standard error apart; `nestns logs` shows what came before. \
+Where the process has a terminal (`tty = true` in a topology that was started with `up -d`, or a program that `exec -it` has \
+left), what is typed goes into it, Ctrl-C included; the detach keys leave it alone again.
+
+Without a terminal Ctrl-C ends this command alone, with --sig-proxy it is for the process. The status is the process's when it \
+ends, and 0 after the detach keys.")]
+pub(super) struct Args {
+    #[command(flatten)]
+    topology: Target,
+
+    /// The keys that leave the process alone, as a list of characters and `ctrl-X`; empty for none
+    #[arg(long, value_name = "KEYS", default_value = "ctrl-p,ctrl-q", env = "NESTNS_DETACH_KEYS")]
+    detach_keys: DetachKeys,
+
+    /// Pass INT, TERM, HUP, QUIT, USR1 and USR2 on to the process
+    #[arg(long, env = "NESTNS_SIG_PROXY", value_parser = FalseyValueParser::new())]
+    sig_proxy: bool,
+
+    /// Only look: type nothing into the terminal
+    #[arg(long, env = "NESTNS_NO_STDIN", value_parser = FalseyValueParser::new())]
+    no_stdin: bool,
+
+    /// Whom: a process, or a namespace whose PID 1 is a program
+    #[arg(value_name = "ADDRESS")]
+    address: Address,
+}
+
+/// Runs the verb.
+pub(super) fn run(args: Args) -> anyhow::Result<Status> {
+    let addresses = [args.address.clone()];
+    let mut connection = match selection::connect(&args.topology, &addresses) {
+        Ok(connection) => connection,
+        Err(status) => return Ok(status),
+    };
+    let snapshot = match connection.snapshot() {
+        Ok(snapshot) => snapshot,
+        Err(status) => return Ok(status),
+    };
+    let thing = match resolve_one(&snapshot, &args.address) {
+        Ok(thing) => thing,
+        Err(unresolved) => return Ok(unresolved.tell()),
+    };
+    let Some(process) = thing.process(&snapshot) else {
+        tell(&format!("error: `{}` has no PID 1 any more\n", thing.path()));
+        return Ok(Status::No);
+    };
+    let identity = process.pids.first().copied().flatten().zip(process.start_time);
+    let identity = identity.map(|(pid, start_time)| Identity { path: process.path.clone(), pid, start_time });
+    let signals = Signals::open()?;
+    let attached = match begin(&mut connection, &process.path) {
+        Ok(attached) => attached,
+        Err(error) => return Ok(connection.fail(&error)),
+    };
+    let is_namespace = matches!(thing, Thing::Namespace(_));
+    let what = if is_namespace {
+        format!("`{}`, PID 1 of `{}`", process.path, thing.path())
+    } else {
+        format!("`{}`", process.path)
+    };
+    let (directory, log) = (connection.directory.clone(), attached.log);
+    let mut follower = Follower {
+        connection,
+        changes: watch::Watch::begin(&directory.join(LOGS))?,
+        log: LogReader::from_now(&directory, log)?,
+        stdout: Screen::on(libc::STDOUT_FILENO),
+        stderr: Screen::on(libc::STDERR_FILENO),
+        signals,
+        identity: identity.filter(|_| args.sig_proxy),
+        end: None,
+    };
+    let keyboard = attached.terminal.as_ref().filter(|_| !args.no_stdin).map(|_| Keyboard::take(args.detach_keys));
+    if std::io::stderr().is_terminal() && keyboard.is_none() {
+        tell(&format!("attached to {what}; Ctrl-C ends this command\n"));
+    }
+    let end = follower.follow(keyboard, attached.terminal.as_ref())?;
+    Ok(match end {
+        End::Exit(exit) => Status::Other(exit.status()),
+        End::Left => {
+            tell(&format!("left {what} alone; it goes on\n"));
+            Status::Done
+        }
+        End::Signalled(signal) => Status::Other(u8::try_from(128 + signal).unwrap_or(u8::MAX)),
+        // What a shell gives for SIGPIPE.
+        End::Unread => Status::Other(141),
+        End::Gone => {
+            tell("error: the topology has ended\n");
+            Status::No
+        }
+    })
+}
+
+/// What the controller has answered.
+struct Attached {
+    log: LogName,
+    terminal: Option<OwnedFd>,
+}
+
+fn begin(connection: &mut Connection, path: &str) -> Result<Attached, ClientError> {
+    connection.client.send(Request::Attach { path: path.to_owned() }, &[])?;
+    let patience = std::time::Duration::from_secs(10);
+    match connection.client.wait(Some(patience))? {
+        Some(Answer { reply: Reply::Attached { log }, descriptors, .. }) => {
+            let name =
+                LogName::parse(&log).ok_or_else(|| ClientError::Unreadable(format!("no log is called `{log}`")))?;
+            Ok(Attached { log: name, terminal: descriptors.into_iter().next() })
+        }
+        Some(Answer { reply: Reply::Gone, .. }) => Err(ClientError::HungUp),
+        Some(_) => Err(ClientError::Unreadable("it is something else".to_owned())),
+        None => Err(ClientError::Silent),
+    }
+}
+
+/// How it came to an end.
+enum End {
+    Exit(ExitDocument),
+    /// The detach keys were typed.
+    Left,
+    Signalled(i32),
+    /// Nobody reads what is shown.
+    Unread,
+    Gone,
+}
+
+struct Follower {
+    connection: Connection,
+    changes: watch::Watch,
+    log: LogReader,
+    stdout: Screen,
+    stderr: Screen,
+    signals: Signals,
+    /// Whom signals are passed on to.
+    identity: Option<Identity>,
+    end: Option<ExitDocument>,
+}
+
+impl Follower {
+    fn follow(&mut self, mut keyboard: Option<Keyboard>, master: Option<&OwnedFd>) -> anyhow::Result<End> {
+        self.resize(master);
+        let mut is_gone = false;
+        loop {
+            let mut watch = Watch::default();
+            let said = watch.readable((!is_gone).then_some(self.connection.client.as_fd()));
+            watch.readable(Some(self.signals.as_fd()));
+            let has_room = self.stdout.has_room() && self.stderr.has_room();
+            let written = watch.readable(has_room.then_some(self.changes.as_fd()));
+            let typed = watch.readable(keyboard.as_ref().and_then(Keyboard::readable));
+            let has_pending = keyboard.as_ref().is_some_and(Keyboard::has_pending);
+            watch.writable(master.filter(|_| has_pending).map(AsFd::as_fd));
+            let shown = [watch.writable(self.stdout.writable()), watch.writable(self.stderr.writable())];
+            watch.wait(keyboard.as_ref().and_then(Keyboard::next))?;
+            let is_ready = |place| watch.is_ready(place);
+            let (said, written, typed, shown) =
+                (is_ready(said), is_ready(written), is_ready(typed), shown.map(is_ready));
+            while let Some(arrived) = self.signals.next() {
+                match (arrived, &self.identity) {
+                    (Arrived::Resized, _) => self.resize(master),
+                    (Arrived::ForProgram(signal), Some(identity)) => {
+                        let request = Request::Signal { targets: vec![identity.clone()], signal };
+                        // One that the kernel would drop is refused; there is nobody to tell while it goes on.
+                        let _ = self.connection.client.send(request, &[]);
+                    }
+                    (Arrived::ForProgram(signal), None) => return Ok(End::Signalled(signal)),
+                }
+            }
+            for (screen, is_ready) in [&mut self.stdout, &mut self.stderr].into_iter().zip(shown) {
+                if is_ready {
+                    screen.flush();
+                }
+            }
+            if let (Some(keyboard), Some(master)) = (&mut keyboard, master) {
+                let typing = if typed { keyboard.read() } else { Typing::GoesOn };
+                keyboard.deliver(master);
+                if typing == Typing::Detach {
+                    return Ok(End::Left);
+                }
+            }
+            if said {
+                is_gone = self.hear()?;
+            }
+            let is_over = is_gone || self.end.is_some();
+            if written {
+                self.changes.take()?;
+            }
+            if written || is_over {
+                self.read()?;
+            }
+            if self.stdout.is_closed() {
+                return Ok(End::Unread);
+            }
+            if is_over && self.stdout.writable().is_none() && self.stderr.writable().is_none() {
+                return Ok(self.end.map_or(End::Gone, End::Exit));
+            }
+        }
+    }
+
+    /// Takes in what the controller says; true when it leaves.
+    fn hear(&mut self) -> anyhow::Result<bool> {
+        let mut is_gone = self.connection.client.receive().is_err();
+        while let Some(answer) = self.connection.client.take_any()? {
+            match answer.reply {
+                Reply::Ended(exit) => self.end = Some(exit),
+                Reply::Gone => is_gone = true,
+                _ => {}
+            }
+        }
+        Ok(is_gone)
+    }
+
+    /// Shows what was written since.
+    fn read(&mut self) -> anyhow::Result<()> {
+        loop {
+            let batch = self.log.read()?;
+            if batch.records.is_empty() {
+                return Ok(());
+            }
+            for record in batch.records {
+                let screen = match record.stream {
+                    Stream::Stdout => &mut self.stdout,
+                    Stream::Stderr => &mut self.stderr,
+                };
+                screen.show(&record.text);
+                if record.wholeness == Wholeness::Full {
+                    screen.show(b"\n");
+                }
+            }
+        }
+    }
+
+    /// Gives the process's terminal the size of this one.
+    fn resize(&self, master: Option<&OwnedFd>) {
+        if let (Some(master), Ok(size)) = (master, terminal::size(descriptor::inherited(libc::STDIN_FILENO))) {
+            // Of a process that is just ending nobody wants to know.
+            let _ = terminal::set_size(master, &size);
+        }
+    }
+}

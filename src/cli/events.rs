@@ -1,0 +1,255 @@
+//! `nestns events`: what happens to a running topology, as JSON Lines.
+
+use std::collections::HashSet;
+use std::io;
+
+use clap::builder::FalseyValueParser;
+use serde::{Deserialize, Serialize};
+
+use super::follower::{Follower, Wake};
+use super::logs::told_that_it_is_gone;
+use super::point;
+use super::selection::{self, Selection, Thing, resolve};
+use super::status::Status;
+use super::target::{Connection, Target};
+use super::tell::tell;
+use crate::controller::control::message::Snapshot;
+use crate::controller::document::{NamespaceDocument, ProcessDocument};
+use crate::controller::journal::event::WHOLE;
+use crate::controller::journal::event_reader::EventReader;
+use crate::controller::journal::stamp::Stamp;
+use crate::topology::Address;
+use crate::topology::address::Wanted;
+
+/// So much is written at a time.
+const FULL: usize = 64 * 1024;
+
+/// Show what happens, as JSON Lines
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Each line is an object { ts, seq, event, path, … }: what was created, released, started, became ready; what nestns has \
+executed and for whom, the signals that it has sent, exits, what has fallen to a PID 1, stops and their stages. `path` is \
+`.` for the topology as a whole. `seq` counts; where a number is missing, something was lost.
+
+From now on, and until the topology ends, as `docker events` does; with --since also what was before, of which the newest \
+8 to 16 MiB are kept. --no-follow shows what there is, from the beginning where nothing else is said, and ends.
+
+With --snapshot the first lines, with `event` \"snapshot\", are the state: the topology, its namespaces and its processes, one \
+each. What follows is what has happened since, without a gap and without anything twice.
+
+The address of a namespace means the namespace and the processes in it; with addresses, what concerns the topology as a \
+whole is not shown.
+
+  nestns events                          wait for what happens
+  nestns events --snapshot vm/ci         the state of vm/ci, and then what changes
+  nestns events --no-follow | jq -r 'select(.event == \"exit\") | .path'")]
+pub(super) struct Args {
+    /// Of what
+    #[arg(value_name = "ADDRESS")]
+    addresses: Vec<Address>,
+
+    /// The state first
+    #[arg(long, env = "NESTNS_SNAPSHOT", value_parser = FalseyValueParser::new())]
+    snapshot: bool,
+
+    /// End when everything is shown that has happened
+    #[arg(long, env = "NESTNS_NO_FOLLOW", value_parser = FalseyValueParser::new())]
+    no_follow: bool,
+
+    /// What has happened since then: 10m (ago), or 2026-11-25T10:00:00Z
+    #[arg(long, value_name = "TIME", env = "NESTNS_SINCE", conflicts_with = "snapshot", value_parser = point::parse)]
+    since: Option<Stamp>,
+
+    /// End with what has happened until then
+    #[arg(long, value_name = "TIME", env = "NESTNS_UNTIL", value_parser = point::parse)]
+    until: Option<Stamp>,
+
+    #[command(flatten)]
+    selection: Selection,
+
+    #[command(flatten)]
+    target: Target,
+}
+
+/// Runs the verb.
+pub(super) fn run(args: &Args) -> anyhow::Result<Status> {
+    let connection = match selection::connect(&args.target, &args.addresses) {
+        Ok(connection) => connection,
+        Err(status) => return Ok(told_that_it_is_gone(status)),
+    };
+    let name = connection.name.clone();
+    match show(connection, args) {
+        Ok(status) => Ok(status),
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Err(error.into()),
+        Err(error) => Err(anyhow::Error::new(error).context(format!("cannot read the events of `{name}`"))),
+    }
+}
+
+fn show(mut connection: Connection, args: &Args) -> io::Result<Status> {
+    let directory = connection.directory.clone();
+    let snapshot = match connection.snapshot() {
+        Ok(snapshot) => snapshot,
+        Err(status) => return Ok(status),
+    };
+    let mut follower =
+        if args.no_follow { Follower::once(connection) } else { Follower::begin(connection, &directory)? };
+    let scope = match Scope::new(&snapshot, &args.addresses, &args.selection) {
+        Ok(scope) => scope,
+        Err(unresolved) => return Ok(unresolved.tell()),
+    };
+    let mut shown = Vec::new();
+    let is_from_start = args.since.is_some() || (args.no_follow && !args.snapshot);
+    let mut reader = EventReader::from(&directory, if is_from_start { 0 } else { snapshot.events });
+    if args.snapshot {
+        write_snapshot(&snapshot, &scope, &mut shown);
+    }
+    let mut is_first = is_from_start;
+    loop {
+        let is_last = follower.is_over() || args.no_follow;
+        while let Some(line) = reader.read()? {
+            if args.no_follow && line.seq >= snapshot.events {
+                break;
+            }
+            if !std::mem::take(&mut is_first) && line.lost > 0 {
+                tell(&format!("warning: {} events were lost before they were read here\n", line.lost));
+            }
+            let Ok(head) = serde_json::from_str::<Head>(&line.text) else { continue };
+            let stamp = Stamp::parse(head.ts.as_bytes()).unwrap_or_default();
+            if args.until.is_some_and(|until| stamp > until) {
+                follower.write(&shown, &mut || reader.hoard())?;
+                return Ok(Status::Done);
+            }
+            if args.since.is_none_or(|since| stamp >= since) && scope.has(&head.path) {
+                shown.extend_from_slice(line.text.as_bytes());
+                shown.push(b'\n');
+            }
+            if shown.len() >= FULL {
+                follower.write(&std::mem::take(&mut shown), &mut || reader.hoard())?;
+            }
+        }
+        follower.write(&std::mem::take(&mut shown), &mut || reader.hoard())?;
+        let now = std::time::SystemTime::now();
+        if is_last || args.until.is_some_and(|until| Stamp::from(now) > until) {
+            return Ok(Status::Done);
+        }
+        if follower.is_over() {
+            continue;
+        }
+        let left = args.until.map(|until| std::time::SystemTime::from(until).duration_since(now).unwrap_or_default());
+        if follower.wait(left, &mut || reader.hoard())? == Wake::Unread {
+            return Err(io::ErrorKind::BrokenPipe.into());
+        }
+    }
+}
+
+#[derive(Debug, Deserialize)]
+struct Head {
+    ts: String,
+    path: String,
+}
+
+/// What is shown.
+#[derive(Debug, Default)]
+struct Scope {
+    /// Everything where there is none.
+    chosen: Option<HashSet<String>>,
+    /// Namespaces of which everything is shown that comes into them.
+    namespaces: HashSet<String>,
+    /// Namespaces that are not shown: one inside another is no process of it.
+    others: HashSet<String>,
+    /// What else is shown of what comes.
+    addresses: Vec<Address>,
+}
+
+impl Scope {
+    fn new(snapshot: &Snapshot, addresses: &[Address], selection: &Selection) -> Result<Self, selection::Unresolved> {
+        let is_narrowed = !selection.label.is_empty() || !selection.state.is_empty() || selection.leaves;
+        if !is_narrowed && addresses.iter().all(Address::is_everything) {
+            return Ok(Self { chosen: None, ..Self::default() });
+        }
+        let things = resolve(snapshot, addresses, selection)?;
+        let namespaces = things.iter().filter_map(|thing| match thing {
+            Thing::Namespace(namespace) => Some(namespace.path.clone()),
+            Thing::Process(_) => None,
+        });
+        let namespaces: HashSet<String> = namespaces.collect();
+        let others = snapshot.namespaces.iter().map(|namespace| namespace.path.clone());
+        let others = others.filter(|path| !namespaces.contains(path)).collect();
+        let chosen = Some(things.iter().map(|thing| thing.path().to_owned()).collect());
+        if is_narrowed {
+            // Nothing is known yet of what comes, by which it could be kept or left out.
+            return Ok(Self { chosen, ..Self::default() });
+        }
+        let addresses = addresses.iter().filter(|address| address.number().is_none());
+        let addresses = addresses.filter(|address| address.wanted() == Wanted::Anything).cloned().collect();
+        Ok(Self { chosen, namespaces, others, addresses })
+    }
+
+    fn has(&self, path: &str) -> bool {
+        self.chosen.as_ref().is_none_or(|chosen| {
+            let is_inside = path.rsplit_once('/').is_some_and(|(namespace, _)| self.namespaces.contains(namespace));
+            chosen.contains(path)
+                || (is_inside && !self.others.contains(path))
+                || self.addresses.iter().any(|address| address.matches(path))
+        })
+    }
+}
+
+#[derive(Debug, Serialize)]
+struct State<'a, T> {
+    ts: &'a str,
+    event: &'static str,
+    #[serde(flatten)]
+    thing: T,
+}
+
+#[derive(Debug, Serialize)]
+struct Whole<'a> {
+    path: &'static str,
+    /// The number of the first event that follows.
+    seq: u64,
+    name: &'a str,
+    state: &'a str,
+    namespaces: u32,
+    processes: u32,
+    depth: u32,
+    controller: i32,
+}
+
+fn write_snapshot(snapshot: &Snapshot, scope: &Scope, shown: &mut Vec<u8>) {
+    let ts = Stamp::from(std::time::SystemTime::now()).to_string();
+    let status = &snapshot.status;
+    let whole = Whole {
+        path: WHOLE,
+        seq: snapshot.events,
+        name: &status.name,
+        state: &status.state,
+        namespaces: status.namespaces,
+        processes: status.processes,
+        depth: status.depth,
+        controller: status.controller,
+    };
+    if scope.has(WHOLE) {
+        write_state(&ts, whole, shown);
+    }
+    let mut inside: std::collections::HashMap<&str, Vec<&ProcessDocument>> = std::collections::HashMap::new();
+    for process in &snapshot.processes {
+        inside.entry(&process.ns).or_default().push(process);
+    }
+    for namespace in &snapshot.namespaces {
+        if scope.has(&namespace.path) {
+            write_state::<&NamespaceDocument>(&ts, namespace, shown);
+        }
+        for process in inside.remove(&*namespace.path).into_iter().flatten().filter(|process| scope.has(&process.path))
+        {
+            write_state::<&ProcessDocument>(&ts, process, shown);
+        }
+    }
+}
+
+fn write_state<T: Serialize>(ts: &str, thing: T, shown: &mut Vec<u8>) {
+    // Documents have no maps but with text as keys, so that they can always be written.
+    if serde_json::to_writer(&mut *shown, &State { ts, event: "snapshot", thing }).is_ok() {
+        shown.push(b'\n');
+    }
+}

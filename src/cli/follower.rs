@@ -1,0 +1,153 @@
+//! Whoever reads the files of a topology while it runs: what wakes him, and how he writes without missing its end.
+//!
+//! The controller says that it leaves and waits a moment for its clients to hang up; then its files are gone. A reader whose
+//! own reader is slow must not find that out too late, so that he listens while he waits for room as well.
+
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::path::Path;
+use std::time::Duration;
+
+use nix::errno::Errno;
+use nix::libc;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
+
+use super::target::Connection;
+use crate::controller::control::client::Client;
+use crate::controller::control::message::Reply;
+use crate::controller::journal::watch::{Changes, Watch};
+use crate::sys::descriptor;
+
+/// What a pipe that polls writable takes without blocking (pipe(7)).
+const PIECE: usize = 4096;
+
+/// Why a wait is over.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Wake {
+    /// There may be more to read.
+    Changed(Changes),
+    /// The controller leaves: what is there now is all.
+    Leaving,
+    /// Nobody reads standard output any more.
+    Unread,
+    /// The time is over.
+    Nothing,
+}
+
+/// A connection that is kept for its end, and what it is told of meanwhile.
+#[derive(Debug)]
+pub(super) struct Follower {
+    /// `None` when the controller leaves.
+    client: Option<Client>,
+    /// `None` for one who does not wait for more.
+    watch: Option<Watch>,
+}
+
+impl Follower {
+    /// One who reads what there is.
+    pub(super) fn once(connection: Connection) -> Self {
+        allow_many_files();
+        Self { client: Some(connection.client), watch: None }
+    }
+
+    /// Begins to watch a directory of the topology; what was there before is for the caller to look at after this.
+    pub(super) fn begin(connection: Connection, directory: &Path) -> nix::Result<Self> {
+        Ok(Self { watch: Some(Watch::begin(directory)?), ..Self::once(connection) })
+    }
+
+    /// Whether the controller leaves, or has left.
+    pub(super) fn is_over(&self) -> bool {
+        self.client.is_none()
+    }
+
+    /// Waits for something to happen. Before [`Wake::Leaving`] whatever is still to be read is secured.
+    pub(super) fn wait(
+        &mut self,
+        timeout: Option<Duration>,
+        secure: &mut dyn FnMut() -> io::Result<()>,
+    ) -> io::Result<Wake> {
+        let timeout = timeout.map_or(PollTimeout::NONE, |time| {
+            PollTimeout::try_from(time + Duration::from_millis(1)).unwrap_or(PollTimeout::MAX)
+        });
+        // A reader who leaves is told of in any case.
+        let mut ready = vec![PollFd::new(stdout(), PollFlags::empty())];
+        ready.extend(self.client.as_ref().map(|client| PollFd::new(client.as_fd(), PollFlags::POLLIN)));
+        ready.extend(self.watch.as_ref().map(|watch| PollFd::new(watch.as_fd(), PollFlags::POLLIN)));
+        match poll(&mut ready, timeout) {
+            Ok(_) => {}
+            Err(Errno::EINTR) => return Ok(Wake::Nothing),
+            Err(errno) => return Err(errno.into()),
+        }
+        let is_unread = ready[0].any().unwrap_or(true);
+        let is_told = self.client.is_some() && ready[1].any().unwrap_or(true);
+        if is_unread {
+            return Ok(Wake::Unread);
+        }
+        if is_told && self.hear(secure)? {
+            return Ok(Wake::Leaving);
+        }
+        match self.watch.as_ref().map(Watch::take).transpose()? {
+            None => Ok(Wake::Nothing),
+            Some(Changes::Files(names)) if names.is_empty() => Ok(Wake::Nothing),
+            Some(changes) => Ok(Wake::Changed(changes)),
+        }
+    }
+
+    /// Writes to standard output, and listens meanwhile.
+    pub(super) fn write(&mut self, text: &[u8], secure: &mut dyn FnMut() -> io::Result<()>) -> io::Result<()> {
+        let mut rest = text;
+        while !rest.is_empty() {
+            let mut ready = vec![PollFd::new(stdout(), PollFlags::POLLOUT)];
+            ready.extend(self.client.as_ref().map(|client| PollFd::new(client.as_fd(), PollFlags::POLLIN)));
+            match poll(&mut ready, PollTimeout::NONE) {
+                Ok(_) => {}
+                Err(Errno::EINTR) => continue,
+                Err(errno) => return Err(errno.into()),
+            }
+            let has_room = ready[0].any().unwrap_or(true);
+            if ready.get(1).is_some_and(|fd| fd.any().unwrap_or(true)) {
+                self.hear(secure)?;
+            }
+            if !has_room {
+                continue;
+            }
+            match nix::unistd::write(stdout(), &rest[..rest.len().min(PIECE)]) {
+                Ok(count) => rest = &rest[count..],
+                Err(Errno::EINTR | Errno::EAGAIN) => {}
+                Err(errno) => return Err(errno.into()),
+            }
+        }
+        Ok(())
+    }
+
+    /// Hears what the controller says; true when it leaves.
+    fn hear(&mut self, secure: &mut dyn FnMut() -> io::Result<()>) -> io::Result<bool> {
+        let Some(client) = &mut self.client else { return Ok(false) };
+        let mut is_leaving = client.receive().is_err();
+        while !is_leaving {
+            match client.take_any() {
+                Ok(Some(answer)) => is_leaving = matches!(answer.reply, Reply::Gone),
+                Ok(None) => return Ok(false),
+                Err(_) => is_leaving = true,
+            }
+        }
+        secure()?;
+        // Only now: the controller waits for this.
+        self.client = None;
+        Ok(true)
+    }
+}
+
+/// Without it the last lines of very many processes may be missed.
+fn allow_many_files() {
+    if let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE)
+        && soft < hard
+    {
+        let _ = setrlimit(Resource::RLIMIT_NOFILE, hard, hard);
+    }
+}
+
+fn stdout() -> BorrowedFd<'static> {
+    descriptor::inherited(libc::STDOUT_FILENO)
+}

@@ -1,0 +1,125 @@
+//! Whose logs are shown: addresses against a snapshot, and against programs of `exec` that have ended or are still to come.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+
+use crate::cli::selection::{Selection, Thing, Unresolved, resolve};
+use crate::controller::control::message::Snapshot;
+use crate::controller::document::ProcessDocument;
+use crate::controller::journal::LogName;
+use crate::engine::plan::Subject;
+use crate::topology::Address;
+use crate::topology::address::Wanted;
+
+/// What was chosen.
+#[derive(Debug)]
+pub(super) struct Chosen {
+    /// The processes of the topology, and the programs of `exec` that were there.
+    processes: BTreeMap<LogName, String>,
+    /// Every namespace by its number, and whether what comes into it is shown.
+    namespaces: Vec<(String, bool)>,
+    /// What else of the programs that come is shown.
+    addresses: Vec<Address>,
+}
+
+impl Chosen {
+    /// Resolves the addresses; `found` are the logs that are there.
+    pub(super) fn new(
+        mut snapshot: Snapshot,
+        found: &BTreeSet<LogName>,
+        addresses: &[Address],
+        selection: &Selection,
+    ) -> Result<Self, Unresolved> {
+        recall(&mut snapshot, found);
+        let names = names(&snapshot);
+        let things = resolve(&snapshot, addresses, selection)?;
+        let (mut paths, mut inside) = (HashSet::new(), HashSet::new());
+        for thing in things {
+            match thing {
+                Thing::Namespace(namespace) => inside.insert(&*namespace.path),
+                Thing::Process(process) => paths.insert(&*process.path),
+            };
+        }
+        let is_chosen = |process: &&ProcessDocument| paths.contains(&*process.path) || inside.contains(&*process.ns);
+        let processes = snapshot.processes.iter().filter(is_chosen);
+        let processes = processes.filter_map(|process| Some((*names.get(&*process.path)?, process.path.clone())));
+        // Nothing is known yet of what comes, by which it could be kept or left out.
+        let is_filtered = !selection.label.is_empty() || !selection.state.is_empty() || selection.leaves;
+        let namespaces = snapshot
+            .namespaces
+            .iter()
+            .map(|namespace| (namespace.path.clone(), !is_filtered && inside.contains(&*namespace.path)));
+        let patterns = addresses.iter().filter(|address| address.wanted() == Wanted::Anything);
+        Ok(Self {
+            processes: processes.collect(),
+            namespaces: namespaces.collect(),
+            addresses: if is_filtered { Vec::new() } else { patterns.cloned().collect() },
+        })
+    }
+
+    /// Whose log this is, if it is shown.
+    pub(super) fn path(&self, name: LogName) -> Option<String> {
+        if let Some(path) = self.processes.get(&name) {
+            return Some(path.clone());
+        }
+        let LogName::Guest { namespace, number } = name else { return None };
+        let (inside, is_chosen) = self.namespaces.get(namespace as usize)?;
+        let path = guest(inside, number);
+        (*is_chosen || self.addresses.iter().any(|address| address.matches(&path))).then_some(path)
+    }
+
+    /// The paths of those that are known.
+    pub(super) fn paths(&self) -> Vec<String> {
+        self.processes.values().cloned().collect()
+    }
+}
+
+fn guest(namespace: &str, number: u32) -> String {
+    format!("{namespace}/exec.{number}")
+}
+
+/// Adds programs of `exec` that have ended and left a log.
+fn recall(snapshot: &mut Snapshot, found: &BTreeSet<LogName>) {
+    let known: HashSet<String> = snapshot.processes.iter().map(|process| process.path.clone()).collect();
+    for name in found {
+        let LogName::Guest { namespace, number } = *name else { continue };
+        let Some(namespace) = snapshot.namespaces.get(namespace as usize) else { continue };
+        let path = guest(&namespace.path, number);
+        if known.contains(&path) {
+            continue;
+        }
+        snapshot.processes.push(ProcessDocument {
+            path,
+            ns: namespace.path.clone(),
+            name: format!("exec.{number}"),
+            pids: Vec::new(),
+            ppids: Vec::new(),
+            state: Some("exited".into()),
+            exit: None,
+            enter: "exec".into(),
+            argv: Vec::new(),
+            start_time: None,
+            labels: crate::topology::Labels::default(),
+        });
+    }
+}
+
+/// The logs of all processes, by their paths: in a snapshot everything stands in the order of creation.
+fn names(snapshot: &Snapshot) -> HashMap<&str, LogName> {
+    let indices: HashMap<&str, u32> =
+        (0..).zip(&snapshot.namespaces).map(|(index, namespace)| (&*namespace.path, index)).collect();
+    let mut slots: HashMap<u32, u32> = HashMap::new();
+    let mut names = HashMap::new();
+    for process in &snapshot.processes {
+        let Some(&namespace) = indices.get(&*process.ns) else { continue };
+        let name = if process.enter == "exec" {
+            let number = process.name.strip_prefix("exec.").and_then(|number| number.parse().ok());
+            number.map(|number| LogName::Guest { namespace, number })
+        } else {
+            let slot = slots.entry(namespace).or_default();
+            *slot += 1;
+            Some(LogName::Process(Subject { namespace, slot: *slot - 1 }))
+        };
+        names.extend(name.map(|name| (&*process.path, name)));
+    }
+    names
+}

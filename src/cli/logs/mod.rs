@@ -1,0 +1,261 @@
+//! `nestns logs`: what the programs of a running topology have written, merged by the time when it was read.
+
+mod chosen;
+mod merge;
+mod printer;
+
+use std::collections::{BTreeSet, VecDeque};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use clap::ValueEnum;
+use clap::builder::FalseyValueParser;
+
+use super::color::When;
+use super::follower::{Follower, Wake};
+use super::launch;
+use super::point;
+use super::selection::{self, Selection};
+use super::status::Status;
+use super::target::{Connection, Target};
+use super::tell::tell;
+use crate::controller::audience::Stream;
+use crate::controller::journal::stamp::Stamp;
+use crate::controller::journal::watch::Changes;
+use crate::controller::journal::{LOGS, LogName, ROTATED};
+use crate::topology::Address;
+use chosen::Chosen;
+use merge::{Line, Merge, Pick};
+use printer::Printer;
+
+/// How far behind the moment a follower stays, so that what is read from one log is not older than what was printed of
+/// another.
+const LAG: Duration = Duration::from_millis(5);
+
+/// Show what programs have written
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Everything that is captured is kept, at most `limits.log_bytes` of the newest (64 MiB where the file says nothing); also \
+what is shown by a `nestns up` in the foreground. The address of a namespace means the processes in it, those of \
+`nestns exec -d` included, and no address means everything. Lines of all processes are merged by the time at which nestns \
+has read them.
+
+It is kept as long as the topology runs. With --follow the end of the topology is the end, after the last line.
+
+With --format json each line is an object { ts, path, stream, text, partial }: `partial` says that no line feed follows the \
+text, because the line is very long and goes on, or because the output ended without one. Where the bytes are no UTF-8, \
+`text` has replacement characters, and `base64` has the bytes.
+
+  nestns logs -f vm/ci                   from the beginning, and then as it comes
+  nestns logs -n 20 -t 'vm/**'           the last twenty lines, with time stamps
+  nestns logs --since 10m --stream stderr")]
+pub(super) struct Args {
+    /// Whose
+    #[arg(value_name = "ADDRESS")]
+    addresses: Vec<Address>,
+
+    /// Go on as it is written, until the topology ends
+    #[arg(short, long, env = "NESTNS_FOLLOW", value_parser = FalseyValueParser::new())]
+    follow: bool,
+
+    /// Only so many lines, the last ones of all that would be shown; what follows is shown as well
+    #[arg(short = 'n', long, value_name = "N", env = "NESTNS_TAIL")]
+    tail: Option<usize>,
+
+    /// When each line was read, in UTC
+    #[arg(short, long, env = "NESTNS_TIMESTAMPS", value_parser = FalseyValueParser::new())]
+    timestamps: bool,
+
+    /// Only what was read since then: 10m (ago), or 2026-11-25T10:00:00Z
+    #[arg(long, value_name = "TIME", env = "NESTNS_SINCE", value_parser = point::parse)]
+    since: Option<Stamp>,
+
+    /// Only what was read until then
+    #[arg(long, value_name = "TIME", env = "NESTNS_UNTIL", value_parser = point::parse)]
+    until: Option<Stamp>,
+
+    /// Only this stream
+    #[arg(long, value_enum, env = "NESTNS_STREAM")]
+    stream: Option<StreamWord>,
+
+    #[command(flatten)]
+    selection: Selection,
+
+    /// The topology, where several run
+    #[arg(long, env = "NESTNS_NAME", value_parser = launch::name)]
+    name: Option<String>,
+
+    /// How to show it
+    #[arg(long, value_enum, default_value_t, env = "NESTNS_FORMAT")]
+    format: LogFormat,
+
+    /// When to use colours
+    #[arg(long, value_enum, default_value_t, env = "NESTNS_COLOR")]
+    color: When,
+}
+
+/// The words for [`Stream`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum StreamWord {
+    /// Standard output
+    Stdout,
+    /// Standard error
+    Stderr,
+}
+
+/// Who reads it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+enum LogFormat {
+    /// People: the path, a bar, the line
+    #[default]
+    Human,
+    /// Programs: JSON Lines
+    Json,
+}
+
+/// Runs the verb.
+pub(super) fn run(args: &Args) -> anyhow::Result<Status> {
+    let connection = match selection::connect(&Target { name: args.name.clone() }, &args.addresses) {
+        Ok(connection) => connection,
+        Err(status) => return Ok(told_that_it_is_gone(status)),
+    };
+    let logs = connection.directory.join(LOGS);
+    let name = connection.name.clone();
+    match show(connection, &logs, args) {
+        Ok(status) => Ok(status),
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Err(error.into()),
+        Err(error) => Err(anyhow::Error::new(error).context(format!("cannot read what `{name}` has written"))),
+    }
+}
+
+/// Explains why there is nothing to be shown of a topology that does not run.
+pub(super) fn told_that_it_is_gone(status: Status) -> Status {
+    if status == Status::No {
+        tell("  = note: logs and events are kept as long as their topology runs, and end with it\n");
+    }
+    status
+}
+
+fn show(mut connection: Connection, logs: &Path, args: &Args) -> io::Result<Status> {
+    let directory = connection.directory.clone();
+    let snapshot = match connection.snapshot() {
+        Ok(snapshot) => snapshot,
+        Err(status) => return Ok(status),
+    };
+    // Watched before it is looked at: what happens in between is seen twice rather than never.
+    let mut follower = if args.follow { Follower::begin(connection, logs)? } else { Follower::once(connection) };
+    let found = files(logs)?;
+    let chosen = match Chosen::new(snapshot, &found, &args.addresses, &args.selection) {
+        Ok(chosen) => chosen,
+        Err(unresolved) => return Ok(unresolved.tell()),
+    };
+    let stream = args.stream.map(|word| if word == StreamWord::Stdout { Stream::Stdout } else { Stream::Stderr });
+    let merge = Merge::new(&directory, Pick { since: args.since, until: args.until, stream });
+    let mut sources = Sources { logs: logs.to_owned(), chosen, merge };
+    sources.add(&found);
+    let paths = if args.follow { sources.chosen.paths() } else { sources.merge.paths() };
+    let mut printer = Printer::new(args, &paths);
+    let mut kept = args.tail.map(|most| Kept { most, lines: VecDeque::new() });
+    loop {
+        let is_last = follower.is_over() || !args.follow;
+        let now = SystemTime::now();
+        // At the end there is nothing newer than what is to be shown, whatever the clocks say.
+        let up_to = (!follower.is_over()).then(|| if is_last { now } else { now - LAG });
+        while let Some(line) = sources.merge.next(up_to.map(Stamp::from))? {
+            match &mut kept {
+                Some(kept) => kept.push(line),
+                None => printer.add(&line),
+            }
+            if printer.is_full() {
+                follower.write(&printer.take(), &mut || sources.secure())?;
+            }
+        }
+        for path in sources.merge.take_torn() {
+            tell(&format!("warning: output of `{path}` was rotated away before it was read here\n"));
+        }
+        for line in kept.take().into_iter().flat_map(|kept| kept.lines) {
+            printer.add(&line);
+        }
+        follower.write(&printer.take(), &mut || sources.secure())?;
+        if is_last || args.until.is_some_and(|until| Stamp::from(now - LAG) > until) {
+            return Ok(Status::Done);
+        }
+        if follower.is_over() {
+            continue;
+        }
+        let timeout = if sources.merge.has_more() {
+            Some(LAG)
+        } else {
+            args.until.map(|until| SystemTime::from(until).duration_since(now).unwrap_or_default() + 2 * LAG)
+        };
+        match follower.wait(timeout, &mut || sources.secure())? {
+            Wake::Unread => return Err(io::ErrorKind::BrokenPipe.into()),
+            Wake::Nothing | Wake::Leaving => {}
+            Wake::Changed(Changes::Many) => {
+                let found = files(logs)?;
+                sources.add(&found);
+                sources.merge.look_at_all();
+            }
+            Wake::Changed(Changes::Files(files)) => {
+                let names = files.iter().filter_map(|file| LogName::parse(file.trim_end_matches(ROTATED)));
+                let names: BTreeSet<LogName> = names.collect();
+                sources.add(&names);
+                names.into_iter().for_each(|name| sources.merge.look_at(name));
+            }
+        }
+    }
+}
+
+/// The logs that are there.
+fn files(logs: &Path) -> io::Result<BTreeSet<LogName>> {
+    let entries = match std::fs::read_dir(logs) {
+        Ok(entries) => entries,
+        // They could not be made, or the topology has ended.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(BTreeSet::new()),
+        Err(error) => return Err(error),
+    };
+    let names = entries.flatten().map(|entry| entry.file_name());
+    Ok(names.filter_map(|name| LogName::parse(name.to_str()?.trim_end_matches(ROTATED))).collect())
+}
+
+/// The logs that are shown, and which of those that may come.
+struct Sources {
+    logs: PathBuf,
+    chosen: Chosen,
+    merge: Merge,
+}
+
+impl Sources {
+    fn add(&mut self, names: &BTreeSet<LogName>) {
+        for &name in names {
+            if !self.merge.has(name)
+                && let Some(path) = self.chosen.path(name)
+            {
+                self.merge.add(name, path);
+            }
+        }
+    }
+
+    /// The files are about to be removed.
+    fn secure(&mut self) -> io::Result<()> {
+        let found = files(&self.logs)?;
+        self.add(&found);
+        self.merge.pin()
+    }
+}
+
+/// The last lines of all that were there at the beginning.
+struct Kept {
+    most: usize,
+    lines: VecDeque<Line>,
+}
+
+impl Kept {
+    fn push(&mut self, line: Line) {
+        self.lines.push_back(line);
+        if self.lines.len() > self.most {
+            self.lines.pop_front();
+        }
+    }
+}

@@ -1,0 +1,63 @@
+//! `nestns tree --host`: every PID namespace of this machine, those of our topologies by name.
+
+mod document;
+mod outline;
+
+use std::fmt::Write as _;
+use std::io::Write as _;
+
+use self::document::MachineDocument;
+use super::color::When;
+use super::names::Names;
+use super::status::Status;
+use super::story::charset;
+use crate::diagnostic::Color;
+use crate::observe::machine::{Machine, Search};
+use crate::present::count::count;
+use crate::present::tree::{self, Colour, Folding, Look};
+
+/// Draws it for people.
+pub(super) fn show(folding: Folding, when: When) -> anyhow::Result<Status> {
+    let (machine, names) = read()?;
+    let mut stdout = std::io::stdout().lock();
+    let colour = if when.resolve(&stdout) == Color::Styled { Colour::On } else { Colour::Off };
+    let look = Look { charset: charset(), colour, folding };
+    stdout.write_all(tree::render(&title(&machine), &outline::nodes(&machine, &names), look).as_bytes())?;
+    Ok(Status::Done)
+}
+
+/// Writes `nestns.tree/1`.
+pub(super) fn answer() -> anyhow::Result<Status> {
+    let (machine, names) = read()?;
+    let mut stdout = std::io::BufWriter::new(std::io::stdout().lock());
+    // As an error of the stream, so that a reader who has left is known as one.
+    serde_json::to_writer_pretty(&mut stdout, &MachineDocument::of(&machine, &names)).map_err(std::io::Error::from)?;
+    writeln!(stdout)?;
+    stdout.flush()?;
+    Ok(Status::Done)
+}
+
+fn read() -> anyhow::Result<(Machine, Names)> {
+    let names = Names::all();
+    Machine::make_room();
+    Ok((Machine::read(Search::Everything)?, names))
+}
+
+fn title(machine: &Machine) -> String {
+    let spaces = machine.spaces().count() - 1;
+    let depth = machine.spaces().map(|(_, space)| space.level).max().unwrap_or(0);
+    let here = machine.processes().iter().filter(|process| process.space == Some(machine.own())).count();
+    let mut title = format!(
+        "host: {}, {} in them, {here} outside, depth {depth}",
+        count(spaces, "namespace"),
+        count(machine.processes().len() - here - machine.unreadable, "process"),
+    );
+    if machine.unreadable > 0 {
+        // Writing to a string cannot fail.
+        let _ = write!(title, "; {} may not be looked into", count(machine.unreadable, "process"));
+    }
+    if machine.closed > 0 {
+        let _ = write!(title, "; the open files of {} may not be seen", count(machine.closed, "process"));
+    }
+    title
+}

@@ -1,0 +1,127 @@
+//! What our running topologies call the namespaces and processes that the kernel has.
+//!
+//! Names are a topology's, facts the kernel's: a namespace is recognised by its id (by its inode where the kernel has no
+//! ids), a process by its number and when it began. What no topology of the caller's knows is called by its number.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+
+use nix::unistd::Pid;
+
+use crate::controller::census::{self, Presence};
+use crate::controller::control::client::Client;
+use crate::controller::control::message::{Reply, Request, Snapshot};
+use crate::controller::document::{NamespaceDocument, ProcessDocument};
+use crate::observe::machine::{Inhabitant, Machine, SpaceId};
+use crate::observe::{namespaces, process};
+use crate::topology::address::HOST;
+
+/// The snapshots, and where each namespace and process is in them.
+#[derive(Debug, Default)]
+pub(super) struct Names {
+    snapshots: Vec<Snapshot>,
+    spaces: HashMap<u64, (usize, usize)>,
+    processes: HashMap<i32, (usize, usize)>,
+    /// Which numbers were looked at, and whether they are still those of the processes that are meant.
+    verified: RefCell<HashMap<i32, bool>>,
+}
+
+/// What is called so, and in which topology.
+#[derive(Debug)]
+pub(super) struct Named<'a, T> {
+    pub(super) topology: &'a str,
+    pub(super) document: &'a T,
+}
+
+impl<T> Clone for Named<'_, T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<T> Copy for Named<'_, T> {}
+
+impl Names {
+    /// Asks every controller of the caller's. One that does not answer names nothing.
+    pub(super) fn all() -> Self {
+        let running = census::all().into_iter().filter(|found| matches!(found.presence, Presence::Controller(_)));
+        let snapshots = running.filter_map(|found| {
+            match Client::connect(&found.directory).and_then(|mut client| client.ask(Request::Snapshot)) {
+                Ok(Reply::Snapshot(snapshot)) => Some(*snapshot),
+                _ => None,
+            }
+        });
+        Self::of(snapshots.collect())
+    }
+
+    /// Those of some topologies.
+    pub(super) fn of(mut snapshots: Vec<Snapshot>) -> Self {
+        // The numbers of a controller that counts in another namespace are not ours.
+        let own = namespaces::own().ok();
+        snapshots.retain(|snapshot| Some(snapshot.host_pidns) == own);
+        let mut names = Self { snapshots, ..Self::default() };
+        for (at, snapshot) in names.snapshots.iter().enumerate() {
+            for (place, namespace) in snapshot.namespaces.iter().enumerate() {
+                names.spaces.extend(namespace.pidns.map(|inode| (inode, (at, place))));
+            }
+            for (place, process) in snapshot.processes.iter().enumerate().filter(|(_, process)| process.exit.is_none())
+            {
+                names.processes.extend(process.pids.first().copied().flatten().map(|pid| (pid, (at, place))));
+            }
+        }
+        names
+    }
+
+    /// Who a namespace is.
+    pub(super) fn space(&self, inode: u64, id: Option<u64>) -> Option<Named<'_, NamespaceDocument>> {
+        let &(at, place) = self.spaces.get(&inode)?;
+        let snapshot = &self.snapshots[at];
+        let document = &snapshot.namespaces[place];
+        let is_it = document.pidns_id.is_none() || id.is_none() || document.pidns_id == id;
+        is_it.then_some(Named { topology: &snapshot.status.name, document })
+    }
+
+    /// Who the process with this number on the host is.
+    pub(super) fn process(&self, pid: i32) -> Option<Named<'_, ProcessDocument>> {
+        let &(at, place) = self.processes.get(&pid)?;
+        let snapshot = &self.snapshots[at];
+        let document = &snapshot.processes[place];
+        let is_it = *self.verified.borrow_mut().entry(pid).or_insert_with(|| {
+            let began = process::start_time(Pid::from_raw(pid)).ok();
+            began.is_some() && began == document.start_time
+        });
+        is_it.then_some(Named { topology: &snapshot.status.name, document })
+    }
+
+    /// A namespace in words: `host`, the path of one of ours, with the topology in front where there are several, and for
+    /// others what /proc calls them.
+    pub(super) fn space_in_words(&self, inode: u64, id: Option<u64>) -> String {
+        if namespaces::own().is_ok_and(|own| own == inode) {
+            return HOST.to_owned();
+        }
+        self.space(inode, id)
+            .map_or_else(|| format!("pid:[{inode}]"), |named| self.qualified(named.topology, &named.document.path))
+    }
+
+    /// The same of one that was found on the machine.
+    pub(super) fn of_space(&self, machine: &Machine, id: SpaceId) -> String {
+        let space = machine.space(id);
+        self.space_in_words(space.inode, space.id)
+    }
+
+    /// A process in words: the path of one of ours, `vm/ci#12` for one that is not declared, `host#5304` for all others.
+    pub(super) fn of_process(&self, machine: &Machine, process: &Inhabitant) -> String {
+        if let Some(named) = self.process(process.pid()) {
+            return self.qualified(named.topology, &named.document.path);
+        }
+        let inside = process.space.map(|id| machine.space(id));
+        match inside.and_then(|space| self.space(space.inode, space.id)) {
+            Some(named) => format!("{}#{}", self.qualified(named.topology, &named.document.path), process.own()),
+            None => format!("{HOST}#{}", process.pid()),
+        }
+    }
+
+    fn qualified(&self, topology: &str, path: &str) -> String {
+        if self.snapshots.len() > 1 { format!("{topology}:/{path}") } else { path.to_owned() }
+    }
+}

@@ -1,0 +1,257 @@
+//! `nestns pid`: the numbers of one process, in every namespace that sees it or in one.
+
+use std::io;
+
+use nix::errno::Errno;
+use nix::unistd::Pid;
+use serde::{Serialize, Serializer};
+
+use super::names::Names;
+use super::place::Place;
+use super::selection::{self, Thing, is_over, resolve_one};
+use super::status::Status;
+use super::table_arguments::{AnswerArguments, AnswerFormat};
+use super::target::Target;
+use super::tell::tell;
+use crate::controller::control::message::Snapshot;
+use crate::observe::machine::{Machine, Search};
+use crate::observe::namespaces::Member;
+use crate::observe::translation::{self, Chain};
+use crate::topology::Address;
+use crate::topology::address::HOST;
+
+/// Translate the PID of a process between namespaces
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+ADDR is a process (`vm/ci/runner`), a namespace, which means its PID 1, or a number as some namespace counts it: `vm/ci#7`, \
+whoever that is, and `host#5304` for any process of this machine, whether nestns has started it or not.
+
+Without --in, or with --in '*', the answer is the whole chain, outermost first. The numbers are the kernel's, at this moment: \
+by the ioctls of Linux 6.11 and by /proc/PID/status, which have to agree, and of one process, which cannot have ended and \
+left its number to another one meanwhile.
+
+The status is 1 when the process cannot be seen from NS, and when there is no such process.
+
+  nestns pid vm/ci/runner                5303/7/4  (host / vm / vm/ci)
+  nestns pid vm/ci/runner --in vm        7
+  nestns pid vm/ci#4 --in host           5303
+  strace -p $(nestns pid -q vm/ci/runner --in host)")]
+pub(super) struct Args {
+    /// Which process
+    #[arg(value_name = "ADDR")]
+    address: Address,
+
+    /// In which namespace: a path, `host`, `pid:[INODE]`, or `*` for all that see it
+    #[arg(long = "in", value_name = "NS", env = "NESTNS_IN")]
+    place: Option<Place>,
+
+    /// The number alone, or the chain alone
+    #[arg(short, long, env = "NESTNS_QUIET", value_parser = clap::builder::FalseyValueParser::new())]
+    quiet: bool,
+
+    #[command(flatten)]
+    target: Target,
+
+    #[command(flatten)]
+    answer: AnswerArguments,
+}
+
+#[derive(Debug, Serialize)]
+struct PidDocument<'a> {
+    schema: &'static str,
+    path: &'a str,
+    pids: Pids<'a>,
+}
+
+/// By namespace, outermost first.
+#[derive(Debug)]
+struct Pids<'a>(&'a [(String, i32)], &'a AnswerArguments);
+
+impl Serialize for Pids<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Self(numbers, answer) = self;
+        serializer.collect_map(numbers.iter().map(|(name, number)| {
+            let number = serde_json::Value::from(*number);
+            let is_redacted = name == HOST && answer.is_redacted();
+            (name, if is_redacted { "[pid]".into() } else { number })
+        }))
+    }
+}
+
+/// Runs the verb.
+pub(super) fn run(args: &Args) -> anyhow::Result<Status> {
+    match answer(args) {
+        Ok(status) | Err(Trouble::Told(status)) => Ok(status),
+        Err(Trouble::Other(error)) => Err(error),
+    }
+}
+
+/// Why there is no answer.
+enum Trouble {
+    Told(Status),
+    Other(anyhow::Error),
+}
+
+impl<E: Into<anyhow::Error>> From<E> for Trouble {
+    fn from(error: E) -> Self {
+        Self::Other(error.into())
+    }
+}
+
+fn answer(args: &Args) -> Result<Status, Trouble> {
+    // Of a process that is known by the host's number no topology needs to know.
+    let is_foreign = args.address.is_host() && args.address.number().is_some();
+    let place_is_ours = matches!(&args.place, Some(Place::Address(place)) if !place.is_host());
+    let snapshot = if is_foreign && !place_is_ours { None } else { Some(snapshot(args)?) };
+    let (pid, start_time) = match (&snapshot, args.address.number()) {
+        (_, Some(number)) if is_foreign => (number, None),
+        (Some(snapshot), Some(number)) => (bearer(snapshot, &args.address, number)?, None),
+        (Some(snapshot), None) => declared(snapshot, &args.address)?,
+        (None, _) => return Err(Trouble::Told(Status::No)),
+    };
+    let chain = match translation::chain(Pid::from_raw(pid)) {
+        Ok(chain) if start_time.is_none_or(|time| time == chain.process.start_time) => chain,
+        Ok(_) => return Err(told(&format!("error: `{}` has ended\n", args.address))),
+        Err(error) => return Err(vanished(&args.address, &error)),
+    };
+    let wanted = wanted(args, snapshot.as_ref())?;
+    let names = if is_foreign { Names::all() } else { Names::of(snapshot.into_iter().collect()) };
+    let numbers = numbers(&chain, &names);
+    let inside = match wanted {
+        None => None,
+        Some(inode) => {
+            let found = chain.numbers.iter().position(|numbered| numbered.inode == Some(inode));
+            Some(found.ok_or_else(|| invisible(args, &numbers))?)
+        }
+    };
+    let shown = inside.map_or(&*numbers, |place| std::slice::from_ref(&numbers[place]));
+    if args.answer.format == AnswerFormat::Json {
+        let known = names.process(pid).map(|known| known.document.path.clone());
+        let path = known.unwrap_or_else(|| args.address.to_string());
+        args.answer.write(&PidDocument { schema: "nestns.pid/1", path: &path, pids: Pids(shown, &args.answer) })?;
+        return Ok(Status::Done);
+    }
+    let text: Vec<String> = shown
+        .iter()
+        .map(|(name, number)| if name == HOST { args.answer.redaction().host_pid(*number) } else { number.to_string() })
+        .collect();
+    let text = text.join("/");
+    let line = if inside.is_some() || args.quiet {
+        format!("{text}\n")
+    } else {
+        let spaces: Vec<&str> = shown.iter().map(|(name, _)| name.as_str()).collect();
+        format!("{text}  ({})\n", spaces.join(" / "))
+    };
+    io::Write::write_all(&mut io::stdout().lock(), line.as_bytes())?;
+    Ok(Status::Done)
+}
+
+fn snapshot(args: &Args) -> Result<Snapshot, Trouble> {
+    let mut addresses = vec![args.address.clone()];
+    if let Some(Place::Address(place)) = &args.place {
+        addresses.push(place.clone());
+    }
+    let connection = selection::connect(&args.target, &addresses);
+    connection.and_then(|mut connection| connection.snapshot()).map_err(Trouble::Told)
+}
+
+/// Which namespace is asked for, by its inode; `None` for all.
+fn wanted(args: &Args, snapshot: Option<&Snapshot>) -> Result<Option<u64>, Trouble> {
+    match (&args.place, snapshot) {
+        (None | Some(Place::Everywhere), _) => Ok(None),
+        (Some(Place::Inode(inode)), _) => Ok(Some(*inode)),
+        (Some(Place::Address(place)), _) if place.is_host() => Ok(Some(crate::observe::namespaces::own()?)),
+        (Some(Place::Address(place)), Some(snapshot)) => match resolve_one(snapshot, place) {
+            Ok(Thing::Namespace(namespace)) => Ok(Some(namespace.pidns.unwrap_or(0))),
+            Ok(Thing::Process(process)) => Err(told(&format!(
+                "error: `{}` is a process, and numbers are counted by namespaces\n  = help: it is in `{}`\n",
+                process.path, process.ns
+            ))),
+            Err(unresolved) => Err(Trouble::Told(unresolved.tell())),
+        },
+        (Some(Place::Address(_)), None) => Err(Trouble::Told(Status::No)),
+    }
+}
+
+/// A process of the topology, or the PID 1 of a namespace.
+fn declared(snapshot: &Snapshot, address: &Address) -> Result<(i32, Option<u64>), Trouble> {
+    let thing = resolve_one(snapshot, address).map_err(|unresolved| Trouble::Told(unresolved.tell()))?;
+    let process = thing.process(snapshot).filter(|process| !is_over(process));
+    let pid = process.and_then(|process| process.pids.first().copied().flatten());
+    match (process, pid) {
+        (Some(process), Some(pid)) => Ok((pid, process.start_time)),
+        _ => Err(told(&format!("error: `{}` has ended, and its numbers with it\n", thing.path()))),
+    }
+}
+
+/// Whoever has a number in a namespace of the topology, declared or not.
+fn bearer(snapshot: &Snapshot, address: &Address, number: i32) -> Result<i32, Trouble> {
+    let space: Address = address.path().parse()?;
+    let thing = resolve_one(snapshot, &space).map_err(|unresolved| Trouble::Told(unresolved.tell()))?;
+    let Thing::Namespace(namespace) = thing else {
+        return Err(told(&format!("error: `{}` is a process, and numbers are counted by namespaces\n", thing.path())));
+    };
+    let (init, _) = declared(snapshot, &space)?;
+    let found = match Member::open(Pid::from_raw(init)).and_then(|init| init.descriptor_of_pid_namespace()) {
+        Ok(descriptor) => match translation::bearer(&descriptor, number) {
+            Ok(found) => found.map(Pid::as_raw),
+            Err(Errno::ENOTTY | Errno::EINVAL) => walk(namespace.pidns, number)?,
+            Err(errno) => return Err(errno.into()),
+        },
+        Err(error) => return Err(vanished(address, &error)),
+    };
+    found.ok_or_else(|| told(&format!("error: nobody has the number {number} in `{}`\n", namespace.path)))
+}
+
+/// The same on a kernel that cannot be asked.
+fn walk(inode: Option<u64>, number: i32) -> io::Result<Option<i32>> {
+    Machine::make_room();
+    let machine = Machine::read(Search::Members)?;
+    let space = inode.and_then(|inode| machine.by_inode(inode));
+    let bearers = machine.bearers(number);
+    Ok(bearers.into_iter().find(|&(found, _)| found.is_some() && found == space).map(|(_, process)| process.pid()))
+}
+
+fn numbers(chain: &Chain, names: &Names) -> Vec<(String, i32)> {
+    let name = |(level, numbered): (usize, &translation::Numbered)| {
+        // Where the caller may not see which namespace it is, how deep it is can be told.
+        let name = numbered.inode.map_or_else(|| format!("?{level}"), |inode| names.space_in_words(inode, numbered.id));
+        (name, numbered.number)
+    };
+    chain.numbers.iter().enumerate().map(name).collect()
+}
+
+fn invisible(args: &Args, numbers: &[(String, i32)]) -> Trouble {
+    let place = match &args.place {
+        Some(Place::Inode(inode)) => format!("pid:[{inode}]"),
+        Some(Place::Address(place)) => place.to_string(),
+        _ => String::new(),
+    };
+    let (around, own) = match numbers.split_last() {
+        Some(((own, _), around)) => (around, own.as_str()),
+        None => (numbers, ""),
+    };
+    let around: Vec<String> = around.iter().map(|(name, _)| format!("`{name}`")).collect();
+    let around =
+        if around.is_empty() { String::new() } else { format!(" and from what is around: {}", around.join(", ")) };
+    told(&format!(
+        "error: `{}` cannot be seen from `{place}`: it has no number there\n  = help: it is in `{own}`; it is seen from \
+         there{around}\n",
+        args.address
+    ))
+}
+
+fn vanished(address: &Address, error: &io::Error) -> Trouble {
+    match error.raw_os_error().map(Errno::from_raw) {
+        Some(Errno::ESRCH | Errno::ENOENT) => told(&format!("error: there is no process `{address}`\n")),
+        Some(Errno::EACCES | Errno::EPERM) => {
+            told(&format!("error: `{address}` is somebody else's, and may not be looked into\n  = help: ask as root\n"))
+        }
+        _ => told(&format!("error: `{address}` cannot be looked at: {error}\n")),
+    }
+}
+
+fn told(text: &str) -> Trouble {
+    tell(text);
+    Trouble::Told(Status::No)
+}

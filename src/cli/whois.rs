@@ -1,0 +1,154 @@
+//! `nestns whois`: whose number is it, in one namespace or in every one of this machine.
+
+use serde::Serialize;
+
+use super::names::Names;
+use super::place::Place;
+use super::selection::{self, Thing, resolve_one};
+use super::status::Status;
+use super::table_arguments::{Field, TableArguments};
+use super::target::Target;
+use super::tell::tell;
+use crate::observe::machine::{Machine, Search};
+use crate::observe::namespaces;
+use crate::present::table::{Cell, Cut};
+
+/// Show whose number it is
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+A PID means nothing without the namespace that counts it. Without --in, every process of this machine is shown that has the \
+number in some namespace, whether nestns has started it or not; IN says where. PID is the chain of the process's numbers, \
+outermost first.
+
+A process of a running topology has its path, one that no topology has declared a number: `vm/ci#12` is 12 in `vm/ci`, \
+`host#5304` is 5304 on the host. The status is 1 when nobody has the number.
+
+  nestns whois 5303                      everybody who is 5303 somewhere
+  nestns whois 7 --in vm                 who is 7 in `vm`
+  nestns whois -q 7 --in vm              its path alone
+
+Columns: in, who, pid, command, topology. They are for people; programs read --format json.")]
+pub(super) struct Args {
+    /// The number
+    #[arg(value_name = "NUMBER", value_parser = clap::value_parser!(i32).range(1..=1 << 22))]
+    number: i32,
+
+    /// In which namespace: a path, `host`, `pid:[INODE]`, or `*` for all
+    #[arg(long = "in", value_name = "NS", env = "NESTNS_IN")]
+    place: Option<Place>,
+
+    #[command(flatten)]
+    target: Target,
+
+    #[command(flatten)]
+    table: TableArguments,
+}
+
+#[derive(Debug, Serialize)]
+struct WhoisDocument<'a> {
+    schema: &'static str,
+    number: i32,
+    matches: &'a [Match],
+    /// How many processes are in namespaces that the caller may not see.
+    unreadable: usize,
+}
+
+#[derive(Debug, Serialize)]
+struct Match {
+    /// The namespace that counts; none where the caller may not see which it is.
+    #[serde(rename = "in")]
+    space: Option<String>,
+    topology: Option<String>,
+    path: Option<String>,
+    pids: Vec<i32>,
+    /// The process's name, as the kernel has it.
+    name: String,
+    #[serde(skip)]
+    who: String,
+}
+
+type Of = Field<Match>;
+
+const FIELDS: [Of; 5] = [
+    Of::new("in", "IN", |one, _| Cell::maybe(one.space.as_ref())).cut(Cut::Middle),
+    Of::new("who", "WHO", |one, _| Cell::text(&one.who)).cut(Cut::Middle),
+    Of::new("pid", "PID", |one, redaction| {
+        let pids: Vec<Option<i32>> = one.pids.iter().copied().map(Some).collect();
+        Cell::text(&redaction.chain(&pids))
+    }),
+    Of::new("command", "COMMAND", |one, _| Cell::text(&one.name)),
+    Of::new("topology", "TOPOLOGY", |one, _| Cell::maybe(one.topology.as_ref())),
+];
+
+/// Runs the verb.
+pub(super) fn run(args: &Args) -> anyhow::Result<Status> {
+    let columns = match args.table.columns(&FIELDS) {
+        Ok(columns) => columns,
+        Err(status) => return Ok(status),
+    };
+    let wanted = match wanted(args) {
+        Ok(wanted) => wanted,
+        Err(status) => return Ok(status),
+    };
+    let names = Names::all();
+    Machine::make_room();
+    let machine = Machine::read(Search::Members)?;
+    let bearers = machine.bearers(args.number).into_iter();
+    let inode = |space| machine.space(space).inode;
+    let bearers = bearers.filter(|&(space, _)| wanted.is_none() || space.map(inode) == wanted);
+    let matches: Vec<Match> = bearers
+        .map(|(space, process)| {
+            let known = names.process(process.pid());
+            let inside = process.space.map(|id| machine.space(id));
+            let around = inside.and_then(|space| names.space(space.inode, space.id)).map(|known| known.topology);
+            Match {
+                space: space.map(|space| names.of_space(&machine, space)),
+                topology: known.map(|known| known.topology).or(around).map(str::to_owned),
+                path: known.map(|known| known.document.path.clone()),
+                pids: process.numbers.clone(),
+                name: process.name.clone(),
+                who: names.of_process(&machine, process),
+            }
+        })
+        .collect();
+    if args.table.is_json() {
+        let document = WhoisDocument {
+            schema: "nestns.whois/1",
+            number: args.number,
+            matches: &matches,
+            unreadable: machine.unreadable,
+        };
+        args.table.answer().write(&document)?;
+    } else if matches.is_empty() {
+        let hidden = match machine.unreadable {
+            0 => String::new(),
+            count => format!("; {count} processes are in namespaces that only root may look into"),
+        };
+        tell(&format!("error: nobody has the number {}{hidden}\n", args.number));
+    } else {
+        args.table.show(&columns, &matches, |one| &one.who)?;
+    }
+    Ok(if matches.is_empty() { Status::No } else { Status::Done })
+}
+
+/// Which namespace is asked for, by its inode; `None` for all.
+fn wanted(args: &Args) -> Result<Option<u64>, Status> {
+    let address = match &args.place {
+        None | Some(Place::Everywhere) => return Ok(None),
+        Some(Place::Inode(inode)) => return Ok(Some(*inode)),
+        Some(Place::Address(address)) if address.is_host() => return Ok(namespaces::own().ok()),
+        Some(Place::Address(address)) => address,
+    };
+    let snapshot = selection::connect(&args.target, std::slice::from_ref(address))?.snapshot()?;
+    match resolve_one(&snapshot, address) {
+        Ok(Thing::Namespace(namespace)) => Ok(namespace.pidns),
+        Ok(Thing::Process(process)) => {
+            tell(&format!(
+                "error: `{}` is a process, and numbers are counted by namespaces\n  = help: it is in `{}`\n",
+                process.path, process.ns
+            ));
+            Err(Status::No)
+        }
+        Err(unresolved) => Err(unresolved.tell()),
+    }
+}

@@ -1,0 +1,96 @@
+//! `attach`: clients who follow what a process writes, and type into its terminal where it has one.
+//!
+//! They read its log, like everybody, and type into the terminal themselves: a descriptor of it is lent to them. What is said
+//! here is how the process ends.
+
+use super::Supervision;
+use crate::controller::control::message::{Problem, Reply};
+use crate::controller::control::server::ClientId;
+use crate::controller::journal::LogName;
+use crate::controller::world::Asker;
+use crate::engine::plan::Subject;
+use crate::engine::report::Ending;
+use crate::topology::Output;
+
+/// How many clients may be attached at a time.
+const MOST: usize = 1024;
+
+/// Who follows whom.
+#[derive(Debug, Default)]
+pub(super) struct Attachments(Vec<(Asker, Subject)>);
+
+impl Supervision<'_> {
+    /// Attaches a client to a process.
+    pub(super) fn attach(&mut self, asker: Asker, path: &str) {
+        match self.try_attach(path) {
+            Ok((subject, terminal)) => {
+                self.attachments.0.push((asker, subject));
+                let log = LogName::of(subject).map(|name| name.to_string()).unwrap_or_default();
+                self.world.reply_with(asker, Reply::Attached { log }, terminal.into_iter().collect());
+            }
+            Err(problem) => self.world.refuse(asker, problem),
+        }
+    }
+
+    fn try_attach(&self, path: &str) -> Result<(Subject, Option<std::os::fd::OwnedFd>), Problem> {
+        if self.attachments.0.len() >= MOST {
+            return Err(Problem::no(format!("{MOST} clients are attached already")));
+        }
+        if let Some(subject) = self.world.guests.find(path) {
+            let terminal = self.world.terminals.lend(subject);
+            if terminal.is_none() && !self.is_logged_session(subject) {
+                let message = format!("`{path}` is the program of a client, who has its input and output");
+                return Err(Problem::no(message));
+            }
+            return Ok((subject, terminal));
+        }
+        let all = self.world.roster.subjects();
+        let subject = all.into_iter().find(|&subject| self.world.roster.path(subject) == path);
+        let subject = subject.ok_or_else(|| Problem::no(format!("there is no process `{path}`")))?;
+        let namespace = self.plan.namespace(subject.namespace);
+        let Some(process) = namespace.process(subject.slot) else {
+            return Err(Problem::no(format!("`{path}` is nestns itself, and writes nothing"))
+                .help("name a process, or see all of a namespace with `nestns logs -f`"));
+        };
+        if self.world.roster.get(subject).is_some_and(|record| record.state.is_over()) {
+            return Err(Problem::no(format!("`{path}` has ended"))
+                .help(format!("`nestns logs {path}` shows what it has written")));
+        }
+        if self.owns_terminal(subject) {
+            let terminal = self.world.relay.as_ref().and_then(|relay| relay.lend());
+            return match terminal {
+                Some(terminal) => Ok((subject, Some(terminal))),
+                None => Err(Problem::no(format!("the terminal of `{path}` is that of `nestns up`"))),
+            };
+        }
+        if process.stdout != Output::Log && process.stderr != Output::Log {
+            let message = format!("nothing of what `{path}` writes is kept: it goes to {}", where_to(&process.stdout));
+            return Err(Problem::no(message).help("leave out `stdout` in the file, and it goes to the log"));
+        }
+        Ok((subject, None))
+    }
+
+    /// Tells those who follow a process how it has ended.
+    pub(super) fn end_attachments(&mut self, subject: Subject, ending: Ending) {
+        let (over, others) =
+            std::mem::take(&mut self.attachments.0).into_iter().partition(|(_, whom)| *whom == subject);
+        self.attachments.0 = others;
+        let over: Vec<(Asker, Subject)> = over;
+        for (asker, _) in over {
+            self.world.reply(asker, Reply::Ended(ending.into()));
+        }
+    }
+
+    /// Forgets a client who has hung up.
+    pub(super) fn forget_attachments_of(&mut self, client: ClientId) {
+        self.attachments.0.retain(|(asker, _)| asker.client != client);
+    }
+}
+
+fn where_to(output: &Output) -> String {
+    match output {
+        Output::File(path) => format!("`{}`", path.display()),
+        Output::Inherit => "the standard output of `nestns up`".to_owned(),
+        _ => "/dev/null".to_owned(),
+    }
+}

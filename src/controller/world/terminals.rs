@@ -1,0 +1,93 @@
+//! Terminals of programs of `exec` whose clients have left them alone: read, and kept in the log like other output.
+//!
+//! Nobody else takes what such a program writes, and one that waited for a reader would never go on.
+
+use std::collections::BTreeMap;
+use std::os::fd::OwnedFd;
+
+use nix::errno::Errno;
+use nix::fcntl::{FcntlArg, OFlag, fcntl};
+use nix::sys::epoll::EpollFlags;
+use nix::unistd::{isatty, read};
+
+use super::World;
+use crate::controller::audience::Stream;
+use crate::controller::event_loop::{EventLoop, Token};
+use crate::engine::plan::Subject;
+
+/// How much is read of one terminal before others have their turn.
+const TURN: usize = 16 * 1024;
+
+/// All of them, by the numbers of their sessions.
+#[derive(Debug, Default)]
+pub(in crate::controller) struct Terminals(BTreeMap<u32, (Subject, OwnedFd)>);
+
+impl Terminals {
+    /// Takes one in.
+    ///
+    /// # Errors
+    ///
+    /// `ENOTTY` for what is none.
+    pub(in crate::controller) fn keep(
+        &mut self,
+        subject: Subject,
+        master: OwnedFd,
+        events: &EventLoop,
+    ) -> nix::Result<()> {
+        let number = subject.session_number().ok_or(Errno::EINVAL)?;
+        if !isatty(&master)? {
+            return Err(Errno::ENOTTY);
+        }
+        fcntl(&master, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))?;
+        events.add(&master, Token::SessionTerminal(number), EpollFlags::EPOLLIN)?;
+        self.0.insert(number, (subject, master));
+        Ok(())
+    }
+
+    /// The same side of it for somebody else: whoever types into it.
+    pub(in crate::controller) fn lend(&self, subject: Subject) -> Option<OwnedFd> {
+        let (_, master) = self.0.get(&subject.session_number()?)?;
+        master.try_clone().ok()
+    }
+}
+
+impl World<'_> {
+    /// Reads a piece of what was written to one.
+    pub(super) fn on_session_terminal(&mut self, number: u32) {
+        if !self.read_session_terminal(number)
+            && let Some((_, master)) = self.terminals.0.remove(&number)
+        {
+            self.events.remove(&master, Token::SessionTerminal(number));
+        }
+    }
+
+    /// A program of `exec` has ended: reads what it has written last, and lets go of its terminal.
+    pub(in crate::controller) fn end_session_terminal(&mut self, subject: Subject) {
+        /// More than a terminal keeps, even if others go on writing to it.
+        const LAST: usize = 64;
+        let Some(number) = subject.session_number() else { return };
+        for _ in 0..LAST {
+            if !self.read_session_terminal(number) {
+                break;
+            }
+        }
+        if let Some((_, master)) = self.terminals.0.remove(&number) {
+            self.events.remove(&master, Token::SessionTerminal(number));
+        }
+    }
+
+    /// Says whether it is still open. Nothing at the moment is a piece as well.
+    fn read_session_terminal(&mut self, number: u32) -> bool {
+        let Some((subject, master)) = self.terminals.0.get(&number) else { return false };
+        let mut buffer = [0_u8; TURN];
+        match read(master, &mut buffer) {
+            Ok(count) if count > 0 => {
+                self.journal.log(*subject, Stream::Stdout, &buffer[..count]);
+                true
+            }
+            Err(Errno::EAGAIN | Errno::EINTR) => true,
+            // EIO: nobody has the other side open any more.
+            _ => false,
+        }
+    }
+}

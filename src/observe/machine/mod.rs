@@ -1,0 +1,322 @@
+//! The PID namespaces of the whole machine, as far as the caller may look: how they lie in each other, who is in them, and
+//! what keeps those alive that nobody is in.
+//!
+//! Works on any process, ours or not, and changes nothing: every fact is read from /proc or from a namespace's descriptor.
+//! Each namespace is opened when it is first met and stays open, so that its inode cannot be given to another one while the
+//! rest is read (R18). A moment later all of it may be different: whoever acts on a process asks again by a pidfd.
+
+mod members;
+mod pins;
+#[cfg(test)]
+mod tests;
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::fs::MetadataExt;
+use std::path::PathBuf;
+
+use nix::errno::Errno;
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use nix::sys::stat::fstat;
+
+use crate::sys::namespace;
+
+/// A namespace of a [`Machine`], by its place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SpaceId(usize);
+
+/// A PID namespace.
+#[derive(Debug)]
+pub struct Space {
+    /// Its inode in nsfs; recycled when it is gone.
+    pub inode: u64,
+    /// Its id, never used again; `None` before Linux 6.18.
+    pub id: Option<u64>,
+    /// The namespace around it; `None` of the reader's own, which is the first.
+    pub parent: Option<SpaceId>,
+    /// How many namespaces are around it, the reader's own being 0. A member's numbers are as many and one more.
+    pub level: usize,
+    /// The inode of the user namespace that owns it; `None` where that is outside the reader's.
+    pub owner: Option<u64>,
+    /// What was found of it.
+    pub evidence: Evidence,
+    descriptor: OwnedFd,
+}
+
+/// How a namespace is known to exist; of several ways the first.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Evidence {
+    /// A process is in it.
+    Member,
+    /// It is mounted here, as that process sees it.
+    Mount {
+        /// Whose mount namespace has it.
+        seen_by: i32,
+        /// Where.
+        path: PathBuf,
+    },
+    /// A process has it open.
+    Descriptor {
+        /// Which.
+        holder: i32,
+        /// As which number.
+        number: i32,
+    },
+    /// It is around one of the others.
+    Child,
+}
+
+/// A process.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Inhabitant {
+    /// Its numbers from the reader's namespace down to its own; never empty.
+    pub numbers: Vec<i32>,
+    /// Its parent's number in the reader's namespace, 0 where that is outside.
+    pub parent: i32,
+    /// `R`, `S`, `Z` and so on, as `proc_pid_stat(5)` has it.
+    pub state: char,
+    /// Its name, as `/proc/PID/comm` has it.
+    pub name: String,
+    /// Its effective user, in the reader's numbering.
+    pub user: u32,
+    /// The namespace that it is in; `None` where that may not be seen.
+    pub space: Option<SpaceId>,
+}
+
+impl Inhabitant {
+    /// Its number in the reader's namespace.
+    pub fn pid(&self) -> i32 {
+        self.numbers[0]
+    }
+
+    /// Its number in its own namespace.
+    pub fn own(&self) -> i32 {
+        self.numbers[self.numbers.len() - 1]
+    }
+}
+
+/// All of it.
+#[derive(Debug)]
+pub struct Machine {
+    spaces: Vec<Space>,
+    processes: Vec<Inhabitant>,
+    /// How many processes are in a namespace that the caller may not see.
+    pub unreadable: usize,
+    /// How many processes did not let the caller see what they have open: it may be namespaces.
+    pub closed: usize,
+}
+
+/// What is looked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Search {
+    /// Namespaces with members, and what is around them.
+    Members,
+    /// Those that a mount or a descriptor keeps alive as well.
+    Everything,
+}
+
+impl Machine {
+    /// Reads it.
+    ///
+    /// # Errors
+    ///
+    /// Where /proc cannot be listed, and `Unsupported` where it belongs to another PID namespace than the caller is in: its
+    /// numbers are not his.
+    pub fn read(search: Search) -> io::Result<Self> {
+        let mut found = Spaces::default();
+        // The reader's own is the first: it is nobody's child.
+        let own = File::open("/proc/self/ns/pid")?;
+        found.add(own.into(), Evidence::Member)?;
+        let members = members::read(&mut found, search)?;
+        let mut machine = Self {
+            spaces: Vec::new(),
+            processes: members.processes,
+            unreadable: members.unreadable,
+            closed: members.closed,
+        };
+        found.complete()?;
+        machine.settle(found.spaces);
+        Ok(machine)
+    }
+
+    /// Raises the soft limit on descriptors to the hard one, as far as that is allowed: a shell's usual 1024 are less than
+    /// the namespaces of a large machine, each of which is held open. Children inherit it, so that this is for processes
+    /// that execute nothing.
+    pub fn make_room() {
+        if let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE)
+            && soft < hard
+        {
+            // Refused, fewer namespaces can be read; that is told when it happens.
+            let _ = setrlimit(Resource::RLIMIT_NOFILE, hard, hard);
+        }
+    }
+
+    /// Puts the namespaces in an order in which each stands behind the one around it. Siblings stay in the order in which
+    /// they were met, that of their members' numbers; ids are given out in portions to each processor, and tell no order.
+    fn settle(&mut self, spaces: Vec<Space>) {
+        let mut children: HashMap<Option<SpaceId>, Vec<usize>> = HashMap::new();
+        for (place, space) in spaces.iter().enumerate() {
+            children.entry(space.parent).or_default().push(place);
+        }
+        let mut order = Vec::with_capacity(spaces.len());
+        // Others without a parent are not inside the reader's own.
+        let mut next = vec![0];
+        while let Some(place) = next.pop() {
+            order.push(place);
+            next.extend(children.get(&Some(SpaceId(place))).into_iter().flatten().rev());
+        }
+        let mut new = vec![None; spaces.len()];
+        order.iter().enumerate().for_each(|(to, &from)| new[from] = Some(SpaceId(to)));
+        let mut spaces: Vec<Option<Space>> = spaces.into_iter().map(Some).collect();
+        for from in order {
+            let Some(mut space) = spaces[from].take() else { continue };
+            space.parent = space.parent.and_then(|parent| new[parent.0]);
+            space.level = space.parent.map_or(0, |parent| self.space(parent).level + 1);
+            self.spaces.push(space);
+        }
+        for process in &mut self.processes {
+            process.space = process.space.and_then(|space| new[space.0]);
+        }
+    }
+
+    /// The reader's own namespace.
+    pub fn own(&self) -> SpaceId {
+        SpaceId(0)
+    }
+
+    /// Every namespace, those around before those inside.
+    pub fn spaces(&self) -> impl Iterator<Item = (SpaceId, &Space)> {
+        self.spaces.iter().enumerate().map(|(place, space)| (SpaceId(place), space))
+    }
+
+    /// One of them.
+    pub fn space(&self, id: SpaceId) -> &Space {
+        &self.spaces[id.0]
+    }
+
+    /// The one with this inode.
+    pub fn by_inode(&self, inode: u64) -> Option<SpaceId> {
+        self.spaces.iter().position(|space| space.inode == inode).map(SpaceId)
+    }
+
+    /// A namespace and those around it, from the reader's own inward.
+    pub fn line(&self, id: SpaceId) -> Vec<SpaceId> {
+        let mut line: Vec<SpaceId> = std::iter::successors(Some(id), |&id| self.space(id).parent).collect();
+        line.reverse();
+        line
+    }
+
+    /// Whether a namespace is another one, or inside it.
+    pub fn is_within(&self, inner: SpaceId, outer: SpaceId) -> bool {
+        let level = self.space(outer).level;
+        let mut at = Some(inner);
+        // What is around has stood before.
+        while let Some(id) = at.filter(|&id| self.space(id).level > level) {
+            at = self.space(id).parent;
+        }
+        at == Some(outer)
+    }
+
+    /// Every process, in the order of the reader's numbers.
+    pub fn processes(&self) -> &[Inhabitant] {
+        &self.processes
+    }
+
+    /// The process that has this number in the reader's namespace.
+    pub fn process(&self, pid: i32) -> Option<&Inhabitant> {
+        self.processes.binary_search_by_key(&pid, Inhabitant::pid).ok().map(|place| &self.processes[place])
+    }
+
+    /// The number that a process has in a namespace, by its `NSpid`.
+    pub fn number_in(&self, process: &Inhabitant, space: SpaceId) -> Option<i32> {
+        let own = process.space?;
+        self.is_within(own, space).then(|| process.numbers.get(self.space(space).level).copied()).flatten()
+    }
+
+    /// Every place where a number exists: the namespaces in which it is given (`None` where the caller may not see which
+    /// that is), and to whom.
+    pub fn bearers(&self, number: i32) -> Vec<(Option<SpaceId>, &Inhabitant)> {
+        let mut found = Vec::new();
+        for process in self.processes.iter().filter(|process| process.numbers.contains(&number)) {
+            let mut line: Vec<Option<SpaceId>> =
+                self.line(process.space.unwrap_or(self.own())).into_iter().map(Some).collect();
+            line.resize(process.numbers.len(), None);
+            let here = line.into_iter().zip(&process.numbers).filter(|&(_, &other)| other == number);
+            found.extend(here.map(|(space, _)| (space, process)));
+        }
+        found.sort_by_key(|&(space, _)| (space.is_none(), space));
+        found
+    }
+}
+
+impl AsFd for Space {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.descriptor.as_fd()
+    }
+}
+
+/// Namespaces while they are collected.
+#[derive(Debug, Default)]
+struct Spaces {
+    spaces: Vec<Space>,
+    by_inode: HashMap<u64, SpaceId>,
+}
+
+impl Spaces {
+    fn get(&self, inode: u64) -> Option<SpaceId> {
+        self.by_inode.get(&inode).copied()
+    }
+
+    /// Takes one in, unless it is known.
+    fn add(&mut self, descriptor: OwnedFd, evidence: Evidence) -> io::Result<SpaceId> {
+        let inode = fstat(&descriptor)?.st_ino;
+        if let Some(known) = self.get(inode) {
+            return Ok(known);
+        }
+        let owner = match namespace::owner(&descriptor) {
+            Ok(owner) => Some(fstat(&owner)?.st_ino),
+            Err(_) => None,
+        };
+        let id = namespace::id(&descriptor);
+        let place = SpaceId(self.spaces.len());
+        self.by_inode.insert(inode, place);
+        self.spaces.push(Space { inode, id, parent: None, level: 0, owner, evidence, descriptor });
+        Ok(place)
+    }
+
+    /// Finds what is around each, and with it what nothing but a child keeps alive.
+    fn complete(&mut self) -> io::Result<()> {
+        let mut place = 1;
+        while place < self.spaces.len() {
+            match namespace::parent(&self.spaces[place].descriptor) {
+                Ok(parent) => self.spaces[place].parent = Some(self.add(parent, Evidence::Child)?),
+                // Not inside the reader's own.
+                Err(Errno::EPERM) => {}
+                Err(errno) => return Err(errno.into()),
+            }
+            place += 1;
+        }
+        Ok(())
+    }
+}
+
+/// The inode that stands in the text of a link of /proc, `pid:[4026531836]`.
+fn inode_of(link: &str, kind: &str) -> Option<u64> {
+    link.strip_prefix(kind)?.strip_prefix(":[")?.strip_suffix(']')?.parse().ok()
+}
+
+/// The inode of a namespace that a path of /proc leads to, by its text: no namespace is opened for it.
+fn linked(path: &str, kind: &str) -> io::Result<u64> {
+    let link = std::fs::read_link(path)?;
+    inode_of(&link.to_string_lossy(), kind).ok_or_else(|| io::ErrorKind::InvalidData.into())
+}
+
+/// Whether /proc is that of the caller's own PID namespace.
+fn is_own_proc() -> bool {
+    std::fs::metadata("/proc/self").is_ok_and(|own| {
+        std::fs::metadata(format!("/proc/{}", nix::unistd::getpid()))
+            .is_ok_and(|by_number| by_number.ino() == own.ino())
+    })
+}

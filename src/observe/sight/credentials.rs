@@ -1,0 +1,134 @@
+//! The number that `SCM_CREDENTIALS` delivers: unix(7) translates a sender for each receiver.
+//!
+//! Nobody who is asked about is made to send anything. Whoever has `CAP_SYS_ADMIN` over a PID namespace may claim to be any
+//! process of it, and the kernel translates that process for the receiver as it would a real sender: root claims for all,
+//! an ordinary user from inside the outermost namespace of his own, where he has the right to.
+
+use std::io::{self, IoSlice, IoSliceMut};
+use std::os::fd::{AsRawFd, OwnedFd};
+
+use nix::cmsg_space;
+use nix::errno::Errno;
+use nix::libc;
+use nix::sys::socket::{
+    AddressFamily, ControlMessage, ControlMessageOwned, MsgFlags, Shutdown, SockFlag, SockType, UnixCredentials,
+    recvmsg, sendmsg, setsockopt, shutdown, socketpair, sockopt,
+};
+use nix::sys::wait::{WaitPidFlag, waitpid};
+use nix::unistd::{ForkResult, getgid, getuid};
+
+use super::entry::{Asked, Place};
+use super::probe::{Glimpse, Question, failed};
+use super::{Observer, Rows};
+use crate::observe::machine::SpaceId;
+use crate::sys::fork::{exit_now, fork};
+
+/// Sends a message in the name of each process, and has an observer say who it was from.
+pub(super) fn measure(rows: &Rows<'_>, observer: &Observer) -> io::Result<Glimpse> {
+    let place = match Place::of(rows.machine, observer) {
+        Ok(place) => place,
+        Err(error) => return Ok(failed("look into it", &error)),
+    };
+    let flags = SockFlag::SOCK_CLOEXEC;
+    let (ours, theirs) = socketpair(AddressFamily::Unix, SockType::SeqPacket, None, flags)?;
+    setsockopt(&theirs, sockopt::PassCred, &true)?;
+    let asked = Asked::begin(place, &Question::Credentials, Some(theirs))?;
+    send_all(rows, &ours)?;
+    // The end for the prober, whoever else has inherited this side.
+    shutdown(ours.as_raw_fd(), Shutdown::Write)?;
+    asked.end()
+}
+
+/// Every process, in the name of those who may: the caller himself, or helpers in the outermost namespaces.
+fn send_all(rows: &Rows<'_>, socket: &OwnedFd) -> io::Result<()> {
+    let machine = rows.machine;
+    let mut left: Vec<(usize, i32)> = Vec::new();
+    for &(row, number) in rows.known(machine.own()) {
+        match send(socket, row, number) {
+            Ok(()) => {}
+            Err(Errno::EPERM) => left.push((row, number)),
+            // It has ended; it is delivered to nobody.
+            Err(Errno::ESRCH) => {}
+            // The prober has ended, and says why.
+            Err(Errno::EPIPE | Errno::ECONNRESET) => return Ok(()),
+            Err(errno) => return Err(errno.into()),
+        }
+    }
+    let outermost: Vec<SpaceId> = machine.spaces().filter(|(_, space)| space.level == 1).map(|(id, _)| id).collect();
+    for space in outermost {
+        let theirs: Vec<(usize, i32)> =
+            rows.known(space).iter().copied().filter(|(row, _)| left.iter().any(|(other, _)| other == row)).collect();
+        if theirs.is_empty() {
+            continue;
+        }
+        let mut candidates: Vec<i32> = machine
+            .processes()
+            .iter()
+            .filter(|process| process.space == Some(space))
+            .map(|process| process.pid())
+            .collect();
+        candidates.sort_unstable();
+        let Ok(Some(place)) = Place::of(machine, &Observer { space, candidates }) else { continue };
+        send_from(&place, socket, &theirs)?;
+    }
+    Ok(())
+}
+
+/// A helper and, inside, somebody with the right to claim; both are gone when this returns.
+fn send_from(place: &Place, socket: &OwnedFd, rows: &[(usize, i32)]) -> io::Result<()> {
+    let helper = match fork()? {
+        ForkResult::Child => {
+            let work = || -> Result<(), Errno> {
+                place.enter().map_err(|(_, errno)| errno)?;
+                match place.fork().map_err(|(_, errno)| errno)? {
+                    ForkResult::Child => {
+                        for &(row, number) in rows {
+                            if matches!(send(socket, row, number), Err(Errno::EPIPE | Errno::ECONNRESET)) {
+                                break;
+                            }
+                        }
+                        exit_now(0)
+                    }
+                    ForkResult::Parent { child } => {
+                        while waitpid(child, Some(WaitPidFlag::__WALL)) == Err(Errno::EINTR) {}
+                        Ok(())
+                    }
+                }
+            };
+            exit_now(i32::from(work().is_err()))
+        }
+        ForkResult::Parent { child } => child,
+    };
+    while waitpid(helper, Some(WaitPidFlag::__WALL)) == Err(Errno::EINTR) {}
+    Ok(())
+}
+
+fn send(socket: &OwnedFd, row: usize, number: i32) -> nix::Result<()> {
+    let credentials =
+        UnixCredentials::from(libc::ucred { pid: number, uid: getuid().as_raw(), gid: getgid().as_raw() });
+    let row = u32::try_from(row).unwrap_or(u32::MAX).to_ne_bytes();
+    let control = [ControlMessage::ScmCredentials(&credentials)];
+    sendmsg::<()>(socket.as_raw_fd(), &[IoSlice::new(&row)], &control, MsgFlags::MSG_NOSIGNAL, None).map(drop)
+}
+
+/// Until the sender has closed.
+pub(super) fn receive(socket: &OwnedFd) -> Vec<(u32, i32)> {
+    let mut delivered = Vec::new();
+    loop {
+        let mut row = [0; 4];
+        let mut slices = [IoSliceMut::new(&mut row)];
+        let mut space = cmsg_space!(UnixCredentials);
+        let number = match recvmsg::<()>(socket.as_raw_fd(), &mut slices, Some(&mut space), MsgFlags::empty()) {
+            Ok(message) if message.bytes == 0 => return delivered,
+            Ok(message) => message.cmsgs().ok().and_then(|mut messages| {
+                messages.find_map(|message| match message {
+                    ControlMessageOwned::ScmCredentials(credentials) => Some(credentials.pid()),
+                    _ => None,
+                })
+            }),
+            Err(Errno::EINTR) => continue,
+            Err(_) => return delivered,
+        };
+        delivered.extend(number.map(|number| (u32::from_ne_bytes(row), number)));
+    }
+}

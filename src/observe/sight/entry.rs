@@ -1,0 +1,287 @@
+//! Putting a throw-away process in somebody's place.
+//!
+//! It enters every namespace of the observer and takes over its credentials. As setns(2) moves only children into a PID
+//! namespace, it takes two: a helper, forked by the caller, and the prober, forked by the helper, which reaps it at once; the
+//! caller reaps the helper (R3: nothing that has entered stays unreaped, or the namespace could not end).
+//!
+//! **No number is used up.** The prober is forked with `set_tid` (R13): it has a number from near the top on every level
+//! below the caller's, where nobody has counted to, and the counters do not move: the next process in there has the number
+//! that it would have had anyway. Where that is refused, nobody is put there: a number that is missing would be noticed. On
+//! the caller's own level it takes ordinary numbers, as every command does.
+
+use std::fs::File;
+use std::io::{self, Read as _, Write as _};
+use std::os::fd::{AsFd, OwnedFd};
+use std::time::{Duration, Instant};
+
+use nix::errno::Errno;
+use nix::fcntl::OFlag;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sched::{CloneFlags, setns};
+use nix::sys::prctl::set_pdeathsig;
+use nix::sys::signal::Signal;
+use nix::sys::wait::{WaitPidFlag, waitpid};
+use nix::unistd::{ForkResult, Gid, Pid, Uid, pipe2, setgroups, setresgid, setresuid};
+
+use super::Observer;
+use super::probe::{Glimpse, Question, failed};
+use crate::observe::machine::Machine;
+use crate::observe::namespaces;
+use crate::sys::capability;
+use crate::sys::clone::fork_numbered;
+use crate::sys::fork::{exit_now, fork};
+use crate::sys::pidfd::Pidfd;
+
+/// Numbers for a prober, as the engine's helpers have them: near the top; then, where `pid_max` is small, below 300, which the
+/// kernel does not give out again after a wrap-around.
+const NUMBERS: [std::ops::Range<i32>; 2] = [32_600..32_700, 200..300];
+/// So long a prober may take.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Whose place is taken.
+#[derive(Debug)]
+pub(super) struct Place {
+    target: Pidfd,
+    /// The namespaces besides PID that are not the caller's.
+    others: CloneFlags,
+    /// How many levels below the caller's.
+    levels: usize,
+    credentials: Credentials,
+}
+
+/// As whom, in the numbering of the namespace that is entered.
+#[derive(Debug, Default)]
+struct Credentials {
+    user: Option<(Uid, Gid, Vec<Gid>)>,
+    capabilities: Option<u64>,
+}
+
+/// Asks a question in an observer's place.
+pub(super) fn ask(machine: &Machine, observer: &Observer, question: &Question<'_>) -> io::Result<Glimpse> {
+    let place = match Place::of(machine, observer) {
+        Ok(place) => place,
+        Err(error) => return Ok(failed("look into it", &error)),
+    };
+    Asked::begin(place, question, None)?.end()
+}
+
+impl Place {
+    /// The place of the first candidate that may be looked into; `None` for the caller's own.
+    pub(super) fn of(machine: &Machine, observer: &Observer) -> io::Result<Option<Self>> {
+        let levels = machine.space(observer.space).level;
+        let mut problem = None;
+        for &candidate in &observer.candidates {
+            let pid = Pid::from_raw(candidate);
+            let place = || -> io::Result<Self> {
+                let target = Pidfd::open(pid)?;
+                let others = namespaces::to_enter(pid, None, None)?;
+                Ok(Self { target, others, levels, credentials: Credentials::read(candidate)? })
+            };
+            match place() {
+                Ok(place) => return Ok(Some(place)),
+                Err(error) => problem = Some(error),
+            }
+        }
+        match problem {
+            Some(error) => Err(error),
+            None if levels == 0 => Ok(None),
+            // Nobody is in it whose place could be taken.
+            None => Err(Errno::ESRCH.into()),
+        }
+    }
+}
+
+impl Credentials {
+    fn read(pid: i32) -> io::Result<Self> {
+        let status = std::fs::read_to_string(format!("/proc/{pid}/status"))?;
+        let field = |name: &str| status.lines().find_map(|line| line.strip_prefix(name)).map(str::trim);
+        let numbers = |name: &str| -> Vec<u32> {
+            field(name).into_iter().flat_map(str::split_whitespace).filter_map(|word| word.parse().ok()).collect()
+        };
+        let users = std::fs::read_to_string(format!("/proc/{pid}/uid_map")).unwrap_or_default();
+        let groups = std::fs::read_to_string(format!("/proc/{pid}/gid_map")).unwrap_or_default();
+        // Real, effective, saved, and that for files.
+        let user = numbers("Uid:").get(1).and_then(|&outer| inside(&users, outer)).map(Uid::from_raw);
+        let group = numbers("Gid:").get(1).and_then(|&outer| inside(&groups, outer)).map(Gid::from_raw);
+        let others = numbers("Groups:").into_iter().filter_map(|outer| inside(&groups, outer)).map(Gid::from_raw);
+        Ok(Self {
+            user: user.zip(group).map(|(user, group)| (user, group, others.collect())),
+            capabilities: field("CapEff:").and_then(|mask| u64::from_str_radix(mask, 16).ok()),
+        })
+    }
+
+    fn take(&self) -> nix::Result<()> {
+        if let Some((user, group, others)) = &self.user {
+            // In a user namespace of an ordinary user groups may not be changed: then there are none to be had either.
+            let _ = setgroups(others);
+            setresgid(*group, *group, *group)?;
+            setresuid(*user, *user, *user)?;
+        }
+        match self.capabilities {
+            // A user besides root has lost them all by now. What cannot be taken was never there to be kept.
+            Some(mask) => {
+                capability::keep_only(mask).or_else(|errno| if errno == Errno::EPERM { Ok(()) } else { Err(errno) })
+            }
+            None => Ok(()),
+        }
+    }
+}
+
+/// The number inside, by a map as /proc shows it to whoever reads: inside, outside, count.
+fn inside(map: &str, outer: u32) -> Option<u32> {
+    map.lines().find_map(|line| {
+        let mut fields = line.split_whitespace().map(|field| field.parse::<u32>().ok());
+        let (first, outside, count) = (fields.next()??, fields.next()??, fields.next()??);
+        let offset = outer.checked_sub(outside).filter(|&offset| offset < count)?;
+        first.checked_add(offset)
+    })
+}
+
+/// A prober on its way.
+#[derive(Debug)]
+pub(super) struct Asked {
+    helper: Pid,
+    answer: File,
+}
+
+impl Asked {
+    /// Forks it. `socket` is for the question that needs one.
+    pub(super) fn begin(place: Option<Place>, question: &Question<'_>, socket: Option<OwnedFd>) -> io::Result<Self> {
+        let (answer, tell) = pipe2(OFlag::O_CLOEXEC)?;
+        match fork()? {
+            ForkResult::Child => {
+                drop(answer);
+                let mut tell = File::from(tell);
+                let (glimpse, code) = match help(place, question, socket.as_ref(), &mut tell) {
+                    Ok(()) => exit_now(0),
+                    Err((stage, errno)) => (Glimpse::Failed { stage: stage.to_owned(), errno: errno as i32 }, 1),
+                };
+                say(&mut tell, &glimpse);
+                exit_now(code)
+            }
+            ForkResult::Parent { child } => Ok(Self { helper: child, answer: File::from(answer) }),
+        }
+    }
+
+    /// Waits for the answer, and reaps.
+    pub(super) fn end(mut self) -> io::Result<Glimpse> {
+        let read = self.read();
+        if read.is_err() {
+            // It is an unreaped child, so that the number is its own; the prober goes with it.
+            if let Ok(pidfd) = Pidfd::open(self.helper) {
+                let _ = pidfd.signal(Signal::SIGKILL as i32);
+            }
+        }
+        while waitpid(self.helper, Some(WaitPidFlag::__WALL)) == Err(Errno::EINTR) {}
+        let bytes = read?;
+        // One that was killed has said nothing.
+        postcard::from_bytes(&bytes).or_else(|_| Ok(failed("ask there", &Errno::ECHILD.into())))
+    }
+
+    fn read(&mut self) -> io::Result<Vec<u8>> {
+        let end = Instant::now() + PATIENCE;
+        let mut bytes = Vec::new();
+        let mut part = vec![0; 64 * 1024];
+        loop {
+            let left = end.saturating_duration_since(Instant::now());
+            let timeout = PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX);
+            match poll(&mut [PollFd::new(self.answer.as_fd(), PollFlags::POLLIN)], timeout) {
+                Ok(0) => return Err(io::ErrorKind::TimedOut.into()),
+                Err(Errno::EINTR) => continue,
+                Err(errno) => return Err(errno.into()),
+                Ok(_) => {}
+            }
+            match self.answer.read(&mut part)? {
+                0 => return Ok(bytes),
+                count => bytes.extend_from_slice(&part[..count]),
+            }
+        }
+    }
+}
+
+fn say(tell: &mut File, glimpse: &Glimpse) {
+    if let Ok(bytes) = postcard::to_stdvec(glimpse) {
+        // Without a reader there is nobody to tell.
+        let _ = tell.write_all(&bytes);
+    }
+}
+
+/// The helper: enters, forks the prober, reaps it.
+fn help(
+    place: Option<Place>,
+    question: &Question<'_>,
+    socket: Option<&OwnedFd>,
+    tell: &mut File,
+) -> Result<(), (&'static str, Errno)> {
+    set_pdeathsig(Signal::SIGKILL).map_err(|errno| ("set its parent-death signal", errno))?;
+    let Some(place) = place else {
+        say(tell, &question.answer(socket));
+        return Ok(());
+    };
+    let rest = place.enter()?;
+    let prober = match place.fork()? {
+        ForkResult::Child => {
+            let glimpse = match place.settle(rest) {
+                Ok(()) => question.answer(socket),
+                Err((stage, errno)) => Glimpse::Failed { stage: stage.to_owned(), errno: errno as i32 },
+            };
+            say(tell, &glimpse);
+            exit_now(0)
+        }
+        ForkResult::Parent { child } => child,
+    };
+    while waitpid(prober, Some(WaitPidFlag::__WALL)) == Err(Errno::EINTR) {}
+    Ok(())
+}
+
+impl Place {
+    /// Enters the user namespace, and the PID namespace for its children. What is left to enter is the prober's.
+    pub(super) fn enter(&self) -> Result<CloneFlags, (&'static str, Errno)> {
+        let mut rest = self.others;
+        if rest.contains(CloneFlags::CLONE_NEWUSER) {
+            setns(&self.target, CloneFlags::CLONE_NEWUSER).map_err(|errno| ("enter its user namespace", errno))?;
+            rest.remove(CloneFlags::CLONE_NEWUSER);
+        }
+        if self.levels > 0 {
+            setns(&self.target, CloneFlags::CLONE_NEWPID).map_err(|errno| ("enter its PID namespace", errno))?;
+        }
+        Ok(rest)
+    }
+
+    /// Forks without using up a number below the caller's level.
+    pub(super) fn fork(&self) -> Result<ForkResult, (&'static str, Errno)> {
+        if self.levels == 0 {
+            return fork().map_err(|errno| ("fork", errno));
+        }
+        let mut result = Err(Errno::EAGAIN);
+        for number in NUMBERS.into_iter().flatten() {
+            result = fork_numbered(&vec![number; self.levels]);
+            if !matches!(result, Err(Errno::EEXIST | Errno::EINVAL)) {
+                break;
+            }
+        }
+        result.map_err(|errno| ("fork under a number that nobody uses", errno))
+    }
+
+    /// The prober: enters what is left, and becomes whoever is there.
+    pub(super) fn settle(&self, rest: CloneFlags) -> Result<(), (&'static str, Errno)> {
+        if !rest.is_empty() {
+            setns(&self.target, rest).map_err(|errno| ("enter its other namespaces", errno))?;
+        }
+        self.credentials.take().map_err(|errno| ("take over its credentials", errno))?;
+        // Changing the user has cleared it; the helper, if it has died since, is gone for good.
+        set_pdeathsig(Signal::SIGKILL).map_err(|errno| ("set its parent-death signal", errno))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::inside;
+
+    #[test]
+    fn users_are_translated_inward() {
+        let map = "         0     100000      65536\n     70000       1000          1\n";
+        assert_eq!([inside(map, 100_000), inside(map, 165_535), inside(map, 165_536)], [Some(0), Some(65_535), None]);
+        assert_eq!([inside(map, 1000), inside(map, 999), inside("", 0)], [Some(70_000), None, None]);
+    }
+}

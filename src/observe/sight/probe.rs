@@ -1,0 +1,93 @@
+//! What a process does that was put in an observer's place: it asks the kernel, and tells what it was answered.
+//!
+//! It knows nothing of who should be visible. It is about to end, so that it leaks whatever it likes, and it answers by
+//! numbers alone: what they mean is for whoever has put it there.
+
+use std::io;
+
+use nix::unistd::Pid;
+use serde::{Deserialize, Serialize};
+
+use super::identity;
+use crate::sys::access;
+use crate::sys::pidfd::Pidfd;
+
+/// What is asked.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Question<'a> {
+    /// What does /proc list?
+    Proc,
+    /// May these be signalled?
+    Kill(&'a [i32]),
+    /// Can these be opened?
+    Pidfd(&'a [i32]),
+    /// May these be attached to?
+    Ptrace(&'a [i32]),
+    /// Which senders are delivered on this socket, until it is closed?
+    Credentials,
+}
+
+/// What is answered.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) enum Glimpse {
+    /// For each number: the errno, 0 for success, and the identity where there is one.
+    Numbers(Vec<(i32, u64)>),
+    /// What /proc is, and what it lists.
+    Proc {
+        /// How many numbers the prober has there; 0 when it is not in it.
+        levels: usize,
+        numbers: Vec<i32>,
+        hidden: Option<String>,
+    },
+    /// Which message came from which number.
+    Credentials(Vec<(u32, i32)>),
+    /// Nobody could be put there.
+    Failed { stage: String, errno: i32 },
+}
+
+impl Question<'_> {
+    /// Finds the answer.
+    pub(super) fn answer(&self, socket: Option<&std::os::fd::OwnedFd>) -> Glimpse {
+        let each = |numbers: &[i32], ask: fn(Pid) -> (i32, u64)| {
+            Glimpse::Numbers(numbers.iter().map(|&number| ask(Pid::from_raw(number))).collect())
+        };
+        match self {
+            Self::Proc => list(),
+            Self::Kill(numbers) => each(numbers, |pid| (errno(access::may_signal(pid)), 0)),
+            Self::Ptrace(numbers) => each(numbers, |pid| (errno(access::may_trace(pid)), 0)),
+            Self::Pidfd(numbers) => each(numbers, |pid| match Pidfd::open(pid) {
+                Ok(pidfd) => (0, identity::of(&pidfd).unwrap_or(0)),
+                Err(errno) => (errno as i32, 0),
+            }),
+            Self::Credentials => Glimpse::Credentials(socket.map(super::credentials::receive).unwrap_or_default()),
+        }
+    }
+}
+
+fn errno(result: nix::Result<()>) -> i32 {
+    result.map_or_else(|errno| errno as i32, |()| 0)
+}
+
+fn list() -> Glimpse {
+    // Where it is not in the namespace that this /proc belongs to, there is no `self`.
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let levels =
+        status.lines().find_map(|line| line.strip_prefix("NSpid:")).map_or(0, |line| line.split_whitespace().count());
+    let numbers = match std::fs::read_dir("/proc") {
+        Ok(entries) => entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok()).collect(),
+        Err(error) => return failed("list /proc", &error),
+    };
+    Glimpse::Proc { levels, numbers, hidden: hidden() }
+}
+
+/// `hidepid=…` of what is mounted on /proc last.
+fn hidden() -> Option<String> {
+    let mounts = std::fs::read_to_string("/proc/self/mountinfo").ok()?;
+    let line = mounts.lines().rfind(|line| line.split(' ').nth(4) == Some("/proc"))?;
+    let options = line.rsplit(' ').next()?;
+    options.split(',').find(|option| option.starts_with("hidepid=")).map(str::to_owned)
+}
+
+pub(super) fn failed(stage: &str, error: &io::Error) -> Glimpse {
+    Glimpse::Failed { stage: stage.to_owned(), errno: error.raw_os_error().unwrap_or(0) }
+}

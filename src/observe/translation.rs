@@ -1,0 +1,121 @@
+//! The numbers of one process in every namespace that it is visible in, and the way back from a number to the process.
+//!
+//! By the ioctls of Linux 6.11 where the kernel has them (R12), by `NSpid` where not; where both answer they must agree.
+//! A pidfd that is opened first, and has not ended at the end, proves that all answers were about one and the same process:
+//! its number cannot have passed on meanwhile.
+
+use std::fs::File;
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+
+use nix::errno::Errno;
+use nix::sys::stat::fstat;
+use nix::unistd::Pid;
+
+use super::namespaces::Member;
+use super::process::Process;
+use crate::sys::namespace;
+use crate::sys::pidfd::Pidfd;
+
+/// A process's number in a namespace.
+#[derive(Debug)]
+pub struct Numbered {
+    /// The namespace's inode; `None` where the caller may not see which it is.
+    pub inode: Option<u64>,
+    /// Its id, where the kernel has one.
+    pub id: Option<u64>,
+    /// The number.
+    pub number: i32,
+}
+
+/// A process and all of its numbers.
+#[derive(Debug)]
+pub struct Chain {
+    /// What /proc says about it.
+    pub process: Process,
+    /// From the reader's namespace down to its own.
+    pub numbers: Vec<Numbered>,
+}
+
+/// With which means numbers are translated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Means {
+    /// `NS_GET_TGID_IN_PIDNS` and `NS_GET_TGID_FROM_PIDNS`.
+    Ioctl,
+    /// `NSpid` of `/proc/PID/status`.
+    Status,
+}
+
+/// Translates a number of the reader's namespace into all those below, down to the process's own.
+///
+/// # Errors
+///
+/// `ESRCH` where there is no such process or it has gone meanwhile, `EACCES` where its namespace may not be seen.
+pub fn chain(pid: Pid) -> io::Result<Chain> {
+    let pidfd = Pidfd::open(pid)?;
+    let process = Process::read(pid)?;
+    let line = match line(pid, process.numbers.len()) {
+        Ok(line) => line.into_iter().map(Some).collect(),
+        // Somebody else's: how often it is numbered is all that may be seen.
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+            let mut line: Vec<Option<OwnedFd>> = vec![File::open("/proc/self/ns/pid").ok().map(OwnedFd::from)];
+            line.resize_with(process.numbers.len(), || None);
+            line
+        }
+        Err(error) => return Err(error),
+    };
+    let mut numbers = Vec::with_capacity(line.len());
+    for (descriptor, &number) in line.into_iter().zip(&process.numbers) {
+        let Some(descriptor) = descriptor else {
+            numbers.push(Numbered { inode: None, id: None, number });
+            continue;
+        };
+        match namespace::number_in(&descriptor, pid) {
+            Ok(other) if other.as_raw() == number => {}
+            Ok(_) => return Err(gone()),
+            // A kernel without the request, or a process that has just ended: what /proc says is proved below.
+            Err(Errno::ENOTTY | Errno::EINVAL | Errno::ESRCH) => {}
+            Err(errno) => return Err(errno.into()),
+        }
+        numbers.push(Numbered { inode: Some(fstat(&descriptor)?.st_ino), id: namespace::id(&descriptor), number });
+    }
+    // A zombie keeps its number until it is reaped, which its pidfd does not tell.
+    if pidfd.has_ended() && super::process::start_time(pid).ok() != Some(process.start_time) {
+        return Err(gone());
+    }
+    Ok(Chain { process, numbers })
+}
+
+/// A process's namespace and those around it, from the reader's own inward.
+fn line(pid: Pid, levels: usize) -> io::Result<Vec<OwnedFd>> {
+    let mut line = vec![Member::open(pid)?.descriptor_of_pid_namespace()?];
+    while line.len() < levels {
+        let parent = namespace::parent(&line[line.len() - 1])?;
+        line.push(parent);
+    }
+    line.reverse();
+    Ok(line)
+}
+
+/// The process that has a number in a namespace, by its number in the reader's; `None` when nobody has it.
+///
+/// # Errors
+///
+/// `ENOTTY` before Linux 6.11, where only a walk through /proc finds it.
+pub fn bearer(space: impl AsFd, number: i32) -> nix::Result<Option<Pid>> {
+    match namespace::number_from(space, Pid::from_raw(number)) {
+        Ok(pid) => Ok(Some(pid)),
+        Err(Errno::ESRCH) => Ok(None),
+        Err(errno) => Err(errno),
+    }
+}
+
+/// Which means this kernel has.
+pub fn means() -> Means {
+    let answer = std::fs::File::open("/proc/self/ns/pid").map(|own| namespace::number_in(&own, nix::unistd::getpid()));
+    if matches!(answer, Ok(Ok(_))) { Means::Ioctl } else { Means::Status }
+}
+
+fn gone() -> io::Error {
+    Errno::ESRCH.into()
+}

@@ -1,0 +1,201 @@
+//! The hierarchy of the whole machine: against what the kernel says without any of the program's code, against lsns(8), and
+//! with namespaces that nobody is in.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::File;
+use std::io::Read as _;
+use std::os::fd::AsRawFd as _;
+use std::os::unix::fs::MetadataExt as _;
+use std::process::{Command, Stdio};
+
+use nestns::observe::machine::{Evidence, Machine, Search};
+use serde_json::Value;
+
+use crate::harness::detached::Detached;
+use crate::harness::kernel;
+use crate::harness::nest::{Nest, can_nest, identities};
+
+const TREE: &str = r#"
+[ns.@]
+proc.a = { actor = "idle" }
+proc.b = { actor = "idle", enter = "join" }
+[ns."@/left"]
+init = "pause"
+[ns."@/left/deep"]
+init = { actor = "idle" }
+[ns."@/right"]
+count = 3
+proc.c = { actor = "idle", count = 2 }
+"#;
+
+/// The namespaces of a document whose paths begin so, by path.
+fn namespaces(document: &Value, root: &str) -> BTreeMap<String, Value> {
+    let all = document["namespaces"].as_array().expect("a list").iter();
+    let ours = all.filter(|space| space["path"].as_str().is_some_and(|path| path.split('/').next() == Some(root)));
+    ours.map(|space| (space["path"].as_str().expect("a path").to_owned(), space.clone())).collect()
+}
+
+#[test]
+fn the_machine_has_our_tree_as_the_kernel_has_it() {
+    if !can_nest() {
+        return;
+    }
+    for identity in identities() {
+        let nest = Detached::up(Nest::new(TREE).identity(identity));
+        let truth = nest.truth();
+        let document = nest.document(&["tree", "--host", "--format", "json"]);
+        assert_eq!((&document["schema"], &document["topology"]), (&"nestns.tree/1".into(), &Value::Null));
+        let found = namespaces(&document, &nest.nest.root);
+        let declared = truth.0["namespaces"].as_array().expect("a list");
+        assert_eq!(found.len(), declared.len(), "{identity:?}");
+        for space in declared {
+            let path = space["path"].as_str().expect("a path");
+            let found = &found[path];
+            for key in ["level", "pidns", "pidns_id", "init", "labels"] {
+                assert_eq!(found[key], space[key], "{identity:?} {path} {key}");
+            }
+            let parent = space["parent"].as_str().unwrap_or("host");
+            assert_eq!(
+                (&found["parent"], &found["topology"]),
+                (&parent.into(), &nest.nest.root.as_str().into()),
+                "{path}"
+            );
+            let inside =
+                truth.0["processes"].as_array().expect("a list").iter().filter(|process| process["ns"] == path);
+            assert_eq!(found["members"], inside.count(), "{identity:?} {path}");
+        }
+        let processes = document["processes"].as_array().expect("a list").iter();
+        let ours = |process: &&Value| process["topology"] == nest.nest.root;
+        let numbers: BTreeMap<&str, &Value> =
+            processes.filter(ours).map(|process| (process["path"].as_str().expect("a path"), process)).collect();
+        assert_eq!(numbers.len(), truth.paths().len(), "{identity:?}");
+        for path in truth.paths() {
+            for key in ["pids", "ns", "name", "start_time"] {
+                assert_eq!(numbers[path.as_str()][key], truth.process(&path)[key], "{identity:?} {path} {key}");
+            }
+            let entered = truth.process(&path)["enter"].as_str();
+            assert_eq!(numbers[path.as_str()]["enter"].as_str(), entered, "{identity:?} {path}");
+        }
+        let drawn = nest.says(&["tree", "--host"]);
+        let expected = format!("{}/", nest.nest.root);
+        assert!(drawn.starts_with("host: ") && drawn.contains(&expected), "{drawn}");
+        if identity == crate::harness::nest::Identity::Ordinary {
+            assert!(document["closed"].as_u64().is_some_and(|closed| closed > 0), "root's files are not for everybody");
+            assert!(drawn.contains("may not be seen"), "{drawn}");
+        }
+    }
+}
+
+#[test]
+fn lsns_finds_the_same_namespaces_with_the_same_counts() {
+    if !can_nest() {
+        return;
+    }
+    let list = || Command::new("lsns").args(["-t", "pid", "-n", "-r", "-o", "NS,NPROCS,PNS"]).output();
+    if !list().is_ok_and(|output| output.status.success()) {
+        eprintln!("skipped: lsns cannot tell the parents of namespaces here");
+        return;
+    }
+    let nest = Detached::up(Nest::new(TREE));
+    let document = nest.document(&["tree", "--host", "--format", "json"]);
+    let number = |value: &Value| value.as_u64().expect("a number");
+    let all = document["namespaces"].as_array().expect("a list");
+    let inode = |path: &Value| number(&all.iter().find(|space| space["path"] == *path).expect("it is there")["pidns"]);
+    let ours: BTreeSet<(u64, u64, u64)> = namespaces(&document, &nest.nest.root)
+        .values()
+        .map(|space| (number(&space["pidns"]), number(&space["members"]), inode(&space["parent"])))
+        .collect();
+    let theirs = String::from_utf8(list().expect("it has run before").stdout).expect("text");
+    let theirs: BTreeSet<(u64, u64, u64)> = theirs
+        .lines()
+        .map(|line| {
+            let fields: Vec<u64> = line.split_whitespace().map(|field| field.parse().unwrap_or(0)).collect();
+            (fields[0], fields[1], fields[2])
+        })
+        .collect();
+    assert!(ours.is_subset(&theirs), "{:?}", ours.difference(&theirs));
+    assert_eq!(ours.len(), 6);
+}
+
+#[test]
+fn what_a_descriptor_or_a_namespace_inside_keeps_alive_is_found() {
+    if !can_nest() {
+        return;
+    }
+    let nest = Nest::new("[ns.@]\n[ns.\"@/in\"]\nproc.idle = { actor = \"idle\" }\n");
+    let nest = Detached::up(nest);
+    let root = nest.nest.root.clone();
+    let truth = nest.truth();
+    let inode = |path: &str| truth.namespace(path)["pidns"].as_u64().expect("it stands");
+    let (outer, inner) = (inode(&root), inode(&format!("{root}/in")));
+    let pid = truth.host_pid(&format!("{root}/in/init"));
+    let kept = File::open(format!("/proc/{pid}/ns/pid")).expect("it is ours");
+    nest.says(&["down", "@"]);
+    let machine = Machine::read(Search::Everything).expect("/proc is mounted");
+    let space = |inode| machine.space(machine.by_inode(inode).unwrap_or_else(|| panic!("{inode} is gone")));
+    // Another test may hold a copy of the descriptor for a moment, between its fork and its exec.
+    let Evidence::Descriptor { holder, number } = space(inner).evidence else { panic!("{:?}", space(inner)) };
+    if holder == std::process::id().cast_signed() {
+        assert_eq!(number, kept.as_raw_fd());
+    }
+    assert_eq!(space(outer).evidence, Evidence::Child);
+    assert_eq!(space(inner).parent, machine.by_inode(outer));
+    assert_eq!((space(inner).level, space(outer).parent), (2, Some(machine.own())));
+    // Whoever is not looking for them does not find them, and when they are let go, nobody does.
+    let find = |search| Machine::read(search).expect("/proc is mounted").by_inode(inner);
+    assert_eq!(find(Search::Members), None);
+    drop((machine, kept));
+    let end = std::time::Instant::now() + crate::harness::nest::PATIENCE;
+    while find(Search::Everything).is_some() {
+        assert!(std::time::Instant::now() < end, "nobody keeps it any more");
+    }
+}
+
+#[test]
+fn what_a_mount_keeps_alive_is_found_in_any_mount_namespace() {
+    if !can_nest() || !nix::unistd::geteuid().is_root() {
+        return;
+    }
+    let directory = tempfile::tempdir().expect("the temporary directory is writable");
+    let file = directory.path().join("a name");
+    File::create(&file).expect("the directory is our own");
+    // Mounted where only this shell sees it; `cat` ends with the test.
+    let script = "mount -t tmpfs none \"$1\" && touch \"$1/kept\" && unshare --pid=\"$1/kept\" --fork true && stat -L -c %i \"$1/kept\" && exec cat";
+    let mut shell = Command::new("unshare")
+        .args(["--mount", "sh", "-c", script, "sh", directory.path().to_str().expect("our own path")])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("unshare(1) is everywhere");
+    let mut line = Vec::new();
+    let stdout = shell.stdout.as_mut().expect("it is piped");
+    let mut byte = [0];
+    while stdout.read_exact(&mut byte).is_ok() && byte[0] != b'\n' {
+        line.push(byte[0]);
+    }
+    let inode: u64 = String::from_utf8(line).expect("text").parse().expect("an inode");
+    let machine = Machine::read(Search::Everything).expect("/proc is mounted");
+    let space = machine.by_inode(inode).map(|id| machine.space(id));
+    let evidence = space.map(|space| space.evidence.clone());
+    drop(shell.stdin.take());
+    shell.wait().expect("it is our child");
+    let Some(Evidence::Mount { seen_by, path }) = evidence else { panic!("{evidence:?}") };
+    assert_eq!((seen_by, path), (shell.id().cast_signed(), directory.path().join("kept")));
+    assert_eq!(space.and_then(|space| space.parent), Some(machine.own()));
+}
+
+#[test]
+fn the_machine_as_it_is_hangs_together() {
+    let machine = Machine::read(Search::Members).expect("/proc is mounted");
+    let own = std::fs::metadata("/proc/self/ns/pid").expect("/proc is mounted").ino();
+    assert_eq!(machine.space(machine.own()).inode, own);
+    let mut compared = 0;
+    for process in machine.processes() {
+        // Those that are there no more are nobody's business.
+        let Some(inode) = kernel::namespace(process.pid(), "pid") else { continue };
+        let Some(now) = kernel::process(process.pid()).filter(|now| now.numbers == process.numbers) else { continue };
+        assert_eq!(process.space.map(|space| machine.space(space).inode), Some(inode), "{now:?}");
+        compared += 1;
+    }
+    assert!(compared > 1);
+}

@@ -1,0 +1,170 @@
+//! Numbers between any two namespaces, both ways, against `NSpid` and the namespaces as the harness reads them.
+
+use std::collections::HashMap;
+
+use nestns::observe::machine::{Machine, Search};
+use nestns::observe::translation::{self, Means};
+use nix::unistd::Pid;
+
+use crate::harness::detached::Detached;
+use crate::harness::kernel;
+use crate::harness::nest::{Nest, Truth, can_nest, identities};
+
+/// Chains beside fans, so that most numbers exist in many places.
+const TREE: &str = r#"
+[ns.@]
+proc.p = { actor = "idle", count = 3 }
+[ns."@/w"]
+count = 12
+proc.p = { actor = "idle", count = 2 }
+proc.q = { actor = "idle", enter = "join" }
+[ns."@/w/in"]
+init = { actor = "idle" }
+proc.q = { actor = "idle", enter = "join" }
+[ns."@/w/in/last"]
+init = "pause"
+proc.p = { actor = "idle" }
+"#;
+
+/// The paths of a namespace and of those around it, from the host inward.
+fn line(namespace: &str) -> Vec<String> {
+    let names: Vec<&str> = namespace.split('/').collect();
+    std::iter::once("host".to_owned()).chain((1..=names.len()).map(|count| names[..count].join("/"))).collect()
+}
+
+#[test]
+fn ten_thousand_translations_agree_with_nspid() {
+    if !can_nest() {
+        return;
+    }
+    let nest = Detached::up(Nest::new(TREE));
+    let truth = nest.truth();
+    let mut queries = 0;
+    // As many rounds as it takes; the kernel has no reason to change its mind.
+    while queries < 10_000 {
+        let machine = Machine::read(Search::Members).expect("/proc is mounted");
+        let spaces: HashMap<u64, _> = machine.spaces().map(|(id, space)| (space.inode, id)).collect();
+        for path in truth.paths() {
+            let pid = truth.host_pid(&path);
+            let numbers = kernel::process(pid).expect("it stands").numbers;
+            let chain = translation::chain(Pid::from_raw(pid)).expect("it stands");
+            let line = line(truth.process(&path)["ns"].as_str().expect("a path"));
+            assert_eq!(chain.numbers.len(), numbers.len(), "{path}");
+            for ((numbered, number), space) in chain.numbers.iter().zip(numbers).zip(line) {
+                let inode = match space.as_str() {
+                    "host" => kernel::own_pid_namespace(),
+                    space => truth.namespace(space)["pidns"].as_u64().expect("it stands"),
+                };
+                // From outside inward, with the means of this kernel and with /proc alone.
+                assert_eq!((numbered.number, numbered.inode), (number, Some(inode)), "{path} in {space}");
+                let id = spaces[&inode];
+                let process = machine.process(pid).expect("it stands");
+                assert_eq!(machine.number_in(process, id), Some(number), "{path} in {space}");
+                // And back.
+                let bearers = machine.bearers(number);
+                let here: Vec<i32> =
+                    bearers.iter().filter(|(space, _)| *space == Some(id)).map(|(_, process)| process.pid()).collect();
+                assert_eq!(here, [pid], "{number} in {space}");
+                if translation::means() == Means::Ioctl {
+                    let found = translation::bearer(machine.space(id), number).expect("it is below us");
+                    assert_eq!(found, Some(Pid::from_raw(pid)), "{number} in {space}");
+                }
+                queries += 4;
+            }
+        }
+    }
+}
+
+/// The first and the last few of many.
+fn some(paths: Vec<String>) -> Vec<String> {
+    let count = paths.len();
+    paths.into_iter().enumerate().filter(|(place, _)| *place < 8 || place + 6 > count).map(|(_, path)| path).collect()
+}
+
+fn number(text: &str) -> i32 {
+    text.trim_end().parse().unwrap_or_else(|_| panic!("{text:?} is no number"))
+}
+
+#[test]
+fn pid_and_whois_answer_each_other() {
+    if !can_nest() {
+        return;
+    }
+    for identity in identities() {
+        let nest = Detached::up(Nest::new(TREE).identity(identity));
+        let truth: Truth = nest.truth();
+        for path in some(truth.paths()) {
+            let space = truth.process(&path)["ns"].as_str().expect("a path").to_owned();
+            let numbers = truth.pids(&path);
+            let line = line(&space);
+            let chain: Vec<String> = numbers.iter().map(ToString::to_string).collect();
+            let expected = format!("{}  ({})\n", chain.join("/"), line.join(" / "));
+            assert_eq!(nest.says(&["pid", &path]), expected, "{identity:?}");
+            assert_eq!(nest.says(&["pid", "-q", &path, "--in", "*"]), format!("{}\n", chain.join("/")));
+            let document = nest.document(&["pid", &path, "--format", "json"]);
+            assert_eq!((&document["schema"], &document["path"]), (&"nestns.pid/1".into(), &path.as_str().into()));
+            assert_eq!(document["pids"].as_object().expect("an object").len(), numbers.len());
+            for (space, number_there) in line.iter().zip(numbers) {
+                assert_eq!(document["pids"][space], number_there, "{identity:?} {path} in {space}");
+                assert_eq!(number(&nest.says(&["pid", "-q", &path, "--in", space])), number_there);
+                // By number back to the host's, and to the name.
+                let address = format!("{space}#{number_there}");
+                assert_eq!(number(&nest.says(&["pid", "-q", &address, "--in", "host"])), truth.host_pid(&path));
+                let who = nest.says(&["whois", "-q", &number_there.to_string(), "--in", space]);
+                assert_eq!(who, format!("{path}\n"), "{identity:?} {address}");
+            }
+        }
+        // A number that exists in many places.
+        let document = nest.document(&["whois", "1", "--format", "json"]);
+        assert_eq!((&document["schema"], &document["number"]), (&"nestns.whois/1".into(), &1.into()));
+        let matches = document["matches"].as_array().expect("a list").iter();
+        let ours = matches.filter(|one| one["topology"] == nest.nest.root.as_str());
+        assert_eq!(ours.count(), truth.0["namespaces"].as_array().expect("a list").len(), "{identity:?}: every PID 1");
+    }
+}
+
+#[test]
+fn what_cannot_be_seen_has_no_number() {
+    if !can_nest() {
+        return;
+    }
+    for identity in identities() {
+        let nest = Detached::up(Nest::new(TREE).identity(identity));
+        let told = |arguments: &[&str], code: i32, words: &str| {
+            let outcome = nest.nestns(arguments);
+            assert_eq!((outcome.code, outcome.stdout.as_str()), (code, ""), "{arguments:?}: {}", outcome.stderr);
+            let words = words.replace('@', &nest.nest.root);
+            assert!(outcome.stderr.contains(&words), "{arguments:?}: {}", outcome.stderr);
+        };
+        told(&["pid", "@/p.0", "--in", "@/w.0"], 1, "`@/p.0` cannot be seen from `@/w.0`");
+        told(&["pid", "@/w.1/p.0", "--in", "@/w.0"], 1, "it is seen from there and from what is around: `host`, `@`");
+        told(&["pid", "@/w.0/nobody"], 1, "nothing is called `@/w.0/nobody`");
+        told(&["pid", "@/w.0#4000"], 1, "nobody has the number 4000 in `@/w.0`");
+        told(&["pid", "host#4194304"], 1, "there is no process `host#4194304`");
+        told(&["pid", "@/p.0", "--in", "@/p.1"], 1, "`@/p.1` is a process");
+        told(&["whois", "4000", "--in", "@/w.0"], 1, "nobody has the number 4000");
+    }
+}
+
+#[test]
+fn a_process_that_nestns_has_not_started_has_a_number_on_the_host() {
+    if !can_nest() {
+        return;
+    }
+    let nest = Nest::new("[ns.@]\n");
+    let own = std::process::id();
+    let run = |arguments: &[&str]| {
+        let output = nest.command(arguments).output().expect("the program was built");
+        (output.status.code(), String::from_utf8(output.stdout).expect("text"))
+    };
+    let address = format!("host#{own}");
+    assert_eq!(run(&["pid", &address]), (Some(0), format!("{own}  (host)\n")));
+    let document: serde_json::Value =
+        serde_json::from_str(&run(&["pid", &address, "--format", "json"]).1).expect("one");
+    assert_eq!((&document["path"], &document["pids"]["host"]), (&address.as_str().into(), &own.into()));
+    let (code, who) = run(&["whois", &own.to_string(), "--in", "host", "-q"]);
+    assert_eq!((code, who), (Some(0), format!("{address}\n")));
+    // Its namespace is called as /proc calls it.
+    let inode = kernel::own_pid_namespace();
+    assert_eq!(run(&["pid", &address, "--in", &format!("pid:[{inode}]")]).1, format!("{own}\n"));
+}
