@@ -17,6 +17,7 @@ mod exec;
 mod explain;
 mod follower;
 mod graph;
+mod inspect;
 mod kill;
 mod launch;
 mod logs;
@@ -81,6 +82,7 @@ enum Verb {
     Explain(explain::Args),
     Ls(ls::Args),
     Ps(ps::Args),
+    Inspect(inspect::Args),
     Tree(tree::Args),
     Pid(pid::Args),
     Whois(whois::Args),
@@ -109,6 +111,7 @@ impl Verb {
             Self::Check(args) => check::run(&args),
             Self::Config(args) => config::run(&args),
             Self::Explain(args) => explain::run(&args),
+            Self::Inspect(args) => inspect::run(&args),
             Self::Ps(args) => ps::run(&args),
             Self::Ls(args) => ls::run(&args),
             Self::Tree(args) => tree::run(&args),

@@ -13,6 +13,7 @@ mod channels;
 mod claim;
 pub mod control;
 mod creation;
+pub mod description;
 pub mod document;
 mod event_loop;
 mod freezer;

@@ -119,13 +119,15 @@ pub struct Roster {
     plan: Plan,
     namespaces: Vec<NamespaceRecord>,
     outstanding: usize,
+    /// Whether the gates are open.
+    is_released: bool,
 }
 
 impl Roster {
     /// A roster of a plan of which nothing exists yet.
     pub fn new(plan: Plan) -> Self {
         let outstanding = plan.indices().map(|index| plan.namespace(index).processes.len() + 1).sum();
-        Self { plan, namespaces: Vec::new(), outstanding }
+        Self { plan, namespaces: Vec::new(), outstanding, is_released: false }
     }
 
     /// The plan that it is about.
@@ -175,13 +177,29 @@ impl Roster {
 
     /// Notes that a process exists; says whether it is news.
     pub fn arrived(&mut self, subject: Subject) -> bool {
+        let runs = self.is_released && subject.is_init() && self.plan.namespace(subject.namespace).has_own_keeper();
         match self.get_mut(subject) {
             Some(record) if record.state == State::Creating => {
-                record.state = State::Created;
+                record.state = if runs { State::Running } else { State::Created };
                 self.outstanding -= 1;
                 true
             }
             _ => false,
+        }
+    }
+
+    /// Notes that the gates are open: a PID 1 of ours has no program to start, and runs from then on.
+    pub fn release(&mut self) {
+        self.is_released = true;
+        for index in self.plan.indices() {
+            if !self.plan.namespace(index).has_own_keeper() {
+                continue;
+            }
+            if let Some(record) = self.get_mut(Subject::init(index))
+                && record.state == State::Created
+            {
+                record.state = State::Running;
+            }
         }
     }
 

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::controller::description::Description;
 use crate::controller::document::{ExitDocument, NamespaceDocument, ProcessDocument};
 use crate::controller::timeline::Timeline;
 
@@ -35,6 +36,15 @@ pub enum Force {
     Kill,
 }
 
+/// Whether a path is meant as a namespace's or as a process's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[expect(missing_docs, reason = "the variants are their names")]
+pub enum Kind {
+    Namespace,
+    Process,
+}
+
 /// A request.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -43,6 +53,13 @@ pub enum Request {
     Status,
     /// All of it: [`Reply::Snapshot`].
     Snapshot,
+    /// What was declared of one thing: [`Reply::Description`].
+    Describe {
+        /// Its path.
+        path: String,
+        /// Which of the two that may have this path.
+        kind: Kind,
+    },
     /// Open the gates of a topology that was started with `--hold`: [`Reply::Done`].
     Release,
     /// Stop all of it, or the named namespaces and processes: [`Reply::Waiting`] every second, then [`Reply::Stopped`].
@@ -171,6 +188,7 @@ pub struct Snapshot {
 pub enum Reply {
     Status(Box<Status>),
     Snapshot(Box<Snapshot>),
+    Description(Box<Description>),
     Done,
     /// Who a stop waits for: paths, seconds so far, and seconds at most.
     Waiting(Vec<(String, Option<(f64, f64)>)>),

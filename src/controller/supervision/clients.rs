@@ -67,7 +67,7 @@ impl Supervision<'_> {
                 self.world.reply(asker, answer);
             }
             // The world answers these itself.
-            Request::Status => {}
+            Request::Status | Request::Describe { .. } => {}
             Request::Stop { paths, force } => self.stop_part(asker, &paths, force),
             Request::Attach { path } => self.attach(asker, &path),
             Request::Restart { .. } | Request::Pause { .. } | Request::Resume { .. } => {

@@ -53,6 +53,7 @@ impl Supervision<'_> {
             return;
         }
         self.life = self.life.on(Event::Opened).0;
+        self.world.roster.release();
         self.world.record(&Noted::Release { path: WHOLE });
         self.opening.release = Some(Moment::now().since(self.opening.began));
         self.begin_readiness();

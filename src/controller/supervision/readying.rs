@@ -82,13 +82,14 @@ impl Supervision<'_> {
         }
         if self.started.contains(&subject) {
             self.become_ready(subject);
+            self.release_waiting();
         } else {
             // What it says may be read before it is known that it runs.
             self.world.readiness.note_early(subject);
         }
     }
 
-    /// Somebody is ready: those who wait for him may go.
+    /// Somebody is ready. The caller looks whether that lets others through.
     pub(super) fn become_ready(&mut self, subject: Subject) {
         if !self.world.readiness.add(subject) {
             return;
@@ -101,7 +102,6 @@ impl Supervision<'_> {
         }
         self.on_ready(subject);
         self.fill(subject.namespace);
-        self.release_waiting();
     }
 
     /// A namespace lacks one thing less.

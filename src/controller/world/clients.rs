@@ -9,8 +9,9 @@ use std::time::{Duration, SystemTime};
 
 use super::World;
 use crate::controller::audience::{Cause, Waiting};
-use crate::controller::control::message::{Force, Problem, Reply, Request, Snapshot, Status};
+use crate::controller::control::message::{Force, Kind, Problem, Reply, Request, Snapshot, Status};
 use crate::controller::control::server::{Asked, ClientId, Heard, Server};
+use crate::controller::description::{Description, Sources};
 use crate::controller::document::{namespace_documents, process_documents};
 use crate::controller::journal::event::Caller;
 use crate::controller::life::Life;
@@ -18,6 +19,7 @@ use crate::controller::roster::State;
 use crate::controller::timeline::Timeline;
 use crate::controller::truth::Origin;
 use crate::engine::moment::Moment;
+use crate::engine::plan::Subject;
 use crate::observe::{boot, namespaces};
 
 /// How long clients have to read the last of the logs and events, when the topology has ended.
@@ -144,6 +146,10 @@ impl World<'_> {
                 let status = self.status();
                 self.reply(asker, Reply::Status(Box::new(status)));
             }
+            Request::Describe { ref path, kind } => {
+                let description = self.describe(path, kind);
+                self.reply(asker, description.map_or_else(Reply::Problem, |one| Reply::Description(Box::new(one))));
+            }
             Request::Stop { ref paths, force } if paths.is_empty() => {
                 self.clients.mourners.push(asker);
                 self.request_stop(Cause::Asked);
@@ -167,6 +173,35 @@ impl World<'_> {
         }
     }
 
+    /// What was declared of one thing.
+    fn describe(&self, path: &str, kind: Kind) -> Result<Description, Problem> {
+        let files: Vec<String> = self.clients.origin.files.iter().map(|file| self.absolute(file)).collect();
+        let sources = Sources { roster: &self.roster, files: &files, directory: self.remains.directory() };
+        let find = |namespace: &str| self.plan.indices().find(|&index| self.plan.namespace(index).path == namespace);
+        let found = match kind {
+            Kind::Namespace => find(path).map(|index| sources.namespace(index)),
+            Kind::Process => {
+                let slot = |index| {
+                    let namespace = self.plan.namespace(index);
+                    let last = u32::try_from(namespace.processes.len()).unwrap_or(u32::MAX);
+                    (0..=last).find(|&slot| namespace.path_of(slot) == path)
+                };
+                let home = path.rsplit_once('/').and_then(|(home, _)| find(home));
+                let subject = home.and_then(|index| Some(Subject { namespace: index, slot: slot(index)? }));
+                subject.and_then(|subject| sources.process(subject)).or_else(|| self.guests.describe(path))
+            }
+        };
+        found.ok_or_else(|| Problem::no(format!("there is no `{path}` any more")))
+    }
+
+    /// The name of a file as it is found from everywhere; that of what is no file stays.
+    fn absolute(&self, file: &str) -> String {
+        if file.starts_with('<') {
+            return file.to_owned();
+        }
+        self.plan.common().directory.join(file).display().to_string()
+    }
+
     /// The topology in a few numbers.
     pub(in crate::controller) fn status(&self) -> Status {
         let counts = self.plan.counts();
@@ -178,7 +213,7 @@ impl World<'_> {
             processes: counts.processes,
             depth: counts.depth,
             since: since.as_secs_f64(),
-            file: self.clients.origin.file.clone(),
+            file: self.clients.origin.file.as_deref().map(|file| self.absolute(file)),
             hash: self.clients.origin.hash.clone(),
             controller: nix::unistd::getpid().as_raw(),
         }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::controller::description::Description;
 use crate::controller::document::ProcessDocument;
 use crate::controller::journal::event::Caller;
 use crate::engine::plan::Subject;
@@ -64,6 +65,13 @@ impl Guests {
 
     pub(in crate::controller) fn get_mut(&mut self, subject: Subject) -> Option<&mut Guest> {
         self.0.get_mut(&subject)
+    }
+
+    /// What is known of one of them besides its document.
+    pub(in crate::controller) fn describe(&self, path: &str) -> Option<Description> {
+        let guest = self.0.values().find(|guest| guest.path == path)?;
+        let by = format!("process {} of user {}, by `nestns exec`", guest.by.pid, guest.by.uid);
+        Some(Description { started_by: Some(by), ..Description::default() })
     }
 
     /// Their documents, in the order in which they came within each namespace.
