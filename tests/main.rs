@@ -45,6 +45,7 @@ mod prune;
 mod random_operations;
 mod random_trees;
 mod readme;
+mod ready;
 mod regressions;
 mod restart;
 mod rollback;
