@@ -34,6 +34,7 @@ mod release;
 mod run;
 mod running;
 mod schema;
+mod see;
 mod selection;
 mod status;
 mod story;
@@ -84,6 +85,7 @@ enum Verb {
     Tree(tree::Args),
     Pid(pid::Args),
     Whois(whois::Args),
+    See(see::Args),
     Graph(graph::Args),
     Prune(prune::Args),
     Schema(schema::Args),
@@ -114,6 +116,7 @@ impl Verb {
             Self::Tree(args) => tree::run(&args),
             Self::Pid(args) => pid::run(&args),
             Self::Whois(args) => whois::run(&args),
+            Self::See(args) => see::run(&args),
             Self::Graph(args) => graph::run(&args),
             Self::Prune(args) => prune::run(&args),
             Self::Schema(args) => schema::run(&args),

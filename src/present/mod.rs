@@ -10,6 +10,7 @@ pub mod escape;
 mod fold;
 pub mod graph;
 pub mod line;
+pub mod matrix;
 pub mod node;
 pub mod outline;
 pub mod redact;
