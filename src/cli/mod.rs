@@ -14,6 +14,7 @@ mod detach;
 mod down;
 mod events;
 mod exec;
+mod experiment;
 mod explain;
 mod follower;
 mod graph;
@@ -86,6 +87,7 @@ enum Verb {
     Pid(pid::Args),
     Whois(whois::Args),
     See(see::Args),
+    Experiment(experiment::Args),
     Graph(graph::Args),
     Prune(prune::Args),
     Schema(schema::Args),
@@ -117,6 +119,7 @@ impl Verb {
             Self::Pid(args) => pid::run(&args),
             Self::Whois(args) => whois::run(&args),
             Self::See(args) => see::run(&args),
+            Self::Experiment(args) => experiment::run(&args),
             Self::Graph(args) => graph::run(&args),
             Self::Prune(args) => prune::run(&args),
             Self::Schema(args) => schema::run(&args),
