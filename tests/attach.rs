@@ -53,7 +53,8 @@ fn its_end_is_the_end_of_whoever_follows_it() {
     }
     for identity in identities() {
         let nest = Nest::new(BRIEF).identity(identity);
-        nix::unistd::mkfifo(&nest.directory.path().join("go"), nix::sys::stat::Mode::from_bits_truncate(0o666)).unwrap();
+        nix::unistd::mkfifo(&nest.directory.path().join("go"), nix::sys::stat::Mode::from_bits_truncate(0o666))
+            .unwrap();
         let tree = Detached::up(nest);
         let child = tree.start(&["attach", "@/brief"]);
         // Attached once inotify has a watch: the descriptor is seen in /proc.

@@ -108,6 +108,11 @@ impl AnswerArguments {
         if self.redact { Redaction::On } else { Redaction::Off }
     }
 
+    /// When there are colours.
+    pub(super) fn color(&self) -> When {
+        self.color
+    }
+
     /// Whether what is different on every run is replaced.
     pub(super) fn is_redacted(&self) -> bool {
         self.redact

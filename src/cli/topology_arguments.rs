@@ -28,6 +28,11 @@ pub(super) struct Values {
 }
 
 impl Values {
+    /// Whether there are none.
+    pub(super) fn are_empty(&self) -> bool {
+        self.set.is_empty() && self.vars_file.is_empty()
+    }
+
     /// The assignments of the command line itself.
     pub(super) fn words(&self) -> impl Iterator<Item = Setting> + '_ {
         self.set.iter().map(|(name, value)| Setting::Word { name: name.clone(), value: value.clone() })

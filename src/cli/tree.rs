@@ -1,71 +1,255 @@
-//! `nestns tree FILE`: what a file declares, with the numbers that it will get.
+//! `nestns tree`: what runs, with the numbers that it has, or what a file declares, with those that it will get.
 
+use std::collections::HashSet;
 use std::io::{BufWriter, Write};
+use std::path::{Path, PathBuf};
 
-use clap::ValueEnum;
 use clap::builder::FalseyValueParser;
+use serde::Serialize;
 
 use super::color::When;
 use super::launch;
 use super::machine;
+use super::selection::{self, Selection, Thing};
 use super::status::Status;
 use super::story::charset;
-use super::topology_arguments::TopologyArguments;
+use super::table_arguments::{AnswerArguments, AnswerFormat};
+use super::target::Target;
+use super::tell::tell;
+use super::topology_arguments::{TopologyArguments, Values};
 use super::tree_document::TreeDocument;
 use super::up::counts;
+use crate::controller::census;
+use crate::controller::control::message::Snapshot;
+use crate::controller::document::{NamespaceDocument, ProcessDocument};
 use crate::diagnostic::Color;
 use crate::present::count::count;
+use crate::present::living::{self, Part, View};
 use crate::present::outline;
 use crate::present::tree::{self, Colour, Folding, Look};
-use crate::topology::Topology;
+use crate::topology::{Address, Topology};
 
-/// Show what a file declares, with the numbers that it will get
+/// Show namespaces and processes as a tree: of what runs, or of what a file declares
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
+The argument is a topology file when it is `-`, ends with `.toml`, begins with `/`, `./` or `../`, or is the name of a file \
+that exists; else it is an address in a running topology. Without one the topology that runs is shown, and where none \
+runs the only topology file of this directory.
+
+Numbers are PIDs, outermost first. Of a file they are those that creation in file order will give, and the host's are not \
+known. `·` is invisible from where one looks, `—` has ended.
+
 With --host the namespaces of running topologies have their paths, all others are called as /proc calls them, pid:[INODE], \
 with the id that the kernel never gives again behind. Also those are found that nobody is in, and that a mount, an open \
 descriptor or a namespace inside keeps alive. The processes of the host itself are counted; --format json lists them.")]
 pub(super) struct Args {
+    /// A topology file, or what of a running topology
+    #[arg(value_name = "FILE|ADDR")]
+    subject: Option<String>,
+
     #[command(flatten)]
-    topology: TopologyArguments,
+    target: Target,
+
+    /// As this namespace sees it: its numbers, and none for what is outside
+    #[arg(long, value_name = "NS", env = "NESTNS_FROM")]
+    from: Option<Address>,
 
     /// Show this machine instead: every PID namespace that the caller may see, whoever has made it
-    #[arg(long, env = "NESTNS_HOST", value_parser = FalseyValueParser::new(), conflicts_with = "file")]
+    #[arg(long, env = "NESTNS_HOST", conflicts_with_all = ["subject", "from"], value_parser = FalseyValueParser::new())]
     host: bool,
 
-    /// Who is to read it
-    #[arg(long, value_enum, default_value_t, env = "NESTNS_FORMAT")]
-    format: TreeFormat,
+    /// Show every replica, instead of a few of those that are alike
+    #[arg(long, env = "NESTNS_NO_FOLD", value_parser = FalseyValueParser::new())]
+    no_fold: bool,
 
-    /// When to use colours
-    #[arg(long, value_enum, default_value_t, env = "NESTNS_COLOR")]
-    color: When,
+    #[command(flatten)]
+    values: Values,
+
+    #[command(flatten)]
+    answer: AnswerArguments,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
-enum TreeFormat {
-    /// People
-    #[default]
-    Human,
-    /// Programs: one document `nestns.tree/1`, the host's numbers null
-    Json,
+/// What the argument is.
+#[derive(Debug)]
+enum Subject {
+    File(Option<PathBuf>),
+    Running(Option<Address>),
 }
 
 /// Runs the verb.
 pub(super) fn run(args: &Args) -> anyhow::Result<Status> {
     if args.host {
-        return match args.format {
-            TreeFormat::Human => machine::show(FOLDING, args.color),
-            TreeFormat::Json => machine::answer(),
+        return match args.answer.format {
+            AnswerFormat::Human => machine::show(folding(args), args.answer.color()),
+            AnswerFormat::Json => machine::answer(),
         };
     }
-    let checked = match launch::check(&args.topology, None, args.color) {
+    match subject(args) {
+        Ok(Subject::File(file)) => of_file(args, file),
+        Ok(Subject::Running(address)) => of_running(args, address),
+        Err(status) => Ok(status),
+    }
+}
+
+fn subject(args: &Args) -> Result<Subject, Status> {
+    let Some(word) = args.subject.as_deref() else {
+        let is_about_running = args.target.name.is_some() || args.from.is_some();
+        let is_about_file = !args.values.are_empty();
+        let runs_nothing = || census::all().iter().all(|found| matches!(found.presence, census::Presence::Nobody));
+        let is_file = is_about_file || (!is_about_running && runs_nothing());
+        return Ok(if is_file { Subject::File(None) } else { Subject::Running(None) });
+    };
+    if is_file(word) {
+        return Ok(Subject::File(Some(word.into())));
+    }
+    match word.parse() {
+        Ok(address) => Ok(Subject::Running(Some(address))),
+        Err(error) => {
+            tell(&format!(
+                "error: `{word}` is neither a file that exists nor an address: {error}\n  = help: a file is written with its \
+                 `.toml`, or with `./` in front\n"
+            ));
+            Err(Status::WrongCommandLine)
+        }
+    }
+}
+
+/// Whether a word is meant as a file: no address has a `/` in front, or a dot behind a dot.
+fn is_file(word: &str) -> bool {
+    let begins = ["/", "./", "../"].iter().any(|beginning| word.starts_with(beginning));
+    word == "-" || begins || word.ends_with(".toml") || word == ".." || Path::new(word).is_file()
+}
+
+fn of_file(args: &Args, file: Option<PathBuf>) -> anyhow::Result<Status> {
+    if let Some(from) = &args.from {
+        tell(&format!(
+            "error: `--from {from}` is about a topology that runs\n  = help: start it with `nestns up -d`; of a file \
+             every number of every level is shown\n"
+        ));
+        return Ok(Status::WrongCommandLine);
+    }
+    let arguments = TopologyArguments { file, values: args.values.clone() };
+    let checked = match launch::check(&arguments, None, args.answer.color()) {
         Ok(checked) => checked,
         Err(status) => return Ok(status),
     };
-    match args.format {
-        TreeFormat::Human => show(&checked.topology, FOLDING, args.color),
-        TreeFormat::Json => answer(&checked.topology),
+    match args.answer.format {
+        AnswerFormat::Human => show(&checked.topology, folding(args), args.answer.color()),
+        AnswerFormat::Json => answer(&checked.topology),
+    }
+}
+
+fn folding(args: &Args) -> Folding {
+    if args.no_fold { Folding::Never } else { FOLDING }
+}
+
+/// `nestns.tree/1` of a topology that runs.
+#[derive(Debug, Serialize)]
+struct RunningDocument<'a> {
+    schema: &'static str,
+    topology: &'a str,
+    /// From where the numbers are seen, where that was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    from: Option<&'a str>,
+    namespaces: Vec<&'a NamespaceDocument>,
+    processes: Vec<Seen<'a>>,
+}
+
+/// A process, with its numbers as they are seen.
+#[derive(Debug, Serialize)]
+struct Seen<'a> {
+    #[serde(flatten)]
+    process: &'a ProcessDocument,
+    /// `null` where it is invisible.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    seen_as: Option<Option<i32>>,
+}
+
+fn of_running(args: &Args, address: Option<Address>) -> anyhow::Result<Status> {
+    let addresses: Vec<Address> = address.into_iter().collect();
+    let named: Vec<Address> = addresses.iter().chain(&args.from).cloned().collect();
+    let snapshot = selection::connect(&args.target, &named).and_then(|mut connection| connection.snapshot());
+    let snapshot = match snapshot {
+        Ok(snapshot) => snapshot,
+        Err(status) => return Ok(status),
+    };
+    let from = match args.from.as_ref().map(|from| observer(&snapshot, from)).transpose() {
+        Ok(from) => from,
+        Err(status) => return Ok(status),
+    };
+    let inside = Selection { recursive: true, ..Selection::default() };
+    let things = match selection::resolve(&snapshot, &addresses, &inside) {
+        Ok(things) => things,
+        Err(unresolved) => return Ok(unresolved.tell()),
+    };
+    let part = part(&things);
+    match args.answer.format {
+        AnswerFormat::Json => args.answer.write(&RunningDocument::of(&snapshot, &part, from))?,
+        AnswerFormat::Human => {
+            let look = Look { charset: charset(), colour: args.answer.colour(), folding: folding(args) };
+            let view = from.map_or(View::Host, View::Namespace);
+            let nodes = living::nodes(&snapshot.namespaces, &snapshot.processes, &part, view);
+            std::io::stdout().write_all(tree::render(&title(&snapshot, from), &nodes, look).as_bytes())?;
+        }
+    }
+    Ok(Status::Done)
+}
+
+/// The namespace to look from.
+fn observer<'a>(snapshot: &'a Snapshot, from: &Address) -> Result<&'a NamespaceDocument, Status> {
+    match selection::resolve_one(snapshot, from).map_err(|unresolved| unresolved.tell())? {
+        Thing::Namespace(namespace) => Ok(namespace),
+        Thing::Process(process) => {
+            tell(&format!(
+                "error: `{}` is a process, and it is namespaces that number\n  = help: it is in `{}`\n",
+                process.path, process.ns
+            ));
+            Err(Status::No)
+        }
+    }
+}
+
+/// What was chosen, with the namespaces around it.
+fn part<'a>(things: &[Thing<'a>]) -> Part<'a> {
+    let mut part = Part { namespaces: HashSet::new(), processes: HashSet::new() };
+    for thing in things {
+        let home = thing.namespace();
+        part.namespaces.insert(home);
+        part.namespaces.extend(home.match_indices('/').map(|(slash, _)| &home[..slash]));
+        if let Thing::Process(process) = thing {
+            part.processes.insert(&process.path);
+        }
+    }
+    part
+}
+
+fn title(snapshot: &Snapshot, from: Option<&NamespaceDocument>) -> String {
+    let status = &snapshot.status;
+    let namespaces = count(status.namespaces as usize, "namespace");
+    let processes = count(status.processes as usize, "process");
+    let view = from.map(|from| format!(", as seen from {}", from.path)).unwrap_or_default();
+    format!("{}: {namespaces}, {processes}, depth {}, {}{view}", status.name, status.depth, status.state)
+}
+
+impl<'a> RunningDocument<'a> {
+    fn of(snapshot: &'a Snapshot, part: &Part<'_>, from: Option<&'a NamespaceDocument>) -> Self {
+        let namespaces = snapshot.namespaces.iter().filter(|one| part.namespaces.contains(&*one.path));
+        let is_part = |process: &&ProcessDocument| part.processes.contains(&*process.path);
+        let seen = |process: &'a ProcessDocument| Seen {
+            process,
+            seen_as: from.map(|from| {
+                let rest = process.ns.strip_prefix(&*from.path)?;
+                let is_inside = rest.is_empty() || rest.starts_with('/');
+                process.pids.get(from.level).copied().flatten().filter(|_| is_inside && !selection::is_over(process))
+            }),
+        };
+        Self {
+            schema: "nestns.tree/1",
+            topology: &snapshot.status.name,
+            from: from.map(|from| &*from.path),
+            namespaces: namespaces.collect(),
+            processes: snapshot.processes.iter().filter(is_part).map(seen).collect(),
+        }
     }
 }
 

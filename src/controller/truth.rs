@@ -15,6 +15,8 @@ pub struct Origin {
     pub file: Option<String>,
     /// SHA-256 of the file's text.
     pub hash: Option<String>,
+    /// The names of all the texts that it was read from: positions are in one of them.
+    pub files: Vec<String>,
 }
 
 #[derive(Debug, Serialize)]

@@ -6,13 +6,18 @@
 
 pub mod boot;
 pub mod cgroup;
+pub mod doctor;
 pub mod locks;
 pub mod machine;
+pub mod members;
 pub mod memberships;
 pub mod namespaces;
+pub mod portrait;
 pub mod process;
 pub mod session;
 pub mod sight;
 pub mod signals;
 mod small_file;
+pub mod status;
+pub mod subtree;
 pub mod translation;

@@ -88,7 +88,8 @@ pub struct Node {
     pub label: Label,
     /// What it is.
     pub kind: Kind,
-    /// The PIDs, outermost first: the host's, `None` where only the file is known, then one for each level.
+    /// The PIDs, outermost first: the host's, `None` where only the file is known, then one for each level. Of what runs and
+    /// has none, it is over, or invisible from where one looks.
     pub pids: Vec<Option<i32>>,
     /// Where it is in its life; none where only the file is known.
     pub state: Option<State>,

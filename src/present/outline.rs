@@ -131,7 +131,7 @@ fn words(program: &Program) -> String {
 }
 
 /// A command as it is shown in a line of a tree.
-fn short(words: &str) -> String {
+pub(super) fn short(words: &str) -> String {
     const LONGEST: usize = 48;
     if words.chars().count() <= LONGEST {
         return words.to_owned();

@@ -28,6 +28,10 @@ const TIME: &str = "[t]";
 const PIDS: [&str; 4] = ["controller", "host_pid", "reader", "tracer"];
 /// Keys whose values are inodes or ids of namespaces.
 const NAMESPACES: [&str; 7] = ["pidns", "pidns_id", "userns", "mntns", "host_pidns", "inode", "id"];
+/// What stands for a measurement.
+const MEASURE: &str = "[n]";
+/// Keys whose values are measurements.
+const MEASURES: [&str; 2] = ["resident_kib", "oom_score"];
 /// Keys whose values are times.
 const TIMES: [&str; 5] = ["since", "start_time", "age", "started", "boot_id"];
 
@@ -45,6 +49,11 @@ impl Redaction {
     /// A time as it is told.
     pub fn time(self, time: impl Display) -> String {
         self.replace(time, TIME)
+    }
+
+    /// A measurement as it is told.
+    pub fn measure(self, measure: impl Display) -> String {
+        self.replace(measure, MEASURE)
     }
 
     /// A chain of PIDs, the host's first, as it is told.
@@ -89,6 +98,7 @@ fn redact(value: &mut Value) {
                     _ if PIDS.contains(&key) => PID,
                     _ if NAMESPACES.contains(&key) => NAMESPACE,
                     _ if TIMES.contains(&key) => TIME,
+                    _ if MEASURES.contains(&key) => MEASURE,
                     _ => {
                         redact(value);
                         continue;

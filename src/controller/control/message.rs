@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::controller::description::Description;
 use crate::controller::document::{ExitDocument, NamespaceDocument, ProcessDocument};
 use crate::controller::timeline::Timeline;
 
@@ -35,6 +36,27 @@ pub enum Force {
     Kill,
 }
 
+/// How far somebody is waited for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Awaited {
+    /// It has become its program.
+    Started,
+    /// Others may use it; a one-shot has ended well.
+    Ready,
+    /// It has ended.
+    Exited,
+}
+
+/// Whether a path is meant as a namespace's or as a process's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[expect(missing_docs, reason = "the variants are their names")]
+pub enum Kind {
+    Namespace,
+    Process,
+}
+
 /// A request.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -43,6 +65,13 @@ pub enum Request {
     Status,
     /// All of it: [`Reply::Snapshot`].
     Snapshot,
+    /// What was declared of one thing: [`Reply::Description`].
+    Describe {
+        /// Its path.
+        path: String,
+        /// Which of the two that may have this path.
+        kind: Kind,
+    },
     /// Open the gates of a topology that was started with `--hold`: [`Reply::Done`].
     Release,
     /// Stop all of it, or the named namespaces and processes: [`Reply::Waiting`] every second, then [`Reply::Stopped`].
@@ -58,6 +87,13 @@ pub enum Request {
         targets: Vec<Target>,
         /// Its number.
         signal: i32,
+    },
+    /// Wait until processes have come so far: [`Reply::Awaited`], or a [`Problem`] as soon as it can never be any more.
+    Await {
+        /// Which; a namespace has a `/` behind its path. Nothing means everything.
+        paths: Vec<String>,
+        /// How far.
+        until: Awaited,
     },
     /// Start a program in a namespace. Three descriptors travel along: standard input, output and error; with a terminal
     /// all three are it. [`Reply::Began`], then [`Reply::Ended`].
@@ -171,6 +207,7 @@ pub struct Snapshot {
 pub enum Reply {
     Status(Box<Status>),
     Snapshot(Box<Snapshot>),
+    Description(Box<Description>),
     Done,
     /// Who a stop waits for: paths, seconds so far, and seconds at most.
     Waiting(Vec<(String, Option<(f64, f64)>)>),
@@ -179,6 +216,9 @@ pub enum Reply {
     Signalled {
         reached: Vec<String>,
         ended: Vec<String>,
+        /// Which of those reached are paused, and notice it when they go on.
+        #[serde(default)]
+        paused: Vec<String>,
     },
     Began {
         session: u32,
@@ -192,6 +232,8 @@ pub enum Reply {
         status: u8,
     },
     Restarted(Vec<String>),
+    /// Everybody has come so far; how those have ended who have.
+    Awaited(Vec<(String, Option<ExitDocument>)>),
     /// The name of the log.
     Attached {
         log: String,

@@ -88,6 +88,7 @@ impl Supervision<'_> {
             return Err(own(Problem::no(format!("there are {SESSIONS} programs of `exec` already"))));
         }
         let namespace = self.find_open_namespace(&execution.namespace)?;
+        self.refuse_paused(namespace).map_err(own)?;
         let (target, identity) = self.entrance(namespace, &execution)?;
         let number = self.free_number(&execution.namespace);
         let subject = Subject::session(namespace, number);
@@ -126,7 +127,7 @@ impl Supervision<'_> {
     }
 
     /// The namespace of a path, if anything can still start in it.
-    fn find_open_namespace(&self, path: &str) -> Result<NamespaceIndex, Problem> {
+    pub(super) fn find_open_namespace(&self, path: &str) -> Result<NamespaceIndex, Problem> {
         let found = self.plan.indices().find(|&index| self.plan.namespace(index).path == path);
         let index = found.ok_or_else(|| Problem::no(format!("there is no namespace `{path}`")))?;
         let mut around = Some(index);
@@ -324,6 +325,16 @@ impl Supervision<'_> {
     pub(super) fn tell_sessions_to_leave(&self) {
         for session in self.sessions.all.values() {
             signal_session(session.leader, libc::SIGHUP);
+        }
+    }
+
+    /// The same for those in some of the namespaces, which are taken down.
+    pub(super) fn tell_sessions_inside(&self, namespaces: &std::ops::Range<NamespaceIndex>) {
+        for (&number, session) in &self.sessions.all {
+            let mut inside = namespaces.clone();
+            if inside.any(|namespace| self.world.guests.get(Subject::session(namespace, number)).is_some()) {
+                signal_session(session.leader, libc::SIGHUP);
+            }
         }
     }
 

@@ -9,14 +9,17 @@ use std::time::{Duration, SystemTime};
 
 use super::World;
 use crate::controller::audience::{Cause, Waiting};
-use crate::controller::control::message::{Force, Problem, Reply, Request, Snapshot, Status};
+use crate::controller::control::message::{Force, Kind, Problem, Reply, Request, Snapshot, Status};
 use crate::controller::control::server::{Asked, ClientId, Heard, Server};
+use crate::controller::description::{Description, Sources};
 use crate::controller::document::{namespace_documents, process_documents};
 use crate::controller::journal::event::Caller;
 use crate::controller::life::Life;
+use crate::controller::state_directory;
 use crate::controller::timeline::Timeline;
-use crate::controller::truth::Origin;
+use crate::controller::truth::{self, Origin};
 use crate::engine::moment::Moment;
+use crate::engine::plan::Subject;
 use crate::observe::{boot, namespaces};
 
 /// How long clients have to read the last of the logs and events, when the topology has ended.
@@ -143,6 +146,10 @@ impl World<'_> {
                 let status = self.status();
                 self.reply(asker, Reply::Status(Box::new(status)));
             }
+            Request::Describe { ref path, kind } => {
+                let description = self.describe(path, kind);
+                self.reply(asker, description.map_or_else(Reply::Problem, |one| Reply::Description(Box::new(one))));
+            }
             Request::Stop { ref paths, force } if paths.is_empty() => {
                 self.clients.mourners.push(asker);
                 self.request_stop(Cause::Asked);
@@ -158,18 +165,59 @@ impl World<'_> {
         self.clients.server.take_up(asker.client, &self.events);
     }
 
+    /// Writes the truth anew, because a part of the tree is another one. A full disk leaves the old one, which the kernel
+    /// contradicts.
+    pub(in crate::controller) fn write_truth(&self) {
+        if let Ok(document) = truth::document(&self.roster, self.clients.origin) {
+            let _ = self.remains.write(&state_directory::truth_in(self.remains.directory()), &document);
+        }
+    }
+
+    /// What was declared of one thing.
+    fn describe(&self, path: &str, kind: Kind) -> Result<Description, Problem> {
+        let files: Vec<String> = self.clients.origin.files.iter().map(|file| self.absolute(file)).collect();
+        let sources = Sources { roster: &self.roster, files: &files, directory: self.remains.directory() };
+        let find = |namespace: &str| self.plan.indices().find(|&index| self.plan.namespace(index).path == namespace);
+        let found = match kind {
+            Kind::Namespace => find(path).map(|index| sources.namespace(index)),
+            Kind::Process => {
+                let slot = |index| {
+                    let namespace = self.plan.namespace(index);
+                    let last = u32::try_from(namespace.processes.len()).unwrap_or(u32::MAX);
+                    (0..=last).find(|&slot| namespace.path_of(slot) == path)
+                };
+                let home = path.rsplit_once('/').and_then(|(home, _)| find(home));
+                let subject = home.and_then(|index| Some(Subject { namespace: index, slot: slot(index)? }));
+                subject.and_then(|subject| sources.process(subject)).or_else(|| self.guests.describe(path))
+            }
+        };
+        found.ok_or_else(|| Problem::no(format!("there is no `{path}` any more")))
+    }
+
+    /// The name of a file as it is found from everywhere; that of what is no file stays.
+    fn absolute(&self, file: &str) -> String {
+        if file.starts_with('<') {
+            return file.to_owned();
+        }
+        self.plan.common().directory.join(file).display().to_string()
+    }
+
     /// The topology in a few numbers.
     pub(in crate::controller) fn status(&self) -> Status {
         let counts = self.plan.counts();
         let since = self.clients.since.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         Status {
             name: self.clients.origin.name.clone(),
-            state: self.clients.life.word().to_owned(),
+            state: match self.clients.life {
+                Life::Created | Life::Running if self.roster.is_all_paused() => "paused",
+                life => life.word(),
+            }
+            .to_owned(),
             namespaces: counts.namespaces,
             processes: counts.processes,
             depth: counts.depth,
             since: since.as_secs_f64(),
-            file: self.clients.origin.file.clone(),
+            file: self.clients.origin.file.as_deref().map(|file| self.absolute(file)),
             hash: self.clients.origin.hash.clone(),
             controller: nix::unistd::getpid().as_raw(),
         }
@@ -183,7 +231,7 @@ impl World<'_> {
             boot_id: boot::id(),
             host_pidns: namespaces::own().unwrap_or_default(),
             namespaces: namespace_documents(&self.roster),
-            processes: process_documents(&self.roster).into_iter().chain(self.guests.documents()).collect(),
+            processes: process_documents(&self.roster).into_iter().chain(self.guests.documents(&self.roster)).collect(),
             events,
         }
     }

@@ -69,7 +69,7 @@ impl Drawing {
                 Kind::Process => name(&node.label),
             },
             style,
-            pids: chain(&node.pids),
+            pids: self.numbers(node),
             state: node.state,
             note: escape(&node.note),
         });
@@ -77,6 +77,20 @@ impl Drawing {
         self.prefix.push_str(below);
         self.draw(&node.children, level);
         self.prefix.truncate(length);
+    }
+
+    /// The PIDs, or why there are none.
+    fn numbers(&self, node: &Node) -> String {
+        match (node.state, self.look.charset) {
+            (Some(state), charset) if node.pids.is_empty() => match (state.is_over(), charset) {
+                (true, Charset::Unicode) => "—",
+                (false, Charset::Unicode) => "·",
+                (true, Charset::Ascii) => "-",
+                (false, Charset::Ascii) => ".",
+            }
+            .to_owned(),
+            _ => chain(&node.pids),
+        }
     }
 
     fn draw_more(&mut self, count: usize, like: &Node, place: Place) {

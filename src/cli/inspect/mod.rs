@@ -1,0 +1,79 @@
+//! `nestns inspect`: everything known of one namespace or process, from its declaration, its controller and the kernel.
+
+mod document;
+mod sheet;
+
+use std::io::Write as _;
+
+use self::document::{InspectDocument, Subject};
+use super::selection::{self, Thing};
+use super::status::Status;
+use super::table_arguments::{AnswerArguments, AnswerFormat};
+use super::target::{Connection, Target};
+use crate::controller::control::client::ClientError;
+use crate::controller::control::message::{Kind, Reply, Request};
+use crate::controller::description::Description;
+use crate::present::sheet as drawing;
+use crate::topology::Address;
+
+/// Show everything known of one namespace or process
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+A path that both a namespace and a process have is made clear by a `/` behind it, which means the namespace. What the \
+kernel shows only to those who may trace a process is left out for others, and told as `hidden`. Namespaces are marked as \
+in `nestns ps -N`: `=` is that of the namespace around, `!` the process's own. Who is in a namespace and was not started \
+by nestns is listed as well.")]
+pub(super) struct Args {
+    /// Which
+    #[arg(value_name = "ADDR")]
+    address: Address,
+
+    #[command(flatten)]
+    target: Target,
+
+    #[command(flatten)]
+    answer: AnswerArguments,
+}
+
+/// Runs the verb.
+pub(super) fn run(args: &Args) -> anyhow::Result<Status> {
+    let found = selection::connect(&args.target, std::slice::from_ref(&args.address))
+        .and_then(|mut connection| connection.snapshot().map(|snapshot| (connection, snapshot)));
+    let (mut connection, snapshot) = match found {
+        Ok(found) => found,
+        Err(status) => return Ok(status),
+    };
+    let thing = match selection::resolve_one(&snapshot, &args.address) {
+        Ok(thing) => thing,
+        Err(unresolved) => return Ok(unresolved.tell()),
+    };
+    let declaration = match describe(&mut connection, thing) {
+        Ok(declaration) => declaration,
+        Err(status) => return Ok(status),
+    };
+    let subject = match thing {
+        Thing::Namespace(namespace) => Subject::namespace(&snapshot, namespace, declaration),
+        Thing::Process(process) => Subject::process(&snapshot, process, declaration),
+    };
+    let document = InspectDocument { schema: "nestns.inspect/1", topology: &snapshot.status.name, subject };
+    match args.answer.format {
+        AnswerFormat::Json => args.answer.write(&document)?,
+        AnswerFormat::Human => {
+            let sections = sheet::sections(&document, args.answer.redaction());
+            std::io::stdout().write_all(drawing::render(&sections, args.answer.colour()).as_bytes())?;
+        }
+    }
+    Ok(Status::Done)
+}
+
+fn describe(connection: &mut Connection, thing: Thing<'_>) -> Result<Description, Status> {
+    let kind = match thing {
+        Thing::Namespace(_) => Kind::Namespace,
+        Thing::Process(_) => Kind::Process,
+    };
+    match connection.client.ask(Request::Describe { path: thing.path().to_owned(), kind }) {
+        Ok(Reply::Description(description)) => Ok(*description),
+        Ok(_) => Err(connection.fail(&ClientError::Unreadable("it is something else".to_owned()))),
+        Err(error) => Err(connection.fail(&error)),
+    }
+}

@@ -1,0 +1,202 @@
+//! The same for people: sections of keys and values.
+
+use std::time::Duration;
+
+use super::document::{InspectDocument, KernelFacts, Members, NamespaceSubject, ProcessFacts, Subject};
+use crate::controller::description::Description;
+use crate::controller::document::{ExitDocument, ProcessDocument};
+use crate::controller::kinship::Of;
+use crate::present::age::Age;
+use crate::present::depth;
+use crate::present::redact::Redaction;
+use crate::present::sheet::Section;
+use crate::topology::{Labels, Signal};
+
+/// All sections that have something to say.
+pub(super) fn sections(document: &InspectDocument, redaction: Redaction) -> Vec<Section> {
+    match &document.subject {
+        Subject::Namespace(namespace) => of_namespace(namespace, redaction),
+        Subject::Process(process) => {
+            let mut sections = of_process(&process.facts, redaction);
+            sections.insert(1, declaration(&process.declaration));
+            sections
+        }
+    }
+}
+
+fn of_namespace(namespace: &NamespaceSubject, redaction: Redaction) -> Vec<Section> {
+    let document = namespace.document;
+    let mut head = Section::new(format!("{}/", document.path)).style(depth::style(document.level));
+    head.maybe("state", document.state.as_ref());
+    head.put("inside", document.parent.as_deref().unwrap_or("host"));
+    head.put("level", &document.level);
+    head.put("PID 1", &document.init);
+    head.maybe("PID namespace", document.pidns.map(|inode| redaction.inode(inode)));
+    head.maybe("id", document.pidns_id.map(|id| redaction.inode(id)));
+    head.put("shared", &document.shared.join(" "));
+    labels(&mut head, &document.labels);
+    let mut sections = vec![head, declaration(&namespace.declaration), members(&namespace.members, redaction)];
+    if let Some(init) = &namespace.pid1 {
+        sections.extend(of_process(init, redaction));
+    }
+    sections
+}
+
+fn of_process(facts: &ProcessFacts, redaction: Redaction) -> Vec<Section> {
+    let document = facts.document;
+    let level = document.pids.len().saturating_sub(1);
+    let mut head = Section::new(&document.path).style(depth::style(level));
+    head.put("state", &state(document));
+    if document.exit.is_none() {
+        head.put("PIDs", &redaction.chain(&document.pids));
+        head.put("parent", &redaction.chain(&document.ppids));
+    }
+    head.maybe("age", facts.age.map(|age| redaction.time(Age(Duration::try_from_secs_f64(age).unwrap_or_default()))));
+    head.put("entered by", &document.enter);
+    head.put("command", &document.argv.join(" "));
+    labels(&mut head, &document.labels);
+    let mut sections = vec![head, namespaces(facts, redaction)];
+    if let Some(kernel) = &facts.kernel {
+        sections.extend(of_kernel(&document.path, kernel, redaction));
+    }
+    let mut hidden = Section::new(format!("hidden of {}", document.path));
+    for (name, why) in &facts.problems {
+        hidden.put(*name, why);
+    }
+    sections.push(hidden);
+    sections
+}
+
+fn state(document: &ProcessDocument) -> String {
+    let word = document.state.as_deref().unwrap_or_default();
+    match document.exit {
+        Some(ExitDocument::Signal(signal)) => format!("{word}, by signal {}", Signal::from_number(signal)),
+        Some(ExitDocument::Code(code)) => format!("{word}, with {code}"),
+        None => word.to_owned(),
+    }
+}
+
+fn labels(section: &mut Section, labels: &Labels) {
+    section.list("labels", labels.iter().map(|(key, value)| format!("{key}={value}")).collect());
+}
+
+fn declaration(description: &Description) -> Section {
+    let mut section = Section::new("declaration");
+    section.maybe("at", description.declared.as_ref());
+    section.maybe("started by", description.started_by.as_ref());
+    section.maybe("unshares", description.unshare.as_ref().map(|kinds| kinds.join(" ")));
+    section.maybe("own /proc", description.mount_proc.map(yes));
+    section.maybe("host name", description.hostname.as_ref());
+    section.maybe("domain name", description.domainname.as_ref());
+    section.maybe("user", description.user.as_ref());
+    section.maybe("directory", description.cwd.as_ref());
+    section.list("env", description.env.clone());
+    section.list("after", description.after.clone());
+    section.maybe("ready", description.ready.as_ref());
+    if !description.ok.is_empty() {
+        section.put("ok", &description.ok.iter().map(ToString::to_string).collect::<Vec<_>>().join(" "));
+    }
+    section.maybe("one-shot", description.oneshot.map(yes));
+    section.maybe("essential", description.essential.map(yes));
+    section.maybe("stdin", description.stdin.as_ref());
+    section.maybe("stdout", description.stdout.as_ref());
+    section.maybe("stderr", description.stderr.as_ref());
+    section.maybe("log", description.log.as_ref());
+    section.maybe("stop", description.stop.as_ref().map(|stop| format!("{}, within {}", stop.signal, stop.grace)));
+    section.maybe(
+        "restart",
+        description.restart.as_ref().map(|restart| match (&*restart.when, restart.max) {
+            ("never", _) => "never".to_owned(),
+            (when, None) => format!("{when}, first after {}", restart.backoff),
+            (when, Some(max)) => format!("{when}, {max} times at most, first after {}", restart.backoff),
+        }),
+    );
+    section.maybe("refused", description.refusal.as_ref());
+    section
+}
+
+fn members(members: &Members, redaction: Redaction) -> Section {
+    let mut section = Section::new("members");
+    section.list("processes", members.processes.clone());
+    section.list("namespaces", members.namespaces.iter().map(|path| format!("{path}/")).collect());
+    let stray = |stray: &super::document::Stray| {
+        let pids: Vec<Option<i32>> = stray.pids.iter().copied().map(Some).collect();
+        let parent = stray.parent.as_ref().map(|parent| format!(", child of {parent}")).unwrap_or_default();
+        format!("{}  {}{parent}", redaction.chain(&pids), stray.command)
+    };
+    section.list("not ours", members.strays.iter().map(stray).collect());
+    section
+}
+
+fn namespaces(facts: &ProcessFacts, redaction: Redaction) -> Section {
+    let mut section = Section::new("namespaces");
+    for relation in &facts.namespaces.0 {
+        let inode = redaction.inode(relation.membership.inode);
+        let (mark, words) = match relation.of {
+            Some(Of::Around) => ("=", "  that of the namespace around"),
+            Some(Of::Namespace) => ("", ""),
+            Some(Of::Process) => ("!", "  the process's own"),
+            None => ("?", ""),
+        };
+        section.put(relation.membership.kind, &format!("{inode}{mark}{words}"));
+    }
+    section
+}
+
+fn of_kernel(path: &str, kernel: &KernelFacts, redaction: Redaction) -> [Section; 2] {
+    let mut kept = Section::new(format!("kernel about {path}"));
+    kept.put("state", &kernel.state);
+    kept.put("name", &kernel.name);
+    kept.put("command line", &kernel.command_line.join(" "));
+    let ancestor = |ancestor: &super::document::AncestorDocument| {
+        let name = ancestor.path.as_deref().unwrap_or(&ancestor.name);
+        format!("{} {name}", redaction.host_pid(ancestor.host_pid))
+    };
+    kept.list("ancestors", kernel.ancestors.iter().map(ancestor).collect());
+    if kernel.tracer != 0 {
+        kept.put("traced by", &redaction.host_pid(kernel.tracer));
+    }
+    let numbers = |list: &[u32]| list.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
+    kept.put("uids", &numbers(&kernel.uids));
+    kept.put("gids", &numbers(&kernel.gids));
+    kept.put("groups", &numbers(&kernel.groups));
+    kept.list("uid map", kernel.uid_map.clone().unwrap_or_default());
+    kept.list("gid map", kernel.gid_map.clone().unwrap_or_default());
+    kept.put("capabilities", &kernel.capabilities);
+    kept.put("no new privileges", yes(kernel.no_new_privileges));
+    kept.maybe("seccomp", kernel.seccomp);
+    kept.put("threads", &kernel.threads);
+    kept.maybe("resident", kernel.resident_kib.map(|kib| format!("{} KiB", redaction.measure(kib))));
+    kept.maybe("OOM score", kernel.oom_score.map(|score| redaction.measure(score)));
+    kept.maybe("OOM adjustment", kernel.oom_score_adj);
+    kept.maybe("descriptors", kernel.descriptors);
+    kept.maybe("exe", kernel.exe.as_ref());
+    kept.maybe("cwd", kernel.cwd.as_ref());
+    kept.maybe("root", kernel.root.as_ref());
+    kept.list("cgroups", kernel.cgroups.clone().unwrap_or_default());
+    kept.maybe("environment", kernel.environment.as_ref().map(|names| names.join(" ")));
+    let mut signals = Section::new(format!("signals of {path}"));
+    for (what, names) in [
+        ("pending", &kernel.signals.pending),
+        ("blocked", &kernel.signals.blocked),
+        ("ignored", &kernel.signals.ignored),
+        ("caught", &kernel.signals.caught),
+    ] {
+        signals.put(what, &brief(names));
+    }
+    [kept, signals]
+}
+
+/// The names, or where they are nearly all, those that are missing.
+fn brief(names: &[String]) -> String {
+    let all = || (1..=64).map(|signal| Signal::from_number(signal).to_string());
+    if names.len() <= 32 {
+        return names.join(" ");
+    }
+    let missing: Vec<String> = all().filter(|name| !names.contains(name)).collect();
+    if missing.is_empty() { "all".to_owned() } else { format!("all but {}", missing.join(" ")) }
+}
+
+const fn yes(is_so: bool) -> &'static str {
+    if is_so { "yes" } else { "no" }
+}

@@ -1,0 +1,227 @@
+//! What was declared of one namespace or process, for whoever inspects it: the keys of its file as they were understood, with
+//! everything filled in that the file left out.
+//!
+//! Not what is going on with it: that is in its document, and in the kernel.
+
+use serde::{Deserialize, Serialize};
+
+use super::journal::{LOGS, LogName};
+use super::roster::{Record, Roster};
+use crate::engine::plan::{NamespaceIndex, NamespacePlan, ProcessPlan, Subject};
+use crate::topology::{
+    Condition, Output, Position, Probe, RestartPolicy, RestartWhen, Stdin, Stop, Terminal, Weight, format_duration,
+};
+
+/// What was declared. A key that means nothing for the thing is left out.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+#[expect(missing_docs, reason = "the keys of the document")]
+pub struct Description {
+    /// `FILE:LINE:COLUMN`.
+    pub declared: Option<String>,
+    /// Who has started it, where it was not declared.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub started_by: Option<String>,
+    /// The kinds of namespaces of its own, besides PID.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unshare: Option<Vec<String>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mount_proc: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hostname: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub domainname: Option<String>,
+    /// `UID:GID`; the caller's of `up` where there is none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub user: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cwd: Option<String>,
+    /// The names of the variables that the file sets.
+    pub env: Vec<String>,
+    /// `NAME: CONDITION`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub after: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ready: Option<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub ok: Vec<u8>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub oneshot: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub essential: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stdin: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stdout: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stderr: Option<String>,
+    /// Where what it writes is kept.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub log: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stop: Option<StopDescription>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub restart: Option<RestartDescription>,
+    /// Why it did not become its program.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub refusal: Option<String>,
+}
+
+/// How it is stopped.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "the keys of the document")]
+pub struct StopDescription {
+    pub signal: String,
+    pub grace: String,
+}
+
+/// Whether it is started again.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "the keys of the document")]
+pub struct RestartDescription {
+    pub when: String,
+    pub max: Option<u32>,
+    pub backoff: String,
+}
+
+/// What there is to describe things with.
+#[derive(Debug, Clone, Copy)]
+pub struct Sources<'a> {
+    /// The records.
+    pub roster: &'a Roster,
+    /// The names of the files that the topology was read from.
+    pub files: &'a [String],
+    /// The state directory.
+    pub directory: &'a std::path::Path,
+}
+
+impl Sources<'_> {
+    /// Describes a namespace, and its PID 1 with it where that is a program.
+    pub fn namespace(self, index: NamespaceIndex) -> Description {
+        let plan = self.roster.plan().namespace(index);
+        let mut description = match plan.process(0) {
+            Some(program) => self.program(Subject::init(index), &plan, program),
+            None => Description::default(),
+        };
+        let own = plan.isolation;
+        let own = [("mount", own.mount), ("uts", own.uts), ("ipc", own.ipc), ("net", own.net), ("cgroup", own.cgroup)];
+        description.declared = self.place(plan.position);
+        description.unshare = Some(own.into_iter().filter(|(_, own)| *own).map(|(kind, _)| kind.to_owned()).collect());
+        description.mount_proc = Some(plan.mount_proc);
+        description.hostname.clone_from(&plan.hostname);
+        description.domainname.clone_from(&plan.domainname);
+        description.cwd = plan.cwd.as_ref().map(|cwd| cwd.display().to_string());
+        description.env = plan.env.keys().cloned().collect();
+        description.stop = Some(stop(plan.stop));
+        description.restart = Some(restart(plan.restart));
+        description
+    }
+
+    /// Describes a process; `None` for what is not in the plan.
+    pub fn process(self, subject: Subject) -> Option<Description> {
+        let plan = self.roster.plan().namespace(subject.namespace);
+        if let Some(process) = plan.process(subject.slot) {
+            return Some(self.program(subject, &plan, process));
+        }
+        subject.is_init().then(|| Description {
+            declared: self.place(plan.position),
+            stop: Some(stop(plan.stop)),
+            restart: Some(restart(plan.restart)),
+            ..Description::default()
+        })
+    }
+
+    fn program(self, subject: Subject, plan: &NamespacePlan, process: &ProcessPlan) -> Description {
+        let record: Option<&Record> = self.roster.get(subject);
+        let identity = process.identity.as_ref().map(|identity| format!("{}:{}", identity.uid, identity.gid));
+        let has_terminal = process.terminal == Terminal::Own;
+        let stream = |stream: String| Some(if has_terminal { "terminal".to_owned() } else { stream });
+        let is_kept = !has_terminal && (process.stdout == Output::Log || process.stderr == Output::Log);
+        let log = LogName::of(subject).filter(|_| is_kept);
+        Description {
+            declared: self.place(process.position),
+            user: identity,
+            cwd: process.cwd.as_ref().map(|cwd| cwd.display().to_string()),
+            env: process.env.keys().cloned().collect(),
+            after: process
+                .after
+                .iter()
+                .filter_map(|after| {
+                    let other = plan.processes.get(after.process)?;
+                    Some(format!("{}: {}", other.name, condition(after.condition)))
+                })
+                .collect(),
+            ready: Some(
+                process
+                    .ready
+                    .as_ref()
+                    .map_or_else(|| if process.oneshot { "its good end" } else { "its start" }.to_owned(), probe),
+            ),
+            ok: process.ok.clone(),
+            oneshot: Some(process.oneshot),
+            essential: Some(process.weight == Weight::Essential),
+            stdin: stream(match &process.stdin {
+                Stdin::Null => "null".to_owned(),
+                Stdin::Inherit => "inherit".to_owned(),
+                Stdin::File(path) => path.display().to_string(),
+            }),
+            stdout: stream(output(&process.stdout)),
+            stderr: stream(output(&process.stderr)),
+            log: log.map(|log| self.directory.join(LOGS).join(log.to_string()).display().to_string()),
+            stop: Some(stop(process.stop)),
+            restart: Some(restart(process.restart)),
+            refusal: record.and_then(|record| record.refusal.as_ref()).map(|refusal| {
+                let errno = nix::errno::Errno::from_raw(refusal.errno);
+                format!("{}: {}", refusal.detail, errno.desc())
+            }),
+            ..Description::default()
+        }
+    }
+
+    fn place(self, position: Position) -> Option<String> {
+        let file = self.files.get(position.file as usize).filter(|_| position.line > 0)?;
+        Some(format!("{file}:{}:{}", position.line, position.column))
+    }
+}
+
+fn stop(stop: Stop) -> StopDescription {
+    StopDescription { signal: stop.signal.to_string(), grace: format_duration(stop.grace) }
+}
+
+fn restart(policy: RestartPolicy) -> RestartDescription {
+    let when = match policy.when {
+        RestartWhen::Never => "never",
+        RestartWhen::OnFailure => "on-failure",
+        RestartWhen::Always => "always",
+    };
+    RestartDescription { when: when.to_owned(), max: policy.max, backoff: format_duration(policy.backoff) }
+}
+
+fn condition(condition: Condition) -> &'static str {
+    match condition {
+        Condition::Created => "created",
+        Condition::Started => "started",
+        Condition::Ready => "ready",
+        Condition::Exited => "exited",
+        Condition::Ok => "ok",
+    }
+}
+
+fn probe(probe: &Probe) -> String {
+    match probe {
+        Probe::Log(pattern) => format!("a line that matches {pattern}"),
+        Probe::File(path) => format!("the file {}", path.display()),
+        Probe::Exec { argv, every } => format!("{} ends well, tried every {}", argv.join(" "), format_duration(*every)),
+        Probe::Descriptor(number) => format!("a line on descriptor {number}"),
+        Probe::Notify => "READY=1 by sd_notify".to_owned(),
+    }
+}
+
+fn output(output: &Output) -> String {
+    match output {
+        Output::Log => "log".to_owned(),
+        Output::Inherit => "inherit".to_owned(),
+        Output::Null => "null".to_owned(),
+        Output::File(path) => path.display().to_string(),
+    }
+}

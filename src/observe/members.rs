@@ -1,0 +1,46 @@
+//! Who is in a PID namespace, whoever has put him there.
+//!
+//! Asked of /proc for every process that it shows: the kernel keeps no list of a namespace's members that can be asked for.
+
+use std::io;
+use std::os::unix::fs::MetadataExt as _;
+
+use nix::unistd::Pid;
+
+use super::process::Process;
+
+/// What was found.
+#[derive(Debug, Default)]
+pub struct Members {
+    /// Those who are in it, in the order of their numbers.
+    pub found: Vec<Process>,
+    /// How many processes could not be looked into: some of them may be in it.
+    pub hidden: usize,
+}
+
+/// The members of the PID namespace with this inode, which somebody must keep alive meanwhile: inodes are recycled (R18).
+///
+/// # Errors
+///
+/// Where /proc cannot be listed.
+pub fn of(inode: u64) -> io::Result<Members> {
+    let mut members = Members::default();
+    for entry in std::fs::read_dir("/proc")? {
+        let Ok(entry) = entry else { continue };
+        let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse().ok()).map(Pid::from_raw) else {
+            continue;
+        };
+        match std::fs::metadata(format!("/proc/{pid}/ns/pid")) {
+            Ok(found) if found.ino() == inode => {
+                if let Ok(process) = Process::read(pid) {
+                    members.found.push(process);
+                }
+            }
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => members.hidden += 1,
+            // Somebody else's; or a zombie, which has left its namespaces, although it still has its numbers.
+            _ => {}
+        }
+    }
+    members.found.sort_by_key(|process| process.numbers.first().copied());
+    Ok(members)
+}

@@ -1,0 +1,145 @@
+//! From what a controller tells of a running topology to the nodes that are drawn.
+
+use std::collections::{HashMap, HashSet};
+
+use super::node::{Facts, Kind, Label, Node, Runs};
+use super::outline::short;
+use super::state::State;
+use crate::controller::document::{ExitDocument, NamespaceDocument, ProcessDocument};
+use crate::topology::{Entry, Signal};
+
+/// From where one looks: its numbers are told, and what is outside of it has none.
+#[derive(Debug, Clone, Copy)]
+pub enum View<'a> {
+    /// From the host.
+    Host,
+    /// From this namespace.
+    Namespace(&'a NamespaceDocument),
+}
+
+/// Whose nodes are made.
+#[derive(Debug, Clone)]
+pub struct Part<'a> {
+    /// The paths of namespaces, those around them with them.
+    pub namespaces: HashSet<&'a str>,
+    /// The paths of processes.
+    pub processes: HashSet<&'a str>,
+}
+
+/// The nodes of a part of a topology, outermost first.
+pub fn nodes<'a>(
+    namespaces: &'a [NamespaceDocument],
+    processes: &'a [ProcessDocument],
+    part: &Part<'_>,
+    view: View<'_>,
+) -> Vec<Node> {
+    let mut making = Making { inside: HashMap::new(), within: HashMap::new(), inits: HashMap::new(), part, view };
+    for process in processes {
+        if process.enter == "init" {
+            making.inits.insert(&process.ns, process);
+        } else {
+            making.inside.entry(&process.ns).or_default().push(process);
+        }
+    }
+    for namespace in namespaces {
+        making.within.entry(namespace.parent.as_deref()).or_default().push(namespace);
+    }
+    making.namespaces(None)
+}
+
+struct Making<'a, 'p> {
+    inside: HashMap<&'a str, Vec<&'a ProcessDocument>>,
+    within: HashMap<Option<&'a str>, Vec<&'a NamespaceDocument>>,
+    inits: HashMap<&'a str, &'a ProcessDocument>,
+    part: &'p Part<'p>,
+    view: View<'p>,
+}
+
+impl<'a> Making<'a, '_> {
+    fn namespaces(&self, parent: Option<&'a str>) -> Vec<Node> {
+        let namespaces = self.within.get(&parent).into_iter().flatten();
+        let namespaces = namespaces.filter(|namespace| self.part.namespaces.contains(&*namespace.path));
+        namespaces.map(|namespace| self.namespace(namespace)).collect()
+    }
+
+    fn namespace(&self, namespace: &'a NamespaceDocument) -> Node {
+        let init = self.inits.get(&*namespace.path);
+        let words = init.map(|init| init.argv.join(" ")).unwrap_or_default();
+        let (runs, note) = match &*namespace.init {
+            "builtin" => (Runs::Builtin, String::new()),
+            "pause" => (Runs::Pause, "pause".to_owned()),
+            _ => (Runs::Program(words.clone()), format!("PID 1: {}", short(&words))),
+        };
+        let processes = self.inside.get(&*namespace.path).into_iter().flatten();
+        let processes = processes.filter(|process| self.part.processes.contains(&*process.path));
+        let mut children: Vec<Node> = processes.map(|process| self.process(process)).collect();
+        children.extend(self.namespaces(Some(&namespace.path)));
+        Node {
+            label: Label::of(last(&namespace.path)),
+            kind: Kind::Namespace,
+            pids: init.map(|init| self.numbers(init)).unwrap_or_default(),
+            state: namespace.state.as_deref().and_then(State::of),
+            note: with_end(note, init.and_then(|init| init.exit)),
+            facts: Facts {
+                path: namespace.path.clone(),
+                runs,
+                entry: Entry::Init,
+                description: None,
+                labels: namespace.labels.clone(),
+            },
+            children,
+        }
+    }
+
+    fn process(&self, process: &ProcessDocument) -> Node {
+        let words = process.argv.join(" ");
+        let (entry, note) = match &*process.enter {
+            "join" => (Entry::Join, format!("{} (joined)", short(&words))),
+            "exec" => (Entry::Join, format!("{} (exec)", short(&words))),
+            _ => (Entry::Fork, short(&words)),
+        };
+        Node {
+            label: Label::of(last(&process.path)),
+            kind: Kind::Process,
+            pids: self.numbers(process),
+            state: process.state.as_deref().and_then(State::of),
+            note: with_end(note, process.exit),
+            facts: Facts {
+                path: process.path.clone(),
+                runs: Runs::Program(words),
+                entry,
+                description: None,
+                labels: process.labels.clone(),
+            },
+            children: Vec::new(),
+        }
+    }
+
+    /// The numbers that are seen: none of what has ended, nor of what is outside of where one looks from.
+    fn numbers(&self, process: &ProcessDocument) -> Vec<Option<i32>> {
+        if process.exit.is_some() || process.state.as_deref().and_then(State::of).is_some_and(State::is_over) {
+            return Vec::new();
+        }
+        match self.view {
+            View::Host => process.pids.clone(),
+            View::Namespace(namespace) => {
+                let rest = process.ns.strip_prefix(&*namespace.path);
+                let is_inside = rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+                if is_inside { process.pids.iter().skip(namespace.level).copied().collect() } else { Vec::new() }
+            }
+        }
+    }
+}
+
+fn last(path: &str) -> &str {
+    path.rsplit('/').next().unwrap_or(path)
+}
+
+fn with_end(note: String, exit: Option<ExitDocument>) -> String {
+    let end = match exit {
+        None | Some(ExitDocument::Code(0)) => return note,
+        Some(ExitDocument::Code(code)) => format!("exited with {code}"),
+        Some(ExitDocument::Signal(signal)) => format!("ended by {}", Signal::from_number(signal)),
+    };
+    if note.is_empty() { end } else { format!("{end}: {note}") }
+}

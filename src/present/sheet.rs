@@ -1,0 +1,113 @@
+//! What is known of one thing: sections of keys and values, each key aligned with the others.
+//!
+//! For people who look one thing up; nothing is left out and nothing is cut. A value of several lines stands below itself.
+
+use std::fmt::Write as _;
+
+use anstyle::Style;
+use unicode_width::UnicodeWidthStr;
+
+use super::escape::escape;
+use super::tree::Colour;
+
+/// A part of a sheet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Section {
+    title: String,
+    style: Style,
+    rows: Vec<(String, Vec<String>)>,
+}
+
+impl Section {
+    /// One without anything in it, which is not shown.
+    pub fn new(title: impl Into<String>) -> Self {
+        Self { title: title.into(), style: Style::new(), rows: Vec::new() }
+    }
+
+    /// In this style.
+    #[must_use]
+    pub fn style(self, style: Style) -> Self {
+        Self { style, ..self }
+    }
+
+    /// Adds a line; an empty value says that there is none.
+    pub fn put(&mut self, key: impl Into<String>, value: &(impl ToString + ?Sized)) {
+        self.rows.push((key.into(), vec![value.to_string()]));
+    }
+
+    /// Adds a line where there is a value.
+    pub fn maybe(&mut self, key: impl Into<String>, value: Option<impl ToString>) {
+        if let Some(value) = value {
+            self.put(key, &value);
+        }
+    }
+
+    /// Adds a line for each value, with the key before the first.
+    pub fn list(&mut self, key: impl Into<String>, values: Vec<String>) {
+        if !values.is_empty() {
+            self.rows.push((key.into(), values));
+        }
+    }
+}
+
+/// Draws a sheet.
+pub fn render(sections: &[Section], colour: Colour) -> String {
+    let keys = sections.iter().flat_map(|section| &section.rows).map(|(key, _)| key.width());
+    let width = keys.max().unwrap_or(0);
+    let mut text = String::new();
+    let paint = |style: Style, piece: &str, text: &mut String| match colour {
+        // Writing to a string cannot fail.
+        Colour::On if style != Style::new() => drop(write!(text, "{style}{piece}{style:#}")),
+        _ => text.push_str(piece),
+    };
+    for section in sections.iter().filter(|section| !section.rows.is_empty()) {
+        if !text.is_empty() {
+            text.push('\n');
+        }
+        paint(section.style.bold(), &escape(&section.title), &mut text);
+        text.push('\n');
+        for (key, values) in &section.rows {
+            for (place, value) in values.iter().enumerate() {
+                let key = if place == 0 { key.as_str() } else { "" };
+                text.push_str("  ");
+                paint(Style::new().dimmed(), key, &mut text);
+                text.extend(std::iter::repeat_n(' ', width.saturating_sub(key.width()) + 2));
+                let value = escape(value);
+                text.push_str(if value.is_empty() { "—" } else { &value });
+                text.push('\n');
+            }
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Section, render};
+    use crate::present::tree::Colour;
+
+    #[test]
+    fn keys_are_aligned_over_all_sections_and_empty_sections_left_out() {
+        let mut one = Section::new("vm/ci");
+        one.put("state", "running");
+        one.list("members", vec!["a".to_owned(), "b\n".to_owned()]);
+        let mut other = Section::new("kernel");
+        other.put("descriptors", &7);
+        other.maybe("cwd", None::<String>);
+        other.put("env", "");
+        let text = render(&[one, Section::new("nothing"), other], Colour::Off);
+        assert_eq!(
+            text,
+            "\
+vm/ci
+  state        running
+  members      a
+               b\\n
+
+kernel
+  descriptors  7
+  env          —
+"
+        );
+    }
+}
