@@ -116,9 +116,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Status> {
 /// Whether an address that looks like one, or no address, means many: the status to end with.
 fn refuse_many(args: &Args, snapshot: &Snapshot) -> Option<Status> {
     let Args { addresses, selection, .. } = args;
-    let is_chosen =
-        selection.recursive || selection.leaves || !selection.label.is_empty() || !selection.state.is_empty();
-    if args.all || is_chosen {
+    if args.all || !selection.is_empty() {
         return None;
     }
     let everything = Address::everything();

@@ -22,6 +22,8 @@ pub(super) enum Token {
     Client(u32),
     /// A process that the topology does not outlive.
     TiedTo,
+    /// The line to the PID 1 of a namespace.
+    Line(u32),
     /// The terminal of a program of `exec` that was left alone.
     SessionTerminal(u32),
 }
@@ -40,6 +42,7 @@ impl Token {
             Self::Control => (8, 0),
             Self::Client(number) => (9, number),
             Self::TiedTo => (10, 0),
+            Self::Line(namespace) => (12, namespace),
             Self::SessionTerminal(number) => (11, number),
         };
         kind << 32 | u64::from(number)
@@ -59,6 +62,7 @@ impl Token {
             8 => Self::Control,
             9 => Self::Client(number),
             10 => Self::TiedTo,
+            12 => Self::Line(number),
             11 => Self::SessionTerminal(number),
             _ => Self::Programs,
         }

@@ -24,6 +24,7 @@ pub mod kinship;
 pub mod life;
 mod meaning;
 pub mod needs;
+mod part;
 mod relay;
 pub mod roster;
 mod standard_output;

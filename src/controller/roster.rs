@@ -73,6 +73,8 @@ pub struct Record {
     pub ending: Option<(Ending, Moment)>,
     /// Its part in the stop.
     pub farewells: Farewells,
+    /// How often it has been started again.
+    pub restarts: u32,
     /// Whether its end is in the events.
     pub is_noted: bool,
 }
@@ -171,6 +173,34 @@ impl Roster {
         }
     }
 
+    /// Begins a process's record anew, because it is about to be created again.
+    pub fn renew(&mut self, subject: Subject) {
+        let Some(record) = self.get_mut(subject) else { return };
+        if record.state != State::Creating {
+            *record = Record { restarts: record.restarts.saturating_add(1), ..Record::default() };
+            self.outstanding += 1;
+        }
+        if subject.is_init()
+            && let Some(namespace) = self.namespace_mut(subject.namespace)
+        {
+            namespace.facts = None;
+            namespace.other = None;
+            namespace.stopped_by = None;
+        }
+    }
+
+    /// Notes that a process will not exist after all.
+    pub fn give_up(&mut self, subject: Subject) {
+        let Some(record) = self.get_mut(subject) else { return };
+        let was_awaited = record.state == State::Creating;
+        if !record.state.is_over() {
+            record.state = State::Gone;
+        }
+        if was_awaited {
+            self.outstanding -= 1;
+        }
+    }
+
     /// Notes that a namespace is paused with all that is in it.
     pub fn pause(&mut self, index: NamespaceIndex) {
         self.paused.insert(index);
@@ -230,14 +260,17 @@ impl Roster {
     pub fn collapse(&mut self, index: NamespaceIndex, at: Moment) -> Vec<Subject> {
         let mut taken = Vec::new();
         for inner in index..index + self.plan.subtree(index) {
+            let mut awaited = 0;
             let Some(namespace) = self.namespace_mut(inner) else { return taken };
             for (slot, record) in (0..).zip(&mut namespace.members) {
                 if !record.state.is_over() {
+                    awaited += usize::from(record.state == State::Creating);
                     taken.push(Subject { namespace: inner, slot });
                     record.state = State::Gone;
                     record.ending.get_or_insert((Ending::Signalled(nix::libc::SIGKILL), at));
                 }
             }
+            self.outstanding -= awaited;
         }
         taken
     }

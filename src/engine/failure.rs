@@ -44,6 +44,8 @@ pub enum Stage {
     Execute,
     Guard,
     Observe,
+    Call,
+    Leaving,
     Panic,
 }
 
@@ -82,6 +84,8 @@ impl fmt::Display for Stage {
             Self::Execute => "execute its program (execve)",
             Self::Guard => "put it under the guardian",
             Self::Observe => "read what the kernel says about it",
+            Self::Call => "call the PID 1 that is to create it",
+            Self::Leaving => "create it: the PID 1 that is to do it is being stopped",
             Self::Panic => "go on: nestns itself failed there",
         })
     }

@@ -21,7 +21,7 @@ use super::actor;
 use super::failure::{Failure, Stage};
 use super::gate::{self, Verdict};
 use super::inheritance::{self, NULL, TERMINAL};
-use super::plan::{Identity, Plan, ProcessPlan, Subject};
+use super::plan::{Identity, Plan, ProcessPlan, Release, Subject};
 use super::report::{self, Report};
 use crate::sys::{descriptor, terminal, title};
 use crate::topology::{Output, Program, Stdin, Terminal};
@@ -106,7 +106,7 @@ pub fn become_program(plan: &Plan, subject: Subject, process: &ProcessPlan) -> !
         Verdict::Released
     } else {
         match report::send(Report::AtGate { subject }, &[]) {
-            Ok(()) if process.is_unconditional() => gate::wait_for_all(),
+            Ok(()) if process.is_unconditional() && plan.release() == Release::Together => gate::wait_for_all(),
             Ok(()) => gate::wait_for_word(process.stop.signal),
             Err(_) => Verdict::Aborted,
         }

@@ -328,6 +328,16 @@ impl Supervision<'_> {
         }
     }
 
+    /// The same for those in some of the namespaces, which are taken down.
+    pub(super) fn tell_sessions_inside(&self, namespaces: &std::ops::Range<NamespaceIndex>) {
+        for (&number, session) in &self.sessions.all {
+            let mut inside = namespaces.clone();
+            if inside.any(|namespace| self.world.guests.get(Subject::session(namespace, number)).is_some()) {
+                signal_session(session.leader, libc::SIGHUP);
+            }
+        }
+    }
+
     /// Kills what has not left in time.
     pub(super) fn end_sessions(&mut self) {
         let now = Moment::now();

@@ -15,8 +15,9 @@ use crate::controller::description::{Description, Sources};
 use crate::controller::document::{namespace_documents, process_documents};
 use crate::controller::journal::event::Caller;
 use crate::controller::life::Life;
+use crate::controller::state_directory;
 use crate::controller::timeline::Timeline;
-use crate::controller::truth::Origin;
+use crate::controller::truth::{self, Origin};
 use crate::engine::moment::Moment;
 use crate::engine::plan::Subject;
 use crate::observe::{boot, namespaces};
@@ -162,6 +163,14 @@ impl World<'_> {
             }
         }
         self.clients.server.take_up(asker.client, &self.events);
+    }
+
+    /// Writes the truth anew, because a part of the tree is another one. A full disk leaves the old one, which the kernel
+    /// contradicts.
+    pub(in crate::controller) fn write_truth(&self) {
+        if let Ok(document) = truth::document(&self.roster, self.clients.origin) {
+            let _ = self.remains.write(&state_directory::truth_in(self.remains.directory()), &document);
+        }
     }
 
     /// What was declared of one thing.

@@ -55,17 +55,22 @@ impl Guests {
         self.0.remove(&subject);
     }
 
+    pub(in crate::controller) fn get(&self, subject: Subject) -> Option<&Guest> {
+        self.0.get(&subject)
+    }
+
     /// The one with this path.
     pub(in crate::controller) fn find(&self, path: &str) -> Option<Subject> {
         self.0.iter().find(|(_, guest)| guest.path == path).map(|(&subject, _)| subject)
     }
 
-    pub(in crate::controller) fn get(&self, subject: Subject) -> Option<&Guest> {
-        self.0.get(&subject)
-    }
-
     pub(in crate::controller) fn get_mut(&mut self, subject: Subject) -> Option<&mut Guest> {
         self.0.get_mut(&subject)
+    }
+
+    /// What the kernel said of those who are there.
+    pub(in crate::controller) fn facts(&self) -> impl Iterator<Item = &Process> {
+        self.0.values().filter_map(|guest| guest.facts.as_ref())
     }
 
     /// What is known of one of them besides its document.
