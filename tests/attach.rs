@@ -42,7 +42,7 @@ fn both_streams_come_out_apart_and_from_now_on() {
         assert!(text.starts_with("out "), "{text}");
         assert!(outcome.stderr.lines().all(|line| line.starts_with("err ")), "{}", outcome.stderr);
         // It goes on.
-        assert_eq!(tree.document(&["ps", "@/clock", "--format", "json"])["processes"][0]["state"], "running");
+        assert_eq!(tree.document(&["ps", "@/clock", "--format", "json"])["processes"][0]["state"], "ready");
     }
 }
 
@@ -53,7 +53,8 @@ fn its_end_is_the_end_of_whoever_follows_it() {
     }
     for identity in identities() {
         let nest = Nest::new(BRIEF).identity(identity);
-        nix::unistd::mkfifo(&nest.directory.path().join("go"), nix::sys::stat::Mode::from_bits_truncate(0o666)).unwrap();
+        nix::unistd::mkfifo(&nest.directory.path().join("go"), nix::sys::stat::Mode::from_bits_truncate(0o666))
+            .unwrap();
         let tree = Detached::up(nest);
         let child = tree.start(&["attach", "@/brief"]);
         // Attached once inotify has a watch: the descriptor is seen in /proc.

@@ -155,11 +155,11 @@ scale   An 8-deep chain and a 1000-wide fan-out, with variables and limits
 
 #[test]
 fn shells_complete_the_names() {
-    // clap_complete gives fish no values of an argument without a flag.
-    for shell in ["bash", "zsh"] {
-        let script = Nestns::new(&["completions", shell]).run().stdout;
+    for shell in ["bash", "zsh", "fish", "elvish"] {
+        let asked = Nestns::new(&["--", "nestns", "new", ""]).env("COMPLETE", shell).env("_CLAP_COMPLETE_INDEX", "2");
+        let said = asked.run().stdout;
         for name in TEMPLATES {
-            assert!(script.contains(name), "{shell}: {name}");
+            assert!(said.contains(name), "{shell}: {name}: {said}");
         }
     }
 }

@@ -141,7 +141,8 @@ fn an_ordinary_users_tree_has_no_other_user_and_the_whole_text_says_so() {
                 1 + text.lines().position(|line| line.starts_with(&format!("proc.p{place} "))).expect("it is there");
             let expected = format!(
                 "error[NS402]: `{}` asks for the user 12345, and an ordinary user's tree has only the id 0, which is the user \
-                 himself\n  --> {}:{line}:6\n  = help: leave `user` out, or run as root\n`nestns explain NS402` tells more\n",
+                 himself\n  --> {}:{line}:6\n  = help: leave `user` out, or run as root\n`nestns explain NS402` tells more\n\
+                 `nestns doctor` checks this as file-users\n",
                 path_of(&ended, place),
                 ended.nest.file.display()
             );

@@ -10,6 +10,7 @@ use clap::builder::FalseyValueParser;
 use super::abandoned;
 use super::color::When;
 use super::launch;
+use super::selection::{Selection, resolve};
 use super::status::Status;
 use super::target::{Connection, Target};
 use super::tell::tell;
@@ -20,6 +21,7 @@ use crate::controller::timeline::Timeline;
 use crate::engine::moment::Moment;
 use crate::present::duration::Human;
 use crate::present::stop;
+use crate::topology::Address;
 
 /// Take a running topology down, or a part of it
 #[derive(Debug, clap::Args)]
@@ -33,7 +35,7 @@ pub(super) struct Args {
 
     /// Only these namespaces, with all that is in them, and these processes
     #[arg(value_name = "PATH", requires = "name")]
-    paths: Vec<String>,
+    paths: Vec<Address>,
 
     /// Kill instead of asking
     #[arg(long, env = "NESTNS_NOW", value_parser = FalseyValueParser::new())]
@@ -127,9 +129,27 @@ fn all(args: &Args) -> anyhow::Result<Status> {
     Ok(status)
 }
 
+/// The paths that addresses mean.
+fn named(connection: &mut Connection, addresses: &[Address]) -> Result<Vec<String>, Status> {
+    if addresses.is_empty() {
+        return Ok(Vec::new());
+    }
+    if let Some(other) = addresses.iter().filter_map(Address::topology).find(|name| *name != connection.name) {
+        tell(&format!("error: `{}` is to be taken down, and an address is about `{other}`\n", connection.name));
+        return Err(Status::WrongCommandLine);
+    }
+    let snapshot = connection.snapshot()?;
+    let things = resolve(&snapshot, addresses, &Selection::default()).map_err(|unresolved| unresolved.tell())?;
+    Ok(things.into_iter().map(|thing| thing.path().to_owned()).collect())
+}
+
 fn take_down(mut connection: Connection, args: &Args) -> anyhow::Result<Status> {
     let force = if args.now { Force::Kill } else { Force::Ask };
-    let request = |force| Request::Stop { paths: args.paths.clone(), force };
+    let paths = match named(&mut connection, &args.paths) {
+        Ok(paths) => paths,
+        Err(status) => return Ok(status),
+    };
+    let request = |force| Request::Stop { paths: paths.clone(), force };
     if let Err(error) = connection.client.send(request(force), &[]) {
         return Ok(connection.fail(&error));
     }
@@ -188,7 +208,7 @@ fn await_end(directory: &Path) {
     }
 }
 
-fn tell_whom(name: &str, waiting: &[(String, Option<(f64, f64)>)]) {
+pub(super) fn tell_whom(name: &str, waiting: &[(String, Option<(f64, f64)>)]) {
     const NAMED: usize = 4;
     if waiting.is_empty() {
         return;

@@ -92,13 +92,16 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Status> {
         return Ok(Status::No);
     }
     let signal = args.signal.number();
-    let (reached, vanished) = match connection.client.ask(Request::Signal { targets, signal }) {
-        Ok(Reply::Signalled { reached, ended }) => (reached, ended),
-        Ok(_) => (Vec::new(), Vec::new()),
+    let (reached, vanished, paused) = match connection.client.ask(Request::Signal { targets, signal }) {
+        Ok(Reply::Signalled { reached, ended, paused }) => (reached, ended, paused),
+        Ok(_) => (Vec::new(), Vec::new(), Vec::new()),
         Err(error) => return Ok(connection.fail(&error)),
     };
     for path in &vanished {
         tell(&format!("`{path}` has ended meanwhile; whoever has its number now was not signalled\n"));
+    }
+    for path in &paused {
+        tell(&format!("`{path}` is paused: it notices the signal when it goes on\n"));
     }
     if reached.is_empty() || vanished.iter().any(|path| is_named(path, &args.addresses)) {
         status = Status::No;
@@ -113,9 +116,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Status> {
 /// Whether an address that looks like one, or no address, means many: the status to end with.
 fn refuse_many(args: &Args, snapshot: &Snapshot) -> Option<Status> {
     let Args { addresses, selection, .. } = args;
-    let is_chosen =
-        selection.recursive || selection.leaves || !selection.label.is_empty() || !selection.state.is_empty();
-    if args.all || is_chosen {
+    if args.all || !selection.is_empty() {
         return None;
     }
     let everything = Address::everything();

@@ -17,6 +17,7 @@ use crate::controller::truth::Origin;
 use crate::controller::{Command, Gates, LinesTo, Options};
 use crate::diagnostic::{Code, Color, Diagnostics, Format, Sources, render};
 use crate::engine::plan::Order;
+use crate::observe::doctor;
 use crate::present::config;
 use crate::topology::{Position, Topology, Variable, parse_duration};
 
@@ -88,6 +89,11 @@ pub(super) fn tell(trouble: &Trouble, files: &[String]) -> Status {
     }
     say(&text);
     say_hint([trouble.code()]);
+    if let Some(id) = trouble.check() {
+        let line = doctor::check(id)
+            .map_or_else(|| format!("`nestns doctor` checks this as {id}"), |check| check.as_last_line());
+        say(&format!("{line}\n"));
+    }
     Status::Other(trouble.status())
 }
 

@@ -11,6 +11,8 @@ mod color;
 mod completions;
 mod config;
 mod detach;
+mod doctor;
+mod doctor_file;
 mod down;
 mod events;
 mod exec;
@@ -26,12 +28,14 @@ mod machine;
 mod man;
 mod names;
 mod new;
+mod pause;
 mod pid;
 mod place;
 mod point;
 mod prune;
 mod ps;
 mod release;
+mod restart;
 mod run;
 mod running;
 mod schema;
@@ -49,6 +53,7 @@ mod tree;
 mod tree_document;
 mod up;
 mod version;
+mod wait;
 mod whois;
 
 use std::io::{self, Write};
@@ -71,9 +76,11 @@ enum Verb {
     Up(up::Args),
     Down(down::Args),
     Release(release::Args),
+    Restart(restart::Args),
     Logs(logs::Args),
     Events(events::Args),
     Kill(kill::Args),
+    Wait(wait::Args),
     Exec(exec::Args),
     Attach(attach::Args),
     Run(run::Args),
@@ -87,6 +94,9 @@ enum Verb {
     Pid(pid::Args),
     Whois(whois::Args),
     Graph(graph::Args),
+    Pause(pause::PauseArgs),
+    Resume(pause::ResumeArgs),
+    Doctor(doctor::Args),
     Prune(prune::Args),
     Schema(schema::Args),
     New(new::Args),
@@ -104,7 +114,9 @@ impl Verb {
             Self::Logs(args) => logs::run(&args),
             Self::Events(args) => events::run(&args),
             Self::Kill(args) => kill::run(&args),
+            Self::Wait(args) => wait::run(&args),
             Self::Release(args) => release::run(args),
+            Self::Restart(args) => restart::run(&args),
             Self::Exec(args) => exec::run(args),
             Self::Attach(args) => attach::run(args),
             Self::Run(args) => run::run(args),
@@ -118,11 +130,14 @@ impl Verb {
             Self::Pid(args) => pid::run(&args),
             Self::Whois(args) => whois::run(&args),
             Self::Graph(args) => graph::run(&args),
+            Self::Pause(args) => pause::pause(args),
+            Self::Resume(args) => pause::resume(args),
+            Self::Doctor(args) => doctor::run(&args),
             Self::Prune(args) => prune::run(&args),
             Self::Schema(args) => schema::run(&args),
             Self::New(args) => new::run(&args),
             Self::Actor(args) => actor::run(&args),
-            Self::Completions(args) => completions::run(&args, &mut Cli::command()),
+            Self::Completions(args) => completions::run(&args),
             Self::Man(args) => man::run(&args, Cli::command()),
             Self::Version(args) => version::run(&args),
         }
@@ -131,6 +146,7 @@ impl Verb {
 
 /// Reads the command line and does what it says. clap ends the process itself, with status 2, if it cannot be read.
 pub fn main() -> ExitCode {
+    completions::answer_shell(Cli::command);
     match Cli::parse().verb.run() {
         Ok(status) => status.into(),
         // Whoever read the output has seen enough of it, as `head` does.

@@ -68,6 +68,10 @@ pub enum Note<'a> {
     Refused { path: &'a str, position: Position, refusal: &'a Refusal },
     /// A process has failed.
     Failed { path: &'a str, position: Position, ending: Ending },
+    /// Something has ended and is started again: after this while, so many times in a row, of so many at most.
+    Restarting { path: &'a str, ending: Ending, delay: Duration, count: u32, most: Option<u32> },
+    /// It could not be.
+    NotRestarted { path: &'a str, trouble: &'a str },
     /// A process waits for something that cannot happen any more.
     Unreachable { path: &'a str, dependency: &'a str },
     /// A PID 1 of nestns itself was killed from outside.

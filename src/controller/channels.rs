@@ -22,7 +22,7 @@ pub(super) fn reserve(plan: &Plan) -> Result<(), Trouble> {
     let failed = |errno| Trouble::System { what: "raise the limit on descriptors", errno };
     let wanted = u64::from(plan.counts().captured);
     let (soft, hard) = getrlimit(Resource::RLIMIT_NOFILE).map_err(failed)?;
-    let needed = wanted + OWN_DESCRIPTORS;
+    let needed = needed(plan);
     if needed <= soft {
         return Ok(());
     }
@@ -30,6 +30,11 @@ pub(super) fn reserve(plan: &Plan) -> Result<(), Trouble> {
         return Err(Trouble::Descriptors { needed, captured: wanted, limit: hard });
     }
     setrlimit(Resource::RLIMIT_NOFILE, hard, hard).map_err(failed)
+}
+
+/// How many descriptors the controller of a plan needs.
+pub(super) fn needed(plan: &Plan) -> u64 {
+    u64::from(plan.counts().captured) + OWN_DESCRIPTORS
 }
 
 /// The controller's ends of the channels that everybody inherits.

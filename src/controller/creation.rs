@@ -366,7 +366,7 @@ impl Creation<'_> {
 }
 
 /// Turns a failure into a sentence with a place.
-fn describe(plan: &Plan, failure: Failure) -> Trouble {
+pub(super) fn describe(plan: &Plan, failure: Failure) -> Trouble {
     let namespace = plan.namespace(failure.subject.namespace);
     let (path, position) = match namespace.process(failure.subject.slot) {
         Some(process) => (namespace.path_of(failure.subject.slot), process.position),

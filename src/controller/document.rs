@@ -92,7 +92,7 @@ pub fn namespace_documents(roster: &Roster) -> Vec<NamespaceDocument> {
             userns: other.map(|(user, _)| user),
             mntns: other.map(|(_, mount)| mount),
             init: init_word(&plan).into(),
-            state: Some(record.map_or("creating", |record| record.state().word()).into()),
+            state: Some(record.map_or("creating", |record| roster.word(index, record.state())).into()),
             shared: plan.isolation.shared().into_iter().map(Word::from).collect(),
             labels: plan.labels.clone(),
             path: plan.path.clone(),
@@ -143,7 +143,7 @@ pub fn process_documents(roster: &Roster) -> Vec<ProcessDocument> {
                 name: process.map_or_else(|| "init".to_owned(), |process| process.name.clone()),
                 pids: numbers.unwrap_or_else(|| vec![None; level + 1]),
                 ppids: parents(record, level),
-                state: Some(record.state.word().into()),
+                state: Some(roster.word(index, record.state).into()),
                 exit: record.ending.map(|(ending, _)| ending.into()),
                 enter: enter_word(slot, process.map(|process| process.entry)).into(),
                 argv: process

@@ -39,6 +39,8 @@ const ANSWER: Duration = Duration::from_secs(5);
 const ROOT: u8 = b'r';
 /// What is handed over: the lock of the state directory.
 const LOCK: u8 = b'l';
+/// Nothing is handed over: roots that have ended are to be forgotten.
+const FORGET: u8 = b'f';
 
 /// A terminal and how its owner had it.
 #[derive(Debug)]
@@ -115,11 +117,23 @@ impl Guardian {
         self.hand_over(LOCK, remains.lock())
     }
 
+    /// Has it let go of the roots that have ended, so that those who come again and again do not pile up.
+    ///
+    /// # Errors
+    ///
+    /// `EPIPE` when the guardian has been killed, `EAGAIN` when it does not answer.
+    pub(super) fn forget_the_dead(&self) -> nix::Result<()> {
+        self.say(FORGET, &[])
+    }
+
     fn hand_over(&self, kind: u8, fd: BorrowedFd<'_>) -> nix::Result<()> {
         let number = [fd.as_raw_fd()];
-        let rights = [ControlMessage::ScmRights(&number)];
+        self.say(kind, &[ControlMessage::ScmRights(&number)])
+    }
+
+    fn say(&self, kind: u8, rights: &[ControlMessage<'_>]) -> nix::Result<()> {
         let channel = self.channel.as_raw_fd();
-        sendmsg::<UnixAddr>(channel, &[IoSlice::new(&[kind])], &rights, MsgFlags::MSG_NOSIGNAL, None)?;
+        sendmsg::<UnixAddr>(channel, &[IoSlice::new(&[kind])], rights, MsgFlags::MSG_NOSIGNAL, None)?;
         loop {
             match read(&self.channel, &mut [0_u8]) {
                 Ok(1) => return Ok(()),
@@ -165,12 +179,14 @@ fn watch(channel: &OwnedFd, ward: &Ward<'_>) -> ! {
     let terminal = ward.terminal.map(|saved| saved.terminal.as_fd());
     // On a kernel that cannot close them it keeps more open than it needs, and works.
     let _ = descriptor::close_from_but(3, &[Some(channel.as_fd()), terminal]);
-    let mut roots = Vec::new();
+    let mut roots: Vec<Pidfd> = Vec::new();
     let mut lock = None;
     while let Some((kind, fd)) = receive(channel) {
-        match kind {
-            LOCK => lock = Some(fd),
-            _ => roots.push(Pidfd::from(fd)),
+        match (kind, fd) {
+            (LOCK, fd) => lock = fd,
+            (ROOT, Some(fd)) => roots.push(Pidfd::from(fd)),
+            (FORGET, _) => roots.retain(|root| !root.has_ended()),
+            _ => {}
         }
         // The controller waits for this byte, or is gone.
         let _ = write(channel, b"k");
@@ -187,7 +203,7 @@ fn watch(channel: &OwnedFd, ward: &Ward<'_>) -> ! {
 }
 
 /// Receives what is handed over, and what it is; `None` at end of file.
-fn receive(channel: &OwnedFd) -> Option<(u8, OwnedFd)> {
+fn receive(channel: &OwnedFd) -> Option<(u8, Option<OwnedFd>)> {
     let mut kind = [0_u8];
     let mut control = nix::cmsg_space!([std::os::fd::RawFd; 1]);
     let fd = loop {
@@ -199,12 +215,15 @@ fn receive(channel: &OwnedFd) -> Option<(u8, OwnedFd)> {
             Err(Errno::EINTR) => continue,
             Err(_) => return None,
         };
+        if message.bytes == 0 {
+            return None;
+        }
         break message.cmsgs().ok()?.find_map(|control| match control {
             ControlMessageOwned::ScmRights(rights) => rights.into_iter().next(),
             _ => None,
-        })?;
+        });
     };
-    Some((kind[0], descriptor::received(fd)))
+    Some((kind[0], fd.map(descriptor::received)))
 }
 
 fn await_end(roots: &[Pidfd]) {

@@ -96,6 +96,17 @@ impl Relay {
         })
     }
 
+    /// Makes another pseudo-terminal for a program that comes again; the caller's end stays what it was.
+    ///
+    /// # Errors
+    ///
+    /// Those of openpty(3).
+    pub(super) fn renew(&mut self) -> nix::Result<()> {
+        let input = if self.input == Input::AlwaysReady { Input::Ended } else { Input::Idle };
+        *self = Self { input, ..Self::open(self.keyboard)? };
+        Ok(())
+    }
+
     /// The program runs: from here on the caller's keys are its own.
     pub(super) fn begin(&mut self, saved: Option<&SavedTerminal>, events: &EventLoop) {
         let Some(master) = &self.master else { return };

@@ -1,5 +1,7 @@
 //! Who is who in a tree that stands: a record of each PID 1 and each process, filled by what the kernel says.
 
+use std::collections::BTreeSet;
+
 use nix::unistd::Pid;
 
 use crate::engine::moment::Moment;
@@ -73,6 +75,8 @@ pub struct Record {
     pub ending: Option<(Ending, Moment)>,
     /// Its part in the stop.
     pub farewells: Farewells,
+    /// How often it has been started again.
+    pub restarts: u32,
     /// Whether its end is in the events.
     pub is_noted: bool,
 }
@@ -119,6 +123,8 @@ pub struct Roster {
     plan: Plan,
     namespaces: Vec<NamespaceRecord>,
     outstanding: usize,
+    /// Namespaces that are paused, each with all that is in it.
+    paused: BTreeSet<NamespaceIndex>,
     /// Whether the gates are open.
     is_released: bool,
 }
@@ -127,7 +133,7 @@ impl Roster {
     /// A roster of a plan of which nothing exists yet.
     pub fn new(plan: Plan) -> Self {
         let outstanding = plan.indices().map(|index| plan.namespace(index).processes.len() + 1).sum();
-        Self { plan, namespaces: Vec::new(), outstanding, is_released: false }
+        Self { plan, namespaces: Vec::new(), outstanding, paused: BTreeSet::new(), is_released: false }
     }
 
     /// The plan that it is about.
@@ -188,6 +194,62 @@ impl Roster {
         }
     }
 
+    /// Begins a process's record anew, because it is about to be created again.
+    pub fn renew(&mut self, subject: Subject) {
+        let Some(record) = self.get_mut(subject) else { return };
+        if record.state != State::Creating {
+            *record = Record { restarts: record.restarts.saturating_add(1), ..Record::default() };
+            self.outstanding += 1;
+        }
+        if subject.is_init()
+            && let Some(namespace) = self.namespace_mut(subject.namespace)
+        {
+            namespace.facts = None;
+            namespace.other = None;
+            namespace.stopped_by = None;
+        }
+    }
+
+    /// Notes that a process will not exist after all.
+    pub fn give_up(&mut self, subject: Subject) {
+        let Some(record) = self.get_mut(subject) else { return };
+        let was_awaited = record.state == State::Creating;
+        if !record.state.is_over() {
+            record.state = State::Gone;
+        }
+        if was_awaited {
+            self.outstanding -= 1;
+        }
+    }
+
+    /// Notes that a namespace is paused with all that is in it.
+    pub fn pause(&mut self, index: NamespaceIndex) {
+        self.paused.insert(index);
+    }
+
+    /// Notes that it goes on.
+    pub fn resume(&mut self, index: NamespaceIndex) {
+        self.paused.remove(&index);
+    }
+
+    /// The outermost paused namespace that a namespace is in: itself, or one around it.
+    pub fn paused_by(&self, index: NamespaceIndex) -> Option<NamespaceIndex> {
+        self.paused.iter().copied().find(|&paused| (paused..paused + self.plan.subtree(paused)).contains(&index))
+    }
+
+    /// Whether every root is paused, and there is one.
+    pub fn is_all_paused(&self) -> bool {
+        !self.paused.is_empty() && self.plan.roots().all(|root| self.paused.contains(&root))
+    }
+
+    /// The word in documents for what is in a namespace and in this state.
+    pub fn word(&self, index: NamespaceIndex, state: State) -> &'static str {
+        match state {
+            State::Created | State::Running | State::Ready if self.paused_by(index).is_some() => "paused",
+            state => state.word(),
+        }
+    }
+
     /// Notes that the gates are open: a PID 1 of ours has no program to start, and runs from then on.
     pub fn release(&mut self) {
         self.is_released = true;
@@ -219,14 +281,17 @@ impl Roster {
     pub fn collapse(&mut self, index: NamespaceIndex, at: Moment) -> Vec<Subject> {
         let mut taken = Vec::new();
         for inner in index..index + self.plan.subtree(index) {
+            let mut awaited = 0;
             let Some(namespace) = self.namespace_mut(inner) else { return taken };
             for (slot, record) in (0..).zip(&mut namespace.members) {
                 if !record.state.is_over() {
+                    awaited += usize::from(record.state == State::Creating);
                     taken.push(Subject { namespace: inner, slot });
                     record.state = State::Gone;
                     record.ending.get_or_insert((Ending::Signalled(nix::libc::SIGKILL), at));
                 }
             }
+            self.outstanding -= awaited;
         }
         taken
     }

@@ -79,6 +79,19 @@ impl Streams {
         self.add(Pipe::Outcome { subject, fd, said: Vec::new() }, events);
     }
 
+    /// Does not wait any more for how somebody's exec went: he is about to come again.
+    pub(super) fn forget_outcome(&mut self, subject: Subject, events: &EventLoop) {
+        for place in 0..self.pipes.len() {
+            let is_his = |pipe: &Pipe| matches!(pipe, Pipe::Outcome { subject: of, .. } if *of == subject);
+            if let Some(pipe) = self.pipes[place].take_if(|pipe| is_his(pipe)) {
+                let number = u32::try_from(place).unwrap_or(u32::MAX);
+                events.remove(pipe.fd().as_fd(), Token::Stream(number));
+                self.free.push(number);
+                self.open -= 1;
+            }
+        }
+    }
+
     /// Watches for lines.
     pub(super) fn add_output(&mut self, subject: Subject, path: String, kind: Kind, fd: OwnedFd, events: &EventLoop) {
         self.add(Pipe::Output { subject, path, kind, fd, partial: Vec::new() }, events);

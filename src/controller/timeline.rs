@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::document::Word;
 use super::roster::{Roster, State};
 use crate::engine::moment::Moment;
+use crate::engine::plan::Subject;
 use crate::engine::report::Ending;
 
 /// How something ended in a stop.
@@ -58,8 +59,19 @@ pub struct Timeline {
 impl Timeline {
     /// Collects the stop that began at `start`. What had ended before is not part of it.
     pub fn new(roster: &Roster, topology: &str, start: Moment, end: Moment) -> Self {
+        Self::of_these(roster, roster.subjects(), topology, start, end)
+    }
+
+    /// The same for a part of the tree.
+    pub fn of_these(
+        roster: &Roster,
+        subjects: impl Iterator<Item = Subject>,
+        topology: &str,
+        start: Moment,
+        end: Moment,
+    ) -> Self {
         let mut steps: Vec<(Moment, Step)> = Vec::new();
-        for subject in roster.subjects() {
+        for subject in subjects {
             let Some(record) = roster.get(subject) else { continue };
             let before = record.ending.is_some_and(|(_, at)| at < start);
             if before || record.state == State::Creating {

@@ -5,6 +5,7 @@ use crate::engine::failure::Failure;
 use crate::engine::plan::PlanError;
 use crate::topology::Position;
 
+use super::meaning::{check_of, meaning};
 use super::state_directory::StateError;
 use super::verification::Mismatch;
 
@@ -81,13 +82,25 @@ impl Trouble {
                 "set `stdout` and `stderr` to \"null\" or \"inherit\" in [defaults.proc], or raise `ulimit -Hn`"
                     .to_owned(),
             ),
-            Self::Failed { failure, level, .. } => failure.meaning(*level),
+            Self::Failed { failure, level, .. } => meaning(failure, *level),
             Self::Mismatch(_) => Some(
                 "look whether /proc is that of this PID namespace (nestns explain NS503); if it is, this is a bug in nestns. \
                  Nothing of the topology has run"
                     .to_owned(),
             ),
             Self::System { .. } => None,
+        }
+    }
+
+    /// The check of `nestns doctor` that looks at the same, where it is this machine that refuses.
+    pub fn check(&self) -> Option<&'static str> {
+        match self {
+            Self::State(StateError::NameInUse { .. }) => None,
+            Self::State(_) => Some("state-directory"),
+            Self::Plan(_) | Self::SingleUser { .. } => Some("file-users"),
+            Self::Descriptors { .. } => Some("rlimit-nofile"),
+            Self::Failed { failure, .. } if failure.is_refusal() => check_of(failure),
+            Self::Failed { .. } | Self::Mismatch(_) | Self::System { .. } => None,
         }
     }
 

@@ -9,7 +9,7 @@ use std::io;
 use nix::unistd::Pid;
 
 use super::roster::Roster;
-use crate::engine::plan::{NamespaceIndex, Plan, Subject};
+use crate::engine::plan::Subject;
 use crate::observe::namespaces::{self, Member};
 use crate::observe::process::Process;
 use crate::sys::pidfd::Kind;
@@ -68,10 +68,19 @@ pub fn take_down(roster: &mut Roster, subject: Subject, pid: Pid) -> io::Result<
 ///
 /// Those of reading /proc.
 pub fn compare(roster: &Roster) -> io::Result<Vec<Mismatch>> {
+    compare_these(roster, roster.subjects())
+}
+
+/// The same for some of it, which have come again.
+///
+/// # Errors
+///
+/// Those of reading /proc.
+pub fn compare_these(roster: &Roster, subjects: impl Iterator<Item = Subject>) -> io::Result<Vec<Mismatch>> {
     let host = namespaces::own()?;
     let controller = nix::unistd::getpid();
     let mut mismatches = Vec::new();
-    for subject in roster.subjects() {
+    for subject in subjects {
         let mut compare = |what, planned: &dyn fmt::Display, found: &dyn fmt::Display| {
             let (planned, found) = (planned.to_string(), found.to_string());
             if planned != found {
@@ -91,14 +100,14 @@ pub fn compare(roster: &Roster) -> io::Result<Vec<Mismatch>> {
             compare("number inside", &1, &facts.numbers.last().copied().unwrap_or_default());
             let around = plan.parent.map_or(Some(host), |parent| known(parent).map(|facts| facts.inode));
             compare("parent namespace", &around.unwrap_or_default(), &namespace.parent.unwrap_or_default());
-            keeper_of(roster.plan(), plan.parent)
+            roster.plan().keeper_of(plan.parent)
         } else {
             let entry = plan.process(subject.slot).map(|process| process.entry);
             let found = record.and_then(|facts| facts.numbers.first()).copied().map(Pid::from_raw);
             let member = found.map(|pid| Member::open(pid)?.inode(Kind::Pid)).transpose()?.unwrap_or_default();
             compare("namespace", &namespace.inode, &member);
             match entry {
-                Some(Entry::Join) => keeper_of(roster.plan(), plan.parent),
+                Some(Entry::Join) => roster.plan().keeper_of(plan.parent),
                 _ => Some(init.namespace),
             }
         };
@@ -109,16 +118,4 @@ pub fn compare(roster: &Roster) -> io::Result<Vec<Mismatch>> {
         compare("parent process", &parent.map_or(0, Pid::as_raw), &facts.parent);
     }
     Ok(mismatches)
-}
-
-/// The namespace of the nearest builtin init from `index` outward; `None` is the controller.
-fn keeper_of(plan: &Plan, mut index: Option<NamespaceIndex>) -> Option<NamespaceIndex> {
-    while let Some(candidate) = index {
-        let namespace = plan.namespace(candidate);
-        if namespace.has_own_keeper() {
-            return Some(candidate);
-        }
-        index = namespace.parent;
-    }
-    None
 }

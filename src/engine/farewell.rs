@@ -7,6 +7,7 @@
 
 use std::time::Duration;
 
+use super::line::CALL;
 use super::moment::Moment;
 use super::plan::{InitPlan, Plan, Subject};
 use crate::topology::{Signal, Stop};
@@ -160,8 +161,10 @@ impl Entry {
                 Self { subject, stop: program.stop, behind, deadline, phase: held }
             }
             (0, InitPlan::Builtin | InitPlan::Pause) => {
-                // It keeps its own deadline; its keeper only makes sure.
-                let stop = Stop { grace: namespace.stop.grace + MARGIN, ..namespace.stop };
+                // It keeps its own deadline; its keeper only makes sure. A call is no request to stop, whatever the file says.
+                let signal =
+                    if namespace.stop.signal.number() == CALL as i32 { Signal::TERM } else { namespace.stop.signal };
+                let stop = Stop { signal, grace: namespace.stop.grace + MARGIN };
                 Self { subject, stop, behind: Vec::new(), deadline: None, phase: held }
             }
             (slot, _) => {

@@ -2,7 +2,7 @@
 //!
 //! Its PID is allocated, everything that can fail before exec has been done, and nothing of the user's has run. Two ways to
 //! be let through: a byte from the common gate, for those that wait for nothing else; a signal from the controller, sent
-//! through a pidfd, for those with `after` (one descriptor for all of them, where a pipe each would be copied into every
+//! through a pidfd, for those with `after` and those who come when the gate has opened already (one descriptor for all of them, where a pipe each would be copied into every
 //! later fork). End of file on the gate means *abort* to both.
 
 use nix::errno::Errno;

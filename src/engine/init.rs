@@ -5,6 +5,8 @@
 //! one step each for what may have happened. It never waits for anybody but the kernel: reports that the controller does
 //! not take are kept.
 
+mod orders;
+
 use std::os::fd::AsFd;
 
 use nix::errno::Errno;
@@ -16,9 +18,10 @@ use super::farewell::{Action, Farewell};
 use super::gate;
 use super::inheritance::{self, NURSERY, REPORTS, SIGNALS};
 use super::keeper::{Crossing, Keeper, Reaped, Setback, Undisturbed};
+use super::line::{self, Desk};
 use super::moment::Moment;
 use super::nursery::{self, Word};
-use super::plan::{InitPlan, NamespaceIndex, NamespacePlan, Plan, Subject};
+use super::plan::{Comebacks, InitPlan, NamespaceIndex, NamespacePlan, Plan, Subject};
 use super::program;
 use super::report::{self, Outbox, Report};
 use crate::sys::pidfd::Pidfd;
@@ -64,6 +67,7 @@ pub struct Init {
     members: Vec<Member>,
     outbox: Outbox,
     stopping: Option<Stopping>,
+    desk: Desk,
 }
 
 impl Init {
@@ -73,6 +77,8 @@ impl Init {
         let awaits_visitor = visited.and_then(|path| path.strip_prefix(&namespace.path));
         let tenure = match namespace.init {
             _ if awaits_visitor.is_some_and(|rest| rest.is_empty() || rest.starts_with('/')) => Tenure::UntilTold,
+            // What may come again needs a place to come to, until the controller says that it does not.
+            InitPlan::Builtin if namespace.comebacks == Comebacks::Possible => Tenure::UntilTold,
             // A namespace that never held anything was declared for its own sake, and stays.
             InitPlan::Builtin if plan.numbers_below(index) > 0 => Tenure::UntilEmpty,
             _ => Tenure::UntilTold,
@@ -86,6 +92,7 @@ impl Init {
             members: Vec::new(),
             outbox: Outbox::default(),
             stopping: None,
+            desk: Desk::default(),
         }
     }
 
@@ -131,6 +138,10 @@ impl Init {
     ///
     /// From here on it must not end before its time: its death is that of everything inside.
     pub fn live(mut self) -> ! {
+        self.plan = self.plan.for_latecomers();
+        if let Some(keeper) = &mut self.keeper {
+            keeper.expect_latecomers();
+        }
         loop {
             let childless = self.reap();
             self.members.retain(|member| {
@@ -146,10 +157,12 @@ impl Init {
                 self.leave();
             }
             self.outbox.flush();
+            self.desk.hand_up(self.index);
             self.wait();
             while let Some(delivered) = gate::read_signal() {
                 self.on_signal(delivered.signal, delivered.sender);
             }
+            self.obey();
         }
     }
 
@@ -162,7 +175,8 @@ impl Init {
                 match keeper.reap() {
                     Reaped::Childless => return true,
                     Reaped::Nothing => return false,
-                    Reaped::Kid(..) | Reaped::Orphan(..) => {}
+                    Reaped::Orphan(pid, ending) => self.outbox.push_orphan(self.index, pid.as_raw(), ending),
+                    Reaped::Kid(..) => {}
                 }
             }
         };
@@ -174,7 +188,7 @@ impl Init {
                         stopping.farewell.gone(subject);
                     }
                 }
-                Reaped::Orphan(..) => {}
+                Reaped::Orphan(pid, ending) => self.outbox.push_orphan(self.index, pid.as_raw(), ending),
                 Reaped::Nothing => return false,
                 Reaped::Childless => return true,
             }
@@ -189,13 +203,20 @@ impl Init {
                 let living = self.keeper.as_ref().map_or(0, Keeper::living);
                 (living == 0 && self.members.is_empty()) || over
             }
-            None => empty && self.tenure == Tenure::UntilEmpty,
+            // Somebody on the line may be about to bring something back.
+            None => empty && self.tenure == Tenure::UntilEmpty && !self.desk.is_open(),
         }
     }
 
     fn on_signal(&mut self, signal: i32, sender: i32) {
         match signal {
             libc::SIGCHLD => {}
+            // From inside it is nobody's call, and from a dying namespace no answer.
+            _ if signal == line::CALL as i32 => {
+                if sender == 0 && self.stopping.is_none() {
+                    self.desk.open();
+                }
+            }
             _ if signal == libc::SIGTERM || signal == self.stop.signal.number() => self.begin_to_stop(sender),
             libc::SIGHUP | libc::SIGINT | libc::SIGQUIT | libc::SIGUSR1 | libc::SIGUSR2 | libc::SIGWINCH => {
                 self.forward(signal);
@@ -277,9 +298,10 @@ impl Init {
     /// The one place where it waits: for a signal, a member's end, room in the channel, or the next deadline.
     fn wait(&self) {
         let mut ready = vec![PollFd::new(inheritance::fd(SIGNALS), PollFlags::POLLIN)];
-        if !self.outbox.is_empty() {
+        if !self.outbox.is_empty() || self.desk.offers() {
             ready.push(PollFd::new(inheritance::fd(REPORTS), PollFlags::POLLOUT));
         }
+        ready.extend(self.desk.fd().map(|line| PollFd::new(line, PollFlags::POLLIN)));
         ready.extend(self.members.iter().map(|member| PollFd::new(member.pidfd.as_fd(), PollFlags::POLLIN)));
         let timeout = match &self.stopping {
             None => PollTimeout::NONE,

@@ -21,7 +21,7 @@ use super::actor;
 use super::failure::{Failure, Stage};
 use super::gate::{self, Verdict};
 use super::inheritance::{self, NULL, TERMINAL};
-use super::plan::{Identity, Plan, ProcessPlan, Subject};
+use super::plan::{Identity, Plan, ProcessPlan, Release, Subject};
 use super::readiness::{Means, NOTIFY_SOCKET};
 use super::report::{self, Report};
 use crate::sys::{descriptor, terminal, title};
@@ -103,11 +103,14 @@ pub fn become_program(plan: &Plan, subject: Subject, process: &ProcessPlan) -> !
         Ok(files) => files,
         Err(failure) => fail(failure),
     };
+    if process.terminal == Terminal::None {
+        drop_streams(process);
+    }
     let verdict = if subject.is_guest() {
         Verdict::Released
     } else {
         match report::send(Report::AtGate { subject }, &[]) {
-            Ok(()) if process.is_unconditional() => gate::wait_for_all(),
+            Ok(()) if process.is_unconditional() && plan.release() == Release::Together => gate::wait_for_all(),
             Ok(()) => gate::wait_for_word(process.stop.signal),
             Err(_) => Verdict::Aborted,
         }
@@ -115,6 +118,17 @@ pub fn become_program(plan: &Plan, subject: Subject, process: &ProcessPlan) -> !
     match verdict {
         Verdict::Released => launch(plan, subject, process, &files),
         Verdict::Aborted => leave(1),
+    }
+}
+
+/// Lets go of those of the caller's streams that the program does not get: whoever reads them to their end, as a script does
+/// with the standard error of `up -d`, is not made to wait for a gate.
+fn drop_streams(process: &ProcessPlan) {
+    let is_inherited =
+        [process.stdin == Stdin::Inherit, process.stdout == Output::Inherit, process.stderr == Output::Inherit];
+    for (number, _) in (0..).zip(is_inherited).filter(|(_, is_inherited)| !is_inherited) {
+        // On /dev/null nothing fails; if it did, the old descriptor would stay until the program has its own.
+        let _ = descriptor::make_standard(inheritance::fd(NULL), number);
     }
 }
 

@@ -79,6 +79,12 @@ pub enum Report {
     Killed { subject: Subject, at: Moment },
     /// It has ended and was reaped.
     Ended { subject: Subject, ending: Ending, at: Moment },
+    /// The sender, PID 1 of a namespace, has been called: its end of the line travels along.
+    Line { namespace: NamespaceIndex },
+    /// A process has ended that this PID 1 has inherited: its number there, and how it ended.
+    Orphan { namespace: NamespaceIndex, number: i32, ending: Ending },
+    /// So many more have, too many at once to be told one by one.
+    Orphans { namespace: NamespaceIndex, count: u32 },
     /// The PID 1 of a namespace was told to stop: by an ancestor (sender 0) or by a process inside, under its number there.
     Stopping { namespace: NamespaceIndex, sender: i32, at: Moment },
 }
@@ -183,11 +189,28 @@ pub fn send(report: Report, descriptors: &[BorrowedFd<'_>]) -> nix::Result<()> {
 /// Reports on their way out of a process that must not wait for anybody.
 ///
 /// What cannot be sent is kept and goes out in batches. It is bounded by its nature: each subject of a keeper is asked,
-/// killed and reaped at most once.
+/// killed and reaped at most once, and comes again only when a controller that reads has commanded it; of orphans, of which
+/// there may be any number, only so many are told one by one.
 #[derive(Debug, Default)]
 pub struct Outbox(Vec<Report>);
 
+/// From so many reports on that are still to be sent, orphans are only counted.
+const ORPHANS: usize = 256;
+
 impl Outbox {
+    /// Adds the end of an orphan.
+    pub fn push_orphan(&mut self, namespace: NamespaceIndex, number: i32, ending: Ending) {
+        if self.0.len() < ORPHANS {
+            self.0.push(Report::Orphan { namespace, number, ending });
+        } else if let Some(Report::Orphans { count, .. }) =
+            self.0.iter_mut().rev().find(|report| matches!(report, Report::Orphans { .. }))
+        {
+            *count = count.saturating_add(1);
+        } else {
+            self.0.push(Report::Orphans { namespace, count: 1 });
+        }
+    }
+
     /// Adds a report; [`Outbox::flush`] sends it.
     pub fn push(&mut self, report: Report) {
         self.0.push(report);

@@ -6,6 +6,7 @@
 
 pub mod boot;
 pub mod cgroup;
+pub mod doctor;
 pub mod locks;
 pub mod machine;
 pub mod members;
@@ -18,4 +19,5 @@ pub mod sight;
 pub mod signals;
 mod small_file;
 pub mod status;
+pub mod subtree;
 pub mod translation;

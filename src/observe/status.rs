@@ -42,9 +42,8 @@ impl Status {
     pub fn read(pid: Pid) -> io::Result<Self> {
         // Of a process with very many groups it is longer than a page.
         let text = std::fs::read(format!("/proc/{pid}/status"))?;
-        Self::parse(&String::from_utf8_lossy(&text)).ok_or_else(|| {
-            io::Error::new(io::ErrorKind::InvalidData, format!("/proc/{pid}/status lacks a field"))
-        })
+        Self::parse(&String::from_utf8_lossy(&text))
+            .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, format!("/proc/{pid}/status lacks a field")))
     }
 
     fn parse(text: &str) -> Option<Self> {
@@ -53,7 +52,8 @@ impl Status {
             line.map(str::trim)
         };
         let mask = |name: &str| u64::from_str_radix(field(name)?, 16).ok();
-        let ids = |name: &str| field(name).map(|list| list.split_whitespace().filter_map(|id| id.parse().ok()).collect());
+        let ids =
+            |name: &str| field(name).map(|list| list.split_whitespace().filter_map(|id| id.parse().ok()).collect());
         Some(Self {
             name: field("Name")?.to_owned(),
             state: field("State")?.to_owned(),

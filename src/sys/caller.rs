@@ -26,6 +26,13 @@ pub struct Dispositions {
     pipe_ignored: bool,
 }
 
+impl Default for Dispositions {
+    /// Those of a caller who has decided nothing.
+    fn default() -> Self {
+        Self { mask: SigSet::empty(), child_ignored: false, pipe_ignored: false }
+    }
+}
+
 impl Dispositions {
     /// Takes note of the caller's dispositions, blocks every signal, and undoes what would disturb: a caller that ignores
     /// SIGCHLD would have the kernel reap our children.

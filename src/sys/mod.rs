@@ -23,6 +23,7 @@ pub mod loopback;
 pub mod memory;
 pub mod namespace;
 pub mod pidfd;
+pub mod probe;
 pub mod reap;
 pub mod rights;
 pub mod terminal;

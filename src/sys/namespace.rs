@@ -16,6 +16,20 @@ const NS_GET_TGID_FROM_PIDNS: libc::c_ulong = 0x8004_b707;
 const NS_GET_TGID_IN_PIDNS: libc::c_ulong = 0x8004_b709;
 /// `_IOR(0xb7, 13, __u64)`: the id of a namespace that is never used again, since Linux 6.18.
 const NS_GET_ID: libc::c_ulong = 0x8008_b70d;
+/// `_IOR(0xb7, 0x8, int)`: the number that a process of the caller's has in a PID namespace, since Linux 6.11.
+const NS_GET_PID_IN_PIDNS: libc::c_ulong = 0x8004_b708;
+
+/// `ioctl(namespace, NS_GET_PID_IN_PIDNS, pid)`: which number a process has in that PID namespace.
+///
+/// # Errors
+///
+/// `ESRCH` when it has none, being neither a member nor in a namespace inside, or when there is no such process; `ENOTTY` on
+/// an older kernel.
+pub fn pid_in(namespace: impl AsFd, pid: Pid) -> nix::Result<Pid> {
+    // SAFETY: the request takes an integer and answers with one.
+    let number = unsafe { libc::ioctl(namespace.as_fd().as_raw_fd(), NS_GET_PID_IN_PIDNS, pid.as_raw()) };
+    Errno::result(number).map(Pid::from_raw)
+}
 
 /// `ioctl(namespace, NS_GET_PARENT)`
 ///

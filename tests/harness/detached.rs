@@ -35,7 +35,14 @@ impl Detached {
         let mut words = nest.words_for_up();
         words.push("-d".to_owned());
         let words: Vec<&str> = words.iter().map(String::as_str).collect();
-        let up = outcome(nest.command(&words));
+        // Files, because a process that waits for its word holds what the caller had as standard error.
+        let path = |name: &str| nest.directory.path().join(name);
+        let open = |name: &str| fs::File::create(path(name)).expect("the directory is writable");
+        let mut command = nest.command(&words);
+        command.stdin(Stdio::null()).stdout(open("up.stdout")).stderr(open("up.stderr"));
+        let status = command.status().expect("the program was built");
+        let text = |name: &str| fs::read(path(name)).expect("it was made before");
+        let up = read(Output { status, stdout: text("up.stdout"), stderr: text("up.stderr") });
         Self { nest, up }
     }
 
@@ -96,7 +103,7 @@ impl Detached {
 
     /// Whether it has not ended.
     pub(crate) fn is_running(&self) -> bool {
-        self.nest.state().join(&self.nest.root).exists()
+        self.nest.state().join(&self.nest.root).join("lock").exists()
     }
 }
 

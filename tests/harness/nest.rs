@@ -141,9 +141,17 @@ impl Nest {
 
     /// Another program in the same place, as the same user.
     pub(crate) fn other_command(&self, program: &Path, arguments: &[&str]) -> Command {
-        let mut words = self.wrapper.iter().map(PathBuf::from).chain([program.to_owned()]);
-        let mut command = Command::new(words.next().expect("the program is one"));
-        command.args(words).args(arguments).current_dir(self.directory.path());
+        let Some((first, others)) = self.wrapper.split_first() else { return self.outside(program, arguments) };
+        let mut words: Vec<&str> = others.iter().map(String::as_str).collect();
+        words.push(program.to_str().expect("our own path"));
+        words.extend(arguments);
+        self.outside(Path::new(first), &words)
+    }
+
+    /// The same without the nest's wrapper: outside the surroundings that it makes.
+    pub(crate) fn outside(&self, program: &Path, arguments: &[&str]) -> Command {
+        let mut command = Command::new(program);
+        command.args(arguments).current_dir(self.directory.path());
         for (name, _) in std::env::vars_os() {
             if name.to_string_lossy().starts_with("NESTNS_") {
                 command.env_remove(&name);
@@ -211,6 +219,13 @@ impl Running {
     /// The controller's PID.
     pub(crate) fn pid(&self) -> Pid {
         Pid::from_raw(self.child.id().cast_signed())
+    }
+
+    /// The first child of what was started: the program itself, where a wrapper has forked.
+    pub(crate) fn first_child(&self) -> i32 {
+        let children = format!("/proc/{0}/task/{0}/children", self.pid());
+        let text = fs::read_to_string(children).expect("it runs");
+        text.split_whitespace().next().and_then(|word| word.parse().ok()).expect("it has forked")
     }
 
     /// Waits until the tree stands and its truth is written.

@@ -46,6 +46,13 @@ pub(super) struct Selection {
     pub(super) state: Vec<String>,
 }
 
+impl Selection {
+    /// Whether it neither narrows nor widens.
+    pub(super) fn is_empty(&self) -> bool {
+        !self.recursive && !self.leaves && self.label.is_empty() && self.state.is_empty()
+    }
+}
+
 /// A label to select by.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Label {

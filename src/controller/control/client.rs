@@ -106,7 +106,11 @@ impl Client {
     /// [`ClientError`].
     pub fn ask(&mut self, request: Request) -> Result<Reply, ClientError> {
         self.send(request, &[])?;
-        Ok(self.wait(Some(PATIENCE))?.ok_or(ClientError::Silent)?.reply)
+        match self.wait(Some(PATIENCE))?.ok_or(ClientError::Silent)?.reply {
+            // It has left before it came to the question.
+            Reply::Gone => Err(ClientError::HungUp),
+            reply => Ok(reply),
+        }
     }
 
     /// Asks without waiting for anything; descriptors go along. Returns the number of the request.

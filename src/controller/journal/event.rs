@@ -74,10 +74,13 @@ pub enum Event<'a> {
         with: Option<&'a str>,
     },
     /// A process whose parent has ended has fallen to the PID 1 `path` (`host`: to the controller), which numbers it `pid`,
-    /// and was reaped there.
+    /// and was reaped there. Where too many are for each to be told, `count` of them in one.
     Reparent {
         path: &'a str,
-        pid: i32,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        pid: Option<i32>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        count: Option<u32>,
         #[serde(skip_serializing_if = "Option::is_none")]
         exit: Option<ExitDocument>,
     },
@@ -140,7 +143,7 @@ mod tests {
             (Event::Exec { path, pids: &pids, argv: &argv, by, error: None }, "exec"),
             (Event::Signal { path, signal: "TERM", by: None }, "signal"),
             (Event::Exit { path, pids: &pids, exit: ExitDocument::Code(3), state: "failed", with: None }, "exit"),
-            (Event::Reparent { path, pid: 5, exit: Some(ExitDocument::Signal(9)) }, "reparent"),
+            (Event::Reparent { path, pid: Some(5), count: None, exit: Some(ExitDocument::Signal(9)) }, "reparent"),
             (Event::Stopping { path: ".", stage: Stage::Ask, cause: Some("asked"), by, by_pid: None }, "stopping"),
             (Event::Gone { path }, "gone"),
             (Event::Restart { path, attempt: Some(1), by: None }, "restart"),

@@ -10,9 +10,8 @@ mod leftover;
 mod places;
 mod remains;
 
-use std::fs::{File, Permissions};
+use std::fs::File;
 use std::io;
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
@@ -27,7 +26,7 @@ use remains::Attempt;
 pub use entries::{CONTROL, has_control_socket};
 pub use error::StateError;
 pub use leftover::{Cleared, Fate, LeftOver, Seized, seize};
-pub use places::{places, strange_places, trust};
+pub use places::{places, strange_places, trust, usable_base};
 pub use remains::Remains;
 
 /// How often taking the lock is tried again, when a directory vanishes between opening and locking.
@@ -113,19 +112,13 @@ impl StateDirectory {
         self.remains.directory().join(TOPOLOGY)
     }
 
-    /// Writes a file of the directory: under another name first, then moved, so that a reader finds all of it or nothing.
+    /// Writes a file of the directory; see [`Remains::write`].
     ///
     /// # Errors
     ///
     /// Those of open, write and rename.
     pub fn write(&self, path: &Path, content: &[u8]) -> Result<(), StateError> {
-        let part = path.with_extension("part");
-        let write = || {
-            std::fs::write(&part, content)?;
-            std::fs::set_permissions(&part, Permissions::from_mode(0o600))?;
-            std::fs::rename(&part, path)
-        };
-        write().map_err(|source| StateError::System { action: "write", path: path.to_owned(), source })
+        self.remains.write(path, content)
     }
 }
 

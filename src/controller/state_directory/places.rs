@@ -14,17 +14,47 @@ use super::error::StateError;
 /// Where root has them.
 const SYSTEM: &str = "/run/nestns";
 
-/// The directory above all of the caller's topologies.
+/// The directory above all of the caller's topologies, made where it is missing.
 pub(super) fn base() -> Result<PathBuf, StateError> {
+    let place = chosen();
+    make_private(&place)?;
+    Ok(place)
+}
+
+/// The same, without making anything: whether it can be trusted, or be made.
+///
+/// # Errors
+///
+/// Those that whoever starts a topology meets.
+pub fn usable_base() -> Result<PathBuf, StateError> {
+    let place = chosen();
+    match trust(&place) {
+        Ok(_) => Ok(place),
+        Err(StateError::System { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
+            let above = place.parent().unwrap_or(&place);
+            match access(above, AccessFlags::W_OK | AccessFlags::X_OK) {
+                Ok(()) => Ok(place),
+                Err(errno) => Err(StateError::System {
+                    action: "make a directory in",
+                    path: above.to_owned(),
+                    source: errno.into(),
+                }),
+            }
+        }
+        Err(error) => Err(error),
+    }
+}
+
+fn chosen() -> PathBuf {
     if let Some(runtime) = runtime_directory() {
-        return private_child(runtime.join("nestns"));
+        return runtime.join("nestns");
     }
     let system = Path::new(SYSTEM);
     let writable = |path: &Path| access(path, AccessFlags::W_OK | AccessFlags::X_OK).is_ok();
     if (!system.exists() && writable(Path::new("/run"))) || (system.is_dir() && writable(system)) {
-        return private_child(system.to_owned());
+        return system.to_owned();
     }
-    private_child(temporary())
+    temporary()
 }
 
 /// Every directory in which the caller may have topologies: those that exist, and are his. He may have started one from a
@@ -79,11 +109,6 @@ fn outer_uid(uid: u32) -> u32 {
         uid.checked_sub(inside).filter(|&offset| offset < count).map(|offset| outside + offset)
     });
     outside.unwrap_or(uid)
-}
-
-fn private_child(path: PathBuf) -> Result<PathBuf, StateError> {
-    make_private(&path)?;
-    Ok(path)
 }
 
 /// Makes a directory of mode 0700, or makes sure that an existing one can be trusted.

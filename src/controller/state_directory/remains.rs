@@ -1,9 +1,9 @@
 //! What is to be removed when a topology is gone, by its controller or, where that died, by its guardian.
 
 use std::cell::Cell;
-use std::fs::{File, OpenOptions};
+use std::fs::{File, OpenOptions, Permissions};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
@@ -97,6 +97,21 @@ impl Remains {
     /// The lock's descriptor: whoever holds it keeps the name.
     pub fn lock(&self) -> BorrowedFd<'_> {
         self.lock.as_fd()
+    }
+
+    /// Writes a file of the directory: under another name first, then moved, so that a reader finds all of it or nothing.
+    ///
+    /// # Errors
+    ///
+    /// Those of open, write and rename.
+    pub fn write(&self, path: &Path, content: &[u8]) -> Result<(), StateError> {
+        let part = path.with_extension("part");
+        let write = || {
+            std::fs::write(&part, content)?;
+            std::fs::set_permissions(&part, Permissions::from_mode(0o600))?;
+            std::fs::rename(&part, path)
+        };
+        write().map_err(|source| StateError::System { action: "write", path: path.to_owned(), source })
     }
 
     /// Removes the directory, if it is still the one that was made, and the cgroups that are recorded in it.

@@ -7,11 +7,8 @@ use crate::controller::life::Life;
 use crate::controller::verdict;
 use crate::engine::gate;
 use crate::engine::plan::Subject;
-use crate::observe::process;
-use crate::sys::pidfd::Pidfd;
 use crate::topology::Condition;
 use nix::libc;
-use nix::unistd::Pid;
 
 /// Whether a process's conditions are met.
 pub(super) enum Met {
@@ -54,29 +51,8 @@ impl Supervision<'_> {
         for after in &process.after {
             let Ok(slot) = u32::try_from(after.process + 1) else { continue };
             let other = Subject { slot, ..subject };
-            let (Some(record), Some(dependency)) = (self.world.roster.get(other), namespace.process(slot)) else {
-                continue;
-            };
-            let started = self.started.contains(&other);
-            let ended = record.ending.map(|(ending, _)| ending);
-            let succeeded = ended.map(|ending| verdict::is_success(dependency, ending) && record.refusal.is_none());
-            let fulfilled = match after.condition {
-                Condition::Created => Some(true),
-                Condition::Started | Condition::Ready => {
-                    let is_met = match after.condition {
-                        Condition::Ready => self.world.readiness.is_ready(other),
-                        _ => started,
-                    };
-                    match (is_met, ended) {
-                        (true, _) => Some(true),
-                        (false, None) => None,
-                        (false, Some(_)) => Some(false),
-                    }
-                }
-                Condition::Exited => ended.map(|_| true),
-                Condition::Ok => succeeded,
-            };
-            match fulfilled {
+            let Some(dependency) = namespace.process(slot) else { continue };
+            match self.is_fulfilled(other, after.condition) {
                 Some(true) => {}
                 Some(false) => return Met::Never(dependency.name.clone()),
                 None => met = Met::NotYet,
@@ -85,17 +61,35 @@ impl Supervision<'_> {
         met
     }
 
+    /// Whether a process has come so far; `None`: not yet, `false`: it never will any more.
+    pub(super) fn is_fulfilled(&self, subject: Subject, condition: Condition) -> Option<bool> {
+        let namespace = self.plan.namespace(subject.namespace);
+        // What the plan does not have keeps nobody waiting.
+        let (Some(record), Some(process)) = (self.world.roster.get(subject), namespace.process(subject.slot)) else {
+            return Some(true);
+        };
+        let started = self.started.contains(&subject);
+        // An end after which it is started again is none yet.
+        let ended = record.ending.map(|(ending, _)| ending).filter(|_| !self.comes_again(subject));
+        let succeeded = ended.map(|ending| verdict::is_success(process, ending) && record.refusal.is_none());
+        match condition {
+            Condition::Created => Some(true),
+            Condition::Started | Condition::Ready => {
+                let is_met =
+                    if condition == Condition::Ready { self.world.readiness.is_ready(subject) } else { started };
+                match (is_met, ended) {
+                    (true, _) => Some(true),
+                    (false, None) => None,
+                    (false, Some(_)) => Some(false),
+                }
+            }
+            Condition::Exited => ended.map(|_| true),
+            Condition::Ok => succeeded,
+        }
+    }
+
     /// Signals a process that is not the controller's child, after its identity is confirmed.
     pub(super) fn signal_member(&self, subject: Subject, signal: i32) {
-        let Some(facts) = self.world.roster.get(subject).and_then(|record| record.facts.as_ref()) else { return };
-        let Some(&number) = facts.numbers.first() else { return };
-        let pid = Pid::from_raw(number);
-        // The descriptor first, then the start time: what the number means cannot change in between any more.
-        if let Ok(pidfd) = Pidfd::open(pid)
-            && process::start_time(pid).is_ok_and(|start| start == facts.start_time)
-        {
-            // It may have ended since, which its keeper reports.
-            let _ = pidfd.signal(signal);
-        }
+        self.world.signal_member(subject, signal);
     }
 }

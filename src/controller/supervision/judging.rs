@@ -8,7 +8,7 @@ use crate::controller::verdict::{self, Course};
 use crate::engine::moment::Moment;
 use crate::engine::plan::Subject;
 use crate::engine::report::Ending;
-use crate::topology::Entry;
+use crate::topology::{Entry, RestartWhen};
 use nix::libc;
 
 impl Supervision<'_> {
@@ -43,6 +43,7 @@ impl Supervision<'_> {
             None => return,
         };
         if subject.is_init() {
+            self.forget_inside(subject.namespace);
             let mut taken = self.world.roster.collapse(subject.namespace, at);
             self.unexplained.retain(|unexplained| {
                 let inside = subject.namespace..subject.namespace + self.plan.subtree(subject.namespace);
@@ -95,7 +96,9 @@ impl Supervision<'_> {
 
     /// The process whose status was asked for may have died with its PID 1.
     fn adopt_collapsed(&mut self, init: Subject) {
-        let Some(path) = self.status_from.clone() else { return };
+        let comes_again = self.plan.namespace(init.namespace).restart_of(init.slot).when != RestartWhen::Never;
+        let is_decisive = !comes_again && !self.is_changing(init);
+        let Some(path) = self.status_from.clone().filter(|_| is_decisive) else { return };
         let inside = init.namespace..init.namespace + self.plan.subtree(init.namespace);
         let gone = self.world.roster.subjects().find(|&subject| {
             let is_gone = || self.world.roster.get(subject).is_some_and(|record| record.state == State::Gone);
@@ -114,20 +117,16 @@ impl Supervision<'_> {
     /// Decides what an end means.
     pub(super) fn judge(&mut self, subject: Subject, ending: Ending) {
         let namespace = self.plan.namespace(subject.namespace);
-        let path = namespace.path_of(subject.slot);
         let record = self.world.roster.get(subject);
         let asked = record.is_some_and(|record| record.farewells.asked.is_some() || record.farewells.killed.is_some());
         let killed = record.is_some_and(|record| record.farewells.killed.is_some());
-        let refused = record.is_some_and(|record| record.refusal.is_some());
         let Some(process) = namespace.process(subject.slot) else {
             // A PID 1 of ours ends with 0, or was killed from outside.
-            let lost = ending != Ending::Exited(0) && !asked && self.life == Life::Running;
-            self.mark(subject, if ending == Ending::Exited(0) { State::Exited } else { State::Killed });
+            let success = ending == Ending::Exited(0);
+            self.mark(subject, if success { State::Exited } else { State::Killed });
             self.record_exit(subject, ending, None);
-            if lost {
-                self.world.audience.note(&Note::InitLost { path: &path, ending });
-                self.verdict.adopt(ending);
-                self.world.request_stop(Cause::Ended { path });
+            if !asked && !self.is_changing(subject) && !self.comes_back(subject, success, ending) {
+                self.judge_finally(subject, ending);
             }
             return;
         };
@@ -140,13 +139,42 @@ impl Supervision<'_> {
         };
         self.mark(subject, state);
         self.record_exit(subject, ending, None);
+        let path = namespace.path_of(subject.slot);
+        // In a part that is taken down or brought back, no end means anything else.
+        if self.is_changing(subject) || (!asked && self.comes_back(subject, success, ending)) {
+            return;
+        }
         if self.status_from.as_deref() == Some(path.as_str()) {
             self.verdict.adopt(ending);
             self.world.request_stop(Cause::Ended { path });
             return;
         }
         // What ends because it was asked to has not failed.
-        if asked || self.life != Life::Running {
+        if !asked {
+            self.judge_finally(subject, ending);
+        }
+    }
+
+    /// Decides what an end means after which nothing is started again.
+    pub(super) fn judge_finally(&mut self, subject: Subject, ending: Ending) {
+        if self.life != Life::Running {
+            return;
+        }
+        let namespace = self.plan.namespace(subject.namespace);
+        let path = namespace.path_of(subject.slot);
+        let Some(process) = namespace.process(subject.slot) else {
+            if ending != Ending::Exited(0) {
+                self.world.audience.note(&Note::InitLost { path: &path, ending });
+                self.verdict.adopt(ending);
+                self.world.request_stop(Cause::Ended { path });
+            }
+            return;
+        };
+        let success = verdict::is_success(process, ending);
+        let refused = self.world.roster.get(subject).is_some_and(|record| record.refusal.is_some());
+        if self.status_from.as_deref() == Some(path.as_str()) {
+            self.verdict.adopt(ending);
+            self.world.request_stop(Cause::Ended { path });
             return;
         }
         if !success && !refused {

@@ -3,11 +3,14 @@
 //! One loop, one wait. Each round takes in what has happened, decides, acts, and waits for the next thing or deadline.
 
 mod attachments;
+mod awaiting;
+mod changes;
 mod clients;
 mod conditions;
 mod judging;
 mod noting;
 mod opening;
+mod pausing;
 mod readying;
 mod sessions;
 mod stopping;
@@ -27,7 +30,7 @@ use super::relay::Relay;
 use super::roster::State;
 use super::timeline::Timeline;
 use super::verdict::Verdict;
-use super::world::{Incident, World};
+use super::world::{Incident, Orphan, World};
 use super::{Command, Gates};
 use crate::engine::keeper::{Keeper, Reaped};
 use crate::engine::moment::Moment;
@@ -35,6 +38,9 @@ use crate::engine::plan::{Plan, Subject};
 use crate::engine::report::Ending;
 use crate::topology::{OnExit, Terminal};
 use attachments::Attachments;
+use awaiting::Awaiting;
+use changes::Changes;
+use pausing::Pausing;
 use sessions::Sessions;
 use stopping::Stopping;
 
@@ -78,6 +84,9 @@ pub(super) struct Supervision<'a> {
     visit_deadline: Option<Moment>,
     opening: Opening,
     sessions: Sessions,
+    awaiting: Awaiting,
+    changes: Changes,
+    pausing: Pausing,
     attachments: Attachments,
 }
 
@@ -105,6 +114,9 @@ impl<'a> Supervision<'a> {
             visit_deadline: None,
             opening,
             sessions: Sessions::default(),
+            awaiting: Awaiting::default(),
+            changes: Changes::default(),
+            pausing: Pausing::default(),
             attachments: Attachments::default(),
         }
     }
@@ -122,10 +134,13 @@ impl<'a> Supervision<'a> {
             self.weigh();
             self.start_command();
             self.serve_clients();
+            self.answer_waiting();
             self.stop_if_told();
             self.act();
+            self.advance_changes();
             self.end_sessions();
             self.inquire();
+            self.look_after_paused();
             if self.is_over() {
                 break;
             }
@@ -164,7 +179,7 @@ impl<'a> Supervision<'a> {
                 Reaped::Orphan(pid, ending) if self.on_lookout_ended(pid, ending) => {}
                 Reaped::Orphan(pid, ending) => {
                     let exit = Some(ending.into());
-                    self.world.record(&Event::Reparent { path: "host", pid: pid.as_raw(), exit });
+                    self.world.record(&Event::Reparent { path: "host", pid: Some(pid.as_raw()), count: None, exit });
                 }
                 Reaped::Nothing | Reaped::Childless => return,
             }
@@ -189,6 +204,17 @@ impl<'a> Supervision<'a> {
                     }
                 }
                 Incident::Ended(subject, ending, at) => self.on_ended(subject, ending, at),
+                Incident::Answered(namespace, answer, pidfd) => self.on_answered(namespace, answer, pidfd),
+                Incident::HungUp(namespace) => self.on_hung_up(namespace),
+                Incident::Orphan { namespace, orphan } => {
+                    // Nothing is decided about a process without a name.
+                    let path = self.world.roster.path(Subject::init(namespace));
+                    let (pid, count, exit) = match orphan {
+                        Orphan::One { number, ending } => (Some(number), None, Some(ending.into())),
+                        Orphan::More(count) => (None, Some(count), None),
+                    };
+                    self.world.record(&Event::Reparent { path: &path, pid, count, exit });
+                }
                 Incident::SessionRefused(subject, refusal) => self.on_session_refused(subject, &refusal),
                 Incident::SessionFailed(failure) => self.on_session_failed(&failure),
             }
@@ -248,7 +274,8 @@ impl<'a> Supervision<'a> {
     }
 
     fn is_over(&mut self) -> bool {
-        if self.keeper.living() == 0 && self.world.incidents.is_empty() && self.unexplained.is_empty() {
+        let is_quiet = self.world.incidents.is_empty() && self.unexplained.is_empty() && self.changes.are_over();
+        if self.keeper.living() == 0 && is_quiet {
             return true;
         }
         let now = Moment::now();
@@ -268,7 +295,10 @@ impl<'a> Supervision<'a> {
     }
 
     fn timeout(&self) -> Option<Duration> {
-        if !self.world.clients.pending.is_empty() {
+        // What waited for a creation has taken in more than that, and what is over may decide about the whole.
+        let is_told_to_stop = self.life == Life::Running && (self.world.stop.is_some() || self.world.failure.is_some());
+        let has_news = self.world.child_ended || !self.world.incidents.is_empty();
+        if has_news || is_told_to_stop || !self.world.clients.pending.is_empty() {
             return Some(Duration::ZERO);
         }
         let now = Moment::now();
@@ -280,6 +310,9 @@ impl<'a> Supervision<'a> {
             self.visit_deadline,
             self.sessions.next(),
             self.world.readiness.next().filter(|_| self.life == Life::Running && self.world.stop.is_none()),
+            self.changes.next(),
+            self.world.lines.next(),
+            self.pausing.next(),
             self.unexplained.iter().map(|unexplained| unexplained.until).min(),
         ];
         moments.into_iter().flatten().min().map(|next| next.since(now))
@@ -313,6 +346,7 @@ impl<'a> Supervision<'a> {
         if let Some(timeline) = &timeline {
             self.world.audience.stopped(timeline);
         }
+        self.answer_waiting();
         self.world.record(&Event::Gone { path: WHOLE });
         self.world.journal.flush();
         self.world.clients.life = Life::Gone;

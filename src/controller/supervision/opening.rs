@@ -52,6 +52,7 @@ impl Supervision<'_> {
             self.world.fail(Failure::new(Subject::init(0), Stage::Channel, errno));
             return;
         }
+        self.keeper.expect_latecomers();
         self.life = self.life.on(Event::Opened).0;
         self.world.roster.release();
         self.world.record(&Noted::Release { path: WHOLE });

@@ -88,6 +88,7 @@ impl Supervision<'_> {
             return Err(own(Problem::no(format!("there are {SESSIONS} programs of `exec` already"))));
         }
         let namespace = self.find_open_namespace(&execution.namespace)?;
+        self.refuse_paused(namespace).map_err(own)?;
         let (target, identity) = self.entrance(namespace, &execution)?;
         let number = self.free_number(&execution.namespace);
         let subject = Subject::session(namespace, number);
@@ -126,7 +127,7 @@ impl Supervision<'_> {
     }
 
     /// The namespace of a path, if anything can still start in it.
-    fn find_open_namespace(&self, path: &str) -> Result<NamespaceIndex, Problem> {
+    pub(super) fn find_open_namespace(&self, path: &str) -> Result<NamespaceIndex, Problem> {
         let found = self.plan.indices().find(|&index| self.plan.namespace(index).path == path);
         let index = found.ok_or_else(|| Problem::no(format!("there is no namespace `{path}`")))?;
         let mut around = Some(index);
@@ -317,13 +318,25 @@ impl Supervision<'_> {
             session.asker = None;
             session.deadline = Some(deadline);
             signal_session(session.leader, libc::SIGHUP);
+            self.world.record(&Event::Signal { path: &session.path, signal: "HUP", by: None });
         }
     }
 
     /// A stop has begun: guests are told, and those who do not leave go with their namespace.
-    pub(super) fn tell_sessions_to_leave(&self) {
+    pub(super) fn tell_sessions_to_leave(&mut self) {
         for session in self.sessions.all.values() {
             signal_session(session.leader, libc::SIGHUP);
+            self.world.record(&Event::Signal { path: &session.path, signal: "HUP", by: None });
+        }
+    }
+
+    /// The same for those in some of the namespaces, which are taken down.
+    pub(super) fn tell_sessions_inside(&self, namespaces: &std::ops::Range<NamespaceIndex>) {
+        for (&number, session) in &self.sessions.all {
+            let mut inside = namespaces.clone();
+            if inside.any(|namespace| self.world.guests.get(Subject::session(namespace, number)).is_some()) {
+                signal_session(session.leader, libc::SIGHUP);
+            }
         }
     }
 
@@ -333,6 +346,7 @@ impl Supervision<'_> {
         for session in self.sessions.all.values_mut() {
             if session.deadline.is_some_and(|deadline| deadline <= now) {
                 signal_session(session.leader, libc::SIGKILL);
+                self.world.record(&Event::Signal { path: &session.path, signal: "KILL", by: None });
                 // It is killed; what has escaped for a moment by forking is looked for once more.
                 session.deadline = Some(now.plus(FAREWELL));
             }

@@ -76,8 +76,10 @@ impl Supervision<'_> {
         self.life = life;
         self.opening.manager.say_stopping();
         self.call_everybody_off();
+        self.cancel_changes();
         self.world.audience.note(&Note::Stopping { cause: &cause });
         self.record_stop(&cause);
+        self.thaw_all();
         self.tell_sessions_to_leave();
         if self.visitor_lives() {
             // He is a guest of the tree: he leaves first.
@@ -103,7 +105,11 @@ impl Supervision<'_> {
     /// Looks, before anybody is asked, at who will act on the request. A `kill` that succeeds proves nothing (R5).
     pub(super) fn note_receptions(&mut self) {
         let subjects: Vec<Subject> = self.world.roster.subjects().collect();
-        for subject in subjects {
+        self.note_receptions_of(&subjects);
+    }
+
+    pub(super) fn note_receptions_of(&mut self, subjects: &[Subject]) {
+        for &subject in subjects {
             let namespace = self.plan.namespace(subject.namespace);
             let Some(record) = self.world.roster.get_mut(subject) else { continue };
             if record.state.is_over() {
@@ -161,8 +167,15 @@ impl Supervision<'_> {
             return;
         }
         stopping.tell_again = now.plus(COUNTDOWN);
+        let waiting = self.waiting_among(self.world.roster.subjects(), now);
+        self.world.audience.waiting(&waiting);
+        self.world.tell_mourners(&waiting);
+    }
+
+    /// Those of these that have not ended, with their time.
+    pub(super) fn waiting_among(&self, subjects: impl Iterator<Item = Subject>, now: Moment) -> Vec<Waiting> {
         let mut waiting = Vec::new();
-        for subject in self.world.roster.subjects() {
+        for subject in subjects {
             let namespace = self.plan.namespace(subject.namespace);
             let Some(record) = self.world.roster.get(subject).filter(|record| !record.state.is_over()) else {
                 continue;
@@ -171,8 +184,7 @@ impl Supervision<'_> {
             let time = record.farewells.asked.map(|(_, at)| (now.since(at), process.stop.grace));
             waiting.push(Waiting { path: namespace.path_of(subject.slot), time });
         }
-        self.world.audience.waiting(&waiting);
-        self.world.tell_mourners(&waiting);
+        waiting
     }
 
     pub(super) fn signal_kid(&self, subject: Subject, signal: Signal) {
@@ -196,6 +208,7 @@ impl Supervision<'_> {
     }
 
     pub(super) fn kill_everything(&mut self) {
+        self.thaw_all();
         if self.stopping.is_none() {
             self.begin_to_stop();
         }

@@ -16,8 +16,9 @@ use crate::controller::document::{namespace_documents, process_documents};
 use crate::controller::journal::event::Caller;
 use crate::controller::life::Life;
 use crate::controller::roster::State;
+use crate::controller::state_directory;
 use crate::controller::timeline::Timeline;
-use crate::controller::truth::Origin;
+use crate::controller::truth::{self, Origin};
 use crate::engine::moment::Moment;
 use crate::engine::plan::Subject;
 use crate::observe::{boot, namespaces};
@@ -168,8 +169,17 @@ impl World<'_> {
     /// Where the tree is in its life, and whether all of it is ready.
     fn word(&self) -> &'static str {
         match self.clients.life {
+            Life::Created | Life::Running if self.roster.is_all_paused() => "paused",
             Life::Running if self.readiness.is_complete() => State::Ready.word(),
             life => life.word(),
+        }
+    }
+
+    /// Writes the truth anew, because a part of the tree is another one. A full disk leaves the old one, which the kernel
+    /// contradicts.
+    pub(in crate::controller) fn write_truth(&self) {
+        if let Ok(document) = truth::document(&self.roster, self.clients.origin) {
+            let _ = self.remains.write(&state_directory::truth_in(self.remains.directory()), &document);
         }
     }
 
@@ -227,7 +237,7 @@ impl World<'_> {
             boot_id: boot::id(),
             host_pidns: namespaces::own().unwrap_or_default(),
             namespaces: namespace_documents(&self.roster),
-            processes: process_documents(&self.roster).into_iter().chain(self.guests.documents()).collect(),
+            processes: process_documents(&self.roster).into_iter().chain(self.guests.documents(&self.roster)).collect(),
             events,
         }
     }

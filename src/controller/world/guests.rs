@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use crate::controller::description::Description;
 use crate::controller::document::ProcessDocument;
 use crate::controller::journal::event::Caller;
+use crate::controller::roster::{Roster, State};
 use crate::engine::plan::Subject;
 use crate::observe::process::Process;
 
@@ -22,7 +23,7 @@ pub(in crate::controller) struct Guest {
 }
 
 impl Guest {
-    fn document(&self, controller: i32) -> Option<ProcessDocument> {
+    fn document(&self, controller: i32, state: &'static str) -> Option<ProcessDocument> {
         let facts = self.facts.as_ref()?;
         let outside = std::iter::once(Some(controller)).chain(std::iter::repeat(Some(0)));
         Some(ProcessDocument {
@@ -31,7 +32,7 @@ impl Guest {
             name: self.path.rsplit('/').next().unwrap_or(&self.path).to_owned(),
             pids: facts.numbers.iter().copied().map(Some).collect(),
             ppids: outside.take(facts.numbers.len()).collect(),
-            state: Some("running".into()),
+            state: Some(state.into()),
             exit: None,
             enter: "exec".into(),
             argv: self.argv.clone(),
@@ -54,17 +55,22 @@ impl Guests {
         self.0.remove(&subject);
     }
 
+    pub(in crate::controller) fn get(&self, subject: Subject) -> Option<&Guest> {
+        self.0.get(&subject)
+    }
+
     /// The one with this path.
     pub(in crate::controller) fn find(&self, path: &str) -> Option<Subject> {
         self.0.iter().find(|(_, guest)| guest.path == path).map(|(&subject, _)| subject)
     }
 
-    pub(in crate::controller) fn get(&self, subject: Subject) -> Option<&Guest> {
-        self.0.get(&subject)
-    }
-
     pub(in crate::controller) fn get_mut(&mut self, subject: Subject) -> Option<&mut Guest> {
         self.0.get_mut(&subject)
+    }
+
+    /// What the kernel said of those who are there.
+    pub(in crate::controller) fn facts(&self) -> impl Iterator<Item = &Process> {
+        self.0.values().filter_map(|guest| guest.facts.as_ref())
     }
 
     /// What is known of one of them besides its document.
@@ -75,8 +81,13 @@ impl Guests {
     }
 
     /// Their documents, in the order in which they came within each namespace.
-    pub(in crate::controller) fn documents(&self) -> impl Iterator<Item = ProcessDocument> + '_ {
+    pub(in crate::controller) fn documents<'a>(
+        &'a self,
+        roster: &'a Roster,
+    ) -> impl Iterator<Item = ProcessDocument> + 'a {
         let controller = nix::unistd::getpid().as_raw();
-        self.0.values().filter_map(move |guest| guest.document(controller))
+        self.0.iter().filter_map(move |(subject, guest)| {
+            guest.document(controller, roster.word(subject.namespace, State::Running))
+        })
     }
 }

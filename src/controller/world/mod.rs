@@ -6,6 +6,7 @@
 mod clients;
 mod guarding;
 mod guests;
+mod lines;
 mod readiness;
 mod reports;
 mod terminals;
@@ -25,6 +26,7 @@ use super::guardian::{Guardian, SavedTerminal};
 use super::journal::event::Event;
 use super::journal::{Journal, record};
 use super::life::Life;
+use super::part::Part;
 use super::readiness::{Readiness, Voices};
 use super::relay::Relay;
 use super::roster::Roster;
@@ -35,8 +37,9 @@ use super::truth::Origin;
 use crate::engine::failure::{Failure, Stage};
 use crate::engine::gate::{self, Delivered};
 use crate::engine::inheritance::{self, SIGNALS};
+use crate::engine::line::Answer;
 use crate::engine::moment::Moment;
-use crate::engine::plan::{Plan, Subject};
+use crate::engine::plan::{NamespaceIndex, Plan, Subject};
 use crate::engine::program::Refusal;
 use crate::engine::report::{self, Ending};
 use crate::sys::caller;
@@ -49,6 +52,7 @@ const NAP: Duration = Duration::from_millis(1);
 
 pub(super) use clients::{Asker, Clients};
 pub(super) use guests::{Guest, Guests};
+pub(super) use lines::{Lines, Reach};
 use terminals::Terminals;
 
 /// Something that the supervision has to weigh.
@@ -64,6 +68,24 @@ pub(super) enum Incident {
     /// A program of `exec` could not become itself, or not even begin to.
     SessionRefused(Subject, Refusal),
     SessionFailed(Failure),
+    /// The PID 1 of a namespace has answered a command.
+    Answered(NamespaceIndex, Answer, Option<Pidfd>),
+    /// The line to it has ended.
+    HungUp(NamespaceIndex),
+    /// Processes that the PID 1 of a namespace has inherited have ended, and were reaped.
+    Orphan {
+        namespace: NamespaceIndex,
+        orphan: Orphan,
+    },
+}
+
+/// A process without a name of its own, or several.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Orphan {
+    /// One, by its number in the namespace.
+    One { number: i32, ending: Ending },
+    /// So many more, too many at once to be told one by one.
+    More(u32),
 }
 
 /// Everything but the keeper.
@@ -96,6 +118,11 @@ pub(super) struct World<'a> {
     pub(super) visitor: Option<Visitor>,
     pub(super) clients: Clients<'a>,
     pub(super) guests: Guests,
+    pub(super) lines: Lines,
+    /// Failures of what is being created again, which are not those of the tree.
+    pub(super) setbacks: Vec<Failure>,
+    /// What the controller itself creates again at this moment.
+    pub(super) raising: Option<Part>,
     pub(super) terminals: Terminals,
     pub(super) journal: Journal,
     pub(super) readiness: Readiness,
@@ -180,6 +207,9 @@ impl<'a> World<'a> {
             visitor: None,
             clients: Clients::new(server, origin),
             guests: Guests::default(),
+            lines: Lines::default(),
+            setbacks: Vec::new(),
+            raising: None,
             terminals: Terminals::default(),
             journal,
             readiness: Readiness::default(),
@@ -307,6 +337,7 @@ impl<'a> World<'a> {
                 }
             }
             Token::Voice(place) => self.on_voice(place),
+            Token::Line(namespace) => self.on_wire(namespace),
             Token::SessionTerminal(number) => self.on_session_terminal(number),
             Token::Programs => {}
         }
@@ -469,6 +500,7 @@ impl<'a> World<'a> {
 
     /// Whether the creation has to be given up.
     fn is_interrupted(&self) -> bool {
-        self.failure.is_some() || self.stop.is_some()
+        let has_failed = |part: &Part| self.setbacks.iter().any(|failure| part.contains(&self.plan, failure.subject));
+        self.failure.is_some() || self.stop.is_some() || self.raising.as_ref().is_some_and(has_failed)
     }
 }

@@ -4,15 +4,19 @@ use nix::errno::Errno;
 use nix::libc;
 use nix::unistd::Pid;
 
-use super::{Incident, World};
+use super::{Incident, Orphan, World};
 use crate::controller::audience::{Note, Stream};
 use crate::controller::journal::event::{Event, Stage as Halt};
+use crate::controller::life::Life;
 use crate::controller::roster::State;
 use crate::controller::verification;
 use crate::engine::failure::{Failure, Stage};
 use crate::engine::plan::Subject;
 use crate::engine::report::{Received, Report};
 use crate::topology::Signal;
+
+/// How many failures of what comes again are kept: the first of each counts.
+const SETBACKS: usize = 1024;
 
 impl World<'_> {
     pub(super) fn on_received(&mut self, received: Received) {
@@ -47,7 +51,21 @@ impl World<'_> {
                 Report::Failed(failure) if failure.subject.session_number().is_some() => {
                     self.incidents.push_back(Incident::SessionFailed(failure));
                 }
+                Report::Failed(failure) if self.is_renewed(failure.subject) => self.set_back(failure),
                 Report::Failed(failure) => self.fail(failure),
+                Report::Line { namespace } => {
+                    if let Some(end) = descriptors.next() {
+                        self.on_line(namespace, sender, end);
+                    }
+                }
+                Report::Orphan { namespace, number, ending } => {
+                    let orphan = Orphan::One { number, ending };
+                    self.incidents.push_back(Incident::Orphan { namespace, orphan });
+                }
+                Report::Orphans { namespace, count } => {
+                    let orphan = Orphan::More(count);
+                    self.incidents.push_back(Incident::Orphan { namespace, orphan });
+                }
                 Report::Asked { subject, signal, at } => {
                     if let Some(record) = self.roster.get_mut(subject) {
                         record.farewells.asked = Some((signal, at));
@@ -106,12 +124,30 @@ impl World<'_> {
             let errno = error.raw_os_error().map_or(Errno::EIO, Errno::from_raw);
             // It has died since: its keeper says of what.
             if errno != Errno::ENOENT && errno != Errno::ESRCH {
-                self.fail(Failure::with(subject, Stage::Observe, errno, format!("/proc/{pid}")));
+                let failure = Failure::with(subject, Stage::Observe, errno, format!("/proc/{pid}"));
+                if self.is_renewed(subject) {
+                    self.set_back(failure);
+                } else {
+                    self.fail(failure);
+                }
             }
         }
         let (path, pids) = (self.roster.path(subject), self.pids(subject));
         self.record(&Event::Created { path: &path, pids: &pids });
-        self.progress += 1;
-        self.audience.progress(self.progress, self.progress + self.roster.outstanding());
+        if self.clients.life == Life::Creating {
+            self.progress += 1;
+            self.audience.progress(self.progress, self.progress + self.roster.outstanding());
+        }
+    }
+
+    /// Takes note of a failure of something that has come again, for whoever has asked for it.
+    fn set_back(&mut self, failure: Failure) {
+        if self.setbacks.len() < SETBACKS {
+            self.setbacks.push(failure);
+        }
+    }
+
+    fn is_renewed(&self, subject: Subject) -> bool {
+        self.roster.get(subject).is_some_and(|record| record.restarts > 0)
     }
 }

@@ -4,12 +4,14 @@
 //! Creation is sequential in the order of numbers: the keeper waits for a child only where the child's subtree takes further
 //! numbers. While it creates it holds a constant number of descriptors, because fork copies them (800 µs with 10,000).
 //!
-//! Reading order: [`Keeper::raise`], `delivery` (the fork itself), `joining` (processes that are moved in).
+//! Reading order: [`Keeper::raise`], `delivery` (the fork itself), `joining` (processes that are moved in), `renewal` (what
+//! comes again).
 
 mod crossing;
 mod delivery;
 mod joining;
 mod patience;
+mod renewal;
 
 use std::os::fd::{AsFd, OwnedFd};
 
@@ -23,7 +25,7 @@ pub use patience::{Patience, Setback, Undisturbed};
 use super::birth::Midwife;
 use super::failure::{Failure, Stage};
 use super::nursery::{self, Word};
-use super::plan::{NamespaceIndex, NamespacePlan, Order, Plan, Subject};
+use super::plan::{NamespaceIndex, NamespacePlan, Order, Plan, Release, Subject};
 use super::program;
 use super::report::Ending;
 use crate::sys::fork::fork;
@@ -150,11 +152,20 @@ impl Keeper {
     }
 
     fn add(&mut self, pid: Pid, subject: Subject) {
-        self.kids.push(Kid { pid, subject, gone: false });
+        let kid = Kid { pid, subject, gone: false };
         self.living += 1;
+        if self.plan.release() == Release::Apart
+            && let Some(former) = self.kids.iter_mut().find(|kid| kid.subject == subject && kid.gone)
+        {
+            // It comes again, any number of times: it takes the place of the one before.
+            *former = kid;
+        } else {
+            self.kids.push(kid);
+        }
     }
 
-    /// Numbers ascend in the order of creation but for a wrap-around, so that ten thousand are found by halving.
+    /// Numbers ascend in the order of creation but for a wrap-around and for those that have come again, so that ten
+    /// thousand are found by halving.
     fn remove(&mut self, pid: Pid) -> Option<Subject> {
         let place = match self.kids.binary_search_by_key(&pid, |kid| kid.pid) {
             Ok(place) if !self.kids[place].gone => place,

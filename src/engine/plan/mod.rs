@@ -8,17 +8,18 @@ mod namespace;
 mod process;
 mod recent;
 
+use std::collections::HashSet;
 use std::path::Path;
 use std::rc::Rc;
 
 use serde::{Deserialize, Serialize};
 
 pub use common::{Common, Order};
-pub use namespace::{InitPlan, NamespacePlan};
+pub use namespace::{Comebacks, InitPlan, NamespacePlan};
 pub use process::{Identity, ProcessPlan, Unknown};
 
 use crate::sys::memory;
-use crate::topology::{Output, Position, Probe, Terminal, Topology};
+use crate::topology::{Entry, Init, Output, Position, Probe, RestartWhen, Terminal, Topology};
 
 /// A namespace of a plan: its place in the order of creation.
 pub type NamespaceIndex = u32;
@@ -106,12 +107,22 @@ pub struct Counts {
 /// The size of one entry in the index: record offset, size of the subtree, numbers taken below PID 1.
 const ENTRY: usize = 12;
 
+/// How those are let go who have been created and wait.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Release {
+    /// By the gate that opens for all at once, but for those with conditions.
+    Together,
+    /// Each by a word of its own: the common gate has opened before they came.
+    Apart,
+}
+
 /// A whole tree, cheap to fork and to copy.
 #[derive(Debug, Clone, Copy)]
 pub struct Plan {
     bytes: &'static [u8],
     common: &'static Common,
     counts: Counts,
+    release: Release,
 }
 
 /// Why a plan could not be made; nothing has been built.
@@ -149,10 +160,14 @@ impl Plan {
         let mut records = Vec::new();
         let mut offsets = Vec::with_capacity(order.len());
         let mut counts = Counts { namespaces: 0, processes: 0, depth: 0, unconditional: 0, captured: 0, logged: 0 };
+        let holders = holders(topology);
         for &id in &order {
             let namespace = topology.namespace(id);
             path.truncate(namespace.level() - 1);
-            let record = NamespacePlan::new(namespace, path.last().copied(), base)?;
+            let mut record = NamespacePlan::new(namespace, path.last().copied(), base)?;
+            if holders.contains(&counts.namespaces) {
+                record.comebacks = Comebacks::Possible;
+            }
             counts.add(&record);
             path.push(counts.namespaces - 1);
             parents.push(record.parent);
@@ -164,7 +179,40 @@ impl Plan {
             order.iter().map(|&id| u32::try_from(topology.namespace(id).processes.len()).unwrap_or(u32::MAX)).collect();
         let bytes = with_index(&records, &offsets, &parents, numbers);
         let bytes = memory::publish(&bytes).map_err(|errno| PlanError::Memory { namespaces: order.len(), errno })?;
-        Ok(Self { bytes, common: Box::leak(Box::new(common)), counts })
+        Ok(Self { bytes, common: Box::leak(Box::new(common)), counts, release: Release::Together })
+    }
+
+    /// The same plan for those who come again, or later: the common gate is behind them.
+    #[must_use]
+    pub fn for_latecomers(self) -> Self {
+        Self { release: Release::Apart, ..self }
+    }
+
+    /// How those are let go who are created by this plan.
+    pub fn release(&self) -> Release {
+        self.release
+    }
+
+    /// The namespace of the nearest builtin init from `index` outward; `None` is the controller. It is the keeper of what
+    /// is moved into the namespaces in it, and of the namespaces themselves.
+    pub fn keeper_of(&self, mut index: Option<NamespaceIndex>) -> Option<NamespaceIndex> {
+        while let Some(candidate) = index {
+            let namespace = self.namespace(candidate);
+            if namespace.has_own_keeper() {
+                return Some(candidate);
+            }
+            index = namespace.parent;
+        }
+        None
+    }
+
+    /// The namespace of the init that has forked a process, or will: `None` is the controller.
+    pub fn keeper_of_subject(&self, subject: Subject) -> Option<NamespaceIndex> {
+        let namespace = self.namespace(subject.namespace);
+        match namespace.process(subject.slot).map(|process| process.entry) {
+            Some(Entry::Fork) if !subject.is_init() && namespace.has_own_keeper() => Some(subject.namespace),
+            _ => self.keeper_of(namespace.parent),
+        }
     }
 
     /// How many things there are.
@@ -224,6 +272,34 @@ impl Plan {
         let bytes = &self.bytes[at..at + 4];
         u32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]])
     }
+}
+
+/// The namespaces, by their place, whose init must not leave when it is empty, because something in it may come again.
+fn holders(topology: &Topology) -> HashSet<NamespaceIndex> {
+    let mut holders = HashSet::new();
+    // Around a namespace: those whose PID 1 is nestns, with their levels.
+    let mut around: Vec<(usize, NamespaceIndex)> = Vec::new();
+    for (index, &id) in (0..).zip(&topology.pre_order()) {
+        let namespace = topology.namespace(id);
+        around.truncate(around.iter().take_while(|(level, _)| *level < namespace.level()).count());
+        let program = match &namespace.init {
+            Init::Program(program) => Some(program.restart.when),
+            Init::Builtin | Init::Pause => None,
+        };
+        if [Some(namespace.restart.when), program].into_iter().flatten().any(|when| when != RestartWhen::Never)
+            && let Some((_, holder)) = around.last()
+        {
+            holders.insert(*holder);
+        }
+        if program.is_none() {
+            around.push((namespace.level(), index));
+        }
+        // A member that was moved in is waited for inside, whoever has forked it.
+        if program.is_none() && namespace.processes.iter().any(|process| process.restart.when != RestartWhen::Never) {
+            holders.insert(index);
+        }
+    }
+    holders
 }
 
 /// Puts the index in front of the records. A subtree is counted backwards: by then all its members have been.

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::{NamespaceIndex, PlanError, ProcessPlan};
-use crate::topology::{Init, Isolation, Labels, Namespace, Position, Process, RestartPolicy, Stop};
+use crate::topology::{Init, Isolation, Labels, Namespace, Position, Process, RestartPolicy, RestartWhen, Stop};
 
 /// Who is PID 1.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -15,6 +15,15 @@ pub enum InitPlan {
     Builtin,
     Pause,
     Program(Box<ProcessPlan>),
+}
+
+/// Whether an init has to wait, when it is empty, for something that comes again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Comebacks {
+    /// Nothing does.
+    None,
+    /// Something may, by its restart policy: a process in the namespace, or a namespace that its init has created.
+    Possible,
 }
 
 /// A namespace, ready to be created.
@@ -32,6 +41,7 @@ pub struct NamespacePlan {
     pub env: BTreeMap<String, String>,
     pub cwd: Option<PathBuf>,
     pub restart: RestartPolicy,
+    pub comebacks: Comebacks,
     pub stop: Stop,
     pub labels: Labels,
     pub position: Position,
@@ -66,6 +76,16 @@ impl NamespacePlan {
         self.path.rsplit('/').next().unwrap_or(&self.path)
     }
 
+    /// Whether and how soon what is in a slot is started again; of PID 1 that is the namespace's.
+    pub fn restart_of(&self, slot: u32) -> RestartPolicy {
+        match (slot, self.process(slot)) {
+            // The file may say it in either place.
+            (0, _) if self.restart.when != RestartWhen::Never => self.restart,
+            (_, Some(process)) => process.restart,
+            (_, None) => RestartPolicy::NEVER,
+        }
+    }
+
     /// Whether nestns itself is PID 1, and thus keeper of what is inside.
     pub fn has_own_keeper(&self) -> bool {
         !matches!(self.init, InitPlan::Program(_))
@@ -91,6 +111,7 @@ impl NamespacePlan {
             env: namespace.env.clone(),
             cwd: namespace.cwd.clone(),
             restart: namespace.restart,
+            comebacks: Comebacks::None,
             stop: namespace.stop,
             labels: namespace.labels.clone(),
             position: namespace.position,

@@ -1,0 +1,99 @@
+//! What runs at this moment, as a shell may complete it.
+//!
+//! Paths are completed as file names are, a segment at a time: a namespace ends with `/`, which an address may, and one more
+//! Tab shows what is inside.
+
+use std::collections::BTreeSet;
+use std::ffi::{OsStr, OsString};
+use std::time::Duration;
+
+use clap_complete::engine::CompletionCandidate;
+
+use crate::controller::control::client::Client;
+use crate::controller::control::message::{Reply, Request, Snapshot};
+use crate::controller::state_directory;
+
+/// Nobody waits longer for a Tab.
+const PATIENCE: Duration = Duration::from_millis(700);
+
+/// The names of the topologies that run.
+pub(super) fn topologies(current: &OsStr) -> Vec<CompletionCandidate> {
+    let current = current.to_string_lossy();
+    names().into_iter().filter(|name| name.starts_with(&*current)).map(CompletionCandidate::new).collect()
+}
+
+/// Addresses in the topology that the command line is about.
+pub(super) fn addresses(current: &OsStr) -> Vec<CompletionCandidate> {
+    let current = current.to_string_lossy();
+    if let Some((name, path)) = current.split_once(':') {
+        let path = path.strip_prefix('/').unwrap_or(path);
+        let prefix = format!("{name}:/");
+        return paths(name, path).into_iter().map(|path| CompletionCandidate::new(format!("{prefix}{path}"))).collect();
+    }
+    let words: Vec<OsString> = std::env::args_os().skip_while(|word| word != "--").skip(1).collect();
+    if let Some(name) = named(&words) {
+        return paths(&name, &current).into_iter().map(CompletionCandidate::new).collect();
+    }
+    match names().as_slice() {
+        [name] => paths(name, &current).into_iter().map(CompletionCandidate::new).collect(),
+        several => {
+            let prefixes = several.iter().map(|name| format!("{name}:/"));
+            prefixes.filter(|prefix| prefix.starts_with(&*current)).map(CompletionCandidate::new).collect()
+        }
+    }
+}
+
+/// The topology that the words of a command line name.
+fn named(words: &[OsString]) -> Option<String> {
+    let text: Vec<_> = words.iter().map(|word| word.to_string_lossy()).collect();
+    let by_flag = text.iter().enumerate().find_map(|(place, word)| match &**word {
+        "-n" | "--name" => text.get(place + 1).map(|name| name.clone().into_owned()),
+        word => word.strip_prefix("--name=").map(str::to_owned),
+    });
+    // `down NAME PATH`
+    let by_place = || {
+        let is_down = text.get(1).is_some_and(|verb| verb == "down");
+        let mut names = text.iter().skip(2).filter(|word| !word.starts_with('-'));
+        is_down.then(|| names.next().map(|name| name.clone().into_owned())).flatten()
+    };
+    by_flag.or_else(by_place).or_else(|| std::env::var("NESTNS_NAME").ok()).filter(|name| !name.is_empty())
+}
+
+fn names() -> Vec<String> {
+    let entries =
+        state_directory::places().into_iter().flat_map(|place| std::fs::read_dir(place).into_iter().flatten());
+    let living = entries.flatten().filter(|entry| Client::connect(&entry.path()).is_ok());
+    let names: BTreeSet<String> = living.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
+    names.into_iter().collect()
+}
+
+fn paths(name: &str, current: &str) -> Vec<String> {
+    snapshot(name).map(|snapshot| next_segments(&snapshot, current)).unwrap_or_default()
+}
+
+fn snapshot(name: &str) -> Option<Snapshot> {
+    // It is a word that somebody is just typing.
+    if name.contains('/') || name.starts_with('.') {
+        return None;
+    }
+    let mut places = state_directory::places().into_iter().map(|place| place.join(name));
+    let mut client = places.find_map(|directory| Client::connect(&directory).ok())?;
+    client.send(Request::Snapshot, &[]).ok()?;
+    match client.wait(Some(PATIENCE)).ok()??.reply {
+        Reply::Snapshot(snapshot) => Some(*snapshot),
+        _ => None,
+    }
+}
+
+/// How `current` can go on, up to the next `/`, in the order of creation.
+fn next_segments(snapshot: &Snapshot, current: &str) -> Vec<String> {
+    let namespaces = snapshot.namespaces.iter().map(|namespace| format!("{}/", namespace.path));
+    let processes = snapshot.processes.iter().map(|process| process.path.clone());
+    let mut seen = BTreeSet::new();
+    let next = namespaces.chain(processes).filter_map(|path| {
+        let rest = path.strip_prefix(current).filter(|rest| !rest.is_empty())?;
+        let end = rest.find('/').map_or(path.len(), |slash| current.len() + slash + 1);
+        Some(path[..end].to_owned())
+    });
+    next.filter(|path| seen.insert(path.clone())).collect()
+}

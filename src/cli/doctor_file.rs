@@ -1,0 +1,182 @@
+//! What a file asks for, against what this machine has.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use nix::unistd::{AccessFlags, access, geteuid};
+
+use super::launch::Checked;
+use crate::controller::needs::{Needs, needs};
+use crate::observe::doctor::{Check, Machine, Way};
+use crate::topology::{Init, Isolation, Namespace, Process, Program};
+
+/// Processes that a topology has besides those of the file: controller, guardian, a helper.
+const OWN_PROCESSES: u64 = 4;
+/// Two findings of one check.
+const USERS: &str = "file-users";
+/// How many names are told.
+const NAMED: usize = 5;
+
+/// The checks of a file.
+pub(super) fn checks(checked: &Checked, machine: &Machine) -> Vec<Check> {
+    let topology = &checked.topology;
+    let namespaces: Vec<&Namespace> = topology.pre_order().into_iter().map(|id| topology.namespace(id)).collect();
+    let mut checks = vec![
+        depth(&namespaces, machine),
+        processes(&namespaces, machine),
+        isolation(&namespaces, machine),
+        proc_mount(&namespaces, machine),
+    ];
+    match needs(topology, &checked.base) {
+        Ok(needs) => checks.extend([descriptors(&needs, machine), users(&needs, machine)]),
+        Err(error) => {
+            checks.push(Check::no(USERS, error.to_string(), "write the numbers, as in `user = \"1000:1000\"`"));
+        }
+    }
+    checks.push(programs(&namespaces));
+    checks
+}
+
+fn depth(namespaces: &[&Namespace], machine: &Machine) -> Check {
+    const ID: &str = "file-depth";
+    let Some(deepest) = namespaces.iter().max_by_key(|namespace| namespace.level()) else {
+        return Check::yes(ID, "no namespace");
+    };
+    let (needed, left) = (deepest.level(), machine.nesting.levels.left as usize);
+    if needed <= left {
+        return Check::yes(ID, format!("{needed} of {left} levels are needed"));
+    }
+    let remedy = "make the tree shallower, or run it further outside";
+    Check::no(ID, format!("`{}` is on level {needed}, and {left} are left", deepest.path), remedy)
+}
+
+fn processes(namespaces: &[&Namespace], machine: &Machine) -> Check {
+    const ID: &str = "file-processes";
+    let count = |count: usize| u64::try_from(count).unwrap_or(u64::MAX);
+    let own = count(namespaces.len());
+    let all: usize = namespaces.iter().map(|namespace| namespace.processes.len()).sum();
+    let needed = own + count(all) + OWN_PROCESSES;
+    if let Some(limit) = machine.limits.pid_namespaces.filter(|&limit| own > limit) {
+        let found = format!("{own} namespaces are needed, and user.max_pid_namespaces is {limit}");
+        return Check::no(ID, found, format!("`sysctl user.max_pid_namespaces={own}`"));
+    }
+    match machine.limits.processes_left() {
+        Some((left, what)) if needed > left => {
+            let found = format!("{needed} processes are needed, and {left} are left: {what}");
+            Check::no(ID, found, "raise that limit, or make the tree smaller")
+        }
+        Some((left, what)) => Check::yes(ID, format!("{needed} of {left} processes are needed ({what})")),
+        None => Check::yes(ID, format!("{needed} processes are needed")),
+    }
+}
+
+fn isolation(namespaces: &[&Namespace], machine: &Machine) -> Check {
+    const ID: &str = "file-isolation";
+    let wants = |isolation: Isolation, kind: &str| !isolation.shared().contains(&kind);
+    let mut needed = Vec::new();
+    for (kind, result) in &machine.nesting.kinds {
+        let Some(first) = namespaces.iter().find(|namespace| wants(namespace.isolation, kind)) else { continue };
+        if let Err(errno) = result {
+            let found = format!("`{}` asks for a {kind} namespace, which is refused: {}", first.path, errno.desc());
+            return Check::no(ID, found, format!("leave \"{kind}\" out of `unshare`, or allow it"));
+        }
+        needed.push(*kind);
+    }
+    if needed.is_empty() {
+        return Check::yes(ID, "nothing but PID namespaces is needed");
+    }
+    Check::yes(ID, format!("{} namespaces are needed, and can be made", needed.join(", ")))
+}
+
+fn proc_mount(namespaces: &[&Namespace], machine: &Machine) -> Check {
+    const ID: &str = "file-proc";
+    let Some(first) = namespaces.iter().find(|namespace| namespace.mount_proc) else {
+        return Check::yes(ID, "no /proc is to be mounted");
+    };
+    match machine.nesting.proc_mount {
+        Ok(()) => Check::yes(ID, "a /proc of its own can be mounted"),
+        Err(errno) => Check::no(
+            ID,
+            format!("`{}` is to have a /proc of its own, which is refused: {}", first.path, errno.desc()),
+            "set `mount_proc = false` in [defaults.ns], or see the check proc-mount",
+        ),
+    }
+}
+
+fn descriptors(needs: &Needs, machine: &Machine) -> Check {
+    const ID: &str = "file-descriptors";
+    let needed = needs.descriptors;
+    match machine.limits.descriptors {
+        Some(limit) if needed > limit => {
+            let remedy = "raise `ulimit -Hn`, or set `stdout` and `stderr` to \"null\" in [defaults.proc]";
+            Check::no(ID, format!("{needed} descriptors are needed, and the hard limit is {limit}"), remedy)
+        }
+        Some(limit) => Check::yes(ID, format!("{needed} of {limit} descriptors are needed")),
+        None => Check::yes(ID, format!("{needed} descriptors are needed")),
+    }
+}
+
+fn users(needs: &Needs, machine: &Machine) -> Check {
+    match &needs.other_user {
+        None => Check::yes(USERS, format!("everything runs as the caller (user {})", geteuid())),
+        Some((path, uid)) if machine.nesting.way == Way::UserNamespace => Check::no(
+            USERS,
+            format!(
+                "`{path}` asks for the user {uid}, and an ordinary user's tree has only the id 0, which is the user himself"
+            ),
+            "leave `user` out, or run as root",
+        ),
+        Some(_) => Check::yes(USERS, "the users that are asked for are known"),
+    }
+}
+
+/// Whether programs are where they are looked for. One that is not does not keep the tree from standing: it fails when it
+/// is released; and what is mounted until then is not known.
+fn programs(namespaces: &[&Namespace]) -> Check {
+    const ID: &str = "file-programs";
+    let mut missing: BTreeSet<(&str, String)> = BTreeSet::new();
+    let mut known: BTreeSet<&str> = BTreeSet::new();
+    for (namespace, process) in all(namespaces) {
+        let Program::Command(words) = &process.program else { continue };
+        let Some(program) = words.first() else { continue };
+        if known.contains(program.as_str()) && !program.contains('/') && !process.env.contains_key("PATH") {
+            continue;
+        }
+        if is_there(program, process) {
+            known.insert(program);
+        } else if !missing.iter().any(|(name, _)| name == program) {
+            missing.insert((program, format!("{}/{}", namespace.path, process.name)));
+        }
+    }
+    if missing.is_empty() {
+        return Check::yes(ID, "every program is where it is looked for");
+    }
+    let named: Vec<String> = missing.iter().take(NAMED).map(|(name, path)| format!("{name} (`{path}`)")).collect();
+    let more = if missing.len() > NAMED { format!(", and {} more", missing.len() - NAMED) } else { String::new() };
+    let found = format!("not found: {}{more}", named.join(", "));
+    Check::warn(ID, found, "install them, or correct their paths; the tree stands without, and they fail with 127")
+}
+
+fn is_there(program: &str, process: &Process) -> bool {
+    let is_program = |path: &Path| path.is_file() && access(path, AccessFlags::X_OK).is_ok();
+    if program.contains('/') {
+        let here = || std::env::current_dir().unwrap_or_else(|_| PathBuf::from("/"));
+        let directory = process.cwd.clone().unwrap_or_else(here);
+        return is_program(&directory.join(program));
+    }
+    let path = process.env.get("PATH").cloned().or_else(|| std::env::var("PATH").ok());
+    let path = path.unwrap_or_else(|| "/bin:/usr/bin".to_owned());
+    path.split(':')
+        .any(|directory| is_program(&Path::new(if directory.is_empty() { "." } else { directory }).join(program)))
+}
+
+/// Every process, the programs that are PID 1 included.
+fn all<'a>(namespaces: &'a [&'a Namespace]) -> impl Iterator<Item = (&'a Namespace, &'a Process)> {
+    namespaces.iter().flat_map(|&namespace| {
+        let init = match &namespace.init {
+            Init::Program(process) => Some(&**process),
+            Init::Builtin | Init::Pause => None,
+        };
+        init.into_iter().chain(&namespace.processes).map(move |process| (namespace, process))
+    })
+}

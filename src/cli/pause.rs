@@ -1,0 +1,146 @@
+//! `nestns pause` and `nestns resume`: freeze namespaces with all that is in them, and let them go on.
+
+use std::io::Write as _;
+
+use clap::builder::FalseyValueParser;
+
+use super::selection::{self, Selection, Thing, resolve};
+use super::status::Status;
+use super::target::Target;
+use super::tell::tell;
+use crate::controller::control::message::{Reply, Request, Snapshot};
+use crate::topology::Address;
+
+/// Freeze namespaces with everything in them
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Everything in the namespace and in those inside it is moved into a cgroup that is frozen, whoever has made it and however it \
+came in; the verb returns when the kernel says that all of it stands still. Nothing in it notices, but for the clock.
+
+Nothing can be started in a paused namespace. A signal waits until it goes on, but for KILL, which ends at once. A paused \
+tree can be taken down like any other: `nestns down` lets it go on first. What was paused by itself inside of a namespace \
+that is paused stays so when the outer one goes on.
+
+It needs a cgroup of version 2 that the caller may make: `nestns doctor` tells.
+
+  nestns pause vm/ci             this namespace
+  nestns pause 'vm/w.*'          each of them
+  nestns pause .                 the whole topology")]
+pub(super) struct PauseArgs {
+    #[command(flatten)]
+    whom: Whom,
+}
+
+/// Let paused namespaces go on
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Everybody returns to the cgroup where he came from. `.` means everything that is paused.")]
+pub(super) struct ResumeArgs {
+    #[command(flatten)]
+    whom: Whom,
+}
+
+#[derive(Debug, clap::Args)]
+struct Whom {
+    /// Which namespaces
+    #[arg(value_name = "ADDRESS", required = true)]
+    addresses: Vec<Address>,
+
+    #[command(flatten)]
+    target: Target,
+
+    /// Do not write what was done
+    #[arg(short, long, env = "NESTNS_QUIET", value_parser = FalseyValueParser::new())]
+    quiet: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum What {
+    Pause,
+    Resume,
+}
+
+/// Runs `pause`.
+pub(super) fn pause(args: PauseArgs) -> anyhow::Result<Status> {
+    run(&args.whom, What::Pause)
+}
+
+/// Runs `resume`.
+pub(super) fn resume(args: ResumeArgs) -> anyhow::Result<Status> {
+    run(&args.whom, What::Resume)
+}
+
+fn run(whom: &Whom, what: What) -> anyhow::Result<Status> {
+    let mut connection = match selection::connect(&whom.target, &whom.addresses) {
+        Ok(connection) => connection,
+        Err(status) => return Ok(status),
+    };
+    let snapshot = match connection.snapshot() {
+        Ok(snapshot) => snapshot,
+        Err(status) => return Ok(status),
+    };
+    let paths = match namespaces(&snapshot, &whom.addresses, what) {
+        Ok(paths) => paths,
+        Err(status) => return Ok(status),
+    };
+    for path in paths {
+        let request = match what {
+            What::Pause => Request::Pause { path: path.clone() },
+            What::Resume => Request::Resume { path: path.clone() },
+        };
+        match connection.client.ask(request) {
+            Ok(Reply::Done) if whom.quiet => {}
+            Ok(_) => {
+                let done = if what == What::Pause { "paused" } else { "resumed" };
+                writeln!(std::io::stdout(), "{done} {path}")?;
+            }
+            Err(error) => return Ok(connection.fail(&error)),
+        }
+    }
+    Ok(Status::Done)
+}
+
+/// The outermost of the namespaces that are meant: what is inside of them is with them.
+fn namespaces(snapshot: &Snapshot, addresses: &[Address], what: What) -> Result<Vec<String>, Status> {
+    let mut paths: Vec<&str> = Vec::new();
+    for address in addresses {
+        if address.is_everything() {
+            let is_meant = |state: Option<&str>| what == What::Pause || state == Some("paused");
+            let all = snapshot.namespaces.iter().filter(|namespace| is_meant(namespace.state.as_deref()));
+            paths.extend(all.map(|namespace| &*namespace.path));
+            if paths.is_empty() {
+                tell("error: nothing is paused\n");
+                return Err(Status::No);
+            }
+            continue;
+        }
+        let things = resolve(snapshot, std::slice::from_ref(address), &Selection::default());
+        for thing in things.map_err(|unresolved| unresolved.tell())? {
+            match thing {
+                Thing::Namespace(namespace) => paths.push(&namespace.path),
+                // A pattern means the namespaces among what it matches.
+                Thing::Process(_) if !address.is_exact() => {}
+                Thing::Process(process) => {
+                    tell(&format!(
+                        "error: `{}` is a process, and namespaces are paused\n  = help: pause `{}`, or stop the process \
+                         alone: `nestns kill -s STOP {}`\n",
+                        process.path, process.ns, process.path
+                    ));
+                    return Err(Status::No);
+                }
+            }
+        }
+    }
+    if paths.is_empty() {
+        tell("error: no namespace is among what is addressed\n");
+        return Err(Status::No);
+    }
+    let is_inside = |path: &str, outer: &str| path.strip_prefix(outer).is_some_and(|rest| rest.starts_with('/'));
+    let mut outermost: Vec<String> = Vec::new();
+    for path in &paths {
+        if !paths.iter().any(|outer| is_inside(path, outer)) && !outermost.iter().any(|known| known == path) {
+            outermost.push((*path).to_owned());
+        }
+    }
+    Ok(outermost)
+}

@@ -1,0 +1,142 @@
+//! `nestns restart`: start processes again, or build namespaces anew with all that is in them.
+
+use std::io::Write as _;
+
+use clap::builder::FalseyValueParser;
+
+use super::down::tell_whom;
+use super::selection::{self, Selection, Thing, is_over, resolve};
+use super::status::Status;
+use super::target::Target;
+use super::tell::tell;
+use crate::controller::control::message::{Reply, Request, Snapshot};
+use crate::present::count::count;
+use crate::topology::Address;
+
+/// Start processes again, or build namespaces anew with all that is in them
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+What runs is asked to stop and has its grace, as with `nestns down`. Then it is created as it was at first: a process by the \
+parent that it had, in its namespace, with a new PID; a namespace with everything inside, in the order of the file. Before \
+anything of it runs, the kernel is compared with the topology; `after` holds as at the start. A PID 1 is its namespace: \
+`vm/ci/init` means `vm/ci`.
+
+What has ended, or was taken down, is brought back in the same way, as long as the namespace around it stands. Everything \
+else goes on, and no rule of the topology takes the end of these for a failure.
+
+What is going to happen is told on standard error first; the paths of what was restarted are written to standard output. The \
+status is 0 when all of it stands again, 5 when it could be stopped but not brought back; what there was of it is then removed.
+
+  nestns restart vm/ci/runner        one process
+  nestns restart vm/ci               the namespace, and everything in it
+  nestns restart 'w.*/job'           one in each of many")]
+pub(super) struct Args {
+    /// What
+    #[arg(value_name = "ADDRESS", required = true)]
+    addresses: Vec<Address>,
+
+    #[command(flatten)]
+    selection: Selection,
+
+    #[command(flatten)]
+    target: Target,
+
+    /// Tell nothing but what goes wrong
+    #[arg(long, short, env = "NESTNS_QUIET", value_parser = FalseyValueParser::new())]
+    quiet: bool,
+}
+
+/// Runs the verb.
+pub(super) fn run(args: &Args) -> anyhow::Result<Status> {
+    let mut connection = match selection::connect(&args.target, &args.addresses) {
+        Ok(connection) => connection,
+        Err(status) => return Ok(status),
+    };
+    let snapshot = match connection.snapshot() {
+        Ok(snapshot) => snapshot,
+        Err(status) => return Ok(status),
+    };
+    let things = match resolve(&snapshot, &args.addresses, &args.selection) {
+        Ok(things) => things,
+        Err(unresolved) => return Ok(unresolved.tell()),
+    };
+    let paths = outermost(&things, &args.addresses);
+    if paths.is_empty() {
+        tell("error: nothing that is addressed can be restarted: programs of `exec` come once\n");
+        return Ok(Status::No);
+    }
+    if !args.quiet {
+        paths.iter().for_each(|path| tell(&plan(path, &snapshot)));
+    }
+    if let Err(error) = connection.client.send(Request::Restart { paths }, &[]) {
+        return Ok(connection.fail(&error));
+    }
+    loop {
+        match connection.client.wait(None) {
+            Ok(Some(answer)) => match answer.reply {
+                Reply::Waiting(waiting) if !args.quiet => tell_whom(&connection.name, &waiting),
+                Reply::Restarted(paths) => {
+                    let text: String = paths.iter().map(|path| format!("{path}\n")).collect();
+                    if !args.quiet {
+                        std::io::stdout().lock().write_all(text.as_bytes())?;
+                    }
+                    return Ok(Status::Done);
+                }
+                _ => {}
+            },
+            Ok(None) => {}
+            Err(error) => return Ok(connection.fail(&error)),
+        }
+    }
+}
+
+/// The paths of what is meant, without what is inside of something else that is.
+fn outermost(things: &[Thing<'_>], addresses: &[Address]) -> Vec<String> {
+    // A pattern for what is in a namespace does not mean the namespace, for which its PID 1 stands.
+    let is_meant = |thing: &&Thing<'_>| match thing {
+        Thing::Namespace(_) => true,
+        Thing::Process(process) => {
+            let is_named = addresses.iter().any(|address| address.path() == process.path);
+            process.enter != "exec" && (process.enter != "init" || is_named)
+        }
+    };
+    let mut paths: Vec<String> = Vec::new();
+    for thing in things.iter().filter(is_meant) {
+        let path = match thing {
+            Thing::Process(process) if process.enter == "init" => &process.ns,
+            thing => thing.path(),
+        };
+        if !paths.iter().any(|outer| path == outer || is_inside(path, outer)) {
+            paths.push(path.to_owned());
+        }
+    }
+    paths
+}
+
+fn is_inside(path: &str, namespace: &str) -> bool {
+    path.strip_prefix(namespace).is_some_and(|rest| rest.starts_with('/'))
+}
+
+/// What is going to happen to something.
+fn plan(path: &str, snapshot: &Snapshot) -> String {
+    if let Some(process) = snapshot.processes.iter().find(|process| process.path == path) {
+        let what = if is_over(process) { "started again" } else { "stopped and started again" };
+        return format!("restarting `{path}`: 1 process, {what}\n");
+    }
+    let is_own = |inner: &str| inner == path || is_inside(inner, path);
+    let namespaces = snapshot.namespaces.iter().filter(|namespace| is_own(&namespace.path)).count();
+    // PID 1s of nestns are part of their namespace; programs of `exec` do not come again.
+    let declared: Vec<_> = snapshot
+        .processes
+        .iter()
+        .filter(|process| is_own(&process.ns) && process.enter != "exec")
+        .filter(|process| process.enter != "init" || process.argv != ["nestns", "init"])
+        .collect();
+    let running = declared.iter().filter(|process| !is_over(process)).count();
+    let what = match running {
+        0 => "created anew; nothing of it runs".to_owned(),
+        running if running == declared.len() => "stopped and created anew".to_owned(),
+        running => format!("stopped and created anew; {running} of them running now"),
+    };
+    format!("restarting `{path}`: {}, {}, {what}\n", count(namespaces, "namespace"), count(declared.len(), "process"))
+}

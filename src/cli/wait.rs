@@ -1,0 +1,224 @@
+//! `nestns wait`: until something of a running topology has started, is ready, has ended, or is gone.
+
+use std::fmt::Write as _;
+use std::io::Write as _;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::Path;
+use std::time::Duration;
+
+use clap::ValueEnum;
+use clap::builder::FalseyValueParser;
+
+use super::launch;
+use super::selection::{self, Selection, Unresolved, resolve};
+use super::status::Status;
+use super::target::{Connection, Target};
+use super::tell::tell;
+use crate::controller::census::{self, Presence};
+use crate::controller::control::client::ClientError;
+use crate::controller::control::message::{Awaited, Reply, Request};
+use crate::controller::document::ExitDocument;
+use crate::engine::moment::Moment;
+use crate::topology::{Address, Signal};
+
+/// The status when the time is over.
+const TIMEOUT: Status = Status::Other(124);
+/// How long a controller that has said good-bye may take to remove its state.
+const LAST: Duration = Duration::from_secs(10);
+
+/// Wait until something of a running topology has come so far
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Without an address the whole topology is waited for. A namespace has started when its PID 1 works, is ready when everything \
+in it is, and has ended when its PID 1 has: the kernel lets nothing outlive that.
+
+With --for exited (and gone) how each has ended is written to standard output. With --exit-code the status is that of what \
+has ended, of several the largest. The status is 1 when it can never be any more (it has ended before it was ready), and 124 \
+when the time is over.
+
+A topology that is named (-n NAME, or NAME:/) and does not run is gone.
+
+  nestns wait vm/db --for ready --timeout 30s
+  nestns wait vm/job --exit-code                 what the job ended with
+  nestns wait pod:/ --for gone                   until nothing is left of it")]
+pub(super) struct Args {
+    /// For whom
+    #[arg(value_name = "ADDRESS")]
+    addresses: Vec<Address>,
+
+    /// How far it is to come
+    #[arg(long = "for", id = "for", value_name = "STATE", value_enum, default_value_t, env = "NESTNS_FOR")]
+    until: Until,
+
+    /// Give up after this time
+    #[arg(long, value_name = "DURATION", env = "NESTNS_TIMEOUT", value_parser = launch::duration)]
+    timeout: Option<Duration>,
+
+    /// End with the status of what has ended
+    #[arg(long, env = "NESTNS_EXIT_CODE", value_parser = FalseyValueParser::new())]
+    exit_code: bool,
+
+    #[command(flatten)]
+    selection: Selection,
+
+    #[command(flatten)]
+    target: Target,
+
+    /// Do not write how each has ended
+    #[arg(short, long, env = "NESTNS_QUIET", value_parser = FalseyValueParser::new())]
+    quiet: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+enum Until {
+    /// It has become its program
+    Started,
+    /// Its probe agrees; a one-shot has ended well
+    Ready,
+    /// It has ended
+    #[default]
+    Exited,
+    /// Nothing of it is left; of a whole topology not even its state
+    Gone,
+}
+
+/// Runs the verb.
+pub(super) fn run(args: &Args) -> anyhow::Result<Status> {
+    let deadline = args.timeout.map(|timeout| Moment::now().plus(timeout));
+    let prefix = match selection::topology(&args.addresses) {
+        Ok(prefix) => prefix,
+        Err(status) => return Ok(status),
+    };
+    if args.until == Until::Gone
+        && let Some(name) = prefix.or(args.target.name.as_deref())
+        && !runs(name)
+    {
+        return Ok(Status::Done);
+    }
+    let mut connection = match args.target.connect(prefix) {
+        Ok(connection) => connection,
+        Err(status) => return Ok(status),
+    };
+    let snapshot = match connection.snapshot() {
+        Ok(snapshot) => snapshot,
+        Err(status) => return Ok(status),
+    };
+    let is_whole = args.addresses.iter().all(Address::is_everything) && args.selection.is_empty();
+    let things = match resolve(&snapshot, &args.addresses, &args.selection) {
+        Ok(things) => things,
+        // Programs of `exec` are listed as long as they run.
+        Err(Unresolved::Nothing { address, .. })
+            if matches!(args.until, Until::Gone | Until::Exited) && is_guest(&address) =>
+        {
+            return Ok(Status::Done);
+        }
+        Err(unresolved) => return Ok(unresolved.tell()),
+    };
+    let paths = if is_whole { Vec::new() } else { things.iter().map(|thing| thing.address()).collect() };
+    let until = match args.until {
+        Until::Started => Awaited::Started,
+        Until::Ready => Awaited::Ready,
+        Until::Exited | Until::Gone => Awaited::Exited,
+    };
+    if let Err(error) = connection.client.send(Request::Await { paths, until }, &[]) {
+        return Ok(connection.fail(&error));
+    }
+    let exits = match listen(&mut connection, args.until, deadline) {
+        Ok(exits) => exits,
+        Err(status) => return Ok(status),
+    };
+    if args.until == Until::Gone && is_whole {
+        let Connection { name, directory, client } = connection;
+        let state = inode(&directory);
+        // The controller waits a moment for those who are still connected.
+        drop(client);
+        if state.is_some() && !await_end(&name, &directory, state, deadline) {
+            return Ok(late());
+        }
+    }
+    answer(args, &exits)
+}
+
+fn runs(name: &str) -> bool {
+    census::of(name).iter().any(|found| !matches!(found.presence, Presence::Nobody))
+}
+
+fn is_guest(address: &str) -> bool {
+    address.rsplit('/').next().is_some_and(|name| name.starts_with("exec."))
+}
+
+type Exits = Vec<(String, Option<ExitDocument>)>;
+
+fn listen(connection: &mut Connection, until: Until, deadline: Option<Moment>) -> Result<Exits, Status> {
+    loop {
+        let left = deadline.map(|deadline| deadline.since(Moment::now()));
+        match connection.client.wait(left) {
+            Ok(Some(answer)) => match answer.reply {
+                Reply::Awaited(exits) => return Ok(exits),
+                Reply::Gone => return ended(connection, until),
+                _ => {}
+            },
+            Ok(None) if deadline.is_some_and(|deadline| deadline <= Moment::now()) => return Err(late()),
+            Ok(None) => {}
+            Err(ClientError::HungUp) => return ended(connection, until),
+            Err(error) => return Err(connection.fail(&error)),
+        }
+    }
+}
+
+/// The topology has ended before there was an answer.
+fn ended(connection: &Connection, until: Until) -> Result<Exits, Status> {
+    match until {
+        Until::Exited | Until::Gone => Ok(Vec::new()),
+        Until::Started | Until::Ready => {
+            tell(&format!("error: `{}` has ended, and it was not so far before\n", connection.name));
+            Err(Status::No)
+        }
+    }
+}
+
+fn late() -> Status {
+    tell("error: the time is over\n");
+    TIMEOUT
+}
+
+/// Which directory it is.
+fn inode(directory: &Path) -> Option<u64> {
+    std::fs::metadata(directory).ok().map(|found| found.ino())
+}
+
+/// Waits until the state directory is removed; says whether that was in time.
+fn await_end(name: &str, directory: &Path, state: Option<u64>, deadline: Option<Moment>) -> bool {
+    let last = Moment::now().plus(LAST);
+    // Another one of the same name may have come since.
+    while inode(directory) == state {
+        let now = Moment::now();
+        if deadline.is_some_and(|deadline| deadline <= now) {
+            return false;
+        }
+        if last <= now && !runs(name) {
+            // A killed controller has removed nothing, and its guardian neither.
+            return true;
+        }
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    true
+}
+
+fn answer(args: &Args, exits: &Exits) -> anyhow::Result<Status> {
+    let is_end = matches!(args.until, Until::Exited | Until::Gone);
+    let mut text = String::new();
+    let mut worst = 0;
+    for (path, exit) in exits {
+        let Some(exit) = exit else { continue };
+        worst = worst.max(exit.status());
+        let _ = match exit {
+            ExitDocument::Code(code) => writeln!(text, "{path}: {code}"),
+            ExitDocument::Signal(signal) => writeln!(text, "{path}: {}", Signal::from_number(*signal)),
+        };
+    }
+    if is_end && !args.quiet {
+        std::io::stdout().lock().write_all(text.as_bytes())?;
+    }
+    Ok(if args.exit_code && worst != 0 { Status::Other(worst) } else { Status::Done })
+}

@@ -1,0 +1,115 @@
+//! A part of a tree that is taken down or brought back as a whole: one process, or a namespace with all that is in it.
+
+use std::collections::HashMap;
+use std::ops::Range;
+
+use crate::engine::plan::{NamespaceIndex, Plan, Subject};
+
+/// A part, named by what it begins with: a PID 1 stands for its namespace.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) struct Part(pub(super) Subject);
+
+impl Part {
+    /// Whether something belongs to it.
+    pub(super) fn contains(self, plan: &Plan, subject: Subject) -> bool {
+        if self.0.is_init() { self.namespaces(plan).contains(&subject.namespace) } else { self.0 == subject }
+    }
+
+    /// Whether it and another one have anything in common.
+    pub(super) fn overlaps(self, plan: &Plan, other: Self) -> bool {
+        self.contains(plan, other.0) || other.contains(plan, self.0)
+    }
+
+    /// The namespaces that belong to it: none of a process.
+    pub(super) fn namespaces(self, plan: &Plan) -> Range<NamespaceIndex> {
+        let first = self.0.namespace;
+        if self.0.is_init() { first..first + plan.subtree(first) } else { first..first }
+    }
+
+    /// Everything that belongs to it, in the order of creation.
+    pub(super) fn subjects(self, plan: &Plan) -> Vec<Subject> {
+        if !self.0.is_init() {
+            return vec![self.0];
+        }
+        let members = |namespace| {
+            let count = u32::try_from(plan.namespace(namespace).processes.len()).unwrap_or(u32::MAX - 1);
+            (0..=count).map(move |slot| Subject { namespace, slot })
+        };
+        self.namespaces(plan).flat_map(members).collect()
+    }
+
+    /// Whom the controller asks when it is to leave: where nestns is PID 1, that asks everybody inside.
+    pub(super) fn asked(self, plan: &Plan) -> Vec<Subject> {
+        if !self.0.is_init() {
+            return vec![self.0];
+        }
+        let mut asked = Vec::new();
+        let mut next = self.0.namespace;
+        let end = self.namespaces(plan).end;
+        while next < end {
+            let namespace = plan.namespace(next);
+            asked.push(Subject::init(next));
+            if namespace.has_own_keeper() {
+                next += plan.subtree(next);
+            } else {
+                let count = u32::try_from(namespace.processes.len()).unwrap_or(u32::MAX - 1);
+                asked.extend((1..=count).map(|slot| Subject { namespace: next, slot }));
+                next += 1;
+            }
+        }
+        asked
+    }
+
+    /// The namespace whose PID 1 has to stay, so that it has somewhere to come back to; `None` where nothing would leave.
+    pub(super) fn holder(self, plan: &Plan) -> Option<NamespaceIndex> {
+        let namespace = plan.namespace(self.0.namespace);
+        if self.0.is_init() {
+            plan.keeper_of(namespace.parent)
+        } else {
+            namespace.has_own_keeper().then_some(self.0.namespace)
+        }
+    }
+
+    /// As people call it.
+    pub(super) fn path(self, plan: &Plan) -> String {
+        let namespace = plan.namespace(self.0.namespace);
+        if self.0.is_init() { namespace.path.clone() } else { namespace.path_of(self.0.slot) }
+    }
+}
+
+/// The parts that paths name, each once and none inside another; or the first path that names nothing.
+pub(super) fn find(plan: &Plan, paths: &[String]) -> Result<Vec<Part>, String> {
+    let namespaces: HashMap<String, NamespaceIndex> =
+        plan.indices().map(|index| (plan.namespace(index).path.clone(), index)).collect();
+    let mut parts = Vec::new();
+    for path in paths {
+        let trimmed = path.trim_end_matches('/');
+        let part = if let Some(&index) = namespaces.get(trimmed) {
+            Part(Subject::init(index))
+        } else {
+            let (around, name) = trimmed.rsplit_once('/').ok_or_else(|| path.clone())?;
+            let &index = namespaces.get(around).ok_or_else(|| path.clone())?;
+            let processes = &plan.namespace(index).processes;
+            let slot = match processes.iter().position(|process| process.name == name) {
+                Some(place) => u32::try_from(place + 1).unwrap_or(u32::MAX),
+                // A program that is PID 1 is its namespace, and so is nestns in its place.
+                None if name == "init" => 0,
+                None => return Err(path.clone()),
+            };
+            Part(Subject { namespace: index, slot })
+        };
+        parts.push(part);
+    }
+    // In the order of creation a part comes before all that is in it.
+    parts.sort_unstable();
+    let mut kept: Vec<Part> = Vec::new();
+    let mut end = 0;
+    for part in parts {
+        let is_inside = part.0.namespace < end || kept.last().is_some_and(|last| *last == part);
+        if !is_inside {
+            end = end.max(part.namespaces(plan).end);
+            kept.push(part);
+        }
+    }
+    Ok(kept)
+}

@@ -1,0 +1,180 @@
+//! What a PID 1 is told to do once its namespace stands: to bring something back.
+//!
+//! A fork takes no time worth speaking of. A whole namespace does, and while it is created nothing is reaped here: that wait
+//! ends when it stands, when a stop is asked for, and at the latest after [`RAISING`].
+
+use std::os::fd::{BorrowedFd, OwnedFd};
+use std::time::Duration;
+
+use nix::errno::Errno;
+use nix::libc;
+use nix::poll::{PollFd, PollFlags, poll};
+use nix::unistd::Pid;
+
+use super::{Init, Member, Tenure, until};
+use crate::engine::failure::{Failure, Stage};
+use crate::engine::gate::{self, Delivered};
+use crate::engine::inheritance::{self, SIGNALS};
+use crate::engine::keeper::{Patience, Setback};
+use crate::engine::line::{Answer, Command, Heard, STREAMS};
+use crate::engine::moment::Moment;
+use crate::engine::plan::Subject;
+use crate::engine::program;
+use crate::sys::descriptor;
+use crate::sys::pidfd::Pidfd;
+
+/// How many commands are taken before everything else is looked after again.
+const TURN: usize = 4;
+/// How long the creation of a namespace may take that the rest of this one waits for.
+const RAISING: Duration = Duration::from_secs(60);
+
+impl Init {
+    /// Does what has come down the line.
+    pub(super) fn obey(&mut self) {
+        for _ in 0..TURN {
+            let Some(Heard { said, descriptors }) = self.desk.take() else { return };
+            let answer = if self.stopping.is_some() {
+                let subject = self.subject_of(said);
+                Err(Failure::new(subject, Stage::Leaving, Errno::ESHUTDOWN))
+            } else {
+                self.carry_out(said, descriptors)
+            };
+            match answer {
+                Ok(pidfd) => self.desk.answer(&Answer::Done, pidfd.as_ref()),
+                Err(failure) => self.desk.answer(&Answer::Failed(failure), None),
+            }
+        }
+    }
+
+    fn subject_of(&self, command: Command) -> Subject {
+        match command {
+            Command::Fork { slot } | Command::Member { slot } => Subject { namespace: self.index, slot },
+            Command::Join { namespace, slot } => Subject { namespace, slot },
+            Command::Raise { namespace } => Subject::init(namespace),
+            Command::Settle => Subject::init(self.index),
+        }
+    }
+
+    fn carry_out(&mut self, command: Command, descriptors: Vec<OwnedFd>) -> Result<Option<Pidfd>, Failure> {
+        let subject = self.subject_of(command);
+        let failed = |stage| move |errno| Failure::new(subject, stage, errno);
+        if command.takes_streams() {
+            take_streams(&descriptors).map_err(failed(Stage::Channel))?;
+        }
+        let result = match command {
+            Command::Fork { .. } => match &mut self.keeper {
+                Some(keeper) => keeper.fork_again(subject).map(|()| None),
+                None => Err(failed(Stage::Fork)(Errno::ECHILD)),
+            },
+            Command::Join { .. } => self.patiently(subject, |keeper, patience| {
+                let pid = keeper.join_again(subject, patience)?;
+                Ok(Some(Pidfd::open(pid).map_err(failed(Stage::Channel))?))
+            }),
+            Command::Raise { namespace } => self.patiently(subject, |keeper, patience| {
+                keeper.raise_again(namespace, patience)?;
+                Ok(None)
+            }),
+            Command::Member { slot } => match descriptors.into_iter().next() {
+                Some(pidfd) => {
+                    self.members.retain(|member| member.slot != slot);
+                    self.members.push(Member { slot, pidfd: Pidfd::from(pidfd) });
+                    Ok(None)
+                }
+                None => Err(failed(Stage::Channel)(Errno::EBADF)),
+            },
+            Command::Settle => {
+                self.tenure = Tenure::UntilEmpty;
+                Ok(None)
+            }
+        };
+        if command.takes_streams() {
+            program::drop_standard_descriptors();
+        }
+        result
+    }
+
+    /// Has the keeper do something that may take a while, and goes on with what has been signalled meanwhile.
+    fn patiently(
+        &mut self,
+        subject: Subject,
+        work: impl FnOnce(&mut crate::engine::keeper::Keeper, &mut Attentive) -> Result<Option<Pidfd>, Setback>,
+    ) -> Result<Option<Pidfd>, Failure> {
+        let Some(keeper) = &mut self.keeper else { return Err(Failure::new(subject, Stage::Fork, Errno::ECHILD)) };
+        let mut patience =
+            Attentive { subject, stop: self.stop.signal.number(), end: Moment::now().plus(RAISING), heard: Vec::new() };
+        let result = work(keeper, &mut patience);
+        for Delivered { signal, sender, .. } in patience.heard {
+            self.on_signal(signal, sender);
+        }
+        result.map_err(|setback| match setback {
+            Setback::Failed(failure) => failure,
+            Setback::Interrupted => Failure::new(subject, Stage::Leaving, Errno::EINTR),
+        })
+    }
+}
+
+/// Puts the controller's streams where programs inherit them.
+fn take_streams(descriptors: &[OwnedFd]) -> nix::Result<()> {
+    if descriptors.len() != STREAMS.len() {
+        return Err(Errno::EBADF);
+    }
+    for (descriptor, number) in descriptors.iter().zip(STREAMS) {
+        if number <= libc::STDERR_FILENO {
+            descriptor::make_standard(descriptor, number)?;
+        } else {
+            descriptor::settle(descriptor, number)?;
+        }
+    }
+    Ok(())
+}
+
+/// The patience of an init whose namespace lives: a stop ends it, and time.
+struct Attentive {
+    subject: Subject,
+    /// The signal that stops the namespace, besides TERM.
+    stop: i32,
+    end: Moment,
+    /// What was signalled meanwhile, each once.
+    heard: Vec<Delivered>,
+}
+
+impl Attentive {
+    /// Takes note of what has been signalled; says whether it is a stop.
+    fn listen(&mut self) -> bool {
+        while let Some(delivered) = gate::read_signal() {
+            let is_known = self
+                .heard
+                .iter()
+                .any(|known| (known.signal, known.sender == 0) == (delivered.signal, delivered.sender == 0));
+            if delivered.signal != libc::SIGCHLD && !is_known {
+                self.heard.push(delivered);
+            }
+        }
+        self.heard.iter().any(|heard| heard.signal == libc::SIGTERM || heard.signal == self.stop)
+    }
+}
+
+impl Patience for Attentive {
+    fn until_readable(&mut self, channels: &[BorrowedFd<'_>]) -> Result<usize, Setback> {
+        loop {
+            if self.listen() {
+                return Err(Setback::Interrupted);
+            }
+            if self.end <= Moment::now() {
+                return Err(Failure::new(self.subject, Stage::Channel, Errno::ETIMEDOUT).into());
+            }
+            let mut ready: Vec<_> = channels.iter().map(|&channel| PollFd::new(channel, PollFlags::POLLIN)).collect();
+            ready.push(PollFd::new(inheritance::fd(SIGNALS), PollFlags::POLLIN));
+            if poll(&mut ready, until(self.end)).is_ok()
+                && let Some(place) = ready[..channels.len()].iter().position(|fd| fd.any().unwrap_or(true))
+            {
+                return Ok(place);
+            }
+        }
+    }
+
+    fn guard(&mut self, _root: Pid, _subject: Subject) -> Result<(), Setback> {
+        // Only what stands directly below the host is guarded.
+        Ok(())
+    }
+}

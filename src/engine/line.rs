@@ -1,0 +1,284 @@
+//! The line between the controller and the PID 1 of a namespace: made when there is something to say, and not before.
+//!
+//! Nothing of it exists while a tree is built and idle: ten thousand namespaces would be ten thousand descriptors. The
+//! controller sends [`CALL`]; the init makes a socket pair and hands one end up the report channel ([`Report::Line`]). From
+//! then on commands come down it, one at a time, each with one answer. The init never waits for it: it reads what is there,
+//! a bounded number of messages a turn, and an answer that does not fit means that nobody listens. As long as its line is
+//! open it does not leave by itself; end of file is the controller hanging up.
+
+use std::io::{IoSlice, IoSliceMut};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
+
+use nix::errno::Errno;
+use nix::sys::signal::Signal;
+use nix::sys::socket::{
+    AddressFamily, ControlMessage, ControlMessageOwned, MsgFlags, SockFlag, SockType, UnixAddr, recvmsg, sendmsg,
+    socketpair,
+};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use super::failure::Failure;
+use super::inheritance::{FIRST_FREE, TERMINAL};
+use super::plan::NamespaceIndex;
+use super::report::{self, Report};
+use crate::sys::descriptor;
+use crate::sys::pidfd::Pidfd;
+
+/// What the controller sends to have a line made. It means something only from an ancestor, is ignored by default, and is
+/// passed on to nobody.
+pub const CALL: Signal = Signal::SIGURG;
+
+/// The most bytes of a message: a failure names a path.
+const LARGEST: usize = 16 * 1024;
+
+/// The descriptors that programs may inherit, as the controller has them: standard input, output, error, the terminal.
+pub const STREAMS: [RawFd; 4] = [0, 1, 2, TERMINAL];
+
+/// What a PID 1 is told to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Command {
+    /// Fork one of your own processes again. [`STREAMS`] travel along.
+    Fork {
+        /// Its slot.
+        slot: u32,
+    },
+    /// Fork a process and move it into a namespace that you are the keeper of. [`STREAMS`] travel along; a pidfd comes back.
+    Join {
+        /// The namespace.
+        namespace: NamespaceIndex,
+        /// The process's slot there.
+        slot: u32,
+    },
+    /// This process has been moved in again, by the keeper outside; its pidfd travels along.
+    Member {
+        /// Its slot.
+        slot: u32,
+    },
+    /// Create a namespace again with all that is in it. [`STREAMS`] travel along.
+    Raise {
+        /// Which one.
+        namespace: NamespaceIndex,
+    },
+    /// Nothing comes again any more: leave when you are empty and nobody is on the line.
+    Settle,
+}
+
+impl Command {
+    /// Whether [`STREAMS`] travel along.
+    pub fn takes_streams(self) -> bool {
+        matches!(self, Self::Fork { .. } | Self::Join { .. } | Self::Raise { .. })
+    }
+}
+
+/// What a PID 1 answers.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Answer {
+    /// It is done. Of [`Command::Join`] a pidfd comes along.
+    Done,
+    /// It could not be done; what there was of it is being ended.
+    Failed(Failure),
+}
+
+/// A message with what came along.
+#[derive(Debug)]
+pub struct Heard<T> {
+    /// What was said.
+    pub said: T,
+    /// What came along.
+    pub descriptors: Vec<OwnedFd>,
+}
+
+/// What a look at a line finds.
+#[derive(Debug)]
+pub enum Look<T> {
+    /// A message.
+    Heard(Heard<T>),
+    /// Nothing at this moment.
+    Nothing,
+    /// The other side has hung up, or is no copy of this program.
+    HungUp,
+}
+
+/// One end of a line.
+#[derive(Debug)]
+pub struct Line(OwnedFd);
+
+impl From<OwnedFd> for Line {
+    fn from(end: OwnedFd) -> Self {
+        Self(end)
+    }
+}
+
+impl AsFd for Line {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
+    }
+}
+
+impl Line {
+    /// Says something, without waiting.
+    ///
+    /// # Errors
+    ///
+    /// `EAGAIN` when the other side does not listen, `EPIPE` when it is gone.
+    pub fn say<T: Serialize>(&self, word: &T, descriptors: &[BorrowedFd<'_>]) -> nix::Result<()> {
+        let bytes = postcard::to_extend(word, Vec::new()).map_err(|_| Errno::EMSGSIZE)?;
+        let numbers: Vec<_> = descriptors.iter().map(AsRawFd::as_raw_fd).collect();
+        let rights = [ControlMessage::ScmRights(&numbers)];
+        let rights = if numbers.is_empty() { &rights[..0] } else { &rights[..] };
+        let flags = MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_NOSIGNAL;
+        loop {
+            match sendmsg::<UnixAddr>(self.0.as_raw_fd(), &[IoSlice::new(&bytes)], rights, flags, None) {
+                Err(Errno::EINTR) => {}
+                result => return result.map(drop),
+            }
+        }
+    }
+
+    /// Takes one message, without waiting.
+    pub fn look<T: DeserializeOwned>(&self) -> Look<T> {
+        let mut buffer = [0_u8; LARGEST];
+        let mut control = nix::cmsg_space!([RawFd; 4]);
+        let (length, descriptors) = loop {
+            let mut slices = [IoSliceMut::new(&mut buffer)];
+            let flags = MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_CMSG_CLOEXEC;
+            let message = match recvmsg::<UnixAddr>(self.0.as_raw_fd(), &mut slices, Some(&mut control), flags) {
+                Ok(message) => message,
+                Err(Errno::EINTR) => continue,
+                Err(Errno::EAGAIN) => return Look::Nothing,
+                Err(_) => return Look::HungUp,
+            };
+            let mut descriptors = Vec::new();
+            for control in message.cmsgs().into_iter().flatten() {
+                if let ControlMessageOwned::ScmRights(rights) = control {
+                    descriptors.extend(rights.into_iter().map(descriptor::received));
+                }
+            }
+            break (message.bytes, descriptors);
+        };
+        if length == 0 {
+            return Look::HungUp;
+        }
+        match postcard::from_bytes(&buffer[..length]) {
+            Ok(said) => Look::Heard(Heard { said, descriptors }),
+            Err(_) => Look::HungUp,
+        }
+    }
+}
+
+/// The init's side of its line.
+#[derive(Debug, Default)]
+pub struct Desk {
+    line: Option<Line>,
+    /// The controller's end, until the report channel takes it.
+    offer: Option<OwnedFd>,
+}
+
+impl Desk {
+    /// Makes a line, in the place of one that there may be. Without a free descriptor there is none, and the controller,
+    /// who waits for it a bounded time, says so.
+    pub fn open(&mut self) {
+        let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
+        let Ok((mine, theirs)) = socketpair(AddressFamily::Unix, SockType::SeqPacket, None, flags) else { return };
+        // Out of the way of the agreed numbers, at which a later fork puts its own.
+        if let Ok(mine) = descriptor::above(&mine, FIRST_FREE) {
+            self.line = Some(Line(mine));
+            self.offer = Some(theirs);
+        }
+    }
+
+    /// Whether it has a line.
+    pub fn is_open(&self) -> bool {
+        self.line.is_some()
+    }
+
+    /// Whether the report channel has not taken the controller's end yet.
+    pub fn offers(&self) -> bool {
+        self.offer.is_some()
+    }
+
+    /// Hands the controller's end up, when there is room.
+    pub fn hand_up(&mut self, namespace: NamespaceIndex) {
+        let Some(offer) = &self.offer else { return };
+        match report::try_send(&[Report::Line { namespace }], &[offer.as_fd()]) {
+            Err(Errno::EAGAIN | Errno::EINTR) => {}
+            // Taken, or there is nobody to take it: then end of file follows on the line.
+            _ => self.offer = None,
+        }
+    }
+
+    /// Takes one command; hangs up when the controller has.
+    pub fn take(&mut self) -> Option<Heard<Command>> {
+        match self.line.as_ref()?.look() {
+            Look::Heard(heard) => Some(heard),
+            Look::Nothing => None,
+            Look::HungUp => {
+                self.hang_up();
+                None
+            }
+        }
+    }
+
+    /// Answers the last command.
+    pub fn answer(&mut self, answer: &Answer, pidfd: Option<&Pidfd>) {
+        let descriptors: Vec<_> = pidfd.iter().map(AsFd::as_fd).collect();
+        if self.line.as_ref().is_some_and(|line| line.say(answer, &descriptors).is_err()) {
+            self.hang_up();
+        }
+    }
+
+    /// Closes the line.
+    pub fn hang_up(&mut self) {
+        *self = Self::default();
+    }
+
+    /// What to wait for.
+    pub fn fd(&self) -> Option<BorrowedFd<'_>> {
+        self.line.as_ref().map(AsFd::as_fd)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use nix::sys::socket::{AddressFamily, SockFlag, SockType, socketpair};
+
+    use super::{Answer, Command, Desk, Line, Look};
+
+    fn pair() -> (Desk, Line) {
+        let (mine, theirs) =
+            socketpair(AddressFamily::Unix, SockType::SeqPacket, None, SockFlag::SOCK_NONBLOCK).unwrap();
+        (Desk { line: Some(Line(mine)), offer: None }, Line(theirs))
+    }
+
+    #[test]
+    fn a_command_and_its_answer() {
+        let (mut desk, line) = pair();
+        assert!(desk.take().is_none());
+        line.say(&Command::Fork { slot: 3 }, &[]).unwrap();
+        assert_eq!(desk.take().unwrap().said, Command::Fork { slot: 3 });
+        desk.answer(&Answer::Done, None);
+        assert!(matches!(line.look::<Answer>(), Look::Heard(heard) if heard.said == Answer::Done));
+        assert!(matches!(line.look::<Answer>(), Look::Nothing));
+    }
+
+    #[test]
+    fn nobody_is_waited_for() {
+        let (mut desk, line) = pair();
+        // Answers that are not read fill the room that there is, and then the line is given up.
+        for _ in 0..100_000 {
+            desk.answer(&Answer::Done, None);
+        }
+        assert!(!desk.is_open());
+        while matches!(line.look::<Answer>(), Look::Heard(_)) {}
+        assert!(matches!(line.look::<Answer>(), Look::HungUp));
+    }
+
+    #[test]
+    fn what_is_no_command_is_no_line() {
+        let (mut desk, line) = pair();
+        line.say(&[0xff_u8; 20].as_slice(), &[]).unwrap();
+        assert!(desk.take().is_none());
+        assert!(!desk.is_open());
+    }
+}

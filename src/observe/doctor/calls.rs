@@ -1,0 +1,108 @@
+//! System calls and requests that nestns uses, and does without where it must.
+
+use std::fs::File;
+
+use nix::errno::Errno;
+use nix::sys::wait::waitpid;
+use nix::unistd::{ForkResult, getpid};
+
+use super::Check;
+use super::namespaces::Way;
+use super::trial::try_call;
+use crate::sys::clone::fork_numbered;
+use crate::sys::fork::exit_now;
+use crate::sys::pidfd::Pidfd;
+use crate::sys::{namespace, probe};
+
+/// A number that nobody in a fresh namespace has.
+const NUMBER: i32 = 77;
+
+pub(super) fn pidfd() -> Check {
+    const ID: &str = "pidfd";
+    match Pidfd::open(getpid()).and_then(|own| own.signal(0)) {
+        Ok(()) => Check::yes(ID, "processes can be held and signalled by descriptor"),
+        Err(errno) => Check::no(
+            ID,
+            format!("refused: {}", errno.desc()),
+            "use Linux 5.3 or later, and let the container's seccomp filter allow pidfd_open and pidfd_send_signal",
+        ),
+    }
+}
+
+pub(super) fn namespace_ids() -> Check {
+    const ID: &str = "namespace-ids";
+    match File::open("/proc/self/ns/pid").ok().and_then(namespace::id) {
+        Some(id) => Check::yes(ID, format!("namespaces have ids that are never used again (this one's is {id})")),
+        None => Check::warn(
+            ID,
+            "namespaces are known by inodes, which are used again",
+            "nothing: descriptors are held instead; since Linux 6.18 there are ids",
+        ),
+    }
+}
+
+pub(super) fn pid_translation() -> Check {
+    const ID: &str = "pid-translation";
+    let own = File::open("/proc/self/ns/pid");
+    match own.map(|own| namespace::pid_in(own, getpid())) {
+        Ok(Ok(_)) => Check::yes(ID, "the kernel translates numbers between namespaces"),
+        _ => Check::warn(
+            ID,
+            "numbers are read from /proc",
+            "nothing: it is only slower; since Linux 6.11 the kernel translates",
+        ),
+    }
+}
+
+pub(super) fn pidfd_info() -> Check {
+    const ID: &str = "pidfd-info";
+    match Pidfd::open(getpid()).and_then(|own| probe::pidfd_info(&own)) {
+        Ok(()) => Check::yes(ID, "a descriptor tells of its process, its exit status included"),
+        Err(_) => Check::warn(
+            ID,
+            "a descriptor does not tell of its process",
+            "nothing: what is asked of it is read from /proc; since Linux 6.13 it tells",
+        ),
+    }
+}
+
+/// Whether a process of a new namespace can be given a number of one's choice.
+pub(super) fn can_number(way: Way) -> bool {
+    let number = || {
+        way.go_inside()?;
+        match fork_numbered(&[NUMBER])? {
+            ForkResult::Child => exit_now(0),
+            ForkResult::Parent { child } if child.as_raw() == NUMBER => {
+                waitpid(child, None)?;
+                Ok(())
+            }
+            ForkResult::Parent { .. } => Err(Errno::EINVAL),
+        }
+    };
+    try_call(number).is_ok()
+}
+
+pub(super) fn set_tid(can_number: bool) -> Check {
+    const ID: &str = "set-tid";
+    if can_number {
+        return Check::yes(ID, "processes can be given numbers of one's choice in new namespaces");
+    }
+    Check::warn(
+        ID,
+        "processes cannot be given numbers of one's choice",
+        "let the container's seccomp filter allow clone3; namespaces below a PID 1 that is a program need it",
+    )
+}
+
+pub(super) fn mount_api() -> Check {
+    const ID: &str = "mount-api";
+    match probe::mount_api() {
+        // Known, whoever may use it.
+        Ok(()) | Err(Errno::EPERM) => Check::yes(ID, "file systems can be opened before they are mounted (fsopen)"),
+        Err(errno) => Check::warn(
+            ID,
+            format!("fsopen is refused: {}", errno.desc()),
+            "nothing: mount(2) is used; since Linux 5.2 there is fsopen",
+        ),
+    }
+}

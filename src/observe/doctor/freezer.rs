@@ -1,0 +1,62 @@
+//! Whether namespaces can be paused here: a cgroup of version 2 that the caller may make.
+
+use std::io;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::Path;
+
+use nix::unistd::{AccessFlags, access, getpid};
+
+use super::Check;
+use crate::observe::cgroup::Tree;
+
+/// What it is called.
+pub const ID: &str = "cgroup-freezer";
+
+/// Makes a cgroup beside the caller's and removes it.
+pub fn check() -> Check {
+    let Some(tree) = Tree::find() else {
+        let found = "no cgroup of version 2 is mounted: nothing can be paused";
+        return Check::warn(ID, found, "mount one, with or without controllers: `mount -t cgroup2 none DIRECTORY`");
+    };
+    let own = match tree.group_of(getpid()) {
+        Ok(Some(own)) => own,
+        Ok(None) => {
+            let found =
+                format!("this process is in a cgroup outside of {}: nothing can be paused", tree.mount.display());
+            return Check::warn(ID, found, "start the container with a cgroup namespace of its own");
+        }
+        Err(error) => return Check::warn(ID, format!("cannot read /proc/self/cgroup: {error}"), "mount /proc"),
+    };
+    match try_out(&own) {
+        Ok(true) => Check::yes(ID, format!("namespaces can be paused, by cgroups in {}", own.display())),
+        Ok(false) => Check::warn(
+            ID,
+            format!("the cgroups in {} have no cgroup.freeze: nothing can be paused", own.display()),
+            "use Linux 5.2 or later",
+        ),
+        Err(error) => {
+            let found = format!("cannot make a cgroup in {} ({error}): nothing can be paused", own.display());
+            let remedy = match error.raw_os_error().map(nix::errno::Errno::from_raw) {
+                Some(nix::errno::Errno::EROFS) => {
+                    "start the container with a writable cgroup file system, or run outside"
+                }
+                _ => {
+                    "start the topology in a cgroup of your own, as with `systemd-run --user --scope -p Delegate=yes nestns \
+                     up …`, or as root"
+                }
+            };
+            Check::warn(ID, found, remedy)
+        }
+    }
+}
+
+fn try_out(own: &Path) -> io::Result<bool> {
+    let group = own.join(format!("nestns-doctor-{}", getpid()));
+    std::fs::DirBuilder::new().mode(0o755).create(&group)?;
+    let has_freezer = group.join("cgroup.freeze").exists();
+    // To move anybody from one to the other, both and what is above both must be writable.
+    let is_writable = access(&own.join("cgroup.procs"), AccessFlags::W_OK);
+    std::fs::remove_dir(&group)?;
+    is_writable?;
+    Ok(has_freezer)
+}

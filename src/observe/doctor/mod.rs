@@ -1,0 +1,118 @@
+//! What this machine lets the caller do, found by doing it in throw-away processes, never by the kernel's version.
+//!
+//! Distributions backport, containers filter, and security modules refuse: only the attempt tells. Nothing of an attempt
+//! outlives it, and none changes anything that others see.
+
+mod calls;
+pub mod freezer;
+mod limits;
+mod namespaces;
+pub mod reason;
+mod surroundings;
+mod trial;
+
+use serde::Serialize;
+
+pub use limits::{Limits, PidsMax};
+pub use namespaces::{Levels, Nesting, Way};
+
+/// What a check came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Status {
+    /// It is as it should be.
+    Yes,
+    /// Something is restricted, and a topology that does not need it stands all the same.
+    Warn,
+    /// No topology stands, or not the one in question.
+    No,
+}
+
+/// One thing that was looked at.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Check {
+    /// By which it is called everywhere.
+    pub id: &'static str,
+    /// What it came to.
+    pub status: Status,
+    /// What was found, with the value.
+    pub found: String,
+    /// What to do about it; none where nothing is wrong.
+    pub remedy: Option<String>,
+}
+
+impl Check {
+    /// All is well.
+    pub fn yes(id: &'static str, found: impl Into<String>) -> Self {
+        Self { id, status: Status::Yes, found: found.into(), remedy: None }
+    }
+
+    /// Something is restricted.
+    pub fn warn(id: &'static str, found: impl Into<String>, remedy: impl Into<String>) -> Self {
+        Self { id, status: Status::Warn, found: found.into(), remedy: Some(remedy.into()) }
+    }
+
+    /// Something is not possible.
+    pub fn no(id: &'static str, found: impl Into<String>, remedy: impl Into<String>) -> Self {
+        Self { id, status: Status::No, found: found.into(), remedy: Some(remedy.into()) }
+    }
+
+    /// As the remedy of an error that it explains.
+    pub fn as_help(&self) -> String {
+        match &self.remedy {
+            Some(remedy) => format!("{remedy} (`nestns doctor` checks it as {}: {})", self.id, self.found),
+            None => format!("`nestns doctor` checks it as {}: {}", self.id, self.found),
+        }
+    }
+
+    /// As the last line of an error that it explains.
+    pub fn as_last_line(&self) -> String {
+        match self.status {
+            // What was refused a moment ago, or is a matter of how much is asked for.
+            Status::Yes => format!("`nestns doctor` checks this as {}", self.id),
+            Status::Warn | Status::No => format!("`nestns doctor` checks this as {}: {}", self.id, self.found),
+        }
+    }
+}
+
+/// Everything that was found out.
+#[derive(Debug)]
+pub struct Machine {
+    /// How PID namespaces are made, and what else.
+    pub nesting: Nesting,
+    /// How many of everything there may be.
+    pub limits: Limits,
+    /// Whether processes can be given numbers of one's choice.
+    can_number: bool,
+}
+
+impl Machine {
+    /// Tries everything. The caller has one thread.
+    pub fn try_out() -> Self {
+        let nesting = Nesting::try_out();
+        let can_number = calls::can_number(nesting.way);
+        Self { nesting, limits: Limits::read(), can_number }
+    }
+
+    /// The checks, in the order in which people ask.
+    pub fn checks(&self) -> Vec<Check> {
+        let mut checks = vec![surroundings::kernel(), surroundings::container(), calls::pidfd()];
+        checks.extend(self.nesting.checks());
+        checks.push(freezer::check());
+        checks.extend(self.limits.checks());
+        checks.extend([calls::namespace_ids(), calls::pid_translation(), calls::pidfd_info()]);
+        checks.extend([calls::set_tid(self.can_number), calls::mount_api()]);
+        checks.extend([surroundings::seccomp(), surroundings::yama()]);
+        checks
+    }
+}
+
+/// The check of that name, made anew; `None` for one of another floor.
+pub fn check(id: &str) -> Option<Check> {
+    match id {
+        // Of the file, or of the state.
+        "file-users" | "state-directory" => None,
+        freezer::ID => Some(freezer::check()),
+        _ => Machine::try_out().checks().into_iter().find(|check| check.id == id),
+    }
+}

@@ -1,0 +1,46 @@
+//! Where the caller is: kernel, container, filters.
+
+use super::Check;
+use crate::observe::{boot, namespaces};
+
+/// `PROC_PID_INIT_INO`: the inode of the first PID namespace, the same on every Linux.
+const INITIAL: u64 = 0xEFFF_FFFC;
+
+pub(super) fn kernel() -> Check {
+    Check::yes("kernel", format!("Linux {} on {}", boot::kernel(), std::env::consts::ARCH))
+}
+
+pub(super) fn container() -> Check {
+    const ID: &str = "container";
+    match namespaces::own() {
+        Ok(INITIAL) => Check::yes(ID, "this is the machine's first PID namespace"),
+        Ok(inode) => Check::yes(ID, format!("this is a PID namespace inside another one (pid:[{inode}])")),
+        Err(error) => Check::no(ID, format!("cannot read /proc/self/ns/pid: {error}"), "mount /proc"),
+    }
+}
+
+pub(super) fn seccomp() -> Check {
+    const ID: &str = "seccomp";
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    match status.lines().find_map(|line| line.strip_prefix("Seccomp:")).map(str::trim) {
+        Some("0") => Check::yes(ID, "no filter is in force"),
+        // What it refuses is seen where it is tried.
+        Some(_) => Check::yes(ID, "a filter is in force; what it refuses shows in the other checks"),
+        None => Check::yes(ID, "this kernel has no filters"),
+    }
+}
+
+pub(super) fn yama() -> Check {
+    const ID: &str = "ptrace-scope";
+    let scope = std::fs::read_to_string("/proc/sys/kernel/yama/ptrace_scope");
+    match scope.as_deref().map(str::trim) {
+        Err(_) => Check::yes(ID, "not restricted (no Yama)"),
+        Ok("0") => Check::yes(ID, "0: not restricted"),
+        Ok("1") => Check::yes(ID, "1: a process may trace its descendants only; nestns traces nobody"),
+        Ok(scope) => Check::warn(
+            ID,
+            format!("{scope}: only an administrator may trace, or nobody"),
+            "`sysctl kernel.yama.ptrace_scope=1` where programs of a topology are to be traced",
+        ),
+    }
+}

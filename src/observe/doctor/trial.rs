@@ -1,0 +1,97 @@
+//! Attempts in a process of their own, which is gone afterwards with all that it has made.
+
+use std::os::fd::{AsFd, OwnedFd};
+use std::time::Duration;
+
+use nix::errno::Errno;
+use nix::fcntl::OFlag;
+use nix::libc;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::prctl::set_pdeathsig;
+use nix::sys::signal::Signal;
+use nix::sys::wait::waitpid;
+use nix::unistd::{ForkResult, Pid, pipe2, read, write};
+
+use crate::sys::fork::{exit_now, fork};
+use crate::sys::pidfd::Pidfd;
+
+/// No attempt takes longer on the slowest machine.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Where an attempt says what came of it: two numbers.
+pub(super) struct Teller(OwnedFd);
+
+impl Teller {
+    /// Says it, and ends the process.
+    pub(super) fn end(&self, first: i32, second: i32) -> ! {
+        let bytes = [first.to_ne_bytes(), second.to_ne_bytes()].concat();
+        // Whoever does not read it has given up.
+        let _ = write(&self.0, &bytes);
+        exit_now(0)
+    }
+}
+
+/// Makes an attempt in a child, or in a child of that; `None` where nothing came of it.
+pub(super) fn attempt(job: impl FnOnce(&Teller)) -> Option<(i32, i32)> {
+    let (answer, tell) = pipe2(OFlag::O_CLOEXEC).ok()?;
+    let child = match fork().ok()? {
+        ForkResult::Child => {
+            drop(answer);
+            die_with_parent();
+            job(&Teller(tell));
+            exit_now(0)
+        }
+        ForkResult::Parent { child } => child,
+    };
+    drop(tell);
+    // An unreaped child: its number is its own.
+    let process = Pidfd::open(child);
+    let mut ready = [PollFd::new(answer.as_fd(), PollFlags::POLLIN)];
+    let mut bytes = [0; 8];
+    let count = match poll(&mut ready, PollTimeout::try_from(PATIENCE).unwrap_or(PollTimeout::MAX)) {
+        Ok(1..) => read(&answer, &mut bytes).unwrap_or(0),
+        _ => 0,
+    };
+    if count == 0
+        && let Ok(process) = &process
+    {
+        let _ = process.signal(libc::SIGKILL);
+    }
+    reap(child);
+    let (first, second) = bytes.split_at(4);
+    let number = |part: &[u8]| part.try_into().map(i32::from_ne_bytes).ok();
+    (count == bytes.len()).then_some((number(first)?, number(second)?))
+}
+
+/// The same for what either works or has an errno.
+pub(super) fn try_call(job: impl FnOnce() -> nix::Result<()>) -> nix::Result<()> {
+    let answer = attempt(|tell| tell.end(job().err().map_or(0, |errno| errno as i32), 0));
+    match answer {
+        Some((0, _)) => Ok(()),
+        Some((errno, _)) => Err(Errno::from_raw(errno)),
+        None => Err(Errno::ECHILD),
+    }
+}
+
+/// Goes on in a child, and ends when that does.
+pub(super) fn continue_in_child() -> nix::Result<()> {
+    match fork()? {
+        ForkResult::Child => {
+            die_with_parent();
+            Ok(())
+        }
+        ForkResult::Parent { child } => {
+            reap(child);
+            exit_now(0)
+        }
+    }
+}
+
+/// An attempt that somebody interrupts takes everything along.
+fn die_with_parent() {
+    let _ = set_pdeathsig(Signal::SIGKILL);
+}
+
+fn reap(child: Pid) {
+    while waitpid(child, None) == Err(Errno::EINTR) {}
+}

@@ -1,0 +1,241 @@
+//! `nestns kill`: who is signalled, who is not, and what is said of it.
+
+use std::fs;
+use std::process::{Command, Stdio};
+
+use nestns::controller::control::client::Client;
+use nestns::controller::control::message::{Reply, Request, Target};
+use nix::unistd::geteuid;
+
+use crate::harness::detached::Detached;
+use crate::harness::nest::{Nest, Running, can_nest, identities, processes_of, program};
+
+const TREE: &str = r#"
+on_exit = "ignore"
+[ns.@]
+proc.idle = { actor = "idle" }
+proc.job = { actor = "idle" }
+[ns."@/w"]
+count = 3
+proc.job = { actor = "idle", labels = { tier = "web" } }
+[ns."@/deep"]
+proc.job = { actor = "idle" }
+[ns."@/deep/in"]
+proc.job = { actor = "idle" }
+"#;
+
+/// A PID 1 that handles nothing, and one that hears USR1.
+const DEAF: &str = r#"
+on_exit = "ignore"
+[ns.@]
+proc.idle = { actor = "idle" }
+proc.hears = { sh = "trap 'touch DIRECTORY/heard' USR1; touch DIRECTORY/up; while :; do sleep 0.02; done" }
+[ns."@/deaf"]
+init = ["sleep", "100000"]
+[ns."@/ignores"]
+init = { actor = "ignore-term" }
+"#;
+
+fn each(topology: &str, check: impl Fn(&Detached)) {
+    if can_nest() {
+        for identity in identities() {
+            check(&Detached::up(Nest::new(topology).identity(identity)));
+        }
+    }
+}
+
+/// Waits until a process has ended, and says how.
+fn exit_of(detached: &Detached, path: &str) -> String {
+    detached.says(&["wait", path, "--timeout", "50s"])
+}
+
+#[test]
+fn one_is_signalled_by_path_and_by_number() {
+    each(TREE, |detached| {
+        let root = &detached.nest.root;
+        assert_eq!(detached.says(&["kill", "@/idle"]), format!("{root}/idle\n"));
+        assert_eq!(exit_of(detached, "@/idle"), format!("{root}/idle: 0\n"));
+
+        let pids = detached.truth().pids(&format!("{root}/deep/job"));
+        let inside = format!("@/deep#{}", pids[2]);
+        assert_eq!(detached.says(&["kill", "-s", "sigkill", &inside]), format!("{root}/deep/job\n"));
+        assert_eq!(exit_of(detached, "@/deep/job"), format!("{root}/deep/job: KILL\n"));
+        // The number of nobody any more, and a namespace that counts otherwise.
+        let again = detached.nestns(&["kill", &inside]);
+        assert_eq!(again.code, 1);
+        assert!(again.stderr.contains("which has ended"), "{}", again.stderr);
+
+        let host = detached.truth().host_pid(&format!("{root}/w.1/job"));
+        assert_eq!(detached.says(&["kill", "-q", &format!("host#{host}")]), "");
+        assert_eq!(exit_of(detached, "@/w.1/job"), format!("{root}/w.1/job: 0\n"));
+    });
+}
+
+#[test]
+fn a_namespace_is_its_pid_1() {
+    each(TREE, |detached| {
+        let root = &detached.nest.root;
+        assert_eq!(detached.says(&["kill", "-s", "KILL", "@/deep"]), format!("{root}/deep/init\n"));
+        detached.says(&["wait", "@/deep", "@/deep/in/job", "--for", "gone", "--timeout", "50s"]);
+        let left = processes_of(&detached.nest);
+        assert!(!left.iter().any(|(_, title)| title.contains(&format!("{root}/deep"))), "{left:?}");
+        assert!(left.iter().any(|(_, title)| title.contains(&format!("{root}/w.2/job"))), "{left:?}");
+    });
+}
+
+#[test]
+fn what_looks_like_one_and_means_many_wants_all() {
+    each(TREE, |detached| {
+        let root = &detached.nest.root;
+        for words in [&["kill", "@/w"][..], &["kill", "."], &["kill"], &["kill", "@/w#2"]] {
+            let outcome = detached.nestns(words);
+            assert_eq!((outcome.code, outcome.stdout.as_str()), (1, ""), "{words:?}");
+            assert!(outcome.stderr.contains("nothing was sent") && outcome.stderr.contains("--all"), "{outcome:?}");
+        }
+        let three: String = (0..3).map(|index| format!("{root}/w.{index}/job\n")).collect();
+        // CONT ends nobody, so that they can be signalled again.
+        for words in [
+            &["kill", "-s", "CONT", "@/w.*/job"][..],
+            &["kill", "-s", "CONT", "**/w.0..2/{job,nothing}"],
+            &["kill", "-s", "CONT", "@/w/job", "--all"],
+            &["kill", "-s", "CONT", "--label", "tier=web"],
+            &["kill", "-s", "CONT", "-l", "tier", "--state", "running,ready"],
+            &["kill", "-s", "CONT", "@/w.2/job", "@/w.0/job", "@/w.1/job", "@/w.0/job"],
+        ] {
+            assert_eq!(detached.says(words), three, "{words:?}");
+        }
+        let all = detached.says(&["kill", "-s", "CONT", "--all"]);
+        assert_eq!(all.lines().count(), 13, "{all}");
+        let inside = detached.says(&["kill", "-s", "CONT", "-r", "@/deep"]);
+        let expected = ["deep/init", "deep/job", "deep/in/init", "deep/in/job"];
+        assert_eq!(inside, expected.map(|path| format!("{root}/{path}\n")).concat());
+    });
+}
+
+#[test]
+fn what_the_kernel_would_drop_is_refused_before_anything_is_sent() {
+    each(DEAF, |detached| {
+        detached.until("it listens", |detached| detached.nest.directory.path().join("up").exists().then_some(()));
+        let root = &detached.nest.root;
+        let outcome = detached.nestns(&["kill", "-s", "USR1", "@/hears", "@/deaf"]);
+        assert_eq!((outcome.code, outcome.stdout.as_str()), (1, ""));
+        let said = format!("`{root}/deaf/init` is a PID 1 that does not handle USR1");
+        assert!(outcome.stderr.contains(&said), "{}", outcome.stderr);
+        assert!(outcome.stderr.contains("nothing was sent"), "{}", outcome.stderr);
+        assert!(outcome.stderr.contains("`-s KILL`"), "{}", outcome.stderr);
+        let outcome = detached.nestns(&["kill", "@/ignores"]);
+        assert!(outcome.code == 1 && outcome.stderr.contains("not handle TERM"), "{outcome:?}");
+        assert!(!detached.nest.directory.path().join("heard").exists());
+
+        detached.says(&["kill", "-s", "USR1", "@/hears"]);
+        detached.until("it has heard", |detached| detached.nest.directory.path().join("heard").exists().then_some(()));
+        detached.says(&["kill", "-s", "KILL", "@/deaf", "@/ignores"]);
+        detached.says(&["wait", "@/deaf", "@/ignores", "--for", "gone", "--timeout", "50s"]);
+    });
+}
+
+#[test]
+fn the_ended_are_named_where_they_were_named() {
+    each(TREE, |detached| {
+        let root = &detached.nest.root;
+        detached.says(&["kill", "@/w.1/job"]);
+        exit_of(detached, "@/w.1/job");
+        let outcome = detached.nestns(&["kill", "-s", "CONT", "@/w.1/job", "@/w.0/job"]);
+        assert_eq!((outcome.code, outcome.stdout.as_str()), (1, format!("{root}/w.0/job\n").as_str()));
+        assert!(outcome.stderr.contains(&format!("`{root}/w.1/job` has ended already")), "{}", outcome.stderr);
+        // Of those who are there and match, he is none.
+        assert_eq!(detached.says(&["kill", "-s", "CONT", "@/w.*/job"]).lines().count(), 2);
+    });
+}
+
+/// PID 1 of a namespace with few numbers: the tree is inside, and so are the strangers.
+const FEW_NUMBERS: &str = "echo 400 > /proc/sys/kernel/pid_max && echo 320 > /proc/sys/kernel/ns_last_pid && \"$@\"";
+
+/// Starts programs in a namespace until one of them has this number there, and leaves that one running.
+const STRANGER: &str = r#"
+tries=0
+while [ $tries -lt 5000 ]; do
+    sleep 100000 > /dev/null 2>&1 & if [ $! = "$1" ]; then echo $!; exit 0; fi
+    kill -KILL $!; wait $! 2>/dev/null; tries=$((tries + 1))
+done
+exit 1
+"#;
+
+/// The controller's host namespace, by a process in it.
+fn in_namespace_of(running: &Running, words: &[&str]) -> std::process::Output {
+    let pid = running.first_child().to_string();
+    let mut command = Command::new("nsenter");
+    command.args(["--target", &pid, "--pid", "--mount"]).args(words).stdin(Stdio::null());
+    command.output().expect("there is nsenter(1)")
+}
+
+#[test]
+fn a_number_that_the_kernel_has_given_to_a_stranger_is_never_signalled() {
+    if !can_nest() || !geteuid().is_root() {
+        return;
+    }
+    let topology = "on_exit = \"ignore\"\n[ns.@]\nproc.idle = { actor = \"idle\" }\n\
+                    proc.short = { actor = \"idle\", essential = false }\n";
+    let wrapper = ["unshare", "--pid", "--fork", "--mount-proc", "--kill-child", "sh", "-c", FEW_NUMBERS, "sh"];
+    let mut running = Nest::new(topology).wrapped(&wrapper).up();
+    let truth = running.standing();
+    let root = running.nest.root.clone();
+    let path = format!("{root}/short");
+    let process = truth.process(&path).clone();
+    let number = truth.host_pid(&path);
+    assert!((300..400).contains(&number), "{number}");
+    let nestns = |words: &[&str]| running.nest.outside(program(), words).stdin(Stdio::null()).output().unwrap();
+    let said = |output: &std::process::Output| String::from_utf8_lossy(&output.stderr).into_owned();
+
+    // It ends, and the numbers go round until a stranger has its own.
+    let killed = nestns(&["kill", &path]);
+    assert!(killed.status.success(), "{}", said(&killed));
+    let ended = nestns(&["wait", &path, "--timeout", "50s"]);
+    assert!(ended.status.success(), "{}", said(&ended));
+    let output = in_namespace_of(&running, &["sh", "-c", STRANGER, "sh", &number.to_string()]);
+    assert!(output.status.success(), "no stranger: {}", said(&output));
+    let lives = || in_namespace_of(&running, &["kill", "-0", &number.to_string()]).status.success();
+    assert!(lives());
+
+    for words in [
+        &["kill", "-s", "KILL", &path][..],
+        &["kill", "-s", "KILL", &format!("{root}#{}", truth.pids(&path)[1])],
+        &["kill", "-s", "KILL", &format!("host#{number}")],
+        &["exec", &path, "--", "true"],
+    ] {
+        let output = nestns(words);
+        assert!(!output.status.success(), "{words:?}");
+        assert!(lives(), "{words:?}");
+    }
+    // By whoever has looked before: the recorded number, with the time of birth that went with it.
+    let directory = running.nest.state().join(&root);
+    let mut client = Client::connect(&directory).unwrap();
+    let start_time = process["start_time"].as_u64().unwrap();
+    for start_time in [start_time, start_time + 1] {
+        let targets = vec![Target { path: path.clone(), pid: number, start_time }];
+        match client.ask(Request::Signal { targets, signal: 9 }) {
+            Ok(Reply::Signalled { reached, ended, .. }) => {
+                assert!(reached.is_empty());
+                assert_eq!(ended, [path.as_str()]);
+            }
+            other => panic!("{other:?}"),
+        }
+        assert!(lives());
+    }
+    // Not even with his own: he is nobody of the topology.
+    let stat = in_namespace_of(&running, &["cat", &format!("/proc/{number}/stat")]).stdout;
+    let stat = String::from_utf8_lossy(&stat).into_owned();
+    let birth = stat[stat.rfind(')').unwrap()..].split(' ').nth(20).unwrap().parse().unwrap();
+    let targets = vec![Target { path: "stranger".to_owned(), pid: number, start_time: birth }];
+    assert!(matches!(
+        client.ask(Request::Signal { targets, signal: 9 }),
+        Ok(Reply::Signalled { reached, .. }) if reached.is_empty()
+    ));
+    assert!(lives());
+    drop(client);
+    let down = nestns(&["down", &root]);
+    // The shell that is PID 1 there ends after its command, and takes the stranger along: it was alive until then.
+    assert!(down.status.success(), "{}", said(&down));
+    assert!(fs::read_dir(running.nest.state()).is_ok_and(|mut left| left.next().is_none()));
+    running.wait();
+}

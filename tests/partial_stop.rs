@@ -1,0 +1,172 @@
+//! `down NAME PATH…`: a part of a tree is taken down, and the rest neither ends nor fails.
+
+use std::time::{Duration, Instant};
+
+use crate::harness::detached::Detached;
+use crate::harness::nest::{Nest, can_nest, identities};
+
+const LAYOUT: &str = r#"
+[ns.@]
+[ns."@/a"]
+proc.one = { cmd = ["sleep", "1000"] }
+[ns."@/a/b"]
+proc.deep = { cmd = ["sleep", "1000"] }
+[ns."@/pod"]
+proc.m = { sh = "sleep 1000 & sleep 1000 & wait", enter = "join" }
+proc.n = { cmd = ["sleep", "1000"], enter = "join" }
+[ns."@/p"]
+init = ["sh", "-c", "trap 'exit 0' TERM; while :; do sleep 0.1; done"]
+[ns."@/p/q"]
+proc.x = { cmd = ["sleep", "1000"] }
+"#;
+
+fn state(detached: &Detached, path: &str) -> String {
+    let path = path.replace('@', &detached.nest.root);
+    detached.truth().process(&path)["state"].as_str().expect("it has one").to_owned()
+}
+
+fn lives(detached: &Detached, path: &str) -> bool {
+    !["exited", "failed", "killed", "gone"].contains(&&*state(detached, path))
+}
+
+#[test]
+fn the_rest_goes_on_and_the_part_can_come_back() {
+    if !can_nest() {
+        return;
+    }
+    for identity in identities() {
+        let detached = Detached::up(Nest::new(LAYOUT).identity(identity));
+        let all = ["@/a/one", "@/a/b/deep", "@/pod/m", "@/pod/n", "@/p/q/x"];
+        for (part, inside) in [
+            // The last of what was in its namespace, which stays.
+            ("@/a/b/deep", vec!["@/a/b/deep"]),
+            ("@/a/b", vec!["@/a/b/deep"]),
+            ("@/a", vec!["@/a/one", "@/a/b/deep"]),
+            ("@/pod/m", vec!["@/pod/m"]),
+            ("@/p/q", vec!["@/p/q/x"]),
+            ("@/p", vec!["@/p/q/x"]),
+            ("@/p/init", vec!["@/p/q/x"]),
+        ] {
+            let timeline = detached.document(&["down", "@", part, "--format", "json"]);
+            let steps = timeline["steps"].as_array().expect("a timeline");
+            for path in &inside {
+                let path = path.replace('@', &detached.nest.root);
+                assert!(steps.iter().any(|step| step["path"] == path.as_str()), "{part}: {timeline}");
+            }
+            for path in all {
+                assert_eq!(lives(&detached, path), !inside.contains(&path), "{part} ({identity:?}): {path}");
+            }
+            // Long enough for whoever wrongly believed that he was alone to leave.
+            std::thread::sleep(Duration::from_millis(20));
+            assert!(detached.is_running());
+            detached.says(&["restart", part]);
+            for path in all {
+                assert!(lives(&detached, path), "{part} ({identity:?}): {path}");
+            }
+        }
+        detached.says(&["down", "@"]);
+    }
+}
+
+/// What is inside of one that was taken down cannot come back for itself, and that is said.
+#[test]
+fn nothing_comes_back_without_its_namespace() {
+    if !can_nest() {
+        return;
+    }
+    let detached = Detached::up(Nest::new(LAYOUT));
+    detached.says(&["down", "@", "@/a"]);
+    for part in ["@/a/one", "@/a/b"] {
+        let refused = detached.nestns(&["restart", part]);
+        assert_eq!(refused.code, 1);
+        assert!(refused.stderr.contains("PID 1 of"), "{}", refused.stderr);
+    }
+    detached.says(&["restart", "@/a"]);
+    assert!(lives(&detached, "@/a/b/deep"));
+}
+
+/// Both members of a namespace are taken down, one after the other.
+#[test]
+fn a_member_is_taken_down_for_itself() {
+    if !can_nest() {
+        return;
+    }
+    for identity in identities() {
+        let detached = Detached::up(Nest::new(LAYOUT).identity(identity));
+        detached.says(&["down", "@", "@/pod/m"]);
+        assert!(lives(&detached, "@/pod/n") && lives(&detached, "@/pod/init"));
+        detached.says(&["down", "@", "@/pod/n"]);
+        assert!(lives(&detached, "@/pod/init"));
+        detached.says(&["restart", "@/pod/n"]);
+        assert!(lives(&detached, "@/pod/n") && !lives(&detached, "@/pod/m"));
+    }
+}
+
+/// `--now` kills, and whoever is being asked already is killed for all who wait.
+#[test]
+fn what_does_not_listen_is_killed() {
+    if !can_nest() {
+        return;
+    }
+    let topology = r#"
+[ns.@]
+proc.stays = { cmd = ["sleep", "1000"] }
+proc.deaf = { actor = "ignore-term", stop = { grace = "600s" } }
+[ns."@/in"]
+stop = { grace = "600s" }
+proc.deaf = { actor = "ignore-term", stop = { grace = "600s" } }
+"#;
+    let detached = Detached::up(Nest::new(topology));
+    let began = Instant::now();
+    let first = detached.start(&["down", "@", "@/deaf"]);
+    detached.until("it was asked", |_| {
+        let told = detached.nestns(&["restart", "@/nobody"]);
+        (told.code == 1 && began.elapsed() > Duration::from_millis(300)).then_some(())
+    });
+    detached.says(&["down", "@", "@/deaf", "--now"]);
+    assert_eq!(crate::harness::detached::ended(first).code, 0);
+    detached.says(&["down", "@", "@/in", "--timeout", "200ms"]);
+    assert!(began.elapsed() < Duration::from_secs(60));
+    assert!(lives(&detached, "@/stays") && !lives(&detached, "@/deaf") && !lives(&detached, "@/in/deaf"));
+}
+
+/// No rule takes for a failure what was taken down on purpose.
+#[test]
+fn on_exit_is_not_about_it() {
+    if !can_nest() {
+        return;
+    }
+    let topology = r#"
+on_exit = "any"
+[ns.@]
+proc.a = { sh = "trap 'exit 3' TERM; while :; do sleep 0.05; done" }
+proc.b = { cmd = ["sleep", "1000"] }
+[ns."@/c"]
+proc.d = { cmd = ["sleep", "1000"] }
+"#;
+    let nest = Nest::new(topology);
+    let from = format!("{}/b", nest.root);
+    let detached = Detached::up(nest.arguments(&["--exit-code-from", &from]));
+    for part in ["@/a", "@/b", "@/c"] {
+        detached.says(&["down", "@", part]);
+    }
+    std::thread::sleep(Duration::from_millis(50));
+    assert!(detached.is_running());
+    detached.says(&["restart", "@/a", "@/c"]);
+    assert!(lives(&detached, "@/a") && lives(&detached, "@/c/d") && !lives(&detached, "@/b"));
+}
+
+/// Where the last root was taken down nothing is left to hold.
+#[test]
+fn without_any_root_it_ends() {
+    if !can_nest() {
+        return;
+    }
+    let detached = Detached::up(Nest::new("[ns.@]\n[ns.@-two]\n"));
+    detached.says(&["down", "@", "@-two"]);
+    assert!(detached.is_running());
+    detached.says(&["restart", "@-two"]);
+    detached.says(&["down", "@", "@-two"]);
+    detached.says(&["down", "@", "@/"]);
+    detached.until("it has ended", |detached| (!detached.is_running()).then_some(()));
+}

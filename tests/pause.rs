@@ -1,0 +1,322 @@
+//! `pause` and `resume`: everything in a namespace stands still, nothing else does, and nothing of it is left.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::os::unix::fs::chown;
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::{Pid, geteuid};
+use serde_json::Value;
+
+use crate::harness::detached::Detached;
+use crate::harness::kernel;
+use crate::harness::nest::{Identity, Nest, ORDINARY, can_nest};
+use crate::leftovers::kill_both;
+
+/// Somebody who counts, a namespace inside, one that is moved in, and a namespace that a program makes.
+const TREE: &str = r#"
+[ns.@]
+proc.count = { sh = "while :; do echo tick >> DIRECTORY/run/outer; sleep 0.01; done" }
+[ns."@/in"]
+proc.count = { sh = "while :; do echo tick >> DIRECTORY/run/inner; sleep 0.01; done", enter = "join" }
+proc.own = { sh = "exec unshare --pid --fork --kill-child sh -c 'while :; do echo tick >> DIRECTORY/run/own; sleep 0.01; done'", stop = { signal = "KILL" } }
+[ns.@-other]
+proc.count = { sh = "while :; do echo tick >> DIRECTORY/run/other; sleep 0.01; done" }
+"#;
+
+/// Where cgroups of version 2 are mounted.
+fn mount() -> Option<PathBuf> {
+    let text = fs::read_to_string("/proc/self/mountinfo").expect("/proc is mounted");
+    let line = text.lines().find(|line| line.contains(" - cgroup2 "))?;
+    Some(line.split(' ').nth(4)?.into())
+}
+
+/// A cgroup that an ordinary user may do with what he likes, as a service manager gives him one.
+struct Delegation(PathBuf);
+
+impl Delegation {
+    fn make(mount: &Path) -> Self {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let number = COUNT.fetch_add(1, Ordering::Relaxed);
+        let group = mount.join(format!("nest-test-{}-{number}", std::process::id()));
+        fs::create_dir(&group).expect("root may");
+        for name in ["", "cgroup.procs", "cgroup.threads", "cgroup.subtree_control"] {
+            chown(group.join(name), Some(ORDINARY), Some(ORDINARY)).expect("root may");
+        }
+        Self(group)
+    }
+}
+
+impl Drop for Delegation {
+    fn drop(&mut self) {
+        let end = Instant::now() + Duration::from_secs(5);
+        while fs::remove_dir(&self.0).is_err() && Instant::now() < end {
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        assert!(std::thread::panicking() || !self.0.exists(), "a group is left in {}", self.0.display());
+    }
+}
+
+/// A topology that runs in a group of its own, and where its groups of paused namespaces are.
+struct Stage {
+    // Dropped first.
+    detached: Detached,
+    group: Delegation,
+}
+
+/// The topology, as root and as an ordinary user in a cgroup that was given to him.
+fn stages(topology: &str) -> Vec<Stage> {
+    let Some(mount) = mount().filter(|_| can_nest() && geteuid().is_root()) else {
+        eprintln!("skipped: cgroups cannot be given away here");
+        return Vec::new();
+    };
+    let stage = |identity| {
+        let group = Delegation::make(&mount);
+        let mut nest = Nest::new(topology).identity(identity);
+        // The group is entered by root, whom the wrapper makes the user afterwards.
+        nest.identity = Identity::Own;
+        let change = if identity == Identity::Ordinary {
+            format!("setpriv --reuid={ORDINARY} --regid={ORDINARY} --clear-groups")
+        } else {
+            String::new()
+        };
+        let enter = format!("echo $$ > {}/cgroup.procs; exec {change} \"$@\"", group.0.display());
+        let nest = nest.wrapped(&["sh", "-c", &enter, "sh"]);
+        Stage { detached: Detached::up(nest), group }
+    };
+    [Identity::Own, Identity::Ordinary].map(stage).into()
+}
+
+impl Stage {
+    /// The groups of paused namespaces.
+    fn groups(&self) -> Vec<PathBuf> {
+        let entries = fs::read_dir(&self.group.0).expect("it is there").flatten();
+        let is_ours =
+            |path: &PathBuf| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("nestns-"));
+        entries.map(|entry| entry.path()).filter(is_ours).collect()
+    }
+
+    /// How far somebody has counted.
+    fn count(&self, who: &str) -> usize {
+        let path = self.detached.nest.directory.path().join("run").join(who);
+        fs::read_to_string(path).map_or(0, |text| text.lines().count())
+    }
+
+    /// Waits until somebody counts.
+    fn counts(&self, who: &str) {
+        let before = self.count(who);
+        self.detached.until(&format!("{who} counts"), |_| (self.count(who) > before + 2).then_some(()));
+    }
+
+    /// Makes sure that somebody does not.
+    fn stands_still(&self, who: &str) {
+        let before = self.count(who);
+        std::thread::sleep(Duration::from_millis(150));
+        assert_eq!(self.count(who), before, "{who} goes on");
+    }
+
+    /// The states of everything, by path; a namespace's path ends with `/`.
+    fn states(&self) -> BTreeMap<String, String> {
+        let path = self.detached.nest.state().join(&self.detached.nest.root).join("control.sock");
+        let mut stream = UnixStream::connect(path).expect("the controller listens");
+        stream.write_all(b"{\"nestns\":1,\"id\":1,\"ask\":\"snapshot\"}\n").expect("it reads");
+        let mut line = String::new();
+        BufReader::new(stream).read_line(&mut line).expect("it answers");
+        let answer: Value = serde_json::from_str(&line).expect("it is a document");
+        let snapshot = &answer["say"]["snapshot"];
+        let list = |name: &str, end: &str| -> Vec<(String, String)> {
+            let all = snapshot[name].as_array().expect("it has them").iter();
+            let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+            all.map(|one| (text(&one["path"]) + end, text(&one["state"]))).collect()
+        };
+        let mut states: BTreeMap<_, _> = list("namespaces", "/").into_iter().collect();
+        states.extend(list("processes", ""));
+        states.insert(".".to_owned(), snapshot["status"]["state"].as_str().unwrap_or_default().to_owned());
+        states
+    }
+
+    fn at(&self, path: &str) -> String {
+        path.replace('@', &self.detached.nest.root)
+    }
+}
+
+#[test]
+fn everything_in_a_paused_namespace_stands_still_until_it_goes_on() {
+    for stage in stages(TREE) {
+        for who in ["outer", "inner", "own", "other"] {
+            stage.counts(who);
+        }
+        let inner = stage.detached.truth().host_pid(&stage.at("@/in/count"));
+        let cgroup = || fs::read_to_string(format!("/proc/{inner}/cgroup")).expect("it lives");
+        let origin = cgroup();
+        assert_eq!(stage.detached.says(&["pause", "@/in"]), stage.at("paused @/in\n"));
+        assert_ne!(cgroup(), origin);
+        stage.stands_still("inner");
+        stage.stands_still("own");
+        stage.counts("outer");
+        stage.counts("other");
+        let states = stage.states();
+        for (path, state) in [
+            ("@/count", "running"),
+            ("@/in/", "paused"),
+            ("@/in/init", "paused"),
+            ("@/in/count", "paused"),
+            ("@/in/own", "paused"),
+            ("@-other/count", "running"),
+            (".", "running"),
+        ] {
+            assert_eq!(states[&stage.at(path)], state, "{path}");
+        }
+        assert_eq!(stage.groups().len(), 1);
+        assert_eq!(stage.detached.says(&["resume", "@/in"]), stage.at("resumed @/in\n"));
+        assert_eq!(stage.groups(), Vec::<PathBuf>::new());
+        for who in ["outer", "inner", "own", "other"] {
+            stage.counts(who);
+        }
+        assert_eq!(cgroup(), origin);
+        assert!(stage.states().values().all(|state| state != "paused"), "{:?}", stage.states());
+        // The whole of it.
+        assert_eq!(stage.detached.says(&["pause", "."]), stage.at("paused @\npaused @-other\n"));
+        for who in ["outer", "inner", "own", "other"] {
+            stage.stands_still(who);
+        }
+        assert_eq!(stage.states()["."], "paused");
+        assert_eq!(stage.detached.says(&["resume", "."]), stage.at("resumed @\nresumed @-other\n"));
+        stage.counts("own");
+        assert_eq!(stage.groups(), Vec::<PathBuf>::new());
+    }
+}
+
+#[test]
+fn an_inner_pause_outlasts_that_of_the_outer_namespace() {
+    for stage in stages(TREE) {
+        stage.counts("inner");
+        stage.detached.says(&["pause", "@/in"]);
+        stage.detached.says(&["pause", "@"]);
+        stage.stands_still("outer");
+        let refused = stage.detached.nestns(&["resume", "@/in"]);
+        assert_eq!((refused.code, refused.stdout.as_str()), (1, ""));
+        let said = "error: `@/in` is paused with `@`\n  = help: `nestns resume @` lets all of it go on\n";
+        assert_eq!(refused.stderr, stage.at(said));
+        stage.detached.says(&["resume", "@"]);
+        stage.counts("outer");
+        stage.stands_still("inner");
+        stage.detached.says(&["resume", "."]);
+        stage.counts("inner");
+        assert_eq!(stage.groups(), Vec::<PathBuf>::new());
+    }
+}
+
+#[test]
+fn what_cannot_be_done_with_a_paused_namespace_is_refused_with_the_reason() {
+    for stage in stages(TREE) {
+        let refused = |arguments: &[&str], code: i32, said: &str| {
+            let outcome = stage.detached.nestns(arguments);
+            assert_eq!((outcome.code, outcome.stdout.as_str()), (code, ""), "{arguments:?}: {}", outcome.stderr);
+            assert_eq!(outcome.stderr, stage.at(said), "{arguments:?}");
+        };
+        refused(&["resume", "@"], 1, "error: `@` is not paused\n");
+        refused(&["resume", "."], 1, "error: nothing is paused\n");
+        refused(
+            &["pause", "@/count"],
+            1,
+            "error: `@/count` is a process, and namespaces are paused\n  = help: pause `@`, or stop the process alone: \
+             `nestns kill -s STOP @/count`\n",
+        );
+        stage.detached.says(&["pause", "@"]);
+        refused(&["pause", "@"], 1, "error: `@` is paused already\n");
+        let help = "  = help: `nestns resume @` lets all of it go on\n";
+        refused(&["pause", "@/in"], 1, &format!("error: `@/in` is paused already, with `@`\n{help}"));
+        refused(
+            &["exec", "@/in", "--", "true"],
+            125,
+            "error: `@/in` is paused with `@`; nothing starts in it\n  = help: `nestns resume @` lets it go on\n",
+        );
+        // A signal waits; KILL does not.
+        let outcome = stage.detached.nestns(&["kill", "-s", "CONT", "@/in/count"]);
+        assert_eq!(outcome.code, 0);
+        assert_eq!(outcome.stderr, stage.at("`@/in/count` is paused: it notices the signal when it goes on\n"));
+        // Whoever is to reap it stands still as well.
+        let own = stage.detached.truth().host_pid(&stage.at("@/in/own"));
+        let outcome = stage.detached.nestns(&["kill", "-s", "KILL", "@/in/own"]);
+        assert_eq!((outcome.code, outcome.stderr.as_str()), (0, ""));
+        stage.detached.until("it has ended", |_| kernel::process(own).filter(|process| process.state == 'Z'));
+    }
+}
+
+#[test]
+fn a_paused_tree_can_be_taken_down_and_leaves_no_group() {
+    for arguments in [&["down", "@"][..], &["down", "@", "--now"]] {
+        for stage in stages(TREE) {
+            stage.counts("inner");
+            stage.detached.says(&["pause", "@/in"]);
+            stage.detached.says(&["pause", "."]);
+            let began = Instant::now();
+            let said = stage.detached.says(arguments);
+            assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
+            assert!(said.contains("stopped in"), "{said}");
+            if arguments.len() == 2 {
+                assert!(!said.contains("killed at deadline"), "{said}");
+            }
+            assert_eq!(stage.groups(), Vec::<PathBuf>::new());
+        }
+    }
+}
+
+#[test]
+fn a_paused_tree_ends_with_its_controller_and_the_groups_with_it() {
+    for stage in stages(TREE) {
+        stage.detached.says(&["pause", "@/in"]);
+        stage.detached.says(&["pause", "."]);
+        assert_eq!(stage.groups().len(), 3);
+        kill(stage.detached.controller(), Signal::SIGKILL).expect("it runs");
+        stage.detached.until("the guardian has cleaned up", |detached| (!detached.is_running()).then_some(()));
+        assert_eq!(stage.groups(), Vec::<PathBuf>::new());
+    }
+}
+
+#[test]
+fn groups_without_controller_and_guardian_are_removed_by_prune() {
+    for stage in stages(TREE) {
+        stage.detached.says(&["pause", "."]);
+        assert_eq!(stage.groups().len(), 2);
+        let root = Pid::from_raw(stage.detached.truth().host_pid(&stage.at("@/init")));
+        kill_both(&stage.detached.truth().0);
+        stage.detached.until("its parent's death has ended the root", |_| {
+            kernel::process(root.as_raw()).is_none_or(|process| process.state == 'Z').then_some(())
+        });
+        assert_eq!(stage.groups().len(), 2);
+        stage.detached.says(&["prune"]);
+        assert_eq!(stage.groups(), Vec::<PathBuf>::new());
+        assert!(!stage.detached.is_running());
+    }
+}
+
+#[test]
+fn without_a_cgroup_of_his_own_a_user_is_told_what_to_do() {
+    if !can_nest() || !geteuid().is_root() || mount().is_none() {
+        return;
+    }
+    let detached = Detached::up(Nest::new("[ns.@]\nproc.idle = \"sleep 1000\"\n").identity(Identity::Ordinary));
+    let outcome = detached.nestns(&["pause", "@"]);
+    assert_eq!((outcome.code, outcome.stdout.as_str()), (4, ""), "{}", outcome.stderr);
+    let root = &detached.nest.root;
+    assert!(
+        outcome.stderr.starts_with(&format!("error: cannot pause `{root}`: cannot make a cgroup in ")),
+        "{}",
+        outcome.stderr
+    );
+    for part in [
+        "Permission denied",
+        "systemd-run --user --scope -p Delegate=yes",
+        "`nestns doctor` checks it as cgroup-freezer: ",
+    ] {
+        assert!(outcome.stderr.contains(part), "{}", outcome.stderr);
+    }
+    assert_eq!(detached.nestns(&["exec", "@", "--", "true"]).code, 0);
+}

@@ -1,0 +1,226 @@
+//! `restart`: what ends by itself is started again, as often and as soon as the file says.
+
+use std::fs;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+use crate::harness::detached::Detached;
+use crate::harness::nest::{Nest, can_nest, identities};
+
+/// How many lines a file has: a program under test writes one each time it runs.
+fn runs(directory: &Path, name: &str) -> usize {
+    fs::read_to_string(directory.join(name)).map_or(0, |text| text.lines().count())
+}
+
+fn kill_process(detached: &Detached, path: &str) {
+    let pid = detached.truth().host_pid(&path.replace('@', &detached.nest.root));
+    kill(Pid::from_raw(pid), Signal::SIGKILL).expect("it lives");
+}
+
+#[test]
+fn a_failure_is_started_again_until_there_were_enough() {
+    if !can_nest() {
+        return;
+    }
+    let topology = r#"
+[ns.@]
+proc.keeps = { cmd = ["sleep", "1000"], essential = false }
+[ns."@/in"]
+proc.fails = { sh = "echo >> DIRECTORY/runs; exit 3", restart = "on-failure", max = 3, backoff = "10ms" }
+"#;
+    for identity in identities() {
+        let ended = Nest::new(topology).identity(identity).up().wait();
+        // As many as there may be, and then it is a failure like any other.
+        assert_eq!(runs(ended.nest.directory.path(), "runs"), 4, "{}", ended.stderr);
+        assert_eq!(ended.code, 3, "{}", ended.stderr);
+        assert!(ended.stderr.contains("restart 3 of 3"), "{}", ended.stderr);
+    }
+}
+
+#[test]
+fn what_ends_well_is_only_started_again_where_that_is_said() {
+    if !can_nest() {
+        return;
+    }
+    let topology = r#"
+[ns.@]
+proc.done = { sh = "echo >> DIRECTORY/done", restart = "on-failure", backoff = "10ms" }
+[ns."@/always"]
+proc.again = { sh = "echo >> DIRECTORY/again; test $(wc -l < DIRECTORY/again) -lt 5 || sleep 1000", restart = "always", backoff = "10ms" }
+"#;
+    let detached = Detached::up(Nest::new(topology));
+    let directory = detached.nest.directory.path();
+    detached.until("it has run often enough", |_| (runs(directory, "again") == 5).then_some(()));
+    assert_eq!(runs(directory, "done"), 1);
+    detached.says(&["down", "@"]);
+}
+
+/// A namespace that waits for something that might come again leaves when that cannot be any more.
+#[test]
+fn a_tree_whose_last_process_has_ended_well_ends() {
+    if !can_nest() {
+        return;
+    }
+    let topology = r#"
+[ns.@]
+[ns."@/in"]
+proc.one = { sh = "sleep 0.1", restart = "on-failure" }
+proc.two = { sh = "echo >> DIRECTORY/two; test $(wc -l < DIRECTORY/two) -gt 2", restart = "on-failure", backoff = "10ms" }
+[ns."@/pod"]
+proc.joined = { sh = "sleep 0.2", enter = "join", restart = "on-failure" }
+[ns."@/built"]
+restart = "on-failure"
+proc.last = { sh = "sleep 0.3" }
+"#;
+    for identity in identities() {
+        let ended = Nest::new(topology).identity(identity).up().wait();
+        assert_eq!(ended.code, 0, "{}", ended.stderr);
+        assert_eq!(runs(ended.nest.directory.path(), "two"), 3);
+    }
+}
+
+/// Wherever it stands: forked or moved in, below nestns or a program, and namespaces whole.
+#[test]
+fn everything_that_is_killed_comes_back() {
+    if !can_nest() {
+        return;
+    }
+    let topology = r#"
+[ns.@]
+[ns."@/a"]
+restart = "on-failure"
+backoff = "10ms"
+proc.one = { cmd = ["sleep", "1000"], restart = "always", backoff = "10ms" }
+proc.joined = { cmd = ["sleep", "1000"], enter = "join", restart = "always", backoff = "10ms" }
+[ns."@/a/b"]
+proc.deep = { cmd = ["sleep", "1000"] }
+[ns."@/p"]
+init = ["sleep", "1000"]
+restart = "always"
+backoff = "10ms"
+stop = { signal = "KILL" }
+proc.member = { cmd = ["sleep", "1000"], enter = "join", restart = "always", backoff = "10ms" }
+[ns."@/p/q"]
+restart = "always"
+backoff = "10ms"
+proc.x = { cmd = ["sleep", "1000"] }
+[ns.@-root]
+restart = "always"
+backoff = "10ms"
+proc.y = { cmd = ["sleep", "1000"] }
+"#;
+    for identity in identities() {
+        let detached = Detached::up(Nest::new(topology).identity(identity));
+        for (victim, witness) in [
+            ("@/a/one", "@/a/one"),
+            ("@/a/joined", "@/a/joined"),
+            ("@/p/member", "@/p/member"),
+            ("@/a/init", "@/a/b/deep"),
+            ("@/p/q/init", "@/p/q/x"),
+            ("@/p/init", "@/p/q/x"),
+            ("@-root/init", "@-root/y"),
+        ] {
+            let witness = witness.replace('@', &detached.nest.root);
+            let before = detached.truth().host_pid(&witness);
+            let other = detached.truth().host_pid(&format!("{}/init", detached.nest.root));
+            kill_process(&detached, victim);
+            detached.until(&format!("{witness} stands again after {victim} ({identity:?})"), |detached| {
+                let truth = detached.truth();
+                let now = truth.process(&witness)["pids"][0].as_i64()?;
+                (now != i64::from(before)).then_some(())
+            });
+            assert!(detached.is_running());
+            assert_eq!(detached.truth().host_pid(&format!("{}/init", detached.nest.root)), other);
+        }
+        detached.says(&["down", "@"]);
+    }
+}
+
+/// A stop does not wait for what was to come, and nothing comes after it.
+#[test]
+fn a_stop_cancels_what_is_to_come() {
+    if !can_nest() {
+        return;
+    }
+    let topology = r#"
+[ns.@]
+proc.keeps = { cmd = ["sleep", "1000"] }
+proc.fails = { sh = "echo >> DIRECTORY/runs; exit 1", restart = "always", backoff = "30s" }
+"#;
+    let detached = Detached::up(Nest::new(topology));
+    let directory = detached.nest.directory.path().to_owned();
+    detached.until("it has run", |_| (runs(&directory, "runs") == 1).then_some(()));
+    // Taken down while it is awaited: it does not come.
+    detached.says(&["down", "@", "@/fails"]);
+    // By hand it does, at once.
+    detached.says(&["restart", "@/fails"]);
+    detached.until("it has run again", |_| (runs(&directory, "runs") == 2).then_some(()));
+    let began = Instant::now();
+    detached.says(&["down", "@"]);
+    assert!(began.elapsed() < Duration::from_secs(20));
+    assert_eq!(runs(&directory, "runs"), 2);
+}
+
+/// What is taken down on purpose is not started again by its policy.
+#[test]
+fn what_is_taken_down_stays_down() {
+    if !can_nest() {
+        return;
+    }
+    let topology = r#"
+[ns.@]
+proc.keeps = { cmd = ["sleep", "1000"] }
+[ns."@/in"]
+restart = "always"
+backoff = "10ms"
+proc.one = { sh = "echo >> DIRECTORY/runs; sleep 1000", restart = "always", backoff = "10ms" }
+"#;
+    let detached = Detached::up(Nest::new(topology));
+    let directory = detached.nest.directory.path().to_owned();
+    detached.until("it runs", |_| (runs(&directory, "runs") == 1).then_some(()));
+    for (number, part) in [(1, "@/in/one"), (2, "@/in")] {
+        detached.says(&["down", "@", part]);
+        std::thread::sleep(Duration::from_millis(100));
+        assert_eq!(runs(&directory, "runs"), number);
+        detached.says(&["restart", part]);
+        detached.until("it runs again", |_| (runs(&directory, "runs") == number + 1).then_some(()));
+    }
+}
+
+/// The wait between two restarts grows.
+#[test]
+fn the_wait_doubles() {
+    if !can_nest() {
+        return;
+    }
+    let topology = r#"
+[ns.@]
+proc.fails = { sh = "date +%s%N >> DIRECTORY/runs; exit 1", restart = "always", max = 4, backoff = "100ms" }
+"#;
+    let ended = Nest::new(topology).up().wait();
+    let text = fs::read_to_string(ended.nest.directory.path().join("runs")).expect("it has run");
+    let stamps: Vec<u64> = text.lines().map(|line| line.parse().expect("a number")).collect();
+    assert_eq!(stamps.len(), 5);
+    for (pair, least) in stamps.windows(2).zip([100, 200, 400, 800]) {
+        assert!(pair[1] - pair[0] >= least * 1_000_000, "{stamps:?}");
+    }
+}
+
+/// Whoever waits for a process that is started again waits on.
+#[test]
+fn who_waits_for_it_waits_for_the_good_end() {
+    if !can_nest() {
+        return;
+    }
+    let topology = r#"
+[ns.@]
+proc.first = { sh = "echo >> DIRECTORY/runs; test $(wc -l < DIRECTORY/runs) -gt 2", oneshot = true, restart = "on-failure", backoff = "10ms" }
+proc.second = { sh = "wc -l < DIRECTORY/runs > DIRECTORY/seen", after = { first = "ok" } }
+"#;
+    let ended = Nest::new(topology).up().wait();
+    assert_eq!(ended.code, 0, "{}", ended.stderr);
+    assert_eq!(fs::read_to_string(ended.nest.directory.path().join("seen")).expect("it has run").trim(), "3");
+}

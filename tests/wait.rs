@@ -1,0 +1,136 @@
+//! `nestns wait`: until something has come so far, can never come so far, or the time is over.
+
+use std::fs;
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::{Signal, kill};
+
+use crate::harness::detached::{Detached, ended};
+use crate::harness::nest::{Nest, can_nest, identities};
+
+/// Jobs that end when a file appears.
+const JOBS: &str = r#"
+on_exit = "ignore"
+[ns.@]
+proc.idle = { actor = "idle" }
+proc.job = { sh = "while ! [ -e DIRECTORY/job ]; do sleep 0.01; done; exit 7", oneshot = true }
+proc.good = { sh = "while ! [ -e DIRECTORY/good ]; do sleep 0.01; done", oneshot = true }
+proc.later = { actor = "idle", after = { good = "ok" } }
+[ns."@/in"]
+proc.idle = { actor = "idle" }
+[ns."@/in/deep"]
+proc.idle = { actor = "idle" }
+"#;
+
+fn each(check: impl Fn(&Detached)) {
+    if can_nest() {
+        for identity in identities() {
+            check(&Detached::up(Nest::new(JOBS).arguments(&["--no-wait"]).identity(identity)));
+        }
+    }
+}
+
+fn touch(detached: &Detached, name: &str) {
+    fs::write(detached.nest.directory.path().join(name), "").expect("the directory is writable");
+}
+
+#[test]
+fn until_something_has_ended_and_how() {
+    each(|detached| {
+        let root = &detached.nest.root;
+        let waiting = detached.start(&["wait", "@/job", "--exit-code"]);
+        let both = detached.start(&["wait", "@/{job,good}", "--timeout", "50s"]);
+        let quiet = detached.start(&["wait", "@/good", "--exit-code", "-q"]);
+        let early = detached.nestns(&["wait", "@/job", "--timeout", "50ms"]);
+        assert_eq!((early.code, early.stdout.as_str()), (124, ""));
+        touch(detached, "job");
+        let outcome = ended(waiting);
+        assert_eq!((outcome.code, outcome.stdout), (7, format!("{root}/job: 7\n")), "{}", outcome.stderr);
+        touch(detached, "good");
+        let outcome = ended(both);
+        assert_eq!((outcome.code, outcome.stdout), (0, format!("{root}/job: 7\n{root}/good: 0\n")));
+        let outcome = ended(quiet);
+        assert_eq!((outcome.code, outcome.stdout.as_str()), (0, ""));
+        // What is so already.
+        assert_eq!(detached.nestns(&["wait", "@/job", "--exit-code"]).code, 7);
+    });
+}
+
+#[test]
+fn until_started_and_ready_and_never() {
+    each(|detached| {
+        detached.says(&["wait", "@/idle", "@/in", "@/in/deep/init", "--for", "started", "--timeout", "50s"]);
+        detached.says(&["wait", "@/in", "--for", "ready", "--timeout", "50s"]);
+        assert_eq!(detached.nestns(&["wait", "@/later", "--for", "started", "--timeout", "50ms"]).code, 124);
+        assert_eq!(detached.nestns(&["wait", "--for", "ready", "--timeout", "50ms"]).code, 124);
+        let never = detached.start(&["wait", "@/job", "@/good", "--for", "ready"]);
+        let later = detached.start(&["wait", "@/later", "--for", "started"]);
+        // Although the other could still be ready.
+        touch(detached, "job");
+        let outcome = ended(never);
+        assert_eq!(outcome.code, 1, "{}", outcome.stderr);
+        assert!(
+            outcome.stderr.contains("/job` has ended with status 7 and was not ready before"),
+            "{}",
+            outcome.stderr
+        );
+        touch(detached, "good");
+        assert_eq!(ended(later).code, 0);
+    });
+}
+
+#[test]
+fn until_a_namespace_and_everything_is_gone() {
+    each(|detached| {
+        let part = detached.start(&["wait", "@/in", "--for", "gone"]);
+        let inner = detached.start(&["wait", "@/in/deep/idle", "--exit-code"]);
+        let whole = detached.start(&["wait", "@:/", "--for", "gone"]);
+        let all = detached.start(&["wait", "--for", "exited"]);
+        let never = detached.start(&["wait", "@/later", "--for", "started"]);
+        assert_eq!(detached.nestns(&["wait", ".", "--for", "gone", "--timeout", "50ms"]).code, 124);
+        detached.says(&["kill", "-s", "KILL", "@/in"]);
+        assert_eq!(ended(part).code, 0);
+        // The kernel has killed it with its namespace.
+        assert_eq!(ended(inner).code, 137);
+        detached.says(&["down", "@", "--now"]);
+        let outcome = ended(whole);
+        assert_eq!(outcome.code, 0, "{}", outcome.stderr);
+        assert!(!detached.is_running());
+        assert_eq!(ended(all).code, 0);
+        assert_eq!(ended(never).code, 1);
+        // A name that does not run is gone; without one it is not known what is.
+        detached.says(&["wait", "@:/", "--for", "gone"]);
+        detached.says(&["wait", "-n", "@", "--for", "gone"]);
+        assert_eq!(detached.nestns(&["wait", "--for", "gone"]).code, 1);
+    });
+}
+
+#[test]
+fn a_killed_controller_keeps_nobody_waiting() {
+    each(|detached| {
+        let gone = detached.start(&["wait", "--for", "gone"]);
+        let job = detached.start(&["wait", "@/job", "--for", "ready"]);
+        // Both wait by now, or find nobody any more: the second case is as good.
+        std::thread::sleep(Duration::from_millis(300));
+        kill(detached.controller(), Signal::SIGKILL).expect("it runs");
+        let asked = Instant::now();
+        assert_eq!(ended(gone).code, 0);
+        assert_eq!(ended(job).code, 1);
+        assert!(asked.elapsed() < Duration::from_secs(15), "{:?}", asked.elapsed());
+    });
+}
+
+#[test]
+fn who_waits_may_leave() {
+    each(|detached| {
+        let mut waiting: Vec<_> = (0..20).map(|_| detached.start(&["wait", "@/job"])).collect();
+        let last = waiting.pop().unwrap();
+        std::thread::sleep(Duration::from_millis(200));
+        for mut child in waiting {
+            child.kill().unwrap();
+            child.wait().unwrap();
+        }
+        touch(detached, "job");
+        assert_eq!(ended(last).code, 0);
+    });
+}
