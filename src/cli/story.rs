@@ -250,6 +250,14 @@ impl Audience for Story {
                 let text = format!("`{path}` {}{}", ended(*ending), self.place(*position));
                 self.problem("error", Some(path), &text);
             }
+            Note::Restarting { path, ending, delay, count, most } => {
+                let most = most.map(|most| format!(" of {most}")).unwrap_or_default();
+                let text = format!("`{path}` {}; restart {count}{most} in a row in {}", ended(*ending), Human(*delay));
+                self.problem("warning", Some(path), &text);
+            }
+            Note::NotRestarted { path, trouble } => {
+                self.problem("error", Some(path), &format!("`{path}` could not be brought back: {trouble}"));
+            }
             Note::ProbeRefused { path, position, refusal } => {
                 let text = format!(
                     "whether `{path}` is ready cannot be asked: {}{}; it is tried again",
@@ -261,14 +269,6 @@ impl Audience for Story {
             Note::ProbeLost { path, errno } => {
                 let text = format!("whether `{path}` is ready cannot be found out: {} ({errno:?})", errno.desc());
                 self.problem("warning", Some(path), &text);
-            }
-            Note::Restarting { path, ending, delay, count, most } => {
-                let most = most.map(|most| format!(" of {most}")).unwrap_or_default();
-                let text = format!("`{path}` {}; restart {count}{most} in a row in {}", ended(*ending), Human(*delay));
-                self.problem("warning", Some(path), &text);
-            }
-            Note::NotRestarted { path, trouble } => {
-                self.problem("error", Some(path), &format!("`{path}` could not be brought back: {trouble}"));
             }
             Note::Unreachable { path, dependency } => {
                 let text = format!("`{path}` is given up: what it waits for, `{dependency}`, has ended otherwise");

@@ -22,10 +22,10 @@ pub(super) enum Token {
     Client(u32),
     /// A process that the topology does not outlive.
     TiedTo,
-    /// A process says that it is ready.
-    Voice(u32),
     /// The line to the PID 1 of a namespace.
     Line(u32),
+    /// A process says that it is ready.
+    Voice(u32),
     /// The terminal of a program of `exec` that was left alone.
     SessionTerminal(u32),
 }
@@ -44,8 +44,8 @@ impl Token {
             Self::Control => (8, 0),
             Self::Client(number) => (9, number),
             Self::TiedTo => (10, 0),
-            Self::Voice(number) => (20, number),
             Self::Line(namespace) => (12, namespace),
+            Self::Voice(number) => (20, number),
             Self::SessionTerminal(number) => (11, number),
         };
         kind << 32 | u64::from(number)
@@ -65,8 +65,8 @@ impl Token {
             8 => Self::Control,
             9 => Self::Client(number),
             10 => Self::TiedTo,
-            20 => Self::Voice(number),
             12 => Self::Line(number),
+            20 => Self::Voice(number),
             11 => Self::SessionTerminal(number),
             _ => Self::Programs,
         }

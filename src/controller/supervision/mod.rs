@@ -139,8 +139,8 @@ impl<'a> Supervision<'a> {
             self.act();
             self.advance_changes();
             self.end_sessions();
-            self.inquire();
             self.look_after_paused();
+            self.inquire();
             if self.is_over() {
                 break;
             }
@@ -309,10 +309,10 @@ impl<'a> Supervision<'a> {
             stopping.and_then(|stopping| stopping.give_up),
             self.visit_deadline,
             self.sessions.next(),
-            self.world.readiness.next().filter(|_| self.life == Life::Running && self.world.stop.is_none()),
             self.changes.next(),
             self.world.lines.next(),
             self.pausing.next(),
+            self.world.readiness.next().filter(|_| self.life == Life::Running && self.world.stop.is_none()),
             self.unexplained.iter().map(|unexplained| unexplained.until).min(),
         ];
         moments.into_iter().flatten().min().map(|next| next.since(now))

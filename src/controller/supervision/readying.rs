@@ -134,8 +134,12 @@ impl Supervision<'_> {
         }
     }
 
-    /// Begins anew with a process that is about to be started again, or with a PID 1 and thereby its namespace.
+    /// Begins anew with a process that is about to be started again, and with the namespaces around it. An init of nestns is
+    /// no more than its namespace: what is inside makes the difference.
     pub(super) fn renew_readiness(&mut self, subject: Subject) {
+        if !self.world.readiness.is_declared(subject) {
+            return;
+        }
         self.world.readiness.forget(subject);
         let mut around = Some(subject.namespace);
         while let Some(index) = around {

@@ -74,9 +74,9 @@ impl Supervision<'_> {
             return;
         }
         self.life = life;
+        self.cancel_changes();
         self.opening.manager.say_stopping();
         self.call_everybody_off();
-        self.cancel_changes();
         self.world.audience.note(&Note::Stopping { cause: &cause });
         self.record_stop(&cause);
         self.thaw_all();

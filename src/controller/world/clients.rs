@@ -166,20 +166,20 @@ impl World<'_> {
         self.clients.server.take_up(asker.client, &self.events);
     }
 
+    /// Writes the truth anew, because a part of the tree is another one. A full disk leaves the old one, which the kernel
+    /// contradicts.
+    pub(in crate::controller) fn write_truth(&self) {
+        if let Ok(document) = truth::document(&self.roster, self.clients.origin) {
+            let _ = self.remains.write(&state_directory::truth_in(self.remains.directory()), &document);
+        }
+    }
+
     /// Where the tree is in its life, and whether all of it is ready.
     fn word(&self) -> &'static str {
         match self.clients.life {
             Life::Created | Life::Running if self.roster.is_all_paused() => "paused",
             Life::Running if self.readiness.is_complete() => State::Ready.word(),
             life => life.word(),
-        }
-    }
-
-    /// Writes the truth anew, because a part of the tree is another one. A full disk leaves the old one, which the kernel
-    /// contradicts.
-    pub(in crate::controller) fn write_truth(&self) {
-        if let Ok(document) = truth::document(&self.roster, self.clients.origin) {
-            let _ = self.remains.write(&state_directory::truth_in(self.remains.directory()), &document);
         }
     }
 

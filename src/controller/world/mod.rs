@@ -336,8 +336,8 @@ impl<'a> World<'a> {
                     self.request_stop(Cause::Untied);
                 }
             }
-            Token::Voice(place) => self.on_voice(place),
             Token::Line(namespace) => self.on_wire(namespace),
+            Token::Voice(place) => self.on_voice(place),
             Token::SessionTerminal(number) => self.on_session_terminal(number),
             Token::Programs => {}
         }

@@ -106,10 +106,10 @@ impl Supervision<'_> {
             self.world.record(&Event::Restart { path: &path, attempt, by });
         }
         for subject in self.subjects_of(place) {
+            self.renew_readiness(subject);
             self.world.roster.renew(subject);
             self.world.streams.forget_outcome(subject, &self.world.events);
             self.started.remove(&subject);
-            self.renew_readiness(subject);
             if self.owns_terminal(subject)
                 && let Some(relay) = &mut self.world.relay
             {
