@@ -66,7 +66,8 @@ pub(super) struct Readiness {
     /// Who is still waited for by whoever waits for everything.
     pending: BTreeSet<Subject>,
     lacks: Vec<Lack>,
-    pub(super) lookouts: HashMap<Subject, Lookout>,
+    /// Helpers that are not reaped yet, and whose they are, until they are called off.
+    pub(super) lookouts: Vec<(Lookout, Option<Subject>)>,
     pub(super) inquiries: BTreeMap<Subject, Inquiry>,
     /// Whose command cannot be executed, which is said once.
     pub(super) refused: HashSet<Subject>,
@@ -173,6 +174,11 @@ impl Readiness {
         self.lacks.get(index as usize).is_some_and(|lack| lack.has_own_init)
     }
 
+    /// Whether something in a namespace is not ready.
+    pub(super) fn lacks_something(&self, index: NamespaceIndex) -> bool {
+        self.lacks.get(index as usize).is_some_and(|lack| lack.count > 0)
+    }
+
     /// The namespace around one.
     pub(super) fn around(&self, index: NamespaceIndex) -> Option<NamespaceIndex> {
         self.lacks.get(index as usize)?.parent
@@ -216,9 +222,10 @@ impl Readiness {
         moments.min()
     }
 
-    /// Whose lookout a child of the controller is.
-    pub(super) fn lookout_of(&self, pid: Pid) -> Option<Subject> {
-        self.lookouts.iter().find(|(_, lookout)| lookout.pid() == pid).map(|(&subject, _)| subject)
+    /// Whose lookout a child of the controller was; one that was called off is nobody's.
+    pub(super) fn take_lookout(&mut self, pid: Pid) -> Option<Option<Subject>> {
+        let place = self.lookouts.iter().position(|(lookout, _)| lookout.pid() == pid)?;
+        Some(self.lookouts.swap_remove(place).1)
     }
 }
 

@@ -75,7 +75,8 @@ impl Supervision<'_> {
         match condition {
             Condition::Created => Some(true),
             Condition::Started | Condition::Ready => {
-                let is_met = if condition == Condition::Ready { self.world.readiness.is_ready(subject) } else { started };
+                let is_met =
+                    if condition == Condition::Ready { self.world.readiness.is_ready(subject) } else { started };
                 match (is_met, ended) {
                     (true, _) => Some(true),
                     (false, None) => None,

@@ -28,26 +28,13 @@ const PATIENCE: Duration = Duration::from_secs(10);
 const BURIAL: Duration = Duration::from_secs(1);
 
 impl Supervision<'_> {
-    /// The gates are open: the inits of nestns run, and where there is nothing inside, that is all there is.
+    /// The gates are open: where there is nothing inside, a namespace is ready with that.
     pub(super) fn begin_readiness(&mut self) {
-        for index in self.plan.indices() {
-            self.init_runs(index);
-        }
         for index in self.world.readiness.empty() {
             self.on_namespace_ready(index);
             if let Some(around) = self.world.readiness.around(index) {
                 self.fill(around);
             }
-        }
-    }
-
-    /// An init of nestns has been let go.
-    pub(super) fn init_runs(&mut self, index: NamespaceIndex) {
-        if self.world.readiness.has_own_init(index)
-            && let Some(record) = self.world.roster.get_mut(Subject::init(index))
-            && record.state == State::Created
-        {
-            record.state = State::Running;
         }
     }
 
@@ -156,7 +143,9 @@ impl Supervision<'_> {
         self.world.readiness.forget(subject);
         let mut around = Some(subject.namespace);
         while let Some(index) = around {
-            if let Some(namespace) = self.world.roster.namespace_mut(index) {
+            if self.world.readiness.lacks_something(index)
+                && let Some(namespace) = self.world.roster.namespace_mut(index)
+            {
                 namespace.is_ready = false;
                 if namespace.members[0].state == State::Ready && self.world.readiness.has_own_init(index) {
                     namespace.members[0].state = State::Running;
@@ -173,7 +162,9 @@ impl Supervision<'_> {
         }
         let is_unexplained = self.unexplained.iter().any(|unexplained| unexplained.subject == subject);
         let record = self.world.roster.get(subject);
-        !is_unexplained && record.is_some_and(|record| record.ending.is_some() && record.state.is_over())
+        !is_unexplained
+            && !self.comes_again(subject)
+            && record.is_some_and(|record| record.ending.is_some() && record.state.is_over())
     }
 
     /// Whether everybody is.
@@ -191,15 +182,16 @@ impl Supervision<'_> {
         let Some((pid, start_time)) = self.identity(subject) else { return };
         let path = self.world.path(subject);
         match Lookout::send(&self.plan, &Watched { path: &path, pid, start_time, file }) {
-            Ok(lookout) => drop(self.world.readiness.lookouts.insert(subject, lookout)),
+            Ok(lookout) => self.world.readiness.lookouts.push((lookout, Some(subject))),
             Err(errno) => self.world.audience.note(&Note::ProbeLost { path: &path, errno }),
         }
     }
 
     /// A child of the controller has ended that is nobody's; says whether it was a lookout.
     pub(super) fn on_lookout_ended(&mut self, pid: Pid, ending: Ending) -> bool {
-        let Some(subject) = self.world.readiness.lookout_of(pid) else { return false };
-        self.world.readiness.lookouts.remove(&subject);
+        let Some(whose) = self.world.readiness.take_lookout(pid) else { return false };
+        // Of one that was called off, nobody wants to hear.
+        let Some(subject) = whose else { return true };
         if ending == Ending::Exited(0) {
             self.on_hint(subject);
         } else if self.life == Life::Running && ending != Ending::Exited(1) && self.started.contains(&subject) {
@@ -297,8 +289,10 @@ impl Supervision<'_> {
     /// Nobody asks about a process any more.
     fn call_off(&mut self, subject: Subject) {
         // It stays known until it is reaped.
-        if let Some(lookout) = self.world.readiness.lookouts.get(&subject) {
+        let lookouts = self.world.readiness.lookouts.iter_mut();
+        for (lookout, whose) in lookouts.filter(|(_, whose)| *whose == Some(subject)) {
             lookout.call_off();
+            *whose = None;
         }
         if let Some(Inquiry::Running(leader, _)) = self.world.readiness.inquiries.remove(&subject)
             && self.keeper.find(subject.probe_of()).is_some()
@@ -309,7 +303,10 @@ impl Supervision<'_> {
 
     /// A stop has begun: nobody asks about anybody any more. Members of the namespaces end with them.
     pub(super) fn call_everybody_off(&mut self) {
-        self.world.readiness.lookouts.values().for_each(Lookout::call_off);
+        for (lookout, whose) in &mut self.world.readiness.lookouts {
+            lookout.call_off();
+            *whose = None;
+        }
         for (subject, _) in std::mem::take(&mut self.world.readiness.inquiries) {
             if let Some(kid) = self.keeper.find(subject.probe_of())
                 && let Ok(pidfd) = Pidfd::open(kid.pid)
