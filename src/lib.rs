@@ -9,6 +9,7 @@
 //! | 1 | [`topology`] | text → checked tree; knows no kernel |
 //! | 2 | [`engine`] | tree → namespaces; no terminal, no files of state |
 //! | 2 | [`observe`] | kernel → facts |
+//! | 2 | [`experiment`] | the kernel's behaviours, shown and checked |
 //! | 3 | [`controller`] | the life of a tree |
 //! | 4 | [`present`] | facts → text |
 //! | 5 | [`cli`] | one file a verb |
@@ -17,6 +18,7 @@ pub mod cli;
 pub mod controller;
 pub mod diagnostic;
 pub mod engine;
+pub mod experiment;
 pub mod observe;
 pub mod present;
 pub mod sys;

@@ -116,7 +116,7 @@ fn show(mut connection: Connection, args: &Args) -> io::Result<Status> {
             let Ok(head) = serde_json::from_str::<Head>(&line.text) else { continue };
             let stamp = Stamp::parse(head.ts.as_bytes()).unwrap_or_default();
             if args.until.is_some_and(|until| stamp > until) {
-                follower.write(&shown, &mut || reader.hoard())?;
+                follower.write(&shown, &mut || reader.pin())?;
                 return Ok(Status::Done);
             }
             if args.since.is_none_or(|since| stamp >= since) && scope.has(&head.path) {
@@ -124,10 +124,10 @@ fn show(mut connection: Connection, args: &Args) -> io::Result<Status> {
                 shown.push(b'\n');
             }
             if shown.len() >= FULL {
-                follower.write(&std::mem::take(&mut shown), &mut || reader.hoard())?;
+                follower.write(&std::mem::take(&mut shown), &mut || reader.pin())?;
             }
         }
-        follower.write(&std::mem::take(&mut shown), &mut || reader.hoard())?;
+        follower.write(&std::mem::take(&mut shown), &mut || reader.pin())?;
         let now = std::time::SystemTime::now();
         if is_last || args.until.is_some_and(|until| Stamp::from(now) > until) {
             return Ok(Status::Done);
@@ -136,7 +136,7 @@ fn show(mut connection: Connection, args: &Args) -> io::Result<Status> {
             continue;
         }
         let left = args.until.map(|until| std::time::SystemTime::from(until).duration_since(now).unwrap_or_default());
-        if follower.wait(left, &mut || reader.hoard())? == Wake::Unread {
+        if follower.wait(left, &mut || reader.pin())? == Wake::Unread {
             return Err(io::ErrorKind::BrokenPipe.into());
         }
     }

@@ -16,6 +16,7 @@ mod doctor_file;
 mod down;
 mod events;
 mod exec;
+mod experiment;
 mod explain;
 mod follower;
 mod graph;
@@ -39,6 +40,7 @@ mod restart;
 mod run;
 mod running;
 mod schema;
+mod see;
 mod selection;
 mod status;
 mod story;
@@ -93,6 +95,8 @@ enum Verb {
     Tree(tree::Args),
     Pid(pid::Args),
     Whois(whois::Args),
+    See(see::Args),
+    Experiment(experiment::Args),
     Graph(graph::Args),
     Pause(pause::PauseArgs),
     Resume(pause::ResumeArgs),
@@ -129,6 +133,8 @@ impl Verb {
             Self::Tree(args) => tree::run(&args),
             Self::Pid(args) => pid::run(&args),
             Self::Whois(args) => whois::run(&args),
+            Self::See(args) => see::run(&args),
+            Self::Experiment(args) => experiment::run(&args),
             Self::Graph(args) => graph::run(&args),
             Self::Pause(args) => pause::pause(args),
             Self::Resume(args) => pause::resume(args),

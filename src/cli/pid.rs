@@ -42,7 +42,7 @@ pub(super) struct Args {
     address: Address,
 
     /// In which namespace: a path, `host`, `pid:[INODE]`, or `*` for all that see it
-    #[arg(long = "in", value_name = "NS", env = "NESTNS_IN")]
+    #[arg(id = "in", long = "in", value_name = "NS", env = "NESTNS_IN")]
     place: Option<Place>,
 
     /// The number alone, or the chain alone

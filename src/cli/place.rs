@@ -15,6 +15,16 @@ pub(super) enum Place {
     Address(Address),
 }
 
+impl Place {
+    /// The address, where it is one.
+    pub(super) fn address(&self) -> Option<&Address> {
+        match self {
+            Self::Address(address) => Some(address),
+            Self::Everywhere | Self::Inode(_) => None,
+        }
+    }
+}
+
 impl FromStr for Place {
     type Err = AddressError;
 

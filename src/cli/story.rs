@@ -12,6 +12,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::json;
 
 use crate::controller::audience::{Audience, Cause, Line, Note, Waiting};
+use crate::controller::journal::stamp::Stamp;
 use crate::controller::roster::Roster;
 use crate::controller::timeline::{Timeline, milliseconds};
 use crate::diagnostic::Color;
@@ -118,9 +119,8 @@ impl Story {
 
     fn event(&self, event: serde_json::Value) {
         let mut event = event;
-        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
         if let Some(object) = event.as_object_mut() {
-            object.insert("ts".to_owned(), json!(now.as_secs_f64()));
+            object.insert("ts".to_owned(), json!(Stamp::from(std::time::SystemTime::now()).to_string()));
         }
         self.say(&format!("{event}\n"));
     }
@@ -257,6 +257,18 @@ impl Audience for Story {
             }
             Note::NotRestarted { path, trouble } => {
                 self.problem("error", Some(path), &format!("`{path}` could not be brought back: {trouble}"));
+            }
+            Note::ProbeRefused { path, position, refusal } => {
+                let text = format!(
+                    "whether `{path}` is ready cannot be asked: {}{}; it is tried again",
+                    refused(refusal),
+                    self.place(*position)
+                );
+                self.problem("warning", Some(path), &text);
+            }
+            Note::ProbeLost { path, errno } => {
+                let text = format!("whether `{path}` is ready cannot be found out: {} ({errno:?})", errno.desc());
+                self.problem("warning", Some(path), &text);
             }
             Note::Unreachable { path, dependency } => {
                 let text = format!("`{path}` is given up: what it waits for, `{dependency}`, has ended otherwise");

@@ -34,7 +34,7 @@ pub(super) struct Args {
     number: i32,
 
     /// In which namespace: a path, `host`, `pid:[INODE]`, or `*` for all
-    #[arg(long = "in", value_name = "NS", env = "NESTNS_IN")]
+    #[arg(id = "in", long = "in", value_name = "NS", env = "NESTNS_IN")]
     place: Option<Place>,
 
     #[command(flatten)]

@@ -100,7 +100,7 @@ pub fn namespace_documents(roster: &Roster) -> Vec<NamespaceDocument> {
             userns: other.map(|(user, _)| user),
             mntns: other.map(|(_, mount)| mount),
             init: init_word(&plan).into(),
-            state: Some(record.map_or("creating", |record| roster.word(index, record.members[0].state)).into()),
+            state: Some(record.map_or("creating", |record| roster.word(index, record.state())).into()),
             shared: plan.isolation.shared().into_iter().map(Word::from).collect(),
             labels: plan.labels.clone(),
             path: plan.path.clone(),

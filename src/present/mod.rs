@@ -11,6 +11,7 @@ mod fold;
 pub mod graph;
 pub mod line;
 pub mod living;
+pub mod matrix;
 pub mod node;
 pub mod outline;
 pub mod redact;

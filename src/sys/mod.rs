@@ -16,6 +16,7 @@ pub mod caller;
 pub mod capability;
 pub mod clone;
 pub mod descriptor;
+pub mod directory;
 pub mod disposition;
 pub mod fork;
 pub mod hostname;

@@ -33,6 +33,14 @@ pub struct EventReader {
     half: Vec<u8>,
     next: u64,
     lines: VecDeque<EventLine>,
+    pinned: Option<Pinned>,
+}
+
+/// The two files, opened before they were removed.
+#[derive(Debug)]
+struct Pinned {
+    current: Option<File>,
+    before: Option<File>,
 }
 
 impl EventReader {
@@ -40,7 +48,7 @@ impl EventReader {
     /// [`Snapshot::events`](crate::controller::control::message::Snapshot::events) for those that follow a snapshot.
     pub fn from(directory: &Path, first: u64) -> Self {
         let (half, lines) = (Vec::new(), VecDeque::new());
-        Self { directory: directory.to_owned(), file: None, half, next: first, lines }
+        Self { directory: directory.to_owned(), file: None, half, next: first, lines, pinned: None }
     }
 
     /// The next event; `None` when there is no more at this moment.
@@ -58,7 +66,11 @@ impl EventReader {
             }
             let Some(file) = &mut self.file else { return Ok(None) };
             // Before it is read to its end: nothing is written to a file that has been rotated.
-            let is_last = is_current(file, &self.directory)?;
+            let is_last = match &self.pinned {
+                None => is_current(file, &self.directory)?,
+                Some(Pinned { current: Some(current), .. }) => identity(current)? == identity(file)?,
+                Some(Pinned { current: None, .. }) => true,
+            };
             let start = self.half.len();
             file.take(CHUNK as u64).read_to_end(&mut self.half)?;
             if self.half.len() > start {
@@ -72,17 +84,17 @@ impl EventReader {
         }
     }
 
-    /// Takes everything that can be read at this moment into memory, because the files are about to be removed.
+    /// Keeps open what has not been read yet, because the files are about to be removed. Whoever writes waits for this, so
+    /// that nothing is read here.
     ///
     /// # Errors
     ///
-    /// Those of [`EventReader::read`].
-    pub fn hoard(&mut self) -> io::Result<()> {
-        let mut all = VecDeque::new();
-        while let Some(line) = self.read()? {
-            all.push_back(line);
-        }
-        self.lines = all;
+    /// Those of open(2), such as `EMFILE`.
+    pub fn pin(&mut self) -> io::Result<()> {
+        // The current one first: what is renamed meanwhile is found in both places rather than in none.
+        let current = open(&self.directory.join(EVENTS))?;
+        let before = open(&self.directory.join(format!("{EVENTS}{ROTATED}")))?;
+        self.pinned = Some(Pinned { current, before });
         Ok(())
     }
 
@@ -102,11 +114,15 @@ impl EventReader {
     fn find(&self) -> io::Result<Option<File>> {
         let path = self.directory.join(EVENTS);
         for _ in 0..ATTEMPTS {
-            let current = open(&path)?;
+            let current = match &self.pinned {
+                None => open(&path)?,
+                Some(pinned) => pinned.current.as_ref().map(File::try_clone).transpose()?,
+            };
             let first = current.as_ref().and_then(first_number);
-            let before = match first {
-                Some(first) if first <= self.next => None,
-                _ => open(&self.directory.join(format!("{EVENTS}{ROTATED}")))?,
+            let before = match (first, &self.pinned) {
+                (Some(first), _) if first <= self.next => None,
+                (_, None) => open(&self.directory.join(format!("{EVENTS}{ROTATED}")))?,
+                (_, Some(pinned)) => pinned.before.as_ref().map(File::try_clone).transpose()?,
             };
             match (current, first, before) {
                 (current, Some(_), None) => return Ok(current),
@@ -130,6 +146,8 @@ impl EventReader {
 /// The number of a line.
 fn number(line: &[u8]) -> Option<u64> {
     const KEY: &[u8] = b"\"seq\":";
+    // It stands behind the stamp.
+    let line = &line[..line.len().min(100)];
     let place = line.windows(KEY.len()).position(|window| window == KEY)? + KEY.len();
     let digits = line[place..].iter().take_while(|byte| byte.is_ascii_digit());
     digits.fold(None, |number: Option<u64>, digit| {
@@ -161,15 +179,19 @@ fn last_number(file: &File) -> Option<u64> {
 
 /// Whether this is still the file that is written to. One that is open keeps its inode, so that no other can have it.
 fn is_current(file: &File, directory: &Path) -> io::Result<bool> {
-    let own = file.metadata()?;
     match std::fs::metadata(directory.join(EVENTS)) {
-        Ok(found) => Ok((found.dev(), found.ino()) == (own.dev(), own.ino())),
+        Ok(found) => Ok((found.dev(), found.ino()) == identity(file)?),
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             // Renamed in this moment, or removed with everything else.
             Ok(!directory.join(format!("{EVENTS}{ROTATED}")).exists())
         }
         Err(error) => Err(error),
     }
+}
+
+fn identity(file: &File) -> io::Result<(u64, u64)> {
+    let found = file.metadata()?;
+    Ok((found.dev(), found.ino()))
 }
 
 #[cfg(test)]
@@ -244,9 +266,19 @@ mod tests {
         assert_eq!(numbers.last(), Some(&3000));
         assert_eq!(lost, 3000 - numbers.len() as u64);
         assert!(lost > 0);
-        let mut hoarding = EventReader::from(directory.path(), 2990);
-        hoarding.hoard().unwrap();
+        let mut late = EventReader::from(directory.path(), 2990);
+        let mut early = EventReader::from(directory.path(), 0);
+        assert!(early.read().unwrap().is_some());
+        let mut unread = EventReader::from(directory.path(), 0);
+        for reader in [&mut late, &mut early, &mut unread] {
+            reader.pin().unwrap();
+        }
         drop(directory);
-        assert_eq!(hoarding.lines.len(), 11);
+        assert_eq!(self::numbers(&mut late), ((2990..=3000).collect(), 0));
+        for reader in [&mut early, &mut unread] {
+            let (numbers, _) = self::numbers(reader);
+            assert_eq!(numbers.last(), Some(&3000));
+            assert!(numbers.windows(2).all(|pair| pair[1] == pair[0] + 1) && numbers.len() > 900);
+        }
     }
 }

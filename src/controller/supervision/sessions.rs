@@ -318,13 +318,15 @@ impl Supervision<'_> {
             session.asker = None;
             session.deadline = Some(deadline);
             signal_session(session.leader, libc::SIGHUP);
+            self.world.record(&Event::Signal { path: &session.path, signal: "HUP", by: None });
         }
     }
 
     /// A stop has begun: guests are told, and those who do not leave go with their namespace.
-    pub(super) fn tell_sessions_to_leave(&self) {
+    pub(super) fn tell_sessions_to_leave(&mut self) {
         for session in self.sessions.all.values() {
             signal_session(session.leader, libc::SIGHUP);
+            self.world.record(&Event::Signal { path: &session.path, signal: "HUP", by: None });
         }
     }
 
@@ -344,6 +346,7 @@ impl Supervision<'_> {
         for session in self.sessions.all.values_mut() {
             if session.deadline.is_some_and(|deadline| deadline <= now) {
                 signal_session(session.leader, libc::SIGKILL);
+                self.world.record(&Event::Signal { path: &session.path, signal: "KILL", by: None });
                 // It is killed; what has escaped for a moment by forking is looked for once more.
                 session.deadline = Some(now.plus(FAREWELL));
             }
@@ -359,7 +362,7 @@ impl Supervision<'_> {
 }
 
 /// Signals every process of a session, each after its identity is confirmed; returns how many there were.
-fn signal_session(leader: Pid, signal: i32) -> usize {
+pub(super) fn signal_session(leader: Pid, signal: i32) -> usize {
     let members = session::members(leader).unwrap_or_default();
     for member in &members {
         // It may have ended since.

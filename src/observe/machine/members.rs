@@ -31,9 +31,32 @@ pub(super) fn read(spaces: &mut Spaces, search: Search) -> io::Result<Members> {
     let mut pids: Vec<i32> =
         std::fs::read_dir("/proc")?.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok()).collect();
     pids.sort_unstable();
+    if search == Search::Members {
+        return walk(spaces, &pids);
+    }
+    // What else keeps namespaces alive costs as much as who is in them, and is looked for at the same time.
+    let (members, pins) = std::thread::scope(|scope| {
+        let pins = scope.spawn(|| pins(&pids));
+        (walk(spaces, &pids), pins.join())
+    });
+    let mut members = members?;
+    if let Ok((pins, closed)) = pins {
+        members.closed = closed;
+        pins.open(spaces);
+    }
+    Ok(members)
+}
+
+/// What the processes have mounted and open, and how many did not let themselves be looked at.
+fn pins(pids: &[i32]) -> (Pins, usize) {
+    let mut pins = Pins::default();
+    let closed = pids.iter().filter(|&&pid| pins.collect(pid) == Access::Denied).count();
+    (pins, closed)
+}
+
+fn walk(spaces: &mut Spaces, pids: &[i32]) -> io::Result<Members> {
     let mut members = Members { processes: Vec::with_capacity(pids.len()), ..Members::default() };
-    let mut keepers = Pins::default();
-    for pid in pids {
+    for &pid in pids {
         let Some(mut process) = look(pid) else { continue };
         match space(spaces, &process) {
             Ok(space) => process.space = space,
@@ -42,12 +65,8 @@ pub(super) fn read(spaces: &mut Spaces, search: Search) -> io::Result<Members> {
             Err(error) => return Err(error),
         }
         members.unreadable += usize::from(process.space.is_none());
-        if search == Search::Everything && keepers.collect(pid) == Access::Denied {
-            members.closed += 1;
-        }
         members.processes.push(process);
     }
-    keepers.open(spaces);
     Ok(members)
 }
 

@@ -113,7 +113,8 @@ pub struct Machine {
 pub enum Search {
     /// Namespaces with members, and what is around them.
     Members,
-    /// Those that a mount or a descriptor keeps alive as well.
+    /// Those that a mount or a descriptor keeps alive as well. A second thread looks for them: not for processes that are
+    /// going to fork.
     Everything,
 }
 

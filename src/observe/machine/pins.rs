@@ -10,7 +10,11 @@ use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStringExt;
 use std::path::PathBuf;
 
+use nix::errno::Errno;
+use nix::fcntl::readlinkat;
+
 use super::{Evidence, Spaces, inode_of, linked};
+use crate::sys::directory;
 
 /// Whether a process let the caller see what it has open.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,21 +70,19 @@ impl Pins {
     }
 
     fn descriptors(&mut self, pid: i32) -> Access {
-        let entries = match std::fs::read_dir(format!("/proc/{pid}/fd")) {
-            Ok(entries) => entries,
+        let directory = match File::open(format!("/proc/{pid}/fd")) {
+            Ok(directory) => directory,
             Err(error) if error.kind() == io::ErrorKind::PermissionDenied => return Access::Denied,
             Err(_) => return Access::Granted,
         };
-        for entry in entries.flatten() {
-            match std::fs::read_link(entry.path()) {
+        for number in directory::numbers(&directory).unwrap_or_default() {
+            match readlinkat(&directory, number.to_string().as_str()) {
                 Ok(link) => {
-                    let inode = link.to_str().and_then(|link| inode_of(link, "pid"));
-                    let number = entry.file_name().to_str().and_then(|name| name.parse().ok());
-                    if let (Some(inode), Some(number)) = (inode, number) {
+                    if let Some(inode) = link.to_str().and_then(|link| inode_of(link, "pid")) {
                         self.found.push((inode, Evidence::Descriptor { holder: pid, number }));
                     }
                 }
-                Err(error) if error.kind() == io::ErrorKind::PermissionDenied => return Access::Denied,
+                Err(Errno::EACCES | Errno::EPERM) => return Access::Denied,
                 Err(_) => {}
             }
         }

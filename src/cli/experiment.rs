@@ -1,0 +1,209 @@
+//! `nestns experiment`: the kernel's behaviours, shown and checked.
+
+use std::fmt::Write as _;
+use std::io::Write as _;
+
+use clap::builder::FalseyValueParser;
+use clap::{Subcommand, ValueEnum};
+use serde::Serialize;
+
+use super::color::When;
+use super::status::Status;
+use super::story::charset;
+use super::tell::tell;
+use crate::diagnostic::Color;
+use crate::experiment::{ALL, Experiment, Finding, Verdict, find};
+use crate::observe::boot;
+use crate::present::charset::Charset;
+use crate::present::count::count;
+
+/// Show and check how the kernel behaves, one statement at a time
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+An experiment says what is claimed, on which layout, what was done, and what the kernel answered; then whether the claim \
+holds. It is carried out in a PID namespace of its own, which ends with it: nothing is left behind, and the numbers are the \
+same on every run. An ordinary user needs user namespaces for it.
+
+The status is 0 when all that could be tried holds, 1 when one does not, 4 when namespaces cannot be made here.
+
+  nestns experiment ls
+  nestns experiment run pid-one ppid-zero
+  nestns experiment run --all            a self-check of this kernel")]
+pub(super) struct Args {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Debug, Subcommand)]
+enum What {
+    /// Show what there is
+    Ls(LsArgs),
+    /// Carry out some, or all
+    Run(RunArgs),
+}
+
+#[derive(Debug, clap::Args)]
+struct LsArgs {
+    #[command(flatten)]
+    answer: AnswerArgs,
+}
+
+#[derive(Debug, clap::Args)]
+struct RunArgs {
+    /// Which
+    #[arg(value_name = "ID", required_unless_present = "all", value_parser = known)]
+    ids: Vec<&'static str>,
+
+    /// All of them
+    #[arg(long, env = "NESTNS_ALL", conflicts_with = "ids", value_parser = FalseyValueParser::new())]
+    all: bool,
+
+    #[command(flatten)]
+    answer: AnswerArgs,
+}
+
+#[derive(Debug, clap::Args)]
+struct AnswerArgs {
+    /// Who is to read it
+    #[arg(long, value_enum, default_value_t, env = "NESTNS_FORMAT")]
+    format: Format,
+
+    /// When to use colours
+    #[arg(long, value_enum, default_value_t, env = "NESTNS_COLOR")]
+    color: When,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+enum Format {
+    /// People
+    #[default]
+    Human,
+    /// Programs: one document `nestns.experiment/1`
+    Json,
+}
+
+#[derive(Debug, Serialize)]
+struct ExperimentDocument<'a> {
+    schema: &'static str,
+    kernel: String,
+    experiments: &'a [Entry],
+}
+
+/// One experiment; what was found is null of one that was only listed.
+#[derive(Debug, Serialize)]
+struct Entry {
+    id: &'static str,
+    hypothesis: &'static str,
+    layout: &'static str,
+    did: &'static str,
+    found: Option<String>,
+    verdict: Option<Verdict>,
+}
+
+fn known(text: &str) -> Result<&'static str, String> {
+    let Some(experiment) = find(text) else {
+        let nearest = ALL.iter().min_by_key(|one| strsim::damerau_levenshtein(one.id, text));
+        let nearest = nearest.map_or_else(String::new, |one| format!("; did you mean `{}`?", one.id));
+        return Err(format!("there is no such experiment{nearest} `nestns experiment ls` shows all"));
+    };
+    Ok(experiment.id)
+}
+
+/// Runs the verb.
+pub(super) fn run(args: &Args) -> anyhow::Result<Status> {
+    match &args.what {
+        What::Ls(args) => list(&args.answer),
+        What::Run(args) => carry_out(args),
+    }
+}
+
+fn list(answer: &AnswerArgs) -> anyhow::Result<Status> {
+    let entries: Vec<Entry> = ALL.iter().map(|one| entry(one, None)).collect();
+    if answer.format == Format::Json {
+        return write_document(&entries).map(|()| Status::Done);
+    }
+    let width = ALL.iter().map(|one| one.id.len()).max().unwrap_or(0);
+    let text: String = ALL.iter().fold(String::new(), |mut text, one| {
+        // Writing to a string cannot fail.
+        let _ = writeln!(text, "{:width$}  {}", one.id, one.hypothesis);
+        text
+    });
+    std::io::stdout().lock().write_all(text.as_bytes())?;
+    Ok(Status::Done)
+}
+
+fn carry_out(args: &RunArgs) -> anyhow::Result<Status> {
+    let chosen: Vec<&Experiment> =
+        if args.all { ALL.iter().collect() } else { args.ids.iter().filter_map(|id| find(id)).collect() };
+    let mut entries = Vec::with_capacity(chosen.len());
+    for experiment in chosen {
+        let finding = match experiment.run() {
+            Ok(finding) => finding,
+            Err(error) => {
+                tell(&format!(
+                    "error: there is no stage for experiments: {error}\n  = help: `nestns doctor` tells what this machine lacks\n"
+                ));
+                return Ok(Status::Other(4));
+            }
+        };
+        entries.push(entry(experiment, Some(finding)));
+        if args.answer.format == Format::Human {
+            let text = describe(&entries[entries.len() - 1], &args.answer);
+            std::io::stdout().lock().write_all(text.as_bytes())?;
+        }
+    }
+    let many = |verdict| entries.iter().filter(|entry| entry.verdict == Some(verdict)).count();
+    let (holds, fails, skipped) = (many(Verdict::Holds), many(Verdict::Fails), many(Verdict::Skipped));
+    if args.answer.format == Format::Json {
+        write_document(&entries)?;
+    } else if entries.len() > 1 {
+        let skipped = if skipped > 0 { format!(", {skipped} skipped") } else { String::new() };
+        let text = format!(
+            "{}: {holds} hold, {fails} fail{skipped} (Linux {})\n",
+            count(entries.len(), "experiment"),
+            boot::kernel()
+        );
+        std::io::stdout().lock().write_all(text.as_bytes())?;
+    }
+    Ok(if fails > 0 { Status::No } else { Status::Done })
+}
+
+fn entry(experiment: &Experiment, finding: Option<Finding>) -> Entry {
+    let Experiment { id, hypothesis, layout, did, .. } = *experiment;
+    let (found, verdict) = finding.map(|finding| (finding.found, finding.verdict)).unzip();
+    Entry { id, hypothesis, layout, did, found, verdict }
+}
+
+fn write_document(entries: &[Entry]) -> anyhow::Result<()> {
+    let document = ExperimentDocument { schema: "nestns.experiment/1", kernel: boot::kernel(), experiments: entries };
+    let mut stdout = std::io::stdout().lock();
+    // As an error of the stream, so that a reader who has left is known as one.
+    serde_json::to_writer_pretty(&mut stdout, &document).map_err(std::io::Error::from)?;
+    writeln!(stdout)?;
+    Ok(())
+}
+
+fn describe(entry: &Entry, answer: &AnswerArgs) -> String {
+    let verdict = entry.verdict.unwrap_or(Verdict::Skipped);
+    let is_styled = answer.color.resolve(&std::io::stdout()) == Color::Styled;
+    let style = match verdict {
+        _ if !is_styled => anstyle::Style::new(),
+        Verdict::Holds => anstyle::AnsiColor::Green.on_default(),
+        Verdict::Fails => anstyle::AnsiColor::Red.on_default(),
+        Verdict::Skipped => anstyle::Style::new().dimmed(),
+    };
+    let symbol = match (verdict, charset()) {
+        (Verdict::Holds, Charset::Unicode) => "✔",
+        (Verdict::Fails, Charset::Unicode) => "✘",
+        (Verdict::Skipped, _) => "-",
+        (Verdict::Holds, Charset::Ascii) => "+",
+        (Verdict::Fails, Charset::Ascii) => "x",
+    };
+    let mut text = format!("{style}{symbol} {}{style:#}  {}\n", entry.id, entry.hypothesis);
+    let found = entry.found.as_deref().unwrap_or_default();
+    for (what, words) in [("layout", entry.layout), ("did", entry.did), ("found", found), ("verdict", verdict.word())] {
+        // Writing to a string cannot fail.
+        let _ = writeln!(text, "    {what:7}  {words}");
+    }
+    text
+}

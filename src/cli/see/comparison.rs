@@ -1,0 +1,130 @@
+//! What should be visible, against what was measured: a process is visible from a namespace if and only if it is in it, or in
+//! one inside it; and a deviation has a reason.
+
+use std::collections::{HashMap, HashSet};
+
+use serde::Serialize;
+
+use super::scene::{Eye, Scene, Seen};
+use crate::cli::names::Names;
+use crate::observe::machine::Machine;
+use crate::observe::sight::{Mechanism, View};
+use crate::topology::address::HOST;
+
+/// One cell that is not as it should be.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(super) struct Mismatch {
+    pub(super) observer: String,
+    pub(super) path: String,
+    /// `visible` or `invisible`.
+    pub(super) computed: &'static str,
+    pub(super) measured: String,
+    /// The number that it should have there.
+    pub(super) expected: Option<i32>,
+    /// The one that it has.
+    pub(super) number: Option<i32>,
+    pub(super) reason: String,
+}
+
+/// Everything that is not as it should be; of observers that could not look, nothing.
+pub(super) fn compare(
+    (machine, names): (&Machine, &Names),
+    scene: &Scene<'_>,
+    views: &[View],
+    mechanism: Mechanism,
+) -> Vec<Mismatch> {
+    // By place as the file has it, or by that of the kernel where there is no file.
+    let mut eyes: HashMap<String, Vec<usize>> = HashMap::new();
+    for (at, eye) in scene.eyes.iter().enumerate() {
+        eyes.entry(key(eye.place.as_deref(), eye.observer.space)).or_default().push(at);
+    }
+    let own = key(None, machine.own());
+    let mut computed: Vec<HashSet<usize>> = vec![HashSet::new(); scene.eyes.len()];
+    for (row, one) in scene.seen.iter().enumerate() {
+        let around: Vec<String> = match &one.place {
+            Some(place) => {
+                let slashes = place.match_indices('/').map(|(slash, _)| place[..slash].to_owned());
+                slashes.chain([place.clone(), own.clone()]).collect()
+            }
+            None => {
+                let space = one.process.space.unwrap_or(machine.own());
+                machine.line(space).into_iter().map(|space| key(None, space)).collect()
+            }
+        };
+        for at in around.iter().filter_map(|place| eyes.get(place)).flatten() {
+            computed[*at].insert(row);
+        }
+    }
+    let mut mismatches = Vec::new();
+    for (at, (eye, view)) in scene.eyes.iter().zip(views).enumerate().filter(|(_, (_, view))| view.trouble.is_none()) {
+        let seen: HashSet<usize> =
+            view.cells.iter().filter(|(_, cell)| cell.answer.is_sighting()).map(|(&row, _)| row).collect();
+        let mut rows: Vec<usize> = computed[at].union(&seen).copied().collect();
+        rows.sort_unstable();
+        for row in rows {
+            let one = &scene.seen[row];
+            let is_computed = computed[at].contains(&row);
+            let expected = is_computed.then(|| one.process.numbers.get(eye.level).copied()).flatten();
+            let number = if seen.contains(&row) { view.number(row) } else { None };
+            if is_computed == seen.contains(&row) && expected == number {
+                continue;
+            }
+            // It may have ended while the others were looked at.
+            let Some(reason) = reason((machine, names), (eye, one), view, mechanism) else { continue };
+            mismatches.push(Mismatch {
+                observer: eye.path.clone(),
+                path: one.path.clone(),
+                computed: if is_computed { "visible" } else { "invisible" },
+                measured: view.answer(row).to_string(),
+                expected,
+                number,
+                reason,
+            });
+        }
+    }
+    mismatches
+}
+
+fn key(place: Option<&str>, space: crate::observe::machine::SpaceId) -> String {
+    place.map_or_else(|| format!("{space:?}"), str::to_owned)
+}
+
+/// Why; `None` of a process that is there no more.
+fn reason(
+    (machine, names): (&Machine, &Names),
+    (eye, one): (&Eye, &Seen<'_>),
+    view: &View,
+    mechanism: Mechanism,
+) -> Option<String> {
+    let now = crate::observe::process::Process::read(nix::unistd::Pid::from_raw(one.process.pid())).ok();
+    if now.is_none_or(|now| now.numbers != one.process.numbers) {
+        return None;
+    }
+    if let (Some(place), Some(space)) = (&one.place, one.process.space) {
+        let actual = names.of_space(machine, space);
+        if actual.rsplit(":/").next() != Some(place.as_str()) {
+            let shared = if actual == HOST { "the host's".to_owned() } else { format!("that of `{actual}`") };
+            return Some(format!("its PID namespace is {shared}, not one of `{place}`'s own: it is shared"));
+        }
+    }
+    if let Some(place) = &eye.place {
+        let actual = names.of_space(machine, eye.observer.space);
+        if actual.rsplit(":/").next() != Some(place.as_str()) {
+            return Some(format!("the observer's PID namespace is that of `{actual}`, not one of `{place}`'s own"));
+        }
+    }
+    if mechanism == Mechanism::Proc {
+        return Some(match view.proc {
+            None => "the observer's /proc belongs to a namespace that it is not in".to_owned(),
+            Some(space) if space != eye.observer.space => format!(
+                "the observer's /proc is that of `{}`: none of its own is mounted there (`mount_proc`)",
+                names.of_space(machine, space)
+            ),
+            Some(_) => match &view.hidden {
+                Some(option) => format!("the observer's /proc hides other users' processes ({option})"),
+                None => "unexplained".to_owned(),
+            },
+        });
+    }
+    Some("unexplained".to_owned())
+}

@@ -1,0 +1,126 @@
+//! `nestns.see/1`, and the same as CSV. Written row by row: the matrix is never held whole.
+
+use serde::ser::SerializeMap;
+use serde::{Serialize, Serializer};
+
+use super::comparison::Mismatch;
+use super::scene::Scene;
+use crate::observe::sight::View;
+use crate::present::redact::Redaction;
+use crate::topology::address::HOST;
+
+/// What is written.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Sheet<'a> {
+    pub(super) scene: &'a Scene<'a>,
+    pub(super) views: &'a [View],
+    pub(super) via: &'a str,
+    pub(super) mismatches: &'a [Mismatch],
+    pub(super) redaction: Redaction,
+}
+
+impl Serialize for Sheet<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(Some(7))?;
+        map.serialize_entry("schema", "nestns.see/1")?;
+        map.serialize_entry("topology", &self.scene.topology)?;
+        map.serialize_entry("via", self.via)?;
+        map.serialize_entry("observers", &self.scene.eyes.iter().map(|eye| &*eye.path).collect::<Vec<_>>())?;
+        map.serialize_entry("rows", &Rows(*self))?;
+        map.serialize_entry("mismatches", self.mismatches)?;
+        map.serialize_entry("troubles", &Troubles(*self))?;
+        map.end()
+    }
+}
+
+struct Rows<'a>(Sheet<'a>);
+
+impl Serialize for Rows<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq((0..self.0.scene.seen.len()).map(|row| Row(self.0, row)))
+    }
+}
+
+struct Row<'a>(Sheet<'a>, usize);
+
+impl Serialize for Row<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(Some(3))?;
+        map.serialize_entry("path", &self.0.scene.seen[self.1].path)?;
+        map.serialize_entry("pids", &Pids(self.0, self.1))?;
+        map.serialize_entry("answers", &Answers(self.0, self.1))?;
+        map.end()
+    }
+}
+
+struct Pids<'a>(Sheet<'a>, usize);
+
+impl Serialize for Pids<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Self(sheet, row) = *self;
+        serializer.collect_map(sheet.scene.eyes.iter().zip(sheet.views).map(|(eye, view)| {
+            let number = view.number(row);
+            let redacted = number.filter(|_| eye.path == HOST && sheet.redaction == Redaction::On);
+            let value = match redacted {
+                Some(number) => sheet.redaction.host_pid(number).into(),
+                None => serde_json::Value::from(number),
+            };
+            (&eye.path, value)
+        }))
+    }
+}
+
+struct Answers<'a>(Sheet<'a>, usize);
+
+impl Serialize for Answers<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Self(sheet, row) = *self;
+        serializer.collect_map(sheet.scene.eyes.iter().zip(sheet.views).map(|(eye, view)| {
+            let answer = if view.trouble.is_some() { None } else { Some(view.answer(row).to_string()) };
+            (&eye.path, answer)
+        }))
+    }
+}
+
+struct Troubles<'a>(Sheet<'a>);
+
+impl Serialize for Troubles<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let blind = self.0.scene.eyes.iter().zip(self.0.views);
+        serializer.collect_map(blind.filter_map(|(eye, view)| Some((&eye.path, view.trouble.as_ref()?))))
+    }
+}
+
+impl Sheet<'_> {
+    /// A line a process, a column an observer: the number, or the error where it is known and refused, or nothing.
+    pub(super) fn write_csv(&self, out: &mut impl std::io::Write) -> std::io::Result<()> {
+        let mut line = "path".to_owned();
+        for eye in &self.scene.eyes {
+            line.push(',');
+            line.push_str(&quoted(&eye.path));
+        }
+        writeln!(out, "{line}")?;
+        for (row, one) in self.scene.seen.iter().enumerate() {
+            line.clear();
+            line.push_str(&quoted(&one.path));
+            for (eye, view) in self.scene.eyes.iter().zip(self.views) {
+                line.push(',');
+                match (view.number(row), view.answer(row)) {
+                    (Some(_), answer) if answer != crate::observe::sight::Answer::Yes => {
+                        line.push_str(&answer.to_string())
+                    }
+                    (Some(number), _) if eye.path == HOST => line.push_str(&self.redaction.host_pid(number)),
+                    (Some(number), _) => line.push_str(&number.to_string()),
+                    (None, _) => {}
+                }
+            }
+            writeln!(out, "{line}")?;
+        }
+        Ok(())
+    }
+}
+
+/// As RFC 4180 has it.
+fn quoted(text: &str) -> String {
+    if text.contains([',', '"', '\n', '\r']) { format!("\"{}\"", text.replace('"', "\"\"")) } else { text.to_owned() }
+}

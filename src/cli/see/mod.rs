@@ -1,0 +1,311 @@
+//! `nestns see`: who sees whom, measured by a mechanism of the kernel's.
+
+mod comparison;
+mod document;
+mod scene;
+
+use std::collections::BTreeMap;
+use std::io::Write as _;
+
+use clap::ValueEnum;
+use clap::builder::FalseyValueParser;
+
+use self::comparison::{Mismatch, compare};
+use self::document::Sheet;
+use self::scene::Scene;
+use super::color::When;
+use super::names::Names;
+use super::place::Place;
+use super::selection;
+use super::status::Status;
+use super::story::charset;
+use super::target::Target;
+use super::tell::tell;
+use crate::diagnostic::Color;
+use crate::observe::machine::{Machine, Search};
+use crate::observe::sight::{self, Answer, Mechanism, Rows, View};
+use crate::present::count::count;
+use crate::present::matrix::{Line, Look, Mark, Matrix};
+use crate::present::redact::Redaction;
+use crate::present::table::{self, Align, Cell, Column, Cut};
+use crate::present::tree::Colour;
+use crate::topology::Address;
+use crate::topology::address::HOST;
+
+/// Show who sees whom, and under which number
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+A column an observer, a row a process; a cell has the number under which the one knows the other, `·` where it sees nothing. \
+Without FROM the host and every namespace look, without --of at every process, those that nobody has declared included \
+(`vm/ci#12`). FROM is a namespace, seen from as its PID 1 does, or a process, whose namespaces and user are taken. A \
+namespace in --of means the processes directly in it.
+
+Nothing is computed: with every mechanism but `chain` a throw-away process is put in the observer's place and tries all \
+numbers of all processes, those of other namespaces too, so that what is invisible has been proved to be. It takes no \
+number that could be missed: below the host it is made with one from near the top (clone3(2) with set_tid), which leaves the \
+counters alone, and it is reaped at once. Where that is refused, nobody is put there, and the column says `?`.
+
+--diff shows instead where that differs from the rule (visible from a namespace is what is in it or inside it), and why: a \
+/proc of another namespace, hidepid, a shared namespace. The status is 1 then.
+
+  nestns see                             a chain is a staircase, a fan-out a comb
+  nestns see vm/ci --via kill            whom may PID 1 of `vm/ci` signal
+  nestns see 'vm/**' --of vm/ci/runner   who knows the runner, and as what
+  nestns see --via proc --diff           where does /proc lie
+  nestns see --host --fold=always        the whole machine, alike ones together")]
+pub(super) struct Args {
+    /// Who looks: namespaces or processes of the topology, `host`, `pid:[INODE]`
+    #[arg(value_name = "FROM")]
+    from: Vec<Place>,
+
+    /// At whom: processes, or namespaces, which means those in them
+    #[arg(long, value_name = "PATH", num_args = 1.., env = "NESTNS_OF", value_delimiter = ' ')]
+    of: Vec<Address>,
+
+    /// How it is found out
+    #[arg(long, value_enum, default_value_t, env = "NESTNS_VIA")]
+    via: Via,
+
+    /// Show where it differs from what it should be, and why
+    #[arg(long, env = "NESTNS_DIFF", value_parser = FalseyValueParser::new())]
+    diff: bool,
+
+    /// Show instances of one declaration as one [default: where there are more than 40 rows]
+    #[arg(long, value_enum, num_args = 0..=1, require_equals = true, default_value_t, default_missing_value = "always", env = "NESTNS_FOLD")]
+    fold: Fold,
+
+    /// Observers across, processes down
+    #[arg(long, env = "NESTNS_TRANSPOSE", value_parser = FalseyValueParser::new())]
+    transpose: bool,
+
+    /// This whole machine: every namespace that the caller may see, whoever has made it
+    #[arg(long, env = "NESTNS_HOST", value_parser = FalseyValueParser::new())]
+    host: bool,
+
+    /// What is written
+    #[arg(long, value_enum, default_value_t, env = "NESTNS_FORMAT")]
+    format: Format,
+
+    /// Replace what is different on every run (host PIDs), for outputs that are compared
+    #[arg(long, env = "NESTNS_REDACT", value_parser = FalseyValueParser::new())]
+    redact: bool,
+
+    /// When to use colours
+    #[arg(long, value_enum, default_value_t, env = "NESTNS_COLOR")]
+    color: When,
+
+    #[command(flatten)]
+    target: Target,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+enum Via {
+    /// What the kernel says from outside: NSpid and the namespaces around
+    #[default]
+    Chain,
+    /// What the observer's /proc lists
+    Proc,
+    /// kill(2) with signal 0: EPERM is visible, and not for the observer to signal
+    Kill,
+    /// `pidfd_open(2)`
+    Pidfd,
+    /// May it attach (the check of ptrace(2)), without attaching
+    Ptrace,
+    /// The number that `SCM_CREDENTIALS` delivers to it
+    Cred,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+enum Fold {
+    /// Where there are more than 40 rows
+    #[default]
+    Auto,
+    /// Always
+    Always,
+    /// Never
+    Never,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+enum Format {
+    /// For people
+    #[default]
+    #[value(alias = "human")]
+    Table,
+    /// For programs: one document `nestns.see/1`
+    Json,
+    /// For spreadsheets
+    Csv,
+}
+
+/// More rows than this are folded.
+const MANY: usize = 40;
+
+impl Via {
+    const fn mechanism(self) -> Mechanism {
+        match self {
+            Self::Chain => Mechanism::Chain,
+            Self::Proc => Mechanism::Proc,
+            Self::Kill => Mechanism::Kill,
+            Self::Pidfd => Mechanism::Pidfd,
+            Self::Ptrace => Mechanism::Ptrace,
+            Self::Cred => Mechanism::Cred,
+        }
+    }
+
+    const fn word(self) -> &'static str {
+        match self {
+            Self::Chain => "chain",
+            Self::Proc => "proc",
+            Self::Kill => "kill",
+            Self::Pidfd => "pidfd",
+            Self::Ptrace => "ptrace",
+            Self::Cred => "cred",
+        }
+    }
+}
+
+/// Runs the verb.
+pub(super) fn run(args: &Args) -> anyhow::Result<Status> {
+    let (snapshot, names) = if args.host {
+        (None, Names::all())
+    } else {
+        let addresses: Vec<Address> = args.from.iter().filter_map(Place::address).chain(&args.of).cloned().collect();
+        match selection::connect(&args.target, &addresses).and_then(|mut connection| connection.snapshot()) {
+            Ok(snapshot) => (Some(snapshot.clone()), Names::of(vec![snapshot])),
+            Err(status) => return Ok(status),
+        }
+    };
+    Machine::make_room();
+    let machine = Machine::read(Search::Members)?;
+    let scene = match &snapshot {
+        Some(snapshot) => Scene::of_topology(&machine, (snapshot, &names), (&args.from, &args.of)),
+        None => Scene::of_machine(&machine, &names, (&args.from, &args.of)),
+    };
+    let scene = match scene {
+        Ok(scene) => scene,
+        Err(status) => return Ok(status),
+    };
+    let rows = Rows::new(&machine, scene.seen.iter().map(|one| one.process).collect());
+    let observers: Vec<_> = scene.eyes.iter().map(|eye| eye.observer.clone()).collect();
+    let views = sight::look(&rows, &observers, args.via.mechanism())?;
+    let mismatches = compare((&machine, &names), &scene, &views, args.via.mechanism());
+    tell_troubles(&scene, &views);
+    let redaction = if args.redact { Redaction::On } else { Redaction::Off };
+    let sheet = Sheet { scene: &scene, views: &views, via: args.via.word(), mismatches: &mismatches, redaction };
+    let mut stdout = std::io::BufWriter::with_capacity(1 << 16, std::io::stdout().lock());
+    match args.format {
+        Format::Json => {
+            // As an error of the stream, so that a reader who has left is known as one.
+            serde_json::to_writer_pretty(&mut stdout, &sheet).map_err(std::io::Error::from)?;
+            writeln!(stdout)?;
+        }
+        Format::Csv => sheet.write_csv(&mut stdout)?,
+        Format::Table if args.diff => stdout.write_all(differences(args, &scene, &mismatches).as_bytes())?,
+        Format::Table => stdout.write_all(drawing(args, &scene, &views).as_bytes())?,
+    }
+    stdout.flush()?;
+    let is_blind = views.iter().all(|view| view.trouble.is_some());
+    Ok(if (args.diff && !mismatches.is_empty()) || is_blind { Status::No } else { Status::Done })
+}
+
+impl Args {
+    fn is_folded(&self, rows: usize) -> bool {
+        match self.fold {
+            Fold::Auto => rows > MANY,
+            Fold::Always => true,
+            Fold::Never => false,
+        }
+    }
+
+    fn look(&self) -> Look {
+        let is_styled = self.color.resolve(&std::io::stdout()) == Color::Styled;
+        Look { charset: charset(), colour: if is_styled { Colour::On } else { Colour::Off } }
+    }
+}
+
+fn drawing(args: &Args, scene: &Scene<'_>, views: &[View]) -> String {
+    let mut matrix = Matrix {
+        rows: scene.seen.iter().map(|one| Line::new(&one.path, one.level)).collect(),
+        columns: scene.eyes.iter().map(|eye| Line::new(&eye.path, eye.level)).collect(),
+        ..Matrix::default()
+    };
+    for (column, view) in views.iter().enumerate() {
+        for (&row, cell) in &view.cells {
+            let redacted = args.redact && scene.eyes[column].path == HOST;
+            let refused = match cell.answer {
+                Answer::Yes if redacted => Some(Redaction::On.host_pid(cell.number)),
+                Answer::Yes => None,
+                answer => Some(answer.to_string()),
+            };
+            matrix.marks.insert((row, column), Mark { first: cell.number, last: cell.number, refused });
+        }
+        if view.trouble.is_some() {
+            matrix.blind.push(column);
+        }
+    }
+    if args.is_folded(matrix.rows.len()) {
+        matrix = matrix.folded();
+    }
+    if args.transpose {
+        matrix = matrix.transposed();
+    }
+    matrix.render(args.look())
+}
+
+const COLUMNS: [Column; 5] = [
+    Column { header: "OBSERVER", align: Align::Left, cut: Cut::Middle },
+    Column { header: "PROCESS", align: Align::Left, cut: Cut::Middle },
+    Column { header: "COMPUTED", align: Align::Left, cut: Cut::Never },
+    Column { header: "MEASURED", align: Align::Left, cut: Cut::Never },
+    Column { header: "WHY", align: Align::Left, cut: Cut::Never },
+];
+
+fn differences(args: &Args, scene: &Scene<'_>, mismatches: &[Mismatch]) -> String {
+    if mismatches.is_empty() {
+        return format!(
+            "no difference: {} and {}, via {}\n",
+            count(scene.eyes.len(), "observer"),
+            count(scene.seen.len(), "process"),
+            args.via.word()
+        );
+    }
+    let number = |number: Option<i32>, word: &str| number.map_or_else(|| word.to_owned(), |number| number.to_string());
+    let look = args.look();
+    let look = table::Look { charset: look.charset, colour: look.colour, ..table::Look::default() };
+    let row = |observer: &str, process: &str, computed: &str, measured: &str, reason: &str| {
+        vec![Cell::text(observer), Cell::text(process), Cell::text(computed), Cell::text(measured), Cell::text(reason)]
+    };
+    let rows: Vec<Vec<Cell>> = if args.is_folded(mismatches.len()) {
+        let mut alike: BTreeMap<(&str, &str, &str, &str), usize> = BTreeMap::new();
+        for one in mismatches {
+            *alike.entry((&one.observer, one.computed, &one.measured, &one.reason)).or_default() += 1;
+        }
+        let rows = alike.into_iter();
+        rows.map(|((observer, computed, measured, reason), many)| {
+            row(observer, &count(many, "process").to_string(), computed, measured, reason)
+        })
+        .collect()
+    } else {
+        let rows = mismatches.iter();
+        rows.map(|one| {
+            let computed = number(one.expected, one.computed);
+            row(&one.observer, &one.path, &computed, &number(one.number, &one.measured), &one.reason)
+        })
+        .collect()
+    };
+    table::render(&COLUMNS, &rows, look)
+}
+
+/// Who could not look, and why.
+fn tell_troubles(scene: &Scene<'_>, views: &[View]) {
+    const TOLD: usize = 5;
+    let blind: Vec<_> =
+        scene.eyes.iter().zip(views).filter_map(|(eye, view)| Some((&eye.path, view.trouble.as_ref()?))).collect();
+    for (path, trouble) in blind.iter().take(TOLD) {
+        tell(&format!("note: `{path}` cannot be looked from: {trouble}\n"));
+    }
+    if blind.len() > TOLD {
+        tell(&format!("note: nor can {} more\n", blind.len() - TOLD));
+    }
+}

@@ -1,0 +1,259 @@
+//! Who looks, and at whom: the observers and the processes of one question, as a topology or the machine has them.
+
+use std::collections::{HashMap, HashSet};
+
+use crate::cli::names::Names;
+use crate::cli::place::Place;
+use crate::cli::selection::{self, Selection, Thing, is_over};
+use crate::cli::status::Status;
+use crate::cli::tell::tell;
+use crate::controller::control::message::Snapshot;
+use crate::observe::machine::{Inhabitant, Machine, SpaceId};
+use crate::observe::sight::Observer;
+use crate::topology::Address;
+use crate::topology::address::HOST;
+
+/// One who looks.
+#[derive(Debug)]
+pub(super) struct Eye {
+    /// Its path.
+    pub(super) path: String,
+    /// The namespace that it is in, as the file has it; `None` outside a topology.
+    pub(super) place: Option<String>,
+    pub(super) level: usize,
+    pub(super) observer: Observer,
+}
+
+/// One who is looked at.
+#[derive(Debug)]
+pub(super) struct Seen<'a> {
+    pub(super) path: String,
+    /// The namespace that it is in, as the file has it; `None` outside a topology.
+    pub(super) place: Option<String>,
+    pub(super) level: usize,
+    pub(super) process: &'a Inhabitant,
+}
+
+/// All of them.
+#[derive(Debug)]
+pub(super) struct Scene<'a> {
+    /// `None` of the machine.
+    pub(super) topology: Option<String>,
+    pub(super) eyes: Vec<Eye>,
+    pub(super) seen: Vec<Seen<'a>>,
+}
+
+/// Which namespaces and processes a topology has, as the kernel has them.
+struct Cast<'a> {
+    machine: &'a Machine,
+    snapshot: &'a Snapshot,
+    names: &'a Names,
+    members: HashMap<SpaceId, Vec<&'a Inhabitant>>,
+    spaces: HashMap<&'a str, SpaceId>,
+}
+
+impl<'a> Scene<'a> {
+    /// A topology: by default the host and every namespace look at every process.
+    pub(super) fn of_topology(
+        machine: &'a Machine,
+        (snapshot, names): (&'a Snapshot, &'a Names),
+        (from, of): (&[Place], &[Address]),
+    ) -> Result<Self, Status> {
+        let mut cast = Cast { machine, snapshot, names, members: members(machine), spaces: HashMap::new() };
+        for namespace in &snapshot.namespaces {
+            let space = namespace.pidns.and_then(|inode| machine.by_inode(inode));
+            let is_it = |&space: &SpaceId| {
+                let id = machine.space(space).id;
+                id.is_none() || namespace.pidns_id.is_none() || id == namespace.pidns_id
+            };
+            cast.spaces.extend(space.filter(is_it).map(|space| (namespace.path.as_str(), space)));
+        }
+        let eyes = cast.eyes(from)?;
+        let seen = cast.seen(of)?;
+        Ok(Self { topology: Some(snapshot.status.name.clone()), eyes, seen })
+    }
+
+    /// The machine: by default every namespace looks at every process.
+    pub(super) fn of_machine(
+        machine: &'a Machine,
+        names: &Names,
+        (from, of): (&[Place], &[Address]),
+    ) -> Result<Self, Status> {
+        let members = members(machine);
+        let mut eyes = Vec::new();
+        let mut seen = Vec::new();
+        for (id, space) in machine.spaces() {
+            let path = names.of_space(machine, id);
+            let bare = path.split_once(":/").map_or(&*path, |(_, bare)| bare).to_owned();
+            let is_wanted = |place: &Place| match place {
+                Place::Everywhere => true,
+                Place::Inode(inode) => *inode == space.inode,
+                Place::Address(address) => address.matches_instances(&bare),
+            };
+            let inside = members.get(&id).map_or(&[][..], Vec::as_slice);
+            if from.is_empty() || from.iter().any(is_wanted) {
+                let observer = Observer { space: id, candidates: candidates(machine, id, inside) };
+                eyes.push(Eye { path, place: None, level: space.level, observer });
+            }
+            let mut processes: Vec<Seen> = inside
+                .iter()
+                .map(|process| Seen {
+                    path: names.of_process(machine, process),
+                    place: None,
+                    level: space.level,
+                    process,
+                })
+                .collect();
+            let is_wanted =
+                |path: &str| of.iter().any(|address| address.matches_instances(path) || address.to_string() == path);
+            processes.retain(|one| of.is_empty() || is_wanted(&one.path) || is_wanted(&bare));
+            seen.extend(processes);
+        }
+        if eyes.is_empty() || seen.is_empty() {
+            tell("error: nothing on this machine is called so\n  = help: `nestns tree --host` shows what there is\n");
+            return Err(Status::No);
+        }
+        Ok(Self { topology: None, eyes, seen })
+    }
+}
+
+fn members(machine: &Machine) -> HashMap<SpaceId, Vec<&Inhabitant>> {
+    let mut members: HashMap<SpaceId, Vec<&Inhabitant>> = HashMap::new();
+    for process in machine.processes() {
+        if let Some(space) = process.space {
+            members.entry(space).or_default().push(process);
+        }
+    }
+    members
+}
+
+/// Whose place may be taken in a namespace: its PID 1 first. The caller's own is nobody's.
+fn candidates(machine: &Machine, space: SpaceId, members: &[&Inhabitant]) -> Vec<i32> {
+    if space == machine.own() {
+        return Vec::new();
+    }
+    let (first, others): (Vec<&Inhabitant>, Vec<&Inhabitant>) =
+        members.iter().copied().filter(|process| process.state != 'Z').partition(|process| process.own() == 1);
+    first.into_iter().chain(others).map(Inhabitant::pid).collect()
+}
+
+impl<'a> Cast<'a> {
+    fn eyes(&self, from: &[Place]) -> Result<Vec<Eye>, Status> {
+        let host = || Eye {
+            path: HOST.to_owned(),
+            place: None,
+            level: 0,
+            observer: Observer { space: self.machine.own(), candidates: Vec::new() },
+        };
+        let mut eyes = Vec::new();
+        let mut taken = HashSet::new();
+        let everything = [Place::Everywhere];
+        for place in if from.is_empty() { &everything } else { from } {
+            let found = match place {
+                Place::Everywhere => {
+                    let all = self.snapshot.namespaces.iter().filter_map(|space| self.eye(Thing::Namespace(space)));
+                    std::iter::once(host()).chain(all).collect()
+                }
+                Place::Address(address) if address.is_host() && address.number().is_none() => vec![host()],
+                Place::Inode(inode) => {
+                    let space = self.snapshot.namespaces.iter().find(|space| space.pidns == Some(*inode));
+                    space.and_then(|space| self.eye(Thing::Namespace(space))).into_iter().collect()
+                }
+                Place::Address(address) => {
+                    let things =
+                        selection::resolve(self.snapshot, std::slice::from_ref(address), &Selection::default());
+                    let things = things.map_err(|unresolved| unresolved.tell())?;
+                    // A pattern means namespaces, where it means any.
+                    let is_any = things.iter().any(|thing| matches!(thing, Thing::Namespace(_)));
+                    let is_wanted = |thing: &&Thing| !is_any || matches!(thing, Thing::Namespace(_));
+                    things.iter().filter(is_wanted).filter_map(|&thing| self.eye(thing)).collect()
+                }
+            };
+            eyes.extend(found.into_iter().filter(|eye: &Eye| taken.insert(eye.path.clone())));
+        }
+        if eyes.is_empty() {
+            tell("error: nobody is there to look: what was named has ended\n");
+            return Err(Status::No);
+        }
+        Ok(eyes)
+    }
+
+    fn eye(&self, thing: Thing<'_>) -> Option<Eye> {
+        let place = thing.namespace();
+        let &space = self.spaces.get(place)?;
+        let (space, candidates) = match thing {
+            Thing::Namespace(_) => {
+                let members = self.members.get(&space).map_or(&[][..], Vec::as_slice);
+                (space, candidates(self.machine, space, members))
+            }
+            Thing::Process(process) => {
+                let pid = process.pids.first().copied().flatten()?;
+                // Where it is, not where it should be.
+                (self.names.process(pid).and_then(|_| self.machine.process(pid)?.space)?, vec![pid])
+            }
+        };
+        Some(Eye {
+            path: thing.path().to_owned(),
+            place: Some(place.to_owned()),
+            level: place.split('/').count(),
+            observer: Observer { space, candidates },
+        })
+    }
+
+    fn seen(&self, of: &[Address]) -> Result<Vec<Seen<'a>>, Status> {
+        let things = selection::resolve(self.snapshot, of, &Selection::default());
+        let things = things.map_err(|unresolved| unresolved.tell())?;
+        let mut seen: Vec<Seen> = Vec::new();
+        let mut taken = HashSet::new();
+        let mut declared: HashMap<&str, Vec<Thing>> = HashMap::new();
+        for process in &self.snapshot.processes {
+            declared.entry(process.ns.as_str()).or_default().push(Thing::Process(process));
+        }
+        for thing in things {
+            let processes = match thing {
+                Thing::Process(_) => vec![thing],
+                Thing::Namespace(space) => declared.get(&*space.path).cloned().unwrap_or_default(),
+            };
+            for process in processes {
+                if let Some(one) = self.declared(process).filter(|one| taken.insert(one.process.pid())) {
+                    seen.push(one);
+                }
+            }
+            // Children of programs and whoever has come in by another door.
+            let Thing::Namespace(namespace) = thing else { continue };
+            let inside = self.spaces.get(&*namespace.path).and_then(|space| self.members.get(space));
+            for &process in inside.into_iter().flatten() {
+                if self.names.process(process.pid()).is_none() && taken.insert(process.pid()) {
+                    seen.push(Seen {
+                        path: format!("{}#{}", namespace.path, process.own()),
+                        place: Some(namespace.path.clone()),
+                        level: namespace.level,
+                        process,
+                    });
+                }
+            }
+        }
+        if seen.is_empty() {
+            tell("error: nobody is there to be seen: what was named has ended\n");
+            return Err(Status::No);
+        }
+        Ok(seen)
+    }
+
+    /// A declared process that lives.
+    fn declared(&self, thing: Thing<'_>) -> Option<Seen<'a>> {
+        let Thing::Process(document) = thing else { return None };
+        if is_over(document) {
+            return None;
+        }
+        let pid = document.pids.first().copied().flatten()?;
+        let known = self.names.process(pid)?;
+        let process = self.machine.process(pid)?;
+        Some(Seen {
+            path: known.document.path.clone(),
+            place: Some(known.document.ns.clone()),
+            level: known.document.pids.len().saturating_sub(1),
+            process,
+        })
+    }
+}

@@ -1,0 +1,207 @@
+//! The kernel's behaviours, each as a small experiment that shows and checks it: what is claimed, on which layout, what is done,
+//! what the kernel answers.
+//!
+//! Every experiment has a stage of its own (`stage`): a PID namespace that ends with it, so that nothing is left behind,
+//! whatever goes wrong, and the numbers on it are the same on every run. Responsible for the claims and the measurements, not
+//! for how they are shown. A floor with `engine` and `observe`: it uses neither a topology nor a controller.
+
+mod beginnings;
+mod company;
+mod ends;
+mod signals;
+mod stage;
+
+use nix::errno::Errno;
+use serde::{Deserialize, Serialize};
+
+use stage::Stage;
+pub use stage::StageError;
+
+/// Whether the kernel does what is claimed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Verdict {
+    /// It does.
+    Holds,
+    /// It does not.
+    Fails,
+    /// It could not be tried here.
+    Skipped,
+}
+
+impl Verdict {
+    /// The word, as in documents.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Holds => "holds",
+            Self::Fails => "fails",
+            Self::Skipped => "skipped",
+        }
+    }
+}
+
+/// What the kernel answered.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Finding {
+    /// In words and numbers.
+    pub found: String,
+    /// What follows.
+    pub verdict: Verdict,
+}
+
+impl Finding {
+    fn check(found: impl Into<String>, holds: bool) -> Self {
+        Self { found: found.into(), verdict: if holds { Verdict::Holds } else { Verdict::Fails } }
+    }
+
+    fn skip(why: impl Into<String>) -> Self {
+        Self { found: why.into(), verdict: Verdict::Skipped }
+    }
+}
+
+/// One experiment.
+#[derive(Debug, Clone, Copy)]
+pub struct Experiment {
+    /// Its name on the command line.
+    pub id: &'static str,
+    /// What is claimed.
+    pub hypothesis: &'static str,
+    /// Which namespaces and processes there are: `outside > inside`, `one & another`.
+    pub layout: &'static str,
+    /// What is done.
+    pub did: &'static str,
+    perform: fn(Stage) -> nix::Result<Finding>,
+}
+
+/// All of them, in the order of a lesson.
+pub const ALL: [Experiment; 15] = [
+    Experiment {
+        id: "pid-one",
+        hypothesis: "The first process of a PID namespace is number 1 there.",
+        layout: "outside > a",
+        did: "unshare(CLONE_NEWPID), fork; the child asks getpid()",
+        perform: beginnings::pid_one,
+    },
+    Experiment {
+        id: "two-numbers",
+        hypothesis: "Outside it has another number: one for each namespace around it.",
+        layout: "outside > a > b",
+        did: "compare what fork() returns, what getpid() says inside, and NSpid in /proc",
+        perform: beginnings::two_numbers,
+    },
+    Experiment {
+        id: "collision",
+        hypothesis: "Sibling namespaces give the same numbers to different processes.",
+        layout: "outside > a & outside > b",
+        did: "both PID 1s ask getpid(), and /proc is asked which namespaces they are in",
+        perform: beginnings::collision,
+    },
+    Experiment {
+        id: "downward-only",
+        hypothesis: "A parent sees into its children's namespaces; a child does not see out.",
+        layout: "outside > a",
+        did: "kill(number, 0) from outside inward and from inside outward, and to a sibling",
+        perform: beginnings::downward_only,
+    },
+    Experiment {
+        id: "root-death",
+        hypothesis: "When a PID 1 dies, the kernel kills everything in its namespace and in those inside, before it can be reaped.",
+        layout: "outside > a > b, two processes in each",
+        did: "SIGKILL to a's PID 1, waitpid(), then look for the others",
+        perform: ends::root_death,
+    },
+    Experiment {
+        id: "orphans",
+        hypothesis: "A process whose parent dies becomes a child of its namespace's PID 1.",
+        layout: "outside > a: 1 > parent > orphan",
+        did: "the parent exits; the orphan asks getppid()",
+        perform: ends::orphans,
+    },
+    Experiment {
+        id: "ppid-zero",
+        hypothesis: "A parent outside the namespace is 0 inside: for PID 1, and for whoever was moved in.",
+        layout: "outside > a, and a process that joins a",
+        did: "both ask getppid(); outside, /proc tells their PPid",
+        perform: company::ppid_zero,
+    },
+    Experiment {
+        id: "deaf-init",
+        hypothesis: "A signal that a PID 1 does not handle is dropped, and kill() returns 0; only KILL and STOP from outside act.",
+        layout: "outside > a: 1, 2",
+        did: "TERM from outside, KILL from inside, then KILL from outside",
+        perform: signals::deaf_init,
+    },
+    Experiment {
+        id: "sender-zero",
+        hypothesis: "A signal from a namespace around has sender 0; from inside, the sender's number.",
+        layout: "outside > a: 1, 2",
+        did: "USR1 from outside and from 2; PID 1 reads ssi_pid from a signalfd",
+        perform: signals::sender_zero,
+    },
+    Experiment {
+        id: "dead-space",
+        hypothesis: "Nothing can start in a namespace whose PID 1 has exited: fork() fails with ENOMEM.",
+        layout: "outside > a",
+        did: "unshare, fork a PID 1 that exits, fork again",
+        perform: ends::dead_space,
+    },
+    Experiment {
+        id: "depth-32",
+        hypothesis: "PID namespaces nest 32 deep below the initial one; the next is refused with ENOSPC.",
+        layout: "outside > 1 > 2 > 3 > …",
+        did: "unshare and fork in each, until it is refused",
+        perform: ends::depth,
+    },
+    Experiment {
+        id: "stale-proc",
+        hypothesis: "A /proc belongs to the namespace that it was mounted in: inside a new one it shows the numbers outside.",
+        layout: "outside > a, with outside's /proc",
+        did: "inside: getpid() against the link /proc/self, and a process outside by /proc and by kill()",
+        perform: company::stale_proc,
+    },
+    Experiment {
+        id: "joined-orphans",
+        hypothesis: "The orphans of a process that was moved in go to PID 1, although their parent's parent is outside.",
+        layout: "outside > a, and a process that joins a and forks",
+        did: "the joined one exits; its child asks getppid()",
+        perform: company::joined_orphans,
+    },
+    Experiment {
+        id: "kill-all",
+        hypothesis: "kill(-1) reaches every process that is visible, in namespaces inside as well, but not PID 1 and the caller.",
+        layout: "outside > a: 1, sender, 3; a > b: 1",
+        did: "kill(-1, USR1) by the sender; all others tell whether it came, and from whom",
+        perform: signals::kill_all,
+    },
+    Experiment {
+        id: "scm-credentials",
+        hypothesis: "SCM_CREDENTIALS are translated for the receiver: inward 0, outward the number outside.",
+        layout: "outside > a",
+        did: "a message each way through a socket pair; both look at the sender's PID",
+        perform: company::credentials,
+    },
+];
+
+/// The one with this name.
+pub fn find(id: &str) -> Option<&'static Experiment> {
+    ALL.iter().find(|experiment| experiment.id == id)
+}
+
+impl Experiment {
+    /// Carries it out. Forks: the caller has one thread.
+    ///
+    /// # Errors
+    ///
+    /// When there is no stage, because namespaces cannot be made here.
+    pub fn run(&self) -> Result<Finding, StageError> {
+        let perform = self.perform;
+        stage::set(move |stage| {
+            perform(stage)
+                .unwrap_or_else(|errno| Finding::skip(format!("could not be carried out: {}", explain(errno))))
+        })
+    }
+}
+
+fn explain(errno: Errno) -> String {
+    format!("{errno:?} ({})", errno.desc())
+}

@@ -1,0 +1,302 @@
+//! Where experiments are carried out: inside a PID namespace of their own, whose PID 1 ends as soon as the experimenter has
+//! told what was found.
+//!
+//! Four processes: the caller; a helper that unshares; PID 1 of the stage, which reaps; and the experimenter, number 2 there,
+//! who is "outside" in every layout. When the experimenter ends, PID 1 does, and the kernel takes whatever the experiment
+//! has left (R-rule of `pid_namespaces(7)`: a PID 1 takes its namespace along). When the caller dies, so does the helper, and
+//! with it PID 1, both by `PR_SET_PDEATHSIG`.
+
+use std::fs::File;
+use std::io::{Read as _, Write as _};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::time::{Duration, Instant};
+
+use nix::errno::Errno;
+use nix::fcntl::OFlag;
+use nix::mount::{MsFlags, mount};
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sched::{CloneFlags, setns, unshare};
+use nix::sys::prctl::set_pdeathsig;
+use nix::sys::signal::Signal;
+use nix::sys::socket::{
+    AddressFamily, MsgFlags, Shutdown, SockFlag, SockType, recv, send, setsockopt, shutdown, socketpair, sockopt,
+};
+use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
+use nix::unistd::{ForkResult, Pid, getegid, geteuid, getpid, pipe2, setsid};
+
+use super::Finding;
+use crate::sys::fork::{exit_now, fork};
+use crate::sys::pidfd::Pidfd;
+
+/// So long an experiment may take.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// So long a line is listened to.
+const SILENCE: i64 = 10;
+/// The inode of the initial PID namespace: a constant of the kernel (`PROC_PID_INIT_INO`).
+const INITIAL: u64 = 0xEFFF_FFFC;
+
+/// Why there is no stage.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot {what}: {errno}")]
+pub struct StageError {
+    /// What was tried.
+    pub what: &'static str,
+    /// Why it failed.
+    pub errno: Errno,
+}
+
+/// What an experimenter knows of its stage.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Stage {
+    /// Whether the stage is directly below the initial namespace.
+    pub(super) is_outermost: bool,
+    /// Whether /proc is the stage's.
+    pub(super) has_proc: bool,
+}
+
+/// Builds a stage, has somebody perform on it, and takes it down.
+pub(super) fn set(perform: impl FnOnce(Stage) -> Finding) -> Result<Finding, StageError> {
+    let failed = |what| move |errno| StageError { what, errno };
+    let is_outermost = crate::observe::namespaces::own().is_ok_and(|own| own == INITIAL);
+    let (answer, tell) = pipe2(OFlag::O_CLOEXEC).map_err(failed("make a pipe"))?;
+    let helper = match fork().map_err(failed("fork"))? {
+        ForkResult::Child => {
+            drop(answer);
+            let mut tell = File::from(tell);
+            let built = build(is_outermost, &mut tell, perform);
+            if let Err((what, errno)) = built {
+                let _ = tell.write_all(&encode(&Err((what.to_owned(), errno as i32))));
+                exit_now(1);
+            }
+            exit_now(0)
+        }
+        ForkResult::Parent { child } => child,
+    };
+    drop(tell);
+    let read = read(&mut File::from(answer));
+    if read.is_none() {
+        // It is an unreaped child, so that the number is its own; PID 1 goes with it.
+        if let Ok(pidfd) = Pidfd::open(helper) {
+            let _ = pidfd.signal(Signal::SIGKILL as i32);
+        }
+    }
+    await_end(helper);
+    let Some(bytes) = read else { return Ok(Finding::skip(format!("it took longer than {} s", PATIENCE.as_secs()))) };
+    match postcard::from_bytes::<Result<Finding, (String, i32)>>(&bytes) {
+        Ok(Ok(finding)) => Ok(finding),
+        Ok(Err((what, errno))) => {
+            let what = STEPS.into_iter().find(|step| *step == what).unwrap_or("build a stage");
+            Err(StageError { what, errno: Errno::from_raw(errno) })
+        }
+        Err(_) => Ok(Finding::skip("the experimenter died")),
+    }
+}
+
+const STEPS: [&str; 5] = [
+    "set a parent-death signal",
+    "make a user namespace",
+    "write the maps of a user namespace",
+    "make a PID and a mount namespace",
+    "fork",
+];
+
+fn encode(result: &Result<Finding, (String, i32)>) -> Vec<u8> {
+    postcard::to_stdvec(result).unwrap_or_default()
+}
+
+/// The helper.
+fn build(
+    is_outermost: bool,
+    tell: &mut File,
+    perform: impl FnOnce(Stage) -> Finding,
+) -> Result<(), (&'static str, Errno)> {
+    let [die, user, maps, make, split] = STEPS;
+    set_pdeathsig(Signal::SIGKILL).map_err(|errno| (die, errno))?;
+    let (uid, gid) = (geteuid(), getegid());
+    if !uid.is_root() {
+        unshare(CloneFlags::CLONE_NEWUSER).map_err(|errno| (user, errno))?;
+        let write = |file: &str, text: String| std::fs::write(format!("/proc/self/{file}"), text);
+        write("setgroups", "deny".to_owned())
+            .and_then(|()| write("uid_map", format!("0 {uid} 1")))
+            .and_then(|()| write("gid_map", format!("0 {gid} 1")))
+            .map_err(|error| (maps, Errno::from_raw(error.raw_os_error().unwrap_or(0))))?;
+    }
+    unshare(CloneFlags::CLONE_NEWPID | CloneFlags::CLONE_NEWNS).map_err(|errno| (make, errno))?;
+    let first = match fork().map_err(|errno| (split, errno))? {
+        ForkResult::Child => {
+            // A helper that has died before this was set has closed nothing: the caller's patience is the second net.
+            let _ = set_pdeathsig(Signal::SIGKILL);
+            let _ = setsid();
+            let has_proc = mount_proc().is_ok();
+            let Ok(ForkResult::Parent { child }) = fork().map(|side| {
+                if side.is_child() {
+                    let finding = perform(Stage { is_outermost, has_proc });
+                    let _ = tell.write_all(&encode(&Ok(finding)));
+                    exit_now(0);
+                }
+                side
+            }) else {
+                exit_now(1)
+            };
+            // Whoever ends is reaped; with the experimenter everything ends.
+            loop {
+                match waitpid(None, Some(WaitPidFlag::__WALL)) {
+                    Ok(status) if status.pid() == Some(child) => exit_now(0),
+                    Err(Errno::ECHILD) => exit_now(0),
+                    _ => {}
+                }
+            }
+        }
+        ForkResult::Parent { child } => child,
+    };
+    await_end(first);
+    Ok(())
+}
+
+/// The stage's own, and nobody else's: what is mounted here must not be seen outside.
+fn mount_proc() -> nix::Result<()> {
+    mount(None::<&str>, "/", None::<&str>, MsFlags::MS_REC | MsFlags::MS_PRIVATE, None::<&str>)?;
+    let flags = MsFlags::MS_NOSUID | MsFlags::MS_NODEV | MsFlags::MS_NOEXEC;
+    mount(Some("proc"), "/proc", Some("proc"), flags, None::<&str>)
+}
+
+fn read(answer: &mut File) -> Option<Vec<u8>> {
+    let end = Instant::now() + PATIENCE;
+    let mut bytes = Vec::new();
+    let mut part = [0; 4096];
+    loop {
+        let left = PollTimeout::try_from(end.saturating_duration_since(Instant::now())).unwrap_or(PollTimeout::MAX);
+        match poll(&mut [PollFd::new(answer.as_fd(), PollFlags::POLLIN)], left) {
+            Ok(0) => return None,
+            Err(Errno::EINTR) => continue,
+            _ => {}
+        }
+        match answer.read(&mut part) {
+            Ok(0) | Err(_) => return Some(bytes),
+            Ok(count) => bytes.extend_from_slice(&part[..count]),
+        }
+    }
+}
+
+/// Waits until a child has ended, and reaps it. How it ended, where nix has a word for it.
+pub(super) fn await_end(child: Pid) -> Option<WaitStatus> {
+    loop {
+        match waitpid(child, Some(WaitPidFlag::__WALL)) {
+            Err(Errno::EINTR) => {}
+            result => return result.ok(),
+        }
+    }
+}
+
+/// A line between two processes: a message at a time, translated by nobody.
+#[derive(Debug)]
+pub(super) struct Line(pub(super) OwnedFd);
+
+impl Line {
+    fn pair() -> nix::Result<(Self, Self)> {
+        let (ours, theirs) = socketpair(AddressFamily::Unix, SockType::SeqPacket, None, SockFlag::SOCK_CLOEXEC)?;
+        for end in [&ours, &theirs] {
+            setsockopt(end, sockopt::ReceiveTimeout, &nix::sys::time::TimeVal::new(SILENCE, 0))?;
+        }
+        Ok((Self(ours), Self(theirs)))
+    }
+
+    /// Sends a message. Nobody who listens any more is no failure of the sender.
+    pub(super) fn say(&self, text: impl ToString) {
+        let _ = send(self.0.as_raw_fd(), text.to_string().as_bytes(), MsgFlags::MSG_NOSIGNAL);
+    }
+
+    /// Waits for a message, for a while.
+    ///
+    /// # Errors
+    ///
+    /// `EPIPE` when there is nobody who could send one, `EAGAIN` when none has come.
+    pub(super) fn hear(&self) -> nix::Result<String> {
+        let mut buffer = [0; 512];
+        loop {
+            match recv(self.0.as_raw_fd(), &mut buffer, MsgFlags::empty()) {
+                Ok(0) => return Err(Errno::EPIPE),
+                Ok(count) => return Ok(String::from_utf8_lossy(&buffer[..count]).into_owned()),
+                Err(Errno::EINTR) => {}
+                Err(errno) => return Err(errno),
+            }
+        }
+    }
+
+    /// A number.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Line::hear`], and `EBADMSG` for what is none.
+    pub(super) fn hear_number(&self) -> nix::Result<i32> {
+        self.hear()?.parse().map_err(|_| Errno::EBADMSG)
+    }
+}
+
+/// Somebody on the stage.
+#[derive(Debug)]
+pub(super) struct Actor {
+    /// The number for whoever has made it.
+    pub(super) pid: Pid,
+    /// The way to talk to it.
+    pub(super) line: Line,
+}
+
+/// Where somebody is put.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Where<'a> {
+    /// In the namespace of its maker.
+    Here,
+    /// In a new one, as PID 1.
+    New,
+    /// In that of another one, by setns(2).
+    Beside(&'a Actor),
+}
+
+/// Puts somebody on the stage, who plays a role and ends.
+pub(super) fn cast(place: Where<'_>, role: impl FnOnce(&Line)) -> nix::Result<Actor> {
+    let (ours, theirs) = Line::pair()?;
+    let myself = Pidfd::open(getpid())?;
+    match place {
+        Where::Here => {}
+        Where::New => unshare(CloneFlags::CLONE_NEWPID)?,
+        Where::Beside(actor) => setns(Pidfd::open(actor.pid)?, CloneFlags::CLONE_NEWPID)?,
+    }
+    let child = match fork() {
+        Ok(ForkResult::Child) => {
+            drop(ours);
+            role(&theirs);
+            exit_now(0)
+        }
+        Ok(ForkResult::Parent { child }) => Ok(child),
+        Err(errno) => Err(errno),
+    };
+    if !matches!(place, Where::Here) {
+        setns(&myself, CloneFlags::CLONE_NEWPID)?;
+    }
+    Ok(Actor { pid: child?, line: ours })
+}
+
+impl Actor {
+    /// Signals it by a pidfd: it is an unreaped child.
+    pub(super) fn signal(&self, signal: Signal) -> nix::Result<()> {
+        Pidfd::open(self.pid)?.signal(signal as i32)
+    }
+
+    /// Whether it has not ended.
+    pub(super) fn lives(&self) -> bool {
+        Pidfd::open(self.pid).is_ok_and(|pidfd| !pidfd.has_ended())
+    }
+
+    /// Lets it end, and reaps it.
+    pub(super) fn end(self) -> Option<WaitStatus> {
+        // Others who were made later have copies of this end: the end of the line must not wait for theirs.
+        let _ = shutdown(self.line.0.as_raw_fd(), Shutdown::Both);
+        await_end(self.pid)
+    }
+}
+
+/// Plays somebody who is only there, until his maker lets go.
+pub(super) fn wait(line: &Line) {
+    while matches!(line.hear(), Ok(_) | Err(Errno::EAGAIN)) {}
+}

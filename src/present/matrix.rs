@@ -1,0 +1,322 @@
+//! Who sees whom, as a table: numbers where there is something to see, `·` where not, so that structure becomes shape: a chain
+//! is a staircase, a fan-out a comb.
+//!
+//! Responsible for widths, names of columns, folding and turning. Kept sparse until it is drawn: of ten thousand processes in
+//! a thousand namespaces nearly nothing is seen by anybody.
+
+use std::collections::{BTreeMap, HashMap};
+
+use anstyle::Style;
+use unicode_width::UnicodeWidthStr;
+
+use super::charset::Charset;
+use super::depth;
+use super::escape::escape;
+use super::tree::Colour;
+
+/// A line of cells, across or down.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Line {
+    /// What it is called.
+    pub path: String,
+    /// How deep it is; the host is 0.
+    pub level: usize,
+    /// For how many it stands.
+    pub count: usize,
+}
+
+/// What stands at a crossing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mark {
+    /// The lowest number.
+    pub first: i32,
+    /// The highest; the same, where it is one cell's.
+    pub last: i32,
+    /// What stands there in place of the number.
+    pub refused: Option<String>,
+}
+
+/// The whole.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Matrix {
+    /// Across.
+    pub rows: Vec<Line>,
+    /// Down.
+    pub columns: Vec<Line>,
+    /// By row and column.
+    pub marks: BTreeMap<(usize, usize), Mark>,
+    /// Columns of which nothing is known.
+    pub blind: Vec<usize>,
+}
+
+/// How it is drawn.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the fields are their types")]
+pub struct Look {
+    pub charset: Charset,
+    pub colour: Colour,
+}
+
+impl Line {
+    /// One.
+    pub fn new(path: impl Into<String>, level: usize) -> Self {
+        Self { path: path.into(), level, count: 1 }
+    }
+}
+
+impl Mark {
+    fn text(&self) -> String {
+        match &self.refused {
+            Some(refused) => refused.clone(),
+            None if self.first == self.last => self.first.to_string(),
+            None => format!("{}..{}", self.first, self.last),
+        }
+    }
+
+    fn add(&mut self, other: &Self) {
+        self.first = self.first.min(other.first);
+        self.last = self.last.max(other.last);
+        if self.refused != other.refused {
+            // Some of them are refused, others are not.
+            self.refused = Some("mixed".to_owned());
+        }
+    }
+}
+
+impl Matrix {
+    /// Instances of one declaration as one line, across and down. A cell has the lowest and the highest of all their numbers.
+    #[must_use]
+    pub fn folded(&self) -> Self {
+        let (rows, row_of) = fold(&self.rows);
+        let (columns, column_of) = fold(&self.columns);
+        let mut marks: BTreeMap<(usize, usize), Mark> = BTreeMap::new();
+        for (&(row, column), mark) in &self.marks {
+            let place = (row_of[row], column_of[column]);
+            marks.entry(place).and_modify(|all| all.add(mark)).or_insert_with(|| mark.clone());
+        }
+        let mut blind: Vec<usize> = self.blind.iter().map(|&column| column_of[column]).collect();
+        blind.dedup();
+        Self { rows, columns, marks, blind }
+    }
+
+    /// Rows for columns. Only columns can be blind.
+    #[must_use]
+    pub fn transposed(self) -> Self {
+        let marks = self.marks.into_iter().map(|((row, column), mark)| ((column, row), mark)).collect();
+        Self { rows: self.columns, columns: self.rows, marks, blind: Vec::new() }
+    }
+
+    /// Draws it; every line ends with a line feed, none with a space.
+    pub fn render(&self, look: Look) -> String {
+        let headers: Vec<String> = short_names(&self.columns).iter().map(|name| escape(name)).collect();
+        let names: Vec<String> = self.rows.iter().map(|row| escape(&called(row, &row.path))).collect();
+        let texts: BTreeMap<(usize, usize), String> =
+            self.marks.iter().map(|(&place, mark)| (place, mark.text())).collect();
+        let mut widths: Vec<usize> = headers.iter().map(|header| header.width()).collect();
+        for (&(_, column), text) in &texts {
+            widths[column] = widths[column].max(text.width());
+        }
+        let first = names.iter().map(|name| name.width()).max().unwrap_or(0);
+        let mut text = " ".repeat(first);
+        for (header, (&width, column)) in headers.iter().zip(widths.iter().zip(&self.columns)) {
+            write(&mut text, header, width, style(column.level, look), look);
+        }
+        text.push('\n');
+        let invisible = if look.charset == Charset::Unicode { "·" } else { "." };
+        for (row, name) in names.iter().enumerate() {
+            paint(&mut text, name, style(self.rows[row].level, look), look);
+            // Numbers stand on the right, so that the first column pays for what the name is short of.
+            let mut owed = first - name.width();
+            for (column, &width) in widths.iter().enumerate() {
+                let cell = texts.get(&(row, column)).map(String::as_str);
+                let (cell, style) = match cell {
+                    Some(cell) => (cell, style(self.columns[column].level, look)),
+                    None if self.blind.contains(&column) => ("?", Style::new().dimmed()),
+                    None => (invisible, Style::new().dimmed()),
+                };
+                text.extend(std::iter::repeat_n(' ', std::mem::take(&mut owed)));
+                write(&mut text, cell, width, style, look);
+            }
+            text.push('\n');
+        }
+        text
+    }
+}
+
+fn style(level: usize, look: Look) -> Style {
+    if look.colour == Colour::On { depth::style(level) } else { Style::new() }
+}
+
+/// Right-aligned, behind two spaces.
+fn write(text: &mut String, cell: &str, width: usize, style: Style, look: Look) {
+    text.extend(std::iter::repeat_n(' ', 2 + width.saturating_sub(cell.width())));
+    paint(text, cell, style, look);
+}
+
+fn paint(text: &mut String, piece: &str, style: Style, look: Look) {
+    if look.colour == Colour::On && style != Style::new() {
+        text.push_str(&format!("{style}{piece}{style:#}"));
+    } else {
+        text.push_str(piece);
+    }
+}
+
+fn called(line: &Line, name: &str) -> String {
+    if line.count > 1 { format!("{name} ({})", line.count) } else { name.to_owned() }
+}
+
+/// As many segments from the end as tell one from all others.
+fn short_names(lines: &[Line]) -> Vec<String> {
+    let mut names: Vec<Option<String>> = vec![None; lines.len()];
+    let deepest = lines.iter().map(|line| line.path.split('/').count()).max().unwrap_or(0);
+    for segments in 1..=deepest {
+        let mut found: HashMap<&str, Vec<usize>> = HashMap::new();
+        for (place, line) in lines.iter().enumerate() {
+            found.entry(suffix(&line.path, segments)).or_default().push(place);
+        }
+        for (name, places) in found {
+            if let &[place] = places.as_slice()
+                && names[place].is_none()
+            {
+                names[place] = Some(called(&lines[place], name));
+            }
+        }
+    }
+    names.into_iter().zip(lines).map(|(name, line)| name.unwrap_or_else(|| called(line, &line.path))).collect()
+}
+
+fn suffix(path: &str, segments: usize) -> &str {
+    let mut slashes = path.rmatch_indices('/');
+    slashes.nth(segments - 1).map_or(path, |(slash, _)| &path[slash + 1..])
+}
+
+/// The groups, in the order of their first members, and for each line its group.
+fn fold(lines: &[Line]) -> (Vec<Line>, Vec<usize>) {
+    let mut groups: Vec<Line> = Vec::new();
+    let mut patterns: HashMap<(String, usize), usize> = HashMap::new();
+    let mut of = Vec::with_capacity(lines.len());
+    for line in lines {
+        let pattern = pattern(&line.path);
+        let group = *patterns.entry((pattern.clone(), line.level)).or_insert_with(|| {
+            groups.push(Line { count: 0, ..line.clone() });
+            groups.len() - 1
+        });
+        groups[group].count += line.count;
+        if groups[group].count > line.count {
+            groups[group].path = pattern;
+        }
+        of.push(group);
+    }
+    (groups, of)
+}
+
+/// The path with `*` for every index, and for every number behind `#`.
+fn pattern(path: &str) -> String {
+    let mut pattern = String::with_capacity(path.len());
+    let mut rest = path.chars().peekable();
+    while let Some(character) = rest.next() {
+        pattern.push(character);
+        if matches!(character, '.' | '#') && rest.peek().is_some_and(char::is_ascii_digit) {
+            while rest.next_if(char::is_ascii_digit).is_some() {}
+            pattern.push('*');
+        }
+    }
+    pattern
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn matrix(rows: &[(&str, usize)], columns: &[(&str, usize)], marks: &[(usize, usize, i32)]) -> Matrix {
+        let lines = |lines: &[(&str, usize)]| lines.iter().map(|&(path, level)| Line::new(path, level)).collect();
+        let mark = |number| Mark { first: number, last: number, refused: None };
+        Matrix {
+            rows: lines(rows),
+            columns: lines(columns),
+            marks: marks.iter().map(|&(row, column, number)| ((row, column), mark(number))).collect(),
+            blind: Vec::new(),
+        }
+    }
+
+    fn chain() -> Matrix {
+        matrix(
+            &[("d.0/init", 1), ("d.0/d.1/init", 2), ("d.0/d.1/d.2/init", 3)],
+            &[("host", 0), ("d.0", 1), ("d.0/d.1", 2), ("d.0/d.1/d.2", 3)],
+            &[
+                (0, 0, 6590),
+                (0, 1, 1),
+                (1, 0, 6592),
+                (1, 1, 3),
+                (1, 2, 1),
+                (2, 0, 6594),
+                (2, 1, 5),
+                (2, 2, 3),
+                (2, 3, 1),
+            ],
+        )
+    }
+
+    #[test]
+    fn a_chain_is_a_staircase() {
+        let expected = "
+                  host  d.0  d.1  d.2
+d.0/init          6590    1    ·    ·
+d.0/d.1/init      6592    3    1    ·
+d.0/d.1/d.2/init  6594    5    3    1
+";
+        assert_eq!(chain().render(Look::default()), &expected[1..]);
+    }
+
+    #[test]
+    fn a_fan_is_a_comb_and_folds_to_a_line() {
+        let fan = matrix(
+            &[("w.0/init", 1), ("w.1/init", 1), ("w.2/init", 1)],
+            &[("host", 0), ("w.0", 1), ("w.1", 1), ("w.2", 1)],
+            &[(0, 0, 10), (0, 1, 1), (1, 0, 11), (1, 2, 1), (2, 0, 12), (2, 3, 1)],
+        );
+        let expected = "
+          host  w.0  w.1  w.2
+w.0/init    10    1    ·    ·
+w.1/init    11    ·    1    ·
+w.2/init    12    ·    ·    1
+";
+        assert_eq!(fan.render(Look::default()), &expected[1..]);
+        let expected = "
+                host  w.* (3)
+w.*/init (3)  10..12        1
+";
+        assert_eq!(fan.folded().render(Look::default()), &expected[1..]);
+    }
+
+    #[test]
+    fn turned_refused_and_blind() {
+        let mut turned = chain();
+        turned.marks.insert((0, 1), Mark { first: 1, last: 1, refused: Some("EPERM".to_owned()) });
+        turned.blind.push(3);
+        let expected = "
+                  host    d.0  d.1  d.2
+d.0/init          6590  EPERM    .    ?
+d.0/d.1/init      6592      3    1    ?
+d.0/d.1/d.2/init  6594      5    3    1
+";
+        let look = Look { charset: Charset::Ascii, ..Look::default() };
+        assert_eq!(turned.render(look), &expected[1..]);
+        let expected = "
+             d.0/init  d.1/init  d.2/init
+host             6590      6592      6594
+d.0             EPERM         3         5
+d.0/d.1             ·         1         3
+d.0/d.1/d.2         ·         ·         1
+";
+        assert_eq!(turned.transposed().render(Look::default()), &expected[1..]);
+    }
+
+    #[test]
+    fn columns_are_named_as_briefly_as_they_differ() {
+        let lines: Vec<Line> =
+            ["host", "vm", "vm/ci", "db/ci", "a/x/y", "b/x/y"].iter().map(|path| Line::new(*path, 1)).collect();
+        assert_eq!(short_names(&lines), ["host", "vm", "vm/ci", "db/ci", "a/x/y", "b/x/y"]);
+        assert_eq!(short_names(&lines[..3]), ["host", "vm", "ci"]);
+    }
+}

@@ -1,0 +1,271 @@
+//! Who sees whom: every cell against the rule, deviations with their reasons, and nobody notices who has looked.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
+use serde_json::Value;
+
+use crate::harness::detached::Detached;
+use crate::harness::nest::{Identity, Nest, Truth, can_nest, identities};
+use crate::numbers::chain;
+use crate::random_trees::blueprints;
+
+const MECHANISMS: [&str; 5] = ["chain", "proc", "kill", "pidfd", "cred"];
+
+/// By process and observer, the number.
+type Cells = BTreeMap<(String, String), Option<i64>>;
+
+fn cells(document: &Value) -> Cells {
+    let rows = document["rows"].as_array().expect("a list").iter();
+    rows.flat_map(|row| {
+        let path = row["path"].as_str().expect("a path");
+        let pids = row["pids"].as_object().expect("an object").iter();
+        pids.map(move |(observer, number)| ((path.to_owned(), observer.clone()), number.as_i64()))
+    })
+    .collect()
+}
+
+/// The rule: a process is visible from the namespace that it is in and from those around it.
+fn theory(truth: &Truth) -> Cells {
+    let spaces = truth.0["namespaces"].as_array().expect("a list").iter();
+    let observers: Vec<&str> =
+        std::iter::once("host").chain(spaces.map(|space| space["path"].as_str().expect("a path"))).collect();
+    let mut cells = Cells::new();
+    for path in truth.paths() {
+        let place = truth.process(&path)["ns"].as_str().expect("a path");
+        for &observer in &observers {
+            let is_inside = place == observer || place.starts_with(&format!("{observer}/"));
+            let level = if observer == "host" { 0 } else { observer.split('/').count() };
+            let number = (is_inside || observer == "host").then(|| i64::from(truth.pids(&path)[level]));
+            cells.insert((path.clone(), observer.to_owned()), number);
+        }
+    }
+    cells
+}
+
+#[test]
+fn every_cell_of_every_mechanism_is_as_the_rule_has_it() {
+    if !can_nest() {
+        return;
+    }
+    let cases = if std::env::var_os("NESTNS_LONG").is_some() { 60 } else { 5 };
+    let config = Config { cases, failure_persistence: None, max_shrink_iters: 50, ..Config::default() };
+    let mut runner = TestRunner::new_with_rng(config, TestRng::deterministic_rng(RngAlgorithm::ChaCha));
+    let result = runner.run(&blueprints(), |blueprint| {
+        for identity in identities() {
+            let nest = Detached::up(Nest::new(&blueprint.topology()).identity(identity));
+            let expected = theory(&nest.truth());
+            for via in MECHANISMS {
+                let document = nest.document(&["see", "--via", via, "--format", "json"]);
+                assert_eq!((&document["schema"], &document["via"]), (&"nestns.see/1".into(), &via.into()));
+                assert_eq!(document["troubles"], serde_json::json!({}), "{identity:?} {via}");
+                assert_eq!(cells(&document), expected, "{identity:?} {via}");
+                assert_eq!(document["mismatches"], serde_json::json!([]), "{identity:?} {via}");
+                for row in document["rows"].as_array().expect("a list") {
+                    for (observer, answer) in row["answers"].as_object().expect("an object") {
+                        let is_seen = row["pids"][observer].is_number();
+                        let otherwise = match via {
+                            "proc" => "ENOENT",
+                            "cred" => "0",
+                            _ => "ESRCH",
+                        };
+                        assert_eq!(answer, if is_seen { "yes" } else { otherwise }, "{via} {row} {observer}");
+                    }
+                }
+            }
+        }
+        Ok(())
+    });
+    if let Err(error) = result {
+        panic!("{error}");
+    }
+}
+
+#[test]
+fn whoever_looks_takes_no_number() {
+    if !can_nest() {
+        return;
+    }
+    for identity in identities() {
+        let topology = "[ns.@]\nproc.a = { actor = \"idle\" }\n[ns.\"@/in\"]\nproc.b = { actor = \"idle\" }\n";
+        let nest = Detached::up(Nest::new(topology).identity(identity));
+        for via in ["proc", "kill", "pidfd", "ptrace", "cred"] {
+            nest.says(&["see", "--via", via]);
+        }
+        let next = |space: &str| nest.says(&["exec", space, "--", "sh", "-c", "echo $$"]);
+        // `init`, `a`, and inside `init`, `b`; then whoever comes.
+        assert_eq!(next("@/in"), "3\n", "{identity:?}");
+        assert_eq!(next("@"), "6\n", "{identity:?}");
+    }
+}
+
+#[test]
+fn a_chain_is_a_staircase_and_a_fan_a_comb() {
+    if !can_nest() {
+        return;
+    }
+    let mut topology = String::new();
+    for path in chain(4) {
+        writeln!(topology, "[ns.{path:?}]\nproc.p = {{ actor = \"idle\" }}").expect("memory");
+    }
+    let nest = Detached::up(Nest::new(&topology));
+    let root = &nest.nest.root;
+    let drawn = nest.says(&["see", "--redact"]);
+    let lines: Vec<Vec<&str>> = drawn.lines().skip(1).map(|line| line.split_whitespace().skip(1).collect()).collect();
+    let expected = [
+        ["[pid]", "1", "·", "·", "·"],
+        ["[pid]", "2", "·", "·", "·"],
+        ["[pid]", "3", "1", "·", "·"],
+        ["[pid]", "4", "2", "·", "·"],
+        ["[pid]", "5", "3", "1", "·"],
+        ["[pid]", "6", "4", "2", "·"],
+        ["[pid]", "7", "5", "3", "1"],
+        ["[pid]", "8", "6", "4", "2"],
+    ];
+    assert_eq!(lines, expected, "{drawn}");
+    assert_eq!(
+        drawn.lines().next().expect("a line").split_whitespace().collect::<Vec<_>>(),
+        ["host", root, "l2", "l3", "l4"]
+    );
+    let turned = nest.says(&["see", "--redact", "--transpose", "@/l2"]);
+    let last: Vec<&str> = turned.lines().last().expect("a line").split_whitespace().collect();
+    assert_eq!(last, [&format!("{root}/l2"), "·", "·", "1", "2", "3", "4", "5", "6"], "{turned}");
+    let csv = nest.says(&["see", "@/l2", "--of", "@/init", "@/l2/l3/p", "--format", "csv"]);
+    assert_eq!(csv, format!("path,{root}/l2\n{root}/init,\n{root}/l2/l3/p,4\n"));
+    drop(nest);
+    let fan = Detached::up(Nest::new("[ns.@-w]\ncount = 50\n"));
+    let root = &fan.nest.root;
+    let drawn = fan.says(&["see"]);
+    let lines: Vec<Vec<&str>> = drawn.lines().map(|line| line.split_whitespace().collect()).collect();
+    let pattern = format!("{root}-w.*");
+    assert_eq!(lines[0], ["host", &pattern, "(50)"], "{drawn}");
+    assert_eq!((lines[1][0], lines[1][1], lines[1][3]), (format!("{pattern}/init").as_str(), "(50)", "1"), "{drawn}");
+    assert_eq!(lines.len(), 2);
+    let comb = fan.says(&["see", "--fold=never", "--via", "kill"]);
+    for (place, line) in comb.lines().skip(1).enumerate() {
+        let seen: Vec<usize> =
+            line.split_whitespace().skip(2).enumerate().filter(|(_, cell)| *cell != "·").map(|(at, _)| at).collect();
+        assert_eq!(seen, [place], "{line}");
+    }
+}
+
+#[test]
+fn a_proc_of_another_namespace_is_found_and_explained() {
+    if !can_nest() {
+        return;
+    }
+    let topology =
+        "[ns.@]\nproc.a = { actor = \"idle\" }\n[ns.\"@/stale\"]\nunshare = []\nproc.x = { actor = \"idle\" }\n";
+    for identity in identities() {
+        let nest = Detached::up(Nest::new(topology).identity(identity));
+        let outcome = nest.nestns(&["see", "--via", "proc", "--diff"]);
+        assert_eq!(outcome.code, 1, "{identity:?}: {}{}", outcome.stdout, outcome.stderr);
+        let reason = format!("the observer's /proc is that of `{}`", nest.nest.root);
+        assert!(outcome.stdout.contains(&reason), "{}", outcome.stdout);
+        let document: Value =
+            serde_json::from_str(&nest.nestns(&["see", "--via", "proc", "--format", "json"]).stdout).expect("one");
+        let mismatches = document["mismatches"].as_array().expect("a list");
+        // It sees all four by the numbers of the namespace around, two of which it should not see at all.
+        let stale = format!("{}/stale", nest.nest.root);
+        assert!(mismatches.iter().all(|one| one["observer"] == stale.as_str()), "{mismatches:?}");
+        let computed: Vec<&str> = mismatches.iter().map(|one| one["computed"].as_str().expect("a word")).collect();
+        assert_eq!(computed, ["invisible", "invisible", "visible", "visible"]);
+        let numbers: Vec<Option<i64>> = mismatches.iter().map(|one| one["number"].as_i64()).collect();
+        assert_eq!(numbers, [Some(1), Some(2), Some(3), Some(4)]);
+        // By any other way in there is nothing to be seen of it.
+        for via in ["chain", "kill", "pidfd", "cred"] {
+            assert!(nest.says(&["see", "--via", via, "--diff"]).starts_with("no difference: "), "{via}");
+        }
+    }
+}
+
+#[test]
+fn hidepid_is_found_and_explained_and_another_user_is_refused() {
+    if !can_nest() || !nix::unistd::geteuid().is_root() {
+        return;
+    }
+    let topology = "[ns.@]\nproc.hide = { sh = \"mount -o remount,hidepid=2 /proc; exec sleep 1000\" }\n\
+                    proc.user = { cmd = \"sleep 1000\", user = \"61234\" }\n";
+    let nest = Detached::up(Nest::new(topology));
+    let root = &nest.nest.root;
+    let (init, hide, user) = (format!("{root}/init"), format!("{root}/hide"), format!("{root}/user"));
+    let outcome = nest.until("the options are changed", |nest| {
+        let outcome = nest.nestns(&["see", "@/user", "--via", "proc", "--diff", "--of", "@/init", "@/hide", "@/user"]);
+        (outcome.code == 1).then_some(outcome)
+    });
+    for hidden in [&init, &hide] {
+        let line = outcome.stdout.lines().find(|line| line.contains(hidden.as_str())).expect("it is hidden");
+        assert!(line.contains("ENOENT") && line.contains("hides other users' processes (hidepid="), "{line}");
+    }
+    assert!(!outcome.stdout.contains(&format!("  {user}  ")), "one's own is shown: {}", outcome.stdout);
+    // PID 1 is root, and sees them.
+    assert!(
+        nest.says(&["see", "@", "--via", "proc", "--diff"]).starts_with("no difference"),
+        "root is not hidden from"
+    );
+    // Visible to kill(2), but not to be signalled: that is no difference.
+    let document = nest.document(&["see", "@/user", "--via", "kill", "--format", "json"]);
+    let rows = document["rows"].as_array().expect("a list");
+    let answer =
+        |path: &str| rows.iter().find(|row| row["path"] == path).expect("it is there")["answers"][&user].clone();
+    assert_eq!([answer(&init), answer(&hide), answer(&user)], ["EPERM", "EPERM", "yes"].map(Value::from));
+    assert_eq!(document["mismatches"], serde_json::json!([]));
+    let table = nest.says(&["see", "@/user", "--via", "ptrace", "--of", "@/init"]);
+    assert!(table.lines().nth(1).expect("a row").ends_with("EPERM"), "{table}");
+}
+
+#[test]
+fn whoever_is_not_declared_is_seen_as_well() {
+    if !can_nest() {
+        return;
+    }
+    for identity in identities() {
+        let topology = "[ns.@]\nproc.p = { sh = \"setsid sleep 1000 & wait\" }\n";
+        let nest = Detached::up(Nest::new(topology).identity(identity));
+        let root = nest.nest.root.clone();
+        let path = format!("{root}#3");
+        let found = nest.until("it has forked", |nest| {
+            let document = nest.document(&["see", "--via", "kill", "--format", "json"]);
+            cells(&document).get(&(path.clone(), root.clone())).copied().flatten()
+        });
+        assert_eq!(found, 3, "{identity:?}");
+        assert!(nest.says(&["see", "--via", "pidfd", "--diff"]).starts_with("no difference"));
+    }
+}
+
+#[test]
+fn the_machine_as_root_has_our_tree_among_others() {
+    if !can_nest() {
+        return;
+    }
+    for identity in identities() {
+        let nest = Detached::up(Nest::new("[ns.@]\n[ns.\"@/in\"]\nproc.p = { actor = \"idle\" }\n").identity(identity));
+        let root = nest.nest.root.clone();
+        let expected = theory(&nest.truth());
+        for via in if identity == Identity::Own { &["chain", "kill"][..] } else { &["chain"] } {
+            // Only from our own: the namespaces of other tests come and go.
+            let arguments =
+                ["see", "host", "@", "@/in", "--of", "@", "@/in", "--host", "--via", via, "--format", "json"];
+            let document = nest.document(&arguments);
+            assert_eq!(document["topology"], Value::Null);
+            assert_eq!(cells(&document), expected, "{identity:?} {via} {root}");
+        }
+    }
+}
+
+#[test]
+fn what_does_not_exist_is_told() {
+    if !can_nest() {
+        return;
+    }
+    let nest = Detached::up(Nest::new("[ns.@]\n"));
+    let told = |arguments: &[&str], words: &str| {
+        let outcome = nest.nestns(arguments);
+        assert_eq!((outcome.code, outcome.stdout.as_str()), (1, ""), "{arguments:?}");
+        assert!(outcome.stderr.contains(words), "{arguments:?}: {}", outcome.stderr);
+    };
+    told(&["see", "nobody"], "nothing is called `nobody`");
+    told(&["see", "--of", "nobody"], "nothing is called `nobody`");
+    told(&["see", "--host", "nobody"], "nothing on this machine is called so");
+}
