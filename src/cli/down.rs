@@ -26,8 +26,8 @@ use crate::topology::Address;
 /// Take a running topology down, or a part of it
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-Everything is asked to stop, from each root downward, and has its grace; who is waited for is told every second. A second \
-Ctrl-C here kills instead. The status is 0 when nothing is left of what was to be taken down.
+Everything is asked to stop, from each root downward, and has its grace; who is waited for is told every second. Ctrl-C \
+ends this command and not the stop; `nestns down --now` kills what is left. The status is 0 when nothing is left of what was to be taken down.
 
 With PATH only that is taken down. The rest goes on: no rule of the topology takes it for a failure, no policy starts it again, and \
 the namespace around it stays, even if it is empty now, so that `nestns restart` can bring it back. A PID 1 is its namespace. With \
