@@ -27,10 +27,8 @@ type Measure = fn() -> io::Result<(f64, f64)>;
 
 /// Measures every row whose name begins with the filter, and says on standard error what it is at.
 pub(crate) fn measure(filter: &str) -> Vec<Row> {
-    let rows: [(&str, &str, Measure); 2] = [
-        ("exec one -- true", "nsenter -t PID -p -m true", exec),
-        ("ps, 1000 processes", "lsns", ps),
-    ];
+    let rows: [(&str, &str, Measure); 2] =
+        [("exec one -- true", "nsenter -t PID -p -m true", exec), ("ps, 1000 processes", "lsns", ps)];
     let wanted = rows.into_iter().filter(|(ours, ..)| ours.starts_with(filter));
     wanted
         .map(|(ours, theirs, measure)| {

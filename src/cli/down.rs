@@ -27,15 +27,16 @@ use crate::topology::Address;
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Everything is asked to stop, from each root downward, and has its grace; who is waited for is told every second. Ctrl-C \
-ends this command and not the stop; `nestns down --now` kills what is left. The status is 0 when nothing is left of what was to be taken down.
+ends this command and not the stop; `nestns down --now` kills what is left. The status is 0 when nothing is left of what was \
+to be taken down.
 
 With PATH only that is taken down. The rest goes on: no rule of the topology takes it for a failure, no policy starts it again, and \
 the namespace around it stays, even if it is empty now, so that `nestns restart` can bring it back. A PID 1 is its namespace. With \
 the last of its roots a topology ends.")]
 pub(super) struct Args {
-    /// The topology, where several run
-    #[arg(value_name = "NAME", value_parser = launch::name)]
-    name: Option<String>,
+    /// The topology, where several run; `NAME:/path` is a part of it
+    #[arg(value_name = "NAME", value_parser = Whole::parse)]
+    name: Option<Whole>,
 
     /// Only these namespaces, with all that is in them, and these processes
     #[arg(value_name = "PATH", requires = "name")]
@@ -70,6 +71,23 @@ pub(super) struct Args {
     color: When,
 }
 
+/// What stands where the name does.
+#[derive(Debug, Clone)]
+enum Whole {
+    Name(String),
+    Part(Address),
+}
+
+impl Whole {
+    fn parse(text: &str) -> Result<Self, String> {
+        launch::name(text).map(Self::Name).or_else(|why| match text.parse() {
+            // Only a path is no name.
+            Ok(address) if text.contains('/') => Ok(Self::Part(address)),
+            _ => Err(why),
+        })
+    }
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
 enum AnswerFormat {
     /// People: how each ended
@@ -84,16 +102,25 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Status> {
     if args.all {
         return all(args);
     }
-    if let Some(name) = &args.name
+    let mut addresses = args.paths.clone();
+    let name = match &args.name {
+        Some(Whole::Name(name)) => Some(name.clone()),
+        Some(Whole::Part(address)) => {
+            addresses.insert(0, address.clone());
+            address.topology().map(str::to_owned)
+        }
+        None => None,
+    };
+    if let Some(name) = &name
         && let Some(status) = abandoned::end(name, args.format == AnswerFormat::Json)?
     {
         return Ok(status);
     }
-    let connection = match (Target { name: args.name.clone() }).connect(None) {
+    let connection = match (Target { name }).connect(None) {
         Ok(connection) => connection,
         Err(status) => return Ok(status),
     };
-    take_down(connection, args)
+    take_down(connection, &addresses, args)
 }
 
 fn all(args: &Args) -> anyhow::Result<Status> {
@@ -121,7 +148,7 @@ fn all(args: &Args) -> anyhow::Result<Status> {
     let mut status = Status::Done;
     for found in found {
         let one = match Client::connect(&found.directory) {
-            Ok(client) => take_down(Connection { name: found.name, directory: found.directory, client }, args)?,
+            Ok(client) => take_down(Connection { name: found.name, directory: found.directory, client }, &[], args)?,
             // It has ended meanwhile.
             Err(ClientError::Absent { .. }) => Status::Done,
             Err(error) => super::target::fail(&found.name, &error),
@@ -147,9 +174,9 @@ fn named(connection: &mut Connection, addresses: &[Address]) -> Result<Vec<Strin
     Ok(things.into_iter().map(|thing| thing.path().to_owned()).collect())
 }
 
-fn take_down(mut connection: Connection, args: &Args) -> anyhow::Result<Status> {
+fn take_down(mut connection: Connection, addresses: &[Address], args: &Args) -> anyhow::Result<Status> {
     let force = if args.now { Force::Kill } else { Force::Ask };
-    let paths = match named(&mut connection, &args.paths) {
+    let paths = match named(&mut connection, addresses) {
         Ok(paths) => paths,
         Err(status) => return Ok(status),
     };
@@ -163,8 +190,8 @@ fn take_down(mut connection: Connection, args: &Args) -> anyhow::Result<Status> 
         match connection.client.wait(left) {
             Ok(Some(answer)) => match answer.reply {
                 Reply::Waiting(waiting) if !args.quiet => tell_whom(&connection.name, &waiting),
-                Reply::Stopped(timeline) => return done(connection, Some(&timeline), args),
-                Reply::Done => return done(connection, None, args),
+                Reply::Stopped(timeline) => return done(connection, Some(&timeline), addresses, args),
+                Reply::Done => return done(connection, None, addresses, args),
                 _ => {}
             },
             Ok(None) if deadline.is_some_and(|deadline| deadline <= Moment::now()) => {
@@ -183,7 +210,12 @@ fn take_down(mut connection: Connection, args: &Args) -> anyhow::Result<Status> 
     }
 }
 
-fn done(connection: Connection, timeline: Option<&Timeline>, args: &Args) -> anyhow::Result<Status> {
+fn done(
+    connection: Connection,
+    timeline: Option<&Timeline>,
+    addresses: &[Address],
+    args: &Args,
+) -> anyhow::Result<Status> {
     let mut stdout = std::io::stdout().lock();
     if let Some(timeline) = timeline {
         match args.format {
@@ -192,17 +224,17 @@ fn done(connection: Connection, timeline: Option<&Timeline>, args: &Args) -> any
                 writeln!(stdout)?;
             }
             AnswerFormat::Human if args.quiet => {}
-            AnswerFormat::Human if args.paths.is_empty() => stdout.write_all(stop::render(timeline).as_bytes())?,
+            AnswerFormat::Human if addresses.is_empty() => stdout.write_all(stop::render(timeline).as_bytes())?,
             AnswerFormat::Human => {
                 let part = Timeline {
-                    topology: args.paths.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "),
+                    topology: addresses.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "),
                     ..timeline.clone()
                 };
                 stdout.write_all(stop::render(&part).as_bytes())?;
             }
         }
     }
-    if args.paths.is_empty() {
+    if addresses.is_empty() {
         let Connection { directory, client, .. } = connection;
         // The controller waits a moment for those who are still connected.
         drop(client);
