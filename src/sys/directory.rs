@@ -5,6 +5,8 @@ use std::os::fd::{AsFd, AsRawFd};
 use nix::errno::Errno;
 use nix::libc;
 
+/// The longest entry: a name of 255 bytes, its end, and what stands in front, in units of eight.
+const LONGEST: usize = 280;
 /// Where the length of an entry stands in it, and where its name begins: `struct linux_dirent64` of getdents64(2).
 const LENGTH: usize = 16;
 const NAME: usize = 19;
@@ -38,6 +40,10 @@ pub fn numbers(directory: impl AsFd) -> nix::Result<Vec<i32>> {
             let name = entry[NAME..].split(|&byte| byte == 0).next().unwrap_or_default();
             numbers.extend(std::str::from_utf8(name).ok().and_then(|name| name.parse::<i32>().ok()));
             rest = after;
+        }
+        // The kernel goes on until the next entry has no room: where there is room, there is none.
+        if std::mem::size_of_val(&buffer) - length >= LONGEST {
+            return Ok(numbers);
         }
     }
 }

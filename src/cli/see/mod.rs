@@ -202,7 +202,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Status> {
         }
         Format::Csv => sheet.write_csv(&mut stdout)?,
         Format::Table if args.diff => stdout.write_all(differences(args, &scene, &mismatches).as_bytes())?,
-        Format::Table => stdout.write_all(drawing(args, &scene, &views).as_bytes())?,
+        Format::Table => stdout.write_all(drawing(args, &machine, &scene, &views).as_bytes())?,
     }
     stdout.flush()?;
     let is_blind = views.iter().all(|view| view.trouble.is_some());
@@ -224,9 +224,14 @@ impl Args {
     }
 }
 
-fn drawing(args: &Args, scene: &Scene<'_>, views: &[View]) -> String {
+fn drawing(args: &Args, machine: &Machine, scene: &Scene<'_>, views: &[View]) -> String {
+    // Strangers have nothing in common but the namespace that they are in.
+    let kin = |one: &scene::Seen<'_>| match (&scene.topology, one.process.space) {
+        (None, Some(space)) => machine.space(space).inode,
+        _ => 0,
+    };
     let mut matrix = Matrix {
-        rows: scene.seen.iter().map(|one| Line::new(&one.path, one.level)).collect(),
+        rows: scene.seen.iter().map(|one| Line { kin: kin(one), ..Line::new(&one.path, one.level) }).collect(),
         columns: scene.eyes.iter().map(|eye| Line::new(&eye.path, eye.level)).collect(),
         ..Matrix::default()
     };

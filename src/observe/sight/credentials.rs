@@ -5,7 +5,7 @@
 //! an ordinary user from inside the outermost namespace of his own, where he has the right to.
 
 use std::io::{self, IoSlice, IoSliceMut};
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::{AsFd as _, AsRawFd, OwnedFd};
 
 use nix::cmsg_space;
 use nix::errno::Errno;
@@ -17,7 +17,7 @@ use nix::sys::socket::{
 use nix::sys::wait::{WaitPidFlag, waitpid};
 use nix::unistd::{ForkResult, getgid, getuid};
 
-use super::entry::{Asked, Place};
+use super::entry::{Asked, Place, withdraw};
 use super::probe::{Glimpse, Question, failed};
 use super::{Observer, Rows};
 use crate::observe::machine::SpaceId;
@@ -78,6 +78,7 @@ fn send_all(rows: &Rows<'_>, socket: &OwnedFd) -> io::Result<()> {
 fn send_from(place: &Place, socket: &OwnedFd, rows: &[(usize, i32)]) -> io::Result<()> {
     let helper = match fork()? {
         ForkResult::Child => {
+            withdraw(&[Some(socket.as_fd()), Some(place.target())]);
             let work = || -> Result<(), Errno> {
                 place.enter().map_err(|(_, errno)| errno)?;
                 match place.fork().map_err(|(_, errno)| errno)? {
