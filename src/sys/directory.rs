@@ -28,7 +28,7 @@ pub fn numbers(directory: impl AsFd) -> nix::Result<Vec<i32>> {
             let size = std::mem::size_of_val(&buffer);
             libc::syscall(libc::SYS_getdents64, directory.as_fd().as_raw_fd(), buffer.as_mut_ptr(), size)
         };
-        let length = Errno::result(result)?.cast_unsigned() as usize;
+        let length = usize::try_from(Errno::result(result)?).unwrap_or(0);
         if length == 0 {
             return Ok(numbers);
         }

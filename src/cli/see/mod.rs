@@ -53,6 +53,7 @@ counters alone, and it is reaped at once. Where that is refused, nobody is put t
   nestns see 'vm/**' --of vm/ci/runner   who knows the runner, and as what
   nestns see --via proc --diff           where does /proc lie
   nestns see --host --fold=always        the whole machine, alike ones together")]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 pub(super) struct Args {
     /// Who looks: namespaces or processes of the topology, `host`, `pid:[INODE]`
     #[arg(value_name = "FROM")]
@@ -100,7 +101,7 @@ pub(super) struct Args {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
 enum Via {
-    /// What the kernel says from outside: NSpid and the namespaces around
+    /// What the kernel says from outside: `NSpid` and the namespaces around
     #[default]
     Chain,
     /// What the observer's /proc lists

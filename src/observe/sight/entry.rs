@@ -150,7 +150,8 @@ pub(super) struct Asked {
 }
 
 impl Asked {
-    /// Forks it. `socket` is for the question that needs one.
+    /// Forks it. `socket` is for the question that needs one, and is closed on this side.
+    #[expect(clippy::needless_pass_by_value, reason = "the caller's copy is to be closed")]
     pub(super) fn begin(place: Option<Place>, question: &Question<'_>, socket: Option<OwnedFd>) -> io::Result<Self> {
         let (answer, tell) = pipe2(OFlag::O_CLOEXEC)?;
         match fork()? {
