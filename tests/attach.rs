@@ -42,7 +42,7 @@ fn both_streams_come_out_apart_and_from_now_on() {
         assert!(text.starts_with("out "), "{text}");
         assert!(outcome.stderr.lines().all(|line| line.starts_with("err ")), "{}", outcome.stderr);
         // It goes on.
-        assert_eq!(tree.document(&["ps", "@/clock", "--format", "json"])["processes"][0]["state"], "running");
+        assert_eq!(tree.document(&["ps", "@/clock", "--format", "json"])["processes"][0]["state"], "ready");
     }
 }
 

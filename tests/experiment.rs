@@ -13,7 +13,8 @@ fn every_experiment_holds_for_everybody_and_says_the_same_twice() {
     for identity in identities() {
         let nest = Nest::new("[ns.@]\n").identity(identity);
         let run = || {
-            let output = nest.command(&["experiment", "run", "--all", "--format", "json"]).output().expect("it was built");
+            let output =
+                nest.command(&["experiment", "run", "--all", "--format", "json"]).output().expect("it was built");
             let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
             let document: Value = serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{stderr}"));
             assert_eq!(output.status.code(), Some(0), "{identity:?}: {document:#}{stderr}");

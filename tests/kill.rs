@@ -92,7 +92,7 @@ fn what_looks_like_one_and_means_many_wants_all() {
             assert_eq!((outcome.code, outcome.stdout.as_str()), (1, ""), "{words:?}");
             assert!(outcome.stderr.contains("nothing was sent") && outcome.stderr.contains("--all"), "{outcome:?}");
         }
-        let three: String = (0..3).map(|index| format!("{root}/w.{index}/job\n")).collect();
+        let three = [0, 1, 2].map(|index| format!("{root}/w.{index}/job\n")).concat();
         // CONT ends nobody, so that they can be signalled again.
         for words in [
             &["kill", "-s", "CONT", "@/w.*/job"][..],

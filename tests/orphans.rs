@@ -63,3 +63,30 @@ fn a_hundred_orphans_of_mixed_lifetimes_are_all_reaped() {
         }
     }
 }
+
+/// Whoever was inherited and reaped is in the events, by his number in the namespace and with his end.
+#[test]
+fn orphans_are_told_when_they_are_reaped() {
+    if !can_nest() {
+        return;
+    }
+    let topology = r#"
+[ns.@]
+[ns."@/in"]
+proc.one = { sh = "(sh -c 'echo $$ > DIRECTORY/orphan.part; mv DIRECTORY/orphan.part DIRECTORY/orphan; sleep 0.1; exit 7' &) ; sleep 1000" }
+"#;
+    for identity in identities() {
+        let detached = crate::harness::detached::Detached::up(Nest::new(topology).identity(identity));
+        let number: i64 = detached.until("it has told its number", |detached| {
+            std::fs::read_to_string(detached.nest.directory.path().join("orphan")).ok()?.trim().parse().ok()
+        });
+        let events = detached.nest.state().join(&detached.nest.root).join("events.jsonl");
+        let event = detached.until("its end is told", |_| {
+            let text = std::fs::read_to_string(&events).ok()?;
+            let events = text.lines().filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
+            events.into_iter().find(|event| event["event"] == "reparent" && event["pid"] == number)
+        });
+        assert_eq!(event["exit"], serde_json::json!({ "code": 7 }));
+        assert_eq!(event["path"], format!("{}/in/init", detached.nest.root));
+    }
+}

@@ -156,6 +156,30 @@ proc.d = { cmd = ["sleep", "1000"] }
     assert!(lives(&detached, "@/a") && lives(&detached, "@/c/d") && !lives(&detached, "@/b"));
 }
 
+/// Whoever waits for something that was taken down waits for its return.
+#[test]
+fn who_waits_for_it_waits_on() {
+    if !can_nest() {
+        return;
+    }
+    let topology = r#"
+[ns.@]
+proc.first = { sh = "test -e DIRECTORY/go && exit 0; sleep 1000", oneshot = true }
+proc.second = { cmd = ["sleep", "1000"], after = { first = "ok" } }
+"#;
+    let detached = Detached::up(Nest::new(topology).arguments(&["--no-wait"]));
+    detached.says(&["down", "@", "@/first"]);
+    std::thread::sleep(Duration::from_millis(50));
+    assert!(detached.is_running() && state(&detached, "@/second") == "created");
+    std::fs::write(detached.nest.directory.path().join("go"), "").unwrap();
+    detached.says(&["restart", "@/first"]);
+    let second = format!("{}/second", detached.nest.root);
+    let pid = detached.truth().host_pid(&second);
+    detached.until("the second runs", |_| {
+        std::fs::read_to_string(format!("/proc/{pid}/comm")).ok()?.starts_with("sleep").then_some(())
+    });
+}
+
 /// Where the last root was taken down nothing is left to hold.
 #[test]
 fn without_any_root_it_ends() {

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use crate::harness::Nestns;
-use crate::harness::nest::{Nest, can_nest, program};
+use crate::harness::nest::{Nest, assert_nothing_left, can_nest, identities, program};
 use nix::sys::signal::Signal;
 
 fn readme() -> String {
@@ -64,6 +64,43 @@ fn its_picture_is_the_one_that_is_drawn() {
     let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples");
     let outcome = Nestns::new(&["graph", "--format", "svg", examples.join("dind.toml").to_str().expect("text")]).run();
     snapbox::assert_data_eq!(outcome.stdout, snapbox::Data::read_from(&examples.join("dind.svg"), None).raw());
+}
+
+#[test]
+fn its_script_is_the_one_of_the_examples_and_runs() {
+    if !can_nest() {
+        return;
+    }
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/pod.sh");
+    assert_eq!(blocks("shell"), [fs::read_to_string(&path).expect("it is there")]);
+    for identity in identities() {
+        let nest = Nest::new("").identity(identity);
+        // Where everybody may read them.
+        for name in ["pod.toml", "pod.sh"] {
+            let example = path.with_file_name(name);
+            fs::copy(example, nest.directory.path().join(name)).expect("the directory is writable");
+        }
+        let directory = program().parent().expect("a directory").display().to_string();
+        let search = format!("{directory}:{}", std::env::var("PATH").unwrap_or_default());
+        let output = nest
+            .other_command(Path::new("/bin/sh"), &["-eu", "pod.sh"])
+            .env("PATH", search)
+            .stdin(Stdio::null())
+            .output()
+            .expect("there is a shell");
+        let (stdout, stderr) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        assert!(output.status.success(), "{stdout}{stderr}");
+        for said in [
+            "I am 5 on web-7d4b9, my parent is 0: outside\n",
+            "node/batch-main     │ my PID 1 is init\n",
+            "node/batch-sidecar  │ my PID 1 is init\n",
+            "node/web/envoy",
+            "kube stopped in",
+        ] {
+            assert!(stdout.contains(said), "{said:?} is in\n{stdout}{stderr}");
+        }
+        assert_nothing_left(&nest);
+    }
 }
 
 #[test]

@@ -113,6 +113,8 @@ fn every_part_comes_back_and_the_rest_stays() {
             assert_eq!(said, format!("{whole}\n"));
             let truth = detached.truth();
             agrees_with_the_kernel(&truth, &[]);
+            let first = truth.paths().into_iter().find(|path| is_in(path, &whole)).expect("it stands");
+            assert!(truth.process(&first)["restarts"].as_u64() >= Some(1), "{part}: {}", truth.process(&first));
             let after = numbers(&truth);
             assert_eq!(before.len(), after.len());
             for (path, pids) in &after {
@@ -264,6 +266,47 @@ fn a_controller_that_dies_in_the_middle_leaves_nothing() {
             assert_nothing_left(&detached.nest);
         }
     }
+}
+
+/// A stop that comes while something is brought back: both are answered, and nothing is left.
+#[test]
+fn a_stop_in_the_middle_of_a_restart() {
+    if !can_nest() {
+        return;
+    }
+    for identity in identities() {
+        for round in 0..8_u64 {
+            let detached = Detached::up(Nest::new(LAYOUT).identity(identity));
+            let parts = ["@", "@-z", "@/a", "@/p"];
+            let restarts: Vec<_> = parts.iter().map(|part| detached.start(&["restart", part])).collect();
+            std::thread::sleep(Duration::from_millis(4 * round));
+            detached.says(&["down", "@"]);
+            for restart in restarts {
+                let outcome = ended(restart);
+                assert!([0, 1, 5].contains(&outcome.code), "{round}: {} {}", outcome.code, outcome.stderr);
+            }
+            assert_nothing_left(&detached.nest);
+        }
+    }
+}
+
+/// Signals from around mean nothing to a PID 1 whose line is held, or that was not called.
+#[test]
+fn a_call_from_others_changes_nothing() {
+    if !can_nest() {
+        return;
+    }
+    let detached = Detached::up(Nest::new(LAYOUT));
+    let init = nix::unistd::Pid::from_raw(detached.truth().host_pid(&format!("{}/a/b/init", detached.nest.root)));
+    detached.says(&["down", "@", "@/a/b/deep"]);
+    detached.says(&["down", "@", "@/a/b/joined"]);
+    for _ in 0..20 {
+        kill(init, Signal::SIGURG).expect("it stays although it is empty");
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    detached.says(&["restart", "@/a/b/joined"]);
+    detached.says(&["restart", "@/a/b/deep"]);
+    agrees_with_the_kernel(&detached.truth(), &[]);
 }
 
 /// A restart that cannot be finished says so, and where; the rest goes on, and it can be tried again.

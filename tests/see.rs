@@ -124,7 +124,10 @@ fn a_chain_is_a_staircase_and_a_fan_a_comb() {
         ["[pid]", "8", "6", "4", "2"],
     ];
     assert_eq!(lines, expected, "{drawn}");
-    assert_eq!(drawn.lines().next().expect("a line").split_whitespace().collect::<Vec<_>>(), ["host", root, "l2", "l3", "l4"]);
+    assert_eq!(
+        drawn.lines().next().expect("a line").split_whitespace().collect::<Vec<_>>(),
+        ["host", root, "l2", "l3", "l4"]
+    );
     let turned = nest.says(&["see", "--redact", "--transpose", "@/l2"]);
     let last: Vec<&str> = turned.lines().last().expect("a line").split_whitespace().collect();
     assert_eq!(last, [&format!("{root}/l2"), "·", "·", "1", "2", "3", "4", "5", "6"], "{turned}");
@@ -141,7 +144,8 @@ fn a_chain_is_a_staircase_and_a_fan_a_comb() {
     assert_eq!(lines.len(), 2);
     let comb = fan.says(&["see", "--fold=never", "--via", "kill"]);
     for (place, line) in comb.lines().skip(1).enumerate() {
-        let seen: Vec<usize> = line.split_whitespace().skip(2).enumerate().filter(|(_, cell)| *cell != "·").map(|(at, _)| at).collect();
+        let seen: Vec<usize> =
+            line.split_whitespace().skip(2).enumerate().filter(|(_, cell)| *cell != "·").map(|(at, _)| at).collect();
         assert_eq!(seen, [place], "{line}");
     }
 }
@@ -151,7 +155,8 @@ fn a_proc_of_another_namespace_is_found_and_explained() {
     if !can_nest() {
         return;
     }
-    let topology = "[ns.@]\nproc.a = { actor = \"idle\" }\n[ns.\"@/stale\"]\nunshare = []\nproc.x = { actor = \"idle\" }\n";
+    let topology =
+        "[ns.@]\nproc.a = { actor = \"idle\" }\n[ns.\"@/stale\"]\nunshare = []\nproc.x = { actor = \"idle\" }\n";
     for identity in identities() {
         let nest = Detached::up(Nest::new(topology).identity(identity));
         let outcome = nest.nestns(&["see", "--via", "proc", "--diff"]);
@@ -195,11 +200,15 @@ fn hidepid_is_found_and_explained_and_another_user_is_refused() {
     }
     assert!(!outcome.stdout.contains(&format!("  {user}  ")), "one's own is shown: {}", outcome.stdout);
     // PID 1 is root, and sees them.
-    assert!(nest.says(&["see", "@", "--via", "proc", "--diff"]).starts_with("no difference"), "root is not hidden from");
+    assert!(
+        nest.says(&["see", "@", "--via", "proc", "--diff"]).starts_with("no difference"),
+        "root is not hidden from"
+    );
     // Visible to kill(2), but not to be signalled: that is no difference.
     let document = nest.document(&["see", "@/user", "--via", "kill", "--format", "json"]);
     let rows = document["rows"].as_array().expect("a list");
-    let answer = |path: &str| rows.iter().find(|row| row["path"] == path).expect("it is there")["answers"][&user].clone();
+    let answer =
+        |path: &str| rows.iter().find(|row| row["path"] == path).expect("it is there")["answers"][&user].clone();
     assert_eq!([answer(&init), answer(&hide), answer(&user)], ["EPERM", "EPERM", "yes"].map(Value::from));
     assert_eq!(document["mismatches"], serde_json::json!([]));
     let table = nest.says(&["see", "@/user", "--via", "ptrace", "--of", "@/init"]);
@@ -236,7 +245,8 @@ fn the_machine_as_root_has_our_tree_among_others() {
         let expected = theory(&nest.truth());
         for via in if identity == Identity::Own { &["chain", "kill"][..] } else { &["chain"] } {
             // Only from our own: the namespaces of other tests come and go.
-            let arguments = ["see", "host", "@", "@/in", "--of", "@", "@/in", "--host", "--via", via, "--format", "json"];
+            let arguments =
+                ["see", "host", "@", "@/in", "--of", "@", "@/in", "--host", "--via", via, "--format", "json"];
             let document = nest.document(&arguments);
             assert_eq!(document["topology"], Value::Null);
             assert_eq!(cells(&document), expected, "{identity:?} {via} {root}");

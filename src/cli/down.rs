@@ -27,7 +27,11 @@ use crate::topology::Address;
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Everything is asked to stop, from each root downward, and has its grace; who is waited for is told every second. A second \
-Ctrl-C here kills instead. The status is 0 when nothing is left of what was to be taken down.")]
+Ctrl-C here kills instead. The status is 0 when nothing is left of what was to be taken down.
+
+With PATH only that is taken down. The rest goes on: no rule of the topology takes it for a failure, no policy starts it again, and \
+the namespace around it stays, even if it is empty now, so that `nestns restart` can bring it back. A PID 1 is its namespace. With \
+the last of its roots a topology ends.")]
 pub(super) struct Args {
     /// The topology, where several run
     #[arg(value_name = "NAME", value_parser = launch::name)]
@@ -188,7 +192,14 @@ fn done(connection: Connection, timeline: Option<&Timeline>, args: &Args) -> any
                 writeln!(stdout)?;
             }
             AnswerFormat::Human if args.quiet => {}
-            AnswerFormat::Human => stdout.write_all(stop::render(timeline).as_bytes())?,
+            AnswerFormat::Human if args.paths.is_empty() => stdout.write_all(stop::render(timeline).as_bytes())?,
+            AnswerFormat::Human => {
+                let part = Timeline {
+                    topology: args.paths.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "),
+                    ..timeline.clone()
+                };
+                stdout.write_all(stop::render(&part).as_bytes())?;
+            }
         }
     }
     if args.paths.is_empty() {

@@ -158,8 +158,11 @@ fn carry_out(args: &RunArgs) -> anyhow::Result<Status> {
         write_document(&entries)?;
     } else if entries.len() > 1 {
         let skipped = if skipped > 0 { format!(", {skipped} skipped") } else { String::new() };
-        let text =
-            format!("{}: {holds} hold, {fails} fail{skipped} (Linux {})\n", count(entries.len(), "experiment"), boot::kernel());
+        let text = format!(
+            "{}: {holds} hold, {fails} fail{skipped} (Linux {})\n",
+            count(entries.len(), "experiment"),
+            boot::kernel()
+        );
         std::io::stdout().lock().write_all(text.as_bytes())?;
     }
     Ok(if fails > 0 { Status::No } else { Status::Done })

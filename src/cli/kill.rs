@@ -107,7 +107,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Status> {
         status = Status::No;
     }
     if !args.quiet {
-        let text: String = reached.iter().map(|path| format!("{path}\n")).collect();
+        let text = reached.iter().fold(String::new(), |text, path| text + path + "\n");
         std::io::stdout().lock().write_all(text.as_bytes())?;
     }
     Ok(status)
@@ -154,9 +154,9 @@ fn whom(things: &[Thing<'_>], snapshot: &Snapshot, addresses: &[Address]) -> Who
         });
         match identity {
             Some(identity) if seen.insert(identity.pid) => whom.targets.push(identity),
-            Some(_) => {}
             None if is_named(thing.path(), addresses) => whom.ended.push(thing.path().to_owned()),
-            None => {}
+            // He is signalled already, or was not meant in particular.
+            _ => {}
         }
     }
     whom

@@ -258,6 +258,18 @@ impl Audience for Story {
             Note::NotRestarted { path, trouble } => {
                 self.problem("error", Some(path), &format!("`{path}` could not be brought back: {trouble}"));
             }
+            Note::ProbeRefused { path, position, refusal } => {
+                let text = format!(
+                    "whether `{path}` is ready cannot be asked: {}{}; it is tried again",
+                    refused(refusal),
+                    self.place(*position)
+                );
+                self.problem("warning", Some(path), &text);
+            }
+            Note::ProbeLost { path, errno } => {
+                let text = format!("whether `{path}` is ready cannot be found out: {} ({errno:?})", errno.desc());
+                self.problem("warning", Some(path), &text);
+            }
             Note::Unreachable { path, dependency } => {
                 let text = format!("`{path}` is given up: what it waits for, `{dependency}`, has ended otherwise");
                 self.problem("error", Some(path), &text);

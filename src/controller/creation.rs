@@ -1,5 +1,6 @@
 //! From a checked topology to open gates, or back to nothing.
 
+use std::ffi::OsStr;
 use std::os::fd::AsFd;
 use std::time::Duration;
 
@@ -16,10 +17,11 @@ use super::herald::Herald;
 use super::journal::Journal;
 use super::journal::event::{Event as Noted, WHOLE};
 use super::life::{Event, Life};
+use super::readiness::manager::Manager;
 use super::relay::{self, Keyboard, Relay};
 use super::standard_output::StandardOutput;
 use super::state_directory::{self, StateDirectory, StateError};
-use super::supervision::{Opening, Rules, Supervision};
+use super::supervision::{Arrival, Opening, Rules, Supervision};
 use super::timeline::milliseconds;
 use super::trouble::Trouble;
 use super::world::{Parts, World};
@@ -30,6 +32,7 @@ use crate::engine::keeper::{Keeper, Reaped, Setback};
 use crate::engine::last_words;
 use crate::engine::moment::Moment;
 use crate::engine::plan::{Common, Counts, Plan, Subject};
+use crate::engine::readiness::NOTIFY_SOCKET;
 use crate::sys::caller::Dispositions;
 use crate::sys::pidfd::Pidfd;
 use crate::sys::title::TitleArea;
@@ -66,6 +69,8 @@ pub fn run(request: Request, audience: &mut dyn Audience) -> Outcome {
         .map_err(system("keep a descriptor open"))?;
     let directory = StateDirectory::place(&origin.name)?;
     let mut environment = options.environment;
+    // It is for nestns itself: a program that said it is ready there would speak for the whole tree.
+    let manager = Manager::at(environment.remove(OsStr::new(NOTIFY_SOCKET)).as_deref());
     if options.announce_truth {
         environment.insert("NESTNS_TRUTH".into(), state_directory::truth_in(&directory).into());
     }
@@ -198,7 +203,16 @@ pub fn run(request: Request, audience: &mut dyn Audience) -> Outcome {
     creation.world.record(&Noted::Verify { path: WHOLE, namespaces, processes, depth, ms });
     creation.world.audience.standing(&creation.world.roster, create);
     let Creation { world, keeper, life, .. } = creation;
-    let opening = Opening { gate: channels.gate, gates: options.gates, herald, began, create, release: None };
+    let opening = Opening {
+        gate: channels.gate,
+        gates: options.gates,
+        herald,
+        manager,
+        arrival: Arrival::Awaited,
+        began,
+        create,
+        release: None,
+    };
     let rules = Rules { on_exit, status_from: options.status_from };
     let (status, release, timeline) = Supervision::new(world, keeper, life, rules, opening).live(options.command);
     Ok(Summary {

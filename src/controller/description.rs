@@ -62,6 +62,9 @@ pub struct Description {
     pub stop: Option<StopDescription>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub restart: Option<RestartDescription>,
+    /// How often that has been done.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub restarts: Option<u32>,
     /// Why it did not become its program.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub refusal: Option<String>,
@@ -114,6 +117,7 @@ impl Sources<'_> {
         description.env = plan.env.keys().cloned().collect();
         description.stop = Some(stop(plan.stop));
         description.restart = Some(restart(plan.restart));
+        description.restarts = self.roster.get(Subject::init(index)).map(|record| record.restarts);
         description
     }
 
@@ -170,6 +174,7 @@ impl Sources<'_> {
             log: log.map(|log| self.directory.join(LOGS).join(log.to_string()).display().to_string()),
             stop: Some(stop(process.stop)),
             restart: Some(restart(process.restart)),
+            restarts: record.map(|record| record.restarts),
             refusal: record.and_then(|record| record.refusal.as_ref()).map(|refusal| {
                 let errno = nix::errno::Errno::from_raw(refusal.errno);
                 format!("{}: {}", refusal.detail, errno.desc())

@@ -46,7 +46,15 @@ pub struct ProcessDocument {
     pub enter: Word,
     pub argv: Vec<String>,
     pub start_time: Option<u64>,
+    /// How often it has been started again.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub restarts: u32,
     pub labels: Labels,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature that serde asks for")]
+fn is_zero(number: &u32) -> bool {
+    *number == 0
 }
 
 /// How something ended, as documents have it.
@@ -92,7 +100,7 @@ pub fn namespace_documents(roster: &Roster) -> Vec<NamespaceDocument> {
             userns: other.map(|(user, _)| user),
             mntns: other.map(|(_, mount)| mount),
             init: init_word(&plan).into(),
-            state: Some(record.map_or("creating", |record| roster.word(index, record.members[0].state)).into()),
+            state: Some(record.map_or("creating", |record| roster.word(index, record.state())).into()),
             shared: plan.isolation.shared().into_iter().map(Word::from).collect(),
             labels: plan.labels.clone(),
             path: plan.path.clone(),
@@ -149,6 +157,7 @@ pub fn process_documents(roster: &Roster) -> Vec<ProcessDocument> {
                 argv: process
                     .map_or_else(|| vec!["nestns".to_owned(), "init".to_owned()], |process| process.program.words()),
                 start_time: record.facts.as_ref().map(|facts| facts.start_time),
+                restarts: record.restarts,
                 labels: process.map(|process| process.labels.clone()).unwrap_or_default(),
             });
         }

@@ -24,6 +24,8 @@ pub(super) enum Token {
     TiedTo,
     /// The line to the PID 1 of a namespace.
     Line(u32),
+    /// A process says that it is ready.
+    Voice(u32),
     /// The terminal of a program of `exec` that was left alone.
     SessionTerminal(u32),
 }
@@ -43,6 +45,7 @@ impl Token {
             Self::Client(number) => (9, number),
             Self::TiedTo => (10, 0),
             Self::Line(namespace) => (12, namespace),
+            Self::Voice(number) => (20, number),
             Self::SessionTerminal(number) => (11, number),
         };
         kind << 32 | u64::from(number)
@@ -63,6 +66,7 @@ impl Token {
             9 => Self::Client(number),
             10 => Self::TiedTo,
             12 => Self::Line(number),
+            20 => Self::Voice(number),
             11 => Self::SessionTerminal(number),
             _ => Self::Programs,
         }

@@ -19,6 +19,7 @@ pub enum State {
     Creating,
     Created,
     Running,
+    Ready,
     Stopping,
     Killing,
     Exited,
@@ -34,6 +35,7 @@ impl State {
             Self::Creating => "creating",
             Self::Created => "created",
             Self::Running => "running",
+            Self::Ready => "ready",
             Self::Stopping => "stopping",
             Self::Killing => "killing",
             Self::Exited => "exited",
@@ -95,8 +97,21 @@ pub struct NamespaceRecord {
     pub other: Option<(u64, u64)>,
     /// When its PID 1 was told to stop, and by whom: 0 for an ancestor, else a number inside.
     pub stopped_by: Option<(i32, Moment)>,
+    /// Whether everything in it is ready.
+    pub is_ready: bool,
     /// PID 1, then the declared processes.
     pub members: Vec<Record>,
+}
+
+impl NamespaceRecord {
+    /// Where it is in its life: that of its PID 1, but for being ready.
+    pub fn state(&self) -> State {
+        match self.members[0].state {
+            State::Running | State::Ready if self.is_ready => State::Ready,
+            State::Ready => State::Running,
+            state => state,
+        }
+    }
 }
 
 /// All of them.
@@ -145,7 +160,13 @@ impl Roster {
             let next = u32::try_from(self.namespaces.len()).ok()?;
             let namespace = self.plan.namespace(next);
             let members = vec![Record::default(); namespace.processes.len() + 1];
-            self.namespaces.push(NamespaceRecord { facts: None, other: None, stopped_by: None, members });
+            self.namespaces.push(NamespaceRecord {
+                facts: None,
+                other: None,
+                stopped_by: None,
+                is_ready: false,
+                members,
+            });
         }
         self.namespaces.get_mut(index as usize)
     }
@@ -224,7 +245,7 @@ impl Roster {
     /// The word in documents for what is in a namespace and in this state.
     pub fn word(&self, index: NamespaceIndex, state: State) -> &'static str {
         match state {
-            State::Created | State::Running if self.paused_by(index).is_some() => "paused",
+            State::Created | State::Running | State::Ready if self.paused_by(index).is_some() => "paused",
             state => state.word(),
         }
     }

@@ -10,6 +10,7 @@ use std::io::{IoSlice, IoSliceMut};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 
 use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::Signal;
 use nix::sys::socket::{
     AddressFamily, ControlMessage, ControlMessageOwned, MsgFlags, SockFlag, SockType, UnixAddr, recvmsg, sendmsg,
@@ -176,9 +177,13 @@ pub struct Desk {
 }
 
 impl Desk {
-    /// Makes a line, in the place of one that there may be. Without a free descriptor there is none, and the controller,
-    /// who waits for it a bounded time, says so.
+    /// Makes a line, unless there is one that the controller holds: whoever else may send a signal from outside, as with
+    /// `kill -URG -1`, changes nothing. Without a free descriptor there is none, and the controller, who waits for it a
+    /// bounded time, says so.
     pub fn open(&mut self) {
+        if self.is_held() {
+            return;
+        }
         let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
         let Ok((mine, theirs)) = socketpair(AddressFamily::Unix, SockType::SeqPacket, None, flags) else { return };
         // Out of the way of the agreed numbers, at which a later fork puts its own.
@@ -191,6 +196,14 @@ impl Desk {
     /// Whether it has a line.
     pub fn is_open(&self) -> bool {
         self.line.is_some()
+    }
+
+    /// Whether somebody has the other end.
+    fn is_held(&self) -> bool {
+        let Some(line) = &self.line else { return false };
+        let mut hung_up = [PollFd::new(line.as_fd(), PollFlags::empty())];
+        // Hanging up is told without being asked for.
+        poll(&mut hung_up, PollTimeout::ZERO) == Ok(0)
     }
 
     /// Whether the report channel has not taken the controller's end yet.
@@ -272,6 +285,17 @@ mod tests {
         assert!(!desk.is_open());
         while matches!(line.look::<Answer>(), Look::Heard(_)) {}
         assert!(matches!(line.look::<Answer>(), Look::HungUp));
+    }
+
+    #[test]
+    fn a_line_that_is_held_stays_the_one() {
+        let (mut desk, line) = pair();
+        desk.open();
+        line.say(&Command::Settle, &[]).unwrap();
+        assert_eq!(desk.take().unwrap().said, Command::Settle);
+        drop(line);
+        desk.open();
+        assert!(desk.is_open() && desk.offers());
     }
 
     #[test]

@@ -26,5 +26,6 @@ pub mod moment;
 pub mod nursery;
 pub mod plan;
 pub mod program;
+pub mod readiness;
 pub mod report;
 mod user_database;

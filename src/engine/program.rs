@@ -22,6 +22,7 @@ use super::failure::{Failure, Stage};
 use super::gate::{self, Verdict};
 use super::inheritance::{self, NULL, TERMINAL};
 use super::plan::{Identity, Plan, ProcessPlan, Release, Subject};
+use super::readiness::{Means, NOTIFY_SOCKET};
 use super::report::{self, Report};
 use crate::sys::{descriptor, terminal, title};
 use crate::topology::{Output, Program, Stdin, Terminal};
@@ -182,9 +183,25 @@ fn launch(plan: &Plan, subject: Subject, process: &ProcessPlan, files: &Files) -
     let Ok((listener, outcome)) = pipe2(OFlag::O_CLOEXEC) else {
         fail(Failure::new(subject, Stage::Pipe, Errno::last()));
     };
-    let refusal = match connect(subject, process, files, listener) {
+    let means = match Means::of(process.ready.as_ref()) {
+        Ok(means) => means,
+        Err(errno) => fail(Failure::new(subject, Stage::Readiness, errno)),
+    };
+    let outcome = match &means {
+        Some(means) => match means.clear(outcome) {
+            Ok(outcome) => outcome,
+            Err(errno) => fail(Failure::new(subject, Stage::Readiness, errno)),
+        },
+        None => outcome,
+    };
+    let address = means.as_ref().and_then(Means::address).map(str::to_owned);
+    let refusal = match connect(subject, process, files, listener, means.as_ref()) {
         Ok(()) => match become_user(process.identity.as_ref()) {
-            Ok(()) => run(plan, process),
+            // The last of all, because it may take a number that was in use until here.
+            Ok(()) => match means.map_or(Ok(()), Means::hand_over) {
+                Ok(()) => run(plan, process, address.as_deref()),
+                Err(errno) => refuse(Stage::Readiness, "")(errno),
+            },
             Err(refusal) => refusal,
         },
         Err(refusal) => refusal,
@@ -214,7 +231,13 @@ fn refuse(stage: Stage, detail: impl Into<String>) -> impl FnOnce(Errno) -> Refu
 }
 
 /// Connects descriptors 0, 1 and 2, and tells the controller that the program is about to run.
-fn connect(subject: Subject, process: &ProcessPlan, files: &Files, listener: OwnedFd) -> Result<(), Refusal> {
+fn connect(
+    subject: Subject,
+    process: &ProcessPlan,
+    files: &Files,
+    listener: OwnedFd,
+    means: Option<&Means>,
+) -> Result<(), Refusal> {
     let null = inheritance::fd(NULL);
     let place = |fd: std::os::fd::BorrowedFd<'_>, number, stage| {
         descriptor::make_standard(fd, number).map_err(refuse(stage, ""))
@@ -253,8 +276,8 @@ fn connect(subject: Subject, process: &ProcessPlan, files: &Files, listener: Own
             _ => place(null, number, stage)?,
         }
     }
-    let report = Report::Starting { subject, stdout: captured[0], stderr: captured[1] };
-    let borrowed: Vec<_> = ends.iter().map(AsFd::as_fd).collect();
+    let report = Report::Starting { subject, stdout: captured[0], stderr: captured[1], ready: means.is_some() };
+    let borrowed: Vec<_> = ends.iter().map(AsFd::as_fd).chain(means.map(Means::listener)).collect();
     report::send(report, &borrowed).map_err(refuse(Stage::Channel, ""))
 }
 
@@ -274,7 +297,7 @@ fn become_user(identity: Option<&Identity>) -> Result<(), Refusal> {
 }
 
 /// The last step; comes back only with a refusal.
-fn run(plan: &Plan, process: &ProcessPlan) -> Refusal {
+fn run(plan: &Plan, process: &ProcessPlan, address: Option<&str>) -> Refusal {
     match &process.program {
         Program::Actor(actor) => {
             // An actor arranges its signals itself, and finds all of them blocked: as PID 1 it would else lose one.
@@ -283,7 +306,11 @@ fn run(plan: &Plan, process: &ProcessPlan) -> Refusal {
             leave(u8::try_from(actor::perform(actor)).unwrap_or(1))
         }
         Program::Command(words) => {
-            let environment = plan.common().environment_of(process);
+            let mut environment = plan.common().environment_of(process);
+            if let Some(address) = address {
+                environment.retain(|entry| !is_of(entry, NOTIFY_SOCKET));
+                environment.extend(CString::new(format!("{NOTIFY_SOCKET}={address}")));
+            }
             let arguments: Vec<CString> = words.iter().filter_map(|word| CString::new(word.as_bytes()).ok()).collect();
             if let Some((soft, hard)) = plan.common().descriptors {
                 // Lowering a limit is never refused.
@@ -299,6 +326,11 @@ fn run(plan: &Plan, process: &ProcessPlan) -> Refusal {
             }
         }
     }
+}
+
+/// Whether an entry of an environment is of this variable.
+fn is_of(entry: &CStr, name: &str) -> bool {
+    entry.to_bytes().strip_prefix(name.as_bytes()).is_some_and(|rest| rest.starts_with(b"="))
 }
 
 /// execvpe(3): looks the program up in the PATH of *its* environment, and gives a script without `#!` to the shell.

@@ -69,8 +69,8 @@ pub enum Report {
     /// The sender is this process, complete but for its program, and waits.
     AtGate { subject: Subject },
     /// The sender is about to become its program. Descriptors travel along: first the one that reports how exec went, then
-    /// standard output and standard error where they are captured.
-    Starting { subject: Subject, stdout: bool, stderr: bool },
+    /// standard output and standard error where they are captured, then the one that it says it is ready on.
+    Starting { subject: Subject, stdout: bool, stderr: bool, ready: bool },
     /// The creation has failed.
     Failed(Failure),
     /// A stop was asked of it.
@@ -123,7 +123,7 @@ pub fn channel() -> nix::Result<(OwnedFd, OwnedFd)> {
 /// Those of recvmsg(2), and `EPROTO` for a message that is not of this version.
 pub fn receive(channel: BorrowedFd<'_>) -> nix::Result<Option<Received>> {
     let mut buffer = [0_u8; LARGEST];
-    let mut control = nix::cmsg_space!(nix::sys::socket::UnixCredentials, [std::os::fd::RawFd; 3]);
+    let mut control = nix::cmsg_space!(nix::sys::socket::UnixCredentials, [std::os::fd::RawFd; 4]);
     let mut slices = [IoSliceMut::new(&mut buffer)];
     let flags = MsgFlags::MSG_CMSG_CLOEXEC | MsgFlags::MSG_DONTWAIT;
     let message = match recvmsg::<UnixAddr>(channel.as_raw_fd(), &mut slices, Some(&mut control), flags) {

@@ -4,8 +4,8 @@ use std::os::unix::fs::MetadataExt as _;
 
 use nix::unistd::{Pid, getpid};
 
-use super::stage::{Line, Stage, Where, cast, wait};
 use super::Finding;
+use super::stage::{Line, Stage, Where, cast, wait};
 use crate::observe::process::Process;
 use crate::sys::access::may_signal;
 
@@ -41,7 +41,8 @@ pub(super) fn two_numbers(stage: Stage) -> nix::Result<Finding> {
     let numbers = inner.map(|process| process.numbers).unwrap_or_default();
     outer.end();
     let shown: Vec<String> = numbers.iter().map(ToString::to_string).collect();
-    let holds = numbers.len() == 3 && said == format!("{} {}", numbers[1], numbers[2]) && numbers[2] == 1 && numbers[0] != 1;
+    let holds =
+        numbers.len() == 3 && said == format!("{} {}", numbers[1], numbers[2]) && numbers[2] == 1 && numbers[0] != 1;
     let (returned, own) = said.split_once(' ').unwrap_or((&said, ""));
     Ok(Finding::check(
         format!("in `a` fork() returned {returned}; in `b` getpid() = {own}; NSpid outside: {}", shown.join(" ")),

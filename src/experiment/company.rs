@@ -28,12 +28,17 @@ pub(super) fn ppid_zero(stage: Stage) -> nix::Result<Finding> {
     let outside = stage.has_proc.then(|| [parent(first.pid), parent(joined.pid)]);
     joined.end();
     first.end();
-    let said = |text: &str| text.split_once(' ').map(|(pid, ppid)| (pid.to_owned(), ppid.to_owned())).unwrap_or_default();
+    let said =
+        |text: &str| text.split_once(' ').map(|(pid, ppid)| (pid.to_owned(), ppid.to_owned())).unwrap_or_default();
     let ((first, of_first), (joined, of_joined)) = (said(&one), said(&two));
     let mut found = format!("inside: {first} has parent {of_first}, {joined} (joined) has parent {of_joined}");
     let is_ours = outside.is_none_or(|parents| parents == [Some(myself); 2]);
     if outside.is_some() {
-        found.push_str(if is_ours { "; outside both have the experimenter" } else { "; outside they have somebody else" });
+        found.push_str(if is_ours {
+            "; outside both have the experimenter"
+        } else {
+            "; outside they have somebody else"
+        });
     }
     Ok(Finding::check(found, of_first == "0" && of_joined == "0" && joined == "2" && is_ours))
 }

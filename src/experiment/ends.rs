@@ -39,7 +39,10 @@ pub(super) fn root_death(_: Stage) -> nix::Result<Finding> {
         other => format!("{other:?}"),
     };
     let left = if after == Ok(0) { "none of them" } else { "somebody" };
-    Ok(Finding::check(format!("{count} processes lived; PID 1 ended by {how}; when it was reaped, {left} was left"), holds))
+    Ok(Finding::check(
+        format!("{count} processes lived; PID 1 ended by {how}; when it was reaped, {left} was left"),
+        holds,
+    ))
 }
 
 pub(super) fn orphans(_: Stage) -> nix::Result<Finding> {

@@ -14,8 +14,8 @@ mod stage;
 use nix::errno::Errno;
 use serde::{Deserialize, Serialize};
 
-pub use stage::StageError;
 use stage::Stage;
+pub use stage::StageError;
 
 /// Whether the kernel does what is claimed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -196,7 +196,8 @@ impl Experiment {
     pub fn run(&self) -> Result<Finding, StageError> {
         let perform = self.perform;
         stage::set(move |stage| {
-            perform(stage).unwrap_or_else(|errno| Finding::skip(format!("could not be carried out: {}", explain(errno))))
+            perform(stage)
+                .unwrap_or_else(|errno| Finding::skip(format!("could not be carried out: {}", explain(errno))))
         })
     }
 }

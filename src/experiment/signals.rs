@@ -1,6 +1,6 @@
 //! Signals: which arrive, at whom, and from whom they seem to come.
 
-use nix::sys::signal::{SigSet, Signal, SigmaskHow, kill, sigprocmask};
+use nix::sys::signal::{SigSet, SigmaskHow, Signal, kill, sigprocmask};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 use nix::sys::wait::WaitStatus;
 use nix::unistd::Pid;
@@ -88,7 +88,10 @@ pub(super) fn sender_zero(_: Stage) -> nix::Result<Finding> {
     first.signal(Signal::SIGUSR1)?;
     let (outside, inside) = (first.line.hear()?, first.line.hear()?);
     first.end();
-    Ok(Finding::check(format!("ssi_pid = {outside} from outside, {inside} from inside"), outside == "0" && inside == "2"))
+    Ok(Finding::check(
+        format!("ssi_pid = {outside} from outside, {inside} from inside"),
+        outside == "0" && inside == "2",
+    ))
 }
 
 /// Listens for USR1 and tells.

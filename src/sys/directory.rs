@@ -36,7 +36,9 @@ pub fn numbers(directory: impl AsFd) -> nix::Result<Vec<i32>> {
         let mut rest = bytes.as_slice();
         while let [first @ .., _] = rest.get(LENGTH..NAME).unwrap_or_default() {
             let length = usize::from(u16::from_ne_bytes([first[0], first[1]]));
-            let Some((entry, after)) = rest.split_at_checked(length).filter(|(entry, _)| entry.len() > NAME) else { break };
+            let Some((entry, after)) = rest.split_at_checked(length).filter(|(entry, _)| entry.len() > NAME) else {
+                break;
+            };
             let name = entry[NAME..].split(|&byte| byte == 0).next().unwrap_or_default();
             numbers.extend(std::str::from_utf8(name).ok().and_then(|name| name.parse::<i32>().ok()));
             rest = after;

@@ -70,7 +70,7 @@ fn with_candidates(command: Command) -> Command {
 }
 
 fn value_name(arg: &Arg) -> Option<&str> {
-    arg.get_value_names().and_then(<[_]>::first).map(|name| name.as_str())
+    arg.get_value_names().and_then(<[_]>::first).map(clap::builder::Str::as_str)
 }
 
 fn is_topology(arg: &Arg) -> bool {

@@ -209,6 +209,8 @@ fn execution(args: &Args) -> Result<Execution, String> {
         argv,
         // What is not UTF-8 cannot be said in JSON.
         env: std::env::vars_os()
+            // It is whoever manages this command who listens there.
+            .filter(|(name, _)| name != "NOTIFY_SOCKET")
             .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
             .collect(),
         set: variables(&args.env)?,

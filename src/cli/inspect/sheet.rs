@@ -111,6 +111,7 @@ fn declaration(description: &Description) -> Section {
             (when, Some(max)) => format!("{when}, {max} times at most, first after {}", restart.backoff),
         }),
     );
+    section.maybe("restarted", description.restarts.filter(|&times| times > 0).map(|times| format!("{times} times")));
     section.maybe("refused", description.refusal.as_ref());
     section
 }

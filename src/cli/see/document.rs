@@ -106,7 +106,9 @@ impl Sheet<'_> {
             for (eye, view) in self.scene.eyes.iter().zip(self.views) {
                 line.push(',');
                 match (view.number(row), view.answer(row)) {
-                    (Some(_), answer) if answer != crate::observe::sight::Answer::Yes => line.push_str(&answer.to_string()),
+                    (Some(_), answer) if answer != crate::observe::sight::Answer::Yes => {
+                        line.push_str(&answer.to_string())
+                    }
                     (Some(number), _) if eye.path == HOST => line.push_str(&self.redaction.host_pid(number)),
                     (Some(number), _) => line.push_str(&number.to_string()),
                     (None, _) => {}

@@ -104,9 +104,8 @@ impl<'a> Scene<'a> {
                     process,
                 })
                 .collect();
-            let is_wanted = |path: &str| {
-                of.iter().any(|address| address.matches_instances(path) || address.to_string() == path)
-            };
+            let is_wanted =
+                |path: &str| of.iter().any(|address| address.matches_instances(path) || address.to_string() == path);
             processes.retain(|one| of.is_empty() || is_wanted(&one.path) || is_wanted(&bare));
             seen.extend(processes);
         }
@@ -161,11 +160,8 @@ impl<'a> Cast<'a> {
                     space.and_then(|space| self.eye(Thing::Namespace(space))).into_iter().collect()
                 }
                 Place::Address(address) => {
-                    let things = selection::resolve(
-                        self.snapshot,
-                        std::slice::from_ref(address),
-                        &Selection::default(),
-                    );
+                    let things =
+                        selection::resolve(self.snapshot, std::slice::from_ref(address), &Selection::default());
                     let things = things.map_err(|unresolved| unresolved.tell())?;
                     // A pattern means namespaces, where it means any.
                     let is_any = things.iter().any(|thing| matches!(thing, Thing::Namespace(_)));

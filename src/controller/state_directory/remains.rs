@@ -115,13 +115,34 @@ impl Remains {
     }
 
     /// Removes the directory, if it is still the one that was made, and the cgroups that are recorded in it.
+    ///
+    /// The lock goes last, and the directory only when it is empty: whoever takes the name in between, in this very
+    /// directory, finds it empty and keeps it.
     pub fn remove(&self) {
         if self.removed.replace(true) || !self.is_current() {
             return;
         }
         group::dissolve_recorded(&self.directory);
         // It may be gone already: controller and guardian both come here.
-        let _ = std::fs::remove_dir_all(&self.directory);
+        for entry in std::fs::read_dir(&self.directory).into_iter().flatten().flatten() {
+            if entry.file_name() == LOCK {
+                continue;
+            }
+            let _ = match entry.file_type() {
+                Ok(kind) if kind.is_dir() => std::fs::remove_dir_all(entry.path()),
+                _ => std::fs::remove_file(entry.path()),
+            };
+        }
+        self.remove_lock();
+    }
+
+    fn remove_lock(&self) {
+        let path = self.directory.join(LOCK);
+        let inode = |found: std::io::Result<std::fs::Metadata>| found.map(|found| found.ino()).ok();
+        if inode(self.lock.metadata()) == inode(std::fs::symlink_metadata(&path)) {
+            let _ = std::fs::remove_file(path);
+            let _ = std::fs::remove_dir(&self.directory);
+        }
     }
 
     /// Removes the directory, if there is nothing in it but the lock.
@@ -132,8 +153,7 @@ impl Remains {
         };
         if self.is_current() && has_only_lock() == Some(true) {
             self.removed.set(true);
-            let _ = std::fs::remove_file(self.directory.join(LOCK));
-            let _ = std::fs::remove_dir(&self.directory);
+            self.remove_lock();
         }
     }
 

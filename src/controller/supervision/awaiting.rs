@@ -82,15 +82,12 @@ impl Supervision<'_> {
         let mut subjects = Vec::new();
         for path in paths {
             let missing = || Problem::no(format!("nothing is called `{path}` any more"));
-            match path.strip_suffix('/') {
-                Some(space) => {
-                    let init = known.get(&format!("{space}/init")).ok_or_else(missing)?;
-                    subjects.extend(namespace(init.namespace));
-                }
-                None => {
-                    let guest = || self.world.guests.find(path);
-                    subjects.push(known.get(path).copied().or_else(guest).ok_or_else(missing)?);
-                }
+            if let Some(space) = path.strip_suffix('/') {
+                let init = known.get(&format!("{space}/init")).ok_or_else(missing)?;
+                subjects.extend(namespace(init.namespace));
+            } else {
+                let guest = || self.world.guests.find(path);
+                subjects.push(known.get(path).copied().or_else(guest).ok_or_else(missing)?);
             }
         }
         subjects.sort_unstable();

@@ -69,17 +69,20 @@ impl Supervision<'_> {
             return Some(true);
         };
         let started = self.started.contains(&subject);
-        // An end after which it is started again is none yet.
-        let ended = record.ending.map(|(ending, _)| ending).filter(|_| !self.comes_again(subject));
+        // An end after which it may be started again is none yet.
+        let ended = record.ending.map(|(ending, _)| ending).filter(|_| !self.may_come_again(subject));
         let succeeded = ended.map(|ending| verdict::is_success(process, ending) && record.refusal.is_none());
         match condition {
             Condition::Created => Some(true),
-            Condition::Ready if process.oneshot => succeeded,
-            Condition::Started | Condition::Ready => match (started, ended) {
-                (true, _) => Some(true),
-                (false, None) => None,
-                (false, Some(_)) => Some(false),
-            },
+            Condition::Started | Condition::Ready => {
+                let is_met =
+                    if condition == Condition::Ready { self.world.readiness.is_ready(subject) } else { started };
+                match (is_met, ended) {
+                    (true, _) => Some(true),
+                    (false, None) => None,
+                    (false, Some(_)) => Some(false),
+                }
+            }
             Condition::Exited => ended.map(|_| true),
             Condition::Ok => succeeded,
         }

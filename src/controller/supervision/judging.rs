@@ -2,7 +2,6 @@
 
 use super::{EXPLANATION, Supervision, Unexplained};
 use crate::controller::audience::{Cause, Note};
-use crate::controller::journal::event::Event;
 use crate::controller::life::Life;
 use crate::controller::roster::State;
 use crate::controller::verdict::{self, Course};
@@ -19,6 +18,10 @@ impl Supervision<'_> {
         }
         if subject.session_number().is_some() {
             self.on_session_ended(subject, ending);
+            return;
+        }
+        if let Some(probed) = subject.probed() {
+            self.on_answer(probed, ending);
             return;
         }
         self.end_attachments(subject, ending);
@@ -63,6 +66,7 @@ impl Supervision<'_> {
         } else {
             self.judge(subject, ending);
         }
+        self.end_readiness(subject);
         self.release_waiting();
     }
 
@@ -116,7 +120,6 @@ impl Supervision<'_> {
         let record = self.world.roster.get(subject);
         let asked = record.is_some_and(|record| record.farewells.asked.is_some() || record.farewells.killed.is_some());
         let killed = record.is_some_and(|record| record.farewells.killed.is_some());
-        let refused = record.is_some_and(|record| record.refusal.is_some());
         let Some(process) = namespace.process(subject.slot) else {
             // A PID 1 of ours ends with 0, or was killed from outside.
             let success = ending == Ending::Exited(0);
@@ -137,9 +140,6 @@ impl Supervision<'_> {
         self.mark(subject, state);
         self.record_exit(subject, ending, None);
         let path = namespace.path_of(subject.slot);
-        if process.oneshot && success && !refused {
-            self.world.record(&Event::Ready { path: &path });
-        }
         // In a part that is taken down or brought back, no end means anything else.
         if self.is_changing(subject) || (!asked && self.comes_back(subject, success, ending)) {
             return;

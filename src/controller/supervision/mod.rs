@@ -11,6 +11,7 @@ mod judging;
 mod noting;
 mod opening;
 mod pausing;
+mod readying;
 mod sessions;
 mod stopping;
 mod visiting;
@@ -24,6 +25,7 @@ use super::audience::{Cause, Note};
 use super::creation::COLLAPSE;
 use super::journal::event::{Event, WHOLE};
 use super::life::Life;
+use super::readiness::Readiness;
 use super::relay::Relay;
 use super::roster::State;
 use super::timeline::Timeline;
@@ -42,7 +44,7 @@ use pausing::Pausing;
 use sessions::Sessions;
 use stopping::Stopping;
 
-pub(super) use opening::Opening;
+pub(super) use opening::{Arrival, Opening};
 pub(super) use stopping::kill_and_reap;
 
 /// How long the last output of all programs may be read; a program outside the tree may hold a pipe and go on writing.
@@ -89,8 +91,9 @@ pub(super) struct Supervision<'a> {
 }
 
 impl<'a> Supervision<'a> {
-    pub(super) fn new(world: World<'a>, keeper: Keeper, life: Life, rules: Rules, opening: Opening) -> Self {
+    pub(super) fn new(mut world: World<'a>, keeper: Keeper, life: Life, rules: Rules, opening: Opening) -> Self {
         let plan = world.plan;
+        world.readiness = Readiness::of(&plan);
         let conditional = |subject: &Subject| {
             let namespace = plan.namespace(subject.namespace);
             namespace.process(subject.slot).is_some_and(|process| !process.is_unconditional())
@@ -137,6 +140,7 @@ impl<'a> Supervision<'a> {
             self.advance_changes();
             self.end_sessions();
             self.look_after_paused();
+            self.inquire();
             if self.is_over() {
                 break;
             }
@@ -172,6 +176,7 @@ impl<'a> Supervision<'a> {
                     // Without a guardian the roots still end with the controller, by their parent-death signal.
                     let _ = self.world.replace_guardian();
                 }
+                Reaped::Orphan(pid, ending) if self.on_lookout_ended(pid, ending) => {}
                 Reaped::Orphan(pid, ending) => {
                     let exit = Some(ending.into());
                     self.world.record(&Event::Reparent { path: "host", pid: Some(pid.as_raw()), count: None, exit });
@@ -185,6 +190,12 @@ impl<'a> Supervision<'a> {
         while let Some(incident) = self.world.incidents.pop_front() {
             match incident {
                 Incident::Started(subject) => self.on_started(subject),
+                Incident::Hint(subject) => self.on_hint(subject),
+                Incident::ProbeRefused(probe, refusal) => {
+                    if let Some(subject) = probe.probed() {
+                        self.on_probe_refused(subject, &refusal);
+                    }
+                }
                 // Its end follows, with the status that a shell would give.
                 Incident::Refused(subject) => {
                     self.record_refusal(subject);
@@ -222,6 +233,9 @@ impl<'a> Supervision<'a> {
             self.on_session_started(subject);
             return;
         }
+        if subject.probed().is_some() {
+            return;
+        }
         if let Some(record) = self.world.roster.get_mut(subject)
             && record.state == State::Created
         {
@@ -235,6 +249,7 @@ impl<'a> Supervision<'a> {
             relay.begin(self.world.saved, &self.world.events);
             self.world.terminal = Some(subject);
         }
+        self.begin_probe(subject);
         self.release_waiting();
     }
 
@@ -297,6 +312,7 @@ impl<'a> Supervision<'a> {
             self.changes.next(),
             self.world.lines.next(),
             self.pausing.next(),
+            self.world.readiness.next().filter(|_| self.life == Life::Running && self.world.stop.is_none()),
             self.unexplained.iter().map(|unexplained| unexplained.until).min(),
         ];
         moments.into_iter().flatten().min().map(|next| next.since(now))
@@ -305,6 +321,7 @@ impl<'a> Supervision<'a> {
     /// Everything has ended: takes in what was said last, and lets the guardian go.
     fn finish(mut self) -> (u8, Option<Duration>, Option<Timeline>) {
         let end = Moment::now();
+        self.bury_lookouts();
         let last = end.plus(Duration::from_secs(1));
         self.world.drain_reports();
         self.world.drain_programs(end.plus(DRAIN));

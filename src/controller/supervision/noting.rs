@@ -24,18 +24,11 @@ impl Supervision<'_> {
         self.world.record(&Event::Exec { path: &path, pids: &pids, argv: &argv, by, error });
     }
 
-    /// A process has become its program; without a probe it is ready with that.
+    /// A process has become its program.
     pub(super) fn record_start(&mut self, subject: Subject) {
         self.record_exec(subject, None);
         let (path, pids) = (self.world.path(subject), self.world.pids(subject));
         self.world.record(&Event::Started { path: &path, pids: &pids });
-        if subject.is_guest() {
-            return;
-        }
-        let namespace = self.plan.namespace(subject.namespace);
-        if namespace.process(subject.slot).is_some_and(|process| process.ready.is_none() && !process.oneshot) {
-            self.world.record(&Event::Ready { path: &path });
-        }
     }
 
     /// A declared process could not become its program.

@@ -4,17 +4,26 @@ use std::os::fd::OwnedFd;
 use std::time::Duration;
 
 use super::Supervision;
+use crate::controller::Gates;
 use crate::controller::audience::Cause;
 use crate::controller::channels;
 use crate::controller::herald::{Herald, News, Patience};
 use crate::controller::journal::event::{Event as Noted, WHOLE};
 use crate::controller::life::{Event, Life};
+use crate::controller::readiness::manager::Manager;
 use crate::controller::roster::State;
 use crate::controller::timeline::milliseconds;
-use crate::controller::{Gates, verdict};
 use crate::engine::failure::{Failure, Stage};
 use crate::engine::moment::Moment;
 use crate::engine::plan::Subject;
+
+/// Whether everything has been as far as it gets by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::controller) enum Arrival {
+    Awaited,
+    /// It has, and whoever manages nestns was told.
+    Told,
+}
 
 /// The gate and who waits behind it.
 #[derive(Debug)]
@@ -24,6 +33,9 @@ pub(in crate::controller) struct Opening {
     pub(in crate::controller) gates: Gates,
     /// Whoever waits until it is ready.
     pub(in crate::controller) herald: Option<Herald>,
+    /// Whoever manages nestns as a service.
+    pub(in crate::controller) manager: Manager,
+    pub(in crate::controller) arrival: Arrival,
     pub(in crate::controller) began: Moment,
     pub(in crate::controller) create: Duration,
     /// How long it took until the gates were open.
@@ -45,35 +57,26 @@ impl Supervision<'_> {
         self.world.roster.release();
         self.world.record(&Noted::Release { path: WHOLE });
         self.opening.release = Some(Moment::now().since(self.opening.began));
+        self.begin_readiness();
         self.release_waiting();
         self.start_command();
     }
 
-    /// Whether a process is as far as it will get by itself: what others wait for before they use the topology.
-    pub(super) fn is_settled(&self, subject: Subject) -> bool {
-        let namespace = self.plan.namespace(subject.namespace);
-        let Some(process) = namespace.process(subject.slot) else { return true };
-        let Some(record) = self.world.roster.get(subject) else { return false };
-        if let Some((ending, _)) = record.ending {
-            // What has failed without ending the topology keeps nobody waiting.
-            return record.state != State::Exited || verdict::is_success(process, ending) || !process.oneshot;
-        }
-        !process.oneshot && self.started.contains(&subject)
-    }
-
     /// Tells whoever waits, as soon as there is what he waits for.
     pub(super) fn announce(&mut self) {
-        let Some(herald) = &self.opening.herald else { return };
         // A stop under way decides otherwise: the caller is told by the end of the controller.
         if self.world.stop.is_some() || matches!(self.life, Life::Stopping | Life::Killing | Life::Gone) {
             return;
         }
+        let is_running = self.life == Life::Running;
+        if is_running && self.opening.arrival == Arrival::Awaited && self.all_settled() {
+            self.opening.arrival = Arrival::Told;
+            self.opening.manager.say_ready();
+        }
+        let Some(herald) = &self.opening.herald else { return };
         let is_held = self.opening.gates == Gates::Held && self.life == Life::Created;
-        let is_due = is_held
-            || (self.life == Life::Running
-                && (herald.patience() == Patience::UntilReleased
-                    || self.world.roster.subjects().all(|subject| self.is_settled(subject))));
-        if !is_due {
+        let is_due = herald.patience() == Patience::UntilReleased || self.opening.arrival == Arrival::Told;
+        if !is_held && !(is_running && is_due) {
             return;
         }
         let failed = self
@@ -83,7 +86,12 @@ impl Supervision<'_> {
             .filter(|&subject| self.world.roster.get(subject).is_some_and(|record| record.state == State::Failed));
         let counts = self.plan.counts();
         let news = News {
-            state: if is_held { "created" } else { "running" }.to_owned(),
+            state: match (is_held, self.world.readiness.is_complete()) {
+                (true, _) => "created",
+                (false, true) => "ready",
+                (false, false) => "running",
+            }
+            .to_owned(),
             name: self.world.clients.name().to_owned(),
             truth: crate::controller::state_directory::truth_in(self.world.remains.directory()).display().to_string(),
             namespaces: counts.namespaces,
@@ -94,10 +102,7 @@ impl Supervision<'_> {
             ready_ms: (!is_held).then(|| milliseconds(Moment::now().since(self.opening.began))),
             failed: failed.map(|subject| self.world.roster.path(subject)).collect(),
         };
-        if !is_held {
-            self.world.record(&Noted::Ready { path: WHOLE });
-            self.world.journal.flush();
-        }
+        self.world.journal.flush();
         // With `--timeout` it is the start that has so long.
         self.world.limit = None;
         if let Some(herald) = self.opening.herald.take() {

@@ -362,7 +362,7 @@ impl Supervision<'_> {
 }
 
 /// Signals every process of a session, each after its identity is confirmed; returns how many there were.
-fn signal_session(leader: Pid, signal: i32) -> usize {
+pub(super) fn signal_session(leader: Pid, signal: i32) -> usize {
     let members = session::members(leader).unwrap_or_default();
     for member in &members {
         // It may have ended since.

@@ -75,6 +75,8 @@ impl Supervision<'_> {
         }
         self.life = life;
         self.cancel_changes();
+        self.opening.manager.say_stopping();
+        self.call_everybody_off();
         self.world.audience.note(&Note::Stopping { cause: &cause });
         self.record_stop(&cause);
         self.thaw_all();

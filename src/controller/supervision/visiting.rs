@@ -1,4 +1,4 @@
-//! The command of `run FILE`: a guest of the tree, who comes when everything has started and leaves first.
+//! The command of `run FILE`: a guest of the tree, who comes when everything is ready and leaves first.
 
 use super::Supervision;
 use crate::controller::Command;
@@ -14,22 +14,12 @@ use crate::sys::pidfd::Pidfd;
 use crate::topology::Signal;
 
 impl Supervision<'_> {
-    /// Starts the command of `run FILE`, when everything that is released at once has started.
+    /// Starts the command of `run FILE`, when everything is ready.
     pub(super) fn start_command(&mut self) {
         if self.command.is_none() || self.life != Life::Running || self.world.stop.is_some() {
             return;
         }
-        let all_started = self.world.roster.subjects().all(|subject| {
-            let namespace = self.plan.namespace(subject.namespace);
-            let record = self.world.roster.get(subject);
-            let ended = record.is_some_and(|record| record.ending.is_some() || record.refusal.is_some());
-            match namespace.process(subject.slot) {
-                Some(process) if process.oneshot => ended,
-                Some(_) => ended || self.started.contains(&subject),
-                None => true,
-            }
-        });
-        if !all_started {
+        if !self.all_settled() {
             return;
         }
         let Some(Command { process, namespace }) = self.command.take() else { return };

@@ -15,6 +15,7 @@ use crate::controller::description::{Description, Sources};
 use crate::controller::document::{namespace_documents, process_documents};
 use crate::controller::journal::event::Caller;
 use crate::controller::life::Life;
+use crate::controller::roster::State;
 use crate::controller::state_directory;
 use crate::controller::timeline::Timeline;
 use crate::controller::truth::{self, Origin};
@@ -173,6 +174,15 @@ impl World<'_> {
         }
     }
 
+    /// Where the tree is in its life, and whether all of it is ready.
+    fn word(&self) -> &'static str {
+        match self.clients.life {
+            Life::Created | Life::Running if self.roster.is_all_paused() => "paused",
+            Life::Running if self.readiness.is_complete() => State::Ready.word(),
+            life => life.word(),
+        }
+    }
+
     /// What was declared of one thing.
     fn describe(&self, path: &str, kind: Kind) -> Result<Description, Problem> {
         let files: Vec<String> = self.clients.origin.files.iter().map(|file| self.absolute(file)).collect();
@@ -208,11 +218,7 @@ impl World<'_> {
         let since = self.clients.since.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         Status {
             name: self.clients.origin.name.clone(),
-            state: match self.clients.life {
-                Life::Created | Life::Running if self.roster.is_all_paused() => "paused",
-                life => life.word(),
-            }
-            .to_owned(),
+            state: self.word().to_owned(),
             namespaces: counts.namespaces,
             processes: counts.processes,
             depth: counts.depth,

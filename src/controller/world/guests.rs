@@ -37,6 +37,7 @@ impl Guest {
             enter: "exec".into(),
             argv: self.argv.clone(),
             start_time: Some(facts.start_time),
+            restarts: 0,
             labels: Default::default(),
         })
     }

@@ -7,6 +7,7 @@ mod clients;
 mod guarding;
 mod guests;
 mod lines;
+mod readiness;
 mod reports;
 mod terminals;
 
@@ -26,6 +27,7 @@ use super::journal::event::Event;
 use super::journal::{Journal, record};
 use super::life::Life;
 use super::part::Part;
+use super::readiness::{Readiness, Voices};
 use super::relay::Relay;
 use super::roster::Roster;
 use super::standard_output::StandardOutput;
@@ -57,6 +59,10 @@ use terminals::Terminals;
 #[derive(Debug)]
 pub(super) enum Incident {
     Started(Subject),
+    /// Its probe says that it is ready.
+    Hint(Subject),
+    /// The command that asks could not become itself.
+    ProbeRefused(Subject, Refusal),
     Refused(Subject),
     Ended(Subject, Ending, Moment),
     /// A program of `exec` could not become itself, or not even begin to.
@@ -119,6 +125,8 @@ pub(super) struct World<'a> {
     pub(super) raising: Option<Part>,
     pub(super) terminals: Terminals,
     pub(super) journal: Journal,
+    pub(super) readiness: Readiness,
+    pub(super) voices: Voices,
     /// Whose the terminal is.
     pub(super) terminal: Option<Subject>,
     tied_to: Option<Pidfd>,
@@ -204,6 +212,8 @@ impl<'a> World<'a> {
             raising: None,
             terminals: Terminals::default(),
             journal,
+            readiness: Readiness::default(),
+            voices: Voices::default(),
             terminal: None,
             tied_to,
             progress: 0,
@@ -327,6 +337,7 @@ impl<'a> World<'a> {
                 }
             }
             Token::Line(namespace) => self.on_wire(namespace),
+            Token::Voice(place) => self.on_voice(place),
             Token::SessionTerminal(number) => self.on_session_terminal(number),
             Token::Programs => {}
         }
@@ -399,6 +410,9 @@ impl<'a> World<'a> {
         if let Some(guest) = self.guests.get(subject) {
             return guest.path.clone();
         }
+        if let Some(probed) = subject.probed() {
+            return self.roster.path(probed);
+        }
         match &self.visitor {
             Some(visitor) if subject.is_visitor() => visitor.path.clone(),
             _ => self.roster.path(subject),
@@ -411,6 +425,9 @@ impl<'a> World<'a> {
             Arrival::Started(subject) => self.incidents.push_back(Incident::Started(subject)),
             Arrival::Refused(subject, refusal) if subject.session_number().is_some() => {
                 self.incidents.push_back(Incident::SessionRefused(subject, refusal));
+            }
+            Arrival::Refused(subject, refusal) if subject.probed().is_some() => {
+                self.incidents.push_back(Incident::ProbeRefused(subject, refusal));
             }
             Arrival::Refused(subject, refusal) => {
                 if let Some(record) = self.roster.get_mut(subject) {
@@ -430,6 +447,7 @@ impl<'a> World<'a> {
             }
             Arrival::Output { subject, path, kind, output } => {
                 self.journal.log(subject, kind, &output);
+                self.look_at_lines(subject, &output);
                 if self.output.is_closed() {
                     return;
                 }

@@ -26,9 +26,9 @@ impl World<'_> {
             match report {
                 Report::Created { namespace } => self.arrived(Subject::init(namespace), sender),
                 Report::AtGate { subject } => self.arrived(subject, sender),
-                Report::Starting { subject, stdout, stderr } => {
+                Report::Starting { subject, stdout, stderr, ready } => {
                     let path = self.path(subject);
-                    let expected = 1 + usize::from(stdout) + usize::from(stderr);
+                    let expected = 1 + usize::from(stdout) + usize::from(stderr) + usize::from(ready);
                     if descriptors.len() != expected {
                         // The kernel drops what exceeds the limit on descriptors.
                         self.audience.note(&Note::OutputLost { path: &path });
@@ -41,7 +41,12 @@ impl World<'_> {
                             self.streams.add_output(subject, path.clone(), kind, fd, &self.events);
                         }
                     }
+                    if ready && let Some(fd) = descriptors.next() {
+                        self.listen_to(subject, fd);
+                    }
                 }
+                // It is asked again.
+                Report::Failed(failure) if failure.subject.probed().is_some() => {}
                 // Nothing of the tree has failed.
                 Report::Failed(failure) if failure.subject.session_number().is_some() => {
                     self.incidents.push_back(Incident::SessionFailed(failure));

@@ -19,7 +19,7 @@ pub use namespace::{Comebacks, InitPlan, NamespacePlan};
 pub use process::{Identity, ProcessPlan, Unknown};
 
 use crate::sys::memory;
-use crate::topology::{Entry, Init, Output, Position, RestartWhen, Terminal, Topology};
+use crate::topology::{Entry, Init, Output, Position, Probe, RestartWhen, Terminal, Topology};
 
 /// A namespace of a plan: its place in the order of creation.
 pub type NamespaceIndex = u32;
@@ -61,7 +61,18 @@ impl Subject {
 
     /// The number of such a program.
     pub fn session_number(self) -> Option<u32> {
-        (self.is_guest() && !self.is_visitor()).then_some(self.slot & !GUEST)
+        (self.is_guest() && !self.is_visitor() && self.slot & PROBE == 0).then_some(self.slot & !GUEST)
+    }
+
+    /// The command that asks whether a process is ready.
+    pub fn probe_of(self) -> Self {
+        Self { slot: GUEST | PROBE | self.slot, ..self }
+    }
+
+    /// The process about which such a command asks.
+    pub fn probed(self) -> Option<Self> {
+        let is_probe = self.is_guest() && !self.is_visitor() && self.slot & PROBE != 0;
+        is_probe.then_some(Self { slot: self.slot & !(GUEST | PROBE), ..self })
     }
 
     /// Whether it has come to a standing tree from outside: no plan declares it, and no gate holds it.
@@ -72,6 +83,8 @@ impl Subject {
 
 /// Slots from here on are those of guests.
 const GUEST: u32 = 1 << 31;
+/// Of those, the ones that ask whether a process is ready.
+const PROBE: u32 = 1 << 30;
 
 /// How many things of a plan there are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -84,7 +97,8 @@ pub struct Counts {
     pub depth: u32,
     /// Processes that wait for the common gate.
     pub unconditional: u32,
-    /// Streams that the controller captures, a descriptor each.
+    /// What the controller listens to, a descriptor each: captured streams, and those on which a process says that it is
+    /// ready.
     pub captured: u32,
     /// Processes whose output it may have to keep.
     pub logged: u32,
@@ -325,6 +339,7 @@ impl Counts {
             if process.terminal == Terminal::None {
                 self.captured += u32::from(process.stdout == Output::Log) + u32::from(process.stderr == Output::Log);
             }
+            self.captured += u32::from(matches!(process.ready, Some(Probe::Descriptor(_) | Probe::Notify)));
         }
     }
 }

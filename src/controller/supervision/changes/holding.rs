@@ -12,19 +12,19 @@ use crate::topology::RestartWhen;
 impl Supervision<'_> {
     /// Waits until the PID 1s around have answered, who then do not leave. One that does not answer hinders nobody.
     pub(super) fn advance_holding(&mut self, place: usize, phase: &mut Phase) -> Pace {
-        let mut pace = Pace::GoOn;
+        let mut step = Pace::GoOn;
         for part in self.parts(place) {
             if let Some(holder) = part.holder(&self.plan)
                 && self.lives(Subject::init(holder))
                 && matches!(self.world.reach(holder), Reach::Waiting(_))
             {
-                pace = Pace::Wait;
+                step = Pace::Wait;
             }
         }
-        if pace == Pace::GoOn {
+        if step == Pace::GoOn {
             *phase = self.begin_leaving(place);
         }
-        pace
+        step
     }
 
     /// Why a part cannot be brought back.
@@ -67,7 +67,7 @@ impl Supervision<'_> {
             part != inside
                 && part.holder(&self.plan) == Some(holder)
                 && self.plan.namespace(subject.namespace).restart_of(subject.slot).when != RestartWhen::Never
-                && (self.lives(subject) || self.comes_again(subject))
+                && (self.lives(subject) || self.may_come_again(subject))
         })
     }
 

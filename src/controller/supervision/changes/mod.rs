@@ -27,6 +27,7 @@ use crate::controller::journal::event::Caller;
 use crate::controller::part::Part;
 use crate::controller::trouble::Trouble;
 use crate::controller::world::Asker;
+use crate::engine::failure::Failure;
 use crate::engine::farewell::Farewell;
 use crate::engine::line::Answer;
 use crate::engine::moment::Moment;
@@ -143,6 +144,13 @@ impl Supervision<'_> {
             || again.flat_map(|change| &change.wish.parts).any(|part| part.contains(&self.plan, subject))
     }
 
+    /// Whether it is, or was taken down and can be: an end after which nobody who waits for it has waited in vain.
+    pub(super) fn may_come_again(&self, subject: Subject) -> bool {
+        self.changes.comebacks.is_awaited(subject)
+            || self.is_changing(subject)
+            || self.changes.absent.iter().any(|part| part.contains(&self.plan, subject))
+    }
+
     /// Takes a wish on: at once, or when what it has in common with another one is over.
     fn wish(&mut self, wish: Wish) {
         let Some(wish) = self.join_another(wish) else { return };
@@ -231,6 +239,9 @@ impl Supervision<'_> {
             self.release_waiting();
             self.world.write_truth();
             for Change { wish, answer, .. } in over {
+                let is_own =
+                    |failure: &Failure| wish.parts.iter().any(|part| part.contains(&self.plan, failure.subject));
+                self.world.setbacks.retain(|failure| !is_own(failure));
                 for asker in wish.askers {
                     self.world.reply(asker, answer.clone().unwrap_or(Reply::Done));
                 }
@@ -243,16 +254,16 @@ impl Supervision<'_> {
     }
 
     fn advance_one(&mut self, place: usize) -> Pace {
-        let mut pace = Pace::Wait;
+        let mut step = Pace::Wait;
         loop {
             // The phase is taken out for a step, and put back; whose change it is stays visible to the rest.
             let mut phase = std::mem::replace(&mut self.changes.under_way[place].phase, Phase::Holding);
-            let step = self.advance(place, &mut phase);
+            let next = self.advance(place, &mut phase);
             self.changes.under_way[place].phase = phase;
-            if step == Pace::Wait {
-                return pace;
+            if next == Pace::Wait {
+                return step;
             }
-            pace = step;
+            step = next;
         }
     }
 

@@ -106,6 +106,7 @@ impl Supervision<'_> {
             self.world.record(&Event::Restart { path: &path, attempt, by });
         }
         for subject in self.subjects_of(place) {
+            self.renew_readiness(subject);
             self.world.roster.renew(subject);
             self.world.streams.forget_outcome(subject, &self.world.events);
             self.started.remove(&subject);

@@ -1,0 +1,87 @@
+//! What is measured against what, and how often.
+
+use std::io;
+use std::process::{Command, Stdio};
+use std::time::Instant;
+
+use crate::topology::{NAME, Topology};
+
+/// How often each side is run.
+const ROUNDS: usize = 15;
+/// As many processes as `ps` and lsns(8) list.
+const MANY: u32 = 1_000;
+/// How many times the other's time ours may take.
+pub(crate) const BOUND: f64 = 1.0;
+
+/// One line of the report, in milliseconds.
+#[derive(Debug)]
+pub(crate) struct Row {
+    pub(crate) ours: &'static str,
+    pub(crate) theirs: &'static str,
+    /// The other side's and ours, or why there is none.
+    pub(crate) figures: Result<(f64, f64), String>,
+}
+
+/// The other side's figure and ours.
+type Measure = fn() -> io::Result<(f64, f64)>;
+
+/// Measures every row whose name begins with the filter, and says on standard error what it is at.
+pub(crate) fn measure(filter: &str) -> Vec<Row> {
+    let rows: [(&str, &str, Measure); 2] = [
+        ("exec one -- true", "nsenter -t PID -p -m true", exec),
+        ("ps, 1000 processes", "lsns", ps),
+    ];
+    let wanted = rows.into_iter().filter(|(ours, ..)| ours.starts_with(filter));
+    wanted
+        .map(|(ours, theirs, measure)| {
+            eprintln!("measuring {ours}, {ROUNDS} rounds");
+            Row { ours, theirs, figures: measure().map_err(|error| error.to_string()) }
+        })
+        .collect()
+}
+
+fn exec() -> io::Result<(f64, f64)> {
+    let topology = Topology::up(1)?;
+    let init = topology.init()?.to_string();
+    alternate(
+        || {
+            let mut command = Command::new("nsenter");
+            command.args(["-t", &init, "-p", "-m", "true"]);
+            command
+        },
+        || topology.command(&["exec", &format!("{NAME}:/one"), "--", "true"]),
+    )
+}
+
+fn ps() -> io::Result<(f64, f64)> {
+    let topology = Topology::up(MANY)?;
+    alternate(|| Command::new("lsns"), || topology.command(&["ps", "-n", NAME]))
+}
+
+/// Runs both in turn, and gives the medians of the other side and of ours. The first round warms up.
+fn alternate(theirs: impl Fn() -> Command, ours: impl Fn() -> Command) -> io::Result<(f64, f64)> {
+    let (mut others, mut own) = (Vec::new(), Vec::new());
+    for _ in 0..=ROUNDS {
+        others.push(time(theirs())?);
+        own.push(time(ours())?);
+    }
+    Ok((median(&mut others[1..]), median(&mut own[1..])))
+}
+
+/// How long a command takes from its start until all that it writes was read, in milliseconds.
+fn time(mut command: Command) -> io::Result<f64> {
+    command.stdin(Stdio::null());
+    let began = Instant::now();
+    let output = command.output()?;
+    let took = began.elapsed();
+    if !output.status.success() {
+        let told = String::from_utf8_lossy(&output.stderr).into_owned();
+        return Err(io::Error::other(format!("{}: {} {told}", command.get_program().display(), output.status)));
+    }
+    Ok(took.as_secs_f64() * 1e3)
+}
+
+fn median(values: &mut [f64]) -> f64 {
+    values.sort_unstable_by(f64::total_cmp);
+    values[values.len() / 2]
+}

@@ -1,0 +1,59 @@
+//! A topology that runs by itself while something is measured, in a runtime directory of its own.
+
+use std::io;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use serde_json::Value;
+
+/// The program that was built with this bench.
+pub(crate) const NESTNS: &str = env!("CARGO_BIN_EXE_nestns");
+
+/// The topology's name.
+pub(crate) const NAME: &str = "life";
+
+/// A topology; taken down when it is dropped.
+#[derive(Debug)]
+pub(crate) struct Topology {
+    directory: tempfile::TempDir,
+}
+
+impl Topology {
+    /// One namespace, with so many processes in it besides its PID 1.
+    pub(crate) fn up(processes: u32) -> io::Result<Self> {
+        let topology = Self { directory: tempfile::tempdir()? };
+        let file = topology.directory.path().join("life.toml");
+        let limit = processes + 1;
+        let text = format!(
+            "name = \"{NAME}\"\n[limits]\nprocesses = {limit}\n[ns.one]\nproc.p = {{ cmd = [\"sleep\", \"100000\"], count = \
+             {processes} }}\n"
+        );
+        std::fs::write(&file, text)?;
+        let output = topology.command(&["up", "-d", "-q"]).arg(&file).output()?;
+        if !output.status.success() {
+            return Err(io::Error::other(String::from_utf8_lossy(&output.stderr).into_owned()));
+        }
+        Ok(topology)
+    }
+
+    /// `nestns ARGUMENTS` about it, whose output is read and thrown away.
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(NESTNS);
+        command.args(arguments).env("XDG_RUNTIME_DIR", self.directory.path()).stdin(Stdio::null());
+        command
+    }
+
+    /// The number of the namespace's PID 1 on the host.
+    pub(crate) fn init(&self) -> io::Result<i64> {
+        let path: &Path = self.directory.path();
+        let truth = std::fs::read(path.join("nestns").join(NAME).join("truth.json"))?;
+        let truth: Value = serde_json::from_slice(&truth)?;
+        truth["processes"][0]["pids"][0].as_i64().ok_or_else(|| io::Error::other("the truth has no PID 1"))
+    }
+}
+
+impl Drop for Topology {
+    fn drop(&mut self) {
+        let _ = self.command(&["down", NAME, "--now"]).output();
+    }
+}

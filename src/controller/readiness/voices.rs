@@ -1,0 +1,172 @@
+//! Descriptors on which processes say themselves that they are ready: pipes, and sockets of `sd_notify(3)`.
+
+use std::io::IoSliceMut;
+use std::os::fd::{AsRawFd, OwnedFd};
+
+use nix::errno::Errno;
+use nix::sys::epoll::EpollFlags;
+use nix::sys::socket::{ControlMessageOwned, MsgFlags, UnixAddr, recvmsg};
+use nix::unistd::{Pid, read};
+
+use crate::controller::event_loop::{EventLoop, Token};
+use crate::engine::plan::Subject;
+
+/// The longest message that is read; what manages services takes no more either.
+const LONGEST: usize = 4096;
+/// How many messages of one process are read before others have their turn.
+const TURN: usize = 16;
+
+/// How one speaks.
+#[derive(Debug)]
+enum Kind {
+    /// A line, of which only its end counts.
+    Pipe,
+    /// Messages of `NAME=value` lines.
+    Socket,
+}
+
+/// One descriptor.
+#[derive(Debug)]
+struct Voice {
+    subject: Subject,
+    kind: Kind,
+    fd: OwnedFd,
+}
+
+/// Somebody says that a process is ready.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::controller) struct Heard {
+    pub(in crate::controller) subject: Subject,
+    /// Who it is, and as which user, as the kernel says; of a pipe, whoever has been given it.
+    pub(in crate::controller) sender: Option<(Pid, u32)>,
+}
+
+/// All of them.
+#[derive(Debug, Default)]
+pub(in crate::controller) struct Voices {
+    all: Vec<Option<Voice>>,
+    free: Vec<u32>,
+}
+
+impl Voices {
+    /// Listens to the pipe of a process.
+    pub(in crate::controller) fn add_pipe(&mut self, subject: Subject, fd: OwnedFd, events: &EventLoop) {
+        self.add(Voice { subject, kind: Kind::Pipe, fd }, events);
+    }
+
+    /// Listens to the socket of a process.
+    pub(in crate::controller) fn add_socket(&mut self, subject: Subject, fd: OwnedFd, events: &EventLoop) {
+        self.add(Voice { subject, kind: Kind::Socket, fd }, events);
+    }
+
+    fn add(&mut self, voice: Voice, events: &EventLoop) {
+        let place = self.free.pop().unwrap_or_else(|| {
+            self.all.push(None);
+            u32::try_from(self.all.len() - 1).unwrap_or(u32::MAX)
+        });
+        // For want of memory it would go unheard, not the tree down.
+        let _ = events.add(&voice.fd, Token::Voice(place), EpollFlags::EPOLLIN);
+        self.all[place as usize] = Some(voice);
+    }
+
+    /// Takes in what has been said on one that can be read, and closes a pipe at its end.
+    pub(in crate::controller) fn listen(&mut self, place: u32, events: &EventLoop) -> Vec<Heard> {
+        let Some(Some(voice)) = self.all.get(place as usize) else { return Vec::new() };
+        let (heard, is_over) = match voice.kind {
+            Kind::Pipe => voice.read(),
+            Kind::Socket => (voice.receive(), false),
+        };
+        if is_over {
+            self.close(place, events);
+        }
+        heard
+    }
+
+    /// Closes those of a process that has ended. What it has said last is heard first.
+    pub(in crate::controller) fn forget(&mut self, subject: Subject, events: &EventLoop) -> Vec<Heard> {
+        let mut heard = Vec::new();
+        for place in 0..u32::try_from(self.all.len()).unwrap_or(u32::MAX) {
+            if self.all[place as usize].as_ref().is_some_and(|voice| voice.subject == subject) {
+                heard.extend(self.listen(place, events));
+                self.close(place, events);
+            }
+        }
+        heard
+    }
+
+    fn close(&mut self, place: u32, events: &EventLoop) {
+        if let Some(voice) = self.all[place as usize].take() {
+            events.remove(&voice.fd, Token::Voice(place));
+            self.free.push(place);
+        }
+    }
+}
+
+impl Voice {
+    /// A pipe stays open behind its line: a process that writes more would else be killed by SIGPIPE.
+    fn read(&self) -> (Vec<Heard>, bool) {
+        let mut buffer = [0_u8; LONGEST];
+        match read(&self.fd, &mut buffer) {
+            Ok(0) => (Vec::new(), true),
+            Ok(count) if buffer[..count].contains(&b'\n') => {
+                (vec![Heard { subject: self.subject, sender: None }], false)
+            }
+            Ok(_) | Err(Errno::EINTR | Errno::EAGAIN) => (Vec::new(), false),
+            Err(_) => (Vec::new(), true),
+        }
+    }
+
+    fn receive(&self) -> Vec<Heard> {
+        let mut heard = Vec::new();
+        for _ in 0..TURN {
+            let mut buffer = [0_u8; LONGEST];
+            let mut slices = [IoSliceMut::new(&mut buffer)];
+            // Room for the credentials alone: descriptors that somebody sends along find none, and are closed.
+            let mut control = nix::cmsg_space!(nix::sys::socket::UnixCredentials);
+            let flags = MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_CMSG_CLOEXEC;
+            let message = recvmsg::<UnixAddr>(self.fd.as_raw_fd(), &mut slices, Some(&mut control), flags);
+            let (length, sender) = match message {
+                Ok(message) => {
+                    let sender = message.cmsgs().ok().into_iter().flatten().find_map(|control| match control {
+                        ControlMessageOwned::ScmCredentials(sender) => {
+                            Some((Pid::from_raw(sender.pid()), sender.uid()))
+                        }
+                        _ => None,
+                    });
+                    (message.bytes, sender)
+                }
+                Err(Errno::EINTR) => continue,
+                Err(_) => break,
+            };
+            // One without a sender is nobody's.
+            if sender.is_some() && says_ready(&buffer[..length]) {
+                heard.push(Heard { subject: self.subject, sender });
+            }
+        }
+        heard
+    }
+}
+
+/// Whether a message has the line that counts; `STATUS`, `STOPPING`, `MAINPID` and the others are nothing to a probe.
+fn says_ready(message: &[u8]) -> bool {
+    message.split(|&byte| byte == b'\n').any(|line| line == b"READY=1")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::says_ready;
+
+    #[test]
+    fn only_the_whole_line_counts() {
+        for (message, is_ready) in [
+            (&b"READY=1"[..], true),
+            (b"STATUS=up\nREADY=1\nMAINPID=7\n", true),
+            (b"READY=10", false),
+            (b"STATUS=READY=1", false),
+            (b"STOPPING=1", false),
+            (b"", false),
+        ] {
+            assert_eq!(says_ready(message), is_ready, "{message:?}");
+        }
+    }
+}

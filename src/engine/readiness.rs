@@ -1,0 +1,104 @@
+//! How a process is given what it says that it is ready with: a pipe at a number of its own, or the socket of sd_notify(3).
+//!
+//! Both are made by the process itself, on its way to its program, and their reading ends go up to the controller. That is
+//! what makes the socket work everywhere: an abstract one (unix(7)) belongs to the network namespace in which it was made,
+//! which is that of the program, and needs no path that the program's mount namespace would have to show.
+
+use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd, RawFd};
+
+use nix::errno::Errno;
+use nix::fcntl::OFlag;
+use nix::sys::socket::{AddressFamily, SockFlag, SockType, UnixAddr, bind, getsockname, setsockopt, socket, sockopt};
+use nix::unistd::pipe2;
+
+use crate::sys::descriptor;
+use crate::topology::Probe;
+
+/// The variable that sd_notify(3) reads.
+pub const NOTIFY_SOCKET: &str = "NOTIFY_SOCKET";
+
+/// What a process has been given.
+#[derive(Debug)]
+pub struct Means {
+    /// Where the controller listens.
+    listener: OwnedFd,
+    voice: Voice,
+}
+
+/// The process's side of it.
+#[derive(Debug)]
+enum Voice {
+    Pipe { writer: OwnedFd, number: RawFd },
+    Socket { address: String },
+}
+
+impl Means {
+    /// Makes what a probe needs in the process; most need nothing.
+    ///
+    /// # Errors
+    ///
+    /// Those of pipe2(2), socket(2) and bind(2).
+    pub fn of(probe: Option<&Probe>) -> nix::Result<Option<Self>> {
+        match probe {
+            Some(Probe::Descriptor(number)) => {
+                let (listener, writer) = pipe2(OFlag::O_CLOEXEC)?;
+                Ok(Some(Self { listener, voice: Voice::Pipe { writer, number: *number } }))
+            }
+            Some(Probe::Notify) => {
+                let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
+                let listener = socket(AddressFamily::Unix, SockType::Datagram, flags, None)?;
+                // Before anybody can send: the kernel adds the sender to a message when it is sent.
+                setsockopt(&listener, sockopt::PassCred, &true)?;
+                // Without a name the kernel gives it a free one.
+                bind(listener.as_raw_fd(), &UnixAddr::new_unnamed())?;
+                let name: UnixAddr = getsockname(listener.as_raw_fd())?;
+                let name = name.as_abstract().and_then(|name| std::str::from_utf8(name).ok()).ok_or(Errno::EINVAL)?;
+                let address = format!("@{name}");
+                Ok(Some(Self { listener, voice: Voice::Socket { address } }))
+            }
+            Some(Probe::Log(_) | Probe::File(_) | Probe::Exec { .. }) | None => Ok(None),
+        }
+    }
+
+    /// What the controller is to be sent.
+    pub fn listener(&self) -> BorrowedFd<'_> {
+        std::os::fd::AsFd::as_fd(&self.listener)
+    }
+
+    /// The value of [`NOTIFY_SOCKET`], where it is one.
+    pub fn address(&self) -> Option<&str> {
+        match &self.voice {
+            Voice::Socket { address } => Some(address),
+            Voice::Pipe { .. } => None,
+        }
+    }
+
+    /// Puts the process's side where its program expects it. Whatever was open at that number is lost, so nothing that is
+    /// still needed may be there ([`Means::clear`]).
+    ///
+    /// # Errors
+    ///
+    /// `EBADF` when the number is beyond the limit on descriptors.
+    pub fn hand_over(self) -> nix::Result<()> {
+        if let Voice::Pipe { writer, number } = self.voice {
+            descriptor::make_standard(&writer, number)?;
+            if writer.as_raw_fd() == number {
+                // It stays where it is, for the program.
+                std::mem::forget(writer);
+            }
+        }
+        Ok(())
+    }
+
+    /// Moves a descriptor out of the way.
+    ///
+    /// # Errors
+    ///
+    /// `EMFILE` when there is no other number.
+    pub fn clear(&self, fd: OwnedFd) -> nix::Result<OwnedFd> {
+        match &self.voice {
+            Voice::Pipe { number, .. } => descriptor::above(fd, number + 1),
+            Voice::Socket { .. } => Ok(fd),
+        }
+    }
+}

@@ -1,0 +1,143 @@
+//! `ps`: a row a process, and what the kernel says about each.
+
+use serde_json::Value;
+
+use crate::harness::detached::Detached;
+use crate::harness::kernel;
+use crate::harness::nest::{Nest, can_nest, identities};
+
+const TOPOLOGY: &str = r#"
+[ns.@]
+labels = { tier = "web" }
+proc.idle = { actor = "idle" }
+proc.bad = { sh = "exit 3", essential = false }
+[ns."@/in"]
+unshare = ["mount", "uts"]
+proc.joined = { actor = "idle", enter = "join" }
+proc.apart = { cmd = ["unshare", "--uts", "sleep", "1000"] }
+"#;
+
+fn standing(nest: Nest) -> Detached {
+    let detached = Detached::try_up(nest);
+    detached.until("the bad one has failed", |detached| {
+        let text = detached.nestns(&["ps", "--state", "failed", "-q"]).stdout;
+        (!text.is_empty()).then_some(())
+    });
+    detached
+}
+
+fn rows(detached: &Detached, arguments: &[&str]) -> Vec<String> {
+    let text = detached.says(arguments).replace(&detached.nest.root, "@");
+    let cells =
+        |line: &str| line.split("  ").map(str::trim).filter(|cell| !cell.is_empty()).collect::<Vec<_>>().join("|");
+    text.lines().map(cells).collect()
+}
+
+fn processes(document: &Value) -> Vec<Value> {
+    document["processes"].as_array().expect("the document has them").clone()
+}
+
+#[test]
+fn whole_tables() {
+    if !can_nest() {
+        return;
+    }
+    for identity in identities() {
+        let detached = standing(Nest::new(TOPOLOGY).identity(identity));
+        assert_eq!(
+            rows(&detached, &["ps", "--redact"]),
+            [
+                "PATH|PID|PPID|STATE|AGE|COMMAND",
+                "@/init|[pid]/1|0|running|[t]|nestns init",
+                "@/idle|[pid]/2|1|running|[t]|nestns actor idle",
+                "@/bad|—|—|failed (3)|—|/bin/sh -c exit 3",
+                "@/in/init|[pid]/4/1|0|running|[t]|nestns init",
+                "@/in/joined|[pid]/5/2|0|running|[t]|nestns actor idle",
+                "@/in/apart|[pid]/6/3|1|running|[t]|unshare --uts sleep 1000",
+            ]
+        );
+        assert_eq!(rows(&detached, &["ps", "-q", "@/in"]), ["@/in/init", "@/in/joined", "@/in/apart"]);
+        assert_eq!(rows(&detached, &["ps", "-q", "@", "-l", "tier=web"]), ["@/init", "@/idle", "@/bad"]);
+        assert_eq!(rows(&detached, &["ps", "-q", "-r", "@", "--state", "failed"]), ["@/bad"]);
+        assert_eq!(rows(&detached, &["ps", "-q", "--leaves"]), ["@/in/init", "@/in/joined", "@/in/apart"]);
+        assert_eq!(rows(&detached, &["ps", "-q", "@/in#2"]), ["@/in/joined"]);
+        assert_eq!(
+            rows(&detached, &["ps", "--no-header", "-o", "path,exit,enter", "@/bad", "@/in/joined"]),
+            ["@/bad|3|fork", "@/in/joined|—|join"]
+        );
+        let missing = detached.nestns(&["ps", "@/ni"]);
+        assert_eq!(missing.code, 1, "{}", missing.stderr);
+        assert!(missing.stderr.contains("did you mean"), "{}", missing.stderr);
+    }
+}
+
+#[test]
+fn the_kernel_says_the_same() {
+    if !can_nest() {
+        return;
+    }
+    for identity in identities() {
+        let detached = standing(Nest::new(TOPOLOGY).identity(identity));
+        // `unshare` has done so a moment after it was started.
+        let apart = detached.truth().host_pid(&format!("{}/in/apart", detached.nest.root));
+        let beside = detached.truth().host_pid(&format!("{}/in/init", detached.nest.root));
+        detached.until("it has a namespace of its own", |_| {
+            (kernel::namespace(apart, "uts")? != kernel::namespace(beside, "uts")?).then_some(())
+        });
+        let document = detached.document(&["ps", "-N", "--format", "json"]);
+        assert_eq!(document["schema"], "nestns.ps/1");
+        let mut looked_at = 0;
+        for process in processes(&document) {
+            if !process["exit"].is_null() {
+                continue;
+            }
+            let pid = i32::try_from(process["pids"][0].as_i64().expect("a number")).expect("a PID");
+            let found = kernel::process(pid).expect("it lives");
+            assert_eq!(process["pids"], serde_json::json!(found.numbers), "{process}");
+            assert_eq!(process["ppids"][0], found.parent, "{process}");
+            for kind in ["pid", "user", "mnt", "net", "uts", "ipc", "cgroup", "time"] {
+                assert_eq!(
+                    process["namespaces"][kind]["inode"].as_u64(),
+                    kernel::namespace(pid, kind),
+                    "{kind} {process}"
+                );
+            }
+            looked_at += 1;
+        }
+        assert_eq!(looked_at, 5);
+        let of = |path: &str, kind: &str| {
+            let path = format!("{}/{path}", detached.nest.root);
+            let process =
+                processes(&document).into_iter().find(|process| process["path"] == path).expect("it is there");
+            process["namespaces"][kind]["of"].as_str().unwrap_or("unknown").to_owned()
+        };
+        for (path, kind, whose) in [
+            ("in/joined", "uts", "namespace"),
+            ("in/joined", "pid", "namespace"),
+            ("in/joined", "net", "around"),
+            ("in/apart", "uts", "process"),
+            ("in/apart", "mnt", "namespace"),
+            ("idle", "net", "around"),
+        ] {
+            assert_eq!(of(path, kind), whose, "{path} {kind}");
+        }
+        let marks = rows(&detached, &["ps", "-N", "--no-header", "--redact", "-o", "path,utsns,netns", "@/in"]);
+        assert_eq!(marks, ["@/in/init|[ns]|[ns]=", "@/in/joined|[ns]|[ns]=", "@/in/apart|[ns]!|[ns]="]);
+    }
+}
+
+#[test]
+fn programs_of_exec_are_among_those_of_their_namespace() {
+    if !can_nest() {
+        return;
+    }
+    let detached = standing(Nest::new(TOPOLOGY));
+    let session = detached.start(&["exec", "@", "--", "sleep", "1000"]);
+    let found = detached.until("it is there", |detached| {
+        let found = rows(detached, &["ps", "--no-header", "--redact", "-o", "path,enter,command"]);
+        found.iter().any(|row| row.contains("|exec|")).then_some(found)
+    });
+    assert_eq!(found[3], "@/exec.1|exec|sleep 1000", "{found:?}");
+    detached.says(&["down", "@", "--now"]);
+    crate::harness::detached::ended(session);
+}

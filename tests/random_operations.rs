@@ -1,0 +1,361 @@
+//! Anything may be done to a running topology in any order: after each step the kernel has what a simple model says.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::time::{Duration, Instant};
+
+use proptest::collection::vec;
+use proptest::prelude::*;
+use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
+use serde_json::Value;
+
+use crate::harness::detached::Detached;
+use crate::harness::nest::{Identity, Nest, PATIENCE, can_nest, identities};
+
+const TOPOLOGY: &str = r#"
+on_exit = "ignore"
+
+[defaults.ns]
+init = "pause"
+
+[ns.@]
+proc.a = { actor = "idle" }
+
+[ns."@/mid"]
+proc.b = { actor = "serve" }
+proc.c = { actor = "idle", enter = "join" }
+
+[ns."@/mid/in"]
+proc.d = { actor = "idle" }
+proc.e = { actor = "tree --children 2" }
+
+[ns."@/side"]
+init   = "builtin"
+proc.f = { actor = "idle", restart = "on-failure", backoff = "10ms" }
+proc.g = { actor = "idle" }
+"#;
+
+const SPACES: [&str; 4] = ["", "/mid", "/mid/in", "/side"];
+const PROCESSES: [(&str, &str); 7] =
+    [("", "a"), ("/mid", "b"), ("/mid", "c"), ("/mid/in", "d"), ("/mid/in", "e"), ("/side", "f"), ("/side", "g")];
+
+#[derive(Debug, Clone, Copy)]
+enum Operation {
+    /// A program that ends at once.
+    Execute(usize),
+    /// One that stays.
+    ExecuteDetached(usize),
+    KillProcess(usize),
+    KillSpace(usize),
+    Restart(usize),
+    RestartSpace(usize),
+    Down(usize),
+    DownSpace(usize),
+    Pause(usize),
+    Resume(usize),
+}
+
+fn operations() -> impl Strategy<Value = Vec<Operation>> {
+    let space = 0..SPACES.len();
+    let process = 0..PROCESSES.len();
+    // The root is the topology: it is restarted, but neither killed nor taken down as a part.
+    let part = 1..SPACES.len();
+    let operation = prop_oneof![
+        3 => space.clone().prop_map(Operation::Execute),
+        2 => space.clone().prop_map(Operation::ExecuteDetached),
+        3 => process.clone().prop_map(Operation::KillProcess),
+        1 => part.clone().prop_map(Operation::KillSpace),
+        4 => process.clone().prop_map(Operation::Restart),
+        3 => space.prop_map(Operation::RestartSpace),
+        2 => process.prop_map(Operation::Down),
+        2 => part.clone().prop_map(Operation::DownSpace),
+        2 => part.clone().prop_map(Operation::Pause),
+        2 => part.prop_map(Operation::Resume),
+    ];
+    vec(operation, 100)
+}
+
+/// What should be there.
+#[derive(Debug, Default)]
+struct Model {
+    /// Namespaces that stand.
+    spaces: BTreeSet<&'static str>,
+    /// Those that were paused by themselves.
+    paused: BTreeSet<&'static str>,
+    /// Processes that run, by their paths below the root.
+    running: BTreeSet<String>,
+}
+
+fn is_inside(path: &str, space: &str) -> bool {
+    path.strip_prefix(space).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
+impl Model {
+    fn new() -> Self {
+        let mut model = Self::default();
+        model.raise("");
+        model
+    }
+
+    fn raise(&mut self, space: &'static str) {
+        self.fell(space);
+        self.spaces.extend(SPACES.into_iter().filter(|inner| is_inside(inner, space)));
+        let inside = PROCESSES.into_iter().filter(|(home, _)| is_inside(home, space));
+        self.running.extend(inside.map(|(home, name)| format!("{home}/{name}")));
+    }
+
+    fn fell(&mut self, space: &str) {
+        self.spaces.retain(|inner| !is_inside(inner, space));
+        self.paused.retain(|inner| !is_inside(inner, space));
+        // A process is inside its namespace, and so are the guests.
+        self.running.retain(|path| !is_inside(path, space) || (space.is_empty() && path.is_empty()));
+    }
+
+    fn stands(&self, space: &str) -> bool {
+        self.spaces.iter().any(|&other| other == space)
+    }
+
+    /// Whether it, or one around it, is frozen.
+    fn is_frozen(&self, space: &str) -> bool {
+        self.paused.iter().any(|&outer| is_inside(space, outer))
+    }
+
+    /// Whether anything in it or around it is frozen.
+    fn is_touched(&self, space: &str) -> bool {
+        self.is_frozen(space) || self.paused.iter().any(|inner| is_inside(inner, space))
+    }
+}
+
+/// The topology and its model.
+struct Run {
+    tree: Detached,
+    model: Model,
+    can_pause: bool,
+}
+
+impl Run {
+    fn path(&self, rest: &str) -> String {
+        format!("{}{rest}", self.tree.nest.root)
+    }
+
+    fn does(&self, arguments: &[&str]) -> i32 {
+        let outcome = self.tree.nestns(arguments);
+        assert!(!outcome.stderr.contains("panicked"), "{arguments:?}: {}", outcome.stderr);
+        outcome.code
+    }
+
+    fn perform(&mut self, operation: Operation) {
+        match operation {
+            Operation::Execute(place) => {
+                let space = SPACES[place];
+                let code = self.does(&["exec", &self.path(&format!("{space}/")), "--", "sh", "-c", "exit 42"]);
+                let possible = self.model.stands(space) && !self.model.is_frozen(space);
+                assert_eq!(code, if possible { 42 } else { 125 }, "{space:?}");
+            }
+            Operation::ExecuteDetached(place) => {
+                let space = SPACES[place];
+                let address = self.path(&format!("{space}/"));
+                let outcome = self.tree.nestns(&["exec", "-d", &address, "sleep", "10000"]);
+                let possible = self.model.stands(space) && !self.model.is_frozen(space);
+                assert_eq!(outcome.code, if possible { 0 } else { 125 }, "{space:?}: {}", outcome.stderr);
+                if possible {
+                    let path = outcome.stdout.trim().strip_prefix(&self.tree.nest.root).expect("its path");
+                    self.model.running.insert(path.to_owned());
+                }
+            }
+            Operation::KillProcess(place) => {
+                let (home, name) = PROCESSES[place];
+                let path = format!("{home}/{name}");
+                let code = self.does(&["kill", "-s", "KILL", &self.path(&path)]);
+                let was_running = self.model.running.contains(&path);
+                assert_eq!(code, i32::from(!was_running), "{path}");
+                // One of them is started again by its policy.
+                if name != "f" || self.model.is_frozen(home) {
+                    self.model.running.remove(&path);
+                }
+            }
+            Operation::KillSpace(place) => {
+                let space = SPACES[place];
+                let code = self.does(&["kill", "-s", "KILL", &self.path(&format!("{space}/"))]);
+                assert_eq!(code, i32::from(!self.model.stands(space)), "{space}");
+                self.model.fell(space);
+            }
+            Operation::Restart(place) => {
+                let (home, name) = PROCESSES[place];
+                if self.model.is_touched(home) {
+                    return;
+                }
+                let path = format!("{home}/{name}");
+                let code = self.does(&["restart", &self.path(&path)]);
+                if self.model.stands(home) {
+                    assert_eq!(code, 0, "{path}");
+                    self.model.running.insert(path);
+                } else {
+                    assert_ne!(code, 0, "{path}");
+                }
+            }
+            Operation::RestartSpace(place) => {
+                let space = SPACES[place];
+                if self.model.is_touched(space) {
+                    return;
+                }
+                let code = self.does(&["restart", &self.path(&format!("{space}/"))]);
+                let around = space.rsplit_once('/').map(|(around, _)| around);
+                if around.is_none_or(|around| self.model.stands(around)) {
+                    assert_eq!(code, 0, "{space}");
+                    self.model.raise(space);
+                } else {
+                    assert_ne!(code, 0, "{space}");
+                }
+            }
+            Operation::Down(place) => {
+                let (home, name) = PROCESSES[place];
+                if self.model.is_touched(home) {
+                    return;
+                }
+                let path = format!("{home}/{name}");
+                let root = self.tree.nest.root.clone();
+                let code = self.does(&["down", &root, &self.path(&path)]);
+                assert!(code == 0 || !self.model.running.contains(&path), "{path}: {code}");
+                self.model.running.remove(&path);
+            }
+            Operation::DownSpace(place) => {
+                let space = SPACES[place];
+                if self.model.is_touched(space) {
+                    return;
+                }
+                let root = self.tree.nest.root.clone();
+                let code = self.does(&["down", &root, &self.path(&format!("{space}/"))]);
+                assert!(code == 0 || !self.model.stands(space), "{space}: {code}");
+                self.model.fell(space);
+            }
+            Operation::Pause(place) => {
+                let space = SPACES[place];
+                if !self.can_pause || self.model.is_touched(space) {
+                    return;
+                }
+                let code = self.does(&["pause", &self.path(&format!("{space}/"))]);
+                if self.model.stands(space) {
+                    assert_eq!(code, 0, "{space}");
+                    self.model.paused.insert(space);
+                } else {
+                    assert_ne!(code, 0, "{space}");
+                }
+            }
+            Operation::Resume(place) => {
+                let space = SPACES[place];
+                if self.model.paused.remove(space) {
+                    assert_eq!(self.does(&["resume", &self.path(&format!("{space}/"))]), 0, "{space}");
+                }
+            }
+        }
+    }
+
+    /// Waits until what nestns says and what the kernel has is what the model says: a death takes a moment.
+    fn compare(&self, history: &[Operation]) {
+        let end = Instant::now() + PATIENCE;
+        loop {
+            match self.difference() {
+                None => return,
+                Some(difference) => assert!(Instant::now() < end, "{difference}\n{:#?}\nafter {history:?}", self.model),
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    fn difference(&self) -> Option<String> {
+        let document = self.tree.document(&["ps", "--format", "json"]);
+        let processes = document["processes"].as_array().expect("the document has them");
+        let mut running = BTreeSet::new();
+        let mut inodes: BTreeMap<String, (u64, usize)> = BTreeMap::new();
+        for process in processes {
+            if !process["exit"].is_null()
+                || matches!(process["state"].as_str(), Some("exited" | "failed" | "killed" | "gone"))
+            {
+                continue;
+            }
+            let path = process["path"].as_str().expect("a path").strip_prefix(&self.tree.nest.root).expect("its root");
+            if let Some(difference) = differs_from_the_kernel(process) {
+                return Some(difference);
+            }
+            let pid = process["pids"][0].as_i64().expect("it runs");
+            let space = path.rsplit_once('/').map_or("", |(space, _)| space).to_owned();
+            let inode = inode_of(pid)?;
+            let (known, count) = inodes.entry(space).or_insert((inode, 0));
+            if *known != inode {
+                return Some(format!("{path} is not in the PID namespace of its neighbours"));
+            }
+            *count += 1;
+            running.insert(path.to_owned());
+        }
+        let inits = self.model.spaces.iter().map(|space| format!("{space}/init"));
+        let expected: BTreeSet<String> = self.model.running.iter().cloned().chain(inits).collect();
+        if running != expected {
+            let missing: Vec<_> = expected.difference(&running).collect();
+            let strange: Vec<_> = running.difference(&expected).collect();
+            return Some(format!("missing {missing:?}, strange {strange:?}"));
+        }
+        // Whoever is in the namespaces is known, but for the children of `e`.
+        let members = members();
+        for (space, (inode, count)) in &inodes {
+            let children = if space == "/mid/in" && running.contains("/mid/in/e") { 2 } else { 0 };
+            let found = members.get(inode).copied().unwrap_or(0);
+            if found != count + children {
+                return Some(format!("{found} processes in {space:?}, {} known", count + children));
+            }
+        }
+        None
+    }
+}
+
+fn differs_from_the_kernel(process: &Value) -> Option<String> {
+    let pids: Vec<i64> = process["pids"].as_array()?.iter().filter_map(Value::as_i64).collect();
+    let status = fs::read_to_string(format!("/proc/{}/status", pids[0])).unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("NSpid:")).unwrap_or_default();
+    let numbers: Vec<i64> = line.split_whitespace().filter_map(|number| number.parse().ok()).collect();
+    // The tests may run in a namespace themselves; the last numbers are those that count.
+    let is_same = numbers.ends_with(&pids[1..]) && !numbers.is_empty();
+    (!is_same).then(|| format!("{}: {pids:?} here, {numbers:?} in the kernel", process["path"]))
+}
+
+fn inode_of(pid: i64) -> Option<u64> {
+    use std::os::unix::fs::MetadataExt as _;
+    fs::metadata(format!("/proc/{pid}/ns/pid")).ok().map(|metadata| metadata.ino())
+}
+
+/// How many processes are in each PID namespace.
+fn members() -> BTreeMap<u64, usize> {
+    let mut members = BTreeMap::new();
+    for entry in fs::read_dir("/proc").expect("/proc is mounted").flatten() {
+        let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse().ok()) else { continue };
+        if let Some(inode) = inode_of(pid) {
+            *members.entry(inode).or_default() += 1;
+        }
+    }
+    members
+}
+
+#[test]
+fn after_every_operation_the_kernel_has_what_the_model_says() {
+    if !can_nest() {
+        return;
+    }
+    let cases = if std::env::var_os("NESTNS_LONG").is_some() { 20 } else { 1 };
+    for identity in identities() {
+        let config = Config { cases, failure_persistence: None, max_shrink_iters: 0, ..Config::default() };
+        let mut runner = TestRunner::new_with_rng(config, TestRng::deterministic_rng(RngAlgorithm::ChaCha));
+        let result = runner.run(&operations(), |operations| {
+            let tree = Detached::up(Nest::new(TOPOLOGY).identity(identity));
+            // An ordinary user has no cgroup of his own here.
+            let can_pause = identity == Identity::Own && nix::unistd::geteuid().is_root();
+            let mut run = Run { tree, model: Model::new(), can_pause };
+            run.compare(&[]);
+            for (place, &operation) in operations.iter().enumerate() {
+                run.perform(operation);
+                run.compare(&operations[..=place]);
+            }
+            Ok(())
+        });
+        result.unwrap_or_else(|error| panic!("{identity:?}: {error}"));
+    }
+}

@@ -1,0 +1,92 @@
+//! `tree` of a topology that runs, and as one of its namespaces sees it.
+
+use crate::harness::detached::Detached;
+use crate::harness::nest::{Nest, can_nest, identities};
+
+const TOPOLOGY: &str = r#"
+[ns.@]
+proc.idle = { actor = "idle" }
+[ns."@/in"]
+proc.one = { actor = "idle" }
+proc.two = { actor = "idle", enter = "join" }
+[ns."@/in/deep"]
+init = "pause"
+"#;
+
+/// The lines, with the root's name taken out and columns apart by one bar.
+fn lines(detached: &Detached, arguments: &[&str]) -> Vec<String> {
+    let text = detached.says(arguments).replace(&detached.nest.root, "@");
+    text.lines()
+        .map(|line| line.split("  ").map(str::trim).filter(|cell| !cell.is_empty()).collect::<Vec<_>>().join("|"))
+        .collect()
+}
+
+#[test]
+fn as_a_namespace_sees_it() {
+    if !can_nest() {
+        return;
+    }
+    for identity in identities() {
+        let detached = Detached::up(Nest::new(TOPOLOGY).identity(identity));
+        assert_eq!(
+            lines(&detached, &["tree", "--from", "@/in"]),
+            [
+                "@: 3 namespaces, 3 processes, depth 3, running, as seen from @/in",
+                "└─ @/|·|● running",
+                "├─ idle|·|● running|nestns actor idle",
+                "└─ in/|1|● running",
+                "├─ one|2|● running|nestns actor idle",
+                "├─ two|3|● running|nestns actor idle (joined)",
+                "└─ deep/|4/1|● running|pause",
+            ]
+        );
+        assert_eq!(
+            lines(&detached, &["tree", "--from", "@/in/deep", "@/in/deep"]),
+            [
+                "@: 3 namespaces, 3 processes, depth 3, running, as seen from @/in/deep",
+                "└─ @/|·|● running",
+                "└─ in/|·|● running",
+                "└─ deep/|1|● running|pause",
+            ]
+        );
+        let document = detached.document(&["tree", "--from", "@/in", "--format", "json"]);
+        assert_eq!(document["schema"], "nestns.tree/1");
+        let seen: Vec<_> = document["processes"]
+            .as_array()
+            .expect("there are some")
+            .iter()
+            .map(|one| one["seen_as"].as_i64())
+            .collect();
+        assert_eq!(seen, [None, None, Some(1), Some(2), Some(3), Some(4)]);
+        let truth = detached.truth();
+        let drawn = lines(&detached, &["tree", "@/in/one"]);
+        let pid = truth.host_pid(&format!("{}/in/one", detached.nest.root));
+        assert!(drawn.last().is_some_and(|line| line.starts_with(&format!("└─ one|{pid}/4/2|"))), "{drawn:?}");
+        let wrong = detached.nestns(&["tree", "--from", "@/in/one"]);
+        assert_eq!(wrong.code, 1);
+        assert!(wrong.stderr.contains("is a process"), "{}", wrong.stderr);
+    }
+}
+
+#[test]
+fn a_file_is_told_from_an_address() {
+    if !can_nest() {
+        return;
+    }
+    let detached = Detached::up(Nest::new(TOPOLOGY));
+    let file = detached.nest.file.to_str().expect("our own path").to_owned();
+    for word in [file.clone(), format!("./{}.toml", detached.nest.root), format!("{}.toml", detached.nest.root)] {
+        let drawn = detached.says(&["tree", &word]);
+        assert!(drawn.contains("?/1") && !drawn.contains("running"), "{word}: {drawn}");
+    }
+    // Nothing: what runs.
+    assert!(detached.says(&["tree"]).contains("● running"));
+    let wrong = detached.nestns(&["tree", "no such thing"]);
+    assert_eq!(wrong.code, 2, "{}", wrong.stderr);
+    let from = detached.nestns(&["tree", &file, "--from", "@"]);
+    assert_eq!(from.code, 2, "{}", from.stderr);
+    detached.says(&["down", "@"]);
+    // Nothing, and nothing runs: the file of this directory.
+    std::fs::rename(&file, detached.nest.directory.path().join("topology.toml")).expect("it is our own");
+    assert!(detached.says(&["tree"]).contains("?/1"));
+}
