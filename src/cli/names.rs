@@ -19,6 +19,8 @@ use crate::topology::address::HOST;
 /// The snapshots, and where each namespace and process is in them.
 #[derive(Debug, Default)]
 pub(super) struct Names {
+    /// The inode of the caller's PID namespace.
+    own: Option<u64>,
     snapshots: Vec<Snapshot>,
     spaces: HashMap<u64, (usize, usize)>,
     processes: HashMap<i32, (usize, usize)>,
@@ -59,7 +61,7 @@ impl Names {
         // The numbers of a controller that counts in another namespace are not ours.
         let own = namespaces::own().ok();
         snapshots.retain(|snapshot| Some(snapshot.host_pidns) == own);
-        let mut names = Self { snapshots, ..Self::default() };
+        let mut names = Self { own, snapshots, ..Self::default() };
         for (at, snapshot) in names.snapshots.iter().enumerate() {
             for (place, namespace) in snapshot.namespaces.iter().enumerate() {
                 names.spaces.extend(namespace.pidns.map(|inode| (inode, (at, place))));
@@ -96,7 +98,7 @@ impl Names {
     /// A namespace in words: `host`, the path of one of ours, with the topology in front where there are several, and for
     /// others what /proc calls them.
     pub(super) fn space_in_words(&self, inode: u64, id: Option<u64>) -> String {
-        if namespaces::own().is_ok_and(|own| own == inode) {
+        if self.own == Some(inode) {
             return HOST.to_owned();
         }
         self.space(inode, id)

@@ -128,15 +128,14 @@ fn build(
             let _ = set_pdeathsig(Signal::SIGKILL);
             let _ = setsid();
             let has_proc = mount_proc().is_ok();
-            let Ok(ForkResult::Parent { child }) = fork().map(|side| {
-                if side.is_child() {
+            let child = match fork() {
+                Ok(ForkResult::Child) => {
                     let finding = perform(Stage { is_outermost, has_proc });
                     let _ = tell.write_all(&encode(&Ok(finding)));
-                    exit_now(0);
+                    exit_now(0)
                 }
-                side
-            }) else {
-                exit_now(1)
+                Ok(ForkResult::Parent { child }) => child,
+                Err(_) => exit_now(1),
             };
             // Whoever ends is reaped; with the experimenter everything ends.
             loop {
@@ -202,6 +201,7 @@ impl Line {
     }
 
     /// Sends a message. Nobody who listens any more is no failure of the sender.
+    #[expect(clippy::needless_pass_by_value, reason = "words and numbers are said as they are")]
     pub(super) fn say(&self, text: impl ToString) {
         let _ = send(self.0.as_raw_fd(), text.to_string().as_bytes(), MsgFlags::MSG_NOSIGNAL);
     }

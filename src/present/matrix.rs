@@ -5,6 +5,7 @@
 //! a thousand namespaces nearly nothing is seen by anybody.
 
 use std::collections::{BTreeMap, HashMap};
+use std::fmt::Write as _;
 
 use anstyle::Style;
 use unicode_width::UnicodeWidthStr;
@@ -23,6 +24,8 @@ pub struct Line {
     pub level: usize,
     /// For how many it stands.
     pub count: usize,
+    /// Only lines that have this in common are folded.
+    pub kin: u64,
 }
 
 /// What stands at a crossing.
@@ -60,7 +63,7 @@ pub struct Look {
 impl Line {
     /// One.
     pub fn new(path: impl Into<String>, level: usize) -> Self {
-        Self { path: path.into(), level, count: 1 }
+        Self { path: path.into(), level, count: 1, kin: 0 }
     }
 }
 
@@ -119,7 +122,7 @@ impl Matrix {
         let first = names.iter().map(|name| name.width()).max().unwrap_or(0);
         let mut text = " ".repeat(first);
         for (header, (&width, column)) in headers.iter().zip(widths.iter().zip(&self.columns)) {
-            write(&mut text, header, width, style(column.level, look), look);
+            put(&mut text, header, width, style(column.level, look), look);
         }
         text.push('\n');
         let invisible = if look.charset == Charset::Unicode { "·" } else { "." };
@@ -135,7 +138,7 @@ impl Matrix {
                     None => (invisible, Style::new().dimmed()),
                 };
                 text.extend(std::iter::repeat_n(' ', std::mem::take(&mut owed)));
-                write(&mut text, cell, width, style, look);
+                put(&mut text, cell, width, style, look);
             }
             text.push('\n');
         }
@@ -148,14 +151,15 @@ fn style(level: usize, look: Look) -> Style {
 }
 
 /// Right-aligned, behind two spaces.
-fn write(text: &mut String, cell: &str, width: usize, style: Style, look: Look) {
+fn put(text: &mut String, cell: &str, width: usize, style: Style, look: Look) {
     text.extend(std::iter::repeat_n(' ', 2 + width.saturating_sub(cell.width())));
     paint(text, cell, style, look);
 }
 
 fn paint(text: &mut String, piece: &str, style: Style, look: Look) {
     if look.colour == Colour::On && style != Style::new() {
-        text.push_str(&format!("{style}{piece}{style:#}"));
+        // Writing to a string cannot fail.
+        let _ = write!(text, "{style}{piece}{style:#}");
     } else {
         text.push_str(piece);
     }
@@ -193,11 +197,11 @@ fn suffix(path: &str, segments: usize) -> &str {
 /// The groups, in the order of their first members, and for each line its group.
 fn fold(lines: &[Line]) -> (Vec<Line>, Vec<usize>) {
     let mut groups: Vec<Line> = Vec::new();
-    let mut patterns: HashMap<(String, usize), usize> = HashMap::new();
+    let mut patterns: HashMap<(String, usize, u64), usize> = HashMap::new();
     let mut of = Vec::with_capacity(lines.len());
     for line in lines {
         let pattern = pattern(&line.path);
-        let group = *patterns.entry((pattern.clone(), line.level)).or_insert_with(|| {
+        let group = *patterns.entry((pattern.clone(), line.level, line.kin)).or_insert_with(|| {
             groups.push(Line { count: 0, ..line.clone() });
             groups.len() - 1
         });

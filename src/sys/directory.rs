@@ -5,6 +5,8 @@ use std::os::fd::{AsFd, AsRawFd};
 use nix::errno::Errno;
 use nix::libc;
 
+/// The longest entry: a name of 255 bytes, its end, and what stands in front, in units of eight.
+const LONGEST: usize = 280;
 /// Where the length of an entry stands in it, and where its name begins: `struct linux_dirent64` of getdents64(2).
 const LENGTH: usize = 16;
 const NAME: usize = 19;
@@ -26,7 +28,7 @@ pub fn numbers(directory: impl AsFd) -> nix::Result<Vec<i32>> {
             let size = std::mem::size_of_val(&buffer);
             libc::syscall(libc::SYS_getdents64, directory.as_fd().as_raw_fd(), buffer.as_mut_ptr(), size)
         };
-        let length = Errno::result(result)?.cast_unsigned() as usize;
+        let length = usize::try_from(Errno::result(result)?).unwrap_or(0);
         if length == 0 {
             return Ok(numbers);
         }
@@ -40,6 +42,10 @@ pub fn numbers(directory: impl AsFd) -> nix::Result<Vec<i32>> {
             let name = entry[NAME..].split(|&byte| byte == 0).next().unwrap_or_default();
             numbers.extend(std::str::from_utf8(name).ok().and_then(|name| name.parse::<i32>().ok()));
             rest = after;
+        }
+        // The kernel goes on until the next entry has no room: where there is room, there is none.
+        if std::mem::size_of_val(&buffer) - length >= LONGEST {
+            return Ok(numbers);
         }
     }
 }

@@ -41,15 +41,12 @@ pub(super) fn compare(
     let own = key(None, machine.own());
     let mut computed: Vec<HashSet<usize>> = vec![HashSet::new(); scene.eyes.len()];
     for (row, one) in scene.seen.iter().enumerate() {
-        let around: Vec<String> = match &one.place {
-            Some(place) => {
-                let slashes = place.match_indices('/').map(|(slash, _)| place[..slash].to_owned());
-                slashes.chain([place.clone(), own.clone()]).collect()
-            }
-            None => {
-                let space = one.process.space.unwrap_or(machine.own());
-                machine.line(space).into_iter().map(|space| key(None, space)).collect()
-            }
+        let around: Vec<String> = if let Some(place) = &one.place {
+            let slashes = place.match_indices('/').map(|(slash, _)| place[..slash].to_owned());
+            slashes.chain([place.clone(), own.clone()]).collect()
+        } else {
+            let space = one.process.space.unwrap_or(machine.own());
+            machine.line(space).into_iter().map(|space| key(None, space)).collect()
         };
         for at in around.iter().filter_map(|place| eyes.get(place)).flatten() {
             computed[*at].insert(row);

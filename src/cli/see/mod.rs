@@ -53,6 +53,7 @@ counters alone, and it is reaped at once. Where that is refused, nobody is put t
   nestns see 'vm/**' --of vm/ci/runner   who knows the runner, and as what
   nestns see --via proc --diff           where does /proc lie
   nestns see --host --fold=always        the whole machine, alike ones together")]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 pub(super) struct Args {
     /// Who looks: namespaces or processes of the topology, `host`, `pid:[INODE]`
     #[arg(value_name = "FROM")]
@@ -100,7 +101,7 @@ pub(super) struct Args {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
 enum Via {
-    /// What the kernel says from outside: NSpid and the namespaces around
+    /// What the kernel says from outside: `NSpid` and the namespaces around
     #[default]
     Chain,
     /// What the observer's /proc lists
@@ -202,7 +203,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Status> {
         }
         Format::Csv => sheet.write_csv(&mut stdout)?,
         Format::Table if args.diff => stdout.write_all(differences(args, &scene, &mismatches).as_bytes())?,
-        Format::Table => stdout.write_all(drawing(args, &scene, &views).as_bytes())?,
+        Format::Table => stdout.write_all(drawing(args, &machine, &scene, &views).as_bytes())?,
     }
     stdout.flush()?;
     let is_blind = views.iter().all(|view| view.trouble.is_some());
@@ -224,9 +225,14 @@ impl Args {
     }
 }
 
-fn drawing(args: &Args, scene: &Scene<'_>, views: &[View]) -> String {
+fn drawing(args: &Args, machine: &Machine, scene: &Scene<'_>, views: &[View]) -> String {
+    // Strangers have nothing in common but the namespace that they are in.
+    let kin = |one: &scene::Seen<'_>| match (&scene.topology, one.process.space) {
+        (None, Some(space)) => machine.space(space).inode,
+        _ => 0,
+    };
     let mut matrix = Matrix {
-        rows: scene.seen.iter().map(|one| Line::new(&one.path, one.level)).collect(),
+        rows: scene.seen.iter().map(|one| Line { kin: kin(one), ..Line::new(&one.path, one.level) }).collect(),
         columns: scene.eyes.iter().map(|eye| Line::new(&eye.path, eye.level)).collect(),
         ..Matrix::default()
     };

@@ -35,23 +35,23 @@ pub(super) fn read(spaces: &mut Spaces, search: Search) -> io::Result<Members> {
         return walk(spaces, &pids);
     }
     // What else keeps namespaces alive costs as much as who is in them, and is looked for at the same time.
-    let (members, pins) = std::thread::scope(|scope| {
-        let pins = scope.spawn(|| pins(&pids));
-        (walk(spaces, &pids), pins.join())
+    let (members, kept) = std::thread::scope(|scope| {
+        let kept = scope.spawn(|| keepers(&pids));
+        (walk(spaces, &pids), kept.join())
     });
     let mut members = members?;
-    if let Ok((pins, closed)) = pins {
+    if let Ok((kept, closed)) = kept {
         members.closed = closed;
-        pins.open(spaces);
+        kept.open(spaces);
     }
     Ok(members)
 }
 
 /// What the processes have mounted and open, and how many did not let themselves be looked at.
-fn pins(pids: &[i32]) -> (Pins, usize) {
-    let mut pins = Pins::default();
-    let closed = pids.iter().filter(|&&pid| pins.collect(pid) == Access::Denied).count();
-    (pins, closed)
+fn keepers(pids: &[i32]) -> (Pins, usize) {
+    let mut found = Pins::default();
+    let closed = pids.iter().filter(|&&pid| found.collect(pid) == Access::Denied).count();
+    (found, closed)
 }
 
 fn walk(spaces: &mut Spaces, pids: &[i32]) -> io::Result<Members> {

@@ -5,7 +5,7 @@
 //! an ordinary user from inside the outermost namespace of his own, where he has the right to.
 
 use std::io::{self, IoSlice, IoSliceMut};
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::{AsFd as _, AsRawFd, OwnedFd};
 
 use nix::cmsg_space;
 use nix::errno::Errno;
@@ -17,10 +17,10 @@ use nix::sys::socket::{
 use nix::sys::wait::{WaitPidFlag, waitpid};
 use nix::unistd::{ForkResult, getgid, getuid};
 
-use super::entry::{Asked, Place};
+use super::entry::{Asked, Place, withdraw};
 use super::probe::{Glimpse, Question, failed};
 use super::{Observer, Rows};
-use crate::observe::machine::SpaceId;
+use crate::observe::machine::{Inhabitant, SpaceId};
 use crate::sys::fork::{exit_now, fork};
 
 /// Sends a message in the name of each process, and has an observer say who it was from.
@@ -45,10 +45,9 @@ fn send_all(rows: &Rows<'_>, socket: &OwnedFd) -> io::Result<()> {
     let mut left: Vec<(usize, i32)> = Vec::new();
     for &(row, number) in rows.known(machine.own()) {
         match send(socket, row, number) {
-            Ok(()) => {}
+            // One that has ended is delivered to nobody.
+            Ok(()) | Err(Errno::ESRCH) => {}
             Err(Errno::EPERM) => left.push((row, number)),
-            // It has ended; it is delivered to nobody.
-            Err(Errno::ESRCH) => {}
             // The prober has ended, and says why.
             Err(Errno::EPIPE | Errno::ECONNRESET) => return Ok(()),
             Err(errno) => return Err(errno.into()),
@@ -65,7 +64,7 @@ fn send_all(rows: &Rows<'_>, socket: &OwnedFd) -> io::Result<()> {
             .processes()
             .iter()
             .filter(|process| process.space == Some(space))
-            .map(|process| process.pid())
+            .map(Inhabitant::pid)
             .collect();
         candidates.sort_unstable();
         let Ok(Some(place)) = Place::of(machine, &Observer { space, candidates }) else { continue };
@@ -78,6 +77,7 @@ fn send_all(rows: &Rows<'_>, socket: &OwnedFd) -> io::Result<()> {
 fn send_from(place: &Place, socket: &OwnedFd, rows: &[(usize, i32)]) -> io::Result<()> {
     let helper = match fork()? {
         ForkResult::Child => {
+            withdraw(&[Some(socket.as_fd()), Some(place.target())]);
             let work = || -> Result<(), Errno> {
                 place.enter().map_err(|(_, errno)| errno)?;
                 match place.fork().map_err(|(_, errno)| errno)? {

@@ -11,14 +11,14 @@
 
 use std::fs::File;
 use std::io::{self, Read as _, Write as _};
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sched::{CloneFlags, setns};
-use nix::sys::prctl::set_pdeathsig;
+use nix::sys::prctl::{set_dumpable, set_pdeathsig};
 use nix::sys::signal::Signal;
 use nix::sys::wait::{WaitPidFlag, waitpid};
 use nix::unistd::{ForkResult, Gid, Pid, Uid, pipe2, setgroups, setresgid, setresuid};
@@ -27,10 +27,10 @@ use super::Observer;
 use super::probe::{Glimpse, Question, failed};
 use crate::observe::machine::Machine;
 use crate::observe::namespaces;
-use crate::sys::capability;
 use crate::sys::clone::fork_numbered;
 use crate::sys::fork::{exit_now, fork};
 use crate::sys::pidfd::Pidfd;
+use crate::sys::{capability, descriptor};
 
 /// Numbers for a prober, as the engine's helpers have them: near the top; then, where `pid_max` is small, below 300, which the
 /// kernel does not give out again after a wrap-around.
@@ -66,6 +66,11 @@ pub(super) fn ask(machine: &Machine, observer: &Observer, question: &Question<'_
 }
 
 impl Place {
+    /// Whose place it is.
+    pub(super) fn target(&self) -> BorrowedFd<'_> {
+        self.target.as_fd()
+    }
+
     /// The place of the first candidate that may be looked into; `None` for the caller's own.
     pub(super) fn of(machine: &Machine, observer: &Observer) -> io::Result<Option<Self>> {
         let levels = machine.space(observer.space).level;
@@ -145,12 +150,13 @@ pub(super) struct Asked {
 }
 
 impl Asked {
-    /// Forks it. `socket` is for the question that needs one.
+    /// Forks it. `socket` is for the question that needs one, and is closed on this side.
+    #[expect(clippy::needless_pass_by_value, reason = "the caller's copy is to be closed")]
     pub(super) fn begin(place: Option<Place>, question: &Question<'_>, socket: Option<OwnedFd>) -> io::Result<Self> {
         let (answer, tell) = pipe2(OFlag::O_CLOEXEC)?;
         match fork()? {
             ForkResult::Child => {
-                drop(answer);
+                withdraw(&[Some(tell.as_fd()), socket.as_ref().map(AsFd::as_fd), place.as_ref().map(Place::target)]);
                 let mut tell = File::from(tell);
                 let (glimpse, code) = match help(place, question, socket.as_ref(), &mut tell) {
                     Ok(()) => exit_now(0),
@@ -204,6 +210,14 @@ fn say(tell: &mut File, glimpse: &Glimpse) {
         // Without a reader there is nobody to tell.
         let _ = tell.write_all(&bytes);
     }
+}
+
+/// Whoever goes into a namespace carries nothing in: no descriptor but these, and nobody inside may trace it or open what
+/// it has open.
+pub(super) fn withdraw(spared: &[Option<BorrowedFd<'_>>]) {
+    // Owners of what is closed here are never dropped: the process leaves by `_exit`.
+    let _ = descriptor::close_from_but(3, spared);
+    let _ = set_dumpable(false);
 }
 
 /// The helper: enters, forks the prober, reaps it.

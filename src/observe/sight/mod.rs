@@ -198,7 +198,7 @@ pub fn look(rows: &Rows<'_>, observers: &[Observer], mechanism: Mechanism) -> io
                 view.trouble = Some(format!("nobody can be put there: {stage}: {}", errno.desc()));
             }
             Glimpse::Numbers(answers) => {
-                judge(&mut view, rows, observer.space, &Tried { numbers: &numbers, answers, identities: &identities })
+                judge(&mut view, rows, observer.space, &Tried { numbers: &numbers, answers, identities: &identities });
             }
             Glimpse::Proc { levels, numbers, hidden } => {
                 list(&mut view, rows, observer.space, levels, &numbers);
