@@ -93,10 +93,10 @@ fn whoever_looks_takes_no_number() {
         for via in ["proc", "kill", "pidfd", "ptrace", "cred"] {
             nest.says(&["see", "--via", via]);
         }
-        let next = |space: &str| nest.says(&["exec", space, "--", "sh", "-c", "echo $$"]);
+        let number = |space: &str| nest.says(&["exec", space, "--", "sh", "-c", "echo $$"]);
         // `init`, `a`, and inside `init`, `b`; then whoever comes.
-        assert_eq!(next("@/in"), "3\n", "{identity:?}");
-        assert_eq!(next("@"), "6\n", "{identity:?}");
+        assert_eq!(number("@/in"), "3\n", "{identity:?}");
+        assert_eq!(number("@"), "6\n", "{identity:?}");
     }
 }
 

@@ -107,7 +107,7 @@ impl Sheet<'_> {
                 line.push(',');
                 match (view.number(row), view.answer(row)) {
                     (Some(_), answer) if answer != crate::observe::sight::Answer::Yes => {
-                        line.push_str(&answer.to_string())
+                        line.push_str(&answer.to_string());
                     }
                     (Some(number), _) if eye.path == HOST => line.push_str(&self.redaction.host_pid(number)),
                     (Some(number), _) => line.push_str(&number.to_string()),
