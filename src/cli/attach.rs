@@ -161,7 +161,7 @@ struct Follower {
 
 impl Follower {
     fn follow(&mut self, mut keyboard: Option<Keyboard>, master: Option<&OwnedFd>) -> anyhow::Result<End> {
-        self.resize(master);
+        Self::resize(master);
         let mut is_gone = false;
         loop {
             let mut watch = Watch::default();
@@ -179,7 +179,7 @@ impl Follower {
                 (is_ready(said), is_ready(written), is_ready(typed), shown.map(is_ready));
             while let Some(arrived) = self.signals.next() {
                 match (arrived, &self.identity) {
-                    (Arrived::Resized, _) => self.resize(master),
+                    (Arrived::Resized, _) => Self::resize(master),
                     (Arrived::ForProgram(signal), Some(identity)) => {
                         let request = Request::Signal { targets: vec![identity.clone()], signal };
                         // One that the kernel would drop is refused; there is nobody to tell while it goes on.
@@ -253,7 +253,7 @@ impl Follower {
     }
 
     /// Gives the process's terminal the size of this one.
-    fn resize(&self, master: Option<&OwnedFd>) {
+    fn resize(master: Option<&OwnedFd>) {
         if let (Some(master), Ok(size)) = (master, terminal::size(descriptor::inherited(libc::STDIN_FILENO))) {
             // Of a process that is just ending nobody wants to know.
             let _ = terminal::set_size(master, &size);

@@ -33,6 +33,7 @@ to be taken down.
 With PATH only that is taken down. The rest goes on: no rule of the topology takes it for a failure, no policy starts it again, and \
 the namespace around it stays, even if it is empty now, so that `nestns restart` can bring it back. A PID 1 is its namespace. With \
 the last of its roots a topology ends.")]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 pub(super) struct Args {
     /// The topology, where several run; `NAME:/path` is a part of it
     #[arg(value_name = "NAME", value_parser = Whole::parse)]

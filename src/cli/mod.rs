@@ -113,13 +113,13 @@ enum Verb {
 impl Verb {
     fn run(self) -> anyhow::Result<Status> {
         match self {
-            Self::Up(args) => up::run(args),
+            Self::Up(args) => up::run(&args),
             Self::Down(args) => down::run(&args),
             Self::Logs(args) => logs::run(&args),
             Self::Events(args) => events::run(&args),
             Self::Kill(args) => kill::run(&args),
             Self::Wait(args) => wait::run(&args),
-            Self::Release(args) => release::run(args),
+            Self::Release(args) => Ok(release::run(args)),
             Self::Restart(args) => restart::run(&args),
             Self::Exec(args) => exec::run(args),
             Self::Attach(args) => attach::run(args),
@@ -136,8 +136,8 @@ impl Verb {
             Self::See(args) => see::run(&args),
             Self::Experiment(args) => experiment::run(&args),
             Self::Graph(args) => graph::run(&args),
-            Self::Pause(args) => pause::pause(args),
-            Self::Resume(args) => pause::resume(args),
+            Self::Pause(args) => pause::pause(&args),
+            Self::Resume(args) => pause::resume(&args),
             Self::Doctor(args) => doctor::run(&args),
             Self::Prune(args) => prune::run(&args),
             Self::Schema(args) => schema::run(&args),

@@ -61,12 +61,12 @@ enum What {
 }
 
 /// Runs `pause`.
-pub(super) fn pause(args: PauseArgs) -> anyhow::Result<Status> {
+pub(super) fn pause(args: &PauseArgs) -> anyhow::Result<Status> {
     run(&args.whom, What::Pause)
 }
 
 /// Runs `resume`.
-pub(super) fn resume(args: ResumeArgs) -> anyhow::Result<Status> {
+pub(super) fn resume(args: &ResumeArgs) -> anyhow::Result<Status> {
     run(&args.whom, What::Resume)
 }
 

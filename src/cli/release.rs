@@ -13,13 +13,13 @@ pub(super) struct Args {
 }
 
 /// Runs the verb.
-pub(super) fn run(args: Args) -> anyhow::Result<Status> {
+pub(super) fn run(args: Args) -> Status {
     let mut connection = match (Target { name: args.name }).connect(None) {
         Ok(connection) => connection,
-        Err(status) => return Ok(status),
+        Err(status) => return status,
     };
     match connection.client.ask(Request::Release) {
-        Ok(_) => Ok(Status::Done),
-        Err(error) => Ok(connection.fail(&error)),
+        Ok(_) => Status::Done,
+        Err(error) => connection.fail(&error),
     }
 }

@@ -66,7 +66,9 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Status> {
         return Ok(Status::No);
     }
     if !args.quiet {
-        paths.iter().for_each(|path| tell(&plan(path, &snapshot)));
+        for path in &paths {
+            tell(&plan(path, &snapshot));
+        }
     }
     if let Err(error) = connection.client.send(Request::Restart { paths }, &[]) {
         return Ok(connection.fail(&error));
@@ -76,7 +78,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Status> {
             Ok(Some(answer)) => match answer.reply {
                 Reply::Waiting(waiting) if !args.quiet => tell_whom(&connection.name, &waiting),
                 Reply::Restarted(paths) => {
-                    let text: String = paths.iter().map(|path| format!("{path}\n")).collect();
+                    let text = paths.join("\n") + "\n";
                     if !args.quiet {
                         std::io::stdout().lock().write_all(text.as_bytes())?;
                     }

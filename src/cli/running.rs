@@ -26,17 +26,16 @@ pub(super) fn settle(origin: &Origin, same_name: SameName, detach: bool) -> anyh
         // What is wrong with it is told by the start itself.
         return Ok(None);
     };
-    let mut client = match Client::connect(&directory) {
-        Ok(client) => client,
+    let Ok(mut client) = Client::connect(&directory) else {
         // A controller on its way, or a left-over: the lock tells.
-        Err(_) => return Ok(None),
+        return Ok(None);
     };
     if same_name == SameName::Stop {
         tell(&format!("stopping the `{}` that runs\n", origin.name));
         client.send(Request::Stop { paths: Vec::new(), force: Force::Ask }, &[])?;
         // Its own deadlines bound the stop; it hangs up when its state is gone.
         loop {
-            match client.wait(Some(Duration::from_secs(3600))) {
+            match client.wait(Some(Duration::from_hours(1))) {
                 Ok(Some(answer)) if matches!(answer.reply, Reply::Stopped(_) | Reply::Done | Reply::Gone) => break,
                 Ok(_) => {}
                 Err(ClientError::HungUp) => break,

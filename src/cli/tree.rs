@@ -117,7 +117,11 @@ fn subject(args: &Args) -> Result<Subject, Status> {
 /// Whether a word is meant as a file: no address has a `/` in front, or a dot behind a dot.
 fn is_file(word: &str) -> bool {
     let begins = ["/", "./", "../"].iter().any(|beginning| word.starts_with(beginning));
-    word == "-" || begins || word.ends_with(".toml") || word == ".." || Path::new(word).is_file()
+    word == "-"
+        || begins
+        || Path::new(word).extension().is_some_and(|extension| extension == "toml")
+        || word == ".."
+        || Path::new(word).is_file()
 }
 
 fn of_file(args: &Args, file: Option<PathBuf>) -> anyhow::Result<Status> {
@@ -162,6 +166,7 @@ struct Seen<'a> {
     process: &'a ProcessDocument,
     /// `null` where it is invisible.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[expect(clippy::option_option, reason = "left out, and null, are two answers")]
     seen_as: Option<Option<i32>>,
 }
 

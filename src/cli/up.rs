@@ -33,6 +33,7 @@ use crate::topology::{Init, OnExit, Topology};
 /// Build a tree of namespaces, stay with it, and take it down; or leave it to itself
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Ctrl-C asks everything to stop, from each root downward; a second one kills the roots.")]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 pub(super) struct Args {
     #[command(flatten)]
     topology: TopologyArguments,
@@ -147,7 +148,7 @@ struct UpDocument<'a> {
 }
 
 /// Runs the verb.
-pub(super) fn run(args: Args) -> anyhow::Result<Status> {
+pub(super) fn run(args: &Args) -> anyhow::Result<Status> {
     let checked = match launch::check(&args.topology, args.name.clone(), args.color) {
         Ok(checked) => checked,
         Err(status) => return Ok(status),
@@ -197,7 +198,7 @@ pub(super) fn run(args: Args) -> anyhow::Result<Status> {
         let patience = if args.no_wait { Patience::UntilReleased } else { Patience::UntilReady };
         match detach::split(patience).context("cannot start a controller")? {
             Side::Caller(Outcome::Ended(status)) => return Ok(Status::Other(status)),
-            Side::Caller(Outcome::Detached(news)) => return tell_detached(&news, &args),
+            Side::Caller(Outcome::Detached(news)) => return tell_detached(&news, args),
             Side::Controller(herald) => options.herald = Some(herald),
         }
         // Nobody reads what would go to the caller's own streams.

@@ -212,11 +212,8 @@ impl Init {
         match signal {
             libc::SIGCHLD => {}
             // From inside it is nobody's call, and from a dying namespace no answer.
-            _ if signal == line::CALL as i32 => {
-                if sender == 0 && self.stopping.is_none() {
-                    self.desk.open();
-                }
-            }
+            _ if signal == line::CALL as i32 && (sender != 0 || self.stopping.is_some()) => {}
+            _ if signal == line::CALL as i32 => self.desk.open(),
             _ if signal == libc::SIGTERM || signal == self.stop.signal.number() => self.begin_to_stop(sender),
             libc::SIGHUP | libc::SIGINT | libc::SIGQUIT | libc::SIGUSR1 | libc::SIGUSR2 | libc::SIGWINCH => {
                 self.forward(signal);

@@ -350,8 +350,7 @@ fn execute(arguments: &[CString], environment: &[CString]) -> Errno {
             // One that may not be executed is remembered, but a later directory may have another. What lies in a directory
             // that may not even be searched is not there, as for a shell; execvp(3) would have it as the reason.
             Errno::EACCES if named_by_path || nix::sys::stat::stat(&*candidate).is_ok() => result = Errno::EACCES,
-            Errno::EACCES => {}
-            Errno::ENOENT | Errno::ENOTDIR => {}
+            Errno::EACCES | Errno::ENOENT | Errno::ENOTDIR => {}
             errno => return errno,
         }
     }

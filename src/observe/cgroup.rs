@@ -29,11 +29,11 @@ impl Tree {
         text.split(|&byte| byte == b'\n').find_map(Self::of_line)
     }
 
-    /// A line of proc_pid_mountinfo(5): number, parent, device, root, mount point, options, … `-` type, source, options.
+    /// A line of `proc_pid_mountinfo(5)`: number, parent, device, root, mount point, options, … `-` type, source, options.
     fn of_line(line: &[u8]) -> Option<Self> {
         let fields: Vec<&[u8]> = line.split(|&byte| byte == b' ').collect();
         let dash = fields.iter().position(|field| *field == b"-")?;
-        (*fields.get(dash + 1)? == b"cgroup2").then(|| ())?;
+        fields.get(dash + 1).filter(|kind| **kind == b"cgroup2")?;
         Some(Self { mount: unescape(fields.get(4)?), root: unescape(fields.get(3)?) })
     }
 
@@ -83,15 +83,12 @@ fn unescape(field: &[u8]) -> PathBuf {
     let mut rest = field;
     while let Some((&first, tail)) = rest.split_first() {
         let code = tail.get(..3).filter(|_| first == b'\\').and_then(|digits| std::str::from_utf8(digits).ok());
-        match code.and_then(|digits| u8::from_str_radix(digits, 8).ok()) {
-            Some(byte) => {
-                bytes.push(byte);
-                rest = &tail[3..];
-            }
-            None => {
-                bytes.push(first);
-                rest = tail;
-            }
+        if let Some(byte) = code.and_then(|digits| u8::from_str_radix(digits, 8).ok()) {
+            bytes.push(byte);
+            rest = &tail[3..];
+        } else {
+            bytes.push(first);
+            rest = tail;
         }
     }
     OsString::from_vec(bytes).into()

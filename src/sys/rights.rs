@@ -53,8 +53,8 @@ pub fn receive(socket: impl AsFd, buffer: &mut [u8]) -> nix::Result<Piece> {
         let mut message = libc::CMSG_FIRSTHDR(&raw const header);
         while !message.is_null() {
             if (*message).cmsg_level == libc::SOL_SOCKET && (*message).cmsg_type == libc::SCM_RIGHTS {
+                #[expect(clippy::cast_ptr_alignment, reason = "it is read as what need not be aligned")]
                 let data = libc::CMSG_DATA(message).cast::<libc::c_int>();
-                #[expect(clippy::cast_possible_truncation, reason = "the length of a header")]
                 let length = (*message).cmsg_len as usize - libc::CMSG_LEN(0) as usize;
                 for place in 0..length / std::mem::size_of::<libc::c_int>() {
                     descriptors.push(descriptor::received(data.add(place).read_unaligned()));

@@ -86,7 +86,7 @@ fn begin(
     let outputs = vec![output(Stream::Stdout, stdout), output(Stream::Stderr, stderr)];
     Ok(match Session::begin(own, execution, &[null.as_fd(), theirs_stdout.as_fd(), theirs_stderr.as_fd()]) {
         Ok(session) => Ok(Running { path, session, outcome: None, outputs }),
-        Err((connection, error)) => Err(Outcome::Failed(error).tell(&connection)),
+        Err(failed) => Err(Outcome::Failed(failed.1).tell(&failed.0)),
     })
 }
 
@@ -115,7 +115,9 @@ fn wait(running: &mut [Running], signals: &Signals, lines: Lines) -> anyhow::Res
         .collect();
     while let Some(arrived) = signals.next() {
         if let Arrived::ForProgram(signal) = arrived {
-            running.iter_mut().for_each(|one| one.session.pass_on(signal));
+            for one in running.iter_mut() {
+                one.session.pass_on(signal);
+            }
         }
     }
     for (one, (said, written)) in running.iter_mut().zip(is_ready) {
@@ -160,8 +162,8 @@ pub(super) fn where_to<'a>(things: &[Thing<'a>]) -> Vec<Thing<'a>> {
 }
 
 /// How the lines are shown.
-pub(super) fn lines(color: When, executions: &[Execution]) -> Lines {
-    let colour = if color.resolve(&std::io::stdout()) == Color::Styled { Colour::On } else { Colour::Off };
+pub(super) fn lines(when: When, executions: &[Execution]) -> Lines {
+    let colour = if when.resolve(&std::io::stdout()) == Color::Styled { Colour::On } else { Colour::Off };
     Lines::new(colour, charset(), executions.iter().map(path))
 }
 

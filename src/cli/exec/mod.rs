@@ -40,6 +40,7 @@ the program is ended with everything in its session.
 
 The status is the program's, 128+n after signal n; 125 if nestns itself failed, 126 and 127 if the program cannot be \
 executed or found. With --all it is the worst of them.")]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 pub(super) struct Args {
     #[command(flatten)]
     topology: Target,
@@ -131,13 +132,13 @@ pub(super) fn run(args: Args) -> anyhow::Result<Status> {
     for thing in places {
         let beside = match thing {
             Thing::Namespace(_) => None,
-            Thing::Process(process) => match identity(process) {
-                Some(identity) => Some(identity),
-                None => {
+            Thing::Process(process) => {
+                let Some(identity) = identity(process) else {
                     tell(&format!("error: `{}` has ended; nothing can start beside it any more\n", process.path));
                     return Ok(OWN_FAILURE);
-                }
-            },
+                };
+                Some(identity)
+            }
         };
         executions.push(Execution { namespace: thing.namespace().to_owned(), beside, ..execution.clone() });
     }
@@ -175,7 +176,7 @@ fn identity(process: &ProcessDocument) -> Option<Identity> {
 fn start(connection: Connection, execution: Execution) -> anyhow::Result<Status> {
     let mut session = match Session::begin(connection, execution, &[]) {
         Ok(session) => session,
-        Err((connection, error)) => return Ok(Outcome::Failed(error).tell(&connection)),
+        Err(failed) => return Ok(Outcome::Failed(failed.1).tell(&failed.0)),
     };
     loop {
         if let Some(path) = session.path() {
@@ -192,17 +193,17 @@ fn start(connection: Connection, execution: Execution) -> anyhow::Result<Status>
 }
 
 /// What is asked, but for the namespace.
-fn execution(args: &Args) -> Result<Execution, String> {
-    let is_shell = args.command.is_empty();
+fn execution(asked: &Args) -> Result<Execution, String> {
+    let is_shell = asked.command.is_empty();
     let argv = if is_shell {
         let shell = std::env::var("SHELL").ok().filter(|shell| !shell.is_empty());
         vec![shell.unwrap_or_else(|| "/bin/sh".to_owned())]
     } else {
-        args.command.clone()
+        asked.command.clone()
     };
-    let has_terminal = is_shell && !args.all && std::io::stdin().is_terminal() && std::io::stdout().is_terminal();
+    let has_terminal = is_shell && !asked.all && std::io::stdin().is_terminal() && std::io::stdout().is_terminal();
     let identity =
-        args.user.as_deref().map(plan::Identity::look_up).transpose().map_err(|unknown| unknown.to_string())?;
+        asked.user.as_deref().map(plan::Identity::look_up).transpose().map_err(|unknown| unknown.to_string())?;
     Ok(Execution {
         namespace: String::new(),
         beside: None,
@@ -213,12 +214,12 @@ fn execution(args: &Args) -> Result<Execution, String> {
             .filter(|(name, _)| name != "NOTIFY_SOCKET")
             .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
             .collect(),
-        set: variables(&args.env)?,
-        cwd: args.workdir.clone(),
+        set: variables(&asked.env)?,
+        cwd: asked.workdir.clone(),
         identity: identity.map(|identity| (identity.uid, identity.gid, identity.groups)),
-        terminal: args.tty || (has_terminal && !args.detach),
-        detached: args.detach,
-        only: args.only.clone(),
+        terminal: asked.tty || (has_terminal && !asked.detach),
+        detached: asked.detach,
+        only: asked.only.clone(),
     })
 }
 

@@ -17,7 +17,7 @@ pub(super) fn run(connection: Connection, execution: Execution) -> anyhow::Resul
     let streams = [libc::STDIN_FILENO, libc::STDOUT_FILENO, libc::STDERR_FILENO].map(descriptor::inherited);
     let mut session = match Session::begin(connection, execution, &streams) {
         Ok(session) => session,
-        Err((connection, error)) => return Ok(Outcome::Failed(error).tell(&connection)),
+        Err(failed) => return Ok(Outcome::Failed(failed.1).tell(&failed.0)),
     };
     let outcome = wait(&mut session, &signals)?;
     Ok(outcome.tell(session.connection()))

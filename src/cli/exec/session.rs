@@ -58,10 +58,10 @@ impl Session {
         mut connection: Connection,
         execution: Execution,
         descriptors: &[BorrowedFd<'_>],
-    ) -> Result<Self, (Connection, ClientError)> {
+    ) -> Result<Self, Box<(Connection, ClientError)>> {
         match connection.client.send(Request::Execute(Box::new(execution)), descriptors) {
             Ok(request) => Ok(Self { connection, request, begun: None, early: Vec::new() }),
-            Err(error) => Err((connection, error)),
+            Err(error) => Err(Box::new((connection, error))),
         }
     }
 

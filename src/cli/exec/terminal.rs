@@ -38,9 +38,9 @@ pub(super) fn run(connection: Connection, mut execution: Execution, keys: Detach
     let slave = pair.slave.as_fd();
     let mut session = match Session::begin(connection, execution, &[slave, slave, slave]) {
         Ok(session) => session,
-        Err((connection, error)) => {
+        Err(failed) => {
             drop(keyboard);
-            return Ok(Outcome::Failed(error).tell(&connection));
+            return Ok(Outcome::Failed(failed.1).tell(&failed.0));
         }
     };
     // As long as anybody else holds the program's side, its end could not be seen.
@@ -51,17 +51,17 @@ pub(super) fn run(connection: Connection, mut execution: Execution, keys: Detach
     };
     match end {
         End::Outcome(outcome) => Ok(outcome.tell(session.connection())),
-        End::Left => leave(session, &pair.master),
+        End::Left => Ok(leave(session, &pair.master)),
     }
 }
 
-fn leave(mut session: Session, master: &OwnedFd) -> anyhow::Result<Status> {
+fn leave(mut session: Session, master: &OwnedFd) -> Status {
     if let Err(error) = session.leave(master.as_fd()) {
-        return Ok(Outcome::Failed(error).tell(session.connection()));
+        return Outcome::Failed(error).tell(session.connection());
     }
     let path = session.path().unwrap_or_default();
     tell(&format!("left `{path}` alone; it goes on, and `nestns attach {path}` returns to it\n"));
-    Ok(Status::Done)
+    Status::Done
 }
 
 fn begin_and_leave(session: &mut Session) -> nix::Result<End> {

@@ -14,7 +14,6 @@ use crate::controller::journal::stamp::Stamp;
 
 /// Which lines are wanted.
 #[derive(Debug, Clone, Copy, Default)]
-#[expect(clippy::struct_field_names, reason = "the options' names")]
 pub(super) struct Pick {
     pub(super) since: Option<Stamp>,
     pub(super) until: Option<Stamp>,

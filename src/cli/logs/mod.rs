@@ -201,7 +201,9 @@ fn show(mut connection: Connection, logs: &Path, args: &Args) -> io::Result<Stat
                 let names = files.iter().filter_map(|file| LogName::parse(file.trim_end_matches(ROTATED)));
                 let names: BTreeSet<LogName> = names.collect();
                 sources.add(&names);
-                names.into_iter().for_each(|name| sources.merge.look_at(name));
+                for name in names {
+                    sources.merge.look_at(name);
+                }
             }
         }
     }

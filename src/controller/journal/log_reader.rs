@@ -25,7 +25,7 @@ struct Place {
 
 impl Place {
     /// The file, if this place is in it.
-    fn of<'f>(self, file: Option<(&'f File, [u8; LENGTH])>) -> Option<&'f File> {
+    fn of(self, file: Option<(&File, [u8; LENGTH])>) -> Option<&File> {
         file.filter(|(_, first)| *first == self.first).map(|(file, _)| file)
     }
 }
@@ -284,8 +284,8 @@ mod tests {
     fn what_is_pinned_is_read_after_its_removal() {
         let directory = tempfile::tempdir().unwrap();
         let mut store = LogStore::open(directory.path(), 64 << 10, 1);
-        append(&mut store, &[b'a'; 30_000]);
-        append(&mut store, &[b'b'; 30_000]);
+        append(&mut store, &b"a".repeat(30_000));
+        append(&mut store, &b"b".repeat(30_000));
         let mut whole = LogReader::from_start(directory.path(), NAME);
         let mut none = LogReader::from_now(directory.path(), NAME).unwrap();
         append(&mut store, b"end");

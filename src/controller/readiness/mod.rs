@@ -223,6 +223,7 @@ impl Readiness {
     }
 
     /// Whose lookout a child of the controller was; one that was called off is nobody's.
+    #[expect(clippy::option_option, reason = "nobody's lookout is one as well")]
     pub(super) fn take_lookout(&mut self, pid: Pid) -> Option<Option<Subject>> {
         let place = self.lookouts.iter().position(|(lookout, _)| lookout.pid() == pid)?;
         Some(self.lookouts.swap_remove(place).1)

@@ -7,6 +7,7 @@ use super::Supervision;
 use crate::controller::control::message::{Problem, Reply};
 use crate::controller::control::server::ClientId;
 use crate::controller::journal::LogName;
+use crate::controller::relay::Relay;
 use crate::controller::world::Asker;
 use crate::engine::plan::Subject;
 use crate::engine::report::Ending;
@@ -57,7 +58,7 @@ impl Supervision<'_> {
                 .help(format!("`nestns logs {path}` shows what it has written")));
         }
         if self.owns_terminal(subject) {
-            let terminal = self.world.relay.as_ref().and_then(|relay| relay.lend());
+            let terminal = self.world.relay.as_ref().and_then(Relay::lend);
             return match terminal {
                 Some(terminal) => Ok((subject, Some(terminal))),
                 None => Err(Problem::no(format!("the terminal of `{path}` is that of `nestns up`"))),

@@ -43,9 +43,9 @@ impl Supervision<'_> {
         }
     }
 
-    fn serve(&mut self, asked: Asked) {
-        let asker = Asker { client: asked.client, id: asked.id, by: asked.by };
-        match asked.request {
+    fn serve(&mut self, heard: Asked) {
+        let asker = Asker { client: heard.client, id: heard.id, by: heard.by };
+        match heard.request {
             Request::Snapshot => {
                 self.world.clients.life = self.life;
                 let snapshot = self.world.snapshot();
@@ -65,13 +65,13 @@ impl Supervision<'_> {
                 let answer = self.signal_targets(&targets, signal, asker.by).unwrap_or_else(Reply::Problem);
                 self.world.reply(asker, answer);
             }
-            Request::Execute(execution) => self.begin_session(asker, *execution, asked.descriptors),
+            Request::Execute(execution) => self.begin_session(asker, *execution, heard.descriptors),
             Request::Forward { session, signal } => {
                 let answer = self.forward_to_session(asker, session, signal);
                 self.world.reply(asker, answer);
             }
             Request::Leave { session } => {
-                let answer = self.leave_session(asked.client, session, asked.descriptors);
+                let answer = self.leave_session(heard.client, session, heard.descriptors);
                 self.world.reply(asker, answer);
             }
             Request::Await { paths, until } => self.begin_waiting(asker, &paths, until),

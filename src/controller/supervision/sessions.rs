@@ -155,15 +155,14 @@ impl Supervision<'_> {
         execution: &Execution,
     ) -> Result<(Entrance, Option<Identity>), Problem> {
         let gone = |path: &str| Problem::no(format!("`{path}` has ended")).status(125);
-        let (path, pid, start_time) = match &execution.beside {
-            Some(Target { path, pid, start_time }) => (path.clone(), *pid, *start_time),
-            None => {
-                let path = format!("{}/init", execution.namespace);
-                let record = self.world.roster.get(Subject::init(namespace));
-                let facts = record.and_then(|record| record.facts.as_ref()).ok_or_else(|| gone(&path))?;
-                let pid = facts.numbers.first().copied().ok_or_else(|| gone(&path))?;
-                (path, pid, facts.start_time)
-            }
+        let (path, pid, start_time) = if let Some(Target { path, pid, start_time }) = &execution.beside {
+            (path.clone(), *pid, *start_time)
+        } else {
+            let path = format!("{}/init", execution.namespace);
+            let record = self.world.roster.get(Subject::init(namespace));
+            let facts = record.and_then(|record| record.facts.as_ref()).ok_or_else(|| gone(&path))?;
+            let pid = facts.numbers.first().copied().ok_or_else(|| gone(&path))?;
+            (path, pid, facts.start_time)
         };
         let pid = Pid::from_raw(pid);
         let process = Pidfd::open(pid).map_err(|_| gone(&path))?;

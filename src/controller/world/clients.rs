@@ -134,15 +134,15 @@ impl World<'_> {
         }
     }
 
-    fn on_asked(&mut self, asked: Asked) {
-        let asker = Asker { client: asked.client, id: asked.id, by: asked.by };
+    fn on_asked(&mut self, heard: Asked) {
+        let asker = Asker { client: heard.client, id: heard.id, by: heard.by };
         if self.clients.life == Life::Gone {
             // He has come when everything was over.
             self.reply(asker, Reply::Problem(Problem::no("the topology has ended")));
             self.clients.server.take_up(asker.client, &self.events);
             return;
         }
-        match asked.request {
+        match heard.request {
             Request::Status => {
                 let status = self.status();
                 self.reply(asker, Reply::Status(Box::new(status)));
@@ -159,7 +159,7 @@ impl World<'_> {
                 }
             }
             _ => {
-                self.clients.pending.push_back(Heard::Asked(asked));
+                self.clients.pending.push_back(Heard::Asked(heard));
                 return;
             }
         }

@@ -38,7 +38,7 @@ impl Guest {
             argv: self.argv.clone(),
             start_time: Some(facts.start_time),
             restarts: 0,
-            labels: Default::default(),
+            labels: crate::topology::Labels::default(),
         })
     }
 }

@@ -122,12 +122,11 @@ impl World<'_> {
         for &number in streams {
             descriptors.push(inheritance::fd(number));
         }
-        match line.say(&command, &descriptors) {
-            Ok(()) => drop(self.lines.0.insert(namespace, Wire::Busy(line))),
-            Err(_) => {
-                self.events.remove(&line, Token::Line(namespace));
-                self.incidents.push_back(Incident::HungUp(namespace));
-            }
+        if line.say(&command, &descriptors).is_ok() {
+            self.lines.0.insert(namespace, Wire::Busy(line));
+        } else {
+            self.events.remove(&line, Token::Line(namespace));
+            self.incidents.push_back(Incident::HungUp(namespace));
         }
     }
 

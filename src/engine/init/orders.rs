@@ -26,7 +26,7 @@ use crate::sys::pidfd::Pidfd;
 /// How many commands are taken before everything else is looked after again.
 const TURN: usize = 4;
 /// How long the creation of a namespace may take that the rest of this one waits for.
-const RAISING: Duration = Duration::from_secs(60);
+const RAISING: Duration = Duration::from_mins(1);
 
 impl Init {
     /// Does what has come down the line.

@@ -65,6 +65,7 @@ impl Subject {
     }
 
     /// The command that asks whether a process is ready.
+    #[must_use]
     pub fn probe_of(self) -> Self {
         Self { slot: GUEST | PROBE | self.slot, ..self }
     }

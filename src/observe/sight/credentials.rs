@@ -60,12 +60,8 @@ fn send_all(rows: &Rows<'_>, socket: &OwnedFd) -> io::Result<()> {
         if theirs.is_empty() {
             continue;
         }
-        let mut candidates: Vec<i32> = machine
-            .processes()
-            .iter()
-            .filter(|process| process.space == Some(space))
-            .map(Inhabitant::pid)
-            .collect();
+        let mut candidates: Vec<i32> =
+            machine.processes().iter().filter(|process| process.space == Some(space)).map(Inhabitant::pid).collect();
         candidates.sort_unstable();
         let Ok(Some(place)) = Place::of(machine, &Observer { space, candidates }) else { continue };
         send_from(&place, socket, &theirs)?;

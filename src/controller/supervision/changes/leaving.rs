@@ -53,7 +53,9 @@ impl Supervision<'_> {
         let now = Moment::now();
         let ended: Vec<Subject> =
             farewell.waiting_for().map(|(subject, _)| subject).filter(|&subject| !self.lives(subject)).collect();
-        ended.into_iter().for_each(|subject| farewell.gone(subject));
+        for subject in ended {
+            farewell.gone(subject);
+        }
         if farewell.waiting_for().next().is_none() {
             *phase = self.end_leaving(place);
             return Pace::GoOn;

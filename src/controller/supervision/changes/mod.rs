@@ -38,7 +38,7 @@ use comebacks::Comebacks;
 use renewing::Renewal;
 
 /// How long what is created again may take until all of it has reported.
-const ARRIVAL: Duration = Duration::from_secs(60);
+const ARRIVAL: Duration = Duration::from_mins(1);
 /// How long what is left of a failed creation may take to be reaped.
 const CLEARANCE: Duration = Duration::from_secs(2);
 
