@@ -185,19 +185,12 @@ fn what_cannot_be_built_is_told_before_it_is_tried() {
         assert_eq!(find(&found, "file-users")["status"], "no");
 
         // One level inside fewer are left than the file needs.
-        let deep: String = (1..=32)
-            .map(|level| {
-                format!(
-                    "[ns.\"{}\"]\n",
-                    vec!["@"; 1]
-                        .into_iter()
-                        .map(str::to_owned)
-                        .chain((2..=level).map(|level| format!("l{level}")))
-                        .collect::<Vec<_>>()
-                        .join("/")
-                )
-            })
-            .collect();
+        let mut deep = String::new();
+        let mut path = "@".to_owned();
+        for level in 1..=32 {
+            deep.extend(["[ns.\"", &path, "\"]\n"]);
+            path.extend(["/l", &(level + 1).to_string()]);
+        }
         let nest = Nest::new(&deep).identity(identity);
         let program = crate::harness::nest::program().to_str().expect("our own path");
         let file = nest.file.to_str().expect("our own path");
@@ -211,7 +204,7 @@ fn what_cannot_be_built_is_told_before_it_is_tried() {
 
         let mut wide = String::from("[ns.@]\n");
         for number in 0..100 {
-            wide.push_str(&format!("proc.p{number} = \"true\"\n"));
+            wide.extend(["proc.p", &number.to_string(), " = \"true\"\n"]);
         }
         let nest = Nest::new(&wide).identity(identity);
         let mut command = nest.command(&["doctor", "--format", "json", nest.file.to_str().expect("our own path")]);

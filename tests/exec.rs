@@ -64,11 +64,9 @@ fn it_is_in_every_namespace_of_the_target() {
             // With the host's own /proc: the number that it has there is in `self`.
             let script = "for kind in pid mnt uts ipc net user cgroup time; do readlink /proc/self/ns/$kind; done";
             let inside = tree.says(&["exec", target, "--", "sh", "-c", script]);
-            let there: String = ["pid", "mnt", "uts", "ipc", "net", "user", "cgroup", "time"]
-                .iter()
-                .map(|kind| format!("{}\n", fs::read_link(format!("/proc/{init}/ns/{kind}")).unwrap().display()))
-                .collect();
-            assert_eq!(inside, there, "{target}");
+            let kinds = ["pid", "mnt", "uts", "ipc", "net", "user", "cgroup", "time"];
+            let link = |kind| fs::read_link(format!("/proc/{init}/ns/{kind}")).unwrap().display().to_string();
+            assert_eq!(inside.lines().collect::<Vec<_>>(), kinds.map(link), "{target}");
         }
         assert_eq!(tree.says(&["exec", "@/in", "uname", "-n"]), "inside\n");
         let script = "echo $PPID; readlink /proc/self/ns/pid";

@@ -206,8 +206,8 @@ fn a_stranger_with_a_recorded_number_is_left_alone() {
         kill_both(&up(&nest));
         let path = nest.state().join(&nest.root).join("truth.json");
         let mut stranger = nest.other_command(Path::new("sleep"), &["1000"]).spawn().expect("sleep(1) is everywhere");
-        let stat = fs::read_to_string(format!("/proc/{}/stat", stranger.id())).expect("it lives");
-        let start: u64 = stat.rsplit(')').next().unwrap().split_whitespace().nth(19).unwrap().parse().unwrap();
+        let text = fs::read_to_string(format!("/proc/{}/stat", stranger.id())).expect("it lives");
+        let start: u64 = text.rsplit(')').next().unwrap().split_whitespace().nth(19).unwrap().parse().unwrap();
         let mut document = truth(&nest);
         let host = kernel::own_pid_namespace();
         // Each document differs from the stranger in one thing: its start, its namespace, the boot.
@@ -321,7 +321,7 @@ fn spoil(nest: &Nest, how: &str) {
     let fifo = |name: &str| nix::unistd::mkfifo(&state.join(name), nix::sys::stat::Mode::S_IRWXU).expect("it is ours");
     match how {
         "truncated truth" => {
-            fs::write(state.join("truth.json"), "{\"schema\":\"nestns.truth/1\",\"topo").expect("ours")
+            fs::write(state.join("truth.json"), "{\"schema\":\"nestns.truth/1\",\"topo").expect("ours");
         }
         "link as lock" => symlink(precious.join("file"), state.join("lock")).expect("ours"),
         "link as socket" => symlink(precious.join("file"), state.join("control.sock")).expect("ours"),

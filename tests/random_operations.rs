@@ -144,6 +144,7 @@ impl Run {
         outcome.code
     }
 
+    #[expect(clippy::too_many_lines, reason = "an arm an operation")]
     fn perform(&mut self, operation: Operation) {
         match operation {
             Operation::Execute(place) => {
