@@ -1,4 +1,4 @@
-//! How a process is given what it says that it is ready with: a pipe at a number of its own, or the socket of sd_notify(3).
+//! How a process is given what it says that it is ready with: a pipe at a number of its own, or the socket of `sd_notify(3)`.
 //!
 //! Both are made by the process itself, on its way to its program, and their reading ends go up to the controller. That is
 //! what makes the socket work everywhere: an abstract one (unix(7)) belongs to the network namespace in which it was made,
@@ -14,7 +14,7 @@ use nix::unistd::pipe2;
 use crate::sys::descriptor;
 use crate::topology::Probe;
 
-/// The variable that sd_notify(3) reads.
+/// The variable that `sd_notify(3)` reads.
 pub const NOTIFY_SOCKET: &str = "NOTIFY_SOCKET";
 
 /// What a process has been given.

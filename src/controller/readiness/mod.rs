@@ -46,6 +46,14 @@ pub(super) enum Inquiry {
     Running(Pid, Moment),
 }
 
+/// For whom a lookout is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Client {
+    Process(Subject),
+    /// It was called off: its end says nothing of anybody.
+    Nobody,
+}
+
 /// What a namespace lacks.
 #[derive(Debug, Clone, Copy)]
 struct Lack {
@@ -66,8 +74,8 @@ pub(super) struct Readiness {
     /// Who is still waited for by whoever waits for everything.
     pending: BTreeSet<Subject>,
     lacks: Vec<Lack>,
-    /// Helpers that are not reaped yet, and whose they are, until they are called off.
-    pub(super) lookouts: Vec<(Lookout, Option<Subject>)>,
+    /// Helpers that are not reaped yet.
+    pub(super) lookouts: Vec<(Lookout, Client)>,
     pub(super) inquiries: BTreeMap<Subject, Inquiry>,
     /// Whose command cannot be executed, which is said once.
     pub(super) refused: HashSet<Subject>,
@@ -222,8 +230,8 @@ impl Readiness {
         moments.min()
     }
 
-    /// Whose lookout a child of the controller was; one that was called off is nobody's.
-    pub(super) fn take_lookout(&mut self, pid: Pid) -> Option<Option<Subject>> {
+    /// For whom a child of the controller was a lookout.
+    pub(super) fn take_lookout(&mut self, pid: Pid) -> Option<Client> {
         let place = self.lookouts.iter().position(|(lookout, _)| lookout.pid() == pid)?;
         Some(self.lookouts.swap_remove(place).1)
     }

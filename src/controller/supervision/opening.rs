@@ -76,7 +76,7 @@ impl Supervision<'_> {
         let Some(herald) = &self.opening.herald else { return };
         let is_held = self.opening.gates == Gates::Held && self.life == Life::Created;
         let is_due = herald.patience() == Patience::UntilReleased || self.opening.arrival == Arrival::Told;
-        if !is_held && !(is_running && is_due) {
+        if !(is_held || (is_running && is_due)) {
             return;
         }
         let failed = self

@@ -9,7 +9,7 @@ use super::Supervision;
 use crate::controller::audience::Note;
 use crate::controller::journal::event::{Event, WHOLE};
 use crate::controller::life::Life;
-use crate::controller::readiness::{Inquiry, Lookout, Watched, Way};
+use crate::controller::readiness::{Client, Inquiry, Lookout, Watched, Way};
 use crate::controller::roster::State;
 use crate::engine::keeper::{Entrance, Guest};
 use crate::engine::moment::Moment;
@@ -182,16 +182,15 @@ impl Supervision<'_> {
         let Some((pid, start_time)) = self.identity(subject) else { return };
         let path = self.world.path(subject);
         match Lookout::send(&self.plan, &Watched { path: &path, pid, start_time, file }) {
-            Ok(lookout) => self.world.readiness.lookouts.push((lookout, Some(subject))),
+            Ok(lookout) => self.world.readiness.lookouts.push((lookout, Client::Process(subject))),
             Err(errno) => self.world.audience.note(&Note::ProbeLost { path: &path, errno }),
         }
     }
 
     /// A child of the controller has ended that is nobody's; says whether it was a lookout.
     pub(super) fn on_lookout_ended(&mut self, pid: Pid, ending: Ending) -> bool {
-        let Some(whose) = self.world.readiness.take_lookout(pid) else { return false };
-        // Of one that was called off, nobody wants to hear.
-        let Some(subject) = whose else { return true };
+        let Some(client) = self.world.readiness.take_lookout(pid) else { return false };
+        let Client::Process(subject) = client else { return true };
         if ending == Ending::Exited(0) {
             self.on_hint(subject);
         } else if self.life == Life::Running && ending != Ending::Exited(1) && self.started.contains(&subject) {
@@ -290,9 +289,9 @@ impl Supervision<'_> {
     fn call_off(&mut self, subject: Subject) {
         // It stays known until it is reaped.
         let lookouts = self.world.readiness.lookouts.iter_mut();
-        for (lookout, whose) in lookouts.filter(|(_, whose)| *whose == Some(subject)) {
+        for (lookout, client) in lookouts.filter(|(_, client)| *client == Client::Process(subject)) {
             lookout.call_off();
-            *whose = None;
+            *client = Client::Nobody;
         }
         if let Some(Inquiry::Running(leader, _)) = self.world.readiness.inquiries.remove(&subject)
             && self.keeper.find(subject.probe_of()).is_some()
@@ -303,9 +302,9 @@ impl Supervision<'_> {
 
     /// A stop has begun: nobody asks about anybody any more. Members of the namespaces end with them.
     pub(super) fn call_everybody_off(&mut self) {
-        for (lookout, whose) in &mut self.world.readiness.lookouts {
+        for (lookout, client) in &mut self.world.readiness.lookouts {
             lookout.call_off();
-            *whose = None;
+            *client = Client::Nobody;
         }
         for (subject, _) in std::mem::take(&mut self.world.readiness.inquiries) {
             if let Some(kid) = self.keeper.find(subject.probe_of())

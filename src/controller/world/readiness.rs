@@ -47,13 +47,11 @@ impl World<'_> {
             return true;
         }
         let home = self.roster.namespace(subject.namespace).and_then(|namespace| namespace.facts.as_ref());
-        match Member::open(sender).and_then(|member| member.pid_namespace()) {
-            Ok(namespace) => home.is_some_and(|home| home.inode == namespace.inode),
-            Err(_) => {
-                let namespace = self.plan.namespace(subject.namespace);
-                let identity = namespace.process(subject.slot).and_then(|process| process.identity.clone());
-                uid == geteuid().as_raw() || identity.is_some_and(|identity| identity.uid == uid)
-            }
+        if let Ok(namespace) = Member::open(sender).and_then(|member| member.pid_namespace()) {
+            return home.is_some_and(|home| home.inode == namespace.inode);
         }
+        let namespace = self.plan.namespace(subject.namespace);
+        let identity = namespace.process(subject.slot).and_then(|process| process.identity.clone());
+        uid == geteuid().as_raw() || identity.is_some_and(|identity| identity.uid == uid)
     }
 }
