@@ -248,6 +248,30 @@ fn many_at_once_show_whose_lines_they_are_and_the_worst_status() {
     });
 }
 
+#[test]
+fn a_detached_one_is_on_its_own_and_its_output_is_kept() {
+    each(|tree| {
+        let script = "echo from $$; echo wrong >&2; exec sleep 1234";
+        let path = tree.says(&["exec", "-d", "@/in", "sh", "-c", script]);
+        let path = path.trim();
+        assert_eq!(path, format!("{}/in/exec.1", tree.nest.root));
+        until_somebody_runs(tree, "sleep 1234");
+        // Whoever has asked for it is gone; it is not.
+        let rows = tree.document(&["ps", path, "--format", "json"]);
+        assert_eq!(
+            (&rows["processes"][0]["state"], &rows["processes"][0]["enter"]),
+            (&"running".into(), &"exec".into())
+        );
+        tree.until("its output is kept", |tree| {
+            let log = tree.says(&["logs", path]);
+            (log.contains("from ") && log.contains("wrong")).then_some(())
+        });
+        assert_eq!(tree.nestns(&["exec", "-d", "@/in", "no-such-program"]).code, 127);
+        tree.says(&["kill", path]);
+        until_nobody_runs(tree, "sleep 1234");
+    });
+}
+
 /// A shell on a terminal, with a tree that runs.
 fn on_a_terminal(test: impl Fn(&mut Terminal)) {
     if !can_nest() {

@@ -29,7 +29,7 @@ fn what_runs_is_listed_for_people_and_for_programs() {
         let detached = Detached::up(Nest::new(TOPOLOGY).identity(identity));
         assert_eq!(
             rows(&detached.says(&["ls", "--redact"]), &detached),
-            ["NAME|STATE|NS|PROCS|DEPTH|AGE|CONTROLLER|FILE", "@|running|2|1|2|[t]|[pid]|DIR/@.toml"]
+            ["NAME|STATE|NS|PROCS|DEPTH|AGE|CONTROLLER|FILE", "@|ready|2|1|2|[t]|[pid]|DIR/@.toml"]
         );
         assert_eq!(detached.says(&["ls", "-q"]), format!("{}\n", detached.nest.root));
         assert_eq!(rows(&detached.says(&["ls", "--no-header", "-o", "state,name"]), &detached), ["running|@"]);
@@ -66,7 +66,7 @@ fn a_stopped_controller_is_silent_and_delays_nobody() {
     assert_eq!(rows(&outcome.stdout, &detached)[1..], ["@|silent"]);
     assert!(outcome.stderr.contains(&format!("PID {controller}, does not answer")), "{}", outcome.stderr);
     assert!(took < Duration::from_secs(20), "{took:?}");
-    assert_eq!(rows(&detached.says(&["ls", "-o", "name,state"]), &detached)[1..], ["@|running"]);
+    assert_eq!(rows(&detached.says(&["ls", "-o", "name,state"]), &detached)[1..], ["@|ready"]);
 }
 
 #[test]

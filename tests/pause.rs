@@ -162,13 +162,13 @@ fn everything_in_a_paused_namespace_stands_still_until_it_goes_on() {
         stage.counts("other");
         let states = stage.states();
         for (path, state) in [
-            ("@/count", "running"),
+            ("@/count", "ready"),
             ("@/in/", "paused"),
             ("@/in/init", "paused"),
             ("@/in/count", "paused"),
             ("@/in/own", "paused"),
-            ("@-other/count", "running"),
-            (".", "running"),
+            ("@-other/count", "ready"),
+            (".", "ready"),
         ] {
             assert_eq!(states[&stage.at(path)], state, "{path}");
         }

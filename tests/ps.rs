@@ -48,12 +48,12 @@ fn whole_tables() {
             rows(&detached, &["ps", "--redact"]),
             [
                 "PATH|PID|PPID|STATE|AGE|COMMAND",
-                "@/init|[pid]/1|0|running|[t]|nestns init",
-                "@/idle|[pid]/2|1|running|[t]|nestns actor idle",
+                "@/init|[pid]/1|0|ready|[t]|nestns init",
+                "@/idle|[pid]/2|1|ready|[t]|nestns actor idle",
                 "@/bad|—|—|failed (3)|—|/bin/sh -c exit 3",
-                "@/in/init|[pid]/4/1|0|running|[t]|nestns init",
-                "@/in/joined|[pid]/5/2|0|running|[t]|nestns actor idle",
-                "@/in/apart|[pid]/6/3|1|running|[t]|unshare --uts sleep 1000",
+                "@/in/init|[pid]/4/1|0|ready|[t]|nestns init",
+                "@/in/joined|[pid]/5/2|0|ready|[t]|nestns actor idle",
+                "@/in/apart|[pid]/6/3|1|ready|[t]|unshare --uts sleep 1000",
             ]
         );
         assert_eq!(rows(&detached, &["ps", "-q", "@/in"]), ["@/in/init", "@/in/joined", "@/in/apart"]);

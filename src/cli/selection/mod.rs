@@ -41,7 +41,7 @@ pub(super) struct Selection {
     #[arg(long, env = "NESTNS_LEAVES", value_parser = FalseyValueParser::new())]
     pub(super) leaves: bool,
 
-    /// Only what is in this state; several times: in one of them
+    /// Only what is in this state (what is `ready` is `running` as well); several times: in one of them
     #[arg(long, env = "NESTNS_STATE", value_delimiter = ',', value_parser = PossibleValuesParser::new(STATES))]
     pub(super) state: Vec<String>,
 }
@@ -164,7 +164,7 @@ pub(super) fn resolve<'a>(
     let passes = |thing: &Thing| {
         (!selection.leaves || !outer.contains(thing.namespace()))
             && selection.label.iter().all(|label| label.is_on(thing.labels()))
-            && (selection.state.is_empty() || selection.state.iter().any(|state| state == thing.state()))
+            && (selection.state.is_empty() || selection.state.iter().any(|state| is_in_state(*thing, state)))
     };
     let left: Vec<Thing> = found.iter().copied().filter(passes).collect();
     if left.is_empty() {
@@ -172,6 +172,11 @@ pub(super) fn resolve<'a>(
         return Err(Unresolved::Filtered { has });
     }
     Ok(left)
+}
+
+/// What is ready runs as well.
+fn is_in_state(thing: Thing<'_>, state: &str) -> bool {
+    state == thing.state() || (state == "running" && thing.state() == "ready")
 }
 
 /// The one thing that is addressed.

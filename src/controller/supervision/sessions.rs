@@ -205,13 +205,22 @@ impl Supervision<'_> {
         let Some(session) = self.sessions.all.get(&number) else { return };
         let (ending, asker) = (session.ending, session.asker);
         self.record_start(subject);
-        let Some(asker) = asker else { return };
+        if let Some(asker) = asker {
+            self.announce_session(asker, subject, number);
+        }
+        if let Some(ending) = ending {
+            self.on_session_ended(subject, ending);
+        }
+    }
+
+    fn announce_session(&mut self, asker: Asker, subject: Subject, number: u32) {
         let known = self.world.guests.get(subject);
         let pids = known.and_then(|known| known.facts.as_ref()).map(|facts| facts.numbers.clone()).unwrap_or_default();
         let path = known.map(|known| known.path.clone()).unwrap_or_default();
         self.world.reply(asker, Reply::Began { session: number, path, pids });
-        if let Some(ending) = ending {
-            self.on_session_ended(subject, ending);
+        if let Some(session) = self.sessions.all.get_mut(&number).filter(|session| session.is_logged) {
+            // From here on it is on its own: whoever has asked for it may leave.
+            session.asker = None;
         }
     }
 
