@@ -312,7 +312,8 @@ fn with_a_terminal_it_has_jobs_a_size_and_the_callers_comes_back() {
         terminal.send("\x1a");
         terminal.expect("Stopped");
         terminal.expect("in> ");
-        terminal.send("kill %1; wait; echo over\r");
+        // bash does not leave as long as it knows of a job that is stopped.
+        terminal.send("kill -KILL %1; while kill -0 %1 2>/dev/null; do sleep 0.01; done; wait; echo over\r");
         terminal.expect("\nover");
         terminal.send("exit 6\r");
         terminal.expect("$ ");

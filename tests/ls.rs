@@ -32,7 +32,7 @@ fn what_runs_is_listed_for_people_and_for_programs() {
             ["NAME|STATE|NS|PROCS|DEPTH|AGE|CONTROLLER|FILE", "@|ready|2|1|2|[t]|[pid]|DIR/@.toml"]
         );
         assert_eq!(detached.says(&["ls", "-q"]), format!("{}\n", detached.nest.root));
-        assert_eq!(rows(&detached.says(&["ls", "--no-header", "-o", "state,name"]), &detached), ["running|@"]);
+        assert_eq!(rows(&detached.says(&["ls", "--no-header", "-o", "state,name"]), &detached), ["ready|@"]);
         let document = detached.document(&["ls", "--format", "json"]);
         assert_eq!(document["schema"], "nestns.ls/1");
         let one = &document["topologies"][0];

@@ -166,17 +166,24 @@ impl Run {
             }
             Operation::KillProcess(place) => {
                 let (home, name) = PROCESSES[place];
+                if self.model.is_frozen(home) {
+                    // It is dead at once; but who is to reap it is frozen, and nobody is told before that goes on.
+                    return;
+                }
                 let path = format!("{home}/{name}");
                 let code = self.does(&["kill", "-s", "KILL", &self.path(&path)]);
                 let was_running = self.model.running.contains(&path);
                 assert_eq!(code, i32::from(!was_running), "{path}");
                 // One of them is started again by its policy.
-                if name != "f" || self.model.is_frozen(home) {
+                if name != "f" {
                     self.model.running.remove(&path);
                 }
             }
             Operation::KillSpace(place) => {
                 let space = SPACES[place];
+                if self.model.is_touched(space) {
+                    return;
+                }
                 let code = self.does(&["kill", "-s", "KILL", &self.path(&format!("{space}/"))]);
                 assert_eq!(code, i32::from(!self.model.stands(space)), "{space}");
                 self.model.fell(space);
