@@ -28,4 +28,5 @@ pub mod plan;
 pub mod program;
 pub mod readiness;
 pub mod report;
+mod shortage;
 mod user_database;

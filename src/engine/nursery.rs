@@ -15,6 +15,7 @@ use nix::sys::socket::{
 use nix::unistd::Pid;
 use serde::{Deserialize, Serialize};
 
+use super::shortage::outlast;
 use crate::sys::descriptor;
 use crate::sys::pidfd::Pidfd;
 
@@ -70,7 +71,8 @@ pub fn say(channel: impl AsFd, word: Word, pidfd: Option<BorrowedFd<'_>>) -> nix
     let rights = [ControlMessage::ScmRights(&number)];
     let rights = if pidfd.is_some() { &rights[..] } else { &rights[..0] };
     let channel = channel.as_fd().as_raw_fd();
-    sendmsg::<UnixAddr>(channel, &[IoSlice::new(bytes)], rights, MsgFlags::MSG_NOSIGNAL, None).map(drop)
+    let send = || sendmsg::<UnixAddr>(channel, &[IoSlice::new(bytes)], rights, MsgFlags::MSG_NOSIGNAL, None).map(drop);
+    outlast(send)
 }
 
 /// Waits for a word; `None` at end of file, when the other side has died.

@@ -19,6 +19,7 @@ use super::failure::Failure;
 use super::inheritance;
 use super::moment::Moment;
 use super::plan::{NamespaceIndex, Subject};
+use super::shortage::outlast;
 use crate::sys::descriptor;
 
 /// The version of the messages; both ends are copies of one program, so another one is a bug.
@@ -175,7 +176,7 @@ pub fn send(report: Report, descriptors: &[BorrowedFd<'_>]) -> nix::Result<()> {
     use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
     let reports = [report];
     loop {
-        match try_send(&reports, descriptors) {
+        match outlast(|| try_send(&reports, descriptors)) {
             Err(Errno::EAGAIN) => {
                 let mut writable = [PollFd::new(inheritance::fd(inheritance::REPORTS), PollFlags::POLLOUT)];
                 let _ = poll(&mut writable, PollTimeout::NONE);
@@ -227,7 +228,8 @@ impl Outbox {
             let batch = self.0.len().min(BATCH);
             match try_send(&self.0[..batch], &[]) {
                 Ok(()) => drop(self.0.drain(..batch)),
-                Err(Errno::EAGAIN) => return,
+                // Without memory for a message it is kept as well; the next wake-up tries again.
+                Err(Errno::EAGAIN | Errno::ENOBUFS) => return,
                 Err(Errno::EINTR) => {}
                 Err(_) => self.0.clear(),
             }

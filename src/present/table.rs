@@ -219,9 +219,9 @@ vm/ci/job/really/deep     —  ·
         assert_eq!(
             render(&COLUMNS, &rows(), look),
             "\
-vm/init           0  nestns init
-vm/箱/ci       5304  a\\u{1b}b and s…
-vm/ci/j…/deep     —  ·
+vm/init            0  nestns init
+vm/箱/ci        5304  a\\u{1b}b and …
+vm/ci/j…y/deep     —  ·
 "
         );
         for width in [0, 10, 20, 30, 36, 40, 80] {
