@@ -74,7 +74,7 @@ proc.a = { sh = 'echo one', oneshot = true }
 proc.b = { sh = 'echo two >&2', oneshot = true, after = { a = "ok" } }
 proc.stay = { cmd = ["sleep", "1000"] }
 [ns."@/in"]
-proc.c = { sh = 'until [ -e DIRECTORY/go ]; do sleep 0.01; done; echo three; echo four', oneshot = true }
+proc.c = { sh = 'until [ -e DIRECTORY/go ]; do sleep 0.01; done; printf "three\nfour\n"', oneshot = true }
 proc.d = { sh = 'echo five', oneshot = true, after = { c = "ok" } }
 proc.e = { sh = 'printf six', oneshot = true, after = { d = "ok" } }
 "#;

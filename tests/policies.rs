@@ -150,7 +150,8 @@ fn a_stop_cancels_what_is_to_come() {
 proc.keeps = { cmd = ["sleep", "1000"] }
 proc.fails = { sh = "echo >> DIRECTORY/runs; exit 1", restart = "always", backoff = "30s" }
 "#;
-    let detached = Detached::up(Nest::new(topology));
+    // It may have failed before everything is ready, or after that.
+    let detached = Detached::try_up(Nest::new(topology));
     let directory = detached.nest.directory.path().to_owned();
     detached.until("it has run", |_| (runs(&directory, "runs") == 1).then_some(()));
     // Taken down while it is awaited: it does not come.

@@ -31,22 +31,22 @@ fn as_a_namespace_sees_it() {
         assert_eq!(
             lines(&detached, &["tree", "--from", "@/in"]),
             [
-                "@: 3 namespaces, 3 processes, depth 3, running, as seen from @/in",
-                "└─ @/|·|● running",
-                "├─ idle|·|● running|nestns actor idle",
-                "└─ in/|1|● running",
-                "├─ one|2|● running|nestns actor idle",
-                "├─ two|3|● running|nestns actor idle (joined)",
-                "└─ deep/|4/1|● running|pause",
+                "@: 3 namespaces, 3 processes, depth 3, ready, as seen from @/in",
+                "└─ @/|·|✔ ready",
+                "├─ idle|·|✔ ready|nestns actor idle",
+                "└─ in/|1|✔ ready",
+                "├─ one|2|✔ ready|nestns actor idle",
+                "├─ two|3|✔ ready|nestns actor idle (joined)",
+                "└─ deep/|4/1|✔ ready|pause",
             ]
         );
         assert_eq!(
             lines(&detached, &["tree", "--from", "@/in/deep", "@/in/deep"]),
             [
-                "@: 3 namespaces, 3 processes, depth 3, running, as seen from @/in/deep",
-                "└─ @/|·|● running",
-                "└─ in/|·|● running",
-                "└─ deep/|1|● running|pause",
+                "@: 3 namespaces, 3 processes, depth 3, ready, as seen from @/in/deep",
+                "└─ @/|·|✔ ready",
+                "└─ in/|·|✔ ready",
+                "└─ deep/|1|✔ ready|pause",
             ]
         );
         let document = detached.document(&["tree", "--from", "@/in", "--format", "json"]);
@@ -80,7 +80,7 @@ fn a_file_is_told_from_an_address() {
         assert!(drawn.contains("?/1") && !drawn.contains("running"), "{word}: {drawn}");
     }
     // Nothing: what runs.
-    assert!(detached.says(&["tree"]).contains("● running"));
+    assert!(detached.says(&["tree"]).contains("✔ ready"));
     let wrong = detached.nestns(&["tree", "no such thing"]);
     assert_eq!(wrong.code, 2, "{}", wrong.stderr);
     let from = detached.nestns(&["tree", &file, "--from", "@"]);
