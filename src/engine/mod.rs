@@ -9,7 +9,8 @@
 //! 4. [`gate`] and [`program`]: how a process waits, and becomes the user's program;
 //! 5. [`init`]: the life of a PID 1, and [`farewell`]: whom a stop asks, and when it kills.
 //!
-//! Reports go up through one channel ([`report`]); what a standing tree is told to change comes down a [`line`]. This floor has no terminal and keeps no files.
+//! Reports go up through one channel ([`report`]); what a standing tree is told to change comes down a
+//! [`line`](mod@line). This floor has no terminal and keeps no files.
 
 pub mod actor;
 pub mod birth;
