@@ -269,6 +269,17 @@ fn a_detached_one_is_on_its_own_and_its_output_is_kept() {
             (log.contains("from ") && log.contains("wrong")).then_some(())
         });
         assert_eq!(tree.nestns(&["exec", "-d", "@/in", "no-such-program"]).code, 127);
+        // How it ends is known to whoever waits for it, and to whoever comes later.
+        let brief = tree.says(&["exec", "-d", "@/in", "sh", "-c", "sleep 0.2; exit 5"]);
+        for _ in 0..2 {
+            let outcome = tree.nestns(&["wait", brief.trim(), "--exit-code"]);
+            assert_eq!((outcome.code, outcome.stdout), (5, format!("{}: 5\n", brief.trim())), "{}", outcome.stderr);
+        }
+        assert_eq!(tree.nestns(&["wait", "@/in/exec.999"]).code, 1);
+        let on_a_terminal = tree.says(&["exec", "-d", "-t", "@/in", "sh", "-c", "test -t 0 && exec sleep 1235"]);
+        until_somebody_runs(tree, "sleep 1235");
+        tree.says(&["kill", "-s", "KILL", on_a_terminal.trim()]);
+        until_nobody_runs(tree, "sleep 1235");
         tree.says(&["kill", path]);
         until_nobody_runs(tree, "sleep 1234");
     });

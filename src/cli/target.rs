@@ -59,10 +59,15 @@ impl Target {
             tell(&several(&running));
             return Err(Status::No);
         }
-        running.pop().ok_or_else(|| {
+        let found = running.pop().ok_or_else(|| {
             tell(&none(wanted.as_deref()));
             Status::No
-        })
+        })?;
+        if matches!(found.presence, Presence::Silent { .. }) {
+            // It had its time just now; whatever else is asked of it would wait as well.
+            return Err(fail(&found.name, &ClientError::Silent));
+        }
+        Ok(found)
     }
 }
 

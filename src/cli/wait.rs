@@ -104,17 +104,20 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Status> {
         Err(status) => return Ok(status),
     };
     let is_whole = args.addresses.iter().all(Address::is_everything) && args.selection.is_empty();
-    let things = match resolve(&snapshot, &args.addresses, &args.selection) {
-        Ok(things) => things,
-        // Programs of `exec` are listed as long as they run.
-        Err(Unresolved::Nothing { address, .. })
-            if matches!(args.until, Until::Gone | Until::Exited) && is_guest(&address) =>
-        {
+    let paths = match resolve(&snapshot, &args.addresses, &args.selection) {
+        Ok(_) if is_whole => Vec::new(),
+        Ok(things) => things.iter().map(|thing| thing.address()).collect(),
+        // Programs of `exec` are listed as long as they run; how they have ended is known to the controller for a while.
+        Err(Unresolved::Nothing { address, .. }) if is_guest(&address) && args.until == Until::Gone => {
             return Ok(Status::Done);
+        }
+        Err(Unresolved::Nothing { address, .. })
+            if is_guest(&address) && args.until == Until::Exited && args.addresses.len() == 1 =>
+        {
+            vec![args.addresses[0].path()]
         }
         Err(unresolved) => return Ok(unresolved.tell()),
     };
-    let paths = if is_whole { Vec::new() } else { things.iter().map(|thing| thing.address()).collect() };
     let until = match args.until {
         Until::Started => Awaited::Started,
         Until::Ready => Awaited::Ready,

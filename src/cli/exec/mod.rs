@@ -76,7 +76,7 @@ pub(super) struct Args {
     #[command(flatten)]
     selection: Selection,
 
-    /// Enter only these kinds of namespaces: `pid`, or a list such as `pid,mnt`
+    /// Besides `pid`, which is entered in any case, only these kinds of namespaces: `pid` for no other, or a list
     #[arg(long, value_name = "KINDS", env = "NESTNS_ONLY", value_delimiter = ',',
           value_parser = ["pid", "mnt", "uts", "ipc", "net", "cgroup", "user", "time"])]
     only: Option<Vec<String>>,

@@ -1,5 +1,6 @@
 //! A program with a terminal of its own: a pseudo-terminal whose one side it gets and whose other side is here.
 
+use std::io::Write as _;
 use std::os::fd::{AsFd, OwnedFd};
 
 use nix::errno::Errno;
@@ -51,8 +52,18 @@ pub(super) fn run(connection: Connection, mut execution: Execution, keys: Detach
     };
     match end {
         End::Outcome(outcome) => Ok(outcome.tell(session.connection())),
+        End::Left if is_left => start(session, &pair.master),
         End::Left => Ok(leave(session, &pair.master)),
     }
+}
+
+/// Leaves a program alone that is on its own from the start.
+fn start(mut session: Session, master: &OwnedFd) -> anyhow::Result<Status> {
+    if let Err(error) = session.leave(master.as_fd()) {
+        return Ok(Outcome::Failed(error).tell(session.connection()));
+    }
+    writeln!(std::io::stdout(), "{}", session.path().unwrap_or_default())?;
+    Ok(Status::Done)
 }
 
 fn leave(mut session: Session, master: &OwnedFd) -> Status {

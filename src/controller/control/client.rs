@@ -28,7 +28,7 @@ pub enum ClientError {
     Absent { path: String, errno: Errno },
     #[error("{path} belongs to user {owner}, not to the caller")]
     Foreign { path: String, owner: u32 },
-    #[error("the controller has not answered for {} s", PATIENCE.as_secs())]
+    #[error("the controller does not answer")]
     Silent,
     #[error("the controller is gone")]
     HungUp,

@@ -86,7 +86,7 @@ impl Supervision<'_> {
                 let init = known.get(&format!("{space}/init")).ok_or_else(missing)?;
                 subjects.extend(namespace(init.namespace));
             } else {
-                let guest = || self.world.guests.find(path);
+                let guest = || self.world.guests.find(path).or_else(|| self.world.guests.find_ended(path));
                 subjects.push(known.get(path).copied().or_else(guest).ok_or_else(missing)?);
             }
         }
@@ -168,6 +168,9 @@ impl Supervision<'_> {
 
     fn exits(&self, subjects: &[Subject]) -> Vec<(String, Option<ExitDocument>)> {
         let exit = |subject: Subject| {
+            if let Some((_, exit)) = self.world.guests.exit_of(subject) {
+                return Some(exit);
+            }
             let record = self.world.roster.get(subject)?;
             match record.ending {
                 Some((ending, _)) => Some(ending.into()),

@@ -83,7 +83,9 @@ impl Supervision<'_> {
             .world
             .roster
             .subjects()
-            .filter(|&subject| self.world.roster.get(subject).is_some_and(|record| record.state == State::Failed));
+            .filter(|&subject| self.world.roster.get(subject).is_some_and(|record| record.state == State::Failed))
+            // What is started again has not failed for good.
+            .filter(|&subject| !self.comes_again(subject));
         let counts = self.plan.counts();
         let news = News {
             state: match (is_held, self.world.readiness.is_complete()) {

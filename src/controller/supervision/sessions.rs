@@ -270,7 +270,7 @@ impl Supervision<'_> {
         self.world.end_session_terminal(subject);
         self.record_exit(subject, ending, None);
         self.end_attachments(subject, ending);
-        self.world.guests.remove(subject);
+        self.world.guests.end(subject, ending.into());
         let Some(session) = self.sessions.all.remove(&number) else { return };
         if let Some(asker) = session.asker {
             self.world.reply(asker, Reply::Ended(ending.into()));

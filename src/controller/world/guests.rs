@@ -1,9 +1,9 @@
 //! Programs that `exec` has started in the tree: who they are, as long as they live.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 use crate::controller::description::Description;
-use crate::controller::document::ProcessDocument;
+use crate::controller::document::{ExitDocument, ProcessDocument};
 use crate::controller::journal::event::Caller;
 use crate::controller::roster::{Roster, State};
 use crate::engine::plan::Subject;
@@ -45,38 +45,65 @@ impl Guest {
 
 /// All of them.
 #[derive(Debug, Default)]
-pub(in crate::controller) struct Guests(BTreeMap<Subject, Guest>);
+pub(in crate::controller) struct Guests {
+    living: BTreeMap<Subject, Guest>,
+    /// How the last of those who have left ended: nobody may have waited for them then.
+    ended: VecDeque<(Subject, String, ExitDocument)>,
+}
+
+/// Of so many it is known.
+const REMEMBERED: usize = 512;
 
 impl Guests {
     pub(in crate::controller) fn add(&mut self, subject: Subject, guest: Guest) {
-        self.0.insert(subject, guest);
+        self.living.insert(subject, guest);
     }
 
     pub(in crate::controller) fn remove(&mut self, subject: Subject) {
-        self.0.remove(&subject);
+        self.living.remove(&subject);
     }
 
     pub(in crate::controller) fn get(&self, subject: Subject) -> Option<&Guest> {
-        self.0.get(&subject)
+        self.living.get(&subject)
+    }
+
+    /// He has ended, and nothing more is to be said of him but how.
+    pub(in crate::controller) fn end(&mut self, subject: Subject, exit: ExitDocument) {
+        if let Some(guest) = self.living.remove(&subject) {
+            self.ended.push_back((subject, guest.path, exit));
+            if self.ended.len() > REMEMBERED {
+                self.ended.pop_front();
+            }
+        }
+    }
+
+    /// Who had this path when he was there.
+    pub(in crate::controller) fn find_ended(&self, path: &str) -> Option<Subject> {
+        self.ended.iter().find(|(_, other, _)| other == path).map(|(subject, ..)| *subject)
+    }
+
+    /// The path of one who has ended, and how he did.
+    pub(in crate::controller) fn exit_of(&self, subject: Subject) -> Option<(&str, ExitDocument)> {
+        self.ended.iter().find(|(other, ..)| *other == subject).map(|(_, path, exit)| (&**path, *exit))
     }
 
     /// The one with this path.
     pub(in crate::controller) fn find(&self, path: &str) -> Option<Subject> {
-        self.0.iter().find(|(_, guest)| guest.path == path).map(|(&subject, _)| subject)
+        self.living.iter().find(|(_, guest)| guest.path == path).map(|(&subject, _)| subject)
     }
 
     pub(in crate::controller) fn get_mut(&mut self, subject: Subject) -> Option<&mut Guest> {
-        self.0.get_mut(&subject)
+        self.living.get_mut(&subject)
     }
 
     /// What the kernel said of those who are there.
     pub(in crate::controller) fn facts(&self) -> impl Iterator<Item = &Process> {
-        self.0.values().filter_map(|guest| guest.facts.as_ref())
+        self.living.values().filter_map(|guest| guest.facts.as_ref())
     }
 
     /// What is known of one of them besides its document.
     pub(in crate::controller) fn describe(&self, path: &str) -> Option<Description> {
-        let guest = self.0.values().find(|guest| guest.path == path)?;
+        let guest = self.living.values().find(|guest| guest.path == path)?;
         let by = format!("process {} of user {}, by `nestns exec`", guest.by.pid, guest.by.uid);
         Some(Description { started_by: Some(by), ..Description::default() })
     }
@@ -87,7 +114,7 @@ impl Guests {
         roster: &'a Roster,
     ) -> impl Iterator<Item = ProcessDocument> + 'a {
         let controller = nix::unistd::getpid().as_raw();
-        self.0.iter().filter_map(move |(subject, guest)| {
+        self.living.iter().filter_map(move |(subject, guest)| {
             guest.document(controller, roster.word(subject.namespace, State::Running))
         })
     }

@@ -410,6 +410,9 @@ impl<'a> World<'a> {
         if let Some(guest) = self.guests.get(subject) {
             return guest.path.clone();
         }
+        if let Some((path, _)) = self.guests.exit_of(subject) {
+            return path.to_owned();
+        }
         if let Some(probed) = subject.probed() {
             return self.roster.path(probed);
         }
