@@ -287,7 +287,9 @@ impl Roster {
                 if !record.state.is_over() {
                     awaited += usize::from(record.state == State::Creating);
                     taken.push(Subject { namespace: inner, slot });
-                    record.state = State::Gone;
+                    // One that was killed at its own deadline died of that: his reaper, where PID 1 is none, has only not come to
+                    // say so.
+                    record.state = if record.farewells.killed.is_some() { State::Killed } else { State::Gone };
                     record.ending.get_or_insert((Ending::Signalled(nix::libc::SIGKILL), at));
                 }
             }
