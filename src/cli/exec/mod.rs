@@ -20,7 +20,7 @@ use super::status::Status;
 use super::target::{Connection, Target};
 use super::tell::tell;
 use super::terminal::{DetachKeys, Watch};
-use crate::controller::control::message::{Execution, Target as Identity};
+use crate::controller::control::message::{Execution, Kind, Reply, Request, Target as Identity};
 use crate::controller::document::ProcessDocument;
 use crate::controller::state_directory::truth_in;
 use crate::engine::plan;
@@ -115,33 +115,13 @@ pub(super) fn run(args: Args) -> anyhow::Result<Status> {
         Ok(connection) => connection,
         Err(status) => return Ok(own(status)),
     };
-    let snapshot = match connection.snapshot() {
-        Ok(snapshot) => snapshot,
-        Err(status) => return Ok(own(status)),
+    let mut executions = match plain_namespace(&mut connection, &args) {
+        Some(namespace) => vec![Execution { namespace, ..execution }],
+        None => match executions(&mut connection, &args, &execution) {
+            Ok(executions) => executions,
+            Err(status) => return Ok(status),
+        },
     };
-    let found = if args.all {
-        resolve(&snapshot, &addresses, &args.selection).map(|things| many::where_to(&things))
-    } else {
-        resolve_one(&snapshot, &args.target).map(|thing| vec![thing])
-    };
-    let places = match found {
-        Ok(things) => things,
-        Err(unresolved) => return Ok(unresolved.tell()),
-    };
-    let mut executions = Vec::new();
-    for thing in places {
-        let beside = match thing {
-            Thing::Namespace(_) => None,
-            Thing::Process(process) => {
-                let Some(identity) = identity(process) else {
-                    tell(&format!("error: `{}` has ended; nothing can start beside it any more\n", process.path));
-                    return Ok(OWN_FAILURE);
-                };
-                Some(identity)
-            }
-        };
-        executions.push(Execution { namespace: thing.namespace().to_owned(), beside, ..execution.clone() });
-    }
     let truth = truth_in(&connection.directory).display().to_string();
     for execution in &mut executions {
         execution.env.insert("NESTNS_TRUTH".to_owned(), truth.clone());
@@ -156,6 +136,49 @@ pub(super) fn run(args: Args) -> anyhow::Result<Status> {
         (false, false) => plain::run(connection, execution),
         (false, true) => start(connection, execution),
     }
+}
+
+/// The namespace that is named in full, if there is one: who asks for `vm/ci` need not be told of all that runs.
+fn plain_namespace(connection: &mut Connection, args: &Args) -> Option<String> {
+    let Args { target, all, .. } = args;
+    if *all || !target.is_exact() || target.is_host() || target.number().is_some() {
+        return None;
+    }
+    let path = target.path();
+    let request = Request::Describe { path: path.clone(), kind: Kind::Namespace };
+    matches!(connection.client.ask(request), Ok(Reply::Description(_))).then_some(path)
+}
+
+/// What is asked in each of the places that are addressed.
+fn executions(connection: &mut Connection, args: &Args, execution: &Execution) -> Result<Vec<Execution>, Status> {
+    let snapshot = match connection.snapshot() {
+        Ok(snapshot) => snapshot,
+        Err(status) => return Err(own(status)),
+    };
+    let found = if args.all {
+        resolve(&snapshot, std::slice::from_ref(&args.target), &args.selection).map(|things| many::where_to(&things))
+    } else {
+        resolve_one(&snapshot, &args.target).map(|thing| vec![thing])
+    };
+    let places = match found {
+        Ok(things) => things,
+        Err(unresolved) => return Err(unresolved.tell()),
+    };
+    let mut executions = Vec::new();
+    for thing in places {
+        let beside = match thing {
+            Thing::Namespace(_) => None,
+            Thing::Process(process) => {
+                let Some(identity) = identity(process) else {
+                    tell(&format!("error: `{}` has ended; nothing can start beside it any more\n", process.path));
+                    return Err(OWN_FAILURE);
+                };
+                Some(identity)
+            }
+        };
+        executions.push(Execution { namespace: thing.namespace().to_owned(), beside, ..execution.clone() });
+    }
+    Ok(executions)
 }
 
 /// What keeps a program from being asked for is a failure of ours, and no answer of the program.
