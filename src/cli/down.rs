@@ -125,7 +125,12 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Status> {
 }
 
 fn all(args: &Args) -> anyhow::Result<Status> {
-    let found: Vec<_> = census::all().into_iter().filter(|found| !matches!(found.presence, Presence::Nobody)).collect();
+    let mut found: Vec<_> =
+        census::all().into_iter().filter(|found| !matches!(found.presence, Presence::Nobody)).collect();
+    // Each is connected to when it is its turn; until then it may end without anybody to wait for.
+    for one in &mut found {
+        one.client = None;
+    }
     if found.is_empty() {
         tell("no topology runs\n");
         return Ok(Status::Done);

@@ -92,7 +92,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Status> {
 
 /// `None` for what has gone while it was looked at.
 fn describe(found: Found) -> Option<TopologyDocument> {
-    let Found { name, directory, presence } = found;
+    let Found { name, directory, presence, .. } = found;
     let (state, numbers, problem) = match presence {
         Presence::Controller(numbers) => (numbers.state.clone(), Some(numbers), None),
         Presence::Silent { controller } => {

@@ -9,7 +9,6 @@ use std::collections::HashMap;
 use nix::unistd::Pid;
 
 use crate::controller::census::{self, Presence};
-use crate::controller::control::client::Client;
 use crate::controller::control::message::{Reply, Request, Snapshot};
 use crate::controller::document::{NamespaceDocument, ProcessDocument};
 use crate::observe::machine::{Inhabitant, Machine, SpaceId};
@@ -47,11 +46,9 @@ impl Names {
     /// Asks every controller of the caller's. One that does not answer names nothing.
     pub(super) fn all() -> Self {
         let running = census::all().into_iter().filter(|found| matches!(found.presence, Presence::Controller(_)));
-        let snapshots = running.filter_map(|found| {
-            match Client::connect(&found.directory).and_then(|mut client| client.ask(Request::Snapshot)) {
-                Ok(Reply::Snapshot(snapshot)) => Some(*snapshot),
-                _ => None,
-            }
+        let snapshots = running.filter_map(|found| match found.client?.ask(Request::Snapshot) {
+            Ok(Reply::Snapshot(snapshot)) => Some(*snapshot),
+            _ => None,
         });
         Self::of(snapshots.collect())
     }

@@ -34,10 +34,10 @@ impl Target {
     ///
     /// The status to end with; why has been told.
     pub(super) fn connect(&self, prefix: Option<&str>) -> Result<Connection, Status> {
-        let found = self.find(prefix)?;
-        match Client::connect(&found.directory) {
-            Ok(client) => Ok(Connection { name: found.name, directory: found.directory, client }),
-            Err(error) => Err(fail(&found.name, &error)),
+        let Found { name, directory, client, .. } = self.find(prefix)?;
+        match client.map_or_else(|| Client::connect(&directory), Ok) {
+            Ok(client) => Ok(Connection { name, directory, client }),
+            Err(error) => Err(fail(&name, &error)),
         }
     }
 

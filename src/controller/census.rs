@@ -21,6 +21,9 @@ pub struct Found {
     pub directory: PathBuf,
     /// Who is there.
     pub presence: Presence,
+    /// The connection to whoever that is, for more questions. A controller that ends waits a moment for those who are
+    /// connected: it is not to be kept longer than it is used.
+    pub client: Option<Client>,
 }
 
 /// Who is in a state directory.
@@ -84,11 +87,11 @@ fn look(directories: impl Iterator<Item = PathBuf>) -> Vec<Found> {
     let end = Moment::now().plus(PATIENCE);
     let hear = |(directory, asked): (PathBuf, Result<Client, ClientError>)| {
         let name = directory.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-        let presence = match asked {
-            Ok(mut client) => hear(&mut client, end),
-            Err(error) => presence_of(&error, 0),
+        let (presence, client) = match asked {
+            Ok(mut client) => (hear(&mut client, end), Some(client)),
+            Err(error) => (presence_of(&error, 0), None),
         };
-        Found { name, directory, presence }
+        Found { name, directory, presence, client }
     };
     asked.into_iter().map(hear).collect()
 }
