@@ -53,13 +53,8 @@ pub(super) struct Args {
 
 /// Runs the verb.
 pub(super) fn run(args: Args) -> anyhow::Result<Status> {
-    let addresses = [args.address.clone()];
-    let mut connection = match selection::connect(&args.topology, &addresses) {
-        Ok(connection) => connection,
-        Err(status) => return Ok(status),
-    };
-    let snapshot = match connection.snapshot() {
-        Ok(snapshot) => snapshot,
+    let (mut connection, snapshot) = match selection::look(&args.topology, std::slice::from_ref(&args.address)) {
+        Ok(found) => found,
         Err(status) => return Ok(status),
     };
     let thing = match resolve_one(&snapshot, &args.address) {
@@ -70,8 +65,7 @@ pub(super) fn run(args: Args) -> anyhow::Result<Status> {
         tell(&format!("error: `{}` has no PID 1 any more\n", thing.path()));
         return Ok(Status::No);
     };
-    let identity = process.pids.first().copied().flatten().zip(process.start_time);
-    let identity = identity.map(|(pid, start_time)| Identity { path: process.path.clone(), pid, start_time });
+    let identity = selection::identity(process);
     let signals = Signals::open()?;
     let attached = match begin(&mut connection, &process.path) {
         Ok(attached) => attached,

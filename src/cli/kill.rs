@@ -4,7 +4,7 @@ use std::io::Write as _;
 
 use clap::builder::FalseyValueParser;
 
-use super::selection::{self, Selection, Thing, is_over, resolve};
+use super::selection::{self, Selection, Thing, resolve};
 use super::status::Status;
 use super::target::Target;
 use super::tell::tell;
@@ -64,12 +64,8 @@ fn signal(text: &str) -> Result<Signal, String> {
 
 /// Runs the verb.
 pub(super) fn run(args: &Args) -> anyhow::Result<Status> {
-    let mut connection = match selection::connect(&args.target, &args.addresses) {
-        Ok(connection) => connection,
-        Err(status) => return Ok(status),
-    };
-    let snapshot = match connection.snapshot() {
-        Ok(snapshot) => snapshot,
+    let (mut connection, snapshot) = match selection::look(&args.target, &args.addresses) {
+        Ok(found) => found,
         Err(status) => return Ok(status),
     };
     let things = match resolve(&snapshot, &args.addresses, &args.selection) {
@@ -147,12 +143,7 @@ fn whom(things: &[Thing<'_>], snapshot: &Snapshot, addresses: &[Address]) -> Who
     let mut whom = Whom { targets: Vec::new(), ended: Vec::new() };
     let mut seen = std::collections::HashSet::new();
     for thing in things {
-        let process = thing.process(snapshot).filter(|process| !is_over(process));
-        let identity = process.and_then(|process| {
-            let pid = process.pids.first().copied().flatten()?;
-            Some(Identity { path: process.path.clone(), pid, start_time: process.start_time? })
-        });
-        match identity {
+        match thing.process(snapshot).and_then(selection::identity) {
             Some(identity) if seen.insert(identity.pid) => whom.targets.push(identity),
             None if is_named(thing.path(), addresses) => whom.ended.push(thing.path().to_owned()),
             // He is signalled already, or was not meant in particular.

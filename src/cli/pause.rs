@@ -71,12 +71,8 @@ pub(super) fn resume(args: &ResumeArgs) -> anyhow::Result<Status> {
 }
 
 fn run(whom: &Whom, what: What) -> anyhow::Result<Status> {
-    let mut connection = match selection::connect(&whom.target, &whom.addresses) {
-        Ok(connection) => connection,
-        Err(status) => return Ok(status),
-    };
-    let snapshot = match connection.snapshot() {
-        Ok(snapshot) => snapshot,
+    let (mut connection, snapshot) = match selection::look(&whom.target, &whom.addresses) {
+        Ok(found) => found,
         Err(status) => return Ok(status),
     };
     let paths = match namespaces(&snapshot, &whom.addresses, what) {

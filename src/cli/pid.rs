@@ -151,8 +151,7 @@ fn snapshot(args: &Args) -> Result<Snapshot, Trouble> {
     if let Some(Place::Address(place)) = &args.place {
         addresses.push(place.clone());
     }
-    let connection = selection::connect(&args.target, &addresses);
-    connection.and_then(|mut connection| connection.snapshot()).map_err(Trouble::Told)
+    selection::look(&args.target, &addresses).map(|(_, snapshot)| snapshot).map_err(Trouble::Told)
 }
 
 /// Which namespace is asked for, by its inode; `None` for all.

@@ -171,9 +171,8 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Status> {
         Ok(columns) => columns,
         Err(status) => return Ok(status),
     };
-    let snapshot = selection::connect(&args.target, &args.addresses).and_then(|mut connection| connection.snapshot());
-    let snapshot = match snapshot {
-        Ok(snapshot) => snapshot,
+    let (_, snapshot) = match selection::look(&args.target, &args.addresses) {
+        Ok(found) => found,
         Err(status) => return Ok(status),
     };
     let processes = match select(&snapshot, args) {

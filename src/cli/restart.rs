@@ -48,12 +48,8 @@ pub(super) struct Args {
 
 /// Runs the verb.
 pub(super) fn run(args: &Args) -> anyhow::Result<Status> {
-    let mut connection = match selection::connect(&args.target, &args.addresses) {
-        Ok(connection) => connection,
-        Err(status) => return Ok(status),
-    };
-    let snapshot = match connection.snapshot() {
-        Ok(snapshot) => snapshot,
+    let (mut connection, snapshot) = match selection::look(&args.target, &args.addresses) {
+        Ok(found) => found,
         Err(status) => return Ok(status),
     };
     let things = match resolve(&snapshot, &args.addresses, &args.selection) {

@@ -173,9 +173,8 @@ struct Seen<'a> {
 fn of_running(args: &Args, address: Option<Address>) -> anyhow::Result<Status> {
     let addresses: Vec<Address> = address.into_iter().collect();
     let named: Vec<Address> = addresses.iter().chain(&args.from).cloned().collect();
-    let snapshot = selection::connect(&args.target, &named).and_then(|mut connection| connection.snapshot());
-    let snapshot = match snapshot {
-        Ok(snapshot) => snapshot,
+    let (_, snapshot) = match selection::look(&args.target, &named) {
+        Ok(found) => found,
         Err(status) => return Ok(status),
     };
     let from = match args.from.as_ref().map(|from| observer(&snapshot, from)).transpose() {

@@ -139,7 +139,7 @@ fn wanted(args: &Args) -> Result<Option<u64>, Status> {
         Some(Place::Address(address)) if address.is_host() => return Ok(namespaces::own().ok()),
         Some(Place::Address(address)) => address,
     };
-    let snapshot = selection::connect(&args.target, std::slice::from_ref(address))?.snapshot()?;
+    let (_, snapshot) = selection::look(&args.target, std::slice::from_ref(address))?;
     match resolve_one(&snapshot, address) {
         Ok(Thing::Namespace(namespace)) => Ok(namespace.pidns),
         Ok(Thing::Process(process)) => {

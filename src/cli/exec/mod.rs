@@ -15,13 +15,12 @@ use clap::ArgAction;
 use clap::builder::FalseyValueParser;
 
 use super::color::When;
-use super::selection::{self, Selection, Thing, is_over, resolve, resolve_one};
+use super::selection::{self, Selection, Thing, resolve, resolve_one};
 use super::status::Status;
 use super::target::{Connection, Target};
 use super::tell::tell;
 use super::terminal::{DetachKeys, Watch};
-use crate::controller::control::message::{Execution, Kind, Reply, Request, Target as Identity};
-use crate::controller::document::ProcessDocument;
+use crate::controller::control::message::{Execution, Kind, Reply, Request};
 use crate::controller::state_directory::truth_in;
 use crate::engine::plan;
 use crate::topology::Address;
@@ -169,7 +168,7 @@ fn executions(connection: &mut Connection, args: &Args, execution: &Execution) -
         let beside = match thing {
             Thing::Namespace(_) => None,
             Thing::Process(process) => {
-                let Some(identity) = identity(process) else {
+                let Some(identity) = selection::identity(process) else {
                     tell(&format!("error: `{}` has ended; nothing can start beside it any more\n", process.path));
                     return Err(OWN_FAILURE);
                 };
@@ -184,15 +183,6 @@ fn executions(connection: &mut Connection, args: &Args, execution: &Execution) -
 /// What keeps a program from being asked for is a failure of ours, and no answer of the program.
 fn own(status: Status) -> Status {
     if status == Status::No { OWN_FAILURE } else { status }
-}
-
-/// Whose namespaces are entered; nobody's where the process has ended.
-fn identity(process: &ProcessDocument) -> Option<Identity> {
-    if is_over(process) {
-        return None;
-    }
-    let pid = process.pids.first().copied().flatten()?;
-    Some(Identity { path: process.path.clone(), pid, start_time: process.start_time? })
 }
 
 /// Starts it, and goes.

@@ -37,9 +37,7 @@ pub(super) struct Args {
 
 /// Runs the verb.
 pub(super) fn run(args: &Args) -> anyhow::Result<Status> {
-    let found = selection::connect(&args.target, std::slice::from_ref(&args.address))
-        .and_then(|mut connection| connection.snapshot().map(|snapshot| (connection, snapshot)));
-    let (mut connection, snapshot) = match found {
+    let (mut connection, snapshot) = match selection::look(&args.target, std::slice::from_ref(&args.address)) {
         Ok(found) => found,
         Err(status) => return Ok(status),
     };

@@ -172,8 +172,8 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Status> {
         (None, Names::all())
     } else {
         let addresses: Vec<Address> = args.from.iter().filter_map(Place::address).chain(&args.of).cloned().collect();
-        match selection::connect(&args.target, &addresses).and_then(|mut connection| connection.snapshot()) {
-            Ok(snapshot) => (Some(snapshot.clone()), Names::of(vec![snapshot])),
+        match selection::look(&args.target, &addresses) {
+            Ok((_, snapshot)) => (Some(snapshot.clone()), Names::of(vec![snapshot])),
             Err(status) => return Ok(status),
         }
     };

@@ -17,7 +17,7 @@ pub(super) use unresolved::Unresolved;
 use super::status::Status;
 use super::target::{Connection, Target};
 use super::tell::tell;
-use crate::controller::control::message::Snapshot;
+use crate::controller::control::message::{Snapshot, Target as Identity};
 use crate::controller::document::{NamespaceDocument, ProcessDocument};
 use crate::topology::address::{Wanted, nearest};
 use crate::topology::{Address, Labels};
@@ -222,6 +222,26 @@ pub(super) fn topology(addresses: &[Address]) -> Result<Option<&str>, Status> {
 /// The status to end with; why has been told.
 pub(super) fn connect(target: &Target, addresses: &[Address]) -> Result<Connection, Status> {
     target.connect(topology(addresses)?)
+}
+
+/// Connects to the topology that the addresses are about, and asks for all of it.
+///
+/// # Errors
+///
+/// The status to end with; why has been told.
+pub(super) fn look(target: &Target, addresses: &[Address]) -> Result<(Connection, Snapshot), Status> {
+    let mut connection = connect(target, addresses)?;
+    let snapshot = connection.snapshot()?;
+    Ok((connection, snapshot))
+}
+
+/// A process by what cannot be reused; nobody where it has ended.
+pub(super) fn identity(process: &ProcessDocument) -> Option<Identity> {
+    if is_over(process) {
+        return None;
+    }
+    let pid = process.pids.first().copied().flatten()?;
+    Some(Identity { path: process.path.clone(), pid, start_time: process.start_time? })
 }
 
 /// Everything: each namespace, and behind it its processes.
