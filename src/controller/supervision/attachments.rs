@@ -45,9 +45,8 @@ impl Supervision<'_> {
             }
             return Ok((subject, terminal));
         }
-        let all = self.world.roster.subjects();
-        let subject = all.into_iter().find(|&subject| self.world.roster.path(subject) == path);
-        let subject = subject.ok_or_else(|| Problem::no(format!("there is no process `{path}`")))?;
+        let subject =
+            self.plan.find_process(path).ok_or_else(|| Problem::no(format!("there is no process `{path}`")))?;
         let namespace = self.plan.namespace(subject.namespace);
         let Some(process) = namespace.process(subject.slot) else {
             return Err(Problem::no(format!("`{path}` is nestns itself, and writes nothing"))

@@ -87,8 +87,7 @@ impl Supervision<'_> {
 
     /// Lets a namespace go on.
     pub(super) fn resume(&mut self, path: &str, by: Caller) -> Result<Reply, Problem> {
-        let found = self.plan.indices().find(|&index| self.plan.namespace(index).path == path);
-        let index = found.ok_or_else(|| Problem::no(format!("there is no namespace `{path}`")))?;
+        let index = self.plan.find(path).ok_or_else(|| Problem::no(format!("there is no namespace `{path}`")))?;
         match self.paused_by(index) {
             Some(outer) if outer == index => {
                 self.thaw(index, Some(by));

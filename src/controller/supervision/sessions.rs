@@ -90,7 +90,7 @@ impl Supervision<'_> {
         let namespace = self.find_open_namespace(&execution.namespace)?;
         self.refuse_paused(namespace).map_err(own)?;
         let (target, identity) = self.entrance(namespace, &execution)?;
-        let number = self.free_number(&execution.namespace);
+        let number = self.free_number(namespace);
         let subject = Subject::session(namespace, number);
         let path = format!("{}/exec.{number}", execution.namespace);
         let is_logged = execution.detached;
@@ -128,8 +128,7 @@ impl Supervision<'_> {
 
     /// The namespace of a path, if anything can still start in it.
     pub(super) fn find_open_namespace(&self, path: &str) -> Result<NamespaceIndex, Problem> {
-        let found = self.plan.indices().find(|&index| self.plan.namespace(index).path == path);
-        let index = found.ok_or_else(|| Problem::no(format!("there is no namespace `{path}`")))?;
+        let index = self.plan.find(path).ok_or_else(|| Problem::no(format!("there is no namespace `{path}`")))?;
         let mut around = Some(index);
         while let Some(at) = around {
             let namespace = self.plan.namespace(at);
@@ -184,15 +183,13 @@ impl Supervision<'_> {
     }
 
     /// A number that no declared process has taken by being called `exec` and counted.
-    fn free_number(&mut self, namespace: &str) -> u32 {
+    fn free_number(&mut self, namespace: NamespaceIndex) -> u32 {
+        let home = self.plan.namespace(namespace);
         loop {
             self.sessions.last = (self.sessions.last + 1) & (u32::MAX >> 2);
             let number = self.sessions.last;
             let name = format!("exec.{number}");
-            let is_declared =
-                self.plan.indices().find(|&index| self.plan.namespace(index).path == namespace).is_some_and(|index| {
-                    self.plan.namespace(index).processes.iter().any(|process| process.name == name)
-                });
+            let is_declared = home.processes.iter().any(|process| process.name == name);
             if !is_declared && !self.sessions.all.contains_key(&number) {
                 return number;
             }

@@ -23,8 +23,7 @@ impl Supervision<'_> {
             return;
         }
         let Some(Command { process, namespace }) = self.command.take() else { return };
-        let index =
-            namespace.and_then(|path| self.plan.indices().find(|&index| self.plan.namespace(index).path == path));
+        let index = namespace.and_then(|path| self.plan.find(&path));
         let subject = Subject::visitor(index);
         let path = process.name.clone();
         self.world.visitor = Some(Visitor { subject, path, ending: None });

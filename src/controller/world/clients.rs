@@ -20,7 +20,6 @@ use crate::controller::state_directory;
 use crate::controller::timeline::Timeline;
 use crate::controller::truth::{self, Origin};
 use crate::engine::moment::Moment;
-use crate::engine::plan::Subject;
 use crate::observe::{boot, namespaces};
 
 /// How long clients have to read the last of the logs and events, when the topology has ended.
@@ -187,17 +186,10 @@ impl World<'_> {
     fn describe(&self, path: &str, kind: Kind) -> Result<Description, Problem> {
         let files: Vec<String> = self.clients.origin.files.iter().map(|file| self.absolute(file)).collect();
         let sources = Sources { roster: &self.roster, files: &files, directory: self.remains.directory() };
-        let find = |namespace: &str| self.plan.indices().find(|&index| self.plan.namespace(index).path == namespace);
         let found = match kind {
-            Kind::Namespace => find(path).map(|index| sources.namespace(index)),
+            Kind::Namespace => self.plan.find(path).map(|index| sources.namespace(index)),
             Kind::Process => {
-                let slot = |index| {
-                    let namespace = self.plan.namespace(index);
-                    let last = u32::try_from(namespace.processes.len()).unwrap_or(u32::MAX);
-                    (0..=last).find(|&slot| namespace.path_of(slot) == path)
-                };
-                let home = path.rsplit_once('/').and_then(|(home, _)| find(home));
-                let subject = home.and_then(|index| Some(Subject { namespace: index, slot: slot(index)? }));
+                let subject = self.plan.find_process(path);
                 subject.and_then(|subject| sources.process(subject)).or_else(|| self.guests.describe(path))
             }
         };

@@ -238,6 +238,28 @@ impl Plan {
         recent::record(record.as_ptr() as usize, || postcard::from_bytes(record).expect("the record that was written"))
     }
 
+    /// The namespace with this path. On the way to it nothing is decoded but paths, and of those only the ones beside it and
+    /// beside the namespaces around it.
+    pub fn find(&self, path: &str) -> Option<NamespaceIndex> {
+        let leads_to = |index: &NamespaceIndex| {
+            path.strip_prefix(self.path(*index)).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        };
+        let mut around = self.roots().find(leads_to)?;
+        while self.path(around) != path {
+            around = self.children(around).find(leads_to)?;
+        }
+        Some(around)
+    }
+
+    /// The process with this path: a declared one, or the PID 1 `init`.
+    pub fn find_process(&self, path: &str) -> Option<Subject> {
+        let namespace = self.find(path.rsplit_once('/')?.0)?;
+        let home = self.namespace(namespace);
+        let last = u32::try_from(home.processes.len()).unwrap_or(u32::MAX);
+        let slot = (0..=last).find(|&slot| home.path_of(slot) == path)?;
+        Some(Subject { namespace, slot })
+    }
+
     /// Every namespace, in the order of creation.
     pub fn indices(&self) -> impl Iterator<Item = NamespaceIndex> + use<> {
         0..self.counts.namespaces
@@ -266,6 +288,12 @@ impl Plan {
     fn siblings(&self, first: NamespaceIndex, end: NamespaceIndex) -> impl Iterator<Item = NamespaceIndex> + '_ {
         let next = move |&index: &NamespaceIndex| Some(index + self.subtree(index)).filter(|&next| next < end);
         std::iter::successors(Some(first).filter(|&first| first < end), next)
+    }
+
+    fn path(&self, index: NamespaceIndex) -> &'static str {
+        let record = &self.bytes[self.entry(index, 0) as usize..];
+        // What was written there begins with it, so that it can be read.
+        postcard::take_from_bytes(record).map_or("", |(path, _)| path)
     }
 
     fn entry(&self, index: NamespaceIndex, field: usize) -> u32 {
@@ -341,6 +369,59 @@ impl Counts {
                 self.captured += u32::from(process.stdout == Output::Log) + u32::from(process.stderr == Output::Log);
             }
             self.captured += u32::from(matches!(process.ready, Some(Probe::Descriptor(_) | Probe::Notify)));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::path::Path;
+
+    use super::{Common, Order, Plan, Subject};
+    use crate::diagnostic::Source;
+    use crate::sys::caller::Dispositions;
+    use crate::topology::{Request, parse};
+
+    const TREE: &str = r#"
+[ns.a]
+proc.one = { actor = "idle" }
+[ns."a/b"]
+[ns."a/b/c"]
+init = { actor = "idle" }
+proc.two = { actor = "idle", count = 3 }
+[ns."a/bc"]
+[ns.a-b]
+proc.three = { actor = "idle" }
+[ns."a-b/b"]
+"#;
+
+    #[test]
+    fn what_is_found_by_its_path_is_what_has_it() {
+        let topology = parse(Request::new(Source::new("tree.toml", TREE), "tree")).topology.expect("it is good");
+        let common = Common {
+            environment: BTreeMap::new(),
+            dispositions: Dispositions::default(),
+            directory: "/".into(),
+            descriptors: None,
+            title: None,
+            visited: None,
+            order: Order::FileOrder,
+        };
+        let plan = Plan::new(&topology, Path::new("/"), common).expect("nothing is looked up");
+        for index in plan.indices() {
+            let namespace = plan.namespace(index);
+            assert_eq!(plan.find(&namespace.path), Some(index));
+            for slot in 0..=u32::try_from(namespace.processes.len()).expect("a few") {
+                let subject = Subject { namespace: index, slot };
+                assert_eq!(plan.find_process(&namespace.path_of(slot)), Some(subject));
+            }
+        }
+        for nothing in ["", "a/", "a/b/", "b", "a/b/c/d", "a-", "a-b/c", "a/one"] {
+            assert_eq!(plan.find(nothing), None, "{nothing}");
+        }
+        for nothing in ["", "a", "a/b", "a/two", "init", "a/b/c/two.3", "a-b/b/one"] {
+            assert_eq!(plan.find_process(nothing), None, "{nothing}");
         }
     }
 }

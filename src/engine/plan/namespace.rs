@@ -30,6 +30,7 @@ pub enum Comebacks {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "as in `topology::Namespace`")]
 pub struct NamespacePlan {
+    // The first of all, which is read alone by who looks for it.
     pub path: String,
     pub parent: Option<NamespaceIndex>,
     pub init: InitPlan,
