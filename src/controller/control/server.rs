@@ -16,6 +16,7 @@ use nix::sys::socket::{
 };
 use nix::unistd::geteuid;
 
+use super::correspondent::{Client, Line, read};
 use super::message::{Envelope, Problem, Reply, Request, VERSION};
 use super::wire::{self, LONGEST};
 use crate::controller::event_loop::{EventLoop, Token};
@@ -28,8 +29,6 @@ use crate::sys::{descriptor, rights};
 const CLIENTS: usize = 128;
 /// All lines that have not come to their end.
 const HALF_READ: usize = 4 * LONGEST;
-/// How many requests of one client may be under way; the rest waits in his socket.
-const UNDER_WAY: usize = 256;
 /// How much is read of one client before others have their turn.
 const TURN: usize = 64 * 1024;
 /// How many connections are taken in one turn.
@@ -54,75 +53,6 @@ pub(in crate::controller) struct Asked {
 pub(in crate::controller) enum Heard {
     Asked(Asked),
     HungUp(ClientId),
-}
-
-#[derive(Debug)]
-struct Client {
-    socket: OwnedFd,
-    /// Who connected, as the kernel says.
-    caller: Caller,
-    /// What has been read of requests that are not looked at yet.
-    unread: Vec<u8>,
-    /// How much of it is known to have no end of a line.
-    searched: usize,
-    descriptors: Vec<OwnedFd>,
-    /// Too long a line is skipped up to its end.
-    skipping: bool,
-    outbox: VecDeque<(Vec<u8>, Vec<OwnedFd>)>,
-    /// How much of the first entry has been sent.
-    sent: usize,
-    /// When it said something last, in a count of its own.
-    heard: u64,
-    /// Requests that have no final reply yet.
-    open: usize,
-    /// Whether one of them is not taken up yet. The next one is looked at after that: its answer may be a large one.
-    queued: bool,
-}
-
-/// What a client has said.
-enum Line {
-    Whole(Vec<u8>),
-    TooLong,
-}
-
-impl Client {
-    /// Whether he is listened to: he takes his answers, and has not asked too much at a time.
-    fn is_attended_to(&self) -> bool {
-        self.outbox.is_empty() && !self.queued && self.open < UNDER_WAY
-    }
-
-    /// The next line, without its end.
-    fn take_line(&mut self) -> Option<Line> {
-        loop {
-            let Some(end) = self.unread[self.searched..].iter().position(|&byte| byte == b'\n') else {
-                if self.skipping {
-                    self.unread = Vec::new();
-                }
-                self.searched = self.unread.len();
-                if self.unread.len() <= LONGEST {
-                    return None;
-                }
-                self.skip();
-                return Some(Line::TooLong);
-            };
-            let mut line: Vec<u8> = self.unread.drain(..=self.searched + end).collect();
-            line.pop();
-            self.searched = 0;
-            if std::mem::take(&mut self.skipping) {
-                self.descriptors.clear();
-                continue;
-            }
-            return Some(Line::Whole(line));
-        }
-    }
-
-    /// Forgets the line under way, and what will still come of it.
-    fn skip(&mut self) {
-        self.unread = Vec::new();
-        self.searched = 0;
-        self.descriptors.clear();
-        self.skipping = true;
-    }
 }
 
 /// The socket and everybody on it.
@@ -382,26 +312,4 @@ fn welcome(socket: &OwnedFd) -> Option<Caller> {
     let peer = getsockopt(socket, sockopt::PeerCredentials).ok()?;
     let is_welcome = peer.uid() == geteuid().as_raw() || peer.uid() == 0;
     is_welcome.then_some(Caller { pid: peer.pid(), uid: peer.uid() })
-}
-
-fn read(line: &[u8]) -> Result<(u64, Request), (u64, Problem)> {
-    /// What every version has.
-    #[derive(serde::Deserialize)]
-    struct Header {
-        nestns: u32,
-        #[serde(default)]
-        id: u64,
-    }
-    let malformed = |error: serde_json::Error| Problem::no(format!("this is not a request: {error}")).status(2);
-    let header: Header = serde_json::from_slice(line).map_err(|error| (0, malformed(error)))?;
-    if header.nestns != VERSION {
-        let message = format!("the controller speaks version {VERSION} of the messages, not {}", header.nestns);
-        let problem = Problem::no(message).help("use the nestns that started the topology, or start it again");
-        return Err((header.id, problem));
-    }
-    let envelope: Envelope = serde_json::from_slice(line).map_err(|error| (header.id, malformed(error)))?;
-    match envelope.ask {
-        Some(request) => Ok((header.id, request)),
-        None => Err((header.id, Problem::no("this is not a request: there is no `ask`").status(2))),
-    }
 }

@@ -30,14 +30,14 @@ impl Supervision<'_> {
                 Met::Yes => {
                     let path = self.world.path(subject);
                     self.world.record(&Event::Release { path: &path });
-                    self.signal_member(subject, gate::RELEASE as i32);
+                    self.world.signal_member(subject, gate::RELEASE as i32);
                 }
                 Met::NotYet => kept.push(subject),
                 Met::Never(dependency) => {
                     let path = self.world.path(subject);
                     self.world.audience.note(&Note::Unreachable { path: &path, dependency: &dependency });
                     self.world.record_signal(subject, libc::SIGKILL);
-                    self.signal_member(subject, libc::SIGKILL);
+                    self.world.signal_member(subject, libc::SIGKILL);
                 }
             }
         }
@@ -86,10 +86,5 @@ impl Supervision<'_> {
             Condition::Exited => ended.map(|_| true),
             Condition::Ok => succeeded,
         }
-    }
-
-    /// Signals a process that is not the controller's child, after its identity is confirmed.
-    pub(super) fn signal_member(&self, subject: Subject, signal: i32) {
-        self.world.signal_member(subject, signal);
     }
 }

@@ -7,6 +7,7 @@ mod clients;
 mod guarding;
 mod guests;
 mod lines;
+mod programs;
 mod readiness;
 mod reports;
 mod terminals;
@@ -19,12 +20,12 @@ use nix::libc;
 use nix::sys::epoll::EpollFlags;
 use nix::unistd::Pid;
 
-use super::audience::{Audience, Cause, Line, Note, Stream};
+use super::audience::{Audience, Cause, Note};
 use super::control::server::Server;
 use super::event_loop::{EventLoop, Hearing, Ready, Token};
 use super::guardian::{Guardian, SavedTerminal};
+use super::journal::Journal;
 use super::journal::event::Event;
-use super::journal::{Journal, record};
 use super::life::Life;
 use super::part::Part;
 use super::readiness::{Readiness, Voices};
@@ -32,7 +33,7 @@ use super::relay::Relay;
 use super::roster::Roster;
 use super::standard_output::StandardOutput;
 use super::state_directory::Remains;
-use super::streams::{Arrival, Streams};
+use super::streams::Streams;
 use super::truth::Origin;
 use crate::engine::failure::{Failure, Stage};
 use crate::engine::gate::{self, Delivered};
@@ -266,19 +267,6 @@ impl<'a> World<'a> {
         due.map(|due| due.since(Moment::now()))
     }
 
-    /// Takes in what programs have written by now, though nobody may want to hear it yet, for a bounded time.
-    pub(super) fn drain_programs(&mut self, until: Moment) {
-        loop {
-            let ready = self.events.programs();
-            if ready.is_empty() || until <= Moment::now() {
-                return;
-            }
-            for ready in ready {
-                self.on_ready(ready);
-            }
-        }
-    }
-
     /// Waits as [`World::pump`] does, while a tree is built.
     ///
     /// As long as much is outstanding it naps first: every report would else wake the controller at once, and ten thousand
@@ -419,85 +407,6 @@ impl<'a> World<'a> {
         match &self.visitor {
             Some(visitor) if subject.is_visitor() => visitor.path.clone(),
             _ => self.roster.path(subject),
-        }
-    }
-
-    fn on_stream(&mut self, place: u32) {
-        match self.streams.take(place, &self.events) {
-            Arrival::Nothing => {}
-            Arrival::Started(subject) => self.incidents.push_back(Incident::Started(subject)),
-            Arrival::Refused(subject, refusal) if subject.session_number().is_some() => {
-                self.incidents.push_back(Incident::SessionRefused(subject, refusal));
-            }
-            Arrival::Refused(subject, refusal) if subject.probed().is_some() => {
-                self.incidents.push_back(Incident::ProbeRefused(subject, refusal));
-            }
-            Arrival::Refused(subject, refusal) => {
-                if let Some(record) = self.roster.get_mut(subject) {
-                    record.refusal = Some(refusal.clone());
-                }
-                let path = self.path(subject);
-                let position = if subject.is_visitor() {
-                    crate::topology::Position::default()
-                } else {
-                    self.plan
-                        .namespace(subject.namespace)
-                        .process(subject.slot)
-                        .map_or_else(crate::topology::Position::default, |process| process.position)
-                };
-                self.audience.note(&Note::Refused { path: &path, position, refusal: &refusal });
-                self.incidents.push_back(Incident::Refused(subject));
-            }
-            Arrival::Output { subject, path, kind, output } => {
-                self.journal.log(subject, kind, &output);
-                self.look_at_lines(subject, &output);
-                if self.output.is_closed() {
-                    return;
-                }
-                let is_raw = self.relay.as_ref().is_some_and(Relay::is_raw);
-                let mut shown = Vec::with_capacity(2 * output.len());
-                for record::Piece { text, .. } in record::lines(&output) {
-                    let line = Line { subject, path: &path, stream: kind, text };
-                    shown.extend(self.audience.line(&line));
-                    if is_raw && shown.last() == Some(&b'\n') {
-                        shown.pop();
-                        shown.extend_from_slice(b"\r\n");
-                    }
-                }
-                self.output.push(&shown, &self.events);
-            }
-        }
-    }
-
-    fn on_input(&mut self) {
-        if let Some(relay) = &mut self.relay {
-            relay.take_input(&self.events);
-        }
-    }
-
-    fn on_terminal(&mut self, flags: EpollFlags) {
-        let Some(relay) = &mut self.relay else { return };
-        if flags.contains(EpollFlags::EPOLLOUT) {
-            relay.flush(&self.events);
-        }
-        if flags.intersects(EpollFlags::EPOLLIN | EpollFlags::EPOLLHUP) {
-            match relay.take_output() {
-                Some(bytes) => {
-                    self.output.push(&bytes, &self.events);
-                    self.log_terminal(&bytes);
-                }
-                None => relay.hang_up(self.saved, &self.events),
-            }
-        }
-    }
-
-    /// Keeps what comes from a terminal that has no other reader.
-    pub(super) fn log_terminal(&mut self, bytes: &[u8]) {
-        if self.output.is_closed()
-            && let Some(subject) = self.terminal
-        {
-            // A prompt is no line, and whoever attaches wants to see it.
-            self.journal.log(subject, Stream::Stdout, bytes);
         }
     }
 

@@ -2,7 +2,9 @@
 //!
 //! The controller forks and reaps them, not the client: a member of a namespace whose parent outside does not reap it keeps
 //! the dying PID 1 in the kernel (R3). Their streams are the client's own descriptors, so that no byte of them passes here.
-//! A program whose client hangs up is ended with everything in its session.
+//! A program whose client hangs up is ended with everything in its session (`endings`).
+
+mod endings;
 
 use std::collections::BTreeMap;
 use std::os::fd::OwnedFd;
@@ -10,7 +12,6 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use nix::errno::Errno;
-use nix::libc;
 use nix::unistd::Pid;
 
 use super::Supervision;
@@ -25,10 +26,11 @@ use crate::engine::moment::Moment;
 use crate::engine::plan::{Identity, NamespaceIndex, NamespacePlan, ProcessPlan, Subject};
 use crate::engine::program::Refusal;
 use crate::engine::report::Ending;
+use crate::observe::namespaces;
 use crate::observe::process::{self, Process};
-use crate::observe::{namespaces, session};
 use crate::sys::pidfd::Pidfd;
 use crate::topology::{Entry, Output, Position, Program, RestartPolicy, Signal, Stdin, Stop, Terminal, Weight};
+pub(super) use endings::signal_session;
 
 /// How long a program has to end after its client has hung up.
 const FAREWELL: Duration = Duration::from_millis(500);
@@ -313,69 +315,6 @@ impl Supervision<'_> {
         let session = subject.session_number().and_then(|number| self.sessions.all.get(&number));
         session.is_some_and(|session| session.is_logged)
     }
-
-    /// A client has hung up, or was killed: nothing that he has started for himself stays.
-    pub(super) fn end_sessions_of(&mut self, client: ClientId) {
-        let deadline = Moment::now().plus(FAREWELL);
-        let own =
-            self.sessions.all.values_mut().filter(|session| session.asker.is_some_and(|asker| asker.client == client));
-        for session in own {
-            session.asker = None;
-            session.deadline = Some(deadline);
-            signal_session(session.leader, libc::SIGHUP);
-            self.world.record(&Event::Signal { path: &session.path, signal: "HUP", by: None });
-        }
-    }
-
-    /// A stop has begun: guests are told, and those who do not leave go with their namespace.
-    pub(super) fn tell_sessions_to_leave(&mut self) {
-        for session in self.sessions.all.values() {
-            signal_session(session.leader, libc::SIGHUP);
-            self.world.record(&Event::Signal { path: &session.path, signal: "HUP", by: None });
-        }
-    }
-
-    /// The same for those in some of the namespaces, which are taken down.
-    pub(super) fn tell_sessions_inside(&self, namespaces: &std::ops::Range<NamespaceIndex>) {
-        for (&number, session) in &self.sessions.all {
-            let mut inside = namespaces.clone();
-            if inside.any(|namespace| self.world.guests.get(Subject::session(namespace, number)).is_some()) {
-                signal_session(session.leader, libc::SIGHUP);
-            }
-        }
-    }
-
-    /// Kills what has not left in time.
-    pub(super) fn end_sessions(&mut self) {
-        let now = Moment::now();
-        for session in self.sessions.all.values_mut() {
-            if session.deadline.is_some_and(|deadline| deadline <= now) {
-                signal_session(session.leader, libc::SIGKILL);
-                self.world.record(&Event::Signal { path: &session.path, signal: "KILL", by: None });
-                // It is killed; what has escaped for a moment by forking is looked for once more.
-                session.deadline = Some(now.plus(FAREWELL));
-            }
-        }
-        self.sessions.remnants.retain_mut(|(leader, deadline)| {
-            if *deadline > now {
-                return true;
-            }
-            *deadline = now.plus(Duration::from_millis(50));
-            signal_session(*leader, libc::SIGKILL) > 0
-        });
-    }
-}
-
-/// Signals every process of a session, each after its identity is confirmed; returns how many there were.
-pub(super) fn signal_session(leader: Pid, signal: i32) -> usize {
-    let members = session::members(leader).unwrap_or_default();
-    for member in &members {
-        // It may have ended since.
-        if member.pidfd.signal(signal).is_ok() && signal != libc::SIGKILL {
-            let _ = member.pidfd.signal(libc::SIGCONT);
-        }
-    }
-    members.len()
 }
 
 fn problem_of(path: &str, failure: &Failure) -> Problem {
