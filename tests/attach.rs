@@ -6,7 +6,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 use crate::harness::detached::{Detached, ended};
-use crate::harness::nest::{Nest, can_nest, identities, program};
+use crate::harness::nest::{Nest, can_nest, identities};
 use crate::harness::terminal::Terminal;
 
 const TICKING: &str = r#"
@@ -105,26 +105,9 @@ fn signals_are_passed_on_where_that_is_asked_for() {
     child.wait().unwrap();
 }
 
-/// A shell on a terminal, where this topology was started.
-fn on_a_terminal(topology: &str, test: impl Fn(&mut Terminal)) {
-    if !can_nest() {
-        return;
-    }
-    for identity in identities() {
-        let nest = Nest::new(topology).identity(identity).env("N", program().to_str().unwrap());
-        let root = nest.root.clone();
-        let mut terminal = Terminal::shell(nest);
-        terminal.send(format!("$N up -d {root}.toml\r"));
-        terminal.expect("ready in");
-        terminal.expect("$ ");
-        test(&mut terminal);
-        terminal.close();
-    }
-}
-
 #[test]
 fn a_terminal_is_typed_into_left_and_found_again() {
-    on_a_terminal(SHELL, |terminal| {
+    Terminal::each_beside(SHELL, |terminal| {
         let root = terminal.nest.root.clone();
         terminal.send(format!("$N attach {root}/shell\r"));
         terminal.becomes_raw();
@@ -151,7 +134,7 @@ fn a_terminal_is_typed_into_left_and_found_again() {
 
 #[test]
 fn a_program_of_exec_is_left_and_found_again() {
-    on_a_terminal("[ns.@]\nproc.idle = { actor = \"idle\" }\n", |terminal| {
+    Terminal::each_beside("[ns.@]\nproc.idle = { actor = \"idle\" }\n", |terminal| {
         let root = terminal.nest.root.clone();
         terminal.send(format!("$N exec -it -e PS1='in> ' {root} -- bash --norc --noediting\r"));
         terminal.becomes_raw();

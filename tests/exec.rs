@@ -285,29 +285,9 @@ fn a_detached_one_is_on_its_own_and_its_output_is_kept() {
     });
 }
 
-/// A shell on a terminal, with a tree that runs.
-fn on_a_terminal(test: impl Fn(&mut Terminal)) {
-    if !can_nest() {
-        return;
-    }
-    for identity in identities() {
-        let program = crate::harness::nest::program().to_str().unwrap();
-        let nest = Nest::new(TREE).identity(identity).env("N", program);
-        let root = nest.root.clone();
-        let mut terminal = Terminal::shell(nest);
-        terminal.send(format!("$N up -d {root}.toml\r"));
-        terminal.expect("ready in");
-        terminal.expect("$ ");
-        test(&mut terminal);
-        terminal.send("$N down --now\r");
-        terminal.expect("stopped in");
-        terminal.close();
-    }
-}
-
 #[test]
 fn with_a_terminal_it_has_jobs_a_size_and_the_callers_comes_back() {
-    on_a_terminal(|terminal| {
+    Terminal::each_beside(TREE, |terminal| {
         let root = terminal.nest.root.clone();
         terminal.send(format!("PS1='out> ' $N exec -it -e PS1='in> ' {root}/in -- bash --norc --noediting\r"));
         terminal.becomes_raw();
@@ -334,5 +314,7 @@ fn with_a_terminal_it_has_jobs_a_size_and_the_callers_comes_back() {
         terminal.expect("\r\nstatus 6");
         terminal.expect("1");
         terminal.expect("$ ");
+        terminal.send("$N down --now\r");
+        terminal.expect("stopped in");
     });
 }

@@ -21,7 +21,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::sys::termios::{LocalFlags, tcgetattr};
 use nix::unistd::{Gid, Pid, Uid, fchown, read, setsid, write};
 
-use super::nest::{Identity, Nest, ORDINARY, PATIENCE, assert_nothing_left, program};
+use super::nest::{Identity, Nest, ORDINARY, PATIENCE, assert_nothing_left, can_nest, identities, program};
 
 /// What leads the session when nestns is to be in the foreground: its PID and status go to files.
 const LEADER: &str = r#"
@@ -73,6 +73,23 @@ impl Terminal {
         let mut terminal = Self::lead(nest, command);
         terminal.expect("$ ");
         terminal
+    }
+
+    /// A shell, as each of the identities, in which the topology was started with `up -d`; `$N` is the program.
+    pub(crate) fn each_beside(topology: &str, test: impl Fn(&mut Self)) {
+        if !can_nest() {
+            return;
+        }
+        for identity in identities() {
+            let nest = Nest::new(topology).identity(identity).env("N", program().to_str().expect("our own path"));
+            let root = nest.root.clone();
+            let mut terminal = Self::shell(nest);
+            terminal.send(format!("$N up -d {root}.toml\r"));
+            terminal.expect("ready in");
+            terminal.expect("$ ");
+            test(&mut terminal);
+            terminal.close();
+        }
     }
 
     fn lead(nest: Nest, mut command: Command) -> Self {
