@@ -6,7 +6,6 @@ use super::status::Status;
 use crate::engine::actor;
 use crate::topology::Actor;
 
-/// Perform a built-in workload, as `actor = "…"` in a file does
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 idle                                   waits, ends on TERM

@@ -21,7 +21,6 @@ use crate::controller::journal::{LOGS, LogName, watch};
 use crate::sys::{descriptor, terminal};
 use crate::topology::Address;
 
-/// Follow what a process writes, and type into its terminal where it has one
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 What it writes from now on comes out as it is, standard output and standard error apart; `nestns logs` shows what came before. \

@@ -15,7 +15,6 @@ use super::topology_file::TopologyFile;
 use crate::diagnostic::{Diagnostics, Format, Level, Sources, render};
 use crate::topology::Parsed;
 
-/// Check topology files, without building anything
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// Topology files; `-` is standard input, a directory stands for the only one in it [default: .]

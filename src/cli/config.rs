@@ -11,7 +11,6 @@ use super::status::Status;
 use super::topology_arguments::TopologyArguments;
 use crate::present::config::{self, Arrangement};
 
-/// Show the expanded topology: everything merged, replaced and generated, as a file that can be read again
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     #[command(flatten)]

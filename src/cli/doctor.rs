@@ -17,7 +17,6 @@ use crate::controller::state_directory::usable_base;
 use crate::diagnostic::Color;
 use crate::observe::doctor::{self as machine, Check, Machine};
 
-/// Look whether this machine can do it, or what a file asks for
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Each check is found by trying it, in throw-away processes that leave nothing behind. With FILE, what the topology asks for is \

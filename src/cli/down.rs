@@ -23,7 +23,6 @@ use crate::present::duration::Human;
 use crate::present::stop;
 use crate::topology::Address;
 
-/// Take a running topology down, or a part of it
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Everything is asked to stop, from each root downward, and has its grace; who is waited for is told every second. Ctrl-C \

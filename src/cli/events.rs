@@ -24,7 +24,6 @@ use crate::topology::address::Wanted;
 /// So much is written at a time.
 const FULL: usize = 64 * 1024;
 
-/// Show what happens, as JSON Lines
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Each line is an object { ts, seq, event, path, … }: what was created, released, started, became ready; what nestns has \

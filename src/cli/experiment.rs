@@ -17,7 +17,6 @@ use crate::observe::boot;
 use crate::present::charset::Charset;
 use crate::present::count::count;
 
-/// Show and check how the kernel behaves, one statement at a time
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 An experiment says what is claimed, on which layout, what was done, and what the kernel answered; then whether the claim \

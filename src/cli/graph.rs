@@ -16,7 +16,6 @@ use crate::present::node::Node;
 use crate::present::outline;
 use crate::present::tree::Folding;
 
-/// Draw what a file declares, as boxes in boxes
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Numbers are PIDs, outermost first, the host's left out. To make an image:\n  \
                         nestns graph dind.toml --format svg > dind.svg\n  \

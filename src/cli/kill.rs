@@ -11,7 +11,6 @@ use super::tell::tell;
 use crate::controller::control::message::{Reply, Request, Snapshot, Target as Identity};
 use crate::topology::{Address, Signal};
 
-/// Signal processes of a running topology
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 The address of a namespace means its PID 1, and `vm/ci#7` whoever has number 7 in `vm/ci` at this moment. A process is \

@@ -16,7 +16,6 @@ use crate::present::age::Age;
 use crate::present::state::State;
 use crate::present::table::{Cell, Cut};
 
-/// Show the topologies that run
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 A topology runs when its controller answers. One that does not is shown as well, with a state of its own: `starting` and \

@@ -73,40 +73,76 @@ struct Cli {
     verb: Verb,
 }
 
+// What a verb takes is put together when it is the one that is asked for: with every verb's arguments, that is half of the
+// time that a short command needs. What `nestns --help` says of each is therefore here.
 #[derive(Debug, Subcommand)]
+#[command(defer = true)]
 enum Verb {
+    /// Build a tree of namespaces, stay with it, and take it down; or leave it to itself
     Up(up::Args),
+    /// Take a running topology down, or a part of it
     Down(down::Args),
+    /// Let a topology go that was started with `nestns up --hold`
     Release(release::Args),
+    /// Start processes again, or build namespaces anew with all that is in them
     Restart(restart::Args),
+    /// Show what programs have written
     Logs(logs::Args),
+    /// Show what happens, as JSON Lines
     Events(events::Args),
+    /// Signal processes of a running topology
     Kill(kill::Args),
+    /// Wait until something of a running topology has come so far
     Wait(wait::Args),
+    /// Run a program in a namespace of a running topology
     Exec(exec::Args),
+    /// Follow what a process writes, and type into its terminal where it has one
     Attach(attach::Args),
+    /// Run a command in new namespaces, or beside a tree that stands as long as it runs
     Run(run::Args),
+    /// Check topology files, without building anything
     Check(check::Args),
+    /// Show the expanded topology: everything merged, replaced and generated, as a file that can be read again
     Config(config::Args),
+    /// Show a topology as plain unshare(1), nsenter(1) and mount(8) lines, or explain a code such as NS301
     Explain(explain::Args),
+    /// Show the topologies that run
     Ls(ls::Args),
+    /// Show the processes of a running topology, a row each
     Ps(ps::Args),
+    /// Show everything known of one namespace or process
     Inspect(inspect::Args),
+    /// Show namespaces and processes as a tree: of what runs, or of what a file declares
     Tree(tree::Args),
+    /// Translate the PID of a process between namespaces
     Pid(pid::Args),
+    /// Show whose number it is
     Whois(whois::Args),
+    /// Show who sees whom, and under which number
     See(see::Args),
+    /// Show and check how the kernel behaves, one statement at a time
     Experiment(experiment::Args),
+    /// Draw what a file declares, as boxes in boxes
     Graph(graph::Args),
+    /// Freeze namespaces with everything in them
     Pause(pause::PauseArgs),
+    /// Let paused namespaces go on
     Resume(pause::ResumeArgs),
+    /// Look whether this machine can do it, or what a file asks for
     Doctor(doctor::Args),
+    /// Remove the state of topologies whose namespaces are gone
     Prune(prune::Args),
+    /// Print the JSON Schema (draft-07) of topology files, for editors
     Schema(schema::Args),
+    /// Write a commented example topology, to try and to change
     New(new::Args),
+    /// Perform a built-in workload, as `actor = "…"` in a file does
     Actor(actor::Args),
+    /// Print the completions for a shell
     Completions(completions::Args),
+    /// Print a manual page, as roff for `man -l -`
     Man(man::Args),
+    /// Print name and version
     Version(version::Args),
 }
 
@@ -191,6 +227,15 @@ mod tests {
             }
             command.get_subcommands().for_each(check);
         }
-        check(&Cli::command());
+        let mut command = Cli::command();
+        command.build();
+        check(&command);
+    }
+
+    #[test]
+    fn every_verb_says_in_one_line_what_it_is_for() {
+        for verb in Cli::command().get_subcommands() {
+            assert!(verb.get_about().is_some(), "{}", verb.get_name());
+        }
     }
 }

@@ -11,7 +11,6 @@ use super::tell::tell;
 use crate::controller::control::message::{Reply, Request, Snapshot};
 use crate::topology::Address;
 
-/// Freeze namespaces with everything in them
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Everything in the namespace and in those inside it is moved into a cgroup that is frozen, whoever has made it and however it \
@@ -31,7 +30,6 @@ pub(super) struct PauseArgs {
     whom: Whom,
 }
 
-/// Let paused namespaces go on
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Everybody returns to the cgroup where he came from. `.` means everything that is paused.")]

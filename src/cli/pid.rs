@@ -20,7 +20,6 @@ use crate::observe::translation::{self, Chain};
 use crate::topology::Address;
 use crate::topology::address::HOST;
 
-/// Translate the PID of a process between namespaces
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 ADDR is a process (`vm/ci/runner`), a namespace, which means its PID 1, or a number as some namespace counts it: `vm/ci#7`, \

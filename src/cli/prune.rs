@@ -11,7 +11,6 @@ use super::tell::tell;
 use crate::controller::census::{self, Found, Presence};
 use crate::controller::state_directory::{Seized, StateError, seize};
 
-/// Remove the state of topologies whose namespaces are gone
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Only what is proven gone is removed: nobody holds its lock, and its PID 1s have ended or are from before the last boot. \

@@ -23,7 +23,6 @@ use crate::present::state::State;
 use crate::present::table::{Cell, Cut};
 use crate::topology::{Address, Signal};
 
-/// Show the processes of a running topology, a row each
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 PID is the chain of a process's numbers, outermost first: `5303/7/4` is 5303 on the host, 7 in the namespace around, 4 in \

@@ -4,7 +4,6 @@ use super::status::Status;
 use super::target::Target;
 use crate::controller::control::message::Request;
 
-/// Let a topology go that was started with `nestns up --hold`
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// The topology, where several run

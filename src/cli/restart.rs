@@ -13,7 +13,6 @@ use crate::controller::control::message::{Reply, Request, Snapshot};
 use crate::present::count::count;
 use crate::topology::Address;
 
-/// Start processes again, or build namespaces anew with all that is in them
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 What runs is asked to stop and has its grace, as with `nestns down`. Then it is created as it was at first: a process by the \

@@ -17,7 +17,6 @@ use crate::observe::namespaces;
 use crate::topology::Terminal;
 use crate::topology::wrap::{self, Connection, Role};
 
-/// Run a command in new namespaces, or beside a tree that stands as long as it runs
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Without FILE: --depth namespaces around the command, which is a child of PID 1.

@@ -5,7 +5,6 @@ use std::io::{self, Write};
 use super::status::Status;
 use crate::topology::schema::schema;
 
-/// Print the JSON Schema (draft-07) of topology files, for editors
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {}
 

@@ -29,7 +29,6 @@ use crate::present::outline;
 use crate::present::tree::{self, Colour, Folding, Look};
 use crate::topology::{Address, Topology};
 
-/// Show namespaces and processes as a tree: of what runs, or of what a file declares
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 The argument is a topology file when it is `-`, ends with `.toml`, begins with `/`, `./` or `../`, or is the name of a file \

@@ -30,7 +30,6 @@ use crate::present::outline;
 use crate::present::tree::{Colour, Folding, Look, render};
 use crate::topology::{Init, OnExit, Topology};
 
-/// Build a tree of namespaces, stay with it, and take it down; or leave it to itself
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Ctrl-C asks everything to stop, from each root downward; a second one kills the roots.")]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]

@@ -4,7 +4,6 @@ use std::io::{self, Write};
 
 use super::status::Status;
 
-/// Print name and version
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {}
 

@@ -26,7 +26,6 @@ const TIMEOUT: Status = Status::Other(124);
 /// How long a controller that has said good-bye may take to remove its state.
 const LAST: Duration = Duration::from_secs(10);
 
-/// Wait until something of a running topology has come so far
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Without an address the whole topology is waited for. A namespace has started when its PID 1 works, is ready when everything \

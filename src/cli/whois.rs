@@ -13,7 +13,6 @@ use crate::observe::machine::{Machine, Search};
 use crate::observe::namespaces;
 use crate::present::table::{Cell, Cut};
 
-/// Show whose number it is
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 A PID means nothing without the namespace that counts it. Without --in, every process of this machine is shown that has the \

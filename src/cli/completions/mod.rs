@@ -20,7 +20,6 @@ const SHELLS: Shells<'static> = Shells(&[&Bash, &Elvish, &Fish, &Powershell, &Zs
 /// Verbs whose paths are those of a file.
 const OF_FILES: [&str; 2] = ["explain", "config"];
 
-/// Print the completions for a shell
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 The script completes verbs, flags and what runs: names of topologies, paths of namespaces and processes.

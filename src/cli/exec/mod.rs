@@ -26,7 +26,6 @@ use crate::engine::plan;
 use crate::topology::Address;
 use session::{Outcome, Session};
 
-/// Run a program in a namespace of a running topology
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 The program enters every namespace of the target (pid, mnt, net, …): those of PID 1 where TARGET is a namespace, its own \

@@ -16,7 +16,6 @@ use super::topology_arguments::Values;
 
 pub(super) use hint::hint;
 
-/// Show a topology as plain unshare(1), nsenter(1) and mount(8) lines, or explain a code such as NS301
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// A code, or a topology file; `-` is standard input, a directory stands for the only one in it [default: .]

@@ -16,7 +16,6 @@ use crate::controller::description::Description;
 use crate::present::sheet as drawing;
 use crate::topology::Address;
 
-/// Show everything known of one namespace or process
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 A path that both a namespace and a process have is made clear by a `/` behind it, which means the namespace. What the \

@@ -33,7 +33,6 @@ use printer::Printer;
 /// another.
 const LAG: Duration = Duration::from_millis(5);
 
-/// Show what programs have written
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Everything that is captured is kept, at most `limits.log_bytes` of the newest (64 MiB where the file says nothing); also \

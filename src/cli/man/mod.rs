@@ -9,7 +9,6 @@ use clap_mangen::Man;
 
 use super::status::Status;
 
-/// Print a manual page, as roff for `man -l -`
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// The verb whose page it is, instead of the program's; `topology` for the file, with all its keys

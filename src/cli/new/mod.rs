@@ -15,7 +15,6 @@ use self::target::Existing;
 use self::template::Template;
 use super::status::Status;
 
-/// Write a commented example topology, to try and to change
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// Which one

@@ -32,7 +32,6 @@ use crate::present::tree::Colour;
 use crate::topology::Address;
 use crate::topology::address::HOST;
 
-/// Show who sees whom, and under which number
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 A column an observer, a row a process; a cell has the number under which the one knows the other, `·` where it sees nothing. \
