@@ -20,10 +20,11 @@ use super::status::Status;
 use super::target::{Connection, Target};
 use super::tell::tell;
 use super::terminal::{DetachKeys, Watch};
-use crate::controller::control::message::{Execution, Kind, Reply, Request};
+use crate::controller::control::message::Execution;
 use crate::controller::state_directory::truth_in;
 use crate::engine::plan;
 use crate::topology::Address;
+use plain::Ran;
 use session::{Outcome, Session};
 
 #[derive(Debug, clap::Args)]
@@ -101,7 +102,7 @@ const OWN_FAILURE: Status = Status::Other(125);
 
 /// Runs the verb.
 pub(super) fn run(args: Args) -> anyhow::Result<Status> {
-    let execution = match execution(&args) {
+    let mut execution = match execution(&args) {
         Ok(execution) => execution,
         Err(problem) => {
             tell(&format!("error: {problem}\n"));
@@ -113,38 +114,41 @@ pub(super) fn run(args: Args) -> anyhow::Result<Status> {
         Ok(connection) => connection,
         Err(status) => return Ok(own(status)),
     };
-    let mut executions = match plain_namespace(&mut connection, &args) {
-        Some(namespace) => vec![Execution { namespace, ..execution }],
-        None => match executions(&mut connection, &args, &execution) {
-            Ok(executions) => executions,
-            Err(status) => return Ok(status),
-        },
-    };
     let truth = truth_in(&connection.directory).display().to_string();
-    for execution in &mut executions {
-        execution.env.insert("NESTNS_TRUTH".to_owned(), truth.clone());
+    execution.env.insert("NESTNS_TRUTH".to_owned(), truth);
+    let is_plain = !args.all && !execution.terminal && !execution.detached;
+    if is_plain && is_full_path(&args.target) {
+        // Most often it is a namespace: who asks for `vm/ci` need not be told first of all that runs.
+        let execution = Execution { namespace: args.target.path(), ..execution.clone() };
+        connection = match plain::run(connection, execution)? {
+            Ran::Over(status) => return Ok(status),
+            Ran::NoNamespace(connection) => connection,
+        };
     }
+    let mut executions = match executions(&mut connection, &args, &execution) {
+        Ok(executions) => executions,
+        Err(status) => return Ok(status),
+    };
     if args.all {
         let lines = many::lines(args.color, &executions);
         return many::run(&connection, executions, lines);
     }
     let Some(execution) = executions.pop() else { return Ok(Status::No) };
-    match (execution.terminal, execution.detached) {
-        (true, _) => terminal::run(connection, execution, args.detach_keys),
-        (false, false) => plain::run(connection, execution),
-        (false, true) => start(connection, execution),
+    if is_plain {
+        return Ok(match plain::run(connection, execution)? {
+            Ran::Over(status) => status,
+            Ran::NoNamespace(_) => Status::No,
+        });
     }
+    if execution.terminal {
+        return terminal::run(connection, execution, args.detach_keys);
+    }
+    start(connection, execution)
 }
 
-/// The namespace that is named in full, if there is one: who asks for `vm/ci` need not be told of all that runs.
-fn plain_namespace(connection: &mut Connection, args: &Args) -> Option<String> {
-    let Args { target, all, .. } = args;
-    if *all || !target.is_exact() || target.is_host() || target.number().is_some() {
-        return None;
-    }
-    let path = target.path();
-    let request = Request::Describe { path: path.clone(), kind: Kind::Namespace };
-    matches!(connection.client.ask(request), Ok(Reply::Description(_))).then_some(path)
+/// Whether it names one namespace or one process, and not by a number.
+fn is_full_path(target: &Address) -> bool {
+    target.is_exact() && !target.is_host() && target.number().is_none()
 }
 
 /// What is asked in each of the places that are addressed.

@@ -11,16 +11,26 @@ use crate::cli::terminal::{Arrived, Signals, Watch};
 use crate::controller::control::message::Execution;
 use crate::sys::descriptor;
 
+/// What came of it.
+pub(super) enum Ran {
+    /// The status to end with.
+    Over(Status),
+    /// Where it was to run is no namespace; nothing has happened.
+    NoNamespace(Connection),
+}
+
 /// Runs it.
-pub(super) fn run(connection: Connection, execution: Execution) -> anyhow::Result<Status> {
+pub(super) fn run(connection: Connection, execution: Execution) -> anyhow::Result<Ran> {
     let signals = Signals::open()?;
     let streams = [libc::STDIN_FILENO, libc::STDOUT_FILENO, libc::STDERR_FILENO].map(descriptor::inherited);
     let mut session = match Session::begin(connection, execution, &streams) {
         Ok(session) => session,
-        Err(failed) => return Ok(Outcome::Failed(failed.1).tell(&failed.0)),
+        Err(failed) => return Ok(Ran::Over(Outcome::Failed(failed.1).tell(&failed.0))),
     };
-    let outcome = wait(&mut session, &signals)?;
-    Ok(outcome.tell(session.connection()))
+    Ok(match wait(&mut session, &signals)? {
+        Outcome::NoNamespace => Ran::NoNamespace(session.into_connection()),
+        outcome => Ran::Over(outcome.tell(session.connection())),
+    })
 }
 
 fn wait(session: &mut Session, signals: &Signals) -> nix::Result<Outcome> {

@@ -18,6 +18,8 @@ pub(super) enum Outcome {
     Refused(String, u8),
     /// It was not even tried, or the controller is gone.
     Failed(ClientError),
+    /// Where it was to run is no namespace.
+    NoNamespace,
     /// Nobody is left to be told.
     Unheard,
 }
@@ -33,6 +35,10 @@ impl Outcome {
             }
             // What a shell gives for SIGPIPE.
             Self::Unheard => Status::Other(141),
+            Self::NoNamespace => {
+                tell("error: there is no such namespace\n");
+                super::OWN_FAILURE
+            }
             Self::Failed(error) => match connection.fail(&error) {
                 Status::No => super::OWN_FAILURE,
                 status => status,
@@ -75,6 +81,11 @@ impl Session {
         self.begun.as_ref().map(|(_, path)| &**path)
     }
 
+    /// Gives the connection back.
+    pub(super) fn into_connection(self) -> Connection {
+        self.connection
+    }
+
     /// Takes in what the controller has said, after its socket was found readable.
     pub(super) fn hear(&mut self) -> Option<Outcome> {
         let received = self.connection.client.receive();
@@ -89,6 +100,7 @@ impl Session {
                     }
                     Reply::Ended(exit) => return Some(Outcome::Ended(exit)),
                     Reply::Refused { message, status } => return Some(Outcome::Refused(message, status)),
+                    Reply::NoNamespace => return Some(Outcome::NoNamespace),
                     Reply::Problem(problem) => return Some(Outcome::Failed(problem.into())),
                     _ => {}
                 },

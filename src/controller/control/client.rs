@@ -19,6 +19,11 @@ use crate::sys::rights;
 /// How long a controller has to answer what it answers at once.
 const PATIENCE: Duration = Duration::from_secs(10);
 
+/// Bytes that are read at once. Whoever asks one question does not pay for clearing a large buffer, which took longer than
+/// the answer.
+const SMALLEST_PART: usize = 2 * 1024;
+const LARGEST_PART: usize = 64 * 1024;
+
 /// Why a controller could not be asked.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -56,6 +61,8 @@ pub struct Answer {
 pub struct Client {
     socket: OwnedFd,
     buffer: Vec<u8>,
+    /// Where the next piece is read to: small as most answers are, and larger when it has been filled.
+    part: Vec<u8>,
     /// How much of the buffer is known to have no end of a line.
     searched: usize,
     descriptors: Vec<OwnedFd>,
@@ -91,7 +98,15 @@ impl Client {
         if peer.uid() != geteuid().as_raw() && peer.uid() != 0 && !geteuid().is_root() {
             return Err(ClientError::Foreign { path: path(), owner: peer.uid() });
         }
-        Ok(Self { socket, buffer: Vec::new(), searched: 0, descriptors: Vec::new(), id: 0, controller: peer.pid() })
+        Ok(Self {
+            socket,
+            buffer: Vec::new(),
+            part: vec![0; SMALLEST_PART],
+            searched: 0,
+            descriptors: Vec::new(),
+            id: 0,
+            controller: peer.pid(),
+        })
     }
 
     /// The controller's PID, as the kernel tells who listens.
@@ -175,11 +190,13 @@ impl Client {
     ///
     /// [`ClientError::HungUp`] at the end.
     pub fn receive(&mut self) -> Result<(), ClientError> {
-        let mut part = vec![0_u8; 64 * 1024];
-        match rights::receive(&self.socket, &mut part) {
+        match rights::receive(&self.socket, &mut self.part) {
             Ok(piece) if piece.bytes == 0 => Err(ClientError::HungUp),
             Ok(piece) => {
-                self.buffer.extend_from_slice(&part[..piece.bytes]);
+                self.buffer.extend_from_slice(&self.part[..piece.bytes]);
+                if piece.bytes == self.part.len() && self.part.len() < LARGEST_PART {
+                    self.part.resize(2 * self.part.len(), 0);
+                }
                 self.descriptors.extend(piece.descriptors);
                 Ok(())
             }

@@ -226,6 +226,8 @@ pub enum Reply {
         pids: Vec<i32>,
     },
     Ended(ExitDocument),
+    /// Where a program was to run is no namespace by its path; what else is meant, the asker can find out.
+    NoNamespace,
     /// A program could not be executed: what is the matter, and the status that a shell gives.
     Refused {
         message: String,

@@ -73,6 +73,10 @@ impl Sessions {
 
 impl Supervision<'_> {
     pub(super) fn begin_session(&mut self, asker: Asker, execution: Execution, descriptors: Vec<OwnedFd>) {
+        if self.plan.find(&execution.namespace).is_none() {
+            self.world.reply(asker, Reply::NoNamespace);
+            return;
+        }
         if let Err(problem) = self.try_begin_session(asker, execution, descriptors) {
             self.world.refuse(asker, problem);
         }
