@@ -8,8 +8,7 @@
 use std::ffi::{CStr, CString};
 use std::fs::OpenOptions;
 use std::os::fd::{AsFd, OwnedFd};
-use std::os::unix::ffi::OsStrExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
@@ -357,20 +356,22 @@ fn execute(arguments: &[CString], environment: &[CString]) -> Errno {
     result
 }
 
-fn candidates(program: &CStr, environment: &[CString]) -> Vec<CString> {
-    if program.to_bytes().contains(&b'/') {
-        return vec![program.to_owned()];
-    }
+/// Where a program may be: its own path, or in each directory of the PATH, one after the other.
+fn candidates(program: &CStr, environment: &[CString]) -> impl Iterator<Item = CString> {
+    let program = program.to_bytes();
+    let is_path = program.contains(&b'/');
     let path =
         environment.iter().find_map(|entry| entry.to_bytes().strip_prefix(b"PATH=")).unwrap_or(DEFAULT_PATH.as_bytes());
-    path.split(|&byte| byte == b':')
-        .filter_map(|directory| {
-            let directory =
-                if directory.is_empty() { Path::new(".") } else { Path::new(std::ffi::OsStr::from_bytes(directory)) };
-            let file: PathBuf = directory.join(std::ffi::OsStr::from_bytes(program.to_bytes()));
-            CString::new(file.into_os_string().as_encoded_bytes()).ok()
-        })
-        .collect()
+    let directories = if is_path { &b""[..] } else { path };
+    directories.split(|&byte| byte == b':').filter_map(move |directory| {
+        let mut file = Vec::with_capacity(directory.len() + program.len() + 3);
+        if !is_path {
+            file.extend_from_slice(if directory.is_empty() { b"." } else { directory });
+            file.push(b'/');
+        }
+        file.extend_from_slice(program);
+        CString::new(file).ok()
+    })
 }
 
 /// Lets go of the caller's standard descriptors and of the terminal: for a PID 1 that has created everything that may inherit them.

@@ -1,8 +1,8 @@
 //! What all processes of a tree share: the caller's environment, signals and directory.
 
 use std::collections::BTreeMap;
-use std::ffi::{CString, OsString};
-use std::os::unix::ffi::OsStringExt;
+use std::ffi::{CString, OsStr, OsString};
+use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
@@ -42,16 +42,17 @@ pub struct Common {
 impl Common {
     /// The environment of a program: the caller's, then the namespace's and its own, as `NAME=value`.
     pub fn environment_of(&self, process: &ProcessPlan) -> Vec<CString> {
-        let mut environment = self.environment.clone();
-        for (name, value) in &process.env {
-            environment.insert(name.into(), value.into());
-        }
+        // A child that is about to execute its program has every page that it writes to copied: nothing is cloned first.
+        let mut environment: BTreeMap<&OsStr, &OsStr> =
+            self.environment.iter().map(|(name, value)| (&**name, &**value)).collect();
+        environment.extend(process.env.iter().map(|(name, value)| (OsStr::new(name), OsStr::new(value))));
         environment
             .into_iter()
             .filter_map(|(name, value)| {
-                let mut entry = name.into_vec();
+                let mut entry = Vec::with_capacity(name.len() + value.len() + 2);
+                entry.extend_from_slice(name.as_bytes());
                 entry.push(b'=');
-                entry.extend(value.into_vec());
+                entry.extend_from_slice(value.as_bytes());
                 // The kernel's own strings and checked ones hold no NUL.
                 CString::new(entry).ok()
             })
