@@ -188,7 +188,7 @@ impl Verb {
 
 /// Reads the command line and does what it says. clap ends the process itself, with status 2, if it cannot be read.
 pub fn main() -> ExitCode {
-    completions::answer_shell(Cli::command);
+    completions::answer_shell(whole_command);
     match Cli::parse().verb.run() {
         Ok(status) => status.into(),
         // Whoever read the output has seen enough of it, as `head` does.
@@ -201,6 +201,13 @@ pub fn main() -> ExitCode {
     }
 }
 
+/// The command line with every verb's arguments.
+fn whole_command() -> clap::Command {
+    let mut command = Cli::command();
+    command.build();
+    command
+}
+
 fn is_broken_pipe(error: &anyhow::Error) -> bool {
     error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
 }
@@ -209,7 +216,7 @@ fn is_broken_pipe(error: &anyhow::Error) -> bool {
 mod tests {
     use clap::{Arg, ArgAction, Command, CommandFactory};
 
-    use super::Cli;
+    use super::{Cli, whole_command};
 
     #[test]
     fn the_command_line_is_consistent() {
@@ -227,9 +234,7 @@ mod tests {
             }
             command.get_subcommands().for_each(check);
         }
-        let mut command = Cli::command();
-        command.build();
-        check(&command);
+        check(&whole_command());
     }
 
     #[test]
