@@ -11,6 +11,7 @@
 //! | 2 | [`observe`] | kernel → facts |
 //! | 2 | [`experiment`] | the kernel's behaviours, shown and checked |
 //! | 3 | [`controller`] | the life of a tree |
+//! | 3 | [`expect`] | assertions against facts; reports |
 //! | 4 | [`present`] | facts → text |
 //! | 5 | [`cli`] | one file a verb |
 
@@ -18,6 +19,7 @@ pub mod cli;
 pub mod controller;
 pub mod diagnostic;
 pub mod engine;
+pub mod expect;
 pub mod experiment;
 pub mod observe;
 pub mod present;

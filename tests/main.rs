@@ -18,6 +18,7 @@ mod examples;
 mod exec;
 mod exit_codes;
 mod expand;
+mod expectations;
 mod experiment;
 mod explain_layout;
 mod explanations;

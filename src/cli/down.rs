@@ -249,7 +249,7 @@ fn done(
 }
 
 /// The controller removes its state when it has said everything; whoever comes back finds the name free.
-fn await_end(directory: &Path) {
+pub(super) fn await_end(directory: &Path) {
     let end = Moment::now().plus(Duration::from_secs(10));
     while directory.join("lock").exists() && Moment::now() < end {
         std::thread::sleep(Duration::from_millis(2));

@@ -49,6 +49,7 @@ mod table_arguments;
 mod target;
 mod tell;
 mod terminal;
+mod test;
 mod topology_arguments;
 mod topology_file;
 mod tree;
@@ -120,6 +121,8 @@ enum Verb {
     Whois(whois::Args),
     /// Show who sees whom, and under which number
     See(see::Args),
+    /// Build a tree, check what its file expects of it (`[[expect]]`), and take it down
+    Test(test::Args),
     /// Show and check how the kernel behaves, one statement at a time
     Experiment(experiment::Args),
     /// Draw what a file declares, as boxes in boxes
@@ -170,6 +173,7 @@ impl Verb {
             Self::Pid(args) => pid::run(&args),
             Self::Whois(args) => whois::run(&args),
             Self::See(args) => see::run(&args),
+            Self::Test(args) => test::run(&args),
             Self::Experiment(args) => experiment::run(&args),
             Self::Graph(args) => graph::run(&args),
             Self::Pause(args) => pause::pause(&args),

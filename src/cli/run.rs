@@ -70,7 +70,7 @@ const INITIAL: u64 = 0xEFFF_FFFC;
 
 /// Runs the verb.
 pub(super) fn run(args: Args) -> anyhow::Result<Status> {
-    let name = args.name.unwrap_or_else(unique_name);
+    let name = args.name.unwrap_or_else(|| unique_name("run"));
     let connection = connection();
     // What the command writes to its terminal goes to the caller's, not into a redirected output.
     let is_redirected = connection.terminal == Terminal::Own && connection.stdout_inherited;
@@ -122,13 +122,13 @@ pub(super) fn run(args: Args) -> anyhow::Result<Status> {
     }
 }
 
-/// `run-PID`; inside a PID namespace also with that one's inode, because its numbers are others' numbers elsewhere, and a
+/// `VERB-PID`; inside a PID namespace also with that one's inode, because its numbers are others' numbers elsewhere, and a
 /// state directory may be common to both.
-fn unique_name() -> String {
+pub(super) fn unique_name(verb: &str) -> String {
     let pid = std::process::id();
     match namespaces::own() {
-        Ok(inode) if inode != INITIAL => format!("run-{inode}-{pid}"),
-        _ => format!("run-{pid}"),
+        Ok(inode) if inode != INITIAL => format!("{verb}-{inode}-{pid}"),
+        _ => format!("{verb}-{pid}"),
     }
 }
 

@@ -103,6 +103,7 @@ codes! {
     BadSize = "NS130", "a size cannot be read";
     BadPattern = "NS131", "a regular expression cannot be used";
     NotOneProbe = "NS132", "`ready` does not say exactly one way";
+    BadExpectation = "NS133", "an expectation says nothing that could be compared";
 
     NoParent = "NS201", "a namespace has no parent";
     DeclaredTwice = "NS202", "a namespace is declared twice";
@@ -118,10 +119,10 @@ codes! {
     UnknownTemplate = "NS212", "a namespace uses a template that does not exist";
     TemplateCycle = "NS213", "templates use each other";
     BadInstanceName = "NS214", "`as` gives a name that cannot be used";
+    UnknownExpected = "NS215", "an expectation names what the tree does not have";
 
     ShortGrace = "NS301", "a namespace has less time to stop than something inside it";
     LooksLikeShell = "NS302", "a command uses shell syntax but is not run by a shell";
-    UncheckedExpectation = "NS303", "an expectation is not checked by this version";
     DroppedSignal = "NS304", "PID 1 does not handle its stop signal, so the kernel drops it";
     UnusedTemplate = "NS305", "a template of the file is never used";
 

@@ -9,6 +9,7 @@ pub mod address;
 mod check;
 mod duration;
 mod expand;
+pub mod expectation;
 mod labels;
 mod namespace;
 mod numbering;

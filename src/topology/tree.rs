@@ -6,6 +6,7 @@ use petgraph::Direction;
 use petgraph::graph::{DiGraph, NodeIndex};
 use serde::{Deserialize, Serialize};
 
+use super::expectation::Expectation;
 use super::namespace::{Init, Namespace};
 use super::process::{Output, Stdin};
 use super::syntax::DEFAULT_LOG_BYTES;
@@ -39,8 +40,8 @@ pub struct Topology {
     pub log_bytes: u64,
     /// The names of the texts that it was read from; the first is that of the file itself.
     pub files: Vec<String>,
-    /// What the file expects of it, as it is written: nothing is compared with it yet.
-    pub expectations: Vec<toml::Table>,
+    /// What the file expects of it once it stands, in the order of the files.
+    pub expectations: Vec<Expectation>,
     graph: DiGraph<Namespace, ()>,
     roots: Vec<NamespaceId>,
 }

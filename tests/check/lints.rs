@@ -138,29 +138,6 @@ warning[NS302]: `g` uses `#`, but no shell runs it
 }
 
 #[test]
-fn an_expectation() {
-    let text = r#"[ns.a]
-[[expect]]
-from = "a"
-[[expect]]
-from = "a"
-"#;
-    assert_data_eq!(
-        human(text),
-        str![[r#"
-warning[NS303]: expectations are not checked by this version
- --> <stdin>:2:3
-  |
-2 | [[expect]]
-  |   ^^^^^^ nothing compares this with the kernel yet
-
-
-"#]]
-        .raw()
-    );
-}
-
-#[test]
 fn a_pid_one_that_is_deaf() {
     let text = r#"[ns.a]
 init = ["sleep", "infinity"]

@@ -1,6 +1,7 @@
 //! `nestns check`: every diagnostic as people see it, the other formats, and files that nobody would write.
 
 mod editors;
+mod expectations;
 mod files;
 mod formats;
 mod keys;

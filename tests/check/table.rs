@@ -10,6 +10,7 @@ fn is_of_a_run(code: Code) -> bool {
 #[test]
 fn every_code_is_shown_by_a_test() {
     let tests = [
+        include_str!("expectations.rs"),
         include_str!("files.rs"),
         include_str!("keys.rs"),
         include_str!("lints.rs"),

@@ -121,6 +121,7 @@ NS129  error    `at` is outside the chain
 NS130  error    a size cannot be read
 NS131  error    a regular expression cannot be used
 NS132  error    `ready` does not say exactly one way
+NS133  error    an expectation says nothing that could be compared
 NS201  error    a namespace has no parent
 NS202  error    a namespace is declared twice
 NS203  error    a process and a namespace have the same name
@@ -135,9 +136,9 @@ NS211  error    several processes own the terminal
 NS212  error    a namespace uses a template that does not exist
 NS213  error    templates use each other
 NS214  error    `as` gives a name that cannot be used
+NS215  error    an expectation names what the tree does not have
 NS301  warning  a namespace has less time to stop than something inside it
 NS302  warning  a command uses shell syntax but is not run by a shell
-NS303  warning  an expectation is not checked by this version
 NS304  warning  PID 1 does not handle its stop signal, so the kernel drops it
 NS305  warning  a template of the file is never used
 NS401  error    the state directory cannot be made or trusted

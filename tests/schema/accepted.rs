@@ -106,7 +106,21 @@ sees = ["a/**"]
 [[expect]]
 proc = "a/words"
 pid = { a = 2 }
-later = true
+ppid = { host = "{{1 + 1}}", a = 1 }
+chain = [2]
+state = "running"
+exit = 0
+within = "2s"
+x-later = true
+[[expect]]
+proc = "a/*"
+count = 3
+[[expect]]
+from = "host"
+hides = "a"
+via = "proc"
+[[expect]]
+signal = { from = "a", to = "a/words", allowed = true }
 "#,
     );
 }

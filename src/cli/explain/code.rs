@@ -60,7 +60,7 @@ mod tests {
 
     #[test]
     fn the_nearest_are_of_the_same_hundred() {
-        assert_eq!(nearest("NS299"), ["NS301", "NS302", "NS303"]);
+        assert_eq!(nearest("NS299"), ["NS301", "NS302", "NS304"]);
         assert_eq!(nearest("ns999"), ["NS504", "NS503", "NS502"]);
     }
 }

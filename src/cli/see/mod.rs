@@ -2,7 +2,7 @@
 
 mod comparison;
 mod document;
-mod scene;
+pub(super) mod scene;
 
 use std::collections::BTreeMap;
 use std::io::Write as _;

@@ -15,32 +15,32 @@ use crate::topology::address::HOST;
 
 /// One who looks.
 #[derive(Debug)]
-pub(super) struct Eye {
+pub(in crate::cli) struct Eye {
     /// Its path.
-    pub(super) path: String,
+    pub(in crate::cli) path: String,
     /// The namespace that it is in, as the file has it; `None` outside a topology.
-    pub(super) place: Option<String>,
-    pub(super) level: usize,
-    pub(super) observer: Observer,
+    pub(in crate::cli) place: Option<String>,
+    pub(in crate::cli) level: usize,
+    pub(in crate::cli) observer: Observer,
 }
 
 /// One who is looked at.
 #[derive(Debug)]
-pub(super) struct Seen<'a> {
-    pub(super) path: String,
+pub(in crate::cli) struct Seen<'a> {
+    pub(in crate::cli) path: String,
     /// The namespace that it is in, as the file has it; `None` outside a topology.
-    pub(super) place: Option<String>,
-    pub(super) level: usize,
-    pub(super) process: &'a Inhabitant,
+    pub(in crate::cli) place: Option<String>,
+    pub(in crate::cli) level: usize,
+    pub(in crate::cli) process: &'a Inhabitant,
 }
 
 /// All of them.
 #[derive(Debug)]
-pub(super) struct Scene<'a> {
+pub(in crate::cli) struct Scene<'a> {
     /// `None` of the machine.
-    pub(super) topology: Option<String>,
-    pub(super) eyes: Vec<Eye>,
-    pub(super) seen: Vec<Seen<'a>>,
+    pub(in crate::cli) topology: Option<String>,
+    pub(in crate::cli) eyes: Vec<Eye>,
+    pub(in crate::cli) seen: Vec<Seen<'a>>,
 }
 
 /// Which namespaces and processes a topology has, as the kernel has them.
@@ -54,7 +54,7 @@ struct Cast<'a> {
 
 impl<'a> Scene<'a> {
     /// A topology: by default the host and every namespace look at every process.
-    pub(super) fn of_topology(
+    pub(in crate::cli) fn of_topology(
         machine: &'a Machine,
         (snapshot, names): (&'a Snapshot, &'a Names),
         (from, of): (&[Place], &[Address]),
@@ -74,7 +74,7 @@ impl<'a> Scene<'a> {
     }
 
     /// The machine: by default every namespace looks at every process.
-    pub(super) fn of_machine(
+    pub(in crate::cli) fn of_machine(
         machine: &'a Machine,
         names: &Names,
         (from, of): (&[Place], &[Address]),

@@ -131,7 +131,7 @@ fn document(topology: &Topology, arrangement: Arrangement) -> Table {
     };
     whole.insert("ns".to_owned(), Value::Table(namespaces));
     if !topology.expectations.is_empty() {
-        let expectations = topology.expectations.iter().cloned().map(Value::Table).collect();
+        let expectations = topology.expectations.iter().map(|one| Value::Table(one.written.clone())).collect();
         whole.insert("expect".to_owned(), Value::Array(expectations));
     }
     whole

@@ -122,11 +122,16 @@ impl Builder<'_> {
     }
 
     fn position(&self, span: Span) -> Position {
-        let place = self.sources.get(span.file).position(span.start());
-        // A file of four thousand million lines does not fit the memory in which it was read.
-        let number = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
-        Position { file: number(span.file.index()), line: number(place.line), column: number(place.column) }
+        position(self.sources, span)
     }
+}
+
+/// Where something was written, as people count.
+pub(in crate::topology) fn position(sources: &Sources, span: Span) -> Position {
+    let place = sources.get(span.file).position(span.start());
+    // A file of four thousand million lines does not fit the memory in which it was read.
+    let number = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
+    Position { file: number(span.file.index()), line: number(place.line), column: number(place.column) }
 }
 
 /// A PID 1 about which nothing is said but what it runs.

@@ -5,6 +5,7 @@
 
 mod build;
 mod dependencies;
+mod expectations;
 mod forest;
 mod grace;
 mod instance;
@@ -19,7 +20,8 @@ use crate::diagnostic::{Diagnostics, Label, Sources};
 use build::Builder;
 use dependencies::Dependencies;
 
-pub(super) use build::name_from;
+pub(super) use build::{name_from, position};
+pub(super) use expectations::check_expectations;
 pub(super) use forest::{no_parent, shared_name};
 pub(super) use instance::{Instance, ProcessInstance};
 pub(super) use limits::too_many;

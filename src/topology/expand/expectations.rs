@@ -1,4 +1,4 @@
-//! `[[expect]]`: carried along as it is written, placeholders replaced, because this version compares nothing with it.
+//! `[[expect]]`: placeholders are replaced, and what comes of it is read, and kept as it is written for `nestns config`.
 //!
 //! Those of a file that hangs below a namespace speak of that file's own paths, and stay with it.
 
@@ -7,17 +7,21 @@ use toml::{Table, Value};
 use super::evaluate::Evaluator;
 use super::trace::Trace;
 use super::variables::Scopes;
-use crate::diagnostic::{Diagnostics, FileId};
-use crate::topology::syntax::{Document, Entry, entries};
+use crate::diagnostic::{Diagnostics, FileId, Sources};
+use crate::topology::check::{check_expectations, position};
+use crate::topology::expectation::{Claim, Expectation};
+use crate::topology::syntax::{Document, Entry, ExpectationSyntax, entries};
 use crate::topology::toml_text::{self, Kind, Number};
+use crate::topology::tree::Topology;
 
 /// The expectations of the outermost scope, in the order of the files.
 pub(super) fn expectations(
     documents: &[(FileId, Document<'_>)],
     scopes: &Scopes,
     evaluator: &Evaluator<'_>,
+    sources: &Sources,
     out: &mut Diagnostics,
-) -> Vec<Table> {
+) -> Vec<(Expectation, ExpectationSyntax)> {
     let mut found = Vec::new();
     for (file, document) in documents {
         let Some(entry) = document.expectations else { continue };
@@ -30,14 +34,33 @@ pub(super) fn expectations(
                 entry.wrong_type("an array of tables, written [[expect]]", out);
                 continue;
             };
-            let table = written(table, out);
+            let syntax = ExpectationSyntax::read(table, entry.key_span, out);
+            let written = written(table, out);
             if scopes.scope(*file) == 0 {
-                found.push(table);
+                let claims = syntax
+                    .claims
+                    .iter()
+                    .map(|claim| Claim { assertion: claim.value.clone(), position: position(sources, claim.span) });
+                let claims = claims.collect();
+                found.push((Expectation { written, via: syntax.via, within: syntax.within, claims }, syntax));
             }
         }
         out.amend(before, |diagnostic| trace.explain(diagnostic));
     }
     found
+}
+
+/// The tree with what is expected of it; none if that names what it does not have.
+pub(super) fn attach(
+    mut topology: Topology,
+    expected: Vec<(Expectation, ExpectationSyntax)>,
+    out: &mut Diagnostics,
+) -> Option<Topology> {
+    let (expectations, syntaxes): (Vec<_>, Vec<_>) = expected.into_iter().unzip();
+    topology.expectations = expectations;
+    let before = out.len();
+    check_expectations(&topology, &syntaxes, out);
+    (out.len() == before).then_some(topology)
 }
 
 fn written(table: &toml_text::Table, out: &mut Diagnostics) -> Table {

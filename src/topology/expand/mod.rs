@@ -42,7 +42,7 @@ use super::{Parsed, Request};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, FileId, Label, Sources, Span};
 use declared::{Declarations, Declared, Realm};
 use evaluate::Evaluator;
-use expectations::expectations;
+use expectations::{attach, expectations};
 use files::Files;
 use layers::Layer;
 use library::Library;
@@ -127,7 +127,7 @@ impl<'t> Texts<'t> {
         let mut topology = Topology::new(name.clone());
         topology.files = sources.iter().map(|source| source.name().to_owned()).collect();
         let limits = whole(&documents, scopes, &evaluator, &mut topology, out);
-        topology.expectations = expectations(&documents, scopes, &evaluator, out);
+        let expected = expectations(&documents, scopes, &evaluator, sources, out);
 
         let mut declarations = Declarations::default();
         let defaults = self.declare(&documents, scopes, &mut declarations, out);
@@ -192,6 +192,7 @@ impl<'t> Texts<'t> {
         planter.forest(&roots, out);
         let Planter { checker, mut repetition, .. } = planter;
         let topology = checker.finish(&mut repetition, out);
+        let topology = topology.and_then(|topology| attach(topology, expected, out));
         repetition.finish(out);
         let before = out.len();
         self.look_at_templates(&library, &evaluator, out);

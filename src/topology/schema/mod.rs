@@ -70,6 +70,7 @@ mod tests {
             (Scope::Ready, &schema["definitions"]["Ready"]),
             (Scope::Stop, &schema["definitions"]["Stop"]),
             (Scope::Init, &schema["definitions"]["Init"]),
+            (Scope::Expectation, &schema["definitions"]["Expectation"]),
         ] {
             let described: BTreeSet<&str> =
                 table["properties"].as_object().unwrap().keys().map(String::as_str).collect();

@@ -69,7 +69,7 @@ pub struct Term {
 }
 
 /// The tables in the order in which a reader wants them, by the names of their definitions.
-const TABLES: [(&str, Option<Scope>); 8] = [
+const TABLES: [(&str, Option<Scope>); 9] = [
     ("Namespace", Some(Scope::Namespace)),
     ("Init", Some(Scope::Init)),
     ("Process", Some(Scope::Process)),
@@ -77,7 +77,8 @@ const TABLES: [(&str, Option<Scope>); 8] = [
     ("Stop", Some(Scope::Stop)),
     ("Defaults", Some(Scope::Defaults)),
     ("Limits", Some(Scope::Limits)),
-    ("Expectation", None),
+    ("Expectation", Some(Scope::Expectation)),
+    ("Permission", None),
 ];
 
 /// Reads the schema.

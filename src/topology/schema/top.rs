@@ -50,7 +50,7 @@ pub(super) struct Top {
     template: Templates,
     /// The namespaces, each under its path: `[ns.vm]`, `[ns."vm/ci"]`.
     ns: Namespaces,
-    /// What is expected of the tree once it stands, written `[[expect]]`. This version does not check it yet.
+    /// What is expected of the tree once it stands, written `[[expect]]`. `nestns test` compares it with the kernel.
     expect: Vec<Expectation>,
     /// Marks what `nestns config` writes: everything is expanded, names may have the numbers of instances (`w.17`), and
     /// braces are braces. Such a file has no variables, templates, defaults and generators.

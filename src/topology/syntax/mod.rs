@@ -6,6 +6,7 @@
 
 mod document;
 mod expanded;
+mod expectation;
 mod foreign;
 mod located;
 mod name;
@@ -23,6 +24,7 @@ mod vocabulary;
 
 pub use document::{DEFAULT_LOG_BYTES, DEFAULT_NAMESPACES, DEFAULT_PROCESSES};
 pub(super) use document::{Document, Heading, KERNEL_DEPTH, Limits, Spelling, included};
+pub(super) use expectation::{ExpectationSyntax, Named};
 pub(super) use located::Located;
 pub(super) use name::{NameRules, check_path, header, instance_name_problem};
 pub(super) use namespace::{InitSyntax, NamespaceBody};

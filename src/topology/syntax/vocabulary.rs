@@ -11,12 +11,22 @@ pub(in crate::topology) enum Scope {
     Ready,
     Stop,
     Init,
+    Expectation,
 }
 
 impl Scope {
     /// In the order in which somebody is likely to have meant them.
-    const ALL: [Self; 8] =
-        [Self::Namespace, Self::Process, Self::Top, Self::Limits, Self::Stop, Self::Ready, Self::Defaults, Self::Init];
+    const ALL: [Self; 9] = [
+        Self::Namespace,
+        Self::Process,
+        Self::Top,
+        Self::Limits,
+        Self::Stop,
+        Self::Ready,
+        Self::Defaults,
+        Self::Init,
+        Self::Expectation,
+    ];
 
     /// What this version reads.
     pub(in crate::topology) const fn keys(self) -> &'static [&'static str] {
@@ -91,6 +101,10 @@ impl Scope {
             Self::Ready => &["log", "file", "exec", "every", "fd", "notify"],
             Self::Stop => &["signal", "grace"],
             Self::Init => &["actor"],
+            Self::Expectation => &[
+                "from", "sees", "hides", "proc", "pid", "ppid", "chain", "state", "exit", "count", "signal", "via",
+                "within",
+            ],
         }
     }
 
@@ -111,7 +125,9 @@ impl Scope {
                 "time",
             ],
             Self::Process => &["pid"],
-            Self::Top | Self::Limits | Self::Defaults | Self::Ready | Self::Stop | Self::Init => &[],
+            Self::Top | Self::Limits | Self::Defaults | Self::Ready | Self::Stop | Self::Init | Self::Expectation => {
+                &[]
+            }
         }
     }
 
@@ -126,6 +142,7 @@ impl Scope {
             Self::Ready => "`ready`",
             Self::Stop => "`stop`",
             Self::Init => "`init`",
+            Self::Expectation => "`[[expect]]`",
         }
     }
 

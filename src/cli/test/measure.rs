@@ -1,0 +1,146 @@
+//! What the kernel says of a topology at this moment, and what only its controller knows.
+
+use std::collections::{BTreeMap, HashMap};
+
+use super::mechanism;
+use crate::cli::names::Names;
+use crate::cli::place::Place;
+use crate::cli::see::scene::Scene;
+use crate::cli::status::Status;
+use crate::cli::target::Connection;
+use crate::controller::control::message::Snapshot;
+use crate::expect::facts::{Facts, Mark, Observer, ProcessFact, Seen, Sight};
+use crate::observe::machine::{Inhabitant, Machine, Search, SpaceId};
+use crate::observe::sight::{self, Answer, Rows};
+use crate::topology::Address;
+use crate::topology::address::HOST;
+use crate::topology::expectation::{Assertion, Expectation, Via};
+
+/// Who looks, by each mechanism. Of nobody in particular it is everybody.
+pub(super) type Wanted = BTreeMap<Via, Vec<Address>>;
+
+/// Who has to look, so that these can be judged.
+pub(super) fn wanted(expectations: &[&Expectation]) -> Wanted {
+    let mut wanted = Wanted::new();
+    for expectation in expectations {
+        for claim in &expectation.claims {
+            let (via, from) = match &claim.assertion {
+                Assertion::Sees { from, .. } | Assertion::Hides { from, .. } | Assertion::SeesSoMany { from, .. } => {
+                    (expectation.via, from)
+                }
+                Assertion::Signal { from, .. } => (Via::Kill, from),
+                _ => continue,
+            };
+            let looking = wanted.entry(via).or_default();
+            if !looking.contains(from) {
+                looking.push(from.clone());
+            }
+        }
+    }
+    wanted
+}
+
+/// Every namespace, by the chains.
+pub(super) fn everybody() -> Wanted {
+    Wanted::from([(Via::Chain, Vec::new())])
+}
+
+/// Measures. What the controller cannot answer has been told.
+pub(super) fn facts(connection: &mut Connection, wanted: &Wanted) -> anyhow::Result<Result<Facts, Status>> {
+    let snapshot = match connection.snapshot() {
+        Ok(snapshot) => snapshot,
+        Err(status) => return Ok(Err(status)),
+    };
+    let names = Names::of(vec![snapshot.clone()]);
+    Machine::make_room();
+    let machine = Machine::read(Search::Members)?;
+    let mut sights = BTreeMap::new();
+    for (&via, from) in wanted {
+        match sight(&machine, (&snapshot, &names), via, from)? {
+            Ok(sight) => {
+                sights.insert(via, sight);
+            }
+            Err(status) => return Ok(Err(status)),
+        }
+    }
+    let spaces: Vec<String> = snapshot.namespaces.iter().map(|space| space.path.clone()).collect();
+    let paths: HashMap<SpaceId, &str> = snapshot
+        .namespaces
+        .iter()
+        .filter_map(|space| Some((machine.by_inode(space.pidns?)?, space.path.as_str())))
+        .chain([(machine.own(), HOST)])
+        .collect();
+    let processes = snapshot.processes.iter().map(|document| {
+        let pid = document.pids.first().copied().flatten();
+        // By its identity: a number may be somebody else's by now.
+        let process = pid.and_then(|pid| names.process(pid).and_then(|_| machine.process(pid)));
+        let (numbers, parents) = process.map(|process| numbers(&machine, &paths, process)).unwrap_or_default();
+        ProcessFact {
+            path: document.path.clone(),
+            space: document.ns.clone(),
+            state: document.state.as_deref().unwrap_or_default().to_owned(),
+            exit: document.exit.map(crate::controller::document::ExitDocument::status),
+            numbers,
+            parents,
+        }
+    });
+    let processes = processes.collect();
+    Ok(Ok(Facts { processes, spaces, sights }))
+}
+
+/// By namespace, the outermost first.
+type Numbers = Vec<(String, i32)>;
+
+fn numbers(machine: &Machine, paths: &HashMap<SpaceId, &str>, process: &Inhabitant) -> (Numbers, Numbers) {
+    let parent = machine.process(process.parent);
+    let line = machine.line(process.space.unwrap_or(machine.own()));
+    let named = |space: SpaceId| {
+        paths.get(&space).map_or_else(|| format!("pid:[{}]", machine.space(space).inode), |&path| path.to_owned())
+    };
+    let numbers = line.iter().zip(&process.numbers).map(|(&space, &number)| (named(space), number)).collect();
+    let of_parent = |space| parent.and_then(|parent| machine.number_in(parent, space)).unwrap_or(0);
+    let parents = line.iter().map(|&space| (named(space), of_parent(space))).collect();
+    (numbers, parents)
+}
+
+fn sight(
+    machine: &Machine,
+    (snapshot, names): (&Snapshot, &Names),
+    via: Via,
+    from: &[Address],
+) -> anyhow::Result<Result<Sight, Status>> {
+    let mut places: Vec<Place> = from.iter().cloned().map(Place::Address).collect();
+    if !places.is_empty() {
+        // Somebody is there to look, even if all that were named have ended: that is to be found, and no failure.
+        places.push(Place::Address(HOST.parse()?));
+    }
+    let scene = match Scene::of_topology(machine, (snapshot, names), (&places, &[])) {
+        Ok(scene) => scene,
+        Err(status) => return Ok(Err(status)),
+    };
+    let rows = Rows::new(machine, scene.seen.iter().map(|one| one.process).collect());
+    let observers: Vec<_> = scene.eyes.iter().map(|eye| eye.observer.clone()).collect();
+    let views = sight::look(&rows, &observers, mechanism(via))?;
+    let mut cells = HashMap::new();
+    for (observer, view) in views.iter().enumerate() {
+        for (&row, cell) in &view.cells {
+            let refused = if cell.answer == Answer::Yes { None } else { Some(cell.answer.to_string()) };
+            let mark = Mark { number: cell.number, refused, is_seen: cell.answer.is_sighting() };
+            cells.insert((observer, row), mark);
+        }
+    }
+    let observers = scene.eyes.iter().zip(views);
+    Ok(Ok(Sight {
+        observers: observers.map(|(eye, view)| Observer { path: eye.path.clone(), trouble: view.trouble }).collect(),
+        seen: scene
+            .seen
+            .iter()
+            .map(|one| Seen {
+                path: one.path.clone(),
+                space: one.place.clone().unwrap_or_default(),
+                host: one.process.pid(),
+            })
+            .collect(),
+        cells,
+    }))
+}

@@ -1,0 +1,419 @@
+//! `nestns test`: build a tree, compare it with what its file expects, run somebody who is to be tested, take it down.
+//!
+//! The controller is a process of its own, as with `up -d`, and is tied to this one: however this one ends, the tree goes.
+
+mod agent;
+mod interruption;
+mod measure;
+
+use std::io::Write as _;
+use std::time::{Duration, Instant};
+
+use anyhow::Context as _;
+use clap::ValueEnum;
+use clap::builder::FalseyValueParser;
+
+use self::interruption::Interruption;
+use super::color::When;
+use super::detach::{self, Outcome, Side};
+use super::doctor_file;
+use super::down;
+use super::launch::{self, Checked};
+use super::run::unique_name;
+use super::status::Status as Exit;
+use super::story::{Detail, Progress, Story};
+use super::target::{Connection, Target};
+use super::tell::tell;
+use super::topology_arguments::TopologyArguments;
+use crate::controller::control::message::{Force, Reply, Request as Question};
+use crate::controller::herald::Patience;
+use crate::controller::{self, LinesTo, Request};
+use crate::expect::report::{self, Format};
+use crate::expect::{Case, Status, judge, learn};
+use crate::observe::doctor::{self, Machine};
+use crate::sys::pidfd::Pidfd;
+use crate::topology::expectation::{Expectation, Via};
+use crate::topology::{OnExit, Topology};
+
+/// Build a tree, check what its file expects of it (`[[expect]]`), and take it down
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+The tree is built under a name of its own. When everything is ready, each [[expect]] is compared with what the kernel says; one \
+with `within` has that long to become true. Then, if all is as expected, CMD runs: whoever is to be tested, such as an agent \
+that lists processes. NESTNS_TRUTH names the file with what it should find (nestns.truth/1). The tree is taken down in any case.
+
+A failure shows the cells of the matrix that differ (see `nestns see`) and the line that expects otherwise. CMD counts as \
+one more case; with a format other than `pretty` what it writes to standard output goes to standard error.
+
+The status is 0 when everything has passed, 1 when an expectation has failed, else that of CMD; 3 for a wrong file, 124 after \
+--timeout. Where this machine cannot build the tree, everything is skipped, with the reason, and the status is 0; with --require \
+that is a failure, status 4.
+
+  nestns test examples/dind.toml
+  nestns test pod.toml --format tap -- ./agent --once
+  nestns test pod.toml --in node -- ./agent --once
+  nestns test pod.toml --learn                    expectations from what is, to be looked over")]
+pub(super) struct Args {
+    #[command(flatten)]
+    topology: TopologyArguments,
+
+    /// The namespace of the tree to run CMD in; `host` is the default
+    #[arg(long = "in", id = "in", value_name = "PATH", env = "NESTNS_IN", requires = "command")]
+    namespace: Option<String>,
+
+    /// How to tell what has passed
+    #[arg(long, value_enum, default_value_t, env = "NESTNS_FORMAT")]
+    format: FormatWord,
+
+    /// Write the expectations that would hold, and check none
+    #[arg(long, env = "NESTNS_LEARN", conflicts_with = "command", value_parser = FalseyValueParser::new())]
+    learn: bool,
+
+    /// Fail where this machine cannot do it, instead of skipping
+    #[arg(long, env = "NESTNS_REQUIRE", value_parser = FalseyValueParser::new())]
+    require: bool,
+
+    /// The name of the topology while it stands [default: a unique one]
+    #[arg(short, long, env = "NESTNS_NAME", value_parser = launch::name)]
+    name: Option<String>,
+
+    /// Give up after this time, such as 30s; the status is then 124
+    #[arg(long, value_name = "DURATION", env = "NESTNS_TIMEOUT", value_parser = launch::duration)]
+    timeout: Option<Duration>,
+
+    /// When to use colours
+    #[arg(long, value_enum, default_value_t, env = "NESTNS_COLOR")]
+    color: When,
+
+    /// Whoever is to be tested, and its arguments
+    #[arg(value_name = "CMD", last = true)]
+    command: Vec<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+enum FormatWord {
+    /// For people
+    #[default]
+    #[value(alias = "human")]
+    Pretty,
+    /// The Test Anything Protocol, version 14
+    Tap,
+    /// XML as CI systems read it
+    Junit,
+    /// For programs: one document `nestns.test/1`
+    Json,
+}
+
+impl From<FormatWord> for Format {
+    fn from(word: FormatWord) -> Self {
+        match word {
+            FormatWord::Pretty => Self::Pretty,
+            FormatWord::Tap => Self::Tap,
+            FormatWord::Junit => Self::Junit,
+            FormatWord::Json => Self::Json,
+        }
+    }
+}
+
+/// The status of `--timeout`, as with timeout(1).
+const TIMED_OUT: Exit = Exit::Other(124);
+/// This machine cannot do it.
+const CANNOT: u8 = 4;
+/// So often something with `within` is looked at again.
+const PULSE: Duration = Duration::from_millis(20);
+
+/// Runs the verb.
+pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
+    let began = Instant::now();
+    let mut checked = match launch::check(&args.topology, None, args.color) {
+        Ok(checked) => checked,
+        Err(status) => return Ok(status),
+    };
+    let label = checked.topology.name.clone();
+    let namespace = args.namespace.as_deref().filter(|path| *path != "host");
+    if let Some(path) = namespace
+        && checked.topology.find(path).is_none()
+    {
+        tell(&format!("error: there is no namespace `{path}` in {label}\n"));
+        return Ok(Exit::No);
+    }
+    let is_empty = checked.topology.expectations.is_empty() && args.command.is_empty();
+    if is_empty && !args.learn {
+        tell(&format!(
+            "error: {label} expects nothing, and there is no command to test\n  = help: write [[expect]] tables; `nestns test \
+             --learn` proposes some\n"
+        ));
+        return Ok(Exit::WrongFile);
+    }
+    checked.topology.name = args.name.clone().unwrap_or_else(|| unique_name("test"));
+    let expectations = checked.topology.expectations.clone();
+    let files = checked.topology.files.clone();
+    let news = match start(&checked, args)? {
+        Start::Controller(status) => return Ok(status),
+        Start::Caller(Outcome::Ended(CANNOT)) if !args.learn => {
+            return cannot(&label, &expectations, &files, &checked, args);
+        }
+        Start::Caller(Outcome::Ended(status)) => return Ok(Exit::Other(status)),
+        Start::Caller(Outcome::Detached(news)) => news,
+    };
+    let name = news.name;
+    let mut standing = Standing { name: name.clone(), is_down: false };
+    let trial = Trial {
+        args,
+        name: &name,
+        expectations: &expectations,
+        files: &files,
+        end: args.timeout.map(|timeout| began + timeout),
+        interruption: Interruption::open()?,
+    };
+    let result = if args.learn { trial.learn() } else { trial.carry_out(namespace) };
+    standing.take_down();
+    match result? {
+        Done::Learnt(text) => {
+            std::io::stdout().lock().write_all(text.as_bytes())?;
+            Ok(Exit::Done)
+        }
+        Done::Judged(cases, status) => {
+            let text = report::render(args.format.into(), &label, &cases);
+            std::io::stdout().lock().write_all(text.as_bytes())?;
+            Ok(status)
+        }
+        Done::Stopped(status) => Ok(status),
+    }
+}
+
+/// Who goes on, and with what.
+enum Start {
+    /// The controller, at its end.
+    Controller(Exit),
+    Caller(Outcome),
+}
+
+/// Forks the controller, and waits until everything is ready.
+fn start(checked: &Checked, args: &Args) -> anyhow::Result<Start> {
+    let own = Pidfd::open(nix::unistd::getpid()).context("cannot tie the topology to this process")?;
+    let origin = checked.origin();
+    let herald = match detach::split(Patience::UntilReady).context("cannot start a controller")? {
+        Side::Caller(outcome) => return Ok(Start::Caller(outcome)),
+        Side::Controller(herald) => herald,
+    };
+    let mut topology: Topology = checked.topology.clone();
+    topology.detach();
+    // Whoever tests decides when the tree ends; until then its processes end as they like.
+    topology.on_exit = OnExit::Ignore;
+    let mut options = launch::options();
+    options.timeout = args.timeout;
+    options.announce_truth = true;
+    options.lines_to = LinesTo::Nowhere;
+    options.herald = Some(herald);
+    options.tied_to = Some(own);
+    let files = topology.files.clone();
+    let color = launch::color(args.color, LinesTo::Stderr);
+    let mut story = Story::new(Progress::Auto, Detail::Problems, color, files.clone(), origin.name.clone());
+    let request = Request { topology, origin, base: checked.base.clone(), options };
+    Ok(Start::Controller(match controller::run(request, &mut story) {
+        Ok(summary) => Exit::Other(summary.status),
+        Err(trouble) => launch::tell(&trouble, &files),
+    }))
+}
+
+/// What came of it.
+enum Done {
+    Learnt(String),
+    Judged(Vec<Case>, Exit),
+    /// By a signal, by time, or because the tree has ended.
+    Stopped(Exit),
+}
+
+/// What is carried out while the tree stands.
+struct Trial<'a> {
+    args: &'a Args,
+    name: &'a str,
+    expectations: &'a [Expectation],
+    files: &'a [String],
+    end: Option<Instant>,
+    interruption: Interruption,
+}
+
+impl Trial<'_> {
+    fn connect(&self) -> Result<Connection, Exit> {
+        Target { name: Some(self.name.to_owned()) }.connect(None)
+    }
+
+    fn learn(&self) -> anyhow::Result<Done> {
+        let mut connection = match self.connect() {
+            Ok(connection) => connection,
+            Err(status) => return Ok(Done::Stopped(status)),
+        };
+        Ok(match measure::facts(&mut connection, &measure::everybody())? {
+            Ok(facts) => Done::Learnt(learn(&facts)),
+            Err(status) => Done::Stopped(status),
+        })
+    }
+
+    fn carry_out(&self, namespace: Option<&str>) -> anyhow::Result<Done> {
+        let mut connection = match self.connect() {
+            Ok(connection) => connection,
+            Err(status) => return Ok(Done::Stopped(status)),
+        };
+        let mut cases = match self.judge_all(&mut connection)? {
+            Ok(cases) => cases,
+            Err(status) => return Ok(Done::Stopped(status)),
+        };
+        let truth = crate::controller::state_directory::truth_in(&connection.directory);
+        // A controller that is asked to stop waits for those who are connected.
+        drop(connection);
+        let has_failed = Case::count(&cases, Status::Failed) > 0;
+        let mut status = if has_failed { Exit::No } else { Exit::Done };
+        if !self.args.command.is_empty() {
+            let agent = agent::Agent {
+                command: &self.args.command,
+                topology: self.name,
+                namespace,
+                truth: &truth,
+                apart: self.args.format != FormatWord::Pretty,
+            };
+            if has_failed {
+                cases.push(agent.case(Status::Skipped, "the layout is not as expected".to_owned()));
+            } else {
+                let (case, code) = agent.run(&self.interruption, self.end)?;
+                cases.push(case);
+                status = Exit::Other(code);
+            }
+        }
+        Ok(match self.interruption.arrived() {
+            Some(signal) => Done::Stopped(interrupted(signal)),
+            None => Done::Judged(cases, status),
+        })
+    }
+
+    /// Compares until everything is so, or has had its time.
+    fn judge_all(&self, connection: &mut Connection) -> anyhow::Result<Result<Vec<Case>, Exit>> {
+        let began = Instant::now();
+        let mut settled: Vec<Option<Vec<Case>>> = vec![None; self.expectations.len()];
+        loop {
+            let pending: Vec<&Expectation> = self
+                .expectations
+                .iter()
+                .zip(&settled)
+                .filter(|(_, settled)| settled.is_none())
+                .map(|(pending, _)| pending)
+                .collect();
+            if pending.is_empty() {
+                break;
+            }
+            let facts = match measure::facts(connection, &measure::wanted(&pending))? {
+                Ok(facts) => facts,
+                Err(status) => return Ok(Err(status)),
+            };
+            // What was measured is as old as this: it may have become true since, but not have been so before.
+            let passed = began.elapsed();
+            for (expectation, settled) in
+                self.expectations.iter().zip(&mut settled).filter(|(_, settled)| settled.is_none())
+            {
+                let cases = judge(expectation, &facts, self.files);
+                if Case::count(&cases, Status::Failed) == 0 || passed >= expectation.within {
+                    *settled = Some(cases);
+                }
+            }
+            if settled.iter().all(Option::is_some) {
+                break;
+            }
+            if self.end.is_some_and(|end| Instant::now() >= end) {
+                tell("error: the time is over, and not everything is as expected\n");
+                return Ok(Err(TIMED_OUT));
+            }
+            self.interruption.wait(PULSE)?;
+            if let Some(signal) = self.interruption.arrived() {
+                return Ok(Err(interrupted(signal)));
+            }
+        }
+        let mut cases: Vec<Case> = settled.into_iter().flatten().flatten().collect();
+        if self.args.require {
+            cases
+                .iter_mut()
+                .filter(|case| case.status == Status::Skipped)
+                .for_each(|case| case.status = Status::Failed);
+        }
+        Ok(Ok(cases))
+    }
+}
+
+fn interrupted(signal: i32) -> Exit {
+    Exit::Other(u8::try_from(128 + signal).unwrap_or(u8::MAX))
+}
+
+/// Nothing was built: everything is skipped, or has failed where that is not enough.
+fn cannot(
+    label: &str,
+    expectations: &[Expectation],
+    files: &[String],
+    checked: &Checked,
+    args: &Args,
+) -> anyhow::Result<Exit> {
+    let machine = Machine::try_out();
+    let checks = machine.checks().into_iter().chain(doctor_file::checks(checked, &machine));
+    let reason = checks.into_iter().find(|check| check.status == doctor::Status::No);
+    let reason = reason.map_or_else(|| "this machine cannot build it".to_owned(), |check| check.as_last_line());
+    let status = if args.require { Status::Failed } else { Status::Skipped };
+    let nothing = crate::expect::facts::Facts::default();
+    let mut cases: Vec<Case> = expectations.iter().flat_map(|one| judge(one, &nothing, files)).collect();
+    for case in &mut cases {
+        *case = Case { status, found: reason.clone(), rows: Vec::new(), ..case.clone() };
+    }
+    if !args.command.is_empty() {
+        cases.push(agent::case(&args.command, status, reason));
+    }
+    let text = report::render(args.format.into(), label, &cases);
+    std::io::stdout().lock().write_all(text.as_bytes())?;
+    Ok(if args.require { Exit::Other(CANNOT) } else { Exit::Done })
+}
+
+/// A topology that has to be taken down.
+struct Standing {
+    name: String,
+    is_down: bool,
+}
+
+impl Standing {
+    /// Asks it to stop, and waits until nothing is left. One that has ended by itself is down as well.
+    fn take_down(&mut self) {
+        self.is_down = true;
+        let found = controller::census::of(&self.name).pop();
+        let Some((directory, mut client)) = found.and_then(|found| Some((found.directory, found.client?))) else {
+            return;
+        };
+        if client.send(Question::Stop { paths: Vec::new(), force: Force::Ask }, &[]).is_ok() {
+            // Whatever is wrong with the connection: the controller ends with this process, and the tree with it.
+            while let Ok(answer) = client.wait(None) {
+                let is_over = |reply: &Reply| matches!(reply, Reply::Stopped(_) | Reply::Done | Reply::Gone);
+                if answer.is_some_and(|answer| is_over(&answer.reply)) {
+                    break;
+                }
+            }
+        }
+        drop(client);
+        down::await_end(&directory);
+    }
+}
+
+impl Drop for Standing {
+    fn drop(&mut self) {
+        if !self.is_down {
+            self.take_down();
+        }
+    }
+}
+
+/// The mechanism of a word of the language.
+fn mechanism(via: Via) -> crate::observe::sight::Mechanism {
+    use crate::observe::sight::Mechanism;
+    match via {
+        Via::Chain => Mechanism::Chain,
+        Via::Proc => Mechanism::Proc,
+        Via::Kill => Mechanism::Kill,
+        Via::Pidfd => Mechanism::Pidfd,
+        Via::Ptrace => Mechanism::Ptrace,
+        Via::Cred => Mechanism::Cred,
+    }
+}

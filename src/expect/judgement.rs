@@ -1,0 +1,260 @@
+//! Whether what is expected is so.
+
+use super::case::{Case, Place, Row, Status};
+use super::facts::{Facts, ProcessFact, Seen, Sight};
+use crate::topology::Address;
+use crate::topology::address::Wanted;
+use crate::topology::expectation::{Assertion, Claim, Expectation, Via};
+
+/// What is invisible.
+const INVISIBLE: &str = "·";
+
+/// Compares an expectation with what was measured: a case a claim. `files` are the topology's.
+pub fn judge(expectation: &Expectation, facts: &Facts, files: &[String]) -> Vec<Case> {
+    expectation.claims.iter().map(|claim| case(claim, expectation.via, facts, files)).collect()
+}
+
+/// What came of a comparison.
+struct Verdict {
+    expected: String,
+    found: String,
+    status: Status,
+    rows: Vec<Row>,
+}
+
+impl Verdict {
+    fn no(expected: impl Into<String>, found: impl Into<String>) -> Self {
+        Self { expected: expected.into(), found: found.into(), status: Status::Failed, rows: Vec::new() }
+    }
+}
+
+const fn passed(holds: bool) -> Status {
+    if holds { Status::Passed } else { Status::Failed }
+}
+
+fn case(claim: &Claim, via: Via, facts: &Facts, files: &[String]) -> Case {
+    let how = if via == Via::Chain { String::new() } else { format!(" via {}", via.word()) };
+    let (name, verdict) = match &claim.assertion {
+        Assertion::Sees { from, of } => (format!("{from} sees {of}{how}"), sight(facts, via, from, of, Wish::Seen)),
+        Assertion::Hides { from, of } => {
+            (format!("{from} must not see {of}{how}"), sight(facts, via, from, of, Wish::Hidden))
+        }
+        Assertion::Signal { from, to, allowed: true } => {
+            (format!("{from} may signal {to}"), sight(facts, Via::Kill, from, to, Wish::Allowed))
+        }
+        Assertion::Signal { from, to, allowed: false } => {
+            (format!("{from} may not signal {to}"), sight(facts, Via::Kill, from, to, Wish::Refused))
+        }
+        Assertion::SeesSoMany { from, count } => {
+            (format!("{from} sees {count} processes{how}"), sees_so_many(facts, via, from, *count))
+        }
+        Assertion::SoMany { process, count } => {
+            let found = processes(facts, process).filter(|process| process.lives()).count() as u64;
+            let verdict = Verdict {
+                expected: count.to_string(),
+                found: found.to_string(),
+                status: passed(found == *count),
+                rows: Vec::new(),
+            };
+            (format!("{count} processes are called {process}"), verdict)
+        }
+        Assertion::Pid { process, space, number } => (
+            format!("{process} is {number} in {space}"),
+            each(facts, process, &number.to_string(), |fact| living(fact, || in_space(&fact.numbers, space))),
+        ),
+        Assertion::Ppid { process, space, number } => (
+            format!("the parent of {process} is {number} in {space}"),
+            each(facts, process, &number.to_string(), |fact| living(fact, || in_space(&fact.parents, space))),
+        ),
+        Assertion::Chain { process, numbers } => {
+            let words = |numbers: &[i32]| numbers.iter().map(i32::to_string).collect::<Vec<_>>().join("/");
+            let found = |fact: &ProcessFact| {
+                let numbers: Vec<i32> = fact.numbers.iter().skip(1).map(|&(_, number)| number).collect();
+                words(&numbers)
+            };
+            let expected = words(numbers);
+            (
+                format!("the numbers of {process} are {expected}"),
+                each(facts, process, &expected, |fact| living(fact, || found(fact))),
+            )
+        }
+        Assertion::State { process, state } => (
+            format!("{process} is {state}"),
+            // What is ready runs as well.
+            each(facts, process, state, |fact| match &*fact.state {
+                "ready" if *state == "running" => "running".to_owned(),
+                state => state.to_owned(),
+            }),
+        ),
+        Assertion::Exit { process, status } => (
+            format!("{process} has ended with {status}"),
+            each(facts, process, &status.to_string(), |fact| match fact.exit {
+                Some(status) => status.to_string(),
+                None => format!("it is {}", fact.state),
+            }),
+        ),
+    };
+    let file = files.get(claim.position.file as usize);
+    Case {
+        name,
+        status: verdict.status,
+        expected: verdict.expected,
+        found: verdict.found,
+        place: file.map(|file| Place { file: file.clone(), line: claim.position.line }),
+        rows: verdict.rows,
+    }
+}
+
+fn living(fact: &ProcessFact, found: impl FnOnce() -> String) -> String {
+    if fact.lives() { found() } else { format!("it is {}", fact.state) }
+}
+
+fn in_space(numbers: &[(String, i32)], space: &str) -> String {
+    numbers
+        .iter()
+        .find(|(path, _)| path == space)
+        .map_or_else(|| INVISIBLE.to_owned(), |(_, number)| number.to_string())
+}
+
+/// The processes that an address means: those called so by its letters, or else every instance.
+fn processes<'a>(facts: &'a Facts, address: &'a Address) -> impl Iterator<Item = &'a ProcessFact> {
+    let is_literal = facts.processes.iter().any(|fact| address.matches(&fact.path));
+    let is_it = move |path: &str| if is_literal { address.matches(path) } else { address.matches_instances(path) };
+    facts.processes.iter().filter(move |fact| is_it(&fact.path))
+}
+
+/// Something that is said of each of some processes.
+fn each(facts: &Facts, address: &Address, expected: &str, find: impl Fn(&ProcessFact) -> String) -> Verdict {
+    let found: Vec<(&str, String)> = processes(facts, address).map(|fact| (fact.path.as_str(), find(fact))).collect();
+    if found.is_empty() {
+        return Verdict::no(expected, "no such process");
+    }
+    let others: Vec<&(&str, String)> = found.iter().filter(|(_, found)| found != expected).collect();
+    let words = match (others.as_slice(), found.len()) {
+        ([], _) => expected.to_owned(),
+        ([(_, found)], 1) => found.clone(),
+        (others, _) => others.iter().map(|(path, found)| format!("{path}: {found}")).collect::<Vec<_>>().join(", "),
+    };
+    Verdict { expected: expected.to_owned(), found: words, status: passed(others.is_empty()), rows: Vec::new() }
+}
+
+/// What is wanted of a cell.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Wish {
+    Seen,
+    Hidden,
+    Allowed,
+    Refused,
+}
+
+impl Wish {
+    const fn words(self) -> &'static str {
+        match self {
+            Self::Seen => "seen",
+            Self::Hidden => INVISIBLE,
+            Self::Allowed => "yes",
+            Self::Refused => "no",
+        }
+    }
+}
+
+/// Who looks, by an address.
+fn observers(sight: &Sight, from: &Address) -> Vec<usize> {
+    let is_literal = sight.observers.iter().any(|one| from.matches(&one.path));
+    let is_it = |path: &str| if is_literal { from.matches(path) } else { from.matches_instances(path) };
+    (0..sight.observers.len()).filter(|&at| is_it(&sight.observers[at].path)).collect()
+}
+
+/// Whom an address means: whoever is called so, and whoever is directly in a namespace that is.
+fn seen(sight: &Sight, of: &Address) -> Vec<usize> {
+    let is_one = |one: &Seen, instances: bool| {
+        let is_it = |path: &str| if instances { of.matches_instances(path) } else { of.matches(path) };
+        (of.wanted() == Wanted::Anything && is_it(&one.path)) || is_it(&one.space)
+    };
+    let chosen = |instances| (0..sight.seen.len()).filter(|&at| is_one(&sight.seen[at], instances)).collect();
+    let literal: Vec<usize> = chosen(false);
+    if literal.is_empty() { chosen(true) } else { literal }
+}
+
+/// Those who look, or why nobody does.
+fn looking<'a>(facts: &'a Facts, via: Via, from: &Address, expected: &str) -> Result<(&'a Sight, Vec<usize>), Verdict> {
+    let sight = facts.sights.get(&via).ok_or_else(|| Verdict::no(expected, "nobody has looked"))?;
+    let observers = observers(sight, from);
+    if observers.is_empty() {
+        return Err(Verdict::no(expected, format!("nobody is in {from} to look: it has ended")));
+    }
+    match observers.iter().find_map(|&at| sight.observers[at].trouble.as_ref()) {
+        // Nothing was found out, neither that it is so nor that it is not.
+        Some(trouble) => Err(Verdict { status: Status::Skipped, ..Verdict::no(expected, trouble.clone()) }),
+        None => Ok((sight, observers)),
+    }
+}
+
+fn sight(facts: &Facts, via: Via, from: &Address, of: &Address, wish: Wish) -> Verdict {
+    let expected = wish.words();
+    let (sight, observers) = match looking(facts, via, from, expected) {
+        Ok(looking) => looking,
+        Err(verdict) => return verdict,
+    };
+    let whom = seen(sight, of);
+    if whom.is_empty() {
+        let is_wanted = matches!(wish, Wish::Seen | Wish::Allowed);
+        let found = format!("{of} has ended");
+        return Verdict { expected: expected.to_owned(), found, status: passed(!is_wanted), rows: Vec::new() };
+    }
+    let mut rows = Vec::new();
+    for &observer in &observers {
+        for &at in &whom {
+            let mark = sight.cells.get(&(observer, at));
+            let holds = match wish {
+                Wish::Seen => mark.is_some_and(|mark| mark.is_seen),
+                Wish::Hidden => mark.is_none_or(|mark| !mark.is_seen),
+                Wish::Allowed => mark.is_some_and(|mark| mark.refused.is_none()),
+                Wish::Refused => mark.is_none_or(|mark| mark.refused.is_some()),
+            };
+            if holds {
+                continue;
+            }
+            let found = match mark {
+                None => INVISIBLE.to_owned(),
+                Some(mark) => mark.refused.clone().unwrap_or_else(|| mark.number.to_string()),
+            };
+            rows.push(Row {
+                observer: sight.observers[observer].path.clone(),
+                process: sight.seen[at].path.clone(),
+                expected: expected.to_owned(),
+                found,
+                host: Some(sight.seen[at].host),
+            });
+        }
+    }
+    let found = match rows.as_slice() {
+        [] => expected.to_owned(),
+        [row] => row.found.clone(),
+        rows => format!("{} cells of {} differ", rows.len(), observers.len() * whom.len()),
+    };
+    Verdict { expected: expected.to_owned(), found, status: passed(rows.is_empty()), rows }
+}
+
+fn sees_so_many(facts: &Facts, via: Via, from: &Address, count: u64) -> Verdict {
+    let (sight, observers) = match looking(facts, via, from, &count.to_string()) {
+        Ok(looking) => looking,
+        Err(verdict) => return verdict,
+    };
+    let sees = |observer: usize| -> u64 {
+        let marks = (0..sight.seen.len()).filter_map(|at| sight.cells.get(&(observer, at)));
+        marks.filter(|mark| mark.is_seen).count() as u64
+    };
+    let found: Vec<(&str, u64)> =
+        observers.iter().map(|&observer| (sight.observers[observer].path.as_str(), sees(observer))).collect();
+    let words = match found.as_slice() {
+        [(_, found)] => found.to_string(),
+        several => several.iter().map(|(path, found)| format!("{path}: {found}")).collect::<Vec<_>>().join(", "),
+    };
+    Verdict {
+        expected: count.to_string(),
+        found: words,
+        status: passed(found.iter().all(|&(_, found)| found == count)),
+        rows: Vec::new(),
+    }
+}

@@ -1,0 +1,14 @@
+//! What a file expects, against what was measured: cases, each of which has passed or not, and reports of them.
+//!
+//! Nothing here asks the kernel. Facts go in, as `observe` has found them and the controller knows them; whoever has
+//! collected them says when it is worth to look again.
+
+pub mod case;
+pub mod facts;
+mod judgement;
+mod learning;
+pub mod report;
+
+pub use case::{Case, Place, Status};
+pub use judgement::judge;
+pub use learning::learn;

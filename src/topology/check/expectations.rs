@@ -1,0 +1,84 @@
+//! Whether the tree has what its expectations name.
+
+use std::collections::HashSet;
+
+use crate::diagnostic::{Code, Diagnostic, Diagnostics};
+use crate::topology::address::{Wanted, nearest};
+use crate::topology::syntax::{ExpectationSyntax, Named, SUGGESTIONS};
+use crate::topology::tree::Topology;
+
+/// All paths of a tree.
+struct Paths<'a> {
+    spaces: Vec<&'a str>,
+    processes: Vec<String>,
+}
+
+/// Reports names that nothing has.
+pub(in crate::topology) fn check_expectations(
+    topology: &Topology,
+    expectations: &[ExpectationSyntax],
+    out: &mut Diagnostics,
+) {
+    if expectations.is_empty() {
+        return;
+    }
+    let paths = Paths::of(topology);
+    let spaces: HashSet<&str> = paths.spaces.iter().copied().collect();
+    let processes: HashSet<&str> = paths.processes.iter().map(String::as_str).collect();
+    let mut reported = 0;
+    for (name, named) in expectations.iter().flat_map(|syntax| &syntax.names) {
+        let address = &name.value;
+        if address.is_everything() || address.is_host() && named.may_be(address) {
+            continue;
+        }
+        let (space, process) = match named {
+            Named::Space => (true, false),
+            Named::Process => (false, true),
+            Named::Observer | Named::Anything => (true, address.wanted() == Wanted::Anything),
+        };
+        let path = address.path();
+        let is_there = (space && spaces.contains(&*path))
+            || (process && processes.contains(&*path))
+            || (*named != Named::Space
+                && ((space && paths.spaces.iter().any(|path| address.matches_instances(path)))
+                    || (process && paths.processes.iter().any(|path| address.matches_instances(path)))));
+        if is_there {
+            continue;
+        }
+        let mut diagnostic = if address.is_host() {
+            Diagnostic::at(Code::UnknownExpected, name.span, "the host is not part of the topology")
+                .label(format!("a {} of the topology is expected here", named.noun()))
+        } else {
+            let is_it = if address.is_exact() { "has this path" } else { "is called so" };
+            Diagnostic::at(Code::UnknownExpected, name.span, format!("an expectation names `{path}`"))
+                .label(format!("no {} {is_it}", named.noun()))
+        };
+        if *named == Named::Process && spaces.contains(&*path) {
+            diagnostic = diagnostic.help(format!("that is a namespace; its PID 1 is \"{path}/init\""));
+        } else if reported < SUGGESTIONS {
+            let known = paths.spaces.iter().copied().filter(|_| space);
+            let known = known.chain(paths.processes.iter().map(String::as_str).filter(|_| process));
+            let found: Vec<String> = nearest(address, known).into_iter().map(|path| format!("`{path}`")).collect();
+            if !found.is_empty() {
+                diagnostic = diagnostic.help(format!("there is {}", found.join(", ")));
+            }
+        }
+        reported += 1;
+        out.push(diagnostic);
+    }
+}
+
+impl<'a> Paths<'a> {
+    fn of(topology: &'a Topology) -> Self {
+        let mut paths = Self { spaces: Vec::new(), processes: Vec::new() };
+        for id in topology.pre_order() {
+            let namespace = topology.namespace(id);
+            paths.spaces.push(&namespace.path);
+            // Every namespace has a PID 1, whoever that is.
+            paths.processes.push(format!("{}/init", namespace.path));
+            let named = namespace.processes.iter();
+            paths.processes.extend(named.map(|process| format!("{}/{}", namespace.path, process.name)));
+        }
+        paths
+    }
+}

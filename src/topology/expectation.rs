@@ -1,0 +1,105 @@
+//! A checked `[[expect]]`: what a file says about the tree that stands, to be compared with the kernel.
+//!
+//! One table makes several claims, each of which holds or does not. Whether one does is for `expect`, which is given what
+//! was measured; here is only what was written, with its place.
+
+use std::time::Duration;
+
+use super::address::Address;
+use super::namespace::Position;
+
+/// One `[[expect]]`.
+#[derive(Debug, Clone)]
+pub struct Expectation {
+    /// As it is written, placeholders replaced.
+    pub written: toml::Table,
+    /// How visibility is found out.
+    pub via: Via,
+    /// How long it may take until it is true.
+    pub within: Duration,
+    /// What it says, in the order of the keys; never empty.
+    pub claims: Vec<Claim>,
+}
+
+/// One thing that is said.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Claim {
+    /// What.
+    pub assertion: Assertion,
+    /// Where.
+    pub position: Position,
+}
+
+/// How visibility is found out, as `nestns see --via` has it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Hash, PartialOrd, Ord)]
+pub enum Via {
+    /// What the kernel says from outside.
+    #[default]
+    Chain,
+    /// What the observer's /proc lists.
+    Proc,
+    /// kill(2) with signal 0.
+    Kill,
+    /// `pidfd_open(2)`.
+    Pidfd,
+    /// The check of ptrace(2).
+    Ptrace,
+    /// The number that `SCM_CREDENTIALS` delivers.
+    Cred,
+}
+
+impl Via {
+    /// The words and what they mean.
+    pub(super) const WORDS: &'static [(&'static str, Self)] = &[
+        ("chain", Self::Chain),
+        ("proc", Self::Proc),
+        ("kill", Self::Kill),
+        ("pidfd", Self::Pidfd),
+        ("ptrace", Self::Ptrace),
+        ("cred", Self::Cred),
+    ];
+
+    /// As it is written.
+    pub fn word(self) -> &'static str {
+        Self::WORDS.iter().find(|(_, via)| *via == self).map_or("", |(word, _)| word)
+    }
+}
+
+/// What is said. An address of a namespace means the processes directly in it where processes are meant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Assertion {
+    /// Each of them is visible from there, and there is one at least.
+    #[expect(missing_docs, reason = "the fields are their names")]
+    Sees { from: Address, of: Address },
+    /// None of them is.
+    #[expect(missing_docs, reason = "the fields are their names")]
+    Hides { from: Address, of: Address },
+    /// So many processes of the topology are visible from there.
+    #[expect(missing_docs, reason = "the fields are their names")]
+    SeesSoMany { from: Address, count: u64 },
+    /// So many processes that live are called so.
+    #[expect(missing_docs, reason = "the fields are their names")]
+    SoMany { process: Address, count: u64 },
+    /// It has this number in a namespace.
+    #[expect(missing_docs, reason = "the fields are their names")]
+    Pid { process: Address, space: String, number: i32 },
+    /// Its parent has; 0 is a parent outside.
+    #[expect(missing_docs, reason = "the fields are their names")]
+    Ppid { process: Address, space: String, number: i32 },
+    /// Its numbers below the host, the outermost first.
+    #[expect(missing_docs, reason = "the fields are their names")]
+    Chain { process: Address, numbers: Vec<i32> },
+    /// What has become of it.
+    #[expect(missing_docs, reason = "the fields are their names")]
+    State { process: Address, state: &'static str },
+    /// The status with which it has ended, as a shell gives it.
+    #[expect(missing_docs, reason = "the fields are their names")]
+    Exit { process: Address, status: u8 },
+    /// Whether kill(2) from the one to each of the others is allowed.
+    #[expect(missing_docs, reason = "the fields are their names")]
+    Signal { from: Address, to: Address, allowed: bool },
+}
+
+/// The states that something can be expected to be in.
+pub const STATES: &[&str] =
+    &["creating", "created", "running", "ready", "paused", "stopping", "killing", "exited", "failed", "killed"];

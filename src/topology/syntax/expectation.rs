@@ -1,0 +1,278 @@
+//! One `[[expect]]`, key by key. Whether the tree has what it names is for the checks.
+
+use std::time::Duration;
+
+use super::located::Located;
+use super::reader::{Entry, entries};
+use super::unknown::report_unknown;
+use super::vocabulary::Scope;
+use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span};
+use crate::topology::address::{Address, HOST, Wanted};
+use crate::topology::expectation::{Assertion, STATES, Via};
+use crate::topology::toml_text::Table;
+
+/// What one table says.
+#[derive(Debug, Clone, Default)]
+pub(in crate::topology) struct ExpectationSyntax {
+    pub(in crate::topology) via: Via,
+    pub(in crate::topology) within: Duration,
+    pub(in crate::topology) claims: Vec<Located<Assertion>>,
+    /// What it names.
+    pub(in crate::topology) names: Vec<(Located<Address>, Named)>,
+}
+
+/// What a name may be of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::topology) enum Named {
+    /// A namespace, a process, or the host.
+    Observer,
+    /// A namespace or a process.
+    Anything,
+    /// A process, PID 1s included.
+    Process,
+    /// A namespace by its whole path, or the host.
+    Space,
+}
+
+/// The highest number that the kernel gives (`PID_MAX_LIMIT`).
+const HIGHEST: u64 = 1 << 22;
+
+impl ExpectationSyntax {
+    /// Reads a table; `span` is that of the word `expect`, for what has no better place.
+    pub(in crate::topology) fn read(table: &Table, span: Span, out: &mut Diagnostics) -> Self {
+        let before = out.len();
+        let mut syntax = Self::default();
+        let find = |key: &str| entries(table).find(|entry| entry.key == key);
+        let mut subject = |key, named, out: &mut Diagnostics| match find(key) {
+            Some(entry) => syntax.name(&entry, named, out).map_or(Subject::Wrong, Subject::Is),
+            None => Subject::Missing,
+        };
+        let from = subject("from", Named::Observer, out);
+        let process = subject("proc", Named::Process, out);
+        for key in entries(table) {
+            match key.key {
+                "from" | "proc" => {}
+                "sees" | "hides" => syntax.sight(&key, &from, out),
+                "pid" | "ppid" => syntax.numbers(&key, &process, out),
+                "chain" => syntax.chain(&key, &process, out),
+                "state" => {
+                    let states: Vec<(&str, &'static str)> = STATES.iter().map(|&state| (state, state)).collect();
+                    if let (Some(state), Some(process)) = (key.word(&states, out), process.about(&key, out)) {
+                        syntax.claim(Assertion::State { process, state: state.value }, state.span);
+                    }
+                }
+                "exit" => {
+                    if let (Some(status), Some(process)) = (key.integer(0, 255, out), process.about(&key, out)) {
+                        let number = u8::try_from(status.value).unwrap_or(u8::MAX);
+                        syntax.claim(Assertion::Exit { process, status: number }, status.span);
+                    }
+                }
+                "count" => syntax.count(&key, &from, &process, out),
+                "signal" => syntax.signal(&key, out),
+                "via" => syntax.via = key.word(Via::WORDS, out).map_or(Via::default(), |via| via.value),
+                "within" => syntax.within = key.duration(out).map_or(Duration::ZERO, |within| within.value),
+                _ => report_unknown(Scope::Expectation, "", &key, out),
+            }
+        }
+        if syntax.claims.is_empty() && out.len() == before {
+            let has = |key: &str| find(key).is_some();
+            let help = match (has("from"), has("proc")) {
+                (true, _) => "write what is visible from there: sees = [\"…\"], hides = [\"…\"] or count = 1",
+                (false, true) => "write what is said about it: pid, ppid, chain, state, exit or count",
+                (false, false) => "write `from` with `sees` or `hides`, or `proc` with `pid` or `ppid`",
+            };
+            let place = find("from").or_else(|| find("proc")).map_or(span, |entry| entry.key_span);
+            out.push(
+                Diagnostic::at(Code::BadExpectation, place, "an expectation expects nothing")
+                    .label("nothing would be compared")
+                    .help(help),
+            );
+        }
+        syntax
+    }
+
+    fn claim(&mut self, assertion: Assertion, span: Span) {
+        self.claims.push(Located::new(assertion, span));
+    }
+
+    /// An address, which is noted down for the checks.
+    fn name(&mut self, entry: &Entry<'_>, named: Named, out: &mut Diagnostics) -> Option<Address> {
+        let text = entry.string(out)?;
+        let problem = match text.value.parse::<Address>() {
+            Err(error) => error.to_string(),
+            Ok(address) if address.topology().is_some() => "it is about this topology: leave the name out".to_owned(),
+            Ok(address) if address.number().is_some() => {
+                "who has a number is what is to be found out: write the path of a process".to_owned()
+            }
+            Ok(address) if named == Named::Process && address.wanted() == Wanted::Namespace => {
+                "a `/` at the end makes it a namespace, and this is about a process".to_owned()
+            }
+            Ok(address) => {
+                self.names.push((Located::new(address.clone(), text.span), named));
+                return Some(address);
+            }
+        };
+        let message = format!("`{}` cannot be used in an expectation", text.value);
+        out.push(Diagnostic::at(Code::BadExpectation, text.span, message).label(problem));
+        None
+    }
+
+    fn sight(&mut self, key: &Entry<'_>, from: &Subject, out: &mut Diagnostics) {
+        let elements = if key.value.as_str().is_some() {
+            Some(vec![*key])
+        } else {
+            key.elements("a path, or an array of paths", out)
+        };
+        let observer = from.looking(key, out);
+        for element in elements.unwrap_or_default() {
+            let Some(of) = self.name(&element, Named::Anything, out) else { continue };
+            let Some(from) = observer.clone() else { continue };
+            let assertion =
+                if key.key == "sees" { Assertion::Sees { from, of } } else { Assertion::Hides { from, of } };
+            self.claim(assertion, element.span);
+        }
+    }
+
+    fn numbers(&mut self, key: &Entry<'_>, process: &Subject, out: &mut Diagnostics) {
+        let lowest = u64::from(key.key == "pid");
+        let subject = process.about(key, out);
+        for entry in key.table(out).unwrap_or_default() {
+            let number = entry.integer(lowest, HIGHEST, out);
+            let space = match entry.key.parse::<Address>() {
+                Ok(address) if address.is_host() || (address.is_exact() && address.number().is_none()) => address,
+                _ => {
+                    let message = format!("`{}` is not the path of a namespace", entry.key);
+                    out.push(
+                        Diagnostic::at(Code::BadExpectation, entry.key_span, message)
+                            .label("numbers are counted by one namespace, which is named here"),
+                    );
+                    continue;
+                }
+            };
+            self.names.push((Located::new(space.clone(), entry.key_span), Named::Space));
+            let (Some(number), Some(process)) = (number, subject.clone()) else { continue };
+            let (value, space) = (i32::try_from(number.value).unwrap_or(i32::MAX), space.path());
+            let assertion = if key.key == "pid" {
+                Assertion::Pid { process, space, number: value }
+            } else {
+                Assertion::Ppid { process, space, number: value }
+            };
+            self.claim(assertion, entry.key_span);
+        }
+    }
+
+    fn chain(&mut self, key: &Entry<'_>, process: &Subject, out: &mut Diagnostics) {
+        let subject = process.about(key, out);
+        let Some(elements) = key.elements("an array of numbers, the outermost first", out) else { return };
+        let read: Vec<_> = elements.iter().filter_map(|element| element.integer(1, HIGHEST, out)).collect();
+        let is_complete = read.len() == elements.len();
+        if let Some(process) = subject.filter(|_| is_complete) {
+            let numbers = read.iter().map(|number| i32::try_from(number.value).unwrap_or(i32::MAX)).collect();
+            self.claim(Assertion::Chain { process, numbers }, key.span);
+        }
+    }
+
+    fn count(&mut self, key: &Entry<'_>, from: &Subject, process: &Subject, out: &mut Diagnostics) {
+        let Some(count) = key.integer(0, HIGHEST, out) else { return };
+        match (from, process) {
+            (Subject::Is(from), _) => {
+                self.claim(Assertion::SeesSoMany { from: from.clone(), count: count.value }, count.span);
+            }
+            (Subject::Missing, Subject::Is(process)) => {
+                self.claim(Assertion::SoMany { process: process.clone(), count: count.value }, count.span);
+            }
+            (Subject::Wrong, _) | (_, Subject::Wrong) => {}
+            (Subject::Missing, Subject::Missing) => {
+                let message = "`count` says how many, and not of what";
+                out.push(
+                    Diagnostic::at(Code::BadExpectation, key.key_span, message)
+                        .label("neither `from` nor `proc` is here")
+                        .help("write `from`, of which it is what it sees, or a pattern as `proc`, of which it is who lives"),
+                );
+            }
+        }
+    }
+
+    fn signal(&mut self, key: &Entry<'_>, out: &mut Diagnostics) {
+        let (mut from, mut to, mut allowed) = (None, None, None);
+        let before = out.len();
+        for entry in key.table(out).unwrap_or_default() {
+            match entry.key {
+                "from" => from = self.name(&entry, Named::Observer, out),
+                "to" => to = self.name(&entry, Named::Anything, out),
+                "allowed" => allowed = entry.boolean(out).map(|allowed| allowed.value),
+                _ => {
+                    let message = format!("unknown key `{}` in `signal`", entry.key);
+                    out.push(
+                        Diagnostic::at(Code::UnknownKey, entry.key_span, message)
+                            .help("the keys are from, to, allowed"),
+                    );
+                }
+            }
+        }
+        match (from, to, allowed) {
+            (Some(from), Some(to), Some(allowed)) => {
+                self.claim(Assertion::Signal { from, to, allowed }, key.key_span);
+            }
+            _ if out.len() == before => out.push(
+                Diagnostic::at(
+                    Code::BadExpectation,
+                    key.key_span,
+                    "`signal` does not say from whom, to whom and whether",
+                )
+                .help("write signal = { from = \"…\", to = \"…\", allowed = false }"),
+            ),
+            _ => {}
+        }
+    }
+}
+
+/// Who looks, or who something is said about.
+enum Subject {
+    Missing,
+    /// What was written has been reported.
+    Wrong,
+    Is(Address),
+}
+
+impl Subject {
+    fn about(&self, key: &Entry<'_>, out: &mut Diagnostics) -> Option<Address> {
+        self.wanted("proc", "of which process", key, out)
+    }
+
+    fn looking(&self, key: &Entry<'_>, out: &mut Diagnostics) -> Option<Address> {
+        self.wanted("from", "who looks", key, out)
+    }
+
+    fn wanted(&self, wanted: &str, question: &str, key: &Entry<'_>, out: &mut Diagnostics) -> Option<Address> {
+        match self {
+            Self::Is(address) => Some(address.clone()),
+            Self::Wrong => None,
+            Self::Missing => {
+                let message = format!("`{}` does not say {question}", key.key);
+                out.push(
+                    Diagnostic::at(Code::BadExpectation, key.key_span, message)
+                        .label(format!("`{wanted}` is missing"))
+                        .help(format!("write {wanted} = \"…\" in the same [[expect]]")),
+                );
+                None
+            }
+        }
+    }
+}
+
+impl Named {
+    /// How a sentence calls it.
+    pub(in crate::topology) const fn noun(self) -> &'static str {
+        match self {
+            Self::Observer | Self::Anything => "namespace or process",
+            Self::Process => "process",
+            Self::Space => "namespace",
+        }
+    }
+
+    /// Whether the host is one.
+    pub(in crate::topology) fn may_be(self, address: &Address) -> bool {
+        address.path() == HOST && matches!(self, Self::Observer | Self::Space)
+    }
+}

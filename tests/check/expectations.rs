@@ -1,0 +1,173 @@
+//! `[[expect]]`: what says nothing, and what names nobody.
+
+use snapbox::{IntoData, assert_data_eq, str};
+
+use super::human;
+
+#[test]
+fn what_says_nothing_that_could_be_compared() {
+    let text = r#"[ns.vm]
+proc.job = { actor = "idle" }
+[ns."vm/ci"]
+[[expect]]
+from = "vm"
+[[expect]]
+sees = ["vm/job", "vm/ci#3"]
+[[expect]]
+from = "vm"
+hides = "vm/ci"
+sess = "vm"
+[[expect]]
+proc = "vm/job"
+pid = { "vm/*" = 2, vm = 0 }
+state = "ruining"
+[[expect]]
+count = 3
+[[expect]]
+signal = { from = "vm" }
+via = "eye"
+"#;
+    assert_data_eq!(human(text), str![[r#"
+error[NS133]: an expectation expects nothing
+ --> <stdin>:5:1
+  |
+5 | from = "vm"
+  | ^^^^ nothing would be compared
+  |
+  = help: write what is visible from there: sees = ["…"], hides = ["…"] or count = 1
+
+error[NS133]: `sees` does not say who looks
+ --> <stdin>:7:1
+  |
+7 | sees = ["vm/job", "vm/ci#3"]
+  | ^^^^ `from` is missing
+  |
+  = help: write from = "…" in the same [[expect]]
+
+error[NS133]: `vm/ci#3` cannot be used in an expectation
+ --> <stdin>:7:19
+  |
+7 | sees = ["vm/job", "vm/ci#3"]
+  |                   ^^^^^^^^^ who has a number is what is to be found out: write the path of a process
+
+error[NS102]: unknown key `sess` in `[[expect]]`
+  --> <stdin>:11:1
+   |
+11 | sess = "vm"
+   | ^^^^ did you mean `sees`?
+
+error[NS133]: `vm/*` is not the path of a namespace
+  --> <stdin>:14:10
+   |
+14 | pid = { "vm/*" = 2, vm = 0 }
+   |          ^^^^ numbers are counted by one namespace, which is named here
+
+error[NS112]: `vm` is out of range
+  --> <stdin>:14:26
+   |
+14 | pid = { "vm/*" = 2, vm = 0 }
+   |                          ^ a number from 1 to 4194304 is expected
+
+error[NS109]: `ruining` is not a value of `state`
+  --> <stdin>:15:9
+   |
+15 | state = "ruining"
+   |         ^^^^^^^^^ expected "creating", "created", "running", "ready", "paused", "stopping", "killing", "exited", "failed" or "killed"
+   |
+   = help: did you mean `running`?
+
+error[NS133]: `count` says how many, and not of what
+  --> <stdin>:17:1
+   |
+17 | count = 3
+   | ^^^^^ neither `from` nor `proc` is here
+   |
+   = help: write `from`, of which it is what it sees, or a pattern as `proc`, of which it is who lives
+
+error[NS133]: `signal` does not say from whom, to whom and whether
+  --> <stdin>:19:1
+   |
+19 | signal = { from = "vm" }
+   | ^^^^^^
+   |
+   = help: write signal = { from = "…", to = "…", allowed = false }
+
+error[NS109]: `eye` is not a value of `via`
+  --> <stdin>:20:7
+   |
+20 | via = "eye"
+   |       ^^^^^ expected "chain", "proc", "kill", "pidfd", "ptrace" or "cred"
+
+
+"#]].raw());
+}
+
+#[test]
+fn what_names_nobody() {
+    let text = r#"[ns.vm]
+proc.job = { actor = "idle" }
+[ns."vm/ci"]
+[[expect]]
+from = "vm/cj"
+hides = ["vm/jbo", "vm/x*", "host"]
+[[expect]]
+proc = "vm/ci"
+pid = { vn = 1, host = 7 }
+[[expect]]
+from = "host"
+sees = ["vm/**", "vm/init", "."]
+"#;
+    assert_data_eq!(
+        human(text),
+        str![[r#"
+error[NS215]: an expectation names `vm/cj`
+ --> <stdin>:5:8
+  |
+5 | from = "vm/cj"
+  |        ^^^^^^^ no namespace or process has this path
+  |
+  = help: there is `vm/ci`
+
+error[NS215]: an expectation names `vm/jbo`
+ --> <stdin>:6:10
+  |
+6 | hides = ["vm/jbo", "vm/x*", "host"]
+  |          ^^^^^^^^ no namespace or process has this path
+  |
+  = help: there is `vm/job`
+
+error[NS215]: an expectation names `vm/x*`
+ --> <stdin>:6:20
+  |
+6 | hides = ["vm/jbo", "vm/x*", "host"]
+  |                    ^^^^^^^ no namespace or process is called so
+  |
+  = help: there is `vm/ci`
+
+error[NS215]: the host is not part of the topology
+ --> <stdin>:6:29
+  |
+6 | hides = ["vm/jbo", "vm/x*", "host"]
+  |                             ^^^^^^ a namespace or process of the topology is expected here
+
+error[NS215]: an expectation names `vm/ci`
+ --> <stdin>:8:8
+  |
+8 | proc = "vm/ci"
+  |        ^^^^^^^ no process has this path
+  |
+  = help: that is a namespace; its PID 1 is "vm/ci/init"
+
+error[NS215]: an expectation names `vn`
+ --> <stdin>:9:9
+  |
+9 | pid = { vn = 1, host = 7 }
+  |         ^^ no namespace has this path
+  |
+  = help: there is `vm`
+
+
+"#]]
+        .raw()
+    );
+}

@@ -1,0 +1,226 @@
+//! `nestns test`: expectations against the kernel, whoever is tested beside, and nothing is left whatever comes of it.
+
+use nix::sys::signal::Signal;
+use serde_json::Value;
+
+use crate::harness::nest::{Ended, Identity, Nest, can_nest, identities};
+
+/// Two levels, a member that has joined, a PID 1 that is a program.
+const TREE: &str = "[ns.@]\nproc.p = { actor = \"idle\" }\n[ns.\"@/pod\"]\ninit = \"pause\"\n\
+                    proc.app = { actor = \"idle\", enter = \"join\" }\n[ns.\"@/pod/in\"]\ninit = { actor = \"idle\" }\n";
+
+fn test(identity: Identity, expectations: &str, arguments: &[&str]) -> Ended {
+    let nest = Nest::new(&format!("{TREE}{expectations}")).identity(identity);
+    let file = nest.file.display().to_string();
+    let mut words = vec!["test", &file];
+    words.extend(arguments);
+    nest.start_verb(&words).wait()
+}
+
+/// The cases of a document.
+fn cases(ended: &Ended) -> Vec<(String, String, i64)> {
+    let document: Value = serde_json::from_str(&ended.stdout).expect("one document");
+    assert_eq!(document["schema"], "nestns.test/1");
+    let cases = document["cases"].as_array().expect("a list").iter();
+    cases
+        .map(|case| {
+            let text = |key: &str| case[key].as_str().expect("text").replace(&ended.nest.root, "@");
+            (text("name"), text("status"), case["line"].as_i64().unwrap_or(0))
+        })
+        .collect()
+}
+
+#[test]
+fn what_is_so_passes_by_every_mechanism() {
+    if !can_nest() {
+        return;
+    }
+    for identity in identities() {
+        for via in ["chain", "proc", "kill", "pidfd", "ptrace", "cred"] {
+            let expectations = format!(
+                "[[expect]]\nvia = \"{via}\"\nfrom = \"@/pod\"\nsees = [\"@/pod/\", \"@/pod/in/init\", \"@/pod/**\"]\n\
+                 hides = [\"@/p\", \"@/\"]\ncount = 3\n[[expect]]\nvia = \"{via}\"\nfrom = \"@/pod/in\"\nsees = \"@/pod/in/init\"\n\
+                 hides = [\"@/*\", \"@/pod/\"]\n"
+            );
+            let ended = test(identity, &expectations, &["--require"]);
+            assert_eq!(ended.code, 0, "{identity:?} {via}: {}{}", ended.stdout, ended.stderr);
+            assert!(ended.stdout.ends_with(": 9 passed, 0 failed\n"), "{}", ended.stdout);
+        }
+    }
+}
+
+#[test]
+fn numbers_parents_states_and_signals() {
+    if !can_nest() {
+        return;
+    }
+    let expectations = "[[expect]]\nproc = \"@/pod/app\"\npid = { \"@\" = 4, \"@/pod\" = 2 }\nppid = { \"@\" = 1, \"@/pod\" = 0 }\n\
+                        chain = [4, 2]\nstate = \"running\"\n[[expect]]\nproc = \"@/**\"\ncount = 2\n[[expect]]\n\
+                        signal = { from = \"@/pod\", to = \"@/p\", allowed = false }\n[[expect]]\n\
+                        signal = { from = \"@\", to = \"@/pod/app\", allowed = true }\n";
+    for identity in identities() {
+        let ended = test(identity, expectations, &["--require", "--format", "json"]);
+        let found = cases(&ended);
+        assert_eq!(ended.code, 0, "{identity:?}: {}{}", ended.stdout, ended.stderr);
+        assert!(found.len() == 9 && found.iter().all(|(_, status, _)| status == "passed"), "{found:?}");
+    }
+}
+
+#[test]
+fn a_wrong_expectation_fails_with_its_own_line() {
+    if !can_nest() {
+        return;
+    }
+    let expectations = "[[expect]]\nfrom = \"@\"\nsees = [\"@/p\"]\nhides = [\n  \"@/pod/app\",\n]\n[[expect]]\n\
+                        proc = \"@/p\"\npid = { \"@\" = 9 }\n";
+    for identity in identities() {
+        let ended = test(identity, expectations, &["--format", "json", "--", "false"]);
+        let line = i64::try_from(TREE.lines().count()).expect("few");
+        let case = |name: &str, status: &str, line: i64| (name.to_owned(), status.to_owned(), line);
+        assert_eq!(
+            cases(&ended),
+            [
+                case("@ sees @/p", "passed", line + 3),
+                case("@ must not see @/pod/app", "failed", line + 5),
+                case("@/p is 9 in @", "failed", line + 9),
+                case("command false", "skipped", 0),
+            ]
+        );
+        assert_eq!(ended.code, 1);
+        let ended = test(identity, expectations, &[]);
+        let root = &ended.nest.root;
+        let declared = format!("declared {}:{}\n", ended.nest.file.display(), line + 5);
+        assert!(ended.stdout.contains(&format!("not ok  {root} must not see {root}/pod/app\n")), "{}", ended.stdout);
+        assert!(ended.stdout.contains(&format!("observer {root}   {root}/pod/app   expected ·   found 4  (host ")));
+        assert!(
+            ended.stdout.contains(&declared) && ended.stdout.contains("expected 9   found 2\n"),
+            "{}",
+            ended.stdout
+        );
+    }
+}
+
+#[test]
+fn tap_and_junit_are_what_their_readers_want() {
+    if !can_nest() {
+        return;
+    }
+    let expectations = "[[expect]]\nfrom = \"@\"\nsees = [\"@/p\"]\nhides = [\"@/pod/in/\"]\n";
+    let tap = test(Identity::Own, expectations, &["--format", "tap", "--", "echo", "out"]);
+    let text = tap.stdout.replace(&tap.nest.root, "@");
+    assert!(
+        text.starts_with("TAP version 14\n1..3\nok 1 - @ sees @/p\nnot ok 2 - @ must not see @/pod/in/\n#   "),
+        "{text}"
+    );
+    assert!(text.ends_with("ok 3 - command echo out # SKIP the layout is not as expected\n"), "{text}");
+    let junit = test(Identity::Own, expectations, &["--format", "junit"]);
+    assert!(
+        junit.stdout.contains("<testsuites tests=\"2\" failures=\"1\" errors=\"0\" skipped=\"0\">"),
+        "{}",
+        junit.stdout
+    );
+    assert!(junit.stdout.contains("<failure message=\"expected ·, found 5\">observer "), "{}", junit.stdout);
+    assert_eq!((tap.code, junit.code), (1, 1));
+}
+
+#[test]
+fn the_command_has_the_truth_and_its_status_counts() {
+    if !can_nest() {
+        return;
+    }
+    let expectations = "[[expect]]\nfrom = \"@\"\nsees = \"@/p\"\n";
+    for identity in identities() {
+        let script = "grep -q nestns.truth/1 \"$NESTNS_TRUTH\" && echo \"$$ $PPID\"; exit 7";
+        let outside = test(identity, expectations, &["--format", "json", "--", "sh", "-c", script]);
+        assert_eq!(outside.code, 7, "{}", outside.stderr);
+        assert_eq!(cases(&outside).len(), 2);
+        assert!(!outside.stderr.is_empty(), "what it writes is kept apart from the document");
+        let root = outside.nest.root.clone();
+        drop(outside);
+        assert!(!root.is_empty());
+        let inside = test(identity, "", &["--in", "host", "--", "sh", "-c", "exit 0"]);
+        assert_eq!(inside.code, 0, "{}", inside.stderr);
+        for (command, code) in [("no-such-command", 127), ("/etc/passwd", 126)] {
+            // A directory of PATH that may not be searched would make 126 of 127, as execvp(3) does.
+            let nest = Nest::new(TREE).identity(identity).env("PATH", "/usr/local/bin:/usr/bin:/bin");
+            let file = nest.file.display().to_string();
+            let ended = nest.start_verb(&["test", &file, "--", command]).wait();
+            assert_eq!(ended.code, code, "{identity:?} {command}: {}", ended.stderr);
+        }
+        assert_eq!(test(identity, "", &["--timeout", "1s", "--", "sleep", "100"]).code, 124);
+    }
+}
+
+#[test]
+fn the_command_runs_in_a_namespace() {
+    if !can_nest() {
+        return;
+    }
+    for identity in identities() {
+        let nest = Nest::new(TREE).identity(identity);
+        let (file, space) = (nest.file.display().to_string(), format!("{}/pod", nest.root));
+        let words =
+            ["test", &file, "--in", &space, "--", "sh", "-c", "grep -q NSpid /proc/1/status; echo $PPID; exit 3"];
+        let ended = nest.start_verb(&words).wait();
+        assert_eq!((ended.code, ended.stdout.lines().next()), (3, Some("0")), "{}{}", ended.stdout, ended.stderr);
+    }
+}
+
+#[test]
+fn what_is_not_so_yet_is_looked_at_again() {
+    if !can_nest() {
+        return;
+    }
+    let topology = "[ns.@]\ninit = \"pause\"\nproc.late = { sh = \"sleep 0.4; exit 3\", ok = [3] }\n[[expect]]\n\
+                    proc = \"@/late\"\nexit = 3\nstate = \"exited\"\n";
+    for (within, code) in [("within = \"20s\"\n", 0), ("", 1)] {
+        let nest = Nest::new(&format!("{topology}{within}"));
+        let file = nest.file.display().to_string();
+        let ended = nest.start_verb(&["test", &file]).wait();
+        assert_eq!(ended.code, code, "{}{}", ended.stdout, ended.stderr);
+    }
+}
+
+#[test]
+fn an_interrupted_test_leaves_nothing() {
+    if !can_nest() {
+        return;
+    }
+    for identity in identities() {
+        for (signal, code) in [(Signal::SIGINT, 130), (Signal::SIGTERM, 143), (Signal::SIGKILL, 137)] {
+            let nest = Nest::new(TREE).identity(identity);
+            let file = nest.file.display().to_string();
+            let mut running = nest.start_verb(&["test", &file, "--", "sh", "-c", "echo begun; exec sleep 1.5"]);
+            running.has_said("begun");
+            running.signal(signal);
+            assert_eq!(running.wait().code, code, "{identity:?} {signal}");
+        }
+    }
+}
+
+#[test]
+fn what_is_learnt_holds() {
+    if !can_nest() {
+        return;
+    }
+    for identity in identities() {
+        let ended = test(identity, "", &["--learn"]);
+        assert_eq!(ended.code, 0, "{}", ended.stderr);
+        let learnt = ended.stdout.replace(&ended.nest.root, "@");
+        assert!(
+            learnt.contains("[[expect]]\nfrom  = \"@/pod/\"\nsees  = [\"@/pod/\", \"@/pod/**\"]\nhides = [\"@/\"]\n"),
+            "{learnt}"
+        );
+        let again = test(identity, &learnt, &["--require"]);
+        assert_eq!(again.code, 0, "{learnt}{}{}", again.stdout, again.stderr);
+    }
+}
+
+#[test]
+fn a_file_that_expects_nothing_has_nothing_to_test() {
+    let nest = Nest::new(TREE);
+    let file = nest.file.display().to_string();
+    let ended = nest.start_verb(&["test", &file]).wait();
+    assert_eq!((ended.code, ended.stdout.as_str()), (3, ""));
+    assert!(ended.stderr.contains("--learn"), "{}", ended.stderr);
+}
