@@ -4,6 +4,7 @@
 
 mod addresses;
 mod after;
+mod agents;
 mod attach;
 mod bad_input;
 mod check;
