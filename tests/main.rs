@@ -31,6 +31,7 @@ mod interrupt;
 mod isolation;
 mod kill;
 mod large_files;
+mod layouts;
 mod leftovers;
 mod logs;
 mod ls;
