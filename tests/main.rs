@@ -25,6 +25,7 @@ mod explain_layout;
 mod explanations;
 mod graph;
 mod harness;
+mod incapable;
 mod inheritance;
 mod inspect;
 mod interrupt;

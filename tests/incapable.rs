@@ -1,0 +1,133 @@
+//! `nestns test` on a machine that cannot build the tree, which is one where a limit of a user namespace around it says so:
+//! everything is skipped with the reason, or has failed where that was required.
+
+use serde_json::Value;
+
+use crate::harness::nest::{Ended, Identity, Nest, can_nest, identities};
+
+const TOPOLOGY: &str = "[ns.@]\nproc.p = { actor = \"idle\" }\n[[expect]]\nfrom = \"@\"\nsees = [\"@/p\"]\n[[expect]]\n\
+                        proc = \"@/p\"\npid = { \"@\" = 9 }\n";
+/// What `nestns doctor` calls the check that fails.
+const REASON: &str = "`nestns doctor` checks this as pid-namespaces: refused: a limit is reached";
+
+/// Where no PID namespace can be made, `nestns test ARGUMENTS`. The command of the arguments would write a file `ran`.
+fn test(identity: Identity, topology: &str, arguments: &[&str]) -> Ended {
+    let nest = Nest::new(topology).identity(identity).wrapped(&[
+        "unshare",
+        "--user",
+        "--map-root-user",
+        "sh",
+        "-c",
+        "echo 0 > /proc/sys/user/max_pid_namespaces && exec \"$@\"",
+        "sh",
+    ]);
+    let file = nest.file.display().to_string();
+    let mut words = vec!["test", &file];
+    words.extend(arguments);
+    let ended = nest.start_verb(&words).wait();
+    assert!(!ended.nest.directory.path().join("ran").exists(), "{identity:?}: the command has run");
+    ended
+}
+
+#[test]
+fn everything_is_skipped_with_the_line_of_the_doctor() {
+    if !can_nest() {
+        return;
+    }
+    for identity in identities() {
+        let ended = test(identity, TOPOLOGY, &["--", "touch", "ran"]);
+        let root = &ended.nest.root;
+        assert_eq!(ended.code, 0, "{identity:?}: {}{}", ended.stdout, ended.stderr);
+        let label = ended.nest.file.file_stem().expect("it has a name").to_string_lossy();
+        let expected = format!(
+            "skip    {root} sees {root}/p: {REASON}\nskip    {root}/p is 9 in {root}: {REASON}\nskip    command touch ran: {REASON}\n\
+             {label}: 0 passed, 0 failed, 3 skipped\n"
+        );
+        assert_eq!(ended.stdout, expected, "{identity:?}");
+        // Who reads only what was said on the way is told what to do.
+        assert!(ended.stderr.contains("user.max_pid_namespaces (0)"), "{identity:?}: {}", ended.stderr);
+    }
+}
+
+#[test]
+fn what_is_skipped_is_marked_for_its_readers() {
+    if !can_nest() {
+        return;
+    }
+    for identity in identities() {
+        let tap = test(identity, TOPOLOGY, &["--format", "tap", "--", "touch", "ran"]);
+        let text = tap.stdout.replace(&tap.nest.root, "@");
+        assert_eq!(
+            text,
+            format!(
+                "TAP version 14\n1..3\nok 1 - @ sees @/p # SKIP {REASON}\nok 2 - @/p is 9 in @ # SKIP {REASON}\n\
+                 ok 3 - command touch ran # SKIP {REASON}\n"
+            )
+        );
+        let junit = test(identity, TOPOLOGY, &["--format", "junit"]);
+        assert!(junit.stdout.contains("<testsuites tests=\"2\" failures=\"0\" errors=\"0\" skipped=\"2\">"));
+        assert_eq!(junit.stdout.matches(&format!("<skipped message=\"{REASON}\"/>")).count(), 2, "{}", junit.stdout);
+        let json = test(identity, TOPOLOGY, &["--format", "json"]);
+        let document: Value = serde_json::from_str(&json.stdout).expect("one document");
+        assert_eq!((&document["passed"], &document["failed"], &document["skipped"]), (&0.into(), &0.into(), &2.into()));
+        assert!(document["cases"].as_array().expect("a list").iter().all(|case| case["found"] == REASON));
+        assert_eq!((tap.code, junit.code, json.code), (0, 0, 0));
+    }
+}
+
+#[test]
+fn where_it_was_required_it_is_a_failure() {
+    if !can_nest() {
+        return;
+    }
+    for identity in identities() {
+        let ended = test(identity, TOPOLOGY, &["--require", "--", "touch", "ran"]);
+        assert_eq!(ended.code, 4, "{identity:?}: {}{}", ended.stdout, ended.stderr);
+        assert!(ended.stdout.ends_with(": 0 passed, 3 failed\n"), "{}", ended.stdout);
+        assert_eq!(ended.stdout.matches(&format!("found {REASON}\n")).count(), 3, "{}", ended.stdout);
+        let declared = format!("declared {}:5\n", ended.nest.file.display());
+        assert!(ended.stdout.contains(&declared), "{}", ended.stdout);
+        let json = test(identity, TOPOLOGY, &["--require", "--format", "json"]);
+        let document: Value = serde_json::from_str(&json.stdout).expect("one document");
+        assert_eq!((json.code, &document["failed"], &document["skipped"]), (4, &2.into(), &0.into()));
+    }
+}
+
+#[test]
+fn nothing_can_be_learnt_there() {
+    if !can_nest() {
+        return;
+    }
+    for identity in identities() {
+        let ended = test(identity, TOPOLOGY, &["--learn"]);
+        assert_eq!((ended.code, ended.stdout.as_str()), (4, ""), "{identity:?}: {}", ended.stderr);
+        assert!(ended.stderr.contains("`nestns doctor` checks this as nesting"), "{}", ended.stderr);
+    }
+}
+
+#[test]
+fn a_wrong_file_is_wrong_there_too() {
+    if !can_nest() {
+        return;
+    }
+    for identity in identities() {
+        let ended = test(identity, &TOPOLOGY.replace("[\"@/p\"]", "[\"@/q\"]"), &["--", "touch", "ran"]);
+        assert_eq!((ended.code, ended.stdout.as_str()), (3, ""), "{identity:?}: {}", ended.stderr);
+        assert!(ended.stderr.contains("NS215"), "{identity:?}: {}", ended.stderr);
+    }
+}
+
+#[test]
+fn what_a_machine_can_build_is_not_skipped_because_of_require() {
+    if !can_nest() {
+        return;
+    }
+    for identity in identities() {
+        for (number, code) in [("2", 0), ("9", 1)] {
+            let nest = Nest::new(&TOPOLOGY.replace("= 9", &format!("= {number}"))).identity(identity);
+            let file = nest.file.display().to_string();
+            let ended = nest.start_verb(&["test", &file, "--require"]).wait();
+            assert_eq!(ended.code, code, "{identity:?}: {}{}", ended.stdout, ended.stderr);
+        }
+    }
+}
