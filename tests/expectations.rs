@@ -83,10 +83,18 @@ fn a_wrong_expectation_fails_with_its_own_line() {
                 case("@ sees @/p", "passed", line + 3),
                 case("@ must not see @/pod/app", "failed", line + 5),
                 case("@/p is 9 in @", "failed", line + 9),
-                case("command false", "skipped", 0),
+                case("command false", "failed", 0),
             ]
         );
         assert_eq!(ended.code, 1);
+        // Whoever is tested is asked all the same, and cannot make good what is not so.
+        for (command, status) in [("exit 0", "passed"), ("exit 7", "failed")] {
+            let ended = test(identity, expectations, &["--format", "json", "--", "sh", "-c", command]);
+            let found = cases(&ended);
+            assert_eq!((ended.code, &*found[3].1), (1, status), "{found:?}");
+        }
+        let ended = test(identity, expectations, &["--timeout", "2s", "--", "sleep", "100"]);
+        assert_eq!(ended.code, 124, "{}{}", ended.stdout, ended.stderr);
         let ended = test(identity, expectations, &[]);
         let root = &ended.nest.root;
         let declared = format!("declared {}:{}\n", ended.nest.file.display(), line + 5);
@@ -112,7 +120,8 @@ fn tap_and_junit_are_what_their_readers_want() {
         text.starts_with("TAP version 14\n1..3\nok 1 - @ sees @/p\nnot ok 2 - @ must not see @/pod/in/\n#   "),
         "{text}"
     );
-    assert!(text.ends_with("ok 3 - command echo out # SKIP the layout is not as expected\n"), "{text}");
+    assert!(text.ends_with("ok 3 - command echo out\n"), "{text}");
+    assert!(tap.stderr.ends_with("out\n"), "what it writes is kept apart: {}", tap.stderr);
     let junit = test(Identity::Own, expectations, &["--format", "junit"]);
     assert!(
         junit.stdout.contains("<testsuites tests=\"2\" failures=\"1\" errors=\"0\" skipped=\"0\">"),

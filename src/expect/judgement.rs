@@ -46,7 +46,7 @@ fn case(claim: &Claim, via: Via, facts: &Facts, files: &[String]) -> Case {
             (format!("{from} may not signal {to}"), sight(facts, Via::Kill, from, to, Wish::Refused))
         }
         Assertion::SeesSoMany { from, count } => {
-            (format!("{from} sees {count} processes{how}"), sees_so_many(facts, via, from, *count))
+            (format!("{from} sees {}{how}", so_many(*count)), sees_so_many(facts, via, from, *count))
         }
         Assertion::SoMany { process, count } => {
             let found = processes(facts, process).filter(|process| process.lives()).count() as u64;
@@ -56,7 +56,8 @@ fn case(claim: &Claim, via: Via, facts: &Facts, files: &[String]) -> Case {
                 status: passed(found == *count),
                 rows: Vec::new(),
             };
-            (format!("{count} processes are called {process}"), verdict)
+            let are = if *count == 1 { "is" } else { "are" };
+            (format!("{} {are} called {process}", so_many(*count)), verdict)
         }
         Assertion::Pid { process, space, number } => (
             format!("{process} is {number} in {space}"),
@@ -103,6 +104,10 @@ fn case(claim: &Claim, via: Via, facts: &Facts, files: &[String]) -> Case {
         place: file.map(|file| Place { file: file.clone(), line: claim.position.line }),
         rows: verdict.rows,
     }
+}
+
+fn so_many(count: u64) -> String {
+    format!("{count} process{}", if count == 1 { "" } else { "es" })
 }
 
 fn living(fact: &ProcessFact, found: impl FnOnce() -> String) -> String {

@@ -39,8 +39,7 @@ pub(super) fn case(command: &[String], status: Status, found: String) -> Case {
 }
 
 impl Agent<'_> {
-    /// Its case.
-    pub(super) fn case(&self, status: Status, found: String) -> Case {
+    fn case(&self, status: Status, found: String) -> Case {
         case(self.command, status, found)
     }
 

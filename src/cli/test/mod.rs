@@ -39,14 +39,14 @@ use crate::topology::{OnExit, Topology};
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 The tree is built under a name of its own. When everything is ready, each [[expect]] is compared with what the kernel says; one \
-with `within` has that long to become true. Then, if all is as expected, CMD runs: whoever is to be tested, such as an agent \
+with `within` has that long to become true. Then, whatever came of that, CMD runs: whoever is to be tested, such as an agent \
 that lists processes. NESTNS_TRUTH names the file with what it should find (nestns.truth/1). The tree is taken down in any case.
 
 A failure shows the cells of the matrix that differ (see `nestns see`) and the line that expects otherwise. CMD counts as \
 one more case; with a format other than `pretty` what it writes to standard output goes to standard error.
 
-The status is 0 when everything has passed, 1 when an expectation has failed, else that of CMD; 3 for a wrong file, 124 after \
---timeout. Where this machine cannot build the tree, everything is skipped, with the reason, and the status is 0; with --require \
+The status is 0 when everything has passed, 1 when an expectation has failed, whatever CMD did, else that of CMD; 3 for a \
+wrong file, 124 after --timeout. Where this machine cannot build the tree, everything is skipped, with the reason, and the status is 0; with --require \
 that is a failure, status 4.
 
   nestns test examples/dind.toml
@@ -273,12 +273,12 @@ impl Trial<'_> {
                 truth: &truth,
                 apart: self.args.format != FormatWord::Pretty,
             };
-            if has_failed {
-                cases.push(agent.case(Status::Skipped, "the layout is not as expected".to_owned()));
-            } else {
-                let (case, code) = agent.run(&self.interruption, self.end)?;
-                cases.push(case);
-                status = Exit::Other(code);
+            // A test tells everything that it can find out: whoever is tested is asked also where the layout is not as expected.
+            let (case, code) = agent.run(&self.interruption, self.end)?;
+            cases.push(case);
+            let code = Exit::Other(code);
+            if !has_failed || code == TIMED_OUT {
+                status = code;
             }
         }
         Ok(match self.interruption.arrived() {
