@@ -7,6 +7,7 @@ mod after;
 mod agents;
 mod attach;
 mod bad_input;
+mod capture;
 mod check;
 mod clients;
 mod collapse;

@@ -6,6 +6,7 @@
 mod abandoned;
 mod actor;
 mod attach;
+mod capture;
 mod check;
 mod color;
 mod completions;
@@ -123,6 +124,8 @@ enum Verb {
     See(see::Args),
     /// Build a tree, check what its file expects of it (`[[expect]]`), and take it down
     Test(test::Args),
+    /// Write a topology file that rebuilds what runs
+    Capture(capture::Args),
     /// Show and check how the kernel behaves, one statement at a time
     Experiment(experiment::Args),
     /// Draw what a file declares, as boxes in boxes
@@ -172,6 +175,7 @@ impl Verb {
             Self::Tree(args) => tree::run(&args),
             Self::Pid(args) => pid::run(&args),
             Self::Whois(args) => whois::run(&args),
+            Self::Capture(args) => capture::run(&args),
             Self::See(args) => see::run(&args),
             Self::Test(args) => test::run(&args),
             Self::Experiment(args) => experiment::run(&args),

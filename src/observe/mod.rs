@@ -5,6 +5,7 @@
 //! within milliseconds (R18).
 
 pub mod boot;
+pub mod capture;
 pub mod cgroup;
 pub mod doctor;
 pub mod locks;

@@ -33,6 +33,11 @@ pub fn toml(topology: &Topology, arrangement: Arrangement) -> String {
     toml_text::write(&document(topology, arrangement))
 }
 
+/// Tables of the language as a TOML file.
+pub fn text(document: &Table) -> String {
+    toml_text::write(document)
+}
+
 /// The topology as one JSON document, `nestns.config/1`, with the keys of the file.
 pub fn json(topology: &Topology) -> String {
     let mut whole = Table::new();

@@ -1,0 +1,77 @@
+//! `nestns capture`: a topology file from what runs.
+
+use std::io::Write as _;
+use std::path::PathBuf;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use anyhow::Context as _;
+use clap::builder::FalseyValueParser;
+
+use super::status::Status;
+use super::tell::tell;
+use crate::observe::capture::{Scope, capture};
+use crate::observe::machine::{Machine, Search};
+use crate::present::config;
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Of a process, the namespaces below this one are written that it is in, or that it or its descendants have made, with all that \
+is inside them; nestns need not have started it. Each process becomes an idle actor: the file rebuilds namespaces, who is \
+PID 1, who was forked and who has joined, host names, not the work. What could not be read is counted on stderr.
+
+The status is 1 when there is no namespace to write.
+
+  nestns capture 4711 > found.toml          what hangs on process 4711
+  nestns capture --host -o machine.toml     everything below this namespace
+  nestns capture 4711 --programs            the command lines, too")]
+pub(super) struct Args {
+    /// A process, by its number here
+    #[arg(value_name = "PID", required_unless_present = "host", value_parser = clap::value_parser!(i32).range(1..=1 << 22))]
+    pid: Option<i32>,
+
+    /// Everything below the namespace of the caller
+    #[arg(long, env = "NESTNS_HOST", value_parser = FalseyValueParser::new(), conflicts_with = "pid")]
+    host: bool,
+
+    /// Keep the command lines of programs, as far as they make no namespaces themselves
+    #[arg(long, env = "NESTNS_PROGRAMS", value_parser = FalseyValueParser::new())]
+    programs: bool,
+
+    /// Write it to this file instead of standard output
+    #[arg(short, long, value_name = "FILE", env = "NESTNS_OUTPUT")]
+    output: Option<PathBuf>,
+}
+
+/// Runs the verb.
+pub(super) fn run(args: &Args) -> anyhow::Result<Status> {
+    Machine::make_room();
+    let machine = Machine::read(Search::Members)?;
+    let (scope, from) = match args.pid {
+        Some(pid) => {
+            let Some(process) = machine.process(pid) else {
+                anyhow::bail!("there is no process {pid} here: `nestns whois {pid}` shows where the number exists");
+            };
+            (Scope::Process(pid), format!("process {pid} ({})", process.name.escape_default()))
+        }
+        None => (Scope::Host, "all that was below the caller's namespace".to_owned()),
+    };
+    let captured = capture(&machine, scope, args.programs);
+    for missing in &captured.missing {
+        tell(missing);
+    }
+    if captured.namespaces == 0 {
+        tell(&format!("{from}: there is no PID namespace below this one to write"));
+        return Ok(Status::No);
+    }
+    let seconds = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs());
+    let text = format!(
+        "# Captured by nestns {} at {seconds} seconds since 1970, from {from}.\n{}",
+        env!("CARGO_PKG_VERSION"),
+        config::text(&captured.document),
+    );
+    match &args.output {
+        Some(path) => std::fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))?,
+        None => std::io::stdout().lock().write_all(text.as_bytes())?,
+    }
+    Ok(Status::Done)
+}

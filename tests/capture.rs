@@ -1,0 +1,82 @@
+//! What `nestns capture` writes builds what was captured.
+
+use std::process::{Command, Stdio};
+use std::time::Instant;
+
+use nix::unistd::geteuid;
+
+use crate::harness::Nestns;
+use crate::harness::detached::Detached;
+use crate::harness::nest::{Nest, PATIENCE, can_nest, identities};
+
+/// Everything that the language can say of who is where.
+const TREE: &str = "[ns.@]\nproc.a = { actor = \"idle\" }\nproc.b = { actor = \"idle\", enter = \"join\" }\n\
+                    [ns.\"@/held\"]\ninit = \"pause\"\nhostname = \"held-host\"\nunshare = [\"mount\", \"ipc\"]\n\
+                    proc.in = { actor = \"idle\", enter = \"join\" }\n\
+                    [ns.\"@/bare\"]\nunshare = []\n[ns.\"@/bare/deep\"]\ninit = { actor = \"idle\" }\n\
+                    proc.beside = { actor = \"idle\" }\n";
+
+/// The file without the comment that says when it was written.
+fn content(text: &str) -> String {
+    text.lines().filter(|line| !line.starts_with('#')).collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn captured_built_and_captured_again_is_the_same_file() {
+    if !can_nest() {
+        return;
+    }
+    for identity in identities() {
+        let nest = Detached::up(Nest::new(TREE).identity(identity));
+        let root = nest.nest.root.clone();
+        let pid = nest.truth().host_pid(&format!("{root}/init")).to_string();
+        let first = nest.says(&["capture", &pid]);
+        for said in ["hostname = \"held-host\"", "init = \"pause\"", "enter = \"join\"", "unshare = []", "proc.beside"]
+        {
+            assert!(first.contains(said), "{identity:?}: {said} is in\n{first}");
+        }
+        drop(nest);
+        let again = Detached::up(Nest::new(&first).identity(identity));
+        let pid = again.truth().host_pid(&format!("{root}/init")).to_string();
+        assert_eq!(content(&again.says(&["capture", &pid])), content(&first), "{identity:?}");
+    }
+}
+
+#[test]
+fn a_chain_of_unshare_is_captured_at_several_depths() {
+    if !can_nest() || !geteuid().is_root() {
+        eprintln!("skipped: unshare(1) is run as root");
+        return;
+    }
+    for depth in [1, 3, 7] {
+        let mut words: Vec<&str> = ["unshare", "--pid", "--fork", "--kill-child"].repeat(depth);
+        words.extend(["sleep", "1000"]);
+        let mut chain =
+            Command::new(words[0]).args(&words[1..]).stdin(Stdio::null()).spawn().expect("util-linux is installed");
+        let pid = chain.id().to_string();
+        let start = Instant::now();
+        // Until the innermost program is executed.
+        let captured = loop {
+            let outcome = Nestns::new(&["capture", &pid]).run();
+            let spaces = outcome.stdout.matches("[ns.").count();
+            if spaces == depth && outcome.stdout.contains("sleep") || start.elapsed() > PATIENCE {
+                break outcome;
+            }
+        };
+        let with_programs = Nestns::new(&["capture", &pid, "--programs"]).run();
+        chain.kill().expect("it is our child");
+        chain.wait().expect("it is our child");
+        assert_eq!(captured.stdout.matches("[ns.").count(), depth, "{captured:?}");
+        assert!(with_programs.stdout.contains("init = [\"sleep\", \"1000\"]"), "{with_programs:?}");
+        let checked = Nestns::new(&["check", "-"]).input(captured.stdout.clone()).run();
+        assert_eq!(checked.code, 0, "{captured:?} {checked:?}");
+    }
+}
+
+#[test]
+fn nothing_to_capture_is_a_no() {
+    let outcome = Nestns::new(&["capture", &(1 << 22).to_string()]).run();
+    assert!(outcome.code == 1 && outcome.stderr.contains("nestns whois"), "{outcome:?}");
+    let outcome = Nestns::new(&["capture"]).run();
+    assert_eq!(outcome.code, 2, "{outcome:?}");
+}
