@@ -4,10 +4,13 @@ use std::process::{Command, Stdio};
 use std::time::Instant;
 
 use nix::unistd::geteuid;
+use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 
 use crate::harness::Nestns;
+use crate::harness::blueprint::Blueprint;
 use crate::harness::detached::Detached;
 use crate::harness::nest::{Nest, PATIENCE, can_nest, identities};
+use crate::random_trees::blueprints;
 
 /// Everything that the language can say of who is where.
 const TREE: &str = "[ns.@]\nproc.a = { actor = \"idle\" }\nproc.b = { actor = \"idle\", enter = \"join\" }\n\
@@ -39,6 +42,46 @@ fn captured_built_and_captured_again_is_the_same_file() {
         let again = Detached::up(Nest::new(&first).identity(identity));
         let pid = again.truth().host_pid(&format!("{root}/init")).to_string();
         assert_eq!(content(&again.says(&["capture", &pid])), content(&first), "{identity:?}");
+    }
+}
+
+#[test]
+fn what_was_captured_of_any_tree_is_captured_again() {
+    if !can_nest() {
+        return;
+    }
+    let cases = if std::env::var_os("NESTNS_LONG").is_some() { 300 } else { 30 };
+    let config = Config { cases, failure_persistence: None, max_shrink_iters: 200, ..Config::default() };
+    let mut runner = TestRunner::new_with_rng(config, TestRng::deterministic_rng(RngAlgorithm::ChaCha));
+    let result = runner.run(&blueprints(), |blueprint| {
+        for identity in identities() {
+            let capture = |text: &str, blueprint: Option<&Blueprint>| {
+                let mut running = Nest::new(text).identity(identity).up();
+                let truth = running.standing();
+                if let Some(blueprint) = blueprint {
+                    blueprint.settle(&mut running, &truth);
+                }
+                let controller = truth.0["controller"].as_i64().expect("its number").to_string();
+                let output = running.nest.command(&["capture", &controller]).output().expect("the program was built");
+                let captured = String::from_utf8(output.stdout).expect("a file");
+                assert!(
+                    output.status.success() && output.stderr.is_empty(),
+                    "{}",
+                    String::from_utf8_lossy(&output.stderr)
+                );
+                let spaces = truth.0["namespaces"].as_array().expect("a list").len();
+                assert_eq!(captured.matches("\n[ns.").count(), spaces, "{captured}");
+                running.stop();
+                captured
+            };
+            let first = capture(&blueprint.topology(), Some(&blueprint));
+            // Its programs have become actors.
+            assert_eq!(content(&capture(&first, None)), content(&first), "{identity:?}");
+        }
+        Ok(())
+    });
+    if let Err(error) = result {
+        panic!("{error}");
     }
 }
 

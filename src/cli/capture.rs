@@ -2,7 +2,7 @@
 
 use std::io::Write as _;
 use std::path::PathBuf;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::SystemTime;
 
 use anyhow::Context as _;
 use clap::builder::FalseyValueParser;
@@ -63,10 +63,10 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Status> {
         tell(&format!("{from}: there is no PID namespace below this one to write"));
         return Ok(Status::No);
     }
-    let seconds = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs());
     let text = format!(
-        "# Captured by nestns {} at {seconds} seconds since 1970, from {from}.\n{}",
+        "# Captured by nestns {} at {}, from {from}.\n{}",
         env!("CARGO_PKG_VERSION"),
+        humantime::format_rfc3339_seconds(SystemTime::now()),
         config::text(&captured.document),
     );
     match &args.output {

@@ -4,6 +4,8 @@
 //! in from outside is kept; a sibling's namespace of another kind becomes one of its own, because the language has no word
 //! for sharing it.
 
+mod hostname;
+mod index;
 mod names;
 mod surroundings;
 
@@ -11,7 +13,8 @@ use std::collections::HashSet;
 
 use toml::{Table, Value};
 
-use self::names::{Names, Title};
+use self::index::Index;
+use self::names::Names;
 use self::surroundings::Surroundings;
 use super::machine::{Inhabitant, Machine, SpaceId};
 
@@ -37,15 +40,16 @@ pub enum Scope {
 
 /// Captures it; with `programs`, the command lines of programs stay.
 pub fn capture(machine: &Machine, scope: Scope, programs: bool) -> Capture {
-    let mut work = Work { machine, programs, namespaces: Table::new(), left_out: Vec::new(), unread: 0, leaderless: 0 };
+    let index = Index::new(machine);
+    let mut work = Work { index, programs, namespaces: Table::new(), left_out: 0, unread: 0, leaderless: 0 };
     let mut names = Names::default();
-    for (id, space) in machine.spaces().filter(|(_, space)| space.parent == Some(machine.own())) {
+    for outermost in work.index.inside(machine.own()).to_vec() {
         let is_in = match scope {
             Scope::Host => true,
-            Scope::Process(pid) => work.is_about(id, pid),
+            Scope::Process(pid) => work.index.is_about(outermost, pid),
         };
-        if is_in && space.level == 1 {
-            work.space(id, "", &mut names);
+        if is_in {
+            work.space(outermost, "", &mut names);
         }
     }
     let mut missing = Vec::new();
@@ -56,8 +60,12 @@ pub fn capture(machine: &Machine, scope: Scope, programs: bool) -> Capture {
     };
     tell(work.leaderless, "namespaces without a living PID 1 are not in the file, nor what is inside them");
     tell(work.unread, "namespaces did not let their host name or other namespaces be read: they have the default ones");
-    tell(work.left_out.len(), "processes are left to the program that forks them");
-    tell(machine.unreadable, "processes are in namespaces that may not be looked into: run it as root to have them");
+    tell(work.left_out, "processes are left to the program that forks them");
+    let unread = match scope {
+        Scope::Host => machine.unreadable,
+        Scope::Process(pid) => work.index.unread_below(pid),
+    };
+    tell(unread, "processes are in namespaces that may not be looked into: run it as root to have them");
     let namespaces = work.namespaces.len();
     let mut document = Table::new();
     document.insert("nestns".to_owned(), 1.into());
@@ -76,82 +84,66 @@ pub fn capture(machine: &Machine, scope: Scope, programs: bool) -> Capture {
     Capture { document, namespaces, missing }
 }
 
+/// Actors that go on by themselves and fork nobody: what others fork is in the file as processes of its own.
+const KEPT: [&str; 3] = ["idle", "serve", "ignore-term"];
+
 struct Work<'m> {
-    machine: &'m Machine,
+    index: Index<'m>,
     programs: bool,
     namespaces: Table,
-    left_out: Vec<i32>,
+    left_out: usize,
     unread: usize,
     leaderless: usize,
 }
 
-impl<'m> Work<'m> {
-    fn members(&self, id: SpaceId) -> Vec<&'m Inhabitant> {
-        let all = self.machine.processes().iter();
-        all.filter(|process| process.space == Some(id) && !matches!(process.state, 'Z' | 'X')).collect()
-    }
-
-    /// Whether the process is in the namespace or somewhere inside it, or has made it.
-    fn is_about(&self, id: SpaceId, pid: i32) -> bool {
-        let Some(process) = self.machine.process(pid) else { return false };
-        if process.space.is_some_and(|inner| self.machine.is_within(inner, id)) {
-            return true;
-        }
-        let first = self.members(id).into_iter().find(|member| member.own() == 1);
-        // A chain of parents is never longer than there are processes, unless numbers were reused while it was read.
-        let line = std::iter::successors(first, |member| self.machine.process(member.parent));
-        line.take(self.machine.processes().len()).any(|member| member.pid() == pid)
-    }
-
+impl Work<'_> {
     fn space(&mut self, id: SpaceId, around: &str, siblings: &mut Names) {
-        let members = self.members(id);
-        let machine = self.machine;
-        let Some(&leader) = members.iter().find(|member| member.own() == 1) else {
+        let Some(leader) = self.index.leader(id) else {
             self.leaderless += 1;
             return;
         };
-        let title = Title::of(leader);
-        let name = siblings.take(title.as_ref().map_or(&leader.name, |title| &title.name));
+        let title = self.index.title(leader);
+        let name = siblings.take(title.map_or(&leader.name, |title| &title.name));
+        let kind = title.map(|title| title.kind.clone());
         let path = if around.is_empty() { name } else { format!("{around}/{name}") };
         let mut table = Table::new();
-        let outside = machine.space(id).parent.and_then(|parent| self.leader(parent));
-        match Surroundings::read(leader.pid(), outside) {
+        let outside = self.index.machine.space(id).parent.and_then(|parent| self.index.leader(parent));
+        match Surroundings::read(leader.pid(), outside.map(Inhabitant::pid)) {
             Ok(surroundings) => surroundings.write(&mut table),
             Err(_) => self.unread += 1,
         }
+        let members: Vec<&Inhabitant> = self.index.members(id).to_vec();
         let here: HashSet<i32> = members.iter().map(|member| member.pid()).collect();
-        let kind = title.as_ref().map(|title| title.kind.as_str());
-        let is_pause = kind == Some("pause");
-        let forks = members.iter().any(|member| here.contains(&member.parent));
-        let is_builtin = kind == Some("builtin") || kind == Some("init");
-        let program =
-            (self.programs && title.is_none() && !self.makes_namespaces(leader)).then(|| argv(leader)).flatten();
+        let work = self.program(leader);
         // Only a PID 1 of ours forks what the file says.
-        let keeps = is_builtin || is_pause || (forks && program.is_none());
-        if is_pause {
-            table.insert("init".to_owned(), "pause".into());
-        } else if !keeps {
-            table.insert("init".to_owned(), program.unwrap_or_else(idle));
-        }
+        let forks = match kind.as_deref() {
+            Some("builtin") => true,
+            Some("pause") => {
+                table.insert("init".to_owned(), "pause".into());
+                true
+            }
+            _ if work.is_none() && members.iter().any(|member| here.contains(&member.parent)) => true,
+            _ => {
+                let init = work.unwrap_or_else(|| Table::from_iter([("actor".to_owned(), self.actor(leader))]).into());
+                table.insert("init".to_owned(), init);
+                false
+            }
+        };
         let mut own = Names::default();
         let mut processes = Table::new();
-        for member in members.iter().filter(|member| member.own() != 1) {
+        for &member in members.iter().filter(|member| member.own() != 1) {
             let is_forked = here.contains(&member.parent);
-            let by_program = machine.process(member.parent).is_some_and(|parent| Title::of(parent).is_none());
-            if self.programs && is_forked && by_program && !(keeps && member.parent == leader.pid()) {
-                self.left_out.push(member.pid());
+            if self.is_forked_by_program(member, forks.then_some(leader)) && is_forked {
+                self.left_out += 1;
                 continue;
             }
-            let title = Title::of(member);
-            let name = own.take(title.as_ref().map_or(&member.name, |title| &title.name));
+            let name = own.take(self.index.title(member).map_or(&member.name, |title| &title.name));
             let mut process = Table::new();
-            let program =
-                (self.programs && title.is_none() && !self.makes_namespaces(member)).then(|| argv(member)).flatten();
-            match program {
+            match self.program(member) {
                 Some(words) => process.insert("cmd".to_owned(), words),
-                None => process.insert("actor".to_owned(), "idle".into()),
+                None => process.insert("actor".to_owned(), self.actor(member)),
             };
-            if keeps && !is_forked {
+            if forks && !is_forked {
                 process.insert("enter".to_owned(), "join".into());
             }
             processes.insert(name, process.into());
@@ -160,32 +152,30 @@ impl<'m> Work<'m> {
             table.insert("proc".to_owned(), processes.into());
         }
         self.namespaces.insert(path.clone(), table.into());
-        let inside: Vec<SpaceId> =
-            machine.spaces().filter(|(_, space)| space.parent == Some(id)).map(|(inner, _)| inner).collect();
-        for inner in inside {
+        for inner in self.index.inside(id).to_vec() {
             self.space(inner, &path, &mut own);
         }
     }
 
-    /// Who stands for a namespace: its PID 1, or the reader himself in his own.
-    fn leader(&self, id: SpaceId) -> Option<i32> {
-        if id == self.machine.own() {
-            return None;
-        }
-        self.members(id).into_iter().find(|member| member.own() == 1).map(Inhabitant::pid)
+    /// The command line of a process, where it is wanted, and where running it again would not make again what is in the
+    /// file already.
+    fn program(&self, process: &Inhabitant) -> Option<Value> {
+        let is_program = self.programs && self.index.title(process).is_none() && !self.index.makes_namespaces(process);
+        is_program.then(|| argv(process)).flatten()
     }
 
-    /// Whether a process has made a namespace: its program, run again, would make another one.
-    fn makes_namespaces(&self, process: &Inhabitant) -> bool {
-        let mut all = self.machine.processes().iter();
-        all.any(|other| other.parent == process.pid() && other.own() == 1 && other.space != process.space)
+    /// Whether a program that is in the file will fork it again; `forker` is the PID 1 that forks what the file says.
+    fn is_forked_by_program(&self, process: &Inhabitant, forker: Option<&Inhabitant>) -> bool {
+        let is_forker = |parent: &Inhabitant| forker.is_some_and(|forker| forker.pid() == parent.pid());
+        let parent = self.index.machine.process(process.parent);
+        parent.is_some_and(|parent| !is_forker(parent) && self.program(parent).is_some())
     }
-}
 
-fn idle() -> Value {
-    let mut actor = Table::new();
-    actor.insert("actor".to_owned(), "idle".into());
-    actor.into()
+    /// What stands for a process that is not kept as a program.
+    fn actor(&self, process: &Inhabitant) -> Value {
+        let kind = self.index.title(process).map(|title| title.kind.as_str());
+        kind.filter(|kind| KEPT.contains(kind)).unwrap_or("idle").into()
+    }
 }
 
 /// The command line; `None` where there is none, or none that TOML can hold.

@@ -1,11 +1,11 @@
 //! The namespaces of other kinds around a process, compared with those of the PID 1 outside.
 
-use std::fs::File;
 use std::io;
 use std::os::unix::fs::MetadataExt;
 
-use nix::sched::{CloneFlags, setns};
 use toml::{Table, Value};
+
+use super::hostname;
 
 /// The kinds that the language can unshare, and the kernel's names of them.
 const KINDS: [(&str, &str); 5] =
@@ -31,7 +31,7 @@ impl Surroundings {
             }
             unshared.push(kind);
             if kind == "uts" {
-                hostname = Some(hostname_of(pid)?);
+                hostname = Some(hostname::of(pid)?);
             }
         }
         Ok(Self { unshared, hostname })
@@ -48,14 +48,4 @@ impl Surroundings {
             table.insert("unshare".to_owned(), kinds.into_iter().map(Value::from).collect::<Vec<_>>().into());
         }
     }
-}
-
-/// Asked by a thread that enters the namespace and ends: the caller stays where it is.
-fn hostname_of(pid: i32) -> io::Result<String> {
-    let namespace = File::open(format!("/proc/{pid}/ns/uts"))?;
-    let ask = move || -> io::Result<String> {
-        setns(namespace, CloneFlags::CLONE_NEWUTS)?;
-        Ok(nix::unistd::gethostname()?.to_string_lossy().into_owned())
-    };
-    std::thread::spawn(ask).join().unwrap_or_else(|_| Err(io::ErrorKind::Other.into()))
 }

@@ -1,0 +1,98 @@
+//! Who is where, looked up once: a machine of thousands of namespaces is gone through namespace by namespace.
+
+use std::collections::{HashMap, HashSet};
+
+use super::names::Title;
+use crate::observe::machine::{Inhabitant, Machine, SpaceId};
+
+/// The looked-up.
+#[derive(Debug)]
+pub(super) struct Index<'m> {
+    pub(super) machine: &'m Machine,
+    members: HashMap<SpaceId, Vec<&'m Inhabitant>>,
+    inside: HashMap<SpaceId, Vec<SpaceId>>,
+    /// Those whose child is the PID 1 of another namespace.
+    makers: HashSet<i32>,
+    /// What processes of ours say of themselves, by their number here.
+    titles: HashMap<i32, Title>,
+}
+
+impl<'m> Index<'m> {
+    pub(super) fn new(machine: &'m Machine) -> Self {
+        let mut index = Self {
+            machine,
+            members: HashMap::new(),
+            inside: HashMap::new(),
+            makers: HashSet::new(),
+            titles: HashMap::new(),
+        };
+        for (id, space) in machine.spaces() {
+            if let Some(parent) = space.parent {
+                index.inside.entry(parent).or_default().push(id);
+            }
+        }
+        let by_number: HashMap<i32, &Inhabitant> =
+            machine.processes().iter().map(|process| (process.pid(), process)).collect();
+        for process in machine.processes() {
+            let Some(space) = process.space.filter(|_| !matches!(process.state, 'Z' | 'X')) else { continue };
+            if process.own() == 1 && by_number.get(&process.parent).is_some_and(|parent| parent.space != process.space)
+            {
+                index.makers.insert(process.parent);
+            }
+            if space == machine.own() {
+                continue;
+            }
+            index.members.entry(space).or_default().push(process);
+            if let Some(title) = Title::of(process) {
+                index.titles.insert(process.pid(), title);
+            }
+        }
+        index
+    }
+
+    /// Who lives in a namespace besides the reader's own.
+    pub(super) fn members(&self, id: SpaceId) -> &[&'m Inhabitant] {
+        self.members.get(&id).map_or(&[], Vec::as_slice)
+    }
+
+    /// The PID 1 of a namespace besides the reader's own.
+    pub(super) fn leader(&self, id: SpaceId) -> Option<&'m Inhabitant> {
+        self.members(id).iter().find(|member| member.own() == 1).copied()
+    }
+
+    /// The namespaces directly inside.
+    pub(super) fn inside(&self, id: SpaceId) -> &[SpaceId] {
+        self.inside.get(&id).map_or(&[], Vec::as_slice)
+    }
+
+    /// What a process says of itself, if it is one of ours.
+    pub(super) fn title(&self, process: &Inhabitant) -> Option<&Title> {
+        self.titles.get(&process.pid())
+    }
+
+    /// Whether a process has made a namespace: its program, run again, would make another one.
+    pub(super) fn makes_namespaces(&self, process: &Inhabitant) -> bool {
+        self.makers.contains(&process.pid())
+    }
+
+    /// Whether a process is in a namespace or somewhere inside it, or has made it, itself or by its descendants.
+    pub(super) fn is_about(&self, id: SpaceId, pid: i32) -> bool {
+        let Some(process) = self.machine.process(pid) else { return false };
+        if process.space.is_some_and(|inner| self.machine.is_within(inner, id)) {
+            return true;
+        }
+        self.leader(id).is_some_and(|leader| self.descends(leader, pid))
+    }
+
+    /// How many of a process's descendants, itself included, live in namespaces that may not be looked into.
+    pub(super) fn unread_below(&self, pid: i32) -> usize {
+        let unread = self.machine.processes().iter().filter(|process| process.space.is_none() && process.state != 'Z');
+        unread.filter(|process| self.descends(process, pid)).count()
+    }
+
+    fn descends(&self, process: &'m Inhabitant, pid: i32) -> bool {
+        let line = std::iter::successors(Some(process), |member| self.machine.process(member.parent));
+        // A chain of parents is never longer than there are processes, unless numbers were reused while it was read.
+        line.take(self.machine.processes().len()).any(|member| member.pid() == pid)
+    }
+}
