@@ -8,6 +8,7 @@ mod agents;
 mod attach;
 mod bad_input;
 mod capture;
+mod capture_others;
 mod check;
 mod clients;
 mod collapse;

@@ -9,9 +9,10 @@ use clap::builder::FalseyValueParser;
 
 use super::status::Status;
 use super::tell::tell;
-use crate::observe::capture::{Scope, capture};
+use crate::observe::capture::{Missing, Scope, capture};
 use crate::observe::machine::{Machine, Search};
 use crate::present::config;
+use crate::present::count::count;
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
@@ -56,11 +57,11 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Status> {
         None => (Scope::Host, "all that was below the caller's namespace".to_owned()),
     };
     let captured = capture(&machine, scope, args.programs);
-    for missing in &captured.missing {
-        tell(missing);
+    for Missing { number, noun, matter } in captured.missing {
+        tell(&format!("{} {matter}\n", count(number, noun)));
     }
     if captured.namespaces == 0 {
-        tell(&format!("{from}: there is no PID namespace below this one to write"));
+        tell(&format!("{from}: there is no PID namespace below this one to write\n"));
         return Ok(Status::No);
     }
     let text = format!(

@@ -7,13 +7,14 @@ use std::collections::{BTreeMap, HashSet};
 use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 use nestns::present::graph::{Detail, Direction, Heading, Picture, dot, mermaid, svg};
 use nestns::present::node::{Facts, Kind, Label, Node, Runs};
 use nestns::topology::{Entry, Labels};
 
 use super::{HOSTILE, drawn, read};
+use crate::harness::tool::can_run;
 
 /// An empty page with a line of text has fewer.
 const FEW_COLOURS: usize = 40;
@@ -34,17 +35,6 @@ fn directory() -> PathBuf {
     let directory = target.join("artefacts/graph");
     fs::create_dir_all(&directory).expect("we may write there");
     directory
-}
-
-/// Whether a program is there; if not, a test that needs it is skipped, or fails where that is asked for.
-fn can_run(program: &str, variable: &str) -> bool {
-    let probe = Command::new(program).arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status();
-    let is_there = probe.is_ok();
-    assert!(is_there || std::env::var_os(variable).is_none(), "{program} is required here and missing");
-    if !is_there {
-        eprintln!("skipped: there is no `{program}`; set {variable}=1 to make that a failure");
-    }
-    is_there
 }
 
 fn of_file(name: &'static str, text: &str) -> Pictures {

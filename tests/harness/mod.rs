@@ -9,6 +9,7 @@ pub(crate) mod lines;
 pub(crate) mod nest;
 pub(crate) mod socket;
 pub(crate) mod terminal;
+pub(crate) mod tool;
 
 use std::io::Write as _;
 use std::path::Path;

@@ -25,8 +25,19 @@ pub struct Capture {
     pub document: Table,
     /// How many namespaces it has.
     pub namespaces: usize,
-    /// What is not in it, one sentence each.
-    pub missing: Vec<String>,
+    /// What is not in it.
+    pub missing: Vec<Missing>,
+}
+
+/// Something that a capture does not have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Missing {
+    /// How many, at least one.
+    pub number: usize,
+    /// Of what, in the singular.
+    pub noun: &'static str,
+    /// What is the matter with them.
+    pub matter: &'static str,
 }
 
 /// What is captured.
@@ -41,7 +52,8 @@ pub enum Scope {
 /// Captures it; with `programs`, the command lines of programs stay.
 pub fn capture(machine: &Machine, scope: Scope, programs: bool) -> Capture {
     let index = Index::new(machine);
-    let mut work = Work { index, programs, namespaces: Table::new(), left_out: 0, unread: 0, leaderless: 0 };
+    let mut work =
+        Work { index, programs, namespaces: Table::new(), left_out: 0, unread: 0, unsayable: 0, leaderless: 0 };
     let mut names = Names::default();
     for outermost in work.index.inside(machine.own()).to_vec() {
         let is_in = match scope {
@@ -52,20 +64,19 @@ pub fn capture(machine: &Machine, scope: Scope, programs: bool) -> Capture {
             work.space(outermost, "", &mut names);
         }
     }
-    let mut missing = Vec::new();
-    let mut tell = |number: usize, what: &str| {
-        if number > 0 {
-            missing.push(format!("{number} {what}"));
-        }
-    };
-    tell(work.leaderless, "namespaces without a living PID 1 are not in the file, nor what is inside them");
-    tell(work.unread, "namespaces did not let their host name or other namespaces be read: they have the default ones");
-    tell(work.left_out, "processes are left to the program that forks them");
     let unread = match scope {
         Scope::Host => machine.unreadable,
         Scope::Process(pid) => work.index.unread_below(pid),
     };
-    tell(unread, "processes are in namespaces that may not be looked into: run it as root to have them");
+    let mut missing = vec![
+        (work.leaderless, "namespace", "without a living PID 1, left out with all that is inside"),
+        (work.unread, "namespace", "whose host name or other namespaces cannot be read, written with the default ones"),
+        (work.unsayable, "namespace", "with a user or time namespace of its own, which a file cannot say"),
+        (work.left_out, "process", "left to the program that forks it"),
+        (unread, "process", "in namespaces that may not be looked into: root may"),
+    ];
+    missing.retain(|&(number, ..)| number > 0);
+    let missing = missing.into_iter().map(|(number, noun, matter)| Missing { number, noun, matter }).collect();
     let namespaces = work.namespaces.len();
     let mut document = Table::new();
     document.insert("nestns".to_owned(), 1.into());
@@ -93,6 +104,7 @@ struct Work<'m> {
     namespaces: Table,
     left_out: usize,
     unread: usize,
+    unsayable: usize,
     leaderless: usize,
 }
 
@@ -109,7 +121,10 @@ impl Work<'_> {
         let mut table = Table::new();
         let outside = self.index.machine.space(id).parent.and_then(|parent| self.index.leader(parent));
         match Surroundings::read(leader.pid(), outside.map(Inhabitant::pid)) {
-            Ok(surroundings) => surroundings.write(&mut table),
+            Ok(surroundings) => {
+                self.unsayable += usize::from(surroundings.has_unsayable());
+                surroundings.write(&mut table);
+            }
             Err(_) => self.unread += 1,
         }
         let members: Vec<&Inhabitant> = self.index.members(id).to_vec();
@@ -160,8 +175,18 @@ impl Work<'_> {
     /// The command line of a process, where it is wanted, and where running it again would not make again what is in the
     /// file already.
     fn program(&self, process: &Inhabitant) -> Option<Value> {
-        let is_program = self.programs && self.index.title(process).is_none() && !self.index.makes_namespaces(process);
+        let is_program = self.programs
+            && self.index.title(process).is_none()
+            && !self.index.makes_namespaces(process)
+            && !self.is_copy_of_maker(process);
         is_program.then(|| argv(process)).flatten()
+    }
+
+    /// Whether it is what a program such as bwrap(1) has forked to be PID 1: it has executed nothing since, and its command
+    /// line would make the namespace again.
+    fn is_copy_of_maker(&self, process: &Inhabitant) -> bool {
+        let maker = self.index.machine.process(process.parent).filter(|parent| self.index.makes_namespaces(parent));
+        process.own() == 1 && maker.and_then(command_line).is_some_and(|line| command_line(process) == Some(line))
     }
 
     /// Whether a program that is in the file will fork it again; `forker` is the PID 1 that forks what the file says.
@@ -178,9 +203,13 @@ impl Work<'_> {
     }
 }
 
+fn command_line(process: &Inhabitant) -> Option<Vec<u8>> {
+    std::fs::read(format!("/proc/{}/cmdline", process.pid())).ok()
+}
+
 /// The command line; `None` where there is none, or none that TOML can hold.
 fn argv(process: &Inhabitant) -> Option<Value> {
-    let words = String::from_utf8(std::fs::read(format!("/proc/{}/cmdline", process.pid())).ok()?).ok()?;
+    let words = String::from_utf8(command_line(process)?).ok()?;
     let words = words.strip_suffix('\0').filter(|words| !words.is_empty() && !words.starts_with('\0'))?;
     // In a file that people write, braces are placeholders.
     let words: Vec<Value> = words.split('\0').map(Value::from).collect();

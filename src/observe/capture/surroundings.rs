@@ -1,8 +1,10 @@
 //! The namespaces of other kinds around a process, compared with those of the PID 1 outside.
 
+use std::fmt::Display;
 use std::io;
 use std::os::unix::fs::MetadataExt;
 
+use nix::unistd::geteuid;
 use toml::{Table, Value};
 
 use super::hostname;
@@ -11,11 +13,15 @@ use super::hostname;
 const KINDS: [(&str, &str); 5] =
     [("mount", "mnt"), ("uts", "uts"), ("ipc", "ipc"), ("net", "net"), ("cgroup", "cgroup")];
 
+/// And those that it cannot.
+const UNSAYABLE: [&str; 2] = ["user", "time"];
+
 /// What differs.
 #[derive(Debug)]
 pub(super) struct Surroundings {
     unshared: Vec<&'static str>,
     hostname: Option<String>,
+    unsayable: bool,
 }
 
 impl Surroundings {
@@ -24,9 +30,16 @@ impl Surroundings {
         let outside = outside.map_or_else(|| "self".to_owned(), |pid| pid.to_string());
         let mut unshared = Vec::new();
         let mut hostname = None;
+        // An ordinary user's tree is in a user namespace of its own in any case, which nestns makes unasked.
+        let is_usual = outside == "self" && !geteuid().is_root();
+        let mut unsayable = false;
+        for kind in UNSAYABLE {
+            // Older kernels have no time namespaces.
+            let is_other = matches!((inode(pid, kind), inode(&outside, kind)), (Ok(own), Ok(theirs)) if own != theirs);
+            unsayable |= is_other && !(is_usual && kind == "user");
+        }
         for (kind, file) in KINDS {
-            let own = std::fs::metadata(format!("/proc/{pid}/ns/{file}"))?.ino();
-            if own == std::fs::metadata(format!("/proc/{outside}/ns/{file}"))?.ino() {
+            if inode(pid, file)? == inode(&outside, file)? {
                 continue;
             }
             unshared.push(kind);
@@ -34,7 +47,12 @@ impl Surroundings {
                 hostname = Some(hostname::of(pid)?);
             }
         }
-        Ok(Self { unshared, hostname })
+        Ok(Self { unshared, hostname, unsayable })
+    }
+
+    /// Whether there is a difference that the language has no word for.
+    pub(super) fn has_unsayable(&self) -> bool {
+        self.unsayable
     }
 
     /// Writes it as keys of a namespace, without what the language has by default.
@@ -48,4 +66,8 @@ impl Surroundings {
             table.insert("unshare".to_owned(), kinds.into_iter().map(Value::from).collect::<Vec<_>>().into());
         }
     }
+}
+
+fn inode(process: impl Display, kind: &str) -> io::Result<u64> {
+    Ok(std::fs::metadata(format!("/proc/{process}/ns/{kind}"))?.ino())
 }
