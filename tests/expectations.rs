@@ -226,6 +226,25 @@ fn what_is_learnt_holds() {
 }
 
 #[test]
+fn instances_that_see_alike_are_learnt_once() {
+    if !can_nest() {
+        return;
+    }
+    let topology = "[ns.@]\nproc.hub = { actor = \"idle\" }\n[ns.\"@/w\"]\ncount = 40\ninit = \"pause\"\n";
+    let test = |expectations: &str, words: &[&str]| {
+        let nest = Nest::new(&format!("{topology}{expectations}"));
+        let file = nest.file.display().to_string();
+        nest.start_verb(&[&["test", &file], words].concat()).wait()
+    };
+    let ended = test("", &["--learn"]);
+    let learnt = ended.stdout.replace(&ended.nest.root, "@");
+    assert!(learnt.starts_with("[[expect]]\nfrom  = \"@/w/\"\nhides = [\"@/\"]\ncount = 1\n\n"), "{learnt}");
+    assert_eq!(learnt.matches("from ").count(), 2, "{learnt}");
+    let again = test(&learnt, &["--require"]);
+    assert_eq!(again.code, 0, "{learnt}{}{}", again.stdout, again.stderr);
+}
+
+#[test]
 fn a_file_that_expects_nothing_has_nothing_to_test() {
     let nest = Nest::new(TREE);
     let file = nest.file.display().to_string();

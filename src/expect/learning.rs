@@ -3,9 +3,10 @@
 //! Whole subtrees that are seen, or hidden, alike are named once, by the namespace (`vm/ci/`: those directly in it) and by
 //! everything inside (`vm/ci/**`), so that what is written says how the tree is made rather than who happens to be in it.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt::Write as _;
 
+use super::alike::Alike;
 use super::facts::{Facts, Sight};
 use crate::topology::expectation::Via;
 
@@ -13,9 +14,15 @@ use crate::topology::expectation::Via;
 pub fn learn(facts: &Facts) -> String {
     let mut text = String::new();
     if let Some(sight) = facts.sights.get(&Via::Chain) {
+        let alike = Alike::of(facts, sight);
+        let mut told: HashSet<usize> = HashSet::new();
+        for (group, table) in alike.tables() {
+            told.extend(group);
+            text += &table;
+        }
         for (at, observer) in sight.observers.iter().enumerate() {
             // Whoever is outside sees everything.
-            if facts.spaces.contains(&observer.path) && observer.trouble.is_none() {
+            if !told.contains(&at) && facts.spaces.contains(&observer.path) && observer.trouble.is_none() {
                 sees(&mut text, facts, sight, at);
             }
         }

@@ -3,6 +3,7 @@
 //! Nothing here asks the kernel. Facts go in, as `observe` has found them and the controller knows them; whoever has
 //! collected them says when it is worth to look again.
 
+mod alike;
 pub mod case;
 pub mod facts;
 mod judgement;
