@@ -7,9 +7,11 @@ use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+use serde_json::json;
 
 use crate::harness::detached::{Detached, ended};
 use crate::harness::nest::{Identity, Nest, PATIENCE, can_nest, identities, processes_of};
+use crate::harness::socket::Socket;
 use crate::harness::terminal::Terminal;
 
 const TREE: &str = r#"
@@ -227,6 +229,43 @@ fn nothing_starts_in_what_is_being_stopped() {
     }
     tree.says(&["down", "@", "--now"]);
     down.wait().unwrap();
+}
+
+#[test]
+fn a_controller_that_was_stopped_is_told_and_starts_nothing_afterwards() {
+    each(|tree| {
+        let controller = tree.controller();
+        kill(controller, Signal::SIGSTOP).expect("it runs");
+        let outcome = tree.nestns(&["exec", "@/in", "--", "touch", "@.late"]);
+        kill(controller, Signal::SIGCONT).expect("it runs");
+        assert_eq!(outcome.code, 125, "{}", outcome.stderr);
+        assert!(outcome.stderr.contains("the controller does not answer"), "{}", outcome.stderr);
+        // It serves one after another: what came before this has been served or dropped.
+        assert_eq!(tree.says(&["exec", "@/in", "--", "echo", "here"]), "here\n");
+        assert!(!tree.says(&["events", "--no-follow"]).contains("@.late"));
+    });
+}
+
+#[test]
+fn what_was_asked_by_somebody_who_has_gone_is_not_begun() {
+    each(|tree| {
+        let controller = tree.controller();
+        let mut client = Socket::connect(&tree.nest.state().join(&tree.nest.root));
+        let execution = |word: &str| {
+            let namespace = format!("{}/in", tree.nest.root);
+            let argv = ["true", word];
+            json!({ "execute": { "namespace": namespace, "argv": argv, "env": {}, "set": {}, "terminal": false, "detached": true } })
+        };
+        client.answer(&execution("awaited"));
+        kill(controller, Signal::SIGSTOP).expect("it runs");
+        client.ask(&execution("abandoned"));
+        drop(client);
+        kill(controller, Signal::SIGCONT).expect("it runs");
+        // It serves one after another: what came before this has been served or dropped.
+        assert_eq!(tree.says(&["exec", "@/in", "--", "echo", "here"]), "here\n");
+        let events = tree.says(&["events", "--no-follow"]);
+        assert!(events.contains("awaited") && !events.contains("abandoned"), "{events}");
+    });
 }
 
 #[test]

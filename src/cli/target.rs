@@ -4,12 +4,15 @@
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
+use nix::unistd::Pid;
+
 use super::launch;
 use super::status::Status;
 use super::tell::tell;
 use crate::controller::census::{self, Found, Presence};
 use crate::controller::control::client::{Client, ClientError};
 use crate::controller::control::message::{Reply, Request, Snapshot};
+use crate::observe::process;
 
 /// The argument.
 #[derive(Debug, Clone, clap::Args)]
@@ -41,15 +44,37 @@ impl Target {
         }
     }
 
-    fn find(&self, prefix: Option<&str>) -> Result<Found, Status> {
-        let wanted = match (prefix, &self.name) {
+    /// Connects to the topology like [`connect`](Self::connect), without hearing first whether its controller answers: for who
+    /// asks for something at once, and waits with patience of his own.
+    ///
+    /// # Errors
+    ///
+    /// The status to end with; why has been told.
+    pub(super) fn reach(&self, prefix: Option<&str>) -> Result<Connection, Status> {
+        // What is sent to one that was stopped stays there with its descriptors, and a pipe does not end that long.
+        let is_stopped = |client: &Client| process::is_stopped(Pid::from_raw(client.controller())).unwrap_or(false);
+        match census::only(self.wanted(prefix)?.as_deref()) {
+            Some((directory, client)) if !is_stopped(&client) => {
+                Ok(Connection { name: census::name_of(&directory), directory, client })
+            }
+            _ => self.connect(prefix),
+        }
+    }
+
+    /// The name that is asked for, if one is.
+    fn wanted(&self, prefix: Option<&str>) -> Result<Option<String>, Status> {
+        match (prefix, &self.name) {
             (Some(prefix), Some(name)) if prefix != name => {
                 tell(&format!("error: the address says `{prefix}` and `--name` (or NESTNS_NAME) says `{name}`\n"));
-                return Err(Status::WrongCommandLine);
+                Err(Status::WrongCommandLine)
             }
-            (Some(prefix), _) => Some(prefix.to_owned()),
-            (None, name) => name.clone(),
-        };
+            (Some(prefix), _) => Ok(Some(prefix.to_owned())),
+            (None, name) => Ok(name.clone()),
+        }
+    }
+
+    fn find(&self, prefix: Option<&str>) -> Result<Found, Status> {
+        let wanted = self.wanted(prefix)?;
         let mut running: Vec<Found> = match &wanted {
             Some(name) => census::of(name),
             None => census::all(),

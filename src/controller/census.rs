@@ -4,7 +4,7 @@
 //! kernel agrees with it.
 
 use std::io::ErrorKind;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::control::client::{Answer, Client, ClientError};
@@ -45,20 +45,51 @@ const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Looks at all of the caller's state directories, in the order of their names.
 pub fn all() -> Vec<Found> {
-    let directories = state_directory::places()
-        .into_iter()
-        .flat_map(|place| std::fs::read_dir(place).into_iter().flatten().flatten())
-        .map(|entry| entry.path())
-        .filter(|directory| state_directory::trust(directory).is_ok());
-    let mut found = look(directories);
+    let mut found = look(directories());
     found.sort_by(|a, b| (&a.name, &a.directory).cmp(&(&b.name, &b.directory)));
     found
 }
 
 /// Looks at those of a name: more than one where the caller has started some with another `XDG_RUNTIME_DIR`.
 pub fn of(name: &str) -> Vec<Found> {
+    look(directories_of(name))
+}
+
+/// Connects to the only controller, of this name or at all, and asks nothing. None where there is not exactly one that
+/// takes connections: then it has to be looked who they are.
+pub fn only(name: Option<&str>) -> Option<(PathBuf, Client)> {
+    let mut found = None;
+    for directory in name.map_or_else(directories, directories_of) {
+        match Client::connect(&directory) {
+            Ok(client) if found.is_none() => found = Some((directory, client)),
+            Err(ClientError::Absent { .. }) => {}
+            _ => return None,
+        }
+    }
+    found
+}
+
+/// Whether a controller is in this state directory and does not answer.
+pub fn is_silent(directory: &Path) -> bool {
+    look([directory.to_owned()]).iter().any(|found| matches!(found.presence, Presence::Silent { .. }))
+}
+
+/// The name of the topology whose state directory it is.
+pub fn name_of(directory: &Path) -> String {
+    directory.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
+}
+
+/// The caller's state directories.
+fn directories() -> Vec<PathBuf> {
+    let entries = state_directory::places()
+        .into_iter()
+        .flat_map(|place| std::fs::read_dir(place).into_iter().flatten().flatten());
+    entries.map(|entry| entry.path()).filter(|directory| state_directory::trust(directory).is_ok()).collect()
+}
+
+fn directories_of(name: &str) -> Vec<PathBuf> {
     let places = state_directory::places().into_iter().map(|place| place.join(name));
-    look(places.filter(|directory| state_directory::trust(directory).is_ok()))
+    places.filter(|directory| state_directory::trust(directory).is_ok()).collect()
 }
 
 /// What is in the places of state directories and cannot be trusted: nothing of it is ever looked into.
@@ -75,7 +106,7 @@ pub fn strange() -> Vec<StateError> {
 }
 
 /// Asks everybody first and waits for the answers then, so that many who are silent take no longer than one.
-fn look(directories: impl Iterator<Item = PathBuf>) -> Vec<Found> {
+fn look(directories: impl IntoIterator<Item = PathBuf>) -> Vec<Found> {
     let ask = |directory: PathBuf| {
         let asked = Client::connect(&directory).and_then(|mut client| {
             client.send(Request::Status, &[])?;
@@ -83,10 +114,10 @@ fn look(directories: impl Iterator<Item = PathBuf>) -> Vec<Found> {
         });
         (directory, asked)
     };
-    let asked: Vec<_> = directories.map(ask).collect();
+    let asked: Vec<_> = directories.into_iter().map(ask).collect();
     let end = Moment::now().plus(PATIENCE);
     let hear = |(directory, asked): (PathBuf, Result<Client, ClientError>)| {
-        let name = directory.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        let name = name_of(&directory);
         let (presence, client) = match asked {
             Ok(mut client) => (hear(&mut client, end), Some(client)),
             Err(error) => (presence_of(&error, 0), None),

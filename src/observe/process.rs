@@ -1,6 +1,7 @@
 //! What the kernel says about one process: its numbers on every level, its parent, when it began.
 
 use std::io;
+use std::str::FromStr;
 use std::time::Duration;
 
 use nix::errno::Errno;
@@ -44,10 +45,24 @@ impl Process {
 ///
 /// Those of [`Process::read`].
 pub fn start_time(pid: Pid) -> io::Result<u64> {
+    field(pid, 22)
+}
+
+/// Whether a process was stopped by a signal or a tracer, and does nothing until it is let go on.
+///
+/// # Errors
+///
+/// Those of [`Process::read`].
+pub fn is_stopped(pid: Pid) -> io::Result<bool> {
+    field(pid, 3).map(|state: char| state.eq_ignore_ascii_case(&'t'))
+}
+
+/// A field of `/proc/PID/stat` behind the name, by its number in `proc_pid_stat(5)`.
+fn field<T: FromStr>(pid: Pid, number: usize) -> io::Result<T> {
     let mut buffer = [0; 4096];
     let stat = small_file::read(&format!("/proc/{pid}/stat"), &mut buffer)?;
     // The name in parentheses may contain anything; the third field begins behind the last one.
-    let field = stat.rfind(')').and_then(|end| stat.get(end + 2..)).and_then(|rest| rest.split(' ').nth(22 - 3));
+    let field = stat.rfind(')').and_then(|end| stat.get(end + 2..)).and_then(|rest| rest.split(' ').nth(number - 3));
     field
         .and_then(|text| text.parse().ok())
         .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, format!("/proc/{pid}/stat lacks a field")))

@@ -110,14 +110,16 @@ pub(super) fn run(args: Args) -> anyhow::Result<Status> {
         }
     };
     let addresses = [args.target.clone()];
-    let mut connection = match selection::connect(&args.topology, &addresses) {
+    let is_plain = !args.all && !execution.terminal && !execution.detached;
+    let is_at_once = is_plain && is_full_path(&args.target);
+    let connect = if is_at_once { selection::reach } else { selection::connect };
+    let mut connection = match connect(&args.topology, &addresses) {
         Ok(connection) => connection,
         Err(status) => return Ok(own(status)),
     };
     let truth = truth_in(&connection.directory).display().to_string();
     execution.env.insert("NESTNS_TRUTH".to_owned(), truth);
-    let is_plain = !args.all && !execution.terminal && !execution.detached;
-    if is_plain && is_full_path(&args.target) {
+    if is_at_once {
         // Most often it is a namespace: who asks for `vm/ci` need not be told first of all that runs.
         let execution = Execution { namespace: args.target.path(), ..execution.clone() };
         connection = match plain::run(connection, execution)? {

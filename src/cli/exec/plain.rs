@@ -1,6 +1,7 @@
 //! A program without a terminal: its streams are the caller's, so that there is nothing to do but wait and pass signals on.
 
 use std::os::fd::AsFd;
+use std::time::Duration;
 
 use nix::libc;
 
@@ -8,8 +9,14 @@ use super::session::{Outcome, Session};
 use crate::cli::status::Status;
 use crate::cli::target::Connection;
 use crate::cli::terminal::{Arrived, Signals, Watch};
+use crate::controller::census;
+use crate::controller::control::client::ClientError;
 use crate::controller::control::message::Execution;
+use crate::engine::moment::Moment;
 use crate::sys::descriptor;
+
+/// After so long without a word it is looked whether the controller answers at all: nobody has asked it before.
+const SUSPICION: Duration = Duration::from_secs(1);
 
 /// What came of it.
 pub(super) enum Ran {
@@ -34,12 +41,21 @@ pub(super) fn run(connection: Connection, execution: Execution) -> anyhow::Resul
 }
 
 fn wait(session: &mut Session, signals: &Signals) -> nix::Result<Outcome> {
+    let mut suspicion = Some(Moment::now().plus(SUSPICION));
     loop {
         let mut watch = Watch::default();
         let said = watch.readable(Some(session.as_fd()));
         watch.readable(Some(signals.as_fd()));
-        watch.wait(None)?;
+        watch.wait(suspicion)?;
         let is_told = watch.is_ready(said);
+        if is_told {
+            suspicion = None;
+        } else if suspicion.is_some_and(|at| at <= Moment::now()) {
+            suspicion = None;
+            if census::is_silent(&session.connection().directory) {
+                return Ok(Outcome::Failed(ClientError::Silent));
+            }
+        }
         while let Some(arrived) = signals.next() {
             if let Arrived::ForProgram(signal) = arrived {
                 session.pass_on(signal);

@@ -224,6 +224,15 @@ pub(super) fn connect(target: &Target, addresses: &[Address]) -> Result<Connecti
     target.connect(topology(addresses)?)
 }
 
+/// Connects to the topology that the addresses are about, without hearing first whether its controller answers.
+///
+/// # Errors
+///
+/// The status to end with; why has been told.
+pub(super) fn reach(target: &Target, addresses: &[Address]) -> Result<Connection, Status> {
+    target.reach(topology(addresses)?)
+}
+
 /// Connects to the topology that the addresses are about, and asks for all of it.
 ///
 /// # Errors

@@ -12,7 +12,7 @@ use std::path::Path;
 use nix::errno::Errno;
 use nix::sys::epoll::EpollFlags;
 use nix::sys::socket::{
-    AddressFamily, Backlog, SockFlag, SockType, accept4, bind, getsockopt, listen, socket, sockopt,
+    AddressFamily, Backlog, MsgFlags, SockFlag, SockType, accept4, bind, getsockopt, listen, recv, socket, sockopt,
 };
 use nix::unistd::geteuid;
 
@@ -187,6 +187,13 @@ impl Server {
         for client in everybody {
             self.say(client, 0, Reply::Gone, Vec::new(), events);
         }
+    }
+
+    /// Whether a client has not hung up: what he has asked may have waited for long, while the controller was stopped.
+    pub(in crate::controller) fn is_there(&self, client: ClientId) -> bool {
+        let Some(known) = self.clients.get(&client) else { return false };
+        let mut byte = [0];
+        recv(known.socket.as_raw_fd(), &mut byte, MsgFlags::MSG_PEEK) != Ok(0)
     }
 
     /// Whether anybody is connected.

@@ -107,6 +107,11 @@ impl World<'_> {
         self.clients.server.say(asker.client, asker.id, reply, descriptors, &self.events);
     }
 
+    /// Whether somebody is still there to be answered.
+    pub(in crate::controller) fn is_awaited(&self, asker: Asker) -> bool {
+        self.clients.server.is_there(asker.client)
+    }
+
     /// Refuses a request.
     pub(in crate::controller) fn refuse(&mut self, asker: Asker, problem: Problem) {
         self.reply(asker, Reply::Problem(problem));

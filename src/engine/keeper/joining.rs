@@ -18,7 +18,7 @@ use crate::engine::program;
 use crate::sys::descriptor;
 use crate::sys::fork::fork;
 use crate::sys::pidfd::Pidfd;
-use crate::topology::Terminal;
+use crate::topology::{Program, Terminal};
 
 impl Keeper {
     /// Forks somebody whom no plan declares: the command of `run`, or a program of `exec`. He waits for no gate.
@@ -185,7 +185,10 @@ impl Recruit {
         }
         let _ = descriptor::close_from(NURSERY);
         program::begin_session();
-        program::take_name(plan, &self.path, program::kind(&self.process));
+        // A guest becomes its program at once, which brings a name of its own: three system calls that nobody sees.
+        if !self.subject.is_guest() || !matches!(self.process.program, Program::Command(_)) {
+            program::take_name(plan, &self.path, program::kind(&self.process));
+        }
         program::become_program(plan, self.subject, &self.process)
     }
 

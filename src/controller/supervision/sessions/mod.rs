@@ -73,6 +73,10 @@ impl Sessions {
 
 impl Supervision<'_> {
     pub(super) fn begin_session(&mut self, asker: Asker, execution: Execution, descriptors: Vec<OwnedFd>) {
+        if !self.world.is_awaited(asker) {
+            // Its end would be the first that it hears.
+            return;
+        }
         if self.plan.find(&execution.namespace).is_none() {
             self.world.reply(asker, Reply::NoNamespace);
             return;
