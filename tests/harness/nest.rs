@@ -53,8 +53,8 @@ pub(crate) fn can_nest() -> bool {
 
 /// A copy of the program that every user may execute, wherever the build directory lies.
 pub(crate) fn program() -> &'static Path {
-    static COPY: OnceLock<PathBuf> = OnceLock::new();
-    COPY.get_or_init(|| {
+    static COPY: OnceLock<(PathBuf, Child)> = OnceLock::new();
+    let (copy, _) = COPY.get_or_init(|| {
         let directory = std::env::temp_dir().join(format!("nestns-tests-{}", std::process::id()));
         fs::create_dir_all(&directory).expect("the temporary directory is writable");
         fs::set_permissions(&directory, fs::Permissions::from_mode(0o755)).expect("it is our own");
@@ -63,8 +63,19 @@ pub(crate) fn program() -> &'static Path {
         // fork meanwhile, and until that executes something the kernel answers ETXTBSY to everybody who runs the copy.
         let copied = Command::new("cp").arg(env!("CARGO_BIN_EXE_nestns")).arg(&copy).status();
         assert!(copied.is_ok_and(|status| status.success()), "the program was built, and cp(1) is everywhere");
-        copy
-    })
+        (copy, remove_at_the_end(&directory))
+    });
+    copy
+}
+
+/// Removes a directory when the tests have ended, however they do: nothing of Rust runs then, but the pipe on which a shell
+/// waits has lost its last writer.
+fn remove_at_the_end(directory: &Path) -> Child {
+    let mut shell = Command::new("sh");
+    shell.args(["-c", "read -r nothing; rm -rf \"$0\""]).arg(directory).stdin(Stdio::piped());
+    // Whoever waits until all who hold the output of the tests are gone does not wait for it.
+    shell.stdout(Stdio::null()).stderr(Stdio::null());
+    shell.spawn().expect("sh(1) is everywhere")
 }
 
 /// A topology and how to run it.
