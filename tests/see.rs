@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::harness::detached::Detached;
 use crate::harness::nest::{Identity, Nest, Truth, can_nest, identities};
@@ -231,6 +231,79 @@ fn whoever_is_not_declared_is_seen_as_well() {
         });
         assert_eq!(found, 3, "{identity:?}");
         assert!(nest.says(&["see", "--via", "pidfd", "--diff"]).starts_with("no difference"));
+    }
+}
+
+#[test]
+fn members_that_share_less_than_a_namespace_are_found_and_explained() {
+    if !can_nest() {
+        return;
+    }
+    let topology = "[ns.@]\nproc.p = { actor = \"idle\" }\n[ns.\"@/in\"]\nproc.p = { actor = \"idle\" }\n";
+    for identity in identities() {
+        let nest = Detached::up(Nest::new(topology).identity(identity));
+        let root = nest.nest.root.clone();
+        // One has joined the PID namespace and nothing else, as a container with `pid: host` does on its host.
+        let outsider = nest.says(&["exec", "-d", "@/in", "--only", "pid", "--", "sleep", "1000"]);
+        let outsider = outsider.trim();
+        let seen = cells(&nest.document(&["see", outsider, "--via", "kill", "--format", "json"]));
+        let of = |process: &str| seen[&(process.to_owned(), outsider.to_owned())];
+        assert_eq!([of(&format!("{root}/p")), of(&format!("{root}/in/p"))], [None, Some(2)], "{identity:?}");
+        let told = nest.nestns(&["see", outsider, "--via", "proc", "--diff"]);
+        assert_eq!(told.code, 1, "{identity:?}: {}{}", told.stdout, told.stderr);
+        assert!(told.stdout.contains("the observer's /proc is that of `host`"), "{}", told.stdout);
+        // One stays in the namespace around, and sees it by signals, but looks at the /proc of the one inside.
+        let inside = nest.document(&["see", "@", "--of", "@/in/init", "--format", "json"]);
+        let number = cells(&inside)[&(format!("{root}/in/init"), root.clone())].expect("it is inside").to_string();
+        let words =
+            ["exec", "-d", "@", "--", "nsenter", "--preserve-credentials", "-t", &number, "-m", "sleep", "1000"];
+        let insider = nest.says(&words);
+        let insider = insider.trim();
+        nest.until("it has entered", |nest| {
+            let told = nest.nestns(&["see", insider, "--via", "proc", "--diff"]);
+            (told.code == 1).then(|| {
+                let reason = "the observer's /proc belongs to a namespace that it is not in";
+                assert!(told.stdout.contains(reason), "{identity:?}: {}{}", told.stdout, told.stderr);
+            })
+        });
+        for via in ["chain", "kill", "pidfd", "cred"] {
+            let told = nest.says(&["see", insider, outsider, "--via", via, "--diff"]);
+            assert!(told.starts_with("no difference: "), "{identity:?} {via}: {told}");
+        }
+    }
+}
+
+#[test]
+fn who_has_escaped_the_session_has_not_escaped_the_namespace() {
+    if !can_nest() {
+        return;
+    }
+    for depth in [1, 5] {
+        for identity in identities() {
+            let mut topology = String::new();
+            for path in chain(depth) {
+                writeln!(topology, "[ns.{path:?}]").expect("memory");
+            }
+            let nest = Detached::up(Nest::new(&topology).identity(identity));
+            let leaf = chain(depth).pop().expect("it has one").replace('@', &nest.nest.root);
+            // A daemon: in a session of its own, its parent has ended, and so has the client that it came with.
+            let script = "setsid sh -c 'echo $$; exec sleep 1000 >&- 2>&-' & :";
+            let number = nest.says(&["exec", &leaf, "--", "sh", "-c", script]);
+            let path = format!("{leaf}#{}", number.trim());
+            let found = cells(&nest.document(&["see", "--via", "kill", "--format", "json"]));
+            let at = |observer: &str| found.get(&(path.clone(), observer.to_owned())).copied().flatten();
+            assert_eq!(at(&leaf), number.trim().parse().ok(), "{identity:?} at {depth}");
+            for above in chain(depth) {
+                assert!(at(&above.replace('@', &nest.nest.root)).is_some(), "{identity:?}: {path} from {above}");
+            }
+            for via in ["chain", "proc", "kill", "pidfd", "cred"] {
+                let told = nest.says(&["see", "--via", via, "--diff"]);
+                assert!(told.starts_with("no difference: "), "{identity:?} {via}: {told}");
+            }
+            let whose = nest.document(&["whois", "--in", &leaf, number.trim(), "--format", "json"]);
+            let pids = whose["matches"][0]["pids"].as_array().expect("a list");
+            assert_eq!((pids.len(), pids.last()), (depth + 1, Some(&json!(number.trim().parse::<i32>().unwrap()))));
+        }
     }
 }
 
