@@ -71,6 +71,7 @@ mod topology;
 mod tour;
 mod translation;
 mod tree_running;
+mod truth;
 mod verdict;
 mod visibility;
 mod wait;

@@ -308,6 +308,14 @@ impl Audience for Story {
                 );
                 self.problem("warning", None, &text);
             }
+            Note::TruthLost { errno } => {
+                let text = format!(
+                    "truth.json is out of date: it cannot be written into the state directory: {}; `nestns inspect` and \
+                     `nestns ps` go on to tell what is so",
+                    errno.desc()
+                );
+                self.problem("warning", None, &text);
+            }
             Note::OutputLost { path } => {
                 let text = format!("the output of `{path}` is lost: the limit on descriptors is reached (ulimit -n)");
                 self.problem("warning", Some(path), &text);

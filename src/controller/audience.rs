@@ -88,6 +88,8 @@ pub enum Note<'a> {
     LateFailure { path: &'a str, failure: &'a Failure },
     /// Output or events could not be written into the state directory, and are not kept.
     JournalLost { errno: Errno },
+    /// The truth could not be written into the state directory, and is out of date.
+    TruthLost { errno: Errno },
     /// The command that asks whether a process is ready cannot be executed.
     ProbeRefused { path: &'a str, position: Position, refusal: &'a Refusal },
     /// Nobody can find out whether a process is ready.

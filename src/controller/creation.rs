@@ -20,12 +20,12 @@ use super::life::{Event, Life};
 use super::readiness::manager::Manager;
 use super::relay::{self, Keyboard, Relay};
 use super::standard_output::StandardOutput;
-use super::state_directory::{self, StateDirectory, StateError};
+use super::state_directory::{self, StateDirectory};
 use super::supervision::{Arrival, Opening, Rules, Supervision};
 use super::timeline::milliseconds;
 use super::trouble::Trouble;
 use super::world::{Parts, World};
-use super::{Outcome, Request, Summary, channels, threshold, truth, verification};
+use super::{Outcome, Request, Summary, channels, threshold, verification};
 use crate::engine::failure::{Failure, Stage};
 use crate::engine::inheritance::FIRST_FREE;
 use crate::engine::keeper::{Keeper, Reaped, Setback};
@@ -189,9 +189,7 @@ pub fn run(request: Request, audience: &mut dyn Audience) -> Outcome {
             return Err(trouble);
         }
     };
-    let document = truth::document(&creation.world.roster, &origin).map_err(StateError::unreadable_proc);
-    let document = document.and_then(|document| state.write(&state.truth(), &document));
-    let written = document.and_then(|()| match &options.text {
+    let written = creation.world.begin_truth().and_then(|()| match &options.text {
         Some(text) => state.write(&state.topology(), text.as_bytes()),
         None => Ok(()),
     });

@@ -36,6 +36,7 @@ mod threshold;
 pub mod timeline;
 pub mod trouble;
 pub mod truth;
+mod truth_file;
 pub mod verdict;
 pub mod verification;
 mod world;

@@ -127,18 +127,25 @@ pub struct Roster {
     paused: BTreeSet<NamespaceIndex>,
     /// Whether the gates are open.
     is_released: bool,
+    /// Another number after whatever may have changed something.
+    revision: u64,
 }
 
 impl Roster {
     /// A roster of a plan of which nothing exists yet.
     pub fn new(plan: Plan) -> Self {
         let outstanding = plan.indices().map(|index| plan.namespace(index).processes.len() + 1).sum();
-        Self { plan, namespaces: Vec::new(), outstanding, paused: BTreeSet::new(), is_released: false }
+        Self { plan, namespaces: Vec::new(), outstanding, paused: BTreeSet::new(), is_released: false, revision: 0 }
     }
 
     /// The plan that it is about.
     pub fn plan(&self) -> &Plan {
         &self.plan
+    }
+
+    /// A number that is another one after each change.
+    pub fn revision(&self) -> u64 {
+        self.revision
     }
 
     /// How many of the declared processes and PID 1s do not exist yet.
@@ -168,6 +175,7 @@ impl Roster {
                 members,
             });
         }
+        self.revision += 1;
         self.namespaces.get_mut(index as usize)
     }
 
@@ -178,6 +186,10 @@ impl Roster {
 
     /// The same, to be changed.
     pub fn get_mut(&mut self, subject: Subject) -> Option<&mut Record> {
+        // Whoever is not in it has changed nothing.
+        if subject.is_guest() {
+            return None;
+        }
         self.namespace_mut(subject.namespace)?.members.get_mut(subject.slot as usize)
     }
 
@@ -225,11 +237,13 @@ impl Roster {
     /// Notes that a namespace is paused with all that is in it.
     pub fn pause(&mut self, index: NamespaceIndex) {
         self.paused.insert(index);
+        self.revision += 1;
     }
 
     /// Notes that it goes on.
     pub fn resume(&mut self, index: NamespaceIndex) {
         self.paused.remove(&index);
+        self.revision += 1;
     }
 
     /// The outermost paused namespace that a namespace is in: itself, or one around it.

@@ -250,6 +250,30 @@ impl Reply {
     pub fn is_final(&self) -> bool {
         !matches!(self, Self::Waiting(_) | Self::Began { .. } | Self::Attached { .. } | Self::Gone)
     }
+
+    /// Whether it says how the tree is by now, or what came of what was asked for.
+    pub fn tells_of_the_tree(&self) -> bool {
+        match self {
+            Self::Snapshot(_)
+            | Self::Done
+            | Self::Stopped(_)
+            | Self::Ended(_)
+            | Self::Restarted(_)
+            | Self::Awaited(_)
+            // What was waited for in vain.
+            | Self::Problem(_) => true,
+            // A signal that was sent has not been taken yet; a program that began is told of when it is waited for no more.
+            Self::Status(_)
+            | Self::Description(_)
+            | Self::Waiting(_)
+            | Self::Signalled { .. }
+            | Self::Began { .. }
+            | Self::NoNamespace
+            | Self::Refused { .. }
+            | Self::Attached { .. }
+            | Self::Gone => false,
+        }
+    }
 }
 
 /// Why a request was refused.

@@ -111,7 +111,11 @@ impl Remains {
             std::fs::set_permissions(&part, Permissions::from_mode(0o600))?;
             std::fs::rename(&part, path)
         };
-        write().map_err(|source| StateError::System { action: "write", path: path.to_owned(), source })
+        let written = write().inspect_err(|_| {
+            // On a full disk half a file would be in the way of others.
+            let _ = std::fs::remove_file(&part);
+        });
+        written.map_err(|source| StateError::System { action: "write", path: path.to_owned(), source })
     }
 
     /// Removes the directory, if it is still the one that was made, and the cgroups that are recorded in it.

@@ -321,6 +321,8 @@ impl<'a> Supervision<'a> {
     /// Everything has ended: takes in what was said last, and lets the guardian go.
     fn finish(mut self) -> (u8, Option<Duration>, Option<Timeline>) {
         let end = Moment::now();
+        // It is about to be removed.
+        self.world.truth.keep(false);
         self.bury_lookouts();
         let last = end.plus(Duration::from_secs(1));
         self.world.drain_reports();

@@ -71,6 +71,7 @@ impl Supervision<'_> {
         let is_running = self.life == Life::Running;
         if is_running && self.opening.arrival == Arrival::Awaited && self.all_settled() {
             self.opening.arrival = Arrival::Told;
+            self.world.flush_truth();
             self.opening.manager.say_ready();
         }
         let Some(herald) = &self.opening.herald else { return };
@@ -105,6 +106,7 @@ impl Supervision<'_> {
             failed: failed.map(|subject| self.world.roster.path(subject)).collect(),
         };
         self.world.journal.flush();
+        self.world.flush_truth();
         // With `--timeout` it is the start that has so long.
         self.world.limit = None;
         if let Some(herald) = self.opening.herald.take() {

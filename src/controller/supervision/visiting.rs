@@ -23,6 +23,8 @@ impl Supervision<'_> {
             return;
         }
         let Some(Command { process, namespace }) = self.command.take() else { return };
+        // It may compare at once what it sees.
+        self.world.flush_truth();
         let index = namespace.and_then(|path| self.plan.find(&path));
         let subject = Subject::visitor(index);
         let path = process.name.clone();

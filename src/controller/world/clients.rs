@@ -16,9 +16,8 @@ use crate::controller::document::{namespace_documents, process_documents};
 use crate::controller::journal::event::Caller;
 use crate::controller::life::Life;
 use crate::controller::roster::State;
-use crate::controller::state_directory;
 use crate::controller::timeline::Timeline;
-use crate::controller::truth::{self, Origin};
+use crate::controller::truth::Origin;
 use crate::engine::moment::Moment;
 use crate::observe::{boot, namespaces};
 
@@ -37,7 +36,7 @@ pub(in crate::controller) struct Asker {
 #[derive(Debug)]
 pub(in crate::controller) struct Clients<'a> {
     pub(in crate::controller) server: Server,
-    origin: &'a Origin,
+    pub(super) origin: &'a Origin,
     since: SystemTime,
     /// Where the tree is in its life, as far as clients are told.
     pub(in crate::controller) life: Life,
@@ -102,8 +101,11 @@ impl World<'_> {
 
     /// Answers a request with descriptors.
     pub(in crate::controller) fn reply_with(&mut self, asker: Asker, reply: Reply, descriptors: Vec<OwnedFd>) {
-        // Whoever has an answer finds in the events what it is about.
+        // Whoever has an answer finds in the events what it is about, and in the truth what it tells to be so.
         self.journal.flush();
+        if reply.tells_of_the_tree() {
+            self.flush_truth();
+        }
         self.clients.server.say(asker.client, asker.id, reply, descriptors, &self.events);
     }
 
@@ -168,14 +170,6 @@ impl World<'_> {
             }
         }
         self.clients.server.take_up(asker.client, &self.events);
-    }
-
-    /// Writes the truth anew, because a part of the tree is another one. A full disk leaves the old one, which the kernel
-    /// contradicts.
-    pub(in crate::controller) fn write_truth(&self) {
-        if let Ok(document) = truth::document(&self.roster, self.clients.origin) {
-            let _ = self.remains.write(&state_directory::truth_in(self.remains.directory()), &document);
-        }
     }
 
     /// Where the tree is in its life, and whether all of it is ready.

@@ -49,6 +49,8 @@ pub(in crate::controller) struct Guests {
     living: BTreeMap<Subject, Guest>,
     /// How the last of those who have left ended: nobody may have waited for them then.
     ended: VecDeque<(Subject, String, ExitDocument)>,
+    /// Another number after whatever may have changed something.
+    revision: u64,
 }
 
 /// Of so many it is known.
@@ -57,10 +59,12 @@ const REMEMBERED: usize = 512;
 impl Guests {
     pub(in crate::controller) fn add(&mut self, subject: Subject, guest: Guest) {
         self.living.insert(subject, guest);
+        self.revision += 1;
     }
 
     pub(in crate::controller) fn remove(&mut self, subject: Subject) {
         self.living.remove(&subject);
+        self.revision += 1;
     }
 
     pub(in crate::controller) fn get(&self, subject: Subject) -> Option<&Guest> {
@@ -70,11 +74,17 @@ impl Guests {
     /// He has ended, and nothing more is to be said of him but how.
     pub(in crate::controller) fn end(&mut self, subject: Subject, exit: ExitDocument) {
         if let Some(guest) = self.living.remove(&subject) {
+            self.revision += 1;
             self.ended.push_back((subject, guest.path, exit));
             if self.ended.len() > REMEMBERED {
                 self.ended.pop_front();
             }
         }
+    }
+
+    /// A number that is another one after each change.
+    pub(in crate::controller) fn revision(&self) -> u64 {
+        self.revision
     }
 
     /// Who had this path when he was there.
@@ -93,6 +103,7 @@ impl Guests {
     }
 
     pub(in crate::controller) fn get_mut(&mut self, subject: Subject) -> Option<&mut Guest> {
+        self.revision += 1;
         self.living.get_mut(&subject)
     }
 

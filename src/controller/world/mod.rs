@@ -11,6 +11,7 @@ mod programs;
 mod readiness;
 mod reports;
 mod terminals;
+mod truth;
 
 use std::collections::VecDeque;
 use std::os::fd::{AsFd, OwnedFd};
@@ -34,7 +35,8 @@ use super::roster::Roster;
 use super::standard_output::StandardOutput;
 use super::state_directory::Remains;
 use super::streams::Streams;
-use super::truth::Origin;
+use super::truth::{Draft, Origin};
+use super::truth_file::TruthFile;
 use crate::engine::failure::{Failure, Stage};
 use crate::engine::gate::{self, Delivered};
 use crate::engine::inheritance::{self, SIGNALS};
@@ -126,6 +128,8 @@ pub(super) struct World<'a> {
     pub(super) raising: Option<Part>,
     pub(super) terminals: Terminals,
     pub(super) journal: Journal,
+    pub(super) truth: TruthFile,
+    draft: Draft,
     pub(super) readiness: Readiness,
     pub(super) voices: Voices,
     /// Whose the terminal is.
@@ -213,6 +217,8 @@ impl<'a> World<'a> {
             raising: None,
             terminals: Terminals::default(),
             journal,
+            truth: TruthFile::default(),
+            draft: Draft::default(),
             readiness: Readiness::default(),
             voices: Voices::default(),
             terminal: None,
@@ -229,8 +235,8 @@ impl<'a> World<'a> {
         let idle = if always_ready || self.hear_clients() { Some(Duration::ZERO) } else { timeout };
         let until_reminder = self.relay.as_ref().and_then(Relay::until_reminder);
         let timeout = [idle, until_limit, until_reminder].into_iter().flatten().min();
-        let until_events = self.look_after_journal();
-        let timeout = timeout.into_iter().chain(until_events).min();
+        let until_written = [self.look_after_journal(), self.look_after_truth()];
+        let timeout = timeout.into_iter().chain(until_written.into_iter().flatten()).min();
         self.events.hear(if self.output.is_full() { Hearing::Muted } else { Hearing::Open });
         for ready in self.events.wait(timeout) {
             self.on_ready(ready);

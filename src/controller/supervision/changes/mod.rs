@@ -235,9 +235,8 @@ impl Supervision<'_> {
         let over: Vec<Change> = self.changes.under_way.extract_if(.., is_over).collect();
         let is_any_over = !over.is_empty();
         if is_any_over {
-            // Whoever is answered finds it written, and what waits for its conditions let go.
+            // Whoever is answered finds what waits for its conditions let go.
             self.release_waiting();
-            self.world.write_truth();
             for Change { wish, answer, .. } in over {
                 let is_own =
                     |failure: &Failure| wish.parts.iter().any(|part| part.contains(&self.plan, failure.subject));

@@ -208,6 +208,11 @@ impl Supervision<'_> {
             *phase = self.begin_clearing(place, trouble);
             return Pace::GoOn;
         }
+        let parts = self.parts(place);
+        if parts.iter().any(|part| part.0.is_init()) {
+            // As at the start: it is known what would be left of it before anything of the user's runs.
+            self.world.flush_truth();
+        }
         for subject in std::mem::take(subjects) {
             let namespace = self.plan.namespace(subject.namespace);
             match namespace.process(subject.slot) {
@@ -220,7 +225,6 @@ impl Supervision<'_> {
                 None => {}
             }
         }
-        let parts = self.parts(place);
         for part in &parts {
             self.changes.comebacks.began(part.0, Moment::now());
         }

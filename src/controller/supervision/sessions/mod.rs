@@ -224,11 +224,12 @@ impl Supervision<'_> {
         let known = self.world.guests.get(subject);
         let pids = known.and_then(|known| known.facts.as_ref()).map(|facts| facts.numbers.clone()).unwrap_or_default();
         let path = known.map(|known| known.path.clone()).unwrap_or_default();
-        self.world.reply(asker, Reply::Began { session: number, path, pids });
         if let Some(session) = self.sessions.all.get_mut(&number).filter(|session| session.is_logged) {
-            // From here on it is on its own: whoever has asked for it may leave.
+            // From here on it is on its own: whoever has asked for it may leave, and look for it.
             session.asker = None;
+            self.world.flush_truth();
         }
+        self.world.reply(asker, Reply::Began { session: number, path, pids });
     }
 
     /// It could not become its program.

@@ -1,0 +1,60 @@
+//! The truth as a file of the state directory: written before the gates open, and again whenever the tree is another one.
+
+use std::time::Duration;
+
+use nix::errno::Errno;
+
+use super::World;
+use crate::controller::audience::Note;
+use crate::controller::state_directory::{StateError, truth_in};
+use crate::controller::truth_file::Revision;
+use crate::engine::moment::Moment;
+
+impl World<'_> {
+    /// Writes it for the first time, without which no gate is opened.
+    pub(in crate::controller) fn begin_truth(&mut self) -> Result<(), StateError> {
+        self.truth.keep(true);
+        self.write_truth()
+    }
+
+    /// Writes it if it is out of date, because somebody is about to be told that he may read it.
+    pub(in crate::controller) fn flush_truth(&mut self) {
+        if self.truth.is_stale(self.revision()) {
+            // What was in the way is told with the next turn of the loop.
+            let _ = self.write_truth();
+        }
+    }
+
+    /// Writes it if that is due, and says how long it is until then.
+    pub(super) fn look_after_truth(&mut self) -> Option<Duration> {
+        let due = self.truth.due(self.revision()).map(|due| due.since(Moment::now()));
+        let rest = match due {
+            Some(Duration::ZERO) => {
+                let _ = self.write_truth();
+                None
+            }
+            rest => rest,
+        };
+        if let Some(errno) = self.truth.take_trouble() {
+            self.audience.note(&Note::TruthLost { errno });
+        }
+        rest
+    }
+
+    fn revision(&self) -> Revision {
+        self.roster.revision() + self.guests.revision()
+    }
+
+    fn write_truth(&mut self) -> Result<(), StateError> {
+        let (began, revision) = (Moment::now(), self.revision());
+        let document = self.draft.document(&self.roster, &self.guests, self.clients.origin);
+        let document = document.map_err(StateError::unreadable_proc);
+        let result = document.and_then(|document| self.remains.write(&truth_in(self.remains.directory()), document));
+        let told = result.as_ref().map_err(|error| match error {
+            StateError::System { source, .. } => source.raw_os_error().map_or(Errno::EIO, Errno::from_raw),
+            _ => Errno::EIO,
+        });
+        self.truth.note(revision, began, told.copied());
+        result
+    }
+}

@@ -1,0 +1,231 @@
+//! `truth.json` while the tree lives: whoever was told something finds it there, and nobody finds half a file.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+
+use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use serde_json::{Value, json};
+
+use crate::harness::detached::Detached;
+use crate::harness::nest::{Identity, Nest, Truth, can_nest, identities};
+
+/// How many end at once.
+const COUNT: usize = 300;
+
+const TREE: &str = r#"
+on_exit = "ignore"
+[ns.@]
+proc.idle = { actor = "idle" }
+proc.setup = { sh = "exit 0", oneshot = true }
+proc.late = { cmd = ["sleep", "1000"], after = { setup = "ok" } }
+[ns."@/in"]
+proc.idle = { actor = "idle" }
+proc.job = { sh = "while ! [ -e DIRECTORY/job ]; do sleep 0.01; done; exit 7", oneshot = true }
+[ns."@/prog"]
+init = ["sleep", "1000"]
+"#;
+
+fn each(check: impl Fn(&Detached)) {
+    if can_nest() {
+        for identity in identities() {
+            check(&Detached::up(Nest::new(TREE).arguments(&["--no-wait"]).identity(identity)));
+        }
+    }
+}
+
+fn state<'a>(truth: &'a Truth, path: &str) -> &'a str {
+    truth.process(path)["state"].as_str().expect("a word")
+}
+
+/// Where the tree's truth is.
+fn file(detached: &Detached) -> std::path::PathBuf {
+    detached.nest.state().join(&detached.nest.root).join("truth.json")
+}
+
+#[test]
+fn whoever_has_waited_finds_what_he_waited_for() {
+    each(|detached| {
+        let path = |name: &str| format!("{}/{name}", detached.nest.root);
+        detached.says(&["wait", "--for", "started"]);
+        let truth = detached.truth();
+        for name in ["idle", "late", "in/job", "init", "in/init", "prog/init"] {
+            assert!(["running", "ready"].contains(&state(&truth, &path(name))), "{name}: {truth:?}");
+        }
+        assert_eq!(truth.process(&path("setup"))["exit"], json!({ "code": 0 }));
+        fs::write(detached.nest.directory.path().join("job"), "").expect("the directory is writable");
+        detached.says(&["wait", "@/in/job"]);
+        let truth = detached.truth();
+        assert_eq!(
+            (state(&truth, &path("in/job")), &truth.process(&path("in/job"))["exit"]["code"]),
+            ("failed", &json!(7))
+        );
+        // There is a cgroup of one's own not everywhere.
+        if detached.nestns(&["pause", "@/in"]).code == 0 {
+            assert_eq!(state(&detached.truth(), &path("in/init")), "paused");
+            detached.says(&["resume", "@/in"]);
+        }
+        let before = detached.truth();
+        assert!(["running", "ready"].contains(&state(&before, &path("in/init"))));
+        detached.says(&["restart", "@/late", "@/in/"]);
+        let after = detached.truth();
+        for name in ["late", "in/init", "in/job"] {
+            assert_eq!(after.process(&path(name))["restarts"], 1, "{name}");
+            assert_ne!(after.host_pid(&path(name)), before.host_pid(&path(name)), "{name}");
+        }
+        assert_ne!(after.namespace(&path("in"))["pidns"], Value::Null);
+        detached.says(&["down", &detached.nest.root, "@/in"]);
+        assert!(["exited", "killed", "gone"].contains(&state(&detached.truth(), &path("in/init"))));
+    });
+}
+
+#[test]
+fn it_says_the_same_as_the_verbs_do() {
+    each(|detached| {
+        detached.says(&["wait", "@/late", "--for", "started"]);
+        detached.says(&["exec", "-d", "@/in/", "--", "sleep", "1000"]);
+        let told = detached.document(&["tree", "--format", "json"]);
+        let truth = detached.truth().0;
+        for list in ["namespaces", "processes"] {
+            assert_eq!(truth[list], told[list], "{list}");
+        }
+    });
+}
+
+#[test]
+fn programs_of_exec_are_in_it_as_long_as_they_are_there() {
+    each(|detached| {
+        let guests =
+            |truth: &Truth| truth.paths().into_iter().filter(|path| path.contains("exec.")).collect::<Vec<_>>();
+        detached.says(&["exec", "-d", "@/in/", "--", "sleep", "1000"]);
+        let truth = detached.truth();
+        let there = guests(&truth);
+        assert_eq!(there.len(), 1, "{there:?}");
+        let guest = truth.process(&there[0]);
+        assert_eq!(
+            (&guest["enter"], &guest["state"], &guest["argv"]),
+            (&json!("exec"), &json!("running"), &json!(["sleep", "1000"]))
+        );
+        assert_eq!(guest["ns"], format!("{}/in", detached.nest.root));
+        for _ in 0..5 {
+            detached.says(&["exec", "@/in/", "--", "true"]);
+            assert_eq!(guests(&detached.truth()), there, "that one has ended");
+        }
+        kill(Pid::from_raw(truth.host_pid(&there[0])), Signal::SIGKILL).expect("it lives");
+        detached.until("nobody is left", |detached| guests(&detached.truth()).is_empty().then_some(()));
+    });
+}
+
+#[test]
+fn nobody_needs_to_ask() {
+    each(|detached| {
+        let path = format!("{}/idle", detached.nest.root);
+        kill(Pid::from_raw(detached.truth().host_pid(&path)), Signal::SIGKILL).expect("it lives");
+        detached.until("its end is written", |detached| {
+            (detached.truth().process(&path)["exit"] == json!({ "signal": 9 })).then_some(())
+        });
+    });
+}
+
+#[test]
+fn whoever_is_tested_finds_what_runs() {
+    if !can_nest() {
+        return;
+    }
+    for identity in identities() {
+        for verb in [["test", "--"].as_slice(), &["run", "--"]] {
+            let topology = "[ns.@]\nproc.p = { actor = \"idle\" }\nproc.q = { actor = \"idle\" }\n[ns.\"@/in\"]\n";
+            let nest = Nest::new(topology).identity(identity);
+            let copy = format!("cat \"$NESTNS_TRUTH\" > {}/run/copy", nest.directory.path().display());
+            let file = nest.file.display().to_string();
+            let words = [verb[0], &file, verb[1], "sh", "-c", &copy];
+            let ended = nest.start_verb(&words).wait();
+            assert_eq!(ended.code, 0, "{}", ended.stderr);
+            let text = fs::read(ended.nest.directory.path().join("run/copy")).expect("it was copied");
+            let truth = Truth(serde_json::from_slice(&text).expect("a document"));
+            let paths = truth.paths();
+            assert_eq!(paths.len(), 4);
+            for path in paths {
+                assert!(["running", "ready"].contains(&state(&truth, &path)), "{path}: {}", truth.0);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_burst_is_written_a_few_times_and_never_by_halves() {
+    if !can_nest() {
+        return;
+    }
+    let topology = format!(
+        "on_exit = \"ignore\"\n[ns.@]\nproc.idle = {{ actor = \"idle\" }}\nproc.w = {{ cmd = [\"sleep\", \"1000\"], count = {COUNT} }}\n"
+    );
+    let detached = Detached::up(Nest::new(&topology));
+    let file = file(&detached);
+    let mode = fs::metadata(&file).expect("it is there").permissions().mode();
+    assert_eq!(mode & 0o7777, 0o600);
+    let watch = Inotify::init(InitFlags::IN_NONBLOCK | InitFlags::IN_CLOEXEC).expect("inotify is there");
+    watch.add_watch(file.parent().expect("it is in one"), AddWatchFlags::IN_MOVED_TO).expect("it is ours");
+    let is_over = AtomicBool::new(false);
+    let began = Instant::now();
+    std::thread::scope(|scope| {
+        let reader = scope.spawn(|| {
+            while !is_over.load(Ordering::Relaxed) {
+                let text = fs::read(&file).expect("it is always there");
+                serde_json::from_slice::<Value>(&text).expect("all of it is");
+            }
+        });
+        detached.says(&["kill", "-s", "KILL", "@/w.*"]);
+        detached.says(&["wait", "@/w.*"]);
+        is_over.store(true, Ordering::Relaxed);
+        reader.join().expect("it has found nothing strange");
+    });
+    let most = began.elapsed().as_millis() / 50 + 5;
+    let truth = detached.truth();
+    let ended = truth.paths().into_iter().filter(|path| truth.process(path)["exit"]["signal"] == 9).count();
+    assert_eq!(ended, COUNT);
+    let writings = std::iter::from_fn(|| watch.read_events().ok())
+        .flatten()
+        .filter(|event| event.name.as_deref().is_some_and(|name| name == "truth.json"))
+        .count();
+    assert!(writings as u128 <= most, "{writings} in {:?}", began.elapsed());
+}
+
+#[test]
+fn what_is_in_its_way_is_told_once_and_holds_nothing_up() {
+    if !can_nest() {
+        return;
+    }
+    for identity in identities() {
+        let topology = "on_exit = \"ignore\"\n[ns.@]\nproc.p = { actor = \"idle\" }\nproc.q = { actor = \"idle\" }\nproc.r = { actor = \"idle\" }\n";
+        let mut running = Nest::new(topology).identity(identity).up();
+        let truth = running.standing();
+        running.until("both run", |nest| {
+            let output = nest.command(&["wait", "--for", "started"]).output().expect("the program was built");
+            output.status.success().then_some(())
+        });
+        let file = running.nest.state().join(&running.nest.root).join("truth.json");
+        fs::remove_file(&file).expect("it is there");
+        // A directory is not replaced by a file, whoever tries.
+        fs::create_dir(&file).expect("nothing is in its place");
+        if identity == Identity::Ordinary {
+            std::os::unix::fs::chown(&file, Some(crate::harness::nest::ORDINARY), None).expect("root may give it away");
+        }
+        for name in ["p", "q"] {
+            kill(Pid::from_raw(truth.host_pid(&format!("{}/{name}", running.nest.root))), Signal::SIGKILL)
+                .expect("it lives");
+            running.has_told("truth.json is out of date");
+        }
+        fs::remove_dir(&file).expect("it is empty");
+        // Whoever is told how it is finds it written again.
+        let output = running.nest.command(&["ps", "-q"]).output().expect("the program was built");
+        assert!(output.status.success());
+        let truth = running.standing();
+        assert_eq!(truth.process(&format!("{}/q", running.nest.root))["exit"], json!({ "signal": 9 }));
+        let ended = running.stop();
+        assert_eq!(ended.stderr.matches("truth.json").count(), 1, "{}", ended.stderr);
+    }
+}
