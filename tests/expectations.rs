@@ -252,3 +252,26 @@ fn a_file_that_expects_nothing_has_nothing_to_test() {
     assert_eq!((ended.code, ended.stdout.as_str()), (3, ""));
     assert!(ended.stderr.contains("--learn"), "{}", ended.stderr);
 }
+
+#[test]
+fn what_a_count_of_none_has_left_out_is_not_expected() {
+    if !can_nest() {
+        return;
+    }
+    let topology = "[vars]\nmany = 0\n[ns.@]\nproc.agent = { actor = \"idle\", count = \"{{many}}\" }\n\
+                    [ns.\"@/w\"]\ncount = \"{{many}}\"\n[ns.\"@/w/in\"]\nproc.job = { actor = \"idle\" }\n\
+                    [[expect]]\nfrom = \"@\"\nsees = [\"@/w/in/job\", \"@/agent\"]\n\
+                    [[expect]]\nfrom = \"@/w/in\"\ncount = 2\n[[expect]]\nfrom = \"@\"\ncount = 1\n";
+    let test = |many: &str, words: &[&str]| {
+        let nest = Nest::new(topology);
+        let file = nest.file.display().to_string();
+        nest.start_verb(&[&["test", &file, "--set", many, "--format", "json"], words].concat()).wait()
+    };
+    let none = test("many=0", &["--require"]);
+    assert_eq!(none.code, 0, "{}{}", none.stdout, none.stderr);
+    assert_eq!(cases(&none).len(), 1, "{}", none.stdout);
+    // Where there are some, everything counts: two agents and two times three processes, and PID 1.
+    let some = test("many=2", &[]);
+    let failed = cases(&some).into_iter().filter(|(_, status, _)| status == "failed").count();
+    assert_eq!((some.code, cases(&some).len(), failed), (1, 4, 1), "{}{}", some.stdout, some.stderr);
+}

@@ -108,6 +108,17 @@ impl Address {
         self.compare(path, Instances::All)
     }
 
+    /// Whether it could mean something with this path or inside it, instances included.
+    pub fn may_be_inside(&self, path: &str) -> bool {
+        match &self.place {
+            Place::Everything => true,
+            Place::Host => path == HOST,
+            Place::Path(segments) => {
+                (1..=segments.len()).any(|end| pattern::matches(&segments[..end], path, Instances::All))
+            }
+        }
+    }
+
     fn compare(&self, path: &str, instances: Instances) -> bool {
         match &self.place {
             Place::Everything => true,

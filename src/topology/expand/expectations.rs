@@ -50,16 +50,17 @@ pub(super) fn expectations(
     found
 }
 
-/// The tree with what is expected of it; none if that names what it does not have.
+/// The tree with what is expected of it; none if that names what it does not have. What is expected of something that a count
+/// of 0 has left out is left out with it: `absent` are the paths.
 pub(super) fn attach(
     mut topology: Topology,
     expected: Vec<(Expectation, ExpectationSyntax)>,
+    absent: &[String],
     out: &mut Diagnostics,
 ) -> Option<Topology> {
-    let (expectations, syntaxes): (Vec<_>, Vec<_>) = expected.into_iter().unzip();
-    topology.expectations = expectations;
     let before = out.len();
-    check_expectations(&topology, &syntaxes, out);
+    let checked = check_expectations(&topology, expected, absent, out);
+    topology.expectations = checked;
     (out.len() == before).then_some(topology)
 }
 

@@ -167,10 +167,7 @@ impl<'t> Texts<'t> {
         let is_too_large =
             size.namespaces > limits.namespaces.into() || size.processes > limits.processes.into() || is_too_deep;
         if size.namespaces == 0 && !out.has_errors() {
-            out.push(
-                Diagnostic::of_file(Code::NoNamespace, "the topology has no namespace")
-                    .note("every count at its top level is 0"),
-            );
+            out.push(none_of_any());
         }
         let extent = if is_too_large || size.namespaces == 0 { Extent::Sample } else { Extent::Whole };
         let Surveyor { repetition, uses_names, leaves_out, .. } = surveyor;
@@ -186,13 +183,15 @@ impl<'t> Texts<'t> {
             checker: Checker::new(topology, sources),
             repetition,
             orphans: 0,
-            taken: if uses_names { Some(Taken::default()) } else { None },
+            taken: uses_names.then(Taken::default),
+            absent: (!expected.is_empty()).then(Vec::new),
             sampled: HashSet::new(),
         };
         planter.forest(&roots, out);
-        let Planter { checker, mut repetition, .. } = planter;
-        let topology = checker.finish(&mut repetition, out);
-        let topology = topology.and_then(|topology| attach(topology, expected, out));
+        let Planter { checker, mut repetition, absent, .. } = planter;
+        let topology = checker
+            .finish(&mut repetition, out)
+            .and_then(|tree| attach(tree, expected, &absent.unwrap_or_default(), out));
         repetition.finish(out);
         let before = out.len();
         self.look_at_templates(&library, &evaluator, out);
@@ -264,6 +263,10 @@ impl<'t> Texts<'t> {
             );
         }
     }
+}
+
+fn none_of_any() -> Diagnostic {
+    Diagnostic::of_file(Code::NoNamespace, "the topology has no namespace").note("every count at its top level is 0")
 }
 
 fn no_namespace() -> Diagnostic {

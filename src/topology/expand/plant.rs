@@ -50,6 +50,9 @@ pub(super) struct Planter<'a, 'l> {
     pub(super) orphans: usize,
     /// Where `as` gives names, the names that are given.
     pub(super) taken: Option<Taken>,
+    /// What is declared and not there, because its count is 0: namespaces, and processes of those that are there. Nothing where
+    /// nobody asks.
+    pub(super) absent: Option<Vec<String>>,
     /// What templates make, as far as a sample of it was looked at.
     pub(super) sampled: HashSet<Vec<NodeId>>,
 }
@@ -100,6 +103,11 @@ impl<'a> Planter<'a, '_> {
             Shape::One => {
                 let member = Member { place: 0, depth: 1, index: around.index };
                 self.member(&prepared, &generator, shape, around, member, out);
+            }
+            Shape::Siblings(0) => {
+                if let Some(absent) = &mut self.absent {
+                    absent.push(path);
+                }
             }
             Shape::Siblings(count) => {
                 let around = Around { again: around.again || count > 1, ..around };
@@ -152,6 +160,9 @@ impl<'a> Planter<'a, '_> {
             for process in &instance.processes {
                 taken.declare(join(&path, &process.name.value), process.name.span, &mut found);
             }
+        }
+        if let Some(absent) = &mut self.absent {
+            absent.extend(instance.absent.iter().map(|process| join(&path, process)));
         }
         check_chain(prepared, generator, (shape, member), &instance, &mut found);
         let is_same = prepared.checked.replace(is_same_everywhere(prepared));
