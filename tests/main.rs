@@ -61,6 +61,7 @@ mod restart;
 mod rollback;
 mod run_command;
 mod run_verb;
+mod save;
 mod scale;
 mod schema;
 mod see;

@@ -217,6 +217,9 @@ fn what_is_in_its_way_is_told_once_and_holds_nothing_up() {
         for name in ["p", "q"] {
             kill(Pid::from_raw(truth.host_pid(&format!("{}/{name}", running.nest.root))), Signal::SIGKILL)
                 .expect("it lives");
+            let path = format!("{}/{name}", running.nest.root);
+            let output = running.nest.command(&["wait", &path]).output().expect("the program was built");
+            assert!(output.status.success());
             running.has_told("truth.json is out of date");
         }
         fs::remove_dir(&file).expect("it is empty");

@@ -30,6 +30,7 @@ mod machine;
 mod man;
 mod names;
 mod new;
+mod output_file;
 mod pause;
 mod pid;
 mod place;
@@ -40,6 +41,7 @@ mod release;
 mod restart;
 mod run;
 mod running;
+mod save;
 mod schema;
 mod see;
 mod selection;
@@ -126,6 +128,8 @@ enum Verb {
     Test(test::Args),
     /// Write a topology file that rebuilds what runs
     Capture(capture::Args),
+    /// Write what a running topology was built from, resolved, and what stands, as files
+    Save(save::Args),
     /// Show and check how the kernel behaves, one statement at a time
     Experiment(experiment::Args),
     /// Draw what a file declares, as boxes in boxes
@@ -176,6 +180,7 @@ impl Verb {
             Self::Pid(args) => pid::run(&args),
             Self::Whois(args) => whois::run(&args),
             Self::Capture(args) => capture::run(&args),
+            Self::Save(args) => save::run(&args),
             Self::See(args) => see::run(&args),
             Self::Test(args) => test::run(&args),
             Self::Experiment(args) => experiment::run(&args),

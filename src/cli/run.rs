@@ -14,6 +14,7 @@ use super::topology_arguments::{TopologyArguments, Values};
 use crate::controller::{self, Command, LinesTo, Request};
 use crate::engine::plan::ProcessPlan;
 use crate::observe::namespaces;
+use crate::present::config::{self, Arrangement};
 use crate::topology::Terminal;
 use crate::topology::wrap::{self, Connection, Role};
 
@@ -83,6 +84,7 @@ pub(super) fn run(args: Args) -> anyhow::Result<Status> {
             let role = if args.as_init { Role::Init } else { Role::Child };
             let topology = wrap::around(name.clone(), args.depth.into(), role, process);
             options.status_from = Some(wrap::path(args.depth.into(), role));
+            options.text = Some(config::toml(&topology, Arrangement::Paths));
             let checked = Checked { topology, file: None, base: PathBuf::from("/"), variables: Vec::new() };
             let origin = checked.origin();
             (checked, origin)
@@ -101,6 +103,7 @@ pub(super) fn run(args: Args) -> anyhow::Result<Status> {
                 return Ok(Status::No);
             }
             let origin = checked.origin();
+            options.text = Some(config::toml(&checked.topology, Arrangement::Paths));
             // The command decides when the tree ends; until then its processes end as they like.
             checked.topology.on_exit = crate::topology::OnExit::Ignore;
             let process = ProcessPlan::new(&process, namespace.as_deref().unwrap_or("host"), Path::new("/"))?;

@@ -1,11 +1,18 @@
 //! `nestns.truth/1`: what stands, as the kernel confirmed it, for programs that want to compare.
 
+use std::borrow::Cow;
+use std::path::Path;
+
 use serde::Serialize;
 
+use super::control::message::Snapshot;
 use super::document::{NamespaceDocument, ProcessDocument, namespace_documents, process_documents};
 use super::roster::Roster;
 use super::world::Guests;
 use crate::observe::{boot, namespaces};
+
+/// What the document is called in itself.
+const SCHEMA: &str = "nestns.truth/1";
 
 /// Which file a tree was built from.
 #[derive(Debug, Clone, Default)]
@@ -20,19 +27,47 @@ pub struct Origin {
     pub files: Vec<String>,
 }
 
+/// The name of a file as it is found from everywhere, `directory` being where it was given; that of what is no file stays.
+pub(super) fn absolute(directory: &Path, file: &str) -> String {
+    if file.starts_with('<') {
+        return file.to_owned();
+    }
+    directory.join(file).display().to_string()
+}
+
+/// `nestns.truth/1`.
 #[derive(Debug, Serialize)]
-struct TruthDocument<'a> {
+pub struct TruthDocument<'a> {
     schema: &'static str,
     topology: &'a str,
-    file: Option<&'a str>,
+    file: Option<Cow<'a, str>>,
     hash: Option<&'a str>,
     kernel: String,
-    boot_id: String,
+    boot_id: Cow<'a, str>,
     host: Host,
     controller: i32,
-    namespaces: Vec<NamespaceDocument>,
+    namespaces: Cow<'a, [NamespaceDocument]>,
     /// The last field: more may follow.
-    processes: Vec<ProcessDocument>,
+    processes: Cow<'a, [ProcessDocument]>,
+}
+
+impl<'a> TruthDocument<'a> {
+    /// The document of what a controller has answered.
+    pub fn of(snapshot: &'a Snapshot) -> Self {
+        let Snapshot { status, boot_id, host_pidns, namespaces, processes, .. } = snapshot;
+        Self {
+            schema: SCHEMA,
+            topology: &status.name,
+            file: status.file.as_deref().map(Cow::Borrowed),
+            hash: status.hash.as_deref(),
+            kernel: boot::kernel(),
+            boot_id: Cow::Borrowed(boot_id),
+            host: Host { pidns: *host_pidns, pids_of: 0 },
+            controller: status.controller,
+            namespaces: Cow::Borrowed(namespaces),
+            processes: Cow::Borrowed(processes),
+        }
+    }
 }
 
 #[derive(Debug, Serialize)]
@@ -83,16 +118,16 @@ impl Draft {
 /// The document up to the end of the last declared process, with its list left open.
 fn declared(roster: &Roster, origin: &Origin) -> std::io::Result<Vec<u8>> {
     let document = TruthDocument {
-        schema: "nestns.truth/1",
+        schema: SCHEMA,
         topology: &origin.name,
-        file: origin.file.as_deref(),
+        file: origin.file.as_deref().map(|file| absolute(&roster.plan().common().directory, file).into()),
         hash: origin.hash.as_deref(),
         kernel: boot::kernel(),
-        boot_id: boot::id(),
+        boot_id: boot::id().into(),
         host: Host { pidns: namespaces::own()?, pids_of: 0 },
         controller: nix::unistd::getpid().as_raw(),
-        namespaces: namespace_documents(roster),
-        processes: process_documents(roster),
+        namespaces: namespace_documents(roster).into(),
+        processes: process_documents(roster).into(),
     };
     let mut text = serde_json::to_vec(&document)?;
     text.truncate(text.len() - b"]}".len());

@@ -1,9 +1,9 @@
 //! When `truth.json` is written again.
 //!
-//! What changes is noticed between two waits, and written at once where nothing was for a while. A burst of a thousand ends
-//! is written a few times and not a thousand: between two writings there is a rest, which grows with what a writing takes,
-//! so that a large tree does not spend its time on telling how it is. Whoever is answered does not wait for that: what he
-//! has waited for is written before.
+//! What changes is noticed between two waits, and written a moment later, with what has changed in that moment. A burst of a
+//! thousand ends is written a few times and not a thousand: between two writings there is a rest, which grows with what a
+//! writing takes, so that a large tree does not spend its time on telling how it is. Whoever is answered does not wait for
+//! that: what he has waited for is written before.
 
 use std::time::Duration;
 
@@ -11,6 +11,8 @@ use nix::errno::Errno;
 
 use crate::engine::moment::Moment;
 
+/// How long a change waits for others: what comes and goes at once, as a short command of `exec`, is written once.
+const MOMENT: Duration = Duration::from_millis(5);
 /// The shortest rest between two writings.
 const REST: Duration = Duration::from_millis(50);
 /// A rest is so many times as long as the writing before it.
@@ -28,6 +30,8 @@ pub(super) struct TruthFile {
     written: Revision,
     /// Which one was last to be written, successfully or not.
     tried: Revision,
+    /// When it was noticed that there is another one since.
+    noticed: Option<Moment>,
     /// Until when it rests.
     rest: Moment,
     trouble: Option<Errno>,
@@ -46,14 +50,19 @@ impl TruthFile {
     }
 
     /// When this tree is to be written by itself; one that could not be, when there is a next one.
-    pub(super) fn due(&self, revision: Revision) -> Option<Moment> {
-        (self.is_kept && self.tried != revision).then_some(self.rest)
+    pub(super) fn due(&mut self, revision: Revision) -> Option<Moment> {
+        if !self.is_kept || self.tried == revision {
+            return None;
+        }
+        let noticed = *self.noticed.get_or_insert_with(Moment::now);
+        Some(self.rest.max(noticed.plus(MOMENT)))
     }
 
     /// It was written, or could not be.
     pub(super) fn note(&mut self, revision: Revision, began: Moment, result: Result<(), Errno>) {
         let end = Moment::now();
         self.tried = revision;
+        self.noticed = None;
         self.rest = end.plus(REST.max(end.since(began) * SHARE));
         match result {
             Ok(()) => self.written = revision,

@@ -1,6 +1,5 @@
 //! `nestns new`: a commented topology to begin with.
 
-mod target;
 mod template;
 
 use std::borrow::Cow;
@@ -11,8 +10,8 @@ use anyhow::Context as _;
 use clap::ValueEnum as _;
 use clap::builder::FalseyValueParser;
 
-use self::target::Existing;
 use self::template::Template;
+use super::output_file::{self, Existing};
 use super::status::Status;
 
 #[derive(Debug, clap::Args)]
@@ -47,16 +46,14 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Status> {
         return Ok(Status::Done);
     }
     let existing = if args.force { Existing::Replace } else { Existing::Keep };
-    match target::write(&path, text, existing) {
+    match output_file::write(&path, text, existing) {
         Ok(()) => {
             // The file is there, so a closed standard error is no failure.
             let _ = io::stderr().write_all(next(&path).as_bytes());
             Ok(Status::Done)
         }
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-            let name = path.display();
-            writeln!(io::stderr(), "error: {name} is there already, and was left as it is")?;
-            writeln!(io::stderr(), "help: --force replaces it, --output FILE writes another one")?;
+            output_file::tell_kept(&path);
             Ok(Status::No)
         }
         Err(error) => Err(error).with_context(|| format!("cannot write {}", path.display())),

@@ -31,6 +31,7 @@ use crate::controller::{self, LinesTo, Request};
 use crate::expect::report::{self, Format};
 use crate::expect::{Case, Status, judge, learn};
 use crate::observe::doctor::{self, Machine};
+use crate::present::config::{self, Arrangement};
 use crate::sys::pidfd::Pidfd;
 use crate::topology::expectation::{Expectation, Via};
 use crate::topology::{OnExit, Topology};
@@ -198,12 +199,14 @@ fn start(checked: &Checked, args: &Args) -> anyhow::Result<Start> {
         Side::Controller(herald) => herald,
     };
     let mut topology: Topology = checked.topology.clone();
+    let text = config::toml(&topology, Arrangement::Paths);
     topology.detach();
     // Whoever tests decides when the tree ends; until then its processes end as they like.
     topology.on_exit = OnExit::Ignore;
     let mut options = launch::options();
     options.timeout = args.timeout;
     options.announce_truth = true;
+    options.text = Some(text);
     options.lines_to = LinesTo::Nowhere;
     options.herald = Some(herald);
     options.tied_to = Some(own);

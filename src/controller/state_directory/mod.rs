@@ -109,7 +109,7 @@ impl StateDirectory {
 
     /// Where the expanded topology is written.
     pub fn topology(&self) -> PathBuf {
-        self.remains.directory().join(TOPOLOGY)
+        topology_in(self.remains.directory())
     }
 
     /// Writes a file of the directory; see [`Remains::write`].
@@ -125,6 +125,11 @@ impl StateDirectory {
 /// Where the document that tells what stands is written, in the directory of a name.
 pub fn truth_in(directory: &Path) -> PathBuf {
     directory.join(TRUTH)
+}
+
+/// Where the expanded topology is written, in the directory of a name.
+pub fn topology_in(directory: &Path) -> PathBuf {
+    directory.join(TOPOLOGY)
 }
 
 /// Where the lock is, in the directory of a name.

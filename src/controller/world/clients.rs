@@ -17,7 +17,7 @@ use crate::controller::journal::event::Caller;
 use crate::controller::life::Life;
 use crate::controller::roster::State;
 use crate::controller::timeline::Timeline;
-use crate::controller::truth::Origin;
+use crate::controller::truth::{self, Origin};
 use crate::engine::moment::Moment;
 use crate::observe::{boot, namespaces};
 
@@ -195,12 +195,8 @@ impl World<'_> {
         found.ok_or_else(|| Problem::no(format!("there is no `{path}` any more")))
     }
 
-    /// The name of a file as it is found from everywhere; that of what is no file stays.
     fn absolute(&self, file: &str) -> String {
-        if file.starts_with('<') {
-            return file.to_owned();
-        }
-        self.plan.common().directory.join(file).display().to_string()
+        truth::absolute(&self.plan.common().directory, file)
     }
 
     /// The topology in a few numbers.

@@ -4,6 +4,8 @@ use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
+use super::tell::tell;
+
 /// What becomes of a file that is there already.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Existing {
@@ -11,6 +13,35 @@ pub(super) enum Existing {
     Keep,
     /// The new file takes its place.
     Replace,
+}
+
+/// Tells that what was there already is there still, and what can be done about it.
+pub(super) fn tell_kept(path: &Path) {
+    tell(&format!(
+        "error: {} is there already, and was left as it is\nhelp: --force replaces it, --output FILE writes another one\n",
+        path.display()
+    ));
+}
+
+/// Writes files into a directory of their own, which appears with all of them in it. One that is there already fails with
+/// [`io::ErrorKind::AlreadyExists`], or is where they take the place of those that are called the same.
+pub(super) fn write_directory(path: &Path, files: &[(&str, &str)], existing: Existing) -> io::Result<()> {
+    if fs::symlink_metadata(path).is_ok() {
+        if existing == Existing::Keep {
+            return Err(io::ErrorKind::AlreadyExists.into());
+        }
+        return files.iter().try_for_each(|(name, text)| write(&path.join(name), text, existing));
+    }
+    let beside = beside(path);
+    let fill = || {
+        files.iter().try_for_each(|(name, text)| create(&beside.join(name), text))?;
+        // Over whatever has come meanwhile the kernel moves no directory, unless that is an empty one.
+        fs::rename(&beside, path)
+    };
+    fs::create_dir(&beside)?;
+    fill().inspect_err(|_| {
+        let _ = fs::remove_dir_all(&beside);
+    })
 }
 
 /// Writes a file. Fails with [`io::ErrorKind::AlreadyExists`] if there is one that is to be kept.

@@ -1,0 +1,143 @@
+//! `nestns save`: what a topology was built from, and what stands of it, as files.
+
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+use clap::builder::{FalseyValueParser, TypedValueParser as _};
+
+use super::launch;
+use super::output_file::{self, Existing};
+use super::status::Status;
+use super::target::{Connection, Target};
+use super::tell::tell;
+use crate::controller::state_directory::topology_in;
+use crate::controller::truth::TruthDocument;
+use crate::present::redact::Redaction;
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+The directory has `topology.toml`, with everything merged, replaced and generated, so that `nestns up` builds the same tree of \
+it anywhere, and `truth.json` (nestns.truth/1), with each namespace and process and its numbers on every level. What the \
+processes have in memory is not saved. It appears whole or not at all; its name is printed. What is there already stays, status 1; \
+with --force its two files are replaced, and others in it stay.
+
+  nestns save                        NAME.saved/topology.toml and NAME.saved/truth.json
+  nestns save dind -o before
+  nestns save --truth | jq '.processes[].pids'
+  nestns save --topology -o again.toml")]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
+pub(super) struct Args {
+    /// The topology, where several run
+    #[arg(value_name = "NAME", env = "NESTNS_NAME", value_parser = launch::name)]
+    name: Option<String>,
+
+    /// Only the truth, to standard output or a file
+    #[arg(long, env = "NESTNS_TRUTH", value_parser = is_set)]
+    truth: bool,
+
+    /// Only the topology file, to standard output or a file
+    #[arg(long, env = "NESTNS_TOPOLOGY", value_parser = FalseyValueParser::new())]
+    topology: bool,
+
+    /// Where to: a directory, or a file with --truth or --topology; `-` is standard output [default: NAME.saved]
+    #[arg(short, long, value_name = "PATH", env = "NESTNS_OUTPUT")]
+    output: Option<PathBuf>,
+
+    /// Replace what is there already
+    #[arg(long, env = "NESTNS_FORCE", value_parser = FalseyValueParser::new())]
+    force: bool,
+
+    /// In the truth, replace what is different on every run (host PIDs, inodes, times), for files that are compared
+    #[arg(long, env = "NESTNS_REDACT", value_parser = FalseyValueParser::new())]
+    redact: bool,
+}
+
+/// Whether the environment asks for the truth. Programs of a tree are told in the same variable where its truth lies, which
+/// asks for nothing.
+fn is_set(text: &str) -> Result<bool, String> {
+    if text.starts_with('/') {
+        return Ok(false);
+    }
+    FalseyValueParser::new().parse_ref(&clap::Command::new("save"), None, text.as_ref()).map_err(|why| why.to_string())
+}
+
+/// Runs the verb.
+pub(super) fn run(args: &Args) -> anyhow::Result<Status> {
+    let is_one = args.truth || args.topology;
+    let to_stdout = args.output.as_deref() == Some(Path::new("-"));
+    if args.truth && args.topology {
+        tell("error: --truth and --topology each want to be the only one\n  = help: without either both are written\n");
+        return Ok(Status::WrongCommandLine);
+    }
+    if to_stdout && !is_one {
+        tell("error: two files do not fit into standard output\n  = help: choose one by --truth or --topology\n");
+        return Ok(Status::WrongCommandLine);
+    }
+    let mut connection = match (Target { name: args.name.clone() }).connect(None) {
+        Ok(connection) => connection,
+        Err(status) => return Ok(status),
+    };
+    let truth = if args.topology {
+        None
+    } else {
+        match truth(&mut connection, args.redact)? {
+            Ok(text) => Some(text),
+            Err(status) => return Ok(status),
+        }
+    };
+    let topology = if args.truth { None } else { Some(topology(&connection)?) };
+    let existing = if args.force { Existing::Replace } else { Existing::Keep };
+    let (path, written) = match (truth, topology) {
+        (Some(truth), Some(topology)) => {
+            let path = args.output.clone().unwrap_or_else(|| format!("{}.saved", connection.name).into());
+            let files = [("topology.toml", topology.as_str()), ("truth.json", truth.as_str())];
+            let written = output_file::write_directory(&path, &files, existing);
+            (path, written)
+        }
+        (one, other) => {
+            let text = one.or(other).unwrap_or_default();
+            match &args.output {
+                Some(path) if !to_stdout => (path.clone(), output_file::write(path, &text, existing)),
+                _ => {
+                    io::stdout().lock().write_all(text.as_bytes())?;
+                    return Ok(Status::Done);
+                }
+            }
+        }
+    };
+    match written {
+        Ok(()) => writeln!(io::stdout(), "{}", path.display())?,
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+            output_file::tell_kept(&path);
+            return Ok(Status::No);
+        }
+        Err(error) => return Err(error).with_context(|| format!("cannot write {}", path.display())),
+    }
+    Ok(Status::Done)
+}
+
+/// The document of this moment, by the controller itself: the file in the state directory is as old as it may be.
+fn truth(connection: &mut Connection, redact: bool) -> anyhow::Result<Result<String, Status>> {
+    let snapshot = match connection.snapshot() {
+        Ok(snapshot) => snapshot,
+        Err(status) => return Ok(Err(status)),
+    };
+    let document = TruthDocument::of(&snapshot);
+    let text = if redact {
+        let mut document = serde_json::to_value(document)?;
+        Redaction::On.document(&mut document);
+        serde_json::to_string_pretty(&document)?
+    } else {
+        serde_json::to_string_pretty(&document)?
+    };
+    Ok(Ok(text + "\n"))
+}
+
+/// What it was built from, as its controller has kept it.
+fn topology(connection: &Connection) -> anyhow::Result<String> {
+    let path = topology_in(&connection.directory);
+    std::fs::read_to_string(&path).with_context(|| {
+        format!("cannot read {}, where the topology was kept (`--truth` writes what stands without it)", path.display())
+    })
+}

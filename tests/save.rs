@@ -1,0 +1,148 @@
+//! `nestns save`: what runs as files, which build it again.
+
+use std::fs;
+
+use serde_json::Value;
+
+use crate::harness::detached::Detached;
+use crate::harness::nest::{Nest, can_nest, identities};
+
+/// With something of everything that is resolved: a variable, a template, a count, a chain.
+const TREE: &str = r#"
+description = "a } and a { and {{jobs}}"
+[vars]
+jobs = 1
+[template.pod]
+hostname = "pod"
+proc.app = { actor = "idle", env = { WHO = "{{jobs}}" }, restart = "on-failure" }
+[ns.@]
+proc.job = { cmd = ["sleep", "1000"], count = "{{jobs}}", stop = { grace = "1s" } }
+proc.once = { sh = "exit 0", oneshot = true }
+[ns."@/pod"]
+use = "pod"
+proc.late = { actor = "idle", after = { app = "ready" }, enter = "join" }
+[ns."@/deep"]
+depth = 2
+init = "pause"
+"#;
+
+fn each(check: impl Fn(&Detached)) {
+    if can_nest() {
+        for identity in identities() {
+            check(&Detached::up(
+                Nest::new(TREE).arguments(&["--set", "jobs=3", "--on-exit", "ignore"]).identity(identity),
+            ));
+        }
+    }
+}
+
+fn read(detached: &Detached, path: &str) -> String {
+    fs::read_to_string(detached.nest.directory.path().join("run").join(path)).expect("it was saved")
+}
+
+#[test]
+fn what_was_saved_builds_the_same_tree_again() {
+    each(|detached| {
+        let root = &detached.nest.root;
+        assert_eq!(detached.says(&["save", "-o", "run/saved", "--redact"]), "run/saved\n");
+        let (topology, truth) = (read(detached, "saved/topology.toml"), read(detached, "saved/truth.json"));
+        assert!(topology.contains("on_exit = \"ignore\"") && !topology.contains("{{"), "{topology}");
+        // Its name is that of the tree, as its namespaces' are: one at a time.
+        detached.says(&["down", "@"]);
+        detached.says(&["up", "-d", "run/saved/topology.toml"]);
+        let again = detached.says(&["save", root, "--truth", "--redact"]);
+        let [mut before, mut after] =
+            [&truth, &again].map(|text| serde_json::from_str::<Value>(text).expect("it is a document"));
+        assert_eq!(before["processes"].as_array().expect("a list").len(), 10);
+        for document in [&mut before, &mut after] {
+            // Where it was read from; and so its hash, which `--on-exit` does not touch.
+            for key in ["file", "hash"] {
+                assert!(document[key].take().is_string(), "{key}");
+            }
+        }
+        assert_eq!(before, after);
+        assert_eq!(detached.says(&["save", "--topology"]), topology);
+    });
+}
+
+#[test]
+fn the_truth_is_that_of_the_state_directory() {
+    each(|detached| {
+        detached.says(&["exec", "-d", "@/pod/", "--", "sleep", "1000"]);
+        let saved: Value = detached.document(&["save", "--truth"]);
+        assert_eq!(saved, detached.truth().0);
+    });
+}
+
+#[test]
+fn nothing_is_replaced_unasked_and_nothing_else_is_touched() {
+    each(|detached| {
+        let directory = detached.nest.directory.path().join("run");
+        let names = |path: &str| {
+            let entries = fs::read_dir(directory.join(path)).expect("it is there");
+            let mut names: Vec<_> = entries.map(|entry| entry.expect("a name").file_name()).collect();
+            names.sort();
+            names
+        };
+        detached.says(&["save", "-o", "run/a"]);
+        fs::write(directory.join("a/truth.json"), "mine").expect("it is there");
+        fs::write(directory.join("a/other"), "mine").expect("it is there");
+        let refused = detached.nestns(&["save", "-o", "run/a"]);
+        assert_eq!((refused.code, refused.stdout.as_str()), (1, ""));
+        assert!(
+            refused.stderr.contains("is there already") && refused.stderr.contains("--force"),
+            "{}",
+            refused.stderr
+        );
+        assert_eq!(read(detached, "a/truth.json"), "mine");
+        detached.says(&["save", "-o", "run/a", "--force"]);
+        assert!(read(detached, "a/truth.json").contains("nestns.truth/1"));
+        assert_eq!(names("a"), ["other", "topology.toml", "truth.json"]);
+        detached.says(&["save", "--truth", "-o", "run/one.json"]);
+        assert_eq!(detached.nestns(&["save", "--truth", "-o", "run/one.json"]).code, 1);
+        detached.says(&["save", "--topology", "-o", "run/one.json", "--force"]);
+        assert!(read(detached, "one.json").contains("expanded = true"));
+        // Half of it nowhere.
+        let nowhere = detached.nestns(&["save", "-o", "run/no/such/place"]);
+        assert_eq!(nowhere.code, 1);
+        assert!(nowhere.stderr.contains("run/no/such/place"), "{}", nowhere.stderr);
+        assert_eq!(names("."), ["a", "nestns", "one.json"]);
+    });
+}
+
+#[test]
+fn what_cannot_be_saved_is_said() {
+    each(|detached| {
+        let mut wrong = detached.nest.root.clone();
+        wrong.push('x');
+        let unknown = detached.nestns(&["save", &wrong]);
+        assert_eq!((unknown.code, unknown.stdout.as_str()), (1, ""));
+        assert!(unknown.stderr.contains(&format!("did you mean `{}`", detached.nest.root)), "{}", unknown.stderr);
+        assert_eq!(detached.nestns(&["save", "-o", "-"]).code, 2);
+        assert_eq!(detached.nestns(&["save", "--truth", "--topology"]).code, 2);
+        let by_environment = detached.command(&["save"]).env("NESTNS_TRUTH", "1").output().expect("it was built");
+        assert!(String::from_utf8_lossy(&by_environment.stdout).contains("nestns.truth/1"));
+    });
+}
+
+#[test]
+fn what_run_and_test_have_built_is_saved_as_well() {
+    if !can_nest() {
+        return;
+    }
+    for identity in identities() {
+        let nest = Nest::new("[ns.@]\nproc.p = { actor = \"idle\" }\n").identity(identity);
+        // Its NESTNS_TRUTH asks for nothing.
+        let program = crate::harness::nest::program().display();
+        let script = format!("{program} save -o run/of-$0 >&2 && cat run/of-$0/topology.toml");
+        let file = nest.file.display().to_string();
+        let root = nest.root.clone();
+        let mut nest = nest;
+        for verb in ["run", "test"] {
+            let ended = nest.start_verb(&[verb, &file, "--", "sh", "-c", &script, verb]).wait();
+            assert_eq!(ended.code, 0, "{}", ended.stderr);
+            assert!(ended.stdout.contains(&format!("[ns.{root}]")), "{}", ended.stdout);
+            nest = ended.nest;
+        }
+    }
+}
