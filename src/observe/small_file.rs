@@ -2,8 +2,11 @@
 
 use std::fs::File;
 use std::io::{self, Read};
+use std::os::fd::AsFd;
 
 use nix::errno::Errno;
+use nix::fcntl::{OFlag, openat};
+use nix::sys::stat::Mode;
 
 /// Reads the first page of a file into `buffer` and returns it as text.
 ///
@@ -14,7 +17,20 @@ use nix::errno::Errno;
 ///
 /// Those of open and read, and `InvalidData` for what is not text.
 pub(super) fn read<'a>(path: &str, buffer: &'a mut [u8; 4096]) -> io::Result<&'a str> {
-    let mut file = File::open(path)?;
+    let bytes = first_page(File::open(path)?, buffer)?;
+    std::str::from_utf8(bytes).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))
+}
+
+/// The same of a file in a directory that is open, and of one that need not be text: a process may call itself anything.
+///
+/// # Errors
+///
+/// Those of open and read.
+pub(super) fn read_in<'a>(directory: impl AsFd, name: &str, buffer: &'a mut [u8; 4096]) -> io::Result<&'a [u8]> {
+    first_page(openat(directory, name, OFlag::O_RDONLY | OFlag::O_CLOEXEC, Mode::empty())?.into(), buffer)
+}
+
+fn first_page(mut file: File, buffer: &mut [u8; 4096]) -> io::Result<&[u8]> {
     let mut length = 0;
     loop {
         match file.read(&mut buffer[length..]) {
@@ -30,5 +46,5 @@ pub(super) fn read<'a>(path: &str, buffer: &'a mut [u8; 4096]) -> io::Result<&'a
             Err(error) => return Err(error),
         }
     }
-    std::str::from_utf8(&buffer[..length]).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))
+    Ok(&buffer[..length])
 }

@@ -1,5 +1,6 @@
-//! Directories of numbers, as /proc has them: read without one call more than the kernel asks for.
+//! Directories of numbers, as /proc has them, and the links in them: read without one call more than the kernel asks for.
 
+use std::io::Write as _;
 use std::os::fd::{AsFd, AsRawFd};
 
 use nix::errno::Errno;
@@ -50,12 +51,46 @@ pub fn numbers(directory: impl AsFd) -> nix::Result<Vec<i32>> {
     }
 }
 
+/// `readlinkat(directory, "NUMBER", buffer, …)`: where a link leads, as far as the buffer has room for it.
+///
+/// nix allocates a page for every link, and /proc has one for each descriptor of each process.
+///
+/// # Errors
+///
+/// `ENOENT` when there is no such link, `EACCES` where it may not be read.
+pub fn link(directory: impl AsFd, number: i32, buffer: &mut [u8]) -> nix::Result<&[u8]> {
+    // Ten digits, a sign, and the end.
+    let mut name = [0_u8; 12];
+    // It has room for every i32.
+    let _ = write!(&mut name[..11], "{number}");
+    // SAFETY: the name ends with a zero, and the kernel writes at most as many bytes as the buffer has.
+    let result = unsafe {
+        libc::readlinkat(directory.as_fd().as_raw_fd(), name.as_ptr().cast(), buffer.as_mut_ptr().cast(), buffer.len())
+    };
+    let length = usize::try_from(Errno::result(result)?).unwrap_or(0);
+    Ok(&buffer[..length])
+}
+
 #[cfg(test)]
 mod tests {
     use std::fs::File;
     use std::os::fd::AsRawFd as _;
 
-    use super::numbers;
+    use nix::errno::Errno;
+
+    use super::{link, numbers};
+
+    #[test]
+    fn links_are_read_by_number() {
+        let directory = File::open("/proc/self/fd").unwrap();
+        let own = directory.as_raw_fd();
+        let mut buffer = [0; 64];
+        let expected = format!("/proc/{}/fd", std::process::id());
+        assert_eq!(link(&directory, own, &mut buffer), Ok(expected.as_bytes()));
+        assert_eq!(link(&directory, own, &mut buffer[..5]), Ok(&b"/proc"[..]));
+        assert_eq!(link(&directory, i32::MAX, &mut buffer), Err(Errno::ENOENT));
+        assert_eq!(link(&directory, i32::MIN, &mut buffer), Err(Errno::ENOENT));
+    }
 
     #[test]
     fn the_descriptors_of_this_process_are_numbers() {

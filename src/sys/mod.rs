@@ -20,6 +20,7 @@ pub mod directory;
 pub mod disposition;
 pub mod fork;
 pub mod hostname;
+pub mod kcmp;
 pub mod loopback;
 pub mod memory;
 pub mod namespace;

@@ -119,7 +119,7 @@ fn namespace_document<'a>(
         level: space.level,
         pidns: space.inode,
         pidns_id: space.id,
-        userns: space.owner,
+        userns: space.owner(),
         mntns: document.and_then(|document| document.mntns),
         init: document.map_or(if has_init { "program" } else { "none" }, |document| &*document.init),
         state: document.and_then(|document| document.state.as_deref()),

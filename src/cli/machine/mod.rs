@@ -38,9 +38,14 @@ pub(super) fn answer() -> anyhow::Result<Status> {
 }
 
 fn read() -> anyhow::Result<(Machine, Names)> {
-    let names = Names::all();
     Machine::make_room();
-    Ok((Machine::read(Search::Everything)?, names))
+    // While the controllers look their names up.
+    std::thread::scope(|scope| {
+        let names = scope.spawn(Names::all);
+        let machine = Machine::read(Search::Everything)?;
+        let names = names.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+        Ok((machine, names))
+    })
 }
 
 fn title(machine: &Machine) -> String {

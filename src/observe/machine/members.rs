@@ -1,17 +1,22 @@
 //! Who is in which namespace: one walk through /proc.
 //!
 //! A process's namespace is the text of a link, `pid:[4026531836]`, which costs half of what opening it does; only one of
-//! each is opened. What another user's processes are in may not be seen (`EACCES`), but their `NSpid` may: with one number
-//! alone they are in the reader's own namespace.
+//! each is opened, that of a PID 1 without reading the text. What another user's processes are in may not be seen
+//! (`EACCES`), but their `NSpid` may: with one number alone they are in the reader's own namespace.
 
 use std::fs::File;
 use std::io;
+use std::os::fd::OwnedFd;
 
 use nix::errno::Errno;
+use nix::fcntl::{OFlag, open, openat};
+use nix::sched::{CloneFlags, unshare};
+use nix::sys::stat::Mode;
 
-use super::pins::{Access, Pins};
+use super::pins::Hunt;
 use super::{Evidence, Inhabitant, Search, SpaceId, Spaces, is_own_proc, linked};
 use crate::observe::small_file;
+use crate::sys::directory;
 
 /// What the walk has found.
 #[derive(Debug, Default)]
@@ -28,37 +33,35 @@ pub(super) fn read(spaces: &mut Spaces, search: Search) -> io::Result<Members> {
             "/proc belongs to another PID namespace than this process is in, so that its numbers are not ours",
         ));
     }
-    let mut pids: Vec<i32> =
-        std::fs::read_dir("/proc")?.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok()).collect();
+    let mut pids = directory::numbers(File::open("/proc")?)?;
     pids.sort_unstable();
     if search == Search::Members {
         return walk(spaces, &pids);
     }
-    // What else keeps namespaces alive costs as much as who is in them, and is looked for at the same time.
+    // What else keeps namespaces alive costs more than who is in them: whoever is done with these helps with that.
+    let hunt = Hunt::new(&pids);
     let (members, kept) = std::thread::scope(|scope| {
-        let kept = scope.spawn(|| keepers(&pids));
-        (walk(spaces, &pids), kept.join())
-    });
-    let mut members = members?;
-    if let Ok((kept, closed)) = kept {
-        members.closed = closed;
-        kept.open(spaces);
-    }
-    Ok(members)
-}
-
-/// What the processes have mounted and open, and how many did not let themselves be looked at.
-fn keepers(pids: &[i32]) -> (Pins, usize) {
-    let mut found = Pins::default();
-    let closed = pids.iter().filter(|&&pid| found.collect(pid) == Access::Denied).count();
-    (found, closed)
+        let other = scope.spawn(|| {
+            // Two threads with one table of descriptors wait for each other whenever they open and close. Where it is
+            // refused, they do.
+            let _ = unshare(CloneFlags::CLONE_FILES);
+            hunt.join()
+        });
+        let members = walk(spaces, &pids)?;
+        let kept = hunt.join();
+        let others = other.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+        Ok::<_, io::Error>((members, kept.and(others)))
+    })?;
+    let closed = kept.closed;
+    kept.open(spaces);
+    Ok(Members { closed, ..members })
 }
 
 fn walk(spaces: &mut Spaces, pids: &[i32]) -> io::Result<Members> {
     let mut members = Members { processes: Vec::with_capacity(pids.len()), ..Members::default() };
     for &pid in pids {
-        let Some(mut process) = look(pid) else { continue };
-        match space(spaces, &process) {
+        let Some((directory, mut process)) = look(pid)? else { continue };
+        match space(spaces, &directory, &process) {
             Ok(space) => process.space = space,
             // Gone since.
             Err(error) if is_gone(&error) => continue,
@@ -70,10 +73,26 @@ fn walk(spaces: &mut Spaces, pids: &[i32]) -> io::Result<Members> {
     Ok(members)
 }
 
-/// A process, unless it is gone.
-fn look(pid: i32) -> Option<Inhabitant> {
+/// A process, unless it is gone or hidden, and its directory: a number may pass to another process between two looks, what is
+/// read in one directory is about one process.
+fn look(pid: i32) -> io::Result<Option<(OwnedFd, Inhabitant)>> {
     let mut buffer = [0; 4096];
-    let status = small_file::read(&format!("/proc/{pid}/status"), &mut buffer).ok()?;
+    let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
+    let read = open(format!("/proc/{pid}").as_str(), flags, Mode::empty())
+        .map_err(io::Error::from)
+        .and_then(|directory| Ok((small_file::read_in(&directory, "status", &mut buffer)?, directory)));
+    match read {
+        Ok((status, directory)) => {
+            Ok(inhabitant(pid, &String::from_utf8_lossy(status)).map(|process| (directory, process)))
+        }
+        Err(error) if is_gone(&error) || error.kind() == io::ErrorKind::PermissionDenied => Ok(None),
+        // Of descriptors there may be too few: whoever is left out then would be told to be nowhere.
+        Err(error) => Err(error),
+    }
+}
+
+/// What its status says of a process.
+fn inhabitant(pid: i32, status: &str) -> Option<Inhabitant> {
     let mut process =
         Inhabitant { numbers: Vec::new(), parent: 0, state: '?', name: String::new(), user: 0, space: None };
     for line in status.lines() {
@@ -94,26 +113,28 @@ fn look(pid: i32) -> Option<Inhabitant> {
     (process.numbers.first() == Some(&pid)).then_some(process)
 }
 
-fn space(spaces: &mut Spaces, process: &Inhabitant) -> io::Result<Option<SpaceId>> {
-    let path = format!("/proc/{}/ns/pid", process.pid());
-    // A number may pass to another process between two looks; the second time it is that one's.
-    for _ in 0..3 {
-        let inode = match linked(&path, "pid") {
-            Ok(inode) => inode,
-            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
-                return Ok((process.numbers.len() == 1).then_some(SpaceId(0)));
-            }
-            Err(error) => return Err(error),
-        };
-        if let Some(known) = spaces.get(inode) {
-            return Ok(Some(known));
+fn space(spaces: &mut Spaces, directory: &OwnedFd, process: &Inhabitant) -> io::Result<Option<SpaceId>> {
+    match seen_space(spaces, directory, process) {
+        Ok(space) => Ok(Some(space)),
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+            Ok((process.numbers.len() == 1).then_some(SpaceId(0)))
         }
-        let id = spaces.add(File::open(&path)?.into(), Evidence::Member)?;
-        if spaces.spaces[id.0].inode == inode {
-            return Ok(Some(id));
-        }
+        Err(error) => Err(error),
     }
-    Ok(None)
+}
+
+fn seen_space(spaces: &mut Spaces, directory: &OwnedFd, process: &Inhabitant) -> io::Result<SpaceId> {
+    const LINK: &str = "ns/pid";
+    // That of a PID 1 is new: it has been created before all others there.
+    if process.own() != 1
+        && let Some(known) = spaces.get(linked(directory, LINK, "pid")?)
+    {
+        return Ok(known);
+    }
+    let descriptor = openat(directory, LINK, OFlag::O_RDONLY | OFlag::O_CLOEXEC, Mode::empty())?;
+    // Whoever has two numbers is one level below the reader: nobody has to be asked what is around.
+    let parent = (process.numbers.len() == 2).then_some(SpaceId(0));
+    spaces.add(descriptor, Evidence::Member, parent)
 }
 
 pub(super) fn is_gone(error: &io::Error) -> bool {

@@ -18,6 +18,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 
 use nix::errno::Errno;
+use nix::fcntl::readlinkat;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::stat::fstat;
 
@@ -38,8 +39,6 @@ pub struct Space {
     pub parent: Option<SpaceId>,
     /// How many namespaces are around it, the reader's own being 0. A member's numbers are as many and one more.
     pub level: usize,
-    /// The inode of the user namespace that owns it; `None` where that is outside the reader's.
-    pub owner: Option<u64>,
     /// What was found of it.
     pub evidence: Evidence,
     descriptor: OwnedFd,
@@ -129,7 +128,7 @@ impl Machine {
         let mut found = Spaces::default();
         // The reader's own is the first: it is nobody's child.
         let own = File::open("/proc/self/ns/pid")?;
-        found.add(own.into(), Evidence::Member)?;
+        found.add(own.into(), Evidence::Member, None)?;
         let members = members::read(&mut found, search)?;
         let mut machine = Self {
             spaces: Vec::new(),
@@ -252,6 +251,13 @@ impl Machine {
     }
 }
 
+impl Space {
+    /// The inode of the user namespace that owns it; `None` where that is outside the reader's.
+    pub fn owner(&self) -> Option<u64> {
+        fstat(namespace::owner(self).ok()?).ok().map(|owner| owner.st_ino)
+    }
+}
+
 impl AsFd for Space {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.descriptor.as_fd()
@@ -270,20 +276,16 @@ impl Spaces {
         self.by_inode.get(&inode).copied()
     }
 
-    /// Takes one in, unless it is known.
-    fn add(&mut self, descriptor: OwnedFd, evidence: Evidence) -> io::Result<SpaceId> {
+    /// Takes one in, unless it is known; with the one around it, where that is known.
+    fn add(&mut self, descriptor: OwnedFd, evidence: Evidence, parent: Option<SpaceId>) -> io::Result<SpaceId> {
         let inode = fstat(&descriptor)?.st_ino;
         if let Some(known) = self.get(inode) {
             return Ok(known);
         }
-        let owner = match namespace::owner(&descriptor) {
-            Ok(owner) => Some(fstat(&owner)?.st_ino),
-            Err(_) => None,
-        };
         let id = namespace::id(&descriptor);
         let place = SpaceId(self.spaces.len());
         self.by_inode.insert(inode, place);
-        self.spaces.push(Space { inode, id, parent: None, level: 0, owner, evidence, descriptor });
+        self.spaces.push(Space { inode, id, parent, level: 0, evidence, descriptor });
         Ok(place)
     }
 
@@ -291,11 +293,13 @@ impl Spaces {
     fn complete(&mut self) -> io::Result<()> {
         let mut place = 1;
         while place < self.spaces.len() {
-            match namespace::parent(&self.spaces[place].descriptor) {
-                Ok(parent) => self.spaces[place].parent = Some(self.add(parent, Evidence::Child)?),
-                // Not inside the reader's own.
-                Err(Errno::EPERM) => {}
-                Err(errno) => return Err(errno.into()),
+            if self.spaces[place].parent.is_none() {
+                match namespace::parent(&self.spaces[place].descriptor) {
+                    Ok(parent) => self.spaces[place].parent = Some(self.add(parent, Evidence::Child, None)?),
+                    // Not inside the reader's own.
+                    Err(Errno::EPERM) => {}
+                    Err(errno) => return Err(errno.into()),
+                }
             }
             place += 1;
         }
@@ -308,9 +312,9 @@ fn inode_of(link: &str, kind: &str) -> Option<u64> {
     link.strip_prefix(kind)?.strip_prefix(":[")?.strip_suffix(']')?.parse().ok()
 }
 
-/// The inode of a namespace that a path of /proc leads to, by its text: no namespace is opened for it.
-fn linked(path: &str, kind: &str) -> io::Result<u64> {
-    let link = std::fs::read_link(path)?;
+/// The inode of a namespace that a link of /proc leads to, by its text: no namespace is opened for it.
+fn linked(directory: impl AsFd, path: &str, kind: &str) -> io::Result<u64> {
+    let link = readlinkat(directory, path)?;
     inode_of(&link.to_string_lossy(), kind).ok_or_else(|| io::ErrorKind::InvalidData.into())
 }
 
