@@ -8,7 +8,7 @@ use crate::topology::{NAME, Topology};
 
 /// How often each side is run.
 const ROUNDS: usize = 15;
-/// As many processes as `ps` and lsns(8) list.
+/// As many processes as `ps` and lsns(8) list, and as many namespaces as `tree --host` and lsns(8).
 const MANY: u32 = 1_000;
 /// How many times the other's time ours may take.
 pub(crate) const BOUND: f64 = 1.0;
@@ -27,8 +27,11 @@ type Measure = fn() -> io::Result<(f64, f64)>;
 
 /// Measures every row whose name begins with the filter, and says on standard error what it is at.
 pub(crate) fn measure(filter: &str) -> Vec<Row> {
-    let rows: [(&str, &str, Measure); 2] =
-        [("exec one -- true", "nsenter -t PID -p -m true", exec), ("ps, 1000 processes", "lsns", ps)];
+    let rows: [(&str, &str, Measure); 3] = [
+        ("exec one -- true", "nsenter -t PID -p -m true", exec),
+        ("ps, 1000 processes", "lsns", ps),
+        ("tree --host, 1000 namespaces", "lsns -t pid", tree),
+    ];
     let wanted = rows.into_iter().filter(|(ours, ..)| ours.starts_with(filter));
     wanted
         .map(|(ours, theirs, measure)| {
@@ -39,7 +42,7 @@ pub(crate) fn measure(filter: &str) -> Vec<Row> {
 }
 
 fn exec() -> io::Result<(f64, f64)> {
-    let topology = Topology::up(1)?;
+    let topology = Topology::with_processes(1)?;
     let init = topology.init()?.to_string();
     alternate(
         || {
@@ -52,8 +55,21 @@ fn exec() -> io::Result<(f64, f64)> {
 }
 
 fn ps() -> io::Result<(f64, f64)> {
-    let topology = Topology::up(MANY)?;
+    let topology = Topology::with_processes(MANY)?;
     alternate(|| Command::new("lsns"), || topology.command(&["ps", "-n", NAME]))
+}
+
+/// What lsns(8) does not look for is part of ours: namespaces that a mount or a descriptor keeps alive.
+fn tree() -> io::Result<(f64, f64)> {
+    let topology = Topology::with_namespaces(MANY)?;
+    alternate(
+        || {
+            let mut command = Command::new("lsns");
+            command.args(["-t", "pid"]);
+            command
+        },
+        || topology.command(&["tree", "--host"]),
+    )
 }
 
 /// Runs both in turn, and gives the medians of the other side and of ours. The first round warms up.

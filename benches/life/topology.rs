@@ -20,15 +20,25 @@ pub(crate) struct Topology {
 
 impl Topology {
     /// One namespace, with so many processes in it besides its PID 1.
-    pub(crate) fn up(processes: u32) -> io::Result<Self> {
+    pub(crate) fn with_processes(processes: u32) -> io::Result<Self> {
+        let limit = processes + 1;
+        Self::up(&format!(
+            "[limits]\nprocesses = {limit}\n[ns.one]\nproc.p = {{ cmd = [\"sleep\", \"100000\"], count = {processes} }}\n"
+        ))
+    }
+
+    /// So many namespaces beside each other, with nothing but a PID 1 in each.
+    pub(crate) fn with_namespaces(namespaces: u32) -> io::Result<Self> {
+        Self::up(&format!(
+            "[limits]\nnamespaces = {namespaces}\nprocesses = {namespaces}\n[ns.one]\ncount = {namespaces}\ninit = \
+             \"pause\"\n"
+        ))
+    }
+
+    fn up(text: &str) -> io::Result<Self> {
         let topology = Self { directory: tempfile::tempdir()? };
         let file = topology.directory.path().join("life.toml");
-        let limit = processes + 1;
-        let text = format!(
-            "name = \"{NAME}\"\n[limits]\nprocesses = {limit}\n[ns.one]\nproc.p = {{ cmd = [\"sleep\", \"100000\"], count = \
-             {processes} }}\n"
-        );
-        std::fs::write(&file, text)?;
+        std::fs::write(&file, format!("name = \"{NAME}\"\n{text}"))?;
         let output = topology.command(&["up", "-d", "-q"]).arg(&file).output()?;
         if !output.status.success() {
             return Err(io::Error::other(String::from_utf8_lossy(&output.stderr).into_owned()));
