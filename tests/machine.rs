@@ -1,11 +1,15 @@
 //! The hierarchy of the whole machine: against what the kernel says without any of the program's code, against lsns(8), and
 //! with namespaces that nobody is in.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::ffi::OsStr;
+use std::fmt::Write as _;
 use std::fs::File;
 use std::io::Read as _;
 use std::os::fd::AsRawFd as _;
+use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::MetadataExt as _;
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 use nestns::observe::machine::{Evidence, Machine, Search};
@@ -13,7 +17,7 @@ use serde_json::Value;
 
 use crate::harness::detached::Detached;
 use crate::harness::kernel;
-use crate::harness::nest::{Nest, can_nest, identities};
+use crate::harness::nest::{Identity, Nest, assert_nothing_left, can_nest, identities, program};
 
 const TREE: &str = r#"
 [ns.@]
@@ -86,35 +90,115 @@ fn the_machine_has_our_tree_as_the_kernel_has_it() {
     }
 }
 
+/// A PID namespace as both programs tell it: how many are in it, the lowest number among them, and what is around it.
+type Listed = (u64, u64, u64);
+
+fn number(value: &Value) -> u64 {
+    // Old versions of lsns write numbers as text.
+    value.as_u64().or_else(|| value.as_str()?.parse().ok()).unwrap_or(0)
+}
+
+/// What lsns(8) lists, by inode.
+fn listed_by_lsns(document: &Value) -> BTreeMap<u64, Listed> {
+    let rows = document["namespaces"].as_array().expect("a list").iter();
+    rows.map(|row| (number(&row["ns"]), (number(&row["nprocs"]), number(&row["pid"]), number(&row["pns"])))).collect()
+}
+
+/// What `tree --host` lists, by inode, without what lsns(8) does not look for.
+fn listed_by_us(document: &Value) -> BTreeMap<u64, Listed> {
+    let spaces = document["namespaces"].as_array().expect("a list");
+    let processes = document["processes"].as_array().expect("a list");
+    let inodes: HashMap<&Value, u64> = spaces.iter().map(|space| (&space["path"], number(&space["pidns"]))).collect();
+    let mut lowest: HashMap<&Value, u64> = HashMap::new();
+    for process in processes {
+        let pid = number(&process["pids"][0]);
+        lowest.entry(&process["ns"]).and_modify(|known| *known = pid.min(*known)).or_insert(pid);
+    }
+    let inhabited = spaces.iter().filter(|space| space["kept_by"] == "members");
+    let row = |space: &Value| {
+        let around = inodes.get(&space["parent"]).copied().unwrap_or(0);
+        (number(&space["members"]), lowest.get(&space["path"]).copied().unwrap_or(0), around)
+    };
+    inhabited.map(|space| (number(&space["pidns"]), row(space))).collect()
+}
+
+const LSNS: [&str; 5] = ["-t", "pid", "-J", "-o", "NS,NPROCS,PID,PNS"];
+
+/// Whether lsns(8) is there and knows what is around a namespace.
+fn lsns_tells_parents() -> bool {
+    let can = Command::new("lsns").args(LSNS).output().is_ok_and(|output| output.status.success());
+    if !can {
+        eprintln!("skipped: lsns cannot tell the parents of namespaces here");
+    }
+    can
+}
+
+/// The tree, and a chain in it.
+fn tree_and_chain() -> String {
+    let mut topology = TREE.to_owned();
+    let mut path = "@/right".to_owned();
+    for level in 0..12 {
+        path = format!("{path}/l{level}");
+        writeln!(topology, "[ns.\"{path}\"]\nproc.q = {{ actor = \"idle\", enter = \"join\" }}").expect("memory");
+    }
+    topology
+}
+
 #[test]
 fn lsns_finds_the_same_namespaces_with_the_same_counts() {
-    if !can_nest() {
+    if !can_nest() || !lsns_tells_parents() {
         return;
     }
-    let list = || Command::new("lsns").args(["-t", "pid", "-n", "-r", "-o", "NS,NPROCS,PNS"]).output();
-    if !list().is_ok_and(|output| output.status.success()) {
-        eprintln!("skipped: lsns cannot tell the parents of namespaces here");
+    for identity in identities() {
+        let nest = Detached::up(Nest::new(&tree_and_chain()).identity(identity));
+        let spaces = nest.truth().0["namespaces"].as_array().expect("a list").clone();
+        let mine: BTreeSet<u64> = spaces.iter().map(|space| number(&space["pidns"])).collect();
+        // Of the machine nothing but the tree stands still.
+        let part = |mut all: BTreeMap<u64, Listed>| {
+            all.retain(|inode, (_, _, around)| mine.contains(inode) || mine.contains(around));
+            all
+        };
+        let ours = part(listed_by_us(&nest.document(&["tree", "--host", "--format", "json"])));
+        let output = nest.nest.outside(Path::new("lsns"), &LSNS).output().expect("it has run before");
+        let theirs = part(listed_by_lsns(&serde_json::from_slice(&output.stdout).expect("it is one document")));
+        assert_eq!(ours, theirs, "{identity:?}");
+        assert_eq!(ours.len(), 6 + 3 * 12, "{identity:?}");
+    }
+}
+
+/// In a PID namespace in which nobody else is, so that all of it can be compared, the outermost with the rest.
+#[test]
+fn lsns_counts_the_same_in_the_outermost_namespace() {
+    if !can_nest() || !lsns_tells_parents() {
         return;
     }
-    let nest = Detached::up(Nest::new(TREE));
-    let document = nest.document(&["tree", "--host", "--format", "json"]);
-    let number = |value: &Value| value.as_u64().expect("a number");
-    let all = document["namespaces"].as_array().expect("a list");
-    let inode = |path: &Value| number(&all.iter().find(|space| space["path"] == *path).expect("it is there")["pidns"]);
-    let ours: BTreeSet<(u64, u64, u64)> = namespaces(&document, &nest.nest.root)
-        .values()
-        .map(|space| (number(&space["pidns"]), number(&space["members"]), inode(&space["parent"])))
-        .collect();
-    let theirs = String::from_utf8(list().expect("it has run before").stdout).expect("text");
-    let theirs: BTreeSet<(u64, u64, u64)> = theirs
-        .lines()
-        .map(|line| {
-            let fields: Vec<u64> = line.split_whitespace().map(|field| field.parse().unwrap_or(0)).collect();
-            (fields[0], fields[1], fields[2])
-        })
-        .collect();
-    assert!(ours.is_subset(&theirs), "{:?}", ours.difference(&theirs));
-    assert_eq!(ours.len(), 6);
+    // The tools are one process each, and one after the other. What `up` has left to end by itself may do so between two:
+    // whoever sees different machines before and after has to look again.
+    let script = "\"$1\" up \"$2\" -d -q >&2 && for _ in 1 2 3 4 5; do \"$1\" tree --host --format json && \
+                  lsns -t pid -J -o NS,NPROCS,PID,PNS && \"$1\" tree --host --format json; done; \"$1\" down --now -q >&2";
+    for identity in identities() {
+        let nest = Nest::new(&tree_and_chain()).identity(identity);
+        let user = ["--user", "--map-root-user"];
+        let user = if identity == Identity::Own && nix::unistd::geteuid().is_root() { &[][..] } else { &user[..] };
+        let program = program().to_str().expect("our own path");
+        let file = nest.file.to_str().expect("our own path");
+        let words = ["--pid", "--fork", "--kill-child", "--mount-proc", "sh", "-c", script, "sh", program, file];
+        let words: Vec<&str> = user.iter().copied().chain(words).collect();
+        let output = nest.outside(Path::new("unshare"), &words).output().expect("unshare(1) is everywhere");
+        let told = String::from_utf8_lossy(&output.stderr).into_owned();
+        let documents: Vec<Value> = serde_json::Deserializer::from_slice(&output.stdout)
+            .into_iter()
+            .collect::<Result<_, _>>()
+            .unwrap_or_else(|error| panic!("{error}: {told}"));
+        let counts = |tree: &Value| listed_by_us(tree).into_values().map(|(members, ..)| members).collect::<Vec<_>>();
+        let still = documents.chunks(3).find(|three| three.len() == 3 && counts(&three[0]) == counts(&three[2]));
+        let Some([before, lsns, _]) = still else { panic!("{identity:?}: nothing stands still: {told}") };
+        let (ours, theirs) = (listed_by_us(before), listed_by_lsns(lsns));
+        assert_eq!(ours, theirs, "{identity:?}");
+        assert_eq!(ours.len(), 1 + 6 + 3 * 12, "{identity:?}");
+        assert_eq!(ours.values().filter(|&&(_, lowest, around)| (lowest, around) == (1, 0)).count(), 1);
+        assert_nothing_left(&nest);
+    }
 }
 
 #[test]
@@ -182,6 +266,19 @@ fn what_a_mount_keeps_alive_is_found_in_any_mount_namespace() {
     let Some(Evidence::Mount { seen_by, path }) = evidence else { panic!("{evidence:?}") };
     assert_eq!((seen_by, path), (shell.id().cast_signed(), directory.path().join("kept")));
     assert_eq!(space.and_then(|space| space.parent), Some(machine.own()));
+}
+
+#[test]
+fn a_process_whose_name_is_not_text_is_not_left_out() {
+    let directory = tempfile::tempdir().expect("the temporary directory is writable");
+    let program = directory.path().join(OsStr::from_bytes(b"c\xfft"));
+    std::os::unix::fs::symlink("/bin/cat", &program).expect("the directory is our own");
+    let mut child = Command::new(program).stdin(Stdio::piped()).spawn().expect("it is a program");
+    let machine = Machine::read(Search::Members).expect("/proc is mounted");
+    let name = machine.process(child.id().cast_signed()).map(|process| process.name.clone());
+    drop(child.stdin.take());
+    child.wait().expect("it is our child");
+    assert_eq!(name.as_deref(), Some("c\u{fffd}t"));
 }
 
 #[test]
