@@ -4,8 +4,11 @@ use std::collections::HashMap;
 
 use nestns::observe::machine::{Machine, Search};
 use nestns::observe::translation::{self, Means};
+use nestns::sys::namespace;
+use nix::errno::Errno;
 use nix::unistd::Pid;
 
+use crate::harness::chain;
 use crate::harness::detached::Detached;
 use crate::harness::kernel;
 use crate::harness::nest::{Nest, Truth, can_nest, identities};
@@ -32,47 +35,96 @@ fn line(namespace: &str) -> Vec<String> {
     std::iter::once("host".to_owned()).chain((1..=names.len()).map(|count| names[..count].join("/"))).collect()
 }
 
+/// As deep as the tests nest, with a forked and a joined process at every level.
+fn chain() -> String {
+    let processes = "proc.p = { actor = \"idle\" }\nproc.j = { actor = \"idle\", enter = \"join\" }\n";
+    let levels: Vec<String> = (1..=31).map(|level| format!("[ns.\"{}\"]\n{processes}", chain::path(level))).collect();
+    levels.concat()
+}
+
+/// The namespaces of a tree with the host's in front, each with the one around it, by inode and without the program's code.
+fn namespaces(truth: &Truth) -> HashMap<u64, u64> {
+    let own = kernel::own_pid_namespace();
+    let members = truth.paths().into_iter().map(|path| truth.host_pid(&path));
+    let below = members.map(|pid| (kernel::namespace(pid, "pid").expect("it stands"), kernel::parent_namespace(pid)));
+    // Nobody has to know what is around the host's.
+    below.chain([(own, 0)]).collect()
+}
+
+/// Which number a process has in every namespace that sees it, outermost first, by its `NSpid`.
+fn expected(pid: i32, around: &HashMap<u64, u64>) -> Vec<(u64, i32)> {
+    let own = kernel::namespace(pid, "pid").expect("it stands");
+    let line = std::iter::successors(Some(own), |inode| around.get(inode).copied().filter(|&outer| outer != 0));
+    let mut line: Vec<u64> = line.collect();
+    line.reverse();
+    let numbers = kernel::process(pid).expect("it stands").numbers;
+    assert_eq!(line.len(), numbers.len(), "{pid}");
+    line.into_iter().zip(numbers).collect()
+}
+
+/// Every process of a tree in every namespace of it and in the host's, both ways and by both means; how many questions that
+/// are, and to how many the answer is that the process is not to be seen from there.
+fn compare(truth: &Truth) -> (usize, usize) {
+    let around = namespaces(truth);
+    let machine = Machine::read(Search::Members).expect("/proc is mounted");
+    let has_ioctl = translation::means() == Means::Ioctl;
+    let (mut questions, mut invisible) = (0, 0);
+    for path in truth.paths() {
+        let pid = truth.host_pid(&path);
+        let expected = expected(pid, &around);
+        let chain = translation::chain(Pid::from_raw(pid)).expect("it stands");
+        let chain: Vec<(u64, i32)> =
+            chain.numbers.iter().map(|one| (one.inode.expect("we may look"), one.number)).collect();
+        assert_eq!(chain, expected, "{path}");
+        let process = machine.process(pid).expect("it stands");
+        for &inode in around.keys() {
+            let id = machine.by_inode(inode).expect("it stands");
+            let space = machine.space(id);
+            let number = expected.iter().find(|&&(seeing, _)| seeing == inode).map(|&(_, number)| number);
+            questions += 1;
+            invisible += usize::from(number.is_none());
+            // Inward: by /proc alone, as on a kernel that cannot be asked, and by the kernel's answer.
+            assert_eq!(machine.number_in(process, id), number, "{path} in {inode}");
+            if has_ioctl {
+                let answer = namespace::number_in(space, Pid::from_raw(pid)).map(Pid::as_raw);
+                assert_eq!(answer, number.ok_or(Errno::ESRCH), "{path} in {inode}");
+            }
+            // And back, from what was answered.
+            let Some(number) = number else { continue };
+            questions += 1;
+            let bearers = machine.bearers(number).into_iter().filter(|&(space, _)| space == Some(id));
+            assert_eq!(bearers.map(|(_, process)| process.pid()).collect::<Vec<_>>(), [pid], "{number} in {inode}");
+            if has_ioctl {
+                assert_eq!(translation::bearer(space, number), Ok(Some(Pid::from_raw(pid))), "{number} in {inode}");
+            }
+        }
+    }
+    // A number that nobody has there: the greatest that there can be is far away.
+    for &inode in around.keys().filter(|&&inode| inode != kernel::own_pid_namespace()) {
+        let id = machine.by_inode(inode).expect("it stands");
+        assert!(machine.bearers(4_194_303).iter().all(|&(space, _)| space != Some(id)), "{inode}");
+        if has_ioctl {
+            assert_eq!(translation::bearer(machine.space(id), 4_194_303), Ok(None), "{inode}");
+        }
+    }
+    (questions, invisible)
+}
+
 #[test]
 fn ten_thousand_translations_agree_with_nspid() {
     if !can_nest() {
         return;
     }
-    let nest = Detached::up(Nest::new(TREE));
-    let truth = nest.truth();
-    let mut queries = 0;
-    // As many rounds as it takes; the kernel has no reason to change its mind.
-    while queries < 10_000 {
-        let machine = Machine::read(Search::Members).expect("/proc is mounted");
-        let spaces: HashMap<u64, _> = machine.spaces().map(|(id, space)| (space.inode, id)).collect();
-        for path in truth.paths() {
-            let pid = truth.host_pid(&path);
-            let numbers = kernel::process(pid).expect("it stands").numbers;
-            let chain = translation::chain(Pid::from_raw(pid)).expect("it stands");
-            let line = line(truth.process(&path)["ns"].as_str().expect("a path"));
-            assert_eq!(chain.numbers.len(), numbers.len(), "{path}");
-            for ((numbered, number), space) in chain.numbers.iter().zip(numbers).zip(line) {
-                let inode = match space.as_str() {
-                    "host" => kernel::own_pid_namespace(),
-                    space => truth.namespace(space)["pidns"].as_u64().expect("it stands"),
-                };
-                // From outside inward, with the means of this kernel and with /proc alone.
-                assert_eq!((numbered.number, numbered.inode), (number, Some(inode)), "{path} in {space}");
-                let id = spaces[&inode];
-                let process = machine.process(pid).expect("it stands");
-                assert_eq!(machine.number_in(process, id), Some(number), "{path} in {space}");
-                // And back.
-                let bearers = machine.bearers(number);
-                let here: Vec<i32> =
-                    bearers.iter().filter(|(space, _)| *space == Some(id)).map(|(_, process)| process.pid()).collect();
-                assert_eq!(here, [pid], "{number} in {space}");
-                if translation::means() == Means::Ioctl {
-                    let found = translation::bearer(machine.space(id), number).expect("it is below us");
-                    assert_eq!(found, Some(Pid::from_raw(pid)), "{number} in {space}");
-                }
-                queries += 4;
-            }
+    let (mut questions, mut invisible) = (0, 0);
+    for identity in identities() {
+        for topology in [TREE, &chain()] {
+            let nest = Detached::up(Nest::new(topology).identity(identity));
+            let (asked, unseen) = compare(&nest.truth());
+            questions += asked;
+            invisible += unseen;
         }
     }
+    assert!(questions >= 10_000 && invisible >= 1_000, "{questions} questions, {invisible} about what is invisible");
 }
 
 /// The first and the last few of many.
