@@ -27,6 +27,9 @@ fn a_second_topology_of_the_same_name_is_refused_and_the_first_goes_on() {
         let truth = first.standing();
         let root = first.nest.root.clone();
         let state = first.nest.state().join(&root);
+        // What is waited for is in its truth, and then nothing changes any more.
+        let ready = first.nest.command(&["wait", "--for", "ready"]).output().expect("the program was built");
+        assert!(ready.status.success(), "{identity:?}");
         let document = fs::read(state.join("truth.json")).expect("it stands");
         let file = file(&first.nest);
         for (arguments, code) in
