@@ -43,6 +43,15 @@ fn kill_client(client: &mut Child) {
     client.wait().expect("it is our child");
 }
 
+/// Stops a process, and waits until it has stopped.
+fn stop(tree: &Detached, process: Pid) {
+    kill(process, Signal::SIGSTOP).expect("it runs");
+    tree.until("it has stopped", |_| {
+        let stat = fs::read_to_string(format!("/proc/{process}/stat")).expect("it lives");
+        stat.contains(") T ").then_some(())
+    });
+}
+
 /// Waits until no process of the nest has this in its command line.
 fn until_nobody_runs(tree: &Detached, word: &str) {
     tree.until(&format!("nobody runs {word}"), |tree| {
@@ -235,7 +244,7 @@ fn nothing_starts_in_what_is_being_stopped() {
 fn a_controller_that_was_stopped_is_told_and_starts_nothing_afterwards() {
     each(|tree| {
         let controller = tree.controller();
-        kill(controller, Signal::SIGSTOP).expect("it runs");
+        stop(tree, controller);
         let outcome = tree.nestns(&["exec", "@/in", "--", "touch", "@.late"]);
         kill(controller, Signal::SIGCONT).expect("it runs");
         assert_eq!(outcome.code, 125, "{}", outcome.stderr);
@@ -257,7 +266,7 @@ fn what_was_asked_by_somebody_who_has_gone_is_not_begun() {
             json!({ "execute": { "namespace": namespace, "argv": argv, "env": {}, "set": {}, "terminal": false, "detached": true } })
         };
         client.answer(&execution("awaited"));
-        kill(controller, Signal::SIGSTOP).expect("it runs");
+        stop(tree, controller);
         client.ask(&execution("abandoned"));
         drop(client);
         kill(controller, Signal::SIGCONT).expect("it runs");

@@ -49,6 +49,11 @@ impl TruthFile {
         self.is_kept && self.written != revision
     }
 
+    /// Whether the file may tell of what was there first with this revision.
+    pub(super) fn tells_of(&self, revision: Revision) -> bool {
+        self.written >= revision
+    }
+
     /// When this tree is to be written by itself; one that could not be, when there is a next one.
     pub(super) fn due(&mut self, revision: Revision) -> Option<Moment> {
         if !self.is_kept || self.tried == revision {

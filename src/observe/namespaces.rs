@@ -113,33 +113,58 @@ const ENTERED: [(&str, CloneFlags); 7] = [
     ("time", CloneFlags::from_bits_retain(0x80)),
 ];
 
-/// The namespaces, besides PID, of a process that are not the caller's: what he has to enter to be where it is.
-///
-/// `user` is the user namespace that he will be in by then, where that is not his own. `only` restricts the kinds: `mnt`
-/// or `mount`, `uts`, `ipc`, `net`, `cgroup`, `user`, `time`.
-///
-/// # Errors
-///
-/// `EACCES` where the process may not be looked into, `ENOENT` when it is gone.
-pub fn to_enter(pid: Pid, user: Option<&OwnedFd>, only: Option<&[String]>) -> io::Result<CloneFlags> {
-    let mut flags = CloneFlags::empty();
-    for (name, flag) in ENTERED {
-        let is_wanted = |only: &[String]| only.iter().any(|kind| kind == name || (kind == "mount" && name == "mnt"));
-        if !only.is_none_or(is_wanted) {
-            continue;
+/// Where somebody stands who is to be where others are: his namespaces besides PID. He keeps to them, and asks once.
+#[derive(Debug)]
+pub struct Standpoint([Option<u64>; ENTERED.len()]);
+
+impl Standpoint {
+    /// The caller's. `user` is the user namespace that he will be in by then, where that is not his own.
+    ///
+    /// # Errors
+    ///
+    /// Where /proc is not mounted.
+    pub fn own(user: Option<&OwnedFd>) -> io::Result<Self> {
+        let mut inodes = [None; ENTERED.len()];
+        for (inode, (name, _)) in inodes.iter_mut().zip(ENTERED) {
+            *inode = match user.filter(|_| name == "user") {
+                Some(user) => Some(fstat(user)?.st_ino),
+                None => match inode_of("self", name) {
+                    Ok(own) => Some(own),
+                    // A kernel without this kind.
+                    Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+                    Err(error) => return Err(error),
+                },
+            };
         }
-        let own = match user.filter(|_| name == "user") {
-            Some(user) => fstat(user)?.st_ino,
-            None => match std::fs::metadata(format!("/proc/self/ns/{name}")) {
-                Ok(own) => own.ino(),
-                // A kernel without this kind.
-                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
-                Err(error) => return Err(error),
-            },
-        };
-        if std::fs::metadata(format!("/proc/{pid}/ns/{name}"))?.ino() != own {
-            flags |= flag;
-        }
+        Ok(Self(inodes))
     }
-    Ok(flags)
+
+    /// The namespaces, besides PID, of a process that are others: what has to be entered to be where it is. `only` restricts
+    /// the kinds: `mnt` or `mount`, `uts`, `ipc`, `net`, `cgroup`, `user`, `time`.
+    ///
+    /// # Errors
+    ///
+    /// `EACCES` where the process may not be looked into, `ENOENT` when it is gone.
+    pub fn to_enter(&self, pid: Pid, only: Option<&[String]>) -> io::Result<CloneFlags> {
+        let mut flags = CloneFlags::empty();
+        for (own, (name, flag)) in self.0.iter().zip(ENTERED) {
+            let is_wanted =
+                |only: &[String]| only.iter().any(|kind| kind == name || (kind == "mount" && name == "mnt"));
+            if only.is_none_or(is_wanted)
+                && let Some(own) = own
+                && inode_of(&pid.to_string(), name)? != *own
+            {
+                flags |= flag;
+            }
+        }
+        Ok(flags)
+    }
+}
+
+/// The inode of a namespace, by the text of its link: stat(2) on it would make the inode first, at twice the price.
+fn inode_of(who: &str, name: &str) -> io::Result<u64> {
+    let link = std::fs::read_link(format!("/proc/{who}/ns/{name}"))?;
+    // `mnt:[4026531832]`
+    let number = link.to_str().and_then(|text| text.split(['[', ']']).nth(1)).and_then(|number| number.parse().ok());
+    number.ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, format!("{} is no namespace", link.display())))
 }

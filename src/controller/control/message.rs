@@ -257,17 +257,17 @@ impl Reply {
             Self::Snapshot(_)
             | Self::Done
             | Self::Stopped(_)
-            | Self::Ended(_)
             | Self::Restarted(_)
             | Self::Awaited(_)
             // What was waited for in vain.
             | Self::Problem(_) => true,
-            // A signal that was sent has not been taken yet; a program that began is told of when it is waited for no more.
+            // A signal that was sent has not been taken yet. Most programs of `exec` have ended before they were told of.
             Self::Status(_)
             | Self::Description(_)
             | Self::Waiting(_)
             | Self::Signalled { .. }
             | Self::Began { .. }
+            | Self::Ended(_)
             | Self::NoNamespace
             | Self::Refused { .. }
             | Self::Attached { .. }

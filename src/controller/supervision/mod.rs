@@ -16,7 +16,9 @@ mod sessions;
 mod stopping;
 mod visiting;
 
+use std::cell::OnceCell;
 use std::collections::HashSet;
+use std::io;
 use std::time::Duration;
 
 use nix::libc;
@@ -36,6 +38,7 @@ use crate::engine::keeper::{Keeper, Reaped};
 use crate::engine::moment::Moment;
 use crate::engine::plan::{Plan, Subject};
 use crate::engine::report::Ending;
+use crate::observe::namespaces::Standpoint;
 use crate::topology::{OnExit, Terminal};
 use attachments::Attachments;
 use awaiting::Awaiting;
@@ -88,6 +91,7 @@ pub(super) struct Supervision<'a> {
     changes: Changes,
     pausing: Pausing,
     attachments: Attachments,
+    standpoint: OnceCell<Standpoint>,
 }
 
 impl<'a> Supervision<'a> {
@@ -118,7 +122,17 @@ impl<'a> Supervision<'a> {
             changes: Changes::default(),
             pausing: Pausing::default(),
             attachments: Attachments::default(),
+            standpoint: OnceCell::new(),
         }
+    }
+
+    /// Where those stand whom the keeper moves in: found out once, as neither he nor his helpers ever stand elsewhere.
+    fn standpoint(&self) -> io::Result<&Standpoint> {
+        if let Some(known) = self.standpoint.get() {
+            return Ok(known);
+        }
+        let own = Standpoint::own(self.keeper.user_namespace())?;
+        Ok(self.standpoint.get_or_init(|| own))
     }
 
     /// Stays until everything has ended. Returns the status, how long it took until the gates were open, and the timeline

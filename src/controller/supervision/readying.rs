@@ -16,7 +16,7 @@ use crate::engine::moment::Moment;
 use crate::engine::plan::{NamespaceIndex, ProcessPlan, Subject};
 use crate::engine::program::Refusal;
 use crate::engine::report::Ending;
-use crate::observe::{namespaces, process};
+use crate::observe::process;
 use crate::sys::pidfd::Pidfd;
 use crate::topology::{Entry, Output, Program, RestartPolicy, Stdin, Terminal, Weight};
 use nix::libc;
@@ -254,7 +254,7 @@ impl Supervision<'_> {
         if !process::start_time(pid).is_ok_and(|start| start == start_time) {
             return None;
         }
-        let namespaces = namespaces::to_enter(pid, self.keeper.user_namespace(), None).ok()?;
+        let namespaces = self.standpoint().ok()?.to_enter(pid, None).ok()?;
         let namespace = self.plan.namespace(subject.namespace);
         let process = command(namespace.process(subject.slot)?, namespace.path_of(subject.slot), argv);
         let entrance = Entrance::Beside { process: beside, namespaces };

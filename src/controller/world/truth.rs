@@ -25,6 +25,13 @@ impl World<'_> {
         }
     }
 
+    /// Writes it without what was there first with a revision, if it may tell of that.
+    pub(in crate::controller) fn withdraw_from_truth(&mut self, since: Revision) {
+        if self.truth.tells_of(since) {
+            self.flush_truth();
+        }
+    }
+
     /// Writes it if that is due, and says how long it is until then.
     pub(super) fn look_after_truth(&mut self) -> Option<Duration> {
         let due = self.truth.due(self.revision()).map(|due| due.since(Moment::now()));
@@ -41,7 +48,8 @@ impl World<'_> {
         rest
     }
 
-    fn revision(&self) -> Revision {
+    /// Which tree it is at this moment.
+    pub(in crate::controller) fn revision(&self) -> Revision {
         self.roster.revision() + self.guests.revision()
     }
 

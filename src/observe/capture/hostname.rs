@@ -12,7 +12,7 @@ use nix::sched::setns;
 use nix::sys::wait::{WaitStatus, waitpid};
 use nix::unistd::{ForkResult, Pid, gethostname, pipe2};
 
-use crate::observe::namespaces;
+use crate::observe::namespaces::Standpoint;
 use crate::sys::fork::{exit_now, fork};
 use crate::sys::pidfd::Pidfd;
 
@@ -23,7 +23,7 @@ use crate::sys::pidfd::Pidfd;
 /// `EPERM` where the caller may not enter, `ESRCH` when the process is gone.
 pub(super) fn of(pid: i32) -> io::Result<String> {
     let target = Pidfd::open(Pid::from_raw(pid))?;
-    let kinds = namespaces::to_enter(Pid::from_raw(pid), None, Some(&["user".to_owned(), "uts".to_owned()]))?;
+    let kinds = Standpoint::own(None)?.to_enter(Pid::from_raw(pid), Some(&["user".to_owned(), "uts".to_owned()]))?;
     let (ours, theirs) = pipe2(OFlag::O_CLOEXEC)?;
     match fork()? {
         ForkResult::Child => {

@@ -26,7 +26,7 @@ use nix::unistd::{ForkResult, Gid, Pid, Uid, pipe2, setgroups, setresgid, setres
 use super::Observer;
 use super::probe::{Glimpse, Question, failed};
 use crate::observe::machine::Machine;
-use crate::observe::namespaces;
+use crate::observe::namespaces::Standpoint;
 use crate::sys::clone::fork_numbered;
 use crate::sys::fork::{exit_now, fork};
 use crate::sys::pidfd::Pidfd;
@@ -79,7 +79,7 @@ impl Place {
             let pid = Pid::from_raw(candidate);
             let place = || -> io::Result<Self> {
                 let target = Pidfd::open(pid)?;
-                let others = namespaces::to_enter(pid, None, None)?;
+                let others = Standpoint::own(None)?.to_enter(pid, None)?;
                 Ok(Self { target, others, levels, credentials: Credentials::read(candidate)? })
             };
             match place() {

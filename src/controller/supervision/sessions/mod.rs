@@ -6,12 +6,13 @@
 
 mod endings;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use nix::errno::Errno;
+use nix::sched::CloneFlags;
 use nix::unistd::Pid;
 
 use super::Supervision;
@@ -19,14 +20,14 @@ use crate::controller::control::message::{Execution, Problem, Reply, Target};
 use crate::controller::control::server::ClientId;
 use crate::controller::journal::event::Event;
 use crate::controller::roster::State;
+use crate::controller::truth_file::Revision;
 use crate::controller::world::{Asker, Guest as Known};
 use crate::engine::failure::{Failure, Stage};
 use crate::engine::keeper::{Entrance, Guest, Setback};
 use crate::engine::moment::Moment;
-use crate::engine::plan::{Identity, NamespaceIndex, NamespacePlan, ProcessPlan, Subject};
+use crate::engine::plan::{Identity, InitPlan, NamespaceIndex, NamespacePlan, ProcessPlan, Subject};
 use crate::engine::program::Refusal;
 use crate::engine::report::Ending;
-use crate::observe::namespaces;
 use crate::observe::process::{self, Process};
 use crate::sys::pidfd::Pidfd;
 use crate::topology::{Entry, Output, Position, Program, RestartPolicy, Signal, Stdin, Stop, Terminal, Weight};
@@ -52,6 +53,8 @@ struct Session {
     subject: Subject,
     /// Whether its output is kept from the start.
     is_logged: bool,
+    /// With which revision of the tree it was first there.
+    since: Revision,
 }
 
 /// All of them, by number.
@@ -61,6 +64,8 @@ pub(super) struct Sessions {
     /// Sessions whose leader has ended, and of which others are still to be killed.
     remnants: Vec<(Pid, Moment)>,
     last: u32,
+    /// What is entered beside a PID 1 that is nestns, and when that began.
+    entered: HashMap<NamespaceIndex, (u64, CloneFlags)>,
 }
 
 impl Sessions {
@@ -114,6 +119,7 @@ impl Supervision<'_> {
         let process = plan(path.clone(), execution, identity, &home);
         let known = Known { path: path.clone(), namespace: home.path.clone(), argv, by: asker.by, facts: None };
         self.world.guests.add(subject, known);
+        let since = self.world.revision();
         let guest = Guest { subject, process, entrance: target, streams };
         let leader = match self.keeper.invite(guest, &mut self.world) {
             Ok(leader) => leader,
@@ -131,7 +137,8 @@ impl Supervision<'_> {
         if let Some(known) = self.world.guests.get_mut(subject) {
             known.facts = Process::read(leader).ok();
         }
-        let session = Session { path, asker: Some(asker), ending: None, deadline: None, leader, subject, is_logged };
+        let session =
+            Session { path, asker: Some(asker), ending: None, deadline: None, leader, subject, is_logged, since };
         self.sessions.all.insert(number, session);
         Ok(())
     }
@@ -159,7 +166,7 @@ impl Supervision<'_> {
 
     /// Which process's namespaces are entered, which of them, and as whom.
     fn entrance(
-        &self,
+        &mut self,
         namespace: NamespaceIndex,
         execution: &Execution,
     ) -> Result<(Entrance, Option<Identity>), Problem> {
@@ -181,8 +188,18 @@ impl Supervision<'_> {
         let unreadable =
             |error: std::io::Error| Problem::no(format!("cannot read the namespaces of `{path}`: {error}")).status(125);
         let only = execution.only.as_deref();
-        let namespaces = namespaces::to_enter(pid, self.keeper.user_namespace(), only).map_err(unreadable)?;
-        let is_elsewhere = namespaces.contains(nix::sched::CloneFlags::CLONE_NEWUSER);
+        // nestns as PID 1 stays in the namespaces that it was born in, so that these are found out once.
+        let is_settled = execution.beside.is_none()
+            && only.is_none()
+            && matches!(self.plan.namespace(namespace).init, InitPlan::Builtin | InitPlan::Pause);
+        let namespaces = match self.sessions.entered.get(&namespace) {
+            Some(&(known, flags)) if is_settled && known == start_time => flags,
+            _ => self.standpoint().and_then(|standpoint| standpoint.to_enter(pid, only)).map_err(unreadable)?,
+        };
+        if is_settled {
+            self.sessions.entered.insert(namespace, (start_time, namespaces));
+        }
+        let is_elsewhere = namespaces.contains(CloneFlags::CLONE_NEWUSER);
         let identity = match &execution.identity {
             Some((uid, gid, groups)) => Some(Identity { uid: *uid, gid: *gid, groups: groups.clone() }),
             // In a user namespace that somebody has made inside, the controller's own user may have no number at all.
@@ -281,6 +298,7 @@ impl Supervision<'_> {
         self.world.guests.end(subject, ending.into());
         let Some(session) = self.sessions.all.remove(&number) else { return };
         if let Some(asker) = session.asker {
+            self.world.withdraw_from_truth(session.since);
             self.world.reply(asker, Reply::Ended(ending.into()));
         }
         if let Some(deadline) = session.deadline {
