@@ -215,8 +215,10 @@ fn what_is_in_its_way_is_told_once_and_holds_nothing_up() {
             std::os::unix::fs::chown(&file, Some(crate::harness::nest::ORDINARY), None).expect("root may give it away");
         }
         for name in ["p", "q"] {
-            kill(Pid::from_raw(truth.host_pid(&format!("{}/{name}", running.nest.root))), Signal::SIGKILL)
-                .expect("it lives");
+            let path = format!("{}/{name}", running.nest.root);
+            kill(Pid::from_raw(truth.host_pid(&path)), Signal::SIGKILL).expect("it lives");
+            let waited = running.nest.command(&["wait", &path]).output().expect("the program was built");
+            assert_eq!(waited.stderr, b"", "its end is known");
             let path = format!("{}/{name}", running.nest.root);
             let output = running.nest.command(&["wait", &path]).output().expect("the program was built");
             assert!(output.status.success());

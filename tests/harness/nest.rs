@@ -203,7 +203,7 @@ impl Nest {
     pub(crate) fn start(self, mut command: Command) -> Running {
         let open = |name: &str| fs::File::create(self.directory.path().join(name)).expect("the directory is writable");
         command.stdin(Stdio::null()).stdout(open("stdout")).stderr(open("stderr"));
-        let child = command.spawn().expect("the program was built");
+        let child = Started(command.spawn().expect("the program was built"));
         Running { nest: self, child }
     }
 }
@@ -212,7 +212,20 @@ impl Nest {
 #[derive(Debug)]
 pub(crate) struct Running {
     pub(crate) nest: Nest,
-    child: Child,
+    child: Started,
+}
+
+/// A child that does not outlive a test that has failed: the tree goes with its controller.
+#[derive(Debug)]
+struct Started(Child);
+
+impl Drop for Started {
+    fn drop(&mut self) {
+        if matches!(self.0.try_wait(), Ok(None)) {
+            let _ = self.0.kill();
+            let _ = self.0.wait();
+        }
+    }
 }
 
 /// How a nest ended.
@@ -229,7 +242,7 @@ pub(crate) struct Ended {
 impl Running {
     /// The controller's PID.
     pub(crate) fn pid(&self) -> Pid {
-        Pid::from_raw(self.child.id().cast_signed())
+        Pid::from_raw(self.child.0.id().cast_signed())
     }
 
     /// The first child of what was started: the program itself, where a wrapper has forked.
@@ -269,7 +282,7 @@ impl Running {
             if let Some(value) = condition(&self.nest) {
                 return value;
             }
-            let ended = self.child.try_wait().expect("it is our child");
+            let ended = self.child.0.try_wait().expect("it is our child");
             if ended.is_some() || Instant::now() > end {
                 if let Some(value) = condition(&self.nest) {
                     return value;
@@ -283,7 +296,7 @@ impl Running {
     /// Waits until the program has ended, by itself.
     pub(crate) fn until_ended(&mut self) {
         let end = Instant::now() + PATIENCE;
-        while self.child.try_wait().expect("it is our child").is_none() {
+        while self.child.0.try_wait().expect("it is our child").is_none() {
             assert!(Instant::now() < end, "does not end; {}", self.output());
             std::thread::sleep(Duration::from_millis(2));
         }
@@ -304,13 +317,10 @@ impl Running {
     pub(crate) fn wait(mut self) -> Ended {
         let end = Instant::now() + PATIENCE;
         let status = loop {
-            match self.child.try_wait().expect("it is our child") {
+            match self.child.0.try_wait().expect("it is our child") {
                 Some(status) => break status,
                 None if Instant::now() > end => {
-                    let output = self.output();
-                    let _ = self.child.kill();
-                    let _ = self.child.wait();
-                    panic!("does not end; {output}");
+                    panic!("does not end; {}", self.output());
                 }
                 None => std::thread::sleep(Duration::from_millis(2)),
             }
