@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io::{Read as _, Write as _};
+use std::path::Path;
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
@@ -10,7 +11,7 @@ use nix::unistd::Pid;
 use serde_json::json;
 
 use crate::harness::detached::{Detached, ended};
-use crate::harness::nest::{Identity, Nest, PATIENCE, can_nest, identities, processes_of};
+use crate::harness::nest::{Identity, Nest, PATIENCE, can_nest, identities, processes_of, program};
 use crate::harness::socket::Socket;
 use crate::harness::terminal::Terminal;
 
@@ -130,6 +131,24 @@ fn environment_directory_and_user_are_as_asked() {
         child.stdin.take().unwrap().write_all(b"echo I am $0; exit 3\n").unwrap();
         let outcome = ended(child);
         assert_eq!((outcome.code, &*outcome.stdout), (3, "I am /bin/sh\n"));
+    });
+}
+
+#[test]
+fn what_the_caller_has_closed_is_dev_null_for_everybody() {
+    each(|tree| {
+        let place = format!("{}/in", tree.nest.root);
+        let by_hand = |script: &str| {
+            let program = program().to_str().expect("our own path");
+            let mut shell = tree.nest.other_command(Path::new("/bin/sh"), &["-c", script, program, &place]);
+            ended(shell.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap())
+        };
+        let outcome = by_hand("\"$0\" exec \"$1\" -- readlink /proc/self/fd/0 <&-");
+        assert_eq!((outcome.code, &*outcome.stdout, &*outcome.stderr), (0, "/dev/null\n", ""));
+        let outcome = by_hand("\"$0\" exec \"$1\" -- sh -c 'test /proc/$$/fd/1 -ef /dev/null && exit 7' >&-");
+        assert_eq!((outcome.code, &*outcome.stdout, &*outcome.stderr), (7, "", ""));
+        let outcome = by_hand("\"$0\" exec \"$1\" -- readlink /proc/self/fd/2 <&- 2>&-");
+        assert_eq!((outcome.code, &*outcome.stdout, &*outcome.stderr), (0, "/dev/null\n", ""));
     });
 }
 

@@ -63,7 +63,6 @@ mod wait;
 mod whois;
 
 use std::io::{self, Write};
-use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand};
 
@@ -199,19 +198,21 @@ impl Verb {
     }
 }
 
-/// Reads the command line and does what it says. clap ends the process itself, with status 2, if it cannot be read.
-pub fn main() -> ExitCode {
+/// Reads the command line, does what it says, and returns the exit status. clap ends the process itself, with status 2, if it
+/// cannot be read.
+pub fn main() -> u8 {
     completions::answer_shell(whole_command);
-    match Cli::parse().verb.run() {
-        Ok(status) => status.into(),
+    let status = match Cli::parse().verb.run() {
+        Ok(status) => status,
         // Whoever read the output has seen enough of it, as `head` does.
-        Err(error) if is_broken_pipe(&error) => Status::Done.into(),
+        Err(error) if is_broken_pipe(&error) => Status::Done,
         Err(error) => {
             // Where this cannot be written, there is nobody left to tell.
             let _ = writeln!(io::stderr(), "error: {error:#}");
-            Status::No.into()
+            Status::No
         }
-    }
+    };
+    status.code()
 }
 
 /// The command line with every verb's arguments.

@@ -1,7 +1,5 @@
 //! Exit codes with a meaning, the same for every verb.
 
-use std::process::ExitCode;
-
 /// How a verb ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Status {
@@ -27,11 +25,5 @@ impl Status {
             Self::WrongFile => 3,
             Self::Other(code) => code,
         }
-    }
-}
-
-impl From<Status> for ExitCode {
-    fn from(status: Status) -> Self {
-        status.code().into()
     }
 }

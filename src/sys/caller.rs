@@ -5,18 +5,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use nix::libc;
 use nix::sys::signal::{SigSet, SigmaskHow};
 
-/// Whether SIGPIPE was ignored when the process began. Rust's runtime ignores it before `main` runs, so that a look from
-/// `main` always says yes.
+/// Whether SIGPIPE was ignored when the process began.
 static PIPE_WAS_IGNORED: AtomicBool = AtomicBool::new(false);
 
-/// Runs before Rust's runtime: the dynamic loader calls the functions of `.init_array` first.
-extern "C" fn save_before_main() {
+/// Takes note of what nestns changes for itself from its first line on.
+pub(super) fn take_note() {
     PIPE_WAS_IGNORED.store(is_ignored(libc::SIGPIPE), Ordering::Relaxed);
 }
-
-#[used]
-#[unsafe(link_section = ".init_array")]
-static SAVE_BEFORE_MAIN: extern "C" fn() = save_before_main;
 
 /// The caller's signal mask and the signals it ignored, as far as nestns changes them for itself.
 #[derive(Debug, Clone)]

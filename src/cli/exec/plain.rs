@@ -36,7 +36,13 @@ pub(super) fn run(connection: Connection, execution: Execution) -> anyhow::Resul
     };
     Ok(match wait(&mut session, &signals)? {
         Outcome::NoNamespace => Ran::NoNamespace(session.into_connection()),
-        outcome => Ran::Over(outcome.tell(session.connection())),
+        outcome => {
+            let status = outcome.tell(session.connection());
+            // The kernel hangs up when this process has ended. If it did so itself, the controller would be woken by it, and
+            // have its turn first.
+            std::mem::forget(session);
+            Ran::Over(status)
+        }
     })
 }
 

@@ -65,6 +65,9 @@ pub(in crate::controller) struct Server {
     next: u32,
     clock: u64,
     heard: Vec<Heard>,
+    /// Where is read to what is heard, from the first time on: one that were made anew would have to be cleared each time, and
+    /// after a fork be copied.
+    buffer: Vec<u8>,
 }
 
 impl Server {
@@ -84,7 +87,8 @@ impl Server {
         listen(&listener, Backlog::new(511)?)?;
         std::fs::rename(directory.join(&part), directory.join(CONTROL)).map_err(to_errno)?;
         events.add(&listener, Token::Control, EpollFlags::EPOLLIN)?;
-        Ok(Self { listener, is_shut: false, clients: BTreeMap::new(), next: 0, clock: 0, heard: Vec::new() })
+        let (clients, heard, buffer) = (BTreeMap::new(), Vec::new(), Vec::new());
+        Ok(Self { listener, is_shut: false, clients, next: 0, clock: 0, heard, buffer })
     }
 
     /// Takes those in who want to connect.
@@ -205,8 +209,8 @@ impl Server {
         let half_read: usize = self.clients.values().map(|client| client.unread.len()).sum();
         self.clock += 1;
         let Some(client) = self.clients.get_mut(&id) else { return };
-        let mut buffer = vec![0_u8; TURN];
-        let piece = match rights::receive(&client.socket, &mut buffer) {
+        self.buffer.resize(TURN, 0);
+        let piece = match rights::receive(&client.socket, &mut self.buffer) {
             Ok(piece) if piece.bytes > 0 => piece,
             Err(Errno::EAGAIN) => return,
             _ => {
@@ -216,7 +220,7 @@ impl Server {
         };
         client.heard = self.clock;
         client.descriptors.extend(piece.descriptors);
-        client.unread.extend_from_slice(&buffer[..piece.bytes]);
+        client.unread.extend_from_slice(&self.buffer[..piece.bytes]);
         let mut problem = None;
         if piece.is_truncated || client.descriptors.len() > wire::DESCRIPTORS {
             client.descriptors.clear();

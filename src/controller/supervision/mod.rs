@@ -166,6 +166,13 @@ impl<'a> Supervision<'a> {
     }
 
     fn reap(&mut self) {
+        if self.world.guests.are_unread() {
+            if !self.world.child_ended {
+                // One of them could end between the question and the reaping; SIGCHLD will tell.
+                return;
+            }
+            self.world.guests.read();
+        }
         self.world.child_ended = false;
         loop {
             let reaped = self.keeper.reap();

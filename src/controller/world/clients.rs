@@ -219,6 +219,7 @@ impl World<'_> {
     /// All of it, as it is at this moment.
     pub(in crate::controller) fn snapshot(&mut self) -> Snapshot {
         let events = self.journal.next_event();
+        self.guests.read();
         Snapshot {
             status: self.status(),
             boot_id: boot::id(),

@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
+use nix::unistd::Pid;
+
 use crate::controller::description::Description;
 use crate::controller::document::{ExitDocument, ProcessDocument};
 use crate::controller::journal::event::Caller;
@@ -18,7 +20,9 @@ pub(in crate::controller) struct Guest {
     pub(in crate::controller) argv: Vec<String>,
     /// Who has asked for it.
     pub(in crate::controller) by: Caller,
-    /// What the kernel said when it was there; `None` before.
+    /// An unreaped child, whose number is its own; none before the fork.
+    pub(in crate::controller) pid: Option<Pid>,
+    /// What the kernel says of it; `None` as long as that was not asked.
     pub(in crate::controller) facts: Option<Process>,
 }
 
@@ -49,6 +53,8 @@ pub(in crate::controller) struct Guests {
     living: BTreeMap<Subject, Guest>,
     /// How the last of those who have left ended: nobody may have waited for them then.
     ended: VecDeque<(Subject, String, ExitDocument)>,
+    /// Of so many the kernel was not asked yet.
+    unread: usize,
     /// Another number after whatever may have changed something.
     revision: u64,
 }
@@ -102,9 +108,28 @@ impl Guests {
         self.living.iter().find(|(_, guest)| guest.path == path).map(|(&subject, _)| subject)
     }
 
-    pub(in crate::controller) fn get_mut(&mut self, subject: Subject) -> Option<&mut Guest> {
+    /// It was forked. What /proc says of it is not read before it is on its way: on a single processor it would wait for that.
+    pub(in crate::controller) fn forked(&mut self, subject: Subject, pid: Pid) {
+        if let Some(guest) = self.living.get_mut(&subject) {
+            guest.pid = Some(pid);
+            self.unread += 1;
+        }
+    }
+
+    /// Whether there is somebody of whom the kernel was not asked yet.
+    pub(in crate::controller) fn are_unread(&self) -> bool {
+        self.unread > 0
+    }
+
+    /// Asks the kernel of those of whom it was not asked; before they are reaped.
+    pub(in crate::controller) fn read(&mut self) {
+        if std::mem::take(&mut self.unread) == 0 {
+            return;
+        }
         self.revision += 1;
-        self.living.get_mut(&subject)
+        for guest in self.living.values_mut().filter(|guest| guest.facts.is_none()) {
+            guest.facts = guest.pid.and_then(|pid| Process::read(pid).ok());
+        }
     }
 
     /// What the kernel said of those who are there.

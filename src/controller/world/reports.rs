@@ -27,6 +27,7 @@ impl World<'_> {
                 Report::Created { namespace } => self.arrived(Subject::init(namespace), sender),
                 Report::AtGate { subject } => self.arrived(subject, sender),
                 Report::Starting { subject, stdout, stderr, ready } => {
+                    self.guests.read();
                     let path = self.path(subject);
                     let expected = 1 + usize::from(stdout) + usize::from(stderr) + usize::from(ready);
                     if descriptors.len() != expected {

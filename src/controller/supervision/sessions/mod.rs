@@ -28,7 +28,7 @@ use crate::engine::moment::Moment;
 use crate::engine::plan::{Identity, InitPlan, NamespaceIndex, NamespacePlan, ProcessPlan, Subject};
 use crate::engine::program::Refusal;
 use crate::engine::report::Ending;
-use crate::observe::process::{self, Process};
+use crate::observe::process;
 use crate::sys::pidfd::Pidfd;
 use crate::topology::{Entry, Output, Position, Program, RestartPolicy, Signal, Stdin, Stop, Terminal, Weight};
 pub(super) use endings::signal_session;
@@ -117,7 +117,8 @@ impl Supervision<'_> {
         let argv = execution.argv.clone();
         let home = self.plan.namespace(namespace);
         let process = plan(path.clone(), execution, identity, &home);
-        let known = Known { path: path.clone(), namespace: home.path.clone(), argv, by: asker.by, facts: None };
+        let known =
+            Known { path: path.clone(), namespace: home.path.clone(), argv, by: asker.by, pid: None, facts: None };
         self.world.guests.add(subject, known);
         let since = self.world.revision();
         let guest = Guest { subject, process, entrance: target, streams };
@@ -133,10 +134,7 @@ impl Supervision<'_> {
                 }));
             }
         };
-        // It is an unreaped child: what /proc says under its number is said of it.
-        if let Some(known) = self.world.guests.get_mut(subject) {
-            known.facts = Process::read(leader).ok();
-        }
+        self.world.guests.forked(subject, leader);
         let session =
             Session { path, asker: Some(asker), ending: None, deadline: None, leader, subject, is_logged, since };
         self.sessions.all.insert(number, session);
