@@ -61,7 +61,7 @@ pub fn be_born(plan: Plan, index: NamespaceIndex, channel: Option<OwnedFd>, midw
             // Its members and the namespaces inside it are its keeper's work from here on.
             say_taken(subject);
         }
-        program::become_program(&plan, subject, process)
+        program::become_program(&plan, subject, process, None)
     }
     let mut init = Init::new(plan, index, &namespace);
     if let Err(failure) = init.create(&namespace) {

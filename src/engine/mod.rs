@@ -17,6 +17,7 @@ pub mod birth;
 pub mod failure;
 pub mod farewell;
 pub mod gate;
+mod image;
 pub mod inheritance;
 pub mod init;
 pub mod isolation;

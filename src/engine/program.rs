@@ -5,7 +5,6 @@
 //! gate is written into a close-on-exec pipe, whose end of file without a word means that exec has worked: a program that
 //! is missing can so never be mistaken for one that exits with 127.
 
-use std::ffi::{CStr, CString};
 use std::fs::OpenOptions;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
@@ -13,21 +12,19 @@ use std::path::Path;
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
 use nix::sys::resource::{Resource, setrlimit};
-use nix::unistd::{Gid, Uid, chdir, execve, pipe2, setgroups, setresgid, setresuid, write};
+use nix::unistd::{Gid, Uid, chdir, pipe2, setgroups, setresgid, setresuid, write};
 use serde::{Deserialize, Serialize};
 
 use super::actor;
 use super::failure::{Failure, Stage};
 use super::gate::{self, Verdict};
+use super::image::Image;
 use super::inheritance::{self, NULL, TERMINAL};
 use super::plan::{Identity, Plan, ProcessPlan, Release, Subject};
 use super::readiness::{Means, NOTIFY_SOCKET};
 use super::report::{self, Report};
 use crate::sys::{descriptor, terminal, title};
 use crate::topology::{Output, Program, Stdin, Terminal};
-
-/// Where programs are looked for when their environment has no PATH, as execvp(3) does.
-const DEFAULT_PATH: &str = "/bin:/usr/bin";
 
 /// The files that a process opens before it waits.
 #[derive(Debug, Default)]
@@ -96,8 +93,9 @@ pub fn kind(process: &ProcessPlan) -> &'static str {
     }
 }
 
-/// Runs a process to its end: waits, and becomes its program. The name is taken already.
-pub fn become_program(plan: &Plan, subject: Subject, process: &ProcessPlan) -> ! {
+/// Runs a process to its end: waits, and becomes its program. The name is taken already; its image may have been made before
+/// the fork, so that it need not be made in memory that is shared, and copied with every page that is written to.
+pub(super) fn become_program(plan: &Plan, subject: Subject, process: &ProcessPlan, image: Option<&Image>) -> ! {
     let files = match prepare(plan, subject, process) {
         Ok(files) => files,
         Err(failure) => fail(failure),
@@ -115,7 +113,7 @@ pub fn become_program(plan: &Plan, subject: Subject, process: &ProcessPlan) -> !
         }
     };
     match verdict {
-        Verdict::Released => launch(plan, subject, process, &files),
+        Verdict::Released => launch(plan, subject, process, image, &files),
         Verdict::Aborted => leave(1),
     }
 }
@@ -145,28 +143,30 @@ pub fn leave(status: u8) -> ! {
 
 /// Everything that may fail and needs none of what the release brings.
 fn prepare(plan: &Plan, subject: Subject, process: &ProcessPlan) -> Result<Files, Failure> {
-    let failed = |stage, path: &Path| {
-        let detail = path.display().to_string();
-        move |errno: Errno| Failure::with(subject, stage, errno, detail)
-    };
+    // The path is written out when there is a failure to tell of: that alone is half a dozen pages of code.
+    fn failed(subject: Subject, stage: Stage, path: &Path) -> impl FnOnce(Errno) -> Failure {
+        move |errno| Failure::with(subject, stage, errno, path.display().to_string())
+    }
     match &process.cwd {
-        Some(directory) => chdir(directory).map_err(failed(Stage::WorkingDirectory, directory))?,
+        Some(directory) => chdir(directory).map_err(failed(subject, Stage::WorkingDirectory, directory))?,
         // Where the caller's directory does not exist in here, / does.
-        None => chdir(&plan.common().directory)
-            .or_else(|_| chdir("/"))
-            .map_err(failed(Stage::WorkingDirectory, Path::new("/")))?,
+        None => chdir(&plan.common().directory).or_else(|_| chdir("/")).map_err(failed(
+            subject,
+            Stage::WorkingDirectory,
+            Path::new("/"),
+        ))?,
     }
     let mut files = Files::default();
     if let Stdin::File(path) = &process.stdin {
         let file = OpenOptions::new().read(true).open(path).map_err(to_errno);
-        files.stdin = Some(file.map_err(failed(Stage::Stdin, path))?.into());
+        files.stdin = Some(file.map_err(failed(subject, Stage::Stdin, path))?.into());
     }
     for (output, slot, stage) in
         [(&process.stdout, &mut files.stdout, Stage::Stdout), (&process.stderr, &mut files.stderr, Stage::Stderr)]
     {
         if let Output::File(path) = output {
             let file = OpenOptions::new().append(true).create(true).open(path).map_err(to_errno);
-            *slot = Some(file.map_err(failed(stage, path))?.into());
+            *slot = Some(file.map_err(failed(subject, stage, path))?.into());
         }
     }
     Ok(files)
@@ -178,7 +178,7 @@ fn to_errno(error: std::io::Error) -> Errno {
 }
 
 /// From the gate to the program.
-fn launch(plan: &Plan, subject: Subject, process: &ProcessPlan, files: &Files) -> ! {
+fn launch(plan: &Plan, subject: Subject, process: &ProcessPlan, image: Option<&Image>, files: &Files) -> ! {
     let Ok((listener, outcome)) = pipe2(OFlag::O_CLOEXEC) else {
         fail(Failure::new(subject, Stage::Pipe, Errno::last()));
     };
@@ -198,16 +198,23 @@ fn launch(plan: &Plan, subject: Subject, process: &ProcessPlan, files: &Files) -
         Ok(()) => match become_user(process.identity.as_ref()) {
             // The last of all, because it may take a number that was in use until here.
             Ok(()) => match means.map_or(Ok(()), Means::hand_over) {
-                Ok(()) => run(plan, process, address.as_deref()),
+                Ok(()) => run(plan, process, image, address.as_deref()),
                 Err(errno) => refuse(Stage::Readiness, "")(errno),
             },
             Err(refusal) => refusal,
         },
         Err(refusal) => refusal,
     };
+    tell(&refusal, &outcome)
+}
+
+/// Says why it did not become its program, and ends. Not a part of [`launch`], whose stack would have the buffer's pages.
+#[cold]
+#[inline(never)]
+fn tell(refusal: &Refusal, outcome: &OwnedFd) -> ! {
     let mut buffer = [0_u8; 8192];
-    if let Ok(bytes) = postcard::to_slice(&refusal, &mut buffer) {
-        let _ = write(&outcome, bytes);
+    if let Ok(bytes) = postcard::to_slice(refusal, &mut buffer) {
+        let _ = write(outcome, bytes);
     }
     leave(refusal.status())
 }
@@ -296,7 +303,7 @@ fn become_user(identity: Option<&Identity>) -> Result<(), Refusal> {
 }
 
 /// The last step; comes back only with a refusal.
-fn run(plan: &Plan, process: &ProcessPlan, address: Option<&str>) -> Refusal {
+fn run(plan: &Plan, process: &ProcessPlan, image: Option<&Image>, address: Option<&str>) -> Refusal {
     match &process.program {
         Program::Actor(actor) => {
             // An actor arranges its signals itself, and finds all of them blocked: as PID 1 it would else lose one.
@@ -305,18 +312,19 @@ fn run(plan: &Plan, process: &ProcessPlan, address: Option<&str>) -> Refusal {
             leave(u8::try_from(actor::perform(actor)).unwrap_or(1))
         }
         Program::Command(words) => {
-            let mut environment = plan.common().environment_of(process);
-            if let Some(address) = address {
-                environment.retain(|entry| !is_of(entry, NOTIFY_SOCKET));
-                environment.extend(CString::new(format!("{NOTIFY_SOCKET}={address}")));
-            }
-            let arguments: Vec<CString> = words.iter().filter_map(|word| CString::new(word.as_bytes()).ok()).collect();
+            let made;
+            let image = if let Some(image) = image {
+                image
+            } else {
+                made = Image::of(plan, words, process, address.map(|address| (NOTIFY_SOCKET, address)));
+                &made
+            };
             if let Some((soft, hard)) = plan.common().descriptors {
                 // Lowering a limit is never refused.
                 let _ = setrlimit(Resource::RLIMIT_NOFILE, soft, hard);
             }
             plan.common().dispositions.restore();
-            let errno = execute(&arguments, &environment);
+            let errno = image.execute();
             let directory = std::env::current_dir().map_or_else(|_| "?".to_owned(), |path| path.display().to_string());
             Refusal {
                 stage: Stage::Execute,
@@ -325,53 +333,6 @@ fn run(plan: &Plan, process: &ProcessPlan, address: Option<&str>) -> Refusal {
             }
         }
     }
-}
-
-/// Whether an entry of an environment is of this variable.
-fn is_of(entry: &CStr, name: &str) -> bool {
-    entry.to_bytes().strip_prefix(name.as_bytes()).is_some_and(|rest| rest.starts_with(b"="))
-}
-
-/// execvpe(3): looks the program up in the PATH of *its* environment, and gives a script without `#!` to the shell.
-fn execute(arguments: &[CString], environment: &[CString]) -> Errno {
-    let Some(program) = arguments.first() else { return Errno::ENOENT };
-    let named_by_path = program.to_bytes().contains(&b'/');
-    let mut result = Errno::ENOENT;
-    for candidate in candidates(program, environment) {
-        // execve returns only with an error.
-        let errno = execve(&candidate, arguments, environment).err().unwrap_or(Errno::EIO);
-        match errno {
-            Errno::ENOEXEC => {
-                let mut words = vec![c"/bin/sh".to_owned(), candidate];
-                words.extend_from_slice(&arguments[1..]);
-                return execve(c"/bin/sh", &words, environment).err().unwrap_or(Errno::EIO);
-            }
-            // One that may not be executed is remembered, but a later directory may have another. What lies in a directory
-            // that may not even be searched is not there, as for a shell; execvp(3) would have it as the reason.
-            Errno::EACCES if named_by_path || nix::sys::stat::stat(&*candidate).is_ok() => result = Errno::EACCES,
-            Errno::EACCES | Errno::ENOENT | Errno::ENOTDIR => {}
-            errno => return errno,
-        }
-    }
-    result
-}
-
-/// Where a program may be: its own path, or in each directory of the PATH, one after the other.
-fn candidates(program: &CStr, environment: &[CString]) -> impl Iterator<Item = CString> {
-    let program = program.to_bytes();
-    let is_path = program.contains(&b'/');
-    let path =
-        environment.iter().find_map(|entry| entry.to_bytes().strip_prefix(b"PATH=")).unwrap_or(DEFAULT_PATH.as_bytes());
-    let directories = if is_path { &b""[..] } else { path };
-    directories.split(|&byte| byte == b':').filter_map(move |directory| {
-        let mut file = Vec::with_capacity(directory.len() + program.len() + 3);
-        if !is_path {
-            file.extend_from_slice(if directory.is_empty() { b"." } else { directory });
-            file.push(b'/');
-        }
-        file.extend_from_slice(program);
-        CString::new(file).ok()
-    })
 }
 
 /// Lets go of the caller's standard descriptors and of the terminal: for a PID 1 that has created everything that may inherit them.

@@ -9,6 +9,7 @@ use nix::unistd::{ForkResult, Pid};
 use super::delivery::{await_birth, await_helper, enter_user};
 use super::{Crossing, Keeper, Patience, Setback};
 use crate::engine::failure::{Failure, Stage};
+use crate::engine::image::Image;
 use crate::engine::inheritance::{NURSERY, TERMINAL};
 use crate::engine::isolation;
 use crate::engine::last_words;
@@ -28,9 +29,14 @@ impl Keeper {
     /// Those of [`Keeper::raise`].
     pub fn invite(&mut self, guest: Guest, patience: &mut dyn Patience) -> Result<Pid, Setback> {
         let Guest { subject, process, entrance, streams } = guest;
+        self.spent = None;
         let path = process.name.clone();
-        let recruit = Recruit { subject, path, process, streams };
-        match entrance {
+        let image = match &process.program {
+            Program::Command(words) => Some(Image::of(&self.plan, words, &process, None)),
+            Program::Actor(_) => None,
+        };
+        let mut recruit = Recruit { subject, path, process, image, streams };
+        let forked = match entrance {
             Entrance::Host => match fork().map_err(|errno| Failure::new(subject, Stage::Fork, errno))? {
                 ForkResult::Child => recruit.report_for_duty(&self.plan),
                 ForkResult::Parent { child } => {
@@ -39,7 +45,10 @@ impl Keeper {
                 }
             },
             Entrance::Beside { process, namespaces } => self.move_in(&recruit, &process, namespaces, patience),
-        }
+        };
+        recruit.streams = None;
+        self.spent = Some(recruit);
+        forked
     }
 
     pub(super) fn recruit(&self, subject: Subject) -> Result<Recruit, Failure> {
@@ -166,6 +175,8 @@ pub(super) struct Recruit {
     subject: Subject,
     path: String,
     process: ProcessPlan,
+    /// Where it is made before the fork.
+    image: Option<Image>,
     streams: Option<[OwnedFd; 3]>,
 }
 
@@ -174,7 +185,7 @@ impl Recruit {
         let process = namespace.process(subject.slot).cloned();
         // A slot that the file does not have can only come from a bug.
         let process = process.ok_or_else(|| Failure::new(subject, Stage::Panic, Errno::EINVAL))?;
-        Ok(Self { subject, path: namespace.path_of(subject.slot), process, streams: None })
+        Ok(Self { subject, path: namespace.path_of(subject.slot), process, image: None, streams: None })
     }
 
     /// In the child: gets rid of what is not its own and becomes the process.
@@ -189,7 +200,7 @@ impl Recruit {
         if !self.subject.is_guest() || !matches!(self.process.program, Program::Command(_)) {
             program::take_name(plan, &self.path, program::kind(&self.process));
         }
-        program::become_program(plan, self.subject, &self.process)
+        program::become_program(plan, self.subject, &self.process, self.image.as_ref())
     }
 
     /// In the child: puts the streams that came with a guest where his plan, which inherits them, finds them.

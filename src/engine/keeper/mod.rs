@@ -76,12 +76,15 @@ pub struct Keeper {
     kids: Vec<Kid>,
     living: usize,
     pending: Vec<Pending>,
+    /// What the last guest was made of. Every page of it that is freed while he shares the memory, which he does until he has
+    /// become his program, is copied first; so it is kept until the next one comes.
+    spent: Option<Recruit>,
 }
 
 impl Keeper {
     /// A keeper in the namespace `home`, or outside all of them.
     pub fn new(plan: Plan, home: Option<NamespaceIndex>, crossing: Crossing) -> Self {
-        Self { plan, home, crossing, kids: Vec::new(), living: 0, pending: Vec::new() }
+        Self { plan, home, crossing, kids: Vec::new(), living: 0, pending: Vec::new(), spent: None }
     }
 
     /// Everything that it has created, in order.

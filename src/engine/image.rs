@@ -1,0 +1,79 @@
+//! What execve(2) is given: the words and the environment of a program, as the kernel wants them.
+
+use std::ffi::{CStr, CString};
+
+use nix::errno::Errno;
+use nix::unistd::execve;
+
+use super::plan::{Plan, ProcessPlan};
+
+/// Where programs are looked for when their environment has no PATH, as execvp(3) does.
+const DEFAULT_PATH: &str = "/bin:/usr/bin";
+
+/// A program that is about to be executed.
+#[derive(Debug)]
+pub(super) struct Image {
+    arguments: Vec<CString>,
+    environment: Vec<CString>,
+}
+
+impl Image {
+    /// That of a process whose program is these words, and who is told something in a variable besides.
+    pub(super) fn of(plan: &Plan, words: &[String], process: &ProcessPlan, told: Option<(&str, &str)>) -> Self {
+        let arguments = words.iter().filter_map(|word| CString::new(word.as_bytes()).ok()).collect();
+        let mut environment = plan.common().environment_of(process);
+        if let Some((name, value)) = told {
+            environment.retain(|entry| !is_of(entry, name));
+            environment.extend(CString::new(format!("{name}={value}")));
+        }
+        Self { arguments, environment }
+    }
+
+    /// execvpe(3): looks the program up in the PATH of *its* environment, and gives a script without `#!` to the shell.
+    pub(super) fn execute(&self) -> Errno {
+        let Self { arguments, environment } = self;
+        let Some(program) = arguments.first() else { return Errno::ENOENT };
+        let named_by_path = program.to_bytes().contains(&b'/');
+        let mut result = Errno::ENOENT;
+        for candidate in candidates(program, environment) {
+            // execve returns only with an error.
+            let errno = execve(&candidate, arguments, environment).err().unwrap_or(Errno::EIO);
+            match errno {
+                Errno::ENOEXEC => {
+                    let mut words = vec![c"/bin/sh".to_owned(), candidate];
+                    words.extend_from_slice(&arguments[1..]);
+                    return execve(c"/bin/sh", &words, environment).err().unwrap_or(Errno::EIO);
+                }
+                // One that may not be executed is remembered, but a later directory may have another. What lies in a directory
+                // that may not even be searched is not there, as for a shell; execvp(3) would have it as the reason.
+                Errno::EACCES if named_by_path || nix::sys::stat::stat(&*candidate).is_ok() => result = Errno::EACCES,
+                Errno::EACCES | Errno::ENOENT | Errno::ENOTDIR => {}
+                errno => return errno,
+            }
+        }
+        result
+    }
+}
+
+/// Whether an entry of an environment is of this variable.
+fn is_of(entry: &CStr, name: &str) -> bool {
+    entry.to_bytes().strip_prefix(name.as_bytes()).is_some_and(|rest| rest.starts_with(b"="))
+}
+
+/// Where a program may be: its own path, or in each directory of the PATH, one after the other.
+fn candidates(program: &CStr, environment: &[CString]) -> impl Iterator<Item = CString> {
+    let program = program.to_bytes();
+    let is_path = program.contains(&b'/');
+    let path =
+        environment.iter().find_map(|entry| entry.to_bytes().strip_prefix(b"PATH=")).unwrap_or(DEFAULT_PATH.as_bytes());
+    let directories = if is_path { &b""[..] } else { path };
+    directories.split(|&byte| byte == b':').filter_map(move |directory| {
+        let mut file = Vec::with_capacity(directory.len() + program.len() + 3);
+        if !is_path {
+            file.extend_from_slice(if directory.is_empty() { b"." } else { directory });
+            file.push(b'/');
+        }
+        file.extend_from_slice(program);
+        CString::new(file).ok()
+    })
+}
