@@ -8,6 +8,8 @@ use crate::topology::{NAME, Topology};
 
 /// How often each side is run.
 const ROUNDS: usize = 15;
+/// How often where it takes two milliseconds, of which the scheduler has a share that is never the same.
+const MANY_ROUNDS: usize = 201;
 /// As many processes as `ps` and lsns(8) list, and as many namespaces as `tree --host` and lsns(8).
 const MANY: u32 = 1_000;
 /// How many times the other's time ours may take.
@@ -35,7 +37,7 @@ pub(crate) fn measure(filter: &str) -> Vec<Row> {
     let wanted = rows.into_iter().filter(|(ours, ..)| ours.starts_with(filter));
     wanted
         .map(|(ours, theirs, measure)| {
-            eprintln!("measuring {ours}, {ROUNDS} rounds");
+            eprintln!("measuring {ours}");
             Row { ours, theirs, figures: measure().map_err(|error| error.to_string()) }
         })
         .collect()
@@ -45,6 +47,7 @@ fn exec() -> io::Result<(f64, f64)> {
     let topology = Topology::with_processes(1)?;
     let init = topology.init()?.to_string();
     alternate(
+        MANY_ROUNDS,
         || {
             let mut command = Command::new("nsenter");
             command.args(["-t", &init, "-p", "-m", "true"]);
@@ -56,13 +59,14 @@ fn exec() -> io::Result<(f64, f64)> {
 
 fn ps() -> io::Result<(f64, f64)> {
     let topology = Topology::with_processes(MANY)?;
-    alternate(|| Command::new("lsns"), || topology.command(&["ps", "-n", NAME]))
+    alternate(ROUNDS, || Command::new("lsns"), || topology.command(&["ps", "-n", NAME]))
 }
 
 /// What lsns(8) does not look for is part of ours: namespaces that a mount or a descriptor keeps alive.
 fn tree() -> io::Result<(f64, f64)> {
     let topology = Topology::with_namespaces(MANY)?;
     alternate(
+        ROUNDS,
         || {
             let mut command = Command::new("lsns");
             command.args(["-t", "pid"]);
@@ -72,10 +76,10 @@ fn tree() -> io::Result<(f64, f64)> {
     )
 }
 
-/// Runs both in turn, and gives the medians of the other side and of ours. The first round warms up.
-fn alternate(theirs: impl Fn() -> Command, ours: impl Fn() -> Command) -> io::Result<(f64, f64)> {
+/// Runs both in turn, so many times, and gives the medians of the other side and of ours. The first round warms up.
+fn alternate(rounds: usize, theirs: impl Fn() -> Command, ours: impl Fn() -> Command) -> io::Result<(f64, f64)> {
     let (mut others, mut own) = (Vec::new(), Vec::new());
-    for _ in 0..=ROUNDS {
+    for _ in 0..=rounds {
         others.push(time(theirs())?);
         own.push(time(ours())?);
     }
