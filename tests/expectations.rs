@@ -275,3 +275,25 @@ fn what_a_count_of_none_has_left_out_is_not_expected() {
     let failed = cases(&some).into_iter().filter(|(_, status, _)| status == "failed").count();
     assert_eq!((some.code, cases(&some).len(), failed), (1, 4, 1), "{}{}", some.stdout, some.stderr);
 }
+
+#[test]
+fn how_everything_has_ended_can_be_expected_and_is_in_the_truth() {
+    if !can_nest() {
+        return;
+    }
+    let topology = "[ns.@]\nproc.well = { cmd = \"true\", oneshot = true }\n\
+                    [ns.\"@/in\"]\nproc.badly = { sh = \"exit 3\", oneshot = true, ok = [0, 3] }\n\
+                    proc.killed = { sh = \"kill -9 $$\" }\n\
+                    [[expect]]\nproc = \"@/well\"\nexit = 0\nwithin = \"30s\"\n\
+                    [[expect]]\nproc = \"@/in/badly\"\nexit = 3\nstate = \"exited\"\nwithin = \"30s\"\n\
+                    [[expect]]\nproc = \"@/in/killed\"\nexit = 137\nwithin = \"30s\"\n\
+                    [[expect]]\nproc = \"@/in/init\"\nstate = \"exited\"\nwithin = \"30s\"\n";
+    for identity in identities() {
+        let nest = Nest::new(topology).identity(identity);
+        let file = nest.file.display().to_string();
+        // By then everything has ended, PID 1s included, and whoever is tested can still read how.
+        let agent = "grep -q '\"exit\":{\"code\":3}' \"$NESTNS_TRUTH\"";
+        let ended = nest.start_verb(&["test", &file, "--format", "json", "--require", "--", "sh", "-c", agent]).wait();
+        assert_eq!((ended.code, cases(&ended).len()), (0, 6), "{identity:?}: {}{}", ended.stdout, ended.stderr);
+    }
+}

@@ -111,6 +111,7 @@ pub(super) fn options() -> Options {
         status_from: None,
         command: None::<Command>,
         announce_truth: false,
+        stays: false,
         lines_to: LinesTo::Stdout,
         gates: Gates::Open,
         herald: None,

@@ -110,6 +110,9 @@ pub struct Options {
     pub command: Option<Command>,
     /// Programs are told in `NESTNS_TRUTH` where the truth lies.
     pub announce_truth: bool,
+    /// Whether it stays until it is asked to stop, also when nothing of the tree lives any more: who wants to know how
+    /// everything has ended can still ask.
+    pub stays: bool,
     /// Where lines go.
     pub lines_to: LinesTo,
     /// Whether the gates open when the tree stands.

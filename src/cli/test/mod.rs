@@ -206,6 +206,7 @@ fn start(checked: &Checked, args: &Args) -> anyhow::Result<Start> {
     let mut options = launch::options();
     options.timeout = args.timeout;
     options.announce_truth = true;
+    options.stays = true;
     options.text = Some(text);
     options.lines_to = LinesTo::Nowhere;
     options.herald = Some(herald);

@@ -69,6 +69,8 @@ pub(super) struct Rules {
     pub(super) on_exit: OnExit,
     /// Whose status is that of the whole.
     pub(super) status_from: Option<String>,
+    /// Whether it is not over before that is asked for.
+    pub(super) stays: bool,
 }
 
 pub(super) struct Supervision<'a> {
@@ -78,6 +80,7 @@ pub(super) struct Supervision<'a> {
     life: Life,
     verdict: Verdict,
     status_from: Option<String>,
+    stays: bool,
     /// Processes that wait for a word, by what they wait for.
     waiting: Vec<Subject>,
     started: HashSet<Subject>,
@@ -110,6 +113,7 @@ impl<'a> Supervision<'a> {
             life,
             verdict: Verdict::new(rules.on_exit),
             status_from: rules.status_from,
+            stays: rules.stays,
             waiting,
             started: HashSet::new(),
             unexplained: Vec::new(),
@@ -297,7 +301,8 @@ impl<'a> Supervision<'a> {
     fn is_over(&mut self) -> bool {
         let is_quiet = self.world.incidents.is_empty() && self.unexplained.is_empty() && self.changes.are_over();
         if self.keeper.living() == 0 && is_quiet {
-            return true;
+            let is_asked = self.world.stop.is_some() || self.world.failure.is_some();
+            return is_asked || !self.stays;
         }
         let now = Moment::now();
         let over = self.stopping.as_ref().and_then(|stopping| stopping.give_up).is_some_and(|give_up| give_up <= now);
