@@ -164,8 +164,11 @@ fn pid_and_whois_answer_each_other() {
                 assert_eq!(number(&nest.says(&["pid", "-q", &address, "--in", "host"])), truth.host_pid(&path));
                 let who = nest.says(&["whois", "-q", &number_there.to_string(), "--in", space]);
                 assert_eq!(who, format!("{path}\n"), "{identity:?} {address}");
+                assert_eq!(nest.says(&["whois", "-q", &address]), who, "{identity:?} {address}");
             }
         }
+        assert_eq!(nest.nestns(&["whois", "host#1", "--in", "@"]).code, 2);
+        assert_eq!(nest.nestns(&["whois", "host#no"]).code, 2);
         // A number that exists in many places.
         let document = nest.document(&["whois", "1", "--format", "json"]);
         assert_eq!((&document["schema"], &document["number"]), (&"nestns.whois/1".into(), &1.into()));

@@ -1,5 +1,7 @@
 //! `nestns whois`: whose number is it, in one namespace or in every one of this machine.
 
+use std::str::FromStr;
+
 use serde::Serialize;
 
 use super::names::Names;
@@ -23,14 +25,14 @@ A process of a running topology has its path, one that no topology has declared 
 `host#5304` is 5304 on the host. The status is 1 when nobody has the number.
 
   nestns whois 5303                      everybody who is 5303 somewhere
-  nestns whois 7 --in vm                 who is 7 in `vm`
+  nestns whois 7 --in vm                 who is 7 in `vm`; `vm#7` is the same
   nestns whois -q 7 --in vm              its path alone
 
 Columns: in, who, pid, command, topology. They are for people; programs read --format json.")]
 pub(super) struct Args {
-    /// The number
-    #[arg(value_name = "NUMBER", value_parser = clap::value_parser!(i32).range(1..=1 << 22))]
-    number: i32,
+    /// The number; `host#12` or `vm/ci#12` where it says itself in which namespace
+    #[arg(value_name = "NUMBER")]
+    number: Number,
 
     /// In which namespace: a path, `host`, `pid:[INODE]`, or `*` for all
     #[arg(id = "in", long = "in", value_name = "NS", env = "NESTNS_IN")]
@@ -41,6 +43,27 @@ pub(super) struct Args {
 
     #[command(flatten)]
     table: TableArguments,
+}
+
+/// A number, and the namespace that it says it is counted by.
+#[derive(Debug, Clone)]
+struct Number {
+    number: i32,
+    place: Option<Place>,
+}
+
+impl FromStr for Number {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (place, number) = match text.rsplit_once('#') {
+            Some((place, number)) => (Some(place.parse::<Place>().map_err(|error| error.to_string())?), number),
+            None => (None, text),
+        };
+        // PID_MAX_LIMIT of the kernel.
+        let number = number.parse().ok().filter(|number| (1..=1 << 22).contains(number));
+        Ok(Self { number: number.ok_or("a PID is a number from 1 to 4194304")?, place })
+    }
 }
 
 #[derive(Debug, Serialize)]
@@ -92,7 +115,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Status> {
     let names = Names::all();
     Machine::make_room();
     let machine = Machine::read(Search::Members)?;
-    let bearers = machine.bearers(args.number).into_iter();
+    let bearers = machine.bearers(args.number.number).into_iter();
     let inode = |space| machine.space(space).inode;
     let bearers = bearers.filter(|&(space, _)| wanted.is_none() || space.map(inode) == wanted);
     let matches: Vec<Match> = bearers
@@ -113,7 +136,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Status> {
     if args.table.is_json() {
         let document = WhoisDocument {
             schema: "nestns.whois/1",
-            number: args.number,
+            number: args.number.number,
             matches: &matches,
             unreadable: machine.unreadable,
         };
@@ -123,7 +146,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Status> {
             0 => String::new(),
             count => format!("; {count} processes are in namespaces that only root may look into"),
         };
-        tell(&format!("error: nobody has the number {}{hidden}\n", args.number));
+        tell(&format!("error: nobody has the number {}{hidden}\n", args.number.number));
     } else {
         args.table.show(&columns, &matches, |one| &one.who)?;
     }
@@ -132,7 +155,13 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Status> {
 
 /// Which namespace is asked for, by its inode; `None` for all.
 fn wanted(args: &Args) -> Result<Option<u64>, Status> {
-    let address = match &args.place {
+    if args.number.place.is_some() && args.place.is_some() {
+        tell(
+            "error: the number says itself in which namespace, and so does `--in` (or NESTNS_IN)\n  = help: write one of them\n",
+        );
+        return Err(Status::WrongCommandLine);
+    }
+    let address = match args.number.place.as_ref().or(args.place.as_ref()) {
         None | Some(Place::Everywhere) => return Ok(None),
         Some(Place::Inode(inode)) => return Ok(Some(*inode)),
         Some(Place::Address(address)) if address.is_host() => return Ok(namespaces::own().ok()),
