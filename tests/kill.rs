@@ -207,6 +207,23 @@ fn a_number_that_the_kernel_has_given_to_a_stranger_is_never_signalled() {
         assert!(!output.status.success(), "{words:?}");
         assert!(lives(), "{words:?}");
     }
+    // Whatever these come to: it is not the stranger's affair.
+    for words in [
+        &["attach", &path][..],
+        &["pause", &path],
+        &["pause", &root],
+        &["resume", &root],
+        &["wait", &path],
+        &["inspect", &path],
+        &["see", &path],
+    ] {
+        nestns(words);
+        assert!(lives(), "{words:?}");
+        let state =
+            in_namespace_of(&running, &["sh", "-c", &format!("read -r stat < /proc/{number}/stat; echo $stat")]);
+        let state = String::from_utf8_lossy(&state.stdout).into_owned();
+        assert!(state.contains(") S "), "{words:?}: {state}");
+    }
     // By whoever has looked before: the recorded number, with the time of birth that went with it.
     let directory = running.nest.state().join(&root);
     let mut client = Client::connect(&directory).unwrap();
@@ -231,6 +248,10 @@ fn a_number_that_the_kernel_has_given_to_a_stranger_is_never_signalled() {
         client.ask(Request::Signal { targets, signal: 9 }),
         Ok(Reply::Signalled { reached, .. }) if reached.is_empty()
     ));
+    assert!(lives());
+    // Last, because it has another number from here on.
+    let restarted = nestns(&["restart", &path]);
+    assert!(restarted.status.success(), "{}", said(&restarted));
     assert!(lives());
     drop(client);
     let down = nestns(&["down", &root]);
