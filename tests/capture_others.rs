@@ -103,7 +103,8 @@ fn a_container_of_runc() {
     let path = bundle.path().display().to_string();
     let name = format!("nestns-test-{}", std::process::id());
     let runtime = start(&["runc", "--root", &state, "run", "--bundle", &path, &name]);
-    let outcome = captured(runtime.0.id(), &["--programs"], "hostname = \"pod\"");
+    let outcome = captured(runtime.0.id(), &["--programs"], "\"/nestns\"");
+    assert!(outcome.stdout.contains("hostname = \"pod\""), "{}", outcome.stdout);
     assert!(outcome.stdout.contains("init = [\"/nestns\", \"actor\", \"idle\"]"), "{}", outcome.stdout);
     let removed = Command::new("runc").args(["--root", &state, "delete", "--force", &name]).status();
     assert!(removed.expect("it is installed").success());

@@ -235,6 +235,36 @@ fn whoever_is_not_declared_is_seen_as_well() {
 }
 
 #[test]
+fn who_is_in_a_namespace_that_a_program_has_made_is_seen_as_well() {
+    if !can_nest() {
+        return;
+    }
+    for identity in identities() {
+        let made = "unshare --user --map-root-user --fork --pid --kill-child --mount-proc sh -c 'sleep 1000 & wait'";
+        let topology = format!("[ns.@]\nproc.p = {{ sh = {made:?} }}\n");
+        let nest = Detached::up(Nest::new(&topology).identity(identity));
+        let root = nest.nest.root.clone();
+        // PID 1, the shell that becomes unshare(1) or has it as a child, the shell inside, and what that runs.
+        let found = nest.until("all of them are there", |nest| {
+            let found = cells(&nest.document(&["see", "--format", "json"]));
+            let from_root =
+                found.iter().filter(|((_, observer), number)| *observer == root && number.is_some()).count();
+            (from_root >= 4).then_some(found)
+        });
+        let inner: Vec<&str> = found
+            .iter()
+            .filter(|((path, observer), _)| *observer == root && path.contains('#'))
+            .map(|((path, _), _)| path.as_str())
+            .collect();
+        assert!(inner.len() >= 2, "{identity:?}: {found:?}");
+        for via in ["chain", "proc", "kill", "pidfd", "cred"] {
+            let told = nest.says(&["see", "--via", via, "--diff"]);
+            assert!(told.starts_with("no difference: "), "{identity:?} {via}: {told}");
+        }
+    }
+}
+
+#[test]
 fn members_that_share_less_than_a_namespace_are_found_and_explained() {
     if !can_nest() {
         return;

@@ -238,6 +238,16 @@ mod tests {
     }
 
     #[test]
+    fn a_verb_says_what_it_does_and_not_what_its_arguments_are() {
+        // A doc comment on a struct that is flattened into the arguments would take the place of the verb's.
+        let said: Vec<_> =
+            Cli::command().get_subcommands().map(|verb| verb.get_about().map(ToString::to_string)).collect();
+        for (verb, said) in whole_command().get_subcommands().zip(said) {
+            assert_eq!(verb.get_about().map(ToString::to_string), said, "{}", verb.get_name());
+        }
+    }
+
+    #[test]
     fn every_flag_can_be_set_by_the_environment() {
         fn check(command: &Command) {
             let is_flag =

@@ -17,7 +17,7 @@ use crate::present::table::{self, Align, Cell, Column, Cut, Header, Look};
 use crate::present::tree::Colour;
 use crate::sys::terminal;
 
-/// The arguments.
+// The arguments.
 #[derive(Debug, Clone, clap::Args)]
 pub(super) struct TableArguments {
     /// Only these columns, with commas between; with a `+` in front these besides the usual ones. A wrong word lists all
@@ -40,7 +40,7 @@ pub(super) struct TableArguments {
     answer: AnswerArguments,
 }
 
-/// For whom an answer is, and what is left out of it.
+// For whom an answer is, and what is left out of it.
 #[derive(Debug, Clone, clap::Args)]
 pub(super) struct AnswerArguments {
     /// Who is to read it

@@ -14,7 +14,7 @@ use crate::controller::control::client::{Client, ClientError};
 use crate::controller::control::message::{Reply, Request, Snapshot};
 use crate::observe::process;
 
-/// The argument.
+// The argument.
 #[derive(Debug, Clone, clap::Args)]
 pub(super) struct Target {
     /// The topology, where several run

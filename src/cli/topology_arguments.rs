@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use crate::topology::Setting;
 
-/// The file and its variables.
+// The file and its variables.
 #[derive(Debug, Clone, clap::Args)]
 pub(super) struct TopologyArguments {
     /// Topology file; `-` is standard input, a directory stands for the only one in it [default: .]
@@ -15,7 +15,7 @@ pub(super) struct TopologyArguments {
     pub(super) values: Values,
 }
 
-/// Values for variables of the file's `[vars]`.
+// Values for variables of the file's `[vars]`.
 #[derive(Debug, Clone, clap::Args)]
 pub(super) struct Values {
     /// Set a variable of the file; the value has the type of the one in the file. In the environment, one a line

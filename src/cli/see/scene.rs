@@ -205,6 +205,7 @@ impl<'a> Cast<'a> {
         let things = things.map_err(|unresolved| unresolved.tell())?;
         let mut seen: Vec<Seen> = Vec::new();
         let mut taken = HashSet::new();
+        let strangers = self.strangers();
         let mut declared: HashMap<&str, Vec<Thing>> = HashMap::new();
         for process in &self.snapshot.processes {
             declared.entry(process.ns.as_str()).or_default().push(Thing::Process(process));
@@ -221,11 +222,14 @@ impl<'a> Cast<'a> {
             }
             // Children of programs and whoever has come in by another door.
             let Thing::Namespace(namespace) = thing else { continue };
-            let inside = self.spaces.get(&*namespace.path).and_then(|space| self.members.get(space));
-            for &process in inside.into_iter().flatten() {
-                if self.names.process(process.pid()).is_none() && taken.insert(process.pid()) {
+            let Some(&space) = self.spaces.get(&*namespace.path) else { continue };
+            for &process in strangers.get(&space).into_iter().flatten() {
+                let number = self.machine.number_in(process, space);
+                if let Some(number) = number
+                    && taken.insert(process.pid())
+                {
                     seen.push(Seen {
-                        path: format!("{}#{}", namespace.path, process.own()),
+                        path: format!("{}#{number}", namespace.path),
                         place: Some(namespace.path.clone()),
                         level: namespace.level,
                         process,
@@ -238,6 +242,20 @@ impl<'a> Cast<'a> {
             return Err(Status::No);
         }
         Ok(seen)
+    }
+
+    /// Those who are not declared, by the namespace of the topology that they are in; that is the next one around where they
+    /// are in a namespace that one of its programs has made.
+    fn strangers(&self) -> HashMap<SpaceId, Vec<&'a Inhabitant>> {
+        let declared: HashSet<SpaceId> = self.spaces.values().copied().collect();
+        let mut strangers: HashMap<SpaceId, Vec<&Inhabitant>> = HashMap::new();
+        for process in self.machine.processes().iter().filter(|process| self.names.process(process.pid()).is_none()) {
+            let around = std::iter::successors(process.space, |&space| self.machine.space(space).parent);
+            if let Some(home) = around.into_iter().find(|space| declared.contains(space)) {
+                strangers.entry(home).or_default().push(process);
+            }
+        }
+        strangers
     }
 
     /// A declared process that lives.

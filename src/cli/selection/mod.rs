@@ -26,7 +26,7 @@ use crate::topology::{Address, Labels};
 pub(super) const STATES: [&str; 11] =
     ["creating", "created", "running", "ready", "paused", "stopping", "killing", "exited", "failed", "killed", "gone"];
 
-/// How the addresses are narrowed and widened.
+// How the addresses are narrowed and widened.
 #[derive(Debug, Clone, Default, clap::Args)]
 pub(super) struct Selection {
     /// And everything inside the namespaces

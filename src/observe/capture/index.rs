@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
+use super::birth;
 use super::names::Title;
 use crate::observe::machine::{Inhabitant, Machine, SpaceId};
 
@@ -47,7 +48,22 @@ impl<'m> Index<'m> {
                 index.titles.insert(process.pid(), title);
             }
         }
+        index.sort();
         index
+    }
+
+    /// Puts everybody, and the namespaces by their PID 1s, in the order in which they were born: it is that of the file.
+    fn sort(&mut self) {
+        let order = birth::order(self.members.values().flatten().map(|process| process.pid()));
+        let place = |process: &Inhabitant| order.get(&process.pid()).copied();
+        for members in self.members.values_mut() {
+            members.sort_by_key(|process| place(process));
+        }
+        let leaders: HashMap<SpaceId, Option<usize>> =
+            self.members.keys().map(|&id| (id, self.leader(id).and_then(place))).collect();
+        for inside in self.inside.values_mut() {
+            inside.sort_by_key(|id| leaders.get(id).copied().flatten());
+        }
     }
 
     /// Who lives in a namespace besides the reader's own.

@@ -4,6 +4,7 @@
 //! in from outside is kept; a sibling's namespace of another kind becomes one of its own, because the language has no word
 //! for sharing it.
 
+mod birth;
 mod hostname;
 mod index;
 mod names;
@@ -132,7 +133,8 @@ impl Work<'_> {
         let work = self.program(leader);
         // Only a PID 1 of ours forks what the file says.
         let forks = match kind.as_deref() {
-            Some("builtin") => true,
+            // As a PID 1 of ours calls itself.
+            Some("init") => true,
             Some("pause") => {
                 table.insert("init".to_owned(), "pause".into());
                 true

@@ -7,7 +7,7 @@ use crate::observe::machine::Inhabitant;
 /// Longer ones the language refuses; room is left for a number behind it.
 const LONGEST: usize = 56;
 
-/// What a process of ours says of itself: `nestns: vm/ci/init (builtin)`.
+/// What a process of ours says of itself: `nestns: vm/ci (init)`.
 #[derive(Debug)]
 pub(super) struct Title {
     /// The last component of the path, that of the namespace for its PID 1.
@@ -75,8 +75,8 @@ mod tests {
 
     #[test]
     fn a_title_is_taken_apart() {
-        let title = Title::parse("nestns: vm/ci/init (builtin)").unwrap();
-        assert_eq!((title.name.as_str(), title.kind.as_str()), ("ci", "builtin"));
+        let title = Title::parse("nestns: vm/ci (init)").unwrap();
+        assert_eq!((title.name.as_str(), title.kind.as_str()), ("ci", "init"));
         assert_eq!(Title::parse("nestns: vm/ci/p0 (idle)").unwrap().name, "p0");
         assert!(Title::parse("sleep").is_none());
     }
