@@ -297,3 +297,25 @@ fn how_everything_has_ended_can_be_expected_and_is_in_the_truth() {
         assert_eq!((ended.code, cases(&ended).len()), (0, 6), "{identity:?}: {}{}", ended.stdout, ended.stderr);
     }
 }
+
+#[test]
+fn who_is_tested_does_not_outlive_a_test_that_is_killed() {
+    if !can_nest() {
+        return;
+    }
+    let script = "echo began; while :; do sleep 0.05; done";
+    for identity in identities() {
+        for verb in ["test", "run"] {
+            for place in [&[][..], &["--in", "@"]] {
+                let nest = Nest::new(TREE).identity(identity);
+                let (file, mark) = (nest.file.display().to_string(), nest.directory.path().display().to_string());
+                let words = [&[verb, &file][..], place, &["--", "sh", "-c", script, &mark]].concat();
+                let mut running = nest.start_verb(&words);
+                running.has_said("began");
+                running.signal(Signal::SIGKILL);
+                // Which makes sure that nothing is left: the mark is in the command line.
+                assert_eq!(running.wait().code, 137, "{identity:?} {words:?}");
+            }
+        }
+    }
+}

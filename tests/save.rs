@@ -51,6 +51,7 @@ fn what_was_saved_builds_the_same_tree_again() {
         detached.says(&["down", "@"]);
         detached.says(&["up", "-d", "run/saved/topology.toml"]);
         let again = detached.says(&["save", root, "--truth", "--redact"]);
+        assert_eq!(detached.says(&["save", "-n", root, "--truth", "--redact"]), again);
         let [mut before, mut after] =
             [&truth, &again].map(|text| serde_json::from_str::<Value>(text).expect("it is a document"));
         assert_eq!(before["processes"].as_array().expect("a list").len(), 10);

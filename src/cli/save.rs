@@ -28,9 +28,12 @@ with --force its two files are replaced, and others in it stay.
   nestns save --topology -o again.toml")]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 pub(super) struct Args {
-    /// The topology, where several run
-    #[arg(value_name = "NAME", env = "NESTNS_NAME", value_parser = launch::name)]
-    name: Option<String>,
+    /// The topology, where several run; the same as --name
+    #[arg(value_name = "NAME", id = "topology_name", value_parser = launch::name)]
+    named: Option<String>,
+
+    #[command(flatten)]
+    target: Target,
 
     /// Only the truth, to standard output or a file
     #[arg(long, env = "NESTNS_TRUTH", value_parser = is_set)]
@@ -74,7 +77,8 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Status> {
         tell("error: two files do not fit into standard output\n  = help: choose one by --truth or --topology\n");
         return Ok(Status::WrongCommandLine);
     }
-    let mut connection = match (Target { name: args.name.clone() }).connect(None) {
+    let target = Target { name: args.named.clone().or_else(|| args.target.name.clone()) };
+    let mut connection = match target.connect(None) {
         Ok(connection) => connection,
         Err(status) => return Ok(status),
     };

@@ -4,9 +4,14 @@
 //! thread held is held for ever in the child, so whoever forks must be the only thread. The check costs one system call
 //! and is made in debug builds; no release build of this crate starts a thread before its last fork.
 
+use std::os::unix::process::CommandExt as _;
+use std::process::Command;
+
 use nix::libc;
+use nix::sys::signal::Signal;
 use nix::sys::stat::lstat;
 pub use nix::unistd::ForkResult;
+use nix::unistd::Pid;
 
 /// Makes a copy of the calling process by the C library's [fork(2)], which knows about its own locks and caches; a raw
 /// `clone3` would leave it uninformed.
@@ -34,6 +39,29 @@ pub fn fork() -> nix::Result<ForkResult> {
 pub fn exit_now(code: i32) -> ! {
     // SAFETY: _exit asks for nothing; it is unsafe only for being foreign.
     unsafe { libc::_exit(code) }
+}
+
+/// Has the kernel kill the calling process when the thread that has forked it ends (`PR_SET_PDEATHSIG`), whatever it executes
+/// meanwhile; and ends it, if that has happened already. `parent` is who has forked it.
+pub fn end_with_parent(parent: Pid) {
+    // Refused for invalid signals only.
+    let _ = nix::sys::prctl::set_pdeathsig(Signal::SIGKILL);
+    if nix::unistd::getppid() != parent {
+        exit_now(128 + libc::SIGKILL);
+    }
+}
+
+/// The same for a command that is going to be started by the calling process.
+pub fn start_to_end_with_parent(command: &mut Command) {
+    let parent = nix::unistd::getpid();
+    let before = move || {
+        end_with_parent(parent);
+        Ok(())
+    };
+    // SAFETY: what runs between fork and exec is three system calls, all of them async-signal-safe.
+    unsafe {
+        command.pre_exec(before);
+    }
 }
 
 /// Fails in a debug build when the process has more than one thread.

@@ -103,6 +103,12 @@ error[NS109]: `eye` is not a value of `via`
 }
 
 #[test]
+fn an_empty_chain_says_nothing() {
+    let told = human("[ns.vm]\n[[expect]]\nproc = \"vm/init\"\nchain = []\n");
+    assert!(told.starts_with("error[NS133]: an expectation expects nothing\n"), "{told}");
+}
+
+#[test]
 fn what_names_nobody() {
     let text = r#"[ns.vm]
 proc.job = { actor = "idle" }

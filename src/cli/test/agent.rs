@@ -12,6 +12,7 @@ use nix::unistd::Pid;
 
 use super::interruption::Interruption;
 use crate::expect::{Case, Status};
+use crate::sys::fork::start_to_end_with_parent;
 use crate::sys::pidfd::Pidfd;
 
 /// The command, and where it is to run.
@@ -88,6 +89,8 @@ impl Agent<'_> {
         for setting in ["NESTNS_IN", "NESTNS_NAME", "NESTNS_FORMAT", "NESTNS_TIMEOUT"] {
             command.env_remove(setting);
         }
+        // Whoever is killed himself cannot take it down.
+        start_to_end_with_parent(&mut command);
         Ok(command)
     }
 }

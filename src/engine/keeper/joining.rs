@@ -17,7 +17,7 @@ use crate::engine::nursery::{self, Word};
 use crate::engine::plan::{NamespaceIndex, NamespacePlan, Plan, ProcessPlan, Subject};
 use crate::engine::program;
 use crate::sys::descriptor;
-use crate::sys::fork::fork;
+use crate::sys::fork::{end_with_parent, fork};
 use crate::sys::pidfd::Pidfd;
 use crate::topology::{Program, Terminal};
 
@@ -37,13 +37,20 @@ impl Keeper {
         };
         let mut recruit = Recruit { subject, path, process, image, streams };
         let forked = match entrance {
-            Entrance::Host => match fork().map_err(|errno| Failure::new(subject, Stage::Fork, errno))? {
-                ForkResult::Child => recruit.report_for_duty(&self.plan),
-                ForkResult::Parent { child } => {
-                    self.add(child, subject);
-                    Ok(child)
+            Entrance::Host => {
+                let keeper = nix::unistd::getpid();
+                match fork().map_err(|errno| Failure::new(subject, Stage::Fork, errno))? {
+                    ForkResult::Child => {
+                        // No PID 1 takes him along, and the guardian does not know him.
+                        end_with_parent(keeper);
+                        recruit.report_for_duty(&self.plan)
+                    }
+                    ForkResult::Parent { child } => {
+                        self.add(child, subject);
+                        Ok(child)
+                    }
                 }
-            },
+            }
             Entrance::Beside { process, namespaces } => self.move_in(&recruit, &process, namespaces, patience),
         };
         recruit.streams = None;

@@ -165,7 +165,7 @@ impl ExpectationSyntax {
         let subject = process.about(key, out);
         let Some(elements) = key.elements("an array of numbers, the outermost first", out) else { return };
         let read: Vec<_> = elements.iter().filter_map(|element| element.integer(1, HIGHEST, out)).collect();
-        let is_complete = read.len() == elements.len();
+        let is_complete = read.len() == elements.len() && !read.is_empty();
         if let Some(process) = subject.filter(|_| is_complete) {
             let numbers = read.iter().map(|number| i32::try_from(number.value).unwrap_or(i32::MAX)).collect();
             self.claim(Assertion::Chain { process, numbers }, key.span);
