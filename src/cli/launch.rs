@@ -19,6 +19,7 @@ use crate::diagnostic::{Code, Color, Diagnostics, Format, Sources, render};
 use crate::engine::plan::Order;
 use crate::observe::doctor;
 use crate::present::config;
+use crate::topology::address::nearest;
 use crate::topology::{Position, Topology, Variable, parse_duration};
 
 /// A file that was read, checked, and found to be good.
@@ -101,6 +102,29 @@ pub(super) fn tell(trouble: &Trouble, files: &[String]) -> Status {
 pub(super) fn place(position: Position, files: &[String]) -> Option<String> {
     let file = files.get(position.file as usize).filter(|_| position.line > 0)?;
     Some(format!("{file}:{}:{}", position.line, position.column))
+}
+
+/// Whether a tree has the namespace that a command is to run in; tells what there is instead. `file` is how the tree is called.
+pub(super) fn has_namespace(topology: &Topology, path: &str, file: &str) -> bool {
+    if topology.find(path).is_some() {
+        return true;
+    }
+    let mut text = format!("error: there is no namespace `{path}` in {file}\n");
+    let around = path.rsplit_once('/').and_then(|(around, name)| Some((topology.find(around)?, name)));
+    let is_process =
+        |id, name| name == "init" || topology.namespace(id).processes.iter().any(|process| process.name == name);
+    if let Some((around, _)) = around.filter(|&(id, name)| is_process(id, name)) {
+        let _ = writeln!(text, "  = help: that is a process; it is in `{}`", topology.namespace(around).path);
+    } else if let Ok(address) = path.parse() {
+        let all = topology.pre_order();
+        let paths = all.iter().map(|&id| topology.namespace(id).path.as_str());
+        let near: Vec<String> = nearest(&address, paths).into_iter().map(|path| format!("`{path}`")).collect();
+        if !near.is_empty() {
+            let _ = writeln!(text, "  = help: there is {}", near.join(", "));
+        }
+    }
+    say(&text);
+    false
 }
 
 /// Options that a verb has not asked for.

@@ -97,9 +97,8 @@ pub(super) fn run(args: Args) -> anyhow::Result<Status> {
             };
             let namespace = args.namespace.filter(|path| path != "host");
             if let Some(path) = &namespace
-                && checked.topology.find(path).is_none()
+                && !launch::has_namespace(&checked.topology, path, &file.display().to_string())
             {
-                eprintln!("error: there is no namespace `{path}` in {}", file.display());
                 return Ok(Status::No);
             }
             let origin = checked.origin();

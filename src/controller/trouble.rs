@@ -1,7 +1,9 @@
 //! Why a topology did not come to stand, and with which status `up` then ends.
 
+use nix::errno::Errno;
+
 use crate::diagnostic::Code;
-use crate::engine::failure::Failure;
+use crate::engine::failure::{Failure, Stage};
 use crate::engine::plan::PlanError;
 use crate::topology::Position;
 
@@ -38,10 +40,14 @@ fn detail(failure: &Failure) -> String {
     failure.detail.as_ref().map(|detail| format!(" `{detail}`")).unwrap_or_default()
 }
 
-/// The system's own text and the errno's name, which is what people search for.
+/// The system's own text and the errno's name, which is what people search for. "No space left on device" would send them to
+/// their disks where it is namespaces that there may be no more of.
 pub fn errno_text(failure: &Failure) -> String {
+    let is_namespace =
+        matches!(failure.stage, Stage::UnsharePid | Stage::CloneSibling | Stage::Isolate | Stage::UnshareUser);
     match failure.errno {
         0 => "it was killed".to_owned(),
+        _ if is_namespace && failure.errno() == Errno::ENOSPC => "a limit is reached (ENOSPC)".to_owned(),
         _ => format!("{} ({:?})", failure.errno().desc(), failure.errno()),
     }
 }

@@ -202,6 +202,8 @@ impl Experiment {
     }
 }
 
+/// What the kernel answered, for people: nothing in an experiment is about disks.
 fn explain(errno: Errno) -> String {
-    format!("{errno:?} ({})", errno.desc())
+    let words = if errno == Errno::ENOSPC { "a limit is reached" } else { errno.desc() };
+    format!("{errno:?} ({words})")
 }

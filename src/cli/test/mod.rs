@@ -133,9 +133,8 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
     let label = checked.topology.name.clone();
     let namespace = args.namespace.as_deref().filter(|path| *path != "host");
     if let Some(path) = namespace
-        && checked.topology.find(path).is_none()
+        && !launch::has_namespace(&checked.topology, path, &label)
     {
-        tell(&format!("error: there is no namespace `{path}` in {label}\n"));
         return Ok(Exit::No);
     }
     let is_empty = checked.topology.expectations.is_empty() && args.command.is_empty();
