@@ -1,5 +1,6 @@
 //! What `nestns capture` writes builds what was captured.
 
+use std::fs;
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
@@ -114,6 +115,23 @@ fn a_chain_of_unshare_is_captured_at_several_depths() {
         let checked = Nestns::new(&["check", "-"]).input(captured.stdout.clone()).run();
         assert_eq!(checked.code, 0, "{captured:?} {checked:?}");
     }
+}
+
+#[test]
+fn a_file_that_is_there_already_stays() {
+    if !can_nest() {
+        return;
+    }
+    let nest = Detached::up(Nest::new("[ns.@]\nproc.p = { actor = \"idle\" }\n"));
+    let controller = nest.controller().to_string();
+    let file = nest.nest.directory.path().join("mine.toml");
+    fs::write(&file, "precious").expect("the directory is writable");
+    let path = file.to_str().expect("our own path");
+    let outcome = nest.nestns(&["capture", &controller, "-o", path]);
+    assert_eq!((outcome.code, fs::read_to_string(&file).expect("it is there").as_str()), (1, "precious"));
+    assert!(outcome.stderr.contains("--force replaces it"), "{}", outcome.stderr);
+    nest.says(&["capture", &controller, "-o", path, "--force"]);
+    assert!(fs::read_to_string(&file).expect("it is there").contains("[ns."));
 }
 
 #[test]

@@ -133,6 +133,8 @@ fn a_chain_is_a_staircase_and_a_fan_a_comb() {
     assert_eq!(last, [&format!("{root}/l2"), "·", "·", "1", "2", "3", "4", "5", "6"], "{turned}");
     let csv = nest.says(&["see", "@/l2", "--of", "@/init", "@/l2/l3/p", "--format", "csv"]);
     assert_eq!(csv, format!("path,{root}/l2\n{root}/init,\n{root}/l2/l3/p,4\n"));
+    let csv = nest.says(&["see", "@/l2", "--of", "@/init", "@/l2/l3/p", "--format", "csv", "--transpose"]);
+    assert_eq!(csv, format!("path,{root}/init,{root}/l2/l3/p\n{root}/l2,,4\n"));
     drop(nest);
     let fan = Detached::up(Nest::new("[ns.@-w]\ncount = 50\n"));
     let root = &fan.nest.root;

@@ -7,6 +7,7 @@ use std::time::SystemTime;
 use anyhow::Context as _;
 use clap::builder::FalseyValueParser;
 
+use super::output_file::{self, Existing};
 use super::status::Status;
 use super::tell::tell;
 use crate::observe::capture::{Missing, Scope, capture};
@@ -41,6 +42,10 @@ pub(super) struct Args {
     /// Write it to this file instead of standard output
     #[arg(short, long, value_name = "FILE", env = "NESTNS_OUTPUT")]
     output: Option<PathBuf>,
+
+    /// Replace a file that is there already
+    #[arg(long, env = "NESTNS_FORCE", value_parser = FalseyValueParser::new())]
+    force: bool,
 }
 
 /// Runs the verb.
@@ -71,7 +76,16 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Status> {
         config::text(&captured.document),
     );
     match &args.output {
-        Some(path) => std::fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))?,
+        Some(path) => {
+            let existing = if args.force { Existing::Replace } else { Existing::Keep };
+            match output_file::write(path, &text, existing) {
+                Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
+                    output_file::tell_kept(path);
+                    return Ok(Status::No);
+                }
+                written => written.with_context(|| format!("cannot write {}", path.display()))?,
+            }
+        }
         None => std::io::stdout().lock().write_all(text.as_bytes())?,
     }
     Ok(Status::Done)

@@ -92,31 +92,39 @@ impl Serialize for Troubles<'_> {
 }
 
 impl Sheet<'_> {
-    /// A line a process, a column an observer: the number, or the error where it is known and refused, or nothing.
-    pub(super) fn write_csv(&self, out: &mut impl std::io::Write) -> std::io::Result<()> {
+    /// A line a process, a column an observer, or the other way round: the number, or the error where it is known and refused,
+    /// or nothing.
+    pub(super) fn write_csv(&self, out: &mut impl std::io::Write, is_transposed: bool) -> std::io::Result<()> {
+        let eyes: Vec<&str> = self.scene.eyes.iter().map(|eye| eye.path.as_str()).collect();
+        let seen: Vec<&str> = self.scene.seen.iter().map(|one| one.path.as_str()).collect();
+        let (columns, lines) = if is_transposed { (seen, eyes) } else { (eyes, seen) };
         let mut line = "path".to_owned();
-        for eye in &self.scene.eyes {
+        for path in &columns {
             line.push(',');
-            line.push_str(&quoted(&eye.path));
+            line.push_str(&quoted(path));
         }
         writeln!(out, "{line}")?;
-        for (row, one) in self.scene.seen.iter().enumerate() {
+        for (at, path) in lines.iter().enumerate() {
             line.clear();
-            line.push_str(&quoted(&one.path));
-            for (eye, view) in self.scene.eyes.iter().zip(self.views) {
+            line.push_str(&quoted(path));
+            for column in 0..columns.len() {
+                let (eye, row) = if is_transposed { (at, column) } else { (column, at) };
                 line.push(',');
-                match (view.number(row), view.answer(row)) {
-                    (Some(_), answer) if answer != crate::observe::sight::Answer::Yes => {
-                        line.push_str(&answer.to_string());
-                    }
-                    (Some(number), _) if eye.path == HOST => line.push_str(&self.redaction.host_pid(number)),
-                    (Some(number), _) => line.push_str(&number.to_string()),
-                    (None, _) => {}
-                }
+                line.push_str(&self.csv_cell(eye, row));
             }
             writeln!(out, "{line}")?;
         }
         Ok(())
+    }
+
+    fn csv_cell(&self, eye: usize, row: usize) -> String {
+        let view = &self.views[eye];
+        match (view.number(row), view.answer(row)) {
+            (Some(_), answer) if answer != crate::observe::sight::Answer::Yes => answer.to_string(),
+            (Some(number), _) if self.scene.eyes[eye].path == HOST => self.redaction.host_pid(number),
+            (Some(number), _) => number.to_string(),
+            (None, _) => String::new(),
+        }
     }
 }
 

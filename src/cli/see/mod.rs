@@ -200,7 +200,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Status> {
             serde_json::to_writer_pretty(&mut stdout, &sheet).map_err(std::io::Error::from)?;
             writeln!(stdout)?;
         }
-        Format::Csv => sheet.write_csv(&mut stdout)?,
+        Format::Csv => sheet.write_csv(&mut stdout, args.transpose)?,
         Format::Table if args.diff => stdout.write_all(differences(args, &scene, &mismatches).as_bytes())?,
         Format::Table => stdout.write_all(drawing(args, &machine, &scene, &views).as_bytes())?,
     }
