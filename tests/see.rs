@@ -259,6 +259,12 @@ fn who_is_in_a_namespace_that_a_program_has_made_is_seen_as_well() {
             .map(|((path, _), _)| path.as_str())
             .collect();
         assert!(inner.len() >= 2, "{identity:?}: {found:?}");
+        // By the name that it is shown with.
+        let one = nest.document(&["see", "--of", inner[0], "--format", "json"]);
+        assert_eq!(
+            one["rows"].as_array().map(|rows| (rows.len(), rows[0]["path"].clone())),
+            Some((1, inner[0].into()))
+        );
         for via in ["chain", "proc", "kill", "pidfd", "cred"] {
             let told = nest.says(&["see", "--via", via, "--diff"]);
             assert!(told.starts_with("no difference: "), "{identity:?} {via}: {told}");

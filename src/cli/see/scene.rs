@@ -8,6 +8,7 @@ use crate::cli::selection::{self, Selection, Thing, is_over};
 use crate::cli::status::Status;
 use crate::cli::tell::tell;
 use crate::controller::control::message::Snapshot;
+use crate::controller::document::NamespaceDocument;
 use crate::observe::machine::{Inhabitant, Machine, SpaceId};
 use crate::observe::sight::Observer;
 use crate::topology::Address;
@@ -201,11 +202,22 @@ impl<'a> Cast<'a> {
     }
 
     fn seen(&self, of: &[Address]) -> Result<Vec<Seen<'a>>, Status> {
-        let things = selection::resolve(self.snapshot, of, &Selection::default());
-        let things = things.map_err(|unresolved| unresolved.tell())?;
         let mut seen: Vec<Seen> = Vec::new();
         let mut taken = HashSet::new();
         let strangers = self.strangers();
+        let mut others = Vec::new();
+        for address in of {
+            let numbered = self.numbered(address, &strangers);
+            if numbered.is_empty() {
+                others.push(address.clone());
+            }
+            seen.extend(numbered.into_iter().filter(|one| taken.insert(one.process.pid())));
+        }
+        let things = if others.is_empty() && !of.is_empty() {
+            Vec::new()
+        } else {
+            selection::resolve(self.snapshot, &others, &Selection::default()).map_err(|unresolved| unresolved.tell())?
+        };
         let mut declared: HashMap<&str, Vec<Thing>> = HashMap::new();
         for process in &self.snapshot.processes {
             declared.entry(process.ns.as_str()).or_default().push(Thing::Process(process));
@@ -224,17 +236,8 @@ impl<'a> Cast<'a> {
             let Thing::Namespace(namespace) = thing else { continue };
             let Some(&space) = self.spaces.get(&*namespace.path) else { continue };
             for &process in strangers.get(&space).into_iter().flatten() {
-                let number = self.machine.number_in(process, space);
-                if let Some(number) = number
-                    && taken.insert(process.pid())
-                {
-                    seen.push(Seen {
-                        path: format!("{}#{number}", namespace.path),
-                        place: Some(namespace.path.clone()),
-                        level: namespace.level,
-                        process,
-                    });
-                }
+                let one = self.stranger(process, namespace, space);
+                seen.extend(one.filter(|one| taken.insert(one.process.pid())));
             }
         }
         if seen.is_empty() {
@@ -242,6 +245,29 @@ impl<'a> Cast<'a> {
             return Err(Status::No);
         }
         Ok(seen)
+    }
+
+    /// Those who are not declared, by the number that an address like `vm#12` says.
+    fn numbered(&self, address: &Address, strangers: &HashMap<SpaceId, Vec<&'a Inhabitant>>) -> Vec<Seen<'a>> {
+        let Some(number) = address.number() else { return Vec::new() };
+        let spaces = self.snapshot.namespaces.iter().filter(|space| address.matches(&space.path));
+        let spaces = spaces.filter_map(|space| Some((space, *self.spaces.get(&*space.path)?)));
+        let all = spaces.flat_map(|(namespace, space)| {
+            let here = strangers.get(&space).into_iter().flatten();
+            here.filter(move |process| self.machine.number_in(process, space) == Some(number))
+                .filter_map(move |process| self.stranger(process, namespace, space))
+        });
+        all.collect()
+    }
+
+    fn stranger(&self, process: &'a Inhabitant, namespace: &NamespaceDocument, space: SpaceId) -> Option<Seen<'a>> {
+        let number = self.machine.number_in(process, space)?;
+        Some(Seen {
+            path: format!("{}#{number}", namespace.path),
+            place: Some(namespace.path.clone()),
+            level: namespace.level,
+            process,
+        })
     }
 
     /// Those who are not declared, by the namespace of the topology that they are in; that is the next one around where they
