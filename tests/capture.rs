@@ -118,6 +118,33 @@ fn a_chain_of_unshare_is_captured_at_several_depths() {
 }
 
 #[test]
+fn a_program_whose_children_make_namespaces_is_not_run_again() {
+    if !can_nest() || !geteuid().is_root() {
+        eprintln!("skipped: unshare(1) is run as root");
+        return;
+    }
+    let inner = "unshare --fork --pid --kill-child sh -c 'sleep 1000 & wait'";
+    let script = format!("sleep 1000 & {inner} & wait");
+    let words = ["--pid", "--fork", "--kill-child", "sh", "-c", &script];
+    let mut outer = Command::new("unshare").args(words).stdin(Stdio::null()).spawn().expect("util-linux is installed");
+    let pid = outer.id().to_string();
+    let start = Instant::now();
+    let captured = loop {
+        let outcome = Nestns::new(&["capture", &pid, "--programs"]).run();
+        // The script inside makes nothing, and is run again, with what it forks.
+        let stands = ["\"sleep 1000 & wait\"]", "proc.sleep = "].iter().all(|said| outcome.stdout.contains(said));
+        if stands || start.elapsed() > PATIENCE {
+            break outcome;
+        }
+    };
+    outer.kill().expect("it is our child");
+    outer.wait().expect("it is our child");
+    assert_eq!(captured.stdout.matches("[ns.").count(), 2, "{captured:?}");
+    assert!(captured.stdout.contains("proc.sleep = { cmd = [\"sleep\", \"1000\"] }"), "{captured:?}");
+    assert!(!captured.stdout.contains("--fork"), "it would be made twice: {captured:?}");
+}
+
+#[test]
 fn a_file_that_is_there_already_stays() {
     if !can_nest() {
         return;

@@ -12,7 +12,7 @@ pub(super) struct Index<'m> {
     pub(super) machine: &'m Machine,
     members: HashMap<SpaceId, Vec<&'m Inhabitant>>,
     inside: HashMap<SpaceId, Vec<SpaceId>>,
-    /// Those whose child is the PID 1 of another namespace.
+    /// Those whose child is the PID 1 of another namespace, and who has forked them.
     makers: HashSet<i32>,
     /// What processes of ours say of themselves, by their number here.
     titles: HashMap<i32, Title>,
@@ -47,6 +47,13 @@ impl<'m> Index<'m> {
             if let Some(title) = Title::of(process) {
                 index.titles.insert(process.pid(), title);
             }
+        }
+        // Run again, whoever has forked them would fork them again.
+        for maker in index.makers.clone() {
+            let line = std::iter::successors(by_number.get(&maker).copied(), |one| by_number.get(&one.parent).copied());
+            let inside = line.skip(1).take_while(|one| one.space.is_some_and(|space| space != machine.own()));
+            // Bounded, because a chain of parents is a circle where numbers were reused while it was read.
+            index.makers.extend(inside.take(by_number.len()).map(Inhabitant::pid));
         }
         index.sort();
         index
