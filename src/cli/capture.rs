@@ -4,7 +4,6 @@ use std::io::Write as _;
 use std::path::PathBuf;
 use std::time::SystemTime;
 
-use anyhow::Context as _;
 use clap::builder::FalseyValueParser;
 
 use super::output_file::{self, Existing};
@@ -75,18 +74,9 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Status> {
         humantime::format_rfc3339_seconds(SystemTime::now()),
         config::text(&captured.document),
     );
-    match &args.output {
-        Some(path) => {
-            let existing = if args.force { Existing::Replace } else { Existing::Keep };
-            match output_file::write(path, &text, existing) {
-                Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
-                    output_file::tell_kept(path);
-                    return Ok(Status::No);
-                }
-                written => written.with_context(|| format!("cannot write {}", path.display()))?,
-            }
-        }
-        None => std::io::stdout().lock().write_all(text.as_bytes())?,
+    if let Some(path) = &args.output {
+        return output_file::outcome(path, output_file::write(path, &text, Existing::by_force(args.force)));
     }
+    std::io::stdout().lock().write_all(text.as_bytes())?;
     Ok(Status::Done)
 }

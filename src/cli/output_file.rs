@@ -4,6 +4,9 @@ use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
+use anyhow::Context as _;
+
+use super::status::Status;
 use super::tell::tell;
 
 /// What becomes of a file that is there already.
@@ -15,12 +18,31 @@ pub(super) enum Existing {
     Replace,
 }
 
-/// Tells that what was there already is there still, and what can be done about it.
-pub(super) fn tell_kept(path: &Path) {
-    tell(&format!(
-        "error: {} is there already, and was left as it is\nhelp: --force replaces it, --output FILE writes another one\n",
-        path.display()
-    ));
+impl Existing {
+    /// What `--force` means.
+    pub(super) fn by_force(force: bool) -> Self {
+        if force { Self::Replace } else { Self::Keep }
+    }
+}
+
+/// What has become of something that was to be written: one that was there already is there still, which is told with what
+/// can be done about it, and the answer is no.
+///
+/// # Errors
+///
+/// Any other failure, with the path.
+pub(super) fn outcome(path: &Path, written: io::Result<()>) -> anyhow::Result<Status> {
+    match written {
+        Ok(()) => Ok(Status::Done),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+            tell(&format!(
+                "error: {} is there already, and was left as it is\nhelp: --force replaces it, --output FILE writes another one\n",
+                path.display()
+            ));
+            Ok(Status::No)
+        }
+        Err(error) => Err(error).with_context(|| format!("cannot write {}", path.display())),
+    }
 }
 
 /// Writes files into a directory of their own, which appears with all of them in it. One that is there already fails with

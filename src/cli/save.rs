@@ -91,7 +91,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Status> {
         }
     };
     let topology = if args.truth { None } else { Some(topology(&connection)?) };
-    let existing = if args.force { Existing::Replace } else { Existing::Keep };
+    let existing = Existing::by_force(args.force);
     let (path, written) = match (truth, topology) {
         (Some(truth), Some(topology)) => {
             let path = args.output.clone().unwrap_or_else(|| format!("{}.saved", connection.name).into());
@@ -110,15 +110,11 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Status> {
             }
         }
     };
-    match written {
-        Ok(()) => writeln!(io::stdout(), "{}", path.display())?,
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-            output_file::tell_kept(&path);
-            return Ok(Status::No);
-        }
-        Err(error) => return Err(error).with_context(|| format!("cannot write {}", path.display())),
+    let status = output_file::outcome(&path, written)?;
+    if status == Status::Done {
+        writeln!(io::stdout(), "{}", path.display())?;
     }
-    Ok(Status::Done)
+    Ok(status)
 }
 
 /// The document of this moment, by the controller itself: the file in the state directory is as old as it may be.

@@ -6,7 +6,6 @@ use std::borrow::Cow;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use anyhow::Context as _;
 use clap::ValueEnum as _;
 use clap::builder::FalseyValueParser;
 
@@ -45,19 +44,13 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Status> {
         io::stdout().lock().write_all(text.as_bytes())?;
         return Ok(Status::Done);
     }
-    let existing = if args.force { Existing::Replace } else { Existing::Keep };
-    match output_file::write(&path, text, existing) {
-        Ok(()) => {
-            // The file is there, so a closed standard error is no failure.
-            let _ = io::stderr().write_all(next(&path).as_bytes());
-            Ok(Status::Done)
-        }
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-            output_file::tell_kept(&path);
-            Ok(Status::No)
-        }
-        Err(error) => Err(error).with_context(|| format!("cannot write {}", path.display())),
+    let written = output_file::write(&path, text, Existing::by_force(args.force));
+    let status = output_file::outcome(&path, written)?;
+    if status == Status::Done {
+        // The file is there, so a closed standard error is no failure.
+        let _ = io::stderr().write_all(next(&path).as_bytes());
     }
+    Ok(status)
 }
 
 fn list() -> anyhow::Result<Status> {
