@@ -12,6 +12,7 @@ pub mod locks;
 pub mod machine;
 pub mod members;
 pub mod memberships;
+mod namespace_link;
 pub mod namespaces;
 pub mod portrait;
 pub mod process;

@@ -8,10 +8,12 @@ use std::os::fd::OwnedFd;
 use std::os::unix::fs::MetadataExt;
 
 use nix::errno::Errno;
+use nix::fcntl::AT_FDCWD;
 use nix::sched::CloneFlags;
 use nix::sys::stat::fstat;
 use nix::unistd::Pid;
 
+use super::namespace_link::linked;
 use crate::sys::namespace;
 use crate::sys::pidfd::{Kind, Pidfd};
 
@@ -125,10 +127,10 @@ impl Standpoint {
     /// Where /proc is not mounted.
     pub fn own(user: Option<&OwnedFd>) -> io::Result<Self> {
         let mut inodes = [None; ENTERED.len()];
-        for (inode, (name, _)) in inodes.iter_mut().zip(ENTERED) {
-            *inode = match user.filter(|_| name == "user") {
+        for (found, (name, _)) in inodes.iter_mut().zip(ENTERED) {
+            *found = match user.filter(|_| name == "user") {
                 Some(user) => Some(fstat(user)?.st_ino),
-                None => match inode_of("self", name) {
+                None => match inode("self", name) {
                     Ok(own) => Some(own),
                     // A kernel without this kind.
                     Err(error) if error.kind() == io::ErrorKind::NotFound => None,
@@ -152,7 +154,7 @@ impl Standpoint {
                 |only: &[String]| only.iter().any(|kind| kind == name || (kind == "mount" && name == "mnt"));
             if only.is_none_or(is_wanted)
                 && let Some(own) = own
-                && inode_of(&pid.to_string(), name)? != *own
+                && inode(&pid.to_string(), name)? != *own
             {
                 flags |= flag;
             }
@@ -161,10 +163,7 @@ impl Standpoint {
     }
 }
 
-/// The inode of a namespace, by the text of its link: stat(2) on it would make the inode first, at twice the price.
-fn inode_of(who: &str, name: &str) -> io::Result<u64> {
-    let link = std::fs::read_link(format!("/proc/{who}/ns/{name}"))?;
-    // `mnt:[4026531832]`
-    let number = link.to_str().and_then(|text| text.split(['[', ']']).nth(1)).and_then(|number| number.parse().ok());
-    number.ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, format!("{} is no namespace", link.display())))
+/// The inode of a namespace of somebody, by kind.
+fn inode(who: &str, name: &str) -> io::Result<u64> {
+    linked(AT_FDCWD, &format!("/proc/{who}/ns/{name}"), name)
 }

@@ -14,7 +14,8 @@ use nix::sched::{CloneFlags, unshare};
 use nix::sys::stat::Mode;
 
 use super::pins::Hunt;
-use super::{Evidence, Inhabitant, Search, SpaceId, Spaces, is_own_proc, linked};
+use super::{Evidence, Inhabitant, Search, SpaceId, Spaces, is_own_proc};
+use crate::observe::namespace_link::linked;
 use crate::observe::small_file;
 use crate::sys::directory;
 

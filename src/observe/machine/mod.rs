@@ -18,7 +18,6 @@ use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 
 use nix::errno::Errno;
-use nix::fcntl::readlinkat;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::stat::fstat;
 
@@ -305,17 +304,6 @@ impl Spaces {
         }
         Ok(())
     }
-}
-
-/// The inode that stands in the text of a link of /proc, `pid:[4026531836]`.
-fn inode_of(link: &str, kind: &str) -> Option<u64> {
-    link.strip_prefix(kind)?.strip_prefix(":[")?.strip_suffix(']')?.parse().ok()
-}
-
-/// The inode of a namespace that a link of /proc leads to, by its text: no namespace is opened for it.
-fn linked(directory: impl AsFd, path: &str, kind: &str) -> io::Result<u64> {
-    let link = readlinkat(directory, path)?;
-    inode_of(&link.to_string_lossy(), kind).ok_or_else(|| io::ErrorKind::InvalidData.into())
 }
 
 /// Whether /proc is that of the caller's own PID namespace.

@@ -18,7 +18,8 @@ use nix::fcntl::AT_FDCWD;
 use nix::sys::stat::{fstat, stat};
 use nix::unistd::{Pid, getpid};
 
-use super::{Evidence, Spaces, inode_of, linked};
+use super::{Evidence, Spaces};
+use crate::observe::namespace_link::{inode_of, linked};
 use crate::sys::{directory, kcmp};
 
 /// How the line of a mount of nsfs ends in mountstats.

@@ -1,10 +1,11 @@
 use super::{Evidence, Machine, Search};
+use crate::observe::namespace_link::linked;
 
 #[test]
 fn the_reader_is_in_the_first_namespace_and_sees_itself() {
     let machine = Machine::read(Search::Everything).unwrap();
     let own = machine.space(machine.own());
-    assert_eq!(own.inode, super::linked(nix::fcntl::AT_FDCWD, "/proc/self/ns/pid", "pid").unwrap());
+    assert_eq!(own.inode, linked(nix::fcntl::AT_FDCWD, "/proc/self/ns/pid", "pid").unwrap());
     assert_eq!((own.level, own.parent, &own.evidence), (0, None, &Evidence::Member));
     let myself = machine.process(std::process::id().cast_signed()).unwrap();
     assert_eq!(myself.space, Some(machine.own()));
