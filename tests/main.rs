@@ -32,6 +32,7 @@ mod inheritance;
 mod inspect;
 mod interrupt;
 mod isolation;
+mod kernel_rules;
 mod kill;
 mod large_files;
 mod layouts;
