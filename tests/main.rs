@@ -6,6 +6,7 @@ mod addresses;
 mod after;
 mod agents;
 mod attach;
+mod attack;
 mod bad_input;
 mod capture;
 mod capture_others;

@@ -35,6 +35,7 @@ mod pause;
 mod pid;
 mod place;
 mod point;
+mod privilege;
 mod prune;
 mod ps;
 mod release;
@@ -201,6 +202,9 @@ impl Verb {
 /// Reads the command line, does what it says, and returns the exit status. clap ends the process itself, with status 2, if it
 /// cannot be read.
 pub fn main() -> u8 {
+    if let Some(refused) = privilege::refuse() {
+        return refused.code();
+    }
     completions::answer_shell(whole_command);
     let status = match Cli::parse().verb.run() {
         Ok(status) => status,

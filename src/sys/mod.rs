@@ -28,6 +28,7 @@ pub mod pidfd;
 pub mod probe;
 pub mod reap;
 pub mod rights;
+pub mod secure;
 pub mod start;
 pub mod terminal;
 pub mod title;

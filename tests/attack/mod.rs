@@ -1,0 +1,7 @@
+//! Programs that try to reach what is not theirs: every sentence of `docs/security.md` names a test, most of them here.
+//!
+//! `cargo test --locked --test main attack` runs them all: as root and as an ordinary user, at depth 1 and 3. Each attack has
+//! a tree of its own with a victim beside the attacker, and proves two things: that the attack was really made, and that
+//! nobody else has noticed it.
+
+mod secure_execution;
