@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use crate::harness::STATE_ROOT;
 use crate::harness::detached::{Detached, ended};
 use crate::harness::nest::{Nest, can_nest, identities, program};
 use crate::harness::terminal::Terminal;
@@ -138,8 +139,8 @@ fn a_tab_completes_a_running_path() {
         return;
     }
     let detached = Detached::up(Nest::new(TREE));
-    let run = detached.nest.directory.path().join("run");
-    let nest = Nest::new("").env("XDG_RUNTIME_DIR", run.to_str().expect("our own path"));
+    let state = detached.nest.state();
+    let nest = Nest::new("").env(STATE_ROOT, state.to_str().expect("our own path"));
     let mut terminal = Terminal::foreground_of(nest, &["bash", "--norc", "-i"]);
     terminal.expect("$ ");
     let path = program().parent().expect("it is in a directory").display().to_string();

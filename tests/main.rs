@@ -68,6 +68,7 @@ mod scale;
 mod schema;
 mod see;
 mod smoke;
+mod state_root;
 mod stop_order;
 mod terminal;
 mod topology;

@@ -147,7 +147,7 @@ fn a_state_directory_of_somebody_else_is_not_touched() {
             assert_eq!(refused.status.code(), Some(4), "{identity:?}: {stderr}");
             let text = format!(
                 "error[NS401]: {} belongs to user {other}, not to the caller ({caller})\n  \
-                 = help: remove it, or set XDG_RUNTIME_DIR to a directory of your own\n\
+                 = help: remove it, or set NESTNS_STATE_ROOT to a directory of your own\n\
                  `nestns explain NS401` tells more\n`nestns doctor` checks this as state-directory\n",
                 foreign.display()
             );

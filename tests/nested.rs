@@ -9,8 +9,8 @@ use crate::harness::nest::{Nest, can_nest, identities, program};
 
 /// Three levels, the innermost runs a script with a state directory of its own.
 fn outer(script: &str) -> String {
-    let script = format!("mkdir -p $XDG_RUNTIME_DIR/inner; export XDG_RUNTIME_DIR=$XDG_RUNTIME_DIR/inner; {script}");
-    let script = script.replace("NESTNS", &program().display().to_string());
+    let script = format!("export NESTNS_STATE_ROOT=$XDG_RUNTIME_DIR/inner; {script}");
+    let script = script.replace("NESTNS ", &format!("{} ", program().display()));
     format!("[ns.@]\n[ns.\"@/l2\"]\n[ns.\"@/l2/l3\"]\nproc.inner = {{ sh = {script:?}, oneshot = true }}\n")
 }
 

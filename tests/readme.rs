@@ -131,7 +131,7 @@ fn its_short_commands_answer_what_it_shows() {
                 .args(["-c", command])
                 .current_dir(env!("CARGO_MANIFEST_DIR"))
                 .env("PATH", &path)
-                .env("XDG_RUNTIME_DIR", nest.directory.path().join("run"))
+                .env("NESTNS_STATE_ROOT", nest.state())
                 .stdin(Stdio::null())
                 .output()
                 .expect("there is a shell");

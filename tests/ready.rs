@@ -263,7 +263,7 @@ fn nestns_in_nestns_says_that_it_is_ready() {
     let topology = format!(
         "name = '@'\n[ns.@]\nunshare = ['mount', 'net']\n\
          proc.a = {{ cmd = ['{}', 'up', 'DIRECTORY/inner.toml'], ready = {{ notify = true }}, \
-         env = {{ XDG_RUNTIME_DIR = 'DIRECTORY/inner' }} }}\n\
+         env = {{ NESTNS_STATE_ROOT = 'DIRECTORY/inner' }} }}\n\
          proc.b = {{ sh = 'test -e DIRECTORY/cue', oneshot = true, after = {{ a = 'ready' }} }}\n",
         program().display()
     );

@@ -52,7 +52,7 @@ impl Topology {
     /// `nestns ARGUMENTS` about it, whose output is read and thrown away.
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(self.program());
-        command.args(arguments).env("XDG_RUNTIME_DIR", self.directory.path()).stdin(Stdio::null());
+        command.args(arguments).env("NESTNS_STATE_ROOT", self.directory.path().join("nestns")).stdin(Stdio::null());
         command
     }
 

@@ -55,7 +55,7 @@ pub(crate) fn up(shape: Shape, ending: Ending) -> io::Result<Figures> {
         .arg(&file)
         .args(["--format", "json", "--progress", "quiet"])
         // A state directory of its own.
-        .env("XDG_RUNTIME_DIR", directory.path())
+        .env("NESTNS_STATE_ROOT", directory.path().join("nestns"))
         .stdin(Stdio::null())
         .stdout(File::create(&answer)?)
         .stderr(File::create(&story)?)

@@ -37,7 +37,13 @@ impl Checked {
     pub(super) fn origin(&self) -> Origin {
         let Self { topology, file, .. } = self;
         let hash = file.as_ref().map(|_| config::hash(topology));
-        Origin { name: topology.name.clone(), file: file.clone(), hash, files: topology.files.clone() }
+        Origin {
+            name: topology.name.clone(),
+            file: file.clone(),
+            hash,
+            anonymous: false,
+            files: topology.files.clone(),
+        }
     }
 }
 

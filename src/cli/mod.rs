@@ -72,6 +72,18 @@ pub use status::Status;
 /// Build, supervise and take down trees of nested Linux PID namespaces described in TOML.
 #[derive(Debug, Parser)]
 #[command(name = "nestns", version, propagate_version = false, arg_required_else_help = true)]
+#[command(after_help = "\
+Environment:
+  NESTNS_STATE_ROOT  The directory above the state of all topologies, made if it is missing. Where it is set, only \
+topologies whose state is there are found
+  XDG_RUNTIME_DIR    Without NESTNS_STATE_ROOT: the state is in `nestns` there, if it is the caller's own directory, else \
+in /run/nestns or, where that cannot be written, in nestns-UID below TMPDIR. All of these are searched; with an \
+XDG_RUNTIME_DIR other than /run/user/UID only that one
+  NESTNS_NAME        The topology that a verb is about, as --name does
+  NESTNS_TRUTH       Set by `run`, `test` and `exec`: a file with what stands (nestns.truth/1). While its topology runs, verbs \
+without a name are about that one
+  NESTNS_<FLAG>      Any flag: NESTNS_FORMAT=json is --format json
+  NO_COLOR, CLICOLOR_FORCE  No colours, or colours also where standard output is no terminal")]
 struct Cli {
     #[command(subcommand)]
     verb: Verb,

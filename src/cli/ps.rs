@@ -1,5 +1,6 @@
 //! `nestns ps`: a row a process.
 
+use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
@@ -25,6 +26,9 @@ use crate::topology::{Address, Signal};
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
+Without ADDR and -n the processes of all topologies are shown, each with `NAME:/` in front where there are several; inside of \
+`nestns run`, `test` and `exec` those of their topology.
+
 PID is the chain of a process's numbers, outermost first: `5303/7/4` is 5303 on the host, 7 in the namespace around, 4 in \
 its own. PPID is its parent's number in its own namespace, 0 where the parent is outside. What has ended has no number \
 any more.
@@ -36,7 +40,7 @@ caller may not look into.
 Columns: path, pid, ppid, state, age, command, ns, name, enter, exit, hostpid, labels; with -N also pidns, userns, mntns, \
 netns, utsns, ipcns, cgroupns, timens. They are for people; programs read --format json.")]
 pub(super) struct Args {
-    /// Which: a namespace stands for the processes that are directly in it. Everything where nothing is said
+    /// Which: a namespace stands for the processes that are directly in it. Everything of every topology where nothing is said
     #[arg(value_name = "ADDR")]
     addresses: Vec<Address>,
 
@@ -57,7 +61,8 @@ pub(super) struct Args {
 #[derive(Debug, Serialize)]
 struct PsDocument<'a> {
     schema: &'static str,
-    topology: &'a str,
+    /// `null` where they are of several.
+    topology: Option<&'a str>,
     processes: &'a [Row<'a>],
 }
 
@@ -65,6 +70,10 @@ struct PsDocument<'a> {
 struct Row<'a> {
     #[serde(flatten)]
     process: &'a ProcessDocument,
+    topology: &'a str,
+    /// Its path for people, with the topology in front where several are shown.
+    #[serde(skip)]
+    path: Cow<'a, str>,
     #[serde(skip)]
     state: Option<State>,
     #[serde(skip)]
@@ -109,7 +118,7 @@ impl Serialize for Relations {
 const fn usual<'a>() -> [Field<Row<'a>>; 12] {
     [
         Field::new("path", "PATH", |row: &Row, _| {
-            Cell::styled(&row.process.path, depth::style(row.process.pids.len().saturating_sub(1)))
+            Cell::styled(&row.path, depth::style(row.process.pids.len().saturating_sub(1)))
         })
         .cut(Cut::Middle),
         Field::new("pid", "PID", |row: &Row, redaction| {
@@ -170,25 +179,45 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Status> {
         Ok(columns) => columns,
         Err(status) => return Ok(status),
     };
-    let (_, snapshot) = match selection::look(&args.target, &args.addresses) {
-        Ok(found) => found,
+    let snapshots = match snapshots(args) {
+        Ok(snapshots) => snapshots,
         Err(status) => return Ok(status),
     };
-    let processes = match select(&snapshot, args) {
-        Ok(processes) => processes,
-        Err(unresolved) => return Ok(unresolved.tell()),
-    };
-    let rows = rows(&snapshot, processes, args);
+    let mut all = Vec::new();
+    let mut nothing = None;
+    for snapshot in &snapshots {
+        match select(snapshot, args) {
+            Ok(processes) => all.extend(rows(snapshot, processes, args, snapshots.len())),
+            Err(unresolved) => nothing = Some(unresolved),
+        }
+    }
+    if let Some(nothing) = nothing.filter(|_| all.is_empty()) {
+        return Ok(nothing.tell());
+    }
     if args.table.is_json() {
-        let document = PsDocument { schema: "nestns.ps/1", topology: &snapshot.status.name, processes: &rows };
-        args.table.answer().write(&document)?;
+        let only = snapshots.first().filter(|_| snapshots.len() == 1);
+        let topology = only.map(|snapshot| &*snapshot.status.name);
+        args.table.answer().write(&PsDocument { schema: "nestns.ps/1", topology, processes: &all })?;
     } else {
-        args.table.show(&columns, &rows, |row| &row.process.path)?;
+        args.table.show(&columns, &all, |row| &row.path)?;
     }
     // The process is about to end: nobody needs each of ten thousand processes to be given back for itself.
-    std::mem::forget(rows);
-    std::mem::forget(snapshot);
+    std::mem::forget(all);
+    std::mem::forget(snapshots);
     Ok(Status::Done)
+}
+
+/// What there is of the topology that is asked for; of every one where nothing is said.
+fn snapshots(args: &Args) -> Result<Vec<Snapshot>, Status> {
+    if !args.addresses.is_empty() {
+        return selection::look(&args.target, &args.addresses).map(|(_, snapshot)| vec![snapshot]);
+    }
+    let mut connections = args.target.connect_all()?;
+    if let [only] = connections.as_mut_slice() {
+        return only.snapshot().map(|snapshot| vec![snapshot]);
+    }
+    // One that ends meanwhile has said so, and is left out like one that has ended before.
+    Ok(connections.iter_mut().filter_map(|connection| connection.snapshot().ok()).collect())
 }
 
 /// The processes that are asked for. A namespace stands for those directly in it; one that passes the filter of labels does
@@ -236,7 +265,9 @@ fn apart<'a>(things: &[Thing<'a>]) -> (HashSet<&'a str>, HashSet<&'a str>) {
     (spaces, paths)
 }
 
-fn rows<'a>(snapshot: &'a Snapshot, processes: Vec<&'a ProcessDocument>, args: &Args) -> Vec<Row<'a>> {
+/// The rows of one topology, which is one of `shown`.
+fn rows<'a>(snapshot: &'a Snapshot, processes: Vec<&'a ProcessDocument>, args: &Args, shown: usize) -> Vec<Row<'a>> {
+    let topology = &*snapshot.status.name;
     let depth = if args.table.is_json() { Depth::Ids } else { Depth::Inodes };
     let mut kinship = args.namespaces.then(|| Kinship::new(snapshot, depth));
     let clock = Clock::now();
@@ -245,6 +276,8 @@ fn rows<'a>(snapshot: &'a Snapshot, processes: Vec<&'a ProcessDocument>, args: &
         let is_over = selection::is_over(process);
         Row {
             process,
+            topology,
+            path: if shown > 1 { format!("{topology}:/{}", process.path).into() } else { (&*process.path).into() },
             state,
             age: process.start_time.filter(|_| !is_over).map(|start| clock.age(start)),
             namespaces: kinship.as_mut().map(|kinship| match kinship.of(process) {

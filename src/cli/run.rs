@@ -71,6 +71,7 @@ const INITIAL: u64 = 0xEFFF_FFFC;
 
 /// Runs the verb.
 pub(super) fn run(args: Args) -> anyhow::Result<Status> {
+    let is_anonymous = args.name.is_none();
     let name = args.name.unwrap_or_else(|| unique_name("run"));
     let connection = connection();
     // What the command writes to its terminal goes to the caller's, not into a redirected output.
@@ -79,7 +80,7 @@ pub(super) fn run(args: Args) -> anyhow::Result<Status> {
     let mut options = launch::options();
     options.timeout = args.timeout;
     options.announce_truth = true;
-    let (checked, origin) = match &args.file {
+    let (checked, mut origin) = match &args.file {
         None => {
             let role = if args.as_init { Role::Init } else { Role::Child };
             let topology = wrap::around(name.clone(), args.depth.into(), role, process);
@@ -110,6 +111,7 @@ pub(super) fn run(args: Args) -> anyhow::Result<Status> {
             (checked, origin)
         }
     };
+    origin.anonymous = is_anonymous;
     let Checked { topology, base, .. } = checked;
     let files = topology.files.clone();
     let color = launch::color(args.color, LinesTo::Stderr);

@@ -1,5 +1,7 @@
-//! Which running topology a verb is about: `-n NAME`, else `NESTNS_NAME`, else the `name:/…` of an address, else the only
-//! one that runs. Never the file in this directory.
+//! Which running topology a verb is about: `-n NAME`, else `NESTNS_NAME`, else the `name:/…` of an address, else the one that
+//! the caller is a program of, else the only one that runs. Never the file in this directory.
+//!
+//! A topology that nobody has named, such as that of `run -- CMD`, does not count where there is one that somebody has.
 
 use std::fmt::Write as _;
 use std::path::PathBuf;
@@ -17,7 +19,7 @@ use crate::observe::process;
 // The argument.
 #[derive(Debug, Clone, clap::Args)]
 pub(super) struct Target {
-    /// The topology, where several run
+    /// The topology, where several run [default: inside of `run`, `test` and `exec` their own]
     #[arg(short, long, env = "NESTNS_NAME", value_parser = launch::name)]
     pub(super) name: Option<String>,
 }
@@ -53,12 +55,35 @@ impl Target {
     pub(super) fn reach(&self, prefix: Option<&str>) -> Result<Connection, Status> {
         // What is sent to one that was stopped stays there with its descriptors, and a pipe does not end that long.
         let is_stopped = |client: &Client| process::is_stopped(Pid::from_raw(client.controller())).unwrap_or(false);
-        match census::only(self.wanted(prefix)?.as_deref()) {
+        let wanted = self.wanted(prefix)?;
+        let own = if wanted.is_none() { census::own() } else { None };
+        match own.or_else(|| census::only(wanted.as_deref())) {
             Some((directory, client)) if !is_stopped(&client) => {
                 Ok(Connection { name: census::name_of(&directory), directory, client })
             }
             _ => self.connect(prefix),
         }
+    }
+
+    /// Connects to all that a verb is about which shows everything where nothing is said: to one as [`connect`](Self::connect)
+    /// does where a name is said or the caller is a program of one, else to every one that answers.
+    ///
+    /// # Errors
+    ///
+    /// The status to end with, where there is none; why has been told.
+    pub(super) fn connect_all(&self) -> Result<Vec<Connection>, Status> {
+        let running = if self.name.is_some() { Vec::new() } else { running(None) };
+        if running.len() < 2 {
+            return self.connect(None).map(|connection| vec![connection]);
+        }
+        let mut connections = Vec::new();
+        for Found { name, directory, presence, client } in running {
+            match (presence, client) {
+                (Presence::Controller(_), Some(client)) => connections.push(Connection { name, directory, client }),
+                _ => tell(&format!("warning: `{name}` does not answer, and is left out; `nestns ls` tells more\n")),
+            }
+        }
+        Ok(connections)
     }
 
     /// The name that is asked for, if one is.
@@ -75,11 +100,11 @@ impl Target {
 
     fn find(&self, prefix: Option<&str>) -> Result<Found, Status> {
         let wanted = self.wanted(prefix)?;
-        let mut running: Vec<Found> = match &wanted {
-            Some(name) => census::of(name),
-            None => census::all(),
-        };
-        running.retain(|found| !matches!(found.presence, Presence::Nobody));
+        let mut running = running(wanted.as_deref());
+        let is_named = |found: &&Found| !found.is_anonymous();
+        if running.len() > 1 && running.iter().filter(is_named).count() == 1 {
+            running.retain(|found| !found.is_anonymous());
+        }
         if running.len() > 1 {
             tell(&several(&running));
             return Err(Status::No);
@@ -94,6 +119,18 @@ impl Target {
         }
         Ok(found)
     }
+}
+
+/// The running topologies of a name; without one that of the caller, else all.
+fn running(wanted: Option<&str>) -> Vec<Found> {
+    let is_there = |found: &Found| !matches!(found.presence, Presence::Nobody);
+    let own = || census::at(census::own()?.0).filter(is_there);
+    let mut running = match wanted {
+        Some(name) => census::of(name),
+        None => own().map_or_else(census::all, |own| vec![own]),
+    };
+    running.retain(is_there);
+    running
 }
 
 impl Connection {

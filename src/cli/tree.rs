@@ -94,7 +94,10 @@ fn subject(args: &Args) -> Result<Subject, Status> {
     let Some(word) = args.subject.as_deref() else {
         let is_about_running = args.target.name.is_some() || args.from.is_some();
         let is_about_file = !args.values.are_empty();
-        let runs_nothing = || census::all().iter().all(|found| matches!(found.presence, census::Presence::Nobody));
+        let runs_nothing = || {
+            census::own().is_none()
+                && census::all().iter().all(|found| matches!(found.presence, census::Presence::Nobody))
+        };
         let is_file = is_about_file || (!is_about_running && runs_nothing());
         return Ok(if is_file { Subject::File(None) } else { Subject::Running(None) });
     };

@@ -40,6 +40,16 @@ pub enum Presence {
     Nobody,
 }
 
+impl Found {
+    /// Whether nobody has chosen its name. One that does not answer is taken at its name's word.
+    pub fn is_anonymous(&self) -> bool {
+        match &self.presence {
+            Presence::Controller(status) => status.anonymous,
+            Presence::Silent { .. } | Presence::Strange(_) | Presence::Nobody => is_made_up(&self.name),
+        }
+    }
+}
+
 /// How long a controller has to say who it is; all of them have it at the same time.
 const PATIENCE: Duration = Duration::from_secs(2);
 
@@ -53,6 +63,19 @@ pub fn all() -> Vec<Found> {
 /// Looks at those of a name: more than one where the caller has started some with another `XDG_RUNTIME_DIR`.
 pub fn of(name: &str) -> Vec<Found> {
     look(directories_of(name))
+}
+
+/// The topology that the caller is a program of, where its controller takes connections: the environment tells where to ask,
+/// and the kernel that somebody of the caller's listens there.
+pub fn own() -> Option<(PathBuf, Client)> {
+    let directory = state_directory::of_environment()?;
+    let client = Client::connect(&directory).ok()?;
+    Some((directory, client))
+}
+
+/// Looks who is in a state directory.
+pub fn at(directory: PathBuf) -> Option<Found> {
+    look([directory]).pop()
 }
 
 /// Connects to the only controller, of this name or at all, and asks nothing. None where there is not exactly one that
@@ -71,12 +94,20 @@ pub fn only(name: Option<&str>) -> Option<(PathBuf, Client)> {
 
 /// Whether a controller is in this state directory and does not answer.
 pub fn is_silent(directory: &Path) -> bool {
-    look([directory.to_owned()]).iter().any(|found| matches!(found.presence, Presence::Silent { .. }))
+    at(directory.to_owned()).is_some_and(|found| matches!(found.presence, Presence::Silent { .. }))
 }
 
 /// The name of the topology whose state directory it is.
 pub fn name_of(directory: &Path) -> String {
     directory.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
+}
+
+/// Whether a name looks like those that `run` and `test` make up: `run-17`, `test-4026532301-17`.
+fn is_made_up(name: &str) -> bool {
+    let is_number = |word: &str| !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_digit());
+    name.split_once('-').is_some_and(|(verb, numbers)| {
+        matches!(verb, "run" | "test") && numbers.split('-').count() <= 2 && numbers.split('-').all(is_number)
+    })
 }
 
 /// The caller's state directories.

@@ -20,7 +20,7 @@ use super::life::{Event, Life};
 use super::readiness::manager::Manager;
 use super::relay::{self, Keyboard, Relay};
 use super::standard_output::StandardOutput;
-use super::state_directory::{self, StateDirectory};
+use super::state_directory::{self, STATE_ROOT, StateDirectory, TRUTH_VARIABLE};
 use super::supervision::{Arrival, Opening, Rules, Supervision};
 use super::timeline::milliseconds;
 use super::trouble::Trouble;
@@ -72,7 +72,11 @@ pub fn run(request: Request, audience: &mut dyn Audience) -> Outcome {
     // It is for nestns itself: a program that said it is ready there would speak for the whole tree.
     let manager = Manager::at(environment.remove(OsStr::new(NOTIFY_SOCKET)).as_deref());
     if options.announce_truth {
-        environment.insert("NESTNS_TRUTH".into(), state_directory::truth_in(&directory).into());
+        environment.insert(TRUTH_VARIABLE.into(), state_directory::truth_in(&directory).into());
+    }
+    if let Some(root) = state_directory::state_root() {
+        // A program starts in another directory than the caller.
+        environment.insert(STATE_ROOT.into(), root.into());
     }
     let on_exit = topology.on_exit;
     let log_bytes = topology.log_bytes;

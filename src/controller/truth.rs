@@ -23,6 +23,8 @@ pub struct Origin {
     pub file: Option<String>,
     /// SHA-256 of the file's text.
     pub hash: Option<String>,
+    /// Whether the name was made up for it: nobody has chosen one to call it by.
+    pub anonymous: bool,
     /// The names of all the texts that it was read from: positions are in one of them.
     pub files: Vec<String>,
 }

@@ -15,6 +15,9 @@ use std::io::Write as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
+/// The variable that keeps the topologies of a test apart from all others of the same user.
+pub(crate) const STATE_ROOT: &str = "NESTNS_STATE_ROOT";
+
 /// What a run of the program came to.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Outcome {
@@ -40,6 +43,8 @@ impl Nestns {
             }
         }
         command.env_remove("NO_COLOR").env_remove("CLICOLOR_FORCE");
+        // Where nothing runs, whatever this user has running elsewhere.
+        command.env(STATE_ROOT, Path::new(env!("CARGO_TARGET_TMPDIR")).join("no-state"));
         Self { command, input: String::new() }
     }
 

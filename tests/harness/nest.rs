@@ -17,6 +17,8 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::{Pid, geteuid};
 use serde_json::Value;
 
+use super::STATE_ROOT;
+
 /// No step of any test takes longer on the slowest machine; what does has failed.
 pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
 /// An id without any rights and without processes of its own elsewhere.
@@ -41,7 +43,10 @@ pub(crate) fn identities() -> Vec<Identity> {
 pub(crate) fn can_nest() -> bool {
     static ANSWER: OnceLock<bool> = OnceLock::new();
     let can = *ANSWER.get_or_init(|| {
-        let run = Command::new(program()).args(["run", "--", "true"]).stdin(Stdio::null()).output();
+        let state = tempfile::tempdir().expect("the temporary directory is writable");
+        let mut run = Command::new(program());
+        run.args(["run", "--", "true"]).env(STATE_ROOT, state.path()).stdin(Stdio::null());
+        let run = run.output();
         run.is_ok_and(|output| output.status.success())
     });
     assert!(can || std::env::var_os("NESTNS_REQUIRE_NAMESPACES").is_none(), "namespaces cannot be made here");
@@ -169,7 +174,7 @@ impl Nest {
             }
         }
         command.env_remove("NO_COLOR").env_remove("CLICOLOR_FORCE").env("LC_ALL", "C.UTF-8");
-        command.env("XDG_RUNTIME_DIR", self.directory.path().join("run"));
+        command.env("XDG_RUNTIME_DIR", self.directory.path().join("run")).env(STATE_ROOT, self.state());
         command.envs(self.environment.iter().map(|(name, value)| (name, value)));
         if self.identity == Identity::Ordinary {
             command.uid(ORDINARY).gid(ORDINARY);

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use clap_complete::engine::CompletionCandidate;
 
+use crate::controller::census;
 use crate::controller::control::client::Client;
 use crate::controller::control::message::{Reply, Request, Snapshot};
 use crate::controller::state_directory;
@@ -34,7 +35,8 @@ pub(super) fn addresses(current: &OsStr) -> Vec<CompletionCandidate> {
     if let Some(name) = named(&words) {
         return paths(&name, &current).into_iter().map(CompletionCandidate::new).collect();
     }
-    match names().as_slice() {
+    let own = census::own().map(|(directory, _)| vec![census::name_of(&directory)]);
+    match own.unwrap_or_else(names).as_slice() {
         [name] => paths(name, &current).into_iter().map(CompletionCandidate::new).collect(),
         several => {
             let prefixes = several.iter().map(|name| format!("{name}:/"));

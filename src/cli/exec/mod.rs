@@ -21,7 +21,7 @@ use super::target::{Connection, Target};
 use super::tell::tell;
 use super::terminal::{DetachKeys, Watch};
 use crate::controller::control::message::Execution;
-use crate::controller::state_directory::truth_in;
+use crate::controller::state_directory::{STATE_ROOT, TRUTH_VARIABLE, state_root, truth_in};
 use crate::engine::plan;
 use crate::topology::Address;
 use plain::Ran;
@@ -118,7 +118,10 @@ pub(super) fn run(args: Args) -> anyhow::Result<Status> {
         Err(status) => return Ok(own(status)),
     };
     let truth = truth_in(&connection.directory).display().to_string();
-    execution.env.insert("NESTNS_TRUTH".to_owned(), truth);
+    execution.env.insert(TRUTH_VARIABLE.to_owned(), truth);
+    if let Some(root) = state_root() {
+        execution.env.insert(STATE_ROOT.to_owned(), root.display().to_string());
+    }
     if is_at_once {
         // Most often it is a namespace: who asks for `vm/ci` need not be told first of all that runs.
         let execution = Execution { namespace: args.target.path(), ..execution.clone() };

@@ -11,6 +11,7 @@ use nix::sys::signal::Signal;
 use nix::unistd::Pid;
 
 use super::interruption::Interruption;
+use crate::controller::state_directory::TRUTH_VARIABLE;
 use crate::expect::{Case, Status};
 use crate::sys::fork::start_to_end_with_parent;
 use crate::sys::pidfd::Pidfd;
@@ -75,7 +76,7 @@ impl Agent<'_> {
         let mut command = match self.namespace {
             None => {
                 let mut command = Command::new(program);
-                command.args(arguments).env("NESTNS_TRUTH", self.truth);
+                command.args(arguments).env(TRUTH_VARIABLE, self.truth);
                 command
             }
             Some(namespace) => {

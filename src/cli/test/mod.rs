@@ -192,7 +192,8 @@ enum Start {
 /// Forks the controller, and waits until everything is ready.
 fn start(checked: &Checked, args: &Args) -> anyhow::Result<Start> {
     let own = Pidfd::open(nix::unistd::getpid()).context("cannot tie the topology to this process")?;
-    let origin = checked.origin();
+    let mut origin = checked.origin();
+    origin.anonymous = args.name.is_none();
     let herald = match detach::split(Patience::UntilReady).context("cannot start a controller")? {
         Side::Caller(outcome) => return Ok(Start::Caller(outcome)),
         Side::Controller(herald) => herald,

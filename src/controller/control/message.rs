@@ -183,6 +183,9 @@ pub struct Status {
     pub file: Option<String>,
     pub hash: Option<String>,
     pub controller: i32,
+    /// Whether nobody has chosen its name.
+    #[serde(default)]
+    pub anonymous: bool,
 }
 
 /// A topology as it is at this moment.

@@ -36,7 +36,7 @@ impl StateError {
     pub fn help(&self) -> String {
         match self {
             Self::NameInUse { .. } => "stop it first, or give this one another name with `--name`".to_owned(),
-            Self::Foreign { .. } => "remove it, or set XDG_RUNTIME_DIR to a directory of your own".to_owned(),
+            Self::Foreign { .. } => "remove it, or set NESTNS_STATE_ROOT to a directory of your own".to_owned(),
             Self::Exposed { directory, .. } => {
                 format!("look at what is in it, then `chmod 700 {}`", directory.display())
             }
@@ -46,7 +46,7 @@ impl StateError {
                 format!("make sure that nothing of it runs (`ps -e`), then remove it: `rm -r {directory}`")
             }
             Self::Stuck { .. } => "look at it with `ps`; when it has ended, `nestns prune` removes the rest".to_owned(),
-            Self::System { .. } => "set XDG_RUNTIME_DIR to a directory of your own that can be written".to_owned(),
+            Self::System { .. } => "set NESTNS_STATE_ROOT to a directory of your own that can be written".to_owned(),
         }
     }
 

@@ -1,6 +1,6 @@
 //! Where a running topology keeps what others may read of it, and the lock that makes its name its own.
 //!
-//! `NAME/` below `$XDG_RUNTIME_DIR/nestns` if that is the caller's own, else `/run/nestns` if writable, else `nestns-UID` in
+//! `NAME/` below `$NESTNS_STATE_ROOT` where that is set, else `$XDG_RUNTIME_DIR/nestns` if that is the caller's own, else `/run/nestns` if writable, else `nestns-UID` in
 //! the temporary directory; mode 0700, owner checked. The lock is flock(2) on a file inside: it ends with whoever holds it,
 //! so that a directory without a held lock is known to be a left-over.
 
@@ -26,7 +26,7 @@ use remains::Attempt;
 pub use entries::{CONTROL, has_control_socket};
 pub use error::StateError;
 pub use leftover::{Cleared, Fate, LeftOver, Seized, seize};
-pub use places::{places, strange_places, trust, usable_base};
+pub use places::{STATE_ROOT, TRUTH_VARIABLE, of_environment, places, state_root, strange_places, trust, usable_base};
 pub use remains::Remains;
 
 /// How often taking the lock is tried again, when a directory vanishes between opening and locking.

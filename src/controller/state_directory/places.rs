@@ -11,6 +11,11 @@ use nix::unistd::{AccessFlags, access, geteuid};
 
 use super::error::StateError;
 
+/// The variable that names the directory above all state. What it names is the only place that is looked at.
+pub const STATE_ROOT: &str = "NESTNS_STATE_ROOT";
+/// The variable in which programs are told where the truth of their topology lies.
+pub const TRUTH_VARIABLE: &str = "NESTNS_TRUTH";
+
 /// Where root has them.
 const SYSTEM: &str = "/run/nestns";
 
@@ -46,8 +51,8 @@ pub fn usable_base() -> Result<PathBuf, StateError> {
 }
 
 fn chosen() -> PathBuf {
-    if let Some(runtime) = runtime_directory() {
-        return runtime.join("nestns");
+    if let Some(place) = state_root().or_else(|| Some(runtime_directory()?.join("nestns"))) {
+        return place;
     }
     let system = Path::new(SYSTEM);
     let writable = |path: &Path| access(path, AccessFlags::W_OK | AccessFlags::X_OK).is_ok();
@@ -57,8 +62,9 @@ fn chosen() -> PathBuf {
     temporary()
 }
 
-/// Every directory in which the caller may have topologies: those that exist, and are his. He may have started one from a
-/// session that had another environment.
+/// Every directory in which the caller may have topologies: those that exist, and are the caller's own. One may have been
+/// started where the environment was another: from a login session, and by cron(8). A place that was named on purpose is the
+/// only one.
 pub fn places() -> Vec<PathBuf> {
     let mut places = candidates();
     places.retain(|place| trust(place).is_ok());
@@ -75,7 +81,37 @@ pub fn strange_places() -> Vec<StateError> {
     candidates().iter().filter_map(not_ours).collect()
 }
 
+/// The state root of the environment, as it is found from everywhere.
+pub fn state_root() -> Option<PathBuf> {
+    let root = std::env::var_os(STATE_ROOT).filter(|root| !root.is_empty())?;
+    Some(std::path::absolute(&root).unwrap_or_else(|_| PathBuf::from(root)))
+}
+
+/// The place that the environment keeps apart from all others: a state root, or a runtime directory that is not the one
+/// that the caller's login sessions have.
+fn apart() -> Option<PathBuf> {
+    let uid = geteuid().as_raw();
+    let is_sessions = |runtime: &Path| {
+        [uid, outer_uid(uid)].iter().any(|uid| runtime == Path::new("/run/user").join(uid.to_string()))
+    };
+    let runtime = || runtime_directory().filter(|runtime| !is_sessions(runtime));
+    state_root().or_else(|| Some(runtime()?.join("nestns")))
+}
+
+/// The state directory of the topology that the caller is a program of, as the environment says. Nothing is believed of it
+/// but where to ask; one outside of a place that is kept apart is somebody else's.
+pub fn of_environment() -> Option<PathBuf> {
+    let truth = PathBuf::from(std::env::var_os(TRUTH_VARIABLE)?);
+    let directory = truth.parent().filter(|_| truth.is_absolute() && truth.ends_with(super::entries::TRUTH))?;
+    let above = directory.parent()?;
+    let is_ours = apart().is_none_or(|place| place == above) && trust(above).is_ok() && trust(directory).is_ok();
+    is_ours.then(|| directory.to_owned())
+}
+
 fn candidates() -> Vec<PathBuf> {
+    if let Some(place) = apart() {
+        return vec![place];
+    }
     let mut places: Vec<PathBuf> = runtime_directory().map(|runtime| runtime.join("nestns")).into_iter().collect();
     for place in [PathBuf::from(SYSTEM), temporary()] {
         if !places.contains(&place) {
@@ -85,7 +121,7 @@ fn candidates() -> Vec<PathBuf> {
     places
 }
 
-/// The directory of the caller's session, if it is one of his own.
+/// The directory of the caller's session, if it is the caller's own.
 fn runtime_directory() -> Option<PathBuf> {
     let runtime = std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from)?;
     let uid = geteuid().as_raw();

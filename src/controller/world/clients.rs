@@ -213,6 +213,7 @@ impl World<'_> {
             file: self.clients.origin.file.as_deref().map(|file| self.absolute(file)),
             hash: self.clients.origin.hash.clone(),
             controller: nix::unistd::getpid().as_raw(),
+            anonymous: self.clients.origin.anonymous,
         }
     }
 
