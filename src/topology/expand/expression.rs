@@ -52,7 +52,7 @@ pub(super) struct Misread {
 
 const OPEN: &str = "{{";
 const CLOSE: &str = "}}";
-/// Parentheses and signs nest no deeper: whoever reads them has a stack.
+/// Parentheses, signs and defaults nest no deeper: whoever reads them has a stack.
 const DEEPEST: usize = 32;
 
 /// Whether there is anything to replace.
@@ -175,24 +175,33 @@ impl<'t> Reader<'t> {
         Ok(Expression { range: start..self.next, kind })
     }
 
+    /// Reads what is inside of something else: the only way down.
+    fn deeper<T>(&mut self, read: impl FnOnce(&mut Self) -> Result<T, Misread>) -> Result<T, Misread> {
+        if self.depth == DEEPEST {
+            return Err(self.unexpected("a simpler computation"));
+        }
+        self.depth += 1;
+        let read = read(self)?;
+        self.depth -= 1;
+        Ok(read)
+    }
+
     fn nested(&mut self, first: char) -> Result<Expression<'t>, Misread> {
         let start = self.next;
         if self.depth == DEEPEST {
             return Err(self.unexpected("a simpler computation"));
         }
-        self.depth += 1;
         self.next += 1;
         let kind = if first == '-' {
-            Kind::Negative(Box::new(self.value()?))
+            Kind::Negative(Box::new(self.deeper(Self::value)?))
         } else {
-            let inner = self.sum()?;
+            let inner = self.deeper(Self::sum)?;
             if self.peek() != Some(')') {
                 return Err(self.unexpected("`)`"));
             }
             self.next += 1;
             inner.kind
         };
-        self.depth -= 1;
         Ok(Expression { range: start..self.next, kind })
     }
 
@@ -234,7 +243,8 @@ impl<'t> Reader<'t> {
             return Ok(Kind::Environment(variable, None));
         }
         self.next += 2;
-        let default = self.value()?;
+        // A default may be one of the environment again, with a default.
+        let default = self.deeper(Self::value)?;
         Ok(Kind::Environment(variable, Some(Box::new(default))))
     }
 
@@ -313,5 +323,11 @@ mod tests {
         );
         assert!(pieces(&format!("{{{{{}1}}}}", "(".repeat(100))).is_err());
         assert!(pieces(&format!("{{{{1{}}}}}", "+1".repeat(1000))).is_err());
+        for deep in [20, 32, 33, 1000, 100_000] {
+            for (before, behind, each) in [("(", ")", 1), ("-", "", 1), ("env.A ?? ", "", 1), ("-(env.A ?? ", ")", 3)] {
+                let text = format!("{{{{{}1{}}}}}", before.repeat(deep), behind.repeat(deep));
+                assert_eq!(pieces(&text).is_ok(), deep * each <= DEEPEST, "{deep} times {before}");
+            }
+        }
     }
 }
