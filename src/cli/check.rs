@@ -13,6 +13,7 @@ use super::status::Status;
 use super::topology_arguments::Values;
 use super::topology_file::TopologyFile;
 use crate::diagnostic::{Diagnostics, Format, Level, Sources, render};
+use crate::present::escape;
 use crate::topology::Parsed;
 
 #[derive(Debug, clap::Args)]
@@ -86,7 +87,12 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Status> {
     let borrowed: Vec<_> = checked.iter().map(|(source, diagnostics)| (source, diagnostics)).collect();
     let format = args.format.into();
     let mut stdout = io::stdout().lock();
-    stdout.write_all(render(format, args.color.resolve(&stdout), &borrowed).as_bytes())?;
+    let mut text = render(format, args.color.resolve(&stdout), &borrowed);
+    if matches!(format, Format::Human | Format::Short) {
+        // Names of files and what is in them are anybody's.
+        text = escape::message(&text);
+    }
+    stdout.write_all(text.as_bytes())?;
     stdout.flush()?;
 
     let count = |level| checked.iter().map(|(_, diagnostics)| diagnostics.count(level)).sum();

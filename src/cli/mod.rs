@@ -63,7 +63,7 @@ mod version;
 mod wait;
 mod whois;
 
-use std::io::{self, Write};
+use std::io;
 
 use clap::{CommandFactory, Parser, Subcommand};
 
@@ -223,8 +223,7 @@ pub fn main() -> u8 {
         // Whoever read the output has seen enough of it, as `head` does.
         Err(error) if is_broken_pipe(&error) => Status::Done,
         Err(error) => {
-            // Where this cannot be written, there is nobody left to tell.
-            let _ = writeln!(io::stderr(), "error: {error:#}");
+            tell::tell(&format!("error: {error:#}\n"));
             Status::No
         }
     };

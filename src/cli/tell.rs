@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use nix::libc;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
+use crate::present::escape;
 use crate::sys::descriptor;
 
 /// How long a reader may take the first time; after that he is not waited for any more.
@@ -22,6 +23,8 @@ static IS_DEAF: AtomicBool = AtomicBool::new(false);
 /// Writes text to standard error, as far as it is taken. Nobody to tell ends nothing.
 pub(super) fn tell(text: &str) {
     let stderr = descriptor::inherited(libc::STDERR_FILENO);
+    // Names, arguments and files in it are anybody's.
+    let text = escape::message(text);
     let mut bytes = text.as_bytes();
     while !bytes.is_empty() {
         let patience = if IS_DEAF.load(Ordering::Relaxed) { PollTimeout::ZERO } else { PATIENCE_MS.into() };

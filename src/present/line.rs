@@ -2,17 +2,30 @@
 
 use super::charset::Charset;
 use super::depth;
+use super::escape::{self, Colours};
 use super::tree::Colour;
 use crate::controller::audience::Stream;
 
 /// The widest path in front of a line; a longer one is cut in the middle.
 const WIDEST: usize = 32;
 
+/// What becomes of control characters and escape sequences of programs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Controls {
+    /// They are seen, not obeyed: a line cannot write over another program's.
+    #[default]
+    Shown,
+    /// They are handed on as they come.
+    Raw,
+}
+
 /// How lines are shown.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Lines {
-    /// Whether the depth is coloured, and the programs' own escape sequences are kept.
+    /// Whether the depth is coloured, and the programs' own colours are kept.
     pub colour: Colour,
+    /// What becomes of everything else that programs write besides text.
+    pub controls: Controls,
     /// What the bar is drawn with.
     pub charset: Charset,
     width: usize,
@@ -22,7 +35,7 @@ impl Lines {
     /// A column as wide as the widest of the paths needs it.
     pub fn new<'a>(colour: Colour, charset: Charset, paths: impl IntoIterator<Item = &'a str>) -> Self {
         let width = paths.into_iter().map(|path| path.chars().count()).max().unwrap_or(0).min(WIDEST);
-        Self { colour, charset, width }
+        Self { colour, controls: Controls::Shown, charset, width }
     }
 
     /// One line, with its line feed.
@@ -38,13 +51,11 @@ impl Lines {
         let path = shorten(path);
         let width = self.width;
         let mut shown = format!("{style}{path:width$}{style:#} {bar} ").into_bytes();
-        if self.colour == Colour::On {
-            shown.extend_from_slice(text);
-        } else {
+        match (self.controls, self.colour) {
+            (Controls::Raw, _) => shown.extend_from_slice(text),
+            (Controls::Shown, Colour::On) => escape::line(text, Colours::Kept, &mut shown),
             // Escape sequences of the program belong on a terminal, not in a file.
-            for part in anstream::adapter::strip_bytes(text) {
-                shown.extend_from_slice(part);
-            }
+            (Controls::Shown, Colour::Off) => escape::line(text, Colours::Dropped, &mut shown),
         }
         shown.push(b'\n');
         shown

@@ -89,6 +89,10 @@ pub(super) struct Args {
     #[arg(long, value_enum, default_value_t, env = "NESTNS_FORMAT")]
     format: LogFormat,
 
+    /// Hand the lines of programs on as they come, with everything that moves the cursor or clears the screen
+    #[arg(long, env = "NESTNS_RAW", value_parser = FalseyValueParser::new())]
+    raw: bool,
+
     /// When to use colours
     #[arg(long, value_enum, default_value_t, env = "NESTNS_COLOR")]
     color: When,

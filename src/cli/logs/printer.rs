@@ -9,7 +9,7 @@ use super::{Args, LogFormat};
 use crate::cli::story::charset;
 use crate::controller::journal::record::{Wholeness, word};
 use crate::diagnostic::Color;
-use crate::present::line::Lines;
+use crate::present::line::{Controls, Lines};
 use crate::present::tree::Colour;
 
 /// So much is written at a time.
@@ -39,12 +39,9 @@ impl Printer {
     pub(super) fn new(args: &Args, paths: &[String]) -> Self {
         let styled = args.color.resolve(&std::io::stdout()) == Color::Styled;
         let depth_colour = if styled { Colour::On } else { Colour::Off };
-        Self {
-            format: args.format,
-            timestamps: args.timestamps,
-            lines: Lines::new(depth_colour, charset(), paths.iter().map(String::as_str)),
-            shown: Vec::new(),
-        }
+        let mut lines = Lines::new(depth_colour, charset(), paths.iter().map(String::as_str));
+        lines.controls = if args.raw { Controls::Raw } else { Controls::Shown };
+        Self { format: args.format, timestamps: args.timestamps, lines, shown: Vec::new() }
     }
 
     pub(super) fn add(&mut self, Line { path, record }: &Line) {

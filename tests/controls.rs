@@ -1,0 +1,55 @@
+//! What programs write besides text: seen, not obeyed.
+
+use crate::harness::detached::Detached;
+use crate::harness::nest::{Nest, can_nest, identities};
+use crate::harness::terminal::Terminal;
+
+const FORGER: &str = "name = '@'\n[ns.@]\n\
+    proc.evil = { sh = 'printf \"hello\\rb/bank  | approved\\n\\302\\2332Jx\\n\\342\\200\\256abc\\n\\033[2J\\033[31mred\\033[0m\\nwin\\r\\n\"; \
+    echo done; sleep 1000', ready = { log = 'done' } }\n";
+
+#[test]
+fn a_program_cannot_write_over_another_one_s_line() {
+    if !can_nest() {
+        return;
+    }
+    for identity in identities() {
+        let detached = Detached::up(Nest::new(FORGER).identity(identity));
+        let text = detached.says(&["logs"]);
+        for line in ["hello\\rb/bank  | approved\n", "\\u{9b}2Jx\n", "\\u{202e}abc\n", "│ red\n", "│ win\n"] {
+            assert!(text.contains(line), "{identity:?} {line:?}: {text:?}");
+        }
+        let coloured = detached.says(&["logs", "--color", "always"]);
+        for line in ["hello\\rb/bank", "\\u{1b}[2J\x1b[31mred\x1b[0m\n", "\\u{202e}abc\n"] {
+            assert!(coloured.contains(line), "{identity:?} {line:?}: {coloured:?}");
+        }
+        let raw = detached.says(&["logs", "--raw"]);
+        assert!(raw.contains("hello\rb/bank") && raw.contains("\x1b[2J") && raw.contains('\u{202e}'), "{raw:?}");
+    }
+}
+
+#[test]
+fn nor_on_a_terminal() {
+    if !can_nest() {
+        return;
+    }
+    let nest = Nest::new(FORGER);
+    let file = nest.file.display().to_string();
+    let mut terminal = Terminal::foreground(nest, &["up", &file]);
+    terminal.expect("hello\\rb/bank  | approved");
+    terminal.expect("\\u{1b}[2J");
+    terminal.expect("done");
+    terminal.send("\x03");
+    terminal.close();
+}
+
+#[test]
+fn words_of_a_command_line_and_of_files_are_shown_in_errors() {
+    for words in [&["explain", "a\x1b[2Jb"][..], &["check", "no\rsuch\u{202e}.toml"], &["up", "no\x1b[2Jsuch.toml"]] {
+        let outcome = crate::harness::Nestns::new(words).run();
+        assert_ne!(outcome.code, 0, "{words:?}");
+        let has_power = |c: char| matches!(c, '\r' | '\x1b' | '\u{202e}');
+        assert!(!outcome.stderr.contains(has_power), "{words:?}: {:?}", outcome.stderr);
+        assert!(!outcome.stdout.contains(has_power), "{words:?}: {:?}", outcome.stdout);
+    }
+}
