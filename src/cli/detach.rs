@@ -14,7 +14,7 @@ use nix::sys::socket::{AddressFamily, SockFlag, SockType, socketpair};
 use nix::sys::wait::{WaitStatus, waitpid};
 use nix::unistd::{ForkResult, Pid, getppid};
 
-use crate::controller::herald::{self, Herald, News, Patience};
+use crate::controller::herald::{self, Heard, Herald, News, NotReady, Patience};
 use crate::sys::descriptor;
 use crate::sys::fork::fork;
 use crate::sys::pidfd::Pidfd;
@@ -31,8 +31,8 @@ pub(super) enum Side {
 pub(super) enum Outcome {
     /// It stands, and goes on without him.
     Detached(Box<News>),
-    /// It has ended, with this status; its words were on standard error.
-    Ended(u8),
+    /// It has ended, with this status; its words were on standard error. Why it did not become ready, where it stood.
+    Ended(u8, Option<NotReady>),
 }
 
 /// Forks the controller, and waits in the caller.
@@ -95,14 +95,16 @@ fn wait(channel: &OwnedFd, child: Pid) -> nix::Result<Outcome> {
             break;
         }
     }
-    if let Some(news) = herald::listen(channel)? {
-        return Ok(Outcome::Detached(Box::new(news)));
-    }
+    let why = match herald::listen(channel)? {
+        Heard::News(news) => return Ok(Outcome::Detached(news)),
+        Heard::NotReady(why) => Some(why),
+        Heard::Nothing => None,
+    };
     loop {
         match waitpid(child, None) {
-            Ok(WaitStatus::Exited(_, code)) => return Ok(Outcome::Ended(u8::try_from(code).unwrap_or(u8::MAX))),
+            Ok(WaitStatus::Exited(_, code)) => return Ok(Outcome::Ended(u8::try_from(code).unwrap_or(u8::MAX), why)),
             Ok(WaitStatus::Signaled(_, signal, _)) => {
-                return Ok(Outcome::Ended(u8::try_from(128 + signal as i32).unwrap_or(u8::MAX)));
+                return Ok(Outcome::Ended(u8::try_from(128 + signal as i32).unwrap_or(u8::MAX), why));
             }
             Ok(_) | Err(Errno::EINTR) => {}
             Err(errno) => return Err(errno),

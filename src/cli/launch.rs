@@ -141,6 +141,7 @@ pub(super) fn options() -> Options {
         status_from: None,
         command: None::<Command>,
         announce_truth: false,
+        fixture: None,
         stays: false,
         lines_to: LinesTo::Stdout,
         gates: Gates::Open,

@@ -11,7 +11,7 @@ use super::launch::{self, Checked};
 use super::status::Status;
 use super::story::{Detail, Progress, Story};
 use super::topology_arguments::{TopologyArguments, Values};
-use crate::controller::{self, Command, LinesTo, Request};
+use crate::controller::{self, Command, Fixture, LinesTo, Request};
 use crate::engine::plan::ProcessPlan;
 use crate::observe::namespaces;
 use crate::present::config::{self, Arrangement};
@@ -21,10 +21,13 @@ use crate::topology::wrap::{self, Connection, Role};
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Without FILE: --depth namespaces around the command, which is a child of PID 1.
-With FILE: the tree is built, the command runs when everything has started, then the tree is taken down. It runs on the \
-host, or with --in in a namespace of the tree; NESTNS_TRUTH names a file that tells what stands.
+With FILE: the tree is built, the command runs when everything is ready, then the tree is taken down. It runs on the \
+host, or with --in in a namespace of the tree; NESTNS_TRUTH names a file that tells what stands. If an essential process fails, or \
+ends before it is ready, the command does not run. One that fails later does not interrupt the command, but a command that then \
+ends with 0 gives 125; `essential = false`, `on_exit = \"ignore\"` and `nestns kill` make that no failure.
 
-The status is the command's; 125 if nestns itself failed, 126 and 127 if the command cannot be executed or found.")]
+The status is the command's; 125 if nestns itself failed or the tree did, 126 and 127 if the command cannot be executed or found, \
+124 after --timeout.")]
 pub(super) struct Args {
     /// Topology file; `-` is standard input, a directory stands for the only one in it
     #[arg(value_name = "FILE")]
@@ -53,6 +56,10 @@ pub(super) struct Args {
     /// Stop after this time, such as 30s
     #[arg(long, value_name = "DURATION", env = "NESTNS_TIMEOUT", value_parser = launch::duration)]
     timeout: Option<Duration>,
+
+    /// Hand the lines of programs on as they come, with everything that moves the cursor or clears the screen
+    #[arg(long, env = "NESTNS_RAW", value_parser = FalseyValueParser::new())]
+    raw: bool,
 
     /// When to use colours
     #[arg(long, value_enum, default_value_t, env = "NESTNS_COLOR")]
@@ -104,6 +111,7 @@ pub(super) fn run(args: Args) -> anyhow::Result<Status> {
             }
             let origin = checked.origin();
             options.text = Some(config::toml(&checked.topology, Arrangement::Paths));
+            options.fixture = Some(Fixture { status: OWN_FAILURE, on_exit: checked.topology.on_exit });
             // The command decides when the tree ends; until then its processes end as they like.
             checked.topology.on_exit = crate::topology::OnExit::Ignore;
             let process = ProcessPlan::new(&process, namespace.as_deref().unwrap_or("host"), Path::new("/"))?;
@@ -116,7 +124,8 @@ pub(super) fn run(args: Args) -> anyhow::Result<Status> {
     let files = topology.files.clone();
     let color = launch::color(args.color, LinesTo::Stderr);
     options.lines_to = if !files.is_empty() || is_redirected { LinesTo::Stderr } else { LinesTo::Stdout };
-    let mut story = Story::new(Progress::Auto, Detail::Problems, color, files.clone(), origin.name.clone());
+    let mut story =
+        Story::new(Progress::Auto, Detail::Problems, color, files.clone(), origin.name.clone()).raw(args.raw);
     match controller::run(Request { topology, origin, base, options }, &mut story) {
         Ok(summary) => Ok(Status::Other(summary.status)),
         Err(trouble) => {

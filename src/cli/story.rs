@@ -23,7 +23,7 @@ use crate::present::charset::Charset;
 use crate::present::count::count;
 use crate::present::duration::Human;
 use crate::present::escape::escape;
-use crate::present::line::Lines;
+use crate::present::line::{Controls, Lines};
 use crate::present::outline;
 use crate::present::stop;
 use crate::present::tree::{self, Colour, Folding, Look};
@@ -105,6 +105,12 @@ impl Story {
         }
     }
 
+    /// Hands the lines of programs on as they come.
+    pub(super) fn raw(mut self, is_raw: bool) -> Self {
+        self.lines.controls = if is_raw { Controls::Raw } else { Controls::Shown };
+        self
+    }
+
     fn tells(&self) -> bool {
         self.detail != Detail::Problems && matches!(self.progress, Progress::Tty | Progress::Plain)
     }
@@ -127,6 +133,31 @@ impl Story {
 
     fn place(&self, position: Position) -> String {
         launch::place(position, &self.files).map(|place| format!("\n  --> {place}")).unwrap_or_default()
+    }
+
+    /// The end of a process, where it is a failure.
+    fn note_end(&mut self, note: &Note<'_>) {
+        match note {
+            // The command of `run` speaks for itself, by its status.
+            Note::Failed { .. } if self.detail == Detail::Problems && self.files.is_empty() => {}
+            Note::Failed { path, position, ending, lines } => {
+                let text = format!("`{path}` {}{}{}", ended(*ending), self.place(*position), last_words(lines));
+                self.problem("error", Some(path), &text);
+            }
+            Note::Unready { path, position, lines } => {
+                let text =
+                    format!("`{path}` has ended before it was ready{}{}", self.place(*position), last_words(lines));
+                self.problem("error", Some(path), &text);
+            }
+            Note::FailedMeanwhile { path, status } => {
+                let text = format!(
+                    "the command has ended with 0, but `{path}` has failed while it ran, and the topology with it; the status \
+                     is {status}\n  = help: with `essential = false` the topology goes on without it"
+                );
+                self.problem("error", Some(path), &text);
+            }
+            _ => {}
+        }
     }
 
     /// A warning or error outside the story, which is told in every mode.
@@ -199,7 +230,9 @@ impl Audience for Story {
             })
         });
         let paths: Vec<String> = paths.map(|subject| roster.path(subject)).collect();
+        let controls = self.lines.controls;
         self.lines = Lines::new(self.colour, self.charset, paths.iter().map(String::as_str));
+        self.lines.controls = controls;
         if !self.tells() || self.detail == Detail::Start {
             // A bar that was drawn has done its work.
             if let Some(bar) = &self.bar {
@@ -244,12 +277,7 @@ impl Audience for Story {
                 let text = format!("`{path}`: {}{}", refused(refusal), self.place(*position));
                 self.problem("error", Some(path), &text);
             }
-            // The command of `run` speaks for itself, by its status.
-            Note::Failed { .. } if self.detail == Detail::Problems && self.files.is_empty() => {}
-            Note::Failed { path, position, ending } => {
-                let text = format!("`{path}` {}{}", ended(*ending), self.place(*position));
-                self.problem("error", Some(path), &text);
-            }
+            Note::Failed { .. } | Note::Unready { .. } | Note::FailedMeanwhile { .. } => self.note_end(note),
             Note::Restarting { path, ending, delay, count, most } => {
                 let most = most.map(|most| format!(" of {most}")).unwrap_or_default();
                 let text = format!("`{path}` {}; restart {count}{most} in a row in {}", ended(*ending), Human(*delay));
@@ -361,6 +389,15 @@ fn why(cause: &Cause) -> String {
         Cause::OutputClosed => "nobody reads the output any more".to_owned(),
         Cause::Ended { path } => format!("`{path}` has ended"),
     }
+}
+
+/// What a process has written last, below what became of it.
+fn last_words(lines: &[String]) -> String {
+    if lines.is_empty() {
+        return String::new();
+    }
+    let lines: Vec<String> = lines.iter().map(|line| format!("\n  | {}", escape(line))).collect();
+    format!("\n  its last output:{}", lines.concat())
 }
 
 fn ended(ending: Ending) -> String {

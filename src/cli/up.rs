@@ -94,6 +94,10 @@ pub(super) struct Args {
     #[arg(long, value_enum, default_value_t, env = "NESTNS_FORMAT")]
     format: AnswerFormat,
 
+    /// Hand the lines of programs on as they come, with everything that moves the cursor or clears the screen
+    #[arg(long, env = "NESTNS_RAW", value_parser = FalseyValueParser::new())]
+    raw: bool,
+
     /// When to use colours
     #[arg(long, value_enum, default_value_t, env = "NESTNS_COLOR")]
     color: When,
@@ -196,7 +200,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Status> {
     if args.detach {
         let patience = if args.no_wait { Patience::UntilReleased } else { Patience::UntilReady };
         match detach::split(patience).context("cannot start a controller")? {
-            Side::Caller(Outcome::Ended(status)) => return Ok(Status::Other(status)),
+            Side::Caller(Outcome::Ended(status, _)) => return Ok(Status::Other(status)),
             Side::Caller(Outcome::Detached(news)) => return tell_detached(&news, args),
             Side::Controller(herald) => options.herald = Some(herald),
         }
@@ -208,7 +212,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Status> {
     let progress = if args.quiet { Progress::Quiet } else { args.progress };
     let files = topology.files.clone();
     let color = launch::color(args.color, options.lines_to);
-    let mut story = Story::new(progress, detail, color, files.clone(), origin.name.clone());
+    let mut story = Story::new(progress, detail, color, files.clone(), origin.name.clone()).raw(args.raw);
     match controller::run(Request { topology, origin, base, options }, &mut story) {
         Ok(summary) => {
             if args.format == AnswerFormat::Json && !args.detach {

@@ -66,8 +66,12 @@ pub enum Note<'a> {
     GuardianLost,
     /// A process could not become its program.
     Refused { path: &'a str, position: Position, refusal: &'a Refusal },
-    /// A process has failed.
-    Failed { path: &'a str, position: Position, ending: Ending },
+    /// A process has failed; the last lines that it has written, where nobody has been shown them.
+    Failed { path: &'a str, position: Position, ending: Ending, lines: &'a [String] },
+    /// A process has ended well before it was ready, and the tree was to become ready.
+    Unready { path: &'a str, position: Position, lines: &'a [String] },
+    /// A process has failed while the command of `run` ran, and by the rules of the topology that is a failure of the whole.
+    FailedMeanwhile { path: &'a str, status: u8 },
     /// Something has ended and is started again: after this while, so many times in a row, of so many at most.
     Restarting { path: &'a str, ending: Ending, delay: Duration, count: u32, most: Option<u32> },
     /// It could not be.

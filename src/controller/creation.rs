@@ -215,7 +215,7 @@ pub fn run(request: Request, audience: &mut dyn Audience) -> Outcome {
         create,
         release: None,
     };
-    let rules = Rules { on_exit, status_from: options.status_from, stays: options.stays };
+    let rules = Rules { on_exit, status_from: options.status_from, fixture: options.fixture, stays: options.stays };
     let (status, release, timeline) = Supervision::new(world, keeper, life, rules, opening).live(options.command);
     Ok(Summary {
         name: origin.name.clone(),

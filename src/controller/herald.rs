@@ -4,15 +4,18 @@
 //! controller's own words go into a file of the state directory, and his terminal may be closed.
 
 use std::fs::File;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 
+use nix::errno::Errno;
 use nix::fcntl::OFlag;
 use nix::libc;
+use nix::sys::socket::{MsgFlags, send};
 use nix::sys::stat::Mode;
-use nix::unistd::{read, write};
+use nix::unistd::read;
 use serde::{Deserialize, Serialize};
 
+use super::document::ExitDocument;
 use crate::engine::inheritance::{FIRST_FREE, NULL};
 use crate::sys::descriptor;
 
@@ -31,6 +34,44 @@ pub struct News {
     pub ready_ms: Option<f64>,
     /// Paths of what has failed without ending the topology.
     pub failed: Vec<String>,
+}
+
+/// What the caller is told where there is nothing to wait for any more.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "the fields are their names")]
+pub struct NotReady {
+    pub failed: Vec<FailedProcess>,
+    /// Paths of what was not ready, and had not failed.
+    pub waited_for: Vec<String>,
+}
+
+/// A process that has failed.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "the fields are their names")]
+pub struct FailedProcess {
+    pub path: String,
+    pub exit: Option<ExitDocument>,
+    /// What it has written last.
+    pub lines: Vec<String>,
+}
+
+/// What came of waiting.
+#[derive(Debug)]
+pub enum Heard {
+    /// It stands.
+    News(Box<News>),
+    /// It does not, and will not.
+    NotReady(NotReady),
+    /// The controller has ended without a word.
+    Nothing,
+}
+
+/// One of the two, on its way.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Message {
+    News(Box<News>),
+    NotReady(NotReady),
 }
 
 /// The way to the caller.
@@ -86,9 +127,25 @@ impl Herald {
             },
         );
         let _ = descriptor::make_standard(&log, libc::STDERR_FILENO);
-        let line = serde_json::to_vec(news).unwrap_or_default();
-        // A caller who has been killed meanwhile misses nothing.
-        let _ = write(&self.channel, &line);
+        self.write(&Message::News(Box::new(news.clone())));
+    }
+
+    /// Tells the caller that there is nothing to wait for.
+    pub(super) fn give_up(self, why: &NotReady) {
+        self.write(&Message::NotReady(why.clone()));
+    }
+
+    fn write(&self, message: &Message) {
+        let line = serde_json::to_vec(message).unwrap_or_default();
+        let mut rest = line.as_slice();
+        while !rest.is_empty() {
+            // A caller that has been killed meanwhile misses nothing.
+            match send(self.channel.as_raw_fd(), rest, MsgFlags::MSG_NOSIGNAL) {
+                Ok(count) => rest = &rest[count..],
+                Err(Errno::EINTR) => {}
+                Err(_) => return,
+            }
+        }
     }
 }
 
@@ -98,17 +155,23 @@ impl AsFd for Herald {
     }
 }
 
-/// Reads what the caller is told; `None` when the controller has ended without a word.
+/// Reads what the caller is told.
 ///
 /// # Errors
 ///
 /// Those of read(2).
-pub fn listen(channel: &OwnedFd) -> nix::Result<Option<News>> {
+pub fn listen(channel: &OwnedFd) -> nix::Result<Heard> {
     let mut line = Vec::new();
     let mut buffer = [0_u8; 4096];
     loop {
         match read(channel, &mut buffer) {
-            Ok(0) => return Ok(serde_json::from_slice(&line).ok()),
+            Ok(0) => {
+                return Ok(match serde_json::from_slice(&line) {
+                    Ok(Message::News(news)) => Heard::News(news),
+                    Ok(Message::NotReady(why)) => Heard::NotReady(why),
+                    Err(_) => Heard::Nothing,
+                });
+            }
             Ok(count) => line.extend_from_slice(&buffer[..count]),
             Err(nix::errno::Errno::EINTR) => {}
             Err(errno) => return Err(errno),

@@ -48,7 +48,7 @@ use std::time::Duration;
 
 use crate::engine::plan::{Counts, Order, ProcessPlan};
 use crate::sys::pidfd::Pidfd;
-use crate::topology::Topology;
+use crate::topology::{OnExit, Topology};
 
 use herald::Herald;
 use timeline::Timeline;
@@ -84,6 +84,15 @@ pub struct Command {
     pub namespace: Option<String>,
 }
 
+/// A tree that is there for a command or a test.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Fixture {
+    /// The status where it does not become ready; and where the command ends well although the tree has failed meanwhile.
+    pub status: u8,
+    /// By which rule of the topology an end is its failure, while whoever uses it decides when it ends.
+    pub on_exit: OnExit,
+}
+
 /// What is to be brought to life.
 #[derive(Debug)]
 pub struct Request {
@@ -110,6 +119,8 @@ pub struct Options {
     pub command: Option<Command>,
     /// Programs are told in `NESTNS_TRUTH` where the truth lies.
     pub announce_truth: bool,
+    /// The tree is a fixture for somebody else, who is not to begin before it is ready.
+    pub fixture: Option<Fixture>,
     /// Whether it stays until it is asked to stop, also when nothing of the tree lives any more: who wants to know how
     /// everything has ended can still ask.
     pub stays: bool,

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use nix::libc;
 use nix::unistd::Pid;
 
 use crate::engine::moment::Moment;
@@ -75,6 +76,8 @@ pub struct Record {
     pub ending: Option<(Ending, Moment)>,
     /// Its part in the stop.
     pub farewells: Farewells,
+    /// The last signal that a user has sent it by `nestns kill`.
+    pub sent: Option<i32>,
     /// How often it has been started again.
     pub restarts: u32,
     /// Whether its end is in the events.
@@ -82,6 +85,14 @@ pub struct Record {
 }
 
 impl Record {
+    /// Whether an end is what a user has asked for by `nestns kill`: what a signal says that asks for an end, or that very
+    /// signal.
+    pub fn was_sent_away(&self, ending: Ending) -> bool {
+        let Some(sent) = self.sent else { return false };
+        let asks_for_an_end = [libc::SIGTERM, libc::SIGINT, libc::SIGQUIT, libc::SIGKILL].contains(&sent);
+        asks_for_an_end || ending.status() == Ending::Signalled(sent).status()
+    }
+
     /// Its number on the host.
     pub fn pid(&self) -> Option<Pid> {
         self.facts.as_ref().and_then(|facts| facts.numbers.first()).copied().map(Pid::from_raw)

@@ -62,6 +62,15 @@ impl Verdict {
         }
     }
 
+    /// A process has ended because a user has sent it a signal for that: no failure, whatever its status.
+    pub fn sent_away(&mut self, process: &ProcessPlan) -> Course {
+        if self.decided || self.on_exit != OnExit::Any || process.oneshot {
+            return Course::On;
+        }
+        self.decided = true;
+        Course::Stop
+    }
+
     /// Something is decided from outside: the process whose status was asked for has ended.
     pub fn adopt(&mut self, ending: Ending) {
         self.decided = true;

@@ -10,6 +10,8 @@ pub enum Status {
     Passed,
     Failed,
     Skipped,
+    /// It could not be found out: what was to be looked at was not there.
+    Error,
 }
 
 /// Where something was declared.

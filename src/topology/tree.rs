@@ -1,5 +1,6 @@
 //! The checked tree: a petgraph graph behind a newtype that keeps file order.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use petgraph::Direction;
@@ -8,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::expectation::Expectation;
 use super::namespace::{Init, Namespace};
-use super::process::{Output, Stdin};
+use super::process::{Output, Process, Stdin, Weight};
 use super::syntax::DEFAULT_LOG_BYTES;
 
 /// A namespace of one [`Topology`].
@@ -122,6 +123,40 @@ impl Topology {
                 }
             }
         }
+    }
+
+    /// Lets processes fail whose paths are chosen: nothing depends on their going on.
+    pub fn let_fail(&mut self, is_chosen: impl Fn(&str) -> bool) {
+        for namespace in self.graph.node_weights_mut() {
+            let path = &namespace.path;
+            if let Init::Program(program) = &mut namespace.init
+                && is_chosen(&format!("{path}/init"))
+            {
+                program.weight = Weight::Expendable;
+            }
+            for process in &mut namespace.processes {
+                if is_chosen(&format!("{path}/{}", process.name)) {
+                    process.weight = Weight::Expendable;
+                }
+            }
+        }
+    }
+
+    /// The paths of the processes that must not fail, programs that are PID 1 among them.
+    pub fn essential(&self) -> HashSet<String> {
+        let mut paths = HashSet::new();
+        for namespace in self.graph.node_weights() {
+            let path = &namespace.path;
+            let program = match &namespace.init {
+                Init::Program(program) => Some(&**program),
+                Init::Builtin | Init::Pause => None,
+            };
+            let is_essential = |process: &&Process| process.weight == Weight::Essential;
+            paths.extend(program.filter(is_essential).map(|_| format!("{path}/init")));
+            let processes = namespace.processes.iter().filter(is_essential);
+            paths.extend(processes.map(|process| format!("{path}/{}", process.name)));
+        }
+        paths
     }
 
     /// The namespaces directly below the host, in file order.

@@ -3,6 +3,7 @@
 //! The controller is a process of its own, as with `up -d`, and is tied to this one: however this one ends, the tree goes.
 
 mod agent;
+mod fixture;
 mod interruption;
 mod measure;
 
@@ -27,7 +28,7 @@ use super::tell::tell;
 use super::topology_arguments::TopologyArguments;
 use crate::controller::control::message::{Force, Reply, Request as Question};
 use crate::controller::herald::Patience;
-use crate::controller::{self, LinesTo, Request};
+use crate::controller::{self, Fixture, LinesTo, Request};
 use crate::expect::report::{self, Format};
 use crate::expect::{Case, Status, judge, learn};
 use crate::observe::doctor::{self, Machine};
@@ -44,10 +45,12 @@ with `within` has that long to become true. Then, whatever came of that, CMD run
 that lists processes. NESTNS_TRUTH names the file with what it should find (nestns.truth/1). The tree is taken down in any case.
 
 A failure shows the cells of the matrix that differ (see `nestns see`) and the line that expects otherwise. CMD counts as \
-one more case; with a format other than `pretty` what it writes to standard output goes to standard error.
+one more case; with a format other than `pretty` what it writes to standard output goes to standard error. If an essential process \
+fails or ends before it is ready, the test is one error, with what that process has written last, and CMD does not run; one that \
+fails later, and that no [[expect]] is about, is an error as well.
 
-The status is 0 when everything has passed, 1 when an expectation has failed, whatever CMD did, else that of CMD; 3 for a \
-wrong file, 124 after --timeout. Where this machine cannot build the tree, everything is skipped, with the reason, and the status is 0; with --require \
+The status is 0 when everything has passed, 1 when an expectation has failed, whatever CMD did, or when the topology has not become \
+ready or has failed, else that of CMD; 5 where it could not be built, 3 for a wrong file, 124 after --timeout. Where this machine cannot build the tree, everything is skipped, with the reason, and the status is 0; with --require \
 that is a failure, status 4.
 
   nestns test examples/dind.toml
@@ -118,6 +121,8 @@ impl From<FormatWord> for Format {
 
 /// The status of `--timeout`, as with timeout(1).
 const TIMED_OUT: Exit = Exit::Other(124);
+/// The tree did not become ready.
+const NOT_READY: u8 = 1;
 /// This machine cannot do it.
 const CANNOT: u8 = 4;
 /// So often something with `within` is looked at again.
@@ -147,13 +152,24 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
     }
     checked.topology.name = args.name.clone().unwrap_or_else(|| unique_name("test"));
     let expectations = checked.topology.expectations.clone();
+    let mut essential = checked.topology.clone();
+    fixture::excuse(&mut essential, &expectations);
     let files = checked.topology.files.clone();
     let news = match start(&checked, args)? {
         Start::Controller(status) => return Ok(status),
-        Start::Caller(Outcome::Ended(CANNOT)) if !args.learn => {
+        Start::Caller(Outcome::Ended(CANNOT, None)) if !args.learn => {
             return cannot(&label, &expectations, &files, &checked, args);
         }
-        Start::Caller(Outcome::Ended(status)) => return Ok(Exit::Other(status)),
+        Start::Caller(Outcome::Ended(status, why)) => {
+            // Whoever has interrupted it wants no report.
+            if args.learn || (status > 128 && why.as_ref().is_none_or(|why| why.failed.is_empty())) {
+                return Ok(Exit::Other(status));
+            }
+            let case = fixture::not_ready(status, why.as_ref());
+            let text = report::render(args.format.into(), &label, &[case]);
+            std::io::stdout().lock().write_all(text.as_bytes())?;
+            return Ok(Exit::Other(status));
+        }
         Start::Caller(Outcome::Detached(news)) => news,
     };
     let name = news.name;
@@ -162,6 +178,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
         args,
         name: &name,
         expectations: &expectations,
+        topology: &essential,
         files: &files,
         end: args.timeout.map(|timeout| began + timeout),
         interruption: Interruption::open()?,
@@ -201,9 +218,11 @@ fn start(checked: &Checked, args: &Args) -> anyhow::Result<Start> {
     let mut topology: Topology = checked.topology.clone();
     let text = config::toml(&topology, Arrangement::Paths);
     topology.detach();
+    fixture::excuse(&mut topology, &checked.topology.expectations);
     // Whoever tests decides when the tree ends; until then its processes end as they like.
-    topology.on_exit = OnExit::Ignore;
     let mut options = launch::options();
+    options.fixture = Some(Fixture { status: NOT_READY, on_exit: topology.on_exit });
+    topology.on_exit = OnExit::Ignore;
     options.timeout = args.timeout;
     options.announce_truth = true;
     options.stays = true;
@@ -234,6 +253,7 @@ struct Trial<'a> {
     args: &'a Args,
     name: &'a str,
     expectations: &'a [Expectation],
+    topology: &'a Topology,
     files: &'a [String],
     end: Option<Instant>,
     interruption: Interruption,
@@ -285,10 +305,25 @@ impl Trial<'_> {
                 status = code;
             }
         }
+        if let Some(case) = self.fallen() {
+            cases.push(case);
+            if status.code() == 0 {
+                status = Exit::No;
+            }
+        }
         Ok(match self.interruption.arrived() {
             Some(signal) => Done::Stopped(interrupted(signal)),
             None => Done::Judged(cases, status),
         })
+    }
+
+    /// What has become of the tree that was not meant.
+    fn fallen(&self) -> Option<Case> {
+        let found = controller::census::of(self.name).pop().and_then(|found| found.client);
+        match found.map(|mut client| client.ask(Question::Snapshot)) {
+            Some(Ok(Reply::Snapshot(snapshot))) => fixture::fallen(self.topology, &snapshot),
+            _ => Some(fixture::gone()),
+        }
     }
 
     /// Compares until everything is so, or has had its time.

@@ -154,6 +154,24 @@ impl LogReader {
     }
 }
 
+/// The last lines that a process has written, at most this many; an empty list where none are kept.
+///
+/// # Errors
+///
+/// Those of open(2) and read(2).
+pub fn last_lines(directory: &Path, name: LogName, most: usize) -> io::Result<Vec<String>> {
+    let files = LogReader::from_start(directory, name).open()?;
+    let mut records = Vec::new();
+    for file in [&files.before, &files.current].into_iter().flatten() {
+        let start = file.metadata()?.len().saturating_sub(CHUNK as u64);
+        let chunk = read_at(file, start)?;
+        // What is no record is nobody's output; the first one may be there in part.
+        records.extend(chunk.split(|&byte| byte == b'\n').filter_map(record::read));
+    }
+    let first = records.len().saturating_sub(most);
+    Ok(records.drain(first..).map(|record| String::from_utf8_lossy(&record.text).into_owned()).collect())
+}
+
 fn open(path: &Path) -> io::Result<Option<File>> {
     match File::open(path) {
         Ok(file) => Ok(Some(file)),

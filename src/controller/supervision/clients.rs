@@ -133,6 +133,11 @@ impl Supervision<'_> {
                     self.world.record(&Event::Signal { path: &target.path, signal: &word.to_string(), by: Some(by) });
                     reached.push(target.path.clone());
                     let subject = living.get(&target.pid).and_then(|&(_, subject)| subject);
+                    if let Some(record) = subject.and_then(|subject| self.world.roster.get_mut(subject))
+                        && signal != 0
+                    {
+                        record.sent = Some(signal);
+                    }
                     if signal == libc::SIGKILL
                         && let Some(subject) = subject
                         && self.plan.namespace(subject.namespace).process(subject.slot).is_none()

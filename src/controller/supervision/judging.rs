@@ -120,6 +120,7 @@ impl Supervision<'_> {
         let record = self.world.roster.get(subject);
         let asked = record.is_some_and(|record| record.farewells.asked.is_some() || record.farewells.killed.is_some());
         let killed = record.is_some_and(|record| record.farewells.killed.is_some());
+        let sent_away = record.is_some_and(|record| record.was_sent_away(ending));
         let Some(process) = namespace.process(subject.slot) else {
             // A PID 1 of ours ends with 0, or was killed from outside.
             let success = ending == Ending::Exited(0);
@@ -135,6 +136,8 @@ impl Supervision<'_> {
             _ if killed => State::Killed,
             _ if success => State::Exited,
             Ending::Signalled(_) if asked => State::Killed,
+            // It has ended as it was told to.
+            _ if sent_away => State::Killed,
             _ => State::Failed,
         };
         self.mark(subject, state);
@@ -150,7 +153,11 @@ impl Supervision<'_> {
             return;
         }
         // What ends because it was asked to has not failed.
-        if !asked {
+        if sent_away {
+            if self.life == Life::Running && self.verdict.sent_away(process) == Course::Stop {
+                self.world.request_stop(Cause::Ended { path });
+            }
+        } else if !asked {
             self.judge_finally(subject, ending);
         }
     }
@@ -178,7 +185,9 @@ impl Supervision<'_> {
             return;
         }
         if !success && !refused {
-            self.world.audience.note(&Note::Failed { path: &path, position: process.position, ending });
+            self.tell_failure(subject, process, ending);
+        } else if refused {
+            self.note_failure(subject, ending, Vec::new());
         }
         if self.verdict.ended(process, ending) == Course::Stop {
             self.world.request_stop(Cause::Ended { path });

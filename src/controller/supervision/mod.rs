@@ -7,6 +7,7 @@ mod awaiting;
 mod changes;
 mod clients;
 mod conditions;
+mod fixture;
 mod judging;
 mod noting;
 mod opening;
@@ -25,6 +26,7 @@ use nix::libc;
 
 use super::audience::{Cause, Note};
 use super::creation::COLLAPSE;
+use super::herald::FailedProcess;
 use super::journal::event::{Event, WHOLE};
 use super::life::Life;
 use super::readiness::Readiness;
@@ -33,7 +35,7 @@ use super::roster::State;
 use super::timeline::Timeline;
 use super::verdict::Verdict;
 use super::world::{Incident, Orphan, World};
-use super::{Command, Gates};
+use super::{Command, Fixture, Gates};
 use crate::engine::keeper::{Keeper, Reaped};
 use crate::engine::moment::Moment;
 use crate::engine::plan::{Plan, Subject};
@@ -69,6 +71,8 @@ pub(super) struct Rules {
     pub(super) on_exit: OnExit,
     /// Whose status is that of the whole.
     pub(super) status_from: Option<String>,
+    /// For whom the tree is there.
+    pub(super) fixture: Option<Fixture>,
     /// Whether it is not over before that is asked for.
     pub(super) stays: bool,
 }
@@ -81,6 +85,9 @@ pub(super) struct Supervision<'a> {
     verdict: Verdict,
     status_from: Option<String>,
     stays: bool,
+    fixture: Option<Fixture>,
+    /// What has failed by the rules of the topology, while whoever uses it as a fixture decides.
+    failed: Vec<FailedProcess>,
     /// Processes that wait for a word, by what they wait for.
     waiting: Vec<Subject>,
     started: HashSet<Subject>,
@@ -114,6 +121,8 @@ impl<'a> Supervision<'a> {
             verdict: Verdict::new(rules.on_exit),
             status_from: rules.status_from,
             stays: rules.stays,
+            fixture: rules.fixture,
+            failed: Vec::new(),
             waiting,
             started: HashSet::new(),
             unexplained: Vec::new(),
@@ -359,7 +368,9 @@ impl<'a> Supervision<'a> {
         }
         self.weigh();
         self.end_terminal();
+        self.tell_what_failed();
         let status = match &self.world.stop {
+            None | Some(Cause::Ended { .. }) if self.has_failed_as_fixture() => self.fixture_status(),
             None | Some(Cause::Ended { .. }) => self.verdict.status(),
             Some(_) if self.world.visitor.is_some() => self.verdict.status(),
             Some(Cause::Timeout) => 124,

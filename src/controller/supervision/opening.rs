@@ -70,6 +70,9 @@ impl Supervision<'_> {
         }
         let is_running = self.life == Life::Running;
         if is_running && self.opening.arrival == Arrival::Awaited && self.all_settled() {
+            if !self.arrives() {
+                return;
+            }
             self.opening.arrival = Arrival::Told;
             self.world.flush_truth();
             self.opening.manager.say_ready();

@@ -19,7 +19,7 @@ impl Supervision<'_> {
         if self.command.is_none() || self.life != Life::Running || self.world.stop.is_some() {
             return;
         }
-        if !self.all_settled() {
+        if !self.all_settled() || !self.arrives() {
             return;
         }
         let Some(Command { process, namespace }) = self.command.take() else { return };

@@ -11,6 +11,7 @@ struct TestDocument<'a> {
     passed: usize,
     failed: usize,
     skipped: usize,
+    errors: usize,
     cases: Vec<CaseDocument<'a>>,
 }
 
@@ -31,6 +32,7 @@ pub(super) fn render(topology: &str, cases: &[Case]) -> String {
         passed: Case::count(cases, Status::Passed),
         failed: Case::count(cases, Status::Failed),
         skipped: Case::count(cases, Status::Skipped),
+        errors: Case::count(cases, Status::Error),
         cases: cases
             .iter()
             .map(|case| CaseDocument {

@@ -8,9 +8,10 @@ use crate::expect::case::{Case, Status};
 pub(super) fn render(topology: &str, cases: &[Case]) -> String {
     let count = |status| Case::count(cases, status);
     let numbers = format!(
-        "tests=\"{}\" failures=\"{}\" errors=\"0\" skipped=\"{}\"",
+        "tests=\"{}\" failures=\"{}\" errors=\"{}\" skipped=\"{}\"",
         cases.len(),
         count(Status::Failed),
+        count(Status::Error),
         count(Status::Skipped)
     );
     let suite = escaped(topology);
@@ -29,6 +30,15 @@ pub(super) fn render(topology: &str, cases: &[Case]) -> String {
             Status::Passed => writeln!(text, "{head}/>"),
             Status::Skipped => {
                 writeln!(text, "{head}>\n      <skipped message=\"{}\"/>\n    </testcase>", escaped(&case.found))
+            }
+            Status::Error => {
+                let message = case.found.lines().next().unwrap_or_default();
+                writeln!(
+                    text,
+                    "{head}>\n      <error message=\"{}\">{}</error>\n    </testcase>",
+                    escaped(message),
+                    escaped(&case.found)
+                )
             }
             Status::Failed => {
                 let message = format!("expected {}, found {}", case.expected, case.found);

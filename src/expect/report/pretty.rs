@@ -15,6 +15,12 @@ pub(super) fn render(topology: &str, cases: &[Case]) -> String {
             Status::Skipped => {
                 let _ = writeln!(text, "skip    {}: {}", case.name, case.found);
             }
+            Status::Error => {
+                let _ = writeln!(text, "error   {}", case.name);
+                for line in case.found.lines() {
+                    let _ = writeln!(text, "          {line}");
+                }
+            }
             Status::Failed => {
                 let _ = writeln!(text, "not ok  {}", case.name);
                 for line in details(case) {
@@ -27,6 +33,10 @@ pub(super) fn render(topology: &str, cases: &[Case]) -> String {
     let _ = write!(text, "{topology}: {} passed, {} failed", count(Status::Passed), count(Status::Failed));
     if count(Status::Skipped) > 0 {
         let _ = write!(text, ", {} skipped", count(Status::Skipped));
+    }
+    if count(Status::Error) > 0 {
+        let noun = if count(Status::Error) == 1 { "error" } else { "errors" };
+        let _ = write!(text, ", {} {noun}", count(Status::Error));
     }
     text.push('\n');
     text

@@ -13,8 +13,13 @@ pub(super) fn render(cases: &[Case]) -> String {
         let _ = match case.status {
             Status::Passed => writeln!(text, "ok {number} - {name}"),
             Status::Skipped => writeln!(text, "ok {number} - {name} # SKIP {}", one_line(&case.found)),
-            Status::Failed => writeln!(text, "not ok {number} - {name}"),
+            Status::Failed | Status::Error => writeln!(text, "not ok {number} - {name}"),
         };
+        if case.status == Status::Error {
+            for line in case.found.lines() {
+                let _ = writeln!(text, "#   {line}");
+            }
+        }
         if case.status == Status::Failed {
             for line in details(case) {
                 let _ = writeln!(text, "#   {}", one_line(&line));

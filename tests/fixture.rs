@@ -1,0 +1,189 @@
+//! A tree that does not come up: nobody works on it, and everybody is told why.
+
+use serde_json::Value;
+
+use crate::harness::detached::Detached;
+use crate::harness::nest::{Identity, Nest, can_nest, identities};
+
+/// What does not come up, each in its own way, with what is said of it.
+const BROKEN: [(&str, &str); 6] = [
+    (
+        "proc.x = { sh = 'for i in 1 2 3 4 5 6 7 8 9 10 11 12; do echo line $i; done; exit 3', ready = { log = 'never' } }",
+        "| line 12",
+    ),
+    ("proc.x = { sh = 'echo so sad >&2; exit 3', oneshot = true }", "| so sad"),
+    ("proc.x = { sh = 'echo well', ready = { log = 'never' } }", "| well"),
+    ("proc.x = { cmd = '/no/such/program' }", "x"),
+    (
+        "proc.x = { sh = 'echo first; exit 3', oneshot = true }\nproc.y = { actor = 'idle', after = { x = 'ok' } }",
+        "| first",
+    ),
+    ("init = ['/no/such/init']", "in/init"),
+];
+
+fn each(test: impl Fn(Identity)) {
+    if can_nest() {
+        identities().into_iter().for_each(test);
+    }
+}
+
+fn tree(broken: &str) -> Nest {
+    Nest::new(&format!("name = '@'\n[ns.@]\nproc.good = {{ actor = 'idle' }}\n[ns.'@/in']\n{broken}\n"))
+}
+
+#[test]
+fn a_command_does_not_run_beside_a_tree_that_did_not_come_up() {
+    each(|identity| {
+        for (broken, _) in BROKEN {
+            for place in [&[][..], &["--in", "@"]] {
+                let words = [&["run", "@.toml"][..], place, &["--", "touch", "ran"]].concat();
+                let ended = tree(broken).identity(identity).start_verb(&words).wait();
+                assert_eq!(ended.code, 125, "{identity:?} {broken}: {}{}", ended.stdout, ended.stderr);
+                assert!(ended.stderr.contains("error: `"), "{identity:?} {broken}: {}", ended.stderr);
+                assert!(!ended.nest.directory.path().join("ran").exists(), "{identity:?} {broken}: it ran");
+            }
+        }
+    });
+}
+
+#[test]
+fn a_test_of_a_tree_that_did_not_come_up_is_an_error_in_every_format() {
+    each(|identity| {
+        for (broken, said) in BROKEN {
+            for format in ["pretty", "tap", "junit", "json"] {
+                let words = ["test", "@.toml", "--format", format, "--", "touch", "ran"];
+                let ended = tree(broken).identity(identity).start_verb(&words).wait();
+                let out = &ended.stdout;
+                assert_eq!(ended.code, 1, "{identity:?} {broken}: {out}{}", ended.stderr);
+                assert!(out.contains("the topology became ready") && out.contains(said), "{format} {broken}: {out}");
+                let mark = match format {
+                    "pretty" => "error   the topology became ready\n",
+                    "tap" => "1..1\nnot ok 1 - the topology became ready\n#   ",
+                    "junit" => "failures=\"0\" errors=\"1\" skipped=\"0\"",
+                    _ => "\"status\": \"error\"",
+                };
+                assert!(out.contains(mark), "{identity:?} {broken}: {out}");
+                if format == "json" {
+                    let document: Value = serde_json::from_str(out).expect("it is one document");
+                    assert_eq!((&document["errors"], &document["passed"]), (&1.into(), &0.into()));
+                }
+                if format == "junit" {
+                    assert!(out.contains("<error message=\""), "{out}");
+                }
+                assert!(!ended.nest.directory.path().join("ran").exists(), "{identity:?} {broken}: it ran");
+            }
+        }
+    });
+}
+
+#[test]
+fn who_is_not_ready_in_time_is_named() {
+    each(|identity| {
+        let never = "proc.slow = { actor = 'idle', ready = { log = 'never' } }";
+        let ended =
+            tree(never).identity(identity).start_verb(&["run", "--timeout", "1s", "@.toml", "--", "touch", "ran"]);
+        let ended = ended.wait();
+        assert_eq!(ended.code, 124, "{identity:?}: {}", ended.stderr);
+        assert!(!ended.nest.directory.path().join("ran").exists());
+        let words = ["test", "--timeout", "1s", "@.toml", "--format", "junit", "--", "touch", "ran"];
+        let ended = tree(never).identity(identity).start_verb(&words).wait();
+        assert_eq!(ended.code, 124, "{identity:?}: {}{}", ended.stdout, ended.stderr);
+        let root = &ended.nest.root;
+        assert!(ended.stdout.contains("<error message=\"the time was over\">"), "{}", ended.stdout);
+        assert!(ended.stdout.contains(&format!("not ready: {root}/in/slow")), "{}", ended.stdout);
+    });
+}
+
+#[test]
+fn what_need_not_come_up_keeps_nobody_from_working() {
+    each(|identity| {
+        let expendable = "proc.x = { sh = 'exit 3', oneshot = true, essential = false }";
+        for verb in ["run", "test"] {
+            let ended = tree(expendable).identity(identity).start_verb(&[verb, "@.toml", "--", "touch", "ran"]).wait();
+            assert_eq!(ended.code, 0, "{identity:?} {verb}: {}{}", ended.stdout, ended.stderr);
+            assert!(ended.nest.directory.path().join("ran").exists(), "{identity:?} {verb}");
+        }
+    });
+}
+
+#[test]
+fn a_tree_that_fails_while_somebody_works_on_it_is_no_success() {
+    each(|identity| {
+        let later = "proc.x = { sh = 'echo up; until test -e DIRECTORY/go; do sleep 0.02; done; touch DIRECTORY/gone; exit 3', \
+                     ready = { log = 'up' } }";
+        let script = "touch go; until test -e gone; do sleep 0.02; done; sleep 0.3";
+        for (verb, code, failed, more) in [
+            ("run", 125, 7, ""),
+            ("test", 1, 7, ""),
+            ("run", 0, 7, "on_exit = 'ignore'\n"),
+            ("test", 0, 7, "on_exit = 'ignore'\n"),
+        ] {
+            for (end, expected) in [("exit 0", code), ("exit 7", failed)] {
+                let topology = format!("{more}name = '@'\n[ns.@]\nproc.good = {{ actor = 'idle' }}\n{later}\n");
+                let nest = Nest::new(&topology).identity(identity);
+                let script = format!("{script}; {end}");
+                let ended = nest.start_verb(&[verb, "@.toml", "--", "sh", "-c", &script]).wait();
+                let context = format!("{identity:?} {verb} {more}{end}: {}{}", ended.stdout, ended.stderr);
+                assert_eq!(ended.code, expected, "{context}");
+                if expected == 125 {
+                    assert!(ended.stderr.contains("has failed while it ran"), "{context}");
+                } else if verb == "test" && more.is_empty() {
+                    assert!(ended.stdout.contains("error   the topology stayed up"), "{context}");
+                }
+            }
+        }
+    });
+}
+
+#[test]
+fn a_detached_tree_that_dies_says_what_it_has_written_last() {
+    each(|identity| {
+        for (broken, said) in BROKEN {
+            let nest = tree(broken).identity(identity);
+            let ended = Detached::try_up(nest);
+            if broken.contains("echo well") {
+                // It has ended well, and nobody has asked for more.
+                continue;
+            }
+            assert_ne!(ended.up.code, 0, "{identity:?} {broken}");
+            assert!(ended.up.stderr.contains(said), "{identity:?} {broken}: {}", ended.up.stderr);
+            if said == "| line 12" {
+                assert!(ended.up.stderr.contains("| line 3\n") && !ended.up.stderr.contains("| line 2\n"));
+            }
+        }
+    });
+}
+
+#[test]
+fn what_a_user_ends_is_no_failure() {
+    each(|identity| {
+        let topology = "name = '@'\n[ns.@]\nproc.good = { actor = 'idle' }\nproc.x = { sh = 'exec sleep 1000' }\n\
+                        proc.trap = { sh = \"trap 'exit 9' TERM; echo up; while :; do sleep 0.02; done\", ready = { log = 'up' } }\n\
+                        [ns.'@/pid1']\ninit = ['sleep', '1000']\n";
+        let detached = Detached::up(Nest::new(topology).identity(identity));
+        for (signal, path) in [("TERM", "@/x"), ("TERM", "@/trap"), ("KILL", "@/pid1/init")] {
+            detached.says(&["kill", "-s", signal, path]);
+            detached.says(&["wait", path, "--timeout", "50s"]);
+        }
+        // Whatever came of that has come before the answer to somebody who asks later.
+        std::thread::sleep(std::time::Duration::from_millis(300));
+        assert_eq!(detached.document(&["ls", "--format", "json"])["topologies"][0]["name"], *detached.nest.root);
+        let states = detached.says(&["ps", "-o", "name,state", "--no-header"]);
+        assert!(states.lines().any(|line| line.starts_with("good") && line.ends_with("ready")), "{states}");
+        let down = detached.nestns(&["down"]);
+        assert_eq!(down.code, 0, "{identity:?}: {}", down.stderr);
+        // A signal that did not mean the end excuses none.
+        let nest = Nest::new(
+            "name = '@'\n[ns.@]\nproc.good = { actor = 'idle' }\n\
+                              proc.x = { sh = \"trap 'exit 9' USR1; echo up; while :; do sleep 0.02; done\", ready = { log = 'up' } }\n",
+        );
+        let mut running = nest.identity(identity).up();
+        running.standing();
+        running.has_said("up");
+        let root = running.nest.root.clone();
+        let sent = running.nest.command(&["kill", "-s", "USR1", &format!("{root}/x")]).output().expect("it was built");
+        assert!(sent.status.success(), "{sent:?}");
+        let ended = running.wait();
+        assert_eq!(ended.code, 9, "{identity:?}: {}", ended.stderr);
+    });
+}
