@@ -9,8 +9,14 @@ use crate::harness::{Nestns, Outcome};
 
 const TEMPLATES: [&str; 8] = ["hello", "dind", "pod", "kind", "chain", "fan", "matrix", "scale"];
 
+/// The example, with the commands to try about the file that it is written to.
+fn example_in(name: &str, file: &str) -> String {
+    let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples").join(format!("{name}.toml"));
+    fs::read_to_string(example).unwrap().replace(&format!("examples/{name}.toml"), file)
+}
+
 fn example(name: &str) -> String {
-    fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("examples").join(format!("{name}.toml"))).unwrap()
+    example_in(name, &format!("{name}.nestns.toml"))
 }
 
 /// `nestns new ARGUMENTS` in a directory.
@@ -34,6 +40,7 @@ fn every_template_is_the_example_of_its_name() {
         assert_eq!((outcome.code, outcome.stdout.as_str()), (0, ""), "{}", outcome.stderr);
         let written = fs::read_to_string(directory.path().join(format!("{name}.nestns.toml"))).unwrap();
         assert_eq!(written, example(name));
+        assert!(!written.contains("examples/"), "{written}");
         assert_eq!(new(directory.path(), &[name, "-o", "-"]).stdout, written);
     }
     assert_eq!(names(directory.path()).len(), TEMPLATES.len());
@@ -101,6 +108,9 @@ fn a_link_is_not_followed() {
     assert_eq!(new(directory.path(), &["pod", "--force"]).code, 0);
     assert_eq!(fs::read_to_string(&target).unwrap(), "mine");
     assert_eq!(fs::read_to_string(&link).unwrap(), example("pod"));
+    assert_eq!(new(directory.path(), &["pod", "-o", "my pod.toml"]).code, 0);
+    let written = fs::read_to_string(directory.path().join("my pod.toml")).unwrap();
+    assert_eq!(written, example_in("pod", "'my pod.toml'"));
 }
 
 #[test]

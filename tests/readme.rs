@@ -105,10 +105,30 @@ fn its_script_is_the_one_of_the_examples_and_runs() {
 
 #[test]
 fn its_two_commands_are_those_that_ci_runs() {
-    assert_eq!(blocks("sh"), ["cargo run --release --locked -- up examples/dind.toml\n", "cargo test --locked\n"]);
+    assert_eq!(
+        blocks("sh"),
+        ["cargo run --profile quick --locked -- up examples/dind.toml\n", "cargo test --locked\n"]
+    );
     assert!(readme().contains("<!-- test-command -->\n```sh\ncargo test"));
     let script = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(".ci/run")).expect("it is there");
     assert!(script.contains("test-command"), "CI takes the command from the README");
+}
+
+#[test]
+fn it_knows_every_verb() {
+    let help = Nestns::new(&["--help"]).run().stdout;
+    let list = help.split("Commands:\n").nth(1).expect("there are verbs").split("\n\n").next().expect("a list");
+    let verbs: Vec<&str> = list
+        .lines()
+        .filter_map(|line| line.strip_prefix("  ")?.split(' ').next())
+        .filter(|verb| !verb.is_empty())
+        .collect();
+    assert!(verbs.len() > 30, "{verbs:?}");
+    let text = readme();
+    for verb in verbs.iter().filter(|verb| !matches!(**verb, "help" | "version")) {
+        let is_told = ["nestns ", "`", "· `"].iter().any(|before| text.contains(&format!("{before}{verb}")));
+        assert!(is_told, "the README does not tell of `{verb}`");
+    }
 }
 
 #[test]

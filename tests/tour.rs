@@ -76,6 +76,33 @@ fn every_other_step_stands_as_it_was_foretold() {
 }
 
 #[test]
+fn what_its_comments_say_is_so() {
+    let text = fs::read_to_string(tour().join("4-node.toml")).unwrap();
+    let command =
+        text.lines().find_map(|line| line.split_once("# nestns up 4-node.toml ")).expect("it advertises one").1;
+    let words: Vec<&str> = ["check", "4-node.toml"].into_iter().chain(command.split_whitespace()).collect();
+    let outcome = Nestns::new(&words).directory(&tour()).run();
+    assert_eq!(outcome.code, 0, "{words:?}: {}{}", outcome.stdout, outcome.stderr);
+    assert!(
+        fs::read_to_string(tour().join("2-web.toml"))
+            .unwrap()
+            .contains("# for its processes, not for namespaces inside")
+    );
+    if !can_nest() {
+        return;
+    }
+    let topology = "[ns.@]\nenv = { STAGE = 'test' }\nproc.a = { sh = 'echo outer $STAGE in $PWD', oneshot = true }\n\
+                    [ns.'@/in']\nproc.a = { sh = 'echo inner [$STAGE]', oneshot = true }\n";
+    let ended = Nest::new(topology).up().wait();
+    let directory = ended.nest.directory.path().display().to_string();
+    // Which is where it was started, and what the manual says of `cwd`.
+    assert!(ended.stdout.contains(&format!("outer test in {directory}\n")), "{}", ended.stdout);
+    assert!(ended.stdout.contains("inner []\n"), "{}", ended.stdout);
+    let manual = Nestns::new(&["man", "topology"]).run().stdout;
+    assert!(manual.contains("the one that nestns was started in") && !manual.contains("else `/`"));
+}
+
+#[test]
 fn a_variable_of_the_tour_changes_its_size() {
     let count = |arguments: &[&str]| {
         let file = tour().join("4-node.toml");

@@ -37,20 +37,29 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Status> {
     if args.list {
         return list();
     }
-    let text = args.template.text();
     let default = || PathBuf::from(format!("{}.nestns.toml", args.template.name()));
     let path = args.output.clone().unwrap_or_else(default);
+    let text = about_itself(args.template, &path);
     if path == Path::new("-") {
         io::stdout().lock().write_all(text.as_bytes())?;
         return Ok(Status::Done);
     }
-    let written = output_file::write(&path, text, Existing::by_force(args.force));
+    let written = output_file::write(&path, &text, Existing::by_force(args.force));
     let status = output_file::outcome(&path, written)?;
     if status == Status::Done {
         // The file is there, so a closed standard error is no failure.
         let _ = io::stderr().write_all(next(&path).as_bytes());
     }
     Ok(status)
+}
+
+/// The text, in which the commands to try are about the file that it is written to.
+fn about_itself(template: Template, path: &Path) -> String {
+    let file = path.file_name().filter(|_| path != Path::new("-")).map(|name| word(Path::new(name)));
+    // A comment is one line.
+    let file = file.filter(|file| !file.contains(char::is_control));
+    let file = file.unwrap_or_else(|| format!("{}.nestns.toml", template.name()));
+    template.text().replace(&format!("examples/{}.toml", template.name()), &file)
 }
 
 fn list() -> anyhow::Result<Status> {

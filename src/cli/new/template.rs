@@ -1,4 +1,4 @@
-//! The topologies that `nestns new` can write: the files of `examples/`, to the byte.
+//! The topologies that `nestns new` can write: the files of `examples/`.
 
 use clap::ValueEnum;
 use clap::builder::PossibleValue;

@@ -74,7 +74,7 @@ pub(super) struct Args {
     #[arg(long, value_enum, num_args = 0..=1, require_equals = true, default_value_t, default_missing_value = "always", env = "NESTNS_FOLD")]
     fold: Fold,
 
-    /// Observers across, processes down
+    /// Processes across, observers down; else it is the other way round
     #[arg(long, env = "NESTNS_TRANSPOSE", value_parser = FalseyValueParser::new())]
     transpose: bool,
 

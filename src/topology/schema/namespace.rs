@@ -66,7 +66,7 @@ pub(super) struct Namespace {
     /// Environment variables for its processes, added to those of nestns.
     #[schemars(example = serde_json::json!({ "LANG": "C" }))]
     env: Environment,
-    /// The directory in which its processes start.
+    /// The directory in which its processes start; the one that nestns was started in if nothing is said.
     cwd: AbsolutePath,
     /// Whether PID 1, a program then, has the terminal of `nestns up`. One process of a topology can.
     #[schemars(extend("default" = false))]

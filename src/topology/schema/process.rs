@@ -44,7 +44,8 @@ pub(super) struct Process {
     /// Environment variables, added to those of its namespace.
     #[schemars(example = serde_json::json!({ "LANG": "C" }))]
     env: Environment,
-    /// The directory in which it starts; that of its namespace if nothing is said, else `/`.
+    /// The directory in which it starts; that of its namespace if nothing is said, else the one that nestns was started
+    /// in.
     cwd: AbsolutePath,
     /// As whom it runs; whoever started nestns if nothing is said.
     user: UserText,
