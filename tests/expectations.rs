@@ -319,3 +319,61 @@ fn who_is_tested_does_not_outlive_a_test_that_is_killed() {
         }
     }
 }
+
+#[test]
+fn what_cannot_be_found_out_is_no_success() {
+    if !can_nest() {
+        return;
+    }
+    // Whoever executes what it may not read cannot be looked into by its own user, on the host or in a namespace.
+    let Some(&Identity::Ordinary) = identities().last() else {
+        eprintln!("skipped: it takes root to give a program to somebody who may not read it");
+        return;
+    };
+    let test = |words: &[&str]| {
+        let topology = "[ns.@]\nproc.p = [\"DIRECTORY/sleep\", \"1000\"]\nproc.q = { actor = \"idle\" }\n[[expect]]\nfrom = \"@/p\"\n\
+                        via = \"kill\"\nsees = \"@/q\"\n[[expect]]\nfrom = \"@\"\nsees = \"@/q\"\n";
+        let nest = Nest::new(topology).identity(Identity::Ordinary);
+        let (copy, file) = (nest.directory.path().join("sleep"), nest.file.display().to_string());
+        let copied = std::process::Command::new("install").args(["-m", "711", "/bin/sleep"]).arg(&copy).status();
+        assert!(copied.is_ok_and(|status| status.success()));
+        nest.start_verb(&[&["test", &file], words].concat()).wait()
+    };
+    let ended = test(&[]);
+    assert_eq!(ended.code, 4, "{}{}", ended.stdout, ended.stderr);
+    assert!(ended.stdout.ends_with(": 1 passed, 0 failed, 1 skipped\n"), "{}", ended.stdout);
+    let root = &ended.nest.root;
+    let told = format!("error: it is not known whether {root}/p sees {root}/q via kill: nobody can be put there: ");
+    assert!(ended.stderr.contains(&told) && ended.stderr.contains("--require"), "{}", ended.stderr);
+    let junit = test(&["--format", "junit"]);
+    assert!(junit.stdout.contains("failures=\"0\" errors=\"0\" skipped=\"1\""), "{}", junit.stdout);
+    let tap = test(&["--format", "tap", "--", "true"]);
+    assert!(tap.stdout.contains(" via kill # SKIP nobody can be put there: "), "{}", tap.stdout);
+    assert_eq!((junit.code, tap.code), (4, 4));
+    // A command that has failed has the last word, as everywhere; and with --require nothing is skipped.
+    assert_eq!(test(&["--", "sh", "-c", "exit 7"]).code, 7);
+    let required = test(&["--require"]);
+    assert_eq!(required.code, 1, "{}{}", required.stdout, required.stderr);
+    assert!(required.stdout.ends_with(": 1 passed, 1 failed\n"), "{}", required.stdout);
+}
+
+#[test]
+fn expectations_hold_from_a_user_namespace_of_a_process() {
+    if !can_nest() {
+        return;
+    }
+    for identity in identities() {
+        for via in ["chain", "proc", "kill", "pidfd", "ptrace", "cred"] {
+            let topology = format!(
+                "[ns.@]\nproc.q = {{ actor = \"idle\" }}\n[ns.\"@/in\"]\nproc.p = [\"unshare\", \"--user\", \"--map-root-user\", \"sleep\", \"1000\"]\n\
+                 proc.other = {{ actor = \"idle\" }}\n[[expect]]\nfrom = \"@/in/p\"\nvia = \"{via}\"\nwithin = \"20s\"\nsees = \"@/in/other\"\n\
+                 hides = \"@/q\"\n"
+            );
+            let nest = Nest::new(&topology).identity(identity);
+            let file = nest.file.display().to_string();
+            let ended = nest.start_verb(&["test", &file]).wait();
+            assert_eq!(ended.code, 0, "{identity:?} {via}: {}{}", ended.stdout, ended.stderr);
+            assert!(ended.stdout.ends_with(": 2 passed, 0 failed\n"), "{}", ended.stdout);
+        }
+    }
+}

@@ -380,3 +380,43 @@ fn what_does_not_exist_is_told() {
     told(&["see", "--of", "nobody"], "nothing is called `nobody`");
     told(&["see", "--host", "nobody"], "nothing on this machine is called so");
 }
+
+#[test]
+fn an_observer_with_a_user_namespace_of_its_own_is_looked_from() {
+    if !can_nest() {
+        return;
+    }
+    let own = "[\"unshare\", \"--user\", \"--map-root-user\", \"--mount\", \"--uts\", \"sleep\", \"1000\"]";
+    for identity in identities() {
+        for depth in [1, 3] {
+            let mut topology = String::new();
+            let mut path = "@".to_owned();
+            for level in 1..=depth {
+                let _ = write!(topology, "[ns.\"{path}\"]\nproc.q = {{ actor = \"idle\" }}\n");
+                if level == depth {
+                    let _ = writeln!(topology, "proc.p = {own}");
+                } else {
+                    path += "/in";
+                }
+            }
+            let nest = Detached::up(Nest::new(&topology).identity(identity));
+            let user = |process: &str| {
+                let pid = nest.truth().pids(process)[0];
+                std::fs::read_link(format!("/proc/{pid}/ns/user")).expect("it lives")
+            };
+            let place = path.replace('@', &nest.nest.root);
+            let (observer, sibling) = (format!("{place}/p"), format!("{place}/q"));
+            nest.until("it has a user namespace of its own", |_| (user(&observer) != user(&sibling)).then_some(()));
+            let expected = cells(&nest.document(&["see", &place, "--via", "chain", "--format", "json"]));
+            for via in MECHANISMS {
+                let found = cells(&nest.document(&["see", &observer, "--via", via, "--format", "json"]));
+                let expected =
+                    expected.iter().map(|((process, _), number)| ((process.clone(), observer.clone()), *number));
+                assert_eq!(found, expected.collect(), "{identity:?}, depth {depth}, {via}");
+            }
+            // It has no right over whoever is in the user namespace around it.
+            let traced = nest.document(&["see", &observer, "--of", &sibling, "--via", "ptrace", "--format", "json"]);
+            assert_eq!(traced["rows"][0]["answers"][&observer], "EPERM", "{identity:?}, depth {depth}");
+        }
+    }
+}

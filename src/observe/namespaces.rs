@@ -141,6 +141,22 @@ impl Standpoint {
         Ok(Self(inodes))
     }
 
+    /// The same after a user namespace was entered; `None` where it is the one from before.
+    ///
+    /// # Errors
+    ///
+    /// Those of fstat(2).
+    pub fn in_user_namespace(&self, user: &OwnedFd) -> io::Result<Option<Self>> {
+        let inode = fstat(user)?.st_ino;
+        let mut inodes = self.0;
+        for (found, (name, _)) in inodes.iter_mut().zip(ENTERED) {
+            if name == "user" && found.replace(inode) == Some(inode) {
+                return Ok(None);
+            }
+        }
+        Ok(Some(Self(inodes)))
+    }
+
     /// The namespaces, besides PID, of a process that are others: what has to be entered to be where it is. `only` restricts
     /// the kinds: `mnt` or `mount`, `uts`, `ipc`, `net`, `cgroup`, `user`, `time`.
     ///

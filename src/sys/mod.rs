@@ -24,6 +24,7 @@ pub mod kcmp;
 pub mod loopback;
 pub mod memory;
 pub mod namespace;
+pub mod passage;
 pub mod pidfd;
 pub mod probe;
 pub mod reap;

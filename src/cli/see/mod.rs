@@ -42,7 +42,8 @@ namespace in --of means the processes directly in it.
 Nothing is computed: with every mechanism but `chain` a throw-away process is put in the observer's place and tries all \
 numbers of all processes, those of other namespaces too, so that what is invisible has been proved to be. It takes no \
 number that could be missed: below the host it is made with one from near the top (clone3(2) with set_tid), which leaves the \
-counters alone, and it is reaped at once. Where that is refused, nobody is put there, and the column says `?`.
+counters alone, and it is reaped at once. Where that is refused, nobody is put there, and the column says `?`; the status is 1 where \
+that is a FROM that was named, or every one.
 
 --diff shows instead where that differs from the rule (visible from a namespace is what is in it or inside it), and why: a \
 /proc of another namespace, hidepid, a shared namespace. The status is 1 then.
@@ -205,7 +206,9 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Status> {
         Format::Table => stdout.write_all(drawing(args, &machine, &scene, &views).as_bytes())?,
     }
     stdout.flush()?;
-    let is_blind = views.iter().all(|view| view.trouble.is_some());
+    let mut troubles = views.iter().map(|view| view.trouble.is_some());
+    // Of everybody some may not be looked from; whoever was named was meant.
+    let is_blind = if args.from.is_empty() { troubles.all(|trouble| trouble) } else { troubles.any(|trouble| trouble) };
     Ok(if (args.diff && !mismatches.is_empty()) || is_blind { Status::No } else { Status::Done })
 }
 

@@ -190,7 +190,8 @@ impl<'a> Cast<'a> {
             Thing::Process(process) => {
                 let pid = process.pids.first().copied().flatten()?;
                 // Where it is, not where it should be.
-                (self.names.process(pid).and_then(|_| self.machine.process(pid)?.space)?, vec![pid])
+                let process = self.names.process(pid).and_then(|_| self.machine.process(pid))?;
+                (process.space.unwrap_or(space), vec![pid])
             }
         };
         Some(Eye {

@@ -50,7 +50,9 @@ fails or ends before it is ready, the test is one error, with what that process 
 fails later, and that no [[expect]] is about, is an error as well.
 
 The status is 0 when everything has passed, 1 when an expectation has failed, whatever CMD did, or when the topology has not become \
-ready or has failed, else that of CMD; 5 where it could not be built, 3 for a wrong file, 124 after --timeout. Where this machine cannot build the tree, everything is skipped, with the reason, and the status is 0; with --require \
+ready or has failed, else that of CMD; 5 where it could not be built, 3 for a wrong file, 124 after --timeout. An expectation whose \
+observer cannot be looked from is skipped, with the reason, and the status is 4 where nothing has failed; with --require it has \
+failed. Where this machine cannot build the tree at all, everything is skipped, with the reason, and the status is 0; with --require \
 that is a failure, status 4.
 
   nestns test examples/dind.toml
@@ -288,7 +290,14 @@ impl Trial<'_> {
         // A controller that is asked to stop waits for those who are connected.
         drop(connection);
         let has_failed = Case::count(&cases, Status::Failed) > 0;
-        let mut status = if has_failed { Exit::No } else { Exit::Done };
+        let unknown: Vec<&Case> = cases.iter().filter(|case| case.status == Status::Skipped).collect();
+        tell_skipped(&unknown);
+        let mut status = match (has_failed, unknown.is_empty()) {
+            (true, _) => Exit::No,
+            // Neither that it is so nor that it is not: nobody is to take it for the one or the other.
+            (false, false) => Exit::Other(CANNOT),
+            (false, true) => Exit::Done,
+        };
         if !self.args.command.is_empty() {
             let agent = agent::Agent {
                 command: &self.args.command,
@@ -301,13 +310,14 @@ impl Trial<'_> {
             let (case, code) = agent.run(&self.interruption, self.end)?;
             cases.push(case);
             let code = Exit::Other(code);
-            if !has_failed || code == TIMED_OUT {
+            let is_worse = status == Exit::Done || (status == Exit::Other(CANNOT) && code != Exit::Other(0));
+            if is_worse || code == TIMED_OUT {
                 status = code;
             }
         }
         if let Some(case) = self.fallen() {
             cases.push(case);
-            if status.code() == 0 {
+            if status.code() == 0 || status == Exit::Other(CANNOT) {
                 status = Exit::No;
             }
         }
@@ -351,7 +361,7 @@ impl Trial<'_> {
                 self.expectations.iter().zip(&mut settled).filter(|(_, settled)| settled.is_none())
             {
                 let cases = judge(expectation, &facts, self.files);
-                if Case::count(&cases, Status::Failed) == 0 || passed >= expectation.within {
+                if Case::count(&cases, Status::Passed) == cases.len() || passed >= expectation.within {
                     *settled = Some(cases);
                 }
             }
@@ -375,6 +385,16 @@ impl Trial<'_> {
                 .for_each(|case| case.status = Status::Failed);
         }
         Ok(Ok(cases))
+    }
+}
+
+/// Says on standard error what was not found out, whatever the report looks like.
+fn tell_skipped(cases: &[&Case]) {
+    for case in cases {
+        tell(&format!("error: it is not known whether {}: {}\n", case.name, case.found));
+    }
+    if !cases.is_empty() {
+        tell("  = help: with --require what is not known has failed; root may look from everywhere\n");
     }
 }
 

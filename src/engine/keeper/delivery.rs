@@ -130,7 +130,7 @@ impl Keeper {
     }
 }
 
-pub(super) fn enter_user(subject: Subject, user: Option<&OwnedFd>) -> Result<(), Failure> {
+fn enter_user(subject: Subject, user: Option<&OwnedFd>) -> Result<(), Failure> {
     match user {
         Some(user) => {
             setns(user, CloneFlags::CLONE_NEWUSER).map_err(|errno| Failure::new(subject, Stage::EnterUser, errno))

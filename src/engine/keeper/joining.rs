@@ -1,12 +1,12 @@
 //! Processes that are forked outside and moved in: joined ones, the command of `run`, programs of `exec`.
 
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd as _, OwnedFd};
 
 use nix::errno::Errno;
 use nix::sched::{CloneFlags, setns};
 use nix::unistd::{ForkResult, Pid};
 
-use super::delivery::{await_birth, await_helper, enter_user};
+use super::delivery::{await_birth, await_helper};
 use super::{Crossing, Keeper, Patience, Setback};
 use crate::engine::failure::{Failure, Stage};
 use crate::engine::image::Image;
@@ -18,6 +18,7 @@ use crate::engine::plan::{NamespaceIndex, NamespacePlan, Plan, ProcessPlan, Subj
 use crate::engine::program;
 use crate::sys::descriptor;
 use crate::sys::fork::{end_with_parent, fork};
+use crate::sys::passage::{Passage, Step};
 use crate::sys::pidfd::Pidfd;
 use crate::topology::{Program, Terminal};
 
@@ -99,26 +100,27 @@ impl Keeper {
     ) -> Result<Pid, Setback> {
         let subject = recruit.subject;
         let failed = |stage| move |errno| Failure::new(subject, stage, errno);
+        let gateway = self.user_namespace().map(OwnedFd::as_fd);
+        let passage = Passage { gateway, target: target.as_fd(), others: namespaces };
         let pid = match &self.crossing {
             Crossing::Direct(myself) => {
-                setns(target, CloneFlags::CLONE_NEWPID).map_err(failed(Stage::EnterPid))?;
+                passage.enter_pid().map_err(|stopped| stopped_at(subject, stopped))?;
                 let child = match fork().map_err(failed(Stage::Fork))? {
-                    ForkResult::Child => self.become_joined(recruit, target, namespaces),
+                    ForkResult::Child => self.become_joined(recruit, &passage),
                     ForkResult::Parent { child } => child,
                 };
                 setns(myself, CloneFlags::CLONE_NEWPID).map_err(failed(Stage::ReturnHome))?;
                 child
             }
-            Crossing::Helped(user) => {
+            Crossing::Helped(_) => {
                 let (mine, theirs) = nursery::pair().map_err(failed(Stage::Channel))?;
                 let helper = match fork().map_err(failed(Stage::Fork))? {
                     ForkResult::Child => {
                         let work = || -> Result<(), Failure> {
-                            enter_user(subject, user.as_ref())?;
-                            setns(target, CloneFlags::CLONE_NEWPID).map_err(failed(Stage::EnterPid))?;
+                            passage.enter_pid().map_err(|stopped| stopped_at(subject, stopped))?;
                             if fork().map_err(failed(Stage::Fork))?.is_child() {
                                 nursery::say(&theirs, Word::Born, None).map_err(failed(Stage::Channel))?;
-                                self.become_joined(recruit, target, namespaces);
+                                self.become_joined(recruit, &passage);
                             }
                             Ok(())
                         };
@@ -139,14 +141,22 @@ impl Keeper {
     }
 
     /// In the child: enters those namespaces of the target that are not the keeper's own, then becomes the process.
-    fn become_joined(&self, recruit: &Recruit, target: &Pidfd, namespaces: CloneFlags) -> ! {
-        if !namespaces.is_empty()
-            && let Err(errno) = setns(target, namespaces)
-        {
-            program::fail(Failure::new(recruit.subject, Stage::EnterNamespaces, errno));
+    fn become_joined(&self, recruit: &Recruit, passage: &Passage<'_>) -> ! {
+        if let Err(stopped) = passage.enter_others() {
+            program::fail(stopped_at(recruit.subject, stopped));
         }
         recruit.report_for_duty(&self.plan)
     }
+}
+
+/// The failure of a passage.
+fn stopped_at(subject: Subject, (step, errno): (Step, Errno)) -> Failure {
+    let stage = match step {
+        Step::User => Stage::EnterUser,
+        Step::Pid => Stage::EnterPid,
+        Step::Others => Stage::EnterNamespaces,
+    };
+    Failure::new(subject, stage, errno)
 }
 
 /// Somebody who comes to a standing tree from outside.

@@ -20,6 +20,7 @@ use std::path::PathBuf;
 use nix::errno::Errno;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::stat::fstat;
+use nix::unistd::Pid;
 
 use crate::sys::namespace;
 
@@ -137,7 +138,22 @@ impl Machine {
         };
         found.complete()?;
         machine.settle(found.spaces);
+        machine.attribute();
         Ok(machine)
+    }
+
+    /// Finds out where those are whose namespace may not be seen, as is so of who runs what its user may not read: a namespace
+    /// tells the number that anybody has in it (R12), and one on the level of a process's own number is its own.
+    fn attribute(&mut self) {
+        let mut processes = std::mem::take(&mut self.processes);
+        for process in processes.iter_mut().filter(|process| process.space.is_none() && process.numbers.len() > 1) {
+            let (level, pid, own) = (process.numbers.len() - 1, Pid::from_raw(process.pid()), process.own());
+            let is_it =
+                |space: &Space| space.level == level && namespace::number_in(space, pid) == Ok(Pid::from_raw(own));
+            process.space = self.spaces.iter().position(is_it).map(SpaceId);
+            self.unreadable -= usize::from(process.space.is_some());
+        }
+        self.processes = processes;
     }
 
     /// Raises the soft limit on descriptors to the hard one, as far as that is allowed: a shell's usual 1024 are less than

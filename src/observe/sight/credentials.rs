@@ -73,7 +73,8 @@ fn send_all(rows: &Rows<'_>, socket: &OwnedFd) -> io::Result<()> {
 fn send_from(place: &Place, socket: &OwnedFd, rows: &[(usize, i32)]) -> io::Result<()> {
     let helper = match fork()? {
         ForkResult::Child => {
-            withdraw(&[Some(socket.as_fd()), Some(place.target())]);
+            let [target, gateway] = place.descriptors();
+            withdraw(&[Some(socket.as_fd()), target, gateway]);
             let work = || -> Result<(), Errno> {
                 place.enter().map_err(|(_, errno)| errno)?;
                 match place.fork().map_err(|(_, errno)| errno)? {

@@ -2,7 +2,8 @@
 //!
 //! It enters every namespace of the observer and takes over its credentials. As setns(2) moves only children into a PID
 //! namespace, it takes two: a helper, forked by the caller, and the prober, forked by the helper, which reaps it at once; the
-//! caller reaps the helper (R3: nothing that has entered stays unreaped, or the namespace could not end).
+//! caller reaps the helper (R3: nothing that has entered stays unreaped, or the namespace could not end). The order is that of
+//! [`Passage`]: an observer with a user namespace of its own is entered from the PID namespace that it is in.
 //!
 //! **No number is used up.** The prober is forked with `set_tid` (R13): it has a number from near the top on every level
 //! below the caller's, where nobody has counted to, and the counters do not move: the next process in there has the number
@@ -17,7 +18,7 @@ use std::time::{Duration, Instant};
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use nix::sched::{CloneFlags, setns};
+use nix::sched::CloneFlags;
 use nix::sys::prctl::{set_dumpable, set_pdeathsig};
 use nix::sys::signal::Signal;
 use nix::sys::wait::{WaitPidFlag, waitpid};
@@ -25,12 +26,13 @@ use nix::unistd::{ForkResult, Gid, Pid, Uid, pipe2, setgroups, setresgid, setres
 
 use super::Observer;
 use super::probe::{Glimpse, Question, failed};
-use crate::observe::machine::Machine;
+use crate::observe::machine::{Machine, Space};
 use crate::observe::namespaces::Standpoint;
 use crate::sys::clone::fork_numbered;
 use crate::sys::fork::{exit_now, fork};
+use crate::sys::passage::{Passage, Step};
 use crate::sys::pidfd::Pidfd;
-use crate::sys::{capability, descriptor};
+use crate::sys::{capability, descriptor, namespace};
 
 /// Numbers for a prober, as the engine's helpers have them: near the top; then, where `pid_max` is small, below 300, which the
 /// kernel does not give out again after a wrap-around.
@@ -44,6 +46,9 @@ pub(super) struct Place {
     target: Pidfd,
     /// The namespaces besides PID that are not the caller's.
     others: CloneFlags,
+    /// For who has no right to the PID namespace: the user namespace that owns the outermost one around it, and the
+    /// namespaces that are left to enter from in there.
+    gateway: Option<(OwnedFd, CloneFlags)>,
     /// How many levels below the caller's.
     levels: usize,
     credentials: Credentials,
@@ -66,9 +71,9 @@ pub(super) fn ask(machine: &Machine, observer: &Observer, question: &Question<'_
 }
 
 impl Place {
-    /// Whose place it is.
-    pub(super) fn target(&self) -> BorrowedFd<'_> {
-        self.target.as_fd()
+    /// What is needed to get there: a pidfd of the process, and the gateway.
+    pub(super) fn descriptors(&self) -> [Option<BorrowedFd<'_>>; 2] {
+        [Some(self.target.as_fd()), self.gateway.as_ref().map(|(gateway, _)| gateway.as_fd())]
     }
 
     /// The place of the first candidate that may be looked into; `None` for the caller's own.
@@ -79,8 +84,13 @@ impl Place {
             let pid = Pid::from_raw(candidate);
             let place = || -> io::Result<Self> {
                 let target = Pidfd::open(pid)?;
-                let others = Standpoint::own(None)?.to_enter(pid, None)?;
-                Ok(Self { target, others, levels, credentials: Credentials::read(candidate)? })
+                let standpoint = Standpoint::own(None)?;
+                let others = standpoint.to_enter(pid, None)?;
+                let gateway = match machine.line(observer.space).get(1).map(|&outermost| machine.space(outermost)) {
+                    Some(outermost) => gateway(outermost, &standpoint, pid)?,
+                    None => None,
+                };
+                Ok(Self { target, others, gateway, levels, credentials: Credentials::read(candidate)? })
             };
             match place() {
                 Ok(place) => return Ok(Some(place)),
@@ -94,6 +104,15 @@ impl Place {
             None => Err(Errno::ESRCH.into()),
         }
     }
+}
+
+/// The user namespace that owns a PID namespace, and what is left to enter from in there; `None` where it is the caller's own.
+fn gateway(outermost: &Space, standpoint: &Standpoint, pid: Pid) -> io::Result<Option<(OwnedFd, CloneFlags)>> {
+    // Where its owner is out of the caller's reach, it is a namespace around the caller, who needs no gateway.
+    let Ok(owner) = namespace::owner(outermost) else { return Ok(None) };
+    let Some(inside) = standpoint.in_user_namespace(&owner)? else { return Ok(None) };
+    let others = inside.to_enter(pid, None)?;
+    Ok(Some((owner, others)))
 }
 
 impl Credentials {
@@ -156,7 +175,8 @@ impl Asked {
         let (answer, tell) = pipe2(OFlag::O_CLOEXEC)?;
         match fork()? {
             ForkResult::Child => {
-                withdraw(&[Some(tell.as_fd()), socket.as_ref().map(AsFd::as_fd), place.as_ref().map(Place::target)]);
+                let [target, gateway] = place.as_ref().map_or([None; 2], Place::descriptors);
+                withdraw(&[Some(tell.as_fd()), socket.as_ref().map(AsFd::as_fd), target, gateway]);
                 let mut tell = File::from(tell);
                 let (glimpse, code) = match help(place, question, socket.as_ref(), &mut tell) {
                     Ok(()) => exit_now(0),
@@ -232,10 +252,10 @@ fn help(
         say(tell, &question.answer(socket));
         return Ok(());
     };
-    let rest = place.enter()?;
+    let passage = place.enter()?;
     let prober = match place.fork()? {
         ForkResult::Child => {
-            let glimpse = match place.settle(rest) {
+            let glimpse = match place.settle(&passage) {
                 Ok(()) => question.answer(socket),
                 Err((stage, errno)) => Glimpse::Failed { stage: stage.to_owned(), errno: errno as i32 },
             };
@@ -249,17 +269,25 @@ fn help(
 }
 
 impl Place {
-    /// Enters the user namespace, and the PID namespace for its children. What is left to enter is the prober's.
-    pub(super) fn enter(&self) -> Result<CloneFlags, (&'static str, Errno)> {
-        let mut rest = self.others;
-        if rest.contains(CloneFlags::CLONE_NEWUSER) {
-            setns(&self.target, CloneFlags::CLONE_NEWUSER).map_err(|errno| ("enter its user namespace", errno))?;
-            rest.remove(CloneFlags::CLONE_NEWUSER);
+    /// Enters the PID namespace for the children of the helper, through the gateway where that is refused otherwise. What is
+    /// left to enter is the prober's.
+    pub(super) fn enter(&self) -> Result<Passage<'_>, (&'static str, Errno)> {
+        let direct = Passage { gateway: None, target: self.target.as_fd(), others: self.others };
+        if self.levels == 0 {
+            return Ok(direct);
         }
-        if self.levels > 0 {
-            setns(&self.target, CloneFlags::CLONE_NEWPID).map_err(|errno| ("enter its PID namespace", errno))?;
-        }
-        Ok(rest)
+        let refused = match (direct.enter_pid(), &self.gateway) {
+            (Ok(()), _) => return Ok(direct),
+            (Err((Step::Pid, Errno::EPERM)), Some((gateway, others))) => {
+                let through = Passage { gateway: Some(gateway.as_fd()), others: *others, ..direct };
+                match through.enter_pid() {
+                    Ok(()) => return Ok(through),
+                    Err(stopped) => stopped,
+                }
+            }
+            (Err(stopped), _) => stopped,
+        };
+        Err(words(refused))
     }
 
     /// Forks without using up a number below the caller's level.
@@ -278,14 +306,21 @@ impl Place {
     }
 
     /// The prober: enters what is left, and becomes whoever is there.
-    pub(super) fn settle(&self, rest: CloneFlags) -> Result<(), (&'static str, Errno)> {
-        if !rest.is_empty() {
-            setns(&self.target, rest).map_err(|errno| ("enter its other namespaces", errno))?;
-        }
+    pub(super) fn settle(&self, passage: &Passage<'_>) -> Result<(), (&'static str, Errno)> {
+        passage.enter_others().map_err(words)?;
         self.credentials.take().map_err(|errno| ("take over its credentials", errno))?;
         // Changing the user has cleared it; the helper, if it has died since, is gone for good.
         set_pdeathsig(Signal::SIGKILL).map_err(|errno| ("set its parent-death signal", errno))
     }
+}
+
+fn words((step, errno): (Step, Errno)) -> (&'static str, Errno) {
+    let stage = match step {
+        Step::User => "enter its user namespace",
+        Step::Pid => "enter its PID namespace",
+        Step::Others => "enter its other namespaces",
+    };
+    (stage, errno)
 }
 
 #[cfg(test)]
