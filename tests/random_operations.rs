@@ -272,7 +272,7 @@ impl Run {
     }
 
     fn difference(&self) -> Option<String> {
-        let document = self.tree.document(&["ps", "--format", "json"]);
+        let document = self.tree.document(&["ps", "--declared", "--format", "json"]);
         let processes = document["processes"].as_array().expect("the document has them");
         let mut running = BTreeSet::new();
         let mut inodes: BTreeMap<String, (u64, usize)> = BTreeMap::new();

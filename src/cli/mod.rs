@@ -58,6 +58,7 @@ mod topology_arguments;
 mod topology_file;
 mod tree;
 mod tree_document;
+mod undeclared;
 mod up;
 mod version;
 mod wait;

@@ -108,14 +108,18 @@ impl Names {
         self.space_in_words(space.inode, space.id)
     }
 
-    /// A process in words: the path of one of ours, `vm/ci#12` for one that is not declared, `host#5304` for all others.
+    /// A process in words: the path of one of ours, `vm/ci#12` for one inside that is not declared, `host#5304` for all others.
     pub(super) fn of_process(&self, machine: &Machine, process: &Inhabitant) -> String {
         if let Some(named) = self.process(process.pid()) {
             return self.qualified(named.topology, &named.document.path);
         }
-        let inside = process.space.map(|id| machine.space(id));
-        match inside.and_then(|space| self.space(space.inode, space.id)) {
-            Some(named) => format!("{}#{}", self.qualified(named.topology, &named.document.path), process.own()),
+        // In a namespace that a program has made, by the number in the one of ours around it.
+        let around = std::iter::successors(process.space, |&id| machine.space(id).parent).find_map(|id| {
+            let space = machine.space(id);
+            Some((self.space(space.inode, space.id)?, process.numbers.get(space.level)?))
+        });
+        match around {
+            Some((named, number)) => format!("{}#{number}", self.qualified(named.topology, &named.document.path)),
             None => format!("{HOST}#{}", process.pid()),
         }
     }

@@ -11,7 +11,8 @@ use serde::{Serialize, Serializer};
 use super::selection::{self, Selection, Thing, Unresolved};
 use super::status::Status;
 use super::table_arguments::{Field, TableArguments};
-use super::target::Target;
+use super::target::{Connection, Target};
+use super::undeclared;
 use crate::controller::control::message::Snapshot;
 use crate::controller::document::{ExitDocument, ProcessDocument};
 use crate::controller::kinship::{Kinship, Of, Relation};
@@ -33,6 +34,11 @@ PID is the chain of a process's numbers, outermost first: `5303/7/4` is 5303 on 
 its own. PPID is its parent's number in its own namespace, 0 where the parent is outside. What has ended has no number \
 any more.
 
+Undeclared processes, which a program of the tree has forked or which have come in by another door, are called by their \
+number in the namespace of the file that is next around them: `vm#17`, which is an address. Those in a namespace that a program has \
+made, such as a container, have a number more. A `zombie` has ended, and its parent has not noticed. Of more than six that \
+are alike five are shown.
+
 With -N a column for each kind of namespace has the inode, followed by `=` where it is that of the namespace around (the \
 host's, of a root), and by `!` where it is neither that nor the one of its PID 1, but the process's own. `?` is what the \
 caller may not look into.
@@ -53,6 +59,14 @@ pub(super) struct Args {
     /// Show the namespaces of each process, as the kernel has them now
     #[arg(short = 'N', long, env = "NESTNS_NAMESPACES", value_parser = FalseyValueParser::new())]
     namespaces: bool,
+
+    /// Show only what the file declares and `exec` has started
+    #[arg(long, env = "NESTNS_DECLARED", value_parser = FalseyValueParser::new())]
+    declared: bool,
+
+    /// Show every undeclared process, instead of a few of those that are alike
+    #[arg(long, env = "NESTNS_NO_FOLD", value_parser = FalseyValueParser::new())]
+    no_fold: bool,
 
     #[command(flatten)]
     table: TableArguments,
@@ -78,6 +92,9 @@ struct Row<'a> {
     state: Option<State>,
     #[serde(skip)]
     age: Option<Duration>,
+    /// Of a row that stands for others like this one: how many.
+    #[serde(skip)]
+    more: Option<(usize, Cow<'a, str>)>,
     #[serde(flatten)]
     namespaces: Option<Spaces>,
 }
@@ -118,7 +135,11 @@ impl Serialize for Relations {
 const fn usual<'a>() -> [Field<Row<'a>>; 12] {
     [
         Field::new("path", "PATH", |row: &Row, _| {
-            Cell::styled(&row.path, depth::style(row.process.pids.len().saturating_sub(1)))
+            let style = depth::style(row.process.pids.len().saturating_sub(1));
+            match &row.more {
+                Some((more, like)) => Cell::styled(&format!("… {more} more like {like}"), style.dimmed()),
+                None => Cell::styled(&row.path, style),
+            }
         })
         .cut(Cut::Middle),
         Field::new("pid", "PID", |row: &Row, redaction| {
@@ -128,10 +149,12 @@ const fn usual<'a>() -> [Field<Row<'a>>; 12] {
             row.while_it_lives(|process| Cell::maybe(process.ppids.last().copied().flatten()))
         })
         .right(),
-        Field::new("state", "STATE", |row: &Row, _| state(row)),
-        Field::new("age", "AGE", |row: &Row, redaction| Cell::maybe(row.age.map(|age| redaction.time(Age(age)))))
-            .right(),
-        Field::new("command", "COMMAND", |row: &Row, _| Cell::text(&row.process.argv.join(" "))).cut(Cut::End),
+        Field::new("state", "STATE", |row: &Row, _| row.one(state)),
+        Field::new("age", "AGE", |row: &Row, redaction| {
+            row.one(|row| Cell::maybe(row.age.map(|age| redaction.time(Age(age)))))
+        })
+        .right(),
+        Field::new("command", "COMMAND", |row: &Row, _| row.one(command)).cut(Cut::End),
         Field::new("ns", "NS", |row: &Row, _| Cell::text(&row.process.ns)).cut(Cut::Middle).unusual(),
         Field::new("name", "NAME", |row: &Row, _| Cell::text(&row.process.name)).unusual(),
         Field::new("enter", "ENTER", |row: &Row, _| Cell::text(&row.process.enter)).unusual(),
@@ -194,6 +217,9 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Status> {
     if let Some(nothing) = nothing.filter(|_| all.is_empty()) {
         return Ok(nothing.tell());
     }
+    if !args.no_fold && args.table.is_for_people() {
+        fold(&mut all);
+    }
     if args.table.is_json() {
         let only = snapshots.first().filter(|_| snapshots.len() == 1);
         let topology = only.map(|snapshot| &*snapshot.status.name);
@@ -209,15 +235,19 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Status> {
 
 /// What there is of the topology that is asked for; of every one where nothing is said.
 fn snapshots(args: &Args) -> Result<Vec<Snapshot>, Status> {
+    let look = |connection: &mut Connection| {
+        if args.declared { connection.snapshot() } else { undeclared::snapshot(connection) }
+    };
     if !args.addresses.is_empty() {
-        return selection::look(&args.target, &args.addresses).map(|(_, snapshot)| vec![snapshot]);
+        let mut connection = selection::connect(&args.target, &args.addresses)?;
+        return look(&mut connection).map(|snapshot| vec![snapshot]);
     }
     let mut connections = args.target.connect_all()?;
     if let [only] = connections.as_mut_slice() {
-        return only.snapshot().map(|snapshot| vec![snapshot]);
+        return look(only).map(|snapshot| vec![snapshot]);
     }
     // One that ends meanwhile has said so, and is left out like one that has ended before.
-    Ok(connections.iter_mut().filter_map(|connection| connection.snapshot().ok()).collect())
+    Ok(connections.iter_mut().filter_map(|connection| look(connection).ok()).collect())
 }
 
 /// The processes that are asked for. A namespace stands for those directly in it; one that passes the filter of labels does
@@ -280,6 +310,7 @@ fn rows<'a>(snapshot: &'a Snapshot, processes: Vec<&'a ProcessDocument>, args: &
             path: if shown > 1 { format!("{topology}:/{}", process.path).into() } else { (&*process.path).into() },
             state,
             age: process.start_time.filter(|_| !is_over).map(|start| clock.age(start)),
+            more: None,
             namespaces: kinship.as_mut().map(|kinship| match kinship.of(process) {
                 Ok(relations) => Spaces { namespaces: Relations(relations), problem: None },
                 Err(error) => Spaces { namespaces: Relations(Vec::new()), problem: Some(error.to_string()) },
@@ -289,14 +320,55 @@ fn rows<'a>(snapshot: &'a Snapshot, processes: Vec<&'a ProcessDocument>, args: &
     processes.into_iter().map(row).collect()
 }
 
+/// More undeclared processes than this that are alike are folded, to one less and a row for the others.
+const ALIKE: usize = 6;
+
+/// Folds undeclared processes of one parent, name and state.
+fn fold(rows: &mut Vec<Row<'_>>) {
+    let is_alike = |one: &Row<'_>, next: &Row<'_>| {
+        let (process, other) = (one.process, next.process);
+        !process.declared
+            && !other.declared
+            && one.topology == next.topology
+            && (&process.ns, &process.name, &process.state) == (&other.ns, &other.name, &other.state)
+            && process.ppids.first() == other.ppids.first()
+    };
+    let mut at = 0;
+    while at < rows.len() {
+        let alike = 1 + rows[at + 1..].iter().take_while(|row| is_alike(&rows[at], row)).count();
+        if alike > ALIKE {
+            let first = at + ALIKE - 1;
+            let more = alike - (ALIKE - 1);
+            rows[first].more = Some((more, rows[at].path.clone()));
+            rows.drain(first + 1..at + alike);
+            at = first + 1;
+        } else {
+            at += alike;
+        }
+    }
+}
+
 impl Row<'_> {
+    /// A cell about the process; nothing where it stands for several.
+    fn one(&self, cell: impl FnOnce(&Self) -> Cell) -> Cell {
+        if self.more.is_some() { Cell::text("") } else { cell(self) }
+    }
+
     fn has_ended(&self) -> bool {
         selection::is_over(self.process)
     }
 
     /// A number is somebody else's as soon as its process has ended.
     fn while_it_lives(&self, cell: impl FnOnce(&ProcessDocument) -> Cell) -> Cell {
-        if self.has_ended() { Cell::None } else { cell(self.process) }
+        self.one(|row| if row.has_ended() { Cell::None } else { cell(row.process) })
+    }
+}
+
+/// The command line; the name where there is none, as `ps` of procps has it.
+fn command(row: &Row) -> Cell {
+    match (row.process.argv.as_slice(), &*row.process.name) {
+        ([], name) if !row.process.declared => Cell::text(&format!("[{name}]")),
+        (argv, _) => Cell::text(&argv.join(" ")),
     }
 }
 

@@ -11,6 +11,7 @@ use super::output_file::{self, Existing};
 use super::status::Status;
 use super::target::{Connection, Target};
 use super::tell::tell;
+use super::undeclared;
 use crate::controller::state_directory::topology_in;
 use crate::controller::truth::TruthDocument;
 use crate::present::redact::Redaction;
@@ -119,11 +120,11 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Status> {
 
 /// The document of this moment, by the controller itself: the file in the state directory is as old as it may be.
 fn truth(connection: &mut Connection, redact: bool) -> anyhow::Result<Result<String, Status>> {
-    let snapshot = match connection.snapshot() {
-        Ok(snapshot) => snapshot,
+    let (snapshot, undeclared) = match undeclared::both(connection) {
+        Ok(both) => both,
         Err(status) => return Ok(Err(status)),
     };
-    let document = TruthDocument::of(&snapshot);
+    let document = TruthDocument::of(&snapshot, &undeclared);
     let text = if redact {
         let mut document = serde_json::to_value(document)?;
         Redaction::On.document(&mut document);

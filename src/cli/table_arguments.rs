@@ -145,6 +145,11 @@ impl TableArguments {
         &self.answer
     }
 
+    /// Whether it is a table.
+    pub(super) fn is_for_people(&self) -> bool {
+        !self.is_json() && !self.quiet
+    }
+
     pub(super) fn is_json(&self) -> bool {
         self.answer.format == AnswerFormat::Json
     }

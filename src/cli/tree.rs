@@ -18,6 +18,7 @@ use super::target::Target;
 use super::tell::tell;
 use super::topology_arguments::{TopologyArguments, Values};
 use super::tree_document::TreeDocument;
+use super::undeclared;
 use super::up::counts;
 use crate::controller::census;
 use crate::controller::control::message::Snapshot;
@@ -175,10 +176,12 @@ struct Seen<'a> {
 fn of_running(args: &Args, address: Option<Address>) -> anyhow::Result<Status> {
     let addresses: Vec<Address> = address.into_iter().collect();
     let named: Vec<Address> = addresses.iter().chain(&args.from).cloned().collect();
-    let (_, snapshot) = match selection::look(&args.target, &named) {
+    let (_, mut snapshot) = match undeclared::look(&args.target, &named) {
         Ok(found) => found,
         Err(status) => return Ok(status),
     };
+    undeclared::name_hosts(&mut snapshot);
+    let snapshot = snapshot;
     let from = match args.from.as_ref().map(|from| observer(&snapshot, from)).transpose() {
         Ok(from) => from,
         Err(status) => return Ok(status),
@@ -188,7 +191,7 @@ fn of_running(args: &Args, address: Option<Address>) -> anyhow::Result<Status> {
         Ok(things) => things,
         Err(unresolved) => return Ok(unresolved.tell()),
     };
-    let part = part(&things);
+    let part = part(&snapshot, &things);
     match args.answer.format {
         AnswerFormat::Json => args.answer.write(&RunningDocument::of(&snapshot, &part, from))?,
         AnswerFormat::Human => {
@@ -216,10 +219,13 @@ fn observer<'a>(snapshot: &'a Snapshot, from: &Address) -> Result<&'a NamespaceD
 }
 
 /// What was chosen, with the namespaces around it.
-fn part<'a>(things: &[Thing<'a>]) -> Part<'a> {
+fn part<'a>(snapshot: &'a Snapshot, things: &[Thing<'a>]) -> Part<'a> {
+    let undeclared = selection::parents_of_undeclared(snapshot);
     let mut part = Part { namespaces: HashSet::new(), processes: HashSet::new() };
     for thing in things {
-        let home = thing.namespace();
+        let made = std::iter::successors(Some(thing.namespace()), |space| undeclared.get(space).copied());
+        part.namespaces.extend(made);
+        let home = selection::declared_around(&undeclared, thing.namespace());
         part.namespaces.insert(home);
         part.namespaces.extend(home.match_indices('/').map(|(slash, _)| &home[..slash]));
         if let Thing::Process(process) = thing {
@@ -233,18 +239,20 @@ fn title(snapshot: &Snapshot, from: Option<&NamespaceDocument>) -> String {
     let status = &snapshot.status;
     let namespaces = count(status.namespaces as usize, "namespace");
     let processes = count(status.processes as usize, "process");
+    let others = undeclared::in_words(snapshot).map(|words| format!(" ({words})")).unwrap_or_default();
     let view = from.map(|from| format!(", as seen from {}", from.path)).unwrap_or_default();
-    format!("{}: {namespaces}, {processes}, depth {}, {}{view}", status.name, status.depth, status.state)
+    format!("{}: {namespaces}, {processes}{others}, depth {}, {}{view}", status.name, status.depth, status.state)
 }
 
 impl<'a> RunningDocument<'a> {
     fn of(snapshot: &'a Snapshot, part: &Part<'_>, from: Option<&'a NamespaceDocument>) -> Self {
         let namespaces = snapshot.namespaces.iter().filter(|one| part.namespaces.contains(&*one.path));
+        let undeclared = selection::parents_of_undeclared(snapshot);
         let is_part = |process: &&ProcessDocument| part.processes.contains(&*process.path);
         let seen = |process: &'a ProcessDocument| Seen {
             process,
             seen_as: from.map(|from| {
-                let rest = process.ns.strip_prefix(&*from.path)?;
+                let rest = selection::declared_around(&undeclared, &process.ns).strip_prefix(&*from.path)?;
                 let is_inside = rest.is_empty() || rest.starts_with('/');
                 process.pids.get(from.level).copied().flatten().filter(|_| is_inside && !selection::is_over(process))
             }),

@@ -66,6 +66,9 @@ fn namespace(topology: &Topology, id: NamespaceId) -> NamespaceDocument {
         state: None,
         shared: namespace.isolation.shared().into_iter().map(Into::into).collect(),
         labels: namespace.labels.clone(),
+        declared: true,
+        hostname: None,
+        cgroup: None,
     }
 }
 
@@ -93,6 +96,7 @@ fn processes(topology: &Topology, numbering: &Numbering, id: NamespaceId) -> Vec
             start_time: None,
             restarts: 0,
             labels: process.map(|process| process.labels.clone()).unwrap_or_default(),
+            declared: true,
         }
     };
     let program = match &namespace.init {

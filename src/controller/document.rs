@@ -30,6 +30,15 @@ pub struct NamespaceDocument {
     pub state: Option<Word>,
     pub shared: Vec<Word>,
     pub labels: Labels,
+    /// Not of one that a program of the tree has made.
+    #[serde(default = "yes", skip_serializing_if = "is_so")]
+    pub declared: bool,
+    /// Of one that was not declared: the host name of its PID 1, where that is another one than around.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hostname: Option<String>,
+    /// Of one that was not declared: the last part of the name of its PID 1's cgroup, where that is another one than around.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cgroup: Option<String>,
 }
 
 /// A process as documents have it.
@@ -50,6 +59,18 @@ pub struct ProcessDocument {
     #[serde(default, skip_serializing_if = "is_zero")]
     pub restarts: u32,
     pub labels: Labels,
+    /// Not of a child of a program, nor of whoever else has come in.
+    #[serde(default = "yes", skip_serializing_if = "is_so")]
+    pub declared: bool,
+}
+
+const fn yes() -> bool {
+    true
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature that serde asks for")]
+const fn is_so(answer: &bool) -> bool {
+    *answer
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature that serde asks for")]
@@ -103,6 +124,9 @@ pub fn namespace_documents(roster: &Roster) -> Vec<NamespaceDocument> {
             state: Some(record.map_or("creating", |record| roster.word(index, record.state())).into()),
             shared: plan.isolation.shared().into_iter().map(Word::from).collect(),
             labels: plan.labels.clone(),
+            declared: true,
+            hostname: None,
+            cgroup: None,
             path: plan.path.clone(),
         }
     });
@@ -159,6 +183,7 @@ pub fn process_documents(roster: &Roster) -> Vec<ProcessDocument> {
                 start_time: record.facts.as_ref().map(|facts| facts.start_time),
                 restarts: record.restarts,
                 labels: process.map(|process| process.labels.clone()).unwrap_or_default(),
+                declared: true,
             });
         }
     }

@@ -41,6 +41,8 @@ pub struct Relation {
 #[derive(Debug)]
 pub struct Kinship<'a> {
     inits: HashMap<&'a str, &'a ProcessDocument>,
+    /// The namespace around each.
+    arounds: HashMap<&'a str, &'a str>,
     controller: i32,
     /// Whether the numbers of the snapshot mean something to the caller.
     is_here: bool,
@@ -55,6 +57,11 @@ impl<'a> Kinship<'a> {
         let inits = snapshot.processes.iter().filter(|process| process.enter == "init");
         Self {
             inits: inits.map(|process| (&*process.ns, process)).collect(),
+            arounds: snapshot
+                .namespaces
+                .iter()
+                .filter_map(|namespace| Some((&*namespace.path, namespace.parent.as_deref()?)))
+                .collect(),
             controller: snapshot.status.controller,
             is_here: namespaces::own().is_ok_and(|own| own == snapshot.host_pidns),
             depth,
@@ -76,7 +83,7 @@ impl<'a> Kinship<'a> {
         }
         let own = read(document, self.depth)?;
         let beside = if document.enter == "init" { Some(own.clone()) } else { self.init_of(&document.ns).cloned() };
-        let around = document.ns.rsplit_once('/').map_or("", |(around, _)| around);
+        let around = self.arounds.get(&*document.ns).copied().unwrap_or_default();
         let around = self.init_of(around).cloned();
         Ok(own.into_iter().map(|membership| relate(membership, beside.as_deref(), around.as_deref())).collect())
     }

@@ -37,6 +37,8 @@ pub mod timeline;
 pub mod trouble;
 pub mod truth;
 mod truth_file;
+pub mod undeclared;
+mod undeclared_watch;
 pub mod verdict;
 pub mod verification;
 mod world;

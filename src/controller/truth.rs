@@ -8,6 +8,7 @@ use serde::Serialize;
 use super::control::message::Snapshot;
 use super::document::{NamespaceDocument, ProcessDocument, namespace_documents, process_documents};
 use super::roster::Roster;
+use super::undeclared::Undeclared;
 use super::world::Guests;
 use crate::observe::{boot, namespaces};
 
@@ -49,13 +50,16 @@ pub struct TruthDocument<'a> {
     host: Host,
     controller: i32,
     namespaces: Cow<'a, [NamespaceDocument]>,
-    /// The last field: more may follow.
+    /// The last field that a draft has: more may follow.
     processes: Cow<'a, [ProcessDocument]>,
+    /// What the file does not declare: children of programs, namespaces that they have made.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    undeclared: Option<&'a Undeclared>,
 }
 
 impl<'a> TruthDocument<'a> {
     /// The document of what a controller has answered.
-    pub fn of(snapshot: &'a Snapshot) -> Self {
+    pub fn of(snapshot: &'a Snapshot, undeclared: &'a Undeclared) -> Self {
         let Snapshot { status, boot_id, host_pidns, namespaces, processes, .. } = snapshot;
         Self {
             schema: SCHEMA,
@@ -68,6 +72,7 @@ impl<'a> TruthDocument<'a> {
             controller: status.controller,
             namespaces: Cow::Borrowed(namespaces),
             processes: Cow::Borrowed(processes),
+            undeclared: Some(undeclared),
         }
     }
 }
@@ -81,8 +86,8 @@ struct Host {
 
 /// The document as it was made last.
 ///
-/// What the topology declares comes first and the programs of `exec` last, so that one that comes or goes costs no more than
-/// its own lines, however large the tree is.
+/// What the topology declares comes first, the programs of `exec` and what is undeclared last, so that one that comes or goes
+/// costs no more than its own lines, however large the tree is.
 #[derive(Debug, Default)]
 pub(super) struct Draft {
     text: Vec<u8>,
@@ -98,7 +103,12 @@ impl Draft {
     /// # Errors
     ///
     /// Where /proc cannot be read.
-    pub(super) fn document(&mut self, roster: &Roster, guests: &Guests, origin: &Origin) -> std::io::Result<&[u8]> {
+    pub(super) fn document(
+        &mut self,
+        roster: &Roster,
+        (guests, undeclared): (&Guests, &Undeclared),
+        origin: &Origin,
+    ) -> std::io::Result<&[u8]> {
         if self.revision != Some(roster.revision()) {
             self.revision = None;
             self.text = declared(roster, origin)?;
@@ -112,7 +122,9 @@ impl Draft {
             }
             serde_json::to_writer(&mut self.text, &guest)?;
         }
-        self.text.extend_from_slice(b"]}\n");
+        self.text.extend_from_slice(b"],\"undeclared\":");
+        serde_json::to_writer(&mut self.text, undeclared)?;
+        self.text.extend_from_slice(b"}\n");
         Ok(&self.text)
     }
 }
@@ -130,6 +142,7 @@ fn declared(roster: &Roster, origin: &Origin) -> std::io::Result<Vec<u8>> {
         controller: nix::unistd::getpid().as_raw(),
         namespaces: namespace_documents(roster).into(),
         processes: process_documents(roster).into(),
+        undeclared: None,
     };
     let mut text = serde_json::to_vec(&document)?;
     text.truncate(text.len() - b"]}".len());

@@ -44,6 +44,11 @@ impl TruthFile {
         self.is_kept = is_kept;
     }
 
+    /// Whether it is written at all.
+    pub(super) fn is_kept(&self) -> bool {
+        self.is_kept
+    }
+
     /// Whether the file tells of another tree than this.
     pub(super) fn is_stale(&self, revision: Revision) -> bool {
         self.is_kept && self.written != revision

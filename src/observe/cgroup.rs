@@ -57,6 +57,16 @@ impl Tree {
     }
 }
 
+/// The last part of the name of a process's group, in the first hierarchy in which it is in another one than `beside`: with
+/// container engines it is the container's id.
+pub fn name_apart(pid: Pid, beside: Pid) -> Option<String> {
+    let read = |pid| std::fs::read_to_string(format!("/proc/{pid}/cgroup")).ok();
+    let (own, other) = (read(pid)?, read(beside)?);
+    let others: std::collections::HashSet<&str> = other.lines().collect();
+    let paths = own.lines().filter(|line| !others.contains(line)).filter_map(|line| line.splitn(3, ':').nth(2));
+    paths.filter_map(|path| path.rsplit('/').next()).find(|name| !name.is_empty()).map(str::to_owned)
+}
+
 /// Whether a group is frozen, all of it: `frozen 1` in its `cgroup.events`.
 ///
 /// # Errors

@@ -57,6 +57,16 @@ pub fn is_stopped(pid: Pid) -> io::Result<bool> {
     field(pid, 3).map(|state: char| state.eq_ignore_ascii_case(&'t'))
 }
 
+/// The command line of a process; nothing of a thread of the kernel, of what has ended, and of whoever has overwritten it.
+pub fn command_line(pid: Pid) -> Vec<String> {
+    let bytes = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+    let bytes = bytes.strip_suffix(b"\0").unwrap_or(&bytes);
+    if bytes.is_empty() {
+        return Vec::new();
+    }
+    bytes.split(|&byte| byte == 0).map(|word| String::from_utf8_lossy(word).into_owned()).collect()
+}
+
 /// A field of `/proc/PID/stat` behind the name, by its number in `proc_pid_stat(5)`.
 fn field<T: FromStr>(pid: Pid, number: usize) -> io::Result<T> {
     let mut buffer = [0; 4096];

@@ -68,7 +68,13 @@ impl<'a> Making<'a, '_> {
         let (runs, note) = match &*namespace.init {
             "builtin" => (Runs::Builtin, String::new()),
             "pause" => (Runs::Pause, "pause".to_owned()),
+            "none" => (Runs::Program(words), "its PID 1 has ended".to_owned()),
             _ => (Runs::Program(words.clone()), format!("PID 1: {}", short(&words))),
+        };
+        let note = match (&namespace.hostname, &namespace.cgroup) {
+            (Some(name), _) => format!("{name}, {note}"),
+            (None, Some(name)) => format!("cgroup {}, {note}", short(name)),
+            (None, None) => note,
         };
         let processes = self.inside.get(&*namespace.path).into_iter().flatten();
         let processes = processes.filter(|process| self.part.processes.contains(&*process.path));
@@ -92,14 +98,15 @@ impl<'a> Making<'a, '_> {
     }
 
     fn process(&self, process: &ProcessDocument) -> Node {
-        let words = process.argv.join(" ");
+        let words = if process.argv.is_empty() { process.name.clone() } else { process.argv.join(" ") };
         let (entry, note) = match &*process.enter {
+            _ if !process.declared => (Entry::Fork, short(&words)),
             "join" => (Entry::Join, format!("{} (joined)", short(&words))),
             "exec" => (Entry::Join, format!("{} (exec)", short(&words))),
             _ => (Entry::Fork, short(&words)),
         };
         Node {
-            label: Label::of(last(&process.path)),
+            label: if process.declared { Label::of(last(&process.path)) } else { Label::of_number(&process.path) },
             kind: Kind::Process,
             pids: self.numbers(process),
             state: process.state.as_deref().and_then(State::of),
@@ -123,7 +130,10 @@ impl<'a> Making<'a, '_> {
         match self.view {
             View::Host => process.pids.clone(),
             View::Namespace(namespace) => {
-                let rest = process.ns.strip_prefix(&*namespace.path);
+                // The name of one that is not declared says where it is, as that of its namespace may not.
+                let home =
+                    process.path.rsplit_once('#').filter(|_| !process.declared).map_or(&*process.ns, |(home, _)| home);
+                let rest = home.strip_prefix(&*namespace.path);
                 let is_inside = rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
                 if is_inside { process.pids.iter().skip(namespace.level).copied().collect() } else { Vec::new() }
             }

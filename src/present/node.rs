@@ -14,14 +14,24 @@ pub struct Label {
     pub stem: String,
     /// The number of a generated instance.
     pub index: Option<usize>,
+    /// What stands between them.
+    pub separator: &'static str,
 }
 
 impl Label {
     /// Takes a name apart.
     pub fn of(name: &str) -> Self {
         match name.rsplit_once('.').map(|(stem, index)| (stem, index.parse())) {
-            Some((stem, Ok(index))) => Self { stem: stem.to_owned(), index: Some(index) },
-            _ => Self { stem: name.to_owned(), index: None },
+            Some((stem, Ok(index))) => Self { stem: stem.to_owned(), index: Some(index), separator: "." },
+            _ => Self { stem: name.to_owned(), index: None, separator: "." },
+        }
+    }
+
+    /// That of a process without a name, `vm#17`: its number.
+    pub fn of_number(name: &str) -> Self {
+        match name.rsplit_once('#').map(|(_, number)| number.parse()) {
+            Some(Ok(number)) => Self { stem: String::new(), index: Some(number), separator: "#" },
+            _ => Self::of(name),
         }
     }
 }
@@ -30,7 +40,7 @@ impl Label {
 impl fmt::Display for Label {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.index {
-            Some(index) => write!(f, "{}.{index}", self.stem),
+            Some(index) => write!(f, "{}{}{index}", self.stem, self.separator),
             None => f.write_str(&self.stem),
         }
     }

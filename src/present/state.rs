@@ -33,10 +33,12 @@ pub enum State {
     Killed,
     /// Has left nothing.
     Gone,
+    /// Has ended, and was not reaped by its parent.
+    Zombie,
 }
 
 impl State {
-    const ALL: [Self; 11] = [
+    const ALL: [Self; 12] = [
         Self::Creating,
         Self::Created,
         Self::Running,
@@ -48,6 +50,7 @@ impl State {
         Self::Failed,
         Self::Killed,
         Self::Gone,
+        Self::Zombie,
     ];
 
     /// The state of a word in a document; `None` for a word of a later version.
@@ -74,6 +77,7 @@ impl State {
             Self::Failed => "failed",
             Self::Killed => "killed",
             Self::Gone => "gone",
+            Self::Zombie => "zombie",
         }
     }
 
@@ -88,6 +92,7 @@ impl State {
             Self::Stopping | Self::Killing => ("▾", "v"),
             Self::Exited | Self::Gone => ("·", "-"),
             Self::Failed | Self::Killed => ("✘", "x"),
+            Self::Zombie => ("z", "z"),
         };
         match charset {
             Charset::Unicode => unicode,
@@ -102,7 +107,7 @@ impl State {
             Self::Creating | Self::Created | Self::Paused | Self::Stopping | Self::Killing => {
                 AnsiColor::Yellow.on_default()
             }
-            Self::Exited | Self::Gone => Style::new().dimmed(),
+            Self::Exited | Self::Gone | Self::Zombie => Style::new().dimmed(),
             Self::Failed | Self::Killed => AnsiColor::Red.on_default(),
         }
     }

@@ -1,7 +1,7 @@
 //! The order in which the namespaces of another process are entered: setns(2) with its pidfd.
 //!
 //! Two steps, with a fork between them, because a PID namespace is entered by children alone. Each asks for capabilities over
-//! what is entered, and entering a user namespace exchanges those that the caller has for those inside:
+//! what is entered, and entering a user namespace exchanges those that the caller has for those inside (R40):
 //!
 //! 1. The PID namespace, before any user namespace of the process's own, which has no say over the PID namespaces around
 //!    it. A caller without a right to it first goes into a user namespace that owns one around it: the *gateway*.

@@ -20,6 +20,7 @@ use super::status::Status;
 use super::target::{Connection, Target};
 use super::tell::tell;
 use super::terminal::{DetachKeys, Watch};
+use super::undeclared;
 use crate::controller::control::message::Execution;
 use crate::controller::state_directory::{STATE_ROOT, TRUTH_VARIABLE, state_root, truth_in};
 use crate::engine::plan;
@@ -158,10 +159,11 @@ fn is_full_path(target: &Address) -> bool {
 
 /// What is asked in each of the places that are addressed.
 fn executions(connection: &mut Connection, args: &Args, execution: &Execution) -> Result<Vec<Execution>, Status> {
-    let snapshot = match connection.snapshot() {
-        Ok(snapshot) => snapshot,
-        Err(status) => return Err(own(status)),
-    };
+    // By a number everybody may be meant, by a name whoever has one.
+    let snapshot =
+        if args.target.number().is_some() { undeclared::snapshot(connection) } else { connection.snapshot() };
+    let snapshot = snapshot.map_err(own)?;
+    let undeclared = selection::parents_of_undeclared(&snapshot);
     let found = if args.all {
         resolve(&snapshot, std::slice::from_ref(&args.target), &args.selection).map(|things| many::where_to(&things))
     } else {
@@ -183,7 +185,8 @@ fn executions(connection: &mut Connection, args: &Args, execution: &Execution) -
                 Some(identity)
             }
         };
-        executions.push(Execution { namespace: thing.namespace().to_owned(), beside, ..execution.clone() });
+        let namespace = selection::declared_around(&undeclared, thing.namespace()).to_owned();
+        executions.push(Execution { namespace, beside, ..execution.clone() });
     }
     Ok(executions)
 }

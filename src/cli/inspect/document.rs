@@ -11,7 +11,7 @@ use crate::controller::kinship::{Kinship, Of, Relation, identity};
 use crate::observe::memberships::Depth;
 use crate::observe::portrait::Portrait;
 use crate::observe::process::{self, Clock};
-use crate::observe::{members, status};
+use crate::observe::status;
 use crate::topology::Signal;
 
 #[derive(Debug, Serialize)]
@@ -93,7 +93,10 @@ pub(super) struct Members {
 
 #[derive(Debug, Serialize)]
 pub(super) struct Stray {
+    /// Its address.
+    pub(super) path: String,
     pub(super) pids: Vec<i32>,
+    pub(super) state: String,
     /// Its parent's path, where that is one of ours.
     pub(super) parent: Option<String>,
     pub(super) command: String,
@@ -190,36 +193,24 @@ impl<'a> ProcessFacts<'a> {
 impl Members {
     fn of(snapshot: &Snapshot, document: &NamespaceDocument, init: Option<&ProcessDocument>) -> Self {
         let processes = snapshot.processes.iter().filter(|process| process.ns == document.path);
+        let (processes, strays): (Vec<_>, Vec<_>) = processes.partition(|process| process.declared);
         let namespaces = snapshot.namespaces.iter().filter(|other| other.parent.as_deref() == Some(&*document.path));
-        let mut members = Self {
-            processes: processes.map(|process| process.path.clone()).collect(),
-            namespaces: namespaces.map(|namespace| namespace.path.clone()).collect(),
-            strays: Vec::new(),
-            hidden: None,
-        };
-        let (Some(inode), Some((pid, start))) = (document.pidns, init.and_then(identity)) else { return members };
-        // As long as its PID 1 lives, the inode is this namespace's.
-        let Ok(found) = process::verified(pid, start, || members::of(inode)) else { return members };
         let ours = paths(snapshot);
-        members.hidden = Some(found.hidden);
-        for process in found.found {
-            let Some(&pid) = process.numbers.first() else { continue };
-            let is_ours = ours.get(&pid).is_some_and(|&(_, start)| start == Some(process.start_time));
-            if !is_ours {
-                members.strays.push(Stray {
-                    command: command(pid),
-                    parent: ours.get(&process.parent).map(|&(path, _)| path.to_owned()),
-                    pids: process.numbers,
-                });
-            }
+        let stray = |process: &ProcessDocument| Stray {
+            path: process.path.clone(),
+            pids: process.pids.iter().copied().flatten().collect(),
+            state: process.state.as_deref().unwrap_or_default().to_owned(),
+            parent: process.ppids.first().and_then(|&parent| ours.get(&parent?)).map(|&(path, _)| path.to_owned()),
+            command: if process.argv.is_empty() { process.name.clone() } else { process.argv.join(" ") },
+        };
+        Self {
+            processes: processes.iter().map(|process| process.path.clone()).collect(),
+            namespaces: namespaces.map(|namespace| namespace.path.clone()).collect(),
+            strays: strays.into_iter().map(stray).collect(),
+            // Who is in a namespace may be asked also of those who may not be looked into.
+            hidden: init.and_then(identity).map(|_| 0),
         }
-        members
     }
-}
-
-fn command(pid: i32) -> String {
-    let line = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
-    String::from_utf8_lossy(&line).trim_end_matches('\0').replace('\0', " ")
 }
 
 /// The paths and start times of those who live, by their numbers on the host.

@@ -10,6 +10,7 @@ use super::selection::{self, Thing};
 use super::status::Status;
 use super::table_arguments::{AnswerArguments, AnswerFormat};
 use super::target::{Connection, Target};
+use super::undeclared;
 use crate::controller::control::client::ClientError;
 use crate::controller::control::message::{Kind, Reply, Request};
 use crate::controller::description::Description;
@@ -21,7 +22,7 @@ use crate::topology::Address;
 A path that both a namespace and a process have is made clear by a `/` behind it, which means the namespace. What the \
 kernel shows only to those who may trace a process is left out for others, and told as `hidden`. Namespaces are marked as \
 in `nestns ps -N`: `=` is that of the namespace around, `!` the process's own. Who is in a namespace and was not started \
-by nestns is listed as well.")]
+by nestns is listed as well, with an address: `nestns inspect vm#17`.")]
 pub(super) struct Args {
     /// Which
     #[arg(value_name = "ADDR")]
@@ -36,10 +37,11 @@ pub(super) struct Args {
 
 /// Runs the verb.
 pub(super) fn run(args: &Args) -> anyhow::Result<Status> {
-    let (mut connection, snapshot) = match selection::look(&args.target, std::slice::from_ref(&args.address)) {
+    let (mut connection, mut snapshot) = match undeclared::look(&args.target, std::slice::from_ref(&args.address)) {
         Ok(found) => found,
         Err(status) => return Ok(status),
     };
+    undeclared::name_hosts(&mut snapshot);
     let thing = match selection::resolve_one(&snapshot, &args.address) {
         Ok(thing) => thing,
         Err(unresolved) => return Ok(unresolved.tell()),
@@ -64,10 +66,13 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Status> {
 }
 
 fn describe(connection: &mut Connection, thing: Thing<'_>) -> Result<Description, Status> {
-    let kind = match thing {
-        Thing::Namespace(_) => Kind::Namespace,
-        Thing::Process(_) => Kind::Process,
+    let (kind, is_declared) = match thing {
+        Thing::Namespace(namespace) => (Kind::Namespace, namespace.declared),
+        Thing::Process(process) => (Kind::Process, process.declared),
     };
+    if !is_declared {
+        return Ok(Description::default());
+    }
     match connection.client.ask(Request::Describe { path: thing.path().to_owned(), kind }) {
         Ok(Reply::Description(description)) => Ok(*description),
         Ok(_) => Err(connection.fail(&ClientError::Unreadable("it is something else".to_owned()))),

@@ -34,6 +34,8 @@ fn of_namespace(namespace: &NamespaceSubject, redaction: Redaction) -> Vec<Secti
     head.maybe("PID namespace", document.pidns.map(|inode| redaction.inode(inode)));
     head.maybe("id", document.pidns_id.map(|id| redaction.inode(id)));
     head.put("shared", &document.shared.join(" "));
+    head.maybe("host name", document.hostname.as_ref());
+    head.maybe("cgroup", document.cgroup.as_ref());
     labels(&mut head, &document.labels);
     let mut sections = vec![head, declaration(&namespace.declaration), members(&namespace.members, redaction)];
     if let Some(init) = &namespace.pid1 {
@@ -123,7 +125,8 @@ fn members(members: &Members, redaction: Redaction) -> Section {
     let stray = |stray: &super::document::Stray| {
         let pids: Vec<Option<i32>> = stray.pids.iter().copied().map(Some).collect();
         let parent = stray.parent.as_ref().map(|parent| format!(", child of {parent}")).unwrap_or_default();
-        format!("{}  {}{parent}", redaction.chain(&pids), stray.command)
+        let zombie = if stray.state == "zombie" { ", zombie" } else { "" };
+        format!("{}  {}  {}{parent}{zombie}", stray.path, redaction.chain(&pids), stray.command)
     };
     section.list("not ours", members.strays.iter().map(stray).collect());
     section

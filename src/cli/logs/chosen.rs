@@ -100,6 +100,7 @@ fn recall(snapshot: &mut Snapshot, found: &BTreeSet<LogName>) {
             start_time: None,
             restarts: 0,
             labels: crate::topology::Labels::default(),
+            declared: true,
         });
     }
 }

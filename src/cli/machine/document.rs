@@ -170,7 +170,7 @@ fn process_document<'a>(machine: &Machine, names: &'a Names, one: &'a Inhabitant
             _ if is_child => "fork",
             _ => "join",
         },
-        argv: command_line(one.pid()),
+        argv: process::command_line(Pid::from_raw(one.pid())),
         // That of one of ours was looked at when it was recognised.
         start_time: match known {
             Some(known) => known.document.start_time,
@@ -179,14 +179,4 @@ fn process_document<'a>(machine: &Machine, names: &'a Names, one: &'a Inhabitant
         labels: known.map(|known| known.document.labels.clone()).unwrap_or_default(),
         topology: known.map(|known| known.topology),
     }
-}
-
-/// Nothing of a thread of the kernel, and of what has ended.
-fn command_line(pid: i32) -> Vec<String> {
-    let bytes = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
-    let bytes = bytes.strip_suffix(b"\0").unwrap_or(&bytes);
-    if bytes.is_empty() {
-        return Vec::new();
-    }
-    bytes.split(|&byte| byte == 0).map(|word| String::from_utf8_lossy(word).into_owned()).collect()
 }

@@ -43,7 +43,9 @@ pub(super) fn compare(
     for (row, one) in scene.seen.iter().enumerate() {
         let around: Vec<String> = if let Some(place) = &one.place {
             let slashes = place.match_indices('/').map(|(slash, _)| place[..slash].to_owned());
-            slashes.chain([place.clone(), own.clone()]).collect()
+            // Those that a program has made have no place in the file.
+            let made = machine.line(one.process.space.unwrap_or(machine.own())).into_iter().map(|id| key(None, id));
+            slashes.chain([place.clone(), own.clone()]).chain(made).collect()
         } else {
             let space = one.process.space.unwrap_or(machine.own());
             machine.line(space).into_iter().map(|space| key(None, space)).collect()
@@ -97,7 +99,9 @@ fn reason(
     if now.is_none_or(|now| now.numbers != one.process.numbers) {
         return None;
     }
-    if let (Some(place), Some(space)) = (&one.place, one.process.space) {
+    if let (Some(place), Some(space)) = (&one.place, one.process.space)
+        && names.process(one.process.pid()).is_some()
+    {
         let actual = names.of_space(machine, space);
         if actual.rsplit(":/").next() != Some(place.as_str()) {
             let shared = if actual == HOST { "the host's".to_owned() } else { format!("that of `{actual}`") };

@@ -153,7 +153,7 @@ impl<'a> Cast<'a> {
             let found = match place {
                 Place::Everywhere => {
                     let all = self.snapshot.namespaces.iter().filter_map(|space| self.eye(Thing::Namespace(space)));
-                    std::iter::once(host()).chain(all).collect()
+                    std::iter::once(host()).chain(all).chain(self.made()).collect()
                 }
                 Place::Address(address) if address.is_host() && address.number().is_none() => vec![host()],
                 Place::Inode(inode) => {
@@ -161,6 +161,11 @@ impl<'a> Cast<'a> {
                     space.and_then(|space| self.eye(Thing::Namespace(space))).into_iter().collect()
                 }
                 Place::Address(address) => {
+                    let numbered = self.numbered_eyes(address);
+                    if !numbered.is_empty() {
+                        eyes.extend(numbered.into_iter().filter(|eye| taken.insert(eye.path.clone())));
+                        continue;
+                    }
                     let things =
                         selection::resolve(self.snapshot, std::slice::from_ref(address), &Selection::default());
                     let things = things.map_err(|unresolved| unresolved.tell())?;
@@ -177,6 +182,36 @@ impl<'a> Cast<'a> {
             return Err(Status::No);
         }
         Ok(eyes)
+    }
+
+    /// The namespaces that programs of the topology have made.
+    fn made(&self) -> impl Iterator<Item = Eye> + '_ {
+        let declared: HashSet<SpaceId> = self.spaces.values().copied().collect();
+        let is_made = move |id: SpaceId| {
+            let mut around = std::iter::successors(Some(id), |&id| self.machine.space(id).parent);
+            !declared.contains(&id) && around.any(|id| declared.contains(&id))
+        };
+        self.machine.spaces().filter(move |&(id, _)| is_made(id)).map(|(id, space)| Eye {
+            path: self.names.of_space(self.machine, id),
+            place: None,
+            level: space.level,
+            observer: Observer {
+                space: id,
+                candidates: candidates(self.machine, id, self.members.get(&id).map_or(&[][..], Vec::as_slice)),
+            },
+        })
+    }
+
+    /// Those who are not declared, by a number, as observers.
+    fn numbered_eyes(&self, address: &Address) -> Vec<Eye> {
+        let seen = self.numbered(address, &self.strangers());
+        let eye = |one: Seen<'_>| {
+            let observer = Observer { space: one.process.space?, candidates: vec![one.process.pid()] };
+            let is_declared = self.spaces.values().any(|&space| space == observer.space);
+            let place = one.place.filter(|_| is_declared);
+            Some(Eye { path: one.path, place, level: one.process.numbers.len() - 1, observer })
+        };
+        seen.into_iter().filter_map(eye).collect()
     }
 
     fn eye(&self, thing: Thing<'_>) -> Option<Eye> {

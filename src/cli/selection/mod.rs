@@ -23,8 +23,10 @@ use crate::topology::address::{Wanted, nearest};
 use crate::topology::{Address, Labels};
 
 /// The words of `--state`.
-pub(super) const STATES: [&str; 11] =
-    ["creating", "created", "running", "ready", "paused", "stopping", "killing", "exited", "failed", "killed", "gone"];
+pub(super) const STATES: [&str; 12] = [
+    "creating", "created", "running", "ready", "paused", "stopping", "killing", "exited", "failed", "killed", "gone",
+    "zombie",
+];
 
 // How the addresses are narrowed and widened.
 #[derive(Debug, Clone, Default, clap::Args)]
@@ -156,11 +158,12 @@ pub(super) fn resolve<'a>(
         choose(address, snapshot, &all, &mut chosen)?;
     }
     if selection.recursive || selection.leaves {
-        choose_insides(&all, &mut chosen);
+        choose_insides(snapshot, &all, &mut chosen);
     }
     let found: Vec<Thing> =
         all.iter().zip(&chosen).filter(|&(_, &is_chosen)| is_chosen).map(|(&thing, _)| thing).collect();
-    let outer: HashSet<&str> = snapshot.namespaces.iter().filter_map(|namespace| namespace.parent.as_deref()).collect();
+    let declared = snapshot.namespaces.iter().filter(|namespace| namespace.declared);
+    let outer: HashSet<&str> = declared.filter_map(|namespace| namespace.parent.as_deref()).collect();
     let passes = |thing: &Thing| {
         (!selection.leaves || !outer.contains(thing.namespace()))
             && selection.label.iter().all(|label| label.is_on(thing.labels()))
@@ -325,8 +328,10 @@ fn owners<'a>(
     if counting.is_empty() {
         return Err(nothing(address, all));
     }
+    let undeclared = parents_of_undeclared(snapshot);
     let is_inside = |process: &ProcessDocument, space: &str| {
-        space.is_empty() || process.ns.strip_prefix(space).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        let home = declared_around(&undeclared, &process.ns);
+        space.is_empty() || home.strip_prefix(space).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
     };
     let bearers: Vec<&ProcessDocument> = snapshot
         .processes
@@ -349,8 +354,23 @@ fn owners<'a>(
     Ok(living)
 }
 
+/// The namespaces that programs have made, each with the one around it: their names do not say where they are.
+pub(super) fn parents_of_undeclared(snapshot: &Snapshot) -> HashMap<&str, &str> {
+    let undeclared = snapshot.namespaces.iter().filter(|namespace| !namespace.declared);
+    undeclared.filter_map(|namespace| Some((&*namespace.path, namespace.parent.as_deref()?))).collect()
+}
+
+/// The declared namespace that one is, or is in.
+pub(super) fn declared_around<'a>(undeclared: &HashMap<&'a str, &'a str>, mut space: &'a str) -> &'a str {
+    while let Some(around) = undeclared.get(space) {
+        space = around;
+    }
+    space
+}
+
 /// Chooses everything inside the chosen namespaces.
-fn choose_insides(all: &[Thing], chosen: &mut [bool]) {
+fn choose_insides(snapshot: &Snapshot, all: &[Thing], chosen: &mut [bool]) {
+    let undeclared = parents_of_undeclared(snapshot);
     let outer: HashSet<&str> = all
         .iter()
         .zip(&*chosen)
@@ -360,7 +380,14 @@ fn choose_insides(all: &[Thing], chosen: &mut [bool]) {
         })
         .collect();
     for (is_chosen, thing) in chosen.iter_mut().zip(all) {
-        let path = thing.path();
-        *is_chosen |= path.match_indices('/').any(|(slash, _)| outer.contains(&path[..slash]));
+        let space = thing.namespace();
+        let own = match thing {
+            Thing::Namespace(_) => undeclared.get(space).copied(),
+            Thing::Process(_) => Some(space),
+        };
+        let made = std::iter::successors(own, |space| undeclared.get(space).copied());
+        let home = declared_around(&undeclared, space);
+        *is_chosen |= made.into_iter().any(|space| outer.contains(space))
+            || home.match_indices('/').any(|(slash, _)| outer.contains(&home[..slash]));
     }
 }

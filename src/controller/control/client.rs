@@ -121,6 +121,15 @@ impl Client {
     /// [`ClientError`].
     pub fn ask(&mut self, request: Request) -> Result<Reply, ClientError> {
         self.send(request, &[])?;
+        self.answer()
+    }
+
+    /// Waits for the first reply to what was sent last. A refusal is an error.
+    ///
+    /// # Errors
+    ///
+    /// [`ClientError`].
+    pub fn answer(&mut self) -> Result<Reply, ClientError> {
         match self.wait(Some(PATIENCE))?.ok_or(ClientError::Silent)?.reply {
             // It has left before it came to the question.
             Reply::Gone => Err(ClientError::HungUp),

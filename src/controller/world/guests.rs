@@ -43,6 +43,7 @@ impl Guest {
             start_time: Some(facts.start_time),
             restarts: 0,
             labels: crate::topology::Labels::default(),
+            declared: true,
         })
     }
 }
@@ -130,6 +131,11 @@ impl Guests {
         for guest in self.living.values_mut().filter(|guest| guest.facts.is_none()) {
             guest.facts = guest.pid.and_then(|pid| Process::read(pid).ok());
         }
+    }
+
+    /// The numbers of those who are there, whether the kernel was asked of them or not.
+    pub(in crate::controller) fn pids(&self) -> impl Iterator<Item = Pid> {
+        self.living.values().filter_map(|guest| guest.pid)
     }
 
     /// What the kernel said of those who are there.

@@ -37,6 +37,7 @@ use super::state_directory::Remains;
 use super::streams::Streams;
 use super::truth::{Draft, Origin};
 use super::truth_file::TruthFile;
+use super::undeclared_watch::UndeclaredWatch;
 use crate::engine::failure::{Failure, Stage};
 use crate::engine::gate::{self, Delivered};
 use crate::engine::inheritance::{self, SIGNALS};
@@ -130,6 +131,7 @@ pub(super) struct World<'a> {
     pub(super) journal: Journal,
     pub(super) truth: TruthFile,
     draft: Draft,
+    undeclared: UndeclaredWatch,
     pub(super) readiness: Readiness,
     pub(super) voices: Voices,
     /// Whose the terminal is.
@@ -219,6 +221,7 @@ impl<'a> World<'a> {
             journal,
             truth: TruthFile::default(),
             draft: Draft::default(),
+            undeclared: UndeclaredWatch::default(),
             readiness: Readiness::default(),
             voices: Voices::default(),
             terminal: None,
@@ -235,7 +238,7 @@ impl<'a> World<'a> {
         let idle = if always_ready || self.hear_clients() { Some(Duration::ZERO) } else { timeout };
         let until_reminder = self.relay.as_ref().and_then(Relay::until_reminder);
         let timeout = [idle, until_limit, until_reminder].into_iter().flatten().min();
-        let until_written = [self.look_after_journal(), self.look_after_truth()];
+        let until_written = [self.look_after_journal(), self.look_for_undeclared(), self.look_after_truth()];
         let timeout = timeout.into_iter().chain(until_written.into_iter().flatten()).min();
         self.events.hear(if self.output.is_full() { Hearing::Muted } else { Hearing::Open });
         for ready in self.events.wait(timeout) {

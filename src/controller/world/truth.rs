@@ -8,7 +8,9 @@ use super::World;
 use crate::controller::audience::Note;
 use crate::controller::state_directory::{StateError, truth_in};
 use crate::controller::truth_file::Revision;
+use crate::controller::undeclared::Tree;
 use crate::engine::moment::Moment;
+use crate::observe::undeclared;
 
 impl World<'_> {
     /// Writes it for the first time, without which no gate is opened.
@@ -48,14 +50,36 @@ impl World<'_> {
         rest
     }
 
+    /// Looks for what is undeclared if that is due, and says how long it is until then.
+    pub(super) fn look_for_undeclared(&mut self) -> Option<Duration> {
+        if !self.truth.is_kept() {
+            return None;
+        }
+        let rest = self.undeclared.due(self.roster.revision() + self.guests.revision()).since(Moment::now());
+        if rest > Duration::ZERO {
+            return Some(rest);
+        }
+        self.find_undeclared();
+        None
+    }
+
+    fn find_undeclared(&mut self) {
+        let began = Moment::now();
+        let mut tree = Tree::of_roster(&self.roster);
+        self.guests.pids().for_each(|pid| tree.know(pid.as_raw()));
+        // What cannot be found is not in the file; `nestns ps`, which looks itself, says why.
+        let found = undeclared::numbers().and_then(|numbers| tree.undeclared(&numbers)).ok();
+        self.undeclared.note(began, found);
+    }
+
     /// Which tree it is at this moment.
     pub(in crate::controller) fn revision(&self) -> Revision {
-        self.roster.revision() + self.guests.revision()
+        self.roster.revision() + self.guests.revision() + self.undeclared.revision()
     }
 
     fn write_truth(&mut self) -> Result<(), StateError> {
         let (began, revision) = (Moment::now(), self.revision());
-        let document = self.draft.document(&self.roster, &self.guests, self.clients.origin);
+        let document = self.draft.document(&self.roster, (&self.guests, self.undeclared.found()), self.clients.origin);
         let document = document.map_err(StateError::unreadable_proc);
         let result = document.and_then(|document| self.remains.write(&truth_in(self.remains.directory()), document));
         let told = result.as_ref().map_err(|error| match error {

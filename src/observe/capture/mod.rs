@@ -5,7 +5,6 @@
 //! for sharing it.
 
 mod birth;
-mod hostname;
 mod index;
 mod names;
 mod surroundings;

@@ -7,7 +7,7 @@ use std::os::unix::fs::MetadataExt;
 use nix::unistd::geteuid;
 use toml::{Table, Value};
 
-use super::hostname;
+use crate::observe::hostname;
 
 /// The kinds that the language can unshare, and the kernel's names of them.
 const KINDS: [(&str, &str); 5] =

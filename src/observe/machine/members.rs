@@ -76,7 +76,7 @@ fn walk(spaces: &mut Spaces, pids: &[i32]) -> io::Result<Members> {
 
 /// A process, unless it is gone or hidden, and its directory: a number may pass to another process between two looks, what is
 /// read in one directory is about one process.
-fn look(pid: i32) -> io::Result<Option<(OwnedFd, Inhabitant)>> {
+pub(in crate::observe) fn look(pid: i32) -> io::Result<Option<(OwnedFd, Inhabitant)>> {
     let mut buffer = [0; 4096];
     let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
     let read = open(format!("/proc/{pid}").as_str(), flags, Mode::empty())
@@ -138,6 +138,6 @@ fn seen_space(spaces: &mut Spaces, directory: &OwnedFd, process: &Inhabitant) ->
     spaces.add(descriptor, Evidence::Member, parent)
 }
 
-pub(super) fn is_gone(error: &io::Error) -> bool {
+pub(in crate::observe) fn is_gone(error: &io::Error) -> bool {
     error.kind() == io::ErrorKind::NotFound || error.raw_os_error() == Some(Errno::ESRCH as i32)
 }

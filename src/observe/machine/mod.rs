@@ -5,7 +5,7 @@
 //! Each namespace is opened when it is first met and stays open, so that its inode cannot be given to another one while the
 //! rest is read (R18). A moment later all of it may be different: whoever acts on a process asks again by a pidfd.
 
-mod members;
+pub(in crate::observe) mod members;
 mod pins;
 #[cfg(test)]
 mod tests;
@@ -142,7 +142,7 @@ impl Machine {
         Ok(machine)
     }
 
-    /// Finds out where those are whose namespace may not be seen, as is so of who runs what its user may not read: a namespace
+    /// Finds out where those are whose namespace may not be seen, as is so of who runs what its user may not read (R42): a namespace
     /// tells the number that anybody has in it (R12), and one on the level of a process's own number is its own.
     fn attribute(&mut self) {
         let mut processes = std::mem::take(&mut self.processes);

@@ -1,0 +1,203 @@
+//! A real dockerd with real containers inside a namespace: everything of it is shown, seen from and entered, and goes with the
+//! tree.
+//!
+//! It gets a cgroup of the test's own as the parent of its containers, directories of the test's own, and empty ones where it
+//! insists on /run and /etc: it shares nothing with an engine of the machine.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use nix::unistd::geteuid;
+use serde_json::Value;
+
+use crate::harness::detached::Detached;
+use crate::harness::nest::{Nest, can_nest};
+use crate::harness::tool::can_run;
+
+/// Where a missing program is a failure, as in CI.
+const REQUIRED: &str = "NESTNS_REQUIRE_DOCKER";
+const CONTAINERS: usize = 3;
+
+const TOPOLOGY: &str = r#"
+[ns.@]
+unshare = ["mount", "uts", "ipc", "net"]
+[ns.@.proc.dockerd]
+sh = """
+mount -t tmpfs tmpfs /run && mount -t tmpfs tmpfs /etc/docker &&
+exec dockerd --data-root DIRECTORY/data --exec-root DIRECTORY/exec -H unix://DIRECTORY/socket --pidfile DIRECTORY/pid \
+  --bridge none --iptables=false --ip6tables=false --storage-driver vfs --exec-opt native.cgroupdriver=cgroupfs \
+  --cgroup-parent /@
+"""
+ready = { exec = ["docker", "-H", "unix://DIRECTORY/socket", "version"] }
+stop.grace = "50s"
+"#;
+
+fn can_run_docker() -> bool {
+    if !geteuid().is_root() {
+        eprintln!("skipped: dockerd is run as root");
+        return false;
+    }
+    can_nest() && ["dockerd", "docker", "busybox"].iter().all(|name| can_run(name, REQUIRED))
+}
+
+/// Makes the directory on which the topology mounts, where there is none, and removes it again.
+struct EtcDocker(bool);
+
+impl EtcDocker {
+    fn make() -> Self {
+        Self(fs::create_dir("/etc/docker").is_ok())
+    }
+}
+
+impl Drop for EtcDocker {
+    fn drop(&mut self) {
+        if self.0 {
+            // Somebody's who has come to use it meanwhile stays.
+            let _ = fs::remove_dir("/etc/docker");
+        }
+    }
+}
+
+/// The cgroups that docker has made for its containers, one in each hierarchy: it leaves them behind, empty.
+fn groups(name: &str) -> Vec<PathBuf> {
+    let all = fs::read_dir("/sys/fs/cgroup").map(|entries| entries.flatten().map(|entry| entry.path()).collect());
+    let mut places: Vec<PathBuf> = all.unwrap_or_default();
+    places.push("/sys/fs/cgroup".into());
+    places.into_iter().map(|place| place.join(name)).filter(|group| group.is_dir()).collect()
+}
+
+fn docker(nest: &Detached, words: &[&str], input: Option<&Path>) -> String {
+    let socket = format!("unix://{}", nest.nest.directory.path().join("socket").display());
+    let mut command = Command::new("docker");
+    command.args(["-H", &socket]).args(words).env("DOCKER_CONFIG", nest.nest.directory.path().join("config"));
+    command.stdin(input.map_or_else(Stdio::null, |path| fs::File::open(path).expect("it was made").into()));
+    let output = command.output().expect("it is installed");
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "docker {words:?}: {told}{}", nest.nestns(&["logs"]).stdout);
+    String::from_utf8_lossy(&output.stdout).trim().to_owned()
+}
+
+/// An image of nothing but busybox.
+fn import(nest: &Detached) {
+    let directory = nest.nest.directory.path();
+    fs::create_dir_all(directory.join("image/bin")).expect("the directory is writable");
+    let script = "cp \"$(command -v busybox)\" image/bin/busybox && ln -s busybox image/bin/sh && ln -s busybox image/bin/sleep && \
+                  tar -C image -cf image.tar .";
+    let made = Command::new("sh").args(["-c", script]).current_dir(directory).status();
+    assert!(made.is_ok_and(|status| status.success()));
+    docker(nest, &["import", "-", "box"], Some(&directory.join("image.tar")));
+}
+
+fn list<'v>(value: &'v Value, key: &str) -> Vec<&'v Value> {
+    value[key].as_array().unwrap_or_else(|| panic!("{key} of {value}")).iter().collect()
+}
+
+fn text<'v>(value: &'v Value, key: &str) -> &'v str {
+    value[key].as_str().unwrap_or_else(|| panic!("{key} of {value}"))
+}
+
+#[test]
+fn containers_of_a_dockerd_inside_are_part_of_what_is_looked_at() {
+    if !can_run_docker() {
+        return;
+    }
+    let _etc = EtcDocker::make();
+    let nest = Detached::up(Nest::new(TOPOLOGY));
+    let root = nest.nest.root.clone();
+    import(&nest);
+    let ids: Vec<String> = (1..=CONTAINERS)
+        .map(|number| {
+            let name = format!("web-{number}");
+            let words =
+                ["run", "-d", "--network", "none", "--stop-timeout", "1", "--hostname", &name, "box", "sh", "-c"];
+            docker(&nest, &[&words[..], &["sleep 1010 & sleep 1010; :"]].concat(), None)
+        })
+        .collect();
+    are_shown(&nest, &ids);
+    are_looked_from(&nest);
+    // They go with the tree, and nothing stays: processes, mounts, cgroups.
+    let down = nest.nestns(&["down"]);
+    assert_eq!(down.code, 0, "{}{}", down.stdout, down.stderr);
+    assert!(!down.stdout.contains("killed"), "{}", down.stdout);
+    let directory = nest.nest.directory.path().display().to_string();
+    let mounts = fs::read_to_string("/proc/self/mountinfo").expect("/proc is mounted");
+    assert!(!mounts.contains(&directory), "{mounts}");
+    let groups = groups(&root);
+    assert!(!groups.is_empty(), "no container was in a cgroup of its own");
+    for group in groups {
+        assert!(fs::remove_dir(&group).is_ok(), "{} is not empty", group.display());
+    }
+}
+
+/// In `ps`, `tree`, the truth and `tree --host`, by the host names and cgroups that they have.
+fn are_shown(nest: &Detached, ids: &[String]) {
+    let root = &nest.nest.root;
+    let tree = nest.until("all of them run", |nest| {
+        let tree = nest.document(&["tree", "--format", "json"]);
+        let sleepers = list(&tree, "processes").into_iter().filter(|process| process["argv"][1] == "1010").count();
+        (sleepers == 2 * CONTAINERS).then_some(tree)
+    });
+    let spaces = list(&tree, "namespaces").into_iter().filter(|space| space["declared"] == false);
+    let mut found: Vec<(String, String)> = spaces
+        .map(|space| {
+            assert_eq!((text(space, "parent"), &space["level"]), (root.as_str(), &2.into()), "{space}");
+            (text(space, "hostname").to_owned(), text(space, "cgroup").to_owned())
+        })
+        .collect();
+    found.sort_unstable();
+    let expected: Vec<(String, String)> =
+        (1..).zip(ids).map(|(number, id)| (format!("web-{number}"), id.clone())).collect();
+    assert_eq!(found, expected);
+    let processes = list(&nest.document(&["ps", "--format", "json"]), "processes").len();
+    assert_eq!(processes, list(&tree, "processes").len());
+    let names: Vec<&str> = list(&tree, "processes")
+        .into_iter()
+        .filter(|one| one["declared"] == false)
+        .map(|one| text(one, "name"))
+        .collect();
+    assert_eq!(names.iter().filter(|name| name.starts_with("containerd-shim")).count(), CONTAINERS, "{names:?}");
+    let drawn = nest.says(&["tree"]);
+    assert!(
+        drawn.contains(&format!(" and {CONTAINERS} namespaces undeclared)")) && drawn.contains("web-2, PID 1: "),
+        "{drawn}"
+    );
+    nest.until("the truth has them", |nest| {
+        let truth = nest.truth().0;
+        (list(&truth["undeclared"], "namespaces").len() == CONTAINERS).then_some(())
+    });
+}
+
+/// As observers, which see what is in them and nothing else; and by `exec`.
+fn are_looked_from(nest: &Detached) {
+    let root = &nest.nest.root;
+    for via in ["chain", "kill", "pidfd"] {
+        let seen = nest.document(&["see", "--via", via, "--format", "json"]);
+        let made: Vec<&str> = list(&seen, "observers")
+            .into_iter()
+            .filter_map(Value::as_str)
+            .filter(|name| name.starts_with("pid:["))
+            .collect();
+        assert_eq!(made.len(), CONTAINERS, "{via}: {seen}");
+        for observer in made {
+            let known = list(&seen, "rows").into_iter().filter(|row| row["pids"][observer].is_i64());
+            let paths: Vec<&str> = known.map(|row| text(row, "path")).collect();
+            assert!(
+                paths.len() >= 2 && paths.iter().all(|path| path.starts_with(&format!("{root}#"))),
+                "{via}: {paths:?}"
+            );
+            assert!(paths.len() < list(&seen, "rows").len() / 2, "{via}: {paths:?}");
+        }
+        let told = nest.says(&["see", "--via", via, "--diff"]);
+        assert!(told.starts_with("no difference: "), "{via}: {told}");
+    }
+    let document = nest.document(&["ps", "--format", "json"]);
+    let inits = list(&document, "processes")
+        .into_iter()
+        .filter(|process| process["declared"] == false && process["enter"] == "init");
+    let mut names: Vec<String> = inits
+        .map(|init| nest.says(&["exec", text(init, "path"), "--", "/bin/busybox", "hostname"]).trim().to_owned())
+        .collect();
+    names.sort_unstable();
+    assert_eq!(names, ["web-1", "web-2", "web-3"]);
+}
