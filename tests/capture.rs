@@ -168,3 +168,130 @@ fn nothing_to_capture_is_a_no() {
     let outcome = Nestns::new(&["capture"]).run();
     assert_eq!(outcome.code, 2, "{outcome:?}");
 }
+
+/// Captures a tree that stands, and builds what was written.
+fn captured(nest: &Detached, expected: &str) -> (String, String) {
+    let pid = nest.truth().host_pid(&format!("{}/init", nest.nest.root)).to_string();
+    nest.until("it is as it will be", |nest| {
+        let outcome = nest.nestns(&["capture", &pid]);
+        assert_eq!(outcome.code, 0, "{outcome:?}");
+        (outcome.stdout.contains(expected) || outcome.stderr.contains(expected))
+            .then_some((outcome.stdout, outcome.stderr))
+    })
+}
+
+#[test]
+fn which_proc_is_seen_and_the_domain_name_are_captured() {
+    if !can_nest() {
+        return;
+    }
+    let tree = "[ns.@]\nproc.p = { actor = \"idle\" }\n[ns.\"@/outer\"]\nmount_proc = false\ndomainname = \"some.domain\"\n\
+                proc.p = { actor = \"idle\" }\n[ns.\"@/outer/in\"]\nproc.p = { actor = \"idle\" }\n";
+    for identity in identities() {
+        let nest = Detached::up(Nest::new(tree).identity(identity));
+        let (first, told) = captured(&nest, "[ns.");
+        assert_eq!(told, "", "{identity:?}");
+        assert_eq!(first.matches("mount_proc = false").count(), 1, "{identity:?}: {first}");
+        assert!(first.contains("domainname = \"some.domain\""), "{identity:?}: {first}");
+        drop(nest);
+        let again = Detached::up(Nest::new(&first).identity(identity));
+        let pid = again.truth().0["processes"][0]["pids"][0].to_string();
+        assert_eq!(content(&again.says(&["capture", &pid])), content(&first), "{identity:?}");
+    }
+}
+
+#[test]
+fn users_are_captured_by_root() {
+    if !can_nest() || !geteuid().is_root() {
+        eprintln!("skipped: only root gives processes to other users");
+        return;
+    }
+    let tree = "[ns.@]\nproc.p = { actor = \"idle\", user = \"61235:61236\" }\n[ns.\"@/in\"]\n\
+                proc.q = { actor = \"idle\", enter = \"join\", user = \"61235:61236\" }\n";
+    let nest = Detached::up(Nest::new(tree));
+    let (first, told) = captured(&nest, "proc.p");
+    assert_eq!(told, "");
+    assert_eq!(first.matches("user = \"61235:61236\"").count(), 2, "{first}");
+    drop(nest);
+    let again = Detached::up(Nest::new(&first));
+    let pid = again.truth().0["processes"][0]["pids"][0].to_string();
+    assert_eq!(content(&again.says(&["capture", &pid])), content(&first));
+}
+
+#[test]
+fn what_a_file_cannot_say_is_counted_by_kind() {
+    if !can_nest() {
+        return;
+    }
+    // A process of each kind, as far as everybody may make it.
+    let kinds = [
+        ("unshare -Urm sleep 1011", "with a mount namespace of its own"),
+        ("unshare -Uru sleep 1011", "with a UTS namespace of its own"),
+        ("unshare -Uri sleep 1011", "with an IPC namespace of its own"),
+        ("unshare -Urn sleep 1011", "with a network namespace of its own"),
+        ("unshare -UrC sleep 1011", "with a cgroup namespace of its own"),
+        ("unshare -Ur sleep 1011", "with a user or time namespace of its own"),
+        ("unshare -Ur chroot DIRECTORY/root /bin/sleep 1011", "with a root directory of its own"),
+        ("setpriv --no-new-privs sleep 1011", "with no new privileges, or a seccomp filter"),
+        ("sh -c 'umask 0123; exec sleep 1011'", "with another umask"),
+        ("sh -c 'ulimit -c 0; ulimit -Hn 63; exec sleep 1011'", "with other limits (ulimit)"),
+        ("nice -n 7 sleep 1011", "with another priority, scheduling policy or set of CPUs"),
+        ("choom -n 777 -- sleep 1011", "with another OOM adjustment"),
+    ];
+    for identity in identities() {
+        for (command, kind) in kinds {
+            let nest = Nest::new(&format!("[ns.@]\nproc.p = {{ sh = {:?} }}\n", format!("exec {command}")));
+            let root = nest.directory.path().join("root/bin");
+            fs::create_dir_all(&root).expect("the directory is writable");
+            if command.contains("chroot") {
+                let Ok(_) = fs::copy("/bin/busybox", root.join("sleep")) else {
+                    eprintln!("skipped: there is no static busybox for {kind}");
+                    continue;
+                };
+            }
+            let nest = Detached::up(nest.identity(identity));
+            let line = format!("1 process {kind}\n");
+            let (text, told) = captured(&nest, &line);
+            assert!(told.contains(&line), "{identity:?}, {command}: {told}");
+            assert!(text.contains("# Not in this file:\n") && text.contains(&format!("#   {line}")), "{text}");
+            let checked = Nestns::new(&["check", "-"]).input(text.clone()).run();
+            assert_eq!(checked.code, 0, "{text}{checked:?}");
+        }
+    }
+}
+
+#[test]
+fn mounts_masks_and_options_of_proc_are_counted() {
+    if !can_nest() || !geteuid().is_root() {
+        eprintln!("skipped: root mounts");
+        return;
+    }
+    for (mount, kind) in [
+        ("mount -t tmpfs tmpfs /mnt", "with mounts of its own besides /proc"),
+        ("mount -t tmpfs tmpfs /proc/bus", "with parts of /proc masked"),
+        ("mount -o remount,hidepid=2 /proc", "with options of /proc (hidepid, gid, subset)"),
+    ] {
+        let script = format!("{mount} && exec sleep 1012");
+        let nest = Detached::up(Nest::new(&format!("[ns.@]\nproc.p = {{ sh = {script:?} }}\n")));
+        let line = format!("1 namespace {kind}\n");
+        let (_, told) = captured(&nest, &line);
+        assert_eq!(told, line, "{mount}");
+    }
+}
+
+#[test]
+fn capabilities_groups_and_cgroups_are_counted() {
+    if !can_nest() || !geteuid().is_root() {
+        eprintln!("skipped: root gives capabilities and groups up");
+        return;
+    }
+    for (command, kind) in [
+        ("setpriv --bounding-set -sys_admin sleep 1013", "with other capabilities"),
+        ("setpriv --groups 61237 sleep 1013", "with other supplementary groups"),
+    ] {
+        let nest = Detached::up(Nest::new(&format!("[ns.@]\nproc.p = {{ sh = \"exec {command}\" }}\n")));
+        let line = format!("1 process {kind}\n");
+        let (_, told) = captured(&nest, &line);
+        assert_eq!(told, line, "{command}");
+    }
+}

@@ -18,7 +18,9 @@ use crate::present::count::count;
 #[command(after_help = "\
 Of a process, the namespaces below this one are written that it is in, or that it or its descendants have made, with all that \
 is inside them; nestns need not have started it. Each process becomes an idle actor: the file rebuilds namespaces, who is \
-PID 1, who was forked and who has joined, host names, not the work. What could not be read is counted on stderr.
+PID 1, who was forked and who has joined, host names, which /proc is seen, users, not the work. What could not be read, and what a \
+file has no word for (mounts, root directories, capabilities, seccomp, limits, priorities, cgroups, namespaces of single \
+processes), is counted by kind on standard error and in comments of the file.
 
 The status is 1 when there is no namespace to write.
 
@@ -61,15 +63,25 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Status> {
         None => (Scope::Host, "all that was below the caller's namespace".to_owned()),
     };
     let captured = capture(&machine, scope, args.programs);
-    for Missing { number, noun, matter } in captured.missing {
-        tell(&format!("{} {matter}\n", count(number, noun)));
+    let missing: Vec<String> = captured
+        .missing
+        .iter()
+        .map(|&Missing { number, noun, matter }| format!("{} {matter}", count(number, noun)))
+        .collect();
+    for line in &missing {
+        tell(&format!("{line}\n"));
     }
     if captured.namespaces == 0 {
         tell(&format!("{from}: there is no PID namespace below this one to write\n"));
         return Ok(Status::No);
     }
+    let comment = if missing.is_empty() {
+        String::new()
+    } else {
+        missing.iter().fold("# Not in this file:\n".to_owned(), |text, line| text + "#   " + line + "\n")
+    };
     let text = format!(
-        "# Captured by nestns {} at {}, from {from}.\n{}",
+        "# Captured by nestns {} at {}, from {from}.\n{comment}{}",
         env!("CARGO_PKG_VERSION"),
         humantime::format_rfc3339_seconds(SystemTime::now()),
         config::text(&captured.document),

@@ -6,6 +6,8 @@
 
 mod birth;
 mod index;
+mod manner;
+mod mounts;
 mod names;
 mod surroundings;
 
@@ -14,6 +16,7 @@ use std::collections::HashSet;
 use toml::{Table, Value};
 
 use self::index::Index;
+use self::manner::Manner;
 use self::names::Names;
 use self::surroundings::Surroundings;
 use super::machine::{Inhabitant, Machine, SpaceId};
@@ -52,8 +55,7 @@ pub enum Scope {
 /// Captures it; with `programs`, the command lines of programs stay.
 pub fn capture(machine: &Machine, scope: Scope, programs: bool) -> Capture {
     let index = Index::new(machine);
-    let mut work =
-        Work { index, programs, namespaces: Table::new(), left_out: 0, unread: 0, unsayable: 0, leaderless: 0 };
+    let mut work = Work::new(index, programs);
     let mut names = Names::default();
     for outermost in work.index.inside(machine.own()).to_vec() {
         let is_in = match scope {
@@ -61,6 +63,7 @@ pub fn capture(machine: &Machine, scope: Scope, programs: bool) -> Capture {
             Scope::Process(pid) => work.index.is_about(outermost, pid),
         };
         if is_in {
+            work.maker = work.maker_of(outermost);
             work.space(outermost, "", &mut names);
         }
     }
@@ -72,9 +75,12 @@ pub fn capture(machine: &Machine, scope: Scope, programs: bool) -> Capture {
         (work.leaderless, "namespace", "without a living PID 1, left out with all that is inside"),
         (work.unread, "namespace", "whose host name or other namespaces cannot be read, written with the default ones"),
         (work.unsayable, "namespace", "with a user or time namespace of its own, which a file cannot say"),
+        (work.shared, "namespace", "that shares others with a sibling, written with some of its own"),
         (work.left_out, "process", "left to the program that forks it"),
         (unread, "process", "in namespaces that may not be looked into: root may"),
     ];
+    missing.extend(work.mounts.iter().zip(mounts::KINDS).map(|(&number, matter)| (number, "namespace", matter)));
+    missing.extend(work.deviations.iter().zip(manner::KINDS).map(|(&number, matter)| (number, "process", matter)));
     missing.retain(|&(number, ..)| number > 0);
     let missing = missing.into_iter().map(|(number, noun, matter)| Missing { number, noun, matter }).collect();
     let namespaces = work.namespaces.len();
@@ -106,9 +112,57 @@ struct Work<'m> {
     unread: usize,
     unsayable: usize,
     leaderless: usize,
+    shared: usize,
+    /// By the places of their kinds.
+    mounts: [usize; mounts::KINDS.len()],
+    deviations: [usize; manner::KINDS.len()],
+    /// The namespaces of other kinds that were met.
+    met: HashSet<(&'static str, u64)>,
+    /// Whoever has made the outermost namespace.
+    maker: Manner,
 }
 
-impl Work<'_> {
+impl<'m> Work<'m> {
+    fn new(index: Index<'m>, programs: bool) -> Self {
+        Self {
+            index,
+            programs,
+            namespaces: Table::new(),
+            left_out: 0,
+            unread: 0,
+            unsayable: 0,
+            leaderless: 0,
+            shared: 0,
+            mounts: [0; mounts::KINDS.len()],
+            deviations: [0; manner::KINDS.len()],
+            met: HashSet::new(),
+            maker: Manner::default(),
+        }
+    }
+
+    /// The process outside that has made an outermost namespace; the reader where nobody knows who it was.
+    fn maker_of(&self, outermost: SpaceId) -> Manner {
+        let parent = self.index.leader(outermost).map(|leader| leader.parent).filter(|&parent| parent > 0);
+        Manner::read(&parent.map_or_else(|| "self".to_owned(), |parent| parent.to_string()))
+    }
+
+    /// Counts what the file cannot say of a process, and writes what it can.
+    fn manner(&mut self, process: &Inhabitant, first: Option<&Manner>, table: Option<&mut Table>) -> Manner {
+        let manner = Manner::read(&process.pid().to_string());
+        let mut deviations = manner.deviations(&self.maker, first);
+        // A PID 1 has no user of its own in a file, and only root gives one to others.
+        if let (Some(table), Some((user, group))) = (table, manner.user())
+            && nix::unistd::geteuid().is_root()
+            && deviations.remove(&manner::USER)
+        {
+            table.insert("user".to_owned(), format!("{user}:{group}").into());
+        }
+        for kind in deviations {
+            self.deviations[kind] += 1;
+        }
+        manner
+    }
+
     fn space(&mut self, id: SpaceId, around: &str, siblings: &mut Names) {
         let Some(leader) = self.index.leader(id) else {
             self.leaderless += 1;
@@ -123,6 +177,11 @@ impl Work<'_> {
         match Surroundings::read(leader.pid(), outside.map(Inhabitant::pid)) {
             Ok(surroundings) => {
                 self.unsayable += usize::from(surroundings.has_unsayable());
+                for &kind in surroundings.mounts() {
+                    self.mounts[kind] += 1;
+                }
+                let met: Vec<bool> = surroundings.own().iter().map(|&own| !self.met.insert(own)).collect();
+                self.shared += usize::from(met.contains(&true));
                 surroundings.write(&mut table);
             }
             Err(_) => self.unread += 1,
@@ -145,6 +204,7 @@ impl Work<'_> {
                 false
             }
         };
+        let first = self.manner(leader, None, None);
         let mut own = Names::default();
         let mut processes = Table::new();
         for &member in members.iter().filter(|member| member.own() != 1) {
@@ -162,6 +222,7 @@ impl Work<'_> {
             if forks && !is_forked {
                 process.insert("enter".to_owned(), "join".into());
             }
+            self.manner(member, Some(&first), Some(&mut process));
             processes.insert(name, process.into());
         }
         if !processes.is_empty() {

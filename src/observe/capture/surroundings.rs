@@ -7,6 +7,7 @@ use std::os::unix::fs::MetadataExt;
 use nix::unistd::geteuid;
 use toml::{Table, Value};
 
+use super::mounts::{self, Proc};
 use crate::observe::hostname;
 
 /// The kinds that the language can unshare, and the kernel's names of them.
@@ -21,7 +22,13 @@ const UNSAYABLE: [&str; 2] = ["user", "time"];
 pub(super) struct Surroundings {
     unshared: Vec<&'static str>,
     hostname: Option<String>,
+    domainname: Option<String>,
     unsayable: bool,
+    /// The inodes of those that are unshared.
+    own: Vec<(&'static str, u64)>,
+    proc: Proc,
+    /// In which ways its mounts are others than nestns makes, as places in [`mounts::KINDS`].
+    mounts: Vec<usize>,
 }
 
 impl Surroundings {
@@ -29,7 +36,8 @@ impl Surroundings {
     pub(super) fn read(pid: i32, outside: Option<i32>) -> io::Result<Self> {
         let outside = outside.map_or_else(|| "self".to_owned(), |pid| pid.to_string());
         let mut unshared = Vec::new();
-        let mut hostname = None;
+        let mut own = Vec::new();
+        let (mut hostname, mut domainname) = (None, None);
         // An ordinary user's tree is in a user namespace of its own in any case, which nestns makes unasked.
         let is_usual = outside == "self" && !geteuid().is_root();
         let mut unsayable = false;
@@ -43,11 +51,18 @@ impl Surroundings {
                 continue;
             }
             unshared.push(kind);
+            own.push((kind, inode(pid, file)?));
             if kind == "uts" {
-                hostname = Some(hostname::of(pid)?);
+                let (name, domain) = hostname::names(pid)?;
+                hostname = Some(name);
+                let names = nix::sys::utsname::uname()?;
+                let usual = names.domainname().to_string_lossy().into_owned();
+                domainname = Some(domain).filter(|domain| *domain != usual && !domain.is_empty() && domain != "(none)");
             }
         }
-        Ok(Self { unshared, hostname, unsayable })
+        let has_mounts = unshared.contains(&"mount");
+        let mounts = if has_mounts { mounts::compare(pid, &outside) } else { Vec::new() };
+        Ok(Self { unshared, hostname, domainname, unsayable, own, proc: mounts::proc_of(pid), mounts })
     }
 
     /// Whether there is a difference that the language has no word for.
@@ -55,15 +70,33 @@ impl Surroundings {
         self.unsayable
     }
 
+    /// The namespaces that are not those around, by kind and inode.
+    pub(super) fn own(&self) -> &[(&'static str, u64)] {
+        &self.own
+    }
+
+    /// In which ways its mounts are others than nestns makes, as places in [`mounts::KINDS`].
+    pub(super) fn mounts(&self) -> &[usize] {
+        &self.mounts
+    }
+
     /// Writes it as keys of a namespace, without what the language has by default.
     pub(super) fn write(self, table: &mut Table) {
         if let Some(hostname) = self.hostname.filter(|name| !name.is_empty() && !name.contains("{{")) {
             table.insert("hostname".to_owned(), hostname.into());
         }
-        let implied = table.contains_key("hostname");
+        if let Some(domain) = self.domainname.filter(|name| !name.contains("{{")) {
+            table.insert("domainname".to_owned(), domain.into());
+        }
+        let has_mounts = self.unshared.contains(&"mount");
+        let implied = table.contains_key("hostname") || table.contains_key("domainname");
         let kinds: Vec<&str> = self.unshared.into_iter().filter(|kind| !(implied && *kind == "uts")).collect();
         if kinds != ["mount"] {
             table.insert("unshare".to_owned(), kinds.into_iter().map(Value::from).collect::<Vec<_>>().into());
+        }
+        // It has one by default exactly if it has mounts of its own.
+        if has_mounts && self.proc == Proc::Other {
+            table.insert("mount_proc".to_owned(), false.into());
         }
     }
 }

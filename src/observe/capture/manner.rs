@@ -1,0 +1,209 @@
+//! How a process runs that a topology file has no word for: capabilities, limits, priorities, namespaces of its own.
+//!
+//! Measured against the process that has made the outermost namespace, whose surroundings the tree was built in: what is as
+//! there will be so again. Each deviation is told by its kind; nothing is dropped without a word.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::os::unix::fs::MetadataExt as _;
+
+/// The kinds of deviation of processes, in the order in which they are told.
+pub(super) const KINDS: [&str; 16] = [
+    "with a mount namespace of its own",
+    "with a UTS namespace of its own",
+    "with an IPC namespace of its own",
+    "with a network namespace of its own",
+    "with a cgroup namespace of its own",
+    "with a user or time namespace of its own",
+    "with a root directory of its own",
+    "with other capabilities",
+    "with no new privileges, or a seccomp filter",
+    "with other supplementary groups",
+    "of another user, which the file cannot give it",
+    "with another umask",
+    "with other limits (ulimit)",
+    "with another priority, scheduling policy or set of CPUs",
+    "with another OOM adjustment",
+    "in another cgroup",
+];
+const NAMESPACES: [(&str, usize); 7] =
+    [("mnt", 0), ("uts", 1), ("ipc", 2), ("net", 3), ("cgroup", 4), ("user", 5), ("time", 5)];
+const ROOT: usize = 6;
+const CAPABILITIES: usize = 7;
+const PRIVILEGES: usize = 8;
+const GROUPS: usize = 9;
+pub(super) const USER: usize = 10;
+const UMASK: usize = 11;
+const LIMITS: usize = 12;
+const SCHEDULING: usize = 13;
+const OOM: usize = 14;
+const CGROUP: usize = 15;
+
+/// What /proc says of a process besides its numbers.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Manner {
+    status: String,
+    limits: Option<String>,
+    /// Nice value, real-time priority and policy.
+    scheduling: Option<[String; 3]>,
+    oom: Option<String>,
+    cgroup: Option<String>,
+    /// The device and inode of its root directory.
+    root: Option<(u64, u64)>,
+    namespaces: [Option<u64>; NAMESPACES.len()],
+}
+
+impl Manner {
+    /// Reads it; what may not be read is not compared.
+    pub(super) fn read(pid: &str) -> Self {
+        let read = |name: &str| fs::read_to_string(format!("/proc/{pid}/{name}")).ok();
+        let inode = |name: &str| fs::metadata(format!("/proc/{pid}/ns/{name}")).ok().map(|found| found.ino());
+        Self {
+            status: fs::read(format!("/proc/{pid}/status"))
+                .map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
+                .unwrap_or_default(),
+            limits: read("limits").map(|text| comparable(&text)),
+            scheduling: fs::read(format!("/proc/{pid}/stat")).ok().and_then(|bytes| scheduling(&bytes)),
+            oom: read("oom_score_adj"),
+            cgroup: read("cgroup"),
+            root: fs::metadata(format!("/proc/{pid}/root/")).ok().map(|found| (found.dev(), found.ino())),
+            namespaces: NAMESPACES.map(|(name, _)| inode(name)),
+        }
+    }
+
+    fn field(&self, name: &str) -> Option<&str> {
+        self.status.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':')).map(str::trim)
+    }
+
+    fn numbers(&self, name: &str) -> Vec<u32> {
+        self.field(name).into_iter().flat_map(str::split_whitespace).filter_map(|word| word.parse().ok()).collect()
+    }
+
+    /// Its effective user and group.
+    pub(super) fn user(&self) -> Option<(u32, u32)> {
+        Some((*self.numbers("Uid").get(1)?, *self.numbers("Gid").get(1)?))
+    }
+
+    /// Whose root directory is another one.
+    pub(super) fn has_other_root(&self, other: &Self) -> bool {
+        matches!((self.root, other.root), (Some(own), Some(other)) if own != other)
+    }
+
+    /// In which ways it deviates from whoever has made the tree, as places in [`KINDS`]. `first` is the PID 1 beside it, with
+    /// whose namespaces and root its own are compared.
+    pub(super) fn deviations(&self, maker: &Self, first: Option<&Self>) -> BTreeSet<usize> {
+        let mut found = BTreeSet::new();
+        if let Some(first) = first {
+            for ((own, other), (_, kind)) in self.namespaces.iter().zip(first.namespaces).zip(NAMESPACES) {
+                if own.is_some() && other.is_some() && *own != other {
+                    found.insert(kind);
+                }
+            }
+            if self.has_other_root(first) {
+                found.insert(ROOT);
+            }
+        }
+        let differs = |name: &str| self.field(name) != maker.field(name);
+        let is_capable = |name: &str, allowed: &[u64]| {
+            let mask = self.field(name).and_then(|mask| u64::from_str_radix(mask, 16).ok());
+            mask.is_none_or(|mask| allowed.contains(&mask))
+        };
+        let of_maker = |name: &str| maker.field(name).and_then(|mask| u64::from_str_radix(mask, 16).ok()).unwrap_or(0);
+        let bounding = of_maker("CapBnd");
+        // All of them, where a user namespace has been entered or made, and none with a user that is not root.
+        let all = every_capability();
+        let is_usual = is_capable("CapBnd", &[bounding, all])
+            && is_capable("CapEff", &[of_maker("CapEff"), bounding, all, 0])
+            && is_capable("CapAmb", &[of_maker("CapAmb"), 0]);
+        let is_other_group = self.user() == maker.user() && self.numbers("Groups") != maker.numbers("Groups")
+            || self.user() != maker.user() && self.user().is_some_and(|(_, group)| self.numbers("Groups") != [group]);
+        for (is_other, kind) in [
+            (!is_usual, CAPABILITIES),
+            (differs("NoNewPrivs") || differs("Seccomp"), PRIVILEGES),
+            (is_other_group, GROUPS),
+            (self.user() != maker.user(), USER),
+            (differs("Umask"), UMASK),
+            (differs("Cpus_allowed") || self.scheduling != maker.scheduling, SCHEDULING),
+            (known(self.limits.as_ref(), maker.limits.as_ref()), LIMITS),
+            (known(self.oom.as_ref(), maker.oom.as_ref()), OOM),
+            (known(self.cgroup.as_ref(), maker.cgroup.as_ref()), CGROUP),
+        ] {
+            if is_other {
+                found.insert(kind);
+            }
+        }
+        found
+    }
+}
+
+/// Whether two are known, and different.
+fn known(own: Option<&String>, other: Option<&String>) -> bool {
+    own.zip(other).is_some_and(|(own, other)| own != other)
+}
+
+fn every_capability() -> u64 {
+    let last =
+        fs::read_to_string("/proc/sys/kernel/cap_last_cap").ok().and_then(|text| text.trim().parse::<u32>().ok());
+    last.and_then(|last| 1_u64.checked_shl(last + 1)).map_or(u64::MAX, |above| above - 1)
+}
+
+/// The limits, without the soft one on open files, which nestns raises for itself.
+fn comparable(text: &str) -> String {
+    let line = |line: &str| match line.strip_prefix("Max open files") {
+        Some(rest) => format!("Max open files {}", rest.split_whitespace().nth(1).unwrap_or_default()),
+        None => line.to_owned(),
+    };
+    text.lines().map(line).collect::<Vec<_>>().join("\n")
+}
+
+/// Fields 19, 40 and 41 of `proc_pid_stat(5)`.
+fn scheduling(stat: &[u8]) -> Option<[String; 3]> {
+    let text = String::from_utf8_lossy(stat);
+    let rest = text.get(text.rfind(')')? + 2..)?;
+    let fields: Vec<&str> = rest.split(' ').collect();
+    let field = |number: usize| fields.get(number - 3).map(|field| field.trim().to_owned());
+    Some([field(19)?, field(40)?, field(41)?])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{CAPABILITIES, GROUPS, LIMITS, Manner, PRIVILEGES, SCHEDULING, UMASK};
+
+    fn manner(status: &str, limits: &str, nice: &str) -> Manner {
+        Manner {
+            status: status.to_owned(),
+            limits: Some(super::comparable(limits)),
+            scheduling: Some([nice.to_owned(), "0".to_owned(), "0".to_owned()]),
+            ..Manner::default()
+        }
+    }
+
+    const STATUS: &str = "Umask:\t0022\nUid:\t0\t0\t0\t0\nGid:\t0\t0\t0\t0\nGroups:\t0 \nCapEff:\t00000000a80425fb\nCapBnd:\t00000000a80425fb\n\
+                          CapAmb:\t0000000000000000\nNoNewPrivs:\t0\nSeccomp:\t0\n";
+
+    #[test]
+    fn what_is_as_with_the_maker_is_no_deviation() {
+        let maker = manner(STATUS, "Max open files  1024  4096  files\nMax cpu time  1  2 s", "0");
+        assert!(maker.deviations(&maker, Some(&maker)).is_empty());
+        let raised = manner(STATUS, "Max open files  4096  4096  files\nMax cpu time  1  2 s", "0");
+        assert!(raised.deviations(&maker, None).is_empty(), "nestns has raised it");
+    }
+
+    #[test]
+    fn each_deviation_has_its_kind() {
+        let maker = manner(STATUS, "Max cpu time  1  2 s", "0");
+        let found = |from: &str, to: &str| {
+            let other = manner(&STATUS.replace(from, to), "Max cpu time  1  2 s", "0");
+            other.deviations(&maker, None).into_iter().collect::<Vec<_>>()
+        };
+        assert_eq!(found("0022", "0077"), [UMASK]);
+        assert_eq!(found("NoNewPrivs:\t0", "NoNewPrivs:\t1"), [PRIVILEGES]);
+        assert_eq!(found("Seccomp:\t0", "Seccomp:\t2"), [PRIVILEGES]);
+        assert_eq!(found("CapEff:\t00000000a80425fb", "CapEff:\t0000000000000001"), [CAPABILITIES]);
+        assert_eq!(found("CapAmb:\t0000000000000000", "CapAmb:\t0000000000000001"), [CAPABILITIES]);
+        assert_eq!(found("CapEff:\t00000000a80425fb", "CapEff:\t0000000000000000"), [0; 0], "of who is not root");
+        assert_eq!(found("Groups:\t0", "Groups:\t0 4"), [GROUPS]);
+        let slow = manner(STATUS, "Max cpu time  1  1 s", "19");
+        assert_eq!(slow.deviations(&maker, None).into_iter().collect::<Vec<_>>(), [LIMITS, SCHEDULING]);
+    }
+}

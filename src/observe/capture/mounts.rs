@@ -1,0 +1,119 @@
+//! The mounts of a namespace, compared with those around it: which /proc it sees, and what a topology file has no word for.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::os::unix::fs::MetadataExt as _;
+
+/// The kinds of deviation, in the order in which they are told.
+pub(super) const KINDS: [&str; 4] = [
+    "with a root directory of its own",
+    "with mounts of its own besides /proc",
+    "with parts of /proc masked",
+    "with options of /proc (hidepid, gid, subset)",
+];
+const ROOT: usize = 0;
+const MOUNTS: usize = 1;
+const MASKS: usize = 2;
+const OPTIONS: usize = 3;
+
+/// Whose processes /proc shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Proc {
+    /// Those of the namespace itself.
+    Own,
+    /// Others, or nobody's: there is none.
+    Other,
+    /// That may not be seen.
+    Unknown,
+}
+
+/// Which /proc the PID 1 of a namespace sees: in its own it is number 1.
+pub(super) fn proc_of(pid: i32) -> Proc {
+    let Ok(own) = fs::read_link(format!("/proc/{pid}/ns/pid")) else { return Proc::Unknown };
+    match fs::read_link(format!("/proc/{pid}/root/proc/1/ns/pid")) {
+        Ok(seen) if seen == own => Proc::Own,
+        Ok(_) => Proc::Other,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Proc::Other,
+        Err(_) => Proc::Unknown,
+    }
+}
+
+/// In which ways the mounts of a process are others than those of another one, `self` or a number; what may not be read is
+/// not compared.
+pub(super) fn compare(pid: i32, other: &str) -> Vec<usize> {
+    let root = |pid: &str| fs::metadata(format!("/proc/{pid}/root/")).ok().map(|found| (found.dev(), found.ino()));
+    let table = |pid: &str| fs::read_to_string(format!("/proc/{pid}/mountinfo"));
+    let own = pid.to_string();
+    let mut found = Vec::new();
+    if let (Some(here), Some(there)) = (root(&own), root(other))
+        && here != there
+    {
+        found.push(ROOT);
+    }
+    if let (Ok(here), Ok(there)) = (table(&own), table(other)) {
+        found.extend(deviations(&here, &there));
+    }
+    found
+}
+
+/// A mount: where, of what type, from what, and with which options of the file system.
+type Mount<'a> = (&'a str, &'a str, &'a str, &'a str);
+
+/// Lines of `proc_pid_mountinfo(5)`: number, parent, device, root, mount point, options, … `-` type, source, options.
+fn mounts(table: &str) -> impl Iterator<Item = Mount<'_>> {
+    table.lines().filter_map(|line| {
+        let (left, right) = line.split_once(" - ")?;
+        let point = left.split(' ').nth(4)?;
+        let mut right = right.splitn(3, ' ');
+        Some((point, right.next()?, right.next()?, right.next().unwrap_or_default()))
+    })
+}
+
+/// What is in a copied table and not in the one that it was copied from may have been unmounted there since; what was mounted in
+/// the copy stands behind what was copied, and behind the /proc that is mounted first.
+fn deviations(own: &str, other: &str) -> BTreeSet<usize> {
+    let mut found = BTreeSet::new();
+    let here: Vec<Mount<'_>> = mounts(own).collect();
+    let there: BTreeSet<Mount<'_>> = mounts(other).collect();
+    let is_proc = |&(point, kind, ..): &Mount<'_>| (point, kind) == ("/proc", "proc");
+    let has_proc = here.iter().filter(|mount| is_proc(mount)).count() > mounts(other).filter(is_proc).count();
+    let is_copied = |mount: &Mount<'_>| there.contains(mount) && !(has_proc && is_proc(mount));
+    let copied = here.iter().rposition(is_copied).map_or(0, |last| last + 1);
+    let proc = here.iter().rposition(is_proc).filter(|_| has_proc).map_or(0, |last| last + 1);
+    for (point, ..) in here.iter().skip(copied.max(proc)).filter(|mount| !is_proc(mount)) {
+        found.insert(if point.starts_with("/proc/") { MASKS } else { MOUNTS });
+    }
+    let options = |table| {
+        let proc = mounts(table).filter(|&(point, kind, ..)| (point, kind) == ("/proc", "proc")).last();
+        let options = proc.map(|(_, _, _, options)| options).unwrap_or_default();
+        let is_told = |option: &&str| ["hidepid=", "gid=", "subset="].iter().any(|key| option.starts_with(key));
+        options.split(',').filter(is_told).map(str::to_owned).collect::<BTreeSet<_>>()
+    };
+    if !options(own).is_empty() {
+        found.insert(OPTIONS);
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{MASKS, MOUNTS, OPTIONS, deviations};
+
+    const TABLE: &str = "1 0 8:1 / / rw shared:1 - ext4 /dev/sda1 rw\n2 1 0:5 / /proc rw - proc proc rw\n";
+
+    #[test]
+    fn a_proc_of_its_own_is_what_nestns_makes() {
+        let own = format!("{TABLE}9 2 0:9 / /proc rw,nosuid - proc proc rw\n");
+        assert!(deviations(&own, TABLE).is_empty());
+    }
+
+    #[test]
+    fn everything_else_has_its_kind() {
+        let with = |line: &str| deviations(&format!("{TABLE}{line}\n"), TABLE).into_iter().collect::<Vec<_>>();
+        assert_eq!(with("9 1 0:9 / /mnt rw - tmpfs tmpfs rw"), [MOUNTS]);
+        assert_eq!(with("9 2 0:9 / /proc/kcore rw - tmpfs tmpfs rw"), [MASKS]);
+        assert_eq!(with("9 2 0:9 / /proc rw - proc proc rw,hidepid=invisible"), [OPTIONS]);
+        let gone = format!("{TABLE}8 1 0:8 / /gone rw - tmpfs tmpfs rw\n9 2 0:9 / /proc rw,nosuid - proc proc rw\n");
+        assert!(deviations(&gone, TABLE).is_empty(), "it was unmounted outside");
+    }
+}
