@@ -13,9 +13,10 @@ use crate::harness::nest::{Identity, Nest, assert_nothing_left, can_nest, identi
 use crate::leftovers::run;
 
 /// Those of the machine, in their order.
-const CHECKS: [&str; 24] = [
+const CHECKS: [&str; 25] = [
     "kernel",
     "container",
+    "system-calls",
     "pidfd",
     "user-namespaces",
     "pid-namespaces",
@@ -154,6 +155,7 @@ fn a_file_is_compared_with_the_machine() {
         let expected = [
             "file-depth",
             "file-processes",
+            "file-memory",
             "file-isolation",
             "file-proc",
             "file-descriptors",

@@ -77,7 +77,8 @@ fn a_missing_working_directory_rolls_the_tree_back_and_the_whole_text_says_what_
                 1 + text.lines().position(|line| line.starts_with(&format!("proc.p{place} "))).expect("it is there");
             let expected = format!(
                 "error[NS502]: `{}`: cannot enter its working directory (chdir) `/nonexistent/directory`: No such file or \
-                 directory (ENOENT)\n  --> {}:{line}:6\n`nestns explain NS502` tells more\n",
+                 directory (ENOENT)\n  --> {}:{line}:6\n  = help: the path is \
+                 looked up inside the namespace, with its mounts\n`nestns explain NS502` tells more\n",
                 path_of(&ended, place),
                 ended.nest.file.display()
             );

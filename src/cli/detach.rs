@@ -15,6 +15,7 @@ use nix::sys::wait::{WaitStatus, waitpid};
 use nix::unistd::{ForkResult, Pid, getppid};
 
 use crate::controller::herald::{self, Heard, Herald, News, NotReady, Patience};
+use crate::sys::call::{Call, CallError, Named};
 use crate::sys::descriptor;
 use crate::sys::fork::fork;
 use crate::sys::pidfd::Pidfd;
@@ -36,17 +37,17 @@ pub(super) enum Outcome {
 }
 
 /// Forks the controller, and waits in the caller.
-pub(super) fn split(patience: Patience) -> nix::Result<Side> {
-    let (mine, theirs) = socketpair(AddressFamily::Unix, SockType::Stream, None, SockFlag::SOCK_CLOEXEC)?;
-    match fork()? {
+pub(super) fn split(patience: Patience) -> Result<Side, CallError> {
+    let pair = socketpair(AddressFamily::Unix, SockType::Stream, None, SockFlag::SOCK_CLOEXEC);
+    let (mine, theirs) = pair.by(Call::Socketpair)?;
+    match fork().by(Call::Fork)? {
         ForkResult::Child => {
             drop(mine);
             // Refused only to a leader of a group, which a fresh fork is not.
             let _ = nix::unistd::setsid();
-            let null = std::fs::OpenOptions::new().read(true).write(true).open("/dev/null");
-            let null = null.map_err(|error| error.raw_os_error().map_or(Errno::EIO, Errno::from_raw))?;
-            descriptor::make_standard(&null, 0)?;
-            descriptor::make_standard(&null, 1)?;
+            let null = std::fs::OpenOptions::new().read(true).write(true).open("/dev/null").by(Call::Open)?;
+            descriptor::make_standard(&null, 0).by(Call::Dup2)?;
+            descriptor::make_standard(&null, 1).by(Call::Dup2)?;
             Ok(Side::Controller(Herald::new(theirs, patience)))
         }
         ForkResult::Parent { child } => {
@@ -71,20 +72,20 @@ pub(super) fn parent() -> nix::Result<Pidfd> {
     if getppid() == parent { Ok(pidfd) } else { Err(Errno::ESRCH) }
 }
 
-fn wait(channel: &OwnedFd, child: Pid) -> nix::Result<Outcome> {
+fn wait(channel: &OwnedFd, child: Pid) -> Result<Outcome, CallError> {
     let passed_on = [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP, Signal::SIGQUIT];
     let mask: SigSet = passed_on.into_iter().collect();
-    sigprocmask(SigmaskHow::SIG_BLOCK, Some(&mask), None)?;
-    let signals = SignalFd::with_flags(&mask, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK)?;
+    sigprocmask(SigmaskHow::SIG_BLOCK, Some(&mask), None).by(Call::Sigprocmask)?;
+    let signals = SignalFd::with_flags(&mask, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK).by(Call::Signalfd)?;
     // An unreaped child: its number is its own.
-    let controller = Pidfd::open(child)?;
+    let controller = Pidfd::open(child).by(Call::PidfdOpen)?;
     loop {
         let mut ready =
             [PollFd::new(channel.as_fd(), PollFlags::POLLIN), PollFd::new(signals.as_fd(), PollFlags::POLLIN)];
         match poll(&mut ready, PollTimeout::NONE) {
             Ok(_) => {}
             Err(Errno::EINTR) => continue,
-            Err(errno) => return Err(errno),
+            Err(errno) => return Err(CallError { call: Call::Poll, errno }),
         }
         let is_told = ready[0].any().unwrap_or(true);
         while let Ok(Some(signal)) = signals.read_signal() {
@@ -95,7 +96,7 @@ fn wait(channel: &OwnedFd, child: Pid) -> nix::Result<Outcome> {
             break;
         }
     }
-    let why = match herald::listen(channel)? {
+    let why = match herald::listen(channel).by(Call::Read)? {
         Heard::News(news) => return Ok(Outcome::Detached(news)),
         Heard::NotReady(why) => Some(why),
         Heard::Nothing => None,
@@ -107,7 +108,7 @@ fn wait(channel: &OwnedFd, child: Pid) -> nix::Result<Outcome> {
                 return Ok(Outcome::Ended(u8::try_from(128 + signal as i32).unwrap_or(u8::MAX), why));
             }
             Ok(_) | Err(Errno::EINTR) => {}
-            Err(errno) => return Err(errno),
+            Err(errno) => return Err(CallError { call: Call::Waitpid, errno }),
         }
     }
 }

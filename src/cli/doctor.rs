@@ -90,7 +90,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Status> {
 }
 
 /// Whether topologies have a place for their state.
-fn state_directory() -> Check {
+pub(super) fn state_directory() -> Check {
     const ID: &str = "state-directory";
     let place = match usable_base() {
         Ok(place) => place.display().to_string(),

@@ -7,7 +7,8 @@ use nix::unistd::{AccessFlags, access, geteuid};
 
 use super::launch::Checked;
 use crate::controller::needs::{Needs, needs};
-use crate::observe::doctor::{Check, Machine, Way};
+use crate::observe::doctor::{Check, Limits, Machine, Way};
+use crate::sys::errno::spelled;
 use crate::topology::{Init, Isolation, Namespace, Process, Program};
 
 /// Processes that a topology has besides those of the file: controller, guardian, a helper.
@@ -24,6 +25,7 @@ pub(super) fn checks(checked: &Checked, machine: &Machine) -> Vec<Check> {
     let mut checks = vec![
         depth(&namespaces, machine),
         processes(&namespaces, machine),
+        memory(&namespaces, machine),
         isolation(&namespaces, machine),
         proc_mount(&namespaces, machine),
     ];
@@ -70,6 +72,37 @@ fn processes(namespaces: &[&Namespace], machine: &Machine) -> Check {
     }
 }
 
+/// The memory that the tree takes until its programs run; what those take is not known.
+fn memory(namespaces: &[&Namespace], machine: &Machine) -> Check {
+    const ID: &str = "file-memory";
+    let count = |count: usize| u64::try_from(count).unwrap_or(u64::MAX);
+    let processes = namespaces.iter().map(|namespace| namespace.processes.len()).sum();
+    let needed = Limits::memory_needed(count(namespaces.len()), count(processes));
+    let text = |kib: u64| format!("{} MiB", kib.div_ceil(1024));
+    match &machine.limits.memory {
+        Some(memory) if needed > memory.kib => Check::no(
+            ID,
+            format!(
+                "about {} are needed without the programs, and {} are free ({})",
+                text(needed),
+                text(memory.kib),
+                memory.source
+            ),
+            "make the tree smaller, or give it more memory",
+        ),
+        Some(memory) => {
+            let found = format!(
+                "about {} of {} are needed without the programs ({})",
+                text(needed),
+                text(memory.kib),
+                memory.source
+            );
+            Check::yes(ID, found)
+        }
+        None => Check::yes(ID, format!("about {} are needed without the programs", text(needed))),
+    }
+}
+
 fn isolation(namespaces: &[&Namespace], machine: &Machine) -> Check {
     const ID: &str = "file-isolation";
     let wants = |isolation: Isolation, kind: &str| !isolation.shared().contains(&kind);
@@ -77,7 +110,7 @@ fn isolation(namespaces: &[&Namespace], machine: &Machine) -> Check {
     for (kind, result) in &machine.nesting.kinds {
         let Some(first) = namespaces.iter().find(|namespace| wants(namespace.isolation, kind)) else { continue };
         if let Err(errno) = result {
-            let found = format!("`{}` asks for a {kind} namespace, which is refused: {}", first.path, errno.desc());
+            let found = format!("`{}` asks for a {kind} namespace, which is refused: {}", first.path, spelled(*errno));
             return Check::no(ID, found, format!("leave \"{kind}\" out of `unshare`, or allow it"));
         }
         needed.push(*kind);
@@ -95,9 +128,9 @@ fn proc_mount(namespaces: &[&Namespace], machine: &Machine) -> Check {
     };
     match machine.nesting.proc_mount {
         Ok(()) => Check::yes(ID, "a /proc of its own can be mounted"),
-        Err(errno) => Check::no(
+        Err(refusal) => Check::no(
             ID,
-            format!("`{}` is to have a /proc of its own, which is refused: {}", first.path, errno.desc()),
+            format!("`{}` is to have a /proc of its own, which is refused: {}", first.path, spelled(refusal.errno)),
             "set `mount_proc = false` in [defaults.ns], or see the check proc-mount",
         ),
     }

@@ -23,7 +23,7 @@ An experiment says what is claimed, on which layout, what was done, and what the
 holds. It is carried out in a PID namespace of its own, which ends with it: nothing is left behind, and the numbers are the \
 same on every run. An ordinary user needs user namespaces for it.
 
-The status is 0 when all that could be tried holds, 1 when one does not, 4 when namespaces cannot be made here.
+The status is 0 when all that could be tried holds, 1 when one does not, 4 when there was no namespace for one.
 
   nestns experiment ls
   nestns experiment run pid-one ppid-zero
@@ -135,16 +135,16 @@ fn carry_out(args: &RunArgs) -> anyhow::Result<Status> {
     let chosen: Vec<&Experiment> =
         if args.all { ALL.iter().collect() } else { args.ids.iter().filter_map(|id| find(id)).collect() };
     let mut entries = Vec::with_capacity(chosen.len());
+    let mut has_no_stage = false;
     for experiment in chosen {
-        let finding = match experiment.run() {
-            Ok(finding) => finding,
-            Err(error) => {
-                tell(&format!(
-                    "error: there is no stage for experiments: {error}\n  = help: `nestns doctor` tells what this machine lacks\n"
-                ));
-                return Ok(Status::Other(4));
+        let finding = experiment.run().unwrap_or_else(|error| {
+            let finding = Finding::without_stage(&error);
+            if !has_no_stage {
+                tell(&format!("error: {}\n  = help: `nestns doctor` tells what this machine lacks\n", finding.found));
             }
-        };
+            has_no_stage = true;
+            finding
+        });
         entries.push(entry(experiment, Some(finding)));
         if args.answer.format == Format::Human {
             let text = describe(&entries[entries.len() - 1], &args.answer);
@@ -164,7 +164,11 @@ fn carry_out(args: &RunArgs) -> anyhow::Result<Status> {
         );
         std::io::stdout().lock().write_all(text.as_bytes())?;
     }
-    Ok(if fails > 0 { Status::No } else { Status::Done })
+    Ok(match fails {
+        0 if has_no_stage => Status::Other(4),
+        0 => Status::Done,
+        _ => Status::No,
+    })
 }
 
 fn entry(experiment: &Experiment, finding: Option<Finding>) -> Entry {

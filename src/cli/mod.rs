@@ -64,6 +64,7 @@ mod version;
 mod wait;
 mod whois;
 
+use crate::sys::errno;
 use std::io;
 
 use clap::{CommandFactory, Parser, Subcommand};
@@ -224,11 +225,22 @@ pub fn main() -> u8 {
         // Whoever read the output has seen enough of it, as `head` does.
         Err(error) if is_broken_pipe(&error) => Status::Done,
         Err(error) => {
-            tell::tell(&format!("error: {error:#}\n"));
+            tell::tell(&format!("error: {}\n", chain(&error)));
             Status::No
         }
     };
     status.code()
+}
+
+/// An error and what it comes from, with every errno spelled as everywhere.
+fn chain(error: &anyhow::Error) -> String {
+    let text = |cause: &(dyn std::error::Error + 'static)| {
+        if let Some(error) = cause.downcast_ref::<io::Error>() {
+            return errno::of_io(error);
+        }
+        cause.downcast_ref::<nix::errno::Errno>().map_or_else(|| cause.to_string(), |&errno| errno::spelled(errno))
+    };
+    error.chain().map(text).collect::<Vec<_>>().join(": ")
 }
 
 /// The command line with every verb's arguments.

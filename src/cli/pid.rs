@@ -17,6 +17,7 @@ use crate::controller::control::message::Snapshot;
 use crate::observe::machine::{Machine, Search};
 use crate::observe::namespaces::Member;
 use crate::observe::translation::{self, Chain};
+use crate::sys::errno::of_io;
 use crate::topology::Address;
 use crate::topology::address::HOST;
 
@@ -245,7 +246,7 @@ fn vanished(address: &Address, error: &io::Error) -> Trouble {
         Some(Errno::EACCES | Errno::EPERM) => {
             told(&format!("error: `{address}` is somebody else's, and may not be looked into\n  = help: ask as root\n"))
         }
-        _ => told(&format!("error: `{address}` cannot be looked at: {error}\n")),
+        _ => told(&format!("error: `{address}` cannot be looked at: {}\n", of_io(error))),
     }
 }
 

@@ -11,12 +11,13 @@ use clap::ValueEnum;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::json;
 
+use crate::controller::audience::Loss;
 use crate::controller::audience::{Audience, Cause, Line, Note, Waiting};
 use crate::controller::journal::stamp::Stamp;
 use crate::controller::roster::Roster;
 use crate::controller::timeline::{Timeline, milliseconds};
+use crate::controller::trouble::{refusal_help, refusal_sentence, sentence};
 use crate::diagnostic::Color;
-use crate::engine::failure::Stage;
 use crate::engine::program::Refusal;
 use crate::engine::report::Ending;
 use crate::present::charset::Charset;
@@ -27,6 +28,7 @@ use crate::present::line::{Controls, Lines};
 use crate::present::outline;
 use crate::present::stop;
 use crate::present::tree::{self, Colour, Folding, Look};
+use crate::sys::errno::spelled;
 use crate::topology::{Position, Signal};
 
 /// How many of a run of alike siblings are shown.
@@ -268,13 +270,10 @@ impl Audience for Story {
                 let text = format!("an earlier `{}` had just lost its controller; waited until it was gone", self.name);
                 self.problem("warning", None, &text);
             }
-            Note::GuardianLost => self.problem(
-                "warning",
-                None,
-                "the guardian was killed; another one has taken its place, and the tree still ends with its controller",
-            ),
+            Note::GuardianLost { loss } => self.problem("warning", None, &lost(*loss)),
             Note::Refused { path, position, refusal } => {
-                let text = format!("`{path}`: {}{}", refused(refusal), self.place(*position));
+                let help = refusal_help(refusal).map(|help| format!("; {help}")).unwrap_or_default();
+                let text = format!("`{path}`: {}{}{help}", refused(refusal), self.place(*position));
                 self.problem("error", Some(path), &text);
             }
             Note::Failed { .. } | Note::Unready { .. } | Note::FailedMeanwhile { .. } => self.note_end(note),
@@ -294,8 +293,9 @@ impl Audience for Story {
                 );
                 self.problem("warning", Some(path), &text);
             }
-            Note::ProbeLost { path, errno } => {
-                let text = format!("whether `{path}` is ready cannot be found out: {} ({errno:?})", errno.desc());
+            Note::ProbeLost { path, cause } => {
+                let call = cause.call.name().unwrap_or_default();
+                let text = format!("whether `{path}` is ready cannot be found out ({call}): {cause}");
                 self.problem("warning", Some(path), &text);
             }
             Note::Unreachable { path, dependency } => {
@@ -317,8 +317,7 @@ impl Audience for Story {
                 }
             }
             Note::LateFailure { path, failure } => {
-                let cause = failure.detail.clone().unwrap_or_else(|| failure.errno().desc().to_owned());
-                let text = format!("`{path}` cannot {}: {}", failure.stage, escape(&cause));
+                let text = format!("`{path}`: {}", escape(&sentence(failure)));
                 self.problem("error", Some(path), &text);
             }
             Note::Stuck { paths } => {
@@ -332,7 +331,7 @@ impl Audience for Story {
             Note::JournalLost { errno } => {
                 let text = format!(
                     "output and events are not kept any more: they cannot be written into the state directory: {}",
-                    errno.desc()
+                    spelled(*errno)
                 );
                 self.problem("warning", None, &text);
             }
@@ -340,7 +339,7 @@ impl Audience for Story {
                 let text = format!(
                     "truth.json is out of date: it cannot be written into the state directory: {}; `nestns inspect` and \
                      `nestns ps` go on to tell what is so",
-                    errno.desc()
+                    spelled(*errno)
                 );
                 self.problem("warning", None, &text);
             }
@@ -380,6 +379,16 @@ impl Audience for Story {
     }
 }
 
+/// What has become of a guardian.
+fn lost(loss: Loss) -> String {
+    let what = match loss {
+        Loss::Killed => "was killed".to_owned(),
+        Loss::Silent => "did not answer for 5 s, as one that was stopped, and has been killed".to_owned(),
+        Loss::Unreachable(cause) => format!("could not be spoken to: {cause}"),
+    };
+    format!("the guardian {what}; another one has taken its place, and the tree still ends with its controller")
+}
+
 fn why(cause: &Cause) -> String {
     match cause {
         Cause::Signal(signal) => format!("got {}", Signal::from_number(*signal)),
@@ -407,21 +416,7 @@ fn ended(ending: Ending) -> String {
     }
 }
 
-/// Why a program did not run; told apart from a program that ran and failed.
+/// Why a program did not run, for a terminal.
 fn refused(refusal: &Refusal) -> String {
-    let errno = nix::errno::Errno::from_raw(refusal.errno);
-    let detail = escape(&refusal.detail);
-    match (refusal.stage, errno) {
-        (Stage::Execute, nix::errno::Errno::ENOENT) => {
-            format!(
-                "cannot execute {detail}: there is no such program, or the interpreter that its first line names is missing"
-            )
-        }
-        (Stage::Execute, nix::errno::Errno::EACCES) => {
-            format!("cannot execute {detail}: it is not executable, or its user may not reach it")
-        }
-        (Stage::Execute, errno) => format!("cannot execute {detail}: {} ({errno:?})", errno.desc()),
-        (stage, errno) if detail.is_empty() => format!("cannot {stage}: {} ({errno:?})", errno.desc()),
-        (stage, errno) => format!("cannot {stage} {detail}: {} ({errno:?})", errno.desc()),
-    }
+    escape(&refusal_sentence(refusal))
 }

@@ -19,6 +19,7 @@ use super::tree;
 use crate::controller::document::ExitDocument;
 use crate::controller::herald::{News, Patience};
 use crate::controller::timeline::{Timeline, milliseconds};
+use crate::controller::trouble::Trouble;
 use crate::controller::{self, Gates, LinesTo, Request, Summary};
 use crate::diagnostic::Color;
 use crate::engine::plan::Order;
@@ -199,7 +200,14 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Status> {
     let mut detail = Detail::Everything;
     if args.detach {
         let patience = if args.no_wait { Patience::UntilReleased } else { Patience::UntilReady };
-        match detach::split(patience).context("cannot start a controller")? {
+        let side = match detach::split(patience) {
+            Ok(side) => side,
+            // As a controller in the foreground that fails as early.
+            Err(cause) => {
+                return Ok(launch::tell(&Trouble::System { what: "start a controller", cause }, &topology.files));
+            }
+        };
+        match side {
             Side::Caller(Outcome::Ended(status, _)) => return Ok(Status::Other(status)),
             Side::Caller(Outcome::Detached(news)) => return tell_detached(&news, args),
             Side::Controller(herald) => options.herald = Some(herald),

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use clap::ValueEnum;
 use clap::builder::FalseyValueParser;
+use nix::unistd::Pid;
 
 use super::launch;
 use super::selection::{self, Selection, Unresolved, resolve};
@@ -19,10 +20,13 @@ use crate::controller::control::client::ClientError;
 use crate::controller::control::message::{Awaited, Reply, Request};
 use crate::controller::document::ExitDocument;
 use crate::engine::moment::Moment;
+use crate::observe::process;
 use crate::topology::{Address, Signal};
 
 /// The status when the time is over.
 const TIMEOUT: Status = Status::Other(124);
+/// How often it is looked whether a controller that was stopped goes on.
+const PULSE: Duration = Duration::from_millis(20);
 /// How long a controller that has said good-bye may take to remove its state.
 const LAST: Duration = Duration::from_secs(10);
 
@@ -94,13 +98,18 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Status> {
     {
         return Ok(Status::Done);
     }
+    if !await_controller(prefix.or(args.target.name.as_deref()), deadline) {
+        return Ok(late());
+    }
+    // Whatever else has gone wrong, the time is over as well.
+    let in_time = |status| if deadline.is_some_and(|deadline| deadline <= Moment::now()) { TIMEOUT } else { status };
     let mut connection = match args.target.connect(prefix) {
         Ok(connection) => connection,
-        Err(status) => return Ok(status),
+        Err(status) => return Ok(in_time(status)),
     };
     let snapshot = match connection.snapshot() {
         Ok(snapshot) => snapshot,
-        Err(status) => return Ok(status),
+        Err(status) => return Ok(in_time(status)),
     };
     let is_whole = args.addresses.iter().all(Address::is_everything) && args.selection.is_empty();
     let paths = match resolve(&snapshot, &args.addresses, &args.selection) {
@@ -139,6 +148,21 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Status> {
         }
     }
     answer(args, &exits)
+}
+
+/// Waits as long as the controller is stopped, if it is to be waited for at most until a deadline; says whether it goes on.
+fn await_controller(name: Option<&str>, deadline: Option<Moment>) -> bool {
+    let Some(deadline) = deadline else { return true };
+    let Some((_, client)) = census::only(name) else { return true };
+    let controller = Pid::from_raw(client.controller());
+    drop(client);
+    while process::is_stopped(controller).unwrap_or(false) {
+        if deadline <= Moment::now() {
+            return false;
+        }
+        std::thread::sleep(PULSE);
+    }
+    true
 }
 
 fn runs(name: &str) -> bool {

@@ -11,6 +11,7 @@ use crate::engine::failure::Failure;
 use crate::engine::plan::Subject;
 use crate::engine::program::Refusal;
 use crate::engine::report::Ending;
+use crate::sys::call::{Call, CallError};
 use crate::topology::Position;
 
 /// Why a tree is stopped.
@@ -31,6 +32,28 @@ pub enum Cause {
         /// Which one.
         path: String,
     },
+}
+
+/// What has become of a guardian.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Loss {
+    /// It was killed.
+    Killed,
+    /// It did not answer, as one that was stopped; it has been killed since.
+    Silent,
+    /// It could not be spoken to.
+    Unreachable(CallError),
+}
+
+impl Loss {
+    /// What an error of talking to it means.
+    pub(super) fn of(cause: CallError) -> Self {
+        match cause.errno {
+            Errno::EPIPE | Errno::ECONNRESET => Self::Killed,
+            Errno::EAGAIN if cause.call == Call::Read => Self::Silent,
+            _ => Self::Unreachable(cause),
+        }
+    }
 }
 
 /// Which of a process's two streams.
@@ -62,8 +85,8 @@ pub enum Note<'a> {
     LeftOver { cleared: &'a Cleared },
     /// The guardian of an earlier one, whose controller had died, was still at work, and was waited for.
     Awaited,
-    /// The guardian was killed; another one has been started.
-    GuardianLost,
+    /// The guardian was lost; another one has been started.
+    GuardianLost { loss: Loss },
     /// A process could not become its program.
     Refused { path: &'a str, position: Position, refusal: &'a Refusal },
     /// A process has failed; the last lines that it has written, where nobody has been shown them.
@@ -97,7 +120,7 @@ pub enum Note<'a> {
     /// The command that asks whether a process is ready cannot be executed.
     ProbeRefused { path: &'a str, position: Position, refusal: &'a Refusal },
     /// Nobody can find out whether a process is ready.
-    ProbeLost { path: &'a str, errno: Errno },
+    ProbeLost { path: &'a str, cause: CallError },
     /// A descriptor could not be taken over, for want of free ones.
     OutputLost { path: &'a str },
 }

@@ -1,6 +1,6 @@
 //! The descriptors of a tree: what every process inherits, and the controller's ends of it.
 
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
@@ -13,15 +13,16 @@ use super::trouble::Trouble;
 use crate::engine::inheritance::{FIRST_FREE, GATE, NULL, REPORTS, SIGNALS, TERMINAL};
 use crate::engine::plan::Plan;
 use crate::engine::report;
+use crate::sys::call::{Call, CallError, Named};
 use crate::sys::descriptor;
 
 /// Descriptors that the controller needs besides those of captured streams.
 const OWN_DESCRIPTORS: u64 = 64;
 /// Raises the soft limit on descriptors as far as it goes, and makes sure that every captured stream will find one.
 pub(super) fn reserve(plan: &Plan) -> Result<(), Trouble> {
-    let failed = |errno| Trouble::System { what: "raise the limit on descriptors", errno };
+    let failed = |cause| Trouble::System { what: "raise the limit on descriptors", cause };
     let wanted = u64::from(plan.counts().captured);
-    let (soft, hard) = getrlimit(Resource::RLIMIT_NOFILE).map_err(failed)?;
+    let (soft, hard) = getrlimit(Resource::RLIMIT_NOFILE).by(Call::Getrlimit).map_err(failed)?;
     let needed = needed(plan);
     if needed <= soft {
         return Ok(());
@@ -29,7 +30,7 @@ pub(super) fn reserve(plan: &Plan) -> Result<(), Trouble> {
     if needed > hard {
         return Err(Trouble::Descriptors { needed, captured: wanted, limit: hard });
     }
-    setrlimit(Resource::RLIMIT_NOFILE, hard, hard).map_err(failed)
+    setrlimit(Resource::RLIMIT_NOFILE, hard, hard).by(Call::Setrlimit).map_err(failed)
 }
 
 /// How many descriptors the controller of a plan needs.
@@ -44,22 +45,24 @@ pub(super) struct Channels {
 }
 
 /// Opens what every process of the tree inherits, and puts it at the agreed numbers.
-pub(super) fn lay_out() -> nix::Result<Channels> {
+pub(super) fn lay_out() -> Result<Channels, CallError> {
     // Each is moved above the agreed numbers first: putting one down must not close another that was opened there.
-    let null = std::fs::OpenOptions::new().read(true).write(true).open("/dev/null");
-    let null =
-        descriptor::above(null.map_err(|error| error.raw_os_error().map_or(Errno::EIO, Errno::from_raw))?, FIRST_FREE)?;
+    let above = |descriptor: OwnedFd| descriptor::above(descriptor, FIRST_FREE).by(Call::Fcntl);
+    let null = std::fs::OpenOptions::new().read(true).write(true).open("/dev/null").by(Call::Open)?;
+    let null = above(null.into())?;
     let (reports, sender) = report::channel()?;
-    let (reports, sender) = (descriptor::above(reports, FIRST_FREE)?, descriptor::above(sender, FIRST_FREE)?);
-    let (waiting, gate) = pipe2(OFlag::O_CLOEXEC)?;
-    let (waiting, gate) = (descriptor::above(waiting, FIRST_FREE)?, descriptor::above(gate, FIRST_FREE)?);
-    let signals = SignalFd::with_flags(&SigSet::all(), SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK)?;
-    let signals = descriptor::above(signals, FIRST_FREE)?;
-    descriptor::settle(&sender, REPORTS)?;
-    descriptor::settle(&waiting, GATE)?;
-    descriptor::settle(&signals, SIGNALS)?;
-    descriptor::settle(&null, NULL)?;
-    descriptor::settle(&null, TERMINAL)?;
+    let (reports, sender) = (above(reports)?, above(sender)?);
+    let (waiting, gate) = pipe2(OFlag::O_CLOEXEC).by(Call::Pipe)?;
+    let (waiting, gate) = (above(waiting)?, above(gate)?);
+    let signals =
+        SignalFd::with_flags(&SigSet::all(), SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK).by(Call::Signalfd)?;
+    let signals = descriptor::above(signals, FIRST_FREE).by(Call::Fcntl)?;
+    for (descriptor, number) in
+        [(sender.as_fd(), REPORTS), (waiting.as_fd(), GATE), (signals.as_fd(), SIGNALS), (null.as_fd(), NULL)]
+    {
+        descriptor::settle(descriptor, number).by(Call::Dup3)?;
+    }
+    descriptor::settle(&null, TERMINAL).by(Call::Dup3)?;
     Ok(Channels { reports, gate })
 }
 

@@ -8,7 +8,7 @@ use nix::errno::Errno;
 use nix::libc;
 use nix::sys::resource::{Resource, getrlimit};
 
-use super::audience::{Audience, Cause, Note};
+use super::audience::{Audience, Cause, Loss, Note};
 use super::claim::claim;
 use super::control::server::Server;
 use super::event_loop::EventLoop;
@@ -17,8 +17,10 @@ use super::herald::Herald;
 use super::journal::Journal;
 use super::journal::event::{Event as Noted, WHOLE};
 use super::life::{Event, Life};
+use super::meaning::{Occasion, meaning};
 use super::readiness::manager::Manager;
 use super::relay::{self, Keyboard, Relay};
+use super::roster::Roster;
 use super::standard_output::StandardOutput;
 use super::state_directory::{self, STATE_ROOT, StateDirectory, TRUTH_VARIABLE};
 use super::supervision::{Arrival, Opening, Rules, Supervision};
@@ -33,6 +35,9 @@ use crate::engine::last_words;
 use crate::engine::moment::Moment;
 use crate::engine::plan::{Common, Counts, Plan, Subject};
 use crate::engine::readiness::NOTIFY_SOCKET;
+use crate::observe::doctor::ceiling::Inside;
+use crate::observe::doctor::required::{RefusedCall, refused_calls};
+use crate::sys::call::{Call, CallError, Named};
 use crate::sys::caller::Dispositions;
 use crate::sys::pidfd::Pidfd;
 use crate::sys::title::TitleArea;
@@ -56,16 +61,23 @@ pub(super) const COLLAPSE: Duration = Duration::from_secs(10);
 pub fn run(request: Request, audience: &mut dyn Audience) -> Outcome {
     let began = Moment::now();
     last_words::prepare();
+    // A call that is missing only when the tree is to be stopped would make one that cannot be.
+    let refused = refused_calls();
+    if !refused.is_empty() {
+        return Err(Trouble::Calls(refused));
+    }
     let Request { topology, origin, base, options } = request;
     // Nothing of the caller's beyond the standard descriptors is of any use to anybody here.
-    let system = |what| move |errno| Trouble::System { what, errno };
+    let system = |what| move |cause: CallError| Trouble::System { what, cause };
     let spared = [options.herald.as_ref().map(AsFd::as_fd), options.tied_to.as_ref().map(AsFd::as_fd)];
-    descriptor::close_from_but(3, &spared).map_err(system("close the caller's descriptors"))?;
-    let herald = options.herald.map(Herald::settle).transpose().map_err(system("keep a channel open"))?;
+    descriptor::close_from_but(3, &spared).by(Call::CloseRange).map_err(system("close the caller's descriptors"))?;
+    let herald =
+        options.herald.map(Herald::settle).transpose().by(Call::Fcntl).map_err(system("keep a channel open"))?;
     let tied_to = options
         .tied_to
         .map(|tied_to| Pidfd::above(tied_to, FIRST_FREE))
         .transpose()
+        .by(Call::Fcntl)
         .map_err(system("keep a descriptor open"))?;
     let directory = StateDirectory::place(&origin.name)?;
     let mut environment = options.environment;
@@ -82,7 +94,7 @@ pub fn run(request: Request, audience: &mut dyn Audience) -> Outcome {
     let log_bytes = topology.log_bytes;
     let wants_terminal = wants_terminal(&topology)
         || options.command.as_ref().is_some_and(|command| command.process.terminal == Terminal::Own);
-    let dispositions = Dispositions::take_over().map_err(system("block signals"))?;
+    let dispositions = Dispositions::take_over().by(Call::Sigprocmask).map_err(system("block signals"))?;
     let common = Common {
         environment,
         dispositions,
@@ -105,7 +117,10 @@ pub fn run(request: Request, audience: &mut dyn Audience) -> Outcome {
     let saved = if wants_terminal && keyboard == Keyboard::Caller { relay::saved_terminal() } else { None };
     // From here on a death at any moment leaves nothing; until here there is nothing that it could leave.
     let ward = Ward { terminal: saved.as_ref(), directory: &directory };
-    let mut guardian = Guardian::start(&ward).map_err(system("start the guardian"))?;
+    let mut guardian = Guardian::start(&ward).map_err(|cause| match RefusedCall::fork(cause) {
+        Some(refused) => Trouble::Calls(vec![refused]),
+        None => Trouble::System { what: "start the guardian", cause },
+    })?;
     let state = match claim(&origin.name, &directory, audience) {
         Ok(state) => state,
         Err(error) => {
@@ -114,20 +129,20 @@ pub fn run(request: Request, audience: &mut dyn Audience) -> Outcome {
         }
     };
     let mut attempts = 1;
-    while let Err(errno) = guardian.entrust(state.remains()) {
+    while let Err(cause) = guardian.entrust(state.remains()) {
         if attempts == GUARDIANS {
             state.remains().remove();
-            return Err(Trouble::System { what: "start the guardian", errno });
+            return Err(Trouble::System { what: "start the guardian", cause });
         }
         attempts += 1;
-        // Somebody has killed it before it was told anything, which is no reason not to build.
-        audience.note(&Note::GuardianLost);
+        // It was killed before it was told anything, which is no reason not to build.
+        audience.note(&Note::GuardianLost { loss: Loss::of(cause) });
         guardian.bury();
         guardian = match Guardian::start(&ward) {
             Ok(guardian) => guardian,
-            Err(errno) => {
+            Err(cause) => {
                 state.remains().remove();
-                return Err(Trouble::System { what: "start the guardian", errno });
+                return Err(Trouble::System { what: "start the guardian", cause });
             }
         };
     }
@@ -135,16 +150,16 @@ pub fn run(request: Request, audience: &mut dyn Audience) -> Outcome {
     let output = StandardOutput::open(options.lines_to, &events);
     let server = match Server::open(&directory, &events) {
         Ok(server) => server,
-        Err(errno) => {
+        Err(cause) => {
             guardian.dismiss();
-            return Err(Trouble::System { what: "open the control socket", errno });
+            return Err(Trouble::System { what: "open the control socket", cause });
         }
     };
     let crossing = match threshold::cross() {
         Ok(crossing) => crossing,
         Err(failure) => {
             guardian.dismiss();
-            return Err(describe(&plan, failure));
+            return Err(describe(&Roster::new(plan), failure));
         }
     };
     let alone = threshold::is_single_user(&crossing);
@@ -166,7 +181,7 @@ pub fn run(request: Request, audience: &mut dyn Audience) -> Outcome {
         journal,
         tied_to,
     };
-    let mut world = World::new(parts).map_err(system("watch the channels of the tree"))?;
+    let mut world = World::new(parts).by(Call::EpollCtl).map_err(system("watch the channels of the tree"))?;
     let Counts { namespaces, processes, depth, .. } = plan.counts();
     let controller = nix::unistd::getpid().as_raw();
     world.record(&Noted::Create { path: WHOLE, name: &origin.name, controller, namespaces, processes, depth });
@@ -291,10 +306,7 @@ impl Creation<'_> {
         }
         self.give_up_if_told()?;
         self.life = self.life.on(Event::Built).0;
-        let unreadable = |errno: std::io::Error| {
-            let errno = errno.raw_os_error().map_or(Errno::EIO, Errno::from_raw);
-            Some(Trouble::System { what: "read /proc", errno })
-        };
+        let unreadable = |cause: CallError| Some(Trouble::System { what: "read what the kernel says in /proc", cause });
         let mismatches = verification::compare(&self.world.roster).map_err(unreadable)?;
         if !mismatches.is_empty() {
             // A process that died in this moment is the cause, not a difference.
@@ -314,7 +326,7 @@ impl Creation<'_> {
             }
         }
         if let Some(failure) = self.world.failure.take() {
-            return Err(Some(describe(&self.world.plan, failure)));
+            return Err(Some(describe(&self.world.roster, failure)));
         }
         if self.world.stop.is_some() { Err(None) } else { Ok(()) }
     }
@@ -330,8 +342,8 @@ impl Creation<'_> {
                     self.world.fail(Failure::new(subject, Stage::Died, Errno::UnknownErrno));
                 }
                 Reaped::Orphan(pid, _) if pid == self.world.guardian.pid => {
-                    if let Err(errno) = self.world.replace_guardian() {
-                        self.world.fail(Failure::new(Subject::init(0), Stage::Guard, errno));
+                    if let Err(cause) = self.world.replace_guardian(Loss::Killed) {
+                        self.world.fail(Failure::new(Subject::init(0), Stage::Guard, cause));
                     }
                 }
                 Reaped::Orphan(..) => {}
@@ -367,13 +379,33 @@ impl Creation<'_> {
     }
 }
 
-/// Turns a failure into a sentence with a place.
-pub(super) fn describe(plan: &Plan, failure: Failure) -> Trouble {
+/// Turns a failure into a sentence with a place, and finds out what it means as long as what it was about is there.
+pub(super) fn describe(roster: &Roster, failure: Failure) -> Trouble {
+    let plan = roster.plan();
     let namespace = plan.namespace(failure.subject.namespace);
     let (path, position) = match namespace.process(failure.subject.slot) {
         Some(process) => (namespace.path_of(failure.subject.slot), process.position),
         None => (namespace.path.clone(), namespace.position),
     };
-    let level = namespace.level();
-    Trouble::Failed { path, position, level, failure }
+    let inside = inside(roster, failure.subject);
+    let Counts { namespaces, processes, .. } = plan.counts();
+    let ended = if roster.outstanding() > 0 { u64::from(namespaces) + u64::from(processes) } else { 0 };
+    let meaning = meaning(&Occasion { ended, ..Occasion::of(&failure, namespace.level(), &inside) });
+    Trouble::Failed { path, position, failure, meaning }
+}
+
+/// The PID namespaces of the tree in which a process needs a number, the innermost first. The new one of a PID 1 has all of
+/// them free.
+pub(super) fn inside(roster: &Roster, subject: Subject) -> Vec<Inside> {
+    let plan = roster.plan();
+    let own = subject.namespace;
+    let mut around = if subject.is_init() { plan.namespace(own).parent } else { Some(own) };
+    let mut inside = Vec::new();
+    while let Some(index) = around {
+        let namespace = plan.namespace(index);
+        let facts = roster.namespace(index).and_then(|record| record.facts.as_ref());
+        inside.extend(facts.map(|facts| Inside { path: namespace.path.clone(), inode: facts.inode }));
+        around = namespace.parent;
+    }
+    inside
 }

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::journal::{LOGS, LogName};
 use super::roster::{Record, Roster};
+use crate::controller::trouble::refusal_sentence;
 use crate::engine::plan::{NamespaceIndex, NamespacePlan, ProcessPlan, Subject};
 use crate::topology::{
     Condition, Output, Position, Probe, RestartPolicy, RestartWhen, Stdin, Stop, Terminal, Weight, format_duration,
@@ -175,10 +176,7 @@ impl Sources<'_> {
             stop: Some(stop(process.stop)),
             restart: Some(restart(process.restart)),
             restarts: record.map(|record| record.restarts),
-            refusal: record.and_then(|record| record.refusal.as_ref()).map(|refusal| {
-                let errno = nix::errno::Errno::from_raw(refusal.errno);
-                format!("{}: {}", refusal.detail, errno.desc())
-            }),
+            refusal: record.and_then(|record| record.refusal.as_ref()).map(refusal_sentence),
             ..Description::default()
         }
     }

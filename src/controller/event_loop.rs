@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
 
+use crate::sys::call::{Call, CallError, Named};
+
 /// Who is ready.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Token {
@@ -102,11 +104,11 @@ impl EventLoop {
     ///
     /// # Errors
     ///
-    /// Those of `epoll_create1(2)`.
-    pub(super) fn new() -> nix::Result<Self> {
-        let all = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?;
-        let programs = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?;
-        all.add(&programs.0, EpollEvent::new(EpollFlags::EPOLLIN, Token::Programs.encode()))?;
+    /// Those of `epoll_create1(2)` and `epoll_ctl(2)`.
+    pub(super) fn new() -> Result<Self, CallError> {
+        let set = || Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC).by(Call::EpollCreate);
+        let (all, programs) = (set()?, set()?);
+        all.add(&programs.0, EpollEvent::new(EpollFlags::EPOLLIN, Token::Programs.encode())).by(Call::EpollCtl)?;
         Ok(Self { all, programs })
     }
 

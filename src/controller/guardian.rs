@@ -25,6 +25,7 @@ use nix::unistd::{ForkResult, Pid, read, write};
 use super::state_directory::Remains;
 use crate::engine::moment::Moment;
 use crate::engine::program;
+use crate::sys::call::{Call, CallError, Named};
 use crate::sys::descriptor;
 use crate::sys::fork::fork;
 use crate::sys::pidfd::Pidfd;
@@ -85,13 +86,23 @@ impl Guardian {
     ///
     /// # Errors
     ///
-    /// Those of socketpair(2) and fork(2).
-    pub(super) fn start(ward: &Ward<'_>) -> nix::Result<Self> {
-        let (mine, theirs) = socketpair(AddressFamily::Unix, SockType::SeqPacket, None, SockFlag::SOCK_CLOEXEC)?;
+    /// Those of socketpair(2), setsockopt(2), fork(2) and `pidfd_open(2)`.
+    pub(super) fn start(ward: &Ward<'_>) -> Result<Self, CallError> {
+        let (mine, theirs) =
+            socketpair(AddressFamily::Unix, SockType::SeqPacket, None, SockFlag::SOCK_CLOEXEC).by(Call::Socketpair)?;
         // One that does not answer, because somebody has stopped it, is as good as dead.
-        setsockopt(&mine, sockopt::ReceiveTimeout, &TimeVal::seconds(ANSWER.as_secs().cast_signed()))?;
-        match fork()? {
-            ForkResult::Parent { child } => Ok(Self { pid: child, process: Pidfd::open(child)?, channel: mine }),
+        setsockopt(&mine, sockopt::ReceiveTimeout, &TimeVal::seconds(ANSWER.as_secs().cast_signed()))
+            .by(Call::Setsockopt)?;
+        match fork().by(Call::Fork)? {
+            ForkResult::Parent { child } => match Pidfd::open(child).by(Call::PidfdOpen) {
+                Ok(process) => Ok(Self { pid: child, process, channel: mine }),
+                Err(cause) => {
+                    // It ends with the channel, having nothing to look after yet.
+                    drop((mine, theirs));
+                    reap(child);
+                    Err(cause)
+                }
+            },
             ForkResult::Child => {
                 drop(mine);
                 watch(&theirs, ward)
@@ -104,7 +115,7 @@ impl Guardian {
     /// # Errors
     ///
     /// `EPIPE` when the guardian has been killed, `EAGAIN` when it does not answer.
-    pub(super) fn guard(&self, root: &Pidfd) -> nix::Result<()> {
+    pub(super) fn guard(&self, root: &Pidfd) -> Result<(), CallError> {
         self.hand_over(ROOT, root.as_fd())
     }
 
@@ -113,7 +124,7 @@ impl Guardian {
     /// # Errors
     ///
     /// `EPIPE` when the guardian has been killed.
-    pub(super) fn entrust(&self, remains: &Remains) -> nix::Result<()> {
+    pub(super) fn entrust(&self, remains: &Remains) -> Result<(), CallError> {
         self.hand_over(LOCK, remains.lock())
     }
 
@@ -122,24 +133,25 @@ impl Guardian {
     /// # Errors
     ///
     /// `EPIPE` when the guardian has been killed, `EAGAIN` when it does not answer.
-    pub(super) fn forget_the_dead(&self) -> nix::Result<()> {
+    pub(super) fn forget_the_dead(&self) -> Result<(), CallError> {
         self.say(FORGET, &[])
     }
 
-    fn hand_over(&self, kind: u8, fd: BorrowedFd<'_>) -> nix::Result<()> {
+    fn hand_over(&self, kind: u8, fd: BorrowedFd<'_>) -> Result<(), CallError> {
         let number = [fd.as_raw_fd()];
         self.say(kind, &[ControlMessage::ScmRights(&number)])
     }
 
-    fn say(&self, kind: u8, rights: &[ControlMessage<'_>]) -> nix::Result<()> {
+    fn say(&self, kind: u8, rights: &[ControlMessage<'_>]) -> Result<(), CallError> {
         let channel = self.channel.as_raw_fd();
-        sendmsg::<UnixAddr>(channel, &[IoSlice::new(&[kind])], rights, MsgFlags::MSG_NOSIGNAL, None)?;
+        sendmsg::<UnixAddr>(channel, &[IoSlice::new(&[kind])], rights, MsgFlags::MSG_NOSIGNAL, None)
+            .by(Call::Sendmsg)?;
         loop {
             match read(&self.channel, &mut [0_u8]) {
                 Ok(1) => return Ok(()),
                 Err(Errno::EINTR) => {}
-                Err(errno) => return Err(errno),
-                Ok(_) => return Err(Errno::EPIPE),
+                Err(errno) => return Err(CallError { call: Call::Read, errno }),
+                Ok(_) => return Err(Errno::EPIPE.into()),
             }
         }
     }

@@ -19,6 +19,7 @@ use super::event_loop::{EventLoop, Token};
 use super::guardian::SavedTerminal;
 use crate::engine::inheritance::{self, NULL, TERMINAL};
 use crate::engine::moment::Moment;
+use crate::sys::call::{Call, CallError, Named};
 use crate::sys::descriptor;
 use crate::sys::terminal;
 
@@ -78,14 +79,14 @@ impl Relay {
     /// # Errors
     ///
     /// Those of openpty(3).
-    pub(super) fn open(keyboard: Keyboard) -> nix::Result<Self> {
+    pub(super) fn open(keyboard: Keyboard) -> Result<Self, CallError> {
         let size = terminal::size(descriptor::inherited(libc::STDIN_FILENO))
             .or_else(|_| terminal::size(descriptor::inherited(libc::STDOUT_FILENO)));
         let size = size.unwrap_or(terminal::Size { ws_row: 24, ws_col: 80, ws_xpixel: 0, ws_ypixel: 0 });
-        let pair = openpty(Some(&size), None)?;
-        fcntl(&pair.master, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))?;
-        fcntl(&pair.master, FcntlArg::F_SETFD(nix::fcntl::FdFlag::FD_CLOEXEC))?;
-        descriptor::settle(&pair.slave, TERMINAL)?;
+        let pair = openpty(Some(&size), None).by(Call::OpenPty)?;
+        fcntl(&pair.master, FcntlArg::F_SETFL(OFlag::O_NONBLOCK)).by(Call::Fcntl)?;
+        fcntl(&pair.master, FcntlArg::F_SETFD(nix::fcntl::FdFlag::FD_CLOEXEC)).by(Call::Fcntl)?;
+        descriptor::settle(&pair.slave, TERMINAL).by(Call::Dup3)?;
         Ok(Self {
             master: Some(pair.master),
             input: Input::Idle,
@@ -101,7 +102,7 @@ impl Relay {
     /// # Errors
     ///
     /// Those of openpty(3).
-    pub(super) fn renew(&mut self) -> nix::Result<()> {
+    pub(super) fn renew(&mut self) -> Result<(), CallError> {
         let input = if self.input == Input::AlwaysReady { Input::Ended } else { Input::Idle };
         *self = Self { input, ..Self::open(self.keyboard)? };
         Ok(())

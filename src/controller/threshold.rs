@@ -3,7 +3,8 @@
 //! Behaviour is probed, not the user id: root of a container may lack the rights, and root of a user namespace has them
 //! inside while its PID namespace belongs to somebody else.
 
-use std::fs::File;
+use std::fs::{File, OpenOptions};
+use std::io::Write as _;
 use std::os::fd::OwnedFd;
 
 use nix::errno::Errno;
@@ -16,6 +17,7 @@ use crate::engine::failure::{Failure, Stage};
 use crate::engine::keeper::Crossing;
 use crate::engine::plan::Subject;
 use crate::engine::program;
+use crate::sys::call::{Call, CallError, Named};
 use crate::sys::fork::fork;
 use crate::sys::pidfd::Pidfd;
 
@@ -35,7 +37,9 @@ pub(super) fn cross() -> Result<Crossing, Failure> {
         return Ok(Crossing::Direct(myself));
     }
     // The roots that a helper makes shall become children of the controller.
-    nix::sys::prctl::set_child_subreaper(true).map_err(|errno| Failure::new(root, Stage::Adopt, errno))?;
+    nix::sys::prctl::set_child_subreaper(true)
+        .by(Call::Prctl)
+        .map_err(|cause| Failure::new(root, Stage::Adopt, cause))?;
     if has_admin_in_own_user_namespace() {
         return Ok(Crossing::Helped(None));
     }
@@ -55,10 +59,10 @@ fn has_admin_in_own_user_namespace() -> bool {
 
 /// A user namespace in which the caller is user and group 0, held by a descriptor alone.
 fn make_user_namespace(subject: Subject) -> Result<OwnedFd, Failure> {
-    let failed = |stage| move |errno| Failure::new(subject, stage, errno);
-    let (ready, tell) = pipe2(OFlag::O_CLOEXEC).map_err(failed(Stage::UnshareUser))?;
-    let (held, release) = pipe2(OFlag::O_CLOEXEC).map_err(failed(Stage::UnshareUser))?;
-    let helper = match fork().map_err(failed(Stage::Fork))? {
+    let failed = |stage| move |cause: CallError| Failure::new(subject, stage, cause);
+    let (ready, tell) = pipe2(OFlag::O_CLOEXEC).by(Call::Pipe).map_err(failed(Stage::UnshareUser))?;
+    let (held, release) = pipe2(OFlag::O_CLOEXEC).by(Call::Pipe).map_err(failed(Stage::UnshareUser))?;
+    let helper = match fork().by(Call::Fork).map_err(failed(Stage::Fork))? {
         ForkResult::Child => {
             drop(release);
             let errno = unshare(CloneFlags::CLONE_NEWUSER).err().map_or(0, |errno| errno as i32);
@@ -74,10 +78,10 @@ fn make_user_namespace(subject: Subject) -> Result<OwnedFd, Failure> {
     let result = match read(&ready, &mut answer) {
         Ok(4) => match i32::from_ne_bytes(answer) {
             0 => write_maps(subject, helper),
-            errno => Err(failed(Stage::UnshareUser)(Errno::from_raw(errno))),
+            errno => Err(failed(Stage::UnshareUser)(Errno::from_raw(errno).into())),
         },
-        Ok(_) => Err(failed(Stage::UnshareUser)(Errno::ECHILD)),
-        Err(errno) => Err(failed(Stage::UnshareUser)(errno)),
+        Ok(_) => Err(Failure::of_no_call(subject, Stage::UnshareUser, Errno::UnknownErrno)),
+        Err(errno) => Err(failed(Stage::UnshareUser)(CallError { call: Call::Read, errno })),
     };
     drop(release);
     while waitpid(helper, None) == Err(Errno::EINTR) {}
@@ -88,17 +92,16 @@ fn make_user_namespace(subject: Subject) -> Result<OwnedFd, Failure> {
 fn write_maps(subject: Subject, helper: Pid) -> Result<OwnedFd, Failure> {
     let put = |file: &str, content: String| {
         let path = format!("/proc/{helper}/{file}");
-        std::fs::write(&path, content).map_err(|error| {
-            let errno = error.raw_os_error().map_or(Errno::EIO, Errno::from_raw);
-            Failure::with(subject, Stage::WriteMaps, errno, path)
-        })
+        let opened = OpenOptions::new().write(true).open(&path).by(Call::Open);
+        let written = opened.and_then(|mut file| file.write_all(content.as_bytes()).by(Call::Write));
+        written.map_err(|cause| Failure::with(subject, Stage::WriteMaps, cause, path))
     };
     put("setgroups", "deny".to_owned())?;
     put("gid_map", format!("0 {} 1", getegid()))?;
     put("uid_map", format!("0 {} 1", geteuid()))?;
     let path = format!("/proc/{helper}/ns/user");
-    File::open(&path).map(OwnedFd::from).map_err(|error| {
-        let errno = error.raw_os_error().map_or(Errno::EIO, Errno::from_raw);
-        Failure::with(subject, Stage::EnterUser, errno, path)
-    })
+    File::open(&path)
+        .by(Call::Open)
+        .map(OwnedFd::from)
+        .map_err(|cause| Failure::with(subject, Stage::EnterUser, cause, path))
 }

@@ -3,11 +3,15 @@
 use nix::errno::Errno;
 
 use crate::diagnostic::Code;
-use crate::engine::failure::{Failure, Stage};
+use crate::engine::failure::{Failure, Stage, described};
 use crate::engine::plan::PlanError;
+use crate::engine::program::Refusal;
+use crate::observe::doctor::required::{self, RefusedCall};
+use crate::sys::call::{Call, CallError};
+use crate::sys::errno::spelled;
 use crate::topology::Position;
 
-use super::meaning::{check_of, meaning};
+use super::meaning::{Occasion, check_of, meaning};
 use super::state_directory::StateError;
 use super::verification::Mismatch;
 
@@ -28,12 +32,55 @@ pub enum Trouble {
         "the controller needs {needed} descriptors ({captured} of them for captured streams), its hard limit is {limit}"
     )]
     Descriptors { needed: u64, captured: u64, limit: u64 },
-    #[error("`{path}`: cannot {}{}: {}", failure.stage, detail(failure), errno_text(failure))]
-    Failed { path: String, position: Position, level: usize, failure: Failure },
+    #[error("`{path}`: {}", sentence(failure))]
+    Failed {
+        path: String,
+        position: Position,
+        failure: Failure,
+        /// Found out while what it was about was still there.
+        meaning: Option<String>,
+    },
+    #[error("this machine refuses system calls that nestns cannot do without: {}", required::listed(.0))]
+    Calls(Vec<RefusedCall>),
     #[error("the kernel does not agree with the plan: {}", .0.first().map(ToString::to_string).unwrap_or_default())]
     Mismatch(Vec<Mismatch>),
-    #[error("cannot {what}: {errno}")]
-    System { what: &'static str, errno: nix::Error },
+    #[error("cannot {}: {}", with_call(what, cause.call), spelled(cause.errno))]
+    System { what: &'static str, cause: CallError },
+}
+
+fn with_call(what: &str, call: Call) -> String {
+    call.name().map_or_else(|| what.to_owned(), |name| format!("{what} ({name})"))
+}
+
+/// "cannot make a PID namespace (unshare): a limit is reached (ENOSPC)": what failed, as it is told everywhere.
+pub fn sentence(failure: &Failure) -> String {
+    format!("cannot {}{}: {}", described(failure.stage, failure.call), detail(failure), errno_text(failure))
+}
+
+/// Why a program did not run; told apart from a program that ran and failed.
+pub fn refusal_sentence(refusal: &Refusal) -> String {
+    let Refusal { stage, call, errno, detail } = refusal;
+    let detail = if detail.is_empty() { String::new() } else { format!(" {detail}") };
+    match (stage, Errno::from_raw(*errno)) {
+        (Stage::Execute, Errno::ENOENT) => {
+            format!(
+                "cannot execute{detail}: there is no such program, or the interpreter that its first line names is missing"
+            )
+        }
+        (Stage::Execute, Errno::EACCES) => {
+            format!("cannot execute{detail}: it is not executable, or its user may not reach it")
+        }
+        (Stage::Execute, errno) => format!("cannot execute{detail}: {}", spelled(errno)),
+        (&stage, errno) => format!("cannot {}{detail}: {}", described(stage, *call), spelled(errno)),
+    }
+}
+
+/// What to do about a program that did not run, where its errno alone does not say so.
+pub fn refusal_help(refusal: &Refusal) -> Option<String> {
+    let Refusal { stage, call, errno, .. } = *refusal;
+    let errno = Errno::from_raw(errno);
+    meaning(&Occasion { stage: Some(stage), call, errno, level: 0, inside: &[], ended: 0 })
+        .filter(|_| stage != Stage::Execute)
 }
 
 fn detail(failure: &Failure) -> String {
@@ -48,7 +95,7 @@ pub fn errno_text(failure: &Failure) -> String {
     match failure.errno {
         0 => "it was killed".to_owned(),
         _ if is_namespace && failure.errno() == Errno::ENOSPC => "a limit is reached (ENOSPC)".to_owned(),
-        _ => format!("{} ({:?})", failure.errno().desc(), failure.errno()),
+        _ => spelled(failure.errno()),
     }
 }
 
@@ -57,7 +104,7 @@ impl Trouble {
     pub fn status(&self) -> u8 {
         match self {
             Self::State(StateError::NameInUse { .. }) => 1,
-            Self::State(_) | Self::Plan(_) | Self::SingleUser { .. } | Self::Descriptors { .. } => 4,
+            Self::State(_) | Self::Plan(_) | Self::SingleUser { .. } | Self::Descriptors { .. } | Self::Calls(_) => 4,
             Self::Failed { failure, .. } if failure.is_refusal() => 4,
             Self::Failed { .. } | Self::Mismatch(_) | Self::System { .. } => 5,
         }
@@ -70,6 +117,7 @@ impl Trouble {
             Self::State(_) => Code::NoStateDirectory,
             Self::Plan(_) | Self::SingleUser { .. } => Code::UnavailableUser,
             Self::Descriptors { .. } => Code::TooFewDescriptors,
+            Self::Calls(_) => Code::Refused,
             Self::Failed { failure, .. } if failure.is_refusal() => Code::Refused,
             Self::Failed { .. } => Code::NotStarted,
             Self::Mismatch(_) => Code::Disagreement,
@@ -88,13 +136,14 @@ impl Trouble {
                 "set `stdout` and `stderr` to \"null\" or \"inherit\" in [defaults.proc], or raise `ulimit -Hn`"
                     .to_owned(),
             ),
-            Self::Failed { failure, level, .. } => meaning(failure, *level),
+            Self::Failed { meaning, .. } => meaning.clone(),
+            Self::Calls(refused) => Some(required::remedy(refused)),
             Self::Mismatch(_) => Some(
                 "look whether /proc is that of this PID namespace (nestns explain NS503); if it is, this is a bug in nestns. \
                  Nothing of the topology has run"
                     .to_owned(),
             ),
-            Self::System { .. } => None,
+            Self::System { cause, .. } => meaning(&Occasion::of_controller(cause.call, cause.errno)),
         }
     }
 
@@ -105,6 +154,7 @@ impl Trouble {
             Self::State(_) => Some("state-directory"),
             Self::Plan(_) | Self::SingleUser { .. } => Some("file-users"),
             Self::Descriptors { .. } => Some("rlimit-nofile"),
+            Self::Calls(_) => Some(required::ID),
             Self::Failed { failure, .. } if failure.is_refusal() => check_of(failure),
             Self::Failed { .. } | Self::Mismatch(_) | Self::System { .. } => None,
         }

@@ -4,7 +4,6 @@
 //! everything exists. A difference is a bug of ours, and is reported as such: it never opens a gate.
 
 use std::fmt;
-use std::io;
 
 use nix::unistd::Pid;
 
@@ -12,6 +11,7 @@ use super::roster::Roster;
 use crate::engine::plan::Subject;
 use crate::observe::namespaces::{self, Member};
 use crate::observe::process::Process;
+use crate::sys::call::{Call, CallError, Named};
 use crate::sys::pidfd::Kind;
 use crate::topology::Entry;
 
@@ -39,18 +39,18 @@ impl fmt::Display for Mismatch {
 /// # Errors
 ///
 /// Those of reading /proc.
-pub fn take_down(roster: &mut Roster, subject: Subject, pid: Pid) -> io::Result<()> {
-    let facts = Process::read(pid)?;
+pub fn take_down(roster: &mut Roster, subject: Subject, pid: Pid) -> Result<(), CallError> {
+    let facts = Process::read(pid).by(Call::Unnamed)?;
     if subject.is_init() {
-        let member = Member::open(pid)?;
-        let namespace = member.pid_namespace()?;
+        let member = Member::open(pid).by(Call::PidfdOpen)?;
+        let namespace = member.pid_namespace().by(Call::Unnamed)?;
         // Below a root no PID 1 makes a user namespace, so that the root's is that of all inside it.
         let around = roster.plan().namespace(subject.namespace).parent;
         let user = match around.and_then(|around| roster.namespace(around)).and_then(|record| record.other) {
             Some((user, _)) => user,
-            None => member.inode(Kind::User)?,
+            None => member.inode(Kind::User).by(Call::Unnamed)?,
         };
-        let other = (user, member.inode(Kind::Mount)?);
+        let other = (user, member.inode(Kind::Mount).by(Call::Unnamed)?);
         if let Some(record) = roster.namespace_mut(subject.namespace) {
             record.facts = Some(namespace);
             record.other = Some(other);
@@ -67,7 +67,7 @@ pub fn take_down(roster: &mut Roster, subject: Subject, pid: Pid) -> io::Result<
 /// # Errors
 ///
 /// Those of reading /proc.
-pub fn compare(roster: &Roster) -> io::Result<Vec<Mismatch>> {
+pub fn compare(roster: &Roster) -> Result<Vec<Mismatch>, CallError> {
     compare_these(roster, roster.subjects())
 }
 
@@ -76,8 +76,8 @@ pub fn compare(roster: &Roster) -> io::Result<Vec<Mismatch>> {
 /// # Errors
 ///
 /// Those of reading /proc.
-pub fn compare_these(roster: &Roster, subjects: impl Iterator<Item = Subject>) -> io::Result<Vec<Mismatch>> {
-    let host = namespaces::own()?;
+pub fn compare_these(roster: &Roster, subjects: impl Iterator<Item = Subject>) -> Result<Vec<Mismatch>, CallError> {
+    let host = namespaces::own().by(Call::Unnamed)?;
     let controller = nix::unistd::getpid();
     let mut mismatches = Vec::new();
     for subject in subjects {
@@ -104,7 +104,8 @@ pub fn compare_these(roster: &Roster, subjects: impl Iterator<Item = Subject>) -
         } else {
             let entry = plan.process(subject.slot).map(|process| process.entry);
             let found = record.and_then(|facts| facts.numbers.first()).copied().map(Pid::from_raw);
-            let member = found.map(|pid| Member::open(pid)?.inode(Kind::Pid)).transpose()?.unwrap_or_default();
+            let inode = |pid| Member::open(pid).by(Call::PidfdOpen)?.inode(Kind::Pid).by(Call::Unnamed);
+            let member = found.map(inode).transpose()?.unwrap_or_default();
             compare("namespace", &namespace.inode, &member);
             match entry {
                 Some(Entry::Join) => roster.plan().keeper_of(plan.parent),

@@ -129,7 +129,7 @@ codes! {
     NoStateDirectory = "NS401", "the state directory cannot be made or trusted";
     UnavailableUser = "NS402", "a user or group cannot be had on this machine";
     TooFewDescriptors = "NS403", "the limit on descriptors is too low for the tree";
-    Refused = "NS404", "this machine refuses a namespace of the tree";
+    Refused = "NS404", "this machine refuses what a tree needs";
 
     NameInUse = "NS501", "a topology of this name is already running";
     NotStarted = "NS502", "the start could not be finished";

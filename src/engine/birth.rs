@@ -18,6 +18,7 @@ use super::last_words;
 use super::nursery::{self, Word};
 use super::plan::{InitPlan, NamespaceIndex, NamespacePlan, Plan, Subject};
 use super::program;
+use crate::sys::call::{Call, CallError, Named};
 use crate::sys::descriptor;
 
 /// Who has forked a new PID 1.
@@ -77,15 +78,15 @@ pub fn be_born(plan: Plan, index: NamespaceIndex, channel: Option<OwnedFd>, midw
 
 /// Puts the channel to the keeper in its place and closes what belonged to the creator.
 fn settle(subject: Subject, channel: Option<OwnedFd>, midwife: Midwife) -> Result<(), Failure> {
-    let failed = |errno| Failure::new(subject, Stage::Channel, errno);
+    let failed = |cause: CallError| Failure::new(subject, Stage::Channel, cause);
     let Some(channel) = channel else {
-        descriptor::close_from(NURSERY).map_err(failed)?;
+        descriptor::close_from(NURSERY).by(Call::CloseRange).map_err(failed)?;
         return Ok(());
     };
-    descriptor::settle(&channel, NURSERY).map_err(failed)?;
+    descriptor::settle(&channel, NURSERY).by(Call::Dup3).map_err(failed)?;
     // Its number is closed below, with everybody else's.
     std::mem::forget(channel);
-    descriptor::close_from(FIRST_FREE).map_err(failed)?;
+    descriptor::close_from(FIRST_FREE).by(Call::CloseRange).map_err(failed)?;
     if midwife == Midwife::Helper {
         nursery::say(inheritance::fd(NURSERY), Word::Born, None).map_err(failed)?;
     }
@@ -97,16 +98,16 @@ fn settle(subject: Subject, channel: Option<OwnedFd>, midwife: Midwife) -> Resul
 /// Until then end of file on the channel is its lifeline. Only from then on may `PR_SET_PDEATHSIG` be armed: before, it
 /// would fire when a helper ends. getppid(2) cannot tell, it is 0 in every PID 1 (R23).
 fn await_parent(subject: Subject) -> Result<(), Failure> {
-    let failed = |stage| move |errno| Failure::new(subject, stage, errno);
+    let failed = |stage| move |cause: CallError| Failure::new(subject, stage, cause);
     let channel = inheritance::fd(NURSERY);
     match nursery::hear(channel).map_err(failed(Stage::Channel))? {
         Some(heard) if heard.word == Word::Go => {}
         _ => program::leave(1),
     }
-    nix::sys::prctl::set_pdeathsig(Signal::SIGKILL).map_err(failed(Stage::Guard))?;
+    nix::sys::prctl::set_pdeathsig(Signal::SIGKILL).by(Call::Prctl).map_err(failed(Stage::Guard))?;
     // Had the controller died before the line above, the other end would be closed by now.
     let mut hung_up = [PollFd::new(channel, PollFlags::empty())];
-    poll(&mut hung_up, PollTimeout::ZERO).map_err(failed(Stage::Channel))?;
+    poll(&mut hung_up, PollTimeout::ZERO).by(Call::Poll).map_err(failed(Stage::Channel))?;
     if hung_up[0].any().unwrap_or(true) {
         program::leave(1);
     }
@@ -122,8 +123,8 @@ fn say_taken(subject: Subject) {
     match nursery::say(inheritance::fd(NURSERY), Word::Taken, None) {
         Ok(()) => {}
         // A keeper that is gone takes this namespace along.
-        Err(Errno::EPIPE) => program::leave(1),
-        Err(errno) => program::fail(Failure::new(subject, Stage::Channel, errno)),
+        Err(CallError { errno: Errno::EPIPE, .. }) => program::leave(1),
+        Err(cause) => program::fail(Failure::new(subject, Stage::Channel, cause)),
     }
     // The number is given back; nothing owns it as an object.
     let _ = nix::unistd::close(NURSERY);

@@ -7,6 +7,7 @@ use nix::errno::Errno;
 use serde::{Deserialize, Serialize};
 
 use super::plan::Subject;
+use crate::sys::call::{Call, CallError};
 
 /// What was being done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -53,43 +54,125 @@ pub enum Stage {
 impl fmt::Display for Stage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::OpenSelf => "open a descriptor of the creating process (pidfd_open)",
-            Self::UnshareUser => "make a user namespace (unshare)",
+            Self::OpenSelf => "open a descriptor of the creating process",
+            Self::UnshareUser => "make a user namespace",
             Self::WriteMaps => "write the user namespace's maps",
-            Self::EnterUser => "enter the user namespace (setns)",
-            Self::UnsharePid => "make a PID namespace (unshare)",
+            Self::EnterUser => "enter the user namespace",
+            Self::UnsharePid => "make a PID namespace",
             Self::Fork => "fork",
-            Self::ReturnHome => "set the namespace for children back (setns)",
-            Self::EnterPid => "enter the PID namespace (setns)",
-            Self::NumberHelper => "fork a helper that takes no number of its own (clone3)",
-            Self::CloneSibling => "make a PID namespace beside its creator (clone3)",
+            Self::ReturnHome => "set the namespace for children back",
+            Self::EnterPid => "enter the PID namespace",
+            Self::NumberHelper => "fork a helper that takes no number of its own",
+            Self::CloneSibling => "make a PID namespace beside its creator",
             Self::Adopt => "take over from the helper",
             Self::Died => "create it: its PID 1 ended before it stood",
             Self::Channel => "talk to its keeper",
-            Self::Isolate => "unshare its other namespaces (unshare)",
-            Self::PrivateMounts => "make its mounts private (mount)",
-            Self::MountProc => "mount its /proc (mount)",
-            Self::HostName => "set its host name (sethostname)",
-            Self::DomainName => "set its domain name (setdomainname)",
-            Self::Loopback => "bring its loopback interface up (ioctl)",
-            Self::EnterNamespaces => "enter the other namespaces (setns)",
-            Self::WorkingDirectory => "enter its working directory (chdir)",
-            Self::Stdin => "open its standard input (open)",
-            Self::Stdout => "open its standard output (open)",
-            Self::Stderr => "open its standard error (open)",
-            Self::Pipe => "make the pipes of its output (pipe2)",
-            Self::Readiness => "make what it says that it is ready with (pipe2, bind)",
-            Self::ControllingTerminal => "take its terminal (ioctl)",
-            Self::Groups => "set its supplementary groups (setgroups)",
-            Self::Group => "set its group (setresgid)",
-            Self::User => "set its user (setresuid)",
-            Self::Execute => "execute its program (execve)",
+            Self::Isolate => "unshare its other namespaces",
+            Self::PrivateMounts => "make its mounts private",
+            Self::MountProc => "mount its /proc",
+            Self::HostName => "set its host name",
+            Self::DomainName => "set its domain name",
+            Self::Loopback => "bring its loopback interface up",
+            Self::EnterNamespaces => "enter the other namespaces",
+            Self::WorkingDirectory => "enter its working directory",
+            Self::Stdin => "open its standard input",
+            Self::Stdout => "open its standard output",
+            Self::Stderr => "open its standard error",
+            Self::Pipe => "make the pipes of its output",
+            Self::Readiness => "make what it says that it is ready with",
+            Self::ControllingTerminal => "take its terminal",
+            Self::Groups => "set its supplementary groups",
+            Self::Group => "set its group",
+            Self::User => "set its user",
+            Self::Execute => "execute its program",
             Self::Guard => "put it under the guardian",
             Self::Observe => "read what the kernel says about it",
             Self::Call => "call the PID 1 that is to create it",
             Self::Leaving => "create it: the PID 1 that is to do it is being stopped",
             Self::Panic => "go on: nestns itself failed there",
         })
+    }
+}
+
+impl Stage {
+    /// The call that the stage is about; what else it takes names its own.
+    pub const fn call(self) -> Call {
+        match self {
+            Self::OpenSelf => Call::PidfdOpen,
+            Self::UnshareUser | Self::UnsharePid | Self::Isolate => Call::Unshare,
+            Self::EnterUser | Self::ReturnHome | Self::EnterPid | Self::EnterNamespaces => Call::Setns,
+            Self::Fork => Call::Fork,
+            Self::NumberHelper | Self::CloneSibling => Call::Clone3,
+            Self::PrivateMounts | Self::MountProc => Call::Mount,
+            Self::HostName => Call::Sethostname,
+            Self::DomainName => Call::Setdomainname,
+            Self::Loopback | Self::ControllingTerminal => Call::Ioctl,
+            Self::WorkingDirectory => Call::Chdir,
+            Self::Stdin | Self::Stdout | Self::Stderr => Call::Open,
+            Self::Pipe => Call::Pipe,
+            Self::Groups => Call::Setgroups,
+            Self::Group => Call::Setresgid,
+            Self::User => Call::Setresuid,
+            Self::Execute => Call::Execve,
+            Self::WriteMaps
+            | Self::Adopt
+            | Self::Died
+            | Self::Channel
+            | Self::Readiness
+            | Self::Guard
+            | Self::Observe
+            | Self::Call
+            | Self::Leaving
+            | Self::Panic => Call::Unnamed,
+        }
+    }
+
+    /// All of them.
+    pub const ALL: &'static [Self] = &[
+        Self::OpenSelf,
+        Self::UnshareUser,
+        Self::WriteMaps,
+        Self::EnterUser,
+        Self::UnsharePid,
+        Self::Fork,
+        Self::ReturnHome,
+        Self::EnterPid,
+        Self::NumberHelper,
+        Self::CloneSibling,
+        Self::Adopt,
+        Self::Died,
+        Self::Channel,
+        Self::Isolate,
+        Self::PrivateMounts,
+        Self::MountProc,
+        Self::HostName,
+        Self::DomainName,
+        Self::Loopback,
+        Self::EnterNamespaces,
+        Self::WorkingDirectory,
+        Self::Stdin,
+        Self::Stdout,
+        Self::Stderr,
+        Self::Pipe,
+        Self::Readiness,
+        Self::ControllingTerminal,
+        Self::Groups,
+        Self::Group,
+        Self::User,
+        Self::Execute,
+        Self::Guard,
+        Self::Observe,
+        Self::Call,
+        Self::Leaving,
+        Self::Panic,
+    ];
+}
+
+/// "make a PID namespace (unshare)": what was being done, and the call that failed, where it is known.
+pub fn described(stage: Stage, call: Call) -> String {
+    match call.name() {
+        Some(name) if stage != Stage::Fork || call != Call::Fork => format!("{stage} ({name})"),
+        _ => stage.to_string(),
     }
 }
 
@@ -100,6 +183,8 @@ pub struct Failure {
     pub subject: Subject,
     /// At what.
     pub stage: Stage,
+    /// By which call.
+    pub call: Call,
     /// With which errno; 0 where no system call failed.
     pub errno: i32,
     /// The directory, file or program at hand.
@@ -108,13 +193,19 @@ pub struct Failure {
 
 impl Failure {
     /// A failure without a file to name.
-    pub fn new(subject: Subject, stage: Stage, errno: Errno) -> Self {
-        Self { subject, stage, errno: errno as i32, detail: None }
+    pub fn new(subject: Subject, stage: Stage, cause: impl Into<CallError>) -> Self {
+        let CallError { call, errno } = cause.into().or(stage.call());
+        Self { subject, stage, call, errno: errno as i32, detail: None }
     }
 
     /// A failure that names what was at hand.
-    pub fn with(subject: Subject, stage: Stage, errno: Errno, detail: impl Into<String>) -> Self {
-        Self { detail: Some(detail.into()), ..Self::new(subject, stage, errno) }
+    pub fn with(subject: Subject, stage: Stage, cause: impl Into<CallError>, detail: impl Into<String>) -> Self {
+        Self { detail: Some(detail.into()), ..Self::new(subject, stage, cause) }
+    }
+
+    /// A failure of no call: what should have been there was not, or did not come.
+    pub fn of_no_call(subject: Subject, stage: Stage, errno: Errno) -> Self {
+        Self { call: Call::Unnamed, ..Self::new(subject, stage, errno) }
     }
 
     /// The errno as `nix` has it.

@@ -24,6 +24,7 @@ use super::nursery::{self, Word};
 use super::plan::{Comebacks, InitPlan, NamespaceIndex, NamespacePlan, Plan, Subject};
 use super::program;
 use super::report::{self, Outbox, Report};
+use crate::sys::call::{Call, CallError, Named};
 use crate::sys::pidfd::Pidfd;
 use crate::topology::{Entry, Signal, Stop};
 
@@ -103,12 +104,14 @@ impl Init {
     /// The first failure that has not been reported by a process inside.
     pub fn create(&mut self, namespace: &NamespacePlan) -> Result<(), Failure> {
         let subject = Subject::init(self.index);
-        let failed = |stage| move |errno| Failure::new(subject, stage, errno);
-        report::send(Report::Created { namespace: self.index }, &[]).map_err(failed(Stage::Channel))?;
+        let failed = |stage| move |cause: CallError| Failure::new(subject, stage, cause);
+        report::send(Report::Created { namespace: self.index }, &[])
+            .by(Call::Sendmsg)
+            .map_err(failed(Stage::Channel))?;
         if self.plan.numbers_below(self.index) == 0 {
             return Ok(());
         }
-        let crossing = Crossing::of_init().map_err(failed(Stage::OpenSelf))?;
+        let crossing = Crossing::of_init().by(Call::PidfdOpen).map_err(failed(Stage::OpenSelf))?;
         let keeper = self.keeper.insert(Keeper::new(self.plan, Some(self.index), crossing));
         for (slot, process) in (1..).zip(&namespace.processes) {
             match process.entry {
@@ -130,7 +133,7 @@ impl Init {
             Ok(()) => Ok(()),
             Err(Setback::Failed(failure)) => Err(failure),
             // `Undisturbed` never interrupts.
-            Err(Setback::Interrupted) => Err(failed(Stage::Channel)(Errno::EINTR)),
+            Err(Setback::Interrupted) => Err(Failure::of_no_call(subject, Stage::Leaving, Errno::EINTR)),
         }
     }
 
@@ -335,11 +338,11 @@ fn until(moment: Moment) -> PollTimeout {
 
 /// Has the keeper fork a joined process, when it is its turn.
 fn ask_to_join(init: Subject, slot: u32) -> Result<Pidfd, Failure> {
-    let failed = |errno| Failure::new(Subject { slot, ..init }, Stage::Channel, errno);
+    let failed = |cause: CallError| Failure::new(Subject { slot, ..init }, Stage::Channel, cause);
     let channel = inheritance::fd(NURSERY);
     nursery::say(channel, Word::Join { slot }, None).map_err(failed)?;
     match nursery::hear(channel).map_err(failed)? {
-        Some(heard) if heard.word == Word::Joined => heard.pidfd.ok_or(failed(Errno::EBADF)),
+        Some(heard) if heard.word == Word::Joined => heard.pidfd.ok_or(failed(Errno::EBADF.into())),
         // The keeper is gone, and takes this namespace along.
         _ => program::leave(1),
     }

@@ -16,6 +16,7 @@ use nix::unistd::Pid;
 use serde::{Deserialize, Serialize};
 
 use super::shortage::outlast;
+use crate::sys::call::{Call, CallError, Named};
 use crate::sys::descriptor;
 use crate::sys::pidfd::Pidfd;
 
@@ -52,10 +53,11 @@ pub struct Heard {
 ///
 /// # Errors
 ///
-/// Those of socketpair(2).
-pub fn pair() -> nix::Result<(OwnedFd, OwnedFd)> {
-    let (keeper, child) = socketpair(AddressFamily::Unix, SockType::SeqPacket, None, SockFlag::SOCK_CLOEXEC)?;
-    setsockopt(&keeper, sockopt::PassCred, &true)?;
+/// Those of socketpair(2) and setsockopt(2).
+pub fn pair() -> Result<(OwnedFd, OwnedFd), CallError> {
+    let (keeper, child) =
+        socketpair(AddressFamily::Unix, SockType::SeqPacket, None, SockFlag::SOCK_CLOEXEC).by(Call::Socketpair)?;
+    setsockopt(&keeper, sockopt::PassCred, &true).by(Call::Setsockopt)?;
     Ok((keeper, child))
 }
 
@@ -64,7 +66,7 @@ pub fn pair() -> nix::Result<(OwnedFd, OwnedFd)> {
 /// # Errors
 ///
 /// `EPIPE` when the other side is gone.
-pub fn say(channel: impl AsFd, word: Word, pidfd: Option<BorrowedFd<'_>>) -> nix::Result<()> {
+pub fn say(channel: impl AsFd, word: Word, pidfd: Option<BorrowedFd<'_>>) -> Result<(), CallError> {
     let mut buffer = [0_u8; 16];
     let bytes = postcard::to_slice(&word, &mut buffer).map_err(|_| Errno::EMSGSIZE)?;
     let number = [pidfd.as_ref().map_or(-1, AsRawFd::as_raw_fd)];
@@ -72,7 +74,7 @@ pub fn say(channel: impl AsFd, word: Word, pidfd: Option<BorrowedFd<'_>>) -> nix
     let rights = if pidfd.is_some() { &rights[..] } else { &rights[..0] };
     let channel = channel.as_fd().as_raw_fd();
     let send = || sendmsg::<UnixAddr>(channel, &[IoSlice::new(bytes)], rights, MsgFlags::MSG_NOSIGNAL, None).map(drop);
-    outlast(send)
+    outlast(send).by(Call::Sendmsg)
 }
 
 /// Waits for a word; `None` at end of file, when the other side has died.
@@ -80,7 +82,7 @@ pub fn say(channel: impl AsFd, word: Word, pidfd: Option<BorrowedFd<'_>>) -> nix
 /// # Errors
 ///
 /// Those of recvmsg(2).
-pub fn hear(channel: impl AsFd) -> nix::Result<Option<Heard>> {
+pub fn hear(channel: impl AsFd) -> Result<Option<Heard>, CallError> {
     let mut buffer = [0_u8; 16];
     let mut control = nix::cmsg_space!(nix::sys::socket::UnixCredentials, [std::os::fd::RawFd; 1]);
     let channel = channel.as_fd().as_raw_fd();
@@ -90,7 +92,7 @@ pub fn hear(channel: impl AsFd) -> nix::Result<Option<Heard>> {
         let message = match message {
             Err(Errno::EINTR) => continue,
             Err(Errno::ECONNRESET) => return Ok(None),
-            message => message?,
+            message => message.by(Call::Recvmsg)?,
         };
         let (mut sender, mut pidfd) = (Pid::from_raw(0), None);
         for control in message.cmsgs()? {

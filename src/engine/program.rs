@@ -23,6 +23,7 @@ use super::inheritance::{self, NULL, TERMINAL};
 use super::plan::{Identity, Plan, ProcessPlan, Release, Subject};
 use super::readiness::{Means, NOTIFY_SOCKET};
 use super::report::{self, Report};
+use crate::sys::call::{Call, CallError, Named};
 use crate::sys::{descriptor, terminal, title};
 use crate::topology::{Output, Program, Stdin, Terminal};
 
@@ -39,6 +40,8 @@ struct Files {
 pub struct Refusal {
     /// At what.
     pub stage: Stage,
+    /// By which call.
+    pub call: Call,
     /// With which errno.
     pub errno: i32,
     /// The program or directory at hand.
@@ -184,12 +187,12 @@ fn launch(plan: &Plan, subject: Subject, process: &ProcessPlan, image: Option<&I
     };
     let means = match Means::of(process.ready.as_ref()) {
         Ok(means) => means,
-        Err(errno) => fail(Failure::new(subject, Stage::Readiness, errno)),
+        Err(cause) => fail(Failure::new(subject, Stage::Readiness, cause)),
     };
     let outcome = match &means {
         Some(means) => match means.clear(outcome) {
             Ok(outcome) => outcome,
-            Err(errno) => fail(Failure::new(subject, Stage::Readiness, errno)),
+            Err(errno) => fail(Failure::new(subject, Stage::Readiness, CallError { call: Call::Fcntl, errno })),
         },
         None => outcome,
     };
@@ -197,15 +200,25 @@ fn launch(plan: &Plan, subject: Subject, process: &ProcessPlan, image: Option<&I
     let refusal = match connect(subject, process, files, listener, means.as_ref()) {
         Ok(()) => match become_user(process.identity.as_ref()) {
             // The last of all, because it may take a number that was in use until here.
-            Ok(()) => match means.map_or(Ok(()), Means::hand_over) {
+            Ok(()) => match means.map_or(Ok(()), Means::hand_over).by(Call::Dup2) {
                 Ok(()) => run(plan, process, image, address.as_deref()),
-                Err(errno) => refuse(Stage::Readiness, "")(errno),
+                Err(cause) => refuse(Stage::Readiness, "")(cause),
             },
             Err(refusal) => refusal,
         },
-        Err(refusal) => refusal,
+        // Nobody has got the other end of the pipe.
+        Err(refusal) => report_refusal(subject, refusal),
     };
     tell(&refusal, &outcome)
+}
+
+/// Reports why a process does not become its program, where the controller has not been sent what it is told by else.
+#[cold]
+#[inline(never)]
+fn report_refusal(subject: Subject, refusal: Refusal) -> ! {
+    let status = refusal.status();
+    let _ = report::send(Report::Refused { subject, refusal }, &[]);
+    leave(status)
 }
 
 /// Says why it did not become its program, and ends. Not a part of [`launch`], whose stack would have the buffer's pages.
@@ -231,9 +244,12 @@ fn shortened(words: &[String]) -> String {
     text.chars().take(LONGEST_DETAIL).chain(['…']).collect()
 }
 
-fn refuse(stage: Stage, detail: impl Into<String>) -> impl FnOnce(Errno) -> Refusal {
+fn refuse<E: Into<CallError>>(stage: Stage, detail: impl Into<String>) -> impl FnOnce(E) -> Refusal {
     let detail = detail.into();
-    move |errno| Refusal { stage, errno: errno as i32, detail }
+    move |cause| {
+        let CallError { call, errno } = cause.into().or(stage.call());
+        Refusal { stage, call, errno: errno as i32, detail }
+    }
 }
 
 /// Connects descriptors 0, 1 and 2, and tells the controller that the program is about to run.
@@ -246,7 +262,7 @@ fn connect(
 ) -> Result<(), Refusal> {
     let null = inheritance::fd(NULL);
     let place = |fd: std::os::fd::BorrowedFd<'_>, number, stage| {
-        descriptor::make_standard(fd, number).map_err(refuse(stage, ""))
+        descriptor::make_standard(fd, number).by(Call::Dup2).map_err(refuse(stage, ""))
     };
     let owns_terminal = process.terminal == Terminal::Own;
     if owns_terminal {
@@ -284,7 +300,7 @@ fn connect(
     }
     let report = Report::Starting { subject, stdout: captured[0], stderr: captured[1], ready: means.is_some() };
     let borrowed: Vec<_> = ends.iter().map(AsFd::as_fd).chain(means.map(Means::listener)).collect();
-    report::send(report, &borrowed).map_err(refuse(Stage::Channel, ""))
+    report::send(report, &borrowed).by(Call::Sendmsg).map_err(refuse(Stage::Channel, ""))
 }
 
 /// Groups first, then the group, then the user: the other way round the right to do so would be gone.
@@ -328,6 +344,7 @@ fn run(plan: &Plan, process: &ProcessPlan, image: Option<&Image>, address: Optio
             let directory = std::env::current_dir().map_or_else(|_| "?".to_owned(), |path| path.display().to_string());
             Refusal {
                 stage: Stage::Execute,
+                call: Call::Execve,
                 errno: errno as i32,
                 detail: format!("{} (in {directory})", shortened(words)),
             }

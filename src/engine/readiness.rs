@@ -11,6 +11,7 @@ use nix::fcntl::OFlag;
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, UnixAddr, bind, getsockname, setsockopt, socket, sockopt};
 use nix::unistd::pipe2;
 
+use crate::sys::call::{Call, CallError, Named};
 use crate::sys::descriptor;
 use crate::topology::Probe;
 
@@ -38,20 +39,20 @@ impl Means {
     /// # Errors
     ///
     /// Those of pipe2(2), socket(2) and bind(2).
-    pub fn of(probe: Option<&Probe>) -> nix::Result<Option<Self>> {
+    pub fn of(probe: Option<&Probe>) -> Result<Option<Self>, CallError> {
         match probe {
             Some(Probe::Descriptor(number)) => {
-                let (listener, writer) = pipe2(OFlag::O_CLOEXEC)?;
+                let (listener, writer) = pipe2(OFlag::O_CLOEXEC).by(Call::Pipe)?;
                 Ok(Some(Self { listener, voice: Voice::Pipe { writer, number: *number } }))
             }
             Some(Probe::Notify) => {
                 let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
-                let listener = socket(AddressFamily::Unix, SockType::Datagram, flags, None)?;
+                let listener = socket(AddressFamily::Unix, SockType::Datagram, flags, None).by(Call::Socket)?;
                 // Before anybody can send: the kernel adds the sender to a message when it is sent.
-                setsockopt(&listener, sockopt::PassCred, &true)?;
+                setsockopt(&listener, sockopt::PassCred, &true).by(Call::Setsockopt)?;
                 // Without a name the kernel gives it a free one.
-                bind(listener.as_raw_fd(), &UnixAddr::new_unnamed())?;
-                let name: UnixAddr = getsockname(listener.as_raw_fd())?;
+                bind(listener.as_raw_fd(), &UnixAddr::new_unnamed()).by(Call::Bind)?;
+                let name: UnixAddr = getsockname(listener.as_raw_fd()).by(Call::Getsockname)?;
                 let name = name.as_abstract().and_then(|name| std::str::from_utf8(name).ok()).ok_or(Errno::EINVAL)?;
                 let address = format!("@{name}");
                 Ok(Some(Self { listener, voice: Voice::Socket { address } }))

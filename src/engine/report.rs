@@ -19,7 +19,9 @@ use super::failure::Failure;
 use super::inheritance;
 use super::moment::Moment;
 use super::plan::{NamespaceIndex, Subject};
+use super::program::Refusal;
 use super::shortage::outlast;
+use crate::sys::call::{Call, CallError, Named};
 use crate::sys::descriptor;
 
 /// The version of the messages; both ends are copies of one program, so another one is a bug.
@@ -74,6 +76,8 @@ pub enum Report {
     Starting { subject: Subject, stdout: bool, stderr: bool, ready: bool },
     /// The creation has failed.
     Failed(Failure),
+    /// The sender, this process, does not become its program, and could not send what that is told by else.
+    Refused { subject: Subject, refusal: Refusal },
     /// A stop was asked of it.
     Asked { subject: Subject, signal: i32, at: Moment },
     /// It was killed because its time was over.
@@ -106,10 +110,10 @@ pub struct Received {
 /// # Errors
 ///
 /// Those of socketpair(2).
-pub fn channel() -> nix::Result<(OwnedFd, OwnedFd)> {
+pub fn channel() -> Result<(OwnedFd, OwnedFd), CallError> {
     let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
-    let (receiver, sender) = socketpair(AddressFamily::Unix, SockType::SeqPacket, None, flags)?;
-    setsockopt(&receiver, sockopt::PassCred, &true)?;
+    let (receiver, sender) = socketpair(AddressFamily::Unix, SockType::SeqPacket, None, flags).by(Call::Socketpair)?;
+    setsockopt(&receiver, sockopt::PassCred, &true).by(Call::Setsockopt)?;
     // The larger room needs privilege; without it senders keep their reports a little longer.
     if setsockopt(&sender, sockopt::SndBufForce, &ROOM).is_err() {
         let _ = setsockopt(&sender, sockopt::SndBuf, &ROOM);

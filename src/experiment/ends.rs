@@ -111,15 +111,18 @@ pub(super) fn depth(stage: Stage) -> nix::Result<Finding> {
     // The stage is the first level below the initial namespace, where nothing is around.
     let below = levels + 1;
     let found = format!("{levels} below the stage, which is one itself; then {}", explain(errno));
-    let is_limit = errno == Errno::ENOSPC;
-    if is_limit && !stage.is_outermost {
+    if errno != Errno::ENOSPC {
+        // Of processes, memory or descriptors there are too few: how deep namespaces nest is not known.
+        return Ok(Finding::skip_at_limit(found, errno, u64::try_from(levels).unwrap_or(0) + 4));
+    }
+    if !stage.is_outermost {
         return Ok(Finding::skip(format!("{found}; how many are around this machine cannot be told")));
     }
     // Fewer may be left by `user.max_pid_namespaces`, which is the same error.
-    if is_limit && below < 32 {
+    if below < 32 {
         return Ok(Finding::skip(format!("{found}: `user.max_pid_namespaces` is reached first")));
     }
-    Ok(Finding::check(found, is_limit && below == 32))
+    Ok(Finding::check(found, below == 32))
 }
 
 /// How many more can be made, and what the next one is answered.

@@ -14,6 +14,8 @@ mod stage;
 use nix::errno::Errno;
 use serde::{Deserialize, Serialize};
 
+use crate::observe::doctor::ceiling;
+use crate::sys::errno::spelled;
 use stage::Stage;
 pub use stage::StageError;
 
@@ -47,15 +49,28 @@ pub struct Finding {
     pub found: String,
     /// What follows.
     pub verdict: Verdict,
+    /// How many processes it had when no further one could be made; which limit that is can be told from outside.
+    pub(crate) shortage: Option<u64>,
 }
 
 impl Finding {
     fn check(found: impl Into<String>, holds: bool) -> Self {
-        Self { found: found.into(), verdict: if holds { Verdict::Holds } else { Verdict::Fails } }
+        Self { found: found.into(), verdict: if holds { Verdict::Holds } else { Verdict::Fails }, shortage: None }
     }
 
     fn skip(why: impl Into<String>) -> Self {
-        Self { found: why.into(), verdict: Verdict::Skipped }
+        Self { found: why.into(), verdict: Verdict::Skipped, shortage: None }
+    }
+
+    /// There was no stage to try it on.
+    pub fn without_stage(error: &StageError) -> Self {
+        let limit = if error.errno == Errno::EAGAIN { format!("; {}", ceiling::reached(&[])) } else { String::new() };
+        Self::skip(format!("there is no stage for experiments: {error}{limit}"))
+    }
+
+    /// It could not be tried with so many processes: a limit of this machine is no answer of the kernel.
+    fn skip_at_limit(why: impl Into<String>, errno: Errno, processes: u64) -> Self {
+        Self { shortage: (errno == Errno::EAGAIN).then_some(processes), ..Self::skip(why) }
     }
 }
 
@@ -195,15 +210,23 @@ impl Experiment {
     /// When there is no stage, because namespaces cannot be made here.
     pub fn run(&self) -> Result<Finding, StageError> {
         let perform = self.perform;
-        stage::set(move |stage| {
-            perform(stage)
-                .unwrap_or_else(|errno| Finding::skip(format!("could not be carried out: {}", explain(errno))))
-        })
+        let mut finding = stage::set(move |stage| {
+            perform(stage).unwrap_or_else(|errno| {
+                let why = format!("could not be carried out: {}", explain(errno));
+                Finding::skip_at_limit(why, errno, FEW)
+            })
+        })?;
+        if let Some(processes) = finding.shortage {
+            finding.found = format!("{}; {}", finding.found, ceiling::reached_with(&[], processes));
+        }
+        Ok(finding)
     }
 }
 
+/// No stage has more processes, but for the one that looks for the depth.
+const FEW: u64 = 8;
+
 /// What the kernel answered, for people: nothing in an experiment is about disks.
 fn explain(errno: Errno) -> String {
-    let words = if errno == Errno::ENOSPC { "a limit is reached" } else { errno.desc() };
-    format!("{errno:?} ({words})")
+    if errno == Errno::ENOSPC { "a limit is reached (ENOSPC)".to_owned() } else { spelled(errno) }
 }

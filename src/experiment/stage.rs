@@ -37,7 +37,7 @@ const INITIAL: u64 = 0xEFFF_FFFC;
 
 /// Why there is no stage.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot {what}: {errno}")]
+#[error("cannot {what}: {}", super::explain(*errno))]
 pub struct StageError {
     /// What was tried.
     pub what: &'static str,

@@ -3,10 +3,10 @@
 //! Asked of /proc for every process that it shows: the kernel keeps no list of a namespace's members that can be asked for.
 
 use std::io;
-use std::os::unix::fs::MetadataExt as _;
 
 use nix::unistd::Pid;
 
+use super::namespace_link::followed;
 use super::process::Process;
 
 /// What was found.
@@ -30,8 +30,8 @@ pub fn of(inode: u64) -> io::Result<Members> {
         let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse().ok()).map(Pid::from_raw) else {
             continue;
         };
-        match std::fs::metadata(format!("/proc/{pid}/ns/pid")) {
-            Ok(found) if found.ino() == inode => {
+        match followed(format!("/proc/{pid}/ns/pid")) {
+            Ok(found) if found == inode => {
                 if let Ok(process) = Process::read(pid) {
                     members.found.push(process);
                 }

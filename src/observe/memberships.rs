@@ -9,6 +9,7 @@ use std::os::unix::fs::MetadataExt as _;
 
 use nix::unistd::Pid;
 
+use super::namespace_link::followed;
 use crate::sys::namespace;
 
 /// The kinds, by their names in `/proc/PID/ns`, in the order in which they are told.
@@ -47,7 +48,7 @@ pub fn read(pid: Pid, depth: Depth) -> io::Result<Vec<Membership>> {
     for kind in KINDS {
         let path = format!("/proc/{pid}/ns/{kind}");
         let found = match depth {
-            Depth::Inodes => std::fs::metadata(path).map(|found| (found.ino(), None)),
+            Depth::Inodes => followed(path).map(|inode| (inode, None)),
             Depth::Ids => File::open(path).and_then(|file| Ok((file.metadata()?.ino(), namespace::id(&file)))),
         };
         match found {

@@ -14,6 +14,7 @@ use nix::sys::stat::fstat;
 use nix::unistd::Pid;
 
 use super::namespace_link::linked;
+use super::small_file;
 use crate::sys::namespace;
 use crate::sys::pidfd::{Kind, Pidfd};
 
@@ -181,5 +182,10 @@ impl Standpoint {
 
 /// The inode of a namespace of somebody, by kind.
 fn inode(who: &str, name: &str) -> io::Result<u64> {
-    linked(AT_FDCWD, &format!("/proc/{who}/ns/{name}"), name)
+    let path = format!("/proc/{who}/ns/{name}");
+    linked(AT_FDCWD, &path, name).map_err(|error| match error.kind() {
+        // A link that is none of the kernel's: which one has to be told.
+        io::ErrorKind::InvalidData => small_file::of_file(&error, &path),
+        _ => error,
+    })
 }

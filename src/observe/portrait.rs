@@ -53,7 +53,11 @@ impl Portrait {
         let status = Status::read(pid)?;
         let mut problems = BTreeMap::new();
         let bytes = |name: &str| std::fs::read(format!("/proc/{pid}/{name}"));
-        let link = |name: &str| std::fs::read_link(format!("/proc/{pid}/{name}"));
+        let link = |name: &str| match std::fs::read_link(format!("/proc/{pid}/{name}")) {
+            // A refusal, on kernels that answer so (R43).
+            Ok(path) if path.as_os_str().is_empty() => Err(io::ErrorKind::PermissionDenied.into()),
+            answer => answer,
+        };
         let mut note = |name: &'static str, error: &io::Error| drop(problems.insert(name, reason(error)));
         let mut keep = Keep { note: &mut note };
         Ok(Self {

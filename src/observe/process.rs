@@ -31,7 +31,7 @@ impl Process {
         let mut buffer = [0; 4096];
         let status = small_file::read(&format!("/proc/{pid}/status"), &mut buffer)?;
         let field = |name: &str| status.lines().find_map(|line| line.strip_prefix(name));
-        let missing = || io::Error::new(io::ErrorKind::InvalidData, format!("/proc/{pid}/status lacks a field"));
+        let missing = || small_file::lacking(status, &format!("/proc/{pid}/status"));
         let numbers = field("NSpid:").ok_or_else(missing)?;
         let numbers = numbers.split_whitespace().map(str::parse).collect::<Result<_, _>>().map_err(|_| missing())?;
         let parent = field("PPid:").and_then(|text| text.trim().parse().ok()).ok_or_else(missing)?;
@@ -73,9 +73,7 @@ fn field<T: FromStr>(pid: Pid, number: usize) -> io::Result<T> {
     let stat = small_file::read(&format!("/proc/{pid}/stat"), &mut buffer)?;
     // The name in parentheses may contain anything; the third field begins behind the last one.
     let field = stat.rfind(')').and_then(|end| stat.get(end + 2..)).and_then(|rest| rest.split(' ').nth(number - 3));
-    field
-        .and_then(|text| text.parse().ok())
-        .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, format!("/proc/{pid}/stat lacks a field")))
+    field.and_then(|text| text.parse().ok()).ok_or_else(|| small_file::lacking(stat, &format!("/proc/{pid}/stat")))
 }
 
 /// What `read` says of a process by its number, if that was the process which began at `start_time`.

@@ -8,6 +8,8 @@ use nix::errno::Errno;
 use nix::fcntl::{OFlag, openat};
 use nix::sys::stat::Mode;
 
+use crate::sys::errno;
+
 /// Reads the first page of a file into `buffer` and returns it as text.
 ///
 /// `std::fs::read_to_string` asks for the size, which is 0 in /proc, and then reads in growing pieces: fifteen calls where
@@ -28,6 +30,19 @@ pub(super) fn read<'a>(path: &str, buffer: &'a mut [u8; 4096]) -> io::Result<&'a
 /// Those of open and read.
 pub(super) fn read_in<'a>(directory: impl AsFd, name: &str, buffer: &'a mut [u8; 4096]) -> io::Result<&'a [u8]> {
     first_page(openat(directory, name, OFlag::O_RDONLY | OFlag::O_CLOEXEC, Mode::empty())?.into(), buffer)
+}
+
+/// The same error, with the file that could not be read in its text; its kind stays.
+pub(super) fn of_file(error: &io::Error, path: &str) -> io::Error {
+    io::Error::new(error.kind(), format!("cannot read {path}: {}", errno::of_io(error)))
+}
+
+/// A file of a process that lacks what it always has: an empty one is of a process that went while it was read.
+pub(super) fn lacking(text: &str, path: &str) -> io::Error {
+    if text.is_empty() {
+        return Errno::ESRCH.into();
+    }
+    io::Error::new(io::ErrorKind::InvalidData, format!("{path} lacks a field"))
 }
 
 fn first_page(mut file: File, buffer: &mut [u8; 4096]) -> io::Result<&[u8]> {

@@ -4,6 +4,8 @@ use std::io;
 
 use nix::unistd::Pid;
 
+use super::small_file;
+
 /// What the file says. Numbers are the reader's, but for the last of `numbers`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the fields are those of proc_pid_status(5)")]
@@ -42,8 +44,8 @@ impl Status {
     pub fn read(pid: Pid) -> io::Result<Self> {
         // Of a process with very many groups it is longer than a page.
         let text = std::fs::read(format!("/proc/{pid}/status"))?;
-        Self::parse(&String::from_utf8_lossy(&text))
-            .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, format!("/proc/{pid}/status lacks a field")))
+        let text = String::from_utf8_lossy(&text);
+        Self::parse(&text).ok_or_else(|| small_file::lacking(&text, &format!("/proc/{pid}/status")))
     }
 
     fn parse(text: &str) -> Option<Self> {

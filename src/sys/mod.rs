@@ -12,12 +12,14 @@
 #![allow(unsafe_code)]
 
 pub mod access;
+pub mod call;
 pub mod caller;
 pub mod capability;
 pub mod clone;
 pub mod descriptor;
 pub mod directory;
 pub mod disposition;
+pub mod errno;
 pub mod fork;
 pub mod hostname;
 pub mod kcmp;

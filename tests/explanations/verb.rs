@@ -144,7 +144,7 @@ NS305  warning  a template of the file is never used
 NS401  error    the state directory cannot be made or trusted
 NS402  error    a user or group cannot be had on this machine
 NS403  error    the limit on descriptors is too low for the tree
-NS404  error    this machine refuses a namespace of the tree
+NS404  error    this machine refuses what a tree needs
 NS501  error    a topology of this name is already running
 NS502  error    the start could not be finished
 NS503  error    the kernel does not agree with the plan

@@ -7,6 +7,7 @@ pub(crate) mod detached;
 pub(crate) mod kernel;
 pub(crate) mod lines;
 pub(crate) mod nest;
+pub(crate) mod seccomp;
 pub(crate) mod socket;
 pub(crate) mod terminal;
 pub(crate) mod tool;

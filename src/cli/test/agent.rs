@@ -13,6 +13,7 @@ use nix::unistd::Pid;
 use super::interruption::Interruption;
 use crate::controller::state_directory::TRUTH_VARIABLE;
 use crate::expect::{Case, Status};
+use crate::sys::errno::of_io;
 use crate::sys::fork::start_to_end_with_parent;
 use crate::sys::pidfd::Pidfd;
 
@@ -55,7 +56,7 @@ impl Agent<'_> {
             Ok(child) => child,
             Err(error) => {
                 let code = if error.kind() == io::ErrorKind::NotFound { 127 } else { 126 };
-                return Ok((self.case(Status::Failed, format!("it cannot be executed: {error}")), code));
+                return Ok((self.case(Status::Failed, format!("it cannot be executed: {}", of_io(&error))), code));
             }
         };
         let ended = wait(&mut child, interruption, end)?;

@@ -28,6 +28,7 @@ use super::tell::tell;
 use super::topology_arguments::TopologyArguments;
 use crate::controller::control::message::{Force, Reply, Request as Question};
 use crate::controller::herald::Patience;
+use crate::controller::trouble::Trouble;
 use crate::controller::{self, Fixture, LinesTo, Request};
 use crate::expect::report::{self, Format};
 use crate::expect::{Case, Status, judge, learn};
@@ -53,7 +54,7 @@ The status is 0 when everything has passed, 1 when an expectation has failed, wh
 ready or has failed, else that of CMD; 5 where it could not be built, 3 for a wrong file, 124 after --timeout. An expectation whose \
 observer cannot be looked from is skipped, with the reason, and the status is 4 where nothing has failed; with --require it has \
 failed. Where this machine cannot build the tree at all, everything is skipped, with the reason, and the status is 0; with --require \
-that is a failure, status 4.
+that is a failure, status 4. A state directory that cannot be written to is always one.
 
   nestns test examples/dind.toml
   nestns test pod.toml --format tap -- ./agent --once
@@ -213,7 +214,14 @@ fn start(checked: &Checked, args: &Args) -> anyhow::Result<Start> {
     let own = Pidfd::open(nix::unistd::getpid()).context("cannot tie the topology to this process")?;
     let mut origin = checked.origin();
     origin.anonymous = args.name.is_none();
-    let herald = match detach::split(Patience::UntilReady).context("cannot start a controller")? {
+    let side = match detach::split(Patience::UntilReady) {
+        Ok(side) => side,
+        Err(cause) => {
+            let trouble = Trouble::System { what: "start a controller", cause };
+            return Ok(Start::Controller(launch::tell(&trouble, &checked.topology.files)));
+        }
+    };
+    let herald = match side {
         Side::Caller(outcome) => return Ok(Start::Caller(outcome)),
         Side::Controller(herald) => herald,
     };
@@ -402,7 +410,7 @@ fn interrupted(signal: i32) -> Exit {
     Exit::Other(u8::try_from(128 + signal).unwrap_or(u8::MAX))
 }
 
-/// Nothing was built: everything is skipped, or has failed where that is not enough.
+/// Nothing was built: everything is skipped where the machine cannot do it, and has failed where that is not enough or not so.
 fn cannot(
     label: &str,
     expectations: &[Expectation],
@@ -412,9 +420,17 @@ fn cannot(
 ) -> anyhow::Result<Exit> {
     let machine = Machine::try_out();
     let checks = machine.checks().into_iter().chain(doctor_file::checks(checked, &machine));
-    let reason = checks.into_iter().find(|check| check.status == doctor::Status::No);
-    let reason = reason.map_or_else(|| "this machine cannot build it".to_owned(), |check| check.as_last_line());
-    let status = if args.require { Status::Failed } else { Status::Skipped };
+    let reason = checks.into_iter().find(|check| check.status == doctor::Status::No).map(|check| check.as_last_line());
+    // What the machine can do and has not done is no reason to skip: a state directory that is full, or cannot be written to.
+    let is_skipped = reason.is_some() && !args.require;
+    let reason = reason.unwrap_or_else(|| {
+        let check = super::doctor::state_directory();
+        match check.status {
+            doctor::Status::No => check.as_last_line(),
+            _ => "the tree could not be built; standard error says why".to_owned(),
+        }
+    });
+    let status = if is_skipped { Status::Skipped } else { Status::Failed };
     let nothing = crate::expect::facts::Facts::default();
     let mut cases: Vec<Case> = expectations.iter().flat_map(|one| judge(one, &nothing, files)).collect();
     for case in &mut cases {
@@ -425,7 +441,7 @@ fn cannot(
     }
     let text = report::render(args.format.into(), label, &cases);
     std::io::stdout().lock().write_all(text.as_bytes())?;
-    Ok(if args.require { Exit::Other(CANNOT) } else { Exit::Done })
+    Ok(if is_skipped { Exit::Done } else { Exit::Other(CANNOT) })
 }
 
 /// A topology that has to be taken down.

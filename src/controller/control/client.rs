@@ -14,6 +14,7 @@ use super::message::{Envelope, Problem, Reply, Request, VERSION};
 use super::wire::{self, LONGEST};
 use crate::controller::state_directory::{CONTROL, has_control_socket};
 use crate::engine::moment::Moment;
+use crate::sys::errno::spelled;
 use crate::sys::rights;
 
 /// How long a controller has to answer what it answers at once.
@@ -29,7 +30,7 @@ const LARGEST_PART: usize = 64 * 1024;
 #[non_exhaustive]
 #[expect(missing_docs, reason = "the messages name the fields")]
 pub enum ClientError {
-    #[error("nobody listens at {path}: {errno}")]
+    #[error("nobody listens at {path}: {}", spelled(*errno))]
     Absent { path: String, errno: Errno },
     #[error("{path} belongs to user {owner}, not to the caller")]
     Foreign { path: String, owner: u32 },
@@ -39,7 +40,7 @@ pub enum ClientError {
     HungUp,
     #[error("the controller's answer cannot be read: {0}")]
     Unreadable(String),
-    #[error("cannot talk to the controller: {0}")]
+    #[error("cannot talk to the controller: {}", spelled(*.0))]
     System(#[from] Errno),
     #[error(transparent)]
     Refused(#[from] Problem),

@@ -23,6 +23,7 @@ use crate::controller::event_loop::{EventLoop, Token};
 use crate::controller::journal::event::Caller;
 use crate::controller::state_directory::CONTROL;
 use crate::engine::inheritance::FIRST_FREE;
+use crate::sys::call::{Call, CallError, Named};
 use crate::sys::{descriptor, rights};
 
 /// So many clients at a time.
@@ -76,17 +77,16 @@ impl Server {
     /// # Errors
     ///
     /// Those of socket(2), bind(2), listen(2) and rename(2).
-    pub(in crate::controller) fn open(directory: &Path, events: &EventLoop) -> nix::Result<Self> {
+    pub(in crate::controller) fn open(directory: &Path, events: &EventLoop) -> Result<Self, CallError> {
         let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
-        let listener = socket(AddressFamily::Unix, SockType::Stream, flags, None)?;
-        let listener = descriptor::above(listener, FIRST_FREE)?;
-        let to_errno = |error: std::io::Error| error.raw_os_error().map_or(Errno::EIO, Errno::from_raw);
+        let listener = socket(AddressFamily::Unix, SockType::Stream, flags, None).by(Call::Socket)?;
+        let listener = descriptor::above(listener, FIRST_FREE).by(Call::Fcntl)?;
         let part = format!("{CONTROL}.part");
-        let (address, _opened): (_, File) = wire::address(directory, &part).map_err(to_errno)?;
-        bind(listener.as_raw_fd(), &address)?;
-        listen(&listener, Backlog::new(511)?)?;
-        std::fs::rename(directory.join(&part), directory.join(CONTROL)).map_err(to_errno)?;
-        events.add(&listener, Token::Control, EpollFlags::EPOLLIN)?;
+        let (address, _opened): (_, File) = wire::address(directory, &part).by(Call::Open)?;
+        bind(listener.as_raw_fd(), &address).by(Call::Bind)?;
+        listen(&listener, Backlog::new(511)?).by(Call::Listen)?;
+        std::fs::rename(directory.join(&part), directory.join(CONTROL)).by(Call::Rename)?;
+        events.add(&listener, Token::Control, EpollFlags::EPOLLIN).by(Call::EpollCtl)?;
         let (clients, heard, buffer) = (BTreeMap::new(), Vec::new(), Vec::new());
         Ok(Self { listener, is_shut: false, clients, next: 0, clock: 0, heard, buffer })
     }

@@ -3,6 +3,8 @@
 use std::io;
 use std::path::PathBuf;
 
+use crate::sys::errno::of_io;
+
 /// What kept a state directory from being used.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -27,7 +29,7 @@ pub enum StateError {
     #[error("{} of what an earlier one has left in {} cannot be ended: {problem}", path, directory.display())]
     Stuck { directory: PathBuf, path: String, problem: String },
     /// A system call failed.
-    #[error("cannot {action} {}: {source}", path.display())]
+    #[error("cannot {action} {}: {}", path.display(), of_io(source))]
     System { action: &'static str, path: PathBuf, source: io::Error },
 }
 

@@ -25,6 +25,8 @@ use crate::controller::freezer::group;
 use crate::engine::moment::Moment;
 use crate::observe::namespaces::{self, Member};
 use crate::observe::{boot, process};
+use crate::sys::errno::of_io;
+use crate::sys::errno::spelled;
 use crate::sys::pidfd::Pidfd;
 
 /// How long a root that was killed may take to be gone.
@@ -202,7 +204,7 @@ impl Survey {
         for root in &self.roots {
             match root.pidfd.signal(libc::SIGKILL) {
                 Ok(()) | Err(Errno::ESRCH) => {}
-                Err(errno) => return Err(stuck(&root.path, errno.desc().to_owned())),
+                Err(errno) => return Err(stuck(&root.path, spelled(errno))),
             }
         }
         let end = Moment::now().plus(COLLAPSE);
@@ -265,7 +267,7 @@ fn find(namespace: &NamespaceDocument, init: &ProcessDocument) -> Result<Option<
         Ok(pidfd) => pidfd,
         // EINVAL is for no process's number.
         Err(Errno::ESRCH | Errno::EINVAL) => return Ok(None),
-        Err(errno) => return Err(format!("cannot open process {pid}: {}", errno.desc())),
+        Err(errno) => return Err(format!("cannot open process {pid}: {}", spelled(errno))),
     };
     let read = process::start_time(pid);
     // It was read of whoever has the number; the descriptor tells whether that is still the same.
@@ -273,7 +275,7 @@ fn find(namespace: &NamespaceDocument, init: &ProcessDocument) -> Result<Option<
         return Ok(None);
     }
     if let Err(error) = read {
-        return Err(format!("cannot look at process {pid}: {error}"));
+        return Err(format!("cannot look at process {pid}: {}", of_io(&error)));
     }
     let found = Member::open(pid).and_then(|member| member.pid_namespace());
     // One that is about to end has left its namespaces before it can be waited for.
@@ -282,7 +284,7 @@ fn find(namespace: &NamespaceDocument, init: &ProcessDocument) -> Result<Option<
     if pidfd.await_end(patience) {
         return Ok(None);
     }
-    let found = found.map_err(|error| format!("cannot look into process {pid}: {error}"))?;
+    let found = found.map_err(|error| format!("cannot look into process {pid}: {}", of_io(&error)))?;
     let is_same = match (found.id, namespace.pidns_id) {
         (Some(found), Some(recorded)) => found == recorded,
         _ => Some(found.inode) == namespace.pidns,

@@ -12,6 +12,7 @@ use crate::engine::moment::Moment;
 use crate::engine::plan::Subject;
 use crate::observe::process;
 use crate::observe::signals::{self, Reception};
+use crate::sys::errno::spelled;
 use crate::sys::pidfd::Pidfd;
 use crate::topology::Signal;
 use nix::errno::Errno;
@@ -105,7 +106,7 @@ impl Supervision<'_> {
                     open.push((target, pidfd));
                 }
                 Ok(_) | Err(Errno::ESRCH) => ended.push(target.path.clone()),
-                Err(errno) => return Err(Problem::no(format!("cannot open `{}`: {}", target.path, errno.desc()))),
+                Err(errno) => return Err(Problem::no(format!("cannot open `{}`: {}", target.path, spelled(errno)))),
             }
         }
         let word = Signal::from_number(signal);
@@ -153,7 +154,7 @@ impl Supervision<'_> {
                 }
                 Err(Errno::ESRCH) => ended.push(target.path.clone()),
                 Err(errno) => {
-                    let message = format!("cannot signal `{}`: {}", target.path, errno.desc());
+                    let message = format!("cannot signal `{}`: {}", target.path, spelled(errno));
                     return Err(Problem::no(message));
                 }
             }

@@ -36,6 +36,7 @@ use super::timeline::Timeline;
 use super::verdict::Verdict;
 use super::world::{Incident, Orphan, World};
 use super::{Command, Fixture, Gates};
+use crate::controller::audience::Loss;
 use crate::engine::keeper::{Keeper, Reaped};
 use crate::engine::moment::Moment;
 use crate::engine::plan::{Plan, Subject};
@@ -208,7 +209,7 @@ impl<'a> Supervision<'a> {
                 }
                 Reaped::Orphan(pid, _) if pid == self.world.guardian.pid => {
                     // Without a guardian the roots still end with the controller, by their parent-death signal.
-                    let _ = self.world.replace_guardian();
+                    let _ = self.world.replace_guardian(Loss::Killed);
                 }
                 Reaped::Orphan(pid, ending) if self.on_lookout_ended(pid, ending) => {}
                 Reaped::Orphan(pid, ending) => {

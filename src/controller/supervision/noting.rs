@@ -4,10 +4,10 @@ use super::Supervision;
 use crate::controller::audience::Cause;
 use crate::controller::journal::event::{Event, Stage, WHOLE};
 use crate::controller::roster::State;
+use crate::controller::trouble::refusal_sentence;
 use crate::engine::plan::Subject;
 use crate::engine::report::Ending;
 use crate::topology::Signal;
-use nix::errno::Errno;
 
 impl Supervision<'_> {
     /// A program runs, or could not be executed.
@@ -34,8 +34,7 @@ impl Supervision<'_> {
     /// A declared process could not become its program.
     pub(super) fn record_refusal(&mut self, subject: Subject) {
         let Some(refusal) = self.world.roster.get(subject).and_then(|record| record.refusal.clone()) else { return };
-        let cause = Errno::from_raw(refusal.errno).desc();
-        let error = format!("cannot {} {}: {cause}", refusal.stage, refusal.detail);
+        let error = refusal_sentence(&refusal);
         self.record_exec(subject, Some(&error));
     }
 

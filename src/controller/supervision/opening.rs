@@ -16,6 +16,7 @@ use crate::controller::timeline::milliseconds;
 use crate::engine::failure::{Failure, Stage};
 use crate::engine::moment::Moment;
 use crate::engine::plan::Subject;
+use crate::sys::call::{Call, CallError};
 
 /// Whether everything has been as far as it gets by itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,7 +50,8 @@ impl Supervision<'_> {
             return;
         }
         if let Err(errno) = channels::open_gate(&self.opening.gate, self.plan.counts().unconditional) {
-            self.world.fail(Failure::new(Subject::init(0), Stage::Channel, errno));
+            let cause = CallError { call: Call::Write, errno };
+            self.world.fail(Failure::new(Subject::init(0), Stage::Channel, cause));
             return;
         }
         self.keeper.expect_latecomers();

@@ -18,6 +18,7 @@ use crate::engine::plan::{NamespaceIndex, Subject};
 use crate::observe::doctor;
 use crate::observe::process;
 use crate::observe::subtree::Subtree;
+use crate::sys::errno::of_io;
 use crate::sys::pidfd::Pidfd;
 
 /// How long everything may take to be frozen: half a millisecond is usual.
@@ -219,7 +220,7 @@ impl Supervision<'_> {
             return Err(gone());
         }
         let subtree = Subtree::of(pid, &pidfd)
-            .map_err(|error| Problem::no(format!("cannot look into PID 1 of `{path}`: {error}")))?;
+            .map_err(|error| Problem::no(format!("cannot look into PID 1 of `{path}`: {}", of_io(&error))))?;
         let (id, inode) = subtree.identity();
         let is_known = if known.id.is_some() { id == known.id } else { inode == known.inode };
         if is_known && !pidfd.has_ended() { Ok(subtree) } else { Err(gone()) }

@@ -17,6 +17,7 @@ use crate::engine::plan::{NamespaceIndex, ProcessPlan, Subject};
 use crate::engine::program::Refusal;
 use crate::engine::report::Ending;
 use crate::observe::process;
+use crate::sys::call::{Call, CallError};
 use crate::sys::pidfd::Pidfd;
 use crate::topology::{Entry, Output, Program, RestartPolicy, Stdin, Terminal, Weight};
 use nix::libc;
@@ -183,7 +184,10 @@ impl Supervision<'_> {
         let path = self.world.path(subject);
         match Lookout::send(&self.plan, &Watched { path: &path, pid, start_time, file }) {
             Ok(lookout) => self.world.readiness.lookouts.push((lookout, Client::Process(subject))),
-            Err(errno) => self.world.audience.note(&Note::ProbeLost { path: &path, errno }),
+            Err(errno) => {
+                let cause = CallError { call: Call::Fork, errno };
+                self.world.audience.note(&Note::ProbeLost { path: &path, cause });
+            }
         }
     }
 

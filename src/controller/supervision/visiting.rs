@@ -10,6 +10,7 @@ use crate::engine::failure::{Failure, Stage};
 use crate::engine::keeper::{Entrance, Guest, Setback};
 use crate::engine::plan::Subject;
 use crate::engine::report::Ending;
+use crate::sys::call::{Call, CallError};
 use crate::sys::pidfd::Pidfd;
 use crate::topology::Signal;
 
@@ -35,7 +36,10 @@ impl Supervision<'_> {
             Ok(Some(process)) => {
                 Ok(Entrance::Beside { process, namespaces: self.keeper.namespaces_of(subject.namespace) })
             }
-            Err(errno) => Err(Setback::Failed(Failure::new(subject, Stage::EnterPid, errno))),
+            Err(errno) => {
+                let cause = CallError { call: Call::PidfdOpen, errno };
+                Err(Setback::Failed(Failure::new(subject, Stage::EnterPid, cause)))
+            }
         };
         let invited = entrance.and_then(|entrance| {
             self.keeper.invite(Guest { subject, process, entrance, streams: None }, &mut self.world)

@@ -46,6 +46,7 @@ use crate::engine::moment::Moment;
 use crate::engine::plan::{NamespaceIndex, Plan, Subject};
 use crate::engine::program::Refusal;
 use crate::engine::report::{self, Ending};
+use crate::sys::call::{Call, CallError};
 use crate::sys::caller;
 use crate::sys::pidfd::Pidfd;
 
@@ -295,7 +296,8 @@ impl<'a> World<'a> {
                 Ok(None) => return,
                 Err(errno) => {
                     // Not from a copy of this program; nothing of it can be believed.
-                    self.fail(Failure::new(Subject::init(0), Stage::Channel, errno));
+                    let call = if errno == nix::errno::Errno::EPROTO { Call::Unnamed } else { Call::Recvmsg };
+                    self.fail(Failure::new(Subject::init(0), Stage::Channel, CallError { call, errno }));
                     return;
                 }
             }

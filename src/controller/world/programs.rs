@@ -8,6 +8,8 @@ use crate::controller::journal::record;
 use crate::controller::relay::Relay;
 use crate::controller::streams::Arrival;
 use crate::engine::moment::Moment;
+use crate::engine::plan::Subject;
+use crate::engine::program::Refusal;
 
 impl World<'_> {
     /// Takes in what programs have written by now, though nobody may want to hear it yet, for a bounded time.
@@ -23,32 +25,37 @@ impl World<'_> {
         }
     }
 
+    /// A process does not become its program.
+    pub(super) fn on_refusal(&mut self, subject: Subject, refusal: Refusal) {
+        if subject.session_number().is_some() {
+            self.incidents.push_back(Incident::SessionRefused(subject, refusal));
+            return;
+        }
+        if subject.probed().is_some() {
+            self.incidents.push_back(Incident::ProbeRefused(subject, refusal));
+            return;
+        }
+        if let Some(record) = self.roster.get_mut(subject) {
+            record.refusal = Some(refusal.clone());
+        }
+        let path = self.path(subject);
+        let position = if subject.is_visitor() {
+            crate::topology::Position::default()
+        } else {
+            self.plan
+                .namespace(subject.namespace)
+                .process(subject.slot)
+                .map_or_else(crate::topology::Position::default, |process| process.position)
+        };
+        self.audience.note(&Note::Refused { path: &path, position, refusal: &refusal });
+        self.incidents.push_back(Incident::Refused(subject));
+    }
+
     pub(super) fn on_stream(&mut self, place: u32) {
         match self.streams.take(place, &self.events) {
             Arrival::Nothing => {}
             Arrival::Started(subject) => self.incidents.push_back(Incident::Started(subject)),
-            Arrival::Refused(subject, refusal) if subject.session_number().is_some() => {
-                self.incidents.push_back(Incident::SessionRefused(subject, refusal));
-            }
-            Arrival::Refused(subject, refusal) if subject.probed().is_some() => {
-                self.incidents.push_back(Incident::ProbeRefused(subject, refusal));
-            }
-            Arrival::Refused(subject, refusal) => {
-                if let Some(record) = self.roster.get_mut(subject) {
-                    record.refusal = Some(refusal.clone());
-                }
-                let path = self.path(subject);
-                let position = if subject.is_visitor() {
-                    crate::topology::Position::default()
-                } else {
-                    self.plan
-                        .namespace(subject.namespace)
-                        .process(subject.slot)
-                        .map_or_else(crate::topology::Position::default, |process| process.position)
-                };
-                self.audience.note(&Note::Refused { path: &path, position, refusal: &refusal });
-                self.incidents.push_back(Incident::Refused(subject));
-            }
+            Arrival::Refused(subject, refusal) => self.on_refusal(subject, refusal),
             Arrival::Output { subject, path, kind, output } => {
                 self.journal.log(subject, kind, &output);
                 self.look_at_lines(subject, &output);

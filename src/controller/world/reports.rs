@@ -54,6 +54,7 @@ impl World<'_> {
                 }
                 Report::Failed(failure) if self.is_renewed(failure.subject) => self.set_back(failure),
                 Report::Failed(failure) => self.fail(failure),
+                Report::Refused { subject, refusal } => self.on_refusal(subject, refusal),
                 Report::Line { namespace } => {
                     if let Some(end) = descriptors.next() {
                         self.on_line(namespace, sender, end);
@@ -121,11 +122,10 @@ impl World<'_> {
         if !self.roster.arrived(subject) {
             return;
         }
-        if let Err(error) = verification::take_down(&mut self.roster, subject, pid) {
-            let errno = error.raw_os_error().map_or(Errno::EIO, Errno::from_raw);
+        if let Err(cause) = verification::take_down(&mut self.roster, subject, pid) {
             // It has died since: its keeper says of what.
-            if errno != Errno::ENOENT && errno != Errno::ESRCH {
-                let failure = Failure::with(subject, Stage::Observe, errno, format!("/proc/{pid}"));
+            if cause.errno != Errno::ENOENT && cause.errno != Errno::ESRCH {
+                let failure = Failure::with(subject, Stage::Observe, cause, format!("/proc/{pid}"));
                 if self.is_renewed(subject) {
                     self.set_back(failure);
                 } else {

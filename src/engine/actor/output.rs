@@ -11,6 +11,7 @@ use std::time::Duration;
 use nix::errno::Errno;
 use nix::unistd::write;
 
+use crate::sys::errno::spelled;
 use crate::sys::reap::{Reaped, reap_one};
 use crate::topology::Actor;
 
@@ -69,6 +70,6 @@ pub(super) fn write_line(waiter: &Waiter, line: &[u8]) -> nix::Result<Written> {
 /// Says on standard error why the actor gives up; in one write, and without caring whether anybody reads it.
 pub(super) fn complain(actor: &Actor, errno: Errno) {
     let errors: Stderr = stderr();
-    let text = format!("nestns: actor {}: {}\n", actor.name(), errno.desc());
+    let text = format!("nestns: actor {}: {}\n", actor.name(), spelled(errno));
     let _ = write(&errors, text.as_bytes());
 }

@@ -20,6 +20,7 @@ use crate::engine::line::{Answer, Command, Heard, STREAMS};
 use crate::engine::moment::Moment;
 use crate::engine::plan::Subject;
 use crate::engine::program;
+use crate::sys::call::{Call, CallError, Named};
 use crate::sys::descriptor;
 use crate::sys::pidfd::Pidfd;
 
@@ -57,18 +58,18 @@ impl Init {
 
     fn carry_out(&mut self, command: Command, descriptors: Vec<OwnedFd>) -> Result<Option<Pidfd>, Failure> {
         let subject = self.subject_of(command);
-        let failed = |stage| move |errno| Failure::new(subject, stage, errno);
+        let failed = |stage| move |cause: CallError| Failure::new(subject, stage, cause);
         if command.takes_streams() {
             take_streams(&descriptors).map_err(failed(Stage::Channel))?;
         }
         let result = match command {
             Command::Fork { .. } => match &mut self.keeper {
                 Some(keeper) => keeper.fork_again(subject).map(|()| None),
-                None => Err(failed(Stage::Fork)(Errno::ECHILD)),
+                None => Err(Failure::of_no_call(subject, Stage::Fork, Errno::ECHILD)),
             },
             Command::Join { .. } => self.patiently(subject, |keeper, patience| {
                 let pid = keeper.join_again(subject, patience)?;
-                Ok(Some(Pidfd::open(pid).map_err(failed(Stage::Channel))?))
+                Ok(Some(Pidfd::open(pid).by(Call::PidfdOpen).map_err(failed(Stage::Channel))?))
             }),
             Command::Raise { namespace } => self.patiently(subject, |keeper, patience| {
                 keeper.raise_again(namespace, patience)?;
@@ -80,7 +81,7 @@ impl Init {
                     self.members.push(Member { slot, pidfd: Pidfd::from(pidfd) });
                     Ok(None)
                 }
-                None => Err(failed(Stage::Channel)(Errno::EBADF)),
+                None => Err(failed(Stage::Channel)(Errno::EBADF.into())),
             },
             Command::Settle => {
                 self.tenure = Tenure::UntilEmpty;
@@ -99,7 +100,9 @@ impl Init {
         subject: Subject,
         work: impl FnOnce(&mut crate::engine::keeper::Keeper, &mut Attentive) -> Result<Option<Pidfd>, Setback>,
     ) -> Result<Option<Pidfd>, Failure> {
-        let Some(keeper) = &mut self.keeper else { return Err(Failure::new(subject, Stage::Fork, Errno::ECHILD)) };
+        let Some(keeper) = &mut self.keeper else {
+            return Err(Failure::of_no_call(subject, Stage::Fork, Errno::ECHILD));
+        };
         let mut patience =
             Attentive { subject, stop: self.stop.signal.number(), end: Moment::now().plus(RAISING), heard: Vec::new() };
         let result = work(keeper, &mut patience);
@@ -114,15 +117,15 @@ impl Init {
 }
 
 /// Puts the controller's streams where programs inherit them.
-fn take_streams(descriptors: &[OwnedFd]) -> nix::Result<()> {
+fn take_streams(descriptors: &[OwnedFd]) -> Result<(), CallError> {
     if descriptors.len() != STREAMS.len() {
-        return Err(Errno::EBADF);
+        return Err(Errno::EBADF.into());
     }
     for (descriptor, number) in descriptors.iter().zip(STREAMS) {
         if number <= libc::STDERR_FILENO {
-            descriptor::make_standard(descriptor, number)?;
+            descriptor::make_standard(descriptor, number).by(Call::Dup2)?;
         } else {
-            descriptor::settle(descriptor, number)?;
+            descriptor::settle(descriptor, number).by(Call::Dup3)?;
         }
     }
     Ok(())

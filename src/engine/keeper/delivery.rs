@@ -19,6 +19,7 @@ use crate::engine::failure::{Failure, Stage};
 use crate::engine::nursery::{self, Heard};
 use crate::engine::plan::{NamespaceIndex, Subject};
 use crate::engine::program;
+use crate::sys::call::{Call, CallError, Named};
 use crate::sys::clone::{fork_numbered, fork_sibling_in_new_pid_namespace};
 use crate::sys::fork::fork;
 use crate::sys::pidfd::Pidfd;
@@ -52,7 +53,9 @@ impl Keeper {
                 Ok(Some(child))
             }
             (Crossing::Direct(myself), Some(outer)) => {
-                let outer = Pidfd::open(outer).map_err(failed(Stage::EnterPid))?;
+                let outer = Pidfd::open(outer)
+                    .by(Call::PidfdOpen)
+                    .map_err(|cause| Failure::new(subject, Stage::EnterPid, cause))?;
                 setns(&outer, CloneFlags::CLONE_NEWPID).map_err(failed(Stage::EnterPid))?;
                 let helper = match self.fork_helper_without_number(index).map_err(failed(Stage::NumberHelper))? {
                     ForkResult::Child => self.deliver_beside(index, channel),
@@ -92,7 +95,9 @@ impl Keeper {
                 }
                 return Ok(());
             };
-            let outer = Pidfd::open(outer).map_err(failed(Stage::EnterPid))?;
+            let outer = Pidfd::open(outer)
+                .by(Call::PidfdOpen)
+                .map_err(|cause| Failure::new(subject, Stage::EnterPid, cause))?;
             setns(&outer, CloneFlags::CLONE_NEWPID).map_err(failed(Stage::EnterPid))?;
             match self.fork_helper_without_number(index).map_err(failed(Stage::NumberHelper))? {
                 ForkResult::Child => self.deliver_beside(index, channel),
@@ -156,8 +161,9 @@ pub(super) fn await_helper(subject: Subject, helper: Pid) -> Result<(), Failure>
         match waitpid(helper, Some(WaitPidFlag::__WALL)) {
             Ok(WaitStatus::Exited(_, 0)) => return Ok(()),
             Err(Errno::EINTR) => {}
+            Err(errno) => return Err(Failure::new(subject, Stage::Adopt, CallError { call: Call::Waitpid, errno })),
             // It has reported the cause itself, unless it was killed.
-            _ => return Err(Failure::new(subject, Stage::Adopt, Errno::ECHILD)),
+            Ok(_) => return Err(Failure::of_no_call(subject, Stage::Adopt, Errno::UnknownErrno)),
         }
     }
 }
@@ -170,7 +176,7 @@ pub(super) fn await_birth(subject: Subject, channel: &OwnedFd, patience: &mut dy
 
 pub(super) fn listen(subject: Subject, channel: &OwnedFd) -> Result<Heard, Failure> {
     nursery::hear(channel)
-        .map_err(|errno| Failure::new(subject, Stage::Channel, errno))?
+        .map_err(|cause| Failure::new(subject, Stage::Channel, cause))?
         // The channel is closed by its death alone.
         .ok_or_else(|| Failure::new(subject, Stage::Died, Errno::UnknownErrno))
 }

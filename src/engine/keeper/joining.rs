@@ -16,6 +16,7 @@ use crate::engine::last_words;
 use crate::engine::nursery::{self, Word};
 use crate::engine::plan::{NamespaceIndex, NamespacePlan, Plan, ProcessPlan, Subject};
 use crate::engine::program;
+use crate::sys::call::{Call, CallError, Named};
 use crate::sys::descriptor;
 use crate::sys::fork::{end_with_parent, fork};
 use crate::sys::passage::{Passage, Step};
@@ -65,8 +66,8 @@ impl Keeper {
 
     /// Forks a process outside and moves it into the namespace of `init`.
     pub(super) fn join(&mut self, recruit: &Recruit, init: Pid, patience: &mut dyn Patience) -> Result<Pid, Setback> {
-        let failed = |errno| Failure::new(recruit.subject, Stage::EnterPid, errno);
-        let target = Pidfd::open(init).map_err(failed)?;
+        let failed = |cause: CallError| Failure::new(recruit.subject, Stage::EnterPid, cause);
+        let target = Pidfd::open(init).by(Call::PidfdOpen).map_err(failed)?;
         self.move_in(recruit, &target, self.namespaces_of(recruit.subject.namespace), patience)
     }
 
@@ -113,13 +114,14 @@ impl Keeper {
                 child
             }
             Crossing::Helped(_) => {
-                let (mine, theirs) = nursery::pair().map_err(failed(Stage::Channel))?;
+                let (mine, theirs) = nursery::pair().map_err(|cause| Failure::new(subject, Stage::Channel, cause))?;
                 let helper = match fork().map_err(failed(Stage::Fork))? {
                     ForkResult::Child => {
                         let work = || -> Result<(), Failure> {
                             passage.enter_pid().map_err(|stopped| stopped_at(subject, stopped))?;
                             if fork().map_err(failed(Stage::Fork))?.is_child() {
-                                nursery::say(&theirs, Word::Born, None).map_err(failed(Stage::Channel))?;
+                                nursery::say(&theirs, Word::Born, None)
+                                    .map_err(|cause| Failure::new(subject, Stage::Channel, cause))?;
                                 self.become_joined(recruit, &passage);
                             }
                             Ok(())
@@ -223,12 +225,13 @@ impl Recruit {
     /// In the child: puts the streams that came with a guest where his plan, which inherits them, finds them.
     fn take_streams(&self, streams: &[OwnedFd; 3]) {
         let placed = if self.process.terminal == Terminal::Own {
-            descriptor::settle(&streams[0], TERMINAL)
+            descriptor::settle(&streams[0], TERMINAL).by(Call::Dup3)
         } else {
-            (0..).zip(streams).try_for_each(|(number, stream)| descriptor::make_standard(stream, number))
+            let place = |(number, stream)| descriptor::make_standard(stream, number).by(Call::Dup2);
+            (0..).zip(streams).try_for_each(place)
         };
-        if let Err(errno) = placed {
-            program::fail(Failure::new(self.subject, Stage::Stdin, errno));
+        if let Err(cause) = placed {
+            program::fail(Failure::new(self.subject, Stage::Stdin, cause));
         }
     }
 }

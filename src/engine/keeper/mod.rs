@@ -28,6 +28,7 @@ use super::nursery::{self, Word};
 use super::plan::{NamespaceIndex, NamespacePlan, Order, Plan, Release, Subject};
 use super::program;
 use super::report::Ending;
+use crate::sys::call::{Call, CallError, Named};
 use crate::sys::fork::fork;
 use crate::sys::pidfd::Pidfd;
 use crate::sys::reap;
@@ -198,7 +199,7 @@ impl Keeper {
             _ => Midwife::Helper,
         };
         let needs_channel = is_root || midwife == Midwife::Helper || self.plan.numbers_below(index) > 0;
-        let failed = |stage| move |errno| Failure::new(subject, stage, errno);
+        let failed = |stage| move |cause: CallError| Failure::new(subject, stage, cause);
         let (mine, theirs) = if needs_channel {
             let (mine, theirs) = nursery::pair().map_err(failed(Stage::Channel))?;
             (Some(mine), Some(theirs))
@@ -238,8 +239,9 @@ impl Keeper {
             match listen(Subject::init(index), channel)?.word {
                 Word::Join { slot } => {
                     let member = self.join(&self.recruit(Subject { namespace: index, slot })?, pid, patience)?;
-                    let failed = |errno| Failure::new(Subject { namespace: index, slot }, Stage::Channel, errno);
-                    let pidfd = Pidfd::open(member).map_err(failed)?;
+                    let failed =
+                        |cause: CallError| Failure::new(Subject { namespace: index, slot }, Stage::Channel, cause);
+                    let pidfd = Pidfd::open(member).by(Call::PidfdOpen).map_err(failed)?;
                     nursery::say(&self.pending[place].channel, Word::Joined, Some(pidfd.as_fd())).map_err(failed)?;
                 }
                 Word::Taken => {
@@ -247,7 +249,7 @@ impl Keeper {
                     self.furnish(index, pid, patience)?;
                 }
                 Word::Born | Word::Go | Word::Joined => {
-                    return Err(Failure::new(Subject::init(index), Stage::Channel, Errno::EPROTO).into());
+                    return Err(Failure::of_no_call(Subject::init(index), Stage::Channel, Errno::EPROTO).into());
                 }
             }
         }

@@ -70,12 +70,13 @@ impl Keeper {
     fn make_sure_it_is_gone(&self, subject: Subject) -> Result<(), Failure> {
         match self.find(subject) {
             None => Ok(()),
-            Some(_) => Err(Failure::new(subject, Stage::Fork, Errno::EEXIST)),
+            Some(_) => Err(Failure::of_no_call(subject, Stage::Fork, Errno::EEXIST)),
         }
     }
 
     fn init_of(&self, index: NamespaceIndex, of: Subject) -> Result<Pid, Failure> {
-        let init = self.find(Subject::init(index)).ok_or_else(|| Failure::new(of, Stage::EnterPid, Errno::ESRCH))?;
+        let init =
+            self.find(Subject::init(index)).ok_or_else(|| Failure::of_no_call(of, Stage::EnterPid, Errno::ESRCH))?;
         Ok(init.pid)
     }
 }

@@ -18,6 +18,7 @@ pub use common::{Common, Order};
 pub use namespace::{Comebacks, InitPlan, NamespacePlan};
 pub use process::{Identity, ProcessPlan, Unknown};
 
+use crate::sys::errno::spelled;
 use crate::sys::memory;
 use crate::topology::{Entry, Init, Output, Position, Probe, RestartWhen, Terminal, Topology};
 
@@ -139,7 +140,7 @@ pub enum PlanError {
     #[expect(missing_docs, reason = "the message names them")]
     UnknownGroup { path: String, group: String, position: Position },
     /// The plan could not be stored.
-    #[error("no memory for the plan of {namespaces} namespaces: {errno}")]
+    #[error("no memory for the plan of {namespaces} namespaces: {}", spelled(*errno))]
     #[expect(missing_docs, reason = "the message names them")]
     Memory { namespaces: usize, errno: nix::Error },
     /// A record could not be written.

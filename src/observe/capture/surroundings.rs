@@ -2,13 +2,13 @@
 
 use std::fmt::Display;
 use std::io;
-use std::os::unix::fs::MetadataExt;
 
 use nix::unistd::geteuid;
 use toml::{Table, Value};
 
 use super::mounts::{self, Proc};
 use crate::observe::hostname;
+use crate::observe::namespace_link::followed;
 
 /// The kinds that the language can unshare, and the kernel's names of them.
 const KINDS: [(&str, &str); 5] =
@@ -102,5 +102,5 @@ impl Surroundings {
 }
 
 fn inode(process: impl Display, kind: &str) -> io::Result<u64> {
-    Ok(std::fs::metadata(format!("/proc/{process}/ns/{kind}"))?.ino())
+    followed(format!("/proc/{process}/ns/{kind}"))
 }

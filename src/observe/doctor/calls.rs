@@ -10,6 +10,7 @@ use super::Check;
 use super::namespaces::Way;
 use super::trial::try_call;
 use crate::sys::clone::fork_numbered;
+use crate::sys::errno::spelled;
 use crate::sys::fork::exit_now;
 use crate::sys::pidfd::Pidfd;
 use crate::sys::{namespace, probe};
@@ -23,7 +24,7 @@ pub(super) fn pidfd() -> Check {
         Ok(()) => Check::yes(ID, "processes can be held and signalled by descriptor"),
         Err(errno) => Check::no(
             ID,
-            format!("refused: {}", errno.desc()),
+            format!("refused: {}", spelled(errno)),
             "use Linux 5.3 or later, and let the container's seccomp filter allow pidfd_open and pidfd_send_signal",
         ),
     }
@@ -101,7 +102,7 @@ pub(super) fn mount_api() -> Check {
         Ok(()) | Err(Errno::EPERM) => Check::yes(ID, "file systems can be opened before they are mounted (fsopen)"),
         Err(errno) => Check::warn(
             ID,
-            format!("fsopen is refused: {}", errno.desc()),
+            format!("fsopen is refused: {}", spelled(errno)),
             "nothing: mount(2) is used; since Linux 5.2 there is fsopen",
         ),
     }

@@ -8,6 +8,7 @@ use nix::unistd::{AccessFlags, access, getpid};
 
 use super::Check;
 use crate::observe::cgroup::Tree;
+use crate::sys::errno::of_io;
 
 /// What it is called.
 pub const ID: &str = "cgroup-freezer";
@@ -25,7 +26,9 @@ pub fn check() -> Check {
                 format!("this process is in a cgroup outside of {}: nothing can be paused", tree.mount.display());
             return Check::warn(ID, found, "start the container with a cgroup namespace of its own");
         }
-        Err(error) => return Check::warn(ID, format!("cannot read /proc/self/cgroup: {error}"), "mount /proc"),
+        Err(error) => {
+            return Check::warn(ID, format!("cannot read /proc/self/cgroup: {}", of_io(&error)), "mount /proc");
+        }
     };
     match try_out(&own) {
         Ok(true) => Check::yes(ID, format!("namespaces can be paused, by cgroups in {}", own.display())),
@@ -35,7 +38,7 @@ pub fn check() -> Check {
             "use Linux 5.2 or later",
         ),
         Err(error) => {
-            let found = format!("cannot make a cgroup in {} ({error}): nothing can be paused", own.display());
+            let found = format!("cannot make a cgroup in {}: {}: nothing can be paused", own.display(), of_io(&error));
             let remedy = match error.raw_os_error().map(nix::errno::Errno::from_raw) {
                 Some(nix::errno::Errno::EROFS) => {
                     "start the container with a writable cgroup file system, or run outside"

@@ -1,27 +1,20 @@
 //! How many of everything there may be.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use nix::sys::resource::{RLIM_INFINITY, Resource, getrlimit};
-use nix::unistd::geteuid;
+use nix::unistd::getpid;
 
+use super::ceiling::{self, Ceiling, PidsMax, number, pids_max};
 use super::{Check, reason};
+use crate::observe::cgroup::Tree;
 
 /// What a namespace takes while it stands, in KiB: rather too much.
 const NAMESPACE_KIB: u64 = 150;
+/// What a process takes until it becomes its program, in KiB; what it takes then is the program's.
+const PROCESS_KIB: u64 = 100;
 /// Where fewer fit, it is said.
 const FEW: u64 = 1000;
-
-/// The tightest `pids.max` of the cgroups that the caller is in.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PidsMax {
-    /// Of which group.
-    pub group: PathBuf,
-    /// How many processes it may have.
-    pub max: u64,
-    /// How many it has.
-    pub now: u64,
-}
 
 /// All of them, as far as they can be read; `None` is for no limit, or for one that cannot.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,8 +33,8 @@ pub struct Limits {
     pub processes: Option<u64>,
     /// The hard `RLIMIT_NOFILE`.
     pub descriptors: Option<u64>,
-    /// `MemAvailable`, in KiB.
-    pub memory: Option<u64>,
+    /// How much is free.
+    pub memory: Option<Memory>,
 }
 
 impl Limits {
@@ -49,14 +42,12 @@ impl Limits {
         let finite = |limit: u64| (limit != RLIM_INFINITY).then_some(limit);
         let limit = |resource| getrlimit(resource).ok();
         Self {
-            pid_max: number(Path::new("/proc/sys/kernel/pid_max")),
-            threads_max: number(Path::new("/proc/sys/kernel/threads-max")),
-            pid_namespaces: number(Path::new("/proc/sys/user/max_pid_namespaces")),
-            user_namespaces: number(Path::new("/proc/sys/user/max_user_namespaces")),
-            pids: pids_max(),
-            processes: limit(Resource::RLIMIT_NPROC)
-                .and_then(|(soft, _)| finite(soft))
-                .filter(|_| !geteuid().is_root()),
+            pid_max: number("/proc/sys/kernel/pid_max"),
+            threads_max: number("/proc/sys/kernel/threads-max"),
+            pid_namespaces: number("/proc/sys/user/max_pid_namespaces"),
+            user_namespaces: number("/proc/sys/user/max_user_namespaces"),
+            pids: pids_max().into_iter().min_by_key(PidsMax::left),
+            processes: ceiling::user_limit(),
             descriptors: limit(Resource::RLIMIT_NOFILE).and_then(|(_, hard)| finite(hard)),
             memory: memory(),
         }
@@ -64,24 +55,22 @@ impl Limits {
 
     /// How many more processes there may be, and what says so.
     pub fn processes_left(&self) -> Option<(u64, String)> {
-        let running = running();
-        let of_group = self.pids.as_ref().map(|pids| {
-            (pids.max.saturating_sub(pids.now), format!("pids.max ({}) of {}", pids.max, pids.group.display()))
-        });
-        let of_kernel = [("kernel.pid_max", self.pid_max), ("kernel.threads-max", self.threads_max)]
-            .into_iter()
-            .filter_map(|(name, limit)| Some((limit?.saturating_sub(running), format!("{name} ({})", limit?))));
-        // How many the user has is counted over all namespaces, and told to nobody.
-        let of_user =
-            self.processes.map(|limit| (limit, format!("RLIMIT_NPROC ({limit}, per user over all namespaces)")));
-        of_kernel.chain(of_group).chain(of_user).min()
+        let tightest = ceiling::ceilings().into_iter().min_by_key(|ceiling| ceiling.left);
+        tightest.map(|Ceiling { left, name, .. }| (left, name))
+    }
+
+    /// How many KiB a tree takes while it stands: `namespaces` with their PID 1s, and `processes` before they become programs.
+    pub fn memory_needed(namespaces: u64, processes: u64) -> u64 {
+        namespaces * NAMESPACE_KIB + processes * PROCESS_KIB
     }
 
     /// How many namespaces fit side by side, each with its PID 1 only.
     fn fan_out(&self) -> Option<(u64, String)> {
         let namespaces =
             self.pid_namespaces.map(|limit| (limit, format!("user.max_pid_namespaces ({limit}, per user)")));
-        let memory = self.memory.map(|free| (free / NAMESPACE_KIB, format!("{} MiB of free memory", free / 1024)));
+        let memory = self.memory.as_ref().map(|memory| {
+            (memory.kib / NAMESPACE_KIB, format!("{} MiB of free memory, {}", memory.kib / 1024, memory.source))
+        });
         self.processes_left().into_iter().chain(namespaces).chain(memory).min()
     }
 
@@ -104,9 +93,9 @@ impl Limits {
         ];
         checks.push(match &self.pids {
             None => Check::yes("pids-max", "no limit"),
-            Some(PidsMax { group, max, now }) => {
-                let found = format!("{} of {max} are left in {}", max.saturating_sub(*now), group.display());
-                if max.saturating_sub(*now) < FEW {
+            Some(pids) => {
+                let found = format!("{} of {} are left in {}", pids.left(), pids.max, pids.group.display());
+                if pids.left() < FEW {
                     Check::warn("pids-max", found, "raise `pids.max` there (docker and podman: `--pids-limit`)")
                 } else {
                     Check::yes("pids-max", found)
@@ -146,55 +135,27 @@ fn few(id: &'static str, limit: Option<u64>, name: &str, remedy: &str) -> Check 
     }
 }
 
-fn number(path: &Path) -> Option<u64> {
-    std::fs::read_to_string(path).ok()?.trim().parse().ok()
+/// How much memory is free.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Memory {
+    /// In KiB.
+    pub kib: u64,
+    /// What says so.
+    pub source: String,
 }
 
-/// How many processes and threads there are: the second number of the fourth field of /proc/loadavg.
-fn running() -> u64 {
-    let text = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
-    let field = text.split(' ').nth(3).and_then(|field| field.split_once('/'));
-    field.and_then(|(_, all)| all.parse().ok()).unwrap_or_default()
-}
-
-fn memory() -> Option<u64> {
-    let text = std::fs::read_to_string("/proc/meminfo").ok()?;
-    let line = text.lines().find_map(|line| line.strip_prefix("MemAvailable:"))?;
-    line.trim().strip_suffix(" kB")?.trim().parse().ok()
-}
-
-/// Looks at every group around the caller, in either version's hierarchy: the tightest counts.
-fn pids_max() -> Option<PidsMax> {
-    let mounts = std::fs::read_to_string("/proc/self/mountinfo").ok()?;
-    let groups = std::fs::read_to_string("/proc/self/cgroup").ok()?;
-    let mut found: Vec<PidsMax> = Vec::new();
-    for line in groups.lines() {
-        let mut parts = line.splitn(3, ':');
-        let (Some(_), Some(controllers), Some(path)) = (parts.next(), parts.next(), parts.next()) else { continue };
-        let is_mount = |line: &&str| {
-            let Some((_, kind)) = line.split_once(" - ") else { return false };
-            if controllers.is_empty() {
-                kind.starts_with("cgroup2 ")
-            } else {
-                kind.starts_with("cgroup ")
-                    && kind.rsplit(' ').next().is_some_and(|options| options.split(',').any(|one| one == "pids"))
-            }
-        };
-        if !controllers.is_empty() && !controllers.split(',').any(|one| one == "pids") {
-            continue;
-        }
-        let Some(mount) = mounts.lines().find(is_mount) else { continue };
-        let fields: Vec<&str> = mount.split(' ').collect();
-        let (Some(root), Some(point)) = (fields.get(3), fields.get(4)) else { continue };
-        let Ok(inside) = Path::new(path).strip_prefix(root) else { continue };
-        let top = Path::new(point);
-        found.extend(top.join(inside).ancestors().take_while(|group| group.starts_with(top)).filter_map(|group| {
-            Some(PidsMax {
-                max: number(&group.join("pids.max"))?,
-                now: number(&group.join("pids.current"))?,
-                group: group.to_owned(),
-            })
-        }));
-    }
-    found.into_iter().min_by_key(|pids| pids.max.saturating_sub(pids.now))
+/// The least that the machine and the cgroups around the caller have left.
+fn memory() -> Option<Memory> {
+    let text = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
+    let line = text.lines().find_map(|line| line.strip_prefix("MemAvailable:"));
+    let free = line.and_then(|line| line.trim().strip_suffix(" kB")?.trim().parse().ok());
+    let machine = free.map(|kib| Memory { kib, source: "of the machine".to_owned() });
+    let of_group = |group: &Path| {
+        let left = number(group.join("memory.max"))?.saturating_sub(number(group.join("memory.current"))?);
+        Some(Memory { kib: left / 1024, source: format!("memory.max of {}", group.display()) })
+    };
+    let tree = Tree::find();
+    let own = tree.as_ref().and_then(|tree| Some((tree.mount.clone(), tree.group_of(getpid()).ok()??)));
+    let groups = own.iter().flat_map(|(top, own)| own.ancestors().take_while(move |group| group.starts_with(top)));
+    machine.into_iter().chain(groups.filter_map(of_group)).min_by_key(|memory| memory.kib)
 }

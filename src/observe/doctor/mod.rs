@@ -4,16 +4,19 @@
 //! outlives it, and none changes anything that others see.
 
 mod calls;
+pub mod ceiling;
 pub mod freezer;
 mod limits;
 mod namespaces;
 pub mod reason;
+pub mod required;
 mod surroundings;
 mod trial;
 
 use serde::Serialize;
 
-pub use limits::{Limits, PidsMax};
+pub use ceiling::PidsMax;
+pub use limits::Limits;
 pub use namespaces::{Levels, Nesting, Way};
 
 /// What a check came to.
@@ -78,6 +81,8 @@ impl Check {
 /// Everything that was found out.
 #[derive(Debug)]
 pub struct Machine {
+    /// The system calls that nothing works without.
+    calls: Check,
     /// How PID namespaces are made, and what else.
     pub nesting: Nesting,
     /// How many of everything there may be.
@@ -89,14 +94,16 @@ pub struct Machine {
 impl Machine {
     /// Tries everything. The caller has one thread.
     pub fn try_out() -> Self {
+        // First of all: what is refused is met again in every other attempt.
+        let calls = required::check();
         let nesting = Nesting::try_out();
         let can_number = calls::can_number(nesting.way);
-        Self { nesting, limits: Limits::read(), can_number }
+        Self { calls, nesting, limits: Limits::read(), can_number }
     }
 
     /// The checks, in the order in which people ask.
     pub fn checks(&self) -> Vec<Check> {
-        let mut checks = vec![surroundings::kernel(), surroundings::container(), calls::pidfd()];
+        let mut checks = vec![surroundings::kernel(), surroundings::container(), self.calls.clone(), calls::pidfd()];
         checks.extend(self.nesting.checks());
         checks.push(freezer::check());
         checks.extend(self.limits.checks());
@@ -113,6 +120,7 @@ pub fn check(id: &str) -> Option<Check> {
         // Of the file, or of the state.
         "file-users" | "state-directory" => None,
         freezer::ID => Some(freezer::check()),
+        required::ID => Some(required::check()),
         _ => Machine::try_out().checks().into_iter().find(|check| check.id == id),
     }
 }

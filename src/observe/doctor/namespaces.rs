@@ -5,7 +5,8 @@ use nix::mount::{MsFlags, mount};
 use nix::sched::{CloneFlags, unshare};
 
 use super::trial::{attempt, continue_in_child, try_call};
-use super::{Check, reason};
+use super::{Check, ceiling, reason};
+use crate::sys::errno;
 
 /// How the caller comes to PID namespaces.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -14,8 +15,31 @@ pub enum Way {
     Direct,
     /// Inside a user namespace that he makes for it, with himself as its only user.
     UserNamespace,
-    /// Not at all, for this reason.
-    Refused(Errno),
+    /// Not at all.
+    Refused(Obstacle),
+}
+
+/// What is in the way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Obstacle {
+    /// The kind of namespace that is refused, by its name in `/proc/PID/ns`.
+    pub kind: &'static str,
+    /// With which errno.
+    pub errno: Errno,
+}
+
+impl Obstacle {
+    fn remedy(self) -> String {
+        reason::no_namespace(self.kind, self.errno)
+    }
+}
+
+/// `ENOSPC` is about namespaces here, and not about a disk.
+fn spelled(errno: Errno) -> String {
+    match errno {
+        Errno::ENOSPC => "a limit is reached".to_owned(),
+        errno => errno::spelled(errno),
+    }
 }
 
 impl Way {
@@ -24,7 +48,7 @@ impl Way {
         match self {
             Self::Direct => Ok(()),
             Self::UserNamespace => unshare(CloneFlags::CLONE_NEWUSER),
-            Self::Refused(errno) => Err(errno),
+            Self::Refused(obstacle) => Err(obstacle.errno),
         }
     }
 
@@ -69,7 +93,9 @@ pub struct Nesting {
     /// Each of the other kinds, by its word in a topology.
     pub kinds: Vec<(&'static str, nix::Result<()>)>,
     /// Whether a PID 1 can mount a /proc of its own.
-    pub proc_mount: nix::Result<()>,
+    pub proc_mount: Result<(), Refusal>,
+    /// Whether a part of the visible /proc is covered by something.
+    is_masked: bool,
 }
 
 impl Nesting {
@@ -77,11 +103,18 @@ impl Nesting {
         let user = try_call(|| unshare(CloneFlags::CLONE_NEWUSER));
         let way = find_way();
         let levels = match way {
-            Way::Refused(errno) => Levels { left: 0, then: errno },
+            Way::Refused(obstacle) => Levels { left: 0, then: obstacle.errno },
             way => measure(way),
         };
         let kind = |(word, flag)| (word, try_call(|| way.go().and_then(|()| unshare(flag))));
-        Self { way, levels, user, kinds: KINDS.map(kind).to_vec(), proc_mount: try_call(|| mount_proc(way)) }
+        Self {
+            way,
+            levels,
+            user,
+            kinds: KINDS.map(kind).to_vec(),
+            proc_mount: mount_proc(way),
+            is_masked: !reason::proc_masks().is_empty(),
+        }
     }
 
     pub(super) fn checks(&self) -> Vec<Check> {
@@ -92,7 +125,10 @@ impl Nesting {
         const ID: &str = "user-namespaces";
         match self.user {
             Ok(()) => Check::yes(ID, "the caller can make them"),
-            Err(errno) => Check::warn(ID, format!("refused: {}", errno.desc()), reason::no_permission()),
+            Err(errno) => {
+                let found = format!("refused: {}", spelled(errno));
+                Check::warn(ID, found, reason::no_namespace("user", errno))
+            }
         }
     }
 
@@ -103,28 +139,42 @@ impl Nesting {
             Way::UserNamespace => {
                 Check::yes(ID, "the caller can make them inside a user namespace, where he is the only user")
             }
-            Way::Refused(Errno::ENOSPC) => Check::no(ID, "refused: a limit is reached", reason::no_space(1)),
-            Way::Refused(errno) => Check::no(ID, format!("refused: {}", errno.desc()), reason::no_permission()),
+            Way::Refused(obstacle @ Obstacle { kind: "pid", errno }) => {
+                Check::no(ID, format!("refused: {}", spelled(errno)), obstacle.remedy())
+            }
+            Way::Refused(obstacle @ Obstacle { errno, .. }) => {
+                let found = format!("the user namespace that they need is refused: {}", spelled(errno));
+                Check::no(ID, found, obstacle.remedy())
+            }
         }
     }
 
     fn nesting(&self) -> Check {
         const ID: &str = "nesting";
         let Levels { left, then } = self.levels;
+        if let Way::Refused(obstacle) = self.way {
+            return Check::no(ID, "no level can be made", obstacle.remedy());
+        }
         match left {
-            0 => Check::no(ID, "no level can be made", reason::no_space(1)),
-            1..8 => Check::warn(ID, format!("{left} more levels (measured)"), reason::no_space(left as usize + 1)),
+            0 => Check::no(ID, "no level can be made", reason::no_namespace("pid", then)),
+            1..8 if then == Errno::ENOSPC => {
+                Check::warn(ID, format!("{left} more levels (measured)"), reason::no_space(left as usize + 1))
+            }
             _ if then == Errno::ENOSPC => Check::yes(ID, format!("{left} more levels (measured)")),
             _ => {
-                Check::warn(ID, format!("{left} more levels (measured), then: {}", then.desc()), reason::no_processes())
+                let found = format!("{left} more levels (measured), then: {}", spelled(then));
+                Check::warn(ID, found, reason::no_namespace("pid", then))
             }
         }
     }
 
     fn isolation(&self) -> Check {
         const ID: &str = "isolation";
-        let refused: Vec<String> =
-            self.kinds.iter().filter_map(|(word, result)| Some(format!("{word} ({})", result.err()?.desc()))).collect();
+        let refused: Vec<String> = self
+            .kinds
+            .iter()
+            .filter_map(|(word, result)| Some(format!("{word}: {}", spelled(result.err()?))))
+            .collect();
         if refused.is_empty() {
             let words: Vec<&str> = self.kinds.iter().map(|(word, _)| *word).collect();
             return Check::yes(ID, format!("{} namespaces can be made", words.join(", ")));
@@ -137,23 +187,37 @@ impl Nesting {
         const ID: &str = "proc-mount";
         match self.proc_mount {
             Ok(()) => Check::yes(ID, "a new namespace can have a /proc of its own"),
-            Err(Errno::EPERM) if !matches!(self.way, Way::Refused(_)) => {
-                Check::warn(ID, "refused: Operation not permitted", reason::masked_proc())
+            Err(Refusal { call: Call::MountProc, errno: Errno::EPERM }) if self.is_masked => {
+                Check::warn(ID, format!("refused: {}", errno::spelled(Errno::EPERM)), reason::masked_proc())
             }
-            Err(errno) => Check::warn(ID, format!("refused: {}", errno.desc()), "set `mount_proc = false`"),
+            Err(Refusal { call: Call::Mount | Call::MountProc, errno }) => {
+                let remedy = "let the seccomp filter or security module around this process allow mount (docker and podman: \
+                              `--security-opt seccomp=unconfined`), or set `mount_proc = false`";
+                Check::warn(ID, format!("mount is refused: {}", errno::spelled(errno)), remedy)
+            }
+            Err(Refusal { call: Call::Namespaces, errno }) => {
+                let found = format!("no namespace can be made for it: {}", spelled(errno));
+                Check::warn(ID, found, "see the checks before this one; `mount_proc = false` does without")
+            }
         }
     }
 }
 
 fn find_way() -> Way {
+    let refused = |kind, errno| Way::Refused(Obstacle { kind, errno });
     let direct = try_call(|| Way::Direct.go_inside());
     let Err(errno) = direct else { return Way::Direct };
     if errno != Errno::EPERM {
-        return Way::Refused(errno);
+        return refused("pid", errno);
+    }
+    // Root is refused by a filter, which a user namespace does not lift; what it refuses is told of the first call.
+    if let Err(errno) = try_call(|| Way::UserNamespace.go()) {
+        let kind = if ceiling::has_capability(ceiling::SYS_ADMIN) { "pid" } else { "user" };
+        return refused(kind, errno);
     }
     match try_call(|| Way::UserNamespace.go_inside()) {
         Ok(()) => Way::UserNamespace,
-        Err(errno) => Way::Refused(errno),
+        Err(errno) => refused("pid", errno),
     }
 }
 
@@ -175,11 +239,46 @@ fn measure(way: Way) -> Levels {
     Levels { left: u32::try_from(left).unwrap_or(0), then: Errno::from_raw(then) }
 }
 
-fn mount_proc(way: Way) -> nix::Result<()> {
-    way.go_inside()?;
-    unshare(CloneFlags::CLONE_NEWNS)?;
-    let private = MsFlags::MS_REC | MsFlags::MS_PRIVATE;
-    mount(Some("none"), "/", None::<&str>, private, None::<&str>)?;
-    let flags = MsFlags::MS_NOSUID | MsFlags::MS_NODEV | MsFlags::MS_NOEXEC;
-    mount(Some("proc"), "/proc", Some("proc"), flags, None::<&str>)
+/// What is called to give a namespace a /proc of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Call {
+    /// unshare(2) and fork(2), before anything is mounted.
+    Namespaces,
+    /// mount(2), of nothing new.
+    Mount,
+    /// mount(2), of a new proc.
+    MountProc,
+}
+
+/// A call that was refused on the way to it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Refusal {
+    /// Which.
+    pub call: Call,
+    /// With which errno.
+    pub errno: Errno,
+}
+
+fn mount_proc(way: Way) -> Result<(), Refusal> {
+    let job = || {
+        way.go_inside().and_then(|()| unshare(CloneFlags::CLONE_NEWNS)).map_err(|errno| (Call::Namespaces, errno))?;
+        let private = MsFlags::MS_REC | MsFlags::MS_PRIVATE;
+        mount(Some("none"), "/", None::<&str>, private, None::<&str>).map_err(|errno| (Call::Mount, errno))?;
+        let flags = MsFlags::MS_NOSUID | MsFlags::MS_NODEV | MsFlags::MS_NOEXEC;
+        mount(Some("proc"), "/proc", Some("proc"), flags, None::<&str>).map_err(|errno| (Call::MountProc, errno))
+    };
+    let answer = attempt(|tell| match job() {
+        Ok(()) => tell.end(0, 0),
+        Err((call, errno)) => tell.end(call as i32, errno as i32),
+    });
+    let errno = Errno::from_raw;
+    match answer {
+        Some((_, 0)) => Ok(()),
+        Some((call, number)) if call == Call::MountProc as i32 => {
+            Err(Refusal { call: Call::MountProc, errno: errno(number) })
+        }
+        Some((call, number)) if call == Call::Mount as i32 => Err(Refusal { call: Call::Mount, errno: errno(number) }),
+        Some((_, number)) => Err(Refusal { call: Call::Namespaces, errno: errno(number) }),
+        None => Err(Refusal { call: Call::Namespaces, errno: Errno::ECHILD }),
+    }
 }

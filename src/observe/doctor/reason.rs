@@ -1,51 +1,74 @@
 //! What stands behind an errno of this machine, and the way out: which limit, which switch, which mount.
 
+use nix::errno::Errno;
+
+use super::ceiling;
+use crate::observe::namespaces;
+
 fn read_number(path: &str) -> Option<i64> {
     std::fs::read_to_string(path).ok()?.trim().parse().ok()
 }
 
-/// Why no further PID namespace can be made at this level.
-pub fn no_space(level: usize) -> String {
-    let limit = read_number("/proc/sys/user/max_pid_namespaces");
-    if level >= 32 || limit.is_none_or(|limit| limit > 1000) {
-        return format!(
-            "the nesting limit is reached at level {level}: 32 PID namespaces nest below the initial one, and a container \
-             that nestns runs in has used some of them; make the tree shallower or run it further outside"
-        );
-    }
-    format!(
-        "the limit user.max_pid_namespaces ({}) is reached; raise it with `sysctl user.max_pid_namespaces=…`, or wait a \
-         moment where many namespaces have just ended",
-        limit.unwrap_or_default()
-    )
+/// The inode of the initial PID namespace.
+fn is_outermost() -> bool {
+    namespaces::own().is_ok_and(|own| own == super::surroundings::INITIAL)
 }
 
-/// Which of the limits on namespaces that are no PID namespaces is reached: the lowest is at fault, the kernel does not say.
+/// Why no further PID namespace can be made at this level (`ENOSPC`).
+pub fn no_space(level: usize) -> String {
+    const DEEP: &str = "32 PID namespaces nest below the initial one";
+    let limit = read_number("/proc/sys/user/max_pid_namespaces");
+    let count = limit.map_or_else(|| "not known here".to_owned(), |limit| limit.to_string());
+    let by_count = format!(
+        "the limit user.max_pid_namespaces ({count}) is reached, which counts for each user{}; raise it with `sysctl \
+         user.max_pid_namespaces=…`, or wait a moment where many namespaces have just ended",
+        if is_outermost() { "" } else { ", here or around this container" }
+    );
+    match limit {
+        Some(0) => "the limit user.max_pid_namespaces (0) refuses them all; raise it with `sysctl \
+                    user.max_pid_namespaces=…`"
+            .to_owned(),
+        _ if level > 32 => format!("the nesting limit is reached at level {level}: {DEEP}; make the tree shallower"),
+        // Nothing is around that could have used some of them.
+        _ if is_outermost() => by_count,
+        Some(..=1000) => by_count,
+        _ => format!(
+            "the nesting limit is reached at level {level}: {DEEP}, and a container that nestns runs in has used some of \
+             them; make the tree shallower or run it further outside. Where it is not that, {by_count}"
+        ),
+    }
+}
+
+/// Which of the limits on namespaces that are no PID namespaces is reached (`ENOSPC`): the lowest is at fault, the kernel
+/// does not say.
 pub fn limits_reached(kinds: &[&str]) -> String {
     let limits = kinds.iter().map(|kind| (read_number(&format!("/proc/sys/user/max_{kind}_namespaces")), kind));
     match limits.filter_map(|(limit, kind)| Some((limit?, kind))).min() {
+        Some((0, kind)) => format!(
+            "the limit user.max_{kind}_namespaces (0) refuses them all; raise it with `sysctl \
+             user.max_{kind}_namespaces=…`, or run as root of the machine"
+        ),
         // 32 user namespaces nest as well, and say the same.
         Some((limit, kind)) => format!(
-            "the limit user.max_{kind}_namespaces ({limit}) is reached, here or around this container; raise it with `sysctl \
-             user.max_{kind}_namespaces=…`, or wait a moment where many namespaces have just ended"
+            "the limit user.max_{kind}_namespaces ({limit}) is reached, here or around this container; it counts for each user; raise it with \
+             `sysctl user.max_{kind}_namespaces=…`, or wait a moment where many namespaces have just ended"
         ),
         None => "a limit on namespaces (user.max_*_namespaces) is reached".to_owned(),
     }
 }
 
-/// Why no further process can be made.
+/// Why no further process can be made (`EAGAIN`).
 pub fn no_processes() -> String {
-    let processes = nix::sys::resource::getrlimit(nix::sys::resource::Resource::RLIMIT_NPROC)
-        .map_or_else(|_| "unknown".to_owned(), |(soft, _)| soft.to_string());
-    let pid_max = read_number("/proc/sys/kernel/pid_max").map_or_else(|| "unknown".to_owned(), |max| max.to_string());
-    format!(
-        "no further process may be made: one of `pids.max` of the cgroup, RLIMIT_NPROC ({processes}, counted per user over \
-         all namespaces) and kernel.pid_max ({pid_max}) is reached"
-    )
+    ceiling::reached(&[])
 }
 
-/// Which switch refuses user namespaces.
+/// What refuses namespaces (`EPERM`, `EACCES`, `ENOSYS`): to an ordinary user mostly a switch, to root always a filter.
 pub fn no_permission() -> String {
+    const FILTER: &str = "a seccomp filter or security module, as containers have them (docker and podman: `--security-opt \
+                          seccomp=unconfined`)";
+    if ceiling::has_capability(ceiling::SYS_ADMIN) {
+        return format!("something refuses namespaces even to root: {FILTER}; let it allow unshare, clone and setns");
+    }
     let mut text = String::from("this machine refuses user namespaces to an ordinary user");
     let refused = |path, value| read_number(path) == Some(value);
     if refused("/proc/sys/user/max_user_namespaces", 0) {
@@ -55,27 +78,50 @@ pub fn no_permission() -> String {
     } else if refused("/proc/sys/kernel/apparmor_restrict_unprivileged_userns", 1) {
         text.push_str(": AppArmor; `sysctl kernel.apparmor_restrict_unprivileged_userns=0` lifts it");
     } else {
-        text.push_str(
-            ": a seccomp filter or security module, as containers have them (docker: `--security-opt seccomp=unconfined`); \
-             or the caller's root directory was changed by chroot",
-        );
+        text.push_str(": ");
+        text.push_str(FILTER);
+        text.push_str("; or the caller's root directory was changed by chroot");
     }
     text.push_str(", or run as root");
     text
 }
 
-/// The kernel mounts a new proc in a user namespace only where a fully visible one is at hand (R15).
-pub fn masked_proc() -> String {
+/// What keeps namespaces of a kind from being made, by the errno.
+pub fn no_namespace(kind: &str, errno: Errno) -> String {
+    match errno {
+        Errno::ENOSPC if kind == "pid" => no_space(1),
+        Errno::ENOSPC => limits_reached(&[kind]),
+        Errno::EAGAIN => no_processes(),
+        Errno::ENOMEM => {
+            "there is not enough memory for it: end something, or give the machine or cgroup more".to_owned()
+        }
+        Errno::EMFILE | Errno::ENFILE => "there are too many open files: raise `ulimit -n`, or fs.file-max".to_owned(),
+        Errno::EINVAL => format!("this kernel has no {kind} namespaces: use one that is built with them"),
+        _ => no_permission(),
+    }
+}
+
+/// What covers parts of the visible /proc.
+pub fn proc_masks() -> Vec<String> {
     let mounts = std::fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
-    let masks: Vec<&str> = mounts
-        .lines()
-        .filter_map(|line| line.split(' ').nth(4))
-        .filter(|target| target.starts_with("/proc/"))
-        .collect();
-    let which = if masks.is_empty() { "something covers a part of it".to_owned() } else { masks.join(", ") };
+    let targets = mounts.lines().filter_map(|line| line.split(' ').nth(4));
+    targets.filter(|target| target.starts_with("/proc/")).map(str::to_owned).collect()
+}
+
+/// Why the kernel mounts no new proc (`EPERM`): in a user namespace it does so only where a fully visible one is at hand
+/// (R15); else something refuses the call.
+pub fn masked_proc() -> String {
+    let masks = proc_masks();
+    if masks.is_empty() {
+        return "a seccomp filter or security module refuses mount, or a part of the visible /proc is covered (the kernel \
+                then refuses a new one in a user namespace); lift that (docker and podman: `--security-opt unmask=ALL` and \
+                `--security-opt seccomp=unconfined`), or set `mount_proc = false`"
+            .to_owned();
+    }
     format!(
-        "the visible /proc is masked ({which}), and the kernel then refuses a new one in a user namespace; start the \
+        "the visible /proc is masked ({}), and the kernel then refuses a new one in a user namespace; start the \
          container with an unmasked /proc (docker and podman: `--security-opt unmask=ALL`, Kubernetes: `procMount: \
-         Unmasked`), or set `mount_proc = false`"
+         Unmasked`), or set `mount_proc = false`",
+        masks.join(", ")
     )
 }

@@ -2,9 +2,10 @@
 
 use super::Check;
 use crate::observe::{boot, namespaces};
+use crate::sys::errno::of_io;
 
 /// `PROC_PID_INIT_INO`: the inode of the first PID namespace, the same on every Linux.
-const INITIAL: u64 = 0xEFFF_FFFC;
+pub(super) const INITIAL: u64 = 0xEFFF_FFFC;
 
 pub(super) fn kernel() -> Check {
     Check::yes("kernel", format!("Linux {} on {}", boot::kernel(), std::env::consts::ARCH))
@@ -15,14 +16,24 @@ pub(super) fn container() -> Check {
     match namespaces::own() {
         Ok(INITIAL) => Check::yes(ID, "this is the machine's first PID namespace"),
         Ok(inode) => Check::yes(ID, format!("this is a PID namespace inside another one (pid:[{inode}])")),
-        Err(error) => Check::no(ID, format!("cannot read /proc/self/ns/pid: {error}"), "mount /proc"),
+        Err(error) => Check::no(ID, format!("cannot read /proc/self/ns/pid: {}", of_io(&error)), "mount /proc"),
     }
+}
+
+/// The mode of seccomp(2) that the caller is in, as /proc has it.
+fn seccomp_mode() -> Option<String> {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    status.lines().find_map(|line| line.strip_prefix("Seccomp:")).map(|mode| mode.trim().to_owned())
+}
+
+/// Whether a filter of system calls is in force.
+pub(super) fn is_filtered() -> bool {
+    seccomp_mode().is_some_and(|mode| mode != "0")
 }
 
 pub(super) fn seccomp() -> Check {
     const ID: &str = "seccomp";
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    match status.lines().find_map(|line| line.strip_prefix("Seccomp:")).map(str::trim) {
+    match seccomp_mode().as_deref() {
         Some("0") => Check::yes(ID, "no filter is in force"),
         // What it refuses is seen where it is tried.
         Some(_) => Check::yes(ID, "a filter is in force; what it refuses shows in the other checks"),

@@ -16,7 +16,7 @@ use nix::sys::stat::Mode;
 use super::pins::Hunt;
 use super::{Evidence, Inhabitant, Search, SpaceId, Spaces, is_own_proc};
 use crate::observe::namespace_link::linked;
-use crate::observe::small_file;
+use crate::observe::small_file::{self, of_file};
 use crate::sys::directory;
 
 /// What the walk has found.
@@ -66,7 +66,7 @@ fn walk(spaces: &mut Spaces, pids: &[i32]) -> io::Result<Members> {
             Ok(space) => process.space = space,
             // Gone since.
             Err(error) if is_gone(&error) => continue,
-            Err(error) => return Err(error),
+            Err(error) => return Err(of_file(&error, &format!("/proc/{pid}/ns/pid"))),
         }
         members.unreadable += usize::from(process.space.is_none());
         members.processes.push(process);
@@ -88,7 +88,7 @@ pub(in crate::observe) fn look(pid: i32) -> io::Result<Option<(OwnedFd, Inhabita
         }
         Err(error) if is_gone(&error) || error.kind() == io::ErrorKind::PermissionDenied => Ok(None),
         // Of descriptors there may be too few: whoever is left out then would be told to be nowhere.
-        Err(error) => Err(error),
+        Err(error) => Err(of_file(&error, &format!("/proc/{pid}/status"))),
     }
 }
 

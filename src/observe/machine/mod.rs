@@ -18,6 +18,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 
 use nix::errno::Errno;
+use nix::libc;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::stat::fstat;
 use nix::unistd::Pid;
@@ -293,7 +294,12 @@ impl Spaces {
 
     /// Takes one in, unless it is known; with the one around it, where that is known.
     fn add(&mut self, descriptor: OwnedFd, evidence: Evidence, parent: Option<SpaceId>) -> io::Result<SpaceId> {
-        let inode = fstat(&descriptor)?.st_ino;
+        let status = fstat(&descriptor)?;
+        if status.st_mode & libc::S_IFMT == libc::S_IFDIR {
+            // Of a process that may not be looked into, on a kernel that refuses it so (R43).
+            return Err(Errno::EACCES.into());
+        }
+        let inode = status.st_ino;
         if let Some(known) = self.get(inode) {
             return Ok(known);
         }

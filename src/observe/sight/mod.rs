@@ -20,6 +20,7 @@ use nix::unistd::Pid;
 
 use super::machine::{Inhabitant, Machine, SpaceId};
 use super::translation;
+use crate::sys::errno::spelled;
 use probe::{Glimpse, Question};
 
 /// How it is found out.
@@ -195,7 +196,7 @@ pub fn look(rows: &Rows<'_>, observers: &[Observer], mechanism: Mechanism) -> io
         match glimpse {
             Glimpse::Failed { stage, errno } => {
                 let errno = Errno::from_raw(errno);
-                view.trouble = Some(format!("nobody can be put there: {stage}: {}", errno.desc()));
+                view.trouble = Some(format!("nobody can be put there: {stage}: {}", spelled(errno)));
             }
             Glimpse::Numbers(answers) => {
                 judge(&mut view, rows, observer.space, &Tried { numbers: &numbers, answers, identities: &identities });

@@ -155,7 +155,8 @@ impl Supervision<'_> {
     /// A restart by policy has itself failed: that counts like an end of what it was to bring back.
     pub(super) fn on_failed_comeback(&mut self, part: Part, trouble: &Trouble) {
         let path = part.path(&self.plan);
-        let text = trouble.to_string();
+        let help = trouble.help().map(|help| format!("; {help}")).unwrap_or_default();
+        let text = format!("{trouble}{help}");
         self.world.audience.note(&Note::NotRestarted { path: &path, trouble: &text });
         let ending = Ending::Exited(1);
         if self.comes_back(part.0, false, ending) {

@@ -21,6 +21,7 @@ use crate::engine::keeper::Setback;
 use crate::engine::line::{Answer, Command};
 use crate::engine::moment::Moment;
 use crate::engine::plan::{NamespaceIndex, Plan, Subject};
+use crate::sys::call::{Call, Named};
 use crate::sys::pidfd::Pidfd;
 use std::os::fd::AsFd;
 
@@ -81,7 +82,7 @@ impl Renewal {
     /// Whoever was to do it has hung up.
     pub(super) fn lose(&mut self) {
         if let Some(order) = self.orders.front() {
-            self.answer = Some(Answer::Failed(Failure::new(order.of, Stage::Call, Errno::EPIPE)));
+            self.answer = Some(Answer::Failed(Failure::of_no_call(order.of, Stage::Call, Errno::EPIPE)));
         }
     }
 
@@ -135,7 +136,7 @@ impl Supervision<'_> {
             (Some(_), Some(until)) => match renewal.answer.take() {
                 Some(Answer::Done) => Ok(()),
                 Some(Answer::Failed(failure)) => Err(failure),
-                None if until <= Moment::now() => Err(Failure::new(order.of, Stage::Call, Errno::ETIMEDOUT)),
+                None if until <= Moment::now() => Err(Failure::of_no_call(order.of, Stage::Call, Errno::ETIMEDOUT)),
                 None => return Pace::Wait,
             },
             (Some(keeper), None) => match self.world.reach(keeper) {
@@ -146,7 +147,7 @@ impl Supervision<'_> {
                     return Pace::Wait;
                 }
                 Reach::Waiting(_) | Reach::Busy => return Pace::Wait,
-                Reach::Unreachable => Err(Failure::new(order.of, Stage::Call, Errno::ETIMEDOUT)),
+                Reach::Unreachable => Err(Failure::of_no_call(order.of, Stage::Call, Errno::ETIMEDOUT)),
             },
         };
         renewal.given = None;
@@ -168,8 +169,8 @@ impl Supervision<'_> {
         let result = match order.command {
             Command::Raise { namespace } => self.keeper.raise_again(namespace, &mut self.world).map(|()| None),
             Command::Join { .. } => self.keeper.join_again(order.of, &mut self.world).and_then(|pid| {
-                let failed = |errno| Failure::new(order.of, Stage::Channel, errno);
-                Ok(Some(Pidfd::open(pid).map_err(failed)?))
+                let failed = |cause| Failure::new(order.of, Stage::Channel, cause);
+                Ok(Some(Pidfd::open(pid).by(Call::PidfdOpen).map_err(failed)?))
             }),
             // These are for the PID 1 of a namespace.
             Command::Fork { .. } | Command::Member { .. } | Command::Settle => Ok(None),
@@ -177,7 +178,7 @@ impl Supervision<'_> {
         self.world.raising = None;
         result.map_err(|setback| match setback {
             Setback::Failed(failure) => failure,
-            Setback::Interrupted => Failure::new(order.of, Stage::Leaving, Errno::EINTR),
+            Setback::Interrupted => Failure::of_no_call(order.of, Stage::Leaving, Errno::EINTR),
         })
     }
 
@@ -193,15 +194,12 @@ impl Supervision<'_> {
             if *until > Moment::now() {
                 return Pace::Wait;
             }
-            Some(self.trouble(Failure::new(missing, Stage::Observe, Errno::ETIMEDOUT)))
+            Some(self.trouble(Failure::of_no_call(missing, Stage::Observe, Errno::ETIMEDOUT)))
         } else {
             match verification::compare_these(&self.world.roster, subjects.iter().copied()) {
                 Ok(mismatches) if mismatches.is_empty() => None,
                 Ok(mismatches) => Some(Trouble::Mismatch(mismatches)),
-                Err(error) => {
-                    let errno = error.raw_os_error().map_or(Errno::EIO, Errno::from_raw);
-                    Some(Trouble::System { what: "read /proc", errno })
-                }
+                Err(cause) => Some(Trouble::System { what: "read what the kernel says in /proc", cause }),
             }
         };
         if let Some(trouble) = trouble {
@@ -243,7 +241,7 @@ impl Supervision<'_> {
     }
 
     fn trouble(&self, failure: Failure) -> Trouble {
-        describe(&self.plan, failure)
+        describe(&self.world.roster, failure)
     }
 
     /// Kills what there is of a part that could not be created whole.

@@ -11,24 +11,28 @@ use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use nix::errno::Errno;
 use nix::sched::CloneFlags;
 use nix::unistd::Pid;
 
 use super::Supervision;
 use crate::controller::control::message::{Execution, Problem, Reply, Target};
 use crate::controller::control::server::ClientId;
+use crate::controller::creation::inside;
 use crate::controller::journal::event::Event;
+use crate::controller::meaning::{Occasion, meaning};
 use crate::controller::roster::State;
+use crate::controller::trouble::{refusal_sentence, sentence};
 use crate::controller::truth_file::Revision;
 use crate::controller::world::{Asker, Guest as Known};
-use crate::engine::failure::{Failure, Stage};
+use crate::engine::failure::Failure;
 use crate::engine::keeper::{Entrance, Guest, Setback};
 use crate::engine::moment::Moment;
 use crate::engine::plan::{Identity, InitPlan, NamespaceIndex, NamespacePlan, ProcessPlan, Subject};
 use crate::engine::program::Refusal;
 use crate::engine::report::Ending;
 use crate::observe::process;
+use crate::sys::errno::of_io;
+use crate::sys::errno::spelled;
 use crate::sys::pidfd::Pidfd;
 use crate::topology::{Entry, Output, Position, Program, RestartPolicy, Signal, Stdin, Stop, Terminal, Weight};
 pub(super) use endings::signal_session;
@@ -127,7 +131,7 @@ impl Supervision<'_> {
             Err(setback) => {
                 self.world.guests.remove(subject);
                 return Err(own(match setback {
-                    Setback::Failed(failure) => problem_of(&path, &failure),
+                    Setback::Failed(failure) => self.problem_of(&path, &failure),
                     Setback::Interrupted => {
                         Problem::no("the topology is being stopped; nothing can start in it any more")
                     }
@@ -183,8 +187,9 @@ impl Supervision<'_> {
         if !process::start_time(pid).is_ok_and(|start| start == start_time) {
             return Err(gone(&path));
         }
-        let unreadable =
-            |error: std::io::Error| Problem::no(format!("cannot read the namespaces of `{path}`: {error}")).status(125);
+        let unreadable = |error: std::io::Error| {
+            Problem::no(format!("cannot read the namespaces of `{path}`: {}", of_io(&error))).status(125)
+        };
         let only = execution.only.as_deref();
         // nestns as PID 1 stays in the namespaces that it was born in, so that these are found out once.
         let is_settled = execution.beside.is_none()
@@ -249,13 +254,7 @@ impl Supervision<'_> {
 
     /// It could not become its program.
     pub(super) fn on_session_refused(&mut self, subject: Subject, refusal: &Refusal) {
-        let errno = Errno::from_raw(refusal.errno);
-        let message = match (refusal.stage, errno) {
-            (Stage::Execute, Errno::ENOENT) => format!("cannot execute {}: there is no such program", refusal.detail),
-            (stage, errno) if refusal.detail.is_empty() => format!("cannot {stage}: {} ({errno:?})", errno.desc()),
-            (Stage::Execute, errno) => format!("cannot execute {}: {} ({errno:?})", refusal.detail, errno.desc()),
-            (stage, errno) => format!("cannot {stage} {}: {} ({errno:?})", refusal.detail, errno.desc()),
-        };
+        let message = refusal_sentence(refusal);
         self.record_exec(subject, Some(&message));
         self.answer_session(subject, Reply::Refused { message, status: refusal.status() });
     }
@@ -263,8 +262,17 @@ impl Supervision<'_> {
     /// It failed before it could even try.
     pub(super) fn on_session_failed(&mut self, failure: &Failure) {
         let path = self.world.path(failure.subject);
-        let problem = problem_of(&path, failure).status(125);
+        let problem = self.problem_of(&path, failure).status(125);
         self.answer_session(failure.subject, Reply::Problem(problem));
+    }
+
+    /// A failure as an answer, with what it means as long as what it was about is there.
+    fn problem_of(&self, path: &str, failure: &Failure) -> Problem {
+        let home = Subject { slot: 1, ..failure.subject };
+        let inside = inside(&self.world.roster, home);
+        let level = self.plan.namespace(home.namespace).level();
+        let help = meaning(&Occasion::of(failure, level, &inside));
+        Problem { help, ..Problem::no(format!("`{path}`: {}", sentence(failure))) }
     }
 
     fn answer_session(&mut self, subject: Subject, reply: Reply) {
@@ -317,7 +325,7 @@ impl Supervision<'_> {
                 self.world.record(&Event::Signal { path: &path, signal: &signal, by: Some(asker.by) });
                 Reply::Done
             }
-            Err(errno) => Reply::Problem(Problem::no(format!("cannot signal it: {}", errno.desc()))),
+            Err(errno) => Reply::Problem(Problem::no(format!("cannot signal it: {}", spelled(errno)))),
         }
     }
 
@@ -328,7 +336,7 @@ impl Supervision<'_> {
         if let Some(terminal) = descriptors.into_iter().next() {
             // As long as somebody holds the other side of its terminal, it is not hung up.
             if let Err(errno) = self.world.terminals.keep(session.subject, terminal, &self.world.events) {
-                return Reply::Problem(Problem::no(format!("cannot keep its terminal: {}", errno.desc())));
+                return Reply::Problem(Problem::no(format!("cannot keep its terminal: {}", spelled(errno))));
             }
         }
         session.asker = None;
@@ -340,12 +348,6 @@ impl Supervision<'_> {
         let session = subject.session_number().and_then(|number| self.sessions.all.get(&number));
         session.is_some_and(|session| session.is_logged)
     }
-}
-
-fn problem_of(path: &str, failure: &Failure) -> Problem {
-    let detail = failure.detail.as_ref().map(|detail| format!(" `{detail}`")).unwrap_or_default();
-    let errno = failure.errno();
-    Problem::no(format!("`{path}`: cannot {}{detail}: {} ({errno:?})", failure.stage, errno.desc()))
 }
 
 /// What the engine is to make of it.

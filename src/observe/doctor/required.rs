@@ -1,0 +1,343 @@
+//! The system calls that a topology cannot do without, each tried in a way that changes nothing.
+//!
+//! Seccomp filters refuse calls one by one, and an older kernel lacks some. A call that is only needed to stop a tree would
+//! be missed when it is too late, so that all are tried before anything is built: forty calls, some ten microseconds. What
+//! is tried fails for its arguments where it cannot succeed without an effect; a refusal is told from that by its errno.
+//!
+//! Left out: what no program starts without (execve(2) of nestns itself, mmap(2), openat(2), read(2), write(2), close(2)), and
+//! what only some topologies ask for (setresuid(2), sethostname(2), inotify(7)), which fails where it is asked for.
+
+use std::fs::{self, File, Permissions};
+use std::io;
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::PermissionsExt;
+
+use nix::errno::Errno;
+use nix::fcntl::{AT_FDCWD, OFlag, readlinkat};
+use nix::poll::{PollTimeout, poll};
+use nix::sched::{CloneFlags, setns, unshare};
+use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
+use nix::sys::resource::{Resource, getrlimit};
+use nix::sys::signal::{SigSet, SigmaskHow, sigprocmask};
+use nix::sys::signalfd::{SfdFlags, SignalFd};
+use nix::sys::socket::{
+    AddressFamily, Backlog, MsgFlags, SockFlag, SockType, UnixAddr, accept4, bind, connect, getsockopt, listen, recv,
+    recvmsg, send, sendmsg, setsockopt, socket, socketpair, sockopt,
+};
+use nix::sys::wait::{WaitPidFlag, waitpid};
+use nix::time::{ClockId, ClockNanosleepFlags, clock_nanosleep};
+use nix::unistd::{UnlinkatFlags, chdir, dup2, dup3, getpid, pipe2, unlinkat};
+
+use super::Check;
+use super::trial::{attempt, try_call};
+use crate::sys::call::{Call, CallError};
+use crate::sys::errno::number_of;
+use crate::sys::fork::{ForkResult, exit_now, fork};
+use crate::sys::pidfd::Pidfd;
+use crate::sys::{descriptor, directory};
+
+/// What the check is called.
+pub const ID: &str = "system-calls";
+
+/// A system call that is refused here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RefusedCall {
+    /// Its name, as in section 2 of the manual.
+    pub name: &'static str,
+    /// What topologies need it for.
+    pub purpose: &'static str,
+    /// What the kernel answers.
+    pub errno: Errno,
+    /// The version of Linux that has it, where that is not very old.
+    since: Option<&'static str>,
+}
+
+impl RefusedCall {
+    /// fork(2), which cannot be tried without an effect, if that is what has failed and how.
+    pub fn fork(cause: CallError) -> Option<Self> {
+        let CallError { call, errno } = cause;
+        let refused = Self { name: "fork", purpose: CREATE, errno, since: None };
+        (call == Call::Fork && is_refusal(errno)).then_some(refused)
+    }
+}
+
+/// A call and how it is tried.
+struct Required {
+    name: &'static str,
+    purpose: &'static str,
+    since: Option<&'static str>,
+    attempt: fn(&Samples) -> nix::Result<()>,
+}
+
+/// Descriptors to try calls with.
+struct Samples {
+    reader: OwnedFd,
+    writer: OwnedFd,
+    socket: OwnedFd,
+    set: nix::Result<Epoll>,
+    own: nix::Result<Pidfd>,
+}
+
+const CREATE: &str = "creating namespaces and processes";
+const TALK: &str = "talking between the processes of a tree";
+const SERVE: &str = "being reachable for the other verbs";
+const WAIT: &str = "waiting for what happens";
+const END: &str = "ending a tree";
+const STATE: &str = "keeping the state directory";
+/// No descriptor.
+const NONE: i32 = -1;
+
+macro_rules! calls {
+    ($($name:literal $(since $since:literal)? for $purpose:ident: $attempt:expr;)*) => {
+        &[$(Required {
+            name: $name,
+            purpose: $purpose,
+            since: { let since: Option<&'static str> = None; $(let _ = since; let since = Some($since);)? since },
+            attempt: $attempt,
+        },)*]
+    };
+}
+
+/// The table.
+const CALLS: &[Required] = calls! {
+    "fcntl" for CREATE: |fds| descriptor::above(&fds.reader, 3).map(drop);
+    "dup2" for CREATE: |fds| dup2(&fds.reader, &mut fds.writer.try_clone().map_err(|error| number_of(&error))?);
+    "dup3" for CREATE: |fds| {
+        dup3(&fds.reader, &mut fds.writer.try_clone().map_err(|error| number_of(&error))?, OFlag::O_CLOEXEC)
+    };
+    "close_range" since "5.9" for CREATE: |_| descriptor::close_between(i32::MAX, i32::MAX);
+    "unshare" for CREATE: |_| unshare(CloneFlags::empty());
+    "setns" for CREATE: |fds| setns(&fds.reader, CloneFlags::empty());
+    "prctl" for CREATE: |_| nix::sys::prctl::get_pdeathsig().map(drop);
+    "execve" for CREATE: |_| nix::unistd::execve::<&std::ffi::CStr, &std::ffi::CStr>(c"", &[], &[]).map(drop);
+    "chdir" for CREATE: |_| chdir("");
+    "getrlimit" for CREATE: |_| getrlimit(Resource::RLIMIT_NOFILE).map(drop);
+    "socketpair" for TALK: |_| {
+        socketpair(AddressFamily::Unix, SockType::SeqPacket, None, SockFlag::SOCK_CLOEXEC).map(drop)
+    };
+    "setsockopt" for TALK: |fds| setsockopt(&fds.socket, sockopt::PassCred, &true);
+    "sendmsg" for TALK: |_| sendmsg::<UnixAddr>(NONE, &[], &[], MsgFlags::empty(), None).map(drop);
+    "recvmsg" for TALK: |_| recvmsg::<UnixAddr>(NONE, &mut [], None, MsgFlags::empty()).map(drop);
+    "socket" for SERVE: |_| {
+        socket(AddressFamily::Unix, SockType::Stream, SockFlag::SOCK_CLOEXEC, None).map(drop)
+    };
+    "bind" for SERVE: |_| bind(NONE, &UnixAddr::new_unnamed());
+    "listen" for SERVE: |fds| listen(&fds.reader, Backlog::new(1)?);
+    "accept4" for SERVE: |_| accept4(NONE, SockFlag::SOCK_CLOEXEC).map(drop);
+    "connect" for SERVE: |_| connect(NONE, &UnixAddr::new_unnamed());
+    "getsockopt" for SERVE: |fds| getsockopt(&fds.socket, sockopt::PeerCredentials).map(drop);
+    "sendto" for SERVE: |_| send(NONE, &[], MsgFlags::empty()).map(drop);
+    "recvfrom" for SERVE: |_| recv(NONE, &mut [], MsgFlags::empty()).map(drop);
+    "epoll_create1" for WAIT: |fds| fds.set.as_ref().map(drop).map_err(|&errno| errno);
+    // What is done with a descriptor that could not be had is told as the call that did not give it.
+    "epoll_ctl" for WAIT: |fds| match &fds.set {
+        Ok(set) => set.add(&fds.reader, EpollEvent::new(EpollFlags::EPOLLIN, 0)),
+        Err(_) => Ok(()),
+    };
+    "epoll_wait" for WAIT: |fds| match &fds.set {
+        Ok(set) => set.wait(&mut [EpollEvent::empty()], EpollTimeout::ZERO).map(drop),
+        Err(_) => Ok(()),
+    };
+    "poll" for WAIT: |_| poll(&mut [], PollTimeout::ZERO).map(drop);
+    "signalfd4" for WAIT: |_| SignalFd::with_flags(&SigSet::empty(), SfdFlags::SFD_CLOEXEC).map(drop);
+    "rt_sigprocmask" for WAIT: |_| sigprocmask(SigmaskHow::SIG_BLOCK, None, Some(&mut SigSet::empty()));
+    "clock_nanosleep" for WAIT: |_| {
+        let nothing = nix::sys::time::TimeSpec::new(0, 0);
+        clock_nanosleep(ClockId::CLOCK_MONOTONIC, ClockNanosleepFlags::empty(), &nothing).map(drop)
+    };
+    "ioctl" for WAIT: |fds| crate::sys::namespace::parent(&fds.reader).map(drop);
+    "pidfd_open" since "5.3" for END: |fds| fds.own.as_ref().map(drop).map_err(|&errno| errno);
+    "pidfd_send_signal" since "5.1" for END: |fds| match &fds.own {
+        Ok(own) => own.signal(0),
+        Err(_) => Ok(()),
+    };
+    // A child would be none of ours to reap: there is none in this group.
+    "wait4" for END: |_| waitpid(nix::unistd::Pid::from_raw(i32::MAX), Some(WaitPidFlag::WNOHANG)).map(drop);
+    "flock" for STATE: |fds| {
+        match File::from(fds.reader.try_clone().map_err(|error| number_of(&error))?).try_lock_shared() {
+            Err(fs::TryLockError::Error(error)) => Err(number_of(&error)),
+            _ => Ok(()),
+        }
+    };
+    "mkdir" for STATE: |_| of_io(fs::create_dir(""));
+    "chmod" for STATE: |_| of_io(fs::set_permissions("", Permissions::from_mode(0o700)));
+    "rename" for STATE: |_| of_io(fs::rename("", ""));
+    "unlink" for STATE: |_| of_io(fs::remove_file(""));
+    "rmdir" for STATE: |_| of_io(fs::remove_dir(""));
+    "unlinkat" for STATE: |_| unlinkat(AT_FDCWD, "", UnlinkatFlags::NoRemoveDir);
+    "getdents64" for STATE: |fds| directory::numbers(&fds.reader).map(drop);
+    "readlinkat" for STATE: |_| readlinkat(AT_FDCWD, "").map(drop);
+};
+
+fn of_io(result: io::Result<()>) -> nix::Result<()> {
+    result.map_err(|error| number_of(&error))
+}
+
+/// What a filter or an older kernel answers; every other errno is for the arguments, or for a limit that is told elsewhere.
+fn is_refusal(errno: Errno) -> bool {
+    matches!(errno, Errno::EPERM | Errno::EACCES | Errno::ENOSYS)
+}
+
+impl Required {
+    fn refused(&self, samples: &Samples) -> Option<RefusedCall> {
+        let errno = (self.attempt)(samples).err().filter(|&errno| is_refusal(errno))?;
+        Some(self.with(errno))
+    }
+
+    fn with(&self, errno: Errno) -> RefusedCall {
+        RefusedCall { name: self.name, purpose: self.purpose, errno, since: self.since }
+    }
+}
+
+impl Samples {
+    /// The first call that keeps them from being had, if one does.
+    fn take() -> Result<Option<Self>, RefusedCall> {
+        let refused = |name| move |errno| RefusedCall { name, purpose: TALK, errno, since: None };
+        let pair = || socketpair(AddressFamily::Unix, SockType::SeqPacket, None, SockFlag::SOCK_CLOEXEC);
+        let samples = pipe2(OFlag::O_CLOEXEC).map_err(refused("pipe2")).and_then(|(reader, writer)| {
+            let (socket, _) = pair().map_err(refused("socketpair"))?;
+            let set = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC);
+            Ok(Self { reader, writer, socket, set, own: Pidfd::open(getpid()) })
+        });
+        match samples {
+            Ok(samples) => Ok(Some(samples)),
+            Err(call) if is_refusal(call.errno) => Err(call),
+            // A limit on descriptors, which says so itself where it is met.
+            Err(_) => Ok(None),
+        }
+    }
+}
+
+/// Tries all of them but fork(2), and says which are refused. Leaves nothing, and changes nothing.
+///
+/// A filter that kills instead of refusing kills the caller, which has built nothing yet.
+pub fn refused_calls() -> Vec<RefusedCall> {
+    match Samples::take() {
+        Ok(Some(samples)) => CALLS.iter().filter_map(|call| call.refused(&samples)).collect(),
+        Ok(None) => Vec::new(),
+        Err(call) => vec![call],
+    }
+}
+
+/// The same in throw-away processes: a filter may kill whoever makes a call.
+fn refused_calls_apart() -> Vec<RefusedCall> {
+    if let Err(call) = try_fork() {
+        return vec![call];
+    }
+    let (mut refused, mut place) = (Vec::new(), 0);
+    while let Some(call) = CALLS.get(place) {
+        // From here on, as far as nobody is killed; the first that is refused is told.
+        let answer = attempt(|tell| {
+            let Ok(Some(samples)) = Samples::take() else { tell.end(place_number(CALLS.len()), 0) };
+            for (place, call) in CALLS.iter().enumerate().skip(place) {
+                if let Some(call) = call.refused(&samples) {
+                    tell.end(place_number(place), call.errno as i32);
+                }
+            }
+            tell.end(place_number(CALLS.len()), 0)
+        });
+        if let Some((found, errno)) = answer {
+            let found = usize::try_from(found).unwrap_or(CALLS.len());
+            let Some(call) = CALLS.get(found) else { break };
+            refused.push(call.with(Errno::from_raw(errno)));
+            place = found + 1;
+        } else {
+            // One of those that follow kills: each by itself.
+            let alone = || match Samples::take() {
+                Ok(Some(samples)) => call.refused(&samples).map_or(Ok(()), |call| Err(call.errno)),
+                _ => Ok(()),
+            };
+            refused.extend(try_call(alone).err().map(|errno| call.with(errno)));
+            place += 1;
+        }
+    }
+    refused
+}
+
+fn place_number(place: usize) -> i32 {
+    i32::try_from(place).unwrap_or(i32::MAX)
+}
+
+/// Whether a process can be made at all, which every other attempt needs.
+fn try_fork() -> Result<(), RefusedCall> {
+    let call = |name, errno| RefusedCall { name, purpose: CREATE, errno, since: None };
+    Samples::take().map(drop)?;
+    match fork() {
+        Ok(ForkResult::Child) => exit_now(0),
+        Ok(ForkResult::Parent { child }) => loop {
+            match waitpid(child, Some(WaitPidFlag::__WALL)) {
+                Err(Errno::EINTR) => {}
+                Err(errno) if is_refusal(errno) => return Err(call("wait4", errno)),
+                _ => return Ok(()),
+            }
+        },
+        Err(errno) => Err(call("fork", errno)),
+    }
+}
+
+/// All of them, as one check.
+pub(super) fn check() -> Check {
+    let refused = refused_calls_apart();
+    if refused.is_empty() {
+        return Check::yes(ID, format!("the {} system calls that a topology needs can be made", CALLS.len() + 2));
+    }
+    Check::no(ID, format!("refused: {}", listed(&refused)), remedy(&refused))
+}
+
+/// `close_range (ENOSYS), pidfd_open (EPERM)`.
+pub fn listed(refused: &[RefusedCall]) -> String {
+    let one = |call: &RefusedCall| match call.errno {
+        Errno::ECHILD => format!("{} (whoever makes it is killed)", call.name),
+        errno => format!("{} ({errno:?})", call.name),
+    };
+    refused.iter().map(one).collect::<Vec<_>>().join(", ")
+}
+
+/// What to do about calls that are refused.
+pub fn remedy(refused: &[RefusedCall]) -> String {
+    let limit = refused.iter().find(|call| call.name == "fork" && !is_refusal(call.errno));
+    if limit.is_some() {
+        return super::reason::no_processes();
+    }
+    let newest = refused
+        .iter()
+        .filter(|call| call.errno == Errno::ENOSYS)
+        .filter_map(|call| call.since)
+        .max_by_key(|version| version.split('.').filter_map(|part| part.parse::<u32>().ok()).collect::<Vec<_>>());
+    match newest {
+        Some(version) if !super::surroundings::is_filtered() => format!("use Linux {version} or later"),
+        Some(version) => format!(
+            "let the seccomp filter around this process allow them (docker and podman: `--security-opt \
+             seccomp=unconfined`, or a profile of your own), or use Linux {version} or later"
+        ),
+        None => "let the seccomp filter or security module around this process allow them (docker and podman: \
+                 `--security-opt seccomp=unconfined`, or a profile of your own)"
+            .to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use nix::errno::Errno;
+
+    use super::{CALLS, RefusedCall, listed, refused_calls};
+
+    #[test]
+    fn nothing_is_refused_where_tests_run() {
+        assert_eq!(refused_calls(), []);
+    }
+
+    #[test]
+    fn each_is_there_once() {
+        for (place, call) in CALLS.iter().enumerate() {
+            assert!(CALLS[..place].iter().all(|other| other.name != call.name), "{}", call.name);
+        }
+    }
+
+    #[test]
+    fn refusals_are_listed_by_name() {
+        let call = |name, errno| RefusedCall { name, purpose: "", errno, since: None };
+        let refused = [call("close_range", Errno::ENOSYS), call("poll", Errno::ECHILD)];
+        assert_eq!(listed(&refused), "close_range (ENOSYS), poll (whoever makes it is killed)");
+    }
+}

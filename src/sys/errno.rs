@@ -1,0 +1,43 @@
+//! The one spelling of an errno: the system's own text and the name, which is what people search for.
+
+use std::io;
+
+use nix::errno::Errno;
+
+/// `Operation not permitted (EPERM)`.
+pub fn spelled(errno: Errno) -> String {
+    match errno {
+        Errno::UnknownErrno => "unknown error".to_owned(),
+        errno => format!("{} ({errno:?})", errno.desc()),
+    }
+}
+
+/// The same for an error of the standard library; one that is no system call's has a text of its own.
+pub fn of_io(error: &io::Error) -> String {
+    match error.raw_os_error() {
+        Some(number) => spelled(Errno::from_raw(number)),
+        None => error.to_string(),
+    }
+}
+
+/// The errno of an error of the standard library; `EIO` for one that is no system call's.
+pub fn number_of(error: &io::Error) -> Errno {
+    error.raw_os_error().map_or(Errno::EIO, Errno::from_raw)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use nix::errno::Errno;
+
+    use super::{of_io, spelled};
+
+    #[test]
+    fn text_and_name() {
+        assert_eq!(spelled(Errno::EPERM), "Operation not permitted (EPERM)");
+        assert_eq!(of_io(&Errno::EMFILE.into()), "Too many open files (EMFILE)");
+        assert_eq!(of_io(&io::Error::other("the end is missing")), "the end is missing");
+        assert_eq!(spelled(Errno::UnknownErrno), "unknown error");
+    }
+}

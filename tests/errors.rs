@@ -1,0 +1,284 @@
+//! What is said when a system call fails: the call that was made, the errno as it is spelled everywhere, and the limit that was
+//! reached. The calls are refused by a filter of seccomp(2), or a real limit is set.
+
+use std::fs;
+use std::io;
+use std::os::unix::process::CommandExt as _;
+use std::path::Path;
+use std::process::Output;
+
+use nix::libc;
+use nix::sys::resource::{Resource, setrlimit};
+use nix::sys::signal::{Signal, kill};
+
+use crate::harness::nest::{Ended, Identity, Nest, assert_nothing_left, can_nest, identities};
+use crate::harness::seccomp::refuse;
+
+const TOPOLOGY: &str = "[ns.@]\nproc.a = { actor = \"idle\" }\n[ns.\"@/in\"]\nunshare = [\"mount\", \"uts\"]\nproc.c = { actor \
+                        = \"idle\" }\n[ns.\"@/p\"]\ninit = { actor = \"idle\" }\nproc.j = { actor = \"idle\", enter = \"join\" }\n";
+
+fn text(output: &Output) -> String {
+    format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
+}
+
+/// `nestns up` where a call answers an errno.
+fn up(identity: Identity, call: libc::c_long, errno: i32) -> (Nest, Output) {
+    let nest = Nest::new(TOPOLOGY).identity(identity);
+    let mut command = nest.command(&["up", nest.file.to_str().expect("our own path")]);
+    refuse(&mut command, call, errno);
+    let output = command.output().expect("the program was built");
+    assert_nothing_left(&nest);
+    (nest, output)
+}
+
+#[test]
+fn a_message_names_the_call_that_failed_and_no_other() {
+    if !can_nest() {
+        return;
+    }
+    // By the name that is shown: the function of the C library, for some.
+    let calls = [
+        ("socketpair", libc::SYS_socketpair, libc::EMFILE, "EMFILE"),
+        ("setsockopt", libc::SYS_setsockopt, libc::ENOMEM, "ENOMEM"),
+        ("pidfd_open", libc::SYS_pidfd_open, libc::EMFILE, "EMFILE"),
+        ("pipe2", libc::SYS_pipe2, libc::ENFILE, "ENFILE"),
+        ("signalfd", libc::SYS_signalfd4, libc::EMFILE, "EMFILE"),
+        ("epoll_create1", libc::SYS_epoll_create1, libc::EMFILE, "EMFILE"),
+        ("epoll_ctl", libc::SYS_epoll_ctl, libc::ENOSPC, "ENOSPC"),
+        ("fork", libc::SYS_clone, libc::EAGAIN, "EAGAIN"),
+        ("fork", libc::SYS_clone, libc::ENOMEM, "ENOMEM"),
+        ("unshare", libc::SYS_unshare, libc::ENOMEM, "ENOMEM"),
+        ("mount", libc::SYS_mount, libc::ENOMEM, "ENOMEM"),
+        ("sendmsg", libc::SYS_sendmsg, libc::ETOOMANYREFS, "ETOOMANYREFS"),
+        ("fcntl", libc::SYS_fcntl, libc::EMFILE, "EMFILE"),
+        ("dup3", libc::SYS_dup3, libc::EMFILE, "EMFILE"),
+        ("close_range", libc::SYS_close_range, libc::EINVAL, "EINVAL"),
+        ("listen", libc::SYS_listen, libc::EADDRINUSE, "EADDRINUSE"),
+        ("bind", libc::SYS_bind, libc::ENOMEM, "ENOMEM"),
+    ];
+    for identity in identities() {
+        for (name, number, errno, spelled) in calls {
+            let (_nest, output) = up(identity, number, errno);
+            let said = text(&output);
+            let code = output.status.code();
+            assert!(matches!(code, Some(4 | 5)), "{name}, {spelled}, {identity:?}: {code:?}: {said}");
+            let first =
+                said.lines().find(|line| line.starts_with("error[")).unwrap_or_else(|| panic!("{name}: {said}"));
+            assert!(first.contains(&format!("({spelled})")), "{name}, {identity:?}: {said}");
+            let is_named = first.contains(&format!("({name})")) || (name == "fork" && first.contains("cannot fork"));
+            assert!(is_named, "{name}, {identity:?}: {said}");
+            assert!(!said.contains("os error"), "{said}");
+            let others = calls.iter().filter(|(other, ..)| *other != name && first.contains(&format!("({other})")));
+            assert_eq!(others.count(), 0, "{name}: {first}");
+        }
+    }
+}
+
+#[test]
+fn a_shortage_says_which_limit() {
+    if !can_nest() {
+        return;
+    }
+    let watches = up(Identity::Own, libc::SYS_epoll_ctl, libc::ENOSPC);
+    assert!(text(&watches.1).contains("the limit fs.epoll.max_user_watches ("), "{}", text(&watches.1));
+    let files = up(Identity::Own, libc::SYS_pidfd_open, libc::EMFILE);
+    assert!(text(&files.1).contains("RLIMIT_NOFILE ("), "{}", text(&files.1));
+    // Where no limit is reached, none is said to be.
+    let nothing = text(&up(Identity::Own, libc::SYS_clone, libc::EAGAIN).1);
+    assert!(nothing.contains("none of those that can be read is exhausted"), "{nothing}");
+    assert!(!nothing.contains("is reached"), "{nothing}");
+}
+
+/// So many processes.
+fn idle(count: usize) -> String {
+    let mut text = String::new();
+    for number in 0..count {
+        text.extend(["proc.p", &number.to_string(), " = { actor = \"idle\" }\n"]);
+    }
+    text
+}
+
+/// Lets a user have so many processes.
+fn with_processes(nest: &Nest, words: &[&str], most: u64) -> Output {
+    let mut command = nest.command(words);
+    let limit = move || setrlimit(Resource::RLIMIT_NPROC, most, most).map_err(io::Error::from);
+    // SAFETY: setrlimit(2) is one system call.
+    #[expect(unsafe_code, reason = "the limit is the child's only")]
+    unsafe {
+        command.pre_exec(limit);
+    }
+    command.output().expect("the program was built")
+}
+
+#[test]
+fn the_limit_of_a_user_is_named_with_the_user() {
+    if !can_nest() || !identities().contains(&Identity::Ordinary) {
+        return;
+    }
+    let many = idle(40);
+    let nest = Nest::new(&format!("[ns.@]\n{many}")).identity(Identity::Ordinary);
+    let file = nest.file.to_str().expect("our own path").to_owned();
+    // Others of the tests run as the same user: there may be many already.
+    for words in [vec!["up", &*file], vec!["up", "-d", &file]] {
+        let output = with_processes(&nest, &words, 25);
+        let said = text(&output);
+        assert_eq!(output.status.code(), Some(5), "{words:?}: {said}");
+        assert!(said.contains("(EAGAIN)"), "{said}");
+        assert!(said.contains("RLIMIT_NPROC (25) of user 61234 is reached"), "{words:?}: {said}");
+        assert_nothing_left(&nest);
+    }
+    let output = with_processes(&nest, &["experiment", "run", "depth-32", "--format", "json"], 20);
+    let document: serde_json::Value = serde_json::from_slice(&output.stdout).expect("a document, always");
+    let found = &document["experiments"][0];
+    assert_eq!(found["verdict"], "skipped", "{found}");
+    assert!(found["found"].as_str().expect("a text").contains("RLIMIT_NPROC (20) of user 61234"), "{found}");
+}
+
+/// A cgroup with a limit on processes, removed in the end.
+struct Group(std::path::PathBuf);
+
+impl Group {
+    /// In either version's hierarchy; none where there is none.
+    fn new(name: &str, most: u32) -> Option<Self> {
+        let mounts = fs::read_to_string("/proc/self/mountinfo").expect("/proc");
+        let top = mounts.lines().find_map(|line| {
+            let (left, right) = line.split_once(" - ")?;
+            let is_v1 = right.starts_with("cgroup ") && right.rsplit(' ').next()?.split(',').any(|one| one == "pids");
+            let point = left.split(' ').nth(4)?;
+            let is_v2 = right.starts_with("cgroup2 ")
+                && fs::read_to_string(format!("{point}/cgroup.subtree_control"))
+                    .is_ok_and(|text| text.contains("pids"));
+            (is_v1 || is_v2).then(|| Path::new(point).join(name))
+        })?;
+        fs::create_dir(&top).ok()?;
+        fs::write(top.join("pids.max"), most.to_string()).ok()?;
+        Some(Self(top))
+    }
+}
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir(&self.0);
+    }
+}
+
+#[test]
+fn the_limit_of_a_cgroup_is_named_with_its_path() {
+    if !can_nest() {
+        return;
+    }
+    let many = idle(30);
+    let nest = Nest::new(&format!("[ns.@]\n{many}"));
+    let Some(group) = Group::new(&format!("nestns-test-{}", nest.root), 20) else {
+        eprintln!("skipped: there is no cgroup with a limit on processes to be made here");
+        return;
+    };
+    let join = format!("echo $$ > {}/cgroup.procs && exec \"$@\"", group.0.display());
+    let nest = nest.wrapped(&["sh", "-c", &join, "sh"]);
+    let output = nest.command(&["up", nest.file.to_str().expect("our own path")]).output().expect("sh");
+    let said = text(&output);
+    assert_eq!(output.status.code(), Some(5), "{said}");
+    assert!(said.contains(&format!("pids.max (20) of the cgroup {} is reached", group.0.display())), "{said}");
+    assert_nothing_left(&nest);
+}
+
+#[test]
+fn numbers_of_a_namespace_that_are_used_up_are_the_namespaces() {
+    if !can_nest() {
+        return;
+    }
+    for identity in identities() {
+        // As root of the namespace, where the kernel has a limit for each (6.14).
+        let script = "before=$(cat /proc/sys/kernel/pid_max); [ $before = 4194304 ] || exit 77; echo 400 > \
+                      /proc/sys/kernel/pid_max && for i in $(seq 100 500); do sleep 1000 & done 2>/dev/null; echo full; wait";
+        let topology = format!("[ns.@]\nproc.fill = {{ cmd = [\"sh\", \"-c\", {script:?}], essential = false }}\n");
+        let mut standing = Nest::new(&topology).identity(identity).up();
+        standing.standing();
+        let is_own = standing.until("the numbers are used up", |nest| {
+            let stdout = fs::read_to_string(nest.directory.path().join("stdout")).unwrap_or_default();
+            let stderr = fs::read_to_string(nest.directory.path().join("stderr")).unwrap_or_default();
+            if stdout.contains("full") { Some(true) } else { stderr.contains("exited with").then_some(false) }
+        });
+        if is_own {
+            let root = standing.nest.root.clone();
+            let output = standing.nest.command(&["exec", &root, "--", "true"]).output().expect("the program was built");
+            let said = text(&output);
+            assert_eq!(output.status.code(), Some(125), "{identity:?}: {said}");
+            assert!(said.contains("(EAGAIN)"), "{said}");
+            let expected = format!("every number of the PID namespace `{root}` is in use");
+            assert!(said.contains(&expected), "{identity:?}: {said}");
+        } else {
+            eprintln!("skipped: pid_max is the machine's here");
+        }
+        standing.signal(Signal::SIGINT);
+        standing.signal(Signal::SIGINT);
+        let _: Ended = standing.wait();
+    }
+}
+
+#[test]
+fn waiting_for_a_controller_that_was_stopped_ends_with_the_time() {
+    if !can_nest() {
+        return;
+    }
+    let mut standing = Nest::new("[ns.@]\nproc.a = { actor = \"idle\" }\n").up();
+    standing.standing();
+    let root = standing.nest.root.clone();
+    kill(standing.pid(), Signal::SIGSTOP).expect("it runs");
+    for state in ["ready", "exited", "gone"] {
+        let words = ["wait", &format!("{root}/a"), "--for", state, "--timeout", "300ms"];
+        let output = standing.nest.command(&words).output().expect("the program was built");
+        assert_eq!(output.status.code(), Some(124), "{state}: {}", text(&output));
+    }
+    kill(standing.pid(), Signal::SIGCONT).expect("it runs");
+    standing.stop();
+}
+
+#[test]
+fn a_test_is_not_green_where_its_state_cannot_be_written() {
+    if !can_nest() {
+        return;
+    }
+    let topology = "[ns.@]\nproc.p = { actor = \"idle\" }\n[[expect]]\nfrom = \"@\"\nsees = [\"@/p\"]\n";
+    for (what, mount) in [
+        ("read-only", "mount -t tmpfs -o ro none run"),
+        ("full", "mount -t tmpfs -o size=4k,mode=777 none run && { cat /dev/zero > run/full 2>/dev/null; :; }"),
+    ] {
+        let script = format!("{mount} && exec \"$@\"");
+        let nest = Nest::new(topology).wrapped(&[
+            "unshare",
+            "--user",
+            "--map-root-user",
+            "--mount",
+            "sh",
+            "-c",
+            &script,
+            "sh",
+        ]);
+        let file = nest.file.to_str().expect("our own path").to_owned();
+        let output = nest.command(&["test", &file]).output().expect("unshare(1)");
+        let said = text(&output);
+        assert_eq!(output.status.code(), Some(4), "{what}: {said}");
+        assert!(said.contains("0 passed, 1 failed"), "{what}: {said}");
+        assert!(!said.contains("os error"), "{what}: {said}");
+    }
+}
+
+#[test]
+fn an_experiment_without_a_stage_has_a_document_as_well() {
+    if !can_nest() {
+        return;
+    }
+    for identity in identities() {
+        let nest = Nest::new("").identity(identity);
+        let mut command = nest.command(&["experiment", "run", "pid-one", "orphans", "--format", "json"]);
+        refuse(&mut command, libc::SYS_unshare, libc::EPERM);
+        let output = command.output().expect("the program was built");
+        assert_eq!(output.status.code(), Some(4), "{identity:?}: {}", text(&output));
+        let document: serde_json::Value = serde_json::from_slice(&output.stdout).expect("a document, always");
+        let experiments = document["experiments"].as_array().expect("they are there");
+        assert_eq!(experiments.len(), 2);
+        assert!(experiments.iter().all(|one| one["verdict"] == "skipped"), "{document}");
+        assert!(document.to_string().contains("Operation not permitted (EPERM)"), "{document}");
+    }
+}

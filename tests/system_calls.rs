@@ -1,0 +1,224 @@
+//! System calls that are refused, one after the other: what the program cannot do without is told before anything is built,
+//! and `doctor` knows it; without the rest a tree lives, and ends.
+
+use std::process::Output;
+
+use nix::errno::Errno;
+use nix::libc;
+use serde_json::Value;
+
+use crate::harness::nest::{Nest, assert_nothing_left, can_nest, identities};
+use crate::harness::seccomp::{kill, refuse};
+
+const TOPOLOGY: &str = "[ns.@]\nproc.a = { actor = \"idle\" }\n[ns.\"@/b\"]\nunshare = [\"mount\", \"uts\"]\nproc.c = \"sleep \
+                        100\"\n[ns.\"@/p\"]\ninit = { actor = \"idle\" }\nproc.j = { actor = \"idle\", enter = \"join\" }\n";
+
+macro_rules! numbers {
+    ($($name:ident),* $(,)?) => {
+        [$((stringify!($name), libc::$name),)*]
+    };
+}
+
+/// All that strace(1) has seen in `up`, `exec`, `pause`, `restart` and `down`, as root and as an ordinary user, but for those
+/// that no program starts without, and those that have no way to fail; and what a release build or another libc might use in their place.
+#[cfg(target_arch = "x86_64")]
+fn made() -> Vec<(&'static str, libc::c_long)> {
+    numbers![
+        SYS_accept4,
+        SYS_bind,
+        SYS_chdir,
+        SYS_chmod,
+        SYS_clock_nanosleep,
+        SYS_clone,
+        SYS_clone3,
+        SYS_close_range,
+        SYS_connect,
+        SYS_dup2,
+        SYS_dup3,
+        SYS_epoll_create1,
+        SYS_epoll_ctl,
+        SYS_epoll_wait,
+        SYS_fcntl,
+        SYS_flock,
+        SYS_fsopen,
+        SYS_ftruncate,
+        SYS_futex,
+        SYS_getcwd,
+        SYS_getdents64,
+        SYS_getsockopt,
+        SYS_inotify_add_watch,
+        SYS_inotify_init1,
+        SYS_ioctl,
+        SYS_kcmp,
+        SYS_kill,
+        SYS_listen,
+        SYS_lseek,
+        SYS_mkdir,
+        SYS_mount,
+        SYS_openat2,
+        SYS_pidfd_getfd,
+        SYS_pidfd_open,
+        SYS_pidfd_send_signal,
+        SYS_pipe2,
+        SYS_poll,
+        SYS_ppoll,
+        SYS_prctl,
+        SYS_prlimit64,
+        SYS_readlink,
+        SYS_readlinkat,
+        SYS_recvfrom,
+        SYS_recvmsg,
+        SYS_rename,
+        SYS_renameat2,
+        SYS_rmdir,
+        SYS_rt_sigaction,
+        SYS_rt_sigprocmask,
+        SYS_sched_getaffinity,
+        SYS_sendmsg,
+        SYS_sendto,
+        SYS_setgroups,
+        SYS_sethostname,
+        SYS_setns,
+        SYS_setpgid,
+        SYS_setresgid,
+        SYS_setresuid,
+        SYS_setsid,
+        SYS_setsockopt,
+        SYS_shutdown,
+        SYS_sigaltstack,
+        SYS_signalfd4,
+        SYS_socket,
+        SYS_socketpair,
+        SYS_statx,
+        SYS_tgkill,
+        SYS_unlink,
+        SYS_unlinkat,
+        SYS_unshare,
+        SYS_wait4,
+        SYS_waitid,
+    ]
+    .to_vec()
+}
+
+fn run(nest: &Nest, words: &[&str], refused: (libc::c_long, i32)) -> Output {
+    let mut command = nest.command(words);
+    refuse(&mut command, refused.0, refused.1);
+    command.output().expect("the program was built")
+}
+
+fn text(output: &Output) -> String {
+    format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
+}
+
+#[cfg(target_arch = "x86_64")]
+#[test]
+fn where_the_doctor_finds_nothing_a_tree_stands_and_ends() {
+    if !can_nest() {
+        return;
+    }
+    let identities = identities();
+    let errnos = [libc::EPERM, libc::ENOSYS];
+    let mut problems = Vec::new();
+    for (place, (name, number)) in made().into_iter().enumerate() {
+        let identity = identities[place % identities.len()];
+        let refused = (number, errnos[place / 2 % 2]);
+        let what = format!("{name}, {:?}, {identity:?}", Errno::from_raw(refused.1));
+        let nest = Nest::new(TOPOLOGY).identity(identity);
+        let file = nest.file.to_str().expect("our own path").to_owned();
+        if !run(&nest, &["--version"], refused).status.success() {
+            continue;
+        }
+        let doctor = run(&nest, &["doctor", "--format", "json", &file], refused);
+        let document: Value =
+            serde_json::from_slice(&doctor.stdout).unwrap_or_else(|_| panic!("{what}: {}", text(&doctor)));
+        let checks = document["checks"].as_array().expect("it has them");
+        let impossible: Vec<&Value> = checks.iter().filter(|check| check["status"] == "no").collect();
+        assert_eq!(doctor.status.code(), Some(if impossible.is_empty() { 0 } else { 4 }), "{what}: {}", text(&doctor));
+        let up = run(&nest, &["run", &file, "--", "true"], refused);
+        // 125 is the status of `run` where nestns itself has failed.
+        let is_right = match (impossible.is_empty(), up.status.code()) {
+            (true, code) => code == Some(0),
+            (false, code) => code == Some(125) && text(&up).contains("NS404"),
+        };
+        if !is_right {
+            problems.push(format!("{what}: the doctor says {impossible:?}, and {:?}: {}", up.status, text(&up)));
+        }
+        assert_nothing_left(&nest);
+    }
+    assert!(problems.is_empty(), "{}", problems.join("\n"));
+}
+
+#[test]
+fn what_only_a_stop_needs_is_missed_before_anything_is_built() {
+    if !can_nest() {
+        return;
+    }
+    let calls = [
+        ("pidfd_send_signal", libc::SYS_pidfd_send_signal),
+        ("wait4", libc::SYS_wait4),
+        ("unlinkat", libc::SYS_unlinkat),
+        ("accept4", libc::SYS_accept4),
+        ("close_range", libc::SYS_close_range),
+    ];
+    for identity in identities() {
+        for (name, number) in calls {
+            for errno in [libc::EPERM, libc::ENOSYS] {
+                let spelled = format!("{name} ({:?})", Errno::from_raw(errno));
+                let nest = Nest::new(TOPOLOGY).identity(identity);
+                let file = nest.file.to_str().expect("our own path").to_owned();
+                let up = run(&nest, &["up", &file], (number, errno));
+                let said = text(&up);
+                assert_eq!(up.status.code(), Some(4), "{spelled}, {identity:?}: {said}");
+                let expected = format!(
+                    "error[NS404]: this machine refuses system calls that nestns cannot do without: {spelled}\n"
+                );
+                assert!(said.starts_with(&expected), "{spelled}, {identity:?}: {said}");
+                assert!(said.contains("seccomp"), "{said}");
+                let last = said.lines().last().unwrap_or_default();
+                assert_eq!(last, format!("`nestns doctor` checks this as system-calls: refused: {spelled}"), "{said}");
+                assert_nothing_left(&nest);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_filter_that_kills_is_found_as_well() {
+    if !can_nest() {
+        return;
+    }
+    let nest = Nest::new("");
+    let mut command = nest.command(&["doctor", "--format", "json"]);
+    kill(&mut command, libc::SYS_flock);
+    let output = command.output().expect("the program was built");
+    let document: Value = serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{}", text(&output)));
+    let checks = document["checks"].as_array().expect("it has them");
+    let check = checks.iter().find(|check| check["id"] == "system-calls").expect("it is there");
+    assert_eq!(
+        (&check["status"], &check["found"]),
+        (&"no".into(), &"refused: flock (whoever makes it is killed)".into())
+    );
+}
+
+#[test]
+fn links_that_say_nothing_are_links_that_may_not_be_seen() {
+    if !can_nest() {
+        return;
+    }
+    for identity in identities() {
+        let nest = Nest::new("[ns.@]\nproc.a = \"sleep 100\"\n").identity(identity);
+        let mut standing = nest.up();
+        standing.standing();
+        let root = standing.nest.root.clone();
+        // Linux 5.10.262 answers readlink(2) of a stranger's /proc/PID/ns/* with 0 bytes.
+        let verbs: [&[&str]; 4] = [&["see"], &["whois", "1"], &["capture", "--host"], &["exec", &root, "--", "true"]];
+        for words in verbs {
+            let mut command = standing.nest.command(words);
+            refuse(&mut command, libc::SYS_readlinkat, 0);
+            let output = command.output().expect("the program was built");
+            assert_eq!(output.status.code(), Some(0), "{words:?}, {identity:?}: {}", text(&output));
+            assert!(!text(&output).contains("invalid data"), "{words:?}: {}", text(&output));
+        }
+        standing.stop();
+    }
+}
