@@ -29,11 +29,16 @@ pub(super) fn tell(text: &str) {
     while !bytes.is_empty() {
         let patience = if IS_DEAF.load(Ordering::Relaxed) { PollTimeout::ZERO } else { PATIENCE_MS.into() };
         let mut ready = [PollFd::new(stderr, PollFlags::POLLOUT)];
-        if poll(&mut ready, patience) != Ok(1) {
-            IS_DEAF.store(true, Ordering::Relaxed);
-            return;
+        match poll(&mut ready, patience) {
+            Ok(0) => {
+                IS_DEAF.store(true, Ordering::Relaxed);
+                return;
+            }
+            Err(nix::errno::Errno::EINTR) => continue,
+            Ok(_) => IS_DEAF.store(false, Ordering::Relaxed),
+            // Where poll(2) is refused, what there is to say may still be that.
+            Err(_) => {}
         }
-        IS_DEAF.store(false, Ordering::Relaxed);
         match nix::unistd::write(stderr, &bytes[..bytes.len().min(PIECE)]) {
             Ok(count) => bytes = &bytes[count..],
             Err(nix::errno::Errno::EINTR) => {}

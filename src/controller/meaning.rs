@@ -282,7 +282,7 @@ pub(super) fn check_of(failure: &Failure) -> Option<&'static str> {
         (Stage::UnsharePid | Stage::CloneSibling, Errno::ENOSPC) => Some("nesting"),
         (Stage::UnsharePid | Stage::CloneSibling, _) => Some("pid-namespaces"),
         (Stage::Isolate, _) => Some("isolation"),
-        (Stage::MountProc, _) => Some("proc-mount"),
+        (Stage::PrivateMounts | Stage::MountProc, _) => Some("proc-mount"),
         _ => None,
     }
 }

@@ -220,6 +220,7 @@ impl Failure {
             self.stage,
             Stage::UnshareUser | Stage::WriteMaps | Stage::UnsharePid | Stage::CloneSibling | Stage::Isolate
         );
-        creates || (self.stage == Stage::MountProc && self.errno() == Errno::EPERM)
+        let mounts = matches!(self.stage, Stage::PrivateMounts | Stage::MountProc);
+        creates || (mounts && matches!(self.errno(), Errno::EPERM | Errno::EACCES | Errno::ENOSYS))
     }
 }

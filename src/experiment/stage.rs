@@ -135,7 +135,11 @@ fn build(
                     exit_now(0)
                 }
                 Ok(ForkResult::Parent { child }) => child,
-                Err(_) => exit_now(1),
+                Err(errno) => {
+                    let why = format!("nobody could be put on the stage: {}", super::explain(errno));
+                    let _ = tell.write_all(&encode(&Ok(Finding::skip_at_limit(why, errno, 4))));
+                    exit_now(1)
+                }
             };
             // Whoever ends is reaped; with the experimenter everything ends.
             loop {

@@ -49,8 +49,9 @@ pub(super) fn attempt(job: impl FnOnce(&Teller)) -> Option<(i32, i32)> {
     let mut ready = [PollFd::new(answer.as_fd(), PollFlags::POLLIN)];
     let mut bytes = [0; 8];
     let count = match poll(&mut ready, PollTimeout::try_from(PATIENCE).unwrap_or(PollTimeout::MAX)) {
-        Ok(1..) => read(&answer, &mut bytes).unwrap_or(0),
-        _ => 0,
+        Ok(0) => 0,
+        // Where poll(2) is refused nobody is given up on: an attempt ends by itself.
+        _ => read(&answer, &mut bytes).unwrap_or(0),
     };
     if count == 0
         && let Ok(process) = &process
