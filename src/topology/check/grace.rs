@@ -13,8 +13,8 @@ use crate::topology::duration::format_duration;
 use crate::topology::namespace::Namespace;
 use crate::topology::tree::{NamespaceId, Topology};
 
-/// What a namespace without namespaces inside has.
-const LEAF: Duration = Duration::from_secs(5);
+/// What a namespace has at least, unless the file says otherwise: a short grace inside never shortens one outside.
+const LEAST: Duration = Duration::from_secs(5);
 /// What each level has on top of the slowest thing inside.
 const STEP: Duration = Duration::from_secs(1);
 
@@ -51,8 +51,7 @@ pub(super) fn derive(topology: &mut Topology, places: &Places, repetition: &mut 
             (child @ Some(_), _) => child,
             (None, process) => process,
         };
-        let floor = if children.is_empty() { LEAF } else { Duration::ZERO };
-        let derived = slowest.as_ref().map_or(LEAF, |inside| inside.grace.saturating_add(STEP)).max(floor);
+        let derived = slowest.as_ref().map_or(LEAST, |inside| inside.grace.saturating_add(STEP)).max(LEAST);
         let grace = match namespace.own_grace {
             None => derived,
             Some(explicit) => {
