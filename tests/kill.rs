@@ -114,11 +114,11 @@ fn what_looks_like_one_and_means_many_wants_all() {
 }
 
 #[test]
-fn what_the_kernel_would_drop_is_refused_before_anything_is_sent() {
+fn what_the_kernel_would_drop_is_not_sent_and_keeps_nothing_from_others() {
     each(DEAF, |detached| {
         detached.until("it listens", |detached| detached.nest.directory.path().join("up").exists().then_some(()));
         let root = &detached.nest.root;
-        let outcome = detached.nestns(&["kill", "-s", "USR1", "@/hears", "@/deaf"]);
+        let outcome = detached.nestns(&["kill", "-s", "USR1", "@/deaf"]);
         assert_eq!((outcome.code, outcome.stdout.as_str()), (1, ""));
         let said = format!("`{root}/deaf/init` is a PID 1 that does not handle USR1");
         assert!(outcome.stderr.contains(&said), "{}", outcome.stderr);
@@ -128,7 +128,10 @@ fn what_the_kernel_would_drop_is_refused_before_anything_is_sent() {
         assert!(outcome.code == 1 && outcome.stderr.contains("not handle TERM"), "{outcome:?}");
         assert!(!detached.nest.directory.path().join("heard").exists());
 
-        detached.says(&["kill", "-s", "USR1", "@/hears"]);
+        let outcome = detached.nestns(&["kill", "-s", "USR1", "@/deaf", "@/hears"]);
+        assert_eq!((outcome.code, outcome.stdout), (1, format!("{root}/hears\n")));
+        assert!(outcome.stderr.contains(&format!("{said}, so that the kernel would drop it")), "{}", outcome.stderr);
+        assert!(outcome.stderr.contains("nothing was sent to it"), "{}", outcome.stderr);
         detached.until("it has heard", |detached| detached.nest.directory.path().join("heard").exists().then_some(()));
         detached.says(&["kill", "-s", "KILL", "@/deaf", "@/ignores"]);
         detached.says(&["wait", "@/deaf", "@/ignores", "--for", "gone", "--timeout", "50s"]);

@@ -35,6 +35,7 @@ mod graph;
 mod harness;
 mod incapable;
 mod inheritance;
+mod init_programs;
 mod inspect;
 mod interrupt;
 mod isolation;

@@ -17,9 +17,11 @@ The address of a namespace means its PID 1, and `vm/ci#7` whoever has number 7 i
 signalled only if it is still the one that was meant; numbers that the kernel has given to somebody else are never \
 touched.
 
-The kernel drops a signal for a PID 1 that does not handle it, whoever sends it, and kill(2) succeeds all the same. Such a \
-signal is refused here before any is sent (status 1). KILL and STOP from outside always arrive; a PID 1 takes everything \
-inside along.
+The kernel drops a signal for a PID 1 that does not handle it, whoever sends it, and kill(2) succeeds all the same. Each \
+PID 1 is therefore looked at first: its handlers, what its threads wait for in sigwait(3) and the like, and its signalfds. \
+One for which the signal would be dropped is named and gets nothing (status 1); all others that are addressed are signalled. \
+Where that cannot be told, because the process cannot be looked into or blocks the signal for now, it is sent. KILL and STOP \
+from outside always arrive; a PID 1 takes everything inside along.
 
 Several addresses, wildcards (`'vm/w.*'`, quoted), --recursive, --label and --state may mean many processes, and all of \
 them are signalled, as pkill(1) does. `w` where there are `w.0`, `w.1` and so on, `.`, and no address at all look like \
@@ -87,9 +89,10 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Status> {
         return Ok(Status::No);
     }
     let signal = args.signal.number();
-    let (reached, vanished, paused) = match connection.client.ask(Request::Signal { targets, signal }) {
-        Ok(Reply::Signalled { reached, ended, paused }) => (reached, ended, paused),
-        Ok(_) => (Vec::new(), Vec::new(), Vec::new()),
+    let (reached, vanished, paused, dropped, refused) = match connection.client.ask(Request::Signal { targets, signal })
+    {
+        Ok(Reply::Signalled { reached, ended, paused, dropped, refused }) => (reached, ended, paused, dropped, refused),
+        Ok(_) => Default::default(),
         Err(error) => return Ok(connection.fail(&error)),
     };
     for path in &vanished {
@@ -98,7 +101,14 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Status> {
     for path in &paused {
         tell(&format!("`{path}` is paused: it notices the signal when it goes on\n"));
     }
-    if reached.is_empty() || vanished.iter().any(|path| is_named(path, &args.addresses)) {
+    for (path, reason) in &refused {
+        tell(&format!("error: cannot signal `{path}`: {reason}\n"));
+    }
+    if !dropped.is_empty() {
+        tell_dropped(&dropped, args.signal, reached.is_empty());
+    }
+    let is_short = !dropped.is_empty() || !refused.is_empty();
+    if is_short || reached.is_empty() || vanished.iter().any(|path| is_named(path, &args.addresses)) {
         status = Status::No;
     }
     if !args.quiet {
@@ -106,6 +116,29 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Status> {
         std::io::stdout().lock().write_all(text.as_bytes())?;
     }
     Ok(status)
+}
+
+/// How many paths are named before the rest is counted.
+const NAMED: usize = 10;
+
+/// Says for which PID 1s the kernel would drop a signal.
+fn tell_dropped(dropped: &[String], signal: Signal, is_nothing_sent: bool) {
+    let is_one = dropped.len() == 1;
+    let (verb, pronoun) = if is_one { ("is a PID 1 that does", "it") } else { ("are PID 1s that do", "them") };
+    let mut list: Vec<String> = dropped.iter().take(NAMED).map(|path| format!("`{path}`")).collect();
+    if dropped.len() > NAMED {
+        list.push(format!("and {} more", dropped.len() - NAMED));
+    }
+    let sent = match (is_nothing_sent, is_one) {
+        (true, _) => "nothing was sent",
+        (false, true) => "nothing was sent to it",
+        (false, false) => "nothing was sent to them",
+    };
+    tell(&format!(
+        "error: {} {verb} not handle {signal}, so that the kernel would drop it, whoever sends it; {sent}\n  \
+         = help: end {pronoun} with `-s KILL`, which also ends everything inside, or stop the namespace\n",
+        list.join(", ")
+    ));
 }
 
 /// Whether an address that looks like one, or no address, means many: the status to end with.

@@ -4,6 +4,7 @@
 //! (PID, start time, boot id), and a namespace's is its 64-bit id where the kernel has one, because inodes are recycled
 //! within milliseconds (R18).
 
+pub mod awaited;
 pub mod boot;
 pub mod capture;
 pub mod cgroup;

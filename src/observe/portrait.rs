@@ -9,6 +9,7 @@ use std::path::PathBuf;
 
 use nix::unistd::Pid;
 
+use super::signals::{self, Fates, Role};
 use super::status::Status;
 
 /// Who stands above a process.
@@ -24,6 +25,8 @@ pub struct Ancestor {
 #[expect(missing_docs, reason = "the fields are the files of proc(5)")]
 pub struct Portrait {
     pub status: Status,
+    /// What would become of signals from outside.
+    pub fates: Fates,
     /// Its parent, the parent's parent and so on, as far as the reader's namespace reaches.
     pub ancestors: Vec<Ancestor>,
     pub command_line: Vec<String>,
@@ -51,6 +54,7 @@ impl Portrait {
     /// `ENOENT` or `ESRCH` when there is no such process.
     pub fn read(pid: Pid) -> io::Result<Self> {
         let status = Status::read(pid)?;
+        let role = if status.numbers.last() == Some(&1) { Role::First } else { Role::Member };
         let mut problems = BTreeMap::new();
         let bytes = |name: &str| std::fs::read(format!("/proc/{pid}/{name}"));
         let link = |name: &str| match std::fs::read_link(format!("/proc/{pid}/{name}")) {
@@ -61,6 +65,7 @@ impl Portrait {
         let mut note = |name: &'static str, error: &io::Error| drop(problems.insert(name, reason(error)));
         let mut keep = Keep { note: &mut note };
         Ok(Self {
+            fates: signals::fates(pid, role, u64::MAX)?,
             ancestors: ancestors(status.parent),
             command_line: keep.of("cmdline", bytes("cmdline")).map(|bytes| words(&bytes)).unwrap_or_default(),
             exe: keep.of("exe", link("exe")),

@@ -1,46 +1,160 @@
-//! What would happen to a signal: the masks of a process.
+//! What would happen to a signal: what a process has decided about it, as far as that can be seen from outside.
+//!
+//! The kernel drops a signal when it is sent, if the process's first thread neither blocks nor awaits it and its action is to
+//! ignore it, which for a PID 1 includes the default action (R5, R40). What its other threads block is of no account there.
 
 use std::io;
 
+use nix::libc;
 use nix::unistd::Pid;
 
+use super::awaited::{self, Known};
 use super::small_file;
 
-/// What a process has decided about one signal.
+/// The answer to "would the kernel drop this signal?".
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Reception {
-    /// A handler, or blocked, as whoever reads a signalfd has it: it may be acted upon.
-    Handled,
-    /// Thrown away.
-    Ignored,
-    /// Blocked and ignored: thrown away when it is let in, unless it is read before; a shell looks so for a moment around
-    /// every command that it starts.
+pub enum Fate {
+    /// It would.
+    Dropped,
+    /// It has an effect: a handler, a thread that awaits it, a signalfd that reads it, or the default action.
+    Taken,
+    /// Nobody can tell from outside: it is blocked, so that the kernel keeps it, and nothing that would take it shows; or
+    /// the caller may not see what is awaited.
     Unknown,
-    /// The default action; which a PID 1 does not get: the kernel drops the signal (R5).
-    Default,
 }
 
-/// Reads `SigBlk`, `SigIgn` and `SigCgt` of `/proc/PID/status`.
+/// The role of a process in its namespace.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// Its PID 1, for which the default action of every signal is none.
+    First,
+    /// Any other.
+    Member,
+}
+
+/// The fates of several signals.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Fates {
+    /// Those that the kernel would drop.
+    pub dropped: u64,
+    /// Those of which nobody can tell.
+    pub unknown: u64,
+}
+
+/// What no process can refuse when it comes from outside: KILL and STOP, and CONT, which lets go on whoever handles it.
+const FORCED: u64 = bit(libc::SIGKILL) | bit(libc::SIGSTOP) | bit(libc::SIGCONT);
+/// Those whose default action is to be ignored.
+const IGNORED_BY_DEFAULT: u64 = bit(libc::SIGCHLD) | bit(libc::SIGURG) | bit(libc::SIGWINCH);
+
+const fn bit(signal: i32) -> u64 {
+    if signal < 1 || signal > 64 { 0 } else { 1 << (signal - 1) }
+}
+
+/// What `/proc/PID/status` says of the first thread and of the process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Masks {
+    caught: u64,
+    ignored: u64,
+    /// By the first thread, without what it awaits.
+    blocked: u64,
+    /// How often the first thread has gone to sleep.
+    sleeps: u64,
+}
+
+impl Masks {
+    fn read(pid: Pid) -> io::Result<Self> {
+        let mut buffer = [0; 4096];
+        let status = small_file::read(&format!("/proc/{pid}/status"), &mut buffer)?;
+        let field = |name: &str, radix| {
+            let text = status.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':')).map(str::trim);
+            // Of a process with very many groups the file is longer than a page.
+            text.and_then(|text| u64::from_str_radix(text, radix).ok())
+                .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, format!("/proc/{pid}/status lacks {name}")))
+        };
+        Ok(Self {
+            caught: field("SigCgt", 16)?,
+            ignored: field("SigIgn", 16)?,
+            blocked: field("SigBlk", 16)?,
+            sleeps: field("voluntary_ctxt_switches", 10)?,
+        })
+    }
+
+    /// What would be thrown away if the first thread awaits none of it.
+    fn refused(self, role: Role) -> u64 {
+        let by_default = match role {
+            Role::First => u64::MAX,
+            Role::Member => IGNORED_BY_DEFAULT,
+        };
+        (self.ignored | by_default) & !self.caught & !self.blocked & !FORCED
+    }
+}
+
+/// How often a first thread that is between two sleeps is looked at.
+const ATTEMPTS: usize = 5;
+
+/// The fates of those of the signals in `asked`. More than the masks is looked at only where they leave it open.
+///
+/// # Errors
+///
+/// `ENOENT` or `ESRCH` when there is no such process, `InvalidData` when a field is missing.
+pub fn fates(pid: Pid, role: Role, asked: u64) -> io::Result<Fates> {
+    let mut masks = Masks::read(pid)?;
+    let mut fates = Fates { dropped: 0, unknown: 0 };
+    for _ in 0..ATTEMPTS {
+        let refused = masks.refused(role) & asked;
+        fates = Fates { dropped: 0, unknown: refused };
+        if refused == 0 {
+            break;
+        }
+        let awaited = awaited::by_thread(pid, pid.as_raw());
+        let again = Masks::read(pid)?;
+        // The files were read one after the other: what they say belongs together only if the thread has not gone to sleep
+        // in between, be it asleep or awake all the time.
+        let is_one_moment = again == masks;
+        masks = again;
+        match awaited {
+            Known::No => break,
+            Known::Signals(set) if is_one_moment => {
+                fates = Fates { dropped: refused & !set, unknown: 0 };
+                break;
+            }
+            Known::Runs if is_one_moment => {
+                fates = Fates { dropped: refused, unknown: 0 };
+                break;
+            }
+            Known::Signals(_) | Known::Runs => std::thread::yield_now(),
+        }
+    }
+    let kept = masks.blocked & !masks.caught & !FORCED & asked;
+    if kept != 0 {
+        let mut read = awaited::by_descriptor(pid);
+        if kept & !read != 0 {
+            read |= awaited::by_any_thread(pid);
+        }
+        fates.unknown |= kept & !read;
+    }
+    Ok(fates)
+}
+
+/// The fate of one signal that comes from outside.
 ///
 /// # Errors
 ///
 /// `ENOENT` or `ESRCH` when there is no such process.
-pub fn reception(pid: Pid, signal: i32) -> io::Result<Reception> {
-    let mut buffer = [0; 4096];
-    let status = small_file::read(&format!("/proc/{pid}/status"), &mut buffer)?;
-    let bit = 1_u64.checked_shl(u32::try_from(signal - 1).unwrap_or(u32::MAX)).unwrap_or(0);
-    let has = |name: &str| {
-        let mask = status.lines().find_map(|line| line.strip_prefix(name)).map(str::trim);
-        mask.and_then(|mask| u64::from_str_radix(mask, 16).ok()).is_some_and(|mask| mask & bit != 0)
-    };
-    let (caught, blocked, ignored) = (has("SigCgt:"), has("SigBlk:"), has("SigIgn:"));
-    Ok(if caught || (blocked && !ignored) {
-        Reception::Handled
-    } else if blocked {
-        Reception::Unknown
-    } else if ignored {
-        Reception::Ignored
-    } else {
-        Reception::Default
+pub fn fate(pid: Pid, role: Role, signal: i32) -> io::Result<Fate> {
+    let Fates { dropped, unknown } = fates(pid, role, bit(signal))?;
+    Ok(match (dropped, unknown) {
+        (0, 0) => Fate::Taken,
+        (0, _) => Fate::Unknown,
+        _ => Fate::Dropped,
     })
+}
+
+/// Whether a process has a handler for a signal.
+///
+/// # Errors
+///
+/// `ENOENT` or `ESRCH` when there is no such process.
+pub fn is_caught(pid: Pid, signal: i32) -> io::Result<bool> {
+    Masks::read(pid).map(|masks| masks.caught & bit(signal) != 0)
 }

@@ -22,7 +22,8 @@ pub fn render(timeline: &Timeline) -> String {
         let signal = match (&step.signal, step.handled) {
             (None, _) => "—".to_owned(),
             (Some(signal), Some(false)) => format!("{signal}, not handled"),
-            (Some(signal), _) => signal.clone(),
+            (Some(signal), None) => format!("{signal}, not known if handled"),
+            (Some(signal), Some(true)) => signal.clone(),
         };
         let at = |ms: Option<f64>| ms.map_or_else(|| "—".to_owned(), time);
         rows.push([step.path.clone(), signal, at(step.asked_ms), at(step.ended_ms), how(step)]);

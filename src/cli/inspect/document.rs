@@ -147,6 +147,9 @@ pub(super) struct SignalSets {
     pub(super) blocked: Vec<String>,
     pub(super) ignored: Vec<String>,
     pub(super) caught: Vec<String>,
+    /// Those that the kernel would drop now if they came from outside; and those of which that cannot be told.
+    pub(super) dropped: Vec<String>,
+    pub(super) unknown: Vec<String>,
 }
 
 impl<'a> Subject<'a> {
@@ -243,6 +246,8 @@ impl KernelFacts {
                 blocked: names(status.blocked),
                 ignored: names(status.ignored),
                 caught: names(status.caught),
+                dropped: names(portrait.fates.dropped),
+                unknown: names(portrait.fates.unknown),
             },
             name: status.name,
             state: status.state,

@@ -185,6 +185,8 @@ fn of_kernel(path: &str, kernel: &KernelFacts, redaction: Redaction) -> [Section
         ("blocked", &kernel.signals.blocked),
         ("ignored", &kernel.signals.ignored),
         ("caught", &kernel.signals.caught),
+        ("dropped", &kernel.signals.dropped),
+        ("not known", &kernel.signals.unknown),
     ] {
         signals.put(what, &brief(names));
     }

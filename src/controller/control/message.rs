@@ -81,7 +81,7 @@ pub enum Request {
         /// How.
         force: Force,
     },
-    /// Send a signal: [`Reply::Signalled`], or a [`Problem`].
+    /// Send a signal: [`Reply::Signalled`].
     Signal {
         /// To whom.
         targets: Vec<Target>,
@@ -219,6 +219,12 @@ pub enum Reply {
     Signalled {
         reached: Vec<String>,
         ended: Vec<String>,
+        /// PID 1s for which the kernel would drop it: nothing was sent to them.
+        #[serde(default)]
+        dropped: Vec<String>,
+        /// Those that the kernel does not let the controller signal, each with the reason.
+        #[serde(default)]
+        refused: Vec<(String, String)>,
         /// Which of those reached are paused, and notice it when they go on.
         #[serde(default)]
         paused: Vec<String>,

@@ -11,7 +11,7 @@ use crate::controller::world::Asker;
 use crate::engine::moment::Moment;
 use crate::engine::plan::Subject;
 use crate::observe::process;
-use crate::observe::signals::{self, Reception};
+use crate::observe::signals::{self, Fate, Role};
 use crate::sys::errno::spelled;
 use crate::sys::pidfd::Pidfd;
 use crate::topology::Signal;
@@ -21,9 +21,6 @@ use nix::unistd::Pid;
 
 /// How many requests are served before the tree is looked after again.
 const TURN: usize = 64;
-/// So many are named in a refusal.
-const NAMED: usize = 10;
-
 impl Supervision<'_> {
     /// Serves what waits.
     pub(super) fn serve_clients(&mut self) {
@@ -63,7 +60,7 @@ impl Supervision<'_> {
                 self.world.reply(asker, answer);
             }
             Request::Signal { targets, signal } => {
-                let answer = self.signal_targets(&targets, signal, asker.by).unwrap_or_else(Reply::Problem);
+                let answer = self.signal_targets(&targets, signal, asker.by);
                 self.world.reply(asker, answer);
             }
             Request::Execute(execution) => self.begin_session(asker, *execution, heard.descriptors),
@@ -90,76 +87,62 @@ impl Supervision<'_> {
     }
 
     /// Sends a signal to processes, of which each is looked at first: whether it is still the one that was meant, and
-    /// whether the kernel would drop the signal (R5), which a `kill` that succeeds does not tell.
-    fn signal_targets(&mut self, targets: &[Target], signal: i32, by: Caller) -> Result<Reply, Problem> {
-        let (mut open, mut ended) = (Vec::new(), Vec::new());
+    /// whether the kernel would drop the signal (R5), which a `kill` that succeeds does not tell. What one of them comes to
+    /// is no reason to leave out another.
+    fn signal_targets(&mut self, targets: &[Target], signal: i32, by: Caller) -> Reply {
+        let (mut reached, mut ended, mut paused) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut dropped, mut refused) = (Vec::new(), Vec::new());
         let living = self.living();
         for target in targets {
-            let pid = Pid::from_raw(target.pid);
-            if living.get(&target.pid).is_none_or(|&(start, _)| start != target.start_time) {
-                ended.push(target.path.clone());
+            let path = || target.path.clone();
+            let is_living = living.get(&target.pid).is_some_and(|&(start, _)| start == target.start_time);
+            let pidfd = match open_if_same(target) {
+                Ok(pidfd) if is_living => pidfd,
+                Ok(_) | Err(Errno::ESRCH) => {
+                    ended.push(path());
+                    continue;
+                }
+                Err(errno) => {
+                    refused.push((path(), spelled(errno)));
+                    continue;
+                }
+            };
+            if is_dropped(target, signal) {
+                dropped.push(path());
                 continue;
             }
-            // The descriptor first, then the start time: what the number means cannot change in between any more.
-            match Pidfd::open(pid) {
-                Ok(pidfd) if process::start_time(pid).is_ok_and(|start| start == target.start_time) => {
-                    open.push((target, pidfd));
-                }
-                Ok(_) | Err(Errno::ESRCH) => ended.push(target.path.clone()),
-                Err(errno) => return Err(Problem::no(format!("cannot open `{}`: {}", target.path, spelled(errno)))),
-            }
-        }
-        let word = Signal::from_number(signal);
-        let dropped: Vec<&str> =
-            open.iter().filter(|(target, _)| is_dropped(target, signal)).map(|(target, _)| &*target.path).collect();
-        if !dropped.is_empty() {
-            let (verb, pronoun) =
-                if dropped.len() == 1 { ("is a PID 1 that does", "it") } else { ("are PID 1s that do", "them") };
-            let mut list: Vec<String> = dropped.iter().take(NAMED).map(|path| format!("`{path}`")).collect();
-            if dropped.len() > NAMED {
-                list.push(format!("and {} more", dropped.len() - NAMED));
-            }
-            let message = format!(
-                "{} {verb} not handle {word}, so that the kernel would drop it, whoever sends it; nothing was sent",
-                list.join(", ")
-            );
-            let help =
-                format!("end {pronoun} with `-s KILL`, which also ends everything inside, or stop the namespace");
-            return Err(Problem::no(message).help(help));
-        }
-        let (mut reached, mut paused) = (Vec::new(), Vec::new());
-        for (target, pidfd) in open {
             match pidfd.signal(signal) {
                 Ok(()) => {
-                    self.world.record(&Event::Signal { path: &target.path, signal: &word.to_string(), by: Some(by) });
-                    reached.push(target.path.clone());
-                    let subject = living.get(&target.pid).and_then(|&(_, subject)| subject);
-                    if let Some(record) = subject.and_then(|subject| self.world.roster.get_mut(subject))
-                        && signal != 0
-                    {
-                        record.sent = Some(signal);
-                    }
-                    if signal == libc::SIGKILL
-                        && let Some(subject) = subject
-                        && self.plan.namespace(subject.namespace).process(subject.slot).is_none()
-                        && let Some(record) = self.world.roster.get_mut(subject)
-                    {
-                        // Whoever kills a PID 1 of ours means it: it was not lost.
-                        record.farewells.killed.get_or_insert_with(Moment::now);
-                    }
+                    self.note_signalled(target, living.get(&target.pid).and_then(|&(_, subject)| subject), signal, by);
+                    reached.push(path());
                     // What is frozen dies at once, and does nothing else.
-                    if signal != nix::libc::SIGKILL && signal != 0 && self.is_in_paused(&target.path) {
-                        paused.push(target.path.clone());
+                    if signal != libc::SIGKILL && signal != 0 && self.is_in_paused(&target.path) {
+                        paused.push(path());
                     }
                 }
-                Err(Errno::ESRCH) => ended.push(target.path.clone()),
-                Err(errno) => {
-                    let message = format!("cannot signal `{}`: {}", target.path, spelled(errno));
-                    return Err(Problem::no(message));
-                }
+                Err(Errno::ESRCH) => ended.push(path()),
+                Err(errno) => refused.push((path(), spelled(errno))),
             }
         }
-        Ok(Reply::Signalled { reached, ended, paused })
+        Reply::Signalled { reached, ended, dropped, refused, paused }
+    }
+
+    fn note_signalled(&mut self, target: &Target, subject: Option<Subject>, signal: i32, by: Caller) {
+        let word = Signal::from_number(signal).to_string();
+        self.world.record(&Event::Signal { path: &target.path, signal: &word, by: Some(by) });
+        if let Some(record) = subject.and_then(|subject| self.world.roster.get_mut(subject))
+            && signal != 0
+        {
+            record.sent = Some(signal);
+        }
+        if signal == libc::SIGKILL
+            && let Some(subject) = subject
+            && self.plan.namespace(subject.namespace).process(subject.slot).is_none()
+            && let Some(record) = self.world.roster.get_mut(subject)
+        {
+            // Whoever kills a PID 1 of ours means it: it was not lost.
+            record.farewells.killed.get_or_insert_with(Moment::now);
+        }
     }
 
     /// Everybody of the tree who lives, by number on the host, with the time of his birth.
@@ -185,16 +168,18 @@ impl Supervision<'_> {
     }
 }
 
-/// Whether the kernel would drop a signal: that of a PID 1 with the default action, or that ignores it; KILL and STOP from
-/// outside arrive.
+/// A descriptor of the process that was meant: first the descriptor, then the time of its birth, because what the number means
+/// cannot change in between any more. `ESRCH` where it has ended.
+fn open_if_same(target: &Target) -> nix::Result<Pidfd> {
+    let pid = Pid::from_raw(target.pid);
+    let pidfd = Pidfd::open(pid)?;
+    if process::start_time(pid).is_ok_and(|start| start == target.start_time) { Ok(pidfd) } else { Err(Errno::ESRCH) }
+}
+
+/// Whether the kernel would certainly drop a signal for a PID 1. For any other process to ignore one is its own decision,
+/// and what nobody can tell is tried.
 fn is_dropped(target: &Target, signal: i32) -> bool {
-    let exempt = [0, nix::libc::SIGKILL, nix::libc::SIGSTOP, nix::libc::SIGCONT];
-    if exempt.contains(&signal) {
-        return false;
-    }
     let pid = Pid::from_raw(target.pid);
     let is_pid_one = process::Process::read(pid).is_ok_and(|process| process.numbers.last() == Some(&1));
-    is_pid_one
-        && signals::reception(pid, signal)
-            .is_ok_and(|reception| matches!(reception, Reception::Default | Reception::Ignored))
+    is_pid_one && signals::fate(pid, Role::First, signal).is_ok_and(|fate| fate == Fate::Dropped)
 }

@@ -14,7 +14,7 @@ use crate::engine::keeper::{Keeper, Reaped};
 use crate::engine::moment::Moment;
 use crate::engine::plan::Subject;
 use crate::engine::report::Ending;
-use crate::observe::signals::{self, Reception};
+use crate::observe::signals::{self, Fate, Role};
 use crate::sys::pidfd::Pidfd;
 use crate::topology::Signal;
 use nix::libc;
@@ -118,13 +118,12 @@ impl Supervision<'_> {
             let handled = match (namespace.process(subject.slot), record.pid()) {
                 (None, _) => Some(true),
                 (Some(process), Some(pid)) => {
-                    let reception = signals::reception(pid, process.stop.signal.number()).ok();
-                    reception.and_then(|reception| match reception {
-                        Reception::Handled => Some(true),
-                        Reception::Ignored => Some(false),
-                        Reception::Default => Some(!subject.is_init() || process.stop.signal == Signal::KILL),
-                        Reception::Unknown => None,
-                    })
+                    let role = if subject.is_init() { Role::First } else { Role::Member };
+                    match signals::fate(pid, role, process.stop.signal.number()) {
+                        Ok(Fate::Taken) => Some(true),
+                        Ok(Fate::Dropped) => Some(false),
+                        Ok(Fate::Unknown) | Err(_) => None,
+                    }
                 }
                 (Some(_), None) => None,
             };

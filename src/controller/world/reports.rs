@@ -13,6 +13,7 @@ use crate::controller::verification;
 use crate::engine::failure::{Failure, Stage};
 use crate::engine::plan::Subject;
 use crate::engine::report::{Received, Report};
+use crate::observe::signals::{self, Fate, Role};
 use crate::topology::Signal;
 
 /// How many failures of what comes again are kept: the first of each counts.
@@ -69,6 +70,7 @@ impl World<'_> {
                     self.incidents.push_back(Incident::Orphan { namespace, orphan });
                 }
                 Report::Asked { subject, signal, at } => {
+                    self.doubt_deafness(subject, signal);
                     if let Some(record) = self.roster.get_mut(subject) {
                         record.farewells.asked = Some((signal, at));
                         if !record.state.is_over() {
@@ -108,6 +110,17 @@ impl World<'_> {
                     }
                 }
             }
+        }
+    }
+
+    /// A process that was deaf when the stop began, and is not when it has been asked, may have heard it or not.
+    fn doubt_deafness(&mut self, subject: Subject, signal: i32) {
+        let role = if subject.is_init() { Role::First } else { Role::Member };
+        let Some(record) = self.roster.get_mut(subject).filter(|record| record.farewells.handled == Some(false)) else {
+            return;
+        };
+        if record.pid().is_some_and(|pid| signals::fate(pid, role, signal).is_ok_and(|fate| fate != Fate::Dropped)) {
+            record.farewells.handled = None;
         }
     }
 
