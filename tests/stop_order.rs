@@ -5,6 +5,7 @@ use std::fs;
 
 use serde_json::Value;
 
+use crate::harness::detached::Detached;
 use crate::harness::nest::{Ended, Nest, Running, can_nest, identities};
 
 /// A shell that says when it was asked, works for a moment, and says when it has finished. A shell runs its traps between
@@ -226,5 +227,113 @@ fn a_process_is_asked_with_its_own_signal() {
             (&"TERM".into(), &"signalled".into(), &143.into(), &true.into()),
             "{identity:?}: {y:#}"
         );
+    }
+}
+
+#[test]
+fn a_short_grace_inside_shortens_none_outside() {
+    if !can_nest() {
+        return;
+    }
+    // Longer than a second more than anything inside has, and shorter than what everybody has who is given nothing.
+    let flush = handler("db").replace("sleep 0.1", "sleep 2.5");
+    for identity in identities() {
+        for ci in ["stop.grace = \"100ms\"", "proc.x = { actor = \"idle\", stop = { grace = \"100ms\" } }"] {
+            let topology = format!(
+                "[ns.@]\n[ns.\"@/vm\"]\nproc.db = {{ sh = \"{flush}\" }}\n[ns.\"@/vm/ci\"]\n{ci}\n[ns.\"@/vm/ci/in\"]\n\
+                 stop.grace = \"50ms\"\nproc.y = {{ actor = \"idle\" }}\n"
+            );
+            let mut running = Nest::new(&topology).identity(identity).arguments(&["--format", "json"]).up();
+            ready(&mut running, &["db"]);
+            let ended = running.stop();
+            let timeline = timeline(&ended);
+            let db = step(&timeline, &ended, "vm/db");
+            assert_eq!((&db["how"], &db["code"]), (&"exited".into(), &0.into()), "{identity:?}, {ci}: {timeline:#}");
+            assert!(stamp(&ended, "db.asked") < stamp(&ended, "db.finished"), "{identity:?}, {ci}");
+        }
+    }
+}
+
+/// Whoever is held back behind somebody deaf, in a namespace that gives itself much more time than the one around it has.
+const HELD_BACK: &str = "stop = { grace = \"60s\" }\nproc.deaf = { sh = \"DEAF\", after = { base = \"started\" } }\n";
+/// It says when it does not listen any more.
+const DEAF: &str = "trap '' TERM; : > DIRECTORY/deaf.ready; while :; do sleep 1000; done";
+
+#[test]
+fn whoever_is_held_back_is_asked_in_half_of_the_time_that_is_really_left() {
+    if !can_nest() {
+        return;
+    }
+    for identity in identities() {
+        // A program that is PID 1, right below and two levels down; and a process on which another depends.
+        let program =
+            "init = [\"sh\", \"-c\", \"HANDLER\"]\nstop = { grace = \"60s\" }\nproc.deaf = { sh = \"DEAF\" }\n";
+        let process = format!("proc.base = {{ sh = \"HANDLER\" }}\n{HELD_BACK}");
+        for (inside, path) in [
+            (format!("[ns.\"@/a\"]\n{program}"), "a/init"),
+            (
+                format!(
+                    "[ns.\"@/a\"]\nstop.grace = \"50s\"\n[ns.\"@/a/b\"]\nstop.grace = \"50s\"\n[ns.\"@/a/b/c\"]\n{program}"
+                ),
+                "a/b/c/init",
+            ),
+            (format!("[ns.\"@/a\"]\nstop.grace = \"50s\"\n[ns.\"@/a/b\"]\n{process}"), "a/b/base"),
+            (
+                format!(
+                    "[ns.\"@/a\"]\ninit = {{ actor = \"ignore-term\" }}\nstop.grace = \"50s\"\n[ns.\"@/a/b\"]\n{program}"
+                ),
+                "a/b/init",
+            ),
+        ] {
+            let inside = inside.replace("HANDLER", &handler("held")).replace("DEAF", DEAF);
+            let topology = format!("[ns.@]\nstop = {{ grace = \"3s\" }}\n{inside}");
+            let mut running = Nest::new(&topology).identity(identity).arguments(&["--format", "json"]).up();
+            ready(&mut running, &["held", "deaf"]);
+            let ended = running.stop();
+            let timeline = timeline(&ended);
+            let context = format!("{identity:?}, {path}: {timeline:#}");
+            let held = step(&timeline, &ended, path);
+            assert_eq!((&held["how"], &held["code"]), (&"exited".into(), &0.into()), "{context}");
+            assert!(stamp(&ended, "held.asked") < stamp(&ended, "held.finished"), "{context}");
+            // Somebody deaf inside still had a good part of the time to himself.
+            assert!(time(held, "asked_ms") >= 700.0, "{context}");
+        }
+    }
+}
+
+#[test]
+fn down_with_a_time_out_asks_whoever_is_held_back_before_it_kills() {
+    if !can_nest() {
+        return;
+    }
+    for identity in identities() {
+        for inside in ["", "/a"] {
+            let outer = if inside.is_empty() { "" } else { "[ns.@]\nstop.grace = \"70s\"\n" };
+            let topology = format!(
+                "{outer}[ns.\"@{inside}\"]\ninit = [\"sh\", \"-c\", \"{}\"]\nstop = {{ grace = \"60s\" }}\n\
+                 proc.deaf = {{ sh = \"{DEAF}\" }}\n",
+                handler("held")
+            );
+            for part in [false, true] {
+                let detached = Detached::up(Nest::new(&topology).identity(identity));
+                let directory = detached.nest.directory.path();
+                detached.until("its trap is set", |_| {
+                    (directory.join("held.ready").exists() && directory.join("deaf.ready").exists()).then_some(())
+                });
+                let root = detached.nest.root.clone();
+                let whole = format!("{root}{inside}/");
+                let mut words = vec!["down", &root, "--timeout", "3s"];
+                if part {
+                    words.push(&whole);
+                }
+                let outcome = detached.nestns(&words);
+                assert!(
+                    directory.join("held.finished").exists(),
+                    "{identity:?}, {words:?}: {}{}",
+                    outcome.stdout,
+                    outcome.stderr
+                );
+            }
+        }
     }
 }

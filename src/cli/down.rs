@@ -180,7 +180,9 @@ fn named(connection: &mut Connection, addresses: &[Address]) -> Result<Vec<Strin
 }
 
 fn take_down(mut connection: Connection, addresses: &[Address], args: &Args) -> anyhow::Result<Status> {
-    let force = if args.now { Force::Kill } else { Force::Ask };
+    let milliseconds = |timeout: Duration| u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX);
+    let ask = args.timeout.map_or(Force::Ask, |timeout| Force::AskWithin(milliseconds(timeout)));
+    let force = if args.now { Force::Kill } else { ask };
     let paths = match named(&mut connection, addresses) {
         Ok(paths) => paths,
         Err(status) => return Ok(status),

@@ -3,23 +3,48 @@
 //! Pure: it is told what time it is and who has left, and says what to do. The request goes to child namespaces and to the
 //! keeper's own processes at once, but for two reasons to hold back: a process on which others depend (`after`) is asked
 //! when they have left, and a program that is PID 1 when all that is inside it has left, because its end is theirs. Both
-//! wait no longer than half of their namespace's grace.
+//! wait no longer than half of the time that their namespace really has: its grace, or less where something around it ends
+//! sooner. So everybody is asked before it is killed.
 
 use std::time::Duration;
 
+use nix::errno::Errno;
+
 use super::line::CALL;
 use super::moment::Moment;
-use super::plan::{InitPlan, Plan, Subject};
+use super::plan::{InitPlan, NamespaceIndex, Plan, Subject};
+use crate::sys::pidfd::Pidfd;
 use crate::topology::{Signal, Stop};
 
 /// How much later than a builtin init itself its keeper loses patience with it.
 pub const MARGIN: Duration = Duration::from_millis(500);
 
+/// Asks an init of ours to stop, and tells it how long it will not be killed for from around it.
+///
+/// # Errors
+///
+/// Those of `pidfd_send_signal(2)`.
+pub fn ask(pidfd: &Pidfd, signal: Signal, left: Duration) -> nix::Result<()> {
+    // At least 1: a word of 0 is none.
+    let word = i32::try_from(left.as_millis()).unwrap_or(i32::MAX).max(1);
+    match pidfd.signal_with(signal.number(), word) {
+        // Too many signals are queued for this user; the request itself needs no room.
+        Err(Errno::EAGAIN) => pidfd.signal(signal.number()),
+        result => result,
+    }
+}
+
+/// What the word beside such a request means.
+pub fn time_left(word: i32) -> Option<Duration> {
+    u64::try_from(word).ok().filter(|&word| word > 0).map(Duration::from_millis)
+}
+
 /// What to do to a subject.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the fields are what the variant's text names")]
 pub enum Action {
-    /// Ask it to end.
-    Ask(Subject, Signal),
+    /// Ask it to end. `until` is the end of what is around it, where that is known.
+    Ask { subject: Subject, signal: Signal, until: Option<Moment> },
     /// Its time is over.
     Kill(Subject),
 }
@@ -45,7 +70,40 @@ struct Entry {
     behind: Vec<Subject>,
     /// Where the deadline does not depend on when it is asked.
     deadline: Option<Moment>,
+    /// When what is around it ends.
+    until: Option<Moment>,
     phase: Phase,
+}
+
+/// The time that namespaces have in a stop which begins at `now`.
+#[derive(Debug, Clone, Copy)]
+struct Times<'a> {
+    plan: &'a Plan,
+    now: Moment,
+    /// When the keeper itself ends.
+    end: Option<Moment>,
+}
+
+impl Times<'_> {
+    /// When what is around a namespace ends, or may end: a program that is PID 1 does as soon as it is asked.
+    fn around(&self, index: NamespaceIndex) -> Option<Moment> {
+        let parent = self.plan.namespace(index).parent;
+        match parent.filter(|&parent| !self.plan.namespace(parent).has_own_keeper()) {
+            Some(program) => Some(self.half(program)),
+            None => self.end,
+        }
+    }
+
+    /// When half of the time is over that a namespace really has.
+    fn half(&self, index: NamespaceIndex) -> Moment {
+        self.half_until(index, self.around(index))
+    }
+
+    fn half_until(&self, index: NamespaceIndex, end: Option<Moment>) -> Moment {
+        let grace = self.plan.namespace(index).stop.grace;
+        let left = end.map_or(grace, |end| grace.min(end.since(self.now)));
+        self.now.plus(left / 2)
+    }
 }
 
 /// One keeper's part of a stop.
@@ -58,10 +116,11 @@ pub struct Farewell {
 }
 
 impl Farewell {
-    /// Begins to stop `subjects`: those that the keeper itself has to ask.
-    pub fn begin(plan: &Plan, subjects: &[Subject], now: Moment) -> Self {
-        let mut entries: Vec<Entry> =
-            subjects.iter().map(|&subject| Entry::new(plan, subject, subjects, now)).collect();
+    /// Begins to stop `subjects`: those that the keeper itself has to ask. `end` is when the keeper itself is killed, where
+    /// that is known.
+    pub fn begin(plan: &Plan, subjects: &[Subject], now: Moment, end: Option<Moment>) -> Self {
+        let times = Times { plan, now, end };
+        let mut entries: Vec<Entry> = subjects.iter().map(|&subject| Entry::new(times, subject, subjects)).collect();
         entries.sort_by_key(|entry| entry.subject);
         let held = entries.len();
         Self { entries, held, next: Some(now) }
@@ -97,7 +156,7 @@ impl Farewell {
             if let Phase::Held { latest } = entry.phase
                 && (latest <= now || entry.behind.iter().all(|subject| has_left(&self.entries, subject)))
             {
-                actions.push(Action::Ask(entry.subject, entry.stop.signal));
+                actions.push(Action::Ask { subject: entry.subject, signal: entry.stop.signal, until: entry.until });
                 let deadline = entry.deadline.unwrap_or_else(|| now.plus(entry.stop.grace));
                 self.entries[place].phase = Phase::Asked { deadline };
                 self.held -= 1;
@@ -143,10 +202,11 @@ impl Farewell {
 }
 
 impl Entry {
-    fn new(plan: &Plan, subject: Subject, all: &[Subject], now: Moment) -> Self {
+    fn new(times: Times<'_>, subject: Subject, all: &[Subject]) -> Self {
+        let Times { plan, now, .. } = times;
         let namespace = plan.namespace(subject.namespace);
-        let half = now.plus(namespace.stop.grace / 2);
-        let held = Phase::Held { latest: half };
+        let around = times.around(subject.namespace);
+        let held = |latest| Phase::Held { latest };
         match (subject.slot, &namespace.init) {
             (0, InitPlan::Program(program)) => {
                 // The keeper's children inside it are one run in the order of creation.
@@ -158,14 +218,15 @@ impl Entry {
                     others.filter(|other| inside.contains(&other.namespace)).collect()
                 };
                 let deadline = Some(now.plus(namespace.stop.grace));
-                Self { subject, stop: program.stop, behind, deadline, phase: held }
+                let phase = held(times.half_until(subject.namespace, around));
+                Self { subject, stop: program.stop, behind, deadline, until: around, phase }
             }
             (0, InitPlan::Builtin | InitPlan::Pause) => {
                 // It keeps its own deadline; its keeper only makes sure. A call is no request to stop, whatever the file says.
                 let signal =
                     if namespace.stop.signal.number() == CALL as i32 { Signal::TERM } else { namespace.stop.signal };
                 let stop = Stop { signal, grace: namespace.stop.grace + MARGIN };
-                Self { subject, stop, behind: Vec::new(), deadline: None, phase: held }
+                Self { subject, stop, behind: Vec::new(), deadline: None, until: around, phase: held(now) }
             }
             (slot, _) => {
                 let dependents = namespace
@@ -179,7 +240,10 @@ impl Entry {
                     .filter(|dependent| all.contains(dependent))
                     .collect();
                 let stop = namespace.process(slot).map_or(namespace.stop, |process| process.stop);
-                Self { subject, stop, behind, deadline: None, phase: held }
+                // Beside a program that is PID 1 it has as long as that one is not asked.
+                let until = if namespace.has_own_keeper() { times.end } else { Some(times.half(subject.namespace)) };
+                let phase = held(times.half_until(subject.namespace, until));
+                Self { subject, stop, behind, deadline: None, until, phase }
             }
         }
     }

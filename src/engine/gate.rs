@@ -79,6 +79,8 @@ pub struct Delivered {
     pub sender: i32,
     /// Whether it is the kernel's own: Ctrl-C on a terminal, not kill(2).
     pub by_kernel: bool,
+    /// The word that was queued with it (sigqueue(3)).
+    pub word: Option<i32>,
 }
 
 /// Takes one pending signal; `None` when there is none.
@@ -89,8 +91,13 @@ pub fn read_signal() -> Option<Delivered> {
     loop {
         match read(inheritance::fd(SIGNALS), &mut info) {
             Ok(128) => {
-                let by_kernel = word(&info, 8) == libc::SI_KERNEL;
-                return Some(Delivered { signal: word(&info, 0), sender: word(&info, 12), by_kernel });
+                let code = word(&info, 8);
+                return Some(Delivered {
+                    signal: word(&info, 0),
+                    sender: word(&info, 12),
+                    by_kernel: code == libc::SI_KERNEL,
+                    word: (code == libc::SI_QUEUE).then(|| word(&info, 44)),
+                });
             }
             Err(Errno::EINTR) => {}
             _ => return None,

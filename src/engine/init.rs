@@ -8,14 +8,15 @@
 mod orders;
 
 use std::os::fd::AsFd;
+use std::time::Duration;
 
 use nix::errno::Errno;
 use nix::libc;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use super::failure::{Failure, Stage};
-use super::farewell::{Action, Farewell};
-use super::gate;
+use super::farewell::{self, Action, Farewell};
+use super::gate::{self, Delivered};
 use super::inheritance::{self, NURSERY, REPORTS, SIGNALS};
 use super::keeper::{Crossing, Keeper, Reaped, Setback, Undisturbed};
 use super::line::{self, Desk};
@@ -163,7 +164,7 @@ impl Init {
             self.desk.hand_up(self.index);
             self.wait();
             while let Some(delivered) = gate::read_signal() {
-                self.on_signal(delivered.signal, delivered.sender);
+                self.on_signal(delivered);
             }
             self.obey();
         }
@@ -202,7 +203,7 @@ impl Init {
         match &self.stopping {
             // Processes that have only strayed in here are not waited for: leaving is the kernel's kill for them.
             Some(stopping) => {
-                let over = stopping.deadline.plus(std::time::Duration::from_millis(REAPING_MS)) <= Moment::now();
+                let over = stopping.deadline.plus(Duration::from_millis(REAPING_MS)) <= Moment::now();
                 let living = self.keeper.as_ref().map_or(0, Keeper::living);
                 (living == 0 && self.members.is_empty()) || over
             }
@@ -211,7 +212,8 @@ impl Init {
         }
     }
 
-    fn on_signal(&mut self, signal: i32, sender: i32) {
+    fn on_signal(&mut self, delivered: Delivered) {
+        let Delivered { signal, sender, .. } = delivered;
         match signal {
             libc::SIGCHLD => {}
             // From inside it is nobody's call, and from a dying namespace no answer.
@@ -226,11 +228,15 @@ impl Init {
         }
     }
 
-    fn begin_to_stop(&mut self, sender: i32) {
+    fn begin_to_stop(&mut self, Delivered { sender, word, .. }: Delivered) {
         if self.stopping.is_some() {
             return;
         }
         let now = Moment::now();
+        let deadline = now.plus(self.stop.grace);
+        // Whoever is outside says how long it will be there itself; from inside it is nobody's to say.
+        let around = word.filter(|_| sender == 0).and_then(farewell::time_left).map(|left| now.plus(left));
+        let end = around.map_or(deadline, |around| around.min(deadline));
         self.outbox.push(Report::Stopping { namespace: self.index, sender, at: now });
         let kids = self.keeper.iter().flat_map(Keeper::kids).filter(|kid| !kid.gone);
         // A process that joined a namespace with a builtin init is asked by that init; its keeper only reaps it.
@@ -241,8 +247,8 @@ impl Init {
         });
         let members = self.members.iter().map(|member| Subject { namespace: self.index, slot: member.slot });
         let subjects: Vec<Subject> = asked_here.chain(members).collect();
-        let farewell = Farewell::begin(&self.plan, &subjects, now);
-        self.stopping = Some(Stopping { farewell, deadline: now.plus(self.stop.grace), killed: false });
+        let farewell = Farewell::begin(&self.plan, &subjects, now, Some(end));
+        self.stopping = Some(Stopping { farewell, deadline, killed: false });
         self.act();
     }
 
@@ -257,8 +263,8 @@ impl Init {
         }
         for action in actions {
             match action {
-                Action::Ask(subject, signal) => {
-                    self.signal(subject, signal);
+                Action::Ask { subject, signal, until } => {
+                    self.ask(subject, signal, until.map(|until| until.since(now)));
                     if signal != Signal::KILL {
                         // A stopped process takes the request only when it goes on.
                         self.signal(subject, Signal::from_number(libc::SIGCONT));
@@ -274,22 +280,38 @@ impl Init {
     }
 
     fn forward(&self, signal: i32) {
-        let own = self.keeper.iter().flat_map(Keeper::kids);
-        let own = own.filter(|kid| !kid.gone && kid.subject.namespace == self.index).map(|kid| kid.subject);
-        let members = self.members.iter().map(|member| Subject { namespace: self.index, slot: member.slot });
-        for subject in own.chain(members) {
-            self.signal(subject, Signal::from_number(signal));
+        let namespace = self.plan.namespace(self.index);
+        if !matches!(namespace.init, InitPlan::Builtin) {
+            return;
+        }
+        for kid in self.keeper.iter().flat_map(Keeper::kids) {
+            if !kid.gone && kid.subject.namespace == self.index {
+                self.signal(kid.subject, Signal::from_number(signal));
+            }
         }
     }
 
-    /// Signals somebody in the namespace: a child by a pidfd opened while it is unreaped, a member by the one at hand.
+    /// Asks somebody in the namespace to end; an init of ours is told how long it has at most.
+    fn ask(&self, subject: Subject, signal: Signal, left: Option<Duration>) {
+        let is_ours = subject.is_init() && self.plan.namespace(subject.namespace).has_own_keeper();
+        self.send(subject, |pidfd| match left.filter(|_| is_ours) {
+            Some(left) => farewell::ask(pidfd, signal, left),
+            None => pidfd.signal(signal.number()),
+        });
+    }
+
     fn signal(&self, subject: Subject, signal: Signal) {
+        self.send(subject, |pidfd| pidfd.signal(signal.number()));
+    }
+
+    /// Signals somebody in the namespace: a child by a pidfd opened while it is unreaped, a member by the one at hand.
+    fn send(&self, subject: Subject, send: impl FnOnce(&Pidfd) -> nix::Result<()>) {
         let member = self.members.iter().find(|member| subject.namespace == self.index && member.slot == subject.slot);
         // It may have ended a moment ago, and then wants nothing more.
         let _ = match member {
-            Some(member) => member.pidfd.signal(signal.number()),
+            Some(member) => send(&member.pidfd),
             None => match self.keeper.as_ref().and_then(|keeper| keeper.find(subject)) {
-                Some(kid) => Pidfd::open(kid.pid).and_then(|pidfd| pidfd.signal(signal.number())),
+                Some(kid) => Pidfd::open(kid.pid).and_then(|pidfd| send(&pidfd)),
                 None => Ok(()),
             },
         };
@@ -307,7 +329,7 @@ impl Init {
             None => PollTimeout::NONE,
             Some(stopping) => {
                 let next = if stopping.killed {
-                    stopping.deadline.plus(std::time::Duration::from_millis(REAPING_MS))
+                    stopping.deadline.plus(Duration::from_millis(REAPING_MS))
                 } else {
                     stopping.farewell.next().map_or(stopping.deadline, |next| next.min(stopping.deadline))
                 };
@@ -319,7 +341,7 @@ impl Init {
     }
 
     fn leave(mut self) -> ! {
-        let end = Moment::now().plus(std::time::Duration::from_millis(LAST_WORDS_MS.into()));
+        let end = Moment::now().plus(Duration::from_millis(LAST_WORDS_MS.into()));
         self.outbox.flush();
         while !self.outbox.is_empty() && Moment::now() < end {
             let mut writable = [PollFd::new(inheritance::fd(REPORTS), PollFlags::POLLOUT)];
@@ -333,7 +355,7 @@ impl Init {
 /// A time-out that ends at a moment, rounded up so that it is not woken just before.
 fn until(moment: Moment) -> PollTimeout {
     let left = moment.since(Moment::now());
-    PollTimeout::try_from(left + std::time::Duration::from_millis(1)).unwrap_or(PollTimeout::MAX)
+    PollTimeout::try_from(left + Duration::from_millis(1)).unwrap_or(PollTimeout::MAX)
 }
 
 /// Has the keeper fork a joined process, when it is its turn.

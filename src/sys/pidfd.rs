@@ -52,6 +52,55 @@ impl Pidfd {
         Errno::result(result).map(drop)
     }
 
+    /// The same with a word for the receiver, as sigqueue(3) sends it: `si_code` is `SI_QUEUE`, and `si_value` the word.
+    ///
+    /// The kernel itself writes the sender's number and user, as the receiver counts them, where the receiver is in a PID
+    /// namespace further inside.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Pidfd::signal`], and `EAGAIN` when the limit on queued signals (`RLIMIT_SIGPENDING`) is reached.
+    pub fn signal_with(&self, signal: i32, word: i32) -> nix::Result<()> {
+        /// The fields of `siginfo_t` for a queued signal, up to the value.
+        #[repr(C)]
+        struct Queued {
+            signal: i32,
+            errno: i32,
+            code: i32,
+            sender: Sender,
+        }
+        #[repr(C)]
+        struct Sender {
+            pid: i32,
+            uid: u32,
+            /// `union sigval`, of which `sival_int` lies first on machines of either byte order.
+            value: Value,
+        }
+        #[repr(C)]
+        union Value {
+            number: i32,
+            _pointer: usize,
+        }
+        #[repr(C)]
+        union Information {
+            queued: std::mem::ManuallyDrop<Queued>,
+            whole: [u8; size_of::<libc::siginfo_t>()],
+        }
+        let mut information = Information { whole: [0; size_of::<libc::siginfo_t>()] };
+        let sender = Sender {
+            pid: nix::unistd::getpid().as_raw(),
+            uid: nix::unistd::getuid().as_raw(),
+            value: Value { number: word },
+        };
+        information.queued = std::mem::ManuallyDrop::new(Queued { signal, errno: 0, code: libc::SI_QUEUE, sender });
+        // SAFETY: the descriptor is open for as long as `self` lives, and the kernel reads no more than a siginfo_t, which is
+        // the size of the union.
+        let result = unsafe {
+            libc::syscall(libc::SYS_pidfd_send_signal, self.0.as_raw_fd(), signal, &raw const information, 0)
+        };
+        Errno::result(result).map(drop)
+    }
+
     /// Moves the descriptor to the lowest free number from `lowest` on.
     ///
     /// # Errors

@@ -32,6 +32,8 @@ pub struct Envelope {
 pub enum Force {
     /// It is asked, and has its grace.
     Ask,
+    /// The same, and the client will have it killed after so many milliseconds.
+    AskWithin(u64),
     /// It is killed.
     Kill,
 }

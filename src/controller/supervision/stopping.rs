@@ -9,7 +9,7 @@ use crate::controller::journal::event::{Event as Noted, Stage as Halt, WHOLE};
 use crate::controller::life::{Event, Reaction};
 use crate::controller::roster::State;
 use crate::controller::world::World;
-use crate::engine::farewell::{Action, Farewell};
+use crate::engine::farewell::{self, Action, Farewell};
 use crate::engine::keeper::{Keeper, Reaped};
 use crate::engine::moment::Moment;
 use crate::engine::plan::Subject;
@@ -98,7 +98,7 @@ impl Supervision<'_> {
         let asked: Vec<Subject> = own
             .filter(|subject| subject.is_init() || !self.plan.namespace(subject.namespace).has_own_keeper())
             .collect();
-        let farewell = Farewell::begin(&self.plan, &asked, now);
+        let farewell = Farewell::begin(&self.plan, &asked, now, self.world.stop_end);
         self.stopping = Some(Stopping { began: now, farewell, tell_again: now, give_up: None });
     }
 
@@ -115,7 +115,7 @@ impl Supervision<'_> {
             if record.state.is_over() {
                 continue;
             }
-            let handled = match (namespace.process(subject.slot), record.pid()) {
+            record.farewells.handled = match (namespace.process(subject.slot), record.pid()) {
                 (None, _) => Some(true),
                 (Some(process), Some(pid)) => {
                     let role = if subject.is_init() { Role::First } else { Role::Member };
@@ -127,7 +127,6 @@ impl Supervision<'_> {
                 }
                 (Some(_), None) => None,
             };
-            record.farewells.handled = handled;
         }
     }
 
@@ -145,8 +144,9 @@ impl Supervision<'_> {
         let actions = stopping.farewell.due(now);
         for action in actions {
             match action {
-                Action::Ask(subject, signal) => {
-                    self.signal_kid(subject, signal);
+                Action::Ask { subject, signal, until } => {
+                    self.note_receptions_of(&[subject]);
+                    self.ask_kid(subject, signal, until.map(|until| until.since(now)));
                     self.signal_kid(subject, Signal::from_number(libc::SIGCONT));
                     self.world.record_signal(subject, signal.number());
                     if let Some(record) = self.world.roster.get_mut(subject) {
@@ -184,6 +184,18 @@ impl Supervision<'_> {
             waiting.push(Waiting { path: namespace.path_of(subject.slot), time });
         }
         waiting
+    }
+
+    /// Asks a child to end; an init of ours is told how long it has at most.
+    fn ask_kid(&self, subject: Subject, signal: Signal, left: Option<Duration>) {
+        let is_ours = subject.is_init() && self.plan.namespace(subject.namespace).has_own_keeper();
+        match (self.keeper.find(subject), left.filter(|_| is_ours)) {
+            (Some(kid), Some(left)) => {
+                // It may have ended a moment ago, and then wants nothing more.
+                let _ = Pidfd::open(kid.pid).and_then(|pidfd| farewell::ask(&pidfd, signal, left));
+            }
+            _ => self.signal_kid(subject, signal),
+        }
     }
 
     pub(super) fn signal_kid(&self, subject: Subject, signal: Signal) {

@@ -159,6 +159,9 @@ impl World<'_> {
             }
             Request::Stop { ref paths, force } if paths.is_empty() => {
                 self.clients.mourners.push(asker);
+                if let (Force::AskWithin(milliseconds), None) = (force, &self.stop) {
+                    self.stop_end = Some(Moment::now().plus(Duration::from_millis(milliseconds)));
+                }
                 self.request_stop(Cause::Asked);
                 if force == Force::Kill {
                     self.stop_again = true;

@@ -12,12 +12,14 @@ use nix::unistd::Pid;
 use super::{Incident, World};
 use crate::controller::event_loop::Token;
 use crate::controller::roster::Record;
+use crate::engine::farewell;
 use crate::engine::inheritance;
 use crate::engine::line::{Answer, CALL, Command, Line, Look, STREAMS};
 use crate::engine::moment::Moment;
 use crate::engine::plan::{NamespaceIndex, Subject};
 use crate::observe::process;
 use crate::sys::pidfd::Pidfd;
+use crate::topology::Signal;
 
 /// How long a PID 1 has to answer a call. One that was stopped or frozen does not.
 const ANSWER: Duration = Duration::from_secs(5);
@@ -66,17 +68,29 @@ impl Lines {
 impl World<'_> {
     /// Signals a process that need not be the controller's child, after its identity is confirmed; says whether it was it.
     pub(in crate::controller) fn signal_member(&self, subject: Subject, signal: i32) -> bool {
-        let Some(facts) = self.roster.get(subject).and_then(|record| record.facts.as_ref()) else { return false };
-        let Some(&number) = facts.numbers.first() else { return false };
-        let pid = Pid::from_raw(number);
-        // The descriptor first, then the start time: what the number means cannot change in between any more.
-        match Pidfd::open(pid) {
-            Ok(pidfd) if process::start_time(pid).is_ok_and(|start| start == facts.start_time) => {
-                // It may have ended since, which its keeper reports.
-                pidfd.signal(signal).is_ok()
+        // It may have ended since, which its keeper reports.
+        self.member(subject).is_some_and(|pidfd| pidfd.signal(signal).is_ok())
+    }
+
+    /// Asks such a process to end; an init of ours is told how long it has at most.
+    pub(in crate::controller) fn ask_member(&self, subject: Subject, signal: Signal, left: Option<Duration>) {
+        match (self.member(subject), left) {
+            (Some(pidfd), Some(left)) => {
+                let _ = farewell::ask(&pidfd, signal, left);
             }
-            _ => false,
+            (Some(pidfd), None) => {
+                let _ = pidfd.signal(signal.number());
+            }
+            (None, _) => {}
         }
+    }
+
+    fn member(&self, subject: Subject) -> Option<Pidfd> {
+        let facts = self.roster.get(subject)?.facts.as_ref()?;
+        let pid = Pid::from_raw(*facts.numbers.first()?);
+        // The descriptor first, then the start time: what the number means cannot change in between any more.
+        let pidfd = Pidfd::open(pid).ok()?;
+        process::start_time(pid).is_ok_and(|start| start == facts.start_time).then_some(pidfd)
     }
 
     /// Looks whether the PID 1 of a namespace can be told something, and calls it where it has not been.

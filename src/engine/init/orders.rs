@@ -106,8 +106,8 @@ impl Init {
         let mut patience =
             Attentive { subject, stop: self.stop.signal.number(), end: Moment::now().plus(RAISING), heard: Vec::new() };
         let result = work(keeper, &mut patience);
-        for Delivered { signal, sender, .. } in patience.heard {
-            self.on_signal(signal, sender);
+        for delivered in patience.heard {
+            self.on_signal(delivered);
         }
         result.map_err(|setback| match setback {
             Setback::Failed(failure) => failure,

@@ -40,7 +40,11 @@ impl Supervision<'_> {
         }
         let asked: Vec<Subject> = parts.iter().flat_map(|part| part.asked(&self.plan)).collect();
         let asked: Vec<Subject> = asked.into_iter().filter(|&subject| self.lives(subject)).collect();
-        let mut farewell = Farewell::begin(&self.plan, &asked, now);
+        let end = match self.changes.under_way[place].wish.force {
+            Force::AskWithin(milliseconds) => Some(now.plus(Duration::from_millis(milliseconds))),
+            Force::Ask | Force::Kill => None,
+        };
+        let mut farewell = Farewell::begin(&self.plan, &asked, now, end);
         if self.changes.under_way[place].wish.force == Force::Kill {
             let actions = farewell.kill_all();
             self.take_leave_of(&actions);
@@ -101,8 +105,11 @@ impl Supervision<'_> {
         let now = Moment::now();
         for action in actions {
             let subject = match *action {
-                Action::Ask(subject, signal) => {
-                    self.world.signal_member(subject, signal.number());
+                Action::Ask { subject, signal, until } => {
+                    self.note_receptions_of(&[subject]);
+                    let is_ours = subject.is_init() && self.plan.namespace(subject.namespace).has_own_keeper();
+                    let left = until.map(|until| until.since(now)).filter(|_| is_ours);
+                    self.world.ask_member(subject, signal, left);
                     self.world.record_signal(subject, signal.number());
                     if signal != Signal::KILL {
                         // A stopped process takes the request only when it goes on.
@@ -120,7 +127,7 @@ impl Supervision<'_> {
                 continue;
             };
             match *action {
-                Action::Ask(_, signal) => {
+                Action::Ask { signal, .. } => {
                     record.farewells.asked = Some((signal.number(), now));
                     record.state = State::Stopping;
                 }

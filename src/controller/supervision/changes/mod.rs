@@ -178,7 +178,7 @@ impl Supervision<'_> {
         });
         let Some(change) = same else { return Some(wish) };
         change.wish.askers.extend(wish.askers);
-        if wish.force == Force::Kill && change.wish.force == Force::Ask {
+        if wish.force == Force::Kill && change.wish.force != Force::Kill {
             change.wish.force = Force::Kill;
             if let Phase::Leaving { farewell, .. } = &mut change.phase {
                 let actions = farewell.kill_all();
