@@ -219,11 +219,8 @@ impl Init {
             // From inside it is nobody's call, and from a dying namespace no answer.
             _ if signal == line::CALL as i32 && (sender != 0 || self.stopping.is_some()) => {}
             _ if signal == line::CALL as i32 => self.desk.open(),
-            _ if signal == libc::SIGTERM || signal == self.stop.signal.number() => self.begin_to_stop(sender),
-            libc::SIGHUP | libc::SIGINT | libc::SIGQUIT | libc::SIGUSR1 | libc::SIGUSR2 | libc::SIGWINCH => {
-                self.forward(signal);
-            }
-            _ if signal > libc::SIGSYS => self.forward(signal),
+            _ if signal == libc::SIGTERM || signal == self.stop.signal.number() => self.begin_to_stop(delivered),
+            _ if is_passed_on(signal) => self.forward(signal),
             _ => {}
         }
     }
@@ -279,6 +276,9 @@ impl Init {
         }
     }
 
+    /// Passes a signal on to the processes that this init has started: a builtin one to those of its own namespace that it has
+    /// forked. What has joined from outside has a keeper there, and whoever means it can signal it; the namespaces inside
+    /// have PID 1s of their own. A pause init only reaps and waits, and passes nothing on.
     fn forward(&self, signal: i32) {
         let namespace = self.plan.namespace(self.index);
         if !matches!(namespace.init, InitPlan::Builtin) {
@@ -350,6 +350,14 @@ impl Init {
         }
         program::leave(0)
     }
+}
+
+/// Whether a builtin init passes a signal on: those that a program may be told something by, real-time signals included. The
+/// others stop the namespace, are the init's own, or say that something is wrong with the very process that gets them.
+fn is_passed_on(signal: i32) -> bool {
+    const PASSED_ON: [i32; 6] =
+        [libc::SIGHUP, libc::SIGINT, libc::SIGQUIT, libc::SIGUSR1, libc::SIGUSR2, libc::SIGWINCH];
+    PASSED_ON.contains(&signal) || signal > libc::SIGSYS
 }
 
 /// A time-out that ends at a moment, rounded up so that it is not woken just before.

@@ -26,11 +26,11 @@ impl JsonSchema for Init {
         let words = json_schema!({ "anyOf": [
             {
                 "const": "builtin",
-                "description": "nestns itself. Reaps, passes signals on, starts the declared processes, stops them in order, and leaves when all of them have left or when it is asked to.",
+                "description": "nestns itself. Reaps, starts the declared processes, stops them in order, and leaves when all of them have left or when it is asked to. Passes HUP, INT, QUIT, USR1, USR2, WINCH and real-time signals on to the processes that it has forked, not to those that have joined and not to the namespaces inside.",
             },
             {
                 "const": "pause",
-                "description": "nestns itself, which reaps and waits, as the pause container of a pod does: it holds the namespace until it is asked to leave.",
+                "description": "nestns itself, which reaps and waits, as the pause container of a pod does: it holds the namespace until it is asked to leave, and passes no signal on.",
             },
             { "type": "string", "pattern": PLACEHOLDER },
             {
