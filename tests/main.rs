@@ -54,6 +54,7 @@ mod numbers;
 mod orphans;
 mod output;
 mod partial_stop;
+mod passed_on;
 mod pause;
 mod pid_one;
 mod policies;

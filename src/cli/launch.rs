@@ -14,7 +14,7 @@ use super::topology_arguments::TopologyArguments;
 use super::topology_file::TopologyFile;
 use crate::controller::trouble::Trouble;
 use crate::controller::truth::Origin;
-use crate::controller::{Command, Gates, LinesTo, Options};
+use crate::controller::{Command, Gates, LinesTo, Options, SignalsFor};
 use crate::diagnostic::{Code, Color, Diagnostics, Format, Sources, render};
 use crate::engine::plan::Order;
 use crate::observe::doctor;
@@ -147,6 +147,7 @@ pub(super) fn options() -> Options {
         gates: Gates::Open,
         herald: None,
         text: None,
+        signals_for: SignalsFor::Tree,
         tied_to: None,
         environment: std::env::vars_os().collect::<BTreeMap<_, _>>(),
     }

@@ -11,7 +11,7 @@ use super::launch::{self, Checked};
 use super::status::Status;
 use super::story::{Detail, Progress, Story};
 use super::topology_arguments::{TopologyArguments, Values};
-use crate::controller::{self, Command, Fixture, LinesTo, Request};
+use crate::controller::{self, Command, Fixture, LinesTo, Request, SignalsFor};
 use crate::engine::plan::ProcessPlan;
 use crate::observe::namespaces;
 use crate::present::config::{self, Arrangement};
@@ -25,6 +25,13 @@ With FILE: the tree is built, the command runs when everything is ready, then th
 host, or with --in in a namespace of the tree; NESTNS_TRUTH names a file that tells what stands. If an essential process fails, or \
 ends before it is ready, the command does not run. One that fails later does not interrupt the command, but a command that then \
 ends with 0 gives 125; `essential = false`, `on_exit = \"ignore\"` and `nestns kill` make that no failure.
+
+Signals that nestns gets are passed on to the command as what they are, real-time signals included, and nothing but the \
+command decides what becomes of them; the tree is taken down when it ends. A command that is PID 1 (--as-init) and has the \
+default action for INT, TERM, HUP or QUIT would not get them from the kernel: then the tree is stopped. TSTP, TTIN and TTOU go \
+to a command that handles them, else everything in its session is stopped; nestns stops then as well, and CONT lets all of \
+them go on. Before the command runs, INT, TERM, HUP and QUIT take down what was built. Standard input that is a terminal is \
+the command's, Ctrl-C included; of any other terminal the first Ctrl-C is passed on, and the second kills everything.
 
 The status is the command's; 125 if nestns itself failed or the tree did, 126 and 127 if the command cannot be executed or found, \
 124 after --timeout.")]
@@ -87,6 +94,7 @@ pub(super) fn run(args: Args) -> anyhow::Result<Status> {
     let mut options = launch::options();
     options.timeout = args.timeout;
     options.announce_truth = true;
+    options.signals_for = SignalsFor::Command;
     let (checked, mut origin) = match &args.file {
         None => {
             let role = if args.as_init { Role::Init } else { Role::Child };

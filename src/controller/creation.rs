@@ -180,6 +180,7 @@ pub fn run(request: Request, audience: &mut dyn Audience) -> Outcome {
         origin: &origin,
         journal,
         tied_to,
+        signals_for: options.signals_for,
     };
     let mut world = World::new(parts).by(Call::EpollCtl).map_err(system("watch the channels of the tree"))?;
     let Counts { namespaces, processes, depth, .. } = plan.counts();

@@ -77,6 +77,15 @@ pub enum Gates {
     Held,
 }
 
+/// Whose the signals are that are sent to nestns.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SignalsFor {
+    /// The tree's: a request to end stops it.
+    Tree,
+    /// The command's of `run`, as soon as it runs.
+    Command,
+}
+
 /// The command of `run`, started when everything has.
 #[derive(Debug)]
 pub struct Command {
@@ -134,6 +143,8 @@ pub struct Options {
     pub herald: Option<Herald>,
     /// The expanded topology as a file, for those who want to know later what was built.
     pub text: Option<String>,
+    /// Whose signals are.
+    pub signals_for: SignalsFor,
     /// A process that the topology does not outlive.
     pub tied_to: Option<Pidfd>,
     /// The caller's environment.

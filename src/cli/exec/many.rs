@@ -13,7 +13,7 @@ use crate::cli::selection::Thing;
 use crate::cli::status::Status;
 use crate::cli::story::charset;
 use crate::cli::target::Connection;
-use crate::cli::terminal::{Arrived, Signals, Watch};
+use crate::cli::terminal::{Signals, Watch};
 use crate::controller::audience::Stream;
 use crate::controller::control::client::Client;
 use crate::controller::control::message::Execution;
@@ -114,10 +114,8 @@ fn wait(running: &mut [Running], signals: &Signals, lines: Lines) -> anyhow::Res
         .map(|(said, written)| (watch.is_ready(said), written.into_iter().map(|place| watch.is_ready(place)).collect()))
         .collect();
     while let Some(arrived) = signals.next() {
-        if let Arrived::ForProgram(signal) = arrived {
-            for one in running.iter_mut() {
-                one.session.pass_on(signal);
-            }
+        for one in running.iter_mut() {
+            one.session.pass_on(arrived.number());
         }
     }
     for (one, (said, written)) in running.iter_mut().zip(is_ready) {

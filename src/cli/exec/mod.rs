@@ -35,8 +35,8 @@ where it is a process. Without CMD it is $SHELL, on a terminal if there is one h
 the caller's, then the namespace's `env`, then -e; it starts in the namespace's `cwd`.
 
 Standard input, output and error are the caller's own descriptors: nothing is copied, and nothing is mixed. With -t all \
-three are a new pseudo-terminal. INT, TERM, HUP, QUIT, USR1 and USR2 are passed on to the program. When this command is killed, \
-the program is ended with everything in its session.
+three are a new pseudo-terminal. Signals are passed on to the program, real-time signals included; not those of job control. When \
+this command is killed, the program is ended with everything in its session.
 
 The status is the program's, 128+n after signal n; 125 if nestns itself failed, 126 and 127 if the program cannot be \
 executed or found. With --all it is the worst of them.")]

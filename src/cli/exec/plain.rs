@@ -8,7 +8,7 @@ use nix::libc;
 use super::session::{Outcome, Session};
 use crate::cli::status::Status;
 use crate::cli::target::Connection;
-use crate::cli::terminal::{Arrived, Signals, Watch};
+use crate::cli::terminal::{Signals, Watch};
 use crate::controller::census;
 use crate::controller::control::client::ClientError;
 use crate::controller::control::message::Execution;
@@ -63,9 +63,7 @@ fn wait(session: &mut Session, signals: &Signals) -> nix::Result<Outcome> {
             }
         }
         while let Some(arrived) = signals.next() {
-            if let Arrived::ForProgram(signal) = arrived {
-                session.pass_on(signal);
-            }
+            session.pass_on(arrived.number());
         }
         if is_told && let Some(outcome) = session.hear() {
             return Ok(outcome);

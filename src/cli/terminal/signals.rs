@@ -8,9 +8,23 @@ use nix::sys::signalfd::{SfdFlags, SignalFd};
 
 use crate::sys::caller;
 
-/// Those that are passed on.
-const PASSED_ON: [Signal; 6] =
-    [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP, Signal::SIGQUIT, Signal::SIGUSR1, Signal::SIGUSR2];
+/// Those that are not passed on; real-time signals and all others are. Job control is the caller's shell's, the end of a child
+/// and a pipe without a reader are the client's own affair, and a fault is that of the very process that has it.
+const KEPT: [Signal; 13] = [
+    Signal::SIGCHLD,
+    Signal::SIGPIPE,
+    Signal::SIGTSTP,
+    Signal::SIGTTIN,
+    Signal::SIGTTOU,
+    Signal::SIGCONT,
+    Signal::SIGABRT,
+    Signal::SIGBUS,
+    Signal::SIGFPE,
+    Signal::SIGILL,
+    Signal::SIGSEGV,
+    Signal::SIGSYS,
+    Signal::SIGTRAP,
+];
 
 /// Where they arrive, as long as this lives.
 #[derive(Debug)]
@@ -31,9 +45,12 @@ pub(in crate::cli) enum Arrived {
 impl Signals {
     /// Blocks them and opens the descriptor. Those that the caller ignores, as nohup(1) does with HUP, stay ignored.
     pub(in crate::cli) fn open() -> nix::Result<Self> {
-        let mut mask = SigSet::empty();
-        for signal in PASSED_ON.into_iter().filter(|&signal| !caller::is_ignored(signal as i32)) {
-            mask.add(signal);
+        let mut mask = SigSet::all();
+        for signal in KEPT {
+            mask.remove(signal);
+        }
+        for signal in Signal::iterator().filter(|&signal| caller::is_ignored(signal as i32)) {
+            mask.remove(signal);
         }
         mask.add(Signal::SIGWINCH);
         let mut before = SigSet::empty();
@@ -45,6 +62,16 @@ impl Signals {
     pub(in crate::cli) fn next(&self) -> Option<Arrived> {
         let signal = self.descriptor.read_signal().ok().flatten()?.ssi_signo.cast_signed();
         Some(if signal == libc::SIGWINCH { Arrived::Resized } else { Arrived::ForProgram(signal) })
+    }
+}
+
+impl Arrived {
+    /// Its number, for a program that has no terminal of its own to be resized.
+    pub(in crate::cli) const fn number(self) -> i32 {
+        match self {
+            Self::ForProgram(signal) => signal,
+            Self::Resized => libc::SIGWINCH,
+        }
     }
 }
 

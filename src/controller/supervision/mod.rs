@@ -11,6 +11,7 @@ mod fixture;
 mod judging;
 mod noting;
 mod opening;
+mod passing_on;
 mod pausing;
 mod readying;
 mod sessions;
@@ -96,6 +97,8 @@ pub(super) struct Supervision<'a> {
     stopping: Option<Stopping>,
     command: Option<Command>,
     visit_deadline: Option<Moment>,
+    /// How often Ctrl-C was passed on to the command.
+    interruptions: u32,
     opening: Opening,
     sessions: Sessions,
     awaiting: Awaiting,
@@ -130,6 +133,7 @@ impl<'a> Supervision<'a> {
             stopping: None,
             command: None,
             visit_deadline: None,
+            interruptions: 0,
             opening,
             sessions: Sessions::default(),
             awaiting: Awaiting::default(),
@@ -163,6 +167,7 @@ impl<'a> Supervision<'a> {
             self.start_command();
             self.serve_clients();
             self.answer_waiting();
+            self.pass_signals_on();
             self.stop_if_told();
             self.act();
             self.advance_changes();

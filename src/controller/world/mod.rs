@@ -7,6 +7,7 @@ mod clients;
 mod guarding;
 mod guests;
 mod lines;
+pub(super) mod passing;
 mod programs;
 mod readiness;
 mod reports;
@@ -21,6 +22,7 @@ use nix::libc;
 use nix::sys::epoll::EpollFlags;
 use nix::unistd::Pid;
 
+use super::SignalsFor;
 use super::audience::{Audience, Cause, Note};
 use super::control::server::Server;
 use super::event_loop::{EventLoop, Hearing, Ready, Token};
@@ -58,6 +60,7 @@ const NAP: Duration = Duration::from_millis(1);
 pub(super) use clients::{Asker, Clients};
 pub(super) use guests::{Guest, Guests};
 pub(super) use lines::{Lines, Reach};
+use passing::Passing;
 use terminals::Terminals;
 
 /// Something that the supervision has to weigh.
@@ -113,6 +116,9 @@ pub(super) struct World<'a> {
     /// Why the tree is to be stopped, and how often that was asked.
     pub(super) stop: Option<Cause>,
     pub(super) stop_again: bool,
+    /// When whoever has asked for the stop will have everything killed, where that was said.
+    pub(super) stop_end: Option<Moment>,
+    pub(super) passing: Passing,
     /// SIGCHLD has come.
     pub(super) child_ended: bool,
     pub(super) incidents: VecDeque<Incident>,
@@ -166,6 +172,7 @@ pub(super) struct Parts<'a> {
     pub(super) origin: &'a Origin,
     pub(super) journal: Journal,
     pub(super) tied_to: Option<Pidfd>,
+    pub(super) signals_for: SignalsFor,
 }
 
 impl<'a> World<'a> {
@@ -185,6 +192,7 @@ impl<'a> World<'a> {
             origin,
             journal,
             tied_to,
+            signals_for,
         } = parts;
         events.add(inheritance::fd(SIGNALS), Token::Signals, EpollFlags::EPOLLIN)?;
         events.add(&reports, Token::Reports, EpollFlags::EPOLLIN)?;
@@ -208,6 +216,8 @@ impl<'a> World<'a> {
             failure: None,
             stop: None,
             stop_again: false,
+            stop_end: None,
+            passing: Passing::new(signals_for),
             child_ended: false,
             incidents: VecDeque::new(),
             limit,
@@ -342,13 +352,15 @@ impl<'a> World<'a> {
         }
     }
 
-    fn on_signal(&mut self, Delivered { signal, by_kernel, .. }: Delivered) {
+    fn on_signal(&mut self, delivered: Delivered) {
+        let Delivered { signal, by_kernel, .. } = delivered;
         match signal {
             libc::SIGCHLD => self.child_ended = true,
             // nohup(1) means every HUP. A shell that ignores INT for a job in the background means the terminal's
             // Ctrl-C, which is for others; somebody who sends one to this very process means it.
             libc::SIGHUP if self.ignored.contains(&signal) => {}
             libc::SIGINT | libc::SIGQUIT if by_kernel && self.ignored.contains(&signal) => {}
+            _ if self.keep_for_command(delivered) => {}
             libc::SIGINT | libc::SIGTERM | libc::SIGHUP | libc::SIGQUIT => self.request_stop(Cause::Signal(signal)),
             libc::SIGWINCH => {
                 if let Some(relay) = &self.relay {
@@ -362,14 +374,14 @@ impl<'a> World<'a> {
     }
 
     /// Ctrl-Z: stops as any job does. SIGTSTP itself is blocked, so that the terminal can be given back first.
-    fn suspend(&mut self) {
+    pub(super) fn suspend(&mut self) {
         if let Some(relay) = &mut self.relay {
             relay.release(self.saved, &self.events);
         }
         let _ = nix::sys::signal::kill(nix::unistd::getpid(), nix::sys::signal::Signal::SIGSTOP);
     }
 
-    fn attach_terminal(&mut self) {
+    pub(super) fn attach_terminal(&mut self) {
         if let Some(relay) = &mut self.relay
             && relay.is_open()
         {

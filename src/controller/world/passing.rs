@@ -1,0 +1,70 @@
+//! Signals that are the command's of `run`, as they are with the inits that stand between a caller and one command: kept until
+//! the command runs, then passed on as they are.
+
+use nix::libc;
+
+use super::World;
+use crate::controller::SignalsFor;
+use crate::engine::gate::Delivered;
+
+/// How many signals may wait. Real-time signals queue, and whoever sends more than that before anything runs has lost them.
+const WAITING: usize = 64;
+
+/// A signal that was sent to nestns.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::controller) struct Passed {
+    pub(in crate::controller) signal: i32,
+    /// From the terminal: Ctrl-C.
+    pub(in crate::controller) by_kernel: bool,
+}
+
+/// What is on its way to the command.
+#[derive(Debug)]
+pub(in crate::controller) struct Passing {
+    meant_for: SignalsFor,
+    pub(in crate::controller) is_running: bool,
+    pub(in crate::controller) waiting: Vec<Passed>,
+}
+
+impl Passing {
+    pub(in crate::controller) fn new(meant_for: SignalsFor) -> Self {
+        Self { meant_for, is_running: false, waiting: Vec::new() }
+    }
+
+    /// Whether signals are the command's at all.
+    pub(in crate::controller) fn is_asked_for(&self) -> bool {
+        self.meant_for == SignalsFor::Command
+    }
+}
+
+impl World<'_> {
+    /// Keeps a signal for the command; says whether it is the command's.
+    ///
+    /// Before the command runs, whatever would end or stop it is about the tree, which is all that there is. When a stop has
+    /// begun, another request is a second one.
+    pub(super) fn keep_for_command(&mut self, Delivered { signal, sender, by_kernel, .. }: Delivered) -> bool {
+        if !self.passing.is_asked_for() || signal == libc::SIGCHLD {
+            return false;
+        }
+        let is_request = [libc::SIGINT, libc::SIGTERM, libc::SIGHUP, libc::SIGQUIT].contains(&signal);
+        let is_job_control = [libc::SIGTSTP, libc::SIGTTIN, libc::SIGTTOU, libc::SIGCONT].contains(&signal);
+        if (is_request && (!self.passing.is_running || self.stop.is_some()))
+            || (is_job_control && !self.passing.is_running)
+        {
+            return false;
+        }
+        let is_own = sender == nix::unistd::getpid().as_raw();
+        // A terminal that is written to or read by a job in the background says so to the job alone; and a pipe without a
+        // reader to whoever has written.
+        let is_ours = by_kernel && (signal == libc::SIGTTIN || signal == libc::SIGTTOU) || is_own;
+        // With a terminal of its own the command is told by that one.
+        let is_its_terminals = signal == libc::SIGWINCH && self.relay.is_some();
+        if is_its_terminals {
+            return false;
+        }
+        if !is_ours && self.passing.waiting.len() < WAITING {
+            self.passing.waiting.push(Passed { signal, by_kernel });
+        }
+        true
+    }
+}
