@@ -1,7 +1,8 @@
 //! `events`: everything that happens, in order, with nothing missing between a snapshot and what follows it.
 
 use std::collections::HashMap;
-use std::io::{BufRead as _, BufReader};
+use std::fmt::Write as _;
+use std::io::{BufRead as _, BufReader, Read as _};
 use std::process::Child;
 use std::time::Duration;
 
@@ -298,5 +299,77 @@ fn a_follower_reads_everything_through_rotation() {
         let events = follow(follower);
         assert_eq!(events.last().unwrap()["event"], "gone");
         assert_eq!(events.iter().filter(|event| event["event"] == "started").count(), 101);
+    });
+}
+
+#[test]
+fn whatever_ends_at_once_has_begun_before() {
+    each(|identity| {
+        let mut topology = "on_exit = \"ignore\"\n[ns.@]\nproc.stay = { actor = \"idle\" }\n".to_owned();
+        for (namespace, init, enter) in
+            [("", "\"builtin\"", "fork"), ("/join", "\"pause\"", "join"), ("/program", "{ actor = \"idle\" }", "join")]
+        {
+            if !namespace.is_empty() {
+                let _ = write!(topology, "[ns.\"@{namespace}\"]\ninit = {init}\n");
+            }
+            for number in 0..12 {
+                let _ = writeln!(
+                    topology,
+                    "proc.p{number} = {{ cmd = [\"true\"], enter = \"{enter}\", essential = false }}"
+                );
+            }
+        }
+        // A PID 1 that ends at once, and takes along what has only just begun.
+        for number in 0..6 {
+            let _ = write!(
+                topology,
+                "[ns.\"@/short{number}\"]\ninit = [\"true\"]\nproc.inside = {{ actor = \"idle\", essential = false }}\n"
+            );
+        }
+        let detached = Detached::up(Nest::new(&topology).identity(identity).arguments(&["--hold"]));
+        let mut follower = detached.start(&["events", "--snapshot"]);
+        let mut lines = BufReader::new(follower.stdout.take().expect("it is piped"));
+        let mut snapshot = String::new();
+        lines.read_line(&mut snapshot).expect("it says something");
+        detached.says(&["release"]);
+        let root = &detached.nest.root;
+        for number in 0..12 {
+            for namespace in ["", "/join", "/program"] {
+                detached.nestns(&["wait", &format!("@{namespace}/p{number}"), "--timeout", "50s"]);
+            }
+        }
+        for number in 0..6 {
+            detached.nestns(&["wait", &format!("@/short{number}"), "--for", "gone", "--timeout", "50s"]);
+        }
+        detached.says(&["down", root]);
+        let mut text = String::new();
+        lines.read_to_string(&mut text).expect("it is text");
+        drop(lines);
+        assert_eq!(ended(follower).code, 0);
+        let events = objects(&text);
+        check_order(&events);
+        let mut seen: HashMap<String, Vec<String>> = HashMap::new();
+        for event in &events {
+            let word = event["event"].as_str().expect("a word").to_owned();
+            seen.entry(event["path"].as_str().expect("a path").to_owned()).or_default().push(word);
+        }
+        let mut count = 0;
+        for (path, words) in seen.iter().filter(|(path, _)| path.contains("/p") || path.contains("/short")) {
+            let at = |word: &str| words.iter().position(|other| other == word);
+            let Some(exit) = at("exit") else { continue };
+            if let Some(started) = at("started") {
+                count += 1;
+                assert!(at("exec") < Some(started) && started < exit, "{identity:?}, {path}: {words:?}");
+                assert!(
+                    at("ready").is_none_or(|ready| started < ready && ready < exit),
+                    "{identity:?}, {path}: {words:?}"
+                );
+            }
+            assert!(
+                words.iter().rposition(|word| word == "started").is_none_or(|last| last < exit),
+                "{path}: {words:?}"
+            );
+        }
+        assert!(count >= 36, "{identity:?}: {count} of them have started: {seen:#?}");
     });
 }

@@ -1,14 +1,17 @@
 //! What programs write, and how their exec went: the pipes that each process sends when it is released.
 
+use std::collections::BTreeMap;
+use std::ops::Range;
 use std::os::fd::{AsFd, OwnedFd};
 
 use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::epoll::EpollFlags;
 use nix::unistd::read;
 
 use super::audience::Stream as Kind;
 use super::event_loop::{EventLoop, Token};
-use crate::engine::plan::Subject;
+use crate::engine::plan::{NamespaceIndex, Subject};
 use crate::engine::program::Refusal;
 
 /// The longest line that is kept whole; a longer one is shown in pieces.
@@ -59,6 +62,8 @@ pub(super) struct Streams {
     pipes: Vec<Option<Pipe>>,
     free: Vec<u32>,
     open: usize,
+    /// Where the pipes are that tell how exec went.
+    outcomes: BTreeMap<Subject, u32>,
     /// Where output is read into, from the first time on: nothing of it is there while the tree is built.
     buffer: Vec<u8>,
 }
@@ -69,27 +74,40 @@ impl Streams {
         self.open
     }
 
-    /// Whether it is not known yet how somebody's exec went.
-    pub(super) fn awaits_outcome(&self, subject: Subject) -> bool {
-        self.pipes.iter().flatten().any(|pipe| matches!(pipe, Pipe::Outcome { subject: of, .. } if *of == subject))
+    /// The pipe that tells how a process's exec went, as long as that is not known.
+    pub(super) fn outcome_of(&self, subject: Subject) -> Option<u32> {
+        self.outcomes.get(&subject).copied()
+    }
+
+    /// The processes of some namespaces of which it is not known yet how their exec went.
+    pub(super) fn awaited_in(&self, namespaces: Range<NamespaceIndex>) -> Vec<Subject> {
+        let bounds = Subject::init(namespaces.start)..Subject::init(namespaces.end);
+        self.outcomes.range(bounds).map(|(&subject, _)| subject).collect()
     }
 
     /// Watches for how exec goes.
     pub(super) fn add_outcome(&mut self, subject: Subject, fd: OwnedFd, events: &EventLoop) {
-        self.add(Pipe::Outcome { subject, fd, said: Vec::new() }, events);
+        let place = self.add(Pipe::Outcome { subject, fd, said: Vec::new() }, events);
+        self.outcomes.insert(subject, place);
     }
 
     /// Does not wait any more for how somebody's exec went: he is about to come again.
     pub(super) fn forget_outcome(&mut self, subject: Subject, events: &EventLoop) {
-        for place in 0..self.pipes.len() {
-            let is_his = |pipe: &Pipe| matches!(pipe, Pipe::Outcome { subject: of, .. } if *of == subject);
-            if let Some(pipe) = self.pipes[place].take_if(|pipe| is_his(pipe)) {
-                let number = u32::try_from(place).unwrap_or(u32::MAX);
-                events.remove(pipe.fd().as_fd(), Token::Stream(number));
-                self.free.push(number);
-                self.open -= 1;
-            }
+        if let Some(place) = self.outcomes.get(&subject).copied() {
+            self.close(place, events);
         }
+    }
+
+    fn close(&mut self, place: u32, events: &EventLoop) {
+        let Some(pipe) = self.pipes[place as usize].take() else { return };
+        events.remove(pipe.fd().as_fd(), Token::Stream(place));
+        if let Pipe::Outcome { subject, .. } = pipe
+            && self.outcomes.get(&subject) == Some(&place)
+        {
+            self.outcomes.remove(&subject);
+        }
+        self.free.push(place);
+        self.open -= 1;
     }
 
     /// Watches for lines.
@@ -97,7 +115,7 @@ impl Streams {
         self.add(Pipe::Output { subject, path, kind, fd, partial: Vec::new() }, events);
     }
 
-    fn add(&mut self, pipe: Pipe, events: &EventLoop) {
+    fn add(&mut self, pipe: Pipe, events: &EventLoop) -> u32 {
         let place = self.free.pop().unwrap_or_else(|| {
             self.pipes.push(None);
             u32::try_from(self.pipes.len() - 1).unwrap_or(u32::MAX)
@@ -106,6 +124,14 @@ impl Streams {
         let _ = events.add(pipe.fd(), Token::Stream(place), EpollFlags::EPOLLIN);
         self.pipes[place as usize] = Some(pipe);
         self.open += 1;
+        place
+    }
+
+    /// Whether a read of a pipe would not wait.
+    pub(super) fn is_readable(&self, place: u32) -> bool {
+        let Some(Some(pipe)) = self.pipes.get(place as usize) else { return false };
+        let mut ready = [PollFd::new(pipe.fd().as_fd(), PollFlags::POLLIN)];
+        poll(&mut ready, PollTimeout::ZERO).is_ok_and(|count| count > 0)
     }
 
     /// Reads one pipe that is ready, and closes it at its end.
@@ -136,10 +162,7 @@ impl Streams {
             }
         };
         if ended {
-            events.remove(pipe.fd().as_fd(), Token::Stream(place));
-            self.pipes[place as usize] = None;
-            self.free.push(place);
-            self.open -= 1;
+            self.close(place, events);
         }
         arrival
     }

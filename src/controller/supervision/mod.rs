@@ -201,7 +201,7 @@ impl<'a> Supervision<'a> {
             }
             match reaped {
                 Reaped::Kid(subject, ending) => {
-                    self.world.incidents.push_back(Incident::Ended(subject, ending, Moment::now()));
+                    self.world.note_ended(subject, ending, Moment::now());
                     if let Some(stopping) = &mut self.stopping {
                         stopping.farewell.gone(subject);
                     }

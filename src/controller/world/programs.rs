@@ -10,6 +10,7 @@ use crate::controller::streams::Arrival;
 use crate::engine::moment::Moment;
 use crate::engine::plan::Subject;
 use crate::engine::program::Refusal;
+use crate::engine::report::Ending;
 
 impl World<'_> {
     /// Takes in what programs have written by now, though nobody may want to hear it yet, for a bounded time.
@@ -49,6 +50,29 @@ impl World<'_> {
         };
         self.audience.note(&Note::Refused { path: &path, position, refusal: &refusal });
         self.incidents.push_back(Incident::Refused(subject));
+    }
+
+    /// Something has ended. Whatever it has done before comes first, in whichever order the descriptors are read: that it
+    /// has become its program, and where a PID 1 takes others along, that those have.
+    pub(in crate::controller) fn note_ended(&mut self, subject: Subject, ending: Ending, at: Moment) {
+        if subject.is_init() {
+            let inside = subject.namespace..subject.namespace + self.plan.subtree(subject.namespace);
+            for member in self.streams.awaited_in(inside) {
+                self.hear_outcome(member);
+            }
+        }
+        self.hear_outcome(subject);
+        self.incidents.push_back(Incident::Ended(subject, ending, at));
+    }
+
+    /// Reads how a process's exec went: its message, where it failed, and the end of the pipe.
+    fn hear_outcome(&mut self, subject: Subject) {
+        for _ in 0..2 {
+            let Some(place) = self.streams.outcome_of(subject).filter(|&place| self.streams.is_readable(place)) else {
+                return;
+            };
+            self.on_stream(place);
+        }
     }
 
     pub(super) fn on_stream(&mut self, place: u32) {

@@ -89,7 +89,7 @@ impl World<'_> {
                     self.record_signal(subject, libc::SIGKILL);
                 }
                 Report::Ended { subject, ending, at } => {
-                    self.incidents.push_back(Incident::Ended(subject, ending, at));
+                    self.note_ended(subject, ending, at);
                 }
                 Report::Stopping { namespace, sender, at } => {
                     if let Some(record) = self.roster.namespace_mut(namespace) {

@@ -291,7 +291,7 @@ impl Supervision<'_> {
     /// It has ended and was reaped.
     pub(super) fn on_session_ended(&mut self, subject: Subject, ending: Ending) {
         let Some(number) = subject.session_number() else { return };
-        if self.world.streams.awaits_outcome(subject)
+        if self.world.streams.outcome_of(subject).is_some()
             && let Some(session) = self.sessions.all.get_mut(&number)
         {
             // What it has said last, that it could not become its program, is still to be read.
