@@ -306,6 +306,11 @@ fn hello_is_asked_to_leave_by_a_hang_up() {
         terminal.becomes_raw();
         terminal.send("echo \"pid=$$\"\r");
         terminal.expect("pid=1\r");
+        // Between two commands bash only notes a signal, and looks for it when it reads the next one: what comes in between
+        // waits for a key.
+        terminal.until("the prompt is back", |terminal| {
+            terminal.screen().rsplit_once("pid=1\r\n")?.1.contains(['$', '#']).then_some(())
+        });
         terminal.signal(Signal::SIGTERM);
         assert_eq!(terminal.status(), 143);
         assert!(!terminal.screen().contains("killed"), "{}", terminal.screen());

@@ -283,12 +283,13 @@ impl Run {
                 continue;
             }
             let path = process["path"].as_str().expect("a path").strip_prefix(&self.tree.nest.root).expect("its root");
+            // Of one that is being created again no number is known yet.
+            let Some(pid) = process["pids"][0].as_i64() else { return Some(format!("{path} has no number yet")) };
             if let Some(difference) = differs_from_the_kernel(process) {
                 return Some(difference);
             }
-            let pid = process["pids"][0].as_i64().expect("it runs");
             let space = path.rsplit_once('/').map_or("", |(space, _)| space).to_owned();
-            let inode = inode_of(pid)?;
+            let Some(inode) = inode_of(pid) else { return Some(format!("{path} has just ended")) };
             let (known, count) = inodes.entry(space).or_insert((inode, 0));
             if *known != inode {
                 return Some(format!("{path} is not in the PID namespace of its neighbours"));

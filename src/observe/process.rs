@@ -5,10 +5,12 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use nix::errno::Errno;
+use nix::libc;
 use nix::time::{ClockId, clock_gettime};
 use nix::unistd::{Pid, SysconfVar, sysconf};
 
 use super::small_file;
+use super::status::Status;
 
 /// A process as /proc shows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -67,13 +69,41 @@ pub fn command_line(pid: Pid) -> Vec<String> {
     bytes.split(|&byte| byte == 0).map(|word| String::from_utf8_lossy(word).into_owned()).collect()
 }
 
-/// A field of `/proc/PID/stat` behind the name, by its number in `proc_pid_stat(5)`.
+/// Whether a process is on its way out: killed, or with every thread past the point from which none comes back. A PID 1 is
+/// so before the kernel kills what is in its namespace, and stays so until all of that has been reaped (R41).
+///
+/// # Errors
+///
+/// Those of [`Process::read`].
+pub fn is_ending(pid: Pid) -> io::Result<bool> {
+    /// `PF_EXITING` of the kernel's `sched.h`, in the ninth field of `proc_pid_stat(5)`.
+    const EXITING: u64 = 4;
+    const KILL: u64 = 1 << (libc::SIGKILL - 1);
+    if Status::read(pid)?.pending & KILL != 0 {
+        return Ok(true);
+    }
+    for thread in std::fs::read_dir(format!("/proc/{pid}/task"))? {
+        let thread = thread?.path();
+        let flags: io::Result<u64> = field_of(&thread.display().to_string(), 9);
+        // One that has gone meanwhile does not come back either.
+        if flags.is_ok_and(|flags| flags & EXITING == 0) {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
 fn field<T: FromStr>(pid: Pid, number: usize) -> io::Result<T> {
+    field_of(&format!("/proc/{pid}"), number)
+}
+
+/// A field of the `stat` of a process or thread behind the name, by its number in `proc_pid_stat(5)`.
+fn field_of<T: FromStr>(directory: &str, number: usize) -> io::Result<T> {
     let mut buffer = [0; 4096];
-    let stat = small_file::read(&format!("/proc/{pid}/stat"), &mut buffer)?;
+    let stat = small_file::read(&format!("{directory}/stat"), &mut buffer)?;
     // The name in parentheses may contain anything; the third field begins behind the last one.
     let field = stat.rfind(')').and_then(|end| stat.get(end + 2..)).and_then(|rest| rest.split(' ').nth(number - 3));
-    field.and_then(|text| text.parse().ok()).ok_or_else(|| small_file::lacking(stat, &format!("/proc/{pid}/stat")))
+    field.and_then(|text| text.parse().ok()).ok_or_else(|| small_file::lacking(stat, &format!("{directory}/stat")))
 }
 
 /// What `read` says of a process by its number, if that was the process which began at `start_time`.

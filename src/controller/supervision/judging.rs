@@ -1,13 +1,14 @@
 //! What an end means: the verdict, and the deaths that have another cause than themselves.
 
-use super::{EXPLANATION, Supervision, Unexplained};
+use super::{CERTAIN_EXPLANATION, EXPLANATION, Supervision, Unexplained};
 use crate::controller::audience::{Cause, Note};
 use crate::controller::life::Life;
 use crate::controller::roster::State;
 use crate::controller::verdict::{self, Course};
 use crate::engine::moment::Moment;
-use crate::engine::plan::Subject;
+use crate::engine::plan::{NamespaceIndex, Subject};
 use crate::engine::report::Ending;
+use crate::observe::process;
 use crate::topology::{Entry, RestartWhen};
 use nix::libc;
 
@@ -62,7 +63,8 @@ impl Supervision<'_> {
             self.mark(subject, State::Gone);
         } else if self.may_be_collapse(subject, ending) {
             self.mark(subject, State::Gone);
-            self.unexplained.push(Unexplained { subject, ending, until: at.plus(EXPLANATION) });
+            let patience = if self.is_doomed(subject) { CERTAIN_EXPLANATION } else { EXPLANATION };
+            self.unexplained.push(Unexplained { subject, ending, until: at.plus(patience) });
         } else {
             self.judge(subject, ending);
         }
@@ -92,6 +94,18 @@ impl Supervision<'_> {
         };
         let init = around.and_then(|index| self.world.roster.get(Subject::init(index)));
         init.is_some_and(|init| !init.state.is_over())
+    }
+
+    /// Whether a PID 1 around a process is ending. It marks itself so before it kills all that is inside, and leaves when all
+    /// of that has been reaped; on a busy machine that may be long after.
+    fn is_doomed(&self, subject: Subject) -> bool {
+        let parent = |index: NamespaceIndex| self.plan.namespace(index).parent;
+        let first = if subject.is_init() { parent(subject.namespace) } else { Some(subject.namespace) };
+        let init = |index| self.world.roster.get(Subject::init(index));
+        std::iter::successors(first, |&index| parent(index))
+            .filter_map(init)
+            .filter(|init| !init.state.is_over())
+            .any(|init| init.pid().is_some_and(|pid| process::is_ending(pid).unwrap_or(true)))
     }
 
     /// The process whose status was asked for may have died with its PID 1.

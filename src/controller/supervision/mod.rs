@@ -58,6 +58,8 @@ pub(super) use stopping::kill_and_reap;
 const DRAIN: Duration = Duration::from_secs(10);
 /// How long a member's death by KILL may wait for that of its PID 1, which would explain it.
 const EXPLANATION: Duration = Duration::from_millis(200);
+/// How long where a PID 1 around it is seen to be ending: that takes as long as the kernel and whoever reaps need.
+const CERTAIN_EXPLANATION: Duration = Duration::from_secs(30);
 
 /// A death whose meaning is not clear yet.
 #[derive(Debug)]
