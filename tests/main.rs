@@ -76,6 +76,7 @@ mod schema;
 mod see;
 mod smoke;
 mod state_root;
+mod stop_model;
 mod stop_order;
 mod system_calls;
 mod terminal;
