@@ -1,7 +1,7 @@
 //! Signals that a process is about to take without a handler: those that a thread of it awaits in `sigtimedwait(2)` and its
 //! relatives, and those that a signalfd of it reads.
 //!
-//! While a thread awaits signals, `SigBlk` of `proc_pid_status(5)` does not show them (R40). The set is in the process's own
+//! While a thread awaits signals, `SigBlk` of `proc_pid_status(5)` does not show them (R44). The set is in the process's own
 //! memory; `/proc/PID/syscall` says where.
 
 use std::fs::File;

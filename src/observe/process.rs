@@ -70,7 +70,7 @@ pub fn command_line(pid: Pid) -> Vec<String> {
 }
 
 /// Whether a process is on its way out: killed, or with every thread past the point from which none comes back. A PID 1 is
-/// so before the kernel kills what is in its namespace, and stays so until all of that has been reaped (R41).
+/// so before the kernel kills what is in its namespace, and stays so until all of that has been reaped (R45).
 ///
 /// # Errors
 ///

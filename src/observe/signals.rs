@@ -1,7 +1,7 @@
 //! What would happen to a signal: what a process has decided about it, as far as that can be seen from outside.
 //!
 //! The kernel drops a signal when it is sent, if the process's first thread neither blocks nor awaits it and its action is to
-//! ignore it, which for a PID 1 includes the default action (R5, R40). What its other threads block is of no account there.
+//! ignore it, which for a PID 1 includes the default action (R5, R44). What its other threads block is of no account there.
 
 use std::io;
 
