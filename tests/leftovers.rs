@@ -43,7 +43,7 @@ fn number(value: &Value) -> Pid {
     Pid::from_raw(i32::try_from(value.as_i64().expect("a number")).expect("a PID"))
 }
 
-fn until(what: &str, mut condition: impl FnMut() -> bool) {
+pub(crate) fn until(what: &str, mut condition: impl FnMut() -> bool) {
     let end = Instant::now() + PATIENCE;
     while !condition() {
         assert!(Instant::now() < end, "never: {what}");
@@ -51,7 +51,7 @@ fn until(what: &str, mut condition: impl FnMut() -> bool) {
     }
 }
 
-fn has_ended(pid: Pid) -> bool {
+pub(crate) fn has_ended(pid: Pid) -> bool {
     kernel::process(pid.as_raw()).is_none_or(|process| process.state == 'Z')
 }
 

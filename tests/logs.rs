@@ -165,7 +165,10 @@ proc.quiet = { sh = 'echo quiet; sleep 1000' }
         detached.until("the last line is there", |detached| {
             detached.says(&["logs", "-n", "1", "@/loud"]).contains("line 00060000").then_some(())
         });
-        let lines = logs(&detached, &["@/loud"]);
+        let mut lines = logs(&detached, &["@/loud"]);
+        // What came before them is counted, and nothing else is missing.
+        assert_eq!((&lines[0]["stream"], lines[0]["missing"].is_u64()), (&"notice".into(), true));
+        lines.remove(0);
         let numbers: Vec<u32> = texts(&lines).iter().map(|text| text[5..13].parse().unwrap()).collect();
         assert!(numbers.windows(2).all(|pair| pair[1] == pair[0] + 1), "{numbers:?}");
         assert!(numbers.len() > 500 && numbers.len() < 4000, "{}", numbers.len());

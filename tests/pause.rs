@@ -63,21 +63,27 @@ impl Drop for Delegation {
 }
 
 /// A topology that runs in a group of its own, and where its groups of paused namespaces are.
-struct Stage {
+pub(crate) struct Stage {
     // Dropped first.
-    detached: Detached,
+    pub(crate) detached: Detached,
     group: Delegation,
 }
 
 /// The topology, as root and as an ordinary user in a cgroup that was given to him.
 fn stages(topology: &str) -> Vec<Stage> {
+    stages_with(topology, &[])
+}
+
+/// The same with variables in the environment.
+pub(crate) fn stages_with(topology: &str, variables: &[(&str, &str)]) -> Vec<Stage> {
     let Some(mount) = mount().filter(|_| can_nest() && geteuid().is_root()) else {
         eprintln!("skipped: cgroups cannot be given away here");
         return Vec::new();
     };
     let stage = |identity| {
         let group = Delegation::make(&mount);
-        let mut nest = Nest::new(topology).identity(identity);
+        let nest = Nest::new(topology).identity(identity);
+        let mut nest = variables.iter().fold(nest, |nest, (name, value)| nest.env(name, value));
         // The group is entered by root, whom the wrapper makes the user afterwards.
         nest.identity = Identity::Own;
         let change = if identity == Identity::Ordinary {
@@ -94,7 +100,7 @@ fn stages(topology: &str) -> Vec<Stage> {
 
 impl Stage {
     /// The groups of paused namespaces.
-    fn groups(&self) -> Vec<PathBuf> {
+    pub(crate) fn groups(&self) -> Vec<PathBuf> {
         let entries = fs::read_dir(&self.group.0).expect("it is there").flatten();
         let is_ours =
             |path: &PathBuf| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("nestns-"));

@@ -20,7 +20,8 @@ use crate::present::table::{Cell, Cut};
 #[command(after_help = "\
 A topology runs when its controller answers. One that does not is shown as well, with a state of its own: `starting` and \
 `silent` have a controller that says nothing yet, or nothing any more; `leftover` is what a controller has left that was \
-killed, and `nestns prune` removes it; `strange` is answered by something else, such as a controller of another version.
+killed, and `nestns prune` removes it; `strange` is answered by something else, such as a controller of another version. What has gone \
+wrong without ending a topology, as output that could not be kept, is its `problem`, and is told below the table.
 
 Columns: name, state, ns, procs, depth, age, controller, file, directory, since, problem. They are for people; programs \
 read --format json.")]
@@ -47,7 +48,7 @@ struct TopologyDocument {
     file: Option<String>,
     controller: Option<i32>,
     directory: String,
-    /// Why there is no more to tell.
+    /// What is wrong with it, or why there is no more to tell.
     problem: Option<String>,
 }
 
@@ -79,7 +80,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Status> {
         Ok(columns) => columns,
         Err(status) => return Ok(status),
     };
-    let topologies: Vec<TopologyDocument> = census::all().into_iter().filter_map(describe).collect();
+    let topologies: Vec<TopologyDocument> = census::everything().into_iter().filter_map(describe).collect();
     tell_troubles(&topologies);
     if args.table.is_json() {
         args.table.answer().write(&LsDocument { schema: "nestns.ls/1", topologies })?;
@@ -93,7 +94,10 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Status> {
 fn describe(found: Found) -> Option<TopologyDocument> {
     let Found { name, directory, presence, .. } = found;
     let (state, numbers, problem) = match presence {
-        Presence::Controller(numbers) => (numbers.state.clone(), Some(numbers), None),
+        Presence::Controller(numbers) => {
+            let problem = (!numbers.problems.is_empty()).then(|| numbers.problems.join("; "));
+            (numbers.state.clone(), Some(numbers), problem)
+        }
         Presence::Silent { controller } => {
             ("silent".to_owned(), None, Some(format!("its controller, PID {controller}, does not answer")))
         }
@@ -143,7 +147,9 @@ fn tell_troubles(topologies: &[TopologyDocument]) {
             "strange" => {
                 writeln!(text, "note: `{}` cannot be asked: {}", one.name, one.problem.as_deref().unwrap_or_default())
             }
-            _ => Ok(()),
+            name => one.problem.iter().try_for_each(|problem| {
+                if name == "starting" { Ok(()) } else { writeln!(text, "warning: `{}`: {problem}", one.name) }
+            }),
         };
     }
     if !text.is_empty() {

@@ -9,12 +9,13 @@ use serde::Serialize;
 use super::status::Status;
 use super::tell::tell;
 use crate::controller::census::{self, Found, Presence};
+use crate::controller::freezer::orphans::{Orphan, orphans};
 use crate::controller::state_directory::{Seized, StateError, seize};
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Only what is proven gone is removed: nobody holds its lock, and its PID 1s have ended or are from before the last boot. \
-Topologies that run are not concerned. The status is 1 when something else stays: what still runs without a controller, \
+So are cgroups of pauses that nobody has dissolved. Topologies that run are not concerned. The status is 1 when something else stays: what still runs without a controller, \
 which `nestns down NAME` ends, and what nestns has not made or cannot understand, which is never touched.")]
 pub(super) struct Args {
     /// Say what would be removed, and remove nothing
@@ -71,6 +72,10 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Status> {
             prune(found, args.dry_run, &mut document);
         }
     }
+    // After those that a state directory tells of, which have gone with it.
+    for orphan in &orphans() {
+        prune_group(orphan, args.dry_run, &mut document);
+    }
     let mut stdout = std::io::stdout().lock();
     match args.format {
         AnswerFormat::Json => {
@@ -115,6 +120,26 @@ fn prune(found: Found, dry_run: bool, document: &mut PruneDocument) {
         return;
     }
     document.removed.push(Removed { name, directory: directory.display().to_string(), why });
+}
+
+/// Removes the cgroup of a pause whose topology has left nothing else.
+fn prune_group(orphan: &Orphan, dry_run: bool, document: &mut PruneDocument) {
+    let Orphan { name, directory, members } = orphan;
+    let directory = directory.display().to_string();
+    if *members > 0 {
+        let why = format!("processes of `{name}` are still in {directory}, without a controller");
+        let help = format!("`echo 1 > {directory}/cgroup.kill` ends them");
+        document.kept.push(Kept { name: Some(name.clone()), why, help });
+        return;
+    }
+    if !dry_run && let Err(error) = orphan.remove() {
+        let why = format!("cannot remove the cgroup {directory}: {error}");
+        let help = "look at who is in it: `cat cgroup.procs`".to_owned();
+        document.kept.push(Kept { name: Some(name.clone()), why, help });
+        return;
+    }
+    let why = "the cgroup of a pause, of which nothing else is left";
+    document.removed.push(Removed { name: name.clone(), directory, why });
 }
 
 fn kept(name: Option<String>, error: &StateError) -> Kept {

@@ -135,7 +135,7 @@ pub(super) fn run(args: Args) -> anyhow::Result<Status> {
     let mut story =
         Story::new(Progress::Auto, Detail::Problems, color, files.clone(), origin.name.clone()).raw(args.raw);
     match controller::run(Request { topology, origin, base, options }, &mut story) {
-        Ok(summary) => Ok(Status::Other(summary.status)),
+        Ok(summary) => Ok(Status::Other(summary.status_or(OWN_FAILURE))),
         Err(trouble) => {
             launch::tell(&trouble, &files);
             Ok(Status::Other(OWN_FAILURE))

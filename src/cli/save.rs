@@ -1,6 +1,6 @@
 //! `nestns save`: what a topology was built from, and what stands of it, as files.
 
-use std::io::{self, Write as _};
+use std::io::{self, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
@@ -12,7 +12,7 @@ use super::status::Status;
 use super::target::{Connection, Target};
 use super::tell::tell;
 use super::undeclared;
-use crate::controller::state_directory::topology_in;
+use crate::controller::state_directory::{TOPOLOGY, open_file};
 use crate::controller::truth::TruthDocument;
 use crate::present::redact::Redaction;
 
@@ -137,8 +137,13 @@ fn truth(connection: &mut Connection, redact: bool) -> anyhow::Result<Result<Str
 
 /// What it was built from, as its controller has kept it.
 fn topology(connection: &Connection) -> anyhow::Result<String> {
-    let path = topology_in(&connection.directory);
-    std::fs::read_to_string(&path).with_context(|| {
+    let path = connection.directory.join(TOPOLOGY);
+    let read = || {
+        let mut text = String::new();
+        open_file(&path)?.ok_or(io::ErrorKind::NotFound)?.read_to_string(&mut text)?;
+        io::Result::Ok(text)
+    };
+    read().with_context(|| {
         format!("cannot read {}, where the topology was kept (`--truth` writes what stands without it)", path.display())
     })
 }

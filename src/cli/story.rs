@@ -187,6 +187,48 @@ pub(super) fn charset() -> Charset {
     }
 }
 
+impl Story {
+    /// What there is to say about the state directory.
+    fn note_of_state(&mut self, note: &Note<'_>) {
+        match note {
+            Note::HomeRestored { before, now } => {
+                let place =
+                    if before == now { "put back".to_owned() } else { format!("made again in {}", now.display()) };
+                let text = format!(
+                    "the state directory {} was removed, or something in it: it was {place}; output and events from before are gone",
+                    before.display()
+                );
+                self.problem("warning", None, &text);
+            }
+            Note::HomeLost { error } => {
+                let text =
+                    format!("the state directory was removed, and cannot be put back: {error}; it is tried again");
+                self.problem("error", None, &text);
+            }
+            Note::LeftBehind { error } => {
+                let text = format!("not all of `{}` was removed: {error}; `nestns prune` tries again", self.name);
+                self.problem("error", None, &text);
+            }
+            Note::JournalLost { errno } => {
+                let text = format!(
+                    "output and events are not kept any more: they cannot be written into the state directory: {}",
+                    spelled(*errno)
+                );
+                self.problem("warning", None, &text);
+            }
+            Note::TruthLost { errno } => {
+                let text = format!(
+                    "truth.json is out of date: it cannot be written into the state directory: {}; `nestns inspect` and \
+                     `nestns ps` go on to tell what is so",
+                    spelled(*errno)
+                );
+                self.problem("warning", None, &text);
+            }
+            _ => {}
+        }
+    }
+}
+
 impl Audience for Story {
     fn progress(&mut self, done: usize, total: usize) {
         if self.detail == Detail::Problems {
@@ -328,21 +370,11 @@ impl Audience for Story {
                 );
                 self.problem("error", None, &text);
             }
-            Note::JournalLost { errno } => {
-                let text = format!(
-                    "output and events are not kept any more: they cannot be written into the state directory: {}",
-                    spelled(*errno)
-                );
-                self.problem("warning", None, &text);
-            }
-            Note::TruthLost { errno } => {
-                let text = format!(
-                    "truth.json is out of date: it cannot be written into the state directory: {}; `nestns inspect` and \
-                     `nestns ps` go on to tell what is so",
-                    spelled(*errno)
-                );
-                self.problem("warning", None, &text);
-            }
+            Note::HomeRestored { .. }
+            | Note::HomeLost { .. }
+            | Note::LeftBehind { .. }
+            | Note::JournalLost { .. }
+            | Note::TruthLost { .. } => self.note_of_state(note),
             Note::OutputLost { path } => {
                 let text = format!("the output of `{path}` is lost: the limit on descriptors is reached (ulimit -n)");
                 self.problem("warning", Some(path), &text);

@@ -228,7 +228,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Status> {
                 document.push(b'\n');
                 std::io::stdout().write_all(&document)?;
             }
-            Ok(Status::Other(summary.status))
+            Ok(Status::Other(summary.status_or(Status::No.code())))
         }
         Err(trouble) => Ok(launch::tell(&trouble, &files)),
     }
@@ -283,7 +283,7 @@ impl<'a> UpDocument<'a> {
             depth: summary.counts.depth,
             create_ms: summary.create.map(milliseconds),
             release_ms: summary.release.map(milliseconds),
-            exit: Some(Ending::Exited(summary.status).into()),
+            exit: Some(Ending::Exited(summary.status_or(Status::No.code())).into()),
             stop: summary.timeline.as_ref(),
         }
     }

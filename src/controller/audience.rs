@@ -1,11 +1,12 @@
 //! Whom the controller tells what happens. It decides nothing about words, colours or terminals.
 
+use std::path::Path;
 use std::time::Duration;
 
 use nix::errno::Errno;
 
 use super::roster::Roster;
-use super::state_directory::Cleared;
+use super::state_directory::{Cleared, StateError};
 use super::timeline::Timeline;
 use crate::engine::failure::Failure;
 use crate::engine::plan::Subject;
@@ -111,6 +112,12 @@ pub enum Note<'a> {
     Killing,
     /// Something does not end although it was killed.
     Stuck { paths: &'a [String] },
+    /// The state directory was removed, or something in it, and was put back.
+    HomeRestored { before: &'a Path, now: &'a Path },
+    /// It could not be put back yet.
+    HomeLost { error: &'a StateError },
+    /// Something of the state could not be removed at the end.
+    LeftBehind { error: &'a StateError },
     /// Something failed after the release: the start of `run`'s command, or nestns itself in a process of the tree.
     LateFailure { path: &'a str, failure: &'a Failure },
     /// Output or events could not be written into the state directory, and are not kept.

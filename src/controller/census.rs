@@ -3,13 +3,13 @@
 //! A directory proves nothing. A controller that answers does; without one, what a file tells is believed as far as the
 //! kernel agrees with it.
 
-use std::io::ErrorKind;
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::control::client::{Answer, Client, ClientError};
 use super::control::message::{Reply, Request, Status};
-use super::state_directory::{self, StateError};
+use super::state_directory::{self, Directory, Homeless, StateError};
 use crate::engine::moment::Moment;
 
 /// A state directory and who is there.
@@ -55,14 +55,42 @@ const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Looks at all of the caller's state directories, in the order of their names.
 pub fn all() -> Vec<Found> {
+    sorted(look(directories()))
+}
+
+/// The same, with controllers whose directory was removed, for which all processes have to be looked at.
+pub fn everything() -> Vec<Found> {
     let mut found = look(directories());
+    found.extend(homeless(|_| true));
+    sorted(found)
+}
+
+/// Controllers of names that are meant, whose directory was removed.
+fn homeless(is_meant: impl Fn(&str) -> bool) -> Vec<Found> {
+    let places = state_directory::candidates();
+    let is_ours = |directory: &Path| {
+        let above = directory.parent();
+        places.iter().any(|place| above == Some(place)) && is_meant(&name_of(directory))
+    };
+    let found = state_directory::homeless(is_ours).into_iter();
+    let describe = |Homeless { directory, controller }| Found {
+        name: name_of(&directory),
+        directory,
+        presence: Presence::Silent { controller },
+        client: None,
+    };
+    found.map(describe).collect()
+}
+
+fn sorted(mut found: Vec<Found>) -> Vec<Found> {
     found.sort_by(|a, b| (&a.name, &a.directory).cmp(&(&b.name, &b.directory)));
     found
 }
 
 /// Looks at those of a name: more than one where the caller has started some with another `XDG_RUNTIME_DIR`.
 pub fn of(name: &str) -> Vec<Found> {
-    look(directories_of(name))
+    let found = look(directories_of(name));
+    if found.is_empty() { homeless(|other| other == name) } else { found }
 }
 
 /// The topology that the caller is a program of, where its controller takes connections: the environment tells where to ask,
@@ -112,27 +140,35 @@ fn is_made_up(name: &str) -> bool {
 
 /// The caller's state directories.
 fn directories() -> Vec<PathBuf> {
-    let entries = state_directory::places()
-        .into_iter()
-        .flat_map(|place| std::fs::read_dir(place).into_iter().flatten().flatten());
-    entries.map(|entry| entry.path()).filter(|directory| state_directory::trust(directory).is_ok()).collect()
+    let places = state_directory::places();
+    let all = places.iter().flat_map(|place| named_in(place).into_iter().map(|name| place.path().join(name)));
+    all.filter(|directory| Directory::open(directory).is_ok()).collect()
+}
+
+fn named_in(place: &Directory) -> Vec<OsString> {
+    // One that cannot be listed is told of as a strange one.
+    place.names().unwrap_or_default()
 }
 
 fn directories_of(name: &str) -> Vec<PathBuf> {
-    let places = state_directory::places().into_iter().map(|place| place.join(name));
-    places.filter(|directory| state_directory::trust(directory).is_ok()).collect()
+    let places = state_directory::places().into_iter().map(|place| place.path().join(name));
+    places.filter(|directory| Directory::open(directory).is_ok()).collect()
 }
 
 /// What is in the places of state directories and cannot be trusted: nothing of it is ever looked into.
 pub fn strange() -> Vec<StateError> {
-    let entries =
-        state_directory::places().into_iter().flat_map(|place| std::fs::read_dir(place).into_iter().flatten());
     let mut strange: Vec<StateError> = state_directory::strange_places();
-    strange.extend(entries.flatten().filter_map(|entry| match state_directory::trust(&entry.path()) {
-        // Removed in this moment.
-        Err(StateError::System { source, .. }) if source.kind() == ErrorKind::NotFound => None,
-        result => result.err(),
-    }));
+    for place in state_directory::places() {
+        match place.names() {
+            // Those that were removed in this moment are not there to be told of.
+            Ok(names) => {
+                strange.extend(names.iter().filter_map(|name| {
+                    place.inside(&name.to_string_lossy()).err().filter(|error| !error.is_not_found())
+                }));
+            }
+            Err(error) => strange.push(error),
+        }
+    }
     strange
 }
 

@@ -12,7 +12,7 @@ use super::audience::{Audience, Cause, Loss, Note};
 use super::claim::claim;
 use super::control::server::Server;
 use super::event_loop::EventLoop;
-use super::guardian::{Guardian, Ward};
+use super::guardian::{Guardian, Name, Ward};
 use super::herald::Herald;
 use super::journal::Journal;
 use super::journal::event::{Event as Noted, WHOLE};
@@ -22,7 +22,7 @@ use super::readiness::manager::Manager;
 use super::relay::{self, Keyboard, Relay};
 use super::roster::Roster;
 use super::standard_output::StandardOutput;
-use super::state_directory::{self, STATE_ROOT, StateDirectory, TRUTH_VARIABLE};
+use super::state_directory::{self, STATE_ROOT, StateDirectory, StateError, TOPOLOGY, TRUTH_VARIABLE};
 use super::supervision::{Arrival, Opening, Rules, Supervision};
 use super::timeline::milliseconds;
 use super::trouble::Trouble;
@@ -40,12 +40,12 @@ use crate::observe::doctor::required::{RefusedCall, refused_calls};
 use crate::sys::call::{Call, CallError, Named};
 use crate::sys::caller::Dispositions;
 use crate::sys::pidfd::Pidfd;
-use crate::sys::title::TitleArea;
-use crate::sys::{descriptor, memory};
+use crate::sys::title::{self, TitleArea};
+use crate::sys::{descriptor, fault, memory};
 use crate::topology::{Init, Terminal};
 
 /// How many guardians are started before it is taken for a fact that none can live here.
-const GUARDIANS: u32 = 4;
+pub(super) const GUARDIANS: u32 = 4;
 
 /// Up to so many namespaces the memory of parsing is not worth giving back before the first fork.
 const FEW: u32 = 32;
@@ -115,8 +115,10 @@ pub fn run(request: Request, audience: &mut dyn Audience) -> Outcome {
     let keyboard = if herald.is_some() { Keyboard::Lent } else { Keyboard::Caller };
     let relay = wants_terminal.then(|| Relay::open(keyboard).map_err(system("open a pseudo-terminal"))).transpose()?;
     let saved = if wants_terminal && keyboard == Keyboard::Caller { relay::saved_terminal() } else { None };
+    // Whatever the executable is called: a controller that has lost its directory is looked for by this.
+    title::set_name("nestns");
     // From here on a death at any moment leaves nothing; until here there is nothing that it could leave.
-    let ward = Ward { terminal: saved.as_ref(), directory: &directory };
+    let mut ward = Ward { terminal: saved.as_ref(), directory: &directory, name: Name::Untaken };
     let mut guardian = Guardian::start(&ward).map_err(|cause| match RefusedCall::fork(cause) {
         Some(refused) => Trouble::Calls(vec![refused]),
         None => Trouble::System { what: "start the guardian", cause },
@@ -128,10 +130,12 @@ pub fn run(request: Request, audience: &mut dyn Audience) -> Outcome {
             return Err(error.into());
         }
     };
+    fault::point("name-taken");
+    ward.name = Name::Taken;
     let mut attempts = 1;
     while let Err(cause) = guardian.entrust(state.remains()) {
         if attempts == GUARDIANS {
-            state.remains().remove();
+            tell_of_remains(state.remains().remove(), audience);
             return Err(Trouble::System { what: "start the guardian", cause });
         }
         attempts += 1;
@@ -141,14 +145,14 @@ pub fn run(request: Request, audience: &mut dyn Audience) -> Outcome {
         guardian = match Guardian::start(&ward) {
             Ok(guardian) => guardian,
             Err(cause) => {
-                state.remains().remove();
+                tell_of_remains(state.remains().remove(), audience);
                 return Err(Trouble::System { what: "start the guardian", cause });
             }
         };
     }
     let events = EventLoop::new().map_err(system("open an event loop"))?;
     let output = StandardOutput::open(options.lines_to, &events);
-    let server = match Server::open(&directory, &events) {
+    let server = match Server::open(&state.remains().handle(), &events) {
         Ok(server) => server,
         Err(cause) => {
             guardian.dismiss();
@@ -163,7 +167,7 @@ pub fn run(request: Request, audience: &mut dyn Audience) -> Outcome {
         }
     };
     let alone = threshold::is_single_user(&crossing);
-    let journal = Journal::open(&directory, log_bytes, plan.counts().logged);
+    let journal = Journal::open(&state.remains().handle(), log_bytes, plan.counts().logged);
     let limit = options.timeout.map(|timeout| began.plus(timeout));
     let parts = Parts {
         plan,
@@ -192,7 +196,7 @@ pub fn run(request: Request, audience: &mut dyn Audience) -> Outcome {
     let create = match result.and_then(|()| creation.create(began)) {
         Ok(create) => create,
         Err(None) => {
-            let status = creation.roll_back();
+            let (status, left) = creation.roll_back();
             let timeline = None;
             return Ok(Summary {
                 name: origin.name.clone(),
@@ -202,6 +206,7 @@ pub fn run(request: Request, audience: &mut dyn Audience) -> Outcome {
                 release: None,
                 timeline,
                 status,
+                left,
             });
         }
         Err(Some(trouble)) => {
@@ -210,13 +215,15 @@ pub fn run(request: Request, audience: &mut dyn Audience) -> Outcome {
         }
     };
     let written = creation.world.begin_truth().and_then(|()| match &options.text {
-        Some(text) => state.write(&state.topology(), text.as_bytes()),
+        Some(text) => state.remains().write(TOPOLOGY, text.as_bytes()),
         None => Ok(()),
     });
     if let Err(error) = written {
         creation.roll_back();
         return Err(error.into());
     }
+    creation.world.watch_home();
+    fault::point("truth-written");
     let ms = milliseconds(create);
     creation.world.record(&Noted::Verify { path: WHOLE, namespaces, processes, depth, ms });
     creation.world.audience.standing(&creation.world.roster, create);
@@ -232,7 +239,7 @@ pub fn run(request: Request, audience: &mut dyn Audience) -> Outcome {
         release: None,
     };
     let rules = Rules { on_exit, status_from: options.status_from, fixture: options.fixture, stays: options.stays };
-    let (status, release, timeline) = Supervision::new(world, keeper, life, rules, opening).live(options.command);
+    let (status, release, timeline, left) = Supervision::new(world, keeper, life, rules, opening).live(options.command);
     Ok(Summary {
         name: origin.name.clone(),
         truth: state.truth(),
@@ -241,6 +248,7 @@ pub fn run(request: Request, audience: &mut dyn Audience) -> Outcome {
         release,
         timeline,
         status,
+        left,
     })
 }
 
@@ -354,7 +362,7 @@ impl Creation<'_> {
     }
 
     /// Kills what exists, reaps it, and removes what was made. Returns the status of an interrupted creation.
-    fn roll_back(mut self) -> u8 {
+    fn roll_back(mut self) -> (u8, Left) {
         let status = match &self.world.stop {
             Some(_) if self.world.stop_again => 128 + 9,
             Some(Cause::Signal(signal)) => u8::try_from(128 + signal).unwrap_or(u8::MAX),
@@ -368,15 +376,39 @@ impl Creation<'_> {
             self.world.audience.note(&Note::Stuck { paths: &stuck });
         }
         self.world.record(&Noted::Gone { path: WHOLE });
-        let World { guardian, output, events, relay, saved, mut journal, .. } = self.world;
+        let World { guardian, output, events, relay, saved, mut journal, audience, .. } = self.world;
         journal.flush();
         if let Some(mut relay) = relay {
             relay.release(saved, &events);
         }
         output.finish(&events);
+        if !stuck.is_empty() {
+            // Whoever comes next is to know of what still lives.
+            self.state.remains().leave();
+        }
+        self.state.remains().let_go();
         guardian.dismiss();
-        self.state.remains().remove();
-        status
+        // It is not 0: the tree was to stand.
+        (status, tell_of_remains(self.state.remains().remove(), audience))
+    }
+}
+
+/// Whether anything of a topology was left behind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(missing_docs, reason = "as everywhere")]
+pub enum Left {
+    Nothing,
+    Something,
+}
+
+/// Tells what could not be removed.
+pub(super) fn tell_of_remains(removed: Result<(), StateError>, audience: &mut dyn Audience) -> Left {
+    match removed {
+        Ok(()) => Left::Nothing,
+        Err(error) => {
+            audience.note(&Note::LeftBehind { error: &error });
+            Left::Something
+        }
     }
 }
 

@@ -59,6 +59,9 @@ pub struct Description {
     /// Where what it writes is kept.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub log: Option<String>,
+    /// How many bytes of it are not kept, because they could not be written.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lost_output: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub stop: Option<StopDescription>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -173,6 +176,7 @@ impl Sources<'_> {
             stdout: stream(output(&process.stdout)),
             stderr: stream(output(&process.stderr)),
             log: log.map(|log| self.directory.join(LOGS).join(log.to_string()).display().to_string()),
+            lost_output: None,
             stop: Some(stop(process.stop)),
             restart: Some(restart(process.restart)),
             restarts: record.map(|record| record.restarts),

@@ -22,6 +22,8 @@ pub(super) enum Token {
     /// The control socket.
     Control,
     Client(u32),
+    /// Something of the state directory was removed.
+    Home,
     /// A process that the topology does not outlive.
     TiedTo,
     /// The line to the PID 1 of a namespace.
@@ -46,6 +48,7 @@ impl Token {
             Self::Control => (8, 0),
             Self::Client(number) => (9, number),
             Self::TiedTo => (10, 0),
+            Self::Home => (13, 0),
             Self::Line(namespace) => (12, namespace),
             Self::Voice(number) => (20, number),
             Self::SessionTerminal(number) => (11, number),
@@ -67,6 +70,7 @@ impl Token {
             8 => Self::Control,
             9 => Self::Client(number),
             10 => Self::TiedTo,
+            13 => Self::Home,
             12 => Self::Line(number),
             20 => Self::Voice(number),
             11 => Self::SessionTerminal(number),

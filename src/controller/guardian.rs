@@ -22,16 +22,18 @@ use nix::sys::time::{TimeVal, TimeValLike};
 use nix::sys::wait::waitpid;
 use nix::unistd::{ForkResult, Pid, read, write};
 
-use super::state_directory::Remains;
+use super::state_directory::{Remains, Seized, seize};
 use crate::engine::moment::Moment;
 use crate::engine::program;
 use crate::sys::call::{Call, CallError, Named};
 use crate::sys::descriptor;
+use crate::sys::fault;
 use crate::sys::fork::fork;
 use crate::sys::pidfd::Pidfd;
 use crate::sys::title;
 
-/// How long the guardian waits for the roots that it has killed, before it removes the directory all the same.
+/// How long the guardian waits for the roots that it has killed. Where one is not gone by then the state stays, so that
+/// whoever comes next knows of it.
 const COLLAPSE: Duration = Duration::from_secs(5);
 
 /// How long the guardian has to answer.
@@ -70,6 +72,16 @@ pub(super) struct Ward<'a> {
     pub(super) terminal: Option<&'a SavedTerminal>,
     /// The state directory, which may be made later.
     pub(super) directory: &'a Path,
+    pub(super) name: Name,
+}
+
+/// Whose the name of the topology is, as long as its lock has not been handed over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Name {
+    /// Nobody's yet: what is in the directory may be somebody else's.
+    Untaken,
+    /// The controller's, who has had another guardian before: whatever is in the directory is this topology's.
+    Taken,
 }
 
 /// The controller's view of its guardian.
@@ -116,16 +128,18 @@ impl Guardian {
     ///
     /// `EPIPE` when the guardian has been killed, `EAGAIN` when it does not answer.
     pub(super) fn guard(&self, root: &Pidfd) -> Result<(), CallError> {
-        self.hand_over(ROOT, root.as_fd())
+        self.hand_over(ROOT, &[root.as_fd()])
     }
 
-    /// Hands the lock of the state directory over: the name stays taken until the guardian has removed what is left.
+    /// Hands the state directory and its lock over: the name stays taken until the guardian has removed what is left. One
+    /// that takes the place of another has been told of all roots before: it removes what tells of them.
     ///
     /// # Errors
     ///
     /// `EPIPE` when the guardian has been killed.
     pub(super) fn entrust(&self, remains: &Remains) -> Result<(), CallError> {
-        self.hand_over(LOCK, remains.lock())
+        let descriptors = remains.descriptors().by(Call::Fcntl)?;
+        self.hand_over(LOCK, &[descriptors[0].as_fd(), descriptors[1].as_fd(), descriptors[2].as_fd()])
     }
 
     /// Has it let go of the roots that have ended, so that those who come again and again do not pile up.
@@ -137,9 +151,9 @@ impl Guardian {
         self.say(FORGET, &[])
     }
 
-    fn hand_over(&self, kind: u8, fd: BorrowedFd<'_>) -> Result<(), CallError> {
-        let number = [fd.as_raw_fd()];
-        self.say(kind, &[ControlMessage::ScmRights(&number)])
+    fn hand_over(&self, kind: u8, descriptors: &[BorrowedFd<'_>]) -> Result<(), CallError> {
+        let numbers: Vec<_> = descriptors.iter().map(AsRawFd::as_raw_fd).collect();
+        self.say(kind, &[ControlMessage::ScmRights(&numbers)])
     }
 
     fn say(&self, kind: u8, rights: &[ControlMessage<'_>]) -> Result<(), CallError> {
@@ -163,7 +177,8 @@ impl Guardian {
         reap(self.pid);
     }
 
-    /// Lets the guardian finish, as it would if the controller had died, and reaps it.
+    /// Lets the guardian finish, as it would if the controller had died, and reaps it. It may have removed the state directory
+    /// then, or not: the caller looks.
     pub(super) fn dismiss(self) {
         drop(self.channel);
         // Somebody may have stopped it.
@@ -192,33 +207,51 @@ fn watch(channel: &OwnedFd, ward: &Ward<'_>) -> ! {
     // On a kernel that cannot close them it keeps more open than it needs, and works.
     let _ = descriptor::close_from_but(3, &[Some(channel.as_fd()), terminal]);
     let mut roots: Vec<Pidfd> = Vec::new();
-    let mut lock = None;
-    while let Some((kind, fd)) = receive(channel) {
-        match (kind, fd) {
-            (LOCK, fd) => lock = fd,
-            (ROOT, Some(fd)) => roots.push(Pidfd::from(fd)),
-            (FORGET, _) => roots.retain(|root| !root.has_ended()),
+    let mut remains = None;
+    while let Some((kind, mut descriptors)) = receive(channel) {
+        match kind {
+            LOCK => remains = descriptors.try_into().ok().map(|all| Remains::handed_over(ward.directory, all)),
+            ROOT => roots.extend(descriptors.pop().map(Pidfd::from)),
+            FORGET => roots.retain(|root| !root.has_ended()),
             _ => {}
         }
         // The controller waits for this byte, or is gone.
         let _ = write(channel, b"k");
     }
+    fault::point("guardian-alone");
     for root in &roots {
         let _ = root.signal(libc::SIGKILL);
     }
     if let Some(saved) = ward.terminal {
         saved.restore();
     }
-    await_end(&roots);
-    Remains::remove_of_the_dead(ward.directory, lock);
-    program::leave(0)
+    let end = Moment::now().plus(COLLAPSE);
+    let are_gone =
+        fault::errno("await-roots").is_none() && roots.iter().all(|root| root.await_end(end.since(Moment::now())));
+    let is_removed = are_gone && remove(remains.as_ref(), ward);
+    program::leave(u8::from(!is_removed))
+}
+
+/// Removes what a dead controller has left: everything where it has handed the directory over. Where it has died before it
+/// could, no more than what it can have made until then; or, for one who was to take another guardian's place, what a left-over
+/// consists of: the roots that the state tells of, and then the state.
+fn remove(remains: Option<&Remains>, ward: &Ward<'_>) -> bool {
+    if let Some(remains) = remains {
+        return remains.remove().is_ok();
+    }
+    match (seize(ward.directory), ward.name) {
+        (Ok(Seized::LeftOver(left_over)), Name::Taken) => left_over.remove().is_ok(),
+        (Ok(Seized::LeftOver(left_over)), Name::Untaken) => left_over.remove_if_bare().is_ok(),
+        (Ok(Seized::Vanished | Seized::Held), _) => true,
+        (Err(_), _) => false,
+    }
 }
 
 /// Receives what is handed over, and what it is; `None` at end of file.
-fn receive(channel: &OwnedFd) -> Option<(u8, Option<OwnedFd>)> {
+fn receive(channel: &OwnedFd) -> Option<(u8, Vec<OwnedFd>)> {
     let mut kind = [0_u8];
-    let mut control = nix::cmsg_space!([std::os::fd::RawFd; 1]);
-    let fd = loop {
+    let mut control = nix::cmsg_space!([std::os::fd::RawFd; 3]);
+    let descriptors = loop {
         let mut slices = [IoSliceMut::new(&mut kind)];
         let message =
             recvmsg::<UnixAddr>(channel.as_raw_fd(), &mut slices, Some(&mut control), MsgFlags::MSG_CMSG_CLOEXEC);
@@ -230,19 +263,13 @@ fn receive(channel: &OwnedFd) -> Option<(u8, Option<OwnedFd>)> {
         if message.bytes == 0 {
             return None;
         }
-        break message.cmsgs().ok()?.find_map(|control| match control {
-            ControlMessageOwned::ScmRights(rights) => rights.into_iter().next(),
+        let rights = message.cmsgs().ok()?.filter_map(|control| match control {
+            ControlMessageOwned::ScmRights(rights) => Some(rights),
             _ => None,
         });
+        break rights.flatten().map(descriptor::received).collect();
     };
-    Some((kind[0], fd.map(descriptor::received)))
-}
-
-fn await_end(roots: &[Pidfd]) {
-    let end = Moment::now().plus(COLLAPSE);
-    for root in roots {
-        root.await_end(end.since(Moment::now()));
-    }
+    Some((kind[0], descriptors))
 }
 
 /// The guardian must not keep a pipe open whose reader waits for nestns to end.

@@ -5,17 +5,16 @@
 
 use std::fs::File;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
-use std::path::Path;
 
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
 use nix::libc;
 use nix::sys::socket::{MsgFlags, send};
-use nix::sys::stat::Mode;
 use nix::unistd::read;
 use serde::{Deserialize, Serialize};
 
 use super::document::ExitDocument;
+use super::state_directory::{CONTROLLER_LOG, Directory};
 use crate::engine::inheritance::{FIRST_FREE, NULL};
 use crate::sys::descriptor;
 
@@ -111,22 +110,8 @@ impl Herald {
     }
 
     /// Tells the caller, and lets go of his terminal: what the controller says from now on goes into this file.
-    pub(super) fn announce(self, news: &News, log: &Path) {
-        let log = File::from(
-            match nix::fcntl::open(
-                log,
-                OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_APPEND | OFlag::O_CLOEXEC | OFlag::O_NOFOLLOW,
-                Mode::from_bits_truncate(0o600),
-            ) {
-                Ok(log) => log,
-                // Without a place for it what it says is lost, which is better than a terminal that is kept.
-                Err(_) => match descriptor::above(crate::engine::inheritance::fd(NULL), FIRST_FREE) {
-                    Ok(null) => null,
-                    Err(_) => return,
-                },
-            },
-        );
-        let _ = descriptor::make_standard(&log, libc::STDERR_FILENO);
+    pub(super) fn announce(self, news: &News, directory: &Directory) {
+        log_into(directory);
         self.write(&Message::News(Box::new(news.clone())));
     }
 
@@ -147,6 +132,19 @@ impl Herald {
             }
         }
     }
+}
+
+/// What the controller says from now on goes into a file of this directory.
+pub(super) fn log_into(directory: &Directory) {
+    let log = match directory.file(CONTROLLER_LOG, OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_APPEND) {
+        Ok(log) => log,
+        // Without a place for it what it says is lost, which is better than a terminal that is kept.
+        Err(_) => match descriptor::above(crate::engine::inheritance::fd(NULL), FIRST_FREE) {
+            Ok(null) => File::from(null),
+            Err(_) => return,
+        },
+    };
+    let _ = descriptor::make_standard(&log, libc::STDERR_FILENO);
 }
 
 impl AsFd for Herald {

@@ -16,7 +16,7 @@ mod creation;
 pub mod description;
 pub mod document;
 mod event_loop;
-mod freezer;
+pub mod freezer;
 mod guardian;
 pub mod herald;
 pub mod journal;
@@ -35,6 +35,7 @@ mod supervision;
 mod threshold;
 pub mod timeline;
 pub mod trouble;
+mod troubles;
 pub mod truth;
 mod truth_file;
 pub mod undeclared;
@@ -57,7 +58,7 @@ use timeline::Timeline;
 use trouble::Trouble;
 use truth::Origin;
 
-pub use creation::run;
+pub use creation::{Left, run};
 
 /// Where the lines of programs go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -168,6 +169,15 @@ pub struct Summary {
     pub timeline: Option<Timeline>,
     /// The exit status.
     pub status: u8,
+    /// Whether something could not be removed.
+    pub left: Left,
+}
+
+impl Summary {
+    /// The exit status; this one where all has gone well but for what could not be removed.
+    pub fn status_or(&self, cleanup_failed: u8) -> u8 {
+        if self.status == 0 && self.left == Left::Something { cleanup_failed } else { self.status }
+    }
 }
 
 /// Either of the two ends.

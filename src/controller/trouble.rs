@@ -103,7 +103,7 @@ impl Trouble {
     /// The exit status: 1 for a name in use, 4 for what this machine cannot do, 5 for a start that could not be finished.
     pub fn status(&self) -> u8 {
         match self {
-            Self::State(StateError::NameInUse { .. }) => 1,
+            Self::State(StateError::NameInUse { .. } | StateError::Homeless { .. }) => 1,
             Self::State(_) | Self::Plan(_) | Self::SingleUser { .. } | Self::Descriptors { .. } | Self::Calls(_) => 4,
             Self::Failed { failure, .. } if failure.is_refusal() => 4,
             Self::Failed { .. } | Self::Mismatch(_) | Self::System { .. } => 5,
@@ -113,7 +113,7 @@ impl Trouble {
     /// Its code: 4xx is this machine's, 5xx happened at run time.
     pub fn code(&self) -> Code {
         match self {
-            Self::State(StateError::NameInUse { .. }) => Code::NameInUse,
+            Self::State(StateError::NameInUse { .. } | StateError::Homeless { .. }) => Code::NameInUse,
             Self::State(_) => Code::NoStateDirectory,
             Self::Plan(_) | Self::SingleUser { .. } => Code::UnavailableUser,
             Self::Descriptors { .. } => Code::TooFewDescriptors,
@@ -150,7 +150,7 @@ impl Trouble {
     /// The check of `nestns doctor` that looks at the same, where it is this machine that refuses.
     pub fn check(&self) -> Option<&'static str> {
         match self {
-            Self::State(StateError::NameInUse { .. }) => None,
+            Self::State(StateError::NameInUse { .. } | StateError::Homeless { .. }) => None,
             Self::State(_) => Some("state-directory"),
             Self::Plan(_) | Self::SingleUser { .. } => Some("file-users"),
             Self::Descriptors { .. } => Some("rlimit-nofile"),

@@ -36,9 +36,16 @@ pub(super) struct TruthFile {
     rest: Moment,
     trouble: Option<Errno>,
     has_told: bool,
+    /// What was in the way the last time.
+    failed: Option<Errno>,
 }
 
 impl TruthFile {
+    /// Whether what was written last is the tree of this revision, or why it is not.
+    pub(super) fn problem(&self) -> Option<Errno> {
+        self.failed
+    }
+
     /// From now on, or no more.
     pub(super) fn keep(&mut self, is_kept: bool) {
         self.is_kept = is_kept;
@@ -74,8 +81,13 @@ impl TruthFile {
         self.tried = revision;
         self.noticed = None;
         self.rest = end.plus(REST.max(end.since(began) * SHARE));
+        self.failed = result.err();
         match result {
-            Ok(()) => self.written = revision,
+            Ok(()) => {
+                self.written = revision;
+                // What fails later is told again.
+                self.has_told = false;
+            }
             Err(errno) if !self.has_told => {
                 self.has_told = true;
                 self.trouble = Some(errno);

@@ -9,6 +9,7 @@ pub mod boot;
 pub mod capture;
 pub mod cgroup;
 pub mod doctor;
+pub mod holders;
 pub mod hostname;
 pub mod locks;
 pub mod machine;

@@ -1,11 +1,17 @@
-//! Directories of numbers, as /proc has them, and the links in them: read without one call more than the kernel asks for.
+//! Directories by their descriptors: the names in them, the numbers where /proc has them, and the links in those; read without
+//! one call more than the kernel asks for.
 
+use std::ffi::{OsStr, OsString};
 use std::io::Write as _;
-use std::os::fd::{AsFd, AsRawFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+use std::os::unix::ffi::OsStrExt as _;
 
 use nix::errno::Errno;
 use nix::libc;
+use nix::unistd::{Whence, lseek};
 
+/// How many bytes of entries are read at a time.
+const PART: usize = 4096;
 /// The longest entry: a name of 255 bytes, its end, and what stands in front, in units of eight.
 const LONGEST: usize = 280;
 /// Where the length of an entry stands in it, and where its name begins: `struct linux_dirent64` of getdents64(2).
@@ -21,34 +27,54 @@ const NAME: usize = 19;
 /// `ENOENT` when what the directory is about has gone, `EACCES` where it may not be listed.
 pub fn numbers(directory: impl AsFd) -> nix::Result<Vec<i32>> {
     let mut numbers = Vec::new();
+    let mut take = |name: &[u8]| {
+        numbers.extend(std::str::from_utf8(name).ok().and_then(|name| name.parse::<i32>().ok()));
+    };
+    // /proc goes on until the next entry has no room: where there is room, there is none.
+    while PART - piece(directory.as_fd(), &mut take)? < LONGEST {}
+    Ok(numbers)
+}
+
+/// `lseek(directory, 0, SEEK_SET)` and `getdents64(directory, …)` until its end: the names of all entries but `.` and `..`.
+///
+/// `std::fs::read_dir` goes by path, and panics where close(2) reports an error.
+///
+/// # Errors
+///
+/// `EIO` and others of the file system, `EBADF` for a descriptor that was opened for its path alone.
+pub fn names(directory: impl AsFd) -> nix::Result<Vec<OsString>> {
+    let directory = directory.as_fd();
+    lseek(directory, 0, Whence::SeekSet)?;
+    let mut names = Vec::new();
+    let mut take = |name: &[u8]| {
+        if !matches!(name, b"." | b"..") {
+            names.push(OsStr::from_bytes(name).to_owned());
+        }
+    };
+    while piece(directory, &mut take)? > 0 {}
+    Ok(names)
+}
+
+/// One call of getdents64(2): takes the names, and says how many bytes they came in.
+fn piece(directory: BorrowedFd<'_>, take: &mut dyn FnMut(&[u8])) -> nix::Result<usize> {
     // Of u64, because the entries are aligned so.
-    let mut buffer = [0_u64; 512];
-    loop {
-        // SAFETY: the kernel writes at most the number of bytes given, into a live local array.
-        let result = unsafe {
-            let size = std::mem::size_of_val(&buffer);
-            libc::syscall(libc::SYS_getdents64, directory.as_fd().as_raw_fd(), buffer.as_mut_ptr(), size)
+    let mut buffer = [0_u64; PART / size_of::<u64>()];
+    // SAFETY: the kernel writes at most the number of bytes given, into a live local array.
+    let result = unsafe {
+        libc::syscall(libc::SYS_getdents64, directory.as_raw_fd(), buffer.as_mut_ptr(), size_of_val(&buffer))
+    };
+    let length = usize::try_from(Errno::result(result)?).unwrap_or(0);
+    let bytes: Vec<u8> = buffer.iter().flat_map(|word| word.to_ne_bytes()).take(length).collect();
+    let mut rest = bytes.as_slice();
+    while let [first @ .., _] = rest.get(LENGTH..NAME).unwrap_or_default() {
+        let length = usize::from(u16::from_ne_bytes([first[0], first[1]]));
+        let Some((entry, after)) = rest.split_at_checked(length).filter(|(entry, _)| entry.len() > NAME) else {
+            break;
         };
-        let length = usize::try_from(Errno::result(result)?).unwrap_or(0);
-        if length == 0 {
-            return Ok(numbers);
-        }
-        let bytes: Vec<u8> = buffer.iter().flat_map(|word| word.to_ne_bytes()).take(length).collect();
-        let mut rest = bytes.as_slice();
-        while let [first @ .., _] = rest.get(LENGTH..NAME).unwrap_or_default() {
-            let length = usize::from(u16::from_ne_bytes([first[0], first[1]]));
-            let Some((entry, after)) = rest.split_at_checked(length).filter(|(entry, _)| entry.len() > NAME) else {
-                break;
-            };
-            let name = entry[NAME..].split(|&byte| byte == 0).next().unwrap_or_default();
-            numbers.extend(std::str::from_utf8(name).ok().and_then(|name| name.parse::<i32>().ok()));
-            rest = after;
-        }
-        // The kernel goes on until the next entry has no room: where there is room, there is none.
-        if std::mem::size_of_val(&buffer) - length >= LONGEST {
-            return Ok(numbers);
-        }
+        take(entry[NAME..].split(|&byte| byte == 0).next().unwrap_or_default());
+        rest = after;
     }
+    Ok(length)
 }
 
 /// `readlinkat(directory, "NUMBER", buffer, …)`: where a link leads, as far as the buffer has room for it.
@@ -78,7 +104,7 @@ mod tests {
 
     use nix::errno::Errno;
 
-    use super::{link, numbers};
+    use super::{link, names, numbers};
 
     #[test]
     fn links_are_read_by_number() {
@@ -90,6 +116,19 @@ mod tests {
         assert_eq!(link(&directory, own, &mut buffer[..5]), Ok(&b"/proc"[..]));
         assert_eq!(link(&directory, i32::MAX, &mut buffer), Err(Errno::ENOENT));
         assert_eq!(link(&directory, i32::MIN, &mut buffer), Err(Errno::ENOENT));
+    }
+
+    #[test]
+    fn names_are_read_again_and_again_and_all_of_them() {
+        let directory = tempfile::tempdir().unwrap();
+        let opened = File::open(directory.path()).unwrap();
+        assert_eq!(names(&opened), Ok(vec![]));
+        for number in 0..300 {
+            std::fs::write(directory.path().join(format!("{number}{}", "x".repeat(200))), "").unwrap();
+        }
+        for _ in 0..2 {
+            assert_eq!(names(&opened).unwrap().len(), 300);
+        }
     }
 
     #[test]

@@ -20,6 +20,7 @@ pub mod descriptor;
 pub mod directory;
 pub mod disposition;
 pub mod errno;
+pub mod fault;
 pub mod fork;
 pub mod hostname;
 pub mod kcmp;

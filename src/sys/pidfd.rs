@@ -29,6 +29,30 @@ impl Pidfd {
         }
     }
 
+    /// `getsockopt(socket, SOL_SOCKET, SO_PEERPIDFD)`, since Linux 6.5: the process on the other side of a connected Unix socket;
+    /// for a socket that has connected, the one that called listen(2) (R60).
+    ///
+    /// # Errors
+    ///
+    /// `ENOPROTOOPT` on an older kernel, `ESRCH` when the process has been reaped.
+    pub fn of_peer(socket: impl AsFd) -> nix::Result<Self> {
+        let mut fd: libc::c_int = -1;
+        let mut length = libc::socklen_t::try_from(size_of::<libc::c_int>()).unwrap_or(4);
+        // SAFETY: the kernel writes one int into a live local variable, and its length; on success that is a new descriptor
+        // owned by nobody else.
+        unsafe {
+            let result = libc::getsockopt(
+                socket.as_fd().as_raw_fd(),
+                libc::SOL_SOCKET,
+                libc::SO_PEERPIDFD,
+                (&raw mut fd).cast(),
+                &raw mut length,
+            );
+            Errno::result(result)?;
+            Ok(Self(OwnedFd::from_raw_fd(fd)))
+        }
+    }
+
     /// `int pidfd_send_signal(int pidfd, int signal, NULL, 0)`, since Linux 5.1; signal 0 only asks. See
     /// `pidfd_send_signal(2)`.
     ///

@@ -4,4 +4,6 @@
 //! a tree of its own with a victim beside the attacker, and proves two things: that the attack was really made, and that
 //! nobody else has noticed it.
 
+mod exchanged;
 mod secure_execution;
+mod windows;

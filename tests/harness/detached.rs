@@ -119,7 +119,7 @@ impl Drop for Detached {
     }
 }
 
-fn outcome(mut command: Command) -> Outcome {
+pub(crate) fn outcome(mut command: Command) -> Outcome {
     read(command.stdin(Stdio::null()).output().expect("the program was built"))
 }
 

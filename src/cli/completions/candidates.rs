@@ -62,10 +62,12 @@ fn named(words: &[OsString]) -> Option<String> {
 }
 
 fn names() -> Vec<String> {
-    let entries =
-        state_directory::places().into_iter().flat_map(|place| std::fs::read_dir(place).into_iter().flatten());
-    let living = entries.flatten().filter(|entry| Client::connect(&entry.path()).is_ok());
-    let names: BTreeSet<String> = living.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
+    let mut names = BTreeSet::new();
+    for place in state_directory::places() {
+        let living = place.names().unwrap_or_default().into_iter();
+        let living = living.filter(|name| Client::connect(&place.path().join(name)).is_ok());
+        names.extend(living.map(|name| name.to_string_lossy().into_owned()));
+    }
     names.into_iter().collect()
 }
 
@@ -78,7 +80,7 @@ fn snapshot(name: &str) -> Option<Snapshot> {
     if name.contains('/') || name.starts_with('.') {
         return None;
     }
-    let mut places = state_directory::places().into_iter().map(|place| place.join(name));
+    let mut places = state_directory::places().into_iter().map(|place| place.path().join(name));
     let mut client = places.find_map(|directory| Client::connect(&directory).ok())?;
     client.send(Request::Snapshot, &[]).ok()?;
     match client.wait(Some(PATIENCE)).ok()??.reply {

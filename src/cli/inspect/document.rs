@@ -18,6 +18,9 @@ use crate::topology::Signal;
 pub(super) struct InspectDocument<'a> {
     pub(super) schema: &'static str,
     pub(super) topology: &'a str,
+    /// What is wrong with the topology as a whole.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) problem: Option<String>,
     #[serde(flatten)]
     pub(super) subject: Subject<'a>,
 }

@@ -54,7 +54,9 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Status> {
         Thing::Namespace(namespace) => Subject::namespace(&snapshot, namespace, declaration),
         Thing::Process(process) => Subject::process(&snapshot, process, declaration),
     };
-    let document = InspectDocument { schema: "nestns.inspect/1", topology: &snapshot.status.name, subject };
+    let problems = &snapshot.status.problems;
+    let problem = (!problems.is_empty()).then(|| problems.join("; "));
+    let document = InspectDocument { schema: "nestns.inspect/1", topology: &snapshot.status.name, problem, subject };
     match args.answer.format {
         AnswerFormat::Json => args.answer.write(&document)?,
         AnswerFormat::Human => {

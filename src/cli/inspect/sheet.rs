@@ -14,14 +14,20 @@ use crate::topology::{Labels, Signal};
 
 /// All sections that have something to say.
 pub(super) fn sections(document: &InspectDocument, redaction: Redaction) -> Vec<Section> {
-    match &document.subject {
+    let mut sections = match &document.subject {
         Subject::Namespace(namespace) => of_namespace(namespace, redaction),
         Subject::Process(process) => {
             let mut sections = of_process(&process.facts, redaction);
             sections.insert(1, declaration(&process.declaration));
             sections
         }
+    };
+    if let Some(problem) = &document.problem {
+        let mut section = Section::new("topology");
+        section.put("problem", problem);
+        sections.insert(1, section);
     }
+    sections
 }
 
 fn of_namespace(namespace: &NamespaceSubject, redaction: Redaction) -> Vec<Section> {
@@ -104,6 +110,7 @@ fn declaration(description: &Description) -> Section {
     section.maybe("stdout", description.stdout.as_ref());
     section.maybe("stderr", description.stderr.as_ref());
     section.maybe("log", description.log.as_ref());
+    section.maybe("lost output", description.lost_output.map(|bytes| format!("{bytes} bytes")));
     section.maybe("stop", description.stop.as_ref().map(|stop| format!("{}, within {}", stop.signal, stop.grace)));
     section.maybe(
         "restart",

@@ -24,7 +24,7 @@ impl Pick {
     fn takes(&self, record: &Record) -> bool {
         self.since.is_none_or(|since| record.stamp >= since)
             && self.until.is_none_or(|until| record.stamp <= until)
-            && self.stream.is_none_or(|stream| record.stream == stream)
+            && self.stream.is_none_or(|stream| record.stream == stream || record.gap.is_some())
     }
 }
 

@@ -11,6 +11,7 @@ use std::time::{Duration, SystemTime};
 
 use clap::ValueEnum;
 use clap::builder::FalseyValueParser;
+use nix::errno::Errno;
 
 use super::color::When;
 use super::follower::{Follower, Wake};
@@ -21,9 +22,11 @@ use super::status::Status;
 use super::target::{Connection, Target};
 use super::tell::tell;
 use crate::controller::audience::Stream;
+use crate::controller::journal::record::{Gap, Record, Why};
 use crate::controller::journal::stamp::Stamp;
 use crate::controller::journal::watch::Changes;
 use crate::controller::journal::{LOGS, LogName, ROTATED};
+use crate::controller::state_directory::Directory;
 use crate::topology::Address;
 use chosen::Chosen;
 use merge::{Line, Merge, Pick};
@@ -40,11 +43,15 @@ what is shown by a `nestns up` in the foreground. The address of a namespace mea
 `nestns exec -d` included, and no address means everything. Lines of all processes are merged by the time at which nestns \
 has read them.
 
+Where output is missing a line in brackets says how much, and why: it could not be written, or it was older than what \
+`limits.log_bytes` keeps. `nestns ls` and `nestns inspect` tell of what could not be written as a problem.
+
 It is kept as long as the topology runs. With --follow the end of the topology is the end, after the last line.
 
 With --format json each line is an object { ts, path, stream, text, partial }: `partial` says that no line feed follows the \
 text, because the line is very long and goes on, or because the output ended without one. Where the bytes are no UTF-8, \
-`text` has replacement characters, and `base64` has the bytes.
+`text` has replacement characters, and `base64` has the bytes. Where output is missing `stream` is `notice`, and `missing` \
+is the number of bytes.
 
   nestns logs -f vm/ci                   from the beginning, and then as it comes
   nestns logs -n 20 -t 'vm/**'           the last twenty lines, with time stamps
@@ -146,6 +153,7 @@ fn show(mut connection: Connection, logs: &Path, args: &Args) -> io::Result<Stat
         Ok(snapshot) => snapshot,
         Err(status) => return Ok(status),
     };
+    let mut unmarked = snapshot.unmarked.clone();
     // Watched before it is looked at: what happens in between is seen twice rather than never.
     let mut follower = if args.follow { Follower::begin(connection, logs)? } else { Follower::once(connection) };
     let found = files(logs)?;
@@ -176,6 +184,12 @@ fn show(mut connection: Connection, logs: &Path, args: &Args) -> io::Result<Stat
         }
         for path in sources.merge.take_torn() {
             tell(&format!("warning: output of `{path}` was rotated away before it was read here\n"));
+        }
+        for line in std::mem::take(&mut unmarked).into_iter().filter_map(|lost| sources.line_of(lost)) {
+            match &mut kept {
+                Some(kept) => kept.push(line),
+                None => printer.add(&line),
+            }
         }
         for line in kept.take().into_iter().flat_map(|kept| kept.lines) {
             printer.add(&line);
@@ -214,14 +228,13 @@ fn show(mut connection: Connection, logs: &Path, args: &Args) -> io::Result<Stat
 
 /// The logs that are there.
 fn files(logs: &Path) -> io::Result<BTreeSet<LogName>> {
-    let entries = match std::fs::read_dir(logs) {
-        Ok(entries) => entries,
+    let names = match Directory::open(logs).and_then(|logs| logs.names()) {
+        Ok(names) => names,
         // They could not be made, or the topology has ended.
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(BTreeSet::new()),
-        Err(error) => return Err(error),
+        Err(error) if error.is_not_found() => return Ok(BTreeSet::new()),
+        Err(error) => return Err(io::Error::other(error.to_string())),
     };
-    let names = entries.flatten().map(|entry| entry.file_name());
-    Ok(names.filter_map(|name| LogName::parse(name.to_str()?.trim_end_matches(ROTATED))).collect())
+    Ok(names.iter().filter_map(|name| LogName::parse(name.to_str()?.trim_end_matches(ROTATED))).collect())
 }
 
 /// The logs that are shown, and which of those that may come.
@@ -240,6 +253,13 @@ impl Sources {
                 self.merge.add(name, path);
             }
         }
+    }
+
+    /// The line for output that could neither be written into a log nor be told of there.
+    fn line_of(&self, (name, bytes, errno): (String, u64, i32)) -> Option<Line> {
+        let path = self.chosen.path(LogName::parse(&name)?)?;
+        let gap = Gap { bytes, why: Why::Unwritten(Errno::from_raw(errno)) };
+        Some(Line { path: path.into(), record: Record::of_gap(SystemTime::now().into(), gap) })
     }
 
     /// The files are about to be removed.

@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::merge::Line;
 use super::{Args, LogFormat};
 use crate::cli::story::charset;
-use crate::controller::journal::record::{Wholeness, word};
+use crate::controller::journal::record::Wholeness;
 use crate::diagnostic::Color;
 use crate::present::line::{Controls, Lines};
 use crate::present::tree::Colour;
@@ -31,6 +31,9 @@ struct LineDocument<'a> {
     stream: &'static str,
     text: &'a str,
     partial: bool,
+    /// Of a notice: how many bytes of output are not kept at this place.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    missing: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     base64: Option<String>,
 }
@@ -62,7 +65,8 @@ impl Printer {
                 let document = LineDocument {
                     ts: record.stamp.to_string(),
                     path,
-                    stream: word(record.stream),
+                    stream: record.word(),
+                    missing: record.gap.map(|gap| gap.bytes),
                     text: &text,
                     partial: record.wholeness == Wholeness::Partial,
                     base64: is_lossy.then(|| base64(&record.text)),

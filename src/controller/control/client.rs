@@ -1,6 +1,5 @@
 //! The asking side of the control socket: one connection, one request at a time, with a bound on every wait.
 
-use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 use std::time::Duration;
@@ -12,9 +11,10 @@ use nix::unistd::geteuid;
 
 use super::message::{Envelope, Problem, Reply, Request, VERSION};
 use super::wire::{self, LONGEST};
-use crate::controller::state_directory::{CONTROL, has_control_socket};
+use crate::controller::state_directory::{CONTROL, Directory, has_control_socket};
 use crate::engine::moment::Moment;
 use crate::sys::errno::spelled;
+use crate::sys::pidfd::Pidfd;
 use crate::sys::rights;
 
 /// How long a controller has to answer what it answers at once.
@@ -80,12 +80,13 @@ impl Client {
     pub fn connect(directory: &Path) -> Result<Self, ClientError> {
         let path = || directory.join(CONTROL).display().to_string();
         let absent = |errno| ClientError::Absent { path: path(), errno };
-        if !has_control_socket(directory) {
+        let opened = Directory::open(directory).map_err(|error| absent(error.errno()))?;
+        if !has_control_socket(&opened) {
             // Nothing there, or something that would lead elsewhere.
             return Err(absent(Errno::ENOENT));
         }
         let socket = socket(AddressFamily::Unix, SockType::Stream, SockFlag::SOCK_CLOEXEC, None)?;
-        let (address, _opened) = wire::address(directory, CONTROL).map_err(|error| absent(to_errno(&error)))?;
+        let address = wire::address(&opened, CONTROL).map_err(absent)?;
         // A full queue of a controller that does not come to it would make this wait.
         let time = nix::sys::time::TimeVal::new(PATIENCE.as_secs().cast_signed(), 0);
         nix::sys::socket::setsockopt(&socket, sockopt::SendTimeout, &time)?;
@@ -113,6 +114,15 @@ impl Client {
     /// The controller's PID, as the kernel tells who listens.
     pub fn controller(&self) -> i32 {
         self.controller
+    }
+
+    /// The controller's process: the one that listens, as the kernel tells it, and no other one that may have its number later.
+    ///
+    /// # Errors
+    ///
+    /// `ENOPROTOOPT` before Linux 6.5.
+    pub fn process(&self) -> nix::Result<Pidfd> {
+        Pidfd::of_peer(&self.socket)
     }
 
     /// Asks, and waits for the first reply. A refusal is an error.
@@ -251,10 +261,6 @@ impl Client {
         self.searched = self.buffer.len();
         Ok(None)
     }
-}
-
-fn to_errno(error: &io::Error) -> Errno {
-    error.raw_os_error().map_or(Errno::EIO, Errno::from_raw)
 }
 
 impl AsFd for Client {

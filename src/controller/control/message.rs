@@ -188,6 +188,9 @@ pub struct Status {
     /// Whether nobody has chosen its name.
     #[serde(default)]
     pub anonymous: bool,
+    /// What has gone wrong without ending it, a sentence each.
+    #[serde(default)]
+    pub problems: Vec<String>,
 }
 
 /// A topology as it is at this moment.
@@ -201,6 +204,9 @@ pub struct Snapshot {
     /// In the order of creation, which is that of the log files' numbers.
     pub namespaces: Vec<NamespaceDocument>,
     pub processes: Vec<ProcessDocument>,
+    /// Output that could not be written into a log, nor a mark of it: the log's name, how many bytes, and why.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unmarked: Vec<(String, u64, i32)>,
     /// How many events are older than this: the number (`seq`) of the next one in `events.jsonl`.
     pub events: u64,
 }

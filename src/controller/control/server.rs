@@ -5,9 +5,7 @@
 //! clients the one that has been silent longest has to go.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::fs::File;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
-use std::path::Path;
 
 use nix::errno::Errno;
 use nix::sys::epoll::EpollFlags;
@@ -21,7 +19,7 @@ use super::message::{Envelope, Problem, Reply, Request, VERSION};
 use super::wire::{self, LONGEST};
 use crate::controller::event_loop::{EventLoop, Token};
 use crate::controller::journal::event::Caller;
-use crate::controller::state_directory::CONTROL;
+use crate::controller::state_directory::{CONTROL, Directory};
 use crate::engine::inheritance::FIRST_FREE;
 use crate::sys::call::{Call, CallError, Named};
 use crate::sys::{descriptor, rights};
@@ -77,18 +75,25 @@ impl Server {
     /// # Errors
     ///
     /// Those of socket(2), bind(2), listen(2) and rename(2).
-    pub(in crate::controller) fn open(directory: &Path, events: &EventLoop) -> Result<Self, CallError> {
-        let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
-        let listener = socket(AddressFamily::Unix, SockType::Stream, flags, None).by(Call::Socket)?;
-        let listener = descriptor::above(listener, FIRST_FREE).by(Call::Fcntl)?;
-        let part = format!("{CONTROL}.part");
-        let (address, _opened): (_, File) = wire::address(directory, &part).by(Call::Open)?;
-        bind(listener.as_raw_fd(), &address).by(Call::Bind)?;
-        listen(&listener, Backlog::new(511)?).by(Call::Listen)?;
-        std::fs::rename(directory.join(&part), directory.join(CONTROL)).by(Call::Rename)?;
+    pub(in crate::controller) fn open(directory: &Directory, events: &EventLoop) -> Result<Self, CallError> {
+        let listener = listen_in(directory)?;
         events.add(&listener, Token::Control, EpollFlags::EPOLLIN).by(Call::EpollCtl)?;
         let (clients, heard, buffer) = (BTreeMap::new(), Vec::new(), Vec::new());
         Ok(Self { listener, is_shut: false, clients, next: 0, clock: 0, heard, buffer })
+    }
+
+    /// Opens the socket again, in another directory. Who is connected stays so.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Server::open`]; the first socket stays then.
+    pub(in crate::controller) fn move_to(&mut self, directory: &Directory, events: &EventLoop) -> nix::Result<()> {
+        let listener = listen_in(directory)?;
+        events.add(&listener, Token::Control, EpollFlags::EPOLLIN)?;
+        events.remove(&self.listener, Token::Control);
+        self.listener = listener;
+        self.is_shut = false;
+        Ok(())
     }
 
     /// Takes those in who want to connect.
@@ -316,6 +321,18 @@ impl Server {
             self.heard.push(Heard::HungUp(id));
         }
     }
+}
+
+/// A socket in a state directory that can be connected to from the moment on in which it appears there.
+fn listen_in(directory: &Directory) -> Result<OwnedFd, CallError> {
+    let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
+    let listener = socket(AddressFamily::Unix, SockType::Stream, flags, None).by(Call::Socket)?;
+    let listener = descriptor::above(listener, FIRST_FREE).by(Call::Fcntl)?;
+    let part = format!("{CONTROL}.part");
+    bind(listener.as_raw_fd(), &wire::address(directory, &part).by(Call::Open)?).by(Call::Bind)?;
+    listen(&listener, Backlog::new(511)?).by(Call::Listen)?;
+    directory.rename(&part, CONTROL).by(Call::Rename)?;
+    Ok(listener)
 }
 
 /// Who a client is, if he is the controller's own user, or root.

@@ -1,17 +1,16 @@
 //! Bytes and descriptors over a stream socket.
 //!
-//! A name in the file system longer than 107 bytes does not fit into a socket address (unix(7)); through `/proc/self/fd` of
-//! the directory every one does.
+//! A name in the file system longer than 107 bytes does not fit into a socket address (unix(7)), and means what others may
+//! change; through `/proc/self/fd` of the directory every one fits, and is meant in this very directory.
 
-use std::fs::File;
 use std::io::IoSlice;
-use std::os::fd::{AsRawFd, BorrowedFd};
-use std::os::unix::fs::OpenOptionsExt;
-use std::path::{Path, PathBuf};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+use std::path::PathBuf;
 
 use nix::errno::Errno;
-use nix::fcntl::OFlag;
 use nix::sys::socket::{ControlMessage, MsgFlags, UnixAddr, sendmsg};
+
+use crate::controller::state_directory::Directory;
 
 /// The longest line. The arguments and the environment of a program are at most two megabytes on Linux, and JSON makes some
 /// bytes longer.
@@ -19,20 +18,16 @@ pub const LONGEST: usize = 8 << 20;
 /// The most descriptors with one line.
 pub const DESCRIPTORS: usize = 4;
 
-/// The address of a socket in a directory, and what must stay open while it is used.
+/// The address of a socket in a directory, which must stay open while it is used.
 ///
 /// # Errors
 ///
-/// Those of open(2) on the directory.
-pub fn address(directory: &Path, name: &str) -> std::io::Result<(UnixAddr, File)> {
-    let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
-    let opened = File::options().read(true).custom_flags(flags.bits()).open(directory)?;
-    let path = directory.join(name);
-    let address = UnixAddr::new(&path).or_else(|_| {
-        let through: PathBuf = format!("/proc/self/fd/{}/{name}", opened.as_raw_fd()).into();
-        UnixAddr::new(&through)
-    })?;
-    Ok((address, opened))
+/// `ENAMETOOLONG` where it has no room.
+pub fn address(directory: &Directory, name: &str) -> nix::Result<UnixAddr> {
+    let through = format!("/proc/self/fd/{}", directory.as_fd().as_raw_fd());
+    // Without /proc only the path is left.
+    let is_there = std::fs::metadata(&through).is_ok();
+    UnixAddr::new(&if is_there { PathBuf::from(through).join(name) } else { directory.path().join(name) })
 }
 
 /// Sends what the socket takes of some bytes, descriptors with the first of them.

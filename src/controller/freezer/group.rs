@@ -1,9 +1,11 @@
 //! One cgroup of nestns: made, frozen, filled, emptied, removed; and the list of them in the state directory, so that
 //! whoever cleans up after a dead controller finds them.
 
-use std::fs::{DirBuilder, File, OpenOptions};
+use std::ffi::OsStr;
+use std::fs::{DirBuilder, OpenOptions};
 use std::io::{self, Read, Write};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -11,13 +13,17 @@ use nix::errno::Errno;
 use nix::fcntl::OFlag;
 use nix::unistd::Pid;
 
+use crate::controller::state_directory::{Directory, StateError};
 use crate::engine::moment::Moment;
 use crate::observe::cgroup;
+use crate::sys::fault;
 
 /// What the names of all groups begin with.
-const PREFIX: &str = "nestns-";
+pub(super) const PREFIX: &str = "nestns-";
 /// The list in the state directory.
 const GROUPS: &str = "cgroups";
+/// What stands for the inode of a group that is about to be made.
+const UNKNOWN: &str = "?";
 /// How long the last of those who were killed may stay in a group.
 const PATIENCE: Duration = Duration::from_secs(1);
 /// How often it is looked.
@@ -27,34 +33,47 @@ const NAP: Duration = Duration::from_millis(2);
 #[derive(Debug)]
 pub(in crate::controller) struct Group {
     directory: PathBuf,
-    /// Never used again for another group, so that only this one is removed.
-    inode: u64,
+    /// Never used again for another group, so that only this one is removed. Where it is not known, nobody has been moved
+    /// into the group yet, and the kernel removes none that has a member.
+    inode: Option<u64>,
 }
 
 impl Group {
-    /// Makes a group below another one and notes it in the state directory.
+    /// Makes a group below another one. It is noted in the state directory before it is made, and with its inode after:
+    /// whatever happens in between, whoever cleans up finds it.
     ///
     /// # Errors
     ///
     /// `EEXIST` when there is one of that name, `EACCES` or `EROFS` where none can be made.
-    pub(in crate::controller) fn make(above: &Path, name: &str, state: &Path) -> io::Result<Self> {
+    pub(in crate::controller) fn make(above: &Path, name: &str, state: &Directory) -> io::Result<Self> {
         let directory = above.join(format!("{PREFIX}{name}"));
+        // One that is there already is somebody else's, and is not to be noted.
+        if std::fs::symlink_metadata(&directory).is_ok() {
+            return Err(io::ErrorKind::AlreadyExists.into());
+        }
+        note(state, None, &directory)?;
+        fault::point("cgroup-noted");
         DirBuilder::new().mode(0o755).create(&directory)?;
+        fault::point("cgroup-made");
         let noted = std::fs::symlink_metadata(&directory).map(|found| found.ino()).and_then(|inode| {
-            let group = Self { directory: directory.clone(), inode };
-            group.note(state).map(|()| group)
+            note(state, Some(inode), &directory)?;
+            Ok(Self { directory: directory.clone(), inode: Some(inode) })
         });
         noted.inspect_err(|_| drop(std::fs::remove_dir(&directory)))
     }
 
-    fn note(&self, state: &Path) -> io::Result<()> {
-        let flags = OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK;
-        let mut options = OpenOptions::new();
-        options.append(true).create(true).mode(0o600).custom_flags(flags.bits());
-        let mut line = format!("{} ", self.inode).into_bytes();
-        line.extend_from_slice(std::os::unix::ffi::OsStrExt::as_bytes(self.directory.as_os_str()));
-        line.push(b'\n');
-        options.open(state.join(GROUPS))?.write_all(&line)
+    /// One of which nothing is known but its place.
+    pub(super) fn left(directory: PathBuf) -> Self {
+        Self { directory, inode: None }
+    }
+
+    /// Notes it again, in another state directory.
+    ///
+    /// # Errors
+    ///
+    /// Those of open(2) and write(2).
+    pub(in crate::controller) fn note(&self, state: &Directory) -> io::Result<()> {
+        note(state, self.inode, &self.directory)
     }
 
     /// Where it is.
@@ -101,7 +120,7 @@ impl Group {
     /// `EBUSY` when somebody stays.
     pub(in crate::controller) fn dissolve(&self) -> io::Result<()> {
         match std::fs::symlink_metadata(&self.directory) {
-            Ok(found) if found.ino() == self.inode => {}
+            Ok(found) if self.inode.is_none_or(|inode| inode == found.ino()) => {}
             Ok(_) => return Ok(()),
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
             Err(error) => return Err(error),
@@ -130,24 +149,46 @@ pub(in crate::controller) fn admit(group: &Path, pid: Pid) -> io::Result<()> {
     OpenOptions::new().write(true).open(group.join("cgroup.procs"))?.write_all(pid.to_string().as_bytes())
 }
 
+fn note(state: &Directory, inode: Option<u64>, directory: &Path) -> io::Result<()> {
+    let mut line = inode.map_or_else(|| UNKNOWN.to_owned(), |inode| inode.to_string()).into_bytes();
+    line.push(b' ');
+    line.extend_from_slice(directory.as_os_str().as_bytes());
+    line.push(b'\n');
+    state.file(GROUPS, OFlag::O_WRONLY | OFlag::O_APPEND | OFlag::O_CREAT)?.write_all(&line)
+}
+
 /// Removes every group that is noted in a state directory and is still there.
-pub(in crate::controller) fn dissolve_recorded(state: &Path) {
-    let flags = OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK;
-    let mut text = String::new();
-    let opened = File::options().read(true).custom_flags(flags.bits()).open(state.join(GROUPS));
-    if opened.and_then(|mut file| file.read_to_string(&mut text)).is_err() {
-        // Nothing was ever paused.
-        return;
-    }
-    for line in text.lines() {
-        let Some((inode, directory)) = line.split_once(' ') else { continue };
-        let directory = PathBuf::from(directory);
-        let is_ours = directory.file_name().is_some_and(|name| name.to_string_lossy().starts_with(PREFIX));
-        if let Ok(inode) = inode.parse()
-            && is_ours
-        {
-            // What stays has live processes in it that are not of the tree.
-            let _ = Group { directory, inode }.dissolve();
+///
+/// # Errors
+///
+/// The first of all failures; what has live processes in it that are not of the tree is one.
+pub(in crate::controller) fn dissolve_recorded(state: &Directory) -> Result<(), StateError> {
+    let failed = |action, path: PathBuf| move |source| StateError::System { action, path, source };
+    let mut text = Vec::new();
+    let opened = state.read(GROUPS).map_err(failed("read", state.path().join(GROUPS)))?;
+    // Without the list nothing was ever paused.
+    let Some(mut file) = opened else { return Ok(()) };
+    file.read_to_end(&mut text).map_err(failed("read", state.path().join(GROUPS)))?;
+    let mut result = Ok(());
+    // The inode of a group stands in the later of its two lines.
+    for line in text.split(|&byte| byte == b'\n').rev() {
+        let Some(space) = line.iter().position(|&byte| byte == b' ') else { continue };
+        let directory = PathBuf::from(OsStr::from_bytes(&line[space + 1..]));
+        if !directory.file_name().is_some_and(is_ours) {
+            continue;
         }
+        let inode = match std::str::from_utf8(&line[..space]) {
+            Ok(UNKNOWN) => None,
+            Ok(number) => number.parse().ok(),
+            Err(_) => continue,
+        };
+        let dissolved = Group { directory: directory.clone(), inode }.dissolve();
+        result = result.and(dissolved.map_err(failed("remove the cgroup", directory)));
     }
+    result
+}
+
+/// Whether a name is one that nestns gives.
+fn is_ours(name: &OsStr) -> bool {
+    name.to_string_lossy().starts_with(PREFIX)
 }

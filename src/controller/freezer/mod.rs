@@ -7,6 +7,7 @@
 //! and it is looked again until nobody is found outside. The way back is taken while all are frozen, when nobody can fork.
 
 pub(in crate::controller) mod group;
+pub mod orphans;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::io;
@@ -16,6 +17,7 @@ use std::time::Duration;
 use nix::libc;
 use nix::unistd::{Pid, getpid};
 
+use super::state_directory::Directory;
 use crate::engine::moment::Moment;
 use crate::engine::plan::NamespaceIndex;
 use crate::observe::cgroup::Tree;
@@ -96,7 +98,7 @@ impl Freezer {
         index: NamespaceIndex,
         subtree: Subtree,
         name: &str,
-        state: &Path,
+        state: &Directory,
     ) -> Result<(), Hindrance> {
         let tree = Tree::find().ok_or(Hindrance::NoTree)?;
         let home = tree.group_of(getpid()).map_err(Hindrance::Look)?.ok_or(Hindrance::Elsewhere)?;
@@ -115,11 +117,12 @@ impl Freezer {
         }
     }
 
-    fn make_group(&mut self, home: &Path, name: &str, state: &Path) -> Result<Group, Hindrance> {
+    fn make_group(&mut self, home: &Path, name: &str, state: &Directory) -> Result<Group, Hindrance> {
         let mut attempts = 0;
         loop {
             // Two topologies of a name, of two users, are told apart by their controllers.
-            let full = format!("{name}-{}.{}", getpid(), self.next);
+            let place = state.path().parent().unwrap_or(state.path());
+            let full = orphans::name(name, place, getpid(), self.next);
             self.next = self.next.wrapping_add(1);
             match Group::make(home, &full, state) {
                 Ok(group) => return Ok(group),
@@ -150,6 +153,15 @@ impl Freezer {
             stat.rsplit(')').next().is_some_and(|rest| rest.trim_start().starts_with('D'))
         };
         members.iter().find(is_uninterruptible).copied()
+    }
+
+    /// Notes all groups again, in another state directory.
+    ///
+    /// # Errors
+    ///
+    /// Those of open(2) and write(2).
+    pub(in crate::controller) fn note_again(&self, state: &Directory) -> io::Result<()> {
+        self.paused.values().try_for_each(|paused| paused.group.note(state))
     }
 
     /// Lets a namespace go on, and everybody return to where he came from.

@@ -4,18 +4,19 @@
 //! cost ten thousand lines of text and not as many system calls. Each line has a number, one more than the last: a reader
 //! who has seen a snapshot goes on behind it, and notices when something was rotated away before he came to it.
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{self, Write as _};
-use std::os::unix::fs::OpenOptionsExt;
-use std::path::{Path, PathBuf};
+use std::os::unix::fs::MetadataExt as _;
 use std::time::Duration;
 
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
 
 use super::event::Event;
+use super::record::Why;
 use super::stamp::Stamp;
 use super::{EVENTS, ROTATED};
+use crate::controller::state_directory::Directory;
 use crate::engine::moment::Moment;
 
 /// From this size on the file is rotated.
@@ -28,7 +29,7 @@ const PATIENCE: Duration = Duration::from_millis(50);
 /// The writer.
 #[derive(Debug)]
 pub(super) struct EventLog {
-    path: PathBuf,
+    directory: Directory,
     file: Option<File>,
     size: u64,
     next: u64,
@@ -37,12 +38,17 @@ pub(super) struct EventLog {
     since: Moment,
     trouble: Option<Errno>,
     has_told: bool,
+    /// How many of the next flush, of the files, and nowhere.
+    noted: u64,
+    kept: u64,
+    lost: u64,
+    why: Option<Errno>,
 }
 
 impl EventLog {
-    pub(super) fn open(directory: &Path) -> Self {
+    pub(super) fn open(directory: &Directory) -> Self {
         let mut log = Self {
-            path: directory.join(EVENTS),
+            directory: directory.clone(),
             file: None,
             size: 0,
             next: 0,
@@ -50,6 +56,10 @@ impl EventLog {
             since: Moment::default(),
             trouble: None,
             has_told: false,
+            noted: 0,
+            kept: 0,
+            lost: 0,
+            why: None,
         };
         log.begin();
         log
@@ -73,6 +83,7 @@ impl EventLog {
         }
         self.buffer.push(b'\n');
         self.next += 1;
+        self.noted += 1;
     }
 
     pub(super) fn flush_if_due(&mut self) -> Option<Moment> {
@@ -95,15 +106,23 @@ impl EventLog {
             self.rotate();
         }
         let mut buffer = std::mem::take(&mut self.buffer);
-        if let Some(file) = &mut self.file {
-            match file.write_all(&buffer) {
-                Ok(()) => self.size += buffer.len() as u64,
-                Err(error) => {
-                    // Of what does not fit any more nothing stays, so that no line is torn; the numbers tell of it.
-                    let _ = file.set_len(self.size);
-                    self.fail(&error);
-                }
+        if self.file.is_none() {
+            self.begin();
+        }
+        let noted = std::mem::take(&mut self.noted);
+        let written = self.file.as_mut().map(|file| file.write_all(&buffer));
+        match written {
+            Some(Ok(())) => {
+                self.size += buffer.len() as u64;
+                self.kept += noted;
             }
+            Some(Err(error)) => {
+                // Of what does not fit any more nothing stays, so that no line is torn; the numbers tell of it.
+                let _ = self.file.as_mut().map(|file| file.set_len(self.size));
+                self.lost += noted;
+                self.fail(&error);
+            }
+            None => self.lost += noted,
         }
         buffer.clear();
         // A stop of everything at once needs more room than is worth keeping.
@@ -111,33 +130,52 @@ impl EventLog {
         self.buffer = buffer;
     }
 
+    /// Goes on in another state directory, or where the file is missing. Says whether it had to.
+    pub(super) fn move_to(&mut self, directory: &Directory) -> bool {
+        let found = directory.look(EVENTS).map(|found| (found.st_dev, found.st_ino)).ok();
+        let own = self.file.as_ref().and_then(|file| file.metadata().ok().map(|file| (file.dev(), file.ino())));
+        if found.is_some() && found == own {
+            return false;
+        }
+        self.flush();
+        self.lost += self.kept;
+        self.kept = 0;
+        self.why = Some(Errno::ENOENT);
+        self.directory = directory.clone();
+        self.begin();
+        true
+    }
+
+    /// What could not be written, in a sentence.
+    pub(super) fn problem(&self) -> Option<String> {
+        let why = self.why.filter(|_| self.lost > 0)?;
+        Some(format!("{} events are lost: {}", self.lost, Why::Unwritten(why)))
+    }
+
     pub(super) fn take_trouble(&mut self) -> Option<Errno> {
         self.trouble.take()
     }
 
     fn rotate(&mut self) {
-        let mut before = self.path.clone().into_os_string();
-        before.push(ROTATED);
-        match std::fs::rename(&self.path, &before) {
+        match self.directory.rename(EVENTS, &format!("{EVENTS}{ROTATED}")) {
             Ok(()) => self.begin(),
-            Err(error) => self.fail(&error),
+            Err(errno) => self.fail(&errno.into()),
         }
     }
 
     fn begin(&mut self) {
-        let mut options = OpenOptions::new();
-        options.create(true).append(true).mode(0o600).custom_flags(OFlag::O_NOFOLLOW.bits());
         self.size = 0;
-        self.file = match options.open(&self.path) {
+        self.file = match self.directory.file(EVENTS, OFlag::O_WRONLY | OFlag::O_APPEND | OFlag::O_CREAT) {
             Ok(file) => Some(file),
-            Err(error) => {
-                self.fail(&error);
+            Err(errno) => {
+                self.fail(&errno.into());
                 None
             }
         };
     }
 
     fn fail(&mut self, error: &io::Error) {
+        self.why = Some(error.raw_os_error().map_or(Errno::EIO, Errno::from_raw));
         if !std::mem::replace(&mut self.has_told, true) {
             self.trouble = Some(error.raw_os_error().map_or(Errno::EIO, Errno::from_raw));
         }

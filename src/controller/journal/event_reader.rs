@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::{EVENTS, ROTATED};
+use crate::controller::state_directory::open_file as open;
 
 /// How much is read at a time.
 const CHUNK: usize = 256 * 1024;
@@ -155,14 +156,6 @@ fn number(line: &[u8]) -> Option<u64> {
     })
 }
 
-fn open(path: &Path) -> io::Result<Option<File>> {
-    match File::open(path) {
-        Ok(file) => Ok(Some(file)),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(error),
-    }
-}
-
 fn first_number(file: &File) -> Option<u64> {
     let mut head = [0_u8; 256];
     let count = std::os::unix::fs::FileExt::read_at(file, &mut head, 0).ok()?;
@@ -179,7 +172,7 @@ fn last_number(file: &File) -> Option<u64> {
 
 /// Whether this is still the file that is written to. One that is open keeps its inode, so that no other can have it.
 fn is_current(file: &File, directory: &Path) -> io::Result<bool> {
-    match std::fs::metadata(directory.join(EVENTS)) {
+    match std::fs::symlink_metadata(directory.join(EVENTS)) {
         Ok(found) => Ok((found.dev(), found.ino()) == identity(file)?),
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             // Renamed in this moment, or removed with everything else.
@@ -201,6 +194,7 @@ mod tests {
     use super::{EventReader, number};
     use crate::controller::journal::event::Event;
     use crate::controller::journal::event_log::EventLog;
+    use crate::controller::state_directory::Directory;
 
     fn record(log: &mut EventLog, count: u64, length: usize) {
         for _ in 0..count {
@@ -229,7 +223,7 @@ mod tests {
     #[test]
     fn a_reader_goes_on_where_it_was_and_begins_where_it_is_told() {
         let directory = tempfile::tempdir().unwrap();
-        let mut log = EventLog::open(directory.path());
+        let mut log = EventLog::open(&Directory::open(directory.path()).unwrap());
         let mut reader = EventReader::from(directory.path(), 0);
         assert_eq!(numbers(&mut reader), (vec![], 0));
         record(&mut log, 3, 1);
@@ -246,7 +240,7 @@ mod tests {
     #[test]
     fn rotation_loses_nothing_for_who_reads_and_is_told_to_who_does_not() {
         let directory = tempfile::tempdir().unwrap();
-        let mut log = EventLog::open(directory.path());
+        let mut log = EventLog::open(&Directory::open(directory.path()).unwrap());
         let mut reader = EventReader::from(directory.path(), 0);
         let mut slow = EventReader::from(directory.path(), 0);
         let mut all = Vec::new();

@@ -8,9 +8,10 @@ use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
-use super::record::{self, LONGEST, OVERHEAD, Record};
+use super::record::{self, Gap, LONGEST, OVERHEAD, Record, Why};
 use super::stamp::LENGTH;
 use super::{LOGS, LogName, ROTATED};
+use crate::controller::state_directory::open_file as open;
 
 /// How much is read at a time; more than the longest record.
 const CHUNK: usize = 4 * (LONGEST + OVERHEAD);
@@ -138,8 +139,12 @@ impl LogReader {
             place = start;
         }
         let mut records = Vec::new();
+        let is_begin = place.offset == 0 && self.place.is_none();
         if let Some(file) = place.of(current).or(place.of(before)) {
             take(file, &mut place, &mut records)?;
+        }
+        if is_torn || !is_begin && place.offset == 0 {
+            skip_head(&mut records);
         }
         if records.is_empty()
             && place.of(current).is_none()
@@ -148,6 +153,10 @@ impl LogReader {
             // Nothing is written to a file that has been renamed: this was all of it.
             place = Place { first, offset: 0 };
             take(file, &mut place, &mut records)?;
+            // What came before it has been read.
+            if skip_head(&mut records) && records.is_empty() {
+                take(file, &mut place, &mut records)?;
+            }
         }
         self.place = Some(place);
         Ok(Batch { records, is_torn })
@@ -168,16 +177,10 @@ pub fn last_lines(directory: &Path, name: LogName, most: usize) -> io::Result<Ve
         // What is no record is nobody's output; the first one may be there in part.
         records.extend(chunk.split(|&byte| byte == b'\n').filter_map(record::read));
     }
+    // That something came before a file is no line.
+    records.retain(|record| !matches!(record.gap, Some(Gap { why: Why::Rotated, .. })));
     let first = records.len().saturating_sub(most);
     Ok(records.drain(first..).map(|record| String::from_utf8_lossy(&record.text).into_owned()).collect())
-}
-
-fn open(path: &Path) -> io::Result<Option<File>> {
-    match File::open(path) {
-        Ok(file) => Ok(Some(file)),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(error),
-    }
 }
 
 /// A file and the stamp that it begins with; `None` where nothing has been written into it.
@@ -210,6 +213,16 @@ fn read_at(file: &File, offset: u64) -> io::Result<Vec<u8>> {
     Ok(chunk)
 }
 
+/// Removes the record that says how much came before a file; says whether there was one.
+fn skip_head(records: &mut Vec<Record>) -> bool {
+    let is_head = |record: &Record| matches!(record.gap, Some(Gap { why: Why::Rotated, .. }));
+    let has_head = records.first().is_some_and(is_head);
+    if has_head {
+        records.remove(0);
+    }
+    has_head
+}
+
 /// Takes records from a place on, and moves it behind them.
 fn take(file: &File, place: &mut Place, records: &mut Vec<Record>) -> io::Result<()> {
     while records.is_empty() {
@@ -231,6 +244,7 @@ mod tests {
     use crate::controller::journal::LogName;
     use crate::controller::journal::log_store::LogStore;
     use crate::controller::journal::record::Wholeness;
+    use crate::controller::state_directory::Directory;
     use crate::engine::plan::Subject;
 
     const NAME: LogName = LogName::Process(Subject { namespace: 0, slot: 1 });
@@ -248,7 +262,7 @@ mod tests {
             if batch.records.is_empty() {
                 return (text, torn);
             }
-            for record in batch.records {
+            for record in batch.records.into_iter().filter(|record| record.gap.is_none()) {
                 text.extend(record.text);
                 if record.wholeness == Wholeness::Full {
                     text.push(b'\n');
@@ -260,7 +274,7 @@ mod tests {
     #[test]
     fn a_reader_follows_through_rotation_byte_by_byte() {
         let directory = tempfile::tempdir().unwrap();
-        let mut store = LogStore::open(directory.path(), 128 << 10, 1);
+        let mut store = LogStore::open(&Directory::open(directory.path()).unwrap(), 128 << 10, 1);
         let mut reader = LogReader::from_start(directory.path(), NAME);
         assert_eq!(drain(&mut reader), (vec![], 0));
         let (mut written, mut read) = (Vec::new(), Vec::new());
@@ -284,7 +298,7 @@ mod tests {
     #[test]
     fn who_is_too_slow_is_told() {
         let directory = tempfile::tempdir().unwrap();
-        let mut store = LogStore::open(directory.path(), 64 << 10, 1);
+        let mut store = LogStore::open(&Directory::open(directory.path()).unwrap(), 64 << 10, 1);
         let mut reader = LogReader::from_start(directory.path(), NAME);
         append(&mut store, b"first\n");
         assert_eq!(drain(&mut reader), (b"first\n".to_vec(), 0));
@@ -301,7 +315,7 @@ mod tests {
     #[test]
     fn what_is_pinned_is_read_after_its_removal() {
         let directory = tempfile::tempdir().unwrap();
-        let mut store = LogStore::open(directory.path(), 64 << 10, 1);
+        let mut store = LogStore::open(&Directory::open(directory.path()).unwrap(), 64 << 10, 1);
         append(&mut store, &b"a".repeat(30_000));
         append(&mut store, &b"b".repeat(30_000));
         let mut whole = LogReader::from_start(directory.path(), NAME);

@@ -8,18 +8,17 @@
 //! open at a time, because the controller still forks, and a fork copies every descriptor.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io;
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
-use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
 
-use super::record::{self, LONGEST, OVERHEAD};
+use super::record::{self, Gap, LONGEST, OVERHEAD, Why};
 use super::stamp::Stamp;
 use super::{LOGS, LogName, ROTATED};
 use crate::controller::audience::Stream;
+use crate::controller::state_directory::Directory;
 
 /// So many files are open at a time.
 const OPEN: usize = 16;
@@ -34,12 +33,43 @@ struct Log {
     /// How large the file is, and the one before it.
     size: u64,
     rotated: u64,
+    /// How many bytes of output are in the two files, and how many came before them.
+    output: u64,
+    output_rotated: u64,
+    gone: u64,
+    /// How many bytes could not be written since the last time that it was told in the file, and in all.
+    lost: u64,
+    lost_ever: u64,
+    why: Option<Errno>,
+}
+
+impl Log {
+    /// What is to be told where the next record goes: what came before this file, and what could not be written.
+    fn gaps(&self) -> impl Iterator<Item = Gap> + use<> {
+        let before = self.gone + self.output_rotated;
+        let rotated = (self.size == 0 && before > 0).then_some(Gap { bytes: before, why: Why::Rotated });
+        let lost = self.unmarked();
+        rotated.into_iter().chain(lost)
+    }
+
+    /// What could not be written, and is not told in the file.
+    fn unmarked(&self) -> Option<Gap> {
+        let why = self.why.filter(|_| self.lost > 0)?;
+        Some(Gap { bytes: self.lost, why: Why::Unwritten(why) })
+    }
+
+    fn lose(&mut self, bytes: u64, why: Errno) {
+        self.lost += bytes;
+        self.lost_ever += bytes;
+        self.why = Some(why);
+    }
 }
 
 /// All logs of a topology.
 #[derive(Debug)]
 pub(in crate::controller) struct LogStore {
-    directory: PathBuf,
+    /// None where it could not be made.
+    directory: Option<Directory>,
     logs: BTreeMap<LogName, Log>,
     /// From this size on a file is rotated.
     half: u64,
@@ -59,12 +89,11 @@ pub(in crate::controller) struct LogStore {
 
 impl LogStore {
     /// The logs in a state directory: at most `limit` bytes of so many processes.
-    pub(in crate::controller) fn open(directory: &Path, limit: u64, processes: u32) -> Self {
-        let directory = directory.join(LOGS);
-        let made = std::fs::DirBuilder::new().mode(0o700).create(&directory);
+    pub(in crate::controller) fn open(directory: &Directory, limit: u64, processes: u32) -> Self {
+        let made = directory.make_inside(LOGS);
         let share = (limit / u64::from(processes.max(1))).max(SMALLEST_SHARE);
         let mut store = Self {
-            directory,
+            directory: None,
             logs: BTreeMap::new(),
             half: share / 2,
             limit,
@@ -76,8 +105,9 @@ impl LogStore {
             trouble: None,
             has_told: false,
         };
-        if let Err(error) = made {
-            store.fail(&error);
+        match made {
+            Ok(directory) => store.directory = Some(directory),
+            Err(error) => store.fail(&error.into()),
         }
         store
     }
@@ -93,11 +123,13 @@ impl LogStore {
         });
         let stamp = stamp.to_string();
         let mut buffer = std::mem::take(&mut self.buffer);
+        log.gaps().for_each(|gap| record::write_gap(&stamp, gap, &mut buffer));
         for piece in record::lines(output).flat_map(record::pieces) {
             let pending = log.size + buffer.len() as u64;
             if pending > 0 && pending + (piece.text.len() + OVERHEAD) as u64 > self.half {
                 self.write(name, &mut log, &mut buffer);
                 self.rotate(name, &mut log);
+                log.gaps().for_each(|gap| record::write_gap(&stamp, gap, &mut buffer));
             }
             record::write(&stamp, stream, piece, &mut buffer);
         }
@@ -124,14 +156,24 @@ impl LogStore {
                 let (written, result) = write_all(&file, buffer);
                 log.size += written;
                 self.total += written;
+                let (kept, lost) = buffer.split_at(usize::try_from(written).unwrap_or(buffer.len()));
+                log.output += record::output_of(kept);
+                if written > 0 {
+                    // The gap stands in front.
+                    log.lost = 0;
+                }
                 if let Err(error) = result {
                     // What it has and what it should have: the difference is a part of a record.
                     let _ = file.set_len(log.size);
+                    log.lose(record::output_of(lost), errno_of(&error));
                     self.fail(&error);
                 }
                 self.keep(name, file);
             }
-            Err(error) => self.fail(&error),
+            Err(error) => {
+                log.lose(record::output_of(buffer), errno_of(&error));
+                self.fail(&error);
+            }
         }
         buffer.clear();
     }
@@ -141,15 +183,14 @@ impl LogStore {
         if let Some(place) = self.open.iter().rposition(|(other, _)| *other == name) {
             return Ok(self.open.remove(place).1);
         }
-        let path = self.directory.join(name.to_string());
-        let mut options = OpenOptions::new();
-        options.create(true).append(true).mode(0o600).custom_flags(OFlag::O_NOFOLLOW.bits());
-        match options.open(&path) {
-            Err(error) if error.raw_os_error() == Some(Errno::EMFILE as i32) => {
+        let Some(directory) = &self.directory else { return Err(Errno::ENOENT.into()) };
+        let open = || directory.file(name.to_string(), OFlag::O_WRONLY | OFlag::O_APPEND | OFlag::O_CREAT);
+        match open() {
+            Err(Errno::EMFILE) => {
                 self.open.clear();
-                options.open(&path)
+                Ok(open()?)
             }
-            result => result,
+            result => Ok(result?),
         }
     }
 
@@ -167,20 +208,21 @@ impl LogStore {
     /// Gives the file another name, in place of the one before it.
     fn rotate(&mut self, name: LogName, log: &mut Log) {
         self.close(name);
-        let path = self.directory.join(name.to_string());
-        let before = self.directory.join(format!("{name}{ROTATED}"));
-        match std::fs::rename(&path, &before) {
+        let Some(directory) = &self.directory else { return };
+        match directory.rename(&name.to_string(), &format!("{name}{ROTATED}")) {
             Ok(()) => {
                 self.total -= log.rotated;
                 log.rotated = std::mem::take(&mut log.size);
+                log.gone += log.output_rotated;
+                log.output_rotated = std::mem::take(&mut log.output);
                 self.rotated.retain(|&other| other != name);
                 self.rotated.push_back(name);
             }
             // Nothing of it could ever be written.
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            Err(Errno::ENOENT) => {
                 self.total -= std::mem::take(&mut log.size);
             }
-            Err(error) => self.fail(&error),
+            Err(errno) => self.fail(&errno.into()),
         }
     }
 
@@ -190,7 +232,8 @@ impl LogStore {
             if let Some(name) = self.rotated.pop_front() {
                 if let Some(log) = self.logs.get_mut(&name) {
                     self.total -= std::mem::take(&mut log.rotated);
-                    let _ = std::fs::remove_file(self.directory.join(format!("{name}{ROTATED}")));
+                    log.gone += std::mem::take(&mut log.output_rotated);
+                    self.remove(&format!("{name}{ROTATED}"));
                 }
                 continue;
             }
@@ -201,6 +244,62 @@ impl LogStore {
             self.rotate(name, &mut log);
             self.logs.insert(name, log);
         }
+    }
+
+    /// Goes on in another state directory, or where the files are missing. Says whether it had to.
+    pub(in crate::controller) fn move_to(&mut self, state: &Directory) -> bool {
+        let is_there = |directory: &Directory| {
+            let found = state.look(LOGS).map(|found| (found.st_dev, found.st_ino));
+            found.is_ok() && found == directory.identity()
+        };
+        let open = |directory: &Directory, name: LogName| directory.look(name.to_string()).is_ok();
+        if let Some(directory) = self.directory.clone().filter(is_there) {
+            let missing: Vec<LogName> = self
+                .logs
+                .iter()
+                .filter(|(name, log)| log.size > 0 && !open(&directory, **name))
+                .map(|(&name, _)| name)
+                .collect();
+            for &name in &missing {
+                self.forget(name);
+            }
+            return !missing.is_empty();
+        }
+        self.directory = state.make_inside(LOGS).ok();
+        let all: Vec<LogName> = self.logs.keys().copied().collect();
+        for name in all {
+            self.forget(name);
+        }
+        true
+    }
+
+    /// The files of a log are gone.
+    fn forget(&mut self, name: LogName) {
+        self.close(name);
+        if let Some(log) = self.logs.get_mut(&name) {
+            self.total -= std::mem::take(&mut log.size) + std::mem::take(&mut log.rotated);
+            let lost = std::mem::take(&mut log.output) + std::mem::take(&mut log.output_rotated);
+            log.lose(lost, Errno::ENOENT);
+        }
+    }
+
+    /// What could not be written, in a sentence.
+    pub(in crate::controller) fn problem(&self) -> Option<String> {
+        let losing: Vec<&Log> = self.logs.values().filter(|log| log.lost_ever > 0).collect();
+        let bytes: u64 = losing.iter().map(|log| log.lost_ever).sum();
+        let why = losing.iter().find_map(|log| log.why)?;
+        let of = if losing.len() == 1 { "1 process".to_owned() } else { format!("{} processes", losing.len()) };
+        Some(format!("{bytes} bytes of output of {of} are lost: {}", Why::Unwritten(why)))
+    }
+
+    /// What could not be written and is not told in a file, because that could not be written either.
+    pub(in crate::controller) fn unmarked(&self) -> Vec<(LogName, Gap)> {
+        self.logs.iter().filter_map(|(&name, log)| Some((name, log.unmarked()?))).collect()
+    }
+
+    /// How many bytes of the output of a process are not kept because they could not be written.
+    pub(in crate::controller) fn lost(&self, name: LogName) -> u64 {
+        self.logs.get(&name).map_or(0, |log| log.lost_ever)
     }
 
     fn note_guest(&mut self, name: LogName) {
@@ -217,16 +316,25 @@ impl LogStore {
             self.close(oldest);
             self.total -= log.size + log.rotated;
             self.rotated.retain(|&other| other != oldest);
-            let _ = std::fs::remove_file(self.directory.join(oldest.to_string()));
-            let _ = std::fs::remove_file(self.directory.join(format!("{oldest}{ROTATED}")));
+            self.remove(&oldest.to_string());
+            self.remove(&format!("{oldest}{ROTATED}"));
         }
+    }
+
+    /// What stays takes the room of others, which is told when they do not fit any more.
+    fn remove(&self, file: &str) {
+        let _ = self.directory.as_ref().map(|directory| directory.remove(file));
     }
 
     fn fail(&mut self, error: &io::Error) {
         if !std::mem::replace(&mut self.has_told, true) {
-            self.trouble = Some(error.raw_os_error().map_or(Errno::EIO, Errno::from_raw));
+            self.trouble = Some(errno_of(error));
         }
     }
+}
+
+fn errno_of(error: &io::Error) -> Errno {
+    error.raw_os_error().map_or(Errno::EIO, Errno::from_raw)
 }
 
 /// Writes what the disk takes, and says how much of that are whole records.
@@ -253,6 +361,7 @@ mod tests {
     use super::{LogStore, SMALLEST_SHARE};
     use crate::controller::audience::Stream;
     use crate::controller::journal::LogName;
+    use crate::controller::state_directory::Directory;
     use crate::engine::plan::Subject;
 
     fn name(slot: u32) -> LogName {
@@ -268,7 +377,7 @@ mod tests {
     fn the_files_stay_within_the_limit_and_have_the_last_of_each() {
         let directory = tempfile::tempdir().unwrap();
         let limit = 4 * SMALLEST_SHARE;
-        let mut store = LogStore::open(directory.path(), limit, 100);
+        let mut store = LogStore::open(&Directory::open(directory.path()).unwrap(), limit, 100);
         for round in 0..3000 {
             let slot = round % 50;
             let text = format!("{round} {}\n", "x".repeat(700));
@@ -285,7 +394,7 @@ mod tests {
     #[test]
     fn one_loud_process_has_all_the_room_of_its_share_and_no_more() {
         let directory = tempfile::tempdir().unwrap();
-        let mut store = LogStore::open(directory.path(), 1 << 20, 1);
+        let mut store = LogStore::open(&Directory::open(directory.path()).unwrap(), 1 << 20, 1);
         let output = "y\n".repeat(10_000);
         for _ in 0..20 {
             store.append(name(1), Stream::Stderr, output.as_bytes(), SystemTime::now().into());
@@ -299,7 +408,7 @@ mod tests {
     #[test]
     fn the_logs_of_guests_are_counted() {
         let directory = tempfile::tempdir().unwrap();
-        let mut store = LogStore::open(directory.path(), 1 << 20, 1);
+        let mut store = LogStore::open(&Directory::open(directory.path()).unwrap(), 1 << 20, 1);
         for number in 0..1000 {
             let name = LogName::Guest { namespace: 0, number };
             store.append(name, Stream::Stdout, b"hello", SystemTime::now().into());
@@ -312,7 +421,7 @@ mod tests {
     fn what_cannot_be_written_is_told_once() {
         let directory = tempfile::tempdir().unwrap();
         std::fs::write(directory.path().join("logs"), "").unwrap();
-        let mut store = LogStore::open(directory.path(), 1 << 20, 1);
+        let mut store = LogStore::open(&Directory::open(directory.path()).unwrap(), 1 << 20, 1);
         assert!(store.take_trouble().is_some());
         store.append(name(1), Stream::Stdout, b"hello\n", SystemTime::now().into());
         assert_eq!(store.take_trouble(), None);

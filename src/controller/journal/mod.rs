@@ -16,11 +16,11 @@ pub mod stamp;
 pub mod watch;
 
 use std::fmt;
-use std::path::Path;
 
 use nix::errno::Errno;
 
 use super::audience::Stream;
+use super::state_directory::Directory;
 use crate::engine::moment::Moment;
 use crate::engine::plan::{NamespaceIndex, Subject};
 use event::Event;
@@ -84,7 +84,7 @@ pub(super) struct Journal {
 
 impl Journal {
     /// Begins it in a state directory. What cannot be made there is told by [`Journal::take_trouble`].
-    pub(super) fn open(directory: &Path, log_bytes: u64, processes: u32) -> Self {
+    pub(super) fn open(directory: &Directory, log_bytes: u64, processes: u32) -> Self {
         Self {
             clock: Clock::default(),
             logs: LogStore::open(directory, log_bytes, processes),
@@ -120,6 +120,27 @@ impl Journal {
     pub(super) fn next_event(&mut self) -> u64 {
         self.events.flush();
         self.events.next()
+    }
+
+    /// Goes on in another state directory, or where files are missing. Says whether it had to.
+    pub(super) fn move_to(&mut self, directory: &Directory) -> bool {
+        let of_logs = self.logs.move_to(directory);
+        self.events.move_to(directory) || of_logs
+    }
+
+    /// What could not be written, a sentence each.
+    pub(super) fn problems(&self) -> impl Iterator<Item = String> + use<> {
+        self.logs.problem().into_iter().chain(self.events.problem())
+    }
+
+    /// What could not be written and is not told in a file, by the names of the files.
+    pub(super) fn unmarked(&self) -> Vec<(LogName, record::Gap)> {
+        self.logs.unmarked()
+    }
+
+    /// How many bytes of the output of a process could not be written.
+    pub(super) fn lost(&self, subject: Subject) -> u64 {
+        LogName::of(subject).map_or(0, |name| self.logs.lost(name))
     }
 
     /// What could not be written, once.

@@ -3,12 +3,20 @@
 //! `2026-11-25T10:00:00.123456789Z stdout F text`, one a line; `P` in place of `F` where no line feed follows the text in
 //! what the program has written: a piece of a line that is very long, or the end of an output that lacks one. All texts of
 //! a stream with a line feed behind each `F` are byte for byte what came out of it.
+//!
+//! Where output is missing stands `… notice F BYTES WHY`: so many bytes are not kept at this place, because of that. Every file
+//! but the first of a log begins with one that says how much came before it, which is missing when the file before is gone.
 
+use std::fmt;
 use std::io::{BufRead as _, Write as _};
+
+use nix::errno::Errno;
 
 use super::stamp::{LENGTH, Stamp};
 use crate::controller::audience::Stream;
 
+/// What stands in the place of the stream where output is missing.
+const NOTICE: &str = "notice";
 /// The longest text of one record; a longer line is kept in pieces.
 pub(super) const LONGEST: usize = 16 * 1024;
 /// How much a record is longer than its text: stamp, stream, mark, three spaces, line feed.
@@ -63,6 +71,46 @@ pub(super) fn pieces(line: Piece<'_>) -> impl Iterator<Item = Piece<'_>> {
     })
 }
 
+/// Why output is not kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Why {
+    /// It was the oldest, and the room for logs is limited (`log_bytes`).
+    Rotated,
+    /// It could not be written.
+    Unwritten(Errno),
+}
+
+impl fmt::Display for Why {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Rotated => out.write_str("more was written than `limits.log_bytes` keeps"),
+            Self::Unwritten(Errno::ENOENT) => out.write_str("the state directory was removed"),
+            Self::Unwritten(errno) => {
+                write!(out, "it could not be written into the state directory: {}", crate::sys::errno::spelled(*errno))
+            }
+        }
+    }
+}
+
+/// A place where output is missing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Gap {
+    /// How many bytes.
+    pub bytes: u64,
+    /// Why.
+    pub why: Why,
+}
+
+impl fmt::Display for Gap {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "[{} of output missing here: {}]", count(self.bytes), self.why)
+    }
+}
+
+fn count(bytes: u64) -> String {
+    if bytes == 1 { "1 byte".to_owned() } else { format!("{bytes} bytes") }
+}
+
 /// A record as it is read again.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the fields are their names")]
@@ -70,7 +118,53 @@ pub struct Record {
     pub stamp: Stamp,
     pub stream: Stream,
     pub wholeness: Wholeness,
+    /// Of a gap, a sentence about it.
     pub text: Vec<u8>,
+    /// That it is no output, but a place where some is missing.
+    pub gap: Option<Gap>,
+}
+
+impl Record {
+    /// A place where output is missing.
+    pub fn of_gap(stamp: Stamp, gap: Gap) -> Self {
+        let (stream, wholeness) = (Stream::Stderr, Wholeness::Full);
+        Self { stamp, stream, wholeness, text: gap.to_string().into_bytes(), gap: Some(gap) }
+    }
+
+    /// The word for where it is from, in documents.
+    pub fn word(&self) -> &'static str {
+        if self.gap.is_some() { NOTICE } else { word(self.stream) }
+    }
+}
+
+/// Writes the record of a gap; the stamp is its text.
+pub(super) fn write_gap(stamp: &str, gap: Gap, to: &mut Vec<u8>) {
+    let why = match gap.why {
+        Why::Rotated => 0,
+        Why::Unwritten(errno) => errno as i32,
+    };
+    // A vector takes everything.
+    let _ = writeln!(to, "{stamp} {NOTICE} F {} {why}", gap.bytes);
+}
+
+fn read_gap(stamp: Stamp, text: &[u8]) -> Option<Record> {
+    let (bytes, why) = std::str::from_utf8(text).ok()?.split_once(' ')?;
+    let why = match why.parse().ok()? {
+        0 => Why::Rotated,
+        errno => Why::Unwritten(Errno::from_raw(errno)),
+    };
+    Some(Record::of_gap(stamp, Gap { bytes: bytes.parse().ok()?, why }))
+}
+
+/// How many bytes of output whole records stand for.
+pub(super) fn output_of(records: &[u8]) -> u64 {
+    let one = |line: &[u8]| {
+        let is_notice = line.get(LENGTH + 1..).is_some_and(|rest| rest.starts_with(NOTICE.as_bytes()));
+        let is_full = line.get(LENGTH + 8) == Some(&b'F');
+        // The line feed of the record is split off.
+        if is_notice { 0 } else { (line.len() + 1).saturating_sub(OVERHEAD) as u64 + u64::from(is_full) }
+    };
+    records.split(|&byte| byte == b'\n').filter(|line| !line.is_empty()).map(one).sum()
 }
 
 /// Writes a record; the stamp is its text.
@@ -86,6 +180,9 @@ pub(super) fn write(stamp: &str, stream: Stream, piece: Piece<'_>, to: &mut Vec<
 pub(super) fn read(line: &[u8]) -> Option<Record> {
     let (stamp, rest) = line.split_at_checked(LENGTH)?;
     let (stream, rest) = rest.strip_prefix(b" ")?.split_at_checked(6)?;
+    if stream == NOTICE.as_bytes() {
+        return read_gap(Stamp::parse(stamp)?, rest.strip_prefix(b" F ")?);
+    }
     let stream = match stream {
         b"stdout" => Stream::Stdout,
         b"stderr" => Stream::Stderr,
@@ -96,7 +193,7 @@ pub(super) fn read(line: &[u8]) -> Option<Record> {
         (b" P ", text) => (Wholeness::Partial, text),
         _ => return None,
     };
-    Some(Record { stamp: Stamp::parse(stamp)?, stream, wholeness, text: text.to_vec() })
+    Some(Record { stamp: Stamp::parse(stamp)?, stream, wholeness, text: text.to_vec(), gap: None })
 }
 
 /// The word for a stream, in records and documents.
@@ -109,7 +206,9 @@ pub fn word(stream: Stream) -> &'static str {
 
 #[cfg(test)]
 mod tests {
-    use super::{LONGEST, OVERHEAD, Piece, Wholeness, lines, pieces, read, write};
+    use nix::errno::Errno;
+
+    use super::{Gap, LONGEST, OVERHEAD, Piece, Wholeness, Why, lines, output_of, pieces, read, write, write_gap};
     use crate::controller::audience::Stream;
     use crate::controller::journal::stamp::Stamp;
 
@@ -136,6 +235,26 @@ mod tests {
                 assert!(before.iter().all(|piece| piece.wholeness == Wholeness::Partial));
             }
         }
+    }
+
+    #[test]
+    fn a_gap_is_read_as_it_was_written_and_is_no_output() {
+        let stamp = Stamp::from(std::time::SystemTime::now());
+        let mut records = Vec::new();
+        for why in [Why::Rotated, Why::Unwritten(Errno::ENOSPC)] {
+            let gap = Gap { bytes: 12, why };
+            let mut line = Vec::new();
+            write_gap(&stamp.to_string(), gap, &mut line);
+            records.extend_from_slice(&line);
+            line.pop();
+            let record = read(&line).expect("it is one");
+            assert_eq!((record.gap, record.word()), (Some(gap), "notice"));
+            assert!(String::from_utf8(record.text).unwrap().starts_with("[12 bytes of output missing here: "));
+        }
+        for piece in lines(b"four\n\nno end") {
+            write(&stamp.to_string(), Stream::Stdout, piece, &mut records);
+        }
+        assert_eq!(output_of(&records), 12);
     }
 
     #[test]

@@ -32,6 +32,25 @@ impl Watch {
         Ok(Self(inotify))
     }
 
+    /// Begins to watch whether a directory, the one that it is in, or something in it is removed or moved away.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Watch::begin`].
+    pub fn for_loss(directory: &Path) -> nix::Result<Self> {
+        let inotify = Inotify::init(InitFlags::IN_NONBLOCK | InitFlags::IN_CLOEXEC)?;
+        let own = AddWatchFlags::IN_DELETE_SELF | AddWatchFlags::IN_MOVE_SELF;
+        inotify.add_watch(directory, own | AddWatchFlags::IN_DELETE | AddWatchFlags::IN_ONLYDIR)?;
+        if let Some(above) = directory.parent() {
+            inotify.add_watch(above, own | AddWatchFlags::IN_ONLYDIR)?;
+        }
+        let logs = directory.join(super::LOGS);
+        if logs.is_dir() {
+            inotify.add_watch(&logs, own | AddWatchFlags::IN_ONLYDIR)?;
+        }
+        Ok(Self(inotify))
+    }
+
     /// Takes what there is, without waiting: the descriptor is readable when there is something.
     ///
     /// # Errors

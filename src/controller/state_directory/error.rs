@@ -4,6 +4,7 @@ use std::io;
 use std::path::PathBuf;
 
 use crate::sys::errno::of_io;
+use nix::errno::Errno;
 
 /// What kept a state directory from being used.
 #[derive(Debug, thiserror::Error)]
@@ -13,12 +14,18 @@ pub enum StateError {
     /// A topology of that name runs.
     #[error("a topology named `{name}` is already running (its state is in {})", directory.display())]
     NameInUse { name: String, directory: PathBuf },
+    /// A topology of that name runs, and its directory was removed.
+    #[error("a topology named `{name}` is already running: its controller, PID {controller}, has lost {}", directory.display())]
+    Homeless { name: String, directory: PathBuf, controller: i32 },
     /// The directory is somebody else's.
     #[error("{} belongs to user {owner}, not to the caller ({caller})", directory.display())]
     Foreign { directory: PathBuf, owner: u32, caller: u32 },
     /// Others may write to it.
     #[error("{} may be written by others (mode {mode:04o}), and nothing in it can be trusted", directory.display())]
     Exposed { directory: PathBuf, mode: u32 },
+    /// Somebody else could put another directory in its place.
+    #[error("{} cannot be trusted: somebody else could put another directory in its place, because {} {why}", directory.display(), above.display())]
+    Exchangeable { directory: PathBuf, above: PathBuf, why: String },
     /// Something that nestns has not put there, or not like this.
     #[error("{} {found}, which nestns has not made; it is neither followed nor removed", path.display())]
     Strange { path: PathBuf, found: String },
@@ -38,9 +45,17 @@ impl StateError {
     pub fn help(&self) -> String {
         match self {
             Self::NameInUse { .. } => "stop it first, or give this one another name with `--name`".to_owned(),
+            Self::Homeless { name, controller, .. } => format!(
+                "a controller puts its directory back as long as it runs: `kill -CONT {controller}` if it was stopped, or \
+                 `nestns down --now {name}` to end it"
+            ),
             Self::Foreign { .. } => "remove it, or set NESTNS_STATE_ROOT to a directory of your own".to_owned(),
             Self::Exposed { directory, .. } => {
                 format!("look at what is in it, then `chmod 700 {}`", directory.display())
+            }
+            Self::Exchangeable { .. } => {
+                "set NESTNS_STATE_ROOT to a directory of your own, below directories that only you and root may write to"
+                    .to_owned()
             }
             Self::Strange { path, .. } => format!("look at it, then remove it: `rm -r {}`", path.display()),
             Self::Unreadable { path, .. } => {
@@ -52,8 +67,30 @@ impl StateError {
         }
     }
 
+    /// The errno of the call that has failed.
+    pub fn errno(&self) -> Errno {
+        match self {
+            Self::System { source, .. } => source.raw_os_error().map_or(Errno::EIO, Errno::from_raw),
+            _ => Errno::EIO,
+        }
+    }
+
+    /// Whether there was nothing.
+    pub fn is_not_found(&self) -> bool {
+        matches!(self, Self::System { source, .. } if source.kind() == io::ErrorKind::NotFound)
+    }
+
     /// A failure to read /proc, as one of the state that was to be written from it.
     pub(in crate::controller) fn unreadable_proc(source: io::Error) -> Self {
         Self::System { action: "read", path: PathBuf::from("/proc"), source }
+    }
+}
+
+impl From<StateError> for io::Error {
+    fn from(error: StateError) -> Self {
+        match error {
+            StateError::System { source, .. } => source,
+            error => Self::other(error),
+        }
     }
 }

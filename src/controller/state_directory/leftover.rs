@@ -4,21 +4,18 @@
 //! start, the id of its PID namespace and the boot are the same (R18). Such a one is killed through a descriptor that was
 //! opened before it was looked at; everything else of the file proves nothing and is not acted upon.
 
-use std::fs::File;
 use std::io::Read;
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::Path;
 use std::time::Duration;
 
 use nix::errno::Errno;
-use nix::fcntl::OFlag;
 use nix::libc;
-use nix::unistd::{Pid, geteuid};
+use nix::unistd::Pid;
 use serde::Deserialize;
 
 use super::entries::{self, TRUTH};
 use super::error::StateError;
-use super::places;
+use super::handle::Directory;
 use super::remains::{self, Attempt, Remains};
 use crate::controller::document::{NamespaceDocument, ProcessDocument};
 use crate::controller::freezer::group;
@@ -100,25 +97,19 @@ impl Cleared {
 ///
 /// [`StateError`] for what cannot be trusted or understood; nothing was changed then.
 pub fn seize(directory: &Path) -> Result<Seized, StateError> {
-    match places::trust(directory) {
-        Ok(_) => {}
-        Err(StateError::System { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => {
-            return Ok(Seized::Vanished);
-        }
-        Err(error) => return Err(error),
-    }
-    let lock = match remains::lock_file(directory) {
-        Ok(lock) => lock,
-        Err(StateError::System { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => {
-            return Ok(Seized::Vanished);
-        }
-        Err(error) => return Err(error),
+    let tried = || {
+        let base = Directory::open(directory.parent().unwrap_or(directory))?;
+        let opened = base.inside(&directory.file_name().unwrap_or_default().to_string_lossy())?;
+        let lock = remains::lock_file(&opened)?;
+        Remains::take(base, opened, lock)
     };
-    match Remains::take(directory, lock)? {
-        Attempt::Held => Ok(Seized::Held),
-        Attempt::Vanished => Ok(Seized::Vanished),
-        Attempt::Taken(remains) => {
-            let survey = Survey::of(directory)?;
+    match tried() {
+        Err(error) if error.is_not_found() => Ok(Seized::Vanished),
+        Err(error) => Err(error),
+        Ok(Attempt::Held) => Ok(Seized::Held),
+        Ok(Attempt::Vanished) => Ok(Seized::Vanished),
+        Ok(Attempt::Taken(remains)) => {
+            let survey = Survey::of(&remains.handle())?;
             Ok(Seized::LeftOver(LeftOver { remains, survey }))
         }
     }
@@ -128,6 +119,15 @@ impl LeftOver {
     /// What became of it.
     pub fn fate(&self) -> Fate {
         self.survey.fate
+    }
+
+    /// Removes it where there is nothing in it but the lock.
+    ///
+    /// # Errors
+    ///
+    /// Those of unlinkat(2).
+    pub fn remove_if_bare(self) -> Result<(), StateError> {
+        self.remains.remove_if_bare()
     }
 
     /// The roots that still run.
@@ -142,7 +142,7 @@ impl LeftOver {
     /// [`StateError`] when something of it stays.
     pub fn remove(self) -> Result<Cleared, StateError> {
         let cleared = self.survey.clear(&self.remains)?;
-        self.remains.remove_if_bare();
+        self.remains.remove_if_bare()?;
         Ok(cleared)
     }
 }
@@ -164,17 +164,17 @@ struct Root {
 
 impl Survey {
     /// Looks at everything and changes nothing. The caller holds the lock.
-    pub(super) fn of(directory: &Path) -> Result<Self, StateError> {
+    pub(super) fn of(directory: &Directory) -> Result<Self, StateError> {
         let is_empty = entries::own(directory)?.len() <= 1;
         let mut survey = Self { roots: Vec::new(), fate: Fate::Unfinished, is_empty };
         // Without a truth no gate was opened: its roots, all still nestns itself, have ended with their parent.
-        let Some(record) = read(&directory.join(TRUTH))? else { return Ok(survey) };
+        let Some(record) = read(directory)? else { return Ok(survey) };
         if record.boot_id != boot::id() {
             survey.fate = Fate::OtherBoot;
             return Ok(survey);
         }
         survey.fate = Fate::Stood;
-        let unreadable = |problem: String| StateError::Unreadable { path: directory.join(TRUTH), problem };
+        let unreadable = |problem: String| StateError::Unreadable { path: directory.path().join(TRUTH), problem };
         if namespaces::own().map_err(StateError::unreadable_proc)? != record.host.pidns {
             return Err(unreadable("it was written in another PID namespace".to_owned()));
         }
@@ -197,7 +197,7 @@ impl Survey {
     pub(super) fn clear(self, remains: &Remains) -> Result<Cleared, StateError> {
         let directory = remains.directory();
         let stuck = |path: &str, problem: String| StateError::Stuck {
-            directory: directory.to_owned(),
+            directory: directory.clone(),
             path: format!("`{path}`"),
             problem,
         };
@@ -213,7 +213,7 @@ impl Survey {
                 return Err(stuck(&root.path, format!("it was killed {} s ago", COLLAPSE.as_secs())));
             }
         }
-        group::dissolve_recorded(directory);
+        group::dissolve_recorded(&remains.handle())?;
         remains.clear()?;
         let killed = self.roots.into_iter().map(|root| root.path).collect();
         Ok(Cleared { killed, fate: self.fate })
@@ -234,25 +234,15 @@ struct Host {
     pidns: u64,
 }
 
-fn read(path: &Path) -> Result<Option<Record>, StateError> {
-    let flags = OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK;
-    let opened = File::options().read(true).custom_flags(flags.bits()).open(path);
-    let read = |mut file: File| {
-        let found = file.metadata()?;
-        if !found.is_file() || found.uid() != geteuid().as_raw() {
-            return Err(std::io::Error::other("it is no file of the caller's"));
-        }
-        let mut text = Vec::new();
-        file.read_to_end(&mut text)?;
-        Ok(text)
-    };
-    match opened.and_then(read) {
-        Ok(text) => serde_json::from_slice(&text)
-            .map(Some)
-            .map_err(|error| StateError::Unreadable { path: path.to_owned(), problem: error.to_string() }),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-        Err(source) => Err(StateError::System { action: "read", path: path.to_owned(), source }),
-    }
+fn read(directory: &Directory) -> Result<Option<Record>, StateError> {
+    let path = || directory.path().join(TRUTH);
+    let failed = |source| StateError::System { action: "read", path: path(), source };
+    let Some(mut file) = directory.read(TRUTH).map_err(failed)? else { return Ok(None) };
+    let mut text = Vec::new();
+    file.read_to_end(&mut text).map_err(failed)?;
+    serde_json::from_slice(&text)
+        .map(Some)
+        .map_err(|error| StateError::Unreadable { path: path(), problem: error.to_string() })
 }
 
 /// The root's PID 1, if it is still the one of the file.
@@ -280,7 +270,9 @@ fn find(namespace: &NamespaceDocument, init: &ProcessDocument) -> Result<Option<
     let found = Member::open(pid).and_then(|member| member.pid_namespace());
     // One that is about to end has left its namespaces before it can be waited for.
     let is_leaving = |error: &std::io::Error| matches!(error.raw_os_error(), Some(libc::ESRCH | libc::ENOENT));
-    let patience = if found.as_ref().is_err_and(is_leaving) { COLLAPSE } else { Duration::ZERO };
+    // One that goes with its controller may take a moment on a machine that is busy.
+    let is_ending = found.as_ref().is_err_and(is_leaving) || process::is_ending(pid).unwrap_or(false);
+    let patience = if is_ending { COLLAPSE } else { Duration::ZERO };
     if pidfd.await_end(patience) {
         return Ok(None);
     }

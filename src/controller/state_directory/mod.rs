@@ -6,28 +6,34 @@
 
 mod entries;
 mod error;
+mod handle;
 mod leftover;
 mod places;
+mod presence;
 mod remains;
+mod trust;
 
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::io;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
+use nix::fcntl::OFlag;
+use nix::unistd::geteuid;
 
-use crate::engine::inheritance::FIRST_FREE;
-use crate::sys::descriptor;
-
-use entries::{LOCK, TOPOLOGY, TRUTH};
 use leftover::Survey;
 use remains::Attempt;
 
-pub use entries::{CONTROL, has_control_socket};
+pub use entries::{CONTROL, CONTROLLER_LOG, LOCK, TOPOLOGY, TRUTH, has_control_socket};
 pub use error::StateError;
+pub use handle::Directory;
 pub use leftover::{Cleared, Fate, LeftOver, Seized, seize};
-pub use places::{STATE_ROOT, TRUTH_VARIABLE, of_environment, places, state_root, strange_places, trust, usable_base};
-pub use remains::Remains;
+pub use places::{
+    STATE_ROOT, TRUTH_VARIABLE, candidates, of_environment, places, state_root, strange_places, usable_base,
+};
+pub use presence::{Homeless, homeless};
+pub use remains::{Remains, Restored};
 
 /// How often taking the lock is tried again, when a directory vanishes between opening and locking.
 const ATTEMPTS: usize = 100;
@@ -40,9 +46,10 @@ pub struct StateDirectory {
 }
 
 impl Drop for StateDirectory {
-    /// Whatever goes wrong after the name was taken leaves nothing behind.
+    /// Whatever goes wrong after the name was taken leaves nothing behind. What could not be removed was told before, or
+    /// what went wrong is told now.
     fn drop(&mut self) {
-        self.remains.remove();
+        let _ = self.remains.remove();
     }
 }
 
@@ -63,26 +70,21 @@ impl StateDirectory {
     /// When the name is in use, or the directory, or something in it, cannot be made or trusted.
     pub fn claim(name: &str, directory: &Path) -> Result<Self, StateError> {
         for _ in 0..ATTEMPTS {
-            places::make_private(directory)?;
-            let file = match remains::lock_file(directory) {
-                Ok(file) => file,
-                // Its last owner has removed it just now.
-                Err(StateError::System { source, .. }) if source.kind() == io::ErrorKind::NotFound => continue,
-                Err(error) => return Err(error),
-            };
-            // The agreed numbers are filled later, and what is open at one of them then is closed: a lock would be lost.
-            let file = descriptor::above(file, FIRST_FREE).map(File::from).map_err(|errno| StateError::System {
-                action: "keep open",
-                path: directory.join(LOCK),
-                source: errno.into(),
-            })?;
-            match Remains::take(directory, file)? {
+            match Self::try_claim(directory)? {
                 Attempt::Held => {
                     return Err(StateError::NameInUse { name: name.to_owned(), directory: directory.to_owned() });
                 }
                 Attempt::Vanished => {}
                 Attempt::Taken(remains) => {
-                    let survey = Survey::of(directory)?;
+                    if let Some(Homeless { controller, .. }) = remains.occupy() {
+                        remains.remove_if_bare()?;
+                        return Err(StateError::Homeless {
+                            name: name.to_owned(),
+                            directory: directory.to_owned(),
+                            controller,
+                        });
+                    }
+                    let survey = Survey::of(&remains.handle())?;
                     let left_over = if survey.is_empty() { None } else { Some(survey.clear(&remains)?) };
                     return Ok(Self { remains, left_over });
                 }
@@ -90,6 +92,21 @@ impl StateDirectory {
         }
         let source = io::Error::from(Errno::EAGAIN);
         Err(StateError::System { action: "keep a lock in", path: directory.to_owned(), source })
+    }
+
+    fn try_claim(directory: &Path) -> Result<Attempt, StateError> {
+        let tried = || {
+            let base = Directory::open_or_make(directory.parent().unwrap_or(directory))?;
+            let name = directory.file_name().unwrap_or_default().to_string_lossy();
+            let directory = base.make_inside(&name)?;
+            let lock = remains::lock_file(&directory)?;
+            Remains::take(base, directory, lock)
+        };
+        match tried() {
+            // Its last owner has removed it just now.
+            Err(error) if error.is_not_found() => Ok(Attempt::Vanished),
+            result => result,
+        }
     }
 
     /// What did not end in order and was found under the name.
@@ -104,21 +121,7 @@ impl StateDirectory {
 
     /// Where the document that tells what stands is written.
     pub fn truth(&self) -> PathBuf {
-        truth_in(self.remains.directory())
-    }
-
-    /// Where the expanded topology is written.
-    pub fn topology(&self) -> PathBuf {
-        topology_in(self.remains.directory())
-    }
-
-    /// Writes a file of the directory; see [`Remains::write`].
-    ///
-    /// # Errors
-    ///
-    /// Those of open, write and rename.
-    pub fn write(&self, path: &Path, content: &[u8]) -> Result<(), StateError> {
-        self.remains.write(path, content)
+        truth_in(&self.remains.directory())
     }
 }
 
@@ -127,9 +130,30 @@ pub fn truth_in(directory: &Path) -> PathBuf {
     directory.join(TRUTH)
 }
 
-/// Where the expanded topology is written, in the directory of a name.
-pub fn topology_in(directory: &Path) -> PathBuf {
-    directory.join(TOPOLOGY)
+/// Opens a file of a state directory to be read, without following a link and without waiting for a writer, as a FIFO in its
+/// place would make it; none where there is none. The way to the directory was looked at when it was found.
+///
+/// # Errors
+///
+/// Those of open(2); for anything but a regular file, what it is.
+pub fn open_file(path: &Path) -> io::Result<Option<File>> {
+    let strange = |found: &Metadata| {
+        let kind = if found.is_file() { "a file of somebody else's" } else { "no regular file" };
+        io::Error::other(format!("{} is {kind}, which nestns has not made", path.display()))
+    };
+    let is_own = |found: &Metadata| found.is_file() && [0, geteuid().as_raw()].contains(&found.uid());
+    let flags = OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK | OFlag::O_NOCTTY;
+    match File::options().read(true).custom_flags(flags.bits()).open(path) {
+        Ok(file) => {
+            let found = file.metadata()?;
+            if is_own(&found) { Ok(Some(file)) } else { Err(strange(&found)) }
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => match std::fs::symlink_metadata(path) {
+            Ok(found) if !is_own(&found) => Err(strange(&found)),
+            _ => Err(error),
+        },
+    }
 }
 
 /// Where the lock is, in the directory of a name.

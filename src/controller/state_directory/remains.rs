@@ -1,28 +1,56 @@
 //! What is to be removed when a topology is gone, by its controller or, where that died, by its guardian.
 
-use std::cell::Cell;
-use std::fs::{File, OpenOptions, Permissions};
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::cell::{Cell, RefCell};
+use std::ffi::OsStr;
+use std::fs::{File, TryLockError};
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
-use nix::fcntl::{Flock, FlockArg};
+use nix::fcntl::OFlag;
+use nix::sys::stat::{FileStat, SFlag};
 
-use super::entries::{self, LOCK};
+use super::entries::{self, GROUPS, LOCK};
 use super::error::StateError;
-use super::places;
+use super::handle::{self, Directory, failed};
+use super::presence::{self, Homeless, Presence};
+use super::{StateDirectory, places};
 use crate::controller::freezer::group;
+use crate::sys::fault;
+
+/// How deep what others have put into the directory is followed when it is removed.
+const DEEPEST: u32 = 64;
+
+/// A directory and its lock, for as long as they are kept open.
+#[derive(Debug)]
+struct Held {
+    /// The directory above.
+    base: Directory,
+    directory: Directory,
+    /// flock(2): let go of when the last copy of the descriptor is closed, by whatever end of its owners.
+    lock: File,
+}
 
 /// What is left to remove when the topology is gone.
 #[derive(Debug)]
 pub struct Remains {
-    directory: PathBuf,
-    lock: Flock<File>,
-    /// Of the directory, so that nobody else's is removed under the same name.
-    inode: u64,
-    /// Whether this process has removed it: its inode may be somebody else's from then on.
+    held: RefCell<Held>,
+    /// The name in the kernel's list.
+    presence: RefCell<Option<OwnedFd>>,
+    /// Whether this process has removed it: its place may be somebody else's from then on.
     removed: Cell<bool>,
+}
+
+/// What became of a directory that was to be where it was.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Restored {
+    /// It is there.
+    NotNeeded,
+    /// It was made again.
+    InPlace,
+    /// It was made in another place.
+    Elsewhere,
 }
 
 /// What came of an attempt to take a lock.
@@ -36,67 +64,129 @@ pub(super) enum Attempt {
 }
 
 /// Opens the lock of a directory, or makes it where nothing else is in there but what a controller makes.
-pub(super) fn lock_file(directory: &Path) -> Result<File, StateError> {
-    let path = directory.join(LOCK);
-    match places::open_lock(&mut OpenOptions::new(), &path) {
-        Err(StateError::System { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => {
-            entries::own(directory)?;
-            places::open_lock(OpenOptions::new().create(true), &path)
+pub(super) fn lock_file(directory: &Directory) -> Result<File, StateError> {
+    let path = directory.path().join(LOCK);
+    let error = |errno: Errno| match directory.look(LOCK) {
+        Ok(found) if errno == Errno::ELOOP || handle::kind(&found) != SFlag::S_IFREG => {
+            StateError::Strange { path: path.clone(), found: super::trust::describe(&found) }
         }
-        result => result,
+        _ => failed("open", &path)(errno),
+    };
+    match directory.file(LOCK, OFlag::O_WRONLY) {
+        Err(Errno::ENOENT) => {
+            entries::own(directory)?;
+            directory.file(LOCK, OFlag::O_WRONLY | OFlag::O_CREAT).map_err(error)
+        }
+        result => result.map_err(error),
     }
 }
 
 impl Remains {
     /// Takes the lock of a directory, if nobody has it.
-    pub(super) fn take(directory: &Path, lock: File) -> Result<Attempt, StateError> {
-        let path = directory.join(LOCK);
-        let system = |action, errno: Errno| StateError::System { action, path: path.clone(), source: errno.into() };
-        let lock = match Flock::lock(lock, FlockArg::LockExclusiveNonblock) {
-            Ok(lock) => lock,
-            Err((_, Errno::EWOULDBLOCK)) => return Ok(Attempt::Held),
-            Err((_, errno)) => return Err(system("lock", errno)),
-        };
-        // The lock may be that of a directory which was removed after the file was opened.
-        let inode = |path: &Path| std::fs::symlink_metadata(path).map(|found| found.ino());
-        let (held, found) = (lock.metadata().map(|file| file.ino()), inode(&path));
-        match (held, found, inode(directory)) {
-            (Ok(held), Ok(found), Ok(inode)) if held == found => {
-                let directory = directory.to_owned();
-                Ok(Attempt::Taken(Self { directory, lock, inode, removed: Cell::new(false) }))
+    pub(super) fn take(base: Directory, directory: Directory, lock: File) -> Result<Attempt, StateError> {
+        match lock.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => return Ok(Attempt::Held),
+            Err(TryLockError::Error(source)) => {
+                return Err(StateError::System { action: "lock", path: directory.path().join(LOCK), source });
             }
-            _ => Ok(Attempt::Vanished),
+        }
+        let held = Held { base, directory, lock };
+        // The lock may be that of a directory which was removed after the file was opened.
+        if !held.is_locked()? || !held.is_current()? {
+            return Ok(Attempt::Vanished);
+        }
+        Ok(Attempt::Taken(Self::of(held)))
+    }
+
+    /// What a controller has handed over: the descriptors of [`Remains::descriptors`], in their order.
+    pub fn handed_over(path: &Path, [base, directory, lock]: [OwnedFd; 3]) -> Self {
+        let above = path.parent().unwrap_or(path).to_owned();
+        let held = Held {
+            base: Directory::handed_over(above, base),
+            directory: Directory::handed_over(path.to_owned(), directory),
+            lock: lock.into(),
+        };
+        Self::of(held)
+    }
+
+    fn of(held: Held) -> Self {
+        Self { held: RefCell::new(held), presence: RefCell::new(None), removed: Cell::new(false) }
+    }
+
+    /// Takes the name in the kernel's list as well. One who has it and whose directory was removed is returned; whoever else
+    /// has taken it means nothing.
+    pub(super) fn occupy(&self) -> Option<Homeless> {
+        let directory = self.directory();
+        // As the kernel tells it of whoever has it open.
+        let directory = std::fs::canonicalize(&directory).unwrap_or(directory);
+        match presence::take(&directory) {
+            Presence::Ours(socket) => {
+                self.presence.replace(Some(socket));
+                None
+            }
+            Presence::Theirs => presence::homeless(|other| other == directory).pop(),
+            Presence::Unknown => None,
         }
     }
 
-    /// Removes what a dead controller has left: everything with the lock that he has handed on; without, because he died
-    /// before he could, no more than he can have made until then.
-    pub fn remove_of_the_dead(directory: &Path, lock: Option<OwnedFd>) {
-        if places::trust(directory).is_err() {
-            return;
+    /// Lets go of the name in the kernel's list: what follows is only the removal.
+    pub fn let_go(&self) {
+        self.presence.replace(None);
+    }
+
+    /// Makes the directory again that was taken away: where it was, or else where clients look as well. Says whether it had to
+    /// be done.
+    ///
+    /// # Errors
+    ///
+    /// Why it can be made nowhere.
+    pub fn restore(&self) -> Result<Restored, StateError> {
+        if self.removed.get() || self.is_in_place() {
+            return Ok(Restored::NotNeeded);
         }
-        let was_handed_on = lock.is_some();
-        let open = || places::open_lock(&mut OpenOptions::new(), &directory.join(LOCK)).ok();
-        let file = lock.map(File::from).or_else(open);
-        // Granted at once where the descriptor shares the lock already.
-        let taken = file.map(|file| Self::take(directory, file));
-        match taken {
-            Some(Ok(Attempt::Taken(remains))) if was_handed_on => remains.remove(),
-            Some(Ok(Attempt::Taken(remains))) => remains.remove_if_bare(),
-            // Made a moment before the death; one with anything in it stays.
-            None => drop(std::fs::remove_dir(directory)),
-            Some(_) => {}
+        let before = self.directory();
+        let (above, name) = (before.parent().unwrap_or(&before), before.file_name().unwrap_or_default());
+        let others = places::candidates().into_iter().filter(|place| place != above);
+        let mut why = None;
+        for place in std::iter::once(above.to_owned()).chain(others) {
+            places::remake(&place);
+            match StateDirectory::try_claim(&place.join(name)) {
+                Ok(Attempt::Taken(other)) => {
+                    self.held.swap(&other.held);
+                    return Ok(if self.directory() == before { Restored::InPlace } else { Restored::Elsewhere });
+                }
+                // Somebody has it; it is tried elsewhere.
+                Ok(Attempt::Held | Attempt::Vanished) => {}
+                Err(error) => {
+                    why.get_or_insert(error);
+                }
+            }
         }
+        let name = name.to_string_lossy().into_owned();
+        Err(why.unwrap_or(StateError::NameInUse { name, directory: before }))
+    }
+
+    /// What whoever is to remove it has to hold: the directory above, the directory, and the lock, which keeps the name taken.
+    pub fn descriptors(&self) -> nix::Result<[OwnedFd; 3]> {
+        let held = self.held.borrow();
+        let copy =
+            |fd: std::io::Result<OwnedFd>| fd.map_err(|error| error.raw_os_error().map_or(Errno::EIO, Errno::from_raw));
+        Ok([
+            copy(held.base.try_clone())?,
+            copy(held.directory.try_clone())?,
+            copy(held.lock.try_clone().map(OwnedFd::from))?,
+        ])
     }
 
     /// Which directory.
-    pub fn directory(&self) -> &Path {
-        &self.directory
+    pub fn directory(&self) -> PathBuf {
+        self.held.borrow().directory.path().to_owned()
     }
 
-    /// The lock's descriptor: whoever holds it keeps the name.
-    pub fn lock(&self) -> BorrowedFd<'_> {
-        self.lock.as_fd()
+    /// The directory itself.
+    pub fn handle(&self) -> Directory {
+        self.held.borrow().directory.clone()
     }
 
     /// Writes a file of the directory: under another name first, then moved, so that a reader finds all of it or nothing.
@@ -104,79 +194,142 @@ impl Remains {
     /// # Errors
     ///
     /// Those of open, write and rename.
-    pub fn write(&self, path: &Path, content: &[u8]) -> Result<(), StateError> {
-        let part = path.with_extension("part");
-        let write = || {
-            std::fs::write(&part, content)?;
-            std::fs::set_permissions(&part, Permissions::from_mode(0o600))?;
-            std::fs::rename(&part, path)
-        };
-        let written = write().inspect_err(|_| {
-            // On a full disk half a file would be in the way of others.
-            let _ = std::fs::remove_file(&part);
-        });
-        written.map_err(|source| StateError::System { action: "write", path: path.to_owned(), source })
+    pub fn write(&self, name: &str, content: &[u8]) -> Result<(), StateError> {
+        self.held.borrow().directory.write(name, content)
+    }
+
+    /// Whether the directory is where it was, with its lock in it.
+    pub fn is_in_place(&self) -> bool {
+        let held = self.held.borrow();
+        // What cannot be told is left as it is.
+        held.is_locked().unwrap_or(true) && held.is_current().unwrap_or(true)
+    }
+
+    /// Leaves everything where it is, because something still lives of which the state tells.
+    pub fn leave(&self) {
+        self.removed.set(true);
     }
 
     /// Removes the directory, if it is still the one that was made, and the cgroups that are recorded in it.
     ///
     /// The lock goes last, and the directory only when it is empty: whoever takes the name in between, in this very
-    /// directory, finds it empty and keeps it.
-    pub fn remove(&self) {
-        if self.removed.replace(true) || !self.is_current() {
-            return;
+    /// directory, finds it empty and keeps it. What cannot be removed is left with the lock in it, for `prune`.
+    ///
+    /// # Errors
+    ///
+    /// The first of all failures; nothing else is left out because of it.
+    pub fn remove(&self) -> Result<(), StateError> {
+        if self.removed.replace(true) {
+            return Ok(());
         }
-        group::dissolve_recorded(&self.directory);
+        self.let_go();
+        let held = self.held.borrow();
+        let mut result = group::dissolve_recorded(&held.directory);
+        // The list of those that could not be removed stays.
+        let kept: &[&str] = if result.is_ok() { &[LOCK] } else { &[LOCK, GROUPS] };
+        match held.is_current() {
+            Ok(true) => {}
+            Ok(false) => return result,
+            Err(error) => return result.and(Err(error)),
+        }
         // It may be gone already: controller and guardian both come here.
-        for entry in std::fs::read_dir(&self.directory).into_iter().flatten().flatten() {
-            if entry.file_name() == LOCK {
-                continue;
-            }
-            let _ = match entry.file_type() {
-                Ok(kind) if kind.is_dir() => std::fs::remove_dir_all(entry.path()),
-                _ => std::fs::remove_file(entry.path()),
-            };
+        let listed = match fault::errno("list-remains") {
+            Some(errno) => Err(failed("list", held.directory.path())(errno)),
+            None => held.directory.names(),
+        };
+        let names = listed.unwrap_or_else(|error| {
+            result = Err(error);
+            Vec::new()
+        });
+        for name in names.iter().filter(|name| !kept.iter().any(|kept| kept == name)) {
+            result = result.and(remove_all(&held.directory, name, 0));
         }
-        self.remove_lock();
-    }
-
-    fn remove_lock(&self) {
-        let path = self.directory.join(LOCK);
-        let inode = |found: std::io::Result<std::fs::Metadata>| found.map(|found| found.ino()).ok();
-        if inode(self.lock.metadata()) == inode(std::fs::symlink_metadata(&path)) {
-            let _ = std::fs::remove_file(path);
-            let _ = std::fs::remove_dir(&self.directory);
-        }
+        result.and_then(|()| held.remove_lock())
     }
 
     /// Removes the directory, if there is nothing in it but the lock.
-    pub(super) fn remove_if_bare(&self) {
-        let has_only_lock = || {
-            let entries: Vec<_> = std::fs::read_dir(&self.directory).ok()?.flatten().collect();
-            Some(entries.iter().all(|entry| entry.file_name() == LOCK))
-        };
-        if self.is_current() && has_only_lock() == Some(true) {
+    pub(super) fn remove_if_bare(&self) -> Result<(), StateError> {
+        let held = self.held.borrow();
+        if held.is_current()? && held.directory.names()?.iter().all(|name| name == LOCK) {
             self.removed.set(true);
-            self.remove_lock();
+            held.remove_lock()?;
         }
-    }
-
-    fn is_current(&self) -> bool {
-        std::fs::symlink_metadata(&self.directory).is_ok_and(|found| found.ino() == self.inode)
+        Ok(())
     }
 
     /// Removes what a controller has put there, but the lock. What else there is has been looked for before.
     pub(super) fn clear(&self) -> Result<(), StateError> {
-        for path in entries::own(&self.directory)? {
-            if path.file_name() == Some(LOCK.as_ref()) {
-                continue;
-            }
-            let removed = match std::fs::symlink_metadata(&path) {
-                Ok(found) if found.is_dir() => std::fs::remove_dir_all(&path),
-                _ => std::fs::remove_file(&path),
-            };
-            removed.map_err(|source| StateError::System { action: "remove", path, source })?;
+        let held = self.held.borrow();
+        for name in entries::own(&held.directory)?.iter().filter(|name| *name != LOCK) {
+            remove_all(&held.directory, name, 0)?;
         }
         Ok(())
     }
+}
+
+impl Held {
+    /// Whether the lock is the one that is in the directory.
+    fn is_locked(&self) -> Result<bool, StateError> {
+        let path = || self.directory.path().join(LOCK);
+        let held = self.lock.metadata().map(|file| (file.dev(), file.ino()));
+        let held = held.map_err(|source| StateError::System { action: "look at", path: path(), source })?;
+        Ok(found(self.directory.look(LOCK)).map_err(failed("look at", &path()))? == Some(held))
+    }
+
+    /// Whether the directory is where its name says, below the one that is there now.
+    fn is_current(&self) -> Result<bool, StateError> {
+        let own = self.directory.identity().map_err(failed("look at", self.directory.path()))?;
+        let found = found(self.base.look(self.name())).map_err(failed("look at", self.directory.path()))?;
+        if found != Some(own) {
+            return Ok(false);
+        }
+        // The directory above may have been moved away, and made again.
+        match Directory::open(self.base.path()) {
+            Ok(above) => Ok(above.identity().ok() == self.base.identity().ok()),
+            Err(error) if error.is_not_found() => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn name(&self) -> &OsStr {
+        self.directory.path().file_name().unwrap_or_default()
+    }
+
+    fn remove_lock(&self) -> Result<(), StateError> {
+        if !self.is_locked()? {
+            return Ok(());
+        }
+        self.directory.remove(LOCK)?;
+        match self.base.remove_directory(self.name()) {
+            // Whoever takes the name has made his lock in it.
+            Err(StateError::System { source, .. }) if source.raw_os_error() == Some(Errno::ENOTEMPTY as i32) => Ok(()),
+            result => result,
+        }
+    }
+}
+
+/// What identifies an entry; none where there is none.
+fn found(looked: nix::Result<FileStat>) -> nix::Result<Option<(u64, u64)>> {
+    match looked {
+        Ok(found) => Ok(Some((found.st_dev, found.st_ino))),
+        Err(Errno::ENOENT) => Ok(None),
+        Err(errno) => Err(errno),
+    }
+}
+
+/// Removes an entry and all that is in it.
+fn remove_all(directory: &Directory, name: &OsStr, depth: u32) -> Result<(), StateError> {
+    let looked = directory.look(name);
+    if looked == Err(Errno::ENOENT) {
+        return Ok(());
+    }
+    let found = looked.map_err(failed("look at", &directory.path().join(name)))?;
+    if handle::kind(&found) != SFlag::S_IFDIR || depth > DEEPEST {
+        return directory.remove(name);
+    }
+    let inner = directory.inside(&name.to_string_lossy())?;
+    for entry in inner.names()? {
+        remove_all(&inner, &entry, depth + 1)?;
+    }
+    directory.remove_directory(name)
 }

@@ -122,7 +122,7 @@ impl Supervision<'_> {
         self.world.drain_programs(Moment::now().plus(READING));
         let Some(name) = LogName::of(subject) else { return Vec::new() };
         // What cannot be read back has been told when it could not be written.
-        last_lines(self.world.remains.directory(), name, SHOWN).unwrap_or_default()
+        last_lines(&self.world.remains.directory(), name, SHOWN).unwrap_or_default()
     }
 
     /// Of these lines those that nobody has been shown: all, where there is nobody.

@@ -26,7 +26,7 @@ use std::time::Duration;
 use nix::libc;
 
 use super::audience::{Cause, Note};
-use super::creation::COLLAPSE;
+use super::creation::{COLLAPSE, Left, tell_of_remains};
 use super::herald::FailedProcess;
 use super::journal::event::{Event, WHOLE};
 use super::life::Life;
@@ -43,6 +43,7 @@ use crate::engine::moment::Moment;
 use crate::engine::plan::{Plan, Subject};
 use crate::engine::report::Ending;
 use crate::observe::namespaces::Standpoint;
+use crate::sys::fault;
 use crate::topology::{OnExit, Terminal};
 use attachments::Attachments;
 use awaiting::Awaiting;
@@ -68,6 +69,10 @@ struct Unexplained {
     ending: Ending,
     until: Moment,
 }
+
+/// The status, how long it took until the gates were open, the timeline of the stop if there was one, and whether anything
+/// could not be removed.
+type End = (u8, Option<Duration>, Option<Timeline>, Left);
 
 /// By what the topology is judged.
 #[derive(Debug)]
@@ -157,10 +162,11 @@ impl<'a> Supervision<'a> {
 
     /// Stays until everything has ended. Returns the status, how long it took until the gates were open, and the timeline
     /// of the stop, if there was one.
-    pub(super) fn live(mut self, command: Option<Command>) -> (u8, Option<Duration>, Option<Timeline>) {
+    pub(super) fn live(mut self, command: Option<Command>) -> End {
         self.command = command;
         if self.opening.gates == Gates::Open {
             self.open_gates();
+            fault::point("released");
         }
         self.announce();
         loop {
@@ -362,7 +368,7 @@ impl<'a> Supervision<'a> {
     }
 
     /// Everything has ended: takes in what was said last, and lets the guardian go.
-    fn finish(mut self) -> (u8, Option<Duration>, Option<Timeline>) {
+    fn finish(mut self) -> End {
         let end = Moment::now();
         // It is about to be removed.
         self.world.truth.keep(false);
@@ -398,10 +404,17 @@ impl<'a> Supervision<'a> {
         self.world.journal.flush();
         self.world.clients.life = Life::Gone;
         self.world.take_leave(timeline.as_ref());
-        let World { guardian, output, events, remains, .. } = self.world;
+        let is_stuck = self.keeper.living() > 0;
+        let World { guardian, output, events, remains, audience, .. } = self.world;
         output.finish(&events);
-        remains.remove();
+        if is_stuck {
+            // Whoever comes next is to know of what still lives.
+            remains.leave();
+        }
+        remains.let_go();
+        // It removes what there is, unless a root still lives.
         guardian.dismiss();
-        (status, self.opening.release, timeline)
+        let left = tell_of_remains(remains.remove(), audience);
+        (status, self.opening.release, timeline, left)
     }
 }

@@ -101,7 +101,7 @@ impl Supervision<'_> {
             }
             .to_owned(),
             name: self.world.clients.name().to_owned(),
-            truth: crate::controller::state_directory::truth_in(self.world.remains.directory()).display().to_string(),
+            truth: crate::controller::state_directory::truth_in(&self.world.remains.directory()).display().to_string(),
             namespaces: counts.namespaces,
             processes: counts.processes,
             depth: counts.depth,
@@ -115,7 +115,8 @@ impl Supervision<'_> {
         // With `--timeout` it is the start that has so long.
         self.world.limit = None;
         if let Some(herald) = self.opening.herald.take() {
-            herald.announce(&news, &self.world.remains.directory().join("controller.log"));
+            herald.announce(&news, &self.world.remains.handle());
+            self.world.home.has_log();
         }
     }
 

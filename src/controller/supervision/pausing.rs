@@ -74,7 +74,7 @@ impl Supervision<'_> {
         }
         let subtree = self.subtree(index)?;
         let name = self.world.clients.name().to_owned();
-        let state = self.world.remains.directory().to_owned();
+        let state = self.world.remains.handle();
         self.pausing
             .freezer
             .freeze(index, subtree, &name, &state)
@@ -170,6 +170,10 @@ impl Supervision<'_> {
 
     /// Answers those whose pause is complete, and forgets what was killed while it was paused.
     pub(super) fn look_after_paused(&mut self) {
+        if std::mem::take(&mut self.world.home.has_moved) {
+            // Without the list they are still found by their names.
+            let _ = self.pausing.freezer.note_again(&self.world.remains.handle());
+        }
         let is_over = |index: &NamespaceIndex| {
             self.world.roster.namespace(*index).is_some_and(|record| record.members[0].state.is_over())
         };

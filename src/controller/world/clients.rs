@@ -14,6 +14,7 @@ use crate::controller::control::server::{Asked, ClientId, Heard, Server};
 use crate::controller::description::{Description, Sources};
 use crate::controller::document::{namespace_documents, process_documents};
 use crate::controller::journal::event::Caller;
+use crate::controller::journal::record::{Gap, Why};
 use crate::controller::life::Life;
 use crate::controller::roster::State;
 use crate::controller::timeline::Timeline;
@@ -187,12 +188,17 @@ impl World<'_> {
     /// What was declared of one thing.
     fn describe(&self, path: &str, kind: Kind) -> Result<Description, Problem> {
         let files: Vec<String> = self.clients.origin.files.iter().map(|file| self.absolute(file)).collect();
-        let sources = Sources { roster: &self.roster, files: &files, directory: self.remains.directory() };
+        let directory = self.remains.directory();
+        let sources = Sources { roster: &self.roster, files: &files, directory: &directory };
         let found = match kind {
             Kind::Namespace => self.plan.find(path).map(|index| sources.namespace(index)),
             Kind::Process => {
                 let subject = self.plan.find_process(path);
-                subject.and_then(|subject| sources.process(subject)).or_else(|| self.guests.describe(path))
+                let described = subject.and_then(|subject| {
+                    let lost_output = Some(self.journal.lost(subject)).filter(|&bytes| bytes > 0);
+                    Some(Description { lost_output, ..sources.process(subject)? })
+                });
+                described.or_else(|| self.guests.describe(path))
             }
         };
         found.ok_or_else(|| Problem::no(format!("there is no `{path}` any more")))
@@ -217,7 +223,14 @@ impl World<'_> {
             hash: self.clients.origin.hash.clone(),
             controller: nix::unistd::getpid().as_raw(),
             anonymous: self.clients.origin.anonymous,
+            problems: self.problems(),
         }
+    }
+
+    fn unmarked(&self) -> Vec<(String, u64, i32)> {
+        let errno = |why| if let Why::Unwritten(errno) = why { errno as i32 } else { 0 };
+        let unmarked = self.journal.unmarked().into_iter();
+        unmarked.map(|(name, Gap { bytes, why })| (name.to_string(), bytes, errno(why))).collect()
     }
 
     /// All of it, as it is at this moment.
@@ -230,6 +243,7 @@ impl World<'_> {
             host_pidns: namespaces::own().unwrap_or_default(),
             namespaces: namespace_documents(&self.roster),
             processes: process_documents(&self.roster).into_iter().chain(self.guests.documents(&self.roster)).collect(),
+            unmarked: self.unmarked(),
             events,
         }
     }

@@ -8,21 +8,47 @@ use nix::unistd::Pid;
 
 use super::World;
 use crate::controller::audience::{Loss, Note};
+use crate::controller::creation::GUARDIANS;
 use crate::controller::event_loop::Token;
-use crate::controller::guardian::{Guardian, Ward};
+use crate::controller::guardian::{Guardian, Name, Ward};
 use crate::engine::failure::{Failure, Stage};
 use crate::engine::keeper::{Patience, Setback};
 use crate::engine::plan::Subject;
 use crate::sys::call::{Call, CallError, Named};
+use crate::sys::fault;
 use crate::sys::pidfd::Pidfd;
 
 impl World<'_> {
     /// Starts another guardian when the first has been killed, and tells it all it has to know.
-    pub(in crate::controller) fn replace_guardian(&mut self, loss: Loss) -> Result<(), CallError> {
-        self.audience.note(&Note::GuardianLost { loss });
-        self.guardian.bury();
-        self.guardian = Guardian::start(&Ward { terminal: self.saved, directory: self.remains.directory() })?;
-        self.guardian.entrust(self.remains)?;
+    pub(in crate::controller) fn replace_guardian(&mut self, mut loss: Loss) -> Result<(), CallError> {
+        let mut attempts = 1;
+        loop {
+            self.audience.note(&Note::GuardianLost { loss });
+            self.guardian.bury();
+            fault::point("guardian-lost");
+            match self.start_guardian() {
+                // This one has been killed as well.
+                Err(cause)
+                    if attempts < GUARDIANS
+                        && matches!(cause.errno, Errno::EPIPE | Errno::EAGAIN | Errno::ECONNRESET) =>
+                {
+                    attempts += 1;
+                    loss = Loss::of(cause);
+                }
+                result => {
+                    self.troubles.unguarded = result.is_err();
+                    return result;
+                }
+            }
+        }
+    }
+
+    /// The roots first and the lock last: whoever has the lock removes what tells of the roots, and must know them all. Until
+    /// then the guardian goes by what the state directory tells, and takes its lock only when nobody has it any more.
+    fn start_guardian(&mut self) -> Result<(), CallError> {
+        let directory = self.remains.directory();
+        self.guardian = Guardian::start(&Ward { terminal: self.saved, directory: &directory, name: Name::Taken })?;
+        fault::point("guardian-started");
         for &root in &self.roots {
             match Pidfd::open(root).by(Call::PidfdOpen) {
                 Ok(pidfd) => self.guardian.guard(&pidfd)?,
@@ -30,8 +56,9 @@ impl World<'_> {
                 Err(CallError { errno: Errno::ESRCH, .. }) => {}
                 Err(cause) => return Err(cause),
             }
+            fault::point("guardian-told");
         }
-        Ok(())
+        self.guardian.entrust(self.remains)
     }
 }
 
@@ -63,11 +90,13 @@ impl Patience for World<'_> {
     fn guard(&mut self, root: Pid, subject: Subject) -> Result<(), Setback> {
         let failed = |cause: CallError| Setback::Failed(Failure::new(subject, Stage::Guard, cause));
         let pidfd = Pidfd::open(root).by(Call::PidfdOpen).map_err(failed)?;
-        if let Err(cause) = self.guardian.guard(&pidfd) {
-            self.replace_guardian(Loss::of(cause)).map_err(failed)?;
-            self.guardian.guard(&pidfd).map_err(failed)?;
-        }
         self.roots.push(root);
+        fault::point("root-made");
+        if let Err(cause) = self.guardian.guard(&pidfd) {
+            // The next one is told of all of them.
+            self.replace_guardian(Loss::of(cause)).map_err(failed)?;
+        }
+        fault::point("root-guarded");
         Ok(())
     }
 }

@@ -6,6 +6,7 @@
 mod clients;
 mod guarding;
 mod guests;
+mod home;
 mod lines;
 pub(super) mod passing;
 mod programs;
@@ -37,6 +38,7 @@ use super::roster::Roster;
 use super::standard_output::StandardOutput;
 use super::state_directory::Remains;
 use super::streams::Streams;
+use super::troubles::Troubles;
 use super::truth::{Draft, Origin};
 use super::truth_file::TruthFile;
 use super::undeclared_watch::UndeclaredWatch;
@@ -59,6 +61,7 @@ const NAP: Duration = Duration::from_millis(1);
 
 pub(super) use clients::{Asker, Clients};
 pub(super) use guests::{Guest, Guests};
+use home::Home;
 pub(super) use lines::{Lines, Reach};
 use passing::Passing;
 use terminals::Terminals;
@@ -139,6 +142,8 @@ pub(super) struct World<'a> {
     pub(super) truth: TruthFile,
     draft: Draft,
     undeclared: UndeclaredWatch,
+    pub(super) home: Home,
+    pub(super) troubles: Troubles,
     pub(super) readiness: Readiness,
     pub(super) voices: Voices,
     /// Whose the terminal is.
@@ -233,6 +238,8 @@ impl<'a> World<'a> {
             truth: TruthFile::default(),
             draft: Draft::default(),
             undeclared: UndeclaredWatch::default(),
+            home: Home::default(),
+            troubles: Troubles::default(),
             readiness: Readiness::default(),
             voices: Voices::default(),
             terminal: None,
@@ -249,7 +256,8 @@ impl<'a> World<'a> {
         let idle = if always_ready || self.hear_clients() { Some(Duration::ZERO) } else { timeout };
         let until_reminder = self.relay.as_ref().and_then(Relay::until_reminder);
         let timeout = [idle, until_limit, until_reminder].into_iter().flatten().min();
-        let until_written = [self.look_after_journal(), self.look_for_undeclared(), self.look_after_truth()];
+        let until_written =
+            [self.look_after_journal(), self.look_for_undeclared(), self.look_after_truth(), self.look_after_home()];
         let timeout = timeout.into_iter().chain(until_written.into_iter().flatten()).min();
         self.events.hear(if self.output.is_full() { Hearing::Muted } else { Hearing::Open });
         for ready in self.events.wait(timeout) {
@@ -339,6 +347,7 @@ impl<'a> World<'a> {
             Token::Stream(place) => self.on_stream(place),
             Token::Control => self.clients.server.accept(&self.events),
             Token::Client(number) => self.clients.server.serve(number, ready.flags, &self.events),
+            Token::Home => self.home.on_loss(),
             Token::TiedTo => {
                 if let Some(tied_to) = self.tied_to.take() {
                     self.events.remove(&tied_to, Token::TiedTo);

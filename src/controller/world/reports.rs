@@ -34,6 +34,7 @@ impl World<'_> {
                     if descriptors.len() != expected {
                         // The kernel drops what exceeds the limit on descriptors.
                         self.audience.note(&Note::OutputLost { path: &path });
+                        self.troubles.unheard.push(path.clone());
                     }
                     if let Some(fd) = descriptors.next() {
                         self.streams.add_outcome(subject, fd, &self.events);

@@ -2,11 +2,9 @@
 
 use std::time::Duration;
 
-use nix::errno::Errno;
-
 use super::World;
 use crate::controller::audience::Note;
-use crate::controller::state_directory::{StateError, truth_in};
+use crate::controller::state_directory::{StateError, TRUTH};
 use crate::controller::truth_file::Revision;
 use crate::controller::undeclared::Tree;
 use crate::engine::moment::Moment;
@@ -77,16 +75,12 @@ impl World<'_> {
         self.roster.revision() + self.guests.revision() + self.undeclared.revision()
     }
 
-    fn write_truth(&mut self) -> Result<(), StateError> {
+    pub(super) fn write_truth(&mut self) -> Result<(), StateError> {
         let (began, revision) = (Moment::now(), self.revision());
         let document = self.draft.document(&self.roster, (&self.guests, self.undeclared.found()), self.clients.origin);
         let document = document.map_err(StateError::unreadable_proc);
-        let result = document.and_then(|document| self.remains.write(&truth_in(self.remains.directory()), document));
-        let told = result.as_ref().map_err(|error| match error {
-            StateError::System { source, .. } => source.raw_os_error().map_or(Errno::EIO, Errno::from_raw),
-            _ => Errno::EIO,
-        });
-        self.truth.note(revision, began, told.copied());
+        let result = document.and_then(|document| self.remains.write(TRUTH, document));
+        self.truth.note(revision, began, result.as_ref().map(drop).map_err(StateError::errno));
         result
     }
 }

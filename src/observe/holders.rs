@@ -1,0 +1,61 @@
+//! Processes that have a file open, by device and inode: also one that has lost its name.
+
+use std::io;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::PathBuf;
+
+use nix::unistd::{Pid, geteuid};
+
+use super::process;
+use crate::sys::directory;
+use crate::sys::pidfd::Pidfd;
+
+/// A process that has a file open.
+#[derive(Debug)]
+pub struct Holder {
+    /// Its number.
+    pub pid: Pid,
+    /// Opened before it was looked at: a signal through it reaches this process or none.
+    pub process: Pidfd,
+    /// Its name, as `comm` has it.
+    pub name: String,
+    /// How the kernel names the file: with ` (deleted)` behind what has none any more.
+    pub file: PathBuf,
+}
+
+/// The caller's own processes that have a file open which is wanted, by its path as the kernel tells it.
+///
+/// # Errors
+///
+/// Where /proc cannot be listed. What may not be looked into has nothing.
+pub fn holders(is_wanted: impl Fn(&str) -> bool) -> io::Result<Vec<Holder>> {
+    let mut found = Vec::new();
+    let all = directory::numbers(std::fs::File::open("/proc")?)?;
+    for pid in all.into_iter().map(Pid::from_raw) {
+        let is_own = std::fs::metadata(format!("/proc/{pid}")).is_ok_and(|found| found.uid() == geteuid().as_raw());
+        if is_own && let Some(holder) = look(pid, &is_wanted) {
+            found.push(holder);
+        }
+    }
+    Ok(found)
+}
+
+fn look(pid: Pid, is_wanted: &impl Fn(&str) -> bool) -> Option<Holder> {
+    let process = Pidfd::open(pid).ok()?;
+    let name = std::fs::read_to_string(format!("/proc/{pid}/comm")).ok()?.trim_end().to_owned();
+    // Nobody else has a lock of nestns, and there are many others.
+    if !name.starts_with("nestns") {
+        return None;
+    }
+    let descriptors = std::fs::File::open(format!("/proc/{pid}/fd")).ok()?;
+    let mut buffer = [0; 4096];
+    let is_file = |number: &i32| {
+        let link = directory::link(&descriptors, *number, &mut buffer).ok()?;
+        let link = std::str::from_utf8(link).ok().filter(|link| is_wanted(link))?;
+        Some(PathBuf::from(link))
+    };
+    let file = directory::numbers(&descriptors).ok()?.iter().find_map(is_file)?;
+    // It was looked at by its number: the descriptor tells whether that is still the same process.
+    let is_same = !process.has_ended() && process::start_time(pid).is_ok();
+    is_same.then_some(Holder { pid, process, name, file })
+}

@@ -1,0 +1,81 @@
+//! Clean-up that fails: said, with a status that is not 0, and never an abort; `prune` does the rest.
+
+use std::process::Stdio;
+
+use crate::harness::detached::{Detached, outcome};
+use crate::harness::nest::{Nest, assert_nothing_left, can_nest, identities};
+use crate::leftovers::run;
+
+const FLAT: &str = "[ns.@]\nproc.idle = \"true\"\n";
+const DEEP: &str = "[ns.@]\n[ns.\"@/a\"]\n[ns.\"@/a/b\"]\nproc.idle = \"true\"\n";
+
+/// EIO, EROFS and EACCES.
+const ERRNOS: [i32; 3] = [5, 30, 13];
+
+#[test]
+fn what_cannot_be_removed_is_said_and_is_not_status_0() {
+    if !can_nest() {
+        return;
+    }
+    for identity in identities() {
+        for topology in [FLAT, DEEP] {
+            for call in ["unlink", "rmdir", "list-remains"] {
+                for errno in ERRNOS {
+                    let nest = Nest::new(topology).identity(identity);
+                    let mut command = nest.command(&["up", nest.file.to_str().expect("our own path")]);
+                    command.env("NESTNS_FAULT", format!("{call}:{errno}")).stdin(Stdio::null());
+                    let said = outcome(command);
+                    assert_eq!(said.code, 1, "{identity:?} {call} {errno}: {}", said.stderr);
+                    assert!(
+                        said.stderr.contains("was removed: cannot"),
+                        "{identity:?} {call} {errno}: {}",
+                        said.stderr
+                    );
+                    assert!(!said.stderr.contains("panicked"), "{}", said.stderr);
+                    let (code, _, stderr) = run(&nest, &["prune"]);
+                    assert_eq!((code, stderr.as_str()), (0, ""), "{identity:?} {call} {errno}");
+                    assert_nothing_left(&nest);
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn run_says_so_with_the_status_of_a_failure_of_its_own() {
+    if !can_nest() {
+        return;
+    }
+    let nest = Nest::new("");
+    let mut command = nest.command(&["run", "--", "true"]);
+    command.env("NESTNS_FAULT", "unlink:5").stdin(Stdio::null());
+    let said = outcome(command);
+    assert_eq!(said.code, 125, "{}", said.stderr);
+    let mut command = nest.command(&["run", "--", "sh", "-c", "exit 7"]);
+    command.env("NESTNS_FAULT", "unlink:5").stdin(Stdio::null());
+    let said = outcome(command);
+    // What the command says goes first.
+    assert_eq!(said.code, 7, "{}", said.stderr);
+    assert!(said.stderr.contains("`nestns prune` tries again"), "{}", said.stderr);
+    assert_eq!(run(&nest, &["prune"]).0, 0);
+    assert_nothing_left(&nest);
+}
+
+#[test]
+fn down_says_that_something_is_left() {
+    if !can_nest() {
+        return;
+    }
+    for identity in identities() {
+        let nest = Nest::new("[ns.@]\nproc.idle = \"sleep 1000\"\n").identity(identity);
+        let tree = Detached::up(nest.env("NESTNS_FAULT", "unlink:5"));
+        let root = tree.nest.root.clone();
+        let (code, _, stderr) = run(&tree.nest, &["down", &root]);
+        assert_eq!(code, 1, "{identity:?}: {stderr}");
+        assert!(stderr.contains("is still there") && stderr.contains("nestns prune"), "{identity:?}: {stderr}");
+        let mut command = tree.nest.command(&["prune"]);
+        command.env_remove("NESTNS_FAULT");
+        assert_eq!(outcome(command).code, 0, "{identity:?}");
+        assert_nothing_left(&tree.nest);
+    }
+}
