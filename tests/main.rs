@@ -89,6 +89,7 @@ mod translation;
 mod tree_running;
 mod truth;
 mod undeclared;
+mod unresponsive;
 mod verdict;
 mod visibility;
 mod wait;

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use super::status::Status;
 use super::tell::tell;
+use super::unresponsive;
 use crate::controller::census::{self, Presence};
 use crate::controller::state_directory::{Seized, StateError, seize};
 use crate::engine::moment::Moment;
@@ -30,6 +31,26 @@ pub(super) fn end(name: &str, json: bool) -> anyhow::Result<Option<Status>> {
         writeln!(std::io::stdout(), "{document:#}")?;
     }
     Ok(result)
+}
+
+/// Ends and removes what is left of one whose controller has just been killed, also where its guardian was stopped or hangs.
+pub(super) fn end_killed(name: &str, directory: &Path) -> Status {
+    unresponsive::wake_guardian(directory);
+    let until = Moment::now().plus(PATIENCE);
+    while matches!(seize(directory), Ok(Seized::Held)) {
+        if Moment::now() >= until {
+            unresponsive::kill_guardian(directory);
+            break;
+        }
+        std::thread::sleep(NAP);
+    }
+    match end_one(name, directory) {
+        None | Some(Status::Done) => {
+            tell(&format!("killed the controller of `{name}`, and all of its tree with it\n"));
+            Status::Done
+        }
+        Some(status) => status,
+    }
 }
 
 fn end_one(name: &str, directory: &Path) -> Option<Status> {

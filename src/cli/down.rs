@@ -7,6 +7,8 @@ use std::time::Duration;
 use clap::ValueEnum;
 use clap::builder::FalseyValueParser;
 
+use nix::unistd::Pid;
+
 use super::abandoned;
 use super::color::When;
 use super::launch;
@@ -14,19 +16,29 @@ use super::selection::{Selection, resolve};
 use super::status::Status;
 use super::target::{Connection, Target};
 use super::tell::tell;
-use crate::controller::census::{self, Presence};
+use super::unresponsive;
+use crate::controller::census::{self, Found, Presence};
 use crate::controller::control::client::{Client, ClientError};
 use crate::controller::control::message::{Force, Reply, Request};
 use crate::controller::timeline::Timeline;
 use crate::engine::moment::Moment;
+use crate::observe::process;
 use crate::present::duration::Human;
 use crate::present::stop;
 use crate::topology::Address;
 
+/// How often it is looked whether the controller still does anything.
+const GLANCE: Duration = Duration::from_millis(500);
+/// After so long a controller that is stopped says nothing because of that.
+const SURE: Duration = Duration::from_secs(1);
+/// How long a controller may take to kill everything: its own bounds are shorter.
+const LONGEST: Duration = Duration::from_secs(20);
+
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Everything is asked to stop, from each root downward, and has its grace; who is waited for is told every second. Ctrl-C \
-ends this command and not the stop; `nestns down --now` kills what is left. The status is 0 when nothing is left of what was \
+ends this command and not the stop; `nestns down --now` kills what is left. With --now a controller that was stopped, or does \
+not answer, is killed as well, and its guardian takes the tree down. The status is 0 when nothing is left of what was \
 to be taken down.
 
 With PATH only that is taken down. The rest goes on: no rule of the topology takes it for a failure, no policy starts it again, and \
@@ -116,16 +128,42 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Status> {
     {
         return Ok(status);
     }
-    let connection = match (Target { name }).connect(None) {
-        Ok(connection) => connection,
+    let found = match (Target { name }).find(None) {
+        Ok(found) => found,
         Err(status) => return Ok(status),
     };
-    take_down(connection, &addresses, args)
+    end(found, &addresses, args)
+}
+
+/// Takes one down, whether its controller answers or not.
+fn end(found: Found, addresses: &[Address], args: &Args) -> anyhow::Result<Status> {
+    let Found { name, directory, presence, client } = found;
+    if let Presence::Silent { controller } = presence {
+        if args.now && addresses.is_empty() {
+            return Ok(kill(&name, &directory, client.as_ref()));
+        }
+        tell_silent(&name, controller);
+        return Ok(Status::No);
+    }
+    let client = match client.map_or_else(|| Client::connect(&directory), Ok) {
+        Ok(client) => client,
+        Err(error) => return Ok(super::target::fail(&name, &error)),
+    };
+    take_down(Connection { name, directory, client }, addresses, args)
+}
+
+fn kill(name: &str, directory: &Path, client: Option<&Client>) -> Status {
+    if unresponsive::kill(name, directory, client) { abandoned::end_killed(name, directory) } else { Status::No }
+}
+
+fn tell_silent(name: &str, controller: i32) {
+    let (what, help) = unresponsive::words(name, controller);
+    tell(&format!("error: {what}\n  = help: {help}\n"));
 }
 
 fn all(args: &Args) -> anyhow::Result<Status> {
     let mut found: Vec<_> =
-        census::all().into_iter().filter(|found| !matches!(found.presence, Presence::Nobody)).collect();
+        census::everything().into_iter().filter(|found| !matches!(found.presence, Presence::Nobody)).collect();
     // Each is connected to when it is its turn; until then it may end without anybody to wait for.
     for one in &mut found {
         one.client = None;
@@ -152,11 +190,10 @@ fn all(args: &Args) -> anyhow::Result<Status> {
     }
     let mut status = Status::Done;
     for found in found {
-        let one = match Client::connect(&found.directory) {
-            Ok(client) => take_down(Connection { name: found.name, directory: found.directory, client }, &[], args)?,
+        let one = match (Client::connect(&found.directory), &found.presence) {
             // It has ended meanwhile.
-            Err(ClientError::Absent { .. }) => Status::Done,
-            Err(error) => super::target::fail(&found.name, &error),
+            (Err(ClientError::Absent { .. }), Presence::Controller(_)) => Status::Done,
+            (client, _) => end(Found { client: client.ok(), ..found }, &[], args)?,
         };
         if one != Status::Done {
             status = one;
@@ -192,9 +229,14 @@ fn take_down(mut connection: Connection, addresses: &[Address], args: &Args) -> 
         return Ok(connection.fail(&error));
     }
     let mut deadline = args.timeout.map(|timeout| Moment::now().plus(timeout));
+    let mut silence = Silence::begin(force);
     loop {
         let left = deadline.map(|deadline| deadline.since(Moment::now()));
-        match connection.client.wait(left) {
+        let answer = connection.client.wait(Some(left.map_or(GLANCE, |left| left.min(GLANCE))));
+        if matches!(answer, Ok(Some(_))) {
+            silence.break_it();
+        }
+        match answer {
             Ok(Some(answer)) => match answer.reply {
                 Reply::Waiting(waiting) if !args.quiet => tell_whom(&connection.name, &waiting),
                 Reply::Stopped(timeline) => return done(connection, Some(&timeline), addresses, args),
@@ -206,8 +248,17 @@ fn take_down(mut connection: Connection, addresses: &[Address], args: &Args) -> 
                 if let Err(error) = connection.client.send(request(Force::Kill), &[]) {
                     return Ok(connection.fail(&error));
                 }
+                silence = Silence::begin(Force::Kill);
             }
-            Ok(None) => {}
+            Ok(None) => {
+                let controller = connection.client.controller();
+                if silence.is_over(controller) && addresses.is_empty() {
+                    return Ok(kill(&connection.name, &connection.directory, Some(&connection.client)));
+                }
+                if silence.is_news(controller) {
+                    tell_silent(&connection.name, controller);
+                }
+            }
             Err(ClientError::HungUp) => {
                 tell(&format!("error: the controller of `{}` has ended without a word\n", connection.name));
                 return Ok(Status::No);
@@ -215,6 +266,40 @@ fn take_down(mut connection: Connection, addresses: &[Address], args: &Args) -> 
             Err(error) => return Ok(connection.fail(&error)),
         }
     }
+}
+
+/// How long nothing has been heard of a stop: a controller tells every second for whom it waits.
+struct Silence {
+    since: Moment,
+    force: Force,
+    has_told: bool,
+}
+
+impl Silence {
+    fn begin(force: Force) -> Self {
+        Self { since: Moment::now(), force, has_told: false }
+    }
+
+    fn break_it(&mut self) {
+        self.since = Moment::now();
+        self.has_told = false;
+    }
+
+    /// Whether a controller that was to kill everything has to be killed itself.
+    fn is_over(&self, controller: i32) -> bool {
+        let patience = if is_stopped(controller) { SURE } else { LONGEST };
+        self.force == Force::Kill && self.since.plus(patience) <= Moment::now()
+    }
+
+    /// Whether there is something to say about a controller that was to ask.
+    fn is_news(&mut self, controller: i32) -> bool {
+        let is_late = self.since.plus(SURE) <= Moment::now() && is_stopped(controller);
+        is_late && !std::mem::replace(&mut self.has_told, true)
+    }
+}
+
+fn is_stopped(controller: i32) -> bool {
+    process::is_stopped(Pid::from_raw(controller)).unwrap_or(false)
 }
 
 fn done(
@@ -245,17 +330,25 @@ fn done(
         let Connection { directory, client, .. } = connection;
         // The controller waits a moment for those who are still connected.
         drop(client);
-        await_end(&directory);
+        return Ok(await_end(&directory));
     }
     Ok(Status::Done)
 }
 
 /// The controller removes its state when it has said everything; whoever comes back finds the name free.
-pub(super) fn await_end(directory: &Path) {
+pub(super) fn await_end(directory: &Path) -> Status {
     let end = Moment::now().plus(Duration::from_secs(10));
-    while directory.join("lock").exists() && Moment::now() < end {
+    while directory.join("lock").exists() {
+        if Moment::now() >= end {
+            tell(&format!(
+                "error: everything has ended, and {} is still there\n  = help: `nestns prune` removes it, or says what is in the way\n",
+                directory.display()
+            ));
+            return Status::No;
+        }
         std::thread::sleep(Duration::from_millis(2));
     }
+    Status::Done
 }
 
 pub(super) fn tell_whom(name: &str, waiting: &[(String, Option<(f64, f64)>)]) {

@@ -59,6 +59,7 @@ mod topology_file;
 mod tree;
 mod tree_document;
 mod undeclared;
+mod unresponsive;
 mod up;
 mod version;
 mod wait;

@@ -11,6 +11,7 @@ use nix::unistd::Pid;
 use super::launch;
 use super::status::Status;
 use super::tell::tell;
+use super::unresponsive;
 use crate::controller::census::{self, Found, Presence};
 use crate::controller::control::client::{Client, ClientError};
 use crate::controller::control::message::{Reply, Request, Snapshot};
@@ -39,7 +40,13 @@ impl Target {
     ///
     /// The status to end with; why has been told.
     pub(super) fn connect(&self, prefix: Option<&str>) -> Result<Connection, Status> {
-        let Found { name, directory, client, .. } = self.find(prefix)?;
+        let Found { name, directory, client, presence } = self.find(prefix)?;
+        if let Presence::Silent { controller } = presence {
+            // It had its time just now; whatever else is asked of it would wait as well.
+            let (what, help) = unresponsive::words(&name, controller);
+            tell(&format!("error: {what}\n  = help: {help}\n"));
+            return Err(Status::No);
+        }
         match client.map_or_else(|| Client::connect(&directory), Ok) {
             Ok(client) => Ok(Connection { name, directory, client }),
             Err(error) => Err(fail(&name, &error)),
@@ -98,7 +105,12 @@ impl Target {
         }
     }
 
-    fn find(&self, prefix: Option<&str>) -> Result<Found, Status> {
+    /// Finds the topology, whether its controller answers or not.
+    ///
+    /// # Errors
+    ///
+    /// The status to end with; why has been told.
+    pub(super) fn find(&self, prefix: Option<&str>) -> Result<Found, Status> {
         let wanted = self.wanted(prefix)?;
         let mut running = running(wanted.as_deref());
         let is_named = |found: &&Found| !found.is_anonymous();
@@ -113,10 +125,6 @@ impl Target {
             tell(&none(wanted.as_deref()));
             Status::No
         })?;
-        if matches!(found.presence, Presence::Silent { .. }) {
-            // It had its time just now; whatever else is asked of it would wait as well.
-            return Err(fail(&found.name, &ClientError::Silent));
-        }
         Ok(found)
     }
 }

@@ -187,16 +187,18 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
         interruption: Interruption::open()?,
     };
     let result = if args.learn { trial.learn() } else { trial.carry_out(namespace) };
-    standing.take_down();
+    let is_gone = standing.take_down() == Exit::Done;
+    // Whatever was found: something is left.
+    let or_left = |status| if status == Exit::Done && !is_gone { Exit::No } else { status };
     match result? {
         Done::Learnt(text) => {
             std::io::stdout().lock().write_all(text.as_bytes())?;
-            Ok(Exit::Done)
+            Ok(or_left(Exit::Done))
         }
         Done::Judged(cases, status) => {
             let text = report::render(args.format.into(), &label, &cases);
             std::io::stdout().lock().write_all(text.as_bytes())?;
-            Ok(status)
+            Ok(or_left(status))
         }
         Done::Stopped(status) => Ok(status),
     }
@@ -245,7 +247,7 @@ fn start(checked: &Checked, args: &Args) -> anyhow::Result<Start> {
     let mut story = Story::new(Progress::Auto, Detail::Problems, color, files.clone(), origin.name.clone());
     let request = Request { topology, origin, base: checked.base.clone(), options };
     Ok(Start::Controller(match controller::run(request, &mut story) {
-        Ok(summary) => Exit::Other(summary.status),
+        Ok(summary) => Exit::Other(summary.status_or(Exit::No.code())),
         Err(trouble) => launch::tell(&trouble, &files),
     }))
 }
@@ -452,11 +454,11 @@ struct Standing {
 
 impl Standing {
     /// Asks it to stop, and waits until nothing is left. One that has ended by itself is down as well.
-    fn take_down(&mut self) {
+    fn take_down(&mut self) -> Exit {
         self.is_down = true;
         let found = controller::census::of(&self.name).pop();
         let Some((directory, mut client)) = found.and_then(|found| Some((found.directory, found.client?))) else {
-            return;
+            return Exit::Done;
         };
         if client.send(Question::Stop { paths: Vec::new(), force: Force::Ask }, &[]).is_ok() {
             // Whatever is wrong with the connection: the controller ends with this process, and the tree with it.
@@ -468,14 +470,15 @@ impl Standing {
             }
         }
         drop(client);
-        down::await_end(&directory);
+        down::await_end(&directory)
     }
 }
 
 impl Drop for Standing {
     fn drop(&mut self) {
         if !self.is_down {
-            self.take_down();
+            // What is left was told.
+            let _ = self.take_down();
         }
     }
 }

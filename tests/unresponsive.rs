@@ -1,0 +1,109 @@
+//! Controllers that do not answer: stopped as by Ctrl-Z, before or while something is asked of them.
+
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+use crate::harness::detached::Detached;
+use crate::harness::kernel;
+use crate::harness::nest::{Nest, assert_nothing_left, can_nest, identities};
+use crate::leftovers::{has_ended, run, until};
+
+const FLAT: &str = "[ns.@]\nproc.idle = \"sleep 1000\"\n";
+const DEEP: &str = "[ns.@]\n[ns.\"@/a\"]\n[ns.\"@/a/b\"]\nproc.idle = \"sleep 1000\"\n";
+/// One that does not end when it is asked.
+const DEAF: &str = "[ns.@]\nproc.deaf = { actor = \"ignore-term\", stop.grace = \"60s\" }\n";
+
+fn stop(tree: &Detached, process: Pid) {
+    kill(process, Signal::SIGSTOP).expect("it runs");
+    tree.until("it has stopped", |_| kernel::process(process.as_raw()).filter(|found| found.state == 'T'));
+}
+
+fn guardian_of(controller: Pid) -> Pid {
+    let found = kernel::descendants(controller.as_raw()).into_iter().find(|process| {
+        std::fs::read_to_string(format!("/proc/{}/comm", process.pid))
+            .is_ok_and(|name| name.trim() == "nestns-guardian")
+    });
+    Pid::from_raw(found.expect("it has one").pid)
+}
+
+#[test]
+fn down_now_ends_a_stopped_controller_and_its_tree_and_down_says_what_to_do() {
+    if !can_nest() {
+        return;
+    }
+    for identity in identities() {
+        for topology in [FLAT, DEEP] {
+            for is_guardian_stopped in [false, true] {
+                let tree = Detached::up(Nest::new(topology).identity(identity));
+                let (controller, root) = (tree.controller(), tree.nest.root.clone());
+                let guardian = guardian_of(controller);
+                stop(&tree, controller);
+                if is_guardian_stopped {
+                    stop(&tree, guardian);
+                }
+                let (code, _, stderr) = run(&tree.nest, &["down", &root]);
+                assert_eq!(code, 1, "{identity:?}: {stderr}");
+                assert!(stderr.contains("is stopped, as by Ctrl-Z"), "{stderr}");
+                assert!(stderr.contains(&format!("`kill -CONT {controller}`")), "{stderr}");
+                assert!(stderr.contains(&format!("`nestns down --now {root}`")), "{stderr}");
+                assert!(!has_ended(controller));
+                let began = Instant::now();
+                let (code, _, stderr) = run(&tree.nest, &["down", "--now", &root]);
+                assert_eq!(code, 0, "{identity:?}: {stderr}");
+                assert!(stderr.contains("killed the controller"), "{stderr}");
+                assert!(began.elapsed() < Duration::from_secs(30), "{:?}", began.elapsed());
+                assert!(has_ended(controller), "{identity:?}");
+                until("its guardian has ended", || has_ended(guardian));
+                assert_nothing_left(&tree.nest);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_controller_that_is_stopped_in_the_middle_of_a_stop_is_told_of_and_can_be_killed() {
+    if !can_nest() {
+        return;
+    }
+    for identity in identities() {
+        let tree = Detached::up(Nest::new(DEAF).identity(identity));
+        let (controller, root) = (tree.controller(), tree.nest.root.clone());
+        let mut command = tree.nest.command(&["down", "--timeout", "4s", &root]);
+        let waits = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
+        let waits = waits.expect("the program was built");
+        tree.until("it is being stopped", |tree| {
+            let events =
+                std::fs::read_to_string(tree.nest.state().join(&root).join("events.jsonl")).unwrap_or_default();
+            events.contains("\"event\":\"stopping\"").then_some(())
+        });
+        stop(&tree, controller);
+        let output = waits.wait_with_output().expect("it ends");
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(0), "{identity:?}: {stderr}");
+        assert!(stderr.contains("is stopped, as by Ctrl-Z"), "{identity:?}: {stderr}");
+        assert!(stderr.contains("killed the controller"), "{identity:?}: {stderr}");
+        assert!(has_ended(controller), "{identity:?}");
+        assert_nothing_left(&tree.nest);
+    }
+}
+
+#[test]
+fn down_all_now_ends_stopped_ones_as_well() {
+    if !can_nest() {
+        return;
+    }
+    for identity in identities() {
+        let tree = Detached::up(Nest::new(FLAT).identity(identity));
+        let file = tree.nest.file.to_str().expect("our own path").to_owned();
+        assert_eq!(run(&tree.nest, &["up", "-d", &file, "--name", "other"]).0, 0);
+        let controller = tree.controller();
+        stop(&tree, controller);
+        let (code, _, stderr) = run(&tree.nest, &["down", "--all", "--yes", "--now"]);
+        assert_eq!(code, 0, "{identity:?}: {stderr}");
+        assert!(has_ended(controller), "{identity:?}");
+        assert_nothing_left(&tree.nest);
+    }
+}
