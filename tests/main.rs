@@ -10,6 +10,7 @@ mod attack;
 mod bad_input;
 mod capture;
 mod capture_others;
+mod chaos;
 mod check;
 mod clean_up;
 mod clients;

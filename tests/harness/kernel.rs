@@ -5,6 +5,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use std::fs::{self, File};
 use std::os::fd::{AsRawFd as _, FromRawFd as _, OwnedFd};
 use std::os::unix::fs::MetadataExt as _;
+use std::path::PathBuf;
 
 use nix::libc;
 
@@ -118,4 +119,22 @@ pub(crate) fn members(namespaces: &HashSet<u64>) -> BTreeSet<i32> {
 /// How many descriptors a process has open.
 pub(crate) fn descriptors(pid: i32) -> Option<usize> {
     Some(fs::read_dir(format!("/proc/{pid}/fd")).ok()?.count())
+}
+
+/// Cgroups of version 2 whose names begin like this, anywhere.
+pub(crate) fn cgroups_named(prefix: &str) -> Vec<PathBuf> {
+    let text = fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
+    let mounts = text.lines().filter(|line| line.contains(" - cgroup2 "));
+    let mut rest: Vec<PathBuf> = mounts.filter_map(|line| line.split(' ').nth(4)).map(PathBuf::from).collect();
+    let mut found = Vec::new();
+    while let Some(directory) = rest.pop() {
+        let entries = fs::read_dir(&directory).into_iter().flatten().flatten();
+        for entry in entries.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir())) {
+            if entry.file_name().to_string_lossy().starts_with(prefix) {
+                found.push(entry.path());
+            }
+            rest.push(entry.path());
+        }
+    }
+    found
 }
