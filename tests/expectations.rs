@@ -377,3 +377,23 @@ fn expectations_hold_from_a_user_namespace_of_a_process() {
         }
     }
 }
+
+#[test]
+fn a_wildcard_stands_for_a_pid_1_where_that_is_all_there_is() {
+    if !can_nest() {
+        return;
+    }
+    for identity in identities() {
+        // `in` holds its PID 1 alone.
+        let expectations = "[[expect]]\nfrom = \"@/pod/in/*\"\nsees = [\"@/pod/in/*\", \"@/pod/in/**\", \"@/**/in/i*\"]\ncount = 1\n\
+                            [[expect]]\nproc = \"@/pod/in/*\"\ncount = 1\nchain = [5, 3, 1]\nstate = \"running\"\n\
+                            [[expect]]\nsignal = { from = \"@\", to = \"@/pod/in/**\", allowed = true }\n\
+                            [[expect]]\nproc = \"@/pod/*\"\ncount = 1\n";
+        let ended = test(identity, expectations, &["--require"]);
+        assert_eq!(ended.code, 0, "{identity:?}: {}{}", ended.stdout, ended.stderr);
+        // One that is visible is not passed over.
+        let ended = test(identity, "[[expect]]\nfrom = \"@/pod\"\nhides = \"@/pod/*\"\n", &[]);
+        assert_eq!(ended.code, 1, "{identity:?}: {}{}", ended.stdout, ended.stderr);
+        assert!(ended.stdout.contains("/pod/init "), "{}", ended.stdout);
+    }
+}

@@ -3,7 +3,7 @@
 use super::case::{Case, Place, Row, Status};
 use super::facts::{Facts, ProcessFact, Seen, Sight};
 use crate::topology::Address;
-use crate::topology::address::Wanted;
+use crate::topology::address::{Reading, Wanted};
 use crate::topology::expectation::{Assertion, Claim, Expectation, Via};
 
 /// What is invisible.
@@ -121,11 +121,16 @@ fn in_space(numbers: &[(String, i32)], space: &str) -> String {
         .map_or_else(|| INVISIBLE.to_owned(), |(_, number)| number.to_string())
 }
 
-/// The processes that an address means: those called so by its letters, or else every instance.
+/// The way in which an address means any of these paths.
+fn reading<'a>(address: &Address, paths: impl Iterator<Item = &'a str> + Clone) -> Reading {
+    let means_any = |reading: &Reading| paths.clone().any(|path| reading(address, path));
+    Address::READINGS.into_iter().find(means_any).unwrap_or(Address::matches)
+}
+
+/// The processes that an address means: those called so by its letters, or else every instance, or else PID 1s.
 fn processes<'a>(facts: &'a Facts, address: &'a Address) -> impl Iterator<Item = &'a ProcessFact> {
-    let is_literal = facts.processes.iter().any(|fact| address.matches(&fact.path));
-    let is_it = move |path: &str| if is_literal { address.matches(path) } else { address.matches_instances(path) };
-    facts.processes.iter().filter(move |fact| is_it(&fact.path))
+    let is_it = reading(address, facts.processes.iter().map(|fact| fact.path.as_str()));
+    facts.processes.iter().filter(move |fact| is_it(address, &fact.path))
 }
 
 /// Something that is said of each of some processes.
@@ -165,16 +170,17 @@ impl Wish {
 
 /// Who looks, by an address.
 fn observers(sight: &Sight, from: &Address) -> Vec<usize> {
-    let is_literal = sight.observers.iter().any(|one| from.matches(&one.path));
-    let is_it = |path: &str| if is_literal { from.matches(path) } else { from.matches_instances(path) };
-    (0..sight.observers.len()).filter(|&at| is_it(&sight.observers[at].path)).collect()
+    let is_it = reading(from, sight.observers.iter().map(|one| one.path.as_str()));
+    (0..sight.observers.len()).filter(|&at| is_it(from, &sight.observers[at].path)).collect()
 }
 
-/// Whom an address means: whoever is called so, and whoever is directly in a namespace that is.
+/// Whom an address means: whoever is called so, PID 1s that a wildcard stands for included, and whoever is directly in a
+/// namespace that is.
 fn seen(sight: &Sight, of: &Address) -> Vec<usize> {
     let is_one = |one: &Seen, instances: bool| {
         let is_it = |path: &str| if instances { of.matches_instances(path) } else { of.matches(path) };
-        (of.wanted() == Wanted::Anything && is_it(&one.path)) || is_it(&one.space)
+        let is_init = || if instances { of.matches_init_of_instances(&one.path) } else { of.matches_init(&one.path) };
+        (of.wanted() == Wanted::Anything && (is_it(&one.path) || is_init())) || is_it(&one.space)
     };
     let chosen = |instances| (0..sight.seen.len()).filter(|&at| is_one(&sight.seen[at], instances)).collect();
     let literal: Vec<usize> = chosen(false);

@@ -20,7 +20,7 @@ use std::fmt;
 
 pub use error::AddressError;
 pub use nearest::nearest;
-use pattern::{Instances, Segment};
+use pattern::{Instances, Segment, Wildcards};
 
 /// The word for what is outside every topology.
 pub const HOST: &str = "host";
@@ -56,7 +56,15 @@ pub enum Wanted {
     Namespace,
 }
 
+/// One way to compare an address with a path.
+pub type Reading = fn(&Address, &str) -> bool;
+
 impl Address {
+    /// The ways to read an address, from the narrowest: by its letters, with every instance, with the PID 1s that a wildcard
+    /// stands for. The first that means anything is meant.
+    pub const READINGS: [Reading; 4] =
+        [Self::matches, Self::matches_instances, Self::matches_init, Self::matches_init_of_instances];
+
     /// The whole topology: what an empty list of addresses means.
     pub fn everything() -> Self {
         Self { topology: None, place: Place::Everything, wanted: Wanted::Anything, number: None }
@@ -98,7 +106,8 @@ impl Address {
 
     /// Whether its path is this one, or its pattern has this one among others. The number is not looked at.
     ///
-    /// A wildcard never stands for `init`: `vm/*` is what is in `vm`, and not its PID 1.
+    /// A wildcard does not stand for `init`: `vm/*` is what is in `vm`, and not its PID 1, which
+    /// [`matches_init`](Self::matches_init) tells.
     pub fn matches(&self, path: &str) -> bool {
         self.compare(path, Instances::ByName)
     }
@@ -108,13 +117,35 @@ impl Address {
         self.compare(path, Instances::All)
     }
 
+    /// Whether this is the path of a PID 1 that its wildcards stand for, where they stand for PID 1s as well.
+    ///
+    /// They do in two cases: where it is asked who is seen, because a PID 1 that is visible must not be passed over; and where
+    /// nothing else is called so, because then nothing else can be meant.
+    pub fn matches_init(&self, path: &str) -> bool {
+        self.compare_init(path, Instances::ByName)
+    }
+
+    /// The same, where a name without an index means every instance of that name as well.
+    pub fn matches_init_of_instances(&self, path: &str) -> bool {
+        self.compare_init(path, Instances::All)
+    }
+
+    fn compare_init(&self, path: &str, instances: Instances) -> bool {
+        let is_init = path.rsplit('/').next() == Some(INIT);
+        match &self.place {
+            Place::Path(segments) => is_init && pattern::matches(segments, path, instances, Wildcards::Everything),
+            Place::Everything | Place::Host => false,
+        }
+    }
+
     /// Whether it could mean something with this path or inside it, instances included.
     pub fn may_be_inside(&self, path: &str) -> bool {
         match &self.place {
             Place::Everything => true,
             Place::Host => path == HOST,
             Place::Path(segments) => {
-                (1..=segments.len()).any(|end| pattern::matches(&segments[..end], path, Instances::All))
+                let begins = |end| pattern::matches(&segments[..end], path, Instances::All, Wildcards::Everything);
+                (1..=segments.len()).any(begins)
             }
         }
     }
@@ -123,7 +154,7 @@ impl Address {
         match &self.place {
             Place::Everything => true,
             Place::Host => path == HOST,
-            Place::Path(segments) => pattern::matches(segments, path, instances),
+            Place::Path(segments) => pattern::matches(segments, path, instances, Wildcards::SpareInit),
         }
     }
 

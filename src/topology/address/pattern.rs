@@ -43,9 +43,11 @@ pub(super) enum Instances {
 
 /// What a wildcard may stand for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Wildcards {
-    Work,
-    AreIdle,
+pub(super) enum Wildcards {
+    /// For every name, `init` among them.
+    Everything,
+    /// For every name but `init`.
+    SpareInit,
 }
 
 impl Segment {
@@ -55,7 +57,7 @@ impl Segment {
 }
 
 /// Whether a path is one of a pattern's.
-pub(super) fn matches(pattern: &[Segment], path: &str, instances: Instances) -> bool {
+pub(super) fn matches(pattern: &[Segment], path: &str, instances: Instances, wildcards: Wildcards) -> bool {
     let names: Vec<&str> = path.split('/').collect();
     let mut reached = vec![false; names.len() + 1];
     reached[0] = true;
@@ -66,15 +68,15 @@ pub(super) fn matches(pattern: &[Segment], path: &str, instances: Instances) -> 
                 let is_last = place + 1 == pattern.len();
                 let mut is_inside = false;
                 for (place, &is_reached) in reached.iter().enumerate() {
-                    // Nothing is inside a PID 1, and no wildcard stands for one.
-                    is_inside &= place == 0 || names[place - 1] != INIT;
+                    // Nothing is inside a PID 1, and it is spared where wildcards do not stand for one.
+                    is_inside &= place == 0 || names[place - 1] != INIT || wildcards == Wildcards::Everything;
                     next[place] = is_inside || (is_reached && !is_last);
                     is_inside |= is_reached;
                 }
             }
             Segment::Name(tokens) => {
                 for place in (0..names.len()).filter(|&place| reached[place]) {
-                    next[place + 1] |= matches_name(tokens, names[place], instances);
+                    next[place + 1] |= matches_name(tokens, names[place], instances, wildcards);
                 }
             }
         }
@@ -83,11 +85,11 @@ pub(super) fn matches(pattern: &[Segment], path: &str, instances: Instances) -> 
     reached[names.len()]
 }
 
-fn matches_name(tokens: &[Token], name: &str, instances: Instances) -> bool {
+fn matches_name(tokens: &[Token], name: &str, instances: Instances, wildcards: Wildcards) -> bool {
     if let [Token::Literal(literal)] = tokens {
         return literal == name || (instances == Instances::All && is_instance(name, literal));
     }
-    let wildcards = if name == INIT { Wildcards::AreIdle } else { Wildcards::Work };
+    let wildcards = if name == INIT { wildcards } else { Wildcards::Everything };
     let mut reached = vec![false; name.len() + 1];
     reached[0] = true;
     let reached = follow(tokens, name, reached, wildcards);
@@ -113,7 +115,7 @@ fn follow(tokens: &[Token], name: &str, mut reached: Vec<bool>, wildcards: Wildc
                     next[start + literal.len()] = true;
                 }
             }
-            Token::AnyCharacter | Token::AnyRun if wildcards == Wildcards::AreIdle => {}
+            Token::AnyCharacter | Token::AnyRun if wildcards == Wildcards::SpareInit => {}
             Token::AnyCharacter => {
                 for start in starts {
                     if let Some(character) = name[start..].chars().next() {

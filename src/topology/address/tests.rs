@@ -72,6 +72,25 @@ fn wildcards() {
 }
 
 #[test]
+fn wildcards_that_stand_for_a_pid_1() {
+    let inits = |address: &str| {
+        let paths = ["app/init", "app/in/init", "w.0/init", "w.1/init", "init"];
+        paths.into_iter().filter(|path| parsed(address).matches_init_of_instances(path)).collect::<Vec<_>>()
+    };
+    assert_eq!(inits("app/*"), ["app/init"]);
+    assert_eq!(inits("app/**"), ["app/init", "app/in/init"]);
+    assert_eq!(inits("app/????"), ["app/init"]);
+    assert_eq!(inits("app/*/*"), ["app/in/init"]);
+    assert_eq!(inits("w/i*"), ["w.0/init", "w.1/init"]);
+    assert_eq!(inits("w.0/{a*,i*}"), ["w.0/init"]);
+    for address in ["app", "app/*x", "app/in", "host", "."] {
+        assert!(inits(address).is_empty(), "{address}");
+    }
+    assert!(!parsed("w/*").matches_init("w.0/init") && parsed("w.0/*").matches_init("w.0/init"));
+    assert!(!parsed("app/*").matches_init("app/job") && !parsed("app/*").matches("app/init"));
+}
+
+#[test]
 fn a_name_without_an_index_can_mean_all_instances() {
     let matches = |address: &str, path: &str| parsed(address).matches_instances(path);
     assert!(matches("w", "w.3") && matches("w", "w") && matches("w/a", "w.0/a.12.3") && matches("w.0/a", "w.0/a.1"));

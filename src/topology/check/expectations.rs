@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 
 use crate::diagnostic::{Code, Diagnostic, Diagnostics};
+use crate::topology::Address;
 use crate::topology::address::{Wanted, nearest};
 use crate::topology::expectation::Expectation;
 use crate::topology::syntax::{ExpectationSyntax, Named, SUGGESTIONS};
@@ -46,7 +47,7 @@ pub(in crate::topology) fn check_expectations(
                 || (process && processes.contains(&*path))
                 || (*named != Named::Space
                     && ((space && paths.spaces.iter().any(|path| address.matches_instances(path)))
-                        || (process && paths.processes.iter().any(|path| address.matches_instances(path)))));
+                        || (process && paths.processes.iter().any(|path| is_process(address, path)))));
             if is_there {
                 continue;
             }
@@ -77,6 +78,11 @@ pub(in crate::topology) fn check_expectations(
         kept.push(expectation);
     }
     kept
+}
+
+/// Whether an expectation means this process: a PID 1 as well where a wildcard stands for it.
+fn is_process(address: &Address, path: &str) -> bool {
+    address.matches_instances(path) || address.matches_init_of_instances(path)
 }
 
 impl<'a> Paths<'a> {

@@ -16,14 +16,15 @@ pub(super) struct Expectation {
     /// Who looks: a namespace, seen from as its PID 1 does, a process, or `host`.
     #[schemars(example = &"vm/ci")]
     from: String,
-    /// What it sees: paths, in which `*` stands for one name and `**` for any number of them. A namespace stands for the
-    /// processes directly in it.
+    /// What it sees: paths, in which `*` stands for one name and `**` for any number of them, PID 1s (`init`) included. A
+    /// namespace stands for the processes directly in it.
     #[schemars(example = ["vm/ci/**"])]
     sees: Paths,
     /// What it does not see.
     #[schemars(example = ["vm/dockerd"])]
     hides: Paths,
-    /// The process about which something is said, or a pattern, which means each of them.
+    /// The process about which something is said, or a pattern, which means each of them; PID 1s only where it means nothing
+    /// else.
     #[schemars(example = &"node/web/app")]
     proc: String,
     /// Its number in each of these namespaces.
