@@ -4,7 +4,9 @@
 //! Responsible for widths, names of columns, folding and turning. Kept sparse until it is drawn: of ten thousand processes in
 //! a thousand namespaces nearly nothing is seen by anybody.
 
-use std::collections::{BTreeMap, HashMap};
+mod fold;
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt::Write as _;
 
 use anstyle::Style;
@@ -26,6 +28,22 @@ pub struct Line {
     pub count: usize,
     /// Only lines that have this in common are folded.
     pub kin: u64,
+    /// Of a folded column: about which of its instances it speaks, seen from a row's.
+    pub relation: Relation,
+}
+
+/// Which instances are meant, of several in one line.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Relation {
+    /// Each.
+    #[default]
+    All,
+    /// The one that a row is in itself.
+    Own,
+    /// The others that are in the same instance of this around them.
+    Same(String),
+    /// All others.
+    Others,
 }
 
 /// What stands at a crossing.
@@ -48,6 +66,8 @@ pub struct Matrix {
     pub columns: Vec<Line>,
     /// By row and column.
     pub marks: BTreeMap<(usize, usize), Mark>,
+    /// Crossings at which there is nothing that could be seen: a folded column of a row's own has none of another row's.
+    pub void: BTreeSet<(usize, usize)>,
     /// Columns of which nothing is known.
     pub blind: Vec<usize>,
 }
@@ -63,7 +83,7 @@ pub struct Look {
 impl Line {
     /// One.
     pub fn new(path: impl Into<String>, level: usize) -> Self {
-        Self { path: path.into(), level, count: 1, kin: 0 }
+        Self { path: path.into(), level, count: 1, kin: 0, relation: Relation::All }
     }
 }
 
@@ -76,37 +96,26 @@ impl Mark {
         }
     }
 
-    fn add(&mut self, other: &Self) {
-        self.first = self.first.min(other.first);
-        self.last = self.last.max(other.last);
-        if self.refused != other.refused {
-            // Some of them are refused, others are not.
-            self.refused = Some("mixed".to_owned());
-        }
+    /// Both in one cell: the lowest and the highest of their numbers.
+    fn and(self, other: &Self) -> Self {
+        Self { first: self.first.min(other.first), last: self.last.max(other.last), ..self }
     }
 }
 
 impl Matrix {
-    /// Instances of one declaration as one line, across and down. A cell has the lowest and the highest of all their numbers.
+    /// Instances of one declaration as one line, across and down, where that tells nothing that is not so. A cell has the
+    /// lowest and the highest of all their numbers.
     #[must_use]
     pub fn folded(&self) -> Self {
-        let (rows, row_of) = fold(&self.rows);
-        let (columns, column_of) = fold(&self.columns);
-        let mut marks: BTreeMap<(usize, usize), Mark> = BTreeMap::new();
-        for (&(row, column), mark) in &self.marks {
-            let place = (row_of[row], column_of[column]);
-            marks.entry(place).and_modify(|all| all.add(mark)).or_insert_with(|| mark.clone());
-        }
-        let mut blind: Vec<usize> = self.blind.iter().map(|&column| column_of[column]).collect();
-        blind.dedup();
-        Self { rows, columns, marks, blind }
+        fold::fold(self)
     }
 
     /// Rows for columns. Only columns can be blind.
     #[must_use]
     pub fn transposed(self) -> Self {
         let marks = self.marks.into_iter().map(|((row, column), mark)| ((column, row), mark)).collect();
-        Self { rows: self.columns, columns: self.rows, marks, blind: Vec::new() }
+        let void = self.void.into_iter().map(|(row, column)| (column, row)).collect();
+        Self { rows: self.columns, columns: self.rows, marks, void, blind: Vec::new() }
     }
 
     /// Draws it; every line ends with a line feed, none with a space.
@@ -125,6 +134,7 @@ impl Matrix {
             put(&mut text, header, width, style(column.level, look), look);
         }
         text.push('\n');
+        let none = if look.charset == Charset::Unicode { "—" } else { "-" };
         let invisible = if look.charset == Charset::Unicode { "·" } else { "." };
         for (row, name) in names.iter().enumerate() {
             paint(&mut text, name, style(self.rows[row].level, look), look);
@@ -134,6 +144,7 @@ impl Matrix {
                 let cell = texts.get(&(row, column)).map(String::as_str);
                 let (cell, style) = match cell {
                     Some(cell) => (cell, style(self.columns[column].level, look)),
+                    None if self.void.contains(&(row, column)) => (none, Style::new().dimmed()),
                     None if self.blind.contains(&column) => ("?", Style::new().dimmed()),
                     None => (invisible, Style::new().dimmed()),
                 };
@@ -166,7 +177,13 @@ fn paint(text: &mut String, piece: &str, style: Style, look: Look) {
 }
 
 fn called(line: &Line, name: &str) -> String {
-    if line.count > 1 { format!("{name} ({})", line.count) } else { name.to_owned() }
+    let name = if line.count > 1 { format!("{name} ({})", line.count) } else { name.to_owned() };
+    match &line.relation {
+        Relation::All => name,
+        Relation::Own => format!("{name} own"),
+        Relation::Same(around) => format!("{name} same {around}"),
+        Relation::Others => format!("{name} others"),
+    }
 }
 
 /// As many segments from the end as tell one from all others.
@@ -179,10 +196,10 @@ fn short_names(lines: &[Line]) -> Vec<String> {
             found.entry(suffix(&line.path, segments)).or_default().push(place);
         }
         for (name, places) in found {
-            if let &[place] = places.as_slice()
-                && names[place].is_none()
-            {
-                names[place] = Some(called(&lines[place], name));
+            // Slices of one folded column have one path.
+            let is_one = places.iter().all(|&place| lines[place].path == lines[places[0]].path);
+            for place in places.into_iter().filter(|_| is_one) {
+                names[place].get_or_insert_with(|| called(&lines[place], name));
             }
         }
     }
@@ -192,40 +209,6 @@ fn short_names(lines: &[Line]) -> Vec<String> {
 fn suffix(path: &str, segments: usize) -> &str {
     let mut slashes = path.rmatch_indices('/');
     slashes.nth(segments - 1).map_or(path, |(slash, _)| &path[slash + 1..])
-}
-
-/// The groups, in the order of their first members, and for each line its group.
-fn fold(lines: &[Line]) -> (Vec<Line>, Vec<usize>) {
-    let mut groups: Vec<Line> = Vec::new();
-    let mut patterns: HashMap<(String, usize, u64), usize> = HashMap::new();
-    let mut of = Vec::with_capacity(lines.len());
-    for line in lines {
-        let pattern = pattern(&line.path);
-        let group = *patterns.entry((pattern.clone(), line.level, line.kin)).or_insert_with(|| {
-            groups.push(Line { count: 0, ..line.clone() });
-            groups.len() - 1
-        });
-        groups[group].count += line.count;
-        if groups[group].count > line.count {
-            groups[group].path = pattern;
-        }
-        of.push(group);
-    }
-    (groups, of)
-}
-
-/// The path with `*` for every index, and for every number behind `#`.
-fn pattern(path: &str) -> String {
-    let mut pattern = String::with_capacity(path.len());
-    let mut rest = path.chars().peekable();
-    while let Some(character) = rest.next() {
-        pattern.push(character);
-        if matches!(character, '.' | '#') && rest.peek().is_some_and(char::is_ascii_digit) {
-            while rest.next_if(char::is_ascii_digit).is_some() {}
-            pattern.push('*');
-        }
-    }
-    pattern
 }
 
 #[cfg(test)]
@@ -239,7 +222,7 @@ mod tests {
             rows: lines(rows),
             columns: lines(columns),
             marks: marks.iter().map(|&(row, column, number)| ((row, column), mark(number))).collect(),
-            blind: Vec::new(),
+            ..Matrix::default()
         }
     }
 
@@ -287,8 +270,8 @@ w.2/init    12    ·    ·    1
 ";
         assert_eq!(fan.render(Look::default()), &expected[1..]);
         let expected = "
-                host  w.* (3)
-w.*/init (3)  10..12        1
+                host  w.* (3) own  w.* (3) others
+w.*/init (3)  10..12            1               ·
 ";
         assert_eq!(fan.folded().render(Look::default()), &expected[1..]);
     }

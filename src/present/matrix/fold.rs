@@ -1,0 +1,429 @@
+//! Instances of one declaration as one line, across and down, without saying anything that is not so.
+//!
+//! A cell of the folded matrix stands for every pair of a row's instances and a column's. Which of them see each other
+//! depends on what they share: each of a hundred pods sees its own PID 1 and none of the others'. So the pairs at a crossing
+//! are sorted by the innermost instance that both are in, and a column is shown once for each kind of pair that differs: its
+//! *own*, those in the *same* instance around, and *others*. Where pairs of one kind differ among themselves, in that some are
+//! seen and others not, the lines are left as they are: what is folded can be unfolded again.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::hash::Hash;
+
+use super::{Line, Mark, Matrix, Relation};
+
+/// Lines that may be shown as one.
+#[derive(Debug)]
+struct Group {
+    pattern: String,
+    members: Vec<usize>,
+    /// In how many leading segments of the path each of its indices lies, the outermost first.
+    indexed: Vec<usize>,
+}
+
+/// What is at a crossing of two groups, for one kind of pair.
+#[derive(Debug, Clone, Default)]
+struct Tally {
+    pairs: usize,
+    seen: usize,
+    mark: Option<Mark>,
+    is_mixed: bool,
+}
+
+impl Tally {
+    fn add(&mut self, mark: &Mark) {
+        self.seen += 1;
+        match &mut self.mark {
+            Some(all) => {
+                self.is_mixed |= all.refused != mark.refused;
+                all.first = all.first.min(mark.first);
+                all.last = all.last.max(mark.last);
+            }
+            all => *all = Some(mark.clone()),
+        }
+    }
+
+    /// Whether it cannot be said in one cell.
+    fn differs(&self) -> bool {
+        self.is_mixed || (self.seen > 0 && self.seen < self.pairs)
+    }
+}
+
+/// By group of rows and group of columns, the tallies of each kind of pair: by how many indices of the column both share.
+type Tallies = BTreeMap<(usize, usize), Vec<Tally>>;
+
+pub(super) fn fold(matrix: &Matrix) -> Matrix {
+    let (mut apart_rows, mut apart_columns) = (HashSet::new(), HashSet::new());
+    let blind: HashSet<usize> = matrix.blind.iter().copied().collect();
+    loop {
+        let rows = groups(&matrix.rows, &apart_rows);
+        let columns = groups(&matrix.columns, &apart_columns);
+        let tallies = tallies(matrix, &rows, &columns);
+        let before = apart_rows.len() + apart_columns.len();
+        let is_half_blind = |column: &&Group| {
+            let count = column.members.iter().filter(|&member| blind.contains(member)).count();
+            count > 0 && count < column.members.len()
+        };
+        for group in columns.iter().filter(is_half_blind) {
+            apart_columns.extend(few(group, |column| blind.contains(&column)));
+        }
+        let differing = tallies.iter().filter(|(_, kinds)| kinds.iter().any(Tally::differs)).map(|(&place, _)| place);
+        let differing: Vec<(usize, usize)> = differing.collect();
+        if !differing.is_empty() {
+            let seen = signatures(matrix, &rows, &columns);
+            for (row, column) in differing {
+                // Rows first: they are the many.
+                if rows[row].members.len() > 1 {
+                    apart_rows.extend(few(&rows[row], |row| seen.of_rows.get(&row)));
+                } else {
+                    apart_columns.extend(few(&columns[column], |column| seen.of_columns.get(&column)));
+                }
+            }
+        }
+        if apart_rows.len() + apart_columns.len() == before {
+            return draw(matrix, &rows, &columns, &tallies);
+        }
+    }
+}
+
+/// The members of a group that are unlike most; all of them where nothing tells them apart.
+fn few<S: Eq + Hash>(group: &Group, signature: impl Fn(usize) -> S) -> Vec<usize> {
+    let mut alike: HashMap<S, Vec<usize>> = HashMap::new();
+    for &member in &group.members {
+        alike.entry(signature(member)).or_default().push(member);
+    }
+    let mut alike: Vec<Vec<usize>> = alike.into_values().collect();
+    alike.sort_by_key(|members| (members.len(), std::cmp::Reverse(members[0])));
+    if alike.len() > 1 {
+        alike.pop();
+    }
+    alike.concat()
+}
+
+/// What is seen of a line, or by it: by group on the other side and kind of pair, how many, and with which answers.
+type Signature<'a> = BTreeMap<(usize, usize), BTreeMap<Option<&'a str>, usize>>;
+
+struct Signatures<'a> {
+    of_rows: HashMap<usize, Signature<'a>>,
+    of_columns: HashMap<usize, Signature<'a>>,
+}
+
+fn signatures<'a>(matrix: &'a Matrix, rows: &[Group], columns: &[Group]) -> Signatures<'a> {
+    let (row_of, column_of) = (places(rows, matrix.rows.len()), places(columns, matrix.columns.len()));
+    let mut all = Signatures { of_rows: HashMap::new(), of_columns: HashMap::new() };
+    for (&(row, column), mark) in &matrix.marks {
+        let group = &columns[column_of[column]];
+        let kind = kind(group, &matrix.rows[row].path, &matrix.columns[column].path);
+        let answer = mark.refused.as_deref();
+        let of_row = all.of_rows.entry(row).or_default().entry((column_of[column], kind)).or_default();
+        *of_row.entry(answer).or_default() += 1;
+        let of_column = all.of_columns.entry(column).or_default().entry((row_of[row], kind)).or_default();
+        *of_column.entry(answer).or_default() += 1;
+    }
+    all
+}
+
+/// The groups, in the order of their first members.
+fn groups(lines: &[Line], apart: &HashSet<usize>) -> Vec<Group> {
+    let mut groups: Vec<Group> = Vec::new();
+    let mut known: HashMap<(String, usize, u64), usize> = HashMap::new();
+    for (at, line) in lines.iter().enumerate() {
+        let pattern = pattern(&line.path);
+        let mut make = || {
+            let segments = pattern.split('/').enumerate();
+            let indexed = segments.filter(|(_, segment)| segment.contains(".*")).map(|(place, _)| place + 1).collect();
+            groups.push(Group { pattern: pattern.clone(), members: Vec::new(), indexed });
+            groups.len() - 1
+        };
+        let group = if apart.contains(&at) {
+            make()
+        } else {
+            *known.entry((pattern.clone(), line.level, line.kin)).or_insert_with(make)
+        };
+        groups[group].members.push(at);
+    }
+    for group in groups.iter_mut().filter(|group| group.members.len() == 1) {
+        // One line is itself, whoever sees it.
+        group.indexed.clear();
+    }
+    groups
+}
+
+fn tallies(matrix: &Matrix, rows: &[Group], columns: &[Group]) -> Tallies {
+    let (row_of, column_of) = (places(rows, matrix.rows.len()), places(columns, matrix.columns.len()));
+    let mut tallies = Tallies::new();
+    for (&(row, column), mark) in &matrix.marks {
+        let (row_group, column_group) = (row_of[row], column_of[column]);
+        let group = &columns[column_group];
+        let kinds = tallies.entry((row_group, column_group)).or_insert_with(|| {
+            let pairs = pairs(matrix, &rows[row_group], group);
+            pairs.into_iter().map(|pairs| Tally { pairs, ..Tally::default() }).collect()
+        });
+        kinds[kind(group, &matrix.rows[row].path, &matrix.columns[column].path)].add(mark);
+    }
+    tallies
+}
+
+fn places(groups: &[Group], lines: usize) -> Vec<usize> {
+    let mut places = vec![0; lines];
+    for (place, group) in groups.iter().enumerate() {
+        group.members.iter().for_each(|&line| places[line] = place);
+    }
+    places
+}
+
+/// How many indices of a column's path a row shares, counted from the outermost.
+fn kind(group: &Group, row: &str, column: &str) -> usize {
+    let shared =
+        |&&end: &&usize| prefix(row, end).is_some_and(|prefix_of_row| Some(prefix_of_row) == prefix(column, end));
+    group.indexed.iter().take_while(shared).count()
+}
+
+/// So many segments from the beginning; a number behind `#` belongs to none.
+fn prefix(path: &str, segments: usize) -> Option<&str> {
+    let path = path.split_once('#').map_or(path, |(path, _)| path);
+    match path.match_indices('/').nth(segments - 1) {
+        Some((slash, _)) => Some(&path[..slash]),
+        None => (path.split('/').count() == segments).then_some(path),
+    }
+}
+
+/// How many pairs of each kind there are.
+fn pairs(matrix: &Matrix, rows: &Group, columns: &Group) -> Vec<usize> {
+    // At least so much is shared.
+    let mut shared = vec![rows.members.len() * columns.members.len()];
+    for &end in &columns.indexed {
+        let mut here: HashMap<&str, usize> = HashMap::new();
+        for &column in &columns.members {
+            *here.entry(prefix(&matrix.columns[column].path, end).unwrap_or_default()).or_default() += 1;
+        }
+        let found = rows.members.iter().filter_map(|&row| here.get(prefix(&matrix.rows[row].path, end)?));
+        shared.push(found.sum());
+    }
+    let next = shared.iter().skip(1).copied().chain([0]);
+    shared.iter().zip(next).map(|(at_least, more)| at_least - more).collect()
+}
+
+/// A column of the folded matrix: kinds of pairs of a group that are told as one, from the least that is shared to the most.
+struct Slice {
+    kinds: std::ops::RangeInclusive<usize>,
+}
+
+fn draw(matrix: &Matrix, rows: &[Group], columns: &[Group], tallies: &Tallies) -> Matrix {
+    let mut folded = Matrix { rows: rows.iter().map(|group| line(&matrix.rows, group)).collect(), ..Matrix::default() };
+    for (place, group) in columns.iter().enumerate() {
+        for slice in slices(place, group, tallies, rows.len()) {
+            let at = folded.columns.len();
+            let relation = relation(group, &slice);
+            folded.columns.push(Line { relation, ..line(&matrix.columns, group) });
+            if matrix.blind.contains(&group.members[0]) {
+                folded.blind.push(at);
+            }
+            for row in 0..rows.len() {
+                let pairs;
+                let kinds = match tallies.get(&(row, place)) {
+                    Some(kinds) => &kinds[slice.kinds.clone()],
+                    None => &[],
+                };
+                let is_there = if slice.kinds == (0..=group.indexed.len()) {
+                    true
+                } else {
+                    pairs = self::pairs(matrix, &rows[row], group);
+                    pairs[slice.kinds.clone()].iter().any(|&pairs| pairs > 0)
+                };
+                match kinds.iter().filter_map(|kind| kind.mark.clone()).reduce(|one, other| one.and(&other)) {
+                    Some(mark) => drop(folded.marks.insert((row, at), mark)),
+                    None if !is_there => drop(folded.void.insert((row, at))),
+                    None => {}
+                }
+            }
+        }
+    }
+    folded
+}
+
+fn line(lines: &[Line], group: &Group) -> Line {
+    let first = &lines[group.members[0]];
+    let count = group.members.iter().map(|&line| lines[line].count).sum();
+    let path = if group.members.len() > 1 { group.pattern.clone() } else { first.path.clone() };
+    Line { path, count, ..first.clone() }
+}
+
+/// The kinds of a group in runs of those that look alike from every row, the most that is shared first.
+fn slices(place: usize, group: &Group, tallies: &Tallies, rows: usize) -> Vec<Slice> {
+    let most = group.indexed.len();
+    let mut slices = vec![Slice { kinds: most..=most }];
+    let of = |row: usize| tallies.get(&(row, place));
+    for kind in (0..most).rev() {
+        let Some(last) = slices.last_mut() else { break };
+        let is_alike = (0..rows).filter_map(of).all(|kinds| {
+            let known = last.kinds.clone().find(|&known| kinds[known].pairs > 0);
+            kinds[kind].pairs == 0 || known.is_none_or(|known| kinds[known].mark == kinds[kind].mark)
+        });
+        if is_alike {
+            *last = Slice { kinds: kind..=*last.kinds.end() };
+        } else {
+            slices.push(Slice { kinds: kind..=kind });
+        }
+    }
+    slices
+}
+
+fn relation(group: &Group, slice: &Slice) -> Relation {
+    let (least, most) = (*slice.kinds.start(), *slice.kinds.end());
+    let shared = |count: usize| prefix(&group.pattern, group.indexed[count - 1]).unwrap_or_default().to_owned();
+    match (least, most == group.indexed.len()) {
+        (0, true) => Relation::All,
+        (0, false) => Relation::Others,
+        (least, true) if least == group.indexed.len() => Relation::Own,
+        (least, _) => Relation::Same(shared(least)),
+    }
+}
+
+/// The path with `*` for every index, and for every number behind `#`.
+pub(super) fn pattern(path: &str) -> String {
+    let mut pattern = String::with_capacity(path.len());
+    let mut rest = path.chars().peekable();
+    while let Some(character) = rest.next() {
+        pattern.push(character);
+        if matches!(character, '.' | '#') && rest.peek().is_some_and(char::is_ascii_digit) {
+            while rest.next_if(char::is_ascii_digit).is_some() {}
+            pattern.push('*');
+        }
+    }
+    pattern
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use proptest::prelude::*;
+
+    use super::{pattern, prefix};
+    use crate::present::matrix::{Line, Mark, Matrix, Relation};
+
+    /// Paths of namespaces: each segment a plain name or one of some replicas.
+    fn spaces() -> impl Strategy<Value = Vec<String>> {
+        let level = prop::collection::vec(("[a-c]", 0_usize..4), 0..3);
+        prop::collection::vec(level, 1..4).prop_map(|levels| {
+            let mut all = BTreeSet::new();
+            let mut around = vec![String::new()];
+            for level in levels {
+                let mut here = Vec::new();
+                for (name, count) in &level {
+                    for outer in &around {
+                        let names = match count {
+                            0 => vec![name.clone()],
+                            count => (0..*count).map(|index| format!("{name}.{index}")).collect(),
+                        };
+                        here.extend(names.into_iter().map(|name| format!("{outer}{name}/")));
+                    }
+                }
+                if here.is_empty() || here.len() > 40 {
+                    break;
+                }
+                all.extend(here.iter().map(|path| path.trim_end_matches('/').to_owned()));
+                around = here;
+            }
+            all.into_iter().collect()
+        })
+    }
+
+    fn is_within(path: &str, space: &str) -> bool {
+        space == "host" || path.strip_prefix(space).is_some_and(|rest| rest.starts_with(['/', '#']))
+    }
+
+    /// The matrix as the rule has it, and what is unusual in it, by chance.
+    fn matrix(spaces: &[String], unusual: &[(prop::sample::Index, prop::sample::Index, u8)]) -> Matrix {
+        let level = |path: &str| path.split('/').count();
+        let mut matrix = Matrix::default();
+        matrix.columns.push(Line::new("host", 0));
+        matrix.columns.extend(spaces.iter().map(|path| Line::new(path, level(path))));
+        let rows = spaces.iter().flat_map(|path| [format!("{path}/init"), format!("{path}/app"), format!("{path}#7")]);
+        matrix.rows = rows.map(|path| Line::new(&path, level(&path))).collect();
+        for row in 0..matrix.rows.len() {
+            for column in 0..matrix.columns.len() {
+                if is_within(&matrix.rows[row].path, &matrix.columns[column].path) {
+                    let number = if column == 0 { 1000 + 2 * i32::try_from(row).unwrap() } else { 1 };
+                    matrix.marks.insert((row, column), Mark { first: number, last: number, refused: None });
+                }
+            }
+        }
+        for (row, column, what) in unusual {
+            let place = (row.index(matrix.rows.len()), column.index(matrix.columns.len()));
+            match what {
+                0 => drop(matrix.marks.remove(&place)),
+                1 => drop(matrix.marks.insert(place, Mark { first: 3, last: 3, refused: Some("EPERM".to_owned()) })),
+                2 => drop(matrix.marks.insert(place, Mark { first: 5, last: 5, refused: None })),
+                _ => matrix.blind.push(place.1),
+            }
+        }
+        matrix.blind.sort_unstable();
+        matrix.blind.dedup();
+        matrix
+    }
+
+    /// Whether a row and a column are such a pair, by their paths alone.
+    fn is_such(relation: &Relation, row: &str, column: &str) -> bool {
+        let indexed: Vec<usize> = (1..=column.split('/').count())
+            .filter(|&end| prefix(column, end).unwrap().rsplit('/').next().unwrap().contains('.'))
+            .collect();
+        let share = |end: usize| prefix(row, end).is_some() && prefix(row, end) == prefix(column, end);
+        let own = indexed.iter().all(|&end| share(end));
+        match relation {
+            Relation::All => true,
+            Relation::Own => own,
+            Relation::Same(around) => share(around.split('/').count()),
+            // The last to be asked.
+            Relation::Others => true,
+        }
+    }
+
+    /// What a folded matrix says of one pair.
+    fn unfolded(folded: &Matrix, row: &Line, column: &Line) -> (Option<Mark>, bool) {
+        let stands_for = |line: &Line, one: &Line| {
+            line.path == one.path || (line.count > 1 && line.path == pattern(&one.path) && line.level == one.level)
+        };
+        let find = |lines: &[Line], one: &Line| {
+            let exact = lines.iter().any(|line| line.path == one.path);
+            let places = (0..lines.len())
+                .filter(|&at| if exact { lines[at].path == one.path } else { stands_for(&lines[at], one) });
+            places.collect::<Vec<_>>()
+        };
+        let rows = find(&folded.rows, row);
+        assert_eq!(rows.len(), 1, "{} in {:?}", row.path, folded.rows);
+        // The innermost relation that holds: those around it are about the rest.
+        let columns = find(&folded.columns, column);
+        let at = columns.iter().copied().find(|&at| is_such(&folded.columns[at].relation, &row.path, &column.path));
+        let at = at.unwrap_or_else(|| panic!("{} of {} in {:?}", row.path, column.path, folded.columns));
+        assert!(!folded.void.contains(&(rows[0], at)), "{} of {}", row.path, column.path);
+        (folded.marks.get(&(rows[0], at)).cloned(), folded.blind.contains(&at))
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_folded_can_be_unfolded(
+            spaces in spaces(),
+            unusual in prop::collection::vec((any::<prop::sample::Index>(), any::<prop::sample::Index>(), 0_u8..4), 0..3),
+        ) {
+            prop_assume!(!spaces.is_empty());
+            let plain = matrix(&spaces, &unusual);
+            let folded = plain.folded();
+            prop_assert!(folded.rows.len() <= plain.rows.len());
+            for (row, line) in plain.rows.iter().enumerate() {
+                for (column, other) in plain.columns.iter().enumerate() {
+                    let (found, is_blind) = unfolded(&folded, line, other);
+                    prop_assert_eq!(is_blind, plain.blind.contains(&column));
+                    match (plain.marks.get(&(row, column)), found) {
+                        (None, None) => {}
+                        (Some(mark), Some(found)) => {
+                            prop_assert_eq!(&mark.refused, &found.refused);
+                            prop_assert!(found.first <= mark.first && mark.last <= found.last);
+                        }
+                        (mark, found) => prop_assert!(false, "{} of {}: {mark:?} is told as {found:?}", line.path, other.path),
+                    }
+                }
+            }
+        }
+    }
+}
