@@ -141,8 +141,9 @@ fn a_chain_is_a_staircase_and_a_fan_a_comb() {
     let drawn = fan.says(&["see"]);
     let lines: Vec<Vec<&str>> = drawn.lines().map(|line| line.split_whitespace().collect()).collect();
     let pattern = format!("{root}-w.*");
-    assert_eq!(lines[0], ["host", &pattern, "(50)"], "{drawn}");
-    assert_eq!((lines[1][0], lines[1][1], lines[1][3]), (format!("{pattern}/init").as_str(), "(50)", "1"), "{drawn}");
+    assert_eq!(lines[0], ["host", &pattern, "(50)", "own", &pattern, "(50)", "others"], "{drawn}");
+    assert_eq!((lines[1][0], lines[1][1]), (format!("{pattern}/init").as_str(), "(50)"), "{drawn}");
+    assert_eq!(lines[1][3..], ["1", "·"], "nobody sees another one's: {drawn}");
     assert_eq!(lines.len(), 2);
     let comb = fan.says(&["see", "--fold=never", "--via", "kill"]);
     for (place, line) in comb.lines().skip(1).enumerate() {
@@ -270,6 +271,92 @@ fn who_is_in_a_namespace_that_a_program_has_made_is_seen_as_well() {
             assert!(told.starts_with("no difference: "), "{identity:?} {via}: {told}");
         }
     }
+}
+
+#[test]
+fn one_looks_from_a_namespace_that_a_program_has_made() {
+    if !can_nest() {
+        return;
+    }
+    for (depth, identity) in
+        [(1, Identity::Own), (3, Identity::Own)].into_iter().chain(identities().into_iter().map(|one| (2, one)))
+    {
+        let made = "unshare --user --map-root-user --fork --pid --kill-child --mount-proc sh -c 'sleep 1000 & wait'";
+        let mut topology = String::new();
+        for path in chain(depth) {
+            writeln!(topology, "[ns.{path:?}]\nproc.idle = {{ actor = \"idle\" }}").expect("memory");
+        }
+        let leaf = chain(depth).pop().expect("it has one");
+        writeln!(topology, "proc.p = {{ sh = {made:?} }}").expect("memory");
+        let nest = Detached::up(Nest::new(&topology).identity(identity));
+        let leaf = leaf.replace('@', &nest.nest.root);
+        // PID 1, the idle one, the shell that becomes unshare(1) or has it as a child, the shell inside, and what that runs.
+        let inode = nest.until("all of them are there", |nest| {
+            let machine = nest.document(&["tree", "--host", "--format", "json"]);
+            let spaces = machine["namespaces"].as_array().expect("a list").iter();
+            let mut made =
+                spaces.filter(|space| space["parent"] == leaf.as_str() && space["members"].as_i64() >= Some(2));
+            made.next().map(|space| space["pidns"].as_u64().expect("an inode"))
+        });
+        let name = format!("pid:[{inode}]");
+        for via in ["chain", "proc", "kill", "pidfd", "cred"] {
+            let document = nest.document(&["see", &name, "--via", via, "--format", "json"]);
+            assert_eq!(document["observers"], json!([name]), "{identity:?} {via}");
+            let seen = cells(&document);
+            let mut numbers: Vec<i64> = seen.values().copied().flatten().collect();
+            numbers.sort_unstable();
+            assert_eq!(numbers, [1, 2], "{identity:?} {via}: {seen:?}");
+            assert_eq!(document["mismatches"], json!([]), "{identity:?} {via}");
+            // Beside another one its column stays.
+            let both = nest.document(&["see", "@", &name, "--via", via, "--format", "json"]);
+            assert_eq!(both["observers"], json!([nest.nest.root, name]), "{identity:?} {via}");
+            assert!(nest.says(&["see", &name, "host", "--via", via, "--diff"]).starts_with("no difference: "), "{via}");
+        }
+        let numbers = nest.says(&["pid", "-q", &format!("{name}#2")]);
+        assert_eq!(numbers.trim().split('/').map(str::len).min(), Some(1), "{numbers}");
+        assert!(numbers.ends_with("/2\n") && numbers.split('/').count() == depth + 2, "{numbers}");
+        let drawn = nest.says(&["tree", "--from", &name]);
+        assert!(drawn.lines().next().expect("a title").ends_with(&format!("as seen from {name}")), "{drawn}");
+        let made = drawn.lines().find(|line| line.contains(&format!("{name} "))).expect("it is drawn");
+        assert!(made.contains(" 1  sh") && drawn.contains("sleep"), "{drawn}");
+        let document = nest.document(&["tree", "--from", &name, "--format", "json"]);
+        let inside: Vec<i64> = document["processes"]
+            .as_array()
+            .expect("a list")
+            .iter()
+            .filter_map(|one| one["seen_as"].as_i64())
+            .collect();
+        assert_eq!(inside, [1, 2], "{identity:?}: {document}");
+        // A declared one by its inode is the same as by its path, and the host by its own.
+        let document = nest.document(&["inspect", &leaf, "--format", "json"]);
+        let declared = format!("pid:[{}]", document["namespace"]["pidns"]);
+        for arguments in [["see", "--redact"], ["tree", "--redact"]] {
+            let from = |from: &str| {
+                let option = if arguments[0] == "tree" { vec!["--from", from] } else { vec![from] };
+                nest.says(&[&arguments[..1], &option].concat())
+            };
+            assert_eq!(from(&declared), from(&leaf), "{arguments:?}");
+        }
+    }
+}
+
+#[test]
+fn a_place_to_look_from_that_is_not_there_is_told_beside_others() {
+    if !can_nest() {
+        return;
+    }
+    let nest = Detached::up(Nest::new("[ns.@]\nproc.p = { actor = \"idle\" }\n"));
+    for host in [&[][..], &["--host"]] {
+        let outcome = nest.nestns(&[&["see", "@", "pid:[1]"], host].concat());
+        assert_eq!(outcome.code, 1, "{host:?}: {}{}", outcome.stdout, outcome.stderr);
+        assert!(outcome.stdout.contains(&format!("{}/p", nest.nest.root)), "the others look: {}", outcome.stdout);
+        assert!(outcome.stderr.contains("`pid:[1]` has ended, or may not be looked into"), "{}", outcome.stderr);
+    }
+    let outcome = nest.nestns(&["tree", "--from", "pid:[1]"]);
+    assert!(outcome.code == 1 && outcome.stderr.contains("nobody is in `pid:[1]`"), "{}", outcome.stderr);
+    let outcome = nest.nestns(&["tree", "--from", "*"]);
+    assert!(outcome.code == 2 && outcome.stderr.contains("one looks from one namespace"), "{}", outcome.stderr);
+    assert_eq!(nest.says(&["tree", "--from", "host"]), nest.says(&["tree"]));
 }
 
 #[test]

@@ -1,10 +1,18 @@
-//! The namespace that a number is counted in: `--in NS`.
+//! A namespace as a command line names it, for whichever verb: the one that counts a number (`--in NS`), the one that is
+//! looked from (`see FROM`, `tree --from NS`).
 
+use std::fmt;
 use std::str::FromStr;
 
+use super::selection::{Thing, resolve_one};
+use super::status::Status;
+use super::tell::tell;
+use crate::controller::control::message::Snapshot;
+use crate::controller::document::NamespaceDocument;
+use crate::observe::namespaces;
 use crate::topology::{Address, AddressError};
 
-/// What stands behind `--in`.
+/// What is named.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Place {
     /// `*`
@@ -16,11 +24,61 @@ pub(super) enum Place {
 }
 
 impl Place {
+    /// The inode of the namespace; `None` for all. `snapshot` is the topology's where the place is an address in one.
+    ///
+    /// # Errors
+    ///
+    /// The status to end with where the address means no namespace; why has been told.
+    pub(super) fn inode(&self, snapshot: Option<&Snapshot>) -> Result<Option<u64>, Status> {
+        match (self, snapshot) {
+            (Self::Everywhere, _) => Ok(None),
+            (Self::Inode(inode), _) => Ok(Some(*inode)),
+            (Self::Address(address), _) if address.is_host() => Ok(namespaces::own().ok()),
+            // Of a namespace that is not there yet, or any more, nobody has a number.
+            (Self::Address(address), Some(snapshot)) => Ok(Some(namespace(snapshot, address)?.pidns.unwrap_or(0))),
+            (Self::Address(_), None) => Err(Status::No),
+        }
+    }
+
+    /// Whether only a topology can tell what it is.
+    pub(super) fn is_in_topology(&self) -> bool {
+        self.address().is_some_and(|address| !address.is_host())
+    }
+
     /// The address, where it is one.
     pub(super) fn address(&self) -> Option<&Address> {
         match self {
             Self::Address(address) => Some(address),
             Self::Everywhere | Self::Inode(_) => None,
+        }
+    }
+}
+
+/// The namespace of a topology that an address means.
+///
+/// # Errors
+///
+/// The status to end with where it means none; why has been told.
+pub(super) fn namespace<'a>(snapshot: &'a Snapshot, address: &Address) -> Result<&'a NamespaceDocument, Status> {
+    match resolve_one(snapshot, address).map_err(|unresolved| unresolved.tell())? {
+        Thing::Namespace(namespace) => Ok(namespace),
+        Thing::Process(process) => {
+            tell(&format!(
+                "error: `{}` is a process, and numbers are counted by namespaces\n  = help: it is in `{}`\n",
+                process.path, process.ns
+            ));
+            Err(Status::No)
+        }
+    }
+}
+
+/// As it is written; `*` for all.
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Everywhere => f.write_str("*"),
+            Self::Inode(inode) => write!(f, "pid:[{inode}]"),
+            Self::Address(address) => address.fmt(f),
         }
     }
 }

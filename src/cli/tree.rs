@@ -10,6 +10,7 @@ use serde::Serialize;
 use super::color::When;
 use super::launch;
 use super::machine;
+use super::place::{self, Place};
 use super::selection::{self, Selection, Thing};
 use super::status::Status;
 use super::story::charset;
@@ -50,9 +51,9 @@ pub(super) struct Args {
     #[command(flatten)]
     target: Target,
 
-    /// As this namespace sees it: its numbers, and none for what is outside
+    /// As this namespace sees it, a path or `pid:[INODE]`: its numbers, and none for what is outside
     #[arg(long, value_name = "NS", env = "NESTNS_FROM")]
-    from: Option<Address>,
+    from: Option<Place>,
 
     /// Show this machine instead: every PID namespace that the caller may see, whoever has made it
     #[arg(long, env = "NESTNS_HOST", conflicts_with_all = ["subject", "from"], value_parser = FalseyValueParser::new())]
@@ -175,7 +176,8 @@ struct Seen<'a> {
 
 fn of_running(args: &Args, address: Option<Address>) -> anyhow::Result<Status> {
     let addresses: Vec<Address> = address.into_iter().collect();
-    let named: Vec<Address> = addresses.iter().chain(&args.from).cloned().collect();
+    let from = args.from.as_ref().filter(|from| from.is_in_topology()).and_then(Place::address);
+    let named: Vec<Address> = addresses.iter().chain(from).cloned().collect();
     let (_, mut snapshot) = match undeclared::look(&args.target, &named) {
         Ok(found) => found,
         Err(status) => return Ok(status),
@@ -183,7 +185,7 @@ fn of_running(args: &Args, address: Option<Address>) -> anyhow::Result<Status> {
     undeclared::name_hosts(&mut snapshot);
     let snapshot = snapshot;
     let from = match args.from.as_ref().map(|from| observer(&snapshot, from)).transpose() {
-        Ok(from) => from,
+        Ok(from) => from.flatten(),
         Err(status) => return Ok(status),
     };
     let inside = Selection { recursive: true, ..Selection::default() };
@@ -196,7 +198,11 @@ fn of_running(args: &Args, address: Option<Address>) -> anyhow::Result<Status> {
         AnswerFormat::Json => args.answer.write(&RunningDocument::of(&snapshot, &part, from))?,
         AnswerFormat::Human => {
             let look = Look { charset: charset(), colour: args.answer.colour(), folding: folding(args) };
-            let view = from.map_or(View::Host, View::Namespace);
+            let made = from.filter(|from| !from.declared).map(|from| (from.level, inside_of(&snapshot, from)));
+            let view = match &made {
+                Some((level, inside)) => View::Made(*level, inside),
+                None => from.map_or(View::Host, View::Namespace),
+            };
             let nodes = living::nodes(&snapshot.namespaces, &snapshot.processes, &part, view);
             std::io::stdout().write_all(tree::render(&title(&snapshot, from), &nodes, look).as_bytes())?;
         }
@@ -204,16 +210,46 @@ fn of_running(args: &Args, address: Option<Address>) -> anyhow::Result<Status> {
     Ok(Status::Done)
 }
 
-/// The namespace to look from.
-fn observer<'a>(snapshot: &'a Snapshot, from: &Address) -> Result<&'a NamespaceDocument, Status> {
-    match selection::resolve_one(snapshot, from).map_err(|unresolved| unresolved.tell())? {
-        Thing::Namespace(namespace) => Ok(namespace),
-        Thing::Process(process) => {
-            tell(&format!(
-                "error: `{}` is a process, and it is namespaces that number\n  = help: it is in `{}`\n",
-                process.path, process.ns
-            ));
-            Err(Status::No)
+/// The namespace to look from; `None` for the host.
+fn observer<'a>(snapshot: &'a Snapshot, from: &Place) -> Result<Option<&'a NamespaceDocument>, Status> {
+    match from {
+        Place::Everywhere => {
+            tell(
+                "error: one looks from one namespace, and `*` is all of them\n  = help: `nestns see` shows what each of them \
+                 sees\n",
+            );
+            Err(Status::WrongCommandLine)
+        }
+        Place::Address(address) if address.is_host() => Ok(None),
+        Place::Address(address) => place::namespace(snapshot, address).map(Some),
+        Place::Inode(inode) if *inode == snapshot.host_pidns => Ok(None),
+        Place::Inode(inode) => {
+            let found = snapshot.namespaces.iter().find(|namespace| namespace.pidns == Some(*inode));
+            found.map(Some).ok_or_else(|| {
+                tell(&format!(
+                    "error: nothing of `{}` is in `{from}`\n  = help: `nestns tree --host` shows every namespace of this \
+                     machine\n",
+                    snapshot.status.name
+                ));
+                Status::No
+            })
+        }
+    }
+}
+
+/// The paths of a namespace that a program has made, and of those inside it.
+fn inside_of<'a>(snapshot: &'a Snapshot, from: &'a NamespaceDocument) -> HashSet<&'a str> {
+    let mut inside = HashSet::from([&*from.path]);
+    loop {
+        let before = inside.len();
+        let more = snapshot
+            .namespaces
+            .iter()
+            .filter(|one| one.parent.as_deref().is_some_and(|parent| inside.contains(parent)));
+        let more: Vec<&str> = more.map(|one| &*one.path).collect();
+        inside.extend(more);
+        if inside.len() == before {
+            return inside;
         }
     }
 }
@@ -249,9 +285,14 @@ impl<'a> RunningDocument<'a> {
         let namespaces = snapshot.namespaces.iter().filter(|one| part.namespaces.contains(&*one.path));
         let undeclared = selection::parents_of_undeclared(snapshot);
         let is_part = |process: &&ProcessDocument| part.processes.contains(&*process.path);
+        let made = from.filter(|from| !from.declared).map(|from| inside_of(snapshot, from));
         let seen = |process: &'a ProcessDocument| Seen {
             process,
             seen_as: from.map(|from| {
+                if let Some(inside) = &made {
+                    let number = process.pids.get(from.level).copied().flatten();
+                    return number.filter(|_| inside.contains(&*process.ns));
+                }
                 let rest = selection::declared_around(&undeclared, &process.ns).strip_prefix(&*from.path)?;
                 let is_inside = rest.is_empty() || rest.starts_with('/');
                 process.pids.get(from.level).copied().flatten().filter(|_| is_inside && !selection::is_over(process))

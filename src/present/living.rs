@@ -15,6 +15,8 @@ pub enum View<'a> {
     Host,
     /// From this namespace.
     Namespace(&'a NamespaceDocument),
+    /// From a namespace that a program has made: how deep it is, and the paths of what is in it.
+    Made(usize, &'a HashSet<&'a str>),
 }
 
 /// Whose nodes are made.
@@ -129,6 +131,10 @@ impl<'a> Making<'a, '_> {
         }
         match self.view {
             View::Host => process.pids.clone(),
+            View::Made(level, inside) => {
+                let is_inside = inside.contains(&*process.ns);
+                if is_inside { process.pids.iter().skip(level).copied().collect() } else { Vec::new() }
+            }
             View::Namespace(namespace) => {
                 // The name of one that is not declared says where it is, as that of its namespace may not.
                 let home =
