@@ -84,6 +84,7 @@ mod stop_model;
 mod stop_order;
 mod system_calls;
 mod terminal;
+mod threads;
 mod topology;
 mod tour;
 mod translation;

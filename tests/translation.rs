@@ -86,7 +86,7 @@ fn compare(truth: &Truth) -> (usize, usize) {
             // Inward: by /proc alone, as on a kernel that cannot be asked, and by the kernel's answer.
             assert_eq!(machine.number_in(process, id), number, "{path} in {inode}");
             if has_ioctl {
-                let answer = namespace::number_in(space, Pid::from_raw(pid)).map(Pid::as_raw);
+                let answer = namespace::pid_in(space, Pid::from_raw(pid)).map(Pid::as_raw);
                 assert_eq!(answer, number.ok_or(Errno::ESRCH), "{path} in {inode}");
             }
             // And back, from what was answered.

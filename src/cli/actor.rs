@@ -16,6 +16,7 @@ orphan                                 leaves a grandchild behind
 ignore-term                            ignores TERM
 fork-storm [--rate N] [--for DURATION] forks children that end at once
 log [--rate N] [--for DURATION]        writes lines
+threads [--count N]                    starts threads that wait
 exit [--code N] [--after DURATION]     ends by itself")]
 pub(super) struct Args {
     /// Its name and options

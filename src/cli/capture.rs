@@ -5,12 +5,14 @@ use std::path::PathBuf;
 use std::time::SystemTime;
 
 use clap::builder::FalseyValueParser;
+use nix::unistd::Pid;
 
 use super::output_file::{self, Existing};
 use super::status::Status;
 use super::tell::tell;
 use crate::observe::capture::{Missing, Scope, capture};
 use crate::observe::machine::{Machine, Search};
+use crate::observe::thread;
 use crate::present::config;
 use crate::present::count::count;
 
@@ -54,7 +56,12 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Status> {
     Machine::make_room();
     let machine = Machine::read(Search::Members)?;
     let (scope, from) = match args.pid {
-        Some(pid) => {
+        Some(number) => {
+            // The number of a thread is as good as that of its process.
+            let pid = match thread::read(Pid::from_raw(number)) {
+                Ok(Some(thread)) => thread.pid(),
+                _ => number,
+            };
             let Some(process) = machine.process(pid) else {
                 anyhow::bail!("there is no process {pid} here: `nestns whois {pid}` shows where the number exists");
             };

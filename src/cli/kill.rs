@@ -4,7 +4,7 @@ use std::io::Write as _;
 
 use clap::builder::FalseyValueParser;
 
-use super::selection::{self, Selection, Thing, resolve};
+use super::selection::{self, Selection, Thing, resolve, threads};
 use super::status::Status;
 use super::target::Target;
 use super::tell::tell;
@@ -75,6 +75,11 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Status> {
     };
     if let Some(status) = refuse_many(args, &snapshot) {
         return Ok(status);
+    }
+    for address in &args.addresses {
+        if let Some(thread) = threads::named(&snapshot, address) {
+            tell(&format!("note: `{address}` is a thread ({}): a signal goes to the whole process\n", thread.name));
+        }
     }
     let Whom { targets, ended } = whom(&things, &snapshot, &args.addresses);
     let mut status = Status::Done;

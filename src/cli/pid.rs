@@ -1,34 +1,39 @@
 //! `nestns pid`: the numbers of one process, in every namespace that sees it or in one.
 
+use std::fmt;
 use std::io;
+use std::str::FromStr;
 
 use nix::errno::Errno;
 use nix::unistd::Pid;
 use serde::{Serialize, Serializer};
 
 use super::names::Names;
-use super::place::Place;
-use super::selection::{self, Thing, is_over, resolve_one};
+use super::place::{self, Place};
+use super::selection::{self, is_over, resolve_one};
 use super::status::Status;
 use super::table_arguments::{AnswerArguments, AnswerFormat};
 use super::target::Target;
 use super::tell::tell;
 use crate::controller::control::message::Snapshot;
-use crate::observe::machine::{Machine, Search};
+use crate::observe::machine::{Inhabitant, Machine, Search};
 use crate::observe::namespaces::Member;
+use crate::observe::thread::Thread;
 use crate::observe::translation::{self, Chain};
 use crate::sys::errno::of_io;
-use crate::topology::Address;
 use crate::topology::address::HOST;
+use crate::topology::{Address, AddressError};
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 ADDR is a process (`vm/ci/runner`), a namespace, which means its PID 1, or a number as some namespace counts it: `vm/ci#7`, \
-whoever that is, and `host#5304` for any process of this machine, whether nestns has started it or not.
+whoever that is, `pid:[4026532301]#7` in a namespace that no topology has, and `host#5304` for any process of this machine, whether nestns has started it or not.
 
 Without --in, or with --in '*', the answer is the whole chain, outermost first. The numbers are the kernel's, at this moment: \
 by the ioctls of Linux 6.11 and by /proc/PID/status, which have to agree, and of one process, which cannot have ended and \
 left its number to another one meanwhile.
+
+The number of a thread, as perf, strace -f and gdb show them, has a chain of its own; whose thread it is stands behind it.
 
 The status is 1 when the process cannot be seen from NS, and when there is no such process.
 
@@ -39,7 +44,7 @@ The status is 1 when the process cannot be seen from NS, and when there is no su
 pub(super) struct Args {
     /// Which process
     #[arg(value_name = "ADDR")]
-    address: Address,
+    address: Whose,
 
     /// In which namespace: a path, `host`, `pid:[INODE]`, or `*` for all that see it
     #[arg(id = "in", long = "in", value_name = "NS", env = "NESTNS_IN")]
@@ -56,11 +61,56 @@ pub(super) struct Args {
     answer: AnswerArguments,
 }
 
+/// Whose numbers are asked for.
+#[derive(Debug, Clone)]
+enum Whose {
+    Address(Address),
+    /// A number as a namespace counts that is known by its inode: `pid:[4026532301]#7`.
+    Number(u64, i32),
+}
+
+impl FromStr for Whose {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text.rsplit_once('#') {
+            Some((place, number)) if place.starts_with("pid:[") => {
+                let Ok(Place::Inode(inode)) = place.parse() else { return Err(format!("`{place}` is no namespace")) };
+                let number = number.parse().ok().filter(|&number| number > 0).ok_or(format!("`{number}` is no PID"))?;
+                Ok(Self::Number(inode, number))
+            }
+            _ => text.parse().map(Self::Address).map_err(|error: AddressError| error.to_string()),
+        }
+    }
+}
+
+impl fmt::Display for Whose {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Address(address) => address.fmt(f),
+            Self::Number(inode, number) => write!(f, "pid:[{inode}]#{number}"),
+        }
+    }
+}
+
+impl Whose {
+    /// Whether no topology needs to know of it.
+    fn is_foreign(&self) -> bool {
+        match self {
+            Self::Address(address) => address.is_host() && address.number().is_some(),
+            Self::Number(..) => true,
+        }
+    }
+}
+
 #[derive(Debug, Serialize)]
 struct PidDocument<'a> {
     schema: &'static str,
     path: &'a str,
     pids: Pids<'a>,
+    /// Of a thread, the numbers of the process that it belongs to, which is that of the path.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    thread_of: Option<Pids<'a>>,
 }
 
 /// By namespace, outermost first.
@@ -100,21 +150,29 @@ impl<E: Into<anyhow::Error>> From<E> for Trouble {
 
 fn answer(args: &Args) -> Result<Status, Trouble> {
     // Of a process that is known by the host's number no topology needs to know.
-    let is_foreign = args.address.is_host() && args.address.number().is_some();
-    let place_is_ours = matches!(&args.place, Some(Place::Address(place)) if !place.is_host());
+    let is_foreign = args.address.is_foreign();
+    let place_is_ours = args.place.as_ref().is_some_and(Place::is_in_topology);
     let snapshot = if is_foreign && !place_is_ours { None } else { Some(snapshot(args)?) };
-    let (pid, start_time) = match (&snapshot, args.address.number()) {
-        (_, Some(number)) if is_foreign => (number, None),
-        (Some(snapshot), Some(number)) => (bearer(snapshot, &args.address, number)?, None),
-        (Some(snapshot), None) => declared(snapshot, &args.address)?,
-        (None, _) => return Err(Trouble::Told(Status::No)),
+    let (pid, start_time) = match (&args.address, &snapshot) {
+        (Whose::Number(inode, number), _) => {
+            let found = walk(Some(*inode), *number)?;
+            let nobody = || told(&format!("error: nobody has the number {number} in `pid:[{inode}]`\n"));
+            (found.ok_or_else(nobody)?, None)
+        }
+        (Whose::Address(address), snapshot) => match (snapshot, address.number()) {
+            (_, Some(number)) if is_foreign => (number, None),
+            (Some(snapshot), Some(number)) => (bearer(snapshot, address, number)?, None),
+            (Some(snapshot), None) => declared(snapshot, address)?,
+            (None, _) => return Err(Trouble::Told(Status::No)),
+        },
     };
     let chain = match translation::chain(Pid::from_raw(pid)) {
         Ok(chain) if start_time.is_none_or(|time| time == chain.process.start_time) => chain,
         Ok(_) => return Err(told(&format!("error: `{}` has ended\n", args.address))),
         Err(error) => return Err(vanished(&args.address, &error)),
     };
-    let wanted = wanted(args, snapshot.as_ref())?;
+    let place = args.place.as_ref().unwrap_or(&Place::Everywhere);
+    let wanted = place.inode(snapshot.as_ref()).map_err(Trouble::Told)?;
     let names = if is_foreign { Names::all() } else { Names::of(snapshot.into_iter().collect()) };
     let numbers = numbers(&chain, &names);
     let inside = match wanted {
@@ -124,11 +182,22 @@ fn answer(args: &Args) -> Result<Status, Trouble> {
             Some(found.ok_or_else(|| invisible(args, &numbers))?)
         }
     };
+    let whose = chain.thread.as_ref().map(|thread| whose(thread, &names));
     let shown = inside.map_or(&*numbers, |place| std::slice::from_ref(&numbers[place]));
     if args.answer.format == AnswerFormat::Json {
-        let known = names.process(pid).map(|known| known.document.path.clone());
+        let leader = chain.thread.as_ref().map_or(pid, Thread::pid);
+        let known = names.process(leader).map(|known| known.document.path.clone());
         let path = known.unwrap_or_else(|| args.address.to_string());
-        args.answer.write(&PidDocument { schema: "nestns.pid/1", path: &path, pids: Pids(shown, &args.answer) })?;
+        let thread_of = chain.thread.as_ref().map(|thread| {
+            let by_namespace = numbers.iter().zip(&thread.process);
+            by_namespace.map(|((name, _), &number)| (name.clone(), number)).collect::<Vec<_>>()
+        });
+        args.answer.write(&PidDocument {
+            schema: "nestns.pid/1",
+            path: &path,
+            pids: Pids(shown, &args.answer),
+            thread_of: thread_of.as_deref().map(|numbers| Pids(numbers, &args.answer)),
+        })?;
         return Ok(Status::Done);
     }
     let text: Vec<String> = shown
@@ -140,36 +209,22 @@ fn answer(args: &Args) -> Result<Status, Trouble> {
         format!("{text}\n")
     } else {
         let spaces: Vec<&str> = shown.iter().map(|(name, _)| name.as_str()).collect();
-        format!("{text}  ({})\n", spaces.join(" / "))
+        let whose = whose.map(|whose| format!("  thread of {whose}")).unwrap_or_default();
+        format!("{text}  ({}){whose}\n", spaces.join(" / "))
     };
     io::Write::write_all(&mut io::stdout().lock(), line.as_bytes())?;
     Ok(Status::Done)
 }
 
 fn snapshot(args: &Args) -> Result<Snapshot, Trouble> {
-    let mut addresses = vec![args.address.clone()];
+    let mut addresses = match &args.address {
+        Whose::Address(address) if !args.address.is_foreign() => vec![address.clone()],
+        _ => Vec::new(),
+    };
     if let Some(Place::Address(place)) = &args.place {
         addresses.push(place.clone());
     }
     selection::look(&args.target, &addresses).map(|(_, snapshot)| snapshot).map_err(Trouble::Told)
-}
-
-/// Which namespace is asked for, by its inode; `None` for all.
-fn wanted(args: &Args, snapshot: Option<&Snapshot>) -> Result<Option<u64>, Trouble> {
-    match (&args.place, snapshot) {
-        (None | Some(Place::Everywhere), _) => Ok(None),
-        (Some(Place::Inode(inode)), _) => Ok(Some(*inode)),
-        (Some(Place::Address(place)), _) if place.is_host() => Ok(Some(crate::observe::namespaces::own()?)),
-        (Some(Place::Address(place)), Some(snapshot)) => match resolve_one(snapshot, place) {
-            Ok(Thing::Namespace(namespace)) => Ok(Some(namespace.pidns.unwrap_or(0))),
-            Ok(Thing::Process(process)) => Err(told(&format!(
-                "error: `{}` is a process, and numbers are counted by namespaces\n  = help: it is in `{}`\n",
-                process.path, process.ns
-            ))),
-            Err(unresolved) => Err(Trouble::Told(unresolved.tell())),
-        },
-        (Some(Place::Address(_)), None) => Err(Trouble::Told(Status::No)),
-    }
 }
 
 /// A process of the topology, or the PID 1 of a namespace.
@@ -186,10 +241,7 @@ fn declared(snapshot: &Snapshot, address: &Address) -> Result<(i32, Option<u64>)
 /// Whoever has a number in a namespace of the topology, declared or not.
 fn bearer(snapshot: &Snapshot, address: &Address, number: i32) -> Result<i32, Trouble> {
     let space: Address = address.path().parse()?;
-    let thing = resolve_one(snapshot, &space).map_err(|unresolved| Trouble::Told(unresolved.tell()))?;
-    let Thing::Namespace(namespace) = thing else {
-        return Err(told(&format!("error: `{}` is a process, and numbers are counted by namespaces\n", thing.path())));
-    };
+    let namespace = place::namespace(snapshot, &space).map_err(Trouble::Told)?;
     let (init, _) = declared(snapshot, &space)?;
     let found = match Member::open(Pid::from_raw(init)).and_then(|init| init.descriptor_of_pid_namespace()) {
         Ok(descriptor) => match translation::bearer(&descriptor, number) {
@@ -205,10 +257,19 @@ fn bearer(snapshot: &Snapshot, address: &Address, number: i32) -> Result<i32, Tr
 /// The same on a kernel that cannot be asked.
 fn walk(inode: Option<u64>, number: i32) -> io::Result<Option<i32>> {
     Machine::make_room();
-    let machine = Machine::read(Search::Members)?;
-    let space = inode.and_then(|inode| machine.by_inode(inode));
+    let mut machine = Machine::read(Search::Members)?;
+    let Some(space) = inode.and_then(|inode| machine.by_inode(inode)) else { return Ok(None) };
     let bearers = machine.bearers(number);
-    Ok(bearers.into_iter().find(|&(found, _)| found.is_some() && found == space).map(|(_, process)| process.pid()))
+    if let Some((_, process)) = bearers.into_iter().find(|&(found, _)| found == Some(space)) {
+        return Ok(Some(process.pid()));
+    }
+    machine.ask_about(space, number);
+    Ok(machine.threads().first().map(Inhabitant::pid))
+}
+
+/// The process of a thread, by its path or its number.
+fn whose(thread: &Thread, names: &Names) -> String {
+    names.process(thread.pid()).map_or_else(|| format!("{HOST}#{}", thread.pid()), |known| known.document.path.clone())
 }
 
 fn numbers(chain: &Chain, names: &Names) -> Vec<(String, i32)> {
@@ -221,11 +282,7 @@ fn numbers(chain: &Chain, names: &Names) -> Vec<(String, i32)> {
 }
 
 fn invisible(args: &Args, numbers: &[(String, i32)]) -> Trouble {
-    let place = match &args.place {
-        Some(Place::Inode(inode)) => format!("pid:[{inode}]"),
-        Some(Place::Address(place)) => place.to_string(),
-        _ => String::new(),
-    };
+    let place = args.place.as_ref().map(ToString::to_string).unwrap_or_default();
     let (around, own) = match numbers.split_last() {
         Some(((own, _), around)) => (around, own.as_str()),
         None => (numbers, ""),
@@ -240,7 +297,7 @@ fn invisible(args: &Args, numbers: &[(String, i32)]) -> Trouble {
     ))
 }
 
-fn vanished(address: &Address, error: &io::Error) -> Trouble {
+fn vanished(address: &impl fmt::Display, error: &io::Error) -> Trouble {
     match error.raw_os_error().map(Errno::from_raw) {
         Some(Errno::ESRCH | Errno::ENOENT) => told(&format!("error: there is no process `{address}`\n")),
         Some(Errno::EACCES | Errno::EPERM) => {

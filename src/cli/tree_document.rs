@@ -94,6 +94,7 @@ fn processes(topology: &Topology, numbering: &Numbering, id: NamespaceId) -> Vec
             argv: process
                 .map_or_else(|| vec!["nestns".to_owned(), "init".to_owned()], |process| process.program.words()),
             start_time: None,
+            threads: Vec::new(),
             restarts: 0,
             labels: process.map(|process| process.labels.clone()).unwrap_or_default(),
             declared: true,

@@ -6,19 +6,18 @@ use serde::Serialize;
 
 use super::names::Names;
 use super::place::Place;
-use super::selection::{self, Thing, resolve_one};
+use super::selection;
 use super::status::Status;
 use super::table_arguments::{Field, TableArguments};
 use super::target::Target;
 use super::tell::tell;
-use crate::observe::machine::{Machine, Search};
-use crate::observe::namespaces;
+use crate::observe::machine::{Machine, Search, SpaceId};
 use crate::present::table::{Cell, Cut};
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 A PID means nothing without the namespace that counts it. Without --in, every process of this machine is shown that has the \
-number in some namespace, whether nestns has started it or not; IN says where. PID is the chain of the process's numbers, \
+number in some namespace, or a thread that has it, whether nestns has started it or not; IN says where. PID is the chain of the process's numbers, \
 outermost first.
 
 A process of a running topology has its path, one that no topology has declared a number: `vm/ci#12` is 12 in `vm/ci`, \
@@ -85,6 +84,9 @@ struct Match {
     pids: Vec<i32>,
     /// The process's name, as the kernel has it.
     name: String,
+    /// Of a thread, the numbers of the process; `path` is the process's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    thread_of: Option<Vec<i32>>,
     #[serde(skip)]
     who: String,
 }
@@ -93,7 +95,11 @@ type Of = Field<Match>;
 
 const FIELDS: [Of; 5] = [
     Of::new("in", "IN", |one, _| Cell::maybe(one.space.as_ref())).cut(Cut::Middle),
-    Of::new("who", "WHO", |one, _| Cell::text(&one.who)).cut(Cut::Middle),
+    Of::new("who", "WHO", |one, _| match one.thread_of {
+        Some(_) => Cell::text(&format!("thread of {}", one.who)),
+        None => Cell::text(&one.who),
+    })
+    .cut(Cut::Middle),
     Of::new("pid", "PID", |one, redaction| {
         let pids: Vec<Option<i32>> = one.pids.iter().copied().map(Some).collect();
         Cell::text(&redaction.chain(&pids))
@@ -115,21 +121,29 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Status> {
     let names = Names::all();
     Machine::make_room();
     let machine = Machine::read(Search::Members)?;
-    let bearers = machine.bearers(args.number.number).into_iter();
     let inode = |space| machine.space(space).inode;
-    let bearers = bearers.filter(|&(space, _)| wanted.is_none() || space.map(inode) == wanted);
+    let is_wanted = |space: Option<SpaceId>| wanted.is_none() || space.map(inode) == wanted;
+    let threads = machine.threads_with(args.number.number);
+    let bearers = machine.bearers(args.number.number).into_iter().map(|(space, process)| (space, process, None));
+    // Of a thread, who it is a thread of; its numbers are its own.
+    let threads =
+        threads.iter().filter_map(|(space, thread)| Some((*space, machine.process(thread.leader?)?, Some(thread))));
     let matches: Vec<Match> = bearers
-        .map(|(space, process)| {
+        .chain(threads)
+        .filter(|&(space, ..)| is_wanted(space))
+        .map(|(space, process, thread)| {
             let known = names.process(process.pid());
+            let bearer = thread.unwrap_or(process);
             let inside = process.space.map(|id| machine.space(id));
             let around = inside.and_then(|space| names.space(space.inode, space.id)).map(|known| known.topology);
             Match {
                 space: space.map(|space| names.of_space(&machine, space)),
                 topology: known.map(|known| known.topology).or(around).map(str::to_owned),
                 path: known.map(|known| known.document.path.clone()),
-                pids: process.numbers.clone(),
-                name: process.name.clone(),
+                pids: bearer.numbers.clone(),
+                name: bearer.name.clone(),
                 who: names.of_process(&machine, process),
+                thread_of: thread.map(|_| process.numbers.clone()),
             }
         })
         .collect();
@@ -161,22 +175,12 @@ fn wanted(args: &Args) -> Result<Option<u64>, Status> {
         );
         return Err(Status::WrongCommandLine);
     }
-    let address = match args.number.place.as_ref().or(args.place.as_ref()) {
-        None | Some(Place::Everywhere) => return Ok(None),
-        Some(Place::Inode(inode)) => return Ok(Some(*inode)),
-        Some(Place::Address(address)) if address.is_host() => return Ok(namespaces::own().ok()),
-        Some(Place::Address(address)) => address,
-    };
-    let (_, snapshot) = selection::look(&args.target, std::slice::from_ref(address))?;
-    match resolve_one(&snapshot, address) {
-        Ok(Thing::Namespace(namespace)) => Ok(namespace.pidns),
-        Ok(Thing::Process(process)) => {
-            tell(&format!(
-                "error: `{}` is a process, and numbers are counted by namespaces\n  = help: it is in `{}`\n",
-                process.path, process.ns
-            ));
-            Err(Status::No)
+    let Some(place) = args.number.place.as_ref().or(args.place.as_ref()) else { return Ok(None) };
+    let snapshot = match place.address() {
+        Some(address) if place.is_in_topology() => {
+            Some(selection::look(&args.target, std::slice::from_ref(address))?.1)
         }
-        Err(unresolved) => Err(unresolved.tell()),
-    }
+        _ => None,
+    };
+    place.inode(snapshot.as_ref())
 }

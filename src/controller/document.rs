@@ -3,12 +3,16 @@
 //! The controller writes them from its roster; the command line reads them again, from the control socket or from a file.
 
 use std::borrow::Cow;
+use std::os::unix::fs::MetadataExt as _;
+
+use nix::unistd::Pid;
 
 use serde::{Deserialize, Serialize};
 
 use super::roster::{Record, Roster};
 use crate::engine::plan::{InitPlan, NamespacePlan};
 use crate::engine::report::Ending;
+use crate::observe::{process, thread};
 use crate::topology::{Entry, Labels, Program};
 
 /// One of a few fixed words, or what a document says in its place.
@@ -55,6 +59,9 @@ pub struct ProcessDocument {
     pub enter: Word,
     pub argv: Vec<String>,
     pub start_time: Option<u64>,
+    /// The numbers of its threads besides the first, as `pids` has the process's; in the truth, and where they were asked for.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub threads: Vec<Vec<i32>>,
     /// How often it has been started again.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub restarts: u32,
@@ -71,6 +78,26 @@ const fn yes() -> bool {
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature that serde asks for")]
 const fn is_so(answer: &bool) -> bool {
     *answer
+}
+
+impl ProcessDocument {
+    /// Reads the numbers of its threads. Those of nestns itself have one each: of these nothing is asked.
+    pub fn read_threads(&mut self) {
+        let words: Vec<&str> = self.argv.iter().take(3).map(String::as_str).collect();
+        let is_one_thread = match words.as_slice() {
+            ["nestns", "init"] => true,
+            ["nestns", "actor", name] => *name != "threads",
+            _ => false,
+        };
+        let lives = matches!(self.state.as_deref(), Some("running" | "ready" | "paused" | "stopping"));
+        let pid = self.pids.first().copied().flatten().filter(|_| lives && !is_one_thread && self.exit.is_none());
+        let Some((pid, began)) = pid.map(Pid::from_raw).zip(self.start_time) else { return };
+        // One of many is all that it costs to hear that there are none.
+        let has_several = std::fs::metadata(format!("/proc/{pid}/task")).is_ok_and(|task| task.nlink() > 3);
+        if has_several && let Ok(threads) = process::verified(pid, began, || thread::of_process(pid)) {
+            self.threads = threads.into_iter().map(|thread| thread.numbers).collect();
+        }
+    }
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature that serde asks for")]
@@ -181,6 +208,7 @@ pub fn process_documents(roster: &Roster) -> Vec<ProcessDocument> {
                 argv: process
                     .map_or_else(|| vec!["nestns".to_owned(), "init".to_owned()], |process| process.program.words()),
                 start_time: record.facts.as_ref().map(|facts| facts.start_time),
+                threads: Vec::new(),
                 restarts: record.restarts,
                 labels: process.map(|process| process.labels.clone()).unwrap_or_default(),
                 declared: true,

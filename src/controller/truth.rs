@@ -98,6 +98,11 @@ pub(super) struct Draft {
 }
 
 impl Draft {
+    /// Has everything made anew: threads come and go without anybody being told.
+    pub(super) fn forget(&mut self) {
+        self.revision = None;
+    }
+
     /// The document of what there is now.
     ///
     /// # Errors
@@ -116,7 +121,8 @@ impl Draft {
             self.revision = Some(roster.revision());
         }
         self.text.truncate(self.declared);
-        for guest in guests.documents(roster) {
+        for mut guest in guests.documents(roster) {
+            guest.read_threads();
             if !self.text.ends_with(b"[") {
                 self.text.push(b',');
             }
@@ -131,6 +137,8 @@ impl Draft {
 
 /// The document up to the end of the last declared process, with its list left open.
 fn declared(roster: &Roster, origin: &Origin) -> std::io::Result<Vec<u8>> {
+    let mut processes = process_documents(roster);
+    processes.iter_mut().for_each(ProcessDocument::read_threads);
     let document = TruthDocument {
         schema: SCHEMA,
         topology: &origin.name,
@@ -141,7 +149,7 @@ fn declared(roster: &Roster, origin: &Origin) -> std::io::Result<Vec<u8>> {
         host: Host { pidns: namespaces::own()?, pids_of: 0 },
         controller: nix::unistd::getpid().as_raw(),
         namespaces: namespace_documents(roster).into(),
-        processes: process_documents(roster).into(),
+        processes: processes.into(),
         undeclared: None,
     };
     let mut text = serde_json::to_vec(&document)?;

@@ -134,6 +134,7 @@ impl<'a> Tree<'a> {
                 enter: enter(process).into(),
                 argv: process.argv.clone(),
                 start_time: Some(process.start_time),
+                threads: Vec::new(),
                 restarts: 0,
                 labels: Labels::default(),
                 declared: false,

@@ -122,14 +122,14 @@ fn in_space(numbers: &[(String, i32)], space: &str) -> String {
 }
 
 /// The way in which an address means any of these paths.
-fn reading<'a>(address: &Address, paths: impl Iterator<Item = &'a str> + Clone) -> Reading {
+fn reading<'a>(address: &Address, paths: &(impl Iterator<Item = &'a str> + Clone)) -> Reading {
     let means_any = |reading: &Reading| paths.clone().any(|path| reading(address, path));
     Address::READINGS.into_iter().find(means_any).unwrap_or(Address::matches)
 }
 
 /// The processes that an address means: those called so by its letters, or else every instance, or else PID 1s.
 fn processes<'a>(facts: &'a Facts, address: &'a Address) -> impl Iterator<Item = &'a ProcessFact> {
-    let is_it = reading(address, facts.processes.iter().map(|fact| fact.path.as_str()));
+    let is_it = reading(address, &facts.processes.iter().map(|fact| fact.path.as_str()));
     facts.processes.iter().filter(move |fact| is_it(address, &fact.path))
 }
 
@@ -170,7 +170,7 @@ impl Wish {
 
 /// Who looks, by an address.
 fn observers(sight: &Sight, from: &Address) -> Vec<usize> {
-    let is_it = reading(from, sight.observers.iter().map(|one| one.path.as_str()));
+    let is_it = reading(from, &sight.observers.iter().map(|one| one.path.as_str()));
     (0..sight.observers.len()).filter(|&at| is_it(from, &sight.observers[at].path)).collect()
 }
 

@@ -24,5 +24,6 @@ pub mod signals;
 mod small_file;
 pub mod status;
 pub mod subtree;
+pub mod thread;
 pub mod translation;
 pub mod undeclared;

@@ -23,6 +23,15 @@ pub(super) fn read<'a>(path: &str, buffer: &'a mut [u8; 4096]) -> io::Result<&'a
     std::str::from_utf8(bytes).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))
 }
 
+/// The same of a file that need not be text.
+///
+/// # Errors
+///
+/// Those of open and read.
+pub(super) fn read_bytes<'a>(path: &str, buffer: &'a mut [u8; 4096]) -> io::Result<&'a [u8]> {
+    first_page(File::open(path)?, buffer)
+}
+
 /// The same of a file in a directory that is open, and of one that need not be text: a process may call itself anything.
 ///
 /// # Errors

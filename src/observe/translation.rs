@@ -14,6 +14,7 @@ use nix::unistd::Pid;
 
 use super::namespaces::Member;
 use super::process::Process;
+use super::thread::{self, Thread};
 use crate::sys::namespace;
 use crate::sys::pidfd::Pidfd;
 
@@ -28,11 +29,13 @@ pub struct Numbered {
     pub number: i32,
 }
 
-/// A process and all of its numbers.
+/// A process, or a thread of one, and all of its numbers.
 #[derive(Debug)]
 pub struct Chain {
-    /// What /proc says about it.
+    /// What /proc says about it: of a thread, about that one.
     pub process: Process,
+    /// Whose thread it is, where it is not a process.
+    pub thread: Option<Thread>,
     /// From the reader's namespace down to its own.
     pub numbers: Vec<Numbered>,
 }
@@ -40,21 +43,24 @@ pub struct Chain {
 /// With which means numbers are translated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Means {
-    /// `NS_GET_TGID_IN_PIDNS` and `NS_GET_TGID_FROM_PIDNS`.
+    /// `NS_GET_PID_IN_PIDNS` and `NS_GET_PID_FROM_PIDNS`.
     Ioctl,
     /// `NSpid` of `/proc/PID/status`.
     Status,
 }
 
-/// Translates a number of the reader's namespace into all those below, down to the process's own.
+/// Translates a number of the reader's namespace, a process's or a thread's, into all those below, down to its own.
 ///
 /// # Errors
 ///
 /// `ESRCH` where there is no such process or it has gone meanwhile, `EACCES` where its namespace may not be seen.
 pub fn chain(pid: Pid) -> io::Result<Chain> {
-    let pidfd = Pidfd::open(pid)?;
+    let thread = thread::read(pid)?;
+    // A thread is in the PID namespace of its process, and cannot outlive that.
+    let leader = thread.as_ref().map_or(pid, |thread| Pid::from_raw(thread.pid()));
+    let pidfd = Pidfd::open(leader)?;
     let process = Process::read(pid)?;
-    let line = match line(pid, process.numbers.len()) {
+    let line = match line(leader, process.numbers.len()) {
         Ok(line) => line.into_iter().map(Some).collect(),
         // Somebody else's: how often it is numbered is all that may be seen.
         Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
@@ -70,7 +76,7 @@ pub fn chain(pid: Pid) -> io::Result<Chain> {
             numbers.push(Numbered { inode: None, id: None, number });
             continue;
         };
-        match namespace::number_in(&descriptor, pid) {
+        match namespace::pid_in(&descriptor, pid) {
             Ok(other) if other.as_raw() == number => {}
             Ok(_) => return Err(gone()),
             // A kernel without the request, or a process that has just ended: what /proc says is proved below.
@@ -80,10 +86,15 @@ pub fn chain(pid: Pid) -> io::Result<Chain> {
         numbers.push(Numbered { inode: Some(fstat(&descriptor)?.st_ino), id: namespace::id(&descriptor), number });
     }
     // A zombie keeps its number until it is reaped, which its pidfd does not tell.
-    if pidfd.has_ended() && super::process::start_time(pid).ok() != Some(process.start_time) {
+    let may_be_another = thread.is_some() || pidfd.has_ended();
+    if may_be_another && super::process::start_time(pid).ok() != Some(process.start_time) {
         return Err(gone());
     }
-    Ok(Chain { process, numbers })
+    // The number of a thread that ends is free at once: it has to be the same one afterwards, of the same process.
+    if thread::read(pid)?.as_ref().map(|thread| &thread.process) != thread.as_ref().map(|thread| &thread.process) {
+        return Err(gone());
+    }
+    Ok(Chain { process, thread, numbers })
 }
 
 /// A process's namespace and those around it, from the reader's own inward.
@@ -97,13 +108,13 @@ fn line(pid: Pid, levels: usize) -> io::Result<Vec<OwnedFd>> {
     Ok(line)
 }
 
-/// The process that has a number in a namespace, by its number in the reader's; `None` when nobody has it.
+/// The process or thread that has a number in a namespace, by its number in the reader's; `None` when nobody has it.
 ///
 /// # Errors
 ///
 /// `ENOTTY` before Linux 6.11, where only a walk through /proc finds it.
 pub fn bearer(space: impl AsFd, number: i32) -> nix::Result<Option<Pid>> {
-    match namespace::number_from(space, Pid::from_raw(number)) {
+    match namespace::pid_from(space, Pid::from_raw(number)) {
         Ok(pid) => Ok(Some(pid)),
         Err(Errno::ESRCH) => Ok(None),
         Err(errno) => Err(errno),
@@ -112,7 +123,7 @@ pub fn bearer(space: impl AsFd, number: i32) -> nix::Result<Option<Pid>> {
 
 /// Which means this kernel has.
 pub fn means() -> Means {
-    let answer = std::fs::File::open("/proc/self/ns/pid").map(|own| namespace::number_in(&own, nix::unistd::getpid()));
+    let answer = std::fs::File::open("/proc/self/ns/pid").map(|own| namespace::pid_in(&own, nix::unistd::getpid()));
     if matches!(answer, Ok(Ok(_))) { Means::Ioctl } else { Means::Status }
 }
 

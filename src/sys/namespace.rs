@@ -10,16 +10,15 @@ use nix::unistd::Pid;
 const NS_GET_PARENT: libc::c_ulong = 0xb702;
 /// `_IO(0xb7, 0x1)`: a descriptor of the user namespace that owns this one, since Linux 4.9.
 const NS_GET_USERNS: libc::c_ulong = 0xb701;
-/// `_IOR(0xb7, 0x7, int)`: a process's number here, from its number in a PID namespace, since Linux 6.11.
-const NS_GET_TGID_FROM_PIDNS: libc::c_ulong = 0x8004_b707;
-/// `_IOR(0xb7, 0x9, int)`: a process's number in a PID namespace, from its number here, since Linux 6.11.
-const NS_GET_TGID_IN_PIDNS: libc::c_ulong = 0x8004_b709;
+/// `_IOR(0xb7, 0x6, int)`: the number that a process or thread has for the caller, from that in a PID namespace, since Linux
+/// 6.11. `NS_GET_TGID_FROM_PIDNS` answers with the process where a thread is asked about (R70).
+const NS_GET_PID_FROM_PIDNS: libc::c_ulong = 0x8004_b706;
 /// `_IOR(0xb7, 13, __u64)`: the id of a namespace that is never used again, since Linux 6.18.
 const NS_GET_ID: libc::c_ulong = 0x8008_b70d;
 /// `_IOR(0xb7, 0x8, int)`: the number that a process of the caller's has in a PID namespace, since Linux 6.11.
 const NS_GET_PID_IN_PIDNS: libc::c_ulong = 0x8004_b708;
 
-/// `ioctl(namespace, NS_GET_PID_IN_PIDNS, pid)`: which number a process has in that PID namespace.
+/// `ioctl(namespace, NS_GET_PID_IN_PIDNS, pid)`: which number a process or thread has in that PID namespace.
 ///
 /// # Errors
 ///
@@ -58,30 +57,16 @@ pub fn owner(namespace: impl AsFd) -> nix::Result<OwnedFd> {
     }
 }
 
-/// `ioctl(namespace, NS_GET_TGID_IN_PIDNS, pid)`: the number that a process, which has `pid` in the caller's PID namespace,
-/// has in `namespace`.
+/// `ioctl(namespace, NS_GET_PID_FROM_PIDNS, pid)`: the number that a process or thread, which has `pid` in `namespace`, has in
+/// the caller's PID namespace.
 ///
 /// # Errors
 ///
-/// `ESRCH` when there is no such process, or none that is visible there; `ENOTTY` before Linux 6.11.
-pub fn number_in(namespace: impl AsFd, pid: Pid) -> nix::Result<Pid> {
-    translate(namespace, NS_GET_TGID_IN_PIDNS, pid)
-}
-
-/// `ioctl(namespace, NS_GET_TGID_FROM_PIDNS, pid)`: the number that a process, which has `pid` in `namespace`, has in the
-/// caller's PID namespace.
-///
-/// # Errors
-///
-/// Those of [`number_in`].
-pub fn number_from(namespace: impl AsFd, pid: Pid) -> nix::Result<Pid> {
-    translate(namespace, NS_GET_TGID_FROM_PIDNS, pid)
-}
-
-fn translate(namespace: impl AsFd, request: libc::c_ulong, pid: Pid) -> nix::Result<Pid> {
-    // SAFETY: the requests take the number by value and answer with one; they touch no memory.
-    let result = unsafe { libc::ioctl(namespace.as_fd().as_raw_fd(), request, pid.as_raw()) };
-    Errno::result(result).map(Pid::from_raw)
+/// `ESRCH` when nobody has it; `ENOTTY` before Linux 6.11.
+pub fn pid_from(namespace: impl AsFd, pid: Pid) -> nix::Result<Pid> {
+    // SAFETY: the request takes an integer and answers with one.
+    let number = unsafe { libc::ioctl(namespace.as_fd().as_raw_fd(), NS_GET_PID_FROM_PIDNS, pid.as_raw()) };
+    Errno::result(number).map(Pid::from_raw)
 }
 
 /// `ioctl(namespace, NS_GET_ID, &id)`; `None` where the kernel does not know the request.

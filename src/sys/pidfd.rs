@@ -53,6 +53,32 @@ impl Pidfd {
         }
     }
 
+    /// `int pidfd_open(pid_t tid, PIDFD_THREAD)`, since Linux 6.9: of a thread, which without the flag is refused (R70).
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Pidfd::open`], and `EINVAL` on an older kernel.
+    pub fn open_thread(tid: Pid) -> nix::Result<Self> {
+        // SAFETY: the call takes two integers; a result that is not an error is a new descriptor owned by nobody else.
+        unsafe {
+            let fd = Errno::result(libc::syscall(libc::SYS_pidfd_open, tid.as_raw(), libc::O_EXCL))?;
+            #[expect(clippy::cast_possible_truncation, reason = "a descriptor is an int")]
+            Ok(Self(OwnedFd::from_raw_fd(fd as libc::c_int)))
+        }
+    }
+
+    /// A process, or a thread, which is refused without being asked for as one (R70).
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Pidfd::open`].
+    pub fn open_any(number: Pid) -> nix::Result<Self> {
+        match Self::open(number) {
+            Err(refused @ (Errno::ENOENT | Errno::EINVAL)) => Self::open_thread(number).map_err(|_| refused),
+            result => result,
+        }
+    }
+
     /// `int pidfd_send_signal(int pidfd, int signal, NULL, 0)`, since Linux 5.1; signal 0 only asks. See
     /// `pidfd_send_signal(2)`.
     ///

@@ -42,6 +42,11 @@ pub enum Actor {
         /// For how long; `None` until stopped.
         duration: Option<Duration>,
     },
+    /// Starts threads that wait, then waits.
+    Threads {
+        /// How many, besides the first.
+        count: u32,
+    },
     /// Ends by itself.
     Exit {
         /// With this code.
@@ -89,11 +94,13 @@ pub enum ActorError {
 const HIGHEST_RATE: u32 = 100_000;
 /// The children of one `tree`.
 const MOST_CHILDREN: u32 = 10_000;
+/// The threads of one `threads`.
+const MOST_THREADS: u32 = 10_000;
 
 impl Actor {
     /// All names, as a file writes them.
     pub const NAMES: &'static [&'static str] =
-        &["idle", "serve", "tree", "zombie", "orphan", "ignore-term", "fork-storm", "log", "exit"];
+        &["idle", "serve", "tree", "zombie", "orphan", "ignore-term", "fork-storm", "log", "threads", "exit"];
 
     /// The name, as a file writes it.
     pub const fn name(&self) -> &'static str {
@@ -106,6 +113,7 @@ impl Actor {
             Self::IgnoreTerm => "ignore-term",
             Self::ForkStorm { .. } => "fork-storm",
             Self::Log { .. } => "log",
+            Self::Threads { .. } => "threads",
             Self::Exit { .. } => "exit",
         }
     }
@@ -116,6 +124,7 @@ impl Actor {
             Self::Idle | Self::Serve | Self::Zombie | Self::Orphan | Self::IgnoreTerm => &[],
             Self::Tree { .. } => &["--children"],
             Self::ForkStorm { .. } | Self::Log { .. } => &["--rate", "--for"],
+            Self::Threads { .. } => &["--count"],
             Self::Exit { .. } => &["--code", "--after"],
         }
     }
@@ -131,6 +140,7 @@ impl Actor {
             "ignore-term" => Self::IgnoreTerm,
             "fork-storm" => Self::ForkStorm { rate: 100, duration: None },
             "log" => Self::Log { rate: 1, duration: None },
+            "threads" => Self::Threads { count: 2 },
             "exit" => Self::Exit { code: 0, after: Duration::ZERO },
             _ => return None,
         })
@@ -167,6 +177,9 @@ impl Actor {
             (Self::ForkStorm { duration, .. } | Self::Log { duration, .. }, _) => {
                 *duration = Some(parse_duration(text).map_err(|_| bad("a duration such as 2s"))?);
             }
+            (Self::Threads { count }, _) => {
+                *count = number(text, MOST_THREADS).ok_or_else(|| bad("a number from 0 to 10000"))?;
+            }
             (Self::Exit { code, .. }, "--code") => {
                 *code = text.parse().map_err(|_| bad("an exit code from 0 to 255"))?;
             }
@@ -194,6 +207,7 @@ impl fmt::Display for Actor {
                 write!(f, " --rate {rate}")?;
                 duration.map_or(Ok(()), |duration| write!(f, " --for {}", format_duration(duration)))
             }
+            Self::Threads { count } => write!(f, " --count {count}"),
             Self::Exit { code, after } => write!(f, " --code {code} --after {}", format_duration(*after)),
             Self::Idle | Self::Serve | Self::Zombie | Self::Orphan | Self::IgnoreTerm => Ok(()),
         }
@@ -241,6 +255,7 @@ mod tests {
             ("tree --children", "the option `--children` needs a value"),
             ("tree --children x", "`x` is not a value for `--children`: a number from 0 to 10000"),
             ("log --rate 0", "`0` is not a value for `--rate`: a number a second from 1 to 100000"),
+            ("threads --count x", "`x` is not a value for `--count`: a number from 0 to 10000"),
             ("exit --code 256", "`256` is not a value for `--code`: an exit code from 0 to 255"),
             ("exit --after 2", "`2` is not a value for `--after`: a duration such as 2s"),
         ] {

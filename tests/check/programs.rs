@@ -125,7 +125,7 @@ error[NS115]: there is no actor `banana`
 3 | proc.c = { actor = "banana" }
   |                    ^^^^^^^^
   |
-  = help: the actors are idle, serve, tree, zombie, orphan, ignore-term, fork-storm, log, exit
+  = help: the actors are idle, serve, tree, zombie, orphan, ignore-term, fork-storm, log, threads, exit
 
 error[NS115]: the actor `tree` has no option `--child`
  --> <stdin>:4:20
@@ -159,7 +159,7 @@ error[NS115]: an actor needs a name
 8 | proc.h = { actor = "" }
   |                    ^^
   |
-  = help: the actors are idle, serve, tree, zombie, orphan, ignore-term, fork-storm, log, exit
+  = help: the actors are idle, serve, tree, zombie, orphan, ignore-term, fork-storm, log, threads, exit
 
 error[NS115]: the actor `exit` has no option `--banana`
  --> <stdin>:9:20

@@ -12,6 +12,7 @@ use crate::observe::memberships::Depth;
 use crate::observe::portrait::Portrait;
 use crate::observe::process::{self, Clock};
 use crate::observe::status;
+use crate::observe::thread::{self, Thread};
 use crate::topology::Signal;
 
 #[derive(Debug, Serialize)]
@@ -59,8 +60,18 @@ pub(super) struct ProcessFacts<'a> {
     pub(super) namespaces: Relations,
     /// `null` of one that has ended.
     pub(super) kernel: Option<KernelFacts>,
+    /// `null` where they were not asked for.
+    pub(super) thread_list: Option<Vec<ThreadDocument>>,
     /// Why something is not known.
     pub(super) problems: BTreeMap<&'static str, String>,
+}
+
+/// A thread besides the first.
+#[derive(Debug, Serialize)]
+pub(super) struct ThreadDocument {
+    pub(super) pids: Vec<i32>,
+    pub(super) name: String,
+    pub(super) state: char,
 }
 
 /// The namespaces of a process, by kind.
@@ -156,6 +167,27 @@ pub(super) struct SignalSets {
 }
 
 impl<'a> Subject<'a> {
+    /// Reads all threads, or the one that was asked for by its number.
+    pub(super) fn read_threads(&mut self, all: bool, asked: Option<&Thread>) {
+        let facts = match self {
+            Self::Process(process) => &mut process.facts,
+            Self::Namespace(namespace) => match &mut namespace.pid1 {
+                Some(init) => init,
+                None => return,
+            },
+        };
+        let Some((pid, start)) = identity(facts.document).filter(|_| all || asked.is_some()) else { return };
+        match process::verified(pid, start, || thread::of_process(pid)) {
+            Ok(threads) => {
+                let is_wanted = |one: &Thread| all || asked.is_some_and(|asked| asked.numbers == one.numbers);
+                let threads = threads.into_iter().filter(is_wanted);
+                let document = |Thread { numbers, name, state, .. }| ThreadDocument { pids: numbers, name, state };
+                facts.thread_list = Some(threads.map(document).collect());
+            }
+            Err(error) => drop(facts.problems.insert("threads", error.to_string())),
+        }
+    }
+
     pub(super) fn process(snapshot: &'a Snapshot, process: &'a ProcessDocument, declaration: Description) -> Self {
         Self::Process(Box::new(ProcessSubject { facts: ProcessFacts::of(snapshot, process), declaration }))
     }
@@ -192,7 +224,7 @@ impl<'a> ProcessFacts<'a> {
                 Err(error) => drop(problems.insert("kernel", error.to_string())),
             }
         }
-        Self { document, age, namespaces: Relations(namespaces), kernel, problems }
+        Self { document, age, namespaces: Relations(namespaces), kernel, thread_list: None, problems }
     }
 }
 

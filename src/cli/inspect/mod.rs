@@ -16,6 +16,7 @@ use crate::controller::control::message::{Kind, Reply, Request};
 use crate::controller::description::Description;
 use crate::present::sheet as drawing;
 use crate::topology::Address;
+use clap::builder::FalseyValueParser;
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
@@ -27,6 +28,10 @@ pub(super) struct Args {
     /// Which
     #[arg(value_name = "ADDR")]
     address: Address,
+
+    /// List the threads as well, each with its numbers
+    #[arg(long, env = "NESTNS_THREADS", value_parser = FalseyValueParser::new())]
+    threads: bool,
 
     #[command(flatten)]
     target: Target,
@@ -50,10 +55,13 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Status> {
         Ok(declaration) => declaration,
         Err(status) => return Ok(status),
     };
-    let subject = match thing {
+    let mut subject = match thing {
         Thing::Namespace(namespace) => Subject::namespace(&snapshot, namespace, declaration),
         Thing::Process(process) => Subject::process(&snapshot, process, declaration),
     };
+    // Asking by the number of a thread is asking about that one.
+    let asked = selection::threads::named(&snapshot, &args.address);
+    subject.read_threads(args.threads, asked.as_ref());
     let problems = &snapshot.status.problems;
     let problem = (!problems.is_empty()).then(|| problems.join("; "));
     let document = InspectDocument { schema: "nestns.inspect/1", topology: &snapshot.status.name, problem, subject };

@@ -67,6 +67,14 @@ fn of_process(facts: &ProcessFacts, redaction: Redaction) -> Vec<Section> {
     if let Some(kernel) = &facts.kernel {
         sections.extend(of_kernel(&document.path, kernel, redaction));
     }
+    if let Some(threads) = &facts.thread_list {
+        let mut section = Section::new(format!("threads of {}", document.path));
+        for thread in threads {
+            let pids: Vec<Option<i32>> = thread.pids.iter().copied().map(Some).collect();
+            section.put(redaction.chain(&pids), &format!("{} ({})", thread.name, thread.state));
+        }
+        sections.push(section);
+    }
     let mut hidden = Section::new(format!("hidden of {}", document.path));
     for (name, why) in &facts.problems {
         hidden.put(*name, why);

@@ -98,6 +98,7 @@ fn recall(snapshot: &mut Snapshot, found: &BTreeSet<LogName>) {
             enter: "exec".into(),
             argv: Vec::new(),
             start_time: None,
+            threads: Vec::new(),
             restarts: 0,
             labels: crate::topology::Labels::default(),
             declared: true,

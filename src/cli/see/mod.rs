@@ -178,7 +178,10 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Status> {
         }
     };
     Machine::make_room();
-    let machine = Machine::read(Search::Members)?;
+    let mut machine = Machine::read(Search::Members)?;
+    if let Some(snapshot) = &snapshot {
+        scene::ask_about_threads(&mut machine, snapshot, &args.of);
+    }
     let scene = match &snapshot {
         Some(snapshot) => Scene::of_topology(&machine, (snapshot, &names), (&args.from, &args.of)),
         None => Scene::of_machine(&machine, &names, (&args.from, &args.of)),
@@ -192,6 +195,9 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Status> {
     let views = sight::look(&rows, &observers, args.via.mechanism())?;
     let mismatches = compare((&machine, &names), &scene, &views, args.via.mechanism());
     tell_troubles(&scene, &views);
+    if !scene.missing.is_empty() {
+        tell(&format!("error: nobody is there to look: {}\n", scene::ended(&scene.missing)));
+    }
     let redaction = if args.redact { Redaction::On } else { Redaction::Off };
     let sheet = Sheet { scene: &scene, views: &views, via: args.via.word(), mismatches: &mismatches, redaction };
     let mut stdout = std::io::BufWriter::with_capacity(1 << 16, std::io::stdout().lock());
@@ -209,7 +215,8 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Status> {
     let mut troubles = views.iter().map(|view| view.trouble.is_some());
     // Of everybody some may not be looked from; whoever was named was meant.
     let is_blind = if args.from.is_empty() { troubles.all(|trouble| trouble) } else { troubles.any(|trouble| trouble) };
-    Ok(if (args.diff && !mismatches.is_empty()) || is_blind { Status::No } else { Status::Done })
+    let is_no = (args.diff && !mismatches.is_empty()) || is_blind || !scene.missing.is_empty();
+    Ok(if is_no { Status::No } else { Status::Done })
 }
 
 impl Args {

@@ -2,6 +2,8 @@
 
 use std::collections::{HashMap, HashSet};
 
+use nix::unistd::Pid;
+
 use crate::cli::names::Names;
 use crate::cli::place::Place;
 use crate::cli::selection::{self, Selection, Thing, is_over};
@@ -11,6 +13,7 @@ use crate::controller::control::message::Snapshot;
 use crate::controller::document::NamespaceDocument;
 use crate::observe::machine::{Inhabitant, Machine, SpaceId};
 use crate::observe::sight::Observer;
+use crate::observe::thread;
 use crate::topology::Address;
 use crate::topology::address::HOST;
 
@@ -41,6 +44,8 @@ pub(in crate::cli) struct Scene<'a> {
     /// `None` of the machine.
     pub(in crate::cli) topology: Option<String>,
     pub(in crate::cli) eyes: Vec<Eye>,
+    /// From where nobody looks, as it was written: it has ended, or is not there for the caller.
+    pub(in crate::cli) missing: Vec<String>,
     pub(in crate::cli) seen: Vec<Seen<'a>>,
 }
 
@@ -51,6 +56,21 @@ struct Cast<'a> {
     names: &'a Names,
     members: HashMap<SpaceId, Vec<&'a Inhabitant>>,
     spaces: HashMap<&'a str, SpaceId>,
+}
+
+/// Reads the threads that addresses ask about by their numbers.
+pub(in crate::cli) fn ask_about_threads(machine: &mut Machine, snapshot: &Snapshot, of: &[Address]) {
+    for (address, number) in of.iter().filter_map(|address| Some((address, address.number()?))) {
+        let spaces: Vec<SpaceId> = if address.is_host() {
+            vec![machine.own()]
+        } else {
+            let named = snapshot.namespaces.iter().filter(|namespace| address.matches(&namespace.path));
+            named.filter_map(|namespace| machine.by_inode(namespace.pidns?)).collect()
+        };
+        for space in spaces {
+            machine.ask_about(space, number);
+        }
+    }
 }
 
 impl<'a> Scene<'a> {
@@ -69,9 +89,9 @@ impl<'a> Scene<'a> {
             };
             cast.spaces.extend(space.filter(is_it).map(|space| (namespace.path.as_str(), space)));
         }
-        let eyes = cast.eyes(from)?;
+        let (eyes, missing) = cast.eyes(from)?;
         let seen = cast.seen(of)?;
-        Ok(Self { topology: Some(snapshot.status.name.clone()), eyes, seen })
+        Ok(Self { topology: Some(snapshot.status.name.clone()), eyes, missing, seen })
     }
 
     /// The machine: by default every namespace looks at every process.
@@ -105,8 +125,12 @@ impl<'a> Scene<'a> {
                     process,
                 })
                 .collect();
-            let is_wanted =
-                |path: &str| of.iter().any(|address| address.matches_instances(path) || address.to_string() == path);
+            let means = |address: &Address, path: &str| {
+                address.matches_instances(path)
+                    || address.matches_init_of_instances(path)
+                    || address.to_string() == path
+            };
+            let is_wanted = |path: &str| of.iter().any(|address| means(address, path));
             processes.retain(|one| of.is_empty() || is_wanted(&one.path) || is_wanted(&bare));
             seen.extend(processes);
         }
@@ -114,8 +138,17 @@ impl<'a> Scene<'a> {
             tell("error: nothing on this machine is called so\n  = help: `nestns tree --host` shows what there is\n");
             return Err(Status::No);
         }
-        Ok(Self { topology: None, eyes, seen })
+        let is_missing = |place: &&Place| matches!(place, Place::Inode(inode) if machine.by_inode(*inode).is_none());
+        let missing = from.iter().filter(is_missing).map(ToString::to_string).collect();
+        Ok(Self { topology: None, eyes, missing, seen })
     }
+}
+
+/// What has become of those who cannot look.
+pub(in crate::cli) fn ended(missing: &[String]) -> String {
+    let names: Vec<String> = missing.iter().map(|place| format!("`{place}`")).collect();
+    let has = if names.len() == 1 { "has" } else { "have" };
+    format!("{} {has} ended, or may not be looked into", names.join(", "))
 }
 
 fn members(machine: &Machine) -> HashMap<SpaceId, Vec<&Inhabitant>> {
@@ -134,31 +167,41 @@ fn candidates(machine: &Machine, space: SpaceId, members: &[&Inhabitant]) -> Vec
         return Vec::new();
     }
     let (first, others): (Vec<&Inhabitant>, Vec<&Inhabitant>) =
-        members.iter().copied().filter(|process| process.state != 'Z').partition(|process| process.own() == 1);
-    first.into_iter().chain(others).map(Inhabitant::pid).collect()
+        members.iter().copied().partition(|process| process.own() == 1);
+    first.into_iter().chain(others).filter_map(living).collect()
+}
+
+/// The number by which the place of a process can be taken: a thread's, where the first one has ended before the others.
+fn living(process: &Inhabitant) -> Option<i32> {
+    if process.state != 'Z' {
+        return Some(process.pid());
+    }
+    let threads = thread::of_process(Pid::from_raw(process.pid())).ok()?;
+    threads.into_iter().find(|thread| !matches!(thread.state, 'Z' | 'X')).map(|thread| thread.tid())
 }
 
 impl<'a> Cast<'a> {
-    fn eyes(&self, from: &[Place]) -> Result<Vec<Eye>, Status> {
+    /// Who looks, and from where nobody does.
+    fn eyes(&self, from: &[Place]) -> Result<(Vec<Eye>, Vec<String>), Status> {
         let host = || Eye {
             path: HOST.to_owned(),
             place: None,
             level: 0,
             observer: Observer { space: self.machine.own(), candidates: Vec::new() },
         };
-        let mut eyes = Vec::new();
+        let (mut eyes, mut missing) = (Vec::new(), Vec::new());
         let mut taken = HashSet::new();
         let everything = [Place::Everywhere];
         for place in if from.is_empty() { &everything } else { from } {
-            let found = match place {
+            let found: Vec<Eye> = match place {
                 Place::Everywhere => {
                     let all = self.snapshot.namespaces.iter().filter_map(|space| self.eye(Thing::Namespace(space)));
                     std::iter::once(host()).chain(all).chain(self.made()).collect()
                 }
                 Place::Address(address) if address.is_host() && address.number().is_none() => vec![host()],
                 Place::Inode(inode) => {
-                    let space = self.snapshot.namespaces.iter().find(|space| space.pidns == Some(*inode));
-                    space.and_then(|space| self.eye(Thing::Namespace(space))).into_iter().collect()
+                    let space = self.machine.by_inode(*inode);
+                    space.map(|space| self.eye_of(space).unwrap_or_else(host)).into_iter().collect()
                 }
                 Place::Address(address) => {
                     let numbered = self.numbered_eyes(address);
@@ -175,13 +218,34 @@ impl<'a> Cast<'a> {
                     things.iter().filter(is_wanted).filter_map(|&thing| self.eye(thing)).collect()
                 }
             };
+            if found.is_empty() {
+                missing.push(place.to_string());
+            }
             eyes.extend(found.into_iter().filter(|eye: &Eye| taken.insert(eye.path.clone())));
         }
         if eyes.is_empty() {
-            tell("error: nobody is there to look: what was named has ended\n");
+            tell(&format!("error: nobody is there to look: {}\n", ended(&missing)));
             return Err(Status::No);
         }
-        Ok(eyes)
+        Ok((eyes, missing))
+    }
+
+    /// Whoever looks from a namespace of the machine, the topology's or not; `None` from the caller's own.
+    fn eye_of(&self, space: SpaceId) -> Option<Eye> {
+        let declared = self.snapshot.namespaces.iter().find(|one| self.spaces.get(&*one.path) == Some(&space));
+        match declared {
+            Some(namespace) => self.eye(Thing::Namespace(namespace)),
+            None if space == self.machine.own() => None,
+            None => {
+                let members = self.members.get(&space).map_or(&[][..], Vec::as_slice);
+                Some(Eye {
+                    path: self.names.of_space(self.machine, space),
+                    place: None,
+                    level: self.machine.space(space).level,
+                    observer: Observer { space, candidates: candidates(self.machine, space, members) },
+                })
+            }
+        }
     }
 
     /// The namespaces that programs of the topology have made.
@@ -226,7 +290,7 @@ impl<'a> Cast<'a> {
                 let pid = process.pids.first().copied().flatten()?;
                 // Where it is, not where it should be.
                 let process = self.names.process(pid).and_then(|_| self.machine.process(pid))?;
-                (process.space.unwrap_or(space), vec![pid])
+                (process.space.unwrap_or(space), vec![living(process).unwrap_or(pid)])
             }
         };
         Some(Eye {
@@ -286,6 +350,25 @@ impl<'a> Cast<'a> {
     /// Those who are not declared, by the number that an address like `vm#12` says.
     fn numbered(&self, address: &Address, strangers: &HashMap<SpaceId, Vec<&'a Inhabitant>>) -> Vec<Seen<'a>> {
         let Some(number) = address.number() else { return Vec::new() };
+        if address.is_host() {
+            let threads = self.machine.threads().iter().filter(|thread| thread.pid() == number);
+            return threads.filter_map(|thread| self.thread(thread, format!("{HOST}#{number}"))).collect();
+        }
+        let threads = self.machine.threads().iter().filter_map(|thread| {
+            let own = thread.space?;
+            let mut spaces = self.snapshot.namespaces.iter().filter(|space| address.matches(&space.path));
+            let space = spaces.find(|space| {
+                let space = self.spaces.get(&*space.path);
+                space.is_some_and(|&space| {
+                    self.machine.is_within(own, space) && self.machine.number_in(thread, space) == Some(number)
+                })
+            })?;
+            self.thread(thread, format!("{}#{number}", space.path))
+        });
+        let threads: Vec<Seen> = threads.collect();
+        if !threads.is_empty() {
+            return threads;
+        }
         let spaces = self.snapshot.namespaces.iter().filter(|space| address.matches(&space.path));
         let spaces = spaces.filter_map(|space| Some((space, *self.spaces.get(&*space.path)?)));
         let all = spaces.flat_map(|(namespace, space)| {
@@ -294,6 +377,16 @@ impl<'a> Cast<'a> {
                 .filter_map(move |process| self.stranger(process, namespace, space))
         });
         all.collect()
+    }
+
+    /// A thread, under the name by which it was asked for. It is where its process is.
+    fn thread(&self, thread: &'a Inhabitant, path: String) -> Option<Seen<'a>> {
+        let space = thread.space?;
+        let mut line = self.machine.line(space).into_iter().rev();
+        let declared =
+            |space: SpaceId| self.snapshot.namespaces.iter().find(|one| self.spaces.get(&*one.path) == Some(&space));
+        let namespace = line.find_map(declared)?;
+        Some(Seen { path, place: Some(namespace.path.clone()), level: namespace.level, process: thread })
     }
 
     fn stranger(&self, process: &'a Inhabitant, namespace: &NamespaceDocument, space: SpaceId) -> Option<Seen<'a>> {

@@ -1,10 +1,12 @@
 //! What the addresses on a command line are in a running topology: `nestns kill 'vm/*' -l tier=web`.
 //!
-//! Pure: a snapshot goes in, namespaces and processes come out, in the order of creation. Who acts on them asks the kernel
-//! again by what cannot be reused; a snapshot is a moment old.
+//! A snapshot goes in, namespaces and processes come out, in the order of creation. Who acts on them asks the kernel again by
+//! what cannot be reused; a snapshot is a moment old. The kernel is asked here for one thing that no snapshot has: whose thread a
+//! number is.
 
 #[cfg(test)]
 mod tests;
+pub(super) mod threads;
 mod unresolved;
 
 use std::collections::{HashMap, HashSet};
@@ -290,8 +292,8 @@ fn choose(address: &Address, snapshot: &Snapshot, all: &[Thing], chosen: &mut [b
         }
         is_any
     };
-    // A name that nothing bears means its instances.
-    if mark(&|path| address.matches(path)) || mark(&|path| address.matches_instances(path)) {
+    // A name that nothing bears means its instances, a wildcard that stands for nothing else a PID 1.
+    if Address::READINGS.into_iter().any(|reading| mark(&|path| reading(address, path))) {
         return Ok(());
     }
     Err(nothing(address, all))
@@ -345,6 +347,11 @@ fn owners<'a>(
     let living: HashSet<&str> =
         bearers.iter().filter(|process| !is_over(process)).map(|process| &*process.path).collect();
     if living.is_empty() {
+        let counting = counting.iter().map(|&(space, _)| space);
+        let owners: HashSet<&str> = counting.filter_map(|space| threads::owner(snapshot, space, number)).collect();
+        if !owners.is_empty() {
+            return Ok(owners);
+        }
         return Err(Unresolved::Number {
             space: address.path(),
             number,

@@ -297,6 +297,11 @@ impl Trial<'_> {
             Err(status) => return Ok(Done::Stopped(status)),
         };
         let truth = crate::controller::state_directory::truth_in(&connection.directory);
+        if !self.args.command.is_empty()
+            && let Err(error) = connection.client.ask(Question::RefreshTruth)
+        {
+            return Ok(Done::Stopped(connection.fail(&error)));
+        }
         // A controller that is asked to stop waits for those who are connected.
         drop(connection);
         let has_failed = Case::count(&cases, Status::Failed) > 0;

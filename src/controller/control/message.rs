@@ -67,6 +67,8 @@ pub enum Request {
     Status,
     /// All of it: [`Reply::Snapshot`].
     Snapshot,
+    /// Write the truth anew, with the threads that there are by now: [`Reply::Done`].
+    RefreshTruth,
     /// What was declared of one thing: [`Reply::Description`].
     Describe {
         /// Its path.

@@ -74,7 +74,7 @@ impl Supervision<'_> {
             }
             Request::Await { paths, until } => self.begin_waiting(asker, &paths, until),
             // The world answers these itself.
-            Request::Status | Request::Describe { .. } => {}
+            Request::Status | Request::RefreshTruth | Request::Describe { .. } => {}
             Request::Stop { paths, force } => self.stop_part(asker, &paths, force),
             Request::Restart { paths } => self.restart(asker, &paths),
             Request::Attach { path } => self.attach(asker, &path),

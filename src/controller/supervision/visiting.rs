@@ -25,7 +25,7 @@ impl Supervision<'_> {
         }
         let Some(Command { process, namespace }) = self.command.take() else { return };
         // It may compare at once what it sees.
-        self.world.flush_truth();
+        self.world.refresh_truth();
         let index = namespace.and_then(|path| self.plan.find(&path));
         let subject = Subject::visitor(index);
         let path = process.name.clone();

@@ -154,6 +154,10 @@ impl World<'_> {
                 let status = self.status();
                 self.reply(asker, Reply::Status(Box::new(status)));
             }
+            Request::RefreshTruth => {
+                self.refresh_truth();
+                self.reply(asker, Reply::Done);
+            }
             Request::Describe { ref path, kind } => {
                 let description = self.describe(path, kind);
                 self.reply(asker, description.map_or_else(Reply::Problem, |one| Reply::Description(Box::new(one))));

@@ -41,6 +41,7 @@ impl Guest {
             enter: "exec".into(),
             argv: self.argv.clone(),
             start_time: Some(facts.start_time),
+            threads: Vec::new(),
             restarts: 0,
             labels: crate::topology::Labels::default(),
             declared: true,

@@ -25,6 +25,12 @@ impl World<'_> {
         }
     }
 
+    /// Writes it anew, with the threads that there are by now, because somebody is about to compare it with what it finds.
+    pub(in crate::controller) fn refresh_truth(&mut self) {
+        self.draft.forget();
+        let _ = self.write_truth();
+    }
+
     /// Writes it without what was there first with a revision, if it may tell of that.
     pub(in crate::controller) fn withdraw_from_truth(&mut self, since: Revision) {
         if self.truth.tells_of(since) {

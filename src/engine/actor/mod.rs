@@ -3,11 +3,12 @@
 //! Responsible for the life of one such process from its release to its exit code. Not for getting it into a namespace,
 //! its name or its descriptors: it has 0, 1 and 2 and opens no other. It runs as well as PID 1, which the kernel lets
 //! receive only signals that it handles or blocks (`pid_namespaces(7)`), so every actor says what it does with TERM. One
-//! thread, no panic, and no allocation that grows with time.
+//! thread but for the actor that has several, which forks nothing; no panic, and no allocation that grows with time.
 
 mod family;
 mod output;
 mod pace;
+mod threads;
 mod wait;
 
 use std::time::Instant;
@@ -52,6 +53,7 @@ fn play(actor: &Actor) -> nix::Result<i32> {
         Actor::Orphan => family::orphan(&waiter)?,
         Actor::ForkStorm { rate, duration } => family::storm(&waiter, rate, duration)?,
         Actor::Log { rate, duration } => output::log(&waiter, rate, duration)?,
+        Actor::Threads { count } => threads::start(&waiter, count)?,
         Actor::Exit { code, after } => {
             return Ok(match wait::reap_until_asked(&waiter, Instant::now().checked_add(after))? {
                 Woken::Deadline => i32::from(code),

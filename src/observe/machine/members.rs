@@ -94,8 +94,15 @@ pub(in crate::observe) fn look(pid: i32) -> io::Result<Option<(OwnedFd, Inhabita
 
 /// What its status says of a process.
 fn inhabitant(pid: i32, status: &str) -> Option<Inhabitant> {
-    let mut process =
-        Inhabitant { numbers: Vec::new(), parent: 0, state: '?', name: String::new(), user: 0, space: None };
+    let mut process = Inhabitant {
+        numbers: Vec::new(),
+        parent: 0,
+        state: '?',
+        name: String::new(),
+        user: 0,
+        space: None,
+        leader: None,
+    };
     for line in status.lines() {
         let Some((key, value)) = line.split_once(":\t") else { continue };
         match key {

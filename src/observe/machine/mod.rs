@@ -23,6 +23,8 @@ use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::stat::fstat;
 use nix::unistd::Pid;
 
+use super::thread::{self, Thread};
+use super::translation;
 use crate::sys::namespace;
 
 /// A namespace of a [`Machine`], by its place.
@@ -83,6 +85,8 @@ pub struct Inhabitant {
     pub user: u32,
     /// The namespace that it is in; `None` where that may not be seen.
     pub space: Option<SpaceId>,
+    /// Of a thread, its process's number in the reader's namespace.
+    pub leader: Option<i32>,
 }
 
 impl Inhabitant {
@@ -102,6 +106,8 @@ impl Inhabitant {
 pub struct Machine {
     spaces: Vec<Space>,
     processes: Vec<Inhabitant>,
+    /// Those that were asked about.
+    threads: Vec<Inhabitant>,
     /// How many processes are in a namespace that the caller may not see.
     pub unreadable: usize,
     /// How many processes did not let the caller see what they have open: it may be namespaces.
@@ -134,6 +140,7 @@ impl Machine {
         let mut machine = Self {
             spaces: Vec::new(),
             processes: members.processes,
+            threads: Vec::new(),
             unreadable: members.unreadable,
             closed: members.closed,
         };
@@ -149,8 +156,7 @@ impl Machine {
         let mut processes = std::mem::take(&mut self.processes);
         for process in processes.iter_mut().filter(|process| process.space.is_none() && process.numbers.len() > 1) {
             let (level, pid, own) = (process.numbers.len() - 1, Pid::from_raw(process.pid()), process.own());
-            let is_it =
-                |space: &Space| space.level == level && namespace::number_in(space, pid) == Ok(Pid::from_raw(own));
+            let is_it = |space: &Space| space.level == level && namespace::pid_in(space, pid) == Ok(Pid::from_raw(own));
             process.space = self.spaces.iter().position(is_it).map(SpaceId);
             self.unreadable -= usize::from(process.space.is_some());
         }
@@ -264,6 +270,58 @@ impl Machine {
         }
         found.sort_by_key(|&(space, _)| (space.is_none(), space));
         found
+    }
+}
+
+/// Threads are read only where they are asked about: a machine has many more of them than processes.
+impl Machine {
+    /// The threads that were asked about.
+    pub fn threads(&self) -> &[Inhabitant] {
+        &self.threads
+    }
+
+    /// Takes in the thread that has a number in a namespace, if it is one's.
+    pub fn ask_about(&mut self, space: SpaceId, number: i32) {
+        let found = self.thread_in(space, number);
+        self.threads.extend(found);
+    }
+
+    /// The threads that have a number somewhere: as [`Machine::bearers`].
+    pub fn threads_with(&self, number: i32) -> Vec<(Option<SpaceId>, Inhabitant)> {
+        let seen = self.spaces().filter_map(|(id, _)| Some((Some(id), self.thread_in(id, number)?)));
+        let hidden = self.processes.iter().filter(|process| process.space.is_none());
+        let hidden = hidden.flat_map(|process| self.threads_of(process));
+        // The reader's own namespace is among those that were asked.
+        let hidden = hidden.filter(|thread| thread.numbers[1..].contains(&number)).map(|thread| (None, thread));
+        seen.chain(hidden).collect()
+    }
+
+    fn thread_in(&self, space: SpaceId, number: i32) -> Option<Inhabitant> {
+        if let Ok(found) = translation::bearer(self.space(space), number) {
+            let thread = thread::read(found?).ok()??;
+            return self.inhabitant(thread).filter(|thread| self.number_in(thread, space) == Some(number));
+        }
+        // A kernel that cannot be asked.
+        let is_inside = |process: &&Inhabitant| process.space.is_some_and(|own| self.is_within(own, space));
+        let mut threads = self.processes.iter().filter(is_inside).flat_map(|process| self.threads_of(process));
+        threads.find(|thread| self.number_in(thread, space) == Some(number))
+    }
+
+    fn threads_of(&self, process: &Inhabitant) -> Vec<Inhabitant> {
+        let threads = thread::of_process(Pid::from_raw(process.pid())).unwrap_or_default();
+        threads.into_iter().filter_map(|thread| self.inhabitant(thread)).collect()
+    }
+
+    /// A thread stands where its process does.
+    fn inhabitant(&self, thread: Thread) -> Option<Inhabitant> {
+        let process = self.process(thread.pid())?;
+        (process.numbers == thread.process).then(|| Inhabitant {
+            leader: Some(process.pid()),
+            numbers: thread.numbers,
+            state: thread.state,
+            name: thread.name,
+            ..process.clone()
+        })
     }
 }
 

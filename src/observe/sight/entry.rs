@@ -83,7 +83,7 @@ impl Place {
         for &candidate in &observer.candidates {
             let pid = Pid::from_raw(candidate);
             let place = || -> io::Result<Self> {
-                let target = Pidfd::open(pid)?;
+                let target = Pidfd::open_any(pid)?;
                 let standpoint = Standpoint::own(None)?;
                 let others = standpoint.to_enter(pid, None)?;
                 let gateway = match machine.line(observer.space).get(1).map(|&outermost| machine.space(outermost)) {

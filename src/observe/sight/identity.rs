@@ -8,6 +8,7 @@ use nix::sys::statfs::fstatfs;
 use nix::unistd::Pid;
 
 use super::Rows;
+use crate::observe::machine::Inhabitant;
 use crate::sys::pidfd::Pidfd;
 
 /// `PID_FS_MAGIC` of `<linux/magic.h>`; before, all pidfds had one and the same inode.
@@ -16,7 +17,11 @@ const PID_FS_MAGIC: i64 = 0x5049_4446;
 /// Of all processes that are asked about, by their places; empty on a kernel that cannot tell.
 pub(super) fn of_all(rows: &Rows<'_>) -> HashMap<usize, u64> {
     let processes = rows.processes().iter().enumerate();
-    processes.filter_map(|(row, process)| Some((row, of(&Pidfd::open(Pid::from_raw(process.pid())).ok()?)?))).collect()
+    let open = |process: &Inhabitant| match process.leader {
+        None => Pidfd::open(Pid::from_raw(process.pid())),
+        Some(_) => Pidfd::open_thread(Pid::from_raw(process.pid())),
+    };
+    processes.filter_map(|(row, process)| Some((row, of(&open(process).ok()?)?))).collect()
 }
 
 /// Of one.

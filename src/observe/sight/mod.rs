@@ -21,7 +21,7 @@ use nix::unistd::Pid;
 use super::machine::{Inhabitant, Machine, SpaceId};
 use super::translation;
 use crate::sys::errno::spelled;
-use probe::{Glimpse, Question};
+use probe::{Glimpse, Question, Tasks};
 
 /// How it is found out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -186,12 +186,14 @@ pub fn look(rows: &Rows<'_>, observers: &[Observer], mechanism: Mechanism) -> io
         return Ok(observers.iter().map(|observer| chains(rows, observer)).collect());
     }
     let numbers = rows.numbers();
+    let has_threads = rows.processes.iter().any(|process| process.leader.is_some());
+    let tasks = if has_threads { Tasks::Threads } else { Tasks::Processes };
     let identities = if mechanism == Mechanism::Pidfd { identity::of_all(rows) } else { HashMap::new() };
     let look = |observer: &Observer| -> io::Result<View> {
         let mut view = View::new(mechanism);
         let glimpse = match mechanism {
             Mechanism::Cred => credentials::measure(rows, observer)?,
-            _ => entry::ask(rows.machine, observer, &question(mechanism, &numbers))?,
+            _ => entry::ask(rows.machine, observer, &question(mechanism, &numbers, tasks))?,
         };
         match glimpse {
             Glimpse::Failed { stage, errno } => {
@@ -215,12 +217,12 @@ pub fn look(rows: &Rows<'_>, observers: &[Observer], mechanism: Mechanism) -> io
     observers.iter().map(look).collect()
 }
 
-fn question(mechanism: Mechanism, numbers: &[i32]) -> Question<'_> {
+fn question(mechanism: Mechanism, numbers: &[i32], tasks: Tasks) -> Question<'_> {
     match mechanism {
         Mechanism::Kill => Question::Kill(numbers),
         Mechanism::Pidfd => Question::Pidfd(numbers),
         Mechanism::Ptrace => Question::Ptrace(numbers),
-        Mechanism::Proc | Mechanism::Chain | Mechanism::Cred => Question::Proc,
+        Mechanism::Proc | Mechanism::Chain | Mechanism::Cred => Question::Proc(tasks),
     }
 }
 

@@ -16,7 +16,7 @@ use crate::sys::pidfd::Pidfd;
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Question<'a> {
     /// What does /proc list?
-    Proc,
+    Proc(Tasks),
     /// May these be signalled?
     Kill(&'a [i32]),
     /// Can these be opened?
@@ -25,6 +25,13 @@ pub(super) enum Question<'a> {
     Ptrace(&'a [i32]),
     /// Which senders are delivered on this socket, until it is closed?
     Credentials,
+}
+
+/// Whether the threads of the processes that are listed are looked for as well.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Tasks {
+    Processes,
+    Threads,
 }
 
 /// What is answered.
@@ -52,10 +59,10 @@ impl Question<'_> {
             Glimpse::Numbers(numbers.iter().map(|&number| ask(Pid::from_raw(number))).collect())
         };
         match self {
-            Self::Proc => list(),
+            Self::Proc(tasks) => list(*tasks),
             Self::Kill(numbers) => each(numbers, |pid| (errno(access::may_signal(pid)), 0)),
             Self::Ptrace(numbers) => each(numbers, |pid| (errno(access::may_trace(pid)), 0)),
-            Self::Pidfd(numbers) => each(numbers, |pid| match Pidfd::open(pid) {
+            Self::Pidfd(numbers) => each(numbers, |pid| match Pidfd::open_any(pid) {
                 Ok(pidfd) => (0, identity::of(&pidfd).unwrap_or(0)),
                 Err(errno) => (errno as i32, 0),
             }),
@@ -68,16 +75,25 @@ fn errno(result: nix::Result<()>) -> i32 {
     result.map_or_else(|errno| errno as i32, |()| 0)
 }
 
-fn list() -> Glimpse {
+fn list(tasks: Tasks) -> Glimpse {
     // Where it is not in the namespace that this /proc belongs to, there is no `self`.
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let levels =
         status.lines().find_map(|line| line.strip_prefix("NSpid:")).map_or(0, |line| line.split_whitespace().count());
-    let numbers = match std::fs::read_dir("/proc") {
-        Ok(entries) => entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok()).collect(),
+    let numbers = |directory: &str| -> io::Result<Vec<i32>> {
+        let entries = std::fs::read_dir(directory)?;
+        Ok(entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok()).collect())
+    };
+    let mut listed = match numbers("/proc") {
+        Ok(listed) => listed,
         Err(error) => return failed("list /proc", &error),
     };
-    Glimpse::Proc { levels, numbers, hidden: hidden() }
+    if tasks == Tasks::Threads {
+        // They are nowhere else: /proc/TID is there, and not listed (R70).
+        let threads = listed.iter().filter_map(|pid| numbers(&format!("/proc/{pid}/task")).ok());
+        listed = threads.flatten().collect();
+    }
+    Glimpse::Proc { levels, numbers: listed, hidden: hidden() }
 }
 
 /// `hidepid=…` of what is mounted on /proc last.

@@ -218,7 +218,7 @@ fn draw(matrix: &Matrix, rows: &[Group], columns: &[Group], tallies: &Tallies) -
             if matrix.blind.contains(&group.members[0]) {
                 folded.blind.push(at);
             }
-            for row in 0..rows.len() {
+            for (row, instances) in rows.iter().enumerate() {
                 let pairs;
                 let kinds = match tallies.get(&(row, place)) {
                     Some(kinds) => &kinds[slice.kinds.clone()],
@@ -227,7 +227,7 @@ fn draw(matrix: &Matrix, rows: &[Group], columns: &[Group], tallies: &Tallies) -
                 let is_there = if slice.kinds == (0..=group.indexed.len()) {
                     true
                 } else {
-                    pairs = self::pairs(matrix, &rows[row], group);
+                    pairs = self::pairs(matrix, instances, group);
                     pairs[slice.kinds.clone()].iter().any(|&pairs| pairs > 0)
                 };
                 match kinds.iter().filter_map(|kind| kind.mark.clone()).reduce(|one, other| one.and(&other)) {
@@ -371,11 +371,10 @@ mod tests {
         let share = |end: usize| prefix(row, end).is_some() && prefix(row, end) == prefix(column, end);
         let own = indexed.iter().all(|&end| share(end));
         match relation {
-            Relation::All => true,
             Relation::Own => own,
             Relation::Same(around) => share(around.split('/').count()),
-            // The last to be asked.
-            Relation::Others => true,
+            // The last of them to be asked.
+            Relation::All | Relation::Others => true,
         }
     }
 

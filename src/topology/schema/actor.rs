@@ -27,6 +27,8 @@ pub(super) enum ActorText {
     ForkStorm,
     /// Writes lines: `--rate N` a second, 1 if nothing is said, `--for DURATION`.
     Log,
+    /// Starts threads that wait, then waits: `--count N` besides the first, 2 if nothing is said.
+    Threads,
     /// Ends by itself: with `--code N`, 0 if nothing is said, `--after DURATION`.
     Exit,
 }

@@ -1,0 +1,75 @@
+//! Whose thread a number is: `vm/ci#12`, as perf or strace -f has shown it.
+//!
+//! What is done to a thread by its number is done to the whole process (kill(2), R70), so that an address with the number of a
+//! thread means the process that it belongs to.
+
+use nix::errno::Errno;
+use nix::unistd::Pid;
+
+use super::is_over;
+use crate::controller::control::message::Snapshot;
+use crate::controller::document::ProcessDocument;
+use crate::observe::namespaces::Member;
+use crate::observe::thread::{self, Thread};
+use crate::observe::{process, translation};
+use crate::topology::Address;
+
+/// The path of the process that has a thread with this number in a namespace, by its path; the host has none.
+pub(super) fn owner<'a>(snapshot: &'a Snapshot, space: &str, number: i32) -> Option<&'a str> {
+    let thread = find(snapshot, space, number)?;
+    let owner = living(snapshot).find(|process| pid_of(process) == Some(thread.pid()))?;
+    is_still(owner).then_some(&*owner.path)
+}
+
+/// The thread that an address means, where that is one's number.
+pub(in crate::cli) fn named(snapshot: &Snapshot, address: &Address) -> Option<Thread> {
+    let number = address.number()?;
+    if address.is_host() {
+        return find(snapshot, "", number);
+    }
+    let mut spaces = snapshot.namespaces.iter().filter(|namespace| address.matches_instances(&namespace.path));
+    spaces.find_map(|namespace| find(snapshot, &namespace.path, number))
+}
+
+fn find(snapshot: &Snapshot, space: &str, number: i32) -> Option<Thread> {
+    if space.is_empty() {
+        return thread::read(Pid::from_raw(number)).ok()?;
+    }
+    let init = living(snapshot).find(|process| process.ns == space && process.enter == "init")?;
+    let pid = Pid::from_raw(pid_of(init)?);
+    let descriptor = Member::open(pid).and_then(|member| member.descriptor_of_pid_namespace()).ok()?;
+    // Opened before it was looked at: it is that of whoever is still there.
+    if !is_still(init) {
+        return None;
+    }
+    match translation::bearer(&descriptor, number) {
+        Ok(found) => thread::read(found?).ok()?,
+        Err(Errno::ENOTTY | Errno::EINVAL) => {
+            // A kernel that cannot be asked: the threads of those who are inside.
+            let level = init.pids.len() - 1;
+            let inside = living(snapshot).filter(|one| one.pids.len() > level).filter_map(pid_of);
+            let mut threads = inside.filter_map(|pid| thread::of_process(Pid::from_raw(pid)).ok()).flatten();
+            let in_space = translation::chain(pid).ok()?.numbers.get(level)?.inode;
+            threads.find(|thread| {
+                let chain = translation::chain(Pid::from_raw(thread.tid())).ok();
+                chain.is_some_and(|chain| {
+                    chain.numbers.get(level).is_some_and(|one| one.number == number && one.inode == in_space)
+                })
+            })
+        }
+        Err(_) => None,
+    }
+}
+
+fn living(snapshot: &Snapshot) -> impl Iterator<Item = &ProcessDocument> {
+    snapshot.processes.iter().filter(|process| !is_over(process))
+}
+
+fn pid_of(process: &ProcessDocument) -> Option<i32> {
+    process.pids.first().copied().flatten()
+}
+
+fn is_still(process: &ProcessDocument) -> bool {
+    let now = pid_of(process).and_then(|pid| process::start_time(Pid::from_raw(pid)).ok());
+    now.is_some() && now == process.start_time
+}

@@ -1,0 +1,132 @@
+//! Threads: numbers that /proc does not list, and that everything takes which takes a process's.
+//!
+//! perf, debuggers and BPF hand them out. A thread has a number in its PID namespace and in every one around it, out of the same
+//! counters as processes; `/proc/TID` is there without being listed, and says in `Tgid` whose it is (R70). The first thread of a
+//! process, its leader, has the process's number and is not meant here.
+
+use std::fs::File;
+use std::io;
+
+use nix::errno::Errno;
+use nix::unistd::Pid;
+
+use super::small_file;
+use crate::sys::directory;
+
+/// A thread that is not the first of its process.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Thread {
+    /// Its numbers from the reader's namespace down to its own.
+    pub numbers: Vec<i32>,
+    /// Those of the process.
+    pub process: Vec<i32>,
+    /// Its name, which need not be the process's.
+    pub name: String,
+    /// `R`, `S` and so on.
+    pub state: char,
+}
+
+impl Thread {
+    /// The thread's number in the reader's namespace.
+    pub fn tid(&self) -> i32 {
+        self.numbers[0]
+    }
+
+    /// The process's.
+    pub fn pid(&self) -> i32 {
+        self.process[0]
+    }
+}
+
+/// The thread that has this number in the reader's namespace; `None` where it is a process's.
+///
+/// # Errors
+///
+/// `ENOENT` or `ESRCH` when nobody has it.
+pub fn read(tid: Pid) -> io::Result<Option<Thread>> {
+    of(&format!("/proc/{tid}/status"))
+}
+
+/// All threads of a process but its leader, which may have ended: the process lives as long as any of them (R71).
+///
+/// # Errors
+///
+/// `ENOENT` or `ESRCH` when there is no such process.
+pub fn of_process(pid: Pid) -> io::Result<Vec<Thread>> {
+    let path = format!("/proc/{pid}/task");
+    let mut tids = directory::numbers(File::open(&path)?)?;
+    tids.retain(|&tid| tid != pid.as_raw());
+    tids.sort_unstable();
+    let mut threads = Vec::with_capacity(tids.len());
+    for tid in tids {
+        match of(&format!("{path}/{tid}/status")) {
+            Ok(thread) => threads.extend(thread),
+            Err(error) if is_gone(&error) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(threads)
+}
+
+fn of(path: &str) -> io::Result<Option<Thread>> {
+    let mut buffer = [0; 4096];
+    let bytes = small_file::read_bytes(path, &mut buffer)?;
+    let status = String::from_utf8_lossy(bytes);
+    let (pid, tgid) = (field(&status, "Pid"), field(&status, "Tgid"));
+    if pid.is_some() && pid == tgid {
+        return Ok(None);
+    }
+    parse(&status).map(Some).ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, format!("{path} lacks a field")))
+}
+
+fn field<'a>(status: &'a str, name: &str) -> Option<&'a str> {
+    status.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(":\t"))
+}
+
+fn parse(status: &str) -> Option<Thread> {
+    let field = |name: &str| field(status, name);
+    let chain =
+        |name: &str| -> Option<Vec<i32>> { field(name)?.split('\t').map(|number| number.parse().ok()).collect() };
+    let (numbers, process) = (chain("NSpid")?, chain("NStgid")?);
+    let (name, state) = (field("Name")?.to_owned(), field("State")?.chars().next()?);
+    Some(Thread { numbers, process, name, state })
+}
+
+fn is_gone(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::NotFound || error.raw_os_error() == Some(Errno::ESRCH as i32)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+
+    use nix::unistd::{Pid, getpid, gettid};
+
+    use super::{of_process, parse, read};
+
+    #[test]
+    fn a_thread_says_whose_it_is() {
+        let (tell, told) = mpsc::channel();
+        let (end, ended) = mpsc::channel::<()>();
+        let other = std::thread::spawn(move || {
+            tell.send(gettid()).unwrap();
+            let _ = ended.recv();
+        });
+        let tid = told.recv().unwrap();
+        let thread = read(tid).unwrap().expect("it is no process");
+        assert_eq!((thread.tid(), thread.pid()), (tid.as_raw(), getpid().as_raw()));
+        assert!(of_process(getpid()).unwrap().iter().any(|one| one.numbers == thread.numbers));
+        assert_eq!(read(getpid()).unwrap(), None);
+        drop(end);
+        other.join().unwrap();
+        assert!(read(Pid::from_raw(i32::MAX)).is_err());
+    }
+
+    #[test]
+    fn chains_are_read_on_every_level() {
+        let status = "Name:\tw\nState:\tS (sleeping)\nTgid:\t90\nPid:\t95\nNStgid:\t90\t7\t2\nNSpid:\t95\t12\t5\n";
+        let thread = parse(status).unwrap();
+        assert_eq!((thread.numbers, thread.process, thread.state), (vec![95, 12, 5], vec![90, 7, 2], 'S'));
+        assert_eq!(parse("Name:\tw\n"), None);
+    }
+}
