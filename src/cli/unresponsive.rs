@@ -54,7 +54,7 @@ pub(super) fn kill(name: &str, directory: &Path, client: Option<&Client>) -> boo
     if let Err(errno) = process.signal(libc::SIGKILL)
         && errno != nix::errno::Errno::ESRCH
     {
-        tell(&format!("error: cannot kill the controller of `{name}`: {}\n", errno.desc()));
+        tell(&format!("error: cannot kill the controller of `{name}`: {}\n", crate::sys::errno::spelled(errno)));
         return false;
     }
     if !process.await_end(COLLAPSE) {
