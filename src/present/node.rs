@@ -10,27 +10,25 @@ use crate::topology::{Entry, Labels};
 /// The last segment of a path in its parts: `w.17` has the stem `w` and the index 17, `t.2.5` the stem `t.2`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Label {
-    /// The declared name.
+    /// The declared name; none of a process that was not declared, which has a number only.
     pub stem: String,
     /// The number of a generated instance.
     pub index: Option<usize>,
-    /// What stands between them.
-    pub separator: &'static str,
 }
 
 impl Label {
     /// Takes a name apart.
     pub fn of(name: &str) -> Self {
         match name.rsplit_once('.').map(|(stem, index)| (stem, index.parse())) {
-            Some((stem, Ok(index))) => Self { stem: stem.to_owned(), index: Some(index), separator: "." },
-            _ => Self { stem: name.to_owned(), index: None, separator: "." },
+            Some((stem, Ok(index))) => Self { stem: stem.to_owned(), index: Some(index) },
+            _ => Self { stem: name.to_owned(), index: None },
         }
     }
 
     /// That of a process without a name, `vm#17`: its number.
     pub fn of_number(name: &str) -> Self {
         match name.rsplit_once('#').map(|(_, number)| number.parse()) {
-            Some(Ok(number)) => Self { stem: String::new(), index: Some(number), separator: "#" },
+            Some(Ok(number)) => Self { stem: String::new(), index: Some(number) },
             _ => Self::of(name),
         }
     }
@@ -40,7 +38,8 @@ impl Label {
 impl fmt::Display for Label {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.index {
-            Some(index) => write!(f, "{}{}{index}", self.stem, self.separator),
+            Some(index) if self.stem.is_empty() => write!(f, "#{index}"),
+            Some(index) => write!(f, "{}.{index}", self.stem),
             None => f.write_str(&self.stem),
         }
     }
