@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
@@ -231,6 +232,12 @@ fn fifty_restarts_cost_nothing_that_stays() {
     let guardian = guardian(controller);
     let init = detached.truth().host_pid(&format!("{}/init", detached.nest.root));
     let observe = || [controller, guardian, init].map(|pid| (descriptors(pid).expect("root may look"), resident(pid)));
+    // It watches its state directory from its first second on.
+    detached.until("the state directory is watched", |_| {
+        let descriptors = fs::read_dir(format!("/proc/{controller}/fd")).ok()?;
+        let is_watch = |path: PathBuf| fs::read_link(path).is_ok_and(|link| link.as_os_str() == "anon_inode:inotify");
+        descriptors.flatten().any(|entry| is_watch(entry.path())).then_some(())
+    });
     // The first few fill caches and tables.
     for _ in 0..3 {
         detached.says(&["restart", "@/a/one", "@/a/b", "@/p", "@-z", "-q"]);

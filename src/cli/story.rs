@@ -375,6 +375,10 @@ impl Audience for Story {
             | Note::LeftBehind { .. }
             | Note::JournalLost { .. }
             | Note::TruthLost { .. } => self.note_of_state(note),
+            Note::NotifyRefused { path, sender } => self.problem("warning", Some(path), &not_ready_by(path, *sender)),
+            Note::ReportRefused { path, sender } => {
+                self.problem("warning", Some(path), &not_reported_by(path, *sender));
+            }
             Note::OutputLost { path } => {
                 let text = format!("the output of `{path}` is lost: the limit on descriptors is reached (ulimit -n)");
                 self.problem("warning", Some(path), &text);
@@ -451,4 +455,17 @@ fn ended(ending: Ending) -> String {
 /// Why a program did not run, for a terminal.
 fn refused(refusal: &Refusal) -> String {
     escape(&refusal_sentence(refusal))
+}
+
+/// The sentence about a process that has said that another one is ready.
+fn not_ready_by(path: &str, sender: i32) -> String {
+    format!(
+        "`{path}` was said to be ready by process {sender}, which does not count: with `notify = true` it has to say so \
+         itself; `notify = \"all\"` lets every process of its namespace"
+    )
+}
+
+/// The sentence about a process that has sent a report about somebody else.
+fn not_reported_by(path: &str, sender: i32) -> String {
+    format!("process {sender} in `{path}` has sent a report that was not its to send; nothing of it is believed")
 }

@@ -128,6 +128,10 @@ pub enum Note<'a> {
     ProbeRefused { path: &'a str, position: Position, refusal: &'a Refusal },
     /// Nobody can find out whether a process is ready.
     ProbeLost { path: &'a str, cause: CallError },
+    /// Another process has said that this one is ready, which does not count.
+    NotifyRefused { path: &'a str, sender: i32 },
+    /// A process in this namespace has sent a report that was not its to send; it and those that follow are dropped.
+    ReportRefused { path: &'a str, sender: i32 },
     /// A descriptor could not be taken over, for want of free ones.
     OutputLost { path: &'a str },
 }

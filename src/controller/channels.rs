@@ -2,12 +2,11 @@
 
 use std::os::fd::{AsFd, OwnedFd};
 
-use nix::errno::Errno;
 use nix::fcntl::OFlag;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::signal::SigSet;
 use nix::sys::signalfd::{SfdFlags, SignalFd};
-use nix::unistd::{pipe2, write};
+use nix::unistd::pipe2;
 
 use super::trouble::Trouble;
 use crate::engine::inheritance::{FIRST_FREE, GATE, NULL, REPORTS, SIGNALS, TERMINAL};
@@ -15,6 +14,7 @@ use crate::engine::plan::Plan;
 use crate::engine::report;
 use crate::sys::call::{Call, CallError, Named};
 use crate::sys::descriptor;
+use crate::sys::latch::Latch;
 
 /// Descriptors that the controller needs besides those of captured streams.
 const OWN_DESCRIPTORS: u64 = 64;
@@ -35,13 +35,28 @@ pub(super) fn reserve(plan: &Plan) -> Result<(), Trouble> {
 
 /// How many descriptors the controller of a plan needs.
 pub(super) fn needed(plan: &Plan) -> u64 {
-    u64::from(plan.counts().captured) + OWN_DESCRIPTORS
+    u64::from(plan.counts().captured) + u64::from(plan.counts().channels) + OWN_DESCRIPTORS
 }
 
 /// The controller's ends of the channels that everybody inherits.
 pub(super) struct Channels {
     pub(super) reports: OwnedFd,
-    pub(super) gate: OwnedFd,
+    pub(super) gate: Gate,
+}
+
+/// What holds back those that have been created.
+#[derive(Debug)]
+pub(super) struct Gate {
+    /// The writing end: end of file aborts those that wait for a word of their own.
+    _held: OwnedFd,
+    latch: Latch,
+}
+
+impl Gate {
+    /// Lets everything go that waits for nothing else.
+    pub(super) fn open(&self) {
+        self.latch.open();
+    }
 }
 
 /// Opens what every process of the tree inherits, and puts it at the agreed numbers.
@@ -52,8 +67,8 @@ pub(super) fn lay_out() -> Result<Channels, CallError> {
     let null = above(null.into())?;
     let (reports, sender) = report::channel()?;
     let (reports, sender) = (above(reports)?, above(sender)?);
-    let (waiting, gate) = pipe2(OFlag::O_CLOEXEC).by(Call::Pipe)?;
-    let (waiting, gate) = (above(waiting)?, above(gate)?);
+    let (waiting, held) = pipe2(OFlag::O_CLOEXEC).by(Call::Pipe)?;
+    let (waiting, held) = (above(waiting)?, above(held)?);
     let signals =
         SignalFd::with_flags(&SigSet::all(), SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK).by(Call::Signalfd)?;
     let signals = descriptor::above(signals, FIRST_FREE).by(Call::Fcntl)?;
@@ -63,19 +78,5 @@ pub(super) fn lay_out() -> Result<Channels, CallError> {
         descriptor::settle(descriptor, number).by(Call::Dup3)?;
     }
     descriptor::settle(&null, TERMINAL).by(Call::Dup3)?;
-    Ok(Channels { reports, gate })
-}
-
-/// One byte a waiter. A pipe takes 65,536 before a writer has to wait for readers, who are all there.
-pub(super) fn open_gate(gate: &OwnedFd, waiters: u32) -> nix::Result<()> {
-    let mut left = waiters as usize;
-    let bytes = [0_u8; 4096];
-    while left > 0 {
-        match write(gate, &bytes[..left.min(bytes.len())]) {
-            Ok(written) => left -= written,
-            Err(Errno::EINTR) => {}
-            Err(errno) => return Err(errno),
-        }
-    }
-    Ok(())
+    Ok(Channels { reports, gate: Gate { _held: held, latch: Latch::make().by(Call::Mmap)? } })
 }

@@ -10,7 +10,8 @@ use super::roster::{Record, Roster};
 use crate::controller::trouble::refusal_sentence;
 use crate::engine::plan::{NamespaceIndex, NamespacePlan, ProcessPlan, Subject};
 use crate::topology::{
-    Condition, Output, Position, Probe, RestartPolicy, RestartWhen, Stdin, Stop, Terminal, Weight, format_duration,
+    Condition, Notifier, Output, Position, Probe, RestartPolicy, RestartWhen, Stdin, Stop, Terminal, Weight,
+    format_duration,
 };
 
 /// What was declared. A key that means nothing for the thing is left out.
@@ -220,7 +221,8 @@ fn probe(probe: &Probe) -> String {
         Probe::File(path) => format!("the file {}", path.display()),
         Probe::Exec { argv, every } => format!("{} ends well, tried every {}", argv.join(" "), format_duration(*every)),
         Probe::Descriptor(number) => format!("a line on descriptor {number}"),
-        Probe::Notify => "READY=1 by sd_notify".to_owned(),
+        Probe::Notify(Notifier::Itself) => "READY=1 by sd_notify, from the process itself".to_owned(),
+        Probe::Notify(Notifier::All) => "READY=1 by sd_notify, from any process of its namespace".to_owned(),
     }
 }
 

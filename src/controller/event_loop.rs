@@ -12,6 +12,8 @@ use crate::sys::call::{Call, CallError, Named};
 pub(super) enum Token {
     Signals,
     Reports,
+    /// A channel for reports of a namespace or of a process.
+    Channel(u32),
     Nursery(u32),
     StandardOutput,
     StandardInput,
@@ -51,6 +53,7 @@ impl Token {
             Self::Home => (13, 0),
             Self::Line(namespace) => (12, namespace),
             Self::Voice(number) => (20, number),
+            Self::Channel(number) => (21, number),
             Self::SessionTerminal(number) => (11, number),
         };
         kind << 32 | u64::from(number)
@@ -73,6 +76,7 @@ impl Token {
             13 => Self::Home,
             12 => Self::Line(number),
             20 => Self::Voice(number),
+            21 => Self::Channel(number),
             11 => Self::SessionTerminal(number),
             _ => Self::Programs,
         }

@@ -80,6 +80,10 @@ pub struct Record {
     pub sent: Option<i32>,
     /// How often it has been started again.
     pub restarts: u32,
+    /// Whether it has sent what it is to be heard through: once in a life.
+    pub has_launched: bool,
+    /// Whether another process has said that it is ready, which does not count.
+    pub has_been_spoken_for: bool,
     /// Whether its end is in the events.
     pub is_noted: bool,
 }
@@ -273,6 +277,11 @@ impl Roster {
             State::Created | State::Running | State::Ready if self.paused_by(index).is_some() => "paused",
             state => state.word(),
         }
+    }
+
+    /// Whether the gates are open.
+    pub fn is_released(&self) -> bool {
+        self.is_released
     }
 
     /// Notes that the gates are open: a PID 1 of ours has no program to start, and runs from then on.

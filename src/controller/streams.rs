@@ -7,15 +7,17 @@ use std::os::fd::{AsFd, OwnedFd};
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::epoll::EpollFlags;
-use nix::unistd::read;
 
 use super::audience::Stream as Kind;
 use super::event_loop::{EventLoop, Token};
 use crate::engine::plan::{NamespaceIndex, Subject};
 use crate::engine::program::Refusal;
+use crate::sys::descriptor;
 
 /// The longest line that is kept whole; a longer one is shown in pieces.
 const LONGEST_LINE: usize = 64 * 1024;
+/// The most bytes of a refusal.
+const LONGEST_REFUSAL: usize = 16 * 1024;
 /// How much is read at a time: all that a pipe holds.
 const TURN: usize = 64 * 1024;
 
@@ -139,7 +141,7 @@ impl Streams {
         let Some(Some(pipe)) = self.pipes.get_mut(place as usize) else { return Arrival::Nothing };
         let buffer = &mut self.buffer;
         buffer.resize(TURN, 0);
-        let count = match read(pipe.fd(), buffer) {
+        let count = match descriptor::read_now(pipe.fd(), buffer) {
             Ok(count) => count,
             Err(Errno::EINTR | Errno::EAGAIN) => return Arrival::Nothing,
             Err(_) => 0,
@@ -147,7 +149,8 @@ impl Streams {
         let ended = count == 0;
         let arrival = match pipe {
             Pipe::Outcome { subject, said, .. } => {
-                said.extend_from_slice(&buffer[..count]);
+                // A refusal is shorter; what is longer is none.
+                said.extend_from_slice(&buffer[..count.min(LONGEST_REFUSAL.saturating_sub(said.len()))]);
                 match (ended, said.is_empty()) {
                     (true, true) => Arrival::Started(*subject),
                     (true, false) => postcard::from_bytes(said)

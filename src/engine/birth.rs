@@ -16,10 +16,10 @@ use super::init::Init;
 use super::isolation;
 use super::last_words;
 use super::nursery::{self, Word};
-use super::plan::{InitPlan, NamespaceIndex, NamespacePlan, Plan, Subject};
-use super::program;
+use super::plan::{Channel, InitPlan, NamespaceIndex, NamespacePlan, Plan, Subject};
+use super::{program, report};
 use crate::sys::call::{Call, CallError, Named};
-use crate::sys::descriptor;
+use crate::sys::{descriptor, dumpable};
 
 /// Who has forked a new PID 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,6 +39,13 @@ pub fn be_born(plan: Plan, index: NamespaceIndex, channel: Option<OwnedFd>, midw
         program::fail(failure);
     }
     let namespace = plan.namespace(index);
+    if namespace.channel == Channel::Own
+        && let Err(errno) = report::open_own(subject)
+    {
+        program::fail(Failure::new(subject, Stage::Channel, errno));
+    }
+    // It holds nothing any more that is not its own.
+    dumpable::show();
     if namespace.parent.is_none()
         && let Err(failure) = await_parent(subject)
     {

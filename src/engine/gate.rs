@@ -1,9 +1,13 @@
 //! How a process waits between its creation and its release.
 //!
 //! Its PID is allocated, everything that can fail before exec has been done, and nothing of the user's has run. Two ways to
-//! be let through: a byte from the common gate, for those that wait for nothing else; a signal from the controller, sent
-//! through a pidfd, for those with `after` and those who come when the gate has opened already (one descriptor for all of them, where a pipe each would be copied into every
-//! later fork). End of file on the gate means *abort* to both.
+//! be let through: the latch that opens for all at once, for those that wait for nothing else; a signal from the controller,
+//! sent through a pidfd, for those with `after` and those that come when the latch is open already (one descriptor for all of
+//! them, where a pipe each would be copied into every later fork). End of file on the gate means *abort* to the latter; the
+//! former are ended with the roots, by the controller or its guardian.
+//!
+//! The latch can be opened, closed or used up by nobody but the controller. A pipe with a byte for each would be at the mercy
+//! of the first programs that run: they can take it from a neighbour that still waits, or open its other end in /proc.
 
 use nix::errno::Errno;
 use nix::libc;
@@ -12,6 +16,7 @@ use nix::sys::signal::Signal;
 use nix::unistd::read;
 
 use super::inheritance::{self, GATE, SIGNALS};
+use crate::sys::latch;
 use crate::topology::Signal as Stop;
 
 /// What the controller sends to let a process with conditions through.
@@ -31,13 +36,9 @@ pub enum Verdict {
 
 /// Waits for the common gate.
 pub fn wait_for_all() -> Verdict {
-    // A blocking read, and no poll before it: readers of a pipe are woken one at a time, pollers all at once.
-    loop {
-        match read(inheritance::fd(GATE), &mut [0_u8]) {
-            Ok(1) => return Verdict::Released,
-            Err(Errno::EINTR) => {}
-            _ => return Verdict::Aborted,
-        }
+    match latch::wait() {
+        Ok(()) => Verdict::Released,
+        Err(_) => Verdict::Aborted,
     }
 }
 
@@ -45,7 +46,7 @@ pub fn wait_for_all() -> Verdict {
 pub fn wait_for_word(stop: Stop) -> Verdict {
     loop {
         let mut ready = [
-            // Only hang-up is of interest: the bytes are for others.
+            // Only hang-up is of interest: nothing is ever written.
             PollFd::new(inheritance::fd(GATE), PollFlags::empty()),
             PollFd::new(inheritance::fd(SIGNALS), PollFlags::POLLIN),
         ];

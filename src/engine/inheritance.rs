@@ -9,7 +9,7 @@ use crate::sys::descriptor;
 
 /// The end of the report channel into which everybody writes.
 pub const REPORTS: RawFd = 3;
-/// The reading end of the gate: a byte lets one waiter through, end of file means *abort*.
+/// The reading end of the gate, into which nothing is written: end of file means *abort*.
 pub const GATE: RawFd = 4;
 /// A signalfd for every signal. It delivers the signals of whoever reads it (signalfd(2)), so that one serves all.
 pub const SIGNALS: RawFd = 5;

@@ -6,16 +6,13 @@
 //! a bounded number of messages a turn, and an answer that does not fit means that nobody listens. As long as its line is
 //! open it does not leave by itself; end of file is the controller hanging up.
 
-use std::io::{IoSlice, IoSliceMut};
+use std::io::IoSlice;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::Signal;
-use nix::sys::socket::{
-    AddressFamily, ControlMessage, ControlMessageOwned, MsgFlags, SockFlag, SockType, UnixAddr, recvmsg, sendmsg,
-    socketpair,
-};
+use nix::sys::socket::{AddressFamily, ControlMessage, MsgFlags, SockFlag, SockType, UnixAddr, sendmsg, socketpair};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -23,8 +20,8 @@ use super::failure::Failure;
 use super::inheritance::{FIRST_FREE, TERMINAL};
 use super::plan::NamespaceIndex;
 use super::report::{self, Report};
-use crate::sys::descriptor;
 use crate::sys::pidfd::Pidfd;
+use crate::sys::{descriptor, rights};
 
 /// What the controller sends to have a line made. It means something only from an ancestor, is ignored by default, and is
 /// passed on to nobody.
@@ -140,23 +137,10 @@ impl Line {
     /// Takes one message, without waiting.
     pub fn look<T: DeserializeOwned>(&self) -> Look<T> {
         let mut buffer = [0_u8; LARGEST];
-        let mut control = nix::cmsg_space!([RawFd; 4]);
-        let (length, descriptors) = loop {
-            let mut slices = [IoSliceMut::new(&mut buffer)];
-            let flags = MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_CMSG_CLOEXEC;
-            let message = match recvmsg::<UnixAddr>(self.0.as_raw_fd(), &mut slices, Some(&mut control), flags) {
-                Ok(message) => message,
-                Err(Errno::EINTR) => continue,
-                Err(Errno::EAGAIN) => return Look::Nothing,
-                Err(_) => return Look::HungUp,
-            };
-            let mut descriptors = Vec::new();
-            for control in message.cmsgs().into_iter().flatten() {
-                if let ControlMessageOwned::ScmRights(rights) = control {
-                    descriptors.extend(rights.into_iter().map(descriptor::received));
-                }
-            }
-            break (message.bytes, descriptors);
+        let (length, descriptors) = match rights::receive_now(&self.0, &mut buffer) {
+            Ok(piece) => (piece.bytes, piece.descriptors),
+            Err(Errno::EAGAIN) => return Look::Nothing,
+            Err(_) => return Look::HungUp,
         };
         if length == 0 {
             return Look::HungUp;

@@ -4,21 +4,20 @@
 //! helper is in between. What travels: "my numbers are taken" (the keeper may go on to the next sibling), and "now it is
 //! this joined process's turn" (the keeper forks it and hands a pidfd over). End of file is the other side's death.
 
-use std::io::{IoSlice, IoSliceMut};
+use std::io::IoSlice;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
 use nix::errno::Errno;
 use nix::sys::socket::{
-    AddressFamily, ControlMessage, ControlMessageOwned, MsgFlags, SockFlag, SockType, UnixAddr, recvmsg, sendmsg,
-    setsockopt, socketpair, sockopt,
+    AddressFamily, ControlMessage, MsgFlags, SockFlag, SockType, UnixAddr, sendmsg, setsockopt, socketpair, sockopt,
 };
 use nix::unistd::Pid;
 use serde::{Deserialize, Serialize};
 
 use super::shortage::outlast;
 use crate::sys::call::{Call, CallError, Named};
-use crate::sys::descriptor;
 use crate::sys::pidfd::Pidfd;
+use crate::sys::rights;
 
 /// One message, in either direction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -84,28 +83,12 @@ pub fn say(channel: impl AsFd, word: Word, pidfd: Option<BorrowedFd<'_>>) -> Res
 /// Those of recvmsg(2).
 pub fn hear(channel: impl AsFd) -> Result<Option<Heard>, CallError> {
     let mut buffer = [0_u8; 16];
-    let mut control = nix::cmsg_space!(nix::sys::socket::UnixCredentials, [std::os::fd::RawFd; 1]);
-    let channel = channel.as_fd().as_raw_fd();
-    let (length, sender, pidfd) = loop {
-        let mut slices = [IoSliceMut::new(&mut buffer)];
-        let message = recvmsg::<UnixAddr>(channel, &mut slices, Some(&mut control), MsgFlags::MSG_CMSG_CLOEXEC);
-        let message = match message {
-            Err(Errno::EINTR) => continue,
-            Err(Errno::ECONNRESET) => return Ok(None),
-            message => message.by(Call::Recvmsg)?,
-        };
-        let (mut sender, mut pidfd) = (Pid::from_raw(0), None);
-        for control in message.cmsgs()? {
-            match control {
-                ControlMessageOwned::ScmCredentials(credentials) => sender = Pid::from_raw(credentials.pid()),
-                ControlMessageOwned::ScmRights(rights) => {
-                    pidfd = rights.into_iter().map(descriptor::received).map(Pidfd::from).next();
-                }
-                _ => {}
-            }
-        }
-        break (message.bytes, sender, pidfd);
+    let piece = match rights::receive(channel, &mut buffer) {
+        Err(Errno::ECONNRESET) => return Ok(None),
+        piece => piece.by(Call::Recvmsg)?,
     };
+    let (length, sender) = (piece.bytes, piece.sender.unwrap_or(Pid::from_raw(0)));
+    let pidfd = piece.descriptors.into_iter().map(Pidfd::from).next();
     if length == 0 {
         return Ok(None);
     }

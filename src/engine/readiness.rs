@@ -45,7 +45,7 @@ impl Means {
                 let (listener, writer) = pipe2(OFlag::O_CLOEXEC).by(Call::Pipe)?;
                 Ok(Some(Self { listener, voice: Voice::Pipe { writer, number: *number } }))
             }
-            Some(Probe::Notify) => {
+            Some(Probe::Notify(_)) => {
                 let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
                 let listener = socket(AddressFamily::Unix, SockType::Datagram, flags, None).by(Call::Socket)?;
                 // Before anybody can send: the kernel adds the sender to a message when it is sent.

@@ -1,16 +1,20 @@
 //! What the processes of a tree tell the controller, and the channel that carries it.
 //!
-//! One `SOCK_SEQPACKET` pair: everybody inherits the same writing end. The kernel writes the sender's PID *as the controller
-//! sees it* beside each message (`SCM_CREDENTIALS`, unix(7)), so that no process needs to know its number outside, and none
-//! can lie about it. Messages are batches of small typed reports behind a version byte.
+//! `SOCK_SEQPACKET` pairs. The kernel writes the sender's PID *as the controller sees it* beside each message
+//! (`SCM_CREDENTIALS`, unix(7)), so that no process needs to know its number outside. Messages are batches of small typed
+//! reports behind a version byte.
+//!
+//! A program can take the descriptors of every process of its own user that it sees (`pidfd_getfd(2)`), its PID 1 included.
+//! So each namespace in which programs run has a channel of its own, opened by its PID 1 before anything exists in it
+//! ([`open_own`]), and so has each process that is moved in from outside. The channel says whom a report may be about; what
+//! comes through the first channel, which is inherited until then, is believed by the sender's number.
 
-use std::io::{IoSlice, IoSliceMut};
-use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
+use std::io::IoSlice;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
 use nix::errno::Errno;
 use nix::sys::socket::{
-    AddressFamily, ControlMessage, ControlMessageOwned, MsgFlags, SockFlag, SockType, UnixAddr, recvmsg, sendmsg,
-    setsockopt, socketpair, sockopt,
+    AddressFamily, ControlMessage, MsgFlags, SockFlag, SockType, UnixAddr, sendmsg, setsockopt, socketpair, sockopt,
 };
 use nix::unistd::Pid;
 use serde::{Deserialize, Serialize};
@@ -22,13 +26,13 @@ use super::plan::{NamespaceIndex, Subject};
 use super::program::Refusal;
 use super::shortage::outlast;
 use crate::sys::call::{Call, CallError, Named};
-use crate::sys::descriptor;
+use crate::sys::{descriptor, rights};
 
 /// The version of the messages; both ends are copies of one program, so another one is a bug.
 const VERSION: u8 = 1;
 /// The most reports in one message, and thereby the size of the receiver's buffer.
 const BATCH: usize = 64;
-/// The most bytes of one message; a report without text takes less than 32.
+/// More bytes than any message has, so that one which fills it is none; a report without text takes less than 32.
 const LARGEST: usize = 16 * 1024;
 /// How much may be on its way before a sender has to keep its reports: room for thousands of messages.
 const ROOM: usize = 8 * 1024 * 1024;
@@ -67,6 +71,9 @@ impl Ending {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "the fields are what the variant's text names")]
 pub enum Report {
+    /// What the sender, and all that is in its namespace where it is a PID 1, reports from now on comes through a channel of
+    /// its own, whose receiving end travels along.
+    Channel { subject: Subject },
     /// The sender is PID 1 of a namespace, which is set up.
     Created { namespace: NamespaceIndex },
     /// The sender is this process, complete but for its program, and waits.
@@ -111,9 +118,7 @@ pub struct Received {
 ///
 /// Those of socketpair(2).
 pub fn channel() -> Result<(OwnedFd, OwnedFd), CallError> {
-    let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
-    let (receiver, sender) = socketpair(AddressFamily::Unix, SockType::SeqPacket, None, flags).by(Call::Socketpair)?;
-    setsockopt(&receiver, sockopt::PassCred, &true).by(Call::Setsockopt)?;
+    let (receiver, sender) = pair()?;
     // The larger room needs privilege; without it senders keep their reports a little longer.
     if setsockopt(&sender, sockopt::SndBufForce, &ROOM).is_err() {
         let _ = setsockopt(&sender, sockopt::SndBuf, &ROOM);
@@ -121,39 +126,76 @@ pub fn channel() -> Result<(OwnedFd, OwnedFd), CallError> {
     Ok((receiver, sender))
 }
 
-/// Receives one message; `None` when there is none.
+/// A pair, whose first end is told who sends.
+fn pair() -> Result<(OwnedFd, OwnedFd), CallError> {
+    let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
+    let (receiver, sender) = socketpair(AddressFamily::Unix, SockType::SeqPacket, None, flags).by(Call::Socketpair)?;
+    setsockopt(&receiver, sockopt::PassCred, &true).by(Call::Setsockopt)?;
+    Ok((receiver, sender))
+}
+
+/// Opens a channel of its own for a process that has just been forked, and for all that it will fork: the receiving end goes
+/// up the one that it was forked with, which it lets go of.
 ///
 /// # Errors
 ///
-/// Those of recvmsg(2), and `EPROTO` for a message that is not of this version.
-pub fn receive(channel: BorrowedFd<'_>) -> nix::Result<Option<Received>> {
+/// Those of socketpair(2) and of [`send`].
+pub fn open_own(subject: Subject) -> Result<(), CallError> {
+    let (receiver, sender) = pair()?;
+    send(Report::Channel { subject }, &[receiver.as_fd()]).by(Call::Sendmsg)?;
+    descriptor::settle(&sender, inheritance::REPORTS).by(Call::Dup3)
+}
+
+/// What a look into a channel finds.
+#[derive(Debug)]
+pub enum Look {
+    /// A message.
+    Received(Received),
+    /// Something that no copy of this program has sent.
+    Malformed {
+        /// The sender, as numbered in the receiver's namespace.
+        sender: Pid,
+    },
+    /// Nothing at this moment.
+    Nothing,
+    /// Nobody is left to send anything.
+    HungUp,
+}
+
+/// Receives one message, without waiting. Descriptors that come with what is malformed are closed.
+pub fn receive(channel: BorrowedFd<'_>) -> Look {
     let mut buffer = [0_u8; LARGEST];
-    let mut control = nix::cmsg_space!(nix::sys::socket::UnixCredentials, [std::os::fd::RawFd; 4]);
-    let mut slices = [IoSliceMut::new(&mut buffer)];
-    let flags = MsgFlags::MSG_CMSG_CLOEXEC | MsgFlags::MSG_DONTWAIT;
-    let message = match recvmsg::<UnixAddr>(channel.as_raw_fd(), &mut slices, Some(&mut control), flags) {
-        Ok(message) => message,
-        Err(Errno::EAGAIN | Errno::EINTR) => return Ok(None),
-        Err(errno) => return Err(errno),
+    let piece = match rights::receive_now(channel, &mut buffer) {
+        Ok(piece) => piece,
+        // For want of memory: what is there stays there.
+        Err(Errno::EAGAIN | Errno::ENOMEM | Errno::ENOBUFS) => return Look::Nothing,
+        // The other side is gone, or it is no such channel.
+        Err(_) => return Look::HungUp,
     };
-    let (mut sender, mut descriptors) = (Pid::from_raw(0), Vec::new());
-    for control in message.cmsgs()? {
-        match control {
-            ControlMessageOwned::ScmCredentials(credentials) => sender = Pid::from_raw(credentials.pid()),
-            ControlMessageOwned::ScmRights(rights) => {
-                descriptors.extend(rights.into_iter().map(descriptor::received));
-            }
-            _ => {}
-        }
+    // The kernel adds the sender to every message, an empty one included, and to nothing else.
+    let Some(sender) = piece.sender else { return Look::HungUp };
+    match buffer[..piece.bytes].split_first() {
+        Some((&VERSION, body)) if piece.bytes < LARGEST && !piece.is_truncated => match read(body) {
+            Some(reports) => Look::Received(Received { sender, reports, descriptors: piece.descriptors }),
+            None => Look::Malformed { sender },
+        },
+        _ => Look::Malformed { sender },
     }
-    let length = message.bytes;
-    match buffer[..length].split_first() {
-        Some((&VERSION, body)) => {
-            let reports = postcard::from_bytes(body).map_err(|_| Errno::EPROTO)?;
-            Ok(Some(Received { sender, reports, descriptors }))
-        }
-        _ => Err(Errno::EPROTO),
+}
+
+/// The reports of a message: as many as one may have, and nothing behind them.
+fn read(body: &[u8]) -> Option<Vec<Report>> {
+    let (count, mut rest) = postcard::take_from_bytes::<usize>(body).ok()?;
+    if count > BATCH {
+        return None;
     }
+    let mut reports = Vec::with_capacity(count);
+    for _ in 0..count {
+        let (report, behind) = postcard::take_from_bytes(rest).ok()?;
+        reports.push(report);
+        rest = behind;
+    }
+    rest.is_empty().then_some(reports)
 }
 
 /// Sends reports without waiting.

@@ -46,6 +46,16 @@ impl Member {
         Ok(Self { pid, pidfd: Pidfd::open(pid)? })
     }
 
+    /// The process with this number, of which a pidfd is at hand.
+    pub fn of(pid: Pid, pidfd: Pidfd) -> Self {
+        Self { pid, pidfd }
+    }
+
+    /// Whether it has ended.
+    pub fn has_ended(&self) -> bool {
+        self.pidfd.has_ended()
+    }
+
     /// Its PID namespace, with the parent by `NS_GET_PARENT`.
     ///
     /// # Errors

@@ -54,6 +54,7 @@ calls! {
     InotifyInit = "inotify_init1",
     Ioctl = "ioctl",
     Listen = "listen",
+    Mmap = "mmap",
     Mount = "mount",
     Open = "open",
     OpenPty = "openpty",

@@ -88,6 +88,45 @@ pub fn make_standard(fd: impl AsFd, number: RawFd) -> nix::Result<()> {
     Errno::result(unsafe { libc::dup2(source, number) }).map(drop)
 }
 
+/// `fstat(fd)`: whether it is a pipe.
+pub fn is_pipe(fd: &OwnedFd) -> bool {
+    let kind = nix::sys::stat::fstat(fd).map(|found| found.st_mode & libc::S_IFMT);
+    kind == Ok(libc::S_IFIFO)
+}
+
+/// `fstat(fd)`: whether it is a socket.
+pub fn is_socket(fd: &OwnedFd) -> bool {
+    let kind = nix::sys::stat::fstat(fd).map(|found| found.st_mode & libc::S_IFMT);
+    kind == Ok(libc::S_IFSOCK)
+}
+
+/// Reads what is there, without waiting, whatever whoever shares the pipe has made of `O_NONBLOCK`: `preadv2(fd, { buffer },
+/// -1, RWF_NOWAIT)`, which pipes take since Linux 6.5; before, `read(2)`.
+///
+/// # Errors
+///
+/// `EAGAIN` when there is nothing, else those of `read(2)`.
+pub fn read_now(fd: impl AsFd, buffer: &mut [u8]) -> nix::Result<usize> {
+    let fd = fd.as_fd();
+    let slice = libc::iovec { iov_base: buffer.as_mut_ptr().cast(), iov_len: buffer.len() };
+    // SAFETY: the kernel writes into the buffer within its length. The offset of -1, in two halves, is the file's own.
+    let result = unsafe {
+        libc::syscall(
+            libc::SYS_preadv2,
+            fd.as_raw_fd(),
+            &raw const slice,
+            1_usize,
+            -1_isize,
+            -1_isize,
+            libc::RWF_NOWAIT,
+        )
+    };
+    match Errno::result(result) {
+        Err(Errno::EOPNOTSUPP) => nix::unistd::read(fd, buffer),
+        result => result.map(|count| usize::try_from(count).unwrap_or_default()),
+    }
+}
+
 /// A descriptor that stays open at an agreed number for as long as the process lives.
 pub fn inherited(number: RawFd) -> BorrowedFd<'static> {
     // SAFETY: the numbers of the agreed layout are opened before the first fork and closed by nobody while in use.

@@ -23,6 +23,17 @@ pub enum Reaped {
     NoChild,
 }
 
+/// Whether a process is a child of the calling one that has not been reaped: its number is its own.
+pub fn is_child(pid: Pid) -> bool {
+    let Ok(number) = libc::id_t::try_from(pid.as_raw()) else { return false };
+    // SAFETY: an all-zero siginfo is a valid value, and the kernel writes one of that size. WNOWAIT leaves the child as it is.
+    let result = unsafe {
+        let mut info: libc::siginfo_t = std::mem::zeroed();
+        libc::waitid(libc::P_PID, number, &raw mut info, libc::WEXITED | libc::WNOHANG | libc::WNOWAIT)
+    };
+    result == 0
+}
+
 /// Reaps one ended child without waiting, by [waitpid(2)] with `WNOHANG`.
 ///
 /// [waitpid(2)]: https://man7.org/linux/man-pages/man2/waitpid.2.html

@@ -7,6 +7,7 @@ use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 
 use nix::errno::Errno;
 use nix::libc;
+use nix::unistd::Pid;
 
 use super::descriptor;
 
@@ -22,6 +23,9 @@ pub struct Piece {
     pub descriptors: Vec<OwnedFd>,
     /// Whether there were more than this process may have open.
     pub is_truncated: bool,
+    /// The number of the sender in the receiver's PID namespace, where the socket asks for credentials (`SO_PASSCRED`); the
+    /// kernel writes it beside every message, and nothing beside end of file.
+    pub sender: Option<Pid>,
 }
 
 /// `recvmsg(socket, { buffer }, MSG_CMSG_CLOEXEC)`
@@ -30,6 +34,19 @@ pub struct Piece {
 ///
 /// `EAGAIN` when there is nothing and the socket does not wait, `ECONNRESET` when the other side is gone.
 pub fn receive(socket: impl AsFd, buffer: &mut [u8]) -> nix::Result<Piece> {
+    receive_with(socket, buffer, 0)
+}
+
+/// The same with `MSG_DONTWAIT`, whatever whoever shares the socket has made of `O_NONBLOCK`.
+///
+/// # Errors
+///
+/// Those of [`receive`].
+pub fn receive_now(socket: impl AsFd, buffer: &mut [u8]) -> nix::Result<Piece> {
+    receive_with(socket, buffer, libc::MSG_DONTWAIT)
+}
+
+fn receive_with(socket: impl AsFd, buffer: &mut [u8], flags: libc::c_int) -> nix::Result<Piece> {
     // Of u64, because a control message header has to be aligned.
     let mut control = [0_u64; (MOST * 4 + 64) / 8];
     let mut slice = libc::iovec { iov_base: buffer.as_mut_ptr().cast(), iov_len: buffer.len() };
@@ -43,13 +60,14 @@ pub fn receive(socket: impl AsFd, buffer: &mut [u8]) -> nix::Result<Piece> {
         header.msg_control = control.as_mut_ptr().cast();
         header.msg_controllen = std::mem::size_of_val(&control) as _;
         let bytes = loop {
-            let bytes = libc::recvmsg(socket.as_fd().as_raw_fd(), &raw mut header, libc::MSG_CMSG_CLOEXEC);
+            let bytes = libc::recvmsg(socket.as_fd().as_raw_fd(), &raw mut header, flags | libc::MSG_CMSG_CLOEXEC);
             match Errno::result(bytes) {
                 Err(Errno::EINTR) => {}
                 result => break result?,
             }
         };
         let mut descriptors = Vec::new();
+        let mut sender = None;
         let mut message = libc::CMSG_FIRSTHDR(&raw const header);
         while !message.is_null() {
             if (*message).cmsg_level == libc::SOL_SOCKET && (*message).cmsg_type == libc::SCM_RIGHTS {
@@ -60,8 +78,13 @@ pub fn receive(socket: impl AsFd, buffer: &mut [u8]) -> nix::Result<Piece> {
                     descriptors.push(descriptor::received(data.add(place).read_unaligned()));
                 }
             }
+            if (*message).cmsg_level == libc::SOL_SOCKET && (*message).cmsg_type == libc::SCM_CREDENTIALS {
+                let credentials = libc::CMSG_DATA(message).cast::<libc::ucred>().read_unaligned();
+                sender = Some(Pid::from_raw(credentials.pid));
+            }
             message = libc::CMSG_NXTHDR(&raw const header, message);
         }
-        Ok(Piece { bytes: bytes.cast_unsigned(), descriptors, is_truncated: header.msg_flags & libc::MSG_CTRUNC != 0 })
+        let is_truncated = header.msg_flags & libc::MSG_CTRUNC != 0;
+        Ok(Piece { bytes: bytes.cast_unsigned(), descriptors, is_truncated, sender })
     }
 }

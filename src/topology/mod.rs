@@ -31,7 +31,7 @@ pub use duration::{DurationError, format_duration, parse_duration};
 pub use labels::Labels;
 pub use namespace::{Init, Isolation, Namespace, Position};
 pub use numbering::Numbering;
-pub use probe::{Pattern, Probe};
+pub use probe::{Notifier, Pattern, Probe};
 pub use process::{After, Condition, Entry, Output, Process, Program, Stdin, Terminal, Weight};
 pub use restart::{RestartPolicy, RestartWhen};
 pub use size::{SizeError, format_size, parse_size};

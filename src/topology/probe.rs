@@ -19,8 +19,17 @@ pub enum Probe {
     Exec { argv: Vec<String>, every: Duration },
     /// It writes a line to this descriptor, at least 3, which it was given; closing it without one says nothing.
     Descriptor(i32),
-    /// It sends `READY=1` to the socket of `NOTIFY_SOCKET`, as `sd_notify(3)` does.
-    Notify,
+    /// `READY=1` comes to the socket of `NOTIFY_SOCKET`, as `sd_notify(3)` sends it.
+    Notify(Notifier),
+}
+
+/// Whose `READY=1` counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Notifier {
+    /// That of the process itself.
+    Itself,
+    /// That of every process in its PID namespace, as `systemd-notify(1)` in a script is one.
+    All,
 }
 
 impl Probe {

@@ -4,6 +4,10 @@
 //! a tree of its own with a victim beside the attacker, and proves two things: that the attack was really made, and that
 //! nobody else has noticed it.
 
+mod control_socket;
 mod exchanged;
+mod notify;
+mod reports;
 mod secure_execution;
+mod threat_model;
 mod windows;

@@ -190,7 +190,7 @@ error[NS112]: `fd` is out of range
 7 | proc.f = { cmd = "x", ready = { fd = 1 } }
   |                                      ^ a number from 3 to 255 is expected
 
-error[NS101]: `notify` must be true or false
+error[NS101]: `notify` must be true, false or "all"
  --> <stdin>:8:42
   |
 8 | proc.g = { cmd = "x", ready = { notify = "yes" } }

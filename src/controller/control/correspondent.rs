@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::os::fd::OwnedFd;
 
 use super::message::{Envelope, Problem, Request, VERSION};
+use super::standing::Standing;
 use super::wire::LONGEST;
 use crate::controller::journal::event::Caller;
 
@@ -16,6 +17,8 @@ pub(super) struct Client {
     pub(super) socket: OwnedFd,
     /// Who connected, as the kernel says.
     pub(super) caller: Caller,
+    /// From where, as the kernel says.
+    pub(super) standing: Standing,
     /// What has been read of requests that are not looked at yet.
     pub(super) unread: Vec<u8>,
     /// How much of it is known to have no end of a line.

@@ -264,6 +264,29 @@ pub enum Reply {
     Problem(Problem),
 }
 
+impl Request {
+    /// Its word.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Status => "status",
+            Self::Snapshot => "snapshot",
+            Self::RefreshTruth => "refresh_truth",
+            Self::Describe { .. } => "describe",
+            Self::Release => "release",
+            Self::Stop { .. } => "stop",
+            Self::Signal { .. } => "signal",
+            Self::Await { .. } => "await",
+            Self::Execute(_) => "execute",
+            Self::Forward { .. } => "forward",
+            Self::Leave { .. } => "leave",
+            Self::Restart { .. } => "restart",
+            Self::Pause { .. } => "pause",
+            Self::Resume { .. } => "resume",
+            Self::Attach { .. } => "attach",
+        }
+    }
+}
+
 impl Reply {
     /// Whether nothing more follows to the same request.
     pub fn is_final(&self) -> bool {
@@ -305,18 +328,35 @@ pub struct Problem {
     pub help: Option<String>,
     /// The exit status that it is worth.
     pub status: u8,
+    /// Which kind of refusal it is, for programs, where they may want to know.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub code: Option<Forbidden>,
+}
+
+/// A refusal that does not depend on what the tree is like.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Forbidden {
+    /// The client is inside the tree, or in a namespace that is not the controller's.
+    Inside,
 }
 
 impl Problem {
     /// The answer is no.
     pub fn no(message: impl Into<String>) -> Self {
-        Self { message: message.into(), help: None, status: 1 }
+        Self { message: message.into(), help: None, status: 1, code: None }
     }
 
     /// The same with a remedy.
     #[must_use]
     pub fn help(self, help: impl Into<String>) -> Self {
         Self { help: Some(help.into()), ..self }
+    }
+
+    /// The same, of a kind.
+    #[must_use]
+    pub fn code(self, code: Forbidden) -> Self {
+        Self { code: Some(code), ..self }
     }
 
     /// The same with another exit status.

@@ -4,7 +4,8 @@
 //! [`Request`] under `ask` or one [`Reply`] under `say`. Descriptors travel beside a line (`SCM_RIGHTS`), and a line with
 //! descriptors is sent when nothing else is under way. A request gets replies of its id, of which the last one is final.
 //!
-//! Who may ask: the controller's own user, and root; the kernel says who connects (`SO_PEERCRED`). Nobody can hold the
+//! Who may ask: the controller's own user, and root; the kernel says who connects (`SO_PEERCRED`). A client in another PID or
+//! user namespace than the controller's may look at its own namespace, and change nothing (`standing`). Nobody can hold the
 //! controller up: sockets never block, a line and the number of clients are bounded, and a client that does not take its
 //! answers is not listened to either. What needs a stream (logs, events, the bytes of an `exec`) goes by files and
 //! descriptors, never through the controller.
@@ -15,6 +16,7 @@ pub mod client;
 mod correspondent;
 pub mod message;
 pub(super) mod server;
+pub(super) mod standing;
 pub mod wire;
 
 pub use message::{Problem, Reply, Request};

@@ -16,6 +16,7 @@ use nix::unistd::geteuid;
 
 use super::correspondent::{Client, Line, read};
 use super::message::{Envelope, Problem, Reply, Request, VERSION};
+use super::standing::Standing;
 use super::wire::{self, LONGEST};
 use crate::controller::event_loop::{EventLoop, Token};
 use crate::controller::journal::event::Caller;
@@ -42,6 +43,7 @@ pub(in crate::controller) struct ClientId(u32);
 pub(in crate::controller) struct Asked {
     pub(in crate::controller) client: ClientId,
     pub(in crate::controller) by: Caller,
+    pub(in crate::controller) standing: Standing,
     pub(in crate::controller) id: u64,
     pub(in crate::controller) request: Request,
     pub(in crate::controller) descriptors: Vec<OwnedFd>,
@@ -111,7 +113,7 @@ impl Server {
                 // Nobody, or somebody who has left before he was let in.
                 Err(_) => return,
             };
-            let Some(caller) = welcome(&socket) else { continue };
+            let Some((caller, standing)) = welcome(&socket) else { continue };
             if self.clients.len() >= CLIENTS && !self.dismiss_idlest(events) {
                 continue;
             }
@@ -124,6 +126,7 @@ impl Server {
             let client = Client {
                 socket,
                 caller,
+                standing,
                 unread: Vec::new(),
                 searched: 0,
                 descriptors: Vec::new(),
@@ -253,8 +256,9 @@ impl Server {
                         client.open += 1;
                         client.queued = true;
                         let descriptors = std::mem::take(&mut client.descriptors);
-                        let by = client.caller;
-                        self.heard.push(Heard::Asked(Asked { client: id, by, id: number, request, descriptors }));
+                        let (by, standing) = (client.caller, client.standing.clone());
+                        let asked = Asked { client: id, by, standing, id: number, request, descriptors };
+                        self.heard.push(Heard::Asked(asked));
                     }
                     Err((number, problem)) => {
                         client.descriptors.clear();
@@ -335,9 +339,9 @@ fn listen_in(directory: &Directory) -> Result<OwnedFd, CallError> {
     Ok(listener)
 }
 
-/// Who a client is, if he is the controller's own user, or root.
-fn welcome(socket: &OwnedFd) -> Option<Caller> {
+/// Who a client is and from where it comes, if it is the controller's own user's, or root's.
+fn welcome(socket: &OwnedFd) -> Option<(Caller, Standing)> {
     let peer = getsockopt(socket, sockopt::PeerCredentials).ok()?;
     let is_welcome = peer.uid() == geteuid().as_raw() || peer.uid() == 0;
-    is_welcome.then_some(Caller { pid: peer.pid(), uid: peer.uid() })
+    is_welcome.then(|| (Caller { pid: peer.pid(), uid: peer.uid() }, Standing::of(socket, &peer)))
 }

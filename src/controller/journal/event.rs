@@ -96,6 +96,9 @@ pub enum Event<'a> {
         #[serde(skip_serializing_if = "Option::is_none")]
         by_pid: Option<i32>,
     },
+    /// The process `pid` (on the host), in this namespace, has sent a report to the controller that was not its to send. It
+    /// was dropped, as are all that follow; only the first is told.
+    Refused { path: &'a str, pid: i32 },
     /// A namespace does not exist any more; `.` is the last event of all.
     Gone { path: &'a str },
     /// A process is started again, or a namespace with all that is in it, for the `attempt`-th time by its policy.
@@ -145,6 +148,7 @@ mod tests {
             (Event::Exit { path, pids: &pids, exit: ExitDocument::Code(3), state: "failed", with: None }, "exit"),
             (Event::Reparent { path, pid: Some(5), count: None, exit: Some(ExitDocument::Signal(9)) }, "reparent"),
             (Event::Stopping { path: ".", stage: Stage::Ask, cause: Some("asked"), by, by_pid: None }, "stopping"),
+            (Event::Refused { path, pid: 7 }, "refused"),
             (Event::Gone { path }, "gone"),
             (Event::Restart { path, attempt: Some(1), by: None }, "restart"),
             (Event::Pause { path, by }, "pause"),

@@ -20,7 +20,7 @@ use crate::engine::plan::{InitPlan, NamespaceIndex, Plan, Subject};
 use crate::topology::{Pattern, Probe};
 
 pub(super) use lookout::{Lookout, Watched};
-pub(super) use voices::{Heard, Voices};
+pub(super) use voices::{Heard, Sender, Voices};
 
 /// What makes a process ready, where that is more than that its program runs.
 #[derive(Debug, Clone)]
@@ -104,7 +104,7 @@ impl Readiness {
                     Some(Probe::Log(text)) => pattern(&mut patterns, text).map(Way::Line),
                     Some(Probe::File(path)) => Some(Way::File(path.clone())),
                     Some(Probe::Exec { argv, every }) => Some(Way::Command { argv: argv.clone(), every: *every }),
-                    Some(Probe::Descriptor(_) | Probe::Notify) => Some(Way::Voice),
+                    Some(Probe::Descriptor(_) | Probe::Notify(_)) => Some(Way::Voice),
                 };
                 if let Some(way) = way {
                     readiness.ways.insert(subject, way);

@@ -6,10 +6,13 @@ use std::os::fd::{AsRawFd, OwnedFd};
 use nix::errno::Errno;
 use nix::sys::epoll::EpollFlags;
 use nix::sys::socket::{ControlMessageOwned, MsgFlags, UnixAddr, recvmsg};
-use nix::unistd::{Pid, read};
+use nix::unistd::Pid;
 
 use crate::controller::event_loop::{EventLoop, Token};
 use crate::engine::plan::Subject;
+use crate::observe::namespaces::Member;
+use crate::observe::process;
+use crate::sys::descriptor;
 
 /// The longest message that is read; what manages services takes no more either.
 const LONGEST: usize = 4096;
@@ -37,8 +40,32 @@ struct Voice {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::controller) struct Heard {
     pub(in crate::controller) subject: Subject,
-    /// Who it is, and as which user, as the kernel says; of a pipe, whoever has been given it.
-    pub(in crate::controller) sender: Option<(Pid, u32)>,
+    /// Who it is, as the kernel says; of a pipe, whoever has been given it.
+    pub(in crate::controller) sender: Option<Sender>,
+}
+
+/// The process that has sent a message, looked at when the message was taken in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::controller) struct Sender {
+    pub(in crate::controller) pid: Pid,
+    /// When it began; `None` of one that has ended and was reaped.
+    pub(in crate::controller) start_time: Option<u64>,
+    /// The inode of its PID namespace; `None` where that cannot be told any more.
+    pub(in crate::controller) namespace: Option<u64>,
+}
+
+impl Sender {
+    /// The descriptor first, then what /proc says: what the number means cannot change in between any more, as long as the
+    /// process has not ended afterwards.
+    fn look(pid: Pid) -> Self {
+        let start_time = process::start_time(pid).ok();
+        let namespace = Member::open(pid).ok().and_then(|member| {
+            let namespace = member.pid_namespace().ok()?;
+            let is_the_same = start_time.is_some() && process::start_time(pid).ok() == start_time;
+            is_the_same.then_some(namespace.inode)
+        });
+        Self { pid, start_time, namespace }
+    }
 }
 
 /// All of them.
@@ -106,7 +133,7 @@ impl Voice {
     /// A pipe stays open behind its line: a process that writes more would else be killed by SIGPIPE.
     fn read(&self) -> (Vec<Heard>, bool) {
         let mut buffer = [0_u8; LONGEST];
-        match read(&self.fd, &mut buffer) {
+        match descriptor::read_now(&self.fd, &mut buffer) {
             Ok(0) => (Vec::new(), true),
             Ok(count) if buffer[..count].contains(&b'\n') => {
                 (vec![Heard { subject: self.subject, sender: None }], false)
@@ -128,9 +155,7 @@ impl Voice {
             let (length, sender) = match message {
                 Ok(message) => {
                     let sender = message.cmsgs().ok().into_iter().flatten().find_map(|control| match control {
-                        ControlMessageOwned::ScmCredentials(sender) => {
-                            Some((Pid::from_raw(sender.pid()), sender.uid()))
-                        }
+                        ControlMessageOwned::ScmCredentials(sender) => Some(Pid::from_raw(sender.pid())),
                         _ => None,
                     });
                     (message.bytes, sender)
@@ -138,9 +163,12 @@ impl Voice {
                 Err(Errno::EINTR) => continue,
                 Err(_) => break,
             };
-            // One without a sender is nobody's.
-            if sender.is_some() && says_ready(&buffer[..length]) {
-                heard.push(Heard { subject: self.subject, sender });
+            // One without a sender is nobody's. It is looked at before the next message is taken: whoever waits until that
+            // happens, as systemd-notify(1) does, still lives.
+            if let Some(pid) = sender
+                && says_ready(&buffer[..length])
+            {
+                heard.push(Heard { subject: self.subject, sender: Some(Sender::look(pid)) });
             }
         }
         heard

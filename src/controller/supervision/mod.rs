@@ -204,8 +204,13 @@ impl<'a> Supervision<'a> {
         loop {
             let reaped = self.keeper.reap();
             // Whatever a PID 1 has said before it left was said before it could be reaped.
-            if reaped != Reaped::Nothing && reaped != Reaped::Childless {
-                self.world.drain_reports();
+            match reaped {
+                Reaped::Kid(subject, _) => {
+                    self.world.drain_inherited();
+                    self.world.drain_ended(subject);
+                }
+                Reaped::Orphan(..) => self.world.drain_inherited(),
+                Reaped::Nothing | Reaped::Childless => {}
             }
             match reaped {
                 Reaped::Kid(subject, ending) => {

@@ -1,22 +1,18 @@
 //! From a tree that stands to one that is ready: the gates, and whoever waits for news of it.
 
-use std::os::fd::OwnedFd;
 use std::time::Duration;
 
 use super::Supervision;
 use crate::controller::Gates;
 use crate::controller::audience::Cause;
-use crate::controller::channels;
+use crate::controller::channels::Gate;
 use crate::controller::herald::{Herald, News, Patience};
 use crate::controller::journal::event::{Event as Noted, WHOLE};
 use crate::controller::life::{Event, Life};
 use crate::controller::readiness::manager::Manager;
 use crate::controller::roster::State;
 use crate::controller::timeline::milliseconds;
-use crate::engine::failure::{Failure, Stage};
 use crate::engine::moment::Moment;
-use crate::engine::plan::Subject;
-use crate::sys::call::{Call, CallError};
 
 /// Whether everything has been as far as it gets by itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,8 +25,7 @@ pub(in crate::controller) enum Arrival {
 /// The gate and who waits behind it.
 #[derive(Debug)]
 pub(in crate::controller) struct Opening {
-    /// The writing end: end of file would abort every process that waits.
-    pub(in crate::controller) gate: OwnedFd,
+    pub(in crate::controller) gate: Gate,
     pub(in crate::controller) gates: Gates,
     /// Whoever waits until it is ready.
     pub(in crate::controller) herald: Option<Herald>,
@@ -49,11 +44,7 @@ impl Supervision<'_> {
         if self.life != Life::Created {
             return;
         }
-        if let Err(errno) = channels::open_gate(&self.opening.gate, self.plan.counts().unconditional) {
-            let cause = CallError { call: Call::Write, errno };
-            self.world.fail(Failure::new(Subject::init(0), Stage::Channel, cause));
-            return;
-        }
+        self.opening.gate.open();
         self.keeper.expect_latecomers();
         self.life = self.life.on(Event::Opened).0;
         self.world.roster.release();

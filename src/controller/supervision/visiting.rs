@@ -4,6 +4,7 @@ use super::Supervision;
 use crate::controller::Command;
 use crate::controller::audience::Cause;
 use crate::controller::life::Life;
+use crate::controller::part::Part;
 use crate::controller::roster::Record;
 use crate::controller::world::Visitor;
 use crate::engine::failure::{Failure, Stage};
@@ -30,6 +31,7 @@ impl Supervision<'_> {
         let subject = Subject::visitor(index);
         let path = process.name.clone();
         self.world.visitor = Some(Visitor { subject, path, ending: None });
+        self.world.raising = Some(Part(subject));
         let init = index.and_then(|index| self.world.roster.get(Subject::init(index))).and_then(Record::pid);
         let entrance = match init.map(Pidfd::open).transpose() {
             Ok(None) => Ok(Entrance::Host),
@@ -44,6 +46,11 @@ impl Supervision<'_> {
         let invited = entrance.and_then(|entrance| {
             self.keeper.invite(Guest { subject, process, entrance, streams: None }, &mut self.world)
         });
+        if invited.is_err() {
+            // A helper that has failed has said why before; its keeper has only noticed.
+            self.world.drain_inherited();
+        }
+        self.world.raising = None;
         match invited {
             Ok(_) => {}
             Err(Setback::Interrupted) => self.world.visitor = None,

@@ -11,6 +11,7 @@ use super::World;
 use crate::controller::audience::{Cause, Waiting};
 use crate::controller::control::message::{Force, Kind, Problem, Reply, Request, Snapshot, Status};
 use crate::controller::control::server::{Asked, ClientId, Heard, Server};
+use crate::controller::control::standing::Standing;
 use crate::controller::description::{Description, Sources};
 use crate::controller::document::{namespace_documents, process_documents};
 use crate::controller::journal::event::Caller;
@@ -149,6 +150,12 @@ impl World<'_> {
             self.clients.server.take_up(asker.client, &self.events);
             return;
         }
+        if let Standing::Inside(namespaces) = &heard.standing {
+            let reply = self.answer_inside(&heard.request, namespaces).unwrap_or_else(Reply::Problem);
+            self.reply(asker, reply);
+            self.clients.server.take_up(asker.client, &self.events);
+            return;
+        }
         match heard.request {
             Request::Status => {
                 let status = self.status();
@@ -190,7 +197,7 @@ impl World<'_> {
     }
 
     /// What was declared of one thing.
-    fn describe(&self, path: &str, kind: Kind) -> Result<Description, Problem> {
+    pub(super) fn describe(&self, path: &str, kind: Kind) -> Result<Description, Problem> {
         let files: Vec<String> = self.clients.origin.files.iter().map(|file| self.absolute(file)).collect();
         let directory = self.remains.directory();
         let sources = Sources { roster: &self.roster, files: &files, directory: &directory };

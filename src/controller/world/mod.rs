@@ -3,10 +3,12 @@
 //! The world takes note; it forks nothing and reaps nothing, because it is also what a [`Keeper`](crate::engine::keeper)
 //! waits with in the middle of a creation.
 
+mod channels;
 mod clients;
 mod guarding;
 mod guests;
 mod home;
+mod insiders;
 mod lines;
 pub(super) mod passing;
 mod programs;
@@ -16,7 +18,7 @@ mod terminals;
 mod truth;
 
 use std::collections::VecDeque;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::time::Duration;
 
 use nix::libc;
@@ -42,15 +44,14 @@ use super::troubles::Troubles;
 use super::truth::{Draft, Origin};
 use super::truth_file::TruthFile;
 use super::undeclared_watch::UndeclaredWatch;
-use crate::engine::failure::{Failure, Stage};
+use crate::engine::failure::Failure;
 use crate::engine::gate::{self, Delivered};
 use crate::engine::inheritance::{self, SIGNALS};
 use crate::engine::line::Answer;
 use crate::engine::moment::Moment;
 use crate::engine::plan::{NamespaceIndex, Plan, Subject};
 use crate::engine::program::Refusal;
-use crate::engine::report::{self, Ending};
-use crate::sys::call::{Call, CallError};
+use crate::engine::report::Ending;
 use crate::sys::caller;
 use crate::sys::pidfd::Pidfd;
 
@@ -113,7 +114,9 @@ pub(super) struct World<'a> {
     pub(super) guardian: Guardian,
     /// The PID 1s directly below the host that the guardian knows.
     pub(super) roots: Vec<Pid>,
+    /// The channel that is inherited.
     pub(super) reports: OwnedFd,
+    channels: channels::Channels,
     /// The first failure of the creation: the others follow from it.
     pub(super) failure: Option<Failure>,
     /// Why the tree is to be stopped, and how often that was asked.
@@ -218,6 +221,7 @@ impl<'a> World<'a> {
             guardian,
             roots: Vec::new(),
             reports,
+            channels: channels::Channels::default(),
             failure: None,
             stop: None,
             stop_again: false,
@@ -306,22 +310,6 @@ impl<'a> World<'a> {
         self.pump(None);
     }
 
-    /// Takes in everything that has been reported by now.
-    pub(super) fn drain_reports(&mut self) {
-        loop {
-            match report::receive(self.reports.as_fd()) {
-                Ok(Some(received)) => self.on_received(received),
-                Ok(None) => return,
-                Err(errno) => {
-                    // Not from a copy of this program; nothing of it can be believed.
-                    let call = if errno == nix::errno::Errno::EPROTO { Call::Unnamed } else { Call::Recvmsg };
-                    self.fail(Failure::new(Subject::init(0), Stage::Channel, CallError { call, errno }));
-                    return;
-                }
-            }
-        }
-    }
-
     fn on_ready(&mut self, ready: Ready) {
         match ready.token {
             Token::Signals => {
@@ -329,7 +317,8 @@ impl<'a> World<'a> {
                     self.on_signal(delivered);
                 }
             }
-            Token::Reports => self.drain_reports(),
+            Token::Reports => self.drain_inherited(),
+            Token::Channel(place) => self.on_channel(place),
             Token::Nursery(place) => self.nursery_ready = Some(place as usize),
             Token::StandardOutput => {
                 if ready.flags.intersects(EpollFlags::EPOLLERR | EpollFlags::EPOLLHUP) {

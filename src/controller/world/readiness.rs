@@ -2,14 +2,12 @@
 
 use std::os::fd::OwnedFd;
 
-use nix::unistd::{Pid, geteuid};
-
 use super::{Incident, World};
+use crate::controller::audience::Note;
 use crate::controller::journal::record;
-use crate::controller::readiness::Heard;
+use crate::controller::readiness::{Heard, Sender};
 use crate::engine::plan::Subject;
-use crate::observe::namespaces::Member;
-use crate::topology::Probe;
+use crate::topology::{Notifier, Probe};
 
 impl World<'_> {
     /// A process is about to become its program, and has sent what it will say it is ready on.
@@ -17,7 +15,7 @@ impl World<'_> {
         let namespace = self.plan.namespace(subject.namespace);
         match namespace.process(subject.slot).and_then(|process| process.ready.as_ref()) {
             Some(Probe::Descriptor(_)) => self.voices.add_pipe(subject, fd, &self.events),
-            Some(Probe::Notify) => self.voices.add_socket(subject, fd, &self.events),
+            Some(Probe::Notify(_)) => self.voices.add_socket(subject, fd, &self.events),
             _ => {}
         }
     }
@@ -33,25 +31,36 @@ impl World<'_> {
     /// Somebody says that a process is ready.
     pub(super) fn on_voice(&mut self, place: u32) {
         for Heard { subject, sender } in self.voices.listen(place, &self.events) {
-            if sender.is_none_or(|(pid, uid)| self.speaks_for(subject, pid, uid)) {
+            if sender.is_none_or(|sender| self.speaks_for(subject, sender)) {
                 self.incidents.push_back(Incident::Hint(subject));
+            } else if let Some(sender) = sender
+                && let Some(record) = self.roster.get_mut(subject)
+                && !std::mem::replace(&mut record.has_been_spoken_for, true)
+            {
+                let path = self.path(subject);
+                self.audience.note(&Note::NotifyRefused { path: &path, sender: sender.pid.as_raw() });
             }
         }
     }
 
-    /// Whether the sender of a message may speak for a process: it is the process itself, or lives in the same PID namespace,
-    /// as the children of a script do. Of one that has ended since, as `systemd-notify` does at once, only its user is known.
-    fn speaks_for(&self, subject: Subject, sender: Pid, uid: u32) -> bool {
-        let own = self.roster.get(subject).and_then(super::super::roster::Record::pid);
-        if own == Some(sender) {
-            return true;
-        }
-        let home = self.roster.namespace(subject.namespace).and_then(|namespace| namespace.facts.as_ref());
-        if let Ok(namespace) = Member::open(sender).and_then(|member| member.pid_namespace()) {
-            return home.is_some_and(|home| home.inode == namespace.inode);
-        }
+    /// Whether the sender of a message may speak for a process: it is the process itself, or, where the file says so, one of
+    /// the same PID namespace, as the children of a script are. Of one that has ended before it was looked at nothing is known
+    /// but a number.
+    fn speaks_for(&self, subject: Subject, sender: Sender) -> bool {
+        let own = self.roster.get(subject).and_then(|record| record.facts.as_ref());
+        // One that has ended in the meantime has not been followed by another with its number, or that would be read.
+        let is_itself = own.is_some_and(|own| {
+            own.numbers.first() == Some(&sender.pid.as_raw())
+                && sender.start_time.is_none_or(|start_time| start_time == own.start_time)
+        });
         let namespace = self.plan.namespace(subject.namespace);
-        let identity = namespace.process(subject.slot).and_then(|process| process.identity.clone());
-        uid == geteuid().as_raw() || identity.is_some_and(|identity| identity.uid == uid)
+        match namespace.process(subject.slot).and_then(|process| process.ready.as_ref()) {
+            _ if is_itself => true,
+            Some(Probe::Notify(Notifier::All)) => {
+                let home = self.roster.namespace(subject.namespace).and_then(|namespace| namespace.facts.as_ref());
+                home.is_some_and(|home| sender.namespace == Some(home.inode))
+            }
+            _ => false,
+        }
     }
 }

@@ -1,9 +1,12 @@
 //! What the processes of the tree report, taken into the roster.
 
+use std::os::fd::OwnedFd;
+
 use nix::errno::Errno;
 use nix::libc;
 use nix::unistd::Pid;
 
+use super::channels::Scope;
 use super::{Incident, Orphan, World};
 use crate::controller::audience::{Note, Stream};
 use crate::controller::journal::event::{Event, Stage as Halt};
@@ -12,51 +15,51 @@ use crate::controller::roster::State;
 use crate::controller::verification;
 use crate::engine::failure::{Failure, Stage};
 use crate::engine::plan::Subject;
+use crate::engine::program::Refusal;
 use crate::engine::report::{Received, Report};
 use crate::observe::signals::{self, Fate, Role};
+use crate::sys::descriptor::{is_pipe, is_socket};
 use crate::topology::Signal;
 
+/// How often a process that hides for a moment is looked at again, and how long that is.
+const HIDDEN: usize = 20;
+const MOMENT: std::time::Duration = std::time::Duration::from_micros(500);
 /// How many failures of what comes again are kept: the first of each counts.
 const SETBACKS: usize = 1024;
 
 impl World<'_> {
-    pub(super) fn on_received(&mut self, received: Received) {
+    pub(super) fn on_received(&mut self, scope: Scope, received: Received) {
         let Received { sender, reports, descriptors } = received;
         let mut descriptors = descriptors.into_iter();
         for report in reports {
+            self.prepare_for(scope, &report);
+            if !self.may_report(scope, sender, &report) {
+                self.refuse_report(scope, sender);
+                continue;
+            }
             match report {
-                Report::Created { namespace } => self.arrived(Subject::init(namespace), sender),
-                Report::AtGate { subject } => self.arrived(subject, sender),
+                Report::Channel { subject } => match descriptors.next().filter(is_socket) {
+                    Some(end) => self.open_channel(subject, end),
+                    None if self.roster.is_released() => self.refuse_report(scope, sender),
+                    // The kernel drops what exceeds the limit on descriptors.
+                    None => self.fail(Failure::new(subject, Stage::Channel, Errno::EMFILE)),
+                },
+                Report::Created { namespace } => self.arrived(Subject::init(namespace), sender, scope),
+                Report::AtGate { subject } => self.arrived(subject, sender, scope),
                 Report::Starting { subject, stdout, stderr, ready } => {
-                    self.guests.read();
-                    let path = self.path(subject);
-                    let expected = 1 + usize::from(stdout) + usize::from(stderr) + usize::from(ready);
-                    if descriptors.len() != expected {
-                        // The kernel drops what exceeds the limit on descriptors.
-                        self.audience.note(&Note::OutputLost { path: &path });
-                        self.troubles.unheard.push(path.clone());
-                    }
-                    if let Some(fd) = descriptors.next() {
-                        self.streams.add_outcome(subject, fd, &self.events);
-                    }
-                    for (captured, kind) in [(stdout, Stream::Stdout), (stderr, Stream::Stderr)] {
-                        if captured && let Some(fd) = descriptors.next() {
-                            self.streams.add_output(subject, path.clone(), kind, fd, &self.events);
-                        }
-                    }
-                    if ready && let Some(fd) = descriptors.next() {
-                        self.listen_to(subject, fd);
+                    let is_believable =
+                        self.begins_to_start(subject) && descriptors.as_slice().iter().take(1).all(is_pipe);
+                    if is_believable {
+                        self.starting(subject, [stdout, stderr, ready], &mut descriptors);
+                    } else {
+                        self.refuse_report(scope, sender);
                     }
                 }
-                // It is asked again.
-                Report::Failed(failure) if failure.subject.probed().is_some() => {}
-                // Nothing of the tree has failed.
-                Report::Failed(failure) if failure.subject.session_number().is_some() => {
-                    self.incidents.push_back(Incident::SessionFailed(failure));
+                Report::Failed(failure) => self.on_failed(scope, sender, failure),
+                Report::Refused { subject, refusal } if self.begins_to_start(subject) => {
+                    self.on_refusal(subject, refusal);
                 }
-                Report::Failed(failure) if self.is_renewed(failure.subject) => self.set_back(failure),
-                Report::Failed(failure) => self.fail(failure),
-                Report::Refused { subject, refusal } => self.on_refusal(subject, refusal),
+                Report::Refused { .. } => self.refuse_report(scope, sender),
                 Report::Line { namespace } => {
                     if let Some(end) = descriptors.next() {
                         self.on_line(namespace, sender, end);
@@ -72,31 +75,35 @@ impl World<'_> {
                 }
                 Report::Asked { subject, signal, at } => {
                     self.doubt_deafness(subject, signal);
-                    if let Some(record) = self.roster.get_mut(subject) {
-                        record.farewells.asked = Some((signal, at));
+                    // Once in a life: a program that takes the place of its PID 1 could else fill the log of events.
+                    if let Some(record) = self.roster.get_mut(subject)
+                        && record.farewells.asked.replace((signal, at)).is_none()
+                    {
                         if !record.state.is_over() {
                             record.state = State::Stopping;
                         }
+                        self.record_signal(subject, signal);
                     }
-                    self.record_signal(subject, signal);
                 }
                 Report::Killed { subject, at } => {
-                    if let Some(record) = self.roster.get_mut(subject) {
-                        record.farewells.killed = Some(at);
+                    if let Some(record) = self.roster.get_mut(subject)
+                        && record.farewells.killed.replace(at).is_none()
+                    {
                         if !record.state.is_over() {
                             record.state = State::Killing;
                         }
+                        self.record_signal(subject, libc::SIGKILL);
                     }
-                    self.record_signal(subject, libc::SIGKILL);
                 }
                 Report::Ended { subject, ending, at } => {
+                    // What it has said itself, and of a PID 1 what everything inside has, was said before.
+                    self.drain_ended(subject);
                     self.note_ended(subject, ending, at);
                 }
                 Report::Stopping { namespace, sender, at } => {
-                    if let Some(record) = self.roster.namespace_mut(namespace) {
-                        record.stopped_by = Some((sender, at));
-                    }
-                    if sender != 0 {
+                    let record = self.roster.namespace_mut(namespace);
+                    let is_news = record.is_some_and(|record| record.stopped_by.replace((sender, at)).is_none());
+                    if sender != 0 && is_news {
                         let path = self.roster.path(Subject::init(namespace));
                         self.audience.note(&Note::StopInside { path: &path, sender });
                         let inside = self.plan.namespace(namespace).path.clone();
@@ -125,6 +132,83 @@ impl World<'_> {
         }
     }
 
+    /// Notes that a process is about to start; says whether it may be. Once in a life of it, because descriptors come along.
+    fn begins_to_start(&mut self, subject: Subject) -> bool {
+        if subject.is_guest() {
+            return self.channels.launch(subject);
+        }
+        // Whatever it is asked meanwhile, it may be on its way.
+        self.roster.get_mut(subject).is_some_and(|record| !std::mem::replace(&mut record.has_launched, true))
+    }
+
+    /// A process is about to become its program; `expected` says which of standard output, standard error and a descriptor to
+    /// be ready on come behind the one that tells how exec went.
+    fn starting(&mut self, subject: Subject, expected: [bool; 3], descriptors: &mut std::vec::IntoIter<OwnedFd>) {
+        self.guests.read();
+        let path = self.path(subject);
+        let [stdout, stderr, ready] = expected;
+        if descriptors.len() != 1 + expected.into_iter().map(usize::from).sum::<usize>() {
+            // The kernel drops what exceeds the limit on descriptors.
+            self.audience.note(&Note::OutputLost { path: &path });
+            self.troubles.unheard.push(path.clone());
+        }
+        if let Some(fd) = descriptors.next() {
+            self.streams.add_outcome(subject, fd, &self.events);
+        }
+        for (captured, kind) in [(stdout, Stream::Stdout), (stderr, Stream::Stderr)] {
+            // Anything but a pipe could not be read without waiting for somebody.
+            if captured && let Some(fd) = descriptors.next().filter(is_pipe) {
+                self.streams.add_output(subject, path.clone(), kind, fd, &self.events);
+            }
+        }
+        if ready && let Some(fd) = descriptors.next() {
+            self.listen_to(subject, fd);
+        }
+    }
+
+    /// Something has failed: what is being created, or a process on its way to its program.
+    fn on_failed(&mut self, scope: Scope, sender: Pid, failure: Failure) {
+        let subject = failure.subject;
+        if subject.probed().is_some() {
+            // It is asked again.
+            return;
+        }
+        if subject.session_number().is_some() {
+            // Nothing of the tree has failed.
+            self.incidents.push_back(Incident::SessionFailed(failure));
+            return;
+        }
+        if !self.roster.is_released() || subject.is_visitor() {
+            // The one around it has only noticed.
+            self.drain_below(scope);
+            self.fail(failure);
+            return;
+        }
+        let state = self.roster.get(subject).map(|record| record.state);
+        match state {
+            Some(State::Creating | State::Created) if self.is_renewed(subject) => self.set_back(failure),
+            None | Some(State::Creating) => self.set_back(failure),
+            Some(State::Created) => self.refuse_to_start(subject, failure),
+            // A copy of nestns that panics as PID 1 says so; how that ends, its keeper says.
+            Some(State::Running | State::Ready | State::Stopping)
+                if subject.is_init() && failure.stage == Stage::Panic =>
+            {
+                let path = self.path(subject);
+                self.audience.note(&Note::LateFailure { path: &path, failure: &failure });
+                self.refuse_report(scope, sender);
+            }
+            Some(State::Running | State::Ready) => self.refuse_report(scope, sender),
+            // It is being ended, whatever it has failed at.
+            Some(_) => {}
+        }
+    }
+
+    /// A process has failed on its way to its program, when others run already: its end follows, and is judged as any other.
+    fn refuse_to_start(&mut self, subject: Subject, failure: Failure) {
+        let Failure { stage, call, errno, detail, .. } = failure;
+        self.on_refusal(subject, Refusal { stage, call, errno, detail: detail.unwrap_or_default() });
+    }
+
     /// Notes a signal of a stop.
     pub(in crate::controller) fn record_signal(&mut self, subject: Subject, signal: i32) {
         let path = self.path(subject);
@@ -132,11 +216,24 @@ impl World<'_> {
         self.record(&Event::Signal { path: &path, signal: &signal, by: None });
     }
 
-    fn arrived(&mut self, subject: Subject, pid: Pid) {
+    fn arrived(&mut self, subject: Subject, pid: Pid, scope: Scope) {
+        if self.roster.is_released() && !self.is_as_deep(subject, pid) {
+            self.refuse_report(scope, pid);
+            return;
+        }
         if !self.roster.arrived(subject) {
             return;
         }
-        if let Err(cause) = verification::take_down(&mut self.roster, subject, pid) {
+        let mut taken = verification::take_down(&mut self.roster, subject, pid);
+        for _ in 0..HIDDEN {
+            // It is about to fork into a namespace where programs run, and hides for that moment.
+            if !taken.as_ref().is_err_and(|cause| matches!(cause.errno, Errno::EACCES | Errno::EPERM)) {
+                break;
+            }
+            std::thread::sleep(MOMENT);
+            taken = verification::take_down(&mut self.roster, subject, pid);
+        }
+        if let Err(cause) = taken {
             // It has died since: its keeper says of what.
             if cause.errno != Errno::ENOENT && cause.errno != Errno::ESRCH {
                 let failure = Failure::with(subject, Stage::Observe, cause, format!("/proc/{pid}"));

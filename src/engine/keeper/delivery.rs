@@ -16,13 +16,14 @@ use nix::unistd::{ForkResult, Pid};
 use super::{Crossing, Keeper, Patience, Setback};
 use crate::engine::birth::{self, Midwife};
 use crate::engine::failure::{Failure, Stage};
-use crate::engine::nursery::{self, Heard};
-use crate::engine::plan::{NamespaceIndex, Subject};
+use crate::engine::nursery::{self, Heard, Word};
+use crate::engine::plan::{NamespaceIndex, Release, Subject};
 use crate::engine::program;
 use crate::sys::call::{Call, CallError, Named};
 use crate::sys::clone::{fork_numbered, fork_sibling_in_new_pid_namespace};
 use crate::sys::fork::fork;
 use crate::sys::pidfd::Pidfd;
+use crate::sys::{dumpable, reap};
 
 /// How long a namespace that has just ended may keep its place in `user.max_pid_namespaces`: about 30 ms (R22).
 const SLOT_RETURN: Duration = Duration::from_millis(10);
@@ -57,10 +58,15 @@ impl Keeper {
                     .by(Call::PidfdOpen)
                     .map_err(|cause| Failure::new(subject, Stage::EnterPid, cause))?;
                 setns(&outer, CloneFlags::CLONE_NEWPID).map_err(failed(Stage::EnterPid))?;
-                let helper = match self.fork_helper_without_number(index).map_err(failed(Stage::NumberHelper))? {
-                    ForkResult::Child => self.deliver_beside(index, channel),
-                    ForkResult::Parent { child } => child,
+                // As of a joined process: it is seen by all that is there.
+                self.hide();
+                let helper = match self.fork_helper_without_number(index) {
+                    Ok(ForkResult::Child) => self.deliver_beside(index, channel),
+                    Ok(ForkResult::Parent { child }) => Ok(child),
+                    Err(errno) => Err(failed(Stage::NumberHelper)(errno)),
                 };
+                dumpable::show();
+                let helper = helper?;
                 setns(myself, CloneFlags::CLONE_NEWPID).map_err(failed(Stage::ReturnHome))?;
                 await_helper(subject, helper)?;
                 Ok(None)
@@ -99,6 +105,7 @@ impl Keeper {
                 .by(Call::PidfdOpen)
                 .map_err(|cause| Failure::new(subject, Stage::EnterPid, cause))?;
             setns(&outer, CloneFlags::CLONE_NEWPID).map_err(failed(Stage::EnterPid))?;
+            self.hide();
             match self.fork_helper_without_number(index).map_err(failed(Stage::NumberHelper))? {
                 ForkResult::Child => self.deliver_beside(index, channel),
                 // The new PID 1 is this helper's child; when the helper ends it becomes the controller's.
@@ -118,6 +125,14 @@ impl Keeper {
             Ok(ForkResult::Child) => birth::be_born(self.plan, index, channel, Midwife::Helper),
             Ok(ForkResult::Parent { .. }) => program::leave(0),
             Err(errno) => program::fail(Failure::new(Subject::init(index), Stage::CloneSibling, errno)),
+        }
+    }
+
+    /// Hides this process and what it forks next from programs. As long as the tree is built there are none, and the controller
+    /// reads what it is told of.
+    pub(super) fn hide(&self) {
+        if self.plan.release() == Release::Apart {
+            dumpable::hide();
         }
     }
 
@@ -170,8 +185,15 @@ pub(super) fn await_helper(subject: Subject, helper: Pid) -> Result<(), Failure>
 
 /// Waits for a newborn's first word, beside which the kernel has written its number in the keeper's namespace.
 pub(super) fn await_birth(subject: Subject, channel: &OwnedFd, patience: &mut dyn Patience) -> Result<Pid, Setback> {
-    patience.until_readable(&[channel.as_fd()])?;
-    Ok(listen(subject, channel)?.sender)
+    loop {
+        patience.until_readable(&[channel.as_fd()])?;
+        let Heard { word, sender, .. } = listen(subject, channel)?;
+        // A helper that was in between has ended by now, so that the newborn is a child of the keeper. Whoever else has got
+        // hold of the channel is none.
+        if word == Word::Born && reap::is_child(sender) {
+            return Ok(sender);
+        }
+    }
 }
 
 pub(super) fn listen(subject: Subject, channel: &OwnedFd) -> Result<Heard, Failure> {

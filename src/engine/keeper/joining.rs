@@ -15,13 +15,13 @@ use crate::engine::isolation;
 use crate::engine::last_words;
 use crate::engine::nursery::{self, Word};
 use crate::engine::plan::{NamespaceIndex, NamespacePlan, Plan, ProcessPlan, Subject};
-use crate::engine::program;
+use crate::engine::{program, report};
 use crate::sys::call::{Call, CallError, Named};
-use crate::sys::descriptor;
 use crate::sys::fork::{end_with_parent, fork};
 use crate::sys::passage::{Passage, Step};
 use crate::sys::pidfd::Pidfd;
-use crate::topology::{Program, Terminal};
+use crate::sys::{descriptor, dumpable};
+use crate::topology::{Entry, Program, Terminal};
 
 impl Keeper {
     /// Forks somebody whom no plan declares: the command of `run`, or a program of `exec`. He waits for no gate.
@@ -45,7 +45,7 @@ impl Keeper {
                     ForkResult::Child => {
                         // No PID 1 takes him along, and the guardian does not know him.
                         end_with_parent(keeper);
-                        recruit.report_for_duty(&self.plan)
+                        recruit.report_for_duty(&self.plan, Entry::Join)
                     }
                     ForkResult::Parent { child } => {
                         self.add(child, subject);
@@ -106,10 +106,15 @@ impl Keeper {
         let pid = match &self.crossing {
             Crossing::Direct(myself) => {
                 passage.enter_pid().map_err(|stopped| stopped_at(subject, stopped))?;
-                let child = match fork().map_err(failed(Stage::Fork))? {
-                    ForkResult::Child => self.become_joined(recruit, &passage),
-                    ForkResult::Parent { child } => child,
+                // The child is seen by all that is there, and has every descriptor of this process until it has closed them.
+                self.hide();
+                let child = match fork() {
+                    Ok(ForkResult::Child) => self.become_joined(recruit, &passage),
+                    Ok(ForkResult::Parent { child }) => Ok(child),
+                    Err(errno) => Err(failed(Stage::Fork)(errno)),
                 };
+                dumpable::show();
+                let child = child?;
                 setns(myself, CloneFlags::CLONE_NEWPID).map_err(failed(Stage::ReturnHome))?;
                 child
             }
@@ -119,6 +124,7 @@ impl Keeper {
                     ForkResult::Child => {
                         let work = || -> Result<(), Failure> {
                             passage.enter_pid().map_err(|stopped| stopped_at(subject, stopped))?;
+                            self.hide();
                             if fork().map_err(failed(Stage::Fork))?.is_child() {
                                 nursery::say(&theirs, Word::Born, None)
                                     .map_err(|cause| Failure::new(subject, Stage::Channel, cause))?;
@@ -147,7 +153,7 @@ impl Keeper {
         if let Err(stopped) = passage.enter_others() {
             program::fail(stopped_at(recruit.subject, stopped));
         }
-        recruit.report_for_duty(&self.plan)
+        recruit.report_for_duty(&self.plan, Entry::Join)
     }
 }
 
@@ -207,13 +213,21 @@ impl Recruit {
         Ok(Self { subject, path: namespace.path_of(subject.slot), process, image: None, streams: None })
     }
 
-    /// In the child: gets rid of what is not its own and becomes the process.
-    pub(super) fn report_for_duty(&self, plan: &Plan) -> ! {
+    /// In the child: gets rid of what is not its own and becomes the process. One that comes from outside, and is seen by all
+    /// that is in there, reports through a channel of its own.
+    pub(super) fn report_for_duty(&self, plan: &Plan, entry: Entry) -> ! {
         last_words::belong_to(self.subject);
         if let Some(streams) = &self.streams {
             self.take_streams(streams);
         }
         let _ = descriptor::close_from(NURSERY);
+        if entry == Entry::Join
+            && let Err(errno) = report::open_own(self.subject)
+        {
+            program::fail(Failure::new(self.subject, Stage::Channel, errno));
+        }
+        // It holds nothing any more that is not its own.
+        dumpable::show();
         program::begin_session();
         // A guest becomes its program at once, which brings a name of its own: three system calls that nobody sees.
         if !self.subject.is_guest() || !matches!(self.process.program, Program::Command(_)) {

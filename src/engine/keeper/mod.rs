@@ -32,6 +32,7 @@ use crate::sys::call::{Call, CallError, Named};
 use crate::sys::fork::fork;
 use crate::sys::pidfd::Pidfd;
 use crate::sys::reap;
+use crate::topology::Entry;
 use delivery::{await_birth, listen};
 use joining::Recruit;
 
@@ -135,7 +136,7 @@ impl Keeper {
         match fork().map_err(|errno| Failure::new(subject, Stage::Fork, errno))? {
             // Decoding its record is the child's work: the parent's heap stays small.
             ForkResult::Child => match Recruit::of(subject, namespace) {
-                Ok(recruit) => recruit.report_for_duty(&self.plan),
+                Ok(recruit) => recruit.report_for_duty(&self.plan, Entry::Fork),
                 Err(failure) => program::fail(failure),
             },
             ForkResult::Parent { child } => self.add(child, subject),

@@ -15,7 +15,7 @@ use std::rc::Rc;
 use serde::{Deserialize, Serialize};
 
 pub use common::{Common, Order};
-pub use namespace::{Comebacks, InitPlan, NamespacePlan};
+pub use namespace::{Channel, Comebacks, InitPlan, NamespacePlan};
 pub use process::{Identity, ProcessPlan, Unknown};
 
 use crate::sys::errno::spelled;
@@ -104,6 +104,8 @@ pub struct Counts {
     pub captured: u32,
     /// Processes whose output it may have to keep.
     pub logged: u32,
+    /// Channels for reports, a descriptor of the controller's each: of namespaces, and of processes that are moved in.
+    pub channels: u32,
 }
 
 /// The size of one entry in the index: record offset, size of the subtree, numbers taken below PID 1.
@@ -161,8 +163,10 @@ impl Plan {
         let mut path: Vec<NamespaceIndex> = Vec::new();
         let mut records = Vec::new();
         let mut offsets = Vec::with_capacity(order.len());
-        let mut counts = Counts { namespaces: 0, processes: 0, depth: 0, unconditional: 0, captured: 0, logged: 0 };
+        let mut counts =
+            Counts { namespaces: 0, processes: 0, depth: 0, unconditional: 0, captured: 0, logged: 0, channels: 0 };
         let holders = holders(topology);
+        let mut channels: Vec<Channel> = Vec::with_capacity(order.len());
         for &id in &order {
             let namespace = topology.namespace(id);
             path.truncate(namespace.level() - 1);
@@ -170,6 +174,13 @@ impl Plan {
             if holders.contains(&counts.namespaces) {
                 record.comebacks = Comebacks::Possible;
             }
+            let around = record.parent.map_or(Channel::Inherited, |around| channels[around as usize]);
+            if record.has_programs() || common.visited.as_ref() == Some(&record.path) {
+                record.channel = Channel::Own;
+            } else {
+                record.channel = around;
+            }
+            channels.push(record.channel);
             counts.add(&record);
             path.push(counts.namespaces - 1);
             parents.push(record.parent);
@@ -361,6 +372,11 @@ impl Counts {
             InitPlan::Program(program) => Some(&**program),
             InitPlan::Builtin | InitPlan::Pause => None,
         };
+        if namespace.channel == Channel::Own {
+            let is_moved_in = |process: &&ProcessPlan| program.is_some() || process.entry == Entry::Join;
+            let moved_in = namespace.processes.iter().filter(is_moved_in).count();
+            self.channels += 1 + u32::try_from(moved_in).unwrap_or(u32::MAX);
+        }
         for process in namespace.processes.iter().chain(program) {
             self.processes += 1;
             self.unconditional += u32::from(process.is_unconditional());
@@ -369,7 +385,7 @@ impl Counts {
             if process.terminal == Terminal::None {
                 self.captured += u32::from(process.stdout == Output::Log) + u32::from(process.stderr == Output::Log);
             }
-            self.captured += u32::from(matches!(process.ready, Some(Probe::Descriptor(_) | Probe::Notify)));
+            self.captured += u32::from(matches!(process.ready, Some(Probe::Descriptor(_) | Probe::Notify(_))));
         }
     }
 }

@@ -26,6 +26,16 @@ pub enum Comebacks {
     Possible,
 }
 
+/// Through what the processes of a namespace report.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Channel {
+    /// Through the one that is inherited from outside: no program is declared here nor in a namespace around it, so that none
+    /// is there to take it.
+    Inherited,
+    /// Through one of the namespace's own.
+    Own,
+}
+
 /// A namespace, ready to be created.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "as in `topology::Namespace`")]
@@ -43,6 +53,7 @@ pub struct NamespacePlan {
     pub cwd: Option<PathBuf>,
     pub restart: RestartPolicy,
     pub comebacks: Comebacks,
+    pub channel: Channel,
     pub stop: Stop,
     pub labels: Labels,
     pub position: Position,
@@ -87,6 +98,11 @@ impl NamespacePlan {
         }
     }
 
+    /// Whether a program is declared in it.
+    pub(super) fn has_programs(&self) -> bool {
+        matches!(self.init, InitPlan::Program(_)) || !self.processes.is_empty()
+    }
+
     /// Whether nestns itself is PID 1, and thus keeper of what is inside.
     pub fn has_own_keeper(&self) -> bool {
         !matches!(self.init, InitPlan::Program(_))
@@ -113,6 +129,7 @@ impl NamespacePlan {
             cwd: namespace.cwd.clone(),
             restart: namespace.restart,
             comebacks: Comebacks::None,
+            channel: Channel::Inherited,
             stop: namespace.stop,
             labels: namespace.labels.clone(),
             position: namespace.position,

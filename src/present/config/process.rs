@@ -4,7 +4,8 @@ use toml::{Table, Value};
 
 use super::namespace::{restart, stop, words};
 use crate::topology::{
-    Condition, Entry, Init, Namespace, Output, Probe, Process, Program, Stdin, Terminal, Weight, format_duration,
+    Condition, Entry, Init, Namespace, Notifier, Output, Probe, Process, Program, Stdin, Terminal, Weight,
+    format_duration,
 };
 
 /// One process of a namespace, whose environment and directory it inherits.
@@ -79,7 +80,8 @@ fn ready(probe: &Probe) -> Value {
         Probe::File(path) => ("file", path.to_string_lossy().into_owned().into()),
         Probe::Exec { argv, .. } => ("exec", argv.clone().into()),
         Probe::Descriptor(number) => ("fd", i64::from(*number).into()),
-        Probe::Notify => ("notify", true.into()),
+        Probe::Notify(Notifier::Itself) => ("notify", true.into()),
+        Probe::Notify(Notifier::All) => ("notify", "all".into()),
     };
     table.insert(key.to_owned(), value);
     if let Probe::Exec { every, .. } = probe

@@ -1,8 +1,10 @@
 //! `ready`: how a process shows that it is ready.
 
-use schemars::JsonSchema;
+use std::borrow::Cow;
 
-use super::placeholder::Flag;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+
+use super::placeholder::or_placeholder;
 use super::program::Command;
 use super::table::{not_both, table};
 use super::value::{AbsolutePath, DurationText, PatternText};
@@ -30,9 +32,28 @@ pub(super) struct Ready {
     /// It writes a line, an empty one will do, to this descriptor, which it is given as a pipe.
     #[schemars(range(min = 3, max = 255), extend("type" = ["integer", "string"], "pattern" = super::placeholder::PLACEHOLDER), example = 3)]
     fd: u8,
-    /// It sends `READY=1` to the socket that `NOTIFY_SOCKET` names, as `sd_notify(3)` and services of `Type=notify` do.
-    /// `false` takes back what defaults or a template say.
-    notify: Flag,
+    /// It sends `READY=1` to the socket that `NOTIFY_SOCKET` names, as `sd_notify(3)` and services of `Type=notify` do. With
+    /// `true` the process itself has to; with `"all"` any process of its PID namespace may, such as `systemd-notify(1)` in a
+    /// script, as long as it lives when it is heard. (Root of the tree can pass for any process of its own namespace.) `false`
+    /// takes back what defaults or a template say.
+    notify: NotifierSyntax,
+}
+
+/// `true`, `false` or `"all"`, or a placeholder.
+struct NotifierSyntax;
+
+impl JsonSchema for NotifierSyntax {
+    fn schema_name() -> Cow<'static, str> {
+        "Notifier".into()
+    }
+
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": ["boolean", "string"], "pattern": or_placeholder("^all$") })
+    }
 }
 
 fn one_way(schema: &mut schemars::Schema) {

@@ -201,7 +201,7 @@ impl ProcessBody {
                     return;
                 }
             }
-            Probe::Descriptor(_) | Probe::Notify => {
+            Probe::Descriptor(_) | Probe::Notify(_) => {
                 let ProgramSyntax::Given(Located { value: Program::Actor(_), span }) = &self.program else { return };
                 Diagnostic::at(Code::Contradiction, ready.span, "an actor does not say by itself that it is ready")
                     .label("it knows neither this descriptor nor this socket")

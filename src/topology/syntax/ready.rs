@@ -8,7 +8,7 @@ use super::reader::{Entry, alternatives};
 use super::unknown::report_unknown;
 use super::vocabulary::Scope;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span};
-use crate::topology::probe::{Pattern, Probe};
+use crate::topology::probe::{Notifier, Pattern, Probe};
 use crate::topology::process::Program;
 
 /// The keys of which a table has one.
@@ -37,7 +37,7 @@ pub(super) fn ready(entry: &Entry<'_>, path: &str, out: &mut Diagnostics) -> Opt
             "file" => probe = key.absolute_path(out).map(|path| Probe::File(path.value)),
             "exec" => probe = command(&key, out),
             "fd" => probe = descriptor(&key, out),
-            "notify" => probe = key.boolean(out).filter(|flag| flag.value).map(|_| Probe::Notify),
+            "notify" => probe = notifier(&key, out).map(Probe::Notify),
             "every" => every = Some((key.key_span, pause(&key, out))),
             _ => report_unknown(Scope::Ready, path, &key, out),
         }
@@ -110,6 +110,22 @@ fn command(key: &Entry<'_>, out: &mut Diagnostics) -> Option<Probe> {
 fn descriptor(key: &Entry<'_>, out: &mut Diagnostics) -> Option<Probe> {
     let number = key.integer(*DESCRIPTORS.start(), *DESCRIPTORS.end(), out)?;
     i32::try_from(number.value).ok().map(Probe::Descriptor)
+}
+
+/// `true`, `false` or `"all"`.
+fn notifier(key: &Entry<'_>, out: &mut Diagnostics) -> Option<Notifier> {
+    if let Some(word) = key.value.as_str() {
+        if word == "all" {
+            return Some(Notifier::All);
+        }
+        key.wrong_type("true, false or \"all\"", out);
+        return None;
+    }
+    if key.value.as_bool().is_none() {
+        key.wrong_type("true, false or \"all\"", out);
+        return None;
+    }
+    key.boolean(out).filter(|flag| flag.value).map(|_| Notifier::Itself)
 }
 
 fn pause(key: &Entry<'_>, out: &mut Diagnostics) -> Option<Duration> {

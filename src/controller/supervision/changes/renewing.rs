@@ -271,7 +271,7 @@ impl Supervision<'_> {
         self.forget_ended_roots(place);
         let paths: Vec<String> = parts.iter().map(|part| format!("`{}`", part.path(&self.plan))).collect();
         let message = format!("could not bring {} back: {trouble}", paths.join(", "));
-        let problem = Problem { message, help: trouble.help(), status: trouble.status() };
+        let problem = Problem { message, help: trouble.help(), status: trouble.status(), code: None };
         self.answer(place, Reply::Problem(problem));
         if self.changes.under_way[place].wish.author == Author::Policy {
             for part in parts {

@@ -1,0 +1,414 @@
+//! The channels through which reports come: whom each may be about, and what becomes of everything else.
+//!
+//! A program may have taken the channel of its own namespace, and may say there what it likes: about that namespace and what
+//! is inside it, and nothing else. No other namespace waits for what it has sent, because each has its own channel, of which
+//! a bounded number of messages is read in one turn. Through the channel that is inherited where no program is declared,
+//! nothing is believed after the release that was not sent by the PID 1 which it concerns, as the kernel numbers it; and it
+//! is given up when too much else comes through it.
+
+use std::collections::BTreeMap;
+use std::os::fd::{AsFd, OwnedFd};
+
+use nix::sys::epoll::EpollFlags;
+use nix::unistd::Pid;
+
+use super::World;
+use crate::controller::audience::Note;
+use crate::controller::event_loop::Token;
+use crate::controller::journal::event::{Event, WHOLE};
+use crate::controller::roster::{Record, State};
+use crate::engine::failure::{Failure, Stage};
+use crate::engine::inheritance::{FIRST_FREE, REPORTS};
+use crate::engine::plan::{NamespaceIndex, Plan, Subject};
+use crate::engine::report::{self, Look, Report};
+use crate::observe::namespaces::Member;
+use crate::observe::process::Process;
+use crate::sys::{descriptor, reap};
+
+/// How many messages of one channel are read before others have their turn.
+const TURN: usize = 16;
+/// How many are read of one whose senders have ended: more than it can hold.
+const REST: usize = 4096;
+/// After so many refused reports the inherited channel is given up.
+const ABUSE: u32 = 256;
+
+/// Whom a channel may be about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Scope {
+    /// Everything, until the release; from then on it depends on the sender.
+    Inherited,
+    /// A namespace and all that is inside it.
+    Namespace(NamespaceIndex),
+    /// One process: one that was moved in, or a program that is PID 1.
+    Process(Subject),
+}
+
+impl Scope {
+    /// Whether a report is about nothing else; of the inherited channel that is another question.
+    fn covers(self, plan: &Plan, report: &Report) -> bool {
+        match self {
+            Self::Inherited => false,
+            Self::Process(own) => match report {
+                Report::AtGate { subject } | Report::Starting { subject, .. } | Report::Refused { subject, .. } => {
+                    *subject == own
+                }
+                Report::Failed(failure) => failure.subject == own,
+                _ => false,
+            },
+            Self::Namespace(index) => {
+                let inside = index..index + plan.subtree(index);
+                let is_inside = |subject: Subject| {
+                    inside.contains(&subject.namespace)
+                        && !subject.is_guest()
+                        && subject.slot as usize <= plan.namespace(subject.namespace).processes.len()
+                };
+                let is_below = |subject: Subject| is_inside(subject) && subject != Subject::init(index);
+                match report {
+                    Report::AtGate { subject } | Report::Starting { subject, .. } | Report::Refused { subject, .. } => {
+                        is_inside(*subject)
+                    }
+                    Report::Failed(failure) => is_inside(failure.subject),
+                    Report::Created { namespace } => inside.contains(namespace),
+                    // How its own PID 1 ends is for the one outside to say.
+                    Report::Channel { subject }
+                    | Report::Asked { subject, .. }
+                    | Report::Killed { subject, .. }
+                    | Report::Ended { subject, .. } => is_below(*subject),
+                    Report::Line { namespace }
+                    | Report::Orphan { namespace, .. }
+                    | Report::Orphans { namespace, .. }
+                    | Report::Stopping { namespace, .. } => *namespace == index,
+                }
+            }
+        }
+    }
+
+    fn key(self) -> Option<Key> {
+        match self {
+            Self::Inherited => None,
+            Self::Namespace(index) => Some((index, 0)),
+            Self::Process(subject) => Some((subject.namespace, subject.slot)),
+        }
+    }
+}
+
+/// The PID 1 or the process that a channel belongs to: one channel each.
+type Key = (NamespaceIndex, u32);
+
+/// One channel besides the inherited one.
+#[derive(Debug)]
+struct Channel {
+    end: OwnedFd,
+    scope: Scope,
+    /// Whether a program that no plan declares has begun to start.
+    has_launched: bool,
+}
+
+/// All of them.
+#[derive(Debug, Default)]
+pub(super) struct Channels {
+    all: Vec<Option<Channel>>,
+    free: Vec<u32>,
+    places: BTreeMap<Key, u32>,
+    /// How many reports were refused, by the namespace that is to blame; `None` is a sender of no known one.
+    refused: BTreeMap<Option<NamespaceIndex>, u32>,
+    /// How many of them came through the inherited channel.
+    abuse: u32,
+}
+
+impl Channels {
+    /// Where the channels of a PID 1 and of all inside are, or that of a process: the innermost first.
+    fn about(&self, plan: &Plan, subject: Subject) -> Vec<u32> {
+        let own = (subject.namespace, subject.slot);
+        if !subject.is_init() {
+            return self.places.get(&own).copied().into_iter().collect();
+        }
+        let end = (subject.namespace + plan.subtree(subject.namespace), 0);
+        self.places.range(own..end).rev().map(|(_, &place)| place).collect()
+    }
+
+    /// Notes that a program without a record begins to start; says whether that is news.
+    pub(super) fn launch(&mut self, subject: Subject) -> bool {
+        let place = self.places.get(&(subject.namespace, subject.slot));
+        let channel = place.and_then(|&place| self.all[place as usize].as_mut());
+        channel.is_some_and(|channel| !std::mem::replace(&mut channel.has_launched, true))
+    }
+}
+
+impl World<'_> {
+    /// A process reports through a channel of its own from now on. One that it had before is closed.
+    pub(super) fn open_channel(&mut self, subject: Subject, end: OwnedFd) {
+        let is_init = subject.is_init() && self.plan.namespace(subject.namespace).has_own_keeper();
+        let scope = if is_init { Scope::Namespace(subject.namespace) } else { Scope::Process(subject) };
+        let key = (subject.namespace, subject.slot);
+        if let Some(&place) = self.channels.places.get(&key) {
+            self.listen(place, REST);
+            self.close_channel(place);
+        }
+        let place = self.channels.free.pop().unwrap_or_else(|| {
+            self.channels.all.push(None);
+            u32::try_from(self.channels.all.len() - 1).unwrap_or(u32::MAX)
+        });
+        if let Err(errno) = self.events.add(&end, Token::Channel(place), EpollFlags::EPOLLIN) {
+            self.channels.free.push(place);
+            let path = self.path(subject);
+            if self.roster.is_released() {
+                self.audience.note(&Note::OutputLost { path: &path });
+            } else {
+                self.fail(Failure::new(subject, Stage::Channel, errno));
+            }
+            return;
+        }
+        self.channels.places.insert(key, place);
+        self.channels.all[place as usize] = Some(Channel { end, scope, has_launched: false });
+    }
+
+    /// Takes in a bounded part of what has come through a channel.
+    pub(super) fn on_channel(&mut self, place: u32) {
+        self.listen(place, TURN);
+    }
+
+    /// Takes in what has come through the inherited channel: all of it, as long as no program runs that could send more.
+    pub(in crate::controller) fn drain_inherited(&mut self) {
+        let most = if self.roster.is_released() { TURN } else { usize::MAX };
+        for _ in 0..most {
+            match report::receive(self.reports.as_fd()) {
+                Look::Received(received) => self.on_received(Scope::Inherited, received),
+                Look::Malformed { sender } => self.refuse_report(Scope::Inherited, sender),
+                Look::Nothing | Look::HungUp => return,
+            }
+        }
+    }
+
+    /// Takes in everything that has been reported by now, the innermost first: whoever is around it has only noticed.
+    pub(in crate::controller) fn drain_reports(&mut self) {
+        let places: Vec<u32> = self.channels.places.values().rev().copied().collect();
+        for place in places {
+            self.listen(place, REST);
+        }
+        self.drain_inherited();
+    }
+
+    /// Takes in what a process has said that has ended, and of a PID 1 what everything inside has said, and lets go of their
+    /// channels: whoever else may hold them speaks for nobody any more.
+    pub(in crate::controller) fn drain_ended(&mut self, subject: Subject) {
+        for place in self.channels.about(&self.plan, subject) {
+            self.listen(place, REST);
+            self.close_channel(place);
+        }
+    }
+
+    /// Takes in what has been said further inside than through this channel.
+    pub(super) fn drain_below(&mut self, scope: Scope) {
+        let places: Vec<u32> = match scope {
+            Scope::Inherited => self.channels.places.values().rev().copied().collect(),
+            Scope::Namespace(index) => {
+                let own = self.channels.places.get(&(index, 0)).copied();
+                let about = self.channels.about(&self.plan, Subject::init(index));
+                about.into_iter().filter(|&place| Some(place) != own).collect()
+            }
+            Scope::Process(_) => return,
+        };
+        for place in places {
+            self.listen(place, TURN);
+        }
+    }
+
+    fn listen(&mut self, place: u32, most: usize) {
+        for _ in 0..most {
+            // What was said may have closed it.
+            let Some(Some(channel)) = self.channels.all.get(place as usize) else { return };
+            let scope = channel.scope;
+            match report::receive(channel.end.as_fd()) {
+                Look::Received(received) => self.on_received(scope, received),
+                Look::Malformed { sender } => self.refuse_report(scope, sender),
+                Look::Nothing => return,
+                Look::HungUp => {
+                    self.close_channel(place);
+                    return;
+                }
+            }
+        }
+    }
+
+    fn close_channel(&mut self, place: u32) {
+        let Some(channel) = self.channels.all.get_mut(place as usize).and_then(Option::take) else { return };
+        self.events.remove(&channel.end, Token::Channel(place));
+        if let Some(key) = channel.scope.key()
+            && self.channels.places.get(&key) == Some(&place)
+        {
+            self.channels.places.remove(&key);
+        }
+        self.channels.free.push(place);
+    }
+
+    /// Takes in first what says where a process belongs that is moved into a namespace which has just come again: its PID 1
+    /// reports through another channel.
+    pub(super) fn prepare_for(&mut self, scope: Scope, report: &Report) {
+        if let Report::Channel { subject } = *report
+            && scope == Scope::Inherited
+            && self.roster.is_released()
+            && !subject.is_guest()
+            && !subject.is_init()
+            && self.exists(report)
+        {
+            for place in self.channels.about(&self.plan, Subject::init(subject.namespace)) {
+                self.listen(place, TURN);
+            }
+        }
+    }
+
+    /// Whether a report is one that its sender may make.
+    pub(super) fn may_report(&self, scope: Scope, sender: Pid, report: &Report) -> bool {
+        if !self.exists(report) {
+            return false;
+        }
+        match scope {
+            // Nothing of the user's has run yet.
+            Scope::Inherited if !self.roster.is_released() => true,
+            Scope::Inherited => self.is_believed(sender, report),
+            scope => scope.covers(&self.plan, report),
+        }
+    }
+
+    /// Whether a report is about something that there is.
+    fn exists(&self, report: &Report) -> bool {
+        let subject = match report {
+            Report::Channel { subject }
+            | Report::AtGate { subject }
+            | Report::Starting { subject, .. }
+            | Report::Refused { subject, .. }
+            | Report::Asked { subject, .. }
+            | Report::Killed { subject, .. }
+            | Report::Ended { subject, .. } => *subject,
+            Report::Failed(failure) => failure.subject,
+            Report::Created { namespace }
+            | Report::Line { namespace }
+            | Report::Orphan { namespace, .. }
+            | Report::Orphans { namespace, .. }
+            | Report::Stopping { namespace, .. } => Subject::init(*namespace),
+        };
+        if subject.is_visitor() {
+            return self.visitor.as_ref().is_some_and(|visitor| visitor.subject == subject);
+        }
+        if subject.session_number().is_some() {
+            return self.guests.get(subject).is_some();
+        }
+        let Subject { namespace, slot } = subject.probed().unwrap_or(subject);
+        namespace < self.plan.counts().namespaces && slot as usize <= self.plan.namespace(namespace).processes.len()
+    }
+
+    /// Whether the sender of a report through the inherited channel is the PID 1 that it is about, or one around it; or the
+    /// controller's own child.
+    fn is_believed(&self, sender: Pid, report: &Report) -> bool {
+        let is_init_of = |index| self.roster.get(Subject::init(index)).and_then(Record::pid) == Some(sender);
+        match report {
+            Report::Channel { subject } if subject.is_guest() => {
+                let known = self.guests.get(*subject).and_then(|guest| guest.pid);
+                known.is_none_or(|known| known == sender) && reap::is_child(sender)
+            }
+            Report::Channel { subject } => self.is_newborn(*subject, sender),
+            Report::Created { namespace } => self.is_newborn(Subject::init(*namespace), sender),
+            Report::Line { namespace }
+            | Report::Orphan { namespace, .. }
+            | Report::Orphans { namespace, .. }
+            | Report::Stopping { namespace, .. } => is_init_of(*namespace),
+            Report::Asked { subject, .. } | Report::Killed { subject, .. } | Report::Ended { subject, .. } => {
+                let innermost = Some(subject.namespace).filter(|_| !subject.is_init());
+                let mut around = innermost.or_else(|| self.plan.namespace(subject.namespace).parent);
+                while let Some(index) = around {
+                    if is_init_of(index) {
+                        return true;
+                    }
+                    around = self.plan.namespace(index).parent;
+                }
+                false
+            }
+            // A helper that has failed is reaped before its report is read: it is believed about what is being created.
+            Report::Failed(failure) => {
+                let is_awaited = self.raising.is_some_and(|part| part.contains(&self.plan, failure.subject));
+                is_awaited || (failure.subject.is_init() && is_init_of(failure.subject.namespace))
+            }
+            Report::AtGate { .. } | Report::Starting { .. } | Report::Refused { .. } => false,
+        }
+    }
+
+    /// Whether a process may be the one that is awaited: its keeper has forked it, as deep as the plan has it, and it is PID 1 or
+    /// in the namespace that the kernel is known to have there.
+    fn is_newborn(&self, subject: Subject, sender: Pid) -> bool {
+        let namespace = self.plan.namespace(subject.namespace);
+        let keeper = match self.plan.keeper_of_subject(subject) {
+            None => Some(nix::unistd::getpid()),
+            Some(keeper) => self.roster.get(Subject::init(keeper)).and_then(Record::pid),
+        };
+        let is_awaited = self.roster.get(subject).is_some_and(|record| record.state == State::Creating);
+        let is_placed = Process::read(sender).is_ok_and(|facts| {
+            facts.numbers.len() == namespace.level() + 1
+                && (facts.numbers.last() == Some(&1)) == subject.is_init()
+                && keeper.is_some_and(|keeper| keeper.as_raw() == facts.parent)
+        });
+        // One that is still hidden cannot be asked where it is.
+        let is_at_home = subject.is_init() || self.home_of(sender).is_none_or(|home| home == subject.namespace);
+        is_awaited && is_placed && is_at_home
+    }
+
+    /// Whether a process lives as deep as this one does by the plan.
+    pub(super) fn is_as_deep(&self, subject: Subject, sender: Pid) -> bool {
+        let level = self.plan.namespace(subject.namespace).level();
+        // One that has ended since is no news, and of no harm.
+        Process::read(sender).map_or(true, |facts| facts.numbers.len() == level + 1)
+    }
+
+    /// Drops a report, counts it, and says so the first time.
+    pub(super) fn refuse_report(&mut self, scope: Scope, sender: Pid) {
+        let blamed = match scope {
+            Scope::Namespace(index) => Some(index),
+            // The command of `run` may be outside all of them.
+            Scope::Process(subject) => Some(subject.namespace).filter(|&index| index < self.plan.counts().namespaces),
+            Scope::Inherited => self.home_of(sender),
+        };
+        if blamed.is_none() && scope == Scope::Inherited {
+            // It has ended, and may have been what is created: nobody is to blame.
+            self.count_abuse();
+            return;
+        }
+        let count = self.channels.refused.entry(blamed).or_default();
+        *count = count.saturating_add(1);
+        if *count == 1 {
+            let path = blamed.map_or_else(|| WHOLE.to_owned(), |index| self.plan.namespace(index).path.clone());
+            self.audience.note(&Note::ReportRefused { path: &path, sender: sender.as_raw() });
+            self.record(&Event::Refused { path: &path, pid: sender.as_raw() });
+        }
+        if scope == Scope::Inherited {
+            self.count_abuse();
+        }
+    }
+
+    fn count_abuse(&mut self) {
+        self.channels.abuse += 1;
+        if self.channels.abuse >= ABUSE && self.roster.is_released() {
+            self.channels.abuse = 0;
+            self.give_up_inherited();
+        }
+    }
+
+    /// Closes the inherited channel, so that nothing more comes through it, and inherits another one to what is forked from
+    /// here on. The PID 1s of namespaces that are empty by the plan report nothing more.
+    fn give_up_inherited(&mut self) {
+        let Ok((end, sender)) = report::channel() else { return };
+        let Ok(end) = descriptor::above(end, FIRST_FREE) else { return };
+        if self.events.add(&end, Token::Reports, EpollFlags::EPOLLIN).is_err()
+            || descriptor::settle(&sender, REPORTS).is_err()
+        {
+            return;
+        }
+        self.events.remove(&self.reports, Token::Reports);
+        self.reports = end;
+    }
+
+    /// The namespace of the plan that a process is in.
+    fn home_of(&self, pid: Pid) -> Option<NamespaceIndex> {
+        let namespace = Member::open(pid).and_then(|member| member.pid_namespace()).ok()?;
+        self.namespace_of(namespace.inode)
+    }
+}

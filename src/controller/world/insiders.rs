@@ -1,0 +1,60 @@
+//! What a program inside the tree is answered on the control socket: it may look at its own namespace and at what is inside
+//! that one, and at nothing else; it changes nothing.
+
+use super::World;
+use crate::controller::control::message::{Forbidden, Problem, Reply, Request, Snapshot, Status};
+use crate::engine::plan::NamespaceIndex;
+
+/// What such a program can do instead.
+const HELP: &str = "ask from outside: in the PID and user namespace in which the topology was started";
+
+impl World<'_> {
+    /// Answers a client that is inside. Its PID namespace and those around it are given, the innermost first.
+    pub(super) fn answer_inside(&mut self, request: &Request, namespaces: &[u64]) -> Result<Reply, Problem> {
+        let forbidden = |message: String| Problem::no(message).help(HELP).code(Forbidden::Inside);
+        let home = namespaces.iter().find_map(|&inode| self.namespace_of(inode)).ok_or_else(|| {
+            forbidden(
+                "this client is in another PID or user namespace than the controller, and is not of the tree".into(),
+            )
+        })?;
+        let path = self.plan.namespace(home).path.clone();
+        match request {
+            Request::Status => Ok(Reply::Status(Box::new(narrowed(self.status())))),
+            Request::Snapshot => Ok(Reply::Snapshot(Box::new(limited(self.snapshot(), &path)))),
+            Request::Describe { path: asked, kind } if is_inside(asked, &path) => {
+                self.describe(asked, *kind).map(|description| Reply::Description(Box::new(description)))
+            }
+            request => Err(forbidden(format!(
+                "this client is inside the tree, in `{path}`, from where `{path}` can be looked at and nothing can be changed \
+                 (`{}` was asked)",
+                request.word()
+            ))),
+        }
+    }
+
+    /// The namespace of the plan that the kernel knows by this inode.
+    pub(super) fn namespace_of(&self, inode: u64) -> Option<NamespaceIndex> {
+        self.plan.indices().find(|&index| {
+            let known = self.roster.namespace(index).and_then(|record| record.facts.as_ref());
+            known.is_some_and(|known| known.inode == inode)
+        })
+    }
+}
+
+/// Whether something is a namespace or in it.
+fn is_inside(path: &str, namespace: &str) -> bool {
+    path.strip_prefix(namespace).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
+/// Without what says where the topology comes from.
+fn narrowed(status: Status) -> Status {
+    Status { file: None, hash: None, ..status }
+}
+
+fn limited(snapshot: Snapshot, namespace: &str) -> Snapshot {
+    let Snapshot { mut namespaces, mut processes, mut unmarked, .. } = snapshot;
+    namespaces.retain(|one| is_inside(&one.path, namespace));
+    processes.retain(|one| is_inside(&one.ns, namespace));
+    unmarked.retain(|(path, ..)| is_inside(path, namespace));
+    Snapshot { status: narrowed(snapshot.status), namespaces, processes, unmarked, ..snapshot }
+}

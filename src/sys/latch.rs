@@ -1,0 +1,75 @@
+//! A latch in shared memory: closed when it is made, opened once by its maker, waited for by what its maker has forked.
+//!
+//! Nobody but the maker can open it, and nobody can take an opening away from another process, as bytes can be read out of a
+//! pipe by each process that holds it. The maker writes through a mapping that fork(2) leaves out (`MADV_DONTFORK`); its
+//! children have one that can never be made writable (R47). Relies on `futex(2)`: a word that has changed wakes nobody in
+//! vain, because it is looked at again.
+
+use std::sync::atomic::{AtomicPtr, AtomicU32, Ordering};
+
+use nix::errno::Errno;
+use nix::libc;
+
+use super::memory;
+
+/// The size of a page that holds one word.
+const LENGTH: usize = 4096;
+
+/// Where those that wait find the word; null in a process whose ancestors have made no latch.
+static WORD: AtomicPtr<AtomicU32> = AtomicPtr::new(std::ptr::null_mut());
+
+/// The right to open the latch: of no use in a forked child, which must not have it.
+#[derive(Debug)]
+pub struct Latch(&'static AtomicU32);
+
+impl Latch {
+    /// Makes the latch of this process and of everything that it forks from here on.
+    ///
+    /// # Errors
+    ///
+    /// Those of `memfd_create(2)` and `mmap(2)`.
+    pub fn make() -> nix::Result<Self> {
+        let (writable, readable) = memory::share_page(LENGTH)?;
+        #[expect(clippy::cast_ptr_alignment, reason = "a mapping begins with a page")]
+        let (writable, readable) = (writable.cast::<AtomicU32>(), readable.cast::<AtomicU32>());
+        WORD.store(readable, Ordering::Release);
+        // SAFETY: the mapping is a page of zeros, and is never unmapped in this process.
+        Ok(Self(unsafe { &*writable }))
+    }
+
+    /// Opens it for good, and wakes all that wait.
+    pub fn open(&self) {
+        self.0.store(1, Ordering::Release);
+        // SAFETY: the call takes an address of a live, aligned word, and numbers. It can fail for a bad address only.
+        unsafe {
+            libc::syscall(libc::SYS_futex, self.0.as_ptr(), libc::FUTEX_WAKE, i32::MAX);
+        }
+    }
+}
+
+/// Waits until the latch is open. A process that has none does not wait: `EINVAL`.
+///
+/// # Errors
+///
+/// `EINVAL` as said, `ENOSYS` where there is no futex.
+pub fn wait() -> nix::Result<()> {
+    let word = WORD.load(Ordering::Acquire);
+    if word.is_null() {
+        return Err(Errno::EINVAL);
+    }
+    // SAFETY: a word that is not null is that of a mapping which is never removed.
+    let word = unsafe { &*word };
+    while word.load(Ordering::Acquire) == 0 {
+        // SAFETY: the address is that of a live, aligned word; the time-out is NULL.
+        let result = unsafe {
+            let no_timeout = std::ptr::null::<libc::timespec>();
+            libc::syscall(libc::SYS_futex, word.as_ptr(), libc::FUTEX_WAIT, 0, no_timeout)
+        };
+        match Errno::result(result) {
+            // Changed before the kernel looked, interrupted, or woken by somebody: the word says what it was.
+            Ok(_) | Err(Errno::EAGAIN | Errno::EINTR) => {}
+            Err(errno) => return Err(errno),
+        }
+    }
+    Ok(())
+}
