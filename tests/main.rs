@@ -39,6 +39,7 @@ mod home;
 mod incapable;
 mod inheritance;
 mod init_programs;
+mod injected;
 mod inspect;
 mod interrupt;
 mod isolation;

@@ -6,6 +6,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::time::Duration;
 
 use nix::errno::Errno;
 use nix::sys::epoll::EpollFlags;
@@ -31,6 +32,8 @@ const CLIENTS: usize = 128;
 const HALF_READ: usize = 4 * LONGEST;
 /// How much is read of one client before others have their turn.
 const TURN: usize = 64 * 1024;
+/// How long it takes until a connection is tried again for which there was no descriptor.
+const PULSE: Duration = Duration::from_millis(10);
 /// How many connections are taken in one turn.
 const ACCEPTED: usize = 32;
 
@@ -105,6 +108,11 @@ impl Server {
             let socket = match accept4(self.listener.as_raw_fd(), flags) {
                 Ok(number) => descriptor::received(number),
                 Err(Errno::EMFILE | Errno::ENFILE) if self.dismiss_idlest(events) => continue,
+                Err(Errno::EMFILE | Errno::ENFILE) if self.clients.is_empty() => {
+                    // Nobody is there whose leaving would open it again: it is tried anew after a moment.
+                    std::thread::sleep(PULSE);
+                    return;
+                }
                 Err(Errno::EMFILE | Errno::ENFILE) => {
                     // Until somebody leaves; the socket stays readable, and would be asked again and again.
                     self.is_shut = events.change(&self.listener, Token::Control, EpollFlags::empty()).is_ok();
