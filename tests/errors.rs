@@ -50,7 +50,6 @@ fn a_message_names_the_call_that_failed_and_no_other() {
         ("unshare", libc::SYS_unshare, libc::ENOMEM, "ENOMEM"),
         ("mount", libc::SYS_mount, libc::ENOMEM, "ENOMEM"),
         ("sendmsg", libc::SYS_sendmsg, libc::ETOOMANYREFS, "ETOOMANYREFS"),
-        ("fcntl", libc::SYS_fcntl, libc::EMFILE, "EMFILE"),
         ("dup3", libc::SYS_dup3, libc::EMFILE, "EMFILE"),
         ("close_range", libc::SYS_close_range, libc::EINVAL, "EINVAL"),
         ("listen", libc::SYS_listen, libc::EADDRINUSE, "EADDRINUSE"),

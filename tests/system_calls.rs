@@ -20,7 +20,8 @@ macro_rules! numbers {
 }
 
 /// All that strace(1) has seen in `up`, `exec`, `pause`, `restart` and `down`, as root and as an ordinary user, but for those
-/// that no program starts without, and those that have no way to fail; and what a release build or another libc might use in their place.
+/// that no program starts without, those that have no way to fail, and those
+/// that only the programs of this topology make; and what a release build or another libc might use in their place.
 #[cfg(target_arch = "x86_64")]
 fn made() -> Vec<(&'static str, libc::c_long)> {
     numbers![
@@ -42,7 +43,6 @@ fn made() -> Vec<(&'static str, libc::c_long)> {
         SYS_flock,
         SYS_fsopen,
         SYS_ftruncate,
-        SYS_futex,
         SYS_getcwd,
         SYS_getdents64,
         SYS_getsockopt,
@@ -54,6 +54,11 @@ fn made() -> Vec<(&'static str, libc::c_long)> {
         SYS_listen,
         SYS_lseek,
         SYS_mkdir,
+        SYS_mkdirat,
+        SYS_fchmod,
+        SYS_fchmodat,
+        SYS_newfstatat,
+        SYS_renameat,
         SYS_mount,
         SYS_openat2,
         SYS_pidfd_getfd,
@@ -61,7 +66,6 @@ fn made() -> Vec<(&'static str, libc::c_long)> {
         SYS_pidfd_send_signal,
         SYS_pipe2,
         SYS_poll,
-        SYS_ppoll,
         SYS_prctl,
         SYS_prlimit64,
         SYS_readlink,
@@ -71,7 +75,6 @@ fn made() -> Vec<(&'static str, libc::c_long)> {
         SYS_rename,
         SYS_renameat2,
         SYS_rmdir,
-        SYS_rt_sigaction,
         SYS_rt_sigprocmask,
         SYS_sched_getaffinity,
         SYS_sendmsg,

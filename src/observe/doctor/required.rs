@@ -7,13 +7,11 @@
 //! Left out: what no program starts without (execve(2) of nestns itself, mmap(2), openat(2), read(2), write(2), close(2)), and
 //! what only some topologies ask for (setresuid(2), sethostname(2), inotify(7)), which fails where it is asked for.
 
-use std::fs::{self, File, Permissions};
-use std::io;
+use std::fs::{self, File};
 use std::os::fd::OwnedFd;
-use std::os::unix::fs::PermissionsExt;
 
 use nix::errno::Errno;
-use nix::fcntl::{AT_FDCWD, OFlag, readlinkat};
+use nix::fcntl::{AT_FDCWD, AtFlags, OFlag, readlinkat, renameat};
 use nix::poll::{PollTimeout, poll};
 use nix::sched::{CloneFlags, setns, unshare};
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
@@ -24,9 +22,10 @@ use nix::sys::socket::{
     AddressFamily, Backlog, MsgFlags, SockFlag, SockType, UnixAddr, accept4, bind, connect, getsockopt, listen, recv,
     recvmsg, send, sendmsg, setsockopt, socket, socketpair, sockopt,
 };
+use nix::sys::stat::{Mode, fchmod, fstatat, mkdirat};
 use nix::sys::wait::{WaitPidFlag, waitpid};
 use nix::time::{ClockId, ClockNanosleepFlags, clock_nanosleep};
-use nix::unistd::{UnlinkatFlags, chdir, dup2, dup3, getpid, pipe2, unlinkat};
+use nix::unistd::{UnlinkatFlags, Whence, chdir, dup2, dup3, getpid, lseek, pipe2, unlinkat};
 
 use super::Check;
 use super::trial::{attempt, try_call};
@@ -159,19 +158,15 @@ const CALLS: &[Required] = calls! {
             _ => Ok(()),
         }
     };
-    "mkdir" for STATE: |_| of_io(fs::create_dir(""));
-    "chmod" for STATE: |_| of_io(fs::set_permissions("", Permissions::from_mode(0o700)));
-    "rename" for STATE: |_| of_io(fs::rename("", ""));
-    "unlink" for STATE: |_| of_io(fs::remove_file(""));
-    "rmdir" for STATE: |_| of_io(fs::remove_dir(""));
+    "mkdirat" for STATE: |_| mkdirat(AT_FDCWD, "", Mode::S_IRWXU);
+    "fchmod" for STATE: |fds| fchmod(&fds.reader, Mode::S_IRUSR | Mode::S_IWUSR);
+    "renameat" for STATE: |_| renameat(AT_FDCWD, "", AT_FDCWD, "");
+    "fstatat" for STATE: |_| fstatat(AT_FDCWD, "", AtFlags::empty()).map(drop);
+    "lseek" for STATE: |fds| lseek(&fds.reader, 0, Whence::SeekCur).map(drop);
     "unlinkat" for STATE: |_| unlinkat(AT_FDCWD, "", UnlinkatFlags::NoRemoveDir);
     "getdents64" for STATE: |fds| directory::numbers(&fds.reader).map(drop);
     "readlinkat" for STATE: |_| readlinkat(AT_FDCWD, "").map(drop);
 };
-
-fn of_io(result: io::Result<()>) -> nix::Result<()> {
-    result.map_err(|error| number_of(&error))
-}
 
 /// What a filter or an older kernel answers; every other errno is for the arguments, or for a limit that is told elsewhere.
 fn is_refusal(errno: Errno) -> bool {
