@@ -264,3 +264,28 @@ fn a_number_that_the_kernel_has_given_to_a_stranger_is_never_signalled() {
     assert!(fs::read_dir(running.nest.state()).is_ok_and(|mut left| left.next().is_none()));
     running.wait();
 }
+
+/// A process that waits for another one is released by that alone, whatever is sent to it meanwhile.
+#[test]
+fn what_has_not_started_is_not_released_by_a_signal() {
+    let topology = r#"
+on_exit = "ignore"
+[ns.@]
+proc.gate = { sh = "touch DIRECTORY/up; sleep 100000", ready = { file = "DIRECTORY/open" } }
+proc.waits = { sh = "touch DIRECTORY/started; sleep 100000", after = { gate = "ready" } }
+"#;
+    if !can_nest() {
+        return;
+    }
+    for identity in identities() {
+        let detached = Detached::up(Nest::new(topology).identity(identity).arguments(&["--no-wait"]));
+        let directory = detached.nest.directory.path().to_owned();
+        let outcome = detached.nestns(&["kill", "-s", "USR1", "@/waits"]);
+        assert_eq!(outcome.code, 1, "{}", outcome.stderr);
+        assert!(outcome.stderr.contains("it has not started yet"), "{}", outcome.stderr);
+        let state = |wanted: &str| detached.says(&["ps", "-o", "state", "--no-header", "@/waits"]).trim() == wanted;
+        assert!(state("created") && !directory.join("started").exists());
+        fs::write(directory.join("open"), "").expect("the directory is writable");
+        detached.says(&["wait", "@/waits", "--for", "started", "--timeout", "50s"]);
+    }
+}

@@ -7,7 +7,9 @@ use crate::controller::control::message::{Problem, Reply, Request, Target};
 use crate::controller::control::server::{Asked, Heard};
 use crate::controller::journal::event::{Caller, Event};
 use crate::controller::life::Life;
+use crate::controller::roster::State;
 use crate::controller::world::Asker;
+use crate::engine::gate;
 use crate::engine::moment::Moment;
 use crate::engine::plan::Subject;
 use crate::observe::process;
@@ -111,9 +113,14 @@ impl Supervision<'_> {
                 dropped.push(path());
                 continue;
             }
+            let subject = living.get(&target.pid).and_then(|&(_, subject)| subject);
+            if signal == gate::RELEASE as i32 && subject.is_some_and(|subject| self.is_at_gate(subject)) {
+                refused.push((path(), "it has not started yet, and only a request to end would reach it".to_owned()));
+                continue;
+            }
             match pidfd.signal(signal) {
                 Ok(()) => {
-                    self.note_signalled(target, living.get(&target.pid).and_then(|&(_, subject)| subject), signal, by);
+                    self.note_signalled(target, subject, signal, by);
                     reached.push(path());
                     // What is frozen dies at once, and does nothing else.
                     if signal != libc::SIGKILL && signal != 0 && self.is_in_paused(&target.path) {
@@ -125,6 +132,11 @@ impl Supervision<'_> {
             }
         }
         Reply::Signalled { reached, ended, dropped, refused, paused }
+    }
+
+    /// Whether a process waits for its release: the signal that it takes for that is the controller's alone to send.
+    fn is_at_gate(&self, subject: Subject) -> bool {
+        self.world.roster.get(subject).is_some_and(|record| record.state == State::Created)
     }
 
     fn note_signalled(&mut self, target: &Target, subject: Option<Subject>, signal: i32, by: Caller) {
