@@ -1,9 +1,10 @@
 //! From where a client of the control socket comes: the controller's own namespaces, or somewhere inside the tree.
 //!
 //! A socket in a directory is reached by each process that sees the directory, those of the tree included, and `exec` runs
-//! programs with everything that the controller has. So its user alone says nothing. A client is obeyed when it is a member of
-//! the controller's own PID and user namespaces; the kernel says so of the very process that has connected (`SO_PEERPIDFD`,
-//! since Linux 6.5; before that by its number, which its end gives back).
+//! programs with everything that the controller has. So its user alone says nothing. A client is obeyed when it is in the
+//! controller's own user namespace, and in its own PID namespace or in one around that, whose members see the controller and
+//! could trace it; the kernel says so of the very process that has connected (`SO_PEERPIDFD`, since Linux 6.5; before that by
+//! its number, which its end gives back).
 
 use std::fs;
 use std::io;
@@ -13,7 +14,7 @@ use std::os::unix::fs::MetadataExt as _;
 use nix::errno::Errno;
 use nix::sys::socket::UnixCredentials;
 use nix::sys::stat::fstat;
-use nix::unistd::{Pid, geteuid};
+use nix::unistd::{Pid, geteuid, getpid};
 
 use crate::observe::namespaces::Member;
 use crate::sys::namespace;
@@ -25,7 +26,7 @@ const DEEPEST: usize = 32;
 /// From where a client comes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::controller) enum Standing {
-    /// From the controller's own namespaces: it may ask for everything.
+    /// From the controller's own namespaces, or a PID namespace around its own: it may ask for everything.
     Beside,
     /// From somewhere else: its PID namespace and those around it, the innermost first, as far as they can be seen.
     Inside(Vec<u64>),
@@ -40,7 +41,7 @@ impl Standing {
             pidfd => pidfd,
         };
         let Ok(pidfd) = pidfd else { return Self::Inside(Vec::new()) };
-        let is_member = is_in_own_pid_namespace(&pidfd);
+        let is_member = is_in_own_pid_namespace(&pidfd) || sees_the_controller(&pidfd);
         let member = Member::of(pid, pidfd);
         let is_beside = is_member
             && match is_in_own_user_namespace(&member) {
@@ -59,6 +60,13 @@ fn is_in_own_pid_namespace(pidfd: &Pidfd) -> bool {
     let mut numbers = numbers.split_whitespace();
     let first = numbers.next().and_then(|number| number.parse::<i32>().ok());
     first.is_some_and(|number| number > 0) && numbers.next().is_none()
+}
+
+/// Whether the controller has a number in the PID namespace of a process (R12), which is so in those around its own only.
+/// Before Linux 6.11 nobody can tell.
+fn sees_the_controller(pidfd: &Pidfd) -> bool {
+    let namespace = pidfd.namespace(Kind::Pid);
+    namespace.is_ok_and(|namespace| namespace::pid_in(namespace, getpid()).is_ok())
 }
 
 fn is_in_own_user_namespace(member: &Member) -> io::Result<bool> {
