@@ -1,13 +1,17 @@
 //! System calls that are refused, one after the other: what the program cannot do without is told before anything is built,
 //! and `doctor` knows it; without the rest a tree lives, and ends.
 
-use std::process::Output;
+use std::process::{Output, Stdio};
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::thread;
 
 use nix::errno::Errno;
 use nix::libc;
+use nix::sys::signal::{self, Signal};
+use nix::unistd::Pid;
 use serde_json::Value;
 
-use crate::harness::nest::{Nest, assert_nothing_left, can_nest, identities};
+use crate::harness::nest::{Nest, PATIENCE, assert_nothing_left, can_nest, identities};
 use crate::harness::seccomp::{kill, refuse};
 
 const TOPOLOGY: &str = "[ns.@]\nproc.a = { actor = \"idle\" }\n[ns.\"@/b\"]\nunshare = [\"mount\", \"uts\"]\nproc.c = \"sleep \
@@ -43,6 +47,7 @@ fn made() -> Vec<(&'static str, libc::c_long)> {
         SYS_flock,
         SYS_fsopen,
         SYS_ftruncate,
+        SYS_futex,
         SYS_getcwd,
         SYS_getdents64,
         SYS_getsockopt,
@@ -53,6 +58,7 @@ fn made() -> Vec<(&'static str, libc::c_long)> {
         SYS_kill,
         SYS_listen,
         SYS_lseek,
+        SYS_memfd_create,
         SYS_mkdir,
         SYS_mkdirat,
         SYS_fchmod,
@@ -67,6 +73,7 @@ fn made() -> Vec<(&'static str, libc::c_long)> {
         SYS_pipe2,
         SYS_poll,
         SYS_prctl,
+        SYS_preadv2,
         SYS_prlimit64,
         SYS_readlink,
         SYS_readlinkat,
@@ -106,7 +113,20 @@ fn made() -> Vec<(&'static str, libc::c_long)> {
 fn run(nest: &Nest, words: &[&str], refused: (libc::c_long, i32)) -> Output {
     let mut command = nest.command(words);
     refuse(&mut command, refused.0, refused.1);
-    command.output().expect("the program was built")
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let child = command.spawn().expect("the program was built");
+    let number = Pid::from_raw(child.id().cast_signed());
+    // What hangs is killed, and has then no status of its own.
+    let (ended, watched) = mpsc::channel::<()>();
+    let watch = thread::spawn(move || {
+        if watched.recv_timeout(PATIENCE) == Err(RecvTimeoutError::Timeout) {
+            let _ = signal::kill(number, Signal::SIGKILL);
+        }
+    });
+    let output = child.wait_with_output().expect("it is our own");
+    drop(ended);
+    watch.join().expect("it does not panic");
+    output
 }
 
 fn text(output: &Output) -> String {

@@ -122,7 +122,8 @@ pub fn read_now(fd: impl AsFd, buffer: &mut [u8]) -> nix::Result<usize> {
         )
     };
     match Errno::result(result) {
-        Err(Errno::EOPNOTSUPP) => nix::unistd::read(fd, buffer),
+        // Where a filter refuses it as well.
+        Err(Errno::EOPNOTSUPP | Errno::ENOSYS | Errno::EPERM) => nix::unistd::read(fd, buffer),
         result => result.map(|count| usize::try_from(count).unwrap_or_default()),
     }
 }

@@ -47,6 +47,18 @@ impl Latch {
     }
 }
 
+/// `futex(word, FUTEX_WAKE)` of a word that nobody waits for: whether the call is to be had.
+///
+/// # Errors
+///
+/// `ENOSYS` or `EPERM` where it is refused.
+pub fn attempt() -> nix::Result<()> {
+    let word = AtomicU32::new(0);
+    // SAFETY: the address is that of a live, aligned word; nothing is written to it.
+    let result = unsafe { libc::syscall(libc::SYS_futex, word.as_ptr(), libc::FUTEX_WAKE, 0) };
+    Errno::result(result).map(drop)
+}
+
 /// Waits until the latch is open. A process that has none does not wait: `EINVAL`.
 ///
 /// # Errors

@@ -15,6 +15,7 @@ use nix::fcntl::{AT_FDCWD, AtFlags, OFlag, readlinkat, renameat};
 use nix::poll::{PollTimeout, poll};
 use nix::sched::{CloneFlags, setns, unshare};
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
+use nix::sys::memfd::{MFdFlags, memfd_create};
 use nix::sys::resource::{Resource, getrlimit};
 use nix::sys::signal::{SigSet, SigmaskHow, sigprocmask};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
@@ -23,9 +24,9 @@ use nix::sys::socket::{
     recvmsg, send, sendmsg, setsockopt, socket, socketpair, sockopt,
 };
 use nix::sys::stat::{Mode, fchmod, fstatat, mkdirat};
-use nix::sys::wait::{WaitPidFlag, waitpid};
+use nix::sys::wait::{Id, WaitPidFlag, waitid, waitpid};
 use nix::time::{ClockId, ClockNanosleepFlags, clock_nanosleep};
-use nix::unistd::{UnlinkatFlags, Whence, chdir, dup2, dup3, getpid, lseek, pipe2, unlinkat};
+use nix::unistd::{UnlinkatFlags, Whence, chdir, dup2, dup3, ftruncate, getpid, lseek, pipe2, unlinkat};
 
 use super::Check;
 use super::trial::{attempt, try_call};
@@ -33,7 +34,7 @@ use crate::sys::call::{Call, CallError};
 use crate::sys::errno::number_of;
 use crate::sys::fork::{ForkResult, exit_now, fork};
 use crate::sys::pidfd::Pidfd;
-use crate::sys::{descriptor, directory};
+use crate::sys::{descriptor, directory, latch};
 
 /// What the check is called.
 pub const ID: &str = "system-calls";
@@ -111,6 +112,10 @@ const CALLS: &[Required] = calls! {
     "execve" for CREATE: |_| nix::unistd::execve::<&std::ffi::CStr, &std::ffi::CStr>(c"", &[], &[]).map(drop);
     "chdir" for CREATE: |_| chdir("");
     "getrlimit" for CREATE: |_| getrlimit(Resource::RLIMIT_NOFILE).map(drop);
+    "memfd_create" for CREATE: |_| memfd_create(c"nestns", MFdFlags::MFD_CLOEXEC).map(drop);
+    // A pipe has no length.
+    "ftruncate" for CREATE: |fds| ftruncate(&fds.writer, 0);
+    "futex" for CREATE: |_| latch::attempt();
     "socketpair" for TALK: |_| {
         socketpair(AddressFamily::Unix, SockType::SeqPacket, None, SockFlag::SOCK_CLOEXEC).map(drop)
     };
@@ -152,6 +157,10 @@ const CALLS: &[Required] = calls! {
     };
     // A child would be none of ours to reap: there is none in this group.
     "wait4" for END: |_| waitpid(nix::unistd::Pid::from_raw(i32::MAX), Some(WaitPidFlag::WNOHANG)).map(drop);
+    "waitid" for END: |_| {
+        let nobody = Id::Pid(nix::unistd::Pid::from_raw(i32::MAX));
+        waitid(nobody, WaitPidFlag::WEXITED | WaitPidFlag::WNOHANG).map(drop)
+    };
     "flock" for STATE: |fds| {
         match File::from(fds.reader.try_clone().map_err(|error| number_of(&error))?).try_lock_shared() {
             Err(fs::TryLockError::Error(error)) => Err(number_of(&error)),
