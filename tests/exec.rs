@@ -267,7 +267,7 @@ fn a_controller_that_was_stopped_is_told_and_starts_nothing_afterwards() {
         let outcome = tree.nestns(&["exec", "@/in", "--", "touch", "@.late"]);
         kill(controller, Signal::SIGCONT).expect("it runs");
         assert_eq!(outcome.code, 125, "{}", outcome.stderr);
-        assert!(outcome.stderr.contains("the controller does not answer"), "{}", outcome.stderr);
+        assert!(outcome.stderr.contains("is stopped, as by Ctrl-Z"), "{}", outcome.stderr);
         // It serves one after another: what came before this has been served or dropped.
         assert_eq!(tree.says(&["exec", "@/in", "--", "echo", "here"]), "here\n");
         assert!(!tree.says(&["events", "--no-follow"]).contains("@.late"));

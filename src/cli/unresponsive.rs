@@ -28,7 +28,7 @@ pub(super) fn words(name: &str, controller: i32) -> (String, String) {
     match process::is_stopped(Pid::from_raw(controller)) {
         Ok(true) => (
             format!(
-                "the controller of `{name}`, PID {controller}, is stopped, as by Ctrl-Z: nobody carries out what it is asked for"
+                "the controller of `{name}`, PID {controller}, is stopped, as by Ctrl-Z, and answers nothing until it continues"
             ),
             format!("`kill -CONT {controller}` (or `fg` in its shell) lets it go on; {kill}"),
         ),
