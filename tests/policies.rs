@@ -225,3 +225,20 @@ proc.second = { sh = "wc -l < DIRECTORY/runs > DIRECTORY/seen", after = { first 
     assert_eq!(ended.code, 0, "{}", ended.stderr);
     assert_eq!(fs::read_to_string(ended.nest.directory.path().join("seen")).expect("it has run").trim(), "3");
 }
+
+/// A pause init stays whatever ends, one that might have been started again included.
+#[test]
+fn a_pause_namespace_stays_when_what_it_held_is_not_started_again() {
+    if !can_nest() {
+        return;
+    }
+    for identity in identities() {
+        let topology = "on_exit = \"ignore\"\n[ns.@]\ninit = \"pause\"\n\
+                        proc.once = { cmd = \"true\", enter = \"join\", restart = \"on-failure\" }\n";
+        let detached = Detached::up(Nest::new(topology).identity(identity));
+        detached.says(&["wait", "@/once", "--for", "exited", "--timeout", "50s"]);
+        let states = detached.says(&["ps", "-o", "path,state", "--no-header"]);
+        assert!(detached.is_running(), "{states}");
+        detached.says(&["wait", "@/init", "--for", "started", "--timeout", "50s"]);
+    }
+}

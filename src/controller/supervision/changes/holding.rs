@@ -6,7 +6,7 @@ use crate::controller::part::Part;
 use crate::controller::roster::State;
 use crate::controller::world::Reach;
 use crate::engine::line::Command;
-use crate::engine::plan::{Comebacks, NamespaceIndex, Subject};
+use crate::engine::plan::{Comebacks, InitPlan, NamespaceIndex, Subject};
 use crate::topology::RestartWhen;
 
 impl Supervision<'_> {
@@ -55,7 +55,12 @@ impl Supervision<'_> {
     /// may leave when it is empty.
     pub(super) fn settle_holder_of(&mut self, part: Part) {
         let Some(holder) = part.holder(&self.plan) else { return };
-        if self.plan.namespace(holder).comebacks == Comebacks::Possible && !self.may_anything_come_to(holder) {
+        let namespace = self.plan.namespace(holder);
+        // A pause init stays whatever ends.
+        if matches!(namespace.init, InitPlan::Builtin)
+            && namespace.comebacks == Comebacks::Possible
+            && !self.may_anything_come_to(holder)
+        {
             self.changes.to_settle.insert(holder);
         }
     }
