@@ -187,3 +187,28 @@ fn what_a_user_ends_is_no_failure() {
         assert_eq!(ended.code, 9, "{identity:?}: {}", ended.stderr);
     });
 }
+
+#[test]
+fn a_command_that_takes_too_long_ends_with_the_status_of_a_time_out() {
+    each(|identity| {
+        for command in ["exec sleep 1000", "trap 'exit 0' TERM; while :; do sleep 0.1; done"] {
+            for place in [&[][..], &["--in", "@"]] {
+                let words = [&["run", "@.toml", "--timeout", "1s"][..], place, &["--", "sh", "-c", command]].concat();
+                let ended = tree("").identity(identity).start_verb(&words).wait();
+                assert_eq!(ended.code, 124, "{identity:?} {command}: {}{}", ended.stdout, ended.stderr);
+            }
+        }
+    });
+}
+
+#[test]
+fn what_is_not_ready_is_not_said_to_be() {
+    each(|identity| {
+        let topology = "on_exit = 'ignore'\n[ns.@]\nproc.x = { sh = 'exit 3', ready = { log = 'never' } }\n\
+                        proc.y = { actor = 'idle' }\n";
+        let detached = Detached::try_up(Nest::new(topology).identity(identity));
+        assert_eq!(detached.up.code, 1, "{}", detached.up.stderr);
+        let expected = format!("not ready: {}/x", detached.nest.root);
+        assert!(detached.up.stdout.contains(&expected), "{}", detached.up.stdout);
+    });
+}

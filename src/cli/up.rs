@@ -24,6 +24,7 @@ use crate::controller::{self, Gates, LinesTo, Request, Summary};
 use crate::diagnostic::Color;
 use crate::engine::plan::Order;
 use crate::engine::report::Ending;
+use crate::observe::doctor::required::refused_calls;
 use crate::present::config::{self, Arrangement};
 use crate::present::count::count;
 use crate::present::duration::Human;
@@ -199,6 +200,11 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Status> {
     }
     let mut detail = Detail::Everything;
     if args.detach {
+        // What a controller of its own would miss is told as one in the foreground tells it.
+        let refused = refused_calls();
+        if !refused.is_empty() {
+            return Ok(launch::tell(&Trouble::Calls(refused), &topology.files));
+        }
         let patience = if args.no_wait { Patience::UntilReleased } else { Patience::UntilReady };
         let side = match detach::split(patience) {
             Ok(side) => side,
@@ -261,6 +267,7 @@ fn tell_detached(news: &News, args: &Args) -> anyhow::Result<Status> {
             let how = match (&*news.state, args.no_wait) {
                 ("created", _) => format!("created in {}, held until `nestns release`", time(Some(news.create_ms))),
                 (_, true) => format!("released in {}", time(news.release_ms)),
+                _ if !news.failed.is_empty() => format!("not ready: {}", news.failed.join(", ")),
                 _ => format!("ready in {}", time(news.ready_ms)),
             };
             let namespaces = count(news.namespaces as usize, "namespace");

@@ -391,8 +391,8 @@ impl<'a> Supervision<'a> {
         let status = match &self.world.stop {
             None | Some(Cause::Ended { .. }) if self.has_failed_as_fixture() => self.fixture_status(),
             None | Some(Cause::Ended { .. }) => self.verdict.status(),
-            Some(_) if self.world.visitor.is_some() => self.verdict.status(),
             Some(Cause::Timeout) => 124,
+            Some(_) if self.world.visitor.is_some() => self.verdict.status(),
             Some(Cause::Asked | Cause::Untied) => self.verdict.status(),
             Some(Cause::Signal(_)) if self.life == Life::Killing => 128 + 9,
             Some(Cause::Signal(signal)) => u8::try_from(128 + signal).unwrap_or(u8::MAX),
