@@ -158,6 +158,13 @@ fn inside_of_run_test_and_exec_their_own_topology_is_meant() {
         // Of its own a program inside may at most be told: whoever that is, it is no stranger.
         let inside = detached.nestns(&["exec", "-n", &two, "@", "--", program, "ps", "-q"]);
         assert!(!inside.stderr.contains("several topologies"), "{identity:?}: {}", inside.stderr);
+        // The host's numbers mean nothing inside.
+        for verb in [&["pid", "own/mine"][..], &["see"]] {
+            let words = [&["run", file, "--in", "own", "--", program][..], verb].concat();
+            let told = detached.nestns(&words);
+            assert_eq!(told.code, 1, "{identity:?}: {}{}", told.stdout, told.stderr);
+            assert!(told.stderr.contains("ask outside of the tree"), "{identity:?}: {}", told.stderr);
+        }
         // A name is still a name.
         let words = ["run", file, "--", program, "ps", "-q", "-n", &two];
         assert_eq!(detached.says(&words), format!("{0}/init\n{0}/one\n", detached.nest.root), "{identity:?}");

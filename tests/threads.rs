@@ -105,6 +105,9 @@ fn compare(nest: &Detached, them: &Threads, identity: Identity) {
             }
         }
     }
+    // A namespace does not end for a number of a thread.
+    let down = nest.nestns(&["down", &format!("{}:/{}#{}", nest.nest.root, them.space, own(&them.others[0]))]);
+    assert!(down.code == 1 && down.stderr.contains("is a thread ("), "{identity:?}: {}", down.stderr);
     // A number of a process is that of a process.
     let number = own(&them.process).to_string();
     let found = nest.document(&["whois", &number, "--in", &them.space, "--format", "json"]);

@@ -12,7 +12,7 @@ use nix::unistd::Pid;
 use super::abandoned;
 use super::color::When;
 use super::launch;
-use super::selection::{Selection, resolve};
+use super::selection::{Selection, resolve, threads};
 use super::status::Status;
 use super::target::{Connection, Target};
 use super::tell::tell;
@@ -212,6 +212,16 @@ fn named(connection: &mut Connection, addresses: &[Address]) -> Result<Vec<Strin
         return Err(Status::WrongCommandLine);
     }
     let snapshot = connection.snapshot()?;
+    for address in addresses {
+        if let Some(thread) = threads::named(&snapshot, address) {
+            tell(&format!(
+                "error: `{address}` is a thread ({}), and only a whole process can be taken down\n  = help: name the process, \
+                 by its path or its own number\n",
+                thread.name
+            ));
+            return Err(Status::No);
+        }
+    }
     let things = resolve(&snapshot, addresses, &Selection::default()).map_err(|unresolved| unresolved.tell())?;
     Ok(things.into_iter().map(|thing| thing.path().to_owned()).collect())
 }

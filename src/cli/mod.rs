@@ -21,6 +21,7 @@ mod experiment;
 mod explain;
 mod follower;
 mod graph;
+mod inside;
 mod inspect;
 mod kill;
 mod launch;

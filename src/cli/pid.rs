@@ -8,6 +8,7 @@ use nix::errno::Errno;
 use nix::unistd::Pid;
 use serde::{Serialize, Serializer};
 
+use super::inside::refuse_inside;
 use super::names::Names;
 use super::place::{self, Place};
 use super::selection::{self, is_over, resolve_one};
@@ -224,7 +225,9 @@ fn snapshot(args: &Args) -> Result<Snapshot, Trouble> {
     if let Some(Place::Address(place)) = &args.place {
         addresses.push(place.clone());
     }
-    selection::look(&args.target, &addresses).map(|(_, snapshot)| snapshot).map_err(Trouble::Told)
+    let (_, snapshot) = selection::look(&args.target, &addresses).map_err(Trouble::Told)?;
+    refuse_inside("pid", &snapshot).map_err(Trouble::Told)?;
+    Ok(snapshot)
 }
 
 /// A process of the topology, or the PID 1 of a namespace.

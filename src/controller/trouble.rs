@@ -129,6 +129,7 @@ impl Trouble {
     pub fn help(&self) -> Option<String> {
         match self {
             Self::State(error) => Some(error.help()),
+            Self::Plan(PlanError::Memory { .. } | PlanError::Record { .. }) => None,
             Self::Plan(_) => Some("write the numbers, as in `user = \"1000:1000\"`".to_owned()),
             Self::SingleUser { .. } => Some("leave `user` out, or run as root".to_owned()),
             Self::Descriptors { captured: 0, .. } => Some("raise `ulimit -Hn`".to_owned()),
@@ -150,7 +151,8 @@ impl Trouble {
     /// The check of `nestns doctor` that looks at the same, where it is this machine that refuses.
     pub fn check(&self) -> Option<&'static str> {
         match self {
-            Self::State(StateError::NameInUse { .. } | StateError::Homeless { .. }) => None,
+            Self::State(StateError::NameInUse { .. } | StateError::Homeless { .. })
+            | Self::Plan(PlanError::Memory { .. } | PlanError::Record { .. }) => None,
             Self::State(_) => Some("state-directory"),
             Self::Plan(_) | Self::SingleUser { .. } => Some("file-users"),
             Self::Descriptors { .. } => Some("rlimit-nofile"),

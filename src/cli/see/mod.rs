@@ -14,6 +14,7 @@ use self::comparison::{Mismatch, compare};
 use self::document::Sheet;
 use self::scene::Scene;
 use super::color::When;
+use super::inside::refuse_inside;
 use super::names::Names;
 use super::place::Place;
 use super::selection;
@@ -173,7 +174,10 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Status> {
     } else {
         let addresses: Vec<Address> = args.from.iter().filter_map(Place::address).chain(&args.of).cloned().collect();
         match selection::look(&args.target, &addresses) {
-            Ok((_, snapshot)) => (Some(snapshot.clone()), Names::of(vec![snapshot])),
+            Ok((_, snapshot)) => match refuse_inside("see", &snapshot) {
+                Ok(()) => (Some(snapshot.clone()), Names::of(vec![snapshot])),
+                Err(status) => return Ok(status),
+            },
             Err(status) => return Ok(status),
         }
     };

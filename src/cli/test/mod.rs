@@ -32,6 +32,7 @@ use crate::controller::trouble::Trouble;
 use crate::controller::{self, Fixture, LinesTo, Request};
 use crate::expect::report::{self, Format};
 use crate::expect::{Case, Status, judge, learn};
+use crate::observe::doctor::required::refused_calls;
 use crate::observe::doctor::{self, Machine};
 use crate::present::config::{self, Arrangement};
 use crate::sys::pidfd::Pidfd;
@@ -213,6 +214,11 @@ enum Start {
 
 /// Forks the controller, and waits until everything is ready.
 fn start(checked: &Checked, args: &Args) -> anyhow::Result<Start> {
+    let refused = refused_calls();
+    if !refused.is_empty() {
+        let status = launch::tell(&Trouble::Calls(refused), &checked.topology.files);
+        return Ok(Start::Caller(Outcome::Ended(status.code(), None)));
+    }
     let own = Pidfd::open(nix::unistd::getpid()).context("cannot tie the topology to this process")?;
     let mut origin = checked.origin();
     origin.anonymous = args.name.is_none();
@@ -429,14 +435,12 @@ fn cannot(
     let checks = machine.checks().into_iter().chain(doctor_file::checks(checked, &machine));
     let reason = checks.into_iter().find(|check| check.status == doctor::Status::No).map(|check| check.as_last_line());
     // What the machine can do and has not done is no reason to skip: a state directory that is full, or cannot be written to.
-    let is_skipped = reason.is_some() && !args.require;
-    let reason = reason.unwrap_or_else(|| {
-        let check = super::doctor::state_directory();
-        match check.status {
-            doctor::Status::No => check.as_last_line(),
-            _ => "the tree could not be built; standard error says why".to_owned(),
-        }
-    });
+    let Some(reason) = reason else {
+        let text = report::render(args.format.into(), label, &[fixture::not_ready(CANNOT, None)]);
+        std::io::stdout().lock().write_all(text.as_bytes())?;
+        return Ok(Exit::Other(CANNOT));
+    };
+    let is_skipped = !args.require;
     let status = if is_skipped { Status::Skipped } else { Status::Failed };
     let nothing = crate::expect::facts::Facts::default();
     let mut cases: Vec<Case> = expectations.iter().flat_map(|one| judge(one, &nothing, files)).collect();
