@@ -174,6 +174,8 @@ fn a_thread_outlives_the_first_one_of_its_process() {
             let document = nest.document(&["see", &them.path, "--of", &them.path, "--via", via, "--format", "json"]);
             assert_eq!(row(&document, &them.path)[&them.path], own(&them.process), "{identity:?} {via}: {document}");
         }
+        // What is run beside it is in its namespaces.
+        assert_eq!(nest.says(&["exec", &them.path, "--", "echo", "here"]), "here\n", "{identity:?}");
         let outcome = nest.nestns(&["kill", "-s", "KILL", &format!("{}#{}", them.space, own(&them.others[0]))]);
         assert_eq!(outcome.code, 0, "{identity:?}: {}", outcome.stderr);
     }

@@ -12,6 +12,7 @@ use nix::unistd::Pid;
 use super::document::{NamespaceDocument, ProcessDocument, Word};
 use super::roster::{Record, Roster};
 use crate::engine::plan::Subject;
+use crate::observe::thread::outlives_its_first;
 use crate::observe::undeclared::{self, Declared, Place, Process};
 use crate::topology::Labels;
 
@@ -112,7 +113,7 @@ impl<'a> Tree<'a> {
             userns: made.owner(),
             mntns: None,
             init: if made.init.is_some() { "program" } else { "none" }.into(),
-            state: Some(self.state(home(made.around), 'S')),
+            state: Some(self.state(home(made.around))),
             shared: Vec::new(),
             labels: Labels::default(),
             declared: false,
@@ -129,7 +130,10 @@ impl<'a> Tree<'a> {
                 name: one.name.clone(),
                 pids: one.numbers.iter().copied().map(Some).collect(),
                 ppids: process.parents.iter().copied().map(Some).collect(),
-                state: Some(self.state(home, one.state)),
+                state: Some(match one.state {
+                    'Z' | 'X' if !outlives_its_first(Pid::from_raw(one.pid())) => "zombie".into(),
+                    _ => self.state(home),
+                }),
                 exit: None,
                 enter: enter(process).into(),
                 argv: process.argv.clone(),
@@ -157,10 +161,9 @@ impl<'a> Tree<'a> {
     }
 
     /// What is frozen with the declared namespace around it does nothing.
-    fn state(&self, home: usize, state: char) -> Word {
-        match (state, &*self.words[home].1) {
-            ('Z' | 'X', _) => "zombie".into(),
-            (_, "paused") => "paused".into(),
+    fn state(&self, home: usize) -> Word {
+        match &*self.words[home].1 {
+            "paused" => "paused".into(),
             _ => "running".into(),
         }
     }

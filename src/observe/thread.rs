@@ -68,6 +68,11 @@ pub fn of_process(pid: Pid) -> io::Result<Vec<Thread>> {
     Ok(threads)
 }
 
+/// Whether a process that its first thread's state calls a zombie lives: another thread of it does (R71).
+pub fn outlives_its_first(pid: Pid) -> bool {
+    of_process(pid).is_ok_and(|threads| threads.iter().any(|thread| !matches!(thread.state, 'Z' | 'X')))
+}
+
 fn of(path: &str) -> io::Result<Option<Thread>> {
     let mut buffer = [0; 4096];
     let bytes = small_file::read_bytes(path, &mut buffer)?;

@@ -6,6 +6,7 @@ use serde::{Serialize, Serializer};
 use crate::cli::names::Names;
 use crate::observe::machine::{Evidence, Inhabitant, Machine, Space, SpaceId};
 use crate::observe::process;
+use crate::observe::thread::outlives_its_first;
 use crate::topology::Labels;
 
 #[derive(Debug, Serialize)]
@@ -161,7 +162,7 @@ fn process_document<'a>(machine: &Machine, names: &'a Names, one: &'a Inhabitant
         pids: &one.numbers,
         ppids: line.iter().map(ppid).collect(),
         state: match one.state {
-            'Z' | 'X' => "exited",
+            'Z' | 'X' if !outlives_its_first(Pid::from_raw(one.pid())) => "exited",
             _ => known.and_then(|known| known.document.state.as_deref()).unwrap_or("running"),
         },
         exit: None,

@@ -30,7 +30,7 @@ use crate::engine::moment::Moment;
 use crate::engine::plan::{Identity, InitPlan, NamespaceIndex, NamespacePlan, ProcessPlan, Subject};
 use crate::engine::program::Refusal;
 use crate::engine::report::Ending;
-use crate::observe::process;
+use crate::observe::{process, thread};
 use crate::sys::errno::of_io;
 use crate::sys::errno::spelled;
 use crate::sys::pidfd::Pidfd;
@@ -183,7 +183,7 @@ impl Supervision<'_> {
             (path, pid, facts.start_time)
         };
         let pid = Pid::from_raw(pid);
-        let process = Pidfd::open(pid).map_err(|_| gone(&path))?;
+        let mut process = Pidfd::open(pid).map_err(|_| gone(&path))?;
         if !process::start_time(pid).is_ok_and(|start| start == start_time) {
             return Err(gone(&path));
         }
@@ -197,7 +197,16 @@ impl Supervision<'_> {
             && matches!(self.plan.namespace(namespace).init, InitPlan::Builtin | InitPlan::Pause);
         let namespaces = match self.sessions.entered.get(&namespace) {
             Some(&(known, flags)) if is_settled && known == start_time => flags,
-            _ => self.standpoint().and_then(|standpoint| standpoint.to_enter(pid, only)).map_err(unreadable)?,
+            _ => match self.standpoint().and_then(|standpoint| standpoint.to_enter(pid, only)) {
+                // Its first thread has ended, and has left its namespaces; the others are still in them (R71).
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                    let thread = thread::of_process(pid).ok().and_then(|threads| threads.into_iter().next());
+                    let tid = Pid::from_raw(thread.ok_or_else(|| gone(&path))?.tid());
+                    process = Pidfd::open_thread(tid).map_err(|_| gone(&path))?;
+                    self.standpoint().and_then(|standpoint| standpoint.to_enter(tid, only)).map_err(unreadable)?
+                }
+                flags => flags.map_err(unreadable)?,
+            },
         };
         if is_settled {
             self.sessions.entered.insert(namespace, (start_time, namespaces));
