@@ -4,6 +4,7 @@
 //! ignore it, which for a PID 1 includes the default action (R5, R44). What its other threads block is of no account there.
 
 use std::io;
+use std::time::Duration;
 
 use nix::libc;
 use nix::unistd::Pid;
@@ -90,7 +91,9 @@ impl Masks {
 }
 
 /// How often a first thread that is between two sleeps is looked at.
-const ATTEMPTS: usize = 5;
+const ATTEMPTS: usize = 10;
+/// How long it has until then to go to sleep.
+const BETWEEN: Duration = Duration::from_micros(500);
 
 /// The fates of those of the signals in `asked`. More than the masks is looked at only where they leave it open.
 ///
@@ -118,11 +121,8 @@ pub fn fates(pid: Pid, role: Role, asked: u64) -> io::Result<Fates> {
                 fates = Fates { dropped: refused & !set, unknown: 0 };
                 break;
             }
-            Known::Runs if is_one_moment => {
-                fates = Fates { dropped: refused, unknown: 0 };
-                break;
-            }
-            Known::Signals(_) | Known::Runs => std::thread::yield_now(),
+            // One that was woken and waits for a processor is still inside of the call, with the mask of the call.
+            Known::Signals(_) | Known::Runs => std::thread::sleep(BETWEEN),
         }
     }
     let kept = masks.blocked & !masks.caught & !FORCED & asked;
