@@ -1,6 +1,7 @@
 //! The control socket, spoken to by hand: what a stranger could say to it as well.
 
 use std::io::{BufRead, BufReader, Write};
+use std::net::Shutdown;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 
@@ -14,6 +15,14 @@ pub(crate) struct Socket {
     stream: UnixStream,
     reader: BufReader<UnixStream>,
     id: u64,
+}
+
+/// The connection ends at once: a program that another test is about to start may hold a copy of it for a moment.
+impl Drop for Socket {
+    fn drop(&mut self) {
+        // It may have been ended by the controller.
+        let _ = self.stream.shutdown(Shutdown::Both);
+    }
 }
 
 impl Socket {
