@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use nix::sys::socket::{ControlMessage, MsgFlags, sendmsg};
 use serde_json::json;
 
+use crate::harness::kernel;
 use crate::harness::nest::{Identity, Nest, PATIENCE, assert_nothing_left, can_nest, identities};
 use crate::harness::socket::Socket;
 
@@ -55,7 +56,7 @@ impl Detached {
 
     /// How many descriptors the controller has open.
     fn descriptors(&self) -> usize {
-        fs::read_dir(format!("/proc/{}/fd", self.controller)).expect("it lives").count()
+        kernel::descriptors(self.controller).expect("it lives")
     }
 
     /// Waits until the controller has no more descriptors than this.

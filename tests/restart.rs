@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::{Signal, kill};
 
 use crate::harness::detached::{Detached, ended};
+use crate::harness::kernel::descriptors;
 use crate::harness::nest::{Nest, Truth, assert_nothing_left, can_nest, identities};
 
 /// Every way in which something can stand: forked and moved in, below nestns and below a program, on several levels.
@@ -63,11 +64,6 @@ fn agrees_with_the_kernel(truth: &Truth, but: &[&str]) {
 
 fn is_in(path: &str, part: &str) -> bool {
     path.strip_prefix(part).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-}
-
-/// How many descriptors a process has open, as far as one may look.
-fn descriptors(pid: i32) -> Option<usize> {
-    Some(fs::read_dir(format!("/proc/{pid}/fd")).ok()?.count())
 }
 
 fn resident(pid: i32) -> u64 {

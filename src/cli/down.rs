@@ -27,11 +27,11 @@ use crate::present::duration::Human;
 use crate::present::stop;
 use crate::topology::Address;
 
-/// How often it is looked whether the controller still does anything.
+/// Interval between two looks at whether the controller still does anything.
 const GLANCE: Duration = Duration::from_millis(500);
 /// After so long a controller that is stopped says nothing because of that.
 const SURE: Duration = Duration::from_secs(1);
-/// How long a controller may take to kill everything: its own bounds are shorter.
+/// Time that a controller has to kill everything: its own bounds are shorter.
 const LONGEST: Duration = Duration::from_secs(20);
 
 #[derive(Debug, clap::Args)]
@@ -278,7 +278,7 @@ fn take_down(mut connection: Connection, addresses: &[Address], args: &Args) -> 
     }
 }
 
-/// How long nothing has been heard of a stop: a controller tells every second for whom it waits.
+/// Time since a stop was last heard of: a controller tells every second what it waits for.
 struct Silence {
     since: Moment,
     force: Force,
@@ -295,7 +295,7 @@ impl Silence {
         self.has_told = false;
     }
 
-    /// Whether a controller that was to kill everything has to be killed itself.
+    /// Returns whether a controller that was to kill everything has to be killed itself.
     fn is_over(&self, controller: i32) -> bool {
         let patience = if is_stopped(controller) { SURE } else { LONGEST };
         self.force == Force::Kill && self.since.plus(patience) <= Moment::now()

@@ -17,6 +17,7 @@ use nix::unistd::Pid;
 use serde_json::{Value, json};
 
 use crate::harness::detached::Detached;
+use crate::harness::kernel;
 use crate::harness::nest::{Identity, Nest, PATIENCE, can_nest, identities};
 use crate::harness::socket::Socket;
 
@@ -145,7 +146,7 @@ fn events(detached: &Detached) -> Vec<Value> {
 }
 
 fn descriptors(detached: &Detached) -> usize {
-    fs::read_dir(format!("/proc/{}/fd", detached.controller())).expect("it runs").count()
+    kernel::descriptors(detached.controller().as_raw()).expect("it runs")
 }
 
 fn memory(detached: &Detached) -> u64 {
