@@ -398,3 +398,30 @@ fn many_at_once() {
     }
     agrees_with_the_kernel(&detached.truth(), &[]);
 }
+
+/// The kernel gives the inode of a namespace that has ended to another one, which is not taken for the first.
+#[test]
+fn an_inode_that_comes_again_belongs_to_the_namespace_that_has_it() {
+    if !can_nest() {
+        return;
+    }
+    for identity in identities() {
+        let detached = Detached::up(Nest::new(LAYOUT).identity(identity));
+        let root = &detached.nest.root;
+        let inode = |path: &str| detached.truth().namespace(path)["pidns"].as_u64().expect("it has stood");
+        let ended = inode(&format!("{root}/a"));
+        detached.says(&["down", "@", "@/a"]);
+        // Others on the machine take inodes too, so that it may not come at the first turn.
+        let mut has_come = false;
+        for _ in 0..50 {
+            detached.says(&["restart", "@-z"]);
+            has_come |= inode(&format!("{root}-z")) == ended;
+            if has_come {
+                break;
+            }
+        }
+        let truth = detached.truth();
+        assert_eq!(truth.pids(&format!("{root}-z/member")).len(), 2, "{truth:?}");
+        eprintln!("{identity:?}: the inode has come again: {has_come}");
+    }
+}

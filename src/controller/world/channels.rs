@@ -347,9 +347,17 @@ impl World<'_> {
                 && (facts.numbers.last() == Some(&1)) == subject.is_init()
                 && keeper.is_some_and(|keeper| keeper.as_raw() == facts.parent)
         });
-        // One that is still hidden cannot be asked where it is.
-        let is_at_home = subject.is_init() || self.home_of(sender).is_none_or(|home| home == subject.namespace);
-        is_awaited && is_placed && is_at_home
+        is_awaited && is_placed && (subject.is_init() || self.is_in(sender, subject.namespace))
+    }
+
+    /// Whether a process is in a namespace of the plan, as far as it can be asked. Where that one has not been seen yet, it is in
+    /// no other that is known.
+    fn is_in(&self, pid: Pid, index: NamespaceIndex) -> bool {
+        let Some(inode) = pid_namespace_of(pid) else { return true };
+        match self.roster.namespace(index).and_then(|record| record.facts.as_ref()) {
+            Some(known) => known.inode == inode,
+            None => self.namespace_of(inode).is_none(),
+        }
     }
 
     /// Whether a process lives as deep as this one does by the plan.
@@ -408,7 +416,11 @@ impl World<'_> {
 
     /// The namespace of the plan that a process is in.
     fn home_of(&self, pid: Pid) -> Option<NamespaceIndex> {
-        let namespace = Member::open(pid).and_then(|member| member.pid_namespace()).ok()?;
-        self.namespace_of(namespace.inode)
+        self.namespace_of(pid_namespace_of(pid)?)
     }
+}
+
+/// The inode of the PID namespace of a process; `None` while it hides, or when it has ended.
+fn pid_namespace_of(pid: Pid) -> Option<u64> {
+    Member::open(pid).and_then(|member| member.pid_namespace()).ok().map(|namespace| namespace.inode)
 }

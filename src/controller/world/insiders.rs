@@ -3,7 +3,7 @@
 
 use super::World;
 use crate::controller::control::message::{Forbidden, Problem, Reply, Request, Snapshot, Status};
-use crate::engine::plan::NamespaceIndex;
+use crate::engine::plan::{NamespaceIndex, Subject};
 
 /// What such a program can do instead.
 const HELP: &str = "ask from outside: in the PID and user namespace in which the topology was started";
@@ -36,7 +36,9 @@ impl World<'_> {
     pub(super) fn namespace_of(&self, inode: u64) -> Option<NamespaceIndex> {
         self.plan.indices().find(|&index| {
             let known = self.roster.namespace(index).and_then(|record| record.facts.as_ref());
-            known.is_some_and(|known| known.inode == inode)
+            // The kernel gives the inode of one that has ended to the next one.
+            let is_over = self.roster.get(Subject::init(index)).is_some_and(|record| record.state.is_over());
+            !is_over && known.is_some_and(|known| known.inode == inode)
         })
     }
 }
