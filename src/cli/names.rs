@@ -21,7 +21,8 @@ pub(super) struct Names {
     /// The inode of the caller's PID namespace.
     own: Option<u64>,
     snapshots: Vec<Snapshot>,
-    spaces: HashMap<u64, (usize, usize)>,
+    /// Those that have or had the inode.
+    spaces: HashMap<u64, Vec<(usize, usize)>>,
     processes: HashMap<i32, (usize, usize)>,
     /// Which numbers were looked at, and whether they are still those of the processes that are meant.
     verified: RefCell<HashMap<i32, bool>>,
@@ -61,7 +62,9 @@ impl Names {
         let mut names = Self { own, snapshots, ..Self::default() };
         for (at, snapshot) in names.snapshots.iter().enumerate() {
             for (place, namespace) in snapshot.namespaces.iter().enumerate() {
-                names.spaces.extend(namespace.pidns.map(|inode| (inode, (at, place))));
+                if let Some(inode) = namespace.pidns {
+                    names.spaces.entry(inode).or_default().push((at, place));
+                }
             }
             for (place, process) in snapshot.processes.iter().enumerate().filter(|(_, process)| process.exit.is_none())
             {
@@ -73,11 +76,11 @@ impl Names {
 
     /// Who a namespace is.
     pub(super) fn space(&self, inode: u64, id: Option<u64>) -> Option<Named<'_, NamespaceDocument>> {
-        let &(at, place) = self.spaces.get(&inode)?;
-        let snapshot = &self.snapshots[at];
-        let document = &snapshot.namespaces[place];
-        let is_it = document.pidns_id.is_none() || id.is_none() || document.pidns_id == id;
-        is_it.then_some(Named { topology: &snapshot.status.name, document })
+        self.spaces.get(&inode)?.iter().rev().find_map(|&(at, place)| {
+            let snapshot = &self.snapshots[at];
+            let document = &snapshot.namespaces[place];
+            document.is_namespace(inode, id).then_some(Named { topology: &snapshot.status.name, document })
+        })
     }
 
     /// Who the process with this number on the host is.

@@ -28,6 +28,7 @@ use crate::diagnostic::Color;
 use crate::present::count::count;
 use crate::present::living::{self, Part, View};
 use crate::present::outline;
+use crate::present::state::State;
 use crate::present::tree::{self, Colour, Folding, Look};
 use crate::topology::{Address, Topology};
 
@@ -224,7 +225,12 @@ fn observer<'a>(snapshot: &'a Snapshot, from: &Place) -> Result<Option<&'a Names
         Place::Address(address) => place::namespace(snapshot, address).map(Some),
         Place::Inode(inode) if *inode == snapshot.host_pidns => Ok(None),
         Place::Inode(inode) => {
-            let found = snapshot.namespaces.iter().find(|namespace| namespace.pidns == Some(*inode));
+            // The kernel may have given the inode of one that has ended to another one.
+            let is_over = |namespace: &NamespaceDocument| {
+                namespace.state.as_deref().and_then(State::of).is_some_and(State::is_over)
+            };
+            let same = snapshot.namespaces.iter().filter(|namespace| namespace.is_namespace(*inode, None));
+            let found = same.min_by_key(|namespace| is_over(namespace));
             found.map(Some).ok_or_else(|| {
                 tell(&format!(
                     "error: nothing of `{}` is in `{from}`\n  = help: `nestns tree --host` shows every namespace of this \

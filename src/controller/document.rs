@@ -45,6 +45,14 @@ pub struct NamespaceDocument {
     pub cgroup: Option<String>,
 }
 
+impl NamespaceDocument {
+    /// Whether it is this namespace. The kernel gives an inode to the next namespace as soon as the last one is gone, and an id
+    /// (Linux 6.18) never again.
+    pub fn is_namespace(&self, inode: u64, id: Option<u64>) -> bool {
+        self.pidns == Some(inode) && (id.is_none() || self.pidns_id.is_none() || id == self.pidns_id)
+    }
+}
+
 /// A process as documents have it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "the keys of the document")]

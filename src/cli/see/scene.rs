@@ -11,7 +11,7 @@ use crate::cli::status::Status;
 use crate::cli::tell::tell;
 use crate::controller::control::message::Snapshot;
 use crate::controller::document::NamespaceDocument;
-use crate::observe::machine::{Inhabitant, Machine, SpaceId};
+use crate::observe::machine::{Inhabitant, Machine, Space, SpaceId};
 use crate::observe::sight::Observer;
 use crate::observe::thread;
 use crate::topology::Address;
@@ -65,12 +65,19 @@ pub(in crate::cli) fn ask_about_threads(machine: &mut Machine, snapshot: &Snapsh
             vec![machine.own()]
         } else {
             let named = snapshot.namespaces.iter().filter(|namespace| address.matches(&namespace.path));
-            named.filter_map(|namespace| machine.by_inode(namespace.pidns?)).collect()
+            named.filter_map(|namespace| space_of(machine, namespace)).collect()
         };
         for space in spaces {
             machine.ask_about(space, number);
         }
     }
+}
+
+/// The namespace of the machine that a document is about.
+pub(in crate::cli) fn space_of(machine: &Machine, namespace: &NamespaceDocument) -> Option<SpaceId> {
+    let space = machine.by_inode(namespace.pidns?)?;
+    let Space { inode, id, .. } = *machine.space(space);
+    namespace.is_namespace(inode, id).then_some(space)
 }
 
 impl<'a> Scene<'a> {
@@ -82,12 +89,7 @@ impl<'a> Scene<'a> {
     ) -> Result<Self, Status> {
         let mut cast = Cast { machine, snapshot, names, members: members(machine), spaces: HashMap::new() };
         for namespace in &snapshot.namespaces {
-            let space = namespace.pidns.and_then(|inode| machine.by_inode(inode));
-            let is_it = |&space: &SpaceId| {
-                let id = machine.space(space).id;
-                id.is_none() || namespace.pidns_id.is_none() || id == namespace.pidns_id
-            };
-            cast.spaces.extend(space.filter(is_it).map(|space| (namespace.path.as_str(), space)));
+            cast.spaces.extend(space_of(machine, namespace).map(|space| (namespace.path.as_str(), space)));
         }
         let (eyes, missing) = cast.eyes(from)?;
         let seen = cast.seen(of)?;

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use super::mechanism;
 use crate::cli::names::Names;
 use crate::cli::place::Place;
-use crate::cli::see::scene::Scene;
+use crate::cli::see::scene::{Scene, space_of};
 use crate::cli::status::Status;
 use crate::cli::target::Connection;
 use crate::controller::control::message::Snapshot;
@@ -67,7 +67,7 @@ pub(super) fn facts(connection: &mut Connection, wanted: &Wanted) -> anyhow::Res
     let paths: HashMap<SpaceId, &str> = snapshot
         .namespaces
         .iter()
-        .filter_map(|space| Some((machine.by_inode(space.pidns?)?, space.path.as_str())))
+        .filter_map(|space| Some((space_of(&machine, space)?, space.path.as_str())))
         .chain([(machine.own(), HOST)])
         .collect();
     let processes = snapshot.processes.iter().map(|document| {
