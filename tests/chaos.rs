@@ -135,8 +135,15 @@ fn round(nest: &Nest, doing: Doing, victim: Victim, dice: &mut Dice) {
     let ends_by_itself = matches!(victim, Victim::Controller | Victim::Both) || matches!(doing, Doing::Stop);
     let patience = if ends_by_itself { PATIENCE } else { Duration::from_millis(50) };
     if !has_ended(&mut tree, patience) {
-        let (_, _, stderr) = run(nest, &["down", "--now", &root]);
-        assert!(has_ended(&mut tree, PATIENCE), "it does not end: {stderr}");
+        // Of one that has not got as far as having a state directory nobody knows yet.
+        let end = Instant::now() + PATIENCE;
+        loop {
+            let (_, _, stderr) = run(nest, &["down", "--now", &root]);
+            if has_ended(&mut tree, Duration::from_secs(1)) {
+                break;
+            }
+            assert!(Instant::now() < end, "it does not end: {stderr}");
+        }
     }
     if let Some(mut beside) = beside
         && !has_ended(&mut beside, PATIENCE)

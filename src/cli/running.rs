@@ -22,12 +22,8 @@ pub(super) enum SameName {
 /// Looks for a running topology of this name. `None` when there is none any more; else the status to end with, with all
 /// that is to be said about it told.
 pub(super) fn settle(origin: &Origin, same_name: SameName, detach: bool) -> anyhow::Result<Option<Status>> {
-    let Ok(directory) = StateDirectory::place(&origin.name) else {
-        // What is wrong with it is told by the start itself.
-        return Ok(None);
-    };
-    let Ok(mut client) = Client::connect(&directory) else {
-        // A controller on its way, or a left-over: the lock tells.
+    let Ok(mut client) = Client::connect(&StateDirectory::place(&origin.name)) else {
+        // A controller on its way, a left-over, a place that cannot be trusted: the start itself tells.
         return Ok(None);
     };
     if same_name == SameName::Stop {

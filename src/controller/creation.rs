@@ -62,9 +62,12 @@ pub fn run(request: Request, audience: &mut dyn Audience) -> Outcome {
     let began = Moment::now();
     last_words::prepare();
     // A call that is missing only when the tree is to be stopped would make one that cannot be.
-    let refused = refused_calls();
-    if !refused.is_empty() {
-        return Err(Trouble::Calls(refused));
+    if request.options.herald.is_none() {
+        // A client that has started this controller has tried them, to tell of them itself.
+        let refused = refused_calls();
+        if !refused.is_empty() {
+            return Err(Trouble::Calls(refused));
+        }
     }
     let Request { topology, origin, base, options } = request;
     // Nothing of the caller's beyond the standard descriptors is of any use to anybody here.
@@ -79,7 +82,7 @@ pub fn run(request: Request, audience: &mut dyn Audience) -> Outcome {
         .transpose()
         .by(Call::Fcntl)
         .map_err(system("keep a descriptor open"))?;
-    let directory = StateDirectory::place(&origin.name)?;
+    let directory = StateDirectory::place(&origin.name);
     let mut environment = options.environment;
     // It is for nestns itself: a program that said it is ready there would speak for the whole tree.
     let manager = Manager::at(environment.remove(OsStr::new(NOTIFY_SOCKET)).as_deref());

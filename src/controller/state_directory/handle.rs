@@ -69,16 +69,20 @@ impl Directory {
             Ok(()) | Err(Errno::EEXIST) => {}
             Err(errno) => return Err(failed("make the directory")(errno)),
         }
-        let opened = Self::open_in(above, path, name)?;
-        let mode = fstat(&opened).map_err(failed("look at"))?.st_mode & 0o7777;
+        let (opened, found) = Self::open_found(above, path, name)?;
         // The caller's umask may have taken even the owner's rights away.
-        if mode & 0o777 != 0o700 {
+        if found.st_mode & 0o777 != 0o700 {
             fchmod(&opened, Mode::S_IRWXU).map_err(failed("protect"))?;
         }
         Ok(opened)
     }
 
     fn open_in(above: impl AsFd, path: &Path, name: &OsStr) -> Result<Self, StateError> {
+        Self::open_found(above, path, name).map(|(opened, _)| opened)
+    }
+
+    /// Opens one, and says what was found.
+    fn open_found(above: impl AsFd, path: &Path, name: &OsStr) -> Result<(Self, FileStat), StateError> {
         let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
         let opened = match openat(above.as_fd(), name, flags, Mode::empty()) {
             Ok(opened) => opened,
@@ -93,7 +97,7 @@ impl Directory {
         trust::judge(path, &found)?;
         // The agreed numbers are filled later, and what is open at one of them then is closed.
         let fd = descriptor::above(opened, FIRST_FREE).map_err(failed("keep open", path))?;
-        Ok(Self { path: path.into(), fd: Rc::new(fd) })
+        Ok((Self { path: path.into(), fd: Rc::new(fd) }, found))
     }
 
     /// One whose descriptor was handed over by whoever has opened it.

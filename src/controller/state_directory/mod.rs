@@ -54,13 +54,9 @@ impl Drop for StateDirectory {
 }
 
 impl StateDirectory {
-    /// Where the state of a name is, or will be.
-    ///
-    /// # Errors
-    ///
-    /// When the directory above cannot be made or trusted.
-    pub fn place(name: &str) -> Result<PathBuf, StateError> {
-        Ok(places::base()?.join(name))
+    /// Where the state of a name is, or will be. Whether the directory above can be trusted is seen when it is opened.
+    pub fn place(name: &str) -> PathBuf {
+        places::chosen().join(name)
     }
 
     /// Takes the name, whose place is this directory, and ends and removes what an earlier one has left there.

@@ -16,14 +16,7 @@ pub const TRUTH_VARIABLE: &str = "NESTNS_TRUTH";
 /// Where root has them.
 const SYSTEM: &str = "/run/nestns";
 
-/// The directory above all of the caller's topologies, made where it is missing.
-pub(super) fn base() -> Result<PathBuf, StateError> {
-    let place = chosen();
-    Directory::open_or_make(&place)?;
-    Ok(place)
-}
-
-/// The same, without making anything: whether it can be trusted, or be made.
+/// The directory above all of the caller's topologies, if it can be trusted, or be made; nothing is made.
 ///
 /// # Errors
 ///
@@ -47,7 +40,8 @@ pub fn usable_base() -> Result<PathBuf, StateError> {
     }
 }
 
-fn chosen() -> PathBuf {
+/// The directory above all of the caller's topologies, whether it is there or not.
+pub(super) fn chosen() -> PathBuf {
     if let Some(place) = state_root().or_else(|| Some(runtime_directory()?.join("nestns"))) {
         return place;
     }

@@ -38,10 +38,10 @@ pub(super) fn walk(path: &Path) -> Result<(OwnedFd, OsString), StateError> {
     let mut rest = components(path);
     let Some(last) = rest.pop_back() else { return Err(failed(Errno::EINVAL)) };
     // The way that was gone: `..` goes back on it.
+    judge_above(path, Path::new("/"), &fstat(&root).map_err(failed)?)?;
     let mut way = vec![(root, PathBuf::from("/"))];
     let mut links = 0;
     while let Some((above, place)) = way.last() {
-        judge_above(path, place, &fstat(above).map_err(failed)?)?;
         let Some(name) = rest.pop_front() else { break };
         if name == ".." {
             if way.len() > 1 {
@@ -53,6 +53,7 @@ pub(super) fn walk(path: &Path) -> Result<(OwnedFd, OsString), StateError> {
         let found = fstat(&opened).map_err(failed)?;
         let place = place.join(&name);
         if kind(&found) != SFlag::S_IFLNK {
+            judge_above(path, &place, &found)?;
             way.push((opened, place));
             continue;
         }
