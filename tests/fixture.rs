@@ -191,7 +191,13 @@ fn what_a_user_ends_is_no_failure() {
 #[test]
 fn a_command_that_takes_too_long_ends_with_the_status_of_a_time_out() {
     each(|identity| {
-        for command in ["exec sleep 1000", "trap 'exit 0' TERM; while :; do sleep 0.1; done"] {
+        for command in [
+            "exec sleep 1000",
+            "trap 'exit 0' TERM; while :; do sleep 0.1; done",
+            // What it has started leaves with it.
+            "sleep 1000 & sleep 1000; true",
+            "(trap '' TERM; sleep 1000) & sleep 1000; true",
+        ] {
             for place in [&[][..], &["--in", "@"]] {
                 let words = [&["run", "@.toml", "--timeout", "1s"][..], place, &["--", "sh", "-c", command]].concat();
                 let ended = tree("").identity(identity).start_verb(&words).wait();

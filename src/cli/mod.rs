@@ -83,7 +83,7 @@ topologies whose state is there are found
   XDG_RUNTIME_DIR    Without NESTNS_STATE_ROOT: the state is in `nestns` there, if it is the caller's own directory, else \
 in /run/nestns or, where that cannot be written, in nestns-UID below TMPDIR. All of these are searched; with an \
 XDG_RUNTIME_DIR other than /run/user/UID only that one
-  NESTNS_NAME        The topology that a verb is about, as --name does
+  NESTNS_NAME        The topology that a verb with --name is about
   NESTNS_TRUTH       Set by `run`, `test` and `exec`: a file with what stands (nestns.truth/1). While its topology runs, verbs \
 without a name are about that one
   NESTNS_<FLAG>      Any flag: NESTNS_FORMAT=json is --format json

@@ -111,18 +111,24 @@ impl Names {
         self.space_in_words(space.inode, space.id)
     }
 
-    /// A process in words: the path of one of ours, `vm/ci#12` for one inside that is not declared, `host#5304` for all others.
-    pub(super) fn of_process(&self, machine: &Machine, process: &Inhabitant) -> String {
+    /// The topology of a process and its address there: the path of one that is declared, `vm/ci#12` for another one inside;
+    /// `None` for all others of the machine.
+    pub(super) fn address(&self, machine: &Machine, process: &Inhabitant) -> Option<(&str, String)> {
         if let Some(named) = self.process(process.pid()) {
-            return self.qualified(named.topology, &named.document.path);
+            return Some((named.topology, named.document.path.clone()));
         }
         // In a namespace that a program has made, by the number in the one of ours around it.
-        let around = std::iter::successors(process.space, |&id| machine.space(id).parent).find_map(|id| {
+        std::iter::successors(process.space, |&id| machine.space(id).parent).find_map(|id| {
             let space = machine.space(id);
-            Some((self.space(space.inode, space.id)?, process.numbers.get(space.level)?))
-        });
-        match around {
-            Some((named, number)) => format!("{}#{number}", self.qualified(named.topology, &named.document.path)),
+            let (named, number) = (self.space(space.inode, space.id)?, process.numbers.get(space.level)?);
+            Some((named.topology, format!("{}#{number}", named.document.path)))
+        })
+    }
+
+    /// A process in words: its address, and `host#5304` for one of no topology.
+    pub(super) fn of_process(&self, machine: &Machine, process: &Inhabitant) -> String {
+        match self.address(machine, process) {
+            Some((topology, address)) => self.qualified(topology, &address),
             None => format!("{HOST}#{}", process.pid()),
         }
     }

@@ -256,6 +256,7 @@ fn select<'a>(snapshot: &'a Snapshot, args: &Args) -> Result<Vec<&'a ProcessDocu
     let wanted = &args.selection;
     let is_filtered = !wanted.label.is_empty() || !wanted.state.is_empty() || wanted.leaves;
     let inside = Selection { recursive: wanted.recursive || wanted.leaves, ..Selection::default() };
+    selection::threads::note(snapshot, &args.addresses);
     let named = selection::resolve(snapshot, &args.addresses, &inside)?;
     let (named_spaces, named_paths) = apart(&named);
     let filtered = if is_filtered {

@@ -190,6 +190,7 @@ fn of_running(args: &Args, address: Option<Address>) -> anyhow::Result<Status> {
         Err(status) => return Ok(status),
     };
     let inside = Selection { recursive: true, ..Selection::default() };
+    selection::threads::note(&snapshot, &addresses);
     let things = match selection::resolve(&snapshot, &addresses, &inside) {
         Ok(things) => things,
         Err(unresolved) => return Ok(unresolved.tell()),

@@ -132,14 +132,12 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Status> {
         .chain(threads)
         .filter(|&(space, ..)| is_wanted(space))
         .map(|(space, process, thread)| {
-            let known = names.process(process.pid());
+            let (topology, path) = names.address(&machine, process).unzip();
             let bearer = thread.unwrap_or(process);
-            let inside = process.space.map(|id| machine.space(id));
-            let around = inside.and_then(|space| names.space(space.inode, space.id)).map(|known| known.topology);
             Match {
                 space: space.map(|space| names.of_space(&machine, space)),
-                topology: known.map(|known| known.topology).or(around).map(str::to_owned),
-                path: known.map(|known| known.document.path.clone()),
+                topology: topology.map(str::to_owned),
+                path,
                 pids: bearer.numbers.clone(),
                 name: bearer.name.clone(),
                 who: names.of_process(&machine, process),

@@ -94,11 +94,31 @@ pub fn message(text: &str) -> String {
     String::from_utf8_lossy(&shown).into_owned()
 }
 
-/// How long the sequence is that a text begins with, where it is one that sets colours: `ESC [`, numbers, `m`.
+/// How long the sequence is that a text begins with, where it is one that sets colours: `ESC [`, numbers, `m`. One that hides
+/// the text after it (SGR 8) is none.
 fn sgr(text: &[u8]) -> Option<usize> {
     let numbers = text.strip_prefix(b"\x1b[")?;
     let length = numbers.iter().position(|byte| !matches!(byte, b'0'..=b'9' | b';' | b':'))?;
-    (numbers[length] == b'm').then_some(length + 3)
+    (numbers[length] == b'm' && !conceals(&numbers[..length])).then_some(length + 3)
+}
+
+/// Whether one of the parameters of SGR is 8, conceal: not one of an extended colour, as in `38;5;8`.
+fn conceals(parameters: &[u8]) -> bool {
+    let mut parameters = parameters.split(|&byte| byte == b';');
+    while let Some(parameter) = parameters.next() {
+        let number = parameter.iter().skip_while(|&&byte| byte == b'0');
+        if number.copied().eq(*b"8") {
+            return true;
+        }
+        if matches!(parameter, b"38" | b"48" | b"58") {
+            match parameters.next() {
+                Some(b"5") => drop(parameters.next()),
+                Some(b"2") => drop(parameters.nth(2)),
+                _ => {}
+            }
+        }
+    }
+    false
 }
 
 /// The text without escape sequences, where a reader is no terminal.
@@ -132,9 +152,14 @@ fn sequence(text: &[u8]) -> usize {
     }
 }
 
-/// Marks, embeddings, overrides and isolates of direction, and the separators of lines and paragraphs.
+/// Marks, embeddings, overrides and isolates of direction, the separators of lines and paragraphs, and what is there without
+/// being seen: zero-width spaces, invisible operators and tags. The joiners of scripts and of emoji stay.
 const fn has_power(character: char) -> bool {
-    matches!(character, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    matches!(
+        character,
+        '\u{61c}' | '\u{180e}' | '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}'
+            | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}'
+    )
 }
 
 /// The code points that Unicode keeps out of interchange.
@@ -168,6 +193,11 @@ mod tests {
             ("\u{9b}2Jx".as_bytes(), "\\u{9b}2Jx", "\\u{9b}2Jx"),
             (b"\x9b2Jx", "\\x9b2Jx", "\\x9b2Jx"),
             ("a\u{202e}b \u{e9}".as_bytes(), "a\\u{202e}b \u{e9}", "a\\u{202e}b \u{e9}"),
+            (b"\x1b[8mhidden", "\\u{1b}[8mhidden", "hidden"),
+            (b"\x1b[31;08mhidden", "\\u{1b}[31;08mhidden", "hidden"),
+            (b"\x1b[38;5;8mgrey", "\x1b[38;5;8mgrey\x1b[0m", "grey"),
+            (b"\x1b[38;2;8;8;8;8mx", "\\u{1b}[38;2;8;8;8;8mx", "x"),
+            ("a\u{200b}b\u{feff}c\u{e0041}".as_bytes(), "a\\u{200b}b\\u{feff}c\\u{e0041}", "a\\u{200b}b\\u{feff}c\\u{e0041}"),
             (b"\x08\x7f", "\\u{8}\\u{7f}", "\\u{8}\\u{7f}"),
             (b"\x1b", "\\u{1b}", ""),
         ] {

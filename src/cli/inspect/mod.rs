@@ -62,6 +62,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Status> {
     // Asking by the number of a thread is asking about that one.
     let asked = selection::threads::named(&snapshot, &args.address);
     subject.read_threads(args.threads, asked.as_ref());
+    selection::threads::note(&snapshot, std::slice::from_ref(&args.address));
     let problems = &snapshot.status.problems;
     let problem = (!problems.is_empty()).then(|| problems.join("; "));
     let document = InspectDocument { schema: "nestns.inspect/1", topology: &snapshot.status.name, problem, subject };

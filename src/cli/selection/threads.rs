@@ -7,6 +7,7 @@ use nix::errno::Errno;
 use nix::unistd::Pid;
 
 use super::is_over;
+use crate::cli::tell::tell;
 use crate::controller::control::message::Snapshot;
 use crate::controller::document::ProcessDocument;
 use crate::observe::namespaces::Member;
@@ -29,6 +30,17 @@ pub(in crate::cli) fn named(snapshot: &Snapshot, address: &Address) -> Option<Th
     }
     let mut spaces = snapshot.namespaces.iter().filter(|namespace| address.matches_instances(&namespace.path));
     spaces.find_map(|namespace| find(snapshot, &namespace.path, number))
+}
+
+/// Says of addresses that are numbers of threads what is shown in their place.
+pub(in crate::cli) fn note(snapshot: &Snapshot, addresses: &[Address]) {
+    for address in addresses {
+        if let Some(thread) = named(snapshot, address) {
+            let owner = living(snapshot).find(|process| pid_of(process) == Some(thread.pid()));
+            let owner = owner.map_or_else(|| format!("PID {}", thread.pid()), |owner| format!("`{}`", owner.path));
+            tell(&format!("note: `{address}` is a thread ({}) of {owner}, which is shown\n", thread.name));
+        }
+    }
 }
 
 fn find(snapshot: &Snapshot, space: &str, number: i32) -> Option<Thread> {

@@ -44,6 +44,7 @@ use crate::engine::plan::{Plan, Subject};
 use crate::engine::report::Ending;
 use crate::observe::namespaces::Standpoint;
 use crate::sys::fault;
+use crate::sys::pidfd::Pidfd;
 use crate::topology::{OnExit, Terminal};
 use attachments::Attachments;
 use awaiting::Awaiting;
@@ -104,6 +105,8 @@ pub(super) struct Supervision<'a> {
     stopping: Option<Stopping>,
     command: Option<Command>,
     visit_deadline: Option<Moment>,
+    /// What was in the session of the command of `run` when that was asked to end.
+    company: Vec<Pidfd>,
     /// How often Ctrl-C was passed on to the command.
     interruptions: u32,
     opening: Opening,
@@ -140,6 +143,7 @@ impl<'a> Supervision<'a> {
             stopping: None,
             command: None,
             visit_deadline: None,
+            company: Vec::new(),
             interruptions: 0,
             opening,
             sessions: Sessions::default(),

@@ -83,7 +83,7 @@ impl Supervision<'_> {
         self.tell_sessions_to_leave();
         if self.visitor_lives() {
             // He is a guest of the tree: he leaves first.
-            self.signal_visitor(Signal::TERM);
+            self.ask_visitor();
             self.visit_deadline = Some(Moment::now().plus(VISIT_GRACE));
         } else {
             self.begin_to_stop();
@@ -133,9 +133,10 @@ impl Supervision<'_> {
     pub(super) fn act(&mut self) {
         if let Some(deadline) = self.visit_deadline {
             if !self.visitor_lives() {
+                self.kill_visitor();
                 self.begin_to_stop();
             } else if deadline <= Moment::now() {
-                self.signal_visitor(Signal::KILL);
+                self.kill_visitor();
                 self.visit_deadline = Some(Moment::now().plus(VISIT_GRACE));
             }
         }
@@ -223,7 +224,7 @@ impl Supervision<'_> {
         if self.stopping.is_none() {
             self.begin_to_stop();
         }
-        self.signal_visitor(Signal::KILL);
+        self.kill_visitor();
         let now = Moment::now();
         let kids: Vec<Subject> =
             self.keeper.kids().iter().filter(|kid| !kid.gone && kid.subject.is_init()).map(|kid| kid.subject).collect();

@@ -1,5 +1,7 @@
 //! The command of `run FILE`: a guest of the tree, who comes when everything is ready and leaves first.
 
+use nix::libc;
+
 use super::Supervision;
 use crate::controller::Command;
 use crate::controller::audience::Cause;
@@ -11,9 +13,9 @@ use crate::engine::failure::{Failure, Stage};
 use crate::engine::keeper::{Entrance, Guest, Setback};
 use crate::engine::plan::Subject;
 use crate::engine::report::Ending;
+use crate::observe::session;
 use crate::sys::call::{Call, CallError};
 use crate::sys::pidfd::Pidfd;
-use crate::topology::Signal;
 
 impl Supervision<'_> {
     /// Starts the command of `run FILE`, when everything is ready.
@@ -66,12 +68,31 @@ impl Supervision<'_> {
         self.world.visitor.as_ref().is_some_and(|visitor| visitor.ending.is_none())
     }
 
-    pub(super) fn signal_visitor(&self, signal: Signal) {
-        if let Some(visitor) = &self.world.visitor
-            && let Some(kid) = self.keeper.find(visitor.subject)
-            && let Ok(pidfd) = Pidfd::open(kid.pid)
-        {
-            let _ = pidfd.signal(signal.number());
+    /// Asks the command to end, with everything in its session.
+    pub(super) fn ask_visitor(&mut self) {
+        self.find_company();
+        for member in &self.company {
+            // It may have ended since.
+            if member.signal(libc::SIGTERM).is_ok() {
+                let _ = member.signal(libc::SIGCONT);
+            }
+        }
+    }
+
+    /// Kills the command and what there was in its session when it was asked to end.
+    pub(super) fn kill_visitor(&mut self) {
+        self.find_company();
+        for member in self.company.drain(..) {
+            let _ = member.signal(libc::SIGKILL);
+        }
+    }
+
+    /// Finds what is in the session of the command, as long as that has not been reaped: its number is its own until then.
+    fn find_company(&mut self) {
+        let subject = self.world.visitor.as_ref().map(|visitor| visitor.subject);
+        if let Some(leader) = subject.and_then(|subject| self.keeper.find(subject)).map(|kid| kid.pid) {
+            let members = session::members(leader).unwrap_or_default();
+            self.company.extend(members.into_iter().map(|member| member.pidfd));
         }
     }
 }
