@@ -18,6 +18,9 @@ use crate::sys::latch::Latch;
 
 /// Descriptors that the controller needs besides those of captured streams.
 const OWN_DESCRIPTORS: u64 = 64;
+/// How many of these are for programs that begin to start.
+const FEWEST_OUTCOMES: u64 = 16;
+
 /// Raises the soft limit on descriptors as far as it goes, and makes sure that every captured stream will find one.
 pub(super) fn reserve(plan: &Plan) -> Result<(), Trouble> {
     let failed = |cause| Trouble::System { what: "raise the limit on descriptors", cause };
@@ -36,6 +39,14 @@ pub(super) fn reserve(plan: &Plan) -> Result<(), Trouble> {
 /// How many descriptors the controller of a plan needs.
 pub(super) fn needed(plan: &Plan) -> u64 {
     u64::from(plan.counts().captured) + u64::from(plan.counts().channels) + OWN_DESCRIPTORS
+}
+
+/// How many pipes on which programs begin to start may be open at once: as many as the limit on descriptors leaves besides all
+/// that lasts.
+pub(super) fn room_for_outcomes(plan: &Plan) -> usize {
+    let soft = getrlimit(Resource::RLIMIT_NOFILE).map_or(0, |(soft, _)| soft);
+    let left = soft.saturating_sub(needed(plan)) + FEWEST_OUTCOMES;
+    usize::try_from(left).unwrap_or(usize::MAX)
 }
 
 /// The controller's ends of the channels that everybody inherits.

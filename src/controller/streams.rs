@@ -76,6 +76,11 @@ impl Streams {
         self.open
     }
 
+    /// How many processes there are of which it is not known yet how their exec went.
+    pub(super) fn outcomes(&self) -> usize {
+        self.outcomes.len()
+    }
+
     /// The pipe that tells how a process's exec went, as long as that is not known.
     pub(super) fn outcome_of(&self, subject: Subject) -> Option<u32> {
         self.outcomes.get(&subject).copied()

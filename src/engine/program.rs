@@ -24,7 +24,7 @@ use super::plan::{Identity, Plan, ProcessPlan, Release, Subject};
 use super::readiness::{Means, NOTIFY_SOCKET};
 use super::report::{self, Report};
 use crate::sys::call::{Call, CallError, Named};
-use crate::sys::{descriptor, terminal, title};
+use crate::sys::{descriptor, fault, terminal, title};
 use crate::topology::{Output, Program, Stdin, Terminal};
 
 /// The files that a process opens before it waits.
@@ -300,7 +300,9 @@ fn connect(
     }
     let report = Report::Starting { subject, stdout: captured[0], stderr: captured[1], ready: means.is_some() };
     let borrowed: Vec<_> = ends.iter().map(AsFd::as_fd).chain(means.map(Means::listener)).collect();
-    report::send(report, &borrowed).by(Call::Sendmsg).map_err(refuse(Stage::Channel, ""))
+    report::send(report, &borrowed).by(Call::Sendmsg).map_err(refuse(Stage::Channel, ""))?;
+    fault::point("starting");
+    Ok(())
 }
 
 /// Groups first, then the group, then the user: the other way round the right to do so would be gone.

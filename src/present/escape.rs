@@ -197,7 +197,11 @@ mod tests {
             (b"\x1b[31;08mhidden", "\\u{1b}[31;08mhidden", "hidden"),
             (b"\x1b[38;5;8mgrey", "\x1b[38;5;8mgrey\x1b[0m", "grey"),
             (b"\x1b[38;2;8;8;8;8mx", "\\u{1b}[38;2;8;8;8;8mx", "x"),
-            ("a\u{200b}b\u{feff}c\u{e0041}".as_bytes(), "a\\u{200b}b\\u{feff}c\\u{e0041}", "a\\u{200b}b\\u{feff}c\\u{e0041}"),
+            (
+                "a\u{200b}b\u{feff}c\u{e0041}".as_bytes(),
+                "a\\u{200b}b\\u{feff}c\\u{e0041}",
+                "a\\u{200b}b\\u{feff}c\\u{e0041}",
+            ),
             (b"\x08\x7f", "\\u{8}\\u{7f}", "\\u{8}\\u{7f}"),
             (b"\x1b", "\\u{1b}", ""),
         ] {

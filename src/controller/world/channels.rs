@@ -8,6 +8,7 @@
 
 use std::collections::BTreeMap;
 use std::os::fd::{AsFd, OwnedFd};
+use std::time::Duration;
 
 use nix::sys::epoll::EpollFlags;
 use nix::unistd::Pid;
@@ -19,6 +20,7 @@ use crate::controller::journal::event::{Event, WHOLE};
 use crate::controller::roster::{Record, State};
 use crate::engine::failure::{Failure, Stage};
 use crate::engine::inheritance::{FIRST_FREE, REPORTS};
+use crate::engine::moment::Moment;
 use crate::engine::plan::{NamespaceIndex, Plan, Subject};
 use crate::engine::report::{self, Look, Report};
 use crate::observe::namespaces::Member;
@@ -29,6 +31,9 @@ use crate::sys::{descriptor, reap};
 const TURN: usize = 16;
 /// How many are read of one whose senders have ended: more than it can hold.
 const REST: usize = 4096;
+/// How long reports wait for descriptors to become free, and how long until it is looked again.
+const ROOM_PATIENCE: Duration = Duration::from_secs(2);
+const ROOM_PAUSE: Duration = Duration::from_micros(200);
 /// After so many refused reports the inherited channel is given up.
 const ABUSE: u32 = 256;
 
@@ -114,9 +119,18 @@ pub(super) struct Channels {
     refused: BTreeMap<Option<NamespaceIndex>, u32>,
     /// How many of them came through the inherited channel.
     abuse: u32,
+    /// How many programs may begin to start at once.
+    room: usize,
+    /// Since when so many have begun, and none has come to its end.
+    full_since: Option<Moment>,
 }
 
 impl Channels {
+    /// None yet; so many programs may begin to start at once.
+    pub(super) fn with_room(room: usize) -> Self {
+        Self { room, ..Self::default() }
+    }
+
     /// Where the channels of a PID 1 and of all inside are, or that of a process: the innermost first.
     fn about(&self, plan: &Plan, subject: Subject) -> Vec<u32> {
         let own = (subject.namespace, subject.slot);
@@ -172,6 +186,9 @@ impl World<'_> {
     pub(in crate::controller) fn drain_inherited(&mut self) {
         let most = if self.roster.is_released() { TURN } else { usize::MAX };
         for _ in 0..most {
+            if !self.has_room() {
+                return;
+            }
             match report::receive(self.reports.as_fd()) {
                 Look::Received(received) => self.on_received(Scope::Inherited, received),
                 Look::Malformed { sender } => self.refuse_report(Scope::Inherited, sender),
@@ -219,6 +236,11 @@ impl World<'_> {
             // What was said may have closed it.
             let Some(Some(channel)) = self.channels.all.get(place as usize) else { return };
             let scope = channel.scope;
+            // What is said by a process that has ended cannot wait.
+            if most == TURN && !self.has_room() {
+                return;
+            }
+            let Some(Some(channel)) = self.channels.all.get(place as usize) else { return };
             match report::receive(channel.end.as_fd()) {
                 Look::Received(received) => self.on_received(scope, received),
                 Look::Malformed { sender } => self.refuse_report(scope, sender),
@@ -229,6 +251,24 @@ impl World<'_> {
                 }
             }
         }
+    }
+
+    /// Whether there are descriptors for a program that begins to start: with each report of that come three, and one of them
+    /// stays until the program runs. What cannot be taken in yet stays in its channel. Programs that do not come to run, stopped
+    /// or traced on their way, hold up the others for a moment only.
+    fn has_room(&mut self) -> bool {
+        if self.streams.outcomes() < self.channels.room {
+            self.channels.full_since = None;
+            return true;
+        }
+        let now = Moment::now();
+        self.drain_programs(now.plus(ROOM_PAUSE));
+        let has_room = self.streams.outcomes() < self.channels.room;
+        if !has_room {
+            std::thread::sleep(ROOM_PAUSE);
+        }
+        let since = *self.channels.full_since.get_or_insert(now);
+        has_room || since.plus(ROOM_PATIENCE) <= now
     }
 
     fn close_channel(&mut self, place: u32) {

@@ -27,6 +27,7 @@ use nix::unistd::Pid;
 
 use super::SignalsFor;
 use super::audience::{Audience, Cause, Note};
+use super::channels::room_for_outcomes;
 use super::control::server::Server;
 use super::event_loop::{EventLoop, Hearing, Ready, Token};
 use super::guardian::{Guardian, SavedTerminal};
@@ -221,7 +222,7 @@ impl<'a> World<'a> {
             guardian,
             roots: Vec::new(),
             reports,
-            channels: channels::Channels::default(),
+            channels: channels::Channels::with_room(room_for_outcomes(plan)),
             failure: None,
             stop: None,
             stop_again: false,
