@@ -20,6 +20,7 @@ mod config;
 mod controls;
 mod death;
 mod deep_input;
+mod descriptors;
 mod docker;
 mod doctor;
 mod errors;
