@@ -121,3 +121,32 @@ fn what_is_not_one_thing_is_told() {
         assert!(outcome.stderr.contains(expected), "{address}: {}", outcome.stderr);
     }
 }
+
+#[test]
+fn a_process_that_calls_itself_what_is_no_text_is_looked_at_like_any_other() {
+    if !can_nest() {
+        return;
+    }
+    let topology = "[ns.@]\nproc.odd = { sh = '''printf '\\377) R 1 (' > /proc/self/comm; echo renamed; read x < DIRECTORY/held''', \
+                    ready = { log = 'renamed' } }\n";
+    for identity in identities() {
+        let nest = Nest::new(topology).identity(identity);
+        nix::unistd::mkfifo(&nest.directory.path().join("held"), nix::sys::stat::Mode::S_IRWXU).expect("it is our own");
+        let detached = Detached::up(nest);
+        let pid = detached.truth().host_pid(&format!("{}/odd", detached.nest.root));
+        assert!(fs::read(format!("/proc/{pid}/comm")).expect("it lives").starts_with(b"\xff) R 1 ("));
+        let process = &detached.document(&["inspect", "@/odd", "--format", "json"])["process"];
+        assert_eq!(process["problems"], serde_json::json!({}));
+        assert_eq!(process["kernel"]["state"], "S (sleeping)");
+        // Each of these reads when it has begun, what it takes, or who it is.
+        for verb in [
+            &["see", "@", "@/odd"][..],
+            &["pid", "@/odd"],
+            &["ps", "--format", "json"],
+            &["kill", "-s", "URG", "@/odd"],
+        ] {
+            detached.says(verb);
+        }
+        detached.says(&["exec", "@", "--", "true"]);
+    }
+}

@@ -4,14 +4,14 @@
 //! at a place of the distribution's choice. A path of /proc/PID/cgroup begins at the root of the reader's cgroup namespace,
 //! and one of a mount may begin further down.
 
-use std::ffi::OsString;
+use std::ffi::OsStr;
 use std::io;
-use std::os::unix::ffi::OsStringExt;
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Component, Path, PathBuf};
 
 use nix::unistd::Pid;
 
-use super::small_file;
+use super::{mountinfo, small_file};
 
 /// The mounted tree.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,16 +25,13 @@ pub struct Tree {
 impl Tree {
     /// The first mount of cgroup version 2 in `/proc/self/mountinfo`; `None` where there is none.
     pub fn find() -> Option<Self> {
-        let text = std::fs::read("/proc/self/mountinfo").ok()?;
-        text.split(|&byte| byte == b'\n').find_map(Self::of_line)
+        Self::of(&mountinfo::own())
     }
 
-    /// A line of `proc_pid_mountinfo(5)`: number, parent, device, root, mount point, options, … `-` type, source, options.
-    fn of_line(line: &[u8]) -> Option<Self> {
-        let fields: Vec<&[u8]> = line.split(|&byte| byte == b' ').collect();
-        let dash = fields.iter().position(|field| *field == b"-")?;
-        fields.get(dash + 1).filter(|kind| **kind == b"cgroup2")?;
-        Some(Self { mount: unescape(fields.get(4)?), root: unescape(fields.get(3)?) })
+    /// The first one in the bytes of a table.
+    fn of(table: &[u8]) -> Option<Self> {
+        let mount = mountinfo::mounts(table).find(|mount| mount.kind == b"cgroup2")?;
+        Some(Self { mount: mount.point(), root: mount.root() })
     }
 
     /// The directory of the group in which a process is; `None` where it is outside of what is mounted.
@@ -44,9 +41,14 @@ impl Tree {
     /// `ENOENT` or `ESRCH` when there is no such process.
     pub fn group_of(&self, pid: Pid) -> io::Result<Option<PathBuf>> {
         let mut buffer = [0; 4096];
-        let text = small_file::read(&format!("/proc/{pid}/cgroup"), &mut buffer)?;
-        let path = text.lines().find_map(|line| line.strip_prefix("0::"));
-        Ok(path.and_then(|path| self.directory(Path::new(path))))
+        let bytes = small_file::read_bytes(&format!("/proc/{pid}/cgroup"), &mut buffer)?;
+        Ok(self.group_in(bytes))
+    }
+
+    /// The same of the bytes of a `/proc/PID/cgroup`. The name of a group is anything but a line feed.
+    pub fn group_in(&self, bytes: &[u8]) -> Option<PathBuf> {
+        let path = bytes.split(|&byte| byte == b'\n').find_map(|line| line.strip_prefix(b"0::"));
+        path.and_then(|path| self.directory(Path::new(OsStr::from_bytes(path))))
     }
 
     /// The directory of a group of which /proc tells the path.
@@ -60,8 +62,9 @@ impl Tree {
 /// The last part of the name of a process's group, in the first hierarchy in which it is in another one than `beside`: with
 /// container engines it is the container's id.
 pub fn name_apart(pid: Pid, beside: Pid) -> Option<String> {
-    let read = |pid| std::fs::read_to_string(format!("/proc/{pid}/cgroup")).ok();
+    let read = |pid| std::fs::read(format!("/proc/{pid}/cgroup")).ok();
     let (own, other) = (read(pid)?, read(beside)?);
+    let (own, other) = (String::from_utf8_lossy(&own), String::from_utf8_lossy(&other));
     let others: std::collections::HashSet<&str> = other.lines().collect();
     let paths = own.lines().filter(|line| !others.contains(line)).filter_map(|line| line.splitn(3, ':').nth(2));
     paths.filter_map(|path| path.rsplit('/').next()).find(|name| !name.is_empty()).map(str::to_owned)
@@ -87,29 +90,12 @@ pub fn members(group: &Path) -> io::Result<Vec<Pid>> {
     Ok(text.lines().filter_map(|line| line.parse().ok()).map(Pid::from_raw).collect())
 }
 
-/// Undoes the escapes of mountinfo: a space is `\040`.
-fn unescape(field: &[u8]) -> PathBuf {
-    let mut bytes = Vec::with_capacity(field.len());
-    let mut rest = field;
-    while let Some((&first, tail)) = rest.split_first() {
-        let code = tail.get(..3).filter(|_| first == b'\\').and_then(|digits| std::str::from_utf8(digits).ok());
-        if let Some(byte) = code.and_then(|digits| u8::from_str_radix(digits, 8).ok()) {
-            bytes.push(byte);
-            rest = &tail[3..];
-        } else {
-            bytes.push(first);
-            rest = tail;
-        }
-    }
-    OsString::from_vec(bytes).into()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn tree(line: &str) -> Option<Tree> {
-        Tree::of_line(line.as_bytes())
+        Tree::of(line.as_bytes())
     }
 
     #[test]

@@ -9,6 +9,7 @@ use std::path::PathBuf;
 
 use nix::unistd::Pid;
 
+use super::process::words;
 use super::signals::{self, Fates, Role};
 use super::status::Status;
 
@@ -115,15 +116,8 @@ fn ancestors(mut parent: i32) -> Vec<Ancestor> {
     ancestors
 }
 
-fn words(bytes: &[u8]) -> Vec<String> {
-    let bytes = bytes.strip_suffix(b"\0").unwrap_or(bytes);
-    if bytes.is_empty() {
-        return Vec::new();
-    }
-    bytes.split(|&byte| byte == 0).map(|word| String::from_utf8_lossy(word).into_owned()).collect()
-}
-
-fn names(bytes: &[u8]) -> Vec<String> {
+/// The names of an `environ`, in their order.
+pub fn names(bytes: &[u8]) -> Vec<String> {
     let mut names: Vec<String> = words(bytes)
         .into_iter()
         .map(|word| word.split_once('=').map_or(word.clone(), |(name, _)| name.to_owned()))

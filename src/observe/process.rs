@@ -1,7 +1,6 @@
 //! What the kernel says about one process: its numbers on every level, its parent, when it began.
 
 use std::io;
-use std::str::FromStr;
 use std::time::Duration;
 
 use nix::errno::Errno;
@@ -10,7 +9,8 @@ use nix::time::{ClockId, clock_gettime};
 use nix::unistd::{Pid, SysconfVar, sysconf};
 
 use super::small_file;
-use super::status::Status;
+use super::stat;
+use super::status::{Fields, Status};
 
 /// A process as /proc shows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,14 +31,18 @@ impl Process {
     /// `ENOENT` or `ESRCH` when there is no such process, `InvalidData` when a field is missing.
     pub fn read(pid: Pid) -> io::Result<Self> {
         let mut buffer = [0; 4096];
-        let status = small_file::read(&format!("/proc/{pid}/status"), &mut buffer)?;
-        let field = |name: &str| status.lines().find_map(|line| line.strip_prefix(name));
-        let missing = || small_file::lacking(status, &format!("/proc/{pid}/status"));
-        let numbers = field("NSpid:").ok_or_else(missing)?;
-        let numbers = numbers.split_whitespace().map(str::parse).collect::<Result<_, _>>().map_err(|_| missing())?;
-        let parent = field("PPid:").and_then(|text| text.trim().parse().ok()).ok_or_else(missing)?;
+        let status = small_file::read_bytes(&format!("/proc/{pid}/status"), &mut buffer)?;
+        let (numbers, parent) =
+            lineage(status).ok_or_else(|| small_file::lacking(status, &format!("/proc/{pid}/status")))?;
         Ok(Self { numbers, parent, start_time: start_time(pid)? })
     }
+}
+
+/// `NSpid` and `PPid` of the bytes of a `status`.
+fn lineage(status: &[u8]) -> Option<(Vec<i32>, i32)> {
+    let fields = Fields::of(status);
+    let numbers = fields.get("NSpid")?.split_whitespace().map(str::parse).collect::<Result<_, _>>().ok()?;
+    Some((numbers, fields.get("PPid")?.parse().ok()?))
 }
 
 /// When a process began; see [`Process::start_time`].
@@ -47,7 +51,7 @@ impl Process {
 ///
 /// Those of [`Process::read`].
 pub fn start_time(pid: Pid) -> io::Result<u64> {
-    field(pid, 22)
+    stat::read(pid, |stat| stat.number(22))
 }
 
 /// Whether a process was stopped by a signal or a tracer, and does nothing until it is let go on.
@@ -56,13 +60,17 @@ pub fn start_time(pid: Pid) -> io::Result<u64> {
 ///
 /// Those of [`Process::read`].
 pub fn is_stopped(pid: Pid) -> io::Result<bool> {
-    field(pid, 3).map(|state: char| state.eq_ignore_ascii_case(&'t'))
+    stat::read(pid, |stat| stat.number(3)).map(|state: char| state.eq_ignore_ascii_case(&'t'))
 }
 
 /// The command line of a process; nothing of a thread of the kernel, of what has ended, and of whoever has overwritten it.
 pub fn command_line(pid: Pid) -> Vec<String> {
-    let bytes = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
-    let bytes = bytes.strip_suffix(b"\0").unwrap_or(&bytes);
+    words(&std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default())
+}
+
+/// The words of a `cmdline` or `environ`, each ended by a zero byte; what is no text in them is shown as such.
+pub fn words(bytes: &[u8]) -> Vec<String> {
+    let bytes = bytes.strip_suffix(b"\0").unwrap_or(bytes);
     if bytes.is_empty() {
         return Vec::new();
     }
@@ -84,26 +92,13 @@ pub fn is_ending(pid: Pid) -> io::Result<bool> {
     }
     for thread in std::fs::read_dir(format!("/proc/{pid}/task"))? {
         let thread = thread?.path();
-        let flags: io::Result<u64> = field_of(&thread.display().to_string(), 9);
+        let flags: io::Result<u64> = stat::read_in(&thread.display().to_string(), |stat| stat.number(9));
         // One that has gone meanwhile does not come back either.
         if flags.is_ok_and(|flags| flags & EXITING == 0) {
             return Ok(false);
         }
     }
     Ok(true)
-}
-
-fn field<T: FromStr>(pid: Pid, number: usize) -> io::Result<T> {
-    field_of(&format!("/proc/{pid}"), number)
-}
-
-/// A field of the `stat` of a process or thread behind the name, by its number in `proc_pid_stat(5)`.
-fn field_of<T: FromStr>(directory: &str, number: usize) -> io::Result<T> {
-    let mut buffer = [0; 4096];
-    let stat = small_file::read(&format!("{directory}/stat"), &mut buffer)?;
-    // The name in parentheses may contain anything; the third field begins behind the last one.
-    let field = stat.rfind(')').and_then(|end| stat.get(end + 2..)).and_then(|rest| rest.split(' ').nth(number - 3));
-    field.and_then(|text| text.parse().ok()).ok_or_else(|| small_file::lacking(stat, &format!("{directory}/stat")))
 }
 
 /// What `read` says of a process by its number, if that was the process which began at `start_time`.

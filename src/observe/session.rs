@@ -8,7 +8,7 @@ use std::io;
 
 use nix::unistd::Pid;
 
-use super::small_file;
+use super::stat::{self, Stat};
 use crate::sys::pidfd::Pidfd;
 
 /// A member.
@@ -47,14 +47,7 @@ pub fn members(session: Pid) -> io::Result<Vec<Member>> {
 
 /// Field 6 of `proc_pid_stat(5)`.
 fn session_of(pid: Pid) -> Option<Pid> {
-    let mut buffer = [0; 4096];
-    let stat = small_file::read(&format!("/proc/{pid}/stat"), &mut buffer).ok()?;
-    let rest = stat.get(stat.rfind(')')? + 2..)?;
-    let mut fields = rest.split(' ');
     // A zombie has nobody left to be signalled.
-    let state = fields.next()?;
-    if state == "Z" || state == "X" {
-        return None;
-    }
-    fields.nth(2)?.parse().ok().map(Pid::from_raw)
+    let session = |stat: Stat<'_>| stat.number(6).filter(|_| !matches!(stat.state(), Some('Z' | 'X')));
+    stat::read(pid, session).ok().map(Pid::from_raw)
 }

@@ -11,6 +11,7 @@ use nix::unistd::Pid;
 
 use super::awaited::{self, Known};
 use super::small_file;
+use super::status::Fields;
 
 /// The answer to "would the kernel drop this signal?".
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,11 +66,12 @@ struct Masks {
 impl Masks {
     fn read(pid: Pid) -> io::Result<Self> {
         let mut buffer = [0; 4096];
-        let status = small_file::read(&format!("/proc/{pid}/status"), &mut buffer)?;
+        let status = Fields::of(small_file::read_bytes(&format!("/proc/{pid}/status"), &mut buffer)?);
         let field = |name: &str, radix| {
-            let text = status.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':')).map(str::trim);
             // Of a process with very many groups the file is longer than a page.
-            text.and_then(|text| u64::from_str_radix(text, radix).ok())
+            status
+                .get(name)
+                .and_then(|text| u64::from_str_radix(text, radix).ok())
                 .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, format!("/proc/{pid}/status lacks {name}")))
         };
         Ok(Self {

@@ -47,7 +47,7 @@ pub(super) fn of_file(error: &io::Error, path: &str) -> io::Error {
 }
 
 /// A file of a process that lacks what it always has: an empty one is of a process that went while it was read.
-pub(super) fn lacking(text: &str, path: &str) -> io::Error {
+pub(super) fn lacking(text: &[u8], path: &str) -> io::Error {
     if text.is_empty() {
         return Errno::ESRCH.into();
     }

@@ -1,5 +1,6 @@
 //! The fields of `/proc/PID/status`, which everybody may read of every process that he sees.
 
+use std::borrow::Cow;
 use std::io;
 
 use nix::unistd::Pid;
@@ -43,21 +44,19 @@ impl Status {
     /// `ENOENT` or `ESRCH` when there is no such process, `InvalidData` when a field is missing.
     pub fn read(pid: Pid) -> io::Result<Self> {
         // Of a process with very many groups it is longer than a page.
-        let text = std::fs::read(format!("/proc/{pid}/status"))?;
-        let text = String::from_utf8_lossy(&text);
-        Self::parse(&text).ok_or_else(|| small_file::lacking(&text, &format!("/proc/{pid}/status")))
+        let bytes = std::fs::read(format!("/proc/{pid}/status"))?;
+        Self::of(&bytes).ok_or_else(|| small_file::lacking(&bytes, &format!("/proc/{pid}/status")))
     }
 
-    fn parse(text: &str) -> Option<Self> {
-        let field = |name: &str| {
-            let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
-            line.map(str::trim)
-        };
+    /// What the bytes of the file say; `None` where a field is missing.
+    pub fn of(bytes: &[u8]) -> Option<Self> {
+        let fields = Fields::of(bytes);
+        let field = |name: &str| fields.get(name);
         let mask = |name: &str| u64::from_str_radix(field(name)?, 16).ok();
         let ids =
             |name: &str| field(name).map(|list| list.split_whitespace().filter_map(|id| id.parse().ok()).collect());
         Some(Self {
-            name: field("Name")?.to_owned(),
+            name: fields.name()?.to_owned(),
             state: field("State")?.to_owned(),
             numbers: field("NSpid")?.split_whitespace().map(str::parse).collect::<Result<_, _>>().ok()?,
             parent: field("PPid")?.parse().ok()?,
@@ -78,6 +77,27 @@ impl Status {
     }
 }
 
+/// The fields by their names. The first is the name of the process, which is anything, also what is no text; the kernel
+/// writes a line feed in it as `\n`, so that it cannot be taken for another field.
+#[derive(Debug, Clone)]
+pub(super) struct Fields<'a>(Cow<'a, str>);
+
+impl<'a> Fields<'a> {
+    pub(super) fn of(bytes: &'a [u8]) -> Self {
+        Self(String::from_utf8_lossy(bytes))
+    }
+
+    /// A field, without the blanks around it.
+    pub(super) fn get(&self, name: &str) -> Option<&str> {
+        self.0.split('\n').find_map(|line| line.strip_prefix(name)?.strip_prefix(':')).map(str::trim)
+    }
+
+    /// The name of the process, with the blanks that are its own.
+    pub(super) fn name(&self) -> Option<&str> {
+        self.0.split('\n').find_map(|line| line.strip_prefix("Name:\t"))
+    }
+}
+
 /// The numbers of the signals in a mask.
 pub fn signals(mask: u64) -> Vec<i32> {
     (1..=64).filter(|signal| mask >> (signal - 1) & 1 == 1).collect()
@@ -87,7 +107,36 @@ pub fn signals(mask: u64) -> Vec<i32> {
 mod tests {
     use nix::unistd::{Pid, getppid};
 
+    use proptest::prelude::*;
+
     use super::{Status, signals};
+
+    /// A `status` behind the name, shortened.
+    const REST: &str = "\nState:\tS (sleeping)\nPPid:\t1\nTracerPid:\t0\nUid:\t0\t1\t2\t3\nGid:\t0\t0\t0\t0\nGroups:\t4 5 \n\
+                        NSpid:\t8\t3\nThreads:\t1\nSigPnd:\t0\nShdPnd:\t1\nSigBlk:\t0\nSigIgn:\t0\nSigCgt:\t3\nCapEff:\t0\n";
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 4000, failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn no_name_changes_a_field(
+            name in proptest::collection::vec(any::<u8>().prop_filter("escaped", |byte| !b"\n\\".contains(byte)), 0..16),
+        ) {
+            let status = Status::of(&[b"Name:\t", &name[..], REST.as_bytes()].concat()).expect("it is whole");
+            prop_assert_eq!(status.name, String::from_utf8_lossy(&name));
+            prop_assert_eq!((status.numbers, status.parent, status.uids), (vec![8, 3], 1, vec![0, 1, 2, 3]));
+        }
+
+        #[test]
+        fn a_part_of_it_is_read_or_refused(from in 0..200_usize, to in 0..200_usize, byte: u8) {
+            let text = format!("Name:\tx{REST}");
+            let (one, other) = (from.min(text.len()), to.min(text.len()));
+            let bytes = [&text.as_bytes()[..one], &[byte], &text.as_bytes()[other..]].concat();
+            if let Some(status) = Status::of(&bytes) {
+                prop_assert!(status.numbers.len() + status.groups.len() <= bytes.len());
+            }
+        }
+    }
 
     #[test]
     fn of_oneself() {

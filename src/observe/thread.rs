@@ -11,6 +11,7 @@ use nix::errno::Errno;
 use nix::unistd::Pid;
 
 use super::small_file;
+use super::status::Fields;
 use crate::sys::directory;
 
 /// A thread that is not the first of its process.
@@ -27,6 +28,17 @@ pub struct Thread {
 }
 
 impl Thread {
+    /// What the bytes of its `status` say; `None` where a field is missing.
+    pub fn of(status: &[u8]) -> Option<Self> {
+        let fields = Fields::of(status);
+        let chain = |name: &str| -> Option<Vec<i32>> {
+            fields.get(name)?.split('\t').map(|number| number.parse().ok()).collect()
+        };
+        let (numbers, process) = (chain("NSpid")?, chain("NStgid")?);
+        let (name, state) = (fields.name()?.to_owned(), fields.get("State")?.chars().next()?);
+        Some(Self { numbers, process, name, state })
+    }
+
     /// The thread's number in the reader's namespace.
     pub fn tid(&self) -> i32 {
         self.numbers[0]
@@ -76,25 +88,13 @@ pub fn outlives_its_first(pid: Pid) -> bool {
 fn of(path: &str) -> io::Result<Option<Thread>> {
     let mut buffer = [0; 4096];
     let bytes = small_file::read_bytes(path, &mut buffer)?;
-    let status = String::from_utf8_lossy(bytes);
-    let (pid, tgid) = (field(&status, "Pid"), field(&status, "Tgid"));
+    let fields = Fields::of(bytes);
+    let (pid, tgid) = (fields.get("Pid"), fields.get("Tgid"));
     if pid.is_some() && pid == tgid {
         return Ok(None);
     }
-    parse(&status).map(Some).ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, format!("{path} lacks a field")))
-}
-
-fn field<'a>(status: &'a str, name: &str) -> Option<&'a str> {
-    status.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(":\t"))
-}
-
-fn parse(status: &str) -> Option<Thread> {
-    let field = |name: &str| field(status, name);
-    let chain =
-        |name: &str| -> Option<Vec<i32>> { field(name)?.split('\t').map(|number| number.parse().ok()).collect() };
-    let (numbers, process) = (chain("NSpid")?, chain("NStgid")?);
-    let (name, state) = (field("Name")?.to_owned(), field("State")?.chars().next()?);
-    Some(Thread { numbers, process, name, state })
+    let thread = Thread::of(bytes).map(Some);
+    thread.ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, format!("{path} lacks a field")))
 }
 
 fn is_gone(error: &io::Error) -> bool {
@@ -107,7 +107,7 @@ mod tests {
 
     use nix::unistd::{Pid, getpid, gettid};
 
-    use super::{of_process, parse, read};
+    use super::{Thread, of_process, read};
 
     #[test]
     fn a_thread_says_whose_it_is() {
@@ -130,8 +130,8 @@ mod tests {
     #[test]
     fn chains_are_read_on_every_level() {
         let status = "Name:\tw\nState:\tS (sleeping)\nTgid:\t90\nPid:\t95\nNStgid:\t90\t7\t2\nNSpid:\t95\t12\t5\n";
-        let thread = parse(status).unwrap();
+        let thread = Thread::of(status.as_bytes()).unwrap();
         assert_eq!((thread.numbers, thread.process, thread.state), (vec![95, 12, 5], vec![90, 7, 2], 'S'));
-        assert_eq!(parse("Name:\tw\n"), None);
+        assert_eq!(Thread::of(b"Name:\tw\n"), None);
     }
 }

@@ -7,6 +7,8 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::MetadataExt as _;
 
+use crate::observe::stat::Stat;
+
 /// The kinds of deviation of processes, in the order in which they are told.
 pub(super) const KINDS: [&str; 16] = [
     "with a mount namespace of its own",
@@ -47,7 +49,8 @@ pub(super) struct Manner {
     /// Nice value, real-time priority and policy.
     scheduling: Option<[String; 3]>,
     oom: Option<String>,
-    cgroup: Option<String>,
+    /// A group may have a name that is no text.
+    cgroup: Option<Vec<u8>>,
     /// The device and inode of its root directory.
     root: Option<(u64, u64)>,
     namespaces: [Option<u64>; NAMESPACES.len()],
@@ -65,7 +68,7 @@ impl Manner {
             limits: read("limits").map(|text| comparable(&text)),
             scheduling: fs::read(format!("/proc/{pid}/stat")).ok().and_then(|bytes| scheduling(&bytes)),
             oom: read("oom_score_adj"),
-            cgroup: read("cgroup"),
+            cgroup: fs::read(format!("/proc/{pid}/cgroup")).ok(),
             root: fs::metadata(format!("/proc/{pid}/root/")).ok().map(|found| (found.dev(), found.ino())),
             namespaces: NAMESPACES.map(|(name, _)| inode(name)),
         }
@@ -137,7 +140,7 @@ impl Manner {
 }
 
 /// Whether two are known, and different.
-fn known(own: Option<&String>, other: Option<&String>) -> bool {
+fn known<T: PartialEq>(own: Option<&T>, other: Option<&T>) -> bool {
     own.zip(other).is_some_and(|(own, other)| own != other)
 }
 
@@ -158,11 +161,8 @@ fn comparable(text: &str) -> String {
 
 /// Fields 19, 40 and 41 of `proc_pid_stat(5)`.
 fn scheduling(stat: &[u8]) -> Option<[String; 3]> {
-    let text = String::from_utf8_lossy(stat);
-    let rest = text.get(text.rfind(')')? + 2..)?;
-    let fields: Vec<&str> = rest.split(' ').collect();
-    let field = |number: usize| fields.get(number - 3).map(|field| field.trim().to_owned());
-    Some([field(19)?, field(40)?, field(41)?])
+    let stat = Stat::of(stat)?;
+    Some([stat.text(19)?.to_owned(), stat.text(40)?.to_owned(), stat.text(41)?.to_owned()])
 }
 
 #[cfg(test)]

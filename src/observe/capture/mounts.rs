@@ -3,6 +3,9 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::MetadataExt as _;
+use std::path::Path;
+
+use crate::observe::mountinfo::{Mount, mounts};
 
 /// The kinds of deviation, in the order in which they are told.
 pub(super) const KINDS: [&str; 4] = [
@@ -42,7 +45,7 @@ pub(super) fn proc_of(pid: i32) -> Proc {
 /// not compared.
 pub(super) fn compare(pid: i32, other: &str) -> Vec<usize> {
     let root = |pid: &str| fs::metadata(format!("/proc/{pid}/root/")).ok().map(|found| (found.dev(), found.ino()));
-    let table = |pid: &str| fs::read_to_string(format!("/proc/{pid}/mountinfo"));
+    let table = |pid: &str| fs::read(format!("/proc/{pid}/mountinfo"));
     let own = pid.to_string();
     let mut found = Vec::new();
     if let (Some(here), Some(there)) = (root(&own), root(other))
@@ -56,40 +59,22 @@ pub(super) fn compare(pid: i32, other: &str) -> Vec<usize> {
     found
 }
 
-/// A mount: where, of what type, from what, and with which options of the file system.
-type Mount<'a> = (&'a str, &'a str, &'a str, &'a str);
-
-/// Lines of `proc_pid_mountinfo(5)`: number, parent, device, root, mount point, options, … `-` type, source, options.
-fn mounts(table: &str) -> impl Iterator<Item = Mount<'_>> {
-    table.lines().filter_map(|line| {
-        let (left, right) = line.split_once(" - ")?;
-        let point = left.split(' ').nth(4)?;
-        let mut right = right.splitn(3, ' ');
-        Some((point, right.next()?, right.next()?, right.next().unwrap_or_default()))
-    })
-}
-
 /// What is in a copied table and not in the one that it was copied from may have been unmounted there since; what was mounted in
 /// the copy stands behind what was copied, and behind the /proc that is mounted first.
-fn deviations(own: &str, other: &str) -> BTreeSet<usize> {
+fn deviations(own: &[u8], other: &[u8]) -> BTreeSet<usize> {
     let mut found = BTreeSet::new();
     let here: Vec<Mount<'_>> = mounts(own).collect();
     let there: BTreeSet<Mount<'_>> = mounts(other).collect();
-    let is_proc = |&(point, kind, ..): &Mount<'_>| (point, kind) == ("/proc", "proc");
+    let is_proc = |mount: &Mount<'_>| mount.kind == b"proc" && mount.point() == Path::new("/proc");
     let has_proc = here.iter().filter(|mount| is_proc(mount)).count() > mounts(other).filter(is_proc).count();
     let is_copied = |mount: &Mount<'_>| there.contains(mount) && !(has_proc && is_proc(mount));
     let copied = here.iter().rposition(is_copied).map_or(0, |last| last + 1);
     let proc = here.iter().rposition(is_proc).filter(|_| has_proc).map_or(0, |last| last + 1);
-    for (point, ..) in here.iter().skip(copied.max(proc)).filter(|mount| !is_proc(mount)) {
-        found.insert(if point.starts_with("/proc/") { MASKS } else { MOUNTS });
+    for mount in here.iter().skip(copied.max(proc)).filter(|mount| !is_proc(mount)) {
+        found.insert(if mount.point().starts_with("/proc/") { MASKS } else { MOUNTS });
     }
-    let options = |table| {
-        let proc = mounts(table).filter(|&(point, kind, ..)| (point, kind) == ("/proc", "proc")).last();
-        let options = proc.map(|(_, _, _, options)| options).unwrap_or_default();
-        let is_told = |option: &&str| ["hidepid=", "gid=", "subset="].iter().any(|key| option.starts_with(key));
-        options.split(',').filter(is_told).map(str::to_owned).collect::<BTreeSet<_>>()
-    };
-    if !options(own).is_empty() {
+    let is_told = |option: &[u8]| [&b"hidepid="[..], b"gid=", b"subset="].iter().any(|key| option.starts_with(key));
+    if here.iter().rfind(|mount| is_proc(mount)).is_some_and(|mount| mount.options().any(is_told)) {
         found.insert(OPTIONS);
     }
     found
@@ -104,16 +89,19 @@ mod tests {
     #[test]
     fn a_proc_of_its_own_is_what_nestns_makes() {
         let own = format!("{TABLE}9 2 0:9 / /proc rw,nosuid - proc proc rw\n");
-        assert!(deviations(&own, TABLE).is_empty());
+        assert!(deviations(own.as_bytes(), TABLE.as_bytes()).is_empty());
     }
 
     #[test]
     fn everything_else_has_its_kind() {
-        let with = |line: &str| deviations(&format!("{TABLE}{line}\n"), TABLE).into_iter().collect::<Vec<_>>();
+        let with = |line: &str| {
+            let own = format!("{TABLE}{line}\n");
+            deviations(own.as_bytes(), TABLE.as_bytes()).into_iter().collect::<Vec<_>>()
+        };
         assert_eq!(with("9 1 0:9 / /mnt rw - tmpfs tmpfs rw"), [MOUNTS]);
         assert_eq!(with("9 2 0:9 / /proc/kcore rw - tmpfs tmpfs rw"), [MASKS]);
         assert_eq!(with("9 2 0:9 / /proc rw - proc proc rw,hidepid=invisible"), [OPTIONS]);
         let gone = format!("{TABLE}8 1 0:8 / /gone rw - tmpfs tmpfs rw\n9 2 0:9 / /proc rw,nosuid - proc proc rw\n");
-        assert!(deviations(&gone, TABLE).is_empty(), "it was unmounted outside");
+        assert!(deviations(gone.as_bytes(), TABLE.as_bytes()).is_empty(), "it was unmounted outside");
     }
 }

@@ -5,13 +5,16 @@
 //! still exists. `pid_max` of a namespace can be read by its members alone; from outside a full one is known by its numbers,
 //! which leave no gap from 300 on, where the kernel goes on after a wrap-around.
 
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
 use nix::sys::resource::{RLIM_INFINITY, Resource, getrlimit};
 use nix::unistd::{Uid, getpid, getuid};
 
 use crate::observe::machine::{Machine, Search};
-use crate::observe::status::Status;
+use crate::observe::mountinfo::{self, Mount};
+use crate::observe::status::{Fields, Status};
 
 /// The first number that the kernel gives out after a wrap-around.
 const RESERVED: i32 = 300;
@@ -182,16 +185,16 @@ fn is_in_initial_user_namespace() -> bool {
 /// How many processes and threads a user has, as far as /proc shows them.
 fn processes_of(user: Uid) -> u64 {
     let Ok(entries) = std::fs::read_dir("/proc") else { return 0 };
-    let count = |status: &str| {
-        let field = |name: &str| status.lines().find_map(|line| line.strip_prefix(name));
-        let real: u32 = field("Uid:")?.split_whitespace().next()?.parse().ok()?;
-        let threads: u64 = field("Threads:")?.trim().parse().ok()?;
+    let count = |status: &[u8]| {
+        let fields = Fields::of(status);
+        let real: u32 = fields.get("Uid")?.split_whitespace().next()?.parse().ok()?;
+        let threads: u64 = fields.get("Threads")?.parse().ok()?;
         (real == user.as_raw()).then_some(threads)
     };
     entries
         .flatten()
         .filter(|entry| entry.file_name().as_encoded_bytes().first().is_some_and(u8::is_ascii_digit))
-        .filter_map(|entry| count(&std::fs::read_to_string(entry.path().join("status")).ok()?))
+        .filter_map(|entry| count(&std::fs::read(entry.path().join("status")).ok()?))
         .sum()
 }
 
@@ -230,22 +233,20 @@ pub fn number(path: impl AsRef<Path>) -> Option<u64> {
 
 /// The limits of all groups around the caller, in either version's hierarchy.
 pub fn pids_max() -> Vec<PidsMax> {
-    let mounts = std::fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
-    let groups = std::fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
+    let table = mountinfo::own();
+    let groups = std::fs::read("/proc/self/cgroup").unwrap_or_default();
     let mut found: Vec<PidsMax> = Vec::new();
-    for line in groups.lines() {
-        let mut parts = line.splitn(3, ':');
+    for line in groups.split(|&byte| byte == b'\n') {
+        let mut parts = line.splitn(3, |&byte| byte == b':');
         let (Some(_), Some(controllers), Some(path)) = (parts.next(), parts.next(), parts.next()) else { continue };
-        if !controllers.is_empty() && !controllers.split(',').any(|one| one == "pids") {
+        if !controllers.is_empty() && !controllers.split(|&byte| byte == b',').any(|one| one == b"pids") {
             continue;
         }
-        let is_mount = |line: &&str| is_mount_of_pids(line, controllers.is_empty());
-        let Some(mount) = mounts.lines().find(is_mount) else { continue };
-        let fields: Vec<&str> = mount.split(' ').collect();
-        let (Some(root), Some(point)) = (fields.get(3), fields.get(4)) else { continue };
-        let Ok(inside) = Path::new(path).strip_prefix(root) else { continue };
-        let top = Path::new(point);
-        found.extend(top.join(inside).ancestors().take_while(|group| group.starts_with(top)).filter_map(|group| {
+        let is_mount = |mount: &Mount<'_>| is_mount_of_pids(mount, controllers.is_empty());
+        let Some(mount) = mountinfo::mounts(&table).find(is_mount) else { continue };
+        let Ok(inside) = Path::new(OsStr::from_bytes(path)).strip_prefix(mount.root()) else { continue };
+        let top = mount.point();
+        found.extend(top.join(inside).ancestors().take_while(|group| group.starts_with(&top)).filter_map(|group| {
             Some(PidsMax {
                 max: number(group.join("pids.max"))?,
                 now: number(group.join("pids.current"))?,
@@ -256,19 +257,17 @@ pub fn pids_max() -> Vec<PidsMax> {
     found
 }
 
-/// Whether a line of mountinfo is of the hierarchy with the controller `pids`, of version 2 or 1.
-fn is_mount_of_pids(line: &str, is_unified: bool) -> bool {
-    let Some((_, kind)) = line.split_once(" - ") else { return false };
+/// Whether a mount is of the hierarchy with the controller `pids`, of version 2 or 1.
+fn is_mount_of_pids(mount: &Mount<'_>, is_unified: bool) -> bool {
     if is_unified {
-        return kind.starts_with("cgroup2 ");
+        return mount.kind == b"cgroup2";
     }
-    let options = kind.rsplit(' ').next().unwrap_or_default();
-    kind.starts_with("cgroup ") && options.split(',').any(|one| one == "pids")
+    mount.kind == b"cgroup" && mount.options().any(|one| one == b"pids")
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{ceilings, has_no_gap, is_mount_of_pids};
+    use super::{Mount, ceilings, has_no_gap, is_mount_of_pids};
 
     #[test]
     fn a_namespace_is_full_when_no_number_from_300_on_is_free() {
@@ -289,9 +288,10 @@ mod tests {
 
     #[test]
     fn both_versions_of_cgroups_are_known() {
-        assert!(is_mount_of_pids("30 23 0:26 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw,nsdelegate", true));
-        assert!(is_mount_of_pids("37 31 0:34 / /sys/fs/cgroup/pids rw - cgroup cgroup rw,pids", false));
-        assert!(!is_mount_of_pids("37 31 0:34 / /sys/fs/cgroup/cpu rw - cgroup cgroup rw,cpu", false));
-        assert!(!is_mount_of_pids("37 31 0:34 / /sys/fs/cgroup/pids rw - cgroup cgroup rw,pids", true));
+        let is_it = |line: &str, is_unified| is_mount_of_pids(&Mount::of(line.as_bytes()).unwrap(), is_unified);
+        assert!(is_it("30 23 0:26 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw,nsdelegate", true));
+        assert!(is_it("37 31 0:34 / /sys/fs/cgroup/pids rw - cgroup cgroup rw,pids", false));
+        assert!(!is_it("37 31 0:34 / /sys/fs/cgroup/cpu rw - cgroup cgroup rw,cpu", false));
+        assert!(!is_it("37 31 0:34 / /sys/fs/cgroup/pids rw - cgroup cgroup rw,pids", true));
     }
 }

@@ -3,7 +3,7 @@
 use nix::errno::Errno;
 
 use super::ceiling;
-use crate::observe::namespaces;
+use crate::observe::{mountinfo, namespaces};
 
 fn read_number(path: &str) -> Option<i64> {
     std::fs::read_to_string(path).ok()?.trim().parse().ok()
@@ -103,9 +103,9 @@ pub fn no_namespace(kind: &str, errno: Errno) -> String {
 
 /// What covers parts of the visible /proc.
 pub fn proc_masks() -> Vec<String> {
-    let mounts = std::fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
-    let targets = mounts.lines().filter_map(|line| line.split(' ').nth(4));
-    targets.filter(|target| target.starts_with("/proc/")).map(str::to_owned).collect()
+    let table = mountinfo::own();
+    let points = mountinfo::mounts(&table).map(|mount| mount.point().display().to_string());
+    points.filter(|point| point.starts_with("/proc/")).collect()
 }
 
 /// Why the kernel mounts no new proc (`EPERM`): in a user namespace it does so only where a fully visible one is at hand

@@ -8,7 +8,6 @@ use std::collections::HashSet;
 use std::fs::File;
 use std::io::{self, Read as _};
 use std::os::fd::OwnedFd;
-use std::os::unix::ffi::OsStringExt;
 use std::path::PathBuf;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -19,6 +18,7 @@ use nix::sys::stat::{fstat, stat};
 use nix::unistd::{Pid, getpid};
 
 use super::{Evidence, Spaces};
+use crate::observe::mountinfo::mounts;
 use crate::observe::namespace_link::{inode_of, linked};
 use crate::sys::{directory, kcmp};
 
@@ -95,16 +95,12 @@ impl Pins {
             return;
         }
         let Some(text) = self.read(&format!("/proc/{pid}/mountinfo")) else { return };
-        // Mount points need not be text; what is looked for is.
-        let text = String::from_utf8_lossy(text).into_owned();
-        for line in text.lines().filter(|line| line.contains(" - nsfs ")) {
-            // 36 35 98:0 /root /mount/point options - type source options
-            let mut fields = line.split(' ').skip(3);
-            let (Some(root), Some(point)) = (fields.next(), fields.next()) else { continue };
-            if let Some(inode) = inode_of(root.trim_start_matches('/'), "pid") {
-                self.found.push((inode, Evidence::Mount { seen_by: pid, path: unescape(point) }));
-            }
-        }
+        let pinned = mounts(text).filter(|mount| mount.kind == b"nsfs").filter_map(|mount| {
+            let inode = inode_of(mount.root().to_str()?.trim_start_matches('/'), "pid")?;
+            Some((inode, Evidence::Mount { seen_by: pid, path: mount.point() }))
+        });
+        let pinned: Vec<_> = pinned.collect();
+        self.found.extend(pinned);
     }
 
     /// Reads a file, where it may be opened.
@@ -195,35 +191,5 @@ impl Pins {
                 return;
             }
         }
-    }
-}
-
-/// mountinfo writes spaces, tabs, line feeds and backslashes as three octal digits.
-fn unescape(text: &str) -> PathBuf {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let [first, tail @ ..] = rest {
-        rest = tail;
-        match tail {
-            [a @ b'0'..=b'3', b @ b'0'..=b'7', c @ b'0'..=b'7', after @ ..] if *first == b'\\' => {
-                bytes.push((a - b'0') * 64 + (b - b'0') * 8 + (c - b'0'));
-                rest = after;
-            }
-            _ => bytes.push(*first),
-        }
-    }
-    PathBuf::from(std::ffi::OsString::from_vec(bytes))
-}
-
-#[cfg(test)]
-mod tests {
-    use std::path::Path;
-
-    use super::unescape;
-
-    #[test]
-    fn mount_points_are_read_as_they_are() {
-        assert_eq!(unescape("/run/a\\040b\\134c"), Path::new("/run/a b\\c"));
-        assert_eq!(unescape("/run/plain\\"), Path::new("/run/plain\\"));
     }
 }

@@ -28,6 +28,7 @@ use super::Observer;
 use super::probe::{Glimpse, Question, failed};
 use crate::observe::machine::{Machine, Space};
 use crate::observe::namespaces::Standpoint;
+use crate::observe::status::Fields;
 use crate::sys::clone::fork_numbered;
 use crate::sys::fork::{exit_now, fork};
 use crate::sys::passage::{Passage, Step};
@@ -117,20 +118,21 @@ fn gateway(outermost: &Space, standpoint: &Standpoint, pid: Pid) -> io::Result<O
 
 impl Credentials {
     fn read(pid: i32) -> io::Result<Self> {
-        let status = std::fs::read_to_string(format!("/proc/{pid}/status"))?;
-        let field = |name: &str| status.lines().find_map(|line| line.strip_prefix(name)).map(str::trim);
+        let status = std::fs::read(format!("/proc/{pid}/status"))?;
+        let fields = Fields::of(&status);
+        let field = |name: &str| fields.get(name);
         let numbers = |name: &str| -> Vec<u32> {
             field(name).into_iter().flat_map(str::split_whitespace).filter_map(|word| word.parse().ok()).collect()
         };
         let users = std::fs::read_to_string(format!("/proc/{pid}/uid_map")).unwrap_or_default();
         let groups = std::fs::read_to_string(format!("/proc/{pid}/gid_map")).unwrap_or_default();
         // Real, effective, saved, and that for files.
-        let user = numbers("Uid:").get(1).and_then(|&outer| inside(&users, outer)).map(Uid::from_raw);
-        let group = numbers("Gid:").get(1).and_then(|&outer| inside(&groups, outer)).map(Gid::from_raw);
-        let others = numbers("Groups:").into_iter().filter_map(|outer| inside(&groups, outer)).map(Gid::from_raw);
+        let user = numbers("Uid").get(1).and_then(|&outer| inside(&users, outer)).map(Uid::from_raw);
+        let group = numbers("Gid").get(1).and_then(|&outer| inside(&groups, outer)).map(Gid::from_raw);
+        let others = numbers("Groups").into_iter().filter_map(|outer| inside(&groups, outer)).map(Gid::from_raw);
         Ok(Self {
             user: user.zip(group).map(|(user, group)| (user, group, others.collect())),
-            capabilities: field("CapEff:").and_then(|mask| u64::from_str_radix(mask, 16).ok()),
+            capabilities: field("CapEff").and_then(|mask| u64::from_str_radix(mask, 16).ok()),
         })
     }
 

@@ -4,11 +4,14 @@
 //! numbers alone: what they mean is for whoever has put it there.
 
 use std::io;
+use std::path::Path;
 
 use nix::unistd::Pid;
 use serde::{Deserialize, Serialize};
 
 use super::identity;
+use crate::observe::mountinfo;
+use crate::observe::status::Fields;
 use crate::sys::access;
 use crate::sys::pidfd::Pidfd;
 
@@ -77,9 +80,8 @@ fn errno(result: nix::Result<()>) -> i32 {
 
 fn list(tasks: Tasks) -> Glimpse {
     // Where it is not in the namespace that this /proc belongs to, there is no `self`.
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let levels =
-        status.lines().find_map(|line| line.strip_prefix("NSpid:")).map_or(0, |line| line.split_whitespace().count());
+    let status = std::fs::read("/proc/self/status").unwrap_or_default();
+    let levels = Fields::of(&status).get("NSpid").map_or(0, |numbers| numbers.split_whitespace().count());
     let numbers = |directory: &str| -> io::Result<Vec<i32>> {
         let entries = std::fs::read_dir(directory)?;
         Ok(entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok()).collect())
@@ -98,10 +100,10 @@ fn list(tasks: Tasks) -> Glimpse {
 
 /// `hidepid=…` of what is mounted on /proc last.
 fn hidden() -> Option<String> {
-    let mounts = std::fs::read_to_string("/proc/self/mountinfo").ok()?;
-    let line = mounts.lines().rfind(|line| line.split(' ').nth(4) == Some("/proc"))?;
-    let options = line.rsplit(' ').next()?;
-    options.split(',').find(|option| option.starts_with("hidepid=")).map(str::to_owned)
+    let table = mountinfo::own();
+    let mount = mountinfo::mounts(&table).rfind(|mount| mount.point() == Path::new("/proc"))?;
+    let hidden = mount.options().find(|option| option.starts_with(b"hidepid="))?;
+    Some(String::from_utf8_lossy(hidden).into_owned())
 }
 
 pub(super) fn failed(stage: &str, error: &io::Error) -> Glimpse {
