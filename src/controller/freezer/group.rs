@@ -171,24 +171,66 @@ pub(in crate::controller) fn dissolve_recorded(state: &Directory) -> Result<(), 
     file.read_to_end(&mut text).map_err(failed("read", state.path().join(GROUPS)))?;
     let mut result = Ok(());
     // The inode of a group stands in the later of its two lines.
-    for line in text.split(|&byte| byte == b'\n').rev() {
-        let Some(space) = line.iter().position(|&byte| byte == b' ') else { continue };
-        let directory = PathBuf::from(OsStr::from_bytes(&line[space + 1..]));
-        if !directory.file_name().is_some_and(is_ours) {
-            continue;
-        }
-        let inode = match std::str::from_utf8(&line[..space]) {
-            Ok(UNKNOWN) => None,
-            Ok(number) => number.parse().ok(),
-            Err(_) => continue,
-        };
+    for (inode, directory) in recorded(&text).rev() {
         let dissolved = Group { directory: directory.clone(), inode }.dissolve();
         result = result.and(dissolved.map_err(failed("remove the cgroup", directory)));
     }
     result
 }
 
+/// The groups that the list in a state directory names, each with its inode where that is known: lines of an inode, or `?`,
+/// and a path. What nestns cannot have written names none.
+pub fn recorded(list: &[u8]) -> impl DoubleEndedIterator<Item = (Option<u64>, PathBuf)> {
+    list.split(|&byte| byte == b'\n').filter_map(|line| {
+        let space = line.iter().position(|&byte| byte == b' ')?;
+        let inode = match std::str::from_utf8(&line[..space]).ok()? {
+            UNKNOWN => None,
+            number => Some(number.parse().ok()?),
+        };
+        let directory = PathBuf::from(OsStr::from_bytes(&line[space + 1..]));
+        (directory.is_absolute() && directory.file_name().is_some_and(is_ours)).then_some((inode, directory))
+    })
+}
+
 /// Whether a name is one that nestns gives.
 fn is_ours(name: &OsStr) -> bool {
     name.to_string_lossy().starts_with(PREFIX)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::ffi::OsStr;
+    use std::os::unix::ffi::OsStrExt as _;
+    use std::path::PathBuf;
+
+    use proptest::prelude::*;
+
+    use super::recorded;
+
+    #[test]
+    fn only_what_nestns_writes_names_a_group() {
+        let list = b"? /cg/nestns-a\n17 /cg/nestns-a\nx /cg/nestns-b\n/cg/nestns-c\n? /cg/other\n? nestns-d\n-1 /nestns-e\n? /n\xff/nestns-f";
+        let found: Vec<_> = recorded(list).collect();
+        let strange = PathBuf::from(OsStr::from_bytes(b"/n\xff/nestns-f"));
+        assert_eq!(found, [(None, "/cg/nestns-a".into()), (Some(17), "/cg/nestns-a".into()), (None, strange)]);
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 2000, failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn a_list_is_read_as_it_was_written(
+            groups in proptest::collection::vec((proptest::option::of(any::<u64>()), "/[ -~]{0,10}/nestns-[a-z0-9.-]{0,8}"), 0..6),
+            between in "[ -~]{0,12}",
+        ) {
+            let line = |(inode, path): &(Option<u64>, String)| {
+                format!("{} {path}\n", inode.map_or_else(|| "?".to_owned(), |inode| inode.to_string()))
+            };
+            let list: String = groups.iter().map(line).collect();
+            let meant: Vec<_> = groups.into_iter().map(|(inode, path)| (inode, PathBuf::from(path))).collect();
+            prop_assert_eq!(recorded(list.as_bytes()).collect::<Vec<_>>(), meant);
+            let anything = format!("{between}\n{list}{between}");
+            prop_assert!(recorded(anything.as_bytes()).all(|(_, group)| group.is_absolute()));
+        }
+    }
 }

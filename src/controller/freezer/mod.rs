@@ -21,9 +21,12 @@ use super::state_directory::Directory;
 use crate::engine::moment::Moment;
 use crate::engine::plan::NamespaceIndex;
 use crate::observe::cgroup::Tree;
+use crate::observe::stat;
 use crate::observe::subtree::Subtree;
 use crate::sys::pidfd::Pidfd;
 use group::{Group, admit};
+
+pub use group::recorded;
 
 /// How long it is looked for those who are still outside.
 const GATHERING: Duration = Duration::from_secs(2);
@@ -148,11 +151,7 @@ impl Freezer {
     /// The first member that is not frozen: one that waits in the kernel for what cannot be interrupted.
     pub(in crate::controller) fn laggard(&self, index: NamespaceIndex) -> Option<Pid> {
         let members = self.paused.get(&index)?.group.members().ok()?;
-        let is_uninterruptible = |pid: &&Pid| {
-            let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-            stat.rsplit(')').next().is_some_and(|rest| rest.trim_start().starts_with('D'))
-        };
-        members.iter().find(is_uninterruptible).copied()
+        members.iter().find(|&&pid| stat::state(pid) == Some('D')).copied()
     }
 
     /// Notes all groups again, in another state directory.
