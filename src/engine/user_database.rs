@@ -16,17 +16,22 @@ pub(super) struct User {
 
 /// The user with this name or number.
 pub(super) fn user(word: &str) -> Option<User> {
-    find_user(&fs::read_to_string("/etc/passwd").unwrap_or_default(), word)
+    find_user(&text("/etc/passwd"), word)
 }
 
 /// The number of the group with this name.
 pub(super) fn group(name: &str) -> Option<u32> {
-    find_group(&fs::read_to_string("/etc/group").unwrap_or_default(), name)
+    find_group(&text("/etc/group"), name)
 }
 
 /// The groups of a user: his own first, then those that list him as a member.
 pub(super) fn groups_of(user: &User) -> Vec<u32> {
-    memberships(&fs::read_to_string("/etc/group").unwrap_or_default(), user)
+    memberships(&text("/etc/group"), user)
+}
+
+/// A file; a comment in it, as a person's name is one, may be in any encoding.
+fn text(path: &str) -> String {
+    String::from_utf8_lossy(&fs::read(path).unwrap_or_default()).into_owned()
 }
 
 fn find_user(text: &str, word: &str) -> Option<User> {
