@@ -10,6 +10,7 @@ use nix::sys::epoll::EpollFlags;
 
 use super::audience::Stream as Kind;
 use super::event_loop::{EventLoop, Token};
+use crate::engine::message;
 use crate::engine::plan::{NamespaceIndex, Subject};
 use crate::engine::program::Refusal;
 use crate::sys::descriptor;
@@ -158,8 +159,9 @@ impl Streams {
                 said.extend_from_slice(&buffer[..count.min(LONGEST_REFUSAL.saturating_sub(said.len()))]);
                 match (ended, said.is_empty()) {
                     (true, true) => Arrival::Started(*subject),
-                    (true, false) => postcard::from_bytes(said)
-                        .map_or(Arrival::Nothing, |refusal| Arrival::Refused(*subject, refusal)),
+                    (true, false) => {
+                        message::read(said).map_or(Arrival::Nothing, |refusal| Arrival::Refused(*subject, refusal))
+                    }
                     (false, _) => Arrival::Nothing,
                 }
             }
@@ -195,7 +197,27 @@ pub(super) fn take_lines(partial: &mut Vec<u8>, read: &[u8], reading: Reading) -
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::{LONGEST_LINE, Reading, take_lines};
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 2000, failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn no_byte_is_lost_and_no_line_torn(
+            pieces in proptest::collection::vec(proptest::collection::vec(any::<u8>().prop_map(|byte| byte % 30), 0..40), 0..8),
+        ) {
+            let (mut partial, mut all) = (Vec::new(), Vec::new());
+            for piece in &pieces {
+                let output = take_lines(&mut partial, piece, Reading::GoesOn);
+                prop_assert!(output.is_empty() || output.ends_with(b"\n"));
+                all.extend(output);
+            }
+            all.extend(take_lines(&mut partial, b"", Reading::Ended));
+            prop_assert_eq!(all, pieces.concat());
+        }
+    }
 
     #[test]
     fn lines_are_whole_but_at_the_end_and_when_endless() {

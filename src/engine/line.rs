@@ -18,6 +18,7 @@ use serde::{Deserialize, Serialize};
 
 use super::failure::Failure;
 use super::inheritance::{FIRST_FREE, TERMINAL};
+use super::message;
 use super::plan::NamespaceIndex;
 use super::report::{self, Report};
 use crate::sys::pidfd::Pidfd;
@@ -145,10 +146,7 @@ impl Line {
         if length == 0 {
             return Look::HungUp;
         }
-        match postcard::from_bytes(&buffer[..length]) {
-            Ok(said) => Look::Heard(Heard { said, descriptors }),
-            Err(_) => Look::HungUp,
-        }
+        message::read(&buffer[..length]).map_or(Look::HungUp, |said| Look::Heard(Heard { said, descriptors }))
     }
 }
 

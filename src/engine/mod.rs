@@ -24,6 +24,7 @@ pub mod isolation;
 pub mod keeper;
 pub mod last_words;
 pub mod line;
+pub mod message;
 pub mod moment;
 pub mod nursery;
 pub mod plan;

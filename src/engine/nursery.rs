@@ -14,6 +14,7 @@ use nix::sys::socket::{
 use nix::unistd::Pid;
 use serde::{Deserialize, Serialize};
 
+use super::message;
 use super::shortage::outlast;
 use crate::sys::call::{Call, CallError, Named};
 use crate::sys::pidfd::Pidfd;
@@ -92,6 +93,6 @@ pub fn hear(channel: impl AsFd) -> Result<Option<Heard>, CallError> {
     if length == 0 {
         return Ok(None);
     }
-    let word = postcard::from_bytes(&buffer[..length]).map_err(|_| Errno::EPROTO)?;
+    let word = message::read(&buffer[..length]).ok_or(Errno::EPROTO)?;
     Ok(Some(Heard { word, sender, pidfd }))
 }

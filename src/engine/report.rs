@@ -62,7 +62,8 @@ impl Ending {
     pub fn status(self) -> u8 {
         match self {
             Self::Exited(code) => code,
-            Self::Signalled(signal) => u8::try_from(128 + signal).unwrap_or(255),
+            // The number may be anybody's word.
+            Self::Signalled(signal) => u8::try_from(128_i32.saturating_add(signal)).unwrap_or(u8::MAX),
         }
     }
 }
@@ -174,18 +175,26 @@ pub fn receive(channel: BorrowedFd<'_>) -> Look {
     };
     // The kernel adds the sender to every message, an empty one included, and to nothing else.
     let Some(sender) = piece.sender else { return Look::HungUp };
-    match buffer[..piece.bytes].split_first() {
-        // Descriptors may be missing: the kernel drops what exceeds the limit on them, whoever has sent the message.
-        Some((&VERSION, body)) if piece.bytes < LARGEST => match read(body) {
-            Some(reports) => Look::Received(Received { sender, reports, descriptors: piece.descriptors }),
-            None => Look::Malformed { sender },
-        },
-        _ => Look::Malformed { sender },
+    // Descriptors may be missing: the kernel drops what exceeds the limit on them, whoever has sent the message.
+    match read(&buffer[..piece.bytes]) {
+        Some(reports) => Look::Received(Received { sender, reports, descriptors: piece.descriptors }),
+        None => Look::Malformed { sender },
     }
 }
 
-/// The reports of a message: as many as one may have, and nothing behind them.
-fn read(body: &[u8]) -> Option<Vec<Report>> {
+/// The bytes of a message.
+///
+/// # Errors
+///
+/// `EMSGSIZE` for what cannot be written.
+pub fn write(reports: &[Report]) -> nix::Result<Vec<u8>> {
+    postcard::to_extend(reports, vec![VERSION]).map_err(|_| Errno::EMSGSIZE)
+}
+
+/// The reports of a message of this version: as many as one may have, and nothing behind them. `None` for anything else,
+/// which no copy of this program has sent.
+pub fn read(message: &[u8]) -> Option<Vec<Report>> {
+    let (&VERSION, body) = message.split_first().filter(|_| message.len() < LARGEST)? else { return None };
     let (count, mut rest) = postcard::take_from_bytes::<usize>(body).ok()?;
     if count > BATCH {
         return None;
@@ -205,8 +214,7 @@ fn read(body: &[u8]) -> Option<Vec<Report>> {
 ///
 /// `EAGAIN` when the controller is slow, `EPIPE` when it is gone.
 pub fn try_send(reports: &[Report], descriptors: &[BorrowedFd<'_>]) -> nix::Result<()> {
-    let mut message = vec![VERSION];
-    message = postcard::to_extend(reports, message).map_err(|_| Errno::EMSGSIZE)?;
+    let message = write(reports)?;
     let numbers: Vec<_> = descriptors.iter().map(AsRawFd::as_raw_fd).collect();
     let rights = [ControlMessage::ScmRights(&numbers)];
     let rights = if numbers.is_empty() { &rights[..0] } else { &rights[..] };
@@ -281,5 +289,97 @@ impl Outbox {
                 Err(_) => self.0.clear(),
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use proptest::sample::Index;
+
+    use super::{BATCH, Ending, Report, read, write};
+    use crate::engine::failure::{Failure, Stage};
+    use crate::engine::moment::Moment;
+    use crate::engine::plan::Subject;
+    use crate::engine::program::Refusal;
+    use crate::sys::call::Call;
+
+    #[test]
+    fn a_status_is_a_byte_whatever_the_signal() {
+        for (signal, status) in [(9, 137), (0, 128), (-1, 127), (i32::MAX, 255), (i32::MIN, 255)] {
+            assert_eq!(Ending::Signalled(signal).status(), status, "{signal}");
+        }
+    }
+
+    /// One of every kind that has something in it.
+    fn report() -> impl Strategy<Value = Report> {
+        let subject = (any::<u32>(), any::<u32>()).prop_map(|(namespace, slot)| Subject { namespace, slot });
+        let stage = any::<Index>().prop_map(|place| *place.get(Stage::ALL));
+        let text = "\\PC{0,40}";
+        prop_oneof![
+            (subject.clone(), any::<bool>(), any::<bool>(), any::<bool>())
+                .prop_map(|(subject, stdout, stderr, ready)| Report::Starting { subject, stdout, stderr, ready }),
+            (subject.clone(), stage.clone(), any::<i32>(), proptest::option::of(text)).prop_map(
+                |(subject, stage, errno, detail)| {
+                    Report::Failed(Failure { subject, stage, call: Call::Fork, errno, detail })
+                }
+            ),
+            (subject.clone(), stage, any::<i32>(), text).prop_map(|(subject, stage, errno, detail)| {
+                Report::Refused { subject, refusal: Refusal { stage, call: Call::Execve, errno, detail } }
+            }),
+            (subject, any::<i32>()).prop_map(|(subject, signal)| Report::Ended {
+                subject,
+                ending: Ending::Signalled(signal),
+                at: Moment::now()
+            }),
+            (any::<u32>(), any::<u32>()).prop_map(|(namespace, count)| Report::Orphans { namespace, count }),
+        ]
+    }
+
+    /// What is read of anything is what is written of it, in no more bytes.
+    fn is_read_again(message: &[u8]) -> Result<(), TestCaseError> {
+        if let Some(reports) = read(message) {
+            prop_assert!(reports.len() <= BATCH);
+            let written = write(&reports).expect("what was read can be written");
+            prop_assert!(written.len() <= message.len());
+            prop_assert_eq!(read(&written), Some(reports));
+        }
+        Ok(())
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 2000, failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn reports_are_read_as_they_were_written_and_only_whole(
+            reports in proptest::collection::vec(report(), 0..=BATCH),
+            place: Index,
+            byte: u8,
+        ) {
+            let mut message = write(&reports).expect("it can be written");
+            let place = place.index(message.len());
+            prop_assert_eq!(read(&message), Some(reports));
+            prop_assert_eq!(read(&message[..place]), None);
+            message[place] = byte;
+            is_read_again(&message)?;
+            message.push(byte);
+            is_read_again(&message)?;
+        }
+
+        #[test]
+        fn anything_is_a_message_or_none(mut message in proptest::collection::vec(any::<u8>(), 1..200), count in 0_u8..70) {
+            message[0] = super::VERSION;
+            is_read_again(&message)?;
+            message.insert(1, count);
+            is_read_again(&message)?;
+        }
+    }
+
+    #[test]
+    fn more_than_a_batch_is_none() {
+        let one = Report::Orphans { namespace: 0, count: 1 };
+        assert!(read(&write(&vec![one.clone(); BATCH]).unwrap()).is_some());
+        assert!(read(&write(&vec![one; BATCH + 1]).unwrap()).is_none());
+        assert!(read(b"").is_none());
     }
 }
