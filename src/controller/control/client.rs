@@ -9,6 +9,7 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, connect, getsockopt, socket, sockopt};
 use nix::unistd::geteuid;
 
+use super::lines::{self, Line, Lines};
 use super::message::{Envelope, Problem, Reply, Request, VERSION};
 use super::wire::{self, LONGEST};
 use crate::controller::state_directory::{CONTROL, Directory, has_control_socket};
@@ -61,11 +62,9 @@ pub struct Answer {
 #[derive(Debug)]
 pub struct Client {
     socket: OwnedFd,
-    buffer: Vec<u8>,
+    lines: Lines,
     /// Where the next piece is read to: small as most answers are, and larger when it has been filled.
     part: Vec<u8>,
-    /// How much of the buffer is known to have no end of a line.
-    searched: usize,
     descriptors: Vec<OwnedFd>,
     id: u64,
     controller: i32,
@@ -102,9 +101,9 @@ impl Client {
         }
         Ok(Self {
             socket,
-            buffer: Vec::new(),
+            // A snapshot has no longest length.
+            lines: Lines::new(usize::MAX),
             part: vec![0; SMALLEST_PART],
-            searched: 0,
             descriptors: Vec::new(),
             id: 0,
             controller: peer.pid(),
@@ -213,7 +212,7 @@ impl Client {
         match rights::receive(&self.socket, &mut self.part) {
             Ok(piece) if piece.bytes == 0 => Err(ClientError::HungUp),
             Ok(piece) => {
-                self.buffer.extend_from_slice(&self.part[..piece.bytes]);
+                self.lines.push(&self.part[..piece.bytes]);
                 if piece.bytes == self.part.len() && self.part.len() < LARGEST_PART {
                     self.part.resize(2 * self.part.len(), 0);
                 }
@@ -248,17 +247,13 @@ impl Client {
     ///
     /// [`ClientError::Unreadable`].
     pub fn take_any(&mut self) -> Result<Option<Answer>, ClientError> {
-        while let Some(end) = self.buffer[self.searched..].iter().position(|&byte| byte == b'\n') {
-            let line: Vec<u8> = self.buffer.drain(..=self.searched + end).collect();
-            self.searched = 0;
-            let envelope: Envelope =
-                serde_json::from_slice(&line).map_err(|error| ClientError::Unreadable(error.to_string()))?;
-            if let Some(reply) = envelope.say {
+        while let Some(line) = self.lines.take() {
+            let Line::Whole(line) = line else { continue };
+            if let Some((id, reply)) = lines::reply(&line)? {
                 let descriptors = std::mem::take(&mut self.descriptors);
-                return Ok(Some(Answer { id: envelope.id, reply, descriptors }));
+                return Ok(Some(Answer { id, reply, descriptors }));
             }
         }
-        self.searched = self.buffer.len();
         Ok(None)
     }
 }

@@ -1,6 +1,6 @@
 //! What is asked and what is answered.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -10,6 +10,8 @@ use crate::controller::timeline::Timeline;
 
 /// The version of the messages. A program of another version is told so, and asks nothing.
 pub const VERSION: u32 = 1;
+/// More levels of PID namespaces no kernel has: `MAX_PID_NS_LEVEL`.
+const DEEPEST: usize = 32;
 
 /// One line.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -211,6 +213,19 @@ pub struct Snapshot {
     pub unmarked: Vec<(String, u64, i32)>,
     /// How many events are older than this: the number (`seq`) of the next one in `events.jsonl`.
     pub events: u64,
+}
+
+impl Snapshot {
+    /// The path of the first namespace that cannot be where it says it is: in the one that its path names without its last
+    /// part, at a level that the kernel has, and alone. A walk inward, which follows the paths, is bounded by that.
+    pub fn misplaced(&self) -> Option<&str> {
+        let mut known = HashSet::with_capacity(self.namespaces.len());
+        self.namespaces.iter().map(|one| (one.path.as_str(), one.parent.as_deref())).find_map(|(path, parent)| {
+            let is_above = path.rsplit_once('/').map(|(above, _)| above) == parent;
+            let is_placed = is_above && path.split('/').count() <= DEEPEST && known.insert(path);
+            (!is_placed).then_some(path)
+        })
+    }
 }
 
 /// A reply.

@@ -10,10 +10,11 @@
 //! answers is not listened to either. What needs a stream (logs, events, the bytes of an `exec`) goes by files and
 //! descriptors, never through the controller.
 //!
-//! Reading order: [`message`], [`wire`], `server`, `correspondent`, [`client`].
+//! Reading order: [`message`], [`wire`], [`lines`], `server`, `correspondent`, [`client`].
 
 pub mod client;
 mod correspondent;
+pub mod lines;
 pub mod message;
 pub(super) mod server;
 pub(super) mod standing;

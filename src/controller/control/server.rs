@@ -15,7 +15,8 @@ use nix::sys::socket::{
 };
 use nix::unistd::geteuid;
 
-use super::correspondent::{Client, Line, read};
+use super::correspondent::Client;
+use super::lines::{self, Line, Lines};
 use super::message::{Envelope, Problem, Reply, Request, VERSION};
 use super::standing::Standing;
 use super::wire::{self, LONGEST};
@@ -135,10 +136,8 @@ impl Server {
                 socket,
                 caller,
                 standing,
-                unread: Vec::new(),
-                searched: 0,
+                unread: Lines::new(LONGEST),
                 descriptors: Vec::new(),
-                skipping: false,
                 outbox: VecDeque::new(),
                 sent: 0,
                 heard: self.clock,
@@ -222,7 +221,7 @@ impl Server {
     }
 
     fn hear(&mut self, id: ClientId, events: &EventLoop) {
-        let half_read: usize = self.clients.values().map(|client| client.unread.len()).sum();
+        let half_read: usize = self.clients.values().map(|client| client.unread.kept()).sum();
         self.clock += 1;
         let Some(client) = self.clients.get_mut(&id) else { return };
         self.buffer.resize(TURN, 0);
@@ -236,13 +235,13 @@ impl Server {
         };
         client.heard = self.clock;
         client.descriptors.extend(piece.descriptors);
-        client.unread.extend_from_slice(&self.buffer[..piece.bytes]);
+        client.unread.push(&self.buffer[..piece.bytes]);
         let mut problem = None;
         if piece.is_truncated || client.descriptors.len() > wire::DESCRIPTORS {
             client.descriptors.clear();
             problem = Some(Problem::no("more descriptors came than a request has"));
         }
-        if half_read + piece.bytes > HALF_READ && !client.unread.contains(&b'\n') {
+        if half_read + piece.bytes > HALF_READ && !client.unread.has_end() {
             client.skip();
             problem = Some(Problem::no("too many long lines come at the same time").help("ask again in a moment"));
         }
@@ -259,7 +258,7 @@ impl Server {
             && let Some(line) = client.take_line()
         {
             match line {
-                Line::Whole(line) => match read(&line) {
+                Line::Whole(line) => match lines::request(&line) {
                     Ok((number, request)) => {
                         client.open += 1;
                         client.queued = true;
@@ -274,10 +273,11 @@ impl Server {
                     }
                 },
                 Line::TooLong => {
-                    client.descriptors.clear();
                     let problem = Problem::no(format!("a line is longer than {LONGEST} bytes"));
                     self.push(id, 0, Reply::Problem(problem), Vec::new(), events);
                 }
+                // Descriptors are all that is left of it.
+                Line::Skipped => {}
             }
         }
         self.attend(id, events);
