@@ -25,7 +25,7 @@ pub mod life;
 mod meaning;
 pub mod needs;
 mod part;
-mod readiness;
+pub mod readiness;
 mod relay;
 pub mod roster;
 mod standard_output;

@@ -6,6 +6,7 @@
 
 mod lookout;
 pub(super) mod manager;
+pub mod notification;
 mod voices;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};

@@ -8,6 +8,7 @@ use nix::sys::epoll::EpollFlags;
 use nix::sys::socket::{ControlMessageOwned, MsgFlags, UnixAddr, recvmsg};
 use nix::unistd::Pid;
 
+use super::notification::{ends_line, says_ready};
 use crate::controller::event_loop::{EventLoop, Token};
 use crate::engine::plan::Subject;
 use crate::observe::namespaces::Member;
@@ -135,9 +136,7 @@ impl Voice {
         let mut buffer = [0_u8; LONGEST];
         match descriptor::read_now(&self.fd, &mut buffer) {
             Ok(0) => (Vec::new(), true),
-            Ok(count) if buffer[..count].contains(&b'\n') => {
-                (vec![Heard { subject: self.subject, sender: None }], false)
-            }
+            Ok(count) if ends_line(&buffer[..count]) => (vec![Heard { subject: self.subject, sender: None }], false),
             Ok(_) | Err(Errno::EINTR | Errno::EAGAIN) => (Vec::new(), false),
             Err(_) => (Vec::new(), true),
         }
@@ -153,6 +152,8 @@ impl Voice {
             let flags = MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_CMSG_CLOEXEC;
             let message = recvmsg::<UnixAddr>(self.fd.as_raw_fd(), &mut slices, Some(&mut control), flags);
             let (length, sender) = match message {
+                // What is cut off may be more of its last line: a message that is too long says nothing.
+                Ok(message) if message.flags.contains(MsgFlags::MSG_TRUNC) => continue,
                 Ok(message) => {
                     let sender = message.cmsgs().ok().into_iter().flatten().find_map(|control| match control {
                         ControlMessageOwned::ScmCredentials(sender) => Some(Pid::from_raw(sender.pid())),
@@ -172,29 +173,5 @@ impl Voice {
             }
         }
         heard
-    }
-}
-
-/// Whether a message has the line that counts; `STATUS`, `STOPPING`, `MAINPID` and the others are nothing to a probe.
-fn says_ready(message: &[u8]) -> bool {
-    message.split(|&byte| byte == b'\n').any(|line| line == b"READY=1")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::says_ready;
-
-    #[test]
-    fn only_the_whole_line_counts() {
-        for (message, is_ready) in [
-            (&b"READY=1"[..], true),
-            (b"STATUS=up\nREADY=1\nMAINPID=7\n", true),
-            (b"READY=10", false),
-            (b"STATUS=READY=1", false),
-            (b"STOPPING=1", false),
-            (b"", false),
-        ] {
-            assert_eq!(says_ready(message), is_ready, "{message:?}");
-        }
     }
 }
