@@ -367,7 +367,7 @@ pub(super) fn tell_whom(name: &str, waiting: &[(String, Option<(f64, f64)>)]) {
         return;
     }
     let one = |(path, time): &(String, Option<(f64, f64)>)| match time {
-        Some((passed, grace)) => format!("{path} ({passed:.0} s of {})", Human(Duration::from_secs_f64(*grace))),
+        Some((passed, grace)) => format!("{path} ({passed:.0} s of {})", Human::of_seconds(*grace)),
         None => path.clone(),
     };
     let mut names: Vec<String> = waiting.iter().take(NAMED).map(one).collect();

@@ -12,7 +12,7 @@ use crate::controller::census::{self, Found, Presence};
 use crate::controller::control::message::Status as Numbers;
 use crate::controller::state_directory::lock_in;
 use crate::observe::locks;
-use crate::present::age::Age;
+use crate::present::age::{Age, date};
 use crate::present::state::State;
 use crate::present::table::{Cell, Cut};
 
@@ -69,7 +69,7 @@ const FIELDS: [Of; 11] = [
     .right(),
     Of::new("file", "FILE", |one, _| Cell::maybe(one.file.as_ref())).cut(Cut::Middle),
     Of::new("directory", "DIRECTORY", |one, _| Cell::text(&one.directory)).cut(Cut::Middle).unusual(),
-    Of::new("since", "SINCE", |one, redaction| Cell::maybe(one.since.map(|since| redaction.time(moment(since)))))
+    Of::new("since", "SINCE", |one, redaction| Cell::maybe(one.since.map(|since| redaction.time(date(since)))))
         .unusual(),
     Of::new("problem", "PROBLEM", |one, _| Cell::maybe(one.problem.as_ref())).cut(Cut::End).unusual(),
 ];
@@ -160,9 +160,4 @@ fn tell_troubles(topologies: &[TopologyDocument]) {
 fn age(since: f64) -> Duration {
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     now.saturating_sub(Duration::try_from_secs_f64(since).unwrap_or_default())
-}
-
-fn moment(since: f64) -> String {
-    let time = SystemTime::UNIX_EPOCH + Duration::try_from_secs_f64(since).unwrap_or_default();
-    humantime::format_rfc3339_millis(time).to_string()
 }

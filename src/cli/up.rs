@@ -263,7 +263,7 @@ fn tell_detached(news: &News, args: &Args) -> anyhow::Result<Status> {
         }
         AnswerFormat::Human if args.quiet => writeln!(stdout, "{}", news.name)?,
         AnswerFormat::Human => {
-            let time = |ms: Option<f64>| Human(Duration::from_secs_f64(ms.unwrap_or_default() / 1e3));
+            let time = |ms: Option<f64>| Human::of_milliseconds(ms.unwrap_or_default());
             let how = match (&*news.state, args.no_wait) {
                 ("created", _) => format!("created in {}, held until `nestns release`", time(Some(news.create_ms))),
                 (_, true) => format!("released in {}", time(news.release_ms)),

@@ -9,6 +9,19 @@ use std::time::Duration;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Human(pub Duration);
 
+impl Human {
+    /// A number of seconds, as a document has it: one that no duration has is the nearest that there is.
+    pub fn of_seconds(seconds: f64) -> Self {
+        let beyond = if seconds > 0.0 { Duration::MAX } else { Duration::ZERO };
+        Self(Duration::try_from_secs_f64(seconds).unwrap_or(beyond))
+    }
+
+    /// The same of milliseconds.
+    pub fn of_milliseconds(milliseconds: f64) -> Self {
+        Self::of_seconds(milliseconds / 1e3)
+    }
+}
+
 impl fmt::Display for Human {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let nanoseconds = self.0.as_nanos();
@@ -51,6 +64,15 @@ mod tests {
     use std::time::Duration;
 
     use super::Human;
+
+    #[test]
+    fn what_is_no_duration_is_the_nearest_one() {
+        let texts = [1.24, -1.0, f64::NAN, f64::MIN_POSITIVE].map(|seconds| Human::of_seconds(seconds).to_string());
+        assert_eq!(texts, ["1.24 s", "0 µs", "0 µs", "0 µs"]);
+        for seconds in [1e19, 1e20, f64::MAX, f64::INFINITY] {
+            assert!(Human::of_seconds(seconds).to_string().contains(" d "), "{seconds}");
+        }
+    }
 
     #[test]
     fn every_unit_and_every_border() {

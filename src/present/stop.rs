@@ -1,10 +1,10 @@
 //! The timeline of a stop as a table.
 
 use std::fmt::Write as _;
-use std::time::Duration;
 
 use super::count::count;
 use super::duration::Human;
+use super::escape::escape;
 use crate::controller::timeline::{How, Step, Timeline};
 
 /// From so many steps on only the remarkable ones are shown.
@@ -12,11 +12,11 @@ const MANY: usize = 40;
 
 /// The table, with a title line. Every line ends with a line feed.
 pub fn render(timeline: &Timeline) -> String {
-    let time = |ms: f64| Human(Duration::from_secs_f64(ms.max(0.0) / 1e3)).to_string();
+    let time = |ms: f64| Human::of_milliseconds(ms).to_string();
     let is_ordinary = |step: &Step| step.how == How::Exited && step.handled != Some(false);
     let (shown, hidden): (Vec<&Step>, Vec<&Step>) =
         timeline.steps.iter().partition(|step| timeline.steps.len() <= MANY || !is_ordinary(step));
-    let mut text = format!("{} stopped in {}\n", timeline.topology, time(timeline.ms));
+    let mut text = format!("{} stopped in {}\n", escape(&timeline.topology), time(timeline.ms));
     let mut rows = vec![["PATH", "SIGNAL", "ASKED", "ENDED", "HOW"].map(str::to_owned)];
     for step in shown.iter().take(MANY) {
         let signal = match (&step.signal, step.handled) {
@@ -26,7 +26,7 @@ pub fn render(timeline: &Timeline) -> String {
             (Some(signal), Some(true)) => signal.clone(),
         };
         let at = |ms: Option<f64>| ms.map_or_else(|| "—".to_owned(), time);
-        rows.push([step.path.clone(), signal, at(step.asked_ms), at(step.ended_ms), how(step)]);
+        rows.push([escape(&step.path), escape(&signal), at(step.asked_ms), at(step.ended_ms), how(step)]);
     }
     let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
     let widths = [width(0), width(1), width(2), width(3)];
