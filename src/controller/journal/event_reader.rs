@@ -104,7 +104,7 @@ impl EventReader {
         let rest = self.half.split_off(searched + end + 1);
         let whole = std::mem::replace(&mut self.half, rest);
         for line in whole.split(|&byte| byte == b'\n') {
-            let Some(seq) = number(line).filter(|&seq| seq >= self.next) else { continue };
+            let Some(seq) = number(line).filter(|&seq| seq >= self.next && seq < u64::MAX) else { continue };
             let text = String::from_utf8_lossy(line).into_owned();
             self.lines.push_back(EventLine { seq, lost: seq - self.next, text });
             self.next = seq + 1;
@@ -150,10 +150,8 @@ fn number(line: &[u8]) -> Option<u64> {
     // It stands behind the stamp.
     let line = &line[..line.len().min(100)];
     let place = line.windows(KEY.len()).position(|window| window == KEY)? + KEY.len();
-    let digits = line[place..].iter().take_while(|byte| byte.is_ascii_digit());
-    digits.fold(None, |number: Option<u64>, digit| {
-        number.unwrap_or_default().checked_mul(10)?.checked_add(u64::from(digit - b'0'))
-    })
+    let digits = line[place..].split(|byte| !byte.is_ascii_digit()).next()?;
+    std::str::from_utf8(digits).ok()?.parse().ok()
 }
 
 fn first_number(file: &File) -> Option<u64> {
@@ -191,6 +189,8 @@ fn identity(file: &File) -> io::Result<(u64, u64)> {
 mod tests {
     use std::time::SystemTime;
 
+    use proptest::prelude::*;
+
     use super::{EventReader, number};
     use crate::controller::journal::event::Event;
     use crate::controller::journal::event_log::EventLog;
@@ -218,6 +218,42 @@ mod tests {
         assert_eq!(number(br#"{"ts":"x","seq":120,"event":"seq"}"#), Some(120));
         assert_eq!(number(b"{}"), None);
         assert_eq!(number(br#"{"seq":,"#), None);
+        assert_eq!(number(br#"{"seq":+1,"#), None);
+        assert_eq!(number(br#"{"seq":18446744073709551615,"#), Some(u64::MAX));
+        for longer in ["18446744073709551616", "184467440737095516160", "99999999999999999999999999999999999999"] {
+            assert_eq!(number(format!("{{\"seq\":{longer},").as_bytes()), None);
+        }
+    }
+
+    #[test]
+    fn the_last_number_there_is_is_nobodys() {
+        let directory = tempfile::tempdir().unwrap();
+        let text = "{\"seq\":1}\n{\"seq\":18446744073709551615}\n{\"seq\":18446744073709551614}\n";
+        std::fs::write(directory.path().join("events.jsonl"), text).unwrap();
+        let mut reader = EventReader::from(directory.path(), 0);
+        let mut read = || reader.read().unwrap().map(|line| line.seq);
+        assert_eq!([read(), read(), read()], [Some(1), Some(u64::MAX - 1), None]);
+    }
+
+    #[test]
+    fn anything_is_read_to_its_end_and_forward() {
+        let directory = tempfile::tempdir().unwrap();
+        let config = ProptestConfig { cases: 2000, failure_persistence: None, ..ProptestConfig::default() };
+        let line = prop_oneof![
+            "[ -~]{0,20}",
+            any::<u64>().prop_map(|seq| format!("{{\"seq\":{seq},")),
+            (0_u64..20).prop_map(|seq| format!("{{\"ts\":\"x\",\"seq\":{seq},\"event\":\"a\"}}")),
+            "[0-9]{18,22}".prop_map(|seq| format!("{{\"seq\":{seq}}}")),
+        ];
+        proptest!(config, |(lines in proptest::collection::vec(line, 0..12), noise in proptest::collection::vec(any::<u8>(), 0..20))| {
+            std::fs::write(directory.path().join("events.jsonl"), [lines.join("\n").as_bytes(), &noise].concat()).unwrap();
+            let (mut reader, mut next, mut count) = (EventReader::from(directory.path(), 0), 0, 0);
+            while let Some(line) = reader.read().unwrap() {
+                prop_assert_eq!(line.seq - next, line.lost);
+                (next, count) = (line.seq + 1, count + 1);
+            }
+            prop_assert!(count <= lines.len() + noise.len());
+        });
     }
 
     #[test]
