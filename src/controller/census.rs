@@ -162,9 +162,8 @@ pub fn strange() -> Vec<StateError> {
         match place.names() {
             // Those that were removed in this moment are not there to be told of.
             Ok(names) => {
-                strange.extend(names.iter().filter_map(|name| {
-                    place.inside(&name.to_string_lossy()).err().filter(|error| !error.is_not_found())
-                }));
+                let errors = names.iter().filter_map(|name| place.inside(name).err());
+                strange.extend(errors.filter(|error| !error.is_not_found()));
             }
             Err(error) => strange.push(error),
         }

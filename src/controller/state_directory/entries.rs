@@ -60,7 +60,7 @@ pub(super) fn own(directory: &Directory) -> Result<Vec<OsString>, StateError> {
         };
         check(directory, entry, *kind)?;
         if *kind == Kind::Files {
-            let files = directory.inside(name)?;
+            let files = directory.inside(entry)?;
             for file in files.names()? {
                 check(&files, &file, Kind::File)?;
             }

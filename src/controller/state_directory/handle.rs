@@ -54,13 +54,13 @@ impl Directory {
     /// # Errors
     ///
     /// [`StateError`] says what is in the way of trusting it.
-    pub fn inside(&self, name: &str) -> Result<Self, StateError> {
-        Self::open_in(self.fd.as_fd(), &self.path.join(name), OsStr::new(name))
+    pub fn inside(&self, name: impl AsRef<OsStr>) -> Result<Self, StateError> {
+        Self::open_in(self.fd.as_fd(), &self.path.join(name.as_ref()), name.as_ref())
     }
 
     /// The same, made with mode 0700 where it is missing.
-    pub fn make_inside(&self, name: &str) -> Result<Self, StateError> {
-        Self::make_in(self.fd.as_fd(), &self.path.join(name), OsStr::new(name))
+    pub fn make_inside(&self, name: impl AsRef<OsStr>) -> Result<Self, StateError> {
+        Self::make_in(self.fd.as_fd(), &self.path.join(name.as_ref()), name.as_ref())
     }
 
     fn make_in(above: impl AsFd, path: &Path, name: &OsStr) -> Result<Self, StateError> {

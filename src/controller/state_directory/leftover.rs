@@ -99,7 +99,7 @@ impl Cleared {
 pub fn seize(directory: &Path) -> Result<Seized, StateError> {
     let tried = || {
         let base = Directory::open(directory.parent().unwrap_or(directory))?;
-        let opened = base.inside(&directory.file_name().unwrap_or_default().to_string_lossy())?;
+        let opened = base.inside(directory.file_name().unwrap_or_default())?;
         let lock = remains::lock_file(&opened)?;
         Remains::take(base, opened, lock)
     };
@@ -282,4 +282,43 @@ fn find(namespace: &NamespaceDocument, init: &ProcessDocument) -> Result<Option<
         _ => Some(found.inode) == namespace.pidns,
     };
     Ok(is_same.then(|| Root { path: namespace.path.clone(), pidfd }))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use proptest::prelude::*;
+    use proptest::sample::Index;
+
+    use super::{Seized, TRUTH, boot, namespaces, seize};
+    use crate::controller::state_directory::LOCK;
+
+    const TRUTH_OF_NOBODY: &str = r#"{"boot_id":"@boot","host":{"pidns":@pidns},"namespaces":[{"path":"a","parent":null,"level":1,"pidns":1,"pidns_id":null,"userns":null,"mntns":null,"init":"builtin","state":null,"shared":[],"labels":{}}],"processes":[{"path":"a/init","ns":"a","name":"init","pids":[1],"ppids":[0],"state":null,"exit":null,"enter":"init","argv":[],"start_time":1,"labels":{}}]}"#;
+
+    #[test]
+    fn whatever_a_truth_says_only_what_the_kernel_confirms_lives() {
+        let base = tempfile::tempdir().unwrap();
+        let directory = base.path().join("left");
+        fs::create_dir(&directory).unwrap();
+        fs::set_permissions(&directory, fs::Permissions::from_mode(0o700)).unwrap();
+        fs::write(directory.join(LOCK), "").unwrap();
+        let truth =
+            TRUTH_OF_NOBODY.replace("@boot", &boot::id()).replace("@pidns", &namespaces::own().unwrap().to_string());
+        let config = ProptestConfig { cases: 3000, failure_persistence: None, ..ProptestConfig::default() };
+        proptest!(config, |(from: Index, to: Index, word in proptest::collection::vec(any::<u8>(), 0..6))| {
+            let (one, other) = (from.index(truth.len() + 1), to.index(truth.len() + 1));
+            let text = [&truth.as_bytes()[..one], &word, &truth.as_bytes()[other..]].concat();
+            fs::write(directory.join(TRUTH), text).unwrap();
+            match seize(&directory) {
+                // Process 1 is not the one that began at another time, in a namespace of another number.
+                Ok(Seized::LeftOver(left_over)) => prop_assert_eq!(left_over.living(), [""; 0]),
+                // What another test forks has the lock as well, for a moment.
+                Ok(Seized::Held) => {}
+                Ok(Seized::Vanished) => prop_assert!(false, "it is there"),
+                Err(error) => prop_assert!(error.to_string().contains("nothing is removed"), "{error}"),
+            }
+        });
+    }
 }

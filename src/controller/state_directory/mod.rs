@@ -93,8 +93,7 @@ impl StateDirectory {
     fn try_claim(directory: &Path) -> Result<Attempt, StateError> {
         let tried = || {
             let base = Directory::open_or_make(directory.parent().unwrap_or(directory))?;
-            let name = directory.file_name().unwrap_or_default().to_string_lossy();
-            let directory = base.make_inside(&name)?;
+            let directory = base.make_inside(directory.file_name().unwrap_or_default())?;
             let lock = remains::lock_file(&directory)?;
             Remains::take(base, directory, lock)
         };
@@ -155,4 +154,39 @@ pub fn open_file(path: &Path) -> io::Result<Option<File>> {
 /// Where the lock is, in the directory of a name.
 pub fn lock_in(directory: &Path) -> PathBuf {
     directory.join(LOCK)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::ffi::OsStr;
+    use std::fs;
+    use std::os::unix::ffi::OsStrExt as _;
+
+    use super::{Seized, StateDirectory, seize};
+
+    #[test]
+    fn what_others_have_put_there_goes_with_it_whatever_its_name() {
+        let base = tempfile::tempdir().unwrap();
+        let place = base.path().join("x");
+        let state = StateDirectory::claim("x", &place).unwrap();
+        let strange = place.join(OsStr::from_bytes(b"\xff")).join(OsStr::from_bytes(b"\xfe"));
+        fs::create_dir_all(&strange).unwrap();
+        fs::write(strange.join("file"), "").unwrap();
+        drop(state);
+        assert!(!place.exists());
+    }
+
+    #[test]
+    fn a_directory_with_the_name_of_a_half_written_file_is_looked_into() {
+        let base = tempfile::tempdir().unwrap();
+        let place = base.path().join("x");
+        std::mem::forget(StateDirectory::claim("x", &place).unwrap());
+        fs::create_dir(place.join("logs.part")).unwrap();
+        fs::write(place.join("logs.part/0.1.log"), "").unwrap();
+        assert!(matches!(seize(&place), Ok(Seized::Held)));
+        fs::remove_file(place.join("lock")).unwrap();
+        let Ok(Seized::LeftOver(left_over)) = seize(&place) else { panic!("nobody holds it") };
+        left_over.remove().unwrap();
+        assert!(!place.exists());
+    }
 }

@@ -74,8 +74,12 @@ pub fn homeless(is_meant: impl Fn(&Path) -> bool) -> Vec<Homeless> {
     if found.is_empty() {
         return Vec::new();
     }
-    let bound = std::fs::read_to_string("/proc/net/unix").unwrap_or_default();
-    let is_bound = |directory: &Path| bound.lines().any(|line| line.ends_with(&format!("@{}", name(directory))));
+    // Others may have bound what is no text.
+    let bound = std::fs::read("/proc/net/unix").unwrap_or_default();
+    let is_bound = |directory: &Path| {
+        let end = format!("@{}", name(directory));
+        bound.split(|&byte| byte == b'\n').any(|line| line.ends_with(end.as_bytes()))
+    };
     let controllers = found.into_iter().filter(|holder| holder.name != GUARDIAN);
     let describe = |Holder { pid, file, .. }: Holder| {
         Some(Homeless { directory: lock(&file.display().to_string())?, controller: pid.as_raw() })

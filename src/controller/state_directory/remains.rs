@@ -327,7 +327,7 @@ fn remove_all(directory: &Directory, name: &OsStr, depth: u32) -> Result<(), Sta
     if handle::kind(&found) != SFlag::S_IFDIR || depth > DEEPEST {
         return directory.remove(name);
     }
-    let inner = directory.inside(&name.to_string_lossy())?;
+    let inner = directory.inside(name)?;
     for entry in inner.names()? {
         remove_all(&inner, &entry, depth + 1)?;
     }
