@@ -1,5 +1,6 @@
 //! What is true of every answer, whatever was asked.
 
+pub mod terminal;
 pub mod text;
 pub mod world;
 

@@ -1,0 +1,90 @@
+//! Any bytes as a message from a process of the tree: reports, what a PID 1 is told and answers, words of a creation, and why
+//! a program did not run.
+
+#![no_main]
+
+use std::fmt::Debug;
+
+use libfuzzer_sys::fuzz_target;
+use nestns::controller::document::ExitDocument;
+use nestns::controller::trouble::{refusal_help, refusal_sentence, sentence};
+use nestns::engine::failure::Failure;
+use nestns::engine::line::{Answer, Command};
+use nestns::engine::message;
+use nestns::engine::nursery::Word;
+use nestns::engine::plan::Subject;
+use nestns::engine::program::Refusal;
+use nestns::engine::report::{self, Report};
+use nestns::topology::Signal;
+use nestns_fuzz::terminal::show;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+/// The most reports that a message may have.
+const MOST: usize = 64;
+
+fuzz_target!(|bytes: &[u8]| {
+    if let Some(reports) = report::read(bytes) {
+        assert!(reports.len() <= MOST && reports.len() < bytes.len());
+        let written = report::write(&reports).expect("what was read can be written");
+        assert!(written.len() <= bytes.len(), "there is one shortest way to write it");
+        assert_eq!(report::read(&written).as_ref(), Some(&reports));
+        reports.iter().for_each(examine);
+    }
+    again::<Command>(bytes);
+    again::<Word>(bytes);
+    if let Some(Answer::Failed(failure)) = again(bytes) {
+        tell(&failure);
+    }
+    if let Some(refusal) = again::<Refusal>(bytes) {
+        refuse(&refusal);
+    }
+});
+
+/// Reads a message, and what it is written as.
+fn again<T: Serialize + DeserializeOwned + PartialEq + Debug>(bytes: &[u8]) -> Option<T> {
+    let read: T = message::read(bytes)?;
+    let written = postcard::to_stdvec(&read).expect("what was read can be written");
+    assert!(written.len() <= bytes.len());
+    assert_eq!(message::read::<T>(&written).as_ref(), Some(&read));
+    Some(read)
+}
+
+/// What the controller makes of a report.
+fn examine(report: &Report) {
+    match report {
+        Report::Failed(failure) => tell(failure),
+        Report::Refused { subject, refusal } => {
+            name(*subject);
+            refuse(refusal);
+        }
+        Report::Asked { subject, signal, at } => {
+            name(*subject);
+            show(&Signal::from_number(*signal).to_string());
+            let _ = at.plus(at.since(*at));
+        }
+        Report::Ended { ending, .. } | Report::Orphan { ending, .. } => {
+            assert_eq!(ExitDocument::from(*ending).status(), ending.status());
+        }
+        _ => {}
+    }
+}
+
+fn tell(failure: &Failure) {
+    name(failure.subject);
+    let _ = (failure.is_refusal(), failure.errno());
+    show(&sentence(failure));
+}
+
+fn refuse(refusal: &Refusal) {
+    assert!((125..=127).contains(&refusal.status()));
+    show(&refusal_sentence(refusal));
+    refusal_help(refusal).iter().for_each(|help| show(help));
+}
+
+/// Each subject is one thing: a declared process, a program of `exec`, the command of `run`, or a question about a process.
+fn name(subject: Subject) {
+    let kinds = [subject.session_number().is_some(), subject.is_visitor(), subject.probed().is_some()];
+    let guests = kinds.into_iter().filter(|&is_it| is_it).count();
+    assert_eq!(guests, usize::from(subject.is_guest()), "{subject:?}");
+}
