@@ -26,12 +26,16 @@ pub enum Reaped {
 /// Whether a process is a child of the calling one that has not been reaped: its number is its own.
 pub fn is_child(pid: Pid) -> bool {
     let Ok(number) = libc::id_t::try_from(pid.as_raw()) else { return false };
-    // SAFETY: an all-zero siginfo is a valid value, and the kernel writes one of that size. WNOWAIT leaves the child as it is.
-    let result = unsafe {
-        let mut info: libc::siginfo_t = std::mem::zeroed();
-        libc::waitid(libc::P_PID, number, &raw mut info, libc::WEXITED | libc::WNOHANG | libc::WNOWAIT)
-    };
-    result == 0
+    loop {
+        // SAFETY: an all-zero siginfo is a valid value, and the kernel writes one of that size. WNOWAIT leaves the child as it is.
+        let result = unsafe {
+            let mut info: libc::siginfo_t = std::mem::zeroed();
+            libc::waitid(libc::P_PID, number, &raw mut info, libc::WEXITED | libc::WNOHANG | libc::WNOWAIT)
+        };
+        if result == 0 || Errno::last() != Errno::EINTR {
+            return result == 0;
+        }
+    }
 }
 
 /// Reaps one ended child without waiting, by [waitpid(2)] with `WNOHANG`.

@@ -347,6 +347,12 @@ impl World<'_> {
                 let known = self.guests.get(*subject).and_then(|guest| guest.pid);
                 known.is_none_or(|known| known == sender) && reap::is_child(sender)
             }
+            // It has no channel of its own before it is in the namespace. What forks it, in a tree of an ordinary user, is
+            // reaped before its report is read, and known by there being nothing forked yet.
+            Report::Failed(failure) if failure.subject.session_number().is_some() => {
+                let known = self.guests.get(failure.subject).map(|guest| guest.pid);
+                known.is_some_and(|known| known.is_none_or(|known| known == sender))
+            }
             Report::Channel { subject } => self.is_newborn(*subject, sender),
             Report::Created { namespace } => self.is_newborn(Subject::init(*namespace), sender),
             Report::Line { namespace }

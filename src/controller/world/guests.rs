@@ -8,6 +8,7 @@ use crate::controller::description::Description;
 use crate::controller::document::{ExitDocument, ProcessDocument};
 use crate::controller::journal::event::Caller;
 use crate::controller::roster::{Roster, State};
+use crate::engine::failure::Failure;
 use crate::engine::plan::Subject;
 use crate::observe::process::Process;
 
@@ -24,9 +25,18 @@ pub(in crate::controller) struct Guest {
     pub(in crate::controller) pid: Option<Pid>,
     /// What the kernel says of it; `None` as long as that was not asked.
     pub(in crate::controller) facts: Option<Process>,
+    /// Whether it has said that it is about to become its program, or why it does not.
+    pub(in crate::controller) has_launched: bool,
+    /// What it was not forked for, as the process says that was to fork it.
+    pub(in crate::controller) setback: Option<Failure>,
 }
 
 impl Guest {
+    /// One that is to be forked.
+    pub(in crate::controller) fn new(path: String, namespace: String, argv: Vec<String>, by: Caller) -> Self {
+        Self { path, namespace, argv, by, pid: None, facts: None, has_launched: false, setback: None }
+    }
+
     fn document(&self, controller: i32, state: &'static str) -> Option<ProcessDocument> {
         let facts = self.facts.as_ref()?;
         let outside = std::iter::once(Some(controller)).chain(std::iter::repeat(Some(0)));
@@ -87,6 +97,20 @@ impl Guests {
             if self.ended.len() > REMEMBERED {
                 self.ended.pop_front();
             }
+        }
+    }
+
+    /// It has come as far as its program.
+    pub(in crate::controller) fn launched(&mut self, subject: Subject) {
+        if let Some(guest) = self.living.get_mut(&subject) {
+            guest.has_launched = true;
+        }
+    }
+
+    /// Why it is not forked, as long as it is not.
+    pub(in crate::controller) fn set_back(&mut self, failure: Failure) {
+        if let Some(guest) = self.living.get_mut(&failure.subject).filter(|guest| guest.pid.is_none()) {
+            guest.setback.get_or_insert(failure);
         }
     }
 

@@ -135,7 +135,11 @@ impl World<'_> {
     /// Notes that a process is about to start; says whether it may be. Once in a life of it, because descriptors come along.
     fn begins_to_start(&mut self, subject: Subject) -> bool {
         if subject.is_guest() {
-            return self.channels.launch(subject);
+            let is_first = self.channels.launch(subject);
+            if is_first {
+                self.guests.launched(subject);
+            }
+            return is_first;
         }
         // Whatever it is asked meanwhile, it may be on its way.
         self.roster.get_mut(subject).is_some_and(|record| !std::mem::replace(&mut record.has_launched, true))
@@ -174,6 +178,10 @@ impl World<'_> {
             return;
         }
         if subject.session_number().is_some() {
+            if self.guests.get(subject).is_some_and(|guest| guest.pid.is_none()) {
+                self.guests.set_back(failure);
+                return;
+            }
             // Nothing of the tree has failed.
             self.incidents.push_back(Incident::SessionFailed(failure));
             return;

@@ -121,17 +121,19 @@ impl Supervision<'_> {
         let argv = execution.argv.clone();
         let home = self.plan.namespace(namespace);
         let process = plan(path.clone(), execution, identity, &home);
-        let known =
-            Known { path: path.clone(), namespace: home.path.clone(), argv, by: asker.by, pid: None, facts: None };
-        self.world.guests.add(subject, known);
+        let namespace = home.path.clone();
+        self.world.guests.add(subject, Known::new(path.clone(), namespace, argv, asker.by));
         let since = self.world.revision();
         let guest = Guest { subject, process, entrance: target, streams };
         let leader = match self.keeper.invite(guest, &mut self.world) {
             Ok(leader) => leader,
             Err(setback) => {
+                // A process in between has told more than how it ended.
+                self.world.drain_inherited();
+                let cause = self.world.guests.get(subject).and_then(|guest| guest.setback.clone());
                 self.world.guests.remove(subject);
                 return Err(own(match setback {
-                    Setback::Failed(failure) => self.problem_of(&path, &failure),
+                    Setback::Failed(failure) => self.problem_of(&path, cause.as_ref().unwrap_or(&failure)),
                     Setback::Interrupted => {
                         Problem::no("the topology is being stopped; nothing can start in it any more")
                     }
@@ -310,11 +312,19 @@ impl Supervision<'_> {
         self.world.end_session_terminal(subject);
         self.record_exit(subject, ending, None);
         self.end_attachments(subject, ending);
+        let has_launched = self.world.guests.get(subject).is_none_or(|guest| guest.has_launched);
         self.world.guests.end(subject, ending.into());
         let Some(session) = self.sessions.all.remove(&number) else { return };
         if let Some(asker) = session.asker {
             self.world.withdraw_from_truth(session.since);
-            self.world.reply(asker, Reply::Ended(ending.into()));
+            // What a copy of nestns ends with is no status of the program.
+            let reply = if has_launched {
+                Reply::Ended(ending.into())
+            } else {
+                let message = format!("`{}` has ended before it could execute its program", session.path);
+                Reply::Problem(Problem::no(message).status(125))
+            };
+            self.world.reply(asker, reply);
         }
         if let Some(deadline) = session.deadline {
             // Its client has hung up: what it has left in its session goes as well.
