@@ -420,7 +420,7 @@ fn lost(loss: Loss) -> String {
     let what = match loss {
         Loss::Killed => "was killed".to_owned(),
         Loss::Silent => "did not answer for 5 s, as one that was stopped, and has been killed".to_owned(),
-        Loss::Unreachable(cause) => format!("could not be spoken to: {cause}"),
+        Loss::Unreachable(cause) => format!("could not be reached: {cause}"),
     };
     format!("the guardian {what}; another one has taken its place, and the tree still ends with its controller")
 }

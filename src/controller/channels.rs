@@ -21,6 +21,21 @@ const OWN_DESCRIPTORS: u64 = 64;
 /// How many of these are for programs that begin to start.
 const FEWEST_OUTCOMES: u64 = 16;
 
+/// Raises the soft limit on descriptors where not even the first few numbers of the controller are below it; the limits as they
+/// were, for programs.
+pub(super) fn reserve_own() -> Result<Option<(u64, u64)>, Trouble> {
+    let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE) else { return Ok(None) };
+    if hard < OWN_DESCRIPTORS {
+        return Err(Trouble::Descriptors { needed: OWN_DESCRIPTORS, captured: 0, limit: hard });
+    }
+    if soft < OWN_DESCRIPTORS {
+        let failed = |cause| Trouble::System { what: "raise the limit on descriptors", cause };
+        setrlimit(Resource::RLIMIT_NOFILE, hard, hard).by(Call::Setrlimit).map_err(failed)?;
+    }
+    Ok(Some((soft, hard)))
+}
+
+
 /// Raises the soft limit on descriptors as far as it goes, and makes sure that every captured stream will find one.
 pub(super) fn reserve(plan: &Plan) -> Result<(), Trouble> {
     let failed = |cause| Trouble::System { what: "raise the limit on descriptors", cause };
@@ -89,5 +104,5 @@ pub(super) fn lay_out() -> Result<Channels, CallError> {
         descriptor::settle(descriptor, number).by(Call::Dup3)?;
     }
     descriptor::settle(&null, TERMINAL).by(Call::Dup3)?;
-    Ok(Channels { reports, gate: Gate { _held: held, latch: Latch::make().by(Call::Mmap)? } })
+    Ok(Channels { reports, gate: Gate { _held: held, latch: Latch::make()? } })
 }

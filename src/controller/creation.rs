@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use nix::errno::Errno;
 use nix::libc;
-use nix::sys::resource::{Resource, getrlimit};
 
 use super::audience::{Audience, Cause, Loss, Note};
 use super::claim::claim;
@@ -74,6 +73,7 @@ pub fn run(request: Request, audience: &mut dyn Audience) -> Outcome {
     let system = |what| move |cause: CallError| Trouble::System { what, cause };
     let spared = [options.herald.as_ref().map(AsFd::as_fd), options.tied_to.as_ref().map(AsFd::as_fd)];
     descriptor::close_from_but(3, &spared).by(Call::CloseRange).map_err(system("close the caller's descriptors"))?;
+    let descriptors = channels::reserve_own()?;
     let herald =
         options.herald.map(Herald::settle).transpose().by(Call::Fcntl).map_err(system("keep a channel open"))?;
     let tied_to = options
@@ -102,7 +102,7 @@ pub fn run(request: Request, audience: &mut dyn Audience) -> Outcome {
         environment,
         dispositions,
         directory: std::env::current_dir().unwrap_or_else(|_| "/".into()),
-        descriptors: getrlimit(Resource::RLIMIT_NOFILE).ok(),
+        descriptors,
         title: TitleArea::locate(),
         visited: options.command.as_ref().and_then(|command| command.namespace.clone()),
         order: options.order,
@@ -318,7 +318,8 @@ impl Creation<'_> {
         }
         self.give_up_if_told()?;
         self.life = self.life.on(Event::Built).0;
-        let unreadable = |cause: CallError| Some(Trouble::System { what: "read what the kernel says in /proc", cause });
+        let unreadable =
+            |cause: CallError| Some(Trouble::System { what: "compare the tree with the kernel's view of it", cause });
         let mismatches = verification::compare(&self.world.roster).map_err(unreadable)?;
         if !mismatches.is_empty() {
             // A process that died in this moment is the cause, not a difference.

@@ -6,7 +6,8 @@
 use nix::errno::Errno;
 
 use crate::engine::failure::{Failure, Stage};
-use crate::observe::doctor::ceiling::{self, Inside, number};
+use crate::observe::doctor::ceiling::{self, Inside};
+use crate::observe::doctor::files::{number_not_allowed, open_files, setting_reached};
 use crate::observe::doctor::reason::{limits_reached, masked_proc, no_permission, no_space};
 use crate::sys::call::Call;
 
@@ -138,7 +139,7 @@ const ROWS: &[Row] = &[
         errnos: &[Errno::ENOSPC],
         stages: &[],
         meaning: Meaning::Measured("the limit fs.epoll.max_user_watches is reached, with its value", |_| {
-            watches("fs.epoll.max_user_watches", "/proc/sys/fs/epoll/max_user_watches")
+            setting_reached("fs.epoll.max_user_watches", "/proc/sys/fs/epoll/max_user_watches")
         }),
     },
     Row {
@@ -146,7 +147,7 @@ const ROWS: &[Row] = &[
         errnos: &[Errno::ENOSPC],
         stages: &[],
         meaning: Meaning::Measured("the limit fs.inotify.max_user_watches is reached, with its value", |_| {
-            watches("fs.inotify.max_user_watches", "/proc/sys/fs/inotify/max_user_watches")
+            setting_reached("fs.inotify.max_user_watches", "/proc/sys/fs/inotify/max_user_watches")
         }),
     },
     Row {
@@ -154,7 +155,7 @@ const ROWS: &[Row] = &[
         errnos: &[Errno::EMFILE],
         stages: &[],
         meaning: Meaning::Measured("the limit fs.inotify.max_user_instances is reached, with its value", |_| {
-            watches("fs.inotify.max_user_instances", "/proc/sys/fs/inotify/max_user_instances")
+            setting_reached("fs.inotify.max_user_instances", "/proc/sys/fs/inotify/max_user_instances")
         }),
     },
     Row {
@@ -170,7 +171,7 @@ const ROWS: &[Row] = &[
         errnos: &[Errno::ENOSPC],
         stages: &[],
         meaning: Meaning::Measured("there are no more pseudo-terminals: kernel.pty.max, with its value", |_| {
-            watches("kernel.pty.max", "/proc/sys/kernel/pty/max")
+            setting_reached("kernel.pty.max", "/proc/sys/kernel/pty/max")
         }),
     },
     Row {
@@ -183,11 +184,20 @@ const ROWS: &[Row] = &[
         ),
     },
     Row {
+        calls: &[Call::Fcntl, Call::Dup2, Call::Dup3],
+        errnos: &[Errno::EINVAL, Errno::EBADF],
+        stages: &[],
+        meaning: Meaning::Measured(
+            "the number that a descriptor needs is not below RLIMIT_NOFILE of the process, with its value",
+            |_| number_not_allowed(),
+        ),
+    },
+    Row {
         calls: &[],
         errnos: &[Errno::ENFILE],
         stages: &[],
         meaning: Meaning::Measured("the machine has as many open files as it may: fs.file-max, with its value", |_| {
-            watches("fs.file-max", "/proc/sys/fs/file-max")
+            setting_reached("fs.file-max", "/proc/sys/fs/file-max")
         }),
     },
     Row {
@@ -211,7 +221,7 @@ const ROWS: &[Row] = &[
         ),
     },
     Row {
-        calls: &[Call::Open, Call::Write, Call::Rename],
+        calls: &[Call::Mkdir, Call::Open, Call::Write, Call::Rename],
         errnos: &[Errno::ENOSPC, Errno::EDQUOT],
         stages: &[],
         meaning: Meaning::Text("the file system is full, or a quota is used up"),
@@ -244,18 +254,6 @@ const ROWS: &[Row] = &[
         ),
     },
 ];
-
-/// A limit that stands in a file.
-fn watches(name: &str, file: &str) -> String {
-    let value = number(file).map_or_else(String::new, |value| format!(" ({value})"));
-    format!("the limit {name}{value} is reached; raise it with `sysctl {name}=…`")
-}
-
-fn open_files() -> String {
-    use nix::sys::resource::{Resource, getrlimit};
-    let value = getrlimit(Resource::RLIMIT_NOFILE).map_or_else(|_| String::new(), |(soft, _)| format!(" ({soft})"));
-    format!("the limit on open files of the process, RLIMIT_NOFILE{value}, is reached; raise it with `ulimit -n`")
-}
 
 impl Row {
     fn fits(&self, occasion: &Occasion<'_>) -> bool {
@@ -378,6 +376,6 @@ mod tests {
         assert_eq!(described(Stage::UnsharePid, Call::Unshare), "make a PID namespace (unshare)");
         assert_eq!(described(Stage::EnterPid, Call::PidfdOpen), "enter the PID namespace (pidfd_open)");
         assert_eq!(described(Stage::Fork, Call::Fork), "fork");
-        assert_eq!(described(Stage::Channel, Call::Unnamed), "talk to its keeper");
+        assert_eq!(described(Stage::Channel, Call::Unnamed), "communicate with the process that creates it");
     }
 }

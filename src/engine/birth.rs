@@ -114,7 +114,11 @@ fn await_parent(subject: Subject) -> Result<(), Failure> {
     nix::sys::prctl::set_pdeathsig(Signal::SIGKILL).by(Call::Prctl).map_err(failed(Stage::Guard))?;
     // Had the controller died before the line above, the other end would be closed by now.
     let mut hung_up = [PollFd::new(channel, PollFlags::empty())];
-    poll(&mut hung_up, PollTimeout::ZERO).by(Call::Poll).map_err(failed(Stage::Channel))?;
+    while let Err(errno) = poll(&mut hung_up, PollTimeout::ZERO) {
+        if errno != Errno::EINTR {
+            return Err(failed(Stage::Channel)(CallError { call: Call::Poll, errno }));
+        }
+    }
     if hung_up[0].any().unwrap_or(true) {
         program::leave(1);
     }

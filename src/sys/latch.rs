@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicPtr, AtomicU32, Ordering};
 use nix::errno::Errno;
 use nix::libc;
 
+use super::call::CallError;
 use super::memory;
 
 /// The size of a page that holds one word.
@@ -27,8 +28,8 @@ impl Latch {
     ///
     /// # Errors
     ///
-    /// Those of `memfd_create(2)` and `mmap(2)`.
-    pub fn make() -> nix::Result<Self> {
+    /// Those of `memfd_create(2)`, ftruncate(2), mmap(2), madvise(2) and fcntl(2), by their names.
+    pub fn make() -> Result<Self, CallError> {
         let (writable, readable) = memory::share_page(LENGTH)?;
         #[expect(clippy::cast_ptr_alignment, reason = "a mapping begins with a page")]
         let (writable, readable) = (writable.cast::<AtomicU32>(), readable.cast::<AtomicU32>());

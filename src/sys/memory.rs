@@ -9,6 +9,8 @@ use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use nix::errno::Errno;
 use nix::libc;
 
+use super::call::{Call, CallError, Named as _};
+
 /// Copies bytes into a shared, from then on read-only mapping that lives as long as the process, and that no process can make
 /// writable again.
 ///
@@ -41,16 +43,16 @@ pub fn publish(bytes: &[u8]) -> nix::Result<&'static [u8]> {
 /// # Errors
 ///
 /// Those of [`publish`].
-pub(super) fn share_page(length: usize) -> nix::Result<(*mut u8, *mut u8)> {
+pub(super) fn share_page(length: usize) -> Result<(*mut u8, *mut u8), CallError> {
     let file = anonymous_file(length)?;
     let writable = map(&file, length, libc::PROT_READ | libc::PROT_WRITE)?;
     // SAFETY: the range is the mapping made above.
-    Errno::result(unsafe { libc::madvise(writable.cast(), length, libc::MADV_DONTFORK) })?;
+    Errno::result(unsafe { libc::madvise(writable.cast(), length, libc::MADV_DONTFORK) }).by(Call::Madvise)?;
     seal(&file)?;
     Ok((writable, map(&file, length, libc::PROT_READ)?))
 }
 
-fn anonymous_file(length: usize) -> nix::Result<OwnedFd> {
+fn anonymous_file(length: usize) -> Result<OwnedFd, CallError> {
     let create = |flags| {
         // SAFETY: the name is a terminated string; a result that is not an error is a new descriptor owned by nobody else.
         unsafe {
@@ -60,26 +62,27 @@ fn anonymous_file(length: usize) -> nix::Result<OwnedFd> {
     };
     // `vm.memfd_noexec` may ask for the flag, which is unknown before Linux 6.3.
     let file = match create(libc::MFD_NOEXEC_SEAL) {
-        Err(Errno::EINVAL) => create(0)?,
-        file => file?,
+        Err(Errno::EINVAL) => create(0),
+        file => file,
     };
+    let file = file.by(Call::MemfdCreate)?;
     let length = libc::off_t::try_from(length).map_err(|_| Errno::EFBIG)?;
     // SAFETY: a descriptor that is open and a number.
-    Errno::result(unsafe { libc::ftruncate(file.as_raw_fd(), length) })?;
+    Errno::result(unsafe { libc::ftruncate(file.as_raw_fd(), length) }).by(Call::Ftruncate)?;
     Ok(file)
 }
 
-fn seal(file: &OwnedFd) -> nix::Result<()> {
+fn seal(file: &OwnedFd) -> Result<(), CallError> {
     let seals = libc::F_SEAL_FUTURE_WRITE | libc::F_SEAL_SHRINK | libc::F_SEAL_GROW | libc::F_SEAL_SEAL;
     // SAFETY: a descriptor that is open and a number.
-    Errno::result(unsafe { libc::fcntl(file.as_raw_fd(), libc::F_ADD_SEALS, seals) }).map(drop)
+    Errno::result(unsafe { libc::fcntl(file.as_raw_fd(), libc::F_ADD_SEALS, seals) }).map(drop).by(Call::Fcntl)
 }
 
-fn map(file: &OwnedFd, length: usize, protection: libc::c_int) -> nix::Result<*mut u8> {
+fn map(file: &OwnedFd, length: usize, protection: libc::c_int) -> Result<*mut u8, CallError> {
     // SAFETY: a mapping at an address of the kernel's choice overlaps nothing.
     let address =
         unsafe { libc::mmap(std::ptr::null_mut(), length, protection, libc::MAP_SHARED, file.as_raw_fd(), 0) };
-    if address == libc::MAP_FAILED { Err(Errno::last()) } else { Ok(address.cast()) }
+    if address == libc::MAP_FAILED { Err(Errno::last()).by(Call::Mmap) } else { Ok(address.cast()) }
 }
 
 /// Gives freed memory back to the kernel, so that the page tables which a fork copies are small: `malloc_trim(3)`.

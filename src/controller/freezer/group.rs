@@ -16,6 +16,7 @@ use nix::unistd::Pid;
 use crate::controller::state_directory::{Directory, StateError};
 use crate::engine::moment::Moment;
 use crate::observe::cgroup;
+use crate::sys::call::Call;
 use crate::sys::fault;
 
 /// What the names of all groups begin with.
@@ -163,17 +164,17 @@ fn note(state: &Directory, inode: Option<u64>, directory: &Path) -> io::Result<(
 ///
 /// The first of all failures; what has live processes in it that are not of the tree is one.
 pub(in crate::controller) fn dissolve_recorded(state: &Directory) -> Result<(), StateError> {
-    let failed = |action, path: PathBuf| move |source| StateError::System { action, path, source };
+    let failed = |action, call, path: PathBuf| move |source| StateError::System { action, call, path, source };
     let mut text = Vec::new();
-    let opened = state.read(GROUPS).map_err(failed("read", state.path().join(GROUPS)))?;
+    let opened = state.read(GROUPS).map_err(failed("read", Call::Open, state.path().join(GROUPS)))?;
     // Without the list nothing was ever paused.
     let Some(mut file) = opened else { return Ok(()) };
-    file.read_to_end(&mut text).map_err(failed("read", state.path().join(GROUPS)))?;
+    file.read_to_end(&mut text).map_err(failed("read", Call::Read, state.path().join(GROUPS)))?;
     let mut result = Ok(());
     // The inode of a group stands in the later of its two lines.
     for (inode, directory) in recorded(&text).rev() {
         let dissolved = Group { directory: directory.clone(), inode }.dissolve();
-        result = result.and(dissolved.map_err(failed("remove the cgroup", directory)));
+        result = result.and(dissolved.map_err(failed("remove the cgroup", Call::Rmdir, directory)));
     }
     result
 }

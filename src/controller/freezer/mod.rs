@@ -23,6 +23,7 @@ use crate::engine::plan::NamespaceIndex;
 use crate::observe::cgroup::Tree;
 use crate::observe::stat;
 use crate::observe::subtree::Subtree;
+use crate::sys::errno::of_io;
 use crate::sys::pidfd::Pidfd;
 use group::{Group, admit};
 
@@ -40,11 +41,11 @@ pub(in crate::controller) enum Hindrance {
     NoTree,
     #[error("this process is in a cgroup of version 2 that is outside of what is mounted")]
     Elsewhere,
-    #[error("cannot make a cgroup in {}: {source}", above.display())]
+    #[error("cannot make a cgroup in {}: {}", above.display(), of_io(source))]
     Make { above: PathBuf, source: io::Error },
-    #[error("cannot move process {pid} into {}: {source}", group.display())]
+    #[error("cannot move process {pid} into {}: {}", group.display(), of_io(source))]
     Move { pid: Pid, group: PathBuf, source: io::Error },
-    #[error("cannot look for its processes: {0}")]
+    #[error("cannot look for its processes: {}", of_io(.0))]
     Look(io::Error),
     #[error("it makes processes faster than they can be caught")]
     Unsettled,

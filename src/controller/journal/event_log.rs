@@ -134,16 +134,19 @@ impl EventLog {
     pub(super) fn move_to(&mut self, directory: &Directory) -> bool {
         let found = directory.look(EVENTS).map(|found| (found.st_dev, found.st_ino)).ok();
         let own = self.file.as_ref().and_then(|file| file.metadata().ok().map(|file| (file.dev(), file.ino())));
-        if found.is_some() && found == own {
+        let is_unknown = found.is_none() && !directory.lacks(EVENTS);
+        if is_unknown || (found.is_some() && found == own) {
             return false;
         }
+        // One that could not be made was not taken away.
+        let was_there = self.file.is_some();
         self.flush();
         self.lost += self.kept;
         self.kept = 0;
         self.why = Some(Errno::ENOENT);
         self.directory = directory.clone();
         self.begin();
-        true
+        was_there
     }
 
     /// What could not be written, in a sentence.

@@ -252,12 +252,11 @@ impl LogStore {
             let found = state.look(LOGS).map(|found| (found.st_dev, found.st_ino));
             found.is_ok() && found == directory.identity()
         };
-        let open = |directory: &Directory, name: LogName| directory.look(name.to_string()).is_ok();
         if let Some(directory) = self.directory.clone().filter(is_there) {
             let missing: Vec<LogName> = self
                 .logs
                 .iter()
-                .filter(|(name, log)| log.size > 0 && !open(&directory, **name))
+                .filter(|(name, log)| log.size > 0 && directory.lacks(name.to_string()))
                 .map(|(&name, _)| name)
                 .collect();
             for &name in &missing {
@@ -265,12 +264,14 @@ impl LogStore {
             }
             return !missing.is_empty();
         }
+        // One that could not be made was not taken away.
+        let was_there = self.directory.is_some();
         self.directory = state.make_inside(LOGS).ok();
         let all: Vec<LogName> = self.logs.keys().copied().collect();
         for name in all {
             self.forget(name);
         }
-        true
+        was_there
     }
 
     /// The files of a log are gone.

@@ -8,6 +8,7 @@ use nix::unistd::geteuid;
 use super::error::StateError;
 use super::handle::{self, Directory, PART, failed};
 use super::trust;
+use crate::sys::call::Call;
 
 /// The name of the lock file.
 pub const LOCK: &str = "lock";
@@ -70,7 +71,7 @@ pub(super) fn own(directory: &Directory) -> Result<Vec<OsString>, StateError> {
 }
 
 fn look(directory: &Directory, name: &OsStr) -> Result<FileStat, StateError> {
-    directory.look(name).map_err(failed("look at", &directory.path().join(name)))
+    directory.look(name).map_err(failed("look at", Call::Fstat, &directory.path().join(name)))
 }
 
 fn check(directory: &Directory, name: &OsStr, kind: Kind) -> Result<(), StateError> {

@@ -3,8 +3,11 @@
 use std::io;
 use std::path::PathBuf;
 
-use crate::sys::errno::of_io;
 use nix::errno::Errno;
+
+use crate::controller::meaning::{Occasion, meaning};
+use crate::sys::call::Call;
+use crate::sys::errno::{number_of, of_io};
 
 /// What kept a state directory from being used.
 #[derive(Debug, thiserror::Error)]
@@ -36,9 +39,21 @@ pub enum StateError {
     #[error("{} of what an earlier one has left in {} cannot be ended: {problem}", path, directory.display())]
     Stuck { directory: PathBuf, path: String, problem: String },
     /// A system call failed.
-    #[error("cannot {action} {}: {}", path.display(), of_io(source))]
-    System { action: &'static str, path: PathBuf, source: io::Error },
+    #[error("cannot {action} {}{}: {}", path.display(), named(*call), of_io(source))]
+    System { action: &'static str, call: Call, path: PathBuf, source: io::Error },
 }
+
+/// " (unlinkat)"; nothing of a call that has no name.
+fn named(call: Call) -> String {
+    call.name().map_or_else(String::new, |name| format!(" ({name})"))
+}
+
+/// What there is to do about a directory that cannot be used.
+const ELSEWHERE: &str = "set NESTNS_STATE_ROOT to a directory of your own that can be written";
+
+/// What is short on this machine, and not a matter of the directory.
+const SHORTAGES: &[Errno] =
+    &[Errno::EMFILE, Errno::ENFILE, Errno::EINVAL, Errno::ENOMEM, Errno::ENOBUFS, Errno::ENOSPC, Errno::EDQUOT];
 
 impl StateError {
     /// What to do about it.
@@ -63,14 +78,17 @@ impl StateError {
                 format!("make sure that nothing of it runs (`ps -e`), then remove it: `rm -r {directory}`")
             }
             Self::Stuck { .. } => "look at it with `ps`; when it has ended, `nestns prune` removes the rest".to_owned(),
-            Self::System { .. } => "set NESTNS_STATE_ROOT to a directory of your own that can be written".to_owned(),
+            Self::System { call, source, .. } if SHORTAGES.contains(&number_of(source)) => {
+                meaning(&Occasion::of_controller(*call, number_of(source))).unwrap_or_else(|| ELSEWHERE.to_owned())
+            }
+            Self::System { .. } => ELSEWHERE.to_owned(),
         }
     }
 
     /// The errno of the call that has failed.
     pub fn errno(&self) -> Errno {
         match self {
-            Self::System { source, .. } => source.raw_os_error().map_or(Errno::EIO, Errno::from_raw),
+            Self::System { source, .. } => number_of(source),
             _ => Errno::EIO,
         }
     }
@@ -82,7 +100,7 @@ impl StateError {
 
     /// A failure to read /proc, as one of the state that was to be written from it.
     pub(in crate::controller) fn unreadable_proc(source: io::Error) -> Self {
-        Self::System { action: "read", path: PathBuf::from("/proc"), source }
+        Self::System { action: "read", call: Call::Unnamed, path: PathBuf::from("/proc"), source }
     }
 }
 

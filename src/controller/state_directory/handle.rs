@@ -5,6 +5,7 @@
 //! once, component by component, and refused where somebody other than the caller or root could exchange one of them; what is
 //! done in the directory afterwards is done through its descriptor (openat(2) and its kin).
 
+use std::cell::Cell;
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io::{self, Write as _};
@@ -20,6 +21,7 @@ use nix::unistd::{UnlinkatFlags, geteuid, unlinkat};
 use super::error::StateError;
 use super::trust;
 use crate::engine::inheritance::FIRST_FREE;
+use crate::sys::call::Call;
 use crate::sys::{descriptor, directory, fault};
 
 /// What is appended to the name of a file that is being written.
@@ -64,15 +66,23 @@ impl Directory {
     }
 
     fn make_in(above: impl AsFd, path: &Path, name: &OsStr) -> Result<Self, StateError> {
-        let failed = |action| failed(action, path);
+        let failed = |action, call| failed(action, call, path);
         match mkdirat(above.as_fd(), name, Mode::S_IRWXU) {
             Ok(()) | Err(Errno::EEXIST) => {}
-            Err(errno) => return Err(failed("make the directory")(errno)),
+            Err(errno) => return Err(failed("make the directory", Call::Mkdir)(errno)),
         }
+<<<<<<< HEAD
         let (opened, found) = Self::open_found(above, path, name)?;
         // The caller's umask may have taken even the owner's rights away.
         if found.st_mode & 0o777 != 0o700 {
             fchmod(&opened, Mode::S_IRWXU).map_err(failed("protect"))?;
+=======
+        let opened = Self::open_in(above, path, name)?;
+        let mode = fstat(&opened).map_err(failed("look at", Call::Fstat))?.st_mode & 0o7777;
+        // The caller's umask may have taken even the owner's rights away.
+        if mode & 0o777 != 0o700 {
+            fchmod(&opened, Mode::S_IRWXU).map_err(failed("protect", Call::Fchmod))?;
+>>>>>>> 51ff807 (errors: name the call and the limit where the state directory and the channels fail)
         }
         Ok(opened)
     }
@@ -90,14 +100,19 @@ impl Directory {
                 // Something else in its place, or one of somebody else's, is told by what it is.
                 let found = fstatat(above.as_fd(), name, AtFlags::AT_SYMLINK_NOFOLLOW);
                 found.map_or(Ok(()), |found| trust::judge(path, &found))?;
-                return Err(failed("open", path)(errno));
+                return Err(failed("open", Call::Open, path)(errno));
             }
         };
-        let found = fstat(&opened).map_err(failed("look at", path))?;
+        let found = fstat(&opened).map_err(failed("look at", Call::Fstat, path))?;
         trust::judge(path, &found)?;
         // The agreed numbers are filled later, and what is open at one of them then is closed.
+<<<<<<< HEAD
         let fd = descriptor::above(opened, FIRST_FREE).map_err(failed("keep open", path))?;
         Ok((Self { path: path.into(), fd: Rc::new(fd) }, found))
+=======
+        let fd = descriptor::above(opened, FIRST_FREE).map_err(failed("keep open", Call::Fcntl, path))?;
+        Ok(Self { path: path.into(), fd: Rc::new(fd) })
+>>>>>>> 51ff807 (errors: name the call and the limit where the state directory and the channels fail)
     }
 
     /// One whose descriptor was handed over by whoever has opened it.
@@ -121,7 +136,7 @@ impl Directory {
     ///
     /// Those of getdents64(2).
     pub fn names(&self) -> Result<Vec<OsString>, StateError> {
-        directory::names(&self.fd).map_err(failed("list", &self.path))
+        directory::names(&self.fd).map_err(failed("list", Call::Getdents, &self.path))
     }
 
     /// What an entry is; the entry itself, where it is a link.
@@ -131,6 +146,11 @@ impl Directory {
     /// `ENOENT` when there is none.
     pub fn look(&self, name: impl AsRef<OsStr>) -> nix::Result<FileStat> {
         fstatat(&self.fd, name.as_ref(), AtFlags::AT_SYMLINK_NOFOLLOW)
+    }
+
+    /// Whether there is no such entry. One that cannot be looked at is not missing.
+    pub fn lacks(&self, name: impl AsRef<OsStr>) -> bool {
+        self.look(name) == Err(Errno::ENOENT)
     }
 
     /// Opens a regular file of the caller's, never waiting for one that is something else.
@@ -186,16 +206,21 @@ impl Directory {
     /// Those of openat, write and renameat.
     pub(super) fn write(&self, name: &str, content: &[u8]) -> Result<(), StateError> {
         let part = format!("{name}{PART}");
+        let call = Cell::new(Call::Unlink);
         let write = || -> io::Result<()> {
             // Half written, when an earlier one died.
             match unlinkat(&self.fd, part.as_str(), UnlinkatFlags::NoRemoveDir) {
                 Ok(()) | Err(Errno::ENOENT) => {}
                 Err(errno) => return Err(errno.into()),
             }
+            call.set(Call::Open);
             let mut file = self.file(&part, OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_EXCL)?;
+            call.set(Call::Fchmod);
             // Whatever the caller's umask is.
             fchmod(&file, Mode::S_IRUSR | Mode::S_IWUSR)?;
+            call.set(Call::Write);
             file.write_all(content)?;
+            call.set(Call::Rename);
             self.rename(&part, name)?;
             Ok(())
         };
@@ -203,7 +228,12 @@ impl Directory {
             // On a full disk half a file would be in the way of others.
             let _ = unlinkat(&self.fd, part.as_str(), UnlinkatFlags::NoRemoveDir);
         });
-        written.map_err(|source| StateError::System { action: "write", path: self.path.join(name), source })
+        written.map_err(|source| StateError::System {
+            action: "write",
+            call: call.get(),
+            path: self.path.join(name),
+            source,
+        })
     }
 
     /// Gives an entry another name, in place of what has that one.
@@ -230,10 +260,13 @@ impl Directory {
     }
 
     fn unlink(&self, name: &OsStr, flags: UnlinkatFlags) -> Result<(), StateError> {
-        let point = if matches!(flags, UnlinkatFlags::RemoveDir) { "rmdir" } else { "unlink" };
+        let (point, call) = match flags {
+            UnlinkatFlags::RemoveDir => ("rmdir", Call::Rmdir),
+            UnlinkatFlags::NoRemoveDir => ("unlink", Call::Unlink),
+        };
         match fault::errno(point).map_or_else(|| unlinkat(&self.fd, name, flags), Err) {
             Ok(()) | Err(Errno::ENOENT) => Ok(()),
-            Err(errno) => Err(failed("remove", &self.path.join(name))(errno)),
+            Err(errno) => Err(failed("remove", call, &self.path.join(name))(errno)),
         }
     }
 
@@ -255,7 +288,7 @@ pub(super) fn kind(found: &FileStat) -> SFlag {
 }
 
 /// A failed call as an error of the state directory.
-pub(super) fn failed(action: &'static str, path: &Path) -> impl Fn(Errno) -> StateError + use<> {
+pub(super) fn failed(action: &'static str, call: Call, path: &Path) -> impl Fn(Errno) -> StateError + use<> {
     let path = path.to_owned();
-    move |errno| StateError::System { action, path: path.clone(), source: errno.into() }
+    move |errno| StateError::System { action, call, path: path.clone(), source: errno.into() }
 }

@@ -22,6 +22,7 @@ use crate::controller::freezer::group;
 use crate::engine::moment::Moment;
 use crate::observe::namespaces::{self, Member};
 use crate::observe::{boot, process};
+use crate::sys::call::Call;
 use crate::sys::errno::of_io;
 use crate::sys::errno::spelled;
 use crate::sys::pidfd::Pidfd;
@@ -236,7 +237,7 @@ struct Host {
 
 fn read(directory: &Directory) -> Result<Option<Record>, StateError> {
     let path = || directory.path().join(TRUTH);
-    let failed = |source| StateError::System { action: "read", path: path(), source };
+    let failed = |source| StateError::System { action: "read", call: Call::Unnamed, path: path(), source };
     let Some(mut file) = directory.read(TRUTH).map_err(failed)? else { return Ok(None) };
     let mut text = Vec::new();
     file.read_to_end(&mut text).map_err(failed)?;

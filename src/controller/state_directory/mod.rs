@@ -18,6 +18,7 @@ use std::io;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
+use crate::sys::call::Call;
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
 use nix::unistd::geteuid;
@@ -87,7 +88,7 @@ impl StateDirectory {
             }
         }
         let source = io::Error::from(Errno::EAGAIN);
-        Err(StateError::System { action: "keep a lock in", path: directory.to_owned(), source })
+        Err(StateError::System { action: "keep a lock in", call: Call::Unnamed, path: directory.to_owned(), source })
     }
 
     fn try_claim(directory: &Path) -> Result<Attempt, StateError> {

@@ -7,6 +7,7 @@ use nix::unistd::{AccessFlags, access, geteuid};
 
 use super::error::StateError;
 use super::handle::Directory;
+use crate::sys::call::Call;
 
 /// The variable that names the directory above all state. What it names is the only place that is looked at.
 pub const STATE_ROOT: &str = "NESTNS_STATE_ROOT";
@@ -31,6 +32,7 @@ pub fn usable_base() -> Result<PathBuf, StateError> {
                 Ok(()) => Ok(place),
                 Err(errno) => Err(StateError::System {
                     action: "make a directory in",
+                    call: Call::Access,
                     path: above.to_owned(),
                     source: errno.into(),
                 }),

@@ -3,6 +3,7 @@
 use std::cell::{Cell, RefCell};
 use std::ffi::OsStr;
 use std::fs::{File, TryLockError};
+use std::io::ErrorKind;
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -17,6 +18,7 @@ use super::handle::{self, Directory, failed};
 use super::presence::{self, Homeless, Presence};
 use super::{StateDirectory, places};
 use crate::controller::freezer::group;
+use crate::sys::call::Call;
 use crate::sys::fault;
 
 /// How deep what others have put into the directory is followed when it is removed.
@@ -70,7 +72,7 @@ pub(super) fn lock_file(directory: &Directory) -> Result<File, StateError> {
         Ok(found) if errno == Errno::ELOOP || handle::kind(&found) != SFlag::S_IFREG => {
             StateError::Strange { path: path.clone(), found: super::trust::describe(&found) }
         }
-        _ => failed("open", &path)(errno),
+        _ => failed("open", Call::Open, &path)(errno),
     };
     match directory.file(LOCK, OFlag::O_WRONLY) {
         Err(Errno::ENOENT) => {
@@ -84,11 +86,22 @@ pub(super) fn lock_file(directory: &Directory) -> Result<File, StateError> {
 impl Remains {
     /// Takes the lock of a directory, if nobody has it.
     pub(super) fn take(base: Directory, directory: Directory, lock: File) -> Result<Attempt, StateError> {
-        match lock.try_lock() {
+        let tried = loop {
+            match lock.try_lock() {
+                Err(TryLockError::Error(error)) if error.kind() == ErrorKind::Interrupted => {}
+                tried => break tried,
+            }
+        };
+        match tried {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => return Ok(Attempt::Held),
             Err(TryLockError::Error(source)) => {
-                return Err(StateError::System { action: "lock", path: directory.path().join(LOCK), source });
+                return Err(StateError::System {
+                    action: "lock",
+                    call: Call::Flock,
+                    path: directory.path().join(LOCK),
+                    source,
+                });
             }
         }
         let held = Held { base, directory, lock };
@@ -234,7 +247,7 @@ impl Remains {
         }
         // It may be gone already: controller and guardian both come here.
         let listed = match fault::errno("list-remains") {
-            Some(errno) => Err(failed("list", held.directory.path())(errno)),
+            Some(errno) => Err(failed("list", Call::Getdents, held.directory.path())(errno)),
             None => held.directory.names(),
         };
         let names = listed.unwrap_or_else(|error| {
@@ -272,14 +285,16 @@ impl Held {
     fn is_locked(&self) -> Result<bool, StateError> {
         let path = || self.directory.path().join(LOCK);
         let held = self.lock.metadata().map(|file| (file.dev(), file.ino()));
-        let held = held.map_err(|source| StateError::System { action: "look at", path: path(), source })?;
-        Ok(found(self.directory.look(LOCK)).map_err(failed("look at", &path()))? == Some(held))
+        let held =
+            held.map_err(|source| StateError::System { action: "look at", call: Call::Fstat, path: path(), source })?;
+        Ok(found(self.directory.look(LOCK)).map_err(failed("look at", Call::Fstat, &path()))? == Some(held))
     }
 
     /// Whether the directory is where its name says, below the one that is there now.
     fn is_current(&self) -> Result<bool, StateError> {
-        let own = self.directory.identity().map_err(failed("look at", self.directory.path()))?;
-        let found = found(self.base.look(self.name())).map_err(failed("look at", self.directory.path()))?;
+        let own = self.directory.identity().map_err(failed("look at", Call::Fstat, self.directory.path()))?;
+        let found =
+            found(self.base.look(self.name())).map_err(failed("look at", Call::Fstat, self.directory.path()))?;
         if found != Some(own) {
             return Ok(false);
         }
@@ -296,10 +311,12 @@ impl Held {
     }
 
     fn remove_lock(&self) -> Result<(), StateError> {
-        if !self.is_locked()? {
+        if self.is_locked()? {
+            self.directory.remove(LOCK)?;
+        } else if !self.directory.lacks(LOCK) {
             return Ok(());
         }
-        self.directory.remove(LOCK)?;
+        // Whoever has removed the lock before may not have come to the directory.
         match self.base.remove_directory(self.name()) {
             // Whoever takes the name has made his lock in it.
             Err(StateError::System { source, .. }) if source.raw_os_error() == Some(Errno::ENOTEMPTY as i32) => Ok(()),
@@ -323,7 +340,7 @@ fn remove_all(directory: &Directory, name: &OsStr, depth: u32) -> Result<(), Sta
     if looked == Err(Errno::ENOENT) {
         return Ok(());
     }
-    let found = looked.map_err(failed("look at", &directory.path().join(name)))?;
+    let found = looked.map_err(failed("look at", Call::Fstat, &directory.path().join(name)))?;
     if handle::kind(&found) != SFlag::S_IFDIR || depth > DEEPEST {
         return directory.remove(name);
     }

@@ -16,6 +16,7 @@ use nix::unistd::{getegid, geteuid};
 
 use super::error::StateError;
 use super::handle::{failed, kind};
+use crate::sys::call::Call;
 
 /// How many links lead to a directory at most, as for the kernel (`path_resolution(7)`).
 const LINKS: u32 = 40;
@@ -31,7 +32,7 @@ const STICKY: u32 = 0o1000;
 ///
 /// [`StateError::Exchangeable`] where somebody could.
 pub(super) fn walk(path: &Path) -> Result<(OwnedFd, OsString), StateError> {
-    let failed = |errno| failed("open", path)(errno);
+    let failed = |errno| failed("open", Call::Open, path)(errno);
     let flags = OFlag::O_PATH | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
     let open = |above: &OwnedFd, name: &OsStr| openat(above, name, flags, Mode::empty()).map_err(failed);
     let root = nix::fcntl::open("/", flags, Mode::empty()).map_err(failed)?;
@@ -85,7 +86,7 @@ fn components(path: &Path) -> VecDeque<OsString> {
 /// Whether what is in a directory stays what it is.
 fn judge_above(meant: &Path, place: &Path, found: &FileStat) -> Result<(), StateError> {
     if kind(found) != SFlag::S_IFDIR {
-        return Err(failed("open", meant)(Errno::ENOTDIR));
+        return Err(failed("open", Call::Open, meant)(Errno::ENOTDIR));
     }
     judge_owner(meant, place, found)?;
     let is_shared = found.st_mode & WRITABLE != 0 && found.st_mode & STICKY == 0;

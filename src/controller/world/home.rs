@@ -18,6 +18,7 @@ use crate::controller::herald;
 use crate::controller::journal::watch::Watch;
 use crate::controller::state_directory::{CONTROL, Directory, Restored, StateError, TOPOLOGY, TRUTH};
 use crate::engine::moment::Moment;
+use crate::sys::call::Call;
 
 /// How long whoever removes something is given to come to an end.
 const MOMENT: Duration = Duration::from_millis(30);
@@ -121,7 +122,7 @@ impl World<'_> {
         let before = self.remains.directory();
         let restored = self.remains.restore()?;
         let directory = self.remains.handle();
-        let is_missing = |name: &str| directory.look(name).is_err();
+        let is_missing = |name: &str| directory.lacks(name);
         let mut is_news = restored != Restored::NotNeeded;
         if is_news {
             // Whoever removes what is left in the end has to hold the new one.
@@ -134,6 +135,7 @@ impl World<'_> {
             is_news = true;
             let failed = |errno: nix::errno::Errno| StateError::System {
                 action: "make",
+                call: Call::Unnamed,
                 path: directory.path().join(CONTROL),
                 source: errno.into(),
             };

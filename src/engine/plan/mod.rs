@@ -142,7 +142,7 @@ pub enum PlanError {
     #[expect(missing_docs, reason = "the message names them")]
     UnknownGroup { path: String, group: String, position: Position },
     /// The plan could not be stored.
-    #[error("no memory for the plan of {namespaces} namespaces: {}", spelled(*errno))]
+    #[error("cannot keep the plan of {namespaces} namespaces in memory: {}", spelled(*errno))]
     #[expect(missing_docs, reason = "the message names them")]
     Memory { namespaces: usize, errno: nix::Error },
     /// A record could not be written.

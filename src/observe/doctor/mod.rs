@@ -5,6 +5,7 @@
 
 mod calls;
 pub mod ceiling;
+pub mod files;
 pub mod freezer;
 mod limits;
 mod namespaces;

@@ -199,7 +199,7 @@ impl Supervision<'_> {
             match verification::compare_these(&self.world.roster, subjects.iter().copied()) {
                 Ok(mismatches) if mismatches.is_empty() => None,
                 Ok(mismatches) => Some(Trouble::Mismatch(mismatches)),
-                Err(cause) => Some(Trouble::System { what: "read what the kernel says in /proc", cause }),
+                Err(cause) => Some(Trouble::System { what: "compare the tree with the kernel's view of it", cause }),
             }
         };
         if let Some(trouble) = trouble {
