@@ -198,6 +198,9 @@ fn none(wanted: Option<&str>) -> String {
     let mut text = format!("error: no topology named `{wanted}` runs\n");
     match names.as_slice() {
         [] => text.push_str("  = help: none runs at all; start one with `nestns up -d FILE`\n"),
+        [(0, name), ..] => {
+            text = format!("error: `{name}` could not be looked at a moment ago\n  = help: try again\n");
+        }
         [(distance, name), ..] if *distance <= 3 => {
             let _ = writeln!(text, "  = help: did you mean `{name}`?");
         }

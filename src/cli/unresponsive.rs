@@ -34,7 +34,7 @@ pub(super) fn words(name: &str, controller: i32) -> (String, String) {
         ),
         _ => (
             format!(
-                "the controller of `{name}`, PID {controller}, does not answer: it hangs, is frozen, or the machine is very busy"
+                "the controller of `{name}`, PID {controller}, does not answer: it hangs, is frozen, is held by a debugger, or the machine is very busy"
             ),
             format!("try again; {kill}"),
         ),

@@ -7,6 +7,8 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use nix::errno::Errno;
+
 use super::control::client::{Answer, Client, ClientError};
 use super::control::message::{Reply, Request, Status};
 use super::state_directory::{self, Directory, Homeless, StateError};
@@ -142,7 +144,7 @@ fn is_made_up(name: &str) -> bool {
 fn directories() -> Vec<PathBuf> {
     let places = state_directory::places();
     let all = places.iter().flat_map(|place| named_in(place).into_iter().map(|name| place.path().join(name)));
-    all.filter(|directory| Directory::open(directory).is_ok()).collect()
+    all.filter(|directory| is_worth_asking(directory)).collect()
 }
 
 fn named_in(place: &Directory) -> Vec<OsString> {
@@ -151,8 +153,18 @@ fn named_in(place: &Directory) -> Vec<OsString> {
 }
 
 fn directories_of(name: &str) -> Vec<PathBuf> {
-    let places = state_directory::places().into_iter().map(|place| place.path().join(name));
-    places.filter(|directory| Directory::open(directory).is_ok()).collect()
+    let places = state_directory::candidates().into_iter().map(|place| place.join(name));
+    places.filter(|directory| is_worth_asking(directory)).collect()
+}
+
+/// Whether somebody may be there: what could not be looked at is asked, and said then.
+fn is_worth_asking(directory: &Path) -> bool {
+    match Directory::open(directory) {
+        Err(error @ StateError::System { .. }) => {
+            matches!(error.errno(), Errno::EMFILE | Errno::ENFILE | Errno::ENOMEM | Errno::ENOBUFS | Errno::EIO)
+        }
+        opened => opened.is_ok(),
+    }
 }
 
 /// What is in the places of state directories and cannot be trusted: nothing of it is ever looked into.
@@ -195,7 +207,14 @@ fn look(directories: impl IntoIterator<Item = PathBuf>) -> Vec<Found> {
 
 fn hear(client: &mut Client, end: Moment) -> Presence {
     let controller = client.controller();
-    match client.wait(Some(end.since(Moment::now()).max(Duration::from_millis(1)))) {
+    let answer = loop {
+        match client.wait(Some(end.since(Moment::now()).max(Duration::from_millis(1)))) {
+            // Interrupted, as by Ctrl-Z and fg.
+            Ok(None) if Moment::now() < end => {}
+            answer => break answer,
+        }
+    };
+    match answer {
         Ok(Some(Answer { reply: Reply::Status(status), .. })) => Presence::Controller(status),
         Ok(Some(_)) => Presence::Strange("it answers something else".to_owned()),
         Ok(None) => Presence::Silent { controller },

@@ -142,7 +142,12 @@ impl EventLoop {
     ///
     /// `ENOENT` when it was not added.
     pub(super) fn change(&self, fd: impl AsFd, token: Token, flags: EpollFlags) -> nix::Result<()> {
-        self.set(token).modify(fd, &mut EpollEvent::new(flags, token.encode()))
+        let (set, mut event) = (self.set(token), EpollEvent::new(flags, token.encode()));
+        set.modify(&fd, &mut event).or_else(|_| {
+            // What is not waited for any more would never be answered.
+            let _ = set.delete(&fd);
+            set.add(&fd, event)
+        })
     }
 
     /// Removes a descriptor.

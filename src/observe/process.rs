@@ -54,13 +54,14 @@ pub fn start_time(pid: Pid) -> io::Result<u64> {
     stat::read(pid, |stat| stat.number(22))
 }
 
-/// Whether a process was stopped by a signal or a tracer, and does nothing until it is let go on.
+/// Whether a process was stopped by a signal, as by Ctrl-Z, and does nothing until it continues. One that a tracer holds is not:
+/// strace(1) holds every process for a moment at each call.
 ///
 /// # Errors
 ///
 /// Those of [`Process::read`].
 pub fn is_stopped(pid: Pid) -> io::Result<bool> {
-    stat::read(pid, |stat| stat.number(3)).map(|state: char| state.eq_ignore_ascii_case(&'t'))
+    stat::read(pid, |stat| stat.number(3)).map(|state: char| state == 'T')
 }
 
 /// The command line of a process; nothing of a thread of the kernel, of what has ended, and of whoever has overwritten it.

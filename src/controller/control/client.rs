@@ -33,6 +33,8 @@ const LARGEST_PART: usize = 64 * 1024;
 pub enum ClientError {
     #[error("nobody listens at {path}: {}", spelled(*errno))]
     Absent { path: String, errno: Errno },
+    #[error("cannot find out who listens at {path}: {}", spelled(*errno))]
+    Unknown { path: String, errno: Errno },
     #[error("{path} belongs to user {owner}, not to the caller")]
     Foreign { path: String, owner: u32 },
     #[error("the controller does not answer")]
@@ -78,7 +80,13 @@ impl Client {
     /// [`ClientError::Absent`] when there is none.
     pub fn connect(directory: &Path) -> Result<Self, ClientError> {
         let path = || directory.join(CONTROL).display().to_string();
-        let absent = |errno| ClientError::Absent { path: path(), errno };
+        // What is short here says nothing about who is there.
+        let absent = |errno| match errno {
+            Errno::EMFILE | Errno::ENFILE | Errno::ENOMEM | Errno::ENOBUFS | Errno::EIO => {
+                ClientError::Unknown { path: path(), errno }
+            }
+            errno => ClientError::Absent { path: path(), errno },
+        };
         let opened = Directory::open(directory).map_err(|error| absent(error.errno()))?;
         if !has_control_socket(&opened) {
             // Nothing there, or something that would lead elsewhere.

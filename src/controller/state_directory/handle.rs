@@ -71,18 +71,10 @@ impl Directory {
             Ok(()) | Err(Errno::EEXIST) => {}
             Err(errno) => return Err(failed("make the directory", Call::Mkdir)(errno)),
         }
-<<<<<<< HEAD
         let (opened, found) = Self::open_found(above, path, name)?;
         // The caller's umask may have taken even the owner's rights away.
         if found.st_mode & 0o777 != 0o700 {
-            fchmod(&opened, Mode::S_IRWXU).map_err(failed("protect"))?;
-=======
-        let opened = Self::open_in(above, path, name)?;
-        let mode = fstat(&opened).map_err(failed("look at", Call::Fstat))?.st_mode & 0o7777;
-        // The caller's umask may have taken even the owner's rights away.
-        if mode & 0o777 != 0o700 {
             fchmod(&opened, Mode::S_IRWXU).map_err(failed("protect", Call::Fchmod))?;
->>>>>>> 51ff807 (errors: name the call and the limit where the state directory and the channels fail)
         }
         Ok(opened)
     }
@@ -106,13 +98,8 @@ impl Directory {
         let found = fstat(&opened).map_err(failed("look at", Call::Fstat, path))?;
         trust::judge(path, &found)?;
         // The agreed numbers are filled later, and what is open at one of them then is closed.
-<<<<<<< HEAD
-        let fd = descriptor::above(opened, FIRST_FREE).map_err(failed("keep open", path))?;
-        Ok((Self { path: path.into(), fd: Rc::new(fd) }, found))
-=======
         let fd = descriptor::above(opened, FIRST_FREE).map_err(failed("keep open", Call::Fcntl, path))?;
-        Ok(Self { path: path.into(), fd: Rc::new(fd) })
->>>>>>> 51ff807 (errors: name the call and the limit where the state directory and the channels fail)
+        Ok((Self { path: path.into(), fd: Rc::new(fd) }, found))
     }
 
     /// One whose descriptor was handed over by whoever has opened it.
