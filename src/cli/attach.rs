@@ -3,6 +3,7 @@
 use std::io::IsTerminal;
 use std::os::fd::{AsFd, OwnedFd};
 
+use anyhow::Context as _;
 use clap::builder::FalseyValueParser;
 use nix::libc;
 
@@ -65,7 +66,7 @@ pub(super) fn run(args: Args) -> anyhow::Result<Status> {
         return Ok(Status::No);
     };
     let identity = selection::identity(process);
-    let signals = Signals::open()?;
+    let signals = Signals::open().context("cannot block the signals that it passes on")?;
     let attached = match begin(&mut connection, &process.path) {
         Ok(attached) => attached,
         Err(error) => return Ok(connection.fail(&error)),
@@ -166,7 +167,7 @@ impl Follower {
             let has_pending = keyboard.as_ref().is_some_and(Keyboard::has_pending);
             watch.writable(master.filter(|_| has_pending).map(AsFd::as_fd));
             let shown = [watch.writable(self.stdout.writable()), watch.writable(self.stderr.writable())];
-            watch.wait(keyboard.as_ref().and_then(Keyboard::next))?;
+            watch.wait(keyboard.as_ref().and_then(Keyboard::next)).context("cannot wait for the program (poll)")?;
             let is_ready = |place| watch.is_ready(place);
             let (said, written, typed, shown) =
                 (is_ready(said), is_ready(written), is_ready(typed), shown.map(is_ready));

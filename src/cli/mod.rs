@@ -242,7 +242,12 @@ fn chain(error: &anyhow::Error) -> String {
         }
         cause.downcast_ref::<nix::errno::Errno>().map_or_else(|| cause.to_string(), |&errno| errno::spelled(errno))
     };
-    error.chain().map(text).collect::<Vec<_>>().join(": ")
+    let mut parts: Vec<String> = error.chain().map(text).collect();
+    if error.downcast_ref::<io::Error>().is_some_and(|error| error.raw_os_error().is_some()) {
+        // What is not about standard output says what it is about.
+        parts.insert(0, "cannot write to standard output".to_owned());
+    }
+    parts.join(": ")
 }
 
 /// The command line with every verb's arguments.

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use super::surroundings::Machine;
 use super::topology_arguments::Values;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Source, Sources};
+use crate::sys::errno::of_io;
 use crate::topology::{self, Parsed, Request, Setting};
 
 /// No topology is larger: one with a namespace for every PID of a machine is not.
@@ -161,7 +162,7 @@ pub(super) fn reason(error: &io::Error) -> String {
         io::ErrorKind::PermissionDenied => "you are not allowed to".to_owned(),
         io::ErrorKind::IsADirectory => "it is a directory".to_owned(),
         io::ErrorKind::NotADirectory => "what stands before a `/` of it is no directory".to_owned(),
-        _ => error.to_string(),
+        _ => of_io(error),
     }
 }
 

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::io::{Read, Write};
 use std::os::fd::{AsFd, OwnedFd};
 
+use anyhow::Context as _;
 use nix::fcntl::OFlag;
 use nix::unistd::pipe2;
 
@@ -43,8 +44,8 @@ struct Output {
 
 /// Runs it in each of them.
 pub(super) fn run(connection: &Connection, executions: Vec<Execution>, lines: Lines) -> anyhow::Result<Status> {
-    let signals = Signals::open()?;
-    let null = std::fs::OpenOptions::new().read(true).open("/dev/null")?;
+    let signals = Signals::open().context("cannot block the signals that it passes on")?;
+    let null = std::fs::OpenOptions::new().read(true).open("/dev/null").context("cannot open /dev/null")?;
     let mut waiting: VecDeque<Execution> = executions.into();
     let mut running: Vec<Running> = Vec::new();
     let mut worst = 0;
@@ -108,7 +109,7 @@ fn wait(running: &mut [Running], signals: &Signals, lines: Lines) -> anyhow::Res
             one.outputs.iter().map(|output| watch.readable(output.pipe.as_ref().map(AsFd::as_fd))).collect();
         places.push((said, written));
     }
-    watch.wait(None)?;
+    watch.wait(None).context("cannot wait for the program (poll)")?;
     let is_ready: Vec<(bool, Vec<bool>)> = places
         .into_iter()
         .map(|(said, written)| (watch.is_ready(said), written.into_iter().map(|place| watch.is_ready(place)).collect()))

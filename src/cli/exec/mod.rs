@@ -25,6 +25,7 @@ use crate::controller::control::message::Execution;
 use crate::controller::state_directory::{STATE_ROOT, TRUTH_VARIABLE, state_root, truth_in};
 use crate::engine::plan;
 use crate::topology::Address;
+use anyhow::Context as _;
 use plain::Ran;
 use session::{Outcome, Session};
 
@@ -209,7 +210,7 @@ fn start(connection: Connection, execution: Execution) -> anyhow::Result<Status>
         }
         let mut watch = Watch::default();
         watch.readable(Some(session.as_fd()));
-        watch.wait(None)?;
+        watch.wait(None).context("cannot wait for the program (poll)")?;
         if let Some(outcome) = session.hear() {
             return Ok(outcome.tell(session.connection()));
         }

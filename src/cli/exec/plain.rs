@@ -3,6 +3,7 @@
 use std::os::fd::AsFd;
 use std::time::Duration;
 
+use anyhow::Context as _;
 use nix::libc;
 
 use super::session::{Outcome, Session};
@@ -28,13 +29,13 @@ pub(super) enum Ran {
 
 /// Runs it.
 pub(super) fn run(connection: Connection, execution: Execution) -> anyhow::Result<Ran> {
-    let signals = Signals::open()?;
+    let signals = Signals::open().context("cannot block the signals that it passes on")?;
     let streams = [libc::STDIN_FILENO, libc::STDOUT_FILENO, libc::STDERR_FILENO].map(descriptor::inherited);
     let mut session = match Session::begin(connection, execution, &streams) {
         Ok(session) => session,
         Err(failed) => return Ok(Ran::Over(Outcome::Failed(failed.1).tell(&failed.0))),
     };
-    Ok(match wait(&mut session, &signals)? {
+    Ok(match wait(&mut session, &signals).context("cannot wait for the program (poll)")? {
         Outcome::NoNamespace => Ran::NoNamespace(session.into_connection()),
         outcome => {
             let status = outcome.tell(session.connection());

@@ -3,6 +3,7 @@
 use std::io::Write as _;
 use std::os::fd::{AsFd, OwnedFd};
 
+use anyhow::Context as _;
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, FdFlag, OFlag, fcntl};
 use nix::libc;
@@ -27,13 +28,13 @@ enum End {
 /// Runs it; left from the start where it is `detached`.
 pub(super) fn run(connection: Connection, mut execution: Execution, keys: DetachKeys) -> anyhow::Result<Status> {
     let is_left = std::mem::take(&mut execution.detached);
-    let signals = Signals::open()?;
+    let signals = Signals::open().context("cannot block the signals that it passes on")?;
     let size = [libc::STDIN_FILENO, libc::STDOUT_FILENO].map(descriptor::inherited).into_iter();
     let size = size.map(terminal::size).find_map(Result::ok);
     let size = size.unwrap_or(terminal::Size { ws_row: 24, ws_col: 80, ws_xpixel: 0, ws_ypixel: 0 });
     let keyboard = (!is_left).then(|| Keyboard::take(keys));
     let settings = keyboard.as_ref().and_then(Keyboard::settings);
-    let pair = openpty(Some(&size), settings)?;
+    let pair = openpty(Some(&size), settings).context("cannot open a pseudo-terminal")?;
     fcntl(&pair.master, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))?;
     fcntl(&pair.master, FcntlArg::F_SETFD(FdFlag::FD_CLOEXEC))?;
     let slave = pair.slave.as_fd();
@@ -47,8 +48,10 @@ pub(super) fn run(connection: Connection, mut execution: Execution, keys: Detach
     // As long as anybody else holds the program's side, its end could not be seen.
     drop(pair.slave);
     let end = match keyboard {
-        Some(keyboard) => converse(&mut session, &signals, keyboard, &pair.master)?,
-        None => begin_and_leave(&mut session)?,
+        Some(keyboard) => {
+            converse(&mut session, &signals, keyboard, &pair.master).context("cannot wait for the program (poll)")?
+        }
+        None => begin_and_leave(&mut session).context("cannot wait for the program (poll)")?,
     };
     match end {
         End::Outcome(outcome) => Ok(outcome.tell(session.connection())),
