@@ -5,8 +5,8 @@ use std::path::Path;
 use nix::sys::resource::{RLIM_INFINITY, Resource, getrlimit};
 use nix::unistd::getpid;
 
+use super::Check;
 use super::ceiling::{self, Ceiling, PidsMax, number, pids_max};
-use super::{Check, reason};
 use crate::observe::cgroup::Tree;
 
 /// What a namespace takes while it stands, in KiB: rather too much.
@@ -64,14 +64,19 @@ impl Limits {
         namespaces * NAMESPACE_KIB + processes * PROCESS_KIB
     }
 
-    /// How many namespaces fit side by side, each with its PID 1 only.
-    fn fan_out(&self) -> Option<(u64, String)> {
-        let namespaces =
-            self.pid_namespaces.map(|limit| (limit, format!("user.max_pid_namespaces ({limit}, per user)")));
-        let memory = self.memory.as_ref().map(|memory| {
-            (memory.kib / NAMESPACE_KIB, format!("{} MiB of free memory, {}", memory.kib / 1024, memory.source))
+    /// The limit that the number of namespaces side by side meets first, each with its PID 1 only.
+    fn fan_out(&self) -> Option<Ceiling> {
+        let namespaces = self.pid_namespaces.map(|limit| Ceiling {
+            name: format!("user.max_pid_namespaces ({limit}, per user)"),
+            left: limit,
+            remedy: "raise it with `sysctl user.max_pid_namespaces=100000`".to_owned(),
         });
-        self.processes_left().into_iter().chain(namespaces).chain(memory).min()
+        let memory = self.memory.as_ref().map(|memory| Ceiling {
+            name: format!("{} MiB of free memory, {}", memory.kib / 1024, memory.source),
+            left: memory.kib / NAMESPACE_KIB,
+            remedy: "end something, or give the machine or the cgroup more memory".to_owned(),
+        });
+        ceiling::ceilings().into_iter().chain(namespaces).chain(memory).min_by_key(|ceiling| ceiling.left)
     }
 
     pub(super) fn checks(&self) -> Vec<Check> {
@@ -116,12 +121,10 @@ impl Limits {
         });
         checks.push(match self.fan_out() {
             None => Check::yes("fan-out", "no limit is known"),
-            Some((most, what)) if most < FEW => Check::warn(
-                "fan-out",
-                format!("about {most} namespaces fit side by side: {what}"),
-                reason::no_processes(),
-            ),
-            Some((most, what)) => Check::yes("fan-out", format!("about {most} namespaces fit side by side: {what}")),
+            Some(Ceiling { name, left, remedy }) => {
+                let found = format!("about {left} namespaces fit side by side: {name}");
+                if left < FEW { Check::warn("fan-out", found, remedy) } else { Check::yes("fan-out", found) }
+            }
         });
         checks
     }

@@ -80,6 +80,8 @@ const KINDS: [(&str, CloneFlags); 5] = [
 
 /// More levels than a kernel has.
 const MOST_LEVELS: i32 = 64;
+/// Processes of a measurement besides one a level.
+const HELPERS: u64 = 4;
 
 /// What can be made.
 #[derive(Debug)]
@@ -156,15 +158,24 @@ impl Nesting {
             return Check::no(ID, "no level can be made", obstacle.remedy());
         }
         match left {
-            0 => Check::no(ID, "no level can be made", reason::no_namespace("pid", then)),
+            0 => Check::no(ID, "no level can be made", self.no_level()),
             1..8 if then == Errno::ENOSPC => {
                 Check::warn(ID, format!("{left} more levels (measured)"), reason::no_space(left as usize + 1))
             }
             _ if then == Errno::ENOSPC => Check::yes(ID, format!("{left} more levels (measured)")),
             _ => {
                 let found = format!("{left} more levels (measured), then: {}", spelled(then));
-                Check::warn(ID, found, reason::no_namespace("pid", then))
+                Check::warn(ID, found, self.no_level())
             }
+        }
+    }
+
+    /// Why there is no further level, which is asked when the levels that were made have ended.
+    fn no_level(&self) -> String {
+        let Levels { left, then } = self.levels;
+        match then {
+            Errno::EAGAIN => ceiling::reached_with(&[], u64::from(left) + HELPERS),
+            then => reason::no_namespace("pid", then),
         }
     }
 

@@ -82,7 +82,7 @@ pub fn no_permission() -> String {
         text.push_str(FILTER);
         text.push_str("; or the caller's root directory was changed by chroot");
     }
-    text.push_str(", or run as root");
+    text.push_str("; or run as root");
     text
 }
 
