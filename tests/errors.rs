@@ -133,6 +133,55 @@ fn the_limit_of_a_user_is_named_with_the_user() {
     assert!(found["found"].as_str().expect("a text").contains("RLIMIT_NPROC (20) of user 61234"), "{found}");
 }
 
+#[test]
+fn a_limit_on_files_below_what_nestns_needs_itself_is_named() {
+    if !can_nest() {
+        return;
+    }
+    for identity in identities() {
+        let with = |option: &str, words: &[&str]| {
+            let nest = Nest::new(TOPOLOGY).identity(identity);
+            let limit = format!("ulimit {option}; exec \"$@\"");
+            let nest = nest.wrapped(&["sh", "-c", &limit, "sh"]);
+            let words: Vec<String> =
+                words.iter().map(|word| word.replace("FILE", nest.file.to_str().expect("ours"))).collect();
+            let words: Vec<&str> = words.iter().map(String::as_str).collect();
+            let output = nest.command(&words).output().expect("sh");
+            assert_nothing_left(&nest);
+            (output.status.code(), text(&output))
+        };
+        let (code, said) = with("-n 8", &["up", "FILE"]);
+        assert_eq!(code, Some(4), "{said}");
+        assert!(said.contains("its hard limit is 8") && said.contains("`ulimit -Hn`"), "{said}");
+        // The soft limit alone is raised.
+        let (code, said) = with("-Sn 8", &["run", "--", "sh", "-c", "ulimit -Sn"]);
+        assert_eq!((code, said.trim()), (Some(0), "8"), "{identity:?}");
+    }
+}
+
+#[test]
+fn an_experiment_that_runs_short_of_descriptors_is_skipped_and_says_so() {
+    if !can_nest() {
+        return;
+    }
+    let nest = Nest::new(TOPOLOGY);
+    for limit in 4..16 {
+        let script = format!("ulimit -n {limit}; exec \"$0\" experiment run --all --format json");
+        let mut command =
+            nest.outside("sh".as_ref(), &["-c", &script, crate::harness::nest::program().to_str().expect("ours")]);
+        let output = command.output().expect("sh");
+        let Ok(document) = serde_json::from_slice::<serde_json::Value>(&output.stdout) else { continue };
+        for found in document["experiments"].as_array().expect("a list") {
+            let word = found["found"].as_str().expect("a text");
+            match found["verdict"].as_str() {
+                Some("holds") => {}
+                Some("skipped") => assert!(word.contains(&format!("RLIMIT_NOFILE ({limit})")), "{limit}: {found}"),
+                _ => panic!("{limit}: {found}"),
+            }
+        }
+    }
+}
+
 /// A cgroup with a limit on processes, removed in the end.
 struct Group(std::path::PathBuf);
 

@@ -6,7 +6,7 @@ use nix::sys::signal::Signal;
 use nix::sys::wait::WaitStatus;
 use nix::unistd::{ForkResult, getppid};
 
-use super::stage::{Line, Stage, Where, await_end, cast, wait};
+use super::stage::{Line, Stage, Where, await_end, cast, note, wait};
 use super::{Finding, explain};
 use crate::sys::fork::{exit_now, fork};
 
@@ -93,12 +93,12 @@ pub(super) fn dead_space(_: Stage) -> nix::Result<Finding> {
             Ok(ForkResult::Parent { child }) => {
                 await_end(child);
             }
-            Err(errno) => line.say(format!("{errno:?}")),
+            Err(errno) => line.say(format!("{:?}", note(errno))),
         }
         match fork() {
             Ok(ForkResult::Child) => exit_now(0),
             Ok(ForkResult::Parent { .. }) => line.say("0"),
-            Err(errno) => line.say(format!("{errno:?}")),
+            Err(errno) => line.say(format!("{:?}", note(errno))),
         }
     })?;
     let said = somebody.line.hear()?;

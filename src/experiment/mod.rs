@@ -14,7 +14,7 @@ mod stage;
 use nix::errno::Errno;
 use serde::{Deserialize, Serialize};
 
-use crate::observe::doctor::ceiling;
+use crate::observe::doctor::{ceiling, files};
 use crate::sys::errno::spelled;
 use stage::Stage;
 pub use stage::StageError;
@@ -64,12 +64,17 @@ impl Finding {
 
     /// There was no stage to try it on.
     pub fn without_stage(error: &StageError) -> Self {
-        let limit = if error.errno == Errno::EAGAIN { format!("; {}", ceiling::reached(&[])) } else { String::new() };
+        let limit = if error.errno == Errno::EAGAIN { Some(ceiling::reached(&[])) } else { file_limit(error.errno) };
+        let limit = limit.map_or_else(String::new, |limit| format!("; {limit}"));
         Self::skip(format!("there is no stage for experiments: {error}{limit}"))
     }
 
     /// It could not be tried with so many processes: a limit of this machine is no answer of the kernel.
     fn skip_at_limit(why: impl Into<String>, errno: Errno, processes: u64) -> Self {
+        let mut why = why.into();
+        if let Some(limit) = file_limit(errno) {
+            why = format!("{why}; {limit}");
+        }
         Self { shortage: (errno == Errno::EAGAIN).then_some(processes), ..Self::skip(why) }
     }
 }
@@ -211,10 +216,16 @@ impl Experiment {
     pub fn run(&self) -> Result<Finding, StageError> {
         let perform = self.perform;
         let mut finding = stage::set(move |stage| {
-            perform(stage).unwrap_or_else(|errno| {
+            let unable = |errno| {
                 let why = format!("could not be carried out: {}", explain(errno));
                 Finding::skip_at_limit(why, errno, FEW)
-            })
+            };
+            let performed = perform(stage);
+            match (performed, stage::shortage()) {
+                // What was found without a process or a descriptor that was to be there says nothing about the kernel.
+                (Ok(Finding { verdict: Verdict::Fails, .. }) | Err(_), Some(errno)) => unable(errno),
+                (performed, _) => performed.unwrap_or_else(unable),
+            }
         })?;
         if let Some(processes) = finding.shortage {
             finding.found = format!("{}; {}", finding.found, ceiling::reached_with(&[], processes));
@@ -225,6 +236,15 @@ impl Experiment {
 
 /// No stage has more processes, but for the one that looks for the depth.
 const FEW: u64 = 8;
+
+/// Which limit on open files an errno is about.
+fn file_limit(errno: Errno) -> Option<String> {
+    match errno {
+        Errno::EMFILE => Some(files::open_files()),
+        Errno::ENFILE => Some(files::setting_reached("fs.file-max", "/proc/sys/fs/file-max")),
+        _ => None,
+    }
+}
 
 /// What the kernel answered, for people: nothing in an experiment is about disks.
 fn explain(errno: Errno) -> String {

@@ -6,7 +6,7 @@ use nix::sys::wait::WaitStatus;
 use nix::unistd::Pid;
 
 use super::Finding;
-use super::stage::{Line, Stage, Where, cast, wait};
+use super::stage::{Line, Stage, Where, cast, note, wait};
 use crate::sys::pidfd::Pidfd;
 
 pub(super) fn deaf_init(_: Stage) -> nix::Result<Finding> {
@@ -52,7 +52,7 @@ fn user_signal() -> SigSet {
 fn ear() -> nix::Result<SignalFd> {
     let set = user_signal();
     sigprocmask(SigmaskHow::SIG_BLOCK, Some(&set), None)?;
-    SignalFd::with_flags(&set, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK)
+    SignalFd::with_flags(&set, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK).map_err(note)
 }
 
 /// Who has sent the signal; nobody within a while.
@@ -76,7 +76,8 @@ pub(super) fn sender_zero(_: Stage) -> nix::Result<Finding> {
         line.say("ready");
         line.say(word(sender(&mut ear)));
         let second = cast(Where::Here, |_| {
-            let _ = Pidfd::open(Pid::from_raw(1)).and_then(|pidfd| pidfd.signal(Signal::SIGUSR1 as i32));
+            let opened = Pidfd::open(Pid::from_raw(1)).map_err(note);
+            let _ = opened.and_then(|pidfd| pidfd.signal(Signal::SIGUSR1 as i32));
         });
         line.say(word(sender(&mut ear)));
         if let Ok(second) = second {

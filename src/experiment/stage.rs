@@ -9,6 +9,8 @@
 use std::fs::File;
 use std::io::{Read as _, Write as _};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::unix::fs::FileExt as _;
+use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
@@ -16,13 +18,14 @@ use nix::fcntl::OFlag;
 use nix::mount::{MsFlags, mount};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sched::{CloneFlags, setns, unshare};
+use nix::sys::memfd::{MFdFlags, memfd_create};
 use nix::sys::prctl::set_pdeathsig;
 use nix::sys::signal::Signal;
 use nix::sys::socket::{
     AddressFamily, MsgFlags, Shutdown, SockFlag, SockType, recv, send, setsockopt, shutdown, socketpair, sockopt,
 };
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
-use nix::unistd::{ForkResult, Pid, getegid, geteuid, getpid, pipe2, setsid};
+use nix::unistd::{ForkResult, Pid, ftruncate, getegid, geteuid, getpid, pipe2, setsid};
 
 use super::Finding;
 use crate::sys::fork::{exit_now, fork};
@@ -54,10 +57,42 @@ pub(super) struct Stage {
     pub(super) has_proc: bool,
 }
 
+/// Where a process on the stage writes down that it has run short of something: nobody listens to most of them.
+static SHORTAGE: OnceLock<File> = OnceLock::new();
+
+/// Makes a note of an errno that is about a limit of this machine; the first one counts.
+pub(super) fn note(errno: Errno) -> Errno {
+    if matches!(errno, Errno::EAGAIN | Errno::EMFILE | Errno::ENFILE)
+        && shortage().is_none()
+        && let Some(file) = SHORTAGE.get()
+    {
+        let _ = file.write_all_at(&(errno as i32).to_ne_bytes(), 0);
+    }
+    errno
+}
+
+/// What was run short of since the stage was set.
+pub(super) fn shortage() -> Option<Errno> {
+    let mut number = [0; 4];
+    SHORTAGE.get()?.read_exact_at(&mut number, 0).ok()?;
+    Some(Errno::from_raw(i32::from_ne_bytes(number)))
+}
+
+/// A file in memory, which all that are forked share, without a note in it.
+fn clear_notes() -> nix::Result<()> {
+    if let Some(file) = SHORTAGE.get() {
+        return ftruncate(file, 0);
+    }
+    let file = memfd_create(c"nestns", MFdFlags::MFD_CLOEXEC)?;
+    let _ = SHORTAGE.set(file.into());
+    Ok(())
+}
+
 /// Builds a stage, has somebody perform on it, and takes it down.
 pub(super) fn set(perform: impl FnOnce(Stage) -> Finding) -> Result<Finding, StageError> {
     let failed = |what| move |errno| StageError { what, errno };
     let is_outermost = crate::observe::namespaces::own().is_ok_and(|own| own == INITIAL);
+    clear_notes().map_err(failed("make a file in memory"))?;
     let (answer, tell) = pipe2(OFlag::O_CLOEXEC).map_err(failed("make a pipe"))?;
     let helper = match fork().map_err(failed("fork"))? {
         ForkResult::Child => {
@@ -259,12 +294,12 @@ pub(super) enum Where<'a> {
 
 /// Puts somebody on the stage, who plays a role and ends.
 pub(super) fn cast(place: Where<'_>, role: impl FnOnce(&Line)) -> nix::Result<Actor> {
-    let (ours, theirs) = Line::pair()?;
-    let myself = Pidfd::open(getpid())?;
+    let (ours, theirs) = Line::pair().map_err(note)?;
+    let myself = Pidfd::open(getpid()).map_err(note)?;
     match place {
         Where::Here => {}
         Where::New => unshare(CloneFlags::CLONE_NEWPID)?,
-        Where::Beside(actor) => setns(Pidfd::open(actor.pid)?, CloneFlags::CLONE_NEWPID)?,
+        Where::Beside(actor) => setns(Pidfd::open(actor.pid).map_err(note)?, CloneFlags::CLONE_NEWPID)?,
     }
     let child = match fork() {
         Ok(ForkResult::Child) => {
@@ -273,7 +308,7 @@ pub(super) fn cast(place: Where<'_>, role: impl FnOnce(&Line)) -> nix::Result<Ac
             exit_now(0)
         }
         Ok(ForkResult::Parent { child }) => Ok(child),
-        Err(errno) => Err(errno),
+        Err(errno) => Err(note(errno)),
     };
     if !matches!(place, Where::Here) {
         setns(&myself, CloneFlags::CLONE_NEWPID)?;
@@ -284,7 +319,7 @@ pub(super) fn cast(place: Where<'_>, role: impl FnOnce(&Line)) -> nix::Result<Ac
 impl Actor {
     /// Signals it by a pidfd: it is an unreaped child.
     pub(super) fn signal(&self, signal: Signal) -> nix::Result<()> {
-        Pidfd::open(self.pid)?.signal(signal as i32)
+        Pidfd::open(self.pid).map_err(note)?.signal(signal as i32)
     }
 
     /// Whether it has not ended.
