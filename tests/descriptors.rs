@@ -14,8 +14,11 @@ use crate::harness::nest::{Nest, PATIENCE, assert_nothing_left, can_nest, identi
 const COUNT: usize = 100;
 
 fn topology(process: &str) -> String {
-    let namespaces: String = (0..COUNT).map(|n| format!("[ns.\"@/n{n}\"]\nproc.a = {process}\n")).collect();
-    format!("[ns.@]\n{namespaces}")
+    let mut topology = "[ns.@]\n".to_owned();
+    for number in 0..COUNT {
+        topology += &format!("[ns.\"@/n{number}\"]\nproc.a = {process}\n");
+    }
+    topology
 }
 
 /// A verb of nestns under a hard limit.

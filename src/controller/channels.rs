@@ -35,7 +35,6 @@ pub(super) fn reserve_own() -> Result<Option<(u64, u64)>, Trouble> {
     Ok(Some((soft, hard)))
 }
 
-
 /// Raises the soft limit on descriptors as far as it goes, and makes sure that every captured stream will find one.
 pub(super) fn reserve(plan: &Plan) -> Result<(), Trouble> {
     let failed = |cause| Trouble::System { what: "raise the limit on descriptors", cause };

@@ -222,7 +222,7 @@ impl<'a> World<'a> {
             guardian,
             roots: Vec::new(),
             reports,
-            channels: channels::Channels::with_room(room_for_outcomes(plan)),
+            channels: channels::Channels::with_room(room_for_outcomes(&plan)),
             failure: None,
             stop: None,
             stop_again: false,
