@@ -127,12 +127,10 @@ fn a_process_that_calls_itself_what_is_no_text_is_looked_at_like_any_other() {
     if !can_nest() {
         return;
     }
-    let topology = "[ns.@]\nproc.odd = { sh = '''printf '\\377) R 1 (' > /proc/self/comm; echo renamed; read x < DIRECTORY/held''', \
+    let topology = "[ns.@]\nproc.odd = { sh = '''printf '\\377) R 1 (' > /proc/self/comm; echo renamed; sleep 1000 & wait''', \
                     ready = { log = 'renamed' } }\n";
     for identity in identities() {
-        let nest = Nest::new(topology).identity(identity);
-        nix::unistd::mkfifo(&nest.directory.path().join("held"), nix::sys::stat::Mode::S_IRWXU).expect("it is our own");
-        let detached = Detached::up(nest);
+        let detached = Detached::up(Nest::new(topology).identity(identity));
         let pid = detached.truth().host_pid(&format!("{}/odd", detached.nest.root));
         assert!(fs::read(format!("/proc/{pid}/comm")).expect("it lives").starts_with(b"\xff) R 1 ("));
         let process = &detached.document(&["inspect", "@/odd", "--format", "json"])["process"];
@@ -148,5 +146,6 @@ fn a_process_that_calls_itself_what_is_no_text_is_looked_at_like_any_other() {
             detached.says(verb);
         }
         detached.says(&["exec", "@", "--", "true"]);
+        detached.says(&["restart", "@/odd"]);
     }
 }
