@@ -166,7 +166,12 @@ pub enum Look {
 /// Receives one message, without waiting. Descriptors that come with what is malformed are closed.
 pub fn receive(channel: BorrowedFd<'_>) -> Look {
     let mut buffer = [0_u8; LARGEST];
-    let piece = match rights::receive_now(channel, &mut buffer) {
+    let mut received = rights::receive_now(channel, &mut buffer);
+    if matches!(received, Err(Errno::ECONNRESET)) {
+        // Told once, before what is still to be read.
+        received = rights::receive_now(channel, &mut buffer);
+    }
+    let piece = match received {
         Ok(piece) => piece,
         // For want of memory: what is there stays there.
         Err(Errno::EAGAIN | Errno::ENOMEM | Errno::ENOBUFS) => return Look::Nothing,
