@@ -66,7 +66,7 @@ pub(super) fn run(args: Args) -> anyhow::Result<Status> {
         return Ok(Status::No);
     };
     let identity = selection::identity(process);
-    let signals = Signals::open().context("cannot block the signals that it passes on")?;
+    let signals = Signals::open().context("cannot block the signals that are passed on")?;
     let attached = match begin(&mut connection, &process.path) {
         Ok(attached) => attached,
         Err(error) => return Ok(connection.fail(&error)),

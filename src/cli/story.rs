@@ -364,7 +364,7 @@ impl Audience for Story {
             }
             Note::Stuck { paths } => {
                 let text = format!(
-                    "was killed and does not end: {}; a debugger that traces it, a frozen cgroup or a file system that \
+                    "killed, but still there: {}; a debugger that traces it, a frozen cgroup or a file system that \
                      does not answer keeps it",
                     paths.join(", ")
                 );

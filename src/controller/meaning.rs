@@ -233,6 +233,14 @@ const ROWS: &[Row] = &[
         meaning: Meaning::Text("the process at the other end has ended"),
     },
     Row {
+        calls: &[Call::Read],
+        errnos: &[Errno::EAGAIN],
+        stages: &[],
+        meaning: Meaning::Text(
+            "the process at the other end did not answer in time: it may have been stopped, or be traced",
+        ),
+    },
+    Row {
         calls: &[Call::Unnamed],
         errnos: &[Errno::ETIMEDOUT],
         stages: &[Stage::Call, Stage::Channel, Stage::Observe],

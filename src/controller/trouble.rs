@@ -29,7 +29,7 @@ pub enum Trouble {
     )]
     SingleUser { path: String, uid: u32, position: Position },
     #[error(
-        "the controller needs {needed} descriptors ({captured} of them for captured streams), its hard limit is {limit}"
+        "the controller needs {needed} descriptors{}, and its hard limit, RLIMIT_NOFILE, is {limit}", for_streams(*captured)
     )]
     Descriptors { needed: u64, captured: u64, limit: u64 },
     #[error("`{path}`: {}", sentence(failure))]
@@ -46,6 +46,10 @@ pub enum Trouble {
     Mismatch(Vec<Mismatch>),
     #[error("cannot {}: {}", with_call(what, cause.call), spelled(cause.errno))]
     System { what: &'static str, cause: CallError },
+}
+
+fn for_streams(captured: u64) -> String {
+    if captured == 0 { String::new() } else { format!(" ({captured} of them for captured streams)") }
 }
 
 fn with_call(what: &str, call: Call) -> String {

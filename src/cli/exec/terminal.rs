@@ -28,7 +28,7 @@ enum End {
 /// Runs it; left from the start where it is `detached`.
 pub(super) fn run(connection: Connection, mut execution: Execution, keys: DetachKeys) -> anyhow::Result<Status> {
     let is_left = std::mem::take(&mut execution.detached);
-    let signals = Signals::open().context("cannot block the signals that it passes on")?;
+    let signals = Signals::open().context("cannot block the signals that are passed on")?;
     let size = [libc::STDIN_FILENO, libc::STDOUT_FILENO].map(descriptor::inherited).into_iter();
     let size = size.map(terminal::size).find_map(Result::ok);
     let size = size.unwrap_or(terminal::Size { ws_row: 24, ws_col: 80, ws_xpixel: 0, ws_ypixel: 0 });

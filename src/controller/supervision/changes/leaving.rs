@@ -71,7 +71,7 @@ impl Supervision<'_> {
             let limit = *give_up.get_or_insert(now.plus(COLLAPSE));
             if limit <= now {
                 let stuck: Vec<String> = farewell.waiting_for().map(|(subject, _)| self.world.path(subject)).collect();
-                let message = format!("was killed and does not end: {}", stuck.join(", "));
+                let message = format!("killed, but still there: {}", stuck.join(", "));
                 let problem = Problem::no(message)
                     .help("a debugger that traces it, a frozen cgroup or a file system that does not answer keeps it");
                 self.answer(place, Reply::Problem(problem));
