@@ -152,7 +152,11 @@ fn a_limit_on_files_below_what_nestns_needs_itself_is_named() {
         };
         let (code, said) = with("-n 8", &["up", "FILE"]);
         assert_eq!(code, Some(4), "{said}");
-        assert!(said.contains("its hard limit is 8") && said.contains("`ulimit -Hn`"), "{said}");
+        assert!(
+            said.contains("needs 64 descriptors, and its hard limit, RLIMIT_NOFILE, is 8")
+                && said.contains("`ulimit -Hn`"),
+            "{said}"
+        );
         // The soft limit alone is raised.
         let (code, said) = with("-Sn 8", &["run", "--", "sh", "-c", "ulimit -Sn"]);
         assert_eq!((code, said.trim()), (Some(0), "8"), "{identity:?}");
@@ -228,6 +232,30 @@ fn the_limit_of_a_cgroup_is_named_with_its_path() {
     assert_eq!(output.status.code(), Some(5), "{said}");
     assert!(said.contains(&format!("pids.max (20) of the cgroup {} is reached", group.0.display())), "{said}");
     assert_nothing_left(&nest);
+}
+
+#[test]
+fn the_doctor_names_the_limit_of_a_cgroup_where_it_is_met() {
+    if !can_nest() {
+        return;
+    }
+    let nest = Nest::new(TOPOLOGY);
+    let Some(group) = Group::new(&format!("nestns-test-{}", nest.root), 14) else {
+        eprintln!("skipped: there is no cgroup with a limit on processes to be made here");
+        return;
+    };
+    let join = format!("echo $$ > {}/cgroup.procs && exec \"$@\"", group.0.display());
+    let nest = nest.wrapped(&["sh", "-c", &join, "sh"]);
+    let output = nest.command(&["doctor", "--format", "json"]).output().expect("sh");
+    let document: serde_json::Value = serde_json::from_slice(&output.stdout).expect("a document");
+    for id in ["fan-out", "nesting"] {
+        let checks = document["checks"].as_array().expect("a list");
+        let check = checks.iter().find(|check| check["id"] == id).expect("it is there").to_string();
+        assert!(
+            check.contains("pids.max (14)") && check.contains(&format!("{}/pids.max", group.0.display())),
+            "{check}"
+        );
+    }
 }
 
 #[test]

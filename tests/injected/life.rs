@@ -294,7 +294,9 @@ impl<'a> Life<'a> {
                 return Err(format!("`{name}` does not say what has failed: {line}"));
             }
             let is_told = ["error", "stopping"].iter().any(|word| said.text.contains(word));
-            if said.code != 0 && !is_told && !(is_mute && said.verb == injection.verb) {
+            // A program that is killed with its namespace is told by its status, as every shell does it.
+            let is_programs = said.verb == Verb::Exec && said.code > 128;
+            if said.code != 0 && !is_told && !is_programs && !(is_mute && said.verb == injection.verb) {
                 return Err(format!("`{name}` ends with {} and says nothing", said.code));
             }
             if said.code == 124 {
@@ -322,7 +324,7 @@ impl<'a> Life<'a> {
         }
         let up = self.said.iter().find(|said| said.verb == Verb::Up);
         let is_said = up.is_some_and(|up| {
-            up.code != 0 && ["cannot", "left", "does not end"].iter().any(|word| up.text.contains(word))
+            up.code != 0 && ["cannot", "left", "still there"].iter().any(|word| up.text.contains(word))
         });
         if processes.is_empty() && is_said {
             return Ok(());

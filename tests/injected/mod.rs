@@ -140,6 +140,8 @@ const ONCE_WRONG: &[&str] = &[
     "Ordinary up waitid EINTR 4",
     "Own up memfd_create EMFILE 1",
     "Own up openat EMFILE 1",
+    "Ordinary up unlinkat EIO 8",
+    "Own up unlinkat EACCES 8",
     "Own exec signalfd4 EMFILE 1",
     "Own exec poll ENOMEM 2",
     "Own pause write EIO 1",
