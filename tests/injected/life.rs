@@ -296,7 +296,8 @@ impl<'a> Life<'a> {
             let is_told = ["error", "stopping"].iter().any(|word| said.text.contains(word));
             // A program that is killed with its namespace is told by its status, as every shell does it.
             let is_programs = said.verb == Verb::Exec && said.code > 128;
-            if said.code != 0 && !is_told && !is_programs && !(is_mute && said.verb == injection.verb) {
+            let is_accounted_for = is_told || is_programs || (is_mute && said.verb == injection.verb);
+            if said.code != 0 && !is_accounted_for {
                 return Err(format!("`{name}` ends with {} and says nothing", said.code));
             }
             if said.code == 124 {
