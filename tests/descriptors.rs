@@ -14,17 +14,15 @@ use crate::harness::nest::{Nest, PATIENCE, assert_nothing_left, can_nest, identi
 const COUNT: usize = 100;
 
 fn topology(process: &str) -> String {
-    let mut topology = "[ns.@]\n".to_owned();
-    for number in 0..COUNT {
-        topology += &format!("[ns.\"@/n{number}\"]\nproc.a = {process}\n");
-    }
-    topology
+    let namespaces: Vec<String> =
+        (0..COUNT).map(|number| format!("[ns.\"@/n{number}\"]\nproc.a = {process}\n")).collect();
+    format!("[ns.@]\n{}", namespaces.concat())
 }
 
 /// A verb of nestns under a hard limit.
 fn limited(nest: &Nest, limit: u64, arguments: &[&str]) -> Command {
     let nestns = program().to_str().expect("our own path");
-    let script = format!("ulimit -Hn {limit}; exec \"$@\"");
+    let script = format!("ulimit -n {limit} && exec \"$@\"");
     let mut command = nest.outside("sh".as_ref(), &[&["-c", &script, "sh", nestns], arguments].concat());
     let open = |name: &str| fs::File::create(nest.directory.path().join(name)).expect("the directory is writable");
     command.stdin(Stdio::null()).stdout(open("stdout")).stderr(open("stderr"));
@@ -58,13 +56,13 @@ fn under_a_limit_that_is_just_met_every_line_is_there() {
         return;
     }
     for identity in identities() {
-        let nest = Nest::new(&topology("{ sh = 'echo here; echo there >&2', on_exit = 'ignore' }")).identity(identity);
+        let nest = Nest::new(&topology("{ sh = 'echo first; echo second >&2' }")).identity(identity);
         let file = nest.file.display().to_string();
         let limit = needed(&nest, &file);
         let mut up = limited(&nest, limit, &["up", &file]).spawn().expect("sh is everywhere");
         await_end(&mut up, &nest);
         let (stdout, stderr) = (read(&nest, "stdout"), read(&nest, "stderr"));
-        for line in ["here", "there"] {
+        for line in ["first", "second"] {
             let count =
                 [&stdout, &stderr].iter().flat_map(|text| text.lines()).filter(|one| one.ends_with(line)).count();
             assert_eq!(count, COUNT, "{identity:?}: {line}: {stderr}");
