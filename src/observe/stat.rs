@@ -78,7 +78,7 @@ mod tests {
             let bytes = [b"8 (", &name[..], b") D 1 8 8 0 -1 4194304 0\n"].concat();
             let stat = Stat::of(&bytes).expect("it has fields");
             prop_assert_eq!((stat.state(), stat.number(4), stat.number(9)), (Some('D'), Some(1), Some(4_194_304)));
-            for number in 0..12 {
+            for number in 0..3 {
                 prop_assert_eq!(Stat::of(&name).and_then(|stat| stat.number::<u64>(number)), None);
             }
         }
