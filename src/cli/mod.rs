@@ -19,6 +19,7 @@ mod events;
 mod exec;
 mod experiment;
 mod explain;
+mod file_reader;
 mod follower;
 mod graph;
 mod inside;

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use super::status::Status;
 use super::tell::tell;
-use crate::controller::control::client::{Client, ClientError};
+use crate::controller::control::client::Client;
+use crate::controller::control::client_error::ClientError;
 use crate::controller::control::message::{Force, Reply, Request};
 use crate::controller::state_directory::StateDirectory;
 use crate::controller::truth::Origin;

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::topology_file::{read, reason};
+use super::file_reader::{read, reason};
 use crate::diagnostic::Source;
 use crate::topology::{Included, Surroundings};
 

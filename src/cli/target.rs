@@ -13,7 +13,8 @@ use super::status::Status;
 use super::tell::tell;
 use super::unresponsive;
 use crate::controller::census::{self, Found, Presence};
-use crate::controller::control::client::{Client, ClientError};
+use crate::controller::control::client::Client;
+use crate::controller::control::client_error::ClientError;
 use crate::controller::control::message::{Reply, Request, Snapshot};
 use crate::observe::process;
 

@@ -4,17 +4,14 @@
 //! directory.
 
 use std::fs;
-use std::io::{self, Read};
+use std::io;
 use std::path::{Path, PathBuf};
 
+use super::file_reader::{read, read_all, reason};
 use super::surroundings::Machine;
 use super::topology_arguments::Values;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Source, Sources};
-use crate::sys::errno::of_io;
 use crate::topology::{self, Parsed, Request, Setting};
-
-/// No topology is larger: one with a namespace for every PID of a machine is not.
-const LARGEST: u64 = 256 << 20;
 
 /// A file that was read.
 #[derive(Debug)]
@@ -90,27 +87,11 @@ fn decode(path: &Path) -> Result<Source, Box<Unreadable>> {
     }
 }
 
-/// Reads a file.
-pub(super) fn read(path: &Path) -> io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    read_all(&mut fs::File::open(path)?, &mut bytes)?;
-    Ok(bytes)
-}
-
 fn text(name: &str, bytes: Vec<u8>) -> Result<Source, Box<Unreadable>> {
     Source::from_bytes(name, bytes).map_err(|problem| {
         let (source, diagnostic) = *problem;
         Box::new(Unreadable { source, diagnostic })
     })
-}
-
-/// Reads to the end, if there is one: a device without end must not eat the machine.
-fn read_all(input: &mut impl Read, bytes: &mut Vec<u8>) -> io::Result<()> {
-    let read = input.take(LARGEST + 1).read_to_end(bytes)?;
-    if read as u64 > LARGEST {
-        return Err(io::Error::other("it is larger than 256 MiB"));
-    }
-    Ok(())
 }
 
 /// The only topology file of a directory.
@@ -153,17 +134,6 @@ fn stem(path: &Path) -> String {
 fn unreadable(name: &str, error: &io::Error) -> Box<Unreadable> {
     let diagnostic = Diagnostic::of_file(Code::Unreadable, format!("cannot read the file: {}", reason(error)));
     Box::new(Unreadable { source: Source::new(name, ""), diagnostic })
-}
-
-/// Why a file cannot be read, as the end of a sentence.
-pub(super) fn reason(error: &io::Error) -> String {
-    match error.kind() {
-        io::ErrorKind::NotFound => "it does not exist".to_owned(),
-        io::ErrorKind::PermissionDenied => "you are not allowed to".to_owned(),
-        io::ErrorKind::IsADirectory => "it is a directory".to_owned(),
-        io::ErrorKind::NotADirectory => "what stands before a `/` of it is no directory".to_owned(),
-        _ => of_io(error),
-    }
 }
 
 #[cfg(test)]

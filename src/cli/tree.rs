@@ -20,7 +20,6 @@ use super::tell::tell;
 use super::topology_arguments::{TopologyArguments, Values};
 use super::tree_document::TreeDocument;
 use super::undeclared;
-use super::up::counts;
 use crate::controller::census;
 use crate::controller::control::message::Snapshot;
 use crate::controller::document::{NamespaceDocument, ProcessDocument};
@@ -320,7 +319,7 @@ pub(super) const FOLDING: Folding = Folding::Keep(5);
 
 /// Draws the tree for people.
 pub(super) fn show(topology: &Topology, folding: Folding, when: When) -> anyhow::Result<Status> {
-    let (namespaces, processes, depth) = counts(topology);
+    let (namespaces, processes, depth) = topology.counts();
     let title = format!(
         "{}: {}, {}, depth {depth}",
         topology.name,

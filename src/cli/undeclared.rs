@@ -9,7 +9,7 @@ use super::selection;
 use super::status::Status;
 use super::target::{Connection, Target};
 use super::tell::tell;
-use crate::controller::control::client::ClientError;
+use crate::controller::control::client_error::ClientError;
 use crate::controller::control::message::{Reply, Request, Snapshot};
 use crate::controller::document::NamespaceDocument;
 use crate::controller::undeclared::{Tree, Undeclared};

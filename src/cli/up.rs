@@ -307,7 +307,7 @@ fn has_process(topology: &Topology, path: &str) -> bool {
 }
 
 fn dry_run(topology: &Topology, color: Color) -> anyhow::Result<Status> {
-    let (namespaces, processes, depth) = counts(topology);
+    let (namespaces, processes, depth) = topology.counts();
     let title = format!(
         "{}: {}, {}, depth {depth}; nothing was built",
         topology.name,
@@ -320,16 +320,4 @@ fn dry_run(topology: &Topology, color: Color) -> anyhow::Result<Status> {
     std::io::stdout().write_all(render(&title, &nodes, look).as_bytes())?;
     std::mem::forget(nodes);
     Ok(Status::Done)
-}
-
-/// Namespaces, processes (programs that are PID 1 included), and the deepest level.
-pub(super) fn counts(topology: &Topology) -> (usize, usize, usize) {
-    let mut processes = 0;
-    let mut depth = 0;
-    for id in topology.pre_order() {
-        let namespace = topology.namespace(id);
-        processes += namespace.processes.len() + usize::from(matches!(namespace.init, Init::Program(_)));
-        depth = depth.max(namespace.level());
-    }
-    (topology.len(), processes, depth)
 }

@@ -16,7 +16,7 @@ use super::status::Status;
 use super::target::{Connection, Target};
 use super::tell::tell;
 use crate::controller::census::{self, Presence};
-use crate::controller::control::client::ClientError;
+use crate::controller::control::client_error::ClientError;
 use crate::controller::control::message::{Awaited, Reply, Request};
 use crate::controller::document::ExitDocument;
 use crate::engine::moment::Moment;

@@ -9,7 +9,8 @@ use std::time::Duration;
 
 use nix::errno::Errno;
 
-use super::control::client::{Answer, Client, ClientError};
+use super::control::client::{Answer, Client};
+use super::control::client_error::ClientError;
 use super::control::message::{Reply, Request, Status};
 use super::state_directory::{self, Directory, Homeless, StateError};
 use crate::engine::moment::Moment;

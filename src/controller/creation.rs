@@ -10,18 +10,19 @@ use nix::libc;
 use super::audience::{Audience, Cause, Loss, Note};
 use super::claim::claim;
 use super::control::server::Server;
+use super::diagnosis::describe;
 use super::event_loop::EventLoop;
-use super::guardian::{Guardian, Name, Ward};
+use super::guardian::{GUARDIANS, Guardian, Name, Ward};
 use super::herald::Herald;
 use super::journal::Journal;
 use super::journal::event::{Event as Noted, WHOLE};
-use super::life::{Event, Life};
-use super::meaning::{Occasion, meaning};
+use super::left_behind::{Left, tell_of_remains};
+use super::life::{COLLAPSE, Event, Life};
 use super::readiness::manager::Manager;
 use super::relay::{self, Keyboard, Relay};
 use super::roster::Roster;
 use super::standard_output::StandardOutput;
-use super::state_directory::{self, STATE_ROOT, StateDirectory, StateError, TOPOLOGY, TRUTH_VARIABLE};
+use super::state_directory::{self, STATE_ROOT, StateDirectory, TOPOLOGY, TRUTH_VARIABLE};
 use super::supervision::{Arrival, Opening, Rules, Supervision};
 use super::timeline::milliseconds;
 use super::trouble::Trouble;
@@ -34,7 +35,6 @@ use crate::engine::last_words;
 use crate::engine::moment::Moment;
 use crate::engine::plan::{Common, Counts, Plan, Subject};
 use crate::engine::readiness::NOTIFY_SOCKET;
-use crate::observe::doctor::ceiling::Inside;
 use crate::observe::doctor::required::{RefusedCall, refused_calls};
 use crate::sys::call::{Call, CallError, Named};
 use crate::sys::caller::Dispositions;
@@ -43,14 +43,8 @@ use crate::sys::title::{self, TitleArea};
 use crate::sys::{descriptor, fault, memory};
 use crate::topology::{Init, Terminal};
 
-/// How many guardians are started before it is taken for a fact that none can live here.
-pub(super) const GUARDIANS: u32 = 4;
-
 /// Up to so many namespaces the memory of parsing is not worth giving back before the first fork.
 const FEW: u32 = 32;
-/// How long a rolled-back tree may take to collapse.
-pub(super) const COLLAPSE: Duration = Duration::from_secs(10);
-
 /// Brings a topology to life and stays with it until it has ended.
 ///
 /// # Errors
@@ -395,54 +389,4 @@ impl Creation<'_> {
         // It is not 0: the tree was to stand.
         (status, tell_of_remains(self.state.remains().remove(), audience))
     }
-}
-
-/// Whether anything of a topology was left behind.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[expect(missing_docs, reason = "as everywhere")]
-pub enum Left {
-    Nothing,
-    Something,
-}
-
-/// Tells what could not be removed.
-pub(super) fn tell_of_remains(removed: Result<(), StateError>, audience: &mut dyn Audience) -> Left {
-    match removed {
-        Ok(()) => Left::Nothing,
-        Err(error) => {
-            audience.note(&Note::LeftBehind { error: &error });
-            Left::Something
-        }
-    }
-}
-
-/// Turns a failure into a sentence with a place, and finds out what it means as long as what it was about is there.
-pub(super) fn describe(roster: &Roster, failure: Failure) -> Trouble {
-    let plan = roster.plan();
-    let namespace = plan.namespace(failure.subject.namespace);
-    let (path, position) = match namespace.process(failure.subject.slot) {
-        Some(process) => (namespace.path_of(failure.subject.slot), process.position),
-        None => (namespace.path.clone(), namespace.position),
-    };
-    let inside = inside(roster, failure.subject);
-    let Counts { namespaces, processes, .. } = plan.counts();
-    let ended = if roster.outstanding() > 0 { u64::from(namespaces) + u64::from(processes) } else { 0 };
-    let meaning = meaning(&Occasion { ended, ..Occasion::of(&failure, namespace.level(), &inside) });
-    Trouble::Failed { path, position, failure, meaning }
-}
-
-/// The PID namespaces of the tree in which a process needs a number, the innermost first. The new one of a PID 1 has all of
-/// them free.
-pub(super) fn inside(roster: &Roster, subject: Subject) -> Vec<Inside> {
-    let plan = roster.plan();
-    let own = subject.namespace;
-    let mut around = if subject.is_init() { plan.namespace(own).parent } else { Some(own) };
-    let mut inside = Vec::new();
-    while let Some(index) = around {
-        let namespace = plan.namespace(index);
-        let facts = roster.namespace(index).and_then(|record| record.facts.as_ref());
-        inside.extend(facts.map(|facts| Inside { path: namespace.path.clone(), inode: facts.inode }));
-        around = namespace.parent;
-    }
-    inside
 }

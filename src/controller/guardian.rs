@@ -32,6 +32,9 @@ use crate::sys::fork::fork;
 use crate::sys::pidfd::Pidfd;
 use crate::sys::title;
 
+/// The number of guardians that are started before it is taken for a fact that none can live here.
+pub(super) const GUARDIANS: u32 = 4;
+
 /// How long the guardian waits for the roots that it has killed. Where one is not gone by then the state stays, so that
 /// whoever comes next knows of it.
 const COLLAPSE: Duration = Duration::from_secs(5);

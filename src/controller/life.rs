@@ -13,6 +13,11 @@
 //! "stop again" is the second Ctrl-C. Before the gates open nothing of the user's runs, so that a stop is a roll-back: there
 //! is nobody to ask. A tree that is being killed cannot be asked to hurry.
 
+use std::time::Duration;
+
+/// The time in which a tree that was killed is expected to be gone.
+pub(super) const COLLAPSE: Duration = Duration::from_secs(10);
+
 /// Where a tree is in its life.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[expect(missing_docs, reason = "the table above")]

@@ -14,6 +14,7 @@ mod claim;
 pub mod control;
 mod creation;
 pub mod description;
+mod diagnosis;
 pub mod document;
 mod event_loop;
 pub mod freezer;
@@ -21,6 +22,7 @@ mod guardian;
 pub mod herald;
 pub mod journal;
 pub mod kinship;
+mod left_behind;
 pub mod life;
 mod meaning;
 pub mod needs;
@@ -58,7 +60,8 @@ use timeline::Timeline;
 use trouble::Trouble;
 use truth::Origin;
 
-pub use creation::{Left, run};
+pub use creation::run;
+pub use left_behind::Left;
 
 /// Where the lines of programs go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

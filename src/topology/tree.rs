@@ -182,6 +182,18 @@ impl Topology {
         children
     }
 
+    /// How many namespaces and processes there are (programs that are PID 1 included), and the deepest level.
+    pub fn counts(&self) -> (usize, usize, usize) {
+        let mut processes = 0;
+        let mut depth = 0;
+        for id in self.pre_order() {
+            let namespace = self.namespace(id);
+            processes += namespace.processes.len() + usize::from(matches!(namespace.init, Init::Program(_)));
+            depth = depth.max(namespace.level());
+        }
+        (self.len(), processes, depth)
+    }
+
     /// Every namespace, parents before children, siblings in file order: the order of creation.
     pub fn pre_order(&self) -> Vec<NamespaceId> {
         let mut order = Vec::with_capacity(self.len());

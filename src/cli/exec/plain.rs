@@ -11,7 +11,7 @@ use crate::cli::status::Status;
 use crate::cli::target::Connection;
 use crate::cli::terminal::{Signals, Watch};
 use crate::controller::census;
-use crate::controller::control::client::ClientError;
+use crate::controller::control::client_error::ClientError;
 use crate::controller::control::message::Execution;
 use crate::engine::moment::Moment;
 use crate::sys::descriptor;

@@ -5,7 +5,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 use crate::cli::status::Status;
 use crate::cli::target::Connection;
 use crate::cli::tell::tell;
-use crate::controller::control::client::ClientError;
+use crate::controller::control::client_error::ClientError;
 use crate::controller::control::message::{Execution, Problem, Reply, Request};
 use crate::controller::document::ExitDocument;
 

@@ -11,7 +11,7 @@ use super::status::Status;
 use super::table_arguments::{AnswerArguments, AnswerFormat};
 use super::target::{Connection, Target};
 use super::undeclared;
-use crate::controller::control::client::ClientError;
+use crate::controller::control::client_error::ClientError;
 use crate::controller::control::message::{Kind, Reply, Request};
 use crate::controller::description::Description;
 use crate::present::sheet as drawing;

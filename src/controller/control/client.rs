@@ -9,12 +9,12 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, connect, getsockopt, socket, sockopt};
 use nix::unistd::geteuid;
 
+use super::client_error::ClientError;
 use super::lines::{self, Line, Lines};
 use super::message::{Envelope, Problem, Reply, Request, VERSION};
 use super::wire::{self, LONGEST};
 use crate::controller::state_directory::{CONTROL, Directory, has_control_socket};
 use crate::engine::moment::Moment;
-use crate::sys::errno::spelled;
 use crate::sys::pidfd::Pidfd;
 use crate::sys::rights;
 
@@ -25,29 +25,6 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// the answer.
 const SMALLEST_PART: usize = 2 * 1024;
 const LARGEST_PART: usize = 64 * 1024;
-
-/// Why a controller could not be asked.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-#[expect(missing_docs, reason = "the messages name the fields")]
-pub enum ClientError {
-    #[error("nobody listens at {path}: {}", spelled(*errno))]
-    Absent { path: String, errno: Errno },
-    #[error("cannot find out who listens at {path}: {}", spelled(*errno))]
-    Unknown { path: String, errno: Errno },
-    #[error("{path} belongs to user {owner}, not to the caller")]
-    Foreign { path: String, owner: u32 },
-    #[error("the controller does not answer")]
-    Silent,
-    #[error("the controller is gone")]
-    HungUp,
-    #[error("the controller's answer cannot be read: {0}")]
-    Unreadable(String),
-    #[error("cannot talk to the controller: {}", spelled(*.0))]
-    System(#[from] Errno),
-    #[error(transparent)]
-    Refused(#[from] Problem),
-}
 
 /// What came in answer.
 #[derive(Debug)]

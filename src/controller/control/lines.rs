@@ -1,6 +1,6 @@
 //! Bytes of the socket as lines, and what a line says: the half of the protocol that reads what anybody has sent.
 
-use super::client::ClientError;
+use super::client_error::ClientError;
 use super::message::{Envelope, Problem, Reply, Request, VERSION};
 
 /// What has been received and is not a whole line yet.

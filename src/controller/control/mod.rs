@@ -13,6 +13,7 @@
 //! Reading order: [`message`], [`wire`], [`lines`], `server`, `correspondent`, [`client`].
 
 pub mod client;
+pub mod client_error;
 mod correspondent;
 pub mod lines;
 pub mod message;

@@ -13,7 +13,8 @@ use nix::errno::Errno;
 use nix::fcntl::OFlag;
 use nix::unistd::Pid;
 
-use crate::controller::state_directory::{Directory, StateError};
+use crate::controller::state_directory::error::StateError;
+use crate::controller::state_directory::handle::Directory;
 use crate::engine::moment::Moment;
 use crate::observe::cgroup;
 use crate::sys::call::Call;

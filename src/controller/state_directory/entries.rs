@@ -5,8 +5,9 @@ use std::ffi::{OsStr, OsString};
 use nix::sys::stat::{FileStat, SFlag};
 use nix::unistd::geteuid;
 
+use super::entry::{self, failed};
 use super::error::StateError;
-use super::handle::{self, Directory, PART, failed};
+use super::handle::{Directory, PART};
 use super::trust;
 use crate::sys::call::Call;
 
@@ -81,7 +82,7 @@ fn check(directory: &Directory, name: &OsStr, kind: Kind) -> Result<(), StateErr
         Kind::Socket => SFlag::S_IFSOCK,
         Kind::Files => SFlag::S_IFDIR,
     };
-    if handle::kind(&found) == meant && found.st_uid == geteuid().as_raw() {
+    if entry::kind(&found) == meant && found.st_uid == geteuid().as_raw() {
         return Ok(());
     }
     Err(StateError::Strange { path: directory.path().join(name), found: trust::describe(&found) })
@@ -89,5 +90,5 @@ fn check(directory: &Directory, name: &OsStr, kind: Kind) -> Result<(), StateErr
 
 /// Whether there is a socket in the place of the control socket, and not something that leads elsewhere.
 pub fn has_control_socket(directory: &Directory) -> bool {
-    directory.look(CONTROL).is_ok_and(|found| handle::kind(&found) == SFlag::S_IFSOCK)
+    directory.look(CONTROL).is_ok_and(|found| entry::kind(&found) == SFlag::S_IFSOCK)
 }

@@ -18,6 +18,7 @@ use nix::fcntl::{AtFlags, OFlag, openat, renameat};
 use nix::sys::stat::{FileStat, Mode, SFlag, fchmod, fstat, fstatat, mkdirat};
 use nix::unistd::{UnlinkatFlags, geteuid, unlinkat};
 
+use super::entry::{failed, kind};
 use super::error::StateError;
 use super::trust;
 use crate::engine::inheritance::FIRST_FREE;
@@ -267,15 +268,4 @@ impl AsFd for Directory {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.fd.as_fd()
     }
-}
-
-/// The kind of a file.
-pub(super) fn kind(found: &FileStat) -> SFlag {
-    SFlag::from_bits_truncate(found.st_mode & SFlag::S_IFMT.bits())
-}
-
-/// A failed call as an error of the state directory.
-pub(super) fn failed(action: &'static str, call: Call, path: &Path) -> impl Fn(Errno) -> StateError + use<> {
-    let path = path.to_owned();
-    move |errno| StateError::System { action, call, path: path.clone(), source: errno.into() }
 }

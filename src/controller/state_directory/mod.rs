@@ -5,8 +5,9 @@
 //! so that a directory without a held lock is known to be a left-over.
 
 mod entries;
-mod error;
-mod handle;
+mod entry;
+pub(in crate::controller) mod error;
+pub(in crate::controller) mod handle;
 mod leftover;
 mod places;
 mod presence;

@@ -13,8 +13,9 @@ use nix::fcntl::OFlag;
 use nix::sys::stat::{FileStat, SFlag};
 
 use super::entries::{self, GROUPS, LOCK};
+use super::entry::{failed, kind};
 use super::error::StateError;
-use super::handle::{self, Directory, failed};
+use super::handle::Directory;
 use super::presence::{self, Homeless, Presence};
 use super::{StateDirectory, places};
 use crate::controller::freezer::group;
@@ -69,7 +70,7 @@ pub(super) enum Attempt {
 pub(super) fn lock_file(directory: &Directory) -> Result<File, StateError> {
     let path = directory.path().join(LOCK);
     let error = |errno: Errno| match directory.look(LOCK) {
-        Ok(found) if errno == Errno::ELOOP || handle::kind(&found) != SFlag::S_IFREG => {
+        Ok(found) if errno == Errno::ELOOP || kind(&found) != SFlag::S_IFREG => {
             StateError::Strange { path: path.clone(), found: super::trust::describe(&found) }
         }
         _ => failed("open", Call::Open, &path)(errno),
@@ -341,7 +342,7 @@ fn remove_all(directory: &Directory, name: &OsStr, depth: u32) -> Result<(), Sta
         return Ok(());
     }
     let found = looked.map_err(failed("look at", Call::Fstat, &directory.path().join(name)))?;
-    if handle::kind(&found) != SFlag::S_IFDIR || depth > DEEPEST {
+    if kind(&found) != SFlag::S_IFDIR || depth > DEEPEST {
         return directory.remove(name);
     }
     let inner = directory.inside(name)?;

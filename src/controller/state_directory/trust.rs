@@ -14,8 +14,8 @@ use nix::fcntl::{OFlag, openat, readlinkat};
 use nix::sys::stat::{FileStat, Mode, SFlag, fstat};
 use nix::unistd::{getegid, geteuid};
 
+use super::entry::{failed, kind};
 use super::error::StateError;
-use super::handle::{failed, kind};
 use crate::sys::call::Call;
 
 /// How many links lead to a directory at most, as for the kernel (`path_resolution(7)`).

@@ -26,9 +26,10 @@ use std::time::Duration;
 use nix::libc;
 
 use super::audience::{Cause, Note};
-use super::creation::{COLLAPSE, Left, tell_of_remains};
 use super::herald::FailedProcess;
 use super::journal::event::{Event, WHOLE};
+use super::left_behind::{Left, tell_of_remains};
+use super::life::COLLAPSE;
 use super::life::Life;
 use super::readiness::Readiness;
 use super::relay::Relay;

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use super::Supervision;
 use crate::controller::audience::{Cause, Note, Waiting};
-use crate::controller::creation::COLLAPSE;
 use crate::controller::journal::event::{Event as Noted, Stage as Halt, WHOLE};
+use crate::controller::life::COLLAPSE;
 use crate::controller::life::{Event, Reaction};
 use crate::controller::roster::State;
 use crate::controller::world::World;

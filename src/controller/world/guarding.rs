@@ -8,8 +8,8 @@ use nix::unistd::Pid;
 
 use super::World;
 use crate::controller::audience::{Loss, Note};
-use crate::controller::creation::GUARDIANS;
 use crate::controller::event_loop::Token;
+use crate::controller::guardian::GUARDIANS;
 use crate::controller::guardian::{Guardian, Name, Ward};
 use crate::engine::failure::{Failure, Stage};
 use crate::engine::keeper::{Patience, Setback};

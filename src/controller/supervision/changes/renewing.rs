@@ -8,7 +8,7 @@ use nix::libc;
 
 use super::{ARRIVAL, Author, CLEARANCE, Pace, Phase, Supervision};
 use crate::controller::control::message::{Problem, Reply};
-use crate::controller::creation::describe;
+use crate::controller::diagnosis::describe;
 use crate::controller::journal::event::Event;
 use crate::controller::part::Part;
 use crate::controller::roster::State;

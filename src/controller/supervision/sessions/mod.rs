@@ -17,7 +17,7 @@ use nix::unistd::Pid;
 use super::Supervision;
 use crate::controller::control::message::{Execution, Problem, Reply, Target};
 use crate::controller::control::server::ClientId;
-use crate::controller::creation::inside;
+use crate::controller::diagnosis::inside;
 use crate::controller::journal::event::Event;
 use crate::controller::meaning::{Occasion, meaning};
 use crate::controller::roster::State;

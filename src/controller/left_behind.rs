@@ -1,0 +1,23 @@
+//! The state that could not be removed after a topology.
+
+use super::audience::{Audience, Note};
+use super::state_directory::StateError;
+
+/// Whether anything of a topology was left behind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(missing_docs, reason = "as everywhere")]
+pub enum Left {
+    Nothing,
+    Something,
+}
+
+/// Tells what could not be removed.
+pub(super) fn tell_of_remains(removed: Result<(), StateError>, audience: &mut dyn Audience) -> Left {
+    match removed {
+        Ok(()) => Left::Nothing,
+        Err(error) => {
+            audience.note(&Note::LeftBehind { error: &error });
+            Left::Something
+        }
+    }
+}

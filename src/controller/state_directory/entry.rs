@@ -1,0 +1,20 @@
+//! What an entry of a directory is, and a failed call on one.
+
+use std::path::Path;
+
+use nix::errno::Errno;
+use nix::sys::stat::{FileStat, SFlag};
+
+use super::error::StateError;
+use crate::sys::call::Call;
+
+/// The kind of a file.
+pub(super) fn kind(found: &FileStat) -> SFlag {
+    SFlag::from_bits_truncate(found.st_mode & SFlag::S_IFMT.bits())
+}
+
+/// A failed call as an error of the state directory.
+pub(super) fn failed(action: &'static str, call: Call, path: &Path) -> impl Fn(Errno) -> StateError + use<> {
+    let path = path.to_owned();
+    move |errno| StateError::System { action, call, path: path.clone(), source: errno.into() }
+}
