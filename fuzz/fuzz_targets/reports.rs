@@ -13,7 +13,7 @@ use nestns::engine::line::{Answer, Command};
 use nestns::engine::message;
 use nestns::engine::nursery::Word;
 use nestns::engine::plan::Subject;
-use nestns::engine::program::Refusal;
+use nestns::engine::refusal::Refusal;
 use nestns::engine::report::{self, Report};
 use nestns::topology::Signal;
 use nestns_fuzz::terminal::show;

@@ -18,7 +18,7 @@ use crate::controller::roster::Roster;
 use crate::controller::timeline::{Timeline, milliseconds};
 use crate::controller::trouble::{refusal_help, refusal_sentence, sentence};
 use crate::diagnostic::Color;
-use crate::engine::program::Refusal;
+use crate::engine::refusal::Refusal;
 use crate::engine::report::Ending;
 use crate::present::charset::Charset;
 use crate::present::count::count;

@@ -10,7 +10,7 @@ use super::state_directory::{Cleared, StateError};
 use super::timeline::Timeline;
 use crate::engine::failure::Failure;
 use crate::engine::plan::Subject;
-use crate::engine::program::Refusal;
+use crate::engine::refusal::Refusal;
 use crate::engine::report::Ending;
 use crate::sys::call::{Call, CallError};
 use crate::topology::Position;

@@ -33,6 +33,7 @@ use crate::engine::inheritance::FIRST_FREE;
 use crate::engine::keeper::{Keeper, Reaped, Setback};
 use crate::engine::last_words;
 use crate::engine::moment::Moment;
+use crate::engine::pid_one::run_pid_one;
 use crate::engine::plan::{Common, Counts, Plan, Subject};
 use crate::engine::readiness::NOTIFY_SOCKET;
 use crate::observe::doctor::required::{RefusedCall, refused_calls};
@@ -187,7 +188,7 @@ pub fn run(request: Request, audience: &mut dyn Audience) -> Outcome {
     let Counts { namespaces, processes, depth, .. } = plan.counts();
     let controller = nix::unistd::getpid().as_raw();
     world.record(&Noted::Create { path: WHOLE, name: &origin.name, controller, namespaces, processes, depth });
-    let keeper = Keeper::new(plan, None, crossing);
+    let keeper = Keeper::new(plan, None, crossing, run_pid_one);
     let mut creation = Creation { world, keeper, life: Life::default(), state: &state };
     let result = if alone { creation.refuse_other_users() } else { Ok(()) };
     let create = match result.and_then(|()| creation.create(began)) {

@@ -37,7 +37,6 @@ mod supervision;
 mod threshold;
 pub mod timeline;
 pub mod trouble;
-mod troubles;
 pub mod truth;
 mod truth_file;
 pub mod undeclared;

@@ -7,7 +7,7 @@ use nix::unistd::Pid;
 
 use crate::engine::moment::Moment;
 use crate::engine::plan::{NamespaceIndex, Plan, Subject};
-use crate::engine::program::Refusal;
+use crate::engine::refusal::Refusal;
 use crate::engine::report::Ending;
 use crate::observe::namespaces::PidNamespace;
 use crate::observe::process::Process;

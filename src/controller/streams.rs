@@ -12,7 +12,7 @@ use super::audience::Stream as Kind;
 use super::event_loop::{EventLoop, Token};
 use crate::engine::message;
 use crate::engine::plan::{NamespaceIndex, Subject};
-use crate::engine::program::Refusal;
+use crate::engine::refusal::Refusal;
 use crate::sys::descriptor;
 
 /// The longest line that is kept whole; a longer one is shown in pieces.

@@ -5,7 +5,7 @@ use nix::errno::Errno;
 use crate::diagnostic::Code;
 use crate::engine::failure::{Failure, Stage, described};
 use crate::engine::plan::PlanError;
-use crate::engine::program::Refusal;
+use crate::engine::refusal::Refusal;
 use crate::observe::doctor::required::{self, RefusedCall};
 use crate::sys::call::{Call, CallError};
 use crate::sys::errno::spelled;

@@ -9,7 +9,7 @@ use super::control::message::Snapshot;
 use super::document::{NamespaceDocument, ProcessDocument, namespace_documents, process_documents};
 use super::roster::Roster;
 use super::undeclared::Undeclared;
-use super::world::Guests;
+use super::world::guests::Guests;
 use crate::observe::{boot, namespaces};
 
 /// What the document is called in itself.

@@ -16,6 +16,7 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use super::failure::{Failure, Stage};
 use super::farewell::{self, Action, Farewell};
+use super::forked_by::RunPidOne;
 use super::gate::{self, Delivered};
 use super::inheritance::{self, NURSERY, REPORTS, SIGNALS};
 use super::keeper::{Crossing, Keeper, Reaped, Setback, Undisturbed};
@@ -62,6 +63,7 @@ struct Stopping {
 #[derive(Debug)]
 pub struct Init {
     plan: Plan,
+    run: RunPidOne,
     index: NamespaceIndex,
     tenure: Tenure,
     stop: Stop,
@@ -74,7 +76,7 @@ pub struct Init {
 
 impl Init {
     /// The PID 1 of a namespace that is set up and empty.
-    pub fn new(plan: Plan, index: NamespaceIndex, namespace: &NamespacePlan) -> Self {
+    pub fn new(plan: Plan, index: NamespaceIndex, namespace: &NamespacePlan, run: RunPidOne) -> Self {
         let visited = plan.common().visited.as_deref();
         let awaits_visitor = visited.and_then(|path| path.strip_prefix(&namespace.path));
         let tenure = match namespace.init {
@@ -87,6 +89,7 @@ impl Init {
         };
         Self {
             plan,
+            run,
             index,
             tenure,
             stop: namespace.stop,
@@ -113,7 +116,7 @@ impl Init {
             return Ok(());
         }
         let crossing = Crossing::of_init().by(Call::PidfdOpen).map_err(failed(Stage::OpenSelf))?;
-        let keeper = self.keeper.insert(Keeper::new(self.plan, Some(self.index), crossing));
+        let keeper = self.keeper.insert(Keeper::new(self.plan, Some(self.index), crossing, self.run));
         for (slot, process) in (1..).zip(&namespace.processes) {
             match process.entry {
                 Entry::Join => {
@@ -174,7 +177,7 @@ impl Init {
     fn reap(&mut self) -> bool {
         let Some(keeper) = &mut self.keeper else {
             // Nothing was ever created here, but somebody may have been moved in and left an orphan.
-            let mut keeper = Keeper::new(self.plan, Some(self.index), Crossing::Helped(None));
+            let mut keeper = Keeper::new(self.plan, Some(self.index), Crossing::Helped(None), self.run);
             loop {
                 match keeper.reap() {
                     Reaped::Childless => return true,

@@ -1,5 +1,5 @@
 //! Messages that are one value each: [`Command`](super::line::Command) and [`Answer`](super::line::Answer) on a line,
-//! [`Word`](super::nursery::Word) during a creation, [`Refusal`](super::program::Refusal) of a process on its way to its
+//! [`Word`](super::nursery::Word) during a creation, [`Refusal`](super::refusal::Refusal) of a process on its way to its
 //! program.
 //!
 //! Both ends are copies of one program, but a program of the tree may have taken the sender's descriptor: what is read is
@@ -22,7 +22,7 @@ mod tests {
     use super::read;
     use crate::engine::line::{Answer, Command};
     use crate::engine::nursery::Word;
-    use crate::engine::program::Refusal;
+    use crate::engine::refusal::Refusal;
 
     fn is_read_again<T>(message: &[u8]) -> Result<(), TestCaseError>
     where

@@ -5,7 +5,7 @@
 //!
 //! 1. [`plan`]: the checked tree, flattened into memory that costs a fork nothing;
 //! 2. [`keeper`]: whoever creates and reaps things in a namespace, inside or (for the roots) outside all of them;
-//! 3. [`birth`]: what a new PID 1 does until it stands, with [`isolation`] and the [`nursery`] between it and its keeper;
+//! 3. [`pid_one`]: what a new PID 1 does until it stands, with [`isolation`] and the [`nursery`] between it and its keeper;
 //! 4. [`gate`] and [`program`]: how a process waits, and becomes the user's program;
 //! 5. [`init`]: the life of a PID 1, and [`farewell`]: whom a stop asks, and when it kills.
 //!
@@ -13,9 +13,9 @@
 //! [`line`](mod@line). This floor has no terminal and keeps no files.
 
 pub mod actor;
-pub mod birth;
 pub mod failure;
 pub mod farewell;
+pub mod forked_by;
 pub mod gate;
 mod image;
 pub mod inheritance;
@@ -27,9 +27,11 @@ pub mod line;
 pub mod message;
 pub mod moment;
 pub mod nursery;
+pub mod pid_one;
 pub mod plan;
 pub mod program;
 pub mod readiness;
+pub mod refusal;
 pub mod report;
 mod shortage;
 mod user_database;

@@ -13,7 +13,6 @@ use nix::errno::Errno;
 use nix::fcntl::OFlag;
 use nix::sys::resource::{Resource, setrlimit};
 use nix::unistd::{Gid, Uid, chdir, pipe2, setgroups, setresgid, setresuid, write};
-use serde::{Deserialize, Serialize};
 
 use super::actor;
 use super::failure::{Failure, Stage};
@@ -22,6 +21,7 @@ use super::image::Image;
 use super::inheritance::{self, NULL, TERMINAL};
 use super::plan::{Identity, Plan, ProcessPlan, Release, Subject};
 use super::readiness::{Means, NOTIFY_SOCKET};
+use super::refusal::Refusal;
 use super::report::{self, Report};
 use crate::sys::call::{Call, CallError, Named};
 use crate::sys::{descriptor, fault, terminal, title};
@@ -33,31 +33,6 @@ struct Files {
     stdin: Option<OwnedFd>,
     stdout: Option<OwnedFd>,
     stderr: Option<OwnedFd>,
-}
-
-/// Why a process did not become its program: what is written into the pipe that exec closes.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Refusal {
-    /// At what.
-    pub stage: Stage,
-    /// By which call.
-    pub call: Call,
-    /// With which errno.
-    pub errno: i32,
-    /// The program or directory at hand.
-    pub detail: String,
-}
-
-impl Refusal {
-    /// The status that a shell gives: 127 for a program that is not there, 126 for one that cannot be executed, 125 for a
-    /// failure of ours before it.
-    pub fn status(&self) -> u8 {
-        match (self.stage, Errno::from_raw(self.errno)) {
-            (Stage::Execute, Errno::ENOENT | Errno::ENOTDIR) => 127,
-            (Stage::Execute, _) => 126,
-            _ => 125,
-        }
-    }
 }
 
 /// Gives a process that is to become a program a session of its own.

@@ -23,7 +23,7 @@ use super::failure::Failure;
 use super::inheritance;
 use super::moment::Moment;
 use super::plan::{NamespaceIndex, Subject};
-use super::program::Refusal;
+use super::refusal::Refusal;
 use super::shortage::outlast;
 use crate::sys::call::{Call, CallError, Named};
 use crate::sys::{descriptor, rights};
@@ -306,7 +306,7 @@ mod tests {
     use crate::engine::failure::{Failure, Stage};
     use crate::engine::moment::Moment;
     use crate::engine::plan::Subject;
-    use crate::engine::program::Refusal;
+    use crate::engine::refusal::Refusal;
     use crate::sys::call::Call;
 
     #[test]

@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use super::address::Address;
-use super::namespace::Position;
+use super::position::Position;
 
 /// One `[[expect]]`.
 #[derive(Debug, Clone)]

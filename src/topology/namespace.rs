@@ -7,19 +7,10 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::labels::Labels;
+use super::position::Position;
 use super::process::Process;
 use super::restart::RestartPolicy;
 use super::stop::Stop;
-
-/// Where something was written: in which of the topology's [`files`](super::Topology::files), at which line and column; both
-/// count from 1, the column in characters.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[expect(missing_docs, reason = "the fields are their names")]
-pub struct Position {
-    pub file: u32,
-    pub line: u32,
-    pub column: u32,
-}
 
 /// The namespaces, besides PID, that PID 1 gets of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]

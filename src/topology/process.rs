@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::actor::Actor;
 use super::labels::Labels;
-use super::namespace::Position;
+use super::position::Position;
 use super::probe::Probe;
 use super::restart::RestartPolicy;
 use super::stop::Stop;

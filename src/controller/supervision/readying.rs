@@ -14,7 +14,7 @@ use crate::controller::roster::State;
 use crate::engine::keeper::{Entrance, Guest};
 use crate::engine::moment::Moment;
 use crate::engine::plan::{NamespaceIndex, ProcessPlan, Subject};
-use crate::engine::program::Refusal;
+use crate::engine::refusal::Refusal;
 use crate::engine::report::Ending;
 use crate::observe::process;
 use crate::sys::call::{Call, CallError};

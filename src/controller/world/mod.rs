@@ -6,7 +6,7 @@
 mod channels;
 mod clients;
 mod guarding;
-mod guests;
+pub(in crate::controller) mod guests;
 mod home;
 mod insiders;
 mod lines;
@@ -15,6 +15,7 @@ mod programs;
 mod readiness;
 mod reports;
 mod terminals;
+mod troubles;
 mod truth;
 
 use std::collections::VecDeque;
@@ -41,7 +42,6 @@ use super::roster::Roster;
 use super::standard_output::StandardOutput;
 use super::state_directory::Remains;
 use super::streams::Streams;
-use super::troubles::Troubles;
 use super::truth::{Draft, Origin};
 use super::truth_file::TruthFile;
 use super::undeclared_watch::UndeclaredWatch;
@@ -51,7 +51,7 @@ use crate::engine::inheritance::{self, SIGNALS};
 use crate::engine::line::Answer;
 use crate::engine::moment::Moment;
 use crate::engine::plan::{NamespaceIndex, Plan, Subject};
-use crate::engine::program::Refusal;
+use crate::engine::refusal::Refusal;
 use crate::engine::report::Ending;
 use crate::sys::caller;
 use crate::sys::pidfd::Pidfd;
@@ -62,6 +62,8 @@ const MANY: usize = 100;
 const NAP: Duration = Duration::from_millis(1);
 
 pub(super) use clients::{Asker, Clients};
+use troubles::Troubles;
+
 pub(super) use guests::{Guest, Guests};
 use home::Home;
 pub(super) use lines::{Lines, Reach};

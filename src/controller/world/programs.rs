@@ -9,7 +9,7 @@ use crate::controller::relay::Relay;
 use crate::controller::streams::Arrival;
 use crate::engine::moment::Moment;
 use crate::engine::plan::Subject;
-use crate::engine::program::Refusal;
+use crate::engine::refusal::Refusal;
 use crate::engine::report::Ending;
 
 impl World<'_> {

@@ -15,7 +15,7 @@ use crate::controller::roster::State;
 use crate::controller::verification;
 use crate::engine::failure::{Failure, Stage};
 use crate::engine::plan::Subject;
-use crate::engine::program::Refusal;
+use crate::engine::refusal::Refusal;
 use crate::engine::report::{Received, Report};
 use crate::observe::signals::{self, Fate, Role};
 use crate::sys::descriptor::{is_pipe, is_socket};

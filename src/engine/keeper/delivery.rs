@@ -14,8 +14,8 @@ use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::{ForkResult, Pid};
 
 use super::{Crossing, Keeper, Patience, Setback};
-use crate::engine::birth::{self, Midwife};
 use crate::engine::failure::{Failure, Stage};
+use crate::engine::forked_by::ForkedBy;
 use crate::engine::nursery::{self, Heard, Word};
 use crate::engine::plan::{NamespaceIndex, Release, Subject};
 use crate::engine::program;
@@ -47,7 +47,7 @@ impl Keeper {
             (Crossing::Direct(myself), None) => {
                 unshare_pid().map_err(failed(Stage::UnsharePid))?;
                 let child = match fork().map_err(failed(Stage::Fork))? {
-                    ForkResult::Child => birth::be_born(self.plan, index, channel, Midwife::Keeper),
+                    ForkResult::Child => (self.run)(self.plan, index, channel, ForkedBy::Keeper),
                     ForkResult::Parent { child } => child,
                 };
                 setns(myself, CloneFlags::CLONE_NEWPID).map_err(failed(Stage::ReturnHome))?;
@@ -97,7 +97,7 @@ impl Keeper {
             let Some(outer) = outer else {
                 unshare_pid().map_err(failed(Stage::UnsharePid))?;
                 if fork().map_err(failed(Stage::Fork))?.is_child() {
-                    birth::be_born(self.plan, index, channel, Midwife::Helper);
+                    (self.run)(self.plan, index, channel, ForkedBy::Helper);
                 }
                 return Ok(());
             };
@@ -122,7 +122,7 @@ impl Keeper {
     /// stay a zombie that the keeper cannot reap.
     fn deliver_beside(&self, index: NamespaceIndex, channel: Option<OwnedFd>) -> ! {
         match fork_sibling_in_new_pid_namespace() {
-            Ok(ForkResult::Child) => birth::be_born(self.plan, index, channel, Midwife::Helper),
+            Ok(ForkResult::Child) => (self.run)(self.plan, index, channel, ForkedBy::Helper),
             Ok(ForkResult::Parent { .. }) => program::leave(0),
             Err(errno) => program::fail(Failure::new(Subject::init(index), Stage::CloneSibling, errno)),
         }

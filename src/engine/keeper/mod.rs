@@ -22,8 +22,8 @@ pub use crossing::Crossing;
 pub use joining::{Entrance, Guest};
 pub use patience::{Patience, Setback, Undisturbed};
 
-use super::birth::Midwife;
 use super::failure::{Failure, Stage};
+use super::forked_by::{ForkedBy, RunPidOne};
 use super::nursery::{self, Word};
 use super::plan::{NamespaceIndex, NamespacePlan, Order, Plan, Release, Subject};
 use super::program;
@@ -75,6 +75,7 @@ pub struct Keeper {
     /// The namespace that it is a member of; `None` on the host.
     home: Option<NamespaceIndex>,
     crossing: Crossing,
+    run: RunPidOne,
     kids: Vec<Kid>,
     living: usize,
     pending: Vec<Pending>,
@@ -85,8 +86,8 @@ pub struct Keeper {
 
 impl Keeper {
     /// A keeper in the namespace `home`, or outside all of them.
-    pub fn new(plan: Plan, home: Option<NamespaceIndex>, crossing: Crossing) -> Self {
-        Self { plan, home, crossing, kids: Vec::new(), living: 0, pending: Vec::new(), spent: None }
+    pub fn new(plan: Plan, home: Option<NamespaceIndex>, crossing: Crossing, run: RunPidOne) -> Self {
+        Self { plan, home, crossing, run, kids: Vec::new(), living: 0, pending: Vec::new(), spent: None }
     }
 
     /// Everything that it has created, in order.
@@ -195,11 +196,11 @@ impl Keeper {
     ) -> Result<(), Setback> {
         let subject = Subject::init(index);
         let is_root = self.home.is_none() && outer.is_none();
-        let midwife = match (&self.crossing, outer) {
-            (Crossing::Direct(_), None) => Midwife::Keeper,
-            _ => Midwife::Helper,
+        let forked_by = match (&self.crossing, outer) {
+            (Crossing::Direct(_), None) => ForkedBy::Keeper,
+            _ => ForkedBy::Helper,
         };
-        let needs_channel = is_root || midwife == Midwife::Helper || self.plan.numbers_below(index) > 0;
+        let needs_channel = is_root || forked_by == ForkedBy::Helper || self.plan.numbers_below(index) > 0;
         let failed = |stage| move |cause: CallError| Failure::new(subject, stage, cause);
         let (mine, theirs) = if needs_channel {
             let (mine, theirs) = nursery::pair().map_err(failed(Stage::Channel))?;

@@ -4,15 +4,14 @@
 //! process of it, and the kernel translates that process for the receiver as it would a real sender: root claims for all,
 //! an ordinary user from inside the outermost namespace of his own, where he has the right to.
 
-use std::io::{self, IoSlice, IoSliceMut};
+use std::io::{self, IoSlice};
 use std::os::fd::{AsFd as _, AsRawFd, OwnedFd};
 
-use nix::cmsg_space;
 use nix::errno::Errno;
 use nix::libc;
 use nix::sys::socket::{
-    AddressFamily, ControlMessage, ControlMessageOwned, MsgFlags, Shutdown, SockFlag, SockType, UnixCredentials,
-    recvmsg, sendmsg, setsockopt, shutdown, socketpair, sockopt,
+    AddressFamily, ControlMessage, MsgFlags, Shutdown, SockFlag, SockType, UnixCredentials, sendmsg, setsockopt,
+    shutdown, socketpair, sockopt,
 };
 use nix::sys::wait::{WaitPidFlag, waitpid};
 use nix::unistd::{ForkResult, getgid, getuid};
@@ -106,26 +105,4 @@ fn send(socket: &OwnedFd, row: usize, number: i32) -> nix::Result<()> {
     let row = u32::try_from(row).unwrap_or(u32::MAX).to_ne_bytes();
     let control = [ControlMessage::ScmCredentials(&credentials)];
     sendmsg::<()>(socket.as_raw_fd(), &[IoSlice::new(&row)], &control, MsgFlags::MSG_NOSIGNAL, None).map(drop)
-}
-
-/// Until the sender has closed.
-pub(super) fn receive(socket: &OwnedFd) -> Vec<(u32, i32)> {
-    let mut delivered = Vec::new();
-    loop {
-        let mut row = [0; 4];
-        let mut slices = [IoSliceMut::new(&mut row)];
-        let mut space = cmsg_space!(UnixCredentials);
-        let number = match recvmsg::<()>(socket.as_raw_fd(), &mut slices, Some(&mut space), MsgFlags::empty()) {
-            Ok(message) if message.bytes == 0 => return delivered,
-            Ok(message) => message.cmsgs().ok().and_then(|mut messages| {
-                messages.find_map(|message| match message {
-                    ControlMessageOwned::ScmCredentials(credentials) => Some(credentials.pid()),
-                    _ => None,
-                })
-            }),
-            Err(Errno::EINTR) => continue,
-            Err(_) => return delivered,
-        };
-        delivered.extend(number.map(|number| (u32::from_ne_bytes(row), number)));
-    }
 }

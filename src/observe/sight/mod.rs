@@ -11,6 +11,7 @@ mod credentials;
 mod entry;
 mod identity;
 mod probe;
+mod senders;
 
 use std::collections::HashMap;
 use std::io;

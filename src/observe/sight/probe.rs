@@ -69,7 +69,7 @@ impl Question<'_> {
                 Ok(pidfd) => (0, identity::of(&pidfd).unwrap_or(0)),
                 Err(errno) => (errno as i32, 0),
             }),
-            Self::Credentials => Glimpse::Credentials(socket.map(super::credentials::receive).unwrap_or_default()),
+            Self::Credentials => Glimpse::Credentials(socket.map(super::senders::receive).unwrap_or_default()),
         }
     }
 }

@@ -6,6 +6,7 @@
 mod namespace;
 mod process;
 mod toml_text;
+mod value;
 
 use std::fmt::Write as _;
 

@@ -2,7 +2,7 @@
 
 use toml::{Table, Value};
 
-use super::namespace::{restart, stop, words};
+use super::value::{restart, stop, words};
 use crate::topology::{
     Condition, Entry, Init, Namespace, Notifier, Output, Probe, Process, Program, Stdin, Terminal, Weight,
     format_duration,

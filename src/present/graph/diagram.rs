@@ -5,8 +5,9 @@
 //! many that are, so there are invisible edges as well, and edges carry how many ranks they span: siblings come to stand
 //! in rows.
 
-use super::picture::{Picture, Shape};
+use super::picture::Picture;
 use super::rows::{Page, Size};
+use super::shape::Shape;
 
 /// A node or a group, as its number in the order of the text.
 pub(super) type Id = usize;

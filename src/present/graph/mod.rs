@@ -13,6 +13,7 @@ pub mod mermaid;
 mod picture;
 mod rows;
 mod selection;
+mod shape;
 pub mod svg;
 #[cfg(test)]
 mod tests;

@@ -3,6 +3,7 @@
 use super::census::Census;
 use super::detail::Detail;
 use super::selection::Selection;
+use super::shape::Shape;
 use crate::present::count::count;
 use crate::present::node::Node;
 
@@ -30,34 +31,6 @@ pub struct Picture<'a> {
     pub(super) rest: Vec<String>,
     /// What is not shown anywhere, for a reader who would not look for it.
     pub(super) left_out: Vec<String>,
-}
-
-/// A namespace or a process, or several alike drawn as one.
-#[derive(Debug)]
-pub(super) struct Shape<'a> {
-    /// The one, or the first.
-    pub(super) first: &'a Node,
-    /// The last beside the first; the first itself if it is alone.
-    pub(super) until: &'a Node,
-    /// The last of all, in the last instance of everything around.
-    pub(super) last: &'a Node,
-    /// How many there are side by side.
-    pub(super) alike: usize,
-    /// What the author says, if that is the same about all.
-    pub(super) remarks: Remarks,
-    /// Its declared processes.
-    pub(super) processes: Vec<Shape<'a>>,
-    /// The namespaces inside.
-    pub(super) namespaces: Vec<Shape<'a>>,
-    /// What is inside and not shown, a line each.
-    pub(super) rest: Vec<String>,
-}
-
-/// Whether the description and the labels of the first are those of all.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Remarks {
-    OfAll,
-    OfEach,
 }
 
 impl<'a> Picture<'a> {
@@ -91,22 +64,5 @@ impl<'a> Picture<'a> {
             shapes.iter().map(|shape| 1 + shape.processes.len() + inside(&shape.namespaces)).sum()
         }
         inside(&self.roots)
-    }
-}
-
-impl<'a> Shape<'a> {
-    /// Takes in another node that is alike, and everything in it in parallel.
-    pub(super) fn absorb(&mut self, node: &'a Node) {
-        self.last = node;
-        let (one, other) = (&self.first.facts, &node.facts);
-        if one.description != other.description || one.labels != other.labels {
-            self.remarks = Remarks::OfEach;
-        }
-        let mut inside = node.children.iter();
-        for child in self.processes.iter_mut().chain(&mut self.namespaces) {
-            for next in inside.by_ref().filter(|next| next.kind == child.first.kind).take(child.alike) {
-                child.absorb(next);
-            }
-        }
     }
 }

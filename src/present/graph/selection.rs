@@ -2,7 +2,7 @@
 
 use super::census::Census;
 use super::detail::{Detail, Processes, Replicas};
-use super::picture::{Remarks, Shape};
+use super::shape::{Remarks, Shape};
 use crate::present::count::count;
 use crate::present::fold::runs;
 use crate::present::node::{Kind, Node};

@@ -68,7 +68,7 @@ fn heading() -> Heading {
 
 /// One line a shape: title, chain, and what is inside.
 fn outline(picture: &Picture<'_>) -> String {
-    fn write(text: &mut String, shapes: &[super::picture::Shape<'_>], indent: usize) {
+    fn write(text: &mut String, shapes: &[super::shape::Shape<'_>], indent: usize) {
         for shape in shapes {
             writeln!(text, "{:indent$}{} {}", "", shape.title(), shape.chain()).unwrap();
             write(text, &shape.processes, indent + 2);

@@ -1,7 +1,7 @@
 //! What pictures say about a shape: the label that is always seen, and the lines that a pointer brings up.
 
 use super::chain;
-use super::picture::{Remarks, Shape};
+use super::shape::{Remarks, Shape};
 use crate::present::escape::escape;
 use crate::topology::Entry;
 

@@ -3,12 +3,9 @@
 use super::evaluate::{Evaluator, Reading};
 use super::expression::Expression;
 use super::scalar::Scalar;
-use super::variables::Variable;
+use super::variables::{MAGIC, Variable};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics};
 use crate::topology::syntax::nearest;
-
-/// The names that mean something without being declared.
-pub(super) const MAGIC: [&str; 6] = ["path", "name", "level", "i", "topology", "env"];
 
 /// What a name is.
 enum Meaning {

@@ -8,9 +8,10 @@ use super::declared::{NodeId, Realm};
 use super::evaluate::Evaluator;
 use super::generator::{Generator, Shape};
 use super::library::Library;
-use super::naming::{Taken, check_chain};
+use super::member::{Member, check_chain};
 use super::place::{Place, join};
 use super::prepare::{Defaults, Prepared, Slot};
+use super::taken::Taken;
 use super::trace::Trace;
 use crate::diagnostic::Diagnostics;
 use crate::topology::check::{Checker, Repetition, no_parent, shared_name};
@@ -55,15 +56,6 @@ pub(super) struct Planter<'a, 'l> {
     pub(super) absent: Option<Vec<String>>,
     /// What templates make, as far as a sample of it was looked at.
     pub(super) sampled: HashSet<Vec<NodeId>>,
-}
-
-/// One instance of a block, by its place in it.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Member {
-    /// Its level in the block, 0 at the top.
-    pub(super) place: u64,
-    pub(super) depth: u64,
-    pub(super) index: u64,
 }
 
 impl<'a> Planter<'a, '_> {

@@ -4,8 +4,9 @@ use std::borrow::Cow;
 use std::rc::Rc;
 
 use super::generator::PROCESS_KEYS;
+use super::member::Member;
 use super::place::{Place, join};
-use super::plant::{Extent, Member, Planter};
+use super::plant::{Extent, Planter};
 use super::prepare::{Prepared, PreparedProcess};
 use super::trace::Trace;
 use crate::diagnostic::Diagnostics;

@@ -8,12 +8,14 @@ use std::cell::Cell;
 use std::collections::{HashMap, HashSet};
 
 use super::expression::is_name;
-use super::names::MAGIC;
 use super::scalar::Scalar;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, FileId, Span};
 use crate::topology::surroundings::Surroundings;
 use crate::topology::syntax::{Entry, SUGGESTIONS};
 use crate::topology::toml_text::Value;
+
+/// The names that mean something without being declared.
+pub(super) const MAGIC: [&str; 6] = ["path", "name", "level", "i", "topology", "env"];
 
 /// A variable and where its value was written.
 #[derive(Debug, Clone)]

@@ -25,6 +25,7 @@ mod stop;
 mod stream;
 mod table;
 mod template;
+mod template_use;
 mod top;
 mod value;
 mod variables;

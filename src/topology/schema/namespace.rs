@@ -12,7 +12,7 @@ use super::process::Processes;
 use super::restart::Restart;
 use super::stop::Stop;
 use super::table::{not_both, table};
-use super::template::Use;
+use super::template_use::Use;
 use super::value::{AbsolutePath, DurationText, Environment, FilePath, HostName, Strings};
 
 /// A PID namespace: who is PID 1 in it, what else it has of its own, what lives in it, how it is stopped.

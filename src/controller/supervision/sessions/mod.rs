@@ -28,7 +28,7 @@ use crate::engine::failure::Failure;
 use crate::engine::keeper::{Entrance, Guest, Setback};
 use crate::engine::moment::Moment;
 use crate::engine::plan::{Identity, InitPlan, NamespaceIndex, NamespacePlan, ProcessPlan, Subject};
-use crate::engine::program::Refusal;
+use crate::engine::refusal::Refusal;
 use crate::engine::report::Ending;
 use crate::observe::{process, thread};
 use crate::sys::errno::of_io;

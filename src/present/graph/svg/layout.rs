@@ -4,8 +4,8 @@
 //! those the namespaces inside, in rows.
 
 use super::measure::fixed;
-use crate::present::graph::picture::Shape;
 use crate::present::graph::rows::{Page, Place, Size};
+use crate::present::graph::shape::Shape;
 
 /// The size of names, numbers and the titles of boxes.
 pub(super) const TEXT: u32 = 13;

@@ -13,8 +13,9 @@ use svg::node::{Node as _, Text};
 use self::layout::{GAP, SMALL, TEXT, lay_out};
 use self::measure::{proportional, wrap};
 use self::paint::{Canvas, crown, label, rectangle};
-use super::picture::{Picture, Shape};
+use super::picture::Picture;
 use super::rows::{Place, Size};
+use super::shape::Shape;
 use crate::present::escape::escape;
 
 /// Around everything.

@@ -11,6 +11,7 @@ use nix::sys::signal::Signal;
 use nix::unistd::chdir;
 
 use super::failure::{Failure, Stage};
+use super::forked_by::ForkedBy;
 use super::inheritance::{self, FIRST_FREE, NURSERY};
 use super::init::Init;
 use super::isolation;
@@ -21,21 +22,12 @@ use super::{program, report};
 use crate::sys::call::{Call, CallError, Named};
 use crate::sys::{descriptor, dumpable};
 
-/// Who has forked a new PID 1.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Midwife {
-    /// Its keeper, which knows its number.
-    Keeper,
-    /// A helper that is about to end; the keeper learns the number from the kernel.
-    Helper,
-}
-
 /// The whole life of a PID 1, from the fork on.
-pub fn be_born(plan: Plan, index: NamespaceIndex, channel: Option<OwnedFd>, midwife: Midwife) -> ! {
+pub fn run_pid_one(plan: Plan, index: NamespaceIndex, channel: Option<OwnedFd>, forked_by: ForkedBy) -> ! {
     let subject = Subject::init(index);
     last_words::belong_to(subject);
     let has_nursery = channel.is_some();
-    if let Err(failure) = settle(subject, channel, midwife) {
+    if let Err(failure) = settle(subject, channel, forked_by) {
         program::fail(failure);
     }
     let namespace = plan.namespace(index);
@@ -71,7 +63,7 @@ pub fn be_born(plan: Plan, index: NamespaceIndex, channel: Option<OwnedFd>, midw
         }
         program::become_program(&plan, subject, process, None)
     }
-    let mut init = Init::new(plan, index, &namespace);
+    let mut init = Init::new(plan, index, &namespace, run_pid_one);
     if let Err(failure) = init.create(&namespace) {
         program::fail(failure);
     }
@@ -84,7 +76,7 @@ pub fn be_born(plan: Plan, index: NamespaceIndex, channel: Option<OwnedFd>, midw
 }
 
 /// Puts the channel to the keeper in its place and closes what belonged to the creator.
-fn settle(subject: Subject, channel: Option<OwnedFd>, midwife: Midwife) -> Result<(), Failure> {
+fn settle(subject: Subject, channel: Option<OwnedFd>, forked_by: ForkedBy) -> Result<(), Failure> {
     let failed = |cause: CallError| Failure::new(subject, Stage::Channel, cause);
     let Some(channel) = channel else {
         descriptor::close_from(NURSERY).by(Call::CloseRange).map_err(failed)?;
@@ -94,7 +86,7 @@ fn settle(subject: Subject, channel: Option<OwnedFd>, midwife: Midwife) -> Resul
     // Its number is closed below, with everybody else's.
     std::mem::forget(channel);
     descriptor::close_from(FIRST_FREE).by(Call::CloseRange).map_err(failed)?;
-    if midwife == Midwife::Helper {
+    if forked_by == ForkedBy::Helper {
         nursery::say(inheritance::fd(NURSERY), Word::Born, None).map_err(failed)?;
     }
     Ok(())

@@ -1,10 +1,10 @@
 //! What has gone wrong without ending the topology: what `ls` and `inspect` tell as its problem.
 
-use super::world::World;
+use super::World;
 
 /// What is not known by anybody else.
 #[derive(Debug, Default)]
-pub(super) struct Troubles {
+pub(in crate::controller) struct Troubles {
     /// What became of the state directory.
     pub(super) home: Option<String>,
     /// Processes whose output could not be taken over.
@@ -15,7 +15,7 @@ pub(super) struct Troubles {
 
 impl World<'_> {
     /// A sentence each, the gravest first.
-    pub(super) fn problems(&self) -> Vec<String> {
+    pub(in crate::controller) fn problems(&self) -> Vec<String> {
         let mut problems = Vec::new();
         if self.troubles.unguarded {
             problems

@@ -1,0 +1,32 @@
+//! The error of a process on its way to its program.
+
+use nix::errno::Errno;
+use serde::{Deserialize, Serialize};
+
+use super::failure::Stage;
+use crate::sys::call::Call;
+
+/// Why a process did not become its program: what is written into the pipe that exec closes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Refusal {
+    /// At what.
+    pub stage: Stage,
+    /// By which call.
+    pub call: Call,
+    /// With which errno.
+    pub errno: i32,
+    /// The program or directory at hand.
+    pub detail: String,
+}
+
+impl Refusal {
+    /// The status that a shell gives: 127 for a program that is not there, 126 for one that cannot be executed, 125 for a
+    /// failure of ours before it.
+    pub fn status(&self) -> u8 {
+        match (self.stage, Errno::from_raw(self.errno)) {
+            (Stage::Execute, Errno::ENOENT | Errno::ENOTDIR) => 127,
+            (Stage::Execute, _) => 126,
+            _ => 125,
+        }
+    }
+}
