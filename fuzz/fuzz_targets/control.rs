@@ -86,7 +86,7 @@ fn answer(line: &[u8]) {
     }
 }
 
-/// What verbs make of it.
+/// The way in which verbs read it.
 fn present(said: &Reply) {
     let _ = (said.is_final(), said.tells_of_the_tree());
     match said {

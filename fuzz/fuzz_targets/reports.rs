@@ -50,7 +50,7 @@ fn again<T: Serialize + DeserializeOwned + PartialEq + Debug>(bytes: &[u8]) -> O
     Some(read)
 }
 
-/// What the controller makes of a report.
+/// The controller's reading of a report.
 fn examine(report: &Report) {
     match report {
         Report::Failed(failure) => tell(failure),

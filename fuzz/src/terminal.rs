@@ -1,4 +1,4 @@
-//! What may be shown on a terminal.
+//! Text that may be shown on a terminal.
 
 use nestns::present::escape::{escape, message};
 

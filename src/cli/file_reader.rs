@@ -25,7 +25,7 @@ pub(super) fn read_all(input: &mut impl Read, bytes: &mut Vec<u8>) -> io::Result
     Ok(())
 }
 
-/// Why a file cannot be read, as the end of a sentence.
+/// The reason why a file cannot be read, as the end of a sentence.
 pub(super) fn reason(error: &io::Error) -> String {
     match error.kind() {
         io::ErrorKind::NotFound => "it does not exist".to_owned(),

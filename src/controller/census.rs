@@ -158,7 +158,7 @@ fn directories_of(name: &str) -> Vec<PathBuf> {
     places.filter(|directory| is_worth_asking(directory)).collect()
 }
 
-/// Whether somebody may be there: what could not be looked at is asked, and said then.
+/// True if a controller may be there: one that cannot be looked at is asked, and the error told then.
 fn is_worth_asking(directory: &Path) -> bool {
     match Directory::open(directory) {
         Err(error @ StateError::System { .. }) => {

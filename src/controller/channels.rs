@@ -18,7 +18,7 @@ use crate::sys::latch::Latch;
 
 /// Descriptors that the controller needs besides those of captured streams.
 const OWN_DESCRIPTORS: u64 = 64;
-/// How many of these are for programs that begin to start.
+/// The number of these for programs that begin to start.
 const FEWEST_OUTCOMES: u64 = 16;
 
 /// Raises the soft limit on descriptors where not even the first few numbers of the controller are below it; the limits as they
@@ -55,8 +55,8 @@ pub(super) fn needed(plan: &Plan) -> u64 {
     u64::from(plan.counts().captured) + u64::from(plan.counts().channels) + OWN_DESCRIPTORS
 }
 
-/// How many pipes on which programs begin to start may be open at once: as many as the limit on descriptors leaves besides all
-/// that lasts.
+/// The number of programs that may begin to start at once, with a pipe each: as many as the limit on descriptors leaves
+/// besides all that lasts.
 pub(super) fn room_for_outcomes(plan: &Plan) -> usize {
     let soft = getrlimit(Resource::RLIMIT_NOFILE).map_or(0, |(soft, _)| soft);
     let left = soft.saturating_sub(needed(plan)) + FEWEST_OUTCOMES;

@@ -46,7 +46,7 @@ pub struct NamespaceDocument {
 }
 
 impl NamespaceDocument {
-    /// Whether it is this namespace. The kernel gives an inode to the next namespace as soon as the last one is gone, and an id
+    /// True if it is this namespace. The kernel gives an inode to the next namespace as soon as the last one is gone, and an id
     /// (Linux 6.18) never again.
     pub fn is_namespace(&self, inode: u64, id: Option<u64>) -> bool {
         self.pidns == Some(inode) && (id.is_none() || self.pidns_id.is_none() || id == self.pidns_id)

@@ -3,7 +3,7 @@
 use super::audience::{Audience, Note};
 use super::state_directory::StateError;
 
-/// Whether anything of a topology was left behind.
+/// The state that a topology has left behind, if any.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[expect(missing_docs, reason = "as everywhere")]
 pub enum Left {

@@ -77,7 +77,7 @@ impl Streams {
         self.open
     }
 
-    /// How many processes there are of which it is not known yet how their exec went.
+    /// The number of processes whose exec has neither succeeded nor failed yet.
     pub(super) fn outcomes(&self) -> usize {
         self.outcomes.len()
     }

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::failure::Stage;
 use crate::sys::call::Call;
 
-/// Why a process did not become its program: what is written into the pipe that exec closes.
+/// The reason why a process did not become its program, as it is written into the pipe that exec closes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Refusal {
     /// At what.

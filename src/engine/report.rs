@@ -341,7 +341,7 @@ mod tests {
         ]
     }
 
-    /// What is read of anything is what is written of it, in no more bytes.
+    /// Reading any bytes and writing the result gives no more bytes.
     fn is_read_again(message: &[u8]) -> Result<(), TestCaseError> {
         if let Some(reports) = read(message) {
             prop_assert!(reports.len() <= BATCH);

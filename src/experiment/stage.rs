@@ -57,7 +57,7 @@ pub(super) struct Stage {
     pub(super) has_proc: bool,
 }
 
-/// Where a process on the stage writes down that it has run short of something: nobody listens to most of them.
+/// The file in which a process on the stage records a shortage: most of them have no listener.
 static SHORTAGE: OnceLock<File> = OnceLock::new();
 
 /// Makes a note of an errno that is about a limit of this machine; the first one counts.
@@ -71,7 +71,7 @@ pub(super) fn note(errno: Errno) -> Errno {
     errno
 }
 
-/// What was run short of since the stage was set.
+/// The shortage since the stage was set.
 pub(super) fn shortage() -> Option<Errno> {
     let mut number = [0; 4];
     SHORTAGE.get()?.read_exact_at(&mut number, 0).ok()?;

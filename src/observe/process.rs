@@ -54,7 +54,7 @@ pub fn start_time(pid: Pid) -> io::Result<u64> {
     stat::read(pid, |stat| stat.number(22))
 }
 
-/// Whether a process was stopped by a signal, as by Ctrl-Z, and does nothing until it continues. One that a tracer holds is not:
+/// True if a process was stopped by a signal, as by Ctrl-Z, and does nothing until it continues. One that a tracer holds is not:
 /// strace(1) holds every process for a moment at each call.
 ///
 /// # Errors

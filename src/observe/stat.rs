@@ -38,7 +38,7 @@ impl<'a> Stat<'a> {
     }
 }
 
-/// What `take` finds in the file of a process.
+/// The result of `take` on the file of a process.
 ///
 /// # Errors
 ///

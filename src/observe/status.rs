@@ -48,7 +48,7 @@ impl Status {
         Self::of(&bytes).ok_or_else(|| small_file::lacking(&bytes, &format!("/proc/{pid}/status")))
     }
 
-    /// What the bytes of the file say; `None` where a field is missing.
+    /// The content of the file; `None` where a field is missing.
     pub fn of(bytes: &[u8]) -> Option<Self> {
         let fields = Fields::of(bytes);
         let field = |name: &str| fields.get(name);

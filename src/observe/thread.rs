@@ -28,7 +28,7 @@ pub struct Thread {
 }
 
 impl Thread {
-    /// What the bytes of its `status` say; `None` where a field is missing.
+    /// The content of its `status`; `None` where a field is missing.
     pub fn of(status: &[u8]) -> Option<Self> {
         let fields = Fields::of(status);
         let chain = |name: &str| -> Option<Vec<i32>> {

@@ -94,7 +94,7 @@ pub fn message(text: &str) -> String {
     String::from_utf8_lossy(&shown).into_owned()
 }
 
-/// How long the sequence is that a text begins with, where it is one that sets colours: `ESC [`, numbers, `m`. One that hides
+/// The length of the sequence at the beginning of a text that sets colours: `ESC [`, numbers, `m`. One that hides
 /// the text after it (SGR 8) is none.
 fn sgr(text: &[u8]) -> Option<usize> {
     let numbers = text.strip_prefix(b"\x1b[")?;
@@ -102,7 +102,7 @@ fn sgr(text: &[u8]) -> Option<usize> {
     (numbers[length] == b'm' && !conceals(&numbers[..length])).then_some(length + 3)
 }
 
-/// Whether one of the parameters of SGR is 8, conceal: not one of an extended colour, as in `38;5;8`.
+/// True if one of the parameters of SGR is 8, conceal: not one of an extended colour, as in `38;5;8`.
 fn conceals(parameters: &[u8]) -> bool {
     let mut parameters = parameters.split(|&byte| byte == b';');
     while let Some(parameter) = parameters.next() {

@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-/// Where something was written: in which of the topology's [`files`](super::Topology::files), at which line and column; both
-/// count from 1, the column in characters.
+/// The place of a key or value: the number of the file among the topology's [`files`](super::Topology::files), the line and
+/// the column; both count from 1, the column in characters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "the fields are their names")]
 pub struct Position {

@@ -182,7 +182,7 @@ impl Topology {
         children
     }
 
-    /// How many namespaces and processes there are (programs that are PID 1 included), and the deepest level.
+    /// The numbers of namespaces and processes (programs that are PID 1 included), and the deepest level.
     pub fn counts(&self) -> (usize, usize, usize) {
         let mut processes = 0;
         let mut depth = 0;

@@ -1,6 +1,6 @@
 //! The system calls of a life: what each may answer, or why it is not made to fail.
 
-/// What each may answer. Some are made by one C library or kernel and not by another.
+/// The errnos of each call. Some are made by one C library or kernel and not by another.
 pub(super) const CALLS: &[(&str, &[&str])] = &[
     ("accept4", &["EMFILE", "ECONNABORTED"]),
     ("bind", &["EADDRINUSE", "ENOSPC"]),
@@ -99,7 +99,7 @@ pub(super) const EXCUSED: &[(&[&str], &str)] = &[
     (&["access", "pread64"], "made by the dynamic loader of true(1), which nestns has executed"),
 ];
 
-/// What a call may answer.
+/// The errnos of a call.
 pub(super) fn errnos_of(call: &str) -> &'static [&'static str] {
     CALLS.iter().find(|(name, _)| *name == call).map_or(&[], |(_, errnos)| errnos)
 }

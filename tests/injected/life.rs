@@ -20,11 +20,11 @@ const TOPOLOGY: &str = "[ns.@]\nproc.a = { actor = \"idle\" }\nproc.b = { actor 
                         [ns.\"@/in\"]\nunshare = [\"mount\", \"uts\"]\nproc.c = { actor = \"idle\" }\n\
                         [ns.\"@/p\"]\ninit = { actor = \"idle\" }\nproc.j = { actor = \"idle\", enter = \"join\" }\n";
 
-/// How long a life may take. Nothing in it waits for longer than the guardian's and the stop's own bounds.
+/// The longest time of a life. Nothing in it waits for longer than the guardian's and the stop's own bounds.
 const LONGEST: Duration = Duration::from_secs(100);
-/// How long one client may take.
+/// The longest time of a client.
 const LONGEST_CLIENT: &str = "60";
-/// When a tree that does not stop is asked once more.
+/// The time after which a tree that does not stop is asked once more.
 const PAUSE: Duration = Duration::from_secs(3);
 
 /// A command of a life.

@@ -5,7 +5,7 @@ use nix::errno::Errno;
 use super::message::Problem;
 use crate::sys::errno::spelled;
 
-/// Why a controller could not be asked.
+/// A failed attempt to ask a controller.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 #[expect(missing_docs, reason = "the messages name the fields")]

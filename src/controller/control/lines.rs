@@ -3,18 +3,18 @@
 use super::client_error::ClientError;
 use super::message::{Envelope, Problem, Reply, Request, VERSION};
 
-/// What has been received and is not a whole line yet.
+/// Received bytes that are not a whole line yet.
 #[derive(Debug)]
 pub struct Lines {
     unread: Vec<u8>,
-    /// How much of it is known to have no end of a line.
+    /// The part of it that is known to have no end of a line.
     searched: usize,
     /// Too long a line is skipped up to its end.
     is_skipping: bool,
     longest: usize,
 }
 
-/// What comes out.
+/// A line, or the parts of one that is too long.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Line {
     /// A line, without its end.
@@ -36,12 +36,12 @@ impl Lines {
         self.unread.extend_from_slice(bytes);
     }
 
-    /// How many bytes are kept.
+    /// The number of bytes that are kept.
     pub fn kept(&self) -> usize {
         self.unread.len()
     }
 
-    /// Whether there is an end of a line among them.
+    /// True if there is an end of a line among them.
     pub fn has_end(&self) -> bool {
         self.unread[self.searched..].contains(&b'\n')
     }

@@ -1,11 +1,11 @@
-//! What a process says of itself, in the bytes that it sends: a message of `sd_notify(3)`, or a line in a pipe.
+//! Readiness as a process states it in the bytes that it sends: a message of `sd_notify(3)`, or a line in a pipe.
 
-/// Whether a message has the line that counts; `STATUS`, `STOPPING`, `MAINPID` and the others are nothing to a probe.
+/// True if a message has the line that counts; `STATUS`, `STOPPING`, `MAINPID` and the others are nothing to a probe.
 pub fn says_ready(message: &[u8]) -> bool {
     message.split(|&byte| byte == b'\n').any(|line| line == b"READY=1")
 }
 
-/// Whether a piece of what is written into a pipe ends a line, which is all that counts there.
+/// True if a piece of what is written into a pipe ends a line, which is all that counts there.
 pub fn ends_line(piece: &[u8]) -> bool {
     piece.contains(&b'\n')
 }

@@ -1,4 +1,4 @@
-//! What an entry of a directory is, and a failed call on one.
+//! The kind of an entry of a directory, and a failed call on one.
 
 use std::path::Path;
 

@@ -48,10 +48,10 @@ fn named(call: Call) -> String {
     call.name().map_or_else(String::new, |name| format!(" ({name})"))
 }
 
-/// What there is to do about a directory that cannot be used.
+/// The remedy for a directory that cannot be used.
 const ELSEWHERE: &str = "set NESTNS_STATE_ROOT to a directory of your own that can be written";
 
-/// What is short on this machine, and not a matter of the directory.
+/// A shortage on this machine, which is no matter of the directory.
 const SHORTAGES: &[Errno] =
     &[Errno::EMFILE, Errno::ENFILE, Errno::EINVAL, Errno::ENOMEM, Errno::ENOBUFS, Errno::ENOSPC, Errno::EDQUOT];
 

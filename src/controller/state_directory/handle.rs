@@ -136,7 +136,7 @@ impl Directory {
         fstatat(&self.fd, name.as_ref(), AtFlags::AT_SYMLINK_NOFOLLOW)
     }
 
-    /// Whether there is no such entry. One that cannot be looked at is not missing.
+    /// True if there is no such entry. One that cannot be looked at is not missing.
     pub fn lacks(&self, name: impl AsRef<OsStr>) -> bool {
         self.look(name) == Err(Errno::ENOENT)
     }

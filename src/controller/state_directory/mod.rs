@@ -56,7 +56,7 @@ impl Drop for StateDirectory {
 }
 
 impl StateDirectory {
-    /// Where the state of a name is, or will be. Whether the directory above can be trusted is seen when it is opened.
+    /// The place of the state of a name. The directory above is checked when it is opened.
     pub fn place(name: &str) -> PathBuf {
         places::chosen().join(name)
     }

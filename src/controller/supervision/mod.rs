@@ -106,7 +106,7 @@ pub(super) struct Supervision<'a> {
     stopping: Option<Stopping>,
     command: Option<Command>,
     visit_deadline: Option<Moment>,
-    /// What was in the session of the command of `run` when that was asked to end.
+    /// The processes in the session of the command of `run` at the time when it was asked to end.
     company: Vec<Pidfd>,
     /// How often Ctrl-C was passed on to the command.
     interruptions: u32,

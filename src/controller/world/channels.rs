@@ -31,7 +31,7 @@ use crate::sys::{descriptor, reap};
 const TURN: usize = 16;
 /// How many are read of one whose senders have ended: more than it can hold.
 const REST: usize = 4096;
-/// How long reports wait for descriptors to become free, and how long until it is looked again.
+/// The time that reports wait for descriptors to become free, and the pause between two attempts.
 const ROOM_PATIENCE: Duration = Duration::from_secs(2);
 const ROOM_PAUSE: Duration = Duration::from_micros(200);
 /// After so many refused reports the inherited channel is given up.
@@ -119,7 +119,7 @@ pub(super) struct Channels {
     refused: BTreeMap<Option<NamespaceIndex>, u32>,
     /// How many of them came through the inherited channel.
     abuse: u32,
-    /// How many programs may begin to start at once.
+    /// The number of programs that may begin to start at once.
     room: usize,
     /// Since when so many have begun, and none has come to its end.
     full_since: Option<Moment>,
@@ -253,7 +253,7 @@ impl World<'_> {
         }
     }
 
-    /// Whether there are descriptors for a program that begins to start: with each report of that come three, and one of them
+    /// True if there are descriptors for a program that begins to start: with each report of that come three, and one of them
     /// stays until the program runs. What cannot be taken in yet stays in its channel. Programs that do not come to run, stopped
     /// or traced on their way, hold up the others for a moment only.
     fn has_room(&mut self) -> bool {
@@ -396,7 +396,7 @@ impl World<'_> {
         is_awaited && is_placed && (subject.is_init() || self.is_in(sender, subject.namespace))
     }
 
-    /// Whether a process is in a namespace of the plan, as far as it can be asked. Where that one has not been seen yet, it is in
+    /// True if a process is in a namespace of the plan, as far as it can be asked. Where that one has not been seen yet, it is in
     /// no other that is known.
     fn is_in(&self, pid: Pid, index: NamespaceIndex) -> bool {
         let Some(inode) = pid_namespace_of(pid) else { return true };

@@ -25,7 +25,7 @@ pub(in crate::controller) struct Guest {
     pub(in crate::controller) pid: Option<Pid>,
     /// What the kernel says of it; `None` as long as that was not asked.
     pub(in crate::controller) facts: Option<Process>,
-    /// Whether it has said that it is about to become its program, or why it does not.
+    /// True if it has reported that it is about to become its program, or the reason why it does not.
     pub(in crate::controller) has_launched: bool,
     /// What it was not forked for, as the process says that was to fork it.
     pub(in crate::controller) setback: Option<Failure>,

@@ -257,7 +257,7 @@ pub fn pids_max() -> Vec<PidsMax> {
     found
 }
 
-/// Whether a mount is of the hierarchy with the controller `pids`, of version 2 or 1.
+/// True if a mount is of the hierarchy with the controller `pids`, of version 2 or 1.
 fn is_mount_of_pids(mount: &Mount<'_>, is_unified: bool) -> bool {
     if is_unified {
         return mount.kind == b"cgroup2";

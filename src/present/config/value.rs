@@ -10,7 +10,7 @@ pub(super) fn words<'a>(words: impl Iterator<Item = (&'a str, &'a str)>) -> Opti
     if table.is_empty() { None } else { Some(table.into()) }
 }
 
-/// How something is stopped, as far as it says so itself.
+/// The signal and grace of a stop, as far as they are declared.
 pub(super) fn stop(stop: Stop, has_own_grace: bool) -> Option<Value> {
     let mut table = Table::new();
     if stop.signal != Signal::TERM {
@@ -22,7 +22,7 @@ pub(super) fn stop(stop: Stop, has_own_grace: bool) -> Option<Value> {
     if table.is_empty() { None } else { Some(table.into()) }
 }
 
-/// Whether something begins again, without what the language fills in.
+/// The restart policy, without the defaults of the language.
 pub(super) fn restart(policy: RestartPolicy, put: &mut impl FnMut(&str, Option<Value>)) {
     let when = match policy.when {
         RestartWhen::Never => return,

@@ -1,4 +1,4 @@
-//! What a picture is made of: a namespace or a process, or several alike drawn as one.
+//! The parts of a picture: a namespace or a process, or several alike drawn as one.
 
 use crate::present::node::Node;
 
@@ -11,19 +11,19 @@ pub(super) struct Shape<'a> {
     pub(super) until: &'a Node,
     /// The last of all, in the last instance of everything around.
     pub(super) last: &'a Node,
-    /// How many there are side by side.
+    /// The number of those side by side.
     pub(super) alike: usize,
-    /// What the author says, if that is the same about all.
+    /// The author's remarks, if they are the same about all.
     pub(super) remarks: Remarks,
     /// Its declared processes.
     pub(super) processes: Vec<Shape<'a>>,
     /// The namespaces inside.
     pub(super) namespaces: Vec<Shape<'a>>,
-    /// What is inside and not shown, a line each.
+    /// A line for each part inside that is not shown.
     pub(super) rest: Vec<String>,
 }
 
-/// Whether the description and the labels of the first are those of all.
+/// The description and the labels: those of all, or of each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Remarks {
     OfAll,

@@ -11,7 +11,7 @@ pub(super) struct Taken {
     holders: HashMap<String, Holder>,
 }
 
-/// What has an address.
+/// The holder of an address.
 #[derive(Debug, Clone)]
 pub(super) enum Holder {
     /// A namespace or process whose header or key stands here.
