@@ -9,6 +9,7 @@ use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::sys::signal::Signal;
 use nix::sys::stat::Mode;
 
+use crate::harness::detached::Detached;
 use crate::harness::nest::{Nest, assert_nothing_left, can_nest, identities};
 
 #[test]
@@ -140,4 +141,72 @@ fn output_that_cannot_be_written_is_no_success() {
     let output = nest.command(&["up", &file]).stdin(Stdio::null()).stdout(full).output().expect("it was built");
     assert_eq!(output.status.code(), Some(129), "{}", String::from_utf8_lossy(&output.stderr));
     assert_nothing_left(&nest);
+}
+
+/// A topology that is replaced is gone before the next one begins, and nothing is said of an accident.
+#[test]
+fn one_that_is_replaced_makes_room_in_time() {
+    if !can_nest() {
+        return;
+    }
+    for identity in identities() {
+        let nest = Nest::new("[ns.@]\nproc.x = { actor = \"idle\" }\n").identity(identity);
+        let file = nest.file.to_str().expect("our own path").to_owned();
+        let detached = Detached::up(nest);
+        for _ in 0..20 {
+            let replaced = detached.nestns(&["up", "-d", "--recreate", &file]);
+            assert_eq!(replaced.code, 0, "{identity:?}: {}", replaced.stderr);
+            assert!(!replaced.stderr.contains("warning"), "{identity:?}: {}", replaced.stderr);
+        }
+    }
+}
+
+/// Whatever comes first, that a program ends or that its client leaves it, the client has started it.
+#[test]
+fn a_program_in_a_terminal_that_ends_at_once_was_started() {
+    if !can_nest() {
+        return;
+    }
+    for identity in identities() {
+        let detached = Detached::up(Nest::new("[ns.@]\nproc.x = { actor = \"idle\" }\n").identity(identity));
+        for _ in 0..20 {
+            let said = detached.says(&["exec", "-d", "-t", "@", "--", "sh", "-c", "exit 4"]);
+            assert!(said.contains("/exec."), "{identity:?}: {said}");
+        }
+    }
+}
+
+#[test]
+fn a_command_that_was_never_run_has_no_status_of_its_own() {
+    if !can_nest() {
+        return;
+    }
+    let detached = Detached::up(Nest::new("[ns.@]\nproc.x = { actor = \"idle\" }\n"));
+    let file = detached.nest.file.to_str().expect("our own path").to_owned();
+    for (words, code) in [
+        (&["exec", "@/nosuch", "--", "true"][..], 125),
+        (&["exec", "--all", "@/nosuch", "--", "true"], 125),
+        (&["run", &file, "--in", "nosuch", "--", "true"], 125),
+        (&["test", &file, "--in", "nosuch", "--", "true"], 2),
+        (&["wait", "-n", "nosuch", "--timeout", "0s"], 1),
+    ] {
+        let ended = detached.nestns(words);
+        assert_eq!(ended.code, code, "{words:?}: {}{}", ended.stdout, ended.stderr);
+    }
+}
+
+/// A disk that is full where the output goes has nothing to do with what is read.
+#[test]
+fn an_output_that_cannot_be_written_is_not_taken_for_an_input() {
+    if !can_nest() {
+        return;
+    }
+    let detached = Detached::up(Nest::new("[ns.@]\nproc.x = { sh = \"echo here; exec sleep 1000\" }\n"));
+    detached.until("a line", |detached| detached.says(&["logs"]).contains("here").then_some(()));
+    for words in [&["events", "--no-follow"][..], &["logs"]] {
+        let full = fs::File::options().write(true).open("/dev/full").expect("it is everywhere");
+        let output = detached.command(words).stdout(full).output().expect("it was built");
+        let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(stderr.contains("cannot show") && stderr.contains("ENOSPC") && !stderr.contains("read"), "{stderr}");
+    }
 }

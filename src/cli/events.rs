@@ -80,7 +80,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Status> {
     match show(connection, args) {
         Ok(status) => Ok(status),
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Err(error.into()),
-        Err(error) => Err(anyhow::Error::new(error).context(format!("cannot read the events of `{name}`"))),
+        Err(error) => Err(anyhow::Error::new(error).context(format!("cannot show the events of `{name}`"))),
     }
 }
 

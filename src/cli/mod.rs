@@ -244,7 +244,8 @@ fn chain(error: &anyhow::Error) -> String {
         cause.downcast_ref::<nix::errno::Errno>().map_or_else(|| cause.to_string(), |&errno| errno::spelled(errno))
     };
     let mut parts: Vec<String> = error.chain().map(text).collect();
-    if error.downcast_ref::<io::Error>().is_some_and(|error| error.raw_os_error().is_some()) {
+    let is_bare = parts.len() == 1;
+    if is_bare && error.downcast_ref::<io::Error>().is_some_and(|error| error.raw_os_error().is_some()) {
         // What is not about standard output says what it is about.
         parts.insert(0, "cannot write to standard output".to_owned());
     }

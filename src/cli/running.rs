@@ -5,11 +5,16 @@ use std::time::Duration;
 
 use super::status::Status;
 use super::tell::tell;
+use super::wait::{await_end, inode};
 use crate::controller::control::client::Client;
 use crate::controller::control::client_error::ClientError;
 use crate::controller::control::message::{Force, Reply, Request};
 use crate::controller::state_directory::StateDirectory;
 use crate::controller::truth::Origin;
+use crate::engine::moment::Moment;
+
+/// The time that a controller which has ended needs at most to be gone with its state.
+const REMOVAL: Duration = Duration::from_secs(10);
 
 /// What is to become of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,22 +28,25 @@ pub(super) enum SameName {
 /// Looks for a running topology of this name. `None` when there is none any more; else the status to end with, with all
 /// that is to be said about it told.
 pub(super) fn settle(origin: &Origin, same_name: SameName, detach: bool) -> anyhow::Result<Option<Status>> {
-    let Ok(mut client) = Client::connect(&StateDirectory::place(&origin.name)) else {
+    let place = StateDirectory::place(&origin.name);
+    let Ok(mut client) = Client::connect(&place) else {
         // A controller on its way, a left-over, a place that cannot be trusted: the start itself tells.
         return Ok(None);
     };
     if same_name == SameName::Stop {
         tell(&format!("stopping the `{}` that runs\n", origin.name));
+        let state = inode(&place);
         client.send(Request::Stop { paths: Vec::new(), force: Force::Ask }, &[])?;
-        // Its own deadlines bound the stop; it hangs up when its state is gone.
+        // Its own deadlines bound the stop; it hangs up when it has ended.
         loop {
             match client.wait(Some(Duration::from_hours(1))) {
-                Ok(Some(answer)) if matches!(answer.reply, Reply::Stopped(_) | Reply::Done | Reply::Gone) => break,
                 Ok(_) => {}
                 Err(ClientError::HungUp) => break,
                 Err(error) => return Err(error.into()),
             }
         }
+        // One that is still there then is told of by the start.
+        let _ = await_end(&origin.name, &place, state, Some(Moment::now().plus(REMOVAL)));
         return Ok(None);
     }
     let Ok(Reply::Status(status)) = client.ask(Request::Status) else { return Ok(None) };

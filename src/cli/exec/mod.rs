@@ -144,7 +144,7 @@ pub(super) fn run(args: Args) -> anyhow::Result<Status> {
     if is_plain {
         return Ok(match plain::run(connection, execution)? {
             Ran::Over(status) => status,
-            Ran::NoNamespace(_) => Status::No,
+            Ran::NoNamespace(_) => OWN_FAILURE,
         });
     }
     if execution.terminal {
@@ -172,7 +172,7 @@ fn executions(connection: &mut Connection, args: &Args, execution: &Execution) -
     };
     let places = match found {
         Ok(things) => things,
-        Err(unresolved) => return Err(unresolved.tell()),
+        Err(unresolved) => return Err(own(unresolved.tell())),
     };
     let mut executions = Vec::new();
     for thing in places {

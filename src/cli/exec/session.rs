@@ -56,6 +56,8 @@ pub(super) struct Session {
     begun: Option<(u32, String)>,
     /// Signals that came before.
     early: Vec<i32>,
+    /// The way in which it has ended, when it has.
+    ended: Option<ExitDocument>,
 }
 
 impl Session {
@@ -66,7 +68,7 @@ impl Session {
         descriptors: &[BorrowedFd<'_>],
     ) -> Result<Self, Box<(Connection, ClientError)>> {
         match connection.client.send(Request::Execute(Box::new(execution)), descriptors) {
-            Ok(request) => Ok(Self { connection, request, begun: None, early: Vec::new() }),
+            Ok(request) => Ok(Self { connection, request, begun: None, early: Vec::new(), ended: None }),
             Err(error) => Err(Box::new((connection, error))),
         }
     }
@@ -79,6 +81,11 @@ impl Session {
     /// Its path, when it has begun.
     pub(super) fn path(&self) -> Option<&str> {
         self.begun.as_ref().map(|(_, path)| &**path)
+    }
+
+    /// The way in which it has ended, when it has.
+    pub(super) fn ended(&self) -> Option<ExitDocument> {
+        self.ended
     }
 
     /// Gives the connection back.
@@ -98,7 +105,10 @@ impl Session {
                             self.pass_on(signal);
                         }
                     }
-                    Reply::Ended(exit) => return Some(Outcome::Ended(exit)),
+                    Reply::Ended(exit) => {
+                        self.ended = Some(exit);
+                        return Some(Outcome::Ended(exit));
+                    }
                     Reply::Refused { message, status } => return Some(Outcome::Refused(message, status)),
                     Reply::NoNamespace => return Some(Outcome::NoNamespace),
                     Reply::Problem(problem) => return Some(Outcome::Failed(problem.into())),
@@ -130,12 +140,16 @@ impl Session {
 
     /// Leaves it alone; the controller keeps the other side of its terminal.
     pub(super) fn leave(&mut self, terminal: BorrowedFd<'_>) -> Result<(), ClientError> {
-        let Some((session, _)) = self.begun else { return Ok(()) };
+        let Some((session, _)) = self.begun.as_ref().filter(|_| self.ended.is_none()) else { return Ok(()) };
+        let session = *session;
         let request = self.connection.client.send(Request::Leave { session }, &[terminal])?;
         loop {
             self.connection.client.receive()?;
             while let Some(answer) = self.connection.client.take_any()? {
                 match answer.reply {
+                    Reply::Ended(exit) if answer.id == self.request => self.ended = Some(exit),
+                    // It has ended before it could be left.
+                    Reply::Problem(_) if answer.id == request && self.ended.is_some() => return Ok(()),
                     Reply::Problem(problem) if answer.id == request => return Err(problem.into()),
                     Reply::Done if answer.id == request => return Ok(()),
                     Reply::Gone => return Err(ClientError::HungUp),

@@ -73,6 +73,9 @@ fn leave(mut session: Session, master: &OwnedFd) -> Status {
     if let Err(error) = session.leave(master.as_fd()) {
         return Outcome::Failed(error).tell(session.connection());
     }
+    if let Some(exit) = session.ended() {
+        return Outcome::Ended(exit).tell(session.connection());
+    }
     let path = session.path().unwrap_or_default();
     tell(&format!("left `{path}` alone; it goes on, and `nestns attach {path}` returns to it\n"));
     Status::Done
@@ -83,8 +86,11 @@ fn begin_and_leave(session: &mut Session) -> nix::Result<End> {
         let mut watch = Watch::default();
         watch.readable(Some(session.as_fd()));
         watch.wait(None)?;
-        if let Some(outcome) = session.hear() {
-            return Ok(End::Outcome(outcome));
+        match session.hear() {
+            // It has begun, and ended at once.
+            Some(Outcome::Ended(_)) if session.path().is_some() => break,
+            Some(outcome) => return Ok(End::Outcome(outcome)),
+            None => {}
         }
     }
     Ok(End::Left)

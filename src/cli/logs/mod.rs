@@ -135,7 +135,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Status> {
     match show(connection, &logs, args) {
         Ok(status) => Ok(status),
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Err(error.into()),
-        Err(error) => Err(anyhow::Error::new(error).context(format!("cannot read what `{name}` has written"))),
+        Err(error) => Err(anyhow::Error::new(error).context(format!("cannot show what `{name}` has written"))),
     }
 }
 

@@ -144,7 +144,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
     if let Some(path) = namespace
         && !launch::has_namespace(&checked.topology, path, &label)
     {
-        return Ok(Exit::No);
+        return Ok(Exit::WrongCommandLine);
     }
     let is_empty = checked.topology.expectations.is_empty() && args.command.is_empty();
     if is_empty && !args.learn {

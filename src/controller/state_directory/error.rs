@@ -1,7 +1,8 @@
 //! Why there is no state directory.
 
 use std::io;
-use std::path::PathBuf;
+use std::os::unix::fs::FileTypeExt;
+use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
 
@@ -72,6 +73,9 @@ impl StateError {
                 "set NESTNS_STATE_ROOT to a directory of your own, below directories that only you and root may write to"
                     .to_owned()
             }
+            Self::Strange { path, .. } if is_device(path) => {
+                "set NESTNS_STATE_ROOT to a directory of your own".to_owned()
+            }
             Self::Strange { path, .. } => format!("look at it, then remove it: `rm -r {}`", path.display()),
             Self::Unreadable { path, .. } => {
                 let directory = path.parent().unwrap_or(path).display();
@@ -111,4 +115,10 @@ impl From<StateError> for io::Error {
             error => Self::other(error),
         }
     }
+}
+
+/// True if a path is a device, which is no matter of nestns.
+fn is_device(path: &Path) -> bool {
+    let kind = std::fs::symlink_metadata(path).map(|found| found.file_type());
+    kind.is_ok_and(|kind| kind.is_char_device() || kind.is_block_device())
 }
