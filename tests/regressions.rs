@@ -158,6 +158,11 @@ fn one_that_is_replaced_makes_room_in_time() {
             assert_eq!(replaced.code, 0, "{identity:?}: {}", replaced.stderr);
             assert!(!replaced.stderr.contains("warning"), "{identity:?}: {}", replaced.stderr);
         }
+        for words in [&["up", "-d", "-q", "--recreate", &file][..], &["up", "-d", "-q", &file]] {
+            let quiet = detached.nestns(words);
+            let name = format!("{}\n", detached.nest.root);
+            assert_eq!((&*quiet.stdout, &*quiet.stderr), (&*name, ""), "{identity:?}: {words:?}");
+        }
     }
 }
 

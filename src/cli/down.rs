@@ -40,7 +40,7 @@ const LONGEST: Duration = Duration::from_secs(20);
 Everything is asked to stop, from each root downward, and has its grace; who is waited for is told every second. Ctrl-C \
 ends this command and not the stop; `nestns down --now` kills what is left. With --now a controller that was stopped, or does \
 not answer, is killed as well, and its guardian takes the tree down. The status is 0 when nothing is left of what was \
-to be taken down.
+to be taken down, and 1 when no such topology runs.
 
 With PATH only that is taken down. The rest goes on: no rule of the topology takes it for a failure, no policy starts it again, and \
 the namespace around it stays, even if it is empty now, so that `nestns restart` can bring it back. A PID 1 is its namespace. With \

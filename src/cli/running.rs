@@ -27,14 +27,21 @@ pub(super) enum SameName {
 
 /// Looks for a running topology of this name. `None` when there is none any more; else the status to end with, with all
 /// that is to be said about it told.
-pub(super) fn settle(origin: &Origin, same_name: SameName, detach: bool) -> anyhow::Result<Option<Status>> {
+pub(super) fn settle(
+    origin: &Origin,
+    same_name: SameName,
+    detach: bool,
+    is_quiet: bool,
+) -> anyhow::Result<Option<Status>> {
     let place = StateDirectory::place(&origin.name);
     let Ok(mut client) = Client::connect(&place) else {
         // A controller on its way, a left-over, a place that cannot be trusted: the start itself tells.
         return Ok(None);
     };
     if same_name == SameName::Stop {
-        tell(&format!("stopping the `{}` that runs\n", origin.name));
+        if !is_quiet {
+            tell(&format!("stopping the `{}` that runs\n", origin.name));
+        }
         let state = inode(&place);
         client.send(Request::Stop { paths: Vec::new(), force: Force::Ask }, &[])?;
         // Its own deadlines bound the stop; it hangs up when it has ended.
@@ -51,7 +58,8 @@ pub(super) fn settle(origin: &Origin, same_name: SameName, detach: bool) -> anyh
     }
     let Ok(Reply::Status(status)) = client.ask(Request::Status) else { return Ok(None) };
     if detach && status.hash.is_some() && status.hash == origin.hash {
-        writeln!(std::io::stdout(), "{}: runs already, with the same content", origin.name)?;
+        let said = if is_quiet { "" } else { ": runs already, with the same content" };
+        writeln!(std::io::stdout(), "{}{said}", origin.name)?;
         return Ok(Some(Status::Done));
     }
     let difference = if status.hash == origin.hash { "" } else { ", with another content" };

@@ -88,7 +88,7 @@ pub(super) struct Args {
     #[arg(long, value_enum, default_value_t, env = "NESTNS_PROGRESS")]
     progress: Progress,
 
-    /// The same as --progress quiet
+    /// The same as --progress quiet; with -d only the name is printed
     #[arg(short, long, env = "NESTNS_QUIET", value_parser = FalseyValueParser::new())]
     quiet: bool,
 
@@ -132,7 +132,7 @@ enum AnswerFormat {
     /// People: the lines of programs
     #[default]
     Human,
-    /// Programs: one document `nestns.up/1`
+    /// Programs: one document `nestns.up/1`; with --dry-run `nestns.tree/1`
     Json,
 }
 
@@ -180,7 +180,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Status> {
         topology.on_exit = on_exit.into();
     }
     let same_name = if args.recreate { running::SameName::Stop } else { running::SameName::Keep };
-    if let Some(status) = running::settle(&origin, same_name, args.detach)? {
+    if let Some(status) = running::settle(&origin, same_name, args.detach, args.quiet)? {
         return Ok(status);
     }
     let mut options = launch::options();
