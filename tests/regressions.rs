@@ -200,6 +200,30 @@ fn a_command_that_was_never_run_has_no_status_of_its_own() {
     }
 }
 
+#[test]
+fn help_and_news_that_cannot_be_written_are_no_success() {
+    if !can_nest() {
+        return;
+    }
+    let nest = Nest::new("[ns.@]\nproc.x = { actor = \"idle\" }\n");
+    let file = nest.file.to_str().expect("our own path").to_owned();
+    let runs = format!("`{}` runs, but", nest.root);
+    for (words, said) in
+        [(&["--help"][..], "standard output"), (&["up", "--help"], "standard output"), (&["up", "-d", &file], &runs)]
+    {
+        let full = fs::File::options().write(true).open("/dev/full").expect("it is everywhere");
+        let output = nest.command(words).stdout(full).output().expect("it was built");
+        let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(1), "{words:?}: {stderr}");
+        assert!(stderr.contains(said) && stderr.contains("ENOSPC"), "{words:?}: {stderr}");
+    }
+    let down = nest.command(&["down", &nest.root]).output().expect("it was built");
+    assert!(down.status.success(), "{down:?}");
+    let nobody = nest.command(&["whois", "1", "--in", "pid:[1]"]).output().expect("it was built");
+    assert!(String::from_utf8_lossy(&nobody.stderr).contains("no PID namespace pid:[1]"), "{nobody:?}");
+    assert_nothing_left(&nest);
+}
+
 /// A disk that is full where the output goes has nothing to do with what is read.
 #[test]
 fn an_output_that_cannot_be_written_is_not_taken_for_an_input() {

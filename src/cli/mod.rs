@@ -216,14 +216,17 @@ impl Verb {
     }
 }
 
-/// Reads the command line, does what it says, and returns the exit status. clap ends the process itself, with status 2, if it
-/// cannot be read.
+/// Reads the command line, does what it says, and returns the exit status: 2 if it cannot be read.
 pub fn main() -> u8 {
     if let Some(refused) = privilege::refuse() {
         return refused.code();
     }
     completions::answer_shell(whole_command);
-    let status = match Cli::parse().verb.run() {
+    let verb = match Cli::try_parse() {
+        Ok(cli) => cli.verb,
+        Err(answer) => return print(&answer).code(),
+    };
+    let status = match verb.run() {
         Ok(status) => status,
         // Whoever read the output has seen enough of it, as `head` does.
         Err(error) if is_broken_pipe(&error) => Status::Done,
@@ -233,6 +236,18 @@ pub fn main() -> u8 {
         }
     };
     status.code()
+}
+
+/// Prints what clap has to say: what is wrong with the command line, or help.
+fn print(answer: &clap::Error) -> Status {
+    match answer.print() {
+        Err(error) if !answer.use_stderr() && error.kind() != io::ErrorKind::BrokenPipe => {
+            tell::tell(&format!("error: {}\n", chain(&error.into())));
+            Status::No
+        }
+        _ if answer.use_stderr() => Status::WrongCommandLine,
+        _ => Status::Done,
+    }
 }
 
 /// An error and what it comes from, with every errno spelled as everywhere.

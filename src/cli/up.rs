@@ -215,7 +215,11 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Status> {
         };
         match side {
             Side::Caller(Outcome::Ended(status, _)) => return Ok(Status::Other(status)),
-            Side::Caller(Outcome::Detached(news)) => return tell_detached(&news, args),
+            Side::Caller(Outcome::Detached(news)) => {
+                let told = tell_detached(&news, args);
+                return told
+                    .with_context(|| format!("`{}` runs, but that cannot be written to standard output", news.name));
+            }
             Side::Controller(herald) => options.herald = Some(herald),
         }
         // Nobody reads what would go to the caller's own streams.

@@ -121,6 +121,16 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Status> {
     let names = Names::all();
     Machine::make_room();
     let machine = Machine::read(Search::Members)?;
+    let place = args.number.place.as_ref().or(args.place.as_ref());
+    if let Some(Place::Inode(inode)) = place
+        && machine.by_inode(*inode).is_none()
+    {
+        tell(&format!(
+            "error: there is no PID namespace pid:[{inode}], or you may not look into it\n  = help: `nestns tree --host` shows \
+             every namespace of this machine\n"
+        ));
+        return Ok(Status::No);
+    }
     let inode = |space| machine.space(space).inode;
     let is_wanted = |space: Option<SpaceId>| wanted.is_none() || space.map(inode) == wanted;
     let threads = machine.threads_with(args.number.number);
