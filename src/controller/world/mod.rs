@@ -14,6 +14,7 @@ pub(super) mod passing;
 mod programs;
 mod readiness;
 mod reports;
+mod senders;
 mod terminals;
 mod troubles;
 mod truth;
