@@ -37,6 +37,7 @@ mod fixture;
 mod graph;
 mod harness;
 mod home;
+mod imports;
 mod incapable;
 mod inheritance;
 mod init_programs;

@@ -39,8 +39,8 @@ pub use restart::{RestartPolicy, RestartWhen};
 pub use size::{SizeError, format_size, parse_size};
 pub use stop::{Signal, Stop};
 pub use surroundings::{Included, Nothing, Surroundings};
-pub use syntax::{DEFAULT_LOG_BYTES, DEFAULT_NAMESPACES, DEFAULT_PROCESSES};
-pub use tree::{NamespaceId, OnExit, Topology};
+pub use syntax::{DEFAULT_NAMESPACES, DEFAULT_PROCESSES};
+pub use tree::{DEFAULT_LOG_BYTES, NamespaceId, OnExit, Topology};
 
 use serde::Serialize;
 

@@ -10,7 +10,9 @@ use serde::{Deserialize, Serialize};
 use super::expectation::Expectation;
 use super::namespace::{Init, Namespace};
 use super::process::{Output, Process, Stdin, Weight};
-use super::syntax::DEFAULT_LOG_BYTES;
+
+/// The bytes of output that are kept of a topology that declares no other limit: 64 MiB.
+pub const DEFAULT_LOG_BYTES: u64 = 64 << 20;
 
 /// A namespace of one [`Topology`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]

@@ -8,7 +8,7 @@ use super::unknown::report_unknown;
 use super::vocabulary::Scope;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics};
 use crate::topology::toml_text::{Table, Value};
-use crate::topology::tree::OnExit;
+use crate::topology::tree::{DEFAULT_LOG_BYTES, OnExit};
 
 /// The kernel's `MAX_PID_NS_LEVEL` (`pid_namespaces(7)`): how deep PID namespaces nest below the initial one.
 pub(in crate::topology) const KERNEL_DEPTH: u64 = 32;
@@ -17,8 +17,6 @@ pub(in crate::topology) const KERNEL_DEPTH: u64 = 32;
 pub const DEFAULT_NAMESPACES: u64 = 1024;
 /// How many processes a topology may have that says nothing about it.
 pub const DEFAULT_PROCESSES: u64 = 4096;
-/// How many bytes of output are kept of a topology that says nothing about it: 64 MiB.
-pub const DEFAULT_LOG_BYTES: u64 = 64 << 20;
 
 /// Less than this would not hold what one process says of its own failure.
 const LEAST_LOG_BYTES: u64 = 64 << 10;

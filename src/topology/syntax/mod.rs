@@ -22,7 +22,7 @@ mod suggest;
 mod unknown;
 mod vocabulary;
 
-pub use document::{DEFAULT_LOG_BYTES, DEFAULT_NAMESPACES, DEFAULT_PROCESSES};
+pub use document::{DEFAULT_NAMESPACES, DEFAULT_PROCESSES};
 pub(super) use document::{Document, Heading, KERNEL_DEPTH, Limits, Spelling, included};
 pub(super) use expectation::{ExpectationSyntax, Named};
 pub(super) use located::Located;
