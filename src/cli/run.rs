@@ -33,7 +33,7 @@ to a command that handles them, else everything in its session is stopped; nestn
 them go on. Before the command runs, INT, TERM, HUP and QUIT take down what was built. Standard input that is a terminal is \
 the command's, Ctrl-C included; of any other terminal the first Ctrl-C is passed on, and the second kills everything.
 
-The status is the command's; 2 or 3 if the command line or FILE is wrong, 125 if nestns itself failed or the tree did, 126 and 127 if the command cannot be executed or found, \
+The status is the command's; 1, 2 or 3 if --in, the command line or FILE is wrong, 125 if nestns itself failed or the tree did, 126 and 127 if the command cannot be executed or found, \
 124 after --timeout.")]
 pub(super) struct Args {
     /// Topology file; `-` is standard input, a directory stands for the only one in it
@@ -115,7 +115,7 @@ pub(super) fn run(args: Args) -> anyhow::Result<Status> {
             if let Some(path) = &namespace
                 && !launch::has_namespace(&checked.topology, path, &file.display().to_string())
             {
-                return Ok(Status::Other(OWN_FAILURE));
+                return Ok(Status::No);
             }
             let origin = checked.origin();
             options.text = Some(config::toml(&checked.topology, Arrangement::Paths));

@@ -13,15 +13,23 @@ const ATTEMPTS: usize = 2000;
 ///
 /// # Errors
 ///
-/// Those of `send`, and `ENOBUFS` when it lasts.
+/// Those of `send`, and the shortage itself when it lasts.
 pub(super) fn outlast<T>(mut send: impl FnMut() -> nix::Result<T>) -> nix::Result<T> {
+    let mut last = Errno::ENOBUFS;
     for _ in 0..ATTEMPTS {
         match send() {
-            Err(Errno::ENOBUFS) => std::thread::sleep(PAUSE),
+            Err(errno) if is_passing(errno) => last = errno,
             result => return result,
         }
+        std::thread::sleep(PAUSE);
     }
-    Err(Errno::ENOBUFS)
+    Err(last)
+}
+
+/// True of what others have used up for a moment: memory for messages, or the descriptors that one user may have on their way
+/// through sockets, in whatever topologies (`ETOOMANYREFS`, unix(7)).
+fn is_passing(errno: Errno) -> bool {
+    matches!(errno, Errno::ENOBUFS | Errno::ETOOMANYREFS)
 }
 
 #[cfg(test)]
@@ -32,7 +40,7 @@ mod tests {
 
     #[test]
     fn a_shortage_is_outlasted_and_nothing_else_is() {
-        let mut answers = [Err(Errno::ENOBUFS), Err(Errno::ENOBUFS), Ok(7)].into_iter();
+        let mut answers = [Err(Errno::ENOBUFS), Err(Errno::ETOOMANYREFS), Ok(7)].into_iter();
         assert_eq!(outlast(|| answers.next().expect("no more is asked")), Ok(7));
         let mut answers = [Err::<(), _>(Errno::EPIPE)].into_iter();
         assert_eq!(outlast(|| answers.next().expect("no more is asked")), Err(Errno::EPIPE));

@@ -39,7 +39,7 @@ Standard input, output and error are the caller's own descriptors: nothing is co
 three are a new pseudo-terminal. Signals are passed on to the program, real-time signals included; not those of job control. When \
 this command is killed, the program is ended with everything in its session.
 
-The status is the program's, 128+n after signal n; 125 if nestns itself failed, 126 and 127 if the program cannot be \
+The status is the program's, 128+n after signal n; 1 if nothing is called so, 125 if nestns itself failed, 126 and 127 if the program cannot be \
 executed or found. With --all it is the worst of them.")]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 pub(super) struct Args {
@@ -144,7 +144,7 @@ pub(super) fn run(args: Args) -> anyhow::Result<Status> {
     if is_plain {
         return Ok(match plain::run(connection, execution)? {
             Ran::Over(status) => status,
-            Ran::NoNamespace(_) => OWN_FAILURE,
+            Ran::NoNamespace(_) => Status::No,
         });
     }
     if execution.terminal {
@@ -172,7 +172,7 @@ fn executions(connection: &mut Connection, args: &Args, execution: &Execution) -
     };
     let places = match found {
         Ok(things) => things,
-        Err(unresolved) => return Err(own(unresolved.tell())),
+        Err(unresolved) => return Err(unresolved.tell()),
     };
     let mut executions = Vec::new();
     for thing in places {
