@@ -39,8 +39,8 @@ Standard input, output and error are the caller's own descriptors: nothing is co
 three are a new pseudo-terminal. Signals are passed on to the program, real-time signals included; not those of job control. When \
 this command is killed, the program is ended with everything in its session.
 
-The status is the program's, 128+n after signal n; 1 if nothing is called so, 125 if nestns itself failed, 126 and 127 if the program cannot be \
-executed or found. With --all it is the worst of them.")]
+The status is the program's, 128+n after signal n; 1 if nothing is called so, 125 if nestns itself failed, \
+126 and 127 if the program cannot be executed or found. With --all it is the worst of them.")]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 pub(super) struct Args {
     #[command(flatten)]
