@@ -6,7 +6,7 @@ use nestns::present::escape::{escape, message};
 ///
 /// # Panics
 ///
-/// Where it has.
+/// If it has: with the text.
 pub fn check(text: &str) {
     assert!(!text.chars().any(|c| c.is_control() && c != '\n'), "{text:?}");
 }
@@ -15,7 +15,7 @@ pub fn check(text: &str) {
 ///
 /// # Panics
 ///
-/// Where either has power over a terminal.
+/// If either has power over a terminal.
 pub fn show(words: &str) {
     let name = escape(words);
     assert!(!name.contains('\n'), "{name:?}");
@@ -24,7 +24,7 @@ pub fn show(words: &str) {
     check(&told.replace('\t', " "));
 }
 
-/// What follows an ESC, without the colour that it sets.
+/// The text after an ESC, without the colour that it sets.
 fn after_colour(rest: &str) -> &str {
     let numbers = rest.strip_prefix('[').unwrap_or(rest);
     let end = numbers.find(|c: char| !matches!(c, '0'..='9' | ';' | ':'));

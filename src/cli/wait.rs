@@ -102,9 +102,9 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Status> {
         return Ok(late());
     }
     // Whatever else has gone wrong with one that runs, the time is over as well.
-    let runs = prefix.or(args.target.name.as_deref()).map_or_else(|| census::all().len() == 1, runs);
-    let in_time =
-        |status| if deadline.is_some_and(|deadline| runs && deadline <= Moment::now()) { TIMEOUT } else { status };
+    let is_one = || prefix.or(args.target.name.as_deref()).map_or_else(|| census::all().len() == 1, runs);
+    let is_late = || deadline.is_some_and(|deadline| deadline <= Moment::now());
+    let in_time = |status| if is_late() && is_one() { TIMEOUT } else { status };
     let mut connection = match args.target.connect(prefix) {
         Ok(connection) => connection,
         Err(status) => return Ok(in_time(status)),

@@ -69,7 +69,7 @@ pub(super) struct Channels {
     pub(super) gate: Gate,
 }
 
-/// What holds back those that have been created.
+/// The gate of processes that have been created.
 #[derive(Debug)]
 pub(super) struct Gate {
     /// The writing end: end of file aborts those that wait for a word of their own.

@@ -230,14 +230,13 @@ impl World<'_> {
 
     fn listen(&mut self, place: u32, most: usize) {
         for _ in 0..most {
-            // What was said may have closed it.
-            let Some(Some(channel)) = self.channels.all.get(place as usize) else { return };
-            let scope = channel.scope;
             // What is said by a process that has ended cannot wait.
             if most == TURN && !self.has_room() {
                 return;
             }
+            // What was said may have closed it.
             let Some(Some(channel)) = self.channels.all.get(place as usize) else { return };
+            let scope = channel.scope;
             match report::receive(channel.end.as_fd()) {
                 Look::Received(received) => self.on_received(scope, received),
                 Look::Malformed { sender } => self.refuse_report(scope, sender),
