@@ -125,7 +125,8 @@ fn below(
     shapes
 }
 
-fn words(process: &Value) -> Vec<String> {
+/// The command line of a declared process.
+pub(crate) fn words(process: &Value) -> Vec<String> {
     let words = process["argv"].as_array().expect("a list").iter();
     words.map(|word| word.as_str().expect("text").to_owned()).collect()
 }
