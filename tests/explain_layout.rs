@@ -242,7 +242,8 @@ fn a_pod_by_hand_has_processes_whose_parent_is_outside() {
     each(|identity, shell| {
         let (running, declared, found) = ByHand::new(&example("pod.toml"), identity, shell).stand();
         let processes = declared.0["processes"].as_array().expect("a list");
-        let joined: Vec<Vec<String>> = processes.iter().filter(|process| process["enter"] == "join").map(words).collect();
+        let joined: Vec<Vec<String>> =
+            processes.iter().filter(|process| process["enter"] == "join").map(words).collect();
         assert_eq!(joined.len(), 3);
         let web = found.iter().find(|one| one.words == ["nestns", "actor", "log", "--rate", "1"]).expect("it stands");
         // Not what PID 1 has forked for a moment, as a shell does for each command of its script.

@@ -51,7 +51,7 @@ impl Loss {
     pub(super) fn of(cause: CallError) -> Self {
         match cause.errno {
             Errno::EPIPE | Errno::ECONNRESET => Self::Killed,
-            Errno::EAGAIN if cause.call == Call::Read => Self::Silent,
+            Errno::EAGAIN if cause.call == Call::Recvmsg => Self::Silent,
             _ => Self::Unreachable(cause),
         }
     }

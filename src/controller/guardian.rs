@@ -5,27 +5,22 @@
 //! the other end of a channel to the controller, a pidfd of every root, the terminal's settings and the lock of the state
 //! directory. At end of file it kills the roots, restores the terminal, removes the directory, and ends.
 
-use std::io::{IoSlice, IoSliceMut};
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 use std::time::Duration;
 
 use nix::errno::Errno;
 use nix::libc;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use nix::sys::socket::{
-    AddressFamily, ControlMessage, ControlMessageOwned, MsgFlags, SockFlag, SockType, UnixAddr, recvmsg, sendmsg,
-    setsockopt, socketpair, sockopt,
-};
 use nix::sys::termios::{SetArg, Termios, tcsetattr};
-use nix::sys::time::{TimeVal, TimeValLike};
 use nix::sys::wait::waitpid;
-use nix::unistd::{ForkResult, Pid, read, write};
+use nix::unistd::{ForkResult, Pid};
 
 use super::state_directory::{Remains, Seized, seize};
 use crate::engine::moment::Moment;
 use crate::engine::program;
 use crate::sys::call::{Call, CallError, Named};
+use crate::sys::channel::{Channel, Wait};
 use crate::sys::descriptor;
 use crate::sys::fault;
 use crate::sys::fork::fork;
@@ -93,7 +88,7 @@ pub(super) struct Guardian {
     /// Its number, a child of the controller.
     pub(super) pid: Pid,
     process: Pidfd,
-    channel: OwnedFd,
+    channel: Channel,
 }
 
 impl Guardian {
@@ -103,11 +98,9 @@ impl Guardian {
     ///
     /// Those of socketpair(2), setsockopt(2), fork(2) and `pidfd_open(2)`.
     pub(super) fn start(ward: &Ward<'_>) -> Result<Self, CallError> {
-        let (mine, theirs) =
-            socketpair(AddressFamily::Unix, SockType::SeqPacket, None, SockFlag::SOCK_CLOEXEC).by(Call::Socketpair)?;
+        let (mine, theirs) = Channel::pair()?;
         // One that does not answer, because somebody has stopped it, is as good as dead.
-        setsockopt(&mine, sockopt::ReceiveTimeout, &TimeVal::seconds(ANSWER.as_secs().cast_signed()))
-            .by(Call::Setsockopt)?;
+        mine.limit_waiting(ANSWER)?;
         match fork().by(Call::Fork)? {
             ForkResult::Parent { child } => match Pidfd::open(child).by(Call::PidfdOpen) {
                 Ok(process) => Ok(Self { pid: child, process, channel: mine }),
@@ -151,25 +144,14 @@ impl Guardian {
     ///
     /// `EPIPE` when the guardian has been killed, `EAGAIN` when it does not answer.
     pub(super) fn forget_the_dead(&self) -> Result<(), CallError> {
-        self.say(FORGET, &[])
+        self.hand_over(FORGET, &[])
     }
 
     fn hand_over(&self, kind: u8, descriptors: &[BorrowedFd<'_>]) -> Result<(), CallError> {
-        let numbers: Vec<_> = descriptors.iter().map(AsRawFd::as_raw_fd).collect();
-        self.say(kind, &[ControlMessage::ScmRights(&numbers)])
-    }
-
-    fn say(&self, kind: u8, rights: &[ControlMessage<'_>]) -> Result<(), CallError> {
-        let channel = self.channel.as_raw_fd();
-        sendmsg::<UnixAddr>(channel, &[IoSlice::new(&[kind])], rights, MsgFlags::MSG_NOSIGNAL, None)
-            .by(Call::Sendmsg)?;
-        loop {
-            match read(&self.channel, &mut [0_u8]) {
-                Ok(1) => return Ok(()),
-                Err(Errno::EINTR) => {}
-                Err(errno) => return Err(CallError { call: Call::Read, errno }),
-                Ok(_) => return Err(Errno::EPIPE.into()),
-            }
+        self.channel.send(&[kind], descriptors, Wait::Allowed).by(Call::Sendmsg)?;
+        match self.channel.receive(&mut [0], Wait::Allowed).by(Call::Recvmsg)?.bytes {
+            0 => Err(Errno::EPIPE.into()),
+            _ => Ok(()),
         }
     }
 
@@ -201,7 +183,7 @@ fn reap(guardian: Pid) {
 }
 
 /// The guardian's whole life. Every signal is blocked, as it was in the controller; only KILL ends it.
-fn watch(channel: &OwnedFd, ward: &Ward<'_>) -> ! {
+fn watch(channel: &Channel, ward: &Ward<'_>) -> ! {
     let _ = nix::unistd::setsid();
     title::set_name("nestns-guardian");
     let _ = nix::unistd::chdir("/");
@@ -219,7 +201,7 @@ fn watch(channel: &OwnedFd, ward: &Ward<'_>) -> ! {
             _ => {}
         }
         // The controller waits for this byte, or is gone.
-        let _ = write(channel, b"k");
+        let _ = channel.send(b"k", &[], Wait::Allowed);
     }
     fault::point("guardian-alone");
     for root in &roots {
@@ -251,28 +233,10 @@ fn remove(remains: Option<&Remains>, ward: &Ward<'_>) -> bool {
 }
 
 /// Receives what is handed over, and what it is; `None` at end of file.
-fn receive(channel: &OwnedFd) -> Option<(u8, Vec<OwnedFd>)> {
+fn receive(channel: &Channel) -> Option<(u8, Vec<OwnedFd>)> {
     let mut kind = [0_u8];
-    let mut control = nix::cmsg_space!([std::os::fd::RawFd; 3]);
-    let descriptors = loop {
-        let mut slices = [IoSliceMut::new(&mut kind)];
-        let message =
-            recvmsg::<UnixAddr>(channel.as_raw_fd(), &mut slices, Some(&mut control), MsgFlags::MSG_CMSG_CLOEXEC);
-        let message = match message {
-            Ok(message) => message,
-            Err(Errno::EINTR) => continue,
-            Err(_) => return None,
-        };
-        if message.bytes == 0 {
-            return None;
-        }
-        let rights = message.cmsgs().ok()?.filter_map(|control| match control {
-            ControlMessageOwned::ScmRights(rights) => Some(rights),
-            _ => None,
-        });
-        break rights.flatten().map(descriptor::received).collect();
-    };
-    Some((kind[0], descriptors))
+    let received = channel.receive(&mut kind, Wait::Allowed).ok()?;
+    (received.bytes > 0).then_some((kind[0], received.descriptors))
 }
 
 /// The guardian must not keep a pipe open whose reader waits for nestns to end.

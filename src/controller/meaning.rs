@@ -233,7 +233,7 @@ const ROWS: &[Row] = &[
         meaning: Meaning::Text("the process at the other end has ended"),
     },
     Row {
-        calls: &[Call::Read],
+        calls: &[Call::Recvmsg],
         errnos: &[Errno::EAGAIN],
         stages: &[],
         meaning: Meaning::Text(

@@ -6,13 +6,11 @@
 //! a bounded number of messages a turn, and an answer that does not fit means that nobody listens. As long as its line is
 //! open it does not leave by itself; end of file is the controller hanging up.
 
-use std::io::IoSlice;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd, RawFd};
 
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::Signal;
-use nix::sys::socket::{AddressFamily, ControlMessage, MsgFlags, SockFlag, SockType, UnixAddr, sendmsg, socketpair};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -21,8 +19,9 @@ use super::inheritance::{FIRST_FREE, TERMINAL};
 use super::message;
 use super::plan::NamespaceIndex;
 use super::report::{self, Report};
+use crate::sys::channel::{Channel, Wait};
+use crate::sys::descriptor;
 use crate::sys::pidfd::Pidfd;
-use crate::sys::{descriptor, rights};
 
 /// What the controller sends to have a line made. It means something only from an ancestor, is ignored by default, and is
 /// passed on to nobody.
@@ -101,11 +100,11 @@ pub enum Look<T> {
 
 /// One end of a line.
 #[derive(Debug)]
-pub struct Line(OwnedFd);
+pub struct Line(Channel);
 
 impl From<OwnedFd> for Line {
     fn from(end: OwnedFd) -> Self {
-        Self(end)
+        Self(Channel::from(end))
     }
 }
 
@@ -123,23 +122,14 @@ impl Line {
     /// `EAGAIN` when the other side does not listen, `EPIPE` when it is gone.
     pub fn say<T: Serialize>(&self, word: &T, descriptors: &[BorrowedFd<'_>]) -> nix::Result<()> {
         let bytes = postcard::to_extend(word, Vec::new()).map_err(|_| Errno::EMSGSIZE)?;
-        let numbers: Vec<_> = descriptors.iter().map(AsRawFd::as_raw_fd).collect();
-        let rights = [ControlMessage::ScmRights(&numbers)];
-        let rights = if numbers.is_empty() { &rights[..0] } else { &rights[..] };
-        let flags = MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_NOSIGNAL;
-        loop {
-            match sendmsg::<UnixAddr>(self.0.as_raw_fd(), &[IoSlice::new(&bytes)], rights, flags, None) {
-                Err(Errno::EINTR) => {}
-                result => return result.map(drop),
-            }
-        }
+        self.0.send(&bytes, descriptors, Wait::Never).map(drop)
     }
 
     /// Takes one message, without waiting.
     pub fn look<T: DeserializeOwned>(&self) -> Look<T> {
         let mut buffer = [0_u8; LARGEST];
-        let (length, descriptors) = match rights::receive_now(&self.0, &mut buffer) {
-            Ok(piece) => (piece.bytes, piece.descriptors),
+        let (length, descriptors) = match self.0.receive(&mut buffer, Wait::Never) {
+            Ok(received) => (received.bytes, received.descriptors),
             Err(Errno::EAGAIN) => return Look::Nothing,
             Err(_) => return Look::HungUp,
         };
@@ -166,12 +156,11 @@ impl Desk {
         if self.is_held() {
             return;
         }
-        let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
-        let Ok((mine, theirs)) = socketpair(AddressFamily::Unix, SockType::SeqPacket, None, flags) else { return };
+        let Ok((mine, theirs)) = Channel::pair() else { return };
         // Out of the way of the agreed numbers, at which a later fork puts its own.
         if let Ok(mine) = descriptor::above(&mine, FIRST_FREE) {
-            self.line = Some(Line(mine));
-            self.offer = Some(theirs);
+            self.line = Some(Line::from(mine));
+            self.offer = Some(theirs.into_fd());
         }
     }
 
@@ -197,7 +186,7 @@ impl Desk {
     pub fn hand_up(&mut self, namespace: NamespaceIndex) {
         let Some(offer) = &self.offer else { return };
         match report::try_send(&[Report::Line { namespace }], &[offer.as_fd()]) {
-            Err(Errno::EAGAIN | Errno::EINTR) => {}
+            Err(Errno::EAGAIN) => {}
             // Taken, or there is nobody to take it: then end of file follows on the line.
             _ => self.offer = None,
         }
@@ -236,13 +225,10 @@ impl Desk {
 
 #[cfg(test)]
 mod tests {
-    use nix::sys::socket::{AddressFamily, SockFlag, SockType, socketpair};
-
-    use super::{Answer, Command, Desk, Line, Look};
+    use super::{Answer, Channel, Command, Desk, Line, Look};
 
     fn pair() -> (Desk, Line) {
-        let (mine, theirs) =
-            socketpair(AddressFamily::Unix, SockType::SeqPacket, None, SockFlag::SOCK_NONBLOCK).unwrap();
+        let (mine, theirs) = Channel::pair().unwrap();
         (Desk { line: Some(Line(mine)), offer: None }, Line(theirs))
     }
 

@@ -33,5 +33,4 @@ pub mod program;
 pub mod readiness;
 pub mod refusal;
 pub mod report;
-mod shortage;
 mod user_database;

@@ -4,21 +4,16 @@
 //! helper is in between. What travels: "my numbers are taken" (the keeper may go on to the next sibling), and "now it is
 //! this joined process's turn" (the keeper forks it and hands a pidfd over). End of file is the other side's death.
 
-use std::io::IoSlice;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use nix::errno::Errno;
-use nix::sys::socket::{
-    AddressFamily, ControlMessage, MsgFlags, SockFlag, SockType, UnixAddr, sendmsg, setsockopt, socketpair, sockopt,
-};
 use nix::unistd::Pid;
 use serde::{Deserialize, Serialize};
 
 use super::message;
-use super::shortage::outlast;
 use crate::sys::call::{Call, CallError, Named};
+use crate::sys::channel::{Channel, Wait};
 use crate::sys::pidfd::Pidfd;
-use crate::sys::rights;
 
 /// One message, in either direction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -55,10 +50,9 @@ pub struct Heard {
 ///
 /// Those of socketpair(2) and setsockopt(2).
 pub fn pair() -> Result<(OwnedFd, OwnedFd), CallError> {
-    let (keeper, child) =
-        socketpair(AddressFamily::Unix, SockType::SeqPacket, None, SockFlag::SOCK_CLOEXEC).by(Call::Socketpair)?;
-    setsockopt(&keeper, sockopt::PassCred, &true).by(Call::Setsockopt)?;
-    Ok((keeper, child))
+    let (keeper, child) = Channel::pair()?;
+    keeper.pass_credentials()?;
+    Ok((keeper.into_fd(), child.into_fd()))
 }
 
 /// Says a word.
@@ -69,12 +63,7 @@ pub fn pair() -> Result<(OwnedFd, OwnedFd), CallError> {
 pub fn say(channel: impl AsFd, word: Word, pidfd: Option<BorrowedFd<'_>>) -> Result<(), CallError> {
     let mut buffer = [0_u8; 16];
     let bytes = postcard::to_slice(&word, &mut buffer).map_err(|_| Errno::EMSGSIZE)?;
-    let number = [pidfd.as_ref().map_or(-1, AsRawFd::as_raw_fd)];
-    let rights = [ControlMessage::ScmRights(&number)];
-    let rights = if pidfd.is_some() { &rights[..] } else { &rights[..0] };
-    let channel = channel.as_fd().as_raw_fd();
-    let send = || sendmsg::<UnixAddr>(channel, &[IoSlice::new(bytes)], rights, MsgFlags::MSG_NOSIGNAL, None).map(drop);
-    outlast(send).by(Call::Sendmsg)
+    Channel::from(channel).send_with_retry(bytes, pidfd.as_slice(), Wait::Allowed).map(drop).by(Call::Sendmsg)
 }
 
 /// Waits for a word; `None` at end of file, when the other side has died.
@@ -84,15 +73,15 @@ pub fn say(channel: impl AsFd, word: Word, pidfd: Option<BorrowedFd<'_>>) -> Res
 /// Those of recvmsg(2).
 pub fn hear(channel: impl AsFd) -> Result<Option<Heard>, CallError> {
     let mut buffer = [0_u8; 16];
-    let piece = match rights::receive(channel, &mut buffer) {
+    let received = match Channel::from(channel).receive(&mut buffer, Wait::Allowed) {
         Err(Errno::ECONNRESET) => return Ok(None),
-        piece => piece.by(Call::Recvmsg)?,
+        received => received.by(Call::Recvmsg)?,
     };
-    let (length, sender) = (piece.bytes, piece.sender.unwrap_or(Pid::from_raw(0)));
-    let pidfd = piece.descriptors.into_iter().map(Pidfd::from).next();
-    if length == 0 {
+    if received.bytes == 0 {
         return Ok(None);
     }
-    let word = message::read(&buffer[..length]).ok_or(Errno::EPROTO)?;
+    let word = message::read(&buffer[..received.bytes]).ok_or(Errno::EPROTO)?;
+    let sender = received.sender.unwrap_or(Pid::from_raw(0));
+    let pidfd = received.descriptors.into_iter().map(Pidfd::from).next();
     Ok(Some(Heard { word, sender, pidfd }))
 }

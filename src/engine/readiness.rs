@@ -8,10 +8,11 @@ use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd, RawFd};
 
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
-use nix::sys::socket::{AddressFamily, SockFlag, SockType, UnixAddr, bind, getsockname, setsockopt, socket, sockopt};
+use nix::sys::socket::{AddressFamily, SockFlag, SockType, UnixAddr, bind, getsockname, socket};
 use nix::unistd::pipe2;
 
 use crate::sys::call::{Call, CallError, Named};
+use crate::sys::channel::Channel;
 use crate::sys::descriptor;
 use crate::topology::Probe;
 
@@ -49,7 +50,7 @@ impl Means {
                 let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
                 let listener = socket(AddressFamily::Unix, SockType::Datagram, flags, None).by(Call::Socket)?;
                 // Before anybody can send: the kernel adds the sender to a message when it is sent.
-                setsockopt(&listener, sockopt::PassCred, &true).by(Call::Setsockopt)?;
+                Channel::from(&listener).pass_credentials()?;
                 // Without a name the kernel gives it a free one.
                 bind(listener.as_raw_fd(), &UnixAddr::new_unnamed()).by(Call::Bind)?;
                 let name: UnixAddr = getsockname(listener.as_raw_fd()).by(Call::Getsockname)?;

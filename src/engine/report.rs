@@ -9,13 +9,10 @@
 //! ([`open_own`]), and so has each process that is moved in from outside. The channel says whom a report may be about; what
 //! comes through the first channel, which is inherited until then, is believed by the sender's number.
 
-use std::io::IoSlice;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use nix::errno::Errno;
-use nix::sys::socket::{
-    AddressFamily, ControlMessage, MsgFlags, SockFlag, SockType, UnixAddr, sendmsg, setsockopt, socketpair, sockopt,
-};
+use nix::sys::socket::{setsockopt, sockopt};
 use nix::unistd::Pid;
 use serde::{Deserialize, Serialize};
 
@@ -24,9 +21,9 @@ use super::inheritance;
 use super::moment::Moment;
 use super::plan::{NamespaceIndex, Subject};
 use super::refusal::Refusal;
-use super::shortage::outlast;
 use crate::sys::call::{Call, CallError, Named};
-use crate::sys::{descriptor, rights};
+use crate::sys::channel::{Channel, Wait};
+use crate::sys::descriptor;
 
 /// The version of the messages; both ends are copies of one program, so another one is a bug.
 const VERSION: u8 = 1;
@@ -124,14 +121,13 @@ pub fn channel() -> Result<(OwnedFd, OwnedFd), CallError> {
     if setsockopt(&sender, sockopt::SndBufForce, &ROOM).is_err() {
         let _ = setsockopt(&sender, sockopt::SndBuf, &ROOM);
     }
-    Ok((receiver, sender))
+    Ok((receiver.into_fd(), sender.into_fd()))
 }
 
 /// A pair, whose first end is told who sends.
-fn pair() -> Result<(OwnedFd, OwnedFd), CallError> {
-    let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
-    let (receiver, sender) = socketpair(AddressFamily::Unix, SockType::SeqPacket, None, flags).by(Call::Socketpair)?;
-    setsockopt(&receiver, sockopt::PassCred, &true).by(Call::Setsockopt)?;
+fn pair() -> Result<(Channel, Channel), CallError> {
+    let (receiver, sender) = Channel::pair()?;
+    receiver.pass_credentials()?;
     Ok((receiver, sender))
 }
 
@@ -166,23 +162,24 @@ pub enum Look {
 /// Receives one message, without waiting. Descriptors that come with what is malformed are closed.
 pub fn receive(channel: BorrowedFd<'_>) -> Look {
     let mut buffer = [0_u8; LARGEST];
-    let mut received = rights::receive_now(channel, &mut buffer);
+    let channel = Channel::from(channel);
+    let mut received = channel.receive(&mut buffer, Wait::Never);
     if matches!(received, Err(Errno::ECONNRESET)) {
         // Told once, before what is still to be read.
-        received = rights::receive_now(channel, &mut buffer);
+        received = channel.receive(&mut buffer, Wait::Never);
     }
-    let piece = match received {
-        Ok(piece) => piece,
+    let received = match received {
+        Ok(received) => received,
         // For want of memory: what is there stays there.
         Err(Errno::EAGAIN | Errno::ENOMEM | Errno::ENOBUFS) => return Look::Nothing,
         // The other side is gone, or it is no such channel.
         Err(_) => return Look::HungUp,
     };
     // The kernel adds the sender to every message, an empty one included, and to nothing else.
-    let Some(sender) = piece.sender else { return Look::HungUp };
+    let Some(sender) = received.sender else { return Look::HungUp };
     // Descriptors may be missing: the kernel drops what exceeds the limit on them, whoever has sent the message.
-    match read(&buffer[..piece.bytes]) {
-        Some(reports) => Look::Received(Received { sender, reports, descriptors: piece.descriptors }),
+    match read(&buffer[..received.bytes]) {
+        Some(reports) => Look::Received(Received { sender, reports, descriptors: received.descriptors }),
         None => Look::Malformed { sender },
     }
 }
@@ -213,18 +210,18 @@ pub fn read(message: &[u8]) -> Option<Vec<Report>> {
     rest.is_empty().then_some(reports)
 }
 
+/// The sending end of the nearest channel.
+fn upward() -> Channel<BorrowedFd<'static>> {
+    Channel::from(inheritance::fd(inheritance::REPORTS))
+}
+
 /// Sends reports without waiting.
 ///
 /// # Errors
 ///
 /// `EAGAIN` when the controller is slow, `EPIPE` when it is gone.
 pub fn try_send(reports: &[Report], descriptors: &[BorrowedFd<'_>]) -> nix::Result<()> {
-    let message = write(reports)?;
-    let numbers: Vec<_> = descriptors.iter().map(AsRawFd::as_raw_fd).collect();
-    let rights = [ControlMessage::ScmRights(&numbers)];
-    let rights = if numbers.is_empty() { &rights[..0] } else { &rights[..] };
-    let flags = MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_NOSIGNAL;
-    sendmsg::<UnixAddr>(inheritance::REPORTS, &[IoSlice::new(&message)], rights, flags, None).map(drop)
+    upward().send(&write(reports)?, descriptors, Wait::Never).map(drop)
 }
 
 /// Sends one report, and waits while the channel is full: for processes that nobody depends on yet.
@@ -234,15 +231,14 @@ pub fn try_send(reports: &[Report], descriptors: &[BorrowedFd<'_>]) -> nix::Resu
 /// `EPIPE` when the controller is gone.
 pub fn send(report: Report, descriptors: &[BorrowedFd<'_>]) -> nix::Result<()> {
     use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-    let reports = [report];
+    let message = write(&[report])?;
     loop {
-        match outlast(|| try_send(&reports, descriptors)) {
+        match upward().send_with_retry(&message, descriptors, Wait::Never) {
             Err(Errno::EAGAIN) => {
                 let mut writable = [PollFd::new(inheritance::fd(inheritance::REPORTS), PollFlags::POLLOUT)];
                 let _ = poll(&mut writable, PollTimeout::NONE);
             }
-            Err(Errno::EINTR) => {}
-            result => return result,
+            result => return result.map(drop),
         }
     }
 }
@@ -290,7 +286,6 @@ impl Outbox {
                 Ok(()) => drop(self.0.drain(..batch)),
                 // Without memory for a message it is kept as well; the next wake-up tries again.
                 Err(Errno::EAGAIN | Errno::ENOBUFS) => return,
-                Err(Errno::EINTR) => {}
                 Err(_) => self.0.clear(),
             }
         }

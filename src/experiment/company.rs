@@ -1,10 +1,6 @@
 //! Borders: parents outside, a /proc from outside, members who were moved in, and messages across.
 
-use std::io::{IoSlice, IoSliceMut};
-use std::os::fd::AsRawFd;
-
-use nix::cmsg_space;
-use nix::sys::socket::{ControlMessageOwned, MsgFlags, UnixCredentials, recvmsg, sendmsg, setsockopt, sockopt};
+use nix::errno::Errno;
 use nix::unistd::{Pid, getpid, getppid};
 
 use super::Finding;
@@ -12,6 +8,7 @@ use super::ends::be_orphaned;
 use super::stage::{Line, Stage, Where, await_end, cast, wait};
 use crate::observe::process::Process;
 use crate::sys::access::may_signal;
+use crate::sys::channel::Wait;
 
 /// Says who it is and whose child, and stays.
 fn introduce(line: &Line) {
@@ -89,17 +86,16 @@ pub(super) fn joined_orphans(_: Stage) -> nix::Result<Finding> {
 
 pub(super) fn credentials(_: Stage) -> nix::Result<Finding> {
     let inside = cast(Where::New, |line| {
-        if setsockopt(&line.0, sockopt::PassCred, &true).is_err() {
+        if line.0.pass_credentials().is_err() {
             return;
         }
         line.say("ready");
         line.say(sender(line).unwrap_or(-1));
         wait(line);
     })?;
-    setsockopt(&inside.line.0, sockopt::PassCred, &true)?;
+    inside.line.0.pass_credentials()?;
     let outward = sender(&inside.line)?;
-    let message = [IoSlice::new(b"hello")];
-    sendmsg::<()>(inside.line.0.as_raw_fd(), &message, &[], MsgFlags::MSG_NOSIGNAL, None)?;
+    inside.line.0.send(b"hello", &[], Wait::Allowed)?;
     let inward = inside.line.hear_number()?;
     let number = inside.pid.as_raw();
     inside.end();
@@ -109,14 +105,6 @@ pub(super) fn credentials(_: Stage) -> nix::Result<Finding> {
 
 /// The number that comes with the next message.
 fn sender(line: &Line) -> nix::Result<i32> {
-    let mut text = [0; 64];
-    let mut slices = [IoSliceMut::new(&mut text)];
-    let mut space = cmsg_space!(UnixCredentials);
-    let message = recvmsg::<()>(line.0.as_raw_fd(), &mut slices, Some(&mut space), MsgFlags::empty())?;
-    let mut messages = message.cmsgs()?;
-    let found = messages.find_map(|message| match message {
-        ControlMessageOwned::ScmCredentials(credentials) => Some(credentials.pid()),
-        _ => None,
-    });
-    found.ok_or(nix::errno::Errno::EBADMSG)
+    let received = line.0.receive_without_descriptors(&mut [0; 64], Wait::Allowed)?;
+    received.sender.map(Pid::as_raw).ok_or(Errno::EBADMSG)
 }

@@ -8,7 +8,7 @@
 
 use std::fs::File;
 use std::io::{Read as _, Write as _};
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd};
 use std::os::unix::fs::FileExt as _;
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
@@ -21,20 +21,19 @@ use nix::sched::{CloneFlags, setns, unshare};
 use nix::sys::memfd::{MFdFlags, memfd_create};
 use nix::sys::prctl::set_pdeathsig;
 use nix::sys::signal::Signal;
-use nix::sys::socket::{
-    AddressFamily, MsgFlags, Shutdown, SockFlag, SockType, recv, send, setsockopt, shutdown, socketpair, sockopt,
-};
+use nix::sys::socket::{Shutdown, shutdown};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::{ForkResult, Pid, ftruncate, getegid, geteuid, getpid, pipe2, setsid};
 
 use super::Finding;
+use crate::sys::channel::{Channel, Wait};
 use crate::sys::fork::{exit_now, fork};
 use crate::sys::pidfd::Pidfd;
 
 /// So long an experiment may take.
 const PATIENCE: Duration = Duration::from_secs(30);
 /// So long a line is listened to.
-const SILENCE: i64 = 10;
+const SILENCE: Duration = Duration::from_secs(10);
 /// The inode of the initial PID namespace: a constant of the kernel (`PROC_PID_INIT_INO`).
 const INITIAL: u64 = 0xEFFF_FFFC;
 
@@ -228,21 +227,20 @@ pub(super) fn await_end(child: Pid) -> Option<WaitStatus> {
 
 /// A line between two processes: a message at a time, translated by nobody.
 #[derive(Debug)]
-pub(super) struct Line(pub(super) OwnedFd);
+pub(super) struct Line(pub(super) Channel);
 
 impl Line {
     fn pair() -> nix::Result<(Self, Self)> {
-        let (ours, theirs) = socketpair(AddressFamily::Unix, SockType::SeqPacket, None, SockFlag::SOCK_CLOEXEC)?;
-        for end in [&ours, &theirs] {
-            setsockopt(end, sockopt::ReceiveTimeout, &nix::sys::time::TimeVal::new(SILENCE, 0))?;
-        }
+        let (ours, theirs) = Channel::pair()?;
+        ours.limit_waiting(SILENCE)?;
+        theirs.limit_waiting(SILENCE)?;
         Ok((Self(ours), Self(theirs)))
     }
 
     /// Sends a message. Nobody who listens any more is no failure of the sender.
     #[expect(clippy::needless_pass_by_value, reason = "words and numbers are said as they are")]
     pub(super) fn say(&self, text: impl ToString) {
-        let _ = send(self.0.as_raw_fd(), text.to_string().as_bytes(), MsgFlags::MSG_NOSIGNAL);
+        let _ = self.0.send(text.to_string().as_bytes(), &[], Wait::Allowed);
     }
 
     /// Waits for a message, for a while.
@@ -252,13 +250,9 @@ impl Line {
     /// `EPIPE` when there is nobody who could send one, `EAGAIN` when none has come.
     pub(super) fn hear(&self) -> nix::Result<String> {
         let mut buffer = [0; 512];
-        loop {
-            match recv(self.0.as_raw_fd(), &mut buffer, MsgFlags::empty()) {
-                Ok(0) => return Err(Errno::EPIPE),
-                Ok(count) => return Ok(String::from_utf8_lossy(&buffer[..count]).into_owned()),
-                Err(Errno::EINTR) => {}
-                Err(errno) => return Err(errno),
-            }
+        match self.0.receive_without_descriptors(&mut buffer, Wait::Allowed)?.bytes {
+            0 => Err(Errno::EPIPE),
+            count => Ok(String::from_utf8_lossy(&buffer[..count]).into_owned()),
         }
     }
 
@@ -330,7 +324,7 @@ impl Actor {
     /// Lets it end, and reaps it.
     pub(super) fn end(self) -> Option<WaitStatus> {
         // Others who were made later have copies of this end: the end of the line must not wait for theirs.
-        let _ = shutdown(self.line.0.as_raw_fd(), Shutdown::Both);
+        let _ = shutdown(self.line.0.as_fd().as_raw_fd(), Shutdown::Both);
         await_end(self.pid)
     }
 }

@@ -15,8 +15,8 @@ use super::message::{Envelope, Problem, Reply, Request, VERSION};
 use super::wire::{self, LONGEST};
 use crate::controller::state_directory::{CONTROL, Directory, has_control_socket};
 use crate::engine::moment::Moment;
+use crate::sys::channel::{Channel, Wait};
 use crate::sys::pidfd::Pidfd;
-use crate::sys::rights;
 
 /// How long a controller has to answer what it answers at once.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -148,7 +148,7 @@ impl Client {
         let mut rest = line.as_slice();
         let mut descriptors = descriptors;
         while !rest.is_empty() {
-            match wire::send(self.socket.as_fd(), rest, descriptors) {
+            match Channel::from(&self.socket).send(rest, descriptors, Wait::Allowed) {
                 Ok(count) => {
                     rest = &rest[count..];
                     descriptors = &[];
@@ -194,14 +194,14 @@ impl Client {
     ///
     /// [`ClientError::HungUp`] at the end.
     pub fn receive(&mut self) -> Result<(), ClientError> {
-        match rights::receive(&self.socket, &mut self.part) {
-            Ok(piece) if piece.bytes == 0 => Err(ClientError::HungUp),
-            Ok(piece) => {
-                self.lines.push(&self.part[..piece.bytes]);
-                if piece.bytes == self.part.len() && self.part.len() < LARGEST_PART {
+        match Channel::from(&self.socket).receive(&mut self.part, Wait::Allowed) {
+            Ok(received) if received.bytes == 0 => Err(ClientError::HungUp),
+            Ok(received) => {
+                self.lines.push(&self.part[..received.bytes]);
+                if received.bytes == self.part.len() && self.part.len() < LARGEST_PART {
                     self.part.resize(2 * self.part.len(), 0);
                 }
-                self.descriptors.extend(piece.descriptors);
+                self.descriptors.extend(received.descriptors);
                 Ok(())
             }
             Err(Errno::ECONNRESET) => Err(ClientError::HungUp),

@@ -25,7 +25,8 @@ use crate::controller::journal::event::Caller;
 use crate::controller::state_directory::{CONTROL, Directory};
 use crate::engine::inheritance::FIRST_FREE;
 use crate::sys::call::{Call, CallError, Named};
-use crate::sys::{descriptor, rights};
+use crate::sys::channel::{Channel, Wait};
+use crate::sys::descriptor;
 
 /// So many clients at a time.
 const CLIENTS: usize = 128;
@@ -225,8 +226,8 @@ impl Server {
         self.clock += 1;
         let Some(client) = self.clients.get_mut(&id) else { return };
         self.buffer.resize(TURN, 0);
-        let piece = match rights::receive(&client.socket, &mut self.buffer) {
-            Ok(piece) if piece.bytes > 0 => piece,
+        let received = match Channel::from(&client.socket).receive(&mut self.buffer, Wait::Allowed) {
+            Ok(received) if received.bytes > 0 => received,
             Err(Errno::EAGAIN) => return,
             _ => {
                 self.remove(id, events);
@@ -234,14 +235,14 @@ impl Server {
             }
         };
         client.heard = self.clock;
-        client.descriptors.extend(piece.descriptors);
-        client.unread.push(&self.buffer[..piece.bytes]);
+        client.descriptors.extend(received.descriptors);
+        client.unread.push(&self.buffer[..received.bytes]);
         let mut problem = None;
-        if piece.is_truncated || client.descriptors.len() > wire::DESCRIPTORS {
+        if received.lacks_descriptors || client.descriptors.len() > wire::DESCRIPTORS {
             client.descriptors.clear();
             problem = Some(Problem::no("more descriptors came than a request has"));
         }
-        if half_read + piece.bytes > HALF_READ && !client.unread.has_end() {
+        if half_read + received.bytes > HALF_READ && !client.unread.has_end() {
             client.skip();
             problem = Some(Problem::no("too many long lines come at the same time").help("ask again in a moment"));
         }
@@ -296,7 +297,7 @@ impl Server {
         let Some(client) = self.clients.get_mut(&id) else { return };
         while let Some((line, descriptors)) = client.outbox.front_mut() {
             let along: Vec<_> = descriptors.iter().map(AsFd::as_fd).collect();
-            match wire::send(client.socket.as_fd(), &line[client.sent..], &along) {
+            match Channel::from(&client.socket).send(&line[client.sent..], &along, Wait::Allowed) {
                 Ok(count) => {
                     // They went with the first byte.
                     descriptors.clear();

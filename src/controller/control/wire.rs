@@ -1,14 +1,12 @@
-//! Bytes and descriptors over a stream socket.
+//! The address of the control socket, and what may be sent over it.
 //!
 //! A name in the file system longer than 107 bytes does not fit into a socket address (unix(7)), and means what others may
 //! change; through `/proc/self/fd` of the directory every one fits, and is meant in this very directory.
 
-use std::io::IoSlice;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+use std::os::fd::{AsFd, AsRawFd};
 use std::path::PathBuf;
 
-use nix::errno::Errno;
-use nix::sys::socket::{ControlMessage, MsgFlags, UnixAddr, sendmsg};
+use nix::sys::socket::UnixAddr;
 
 use crate::controller::state_directory::Directory;
 
@@ -28,21 +26,4 @@ pub fn address(directory: &Directory, name: &str) -> nix::Result<UnixAddr> {
     // Without /proc only the path is left.
     let is_there = std::fs::metadata(&through).is_ok();
     UnixAddr::new(&if is_there { PathBuf::from(through).join(name) } else { directory.path().join(name) })
-}
-
-/// Sends what the socket takes of some bytes, descriptors with the first of them.
-///
-/// # Errors
-///
-/// `EAGAIN` when it takes nothing now, `EPIPE` when the other side is gone.
-pub fn send(socket: BorrowedFd<'_>, bytes: &[u8], descriptors: &[BorrowedFd<'_>]) -> nix::Result<usize> {
-    let numbers: Vec<_> = descriptors.iter().map(AsRawFd::as_raw_fd).collect();
-    let rights = [ControlMessage::ScmRights(&numbers)];
-    let rights = if numbers.is_empty() { &rights[..0] } else { &rights[..] };
-    loop {
-        match sendmsg::<UnixAddr>(socket.as_raw_fd(), &[IoSlice::new(bytes)], rights, MsgFlags::MSG_NOSIGNAL, None) {
-            Err(Errno::EINTR) => {}
-            result => return result,
-        }
-    }
 }

@@ -1,11 +1,9 @@
 //! Descriptors on which processes say themselves that they are ready: pipes, and sockets of `sd_notify(3)`.
 
-use std::io::IoSliceMut;
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::OwnedFd;
 
 use nix::errno::Errno;
 use nix::sys::epoll::EpollFlags;
-use nix::sys::socket::{ControlMessageOwned, MsgFlags, UnixAddr, recvmsg};
 use nix::unistd::Pid;
 
 use super::notification::{ends_line, says_ready};
@@ -13,6 +11,7 @@ use crate::controller::event_loop::{EventLoop, Token};
 use crate::engine::plan::Subject;
 use crate::observe::namespaces::Member;
 use crate::observe::process;
+use crate::sys::channel::{Channel, Wait};
 use crate::sys::descriptor;
 
 /// The longest message that is read; what manages services takes no more either.
@@ -144,30 +143,19 @@ impl Voice {
 
     fn receive(&self) -> Vec<Heard> {
         let mut heard = Vec::new();
+        let channel = Channel::from(&self.fd);
         for _ in 0..TURN {
             let mut buffer = [0_u8; LONGEST];
-            let mut slices = [IoSliceMut::new(&mut buffer)];
-            // Room for the credentials alone: descriptors that somebody sends along find none, and are closed.
-            let mut control = nix::cmsg_space!(nix::sys::socket::UnixCredentials);
-            let flags = MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_CMSG_CLOEXEC;
-            let message = recvmsg::<UnixAddr>(self.fd.as_raw_fd(), &mut slices, Some(&mut control), flags);
-            let (length, sender) = match message {
-                // What is cut off may be more of its last line: a message that is too long says nothing.
-                Ok(message) if message.flags.contains(MsgFlags::MSG_TRUNC) => continue,
-                Ok(message) => {
-                    let sender = message.cmsgs().ok().into_iter().flatten().find_map(|control| match control {
-                        ControlMessageOwned::ScmCredentials(sender) => Some(Pid::from_raw(sender.pid())),
-                        _ => None,
-                    });
-                    (message.bytes, sender)
-                }
-                Err(Errno::EINTR) => continue,
-                Err(_) => break,
-            };
+            // Whatever descriptors somebody sends along.
+            let Ok(message) = channel.receive_without_descriptors(&mut buffer, Wait::Never) else { break };
+            // What is cut off may be more of its last line: a message that is too long says nothing.
+            if message.is_cut {
+                continue;
+            }
             // One without a sender is nobody's. It is looked at before the next message is taken: whoever waits until that
             // happens, as systemd-notify(1) does, still lives.
-            if let Some(pid) = sender
-                && says_ready(&buffer[..length])
+            if let Some(pid) = message.sender
+                && says_ready(&buffer[..message.bytes])
             {
                 heard.push(Heard { subject: self.subject, sender: Some(Sender::look(pid)) });
             }

@@ -4,22 +4,19 @@
 //! process of it, and the kernel translates that process for the receiver as it would a real sender: root claims for all,
 //! an ordinary user from inside the outermost namespace of his own, where he has the right to.
 
-use std::io::{self, IoSlice};
-use std::os::fd::{AsFd as _, AsRawFd, OwnedFd};
+use std::io;
+use std::os::fd::{AsFd as _, AsRawFd as _};
 
 use nix::errno::Errno;
-use nix::libc;
-use nix::sys::socket::{
-    AddressFamily, ControlMessage, MsgFlags, Shutdown, SockFlag, SockType, UnixCredentials, sendmsg, setsockopt,
-    shutdown, socketpair, sockopt,
-};
+use nix::sys::socket::{Shutdown, shutdown};
 use nix::sys::wait::{WaitPidFlag, waitpid};
-use nix::unistd::{ForkResult, getgid, getuid};
+use nix::unistd::{ForkResult, Pid};
 
 use super::entry::{Asked, Place, withdraw};
 use super::probe::{Glimpse, Question, failed};
 use super::{Observer, Rows};
 use crate::observe::machine::{Inhabitant, SpaceId};
+use crate::sys::channel::Channel;
 use crate::sys::fork::{exit_now, fork};
 
 /// Sends a message in the name of each process, and has an observer say who it was from.
@@ -28,22 +25,21 @@ pub(super) fn measure(rows: &Rows<'_>, observer: &Observer) -> io::Result<Glimps
         Ok(place) => place,
         Err(error) => return Ok(failed("look into it", &error)),
     };
-    let flags = SockFlag::SOCK_CLOEXEC;
-    let (ours, theirs) = socketpair(AddressFamily::Unix, SockType::SeqPacket, None, flags)?;
-    setsockopt(&theirs, sockopt::PassCred, &true)?;
-    let asked = Asked::begin(place, &Question::Credentials, Some(theirs))?;
+    let (ours, theirs) = Channel::pair().map_err(Errno::from)?;
+    theirs.pass_credentials().map_err(Errno::from)?;
+    let asked = Asked::begin(place, &Question::Credentials, Some(theirs.into_fd()))?;
     send_all(rows, &ours)?;
     // The end for the prober, whoever else has inherited this side.
-    shutdown(ours.as_raw_fd(), Shutdown::Write)?;
+    shutdown(ours.as_fd().as_raw_fd(), Shutdown::Write)?;
     asked.end()
 }
 
 /// Every process, in the name of those who may: the caller himself, or helpers in the outermost namespaces.
-fn send_all(rows: &Rows<'_>, socket: &OwnedFd) -> io::Result<()> {
+fn send_all(rows: &Rows<'_>, channel: &Channel) -> io::Result<()> {
     let machine = rows.machine;
     let mut left: Vec<(usize, i32)> = Vec::new();
     for &(row, number) in rows.known(machine.own()) {
-        match send(socket, row, number) {
+        match send(channel, row, number) {
             // One that has ended is delivered to nobody.
             Ok(()) | Err(Errno::ESRCH) => {}
             Err(Errno::EPERM) => left.push((row, number)),
@@ -63,23 +59,23 @@ fn send_all(rows: &Rows<'_>, socket: &OwnedFd) -> io::Result<()> {
             machine.processes().iter().filter(|process| process.space == Some(space)).map(Inhabitant::pid).collect();
         candidates.sort_unstable();
         let Ok(Some(place)) = Place::of(machine, &Observer { space, candidates }) else { continue };
-        send_from(&place, socket, &theirs)?;
+        send_from(&place, channel, &theirs)?;
     }
     Ok(())
 }
 
 /// A helper and, inside, somebody with the right to claim; both are gone when this returns.
-fn send_from(place: &Place, socket: &OwnedFd, rows: &[(usize, i32)]) -> io::Result<()> {
+fn send_from(place: &Place, channel: &Channel, rows: &[(usize, i32)]) -> io::Result<()> {
     let helper = match fork()? {
         ForkResult::Child => {
             let [target, gateway] = place.descriptors();
-            withdraw(&[Some(socket.as_fd()), target, gateway]);
+            withdraw(&[Some(channel.as_fd()), target, gateway]);
             let work = || -> Result<(), Errno> {
                 place.enter().map_err(|(_, errno)| errno)?;
                 match place.fork().map_err(|(_, errno)| errno)? {
                     ForkResult::Child => {
                         for &(row, number) in rows {
-                            if matches!(send(socket, row, number), Err(Errno::EPIPE | Errno::ECONNRESET)) {
+                            if matches!(send(channel, row, number), Err(Errno::EPIPE | Errno::ECONNRESET)) {
                                 break;
                             }
                         }
@@ -99,10 +95,6 @@ fn send_from(place: &Place, socket: &OwnedFd, rows: &[(usize, i32)]) -> io::Resu
     Ok(())
 }
 
-fn send(socket: &OwnedFd, row: usize, number: i32) -> nix::Result<()> {
-    let credentials =
-        UnixCredentials::from(libc::ucred { pid: number, uid: getuid().as_raw(), gid: getgid().as_raw() });
-    let row = u32::try_from(row).unwrap_or(u32::MAX).to_ne_bytes();
-    let control = [ControlMessage::ScmCredentials(&credentials)];
-    sendmsg::<()>(socket.as_raw_fd(), &[IoSlice::new(&row)], &control, MsgFlags::MSG_NOSIGNAL, None).map(drop)
+fn send(channel: &Channel, row: usize, number: i32) -> nix::Result<()> {
+    channel.send_as(Pid::from_raw(number), &u32::try_from(row).unwrap_or(u32::MAX).to_ne_bytes())
 }
