@@ -20,6 +20,7 @@ use crate::engine::program;
 use crate::sys::call::{Call, CallError, Named};
 use crate::sys::fork::fork;
 use crate::sys::pidfd::Pidfd;
+use crate::sys::proc_status::Fields;
 
 /// `CAP_SYS_ADMIN` of capabilities(7), as a bit of `CapEff`.
 const SYS_ADMIN: u64 = 1 << 21;
@@ -52,9 +53,7 @@ pub(super) fn is_single_user(crossing: &Crossing) -> bool {
 }
 
 fn has_admin_in_own_user_namespace() -> bool {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let effective = status.lines().find_map(|line| line.strip_prefix("CapEff:")).map(str::trim);
-    effective.and_then(|mask| u64::from_str_radix(mask, 16).ok()).is_some_and(|mask| mask & SYS_ADMIN != 0)
+    Fields::own().mask("CapEff").is_some_and(|mask| mask & SYS_ADMIN != 0)
 }
 
 /// A user namespace in which the caller is user and group 0, held by a descriptor alone.

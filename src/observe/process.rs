@@ -10,7 +10,8 @@ use nix::unistd::{Pid, SysconfVar, sysconf};
 
 use super::small_file;
 use super::stat;
-use super::status::{Fields, Status};
+use super::status::Status;
+use crate::sys::proc_status::Fields;
 
 /// A process as /proc shows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,8 +42,7 @@ impl Process {
 /// `NSpid` and `PPid` of the bytes of a `status`.
 fn lineage(status: &[u8]) -> Option<(Vec<i32>, i32)> {
     let fields = Fields::of(status);
-    let numbers = fields.get("NSpid")?.split_whitespace().map(str::parse).collect::<Result<_, _>>().ok()?;
-    Some((numbers, fields.get("PPid")?.parse().ok()?))
+    Some((fields.chain("NSpid")?, fields.number("PPid")?))
 }
 
 /// When a process began; see [`Process::start_time`].

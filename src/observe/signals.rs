@@ -11,7 +11,7 @@ use nix::unistd::Pid;
 
 use super::awaited::{self, Known};
 use super::small_file;
-use super::status::Fields;
+use crate::sys::proc_status::Fields;
 
 /// The answer to "would the kernel drop this signal?".
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,11 +1,11 @@
-//! The fields of `/proc/PID/status`, which everybody may read of every process that he sees.
+//! What `/proc/PID/status` says, which everybody may read of every process that it sees.
 
-use std::borrow::Cow;
 use std::io;
 
 use nix::unistd::Pid;
 
 use super::small_file;
+use crate::sys::proc_status::Fields;
 
 /// What the file says. Numbers are the reader's, but for the last of `numbers`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,50 +51,25 @@ impl Status {
     /// The content of the file; `None` where a field is missing.
     pub fn of(bytes: &[u8]) -> Option<Self> {
         let fields = Fields::of(bytes);
-        let field = |name: &str| fields.get(name);
-        let mask = |name: &str| u64::from_str_radix(field(name)?, 16).ok();
-        let ids =
-            |name: &str| field(name).map(|list| list.split_whitespace().filter_map(|id| id.parse().ok()).collect());
         Some(Self {
             name: fields.name()?.to_owned(),
-            state: field("State")?.to_owned(),
-            numbers: field("NSpid")?.split_whitespace().map(str::parse).collect::<Result<_, _>>().ok()?,
-            parent: field("PPid")?.parse().ok()?,
-            tracer: field("TracerPid")?.parse().ok()?,
-            uids: ids("Uid")?,
-            gids: ids("Gid")?,
-            groups: ids("Groups")?,
-            threads: field("Threads")?.parse().ok()?,
-            resident_kib: field("VmRSS").and_then(|text| text.trim_end_matches(" kB").trim().parse().ok()),
-            pending: mask("SigPnd")? | mask("ShdPnd")?,
-            blocked: mask("SigBlk")?,
-            ignored: mask("SigIgn")?,
-            caught: mask("SigCgt")?,
-            effective_capabilities: mask("CapEff")?,
-            no_new_privileges: field("NoNewPrivs").is_some_and(|text| text == "1"),
-            seccomp: field("Seccomp").and_then(|text| text.parse().ok()),
+            state: fields.get("State")?.to_owned(),
+            numbers: fields.chain("NSpid")?,
+            parent: fields.number("PPid")?,
+            tracer: fields.number("TracerPid")?,
+            uids: fields.numbers("Uid")?,
+            gids: fields.numbers("Gid")?,
+            groups: fields.numbers("Groups")?,
+            threads: fields.number("Threads")?,
+            resident_kib: fields.get("VmRSS").and_then(|text| text.trim_end_matches(" kB").trim().parse().ok()),
+            pending: fields.mask("SigPnd")? | fields.mask("ShdPnd")?,
+            blocked: fields.mask("SigBlk")?,
+            ignored: fields.mask("SigIgn")?,
+            caught: fields.mask("SigCgt")?,
+            effective_capabilities: fields.mask("CapEff")?,
+            no_new_privileges: fields.get("NoNewPrivs") == Some("1"),
+            seccomp: fields.number("Seccomp"),
         })
-    }
-}
-
-/// The fields by their names. The first is the name of the process, which is anything, also what is no text; the kernel
-/// writes a line feed in it as `\n`, so that it cannot be taken for another field.
-#[derive(Debug, Clone)]
-pub(super) struct Fields<'a>(Cow<'a, str>);
-
-impl<'a> Fields<'a> {
-    pub(super) fn of(bytes: &'a [u8]) -> Self {
-        Self(String::from_utf8_lossy(bytes))
-    }
-
-    /// A field, without the blanks around it.
-    pub(super) fn get(&self, name: &str) -> Option<&str> {
-        self.0.split('\n').find_map(|line| line.strip_prefix(name)?.strip_prefix(':')).map(str::trim)
-    }
-
-    /// The name of the process, with the blanks that are its own.
-    pub(super) fn name(&self) -> Option<&str> {
-        self.0.split('\n').find_map(|line| line.strip_prefix("Name:\t"))
     }
 }
 

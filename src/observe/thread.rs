@@ -11,8 +11,8 @@ use nix::errno::Errno;
 use nix::unistd::Pid;
 
 use super::small_file;
-use super::status::Fields;
 use crate::sys::directory;
+use crate::sys::proc_status::Fields;
 
 /// A thread that is not the first of its process.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,11 +31,8 @@ impl Thread {
     /// The content of its `status`; `None` where a field is missing.
     pub fn of(status: &[u8]) -> Option<Self> {
         let fields = Fields::of(status);
-        let chain = |name: &str| -> Option<Vec<i32>> {
-            fields.get(name)?.split('\t').map(|number| number.parse().ok()).collect()
-        };
-        let (numbers, process) = (chain("NSpid")?, chain("NStgid")?);
-        let (name, state) = (fields.name()?.to_owned(), fields.get("State")?.chars().next()?);
+        let (numbers, process) = (fields.chain("NSpid")?, fields.chain("NStgid")?);
+        let (name, state) = (fields.name()?.to_owned(), fields.state()?);
         Some(Self { numbers, process, name, state })
     }
 

@@ -33,6 +33,7 @@ pub mod namespace;
 pub mod passage;
 pub mod pidfd;
 pub mod probe;
+pub mod proc_status;
 pub mod reap;
 pub mod secure;
 pub mod start;

@@ -19,6 +19,7 @@ use nix::unistd::{Pid, geteuid, getpid};
 use crate::observe::namespaces::Member;
 use crate::sys::namespace;
 use crate::sys::pidfd::{Kind, Pidfd};
+use crate::sys::proc_status::Fields;
 
 /// The deepest PID namespace (R1).
 const DEEPEST: usize = 32;
@@ -55,11 +56,8 @@ impl Standing {
 
 /// Whether a process has one number in the controller's /proc: `NSpid` of a pidfd's `fdinfo`, which asks for no rights.
 fn is_in_own_pid_namespace(pidfd: &Pidfd) -> bool {
-    let text = fs::read_to_string(format!("/proc/self/fdinfo/{}", pidfd.as_fd().as_raw_fd())).unwrap_or_default();
-    let numbers = text.lines().find_map(|line| line.strip_prefix("NSpid:")).unwrap_or_default();
-    let mut numbers = numbers.split_whitespace();
-    let first = numbers.next().and_then(|number| number.parse::<i32>().ok());
-    first.is_some_and(|number| number > 0) && numbers.next().is_none()
+    let text = fs::read(format!("/proc/self/fdinfo/{}", pidfd.as_fd().as_raw_fd())).unwrap_or_default();
+    Fields::of(&text).chain("NSpid").is_some_and(|numbers| matches!(*numbers, [number] if number > 0))
 }
 
 /// Whether the controller has a number in the PID namespace of a process (R12), which is so in those around its own only.

@@ -8,6 +8,7 @@ use std::fs;
 use std::os::unix::fs::MetadataExt as _;
 
 use crate::observe::stat::Stat;
+use crate::sys::proc_status::Fields;
 
 /// The kinds of deviation of processes, in the order in which they are told.
 pub(super) const KINDS: [&str; 16] = [
@@ -44,7 +45,7 @@ const CGROUP: usize = 15;
 /// What /proc says of a process besides its numbers.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Manner {
-    status: String,
+    status: Vec<u8>,
     limits: Option<String>,
     /// Nice value, real-time priority and policy.
     scheduling: Option<[String; 3]>,
@@ -62,9 +63,7 @@ impl Manner {
         let read = |name: &str| fs::read_to_string(format!("/proc/{pid}/{name}")).ok();
         let inode = |name: &str| fs::metadata(format!("/proc/{pid}/ns/{name}")).ok().map(|found| found.ino());
         Self {
-            status: fs::read(format!("/proc/{pid}/status"))
-                .map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
-                .unwrap_or_default(),
+            status: fs::read(format!("/proc/{pid}/status")).unwrap_or_default(),
             limits: read("limits").map(|text| comparable(&text)),
             scheduling: fs::read(format!("/proc/{pid}/stat")).ok().and_then(|bytes| scheduling(&bytes)),
             oom: read("oom_score_adj"),
@@ -74,12 +73,8 @@ impl Manner {
         }
     }
 
-    fn field(&self, name: &str) -> Option<&str> {
-        self.status.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':')).map(str::trim)
-    }
-
     fn numbers(&self, name: &str) -> Vec<u32> {
-        self.field(name).into_iter().flat_map(str::split_whitespace).filter_map(|word| word.parse().ok()).collect()
+        Fields::of(&self.status).numbers(name).unwrap_or_default()
     }
 
     /// Its effective user and group.
@@ -106,12 +101,10 @@ impl Manner {
                 found.insert(ROOT);
             }
         }
-        let differs = |name: &str| self.field(name) != maker.field(name);
-        let is_capable = |name: &str, allowed: &[u64]| {
-            let mask = self.field(name).and_then(|mask| u64::from_str_radix(mask, 16).ok());
-            mask.is_none_or(|mask| allowed.contains(&mask))
-        };
-        let of_maker = |name: &str| maker.field(name).and_then(|mask| u64::from_str_radix(mask, 16).ok()).unwrap_or(0);
+        let (own, makers) = (Fields::of(&self.status), Fields::of(&maker.status));
+        let differs = |name: &str| own.get(name) != makers.get(name);
+        let is_capable = |name: &str, allowed: &[u64]| own.mask(name).is_none_or(|mask| allowed.contains(&mask));
+        let of_maker = |name: &str| makers.mask(name).unwrap_or(0);
         let bounding = of_maker("CapBnd");
         // All of them, where a user namespace has been entered or made, and none with a user that is not root.
         let all = every_capability();
@@ -171,7 +164,7 @@ mod tests {
 
     fn manner(status: &str, limits: &str, nice: &str) -> Manner {
         Manner {
-            status: status.to_owned(),
+            status: status.into(),
             limits: Some(super::comparable(limits)),
             scheduling: Some([nice.to_owned(), "0".to_owned(), "0".to_owned()]),
             ..Manner::default()

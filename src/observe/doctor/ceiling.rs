@@ -14,7 +14,8 @@ use nix::unistd::{Uid, getpid, getuid};
 
 use crate::observe::machine::{Machine, Search};
 use crate::observe::mountinfo::{self, Mount};
-use crate::observe::status::{Fields, Status};
+use crate::observe::status::Status;
+use crate::sys::proc_status::Fields;
 
 /// The first number that the kernel gives out after a wrap-around.
 const RESERVED: i32 = 300;
@@ -187,9 +188,8 @@ fn processes_of(user: Uid) -> u64 {
     let Ok(entries) = std::fs::read_dir("/proc") else { return 0 };
     let count = |status: &[u8]| {
         let fields = Fields::of(status);
-        let real: u32 = fields.get("Uid")?.split_whitespace().next()?.parse().ok()?;
-        let threads: u64 = fields.get("Threads")?.parse().ok()?;
-        (real == user.as_raw()).then_some(threads)
+        let threads: u64 = fields.number("Threads")?;
+        (fields.numbers("Uid")?.first() == Some(&user.as_raw())).then_some(threads)
     };
     entries
         .flatten()

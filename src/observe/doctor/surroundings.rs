@@ -3,6 +3,7 @@
 use super::Check;
 use crate::observe::{boot, namespaces};
 use crate::sys::errno::of_io;
+use crate::sys::proc_status::Fields;
 
 /// `PROC_PID_INIT_INO`: the inode of the first PID namespace, the same on every Linux.
 pub(super) const INITIAL: u64 = 0xEFFF_FFFC;
@@ -22,8 +23,7 @@ pub(super) fn container() -> Check {
 
 /// The mode of seccomp(2) that the caller is in, as /proc has it.
 fn seccomp_mode() -> Option<String> {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    status.lines().find_map(|line| line.strip_prefix("Seccomp:")).map(|mode| mode.trim().to_owned())
+    Fields::own().get("Seccomp").map(str::to_owned)
 }
 
 /// Whether a filter of system calls is in force.

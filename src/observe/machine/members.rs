@@ -18,6 +18,7 @@ use super::{Evidence, Inhabitant, Search, SpaceId, Spaces, is_own_proc};
 use crate::observe::namespace_link::linked;
 use crate::observe::small_file::{self, of_file};
 use crate::sys::directory;
+use crate::sys::proc_status::{self, Fields};
 
 /// What the walk has found.
 #[derive(Debug, Default)]
@@ -83,9 +84,7 @@ pub(in crate::observe) fn look(pid: i32) -> io::Result<Option<(OwnedFd, Inhabita
         .map_err(io::Error::from)
         .and_then(|directory| Ok((small_file::read_in(&directory, "status", &mut buffer)?, directory)));
     match read {
-        Ok((status, directory)) => {
-            Ok(inhabitant(pid, &String::from_utf8_lossy(status)).map(|process| (directory, process)))
-        }
+        Ok((status, directory)) => Ok(inhabitant(pid, &Fields::of(status)).map(|process| (directory, process))),
         Err(error) if is_gone(&error) || error.kind() == io::ErrorKind::PermissionDenied => Ok(None),
         // Of descriptors there may be too few: whoever is left out then would be told to be nowhere.
         Err(error) => Err(of_file(&error, &format!("/proc/{pid}/status"))),
@@ -93,7 +92,7 @@ pub(in crate::observe) fn look(pid: i32) -> io::Result<Option<(OwnedFd, Inhabita
 }
 
 /// What its status says of a process.
-fn inhabitant(pid: i32, status: &str) -> Option<Inhabitant> {
+fn inhabitant(pid: i32, status: &Fields<'_>) -> Option<Inhabitant> {
     let mut process = Inhabitant {
         numbers: Vec::new(),
         parent: 0,
@@ -103,8 +102,8 @@ fn inhabitant(pid: i32, status: &str) -> Option<Inhabitant> {
         space: None,
         leader: None,
     };
-    for line in status.lines() {
-        let Some((key, value)) = line.split_once(":\t") else { continue };
+    // One walk, which ends at the last of what is wanted: this is done for ten thousand processes.
+    for (key, value) in status.iter() {
         match key {
             "Name" => value.clone_into(&mut process.name),
             "State" => process.state = value.chars().next()?,
@@ -112,7 +111,7 @@ fn inhabitant(pid: i32, status: &str) -> Option<Inhabitant> {
             // Real, effective, saved, and that for files.
             "Uid" => process.user = value.split('\t').nth(1)?.parse().ok()?,
             "NSpid" => {
-                process.numbers = value.split('\t').map(str::parse).collect::<Result<_, _>>().ok()?;
+                process.numbers = proc_status::chain(value)?;
                 break;
             }
             _ => {}

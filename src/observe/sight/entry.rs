@@ -28,11 +28,11 @@ use super::Observer;
 use super::probe::{Glimpse, Question, failed};
 use crate::observe::machine::{Machine, Space};
 use crate::observe::namespaces::Standpoint;
-use crate::observe::status::Fields;
 use crate::sys::clone::fork_numbered;
 use crate::sys::fork::{exit_now, fork};
 use crate::sys::passage::{Passage, Step};
 use crate::sys::pidfd::Pidfd;
+use crate::sys::proc_status::Fields;
 use crate::sys::{capability, descriptor, namespace};
 
 /// Numbers for a prober, as the engine's helpers have them: near the top; then, where `pid_max` is small, below 300, which the
@@ -120,10 +120,7 @@ impl Credentials {
     fn read(pid: i32) -> io::Result<Self> {
         let status = std::fs::read(format!("/proc/{pid}/status"))?;
         let fields = Fields::of(&status);
-        let field = |name: &str| fields.get(name);
-        let numbers = |name: &str| -> Vec<u32> {
-            field(name).into_iter().flat_map(str::split_whitespace).filter_map(|word| word.parse().ok()).collect()
-        };
+        let numbers = |name: &str| fields.numbers::<u32>(name).unwrap_or_default();
         let users = std::fs::read_to_string(format!("/proc/{pid}/uid_map")).unwrap_or_default();
         let groups = std::fs::read_to_string(format!("/proc/{pid}/gid_map")).unwrap_or_default();
         // Real, effective, saved, and that for files.
@@ -132,7 +129,7 @@ impl Credentials {
         let others = numbers("Groups").into_iter().filter_map(|outer| inside(&groups, outer)).map(Gid::from_raw);
         Ok(Self {
             user: user.zip(group).map(|(user, group)| (user, group, others.collect())),
-            capabilities: field("CapEff").and_then(|mask| u64::from_str_radix(mask, 16).ok()),
+            capabilities: fields.mask("CapEff"),
         })
     }
 

@@ -11,9 +11,9 @@ use serde::{Deserialize, Serialize};
 
 use super::identity;
 use crate::observe::mountinfo;
-use crate::observe::status::Fields;
 use crate::sys::access;
 use crate::sys::pidfd::Pidfd;
+use crate::sys::proc_status::Fields;
 
 /// What is asked.
 #[derive(Debug, Clone, Copy)]
@@ -80,8 +80,7 @@ fn errno(result: nix::Result<()>) -> i32 {
 
 fn list(tasks: Tasks) -> Glimpse {
     // Where it is not in the namespace that this /proc belongs to, there is no `self`.
-    let status = std::fs::read("/proc/self/status").unwrap_or_default();
-    let levels = Fields::of(&status).get("NSpid").map_or(0, |numbers| numbers.split_whitespace().count());
+    let levels = Fields::own().chain("NSpid").map_or(0, |numbers| numbers.len());
     let numbers = |directory: &str| -> io::Result<Vec<i32>> {
         let entries = std::fs::read_dir(directory)?;
         Ok(entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok()).collect())
