@@ -21,7 +21,7 @@ use crate::observe::machine::{Inhabitant, Machine, Search};
 use crate::observe::namespaces::Member;
 use crate::observe::thread::Thread;
 use crate::observe::translation::{self, Chain};
-use crate::sys::errno::of_io;
+use crate::sys::errno::{number_of, of_io};
 use crate::topology::address::HOST;
 use crate::topology::{Address, AddressError};
 
@@ -301,9 +301,9 @@ fn invisible(args: &Args, numbers: &[(String, i32)]) -> Trouble {
 }
 
 fn vanished(address: &impl fmt::Display, error: &io::Error) -> Trouble {
-    match error.raw_os_error().map(Errno::from_raw) {
-        Some(Errno::ESRCH | Errno::ENOENT) => told(&format!("error: there is no process `{address}`\n")),
-        Some(Errno::EACCES | Errno::EPERM) => {
+    match number_of(error) {
+        Errno::ESRCH | Errno::ENOENT => told(&format!("error: there is no process `{address}`\n")),
+        Errno::EACCES | Errno::EPERM => {
             told(&format!("error: `{address}` is somebody else's, and may not be looked into\n  = help: ask as root\n"))
         }
         _ => told(&format!("error: `{address}` cannot be looked at: {}\n", of_io(error))),

@@ -24,6 +24,7 @@ use super::readiness::{Means, NOTIFY_SOCKET};
 use super::refusal::Refusal;
 use super::report::{self, Report};
 use crate::sys::call::{Call, CallError, Named};
+use crate::sys::errno::number_of;
 use crate::sys::{descriptor, fault, terminal, title};
 use crate::topology::{Output, Program, Stdin, Terminal};
 
@@ -136,23 +137,18 @@ fn prepare(plan: &Plan, subject: Subject, process: &ProcessPlan) -> Result<Files
     }
     let mut files = Files::default();
     if let Stdin::File(path) = &process.stdin {
-        let file = OpenOptions::new().read(true).open(path).map_err(to_errno);
+        let file = OpenOptions::new().read(true).open(path).map_err(|error| number_of(&error));
         files.stdin = Some(file.map_err(failed(subject, Stage::Stdin, path))?.into());
     }
     for (output, slot, stage) in
         [(&process.stdout, &mut files.stdout, Stage::Stdout), (&process.stderr, &mut files.stderr, Stage::Stderr)]
     {
         if let Output::File(path) = output {
-            let file = OpenOptions::new().append(true).create(true).open(path).map_err(to_errno);
+            let file = OpenOptions::new().append(true).create(true).open(path).map_err(|error| number_of(&error));
             *slot = Some(file.map_err(failed(subject, stage, path))?.into());
         }
     }
     Ok(files)
-}
-
-#[expect(clippy::needless_pass_by_value, reason = "the signature of map_err")]
-fn to_errno(error: std::io::Error) -> Errno {
-    error.raw_os_error().map_or(Errno::EIO, Errno::from_raw)
 }
 
 /// From the gate to the program.

@@ -27,6 +27,7 @@ use nix::unistd::{ForkResult, Pid, ftruncate, getegid, geteuid, getpid, pipe2, s
 
 use super::Finding;
 use crate::sys::channel::{Channel, Wait};
+use crate::sys::errno::number_of;
 use crate::sys::fork::{exit_now, fork};
 use crate::sys::pidfd::Pidfd;
 
@@ -153,7 +154,7 @@ fn build(
         write("setgroups", "deny".to_owned())
             .and_then(|()| write("uid_map", format!("0 {uid} 1")))
             .and_then(|()| write("gid_map", format!("0 {gid} 1")))
-            .map_err(|error| (maps, Errno::from_raw(error.raw_os_error().unwrap_or(0))))?;
+            .map_err(|error| (maps, number_of(&error)))?;
     }
     unshare(CloneFlags::CLONE_NEWPID | CloneFlags::CLONE_NEWNS).map_err(|errno| (make, errno))?;
     let first = match fork().map_err(|errno| (split, errno))? {

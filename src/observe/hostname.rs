@@ -15,6 +15,7 @@ use nix::sys::wait::{WaitStatus, waitpid};
 use nix::unistd::{ForkResult, Pid, pipe2};
 
 use crate::observe::namespaces::Standpoint;
+use crate::sys::errno::number_of;
 use crate::sys::fork::{exit_now, fork};
 use crate::sys::pidfd::Pidfd;
 
@@ -41,7 +42,7 @@ pub fn names(pid: i32) -> io::Result<(String, String)> {
             let told = setns(&target, kinds).and_then(|()| uname()).and_then(|names| {
                 let words = [names.nodename(), names.domainname()].map(OsStr::as_encoded_bytes);
                 let written = File::from(theirs).write_all(&words.join(&0));
-                written.map_err(|error| error.raw_os_error().map_or(Errno::EIO, Errno::from_raw))
+                written.map_err(|error| number_of(&error))
             });
             exit_now(told.err().map_or(0, |errno| errno as i32))
         }

@@ -66,7 +66,7 @@ fn first_page(mut file: File, buffer: &mut [u8; 4096]) -> io::Result<&[u8]> {
                     break;
                 }
             }
-            Err(error) if error.raw_os_error() == Some(Errno::EINTR as i32) => {}
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(error) => return Err(error),
         }
     }

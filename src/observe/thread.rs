@@ -7,11 +7,11 @@
 use std::fs::File;
 use std::io;
 
-use nix::errno::Errno;
 use nix::unistd::Pid;
 
 use super::small_file;
 use crate::sys::directory;
+use crate::sys::errno::is_gone;
 use crate::sys::proc_status::Fields;
 
 /// A thread that is not the first of its process.
@@ -92,10 +92,6 @@ fn of(path: &str) -> io::Result<Option<Thread>> {
     }
     let thread = Thread::of(bytes).map(Some);
     thread.ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, format!("{path} lacks a field")))
-}
-
-fn is_gone(error: &io::Error) -> bool {
-    error.kind() == io::ErrorKind::NotFound || error.raw_os_error() == Some(Errno::ESRCH as i32)
 }
 
 #[cfg(test)]

@@ -18,9 +18,10 @@ use nix::unistd::Pid;
 
 use super::cgroup;
 use super::machine::Inhabitant;
-use super::machine::members::{is_gone, look};
+use super::machine::members::look;
 use super::namespace_link::linked;
 use super::process;
+use crate::sys::errno::is_gone;
 use crate::sys::{directory, namespace};
 
 /// More outermost namespaces than this are not asked one by one; each process is, for the namespace that it is in.

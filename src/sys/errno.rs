@@ -25,13 +25,30 @@ pub fn number_of(error: &io::Error) -> Errno {
     error.raw_os_error().map_or(Errno::EIO, Errno::from_raw)
 }
 
+/// True of the errors of files in /proc whose process has ended.
+pub fn is_gone(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::NotFound || number_of(error) == Errno::ESRCH
+}
+
 #[cfg(test)]
 mod tests {
     use std::io;
 
     use nix::errno::Errno;
 
-    use super::{of_io, spelled};
+    use super::{is_gone, number_of, of_io, spelled};
+
+    #[test]
+    fn an_error_of_no_call_has_a_number_as_well() {
+        assert_eq!(number_of(&Errno::ENOTEMPTY.into()), Errno::ENOTEMPTY);
+        assert_eq!(number_of(&io::Error::other("the end is missing")), Errno::EIO);
+    }
+
+    #[test]
+    fn a_process_that_has_ended_is_gone() {
+        assert!(is_gone(&Errno::ESRCH.into()) && is_gone(&Errno::ENOENT.into()));
+        assert!(!is_gone(&Errno::EACCES.into()) && !is_gone(&io::ErrorKind::InvalidData.into()));
+    }
 
     #[test]
     fn text_and_name() {

@@ -18,6 +18,7 @@ use crate::controller::state_directory::handle::Directory;
 use crate::engine::moment::Moment;
 use crate::observe::cgroup;
 use crate::sys::call::Call;
+use crate::sys::errno::number_of;
 use crate::sys::fault;
 
 /// What the names of all groups begin with.
@@ -132,7 +133,7 @@ impl Group {
         let end = Moment::now().plus(PATIENCE);
         loop {
             match std::fs::remove_dir(&self.directory) {
-                Err(error) if error.raw_os_error() == Some(Errno::EBUSY as i32) && Moment::now() < end => {
+                Err(error) if number_of(&error) == Errno::EBUSY && Moment::now() < end => {
                     std::thread::sleep(NAP);
                 }
                 Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),

@@ -14,7 +14,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use nix::libc;
+use nix::errno::Errno;
 use nix::unistd::{Pid, getpid};
 
 use super::state_directory::Directory;
@@ -23,7 +23,7 @@ use crate::engine::plan::NamespaceIndex;
 use crate::observe::cgroup::Tree;
 use crate::observe::stat;
 use crate::observe::subtree::Subtree;
-use crate::sys::errno::of_io;
+use crate::sys::errno::{number_of, of_io};
 use crate::sys::pidfd::Pidfd;
 use group::{Group, admit};
 
@@ -55,10 +55,7 @@ impl Hindrance {
     /// Whether it is this machine that does not allow it.
     pub(in crate::controller) fn is_machine(&self) -> bool {
         let refused = |source: &io::Error| {
-            matches!(
-                source.raw_os_error(),
-                Some(libc::EACCES | libc::EPERM | libc::EROFS | libc::ENOENT | libc::EAGAIN)
-            )
+            matches!(number_of(source), Errno::EACCES | Errno::EPERM | Errno::EROFS | Errno::ENOENT | Errno::EAGAIN)
         };
         match self {
             Self::NoTree | Self::Elsewhere => true,
@@ -208,7 +205,7 @@ impl Paused {
         };
         match admit(self.group.directory(), pid) {
             Ok(()) => {}
-            Err(error) if error.raw_os_error() == Some(libc::ESRCH) => return Ok(false),
+            Err(error) if number_of(&error) == Errno::ESRCH => return Ok(false),
             Err(source) => {
                 return Err(Hindrance::Move { pid, group: self.group.directory().to_owned(), source });
             }

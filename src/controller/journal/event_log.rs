@@ -18,6 +18,7 @@ use super::stamp::Stamp;
 use super::{EVENTS, ROTATED};
 use crate::controller::state_directory::Directory;
 use crate::engine::moment::Moment;
+use crate::sys::errno::number_of;
 
 /// From this size on the file is rotated.
 const LARGE: u64 = 8 << 20;
@@ -178,9 +179,9 @@ impl EventLog {
     }
 
     fn fail(&mut self, error: &io::Error) {
-        self.why = Some(error.raw_os_error().map_or(Errno::EIO, Errno::from_raw));
+        self.why = Some(number_of(error));
         if !std::mem::replace(&mut self.has_told, true) {
-            self.trouble = Some(error.raw_os_error().map_or(Errno::EIO, Errno::from_raw));
+            self.trouble = Some(number_of(error));
         }
     }
 }

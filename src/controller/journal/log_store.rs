@@ -19,6 +19,7 @@ use super::stamp::Stamp;
 use super::{LOGS, LogName, ROTATED};
 use crate::controller::audience::Stream;
 use crate::controller::state_directory::Directory;
+use crate::sys::errno::number_of;
 
 /// So many files are open at a time.
 const OPEN: usize = 16;
@@ -165,13 +166,13 @@ impl LogStore {
                 if let Err(error) = result {
                     // What it has and what it should have: the difference is a part of a record.
                     let _ = file.set_len(log.size);
-                    log.lose(record::output_of(lost), errno_of(&error));
+                    log.lose(record::output_of(lost), number_of(&error));
                     self.fail(&error);
                 }
                 self.keep(name, file);
             }
             Err(error) => {
-                log.lose(record::output_of(buffer), errno_of(&error));
+                log.lose(record::output_of(buffer), number_of(&error));
                 self.fail(&error);
             }
         }
@@ -329,13 +330,9 @@ impl LogStore {
 
     fn fail(&mut self, error: &io::Error) {
         if !std::mem::replace(&mut self.has_told, true) {
-            self.trouble = Some(errno_of(error));
+            self.trouble = Some(number_of(error));
         }
     }
-}
-
-fn errno_of(error: &io::Error) -> Errno {
-    error.raw_os_error().map_or(Errno::EIO, Errno::from_raw)
 }
 
 /// Writes what the disk takes, and says how much of that are whole records.

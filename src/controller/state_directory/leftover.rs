@@ -23,8 +23,7 @@ use crate::engine::moment::Moment;
 use crate::observe::namespaces::{self, Member};
 use crate::observe::{boot, process};
 use crate::sys::call::Call;
-use crate::sys::errno::of_io;
-use crate::sys::errno::spelled;
+use crate::sys::errno::{is_gone, of_io, spelled};
 use crate::sys::pidfd::Pidfd;
 
 /// How long a root that was killed may take to be gone.
@@ -270,9 +269,8 @@ fn find(namespace: &NamespaceDocument, init: &ProcessDocument) -> Result<Option<
     }
     let found = Member::open(pid).and_then(|member| member.pid_namespace());
     // One that is about to end has left its namespaces before it can be waited for.
-    let is_leaving = |error: &std::io::Error| matches!(error.raw_os_error(), Some(libc::ESRCH | libc::ENOENT));
     // One that goes with its controller may take a moment on a machine that is busy.
-    let is_ending = found.as_ref().is_err_and(is_leaving) || process::is_ending(pid).unwrap_or(false);
+    let is_ending = found.as_ref().is_err_and(is_gone) || process::is_ending(pid).unwrap_or(false);
     let patience = if is_ending { COLLAPSE } else { Duration::ZERO };
     if pidfd.await_end(patience) {
         return Ok(None);

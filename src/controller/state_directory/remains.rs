@@ -20,6 +20,7 @@ use super::presence::{self, Homeless, Presence};
 use super::{StateDirectory, places};
 use crate::controller::freezer::group;
 use crate::sys::call::Call;
+use crate::sys::errno::number_of;
 use crate::sys::fault;
 
 /// How deep what others have put into the directory is followed when it is removed.
@@ -184,8 +185,7 @@ impl Remains {
     /// What whoever is to remove it has to hold: the directory above, the directory, and the lock, which keeps the name taken.
     pub fn descriptors(&self) -> nix::Result<[OwnedFd; 3]> {
         let held = self.held.borrow();
-        let copy =
-            |fd: std::io::Result<OwnedFd>| fd.map_err(|error| error.raw_os_error().map_or(Errno::EIO, Errno::from_raw));
+        let copy = |fd: std::io::Result<OwnedFd>| fd.map_err(|error| number_of(&error));
         Ok([
             copy(held.base.try_clone())?,
             copy(held.directory.try_clone())?,
@@ -320,7 +320,7 @@ impl Held {
         // Whoever has removed the lock before may not have come to the directory.
         match self.base.remove_directory(self.name()) {
             // Whoever takes the name has made his lock in it.
-            Err(StateError::System { source, .. }) if source.raw_os_error() == Some(Errno::ENOTEMPTY as i32) => Ok(()),
+            Err(StateError::System { source, .. }) if number_of(&source) == Errno::ENOTEMPTY => Ok(()),
             result => result,
         }
     }

@@ -3,13 +3,12 @@
 //! A forked copy of a process with one thread may start threads of its own. It must fork nothing any more, and does not: an actor
 //! builds no namespaces, and this one has no children. Signals are the first thread's; the others block all of them.
 
-use std::io;
 use std::thread::{Builder, park};
 
-use nix::errno::Errno;
 use nix::sys::signal::SigSet;
 
 use super::wait::{Waiter, reap_until_asked};
+use crate::sys::errno::number_of;
 
 /// So much each has for its stack, of which it uses next to nothing.
 const STACK: usize = 64 * 1024;
@@ -31,5 +30,5 @@ fn spawn() -> nix::Result<()> {
             park();
         }
     });
-    begun.map(drop).map_err(|error: io::Error| error.raw_os_error().map_or(Errno::EAGAIN, Errno::from_raw))
+    begun.map(drop).map_err(|error| number_of(&error))
 }

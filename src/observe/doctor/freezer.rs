@@ -4,11 +4,12 @@ use std::io;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 
+use nix::errno::Errno;
 use nix::unistd::{AccessFlags, access, getpid};
 
 use super::Check;
 use crate::observe::cgroup::Tree;
-use crate::sys::errno::of_io;
+use crate::sys::errno::{number_of, of_io};
 
 /// What it is called.
 pub const ID: &str = "cgroup-freezer";
@@ -39,10 +40,8 @@ pub fn check() -> Check {
         ),
         Err(error) => {
             let found = format!("cannot make a cgroup in {}: {}: nothing can be paused", own.display(), of_io(&error));
-            let remedy = match error.raw_os_error().map(nix::errno::Errno::from_raw) {
-                Some(nix::errno::Errno::EROFS) => {
-                    "start the container with a writable cgroup file system, or run outside"
-                }
+            let remedy = match number_of(&error) {
+                Errno::EROFS => "start the container with a writable cgroup file system, or run outside",
                 _ => {
                     "start the topology in a cgroup of your own, as with `systemd-run --user --scope -p Delegate=yes nestns \
                      up …`, or as root"

@@ -8,7 +8,6 @@ use std::fs::File;
 use std::io;
 use std::os::fd::OwnedFd;
 
-use nix::errno::Errno;
 use nix::fcntl::{OFlag, open, openat};
 use nix::sched::{CloneFlags, unshare};
 use nix::sys::stat::Mode;
@@ -18,6 +17,7 @@ use super::{Evidence, Inhabitant, Search, SpaceId, Spaces, is_own_proc};
 use crate::observe::namespace_link::linked;
 use crate::observe::small_file::{self, of_file};
 use crate::sys::directory;
+use crate::sys::errno::is_gone;
 use crate::sys::proc_status::{self, Fields};
 
 /// What the walk has found.
@@ -142,8 +142,4 @@ fn seen_space(spaces: &mut Spaces, directory: &OwnedFd, process: &Inhabitant) ->
     // Whoever has two numbers is one level below the reader: nobody has to be asked what is around.
     let parent = (process.numbers.len() == 2).then_some(SpaceId(0));
     spaces.add(descriptor, Evidence::Member, parent)
-}
-
-pub(in crate::observe) fn is_gone(error: &io::Error) -> bool {
-    error.kind() == io::ErrorKind::NotFound || error.raw_os_error() == Some(Errno::ESRCH as i32)
 }

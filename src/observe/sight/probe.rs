@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::identity;
 use crate::observe::mountinfo;
 use crate::sys::access;
+use crate::sys::errno::number_of;
 use crate::sys::pidfd::Pidfd;
 use crate::sys::proc_status::Fields;
 
@@ -106,5 +107,5 @@ fn hidden() -> Option<String> {
 }
 
 pub(super) fn failed(stage: &str, error: &io::Error) -> Glimpse {
-    Glimpse::Failed { stage: stage.to_owned(), errno: error.raw_os_error().unwrap_or(0) }
+    Glimpse::Failed { stage: stage.to_owned(), errno: number_of(error) as i32 }
 }
