@@ -20,7 +20,7 @@ use crate::engine::nursery::{self, Heard, Word};
 use crate::engine::plan::{NamespaceIndex, Release, Subject};
 use crate::engine::program;
 use crate::sys::call::{Call, CallError, Named};
-use crate::sys::clone::{fork_numbered, fork_sibling_in_new_pid_namespace};
+use crate::sys::clone::{Arguments, Placement, clone3, fork_without_number};
 use crate::sys::fork::fork;
 use crate::sys::pidfd::Pidfd;
 use crate::sys::{dumpable, reap};
@@ -30,9 +30,6 @@ const SLOT_RETURN: Duration = Duration::from_millis(10);
 /// How often that is waited for.
 const SLOT_RETRIES: usize = 10;
 
-/// Numbers for a helper, tried in this order: near the top, where nobody has counted to yet; then, where `pid_max` is
-/// small, below 300, which the kernel does not give out again after a wrap-around.
-const HELPER_NUMBERS: [std::ops::Range<i32>; 2] = [32_500..32_600, 200..300];
 impl Keeper {
     /// Forks the new PID 1, directly or through helpers. Its number is known only where no helper was in between.
     pub(super) fn deliver(
@@ -121,7 +118,7 @@ impl Keeper {
     /// The helper inside a namespace whose PID 1 is a program: made by fork, the new PID 1 would be the program's child and
     /// stay a zombie that the keeper cannot reap.
     fn deliver_beside(&self, index: NamespaceIndex, channel: Option<OwnedFd>) -> ! {
-        match fork_sibling_in_new_pid_namespace() {
+        match clone3(Arguments { placement: Placement::SiblingInNewNamespace, numbers: &[] }) {
             Ok(ForkResult::Child) => (self.run)(self.plan, index, channel, ForkedBy::Helper),
             Ok(ForkResult::Parent { .. }) => program::leave(0),
             Err(errno) => program::fail(Failure::new(Subject::init(index), Stage::CloneSibling, errno)),
@@ -138,15 +135,7 @@ impl Keeper {
 
     /// Forks a helper into the namespace around `index` that takes none of the numbers below the host that count.
     fn fork_helper_without_number(&self, index: NamespaceIndex) -> nix::Result<ForkResult> {
-        let levels = self.plan.namespace(index).level() - 1;
-        let mut result = Err(Errno::EAGAIN);
-        for number in HELPER_NUMBERS.into_iter().flatten() {
-            result = fork_numbered(&vec![number; levels]);
-            if !matches!(result, Err(Errno::EEXIST | Errno::EINVAL)) {
-                break;
-            }
-        }
-        result
+        fork_without_number(self.plan.namespace(index).level() - 1)
     }
 }
 

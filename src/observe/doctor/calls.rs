@@ -9,7 +9,7 @@ use nix::unistd::{ForkResult, getpid};
 use super::Check;
 use super::namespaces::Way;
 use super::trial::try_call;
-use crate::sys::clone::fork_numbered;
+use crate::sys::clone::{Arguments, Placement, clone3};
 use crate::sys::errno::spelled;
 use crate::sys::fork::exit_now;
 use crate::sys::pidfd::Pidfd;
@@ -71,7 +71,7 @@ pub(super) fn pidfd_info() -> Check {
 pub(super) fn can_number(way: Way) -> bool {
     let number = || {
         way.go_inside()?;
-        match fork_numbered(&[NUMBER])? {
+        match clone3(Arguments { placement: Placement::Child, numbers: &[NUMBER] })? {
             ForkResult::Child => exit_now(0),
             ForkResult::Parent { child } if child.as_raw() == NUMBER => {
                 waitpid(child, None)?;

@@ -28,16 +28,13 @@ use super::Observer;
 use super::probe::{Glimpse, Question, failed};
 use crate::observe::machine::{Machine, Space};
 use crate::observe::namespaces::Standpoint;
-use crate::sys::clone::fork_numbered;
+use crate::sys::clone::fork_without_number;
 use crate::sys::fork::{exit_now, fork};
 use crate::sys::passage::{Passage, Step};
 use crate::sys::pidfd::Pidfd;
 use crate::sys::proc_status::Fields;
 use crate::sys::{capability, descriptor, namespace};
 
-/// Numbers for a prober, as the engine's helpers have them: near the top; then, where `pid_max` is small, below 300, which the
-/// kernel does not give out again after a wrap-around.
-const NUMBERS: [std::ops::Range<i32>; 2] = [32_600..32_700, 200..300];
 /// So long a prober may take.
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -294,14 +291,7 @@ impl Place {
         if self.levels == 0 {
             return fork().map_err(|errno| ("fork", errno));
         }
-        let mut result = Err(Errno::EAGAIN);
-        for number in NUMBERS.into_iter().flatten() {
-            result = fork_numbered(&vec![number; self.levels]);
-            if !matches!(result, Err(Errno::EEXIST | Errno::EINVAL)) {
-                break;
-            }
-        }
-        result.map_err(|errno| ("fork under a number that nobody uses", errno))
+        fork_without_number(self.levels).map_err(|errno| ("fork under a number that nobody uses", errno))
     }
 
     /// The prober: enters what is left, and becomes whoever is there.
