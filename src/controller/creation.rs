@@ -274,7 +274,7 @@ impl Creation<'_> {
         let plan = self.world.plan;
         for index in plan.indices() {
             let namespace = plan.namespace(index);
-            for slot in 0..=u32::try_from(namespace.processes.len()).unwrap_or(u32::MAX) {
+            for slot in namespace.slots() {
                 if let Some(process) = namespace.process(slot)
                     && let Some(identity) =
                         process.identity.as_ref().filter(|identity| identity.uid != 0 || identity.gid != 0)

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::journal::{LOGS, LogName};
 use super::roster::{Record, Roster};
 use crate::controller::trouble::refusal_sentence;
-use crate::engine::plan::{NamespaceIndex, NamespacePlan, ProcessPlan, Subject};
+use crate::engine::plan::{NamespaceIndex, NamespacePlan, ProcessPlan, Slot, Subject};
 use crate::topology::{
     Condition, Notifier, Output, Position, Probe, RestartPolicy, RestartWhen, Stdin, Stop, Terminal, Weight,
     format_duration,
@@ -107,7 +107,7 @@ impl Sources<'_> {
     /// Describes a namespace, and its PID 1 with it where that is a program.
     pub fn namespace(self, index: NamespaceIndex) -> Description {
         let plan = self.roster.plan().namespace(index);
-        let mut description = match plan.process(0) {
+        let mut description = match plan.process(Slot::Init) {
             Some(program) => self.program(Subject::init(index), &plan, program),
             None => Description::default(),
         };

@@ -10,7 +10,7 @@ use nix::unistd::Pid;
 use serde::{Deserialize, Serialize};
 
 use super::roster::{Record, Roster};
-use crate::engine::plan::{InitPlan, NamespacePlan};
+use crate::engine::plan::{InitPlan, NamespacePlan, Slot};
 use crate::engine::report::Ending;
 use crate::observe::{process, thread};
 use crate::topology::{Entry, Labels, Program};
@@ -201,7 +201,7 @@ pub fn process_documents(roster: &Roster) -> Vec<ProcessDocument> {
         // Once for all its processes: the record is decoded each time that it is asked for.
         let plan = roster.plan().namespace(index);
         let level = plan.level();
-        for (slot, record) in (0..).zip(&namespace.members) {
+        for (slot, record) in plan.slots().zip(&namespace.members) {
             let process = plan.process(slot);
             let numbers = record.facts.as_ref().map(|facts| facts.numbers.iter().copied().map(Some).collect());
             documents.push(ProcessDocument {
@@ -226,9 +226,9 @@ pub fn process_documents(roster: &Roster) -> Vec<ProcessDocument> {
     documents
 }
 
-fn enter_word(slot: u32, entry: Option<Entry>) -> &'static str {
+fn enter_word(slot: Slot, entry: Option<Entry>) -> &'static str {
     match entry {
-        _ if slot == 0 => "init",
+        _ if slot == Slot::Init => "init",
         Some(Entry::Join) => "join",
         _ => "fork",
     }

@@ -35,7 +35,7 @@ pub fn needs(topology: &Topology, base: &Path) -> Result<Needs, PlanError> {
     let plan = Plan::new(topology, base, common)?;
     let other_user = plan.indices().find_map(|index| {
         let namespace = plan.namespace(index);
-        (0..=u32::try_from(namespace.processes.len()).unwrap_or(u32::MAX)).find_map(|slot| {
+        namespace.slots().find_map(|slot| {
             let identity = namespace.process(slot)?.identity.as_ref()?;
             (identity.uid != 0 || identity.gid != 0).then(|| (namespace.path_of(slot), identity.uid))
         })

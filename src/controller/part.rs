@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::ops::Range;
 
-use crate::engine::plan::{NamespaceIndex, Plan, Subject};
+use crate::engine::plan::{NamespaceIndex, Plan, Slot, Subject};
 
 /// A part, named by what it begins with: a PID 1 stands for its namespace.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -31,10 +31,7 @@ impl Part {
         if !self.0.is_init() {
             return vec![self.0];
         }
-        let members = |namespace| {
-            let count = u32::try_from(plan.namespace(namespace).processes.len()).unwrap_or(u32::MAX - 1);
-            (0..=count).map(move |slot| Subject { namespace, slot })
-        };
+        let members = |namespace| plan.namespace(namespace).slots().map(move |slot| Subject { namespace, slot });
         self.namespaces(plan).flat_map(members).collect()
     }
 
@@ -52,8 +49,7 @@ impl Part {
             if namespace.has_own_keeper() {
                 next += plan.subtree(next);
             } else {
-                let count = u32::try_from(namespace.processes.len()).unwrap_or(u32::MAX - 1);
-                asked.extend((1..=count).map(|slot| Subject { namespace: next, slot }));
+                asked.extend(namespace.declared_slots().map(|slot| Subject { namespace: next, slot }));
                 next += 1;
             }
         }
@@ -91,9 +87,9 @@ pub(super) fn find(plan: &Plan, paths: &[String]) -> Result<Vec<Part>, String> {
             let &index = namespaces.get(around).ok_or_else(|| path.clone())?;
             let processes = &plan.namespace(index).processes;
             let slot = match processes.iter().position(|process| process.name == name) {
-                Some(place) => u32::try_from(place + 1).unwrap_or(u32::MAX),
+                Some(place) => Slot::declared(place),
                 // A program that is PID 1 is its namespace, and so is nestns in its place.
-                None if name == "init" => 0,
+                None if name == "init" => Slot::Init,
                 None => return Err(path.clone()),
             };
             Part(Subject { namespace: index, slot })

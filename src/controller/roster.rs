@@ -6,7 +6,7 @@ use nix::libc;
 use nix::unistd::Pid;
 
 use crate::engine::moment::Moment;
-use crate::engine::plan::{NamespaceIndex, Plan, Subject};
+use crate::engine::plan::{NamespaceIndex, Plan, Slot, Subject};
 use crate::engine::refusal::Refusal;
 use crate::engine::report::Ending;
 use crate::observe::namespaces::PidNamespace;
@@ -196,16 +196,14 @@ impl Roster {
 
     /// A process's record; `None` for a subject that the plan does not have.
     pub fn get(&self, subject: Subject) -> Option<&Record> {
-        self.namespaces.get(subject.namespace as usize)?.members.get(subject.slot as usize)
+        self.namespaces.get(subject.namespace as usize)?.members.get(subject.slot.index()?)
     }
 
     /// The same, to be changed.
     pub fn get_mut(&mut self, subject: Subject) -> Option<&mut Record> {
-        // Whoever is not in it has changed nothing.
-        if subject.is_guest() {
-            return None;
-        }
-        self.namespace_mut(subject.namespace)?.members.get_mut(subject.slot as usize)
+        // What is not in it has changed nothing.
+        let index = subject.slot.index()?;
+        self.namespace_mut(subject.namespace)?.members.get_mut(index)
     }
 
     /// Notes that a process exists; says whether it is news.
@@ -302,7 +300,7 @@ impl Roster {
     /// Every subject, in the order of creation.
     pub fn subjects(&self) -> impl Iterator<Item = Subject> + '_ {
         (0..).zip(&self.namespaces).flat_map(|(namespace, record)| {
-            (0..).zip(&record.members).map(move |(slot, _)| Subject { namespace, slot })
+            (0..).map(Slot::nth).zip(&record.members).map(move |(slot, _)| Subject { namespace, slot })
         })
     }
 
@@ -317,7 +315,7 @@ impl Roster {
         for inner in index..index + self.plan.subtree(index) {
             let mut awaited = 0;
             let Some(namespace) = self.namespace_mut(inner) else { return taken };
-            for (slot, record) in (0..).zip(&mut namespace.members) {
+            for (slot, record) in (0..).map(Slot::nth).zip(&mut namespace.members) {
                 if !record.state.is_over() {
                     awaited += usize::from(record.state == State::Creating);
                     taken.push(Subject { namespace: inner, slot });

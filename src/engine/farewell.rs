@@ -12,7 +12,7 @@ use nix::errno::Errno;
 
 use super::line::CALL;
 use super::moment::Moment;
-use super::plan::{InitPlan, NamespaceIndex, Plan, Subject};
+use super::plan::{InitPlan, NamespaceIndex, Plan, Slot, Subject};
 use crate::sys::pidfd::Pidfd;
 use crate::topology::{Signal, Stop};
 
@@ -208,7 +208,7 @@ impl Entry {
         let around = times.around(subject.namespace);
         let held = |latest| Phase::Held { latest };
         match (subject.slot, &namespace.init) {
-            (0, InitPlan::Program(program)) => {
+            (Slot::Init, InitPlan::Program(program)) => {
                 // The keeper's children inside it are one run in the order of creation.
                 let inside = subject.namespace..subject.namespace + plan.subtree(subject.namespace);
                 let behind = if plan.numbers_below(subject.namespace) == 0 {
@@ -221,7 +221,7 @@ impl Entry {
                 let phase = held(times.half_until(subject.namespace, around));
                 Self { subject, stop: program.stop, behind, deadline, until: around, phase }
             }
-            (0, InitPlan::Builtin | InitPlan::Pause) => {
+            (Slot::Init, InitPlan::Builtin | InitPlan::Pause) => {
                 // It keeps its own deadline; its keeper only makes sure. A call is no request to stop, whatever the file says.
                 let signal =
                     if namespace.stop.signal.number() == CALL as i32 { Signal::TERM } else { namespace.stop.signal };
@@ -233,10 +233,9 @@ impl Entry {
                     .processes
                     .iter()
                     .enumerate()
-                    .filter(|(_, process)| process.after.iter().any(|after| after.process + 1 == slot as usize));
+                    .filter(|(_, process)| process.after.iter().any(|after| Slot::declared(after.process) == slot));
                 let behind = dependents
-                    .filter_map(|(place, _)| u32::try_from(place + 1).ok())
-                    .map(|slot| Subject { slot, ..subject })
+                    .map(|(place, _)| Subject { slot: Slot::declared(place), ..subject })
                     .filter(|dependent| all.contains(dependent))
                     .collect();
                 let stop = namespace.process(slot).map_or(namespace.stop, |process| process.stop);

@@ -23,7 +23,7 @@ use super::keeper::{Crossing, Keeper, Reaped, Setback, Undisturbed};
 use super::line::{self, Desk};
 use super::moment::Moment;
 use super::nursery::{self, Word};
-use super::plan::{Comebacks, InitPlan, NamespaceIndex, NamespacePlan, Plan, Subject};
+use super::plan::{Comebacks, InitPlan, NamespaceIndex, NamespacePlan, Plan, Slot, Subject};
 use super::program;
 use super::report::{self, Outbox, Report};
 use crate::sys::call::{Call, CallError, Named};
@@ -39,7 +39,7 @@ const REAPING_MS: u64 = 300;
 /// A process that has joined from outside. It is no child, so that its end is seen through a pidfd.
 #[derive(Debug)]
 struct Member {
-    slot: u32,
+    slot: Slot,
     pidfd: Pidfd,
 }
 
@@ -117,7 +117,7 @@ impl Init {
         }
         let crossing = Crossing::of_init().by(Call::PidfdOpen).map_err(failed(Stage::OpenSelf))?;
         let keeper = self.keeper.insert(Keeper::new(self.plan, Some(self.index), crossing, self.run));
-        for (slot, process) in (1..).zip(&namespace.processes) {
+        for (slot, process) in namespace.declared_slots().zip(&namespace.processes) {
             match process.entry {
                 Entry::Join => {
                     let pidfd = ask_to_join(subject, slot)?;
@@ -370,7 +370,7 @@ fn until(moment: Moment) -> PollTimeout {
 }
 
 /// Has the keeper fork a joined process, when it is its turn.
-fn ask_to_join(init: Subject, slot: u32) -> Result<Pidfd, Failure> {
+fn ask_to_join(init: Subject, slot: Slot) -> Result<Pidfd, Failure> {
     let failed = |cause: CallError| Failure::new(Subject { slot, ..init }, Stage::Channel, cause);
     let channel = inheritance::fd(NURSERY);
     nursery::say(channel, Word::Join { slot }, None).map_err(failed)?;

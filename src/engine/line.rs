@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use super::failure::Failure;
 use super::inheritance::{FIRST_FREE, TERMINAL};
 use super::message;
-use super::plan::NamespaceIndex;
+use super::plan::{NamespaceIndex, Slot};
 use super::report::{self, Report};
 use crate::sys::channel::{Channel, Wait};
 use crate::sys::descriptor;
@@ -39,19 +39,19 @@ pub enum Command {
     /// Fork one of your own processes again. [`STREAMS`] travel along.
     Fork {
         /// Its slot.
-        slot: u32,
+        slot: Slot,
     },
     /// Fork a process and move it into a namespace that you are the keeper of. [`STREAMS`] travel along; a pidfd comes back.
     Join {
         /// The namespace.
         namespace: NamespaceIndex,
         /// The process's slot there.
-        slot: u32,
+        slot: Slot,
     },
     /// This process has been moved in again, by the keeper outside; its pidfd travels along.
     Member {
         /// Its slot.
-        slot: u32,
+        slot: Slot,
     },
     /// Create a namespace again with all that is in it. [`STREAMS`] travel along.
     Raise {
@@ -225,7 +225,7 @@ impl Desk {
 
 #[cfg(test)]
 mod tests {
-    use super::{Answer, Channel, Command, Desk, Line, Look};
+    use super::{Answer, Channel, Command, Desk, Line, Look, Slot};
 
     fn pair() -> (Desk, Line) {
         let (mine, theirs) = Channel::pair().unwrap();
@@ -236,8 +236,8 @@ mod tests {
     fn a_command_and_its_answer() {
         let (mut desk, line) = pair();
         assert!(desk.take().is_none());
-        line.say(&Command::Fork { slot: 3 }, &[]).unwrap();
-        assert_eq!(desk.take().unwrap().said, Command::Fork { slot: 3 });
+        line.say(&Command::Fork { slot: Slot::Process(3) }, &[]).unwrap();
+        assert_eq!(desk.take().unwrap().said, Command::Fork { slot: Slot::Process(3) });
         desk.answer(&Answer::Done, None);
         assert!(matches!(line.look::<Answer>(), Look::Heard(heard) if heard.said == Answer::Done));
         assert!(matches!(line.look::<Answer>(), Look::Nothing));

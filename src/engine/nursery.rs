@@ -11,6 +11,7 @@ use nix::unistd::Pid;
 use serde::{Deserialize, Serialize};
 
 use super::message;
+use super::plan::Slot;
 use crate::sys::call::{Call, CallError, Named};
 use crate::sys::channel::{Channel, Wait};
 use crate::sys::pidfd::Pidfd;
@@ -25,7 +26,7 @@ pub enum Word {
     /// Child: fork this joined process now.
     Join {
         /// Its slot.
-        slot: u32,
+        slot: Slot,
     },
     /// Keeper: it is there; a pidfd comes along.
     Joined,

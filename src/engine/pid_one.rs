@@ -17,7 +17,7 @@ use super::init::Init;
 use super::isolation;
 use super::last_words;
 use super::nursery::{self, Word};
-use super::plan::{Channel, InitPlan, NamespaceIndex, NamespacePlan, Plan, Subject};
+use super::plan::{Channel, InitPlan, NamespaceIndex, NamespacePlan, Plan, Slot, Subject};
 use super::{program, report};
 use crate::sys::call::{Call, CallError, Named};
 use crate::sys::{descriptor, dumpable};
@@ -46,7 +46,7 @@ pub fn run_pid_one(plan: Plan, index: NamespaceIndex, channel: Option<OwnedFd>, 
     let (title, kind) = match &namespace.init {
         InitPlan::Builtin => (namespace.path.clone(), "init"),
         InitPlan::Pause => (namespace.path.clone(), "pause"),
-        InitPlan::Program(program) => (namespace.path_of(0), program::kind(program)),
+        InitPlan::Program(program) => (namespace.path_of(Slot::Init), program::kind(program)),
     };
     match &namespace.init {
         InitPlan::Program(_) => program::begin_session(),

@@ -300,7 +300,7 @@ mod tests {
     use super::{BATCH, Ending, Report, read, write};
     use crate::engine::failure::{Failure, Stage};
     use crate::engine::moment::Moment;
-    use crate::engine::plan::Subject;
+    use crate::engine::plan::{Slot, Subject};
     use crate::engine::refusal::Refusal;
     use crate::sys::call::Call;
 
@@ -313,7 +313,15 @@ mod tests {
 
     /// One of every kind that has something in it.
     fn report() -> impl Strategy<Value = Report> {
-        let subject = (any::<u32>(), any::<u32>()).prop_map(|(namespace, slot)| Subject { namespace, slot });
+        let number = any::<u32>;
+        let slot = prop_oneof![
+            Just(Slot::Init),
+            number().prop_map(Slot::Process),
+            number().prop_map(Slot::Session),
+            number().prop_map(Slot::Probe),
+            Just(Slot::Visitor),
+        ];
+        let subject = (number(), slot).prop_map(|(namespace, slot)| Subject { namespace, slot });
         let stage = any::<Index>().prop_map(|place| *place.get(Stage::ALL));
         let text = "\\PC{0,40}";
         prop_oneof![

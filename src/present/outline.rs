@@ -2,7 +2,7 @@
 
 use super::node::{Facts, Kind, Label, Node, Runs};
 use crate::controller::roster::Roster;
-use crate::engine::plan::{InitPlan, NamespaceIndex, NamespacePlan, Subject};
+use crate::engine::plan::{InitPlan, NamespaceIndex, NamespacePlan, Slot, Subject};
 use crate::topology::{Entry, Init, NamespaceId, Numbering, Process, Program, Topology};
 
 /// What the file declares, with the numbers that creation in file order will give.
@@ -60,11 +60,11 @@ pub fn standing(roster: &Roster) -> Vec<Node> {
 
 fn standing_namespace(roster: &Roster, index: NamespaceIndex) -> Node {
     let plan = roster.plan().namespace(index);
-    let chain = |slot: u32| {
+    let chain = |slot: Slot| {
         let facts = roster.get(Subject { namespace: index, slot }).and_then(|record| record.facts.as_ref());
         facts.map(|facts| facts.numbers.iter().copied().map(Some).collect()).unwrap_or_default()
     };
-    let processes = (1..).zip(&plan.processes).map(|(slot, process)| Node {
+    let processes = plan.declared_slots().zip(&plan.processes).map(|(slot, process)| Node {
         label: Label::of(&process.name),
         kind: Kind::Process,
         pids: chain(slot),
@@ -84,7 +84,7 @@ fn standing_namespace(roster: &Roster, index: NamespaceIndex) -> Node {
     Node {
         label: Label::of(plan.name()),
         kind: Kind::Namespace,
-        pids: chain(0),
+        pids: chain(Slot::Init),
         state: None,
         note: init_note(&runs),
         facts: Facts {

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use nestns::engine::failure::{Failure, Stage};
 use nestns::engine::moment::Moment;
-use nestns::engine::plan::{NamespaceIndex, Subject};
+use nestns::engine::plan::{NamespaceIndex, Slot, Subject};
 use nestns::engine::report::{Ending, Report};
 use nix::errno::Errno;
 use nix::sys::signal::{Signal, kill};
@@ -84,7 +84,11 @@ fn all_about(namespace: NamespaceIndex) -> Vec<Report> {
         Report::Orphans { namespace, count: 7 },
         Report::Stopping { namespace, sender: 5, at },
     ];
-    let subjects = [0, 1, 2, 3, 99, u32::MAX, 1 << 31 | 1, 3 << 30 | 1].map(|slot| Subject { namespace, slot });
+    let subjects = [0, 1, 2, 3, 99, u32::MAX]
+        .map(Slot::nth)
+        .into_iter()
+        .chain([Slot::Process(u32::MAX), Slot::Visitor, Slot::Session(1), Slot::Probe(0)])
+        .map(|slot| Subject { namespace, slot });
     for subject in subjects {
         all.extend([
             Report::Channel { subject },

@@ -6,7 +6,7 @@ use crate::cli::selection::{Selection, Thing, Unresolved, resolve};
 use crate::controller::control::message::Snapshot;
 use crate::controller::document::ProcessDocument;
 use crate::controller::journal::LogName;
-use crate::engine::plan::Subject;
+use crate::engine::plan::{Slot, Subject};
 use crate::topology::Address;
 use crate::topology::address::Wanted;
 
@@ -120,7 +120,7 @@ fn names(snapshot: &Snapshot) -> HashMap<&str, LogName> {
         } else {
             let slot = slots.entry(namespace).or_default();
             *slot += 1;
-            Some(LogName::Process(Subject { namespace, slot: *slot - 1 }))
+            Some(LogName::Process(Subject { namespace, slot: Slot::nth(*slot - 1) }))
         };
         names.extend(name.map(|name| (&*process.path, name)));
     }

@@ -245,9 +245,9 @@ mod tests {
     use crate::controller::journal::log_store::LogStore;
     use crate::controller::journal::record::Wholeness;
     use crate::controller::state_directory::Directory;
-    use crate::engine::plan::Subject;
+    use crate::engine::plan::{Slot, Subject};
 
-    const NAME: LogName = LogName::Process(Subject { namespace: 0, slot: 1 });
+    const NAME: LogName = LogName::Process(Subject { namespace: 0, slot: Slot::Process(0) });
 
     fn append(store: &mut LogStore, text: &[u8]) {
         store.append(NAME, Stream::Stdout, text, SystemTime::now().into());

@@ -360,10 +360,10 @@ mod tests {
     use crate::controller::audience::Stream;
     use crate::controller::journal::LogName;
     use crate::controller::state_directory::Directory;
-    use crate::engine::plan::Subject;
+    use crate::engine::plan::{Slot, Subject};
 
     fn name(slot: u32) -> LogName {
-        LogName::Process(Subject { namespace: 0, slot })
+        LogName::Process(Subject { namespace: 0, slot: Slot::nth(slot) })
     }
 
     fn size(directory: &Path) -> u64 {

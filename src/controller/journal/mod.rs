@@ -22,7 +22,7 @@ use nix::errno::Errno;
 use super::audience::Stream;
 use super::state_directory::Directory;
 use crate::engine::moment::Moment;
-use crate::engine::plan::{NamespaceIndex, Subject};
+use crate::engine::plan::{NamespaceIndex, Slot, Subject};
 use event::Event;
 use event_log::EventLog;
 use log_store::LogStore;
@@ -46,11 +46,12 @@ pub enum LogName {
 }
 
 impl LogName {
-    /// That of a process; the command of `run` has none.
+    /// That of a process; the command of `run` and those that ask whether a process is ready have none.
     pub fn of(subject: Subject) -> Option<Self> {
-        match subject.session_number() {
-            Some(number) => Some(Self::Guest { namespace: subject.namespace, number }),
-            None => (!subject.is_visitor()).then_some(Self::Process(subject)),
+        match subject.slot {
+            Slot::Init | Slot::Process(_) => Some(Self::Process(subject)),
+            Slot::Session(number) => Some(Self::Guest { namespace: subject.namespace, number }),
+            Slot::Probe(_) | Slot::Visitor => None,
         }
     }
 
@@ -60,7 +61,7 @@ impl LogName {
         let namespace = namespace.parse().ok()?;
         match rest.strip_prefix("exec.") {
             Some(number) => Some(Self::Guest { namespace, number: number.parse().ok()? }),
-            None => Some(Self::Process(Subject { namespace, slot: rest.parse().ok()? })),
+            None => Some(Self::Process(Subject { namespace, slot: Slot::nth(rest.parse().ok()?) })),
         }
     }
 }
@@ -68,8 +69,8 @@ impl LogName {
 impl fmt::Display for LogName {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Process(subject) => write!(out, "{}.{}.log", subject.namespace, subject.slot),
-            Self::Guest { namespace, number } => write!(out, "{namespace}.exec.{number}.log"),
+            Self::Process(Subject { namespace, slot }) => write!(out, "{namespace}.{slot}.log"),
+            Self::Guest { namespace, number } => write!(out, "{namespace}.{}.log", Slot::Session(*number)),
         }
     }
 }
@@ -153,13 +154,13 @@ impl Journal {
 #[cfg(test)]
 mod tests {
     use super::LogName;
-    use crate::engine::plan::Subject;
+    use crate::engine::plan::{Slot, Subject};
 
     #[test]
     fn names_of_files_are_read_again() {
         for name in [
-            LogName::Process(Subject { namespace: 0, slot: 0 }),
-            LogName::Process(Subject { namespace: 9999, slot: 12 }),
+            LogName::Process(Subject::init(0)),
+            LogName::Process(Subject { namespace: 9999, slot: Slot::nth(12) }),
             LogName::Guest { namespace: 3, number: 77 },
         ] {
             assert_eq!(LogName::parse(&name.to_string()), Some(name));

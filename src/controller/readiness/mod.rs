@@ -94,7 +94,7 @@ impl Readiness {
                 parent: namespace.parent,
                 has_own_init: !matches!(namespace.init, InitPlan::Program(_)),
             };
-            for slot in 0..=u32::try_from(namespace.processes.len()).unwrap_or(u32::MAX) {
+            for slot in namespace.slots() {
                 let Some(process) = namespace.process(slot) else { continue };
                 let subject = Subject { namespace: index, slot };
                 lack.count += 1;

@@ -6,7 +6,7 @@ use crate::controller::journal::event::Event;
 use crate::controller::life::Life;
 use crate::controller::verdict;
 use crate::engine::gate;
-use crate::engine::plan::Subject;
+use crate::engine::plan::{Slot, Subject};
 use crate::topology::Condition;
 use nix::libc;
 
@@ -49,9 +49,8 @@ impl Supervision<'_> {
         let Some(process) = namespace.process(subject.slot) else { return Met::Yes };
         let mut met = Met::Yes;
         for after in &process.after {
-            let Ok(slot) = u32::try_from(after.process + 1) else { continue };
-            let other = Subject { slot, ..subject };
-            let Some(dependency) = namespace.process(slot) else { continue };
+            let other = Subject { slot: Slot::declared(after.process), ..subject };
+            let Some(dependency) = namespace.process(other.slot) else { continue };
             match self.is_fulfilled(other, after.condition) {
                 Some(true) => {}
                 Some(false) => return Met::Never(dependency.name.clone()),

@@ -262,7 +262,7 @@ impl Supervision<'_> {
         let namespace = self.plan.namespace(subject.namespace);
         let process = command(namespace.process(subject.slot)?, namespace.path_of(subject.slot), argv);
         let entrance = Entrance::Beside { process: beside, namespaces };
-        let guest = Guest { subject: subject.probe_of(), process, entrance, streams: None };
+        let guest = Guest { subject: subject.probe_of()?, process, entrance, streams: None };
         self.keeper.invite(guest, &mut self.world).ok()
     }
 
@@ -298,7 +298,7 @@ impl Supervision<'_> {
             *client = Client::Nobody;
         }
         if let Some(Inquiry::Running(leader, _)) = self.world.readiness.inquiries.remove(&subject)
-            && self.keeper.find(subject.probe_of()).is_some()
+            && subject.probe_of().is_some_and(|probe| self.keeper.find(probe).is_some())
         {
             super::sessions::signal_session(leader, libc::SIGKILL);
         }
@@ -311,7 +311,7 @@ impl Supervision<'_> {
             *client = Client::Nobody;
         }
         for (subject, _) in std::mem::take(&mut self.world.readiness.inquiries) {
-            if let Some(kid) = self.keeper.find(subject.probe_of())
+            if let Some(kid) = subject.probe_of().and_then(|probe| self.keeper.find(probe))
                 && let Ok(pidfd) = Pidfd::open(kid.pid)
             {
                 let _ = pidfd.signal(libc::SIGKILL);

@@ -60,9 +60,7 @@ impl Scope {
             Self::Namespace(index) => {
                 let inside = index..index + plan.subtree(index);
                 let is_inside = |subject: Subject| {
-                    inside.contains(&subject.namespace)
-                        && !subject.is_guest()
-                        && subject.slot as usize <= plan.namespace(subject.namespace).processes.len()
+                    inside.contains(&subject.namespace) && plan.namespace(subject.namespace).has_slot(subject.slot)
                 };
                 let is_below = |subject: Subject| is_inside(subject) && subject != Subject::init(index);
                 match report {
@@ -85,17 +83,14 @@ impl Scope {
         }
     }
 
-    fn key(self) -> Option<Key> {
+    fn key(self) -> Option<Subject> {
         match self {
             Self::Inherited => None,
-            Self::Namespace(index) => Some((index, 0)),
-            Self::Process(subject) => Some((subject.namespace, subject.slot)),
+            Self::Namespace(index) => Some(Subject::init(index)),
+            Self::Process(subject) => Some(subject),
         }
     }
 }
-
-/// The PID 1 or the process that a channel belongs to: one channel each.
-type Key = (NamespaceIndex, u32);
 
 /// One channel besides the inherited one.
 #[derive(Debug)]
@@ -111,7 +106,8 @@ struct Channel {
 pub(super) struct Channels {
     all: Vec<Option<Channel>>,
     free: Vec<u32>,
-    places: BTreeMap<Key, u32>,
+    /// By the PID 1 or the process that a channel belongs to: one channel each.
+    places: BTreeMap<Subject, u32>,
     /// How many reports were refused, by the namespace that is to blame; `None` is a sender of no known one.
     refused: BTreeMap<Option<NamespaceIndex>, u32>,
     /// How many of them came through the inherited channel.
@@ -130,17 +126,16 @@ impl Channels {
 
     /// Where the channels of a PID 1 and of all inside are, or that of a process: the innermost first.
     fn about(&self, plan: &Plan, subject: Subject) -> Vec<u32> {
-        let own = (subject.namespace, subject.slot);
         if !subject.is_init() {
-            return self.places.get(&own).copied().into_iter().collect();
+            return self.places.get(&subject).copied().into_iter().collect();
         }
-        let end = (subject.namespace + plan.subtree(subject.namespace), 0);
-        self.places.range(own..end).rev().map(|(_, &place)| place).collect()
+        let end = Subject::init(subject.namespace + plan.subtree(subject.namespace));
+        self.places.range(subject..end).rev().map(|(_, &place)| place).collect()
     }
 
     /// Notes that a program without a record begins to start; says whether that is news.
     pub(super) fn launch(&mut self, subject: Subject) -> bool {
-        let place = self.places.get(&(subject.namespace, subject.slot));
+        let place = self.places.get(&subject);
         let channel = place.and_then(|&place| self.all[place as usize].as_mut());
         channel.is_some_and(|channel| !std::mem::replace(&mut channel.has_launched, true))
     }
@@ -151,8 +146,7 @@ impl World<'_> {
     pub(super) fn open_channel(&mut self, subject: Subject, end: OwnedFd) {
         let is_init = subject.is_init() && self.plan.namespace(subject.namespace).has_own_keeper();
         let scope = if is_init { Scope::Namespace(subject.namespace) } else { Scope::Process(subject) };
-        let key = (subject.namespace, subject.slot);
-        if let Some(&place) = self.channels.places.get(&key) {
+        if let Some(&place) = self.channels.places.get(&subject) {
             self.listen(place, REST);
             self.close_channel(place);
         }
@@ -170,7 +164,7 @@ impl World<'_> {
             }
             return;
         }
-        self.channels.places.insert(key, place);
+        self.channels.places.insert(subject, place);
         self.channels.all[place as usize] = Some(Channel { end, scope, has_launched: false });
     }
 
@@ -217,7 +211,7 @@ impl World<'_> {
         let places: Vec<u32> = match scope {
             Scope::Inherited => self.channels.places.values().rev().copied().collect(),
             Scope::Namespace(index) => {
-                let own = self.channels.places.get(&(index, 0)).copied();
+                let own = self.channels.places.get(&Subject::init(index)).copied();
                 let about = self.channels.about(&self.plan, Subject::init(index));
                 about.into_iter().filter(|&place| Some(place) != own).collect()
             }

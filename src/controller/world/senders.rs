@@ -49,7 +49,7 @@ impl World<'_> {
             return self.guests.get(subject).is_some();
         }
         let Subject { namespace, slot } = subject.probed().unwrap_or(subject);
-        namespace < self.plan.counts().namespaces && slot as usize <= self.plan.namespace(namespace).processes.len()
+        namespace < self.plan.counts().namespaces && self.plan.namespace(namespace).has_slot(slot)
     }
 
     /// True if the sender of a report through the inherited channel is the PID 1 that it is about, or one around it; or the

@@ -267,7 +267,7 @@ impl Keeper {
         if namespace.has_own_keeper() {
             return Ok(());
         }
-        for slot in 1..=u32::try_from(namespace.processes.len()).unwrap_or(u32::MAX) {
+        for slot in namespace.declared_slots() {
             self.join(&self.recruit(Subject { namespace: index, slot })?, pid, patience)?;
         }
         let plan = self.plan;

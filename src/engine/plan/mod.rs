@@ -7,6 +7,7 @@ mod common;
 mod namespace;
 mod process;
 mod recent;
+mod subject;
 
 use std::collections::HashSet;
 use std::path::Path;
@@ -17,6 +18,7 @@ use serde::{Deserialize, Serialize};
 pub use common::{Common, Order};
 pub use namespace::{Channel, Comebacks, InitPlan, NamespacePlan};
 pub use process::{Identity, ProcessPlan, Unknown};
+pub use subject::{Slot, Subject};
 
 use crate::sys::errno::spelled;
 use crate::sys::memory;
@@ -24,69 +26,6 @@ use crate::topology::{Entry, Init, Output, Position, Probe, RestartWhen, Termina
 
 /// A namespace of a plan: its place in the order of creation.
 pub type NamespaceIndex = u32;
-
-/// A process of a plan: PID 1 of a namespace, or one of its declared processes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct Subject {
-    /// The namespace that it is a member of.
-    pub namespace: NamespaceIndex,
-    /// 0 for PID 1, else the declared process's place in the file plus one.
-    pub slot: u32,
-}
-
-impl Subject {
-    /// PID 1 of a namespace.
-    pub fn init(namespace: NamespaceIndex) -> Self {
-        Self { namespace, slot: 0 }
-    }
-
-    /// Whether it is the PID 1.
-    pub fn is_init(self) -> bool {
-        self.slot == 0
-    }
-
-    /// The one command that `run` starts in a standing tree, in a namespace of it or on the host.
-    pub fn visitor(namespace: Option<NamespaceIndex>) -> Self {
-        Self { namespace: namespace.unwrap_or(u32::MAX), slot: u32::MAX }
-    }
-
-    /// Whether it is that command, which no plan declares.
-    pub fn is_visitor(self) -> bool {
-        self.slot == u32::MAX
-    }
-
-    /// A program that `exec` starts in a standing tree, by a number of its own.
-    pub fn session(namespace: NamespaceIndex, number: u32) -> Self {
-        Self { namespace, slot: GUEST | number }
-    }
-
-    /// The number of such a program.
-    pub fn session_number(self) -> Option<u32> {
-        (self.is_guest() && !self.is_visitor() && self.slot & PROBE == 0).then_some(self.slot & !GUEST)
-    }
-
-    /// The command that asks whether a process is ready.
-    #[must_use]
-    pub fn probe_of(self) -> Self {
-        Self { slot: GUEST | PROBE | self.slot, ..self }
-    }
-
-    /// The process about which such a command asks.
-    pub fn probed(self) -> Option<Self> {
-        let is_probe = self.is_guest() && !self.is_visitor() && self.slot & PROBE != 0;
-        is_probe.then_some(Self { slot: self.slot & !(GUEST | PROBE), ..self })
-    }
-
-    /// Whether it has come to a standing tree from outside: no plan declares it, and no gate holds it.
-    pub fn is_guest(self) -> bool {
-        self.slot & GUEST != 0
-    }
-}
-
-/// Slots from here on are those of guests.
-const GUEST: u32 = 1 << 31;
-/// Of those, the ones that ask whether a process is ready.
-const PROBE: u32 = 1 << 30;
 
 /// How many things of a plan there are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -267,8 +206,7 @@ impl Plan {
     pub fn find_process(&self, path: &str) -> Option<Subject> {
         let namespace = self.find(path.rsplit_once('/')?.0)?;
         let home = self.namespace(namespace);
-        let last = u32::try_from(home.processes.len()).unwrap_or(u32::MAX);
-        let slot = (0..=last).find(|&slot| home.path_of(slot) == path)?;
+        let slot = home.slots().find(|&slot| home.path_of(slot) == path)?;
         Some(Subject { namespace, slot })
     }
 
@@ -429,7 +367,7 @@ proc.three = { actor = "idle" }
         for index in plan.indices() {
             let namespace = plan.namespace(index);
             assert_eq!(plan.find(&namespace.path), Some(index));
-            for slot in 0..=u32::try_from(namespace.processes.len()).expect("a few") {
+            for slot in namespace.slots() {
                 let subject = Subject { namespace: index, slot };
                 assert_eq!(plan.find_process(&namespace.path_of(slot)), Some(subject));
             }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::{NamespaceIndex, PlanError, ProcessPlan};
+use super::{NamespaceIndex, PlanError, ProcessPlan, Slot};
 use crate::topology::{Init, Isolation, Labels, Namespace, Position, Process, RestartPolicy, RestartWhen, Stop};
 
 /// Who is PID 1.
@@ -61,19 +61,34 @@ pub struct NamespacePlan {
 
 impl NamespacePlan {
     /// The declared process in a slot, or the program that is PID 1.
-    pub fn process(&self, slot: u32) -> Option<&ProcessPlan> {
+    pub fn process(&self, slot: Slot) -> Option<&ProcessPlan> {
         match (slot, &self.init) {
-            (0, InitPlan::Program(program)) => Some(program),
-            (0, _) => None,
-            (slot, _) => self.processes.get(slot as usize - 1),
+            (Slot::Init, InitPlan::Program(program)) => Some(program),
+            (Slot::Process(place), _) => self.processes.get(place as usize),
+            _ => None,
         }
     }
 
+    /// PID 1 and the declared processes, in the order of creation.
+    pub fn slots(&self) -> impl Iterator<Item = Slot> + use<> {
+        std::iter::once(Slot::Init).chain(self.declared_slots())
+    }
+
+    /// The declared processes besides PID 1, in the order of creation.
+    pub fn declared_slots(&self) -> impl Iterator<Item = Slot> + use<> {
+        (0..self.processes.len()).map(Slot::declared)
+    }
+
+    /// Whether PID 1 or a declared process has this slot.
+    pub fn has_slot(&self, slot: Slot) -> bool {
+        slot.index().is_some_and(|index| index <= self.processes.len())
+    }
+
     /// The path of what is in a slot: `vm/ci/init`, `vm/ci/runner`.
-    pub fn path_of(&self, slot: u32) -> String {
+    pub fn path_of(&self, slot: Slot) -> String {
         let name = match slot {
-            0 => "init",
-            slot => self.processes.get(slot as usize - 1).map_or("?", |process| process.name.as_str()),
+            Slot::Init => "init",
+            slot => self.process(slot).map_or("?", |process| process.name.as_str()),
         };
         format!("{}/{name}", self.path)
     }
@@ -89,10 +104,10 @@ impl NamespacePlan {
     }
 
     /// Whether and how soon what is in a slot is started again; of PID 1 that is the namespace's.
-    pub fn restart_of(&self, slot: u32) -> RestartPolicy {
+    pub fn restart_of(&self, slot: Slot) -> RestartPolicy {
         match (slot, self.process(slot)) {
             // The file may say it in either place.
-            (0, _) if self.restart.when != RestartWhen::Never => self.restart,
+            (Slot::Init, _) if self.restart.when != RestartWhen::Never => self.restart,
             (_, Some(process)) => process.restart,
             (_, None) => RestartPolicy::NEVER,
         }

@@ -173,7 +173,7 @@ mod tests {
 
     use super::Comebacks;
     use crate::engine::moment::Moment;
-    use crate::engine::plan::Subject;
+    use crate::engine::plan::{Slot, Subject};
     use crate::topology::{RestartPolicy, RestartWhen};
 
     const POLICY: RestartPolicy =
@@ -181,7 +181,7 @@ mod tests {
 
     #[test]
     fn a_row_ends_when_there_were_enough() {
-        let (mut comebacks, subject) = (Comebacks::default(), Subject { namespace: 3, slot: 1 });
+        let (mut comebacks, subject) = (Comebacks::default(), Subject { namespace: 3, slot: Slot::nth(1) });
         let now = Moment::now();
         assert_eq!(comebacks.plan(subject, POLICY, now), Some((1, Duration::from_millis(100))));
         assert!(comebacks.is_awaited(subject));
@@ -194,7 +194,7 @@ mod tests {
 
     #[test]
     fn a_long_run_begins_a_new_row() {
-        let (mut comebacks, subject) = (Comebacks::default(), Subject { namespace: 3, slot: 1 });
+        let (mut comebacks, subject) = (Comebacks::default(), Subject { namespace: 3, slot: Slot::nth(1) });
         let now = Moment::now();
         for _ in 0..2 {
             comebacks.plan(subject, POLICY, now);

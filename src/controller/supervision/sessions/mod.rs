@@ -27,7 +27,7 @@ use crate::controller::world::{Asker, Guest as Known};
 use crate::engine::failure::Failure;
 use crate::engine::keeper::{Entrance, Guest, Setback};
 use crate::engine::moment::Moment;
-use crate::engine::plan::{Identity, InitPlan, NamespaceIndex, NamespacePlan, ProcessPlan, Subject};
+use crate::engine::plan::{Identity, InitPlan, NamespaceIndex, NamespacePlan, ProcessPlan, Slot, Subject};
 use crate::engine::refusal::Refusal;
 use crate::engine::report::Ending;
 use crate::observe::{process, thread};
@@ -279,7 +279,7 @@ impl Supervision<'_> {
 
     /// A failure as an answer, with what it means as long as what it was about is there.
     fn problem_of(&self, path: &str, failure: &Failure) -> Problem {
-        let home = Subject { slot: 1, ..failure.subject };
+        let home = Subject { slot: Slot::Process(0), ..failure.subject };
         let inside = inside(&self.world.roster, home);
         let level = self.plan.namespace(home.namespace).level();
         let help = meaning(&Occasion::of(failure, level, &inside));

@@ -1,0 +1,174 @@
+//! The processes of a tree by their places: PID 1s, declared processes, and those that come to a standing tree from outside.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use super::NamespaceIndex;
+
+/// A process of a tree.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Subject {
+    /// The namespace that it is a member of.
+    pub namespace: NamespaceIndex,
+    /// Which of its processes it is.
+    pub slot: Slot,
+}
+
+/// The place of a process among those of its namespace. PID 1 is the least, and what no plan declares comes last.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum Slot {
+    /// PID 1.
+    Init,
+    /// A declared process besides PID 1, by its place in the file, from 0 on.
+    Process(u32),
+    /// A program that `exec` starts in a standing tree, by a number of its own.
+    Session(u32),
+    /// The command that asks whether the declared process in this place is ready.
+    Probe(u32),
+    /// The one command that `run` starts in a standing tree.
+    Visitor,
+}
+
+impl Slot {
+    /// PID 1 for 0, then the declared processes in the order of the file: the order of creation, and the numbers in the names
+    /// of log files.
+    pub fn nth(number: u32) -> Self {
+        number.checked_sub(1).map_or(Self::Init, Self::Process)
+    }
+
+    /// The declared process in this place.
+    pub fn declared(place: usize) -> Self {
+        Self::Process(u32::try_from(place).unwrap_or(u32::MAX))
+    }
+
+    /// The inverse of [`Slot::nth`]; `None` of what no plan declares.
+    pub fn number(self) -> Option<u32> {
+        match self {
+            Self::Init => Some(0),
+            Self::Process(place) => place.checked_add(1),
+            Self::Session(_) | Self::Probe(_) | Self::Visitor => None,
+        }
+    }
+
+    /// The same as an index.
+    pub fn index(self) -> Option<usize> {
+        self.number().map(|number| number as usize)
+    }
+}
+
+/// The middle part of the name of a log file.
+impl fmt::Display for Slot {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Init => write!(out, "0"),
+            Self::Process(place) => write!(out, "{}", u64::from(*place) + 1),
+            Self::Session(number) => write!(out, "exec.{number}"),
+            Self::Probe(place) => write!(out, "probe.{place}"),
+            Self::Visitor => write!(out, "run"),
+        }
+    }
+}
+
+impl Subject {
+    /// PID 1 of a namespace.
+    pub fn init(namespace: NamespaceIndex) -> Self {
+        Self { namespace, slot: Slot::Init }
+    }
+
+    /// Whether it is the PID 1.
+    pub fn is_init(self) -> bool {
+        self.slot == Slot::Init
+    }
+
+    /// The one command that `run` starts in a standing tree, in a namespace of it or on the host.
+    pub fn visitor(namespace: Option<NamespaceIndex>) -> Self {
+        Self { namespace: namespace.unwrap_or(u32::MAX), slot: Slot::Visitor }
+    }
+
+    /// Whether it is that command, which no plan declares.
+    pub fn is_visitor(self) -> bool {
+        self.slot == Slot::Visitor
+    }
+
+    /// A program that `exec` starts in a standing tree, by a number of its own.
+    pub fn session(namespace: NamespaceIndex, number: u32) -> Self {
+        Self { namespace, slot: Slot::Session(number) }
+    }
+
+    /// The number of such a program.
+    pub fn session_number(self) -> Option<u32> {
+        match self.slot {
+            Slot::Session(number) => Some(number),
+            _ => None,
+        }
+    }
+
+    /// The command that asks whether a declared process is ready; a PID 1 is not asked.
+    pub fn probe_of(self) -> Option<Self> {
+        match self.slot {
+            Slot::Process(place) => Some(Self { slot: Slot::Probe(place), ..self }),
+            _ => None,
+        }
+    }
+
+    /// The process about which such a command asks.
+    pub fn probed(self) -> Option<Self> {
+        match self.slot {
+            Slot::Probe(place) => Some(Self { slot: Slot::Process(place), ..self }),
+            _ => None,
+        }
+    }
+
+    /// Whether it has come to a standing tree from outside: no plan declares it, and no gate holds it.
+    pub fn is_guest(self) -> bool {
+        matches!(self.slot, Slot::Session(_) | Slot::Probe(_) | Slot::Visitor)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Slot, Subject};
+
+    #[test]
+    fn numbers_and_slots_are_the_same_order() {
+        for number in [0, 1, 2, 77] {
+            assert_eq!(Slot::nth(number).number(), Some(number));
+        }
+        let ordered = [
+            Slot::nth(0),
+            Slot::nth(1),
+            Slot::nth(2),
+            Slot::Session(0),
+            Slot::Session(1),
+            Slot::Probe(0),
+            Slot::Visitor,
+        ];
+        assert!(ordered.is_sorted(), "{ordered:?}");
+        assert_eq!(Slot::declared(3), Slot::nth(4));
+        assert_eq!(Slot::Process(u32::MAX).index(), None);
+    }
+
+    #[test]
+    fn each_guest_is_of_one_kind() {
+        let process = Subject { namespace: 4, slot: Slot::Process(2) };
+        let probe = process.probe_of().expect("a declared process can be asked about");
+        assert_eq!(probe.probed(), Some(process));
+        let (session, visitor) = (Subject::session(4, 2), Subject::visitor(Some(4)));
+        for guest in [probe, session, visitor] {
+            assert!(guest.is_guest() && !guest.is_init() && guest.slot.number().is_none());
+            assert_eq!(guest.probe_of(), None);
+        }
+        assert_eq!((session.session_number(), probe.session_number(), visitor.session_number()), (Some(2), None, None));
+        assert!(visitor.is_visitor() && !session.is_visitor() && !probe.is_visitor());
+        assert!(!process.is_guest() && !Subject::init(4).is_guest());
+        assert_eq!(Subject::init(4).probe_of(), None);
+    }
+
+    #[test]
+    fn a_subject_is_short_on_the_wire() {
+        let written = |subject: Subject| postcard::to_stdvec(&subject).unwrap().len();
+        assert_eq!(written(Subject::init(7)), 2);
+        assert_eq!(written(Subject { namespace: 7, slot: Slot::Process(9) }), 3);
+    }
+}
