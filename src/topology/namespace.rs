@@ -1,6 +1,7 @@
 //! A checked namespace: who is its PID 1, what it unshares, what lives in it.
 
 use std::collections::BTreeMap;
+use std::ops::{Deref, DerefMut};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -54,16 +55,39 @@ pub enum Init {
 /// A namespace behind the door: every default is filled in, every reference resolved.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Namespace {
-    /// The whole path, `vm/ci/job`.
-    pub path: String,
+    /// What it takes to set it up.
+    pub spec: NamespaceSpec,
     /// What the author says about it.
     pub description: Option<String>,
-    /// Free words to select by.
-    pub labels: Labels,
     /// Who is PID 1.
     pub init: Init,
     /// The declared processes besides PID 1, in file order: the order of creation.
     pub processes: Vec<Process>,
+    /// The grace that the file gives it, `None` where it is derived.
+    pub own_grace: Option<Duration>,
+}
+
+impl Deref for Namespace {
+    type Target = NamespaceSpec;
+
+    fn deref(&self) -> &NamespaceSpec {
+        &self.spec
+    }
+}
+
+impl DerefMut for Namespace {
+    fn deref_mut(&mut self) -> &mut NamespaceSpec {
+        &mut self.spec
+    }
+}
+
+/// What it takes to set a namespace up: the part of it, besides its processes, that the processes of a tree carry with them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NamespaceSpec {
+    /// The whole path, `vm/ci/job`. The first field: what looks for a path reads no further in a plan.
+    pub path: String,
+    /// Free words to select by.
+    pub labels: Labels,
     /// What PID 1 unshares besides PID.
     pub isolation: Isolation,
     /// Whether a /proc of its own is mounted.
@@ -80,13 +104,11 @@ pub struct Namespace {
     pub restart: RestartPolicy,
     /// How it is stopped, the grace derived where the file gives none.
     pub stop: Stop,
-    /// The grace that the file gives it, `None` where it is derived.
-    pub own_grace: Option<Duration>,
     /// Where its header stands.
     pub position: Position,
 }
 
-impl Namespace {
+impl NamespaceSpec {
     /// The last segment of the path.
     pub fn name(&self) -> &str {
         self.path.rsplit('/').next().unwrap_or(&self.path)

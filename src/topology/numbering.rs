@@ -55,23 +55,21 @@ mod tests {
     use std::time::Duration;
 
     use super::super::{
-        Actor, Entry, Init, Isolation, Labels, Namespace, Output, Position, Process, Program, RestartPolicy, Signal,
-        Stdin, Stop, Terminal, Weight,
+        Actor, Entry, Init, Isolation, Labels, Namespace, NamespaceSpec, Output, Position, Process, ProcessSpec,
+        Program, RestartPolicy, Signal, Stdin, Stop, Terminal, Weight,
     };
     use super::{NamespaceId, Numbering, Topology};
 
     const STOP: Stop = Stop { signal: Signal::TERM, grace: Duration::from_secs(5) };
 
     fn process(name: &str, entry: Entry) -> Process {
-        Process {
+        Process::from(ProcessSpec {
             name: name.to_owned(),
-            description: None,
             labels: Labels::default(),
             program: Program::Actor(Actor::Idle),
             entry,
             env: BTreeMap::new(),
             cwd: None,
-            user: None,
             terminal: Terminal::None,
             stdin: Stdin::Null,
             stdout: Output::Log,
@@ -83,18 +81,14 @@ mod tests {
             weight: Weight::Essential,
             restart: RestartPolicy::NEVER,
             stop: STOP,
-            own_grace: None,
             position: Position::default(),
-        }
+        })
     }
 
     fn namespace(path: &str, init: Init, processes: Vec<Process>) -> Namespace {
-        Namespace {
+        let spec = NamespaceSpec {
             path: path.to_owned(),
-            description: None,
             labels: Labels::default(),
-            init,
-            processes,
             isolation: Isolation::default(),
             mount_proc: false,
             hostname: None,
@@ -103,9 +97,9 @@ mod tests {
             cwd: None,
             restart: RestartPolicy::NEVER,
             stop: STOP,
-            own_grace: None,
             position: Position::default(),
-        }
+        };
+        Namespace { spec, description: None, init, processes, own_grace: None }
     }
 
     fn plant(topology: &mut Topology, parent: Option<NamespaceId>, path: &str, processes: &[&str]) -> NamespaceId {

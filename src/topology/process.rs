@@ -1,6 +1,7 @@
 //! A checked process: what it runs, how it gets in, what it waits for, how it ends.
 
 use std::collections::BTreeMap;
+use std::ops::{Deref, DerefMut};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -115,10 +116,41 @@ pub enum Weight {
 /// A process behind the door.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Process {
-    /// Its name within the namespace; `init` for a program that is PID 1.
-    pub name: String,
+    /// What it takes to run it.
+    pub spec: ProcessSpec,
     /// What the author says about it.
     pub description: Option<String>,
+    /// `name`, `uid`, `name:group` or `uid:gid`; the caller's where the file gives none.
+    pub user: Option<String>,
+    /// The grace that the file gives it, `None` where it has that of its namespace.
+    pub own_grace: Option<Duration>,
+}
+
+impl From<ProcessSpec> for Process {
+    fn from(spec: ProcessSpec) -> Self {
+        Self { spec, description: None, user: None, own_grace: None }
+    }
+}
+
+impl Deref for Process {
+    type Target = ProcessSpec;
+
+    fn deref(&self) -> &ProcessSpec {
+        &self.spec
+    }
+}
+
+impl DerefMut for Process {
+    fn deref_mut(&mut self) -> &mut ProcessSpec {
+        &mut self.spec
+    }
+}
+
+/// What it takes to run a process, whichever machine it runs on: the part of it that the processes of a tree carry with them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProcessSpec {
+    /// Its name within the namespace; `init` for a program that is PID 1.
+    pub name: String,
     /// Free words to select by.
     pub labels: Labels,
     /// What it runs.
@@ -129,8 +161,6 @@ pub struct Process {
     pub env: BTreeMap<String, String>,
     /// The directory it starts in; `/` where the file gives none.
     pub cwd: Option<PathBuf>,
-    /// `name`, `uid`, `name:group` or `uid:gid`; the caller's where the file gives none.
-    pub user: Option<String>,
     /// Whether it owns the terminal.
     pub terminal: Terminal,
     /// Standard input.
@@ -153,8 +183,6 @@ pub struct Process {
     pub restart: RestartPolicy,
     /// How it is stopped.
     pub stop: Stop,
-    /// The grace that the file gives it, `None` where it has that of its namespace.
-    pub own_grace: Option<Duration>,
     /// Where its key stands.
     pub position: Position,
 }

@@ -115,6 +115,7 @@ impl Topology {
                 Init::Builtin | Init::Pause => None,
             };
             for process in namespace.processes.iter_mut().chain(program) {
+                let process = &mut process.spec;
                 if process.stdin == Stdin::Inherit {
                     process.stdin = Stdin::Null;
                 }
@@ -130,7 +131,7 @@ impl Topology {
     /// Lets processes fail whose paths are chosen: nothing depends on their going on.
     pub fn let_fail(&mut self, is_chosen: impl Fn(&str) -> bool) {
         for namespace in self.graph.node_weights_mut() {
-            let path = &namespace.path;
+            let path = &namespace.spec.path;
             if let Init::Program(program) = &mut namespace.init
                 && is_chosen(&format!("{path}/init"))
             {

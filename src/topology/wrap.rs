@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use super::Signal;
 use super::{
-    Entry, Init, Isolation, Labels, Namespace, OnExit, Output, Position, Process, Program, RestartPolicy, Stdin, Stop,
-    Terminal, Topology, Weight,
+    Entry, Init, Isolation, Labels, Namespace, NamespaceSpec, OnExit, Output, Position, Process, ProcessSpec, Program,
+    RestartPolicy, Stdin, Stop, Terminal, Topology, Weight,
 };
 
 /// The name of the command's process.
@@ -44,15 +44,13 @@ impl Connection {
 /// The process that a command line stands for.
 pub fn command(name: &str, words: Vec<String>, connection: Connection) -> Process {
     let output = |inherited| if inherited { Output::Inherit } else { Output::Log };
-    Process {
+    Process::from(ProcessSpec {
         name: name.to_owned(),
-        description: None,
         labels: Labels::default(),
         program: Program::Command(words),
         entry: Entry::Fork,
         env: BTreeMap::new(),
         cwd: None,
-        user: None,
         terminal: connection.terminal,
         stdin: Stdin::Inherit,
         stdout: output(connection.stdout_inherited),
@@ -64,9 +62,8 @@ pub fn command(name: &str, words: Vec<String>, connection: Connection) -> Proces
         weight: Weight::Essential,
         restart: RestartPolicy::NEVER,
         stop: Stop { signal: Signal::TERM, grace: GRACE },
-        own_grace: None,
         position: Position::default(),
-    }
+    })
 }
 
 /// The path of the command in such a tree.
@@ -91,19 +88,20 @@ pub fn around(name: String, depth: usize, role: Role, process: Process) -> Topol
         let inside = if level == depth.max(1) { process.take() } else { None };
         let (init, processes) = match (inside, role) {
             (None, _) => (Init::Builtin, Vec::new()),
-            (Some(command), Role::Child) => (Init::Builtin, vec![Process { name: COMMAND.to_owned(), ..command }]),
-            (Some(command), Role::Init) => {
-                let command = Process { name: "init".to_owned(), entry: Entry::Init, ..command };
+            (Some(mut command), Role::Child) => {
+                COMMAND.clone_into(&mut command.name);
+                (Init::Builtin, vec![command])
+            }
+            (Some(mut command), Role::Init) => {
+                "init".clone_into(&mut command.name);
+                command.entry = Entry::Init;
                 (Init::Program(Box::new(command)), Vec::new())
             }
         };
         let above = u32::try_from(depth.max(1) - level).unwrap_or_default();
-        let namespace = Namespace {
+        let spec = NamespaceSpec {
             path: path.clone(),
-            description: None,
             labels: Labels::default(),
-            init,
-            processes,
             isolation: Isolation { mount: true, ..Isolation::default() },
             mount_proc: true,
             hostname: None,
@@ -112,9 +110,9 @@ pub fn around(name: String, depth: usize, role: Role, process: Process) -> Topol
             cwd: None,
             restart: RestartPolicy::NEVER,
             stop: Stop { signal: Signal::TERM, grace: GRACE + Duration::from_secs(1) * above },
-            own_grace: None,
             position: Position::default(),
         };
+        let namespace = Namespace { spec, description: None, init, processes, own_grace: None };
         parent = Some(topology.plant(parent, namespace));
     }
     topology

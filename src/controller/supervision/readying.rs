@@ -19,7 +19,7 @@ use crate::engine::report::Ending;
 use crate::observe::process;
 use crate::sys::call::{Call, CallError};
 use crate::sys::pidfd::Pidfd;
-use crate::topology::{Entry, Output, Program, RestartPolicy, Stdin, Terminal, Weight};
+use crate::topology::{Entry, Output, ProcessSpec, Program, RestartPolicy, Stdin, Terminal, Weight};
 use nix::libc;
 use nix::unistd::Pid;
 
@@ -341,7 +341,7 @@ impl Supervision<'_> {
 
 /// The command as a guest beside the process: in its place and with its means, heard by nobody.
 fn command(process: &ProcessPlan, path: String, argv: Vec<String>) -> ProcessPlan {
-    ProcessPlan {
+    let spec = ProcessSpec {
         name: path,
         program: Program::Command(argv),
         entry: Entry::Join,
@@ -355,6 +355,7 @@ fn command(process: &ProcessPlan, path: String, argv: Vec<String>) -> ProcessPla
         oneshot: true,
         weight: Weight::Expendable,
         restart: RestartPolicy::NEVER,
-        ..process.clone()
-    }
+        ..process.spec.clone()
+    };
+    ProcessPlan { spec, identity: process.identity.clone() }
 }

@@ -1,12 +1,12 @@
 //! A namespace, ready to be created: one record of the plan.
 
-use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::ops::Deref;
+use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
 use super::{NamespaceIndex, PlanError, ProcessPlan, Slot};
-use crate::topology::{Init, Isolation, Labels, Namespace, Position, Process, RestartPolicy, RestartWhen, Stop};
+use crate::topology::{Init, Namespace, NamespaceSpec, Process, RestartPolicy, RestartWhen};
 
 /// Who is PID 1.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -38,25 +38,27 @@ pub enum Channel {
 
 /// A namespace, ready to be created.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-#[expect(missing_docs, reason = "as in `topology::Namespace`")]
 pub struct NamespacePlan {
-    // The first of all, which is read alone by who looks for it.
-    pub path: String,
+    // Its path is the first of all, which is read alone by who looks for it.
+    spec: NamespaceSpec,
+    /// The namespace around it.
     pub parent: Option<NamespaceIndex>,
+    /// Who is PID 1.
     pub init: InitPlan,
+    /// The declared processes besides PID 1, in the order of creation.
     pub processes: Vec<ProcessPlan>,
-    pub isolation: Isolation,
-    pub mount_proc: bool,
-    pub hostname: Option<String>,
-    pub domainname: Option<String>,
-    pub env: BTreeMap<String, String>,
-    pub cwd: Option<PathBuf>,
-    pub restart: RestartPolicy,
+    /// Whether its init waits for what comes again.
     pub comebacks: Comebacks,
+    /// Through what its processes report.
     pub channel: Channel,
-    pub stop: Stop,
-    pub labels: Labels,
-    pub position: Position,
+}
+
+impl Deref for NamespacePlan {
+    type Target = NamespaceSpec;
+
+    fn deref(&self) -> &NamespaceSpec {
+        &self.spec
+    }
 }
 
 impl NamespacePlan {
@@ -93,16 +95,6 @@ impl NamespacePlan {
         format!("{}/{name}", self.path)
     }
 
-    /// How deep it is: 1 directly below the host.
-    pub fn level(&self) -> usize {
-        self.path.split('/').count()
-    }
-
-    /// The last segment of its path.
-    pub fn name(&self) -> &str {
-        self.path.rsplit('/').next().unwrap_or(&self.path)
-    }
-
     /// Whether and how soon what is in a slot is started again; of PID 1 that is the namespace's.
     pub fn restart_of(&self, slot: Slot) -> RestartPolicy {
         match (slot, self.process(slot)) {
@@ -128,7 +120,7 @@ impl NamespacePlan {
     pub(super) fn new(namespace: &Namespace, parent: Option<NamespaceIndex>, base: &Path) -> Result<Self, PlanError> {
         let process = |process: &Process| ProcessPlan::new(process, &namespace.path, base);
         Ok(Self {
-            path: namespace.path.clone(),
+            spec: namespace.spec.clone(),
             parent,
             init: match &namespace.init {
                 Init::Builtin => InitPlan::Builtin,
@@ -136,18 +128,8 @@ impl NamespacePlan {
                 Init::Program(program) => InitPlan::Program(Box::new(process(program)?)),
             },
             processes: namespace.processes.iter().map(process).collect::<Result<_, _>>()?,
-            isolation: namespace.isolation,
-            mount_proc: namespace.mount_proc,
-            hostname: namespace.hostname.clone(),
-            domainname: namespace.domainname.clone(),
-            env: namespace.env.clone(),
-            cwd: namespace.cwd.clone(),
-            restart: namespace.restart,
             comebacks: Comebacks::None,
             channel: Channel::Inherited,
-            stop: namespace.stop,
-            labels: namespace.labels.clone(),
-            position: namespace.position,
         })
     }
 }

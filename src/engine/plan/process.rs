@@ -1,15 +1,13 @@
 //! A process, ready to be forked: its key in the file with everything looked up that needs the machine.
 
-use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::ops::Deref;
+use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
 use super::PlanError;
 use crate::engine::user_database;
-use crate::topology::{
-    After, Entry, Labels, Output, Position, Probe, Process, Program, RestartPolicy, Stdin, Stop, Terminal, Weight,
-};
+use crate::topology::{Output, Process, ProcessSpec, Stdin};
 
 /// Who a program runs as.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -62,27 +60,19 @@ impl Identity {
 
 /// A process, ready to be forked.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-#[expect(missing_docs, reason = "as in `topology::Process`")]
 pub struct ProcessPlan {
-    pub name: String,
-    pub program: Program,
-    pub entry: Entry,
-    pub env: BTreeMap<String, String>,
-    pub cwd: Option<PathBuf>,
+    /// What it takes to run it; files are absolute.
+    pub spec: ProcessSpec,
+    /// Who it runs as, where that is another user than the caller.
     pub identity: Option<Identity>,
-    pub terminal: Terminal,
-    pub stdin: Stdin,
-    pub stdout: Output,
-    pub stderr: Output,
-    pub after: Vec<After>,
-    pub ready: Option<Probe>,
-    pub ok: Vec<u8>,
-    pub oneshot: bool,
-    pub weight: Weight,
-    pub restart: RestartPolicy,
-    pub stop: Stop,
-    pub labels: Labels,
-    pub position: Position,
+}
+
+impl Deref for ProcessPlan {
+    type Target = ProcessSpec;
+
+    fn deref(&self) -> &ProcessSpec {
+        &self.spec
+    }
 }
 
 impl ProcessPlan {
@@ -99,10 +89,6 @@ impl ProcessPlan {
     ///
     /// A user or group that the machine does not know.
     pub fn new(process: &Process, namespace: &str, base: &Path) -> Result<Self, PlanError> {
-        let output = |output: &Output| match output {
-            Output::File(path) => Output::File(base.join(path)),
-            other => other.clone(),
-        };
         let look_up = |user: &str| {
             let path = || format!("{namespace}/{}", process.name);
             let position = process.position;
@@ -111,29 +97,16 @@ impl ProcessPlan {
                 Unknown::Group(group) => PlanError::UnknownGroup { path: path(), group, position },
             })
         };
-        Ok(Self {
-            name: process.name.clone(),
-            program: process.program.clone(),
-            entry: process.entry,
-            env: process.env.clone(),
-            cwd: process.cwd.clone(),
-            identity: process.user.as_deref().map(look_up).transpose()?,
-            terminal: process.terminal,
-            stdin: match &process.stdin {
-                Stdin::File(path) => Stdin::File(base.join(path)),
-                other => other.clone(),
-            },
-            stdout: output(&process.stdout),
-            stderr: output(&process.stderr),
-            after: process.after.clone(),
-            ready: process.ready.clone(),
-            ok: process.ok.clone(),
-            oneshot: process.oneshot,
-            weight: process.weight,
-            restart: process.restart,
-            stop: process.stop,
-            labels: process.labels.clone(),
-            position: process.position,
-        })
+        let identity = process.user.as_deref().map(look_up).transpose()?;
+        let mut spec = process.spec.clone();
+        if let Stdin::File(path) = &mut spec.stdin {
+            *path = base.join(&path);
+        }
+        for output in [&mut spec.stdout, &mut spec.stderr] {
+            if let Output::File(path) = output {
+                *path = base.join(&path);
+            }
+        }
+        Ok(Self { spec, identity })
     }
 }

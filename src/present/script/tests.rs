@@ -5,22 +5,20 @@ use std::time::Duration;
 
 use super::{Part, script};
 use crate::topology::{
-    Actor, Entry, Init, Isolation, Labels, Namespace, Output, Position, Process, Program, RestartPolicy, Signal, Stdin,
-    Stop, Terminal, Topology, Weight,
+    Actor, Entry, Init, Isolation, Labels, Namespace, NamespaceSpec, Output, Position, Process, ProcessSpec, Program,
+    RestartPolicy, Signal, Stdin, Stop, Terminal, Topology, Weight,
 };
 
 const STOP: Stop = Stop { signal: Signal::TERM, grace: Duration::from_secs(5) };
 
 fn process(name: &str, program: Program, entry: Entry) -> Process {
-    Process {
+    Process::from(ProcessSpec {
         name: name.to_owned(),
-        description: None,
         labels: Labels::default(),
         program,
         entry,
         env: BTreeMap::new(),
         cwd: None,
-        user: None,
         terminal: Terminal::None,
         stdin: Stdin::Null,
         stdout: Output::Log,
@@ -32,9 +30,8 @@ fn process(name: &str, program: Program, entry: Entry) -> Process {
         weight: Weight::Essential,
         restart: RestartPolicy::NEVER,
         stop: STOP,
-        own_grace: None,
         position: Position::default(),
-    }
+    })
 }
 
 fn idle(name: &str) -> Process {
@@ -46,12 +43,9 @@ fn command(name: &str, words: &[&str]) -> Process {
 }
 
 fn namespace(path: &str, init: Init, processes: Vec<Process>) -> Namespace {
-    Namespace {
+    let spec = NamespaceSpec {
         path: path.to_owned(),
-        description: None,
         labels: Labels::default(),
-        init,
-        processes,
         isolation: Isolation { mount: true, ..Isolation::default() },
         mount_proc: true,
         hostname: None,
@@ -60,9 +54,9 @@ fn namespace(path: &str, init: Init, processes: Vec<Process>) -> Namespace {
         cwd: None,
         restart: RestartPolicy::NEVER,
         stop: STOP,
-        own_grace: None,
         position: Position::default(),
-    }
+    };
+    Namespace { spec, description: None, init, processes, own_grace: None }
 }
 
 /// The script without its header.

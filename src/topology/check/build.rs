@@ -7,9 +7,9 @@ use super::instance::{Instance, ProcessInstance};
 use crate::diagnostic::{Sources, Span};
 use crate::topology::actor::Actor;
 use crate::topology::labels::Labels;
-use crate::topology::namespace::{Init, Isolation, Namespace};
+use crate::topology::namespace::{Init, Isolation, Namespace, NamespaceSpec};
 use crate::topology::position::Position;
-use crate::topology::process::{Entry, Output, Process, Program, Stdin, Terminal, Weight};
+use crate::topology::process::{Entry, Output, Process, ProcessSpec, Program, Stdin, Terminal, Weight};
 use crate::topology::restart::RestartPolicy;
 use crate::topology::stop::{Signal, Stop};
 use crate::topology::syntax::{InitSyntax, Located, NamespaceBody, ProgramSyntax};
@@ -45,15 +45,13 @@ impl Builder<'_> {
             if let Some(grace) = &process.body.stop.grace {
                 graces.push((Some(processes.len()), grace.span));
             }
-            processes.push(Process { after, ..built });
+            let spec = ProcessSpec { after, ..built.spec };
+            processes.push(Process { spec, ..built });
         }
-        let namespace = Namespace {
+        let spec = NamespaceSpec {
             position: self.position(instance.path.span),
             path: instance.path.value.clone(),
-            description: body.description.clone(),
             labels: body.labels.clone(),
-            processes,
-            init,
             isolation,
             mount_proc: body.mount_proc.as_ref().map_or(isolation.mount, |mount_proc| mount_proc.value),
             hostname: body.hostname.clone(),
@@ -62,8 +60,9 @@ impl Builder<'_> {
             cwd: body.cwd.clone(),
             restart: body.restart.policy(),
             stop,
-            own_grace,
         };
+        let description = body.description.clone();
+        let namespace = Namespace { spec, description, init, processes, own_grace };
         (namespace, graces)
     }
 
@@ -77,7 +76,7 @@ impl Builder<'_> {
                 process.cwd.clone_from(&body.cwd);
                 process.terminal = terminal(body.tty.as_ref());
                 process.restart = body.restart.policy();
-                Init::Program(Box::new(process))
+                Init::Program(Box::new(process.into()))
             }
             // What is broken has been reported, and a file with errors is not built.
             InitSyntax::Builtin | InitSyntax::Broken | InitSyntax::Program(_) => Init::Builtin,
@@ -97,14 +96,12 @@ impl Builder<'_> {
         let mut env = namespace.env.clone();
         env.extend(body.env.iter().map(|(name, value)| (name.clone(), value.clone())));
         let plain = bare(instance.name.value.clone(), program, stop, self.position(instance.name.span));
-        Process {
+        let spec = ProcessSpec {
             name: plain.name,
-            description: body.description.clone(),
             labels: body.labels.clone(),
             entry: body.enter.as_ref().map_or(way, |enter| enter.value),
             env,
             cwd: body.cwd.as_ref().or(namespace.cwd.as_ref()).cloned(),
-            user: body.user.clone(),
             terminal: terminal(body.tty.as_ref()),
             stdin: body.stdin.as_ref().map_or(plain.stdin, |stdin| stdin.value.clone()),
             stdout: body.stdout.as_ref().map_or(plain.stdout, |stdout| stdout.value.clone()),
@@ -117,9 +114,9 @@ impl Builder<'_> {
             ready: body.ready.as_ref().map(|ready| ready.value.clone()),
             restart: body.restart.policy(),
             stop: plain.stop,
-            own_grace,
             position: plain.position,
-        }
+        };
+        Process { spec, description: body.description.clone(), user: body.user.clone(), own_grace }
     }
 
     fn position(&self, span: Span) -> Position {
@@ -136,16 +133,14 @@ pub(in crate::topology) fn position(sources: &Sources, span: Span) -> Position {
 }
 
 /// A PID 1 about which nothing is said but what it runs.
-fn bare(name: String, program: Program, stop: Stop, position: Position) -> Process {
-    Process {
+fn bare(name: String, program: Program, stop: Stop, position: Position) -> ProcessSpec {
+    ProcessSpec {
         name,
-        description: None,
         labels: Labels::default(),
         program,
         entry: Entry::Init,
         env: BTreeMap::new(),
         cwd: None,
-        user: None,
         terminal: Terminal::None,
         stdin: Stdin::Null,
         stdout: Output::Log,
@@ -157,7 +152,6 @@ fn bare(name: String, program: Program, stop: Stop, position: Position) -> Proce
         weight: Weight::Essential,
         restart: RestartPolicy::NEVER,
         stop,
-        own_grace: None,
         position,
     }
 }

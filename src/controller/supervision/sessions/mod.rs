@@ -34,7 +34,9 @@ use crate::observe::{process, thread};
 use crate::sys::errno::of_io;
 use crate::sys::errno::spelled;
 use crate::sys::pidfd::Pidfd;
-use crate::topology::{Entry, Output, Position, Program, RestartPolicy, Signal, Stdin, Stop, Terminal, Weight};
+use crate::topology::{
+    Entry, Output, Position, ProcessSpec, Program, RestartPolicy, Signal, Stdin, Stop, Terminal, Weight,
+};
 pub(super) use endings::signal_session;
 
 /// How long a program has to end after its client has hung up.
@@ -375,13 +377,12 @@ fn plan(path: String, execution: Execution, identity: Option<Identity>, home: &N
     env.extend(home.env.clone());
     env.extend(execution.set);
     let captured = if execution.detached { Output::Log } else { Output::Inherit };
-    ProcessPlan {
+    let spec = ProcessSpec {
         name: path,
         program: Program::Command(execution.argv),
         entry: Entry::Join,
         env,
         cwd: execution.cwd.map(PathBuf::from).or_else(|| home.cwd.clone()),
-        identity,
         terminal: if execution.terminal { Terminal::Own } else { Terminal::None },
         stdin: if execution.detached { Stdin::Null } else { Stdin::Inherit },
         stdout: if execution.terminal { Output::Log } else { captured.clone() },
@@ -395,5 +396,6 @@ fn plan(path: String, execution: Execution, identity: Option<Identity>, home: &N
         restart: RestartPolicy::default(),
         labels: crate::topology::Labels::default(),
         position: Position::default(),
-    }
+    };
+    ProcessPlan { spec, identity }
 }
