@@ -13,7 +13,7 @@ use crate::controller::control::message::Status as Numbers;
 use crate::controller::state_directory::lock_in;
 use crate::observe::locks;
 use crate::present::age::{Age, date};
-use crate::present::state::State;
+use crate::present::state::{State, style};
 use crate::present::table::{Cell, Cut};
 
 #[derive(Debug, clap::Args)]
@@ -56,9 +56,7 @@ type Of = Field<TopologyDocument>;
 
 const FIELDS: [Of; 11] = [
     Of::new("name", "NAME", |one, _| Cell::text(&one.name)),
-    Of::new("state", "STATE", |one, _| {
-        Cell::styled(&one.state, State::of(&one.state).map(State::style).unwrap_or_default())
-    }),
+    Of::new("state", "STATE", |one, _| Cell::styled(&one.state, State::of(&one.state).map(style).unwrap_or_default())),
     Of::new("ns", "NS", |one, _| Cell::maybe(one.namespaces)).right(),
     Of::new("procs", "PROCS", |one, _| Cell::maybe(one.processes)).right(),
     Of::new("depth", "DEPTH", |one, _| Cell::maybe(one.depth)).right(),

@@ -21,7 +21,7 @@ use crate::observe::process::Clock;
 use crate::present::age::Age;
 use crate::present::depth;
 use crate::present::redact::Redaction;
-use crate::present::state::State;
+use crate::present::state::{State, style};
 use crate::present::table::{Cell, Cut};
 use crate::topology::{Address, Signal};
 
@@ -381,7 +381,7 @@ fn state(row: &Row) -> Cell {
         Some(ExitDocument::Code(code)) if code != 0 => format!("{word} ({code})"),
         _ => word.to_owned(),
     };
-    Cell::styled(&text, row.state.map(State::style).unwrap_or_default())
+    Cell::styled(&text, row.state.map(style).unwrap_or_default())
 }
 
 fn space(row: &Row, kind: &str, redaction: Redaction) -> Cell {

@@ -11,46 +11,7 @@ use crate::engine::refusal::Refusal;
 use crate::engine::report::Ending;
 use crate::observe::namespaces::PidNamespace;
 use crate::observe::process::Process;
-
-/// Where a process is in its life.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-#[expect(missing_docs, reason = "the words of the documents")]
-pub enum State {
-    #[default]
-    Creating,
-    Created,
-    Running,
-    Ready,
-    Stopping,
-    Killing,
-    Exited,
-    Failed,
-    Killed,
-    Gone,
-}
-
-impl State {
-    /// The word in documents.
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Creating => "creating",
-            Self::Created => "created",
-            Self::Running => "running",
-            Self::Ready => "ready",
-            Self::Stopping => "stopping",
-            Self::Killing => "killing",
-            Self::Exited => "exited",
-            Self::Failed => "failed",
-            Self::Killed => "killed",
-            Self::Gone => "gone",
-        }
-    }
-
-    /// Whether it is over.
-    pub fn is_over(self) -> bool {
-        matches!(self, Self::Exited | Self::Failed | Self::Killed | Self::Gone)
-    }
-}
+pub use crate::topology::State;
 
 /// What a stop did to a process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -66,7 +27,7 @@ pub struct Farewells {
 /// One process.
 #[derive(Debug, Clone, Default)]
 pub struct Record {
-    /// Where it is in its life.
+    /// Where it is in its life. That it is paused is its namespace's ([`Roster::word`]).
     pub state: State,
     /// What the kernel said when it was created.
     pub facts: Option<Process>,
@@ -272,7 +233,7 @@ impl Roster {
     /// The word in documents for what is in a namespace and in this state.
     pub fn word(&self, index: NamespaceIndex, state: State) -> &'static str {
         match state {
-            State::Created | State::Running | State::Ready if self.paused_by(index).is_some() => "paused",
+            State::Created | State::Running | State::Ready if self.paused_by(index).is_some() => State::Paused.word(),
             state => state.word(),
         }
     }

@@ -3,6 +3,7 @@
 use super::case::{Case, Place, Row, Status};
 use super::facts::{Facts, ProcessFact, Seen, Sight};
 use crate::topology::Address;
+use crate::topology::State;
 use crate::topology::address::{Reading, Wanted};
 use crate::topology::expectation::{Assertion, Claim, Expectation, Via};
 
@@ -82,8 +83,8 @@ fn case(claim: &Claim, via: Via, facts: &Facts, files: &[String]) -> Case {
         Assertion::State { process, state } => (
             format!("{process} is {state}"),
             // What is ready runs as well.
-            each(facts, process, state, |fact| match &*fact.state {
-                "ready" if *state == "running" => "running".to_owned(),
+            each(facts, process, state.word(), |fact| match &*fact.state {
+                "ready" if *state == State::Running => State::Running.word().to_owned(),
                 state => state.to_owned(),
             }),
         ),

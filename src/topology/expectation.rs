@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use super::address::Address;
 use super::position::Position;
+use super::state::State;
 
 /// One `[[expect]]`.
 #[derive(Debug, Clone)]
@@ -30,10 +31,10 @@ pub struct Claim {
     pub position: Position,
 }
 
-/// How visibility is found out, as `nestns see --via` has it.
+/// The mechanism of the kernel's by which visibility is found out, as `nestns see --via` has it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Hash, PartialOrd, Ord)]
 pub enum Via {
-    /// What the kernel says from outside.
+    /// What the kernel says from outside: `NSpid`, and the namespaces around the process's own.
     #[default]
     Chain,
     /// What the observer's /proc lists.
@@ -42,15 +43,15 @@ pub enum Via {
     Kill,
     /// `pidfd_open(2)`.
     Pidfd,
-    /// The check of ptrace(2).
+    /// The check of ptrace(2), by `process_vm_readv(2)`.
     Ptrace,
-    /// The number that `SCM_CREDENTIALS` delivers.
+    /// The number that `SCM_CREDENTIALS` of unix(7) delivers.
     Cred,
 }
 
 impl Via {
     /// The words and what they mean.
-    pub(super) const WORDS: &'static [(&'static str, Self)] = &[
+    pub const WORDS: &'static [(&'static str, Self)] = &[
         ("chain", Self::Chain),
         ("proc", Self::Proc),
         ("kill", Self::Kill),
@@ -58,6 +59,11 @@ impl Via {
         ("ptrace", Self::Ptrace),
         ("cred", Self::Cred),
     ];
+
+    /// The mechanism of a word.
+    pub fn of(word: &str) -> Option<Self> {
+        Self::WORDS.iter().find(|(known, _)| *known == word).map(|&(_, via)| via)
+    }
 
     /// As it is written.
     pub fn word(self) -> &'static str {
@@ -91,7 +97,7 @@ pub enum Assertion {
     Chain { process: Address, numbers: Vec<i32> },
     /// What has become of it.
     #[expect(missing_docs, reason = "the fields are their names")]
-    State { process: Address, state: &'static str },
+    State { process: Address, state: State },
     /// The status with which it has ended, as a shell gives it.
     #[expect(missing_docs, reason = "the fields are their names")]
     Exit { process: Address, status: u8 },
@@ -99,7 +105,3 @@ pub enum Assertion {
     #[expect(missing_docs, reason = "the fields are their names")]
     Signal { from: Address, to: Address, allowed: bool },
 }
-
-/// The states that something can be expected to be in.
-pub const STATES: &[&str] =
-    &["creating", "created", "running", "ready", "paused", "stopping", "killing", "exited", "failed", "killed"];

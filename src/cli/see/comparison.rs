@@ -8,8 +8,9 @@ use serde::Serialize;
 use super::scene::{Eye, Scene, Seen};
 use crate::cli::names::Names;
 use crate::observe::machine::Machine;
-use crate::observe::sight::{Mechanism, View};
+use crate::observe::sight::View;
 use crate::topology::address::HOST;
+use crate::topology::expectation::Via;
 
 /// One cell that is not as it should be.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -31,7 +32,7 @@ pub(super) fn compare(
     (machine, names): (&Machine, &Names),
     scene: &Scene<'_>,
     views: &[View],
-    mechanism: Mechanism,
+    via: Via,
 ) -> Vec<Mismatch> {
     // By place as the file has it, or by that of the kernel where there is no file.
     let mut eyes: HashMap<String, Vec<usize>> = HashMap::new();
@@ -69,7 +70,7 @@ pub(super) fn compare(
                 continue;
             }
             // It may have ended while the others were looked at.
-            let Some(reason) = reason((machine, names), (eye, one), view, mechanism) else { continue };
+            let Some(reason) = reason((machine, names), (eye, one), view, via) else { continue };
             mismatches.push(Mismatch {
                 observer: eye.path.clone(),
                 path: one.path.clone(),
@@ -93,7 +94,7 @@ fn reason(
     (machine, names): (&Machine, &Names),
     (eye, one): (&Eye, &Seen<'_>),
     view: &View,
-    mechanism: Mechanism,
+    via: Via,
 ) -> Option<String> {
     let now = crate::observe::process::Process::read(nix::unistd::Pid::from_raw(one.process.pid())).ok();
     if now.is_none_or(|now| now.numbers != one.process.numbers) {
@@ -114,7 +115,7 @@ fn reason(
             return Some(format!("the observer's PID namespace is that of `{actual}`, not one of `{place}`'s own"));
         }
     }
-    if mechanism == Mechanism::Proc {
+    if via == Via::Proc {
         return Some(match view.proc {
             None => "the observer's /proc belongs to a namespace that it is not in".to_owned(),
             Some(space) if space != eye.observer.space => format!(

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::io::Write as _;
 
 use clap::ValueEnum;
-use clap::builder::FalseyValueParser;
+use clap::builder::{FalseyValueParser, PossibleValue, PossibleValuesParser, TypedValueParser};
 
 use self::comparison::{Mismatch, compare};
 use self::document::Sheet;
@@ -24,7 +24,7 @@ use super::target::Target;
 use super::tell::tell;
 use crate::diagnostic::Color;
 use crate::observe::machine::{Machine, Search};
-use crate::observe::sight::{self, Answer, Mechanism, Rows, View};
+use crate::observe::sight::{self, Answer, Rows, View};
 use crate::present::count::count;
 use crate::present::matrix::{Line, Look, Mark, Matrix};
 use crate::present::redact::Redaction;
@@ -32,6 +32,7 @@ use crate::present::table::{self, Align, Cell, Column, Cut};
 use crate::present::tree::Colour;
 use crate::topology::Address;
 use crate::topology::address::HOST;
+use crate::topology::expectation::Via;
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
@@ -65,7 +66,7 @@ pub(super) struct Args {
     of: Vec<Address>,
 
     /// How it is found out
-    #[arg(long, value_enum, default_value_t, env = "NESTNS_VIA")]
+    #[arg(long, value_parser = mechanisms(), default_value = Via::default().word(), env = "NESTNS_VIA")]
     via: Via,
 
     /// Show where it differs from what it should be, and why
@@ -101,23 +102,6 @@ pub(super) struct Args {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
-enum Via {
-    /// What the kernel says from outside: `NSpid` and the namespaces around
-    #[default]
-    Chain,
-    /// What the observer's /proc lists
-    Proc,
-    /// kill(2) with signal 0: EPERM is visible, and not for the observer to signal
-    Kill,
-    /// `pidfd_open(2)`
-    Pidfd,
-    /// May it attach (the check of ptrace(2)), without attaching
-    Ptrace,
-    /// The number that `SCM_CREDENTIALS` delivers to it
-    Cred,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
 enum Fold {
     /// Where there are more than 40 rows
     #[default]
@@ -143,28 +127,19 @@ enum Format {
 /// More rows than this are folded.
 const MANY: usize = 40;
 
-impl Via {
-    const fn mechanism(self) -> Mechanism {
-        match self {
-            Self::Chain => Mechanism::Chain,
-            Self::Proc => Mechanism::Proc,
-            Self::Kill => Mechanism::Kill,
-            Self::Pidfd => Mechanism::Pidfd,
-            Self::Ptrace => Mechanism::Ptrace,
-            Self::Cred => Mechanism::Cred,
-        }
-    }
-
-    const fn word(self) -> &'static str {
-        match self {
-            Self::Chain => "chain",
-            Self::Proc => "proc",
-            Self::Kill => "kill",
-            Self::Pidfd => "pidfd",
-            Self::Ptrace => "ptrace",
-            Self::Cred => "cred",
-        }
-    }
+/// The words of `--via`, with what each means.
+fn mechanisms() -> impl TypedValueParser<Value = Via> {
+    let words = Via::WORDS.iter().map(|&(word, via)| {
+        PossibleValue::new(word).help(match via {
+            Via::Chain => "What the kernel says from outside: `NSpid` and the namespaces around",
+            Via::Proc => "What the observer's /proc lists",
+            Via::Kill => "kill(2) with signal 0: EPERM is visible, and not for the observer to signal",
+            Via::Pidfd => "`pidfd_open(2)`",
+            Via::Ptrace => "May it attach (the check of ptrace(2)), without attaching",
+            Via::Cred => "The number that `SCM_CREDENTIALS` delivers to it",
+        })
+    });
+    PossibleValuesParser::new(words).map(|word| Via::of(&word).unwrap_or_default())
 }
 
 /// Runs the verb.
@@ -196,8 +171,8 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Status> {
     };
     let rows = Rows::new(&machine, scene.seen.iter().map(|one| one.process).collect());
     let observers: Vec<_> = scene.eyes.iter().map(|eye| eye.observer.clone()).collect();
-    let views = sight::look(&rows, &observers, args.via.mechanism())?;
-    let mismatches = compare((&machine, &names), &scene, &views, args.via.mechanism());
+    let views = sight::look(&rows, &observers, args.via)?;
+    let mismatches = compare((&machine, &names), &scene, &views, args.via);
     tell_troubles(&scene, &views);
     if !scene.missing.is_empty() {
         tell(&format!("error: nobody is there to look: {}\n", scene::ended(&scene.missing)));

@@ -22,13 +22,7 @@ use super::tell::tell;
 use crate::controller::control::message::{Snapshot, Target as Identity};
 use crate::controller::document::{NamespaceDocument, ProcessDocument};
 use crate::topology::address::{Wanted, nearest};
-use crate::topology::{Address, Labels};
-
-/// The words of `--state`.
-pub(super) const STATES: [&str; 12] = [
-    "creating", "created", "running", "ready", "paused", "stopping", "killing", "exited", "failed", "killed", "gone",
-    "zombie",
-];
+use crate::topology::{Address, Labels, State};
 
 // How the addresses are narrowed and widened.
 #[derive(Debug, Clone, Default, clap::Args)]
@@ -46,7 +40,7 @@ pub(super) struct Selection {
     pub(super) leaves: bool,
 
     /// Only what is in this state (what is `ready` is `running` as well); several times: in one of them
-    #[arg(long, env = "NESTNS_STATE", value_delimiter = ',', value_parser = PossibleValuesParser::new(STATES))]
+    #[arg(long, env = "NESTNS_STATE", value_delimiter = ',', value_parser = PossibleValuesParser::new(State::ALL.iter().map(|state| state.word())))]
     pub(super) state: Vec<String>,
 }
 

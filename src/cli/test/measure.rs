@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::mechanism;
 use crate::cli::names::Names;
 use crate::cli::place::Place;
 use crate::cli::see::scene::{Scene, space_of};
@@ -120,7 +119,7 @@ fn sight(
     };
     let rows = Rows::new(machine, scene.seen.iter().map(|one| one.process).collect());
     let observers: Vec<_> = scene.eyes.iter().map(|eye| eye.observer.clone()).collect();
-    let views = sight::look(&rows, &observers, mechanism(via))?;
+    let views = sight::look(&rows, &observers, via)?;
     let mut cells = HashMap::new();
     for (observer, view) in views.iter().enumerate() {
         for (&row, cell) in &view.cells {

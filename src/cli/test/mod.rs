@@ -36,7 +36,7 @@ use crate::observe::doctor::required::refused_calls;
 use crate::observe::doctor::{self, Machine};
 use crate::present::config::{self, Arrangement};
 use crate::sys::pidfd::Pidfd;
-use crate::topology::expectation::{Expectation, Via};
+use crate::topology::expectation::Expectation;
 use crate::topology::{OnExit, Topology};
 
 /// Build a tree, check what its file expects of it (`[[expect]]`), and take it down
@@ -489,18 +489,5 @@ impl Drop for Standing {
             // What is left was told.
             let _ = self.take_down();
         }
-    }
-}
-
-/// The mechanism of a word of the language.
-fn mechanism(via: Via) -> crate::observe::sight::Mechanism {
-    use crate::observe::sight::Mechanism;
-    match via {
-        Via::Chain => Mechanism::Chain,
-        Via::Proc => Mechanism::Proc,
-        Via::Kill => Mechanism::Kill,
-        Via::Pidfd => Mechanism::Pidfd,
-        Via::Ptrace => Mechanism::Ptrace,
-        Via::Cred => Mechanism::Cred,
     }
 }

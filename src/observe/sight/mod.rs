@@ -22,24 +22,8 @@ use nix::unistd::Pid;
 use super::machine::{Inhabitant, Machine, SpaceId};
 use super::translation;
 use crate::sys::errno::spelled;
+use crate::topology::expectation::Via;
 use probe::{Glimpse, Question, Tasks};
-
-/// How it is found out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Mechanism {
-    /// `NSpid`, and the namespaces around the process's own.
-    Chain,
-    /// What the observer's /proc lists.
-    Proc,
-    /// kill(2) with signal 0.
-    Kill,
-    /// `pidfd_open(2)`.
-    Pidfd,
-    /// May it attach: the check of ptrace(2), by `process_vm_readv(2)`.
-    Ptrace,
-    /// The number that `SCM_CREDENTIALS` of unix(7) delivers.
-    Cred,
-}
 
 /// Who looks.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -111,10 +95,10 @@ pub struct View {
 }
 
 impl View {
-    fn new(mechanism: Mechanism) -> Self {
-        let otherwise = match mechanism {
-            Mechanism::Proc => Answer::Unlisted,
-            Mechanism::Cred => Answer::Zero,
+    fn new(via: Via) -> Self {
+        let otherwise = match via {
+            Via::Proc => Answer::Unlisted,
+            Via::Cred => Answer::Zero,
             _ => Answer::Failed(Errno::ESRCH),
         };
         Self { cells: HashMap::new(), otherwise, proc: None, hidden: None, trouble: None }
@@ -182,19 +166,19 @@ impl<'a> Rows<'a> {
 /// # Errors
 ///
 /// When nobody can be forked. What goes wrong at one observer is in its view.
-pub fn look(rows: &Rows<'_>, observers: &[Observer], mechanism: Mechanism) -> io::Result<Vec<View>> {
-    if mechanism == Mechanism::Chain {
+pub fn look(rows: &Rows<'_>, observers: &[Observer], via: Via) -> io::Result<Vec<View>> {
+    if via == Via::Chain {
         return Ok(observers.iter().map(|observer| chains(rows, observer)).collect());
     }
     let numbers = rows.numbers();
     let has_threads = rows.processes.iter().any(|process| process.leader.is_some());
     let tasks = if has_threads { Tasks::Threads } else { Tasks::Processes };
-    let identities = if mechanism == Mechanism::Pidfd { identity::of_all(rows) } else { HashMap::new() };
+    let identities = if via == Via::Pidfd { identity::of_all(rows) } else { HashMap::new() };
     let look = |observer: &Observer| -> io::Result<View> {
-        let mut view = View::new(mechanism);
-        let glimpse = match mechanism {
-            Mechanism::Cred => credentials::measure(rows, observer)?,
-            _ => entry::ask(rows.machine, observer, &question(mechanism, &numbers, tasks))?,
+        let mut view = View::new(via);
+        let glimpse = match via {
+            Via::Cred => credentials::measure(rows, observer)?,
+            _ => entry::ask(rows.machine, observer, &question(via, &numbers, tasks))?,
         };
         match glimpse {
             Glimpse::Failed { stage, errno } => {
@@ -218,17 +202,17 @@ pub fn look(rows: &Rows<'_>, observers: &[Observer], mechanism: Mechanism) -> io
     observers.iter().map(look).collect()
 }
 
-fn question(mechanism: Mechanism, numbers: &[i32], tasks: Tasks) -> Question<'_> {
-    match mechanism {
-        Mechanism::Kill => Question::Kill(numbers),
-        Mechanism::Pidfd => Question::Pidfd(numbers),
-        Mechanism::Ptrace => Question::Ptrace(numbers),
-        Mechanism::Proc | Mechanism::Chain | Mechanism::Cred => Question::Proc(tasks),
+fn question(via: Via, numbers: &[i32], tasks: Tasks) -> Question<'_> {
+    match via {
+        Via::Kill => Question::Kill(numbers),
+        Via::Pidfd => Question::Pidfd(numbers),
+        Via::Ptrace => Question::Ptrace(numbers),
+        Via::Proc | Via::Chain | Via::Cred => Question::Proc(tasks),
     }
 }
 
 fn chains(rows: &Rows<'_>, observer: &Observer) -> View {
-    let mut view = View::new(Mechanism::Chain);
+    let mut view = View::new(Via::Chain);
     let known = rows.known(observer.space).iter();
     view.cells.extend(known.map(|&(row, number)| (row, Cell { number, answer: Answer::Yes })));
     view

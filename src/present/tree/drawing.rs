@@ -10,7 +10,7 @@ use crate::present::charset::Charset;
 use crate::present::depth;
 use crate::present::escape::escape;
 use crate::present::node::{Kind, Label, Node};
-use crate::present::state::State;
+use crate::present::state::{State, style, symbol};
 
 /// Where a node stands among its siblings.
 #[derive(Debug, Clone, Copy)]
@@ -127,8 +127,8 @@ impl Drawing {
             self.paint(line.style, &line.label, text);
             // How many spaces are owed before the next piece that is not empty; owed at the end, they are never paid.
             let mut owed = (columns.label + 2).saturating_sub(width(&line.branches) + width(&line.label));
-            let state = line.state.map(|state| format!("{} {state}", state.symbol(self.look.charset)));
-            let state_style = line.state.map(State::style).unwrap_or_default();
+            let state = line.state.map(|state| format!("{} {state}", symbol(state, self.look.charset)));
+            let state_style = line.state.map(style).unwrap_or_default();
             let pieces = [
                 (line.pids.as_str(), Style::new(), columns.pids),
                 (state.as_deref().unwrap_or_default(), state_style, columns.state),

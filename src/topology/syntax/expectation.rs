@@ -8,7 +8,8 @@ use super::unknown::report_unknown;
 use super::vocabulary::Scope;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span};
 use crate::topology::address::{Address, HOST, Wanted};
-use crate::topology::expectation::{Assertion, STATES, Via};
+use crate::topology::expectation::{Assertion, Via};
+use crate::topology::state::State;
 use crate::topology::toml_text::Table;
 
 /// What one table says.
@@ -56,8 +57,8 @@ impl ExpectationSyntax {
                 "pid" | "ppid" => syntax.numbers(&key, &process, out),
                 "chain" => syntax.chain(&key, &process, out),
                 "state" => {
-                    let states: Vec<(&str, &'static str)> = STATES.iter().map(|&state| (state, state)).collect();
-                    if let (Some(state), Some(process)) = (key.word(&states, out), process.about(&key, out)) {
+                    if let (Some(state), Some(process)) = (key.word(&State::expected(), out), process.about(&key, out))
+                    {
                         syntax.claim(Assertion::State { process, state: state.value }, state.span);
                     }
                 }
