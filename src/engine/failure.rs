@@ -224,3 +224,47 @@ impl Failure {
         creates || (mounts && matches!(self.errno(), Errno::EPERM | Errno::EACCES | Errno::ENOSYS))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use nix::errno::Errno;
+
+    use super::{Failure, Stage, described};
+    use crate::engine::plan::Subject;
+    use crate::sys::call::{Call, CallError};
+
+    #[test]
+    fn a_failure_names_the_call_of_its_stage_where_none_is_named() {
+        let subject = Subject::init(0);
+        assert_eq!(Failure::new(subject, Stage::MountProc, Errno::EPERM).call, Call::Mount);
+        let cause = CallError { call: Call::Dup3, errno: Errno::EBADF };
+        let failure = Failure::with(subject, Stage::Channel, cause, "x");
+        assert_eq!((failure.call, failure.errno(), failure.detail.as_deref()), (Call::Dup3, Errno::EBADF, Some("x")));
+        assert_eq!(Failure::of_no_call(subject, Stage::MountProc, Errno::ESRCH).call, Call::Unnamed);
+    }
+
+    #[test]
+    fn a_stage_is_described_with_its_call_unless_that_says_the_same() {
+        assert!(described(Stage::UnsharePid, Call::Unshare).ends_with(" (unshare)"));
+        assert_eq!(described(Stage::Fork, Call::Fork), Stage::Fork.to_string());
+        assert_eq!(described(Stage::Died, Call::Unnamed), Stage::Died.to_string());
+        assert!(described(Stage::Fork, Call::Clone3).ends_with(" (clone3)"));
+    }
+
+    #[test]
+    fn a_machine_that_refuses_is_told_from_a_start_that_has_gone_wrong() {
+        let is_refusal = |stage, errno: Errno| Failure::new(Subject::init(0), stage, errno).is_refusal();
+        assert!(is_refusal(Stage::UnsharePid, Errno::ENOSPC) && is_refusal(Stage::WriteMaps, Errno::EPERM));
+        assert!(is_refusal(Stage::MountProc, Errno::EPERM) && !is_refusal(Stage::MountProc, Errno::ENOENT));
+        assert!(!is_refusal(Stage::Execute, Errno::EPERM) && !is_refusal(Stage::Fork, Errno::EAGAIN));
+    }
+
+    #[test]
+    fn each_stage_is_listed_once_and_has_a_text_of_its_own() {
+        let texts: HashSet<String> = Stage::ALL.iter().map(Stage::to_string).collect();
+        assert_eq!(texts.len(), Stage::ALL.len());
+        assert!(Stage::ALL.iter().zip(0..).all(|(&stage, number)| stage as i32 == number), "in the order of the enum");
+    }
+}

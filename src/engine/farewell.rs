@@ -254,3 +254,150 @@ impl Entry {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::{Action, Farewell, MARGIN, time_left};
+    use crate::engine::moment::Moment;
+    use crate::engine::plan::tests::plan;
+    use crate::engine::plan::{Plan, Slot, Subject};
+
+    const START: Duration = Duration::from_secs(100);
+
+    fn at(seconds: f64) -> Moment {
+        Moment::default().plus(START + Duration::from_secs_f64(seconds))
+    }
+
+    fn begin(plan: &Plan, subjects: &[Subject]) -> Farewell {
+        Farewell::begin(plan, subjects, at(0.0), None)
+    }
+
+    /// What is due at a moment: `+` and the slot's number for a request, `-` for a kill.
+    fn due(farewell: &mut Farewell, seconds: f64) -> Vec<String> {
+        words(farewell.due(at(seconds)))
+    }
+
+    fn words(actions: Vec<Action>) -> Vec<String> {
+        let name = |subject: Subject| format!("{}.{}", subject.namespace, subject.slot);
+        let word = |action| match action {
+            Action::Ask { subject, signal, .. } => format!("+{} {}", name(subject), signal.number()),
+            Action::Kill(subject) => format!("-{}", name(subject)),
+        };
+        actions.into_iter().map(word).collect()
+    }
+
+    fn process(place: u32) -> Subject {
+        Subject { namespace: 0, slot: Slot::Process(place) }
+    }
+
+    const CHAIN: &str = r#"
+[ns.a]
+stop = { grace = "8s" }
+proc.base = { actor = "idle", stop = { signal = "QUIT", grace = "2s" } }
+proc.top = { actor = "idle", after = { base = "started" }, stop = { grace = "1s" } }
+"#;
+
+    #[test]
+    fn what_others_depend_on_is_asked_when_they_have_left() {
+        let plan = plan(CHAIN);
+        let mut farewell = begin(&plan, &[process(0), process(1)]);
+        assert_eq!(due(&mut farewell, 0.0), ["+0.2 15"]);
+        assert_eq!(due(&mut farewell, 0.5), [""; 0]);
+        farewell.gone(process(1));
+        assert_eq!(due(&mut farewell, 0.5), ["+0.1 3"]);
+        farewell.gone(process(0));
+        assert_eq!(farewell.next(), None);
+        assert_eq!(farewell.waiting_for().count(), 0);
+    }
+
+    #[test]
+    fn nobody_is_held_back_longer_than_half_of_the_time() {
+        let plan = plan(CHAIN);
+        let mut farewell = begin(&plan, &[process(0), process(1)]);
+        assert_eq!(due(&mut farewell, 0.0), ["+0.2 15"]);
+        assert_eq!(farewell.next(), Some(at(1.0)));
+        assert_eq!(due(&mut farewell, 1.0), ["-0.2"]);
+        // Killed, and not gone yet.
+        assert_eq!(farewell.next(), Some(at(4.0)));
+        assert_eq!(due(&mut farewell, 4.0), ["+0.1 3"]);
+        assert_eq!(due(&mut farewell, 5.9), [""; 0]);
+        assert_eq!(due(&mut farewell, 6.0), ["-0.1"]);
+    }
+
+    #[test]
+    fn what_ends_sooner_around_it_halves_its_time() {
+        let plan = plan(CHAIN);
+        let mut farewell = Farewell::begin(&plan, &[process(0), process(1)], at(0.0), Some(at(3.0)));
+        assert_eq!(due(&mut farewell, 0.0), ["+0.2 15"]);
+        farewell.gone(Subject::init(0));
+        assert_eq!(due(&mut farewell, 1.4), ["-0.2"]);
+        assert_eq!(due(&mut farewell, 1.5), ["+0.1 3"]);
+    }
+
+    #[test]
+    fn a_dependent_that_is_not_there_holds_nobody_back() {
+        let plan = plan(CHAIN);
+        let mut farewell = begin(&plan, &[process(0)]);
+        assert_eq!(due(&mut farewell, 0.0), ["+0.1 3"]);
+    }
+
+    #[test]
+    fn a_program_that_is_pid_one_is_asked_last() {
+        let plan = plan(
+            r#"
+            [ns.a]
+            init = { actor = "idle" }
+            stop = { signal = "INT", grace = "4s" }
+            proc.one = { actor = "idle" }
+            [ns."a/b"]
+            stop = { grace = "1s" }
+            "#,
+        );
+        let inside = Subject::init(1);
+        let mut farewell = begin(&plan, &[Subject::init(0), process(0), inside]);
+        assert_eq!(due(&mut farewell, 0.0), ["+0.1 15", "+1.0 15"]);
+        farewell.gone(process(0));
+        assert_eq!(due(&mut farewell, 0.1), [""; 0]);
+        farewell.gone(inside);
+        assert_eq!(due(&mut farewell, 0.2), ["+0.0 2"]);
+        // Its time has run since the stop began.
+        assert_eq!(due(&mut farewell, 4.0), ["-0.0"]);
+    }
+
+    #[test]
+    fn an_init_of_ours_has_a_margin_and_is_told_when_what_is_around_it_ends() {
+        let plan = plan("[ns.a]\n[ns.\"a/b\"]\nstop = { signal = 'USR1', grace = '1s' }\n");
+        let subject = Subject::init(1);
+        let mut farewell = Farewell::begin(&plan, &[subject], at(0.0), Some(at(9.0)));
+        let [Action::Ask { signal, until, .. }] = farewell.due(at(0.0))[..] else { panic!("it is asked at once") };
+        assert_eq!((signal.number(), until), (nix::libc::SIGUSR1, Some(at(9.0))));
+        assert_eq!(farewell.next(), Some(at(1.0).plus(MARGIN)));
+    }
+
+    #[test]
+    fn a_call_is_no_request_to_stop() {
+        let plan = plan("[ns.a]\nstop = { signal = 'URG', grace = '1s' }\n");
+        let mut farewell = begin(&plan, &[Subject::init(0)]);
+        assert_eq!(due(&mut farewell, 0.0), ["+0.0 15"]);
+    }
+
+    #[test]
+    fn whoever_is_left_is_killed_once() {
+        let plan = plan(CHAIN);
+        let mut farewell = begin(&plan, &[process(0), process(1)]);
+        assert_eq!(due(&mut farewell, 0.0), ["+0.2 15"]);
+        farewell.gone(process(1));
+        assert_eq!(words(farewell.kill_all()), ["-0.1"]);
+        assert_eq!(words(farewell.kill_all()), [""; 0]);
+        assert_eq!(farewell.next(), None);
+        assert_eq!(farewell.waiting_for().collect::<Vec<_>>(), [(process(0), None)]);
+    }
+
+    #[test]
+    fn a_word_is_milliseconds_and_zero_is_none() {
+        assert_eq!(time_left(1500), Some(Duration::from_millis(1500)));
+        assert_eq!([time_left(0), time_left(-1), time_left(i32::MIN)], [None; 3]);
+    }
+}

@@ -22,6 +22,9 @@ use crate::topology::Signal as Stop;
 /// What the controller sends to let a process with conditions through.
 pub const RELEASE: Signal = Signal::SIGUSR1;
 
+/// The size of a `struct signalfd_siginfo`.
+const INFO: usize = 128;
+
 /// What ends a process by default, and is asked of one.
 const ENDING: [i32; 4] = [libc::SIGTERM, libc::SIGINT, libc::SIGQUIT, libc::SIGHUP];
 
@@ -59,13 +62,8 @@ pub fn wait_for_word(stop: Stop) -> Verdict {
             return Verdict::Aborted;
         }
         while let Some(delivered) = read_signal() {
-            // Sender 0 is an ancestor of the namespace; a number would be a neighbour that already runs.
-            if delivered.signal == RELEASE as i32 && delivered.sender == 0 {
-                return Verdict::Released;
-            }
-            // It has run nothing: a request to end is granted at once, as the default action would.
-            if ENDING.contains(&delivered.signal) || delivered.signal == stop.number() {
-                return Verdict::Aborted;
+            if let Some(verdict) = delivered.verdict(stop) {
+                return verdict;
             }
         }
     }
@@ -84,24 +82,88 @@ pub struct Delivered {
     pub word: Option<i32>,
 }
 
+impl Delivered {
+    /// Reads a `struct signalfd_siginfo`: number, errno, code, sender; the word at 44.
+    fn of(info: &[u8; INFO]) -> Self {
+        let word = |at: usize| i32::from_ne_bytes([info[at], info[at + 1], info[at + 2], info[at + 3]]);
+        let code = word(8);
+        Self {
+            signal: word(0),
+            sender: word(12),
+            by_kernel: code == libc::SI_KERNEL,
+            word: (code == libc::SI_QUEUE).then(|| word(44)),
+        }
+    }
+
+    /// What it means to a process that waits at its gate; `None` where it goes on waiting.
+    fn verdict(self, stop: Stop) -> Option<Verdict> {
+        // Sender 0 is an ancestor of the namespace; a number would be a neighbour that already runs.
+        if self.signal == RELEASE as i32 && self.sender == 0 {
+            return Some(Verdict::Released);
+        }
+        // It has run nothing: a request to end is granted at once, as the default action would.
+        let ends = ENDING.contains(&self.signal) || self.signal == stop.number();
+        ends.then_some(Verdict::Aborted)
+    }
+}
+
 /// Takes one pending signal; `None` when there is none.
 pub fn read_signal() -> Option<Delivered> {
-    // struct signalfd_siginfo is 128 bytes: number, errno, code, sender.
-    let mut info = [0_u8; 128];
-    let word = |info: &[u8; 128], at: usize| i32::from_ne_bytes([info[at], info[at + 1], info[at + 2], info[at + 3]]);
+    let mut info = [0_u8; INFO];
     loop {
         match read(inheritance::fd(SIGNALS), &mut info) {
-            Ok(128) => {
-                let code = word(&info, 8);
-                return Some(Delivered {
-                    signal: word(&info, 0),
-                    sender: word(&info, 12),
-                    by_kernel: code == libc::SI_KERNEL,
-                    word: (code == libc::SI_QUEUE).then(|| word(&info, 44)),
-                });
-            }
+            Ok(INFO) => return Some(Delivered::of(&info)),
             Err(Errno::EINTR) => {}
             _ => return None,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use nix::libc;
+    use nix::sys::signal::Signal;
+
+    use super::{Delivered, INFO, RELEASE, Verdict};
+    use crate::topology::Signal as Stop;
+
+    fn delivered(signal: Signal, sender: i32) -> Delivered {
+        Delivered { signal: signal as i32, sender, by_kernel: false, word: None }
+    }
+
+    #[test]
+    fn only_an_ancestor_releases() {
+        assert_eq!(delivered(RELEASE, 0).verdict(Stop::TERM), Some(Verdict::Released));
+        assert_eq!(delivered(RELEASE, 7).verdict(Stop::TERM), None);
+    }
+
+    #[test]
+    fn whoever_asks_for_an_end_gets_it() {
+        for signal in [Signal::SIGTERM, Signal::SIGINT, Signal::SIGQUIT, Signal::SIGHUP] {
+            for sender in [0, 7] {
+                assert_eq!(delivered(signal, sender).verdict(Stop::TERM), Some(Verdict::Aborted), "{signal}");
+            }
+        }
+        let stop = Stop::from_number(Signal::SIGWINCH as i32);
+        assert_eq!(delivered(Signal::SIGWINCH, 0).verdict(stop), Some(Verdict::Aborted));
+        assert_eq!(delivered(Signal::SIGWINCH, 0).verdict(Stop::TERM), None);
+        assert_eq!(delivered(Signal::SIGCHLD, 0).verdict(Stop::TERM), None);
+    }
+
+    #[test]
+    fn a_word_is_read_only_of_what_was_queued() {
+        let mut info = [0_u8; INFO];
+        info[..4].copy_from_slice(&15_i32.to_ne_bytes());
+        info[12..16].copy_from_slice(&4711_i32.to_ne_bytes());
+        info[44..48].copy_from_slice(&250_i32.to_ne_bytes());
+        let with_code = |code: i32| {
+            let mut info = info;
+            info[8..12].copy_from_slice(&code.to_ne_bytes());
+            Delivered::of(&info)
+        };
+        let plain = Delivered { signal: 15, sender: 4711, by_kernel: false, word: None };
+        assert_eq!(with_code(libc::SI_USER), plain);
+        assert_eq!(with_code(libc::SI_QUEUE), Delivered { word: Some(250), ..plain });
+        assert_eq!(with_code(libc::SI_KERNEL), Delivered { by_kernel: true, ..plain });
     }
 }

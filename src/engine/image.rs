@@ -77,3 +77,35 @@ fn candidates(program: &CStr, environment: &[CString]) -> impl Iterator<Item = C
         CString::new(file).ok()
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use std::ffi::{CStr, CString};
+
+    use super::{Image, candidates};
+    use crate::engine::plan::tests::plan;
+
+    fn places(program: &CStr, environment: &[&str]) -> Vec<String> {
+        let environment: Vec<CString> = environment.iter().map(|&entry| CString::new(entry).unwrap()).collect();
+        candidates(program, &environment).map(|place| place.into_string().unwrap()).collect()
+    }
+
+    #[test]
+    fn a_program_is_looked_for_in_its_own_path() {
+        assert_eq!(places(c"sh", &["HOME=/", "PATH=/a::/b"]), ["/a/sh", "./sh", "/b/sh"]);
+        assert_eq!(places(c"sh", &["XPATH=/a"]), ["/bin/sh", "/usr/bin/sh"]);
+        assert_eq!(places(c"./sh", &["PATH=/a:/b"]), ["./sh"]);
+    }
+
+    #[test]
+    fn the_environment_is_the_callers_then_the_namespaces_then_its_own() {
+        let plan = plan(
+            "[ns.a]\nenv = { A = 'ns', B = 'ns' }\nproc.one = { cmd = 'true', env = { B = 'own', NOTIFY = 'no' } }\n",
+        );
+        let namespace = plan.namespace(0);
+        let words = ["true".to_owned(), "a\0b".to_owned(), String::new()];
+        let image = Image::of(&plan, &words, &namespace.processes[0], Some(("NOTIFY", "@x")));
+        assert_eq!(image.environment, [c"A=ns", c"B=own", c"NOTIFY=@x"].map(CStr::to_owned));
+        assert_eq!(image.arguments, [c"true", c""].map(CStr::to_owned), "what cannot be a word is none");
+    }
+}

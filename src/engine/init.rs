@@ -380,3 +380,28 @@ fn ask_to_join(init: Subject, slot: Slot) -> Result<Pidfd, Failure> {
         _ => program::leave(1),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use nix::libc;
+
+    use super::is_passed_on;
+    use crate::engine::gate::RELEASE;
+    use crate::engine::line::CALL;
+
+    #[test]
+    fn what_has_a_meaning_for_an_init_is_passed_on_to_nobody() {
+        for signal in [libc::SIGTERM, libc::SIGCHLD, libc::SIGKILL, libc::SIGSTOP, libc::SIGTSTP, CALL as i32] {
+            assert!(!is_passed_on(signal), "{signal}");
+        }
+        // The release of one that waits is asked for by its own pidfd.
+        assert!(is_passed_on(RELEASE as i32));
+    }
+
+    #[test]
+    fn what_programs_are_told_by_users_is_passed_on() {
+        for signal in [libc::SIGHUP, libc::SIGINT, libc::SIGQUIT, libc::SIGUSR2, libc::SIGWINCH, libc::SIGRTMIN(), 64] {
+            assert!(is_passed_on(signal), "{signal}");
+        }
+    }
+}

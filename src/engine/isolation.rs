@@ -54,3 +54,20 @@ pub fn establish(subject: Subject, namespace: &NamespacePlan) -> Result<(), Fail
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use nix::sched::CloneFlags;
+
+    use super::flags;
+    use crate::topology::Isolation;
+
+    #[test]
+    fn each_kind_has_its_flag() {
+        assert_eq!(flags(Isolation::default()), CloneFlags::empty());
+        let some = Isolation { uts: true, net: true, ..Isolation::default() };
+        assert_eq!(flags(some), CloneFlags::CLONE_NEWUTS | CloneFlags::CLONE_NEWNET);
+        let all = Isolation { mount: true, uts: true, ipc: true, net: true, cgroup: true };
+        assert_eq!(flags(all).bits().count_ones(), 5);
+    }
+}

@@ -225,7 +225,13 @@ impl Desk {
 
 #[cfg(test)]
 mod tests {
-    use super::{Answer, Channel, Command, Desk, Line, Look, Slot};
+    use std::os::fd::AsFd;
+
+    use nix::errno::Errno;
+
+    use super::{Answer, Channel, Command, Desk, Failure, Line, Look, Slot};
+    use crate::engine::failure::Stage;
+    use crate::engine::plan::Subject;
 
     fn pair() -> (Desk, Line) {
         let (mine, theirs) = Channel::pair().unwrap();
@@ -272,5 +278,26 @@ mod tests {
         line.say(&[0xff_u8; 20].as_slice(), &[]).unwrap();
         assert!(desk.take().is_none());
         assert!(!desk.is_open());
+    }
+    #[test]
+    fn descriptors_travel_with_what_they_are_for() {
+        let (mut desk, line) = pair();
+        let raise = Command::Raise { namespace: 2 };
+        assert!(raise.takes_streams());
+        line.say(&raise, &[line.as_fd(), line.as_fd()]).unwrap();
+        line.say(&Command::Member { slot: Slot::Process(0) }, &[]).unwrap();
+        assert_eq!(desk.take().map(|heard| (heard.said, heard.descriptors.len())), Some((raise, 2)));
+        let member = desk.take().unwrap();
+        assert!(!member.said.takes_streams() && member.descriptors.is_empty());
+    }
+
+    #[test]
+    fn a_failure_is_an_answer_with_all_that_it_says() {
+        let (mut desk, line) = pair();
+        let subject = Subject { namespace: 1, slot: Slot::Process(7) };
+        let failure = Failure::with(subject, Stage::WorkingDirectory, Errno::ENOENT, "/nowhere".repeat(500));
+        desk.answer(&Answer::Failed(failure.clone()), None);
+        let Look::Heard(heard) = line.look::<Answer>() else { panic!("it is an answer") };
+        assert_eq!(heard.said, Answer::Failed(failure));
     }
 }

@@ -28,3 +28,19 @@ impl Moment {
         Self(self.0.saturating_add(u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::Moment;
+
+    #[test]
+    fn nothing_wraps_around() {
+        let moment = Moment::default().plus(Duration::from_secs(5));
+        assert_eq!(moment.since(Moment::default()), Duration::from_secs(5));
+        assert_eq!(Moment::default().since(moment), Duration::ZERO);
+        assert_eq!(moment.plus(Duration::MAX), moment.plus(Duration::MAX).plus(Duration::from_secs(1)));
+        assert!(Moment::now() > moment);
+    }
+}

@@ -86,3 +86,50 @@ pub fn hear(channel: impl AsFd) -> Result<Option<Heard>, CallError> {
     let pidfd = received.descriptors.into_iter().map(Pidfd::from).next();
     Ok(Some(Heard { word, sender, pidfd }))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::os::fd::AsFd;
+
+    use nix::errno::Errno;
+    use nix::unistd::{Pid, getpid};
+
+    use super::{Channel, Wait, Word, hear, pair, say};
+    use crate::engine::plan::Slot;
+    use crate::sys::pidfd::Pidfd;
+
+    #[test]
+    fn the_keeper_is_told_who_speaks() {
+        let (keeper, child) = pair().unwrap();
+        say(&child, Word::Join { slot: Slot::Process(3) }, None).unwrap();
+        let heard = hear(&keeper).unwrap().expect("a word has come");
+        assert_eq!((heard.word, heard.sender), (Word::Join { slot: Slot::Process(3) }, getpid()));
+        assert!(heard.pidfd.is_none());
+    }
+
+    #[test]
+    fn the_child_is_handed_a_process() {
+        let (keeper, child) = pair().unwrap();
+        let own = Pidfd::open(getpid()).unwrap();
+        say(&keeper, Word::Joined, Some(own.as_fd())).unwrap();
+        let heard = hear(&child).unwrap().expect("a word has come");
+        // Its end does not ask for credentials.
+        assert_eq!((heard.word, heard.sender), (Word::Joined, Pid::from_raw(0)));
+        assert!(heard.pidfd.is_some_and(|pidfd| !pidfd.has_ended()));
+    }
+
+    #[test]
+    fn an_end_that_is_closed_is_a_death() {
+        let (keeper, child) = pair().unwrap();
+        drop(child);
+        assert!(hear(&keeper).unwrap().is_none());
+        assert_eq!(say(&keeper, Word::Go, None).map_err(|cause| cause.errno), Err(Errno::EPIPE));
+    }
+
+    #[test]
+    fn what_is_no_word_is_an_error() {
+        let (keeper, child) = pair().unwrap();
+        Channel::from(&child).send(&[200, 1], &[], Wait::Never).unwrap();
+        assert_eq!(hear(&keeper).map(drop).map_err(|cause| cause.errno), Err(Errno::EPROTO));
+    }
+}

@@ -104,3 +104,43 @@ impl Means {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::os::fd::AsRawFd;
+
+    use nix::sys::socket::{AddressFamily, MsgFlags, SockFlag, SockType, UnixAddr, sendto, socket};
+    use nix::unistd::getpid;
+
+    use super::{Channel, Means};
+    use crate::sys::channel::Wait;
+    use crate::topology::{Notifier, Probe};
+
+    #[test]
+    fn most_need_nothing() {
+        for probe in [None, Some(Probe::Log("x".to_owned())), Some(Probe::File("/x".into()))] {
+            assert!(Means::of(probe.as_ref()).unwrap().is_none());
+        }
+    }
+
+    #[test]
+    fn a_socket_has_an_address_that_can_be_sent_to() {
+        let means = Means::of(Some(&Probe::Notify(Notifier::Itself))).unwrap().expect("it needs a socket");
+        let name = means.address().and_then(|address| address.strip_prefix('@')).expect("it is an abstract one");
+        let address = UnixAddr::new_abstract(name.as_bytes()).unwrap();
+        let sender = socket(AddressFamily::Unix, SockType::Datagram, SockFlag::SOCK_CLOEXEC, None).unwrap();
+        sendto(sender.as_raw_fd(), b"READY=1", &address, MsgFlags::empty()).unwrap();
+        let mut buffer = [0; 16];
+        let received = Channel::from(means.listener()).receive(&mut buffer, Wait::Never).unwrap();
+        assert_eq!(&buffer[..received.bytes], b"READY=1");
+        assert_eq!(received.sender, Some(getpid()));
+    }
+
+    #[test]
+    fn what_is_still_needed_is_moved_away_from_the_number_of_a_pipe() {
+        let means = Means::of(Some(&Probe::Descriptor(700))).unwrap().expect("it needs a pipe");
+        assert_eq!(means.address(), None);
+        let moved = means.clear(std::fs::File::open("/dev/null").unwrap().into()).unwrap();
+        assert!(moved.as_raw_fd() > 700);
+    }
+}

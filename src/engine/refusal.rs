@@ -30,3 +30,27 @@ impl Refusal {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use nix::errno::Errno;
+
+    use super::Refusal;
+    use crate::engine::failure::Stage;
+    use crate::sys::call::Call;
+
+    #[test]
+    fn the_status_is_that_of_a_shell() {
+        for (stage, errno, status) in [
+            (Stage::Execute, Errno::ENOENT, 127),
+            (Stage::Execute, Errno::ENOTDIR, 127),
+            (Stage::Execute, Errno::EACCES, 126),
+            (Stage::Execute, Errno::ENOEXEC, 126),
+            (Stage::WorkingDirectory, Errno::ENOENT, 125),
+            (Stage::User, Errno::EPERM, 125),
+        ] {
+            let refusal = Refusal { stage, call: Call::Execve, errno: errno as i32, detail: String::new() };
+            assert_eq!(refusal.status(), status, "{stage:?} {errno}");
+        }
+    }
+}

@@ -297,7 +297,11 @@ mod tests {
     use proptest::prelude::*;
     use proptest::sample::Index;
 
-    use super::{BATCH, Ending, Report, read, write};
+    use std::os::fd::AsFd;
+
+    use nix::unistd::Pid;
+
+    use super::{BATCH, Channel, Ending, Look, ORPHANS, Outbox, Report, Wait, read, receive, write};
     use crate::engine::failure::{Failure, Stage};
     use crate::engine::moment::Moment;
     use crate::engine::plan::{Slot, Subject};
@@ -389,5 +393,53 @@ mod tests {
         assert!(read(&write(&vec![one.clone(); BATCH]).unwrap()).is_some());
         assert!(read(&write(&vec![one; BATCH + 1]).unwrap()).is_none());
         assert!(read(b"").is_none());
+    }
+    #[test]
+    fn a_status_is_told_as_it_ended() {
+        assert_eq!(Ending::from_status(3 << 8), Ending::Exited(3));
+        assert_eq!(Ending::from_status(9), Ending::Signalled(9));
+        // 128 says that there is a core file.
+        assert_eq!(Ending::from_status(11 | 128), Ending::Signalled(11));
+        assert_eq!(Ending::from_status(64), Ending::Signalled(64), "a real-time signal");
+    }
+
+    #[test]
+    fn what_comes_through_a_channel_is_told_apart() {
+        let (receiver, sender) = super::channel().unwrap();
+        let reports = vec![Report::Created { namespace: 3 }];
+        assert!(matches!(receive(receiver.as_fd()), Look::Nothing));
+        let channel = Channel::from(&sender);
+        channel.send(&write(&reports).unwrap(), &[sender.as_fd()], Wait::Never).unwrap();
+        channel.send(b"\x01\xff", &[], Wait::Never).unwrap();
+        channel.send(b"", &[], Wait::Never).unwrap();
+        let Look::Received(received) = receive(receiver.as_fd()) else { panic!("it is a message") };
+        assert_eq!((received.sender, received.reports), (Pid::this(), reports));
+        assert_eq!(received.descriptors.len(), 1);
+        drop(received.descriptors);
+        for _ in 0..2 {
+            assert!(matches!(receive(receiver.as_fd()), Look::Malformed { sender } if sender == Pid::this()));
+        }
+        drop(sender);
+        assert!(matches!(receive(receiver.as_fd()), Look::HungUp));
+    }
+
+    #[test]
+    fn orphans_are_counted_when_there_are_too_many() {
+        let mut outbox = Outbox::default();
+        for number in 0..300 {
+            outbox.push_orphan(4, number, Ending::Exited(0));
+        }
+        outbox.push(Report::Created { namespace: 9 });
+        outbox.push_orphan(4, 300, Ending::Exited(0));
+        assert_eq!(outbox.0.len(), ORPHANS + 2);
+        assert_eq!(outbox.0[ORPHANS], Report::Orphans { namespace: 4, count: 45 });
+        assert!(!outbox.is_empty());
+    }
+
+    #[test]
+    fn a_message_of_another_version_is_none() {
+        let mut message = write(&[Report::Created { namespace: 0 }]).unwrap();
+        message[0] += 1;
+        assert!(read(&message).is_none());
     }
 }

@@ -85,4 +85,14 @@ mod tests {
         assert_eq!(find_group(GROUP, "adm"), Some(4));
         assert_eq!(find_group(GROUP, "nobody"), None);
     }
+    #[test]
+    fn a_line_that_is_broken_hides_no_other() {
+        let passwd = "x:x\nnumber:x:many:0::/:\nanna:x:1000:100:A:/:\n";
+        assert_eq!(find_user(passwd, "anna").map(|user| user.uid), Some(1000));
+        assert_eq!(find_user(passwd, "number"), None);
+        let group = "short:x\nusers:x:none:anna\nlast:x:7\n";
+        assert_eq!(find_group(group, "last"), Some(7));
+        let anna = User { name: "anna".to_owned(), uid: 1000, gid: 100 };
+        assert_eq!(memberships(group, &anna), [100]);
+    }
 }

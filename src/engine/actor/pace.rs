@@ -55,7 +55,7 @@ impl Pace {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
+    use std::time::{Duration, Instant};
 
     use super::{Beat, Pace};
 
@@ -81,5 +81,24 @@ mod tests {
     fn no_rate_waits_for_the_end() {
         assert_eq!(Pace::new(0, None).beat(), Beat::End(None));
         assert!(matches!(Pace::new(0, Some(Duration::from_secs(1))).beat(), Beat::End(Some(_))));
+    }
+    #[test]
+    fn the_work_between_two_beats_does_not_slow_it() {
+        let mut pace = Pace::new(4, None);
+        let first = pace.next;
+        // Later than its next beat, and less than it may be behind.
+        pace.next -= Duration::from_millis(300);
+        pace.advance();
+        pace.advance();
+        assert_eq!(pace.beat(), Beat::At(first + Duration::from_millis(200)));
+    }
+
+    #[test]
+    fn a_minute_of_missed_beats_is_dropped() {
+        let mut pace = Pace::new(4, None);
+        pace.next -= Duration::from_secs(60);
+        let before = Instant::now();
+        pace.advance();
+        assert!(matches!(pace.beat(), Beat::At(next) if next >= before));
     }
 }

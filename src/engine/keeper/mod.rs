@@ -277,3 +277,97 @@ impl Keeper {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use nix::errno::Errno;
+    use nix::unistd::Pid;
+
+    use super::{Crossing, Keeper, Setback, Undisturbed};
+    use crate::engine::failure::Failure;
+    use crate::engine::plan::tests::plan;
+    use crate::engine::plan::{Slot, Subject};
+
+    /// A keeper that has forked nobody, in a tree of two namespaces.
+    fn keeper() -> Keeper {
+        let plan = plan("[ns.a]\nproc.one = { actor = 'idle' }\nproc.two = { actor = 'idle' }\n[ns.\"a/b\"]\n");
+        Keeper::new(plan, Some(0), Crossing::Helped(None), |_, _, _, _| std::process::abort())
+    }
+
+    fn process(place: u32) -> Subject {
+        Subject { namespace: 0, slot: Slot::Process(place) }
+    }
+
+    fn pid(number: i32) -> Pid {
+        Pid::from_raw(number)
+    }
+
+    fn errno<T>(result: Result<T, Setback>) -> Option<Errno> {
+        match result {
+            Err(Setback::Failed(failure)) => Some(failure.errno()),
+            _ => None,
+        }
+    }
+
+    #[test]
+    fn a_child_is_found_until_it_is_reaped() {
+        let mut keeper = keeper();
+        for (number, place) in [(40, 0), (41, 1)] {
+            keeper.add(pid(number), process(place));
+        }
+        assert_eq!((keeper.living(), keeper.find(process(1)).map(|kid| kid.pid)), (2, Some(pid(41))));
+        assert_eq!(keeper.remove(pid(40)), Some(process(0)));
+        assert_eq!(keeper.remove(pid(40)), None, "it may be a stranger's number by now");
+        assert_eq!(keeper.remove(pid(99)), None);
+        assert!(keeper.find(process(0)).is_none());
+        assert_eq!((keeper.living(), keeper.kids().len()), (1, 2));
+    }
+
+    #[test]
+    fn numbers_that_have_wrapped_around_are_found() {
+        let mut keeper = keeper();
+        for (number, place) in [(32_000, 0), (301, 1), (302, 2)] {
+            keeper.add(pid(number), process(place));
+        }
+        for (number, place) in [(302, 2), (32_000, 0), (301, 1)] {
+            assert_eq!(keeper.remove(pid(number)), Some(process(place)));
+        }
+    }
+
+    #[test]
+    fn what_comes_again_takes_the_place_of_the_one_before() {
+        let mut keeper = keeper();
+        keeper.add(pid(40), process(0));
+        keeper.add(pid(41), process(1));
+        keeper.expect_latecomers();
+        assert_eq!(keeper.remove(pid(40)), Some(process(0)));
+        keeper.add(pid(50), process(0));
+        assert_eq!(keeper.kids().len(), 2);
+        assert_eq!(keeper.find(process(0)).map(|kid| kid.pid), Some(pid(50)));
+    }
+
+    #[test]
+    fn guests_leave_no_trace() {
+        let mut keeper = keeper();
+        let guest = Subject::session(0, 5);
+        keeper.add(pid(60), guest);
+        assert_eq!(keeper.remove(pid(60)), Some(guest));
+        assert!(keeper.kids().is_empty());
+    }
+
+    #[test]
+    fn what_lives_is_not_created_again() {
+        let mut keeper = keeper();
+        keeper.add(pid(40), process(0));
+        keeper.add(pid(41), Subject::init(1));
+        assert_eq!(keeper.fork_again(process(0)).as_ref().map_err(Failure::errno), Err(Errno::EEXIST));
+        assert_eq!(errno(keeper.join_again(process(0), &mut Undisturbed)), Some(Errno::EEXIST));
+        assert_eq!(errno(keeper.raise_again(1, &mut Undisturbed)), Some(Errno::EEXIST));
+    }
+
+    #[test]
+    fn nobody_is_moved_in_without_a_pid_one() {
+        let joined = Subject { namespace: 1, slot: Slot::Process(0) };
+        assert_eq!(errno(keeper().join_again(joined, &mut Undisturbed)), Some(Errno::ESRCH));
+    }
+}

@@ -329,14 +329,15 @@ impl Counts {
 }
 
 #[cfg(test)]
-mod tests {
+pub(in crate::engine) mod tests {
     use std::collections::BTreeMap;
     use std::path::Path;
+    use std::time::Duration;
 
-    use super::{Common, Order, Plan, Subject};
+    use super::{Channel, Comebacks, Common, InitPlan, NamespaceIndex, Order, Plan, PlanError, Release, Slot, Subject};
     use crate::diagnostic::Source;
     use crate::sys::caller::Dispositions;
-    use crate::topology::{Request, parse};
+    use crate::topology::{Entry, Output, Program, Request, RestartWhen, Stdin, parse};
 
     const TREE: &str = r#"
 [ns.a]
@@ -351,10 +352,9 @@ proc.three = { actor = "idle" }
 [ns."a-b/b"]
 "#;
 
-    #[test]
-    fn what_is_found_by_its_path_is_what_has_it() {
-        let topology = parse(Request::new(Source::new("tree.toml", TREE), "tree")).topology.expect("it is good");
-        let common = Common {
+    /// A caller who has nothing.
+    pub(in crate::engine) fn common() -> Common {
+        Common {
             environment: BTreeMap::new(),
             dispositions: Dispositions::default(),
             directory: "/".into(),
@@ -362,8 +362,26 @@ proc.three = { actor = "idle" }
             title: None,
             visited: None,
             order: Order::FileOrder,
-        };
-        let plan = Plan::new(&topology, Path::new("/"), common).expect("nothing is looked up");
+        }
+    }
+
+    fn try_plan(text: &str, common: Common) -> Result<Plan, PlanError> {
+        let topology = parse(Request::new(Source::new("tree.toml", text), "tree")).topology.expect("it is good");
+        Plan::new(&topology, Path::new("/base"), common)
+    }
+
+    /// The plan of a topology file.
+    pub(in crate::engine) fn plan(text: &str) -> Plan {
+        try_plan(text, common()).expect("nothing is looked up")
+    }
+
+    fn index(plan: &Plan, path: &str) -> NamespaceIndex {
+        plan.find(path).expect("it is declared")
+    }
+
+    #[test]
+    fn what_is_found_by_its_path_is_what_has_it() {
+        let plan = plan(TREE);
         for index in plan.indices() {
             let namespace = plan.namespace(index);
             assert_eq!(plan.find(&namespace.path), Some(index));
@@ -378,5 +396,180 @@ proc.three = { actor = "idle" }
         for nothing in ["", "a", "a/b", "a/two", "init", "a/b/c/two.3", "a-b/b/one"] {
             assert_eq!(plan.find_process(nothing), None, "{nothing}");
         }
+    }
+    #[test]
+    fn a_subtree_is_one_run_in_the_order_of_creation() {
+        let plan = plan(TREE);
+        let paths = |indices: Vec<NamespaceIndex>| -> Vec<String> {
+            indices.into_iter().map(|index| plan.namespace(index).path.clone()).collect()
+        };
+        assert_eq!(paths(plan.roots().collect()), ["a", "a-b"]);
+        assert_eq!(paths(plan.children(index(&plan, "a")).collect()), ["a/b", "a/bc"]);
+        assert_eq!(paths(plan.children(index(&plan, "a/b")).collect()), ["a/b/c"]);
+        assert!(plan.children(index(&plan, "a/b/c")).next().is_none());
+        assert_eq!(plan.subtree(index(&plan, "a")), 4);
+        // `one`, the three PID 1s inside, and the three of `two`.
+        assert_eq!(plan.numbers_below(index(&plan, "a")), 7);
+        assert_eq!(plan.numbers_below(index(&plan, "a/bc")), 0);
+    }
+
+    #[test]
+    fn what_a_record_says_is_what_the_file_says() {
+        let plan = plan(
+            r#"
+            [ns.a]
+            hostname = "host"
+            env = { A = "1", B = "1" }
+            labels = { tier = "x" }
+            proc.one = { cmd = "true x", env = { B = "2" }, stdout = { file = "out.log" }, stdin = { file = "/in" }, ok = [3, 0] }
+            proc.two = { actor = "idle", after = { one = "exited" }, stop = { signal = "QUIT", grace = "2s" } }
+            "#,
+        );
+        let namespace = plan.namespace(0);
+        assert_eq!((namespace.path.as_str(), namespace.name(), namespace.level()), ("a", "a", 1));
+        assert_eq!(namespace.hostname.as_deref(), Some("host"));
+        assert_eq!(namespace.labels.get("tier"), Some("x"));
+        assert!(namespace.isolation.mount && namespace.isolation.uts && !namespace.isolation.net);
+        let [one, two] = namespace.processes.as_slice() else { panic!("two are declared") };
+        assert_eq!(one.program, Program::Command(vec!["true".to_owned(), "x".to_owned()]));
+        assert_eq!((one.env["A"].as_str(), one.env["B"].as_str()), ("1", "2"));
+        assert_eq!(one.stdout, Output::File("/base/out.log".into()), "relative files are meant from the base");
+        assert_eq!(one.stdin, Stdin::File("/in".into()));
+        assert_eq!(one.ok, [0, 3]);
+        assert!(one.is_unconditional() && !two.is_unconditional());
+        assert_eq!((two.stop.signal.number(), two.stop.grace), (3, Duration::from_secs(2)));
+        assert_eq!(two.entry, Entry::Fork);
+        assert!(one.identity.is_none());
+    }
+
+    #[test]
+    fn slots_name_what_they_are_of() {
+        let plan = plan("[ns.a]\nproc.one = { actor = 'idle' }\n[ns.b]\ninit = { actor = 'idle' }\n");
+        let (a, b) = (plan.namespace(0), plan.namespace(1));
+        assert!(a.process(Slot::Init).is_none() && a.process(Slot::Process(1)).is_none());
+        assert_eq!(a.process(Slot::Process(0)).map(|process| process.name.as_str()), Some("one"));
+        assert_eq!(b.process(Slot::Init).map(|process| process.entry), Some(Entry::Init));
+        assert_eq!((a.path_of(Slot::Init), a.path_of(Slot::Process(0))), ("a/init".to_owned(), "a/one".to_owned()));
+        assert_eq!(a.path_of(Slot::Visitor), "a/?");
+        assert_eq!(a.slots().collect::<Vec<_>>(), [Slot::Init, Slot::Process(0)]);
+        assert!(a.has_slot(Slot::Process(0)) && !a.has_slot(Slot::Process(1)) && !a.has_slot(Slot::Session(0)));
+        assert!(a.has_own_keeper() && !b.has_own_keeper());
+    }
+
+    #[test]
+    fn the_nearest_init_of_nestns_keeps_what_a_program_cannot() {
+        let plan = plan(
+            r#"
+            [ns.a]
+            [ns."a/b"]
+            init = { actor = "idle" }
+            proc.joined = { actor = "idle" }
+            [ns."a/b/c"]
+            proc.own = { actor = "idle" }
+            [ns.p]
+            init = { actor = "idle" }
+            proc.joined = { actor = "idle" }
+            "#,
+        );
+        let of = |path: &str| plan.find_process(path).expect("it is declared");
+        let (a, c) = (index(&plan, "a"), index(&plan, "a/b/c"));
+        assert_eq!(plan.keeper_of_subject(of("a/b/joined")), Some(a));
+        assert_eq!(plan.keeper_of_subject(of("a/b/c/own")), Some(c));
+        assert_eq!(plan.keeper_of_subject(Subject::init(c)), Some(a));
+        assert_eq!(plan.keeper_of_subject(of("p/joined")), None, "the controller");
+        assert_eq!(plan.keeper_of(Some(index(&plan, "p"))), None);
+    }
+
+    #[test]
+    fn an_init_waits_for_what_may_come_again() {
+        let plan = plan(
+            r#"
+            [ns.a]
+            proc.one = { actor = "idle" }
+            [ns."a/b"]
+            proc.again = { actor = "idle", restart = "always" }
+            [ns.c]
+            [ns."c/d"]
+            restart = "on-failure"
+            "#,
+        );
+        let comebacks = |path: &str| plan.namespace(index(&plan, path)).comebacks;
+        assert_eq!(comebacks("a"), Comebacks::None);
+        assert_eq!(comebacks("a/b"), Comebacks::Possible);
+        assert_eq!(comebacks("c"), Comebacks::Possible, "it creates c/d again");
+        assert_eq!(comebacks("c/d"), Comebacks::None);
+        let restarts = |path: &str| {
+            let subject = plan.find_process(path).expect("it is declared");
+            plan.namespace(subject.namespace).restart_of(subject.slot).when
+        };
+        assert_eq!(restarts("a/b/again"), RestartWhen::Always);
+        assert_eq!(restarts("a/one"), RestartWhen::Never);
+        assert_eq!(restarts("c/d/init"), RestartWhen::OnFailure);
+    }
+
+    #[test]
+    fn programs_are_heard_through_channels_of_their_own() {
+        let plan = plan(
+            r#"
+            [ns.empty]
+            [ns."empty/below"]
+            [ns.a]
+            proc.one = { actor = "idle" }
+            [ns."a/inside"]
+            "#,
+        );
+        let channel = |path: &str| plan.namespace(index(&plan, path)).channel;
+        assert_eq!([channel("empty"), channel("empty/below")], [Channel::Inherited; 2]);
+        assert_eq!([channel("a"), channel("a/inside")], [Channel::Own; 2]);
+        assert_eq!(plan.counts().channels, 2);
+        let visited = Common { visited: Some("empty".to_owned()), ..common() };
+        let visited = try_plan("[ns.empty]\n", visited).expect("nothing is looked up");
+        assert_eq!(visited.namespace(0).channel, Channel::Own, "the command of `run` will be in it");
+    }
+
+    #[test]
+    fn what_there_is_is_counted() {
+        let counts = plan(
+            r#"
+            [ns.a]
+            init = { actor = "idle" }
+            proc.one = { actor = "idle", stdout = "null", stderr = "inherit" }
+            [ns."a/b"]
+            proc.two = { cmd = "true", ready = { fd = 3 } }
+            proc.three = { cmd = "true", after = { two = "ready" }, stderr = "null" }
+            "#,
+        )
+        .counts();
+        assert_eq!((counts.namespaces, counts.processes, counts.depth), (2, 4, 2));
+        assert_eq!(counts.unconditional, 3);
+        // Two of the actor that is PID 1, two of `two` and what it is ready on, one of `three`.
+        assert_eq!((counts.captured, counts.logged), (6, 3));
+    }
+
+    #[test]
+    fn latecomers_find_the_common_gate_open() {
+        let plan = plan("[ns.a]\n");
+        assert_eq!(plan.release(), Release::Together);
+        assert_eq!(plan.for_latecomers().release(), Release::Apart);
+    }
+
+    #[test]
+    fn a_user_that_nobody_knows_is_told_with_its_place() {
+        let unknown = |user: &str| {
+            let text = format!("[ns.a]\nproc.one = {{ actor = 'idle', user = '{user}' }}\n");
+            try_plan(&text, common()).expect_err("there is none")
+        };
+        let PlanError::UnknownUser { path, user, position } = unknown("no-such-user") else { panic!("another error") };
+        assert_eq!((path.as_str(), user.as_str(), position.line), ("a/one", "no-such-user", 2));
+        let PlanError::UnknownGroup { group, .. } = unknown("0:no-such-group") else { panic!("another error") };
+        assert_eq!(group, "no-such-group");
+    }
+
+    #[test]
+    fn a_program_that_is_pid_one_is_part_of_its_namespace() {
+        let plan = plan("[ns.a]\ninit = { cmd = 'true' }\n[ns.b]\ninit = 'pause'\n[ns.c]\n");
+        assert!(matches!(&plan.namespace(0).init, InitPlan::Program(program) if program.name == "init"));
+        assert!(matches!(plan.namespace(1).init, InitPlan::Pause));
+        assert!(matches!(plan.namespace(2).init, InitPlan::Builtin));
     }
 }

@@ -110,3 +110,32 @@ impl ProcessPlan {
         Ok(Self { spec, identity })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Identity, Unknown};
+
+    #[test]
+    fn numbers_need_no_database() {
+        let nobody = Identity { uid: 4_000_001, gid: 4_000_002, groups: vec![4_000_002] };
+        assert_eq!(Identity::look_up("4000001:4000002"), Ok(nobody));
+        // One that is not in it has its own number as its group.
+        let unknown = Identity { uid: 4_000_001, gid: 4_000_001, groups: vec![4_000_001] };
+        assert_eq!(Identity::look_up("4000001"), Ok(unknown));
+    }
+
+    #[test]
+    fn root_is_known_by_name_and_number() {
+        let root = Identity::look_up("root").expect("every machine has it");
+        assert_eq!((root.uid, root.gid, root.groups.first()), (0, 0, Some(&0)));
+        assert_eq!(Identity::look_up("0"), Ok(root));
+        assert_eq!(Identity::look_up("root:7"), Ok(Identity { uid: 0, gid: 7, groups: vec![7] }));
+    }
+
+    #[test]
+    fn what_is_not_known_is_named() {
+        assert_eq!(Identity::look_up("no-such-user:0"), Err(Unknown::User("no-such-user".to_owned())));
+        assert_eq!(Identity::look_up("0:no-such-group"), Err(Unknown::Group("no-such-group".to_owned())));
+        assert_eq!(Identity::look_up("-1"), Err(Unknown::User("-1".to_owned())));
+    }
+}

@@ -31,3 +31,26 @@ pub(super) fn record(address: usize, decode: impl FnOnce() -> NamespacePlan) -> 
         record
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use std::rc::Rc;
+
+    use super::{KEPT, record};
+    use crate::engine::plan::tests::plan;
+
+    #[test]
+    fn the_last_few_are_decoded_once() {
+        let one = plan("[ns.a]\n").namespace(0);
+        let decode = || (*one).clone();
+        let never = || unreachable!("it is kept");
+        let first = record(1, decode);
+        assert!(Rc::ptr_eq(&first, &record(1, never)));
+        for address in 2..=KEPT {
+            record(address, decode);
+        }
+        assert!(Rc::ptr_eq(&first, &record(1, never)), "there is room for all of them");
+        record(KEPT + 1, decode);
+        assert!(!Rc::ptr_eq(&first, &record(1, decode)), "the oldest has made room");
+    }
+}
