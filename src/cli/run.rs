@@ -80,9 +80,6 @@ pub(super) struct Args {
 /// nestns itself has failed: docker's convention, which leaves the codes below to the command.
 const OWN_FAILURE: u8 = 125;
 
-/// The inode of the initial PID namespace: `PROC_PID_INIT_INO` of `linux/proc_ns.h`.
-const INITIAL: u64 = 0xEFFF_FFFC;
-
 /// Runs the verb.
 pub(super) fn run(args: Args) -> anyhow::Result<Status> {
     let is_anonymous = args.name.is_none();
@@ -148,7 +145,7 @@ pub(super) fn run(args: Args) -> anyhow::Result<Status> {
 pub(super) fn unique_name(verb: &str) -> String {
     let pid = std::process::id();
     match namespaces::own() {
-        Ok(inode) if inode != INITIAL => format!("{verb}-{inode}-{pid}"),
+        Ok(inode) if inode != namespaces::INITIAL => format!("{verb}-{inode}-{pid}"),
         _ => format!("{verb}-{pid}"),
     }
 }

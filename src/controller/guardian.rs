@@ -13,7 +13,6 @@ use nix::errno::Errno;
 use nix::libc;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::termios::{SetArg, Termios, tcsetattr};
-use nix::sys::wait::waitpid;
 use nix::unistd::{ForkResult, Pid};
 
 use super::state_directory::{Remains, Seized, seize};
@@ -25,6 +24,7 @@ use crate::sys::descriptor;
 use crate::sys::fault;
 use crate::sys::fork::fork;
 use crate::sys::pidfd::Pidfd;
+use crate::sys::reap::await_child;
 use crate::sys::title;
 
 /// The number of guardians that are started before it is taken for a fact that none can live here.
@@ -179,7 +179,7 @@ impl Guardian {
 
 fn reap(guardian: Pid) {
     // Unless it has been reaped already: then there is no such child, and the call says so.
-    while waitpid(guardian, None) == Err(Errno::EINTR) {}
+    let _ = await_child(guardian);
 }
 
 /// The guardian's whole life. Every signal is blocked, as it was in the controller; only KILL ends it.

@@ -10,7 +10,6 @@ use std::os::fd::OwnedFd;
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
 use nix::sched::{CloneFlags, setns, unshare};
-use nix::sys::wait::waitpid;
 use nix::unistd::{ForkResult, Pid, getegid, geteuid, getpid, pipe2, read, write};
 
 use crate::engine::failure::{Failure, Stage};
@@ -18,12 +17,10 @@ use crate::engine::keeper::Crossing;
 use crate::engine::plan::Subject;
 use crate::engine::program;
 use crate::sys::call::{Call, CallError, Named};
+use crate::sys::capability;
 use crate::sys::fork::fork;
 use crate::sys::pidfd::Pidfd;
-use crate::sys::proc_status::Fields;
-
-/// `CAP_SYS_ADMIN` of capabilities(7), as a bit of `CapEff`.
-const SYS_ADMIN: u64 = 1 << 21;
+use crate::sys::reap::await_child;
 
 /// Finds the way into new namespaces, and makes the user namespace that it needs.
 ///
@@ -41,7 +38,7 @@ pub(super) fn cross() -> Result<Crossing, Failure> {
     nix::sys::prctl::set_child_subreaper(true)
         .by(Call::Prctl)
         .map_err(|cause| Failure::new(root, Stage::Adopt, cause))?;
-    if has_admin_in_own_user_namespace() {
+    if capability::is_effective(capability::SYS_ADMIN) {
         return Ok(Crossing::Helped(None));
     }
     make_user_namespace(root).map(Some).map(Crossing::Helped)
@@ -50,10 +47,6 @@ pub(super) fn cross() -> Result<Crossing, Failure> {
 /// Whether the tree gets a user namespace with the caller as its only user.
 pub(super) fn is_single_user(crossing: &Crossing) -> bool {
     matches!(crossing, Crossing::Helped(Some(_)))
-}
-
-fn has_admin_in_own_user_namespace() -> bool {
-    Fields::own().mask("CapEff").is_some_and(|mask| mask & SYS_ADMIN != 0)
 }
 
 /// A user namespace in which the caller is user and group 0, held by a descriptor alone.
@@ -83,7 +76,7 @@ fn make_user_namespace(subject: Subject) -> Result<OwnedFd, Failure> {
         Err(errno) => Err(failed(Stage::UnshareUser)(CallError { call: Call::Read, errno })),
     };
     drop(release);
-    while waitpid(helper, None) == Err(Errno::EINTR) {}
+    let _ = await_child(helper);
     result
 }
 

@@ -26,17 +26,17 @@ use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::{ForkResult, Pid, ftruncate, getegid, geteuid, getpid, pipe2, setsid};
 
 use super::Finding;
+use crate::observe::namespaces;
 use crate::sys::channel::{Channel, Wait};
 use crate::sys::errno::number_of;
 use crate::sys::fork::{exit_now, fork};
 use crate::sys::pidfd::Pidfd;
+use crate::sys::reap::await_child;
 
 /// So long an experiment may take.
 const PATIENCE: Duration = Duration::from_secs(30);
 /// So long a line is listened to.
 const SILENCE: Duration = Duration::from_secs(10);
-/// The inode of the initial PID namespace: a constant of the kernel (`PROC_PID_INIT_INO`).
-const INITIAL: u64 = 0xEFFF_FFFC;
 
 /// Why there is no stage.
 #[derive(Debug, thiserror::Error)]
@@ -91,7 +91,7 @@ fn clear_notes() -> nix::Result<()> {
 /// Builds a stage, has somebody perform on it, and takes it down.
 pub(super) fn set(perform: impl FnOnce(Stage) -> Finding) -> Result<Finding, StageError> {
     let failed = |what| move |errno| StageError { what, errno };
-    let is_outermost = crate::observe::namespaces::own().is_ok_and(|own| own == INITIAL);
+    let is_outermost = namespaces::own().is_ok_and(|own| own == namespaces::INITIAL);
     clear_notes().map_err(failed("make a file in memory"))?;
     let (answer, tell) = pipe2(OFlag::O_CLOEXEC).map_err(failed("make a pipe"))?;
     let helper = match fork().map_err(failed("fork"))? {
@@ -218,12 +218,7 @@ fn read(answer: &mut File) -> Option<Vec<u8>> {
 
 /// Waits until a child has ended, and reaps it. How it ended, where nix has a word for it.
 pub(super) fn await_end(child: Pid) -> Option<WaitStatus> {
-    loop {
-        match waitpid(child, Some(WaitPidFlag::__WALL)) {
-            Err(Errno::EINTR) => {}
-            result => return result.ok(),
-        }
-    }
+    WaitStatus::from_raw(child, await_child(child).ok()?).ok()
 }
 
 /// A line between two processes: a message at a time, translated by nobody.

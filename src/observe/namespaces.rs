@@ -105,6 +105,9 @@ impl Member {
     }
 }
 
+/// The inode of the initial PID namespace, the same on every Linux: `PROC_PID_INIT_INO` of `linux/proc_ns.h`.
+pub const INITIAL: u64 = 0xEFFF_FFFC;
+
 /// The inode of the caller's own PID namespace.
 ///
 /// # Errors

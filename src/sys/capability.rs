@@ -1,7 +1,19 @@
-//! Giving capabilities up: capset(2).
+//! Capabilities: having one, and giving them up by capset(2).
 
 use nix::errno::Errno;
 use nix::libc;
+
+use super::proc_status::Fields;
+
+/// `CAP_SYS_ADMIN` of capabilities(7).
+pub const SYS_ADMIN: u32 = 21;
+/// `CAP_SYS_RESOURCE`.
+pub const SYS_RESOURCE: u32 = 24;
+
+/// Whether the caller has a capability in its user namespace.
+pub fn is_effective(capability: u32) -> bool {
+    Fields::own().mask("CapEff").is_some_and(|mask| mask >> capability & 1 == 1)
+}
 
 /// `struct __user_cap_header_struct`
 #[repr(C)]

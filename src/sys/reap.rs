@@ -38,6 +38,26 @@ pub fn is_child(pid: Pid) -> bool {
     }
 }
 
+/// Waits until a child has ended, by [waitpid(2)] with `__WALL`, and reaps it; its status as wait(2) encodes it. A call that a
+/// signal has interrupted is made again.
+///
+/// # Errors
+///
+/// `ECHILD` when it is no child of the caller, or has been reaped.
+///
+/// [waitpid(2)]: https://man7.org/linux/man-pages/man2/waitpid.2.html
+pub fn await_child(pid: Pid) -> nix::Result<i32> {
+    let mut status = 0;
+    loop {
+        // SAFETY: the pointer is to a live local of the type that waitpid writes.
+        let answer = unsafe { libc::waitpid(pid.as_raw(), &raw mut status, libc::__WALL) };
+        match Errno::result(answer) {
+            Err(Errno::EINTR) => {}
+            result => return result.map(|_| status),
+        }
+    }
+}
+
 /// Reaps one ended child without waiting, by [waitpid(2)] with `WNOHANG`.
 ///
 /// [waitpid(2)]: https://man7.org/linux/man-pages/man2/waitpid.2.html

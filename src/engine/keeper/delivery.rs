@@ -10,7 +10,6 @@ use std::time::Duration;
 
 use nix::errno::Errno;
 use nix::sched::{CloneFlags, setns, unshare};
-use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::{ForkResult, Pid};
 
 use super::{Crossing, Keeper, Patience, Setback};
@@ -19,7 +18,7 @@ use crate::engine::forked_by::ForkedBy;
 use crate::engine::nursery::{self, Heard, Word};
 use crate::engine::plan::{NamespaceIndex, Release, Subject};
 use crate::engine::program;
-use crate::sys::call::{Call, CallError, Named};
+use crate::sys::call::{Call, Named};
 use crate::sys::clone::{Arguments, Placement, clone3, fork_without_number};
 use crate::sys::fork::fork;
 use crate::sys::pidfd::Pidfd;
@@ -161,14 +160,11 @@ fn unshare_pid() -> nix::Result<()> {
 
 /// Waits for a helper, which does a handful of system calls and ends.
 pub(super) fn await_helper(subject: Subject, helper: Pid) -> Result<(), Failure> {
-    loop {
-        match waitpid(helper, Some(WaitPidFlag::__WALL)) {
-            Ok(WaitStatus::Exited(_, 0)) => return Ok(()),
-            Err(Errno::EINTR) => {}
-            Err(errno) => return Err(Failure::new(subject, Stage::Adopt, CallError { call: Call::Waitpid, errno })),
-            // It has reported the cause itself, unless it was killed.
-            Ok(_) => return Err(Failure::of_no_call(subject, Stage::Adopt, Errno::UnknownErrno)),
-        }
+    match reap::await_child(helper).by(Call::Waitpid) {
+        Ok(0) => Ok(()),
+        // It has reported the cause itself, unless it was killed.
+        Ok(_) => Err(Failure::of_no_call(subject, Stage::Adopt, Errno::UnknownErrno)),
+        Err(cause) => Err(Failure::new(subject, Stage::Adopt, cause)),
     }
 }
 

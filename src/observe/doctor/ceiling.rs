@@ -10,18 +10,15 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
 use nix::sys::resource::{RLIM_INFINITY, Resource, getrlimit};
-use nix::unistd::{Uid, getpid, getuid};
+use nix::unistd::{Uid, getuid};
 
 use crate::observe::machine::{Machine, Search};
 use crate::observe::mountinfo::{self, Mount};
-use crate::observe::status::Status;
+use crate::sys::capability::{SYS_ADMIN, SYS_RESOURCE, is_effective};
 use crate::sys::proc_status::Fields;
 
 /// The first number that the kernel gives out after a wrap-around.
 const RESERVED: i32 = 300;
-/// `CAP_SYS_ADMIN` and `CAP_SYS_RESOURCE` of capabilities(7).
-pub const SYS_ADMIN: u32 = 21;
-const SYS_RESOURCE: u32 = 24;
 /// So few left may have come back since the failure.
 const FEW: u64 = 4;
 
@@ -167,14 +164,9 @@ fn has_no_gap(numbers: Vec<i32>) -> bool {
 /// `RLIMIT_NPROC`, from which whoever has `CAP_SYS_RESOURCE` or `CAP_SYS_ADMIN`, and root of the machine, are exempt.
 pub fn user_limit() -> Option<u64> {
     let (soft, _) = getrlimit(Resource::RLIMIT_NPROC).ok()?;
-    let is_exempt = is_in_initial_user_namespace()
-        && (getuid().is_root() || has_capability(SYS_RESOURCE) || has_capability(SYS_ADMIN));
+    let is_exempt =
+        is_in_initial_user_namespace() && (getuid().is_root() || is_effective(SYS_RESOURCE) || is_effective(SYS_ADMIN));
     (soft != RLIM_INFINITY && !is_exempt).then_some(soft)
-}
-
-/// Whether the caller has a capability, by its number in capabilities(7).
-pub fn has_capability(number: u32) -> bool {
-    Status::read(getpid()).is_ok_and(|status| status.effective_capabilities >> number & 1 == 1)
 }
 
 /// The map of the initial user namespace is all numbers onto themselves.

@@ -6,6 +6,7 @@ use nix::sched::{CloneFlags, unshare};
 
 use super::trial::{attempt, continue_in_child, try_call};
 use super::{Check, ceiling, reason};
+use crate::sys::capability::{SYS_ADMIN, is_effective};
 use crate::sys::errno;
 
 /// How the caller comes to PID namespaces.
@@ -223,7 +224,7 @@ fn find_way() -> Way {
     }
     // Root is refused by a filter, which a user namespace does not lift; what it refuses is told of the first call.
     if let Err(errno) = try_call(|| Way::UserNamespace.go()) {
-        let kind = if ceiling::has_capability(ceiling::SYS_ADMIN) { "pid" } else { "user" };
+        let kind = if is_effective(SYS_ADMIN) { "pid" } else { "user" };
         return refused(kind, errno);
     }
     match try_call(|| Way::UserNamespace.go_inside()) {

@@ -4,6 +4,7 @@ use nix::errno::Errno;
 
 use super::ceiling;
 use crate::observe::{mountinfo, namespaces};
+use crate::sys::capability::{SYS_ADMIN, is_effective};
 
 fn read_number(path: &str) -> Option<i64> {
     std::fs::read_to_string(path).ok()?.trim().parse().ok()
@@ -11,7 +12,7 @@ fn read_number(path: &str) -> Option<i64> {
 
 /// The inode of the initial PID namespace.
 fn is_outermost() -> bool {
-    namespaces::own().is_ok_and(|own| own == super::surroundings::INITIAL)
+    namespaces::own().is_ok_and(|own| own == namespaces::INITIAL)
 }
 
 /// Why no further PID namespace can be made at this level (`ENOSPC`).
@@ -66,7 +67,7 @@ pub fn no_processes() -> String {
 pub fn no_permission() -> String {
     const FILTER: &str = "a seccomp filter or security module, as containers have them (docker and podman: `--security-opt \
                           seccomp=unconfined`)";
-    if ceiling::has_capability(ceiling::SYS_ADMIN) {
+    if is_effective(SYS_ADMIN) {
         return format!("something refuses namespaces even to root: {FILTER}; let it allow unshare, clone and setns");
     }
     let mut text = String::from("this machine refuses user namespaces to an ordinary user");

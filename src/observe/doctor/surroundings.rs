@@ -5,9 +5,6 @@ use crate::observe::{boot, namespaces};
 use crate::sys::errno::of_io;
 use crate::sys::proc_status::Fields;
 
-/// `PROC_PID_INIT_INO`: the inode of the first PID namespace, the same on every Linux.
-pub(super) const INITIAL: u64 = 0xEFFF_FFFC;
-
 pub(super) fn kernel() -> Check {
     Check::yes("kernel", format!("Linux {} on {}", boot::kernel(), std::env::consts::ARCH))
 }
@@ -15,7 +12,7 @@ pub(super) fn kernel() -> Check {
 pub(super) fn container() -> Check {
     const ID: &str = "container";
     match namespaces::own() {
-        Ok(INITIAL) => Check::yes(ID, "this is the machine's first PID namespace"),
+        Ok(namespaces::INITIAL) => Check::yes(ID, "this is the machine's first PID namespace"),
         Ok(inode) => Check::yes(ID, format!("this is a PID namespace inside another one (pid:[{inode}])")),
         Err(error) => Check::no(ID, format!("cannot read /proc/self/ns/pid: {}", of_io(&error)), "mount /proc"),
     }

@@ -9,11 +9,11 @@ use nix::libc;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::prctl::set_pdeathsig;
 use nix::sys::signal::Signal;
-use nix::sys::wait::waitpid;
-use nix::unistd::{ForkResult, Pid, pipe2, read, write};
+use nix::unistd::{ForkResult, pipe2, read, write};
 
 use crate::sys::fork::{exit_now, fork};
 use crate::sys::pidfd::Pidfd;
+use crate::sys::reap::await_child;
 
 /// No attempt takes longer on the slowest machine.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -58,7 +58,7 @@ pub(super) fn attempt(job: impl FnOnce(&Teller)) -> Option<(i32, i32)> {
     {
         let _ = process.signal(libc::SIGKILL);
     }
-    reap(child);
+    let _ = await_child(child);
     let (first, second) = bytes.split_at(4);
     let number = |part: &[u8]| part.try_into().map(i32::from_ne_bytes).ok();
     (count == bytes.len()).then_some((number(first)?, number(second)?))
@@ -82,7 +82,7 @@ pub(super) fn continue_in_child() -> nix::Result<()> {
             Ok(())
         }
         ForkResult::Parent { child } => {
-            reap(child);
+            let _ = await_child(child);
             exit_now(0)
         }
     }
@@ -91,8 +91,4 @@ pub(super) fn continue_in_child() -> nix::Result<()> {
 /// An attempt that somebody interrupts takes everything along.
 fn die_with_parent() {
     let _ = set_pdeathsig(Signal::SIGKILL);
-}
-
-fn reap(child: Pid) {
-    while waitpid(child, None) == Err(Errno::EINTR) {}
 }

@@ -9,7 +9,6 @@ use std::os::fd::{AsFd as _, AsRawFd as _};
 
 use nix::errno::Errno;
 use nix::sys::socket::{Shutdown, shutdown};
-use nix::sys::wait::{WaitPidFlag, waitpid};
 use nix::unistd::{ForkResult, Pid};
 
 use super::entry::{Asked, Place, withdraw};
@@ -18,6 +17,7 @@ use super::{Observer, Rows};
 use crate::observe::machine::{Inhabitant, SpaceId};
 use crate::sys::channel::Channel;
 use crate::sys::fork::{exit_now, fork};
+use crate::sys::reap::await_child;
 
 /// Sends a message in the name of each process, and has an observer say who it was from.
 pub(super) fn measure(rows: &Rows<'_>, observer: &Observer) -> io::Result<Glimpse> {
@@ -82,7 +82,7 @@ fn send_from(place: &Place, channel: &Channel, rows: &[(usize, i32)]) -> io::Res
                         exit_now(0)
                     }
                     ForkResult::Parent { child } => {
-                        while waitpid(child, Some(WaitPidFlag::__WALL)) == Err(Errno::EINTR) {}
+                        let _ = await_child(child);
                         Ok(())
                     }
                 }
@@ -91,7 +91,7 @@ fn send_from(place: &Place, channel: &Channel, rows: &[(usize, i32)]) -> io::Res
         }
         ForkResult::Parent { child } => child,
     };
-    while waitpid(helper, Some(WaitPidFlag::__WALL)) == Err(Errno::EINTR) {}
+    let _ = await_child(helper);
     Ok(())
 }
 

@@ -21,7 +21,6 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sched::CloneFlags;
 use nix::sys::prctl::{set_dumpable, set_pdeathsig};
 use nix::sys::signal::Signal;
-use nix::sys::wait::{WaitPidFlag, waitpid};
 use nix::unistd::{ForkResult, Gid, Pid, Uid, pipe2, setgroups, setresgid, setresuid};
 
 use super::Observer;
@@ -33,6 +32,7 @@ use crate::sys::fork::{exit_now, fork};
 use crate::sys::passage::{Passage, Step};
 use crate::sys::pidfd::Pidfd;
 use crate::sys::proc_status::Fields;
+use crate::sys::reap::await_child;
 use crate::sys::{capability, descriptor, namespace};
 
 /// So long a prober may take.
@@ -194,7 +194,7 @@ impl Asked {
                 let _ = pidfd.signal(Signal::SIGKILL as i32);
             }
         }
-        while waitpid(self.helper, Some(WaitPidFlag::__WALL)) == Err(Errno::EINTR) {}
+        let _ = await_child(self.helper);
         let bytes = read?;
         // One that was killed has said nothing.
         postcard::from_bytes(&bytes).or_else(|_| Ok(failed("ask there", &Errno::ECHILD.into())))
@@ -260,7 +260,8 @@ fn help(
         }
         ForkResult::Parent { child } => child,
     };
-    while waitpid(prober, Some(WaitPidFlag::__WALL)) == Err(Errno::EINTR) {}
+    // Where the caller ignores SIGCHLD the kernel has reaped it.
+    let _ = await_child(prober);
     Ok(())
 }
 
