@@ -224,7 +224,7 @@ pub fn run(request: Request, audience: &mut dyn Audience) -> Outcome {
     fault::point("truth-written");
     let ms = milliseconds(create);
     creation.world.record(&Noted::Verify { path: WHOLE, namespaces, processes, depth, ms });
-    creation.world.audience.standing(&creation.world.roster, create);
+    creation.world.audience.standing(&creation.world.tree.roster, create);
     let Creation { world, keeper, life, .. } = creation;
     let opening = Opening {
         gate: channels.gate,
@@ -271,7 +271,7 @@ struct Creation<'a> {
 impl Creation<'_> {
     /// In a user namespace with one id, any other user cannot be had: said before anything is built.
     fn refuse_other_users(&self) -> Result<(), Option<Trouble>> {
-        let plan = self.world.plan;
+        let plan = self.world.tree.plan;
         for index in plan.indices() {
             let namespace = plan.namespace(index);
             for slot in namespace.slots() {
@@ -289,7 +289,7 @@ impl Creation<'_> {
 
     /// Creates everything and makes sure that the kernel agrees. `None` means that somebody has asked for an end.
     fn create(&mut self, began: Moment) -> Result<Duration, Option<Trouble>> {
-        let plan = self.world.plan;
+        let plan = self.world.tree.plan;
         let mut raise = || -> Result<(), Setback> {
             for root in plan.roots() {
                 self.keeper.raise(root, &mut self.world)?;
@@ -301,11 +301,11 @@ impl Creation<'_> {
             Err(Setback::Failed(failure)) => {
                 // The one who failed has said so before; its keeper has only noticed.
                 self.world.drain_reports();
-                self.world.fail(failure);
+                self.world.tree.fail(failure);
             }
             Err(Setback::Interrupted) => self.world.drain_reports(),
         }
-        while self.world.roster.outstanding() > 0 {
+        while self.world.tree.roster.outstanding() > 0 {
             self.give_up_if_told()?;
             self.look_after_children();
             self.give_up_if_told()?;
@@ -315,7 +315,7 @@ impl Creation<'_> {
         self.life = self.life.on(Event::Built).0;
         let unreadable =
             |cause: CallError| Some(Trouble::System { what: "compare the tree with the kernel's view of it", cause });
-        let mismatches = verification::compare(&self.world.roster).map_err(unreadable)?;
+        let mismatches = verification::compare(&self.world.tree.roster).map_err(unreadable)?;
         if !mismatches.is_empty() {
             // A process that died in this moment is the cause, not a difference.
             self.look_after_children();
@@ -328,15 +328,15 @@ impl Creation<'_> {
 
     fn give_up_if_told(&mut self) -> Result<(), Option<Trouble>> {
         // What ends before the gates open has failed, whatever it was.
-        while let Some(incident) = self.world.incidents.pop_front() {
-            if let super::world::Incident::Ended(subject, _, _) = incident {
-                self.world.fail(Failure::new(subject, Stage::Died, Errno::UnknownErrno));
+        while let Some(incident) = self.world.tree.incidents.pop_front() {
+            if let super::tree::Incident::Ended(subject, _, _) = incident {
+                self.world.tree.fail(Failure::new(subject, Stage::Died, Errno::UnknownErrno));
             }
         }
-        if let Some(failure) = self.world.failure.take() {
-            return Err(Some(describe(&self.world.roster, failure)));
+        if let Some(failure) = self.world.tree.failure.take() {
+            return Err(Some(describe(&self.world.tree.roster, failure)));
         }
-        if self.world.stop.is_some() { Err(None) } else { Ok(()) }
+        if self.world.tree.stop.is_some() { Err(None) } else { Ok(()) }
     }
 
     fn look_after_children(&mut self) {
@@ -347,11 +347,11 @@ impl Creation<'_> {
             match self.keeper.reap() {
                 Reaped::Kid(subject, _) => {
                     self.world.drain_reports();
-                    self.world.fail(Failure::new(subject, Stage::Died, Errno::UnknownErrno));
+                    self.world.tree.fail(Failure::new(subject, Stage::Died, Errno::UnknownErrno));
                 }
                 Reaped::Orphan(pid, _) if pid == self.world.guardian.pid => {
                     if let Err(cause) = self.world.replace_guardian(Loss::Killed) {
-                        self.world.fail(Failure::new(Subject::init(0), Stage::Guard, cause));
+                        self.world.tree.fail(Failure::new(Subject::init(0), Stage::Guard, cause));
                     }
                 }
                 Reaped::Orphan(..) => {}
@@ -362,8 +362,8 @@ impl Creation<'_> {
 
     /// Kills what exists, reaps it, and removes what was made. Returns the status of an interrupted creation.
     fn roll_back(mut self) -> (u8, Left) {
-        let status = match &self.world.stop {
-            Some(_) if self.world.stop_again => 128 + 9,
+        let status = match &self.world.tree.stop {
+            Some(_) if self.world.tree.stop_again => 128 + 9,
             Some(Cause::Signal(signal)) => u8::try_from(128 + signal).unwrap_or(u8::MAX),
             Some(Cause::Timeout) => 124,
             Some(Cause::Asked | Cause::Untied) => 128 + u8::try_from(libc::SIGTERM).unwrap_or(1),

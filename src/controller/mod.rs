@@ -36,6 +36,7 @@ mod streams;
 mod supervision;
 mod threshold;
 pub mod timeline;
+mod tree;
 pub mod trouble;
 pub mod truth;
 mod truth_file;

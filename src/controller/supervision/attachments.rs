@@ -37,7 +37,7 @@ impl Supervision<'_> {
         if self.attachments.0.len() >= MOST {
             return Err(Problem::no(format!("{MOST} clients are attached already")));
         }
-        if let Some(subject) = self.world.guests.find(path) {
+        if let Some(subject) = self.world.tree.guests.find(path) {
             let terminal = self.world.terminals.lend(subject);
             if terminal.is_none() && !self.is_logged_session(subject) {
                 let message = format!("`{path}` is the program of a client, who has its input and output");
@@ -52,7 +52,7 @@ impl Supervision<'_> {
             return Err(Problem::no(format!("`{path}` is nestns itself, and writes nothing"))
                 .help("name a process, or see all of a namespace with `nestns logs -f`"));
         };
-        if self.world.roster.get(subject).is_some_and(|record| record.state.is_over()) {
+        if self.world.tree.roster.get(subject).is_some_and(|record| record.state.is_over()) {
             return Err(Problem::no(format!("`{path}` has ended"))
                 .help(format!("`nestns logs {path}` shows what it has written")));
         }

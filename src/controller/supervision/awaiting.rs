@@ -49,7 +49,7 @@ impl Supervision<'_> {
             Ok(subjects) => subjects,
             Err(problem) => return self.world.refuse(asker, problem),
         };
-        let most = ANYWAY + 2 * self.world.roster.subjects().count();
+        let most = ANYWAY + 2 * self.world.tree.roster.subjects().count();
         if self.awaiting.size() + subjects.len() > most {
             let problem = Problem::no("more is waited for than the topology has, twice over");
             return self.world.refuse(asker, problem.help("let others end their waiting first"));
@@ -61,7 +61,7 @@ impl Supervision<'_> {
     fn awaited_subjects(&self, paths: &[String], until: Awaited) -> Result<Vec<Subject>, Problem> {
         let whole = |namespace: u32| {
             let inside = namespace..namespace + self.plan.subtree(namespace);
-            self.world.roster.subjects().filter(move |subject| inside.contains(&subject.namespace))
+            self.world.tree.roster.subjects().filter(move |subject| inside.contains(&subject.namespace))
         };
         let namespace = |namespace: u32| -> Vec<Subject> {
             match until {
@@ -74,11 +74,11 @@ impl Supervision<'_> {
             let roots = self.plan.indices().filter(|&index| self.plan.namespace(index).parent.is_none());
             return Ok(match until {
                 Awaited::Exited => roots.map(Subject::init).collect(),
-                Awaited::Started | Awaited::Ready => self.world.roster.subjects().collect(),
+                Awaited::Started | Awaited::Ready => self.world.tree.roster.subjects().collect(),
             });
         }
         let known: std::collections::HashMap<String, Subject> =
-            self.world.roster.subjects().map(|subject| (self.world.roster.path(subject), subject)).collect();
+            self.world.tree.roster.subjects().map(|subject| (self.world.tree.roster.path(subject), subject)).collect();
         let mut subjects = Vec::new();
         for path in paths {
             let missing = || Problem::no(format!("nothing is called `{path}` any more"));
@@ -86,7 +86,7 @@ impl Supervision<'_> {
                 let init = known.get(&format!("{space}/init")).ok_or_else(missing)?;
                 subjects.extend(namespace(init.namespace));
             } else {
-                let guest = || self.world.guests.find(path).or_else(|| self.world.guests.find_ended(path));
+                let guest = || self.world.tree.guests.find(path).or_else(|| self.world.tree.guests.find_ended(path));
                 subjects.push(known.get(path).copied().or_else(guest).ok_or_else(missing)?);
             }
         }
@@ -124,10 +124,10 @@ impl Supervision<'_> {
     /// Whether somebody has come so far; `None`: not yet.
     fn is_so_far(&self, subject: Subject, until: Awaited) -> Option<bool> {
         if subject.session_number().is_some() {
-            let lives = self.world.guests.get(subject).is_some();
+            let lives = self.world.tree.guests.get(subject).is_some();
             return (until != Awaited::Exited || !lives).then_some(true);
         }
-        let record = self.world.roster.get(subject)?;
+        let record = self.world.tree.roster.get(subject)?;
         let is_over = (record.ending.is_some() || record.state.is_over()) && !self.comes_again(subject);
         let condition = match until {
             Awaited::Exited => return is_over.then_some(true),
@@ -148,8 +148,8 @@ impl Supervision<'_> {
     }
 
     fn never(&self, subject: Subject, until: Awaited) -> Problem {
-        let path = self.world.path(subject);
-        let ending = self.world.roster.get(subject).and_then(|record| record.ending);
+        let path = self.world.tree.path(subject);
+        let ending = self.world.tree.roster.get(subject).and_then(|record| record.ending);
         let how = match ending.map(|(ending, _)| ExitDocument::from(ending)) {
             Some(ExitDocument::Code(code)) => format!("has ended with status {code}"),
             Some(ExitDocument::Signal(signal)) => {
@@ -168,16 +168,16 @@ impl Supervision<'_> {
 
     fn exits(&self, subjects: &[Subject]) -> Vec<(String, Option<ExitDocument>)> {
         let exit = |subject: Subject| {
-            if let Some((_, exit)) = self.world.guests.exit_of(subject) {
+            if let Some((_, exit)) = self.world.tree.guests.exit_of(subject) {
                 return Some(exit);
             }
-            let record = self.world.roster.get(subject)?;
+            let record = self.world.tree.roster.get(subject)?;
             match record.ending {
                 Some((ending, _)) => Some(ending.into()),
                 // With its namespace, which the kernel does by KILL.
                 None => record.state.is_over().then_some(ExitDocument::Signal(libc::SIGKILL)),
             }
         };
-        subjects.iter().map(|&subject| (self.world.path(subject), exit(subject))).collect()
+        subjects.iter().map(|&subject| (self.world.tree.path(subject), exit(subject))).collect()
     }
 }

@@ -47,7 +47,7 @@ impl Supervision<'_> {
         let asker = Asker { client: heard.client, id: heard.id, by: heard.by };
         match heard.request {
             Request::Snapshot => {
-                self.world.clients.life = self.life;
+                self.world.tree.life = self.life;
                 let snapshot = self.world.snapshot();
                 self.world.reply(asker, Reply::Snapshot(Box::new(snapshot)));
             }
@@ -136,13 +136,13 @@ impl Supervision<'_> {
 
     /// Whether a process waits for its release: the signal that it takes for that is the controller's alone to send.
     fn is_at_gate(&self, subject: Subject) -> bool {
-        self.world.roster.get(subject).is_some_and(|record| record.state == State::Created)
+        self.world.tree.roster.get(subject).is_some_and(|record| record.state == State::Created)
     }
 
     fn note_signalled(&mut self, target: &Target, subject: Option<Subject>, signal: i32, by: Caller) {
         let word = Signal::from_number(signal).to_string();
         self.world.record(&Event::Signal { path: &target.path, signal: &word, by: Some(by) });
-        if let Some(record) = subject.and_then(|subject| self.world.roster.get_mut(subject))
+        if let Some(record) = subject.and_then(|subject| self.world.tree.roster.get_mut(subject))
             && signal != 0
         {
             record.sent = Some(signal);
@@ -150,7 +150,7 @@ impl Supervision<'_> {
         if signal == libc::SIGKILL
             && let Some(subject) = subject
             && self.plan.namespace(subject.namespace).process(subject.slot).is_none()
-            && let Some(record) = self.world.roster.get_mut(subject)
+            && let Some(record) = self.world.tree.roster.get_mut(subject)
         {
             // Whoever kills a PID 1 of ours means it: it was not lost.
             record.farewells.killed.get_or_insert_with(Moment::now);
@@ -159,20 +159,20 @@ impl Supervision<'_> {
 
     /// Everybody of the tree who lives, by number on the host, with the time of his birth.
     fn living(&self) -> HashMap<i32, (u64, Option<Subject>)> {
-        let roster = &self.world.roster;
+        let roster = &self.world.tree.roster;
         let members = roster
             .subjects()
             .filter_map(|subject| Some((subject, roster.get(subject)?)))
             .filter(|(_, record)| record.ending.is_none() && !record.state.is_over())
             .filter_map(|(subject, record)| Some((Some(subject), record.facts.as_ref()?)));
-        let everybody = members.chain(self.world.guests.facts().map(|facts| (None, facts)));
+        let everybody = members.chain(self.world.tree.guests.facts().map(|facts| (None, facts)));
         everybody.filter_map(|(subject, facts)| Some((*facts.numbers.first()?, (facts.start_time, subject)))).collect()
     }
 
     /// Whether anything may still be started in the tree.
     pub(super) fn is_running(&self) -> Result<(), Problem> {
         match self.life {
-            Life::Running if self.world.stop.is_none() => Ok(()),
+            Life::Running if self.world.tree.stop.is_none() => Ok(()),
             Life::Creating | Life::Created => Err(Problem::no("the topology has not been released yet")
                 .help("open its gates with `nestns release`; until then nothing of it runs")),
             _ => Err(Problem::no("the topology is being stopped; nothing can start in it any more")),

@@ -28,13 +28,13 @@ impl Supervision<'_> {
         for subject in std::mem::take(&mut self.waiting) {
             match self.conditions(subject) {
                 Met::Yes => {
-                    let path = self.world.path(subject);
+                    let path = self.world.tree.path(subject);
                     self.world.record(&Event::Release { path: &path });
                     self.world.signal_member(subject, gate::RELEASE as i32);
                 }
                 Met::NotYet => kept.push(subject),
                 Met::Never(dependency) => {
-                    let path = self.world.path(subject);
+                    let path = self.world.tree.path(subject);
                     self.world.audience.note(&Note::Unreachable { path: &path, dependency: &dependency });
                     self.world.record_signal(subject, libc::SIGKILL);
                     self.world.signal_member(subject, libc::SIGKILL);
@@ -64,7 +64,7 @@ impl Supervision<'_> {
     pub(super) fn is_fulfilled(&self, subject: Subject, condition: Condition) -> Option<bool> {
         let namespace = self.plan.namespace(subject.namespace);
         // What the plan does not have keeps nobody waiting.
-        let (Some(record), Some(process)) = (self.world.roster.get(subject), namespace.process(subject.slot)) else {
+        let (Some(record), Some(process)) = (self.world.tree.roster.get(subject), namespace.process(subject.slot)) else {
             return Some(true);
         };
         let started = self.started.contains(&subject);
@@ -75,7 +75,7 @@ impl Supervision<'_> {
             Condition::Created => Some(true),
             Condition::Started | Condition::Ready => {
                 let is_met =
-                    if condition == Condition::Ready { self.world.readiness.is_ready(subject) } else { started };
+                    if condition == Condition::Ready { self.world.tree.readiness.is_ready(subject) } else { started };
                 match (is_met, ended) {
                     (true, _) => Some(true),
                     (false, None) => None,

@@ -26,36 +26,36 @@ impl Supervision<'_> {
         if self.fixture.is_none() {
             return true;
         }
-        let missing = self.world.roster.subjects().find(|&subject| {
-            let over = self.world.roster.get(subject).is_some_and(|record| record.state.is_over());
-            over && self.is_essential(subject) && !self.is_excused(subject) && !self.world.readiness.is_ready(subject)
+        let missing = self.world.tree.roster.subjects().find(|&subject| {
+            let over = self.world.tree.roster.get(subject).is_some_and(|record| record.state.is_over());
+            over && self.is_essential(subject) && !self.is_excused(subject) && !self.world.tree.readiness.is_ready(subject)
         });
         let Some(subject) = missing else { return true };
         let namespace = self.plan.namespace(subject.namespace);
         let Some(process) = namespace.process(subject.slot) else { return true };
-        let ending = self.world.roster.get(subject).and_then(|record| record.ending).map(|(ending, _)| ending);
+        let ending = self.world.tree.roster.get(subject).and_then(|record| record.ending).map(|(ending, _)| ending);
         let path = namespace.path_of(subject.slot);
         let lines = self.last_lines(subject);
         let shown = self.unseen(&lines);
         self.world.audience.note(&Note::Unready { path: &path, position: process.position, lines: shown });
         self.failed.push(FailedProcess { path: path.clone(), exit: ending.map(Into::into), lines });
-        self.world.request_stop(Cause::Ended { path });
+        self.world.tree.request_stop(Cause::Ended { path });
         false
     }
 
     /// Something has failed for good: before the tree is ready that is the end of a fixture.
     pub(super) fn note_failure(&mut self, subject: Subject, ending: Ending, lines: Vec<String>) {
-        let path = self.world.path(subject);
+        let path = self.world.tree.path(subject);
         let has_arrived = self.has_arrived();
         if let Some(fixture) = self.fixture {
             // A process that only had to start has come so far; whether it should have gone on is for the rules to say.
             let counts = !has_arrived || fixture.on_exit != OnExit::Ignore;
             if counts && self.is_essential(subject) {
                 self.failed.push(FailedProcess { path: path.clone(), exit: Some(ending.into()), lines });
-                let was_ready = self.world.readiness.is_ready(subject);
+                let was_ready = self.world.tree.readiness.is_ready(subject);
                 let is_broken = !was_ready || (self.command.is_some() && fixture.on_exit != OnExit::Ignore);
                 if !has_arrived && is_broken {
-                    self.world.request_stop(Cause::Ended { path });
+                    self.world.tree.request_stop(Cause::Ended { path });
                 }
             }
         } else if !has_arrived {
@@ -71,7 +71,7 @@ impl Supervision<'_> {
     /// A part that was taken down, or a process that was ended by `nestns kill`, is not missed.
     fn is_excused(&self, subject: Subject) -> bool {
         self.is_changing(subject)
-            || self.world.roster.get(subject).is_some_and(|record| {
+            || self.world.tree.roster.get(subject).is_some_and(|record| {
                 record.farewells.asked.is_some()
                     || record.ending.is_some_and(|(ending, _)| record.was_sent_away(ending))
             })
@@ -79,13 +79,13 @@ impl Supervision<'_> {
 
     /// Whether whoever uses the tree has begun.
     fn has_arrived(&self) -> bool {
-        self.world.visitor.is_some() || self.opening.arrival == super::Arrival::Told
+        self.world.tree.visitor.is_some() || self.opening.arrival == super::Arrival::Told
     }
 
     /// Whether the tree has not become ready, or has failed while its command ended well.
     pub(super) fn has_failed_as_fixture(&self) -> bool {
         let is_unready = self.fixture.is_some() && !self.has_arrived();
-        is_unready || (self.world.visitor.is_some() && !self.failed.is_empty() && self.verdict.status() == 0)
+        is_unready || (self.world.tree.visitor.is_some() && !self.failed.is_empty() && self.verdict.status() == 0)
     }
 
     pub(super) fn fixture_status(&self) -> u8 {
@@ -95,21 +95,21 @@ impl Supervision<'_> {
     /// Tells whoever still waits for the tree that it has not become ready, and why.
     pub(super) fn tell_what_failed(&mut self) {
         if self.has_failed_as_fixture()
-            && self.world.visitor.is_some()
+            && self.world.tree.visitor.is_some()
             && let Some(failed) = self.failed.first()
         {
             let status = self.fixture_status();
             self.world.audience.note(&Note::FailedMeanwhile { path: &failed.path, status });
         }
         let Some(herald) = self.opening.herald.take() else { return };
-        let pending = self.world.roster.subjects().filter(|&subject| {
+        let pending = self.world.tree.roster.subjects().filter(|&subject| {
             self.is_declared(subject)
-                && !self.world.readiness.is_ready(subject)
-                && self.world.roster.get(subject).is_some_and(|record| {
+                && !self.world.tree.readiness.is_ready(subject)
+                && self.world.tree.roster.get(subject).is_some_and(|record| {
                     !record.state.is_over() || record.farewells.asked.is_some() || record.farewells.killed.is_some()
                 })
         });
-        let waited_for = pending.map(|subject| self.world.roster.path(subject)).collect();
+        let waited_for = pending.map(|subject| self.world.tree.roster.path(subject)).collect();
         herald.give_up(&NotReady { failed: std::mem::take(&mut self.failed), waited_for });
     }
 
@@ -133,7 +133,7 @@ impl Supervision<'_> {
     /// The failure of a process, with what it has written last where nobody has been shown that.
     pub(super) fn tell_failure(&mut self, subject: Subject, process: &ProcessPlan, ending: Ending) {
         let lines = self.last_lines(subject);
-        let path = self.world.path(subject);
+        let path = self.world.tree.path(subject);
         let shown = self.unseen(&lines);
         self.world.audience.note(&Note::Failed { path: &path, position: process.position, ending, lines: shown });
         self.note_failure(subject, ending, lines);

@@ -27,16 +27,16 @@ impl Supervision<'_> {
         }
         self.end_attachments(subject, ending);
         if subject.is_visitor() {
-            if let Some(visitor) = &mut self.world.visitor {
+            if let Some(visitor) = &mut self.world.tree.visitor {
                 visitor.ending = Some(ending);
             }
             self.verdict.adopt(ending);
             self.record_exit(subject, ending, None);
-            let path = self.world.path(subject);
-            self.world.request_stop(Cause::Ended { path });
+            let path = self.world.tree.path(subject);
+            self.world.tree.request_stop(Cause::Ended { path });
             return;
         }
-        let was_over = match self.world.roster.get_mut(subject) {
+        let was_over = match self.world.tree.roster.get_mut(subject) {
             Some(record) => {
                 record.ending.get_or_insert((ending, at));
                 std::mem::replace(&mut record.state, State::Exited).is_over()
@@ -45,11 +45,11 @@ impl Supervision<'_> {
         };
         if subject.is_init() {
             self.forget_inside(subject.namespace);
-            let mut taken = self.world.roster.collapse(subject.namespace, at);
+            let mut taken = self.world.tree.roster.collapse(subject.namespace, at);
             self.unexplained.retain(|unexplained| {
                 let inside = subject.namespace..subject.namespace + self.plan.subtree(subject.namespace);
                 let explained = inside.contains(&unexplained.subject.namespace);
-                if explained && let Some(record) = self.world.roster.get_mut(unexplained.subject) {
+                if explained && let Some(record) = self.world.tree.roster.get_mut(unexplained.subject) {
                     record.state = State::Gone;
                     taken.push(unexplained.subject);
                 }
@@ -73,14 +73,14 @@ impl Supervision<'_> {
     }
 
     pub(super) fn mark(&mut self, subject: Subject, state: State) {
-        if let Some(record) = self.world.roster.get_mut(subject) {
+        if let Some(record) = self.world.tree.roster.get_mut(subject) {
             record.state = state;
         }
     }
 
     /// Whether a death by KILL may be that of the namespace around: its PID 1 is reaped only after all that was inside.
     pub(super) fn may_be_collapse(&self, subject: Subject, ending: Ending) -> bool {
-        let killed = self.world.roster.get(subject).is_some_and(|record| record.farewells.killed.is_some());
+        let killed = self.world.tree.roster.get(subject).is_some_and(|record| record.farewells.killed.is_some());
         if killed || ending != Ending::Signalled(libc::SIGKILL) {
             return false;
         }
@@ -92,7 +92,7 @@ impl Supervision<'_> {
             let joined = namespace.process(subject.slot).is_some_and(|process| process.entry == Entry::Join);
             joined.then_some(subject.namespace)
         };
-        let init = around.and_then(|index| self.world.roster.get(Subject::init(index)));
+        let init = around.and_then(|index| self.world.tree.roster.get(Subject::init(index)));
         init.is_some_and(|init| !init.state.is_over())
     }
 
@@ -101,7 +101,7 @@ impl Supervision<'_> {
     fn is_doomed(&self, subject: Subject) -> bool {
         let parent = |index: NamespaceIndex| self.plan.namespace(index).parent;
         let first = if subject.is_init() { parent(subject.namespace) } else { Some(subject.namespace) };
-        let init = |index| self.world.roster.get(Subject::init(index));
+        let init = |index| self.world.tree.roster.get(Subject::init(index));
         std::iter::successors(first, |&index| parent(index))
             .filter_map(init)
             .filter(|init| !init.state.is_over())
@@ -114,24 +114,24 @@ impl Supervision<'_> {
         let is_decisive = !comes_again && !self.is_changing(init);
         let Some(path) = self.status_from.clone().filter(|_| is_decisive) else { return };
         let inside = init.namespace..init.namespace + self.plan.subtree(init.namespace);
-        let gone = self.world.roster.subjects().find(|&subject| {
-            let is_gone = || self.world.roster.get(subject).is_some_and(|record| record.state == State::Gone);
+        let gone = self.world.tree.roster.subjects().find(|&subject| {
+            let is_gone = || self.world.tree.roster.get(subject).is_some_and(|record| record.state == State::Gone);
             inside.contains(&subject.namespace)
                 && subject != init
                 && is_gone()
-                && self.world.roster.path(subject) == path
+                && self.world.tree.roster.path(subject) == path
         });
         if gone.is_some() {
             self.verdict.adopt(Ending::Signalled(libc::SIGKILL));
             self.status_from = None;
-            self.world.request_stop(Cause::Ended { path });
+            self.world.tree.request_stop(Cause::Ended { path });
         }
     }
 
     /// Decides what an end means.
     pub(super) fn judge(&mut self, subject: Subject, ending: Ending) {
         let namespace = self.plan.namespace(subject.namespace);
-        let record = self.world.roster.get(subject);
+        let record = self.world.tree.roster.get(subject);
         let asked = record.is_some_and(|record| record.farewells.asked.is_some() || record.farewells.killed.is_some());
         let killed = record.is_some_and(|record| record.farewells.killed.is_some());
         let sent_away = record.is_some_and(|record| record.was_sent_away(ending));
@@ -163,13 +163,13 @@ impl Supervision<'_> {
         }
         if self.status_from.as_deref() == Some(path.as_str()) {
             self.verdict.adopt(ending);
-            self.world.request_stop(Cause::Ended { path });
+            self.world.tree.request_stop(Cause::Ended { path });
             return;
         }
         // What ends because it was asked to has not failed.
         if sent_away {
             if self.life == Life::Running && self.verdict.sent_away(process) == Course::Stop {
-                self.world.request_stop(Cause::Ended { path });
+                self.world.tree.request_stop(Cause::Ended { path });
             }
         } else if !asked {
             self.judge_finally(subject, ending);
@@ -187,15 +187,15 @@ impl Supervision<'_> {
             if ending != Ending::Exited(0) {
                 self.world.audience.note(&Note::InitLost { path: &path, ending });
                 self.verdict.adopt(ending);
-                self.world.request_stop(Cause::Ended { path });
+                self.world.tree.request_stop(Cause::Ended { path });
             }
             return;
         };
         let success = verdict::is_success(process, ending);
-        let refused = self.world.roster.get(subject).is_some_and(|record| record.refusal.is_some());
+        let refused = self.world.tree.roster.get(subject).is_some_and(|record| record.refusal.is_some());
         if self.status_from.as_deref() == Some(path.as_str()) {
             self.verdict.adopt(ending);
-            self.world.request_stop(Cause::Ended { path });
+            self.world.tree.request_stop(Cause::Ended { path });
             return;
         }
         if !success && !refused {
@@ -204,7 +204,7 @@ impl Supervision<'_> {
             self.note_failure(subject, ending, Vec::new());
         }
         if self.verdict.ended(process, ending) == Course::Stop {
-            self.world.request_stop(Cause::Ended { path });
+            self.world.tree.request_stop(Cause::Ended { path });
         }
     }
 }

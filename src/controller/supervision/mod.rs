@@ -36,7 +36,8 @@ use super::relay::Relay;
 use super::roster::State;
 use super::timeline::Timeline;
 use super::verdict::Verdict;
-use super::world::{Incident, Orphan, World};
+use super::tree::{Incident, Orphan};
+use super::world::World;
 use super::{Command, Fixture, Gates};
 use crate::controller::audience::Loss;
 use crate::engine::keeper::{Keeper, Reaped};
@@ -121,13 +122,13 @@ pub(super) struct Supervision<'a> {
 
 impl<'a> Supervision<'a> {
     pub(super) fn new(mut world: World<'a>, keeper: Keeper, life: Life, rules: Rules, opening: Opening) -> Self {
-        let plan = world.plan;
-        world.readiness = Readiness::of(&plan);
+        let plan = world.tree.plan;
+        world.tree.readiness = Readiness::of(&plan);
         let conditional = |subject: &Subject| {
             let namespace = plan.namespace(subject.namespace);
             namespace.process(subject.slot).is_some_and(|process| !process.is_unconditional())
         };
-        let waiting = world.roster.subjects().filter(conditional).collect();
+        let waiting = world.tree.roster.subjects().filter(conditional).collect();
         Self {
             world,
             keeper,
@@ -191,19 +192,19 @@ impl<'a> Supervision<'a> {
                 break;
             }
             self.announce();
-            self.world.clients.life = self.life;
+            self.world.tree.life = self.life;
             self.world.pump(self.timeout());
         }
         self.finish()
     }
 
     fn reap(&mut self) {
-        if self.world.guests.are_unread() {
+        if self.world.tree.guests.are_unread() {
             if !self.world.child_ended {
                 // One of them could end between the question and the reaping; SIGCHLD will tell.
                 return;
             }
-            self.world.guests.read();
+            self.world.tree.guests.read();
         }
         self.world.child_ended = false;
         loop {
@@ -245,7 +246,7 @@ impl<'a> Supervision<'a> {
     }
 
     fn weigh(&mut self) {
-        while let Some(incident) = self.world.incidents.pop_front() {
+        while let Some(incident) = self.world.tree.incidents.pop_front() {
             match incident {
                 Incident::Started(subject) => self.on_started(subject),
                 Incident::Hint(subject) => self.on_hint(subject),
@@ -266,7 +267,7 @@ impl<'a> Supervision<'a> {
                 Incident::HungUp(namespace) => self.on_hung_up(namespace),
                 Incident::Orphan { namespace, orphan } => {
                     // Nothing is decided about a process without a name.
-                    let path = self.world.roster.path(Subject::init(namespace));
+                    let path = self.world.tree.roster.path(Subject::init(namespace));
                     let (pid, count, exit) = match orphan {
                         Orphan::One { number, ending } => (Some(number), None, Some(ending.into())),
                         Orphan::More(count) => (None, Some(count), None),
@@ -294,7 +295,7 @@ impl<'a> Supervision<'a> {
         if subject.probed().is_some() {
             return;
         }
-        if let Some(record) = self.world.roster.get_mut(subject)
+        if let Some(record) = self.world.tree.roster.get_mut(subject)
             && record.state == State::Created
         {
             record.state = State::Running;
@@ -332,16 +333,16 @@ impl<'a> Supervision<'a> {
     }
 
     fn is_over(&mut self) -> bool {
-        let is_quiet = self.world.incidents.is_empty() && self.unexplained.is_empty() && self.changes.are_over();
+        let is_quiet = self.world.tree.incidents.is_empty() && self.unexplained.is_empty() && self.changes.are_over();
         if self.keeper.living() == 0 && is_quiet {
-            let is_asked = self.world.stop.is_some() || self.world.failure.is_some();
+            let is_asked = self.world.tree.stop.is_some() || self.world.tree.failure.is_some();
             return is_asked || !self.stays;
         }
         let now = Moment::now();
         let over = self.stopping.as_ref().and_then(|stopping| stopping.give_up).is_some_and(|give_up| give_up <= now);
         if over {
             let living = self.keeper.kids().iter().filter(|kid| !kid.gone);
-            let paths: Vec<String> = living.map(|kid| self.world.path(kid.subject)).collect();
+            let paths: Vec<String> = living.map(|kid| self.world.tree.path(kid.subject)).collect();
             self.world.audience.note(&Note::Stuck { paths: &paths });
         } else if let Some(stopping) = &mut self.stopping
             && stopping.give_up.is_none()
@@ -355,8 +356,8 @@ impl<'a> Supervision<'a> {
 
     fn timeout(&self) -> Option<Duration> {
         // What waited for a creation has taken in more than that, and what is over may decide about the whole.
-        let is_told_to_stop = self.life == Life::Running && (self.world.stop.is_some() || self.world.failure.is_some());
-        let has_news = self.world.child_ended || !self.world.incidents.is_empty();
+        let is_told_to_stop = self.life == Life::Running && (self.world.tree.stop.is_some() || self.world.tree.failure.is_some());
+        let has_news = self.world.child_ended || !self.world.tree.incidents.is_empty();
         if has_news || is_told_to_stop || !self.world.clients.pending.is_empty() {
             return Some(Duration::ZERO);
         }
@@ -371,7 +372,7 @@ impl<'a> Supervision<'a> {
             self.changes.next(),
             self.world.lines.next(),
             self.pausing.next(),
-            self.world.readiness.next().filter(|_| self.life == Life::Running && self.world.stop.is_none()),
+            self.world.tree.readiness.next().filter(|_| self.life == Life::Running && self.world.tree.stop.is_none()),
             self.unexplained.iter().map(|unexplained| unexplained.until).min(),
         ];
         moments.into_iter().flatten().min().map(|next| next.since(now))
@@ -393,11 +394,11 @@ impl<'a> Supervision<'a> {
         self.weigh();
         self.end_terminal();
         self.tell_what_failed();
-        let status = match &self.world.stop {
+        let status = match &self.world.tree.stop {
             None | Some(Cause::Ended { .. }) if self.has_failed_as_fixture() => self.fixture_status(),
             None | Some(Cause::Ended { .. }) => self.verdict.status(),
             Some(Cause::Timeout) => 124,
-            Some(_) if self.world.visitor.is_some() => self.verdict.status(),
+            Some(_) if self.world.tree.visitor.is_some() => self.verdict.status(),
             Some(Cause::Asked | Cause::Untied) => self.verdict.status(),
             Some(Cause::Signal(_)) if self.life == Life::Killing => 128 + 9,
             Some(Cause::Signal(signal)) => u8::try_from(128 + signal).unwrap_or(u8::MAX),
@@ -405,14 +406,14 @@ impl<'a> Supervision<'a> {
         };
         let name = self.world.clients.name().to_owned();
         let timeline =
-            self.stopping.as_ref().map(|stopping| Timeline::new(&self.world.roster, &name, stopping.began, end));
+            self.stopping.as_ref().map(|stopping| Timeline::new(&self.world.tree.roster, &name, stopping.began, end));
         if let Some(timeline) = &timeline {
             self.world.audience.stopped(timeline);
         }
         self.answer_waiting();
         self.world.record(&Event::Gone { path: WHOLE });
         self.world.journal.flush();
-        self.world.clients.life = Life::Gone;
+        self.world.tree.life = Life::Gone;
         self.world.take_leave(timeline.as_ref());
         let is_stuck = self.keeper.living() > 0;
         let World { guardian, output, events, remains, audience, .. } = self.world;

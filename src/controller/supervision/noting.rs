@@ -12,8 +12,8 @@ use crate::topology::Signal;
 impl Supervision<'_> {
     /// A program runs, or could not be executed.
     pub(super) fn record_exec(&mut self, subject: Subject, error: Option<&str>) {
-        let (path, pids) = (self.world.path(subject), self.world.pids(subject));
-        let (argv, by) = match self.world.guests.get(subject) {
+        let (path, pids) = (self.world.tree.path(subject), self.world.tree.pids(subject));
+        let (argv, by) = match self.world.tree.guests.get(subject) {
             Some(guest) => (guest.argv.clone(), Some(guest.by)),
             None if subject.is_visitor() => return,
             None => {
@@ -27,20 +27,20 @@ impl Supervision<'_> {
     /// A process has become its program.
     pub(super) fn record_start(&mut self, subject: Subject) {
         self.record_exec(subject, None);
-        let (path, pids) = (self.world.path(subject), self.world.pids(subject));
+        let (path, pids) = (self.world.tree.path(subject), self.world.tree.pids(subject));
         self.world.record(&Event::Started { path: &path, pids: &pids });
     }
 
     /// A declared process could not become its program.
     pub(super) fn record_refusal(&mut self, subject: Subject) {
-        let Some(refusal) = self.world.roster.get(subject).and_then(|record| record.refusal.clone()) else { return };
+        let Some(refusal) = self.world.tree.roster.get(subject).and_then(|record| record.refusal.clone()) else { return };
         let error = refusal_sentence(&refusal);
         self.record_exec(subject, Some(&error));
     }
 
     /// A process has ended, by itself or `with` a PID 1. That of a PID 1 is the end of its namespace.
     pub(super) fn record_exit(&mut self, subject: Subject, ending: Ending, with: Option<&str>) {
-        let state = match self.world.roster.get_mut(subject) {
+        let state = match self.world.tree.roster.get_mut(subject) {
             Some(record) if record.is_noted => return,
             Some(record) => {
                 record.is_noted = true;
@@ -52,7 +52,7 @@ impl Supervision<'_> {
                 Ending::Signalled(_) => State::Killed,
             },
         };
-        let (path, pids) = (self.world.path(subject), self.world.pids(subject));
+        let (path, pids) = (self.world.tree.path(subject), self.world.tree.pids(subject));
         let state = state.word();
         self.world.record(&Event::Exit { path: &path, pids: &pids, exit: ending.into(), state, with });
         if subject.is_init() {
@@ -63,7 +63,7 @@ impl Supervision<'_> {
 
     /// The kernel has taken these along with a PID 1.
     pub(super) fn record_collapse(&mut self, init: Subject, taken: &[Subject]) {
-        let with = self.world.path(init);
+        let with = self.world.tree.path(init);
         for &subject in taken.iter().filter(|&&subject| subject != init) {
             self.record_exit(subject, Ending::Signalled(nix::libc::SIGKILL), Some(&with));
         }
@@ -72,7 +72,7 @@ impl Supervision<'_> {
     /// A stop begins.
     pub(super) fn record_stop(&mut self, cause: &Cause) {
         // Whoever was the first to ask.
-        let by = self.world.clients.mourners.first().filter(|_| *cause == Cause::Asked).map(|asker| asker.by);
+        let by = self.world.tree.mourners.first().filter(|_| *cause == Cause::Asked).map(|asker| asker.by);
         let cause = match cause {
             Cause::Signal(signal) => format!("got {}", Signal::from_number(*signal)),
             Cause::Timeout => "the time is over".to_owned(),

@@ -47,7 +47,7 @@ impl Supervision<'_> {
         self.opening.gate.open();
         self.keeper.expect_latecomers();
         self.life = self.life.on(Event::Opened).0;
-        self.world.roster.release();
+        self.world.tree.roster.release();
         self.world.record(&Noted::Release { path: WHOLE });
         self.opening.release = Some(Moment::now().since(self.opening.began));
         self.begin_readiness();
@@ -58,7 +58,7 @@ impl Supervision<'_> {
     /// Tells whoever waits, as soon as there is what he waits for.
     pub(super) fn announce(&mut self) {
         // A stop under way decides otherwise: the caller is told by the end of the controller.
-        if self.world.stop.is_some() || matches!(self.life, Life::Stopping | Life::Killing | Life::Gone) {
+        if self.world.tree.stop.is_some() || matches!(self.life, Life::Stopping | Life::Killing | Life::Gone) {
             return;
         }
         let is_running = self.life == Life::Running;
@@ -78,14 +78,15 @@ impl Supervision<'_> {
         }
         let failed = self
             .world
+            .tree
             .roster
             .subjects()
-            .filter(|&subject| self.world.roster.get(subject).is_some_and(|record| record.state == State::Failed))
+            .filter(|&subject| self.world.tree.roster.get(subject).is_some_and(|record| record.state == State::Failed))
             // What is started again has not failed for good.
             .filter(|&subject| !self.comes_again(subject));
         let counts = self.plan.counts();
         let news = News {
-            state: match (is_held, self.world.readiness.is_complete()) {
+            state: match (is_held, self.world.tree.readiness.is_complete()) {
                 (true, _) => "created",
                 (false, true) => "ready",
                 (false, false) => "running",
@@ -99,7 +100,7 @@ impl Supervision<'_> {
             create_ms: milliseconds(self.opening.create),
             release_ms: self.opening.release.map(milliseconds),
             ready_ms: (!is_held).then(|| milliseconds(Moment::now().since(self.opening.began))),
-            failed: failed.map(|subject| self.world.roster.path(subject)).collect(),
+            failed: failed.map(|subject| self.world.tree.roster.path(subject)).collect(),
         };
         self.world.journal.flush();
         self.world.flush_truth();
@@ -113,7 +114,7 @@ impl Supervision<'_> {
 
     /// Somebody asks for the gates to be opened.
     pub(super) fn release(&mut self) -> bool {
-        let is_closed = self.life == Life::Created && self.world.stop.is_none();
+        let is_closed = self.life == Life::Created && self.world.tree.stop.is_none();
         if is_closed {
             self.opening.gates = Gates::Open;
             self.open_gates();

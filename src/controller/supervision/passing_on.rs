@@ -32,11 +32,11 @@ impl Supervision<'_> {
 
     /// The command that runs: a child that this controller has not reaped, or one that it has looked at.
     fn running_command(&self) -> Option<(Subject, Pid)> {
-        let subject = if let Some(visitor) = &self.world.visitor {
+        let subject = if let Some(visitor) = &self.world.tree.visitor {
             visitor.subject
         } else {
             let path = self.status_from.as_deref()?;
-            self.world.roster.subjects().find(|&subject| self.world.roster.path(subject) == path)?
+            self.world.tree.roster.subjects().find(|&subject| self.world.tree.roster.path(subject) == path)?
         };
         if !self.started.contains(&subject) {
             return None;
@@ -44,7 +44,7 @@ impl Supervision<'_> {
         if subject.is_visitor() {
             return self.keeper.find(subject).map(|kid| (subject, kid.pid));
         }
-        let record = self.world.roster.get(subject).filter(|record| !record.state.is_over())?;
+        let record = self.world.tree.roster.get(subject).filter(|record| !record.state.is_over())?;
         Some((subject, record.pid()?))
     }
 
@@ -63,15 +63,15 @@ impl Supervision<'_> {
             libc::SIGINT | libc::SIGQUIT if by_kernel => {
                 self.interruptions += 1;
                 if self.interruptions > 1 {
-                    self.world.request_stop(Cause::Signal(signal));
-                    self.world.stop_again = true;
+                    self.world.tree.request_stop(Cause::Signal(signal));
+                    self.world.tree.stop_again = true;
                     return;
                 }
             }
             _ => {}
         }
         if would_be_lost(subject, pid, signal) {
-            self.world.request_stop(Cause::Signal(signal));
+            self.world.tree.request_stop(Cause::Signal(signal));
         } else {
             self.send_to_command(subject, pid, signal);
         }

@@ -60,7 +60,7 @@ impl Supervision<'_> {
     fn try_pause(&mut self, asker: Asker, path: &str) -> Result<(), Problem> {
         let index = self.find_open_namespace(path).map_err(|problem| problem.status(1))?;
         match self.life {
-            Life::Running | Life::Created if self.world.stop.is_none() => {}
+            Life::Running | Life::Created if self.world.tree.stop.is_none() => {}
             _ => return Err(Problem::no("the topology is being stopped; nothing of it is paused any more")),
         }
         match self.paused_by(index) {
@@ -81,7 +81,7 @@ impl Supervision<'_> {
             .map_err(|hindrance| refusal(&format!("cannot pause `{path}`"), &hindrance))?;
         let now = Moment::now();
         // Nothing starts in it from here on.
-        self.world.roster.pause(index);
+        self.world.tree.roster.pause(index);
         self.pausing.pending.push(Pending { index, asker, until: now.plus(PATIENCE), again: now });
         Ok(())
     }
@@ -105,7 +105,7 @@ impl Supervision<'_> {
 
     /// The outermost paused namespace that a namespace is in: itself, or one around it.
     pub(super) fn paused_by(&self, index: NamespaceIndex) -> Option<NamespaceIndex> {
-        self.world.roster.paused_by(index)
+        self.world.tree.roster.paused_by(index)
     }
 
     /// Refuses what cannot happen in a paused namespace.
@@ -149,7 +149,7 @@ impl Supervision<'_> {
     /// Lets go on what was never quite paused.
     fn give_up(&mut self, index: NamespaceIndex) {
         self.pausing.freezer.thaw(index);
-        self.world.roster.resume(index);
+        self.world.tree.roster.resume(index);
     }
 
     fn thaw(&mut self, index: NamespaceIndex, by: Option<Caller>) {
@@ -175,7 +175,7 @@ impl Supervision<'_> {
             let _ = self.pausing.freezer.note_again(&self.world.remains.handle());
         }
         let is_over = |index: &NamespaceIndex| {
-            self.world.roster.namespace(*index).is_some_and(|record| record.members[0].state.is_over())
+            self.world.tree.roster.namespace(*index).is_some_and(|record| record.members[0].state.is_over())
         };
         let over: Vec<NamespaceIndex> = self.pausing.freezer.all().into_iter().filter(is_over).collect();
         for index in over {
@@ -215,8 +215,8 @@ impl Supervision<'_> {
     fn subtree(&self, index: NamespaceIndex) -> Result<Subtree, Problem> {
         let path = self.plan.namespace(index).path.clone();
         let gone = || Problem::no(format!("PID 1 of `{path}` has ended"));
-        let record = self.world.roster.get(Subject::init(index)).and_then(|record| record.facts.as_ref());
-        let known = self.world.roster.namespace(index).and_then(|record| record.facts.as_ref());
+        let record = self.world.tree.roster.get(Subject::init(index)).and_then(|record| record.facts.as_ref());
+        let known = self.world.tree.roster.namespace(index).and_then(|record| record.facts.as_ref());
         let (Some(facts), Some(known)) = (record, known) else { return Err(gone()) };
         let pid = facts.numbers.first().copied().map(Pid::from_raw).ok_or_else(gone)?;
         let pidfd = Pidfd::open(pid).map_err(|_| gone())?;

@@ -31,9 +31,9 @@ const BURIAL: Duration = Duration::from_secs(1);
 impl Supervision<'_> {
     /// The gates are open: where there is nothing inside, a namespace is ready with that.
     pub(super) fn begin_readiness(&mut self) {
-        for index in self.world.readiness.empty() {
+        for index in self.world.tree.readiness.empty() {
             self.on_namespace_ready(index);
-            if let Some(around) = self.world.readiness.around(index) {
+            if let Some(around) = self.world.tree.readiness.around(index) {
                 self.fill(around);
             }
         }
@@ -41,21 +41,21 @@ impl Supervision<'_> {
 
     /// A program runs: it is ready with that, or is asked whether it is.
     pub(super) fn begin_probe(&mut self, subject: Subject) {
-        if !self.world.readiness.is_declared(subject) {
+        if !self.world.tree.readiness.is_declared(subject) {
             return;
         }
-        let Some(way) = self.world.readiness.way(subject).cloned() else {
+        let Some(way) = self.world.tree.readiness.way(subject).cloned() else {
             self.become_ready(subject);
             return;
         };
-        if self.world.readiness.take_early(subject) {
+        if self.world.tree.readiness.take_early(subject) {
             self.become_ready(subject);
             return;
         }
         match way {
             Way::File(file) => self.send_lookout(subject, file),
             Way::Command { .. } => {
-                self.world.readiness.inquiries.insert(subject, Inquiry::Pending(Moment::now()));
+                self.world.tree.readiness.inquiries.insert(subject, Inquiry::Pending(Moment::now()));
                 self.inquire();
             }
             Way::End | Way::Line(_) | Way::Voice => {}
@@ -64,7 +64,7 @@ impl Supervision<'_> {
 
     /// The probe of a process has come true.
     pub(super) fn on_hint(&mut self, subject: Subject) {
-        let is_alive = self.world.roster.get(subject).is_some_and(|record| record.ending.is_none());
+        let is_alive = self.world.tree.roster.get(subject).is_some_and(|record| record.ending.is_none());
         if !is_alive {
             return;
         }
@@ -73,17 +73,17 @@ impl Supervision<'_> {
             self.release_waiting();
         } else {
             // What it says may be read before it is known that it runs.
-            self.world.readiness.note_early(subject);
+            self.world.tree.readiness.note_early(subject);
         }
     }
 
     /// Somebody is ready. The caller looks whether that lets others through.
     pub(super) fn become_ready(&mut self, subject: Subject) {
-        if !self.world.readiness.add(subject) {
+        if !self.world.tree.readiness.add(subject) {
             return;
         }
         self.call_off(subject);
-        if let Some(record) = self.world.roster.get_mut(subject)
+        if let Some(record) = self.world.tree.roster.get_mut(subject)
             && record.state == State::Running
         {
             record.state = State::Ready;
@@ -94,21 +94,21 @@ impl Supervision<'_> {
 
     /// A namespace lacks one thing less.
     fn fill(&mut self, index: NamespaceIndex) {
-        for whole in self.world.readiness.fill(index) {
+        for whole in self.world.tree.readiness.fill(index) {
             self.on_namespace_ready(whole);
         }
     }
 
     /// Every process is ready, of the declared ones and of the programs that are PID 1, passes here once in its life.
     pub(super) fn on_ready(&mut self, subject: Subject) {
-        let path = self.world.path(subject);
+        let path = self.world.tree.path(subject);
         self.world.record(&Event::Ready { path: &path });
     }
 
     /// And so does every namespace, when all that is in it is ready.
     fn on_namespace_ready(&mut self, index: NamespaceIndex) {
-        let has_own_init = self.world.readiness.has_own_init(index);
-        if let Some(namespace) = self.world.roster.namespace_mut(index) {
+        let has_own_init = self.world.tree.readiness.has_own_init(index);
+        if let Some(namespace) = self.world.tree.roster.namespace_mut(index) {
             namespace.is_ready = true;
             if has_own_init && namespace.members[0].state == State::Running {
                 namespace.members[0].state = State::Ready;
@@ -116,7 +116,7 @@ impl Supervision<'_> {
         }
         let path = self.plan.namespace(index).path.clone();
         self.world.record(&Event::Ready { path: &path });
-        if self.world.readiness.is_complete() {
+        if self.world.tree.readiness.is_complete() {
             self.world.record(&Event::Ready { path: WHOLE });
         }
     }
@@ -126,11 +126,11 @@ impl Supervision<'_> {
         self.call_off(subject);
         // What it has said last was said before it ended, and makes nobody ready any more.
         let _ = self.world.voices.forget(subject, &self.world.events);
-        self.world.readiness.take_early(subject);
-        let is_done = self.world.roster.get(subject).is_some_and(|record| {
+        self.world.tree.readiness.take_early(subject);
+        let is_done = self.world.tree.roster.get(subject).is_some_and(|record| {
             record.state == State::Exited && record.refusal.is_none() && record.farewells.asked.is_none()
         });
-        if is_done && matches!(self.world.readiness.way(subject), Some(Way::End)) {
+        if is_done && matches!(self.world.tree.readiness.way(subject), Some(Way::End)) {
             self.become_ready(subject);
         }
     }
@@ -138,31 +138,31 @@ impl Supervision<'_> {
     /// Begins anew with a process that is about to be started again, and with the namespaces around it. An init of nestns is
     /// no more than its namespace: what is inside makes the difference.
     pub(super) fn renew_readiness(&mut self, subject: Subject) {
-        if !self.world.readiness.is_declared(subject) {
+        if !self.world.tree.readiness.is_declared(subject) {
             return;
         }
-        self.world.readiness.forget(subject);
+        self.world.tree.readiness.forget(subject);
         let mut around = Some(subject.namespace);
         while let Some(index) = around {
-            if self.world.readiness.lacks_something(index)
-                && let Some(namespace) = self.world.roster.namespace_mut(index)
+            if self.world.tree.readiness.lacks_something(index)
+                && let Some(namespace) = self.world.tree.roster.namespace_mut(index)
             {
                 namespace.is_ready = false;
-                if namespace.members[0].state == State::Ready && self.world.readiness.has_own_init(index) {
+                if namespace.members[0].state == State::Ready && self.world.tree.readiness.has_own_init(index) {
                     namespace.members[0].state = State::Running;
                 }
             }
-            around = self.world.readiness.around(index);
+            around = self.world.tree.readiness.around(index);
         }
     }
 
     /// Whether a process is as far as it will get by itself: ready, or beyond hope without having ended the topology.
     pub(super) fn is_settled(&self, subject: Subject) -> bool {
-        if self.world.readiness.is_ready(subject) {
+        if self.world.tree.readiness.is_ready(subject) {
             return true;
         }
         let is_unexplained = self.unexplained.iter().any(|unexplained| unexplained.subject == subject);
-        let record = self.world.roster.get(subject);
+        let record = self.world.tree.roster.get(subject);
         !is_unexplained
             && !self.comes_again(subject)
             && record.is_some_and(|record| record.ending.is_some() && record.state.is_over())
@@ -170,20 +170,20 @@ impl Supervision<'_> {
 
     /// Whether everybody is.
     pub(super) fn all_settled(&mut self) -> bool {
-        while let Some(subject) = self.world.readiness.first_pending() {
+        while let Some(subject) = self.world.tree.readiness.first_pending() {
             if !self.is_settled(subject) {
                 return false;
             }
-            self.world.readiness.is_no_longer_pending(subject);
+            self.world.tree.readiness.is_no_longer_pending(subject);
         }
         true
     }
 
     fn send_lookout(&mut self, subject: Subject, file: std::path::PathBuf) {
         let Some((pid, start_time)) = self.identity(subject) else { return };
-        let path = self.world.path(subject);
+        let path = self.world.tree.path(subject);
         match Lookout::send(&self.plan, &Watched { path: &path, pid, start_time, file }) {
-            Ok(lookout) => self.world.readiness.lookouts.push((lookout, Client::Process(subject))),
+            Ok(lookout) => self.world.tree.readiness.lookouts.push((lookout, Client::Process(subject))),
             Err(errno) => {
                 let cause = CallError { call: Call::Fork, errno };
                 self.world.audience.note(&Note::ProbeLost { path: &path, cause });
@@ -193,17 +193,17 @@ impl Supervision<'_> {
 
     /// A child of the controller has ended that is nobody's; says whether it was a lookout.
     pub(super) fn on_lookout_ended(&mut self, pid: Pid, ending: Ending) -> bool {
-        let Some(client) = self.world.readiness.take_lookout(pid) else { return false };
+        let Some(client) = self.world.tree.readiness.take_lookout(pid) else { return false };
         let Client::Process(subject) = client else { return true };
         if ending == Ending::Exited(0) {
             self.on_hint(subject);
         } else if self.life == Life::Running && ending != Ending::Exited(1) && self.started.contains(&subject) {
             // Somebody has killed it.
-            let file = match self.world.readiness.way(subject) {
-                Some(Way::File(file)) if !self.world.readiness.is_ready(subject) => file.clone(),
+            let file = match self.world.tree.readiness.way(subject) {
+                Some(Way::File(file)) if !self.world.tree.readiness.is_ready(subject) => file.clone(),
                 _ => return true,
             };
-            if self.world.roster.get(subject).is_some_and(|record| record.ending.is_none()) {
+            if self.world.tree.roster.get(subject).is_some_and(|record| record.ending.is_none()) {
                 self.send_lookout(subject, file);
             }
         }
@@ -212,14 +212,14 @@ impl Supervision<'_> {
 
     /// Runs the commands whose time has come, and kills those that do not answer.
     pub(super) fn inquire(&mut self) {
-        if self.life != Life::Running || self.world.stop.is_some() {
+        if self.life != Life::Running || self.world.tree.stop.is_some() {
             return;
         }
         let now = Moment::now();
         let due = |inquiry: &Inquiry| match inquiry {
             Inquiry::Pending(at) | Inquiry::Running(_, at) => *at <= now,
         };
-        let all = self.world.readiness.inquiries.iter();
+        let all = self.world.tree.readiness.inquiries.iter();
         let due: Vec<_> =
             all.filter(|(_, inquiry)| due(inquiry)).map(|(&subject, &inquiry)| (subject, inquiry)).collect();
         for (subject, inquiry) in due {
@@ -235,14 +235,14 @@ impl Supervision<'_> {
                 },
             };
             // Forking takes in what happens meanwhile, which may be its end.
-            if let Some(inquiry) = self.world.readiness.inquiries.get_mut(&subject) {
+            if let Some(inquiry) = self.world.tree.readiness.inquiries.get_mut(&subject) {
                 *inquiry = next;
             }
         }
     }
 
     fn pause_after(&self, subject: Subject, now: Moment) -> Inquiry {
-        let every = match self.world.readiness.way(subject) {
+        let every = match self.world.tree.readiness.way(subject) {
             Some(Way::Command { every, .. }) => *every,
             _ => PATIENCE,
         };
@@ -251,7 +251,7 @@ impl Supervision<'_> {
 
     /// Runs the command of a process beside it. Where that cannot be, as when the process is about to end, it is tried again.
     fn ask(&mut self, subject: Subject) -> Option<Pid> {
-        let Some(Way::Command { argv, .. }) = self.world.readiness.way(subject) else { return None };
+        let Some(Way::Command { argv, .. }) = self.world.tree.readiness.way(subject) else { return None };
         let argv = argv.clone();
         let (pid, start_time) = self.identity(subject)?;
         let beside = Pidfd::open(pid).ok()?;
@@ -268,7 +268,7 @@ impl Supervision<'_> {
 
     /// The command has ended.
     pub(super) fn on_answer(&mut self, subject: Subject, ending: Ending) {
-        if !self.world.readiness.inquiries.contains_key(&subject) {
+        if !self.world.tree.readiness.inquiries.contains_key(&subject) {
             return;
         }
         if ending == Ending::Exited(0) {
@@ -276,12 +276,12 @@ impl Supervision<'_> {
             return;
         }
         let next = self.pause_after(subject, Moment::now());
-        self.world.readiness.inquiries.insert(subject, next);
+        self.world.tree.readiness.inquiries.insert(subject, next);
     }
 
     /// The command could not be executed. It may appear later, so that it is asked again; that it is not there is said once.
     pub(super) fn on_probe_refused(&mut self, subject: Subject, refusal: &Refusal) {
-        if self.world.readiness.inquiries.contains_key(&subject) && self.world.readiness.refused.insert(subject) {
+        if self.world.tree.readiness.inquiries.contains_key(&subject) && self.world.tree.readiness.refused.insert(subject) {
             let namespace = self.plan.namespace(subject.namespace);
             let position = namespace.process(subject.slot).map(|process| process.position).unwrap_or_default();
             let path = namespace.path_of(subject.slot);
@@ -292,12 +292,12 @@ impl Supervision<'_> {
     /// Nobody asks about a process any more.
     fn call_off(&mut self, subject: Subject) {
         // It stays known until it is reaped.
-        let lookouts = self.world.readiness.lookouts.iter_mut();
+        let lookouts = self.world.tree.readiness.lookouts.iter_mut();
         for (lookout, client) in lookouts.filter(|(_, client)| *client == Client::Process(subject)) {
             lookout.call_off();
             *client = Client::Nobody;
         }
-        if let Some(Inquiry::Running(leader, _)) = self.world.readiness.inquiries.remove(&subject)
+        if let Some(Inquiry::Running(leader, _)) = self.world.tree.readiness.inquiries.remove(&subject)
             && subject.probe_of().is_some_and(|probe| self.keeper.find(probe).is_some())
         {
             super::sessions::signal_session(leader, libc::SIGKILL);
@@ -306,11 +306,11 @@ impl Supervision<'_> {
 
     /// A stop has begun: nobody asks about anybody any more. Members of the namespaces end with them.
     pub(super) fn call_everybody_off(&mut self) {
-        for (lookout, client) in &mut self.world.readiness.lookouts {
+        for (lookout, client) in &mut self.world.tree.readiness.lookouts {
             lookout.call_off();
             *client = Client::Nobody;
         }
-        for (subject, _) in std::mem::take(&mut self.world.readiness.inquiries) {
+        for (subject, _) in std::mem::take(&mut self.world.tree.readiness.inquiries) {
             if let Some(kid) = subject.probe_of().and_then(|probe| self.keeper.find(probe))
                 && let Ok(pidfd) = Pidfd::open(kid.pid)
             {
@@ -326,7 +326,7 @@ impl Supervision<'_> {
         loop {
             self.reap();
             let left = end.since(Moment::now());
-            if self.world.readiness.lookouts.is_empty() || left.is_zero() {
+            if self.world.tree.readiness.lookouts.is_empty() || left.is_zero() {
                 return;
             }
             self.world.pump(Some(left));
@@ -334,7 +334,7 @@ impl Supervision<'_> {
     }
 
     fn identity(&self, subject: Subject) -> Option<(Pid, u64)> {
-        let facts = self.world.roster.get(subject)?.facts.as_ref()?;
+        let facts = self.world.tree.roster.get(subject)?.facts.as_ref()?;
         Some((Pid::from_raw(*facts.numbers.first()?), facts.start_time))
     }
 }

@@ -36,16 +36,16 @@ pub(super) struct Stopping {
 
 impl Supervision<'_> {
     pub(super) fn stop_if_told(&mut self) {
-        if let Some(failure) = self.world.failure.take() {
-            let path = self.world.path(failure.subject);
+        if let Some(failure) = self.world.tree.failure.take() {
+            let path = self.world.tree.path(failure.subject);
             self.world.audience.note(&Note::LateFailure { path: &path, failure: &failure });
             self.verdict.adopt(Ending::Exited(125));
-            self.world.request_stop(Cause::Ended { path });
+            self.world.tree.request_stop(Cause::Ended { path });
         }
         self.stop_at_first_request();
         // Both requests may have come since the last round: the second is one only after the first.
-        if self.world.stop_again {
-            self.world.stop_again = false;
+        if self.world.tree.stop_again {
+            self.world.tree.stop_again = false;
             let (life, reaction) = self.life.on(Event::StopAgain);
             self.life = life;
             if reaction == Reaction::Kill {
@@ -63,7 +63,7 @@ impl Supervision<'_> {
     }
 
     pub(super) fn stop_at_first_request(&mut self) {
-        let Some(cause) = self.world.stop.clone() else { return };
+        let Some(cause) = self.world.tree.stop.clone() else { return };
         let (life, reaction) = self.life.on(Event::Stop);
         if reaction == Reaction::RollBack {
             self.life = life;
@@ -98,20 +98,20 @@ impl Supervision<'_> {
         let asked: Vec<Subject> = own
             .filter(|subject| subject.is_init() || !self.plan.namespace(subject.namespace).has_own_keeper())
             .collect();
-        let farewell = Farewell::begin(&self.plan, &asked, now, self.world.stop_end);
+        let farewell = Farewell::begin(&self.plan, &asked, now, self.world.tree.stop_end);
         self.stopping = Some(Stopping { began: now, farewell, tell_again: now, give_up: None });
     }
 
     /// Looks, before anybody is asked, at who will act on the request. A `kill` that succeeds proves nothing (R5).
     pub(super) fn note_receptions(&mut self) {
-        let subjects: Vec<Subject> = self.world.roster.subjects().collect();
+        let subjects: Vec<Subject> = self.world.tree.roster.subjects().collect();
         self.note_receptions_of(&subjects);
     }
 
     pub(super) fn note_receptions_of(&mut self, subjects: &[Subject]) {
         for &subject in subjects {
             let namespace = self.plan.namespace(subject.namespace);
-            let Some(record) = self.world.roster.get_mut(subject) else { continue };
+            let Some(record) = self.world.tree.roster.get_mut(subject) else { continue };
             if record.state.is_over() {
                 continue;
             }
@@ -150,7 +150,7 @@ impl Supervision<'_> {
                     self.ask_kid(subject, signal, until.map(|until| until.since(now)));
                     self.signal_kid(subject, Signal::from_number(libc::SIGCONT));
                     self.world.record_signal(subject, signal.number());
-                    if let Some(record) = self.world.roster.get_mut(subject) {
+                    if let Some(record) = self.world.tree.roster.get_mut(subject) {
                         record.farewells.asked = Some((signal.number(), now));
                         record.state = State::Stopping;
                     }
@@ -167,7 +167,7 @@ impl Supervision<'_> {
             return;
         }
         stopping.tell_again = now.plus(COUNTDOWN);
-        let waiting = self.waiting_among(self.world.roster.subjects(), now);
+        let waiting = self.waiting_among(self.world.tree.roster.subjects(), now);
         self.world.audience.waiting(&waiting);
         self.world.tell_mourners(&waiting);
     }
@@ -177,7 +177,7 @@ impl Supervision<'_> {
         let mut waiting = Vec::new();
         for subject in subjects {
             let namespace = self.plan.namespace(subject.namespace);
-            let Some(record) = self.world.roster.get(subject).filter(|record| !record.state.is_over()) else {
+            let Some(record) = self.world.tree.roster.get(subject).filter(|record| !record.state.is_over()) else {
                 continue;
             };
             let Some(process) = namespace.process(subject.slot) else { continue };
@@ -211,7 +211,7 @@ impl Supervision<'_> {
     pub(super) fn kill_kid(&mut self, subject: Subject, now: Moment) {
         self.signal_kid(subject, Signal::KILL);
         self.world.record_signal(subject, libc::SIGKILL);
-        if let Some(record) = self.world.roster.get_mut(subject) {
+        if let Some(record) = self.world.tree.roster.get_mut(subject) {
             record.farewells.killed = Some(now);
             if !record.state.is_over() {
                 record.state = State::Killing;
@@ -253,7 +253,7 @@ pub(in crate::controller) fn kill_and_reap(keeper: &mut Keeper, world: &mut Worl
             Reaped::Nothing => {
                 let left = until.since(Moment::now());
                 if left.is_zero() {
-                    return keeper.kids().iter().filter(|kid| !kid.gone).map(|kid| world.path(kid.subject)).collect();
+                    return keeper.kids().iter().filter(|kid| !kid.gone).map(|kid| world.tree.path(kid.subject)).collect();
                 }
                 world.pump(Some(left));
             }

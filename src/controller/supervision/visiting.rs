@@ -8,7 +8,7 @@ use crate::controller::audience::Cause;
 use crate::controller::life::Life;
 use crate::controller::part::Part;
 use crate::controller::roster::Record;
-use crate::controller::world::Visitor;
+use crate::controller::tree::Visitor;
 use crate::engine::failure::{Failure, Stage};
 use crate::engine::keeper::{Entrance, Guest, Setback};
 use crate::engine::plan::Subject;
@@ -20,7 +20,7 @@ use crate::sys::pidfd::Pidfd;
 impl Supervision<'_> {
     /// Starts the command of `run FILE`, when everything is ready.
     pub(super) fn start_command(&mut self) {
-        if self.command.is_none() || self.life != Life::Running || self.world.stop.is_some() {
+        if self.command.is_none() || self.life != Life::Running || self.world.tree.stop.is_some() {
             return;
         }
         if !self.all_settled() || !self.arrives() {
@@ -32,9 +32,9 @@ impl Supervision<'_> {
         let index = namespace.and_then(|path| self.plan.find(&path));
         let subject = Subject::visitor(index);
         let path = process.name.clone();
-        self.world.visitor = Some(Visitor { subject, path, ending: None });
-        self.world.raising = Some(Part(subject));
-        let init = index.and_then(|index| self.world.roster.get(Subject::init(index))).and_then(Record::pid);
+        self.world.tree.visitor = Some(Visitor { subject, path, ending: None });
+        self.world.tree.raising = Some(Part(subject));
+        let init = index.and_then(|index| self.world.tree.roster.get(Subject::init(index))).and_then(Record::pid);
         let entrance = match init.map(Pidfd::open).transpose() {
             Ok(None) => Ok(Entrance::Host),
             Ok(Some(process)) => {
@@ -52,20 +52,20 @@ impl Supervision<'_> {
             // A helper that has failed has said why before; its keeper has only noticed.
             self.world.drain_inherited();
         }
-        self.world.raising = None;
+        self.world.tree.raising = None;
         match invited {
             Ok(_) => {}
-            Err(Setback::Interrupted) => self.world.visitor = None,
+            Err(Setback::Interrupted) => self.world.tree.visitor = None,
             Err(Setback::Failed(failure)) => {
-                self.world.fail(failure);
+                self.world.tree.fail(failure);
                 self.verdict.adopt(Ending::Exited(125));
-                self.world.request_stop(Cause::Ended { path: "the command".to_owned() });
+                self.world.tree.request_stop(Cause::Ended { path: "the command".to_owned() });
             }
         }
     }
 
     pub(super) fn visitor_lives(&self) -> bool {
-        self.world.visitor.as_ref().is_some_and(|visitor| visitor.ending.is_none())
+        self.world.tree.visitor.as_ref().is_some_and(|visitor| visitor.ending.is_none())
     }
 
     /// Asks the command to end, with everything in its session.
@@ -89,7 +89,7 @@ impl Supervision<'_> {
 
     /// Finds what is in the session of the command, as long as that has not been reaped: its number is its own until then.
     fn find_company(&mut self) {
-        let subject = self.world.visitor.as_ref().map(|visitor| visitor.subject);
+        let subject = self.world.tree.visitor.as_ref().map(|visitor| visitor.subject);
         if let Some(leader) = subject.and_then(|subject| self.keeper.find(subject)).map(|kid| kid.pid) {
             let members = session::members(leader).unwrap_or_default();
             self.company.extend(members.into_iter().map(|member| member.pidfd));

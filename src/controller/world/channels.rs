@@ -144,7 +144,7 @@ impl Channels {
 impl World<'_> {
     /// A process reports through a channel of its own from now on. One that it had before is closed.
     pub(super) fn open_channel(&mut self, subject: Subject, end: OwnedFd) {
-        let is_init = subject.is_init() && self.plan.namespace(subject.namespace).has_own_keeper();
+        let is_init = subject.is_init() && self.tree.plan.namespace(subject.namespace).has_own_keeper();
         let scope = if is_init { Scope::Namespace(subject.namespace) } else { Scope::Process(subject) };
         if let Some(&place) = self.channels.places.get(&subject) {
             self.listen(place, REST);
@@ -156,11 +156,11 @@ impl World<'_> {
         });
         if let Err(errno) = self.events.add(&end, Token::Channel(place), EpollFlags::EPOLLIN) {
             self.channels.free.push(place);
-            let path = self.path(subject);
-            if self.roster.is_released() {
+            let path = self.tree.path(subject);
+            if self.tree.roster.is_released() {
                 self.audience.note(&Note::OutputLost { path: &path });
             } else {
-                self.fail(Failure::new(subject, Stage::Channel, errno));
+                self.tree.fail(Failure::new(subject, Stage::Channel, errno));
             }
             return;
         }
@@ -175,7 +175,7 @@ impl World<'_> {
 
     /// Takes in what has come through the inherited channel: all of it, as long as no program runs that could send more.
     pub(in crate::controller) fn drain_inherited(&mut self) {
-        let most = if self.roster.is_released() { TURN } else { usize::MAX };
+        let most = if self.tree.roster.is_released() { TURN } else { usize::MAX };
         for _ in 0..most {
             if !self.has_room() {
                 return;
@@ -200,7 +200,7 @@ impl World<'_> {
     /// Takes in what a process has said that has ended, and of a PID 1 what everything inside has said, and lets go of their
     /// channels: whoever else may hold them speaks for nobody any more.
     pub(in crate::controller) fn drain_ended(&mut self, subject: Subject) {
-        for place in self.channels.about(&self.plan, subject) {
+        for place in self.channels.about(&self.tree.plan, subject) {
             self.listen(place, REST);
             self.close_channel(place);
         }
@@ -212,7 +212,7 @@ impl World<'_> {
             Scope::Inherited => self.channels.places.values().rev().copied().collect(),
             Scope::Namespace(index) => {
                 let own = self.channels.places.get(&Subject::init(index)).copied();
-                let about = self.channels.about(&self.plan, Subject::init(index));
+                let about = self.channels.about(&self.tree.plan, Subject::init(index));
                 about.into_iter().filter(|&place| Some(place) != own).collect()
             }
             Scope::Process(_) => return,
@@ -277,12 +277,12 @@ impl World<'_> {
     pub(super) fn prepare_for(&mut self, scope: Scope, report: &Report) {
         if let Report::Channel { subject } = *report
             && scope == Scope::Inherited
-            && self.roster.is_released()
+            && self.tree.roster.is_released()
             && !subject.is_guest()
             && !subject.is_init()
-            && self.exists(report)
+            && self.tree.exists(report)
         {
-            for place in self.channels.about(&self.plan, Subject::init(subject.namespace)) {
+            for place in self.channels.about(&self.tree.plan, Subject::init(subject.namespace)) {
                 self.listen(place, TURN);
             }
         }
@@ -293,8 +293,8 @@ impl World<'_> {
         let blamed = match scope {
             Scope::Namespace(index) => Some(index),
             // The command of `run` may be outside all of them.
-            Scope::Process(subject) => Some(subject.namespace).filter(|&index| index < self.plan.counts().namespaces),
-            Scope::Inherited => self.home_of(sender),
+            Scope::Process(subject) => Some(subject.namespace).filter(|&index| index < self.tree.plan.counts().namespaces),
+            Scope::Inherited => self.tree.home_of(sender),
         };
         if blamed.is_none() && scope == Scope::Inherited {
             // It has ended, and may have been what is created: nobody is to blame.
@@ -304,7 +304,7 @@ impl World<'_> {
         let count = self.channels.refused.entry(blamed).or_default();
         *count = count.saturating_add(1);
         if *count == 1 {
-            let path = blamed.map_or_else(|| WHOLE.to_owned(), |index| self.plan.namespace(index).path.clone());
+            let path = blamed.map_or_else(|| WHOLE.to_owned(), |index| self.tree.plan.namespace(index).path.clone());
             self.audience.note(&Note::ReportRefused { path: &path, sender: sender.as_raw() });
             self.record(&Event::Refused { path: &path, pid: sender.as_raw() });
         }
@@ -315,7 +315,7 @@ impl World<'_> {
 
     fn count_abuse(&mut self) {
         self.channels.abuse += 1;
-        if self.channels.abuse >= ABUSE && self.roster.is_released() {
+        if self.channels.abuse >= ABUSE && self.tree.roster.is_released() {
             self.channels.abuse = 0;
             self.give_up_inherited();
         }

@@ -40,12 +40,8 @@ pub(in crate::controller) struct Clients<'a> {
     pub(in crate::controller) server: Server,
     pub(super) origin: &'a Origin,
     since: SystemTime,
-    /// Where the tree is in its life, as far as clients are told.
-    pub(in crate::controller) life: Life,
     /// What waits for the supervision.
     pub(in crate::controller) pending: VecDeque<Heard>,
-    /// Who waits for the end of the stop.
-    pub(in crate::controller) mourners: Vec<Asker>,
 }
 
 impl<'a> Clients<'a> {
@@ -54,9 +50,7 @@ impl<'a> Clients<'a> {
             server,
             origin,
             since: SystemTime::now(),
-            life: Life::Creating,
             pending: VecDeque::new(),
-            mourners: Vec::new(),
         }
     }
 }
@@ -72,7 +66,7 @@ impl World<'_> {
     /// Tells everybody that this is the end, and gives those who read the files of the state directory a moment to come to
     /// their end: whoever hangs up has done so.
     pub(in crate::controller) fn take_leave(&mut self, timeline: Option<&Timeline>) {
-        for asker in std::mem::take(&mut self.clients.mourners) {
+        for asker in std::mem::take(&mut self.tree.mourners) {
             let reply = timeline.map_or(Reply::Done, |timeline| Reply::Stopped(Box::new(timeline.clone())));
             self.reply(asker, reply);
         }
@@ -91,7 +85,7 @@ impl World<'_> {
     pub(in crate::controller) fn tell_mourners(&mut self, waiting: &[Waiting]) {
         let seconds = |(passed, grace): (Duration, Duration)| (passed.as_secs_f64(), grace.as_secs_f64());
         let list: Vec<_> = waiting.iter().map(|one| (one.path.clone(), one.time.map(seconds))).collect();
-        for asker in self.clients.mourners.clone() {
+        for asker in self.tree.mourners.clone() {
             self.reply(asker, Reply::Waiting(list.clone()));
         }
     }
@@ -134,7 +128,7 @@ impl World<'_> {
                 match heard {
                     Heard::Asked(asked) => self.on_asked(asked),
                     Heard::HungUp(client) => {
-                        self.clients.mourners.retain(|asker| asker.client != client);
+                        self.tree.mourners.retain(|asker| asker.client != client);
                         self.clients.pending.push_back(Heard::HungUp(client));
                     }
                 }
@@ -144,7 +138,7 @@ impl World<'_> {
 
     fn on_asked(&mut self, heard: Asked) {
         let asker = Asker { client: heard.client, id: heard.id, by: heard.by };
-        if self.clients.life == Life::Gone {
+        if self.tree.life == Life::Gone {
             // He has come when everything was over.
             self.reply(asker, Reply::Problem(Problem::no("the topology has ended")));
             self.clients.server.take_up(asker.client, &self.events);
@@ -170,13 +164,13 @@ impl World<'_> {
                 self.reply(asker, description.map_or_else(Reply::Problem, |one| Reply::Description(Box::new(one))));
             }
             Request::Stop { ref paths, force } if paths.is_empty() => {
-                self.clients.mourners.push(asker);
-                if let (Force::AskWithin(milliseconds), None) = (force, &self.stop) {
-                    self.stop_end = Some(Moment::now().plus(Duration::from_millis(milliseconds)));
+                self.tree.mourners.push(asker);
+                if let (Force::AskWithin(milliseconds), None) = (force, &self.tree.stop) {
+                    self.tree.stop_end = Some(Moment::now().plus(Duration::from_millis(milliseconds)));
                 }
-                self.request_stop(Cause::Asked);
+                self.tree.request_stop(Cause::Asked);
                 if force == Force::Kill {
-                    self.stop_again = true;
+                    self.tree.stop_again = true;
                 }
             }
             _ => {
@@ -189,9 +183,9 @@ impl World<'_> {
 
     /// Where the tree is in its life, and whether all of it is ready.
     fn word(&self) -> &'static str {
-        match self.clients.life {
-            Life::Created | Life::Running if self.roster.is_all_paused() => "paused",
-            Life::Running if self.readiness.is_complete() => State::Ready.word(),
+        match self.tree.life {
+            Life::Created | Life::Running if self.tree.roster.is_all_paused() => "paused",
+            Life::Running if self.tree.readiness.is_complete() => State::Ready.word(),
             life => life.word(),
         }
     }
@@ -200,28 +194,28 @@ impl World<'_> {
     pub(super) fn describe(&self, path: &str, kind: Kind) -> Result<Description, Problem> {
         let files: Vec<String> = self.clients.origin.files.iter().map(|file| self.absolute(file)).collect();
         let directory = self.remains.directory();
-        let sources = Sources { roster: &self.roster, files: &files, directory: &directory };
+        let sources = Sources { roster: &self.tree.roster, files: &files, directory: &directory };
         let found = match kind {
-            Kind::Namespace => self.plan.find(path).map(|index| sources.namespace(index)),
+            Kind::Namespace => self.tree.plan.find(path).map(|index| sources.namespace(index)),
             Kind::Process => {
-                let subject = self.plan.find_process(path);
+                let subject = self.tree.plan.find_process(path);
                 let described = subject.and_then(|subject| {
                     let lost_output = Some(self.journal.lost(subject)).filter(|&bytes| bytes > 0);
                     Some(Description { lost_output, ..sources.process(subject)? })
                 });
-                described.or_else(|| self.guests.describe(path))
+                described.or_else(|| self.tree.guests.describe(path))
             }
         };
         found.ok_or_else(|| Problem::no(format!("there is no `{path}` any more")))
     }
 
     fn absolute(&self, file: &str) -> String {
-        truth::absolute(&self.plan.common().directory, file)
+        truth::absolute(&self.tree.plan.common().directory, file)
     }
 
     /// The topology in a few numbers.
     pub(in crate::controller) fn status(&self) -> Status {
-        let counts = self.plan.counts();
+        let counts = self.tree.plan.counts();
         let since = self.clients.since.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         Status {
             name: self.clients.origin.name.clone(),
@@ -247,13 +241,13 @@ impl World<'_> {
     /// All of it, as it is at this moment.
     pub(in crate::controller) fn snapshot(&mut self) -> Snapshot {
         let events = self.journal.next_event();
-        self.guests.read();
+        self.tree.guests.read();
         Snapshot {
             status: self.status(),
             boot_id: boot::id(),
             host_pidns: namespaces::own().unwrap_or_default(),
-            namespaces: namespace_documents(&self.roster),
-            processes: process_documents(&self.roster).into_iter().chain(self.guests.documents(&self.roster)).collect(),
+            namespaces: namespace_documents(&self.tree.roster),
+            processes: process_documents(&self.tree.roster).into_iter().chain(self.tree.guests.documents(&self.tree.roster)).collect(),
             unmarked: self.unmarked(),
             events,
         }

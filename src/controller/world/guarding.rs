@@ -73,7 +73,7 @@ impl Patience for World<'_> {
                 .map_err(|cause| Setback::Failed(Failure::new(Subject::init(0), Stage::Channel, cause)))?;
         }
         let result = loop {
-            if self.is_interrupted() {
+            if self.tree.is_interrupted() {
                 break Err(Setback::Interrupted);
             }
             if let Some(place) = self.nursery_ready {

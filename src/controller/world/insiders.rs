@@ -3,7 +3,6 @@
 
 use super::World;
 use crate::controller::control::message::{Forbidden, Problem, Reply, Request, Snapshot, Status};
-use crate::engine::plan::{NamespaceIndex, Subject};
 
 /// What such a program can do instead.
 const HELP: &str = "ask from outside: in the PID and user namespace in which the topology was started";
@@ -12,12 +11,12 @@ impl World<'_> {
     /// Answers a client that is inside. Its PID namespace and those around it are given, the innermost first.
     pub(super) fn answer_inside(&mut self, request: &Request, namespaces: &[u64]) -> Result<Reply, Problem> {
         let forbidden = |message: String| Problem::no(message).help(HELP).code(Forbidden::Inside);
-        let home = namespaces.iter().find_map(|&inode| self.namespace_of(inode)).ok_or_else(|| {
+        let home = namespaces.iter().find_map(|&inode| self.tree.namespace_of(inode)).ok_or_else(|| {
             forbidden(
                 "this client is in another PID or user namespace than the controller, and is not of the tree".into(),
             )
         })?;
-        let path = self.plan.namespace(home).path.clone();
+        let path = self.tree.plan.namespace(home).path.clone();
         match request {
             Request::Status => Ok(Reply::Status(Box::new(narrowed(self.status())))),
             Request::Snapshot => Ok(Reply::Snapshot(Box::new(limited(self.snapshot(), &path)))),
@@ -30,16 +29,6 @@ impl World<'_> {
                 request.word()
             ))),
         }
-    }
-
-    /// The namespace of the plan that the kernel knows by this inode.
-    pub(super) fn namespace_of(&self, inode: u64) -> Option<NamespaceIndex> {
-        self.plan.indices().find(|&index| {
-            let known = self.roster.namespace(index).and_then(|record| record.facts.as_ref());
-            // The kernel gives the inode of one that has ended to the next one.
-            let is_over = self.roster.get(Subject::init(index)).is_some_and(|record| record.state.is_over());
-            !is_over && known.is_some_and(|known| known.inode == inode)
-        })
     }
 }
 

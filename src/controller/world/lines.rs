@@ -9,7 +9,8 @@ use std::time::Duration;
 use nix::sys::epoll::EpollFlags;
 use nix::unistd::Pid;
 
-use super::{Incident, World};
+use super::World;
+use crate::controller::tree::Incident;
 use crate::controller::event_loop::Token;
 use crate::controller::roster::Record;
 use crate::engine::farewell;
@@ -86,7 +87,7 @@ impl World<'_> {
     }
 
     fn member(&self, subject: Subject) -> Option<Pidfd> {
-        let facts = self.roster.get(subject)?.facts.as_ref()?;
+        let facts = self.tree.roster.get(subject)?.facts.as_ref()?;
         let pid = Pid::from_raw(*facts.numbers.first()?);
         // The descriptor first, then the start time: what the number means cannot change in between any more.
         let pidfd = Pidfd::open(pid).ok()?;
@@ -116,7 +117,7 @@ impl World<'_> {
 
     /// A PID 1 has answered a call. What nobody has called for is closed.
     pub(super) fn on_line(&mut self, namespace: NamespaceIndex, sender: Pid, end: OwnedFd) {
-        let is_itself = self.roster.get(Subject::init(namespace)).and_then(Record::pid) == Some(sender);
+        let is_itself = self.tree.roster.get(Subject::init(namespace)).and_then(Record::pid) == Some(sender);
         let Some(wire @ Wire::Called { .. }) = self.lines.0.get_mut(&namespace).filter(|_| is_itself) else { return };
         if self.events.add(&end, Token::Line(namespace), EpollFlags::EPOLLIN).is_ok() {
             *wire = Wire::Idle(Line::from(end));
@@ -140,7 +141,7 @@ impl World<'_> {
             self.lines.0.insert(namespace, Wire::Busy(line));
         } else {
             self.events.remove(&line, Token::Line(namespace));
-            self.incidents.push_back(Incident::HungUp(namespace));
+            self.tree.incidents.push_back(Incident::HungUp(namespace));
         }
     }
 
@@ -154,11 +155,11 @@ impl World<'_> {
                 if let Some(Wire::Busy(line)) = self.lines.0.remove(&namespace) {
                     self.lines.0.insert(namespace, Wire::Idle(line));
                 }
-                self.incidents.push_back(Incident::Answered(namespace, heard.said, pidfd));
+                self.tree.incidents.push_back(Incident::Answered(namespace, heard.said, pidfd));
             }
             Look::HungUp => {
                 self.hang_up(namespace);
-                self.incidents.push_back(Incident::HungUp(namespace));
+                self.tree.incidents.push_back(Incident::HungUp(namespace));
             }
         }
     }

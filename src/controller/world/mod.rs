@@ -19,7 +19,6 @@ mod terminals;
 mod troubles;
 mod truth;
 
-use std::collections::VecDeque;
 use std::os::fd::OwnedFd;
 use std::time::Duration;
 
@@ -36,24 +35,19 @@ use super::guardian::{Guardian, SavedTerminal};
 use super::journal::Journal;
 use super::journal::event::Event;
 use super::life::Life;
-use super::part::Part;
-use super::readiness::{Readiness, Voices};
+use super::readiness::Voices;
 use super::relay::Relay;
-use super::roster::Roster;
 use super::standard_output::StandardOutput;
 use super::state_directory::Remains;
 use super::streams::Streams;
+use super::tree::Tree;
 use super::truth::{Draft, Origin};
 use super::truth_file::TruthFile;
 use super::undeclared_watch::UndeclaredWatch;
-use crate::engine::failure::Failure;
 use crate::engine::gate::{self, Delivered};
 use crate::engine::inheritance::{self, SIGNALS};
-use crate::engine::line::Answer;
 use crate::engine::moment::Moment;
-use crate::engine::plan::{NamespaceIndex, Plan, Subject};
-use crate::engine::refusal::Refusal;
-use crate::engine::report::Ending;
+use crate::engine::plan::{Plan, Subject};
 use crate::sys::caller;
 use crate::sys::pidfd::Pidfd;
 
@@ -71,43 +65,9 @@ pub(super) use lines::{Lines, Reach};
 use passing::Passing;
 use terminals::Terminals;
 
-/// Something that the supervision has to weigh.
-#[derive(Debug)]
-pub(super) enum Incident {
-    Started(Subject),
-    /// Its probe says that it is ready.
-    Hint(Subject),
-    /// The command that asks could not become itself.
-    ProbeRefused(Subject, Refusal),
-    Refused(Subject),
-    Ended(Subject, Ending, Moment),
-    /// A program of `exec` could not become itself, or not even begin to.
-    SessionRefused(Subject, Refusal),
-    SessionFailed(Failure),
-    /// The PID 1 of a namespace has answered a command.
-    Answered(NamespaceIndex, Answer, Option<Pidfd>),
-    /// The line to it has ended.
-    HungUp(NamespaceIndex),
-    /// Processes that the PID 1 of a namespace has inherited have ended, and were reaped.
-    Orphan {
-        namespace: NamespaceIndex,
-        orphan: Orphan,
-    },
-}
-
-/// A process without a name of its own, or several.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Orphan {
-    /// One, by its number in the namespace.
-    One { number: i32, ending: Ending },
-    /// So many more, too many at once to be told one by one.
-    More(u32),
-}
-
 /// Everything but the keeper.
 pub(super) struct World<'a> {
-    pub(super) plan: Plan,
-    pub(super) roster: Roster,
+    pub(super) tree: Tree,
     pub(super) audience: &'a mut dyn Audience,
     pub(super) events: EventLoop,
     pub(super) streams: Streams,
@@ -121,29 +81,15 @@ pub(super) struct World<'a> {
     /// The channel that is inherited.
     pub(super) reports: OwnedFd,
     channels: channels::Channels,
-    /// The first failure of the creation: the others follow from it.
-    pub(super) failure: Option<Failure>,
-    /// Why the tree is to be stopped, and how often that was asked.
-    pub(super) stop: Option<Cause>,
-    pub(super) stop_again: bool,
-    /// When whoever has asked for the stop will have everything killed, where that was said.
-    pub(super) stop_end: Option<Moment>,
     pub(super) passing: Passing,
     /// SIGCHLD has come.
     pub(super) child_ended: bool,
-    pub(super) incidents: VecDeque<Incident>,
     /// When `--timeout` is over.
     pub(super) limit: Option<Moment>,
     /// The signals that the caller ignores, as nohup(1) does with HUP.
     pub(super) ignored: Vec<i32>,
-    pub(super) visitor: Option<Visitor>,
     pub(super) clients: Clients<'a>,
-    pub(super) guests: Guests,
     pub(super) lines: Lines,
-    /// Failures of what is being created again, which are not those of the tree.
-    pub(super) setbacks: Vec<Failure>,
-    /// What the controller itself creates again at this moment.
-    pub(super) raising: Option<Part>,
     pub(super) terminals: Terminals,
     pub(super) journal: Journal,
     pub(super) truth: TruthFile,
@@ -151,21 +97,12 @@ pub(super) struct World<'a> {
     undeclared: UndeclaredWatch,
     pub(super) home: Home,
     pub(super) troubles: Troubles,
-    pub(super) readiness: Readiness,
     pub(super) voices: Voices,
     /// Whose the terminal is.
     pub(super) terminal: Option<Subject>,
     tied_to: Option<Pidfd>,
     progress: usize,
     nursery_ready: Option<usize>,
-}
-
-/// The command of `run`.
-#[derive(Debug)]
-pub(super) struct Visitor {
-    pub(super) subject: Subject,
-    pub(super) path: String,
-    pub(super) ending: Option<Ending>,
 }
 
 /// What a world is made of.
@@ -213,8 +150,7 @@ impl<'a> World<'a> {
         }
         let asked = [libc::SIGINT, libc::SIGHUP, libc::SIGQUIT];
         Ok(Self {
-            plan,
-            roster: Roster::new(plan),
+            tree: Tree::new(plan),
             audience,
             events,
             streams: Streams::default(),
@@ -226,21 +162,12 @@ impl<'a> World<'a> {
             roots: Vec::new(),
             reports,
             channels: channels::Channels::with_room(room_for_outcomes(&plan)),
-            failure: None,
-            stop: None,
-            stop_again: false,
-            stop_end: None,
             passing: Passing::new(signals_for),
             child_ended: false,
-            incidents: VecDeque::new(),
             limit,
             ignored: asked.into_iter().filter(|&signal| caller::is_ignored(signal)).collect(),
-            visitor: None,
             clients: Clients::new(server, origin),
-            guests: Guests::default(),
             lines: Lines::default(),
-            setbacks: Vec::new(),
-            raising: None,
             terminals: Terminals::default(),
             journal,
             truth: TruthFile::default(),
@@ -248,7 +175,6 @@ impl<'a> World<'a> {
             undeclared: UndeclaredWatch::default(),
             home: Home::default(),
             troubles: Troubles::default(),
-            readiness: Readiness::default(),
             voices: Voices::default(),
             terminal: None,
             tied_to,
@@ -278,20 +204,20 @@ impl<'a> World<'a> {
         if let Some(relay) = &mut self.relay {
             relay.remind(&self.events);
         }
-        if self.output.is_lost() && self.stop.is_none() {
+        if self.output.is_lost() && self.tree.stop.is_none() {
             // A write has failed, as on a full disk, where nobody hangs up.
-            self.request_stop(Cause::OutputClosed);
+            self.tree.request_stop(Cause::OutputClosed);
         }
         if self.limit.is_some_and(|limit| limit <= Moment::now()) {
             self.limit = None;
-            self.request_stop(Cause::Timeout);
+            self.tree.request_stop(Cause::Timeout);
         }
     }
 
     /// Writes the events that were noted. As long as the tree is built they may wait a little for others; then this says
     /// how long.
     fn look_after_journal(&mut self) -> Option<Duration> {
-        let due = if self.clients.life == Life::Creating {
+        let due = if self.tree.life == Life::Creating {
             self.journal.flush_if_due()
         } else {
             self.journal.flush();
@@ -308,7 +234,7 @@ impl<'a> World<'a> {
     /// As long as much is outstanding it naps first: every report would else wake the controller at once, and ten thousand
     /// times that costs as much as a third of the build.
     pub(super) fn pump_reports(&mut self) {
-        if self.roster.outstanding() > MANY {
+        if self.tree.roster.outstanding() > MANY {
             std::thread::sleep(NAP);
         }
         self.pump(None);
@@ -332,7 +258,7 @@ impl<'a> World<'a> {
                 }
                 if self.output.is_closed() {
                     self.output.forget(&self.events);
-                    self.request_stop(Cause::OutputClosed);
+                    self.tree.request_stop(Cause::OutputClosed);
                 }
             }
             Token::StandardInput => self.on_input(),
@@ -344,7 +270,7 @@ impl<'a> World<'a> {
             Token::TiedTo => {
                 if let Some(tied_to) = self.tied_to.take() {
                     self.events.remove(&tied_to, Token::TiedTo);
-                    self.request_stop(Cause::Untied);
+                    self.tree.request_stop(Cause::Untied);
                 }
             }
             Token::Line(namespace) => self.on_wire(namespace),
@@ -363,7 +289,7 @@ impl<'a> World<'a> {
             libc::SIGHUP if self.ignored.contains(&signal) => {}
             libc::SIGINT | libc::SIGQUIT if by_kernel && self.ignored.contains(&signal) => {}
             _ if self.keep_for_command(delivered) => {}
-            libc::SIGINT | libc::SIGTERM | libc::SIGHUP | libc::SIGQUIT => self.request_stop(Cause::Signal(signal)),
+            libc::SIGINT | libc::SIGTERM | libc::SIGHUP | libc::SIGQUIT => self.tree.request_stop(Cause::Signal(signal)),
             libc::SIGWINCH => {
                 if let Some(relay) = &self.relay {
                     relay.resize();
@@ -391,53 +317,8 @@ impl<'a> World<'a> {
         }
     }
 
-    pub(super) fn request_stop(&mut self, cause: Cause) {
-        if self.stop.is_none() {
-            self.stop = Some(cause);
-        } else if matches!(cause, Cause::Signal(_)) {
-            // Only a person asks twice: a time-out or a closed pipe changes nothing any more.
-            self.stop_again = true;
-        }
-    }
-
-    pub(super) fn fail(&mut self, failure: Failure) {
-        self.failure.get_or_insert(failure);
-    }
-
     /// Notes what has happened; everything that does passes here.
     pub(super) fn record(&mut self, event: &Event<'_>) {
         self.journal.record(event);
-    }
-
-    /// The numbers of a subject or of a guest, as far as the kernel was asked.
-    pub(super) fn pids(&self, subject: Subject) -> Vec<i32> {
-        let facts = match self.guests.get(subject) {
-            Some(guest) => guest.facts.as_ref(),
-            None => self.roster.get(subject).and_then(|record| record.facts.as_ref()),
-        };
-        facts.map(|facts| facts.numbers.clone()).unwrap_or_default()
-    }
-
-    /// The path of a subject or of a guest.
-    pub(super) fn path(&self, subject: Subject) -> String {
-        if let Some(guest) = self.guests.get(subject) {
-            return guest.path.clone();
-        }
-        if let Some((path, _)) = self.guests.exit_of(subject) {
-            return path.to_owned();
-        }
-        if let Some(probed) = subject.probed() {
-            return self.roster.path(probed);
-        }
-        match &self.visitor {
-            Some(visitor) if subject.is_visitor() => visitor.path.clone(),
-            _ => self.roster.path(subject),
-        }
-    }
-
-    /// Whether the creation has to be given up.
-    fn is_interrupted(&self) -> bool {
-        let has_failed = |part: &Part| self.setbacks.iter().any(|failure| part.contains(&self.plan, failure.subject));
-        self.failure.is_some() || self.stop.is_some() || self.raising.as_ref().is_some_and(has_failed)
     }
 }

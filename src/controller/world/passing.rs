@@ -48,7 +48,7 @@ impl World<'_> {
         }
         let is_request = [libc::SIGINT, libc::SIGTERM, libc::SIGHUP, libc::SIGQUIT].contains(&signal);
         let is_job_control = [libc::SIGTSTP, libc::SIGTTIN, libc::SIGTTOU, libc::SIGCONT].contains(&signal);
-        if (is_request && (!self.passing.is_running || self.stop.is_some()))
+        if (is_request && (!self.passing.is_running || self.tree.stop.is_some()))
             || (is_job_control && !self.passing.is_running)
         {
             return false;

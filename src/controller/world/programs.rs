@@ -2,7 +2,8 @@
 
 use nix::sys::epoll::EpollFlags;
 
-use super::{Incident, World};
+use super::World;
+use crate::controller::tree::Incident;
 use crate::controller::audience::{Line, Note, Stream};
 use crate::controller::journal::record;
 use crate::controller::relay::Relay;
@@ -29,40 +30,40 @@ impl World<'_> {
     /// A process does not become its program.
     pub(super) fn on_refusal(&mut self, subject: Subject, refusal: Refusal) {
         if subject.session_number().is_some() {
-            self.incidents.push_back(Incident::SessionRefused(subject, refusal));
+            self.tree.incidents.push_back(Incident::SessionRefused(subject, refusal));
             return;
         }
         if subject.probed().is_some() {
-            self.incidents.push_back(Incident::ProbeRefused(subject, refusal));
+            self.tree.incidents.push_back(Incident::ProbeRefused(subject, refusal));
             return;
         }
-        if let Some(record) = self.roster.get_mut(subject) {
+        if let Some(record) = self.tree.roster.get_mut(subject) {
             record.refusal = Some(refusal.clone());
         }
-        let path = self.path(subject);
+        let path = self.tree.path(subject);
         let position = if subject.is_visitor() {
             crate::topology::Position::default()
         } else {
-            self.plan
+            self.tree.plan
                 .namespace(subject.namespace)
                 .process(subject.slot)
                 .map_or_else(crate::topology::Position::default, |process| process.position)
         };
         self.audience.note(&Note::Refused { path: &path, position, refusal: &refusal });
-        self.incidents.push_back(Incident::Refused(subject));
+        self.tree.incidents.push_back(Incident::Refused(subject));
     }
 
     /// Something has ended. Whatever it has done before comes first, in whichever order the descriptors are read: that it
     /// has become its program, and where a PID 1 takes others along, that those have.
     pub(in crate::controller) fn note_ended(&mut self, subject: Subject, ending: Ending, at: Moment) {
         if subject.is_init() {
-            let inside = subject.namespace..subject.namespace + self.plan.subtree(subject.namespace);
+            let inside = subject.namespace..subject.namespace + self.tree.plan.subtree(subject.namespace);
             for member in self.streams.awaited_in(inside) {
                 self.hear_outcome(member);
             }
         }
         self.hear_outcome(subject);
-        self.incidents.push_back(Incident::Ended(subject, ending, at));
+        self.tree.incidents.push_back(Incident::Ended(subject, ending, at));
     }
 
     /// Reads how a process's exec went: its message, where it failed, and the end of the pipe.
@@ -78,7 +79,7 @@ impl World<'_> {
     pub(super) fn on_stream(&mut self, place: u32) {
         match self.streams.take(place, &self.events) {
             Arrival::Nothing => {}
-            Arrival::Started(subject) => self.incidents.push_back(Incident::Started(subject)),
+            Arrival::Started(subject) => self.tree.incidents.push_back(Incident::Started(subject)),
             Arrival::Refused(subject, refusal) => self.on_refusal(subject, refusal),
             Arrival::Output { subject, path, kind, output } => {
                 self.journal.log(subject, kind, &output);

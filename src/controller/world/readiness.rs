@@ -2,7 +2,8 @@
 
 use std::os::fd::OwnedFd;
 
-use super::{Incident, World};
+use super::World;
+use crate::controller::tree::Incident;
 use crate::controller::audience::Note;
 use crate::controller::journal::record;
 use crate::controller::readiness::{Heard, Sender};
@@ -12,7 +13,7 @@ use crate::topology::{Notifier, Probe};
 impl World<'_> {
     /// A process is about to become its program, and has sent what it will say it is ready on.
     pub(super) fn listen_to(&mut self, subject: Subject, fd: OwnedFd) {
-        let namespace = self.plan.namespace(subject.namespace);
+        let namespace = self.tree.plan.namespace(subject.namespace);
         match namespace.process(subject.slot).and_then(|process| process.ready.as_ref()) {
             Some(Probe::Descriptor(_)) => self.voices.add_pipe(subject, fd, &self.events),
             Some(Probe::Notify(_)) => self.voices.add_socket(subject, fd, &self.events),
@@ -22,9 +23,9 @@ impl World<'_> {
 
     /// Looks for the line that somebody is waited for.
     pub(super) fn look_at_lines(&mut self, subject: Subject, output: &[u8]) {
-        let Some(pattern) = self.readiness.awaited_line(subject) else { return };
+        let Some(pattern) = self.tree.readiness.awaited_line(subject) else { return };
         if record::lines(output).any(|piece| pattern.is_in(piece.text)) {
-            self.incidents.push_back(Incident::Hint(subject));
+            self.tree.incidents.push_back(Incident::Hint(subject));
         }
     }
 
@@ -32,12 +33,12 @@ impl World<'_> {
     pub(super) fn on_voice(&mut self, place: u32) {
         for Heard { subject, sender } in self.voices.listen(place, &self.events) {
             if sender.is_none_or(|sender| self.speaks_for(subject, sender)) {
-                self.incidents.push_back(Incident::Hint(subject));
+                self.tree.incidents.push_back(Incident::Hint(subject));
             } else if let Some(sender) = sender
-                && let Some(record) = self.roster.get_mut(subject)
+                && let Some(record) = self.tree.roster.get_mut(subject)
                 && !std::mem::replace(&mut record.has_been_spoken_for, true)
             {
-                let path = self.path(subject);
+                let path = self.tree.path(subject);
                 self.audience.note(&Note::NotifyRefused { path: &path, sender: sender.pid.as_raw() });
             }
         }
@@ -47,17 +48,17 @@ impl World<'_> {
     /// the same PID namespace, as the children of a script are. Of one that has ended before it was looked at nothing is known
     /// but a number.
     fn speaks_for(&self, subject: Subject, sender: Sender) -> bool {
-        let own = self.roster.get(subject).and_then(|record| record.facts.as_ref());
+        let own = self.tree.roster.get(subject).and_then(|record| record.facts.as_ref());
         // One that has ended in the meantime has not been followed by another with its number, or that would be read.
         let is_itself = own.is_some_and(|own| {
             own.numbers.first() == Some(&sender.pid.as_raw())
                 && sender.start_time.is_none_or(|start_time| start_time == own.start_time)
         });
-        let namespace = self.plan.namespace(subject.namespace);
+        let namespace = self.tree.plan.namespace(subject.namespace);
         match namespace.process(subject.slot).and_then(|process| process.ready.as_ref()) {
             _ if is_itself => true,
             Some(Probe::Notify(Notifier::All)) => {
-                let home = self.roster.namespace(subject.namespace).and_then(|namespace| namespace.facts.as_ref());
+                let home = self.tree.roster.namespace(subject.namespace).and_then(|namespace| namespace.facts.as_ref());
                 home.is_some_and(|home| sender.namespace == Some(home.inode))
             }
             _ => false,

@@ -7,7 +7,8 @@ use nix::libc;
 use nix::unistd::Pid;
 
 use super::channels::Scope;
-use super::{Incident, Orphan, World};
+use super::World;
+use crate::controller::tree::{Incident, Orphan};
 use crate::controller::audience::{Note, Stream};
 use crate::controller::journal::event::{Event, Stage as Halt};
 use crate::controller::life::Life;
@@ -24,8 +25,6 @@ use crate::topology::Signal;
 /// How often a process that hides for a moment is looked at again, and how long that is.
 const HIDDEN: usize = 20;
 const MOMENT: std::time::Duration = std::time::Duration::from_micros(500);
-/// How many failures of what comes again are kept: the first of each counts.
-const SETBACKS: usize = 1024;
 
 impl World<'_> {
     pub(super) fn on_received(&mut self, scope: Scope, received: Received) {
@@ -33,16 +32,16 @@ impl World<'_> {
         let mut descriptors = descriptors.into_iter();
         for report in reports {
             self.prepare_for(scope, &report);
-            if !self.may_report(scope, sender, &report) {
+            if !self.tree.may_report(scope, sender, &report) {
                 self.refuse_report(scope, sender);
                 continue;
             }
             match report {
                 Report::Channel { subject } => match descriptors.next().filter(is_socket) {
                     Some(end) => self.open_channel(subject, end),
-                    None if self.roster.is_released() => self.refuse_report(scope, sender),
+                    None if self.tree.roster.is_released() => self.refuse_report(scope, sender),
                     // The kernel drops what exceeds the limit on descriptors.
-                    None => self.fail(Failure::new(subject, Stage::Channel, Errno::EMFILE)),
+                    None => self.tree.fail(Failure::new(subject, Stage::Channel, Errno::EMFILE)),
                 },
                 Report::Created { namespace } => self.arrived(Subject::init(namespace), sender, scope),
                 Report::AtGate { subject } => self.arrived(subject, sender, scope),
@@ -67,16 +66,16 @@ impl World<'_> {
                 }
                 Report::Orphan { namespace, number, ending } => {
                     let orphan = Orphan::One { number, ending };
-                    self.incidents.push_back(Incident::Orphan { namespace, orphan });
+                    self.tree.incidents.push_back(Incident::Orphan { namespace, orphan });
                 }
                 Report::Orphans { namespace, count } => {
                     let orphan = Orphan::More(count);
-                    self.incidents.push_back(Incident::Orphan { namespace, orphan });
+                    self.tree.incidents.push_back(Incident::Orphan { namespace, orphan });
                 }
                 Report::Asked { subject, signal, at } => {
                     self.doubt_deafness(subject, signal);
                     // Once in a life: a program that takes the place of its PID 1 could else fill the log of events.
-                    if let Some(record) = self.roster.get_mut(subject)
+                    if let Some(record) = self.tree.roster.get_mut(subject)
                         && record.farewells.asked.replace((signal, at)).is_none()
                     {
                         if !record.state.is_over() {
@@ -86,7 +85,7 @@ impl World<'_> {
                     }
                 }
                 Report::Killed { subject, at } => {
-                    if let Some(record) = self.roster.get_mut(subject)
+                    if let Some(record) = self.tree.roster.get_mut(subject)
                         && record.farewells.killed.replace(at).is_none()
                     {
                         if !record.state.is_over() {
@@ -101,12 +100,12 @@ impl World<'_> {
                     self.note_ended(subject, ending, at);
                 }
                 Report::Stopping { namespace, sender, at } => {
-                    let record = self.roster.namespace_mut(namespace);
+                    let record = self.tree.roster.namespace_mut(namespace);
                     let is_news = record.is_some_and(|record| record.stopped_by.replace((sender, at)).is_none());
                     if sender != 0 && is_news {
-                        let path = self.roster.path(Subject::init(namespace));
+                        let path = self.tree.roster.path(Subject::init(namespace));
                         self.audience.note(&Note::StopInside { path: &path, sender });
-                        let inside = self.plan.namespace(namespace).path.clone();
+                        let inside = self.tree.plan.namespace(namespace).path.clone();
                         let by_pid = Some(sender);
                         self.record(&Event::Stopping {
                             path: &inside,
@@ -124,7 +123,7 @@ impl World<'_> {
     /// A process that was deaf when the stop began, and is not when it has been asked, may have heard it or not.
     fn doubt_deafness(&mut self, subject: Subject, signal: i32) {
         let role = if subject.is_init() { Role::First } else { Role::Member };
-        let Some(record) = self.roster.get_mut(subject).filter(|record| record.farewells.handled == Some(false)) else {
+        let Some(record) = self.tree.roster.get_mut(subject).filter(|record| record.farewells.handled == Some(false)) else {
             return;
         };
         if record.pid().is_some_and(|pid| signals::fate(pid, role, signal).is_ok_and(|fate| fate != Fate::Dropped)) {
@@ -137,19 +136,19 @@ impl World<'_> {
         if subject.is_guest() {
             let is_first = self.channels.launch(subject);
             if is_first {
-                self.guests.launched(subject);
+                self.tree.guests.launched(subject);
             }
             return is_first;
         }
         // Whatever it is asked meanwhile, it may be on its way.
-        self.roster.get_mut(subject).is_some_and(|record| !std::mem::replace(&mut record.has_launched, true))
+        self.tree.roster.get_mut(subject).is_some_and(|record| !std::mem::replace(&mut record.has_launched, true))
     }
 
     /// A process is about to become its program; `expected` says which of standard output, standard error and a descriptor to
     /// be ready on come behind the one that tells how exec went.
     fn starting(&mut self, subject: Subject, expected: [bool; 3], descriptors: &mut std::vec::IntoIter<OwnedFd>) {
-        self.guests.read();
-        let path = self.path(subject);
+        self.tree.guests.read();
+        let path = self.tree.path(subject);
         let [stdout, stderr, ready] = expected;
         if descriptors.len() != 1 + expected.into_iter().map(usize::from).sum::<usize>() {
             // The kernel drops what exceeds the limit on descriptors.
@@ -178,30 +177,30 @@ impl World<'_> {
             return;
         }
         if subject.session_number().is_some() {
-            if self.guests.get(subject).is_some_and(|guest| guest.pid.is_none()) {
-                self.guests.set_back(failure);
+            if self.tree.guests.get(subject).is_some_and(|guest| guest.pid.is_none()) {
+                self.tree.guests.set_back(failure);
                 return;
             }
             // Nothing of the tree has failed.
-            self.incidents.push_back(Incident::SessionFailed(failure));
+            self.tree.incidents.push_back(Incident::SessionFailed(failure));
             return;
         }
-        if !self.roster.is_released() || subject.is_visitor() {
+        if !self.tree.roster.is_released() || subject.is_visitor() {
             // The one around it has only noticed.
             self.drain_below(scope);
-            self.fail(failure);
+            self.tree.fail(failure);
             return;
         }
-        let state = self.roster.get(subject).map(|record| record.state);
+        let state = self.tree.roster.get(subject).map(|record| record.state);
         match state {
-            Some(State::Creating | State::Created) if self.is_renewed(subject) => self.set_back(failure),
-            None | Some(State::Creating) => self.set_back(failure),
+            Some(State::Creating | State::Created) if self.tree.is_renewed(subject) => self.tree.set_back(failure),
+            None | Some(State::Creating) => self.tree.set_back(failure),
             Some(State::Created) => self.refuse_to_start(subject, failure),
             // A copy of nestns that panics as PID 1 says so; how that ends, its keeper says.
             Some(State::Running | State::Ready | State::Stopping)
                 if subject.is_init() && failure.stage == Stage::Panic =>
             {
-                let path = self.path(subject);
+                let path = self.tree.path(subject);
                 self.audience.note(&Note::LateFailure { path: &path, failure: &failure });
                 self.refuse_report(scope, sender);
             }
@@ -219,55 +218,44 @@ impl World<'_> {
 
     /// Notes a signal of a stop.
     pub(in crate::controller) fn record_signal(&mut self, subject: Subject, signal: i32) {
-        let path = self.path(subject);
+        let path = self.tree.path(subject);
         let signal = Signal::from_number(signal).to_string();
         self.record(&Event::Signal { path: &path, signal: &signal, by: None });
     }
 
     fn arrived(&mut self, subject: Subject, pid: Pid, scope: Scope) {
-        if self.roster.is_released() && !self.is_as_deep(subject, pid) {
+        if self.tree.roster.is_released() && !self.tree.is_as_deep(subject, pid) {
             self.refuse_report(scope, pid);
             return;
         }
-        if !self.roster.arrived(subject) {
+        if !self.tree.roster.arrived(subject) {
             return;
         }
-        let mut taken = verification::take_down(&mut self.roster, subject, pid);
+        let mut taken = verification::take_down(&mut self.tree.roster, subject, pid);
         for _ in 0..HIDDEN {
             // It is about to fork into a namespace where programs run, and hides for that moment.
             if !taken.as_ref().is_err_and(|cause| matches!(cause.errno, Errno::EACCES | Errno::EPERM)) {
                 break;
             }
             std::thread::sleep(MOMENT);
-            taken = verification::take_down(&mut self.roster, subject, pid);
+            taken = verification::take_down(&mut self.tree.roster, subject, pid);
         }
         if let Err(cause) = taken {
             // It has died since: its keeper says of what.
             if cause.errno != Errno::ENOENT && cause.errno != Errno::ESRCH {
                 let failure = Failure::with(subject, Stage::Observe, cause, format!("/proc/{pid}"));
-                if self.is_renewed(subject) {
-                    self.set_back(failure);
+                if self.tree.is_renewed(subject) {
+                    self.tree.set_back(failure);
                 } else {
-                    self.fail(failure);
+                    self.tree.fail(failure);
                 }
             }
         }
-        let (path, pids) = (self.roster.path(subject), self.pids(subject));
+        let (path, pids) = (self.tree.roster.path(subject), self.tree.pids(subject));
         self.record(&Event::Created { path: &path, pids: &pids });
-        if self.clients.life == Life::Creating {
+        if self.tree.life == Life::Creating {
             self.progress += 1;
-            self.audience.progress(self.progress, self.progress + self.roster.outstanding());
+            self.audience.progress(self.progress, self.progress + self.tree.roster.outstanding());
         }
-    }
-
-    /// Takes note of a failure of something that has come again, for whoever has asked for it.
-    fn set_back(&mut self, failure: Failure) {
-        if self.setbacks.len() < SETBACKS {
-            self.setbacks.push(failure);
-        }
-    }
-
-    fn is_renewed(&self, subject: Subject) -> bool {
-        self.roster.get(subject).is_some_and(|record| record.restarts > 0)
     }
 }

@@ -2,16 +2,16 @@
 
 use nix::unistd::Pid;
 
-use super::World;
 use super::channels::Scope;
 use crate::controller::roster::{Record, State};
+use crate::controller::tree::Tree;
 use crate::engine::plan::{NamespaceIndex, Subject};
 use crate::engine::report::Report;
 use crate::observe::namespaces::Member;
 use crate::observe::process::Process;
 use crate::sys::reap;
 
-impl World<'_> {
+impl Tree {
     /// True if a report is one that its sender may make.
     pub(super) fn may_report(&self, scope: Scope, sender: Pid, report: &Report) -> bool {
         if !self.exists(report) {

@@ -59,7 +59,7 @@ impl World<'_> {
         if !self.truth.is_kept() {
             return None;
         }
-        let rest = self.undeclared.due(self.roster.revision() + self.guests.revision()).since(Moment::now());
+        let rest = self.undeclared.due(self.tree.roster.revision() + self.tree.guests.revision()).since(Moment::now());
         if rest > Duration::ZERO {
             return Some(rest);
         }
@@ -69,8 +69,8 @@ impl World<'_> {
 
     fn find_undeclared(&mut self) {
         let began = Moment::now();
-        let mut tree = Tree::of_roster(&self.roster);
-        self.guests.pids().for_each(|pid| tree.know(pid.as_raw()));
+        let mut tree = Tree::of_roster(&self.tree.roster);
+        self.tree.guests.pids().for_each(|pid| tree.know(pid.as_raw()));
         // What cannot be found is not in the file; `nestns ps`, which looks itself, says why.
         let found = undeclared::numbers().and_then(|numbers| tree.undeclared(&numbers)).ok();
         self.undeclared.note(began, found);
@@ -78,12 +78,12 @@ impl World<'_> {
 
     /// Which tree it is at this moment.
     pub(in crate::controller) fn revision(&self) -> Revision {
-        self.roster.revision() + self.guests.revision() + self.undeclared.revision()
+        self.tree.roster.revision() + self.tree.guests.revision() + self.undeclared.revision()
     }
 
     pub(super) fn write_truth(&mut self) -> Result<(), StateError> {
         let (began, revision) = (Moment::now(), self.revision());
-        let document = self.draft.document(&self.roster, (&self.guests, self.undeclared.found()), self.clients.origin);
+        let document = self.draft.document(&self.tree.roster, (&self.tree.guests, self.undeclared.found()), self.clients.origin);
         let document = document.map_err(StateError::unreadable_proc);
         let result = document.and_then(|document| self.remains.write(TRUTH, document));
         self.truth.note(revision, began, result.as_ref().map(drop).map_err(StateError::errno));

@@ -117,7 +117,7 @@ impl Supervision<'_> {
         ending: Ending,
     ) -> bool {
         let policy = self.plan.namespace(subject.namespace).restart_of(subject.slot);
-        if policy.when == RestartWhen::Never || self.life != Life::Running || self.world.stop.is_some() {
+        if policy.when == RestartWhen::Never || self.life != Life::Running || self.world.tree.stop.is_some() {
             return false;
         }
         let part = Part(subject);

@@ -34,7 +34,7 @@ impl Supervision<'_> {
         let around = if part.0.is_init() { namespace.parent } else { Some(part.0.namespace) };
         let around = around?;
         let name = self.plan.namespace(around).path.clone();
-        let state = self.world.roster.get(Subject::init(around)).map(|record| record.state).unwrap_or_default();
+        let state = self.world.tree.roster.get(Subject::init(around)).map(|record| record.state).unwrap_or_default();
         match state {
             State::Stopping | State::Killing => {
                 Some(Problem::no(format!("`{name}` is being stopped; nothing can start in it any more")))
@@ -48,7 +48,7 @@ impl Supervision<'_> {
     }
 
     pub(super) fn lives(&self, subject: Subject) -> bool {
-        self.world.roster.get(subject).is_some_and(|record| !record.state.is_over() && record.state != State::Creating)
+        self.world.tree.roster.get(subject).is_some_and(|record| !record.state.is_over() && record.state != State::Creating)
     }
 
     /// Something with a restart policy has ended for good: where nothing else of its kind is left, its holder is told that it

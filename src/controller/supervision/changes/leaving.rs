@@ -70,7 +70,7 @@ impl Supervision<'_> {
             // Everybody has been killed: the rest is the kernel's, for a bounded time.
             let limit = *give_up.get_or_insert(now.plus(COLLAPSE));
             if limit <= now {
-                let stuck: Vec<String> = farewell.waiting_for().map(|(subject, _)| self.world.path(subject)).collect();
+                let stuck: Vec<String> = farewell.waiting_for().map(|(subject, _)| self.world.tree.path(subject)).collect();
                 let message = format!("killed, but still there: {}", stuck.join(", "));
                 let problem = Problem::no(message)
                     .help("a debugger that traces it, a frozen cgroup or a file system that does not answer keeps it");
@@ -94,7 +94,7 @@ impl Supervision<'_> {
         let subjects = self.subjects_of(place);
         let began = self.changes.under_way[place].began;
         let name = self.world.clients.name().to_owned();
-        let timeline = Timeline::of_these(&self.world.roster, subjects.into_iter(), &name, began, Moment::now());
+        let timeline = Timeline::of_these(&self.world.tree.roster, subjects.into_iter(), &name, began, Moment::now());
         self.answer(place, Reply::Stopped(Box::new(timeline)));
         self.forget_ended_roots(place);
         Phase::Over
@@ -123,7 +123,7 @@ impl Supervision<'_> {
                     subject
                 }
             };
-            let Some(record) = self.world.roster.get_mut(subject).filter(|record| !record.state.is_over()) else {
+            let Some(record) = self.world.tree.roster.get_mut(subject).filter(|record| !record.state.is_over()) else {
                 continue;
             };
             match *action {

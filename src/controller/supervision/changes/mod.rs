@@ -221,7 +221,7 @@ impl Supervision<'_> {
         // What has waited for another one begins when that is over.
         while self.advance_all() {}
         if self.changes.under_way.is_empty() {
-            self.world.setbacks.clear();
+            self.world.tree.setbacks.clear();
         }
         self.hang_up_lines();
     }
@@ -240,7 +240,7 @@ impl Supervision<'_> {
             for Change { wish, answer, .. } in over {
                 let is_own =
                     |failure: &Failure| wish.parts.iter().any(|part| part.contains(&self.plan, failure.subject));
-                self.world.setbacks.retain(|failure| !is_own(failure));
+                self.world.tree.setbacks.retain(|failure| !is_own(failure));
                 for asker in wish.askers {
                     self.world.reply(asker, answer.clone().unwrap_or(Reply::Done));
                 }
@@ -325,7 +325,7 @@ impl Supervision<'_> {
         for wish in changes.under_way.into_iter().map(|change| change.wish).chain(changes.queued) {
             for asker in wish.askers {
                 match wish.aim {
-                    Aim::Down => self.world.clients.mourners.push(asker),
+                    Aim::Down => self.world.tree.mourners.push(asker),
                     Aim::Again => {
                         let problem = Problem::no("the topology is being stopped; nothing can start in it any more");
                         self.world.refuse(asker, problem);

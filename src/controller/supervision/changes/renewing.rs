@@ -97,7 +97,7 @@ impl Supervision<'_> {
         let parts = self.parts(place);
         let plan = self.plan;
         self.changes.absent.retain(|absent| !parts.iter().any(|part| part.contains(&plan, absent.0)));
-        self.world.setbacks.retain(|failure| !parts.iter().any(|part| part.contains(&plan, failure.subject)));
+        self.world.tree.setbacks.retain(|failure| !parts.iter().any(|part| part.contains(&plan, failure.subject)));
         self.waiting.retain(|subject| !parts.iter().any(|part| part.contains(&plan, *subject)));
         let by = self.caller(place);
         for part in &parts {
@@ -108,7 +108,7 @@ impl Supervision<'_> {
         }
         for subject in self.subjects_of(place) {
             self.renew_readiness(subject);
-            self.world.roster.renew(subject);
+            self.world.tree.roster.renew(subject);
             self.world.streams.forget_outcome(subject, &self.world.events);
             self.started.remove(&subject);
             if self.owns_terminal(subject)
@@ -165,7 +165,7 @@ impl Supervision<'_> {
 
     /// Does what no PID 1 can be told to do.
     fn carry_out(&mut self, order: Order) -> Result<Option<Pidfd>, Failure> {
-        self.world.raising = Some(Part(order.of));
+        self.world.tree.raising = Some(Part(order.of));
         let result = match order.command {
             Command::Raise { namespace } => self.keeper.raise_again(namespace, &mut self.world).map(|()| None),
             Command::Join { .. } => self.keeper.join_again(order.of, &mut self.world).and_then(|pid| {
@@ -175,7 +175,7 @@ impl Supervision<'_> {
             // These are for the PID 1 of a namespace.
             Command::Fork { .. } | Command::Member { .. } | Command::Settle => Ok(None),
         };
-        self.world.raising = None;
+        self.world.tree.raising = None;
         result.map_err(|setback| match setback {
             Setback::Failed(failure) => failure,
             Setback::Interrupted => Failure::of_no_call(order.of, Stage::Leaving, Errno::EINTR),
@@ -185,7 +185,7 @@ impl Supervision<'_> {
     /// Waits until everything is there, makes sure that it is what it should be, and lets it go.
     pub(super) fn advance_standing(&mut self, place: usize, phase: &mut Phase) -> Pace {
         let Phase::Standing { subjects, until } = phase else { return Pace::Wait };
-        let state = |subject: Subject| self.world.roster.get(subject).map(|record| record.state).unwrap_or_default();
+        let state = |subject: Subject| self.world.tree.roster.get(subject).map(|record| record.state).unwrap_or_default();
         let trouble = if let Some(failure) = self.setback(place) {
             Some(self.trouble(failure))
         } else if let Some(&dead) = subjects.iter().find(|&&subject| state(subject).is_over()) {
@@ -196,7 +196,7 @@ impl Supervision<'_> {
             }
             Some(self.trouble(Failure::of_no_call(missing, Stage::Observe, Errno::ETIMEDOUT)))
         } else {
-            match verification::compare_these(&self.world.roster, subjects.iter().copied()) {
+            match verification::compare_these(&self.world.tree.roster, subjects.iter().copied()) {
                 Ok(mismatches) if mismatches.is_empty() => None,
                 Ok(mismatches) => Some(Trouble::Mismatch(mismatches)),
                 Err(cause) => Some(Trouble::System { what: "compare the tree with the kernel's view of it", cause }),
@@ -237,11 +237,11 @@ impl Supervision<'_> {
     fn setback(&self, place: usize) -> Option<Failure> {
         let parts = &self.changes.under_way[place].wish.parts;
         let is_own = |failure: &&Failure| parts.iter().any(|part| part.contains(&self.plan, failure.subject));
-        self.world.setbacks.iter().find(is_own).cloned()
+        self.world.tree.setbacks.iter().find(is_own).cloned()
     }
 
     fn trouble(&self, failure: Failure) -> Trouble {
-        describe(&self.world.roster, failure)
+        describe(&self.world.tree.roster, failure)
     }
 
     /// Kills what there is of a part that could not be created whole.
@@ -257,12 +257,12 @@ impl Supervision<'_> {
     pub(super) fn advance_clearing(&mut self, place: usize, phase: &mut Phase) -> Pace {
         let Phase::Clearing { trouble, until } = phase else { return Pace::Wait };
         let parts = self.parts(place);
-        let is_over = |part: &Part| self.world.roster.get(part.0).is_some_and(|record| record.state.is_over());
+        let is_over = |part: &Part| self.world.tree.roster.get(part.0).is_some_and(|record| record.state.is_over());
         if !parts.iter().all(is_over) && *until > Moment::now() {
             return Pace::Wait;
         }
         for subject in self.subjects_of(place) {
-            self.world.roster.give_up(subject);
+            self.world.tree.roster.give_up(subject);
         }
         for part in &parts {
             self.mark(part.0, State::Failed);

@@ -124,7 +124,7 @@ impl Supervision<'_> {
         let home = self.plan.namespace(namespace);
         let process = plan(path.clone(), execution, identity, &home);
         let namespace = home.path.clone();
-        self.world.guests.add(subject, Known::new(path.clone(), namespace, argv, asker.by));
+        self.world.tree.guests.add(subject, Known::new(path.clone(), namespace, argv, asker.by));
         let since = self.world.revision();
         let guest = Guest { subject, process, entrance: target, streams };
         let leader = match self.keeper.invite(guest, &mut self.world) {
@@ -132,8 +132,8 @@ impl Supervision<'_> {
             Err(setback) => {
                 // A process in between has told more than how it ended.
                 self.world.drain_inherited();
-                let cause = self.world.guests.get(subject).and_then(|guest| guest.setback.clone());
-                self.world.guests.remove(subject);
+                let cause = self.world.tree.guests.get(subject).and_then(|guest| guest.setback.clone());
+                self.world.tree.guests.remove(subject);
                 return Err(own(match setback {
                     Setback::Failed(failure) => self.problem_of(&path, cause.as_ref().unwrap_or(&failure)),
                     Setback::Interrupted => {
@@ -142,7 +142,7 @@ impl Supervision<'_> {
                 }));
             }
         };
-        self.world.guests.forked(subject, leader);
+        self.world.tree.guests.forked(subject, leader);
         let session =
             Session { path, asker: Some(asker), ending: None, deadline: None, leader, subject, is_logged, since };
         self.sessions.all.insert(number, session);
@@ -155,7 +155,7 @@ impl Supervision<'_> {
         let mut around = Some(index);
         while let Some(at) = around {
             let namespace = self.plan.namespace(at);
-            let state = self.world.roster.get(Subject::init(at)).map(|record| record.state).unwrap_or_default();
+            let state = self.world.tree.roster.get(Subject::init(at)).map(|record| record.state).unwrap_or_default();
             let name = &namespace.path;
             if state.is_over() {
                 let message = format!("PID 1 of `{name}` has already exited; nothing can start in it any more");
@@ -181,7 +181,7 @@ impl Supervision<'_> {
             (path.clone(), *pid, *start_time)
         } else {
             let path = format!("{}/init", execution.namespace);
-            let record = self.world.roster.get(Subject::init(namespace));
+            let record = self.world.tree.roster.get(Subject::init(namespace));
             let facts = record.and_then(|record| record.facts.as_ref()).ok_or_else(|| gone(&path))?;
             let pid = facts.numbers.first().copied().ok_or_else(|| gone(&path))?;
             (path, pid, facts.start_time)
@@ -254,7 +254,7 @@ impl Supervision<'_> {
     }
 
     fn announce_session(&mut self, asker: Asker, subject: Subject, number: u32) {
-        let known = self.world.guests.get(subject);
+        let known = self.world.tree.guests.get(subject);
         let pids = known.and_then(|known| known.facts.as_ref()).map(|facts| facts.numbers.clone()).unwrap_or_default();
         let path = known.map(|known| known.path.clone()).unwrap_or_default();
         if let Some(session) = self.sessions.all.get_mut(&number).filter(|session| session.is_logged) {
@@ -274,7 +274,7 @@ impl Supervision<'_> {
 
     /// It failed before it could even try.
     pub(super) fn on_session_failed(&mut self, failure: &Failure) {
-        let path = self.world.path(failure.subject);
+        let path = self.world.tree.path(failure.subject);
         let problem = self.problem_of(&path, failure).status(125);
         self.answer_session(failure.subject, Reply::Problem(problem));
     }
@@ -282,7 +282,7 @@ impl Supervision<'_> {
     /// A failure as an answer, with what it means as long as what it was about is there.
     fn problem_of(&self, path: &str, failure: &Failure) -> Problem {
         let home = Subject { slot: Slot::Process(0), ..failure.subject };
-        let inside = inside(&self.world.roster, home);
+        let inside = inside(&self.world.tree.roster, home);
         let level = self.plan.namespace(home.namespace).level();
         let help = meaning(&Occasion::of(failure, level, &inside));
         Problem { help, ..Problem::no(format!("`{path}`: {}", sentence(failure))) }
@@ -314,8 +314,8 @@ impl Supervision<'_> {
         self.world.end_session_terminal(subject);
         self.record_exit(subject, ending, None);
         self.end_attachments(subject, ending);
-        let has_launched = self.world.guests.get(subject).is_none_or(|guest| guest.has_launched);
-        self.world.guests.end(subject, ending.into());
+        let has_launched = self.world.tree.guests.get(subject).is_none_or(|guest| guest.has_launched);
+        self.world.tree.guests.end(subject, ending.into());
         let Some(session) = self.sessions.all.remove(&number) else { return };
         if let Some(asker) = session.asker {
             self.world.withdraw_from_truth(session.since);

@@ -1,0 +1,203 @@
+//! The tree as the controller knows it: its plan, a record of each process, and what is still to be decided.
+//!
+//! Data alone, without a descriptor: the reactor writes down here what the kernel, processes and clients say, also in the middle
+//! of a creation; the supervisor reads it and decides.
+
+use std::collections::{HashSet, VecDeque};
+
+use super::audience::Cause;
+use super::life::Life;
+use super::part::Part;
+use super::readiness::Readiness;
+use super::roster::{Roster, State};
+use super::world::{Asker, Guests};
+use crate::engine::failure::Failure;
+use crate::engine::line::Answer;
+use crate::engine::moment::Moment;
+use crate::engine::plan::{NamespaceIndex, Plan, Subject};
+use crate::engine::refusal::Refusal;
+use crate::engine::report::Ending;
+use crate::sys::pidfd::Pidfd;
+
+/// How many failures of what comes again are kept: the first of each counts.
+const SETBACKS: usize = 1024;
+
+/// Something that the supervisor has to weigh.
+#[derive(Debug)]
+pub(super) enum Incident {
+    Started(Subject),
+    /// Its probe says that it is ready.
+    Hint(Subject),
+    /// The command that asks could not become itself.
+    ProbeRefused(Subject, Refusal),
+    Refused(Subject),
+    Ended(Subject, Ending, Moment),
+    /// A program of `exec` could not become itself, or not even begin to.
+    SessionRefused(Subject, Refusal),
+    SessionFailed(Failure),
+    /// The PID 1 of a namespace has answered a command.
+    Answered(NamespaceIndex, Answer, Option<Pidfd>),
+    /// The line to it has ended.
+    HungUp(NamespaceIndex),
+    /// Processes that the PID 1 of a namespace has inherited have ended, and were reaped.
+    Orphan {
+        namespace: NamespaceIndex,
+        orphan: Orphan,
+    },
+}
+
+/// A process without a name of its own, or several.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Orphan {
+    /// One, by its number in the namespace.
+    One { number: i32, ending: Ending },
+    /// So many more, too many at once to be told one by one.
+    More(u32),
+}
+
+/// The command of `run`.
+#[derive(Debug)]
+pub(super) struct Visitor {
+    pub(super) subject: Subject,
+    pub(super) path: String,
+    pub(super) ending: Option<Ending>,
+}
+
+/// Progress of a tree towards being ready.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Arrival {
+    Awaited,
+    /// Everything has been as far as it gets by itself, and the service manager was told.
+    Told,
+}
+
+/// All of it.
+#[derive(Debug)]
+pub(super) struct Tree {
+    pub(super) plan: Plan,
+    pub(super) roster: Roster,
+    pub(super) life: Life,
+    pub(super) arrival: Arrival,
+    pub(super) readiness: Readiness,
+    /// Processes that have become their programs.
+    pub(super) started: HashSet<Subject>,
+    pub(super) guests: Guests,
+    pub(super) visitor: Option<Visitor>,
+    /// The first failure of the creation: the others follow from it.
+    pub(super) failure: Option<Failure>,
+    /// Why the tree is to be stopped, and whether that was asked again.
+    pub(super) stop: Option<Cause>,
+    pub(super) stop_again: bool,
+    /// When the client that has asked for the stop will have everything killed, where that was said.
+    pub(super) stop_end: Option<Moment>,
+    /// Clients that wait for the end of the stop.
+    pub(super) mourners: Vec<Asker>,
+    pub(super) incidents: VecDeque<Incident>,
+    /// Failures of what is being created again, which are not those of the tree.
+    pub(super) setbacks: Vec<Failure>,
+    /// What the controller itself creates at this moment.
+    pub(super) raising: Option<Part>,
+}
+
+impl Tree {
+    /// A tree of which nothing exists yet.
+    pub(super) fn new(plan: Plan) -> Self {
+        Self {
+            plan,
+            roster: Roster::new(plan),
+            life: Life::default(),
+            arrival: Arrival::Awaited,
+            readiness: Readiness::default(),
+            started: HashSet::new(),
+            guests: Guests::default(),
+            visitor: None,
+            failure: None,
+            stop: None,
+            stop_again: false,
+            stop_end: None,
+            mourners: Vec::new(),
+            incidents: VecDeque::new(),
+            setbacks: Vec::new(),
+            raising: None,
+        }
+    }
+
+    /// Asks for a stop; a second request by a signal is one to hurry.
+    pub(super) fn request_stop(&mut self, cause: Cause) {
+        if self.stop.is_none() {
+            self.stop = Some(cause);
+        } else if matches!(cause, Cause::Signal(_)) {
+            // Only a person asks twice: a time-out or a closed pipe changes nothing any more.
+            self.stop_again = true;
+        }
+    }
+
+    pub(super) fn fail(&mut self, failure: Failure) {
+        self.failure.get_or_insert(failure);
+    }
+
+    /// Takes note of a failure of something that has come again, for the client that has asked for it.
+    pub(super) fn set_back(&mut self, failure: Failure) {
+        if self.setbacks.len() < SETBACKS {
+            self.setbacks.push(failure);
+        }
+    }
+
+    /// True if the creation has to be given up.
+    pub(super) fn is_interrupted(&self) -> bool {
+        let has_failed = |part: &Part| self.setbacks.iter().any(|failure| part.contains(&self.plan, failure.subject));
+        self.failure.is_some() || self.stop.is_some() || self.raising.as_ref().is_some_and(has_failed)
+    }
+
+    /// The numbers of a process of the plan or of `exec`, as far as the kernel was asked.
+    pub(super) fn pids(&self, subject: Subject) -> Vec<i32> {
+        let facts = match self.guests.get(subject) {
+            Some(guest) => guest.facts.as_ref(),
+            None => self.roster.get(subject).and_then(|record| record.facts.as_ref()),
+        };
+        facts.map(|facts| facts.numbers.clone()).unwrap_or_default()
+    }
+
+    /// The path of a process of the plan or of `exec`.
+    pub(super) fn path(&self, subject: Subject) -> String {
+        if let Some(guest) = self.guests.get(subject) {
+            return guest.path.clone();
+        }
+        if let Some((path, _)) = self.guests.exit_of(subject) {
+            return path.to_owned();
+        }
+        if let Some(probed) = subject.probed() {
+            return self.roster.path(probed);
+        }
+        match &self.visitor {
+            Some(visitor) if subject.is_visitor() => visitor.path.clone(),
+            _ => self.roster.path(subject),
+        }
+    }
+
+    /// True if a process has been created again.
+    pub(super) fn is_renewed(&self, subject: Subject) -> bool {
+        self.roster.get(subject).is_some_and(|record| record.restarts > 0)
+    }
+
+    /// The namespace of the plan that the kernel knows by this inode.
+    pub(super) fn namespace_of(&self, inode: u64) -> Option<NamespaceIndex> {
+        self.plan.indices().find(|&index| {
+            let known = self.roster.namespace(index).and_then(|record| record.facts.as_ref());
+            // The kernel gives the inode of one that has ended to the next one.
+            let is_over = self.roster.get(Subject::init(index)).is_some_and(|record| record.state.is_over());
+            !is_over && known.is_some_and(|known| known.inode == inode)
+        })
+    }
+
+    pub(super) fn mark(&mut self, subject: Subject, state: State) {
+        if let Some(record) = self.roster.get_mut(subject) {
+            record.state = state;
+        }
+    }
+
+    /// True if a process exists and has not ended.
+    pub(super) fn lives(&self, subject: Subject) -> bool {
+        self.roster.get(subject).is_some_and(|record| !record.state.is_over() && record.state != State::Creating)
+    }
+}
