@@ -4,6 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use nix::errno::Errno;
+use nix::libc;
 
 use super::roster::Roster;
 use super::state_directory::{Cleared, StateError};
@@ -33,6 +34,22 @@ pub enum Cause {
         /// Which one.
         path: String,
     },
+}
+
+impl Cause {
+    /// The exit status of a second request, which kills.
+    pub const KILLED: u8 = 128 + 9;
+
+    /// The exit status of a tree that is stopped for this, where no process decides it.
+    pub fn status(&self) -> u8 {
+        let of_signal = |signal: i32| u8::try_from(128 + signal).unwrap_or(u8::MAX);
+        match self {
+            Self::Signal(signal) => of_signal(*signal),
+            Self::Timeout => 124,
+            Self::Asked | Self::Untied => of_signal(libc::SIGTERM),
+            Self::OutputClosed | Self::Ended { .. } => of_signal(libc::SIGHUP),
+        }
+    }
 }
 
 /// What has become of a guardian.

@@ -12,21 +12,23 @@ use super::claim::claim;
 use super::control::server::Server;
 use super::diagnosis::describe;
 use super::event_loop::EventLoop;
+use super::freezing::TreeFreezer;
 use super::guardian::{GUARDIANS, Guardian, Name, Ward};
 use super::herald::Herald;
 use super::journal::Journal;
 use super::journal::event::{Event as Noted, WHOLE};
 use super::left_behind::{Left, tell_of_remains};
-use super::life::{COLLAPSE, Event, Life};
+use super::life::{COLLAPSE, Event};
+use super::life_loop;
 use super::readiness::manager::Manager;
 use super::relay::{self, Keyboard, Relay};
 use super::roster::Roster;
 use super::standard_output::StandardOutput;
 use super::state_directory::{self, STATE_ROOT, StateDirectory, TOPOLOGY, TRUTH_VARIABLE};
-use super::supervision::{Arrival, Opening, Rules, Supervision};
+use super::supervision::{Conclusion, Opening, Rules, Supervisor};
 use super::timeline::milliseconds;
 use super::trouble::Trouble;
-use super::world::{Parts, World};
+use super::world::{Host, Parts, World};
 use super::{Outcome, Request, Summary, channels, threshold, verification};
 use crate::engine::failure::{Failure, Stage};
 use crate::engine::inheritance::FIRST_FREE;
@@ -189,7 +191,7 @@ pub fn run(request: Request, audience: &mut dyn Audience) -> Outcome {
     let controller = nix::unistd::getpid().as_raw();
     world.record(&Noted::Create { path: WHOLE, name: &origin.name, controller, namespaces, processes, depth });
     let keeper = Keeper::new(plan, None, crossing, run_pid_one);
-    let mut creation = Creation { world, keeper, life: Life::default(), state: &state };
+    let mut creation = Creation { world, keeper, state: &state };
     let result = if alone { creation.refuse_other_users() } else { Ok(()) };
     let create = match result.and_then(|()| creation.create(began)) {
         Ok(create) => create,
@@ -225,19 +227,13 @@ pub fn run(request: Request, audience: &mut dyn Audience) -> Outcome {
     let ms = milliseconds(create);
     creation.world.record(&Noted::Verify { path: WHOLE, namespaces, processes, depth, ms });
     creation.world.audience.standing(&creation.world.tree.roster, create);
-    let Creation { world, keeper, life, .. } = creation;
-    let opening = Opening {
-        gate: channels.gate,
-        gates: options.gates,
-        herald,
-        manager,
-        arrival: Arrival::Awaited,
-        began,
-        create,
-        release: None,
-    };
+    let Creation { world, keeper, .. } = creation;
+    let opening = Opening { gates: options.gates, herald, manager, began, create, release: None };
     let rules = Rules { on_exit, status_from: options.status_from, fixture: options.fixture, stays: options.stays };
-    let (status, release, timeline, left) = Supervision::new(world, keeper, life, rules, opening).live(options.command);
+    let host = Host::new(world, keeper, channels.gate);
+    let freezer = Box::new(TreeFreezer::new(state.remains()));
+    let supervisor = Supervisor::new(host, freezer, rules, options.command, opening);
+    let (Conclusion { status, release, timeline }, left) = life_loop::live(supervisor, options.gates);
     Ok(Summary {
         name: origin.name.clone(),
         truth: state.truth(),
@@ -264,7 +260,6 @@ fn wants_terminal(topology: &crate::topology::Topology) -> bool {
 struct Creation<'a> {
     world: World<'a>,
     keeper: Keeper,
-    life: Life,
     state: &'a StateDirectory,
 }
 
@@ -312,7 +307,7 @@ impl Creation<'_> {
             self.world.pump_reports();
         }
         self.give_up_if_told()?;
-        self.life = self.life.on(Event::Built).0;
+        self.world.tree.life = self.world.tree.life.on(Event::Built).0;
         let unreadable =
             |cause: CallError| Some(Trouble::System { what: "compare the tree with the kernel's view of it", cause });
         let mismatches = verification::compare(&self.world.tree.roster).map_err(unreadable)?;
@@ -363,14 +358,11 @@ impl Creation<'_> {
     /// Kills what exists, reaps it, and removes what was made. Returns the status of an interrupted creation.
     fn roll_back(mut self) -> (u8, Left) {
         let status = match &self.world.tree.stop {
-            Some(_) if self.world.tree.stop_again => 128 + 9,
-            Some(Cause::Signal(signal)) => u8::try_from(128 + signal).unwrap_or(u8::MAX),
-            Some(Cause::Timeout) => 124,
-            Some(Cause::Asked | Cause::Untied) => 128 + u8::try_from(libc::SIGTERM).unwrap_or(1),
-            Some(Cause::OutputClosed | Cause::Ended { .. }) => 128 + u8::try_from(libc::SIGHUP).unwrap_or(1),
+            Some(_) if self.world.tree.stop_again => Cause::KILLED,
+            Some(cause) => cause.status(),
             None => 5,
         };
-        let stuck = super::supervision::kill_and_reap(&mut self.keeper, &mut self.world, Moment::now().plus(COLLAPSE));
+        let stuck = kill_and_reap(&mut self.keeper, &mut self.world, Moment::now().plus(COLLAPSE));
         if !stuck.is_empty() {
             self.world.audience.note(&Note::Stuck { paths: &stuck });
         }
@@ -389,5 +381,29 @@ impl Creation<'_> {
         guardian.dismiss();
         // It is not 0: the tree was to stand.
         (status, tell_of_remains(self.state.remains().remove(), audience))
+    }
+}
+
+/// Kills the roots and reaps until nothing is left, or the time is over; then the rest is named.
+fn kill_and_reap(keeper: &mut Keeper, world: &mut World<'_>, until: Moment) -> Vec<String> {
+    for kid in keeper.kids().iter().filter(|kid| !kid.gone) {
+        if let Ok(pidfd) = Pidfd::open(kid.pid) {
+            let _ = pidfd.signal(libc::SIGKILL);
+        }
+    }
+    loop {
+        match keeper.reap() {
+            Reaped::Kid(..) | Reaped::Orphan(..) => {}
+            Reaped::Childless => return Vec::new(),
+            Reaped::Nothing if keeper.living() == 0 => return Vec::new(),
+            Reaped::Nothing => {
+                let left = until.since(Moment::now());
+                if left.is_zero() {
+                    let living = keeper.kids().iter().filter(|kid| !kid.gone);
+                    return living.map(|kid| world.tree.path(kid.subject)).collect();
+                }
+                world.pump(Some(left));
+            }
+        }
     }
 }

@@ -220,6 +220,11 @@ impl Roster {
         self.revision += 1;
     }
 
+    /// The namespaces that are paused, the outer ones first.
+    pub fn paused(&self) -> Vec<NamespaceIndex> {
+        self.paused.iter().copied().collect()
+    }
+
     /// The outermost paused namespace that a namespace is in: itself, or one around it.
     pub fn paused_by(&self, index: NamespaceIndex) -> Option<NamespaceIndex> {
         self.paused.iter().copied().find(|&paused| (paused..paused + self.plan.subtree(paused)).contains(&index))

@@ -5,11 +5,18 @@
 
 use std::collections::{HashSet, VecDeque};
 
+use nix::unistd::Pid;
+
+use super::SignalsFor;
 use super::audience::Cause;
+use super::control::server::Heard;
 use super::life::Life;
 use super::part::Part;
 use super::readiness::Readiness;
 use super::roster::{Roster, State};
+use super::truth_file::Revision;
+use super::undeclared_watch::UndeclaredWatch;
+use super::world::passing::Passing;
 use super::world::{Asker, Guests};
 use crate::engine::failure::Failure;
 use crate::engine::line::Answer;
@@ -74,6 +81,8 @@ pub(super) enum Arrival {
 /// All of it.
 #[derive(Debug)]
 pub(super) struct Tree {
+    /// The topology's name.
+    pub(super) name: String,
     pub(super) plan: Plan,
     pub(super) roster: Roster,
     pub(super) life: Life,
@@ -92,7 +101,13 @@ pub(super) struct Tree {
     pub(super) stop_end: Option<Moment>,
     /// Clients that wait for the end of the stop.
     pub(super) mourners: Vec<Asker>,
+    /// What is still to be decided about.
     pub(super) incidents: VecDeque<Incident>,
+    /// What clients have asked that is still to be served.
+    pub(super) pending: VecDeque<Heard>,
+    /// Signals on their way to the command.
+    pub(super) passing: Passing,
+    pub(super) undeclared: UndeclaredWatch,
     /// Failures of what is being created again, which are not those of the tree.
     pub(super) setbacks: Vec<Failure>,
     /// What the controller itself creates at this moment.
@@ -101,12 +116,14 @@ pub(super) struct Tree {
 
 impl Tree {
     /// A tree of which nothing exists yet.
-    pub(super) fn new(plan: Plan) -> Self {
+    pub(super) fn new(name: &str, plan: Plan, signals_for: SignalsFor) -> Self {
         Self {
+            name: name.to_owned(),
             plan,
             roster: Roster::new(plan),
             life: Life::default(),
             arrival: Arrival::Awaited,
+            // Made when the tree stands: before the first fork it would be memory that every process copies.
             readiness: Readiness::default(),
             started: HashSet::new(),
             guests: Guests::default(),
@@ -117,6 +134,9 @@ impl Tree {
             stop_end: None,
             mourners: Vec::new(),
             incidents: VecDeque::new(),
+            pending: VecDeque::new(),
+            passing: Passing::new(signals_for),
+            undeclared: UndeclaredWatch::default(),
             setbacks: Vec::new(),
             raising: None,
         }
@@ -173,6 +193,17 @@ impl Tree {
             Some(visitor) if subject.is_visitor() => visitor.path.clone(),
             _ => self.roster.path(subject),
         }
+    }
+
+    /// A number that is another one after each change.
+    pub(super) fn revision(&self) -> Revision {
+        self.roster.revision() + self.guests.revision() + self.undeclared.revision()
+    }
+
+    /// The number of a process on the host, and when it began.
+    pub(super) fn identity(&self, subject: Subject) -> Option<(Pid, u64)> {
+        let facts = self.roster.get(subject)?.facts.as_ref()?;
+        Some((Pid::from_raw(*facts.numbers.first()?), facts.start_time))
     }
 
     /// True if a process has been created again.

@@ -84,11 +84,6 @@ pub(in crate::controller) struct Freezer {
 }
 
 impl Freezer {
-    /// Which ones are paused, or about to be: the outer ones first, whose members return into the groups of the inner ones.
-    pub(in crate::controller) fn all(&self) -> Vec<NamespaceIndex> {
-        self.paused.keys().copied().collect()
-    }
-
     /// Freezes a namespace with all that is in it; when everything is, [`Freezer::is_frozen`] says so.
     ///
     /// # Errors

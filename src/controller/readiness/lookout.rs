@@ -8,7 +8,6 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use nix::fcntl::{OFlag, OpenHow, ResolveFlag, open, openat2};
-use nix::libc;
 use nix::sys::prctl::set_pdeathsig;
 use nix::sys::signal::Signal;
 use nix::sys::stat::Mode;
@@ -26,12 +25,6 @@ const SHORT: Duration = Duration::from_millis(10);
 /// How often it looks after a while.
 const LONG: Duration = Duration::from_millis(200);
 
-/// One at work.
-#[derive(Debug)]
-pub(in crate::controller) struct Lookout {
-    pid: Pid,
-}
-
 /// Whose file it is.
 #[derive(Debug, Clone)]
 pub(in crate::controller) struct Watched<'a> {
@@ -41,40 +34,26 @@ pub(in crate::controller) struct Watched<'a> {
     pub(in crate::controller) file: PathBuf,
 }
 
-impl Lookout {
-    /// Sends one out. It ends with 0 when the file is there, and otherwise when the process has ended.
-    ///
-    /// # Errors
-    ///
-    /// Those of fork(2).
-    pub(in crate::controller) fn send(plan: &Plan, watched: &Watched<'_>) -> nix::Result<Self> {
-        let controller = getpid();
-        match fork()? {
-            ForkResult::Parent { child } => Ok(Self { pid: child }),
-            ForkResult::Child => {
-                let _ = set_pdeathsig(Signal::SIGKILL);
-                program::drop_standard_descriptors();
-                let _ = descriptor::close_from(3);
-                title::set_name("nestns-ready");
-                if let Some(area) = plan.common().title {
-                    let _ = area.write(&format!("nestns: {} (waits for {})", watched.path, watched.file.display()));
-                }
-                // The controller may have ended before the signal was armed.
-                exit_now(if getppid() == controller { watch(watched) } else { 1 })
+/// Sends a helper out, a child of the controller. It ends with 0 when the file is there, and otherwise when the process has
+/// ended.
+///
+/// # Errors
+///
+/// Those of fork(2).
+pub(in crate::controller) fn send(plan: &Plan, watched: &Watched<'_>) -> nix::Result<Pid> {
+    let controller = getpid();
+    match fork()? {
+        ForkResult::Parent { child } => Ok(child),
+        ForkResult::Child => {
+            let _ = set_pdeathsig(Signal::SIGKILL);
+            program::drop_standard_descriptors();
+            let _ = descriptor::close_from(3);
+            title::set_name("nestns-ready");
+            if let Some(area) = plan.common().title {
+                let _ = area.write(&format!("nestns: {} (waits for {})", watched.path, watched.file.display()));
             }
-        }
-    }
-
-    /// Its number, a child of the controller.
-    pub(in crate::controller) fn pid(&self) -> Pid {
-        self.pid
-    }
-
-    /// Ends it. It is reaped like any child.
-    pub(in crate::controller) fn call_off(&self) {
-        // It is not reaped yet: its number is its own.
-        if let Ok(pidfd) = Pidfd::open(self.pid) {
-            let _ = pidfd.signal(libc::SIGKILL);
+            // The controller may have ended before the signal was armed.
+            exit_now(if getppid() == controller { watch(watched) } else { 1 })
         }
     }
 }

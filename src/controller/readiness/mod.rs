@@ -4,23 +4,19 @@
 //! lacks. Not for what follows, which the supervision decides (`supervision/readying.rs`), nor for asking: `voices` are
 //! descriptors on which processes speak up themselves, `lookout` is a helper that waits for a file, and commands are guests.
 
-mod lookout;
+pub(super) mod lookout;
 pub(super) mod manager;
 pub mod notification;
 mod voices;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::Duration;
 
-use nix::unistd::Pid;
-
-use crate::engine::moment::Moment;
 use crate::engine::plan::{InitPlan, NamespaceIndex, Plan, Subject};
 use crate::topology::{Pattern, Probe};
 
-pub(super) use lookout::{Lookout, Watched};
 pub(super) use voices::{Heard, Sender, Voices};
 
 /// What makes a process ready, where that is more than that its program runs.
@@ -36,23 +32,6 @@ pub(super) enum Way {
     },
     /// It says so itself.
     Voice,
-}
-
-/// A command that is asked again and again.
-#[derive(Debug, Clone, Copy)]
-pub(super) enum Inquiry {
-    /// It is run at this moment.
-    Pending(Moment),
-    /// It runs since, as this child of the controller, and is killed at this moment.
-    Running(Pid, Moment),
-}
-
-/// For whom a lookout is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Client {
-    Process(Subject),
-    /// It was called off: its end says nothing of anybody.
-    Nobody,
 }
 
 /// What a namespace lacks.
@@ -75,11 +54,6 @@ pub(super) struct Readiness {
     /// Who is still waited for by whoever waits for everything.
     pending: BTreeSet<Subject>,
     lacks: Vec<Lack>,
-    /// Helpers that are not reaped yet.
-    pub(super) lookouts: Vec<(Lookout, Client)>,
-    pub(super) inquiries: BTreeMap<Subject, Inquiry>,
-    /// Whose command cannot be executed, which is said once.
-    pub(super) refused: HashSet<Subject>,
 }
 
 impl Readiness {
@@ -201,7 +175,6 @@ impl Readiness {
     /// Begins anew with somebody, because he is about to be started again.
     pub(super) fn forget(&mut self, subject: Subject) {
         self.early.remove(&subject);
-        self.refused.remove(&subject);
         if !self.ready.remove(&subject) {
             return;
         }
@@ -221,20 +194,6 @@ impl Readiness {
     /// He need not be asked again.
     pub(super) fn is_no_longer_pending(&mut self, subject: Subject) {
         self.pending.remove(&subject);
-    }
-
-    /// When a command is next to be run or killed.
-    pub(super) fn next(&self) -> Option<Moment> {
-        let moments = self.inquiries.values().map(|inquiry| match inquiry {
-            Inquiry::Pending(at) | Inquiry::Running(_, at) => *at,
-        });
-        moments.min()
-    }
-
-    /// For whom a child of the controller was a lookout.
-    pub(super) fn take_lookout(&mut self, pid: Pid) -> Option<Client> {
-        let place = self.lookouts.iter().position(|(lookout, _)| lookout.pid() == pid)?;
-        Some(self.lookouts.swap_remove(place).1)
     }
 }
 

@@ -3,15 +3,17 @@
 //! They read its log, like everybody, and type into the terminal themselves: a descriptor of it is lent to them. What is said
 //! here is how the process ends.
 
-use super::Supervision;
+use std::os::fd::OwnedFd;
+
+use super::edge::Edge;
+use super::exec_processes::ExecProcesses;
 use crate::controller::control::message::{Problem, Reply};
 use crate::controller::control::server::ClientId;
 use crate::controller::journal::LogName;
-use crate::controller::relay::Relay;
 use crate::controller::world::Asker;
 use crate::engine::plan::Subject;
 use crate::engine::report::Ending;
-use crate::topology::Output;
+use crate::topology::{Output, Terminal};
 
 /// How many clients may be attached at a time.
 const MOST: usize = 1024;
@@ -20,44 +22,49 @@ const MOST: usize = 1024;
 #[derive(Debug, Default)]
 pub(super) struct Attachments(Vec<(Asker, Subject)>);
 
-impl Supervision<'_> {
+impl Attachments {
     /// Attaches a client to a process.
-    pub(super) fn attach(&mut self, asker: Asker, path: &str) {
-        match self.try_attach(path) {
+    pub(super) fn attach(&mut self, edge: &mut dyn Edge, exec: &ExecProcesses, asker: Asker, path: &str) {
+        match self.try_attach(edge, exec, path) {
             Ok((subject, terminal)) => {
-                self.attachments.0.push((asker, subject));
+                self.0.push((asker, subject));
                 let log = LogName::of(subject).map(|name| name.to_string()).unwrap_or_default();
-                self.world.reply_with(asker, Reply::Attached { log }, terminal.into_iter().collect());
+                edge.reply_with(asker, Reply::Attached { log }, terminal.into_iter().collect());
             }
-            Err(problem) => self.world.refuse(asker, problem),
+            Err(problem) => edge.refuse(asker, problem),
         }
     }
 
-    fn try_attach(&self, path: &str) -> Result<(Subject, Option<std::os::fd::OwnedFd>), Problem> {
-        if self.attachments.0.len() >= MOST {
+    fn try_attach(
+        &self,
+        edge: &mut dyn Edge,
+        exec: &ExecProcesses,
+        path: &str,
+    ) -> Result<(Subject, Option<OwnedFd>), Problem> {
+        if self.0.len() >= MOST {
             return Err(Problem::no(format!("{MOST} clients are attached already")));
         }
-        if let Some(subject) = self.world.tree.guests.find(path) {
-            let terminal = self.world.terminals.lend(subject);
-            if terminal.is_none() && !self.is_logged_session(subject) {
+        if let Some(subject) = edge.tree().guests.find(path) {
+            let terminal = edge.terminals().lend(Some(subject));
+            if terminal.is_none() && !exec.is_logged(subject) {
                 let message = format!("`{path}` is the program of a client, who has its input and output");
                 return Err(Problem::no(message));
             }
             return Ok((subject, terminal));
         }
         let subject =
-            self.plan.find_process(path).ok_or_else(|| Problem::no(format!("there is no process `{path}`")))?;
-        let namespace = self.plan.namespace(subject.namespace);
+            edge.tree().plan.find_process(path).ok_or_else(|| Problem::no(format!("there is no process `{path}`")))?;
+        let namespace = edge.tree().plan.namespace(subject.namespace);
         let Some(process) = namespace.process(subject.slot) else {
             return Err(Problem::no(format!("`{path}` is nestns itself, and writes nothing"))
                 .help("name a process, or see all of a namespace with `nestns logs -f`"));
         };
-        if self.world.tree.roster.get(subject).is_some_and(|record| record.state.is_over()) {
+        if edge.tree().roster.get(subject).is_some_and(|record| record.state.is_over()) {
             return Err(Problem::no(format!("`{path}` has ended"))
                 .help(format!("`nestns logs {path}` shows what it has written")));
         }
-        if self.owns_terminal(subject) {
-            let terminal = self.world.relay.as_ref().and_then(Relay::lend);
+        if process.terminal == Terminal::Own {
+            let terminal = edge.terminals().lend(None);
             return match terminal {
                 Some(terminal) => Ok((subject, Some(terminal))),
                 None => Err(Problem::no(format!("the terminal of `{path}` is that of `nestns up`"))),
@@ -71,19 +78,18 @@ impl Supervision<'_> {
     }
 
     /// Tells those who follow a process how it has ended.
-    pub(super) fn end_attachments(&mut self, subject: Subject, ending: Ending) {
-        let (over, others) =
-            std::mem::take(&mut self.attachments.0).into_iter().partition(|(_, whom)| *whom == subject);
-        self.attachments.0 = others;
+    pub(super) fn end(&mut self, edge: &mut dyn Edge, subject: Subject, ending: Ending) {
+        let (over, others) = std::mem::take(&mut self.0).into_iter().partition(|(_, whom)| *whom == subject);
+        self.0 = others;
         let over: Vec<(Asker, Subject)> = over;
         for (asker, _) in over {
-            self.world.reply(asker, Reply::Ended(ending.into()));
+            edge.reply(asker, Reply::Ended(ending.into()));
         }
     }
 
     /// Forgets a client who has hung up.
-    pub(super) fn forget_attachments_of(&mut self, client: ClientId) {
-        self.attachments.0.retain(|(asker, _)| asker.client != client);
+    pub(super) fn forget(&mut self, client: ClientId) {
+        self.0.retain(|(asker, _)| asker.client != client);
     }
 }
 

@@ -3,11 +3,14 @@
 //! Looked at between two waits, so that a client is told as soon as it is so, and nothing is asked again and again. All
 //! that is waited for together is bounded by twice the size of the topology.
 
-use super::Supervision;
+use super::conditions::is_fulfilled;
+use super::edge::Edge;
+use super::restarts::Restarts;
 use crate::controller::control::message::{Awaited, Problem, Reply};
 use crate::controller::control::server::ClientId;
 use crate::controller::document::ExitDocument;
 use crate::controller::life::Life;
+use crate::controller::tree::Tree;
 use crate::controller::world::Asker;
 use crate::engine::plan::Subject;
 use crate::topology::Condition;
@@ -40,67 +43,27 @@ impl Awaiting {
     pub(super) fn forget(&mut self, client: ClientId) {
         self.0.retain(|waiter| waiter.asker.client != client);
     }
-}
 
-impl Supervision<'_> {
     /// Takes somebody in. A namespace has a `/` behind its path; no path at all means everything.
-    pub(super) fn begin_waiting(&mut self, asker: Asker, paths: &[String], until: Awaited) {
-        let subjects = match self.awaited_subjects(paths, until) {
+    pub(super) fn begin(&mut self, edge: &mut dyn Edge, asker: Asker, paths: &[String], until: Awaited) {
+        let subjects = match awaited_subjects(edge.tree(), paths, until) {
             Ok(subjects) => subjects,
-            Err(problem) => return self.world.refuse(asker, problem),
+            Err(problem) => return edge.refuse(asker, problem),
         };
-        let most = ANYWAY + 2 * self.world.tree.roster.subjects().count();
-        if self.awaiting.size() + subjects.len() > most {
+        let most = ANYWAY + 2 * edge.tree().roster.subjects().count();
+        if self.size() + subjects.len() > most {
             let problem = Problem::no("more is waited for than the topology has, twice over");
-            return self.world.refuse(asker, problem.help("let others end their waiting first"));
+            return edge.refuse(asker, problem.help("let others end their waiting first"));
         }
         let left = subjects.clone();
-        self.awaiting.0.push(Waiter { asker, until, subjects, left });
-    }
-
-    fn awaited_subjects(&self, paths: &[String], until: Awaited) -> Result<Vec<Subject>, Problem> {
-        let whole = |namespace: u32| {
-            let inside = namespace..namespace + self.plan.subtree(namespace);
-            self.world.tree.roster.subjects().filter(move |subject| inside.contains(&subject.namespace))
-        };
-        let namespace = |namespace: u32| -> Vec<Subject> {
-            match until {
-                Awaited::Ready => whole(namespace).collect(),
-                // PID 1 is there before all others, and after them.
-                Awaited::Started | Awaited::Exited => vec![Subject::init(namespace)],
-            }
-        };
-        if paths.is_empty() {
-            let roots = self.plan.indices().filter(|&index| self.plan.namespace(index).parent.is_none());
-            return Ok(match until {
-                Awaited::Exited => roots.map(Subject::init).collect(),
-                Awaited::Started | Awaited::Ready => self.world.tree.roster.subjects().collect(),
-            });
-        }
-        let known: std::collections::HashMap<String, Subject> =
-            self.world.tree.roster.subjects().map(|subject| (self.world.tree.roster.path(subject), subject)).collect();
-        let mut subjects = Vec::new();
-        for path in paths {
-            let missing = || Problem::no(format!("nothing is called `{path}` any more"));
-            if let Some(space) = path.strip_suffix('/') {
-                let init = known.get(&format!("{space}/init")).ok_or_else(missing)?;
-                subjects.extend(namespace(init.namespace));
-            } else {
-                let guest = || self.world.tree.guests.find(path).or_else(|| self.world.tree.guests.find_ended(path));
-                subjects.push(known.get(path).copied().or_else(guest).ok_or_else(missing)?);
-            }
-        }
-        subjects.sort_unstable();
-        subjects.dedup();
-        Ok(subjects)
+        self.0.push(Waiter { asker, until, subjects, left });
     }
 
     /// Tells those who have waited long enough.
-    pub(super) fn answer_waiting(&mut self) {
-        let mut waiters = std::mem::take(&mut self.awaiting.0);
-        waiters.retain_mut(|waiter| {
+    pub(super) fn answer(&mut self, edge: &mut dyn Edge, restarts: &Restarts) {
+        self.0.retain_mut(|waiter| {
             let mut never = None;
-            waiter.left.retain(|&subject| match self.is_so_far(subject, waiter.until) {
+            waiter.left.retain(|&subject| match is_so_far(edge.tree(), restarts, subject, waiter.until) {
                 Some(true) => false,
                 None => true,
                 Some(false) => {
@@ -109,75 +72,109 @@ impl Supervision<'_> {
                 }
             });
             let answer = match never {
-                Some(subject) => Reply::Problem(self.never(subject, waiter.until)),
-                None if waiter.left.is_empty() => Reply::Awaited(self.exits(&waiter.subjects)),
+                Some(subject) => Reply::Problem(in_vain(edge.tree(), subject, waiter.until)),
+                None if waiter.left.is_empty() => Reply::Awaited(exits(edge.tree(), &waiter.subjects)),
                 None => return true,
             };
-            self.world.reply(waiter.asker, answer);
+            edge.reply(waiter.asker, answer);
             false
         });
-        // A reply may let a client be heard, who waits then.
-        waiters.append(&mut self.awaiting.0);
-        self.awaiting.0 = waiters;
     }
+}
 
-    /// Whether somebody has come so far; `None`: not yet.
-    fn is_so_far(&self, subject: Subject, until: Awaited) -> Option<bool> {
-        if subject.session_number().is_some() {
-            let lives = self.world.tree.guests.get(subject).is_some();
-            return (until != Awaited::Exited || !lives).then_some(true);
+fn awaited_subjects(tree: &Tree, paths: &[String], until: Awaited) -> Result<Vec<Subject>, Problem> {
+    let whole = |namespace: u32| {
+        let inside = namespace..namespace + tree.plan.subtree(namespace);
+        tree.roster.subjects().filter(move |subject| inside.contains(&subject.namespace))
+    };
+    let namespace = |namespace: u32| -> Vec<Subject> {
+        match until {
+            Awaited::Ready => whole(namespace).collect(),
+            // PID 1 is there before all others, and after them.
+            Awaited::Started | Awaited::Exited => vec![Subject::init(namespace)],
         }
-        let record = self.world.tree.roster.get(subject)?;
-        let is_over = (record.ending.is_some() || record.state.is_over()) && !self.comes_again(subject);
-        let condition = match until {
-            Awaited::Exited => return is_over.then_some(true),
-            Awaited::Started => Condition::Started,
-            Awaited::Ready => Condition::Ready,
-        };
-        let is_ours = self.plan.namespace(subject.namespace).process(subject.slot).is_none();
-        if is_ours {
-            // A PID 1 of ours works as soon as the gates are open.
-            let works = !matches!(self.life, Life::Creating | Life::Created);
-            return if is_over { Some(false) } else { works.then_some(true) };
-        }
-        match self.is_fulfilled(subject, condition) {
-            // Its PID 1 has taken it along.
-            None if is_over => Some(false),
-            fulfilled => fulfilled,
+    };
+    if paths.is_empty() {
+        let roots = tree.plan.indices().filter(|&index| tree.plan.namespace(index).parent.is_none());
+        return Ok(match until {
+            Awaited::Exited => roots.map(Subject::init).collect(),
+            Awaited::Started | Awaited::Ready => tree.roster.subjects().collect(),
+        });
+    }
+    let known: std::collections::HashMap<String, Subject> =
+        tree.roster.subjects().map(|subject| (tree.roster.path(subject), subject)).collect();
+    let mut subjects = Vec::new();
+    for path in paths {
+        let missing = || Problem::no(format!("nothing is called `{path}` any more"));
+        if let Some(space) = path.strip_suffix('/') {
+            let init = known.get(&format!("{space}/init")).ok_or_else(missing)?;
+            subjects.extend(namespace(init.namespace));
+        } else {
+            let guest = || tree.guests.find(path).or_else(|| tree.guests.find_ended(path));
+            subjects.push(known.get(path).copied().or_else(guest).ok_or_else(missing)?);
         }
     }
+    subjects.sort_unstable();
+    subjects.dedup();
+    Ok(subjects)
+}
 
-    fn never(&self, subject: Subject, until: Awaited) -> Problem {
-        let path = self.world.tree.path(subject);
-        let ending = self.world.tree.roster.get(subject).and_then(|record| record.ending);
-        let how = match ending.map(|(ending, _)| ExitDocument::from(ending)) {
-            Some(ExitDocument::Code(code)) => format!("has ended with status {code}"),
-            Some(ExitDocument::Signal(signal)) => {
-                format!("was ended by {}", crate::topology::Signal::from_number(signal))
-            }
-            None => "has ended with its namespace".to_owned(),
-        };
-        let word = match until {
-            Awaited::Started => "started",
-            Awaited::Ready => "ready",
-            Awaited::Exited => "over",
-        };
-        Problem::no(format!("`{path}` {how} and was not {word} before"))
-            .help(format!("`nestns logs {path}` shows what it has said"))
+/// Whether somebody has come so far; `None`: not yet.
+fn is_so_far(tree: &Tree, restarts: &Restarts, subject: Subject, until: Awaited) -> Option<bool> {
+    if subject.session_number().is_some() {
+        let lives = tree.guests.get(subject).is_some();
+        return (until != Awaited::Exited || !lives).then_some(true);
     }
+    let record = tree.roster.get(subject)?;
+    let is_over = (record.ending.is_some() || record.state.is_over()) && !restarts.brings_back(&tree.plan, subject);
+    let condition = match until {
+        Awaited::Exited => return is_over.then_some(true),
+        Awaited::Started => Condition::Started,
+        Awaited::Ready => Condition::Ready,
+    };
+    let is_ours = tree.plan.namespace(subject.namespace).process(subject.slot).is_none();
+    if is_ours {
+        // A PID 1 of ours works as soon as the gates are open.
+        let works = !matches!(tree.life, Life::Creating | Life::Created);
+        return if is_over { Some(false) } else { works.then_some(true) };
+    }
+    match is_fulfilled(tree, restarts, subject, condition) {
+        // Its PID 1 has taken it along.
+        None if is_over => Some(false),
+        fulfilled => fulfilled,
+    }
+}
 
-    fn exits(&self, subjects: &[Subject]) -> Vec<(String, Option<ExitDocument>)> {
-        let exit = |subject: Subject| {
-            if let Some((_, exit)) = self.world.tree.guests.exit_of(subject) {
-                return Some(exit);
-            }
-            let record = self.world.tree.roster.get(subject)?;
-            match record.ending {
-                Some((ending, _)) => Some(ending.into()),
-                // With its namespace, which the kernel does by KILL.
-                None => record.state.is_over().then_some(ExitDocument::Signal(libc::SIGKILL)),
-            }
-        };
-        subjects.iter().map(|&subject| (self.world.tree.path(subject), exit(subject))).collect()
-    }
+fn in_vain(tree: &Tree, subject: Subject, until: Awaited) -> Problem {
+    let path = tree.path(subject);
+    let ending = tree.roster.get(subject).and_then(|record| record.ending);
+    let how = match ending.map(|(ending, _)| ExitDocument::from(ending)) {
+        Some(ExitDocument::Code(code)) => format!("has ended with status {code}"),
+        Some(ExitDocument::Signal(signal)) => {
+            format!("was ended by {}", crate::topology::Signal::from_number(signal))
+        }
+        None => "has ended with its namespace".to_owned(),
+    };
+    let word = match until {
+        Awaited::Started => "started",
+        Awaited::Ready => "ready",
+        Awaited::Exited => "over",
+    };
+    Problem::no(format!("`{path}` {how} and was not {word} before"))
+        .help(format!("`nestns logs {path}` shows what it has said"))
+}
+
+fn exits(tree: &Tree, subjects: &[Subject]) -> Vec<(String, Option<ExitDocument>)> {
+    let exit = |subject: Subject| {
+        if let Some((_, exit)) = tree.guests.exit_of(subject) {
+            return Some(exit);
+        }
+        let record = tree.roster.get(subject)?;
+        match record.ending {
+            Some((ending, _)) => Some(ending.into()),
+            // With its namespace, which the kernel does by KILL.
+            None => record.state.is_over().then_some(ExitDocument::Signal(libc::SIGKILL)),
+        }
+    };
+    subjects.iter().map(|&subject| (tree.path(subject), exit(subject))).collect()
 }

@@ -1,89 +1,120 @@
-//! `after`: who waits for what, and the word that lets him through.
+//! `after`: processes that wait for others, and the signal that lets them through.
 
-use super::Supervision;
+use nix::libc;
+
+use super::edge::Edge;
+use super::restarts::Restarts;
 use crate::controller::audience::Note;
 use crate::controller::journal::event::Event;
 use crate::controller::life::Life;
+use crate::controller::tree::Tree;
 use crate::controller::verdict;
 use crate::engine::gate;
 use crate::engine::plan::{Slot, Subject};
 use crate::topology::Condition;
-use nix::libc;
 
-/// Whether a process's conditions are met.
-pub(super) enum Met {
+/// The conditions of a process, taken together.
+#[derive(Debug, PartialEq, Eq)]
+enum Met {
     Yes,
     NotYet,
     /// This dependency has ended otherwise.
     Never(String),
 }
 
-impl Supervision<'_> {
+/// Processes that wait for a signal, by what they wait for.
+#[derive(Debug)]
+pub(super) struct Dependencies {
+    waiting: Vec<Subject>,
+}
+
+impl Dependencies {
+    /// Those of a tree that stands behind its gates.
+    pub(super) fn of(tree: &Tree) -> Self {
+        let conditional = |subject: &Subject| {
+            let namespace = tree.plan.namespace(subject.namespace);
+            namespace.process(subject.slot).is_some_and(|process| !process.is_unconditional())
+        };
+        Self { waiting: tree.roster.subjects().filter(conditional).collect() }
+    }
+
+    /// Has a process wait that has been created again.
+    pub(super) fn hold(&mut self, subject: Subject) {
+        self.waiting.push(subject);
+    }
+
+    /// Forgets what is about to be created again.
+    pub(super) fn forget(&mut self, is_forgotten: impl Fn(Subject) -> bool) {
+        self.waiting.retain(|&subject| !is_forgotten(subject));
+    }
+
     /// Lets those processes through whose conditions are met, and gives up those whose never will be.
-    pub(super) fn release_waiting(&mut self) {
-        if self.life != Life::Running {
+    pub(super) fn release(&mut self, edge: &mut dyn Edge, restarts: &Restarts) {
+        if edge.tree().life != Life::Running {
             return;
         }
         let mut kept = Vec::new();
         for subject in std::mem::take(&mut self.waiting) {
-            match self.conditions(subject) {
+            match conditions(edge.tree(), restarts, subject) {
                 Met::Yes => {
-                    let path = self.world.tree.path(subject);
-                    self.world.record(&Event::Release { path: &path });
-                    self.world.signal_member(subject, gate::RELEASE as i32);
+                    let path = edge.tree().path(subject);
+                    edge.record(&Event::Release { path: &path });
+                    // It may have ended since, which its keeper reports.
+                    let _ = edge.signal(subject, gate::RELEASE as i32);
                 }
                 Met::NotYet => kept.push(subject),
                 Met::Never(dependency) => {
-                    let path = self.world.tree.path(subject);
-                    self.world.audience.note(&Note::Unreachable { path: &path, dependency: &dependency });
-                    self.world.record_signal(subject, libc::SIGKILL);
-                    self.world.signal_member(subject, libc::SIGKILL);
+                    let path = edge.tree().path(subject);
+                    edge.note(&Note::Unreachable { path: &path, dependency: &dependency });
+                    edge.record_signal(subject, libc::SIGKILL);
+                    let _ = edge.signal(subject, libc::SIGKILL);
                 }
             }
         }
         self.waiting = kept;
     }
+}
 
-    pub(super) fn conditions(&self, subject: Subject) -> Met {
-        let namespace = self.plan.namespace(subject.namespace);
-        let Some(process) = namespace.process(subject.slot) else { return Met::Yes };
-        let mut met = Met::Yes;
-        for after in &process.after {
-            let other = Subject { slot: Slot::declared(after.process), ..subject };
-            let Some(dependency) = namespace.process(other.slot) else { continue };
-            match self.is_fulfilled(other, after.condition) {
-                Some(true) => {}
-                Some(false) => return Met::Never(dependency.name.clone()),
-                None => met = Met::NotYet,
-            }
+fn conditions(tree: &Tree, restarts: &Restarts, subject: Subject) -> Met {
+    let namespace = tree.plan.namespace(subject.namespace);
+    let Some(process) = namespace.process(subject.slot) else { return Met::Yes };
+    let mut met = Met::Yes;
+    for after in &process.after {
+        let other = Subject { slot: Slot::declared(after.process), ..subject };
+        let Some(dependency) = namespace.process(other.slot) else { continue };
+        match is_fulfilled(tree, restarts, other, after.condition) {
+            Some(true) => {}
+            Some(false) => return Met::Never(dependency.name.clone()),
+            None => met = Met::NotYet,
         }
-        met
     }
+    met
+}
 
-    /// Whether a process has come so far; `None`: not yet, `false`: it never will any more.
-    pub(super) fn is_fulfilled(&self, subject: Subject, condition: Condition) -> Option<bool> {
-        let namespace = self.plan.namespace(subject.namespace);
-        // What the plan does not have keeps nobody waiting.
-        let (Some(record), Some(process)) = (self.world.tree.roster.get(subject), namespace.process(subject.slot)) else {
-            return Some(true);
-        };
-        let started = self.started.contains(&subject);
-        // An end after which it may be started again is none yet.
-        let ended = record.ending.map(|(ending, _)| ending).filter(|_| !self.may_come_again(subject));
-        let succeeded = ended.map(|ending| verdict::is_success(process, ending) && record.refusal.is_none());
-        match condition {
-            Condition::Created => Some(true),
-            Condition::Started | Condition::Ready => {
-                let is_met =
-                    if condition == Condition::Ready { self.world.tree.readiness.is_ready(subject) } else { started };
-                match (is_met, ended) {
-                    (true, _) => Some(true),
-                    (false, None) => None,
-                    (false, Some(_)) => Some(false),
-                }
+/// True if a process has come so far; `None`: not yet, `false`: it never will any more.
+pub(super) fn is_fulfilled(tree: &Tree, restarts: &Restarts, subject: Subject, condition: Condition) -> Option<bool> {
+    let namespace = tree.plan.namespace(subject.namespace);
+    // What the plan does not have keeps nothing waiting.
+    let (Some(record), Some(process)) = (tree.roster.get(subject), namespace.process(subject.slot)) else {
+        return Some(true);
+    };
+    // An end after which it may be started again is none yet.
+    let ended = record.ending.map(|(ending, _)| ending).filter(|_| !restarts.may_bring_back(&tree.plan, subject));
+    match condition {
+        Condition::Created => Some(true),
+        Condition::Started | Condition::Ready => {
+            let is_met = if condition == Condition::Ready {
+                tree.readiness.is_ready(subject)
+            } else {
+                tree.started.contains(&subject)
+            };
+            match (is_met, ended) {
+                (true, _) => Some(true),
+                (false, None) => None,
+                (false, Some(_)) => Some(false),
             }
-            Condition::Exited => ended.map(|_| true),
-            Condition::Ok => succeeded,
         }
+        Condition::Exited => ended.map(|_| true),
+        Condition::Ok => ended.map(|ending| verdict::is_success(process, ending) && record.refusal.is_none()),
     }
 }

@@ -1,431 +1,595 @@
-//! From open gates to the end: reaping, output, `after`, the verdict, the stop.
+//! From open gates to the end: `after`, the verdict, restarts, requests, the stop.
 //!
-//! One loop, one wait. Each round takes in what has happened, decides, acts, and waits for the next thing or deadline.
+//! Policy alone. Each component owns its state and has a file of its own; what it may touch is the [`Edge`], and other components
+//! only where they are handed to it. The [`Supervisor`] has them take turns: it weighs what has happened, serves clients, and lets
+//! each go on. What happens between two turns is the reactor's.
 
 mod attachments;
 mod awaiting;
-mod changes;
-mod clients;
 mod conditions;
-mod fixture;
+mod edge;
+mod exec_processes;
 mod judging;
-mod noting;
 mod opening;
-mod passing_on;
 mod pausing;
 mod readying;
-mod sessions;
-mod stopping;
-mod visiting;
+mod restarts;
+mod rules;
+mod run_command;
+mod signalling;
+mod stop;
 
-use std::cell::OnceCell;
-use std::collections::HashSet;
-use std::io;
 use std::time::Duration;
 
-use nix::libc;
+use nix::unistd::Pid;
 
 use super::audience::{Cause, Note};
-use super::herald::FailedProcess;
-use super::journal::event::{Event, WHOLE};
-use super::left_behind::{Left, tell_of_remains};
-use super::life::COLLAPSE;
-use super::life::Life;
+use super::control::message::{Problem, Reply, Request};
+use super::control::server::{Asked, Heard};
+use super::journal::event::{Event as Noted, Stage as Halt, WHOLE};
+use super::life::{Event, Life, Reaction};
 use super::readiness::Readiness;
-use super::relay::Relay;
 use super::roster::State;
 use super::timeline::Timeline;
-use super::verdict::Verdict;
-use super::tree::{Incident, Orphan};
-use super::world::World;
-use super::{Command, Fixture, Gates};
-use crate::controller::audience::Loss;
-use crate::engine::keeper::{Keeper, Reaped};
+use super::tree::{Arrival, Incident, Orphan};
+use super::world::Asker;
+use super::{Command, Fixture};
 use crate::engine::moment::Moment;
-use crate::engine::plan::{Plan, Subject};
+use crate::engine::plan::Subject;
 use crate::engine::report::Ending;
-use crate::observe::namespaces::Standpoint;
-use crate::sys::fault;
-use crate::sys::pidfd::Pidfd;
-use crate::topology::{OnExit, Terminal};
+use crate::topology::{OnExit, Signal, Terminal};
 use attachments::Attachments;
 use awaiting::Awaiting;
-use changes::Changes;
+use conditions::Dependencies;
+use exec_processes::ExecProcesses;
+use judging::Judge;
 use pausing::Pausing;
-use sessions::Sessions;
-use stopping::Stopping;
+use readying::{News, Probes};
+use restarts::{Aim, Peers, Restarts};
+use run_command::{Leaving, RunCommand};
+use stop::Stop;
 
-pub(super) use opening::{Arrival, Opening};
-pub(super) use stopping::kill_and_reap;
+pub(super) use edge::{Edge, Kernel, Said, Source, TerminalChange, Terminals, Truth};
+pub(super) use opening::Opening;
+pub(super) use pausing::Freeze;
 
-/// How long the last output of all programs may be read; a program outside the tree may hold a pipe and go on writing.
-const DRAIN: Duration = Duration::from_secs(10);
-/// How long a member's death by KILL may wait for that of its PID 1, which would explain it.
-const EXPLANATION: Duration = Duration::from_millis(200);
-/// How long where a PID 1 around it is seen to be ending: that takes as long as the kernel and whoever reaps need.
-const CERTAIN_EXPLANATION: Duration = Duration::from_secs(30);
-
-/// A death whose meaning is not clear yet.
-#[derive(Debug)]
-struct Unexplained {
-    subject: Subject,
-    ending: Ending,
-    until: Moment,
-}
-
-/// The status, how long it took until the gates were open, the timeline of the stop if there was one, and whether anything
-/// could not be removed.
-type End = (u8, Option<Duration>, Option<Timeline>, Left);
+/// How many requests are served before the tree is looked after again.
+const TURN: usize = 64;
 
 /// By what the topology is judged.
 #[derive(Debug)]
 pub(super) struct Rules {
     pub(super) on_exit: OnExit,
-    /// Whose status is that of the whole.
+    /// The path of the process whose status is that of the whole.
     pub(super) status_from: Option<String>,
-    /// For whom the tree is there.
+    /// What the tree is there for.
     pub(super) fixture: Option<Fixture>,
-    /// Whether it is not over before that is asked for.
+    /// True if it is not over before that is asked for.
     pub(super) stays: bool,
 }
 
-pub(super) struct Supervision<'a> {
-    world: World<'a>,
-    keeper: Keeper,
-    plan: Plan,
-    life: Life,
-    verdict: Verdict,
-    status_from: Option<String>,
-    stays: bool,
-    fixture: Option<Fixture>,
-    /// What has failed by the rules of the topology, while whoever uses it as a fixture decides.
-    failed: Vec<FailedProcess>,
-    /// Processes that wait for a word, by what they wait for.
-    waiting: Vec<Subject>,
-    started: HashSet<Subject>,
-    unexplained: Vec<Unexplained>,
-    stopping: Option<Stopping>,
-    command: Option<Command>,
-    visit_deadline: Option<Moment>,
-    /// The processes in the session of the command of `run` at the time when it was asked to end.
-    company: Vec<Pidfd>,
-    /// How often Ctrl-C was passed on to the command.
-    interruptions: u32,
+/// All components of a tree that stands.
+pub(super) struct Supervisor<'a, E> {
+    pub(super) edge: E,
     opening: Opening,
-    sessions: Sessions,
-    awaiting: Awaiting,
-    changes: Changes,
-    pausing: Pausing,
+    stays: bool,
+    judge: Judge,
+    dependencies: Dependencies,
+    probes: Probes,
+    restarts: Restarts,
+    pausing: Pausing<'a>,
+    exec: ExecProcesses,
     attachments: Attachments,
-    standpoint: OnceCell<Standpoint>,
+    awaiting: Awaiting,
+    command: RunCommand,
+    stop: Option<Stop>,
 }
 
-impl<'a> Supervision<'a> {
-    pub(super) fn new(mut world: World<'a>, keeper: Keeper, life: Life, rules: Rules, opening: Opening) -> Self {
-        let plan = world.tree.plan;
-        world.tree.readiness = Readiness::of(&plan);
-        let conditional = |subject: &Subject| {
-            let namespace = plan.namespace(subject.namespace);
-            namespace.process(subject.slot).is_some_and(|process| !process.is_unconditional())
-        };
-        let waiting = world.tree.roster.subjects().filter(conditional).collect();
+impl<'a, E: Edge> Supervisor<'a, E> {
+    /// The supervisor of a tree that stands behind its gates.
+    pub(super) fn new(
+        mut edge: E,
+        freezer: Box<dyn Freeze + 'a>,
+        rules: Rules,
+        command: Option<Command>,
+        opening: Opening,
+    ) -> Self {
+        let plan = edge.tree().plan;
+        edge.tree_mut().readiness = Readiness::of(&plan);
+        let (stays, status_from) = (rules.stays, rules.status_from.clone());
         Self {
-            world,
-            keeper,
-            plan,
-            life,
-            verdict: Verdict::new(rules.on_exit),
-            status_from: rules.status_from,
-            stays: rules.stays,
-            fixture: rules.fixture,
-            failed: Vec::new(),
-            waiting,
-            started: HashSet::new(),
-            unexplained: Vec::new(),
-            stopping: None,
-            command: None,
-            visit_deadline: None,
-            company: Vec::new(),
-            interruptions: 0,
             opening,
-            sessions: Sessions::default(),
-            awaiting: Awaiting::default(),
-            changes: Changes::default(),
-            pausing: Pausing::default(),
+            stays,
+            judge: Judge::new(rules, command.is_some()),
+            dependencies: Dependencies::of(edge.tree()),
+            probes: Probes::default(),
+            restarts: Restarts::default(),
+            pausing: Pausing::new(freezer),
+            exec: ExecProcesses::default(),
             attachments: Attachments::default(),
-            standpoint: OnceCell::new(),
+            awaiting: Awaiting::default(),
+            command: RunCommand::new(command, status_from),
+            stop: None,
+            edge,
         }
     }
 
-    /// Where those stand whom the keeper moves in: found out once, as neither he nor his helpers ever stand elsewhere.
-    fn standpoint(&self) -> io::Result<&Standpoint> {
-        if let Some(known) = self.standpoint.get() {
-            return Ok(known);
-        }
-        let own = Standpoint::own(self.keeper.user_namespace())?;
-        Ok(self.standpoint.get_or_init(|| own))
-    }
-
-    /// Stays until everything has ended. Returns the status, how long it took until the gates were open, and the timeline
-    /// of the stop, if there was one.
-    pub(super) fn live(mut self, command: Option<Command>) -> End {
-        self.command = command;
-        if self.opening.gates == Gates::Open {
-            self.open_gates();
-            fault::point("released");
-        }
-        self.announce();
-        loop {
-            self.reap();
-            self.weigh();
+    /// Opens the gates, unless that was done; says whether it has.
+    pub(super) fn open_gates(&mut self) -> bool {
+        let is_opened = self.opening.open(&mut self.edge);
+        if is_opened {
+            self.probes.open(&mut self.edge);
+            self.dependencies.release(&mut self.edge, &self.restarts);
             self.start_command();
-            self.serve_clients();
-            self.answer_waiting();
-            self.pass_signals_on();
-            self.stop_if_told();
-            self.act();
-            self.advance_changes();
-            self.end_sessions();
-            self.look_after_paused();
-            self.inquire();
-            if self.is_over() {
-                break;
-            }
-            self.announce();
-            self.world.tree.life = self.life;
-            self.world.pump(self.timeout());
         }
-        self.finish()
+        is_opened
     }
 
-    fn reap(&mut self) {
-        if self.world.tree.guests.are_unread() {
-            if !self.world.child_ended {
-                // One of them could end between the question and the reaping; SIGCHLD will tell.
+    /// Lets each component go on, after something has happened or the time of something has come.
+    pub(super) fn take_turn(&mut self) {
+        self.weigh();
+        self.start_command();
+        self.serve_clients();
+        self.awaiting.answer(&mut self.edge, &self.restarts);
+        self.pass_signals_on();
+        self.stop_if_told();
+        self.advance_stop();
+        self.advance_restarts();
+        self.exec.kill_overdue(&mut self.edge);
+        self.pausing.look_after(&mut self.edge);
+        self.probes.inquire(&mut self.edge);
+    }
+
+    /// Tells those that wait for the tree, as soon as there is what they wait for.
+    pub(super) fn announce(&mut self) {
+        let tree = self.edge.tree_mut();
+        // A stop under way decides otherwise: the caller is told by the end of the controller.
+        if tree.stop.is_some() || matches!(tree.life, Life::Stopping | Life::Killing | Life::Gone) {
+            return;
+        }
+        if tree.life == Life::Running
+            && tree.arrival == Arrival::Awaited
+            && self.judge.all_settled(tree, &self.restarts)
+        {
+            if !self.judge.arrives(&mut self.edge, &self.restarts) {
                 return;
             }
-            self.world.tree.guests.read();
+            self.opening.arrive(&mut self.edge);
         }
-        self.world.child_ended = false;
-        loop {
-            let reaped = self.keeper.reap();
-            // Whatever a PID 1 has said before it left was said before it could be reaped.
-            match reaped {
-                Reaped::Kid(subject, _) => {
-                    self.world.drain_inherited();
-                    self.world.drain_ended(subject);
-                }
-                Reaped::Orphan(..) => self.world.drain_inherited(),
-                Reaped::Nothing | Reaped::Childless => {}
-            }
-            match reaped {
-                Reaped::Kid(subject, ending) => {
-                    self.world.note_ended(subject, ending, Moment::now());
-                    if let Some(stopping) = &mut self.stopping {
-                        stopping.farewell.gone(subject);
-                    }
-                    if subject.is_init()
-                        && let Some(kid) = self.keeper.kids().iter().find(|kid| kid.subject == subject)
-                    {
-                        let gone = kid.pid;
-                        self.world.roots.retain(|&root| root != gone);
-                    }
-                }
-                Reaped::Orphan(pid, _) if pid == self.world.guardian.pid => {
-                    // Without a guardian the roots still end with the controller, by their parent-death signal.
-                    let _ = self.world.replace_guardian(Loss::Killed);
-                }
-                Reaped::Orphan(pid, ending) if self.on_lookout_ended(pid, ending) => {}
-                Reaped::Orphan(pid, ending) => {
-                    let exit = Some(ending.into());
-                    self.world.record(&Event::Reparent { path: "host", pid: Some(pid.as_raw()), count: None, exit });
-                }
-                Reaped::Nothing | Reaped::Childless => return,
-            }
-        }
+        self.opening.announce(&mut self.edge, &self.restarts);
     }
 
-    fn weigh(&mut self) {
-        while let Some(incident) = self.world.tree.incidents.pop_front() {
-            match incident {
-                Incident::Started(subject) => self.on_started(subject),
-                Incident::Hint(subject) => self.on_hint(subject),
-                Incident::ProbeRefused(probe, refusal) => {
-                    if let Some(subject) = probe.probed() {
-                        self.on_probe_refused(subject, &refusal);
-                    }
-                }
-                // Its end follows, with the status that a shell would give.
-                Incident::Refused(subject) => {
-                    self.record_refusal(subject);
-                    if self.owns_terminal(subject) {
-                        self.end_terminal();
-                    }
-                }
-                Incident::Ended(subject, ending, at) => self.on_ended(subject, ending, at),
-                Incident::Answered(namespace, answer, pidfd) => self.on_answered(namespace, answer, pidfd),
-                Incident::HungUp(namespace) => self.on_hung_up(namespace),
-                Incident::Orphan { namespace, orphan } => {
-                    // Nothing is decided about a process without a name.
-                    let path = self.world.tree.roster.path(Subject::init(namespace));
-                    let (pid, count, exit) = match orphan {
-                        Orphan::One { number, ending } => (Some(number), None, Some(ending.into())),
-                        Orphan::More(count) => (None, Some(count), None),
-                    };
-                    self.world.record(&Event::Reparent { path: &path, pid, count, exit });
-                }
-                Incident::SessionRefused(subject, refusal) => self.on_session_refused(subject, &refusal),
-                Incident::SessionFailed(failure) => self.on_session_failed(&failure),
-            }
+    /// Decides about what has happened.
+    pub(super) fn weigh(&mut self) {
+        while let Some(incident) = self.edge.tree_mut().incidents.pop_front() {
+            self.on_incident(incident);
         }
-        let now = Moment::now();
-        let (due, later): (Vec<_>, Vec<_>) =
-            std::mem::take(&mut self.unexplained).into_iter().partition(|unexplained| unexplained.until <= now);
-        self.unexplained = later;
-        for Unexplained { subject, ending, .. } in due {
-            self.judge(subject, ending);
+        self.judge.judge_unexplained(&mut self.edge, &mut self.restarts);
+    }
+
+    fn on_incident(&mut self, incident: Incident) {
+        let edge: &mut dyn Edge = &mut self.edge;
+        match incident {
+            Incident::Started(subject) => self.on_started(subject),
+            Incident::Hint(subject) => {
+                let news = self.probes.on_hint(edge, subject);
+                self.on_news(news);
+            }
+            Incident::ProbeRefused(probe, refusal) => {
+                if let Some(subject) = probe.probed() {
+                    self.probes.on_refused(edge, subject, &refusal);
+                }
+            }
+            // Its end follows, with the status that a shell would give.
+            Incident::Refused(subject) => {
+                edge.record_refusal(subject);
+                self.end_terminal_of(subject);
+            }
+            Incident::Ended(subject, ending, at) => self.on_ended(subject, ending, at),
+            Incident::Answered(namespace, answer, pidfd) => self.restarts.on_answered(namespace, answer, pidfd),
+            Incident::HungUp(namespace) => self.restarts.on_hung_up(namespace),
+            Incident::Orphan { namespace, orphan } => {
+                // Nothing is decided about a process without a name.
+                let path = edge.tree().roster.path(Subject::init(namespace));
+                let (pid, count, exit) = match orphan {
+                    Orphan::One { number, ending } => (Some(number), None, Some(ending.into())),
+                    Orphan::More(count) => (None, Some(count), None),
+                };
+                edge.record(&Noted::Reparent { path: &path, pid, count, exit });
+            }
+            Incident::SessionRefused(subject, refusal) => {
+                self.exec.on_refused(edge, &mut self.attachments, subject, &refusal);
+            }
+            Incident::SessionFailed(failure) => self.exec.on_failed(edge, &mut self.attachments, &failure),
         }
     }
 
     fn on_started(&mut self, subject: Subject) {
+        let edge: &mut dyn Edge = &mut self.edge;
         if subject.session_number().is_some() {
-            self.on_session_started(subject);
+            self.exec.on_started(edge, &mut self.attachments, subject);
             return;
         }
         if subject.probed().is_some() {
             return;
         }
-        if let Some(record) = self.world.tree.roster.get_mut(subject)
+        if let Some(record) = edge.tree_mut().roster.get_mut(subject)
             && record.state == State::Created
         {
             record.state = State::Running;
         }
-        self.record_start(subject);
-        self.started.insert(subject);
-        if self.owns_terminal(subject)
-            && let Some(relay) = &mut self.world.relay
-        {
-            relay.begin(self.world.saved, &self.world.events);
-            self.world.terminal = Some(subject);
+        edge.record_start(subject);
+        edge.tree_mut().started.insert(subject);
+        if owns_terminal(edge, subject) {
+            edge.terminals().change(TerminalChange::Begin(subject));
         }
-        self.begin_probe(subject);
-        self.release_waiting();
+        self.probes.begin(edge, subject);
+        self.dependencies.release(edge, &self.restarts);
     }
 
-    fn owns_terminal(&self, subject: Subject) -> bool {
+    fn on_ended(&mut self, subject: Subject, ending: Ending, at: Moment) {
+        self.end_terminal_of(subject);
+        let edge: &mut dyn Edge = &mut self.edge;
+        if subject.session_number().is_some() {
+            self.exec.on_ended(edge, &mut self.attachments, subject, ending);
+            return;
+        }
+        if let Some(probed) = subject.probed() {
+            let news = self.probes.on_answer(edge, probed, ending);
+            self.on_news(news);
+            return;
+        }
+        self.attachments.end(edge, subject, ending);
         if subject.is_visitor() {
-            return self.world.relay.is_some();
+            let tree = edge.tree_mut();
+            if let Some(visitor) = &mut tree.visitor {
+                visitor.ending = Some(ending);
+            }
+            self.judge.adopt(ending);
+            edge.record_exit(subject, ending, None);
+            let path = edge.tree().path(subject);
+            edge.tree_mut().request_stop(Cause::Ended { path });
+            return;
         }
-        let namespace = self.plan.namespace(subject.namespace);
-        namespace.process(subject.slot).is_some_and(|process| process.terminal == Terminal::Own)
+        let Some(record) = edge.tree_mut().roster.get_mut(subject) else { return };
+        record.ending.get_or_insert((ending, at));
+        let was_over = std::mem::replace(&mut record.state, State::Exited).is_over();
+        if subject.is_init() {
+            self.restarts.forget_inside(&edge.tree().plan, subject.namespace);
+            self.judge.collapse(edge, &self.restarts, subject, at);
+        }
+        if was_over && !subject.is_init() {
+            // Its PID 1 was first, and has taken it along.
+            edge.tree_mut().mark(subject, State::Gone);
+        } else {
+            self.judge.judge_or_wait(edge, &mut self.restarts, subject, (ending, at));
+        }
+        self.probes.end(edge, subject);
+        self.dependencies.release(edge, &self.restarts);
     }
 
-    fn end_terminal(&mut self) {
-        // What it has written last is still to be shown.
-        while let Some(bytes) = self.world.relay.as_mut().and_then(Relay::take_output).filter(|bytes| !bytes.is_empty())
-        {
-            self.world.output.push(&bytes, &self.world.events);
-            self.world.log_terminal(&bytes);
-        }
-        if let Some(relay) = &mut self.world.relay {
-            relay.end(self.world.saved, &self.world.events);
+    /// Takes in that a child of the controller without a role has ended; says whether it was a helper of ours.
+    pub(super) fn on_helper_ended(&mut self, pid: Pid, ending: Ending) -> bool {
+        let news = self.probes.on_helper_ended(&mut self.edge, pid, ending);
+        news.map(|news| self.on_news(news)).is_some()
+    }
+
+    fn on_news(&mut self, news: News) {
+        if news == News::Ready {
+            self.dependencies.release(&mut self.edge, &self.restarts);
         }
     }
 
-    fn is_over(&mut self) -> bool {
-        let is_quiet = self.world.tree.incidents.is_empty() && self.unexplained.is_empty() && self.changes.are_over();
-        if self.keeper.living() == 0 && is_quiet {
-            let is_asked = self.world.tree.stop.is_some() || self.world.tree.failure.is_some();
+    fn end_terminal_of(&mut self, subject: Subject) {
+        if owns_terminal(&mut self.edge, subject) {
+            self.edge.terminals().change(TerminalChange::End);
+        }
+    }
+
+    /// Starts the command of `run FILE`, when everything is ready.
+    fn start_command(&mut self) {
+        let tree = self.edge.tree_mut();
+        if !self.command.is_to_start() || tree.life != Life::Running || tree.stop.is_some() {
+            return;
+        }
+        if !self.judge.all_settled(tree, &self.restarts) || !self.judge.arrives(&mut self.edge, &self.restarts) {
+            return;
+        }
+        if self.command.start(&mut self.edge).is_err() {
+            self.judge.adopt(Ending::Exited(125));
+            self.edge.tree_mut().request_stop(Cause::Ended { path: "the command".to_owned() });
+        }
+    }
+
+    /// Passes on to the command what has come since the last turn.
+    fn pass_signals_on(&mut self) {
+        if !self.edge.tree().passing.is_asked_for() {
+            return;
+        }
+        let command = self.command.running(&self.edge);
+        let passing = &mut self.edge.tree_mut().passing;
+        passing.is_running = command.is_some();
+        let Some((subject, pid)) = command else { return };
+        for passed in std::mem::take(&mut passing.waiting) {
+            self.command.pass_on(&mut self.edge, subject, pid, passed);
+        }
+    }
+
+    fn serve_clients(&mut self) {
+        for _ in 0..TURN {
+            match self.edge.tree_mut().pending.pop_front() {
+                Some(Heard::Asked(asked)) => {
+                    let client = asked.client;
+                    self.serve(asked);
+                    self.edge.take_up(client);
+                }
+                Some(Heard::HungUp(client)) => {
+                    self.exec.end_of(&mut self.edge, client);
+                    self.awaiting.forget(client);
+                    self.attachments.forget(client);
+                }
+                None => return,
+            }
+        }
+    }
+
+    fn serve(&mut self, heard: Asked) {
+        let asker = Asker { client: heard.client, id: heard.id, by: heard.by };
+        let answer = match heard.request {
+            Request::Snapshot => Reply::Snapshot(Box::new(self.edge.snapshot())),
+            Request::Release if self.edge.tree().stop.is_none() && self.open_gates() => Reply::Done,
+            Request::Release => Reply::Problem(
+                Problem::no("it has been released already")
+                    .help("only a topology that was started with `nestns up --hold` waits to be released, and once"),
+            ),
+            Request::Signal { targets, signal } => {
+                signalling::signal_targets(&mut self.edge, &targets, signal, asker.by)
+            }
+            Request::Execute(execution) => {
+                self.exec.begin(&mut self.edge, asker, *execution, heard.descriptors);
+                return;
+            }
+            Request::Forward { session, signal } => self.exec.forward(&mut self.edge, asker, session, signal),
+            Request::Leave { session } => self.exec.leave(&mut self.edge, heard.client, session, heard.descriptors),
+            Request::Await { paths, until } => return self.awaiting.begin(&mut self.edge, asker, &paths, until),
+            // The reactor answers these itself.
+            Request::Status | Request::RefreshTruth | Request::Describe { .. } => return,
+            Request::Stop { paths, force } => {
+                let wanted = (&*paths, Aim::Down, force);
+                return self.restarts.ask(&mut self.edge, &mut self.pausing, asker, wanted);
+            }
+            Request::Restart { paths } => {
+                let wanted = (&*paths, Aim::Again, super::control::message::Force::Ask);
+                return self.restarts.ask(&mut self.edge, &mut self.pausing, asker, wanted);
+            }
+            Request::Attach { path } => return self.attachments.attach(&mut self.edge, &self.exec, asker, &path),
+            Request::Pause { path } => return self.pausing.pause(&mut self.edge, asker, &path),
+            Request::Resume { path } => {
+                self.pausing.resume(&mut self.edge, &path, asker.by).unwrap_or_else(Reply::Problem)
+            }
+        };
+        let edge: &mut dyn Edge = &mut self.edge;
+        edge.reply(asker, answer);
+    }
+
+    fn stop_if_told(&mut self) {
+        if let Some(failure) = self.edge.tree_mut().failure.take() {
+            let path = self.edge.tree().path(failure.subject);
+            self.edge.note(&Note::LateFailure { path: &path, failure: &failure });
+            self.judge.adopt(Ending::Exited(125));
+            self.edge.tree_mut().request_stop(Cause::Ended { path });
+        }
+        self.stop_at_first_request();
+        // Both requests may have come since the last turn: the second is one only after the first.
+        let tree = self.edge.tree_mut();
+        if std::mem::take(&mut tree.stop_again) {
+            let (life, reaction) = tree.life.on(Event::StopAgain);
+            tree.life = life;
+            if reaction == Reaction::Kill {
+                self.edge.note(&Note::Killing);
+                let (path, stage) = (WHOLE, Halt::Kill);
+                self.edge.record(&Noted::Stopping { path, stage, cause: None, by: None, by_pid: None });
+                self.kill_everything();
+            }
+        }
+    }
+
+    fn stop_at_first_request(&mut self) {
+        let tree = self.edge.tree_mut();
+        let Some(cause) = tree.stop.clone() else { return };
+        let (life, reaction) = tree.life.on(Event::Stop);
+        if !matches!(reaction, Reaction::RollBack | Reaction::Ask) {
+            return;
+        }
+        tree.life = life;
+        if reaction == Reaction::RollBack {
+            // Nothing of the user's has run, and there is nobody to ask.
+            self.record_stop(&cause);
+            self.edge.note(&Note::Stopping { cause: &cause });
+            self.kill_everything();
+            return;
+        }
+        let edge: &mut dyn Edge = &mut self.edge;
+        self.restarts.cancel(edge);
+        self.opening.manager.say_stopping();
+        self.probes.call_all_off(edge);
+        edge.note(&Note::Stopping { cause: &cause });
+        self.record_stop(&cause);
+        self.pausing.thaw_all(&mut self.edge);
+        self.exec.hang_up_all(&mut self.edge);
+        // The command is a guest of the tree: it leaves first.
+        if !self.command.ask(&mut self.edge) {
+            self.begin_to_stop();
+        }
+    }
+
+    /// Writes that a stop begins, and which client was the first to ask.
+    fn record_stop(&mut self, cause: &Cause) {
+        let mourners = &self.edge.tree().mourners;
+        let by = mourners.first().filter(|_| *cause == Cause::Asked).map(|asker| asker.by);
+        let cause = match cause {
+            Cause::Signal(signal) => format!("got {}", Signal::from_number(*signal)),
+            Cause::Timeout => "the time is over".to_owned(),
+            Cause::Asked => "asked by a client".to_owned(),
+            Cause::Untied => "the process that it was tied to has ended".to_owned(),
+            Cause::OutputClosed => "nobody reads the output any more".to_owned(),
+            Cause::Ended { path } => format!("{path} has ended"),
+        };
+        self.edge.record(&Noted::Stopping { path: WHOLE, stage: Halt::Ask, cause: Some(&cause), by, by_pid: None });
+    }
+
+    fn begin_to_stop(&mut self) {
+        let subjects: Vec<Subject> = self.edge.tree().roster.subjects().collect();
+        stop::note_receptions(&mut self.edge, &subjects);
+        let plan = self.edge.tree().plan;
+        let own = self.edge.children().into_iter().filter(|subject| !subject.is_guest());
+        let asked: Vec<Subject> =
+            own.filter(|subject| subject.is_init() || !plan.namespace(subject.namespace).has_own_keeper()).collect();
+        self.stop = Some(Stop::begin(&self.edge, &asked, self.edge.tree().stop_end));
+    }
+
+    fn advance_stop(&mut self) {
+        if self.command.advance(&mut self.edge) == Leaving::Over {
+            self.begin_to_stop();
+        }
+        let edge: &mut dyn Edge = &mut self.edge;
+        let Some(stop) = &mut self.stop else { return };
+        stop.advance(edge);
+        let now = edge.now();
+        if !stop.takes_countdown(now) {
+            return;
+        }
+        let subjects: Vec<Subject> = edge.tree().roster.subjects().collect();
+        let waiting = stop::waiting_among(edge.tree(), &subjects, now);
+        edge.waiting(&waiting);
+        let list = stop::countdown(&waiting);
+        for asker in edge.tree().mourners.clone() {
+            edge.reply(asker, Reply::Waiting(list.clone()));
+        }
+    }
+
+    fn kill_everything(&mut self) {
+        self.pausing.thaw_all(&mut self.edge);
+        if self.stop.is_none() {
+            self.begin_to_stop();
+        }
+        self.command.kill(&mut self.edge);
+        if let Some(stop) = &mut self.stop {
+            // What is inside goes with the roots.
+            stop.kill(&mut self.edge, Subject::is_init);
+        }
+    }
+
+    fn advance_restarts(&mut self) {
+        let edge: &mut dyn Edge = &mut self.edge;
+        self.restarts.begin_due(edge, &mut self.pausing);
+        loop {
+            let (exec, probes, dependencies) = (&self.exec, &mut self.probes, &mut self.dependencies);
+            let finished = self.restarts.advance(edge, &mut Peers { exec, probes, dependencies });
+            // What has waited for another one begins when that is over.
+            if finished.is_empty() {
+                break;
+            }
+            for failed in finished.iter().flat_map(|finished| &finished.failed) {
+                self.judge.judge_failed_restart(edge, &mut self.restarts, failed);
+            }
+            // A client that is answered finds what waits for its conditions let go.
+            self.dependencies.release(edge, &self.restarts);
+            self.restarts.answer(edge, &mut self.pausing, finished);
+        }
+        self.restarts.end_turn(edge);
+    }
+
+    /// Notes everything that is paused in a state directory that has been made again.
+    pub(super) fn note_paused_again(&self) {
+        self.pausing.note_again();
+    }
+
+    /// Takes in that a child of the controller with a role was reaped.
+    pub(super) fn on_reaped(&mut self, subject: Subject) {
+        if let Some(stop) = &mut self.stop {
+            stop.left(subject);
+        }
+    }
+
+    /// True if there is nothing more to wait for.
+    pub(super) fn is_over(&mut self) -> bool {
+        let tree = self.edge.tree();
+        let is_quiet = tree.incidents.is_empty() && self.judge.is_clear() && self.restarts.are_over();
+        if self.edge.living() == 0 && is_quiet {
+            let is_asked = tree.stop.is_some() || tree.failure.is_some();
             return is_asked || !self.stays;
         }
-        let now = Moment::now();
-        let over = self.stopping.as_ref().and_then(|stopping| stopping.give_up).is_some_and(|give_up| give_up <= now);
-        if over {
-            let living = self.keeper.kids().iter().filter(|kid| !kid.gone);
-            let paths: Vec<String> = living.map(|kid| self.world.tree.path(kid.subject)).collect();
-            self.world.audience.note(&Note::Stuck { paths: &paths });
-        } else if let Some(stopping) = &mut self.stopping
-            && stopping.give_up.is_none()
-            && stopping.farewell.next().is_none()
-        {
-            // Everybody has been killed: the rest is the kernel's, for a bounded time.
-            stopping.give_up = Some(now.plus(COLLAPSE));
+        let now = self.edge.now();
+        let is_stuck = self.stop.as_mut().is_some_and(|stop| stop.is_stuck(now));
+        if is_stuck {
+            let tree = self.edge.tree();
+            let paths: Vec<String> = self.edge.children().into_iter().map(|subject| tree.path(subject)).collect();
+            self.edge.note(&Note::Stuck { paths: &paths });
         }
-        over
+        is_stuck
     }
 
-    fn timeout(&self) -> Option<Duration> {
+    /// How long nothing is to be done, unless something happens; `None` is for ever.
+    pub(super) fn idle_time(&self) -> Option<Duration> {
+        let tree = self.edge.tree();
         // What waited for a creation has taken in more than that, and what is over may decide about the whole.
-        let is_told_to_stop = self.life == Life::Running && (self.world.tree.stop.is_some() || self.world.tree.failure.is_some());
-        let has_news = self.world.child_ended || !self.world.tree.incidents.is_empty();
-        if has_news || is_told_to_stop || !self.world.clients.pending.is_empty() {
+        let is_told_to_stop = tree.life == Life::Running && (tree.stop.is_some() || tree.failure.is_some());
+        if !tree.incidents.is_empty() || is_told_to_stop || !tree.pending.is_empty() {
             return Some(Duration::ZERO);
         }
-        let now = Moment::now();
-        let stopping = self.stopping.as_ref();
         let moments = [
-            stopping.and_then(|stopping| stopping.farewell.next()),
-            stopping.map(|stopping| stopping.tell_again),
-            stopping.and_then(|stopping| stopping.give_up),
-            self.visit_deadline,
-            self.sessions.next(),
-            self.changes.next(),
-            self.world.lines.next(),
+            self.stop.as_ref().and_then(Stop::next),
+            self.command.next(),
+            self.exec.next(),
+            self.restarts.next(),
             self.pausing.next(),
-            self.world.tree.readiness.next().filter(|_| self.life == Life::Running && self.world.tree.stop.is_none()),
-            self.unexplained.iter().map(|unexplained| unexplained.until).min(),
+            self.probes.next().filter(|_| tree.life == Life::Running && tree.stop.is_none()),
+            self.judge.next(),
         ];
-        moments.into_iter().flatten().min().map(|next| next.since(now))
+        moments.into_iter().flatten().min().map(|next| next.since(self.edge.now()))
     }
 
-    /// Everything has ended: takes in what was said last, and lets the guardian go.
-    fn finish(mut self) -> End {
-        let end = Moment::now();
-        // It is about to be removed.
-        self.world.truth.keep(false);
-        self.bury_lookouts();
-        let last = end.plus(Duration::from_secs(1));
-        self.world.drain_reports();
-        self.world.drain_programs(end.plus(DRAIN));
-        // With all writers dead the pipes are at their end, but for one that was passed out of the tree.
-        while self.world.streams.open() > 0 && Moment::now() < last {
-            self.world.pump(Some(last.since(Moment::now())));
-        }
-        self.weigh();
-        self.end_terminal();
-        self.tell_what_failed();
-        let status = match &self.world.tree.stop {
-            None | Some(Cause::Ended { .. }) if self.has_failed_as_fixture() => self.fixture_status(),
-            None | Some(Cause::Ended { .. }) => self.verdict.status(),
-            Some(Cause::Timeout) => 124,
-            Some(_) if self.world.tree.visitor.is_some() => self.verdict.status(),
-            Some(Cause::Asked | Cause::Untied) => self.verdict.status(),
-            Some(Cause::Signal(_)) if self.life == Life::Killing => 128 + 9,
-            Some(Cause::Signal(signal)) => u8::try_from(128 + signal).unwrap_or(u8::MAX),
-            Some(Cause::OutputClosed) => 128 + u8::try_from(libc::SIGHUP).unwrap_or(1),
-        };
-        let name = self.world.clients.name().to_owned();
-        let timeline =
-            self.stopping.as_ref().map(|stopping| Timeline::new(&self.world.tree.roster, &name, stopping.began, end));
-        if let Some(timeline) = &timeline {
-            self.world.audience.stopped(timeline);
-        }
-        self.answer_waiting();
-        self.world.record(&Event::Gone { path: WHOLE });
-        self.world.journal.flush();
-        self.world.tree.life = Life::Gone;
-        self.world.take_leave(timeline.as_ref());
-        let is_stuck = self.keeper.living() > 0;
-        let World { guardian, output, events, remains, audience, .. } = self.world;
-        output.finish(&events);
-        if is_stuck {
-            // Whoever comes next is to know of what still lives.
-            remains.leave();
-        }
-        remains.let_go();
-        // It removes what there is, unless a root still lives.
-        guardian.dismiss();
-        let left = tell_of_remains(remains.remove(), audience);
-        (status, self.opening.release, timeline, left)
+    /// Ends all that asks about readiness; says whether helpers are still to be reaped.
+    pub(super) fn end_probes(&mut self) -> bool {
+        self.probes.call_all_off(&mut self.edge);
+        self.probes.has_helpers()
     }
+
+    /// Decides about what was said last, and tells people and clients of the end.
+    pub(super) fn conclude(&mut self, end: Moment) -> Conclusion {
+        self.weigh();
+        self.edge.terminals().change(TerminalChange::End);
+        self.judge.tell_what_failed(&mut self.edge);
+        if let Some(herald) = self.opening.herald.take() {
+            herald.give_up(&self.judge.take_reasons(self.edge.tree()));
+        }
+        let tree = self.edge.tree();
+        let status = self.judge.status(tree);
+        let timeline = self.stop.as_ref().map(|stop| Timeline::new(&tree.roster, &tree.name, stop.began(), end));
+        Conclusion { status, release: self.opening.release, timeline }
+    }
+
+    /// Answers those that still wait for processes.
+    pub(super) fn answer_waiting(&mut self) {
+        self.awaiting.answer(&mut self.edge, &self.restarts);
+    }
+}
+
+/// What has become of a tree.
+#[derive(Debug)]
+pub(super) struct Conclusion {
+    pub(super) status: u8,
+    /// How long it took until the gates were open.
+    pub(super) release: Option<Duration>,
+    /// How the stop went; `None` when the tree ended by itself.
+    pub(super) timeline: Option<Timeline>,
+}
+
+fn owns_terminal(edge: &mut dyn Edge, subject: Subject) -> bool {
+    if subject.is_visitor() {
+        return edge.terminals().has_any();
+    }
+    let namespace = edge.tree().plan.namespace(subject.namespace);
+    namespace.process(subject.slot).is_some_and(|process| process.terminal == Terminal::Own)
 }

@@ -293,7 +293,9 @@ impl World<'_> {
         let blamed = match scope {
             Scope::Namespace(index) => Some(index),
             // The command of `run` may be outside all of them.
-            Scope::Process(subject) => Some(subject.namespace).filter(|&index| index < self.tree.plan.counts().namespaces),
+            Scope::Process(subject) => {
+                Some(subject.namespace).filter(|&index| index < self.tree.plan.counts().namespaces)
+            }
             Scope::Inherited => self.tree.home_of(sender),
         };
         if blamed.is_none() && scope == Scope::Inherited {

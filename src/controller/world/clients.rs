@@ -3,12 +3,11 @@
 //! The world waits in the middle of a creation too, where nothing of the tree may be changed: a question about the state is
 //! answered, a stop is noted, everything else is kept until the tree stands.
 
-use std::collections::VecDeque;
 use std::os::fd::OwnedFd;
 use std::time::{Duration, SystemTime};
 
 use super::World;
-use crate::controller::audience::{Cause, Waiting};
+use crate::controller::audience::Cause;
 use crate::controller::control::message::{Force, Kind, Problem, Reply, Request, Snapshot, Status};
 use crate::controller::control::server::{Asked, ClientId, Heard, Server};
 use crate::controller::control::standing::Standing;
@@ -40,25 +39,11 @@ pub(in crate::controller) struct Clients<'a> {
     pub(in crate::controller) server: Server,
     pub(super) origin: &'a Origin,
     since: SystemTime,
-    /// What waits for the supervision.
-    pub(in crate::controller) pending: VecDeque<Heard>,
 }
 
 impl<'a> Clients<'a> {
     pub(super) fn new(server: Server, origin: &'a Origin) -> Self {
-        Self {
-            server,
-            origin,
-            since: SystemTime::now(),
-            pending: VecDeque::new(),
-        }
-    }
-}
-
-impl Clients<'_> {
-    /// The topology's name.
-    pub(in crate::controller) fn name(&self) -> &str {
-        &self.origin.name
+        Self { server, origin, since: SystemTime::now() }
     }
 }
 
@@ -81,15 +66,6 @@ impl World<'_> {
         }
     }
 
-    /// Tells those who wait for the end of a stop whom it waits for.
-    pub(in crate::controller) fn tell_mourners(&mut self, waiting: &[Waiting]) {
-        let seconds = |(passed, grace): (Duration, Duration)| (passed.as_secs_f64(), grace.as_secs_f64());
-        let list: Vec<_> = waiting.iter().map(|one| (one.path.clone(), one.time.map(seconds))).collect();
-        for asker in self.tree.mourners.clone() {
-            self.reply(asker, Reply::Waiting(list.clone()));
-        }
-    }
-
     /// Answers a request.
     pub(in crate::controller) fn reply(&mut self, asker: Asker, reply: Reply) {
         self.reply_with(asker, reply, Vec::new());
@@ -105,31 +81,21 @@ impl World<'_> {
         self.clients.server.say(asker.client, asker.id, reply, descriptors, &self.events);
     }
 
-    /// Whether somebody is still there to be answered.
-    pub(in crate::controller) fn is_awaited(&self, asker: Asker) -> bool {
-        self.clients.server.is_there(asker.client)
-    }
-
-    /// Refuses a request.
-    pub(in crate::controller) fn refuse(&mut self, asker: Asker, problem: Problem) {
-        self.reply(asker, Reply::Problem(problem));
-    }
-
     /// Takes in what clients have said; an answer may be what somebody has waited for to say more. Returns whether there is
     /// something new for the supervision.
     pub(super) fn hear_clients(&mut self) -> bool {
-        let known = self.clients.pending.len();
+        let known = self.tree.pending.len();
         loop {
             let heard = self.clients.server.take_heard();
             if heard.is_empty() {
-                return self.clients.pending.len() > known;
+                return self.tree.pending.len() > known;
             }
             for heard in heard {
                 match heard {
                     Heard::Asked(asked) => self.on_asked(asked),
                     Heard::HungUp(client) => {
                         self.tree.mourners.retain(|asker| asker.client != client);
-                        self.clients.pending.push_back(Heard::HungUp(client));
+                        self.tree.pending.push_back(Heard::HungUp(client));
                     }
                 }
             }
@@ -174,7 +140,7 @@ impl World<'_> {
                 }
             }
             _ => {
-                self.clients.pending.push_back(Heard::Asked(heard));
+                self.tree.pending.push_back(Heard::Asked(heard));
                 return;
             }
         }
@@ -247,7 +213,10 @@ impl World<'_> {
             boot_id: boot::id(),
             host_pidns: namespaces::own().unwrap_or_default(),
             namespaces: namespace_documents(&self.tree.roster),
-            processes: process_documents(&self.tree.roster).into_iter().chain(self.tree.guests.documents(&self.tree.roster)).collect(),
+            processes: process_documents(&self.tree.roster)
+                .into_iter()
+                .chain(self.tree.guests.documents(&self.tree.roster))
+                .collect(),
             unmarked: self.unmarked(),
             events,
         }

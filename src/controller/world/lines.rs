@@ -6,21 +6,20 @@ use std::collections::BTreeMap;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::Duration;
 
+use nix::errno::Errno;
 use nix::sys::epoll::EpollFlags;
 use nix::unistd::Pid;
 
 use super::World;
-use crate::controller::tree::Incident;
 use crate::controller::event_loop::Token;
 use crate::controller::roster::Record;
-use crate::engine::farewell;
+use crate::controller::tree::Incident;
 use crate::engine::inheritance;
 use crate::engine::line::{Answer, CALL, Command, Line, Look, STREAMS};
 use crate::engine::moment::Moment;
 use crate::engine::plan::{NamespaceIndex, Subject};
 use crate::observe::process;
 use crate::sys::pidfd::Pidfd;
-use crate::topology::Signal;
 
 /// How long a PID 1 has to answer a call. One that was stopped or frozen does not.
 const ANSWER: Duration = Duration::from_secs(5);
@@ -67,31 +66,12 @@ impl Lines {
 }
 
 impl World<'_> {
-    /// Signals a process that need not be the controller's child, after its identity is confirmed; says whether it was it.
-    pub(in crate::controller) fn signal_member(&self, subject: Subject, signal: i32) -> bool {
-        // It may have ended since, which its keeper reports.
-        self.member(subject).is_some_and(|pidfd| pidfd.signal(signal).is_ok())
-    }
-
-    /// Asks such a process to end; an init of ours is told how long it has at most.
-    pub(in crate::controller) fn ask_member(&self, subject: Subject, signal: Signal, left: Option<Duration>) {
-        match (self.member(subject), left) {
-            (Some(pidfd), Some(left)) => {
-                let _ = farewell::ask(&pidfd, signal, left);
-            }
-            (Some(pidfd), None) => {
-                let _ = pidfd.signal(signal.number());
-            }
-            (None, _) => {}
-        }
-    }
-
-    fn member(&self, subject: Subject) -> Option<Pidfd> {
-        let facts = self.tree.roster.get(subject)?.facts.as_ref()?;
-        let pid = Pid::from_raw(*facts.numbers.first()?);
+    /// A descriptor of a process that need not be the controller's child, after its identity is confirmed.
+    pub(super) fn member(&self, subject: Subject) -> nix::Result<Pidfd> {
+        let (pid, start_time) = self.tree.identity(subject).ok_or(Errno::ESRCH)?;
         // The descriptor first, then the start time: what the number means cannot change in between any more.
-        let pidfd = Pidfd::open(pid).ok()?;
-        process::start_time(pid).is_ok_and(|start| start == facts.start_time).then_some(pidfd)
+        let pidfd = Pidfd::open(pid)?;
+        if process::start_time(pid).is_ok_and(|start| start == start_time) { Ok(pidfd) } else { Err(Errno::ESRCH) }
     }
 
     /// Looks whether the PID 1 of a namespace can be told something, and calls it where it has not been.
@@ -105,7 +85,8 @@ impl World<'_> {
             }
             Some(Wire::Called { until }) => Reach::Waiting(*until),
             None => {
-                if !self.signal_member(Subject::init(namespace), CALL as i32) {
+                let called = self.member(Subject::init(namespace)).and_then(|pidfd| pidfd.signal(CALL as i32));
+                if called.is_err() {
                     return Reach::Unreachable;
                 }
                 let until = Moment::now().plus(ANSWER);

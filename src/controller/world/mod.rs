@@ -8,6 +8,7 @@ mod clients;
 mod guarding;
 pub(in crate::controller) mod guests;
 mod home;
+mod host;
 mod insiders;
 mod lines;
 pub(super) mod passing;
@@ -43,7 +44,6 @@ use super::streams::Streams;
 use super::tree::Tree;
 use super::truth::{Draft, Origin};
 use super::truth_file::TruthFile;
-use super::undeclared_watch::UndeclaredWatch;
 use crate::engine::gate::{self, Delivered};
 use crate::engine::inheritance::{self, SIGNALS};
 use crate::engine::moment::Moment;
@@ -61,8 +61,8 @@ use troubles::Troubles;
 
 pub(super) use guests::{Guest, Guests};
 use home::Home;
+pub(super) use host::Host;
 pub(super) use lines::{Lines, Reach};
-use passing::Passing;
 use terminals::Terminals;
 
 /// Everything but the keeper.
@@ -81,7 +81,6 @@ pub(super) struct World<'a> {
     /// The channel that is inherited.
     pub(super) reports: OwnedFd,
     channels: channels::Channels,
-    pub(super) passing: Passing,
     /// SIGCHLD has come.
     pub(super) child_ended: bool,
     /// When `--timeout` is over.
@@ -94,7 +93,6 @@ pub(super) struct World<'a> {
     pub(super) journal: Journal,
     pub(super) truth: TruthFile,
     draft: Draft,
-    undeclared: UndeclaredWatch,
     pub(super) home: Home,
     pub(super) troubles: Troubles,
     pub(super) voices: Voices,
@@ -150,7 +148,7 @@ impl<'a> World<'a> {
         }
         let asked = [libc::SIGINT, libc::SIGHUP, libc::SIGQUIT];
         Ok(Self {
-            tree: Tree::new(plan),
+            tree: Tree::new(&origin.name, plan, signals_for),
             audience,
             events,
             streams: Streams::default(),
@@ -162,7 +160,6 @@ impl<'a> World<'a> {
             roots: Vec::new(),
             reports,
             channels: channels::Channels::with_room(room_for_outcomes(&plan)),
-            passing: Passing::new(signals_for),
             child_ended: false,
             limit,
             ignored: asked.into_iter().filter(|&signal| caller::is_ignored(signal)).collect(),
@@ -172,7 +169,6 @@ impl<'a> World<'a> {
             journal,
             truth: TruthFile::default(),
             draft: Draft::default(),
-            undeclared: UndeclaredWatch::default(),
             home: Home::default(),
             troubles: Troubles::default(),
             voices: Voices::default(),
@@ -289,7 +285,9 @@ impl<'a> World<'a> {
             libc::SIGHUP if self.ignored.contains(&signal) => {}
             libc::SIGINT | libc::SIGQUIT if by_kernel && self.ignored.contains(&signal) => {}
             _ if self.keep_for_command(delivered) => {}
-            libc::SIGINT | libc::SIGTERM | libc::SIGHUP | libc::SIGQUIT => self.tree.request_stop(Cause::Signal(signal)),
+            libc::SIGINT | libc::SIGTERM | libc::SIGHUP | libc::SIGQUIT => {
+                self.tree.request_stop(Cause::Signal(signal))
+            }
             libc::SIGWINCH => {
                 if let Some(relay) = &self.relay {
                     relay.resize();

@@ -43,13 +43,13 @@ impl World<'_> {
     /// Before the command runs, whatever would end or stop it is about the tree, which is all that there is. When a stop has
     /// begun, another request is a second one.
     pub(super) fn keep_for_command(&mut self, Delivered { signal, sender, by_kernel, .. }: Delivered) -> bool {
-        if !self.passing.is_asked_for() || signal == libc::SIGCHLD {
+        if !self.tree.passing.is_asked_for() || signal == libc::SIGCHLD {
             return false;
         }
         let is_request = [libc::SIGINT, libc::SIGTERM, libc::SIGHUP, libc::SIGQUIT].contains(&signal);
         let is_job_control = [libc::SIGTSTP, libc::SIGTTIN, libc::SIGTTOU, libc::SIGCONT].contains(&signal);
-        if (is_request && (!self.passing.is_running || self.tree.stop.is_some()))
-            || (is_job_control && !self.passing.is_running)
+        if (is_request && (!self.tree.passing.is_running || self.tree.stop.is_some()))
+            || (is_job_control && !self.tree.passing.is_running)
         {
             return false;
         }
@@ -62,8 +62,8 @@ impl World<'_> {
         if is_its_terminals {
             return false;
         }
-        if !is_ours && self.passing.waiting.len() < WAITING {
-            self.passing.waiting.push(Passed { signal, by_kernel });
+        if !is_ours && self.tree.passing.waiting.len() < WAITING {
+            self.tree.passing.waiting.push(Passed { signal, by_kernel });
         }
         true
     }

@@ -3,11 +3,11 @@
 use nix::sys::epoll::EpollFlags;
 
 use super::World;
-use crate::controller::tree::Incident;
 use crate::controller::audience::{Line, Note, Stream};
 use crate::controller::journal::record;
 use crate::controller::relay::Relay;
 use crate::controller::streams::Arrival;
+use crate::controller::tree::Incident;
 use crate::engine::moment::Moment;
 use crate::engine::plan::Subject;
 use crate::engine::refusal::Refusal;
@@ -44,7 +44,8 @@ impl World<'_> {
         let position = if subject.is_visitor() {
             crate::topology::Position::default()
         } else {
-            self.tree.plan
+            self.tree
+                .plan
                 .namespace(subject.namespace)
                 .process(subject.slot)
                 .map_or_else(crate::topology::Position::default, |process| process.position)

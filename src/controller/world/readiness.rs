@@ -3,10 +3,10 @@
 use std::os::fd::OwnedFd;
 
 use super::World;
-use crate::controller::tree::Incident;
 use crate::controller::audience::Note;
 use crate::controller::journal::record;
 use crate::controller::readiness::{Heard, Sender};
+use crate::controller::tree::Incident;
 use crate::engine::plan::Subject;
 use crate::topology::{Notifier, Probe};
 

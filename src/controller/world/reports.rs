@@ -6,13 +6,13 @@ use nix::errno::Errno;
 use nix::libc;
 use nix::unistd::Pid;
 
-use super::channels::Scope;
 use super::World;
-use crate::controller::tree::{Incident, Orphan};
+use super::channels::Scope;
 use crate::controller::audience::{Note, Stream};
 use crate::controller::journal::event::{Event, Stage as Halt};
 use crate::controller::life::Life;
 use crate::controller::roster::State;
+use crate::controller::tree::{Incident, Orphan};
 use crate::controller::verification;
 use crate::engine::failure::{Failure, Stage};
 use crate::engine::plan::Subject;
@@ -123,7 +123,8 @@ impl World<'_> {
     /// A process that was deaf when the stop began, and is not when it has been asked, may have heard it or not.
     fn doubt_deafness(&mut self, subject: Subject, signal: i32) {
         let role = if subject.is_init() { Role::First } else { Role::Member };
-        let Some(record) = self.tree.roster.get_mut(subject).filter(|record| record.farewells.handled == Some(false)) else {
+        let Some(record) = self.tree.roster.get_mut(subject).filter(|record| record.farewells.handled == Some(false))
+        else {
             return;
         };
         if record.pid().is_some_and(|pid| signals::fate(pid, role, signal).is_ok_and(|fate| fate != Fate::Dropped)) {

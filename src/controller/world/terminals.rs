@@ -13,10 +13,14 @@ use nix::unistd::{isatty, read};
 use super::World;
 use crate::controller::audience::Stream;
 use crate::controller::event_loop::{EventLoop, Token};
+use crate::controller::relay::Relay;
+use crate::controller::supervision::{TerminalChange, Terminals as ProcessTerminals};
 use crate::engine::plan::Subject;
 
 /// How much is read of one terminal before others have their turn.
 const TURN: usize = 16 * 1024;
+/// How many such pieces are read of one whose process has ended: more than a terminal keeps, even if others go on writing.
+const LAST: usize = 64;
 
 /// All of them, by the numbers of their sessions.
 #[derive(Debug, Default)]
@@ -28,12 +32,7 @@ impl Terminals {
     /// # Errors
     ///
     /// `ENOTTY` for what is none.
-    pub(in crate::controller) fn keep(
-        &mut self,
-        subject: Subject,
-        master: OwnedFd,
-        events: &EventLoop,
-    ) -> nix::Result<()> {
+    fn keep(&mut self, subject: Subject, master: OwnedFd, events: &EventLoop) -> nix::Result<()> {
         let number = subject.session_number().ok_or(Errno::EINVAL)?;
         if !isatty(&master)? {
             return Err(Errno::ENOTTY);
@@ -43,12 +42,6 @@ impl Terminals {
         self.0.insert(number, (subject, master));
         Ok(())
     }
-
-    /// The same side of it for somebody else: whoever types into it.
-    pub(in crate::controller) fn lend(&self, subject: Subject) -> Option<OwnedFd> {
-        let (_, master) = self.0.get(&subject.session_number()?)?;
-        master.try_clone().ok()
-    }
 }
 
 impl World<'_> {
@@ -57,21 +50,6 @@ impl World<'_> {
         if !self.read_session_terminal(number)
             && let Some((_, master)) = self.terminals.0.remove(&number)
         {
-            self.events.remove(&master, Token::SessionTerminal(number));
-        }
-    }
-
-    /// A program of `exec` has ended: reads what it has written last, and lets go of its terminal.
-    pub(in crate::controller) fn end_session_terminal(&mut self, subject: Subject) {
-        /// More than a terminal keeps, even if others go on writing to it.
-        const LAST: usize = 64;
-        let Some(number) = subject.session_number() else { return };
-        for _ in 0..LAST {
-            if !self.read_session_terminal(number) {
-                break;
-            }
-        }
-        if let Some((_, master)) = self.terminals.0.remove(&number) {
             self.events.remove(&master, Token::SessionTerminal(number));
         }
     }
@@ -88,6 +66,65 @@ impl World<'_> {
             Err(Errno::EAGAIN | Errno::EINTR) => true,
             // EIO: nobody has the other side open any more.
             _ => false,
+        }
+    }
+}
+
+impl ProcessTerminals for World<'_> {
+    fn has_any(&self) -> bool {
+        self.relay.is_some()
+    }
+
+    fn change(&mut self, change: TerminalChange) {
+        match change {
+            TerminalChange::Begin(subject) => {
+                if let Some(relay) = &mut self.relay {
+                    relay.begin(self.saved, &self.events);
+                    self.terminal = Some(subject);
+                }
+            }
+            TerminalChange::End => {
+                // What it has written last is still to be shown.
+                while let Some(bytes) =
+                    self.relay.as_mut().and_then(Relay::take_output).filter(|bytes| !bytes.is_empty())
+                {
+                    self.output.push(&bytes, &self.events);
+                    self.log_terminal(&bytes);
+                }
+                if let Some(relay) = &mut self.relay {
+                    relay.end(self.saved, &self.events);
+                }
+            }
+            TerminalChange::Renew => {
+                if let Some(relay) = &mut self.relay {
+                    // Without one the process fails when it takes it, and says so.
+                    let _ = relay.renew();
+                }
+            }
+            TerminalChange::Suspend => self.suspend(),
+            TerminalChange::Resume => self.attach_terminal(),
+        }
+    }
+
+    fn lend(&self, exec: Option<Subject>) -> Option<OwnedFd> {
+        let Some(subject) = exec else { return self.relay.as_ref().and_then(Relay::lend) };
+        let (_, master) = self.terminals.0.get(&subject.session_number()?)?;
+        master.try_clone().ok()
+    }
+
+    fn keep(&mut self, subject: Subject, terminal: OwnedFd) -> nix::Result<()> {
+        self.terminals.keep(subject, terminal, &self.events)
+    }
+
+    fn end(&mut self, subject: Subject) {
+        let Some(number) = subject.session_number() else { return };
+        for _ in 0..LAST {
+            if !self.read_session_terminal(number) {
+                break;
+            }
+        }
+        if let Some((_, master)) = self.terminals.0.remove(&number) {
+            self.events.remove(&master, Token::SessionTerminal(number));
         }
     }
 }

@@ -19,7 +19,7 @@ impl World<'_> {
 
     /// Writes it if it is out of date, because somebody is about to be told that he may read it.
     pub(in crate::controller) fn flush_truth(&mut self) {
-        if self.truth.is_stale(self.revision()) {
+        if self.truth.is_stale(self.tree.revision()) {
             // What was in the way is told with the next turn of the loop.
             let _ = self.write_truth();
         }
@@ -40,7 +40,7 @@ impl World<'_> {
 
     /// Writes it if that is due, and says how long it is until then.
     pub(super) fn look_after_truth(&mut self) -> Option<Duration> {
-        let due = self.truth.due(self.revision()).map(|due| due.since(Moment::now()));
+        let due = self.truth.due(self.tree.revision()).map(|due| due.since(Moment::now()));
         let rest = match due {
             Some(Duration::ZERO) => {
                 let _ = self.write_truth();
@@ -59,7 +59,8 @@ impl World<'_> {
         if !self.truth.is_kept() {
             return None;
         }
-        let rest = self.undeclared.due(self.tree.roster.revision() + self.tree.guests.revision()).since(Moment::now());
+        let rest =
+            self.tree.undeclared.due(self.tree.roster.revision() + self.tree.guests.revision()).since(Moment::now());
         if rest > Duration::ZERO {
             return Some(rest);
         }
@@ -73,17 +74,16 @@ impl World<'_> {
         self.tree.guests.pids().for_each(|pid| tree.know(pid.as_raw()));
         // What cannot be found is not in the file; `nestns ps`, which looks itself, says why.
         let found = undeclared::numbers().and_then(|numbers| tree.undeclared(&numbers)).ok();
-        self.undeclared.note(began, found);
-    }
-
-    /// Which tree it is at this moment.
-    pub(in crate::controller) fn revision(&self) -> Revision {
-        self.tree.roster.revision() + self.tree.guests.revision() + self.undeclared.revision()
+        self.tree.undeclared.note(began, found);
     }
 
     pub(super) fn write_truth(&mut self) -> Result<(), StateError> {
-        let (began, revision) = (Moment::now(), self.revision());
-        let document = self.draft.document(&self.tree.roster, (&self.tree.guests, self.undeclared.found()), self.clients.origin);
+        let (began, revision) = (Moment::now(), self.tree.revision());
+        let document = self.draft.document(
+            &self.tree.roster,
+            (&self.tree.guests, self.tree.undeclared.found()),
+            self.clients.origin,
+        );
         let document = document.map_err(StateError::unreadable_proc);
         let result = document.and_then(|document| self.remains.write(TRUTH, document));
         self.truth.note(revision, began, result.as_ref().map(drop).map_err(StateError::errno));

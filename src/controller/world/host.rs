@@ -1,0 +1,304 @@
+//! The reactor and the keeper together: the supervisor's edge to the real kernel.
+
+use std::cell::OnceCell;
+use std::io;
+use std::os::fd::{BorrowedFd, OwnedFd};
+use std::path::PathBuf;
+
+use nix::errno::Errno;
+use nix::libc;
+use nix::sched::CloneFlags;
+use nix::unistd::Pid;
+use std::time::Duration;
+
+use super::{Asker, Reach, World};
+use crate::controller::audience::{Note, Waiting};
+use crate::controller::channels::Gate;
+use crate::controller::control::message::{Reply, Snapshot};
+use crate::controller::control::server::ClientId;
+use crate::controller::herald::{Herald, News};
+use crate::controller::journal::LogName;
+use crate::controller::journal::event::Event;
+use crate::controller::journal::log_reader::last_lines;
+use crate::controller::part::Part;
+use crate::controller::readiness::lookout::{self, Watched};
+use crate::controller::state_directory::truth_in;
+use crate::controller::supervision::{Edge, Kernel, Said, Source, Terminals, Truth};
+use crate::controller::tree::Tree;
+use crate::controller::verification::{self, Mismatch};
+use crate::engine::failure::{Failure, Stage};
+use crate::engine::farewell;
+use crate::engine::keeper::{Guest, Keeper, Setback};
+use crate::engine::line::Command;
+use crate::engine::moment::Moment;
+use crate::engine::plan::{NamespaceIndex, Subject};
+use crate::observe::namespaces::Standpoint;
+use crate::observe::signals::{self, Fate, Role};
+use crate::observe::{process, session};
+use crate::sys::call::{Call, CallError, Named};
+use crate::sys::pidfd::Pidfd;
+use crate::topology::Signal;
+
+/// So many lines of a process that has failed are shown.
+const SHOWN: usize = 10;
+
+/// The controller's place outside of all namespaces.
+pub(in crate::controller) struct Host<'a> {
+    pub(in crate::controller) world: World<'a>,
+    pub(in crate::controller) keeper: Keeper,
+    gate: Gate,
+    standpoint: OnceCell<Standpoint>,
+}
+
+impl<'a> Host<'a> {
+    pub(in crate::controller) fn new(world: World<'a>, keeper: Keeper, gate: Gate) -> Self {
+        Self { world, keeper, gate, standpoint: OnceCell::new() }
+    }
+
+    /// Where those stand that the keeper moves in: found out once, as neither it nor its helpers ever stand elsewhere.
+    fn standpoint(&self) -> io::Result<&Standpoint> {
+        if let Some(known) = self.standpoint.get() {
+            return Ok(known);
+        }
+        let own = Standpoint::own(self.keeper.user_namespace())?;
+        Ok(self.standpoint.get_or_init(|| own))
+    }
+
+    /// A descriptor of a process: of a child, whose number is its own until it is reaped, or of one whose identity is confirmed.
+    fn find(&self, subject: Subject) -> nix::Result<Pidfd> {
+        match self.keeper.find(subject) {
+            Some(kid) => Pidfd::open(kid.pid),
+            None => self.world.member(subject),
+        }
+    }
+}
+
+impl Edge for Host<'_> {
+    fn tree(&self) -> &Tree {
+        &self.world.tree
+    }
+
+    fn tree_mut(&mut self) -> &mut Tree {
+        &mut self.world.tree
+    }
+
+    fn now(&self) -> Moment {
+        Moment::now()
+    }
+
+    fn kernel(&self) -> &dyn Kernel {
+        &ProcFs
+    }
+
+    fn terminals(&mut self) -> &mut dyn Terminals {
+        &mut self.world
+    }
+
+    fn record(&mut self, event: &Event<'_>) {
+        self.world.record(event);
+    }
+
+    fn note(&mut self, note: &Note<'_>) {
+        self.world.audience.note(note);
+    }
+
+    fn waiting(&mut self, waiting: &[Waiting]) {
+        self.world.audience.waiting(waiting);
+    }
+
+    fn is_connected(&self, asker: Asker) -> bool {
+        self.world.clients.server.is_there(asker.client)
+    }
+
+    fn reply_with(&mut self, asker: Asker, reply: Reply, descriptors: Vec<OwnedFd>) {
+        self.world.reply_with(asker, reply, descriptors);
+    }
+
+    fn snapshot(&mut self) -> Snapshot {
+        self.world.snapshot()
+    }
+
+    fn take_up(&mut self, client: ClientId) {
+        self.world.clients.server.take_up(client, &self.world.events);
+    }
+
+    fn announce(&mut self, herald: Herald, news: &News) {
+        self.world.journal.flush();
+        self.world.flush_truth();
+        // With `--timeout` it is the start that has so long.
+        self.world.limit = None;
+        herald.announce(news, &self.world.remains.handle());
+        self.world.home.has_log();
+    }
+
+    fn open_gates(&mut self) {
+        self.gate.open();
+        self.keeper.expect_latecomers();
+    }
+
+    fn signal(&mut self, subject: Subject, signal: i32) -> nix::Result<()> {
+        self.find(subject)?.signal(signal)
+    }
+
+    fn ask(&mut self, subject: Subject, signal: Signal, left: Option<Duration>) {
+        // It may have ended a moment ago, and then wants nothing more.
+        let _ = self.find(subject).and_then(|pidfd| match left {
+            Some(left) => farewell::ask(&pidfd, signal, left),
+            None => pidfd.signal(signal.number()),
+        });
+    }
+
+    fn send(&mut self, pidfd: &Pidfd, signal: i32) -> nix::Result<()> {
+        pidfd.signal(signal)
+    }
+
+    fn child(&self, subject: Subject) -> Option<Pid> {
+        self.keeper.find(subject).map(|kid| kid.pid)
+    }
+
+    fn living(&self) -> usize {
+        self.keeper.living()
+    }
+
+    fn children(&self) -> Vec<Subject> {
+        self.keeper.kids().iter().filter(|kid| !kid.gone).map(|kid| kid.subject).collect()
+    }
+
+    fn start(&mut self, guest: Guest) -> Result<Pid, Setback> {
+        self.keeper.invite(guest, &mut self.world)
+    }
+
+    fn create(&mut self, subject: Subject) -> Result<Option<Pidfd>, Failure> {
+        self.world.tree.raising = Some(Part(subject));
+        let result = if subject.is_init() {
+            self.keeper.raise_again(subject.namespace, &mut self.world).map(|()| None)
+        } else {
+            self.keeper.join_again(subject, &mut self.world).map(Some)
+        };
+        self.world.tree.raising = None;
+        match result {
+            Ok(None) => Ok(None),
+            Ok(Some(pid)) => {
+                let failed = |cause| Failure::new(subject, Stage::Channel, cause);
+                Pidfd::open(pid).by(Call::PidfdOpen).map(Some).map_err(failed)
+            }
+            Err(Setback::Failed(failure)) => Err(failure),
+            Err(Setback::Interrupted) => Err(Failure::of_no_call(subject, Stage::Leaving, Errno::EINTR)),
+        }
+    }
+
+    fn to_enter(&self, pid: Pid, only: Option<&[String]>) -> io::Result<CloneFlags> {
+        self.standpoint()?.to_enter(pid, only)
+    }
+
+    fn namespaces_of(&self, index: NamespaceIndex) -> CloneFlags {
+        self.keeper.namespaces_of(index)
+    }
+
+    fn watch(&mut self, subject: Subject, file: PathBuf) -> nix::Result<Pid> {
+        let tree = &self.world.tree;
+        let (pid, start_time) = tree.identity(subject).ok_or(Errno::ESRCH)?;
+        let path = tree.path(subject);
+        lookout::send(&tree.plan, &Watched { path: &path, pid, start_time, file })
+    }
+
+    fn reach(&mut self, namespace: NamespaceIndex) -> Reach {
+        self.world.reach(namespace)
+    }
+
+    fn command(&mut self, namespace: NamespaceIndex, command: Command, luggage: Option<BorrowedFd<'_>>) {
+        self.world.command(namespace, command, luggage);
+    }
+
+    fn hang_up(&mut self, namespace: NamespaceIndex) {
+        self.world.hang_up(namespace);
+    }
+
+    fn lines(&self) -> Vec<NamespaceIndex> {
+        self.world.lines.namespaces()
+    }
+
+    fn drain(&mut self, source: Source) {
+        match source {
+            Source::Inherited => self.world.drain_inherited(),
+            Source::Reports => self.world.drain_reports(),
+            Source::Programs(until) => self.world.drain_programs(until),
+        }
+    }
+
+    fn truth_path(&self) -> PathBuf {
+        truth_in(&self.world.remains.directory())
+    }
+
+    fn write_truth(&mut self, occasion: Truth) {
+        match occasion {
+            Truth::Due => self.world.flush_truth(),
+            Truth::Compared => self.world.refresh_truth(),
+            Truth::Withdrawn(since) => self.world.withdraw_from_truth(since),
+        }
+    }
+
+    fn awaits_outcome(&self, subject: Subject) -> bool {
+        self.world.streams.outcome_of(subject).is_some()
+    }
+
+    fn forget(&mut self, subject: Subject, said: Said) {
+        match said {
+            Said::Outcome => self.world.streams.forget_outcome(subject, &self.world.events),
+            Said::Readiness => drop(self.world.voices.forget(subject, &self.world.events)),
+        }
+    }
+
+    fn last_lines(&self, subject: Subject) -> Vec<String> {
+        let Some(name) = LogName::of(subject) else { return Vec::new() };
+        // What cannot be read back has been told when it could not be written.
+        last_lines(&self.world.remains.directory(), name, SHOWN).unwrap_or_default()
+    }
+
+    fn is_output_closed(&self) -> bool {
+        self.world.output.is_closed()
+    }
+
+    fn forget_ended_roots(&mut self) {
+        // A guardian that has been killed is replaced when it is reaped, and told of the living only.
+        let _ = self.world.guardian.forget_the_dead();
+    }
+}
+
+/// What /proc says.
+struct ProcFs;
+
+impl Kernel for ProcFs {
+    fn session(&self, leader: Pid) -> Vec<Pidfd> {
+        session::members(leader).unwrap_or_default().into_iter().map(|member| member.pidfd).collect()
+    }
+
+    fn open(&self, pid: Pid, start_time: u64) -> nix::Result<Pidfd> {
+        // The descriptor first, then the start time: what the number means cannot change in between any more.
+        let pidfd = Pidfd::open(pid)?;
+        if process::start_time(pid).is_ok_and(|start| start == start_time) { Ok(pidfd) } else { Err(Errno::ESRCH) }
+    }
+
+    fn fate(&self, pid: Pid, role: Role, signal: i32) -> Option<Fate> {
+        signals::fate(pid, role, signal).ok()
+    }
+
+    fn end_helper(&self, helper: Pid) {
+        // It is not reaped yet: its number is its own.
+        if let Ok(pidfd) = Pidfd::open(helper) {
+            let _ = pidfd.signal(libc::SIGKILL);
+        }
+    }
+
+    fn is_first(&self, pid: Pid) -> bool {
+        process::Process::read(pid).is_ok_and(|process| process.numbers.last() == Some(&1))
+    }
+
+    fn is_ending(&self, pid: Pid) -> bool {
+        process::is_ending(pid).unwrap_or(true)
+    }
+
+    fn compare(&self, tree: &Tree, subjects: &[Subject]) -> Result<Vec<Mismatch>, CallError> {
+        verification::compare_these(&tree.roster, subjects.iter().copied())
+    }
+}
