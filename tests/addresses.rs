@@ -4,7 +4,9 @@ use std::path::Path;
 
 use crate::harness::STATE_ROOT;
 use crate::harness::detached::{Detached, ended};
-use crate::harness::nest::{Nest, can_nest, identities, program};
+use crate::harness::identity::for_each_identity;
+use crate::harness::nest::{Nest, program};
+use crate::harness::requirement::{nesting, require};
 use crate::harness::terminal::Terminal;
 
 const TREE: &str = r#"
@@ -17,10 +19,7 @@ proc.job = { actor = "idle" }
 
 #[test]
 fn a_detached_topology_stands_and_is_taken_down() {
-    if !can_nest() {
-        return;
-    }
-    for identity in identities() {
+    for_each_identity(|identity| {
         let detached = Detached::up(Nest::new(TREE).identity(identity));
         assert!(detached.up.stdout.contains(&detached.nest.root), "{}", detached.up.stdout);
         assert_eq!(detached.truth().pids(&format!("{}/w.2/job", detached.nest.root)).len(), 3);
@@ -28,14 +27,12 @@ fn a_detached_topology_stands_and_is_taken_down() {
         let down = ended(detached.start(&["down", "@"]));
         assert_eq!(down.code, 0, "{}", down.stderr);
         assert!(!detached.is_running());
-    }
+    });
 }
 
 #[test]
 fn what_means_nothing_is_told_with_the_nearest_names() {
-    if !can_nest() {
-        return;
-    }
+    require!(nesting());
     let detached = Detached::up(Nest::new(TREE));
     let root = &detached.nest.root;
     let table = [
@@ -102,10 +99,7 @@ fn proposed(detached: &Detached, line: &str) -> Vec<String> {
 
 #[test]
 fn bash_completes_what_runs() {
-    if !can_nest() {
-        return;
-    }
-    for identity in identities() {
+    for_each_identity(|identity| {
         let detached = Detached::up(Nest::new(TREE).identity(identity));
         let table: &[(&str, &[&str])] = &[
             ("nestns kil", &["kill"]),
@@ -130,14 +124,12 @@ fn bash_completes_what_runs() {
             found.retain(|word| !word.starts_with('-'));
             assert_eq!(found, *expected, "{line}");
         }
-    }
+    });
 }
 
 #[test]
 fn a_tab_completes_a_running_path() {
-    if !can_nest() {
-        return;
-    }
+    require!(nesting());
     let detached = Detached::up(Nest::new(TREE));
     let state = detached.nest.state();
     let nest = Nest::new("").env(STATE_ROOT, state.to_str().expect("our own path"));

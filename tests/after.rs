@@ -3,7 +3,8 @@
 use std::fs;
 
 use crate::harness::chain::{DEPTHS, chain};
-use crate::harness::nest::{Ended, Identity, Nest, can_nest, identities};
+use crate::harness::identity::{Identity, for_each_identity};
+use crate::harness::nest::{Ended, Nest};
 
 /// Runs a namespace with these processes to its end. All may write to the file `order`, each line whole and in order.
 fn up(identity: Identity, depth: usize, processes: &str) -> (Ended, String) {
@@ -15,10 +16,7 @@ fn up(identity: Identity, depth: usize, processes: &str) -> (Ended, String) {
 
 /// For both ways in and every depth: the order of the lines that are written.
 fn compare(processes: &str, code: i32, expected: &str) {
-    if !can_nest() {
-        return;
-    }
-    for identity in identities() {
+    for_each_identity(|identity| {
         for depth in DEPTHS {
             for (first, second) in [("fork", "fork"), ("join", "join"), ("fork", "join"), ("join", "fork")] {
                 let processes = processes.replace("FIRST", first).replace("SECOND", second);
@@ -27,7 +25,7 @@ fn compare(processes: &str, code: i32, expected: &str) {
                 assert_eq!((ended.code, order.as_str()), (code, expected), "{context}");
             }
         }
-    }
+    });
 }
 
 #[test]
@@ -64,10 +62,7 @@ fn ready_of_a_oneshot_is_its_good_end() {
 #[test]
 fn started_means_that_the_program_runs() {
     // `b` finds the program of `a`, and no copy of nestns any more in its place.
-    if !can_nest() {
-        return;
-    }
-    for identity in identities() {
+    for_each_identity(|identity| {
         for depth in DEPTHS {
             for condition in ["started", "ready"] {
                 for enter in ["fork", "join"] {
@@ -84,7 +79,7 @@ fn started_means_that_the_program_runs() {
                 }
             }
         }
-    }
+    });
 }
 
 #[test]
@@ -100,9 +95,6 @@ fn created_holds_nobody_back() {
 
 #[test]
 fn what_can_never_be_true_gives_the_dependent_up_and_says_so() {
-    if !can_nest() {
-        return;
-    }
     let cases = [
         ("sh = \"exit 3\"", "ok"),
         ("sh = \"exit 3\", oneshot = true", "ready"),
@@ -111,7 +103,7 @@ fn what_can_never_be_true_gives_the_dependent_up_and_says_so() {
         ("cmd = \"/nonexistent/program\"", "ok"),
         ("sh = \"kill -9 $$\"", "ok"),
     ];
-    for identity in identities() {
+    for_each_identity(|identity| {
         for depth in [1, 5] {
             for (program, condition) in cases {
                 let (ended, order) = up(
@@ -135,15 +127,12 @@ fn what_can_never_be_true_gives_the_dependent_up_and_says_so() {
                 }
             }
         }
-    }
+    });
 }
 
 #[test]
 fn joined_and_forked_processes_stand_beside_each_other() {
-    if !can_nest() {
-        return;
-    }
-    for identity in identities() {
+    for_each_identity(|identity| {
         for depth in DEPTHS {
             let status = "sh = \"awk '/PPid/ { print $2 }' /proc/$$/status; echo $$\"";
             let (ended, order) = up(
@@ -159,5 +148,5 @@ fn joined_and_forked_processes_stand_beside_each_other() {
             let context = format!("{identity:?}, depth {depth}: {}", ended.stderr);
             assert_eq!((ended.code, order.as_str()), (0, "1\n2\n0\n3\n1\n4\n0\n5\n"), "{context}");
         }
-    }
+    });
 }

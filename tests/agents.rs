@@ -3,27 +3,14 @@
 
 use std::fs;
 use std::path::Path;
-use std::process::Command;
 
-use crate::harness::nest::{Ended, Identity, Nest, can_nest, identities};
-
-/// The directories where a system has its programs: a version of Python in somebody's home is not everybody's.
-const SYSTEM: &str = "/usr/local/bin:/usr/bin:/bin";
-
-/// Where not, the test says so and is not run, as with namespaces.
-fn has_python() -> bool {
-    let runs = Command::new("python3").env("PATH", SYSTEM).arg("--version").output();
-    let has = runs.is_ok_and(|output| output.status.success());
-    assert!(has || std::env::var_os("NESTNS_REQUIRE_NAMESPACES").is_none(), "python3 is not installed");
-    if !has {
-        eprintln!("skipped: python3 is not installed");
-    }
-    has
-}
+use crate::harness::identity::{Identity, for_each_identity};
+use crate::harness::nest::{Ended, Nest};
+use crate::harness::requirement::{SYSTEM_PATH, python, require};
 
 /// `nestns test TOPOLOGY --in NAMESPACE -- python3 AGENT`, with copies that everybody may read.
 fn agent(identity: Identity, topology: &str, namespace: &str, agent: &str) -> Ended {
-    let nest = Nest::new(topology).identity(identity).env("PATH", SYSTEM);
+    let nest = Nest::new(topology).identity(identity).env("PATH", SYSTEM_PATH);
     let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/agents");
     for name in [agent, "compare.py"] {
         fs::copy(directory.join(name), nest.directory.path().join(name)).expect("the directory is writable");
@@ -41,23 +28,19 @@ const LAPTOP: &str =
 
 #[test]
 fn one_level_deep_and_on_the_host_both_are_right() {
-    if !can_nest() || !has_python() {
-        return;
-    }
-    for identity in identities() {
+    require!(python());
+    for_each_identity(|identity| {
         for name in ["naive.py", "corrected.py"] {
             let ended = agent(identity, LAPTOP, "host", name);
             assert_eq!(ended.code, 0, "{identity:?} {name}: {}{}", ended.stdout, ended.stderr);
             assert!(ended.stdout.lines().any(|line| line.ends_with(" is 2 inside")), "{}", ended.stdout);
         }
-    }
+    });
 }
 
 #[test]
 fn where_namespaces_are_nested_the_naive_one_is_wrong_and_says_why() {
-    if !can_nest() || !has_python() {
-        return;
-    }
+    require!(python());
     let (dind, kind) = (example("dind.toml"), example("kind.toml"));
     let cases = [
         (&dind, "host", "wrong: vm/ci/runner is 4 in vm/ci; the agent says 7, its number in vm\n"),
@@ -65,7 +48,7 @@ fn where_namespaces_are_nested_the_naive_one_is_wrong_and_says_why() {
         (&kind, "worker.1", "wrong: worker.1/web/app is 6 in worker.1; the agent says that it is 6 on the host\n"),
         (&dind, "vm/ci", "wrong: vm/ci/runner is 4 in vm/ci; the agent says that it is 4 on the host\n"),
     ];
-    for identity in identities() {
+    for_each_identity(|identity| {
         for (topology, namespace, reason) in &cases {
             let naive = agent(identity, topology, namespace, "naive.py");
             assert_eq!(naive.code, 1, "{identity:?} {namespace}: {}{}", naive.stdout, naive.stderr);
@@ -76,20 +59,18 @@ fn where_namespaces_are_nested_the_naive_one_is_wrong_and_says_why() {
             assert_eq!(corrected.code, 0, "{identity:?} {namespace}: {stdout}{stderr}");
             assert!(stdout.contains(" inside\n") && !stdout.contains("wrong"), "{identity:?} {namespace}: {stdout}");
         }
-    }
+    });
 }
 
 #[test]
 fn with_the_proc_of_another_namespace_the_corrected_one_refuses_to_guess() {
-    if !can_nest() || !has_python() {
-        return;
-    }
+    require!(python());
     let topology = format!("{LAPTOP}[ns.\"@/in\"]\nmount_proc = false\ninit = \"pause\"\n");
-    for identity in identities() {
+    for_each_identity(|identity| {
         let naive = agent(identity, &topology, "@/in", "naive.py");
         assert!(naive.code == 1 && naive.stdout.contains("wrong: "), "{}{}", naive.stdout, naive.stderr);
         let corrected = agent(identity, &topology, "@/in", "corrected.py");
         assert_eq!(corrected.code, 1, "{identity:?}: {}{}", corrected.stdout, corrected.stderr);
         assert!(corrected.stderr.contains("this /proc belongs to another PID namespace"), "{}", corrected.stderr);
-    }
+    });
 }

@@ -6,7 +6,9 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 use crate::harness::detached::{Detached, ended};
-use crate::harness::nest::{Nest, can_nest, identities};
+use crate::harness::identity::for_each_identity;
+use crate::harness::nest::Nest;
+use crate::harness::requirement::{nesting, require};
 use crate::harness::terminal::Terminal;
 
 const TICKING: &str = r#"
@@ -27,10 +29,7 @@ proc.shell = { cmd = "bash --norc --noediting", tty = true, env = { PS1 = "in> "
 
 #[test]
 fn both_streams_come_out_apart_and_from_now_on() {
-    if !can_nest() {
-        return;
-    }
-    for identity in identities() {
+    for_each_identity(|identity| {
         let tree = Detached::up(Nest::new(TICKING).identity(identity));
         let mut child = tree.start(&["attach", "@/clock"]);
         let mut stdout = [0; 64];
@@ -43,15 +42,12 @@ fn both_streams_come_out_apart_and_from_now_on() {
         assert!(outcome.stderr.lines().all(|line| line.starts_with("err ")), "{}", outcome.stderr);
         // It goes on.
         assert_eq!(tree.document(&["ps", "@/clock", "--format", "json"])["processes"][0]["state"], "ready");
-    }
+    });
 }
 
 #[test]
 fn its_end_is_the_end_of_whoever_follows_it() {
-    if !can_nest() {
-        return;
-    }
-    for identity in identities() {
+    for_each_identity(|identity| {
         let nest = Nest::new(BRIEF).identity(identity);
         nix::unistd::mkfifo(&nest.directory.path().join("go"), nix::sys::stat::Mode::from_bits_truncate(0o666))
             .unwrap();
@@ -67,14 +63,12 @@ fn its_end_is_the_end_of_whoever_follows_it() {
         std::fs::write(tree.nest.directory.path().join("go"), "hello\n").unwrap();
         let outcome = ended(child);
         assert_eq!((outcome.code, &*outcome.stdout), (7, "said hello\n"), "{}", outcome.stderr);
-    }
+    });
 }
 
 #[test]
 fn what_cannot_be_followed_is_said() {
-    if !can_nest() {
-        return;
-    }
+    require!(nesting());
     let tree = Detached::up(Nest::new(TICKING));
     for (address, why) in [("@/quiet", "/dev/null"), ("@", "nestns itself"), ("@/clok", "clock")] {
         let outcome = tree.nestns(&["attach", address]);
@@ -85,9 +79,7 @@ fn what_cannot_be_followed_is_said() {
 
 #[test]
 fn signals_are_passed_on_where_that_is_asked_for() {
-    if !can_nest() {
-        return;
-    }
+    require!(nesting());
     let tree = Detached::up(Nest::new(TICKING));
     let mut child = tree.start(&["attach", "--sig-proxy", "@/clock"]);
     let mut stdout = Vec::new();
@@ -107,7 +99,7 @@ fn signals_are_passed_on_where_that_is_asked_for() {
 
 #[test]
 fn a_terminal_is_typed_into_left_and_found_again() {
-    Terminal::each_beside(SHELL, |terminal| {
+    Terminal::for_each_identity_beside(SHELL, |terminal| {
         let root = terminal.nest.root.clone();
         terminal.send(format!("$N attach {root}/shell\r"));
         terminal.becomes_raw();
@@ -134,7 +126,7 @@ fn a_terminal_is_typed_into_left_and_found_again() {
 
 #[test]
 fn a_program_of_exec_is_left_and_found_again() {
-    Terminal::each_beside("[ns.@]\nproc.idle = { actor = \"idle\" }\n", |terminal| {
+    Terminal::for_each_identity_beside("[ns.@]\nproc.idle = { actor = \"idle\" }\n", |terminal| {
         let root = terminal.nest.root.clone();
         terminal.send(format!("$N exec -it -e PS1='in> ' {root} -- bash --norc --noediting\r"));
         terminal.becomes_raw();

@@ -3,7 +3,8 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 
-use crate::harness::nest::{Ended, Identity, Nest, can_nest, identities};
+use crate::harness::identity::{Identity, for_each_identity, identities};
+use crate::harness::nest::{Ended, Nest};
 
 fn up(nest: Nest, word: &str) -> Ended {
     nest.start_verb(&["up", word]).wait()
@@ -54,10 +55,7 @@ fn files_that_cannot_be_read_are_refused_with_3() {
 
 #[test]
 fn a_machine_without_user_namespaces_is_refused_with_4_and_the_switch_is_named() {
-    if !can_nest() {
-        return;
-    }
-    for identity in identities() {
+    for_each_identity(|identity| {
         // Nobody in particular in a user namespace that allows no further one.
         let script = "echo 0 > /proc/sys/user/max_user_namespaces && \
                       exec setpriv --inh-caps=-all --ambient-caps=-all \"$@\"";
@@ -70,5 +68,5 @@ fn a_machine_without_user_namespaces_is_refused_with_4_and_the_switch_is_named()
         assert!(ended.stderr.starts_with("error[NS404]: "), "{identity:?}: {}", ended.stderr);
         assert!(ended.stderr.contains("user.max_user_namespaces"), "{identity:?}: {}", ended.stderr);
         assert!(!ended.nest.directory.path().join("ran").exists(), "{identity:?}");
-    }
+    });
 }

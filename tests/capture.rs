@@ -4,13 +4,14 @@ use std::fs;
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
-use nix::unistd::geteuid;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 
 use crate::harness::Nestns;
 use crate::harness::blueprint::Blueprint;
 use crate::harness::detached::Detached;
-use crate::harness::nest::{Nest, PATIENCE, can_nest, identities};
+use crate::harness::identity::{for_each_identity, identities};
+use crate::harness::nest::{Nest, PATIENCE};
+use crate::harness::requirement::{nesting, require, root, skipped};
 use crate::random_trees::blueprints;
 
 /// Everything that the language can say of who is where.
@@ -27,10 +28,7 @@ fn content(text: &str) -> String {
 
 #[test]
 fn captured_built_and_captured_again_is_the_same_file() {
-    if !can_nest() {
-        return;
-    }
-    for identity in identities() {
+    for_each_identity(|identity| {
         let nest = Detached::up(Nest::new(TREE).identity(identity));
         let root = nest.nest.root.clone();
         let pid = nest.truth().host_pid(&format!("{root}/init")).to_string();
@@ -43,14 +41,12 @@ fn captured_built_and_captured_again_is_the_same_file() {
         let again = Detached::up(Nest::new(&first).identity(identity));
         let pid = again.truth().host_pid(&format!("{root}/init")).to_string();
         assert_eq!(content(&again.says(&["capture", &pid])), content(&first), "{identity:?}");
-    }
+    });
 }
 
 #[test]
 fn what_was_captured_of_any_tree_is_captured_again() {
-    if !can_nest() {
-        return;
-    }
+    require!(nesting());
     let cases = if std::env::var_os("NESTNS_LONG").is_some() { 300 } else { 30 };
     let config = Config { cases, failure_persistence: None, max_shrink_iters: 200, ..Config::default() };
     let mut runner = TestRunner::new_with_rng(config, TestRng::deterministic_rng(RngAlgorithm::ChaCha));
@@ -88,10 +84,7 @@ fn what_was_captured_of_any_tree_is_captured_again() {
 
 #[test]
 fn a_chain_of_unshare_is_captured_at_several_depths() {
-    if !can_nest() || !geteuid().is_root() {
-        eprintln!("skipped: unshare(1) is run as root");
-        return;
-    }
+    require!(nesting(), root());
     for depth in [1, 3, 7] {
         let mut words: Vec<&str> = ["unshare", "--pid", "--fork", "--kill-child"].repeat(depth);
         words.extend(["sleep", "1000"]);
@@ -119,10 +112,7 @@ fn a_chain_of_unshare_is_captured_at_several_depths() {
 
 #[test]
 fn a_program_whose_children_make_namespaces_is_not_run_again() {
-    if !can_nest() || !geteuid().is_root() {
-        eprintln!("skipped: unshare(1) is run as root");
-        return;
-    }
+    require!(nesting(), root());
     let inner = "unshare --fork --pid --kill-child sh -c 'sleep 1000 & wait'";
     let script = format!("sleep 1000 & {inner} & wait");
     let words = ["--pid", "--fork", "--kill-child", "sh", "-c", &script];
@@ -146,9 +136,7 @@ fn a_program_whose_children_make_namespaces_is_not_run_again() {
 
 #[test]
 fn a_file_that_is_there_already_stays() {
-    if !can_nest() {
-        return;
-    }
+    require!(nesting());
     let nest = Detached::up(Nest::new("[ns.@]\nproc.p = { actor = \"idle\" }\n"));
     let controller = nest.controller().to_string();
     let file = nest.nest.directory.path().join("mine.toml");
@@ -182,12 +170,9 @@ fn captured(nest: &Detached, expected: &str) -> (String, String) {
 
 #[test]
 fn which_proc_is_seen_and_the_domain_name_are_captured() {
-    if !can_nest() {
-        return;
-    }
     let tree = "[ns.@]\nproc.p = { actor = \"idle\" }\n[ns.\"@/outer\"]\nmount_proc = false\ndomainname = \"some.domain\"\n\
                 proc.p = { actor = \"idle\" }\n[ns.\"@/outer/in\"]\nproc.p = { actor = \"idle\" }\n";
-    for identity in identities() {
+    for_each_identity(|identity| {
         let nest = Detached::up(Nest::new(tree).identity(identity));
         let (first, told) = captured(&nest, "[ns.");
         assert_eq!(told, "", "{identity:?}");
@@ -197,15 +182,12 @@ fn which_proc_is_seen_and_the_domain_name_are_captured() {
         let again = Detached::up(Nest::new(&first).identity(identity));
         let pid = again.truth().0["processes"][0]["pids"][0].to_string();
         assert_eq!(content(&again.says(&["capture", &pid])), content(&first), "{identity:?}");
-    }
+    });
 }
 
 #[test]
 fn users_are_captured_by_root() {
-    if !can_nest() || !geteuid().is_root() {
-        eprintln!("skipped: only root gives processes to other users");
-        return;
-    }
+    require!(nesting(), root());
     let tree = "[ns.@]\nproc.p = { actor = \"idle\", user = \"61235:61236\" }\n[ns.\"@/in\"]\n\
                 proc.q = { actor = \"idle\", enter = \"join\", user = \"61235:61236\" }\n";
     let nest = Detached::up(Nest::new(tree));
@@ -220,9 +202,6 @@ fn users_are_captured_by_root() {
 
 #[test]
 fn what_a_file_cannot_say_is_counted_by_kind() {
-    if !can_nest() {
-        return;
-    }
     // A process of each kind, as far as everybody may make it.
     let kinds = [
         ("unshare -Urm sleep 1011", "with a mount namespace of its own"),
@@ -238,14 +217,14 @@ fn what_a_file_cannot_say_is_counted_by_kind() {
         ("nice -n 7 sleep 1011", "with another priority, scheduling policy or set of CPUs"),
         ("choom -n 777 -- sleep 1011", "with another OOM adjustment"),
     ];
-    for identity in identities() {
+    for_each_identity(|identity| {
         for (command, kind) in kinds {
             let nest = Nest::new(&format!("[ns.@]\nproc.p = {{ sh = {:?} }}\n", format!("exec {command}")));
             let root = nest.directory.path().join("root/bin");
             fs::create_dir_all(&root).expect("the directory is writable");
             if command.contains("chroot") {
                 let Ok(_) = fs::copy("/bin/busybox", root.join("sleep")) else {
-                    eprintln!("skipped: there is no static busybox for {kind}");
+                    skipped(&format!("there is no static busybox for {kind}"));
                     continue;
                 };
             }
@@ -257,15 +236,12 @@ fn what_a_file_cannot_say_is_counted_by_kind() {
             let checked = Nestns::new(&["check", "-"]).input(text.clone()).run();
             assert_eq!(checked.code, 0, "{text}{checked:?}");
         }
-    }
+    });
 }
 
 #[test]
 fn mounts_masks_and_options_of_proc_are_counted() {
-    if !can_nest() || !geteuid().is_root() {
-        eprintln!("skipped: root mounts");
-        return;
-    }
+    require!(nesting(), root());
     for (mount, kind) in [
         ("mount -t tmpfs tmpfs /mnt", "with mounts of its own besides /proc"),
         ("mount -t tmpfs tmpfs /proc/bus", "with parts of /proc masked"),
@@ -281,10 +257,7 @@ fn mounts_masks_and_options_of_proc_are_counted() {
 
 #[test]
 fn capabilities_groups_and_cgroups_are_counted() {
-    if !can_nest() || !geteuid().is_root() {
-        eprintln!("skipped: root gives capabilities and groups up");
-        return;
-    }
+    require!(nesting(), root());
     for (command, kind) in [
         ("setpriv --bounding-set -sys_admin sleep 1013", "with other capabilities"),
         ("setpriv --groups 61237 sleep 1013", "with other supplementary groups"),

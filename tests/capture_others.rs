@@ -4,14 +4,9 @@ use std::fs;
 use std::process::{Child, Command, Stdio};
 use std::time::Instant;
 
-use nix::unistd::geteuid;
-
-use crate::harness::nest::{PATIENCE, can_nest, program};
-use crate::harness::tool::can_run;
+use crate::harness::nest::{PATIENCE, program};
+use crate::harness::requirement::{installed, nesting, require, root};
 use crate::harness::{Nestns, Outcome};
-
-/// Where a missing program is a failure, as in CI.
-const REQUIRED: &str = "NESTNS_REQUIRE_RUNTIMES";
 
 /// Ends with its PID 1, which ends with it.
 struct Theirs(Child);
@@ -22,14 +17,6 @@ impl Drop for Theirs {
         let _ = self.0.kill();
         let _ = self.0.wait();
     }
-}
-
-fn can_capture(name: &str) -> bool {
-    if !geteuid().is_root() {
-        eprintln!("skipped: {name} is run as root");
-        return false;
-    }
-    can_nest() && can_run(name, REQUIRED)
 }
 
 fn start(words: &[&str]) -> Theirs {
@@ -55,9 +42,7 @@ fn captured(pid: u32, arguments: &[&str], expected: &str) -> Outcome {
 
 #[test]
 fn boxes_of_bubblewrap_in_each_other() {
-    if !can_capture("bwrap") {
-        return;
-    }
+    require!(nesting(), root(), installed("bwrap"));
     let outer = ["bwrap", "--dev-bind", "/", "/", "--proc", "/proc", "--die-with-parent", "--unshare-pid"];
     let named = ["--unshare-uts", "--hostname", "inner-box"];
     let boxes = start(&[&outer[..], &outer[..], &named[..], &["sleep", "1000"]].concat());
@@ -76,9 +61,7 @@ fn boxes_of_bubblewrap_in_each_other() {
 
 #[test]
 fn a_user_namespace_of_its_own_is_told() {
-    if !can_capture("bwrap") {
-        return;
-    }
+    require!(nesting(), root(), installed("bwrap"));
     let words =
         ["bwrap", "--dev-bind", "/", "/", "--die-with-parent", "--unshare-pid", "--unshare-user", "sleep", "1000"];
     let boxed = start(&words);
@@ -94,9 +77,7 @@ const BUNDLE: &str = r#"{"ociVersion": "1.0.2", "hostname": "pod",
 
 #[test]
 fn a_container_of_runc() {
-    if !can_capture("runc") {
-        return;
-    }
+    require!(nesting(), root(), installed("runc"));
     let bundle = tempfile::tempdir().expect("we may write there");
     fs::create_dir(bundle.path().join("rootfs")).expect("it is empty");
     fs::copy(program(), bundle.path().join("rootfs/nestns")).expect("the program was built");

@@ -10,8 +10,10 @@ use nestns::sys::pidfd::Pidfd;
 use nix::libc::SIGKILL;
 use nix::unistd::Pid;
 
+use crate::harness::identity::identities;
 use crate::harness::kernel;
-use crate::harness::nest::{Nest, PATIENCE, assert_nothing_left, can_nest, identities, processes_of};
+use crate::harness::nest::{Nest, PATIENCE, assert_nothing_left, processes_of};
+use crate::harness::requirement::{nesting, require};
 use crate::leftovers::run;
 
 const TREES: [&str; 3] = [
@@ -178,9 +180,7 @@ fn number(variable: &str) -> Option<u64> {
 
 #[test]
 fn whoever_is_killed_whenever_nothing_is_left() {
-    if !can_nest() {
-        return;
-    }
+    require!(nesting());
     let is_long = std::env::var_os("NESTNS_LONG").is_some();
     let rounds = number("NESTNS_ROUNDS").unwrap_or(if is_long { 10_000 } else { 30 });
     let seed = number("NESTNS_SEED").unwrap_or(7);

@@ -3,7 +3,9 @@
 use std::process::Stdio;
 
 use crate::harness::detached::{Detached, outcome};
-use crate::harness::nest::{Nest, assert_nothing_left, can_nest, identities};
+use crate::harness::identity::for_each_identity;
+use crate::harness::nest::{Nest, assert_nothing_left};
+use crate::harness::requirement::{nesting, require};
 use crate::leftovers::run;
 
 const FLAT: &str = "[ns.@]\nproc.idle = \"true\"\n";
@@ -14,10 +16,7 @@ const ERRNOS: [i32; 3] = [5, 30, 13];
 
 #[test]
 fn what_cannot_be_removed_is_said_and_is_not_status_0() {
-    if !can_nest() {
-        return;
-    }
-    for identity in identities() {
+    for_each_identity(|identity| {
         for topology in [FLAT, DEEP] {
             for call in ["unlink", "rmdir", "list-remains"] {
                 for errno in ERRNOS {
@@ -38,14 +37,12 @@ fn what_cannot_be_removed_is_said_and_is_not_status_0() {
                 }
             }
         }
-    }
+    });
 }
 
 #[test]
 fn run_says_so_with_the_status_of_a_failure_of_its_own() {
-    if !can_nest() {
-        return;
-    }
+    require!(nesting());
     let nest = Nest::new("");
     let mut command = nest.command(&["run", "--", "true"]);
     command.env("NESTNS_FAULT", "unlink:5").stdin(Stdio::null());
@@ -63,10 +60,7 @@ fn run_says_so_with_the_status_of_a_failure_of_its_own() {
 
 #[test]
 fn down_says_that_something_is_left() {
-    if !can_nest() {
-        return;
-    }
-    for identity in identities() {
+    for_each_identity(|identity| {
         let nest = Nest::new("[ns.@]\nproc.idle = \"sleep 1000\"\n").identity(identity);
         let tree = Detached::up(nest.env("NESTNS_FAULT", "unlink:5"));
         let root = tree.nest.root.clone();
@@ -77,5 +71,5 @@ fn down_says_that_something_is_left() {
         command.env_remove("NESTNS_FAULT");
         assert_eq!(outcome(command).code, 0, "{identity:?}");
         assert_nothing_left(&tree.nest);
-    }
+    });
 }

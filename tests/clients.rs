@@ -11,8 +11,10 @@ use std::time::{Duration, Instant};
 use nix::sys::socket::{ControlMessage, MsgFlags, sendmsg};
 use serde_json::json;
 
+use crate::harness::identity::{Identity, for_each_identity};
 use crate::harness::kernel;
-use crate::harness::nest::{Identity, Nest, PATIENCE, assert_nothing_left, can_nest, identities};
+use crate::harness::nest::{Nest, PATIENCE, assert_nothing_left};
+use crate::harness::requirement::{nesting, require, root};
 use crate::harness::socket::Socket;
 
 const TOPOLOGY: &str = r#"
@@ -71,10 +73,7 @@ impl Detached {
 
 #[test]
 fn ten_thousand_requests_are_answered_and_leave_no_trace() {
-    if !can_nest() {
-        return;
-    }
-    for identity in identities() {
+    for_each_identity(|identity| {
         let tree = Detached::up(identity);
         let before = tree.descriptors();
         let clients: Vec<_> = (0..8)
@@ -98,14 +97,12 @@ fn ten_thousand_requests_are_answered_and_leave_no_trace() {
         let memory = tree.memory();
         assert!(memory < 16 * 1024, "{memory} KiB");
         tree.down();
-    }
+    });
 }
 
 #[test]
 fn nonsense_is_answered_with_what_is_wrong_and_ends_nothing() {
-    if !can_nest() {
-        return;
-    }
+    require!(nesting());
     let tree = Detached::up(Identity::Own);
     let mut socket = Socket::connect(&tree.directory);
     let problem = |socket: &mut Socket, bytes: &[u8]| -> String {
@@ -161,9 +158,7 @@ fn nonsense_is_answered_with_what_is_wrong_and_ends_nothing() {
 
 #[test]
 fn whoever_does_not_listen_keeps_nobody_waiting() {
-    if !can_nest() {
-        return;
-    }
+    require!(nesting());
     let tree = Detached::up(Identity::Own);
     let mut deaf: Vec<Socket> = (0..20).map(|_| Socket::connect(&tree.directory)).collect();
     for socket in &mut deaf {
@@ -190,9 +185,7 @@ fn whoever_does_not_listen_keeps_nobody_waiting() {
 
 #[test]
 fn more_people_than_there_is_room_for_come_and_go() {
-    if !can_nest() {
-        return;
-    }
+    require!(nesting());
     let tree = Detached::up(Identity::Own);
     let before = tree.descriptors();
     let crowd: Vec<Socket> = (0..400).map(|_| Socket::connect(&tree.directory)).collect();
@@ -207,9 +200,7 @@ fn more_people_than_there_is_room_for_come_and_go() {
 
 #[test]
 fn descriptors_that_nobody_asked_for_are_closed() {
-    if !can_nest() {
-        return;
-    }
+    require!(nesting());
     let tree = Detached::up(Identity::Own);
     let before = tree.descriptors();
     let file = fs::File::open("/dev/null").expect("it is everywhere");
@@ -231,9 +222,7 @@ fn descriptors_that_nobody_asked_for_are_closed() {
 
 #[test]
 fn strangers_of_other_users_are_not_let_in() {
-    if !can_nest() || identities().len() < 2 {
-        return;
-    }
+    require!(nesting(), root());
     let tree = Detached::up(Identity::Own);
     // Even where the directory would let them through.
     let open = |path: &Path, mode| {

@@ -7,9 +7,10 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
+use crate::harness::identity::{Identity, for_each_identity};
 use crate::harness::kernel;
 use crate::harness::lines::answer;
-use crate::harness::nest::{Identity, Nest, can_nest, identities};
+use crate::harness::nest::Nest;
 use crate::numbers::chain;
 
 /// Kills the PID 1 of one level of a chain of ten, and gives how `up` ended.
@@ -59,21 +60,17 @@ fn collapse(identity: Identity, level: usize, init: &str) {
 
 #[test]
 fn kill_of_a_root_takes_the_whole_chain() {
-    if can_nest() {
-        for identity in identities() {
-            collapse(identity, 1, "\"builtin\"");
-            collapse(identity, 1, "\"pause\"");
-            collapse(identity, 1, "{ actor = \"idle\" }");
-        }
-    }
+    for_each_identity(|identity| {
+        collapse(identity, 1, "\"builtin\"");
+        collapse(identity, 1, "\"pause\"");
+        collapse(identity, 1, "{ actor = \"idle\" }");
+    });
 }
 
 #[test]
 fn kill_in_the_middle_takes_what_is_below_and_the_rest_is_stopped() {
-    if can_nest() {
-        for identity in identities() {
-            collapse(identity, 5, "\"builtin\"");
-            collapse(identity, 10, "\"pause\"");
-        }
-    }
+    for_each_identity(|identity| {
+        collapse(identity, 5, "\"builtin\"");
+        collapse(identity, 10, "\"pause\"");
+    });
 }

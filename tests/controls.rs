@@ -1,7 +1,9 @@
 //! What programs write besides text: seen, not obeyed.
 
 use crate::harness::detached::Detached;
-use crate::harness::nest::{Nest, can_nest, identities};
+use crate::harness::identity::for_each_identity;
+use crate::harness::nest::Nest;
+use crate::harness::requirement::{nesting, require};
 use crate::harness::terminal::Terminal;
 
 const FORGER: &str = "name = '@'\n[ns.@]\n\
@@ -10,10 +12,7 @@ const FORGER: &str = "name = '@'\n[ns.@]\n\
 
 #[test]
 fn a_program_cannot_write_over_another_one_s_line() {
-    if !can_nest() {
-        return;
-    }
-    for identity in identities() {
+    for_each_identity(|identity| {
         let detached = Detached::up(Nest::new(FORGER).identity(identity));
         let text = detached.says(&["logs"]);
         for line in ["hello\\rb/bank  | approved\n", "\\u{9b}2Jx\n", "\\u{202e}abc\n", "│ red\n", "│ win\n"] {
@@ -25,14 +24,12 @@ fn a_program_cannot_write_over_another_one_s_line() {
         }
         let raw = detached.says(&["logs", "--raw"]);
         assert!(raw.contains("hello\rb/bank") && raw.contains("\x1b[2J") && raw.contains('\u{202e}'), "{raw:?}");
-    }
+    });
 }
 
 #[test]
 fn nor_on_a_terminal() {
-    if !can_nest() {
-        return;
-    }
+    require!(nesting());
     let nest = Nest::new(FORGER);
     let file = nest.file.display().to_string();
     let mut terminal = Terminal::foreground(nest, &["up", &file]);

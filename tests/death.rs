@@ -7,7 +7,9 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::{Pid, geteuid};
 
-use crate::harness::nest::{Identity, Nest, can_nest, identities, processes_of};
+use crate::harness::identity::{Identity, for_each_identity, identities};
+use crate::harness::nest::{Nest, processes_of};
+use crate::harness::requirement::{nesting, require, root};
 use crate::harness::terminal::Terminal;
 
 /// How many deaths of each kind; `NESTNS_LONG` asks for more.
@@ -107,9 +109,7 @@ fn die(topology: &str, identity: Identity, moment: &str, delay: Duration) -> Dur
 }
 
 fn die_often(layouts: &[String], moment: &str, seed: u64, limit: Duration) {
-    if !can_nest() {
-        return;
-    }
+    require!(nesting());
     let mut delays = Delays(seed);
     let mut longest = Duration::ZERO;
     for round in 0..rounds() {
@@ -144,9 +144,7 @@ fn a_controller_killed_during_a_slow_stop_leaves_nothing() {
 
 #[test]
 fn a_root_that_has_become_another_user_dies_with_the_controller() {
-    if !can_nest() || !geteuid().is_root() {
-        return;
-    }
+    require!(nesting(), root());
     let mut delays = Delays(0x1234_5678_9abc_def1);
     for _ in 0..rounds() / 4 {
         for moment in ["build", "running", "stop"] {
@@ -159,9 +157,7 @@ fn a_root_that_has_become_another_user_dies_with_the_controller() {
 
 #[test]
 fn a_terminal_is_as_it_was_after_the_death_of_the_controller() {
-    if !can_nest() {
-        return;
-    }
+    require!(nesting());
     let mut delays = Delays(0xfedc_ba98_7654_3211);
     for round in 0..rounds() / 2 {
         for identity in identities() {
@@ -196,10 +192,7 @@ fn guardian(controller: Pid) -> Option<Pid> {
 
 #[test]
 fn a_killed_guardian_is_replaced_and_the_tree_still_ends_with_its_controller() {
-    if !can_nest() {
-        return;
-    }
-    for identity in identities() {
+    for_each_identity(|identity| {
         for layout in [JOINED, ANOTHER_USER] {
             if layout == ANOTHER_USER && (identity == Identity::Ordinary || !geteuid().is_root()) {
                 continue;
@@ -220,14 +213,12 @@ fn a_killed_guardian_is_replaced_and_the_tree_still_ends_with_its_controller() {
             running.signal(Signal::SIGKILL);
             assert_eq!(running.wait().code, 137);
         }
-    }
+    });
 }
 
 #[test]
 fn a_guardian_killed_during_the_build_or_the_stop_changes_nothing() {
-    if !can_nest() {
-        return;
-    }
+    require!(nesting());
     let mut delays = Delays(0x0f1e_2d3c_4b5a_6979);
     for round in 0..rounds() / 4 {
         for identity in identities() {

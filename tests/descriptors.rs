@@ -7,8 +7,10 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
+use crate::harness::identity::for_each_identity;
 use crate::harness::kernel;
-use crate::harness::nest::{Nest, PATIENCE, assert_nothing_left, can_nest, identities, program};
+use crate::harness::nest::{Nest, PATIENCE, assert_nothing_left, program};
+use crate::harness::requirement::{Missing, require};
 
 /// Namespaces with a program each.
 const COUNT: usize = 100;
@@ -52,10 +54,7 @@ fn await_end(child: &mut Child, nest: &Nest) {
 
 #[test]
 fn under_a_limit_that_is_just_met_every_line_is_there() {
-    if !can_nest() {
-        return;
-    }
-    for identity in identities() {
+    for_each_identity(|identity| {
         let nest = Nest::new(&topology("{ sh = 'echo first; echo second >&2' }")).identity(identity);
         let file = nest.file.display().to_string();
         let limit = needed(&nest, &file);
@@ -68,16 +67,19 @@ fn under_a_limit_that_is_just_met_every_line_is_there() {
             assert_eq!(count, COUNT, "{identity:?}: {line}: {stderr}");
         }
         assert_nothing_left(&nest);
-    }
+    });
+}
+
+/// The build has the switches of tests.
+fn debug_build() -> Result<(), Missing> {
+    if cfg!(debug_assertions) { Ok(()) } else { Err(Missing::Given("this is no debug build".to_owned())) }
 }
 
 /// Programs that are stopped on their way hold up the others for a moment only, and what is lost by that is told.
 #[test]
 fn programs_that_do_not_come_to_run_do_not_keep_the_tree_from_it() {
-    if !can_nest() || !cfg!(debug_assertions) {
-        return;
-    }
-    for identity in identities() {
+    require!(debug_build());
+    for_each_identity(|identity| {
         let nest = Nest::new(&topology("{ actor = 'idle' }")).identity(identity);
         let file = nest.file.display().to_string();
         let limit = needed(&nest, &file);
@@ -105,7 +107,7 @@ fn programs_that_do_not_come_to_run_do_not_keep_the_tree_from_it() {
         kill(Pid::from_raw(controller), Signal::SIGTERM).expect("it is our child");
         await_end(&mut up, &nest);
         assert_nothing_left(&nest);
-    }
+    });
 }
 
 fn is_stopped(pid: i32) -> bool {

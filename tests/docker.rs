@@ -8,15 +8,12 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use nix::unistd::geteuid;
 use serde_json::Value;
 
 use crate::harness::detached::Detached;
-use crate::harness::nest::{Nest, can_nest};
-use crate::harness::tool::can_run;
+use crate::harness::nest::Nest;
+use crate::harness::requirement::{installed, nesting, require, root};
 
-/// Where a missing program is a failure, as in CI.
-const REQUIRED: &str = "NESTNS_REQUIRE_DOCKER";
 const CONTAINERS: usize = 3;
 
 const TOPOLOGY: &str = r#"
@@ -32,14 +29,6 @@ exec dockerd --data-root DIRECTORY/data --exec-root DIRECTORY/exec -H unix://DIR
 ready = { exec = ["docker", "-H", "unix://DIRECTORY/socket", "version"] }
 stop.grace = "50s"
 "#;
-
-fn can_run_docker() -> bool {
-    if !geteuid().is_root() {
-        eprintln!("skipped: dockerd is run as root");
-        return false;
-    }
-    can_nest() && ["dockerd", "docker", "busybox"].iter().all(|name| can_run(name, REQUIRED))
-}
 
 /// Makes the directory on which the topology mounts, where there is none, and removes it again.
 struct EtcDocker(bool);
@@ -99,9 +88,7 @@ fn text<'v>(value: &'v Value, key: &str) -> &'v str {
 
 #[test]
 fn containers_of_a_dockerd_inside_are_part_of_what_is_looked_at() {
-    if !can_run_docker() {
-        return;
-    }
+    require!(nesting(), root(), installed("dockerd"), installed("docker"), installed("busybox"));
     let _etc = EtcDocker::make();
     let nest = Detached::up(Nest::new(TOPOLOGY));
     let root = nest.nest.root.clone();

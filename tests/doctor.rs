@@ -9,7 +9,8 @@ use nix::sys::resource::{Resource, setrlimit};
 use nix::unistd::geteuid;
 use serde_json::Value;
 
-use crate::harness::nest::{Identity, Nest, assert_nothing_left, can_nest, identities};
+use crate::harness::identity::{Identity, for_each_identity};
+use crate::harness::nest::{Nest, assert_nothing_left};
 use crate::leftovers::run;
 
 /// Those of the machine, in their order.
@@ -56,10 +57,7 @@ fn find<'a>(checks: &'a [Value], id: &str) -> &'a Value {
 
 #[test]
 fn the_machine_is_looked_at_quickly_and_nothing_is_left_of_it() {
-    if !can_nest() {
-        return;
-    }
-    for identity in identities() {
+    for_each_identity(|identity| {
         let nest = Nest::new("").identity(identity);
         let cgroups = |text: String| -> BTreeSet<String> {
             let mounts =
@@ -91,15 +89,12 @@ fn the_machine_is_looked_at_quickly_and_nothing_is_left_of_it() {
         assert_eq!(cgroups(fs::read_to_string("/proc/self/mountinfo").expect("/proc")), BTreeSet::new());
         assert!(!nest.state().exists(), "{identity:?}");
         assert_nothing_left(&nest);
-    }
+    });
 }
 
 #[test]
 fn the_levels_that_are_left_are_measured() {
-    if !can_nest() {
-        return;
-    }
-    for identity in identities() {
+    for_each_identity(|identity| {
         let nest = Nest::new("").identity(identity);
         let left = |found: &[Value]| -> u32 {
             let text = find(found, "nesting")["found"].as_str().expect("a text").to_owned();
@@ -116,15 +111,12 @@ fn the_levels_that_are_left_are_measured() {
         assert_eq!(left(inside), here - 3, "{identity:?}");
         assert!(find(inside, "container")["found"].as_str().expect("a text").contains("inside another one"));
         assert_nothing_left(&nest);
-    }
+    });
 }
 
 #[test]
 fn people_get_a_line_a_check_and_the_remedy_below() {
-    if !can_nest() {
-        return;
-    }
-    for identity in identities() {
+    for_each_identity(|identity| {
         let nest = Nest::new("").identity(identity);
         let (code, stdout, _) = run(&nest, &["doctor"]);
         assert_eq!(code, 0, "{identity:?}");
@@ -136,15 +128,12 @@ fn people_get_a_line_a_check_and_the_remedy_below() {
         }
         let warned = lines.iter().filter(|line| line.starts_with('!')).count();
         assert_eq!(stdout.lines().filter(|line| line.trim_start().starts_with("→ ")).count(), warned, "{stdout}");
-    }
+    });
 }
 
 #[test]
 fn a_file_is_compared_with_the_machine() {
-    if !can_nest() {
-        return;
-    }
-    for identity in identities() {
+    for_each_identity(|identity| {
         let nest =
             Nest::new("[ns.@]\nunshare = [\"net\"]\nproc.a = \"sleep 1\"\nproc.b = \"no-such-program-anywhere\"\n")
                 .identity(identity);
@@ -168,15 +157,12 @@ fn a_file_is_compared_with_the_machine() {
         let said = format!("not found: no-such-program-anywhere (`{}/b`)", nest.root);
         assert_eq!(programs["found"], said.as_str());
         assert!(find(&found, "file-isolation")["found"].as_str().expect("a text").contains("net"), "{found:?}");
-    }
+    });
 }
 
 #[test]
 fn what_cannot_be_built_is_told_before_it_is_tried() {
-    if !can_nest() {
-        return;
-    }
-    for identity in identities() {
+    for_each_identity(|identity| {
         let wrong = Nest::new("[ns.@\n").identity(identity);
         let (code, _, stderr) = run(&wrong, &["doctor", wrong.file.to_str().expect("our own path")]);
         assert_eq!(code, 3, "{identity:?}: {stderr}");
@@ -221,16 +207,13 @@ fn what_cannot_be_built_is_told_before_it_is_tried() {
         let found = document["checks"].as_array().expect("it has them");
         assert_eq!(find(found, "file-descriptors")["status"], "no");
         assert_eq!(find(found, "rlimit-nofile")["status"], "warn");
-    }
+    });
 }
 
 #[test]
 fn what_is_refused_is_tried_and_not_guessed() {
-    if !can_nest() {
-        return;
-    }
     // In a user namespace where no further namespace may be made.
-    for identity in identities() {
+    for_each_identity(|identity| {
         let nest = Nest::new("[ns.@]\n").identity(identity).wrapped(&[
             "unshare",
             "--user",
@@ -252,15 +235,12 @@ fn what_is_refused_is_tried_and_not_guessed() {
         let last = stderr.lines().last().unwrap_or_default();
         assert!(last.starts_with("`nestns doctor` checks this as nesting: "), "{identity:?}: {stderr}");
         assert_nothing_left(&nest);
-    }
+    });
 }
 
 #[test]
 fn a_doctor_that_is_killed_leaves_nothing() {
-    if !can_nest() {
-        return;
-    }
-    for identity in identities() {
+    for_each_identity(|identity| {
         let nest = Nest::new("").identity(identity);
         for delay in (0..60).step_by(3) {
             let mut child =
@@ -270,5 +250,5 @@ fn a_doctor_that_is_killed_leaves_nothing() {
             child.wait().expect("it is our child");
         }
         assert_nothing_left(&nest);
-    }
+    });
 }

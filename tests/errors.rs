@@ -11,7 +11,9 @@ use nix::libc;
 use nix::sys::resource::{Resource, setrlimit};
 use nix::sys::signal::{Signal, kill};
 
-use crate::harness::nest::{Ended, Identity, Nest, assert_nothing_left, can_nest, identities};
+use crate::harness::identity::{Identity, for_each_identity};
+use crate::harness::nest::{Ended, Nest, assert_nothing_left};
+use crate::harness::requirement::{nesting, require, root, skipped};
 use crate::harness::seccomp::refuse;
 
 const TOPOLOGY: &str = "[ns.@]\nproc.a = { actor = \"idle\" }\n[ns.\"@/in\"]\nunshare = [\"mount\", \"uts\"]\nproc.c = { actor \
@@ -33,9 +35,6 @@ fn up(identity: Identity, call: libc::c_long, errno: i32) -> (Nest, Output) {
 
 #[test]
 fn a_message_names_the_call_that_failed_and_no_other() {
-    if !can_nest() {
-        return;
-    }
     // By the name that is shown: the function of the C library, for some.
     let calls = [
         ("socketpair", libc::SYS_socketpair, libc::EMFILE, "EMFILE"),
@@ -55,7 +54,7 @@ fn a_message_names_the_call_that_failed_and_no_other() {
         ("listen", libc::SYS_listen, libc::EADDRINUSE, "EADDRINUSE"),
         ("bind", libc::SYS_bind, libc::ENOMEM, "ENOMEM"),
     ];
-    for identity in identities() {
+    for_each_identity(|identity| {
         for (name, number, errno, spelled) in calls {
             let (_nest, output) = up(identity, number, errno);
             let said = text(&output);
@@ -70,14 +69,12 @@ fn a_message_names_the_call_that_failed_and_no_other() {
             let others = calls.iter().filter(|(other, ..)| *other != name && first.contains(&format!("({other})")));
             assert_eq!(others.count(), 0, "{name}: {first}");
         }
-    }
+    });
 }
 
 #[test]
 fn a_shortage_says_which_limit() {
-    if !can_nest() {
-        return;
-    }
+    require!(nesting());
     let watches = up(Identity::Own, libc::SYS_epoll_ctl, libc::ENOSPC);
     assert!(text(&watches.1).contains("the limit fs.epoll.max_user_watches ("), "{}", text(&watches.1));
     let files = up(Identity::Own, libc::SYS_pidfd_open, libc::EMFILE);
@@ -111,9 +108,7 @@ fn with_processes(nest: &Nest, words: &[&str], most: u64) -> Output {
 
 #[test]
 fn the_limit_of_a_user_is_named_with_the_user() {
-    if !can_nest() || !identities().contains(&Identity::Ordinary) {
-        return;
-    }
+    require!(nesting(), root());
     let many = idle(40);
     let nest = Nest::new(&format!("[ns.@]\n{many}")).identity(Identity::Ordinary);
     let file = nest.file.to_str().expect("our own path").to_owned();
@@ -135,10 +130,7 @@ fn the_limit_of_a_user_is_named_with_the_user() {
 
 #[test]
 fn a_limit_on_files_below_what_nestns_needs_itself_is_named() {
-    if !can_nest() {
-        return;
-    }
-    for identity in identities() {
+    for_each_identity(|identity| {
         let with = |option: &str, words: &[&str]| {
             let nest = Nest::new(TOPOLOGY).identity(identity);
             let limit = format!("ulimit {option}; exec \"$@\"");
@@ -160,14 +152,12 @@ fn a_limit_on_files_below_what_nestns_needs_itself_is_named() {
         // The soft limit alone is raised.
         let (code, said) = with("-Sn 8", &["run", "--", "sh", "-c", "ulimit -Sn"]);
         assert_eq!((code, said.trim()), (Some(0), "8"), "{identity:?}");
-    }
+    });
 }
 
 #[test]
 fn an_experiment_that_runs_short_of_descriptors_is_skipped_and_says_so() {
-    if !can_nest() {
-        return;
-    }
+    require!(nesting());
     let nest = Nest::new(TOPOLOGY);
     for limit in 4..16 {
         let script = format!("ulimit -n {limit}; exec \"$0\" experiment run --all --format json");
@@ -216,13 +206,11 @@ impl Drop for Group {
 
 #[test]
 fn the_limit_of_a_cgroup_is_named_with_its_path() {
-    if !can_nest() {
-        return;
-    }
+    require!(nesting());
     let many = idle(30);
     let nest = Nest::new(&format!("[ns.@]\n{many}"));
     let Some(group) = Group::new(&format!("nestns-test-{}", nest.root), 20) else {
-        eprintln!("skipped: there is no cgroup with a limit on processes to be made here");
+        skipped("no cgroup with a limit on processes can be made");
         return;
     };
     let join = format!("echo $$ > {}/cgroup.procs && exec \"$@\"", group.0.display());
@@ -236,12 +224,10 @@ fn the_limit_of_a_cgroup_is_named_with_its_path() {
 
 #[test]
 fn the_doctor_names_the_limit_of_a_cgroup_where_it_is_met() {
-    if !can_nest() {
-        return;
-    }
+    require!(nesting());
     let nest = Nest::new(TOPOLOGY);
     let Some(group) = Group::new(&format!("nestns-test-{}", nest.root), 14) else {
-        eprintln!("skipped: there is no cgroup with a limit on processes to be made here");
+        skipped("no cgroup with a limit on processes can be made");
         return;
     };
     let join = format!("echo $$ > {}/cgroup.procs && exec \"$@\"", group.0.display());
@@ -260,10 +246,7 @@ fn the_doctor_names_the_limit_of_a_cgroup_where_it_is_met() {
 
 #[test]
 fn numbers_of_a_namespace_that_are_used_up_are_the_namespaces() {
-    if !can_nest() {
-        return;
-    }
-    for identity in identities() {
+    for_each_identity(|identity| {
         // As root of the namespace, where the kernel has a limit for each (6.14).
         let script = "before=$(cat /proc/sys/kernel/pid_max); [ $before = 4194304 ] || exit 77; echo 400 > \
                       /proc/sys/kernel/pid_max && for i in $(seq 100 500); do sleep 1000 & done 2>/dev/null; echo full; wait";
@@ -284,19 +267,17 @@ fn numbers_of_a_namespace_that_are_used_up_are_the_namespaces() {
             let expected = format!("every number of the PID namespace `{root}` is in use");
             assert!(said.contains(&expected), "{identity:?}: {said}");
         } else {
-            eprintln!("skipped: pid_max is the machine's here");
+            skipped("pid_max belongs to the machine");
         }
         standing.signal(Signal::SIGINT);
         standing.signal(Signal::SIGINT);
         let _: Ended = standing.wait();
-    }
+    });
 }
 
 #[test]
 fn waiting_for_a_controller_that_was_stopped_ends_with_the_time() {
-    if !can_nest() {
-        return;
-    }
+    require!(nesting());
     let mut standing = Nest::new("[ns.@]\nproc.a = { actor = \"idle\" }\n").up();
     standing.standing();
     let root = standing.nest.root.clone();
@@ -312,9 +293,7 @@ fn waiting_for_a_controller_that_was_stopped_ends_with_the_time() {
 
 #[test]
 fn a_test_is_not_green_where_its_state_cannot_be_written() {
-    if !can_nest() {
-        return;
-    }
+    require!(nesting());
     let topology = "[ns.@]\nproc.p = { actor = \"idle\" }\n[[expect]]\nfrom = \"@\"\nsees = [\"@/p\"]\n";
     for (what, mount) in [
         ("read-only", "mount -t tmpfs -o ro none run"),
@@ -342,10 +321,7 @@ fn a_test_is_not_green_where_its_state_cannot_be_written() {
 
 #[test]
 fn an_experiment_without_a_stage_has_a_document_as_well() {
-    if !can_nest() {
-        return;
-    }
-    for identity in identities() {
+    for_each_identity(|identity| {
         let nest = Nest::new("").identity(identity);
         let mut command = nest.command(&["experiment", "run", "pid-one", "orphans", "--format", "json"]);
         refuse(&mut command, libc::SYS_unshare, libc::EPERM);
@@ -356,5 +332,5 @@ fn an_experiment_without_a_stage_has_a_document_as_well() {
         assert_eq!(experiments.len(), 2);
         assert!(experiments.iter().all(|one| one["verdict"] == "skipped"), "{document}");
         assert!(document.to_string().contains("Operation not permitted (EPERM)"), "{document}");
-    }
+    });
 }

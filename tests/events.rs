@@ -11,13 +11,8 @@ use nix::unistd::{Pid, geteuid};
 use serde_json::{Value, json};
 
 use crate::harness::detached::{Detached, ended};
-use crate::harness::nest::{Identity, Nest, ORDINARY, can_nest, identities};
-
-fn each(test: impl Fn(Identity)) {
-    if can_nest() {
-        identities().into_iter().for_each(test);
-    }
-}
+use crate::harness::identity::{Identity, ORDINARY, for_each_identity};
+use crate::harness::nest::Nest;
 
 fn objects(text: &str) -> Vec<Value> {
     text.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"))).collect()
@@ -63,7 +58,7 @@ init = "pause"
 
 #[test]
 fn everything_that_happens_is_told_in_its_order() {
-    each(|identity| {
+    for_each_identity(|identity| {
         let detached = Detached::up(Nest::new(LAYOUT).identity(identity).arguments(&["--hold", "--on-exit", "ignore"]));
         let root = detached.nest.root.clone();
         let path = |path: &str| if path.is_empty() { root.clone() } else { format!("{root}/{path}") };
@@ -163,7 +158,7 @@ fn everything_that_happens_is_told_in_its_order() {
 #[test]
 fn a_stop_names_who_asked_and_its_stages() {
     let topology = "[ns.@]\nproc.deaf = { actor = \"ignore-term\", stop = { grace = \"200ms\" } }\n";
-    each(|identity| {
+    for_each_identity(|identity| {
         let uid = if identity == Identity::Ordinary { ORDINARY } else { geteuid().as_raw() };
         for (words, stages) in [(&["down"][..], 1), (&["down", "--now", "@"][..], 2)] {
             let detached = Detached::up(Nest::new(topology).identity(identity));
@@ -192,7 +187,7 @@ fn a_stop_names_who_asked_and_its_stages() {
 
 #[test]
 fn between_a_snapshot_and_what_follows_nothing_is_missing_or_twice() {
-    each(|identity| {
+    for_each_identity(|identity| {
         let detached = Detached::up(Nest::new("[ns.@]\nproc.p = { cmd = [\"sleep\", \"1000\"] }\n").identity(identity));
         let storm: Vec<Child> = (0..3).map(|_| detached.start(&["exec", "@", "--", "sh", "-c", "exit 0"])).collect();
         let mut followers = Vec::new();
@@ -252,7 +247,7 @@ fn between_a_snapshot_and_what_follows_nothing_is_missing_or_twice() {
 
 #[test]
 fn a_part_is_chosen_by_address_and_time() {
-    each(|identity| {
+    for_each_identity(|identity| {
         let topology = "[ns.@]\nproc.p = { cmd = [\"sleep\", \"1000\"] }\n[ns.\"@/in\"]\nproc.q = { cmd = [\"sleep\", \"1000\"] }\n";
         let detached = Detached::up(Nest::new(topology).identity(identity));
         let root = &detached.nest.root;
@@ -288,7 +283,7 @@ fn a_part_is_chosen_by_address_and_time() {
 #[test]
 fn a_follower_reads_everything_through_rotation() {
     // More than one file of events.
-    each(|identity| {
+    for_each_identity(|identity| {
         let detached = Detached::up(Nest::new("[ns.@]\nproc.p = { cmd = [\"sleep\", \"1000\"] }\n").identity(identity));
         let follower = detached.start(&["events", "--since", "1h"]);
         let long = "x".repeat(100_000);
@@ -304,7 +299,7 @@ fn a_follower_reads_everything_through_rotation() {
 
 #[test]
 fn whatever_ends_at_once_has_begun_before() {
-    each(|identity| {
+    for_each_identity(|identity| {
         let mut topology = "on_exit = \"ignore\"\n[ns.@]\nproc.stay = { actor = \"idle\" }\n".to_owned();
         for (namespace, init, enter) in
             [("", "\"builtin\"", "fork"), ("/join", "\"pause\"", "join"), ("/program", "{ actor = \"idle\" }", "join")]

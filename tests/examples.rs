@@ -9,7 +9,8 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 use crate::harness::Nestns;
-use crate::harness::nest::{Ended, Identity, Nest, Running, Truth, assert_nothing_left, can_nest, identities};
+use crate::harness::identity::{Identity, for_each_identity};
+use crate::harness::nest::{Ended, Nest, Running, Truth, assert_nothing_left};
 use crate::harness::terminal::Terminal;
 
 fn text(name: &str) -> String {
@@ -22,12 +23,6 @@ fn nest(name: &str, identity: Identity) -> Nest {
     let nest = Nest::new(&text(name)).identity(identity);
     let unique = nest.root.clone();
     nest.arguments(&["--name", &unique])
-}
-
-fn each(test: impl Fn(Identity)) {
-    if can_nest() {
-        identities().into_iter().for_each(test);
-    }
 }
 
 /// Stops it by Ctrl-C and makes sure that every process of its truth is gone.
@@ -84,7 +79,7 @@ fn every_example_names_its_schema_first() {
 
 #[test]
 fn dind_has_its_numbers_and_stops_without_a_kill() {
-    each(|identity| {
+    for_each_identity(|identity| {
         let mut running = nest("dind.toml", identity).up();
         let truth = running.standing();
         assert_eq!(truth.pids("vm/ci/runner")[1..], [7, 4], "4 in `vm/ci` and 7 in `vm`");
@@ -111,7 +106,7 @@ fn a_level_of_dind_with_less_time_than_one_inside_is_warned_of() {
 
 #[test]
 fn the_containers_of_a_pod_are_moved_in_or_are_alone() {
-    each(|identity| {
+    for_each_identity(|identity| {
         let mut running = nest("pod.toml", identity).up();
         let truth = running.standing();
         for name in ["app", "envoy", "logtail"] {
@@ -134,7 +129,7 @@ fn the_containers_of_a_pod_are_moved_in_or_are_alone() {
 
 #[test]
 fn the_innermost_process_of_the_chain_has_four_numbers() {
-    each(|identity| {
+    for_each_identity(|identity| {
         let mut running = nest("chain.toml", identity).up();
         let truth = running.standing();
         assert_eq!(truth.pids("a/b/c/probe").len(), 4);
@@ -152,7 +147,7 @@ fn the_innermost_process_of_the_chain_has_four_numbers() {
 
 #[test]
 fn with_the_outer_proc_in_view_the_probe_of_the_chain_has_two_numbers() {
-    each(|identity| {
+    for_each_identity(|identity| {
         let changed = text("chain.toml").replace("[ns.\"a/b/c\"]\n", "[ns.\"a/b/c\"]\nmount_proc = false\n");
         let nest = Nest::new(&changed).identity(identity);
         let unique = nest.root.clone();
@@ -167,7 +162,7 @@ fn with_the_outer_proc_in_view_the_probe_of_the_chain_has_two_numbers() {
 
 #[test]
 fn a_kind_cluster_has_its_pods_inside_its_nodes() {
-    each(|identity| {
+    for_each_identity(|identity| {
         let mut running = nest("kind.toml", identity).up();
         let truth = running.standing();
         let nodes = ["control-plane", "worker.0", "worker.1"];
@@ -191,7 +186,7 @@ fn a_kind_cluster_has_its_pods_inside_its_nodes() {
 
 #[test]
 fn a_fan_has_as_many_workers_as_it_is_told() {
-    each(|identity| {
+    for_each_identity(|identity| {
         let mut running = nest("fan.toml", identity).arguments(&["--set", "workers=3"]).up();
         let truth = running.standing();
         let workers: Vec<_> = truth.paths().into_iter().filter(|path| path.ends_with("/job")).collect();
@@ -204,7 +199,7 @@ fn a_fan_has_as_many_workers_as_it_is_told() {
 
 #[test]
 fn the_probes_of_the_matrix_have_a_number_a_level() {
-    each(|identity| {
+    for_each_identity(|identity| {
         let mut running = nest("matrix.toml", identity).up();
         let truth = running.standing();
         let paths = truth.paths();
@@ -226,7 +221,7 @@ fn the_probes_of_the_matrix_have_a_number_a_level() {
 
 #[test]
 fn scale_is_a_chain_of_eight_beside_as_many_as_it_is_told() {
-    each(|identity| {
+    for_each_identity(|identity| {
         let mut running = nest("scale.toml", identity).arguments(&["--set", "workers=10"]).up();
         let truth = running.standing();
         let innermost = "deep.0/deep.1/deep.2/deep.3/deep.4/deep.5/deep.6/deep.7";
@@ -250,7 +245,7 @@ fn what_the_comments_of_generated_examples_say_is_too_much_is() {
 
 #[test]
 fn the_deaf_init_is_killed_at_its_deadline_and_nobody_else() {
-    each(|identity| {
+    for_each_identity(|identity| {
         let mut running = nest("deaf-init.toml", identity).up();
         let truth = running.standing();
         running.has_said("ready");
@@ -277,7 +272,7 @@ fn the_deaf_init_is_killed_at_its_deadline_and_nobody_else() {
 
 #[test]
 fn hello_is_a_shell_that_is_the_first_process() {
-    each(|identity| {
+    for_each_identity(|identity| {
         let mut terminal = Terminal::up(nest("hello.toml", identity));
         terminal.becomes_raw();
         terminal.send("PS1='in> '; echo \"pid=$$\"\r");
@@ -301,7 +296,7 @@ fn hello_is_a_shell_that_is_the_first_process() {
 
 #[test]
 fn hello_is_asked_to_leave_by_a_hang_up() {
-    each(|identity| {
+    for_each_identity(|identity| {
         let mut terminal = Terminal::up(nest("hello.toml", identity));
         terminal.becomes_raw();
         terminal.send("echo \"pid=$$\"\r");
@@ -321,7 +316,7 @@ fn hello_is_asked_to_leave_by_a_hang_up() {
 
 #[test]
 fn hello_without_a_terminal_reads_its_input_and_ends() {
-    each(|identity| {
+    for_each_identity(|identity| {
         for round in 0..5 {
             let ended = nest("hello.toml", identity).up().wait();
             assert_eq!(ended.code, 0, "round {round}: {}", ended.stderr);

@@ -11,7 +11,9 @@ use nix::unistd::Pid;
 use serde_json::json;
 
 use crate::harness::detached::{Detached, ended};
-use crate::harness::nest::{Identity, Nest, PATIENCE, can_nest, identities, processes_of, program};
+use crate::harness::identity::Identity;
+use crate::harness::nest::{Nest, PATIENCE, processes_of, program};
+use crate::harness::requirement::{nesting, require};
 use crate::harness::socket::Socket;
 use crate::harness::terminal::Terminal;
 
@@ -28,15 +30,6 @@ proc.idle = { actor = "idle" }
 [ns."@/in/deep"]
 proc.idle = { actor = "idle" }
 "#;
-
-fn each(test: impl Fn(&Detached)) {
-    if !can_nest() {
-        return;
-    }
-    for identity in identities() {
-        test(&Detached::up(Nest::new(TREE).identity(identity)));
-    }
-}
 
 /// Kills the client, which is an unreaped child.
 fn kill_client(client: &mut Child) {
@@ -70,7 +63,7 @@ fn until_somebody_runs(tree: &Detached, word: &str) -> i32 {
 
 #[test]
 fn it_is_in_every_namespace_of_the_target() {
-    each(|tree| {
+    Detached::for_each_identity(TREE, &[], |tree| {
         for (target, init) in [("@/in", "@/in/init"), ("@/in/deep", "@/in/deep/init"), ("@/in/idle", "@/in/idle")] {
             let init = tree.truth().host_pid(&init.replace('@', &tree.nest.root));
             // With the host's own /proc: the number that it has there is in `self`.
@@ -92,7 +85,7 @@ fn it_is_in_every_namespace_of_the_target() {
 
 #[test]
 fn the_status_is_the_programs() {
-    each(|tree| {
+    Detached::for_each_identity(TREE, &[], |tree| {
         let code = |arguments: &[&str]| tree.nestns(&[&["exec", "@/in"], arguments].concat()).code;
         assert_eq!(code(&["true"]), 0);
         assert_eq!(code(&["--", "sh", "-c", "exit 7"]), 7);
@@ -115,7 +108,7 @@ fn the_status_is_the_programs() {
 
 #[test]
 fn environment_directory_and_user_are_as_asked() {
-    each(|tree| {
+    Detached::for_each_identity(TREE, &[], |tree| {
         let script = "echo $WHERE $BOTH $NEW $PWD; test -r \"$NESTNS_TRUTH\" && echo truth";
         let said = tree.says(&["exec", "-e", "BOTH=mine", "-e", "NEW=x=y", "-w", "/usr", "@/in", "sh", "-c", script]);
         assert_eq!(said, "inside mine x=y /usr\ntruth\n");
@@ -136,7 +129,7 @@ fn environment_directory_and_user_are_as_asked() {
 
 #[test]
 fn what_the_caller_has_closed_is_dev_null_for_everybody() {
-    each(|tree| {
+    Detached::for_each_identity(TREE, &[], |tree| {
         let place = format!("{}/in", tree.nest.root);
         let by_hand = |script: &str| {
             let program = program().to_str().expect("our own path");
@@ -154,7 +147,7 @@ fn what_the_caller_has_closed_is_dev_null_for_everybody() {
 
 #[test]
 fn streams_are_the_callers_own() {
-    each(|tree| {
+    Detached::for_each_identity(TREE, &[], |tree| {
         let outcome = tree.nestns(&["exec", "@/in", "sh", "-c", "echo out; echo err >&2"]);
         assert_eq!((&*outcome.stdout, &*outcome.stderr), ("out\n", "err\n"));
         // Every byte, and so many of them that nothing of it fits anywhere in between.
@@ -183,7 +176,7 @@ fn streams_are_the_callers_own() {
 
 #[test]
 fn signals_of_the_client_are_passed_on() {
-    each(|tree| {
+    Detached::for_each_identity(TREE, &[], |tree| {
         let script = "trap 'echo got INT; exit 5' INT; echo ready; while :; do sleep 0.05; done";
         let mut child = tree.start(&["exec", "@/in", "sh", "-c", script]);
         let mut ready = [0; 6];
@@ -196,7 +189,7 @@ fn signals_of_the_client_are_passed_on() {
 
 #[test]
 fn a_killed_client_leaves_nothing_of_its_session() {
-    each(|tree| {
+    Detached::for_each_identity(TREE, &[], |tree| {
         // One who ignores the hang-up, and children of his.
         let script = "trap '' HUP; sleep 1111 & sleep 1112 & while :; do sleep 0.1; done";
         let mut child = tree.start(&["exec", "@/in/deep", "sh", "-c", script]);
@@ -214,7 +207,7 @@ fn a_killed_client_leaves_nothing_of_its_session() {
 
 #[test]
 fn ten_sessions_do_not_keep_a_stop_waiting() {
-    each(|tree| {
+    Detached::for_each_identity(TREE, &[], |tree| {
         let script = "trap '' HUP TERM INT; while :; do sleep 1000; done";
         let mut children: Vec<Child> = (0..10)
             .map(|place| {
@@ -239,9 +232,7 @@ fn ten_sessions_do_not_keep_a_stop_waiting() {
 
 #[test]
 fn nothing_starts_in_what_is_being_stopped() {
-    if !can_nest() {
-        return;
-    }
+    require!(nesting());
     let topology =
         "[ns.@]\nproc.deaf = { actor = \"ignore-term\", stop = { grace = \"30s\" } }\nstop.grace = \"30s\"\n";
     let tree = Detached::up(Nest::new(topology));
@@ -261,7 +252,7 @@ fn nothing_starts_in_what_is_being_stopped() {
 
 #[test]
 fn a_controller_that_was_stopped_is_told_and_starts_nothing_afterwards() {
-    each(|tree| {
+    Detached::for_each_identity(TREE, &[], |tree| {
         let controller = tree.controller();
         stop(tree, controller);
         let outcome = tree.nestns(&["exec", "@/in", "--", "touch", "@.late"]);
@@ -276,7 +267,7 @@ fn a_controller_that_was_stopped_is_told_and_starts_nothing_afterwards() {
 
 #[test]
 fn what_was_asked_by_somebody_who_has_gone_is_not_begun() {
-    each(|tree| {
+    Detached::for_each_identity(TREE, &[], |tree| {
         let controller = tree.controller();
         let mut client = Socket::connect(&tree.nest.state().join(&tree.nest.root));
         let execution = |word: &str| {
@@ -298,7 +289,7 @@ fn what_was_asked_by_somebody_who_has_gone_is_not_begun() {
 
 #[test]
 fn many_at_once_show_whose_lines_they_are_and_the_worst_status() {
-    each(|tree| {
+    Detached::for_each_identity(TREE, &[], |tree| {
         let root = &tree.nest.root;
         let outcome = tree.nestns(&[
             "exec",
@@ -319,7 +310,7 @@ fn many_at_once_show_whose_lines_they_are_and_the_worst_status() {
 
 #[test]
 fn a_detached_one_is_on_its_own_and_its_output_is_kept() {
-    each(|tree| {
+    Detached::for_each_identity(TREE, &[], |tree| {
         let script = "echo from $$; echo wrong >&2; exec sleep 1234";
         let path = tree.says(&["exec", "-d", "@/in", "sh", "-c", script]);
         let path = path.trim();
@@ -354,7 +345,7 @@ fn a_detached_one_is_on_its_own_and_its_output_is_kept() {
 
 #[test]
 fn with_a_terminal_it_has_jobs_a_size_and_the_callers_comes_back() {
-    Terminal::each_beside(TREE, |terminal| {
+    Terminal::for_each_identity_beside(TREE, |terminal| {
         let root = terminal.nest.root.clone();
         terminal.send(format!("PS1='out> ' $N exec -it -e PS1='in> ' {root}/in -- bash --norc --noediting\r"));
         terminal.becomes_raw();

@@ -5,7 +5,8 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 
 use crate::harness::chain::{DEPTHS, chain};
-use crate::harness::nest::{Ended, Identity, Nest, can_nest, identities};
+use crate::harness::identity::{Identity, for_each_identity};
+use crate::harness::nest::{Ended, Nest};
 
 /// How many trees stand at once.
 const BATCH: usize = 8;
@@ -33,64 +34,49 @@ fn compare(identity: Identity, depth: usize, cases: &[(String, i32)]) {
 
 #[test]
 fn every_exit_code_passes_through_one_namespace() {
-    if !can_nest() {
-        return;
-    }
-    for identity in identities() {
+    for_each_identity(|identity| {
         let cases: Vec<_> = (0..=255).map(|code| (format!("exit {code}"), code)).collect();
         compare(identity, 1, &cases);
-    }
+    });
 }
 
 #[test]
 fn exit_codes_pass_through_many_namespaces() {
-    if !can_nest() {
-        return;
-    }
-    for identity in identities() {
+    for_each_identity(|identity| {
         for depth in [2, 5, 31] {
             let codes = [0, 1, 2, 7, 63, 64, 124, 125, 126, 127, 128, 129, 130, 137, 143, 192, 254, 255];
             let cases: Vec<_> = codes.into_iter().map(|code| (format!("exit {code}"), code)).collect();
             compare(identity, depth, &cases);
         }
-    }
+    });
 }
 
 #[test]
 fn death_by_a_signal_is_128_and_its_number() {
-    if !can_nest() {
-        return;
-    }
     // Two of them real-time signals.
     let signals = [1, 2, 3, 6, 9, 10, 13, 15, 34, 64];
-    for identity in identities() {
+    for_each_identity(|identity| {
         for depth in DEPTHS {
             let cases: Vec<_> =
                 signals.into_iter().map(|signal| (format!("kill -{signal} $$"), 128 + signal)).collect();
             compare(identity, depth, &cases);
         }
-    }
+    });
 }
 
 #[test]
 fn the_status_of_a_command_that_is_pid_1_passes_through() {
-    if !can_nest() {
-        return;
-    }
-    for identity in identities() {
+    for_each_identity(|identity| {
         for depth in ["1", "5"] {
             let ended = run(identity, &["--depth", depth, "--as-init", "--", "sh", "-c", "test $$ = 1 && exit 42"]);
             assert_eq!(ended.code, 42, "{identity:?}, depth {depth}: {}", ended.stderr);
         }
-    }
+    });
 }
 
 #[test]
 fn a_missing_program_is_127_and_one_that_cannot_be_executed_126() {
-    if !can_nest() {
-        return;
-    }
-    for identity in identities() {
+    for_each_identity(|identity| {
         let cases = [
             ("/nonexistent/program", 127, "there is no such program"),
             ("no-such-program-anywhere", 127, "there is no such program"),
@@ -129,30 +115,24 @@ fn a_missing_program_is_127_and_one_that_cannot_be_executed_126() {
                 assert!(ended.stderr.contains(reason), "{context}");
             }
         }
-    }
+    });
 }
 
 #[test]
 fn a_script_without_a_first_line_goes_to_the_shell() {
-    if !can_nest() {
-        return;
-    }
-    for identity in identities() {
+    for_each_identity(|identity| {
         let nest = Nest::new("");
         let path = nest.directory.path().join("script");
         fs::write(&path, "exit $1\n").expect("the directory is ours");
         fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).expect("it is ours");
         let ended = nest.identity(identity).start_verb(&["run", "--", "./script", "23"]).wait();
         assert_eq!(ended.code, 23, "{identity:?}: {}", ended.stderr);
-    }
+    });
 }
 
 #[test]
 fn a_failure_of_nestns_itself_is_125_in_run_and_names_path_and_stage() {
-    if !can_nest() {
-        return;
-    }
-    for identity in identities() {
+    for_each_identity(|identity| {
         // A level too deep, seen from inside.
         let inner = crate::harness::nest::program().to_str().expect("our own path");
         let ended = run(identity, &["--depth", "31", "--", inner, "run", "--depth", "3", "--", "echo", "ran"]);
@@ -169,15 +149,12 @@ fn a_failure_of_nestns_itself_is_125_in_run_and_names_path_and_stage() {
         assert_eq!((ended.code, ended.stdout.as_str()), (125, ""), "{identity:?}: {}", ended.stderr);
         let text = format!("error[NS502]: `{root}/x`: cannot enter its working directory (chdir) `/nonexistent`: ");
         assert!(ended.stderr.starts_with(&text), "{identity:?}: {}", ended.stderr);
-    }
+    });
 }
 
 #[test]
 fn the_status_of_a_command_beside_a_tree_is_its_own() {
-    if !can_nest() {
-        return;
-    }
-    for identity in identities() {
+    for_each_identity(|identity| {
         for depth in DEPTHS {
             for place in ["host", "@", &crate::harness::chain::path(depth)] {
                 let nest = Nest::new(&format!("{}proc.x = {{ actor = \"idle\" }}\n", chain(depth))).identity(identity);
@@ -187,5 +164,5 @@ fn the_status_of_a_command_beside_a_tree_is_its_own() {
                 assert_eq!(ended.code, 77, "{identity:?}, depth {depth}, in {place}: {}", ended.stderr);
             }
         }
-    }
+    });
 }

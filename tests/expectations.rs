@@ -3,7 +3,9 @@
 use nix::sys::signal::Signal;
 use serde_json::Value;
 
-use crate::harness::nest::{Ended, Identity, Nest, can_nest, identities};
+use crate::harness::identity::{Identity, for_each_identity};
+use crate::harness::nest::{Ended, Nest};
+use crate::harness::requirement::{nesting, require, root};
 
 /// Two levels, a member that has joined, a PID 1 that is a program.
 const TREE: &str = "[ns.@]\nproc.p = { actor = \"idle\" }\n[ns.\"@/pod\"]\ninit = \"pause\"\n\
@@ -32,10 +34,7 @@ fn cases(ended: &Ended) -> Vec<(String, String, i64)> {
 
 #[test]
 fn what_is_so_passes_by_every_mechanism() {
-    if !can_nest() {
-        return;
-    }
-    for identity in identities() {
+    for_each_identity(|identity| {
         for via in ["chain", "proc", "kill", "pidfd", "ptrace", "cred"] {
             let expectations = format!(
                 "[[expect]]\nvia = \"{via}\"\nfrom = \"@/pod\"\nsees = [\"@/pod/\", \"@/pod/in/init\", \"@/pod/**\"]\n\
@@ -46,34 +45,28 @@ fn what_is_so_passes_by_every_mechanism() {
             assert_eq!(ended.code, 0, "{identity:?} {via}: {}{}", ended.stdout, ended.stderr);
             assert!(ended.stdout.ends_with(": 9 passed, 0 failed\n"), "{}", ended.stdout);
         }
-    }
+    });
 }
 
 #[test]
 fn numbers_parents_states_and_signals() {
-    if !can_nest() {
-        return;
-    }
     let expectations = "[[expect]]\nproc = \"@/pod/app\"\npid = { \"@\" = 4, \"@/pod\" = 2 }\nppid = { \"@\" = 1, \"@/pod\" = 0 }\n\
                         chain = [4, 2]\nstate = \"running\"\n[[expect]]\nproc = \"@/**\"\ncount = 2\n[[expect]]\n\
                         signal = { from = \"@/pod\", to = \"@/p\", allowed = false }\n[[expect]]\n\
                         signal = { from = \"@\", to = \"@/pod/app\", allowed = true }\n";
-    for identity in identities() {
+    for_each_identity(|identity| {
         let ended = test(identity, expectations, &["--require", "--format", "json"]);
         let found = cases(&ended);
         assert_eq!(ended.code, 0, "{identity:?}: {}{}", ended.stdout, ended.stderr);
         assert!(found.len() == 9 && found.iter().all(|(_, status, _)| status == "passed"), "{found:?}");
-    }
+    });
 }
 
 #[test]
 fn a_wrong_expectation_fails_with_its_own_line() {
-    if !can_nest() {
-        return;
-    }
     let expectations = "[[expect]]\nfrom = \"@\"\nsees = [\"@/p\"]\nhides = [\n  \"@/pod/app\",\n]\n[[expect]]\n\
                         proc = \"@/p\"\npid = { \"@\" = 9 }\n";
-    for identity in identities() {
+    for_each_identity(|identity| {
         let ended = test(identity, expectations, &["--format", "json", "--", "false"]);
         let line = i64::try_from(TREE.lines().count()).expect("few");
         let case = |name: &str, status: &str, line: i64| (name.to_owned(), status.to_owned(), line);
@@ -105,14 +98,12 @@ fn a_wrong_expectation_fails_with_its_own_line() {
             "{}",
             ended.stdout
         );
-    }
+    });
 }
 
 #[test]
 fn tap_and_junit_are_what_their_readers_want() {
-    if !can_nest() {
-        return;
-    }
+    require!(nesting());
     let expectations = "[[expect]]\nfrom = \"@\"\nsees = [\"@/p\"]\nhides = [\"@/pod/in/\"]\n";
     let tap = test(Identity::Own, expectations, &["--format", "tap", "--", "echo", "out"]);
     let text = tap.stdout.replace(&tap.nest.root, "@");
@@ -134,11 +125,8 @@ fn tap_and_junit_are_what_their_readers_want() {
 
 #[test]
 fn the_command_has_the_truth_and_its_status_counts() {
-    if !can_nest() {
-        return;
-    }
     let expectations = "[[expect]]\nfrom = \"@\"\nsees = \"@/p\"\n";
-    for identity in identities() {
+    for_each_identity(|identity| {
         let script = "grep -q nestns.truth/1 \"$NESTNS_TRUTH\" && echo \"$$ $PPID\"; exit 7";
         let outside = test(identity, expectations, &["--format", "json", "--", "sh", "-c", script]);
         assert_eq!(outside.code, 7, "{}", outside.stderr);
@@ -157,29 +145,24 @@ fn the_command_has_the_truth_and_its_status_counts() {
             assert_eq!(ended.code, code, "{identity:?} {command}: {}", ended.stderr);
         }
         assert_eq!(test(identity, "", &["--timeout", "1s", "--", "sleep", "100"]).code, 124);
-    }
+    });
 }
 
 #[test]
 fn the_command_runs_in_a_namespace() {
-    if !can_nest() {
-        return;
-    }
-    for identity in identities() {
+    for_each_identity(|identity| {
         let nest = Nest::new(TREE).identity(identity);
         let (file, space) = (nest.file.display().to_string(), format!("{}/pod", nest.root));
         let words =
             ["test", &file, "--in", &space, "--", "sh", "-c", "grep -q NSpid /proc/1/status; echo $PPID; exit 3"];
         let ended = nest.start_verb(&words).wait();
         assert_eq!((ended.code, ended.stdout.lines().next()), (3, Some("0")), "{}{}", ended.stdout, ended.stderr);
-    }
+    });
 }
 
 #[test]
 fn what_is_not_so_yet_is_looked_at_again() {
-    if !can_nest() {
-        return;
-    }
+    require!(nesting());
     let topology = "[ns.@]\ninit = \"pause\"\nproc.late = { sh = \"sleep 0.4; exit 3\", ok = [3] }\n[[expect]]\n\
                     proc = \"@/late\"\nexit = 3\nstate = \"exited\"\n";
     for (within, code) in [("within = \"20s\"\n", 0), ("", 1)] {
@@ -192,10 +175,7 @@ fn what_is_not_so_yet_is_looked_at_again() {
 
 #[test]
 fn an_interrupted_test_leaves_nothing() {
-    if !can_nest() {
-        return;
-    }
-    for identity in identities() {
+    for_each_identity(|identity| {
         for (signal, code) in [(Signal::SIGINT, 130), (Signal::SIGTERM, 143), (Signal::SIGKILL, 137)] {
             let nest = Nest::new(TREE).identity(identity);
             let file = nest.file.display().to_string();
@@ -204,15 +184,12 @@ fn an_interrupted_test_leaves_nothing() {
             running.signal(signal);
             assert_eq!(running.wait().code, code, "{identity:?} {signal}");
         }
-    }
+    });
 }
 
 #[test]
 fn what_is_learnt_holds() {
-    if !can_nest() {
-        return;
-    }
-    for identity in identities() {
+    for_each_identity(|identity| {
         let ended = test(identity, "", &["--learn"]);
         assert_eq!(ended.code, 0, "{}", ended.stderr);
         let learnt = ended.stdout.replace(&ended.nest.root, "@");
@@ -222,14 +199,12 @@ fn what_is_learnt_holds() {
         );
         let again = test(identity, &learnt, &["--require"]);
         assert_eq!(again.code, 0, "{learnt}{}{}", again.stdout, again.stderr);
-    }
+    });
 }
 
 #[test]
 fn instances_that_see_alike_are_learnt_once() {
-    if !can_nest() {
-        return;
-    }
+    require!(nesting());
     let topology = "[ns.@]\nproc.hub = { actor = \"idle\" }\n[ns.\"@/w\"]\ncount = 40\ninit = \"pause\"\n";
     let test = |expectations: &str, words: &[&str]| {
         let nest = Nest::new(&format!("{topology}{expectations}"));
@@ -255,9 +230,7 @@ fn a_file_that_expects_nothing_has_nothing_to_test() {
 
 #[test]
 fn what_a_count_of_none_has_left_out_is_not_expected() {
-    if !can_nest() {
-        return;
-    }
+    require!(nesting());
     let topology = "[vars]\nmany = 0\n[ns.@]\nproc.agent = { actor = \"idle\", count = \"{{many}}\" }\n\
                     [ns.\"@/w\"]\ncount = \"{{many}}\"\n[ns.\"@/w/in\"]\nproc.job = { actor = \"idle\" }\n\
                     [[expect]]\nfrom = \"@\"\nsees = [\"@/w/in/job\", \"@/agent\"]\n\
@@ -278,9 +251,6 @@ fn what_a_count_of_none_has_left_out_is_not_expected() {
 
 #[test]
 fn how_everything_has_ended_can_be_expected_and_is_in_the_truth() {
-    if !can_nest() {
-        return;
-    }
     let topology = "[ns.@]\nproc.well = { cmd = \"true\", oneshot = true }\n\
                     [ns.\"@/in\"]\nproc.badly = { sh = \"exit 3\", oneshot = true, ok = [0, 3] }\n\
                     proc.killed = { sh = \"kill -9 $$\" }\n\
@@ -288,23 +258,20 @@ fn how_everything_has_ended_can_be_expected_and_is_in_the_truth() {
                     [[expect]]\nproc = \"@/in/badly\"\nexit = 3\nstate = \"exited\"\nwithin = \"30s\"\n\
                     [[expect]]\nproc = \"@/in/killed\"\nexit = 137\nwithin = \"30s\"\n\
                     [[expect]]\nproc = \"@/in/init\"\nstate = \"exited\"\nwithin = \"30s\"\n";
-    for identity in identities() {
+    for_each_identity(|identity| {
         let nest = Nest::new(topology).identity(identity);
         let file = nest.file.display().to_string();
         // By then everything has ended, PID 1s included, and whoever is tested can still read how.
         let agent = "grep -q '\"exit\":{\"code\":3}' \"$NESTNS_TRUTH\"";
         let ended = nest.start_verb(&["test", &file, "--format", "json", "--require", "--", "sh", "-c", agent]).wait();
         assert_eq!((ended.code, cases(&ended).len()), (0, 6), "{identity:?}: {}{}", ended.stdout, ended.stderr);
-    }
+    });
 }
 
 #[test]
 fn who_is_tested_does_not_outlive_a_test_that_is_killed() {
-    if !can_nest() {
-        return;
-    }
     let script = "echo began; while :; do sleep 0.05; done";
-    for identity in identities() {
+    for_each_identity(|identity| {
         for verb in ["test", "run"] {
             for place in [&[][..], &["--in", "@"]] {
                 let nest = Nest::new(TREE).identity(identity);
@@ -317,19 +284,13 @@ fn who_is_tested_does_not_outlive_a_test_that_is_killed() {
                 assert_eq!(running.wait().code, 137, "{identity:?} {words:?}");
             }
         }
-    }
+    });
 }
 
 #[test]
 fn what_cannot_be_found_out_is_no_success() {
-    if !can_nest() {
-        return;
-    }
+    require!(nesting(), root());
     // Whoever executes what it may not read cannot be looked into by its own user, on the host or in a namespace.
-    let Some(&Identity::Ordinary) = identities().last() else {
-        eprintln!("skipped: it takes root to give a program to somebody who may not read it");
-        return;
-    };
     let test = |words: &[&str]| {
         let topology = "[ns.@]\nproc.p = [\"DIRECTORY/sleep\", \"1000\"]\nproc.q = { actor = \"idle\" }\n[[expect]]\nfrom = \"@/p\"\n\
                         via = \"kill\"\nsees = \"@/q\"\n[[expect]]\nfrom = \"@\"\nsees = \"@/q\"\n";
@@ -359,10 +320,7 @@ fn what_cannot_be_found_out_is_no_success() {
 
 #[test]
 fn expectations_hold_from_a_user_namespace_of_a_process() {
-    if !can_nest() {
-        return;
-    }
-    for identity in identities() {
+    for_each_identity(|identity| {
         for via in ["chain", "proc", "kill", "pidfd", "ptrace", "cred"] {
             let topology = format!(
                 "[ns.@]\nproc.q = {{ actor = \"idle\" }}\n[ns.\"@/in\"]\nproc.p = [\"unshare\", \"--user\", \"--map-root-user\", \"sleep\", \"1000\"]\n\
@@ -375,15 +333,12 @@ fn expectations_hold_from_a_user_namespace_of_a_process() {
             assert_eq!(ended.code, 0, "{identity:?} {via}: {}{}", ended.stdout, ended.stderr);
             assert!(ended.stdout.ends_with(": 2 passed, 0 failed\n"), "{}", ended.stdout);
         }
-    }
+    });
 }
 
 #[test]
 fn a_wildcard_stands_for_a_pid_1_where_that_is_all_there_is() {
-    if !can_nest() {
-        return;
-    }
-    for identity in identities() {
+    for_each_identity(|identity| {
         // `in` holds its PID 1 alone.
         let expectations = "[[expect]]\nfrom = \"@/pod/in/*\"\nsees = [\"@/pod/in/*\", \"@/pod/in/**\", \"@/**/in/i*\"]\ncount = 1\n\
                             [[expect]]\nproc = \"@/pod/in/*\"\ncount = 1\nchain = [5, 3, 1]\nstate = \"running\"\n\
@@ -395,5 +350,5 @@ fn a_wildcard_stands_for_a_pid_1_where_that_is_all_there_is() {
         let ended = test(identity, "[[expect]]\nfrom = \"@/pod\"\nhides = \"@/pod/*\"\n", &[]);
         assert_eq!(ended.code, 1, "{identity:?}: {}{}", ended.stdout, ended.stderr);
         assert!(ended.stdout.contains("/pod/init "), "{}", ended.stdout);
-    }
+    });
 }

@@ -2,15 +2,14 @@
 
 use serde_json::Value;
 
+use crate::harness::identity::for_each_identity;
 use crate::harness::kernel;
-use crate::harness::nest::{Nest, can_nest, identities};
+use crate::harness::nest::Nest;
+use crate::harness::requirement::{nesting, require};
 
 #[test]
 fn every_experiment_holds_for_everybody_and_says_the_same_twice() {
-    if !can_nest() {
-        return;
-    }
-    for identity in identities() {
+    for_each_identity(|identity| {
         let nest = Nest::new("[ns.@]\n").identity(identity);
         let run = || {
             let output =
@@ -33,14 +32,12 @@ fn every_experiment_holds_for_everybody_and_says_the_same_twice() {
             }
         }
         assert_eq!(run(), document, "{identity:?}: the numbers on a stage are always the same");
-    }
+    });
 }
 
 #[test]
 fn one_is_told_in_words() {
-    if !can_nest() {
-        return;
-    }
+    require!(nesting());
     let nest = Nest::new("[ns.@]\n");
     let output = nest.command(&["experiment", "run", "pid-one"]).output().expect("it was built");
     let expected = "\

@@ -13,8 +13,10 @@ use snapbox::{assert_data_eq, file, str};
 use crate::harness::Nestns;
 use crate::harness::blueprint::Blueprint;
 use crate::harness::by_hand::{Declared, Inhabitant, inhabitants, shape, words};
+use crate::harness::identity::{Identity, for_each_identity, identities};
 use crate::harness::kernel;
-use crate::harness::nest::{Identity, Nest, Running, can_nest, identities, program};
+use crate::harness::nest::{Nest, Running, program};
+use crate::harness::requirement::{nesting, require};
 use crate::harness::terminal::Terminal;
 use crate::random_trees::blueprints;
 
@@ -183,15 +185,8 @@ fn end(running: Running, signal: Signal) {
     assert_eq!(ended.code, 128 + signal as i32, "{}", ended.stderr);
 }
 
-fn each(test: impl Fn(Identity, &'static str)) {
-    if !can_nest() {
-        return;
-    }
-    for identity in identities() {
-        for shell in SHELLS {
-            test(identity, shell);
-        }
-    }
+fn for_each_shell(test: impl Fn(Identity, &'static str)) {
+    for_each_identity(|identity| SHELLS.iter().for_each(|shell| test(identity, shell)));
 }
 
 /// Compares the numbers of everything in a tree that has one namespace a level.
@@ -210,7 +205,7 @@ fn assert_numbers(declared: &Declared, found: &[Inhabitant]) {
 fn a_chain_by_hand_has_the_numbers_that_nestns_gives() {
     // A program that executes another is no longer recognised.
     let chain = example("chain.toml").replace("exec sleep infinity", "while :; do sleep 1000; done");
-    each(|identity, shell| {
+    for_each_shell(|identity, shell| {
         let (running, declared, found) = ByHand::new(&chain, identity, shell).stand();
         assert_numbers(&declared, &found);
         end(running, Signal::SIGTERM);
@@ -219,7 +214,7 @@ fn a_chain_by_hand_has_the_numbers_that_nestns_gives() {
 
 #[test]
 fn docker_in_docker_by_hand() {
-    each(|identity, shell| {
+    for_each_shell(|identity, shell| {
         let (running, _, _) = ByHand::new(&example("dind.toml"), identity, shell).stand();
         end(running, Signal::SIGINT);
         // A runner that forks takes numbers whenever it likes; one that does not leaves them as nestns gives them. An
@@ -239,7 +234,7 @@ fn docker_in_docker_by_hand() {
 
 #[test]
 fn a_pod_by_hand_has_processes_whose_parent_is_outside() {
-    each(|identity, shell| {
+    for_each_shell(|identity, shell| {
         let (running, declared, found) = ByHand::new(&example("pod.toml"), identity, shell).stand();
         let processes = declared.0["processes"].as_array().expect("a list");
         let joined: Vec<Vec<String>> =
@@ -303,7 +298,7 @@ init = { actor = "idle" }
 [ns."@-c"]
 "#;
     let topology = &topology.replace("''s", "s");
-    each(|identity, shell| {
+    for_each_shell(|identity, shell| {
         let (running, _, _) = ByHand::new(topology, identity, shell).stand();
         end(running, Signal::SIGKILL);
     });
@@ -313,7 +308,7 @@ init = { actor = "idle" }
 fn what_is_generated_is_built_by_loops() {
     let small =
         |name: &str| example(name).replace("workers = 1000", "workers = 20").replace("levels  = 8", "levels  = 5");
-    each(|identity, shell| {
+    for_each_shell(|identity, shell| {
         for name in ["fan.toml", "kind.toml", "matrix.toml", "scale.toml"] {
             let by_hand = ByHand::new(&small(name), identity, shell);
             let script = fs::read_to_string(by_hand.nest.directory.path().join("by-hand.sh")).expect("it was written");
@@ -341,7 +336,7 @@ fn a_chain_of_thirty_one_has_names_that_can_be_read() {
 
 #[test]
 fn hello_by_hand_is_a_shell_with_the_terminal() {
-    each(|identity, shell| {
+    for_each_shell(|identity, shell| {
         for piped in [false, true] {
             let by_hand = ByHand::new(&example("hello.toml"), identity, shell);
             let command = if piped { format!("{shell} < by-hand.sh") } else { format!("{shell} by-hand.sh") };
@@ -382,9 +377,7 @@ fn assert_parses(by_hand: &ByHand) {
 
 #[test]
 fn any_tree_by_hand_is_the_tree_of_the_file() {
-    if !can_nest() {
-        return;
-    }
+    require!(nesting());
     let config = Config { cases: 48, failure_persistence: None, max_shrink_iters: 50, ..Config::default() };
     let mut runner = TestRunner::new_with_rng(config, TestRng::deterministic_rng(RngAlgorithm::ChaCha));
     let mut case = 0;

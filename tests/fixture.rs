@@ -3,7 +3,8 @@
 use serde_json::Value;
 
 use crate::harness::detached::Detached;
-use crate::harness::nest::{Identity, Nest, can_nest, identities};
+use crate::harness::identity::for_each_identity;
+use crate::harness::nest::Nest;
 
 /// What does not come up, each in its own way, with what is said of it.
 const BROKEN: [(&str, &str); 6] = [
@@ -21,19 +22,13 @@ const BROKEN: [(&str, &str); 6] = [
     ("init = ['/no/such/init']", "in/init"),
 ];
 
-fn each(test: impl Fn(Identity)) {
-    if can_nest() {
-        identities().into_iter().for_each(test);
-    }
-}
-
 fn tree(broken: &str) -> Nest {
     Nest::new(&format!("name = '@'\n[ns.@]\nproc.good = {{ actor = 'idle' }}\n[ns.'@/in']\n{broken}\n"))
 }
 
 #[test]
 fn a_command_does_not_run_beside_a_tree_that_did_not_come_up() {
-    each(|identity| {
+    for_each_identity(|identity| {
         for (broken, _) in BROKEN {
             for place in [&[][..], &["--in", "@"]] {
                 let words = [&["run", "@.toml"][..], place, &["--", "touch", "ran"]].concat();
@@ -48,7 +43,7 @@ fn a_command_does_not_run_beside_a_tree_that_did_not_come_up() {
 
 #[test]
 fn a_test_of_a_tree_that_did_not_come_up_is_an_error_in_every_format() {
-    each(|identity| {
+    for_each_identity(|identity| {
         for (broken, said) in BROKEN {
             for format in ["pretty", "tap", "junit", "json"] {
                 let words = ["test", "@.toml", "--format", format, "--", "touch", "ran"];
@@ -78,7 +73,7 @@ fn a_test_of_a_tree_that_did_not_come_up_is_an_error_in_every_format() {
 
 #[test]
 fn who_is_not_ready_in_time_is_named() {
-    each(|identity| {
+    for_each_identity(|identity| {
         let never = "proc.slow = { actor = 'idle', ready = { log = 'never' } }";
         let ended =
             tree(never).identity(identity).start_verb(&["run", "--timeout", "1s", "@.toml", "--", "touch", "ran"]);
@@ -96,7 +91,7 @@ fn who_is_not_ready_in_time_is_named() {
 
 #[test]
 fn what_need_not_come_up_keeps_nobody_from_working() {
-    each(|identity| {
+    for_each_identity(|identity| {
         let expendable = "proc.x = { sh = 'exit 3', oneshot = true, essential = false }";
         for verb in ["run", "test"] {
             let ended = tree(expendable).identity(identity).start_verb(&[verb, "@.toml", "--", "touch", "ran"]).wait();
@@ -108,7 +103,7 @@ fn what_need_not_come_up_keeps_nobody_from_working() {
 
 #[test]
 fn a_tree_that_fails_while_somebody_works_on_it_is_no_success() {
-    each(|identity| {
+    for_each_identity(|identity| {
         let later = "proc.x = { sh = 'echo up; until test -e DIRECTORY/go; do sleep 0.02; done; touch DIRECTORY/gone; exit 3', \
                      ready = { log = 'up' } }";
         let script = "touch go; until test -e gone; do sleep 0.02; done; sleep 0.3";
@@ -137,7 +132,7 @@ fn a_tree_that_fails_while_somebody_works_on_it_is_no_success() {
 
 #[test]
 fn a_detached_tree_that_dies_says_what_it_has_written_last() {
-    each(|identity| {
+    for_each_identity(|identity| {
         for (broken, said) in BROKEN {
             let nest = tree(broken).identity(identity);
             let ended = Detached::try_up(nest);
@@ -156,7 +151,7 @@ fn a_detached_tree_that_dies_says_what_it_has_written_last() {
 
 #[test]
 fn what_a_user_ends_is_no_failure() {
-    each(|identity| {
+    for_each_identity(|identity| {
         let topology = "name = '@'\n[ns.@]\nproc.good = { actor = 'idle' }\nproc.x = { sh = 'exec sleep 1000' }\n\
                         proc.trap = { sh = \"trap 'exit 9' TERM; echo up; while :; do sleep 0.02; done\", ready = { log = 'up' } }\n\
                         [ns.'@/pid1']\ninit = ['sleep', '1000']\n";
@@ -190,7 +185,7 @@ fn what_a_user_ends_is_no_failure() {
 
 #[test]
 fn a_command_that_takes_too_long_ends_with_the_status_of_a_time_out() {
-    each(|identity| {
+    for_each_identity(|identity| {
         for command in [
             "exec sleep 1000",
             "trap 'exit 0' TERM; while :; do sleep 0.1; done",
@@ -209,7 +204,7 @@ fn a_command_that_takes_too_long_ends_with_the_status_of_a_time_out() {
 
 #[test]
 fn what_is_not_ready_is_not_said_to_be() {
-    each(|identity| {
+    for_each_identity(|identity| {
         let topology = "on_exit = 'ignore'\n[ns.@]\nproc.x = { sh = 'exit 3', ready = { log = 'never' } }\n\
                         proc.y = { actor = 'idle' }\n";
         let detached = Detached::try_up(Nest::new(topology).identity(identity));

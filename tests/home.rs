@@ -7,8 +7,9 @@ use nix::sys::signal::{Signal, kill};
 use serde_json::Value;
 
 use crate::harness::detached::Detached;
+use crate::harness::identity::for_each_identity;
 use crate::harness::kernel;
-use crate::harness::nest::{Nest, assert_nothing_left, can_nest, identities};
+use crate::harness::nest::{Nest, assert_nothing_left};
 use crate::leftovers::{has_ended, run};
 
 const FLAT: &str = "[ns.@]\nproc.idle = { sh = \"echo before; while :; do echo tick; sleep 0.05; done\" }\n";
@@ -47,10 +48,7 @@ fn works(tree: &Detached) {
 
 #[test]
 fn a_directory_that_is_removed_is_put_back_with_all_that_belongs_there() {
-    if !can_nest() {
-        return;
-    }
-    for identity in identities() {
+    for_each_identity(|identity| {
         for topology in [FLAT, DEEP] {
             let tree = Detached::up(Nest::new(topology).identity(identity));
             let controller = tree.controller();
@@ -66,15 +64,12 @@ fn a_directory_that_is_removed_is_put_back_with_all_that_belongs_there() {
             tree.until("its controller has ended", |_| has_ended(controller).then_some(()));
             assert_nothing_left(&tree.nest);
         }
-    }
+    });
 }
 
 #[test]
 fn one_file_that_a_cleaner_removes_is_put_back() {
-    if !can_nest() {
-        return;
-    }
-    for identity in identities() {
+    for_each_identity(|identity| {
         let tree = Detached::up(Nest::new(FLAT).identity(identity));
         let directory = tree.nest.state().join(&tree.nest.root);
         for name in ["control.sock", "truth.json", "topology.toml", "events.jsonl", "lock"] {
@@ -84,15 +79,12 @@ fn one_file_that_a_cleaner_removes_is_put_back() {
         fs::remove_dir_all(directory.join("logs")).expect("it is there");
         tree.until("logs", |_| directory.join("logs").exists().then_some(()));
         works(&tree);
-    }
+    });
 }
 
 #[test]
 fn whoever_kills_the_controller_after_that_leaves_nothing() {
-    if !can_nest() {
-        return;
-    }
-    for identity in identities() {
+    for_each_identity(|identity| {
         let tree = Detached::up(Nest::new(DEEP).identity(identity));
         let controller = tree.controller();
         fs::remove_dir_all(tree.nest.state()).expect("it is there");
@@ -100,15 +92,12 @@ fn whoever_kills_the_controller_after_that_leaves_nothing() {
         tree.until("it is complete", problem);
         kill(controller, Signal::SIGKILL).expect("it runs");
         assert_nothing_left(&tree.nest);
-    }
+    });
 }
 
 #[test]
 fn a_stopped_controller_without_a_directory_is_found_and_its_name_is_not_given_away() {
-    if !can_nest() {
-        return;
-    }
-    for identity in identities() {
+    for_each_identity(|identity| {
         let tree = Detached::up(Nest::new(FLAT).identity(identity));
         let (controller, root) = (tree.controller(), tree.nest.root.clone());
         kill(controller, Signal::SIGSTOP).expect("it runs");
@@ -130,5 +119,5 @@ fn a_stopped_controller_without_a_directory_is_found_and_its_name_is_not_given_a
         assert_eq!(code, 0, "{identity:?}: {stderr}");
         assert!(has_ended(controller), "{identity:?}");
         assert_nothing_left(&tree.nest);
-    }
+    });
 }

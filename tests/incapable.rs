@@ -3,7 +3,8 @@
 
 use serde_json::Value;
 
-use crate::harness::nest::{Ended, Identity, Nest, can_nest, identities};
+use crate::harness::identity::{Identity, for_each_identity};
+use crate::harness::nest::{Ended, Nest};
 
 const TOPOLOGY: &str = "[ns.@]\nproc.p = { actor = \"idle\" }\n[[expect]]\nfrom = \"@\"\nsees = [\"@/p\"]\n[[expect]]\n\
                         proc = \"@/p\"\npid = { \"@\" = 9 }\n";
@@ -31,10 +32,7 @@ fn test(identity: Identity, topology: &str, arguments: &[&str]) -> Ended {
 
 #[test]
 fn everything_is_skipped_with_the_line_of_the_doctor() {
-    if !can_nest() {
-        return;
-    }
-    for identity in identities() {
+    for_each_identity(|identity| {
         let ended = test(identity, TOPOLOGY, &["--", "touch", "ran"]);
         let root = &ended.nest.root;
         assert_eq!(ended.code, 0, "{identity:?}: {}{}", ended.stdout, ended.stderr);
@@ -46,15 +44,12 @@ fn everything_is_skipped_with_the_line_of_the_doctor() {
         assert_eq!(ended.stdout, expected, "{identity:?}");
         // Who reads only what was said on the way is told what to do.
         assert!(ended.stderr.contains("user.max_pid_namespaces (0)"), "{identity:?}: {}", ended.stderr);
-    }
+    });
 }
 
 #[test]
 fn what_is_skipped_is_marked_for_its_readers() {
-    if !can_nest() {
-        return;
-    }
-    for identity in identities() {
+    for_each_identity(|identity| {
         let tap = test(identity, TOPOLOGY, &["--format", "tap", "--", "touch", "ran"]);
         let text = tap.stdout.replace(&tap.nest.root, "@");
         assert_eq!(
@@ -72,15 +67,12 @@ fn what_is_skipped_is_marked_for_its_readers() {
         assert_eq!((&document["passed"], &document["failed"], &document["skipped"]), (&0.into(), &0.into(), &2.into()));
         assert!(document["cases"].as_array().expect("a list").iter().all(|case| case["found"] == REASON));
         assert_eq!((tap.code, junit.code, json.code), (0, 0, 0));
-    }
+    });
 }
 
 #[test]
 fn where_it_was_required_it_is_a_failure() {
-    if !can_nest() {
-        return;
-    }
-    for identity in identities() {
+    for_each_identity(|identity| {
         let ended = test(identity, TOPOLOGY, &["--require", "--", "touch", "ran"]);
         assert_eq!(ended.code, 4, "{identity:?}: {}{}", ended.stdout, ended.stderr);
         assert!(ended.stdout.ends_with(": 0 passed, 3 failed\n"), "{}", ended.stdout);
@@ -90,44 +82,35 @@ fn where_it_was_required_it_is_a_failure() {
         let json = test(identity, TOPOLOGY, &["--require", "--format", "json"]);
         let document: Value = serde_json::from_str(&json.stdout).expect("one document");
         assert_eq!((json.code, &document["failed"], &document["skipped"]), (4, &2.into(), &0.into()));
-    }
+    });
 }
 
 #[test]
 fn nothing_can_be_learnt_there() {
-    if !can_nest() {
-        return;
-    }
-    for identity in identities() {
+    for_each_identity(|identity| {
         let ended = test(identity, TOPOLOGY, &["--learn"]);
         assert_eq!((ended.code, ended.stdout.as_str()), (4, ""), "{identity:?}: {}", ended.stderr);
         assert!(ended.stderr.contains("`nestns doctor` checks this as nesting"), "{}", ended.stderr);
-    }
+    });
 }
 
 #[test]
 fn a_wrong_file_is_wrong_there_too() {
-    if !can_nest() {
-        return;
-    }
-    for identity in identities() {
+    for_each_identity(|identity| {
         let ended = test(identity, &TOPOLOGY.replace("[\"@/p\"]", "[\"@/q\"]"), &["--", "touch", "ran"]);
         assert_eq!((ended.code, ended.stdout.as_str()), (3, ""), "{identity:?}: {}", ended.stderr);
         assert!(ended.stderr.contains("NS215"), "{identity:?}: {}", ended.stderr);
-    }
+    });
 }
 
 #[test]
 fn what_a_machine_can_build_is_not_skipped_because_of_require() {
-    if !can_nest() {
-        return;
-    }
-    for identity in identities() {
+    for_each_identity(|identity| {
         for (number, code) in [("2", 0), ("9", 1)] {
             let nest = Nest::new(&TOPOLOGY.replace("= 9", &format!("= {number}"))).identity(identity);
             let file = nest.file.display().to_string();
             let ended = nest.start_verb(&["test", &file, "--require"]).wait();
             assert_eq!(ended.code, code, "{identity:?}: {}{}", ended.stdout, ended.stderr);
         }
-    }
+    });
 }

@@ -7,7 +7,9 @@ use std::time::{Duration, Instant};
 use nix::unistd::geteuid;
 
 use crate::harness::chain::{DEPTHS, chain};
-use crate::harness::nest::{Nest, Running, Truth, can_nest, identities};
+use crate::harness::identity::for_each_identity;
+use crate::harness::nest::{Nest, Running, Truth};
+use crate::harness::requirement::{require, root};
 
 /// A namespace for every way in, with programs and actors.
 const FLAVOURS: &str = "[ns.@]\nproc.forked = { cmd = \"sleep 1000\" }\nproc.joined = { cmd = \"sleep 1000\", enter = \"join\" }\n\
@@ -40,11 +42,9 @@ fn running(running: &mut Running) -> Truth {
 #[test]
 fn programs_and_actors_see_descriptors_0_1_and_2_whatever_the_caller_has_open() {
     // The descriptors of others are root's to see.
-    if !can_nest() || !geteuid().is_root() {
-        return;
-    }
+    require!(root());
     let open = "for number in $(seq 3 20); do eval \"exec $number</dev/null\"; done; exec \"$@\"";
-    for identity in identities() {
+    for_each_identity(|identity| {
         for wrapper in [vec![], vec!["bash", "-c", open, "bash"]] {
             let mut nest = Nest::new(FLAVOURS).identity(identity).wrapped(&wrapper).up();
             let truth = running(&mut nest);
@@ -60,15 +60,12 @@ fn programs_and_actors_see_descriptors_0_1_and_2_whatever_the_caller_has_open() 
             }
             nest.stop();
         }
-    }
+    });
 }
 
 #[test]
 fn every_program_has_a_session_of_its_own_and_every_pid_1_a_group() {
-    if !can_nest() {
-        return;
-    }
-    for identity in identities() {
+    for_each_identity(|identity| {
         let mut nest = Nest::new(FLAVOURS).identity(identity).up();
         let truth = running(&mut nest);
         for path in truth.paths() {
@@ -84,15 +81,12 @@ fn every_program_has_a_session_of_its_own_and_every_pid_1_a_group() {
             assert_eq!(fields[3] == pid.to_string(), !is_ours, "{identity:?}, the session of {path}");
         }
         nest.stop();
-    }
+    });
 }
 
 #[test]
 fn names_and_command_lines_say_who_is_who() {
-    if !can_nest() {
-        return;
-    }
-    for identity in identities() {
+    for_each_identity(|identity| {
         let mut nest = Nest::new(FLAVOURS).identity(identity).up();
         let truth = running(&mut nest);
         let root = nest.nest.root.clone();
@@ -116,15 +110,12 @@ fn names_and_command_lines_say_who_is_who() {
             "{identity:?}: {title}"
         );
         nest.stop();
-    }
+    });
 }
 
 #[test]
 fn pid_1_shows_nothing_of_the_callers_environment() {
-    if !can_nest() {
-        return;
-    }
-    for identity in identities() {
+    for_each_identity(|identity| {
         for depth in DEPTHS {
             let look = "cat /proc/1/environ; echo; echo own $SECRET";
             let topology = format!("{}proc.look = {{ sh = \"{look}\", stdout = \"DIRECTORY/seen\" }}\n", chain(depth));
@@ -147,20 +138,17 @@ fn pid_1_shows_nothing_of_the_callers_environment() {
             }
             nest.stop();
         }
-    }
+    });
 }
 
 #[test]
 fn signals_and_umask_are_as_the_caller_has_them() {
-    if !can_nest() {
-        return;
-    }
     let shells = [
         vec!["env", "--default-signal=PIPE"],
         vec!["env", "--ignore-signal=HUP", "--ignore-signal=USR1", "--ignore-signal=PIPE", "--block-signal=USR2"],
         vec!["env", "--ignore-signal=CHLD", "--block-signal=TERM", "--block-signal=RTMIN+3", "--default-signal=PIPE"],
     ];
-    for identity in identities() {
+    for_each_identity(|identity| {
         for (shell, umask) in shells.iter().zip(["022", "027", "077"]) {
             // The reference is the same program, started in the same way but for nestns.
             let script = format!("umask {umask}; exec \"$@\"");
@@ -188,17 +176,14 @@ fn signals_and_umask_are_as_the_caller_has_them() {
                 assert_eq!((ended.code, ended.stdout.as_str()), (0, reference.as_str()), "{context}");
             }
         }
-    }
+    });
 }
 
 #[test]
 fn children_of_the_caller_disturb_nothing_and_are_not_disturbed() {
-    if !can_nest() {
-        return;
-    }
     // One that has ended already, one that ends during the run, one that outlives it.
     let script = "true & (sleep 0.02) & (sleep 2; echo survived > outlived) & exec \"$@\"";
-    for identity in identities() {
+    for_each_identity(|identity| {
         for depth in ["1", "5"] {
             let nest = Nest::new("").identity(identity).wrapped(&["sh", "-c", script, "sh"]);
             let began = Instant::now();
@@ -214,19 +199,16 @@ fn children_of_the_caller_disturb_nothing_and_are_not_disturbed() {
             assert!(outlived.exists(), "{identity:?}, depth {depth}");
             assert_eq!(running.wait().code, 7, "{identity:?}, depth {depth}");
         }
-    }
+    });
 }
 
 #[test]
 fn a_caller_that_ignores_the_end_of_children_gets_the_status_all_the_same() {
-    if !can_nest() {
-        return;
-    }
-    for identity in identities() {
+    for_each_identity(|identity| {
         for depth in ["1", "5", "31"] {
             let nest = Nest::new("").identity(identity).wrapped(&["env", "--ignore-signal=CHLD"]);
             let ended = nest.start_verb(&["run", "--depth", depth, "--", "sh", "-c", "exit 7"]).wait();
             assert_eq!(ended.code, 7, "{identity:?}, depth {depth}: {}", ended.stderr);
         }
-    }
+    });
 }

@@ -8,11 +8,9 @@ use std::path::Path;
 use serde_json::Value;
 
 use crate::harness::detached::Detached;
-use crate::harness::nest::{Identity, Nest, can_nest, identities};
-use crate::harness::tool::can_run;
-
-/// Where a missing program is a failure, as in CI.
-const REQUIRED: &str = "NESTNS_REQUIRE_INITS";
+use crate::harness::identity::{Identity, for_each_identity};
+use crate::harness::nest::Nest;
+use crate::harness::requirement::{installed, is_met};
 
 /// What is known from outside of TERM for such a PID 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -136,7 +134,7 @@ fn zoo() -> Vec<Specimen> {
         let words = format!(r#"["python3", "DIRECTORY/zoo.py", "{mode}", "DIRECTORY"]"#);
         all.push(specimen(mode, "python3", &words, expected));
     }
-    all.retain(|specimen| can_run(specimen.needs, REQUIRED));
+    all.retain(|specimen| is_met(installed(specimen.needs)));
     all
 }
 
@@ -158,8 +156,12 @@ fn nest(zoo: &[Specimen], identity: Identity) -> Nest {
         let made = directory.join(name);
         fs::create_dir(&made).unwrap();
         if identity == Identity::Ordinary {
-            std::os::unix::fs::chown(&made, Some(crate::harness::nest::ORDINARY), Some(crate::harness::nest::ORDINARY))
-                .unwrap();
+            std::os::unix::fs::chown(
+                &made,
+                Some(crate::harness::identity::ORDINARY),
+                Some(crate::harness::identity::ORDINARY),
+            )
+            .unwrap();
         }
     }
     nest
@@ -195,17 +197,10 @@ fn settle(detached: &Detached, zoo: &[Specimen]) {
     }
 }
 
-fn each(check: impl Fn(Identity, &[Specimen])) {
-    if can_nest() {
-        for identity in identities() {
-            check(identity, &zoo());
-        }
-    }
-}
-
 #[test]
 fn kill_reaches_whoever_takes_the_signal_and_names_the_rest() {
-    each(|identity, zoo| {
+    for_each_identity(|identity| {
+        let zoo = &zoo();
         let detached = Detached::up(nest(zoo, identity));
         settle(&detached, zoo);
         let root = &detached.nest.root;
@@ -276,7 +271,8 @@ fn kill_reaches_whoever_takes_the_signal_and_names_the_rest() {
 
 #[test]
 fn the_timeline_says_who_takes_the_signal() {
-    each(|identity, zoo| {
+    for_each_identity(|identity| {
+        let zoo = &zoo();
         let detached = Detached::up(nest(zoo, identity));
         settle(&detached, zoo);
         let root = detached.nest.root.clone();

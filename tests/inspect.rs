@@ -5,8 +5,10 @@ use std::fs;
 use serde_json::Value;
 
 use crate::harness::detached::Detached;
+use crate::harness::identity::for_each_identity;
 use crate::harness::kernel;
-use crate::harness::nest::{Nest, can_nest, identities};
+use crate::harness::nest::Nest;
+use crate::harness::requirement::{nesting, require};
 
 const TOPOLOGY: &str = r#"
 [ns.@]
@@ -29,10 +31,7 @@ fn names(list: &Value) -> Vec<&str> {
 
 #[test]
 fn a_process_as_the_kernel_and_the_file_have_it() {
-    if !can_nest() {
-        return;
-    }
-    for identity in identities() {
+    for_each_identity(|identity| {
         let detached = Detached::up(Nest::new(TOPOLOGY).identity(identity));
         let root = &detached.nest.root;
         let pid = detached.truth().host_pid(&format!("{root}/lonely"));
@@ -67,15 +66,12 @@ fn a_process_as_the_kernel_and_the_file_have_it() {
 
         let one = detached.document(&["inspect", "@/in/one", "--format", "json"]);
         assert_eq!(one["process"]["declaration"]["stop"], serde_json::json!({ "signal": "INT", "grace": "2s" }));
-    }
+    });
 }
 
 #[test]
 fn a_namespace_with_those_who_are_in_it() {
-    if !can_nest() {
-        return;
-    }
-    for identity in identities() {
+    for_each_identity(|identity| {
         let detached = Detached::up(Nest::new(TOPOLOGY).identity(identity));
         let root = detached.nest.root.clone();
         let document = detached.until("the shell has left its child alone", |detached| {
@@ -105,14 +101,12 @@ fn a_namespace_with_those_who_are_in_it() {
             assert!(text.lines().any(|line| line.trim_start().starts_with(row)), "{row} in {text}");
         }
         assert!(text.contains("[ns]=  that of the namespace around") && text.contains("[pid]/3/1"), "{text}");
-    }
+    });
 }
 
 #[test]
 fn what_is_not_one_thing_is_told() {
-    if !can_nest() {
-        return;
-    }
+    require!(nesting());
     let detached = Detached::up(Nest::new(TOPOLOGY));
     for (address, expected) in [("@/*", "2 things"), ("@/nothing", "nothing is called"), ("@/lonely/", "is a process")]
     {
@@ -124,12 +118,9 @@ fn what_is_not_one_thing_is_told() {
 
 #[test]
 fn a_process_that_calls_itself_what_is_no_text_is_looked_at_like_any_other() {
-    if !can_nest() {
-        return;
-    }
     let topology = "[ns.@]\nproc.odd = { sh = '''printf '\\377) R 1 (' > /proc/self/comm; echo renamed; sleep 1000 & wait''', \
                     ready = { log = 'renamed' } }\n";
-    for identity in identities() {
+    for_each_identity(|identity| {
         let detached = Detached::up(Nest::new(topology).identity(identity));
         let pid = detached.truth().host_pid(&format!("{}/odd", detached.nest.root));
         assert!(fs::read(format!("/proc/{pid}/comm")).expect("it lives").starts_with(b"\xff) R 1 ("));
@@ -147,5 +138,5 @@ fn a_process_that_calls_itself_what_is_no_text_is_looked_at_like_any_other() {
         }
         detached.says(&["exec", "@", "--", "true"]);
         detached.says(&["restart", "@/odd"]);
-    }
+    });
 }

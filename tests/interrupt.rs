@@ -8,7 +8,8 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-use crate::harness::nest::{Identity, Nest, Truth, assert_nothing_left, can_nest, identities};
+use crate::harness::identity::for_each_identity;
+use crate::harness::nest::{Nest, Truth, assert_nothing_left};
 use crate::harness::terminal::Terminal;
 
 /// The kernel's part of a second Ctrl-C, on the slowest machine.
@@ -42,15 +43,9 @@ fn is_claimed(nest: &Nest) -> bool {
     std::fs::read_dir(nest.state()).is_ok_and(|mut entries| entries.next().is_some())
 }
 
-fn each(test: impl Fn(Identity)) {
-    if can_nest() {
-        identities().into_iter().for_each(test);
-    }
-}
-
 #[test]
 fn one_control_c_stops_the_tree() {
-    each(|identity| {
+    for_each_identity(|identity| {
         let mut terminal = Terminal::up(Nest::new(QUICK).identity(identity));
         terminal.expect("created in");
         terminal.expect("ready");
@@ -64,7 +59,7 @@ fn one_control_c_stops_the_tree() {
 
 #[test]
 fn the_first_control_c_says_whom_it_waits_for_and_the_second_kills() {
-    each(|identity| {
+    for_each_identity(|identity| {
         let mut terminal = Terminal::up(Nest::new(DEAF).identity(identity));
         terminal.expect("created in");
         let root = terminal.nest.root.clone();
@@ -85,7 +80,7 @@ fn the_first_control_c_says_whom_it_waits_for_and_the_second_kills() {
 
 #[test]
 fn control_c_during_the_build_takes_it_back() {
-    each(|identity| {
+    for_each_identity(|identity| {
         let mut terminal = Terminal::up(Nest::new(&wide(900)).identity(identity));
         terminal.pid();
         terminal.until("the build goes on", |terminal| is_claimed(&terminal.nest).then_some(()));
@@ -101,7 +96,7 @@ fn control_c_during_the_build_takes_it_back() {
 
 #[test]
 fn signals_have_their_statuses_during_build_run_and_stop() {
-    each(|identity| {
+    for_each_identity(|identity| {
         for (signal, status) in [(Signal::SIGINT, 130), (Signal::SIGTERM, 143), (Signal::SIGHUP, 129)] {
             let mut running = Nest::new(QUICK).identity(identity).up();
             running.standing();
@@ -131,7 +126,7 @@ fn signals_have_their_statuses_during_build_run_and_stop() {
 
 #[test]
 fn the_second_request_kills_a_wide_tree_at_once() {
-    each(|identity| {
+    for_each_identity(|identity| {
         let mut running = Nest::new(&wide(400)).identity(identity).up();
         running.standing();
         running.signal(Signal::SIGINT);
@@ -146,7 +141,7 @@ fn the_second_request_kills_a_wide_tree_at_once() {
 
 #[test]
 fn a_hang_up_that_the_caller_ignores_is_ignored() {
-    each(|identity| {
+    for_each_identity(|identity| {
         let nest = Nest::new(QUICK).identity(identity);
         let words = nest.words_for_up();
         let program = crate::harness::nest::program().to_str().unwrap();
@@ -165,7 +160,7 @@ fn a_hang_up_that_the_caller_ignores_is_ignored() {
 
 #[test]
 fn where_interrupts_are_ignored_a_typed_one_is_and_a_sent_one_is_not() {
-    each(|identity| {
+    for_each_identity(|identity| {
         let mut shell = Terminal::shell(Nest::new(QUICK).identity(identity));
         let words = shell.nest.words_for_up().join(" ");
         let program = crate::harness::nest::program().display().to_string();
@@ -188,7 +183,7 @@ fn where_interrupts_are_ignored_a_typed_one_is_and_a_sent_one_is_not() {
 
 #[test]
 fn a_closed_standard_output_is_a_graceful_stop() {
-    each(|identity| {
+    for_each_identity(|identity| {
         let topology = "[ns.@]\nproc.log = { actor = \"log --rate 20\" }\nproc.idle = { actor = \"idle\" }\n";
         for writes in [true, false] {
             let topology = if writes { topology } else { QUICK };
@@ -213,7 +208,7 @@ fn a_closed_standard_output_is_a_graceful_stop() {
 
 #[test]
 fn control_z_suspends_and_fg_resumes() {
-    each(|identity| {
+    for_each_identity(|identity| {
         let mut shell = Terminal::shell(Nest::new(QUICK).identity(identity));
         let words = shell.nest.words_for_up().join(" ");
         let program = crate::harness::nest::program().display().to_string();

@@ -6,18 +6,17 @@ use std::os::unix::process::CommandExt as _;
 
 use nix::mount::{MsFlags, mount};
 use nix::sched::{CloneFlags, unshare};
-use nix::unistd::{Gid, Uid, geteuid, setgid, setgroups, setuid};
+use nix::unistd::{Gid, Uid, setgid, setgroups, setuid};
 
+use crate::harness::identity::{ORDINARY, for_each_identity};
 use crate::harness::kernel;
 use crate::harness::lines::answer;
-use crate::harness::nest::{Nest, ORDINARY, can_nest, identities};
+use crate::harness::nest::Nest;
+use crate::harness::requirement::{nesting, require, root};
 
 #[test]
 fn what_is_unshared_is_not_the_hosts_and_what_is_not_is() {
-    if !can_nest() {
-        return;
-    }
-    for identity in identities() {
+    for_each_identity(|identity| {
         let mut topology = String::new();
         let kinds = [("mount", "mnt"), ("uts", "uts"), ("ipc", "ipc"), ("net", "net"), ("cgroup", "cgroup")];
         for (kind, _) in kinds {
@@ -49,15 +48,12 @@ fn what_is_unshared_is_not_the_hosts_and_what_is_not_is() {
             assert_eq!(of("all/below/init", kind) == of("all/init", kind), shared, "{identity:?} below {kind}");
         }
         assert_eq!(running.stop().code, 130);
-    }
+    });
 }
 
 #[test]
 fn an_own_network_has_loopback_up_and_nothing_else_and_an_own_host_name_stays_inside() {
-    if !can_nest() {
-        return;
-    }
-    for identity in identities() {
+    for_each_identity(|identity| {
         // A port without a listener refuses where the interface is up, and is unreachable where it is down.
         let tells = "read -r host < /proc/sys/kernel/hostname; read -r domain < /proc/sys/kernel/domainname; \
                      echo $0 name $host $domain; echo $0 links $(tail -n +3 /proc/net/dev | cut -d: -f1); \
@@ -78,14 +74,12 @@ fn an_own_network_has_loopback_up_and_nothing_else_and_an_own_host_name_stays_in
         }
         assert_eq!(std::fs::read_to_string("/proc/sys/kernel/hostname").expect("it has one"), host);
         assert_eq!(running.stop().code, 130);
-    }
+    });
 }
 
 #[test]
 fn a_masked_proc_is_refused_by_the_name_of_the_mount_that_masks_it() {
-    if !can_nest() || !geteuid().is_root() {
-        return;
-    }
+    require!(nesting(), root());
     for (verb, code) in [(["up", "@.toml"].as_slice(), 4), (&["run", "--", "true"], 125)] {
         let nest = Nest::new("[ns.@]\nproc.p = { actor = \"idle\" }\n");
         for directory in [nest.directory.path().to_owned(), nest.directory.path().join("run")] {

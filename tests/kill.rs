@@ -5,11 +5,11 @@ use std::process::{Command, Stdio};
 
 use nestns::controller::control::client::Client;
 use nestns::controller::control::message::{Reply, Request, Target};
-use nix::unistd::geteuid;
 
 use crate::harness::detached::Detached;
-use crate::harness::kernel::belongs_to_namespace;
-use crate::harness::nest::{Nest, Running, can_nest, identities, processes_of, program};
+use crate::harness::identity::for_each_identity;
+use crate::harness::nest::{Nest, Running, processes_of, program};
+use crate::harness::requirement::{namespaced, nesting, require, root};
 
 const TREE: &str = r#"
 on_exit = "ignore"
@@ -37,14 +37,6 @@ init = ["sleep", "100000"]
 init = { actor = "ignore-term" }
 "#;
 
-fn each(topology: &str, check: impl Fn(&Detached)) {
-    if can_nest() {
-        for identity in identities() {
-            check(&Detached::up(Nest::new(topology).identity(identity)));
-        }
-    }
-}
-
 /// Waits until a process has ended, and says how.
 fn exit_of(detached: &Detached, path: &str) -> String {
     detached.says(&["wait", path, "--timeout", "50s"])
@@ -52,7 +44,7 @@ fn exit_of(detached: &Detached, path: &str) -> String {
 
 #[test]
 fn one_is_signalled_by_path_and_by_number() {
-    each(TREE, |detached| {
+    Detached::for_each_identity(TREE, &[], |detached| {
         let root = &detached.nest.root;
         assert_eq!(detached.says(&["kill", "@/idle"]), format!("{root}/idle\n"));
         assert_eq!(exit_of(detached, "@/idle"), format!("{root}/idle: 0\n"));
@@ -74,7 +66,7 @@ fn one_is_signalled_by_path_and_by_number() {
 
 #[test]
 fn a_namespace_is_its_pid_1() {
-    each(TREE, |detached| {
+    Detached::for_each_identity(TREE, &[], |detached| {
         let root = &detached.nest.root;
         assert_eq!(detached.says(&["kill", "-s", "KILL", "@/deep"]), format!("{root}/deep/init\n"));
         detached.says(&["wait", "@/deep", "@/deep/in/job", "--for", "gone", "--timeout", "50s"]);
@@ -86,7 +78,7 @@ fn a_namespace_is_its_pid_1() {
 
 #[test]
 fn what_looks_like_one_and_means_many_wants_all() {
-    each(TREE, |detached| {
+    Detached::for_each_identity(TREE, &[], |detached| {
         let root = &detached.nest.root;
         for words in [&["kill", "@/w"][..], &["kill", "."], &["kill"], &["kill", "@/w#2"]] {
             let outcome = detached.nestns(words);
@@ -115,7 +107,7 @@ fn what_looks_like_one_and_means_many_wants_all() {
 
 #[test]
 fn what_the_kernel_would_drop_is_not_sent_and_keeps_nothing_from_others() {
-    each(DEAF, |detached| {
+    Detached::for_each_identity(DEAF, &[], |detached| {
         detached.until("it listens", |detached| detached.nest.directory.path().join("up").exists().then_some(()));
         let root = &detached.nest.root;
         let outcome = detached.nestns(&["kill", "-s", "USR1", "@/deaf"]);
@@ -140,7 +132,7 @@ fn what_the_kernel_would_drop_is_not_sent_and_keeps_nothing_from_others() {
 
 #[test]
 fn the_ended_are_named_where_they_were_named() {
-    each(TREE, |detached| {
+    Detached::for_each_identity(TREE, &[], |detached| {
         let root = &detached.nest.root;
         detached.says(&["kill", "@/w.1/job"]);
         exit_of(detached, "@/w.1/job");
@@ -175,9 +167,7 @@ fn in_namespace_of(running: &Running, words: &[&str]) -> std::process::Output {
 
 #[test]
 fn a_number_that_the_kernel_has_given_to_a_stranger_is_never_signalled() {
-    if !can_nest() || !geteuid().is_root() || !belongs_to_namespace("/proc/sys/kernel/pid_max") {
-        return;
-    }
+    require!(nesting(), root(), namespaced("/proc/sys/kernel/pid_max"));
     let topology = "on_exit = \"ignore\"\n[ns.@]\nproc.idle = { actor = \"idle\" }\n\
                     proc.short = { actor = \"idle\", essential = false }\n";
     let wrapper = ["unshare", "--pid", "--fork", "--mount-proc", "--kill-child", "sh", "-c", FEW_NUMBERS, "sh"];
@@ -274,10 +264,7 @@ on_exit = "ignore"
 proc.gate = { sh = "touch DIRECTORY/up; sleep 100000", ready = { file = "DIRECTORY/open" } }
 proc.waits = { sh = "touch DIRECTORY/started; sleep 100000", after = { gate = "ready" } }
 "#;
-    if !can_nest() {
-        return;
-    }
-    for identity in identities() {
+    for_each_identity(|identity| {
         let detached = Detached::up(Nest::new(topology).identity(identity).arguments(&["--no-wait"]));
         let directory = detached.nest.directory.path().to_owned();
         let outcome = detached.nestns(&["kill", "-s", "USR1", "@/waits"]);
@@ -287,5 +274,5 @@ proc.waits = { sh = "touch DIRECTORY/started; sleep 100000", after = { gate = "r
         assert!(state("created") && !directory.join("started").exists());
         fs::write(directory.join("open"), "").expect("the directory is writable");
         detached.says(&["wait", "@/waits", "--for", "started", "--timeout", "50s"]);
-    }
+    });
 }

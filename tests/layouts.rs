@@ -5,7 +5,8 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use crate::harness::nest::{Ended, Identity, Nest, can_nest, identities};
+use crate::harness::identity::{Identity, for_each_identity};
+use crate::harness::nest::{Ended, Nest};
 
 const LAYOUTS: [&str; 3] = ["dind.toml", "kind.toml", "pod.toml"];
 
@@ -29,10 +30,7 @@ fn line_of(topology: &str, words: &str) -> usize {
 
 #[test]
 fn what_is_expected_of_a_layout_is_so() {
-    if !can_nest() {
-        return;
-    }
-    for identity in identities() {
+    for_each_identity(|identity| {
         for layout in LAYOUTS {
             let topology = example(layout);
             assert!(topology.contains("\n[[expect]]\n"), "{layout}");
@@ -40,14 +38,11 @@ fn what_is_expected_of_a_layout_is_so() {
             assert_eq!(ended.code, 0, "{identity:?} {layout}: {}{}", ended.stdout, ended.stderr);
             assert!(ended.stdout.ends_with(" passed, 0 failed\n"), "{identity:?} {layout}: {}", ended.stdout);
         }
-    }
+    });
 }
 
 #[test]
 fn a_wrong_expectation_of_a_layout_fails_with_its_line_in_each_format() {
-    if !can_nest() {
-        return;
-    }
     // The file; what is changed, to what; the case that fails then.
     let cases = [
         (
@@ -65,7 +60,7 @@ fn a_wrong_expectation_of_a_layout_fails_with_its_line_in_each_format() {
             "the parent of node/web/* is 1 in node/web",
         ),
     ];
-    for identity in identities() {
+    for_each_identity(|identity| {
         for (layout, right, wrong, name) in cases {
             let topology = example(layout);
             let line = line_of(&topology, right);
@@ -106,5 +101,5 @@ fn a_wrong_expectation_of_a_layout_fails_with_its_line_in_each_format() {
                 }
             }
         }
-    }
+    });
 }

@@ -8,11 +8,13 @@ use std::process::{Output, Stdio};
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
-use nix::unistd::{Pid, geteuid};
+use nix::unistd::Pid;
 use serde_json::Value;
 
+use crate::harness::identity::{Identity, ORDINARY, for_each_identity};
 use crate::harness::kernel;
-use crate::harness::nest::{Identity, Nest, ORDINARY, PATIENCE, assert_nothing_left, can_nest, identities};
+use crate::harness::nest::{Nest, PATIENCE, assert_nothing_left};
+use crate::harness::requirement::{nesting, require, root};
 
 pub(crate) const IDLE: &str = "[ns.@]\nproc.idle = \"sleep 1000\"\n";
 /// Its PID 1 changes its user, and so does not die with its parent.
@@ -74,10 +76,7 @@ pub(crate) fn kill_both(truth: &Value) {
 
 #[test]
 fn a_name_whose_controller_was_killed_can_be_taken_again_at_once() {
-    if !can_nest() {
-        return;
-    }
-    for identity in identities() {
+    for_each_identity(|identity| {
         let nest = Nest::new(IDLE).identity(identity);
         for _ in 0..5 {
             let first = up(&nest);
@@ -94,15 +93,12 @@ fn a_name_whose_controller_was_killed_can_be_taken_again_at_once() {
             assert_eq!(run(&nest, &["down", "--now", &nest.root]).0, 0, "{identity:?}");
         }
         assert_nothing_left(&nest);
-    }
+    });
 }
 
 #[test]
 fn a_guardian_at_work_is_waited_for_by_up_and_down() {
-    if !can_nest() {
-        return;
-    }
-    for identity in identities() {
+    for_each_identity(|identity| {
         for verb in ["up", "down"] {
             let nest = Nest::new(IDLE).identity(identity);
             let truth = up(&nest);
@@ -131,15 +127,12 @@ fn a_guardian_at_work_is_waited_for_by_up_and_down() {
             }
             assert_nothing_left(&nest);
         }
-    }
+    });
 }
 
 #[test]
 fn the_state_of_a_dead_controller_and_guardian_is_removed_and_said() {
-    if !can_nest() {
-        return;
-    }
-    for identity in identities() {
+    for_each_identity(|identity| {
         let nest = Nest::new(IDLE).identity(identity);
         kill_both(&up(&nest));
         let file = nest.file.to_str().expect("our own path");
@@ -154,14 +147,12 @@ fn the_state_of_a_dead_controller_and_guardian_is_removed_and_said() {
         assert_nothing_left(&nest);
         let (code, _, stderr) = run(&nest, &["down", &nest.root]);
         assert_eq!(code, 1, "{identity:?}: {stderr}");
-    }
+    });
 }
 
 #[test]
 fn a_root_that_has_survived_both_is_killed_and_named() {
-    if !can_nest() || !geteuid().is_root() {
-        return;
-    }
+    require!(nesting(), root());
     for verb in ["up", "down"] {
         let nest = Nest::new(STUBBORN);
         let truth = up(&nest);
@@ -198,10 +189,7 @@ fn a_root_that_has_survived_both_is_killed_and_named() {
 
 #[test]
 fn a_stranger_with_a_recorded_number_is_left_alone() {
-    if !can_nest() {
-        return;
-    }
-    for identity in identities() {
+    for_each_identity(|identity| {
         let nest = Nest::new(IDLE).identity(identity);
         kill_both(&up(&nest));
         let path = nest.state().join(&nest.root).join("truth.json");
@@ -238,15 +226,12 @@ fn a_stranger_with_a_recorded_number_is_left_alone() {
         stranger.kill().expect("it lives");
         stranger.wait().expect("it is our child");
         assert_nothing_left(&nest);
-    }
+    });
 }
 
 #[test]
 fn of_two_starts_at_the_same_moment_one_wins_and_the_other_says_so() {
-    if !can_nest() {
-        return;
-    }
-    for identity in identities() {
+    for_each_identity(|identity| {
         for round in 0..10 {
             let nest = Nest::new(IDLE).identity(identity);
             let file = nest.file.to_str().expect("our own path");
@@ -277,15 +262,12 @@ fn of_two_starts_at_the_same_moment_one_wins_and_the_other_says_so() {
             assert_eq!(run(&nest, &["down", "--now", &nest.root]).0, 0);
             assert_nothing_left(&nest);
         }
-    }
+    });
 }
 
 #[test]
 fn fifty_topologies_live_side_by_side() {
-    if !can_nest() {
-        return;
-    }
-    for identity in identities() {
+    for_each_identity(|identity| {
         let nest = Nest::new(IDLE).identity(identity);
         let file = nest.file.to_str().expect("our own path");
         let names: Vec<String> = (0..50).map(|number| format!("t{number}")).collect();
@@ -306,7 +288,7 @@ fn fifty_topologies_live_side_by_side() {
         let (code, _, stderr) = run(&nest, &["down", "--all", "--yes", "--now"]);
         assert_eq!(code, 0, "{identity:?}: {stderr}");
         assert_nothing_left(&nest);
-    }
+    });
 }
 
 /// A left-over directory with one thing in it that nestns has not made.
@@ -359,9 +341,6 @@ fn listing(directory: &Path) -> Vec<String> {
 
 #[test]
 fn what_nestns_has_not_made_is_named_and_neither_followed_nor_removed() {
-    if !can_nest() {
-        return;
-    }
     let kinds = [
         ("truncated truth", "truth.json cannot be understood"),
         ("link as lock", "lock is a symbolic link"),
@@ -375,7 +354,7 @@ fn what_nestns_has_not_made_is_named_and_neither_followed_nor_removed() {
         ("open to all", "may be written by others (mode 0777)"),
         ("above open to all", "may be written by others (mode 0777)"),
     ];
-    for identity in identities() {
+    for_each_identity(|identity| {
         for (how, said) in kinds {
             let nest = Nest::new(IDLE).identity(identity);
             spoil(&nest, how);
@@ -400,5 +379,5 @@ fn what_nestns_has_not_made_is_named_and_neither_followed_nor_removed() {
             fs::remove_dir_all(nest.state()).expect("it is ours");
             assert_nothing_left(&nest);
         }
-    }
+    });
 }

@@ -7,17 +7,12 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use nix::unistd::geteuid;
 use serde_json::Value;
 
 use crate::harness::detached::{Detached, ended};
-use crate::harness::nest::{Identity, Nest, PATIENCE, can_nest, identities};
-
-fn each(test: impl Fn(Identity)) {
-    if can_nest() {
-        identities().into_iter().for_each(test);
-    }
-}
+use crate::harness::identity::{Identity, for_each_identity};
+use crate::harness::nest::{Nest, PATIENCE};
+use crate::harness::requirement::{nesting, require, root};
 
 fn up(topology: &str, identity: Identity) -> Detached {
     Detached::up(Nest::new(topology).identity(identity))
@@ -90,7 +85,7 @@ fn chain(identity: Identity) -> Detached {
 
 #[test]
 fn lines_of_all_are_merged_by_the_time_at_which_they_were_read() {
-    each(|identity| {
+    for_each_identity(|identity| {
         let detached = chain(identity);
         let root = &detached.nest.root;
         let lines = logs(&detached, &[]);
@@ -119,7 +114,7 @@ fn lines_of_all_are_merged_by_the_time_at_which_they_were_read() {
 
 #[test]
 fn a_part_is_chosen_by_address_stream_time_and_number() {
-    each(|identity| {
+    for_each_identity(|identity| {
         let detached = chain(identity);
         let all = logs(&detached, &[]);
         let text = |arguments: &[&str]| {
@@ -159,7 +154,7 @@ log_bytes = "256K"
 proc.loud = { sh = 'seq -f "line %08g of very many that nobody keeps" 1 60000', oneshot = true }
 proc.quiet = { sh = 'echo quiet; sleep 1000' }
 "#;
-    each(|identity| {
+    for_each_identity(|identity| {
         let detached = up(topology, identity);
         // A one-shot is ready when it has ended; its last output may still be on its way.
         detached.until("the last line is there", |detached| {
@@ -190,7 +185,7 @@ log_bytes = "64K"
 [ns.@]
 proc.p = { sh = 'i=0; while [ $i -lt 30 ]; do until [ -e DIRECTORY/go.$i ]; do sleep 0.01; done; seq -f "$i %g of a stage that is followed" 1 200; i=$((i+1)); done; printf end' }
 "#;
-    each(|identity| {
+    for_each_identity(|identity| {
         let detached = Detached::up(Nest::new(topology).identity(identity));
         let mut child = detached.start(&["logs", "-f", "--format", "json"]);
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
@@ -220,7 +215,7 @@ processes = 1024
 proc.stay = { cmd = ["sleep", "1000"] }
 proc.w = { count = 1000, sh = 'i=0; while [ $i -lt 10 ]; do echo "out $i"; echo "err $i" >&2; i=$((i+1)); done', oneshot = true }
 "#;
-    each(|identity| {
+    for_each_identity(|identity| {
         let detached = up(topology, identity);
         let lines = detached.until("everything is read", |detached| {
             let lines = logs(detached, &[]);
@@ -252,7 +247,7 @@ fn the_last_words_before_the_end_are_not_lost() {
         writeln!(topology, "proc.p{number} = {{ sh = 'seq -f \"{number} %g of the last words\" 1 5000; printf bye' }}")
             .unwrap();
     }
-    each(|identity| {
+    for_each_identity(|identity| {
         let nest = Nest::new(&topology).identity(identity).arguments(&["--hold"]);
         let detached = Detached::up(nest);
         let follower = detached.start(&["logs", "-f", "--format", "json"]);
@@ -297,7 +292,7 @@ proc.p = { sh = 'cat DIRECTORY/bytes; sleep 1000' }
     bytes.push(b'\n');
     bytes.extend(vec![0xff; 100_000]);
     bytes.extend(b"\nend\n");
-    each(|identity| {
+    for_each_identity(|identity| {
         let nest = Nest::new(topology).identity(identity);
         fs::write(nest.directory.path().join("bytes"), &bytes).unwrap();
         let detached = Detached::up(nest);
@@ -341,7 +336,7 @@ fn decode(text: &str) -> Vec<u8> {
 
 #[test]
 fn a_follower_whose_reader_leaves_ends() {
-    each(|identity| {
+    for_each_identity(|identity| {
         let detached = up("[ns.@]\nproc.p = { sh = 'echo hello; sleep 1000' }\n", identity);
         let mut silent = detached.start(&["logs", "-f"]);
         let mut first = String::new();
@@ -364,7 +359,7 @@ fn a_follower_whose_reader_leaves_ends() {
 
 #[test]
 fn a_topology_that_has_ended_has_no_logs() {
-    each(|identity| {
+    for_each_identity(|identity| {
         let detached = up("[ns.@]\nproc.p = { sh = 'echo hello; sleep 1000' }\n", identity);
         detached.says(&["down"]);
         for verb in ["logs", "events"] {
@@ -378,7 +373,7 @@ fn a_topology_that_has_ended_has_no_logs() {
 
 #[test]
 fn what_is_shown_in_the_foreground_is_kept_as_well() {
-    each(|identity| {
+    for_each_identity(|identity| {
         let mut running = Nest::new("[ns.@]\nproc.p = { sh = 'echo hello; sleep 1000' }\n").identity(identity).up();
         running.has_said("hello");
         let output = running.nest.command(&["logs"]).stdin(Stdio::null()).output().unwrap();
@@ -392,7 +387,7 @@ fn what_is_shown_in_the_foreground_is_kept_as_well() {
 
 #[test]
 fn the_terminal_of_a_detached_topology_is_kept() {
-    each(|identity| {
+    for_each_identity(|identity| {
         let topology =
             "[ns.@]\nproc.p = { sh = 'test -t 1 && echo terminal; printf prompt; sleep 1000', tty = true }\n";
         let detached = up(topology, identity);
@@ -408,7 +403,7 @@ fn the_terminal_of_a_detached_topology_is_kept() {
 
 #[test]
 fn programs_of_exec_that_are_on_their_own_have_a_log() {
-    each(|identity| {
+    for_each_identity(|identity| {
         let detached =
             up("[ns.@]\nproc.p = { cmd = [\"sleep\", \"1000\"] }\n[ns.\"@/in\"]\ninit = \"pause\"\n", identity);
         let mut follower = detached.start(&["logs", "-f", "@/in"]);
@@ -433,9 +428,7 @@ fn programs_of_exec_that_are_on_their_own_have_a_log() {
 
 #[test]
 fn a_full_disk_is_told_once_and_ends_nothing() {
-    if !can_nest() || !geteuid().is_root() {
-        return;
-    }
+    require!(nesting(), root());
     let topology = r#"
 [ns.@]
 proc.p = { sh = 'seq -f "line %g of what does not fit" 1 100000' }

@@ -5,11 +5,12 @@ use std::os::unix::fs::{PermissionsExt as _, chown};
 use std::path::PathBuf;
 use std::process::Command;
 
-use nix::unistd::geteuid;
 use serde_json::Value;
 
 use crate::harness::detached::Detached;
-use crate::harness::nest::{Identity, Nest, ORDINARY, can_nest, identities};
+use crate::harness::identity::{Identity, ORDINARY, for_each_identity};
+use crate::harness::nest::Nest;
+use crate::harness::requirement::{require, root};
 
 /// A writes more than there is room for; b is quiet.
 const LOUD: &str = r#"
@@ -54,10 +55,8 @@ fn count(lines: &[Value]) -> (u64, u64) {
 
 #[test]
 fn a_full_state_directory_is_told_by_ls_and_inspect_and_marked_in_the_log() {
-    if !can_nest() || !geteuid().is_root() {
-        return;
-    }
-    for identity in identities() {
+    require!(root());
+    for_each_identity(|identity| {
         let nest = Nest::new(LOUD).identity(identity);
         // Dropped after the tree.
         let tiny = Tiny::mount(&nest, identity);
@@ -91,15 +90,12 @@ fn a_full_state_directory_is_told_by_ls_and_inspect_and_marked_in_the_log() {
             assert_eq!(tree.nestns(&["down", "@"]).code, 0);
         }
         drop(tiny);
-    }
+    });
 }
 
 #[test]
 fn what_log_bytes_cuts_off_is_marked_and_counted() {
-    if !can_nest() {
-        return;
-    }
-    for identity in identities() {
+    for_each_identity(|identity| {
         let topology = format!("[limits]\nlog_bytes = \"64K\"\n{LOUD}");
         let tree = Detached::up(Nest::new(&topology).identity(identity).arguments(&["--no-wait"]));
         let done = tree.nest.directory.path().join("run/done");
@@ -125,5 +121,5 @@ fn what_log_bytes_cuts_off_is_marked_and_counted() {
         // Who follows from the end misses nothing, and is told of nothing.
         let tail = json_lines(&tree.says(&["logs", "@/loud", "--tail", "5", "--format", "json"]));
         assert!(tail.iter().all(|line| line["stream"] != "notice"), "{tail:?}");
-    }
+    });
 }

@@ -7,7 +7,9 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::{Signal, kill};
 
 use crate::harness::detached::Detached;
-use crate::harness::nest::{Nest, can_nest, identities};
+use crate::harness::identity::for_each_identity;
+use crate::harness::nest::Nest;
+use crate::harness::requirement::{nesting, require};
 
 const TOPOLOGY: &str = "[ns.@]\nproc.one = { actor = \"idle\" }\n[ns.\"@/in\"]\ninit = \"pause\"\n";
 
@@ -22,10 +24,7 @@ fn rows(text: &str, detached: &Detached) -> Vec<String> {
 
 #[test]
 fn what_runs_is_listed_for_people_and_for_programs() {
-    if !can_nest() {
-        return;
-    }
-    for identity in identities() {
+    for_each_identity(|identity| {
         let detached = Detached::up(Nest::new(TOPOLOGY).identity(identity));
         assert_eq!(
             rows(&detached.says(&["ls", "--redact"]), &detached),
@@ -48,14 +47,12 @@ fn what_runs_is_listed_for_people_and_for_programs() {
         detached.says(&["down", "@"]);
         let nothing = detached.document(&["ls", "--format", "json"]);
         assert_eq!(nothing["topologies"].as_array().map(Vec::len), Some(0));
-    }
+    });
 }
 
 #[test]
 fn a_stopped_controller_is_silent_and_delays_nobody() {
-    if !can_nest() {
-        return;
-    }
+    require!(nesting());
     let detached = Detached::up(Nest::new(TOPOLOGY));
     let controller = detached.controller();
     kill(controller, Signal::SIGSTOP).expect("it runs");
@@ -71,9 +68,7 @@ fn a_stopped_controller_is_silent_and_delays_nobody() {
 
 #[test]
 fn a_directory_without_a_controller_is_a_leftover_and_is_not_touched() {
-    if !can_nest() {
-        return;
-    }
+    require!(nesting());
     let detached = Detached::up(Nest::new(TOPOLOGY));
     let ghost = detached.nest.state().join("ghost");
     fs::create_dir(&ghost).expect("it is our own");

@@ -16,8 +16,10 @@ use nestns::observe::machine::{Evidence, Machine, Search};
 use serde_json::Value;
 
 use crate::harness::detached::Detached;
+use crate::harness::identity::{Identity, for_each_identity};
 use crate::harness::kernel;
-use crate::harness::nest::{Identity, Nest, assert_nothing_left, can_nest, identities, program};
+use crate::harness::nest::{Nest, assert_nothing_left, program};
+use crate::harness::requirement::{Missing, nesting, require, root};
 
 const TREE: &str = r#"
 [ns.@]
@@ -41,10 +43,7 @@ fn namespaces(document: &Value, root: &str) -> BTreeMap<String, Value> {
 
 #[test]
 fn the_machine_has_our_tree_as_the_kernel_has_it() {
-    if !can_nest() {
-        return;
-    }
-    for identity in identities() {
+    for_each_identity(|identity| {
         let nest = Detached::up(Nest::new(TREE).identity(identity));
         let truth = nest.truth();
         let document = nest.document(&["tree", "--host", "--format", "json"]);
@@ -83,11 +82,11 @@ fn the_machine_has_our_tree_as_the_kernel_has_it() {
         let drawn = nest.says(&["tree", "--host"]);
         let expected = format!("{}/", nest.nest.root);
         assert!(drawn.starts_with("host: ") && drawn.contains(&expected), "{drawn}");
-        if identity == crate::harness::nest::Identity::Ordinary {
+        if identity == crate::harness::identity::Identity::Ordinary {
             assert!(document["closed"].as_u64().is_some_and(|closed| closed > 0), "root's files are not for everybody");
             assert!(drawn.contains("may not be seen"), "{drawn}");
         }
-    }
+    });
 }
 
 /// A PID namespace as both programs tell it: how many are in it, the lowest number among them, and what is around it.
@@ -124,13 +123,10 @@ fn listed_by_us(document: &Value) -> BTreeMap<u64, Listed> {
 
 const LSNS: [&str; 5] = ["-t", "pid", "-J", "-o", "NS,NPROCS,PID,PNS"];
 
-/// Whether lsns(8) is there and knows what is around a namespace.
-fn lsns_tells_parents() -> bool {
+/// lsns(8) is installed and prints the parents of namespaces.
+fn lsns_with_parents() -> Result<(), Missing> {
     let can = Command::new("lsns").args(LSNS).output().is_ok_and(|output| output.status.success());
-    if !can {
-        eprintln!("skipped: lsns cannot tell the parents of namespaces here");
-    }
-    can
+    if can { Ok(()) } else { Err(Missing::Given("lsns does not print the parents of namespaces".to_owned())) }
 }
 
 /// The tree, and a chain in it.
@@ -146,10 +142,8 @@ fn tree_and_chain() -> String {
 
 #[test]
 fn lsns_finds_the_same_namespaces_with_the_same_counts() {
-    if !can_nest() || !lsns_tells_parents() {
-        return;
-    }
-    for identity in identities() {
+    require!(lsns_with_parents());
+    for_each_identity(|identity| {
         let nest = Detached::up(Nest::new(&tree_and_chain()).identity(identity));
         let spaces = nest.truth().0["namespaces"].as_array().expect("a list").clone();
         let mine: BTreeSet<u64> = spaces.iter().map(|space| number(&space["pidns"])).collect();
@@ -163,20 +157,18 @@ fn lsns_finds_the_same_namespaces_with_the_same_counts() {
         let theirs = part(listed_by_lsns(&serde_json::from_slice(&output.stdout).expect("it is one document")));
         assert_eq!(ours, theirs, "{identity:?}");
         assert_eq!(ours.len(), 6 + 3 * 12, "{identity:?}");
-    }
+    });
 }
 
 /// In a PID namespace in which nobody else is, so that all of it can be compared, the outermost with the rest.
 #[test]
 fn lsns_counts_the_same_in_the_outermost_namespace() {
-    if !can_nest() || !lsns_tells_parents() {
-        return;
-    }
+    require!(lsns_with_parents());
     // The tools are one process each, and one after the other. What `up` has left to end by itself may do so between two:
     // whoever sees different machines before and after has to look again.
     let script = "\"$1\" up \"$2\" -d -q >&2 && for _ in 1 2 3 4 5; do \"$1\" tree --host --format json && \
                   lsns -t pid -J -o NS,NPROCS,PID,PNS && \"$1\" tree --host --format json; done; \"$1\" down --now -q >&2";
-    for identity in identities() {
+    for_each_identity(|identity| {
         let nest = Nest::new(&tree_and_chain()).identity(identity);
         let user = ["--user", "--map-root-user"];
         let user = if identity == Identity::Own && nix::unistd::geteuid().is_root() { &[][..] } else { &user[..] };
@@ -198,14 +190,12 @@ fn lsns_counts_the_same_in_the_outermost_namespace() {
         assert_eq!(ours.len(), 1 + 6 + 3 * 12, "{identity:?}");
         assert_eq!(ours.values().filter(|&&(_, lowest, around)| (lowest, around) == (1, 0)).count(), 1);
         assert_nothing_left(&nest);
-    }
+    });
 }
 
 #[test]
 fn what_a_descriptor_or_a_namespace_inside_keeps_alive_is_found() {
-    if !can_nest() {
-        return;
-    }
+    require!(nesting());
     let nest = Nest::new("[ns.@]\n[ns.\"@/in\"]\nproc.idle = { actor = \"idle\" }\n");
     let nest = Detached::up(nest);
     let root = nest.nest.root.clone();
@@ -245,9 +235,7 @@ fn what_a_descriptor_or_a_namespace_inside_keeps_alive_is_found() {
 
 #[test]
 fn what_a_mount_keeps_alive_is_found_in_any_mount_namespace() {
-    if !can_nest() || !nix::unistd::geteuid().is_root() {
-        return;
-    }
+    require!(nesting(), root());
     let directory = tempfile::tempdir().expect("the temporary directory is writable");
     let file = directory.path().join("a name");
     File::create(&file).expect("the directory is our own");

@@ -9,7 +9,9 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::Signal;
 use serde_json::Value;
 
-use crate::harness::nest::{Identity, Nest, ORDINARY, PATIENCE, Running, assert_nothing_left, can_nest, identities};
+use crate::harness::identity::{Identity, ORDINARY, for_each_identity};
+use crate::harness::nest::{Nest, PATIENCE, Running, assert_nothing_left};
+use crate::harness::requirement::{require, root};
 
 const IDLE: &str = "[ns.@]\nproc.one = { actor = \"idle\" }\n";
 
@@ -19,10 +21,7 @@ fn file(nest: &Nest) -> String {
 
 #[test]
 fn a_second_topology_of_the_same_name_is_refused_and_the_first_goes_on() {
-    if !can_nest() {
-        return;
-    }
-    for identity in identities() {
+    for_each_identity(|identity| {
         let mut first = Nest::new(IDLE).identity(identity).up();
         let truth = first.standing();
         let root = first.nest.root.clone();
@@ -57,15 +56,12 @@ fn a_second_topology_of_the_same_name_is_refused_and_the_first_goes_on() {
         let one = truth.host_pid(&format!("{root}/one"));
         assert!(fs::exists(format!("/proc/{one}")).expect("/proc is mounted"), "{identity:?}");
         assert_eq!(first.stop().code, 130, "{identity:?}");
-    }
+    });
 }
 
 #[test]
 fn another_name_lets_the_same_file_stand_twice() {
-    if !can_nest() {
-        return;
-    }
-    for identity in identities() {
+    for_each_identity(|identity| {
         let mut first = Nest::new(IDLE).identity(identity).up();
         first.standing();
         let (file, name) = (file(&first.nest), format!("{}-two", first.nest.root));
@@ -73,7 +69,7 @@ fn another_name_lets_the_same_file_stand_twice() {
         let second = second.expect("the program was built");
         assert_eq!(second.status.code(), Some(124), "{identity:?}: {}", String::from_utf8_lossy(&second.stderr));
         assert_eq!(first.stop().code, 130, "{identity:?}");
-    }
+    });
 }
 
 /// Waits for the document of whoever has won; the loser may end before or after.
@@ -91,10 +87,7 @@ fn one_stands(nest: &Nest) -> Value {
 
 #[test]
 fn of_two_at_the_same_moment_exactly_one_wins() {
-    if !can_nest() {
-        return;
-    }
-    for identity in identities() {
+    for_each_identity(|identity| {
         for round in 0..10 {
             let nest = Nest::new(IDLE).identity(identity);
             let mut command = nest.command(&["up", &file(&nest)]);
@@ -123,15 +116,13 @@ fn of_two_at_the_same_moment_exactly_one_wins() {
                 assert_eq!(ended.code, 130, "{identity:?}, round {round}: {}", ended.stderr);
             }
         }
-    }
+    });
 }
 
 #[test]
 fn a_state_directory_of_somebody_else_is_not_touched() {
-    if !can_nest() || identities().len() < 2 {
-        return;
-    }
-    for identity in identities() {
+    require!(root());
+    for_each_identity(|identity| {
         let nest = Nest::new(IDLE).identity(identity);
         let (caller, other) = if identity == Identity::Own { (0, ORDINARY) } else { (ORDINARY, 0) };
         let (above, state) = (nest.state(), nest.state().join(&nest.root));
@@ -156,15 +147,12 @@ fn a_state_directory_of_somebody_else_is_not_touched() {
             fs::remove_dir_all(&above).expect("root may");
         }
         assert_nothing_left(&nest);
-    }
+    });
 }
 
 #[test]
 fn a_link_in_place_of_the_state_directory_is_not_followed() {
-    if !can_nest() {
-        return;
-    }
-    for identity in identities() {
+    for_each_identity(|identity| {
         let nest = Nest::new(IDLE).identity(identity);
         let elsewhere = nest.directory.path().join("elsewhere");
         fs::create_dir(&elsewhere).expect("the directory is ours");
@@ -176,15 +164,12 @@ fn a_link_in_place_of_the_state_directory_is_not_followed() {
         assert!(elsewhere.join("precious").exists(), "{identity:?}");
         fs::remove_file(nest.state()).expect("the directory is ours");
         assert_nothing_left(&nest);
-    }
+    });
 }
 
 #[test]
 fn what_a_dead_one_left_behind_is_taken_over_and_said() {
-    if !can_nest() {
-        return;
-    }
-    for identity in identities() {
+    for_each_identity(|identity| {
         let nest = Nest::new(IDLE).identity(identity);
         let state = nest.state().join(&nest.root);
         fs::create_dir_all(state.join("logs")).expect("the directory is ours");
@@ -210,5 +195,5 @@ fn what_a_dead_one_left_behind_is_taken_over_and_said() {
         assert_eq!(found.mode() & 0o777, 0o700, "{identity:?}");
         assert!(!state.join("logs/one").exists(), "{identity:?}");
         assert_eq!(running.stop().code, 130, "{identity:?}");
-    }
+    });
 }

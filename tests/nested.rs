@@ -3,9 +3,10 @@
 use std::collections::HashSet;
 use std::fmt::Write as _;
 
+use crate::harness::identity::for_each_identity;
 use crate::harness::kernel;
 use crate::harness::lines::answer;
-use crate::harness::nest::{Nest, can_nest, identities, program};
+use crate::harness::nest::{Nest, program};
 
 /// Three levels, the innermost runs a script with a state directory of its own.
 fn outer(script: &str) -> String {
@@ -16,25 +17,19 @@ fn outer(script: &str) -> String {
 
 #[test]
 fn a_run_inside_a_tree_gives_its_numbers_and_its_status() {
-    if !can_nest() {
-        return;
-    }
-    for identity in identities() {
+    for_each_identity(|identity| {
         let script = "NESTNS run --depth 2 -- sh -c 'echo inside $$ $PPID; exit 7'; echo status $?";
         let mut running = Nest::new(&outer(script)).identity(identity).up();
         assert_eq!(answer(&mut running, "inside "), "2 1", "{identity:?}");
         assert_eq!(answer(&mut running, "status "), "7", "{identity:?}");
         let ended = running.wait();
         assert_eq!(ended.code, 0, "{identity:?}: {}", ended.stderr);
-    }
+    });
 }
 
 #[test]
 fn a_tree_inside_a_tree_stands_below_it_and_is_stopped_with_it() {
-    if !can_nest() {
-        return;
-    }
-    for identity in identities() {
+    for_each_identity(|identity| {
         let tells = "echo inside $$ $PPID; exec sleep 1000";
         let inner = format!("[ns.in]\ninit = \"pause\"\n[ns.\"in/deep\"]\nproc.p = {{ sh = {tells:?} }}\n");
         let nest = Nest::new(&outer("exec NESTNS up --progress plain inner.toml")).identity(identity);
@@ -56,15 +51,12 @@ fn a_tree_inside_a_tree_stands_below_it_and_is_stopped_with_it() {
         let ended = running.stop();
         assert_eq!(ended.code, 130, "{identity:?}: {}", ended.stderr);
         assert!(!ended.stderr.contains("killed at deadline"), "{identity:?}: {}", ended.stderr);
-    }
+    });
 }
 
 #[test]
 fn too_deep_for_what_is_left_is_an_error_that_names_the_nesting_limit() {
-    if !can_nest() {
-        return;
-    }
-    for identity in identities() {
+    for_each_identity(|identity| {
         let program = program().to_str().expect("our own path");
         let words = ["run", "--depth", "20", "--", program, "run", "--depth", "20", "--", "true"];
         let ended = Nest::new("").identity(identity).start_verb(&words).wait();
@@ -82,15 +74,12 @@ fn too_deep_for_what_is_left_is_an_error_that_names_the_nesting_limit() {
         let ended = nest.start_verb(&["run", "--depth", "20", "--", program, "up", &file]).wait();
         assert_eq!(ended.code, 4, "{identity:?}: {}", ended.stderr);
         assert!(ended.stderr.contains("nesting limit"), "{identity:?}: {}", ended.stderr);
-    }
+    });
 }
 
 #[test]
 fn runs_in_two_trees_that_share_a_state_directory_do_not_take_each_others_name() {
-    if !can_nest() {
-        return;
-    }
-    for identity in identities() {
+    for_each_identity(|identity| {
         // Both inner ones have the number 2 of their own namespace.
         let script = format!("exec {} run -- sh -c 'echo up; exec sleep 1000'", program().display());
         let mut running =
@@ -101,5 +90,5 @@ fn runs_in_two_trees_that_share_a_state_directory_do_not_take_each_others_name()
             (crate::harness::lines::lines(nest).iter().filter(|line| *line == "up").count() == 2).then_some(())
         });
         assert_eq!(running.stop().code, 130);
-    }
+    });
 }

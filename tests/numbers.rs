@@ -4,9 +4,11 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::fmt::Write as _;
 
 use crate::harness::blueprint::{Blueprint, Enter, Init, Space};
+use crate::harness::identity::{for_each_identity, identities};
 use crate::harness::kernel;
 use crate::harness::lines::answer;
-use crate::harness::nest::{Nest, can_nest, identities};
+use crate::harness::nest::Nest;
+use crate::harness::requirement::{nesting, require, root};
 
 pub(crate) const DEPTHS: [usize; 4] = [1, 2, 5, 31];
 
@@ -17,9 +19,7 @@ pub(crate) fn chain(depth: usize) -> Vec<String> {
 
 #[test]
 fn a_chain_of_any_depth_has_the_numbers_and_parents_that_the_rules_ask_for() {
-    if !can_nest() {
-        return;
-    }
+    require!(nesting());
     for depth in DEPTHS {
         for (identity, init) in identities()
             .into_iter()
@@ -56,9 +56,7 @@ fn a_chain_of_any_depth_has_the_numbers_and_parents_that_the_rules_ask_for() {
 
 #[test]
 fn a_program_sees_its_own_number_its_parents_and_exactly_the_members_below() {
-    if !can_nest() {
-        return;
-    }
+    require!(nesting());
     for depth in DEPTHS {
         for identity in identities() {
             let mut topology = String::new();
@@ -101,10 +99,8 @@ fn a_program_sees_its_own_number_its_parents_and_exactly_the_members_below() {
 
 #[test]
 fn a_proc_read_from_the_host_lists_the_same_members() {
-    if !can_nest() || !nix::unistd::geteuid().is_root() {
-        return;
-    }
-    for identity in identities() {
+    require!(root());
+    for_each_identity(|identity| {
         let topology = "[ns.@]\nproc.a = { actor = \"idle\" }\n[ns.\"@/in\"]\ninit = \"pause\"\nproc.b = { actor = \"idle\", enter = \"join\" }\n";
         let mut running = Nest::new(topology).identity(identity).up();
         let truth = running.standing();
@@ -116,14 +112,11 @@ fn a_proc_read_from_the_host_lists_the_same_members() {
             assert_eq!(found.into_iter().collect::<Vec<_>>(), expected, "{identity:?} {path}");
         }
         running.stop();
-    }
+    });
 }
 
 #[test]
 fn a_wide_tree_hangs_together_as_the_file_has_it() {
-    if !can_nest() {
-        return;
-    }
     // Three levels of three: 39 namespaces.
     let mut spaces: Vec<Space> = Vec::new();
     let mut plant = |path: String, parent| {
@@ -146,11 +139,11 @@ fn a_wide_tree_hangs_together_as_the_file_has_it() {
     }
     assert_eq!(spaces.iter().map(|space| &space.path).collect::<HashSet<_>>().len(), 39);
     let blueprint = Blueprint(spaces);
-    for identity in identities() {
+    for_each_identity(|identity| {
         let mut running = Nest::new(&blueprint.topology()).identity(identity).up();
         let truth = running.standing();
         blueprint.confirm(&running, &truth);
         blueprint.settle(&mut running, &truth);
         assert_eq!(running.stop().code, 130);
-    }
+    });
 }

@@ -4,16 +4,16 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::time::{Duration, Instant};
 
+use crate::harness::identity::{for_each_identity, identities};
 use crate::harness::kernel;
 use crate::harness::lines::answer;
-use crate::harness::nest::{Nest, can_nest, identities};
+use crate::harness::nest::Nest;
+use crate::harness::requirement::{nesting, require};
 use crate::numbers::{DEPTHS, chain};
 
 #[test]
 fn a_hundred_orphans_of_mixed_lifetimes_are_all_reaped() {
-    if !can_nest() {
-        return;
-    }
+    require!(nesting());
     for depth in DEPTHS {
         for (identity, init) in identities().into_iter().flat_map(|it| [(it, "builtin"), (it, "pause")]) {
             // Each is left by a subshell that ends at once: from 0 to 0.99 seconds, ten of them at a time.
@@ -67,15 +67,12 @@ fn a_hundred_orphans_of_mixed_lifetimes_are_all_reaped() {
 /// Whoever was inherited and reaped is in the events, by his number in the namespace and with his end.
 #[test]
 fn orphans_are_told_when_they_are_reaped() {
-    if !can_nest() {
-        return;
-    }
     let topology = r#"
 [ns.@]
 [ns."@/in"]
 proc.one = { sh = "(sh -c 'echo $$ > DIRECTORY/orphan.part; mv DIRECTORY/orphan.part DIRECTORY/orphan; sleep 0.1; exit 7' &) ; sleep 1000" }
 "#;
-    for identity in identities() {
+    for_each_identity(|identity| {
         let detached = crate::harness::detached::Detached::up(Nest::new(topology).identity(identity));
         let number: i64 = detached.until("it has told its number", |detached| {
             std::fs::read_to_string(detached.nest.directory.path().join("orphan")).ok()?.trim().parse().ok()
@@ -88,5 +85,5 @@ proc.one = { sh = "(sh -c 'echo $$ > DIRECTORY/orphan.part; mv DIRECTORY/orphan.
         });
         assert_eq!(event["exit"], serde_json::json!({ "code": 7 }));
         assert_eq!(event["path"], format!("{}/in/init", detached.nest.root));
-    }
+    });
 }

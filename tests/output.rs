@@ -9,13 +9,8 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::Value;
 
-use crate::harness::nest::{Identity, Nest, assert_nothing_left, can_nest, identities};
-
-fn each(test: impl Fn(Identity)) {
-    if can_nest() {
-        identities().into_iter().for_each(test);
-    }
-}
+use crate::harness::identity::for_each_identity;
+use crate::harness::nest::{Nest, assert_nothing_left};
 
 #[test]
 fn no_line_of_two_hundred_writers_is_torn_or_lost() {
@@ -31,7 +26,7 @@ fn no_line_of_two_hundred_writers_is_torn_or_lost() {
         )
         .unwrap();
     }
-    each(|identity| {
+    for_each_identity(|identity| {
         let ended = Nest::new(&topology).identity(identity).up().wait();
         assert_eq!(ended.code, 0, "{}", ended.stderr);
         let root = &ended.nest.root;
@@ -64,7 +59,7 @@ fn no_line_of_two_hundred_writers_is_torn_or_lost() {
 #[test]
 fn the_paths_stand_in_front_in_one_column() {
     let topology = "[ns.@]\nproc.a = { sh = 'echo one; echo two >&2' }\n[ns.\"@/longer\"]\nproc.name = { sh = 'printf \"no line feed\"' }\n";
-    each(|identity| {
+    for_each_identity(|identity| {
         let ended = Nest::new(topology).identity(identity).up().wait();
         let root = &ended.nest.root;
         let mut lines: Vec<&str> = ended.stdout.lines().collect();
@@ -84,7 +79,7 @@ fn the_paths_stand_in_front_in_one_column() {
 #[test]
 fn a_very_long_line_is_shown_in_pieces_of_which_none_is_lost() {
     let topology = "[ns.@]\nproc.p = { sh = 'head -c 1000000 /dev/zero | tr \"\\\\000\" y; echo; echo after' }\n";
-    each(|identity| {
+    for_each_identity(|identity| {
         let ended = Nest::new(topology).identity(identity).up().wait();
         assert_eq!(ended.code, 0, "{}", ended.stderr);
         let lines: Vec<&str> = ended.stdout.lines().map(|line| line.split_once("│ ").unwrap().1).collect();
@@ -144,7 +139,7 @@ const LOUD: &str =
 
 #[test]
 fn a_reader_who_never_reads_does_not_hold_up_a_stop() {
-    each(|identity| {
+    for_each_identity(|identity| {
         for (signal, status) in [(Signal::SIGINT, 130), (Signal::SIGTERM, 143)] {
             let nest = Nest::new(LOUD).identity(identity);
             let mut child = unread(&nest);
@@ -166,7 +161,7 @@ fn a_reader_who_never_reads_does_not_hold_up_a_stop() {
 
 #[test]
 fn a_reader_who_does_not_read_costs_no_time() {
-    each(|identity| {
+    for_each_identity(|identity| {
         let nest = Nest::new(LOUD).identity(identity);
         let mut child = unread(&nest);
         until_silent(loud_pid(&nest));
@@ -189,7 +184,7 @@ fn a_reader_who_does_not_read_costs_no_time() {
 #[test]
 fn a_slow_reader_gets_everything() {
     let topology = "[ns.@]\nproc.p = { sh = 'seq 1 300000; echo the last' }\n";
-    each(|identity| {
+    for_each_identity(|identity| {
         let nest = Nest::new(topology).identity(identity);
         let mut child = unread(&nest);
         let mut stdout = child.stdout.take().unwrap();
@@ -217,7 +212,7 @@ fn a_slow_reader_gets_everything() {
 #[test]
 fn the_json_answer_is_one_document_and_the_lines_go_elsewhere() {
     let topology = "[ns.@]\nproc.p = { sh = 'echo hello; exit 3' }\n";
-    each(|identity| {
+    for_each_identity(|identity| {
         let ended = Nest::new(topology).identity(identity).arguments(&["--format", "json"]).up().wait();
         assert_eq!(ended.code, 3);
         let document: Value =
@@ -236,7 +231,7 @@ fn the_json_answer_is_one_document_and_the_lines_go_elsewhere() {
 fn json_progress_is_an_object_a_line() {
     let topology =
         "[ns.@]\nproc.p = { sh = 'exit 3' }\nproc.q = { actor = \"idle\" }\nproc.r = { cmd = [\"/no/such\"] }\n";
-    each(|identity| {
+    for_each_identity(|identity| {
         let ended = Nest::new(topology).identity(identity).arguments(&["--progress", "json"]).up().wait();
         let mut events = Vec::new();
         for line in ended.stderr.lines() {
@@ -252,7 +247,7 @@ fn json_progress_is_an_object_a_line() {
 
 #[test]
 fn quiet_says_nothing_but_errors() {
-    each(|identity| {
+    for_each_identity(|identity| {
         let good = "[ns.@]\nproc.p = { sh = 'echo hello' }\n";
         let ended = Nest::new(good).identity(identity).arguments(&["-q"]).up().wait();
         assert_eq!((ended.code, ended.stderr.as_str()), (0, ""));

@@ -3,7 +3,9 @@
 use std::time::{Duration, Instant};
 
 use crate::harness::detached::Detached;
-use crate::harness::nest::{Nest, can_nest, identities};
+use crate::harness::identity::for_each_identity;
+use crate::harness::nest::Nest;
+use crate::harness::requirement::{nesting, require};
 
 const LAYOUT: &str = r#"
 [ns.@]
@@ -31,10 +33,7 @@ fn lives(detached: &Detached, path: &str) -> bool {
 
 #[test]
 fn the_rest_goes_on_and_the_part_can_come_back() {
-    if !can_nest() {
-        return;
-    }
-    for identity in identities() {
+    for_each_identity(|identity| {
         let detached = Detached::up(Nest::new(LAYOUT).identity(identity));
         let all = ["@/a/one", "@/a/b/deep", "@/pod/m", "@/pod/n", "@/p/q/x"];
         for (part, inside) in [
@@ -65,15 +64,13 @@ fn the_rest_goes_on_and_the_part_can_come_back() {
             }
         }
         detached.says(&["down", "@"]);
-    }
+    });
 }
 
 /// What is inside of one that was taken down cannot come back for itself, and that is said.
 #[test]
 fn nothing_comes_back_without_its_namespace() {
-    if !can_nest() {
-        return;
-    }
+    require!(nesting());
     let detached = Detached::up(Nest::new(LAYOUT));
     detached.says(&["down", "@", "@/a"]);
     for part in ["@/a/one", "@/a/b"] {
@@ -88,10 +85,7 @@ fn nothing_comes_back_without_its_namespace() {
 /// Both members of a namespace are taken down, one after the other.
 #[test]
 fn a_member_is_taken_down_for_itself() {
-    if !can_nest() {
-        return;
-    }
-    for identity in identities() {
+    for_each_identity(|identity| {
         let detached = Detached::up(Nest::new(LAYOUT).identity(identity));
         detached.says(&["down", "@", "@/pod/m"]);
         assert!(lives(&detached, "@/pod/n") && lives(&detached, "@/pod/init"));
@@ -99,15 +93,13 @@ fn a_member_is_taken_down_for_itself() {
         assert!(lives(&detached, "@/pod/init"));
         detached.says(&["restart", "@/pod/n"]);
         assert!(lives(&detached, "@/pod/n") && !lives(&detached, "@/pod/m"));
-    }
+    });
 }
 
 /// `--now` kills, and whoever is being asked already is killed for all who wait.
 #[test]
 fn what_does_not_listen_is_killed() {
-    if !can_nest() {
-        return;
-    }
+    require!(nesting());
     let topology = r#"
 [ns.@]
 proc.stays = { cmd = ["sleep", "1000"] }
@@ -133,9 +125,7 @@ proc.deaf = { actor = "ignore-term", stop = { grace = "600s" } }
 /// No rule takes for a failure what was taken down on purpose.
 #[test]
 fn on_exit_is_not_about_it() {
-    if !can_nest() {
-        return;
-    }
+    require!(nesting());
     let topology = r#"
 on_exit = "any"
 [ns.@]
@@ -159,9 +149,7 @@ proc.d = { cmd = ["sleep", "1000"] }
 /// Whoever waits for something that was taken down waits for its return.
 #[test]
 fn who_waits_for_it_waits_on() {
-    if !can_nest() {
-        return;
-    }
+    require!(nesting());
     let topology = r#"
 [ns.@]
 proc.first = { sh = "test -e DIRECTORY/go && exit 0; sleep 1000", oneshot = true }
@@ -183,9 +171,7 @@ proc.second = { cmd = ["sleep", "1000"], after = { first = "ok" } }
 /// Where the last root was taken down nothing is left to hold.
 #[test]
 fn without_any_root_it_ends() {
-    if !can_nest() {
-        return;
-    }
+    require!(nesting());
     let detached = Detached::up(Nest::new("[ns.@]\n[ns.@-two]\n"));
     detached.says(&["down", "@", "@-two"]);
     assert!(detached.is_running());

@@ -5,8 +5,9 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::harness::detached::Detached;
-use crate::harness::nest::{Nest, PATIENCE, Running, can_nest, identities};
-use crate::harness::tool::can_run;
+use crate::harness::identity::for_each_identity;
+use crate::harness::nest::{Nest, PATIENCE, Running};
+use crate::harness::requirement::{installed, is_met, nesting, require};
 
 /// What is sent, one after the other; TERM at the end.
 const SIGNALS: [&str; 13] =
@@ -64,11 +65,9 @@ fn listener(nest: &Nest) -> String {
 
 #[test]
 fn run_passes_every_signal_on_as_the_small_inits_do() {
-    if !can_nest() {
-        return;
-    }
+    require!(nesting());
     for (init, words) in [("tini", vec!["-s", "--"]), ("catatonit", vec!["--"]), ("dumb-init", vec![])] {
-        if !can_run(init, "NESTNS_REQUIRE_INITS") {
+        if !is_met(installed(init)) {
             continue;
         }
         let nest = Nest::new("");
@@ -85,7 +84,7 @@ fn run_passes_every_signal_on_as_the_small_inits_do() {
         assert_eq!(heard, signals, "{init}");
         assert_eq!(child.wait().expect("it is our child").code(), Some(7), "{init}");
     }
-    for identity in identities() {
+    for_each_identity(|identity| {
         for words in [
             &["run", "--"][..],
             &["run", "--depth", "3", "--"],
@@ -107,21 +106,18 @@ fn run_passes_every_signal_on_as_the_small_inits_do() {
             assert_eq!(heard, signals, "{identity:?}, {words:?}");
             assert_eq!(running.wait().code, 7, "{identity:?}, {words:?}");
         }
-    }
+    });
 }
 
 #[test]
 fn the_command_of_run_decides_what_a_signal_does() {
-    if !can_nest() {
-        return;
-    }
     let sleeps = |running: &mut Running, count: usize| {
         running.until("the command runs", |nest| {
             let found = crate::harness::nest::processes_of(nest);
             (found.iter().filter(|(_, title)| title.starts_with("sleep 1234")).count() == count).then_some(())
         });
     };
-    for identity in identities() {
+    for_each_identity(|identity| {
         for (signal, status) in
             [("INT", 130), ("HUP", 129), ("QUIT", 131), ("USR1", 138), ("ALRM", 142), ("RTMIN", 162)]
         {
@@ -138,7 +134,7 @@ fn the_command_of_run_decides_what_a_signal_does() {
         send(running.pid().as_raw(), "INT");
         let ended = running.wait();
         assert_eq!(ended.code, 130, "{identity:?}: {}", ended.stderr);
-    }
+    });
 }
 
 fn state(pid: i32) -> char {
@@ -148,10 +144,7 @@ fn state(pid: i32) -> char {
 
 #[test]
 fn a_job_that_is_stopped_takes_the_session_of_its_command_along() {
-    if !can_nest() {
-        return;
-    }
-    for identity in identities() {
+    for_each_identity(|identity| {
         for words in [&["run", "--"][..], &["run", "--as-init", "--"], &["run", "@.toml", "--"]] {
             let nest = Nest::new("[ns.@]\nproc.idle = { actor = \"idle\" }\n").identity(identity);
             let words: Vec<&str> =
@@ -183,7 +176,7 @@ fn a_job_that_is_stopped_takes_the_session_of_its_command_along() {
             }
             assert_eq!(running.wait().code, 137, "{identity:?}");
         }
-    }
+    });
 }
 
 /// In each namespace somebody who was forked there, if that is possible, and somebody who has joined.
@@ -204,11 +197,8 @@ proc.joined = { cmd = ["bash", "DIRECTORY/listen.sh", "DIRECTORY/pause.joined"],
 
 #[test]
 fn a_builtin_init_passes_on_to_whom_it_has_forked_and_a_pause_init_to_nobody() {
-    if !can_nest() {
-        return;
-    }
     let passed = ["HUP", "INT", "QUIT", "USR1", "USR2", "WINCH", "RTMIN", "RTMIN+5", "RTMAX"];
-    for identity in identities() {
+    for_each_identity(|identity| {
         let nest = Nest::new(INITS).identity(identity);
         let script = LISTENER.replace("$1/heard", "$1.heard").replace("$1/up", "$1.up").replace("$1/beat", "$1.beat");
         fs::write(nest.directory.path().join("listen.sh"), script).unwrap();
@@ -243,5 +233,5 @@ fn a_builtin_init_passes_on_to_whom_it_has_forked_and_a_pause_init_to_nobody() {
         for name in all {
             assert!(heard(name).ends_with("TERM\n"), "{identity:?}, {name}: {}", heard(name));
         }
-    }
+    });
 }

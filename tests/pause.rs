@@ -10,12 +10,14 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
-use nix::unistd::{Pid, geteuid};
+use nix::unistd::Pid;
 use serde_json::Value;
 
 use crate::harness::detached::Detached;
+use crate::harness::identity::{Identity, ORDINARY};
 use crate::harness::kernel;
-use crate::harness::nest::{Identity, Nest, ORDINARY, can_nest};
+use crate::harness::nest::Nest;
+use crate::harness::requirement::{Missing, is_met, nesting, require, root};
 use crate::leftovers::kill_both;
 
 /// Somebody who counts, a namespace inside, one that is moved in, and a namespace that a program makes.
@@ -62,6 +64,11 @@ impl Drop for Delegation {
     }
 }
 
+/// Cgroups of version 2 are mounted.
+fn cgroups() -> Result<(), Missing> {
+    mount().map(drop).ok_or_else(|| Missing::Given("cgroups of version 2 are not mounted".to_owned()))
+}
+
 /// A topology that runs in a group of its own, and where its groups of paused namespaces are.
 pub(crate) struct Stage {
     // Dropped first.
@@ -76,10 +83,10 @@ fn stages(topology: &str) -> Vec<Stage> {
 
 /// The same with variables in the environment.
 pub(crate) fn stages_with(topology: &str, variables: &[(&str, &str)]) -> Vec<Stage> {
-    let Some(mount) = mount().filter(|_| can_nest() && geteuid().is_root()) else {
-        eprintln!("skipped: cgroups cannot be given away here");
+    if ![nesting(), root(), cgroups()].into_iter().all(is_met) {
         return Vec::new();
-    };
+    }
+    let mount = mount().expect("it is required");
     let stage = |identity| {
         let group = Delegation::make(&mount);
         let nest = Nest::new(topology).identity(identity);
@@ -305,9 +312,7 @@ fn groups_without_controller_and_guardian_are_removed_by_prune() {
 
 #[test]
 fn without_a_cgroup_of_his_own_a_user_is_told_what_to_do() {
-    if !can_nest() || !geteuid().is_root() || mount().is_none() {
-        return;
-    }
+    require!(nesting(), root(), cgroups());
     let detached = Detached::up(Nest::new("[ns.@]\nproc.idle = \"sleep 1000\"\n").identity(Identity::Ordinary));
     let outcome = detached.nestns(&["pause", "@"]);
     assert_eq!((outcome.code, outcome.stdout.as_str()), (4, ""), "{}", outcome.stderr);

@@ -4,7 +4,8 @@
 use serde_json::Value;
 
 use crate::harness::chain::{DEPTHS, chain, path};
-use crate::harness::nest::{Ended, Nest, can_nest, identities};
+use crate::harness::identity::for_each_identity;
+use crate::harness::nest::{Ended, Nest};
 
 fn timeline(ended: &Ended) -> Value {
     let document: Value =
@@ -19,10 +20,7 @@ fn step<'a>(timeline: &'a Value, path: &str) -> &'a Value {
 
 #[test]
 fn a_program_without_a_handler_is_killed_at_its_deadline_and_not_before() {
-    if !can_nest() {
-        return;
-    }
-    for identity in identities() {
+    for_each_identity(|identity| {
         for depth in DEPTHS {
             let topology = format!(
                 "{}init = [\"sleep\", \"1000\"]\nstop = {{ grace = \"1s\" }}\nproc.beside = {{ cmd = \"sleep 1000\" }}\n",
@@ -55,15 +53,12 @@ fn a_program_without_a_handler_is_killed_at_its_deadline_and_not_before() {
             assert_eq!((&beside["handled"], &beside["how"]), (&true.into(), &"signalled".into()), "{context}");
             assert!(beside["ended_ms"].as_f64().expect("it has ended") < 1000.0, "{context}");
         }
-    }
+    });
 }
 
 #[test]
 fn the_table_of_people_says_so_too() {
-    if !can_nest() {
-        return;
-    }
-    for identity in identities() {
+    for_each_identity(|identity| {
         let topology = "[ns.@]\ninit = [\"sleep\", \"1000\"]\nstop = { grace = \"300ms\" }\n";
         let mut running = Nest::new(topology).identity(identity).up();
         let root = running.nest.root.clone();
@@ -76,15 +71,12 @@ fn the_table_of_people_says_so_too() {
         let line = ended.stderr.lines().find(|line| line.starts_with(&format!("{root}/init  TERM, not handled  ")));
         let line = line.unwrap_or_else(|| panic!("{identity:?}: {}", ended.stderr));
         assert!(line.ends_with("  killed at deadline"), "{identity:?}: {line}");
-    }
+    });
 }
 
 #[test]
 fn term_from_inside_stops_that_namespace_alone_and_the_story_names_the_sender() {
-    if !can_nest() {
-        return;
-    }
-    for identity in identities() {
+    for_each_identity(|identity| {
         for depth in DEPTHS {
             for init in ["builtin", "pause"] {
                 if init == "pause" && depth == 1 {
@@ -118,15 +110,12 @@ fn term_from_inside_stops_that_namespace_alone_and_the_story_names_the_sender() 
                 assert!(!ended.stderr.contains("error"), "{context}");
             }
         }
-    }
+    });
 }
 
 #[test]
 fn the_timeline_names_who_inside_asked() {
-    if !can_nest() {
-        return;
-    }
-    for identity in identities() {
+    for_each_identity(|identity| {
         let topology = "[ns.@]\nproc.stays = { actor = \"idle\" }\n[ns.\"@/in\"]\nstop = { grace = \"1s\" }\n\
                         proc.deaf = { sh = \"trap '' TERM; kill 1; exec sleep 1000\" }\n";
         let mut running = Nest::new(topology).identity(identity).arguments(&["--format", "json"]).up();
@@ -147,20 +136,17 @@ fn the_timeline_names_who_inside_asked() {
             "{identity:?}: {timeline:#}"
         );
         assert!(step(&timeline, &format!("{root}/init"))["asked_by_pid"].is_null(), "{identity:?}: {timeline:#}");
-    }
+    });
 }
 
 #[test]
 fn kill_1_of_the_whole_tree_ends_it_well() {
-    if !can_nest() {
-        return;
-    }
-    for identity in identities() {
+    for_each_identity(|identity| {
         let topology =
             "[ns.@]\nproc.killer = { sh = \"kill 1; sleep 1000\" }\n[ns.\"@/in\"]\nproc.x = { actor = \"idle\" }\n";
         let ended = Nest::new(topology).identity(identity).up().wait();
         let told = format!("`{}/init` was asked to stop by PID 2 inside it\n", ended.nest.root);
         assert!(ended.stderr.contains(&told), "{identity:?}: {}", ended.stderr);
         assert_eq!(ended.code, 0, "{identity:?}: {}", ended.stderr);
-    }
+    });
 }

@@ -8,7 +8,9 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 use crate::harness::detached::Detached;
-use crate::harness::nest::{Nest, can_nest, identities};
+use crate::harness::identity::for_each_identity;
+use crate::harness::nest::Nest;
+use crate::harness::requirement::{nesting, require};
 
 /// How many lines a file has: a program under test writes one each time it runs.
 fn runs(directory: &Path, name: &str) -> usize {
@@ -22,29 +24,24 @@ fn kill_process(detached: &Detached, path: &str) {
 
 #[test]
 fn a_failure_is_started_again_until_there_were_enough() {
-    if !can_nest() {
-        return;
-    }
     let topology = r#"
 [ns.@]
 proc.keeps = { cmd = ["sleep", "1000"], essential = false }
 [ns."@/in"]
 proc.fails = { sh = "echo >> DIRECTORY/runs; exit 3", restart = "on-failure", max = 3, backoff = "10ms" }
 "#;
-    for identity in identities() {
+    for_each_identity(|identity| {
         let ended = Nest::new(topology).identity(identity).up().wait();
         // As many as there may be, and then it is a failure like any other.
         assert_eq!(runs(ended.nest.directory.path(), "runs"), 4, "{}", ended.stderr);
         assert_eq!(ended.code, 3, "{}", ended.stderr);
         assert!(ended.stderr.contains("restart 3 of 3"), "{}", ended.stderr);
-    }
+    });
 }
 
 #[test]
 fn what_ends_well_is_only_started_again_where_that_is_said() {
-    if !can_nest() {
-        return;
-    }
+    require!(nesting());
     let topology = r#"
 [ns.@]
 proc.done = { sh = "echo >> DIRECTORY/done", restart = "on-failure", backoff = "10ms" }
@@ -61,9 +58,6 @@ proc.again = { sh = "echo >> DIRECTORY/again; test $(wc -l < DIRECTORY/again) -l
 /// A namespace that waits for something that might come again leaves when that cannot be any more.
 #[test]
 fn a_tree_whose_last_process_has_ended_well_ends() {
-    if !can_nest() {
-        return;
-    }
     let topology = r#"
 [ns.@]
 [ns."@/in"]
@@ -75,19 +69,16 @@ proc.joined = { sh = "sleep 0.2", enter = "join", restart = "on-failure" }
 restart = "on-failure"
 proc.last = { sh = "sleep 0.3" }
 "#;
-    for identity in identities() {
+    for_each_identity(|identity| {
         let ended = Nest::new(topology).identity(identity).up().wait();
         assert_eq!(ended.code, 0, "{}", ended.stderr);
         assert_eq!(runs(ended.nest.directory.path(), "two"), 3);
-    }
+    });
 }
 
 /// Wherever it stands: forked or moved in, below nestns or a program, and namespaces whole.
 #[test]
 fn everything_that_is_killed_comes_back() {
-    if !can_nest() {
-        return;
-    }
     let topology = r#"
 [ns.@]
 [ns."@/a"]
@@ -112,7 +103,7 @@ restart = "always"
 backoff = "10ms"
 proc.y = { cmd = ["sleep", "1000"] }
 "#;
-    for identity in identities() {
+    for_each_identity(|identity| {
         let detached = Detached::up(Nest::new(topology).identity(identity));
         for (victim, witness) in [
             ("@/a/one", "@/a/one"),
@@ -136,15 +127,13 @@ proc.y = { cmd = ["sleep", "1000"] }
             assert_eq!(detached.truth().host_pid(&format!("{}/init", detached.nest.root)), other);
         }
         detached.says(&["down", "@"]);
-    }
+    });
 }
 
 /// A stop does not wait for what was to come, and nothing comes after it.
 #[test]
 fn a_stop_cancels_what_is_to_come() {
-    if !can_nest() {
-        return;
-    }
+    require!(nesting());
     let topology = r#"
 [ns.@]
 proc.keeps = { cmd = ["sleep", "1000"] }
@@ -168,9 +157,7 @@ proc.fails = { sh = "echo >> DIRECTORY/runs; exit 1", restart = "always", backof
 /// What is taken down on purpose is not started again by its policy.
 #[test]
 fn what_is_taken_down_stays_down() {
-    if !can_nest() {
-        return;
-    }
+    require!(nesting());
     let topology = r#"
 [ns.@]
 proc.keeps = { cmd = ["sleep", "1000"] }
@@ -194,9 +181,7 @@ proc.one = { sh = "echo >> DIRECTORY/runs; sleep 1000", restart = "always", back
 /// The wait between two restarts grows.
 #[test]
 fn the_wait_doubles() {
-    if !can_nest() {
-        return;
-    }
+    require!(nesting());
     let topology = r#"
 [ns.@]
 proc.fails = { sh = "date +%s%N >> DIRECTORY/runs; exit 1", restart = "always", max = 4, backoff = "100ms" }
@@ -213,9 +198,7 @@ proc.fails = { sh = "date +%s%N >> DIRECTORY/runs; exit 1", restart = "always", 
 /// Whoever waits for a process that is started again waits on.
 #[test]
 fn who_waits_for_it_waits_for_the_good_end() {
-    if !can_nest() {
-        return;
-    }
+    require!(nesting());
     let topology = r#"
 [ns.@]
 proc.first = { sh = "echo >> DIRECTORY/runs; test $(wc -l < DIRECTORY/runs) -gt 2", oneshot = true, restart = "on-failure", backoff = "10ms" }
@@ -229,10 +212,7 @@ proc.second = { sh = "wc -l < DIRECTORY/runs > DIRECTORY/seen", after = { first 
 /// A pause init stays whatever ends, one that might have been started again included.
 #[test]
 fn a_pause_namespace_stays_when_what_it_held_is_not_started_again() {
-    if !can_nest() {
-        return;
-    }
-    for identity in identities() {
+    for_each_identity(|identity| {
         let topology = "on_exit = \"ignore\"\n[ns.@]\ninit = \"pause\"\n\
                         proc.once = { cmd = \"true\", enter = \"join\", restart = \"on-failure\" }\n";
         let detached = Detached::up(Nest::new(topology).identity(identity));
@@ -240,5 +220,5 @@ fn a_pause_namespace_stays_when_what_it_held_is_not_started_again() {
         let states = detached.says(&["ps", "-o", "path,state", "--no-header"]);
         assert!(detached.is_running(), "{states}");
         detached.says(&["wait", "@/init", "--for", "started", "--timeout", "50s"]);
-    }
+    });
 }

@@ -3,9 +3,9 @@
 use std::fs;
 use std::process::Command;
 
-use nix::unistd::geteuid;
-
-use crate::harness::nest::{Ended, Identity, Nest, can_nest, identities};
+use crate::harness::identity::{Identity, for_each_identity};
+use crate::harness::nest::{Ended, Nest};
+use crate::harness::requirement::{nesting, require, root};
 
 fn up(identity: Identity, topology: &str) -> Ended {
     let ended =
@@ -20,12 +20,9 @@ fn read(ended: &Ended, file: &str) -> String {
 
 #[test]
 fn the_environment_is_the_callers_then_the_namespaces_then_the_processs() {
-    if !can_nest() {
-        return;
-    }
     let show = "echo $A $B $C > DIRECTORY";
     let env = "env = { B = \"namespace\", C = \"namespace\" }";
-    for identity in identities() {
+    for_each_identity(|identity| {
         let ended = up(
             identity,
             &format!(
@@ -45,29 +42,23 @@ fn the_environment_is_the_callers_then_the_namespaces_then_the_processs() {
         ] {
             assert_eq!(read(&ended, file), expected, "{identity:?}, {file}");
         }
-    }
+    });
 }
 
 #[test]
 fn the_program_is_looked_up_in_its_own_path() {
-    if !can_nest() {
-        return;
-    }
-    for identity in identities() {
+    for_each_identity(|identity| {
         let ended = Nest::new("[ns.@]\nproc.x = { cmd = \"true\", env = { PATH = \"/nonexistent\" } }\n")
             .identity(identity)
             .up();
         let ended = ended.wait();
         assert_eq!(ended.code, 127, "{identity:?}: {}", ended.stderr);
-    }
+    });
 }
 
 #[test]
 fn the_working_directory_is_the_given_one_or_the_callers() {
-    if !can_nest() {
-        return;
-    }
-    for identity in identities() {
+    for_each_identity(|identity| {
         for enter in ["fork", "join"] {
             let ended = up(
                 identity,
@@ -83,14 +74,12 @@ fn the_working_directory_is_the_given_one_or_the_callers() {
         let ended = Nest::new("").identity(identity).start_verb(&["run", "--depth", "5", "--", "pwd", "-P"]).wait();
         let directory = ended.nest.directory.path().canonicalize().expect("it is there");
         assert_eq!(ended.stdout, format!("{}\n", directory.display()), "{identity:?}");
-    }
+    });
 }
 
 #[test]
 fn root_may_give_a_user_a_group_and_groups() {
-    if !can_nest() || !geteuid().is_root() {
-        return;
-    }
+    require!(nesting(), root());
     let id = |user: &str| {
         let output = Command::new("sh").args(["-c", &format!("id -u {user}; id -g {user}; id -G {user}")]).output();
         String::from_utf8(output.expect("id is there").stdout).expect("numbers")
@@ -114,10 +103,7 @@ fn root_may_give_a_user_a_group_and_groups() {
 
 #[test]
 fn an_ordinary_users_programs_are_root_in_their_namespaces_and_himself_outside() {
-    if !can_nest() {
-        return;
-    }
-    for identity in identities() {
+    for_each_identity(|identity| {
         let text = "[ns.@]\nproc.x = { sh = \"id -u; touch DIRECTORY/mine\", stdout = \"inherit\" }\n";
         let ended = up(identity, text);
         assert_eq!(ended.stdout, "0\n", "{identity:?}");
@@ -126,15 +112,12 @@ fn an_ordinary_users_programs_are_root_in_their_namespaces_and_himself_outside()
         let run =
             std::os::unix::fs::MetadataExt::uid(&fs::metadata(ended.nest.directory.path().join("run")).expect("made"));
         assert_eq!(owner, run, "{identity:?}");
-    }
+    });
 }
 
 #[test]
 fn standard_input_is_nothing_the_callers_or_a_file() {
-    if !can_nest() {
-        return;
-    }
-    for identity in identities() {
+    for_each_identity(|identity| {
         for enter in ["fork", "join"] {
             let nest = Nest::new(&format!(
                 "[defaults.proc]\nenter = \"{enter}\"\n[ns.@]\n\
@@ -150,16 +133,13 @@ fn standard_input_is_nothing_the_callers_or_a_file() {
             assert_eq!(read(&ended, "inherit"), "of the caller\n", "{identity:?}, {enter}");
             assert_eq!(read(&ended, "file"), "of a file\n", "{identity:?}, {enter}");
         }
-    }
+    });
 }
 
 #[test]
 fn output_goes_to_the_log_a_file_the_caller_or_nowhere() {
-    if !can_nest() {
-        return;
-    }
     let both = "echo out; echo err >&2";
-    for identity in identities() {
+    for_each_identity(|identity| {
         for enter in ["fork", "join"] {
             let nest = Nest::new(&format!(
                 "[defaults.proc]\nenter = \"{enter}\"\n[ns.@]\n\
@@ -192,5 +172,5 @@ fn output_goes_to_the_log_a_file_the_caller_or_nowhere() {
             assert_eq!(ended.stderr.matches("raw err\n").count(), 1, "{context}");
             assert!(!format!("{}{}", ended.stdout, ended.stderr).contains("\nnever"), "{context}");
         }
-    }
+    });
 }

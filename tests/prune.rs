@@ -4,15 +4,13 @@ use std::fs;
 
 use serde_json::Value;
 
-use crate::harness::nest::{Nest, assert_nothing_left, can_nest, identities};
+use crate::harness::identity::for_each_identity;
+use crate::harness::nest::{Nest, assert_nothing_left};
 use crate::leftovers::{IDLE, kill_both, run, up};
 
 #[test]
 fn what_is_gone_is_removed_and_what_runs_stays() {
-    if !can_nest() {
-        return;
-    }
-    for identity in identities() {
+    for_each_identity(|identity| {
         let nest = Nest::new(IDLE).identity(identity);
         let file = nest.file.to_str().expect("our own path").to_owned();
         assert_eq!(run(&nest, &["up", "-d", &file, "--name", "alive"]).0, 0);
@@ -43,15 +41,12 @@ fn what_is_gone_is_removed_and_what_runs_stays() {
         assert!(nest.state().join("alive/truth.json").exists(), "{identity:?}");
         assert_eq!(run(&nest, &["down", "alive"]).0, 0);
         assert_nothing_left(&nest);
-    }
+    });
 }
 
 #[test]
 fn what_is_from_before_the_last_boot_or_never_stood_is_removed() {
-    if !can_nest() {
-        return;
-    }
-    for identity in identities() {
+    for_each_identity(|identity| {
         for (change, why) in
             [("boot", "it is from before the machine was started again"), ("none", "its start was never finished")]
         {
@@ -72,5 +67,5 @@ fn what_is_from_before_the_last_boot_or_never_stood_is_removed() {
             assert_eq!(stdout, format!("removed {}: {why}\n", nest.root), "{identity:?}");
             assert_nothing_left(&nest);
         }
-    }
+    });
 }

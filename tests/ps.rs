@@ -3,8 +3,10 @@
 use serde_json::Value;
 
 use crate::harness::detached::Detached;
+use crate::harness::identity::for_each_identity;
 use crate::harness::kernel;
-use crate::harness::nest::{Nest, can_nest, identities};
+use crate::harness::nest::Nest;
+use crate::harness::requirement::{nesting, require};
 
 const TOPOLOGY: &str = r#"
 [ns.@]
@@ -39,10 +41,7 @@ fn processes(document: &Value) -> Vec<Value> {
 
 #[test]
 fn whole_tables() {
-    if !can_nest() {
-        return;
-    }
-    for identity in identities() {
+    for_each_identity(|identity| {
         let detached = standing(Nest::new(TOPOLOGY).identity(identity));
         assert_eq!(
             rows(&detached, &["ps", "--redact"]),
@@ -68,15 +67,12 @@ fn whole_tables() {
         let missing = detached.nestns(&["ps", "@/ni"]);
         assert_eq!(missing.code, 1, "{}", missing.stderr);
         assert!(missing.stderr.contains("did you mean"), "{}", missing.stderr);
-    }
+    });
 }
 
 #[test]
 fn the_kernel_says_the_same() {
-    if !can_nest() {
-        return;
-    }
-    for identity in identities() {
+    for_each_identity(|identity| {
         let detached = standing(Nest::new(TOPOLOGY).identity(identity));
         // `unshare` has done so a moment after it was started.
         let apart = detached.truth().host_pid(&format!("{}/in/apart", detached.nest.root));
@@ -123,14 +119,12 @@ fn the_kernel_says_the_same() {
         }
         let marks = rows(&detached, &["ps", "-N", "--no-header", "--redact", "-o", "path,utsns,netns", "@/in"]);
         assert_eq!(marks, ["@/in/init|[ns]|[ns]=", "@/in/joined|[ns]|[ns]=", "@/in/apart|[ns]!|[ns]="]);
-    }
+    });
 }
 
 #[test]
 fn programs_of_exec_are_among_those_of_their_namespace() {
-    if !can_nest() {
-        return;
-    }
+    require!(nesting());
     let detached = standing(Nest::new(TOPOLOGY));
     let session = detached.start(&["exec", "@", "--", "sleep", "1000"]);
     let found = detached.until("it is there", |detached| {

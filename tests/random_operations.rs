@@ -10,7 +10,8 @@ use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use serde_json::Value;
 
 use crate::harness::detached::Detached;
-use crate::harness::nest::{Identity, Nest, PATIENCE, can_nest, identities};
+use crate::harness::identity::{Identity, for_each_identity};
+use crate::harness::nest::{Nest, PATIENCE};
 
 const TOPOLOGY: &str = r#"
 on_exit = "ignore"
@@ -346,11 +347,8 @@ fn members() -> BTreeMap<u64, usize> {
 
 #[test]
 fn after_every_operation_the_kernel_has_what_the_model_says() {
-    if !can_nest() {
-        return;
-    }
     let cases = if std::env::var_os("NESTNS_LONG").is_some() { 20 } else { 1 };
-    for identity in identities() {
+    for_each_identity(|identity| {
         let config = Config { cases, failure_persistence: None, max_shrink_iters: 0, ..Config::default() };
         let mut runner = TestRunner::new_with_rng(config, TestRng::deterministic_rng(RngAlgorithm::ChaCha));
         let result = runner.run(&operations(), |operations| {
@@ -366,5 +364,5 @@ fn after_every_operation_the_kernel_has_what_the_model_says() {
             Ok(())
         });
         result.unwrap_or_else(|error| panic!("{identity:?}: {error}"));
-    }
+    });
 }

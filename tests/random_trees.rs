@@ -6,7 +6,9 @@ use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 
 use crate::harness::blueprint::{Blueprint, Enter, Init, Space, numbers_below};
-use crate::harness::nest::{Identity, Nest, can_nest, identities};
+use crate::harness::identity::{Identity, identities};
+use crate::harness::nest::Nest;
+use crate::harness::requirement::{nesting, require};
 
 /// More levels than anybody has used yet.
 const DEEPEST: usize = 10;
@@ -48,9 +50,7 @@ fn runs() -> Vec<Identity> {
 
 #[test]
 fn what_the_kernel_has_is_what_the_file_says_on_every_run() {
-    if !can_nest() {
-        return;
-    }
+    require!(nesting());
     let cases = if std::env::var_os("NESTNS_LONG").is_some() { 300 } else { 40 };
     let config = Config { cases, failure_persistence: None, max_shrink_iters: 200, ..Config::default() };
     let mut runner = TestRunner::new_with_rng(config, TestRng::deterministic_rng(RngAlgorithm::ChaCha));
@@ -79,9 +79,7 @@ fn what_the_kernel_has_is_what_the_file_says_on_every_run() {
 
 #[test]
 fn trees_built_by_four_at_once_have_the_same_shape() {
-    if !can_nest() {
-        return;
-    }
+    require!(nesting());
     let config = Config { cases: 8, failure_persistence: None, max_shrink_iters: 50, ..Config::default() };
     let mut runner = TestRunner::new_with_rng(config, TestRng::deterministic_rng(RngAlgorithm::ChaCha));
     let result = runner.run(&blueprints(), |blueprint| {

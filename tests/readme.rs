@@ -5,7 +5,9 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use crate::harness::Nestns;
-use crate::harness::nest::{Nest, assert_nothing_left, can_nest, identities, program};
+use crate::harness::identity::for_each_identity;
+use crate::harness::nest::{Nest, assert_nothing_left, program};
+use crate::harness::requirement::{nesting, require};
 use nix::sys::signal::Signal;
 
 fn readme() -> String {
@@ -68,12 +70,9 @@ fn its_picture_is_the_one_that_is_drawn() {
 
 #[test]
 fn its_script_is_the_one_of_the_examples_and_runs() {
-    if !can_nest() {
-        return;
-    }
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/pod.sh");
     assert_eq!(blocks("shell"), [fs::read_to_string(&path).expect("it is there")]);
-    for identity in identities() {
+    for_each_identity(|identity| {
         let nest = Nest::new("").identity(identity);
         // Where everybody may read them.
         for name in ["pod.toml", "pod.sh"] {
@@ -100,7 +99,7 @@ fn its_script_is_the_one_of_the_examples_and_runs() {
             assert!(stdout.contains(said), "{said:?} is in\n{stdout}{stderr}");
         }
         assert_nothing_left(&nest);
-    }
+    });
 }
 
 #[test]
@@ -133,9 +132,7 @@ fn it_knows_every_verb() {
 
 #[test]
 fn its_short_commands_answer_what_it_shows() {
-    if !can_nest() {
-        return;
-    }
+    require!(nesting());
     let nest = Nest::new("");
     let path =
         format!("{}:{}", program().parent().expect("a directory").display(), std::env::var("PATH").unwrap_or_default());
@@ -176,9 +173,7 @@ fn redact(line: &str) -> String {
 
 #[test]
 fn its_transcript_is_one() {
-    if !can_nest() {
-        return;
-    }
+    require!(nesting());
     let transcript = blocks("console").into_iter().find(|block| block.contains("^C")).expect("it has one");
     let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/dind.toml");
     let nest = Nest::new("");

@@ -10,7 +10,9 @@ use serde_json::Value;
 
 use crate::harness::chain::{DEPTHS, chain, path};
 use crate::harness::detached::Detached;
-use crate::harness::nest::{Nest, PATIENCE, can_nest, identities, program};
+use crate::harness::identity::for_each_identity;
+use crate::harness::nest::{Nest, PATIENCE, program};
+use crate::harness::requirement::{nesting, require};
 
 /// A process that says in one of the ways that it is ready, and makes the file `cue` just before.
 const PROBED: [&str; 6] = [
@@ -38,10 +40,7 @@ fn place(events: &[Value], event: &str, path: &str) -> usize {
 
 #[test]
 fn whoever_waits_for_ready_starts_when_the_probe_has_come_true() {
-    if !can_nest() {
-        return;
-    }
-    for identity in identities() {
+    for_each_identity(|identity| {
         for depth in [DEPTHS[0], DEPTHS[2]] {
             for (probed, enter) in PROBED.iter().zip(["fork", "join"].into_iter().cycle()) {
                 let probed = probed.replacen("{ ", &format!("{{ enter = '{enter}', "), 1);
@@ -68,14 +67,12 @@ fn whoever_waits_for_ready_starts_when_the_probe_has_come_true() {
                 assert!(order.is_sorted(), "{identity:?} {probed}: {order:?}");
             }
         }
-    }
+    });
 }
 
 #[test]
 fn a_process_is_given_its_descriptor_and_no_other() {
-    if !can_nest() {
-        return;
-    }
+    require!(nesting());
     for number in [3, 8, 40, 255] {
         // A shell may have some of its own; `ls` has the one that it lists with.
         let topology = format!(
@@ -94,10 +91,7 @@ fn a_process_is_given_its_descriptor_and_no_other() {
 
 #[test]
 fn what_never_becomes_ready_is_taken_down_when_the_time_is_over() {
-    if !can_nest() {
-        return;
-    }
-    for identity in identities() {
+    for_each_identity(|identity| {
         for ready in [
             "{ log = 'never' }",
             "{ file = '/never/ever' }",
@@ -117,14 +111,12 @@ fn what_never_becomes_ready_is_taken_down_when_the_time_is_over() {
                 assert_eq!(warnings, 1, "{}", detached.up.stderr);
             }
         }
-    }
+    });
 }
 
 #[test]
 fn what_fails_before_it_is_ready_ends_the_start_as_in_the_foreground() {
-    if !can_nest() {
-        return;
-    }
+    require!(nesting());
     for ready in ["{ log = 'never' }", "{ file = '/never' }", "{ exec = 'false' }", "{ fd = 3 }", "{ notify = true }"] {
         let topology = format!(
             "name = '@'\n[ns.@]\nproc.a = {{ sh = 'sleep 0.1; exit 9', ready = {ready} }}\n\
@@ -145,9 +137,7 @@ fn what_fails_before_it_is_ready_ends_the_start_as_in_the_foreground() {
 
 #[test]
 fn an_expendable_failure_keeps_nobody_waiting() {
-    if !can_nest() {
-        return;
-    }
+    require!(nesting());
     let topology = "name = '@'\n[ns.@]\nproc.a = { sh = 'exit 9', essential = false, ready = { fd = 3 } }\n\
                     proc.b = { sh = 'sleep 0.2; echo up; exec sleep 1000', ready = { log = 'up' } }\n";
     let detached = Detached::try_up(Nest::new(topology));
@@ -162,12 +152,9 @@ fn an_expendable_failure_keeps_nobody_waiting() {
 
 #[test]
 fn a_stop_calls_off_whoever_asks() {
-    if !can_nest() {
-        return;
-    }
     let topology = "name = '@'\n[ns.@]\nproc.a = { cmd = 'sleep 1000', ready = { exec = ['sleep', '999'] } }\n\
                     proc.b = { cmd = 'sleep 1000', ready = { file = '/never' } }\n";
-    for identity in identities() {
+    for_each_identity(|identity| {
         let detached = Detached::up(Nest::new(topology).identity(identity).arguments(&["--no-wait"]));
         detached.until("the command runs", |detached| {
             crate::harness::nest::processes_of(&detached.nest)
@@ -179,33 +166,27 @@ fn a_stop_calls_off_whoever_asks() {
         detached.says(&["down", "@"]);
         assert!(began.elapsed() < Duration::from_secs(4), "{:?}", began.elapsed());
         crate::harness::nest::assert_nothing_left(&detached.nest);
-    }
+    });
 }
 
 #[test]
 fn the_command_of_run_waits_until_all_is_ready() {
-    if !can_nest() {
-        return;
-    }
     let topology = format!("[ns.@]\nproc.a = {}\n", PROBED[4]);
-    for identity in identities() {
+    for_each_identity(|identity| {
         let nest = Nest::new(&topology).identity(identity);
         let (file, cue) = (nest.file.display().to_string(), nest.directory.path().join("cue").display().to_string());
         let ended = nest.start_verb(&["run", &file, "--", "test", "-e", &cue]).wait();
         assert_eq!(ended.code, 0, "{}", ended.stderr);
-    }
+    });
 }
 
 #[test]
 fn a_link_in_another_root_does_not_lead_out_of_it() {
-    if !can_nest() {
-        return;
-    }
     // The jail has no /etc: there is nothing behind the link as its process sees it.
     let jail = "mkdir jail; mount -t tmpfs none jail; cd jail; for d in bin lib lib64 usr; do \
                 if test -L /$d; then ln -s usr/$d $d; elif test -d /$d; then mkdir $d; mount --rbind /$d $d; fi; done; \
                 ln -s /etc/passwd there; ln -s ../../../../../../etc/passwd up; exec chroot . /bin/sleep 1000";
-    for identity in identities() {
+    for_each_identity(|identity| {
         for (file, code) in [("/there", 124), ("/up", 124), ("/bin/sh", 0)] {
             let topology = format!(
                 "name = '@'\n[ns.@]\nproc.a = {{ sh = '{jail}', cwd = 'DIRECTORY', ready = {{ file = '{file}' }} }}\n"
@@ -214,14 +195,12 @@ fn a_link_in_another_root_does_not_lead_out_of_it() {
             let detached = Detached::try_up(nest);
             assert_eq!(detached.up.code, code, "{identity:?} {file}: {}", detached.up.stderr);
         }
-    }
+    });
 }
 
 #[test]
 fn nestns_is_a_service_that_says_when_it_is_ready() {
-    if !can_nest() {
-        return;
-    }
+    require!(nesting());
     for detach in [false, true] {
         let nest = Nest::new(
             "name = '@'\n[ns.@]\nproc.a = { sh = 'echo ${NOTIFY_SOCKET-none} > DIRECTORY/seen; sleep 0.2; echo up; \
@@ -256,9 +235,7 @@ fn nestns_is_a_service_that_says_when_it_is_ready() {
 
 #[test]
 fn nestns_in_nestns_says_that_it_is_ready() {
-    if !can_nest() {
-        return;
-    }
+    require!(nesting());
     // Each with a network namespace of its own: the socket is in the one that the program is in.
     let topology = format!(
         "name = '@'\n[ns.@]\nunshare = ['mount', 'net']\n\
@@ -280,12 +257,9 @@ fn nestns_in_nestns_says_that_it_is_ready() {
 
 #[test]
 fn a_stranger_does_not_speak_for_a_process() {
-    if !can_nest() {
-        return;
-    }
     let topology = "name = '@'\n[ns.@]\nproc.a = { sh = 'echo $NOTIFY_SOCKET > DIRECTORY/part; mv DIRECTORY/part \
                     DIRECTORY/address; exec sleep 1000', ready = { notify = true } }\n";
-    for identity in identities() {
+    for_each_identity(|identity| {
         let detached = Detached::up(Nest::new(topology).identity(identity).arguments(&["--no-wait"]));
         let address = detached.until("the process knows its socket", |detached| {
             fs::read_to_string(detached.nest.directory.path().join("address")).ok()
@@ -301,5 +275,5 @@ fn a_stranger_does_not_speak_for_a_process() {
             "{identity:?}: {:#?}",
             events(&detached)
         );
-    }
+    });
 }

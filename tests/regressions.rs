@@ -10,29 +10,26 @@ use nix::sys::signal::Signal;
 use nix::sys::stat::Mode;
 
 use crate::harness::detached::Detached;
-use crate::harness::nest::{Nest, assert_nothing_left, can_nest, identities};
+use crate::harness::identity::for_each_identity;
+use crate::harness::nest::{Nest, assert_nothing_left};
+use crate::harness::requirement::{nesting, require};
 
 #[test]
 fn a_process_that_still_waits_for_another_does_not_hold_up_a_stop() {
-    if !can_nest() {
-        return;
-    }
     let topology = "[ns.@]\nproc.x = \"sleep 1000\"\nproc.y = { sh = \"echo y\", after = { x = \"exited\" } }\n";
-    for identity in identities() {
+    for_each_identity(|identity| {
         let mut running = Nest::new(topology).identity(identity).arguments(&["--format", "json"]).up();
         running.standing();
         let ended = running.stop();
         let document: serde_json::Value = serde_json::from_str(&ended.stdout).expect("one document");
         // The grace is five seconds, and nobody needed it.
         assert!(document["stop"]["ms"].as_f64().expect("a time") < 2000.0, "{document:#}");
-    }
+    });
 }
 
 #[test]
 fn a_story_that_nobody_reads_does_not_make_the_controller_deaf() {
-    if !can_nest() {
-        return;
-    }
+    require!(nesting());
     let nest = Nest::new("[ns.@]\ninit = \"pause\"\n");
     let (reader, writer) = nix::unistd::pipe2(OFlag::O_CLOEXEC).expect("descriptors are free");
     fcntl(&writer, FcntlArg::F_SETFL(OFlag::O_NONBLOCK)).expect("it is a pipe");
@@ -65,35 +62,27 @@ fn a_story_that_nobody_reads_does_not_make_the_controller_deaf() {
 
 #[test]
 fn the_status_of_run_is_the_commands_also_when_its_namespace_was_stopped_from_inside() {
-    if !can_nest() {
-        return;
-    }
-    for identity in identities() {
+    for_each_identity(|identity| {
         let nest = Nest::new("").identity(identity);
         let ended = nest.start_verb(&["run", "--", "sh", "-c", "kill 1; sleep 1000"]).wait();
         assert_eq!(ended.code, 143, "{identity:?}: {}", ended.stderr);
-    }
+    });
 }
 
 #[test]
 fn a_namespace_does_not_end_under_the_command_that_visits_it() {
-    if !can_nest() {
-        return;
-    }
-    for identity in identities() {
+    for_each_identity(|identity| {
         let nest = Nest::new("[ns.@]\n[ns.\"@/in\"]\nproc.x = { sh = \"exit 0\" }\n").identity(identity);
         let file = nest.file.to_str().expect("our own path").to_owned();
         let ended =
             nest.start_verb(&["run", &file, "--in", "@/in", "--", "sh", "-c", "sleep 0.3; echo still here"]).wait();
         assert_eq!((ended.code, ended.stdout.as_str()), (0, "still here\n"), "{identity:?}: {}", ended.stderr);
-    }
+    });
 }
 
 #[test]
 fn a_long_command_line_that_cannot_be_executed_is_told_like_a_short_one() {
-    if !can_nest() {
-        return;
-    }
+    require!(nesting());
     let long = "a".repeat(6000);
     let ended = Nest::new("").start_verb(&["run", "--", "/nonexistent", &long]).wait();
     assert_eq!(ended.code, 127);
@@ -102,23 +91,18 @@ fn a_long_command_line_that_cannot_be_executed_is_told_like_a_short_one() {
 
 #[test]
 fn the_status_asked_for_is_found_in_a_namespace_that_ended_with_its_program() {
-    if !can_nest() {
-        return;
-    }
     let topology = "on_exit = \"ignore\"\n[ns.@]\n[ns.\"@/a\"]\ninit = [\"sh\", \"-c\", \"sleep 0.2\"]\nproc.m = \"sleep 1000\"\n[ns.\"@/z\"]\nproc.k = \"sleep 1000\"\n";
-    for identity in identities() {
+    for_each_identity(|identity| {
         let nest = Nest::new(topology).identity(identity);
         let member = format!("{}/a/m", nest.root);
         let ended = nest.arguments(&["--exit-code-from", &member]).up().wait();
         assert_eq!(ended.code, 137, "{identity:?}: {}", ended.stderr);
-    }
+    });
 }
 
 #[test]
 fn something_else_in_the_place_of_the_lock_is_refused_at_once() {
-    if !can_nest() {
-        return;
-    }
+    require!(nesting());
     let nest = Nest::new("[ns.@]\n");
     let directory = nest.state().join(&nest.root);
     fs::create_dir_all(&directory).expect("the directory is writable");
@@ -132,9 +116,7 @@ fn something_else_in_the_place_of_the_lock_is_refused_at_once() {
 
 #[test]
 fn output_that_cannot_be_written_is_no_success() {
-    if !can_nest() {
-        return;
-    }
+    require!(nesting());
     let nest = Nest::new("[ns.@]\nproc.x = \"echo lost\"\n");
     let file = nest.file.to_str().expect("our own path").to_owned();
     let full = fs::OpenOptions::new().write(true).open("/dev/full").expect("it is a device of every Linux");
@@ -146,10 +128,7 @@ fn output_that_cannot_be_written_is_no_success() {
 /// A topology that is replaced is gone before the next one begins, and nothing is said of an accident.
 #[test]
 fn one_that_is_replaced_makes_room_in_time() {
-    if !can_nest() {
-        return;
-    }
-    for identity in identities() {
+    for_each_identity(|identity| {
         let nest = Nest::new("[ns.@]\nproc.x = { actor = \"idle\" }\n").identity(identity);
         let file = nest.file.to_str().expect("our own path").to_owned();
         let detached = Detached::up(nest);
@@ -163,29 +142,24 @@ fn one_that_is_replaced_makes_room_in_time() {
             let name = format!("{}\n", detached.nest.root);
             assert_eq!((&*quiet.stdout, &*quiet.stderr), (&*name, ""), "{identity:?}: {words:?}");
         }
-    }
+    });
 }
 
 /// Whatever comes first, that a program ends or that its client leaves it, the client has started it.
 #[test]
 fn a_program_in_a_terminal_that_ends_at_once_was_started() {
-    if !can_nest() {
-        return;
-    }
-    for identity in identities() {
+    for_each_identity(|identity| {
         let detached = Detached::up(Nest::new("[ns.@]\nproc.x = { actor = \"idle\" }\n").identity(identity));
         for _ in 0..20 {
             let said = detached.says(&["exec", "-d", "-t", "@", "--", "sh", "-c", "exit 4"]);
             assert!(said.contains("/exec."), "{identity:?}: {said}");
         }
-    }
+    });
 }
 
 #[test]
 fn what_is_not_there_is_no_failed_expectation_and_no_time_out() {
-    if !can_nest() {
-        return;
-    }
+    require!(nesting());
     let detached = Detached::up(Nest::new("[ns.@]\nproc.x = { actor = \"idle\" }\n"));
     let file = detached.nest.file.to_str().expect("our own path").to_owned();
     for (words, code) in
@@ -198,9 +172,7 @@ fn what_is_not_there_is_no_failed_expectation_and_no_time_out() {
 
 #[test]
 fn help_and_news_that_cannot_be_written_are_no_success() {
-    if !can_nest() {
-        return;
-    }
+    require!(nesting());
     let nest = Nest::new("[ns.@]\nproc.x = { actor = \"idle\" }\n");
     let file = nest.file.to_str().expect("our own path").to_owned();
     let runs = format!("`{}` runs, but", nest.root);
@@ -223,9 +195,7 @@ fn help_and_news_that_cannot_be_written_are_no_success() {
 /// A disk that is full where the output goes has nothing to do with what is read.
 #[test]
 fn an_output_that_cannot_be_written_is_not_taken_for_an_input() {
-    if !can_nest() {
-        return;
-    }
+    require!(nesting());
     let detached = Detached::up(Nest::new("[ns.@]\nproc.x = { sh = \"echo here; exec sleep 1000\" }\n"));
     detached.until("a line", |detached| detached.says(&["logs"]).contains("here").then_some(()));
     for words in [&["events", "--no-follow"][..], &["logs"]] {

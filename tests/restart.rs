@@ -8,8 +8,10 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::{Signal, kill};
 
 use crate::harness::detached::{Detached, ended};
+use crate::harness::identity::for_each_identity;
 use crate::harness::kernel::descriptors;
-use crate::harness::nest::{Nest, Truth, assert_nothing_left, can_nest, identities};
+use crate::harness::nest::{Nest, Truth, assert_nothing_left};
+use crate::harness::requirement::{nesting, require};
 
 /// Every way in which something can stand: forked and moved in, below nestns and below a program, on several levels.
 const LAYOUT: &str = r#"
@@ -82,10 +84,7 @@ fn guardian(controller: i32) -> i32 {
 
 #[test]
 fn every_part_comes_back_and_the_rest_stays() {
-    if !can_nest() {
-        return;
-    }
-    for identity in identities() {
+    for_each_identity(|identity| {
         let detached = Detached::up(Nest::new(LAYOUT).identity(identity));
         let parts = [
             "@/a/one",
@@ -120,15 +119,13 @@ fn every_part_comes_back_and_the_rest_stays() {
             }
         }
         detached.says(&["down", "@"]);
-    }
+    });
 }
 
 /// A namespace that is built anew numbers what is in it as at first.
 #[test]
 fn a_rebuilt_namespace_has_the_same_numbers_inside() {
-    if !can_nest() {
-        return;
-    }
+    require!(nesting());
     let detached = Detached::up(Nest::new(LAYOUT));
     let before = numbers(&detached.truth());
     detached.says(&["restart", "@/a", "@/p", "@-z"]);
@@ -143,9 +140,7 @@ fn a_rebuilt_namespace_has_the_same_numbers_inside() {
 
 #[test]
 fn what_is_going_to_happen_is_told_first() {
-    if !can_nest() {
-        return;
-    }
+    require!(nesting());
     let detached = Detached::up(Nest::new(LAYOUT));
     let told = |arguments: &[&str]| detached.nestns(arguments).stderr.replace(&detached.nest.root, "@");
     assert_eq!(told(&["restart", "@/a/one"]), "restarting `@/a/one`: 1 process, stopped and started again\n");
@@ -163,9 +158,7 @@ fn what_is_going_to_happen_is_told_first() {
 /// What has ended by itself is started again, with its conditions.
 #[test]
 fn what_has_ended_comes_back_behind_its_conditions() {
-    if !can_nest() {
-        return;
-    }
+    require!(nesting());
     let topology = r#"
 [ns.@]
 proc.first = { sh = "date +%s%N > DIRECTORY/first", oneshot = true }
@@ -189,9 +182,6 @@ proc.second = { sh = "date +%s%N > DIRECTORY/second; sleep 1000", after = { firs
 /// Two members that were moved into one namespace: each is restarted for itself.
 #[test]
 fn members_of_one_namespace_leave_each_other_alone() {
-    if !can_nest() {
-        return;
-    }
     let topology = r#"
 [ns.@]
 [ns."@/pod"]
@@ -199,7 +189,7 @@ init = "pause"
 proc.a = { sh = "sleep 1000 & sleep 1000 & wait", enter = "join" }
 proc.b = { sh = "sleep 1000 & wait", enter = "join" }
 "#;
-    for identity in identities() {
+    for_each_identity(|identity| {
         let detached = Detached::up(Nest::new(topology).identity(identity));
         let before = numbers(&detached.truth());
         let path = |name: &str| format!("{}/pod/{name}", detached.nest.root);
@@ -215,14 +205,12 @@ proc.b = { sh = "sleep 1000 & wait", enter = "join" }
         let step = steps.iter().find(|step| step["path"] == path("a").as_str()).expect("it was there");
         assert_eq!(step["signal"], "TERM");
         assert_eq!(step["how"], "signalled");
-    }
+    });
 }
 
 #[test]
 fn fifty_restarts_cost_nothing_that_stays() {
-    if !can_nest() {
-        return;
-    }
+    require!(nesting());
     let detached = Detached::up(Nest::new(LAYOUT));
     let controller = detached.controller().as_raw();
     let guardian = guardian(controller);
@@ -263,10 +251,7 @@ fn fifty_restarts_cost_nothing_that_stays() {
 /// The controller is killed in the middle of a restart: nothing stays, and the name is free.
 #[test]
 fn a_controller_that_dies_in_the_middle_leaves_nothing() {
-    if !can_nest() {
-        return;
-    }
-    for identity in identities() {
+    for_each_identity(|identity| {
         for round in 0..12_u64 {
             let detached = Detached::up(Nest::new(LAYOUT).identity(identity));
             let part = ["@", "@/a", "@/p", "@-z/q"][usize::try_from(round % 4).expect("a small number")];
@@ -276,16 +261,13 @@ fn a_controller_that_dies_in_the_middle_leaves_nothing() {
             let _ = ended(restart);
             assert_nothing_left(&detached.nest);
         }
-    }
+    });
 }
 
 /// A stop that comes while something is brought back: both are answered, and nothing is left.
 #[test]
 fn a_stop_in_the_middle_of_a_restart() {
-    if !can_nest() {
-        return;
-    }
-    for identity in identities() {
+    for_each_identity(|identity| {
         for round in 0..8_u64 {
             let detached = Detached::up(Nest::new(LAYOUT).identity(identity));
             let parts = ["@", "@-z", "@/a", "@/p"];
@@ -298,15 +280,13 @@ fn a_stop_in_the_middle_of_a_restart() {
             }
             assert_nothing_left(&detached.nest);
         }
-    }
+    });
 }
 
 /// Signals from around mean nothing to a PID 1 whose line is held, or that was not called.
 #[test]
 fn a_call_from_others_changes_nothing() {
-    if !can_nest() {
-        return;
-    }
+    require!(nesting());
     let detached = Detached::up(Nest::new(LAYOUT));
     let init = nix::unistd::Pid::from_raw(detached.truth().host_pid(&format!("{}/a/b/init", detached.nest.root)));
     detached.says(&["down", "@", "@/a/b/deep"]);
@@ -323,9 +303,6 @@ fn a_call_from_others_changes_nothing() {
 /// A restart that cannot be finished says so, and where; the rest goes on, and it can be tried again.
 #[test]
 fn what_cannot_come_back_is_told_and_may_be_tried_again() {
-    if !can_nest() {
-        return;
-    }
     let topology = r#"
 [ns.@]
 proc.top = { cmd = ["sleep", "1000"] }
@@ -334,7 +311,7 @@ proc.one = { cmd = ["sleep", "1000"], cwd = "DIRECTORY/work" }
 [ns."@/x/y"]
 proc.two = { cmd = ["sleep", "1000"] }
 "#;
-    for identity in identities() {
+    for_each_identity(|identity| {
         let nest = Nest::new(topology).identity(identity);
         let work = nest.directory.path().join("work");
         fs::create_dir(&work).unwrap();
@@ -360,15 +337,13 @@ proc.two = { cmd = ["sleep", "1000"] }
         fs::create_dir(&work).unwrap();
         detached.says(&["restart", "@/x"]);
         agrees_with_the_kernel(&detached.truth(), &[]);
-    }
+    });
 }
 
 /// A PID 1 that does not answer because somebody has stopped it delays nobody for ever.
 #[test]
 fn a_keeper_that_was_stopped_is_not_waited_for_for_ever() {
-    if !can_nest() {
-        return;
-    }
+    require!(nesting());
     let detached = Detached::up(Nest::new(LAYOUT));
     let init = nix::unistd::Pid::from_raw(detached.truth().host_pid(&format!("{}/a/init", detached.nest.root)));
     kill(init, Signal::SIGSTOP).expect("it lives");
@@ -386,9 +361,7 @@ fn a_keeper_that_was_stopped_is_not_waited_for_for_ever() {
 /// Requests at the same moment: what has nothing in common goes on side by side, what has comes one after the other.
 #[test]
 fn many_at_once() {
-    if !can_nest() {
-        return;
-    }
+    require!(nesting());
     let detached = Detached::up(Nest::new(LAYOUT));
     let parts = ["@/a/one", "@/a", "@/a/b", "@/p", "@-z", "@", "@/a/two", "@/p/q/x"];
     let commands: Vec<_> = parts.iter().map(|part| detached.start(&["restart", part])).collect();
@@ -402,10 +375,7 @@ fn many_at_once() {
 /// The kernel gives the inode of a namespace that has ended to another one, which is not taken for the first.
 #[test]
 fn an_inode_that_comes_again_belongs_to_the_namespace_that_has_it() {
-    if !can_nest() {
-        return;
-    }
-    for identity in identities() {
+    for_each_identity(|identity| {
         let detached = Detached::up(Nest::new(LAYOUT).identity(identity));
         let root = &detached.nest.root;
         let inode = |path: &str| detached.truth().namespace(path)["pidns"].as_u64().expect("it has stood");
@@ -423,5 +393,5 @@ fn an_inode_that_comes_again_belongs_to_the_namespace_that_has_it() {
         let truth = detached.truth();
         assert_eq!(truth.pids(&format!("{root}-z/member")).len(), 2, "{truth:?}");
         eprintln!("{identity:?}: the inode has come again: {has_come}");
-    }
+    });
 }

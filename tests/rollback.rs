@@ -5,7 +5,9 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
 
-use crate::harness::nest::{Ended, Identity, Nest, can_nest, identities};
+use crate::harness::identity::{Identity, for_each_identity};
+use crate::harness::nest::{Ended, Nest};
+use crate::harness::requirement::{nesting, require, root};
 
 /// Three roots with three branches each, some with a program as PID 1: twelve namespaces. Every program leaves a marker.
 fn tree(failing: &str, place: usize) -> String {
@@ -65,10 +67,7 @@ fn up(nest: Nest) -> Ended {
 
 #[test]
 fn a_missing_working_directory_rolls_the_tree_back_and_the_whole_text_says_what_to_know() {
-    if !can_nest() {
-        return;
-    }
-    for identity in identities() {
+    for_each_identity(|identity| {
         for place in PLACES {
             let ended = up(Nest::new(&tree("cwd = \"/nonexistent/directory\"", place)).identity(identity));
             assert_eq!(ended.code, 5, "{identity:?}, {place}: {}", ended.stderr);
@@ -84,15 +83,12 @@ fn a_missing_working_directory_rolls_the_tree_back_and_the_whole_text_says_what_
             );
             assert_eq!(ended.stderr, expected, "{identity:?}, {place}");
         }
-    }
+    });
 }
 
 #[test]
 fn a_missing_directory_of_an_output_file_rolls_the_tree_back() {
-    if !can_nest() {
-        return;
-    }
-    for identity in identities() {
+    for_each_identity(|identity| {
         for place in PLACES {
             for (key, stage) in
                 [("stdout", "open its standard output (open)"), ("stderr", "open its standard error (open)")]
@@ -106,15 +102,12 @@ fn a_missing_directory_of_an_output_file_rolls_the_tree_back() {
                 assert!(ended.stderr.starts_with(&expected), "{identity:?}, {place}: {}", ended.stderr);
             }
         }
-    }
+    });
 }
 
 #[test]
 fn a_user_that_does_not_exist_is_found_before_anything_is_built() {
-    if !can_nest() {
-        return;
-    }
-    for identity in identities() {
+    for_each_identity(|identity| {
         for place in PLACES {
             for (user, what) in [("no-such-user", "user"), ("0:no-such-group", "group")] {
                 let ended = up(Nest::new(&tree(&format!("user = \"{user}\""), place)).identity(identity));
@@ -125,38 +118,31 @@ fn a_user_that_does_not_exist_is_found_before_anything_is_built() {
                 }
             }
         }
-    }
+    });
 }
 
 #[test]
 fn an_ordinary_users_tree_has_no_other_user_and_the_whole_text_says_so() {
-    if !can_nest() {
-        return;
-    }
-    for identity in identities().into_iter().filter(|&identity| identity == Identity::Ordinary) {
-        for place in PLACES {
-            let ended = up(Nest::new(&tree("user = \"12345\"", place)).identity(identity));
-            assert_eq!(ended.code, 4, "{place}: {}", ended.stderr);
-            let text = fs::read_to_string(&ended.nest.file).expect("it is ours");
-            let line =
-                1 + text.lines().position(|line| line.starts_with(&format!("proc.p{place} "))).expect("it is there");
-            let expected = format!(
-                "error[NS402]: `{}` asks for the user 12345, and an ordinary user's tree has only the id 0, which is the user \
+    require!(nesting(), root());
+    for place in PLACES {
+        let ended = up(Nest::new(&tree("user = \"12345\"", place)).identity(Identity::Ordinary));
+        assert_eq!(ended.code, 4, "{place}: {}", ended.stderr);
+        let text = fs::read_to_string(&ended.nest.file).expect("it is ours");
+        let line = 1 + text.lines().position(|line| line.starts_with(&format!("proc.p{place} "))).expect("it is there");
+        let expected = format!(
+            "error[NS402]: `{}` asks for the user 12345, and an ordinary user's tree has only the id 0, which is the user \
                  himself\n  --> {}:{line}:6\n  = help: leave `user` out, or run as root\n`nestns explain NS402` tells more\n\
                  `nestns doctor` checks this as file-users\n",
-                path_of(&ended, place),
-                ended.nest.file.display()
-            );
-            assert_eq!(ended.stderr, expected, "{place}");
-        }
+            path_of(&ended, place),
+            ended.nest.file.display()
+        );
+        assert_eq!(ended.stderr, expected, "{place}");
     }
 }
 
 #[test]
 fn a_masked_proc_is_refused_to_an_ordinary_user_and_the_mask_is_named() {
-    if !can_nest() || !identities().contains(&Identity::Ordinary) {
-        return;
-    }
+    require!(nesting(), root());
     // Masked as container engines do it, in a mount namespace of its own. Then the ordinary user.
     let script =
         "mount --bind /dev/null /proc/version && exec setpriv --reuid 61234 --regid 61234 --clear-groups \"$@\"";
@@ -174,10 +160,7 @@ fn a_masked_proc_is_refused_to_an_ordinary_user_and_the_mask_is_named() {
 
 #[test]
 fn a_limit_that_is_reached_on_the_way_is_named_and_nothing_stays() {
-    if !can_nest() {
-        return;
-    }
-    for identity in identities() {
+    for_each_identity(|identity| {
         // In a user namespace of its own the limits are ours to set: so many, and the next one is refused.
         for (limit, most) in [("pid", 1), ("pid", 6), ("pid", 11), ("mnt", 1), ("mnt", 6), ("mnt", 11)] {
             let name = format!("user.max_{limit}_namespaces");
@@ -191,5 +174,5 @@ fn a_limit_that_is_reached_on_the_way_is_named_and_nothing_stays() {
             assert!(ended.stderr.starts_with("error[NS404]: `"), "{context}");
             assert!(ended.stderr.contains(&format!("the limit {name} ({most}) is reached")), "{context}");
         }
-    }
+    });
 }

@@ -7,16 +7,11 @@ use std::process::{Command, Stdio};
 use nix::sys::signal::Signal;
 use sha2::{Digest as _, Sha256};
 
-use crate::harness::nest::{Identity, Nest, assert_nothing_left, can_nest, identities};
+use crate::harness::identity::{Identity, for_each_identity};
+use crate::harness::nest::{Nest, assert_nothing_left};
 use crate::harness::terminal::Terminal;
 
 const NOTHING: &str = "[ns.@]\n";
-
-fn each(test: impl Fn(Identity)) {
-    if can_nest() {
-        identities().into_iter().for_each(test);
-    }
-}
 
 /// `nestns run ARGUMENTS` in a terminal.
 fn in_terminal(identity: Identity, arguments: &[&str]) -> Terminal {
@@ -26,7 +21,7 @@ fn in_terminal(identity: Identity, arguments: &[&str]) -> Terminal {
 
 #[test]
 fn the_command_has_a_terminal_where_the_caller_has_one() {
-    each(|identity| {
+    for_each_identity(|identity| {
         for depth in ["1", "3"] {
             let script = "test -t 0 && test -t 1 && test -t 2 && echo al''l on $(tty); stty size; exit 7";
             let mut terminal = in_terminal(identity, &["--depth", depth, "--", "sh", "-c", script]);
@@ -41,7 +36,7 @@ fn the_command_has_a_terminal_where_the_caller_has_one() {
 
 #[test]
 fn a_redirected_output_stays_redirected() {
-    each(|identity| {
+    for_each_identity(|identity| {
         let mut shell = Terminal::shell(Nest::new(NOTHING).identity(identity));
         let program = crate::harness::nest::program().display().to_string();
         let script = "test -t 0 && test -t 2 && ! test -t 1 && echo on''ly; echo se''en >&2";
@@ -60,7 +55,7 @@ fn a_redirected_output_stays_redirected() {
 
 #[test]
 fn the_status_is_the_commands_in_a_terminal() {
-    each(|identity| {
+    for_each_identity(|identity| {
         for (command, status) in [
             (&["true"][..], 0),
             (&["false"], 1),
@@ -81,7 +76,7 @@ fn the_status_is_the_commands_in_a_terminal() {
 
 #[test]
 fn the_keys_are_the_commands() {
-    each(|identity| {
+    for_each_identity(|identity| {
         let mut terminal =
             in_terminal(identity, &["--", "sh", "-c", "trap 'echo interru''pted; exit 9' INT; echo go''es; read x"]);
         terminal.expect("goes");
@@ -106,7 +101,7 @@ fn the_keys_are_the_commands() {
 
 #[test]
 fn the_terminal_is_restored_when_run_is_killed_or_stopped() {
-    each(|identity| {
+    for_each_identity(|identity| {
         for (signal, status) in [(Signal::SIGKILL, 137), (Signal::SIGTERM, 143)] {
             let mut terminal = in_terminal(identity, &["--", "sleep", "1000"]);
             terminal.becomes_raw();
@@ -120,7 +115,7 @@ fn the_terminal_is_restored_when_run_is_killed_or_stopped() {
 
 #[test]
 fn short_commands_lose_no_output_in_a_terminal() {
-    each(|identity| {
+    for_each_identity(|identity| {
         for _ in 0..20 {
             let mut terminal = in_terminal(identity, &["--", "printf", "%s\\n", "first", "last"]);
             assert_eq!(terminal.status(), 0);
@@ -136,7 +131,7 @@ fn short_commands_lose_no_output_in_a_terminal() {
 #[test]
 fn a_hundred_megabytes_pass_through_cat_unharmed() {
     const BLOCK: usize = 1 << 20;
-    each(|identity| {
+    for_each_identity(|identity| {
         let nest = Nest::new(NOTHING).identity(identity);
         let mut command = nest.command(&["run", "--", "cat"]);
         command
@@ -184,7 +179,7 @@ fn a_hundred_megabytes_pass_through_cat_unharmed() {
 
 #[test]
 fn without_a_terminal_the_descriptors_are_the_callers() {
-    each(|identity| {
+    for_each_identity(|identity| {
         let nest = Nest::new(NOTHING).identity(identity);
         let mut command: Command = nest.command(&["run", "--", "sh", "-c", "test -t 0 || cat; echo done >&2"]);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());

@@ -4,7 +4,8 @@ use std::io::{BufRead as _, BufReader};
 
 use serde_json::Value;
 
-use crate::harness::nest::{Ended, Identity, Nest, can_nest, identities};
+use crate::harness::identity::{Identity, for_each_identity};
+use crate::harness::nest::{Ended, Nest};
 
 /// A tree for commands: the topology, and its namespaces' kinds of PID 1.
 const TREE: &str = "[ns.@]\nproc.p = { actor = \"idle\" }\n[ns.\"@/pod\"]\ninit = \"pause\"\n[ns.\"@/prog\"]\n\
@@ -18,48 +19,36 @@ fn run(identity: Identity, topology: &str, arguments: &[&str]) -> Ended {
 
 #[test]
 fn the_command_is_the_child_of_a_pid_1_at_every_depth() {
-    if !can_nest() {
-        return;
-    }
-    for identity in identities() {
+    for_each_identity(|identity| {
         for depth in ["1", "2", "5", "31", "32"] {
             let ended = run(identity, "", &["--depth", depth, "--", "sh", "-c", "echo $$ $PPID; exit 3"]);
             assert_eq!((ended.code, ended.stdout.as_str()), (3, "2 1\n"), "{identity:?} {depth}: {}", ended.stderr);
         }
-    }
+    });
 }
 
 #[test]
 fn as_init_the_command_is_pid_1_with_no_parent() {
-    if !can_nest() {
-        return;
-    }
-    for identity in identities() {
+    for_each_identity(|identity| {
         for depth in ["1", "2", "5", "31"] {
             let words = ["--depth", depth, "--as-init", "--", "sh", "-c", "echo $$ $PPID; exit 4"];
             let ended = run(identity, "", &words);
             assert_eq!((ended.code, ended.stdout.as_str()), (4, "1 0\n"), "{identity:?} {depth}: {}", ended.stderr);
         }
-    }
+    });
 }
 
 #[test]
 fn a_command_sees_only_what_is_inside() {
-    if !can_nest() {
-        return;
-    }
-    for identity in identities() {
+    for_each_identity(|identity| {
         let ended = run(identity, "", &["--depth", "3", "--", "sh", "-c", "echo /proc/[0-9]*"]);
         assert_eq!((ended.code, ended.stdout.as_str()), (0, "/proc/1 /proc/2\n"), "{identity:?}: {}", ended.stderr);
-    }
+    });
 }
 
 #[test]
 fn signals_and_missing_commands_have_the_statuses_of_a_shell() {
-    if !can_nest() {
-        return;
-    }
-    for identity in identities() {
+    for_each_identity(|identity| {
         for (command, code) in [
             (["sh", "-c", "kill -KILL $$"].as_slice(), 137),
             (&["sh", "-c", "kill -TERM $$"], 143),
@@ -72,15 +61,12 @@ fn signals_and_missing_commands_have_the_statuses_of_a_shell() {
             let ended = nest.start_verb(&words).wait();
             assert_eq!(ended.code, code, "{identity:?} {command:?}: {}", ended.stderr);
         }
-    }
+    });
 }
 
 #[test]
 fn a_command_in_a_namespace_of_a_tree_is_a_joined_member_of_it() {
-    if !can_nest() {
-        return;
-    }
-    for identity in identities() {
+    for_each_identity(|identity| {
         // The number is the next one after all that the file has in there and below.
         for (path, number) in [("@", 7), ("@/pod", 2), ("@/prog", 4), ("@/prog/below", 2)] {
             let words = ["@.toml", "--in", path, "--", "sh", "-c", "echo $$ $PPID; exit 5"];
@@ -88,15 +74,12 @@ fn a_command_in_a_namespace_of_a_tree_is_a_joined_member_of_it() {
             let expected = format!("{number} 0\n");
             assert_eq!((ended.code, ended.stdout), (5, expected), "{identity:?} {path}: {}", ended.stderr);
         }
-    }
+    });
 }
 
 #[test]
 fn a_namespace_that_the_tree_does_not_have_is_refused_before_anything_is_built() {
-    if !can_nest() {
-        return;
-    }
-    for identity in identities() {
+    for_each_identity(|identity| {
         let ended = run(identity, TREE, &["@.toml", "--in", "@/nowhere", "--", "true"]);
         assert_eq!((ended.code, ended.stdout.as_str()), (1, ""), "{identity:?}");
         assert!(ended.stderr.contains("there is no namespace"), "{}", ended.stderr);
@@ -104,15 +87,12 @@ fn a_namespace_that_the_tree_does_not_have_is_refused_before_anything_is_built()
         assert!(ended.stderr.contains("  = help: that is a process; it is in `"), "{}", ended.stderr);
         let ended = run(identity, TREE, &["@.toml", "--in", "@x", "--", "true"]);
         assert!(ended.stderr.contains("  = help: there is `"), "{}", ended.stderr);
-    }
+    });
 }
 
 #[test]
 fn a_command_beside_a_tree_is_on_the_host_and_reads_the_truth() {
-    if !can_nest() {
-        return;
-    }
-    for identity in identities() {
+    for_each_identity(|identity| {
         for words in [["@.toml", "--"].as_slice(), &["@.toml", "--in", "host", "--"]] {
             // A process of the truth is where the truth says: its numbers on the host are in the caller's /proc.
             let script = "cat $NESTNS_TRUTH; readlink /proc/self/ns/pid; exit 6";
@@ -129,15 +109,12 @@ fn a_command_beside_a_tree_is_on_the_host_and_reads_the_truth() {
             assert_eq!(namespaces.len(), 4, "{identity:?}");
             assert!(namespaces.iter().all(|namespace| namespace["pidns"].is_u64()), "{identity:?}: {document}");
         }
-    }
+    });
 }
 
 #[test]
 fn programs_of_the_tree_are_told_where_the_truth_is_as_well() {
-    if !can_nest() {
-        return;
-    }
-    for identity in identities() {
+    for_each_identity(|identity| {
         let topology = "[ns.@]\nproc.p = { sh = \"echo told $NESTNS_TRUTH; exec sleep 1000\" }\n";
         let told = "while ! test -s told; do sleep 0.01; done; echo same $NESTNS_TRUTH";
         let topology =
@@ -146,15 +123,12 @@ fn programs_of_the_tree_are_told_where_the_truth_is_as_well() {
         assert_eq!(ended.code, 0, "{identity:?}: {}", ended.stderr);
         let inside = std::fs::read_to_string(ended.nest.directory.path().join("told")).expect("it was told");
         assert_eq!(ended.stdout, format!("same {inside}"), "{identity:?}");
-    }
+    });
 }
 
 #[test]
 fn two_commands_cannot_have_the_same_name_at_once() {
-    if !can_nest() {
-        return;
-    }
-    for identity in identities() {
+    for_each_identity(|identity| {
         let nest = Nest::new("").identity(identity);
         let second = || {
             let output = nest.command(&["run", "--name", "taken", "--", "echo", "second"]).output();
@@ -181,5 +155,5 @@ fn two_commands_cannot_have_the_same_name_at_once() {
         assert!(first.wait().expect("it is our child").code().is_some());
         assert_eq!(second().stdout, b"second\n", "{identity:?}");
         crate::harness::nest::assert_nothing_left(&nest);
-    }
+    });
 }

@@ -5,7 +5,8 @@ use std::fs;
 use serde_json::Value;
 
 use crate::harness::detached::Detached;
-use crate::harness::nest::{Nest, can_nest, identities};
+use crate::harness::identity::for_each_identity;
+use crate::harness::nest::Nest;
 
 /// With something of everything that is resolved: a variable, a template, a count, a chain.
 const TREE: &str = r#"
@@ -26,15 +27,7 @@ depth = 2
 init = "pause"
 "#;
 
-fn each(check: impl Fn(&Detached)) {
-    if can_nest() {
-        for identity in identities() {
-            check(&Detached::up(
-                Nest::new(TREE).arguments(&["--set", "jobs=3", "--on-exit", "ignore"]).identity(identity),
-            ));
-        }
-    }
-}
+const ARGUMENTS: [&str; 4] = ["--set", "jobs=3", "--on-exit", "ignore"];
 
 fn read(detached: &Detached, path: &str) -> String {
     fs::read_to_string(detached.nest.directory.path().join("run").join(path)).expect("it was saved")
@@ -42,7 +35,7 @@ fn read(detached: &Detached, path: &str) -> String {
 
 #[test]
 fn what_was_saved_builds_the_same_tree_again() {
-    each(|detached| {
+    Detached::for_each_identity(TREE, &ARGUMENTS, |detached| {
         let root = &detached.nest.root;
         assert_eq!(detached.says(&["save", "-o", "run/saved", "--redact"]), "run/saved\n");
         let (topology, truth) = (read(detached, "saved/topology.toml"), read(detached, "saved/truth.json"));
@@ -68,7 +61,7 @@ fn what_was_saved_builds_the_same_tree_again() {
 
 #[test]
 fn the_truth_is_that_of_the_state_directory() {
-    each(|detached| {
+    Detached::for_each_identity(TREE, &ARGUMENTS, |detached| {
         detached.says(&["exec", "-d", "@/pod/", "--", "sleep", "1000"]);
         // The controller looks for what is undeclared, such as the command of a probe, once in a while.
         detached.until("both tell the same", |detached| {
@@ -80,7 +73,7 @@ fn the_truth_is_that_of_the_state_directory() {
 
 #[test]
 fn nothing_is_replaced_unasked_and_nothing_else_is_touched() {
-    each(|detached| {
+    Detached::for_each_identity(TREE, &ARGUMENTS, |detached| {
         let directory = detached.nest.directory.path().join("run");
         let names = |path: &str| {
             let entries = fs::read_dir(directory.join(path)).expect("it is there");
@@ -116,7 +109,7 @@ fn nothing_is_replaced_unasked_and_nothing_else_is_touched() {
 
 #[test]
 fn what_cannot_be_saved_is_said() {
-    each(|detached| {
+    Detached::for_each_identity(TREE, &ARGUMENTS, |detached| {
         let mut wrong = detached.nest.root.clone();
         wrong.push('x');
         let unknown = detached.nestns(&["save", &wrong]);
@@ -131,10 +124,7 @@ fn what_cannot_be_saved_is_said() {
 
 #[test]
 fn what_run_and_test_have_built_is_saved_as_well() {
-    if !can_nest() {
-        return;
-    }
-    for identity in identities() {
+    for_each_identity(|identity| {
         let nest = Nest::new("[ns.@]\nproc.p = { actor = \"idle\" }\n").identity(identity);
         // Its NESTNS_TRUTH asks for nothing.
         let program = crate::harness::nest::program().display();
@@ -148,5 +138,5 @@ fn what_run_and_test_have_built_is_saved_as_well() {
             assert!(ended.stdout.contains(&format!("[ns.{root}]")), "{}", ended.stdout);
             nest = ended.nest;
         }
-    }
+    });
 }

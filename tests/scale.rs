@@ -6,8 +6,9 @@ use std::os::unix::process::CommandExt as _;
 
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
+use crate::harness::identity::{Identity, for_each_identity};
 use crate::harness::kernel;
-use crate::harness::nest::{Identity, Nest, Running, can_nest, identities};
+use crate::harness::nest::{Nest, Running};
 
 /// What a process that still forks may hold: standard descriptors, the agreed ones, and a few of its own.
 const FEW: usize = 16;
@@ -33,10 +34,7 @@ fn siblings() -> usize {
 
 #[test]
 fn thousands_of_siblings_stand_and_their_parent_holds_few_descriptors_all_the_while() {
-    if !can_nest() {
-        return;
-    }
-    for identity in identities() {
+    for_each_identity(|identity| {
         let count = siblings();
         let mut topology = format!("[limits]\nnamespaces = {}\nprocesses = {}\n[ns.@]\n", count + 1, count + 1);
         for sibling in 0..count {
@@ -70,15 +68,12 @@ fn thousands_of_siblings_stand_and_their_parent_holds_few_descriptors_all_the_wh
         assert_eq!(hosts.count(), count, "{identity:?}");
         let ended = running.stop();
         assert_eq!(ended.code, 130, "{identity:?}: {}", ended.stderr);
-    }
+    });
 }
 
 #[test]
 fn a_thousand_namespaces_stand_directly_below_the_host() {
-    if !can_nest() {
-        return;
-    }
-    for identity in identities() {
+    for_each_identity(|identity| {
         let mut topology = String::new();
         for root in 0..1_000 {
             writeln!(topology, "[ns.@-{root}]").expect("memory");
@@ -97,5 +92,5 @@ fn a_thousand_namespaces_stand_directly_below_the_host() {
         );
         let ended = running.stop();
         assert_eq!(ended.code, 130, "{identity:?}: {}", ended.stderr);
-    }
+    });
 }

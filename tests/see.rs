@@ -7,7 +7,9 @@ use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use serde_json::{Value, json};
 
 use crate::harness::detached::Detached;
-use crate::harness::nest::{Identity, Nest, Truth, can_nest, identities};
+use crate::harness::identity::{Identity, for_each_identity, identities};
+use crate::harness::nest::{Nest, Truth};
+use crate::harness::requirement::{nesting, require, root};
 use crate::numbers::chain;
 use crate::random_trees::blueprints;
 
@@ -46,9 +48,7 @@ fn theory(truth: &Truth) -> Cells {
 
 #[test]
 fn every_cell_of_every_mechanism_is_as_the_rule_has_it() {
-    if !can_nest() {
-        return;
-    }
+    require!(nesting());
     let cases = if std::env::var_os("NESTNS_LONG").is_some() { 60 } else { 5 };
     let config = Config { cases, failure_persistence: None, max_shrink_iters: 50, ..Config::default() };
     let mut runner = TestRunner::new_with_rng(config, TestRng::deterministic_rng(RngAlgorithm::ChaCha));
@@ -84,10 +84,7 @@ fn every_cell_of_every_mechanism_is_as_the_rule_has_it() {
 
 #[test]
 fn whoever_looks_takes_no_number() {
-    if !can_nest() {
-        return;
-    }
-    for identity in identities() {
+    for_each_identity(|identity| {
         let topology = "[ns.@]\nproc.a = { actor = \"idle\" }\n[ns.\"@/in\"]\nproc.b = { actor = \"idle\" }\n";
         let nest = Detached::up(Nest::new(topology).identity(identity));
         for via in ["proc", "kill", "pidfd", "ptrace", "cred"] {
@@ -97,14 +94,12 @@ fn whoever_looks_takes_no_number() {
         // `init`, `a`, and inside `init`, `b`; then whoever comes.
         assert_eq!(number("@/in"), "3\n", "{identity:?}");
         assert_eq!(number("@"), "6\n", "{identity:?}");
-    }
+    });
 }
 
 #[test]
 fn a_chain_is_a_staircase_and_a_fan_a_comb() {
-    if !can_nest() {
-        return;
-    }
+    require!(nesting());
     let mut topology = String::new();
     for path in chain(4) {
         writeln!(topology, "[ns.{path:?}]\nproc.p = {{ actor = \"idle\" }}").expect("memory");
@@ -155,12 +150,9 @@ fn a_chain_is_a_staircase_and_a_fan_a_comb() {
 
 #[test]
 fn a_proc_of_another_namespace_is_found_and_explained() {
-    if !can_nest() {
-        return;
-    }
     let topology =
         "[ns.@]\nproc.a = { actor = \"idle\" }\n[ns.\"@/stale\"]\nunshare = []\nproc.x = { actor = \"idle\" }\n";
-    for identity in identities() {
+    for_each_identity(|identity| {
         let nest = Detached::up(Nest::new(topology).identity(identity));
         let outcome = nest.nestns(&["see", "--via", "proc", "--diff"]);
         assert_eq!(outcome.code, 1, "{identity:?}: {}{}", outcome.stdout, outcome.stderr);
@@ -180,14 +172,12 @@ fn a_proc_of_another_namespace_is_found_and_explained() {
         for via in ["chain", "kill", "pidfd", "cred"] {
             assert!(nest.says(&["see", "--via", via, "--diff"]).starts_with("no difference: "), "{via}");
         }
-    }
+    });
 }
 
 #[test]
 fn hidepid_is_found_and_explained_and_another_user_is_refused() {
-    if !can_nest() || !nix::unistd::geteuid().is_root() {
-        return;
-    }
+    require!(nesting(), root());
     let topology = "[ns.@]\nproc.hide = { sh = \"mount -o remount,hidepid=2 /proc; exec sleep 1000\" }\n\
                     proc.user = { cmd = \"sleep 1000\", user = \"61234\" }\n";
     let nest = Detached::up(Nest::new(topology));
@@ -220,10 +210,7 @@ fn hidepid_is_found_and_explained_and_another_user_is_refused() {
 
 #[test]
 fn whoever_is_not_declared_is_seen_as_well() {
-    if !can_nest() {
-        return;
-    }
-    for identity in identities() {
+    for_each_identity(|identity| {
         let topology = "[ns.@]\nproc.p = { sh = \"setsid sleep 1000 & wait\" }\n";
         let nest = Detached::up(Nest::new(topology).identity(identity));
         let root = nest.nest.root.clone();
@@ -234,15 +221,12 @@ fn whoever_is_not_declared_is_seen_as_well() {
         });
         assert_eq!(found, 3, "{identity:?}");
         assert!(nest.says(&["see", "--via", "pidfd", "--diff"]).starts_with("no difference"));
-    }
+    });
 }
 
 #[test]
 fn who_is_in_a_namespace_that_a_program_has_made_is_seen_as_well() {
-    if !can_nest() {
-        return;
-    }
-    for identity in identities() {
+    for_each_identity(|identity| {
         let made = "unshare --user --map-root-user --fork --pid --kill-child --mount-proc sh -c 'sleep 1000 & wait'";
         let topology = format!("[ns.@]\nproc.p = {{ sh = {made:?} }}\n");
         let nest = Detached::up(Nest::new(&topology).identity(identity));
@@ -270,14 +254,12 @@ fn who_is_in_a_namespace_that_a_program_has_made_is_seen_as_well() {
             let told = nest.says(&["see", "--via", via, "--diff"]);
             assert!(told.starts_with("no difference: "), "{identity:?} {via}: {told}");
         }
-    }
+    });
 }
 
 #[test]
 fn one_looks_from_a_namespace_that_a_program_has_made() {
-    if !can_nest() {
-        return;
-    }
+    require!(nesting());
     for (depth, identity) in
         [(1, Identity::Own), (3, Identity::Own)].into_iter().chain(identities().into_iter().map(|one| (2, one)))
     {
@@ -343,9 +325,7 @@ fn one_looks_from_a_namespace_that_a_program_has_made() {
 
 #[test]
 fn a_place_to_look_from_that_is_not_there_is_told_beside_others() {
-    if !can_nest() {
-        return;
-    }
+    require!(nesting());
     let nest = Detached::up(Nest::new("[ns.@]\nproc.p = { actor = \"idle\" }\n"));
     for host in [&[][..], &["--host"]] {
         let outcome = nest.nestns(&[&["see", "@", "pid:[1]"], host].concat());
@@ -362,11 +342,8 @@ fn a_place_to_look_from_that_is_not_there_is_told_beside_others() {
 
 #[test]
 fn members_that_share_less_than_a_namespace_are_found_and_explained() {
-    if !can_nest() {
-        return;
-    }
     let topology = "[ns.@]\nproc.p = { actor = \"idle\" }\n[ns.\"@/in\"]\nproc.p = { actor = \"idle\" }\n";
-    for identity in identities() {
+    for_each_identity(|identity| {
         let nest = Detached::up(Nest::new(topology).identity(identity));
         let root = nest.nest.root.clone();
         // One has joined the PID namespace and nothing else, as a container with `pid: host` does on its host.
@@ -396,14 +373,12 @@ fn members_that_share_less_than_a_namespace_are_found_and_explained() {
             let told = nest.says(&["see", insider, outsider, "--via", via, "--diff"]);
             assert!(told.starts_with("no difference: "), "{identity:?} {via}: {told}");
         }
-    }
+    });
 }
 
 #[test]
 fn who_has_escaped_the_session_has_not_escaped_the_namespace() {
-    if !can_nest() {
-        return;
-    }
+    require!(nesting());
     for depth in [1, 5] {
         for identity in identities() {
             let mut topology = String::new();
@@ -435,10 +410,7 @@ fn who_has_escaped_the_session_has_not_escaped_the_namespace() {
 
 #[test]
 fn the_machine_as_root_has_our_tree_among_others() {
-    if !can_nest() {
-        return;
-    }
-    for identity in identities() {
+    for_each_identity(|identity| {
         let nest = Detached::up(Nest::new("[ns.@]\n[ns.\"@/in\"]\nproc.p = { actor = \"idle\" }\n").identity(identity));
         let root = nest.nest.root.clone();
         let expected = theory(&nest.truth());
@@ -450,14 +422,12 @@ fn the_machine_as_root_has_our_tree_among_others() {
             assert_eq!(document["topology"], Value::Null);
             assert_eq!(cells(&document), expected, "{identity:?} {via} {root}");
         }
-    }
+    });
 }
 
 #[test]
 fn what_does_not_exist_is_told() {
-    if !can_nest() {
-        return;
-    }
+    require!(nesting());
     let nest = Detached::up(Nest::new("[ns.@]\n"));
     let told = |arguments: &[&str], words: &str| {
         let outcome = nest.nestns(arguments);
@@ -471,11 +441,8 @@ fn what_does_not_exist_is_told() {
 
 #[test]
 fn an_observer_with_a_user_namespace_of_its_own_is_looked_from() {
-    if !can_nest() {
-        return;
-    }
     let own = "[\"unshare\", \"--user\", \"--map-root-user\", \"--mount\", \"--uts\", \"sleep\", \"1000\"]";
-    for identity in identities() {
+    for_each_identity(|identity| {
         for depth in [1, 3] {
             let mut topology = String::new();
             let mut path = "@".to_owned();
@@ -506,5 +473,5 @@ fn an_observer_with_a_user_namespace_of_its_own_is_looked_from() {
             let traced = nest.document(&["see", &observer, "--of", &sibling, "--via", "ptrace", "--format", "json"]);
             assert_eq!(traced["rows"][0]["answers"][&observer], "EPERM", "{identity:?}, depth {depth}");
         }
-    }
+    });
 }

@@ -12,15 +12,10 @@ use serde_json::Value;
 
 use crate::harness::STATE_ROOT;
 use crate::harness::detached::{Detached, ended};
-use crate::harness::nest::{Identity, Nest, PATIENCE, can_nest, identities, program};
+use crate::harness::identity::{Identity, for_each_identity};
+use crate::harness::nest::{Nest, PATIENCE, program};
 
 const IDLE: &str = "name = '@'\n[ns.@]\nproc.one = { actor = \"idle\" }\n";
-
-fn each(test: impl Fn(Identity)) {
-    if can_nest() {
-        identities().into_iter().for_each(test);
-    }
-}
 
 /// `nestns run -- sleep` in the state root of another topology: nobody has given it a name.
 struct Anonymous<'a>(&'a Detached, Child);
@@ -69,7 +64,7 @@ fn second(beside: &Detached) -> String {
 
 #[test]
 fn what_nobody_has_named_never_makes_a_named_one_ambiguous() {
-    each(|identity| {
+    for_each_identity(|identity| {
         let detached = Detached::up(Nest::new(IDLE).identity(identity));
         let (first, other) = (Anonymous::start(&detached), Anonymous::start(&detached));
         let verbs: [&[&str]; 9] = [
@@ -112,7 +107,7 @@ fn what_nobody_has_named_never_makes_a_named_one_ambiguous() {
 
 #[test]
 fn without_a_name_ps_lists_every_topology() {
-    each(|identity| {
+    for_each_identity(|identity| {
         let detached = Detached::up(Nest::new(IDLE).identity(identity));
         let root = detached.nest.root.clone();
         assert_eq!(detached.says(&["ps", "-q"]), format!("{root}/init\n{root}/one\n"));
@@ -137,7 +132,7 @@ fn without_a_name_ps_lists_every_topology() {
 
 #[test]
 fn inside_of_run_test_and_exec_their_own_topology_is_meant() {
-    each(|identity| {
+    for_each_identity(|identity| {
         let detached = Detached::up(Nest::new(IDLE).identity(identity));
         let two = second(&detached);
         let stranger = Anonymous::start(&detached);
@@ -175,7 +170,7 @@ fn inside_of_run_test_and_exec_their_own_topology_is_meant() {
 
 #[test]
 fn a_truth_of_what_does_not_run_is_not_believed() {
-    each(|identity| {
+    for_each_identity(|identity| {
         let detached = Detached::up(Nest::new(IDLE).identity(identity));
         let expected = format!("{0}/init\n{0}/one\n", detached.nest.root);
         let elsewhere = Detached::up(Nest::new(IDLE).identity(identity));
@@ -194,7 +189,7 @@ fn a_truth_of_what_does_not_run_is_not_believed() {
 
 #[test]
 fn a_place_that_was_named_on_purpose_is_the_only_one() {
-    each(|identity| {
+    for_each_identity(|identity| {
         if identity == Identity::Own && nix::unistd::geteuid().is_root() {
             // Without a place of its own that would be the machine's /run.
             return;

@@ -8,7 +8,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde_json::Value;
 
-use crate::harness::nest::{Nest, can_nest, identities};
+use crate::harness::identity::identities;
+use crate::harness::nest::Nest;
+use crate::harness::requirement::{nesting, require};
 
 /// How much later than in the model something may be, in milliseconds: scheduling, shells, and reaping.
 const SLACK: f64 = 6000.0;
@@ -340,9 +342,7 @@ fn check(seed: u64) -> Result<(), String> {
 
 #[test]
 fn random_trees_stop_as_the_model_says() {
-    if !can_nest() {
-        return;
-    }
+    require!(nesting());
     let count = if std::env::var_os("NESTNS_LONG").is_some() { 500 } else { 25 };
     let (next, wrong) = (AtomicUsize::new(0), std::sync::Mutex::new(Vec::new()));
     // Most of the time is waiting.

@@ -6,7 +6,8 @@ use std::fs;
 use serde_json::Value;
 
 use crate::harness::detached::Detached;
-use crate::harness::nest::{Ended, Nest, Running, can_nest, identities};
+use crate::harness::identity::for_each_identity;
+use crate::harness::nest::{Ended, Nest, Running};
 
 /// A shell that says when it was asked, works for a moment, and says when it has finished. A shell runs its traps between
 /// commands, and `wait` is one that a signal interrupts.
@@ -54,9 +55,6 @@ fn time(step: &Value, key: &str) -> f64 {
 
 #[test]
 fn the_request_goes_root_first_and_completion_comes_leaf_first() {
-    if !can_nest() {
-        return;
-    }
     let names = ["forked", "joined", "middle", "low", "inside", "leaf"];
     let topology = format!(
         "[ns.@]\nproc.forked = {{ sh = \"{}\" }}\nproc.joined = {{ sh = \"{}\", enter = \"join\" }}\n\
@@ -70,7 +68,7 @@ fn the_request_goes_root_first_and_completion_comes_leaf_first() {
         handler("inside"),
         handler("leaf")
     );
-    for identity in identities() {
+    for_each_identity(|identity| {
         let mut running = Nest::new(&topology).identity(identity).arguments(&["--format", "json"]).up();
         ready(&mut running, &names);
         let ended = running.stop();
@@ -122,15 +120,12 @@ fn the_request_goes_root_first_and_completion_comes_leaf_first() {
         let ends: Vec<f64> =
             timeline["steps"].as_array().expect("steps").iter().map(|step| time(step, "ended_ms")).collect();
         assert!(ends.is_sorted(), "{timeline:#}");
-    }
+    });
 }
 
 #[test]
 fn a_leaf_that_ignores_the_request_costs_its_own_grace_and_nobody_elses() {
-    if !can_nest() {
-        return;
-    }
-    for identity in identities() {
+    for_each_identity(|identity| {
         for enter in ["fork", "join"] {
             let topology = format!(
                 "[ns.@]\nproc.one = {{ sh = \"{}\" }}\n[ns.\"@/a\"]\nproc.two = {{ sh = \"{}\" }}\n\
@@ -180,15 +175,12 @@ fn a_leaf_that_ignores_the_request_costs_its_own_grace_and_nobody_elses() {
                 assert_eq!(step(path)["how"], "exited", "{identity:?}, {enter}: {timeline:#}");
             }
         }
-    }
+    });
 }
 
 #[test]
 fn what_waited_for_another_is_asked_before_it() {
-    if !can_nest() {
-        return;
-    }
-    for identity in identities() {
+    for_each_identity(|identity| {
         for (first, second) in [("fork", "fork"), ("join", "join"), ("fork", "join"), ("join", "fork")] {
             let topology = format!(
                 "[ns.@]\nproc.base = {{ sh = \"{}\", enter = \"{first}\" }}\n\
@@ -202,15 +194,12 @@ fn what_waited_for_another_is_asked_before_it() {
             assert_eq!(ended.code, 130, "{identity:?}: {}", ended.stderr);
             assert!(stamp(&ended, "upper.finished") < stamp(&ended, "base.asked"), "{identity:?}, {first}, {second}");
         }
-    }
+    });
 }
 
 #[test]
 fn a_process_is_asked_with_its_own_signal() {
-    if !can_nest() {
-        return;
-    }
-    for identity in identities() {
+    for_each_identity(|identity| {
         let script = handler("x").replace("' TERM", "' USR2");
         let topology = format!(
             "[ns.@]\nproc.x = {{ sh = \"{script}\", stop = {{ signal = \"USR2\" }} }}\nproc.y = {{ cmd = \"sleep 1000\" }}\n"
@@ -227,17 +216,14 @@ fn a_process_is_asked_with_its_own_signal() {
             (&"TERM".into(), &"signalled".into(), &143.into(), &true.into()),
             "{identity:?}: {y:#}"
         );
-    }
+    });
 }
 
 #[test]
 fn a_short_grace_inside_shortens_none_outside() {
-    if !can_nest() {
-        return;
-    }
     // Longer than a second more than anything inside has, and shorter than what everybody has who is given nothing.
     let flush = handler("db").replace("sleep 0.1", "sleep 2.5");
-    for identity in identities() {
+    for_each_identity(|identity| {
         for ci in ["stop.grace = \"100ms\"", "proc.x = { actor = \"idle\", stop = { grace = \"100ms\" } }"] {
             let topology = format!(
                 "[ns.@]\n[ns.\"@/vm\"]\nproc.db = {{ sh = \"{flush}\" }}\n[ns.\"@/vm/ci\"]\n{ci}\n[ns.\"@/vm/ci/in\"]\n\
@@ -251,7 +237,7 @@ fn a_short_grace_inside_shortens_none_outside() {
             assert_eq!((&db["how"], &db["code"]), (&"exited".into(), &0.into()), "{identity:?}, {ci}: {timeline:#}");
             assert!(stamp(&ended, "db.asked") < stamp(&ended, "db.finished"), "{identity:?}, {ci}");
         }
-    }
+    });
 }
 
 /// Whoever is held back behind somebody deaf, in a namespace that gives itself much more time than the one around it has.
@@ -261,10 +247,7 @@ const DEAF: &str = "trap '' TERM; : > DIRECTORY/deaf.ready; while :; do sleep 10
 
 #[test]
 fn whoever_is_held_back_is_asked_in_half_of_the_time_that_is_really_left() {
-    if !can_nest() {
-        return;
-    }
-    for identity in identities() {
+    for_each_identity(|identity| {
         // A program that is PID 1, right below and two levels down; and a process on which another depends.
         let program =
             "init = [\"sh\", \"-c\", \"HANDLER\"]\nstop = { grace = \"60s\" }\nproc.deaf = { sh = \"DEAF\" }\n";
@@ -298,15 +281,12 @@ fn whoever_is_held_back_is_asked_in_half_of_the_time_that_is_really_left() {
             // Somebody deaf inside still had a good part of the time to himself.
             assert!(time(held, "asked_ms") >= 700.0, "{context}");
         }
-    }
+    });
 }
 
 #[test]
 fn down_with_a_time_out_asks_whoever_is_held_back_before_it_kills() {
-    if !can_nest() {
-        return;
-    }
-    for identity in identities() {
+    for_each_identity(|identity| {
         for inside in ["", "/a"] {
             let outer = if inside.is_empty() { "" } else { "[ns.@]\nstop.grace = \"70s\"\n" };
             let topology = format!(
@@ -335,5 +315,5 @@ fn down_with_a_time_out_asks_whoever_is_held_back_before_it_kills() {
                 );
             }
         }
-    }
+    });
 }

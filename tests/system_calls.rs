@@ -11,7 +11,9 @@ use nix::sys::signal::{self, Signal};
 use nix::unistd::Pid;
 use serde_json::Value;
 
-use crate::harness::nest::{Nest, PATIENCE, assert_nothing_left, can_nest, identities};
+use crate::harness::identity::{for_each_identity, identities};
+use crate::harness::nest::{Nest, PATIENCE, assert_nothing_left};
+use crate::harness::requirement::{nesting, require};
 use crate::harness::seccomp::{kill, refuse};
 
 const TOPOLOGY: &str = "[ns.@]\nproc.a = { actor = \"idle\" }\n[ns.\"@/b\"]\nunshare = [\"mount\", \"uts\"]\nproc.c = \"sleep \
@@ -136,9 +138,7 @@ fn text(output: &Output) -> String {
 #[cfg(target_arch = "x86_64")]
 #[test]
 fn where_the_doctor_finds_nothing_a_tree_stands_and_ends() {
-    if !can_nest() {
-        return;
-    }
+    require!(nesting());
     let identities = identities();
     let errnos = [libc::EPERM, libc::ENOSYS];
     let mut problems = Vec::new();
@@ -173,9 +173,6 @@ fn where_the_doctor_finds_nothing_a_tree_stands_and_ends() {
 
 #[test]
 fn what_only_a_stop_needs_is_missed_before_anything_is_built() {
-    if !can_nest() {
-        return;
-    }
     let calls = [
         ("pidfd_send_signal", libc::SYS_pidfd_send_signal),
         ("wait4", libc::SYS_wait4),
@@ -183,7 +180,7 @@ fn what_only_a_stop_needs_is_missed_before_anything_is_built() {
         ("accept4", libc::SYS_accept4),
         ("close_range", libc::SYS_close_range),
     ];
-    for identity in identities() {
+    for_each_identity(|identity| {
         for (name, number) in calls {
             for errno in [libc::EPERM, libc::ENOSYS] {
                 let spelled = format!("{name} ({:?})", Errno::from_raw(errno));
@@ -202,14 +199,12 @@ fn what_only_a_stop_needs_is_missed_before_anything_is_built() {
                 assert_nothing_left(&nest);
             }
         }
-    }
+    });
 }
 
 #[test]
 fn a_filter_that_kills_is_found_as_well() {
-    if !can_nest() {
-        return;
-    }
+    require!(nesting());
     let nest = Nest::new("");
     let mut command = nest.command(&["doctor", "--format", "json"]);
     kill(&mut command, libc::SYS_flock);
@@ -225,10 +220,7 @@ fn a_filter_that_kills_is_found_as_well() {
 
 #[test]
 fn links_that_say_nothing_are_links_that_may_not_be_seen() {
-    if !can_nest() {
-        return;
-    }
-    for identity in identities() {
+    for_each_identity(|identity| {
         let nest = Nest::new("[ns.@]\nproc.a = \"sleep 100\"\n").identity(identity);
         let mut standing = nest.up();
         standing.standing();
@@ -243,5 +235,5 @@ fn links_that_say_nothing_are_links_that_may_not_be_seen() {
             assert!(!text(&output).contains("invalid data"), "{words:?}: {}", text(&output));
         }
         standing.stop();
-    }
+    });
 }

@@ -5,7 +5,8 @@ use std::fs;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-use crate::harness::nest::{Nest, can_nest, identities, processes_of};
+use crate::harness::identity::for_each_identity;
+use crate::harness::nest::{Nest, processes_of};
 use crate::harness::terminal::Terminal;
 
 /// A shell without an editor of its own for the line: what it shows is what was typed and what came of it.
@@ -17,18 +18,9 @@ env  = { PS1 = "in> " }
 stop = { signal = "HUP", grace = "2s" }
 "#;
 
-fn each(topology: &str, test: impl Fn(Terminal)) {
-    if !can_nest() {
-        return;
-    }
-    for identity in identities() {
-        test(Terminal::up(Nest::new(topology).identity(identity)));
-    }
-}
-
 #[test]
 fn the_program_has_a_terminal_of_the_callers_size_which_follows_it() {
-    each(SHELL, |mut terminal| {
+    Terminal::for_each_identity(SHELL, |mut terminal| {
         terminal.expect("in> ");
         terminal.send("trap 'echo \"now $(stty size)\"' WINCH; echo \"first $(stty size) on $(tty)\"\r");
         let name = {
@@ -50,7 +42,7 @@ fn the_program_has_a_terminal_of_the_callers_size_which_follows_it() {
 
 #[test]
 fn jobs_are_controlled_inside_and_not_outside() {
-    each(SHELL, |mut terminal| {
+    Terminal::for_each_identity(SHELL, |mut terminal| {
         terminal.expect("in> ");
         terminal.send("sleep 1000 &\r");
         terminal.expect("[1] ");
@@ -88,7 +80,7 @@ fn raw_bytes_pass_both_ways() {
 init = ["sh", "-c", "stty raw -echo; printf g%s o; head -c 255 | od -An -v -tx1; printf '\\001\\377\\200\\003end'"]
 tty  = true
 "#;
-    each(topology, |mut terminal| {
+    Terminal::for_each_identity(topology, |mut terminal| {
         terminal.expect("go");
         let bytes: Vec<u8> = (1..=255).collect();
         terminal.send(&bytes);
@@ -110,7 +102,7 @@ tty  = true
 #[test]
 fn everything_that_was_written_is_shown_before_the_end() {
     let topology = "[ns.@]\ninit = [\"sh\", \"-c\", \"seq 1 5000; echo the last line\"]\ntty = true\n";
-    each(topology, |mut terminal| {
+    Terminal::for_each_identity(topology, |mut terminal| {
         assert_eq!(terminal.status(), 0);
         terminal.expect("the last line");
         let screen = terminal.screen();
@@ -124,7 +116,7 @@ fn everything_that_was_written_is_shown_before_the_end() {
 #[test]
 fn the_settings_are_restored_when_the_program_cannot_be_executed() {
     for (program, status) in [("/no/such/program", 127), ("/etc/passwd", 126)] {
-        each(&format!("[ns.@]\ninit = [\"{program}\"]\ntty = true\n"), |mut terminal| {
+        Terminal::for_each_identity(&format!("[ns.@]\ninit = [\"{program}\"]\ntty = true\n"), |mut terminal| {
             assert_eq!(terminal.status(), status);
             assert!(terminal.is_as_it_was());
             terminal.expect("cannot execute");
@@ -135,7 +127,7 @@ fn the_settings_are_restored_when_the_program_cannot_be_executed() {
 
 #[test]
 fn the_settings_are_restored_when_the_program_is_killed() {
-    each(SHELL, |mut terminal| {
+    Terminal::for_each_identity(SHELL, |mut terminal| {
         terminal.becomes_raw();
         let truth =
             fs::read(fs::read_dir(terminal.nest.state()).unwrap().next().unwrap().unwrap().path().join("truth.json"));
@@ -151,7 +143,7 @@ fn the_settings_are_restored_when_the_program_is_killed() {
 #[test]
 fn the_settings_are_restored_when_the_tree_is_stopped_from_outside() {
     for (signal, status) in [(Signal::SIGTERM, 143), (Signal::SIGINT, 130), (Signal::SIGHUP, 129)] {
-        each(SHELL, |mut terminal| {
+        Terminal::for_each_identity(SHELL, |mut terminal| {
             terminal.becomes_raw();
             terminal.signal(signal);
             assert_eq!(terminal.status(), status);
@@ -163,7 +155,7 @@ fn the_settings_are_restored_when_the_tree_is_stopped_from_outside() {
 
 #[test]
 fn the_guardian_restores_the_settings_of_a_killed_controller() {
-    each(SHELL, |mut terminal| {
+    Terminal::for_each_identity(SHELL, |mut terminal| {
         terminal.becomes_raw();
         terminal.signal(Signal::SIGKILL);
         assert_eq!(terminal.status(), 137);
@@ -174,10 +166,7 @@ fn the_guardian_restores_the_settings_of_a_killed_controller() {
 
 #[test]
 fn a_suspended_nestns_gives_the_terminal_back_and_takes_it_again() {
-    if !can_nest() {
-        return;
-    }
-    for identity in identities() {
+    for_each_identity(|identity| {
         let mut shell = Terminal::shell(Nest::new(SHELL).identity(identity));
         let words = shell.nest.words_for_up().join(" ");
         let program = crate::harness::nest::program().display().to_string();
@@ -199,15 +188,12 @@ fn a_suspended_nestns_gives_the_terminal_back_and_takes_it_again() {
         shell.expect("status=4");
         shell.expect("unchanged");
         shell.close();
-    }
+    });
 }
 
 #[test]
 fn a_nestns_in_the_background_leaves_the_terminal_alone() {
-    if !can_nest() {
-        return;
-    }
-    for identity in identities() {
+    for_each_identity(|identity| {
         let mut shell = Terminal::shell(Nest::new(SHELL).identity(identity));
         let words = shell.nest.words_for_up().join(" ");
         let program = crate::harness::nest::program().display().to_string();
@@ -219,5 +205,5 @@ fn a_nestns_in_the_background_leaves_the_terminal_alone() {
         shell.send("kill %1; wait %1; echo \"status=$?\"\r");
         shell.expect("status=143");
         shell.close();
-    }
+    });
 }

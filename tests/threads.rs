@@ -6,7 +6,9 @@ use serde_json::{Value, json};
 
 use crate::harness::chain::{chain, path};
 use crate::harness::detached::Detached;
-use crate::harness::nest::{Identity, Nest, can_nest, identities};
+use crate::harness::identity::{Identity, for_each_identity, identities};
+use crate::harness::nest::Nest;
+use crate::harness::requirement::{installed, nesting, require};
 
 /// A process and the numbers of its threads besides the first, as the kernel has them.
 struct Threads {
@@ -122,9 +124,7 @@ fn compare(nest: &Detached, them: &Threads, identity: Identity) {
 
 #[test]
 fn a_thread_is_itself_to_every_verb_that_takes_a_number() {
-    if !can_nest() {
-        return;
-    }
+    require!(nesting());
     let cases = [(1, Identity::Own), (31, Identity::Own)].into_iter();
     for (depth, identity) in cases.chain(identities().into_iter().map(|identity| (3, identity))) {
         // Another namespace has the same numbers for its processes.
@@ -152,14 +152,12 @@ fn a_thread_is_itself_to_every_verb_that_takes_a_number() {
 
 #[test]
 fn a_thread_outlives_the_first_one_of_its_process() {
-    if !can_nest() || std::process::Command::new("python3").arg("--version").output().is_err() {
-        return;
-    }
+    require!(installed("python3"));
     // The first thread alone ends: exit(2) without the C library.
     let script = "import ctypes, platform, threading, time\n\
                   [threading.Thread(target=time.sleep, args=(1000,)).start() for _ in range(2)]\n\
                   ctypes.CDLL(None).syscall(60 if platform.machine() == 'x86_64' else 93, 0)\n";
-    for identity in identities() {
+    for_each_identity(|identity| {
         let topology = format!("{}proc.t = {{ cmd = [\"python3\", \"-c\", {script:?}] }}\n", chain(3));
         let nest = Detached::up(Nest::new(&topology).identity(identity));
         let them = threads(&nest, &path(3), "t", 2);
@@ -178,19 +176,16 @@ fn a_thread_outlives_the_first_one_of_its_process() {
         assert_eq!(nest.says(&["exec", &them.path, "--", "echo", "here"]), "here\n", "{identity:?}");
         let outcome = nest.nestns(&["kill", "-s", "KILL", &format!("{}#{}", them.space, own(&them.others[0]))]);
         assert_eq!(outcome.code, 0, "{identity:?}: {}", outcome.stderr);
-    }
+    });
 }
 
 #[test]
 fn a_thousand_threads_are_in_the_truth() {
-    if !can_nest() {
-        return;
-    }
     let topology = format!(
         "{}proc.t = {{ actor = \"threads --count 1000\", ready = {{ exec = [\"sh\", \"-c\", \"test $(ls /proc/2/task | wc -l) = 1001\"] }} }}\n",
         chain(1)
     );
-    for identity in identities() {
+    for_each_identity(|identity| {
         let nest = Nest::new(&topology).identity(identity);
         let file = nest.file.display().to_string();
         let ended = nest.start_verb(&["test", &file, "--", "sh", "-c", "cat \"$NESTNS_TRUTH\""]).wait();
@@ -205,5 +200,5 @@ fn a_thousand_threads_are_in_the_truth() {
         let level = one["pids"].as_array().map(Vec::len);
         assert!(threads.iter().all(|thread| thread.as_array().map(Vec::len) == level));
         assert!(processes.iter().filter(|one| one["name"] != "t").all(|one| one["threads"].is_null()));
-    }
+    });
 }

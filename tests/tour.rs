@@ -8,7 +8,9 @@ use std::path::Path;
 use serde_json::Value;
 
 use crate::harness::Nestns;
-use crate::harness::nest::{Identity, Nest, Truth, can_nest, identities};
+use crate::harness::identity::{Identity, for_each_identity};
+use crate::harness::nest::{Nest, Truth};
+use crate::harness::requirement::{nesting, require};
 
 fn tour() -> std::path::PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/tour")
@@ -42,22 +44,16 @@ fn numbers(document: &Value) -> BTreeMap<String, Vec<Value>> {
 
 #[test]
 fn the_first_step_says_who_it_is_and_ends() {
-    if !can_nest() {
-        return;
-    }
-    for identity in identities() {
+    for_each_identity(|identity| {
         let (nest, file) = nest("1-hello.toml", identity);
         let ended = nest.start_verb(&["up", "--name", "@", &file]).wait();
         assert_eq!((ended.code, ended.stdout.as_str()), (0, "hello/who  │ I am 2, and my parent is 1\n"));
-    }
+    });
 }
 
 #[test]
 fn every_other_step_stands_as_it_was_foretold() {
-    if !can_nest() {
-        return;
-    }
-    for identity in identities() {
+    for_each_identity(|identity| {
         for step in ["2-web.toml", "3-ci.toml", "4-node.toml", "5-site.toml"] {
             let (nest, file) = nest(step, identity);
             let foretold = Nestns::new(&["tree", "--format", "json", &file]).run();
@@ -72,7 +68,7 @@ fn every_other_step_stands_as_it_was_foretold() {
             assert_eq!(ended.code, 130, "{step}: {}", ended.stderr);
             assert!(!ended.stderr.contains("killed at deadline"), "{step}: {}", ended.stderr);
         }
-    }
+    });
 }
 
 #[test]
@@ -88,9 +84,7 @@ fn what_its_comments_say_is_so() {
             .unwrap()
             .contains("# for its processes, not for namespaces inside")
     );
-    if !can_nest() {
-        return;
-    }
+    require!(nesting());
     let topology = "[ns.@]\nenv = { STAGE = 'test' }\nproc.a = { sh = 'echo outer $STAGE in $PWD', oneshot = true }\n\
                     [ns.'@/in']\nproc.a = { sh = 'echo inner [$STAGE]', oneshot = true }\n";
     let ended = Nest::new(topology).up().wait();

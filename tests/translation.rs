@@ -10,8 +10,10 @@ use nix::unistd::Pid;
 
 use crate::harness::chain;
 use crate::harness::detached::Detached;
+use crate::harness::identity::for_each_identity;
 use crate::harness::kernel;
-use crate::harness::nest::{Nest, Truth, can_nest, identities};
+use crate::harness::nest::{Nest, Truth};
+use crate::harness::requirement::{nesting, require};
 
 /// Chains beside fans, so that most numbers exist in many places.
 const TREE: &str = r#"
@@ -112,18 +114,16 @@ fn compare(truth: &Truth) -> (usize, usize) {
 
 #[test]
 fn ten_thousand_translations_agree_with_nspid() {
-    if !can_nest() {
-        return;
-    }
+    require!(nesting());
     let (mut questions, mut invisible) = (0, 0);
-    for identity in identities() {
+    for_each_identity(|identity| {
         for topology in [TREE, &chain()] {
             let nest = Detached::up(Nest::new(topology).identity(identity));
             let (asked, unseen) = compare(&nest.truth());
             questions += asked;
             invisible += unseen;
         }
-    }
+    });
     assert!(questions >= 10_000 && invisible >= 1_000, "{questions} questions, {invisible} about what is invisible");
 }
 
@@ -139,10 +139,7 @@ fn number(text: &str) -> i32 {
 
 #[test]
 fn pid_and_whois_answer_each_other() {
-    if !can_nest() {
-        return;
-    }
-    for identity in identities() {
+    for_each_identity(|identity| {
         let nest = Detached::up(Nest::new(TREE).identity(identity));
         let truth: Truth = nest.truth();
         for path in some(truth.paths()) {
@@ -175,15 +172,12 @@ fn pid_and_whois_answer_each_other() {
         let matches = document["matches"].as_array().expect("a list").iter();
         let ours = matches.filter(|one| one["topology"] == nest.nest.root.as_str());
         assert_eq!(ours.count(), truth.0["namespaces"].as_array().expect("a list").len(), "{identity:?}: every PID 1");
-    }
+    });
 }
 
 #[test]
 fn what_cannot_be_seen_has_no_number() {
-    if !can_nest() {
-        return;
-    }
-    for identity in identities() {
+    for_each_identity(|identity| {
         let nest = Detached::up(Nest::new(TREE).identity(identity));
         let told = |arguments: &[&str], code: i32, words: &str| {
             let outcome = nest.nestns(arguments);
@@ -198,14 +192,12 @@ fn what_cannot_be_seen_has_no_number() {
         told(&["pid", "host#4194304"], 1, "there is no process `host#4194304`");
         told(&["pid", "@/p.0", "--in", "@/p.1"], 1, "`@/p.1` is a process");
         told(&["whois", "4000", "--in", "@/w.0"], 1, "nobody has the number 4000");
-    }
+    });
 }
 
 #[test]
 fn a_process_that_nestns_has_not_started_has_a_number_on_the_host() {
-    if !can_nest() {
-        return;
-    }
+    require!(nesting());
     let nest = Nest::new("[ns.@]\n");
     let own = std::process::id();
     let run = |arguments: &[&str]| {

@@ -1,7 +1,9 @@
 //! `tree` of a topology that runs, and as one of its namespaces sees it.
 
 use crate::harness::detached::Detached;
-use crate::harness::nest::{Nest, can_nest, identities};
+use crate::harness::identity::for_each_identity;
+use crate::harness::nest::Nest;
+use crate::harness::requirement::{nesting, require};
 
 const TOPOLOGY: &str = r#"
 [ns.@]
@@ -23,10 +25,7 @@ fn lines(detached: &Detached, arguments: &[&str]) -> Vec<String> {
 
 #[test]
 fn as_a_namespace_sees_it() {
-    if !can_nest() {
-        return;
-    }
-    for identity in identities() {
+    for_each_identity(|identity| {
         let detached = Detached::up(Nest::new(TOPOLOGY).identity(identity));
         assert_eq!(
             lines(&detached, &["tree", "--from", "@/in"]),
@@ -65,14 +64,12 @@ fn as_a_namespace_sees_it() {
         let wrong = detached.nestns(&["tree", "--from", "@/in/one"]);
         assert_eq!(wrong.code, 1);
         assert!(wrong.stderr.contains("is a process"), "{}", wrong.stderr);
-    }
+    });
 }
 
 #[test]
 fn a_file_is_told_from_an_address() {
-    if !can_nest() {
-        return;
-    }
+    require!(nesting());
     let detached = Detached::up(Nest::new(TOPOLOGY));
     let file = detached.nest.file.to_str().expect("our own path").to_owned();
     for word in [file.clone(), format!("./{}.toml", detached.nest.root), format!("{}.toml", detached.nest.root)] {

@@ -11,7 +11,9 @@ use nix::unistd::Pid;
 use serde_json::{Value, json};
 
 use crate::harness::detached::Detached;
-use crate::harness::nest::{Identity, Nest, Truth, can_nest, identities};
+use crate::harness::identity::{Identity, for_each_identity};
+use crate::harness::nest::{Nest, Truth};
+use crate::harness::requirement::{nesting, require};
 
 /// How many end at once.
 const COUNT: usize = 300;
@@ -29,14 +31,6 @@ proc.job = { sh = "while ! [ -e DIRECTORY/job ]; do sleep 0.01; done; exit 7", o
 init = ["sleep", "1000"]
 "#;
 
-fn each(check: impl Fn(&Detached)) {
-    if can_nest() {
-        for identity in identities() {
-            check(&Detached::up(Nest::new(TREE).arguments(&["--no-wait"]).identity(identity)));
-        }
-    }
-}
-
 fn state<'a>(truth: &'a Truth, path: &str) -> &'a str {
     truth.process(path)["state"].as_str().expect("a word")
 }
@@ -48,7 +42,7 @@ fn file(detached: &Detached) -> std::path::PathBuf {
 
 #[test]
 fn whoever_has_waited_finds_what_he_waited_for() {
-    each(|detached| {
+    Detached::for_each_identity(TREE, &["--no-wait"], |detached| {
         let path = |name: &str| format!("{}/{name}", detached.nest.root);
         detached.says(&["wait", "--for", "started"]);
         let truth = detached.truth();
@@ -84,7 +78,7 @@ fn whoever_has_waited_finds_what_he_waited_for() {
 
 #[test]
 fn it_says_the_same_as_the_verbs_do() {
-    each(|detached| {
+    Detached::for_each_identity(TREE, &["--no-wait"], |detached| {
         detached.says(&["wait", "@/late", "--for", "started"]);
         detached.says(&["exec", "-d", "@/in/", "--", "sleep", "1000"]);
         let told = detached.document(&["tree", "--format", "json"]);
@@ -100,7 +94,7 @@ fn it_says_the_same_as_the_verbs_do() {
 
 #[test]
 fn programs_of_exec_are_in_it_as_long_as_they_are_there() {
-    each(|detached| {
+    Detached::for_each_identity(TREE, &["--no-wait"], |detached| {
         let guests =
             |truth: &Truth| truth.paths().into_iter().filter(|path| path.contains("exec.")).collect::<Vec<_>>();
         detached.says(&["exec", "-d", "@/in/", "--", "sleep", "1000"]);
@@ -124,7 +118,7 @@ fn programs_of_exec_are_in_it_as_long_as_they_are_there() {
 
 #[test]
 fn nobody_needs_to_ask() {
-    each(|detached| {
+    Detached::for_each_identity(TREE, &["--no-wait"], |detached| {
         let path = format!("{}/idle", detached.nest.root);
         kill(Pid::from_raw(detached.truth().host_pid(&path)), Signal::SIGKILL).expect("it lives");
         detached.until("its end is written", |detached| {
@@ -135,10 +129,7 @@ fn nobody_needs_to_ask() {
 
 #[test]
 fn whoever_is_tested_finds_what_runs() {
-    if !can_nest() {
-        return;
-    }
-    for identity in identities() {
+    for_each_identity(|identity| {
         for verb in [["test", "--"].as_slice(), &["run", "--"]] {
             let topology = "[ns.@]\nproc.p = { actor = \"idle\" }\nproc.q = { actor = \"idle\" }\n[ns.\"@/in\"]\n";
             let nest = Nest::new(topology).identity(identity);
@@ -155,14 +146,12 @@ fn whoever_is_tested_finds_what_runs() {
                 assert!(["running", "ready"].contains(&state(&truth, &path)), "{path}: {}", truth.0);
             }
         }
-    }
+    });
 }
 
 #[test]
 fn a_burst_is_written_a_few_times_and_never_by_halves() {
-    if !can_nest() {
-        return;
-    }
+    require!(nesting());
     let topology = format!(
         "on_exit = \"ignore\"\n[ns.@]\nproc.idle = {{ actor = \"idle\" }}\nproc.w = {{ cmd = [\"sleep\", \"1000\"], count = {COUNT} }}\n"
     );
@@ -199,10 +188,7 @@ fn a_burst_is_written_a_few_times_and_never_by_halves() {
 
 #[test]
 fn what_is_in_its_way_is_told_once_and_holds_nothing_up() {
-    if !can_nest() {
-        return;
-    }
-    for identity in identities() {
+    for_each_identity(|identity| {
         let topology = "on_exit = \"ignore\"\n[ns.@]\nproc.p = { actor = \"idle\" }\nproc.q = { actor = \"idle\" }\nproc.r = { actor = \"idle\" }\n";
         let mut running = Nest::new(topology).identity(identity).up();
         let truth = running.standing();
@@ -215,7 +201,8 @@ fn what_is_in_its_way_is_told_once_and_holds_nothing_up() {
         // A directory is not replaced by a file, whoever tries.
         fs::create_dir(&file).expect("nothing is in its place");
         if identity == Identity::Ordinary {
-            std::os::unix::fs::chown(&file, Some(crate::harness::nest::ORDINARY), None).expect("root may give it away");
+            std::os::unix::fs::chown(&file, Some(crate::harness::identity::ORDINARY), None)
+                .expect("root may give it away");
         }
         for name in ["p", "q"] {
             let path = format!("{}/{name}", running.nest.root);
@@ -235,5 +222,5 @@ fn what_is_in_its_way_is_told_once_and_holds_nothing_up() {
         assert_eq!(truth.process(&format!("{}/q", running.nest.root))["exit"], json!({ "signal": 9 }));
         let ended = running.stop();
         assert_eq!(ended.stderr.matches("truth.json").count(), 1, "{}", ended.stderr);
-    }
+    });
 }

@@ -7,7 +7,9 @@ use std::fmt::Write as _;
 use serde_json::Value;
 
 use crate::harness::detached::Detached;
-use crate::harness::nest::{Nest, can_nest, identities};
+use crate::harness::identity::for_each_identity;
+use crate::harness::nest::Nest;
+use crate::harness::requirement::{nesting, require};
 
 /// A namespace inside a namespace that a program makes, a zombie, and a child whose parent has ended.
 const MADE: &str =
@@ -76,10 +78,7 @@ fn chain(pid: i64) -> Vec<i64> {
 
 #[test]
 fn children_orphans_zombies_and_namespaces_of_programs_are_listed_as_the_kernel_has_them() {
-    if !can_nest() {
-        return;
-    }
-    for identity in identities() {
+    for_each_identity(|identity| {
         for depth in [1, 3] {
             let (file, home) = topology(depth);
             let nest = Detached::up(Nest::new(&file).identity(identity));
@@ -124,15 +123,12 @@ fn children_orphans_zombies_and_namespaces_of_programs_are_listed_as_the_kernel_
             let zombies = nest.says(&["ps", "--state", "zombie", "-q"]);
             assert_eq!(zombies, format!("{}\n", text(zombie, "path")), "{what}");
         }
-    }
+    });
 }
 
 #[test]
 fn they_are_addressed_by_their_numbers() {
-    if !can_nest() {
-        return;
-    }
-    for identity in identities() {
+    for_each_identity(|identity| {
         for depth in [1, 3] {
             let (file, home) = topology(depth);
             let nest = Detached::up(Nest::new(&file).identity(identity));
@@ -189,15 +185,12 @@ fn they_are_addressed_by_their_numbers() {
             ]);
             assert_eq!(list(&told, "matches").len(), 1, "{told}");
         }
-    }
+    });
 }
 
 #[test]
 fn the_truth_has_them() {
-    if !can_nest() {
-        return;
-    }
-    for identity in identities() {
+    for_each_identity(|identity| {
         let (file, _) = topology(1);
         let nest = Detached::up(Nest::new(&file).identity(identity));
         let found = settled(&nest);
@@ -218,14 +211,12 @@ fn the_truth_has_them() {
         nest.until("it is told no more", |nest| {
             (!paths(&nest.truth().0).iter().any(|path| path == gone)).then_some(())
         });
-    }
+    });
 }
 
 #[test]
 fn those_that_are_alike_are_folded_for_people() {
-    if !can_nest() {
-        return;
-    }
+    require!(nesting());
     let topology = "[ns.@]\nproc.p = { sh = \"for i in 1 2 3 4 5 6 7 8 9 10; do sleep 1008 & done; wait\" }\n";
     let nest = Detached::up(Nest::new(topology));
     let all = |nest: &Detached| {

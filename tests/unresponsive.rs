@@ -7,8 +7,9 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 use crate::harness::detached::Detached;
+use crate::harness::identity::for_each_identity;
 use crate::harness::kernel;
-use crate::harness::nest::{Nest, assert_nothing_left, can_nest, identities};
+use crate::harness::nest::{Nest, assert_nothing_left};
 use crate::leftovers::{has_ended, run, until};
 
 const FLAT: &str = "[ns.@]\nproc.idle = \"sleep 1000\"\n";
@@ -31,10 +32,7 @@ fn guardian_of(controller: Pid) -> Pid {
 
 #[test]
 fn down_now_ends_a_stopped_controller_and_its_tree_and_down_says_what_to_do() {
-    if !can_nest() {
-        return;
-    }
-    for identity in identities() {
+    for_each_identity(|identity| {
         for topology in [FLAT, DEEP] {
             for is_guardian_stopped in [false, true] {
                 let tree = Detached::up(Nest::new(topology).identity(identity));
@@ -60,15 +58,12 @@ fn down_now_ends_a_stopped_controller_and_its_tree_and_down_says_what_to_do() {
                 assert_nothing_left(&tree.nest);
             }
         }
-    }
+    });
 }
 
 #[test]
 fn a_controller_that_is_stopped_in_the_middle_of_a_stop_is_told_of_and_can_be_killed() {
-    if !can_nest() {
-        return;
-    }
-    for identity in identities() {
+    for_each_identity(|identity| {
         let tree = Detached::up(Nest::new(DEAF).identity(identity));
         let (controller, root) = (tree.controller(), tree.nest.root.clone());
         let mut command = tree.nest.command(&["down", "--timeout", "4s", &root]);
@@ -87,15 +82,12 @@ fn a_controller_that_is_stopped_in_the_middle_of_a_stop_is_told_of_and_can_be_ki
         assert!(stderr.contains("killed the controller"), "{identity:?}: {stderr}");
         assert!(has_ended(controller), "{identity:?}");
         assert_nothing_left(&tree.nest);
-    }
+    });
 }
 
 #[test]
 fn down_all_now_ends_stopped_ones_as_well() {
-    if !can_nest() {
-        return;
-    }
-    for identity in identities() {
+    for_each_identity(|identity| {
         let tree = Detached::up(Nest::new(FLAT).identity(identity));
         let file = tree.nest.file.to_str().expect("our own path").to_owned();
         assert_eq!(run(&tree.nest, &["up", "-d", &file, "--name", "other"]).0, 0);
@@ -105,5 +97,5 @@ fn down_all_now_ends_stopped_ones_as_well() {
         assert_eq!(code, 0, "{identity:?}: {stderr}");
         assert!(has_ended(controller), "{identity:?}");
         assert_nothing_left(&tree.nest);
-    }
+    });
 }

@@ -1,7 +1,8 @@
 //! What the end of a process means to the tree: `ok`, `oneshot`, `essential`, `on_exit` and the options that override it.
 
 use crate::harness::chain::{DEPTHS, chain, path};
-use crate::harness::nest::{Ended, Identity, Nest, can_nest, identities};
+use crate::harness::identity::{Identity, for_each_identity};
+use crate::harness::nest::{Ended, Nest};
 
 fn up(identity: Identity, topology: &str, arguments: &[&str]) -> Ended {
     let nest = Nest::new(topology).identity(identity);
@@ -15,10 +16,7 @@ type Case<'a> = (&'a str, &'a [&'a str], i32, &'a [&'a str], &'a [&'a str]);
 
 /// Each topology, run with these options by both identities, ends with this status and has said this and not that.
 fn compare(cases: &[Case<'_>]) {
-    if !can_nest() {
-        return;
-    }
-    for identity in identities() {
+    for_each_identity(|identity| {
         for &(topology, arguments, code, said, unsaid) in cases {
             let ended = up(identity, topology, arguments);
             let all = format!("{}{}", ended.stdout, ended.stderr);
@@ -31,15 +29,12 @@ fn compare(cases: &[Case<'_>]) {
                 assert!(!all.contains(&text.replace('@', &ended.nest.root)), "has {text:?}; {context}");
             }
         }
-    }
+    });
 }
 
 #[test]
 fn an_essential_process_that_fails_ends_the_tree_with_its_status_at_every_depth() {
-    if !can_nest() {
-        return;
-    }
-    for identity in identities() {
+    for_each_identity(|identity| {
         for depth in DEPTHS {
             for (script, code) in [("exit 7", 7), ("kill -9 $$", 137), ("kill -34 $$", 162)] {
                 let topology = format!(
@@ -54,7 +49,7 @@ fn an_essential_process_that_fails_ends_the_tree_with_its_status_at_every_depth(
                 assert!(ended.stderr.contains(&format!("stopping: `{bad}` has ended")), "{context}");
             }
         }
-    }
+    });
 }
 
 #[test]

@@ -3,8 +3,10 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
+use crate::harness::identity::identities;
 use crate::harness::lines::answer;
-use crate::harness::nest::{Nest, Truth, can_nest, identities};
+use crate::harness::nest::{Nest, Truth};
+use crate::harness::requirement::{nesting, require};
 use crate::numbers::{DEPTHS, chain};
 
 /// Without a fork, and with `WHO` for who tells: the names of all that /proc has, and the numbers below 200 that a signal reaches.
@@ -28,9 +30,7 @@ fn subtree(truth: &Truth, path: &str) -> BTreeSet<i32> {
 
 #[test]
 fn siblings_do_not_see_each_other_a_parent_sees_both_and_a_child_no_parent() {
-    if !can_nest() {
-        return;
-    }
+    require!(nesting());
     for depth in DEPTHS {
         for identity in identities() {
             // The siblings stand at the depth, their parent above them; at depth 1 it is the host, which is not asked.

@@ -6,7 +6,6 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::{Signal, kill};
 
 use crate::harness::detached::{Detached, ended};
-use crate::harness::nest::{Nest, can_nest, identities};
 
 /// Jobs that end when a file appears.
 const JOBS: &str = r#"
@@ -22,21 +21,13 @@ proc.idle = { actor = "idle" }
 proc.idle = { actor = "idle" }
 "#;
 
-fn each(check: impl Fn(&Detached)) {
-    if can_nest() {
-        for identity in identities() {
-            check(&Detached::up(Nest::new(JOBS).arguments(&["--no-wait"]).identity(identity)));
-        }
-    }
-}
-
 fn touch(detached: &Detached, name: &str) {
     fs::write(detached.nest.directory.path().join(name), "").expect("the directory is writable");
 }
 
 #[test]
 fn until_something_has_ended_and_how() {
-    each(|detached| {
+    Detached::for_each_identity(JOBS, &["--no-wait"], |detached| {
         let root = &detached.nest.root;
         let waiting = detached.start(&["wait", "@/job", "--exit-code"]);
         let both = detached.start(&["wait", "@/{job,good}", "--timeout", "50s"]);
@@ -58,7 +49,7 @@ fn until_something_has_ended_and_how() {
 
 #[test]
 fn until_started_and_ready_and_never() {
-    each(|detached| {
+    Detached::for_each_identity(JOBS, &["--no-wait"], |detached| {
         detached.says(&["wait", "@/idle", "@/in", "@/in/deep/init", "--for", "started", "--timeout", "50s"]);
         detached.says(&["wait", "@/in", "--for", "ready", "--timeout", "50s"]);
         assert_eq!(detached.nestns(&["wait", "@/later", "--for", "started", "--timeout", "50ms"]).code, 124);
@@ -81,7 +72,7 @@ fn until_started_and_ready_and_never() {
 
 #[test]
 fn until_a_namespace_and_everything_is_gone() {
-    each(|detached| {
+    Detached::for_each_identity(JOBS, &["--no-wait"], |detached| {
         let part = detached.start(&["wait", "@/in", "--for", "gone"]);
         let inner = detached.start(&["wait", "@/in/deep/idle", "--exit-code"]);
         let whole = detached.start(&["wait", "@:/", "--for", "gone"]);
@@ -107,7 +98,7 @@ fn until_a_namespace_and_everything_is_gone() {
 
 #[test]
 fn a_killed_controller_keeps_nobody_waiting() {
-    each(|detached| {
+    Detached::for_each_identity(JOBS, &["--no-wait"], |detached| {
         let gone = detached.start(&["wait", "--for", "gone"]);
         let job = detached.start(&["wait", "@/job", "--for", "ready"]);
         // Both wait by now, or find nobody any more: the second case is as good.
@@ -122,7 +113,7 @@ fn a_killed_controller_keeps_nobody_waiting() {
 
 #[test]
 fn who_waits_may_leave() {
-    each(|detached| {
+    Detached::for_each_identity(JOBS, &["--no-wait"], |detached| {
         let mut waiting: Vec<_> = (0..20).map(|_| detached.start(&["wait", "@/job"])).collect();
         let last = waiting.pop().unwrap();
         std::thread::sleep(Duration::from_millis(200));

@@ -5,7 +5,9 @@ use std::fs;
 use serde_json::Value;
 
 use crate::harness::detached::Detached;
-use crate::harness::nest::{Nest, can_nest, identities, program};
+use crate::harness::identity::for_each_identity;
+use crate::harness::nest::{Nest, program};
+use crate::harness::requirement::{installed, require};
 
 /// Asks on the control socket, whose directory is the first argument, each line of the file that is the second; prints the
 /// answers.
@@ -67,16 +69,10 @@ fn ask(detached: &Detached, namespace: &str, requests: &[String], wrapper: &[&st
     said.lines().map(|line| serde_json::from_str::<Value>(line).expect("a document")["say"].clone()).collect()
 }
 
-fn has_python() -> bool {
-    std::path::Path::new("/usr/bin/python3").exists()
-}
-
 #[test]
 fn a_program_inside_changes_nothing() {
-    if !can_nest() || !has_python() {
-        return;
-    }
-    for identity in identities() {
+    require!(installed("/usr/bin/python3"));
+    for_each_identity(|identity| {
         let detached = Detached::up(Nest::new(TREE).identity(identity));
         let all = requests(&detached.nest.root);
         let lines: Vec<String> = all.iter().map(|(line, _)| line.clone()).collect();
@@ -97,15 +93,13 @@ fn a_program_inside_changes_nothing() {
             assert!(["running", "ready"].contains(&truth.process(&path)["state"].as_str().expect("a word")), "{path}");
         }
         detached.says(&["down", "@"]);
-    }
+    });
 }
 
 #[test]
 fn a_program_inside_sees_its_own_namespace_and_no_other() {
-    if !can_nest() || !has_python() {
-        return;
-    }
-    for identity in identities() {
+    require!(installed("/usr/bin/python3"));
+    for_each_identity(|identity| {
         let detached = Detached::up(Nest::new(TREE).identity(identity));
         let root = &detached.nest.root;
         for (namespace, expected) in [("@", 3), ("@/x", 2), ("@/x/y", 1)] {
@@ -122,15 +116,12 @@ fn a_program_inside_sees_its_own_namespace_and_no_other() {
         let said = detached.says(&["exec", "-n", "@", "@/x/y", "--", &nestns, "ps", "-n", "@"]);
         assert!(said.contains("three") && !said.contains("four"), "{said}");
         detached.says(&["down", "@"]);
-    }
+    });
 }
 
 #[test]
 fn a_client_in_a_user_namespace_is_not_obeyed() {
-    if !can_nest() {
-        return;
-    }
-    for identity in identities() {
+    for_each_identity(|identity| {
         let detached = Detached::up(Nest::new(TREE).identity(identity));
         let nestns = program().display().to_string();
         let words = ["--user", "--map-root-user", &nestns, "down", &detached.nest.root];
@@ -141,5 +132,5 @@ fn a_client_in_a_user_namespace_is_not_obeyed() {
         assert!(stderr.contains("another PID or user namespace"), "{stderr}");
         detached.says(&["ps", "-n", "@"]);
         detached.says(&["down", "@"]);
-    }
+    });
 }

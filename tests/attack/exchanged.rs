@@ -8,11 +8,13 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use nix::sys::stat::Mode;
-use nix::unistd::{geteuid, mkfifo};
+use nix::unistd::mkfifo;
 
 use crate::harness::Outcome;
 use crate::harness::detached::{Detached, outcome};
-use crate::harness::nest::{Identity, Nest, ORDINARY, assert_nothing_left, can_nest, identities, program};
+use crate::harness::identity::{Identity, ORDINARY, for_each_identity};
+use crate::harness::nest::{Nest, assert_nothing_left, program};
+use crate::harness::requirement::{nesting, require, root};
 
 const FLAT: &str = "[ns.@]\nproc.idle = \"sleep 1000\"\n";
 const DEEP: &str = "[ns.@]\n[ns.\"@/a\"]\n[ns.\"@/a/b\"]\nproc.idle = { sh = \"echo hello; sleep 1000\" }\n";
@@ -44,10 +46,7 @@ fn up(nest: &Nest) -> Outcome {
 
 #[test]
 fn a_state_root_that_others_could_exchange_is_refused() {
-    if !can_nest() {
-        return;
-    }
-    for identity in identities() {
+    for_each_identity(|identity| {
         for topology in [FLAT, DEEP] {
             for mode in [0o777, 0o773] {
                 let (nest, state) = below(topology, identity, mode);
@@ -63,14 +62,12 @@ fn a_state_root_that_others_could_exchange_is_refused() {
             assert_eq!(up(&nest).code, 0, "{identity:?}");
             assert_eq!(outcome(nest.command(&["down", "--now", &nest.root])).code, 0);
         }
-    }
+    });
 }
 
 #[test]
 fn a_state_root_in_somebody_elses_directory_is_refused() {
-    if !can_nest() || !geteuid().is_root() {
-        return;
-    }
+    require!(nesting(), root());
     let nest = Nest::new(FLAT);
     let theirs = nest.directory.path().join("theirs");
     fs::create_dir(&theirs).expect("it is ours");
@@ -93,10 +90,7 @@ fn a_state_root_in_somebody_elses_directory_is_refused() {
 
 #[test]
 fn a_directory_that_is_exchanged_while_the_topology_runs_is_not_written_to() {
-    if !can_nest() {
-        return;
-    }
-    for identity in identities() {
+    for_each_identity(|identity| {
         for topology in [FLAT, DEEP] {
             let tree = Detached::up(Nest::new(topology).identity(identity));
             let (state, root) = (tree.nest.state(), tree.nest.root.clone());
@@ -130,7 +124,7 @@ fn a_directory_that_is_exchanged_while_the_topology_runs_is_not_written_to() {
             fs::remove_dir_all(&moved).expect("it is ours");
             assert_nothing_left(&tree.nest);
         }
-    }
+    });
 }
 
 /// Runs a verb that must not take long, whatever it says.
@@ -144,10 +138,7 @@ fn is_quick(tree: &Detached, arguments: &[&str]) -> Outcome {
 
 #[test]
 fn a_fifo_or_a_device_in_the_place_of_a_file_keeps_no_reader() {
-    if !can_nest() {
-        return;
-    }
-    for identity in identities() {
+    for_each_identity(|identity| {
         let tree = Detached::up(Nest::new(DEEP).identity(identity));
         let (directory, root) = (tree.nest.state().join(&tree.nest.root), tree.nest.root.clone());
         let log = directory.join("logs").join("2.1.log");
@@ -165,15 +156,12 @@ fn a_fifo_or_a_device_in_the_place_of_a_file_keeps_no_reader() {
         for verb in [vec!["ls"], vec!["ps"], vec!["prune"], vec!["save", &root, "--force"]] {
             is_quick(&tree, &verb);
         }
-    }
+    });
 }
 
 #[test]
 fn a_left_over_of_strange_things_is_neither_read_nor_removed() {
-    if !can_nest() {
-        return;
-    }
-    for identity in identities() {
+    for_each_identity(|identity| {
         let nest = Nest::new(FLAT).identity(identity);
         let state = nest.state();
         for name in ["lock", "truth.json", "cgroups"] {
@@ -193,14 +181,12 @@ fn a_left_over_of_strange_things_is_neither_read_nor_removed() {
             assert!(directory.join(name).exists());
             fs::remove_dir_all(&directory).expect("it is ours");
         }
-    }
+    });
 }
 
 #[test]
 fn what_verbs_write_elsewhere_follows_no_link() {
-    if !can_nest() {
-        return;
-    }
+    require!(nesting());
     let tree = Detached::up(Nest::new(FLAT));
     let directory = tree.nest.directory.path();
     let victim = directory.join("victim");

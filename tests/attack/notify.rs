@@ -5,7 +5,9 @@ use std::fs;
 use serde_json::Value;
 
 use crate::harness::detached::Detached;
-use crate::harness::nest::{Nest, can_nest, identities};
+use crate::harness::identity::for_each_identity;
+use crate::harness::nest::Nest;
+use crate::harness::requirement::{installed, require};
 
 /// Waits for the address of a socket, then forks a hundred processes that say READY=1 there and end at once.
 const SENDERS: &str = r#"
@@ -42,7 +44,7 @@ fn topology(notify: &str) -> String {
     )
 }
 
-fn up(topology: &str, identity: crate::harness::nest::Identity) -> Detached {
+fn up(topology: &str, identity: crate::harness::identity::Identity) -> Detached {
     let nest = Nest::new(topology).identity(identity).arguments(&["--no-wait"]);
     fs::write(nest.directory.path().join("senders.py"), SENDERS).expect("it is our own");
     Detached::up(nest)
@@ -50,10 +52,8 @@ fn up(topology: &str, identity: crate::harness::nest::Identity) -> Detached {
 
 #[test]
 fn nobody_but_the_process_itself_says_that_it_is_ready() {
-    if !can_nest() || !std::path::Path::new("/usr/bin/python3").exists() {
-        return;
-    }
-    for identity in identities() {
+    require!(installed("/usr/bin/python3"));
+    for_each_identity(|identity| {
         let detached = up(&topology("true"), identity);
         for name in ["same", "inner", "other"] {
             detached.until(name, |detached| detached.nest.directory.path().join(name).exists().then_some(()));
@@ -63,32 +63,28 @@ fn nobody_but_the_process_itself_says_that_it_is_ready() {
         std::thread::sleep(std::time::Duration::from_millis(200));
         assert!(!is_ready(&detached, "@/a"), "{identity:?}");
         detached.says(&["down", "@"]);
-    }
+    });
 }
 
 #[test]
 fn the_process_itself_does() {
-    if !can_nest() || !std::path::Path::new("/usr/bin/python3").exists() {
-        return;
-    }
+    require!(installed("/usr/bin/python3"));
     let script = "import os, socket, time\ns = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)\n\
                   s.sendto(b\"READY=1\", \"\\0\" + os.environ[\"NOTIFY_SOCKET\"][1:])\ntime.sleep(1000)\n";
-    for identity in identities() {
+    for_each_identity(|identity| {
         let nest = Nest::new(
             "[ns.@]\nproc.a = { cmd = ['/usr/bin/python3', 'DIRECTORY/own.py'], ready = { notify = true } }\n",
         );
         fs::write(nest.directory.path().join("own.py"), script).expect("it is our own");
         let detached = Detached::up(nest.identity(identity));
         assert!(is_ready(&detached, "@/a"));
-    }
+    });
 }
 
 #[test]
 fn with_all_a_living_neighbour_does_and_no_other_namespace() {
-    if !can_nest() || !std::path::Path::new("/usr/bin/python3").exists() {
-        return;
-    }
-    for identity in identities() {
+    require!(installed("/usr/bin/python3"));
+    for_each_identity(|identity| {
         let text = topology("\"all\"").replace("proc.same", "proc.unused");
         let text = text
             .replace("'DIRECTORY', 'same'", "'DIRECTORY', 'unused'")
@@ -109,5 +105,5 @@ fn with_all_a_living_neighbour_does_and_no_other_namespace() {
         detached.says(&["exec", "-n", "@", "-d", "@", "--", "/usr/bin/python3", &script, &address]);
         detached.until("a neighbour has said it", |detached| is_ready(detached, "@/a").then_some(()));
         detached.says(&["down", "@"]);
-    }
+    });
 }

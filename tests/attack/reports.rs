@@ -17,8 +17,10 @@ use nix::unistd::Pid;
 use serde_json::{Value, json};
 
 use crate::harness::detached::Detached;
+use crate::harness::identity::{Identity, for_each_identity, identities};
 use crate::harness::kernel;
-use crate::harness::nest::{Identity, Nest, PATIENCE, can_nest, identities};
+use crate::harness::nest::{Nest, PATIENCE};
+use crate::harness::requirement::{installed, nesting, require};
 use crate::harness::socket::Socket;
 
 /// The attacker: a program with the rights of any other.
@@ -123,15 +125,6 @@ fn prepare(place: &Place, identity: Identity) -> Nest {
     nest
 }
 
-fn has_python() -> bool {
-    let has = std::path::Path::new("/usr/bin/python3").exists();
-    assert!(has || std::env::var_os("NESTNS_REQUIRE_NAMESPACES").is_none(), "the attacks need python3");
-    if !has {
-        eprintln!("skipped: there is no /usr/bin/python3");
-    }
-    has
-}
-
 fn snapshot(detached: &Detached) -> Value {
     let directory = detached.nest.state().join(&detached.nest.root);
     Socket::connect(&directory).answer(&json!("snapshot"))["snapshot"].clone()
@@ -208,9 +201,7 @@ fn assert_undisturbed(detached: &Detached, place: &Place, blamed: &str) {
 
 #[test]
 fn a_program_cannot_report_about_its_ancestors_and_siblings() {
-    if !can_nest() || !has_python() {
-        return;
-    }
+    require!(nesting(), installed("/usr/bin/python3"));
     for place in [&ONE, &THREE] {
         for identity in identities() {
             let detached = Detached::up(prepare(place, identity));
@@ -222,10 +213,8 @@ fn a_program_cannot_report_about_its_ancestors_and_siblings() {
 
 #[test]
 fn a_program_of_exec_cannot_report_for_others_from_an_empty_namespace() {
-    if !can_nest() || !has_python() {
-        return;
-    }
-    for identity in identities() {
+    require!(installed("/usr/bin/python3"));
+    for_each_identity(|identity| {
         let detached = Detached::up(prepare(&EMPTY, identity));
         let mut command = detached.command(&["exec", "@", "--", "/usr/bin/python3"]);
         let directory = detached.nest.directory.path();
@@ -235,7 +224,7 @@ fn a_program_of_exec_cannot_report_for_others_from_an_empty_namespace() {
         assert_undisturbed(&detached, &EMPTY, EMPTY.attacker);
         detached.says(&["down", "@"]);
         drop(attacker);
-    }
+    });
 }
 
 /// A child that does not outlive its test.

@@ -9,18 +9,20 @@ use std::process::{Command, Output, Stdio};
 use nix::sys::statvfs::{FsFlags, statvfs};
 use nix::unistd::geteuid;
 
-use crate::harness::nest::{ORDINARY, program};
+use crate::harness::identity::ORDINARY;
+use crate::harness::nest::program;
+use crate::harness::requirement::skipped;
 
 /// A copy of the program in a directory where rights of files count; `None` where such a thing cannot be made.
 fn copy() -> Option<(tempfile::TempDir, std::path::PathBuf)> {
     if !geteuid().is_root() {
-        eprintln!("skipped: only root can give a file rights");
+        skipped("the tests do not run as root");
         return None;
     }
     let directory = tempfile::Builder::new().prefix("secure-").tempdir().expect("the temporary directory is writable");
     fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o755)).expect("it is our own");
     if statvfs(directory.path()).expect("it is there").flags().contains(FsFlags::ST_NOSUID) {
-        eprintln!("skipped: {} is mounted with nosuid", directory.path().display());
+        skipped(&format!("{} is mounted with nosuid", directory.path().display()));
         return None;
     }
     let copy = directory.path().join("nestns");
@@ -61,7 +63,7 @@ fn a_copy_with_file_capabilities_runs_nothing() {
     let Some((_directory, copy)) = copy() else { return };
     let set = Command::new("setcap").arg("cap_sys_admin+ep").arg(&copy).status();
     if !set.is_ok_and(|status| status.success()) {
-        eprintln!("skipped: setcap(8) is not there, or the file system takes no capabilities");
+        skipped("setcap(8) is not installed, or the file system takes no capabilities");
         return;
     }
     assert_refused(&run_as_ordinary(&copy, &["run", "--", "id", "-u"]), "cap_sys_admin");

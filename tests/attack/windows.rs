@@ -4,11 +4,13 @@
 use std::fs;
 
 use nix::sys::signal::{Signal, kill};
-use nix::unistd::{Pid, geteuid};
+use nix::unistd::Pid;
 
 use crate::harness::detached::Detached;
+use crate::harness::identity::for_each_identity;
 use crate::harness::kernel;
-use crate::harness::nest::{Nest, assert_nothing_left, can_nest, identities};
+use crate::harness::nest::{Nest, assert_nothing_left};
+use crate::harness::requirement::{nesting, require, root};
 use crate::leftovers::{has_ended, run, until};
 use crate::pause::{Stage, stages_with};
 
@@ -48,9 +50,7 @@ fn has_another_user(pid: Pid) -> bool {
 
 #[test]
 fn a_root_of_another_user_does_not_outlive_a_controller_that_dies_while_it_replaces_its_guardian() {
-    if !can_nest() || !geteuid().is_root() {
-        return;
-    }
+    require!(nesting(), root());
     for point in ["guardian-started", "guardian-told#1", "guardian-told#2"] {
         let tree = Detached::up(Nest::new(STUBBORN).env("NESTNS_FAULT", &format!("{point}:kill")));
         let (controller, roots) = (tree.controller(), roots(&tree));
@@ -68,10 +68,7 @@ fn a_root_of_another_user_does_not_outlive_a_controller_that_dies_while_it_repla
 
 #[test]
 fn the_state_stays_as_long_as_a_root_is_not_proven_gone() {
-    if !can_nest() {
-        return;
-    }
-    for identity in identities() {
+    for_each_identity(|identity| {
         for topology in [FLAT, DEEP] {
             // 110 is what await-roots looks for; any number has the guardian doubt what has become of the roots.
             let tree = Detached::up(Nest::new(topology).identity(identity).env("NESTNS_FAULT", "await-roots:110"));
@@ -86,16 +83,13 @@ fn the_state_stays_as_long_as_a_root_is_not_proven_gone() {
             assert_eq!(stdout, format!("removed {}: everything of it has ended\n", tree.nest.root));
             assert_nothing_left(&tree.nest);
         }
-    }
+    });
 }
 
 #[test]
 fn a_controller_that_dies_at_any_point_of_a_start_leaves_nothing() {
-    if !can_nest() {
-        return;
-    }
     let points = ["name-taken", "root-made#1", "root-guarded#1", "truth-written", "released"];
-    for identity in identities() {
+    for_each_identity(|identity| {
         for topology in [FLAT, DEEP] {
             for point in points {
                 let fault = format!("{point}:kill");
@@ -106,15 +100,12 @@ fn a_controller_that_dies_at_any_point_of_a_start_leaves_nothing() {
                 assert_nothing_left(&nest);
             }
         }
-    }
+    });
 }
 
 #[test]
 fn a_guardian_that_dies_during_a_start_is_replaced_before_anything_runs() {
-    if !can_nest() {
-        return;
-    }
-    for identity in identities() {
+    for_each_identity(|identity| {
         // The controller stops where it has made the root, and goes on when its guardian is dead.
         let nest = Nest::new(DEEP).identity(identity).env("NESTNS_FAULT", "root-made#1:stop");
         let mut running = nest.up();
@@ -132,7 +123,7 @@ fn a_guardian_that_dies_during_a_start_is_replaced_before_anything_runs() {
         let ended = running.wait();
         assert_eq!(ended.code, 137, "{identity:?}: {}", ended.stderr);
         assert!(has_ended(root), "{identity:?}");
-    }
+    });
 }
 
 /// What is left to clean up after a pause was cut off.

@@ -5,7 +5,9 @@ use std::path::Path;
 
 use nestns::diagnostic::{Code, Example};
 
-use crate::harness::nest::{Ended, Identity, Nest, can_nest, identities, program};
+use crate::harness::identity::{Identity, identities};
+use crate::harness::nest::{Ended, Nest, program};
+use crate::harness::requirement::{nesting, require};
 
 /// Runs the commands with `nestns` in the PATH; `timeout` ends what a minute does not.
 fn run(identity: Identity, example: Example) -> Ended {
@@ -25,9 +27,7 @@ fn callers(example: Example) -> impl Iterator<Item = Identity> {
 }
 
 fn try_all(word: &str, judge: impl Fn(Code, &Ended, &str)) {
-    if !can_nest() {
-        return;
-    }
+    require!(nesting());
     for &code in Code::ALL {
         for example in code.explanation().examples().filter(|example| example.is("sh") && example.is(word)) {
             for identity in callers(example) {

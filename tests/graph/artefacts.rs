@@ -1,7 +1,7 @@
 //! The pictures as images, for people to look at: `target/artefacts/graph/`.
 //!
 //! Images are made by `dot` and `rsvg-convert`. Where one of them is missing, that is said and its images are skipped;
-//! with `NESTNS_REQUIRE_GRAPHVIZ` or `NESTNS_REQUIRE_RSVG`, as in CI, it is a failure.
+//! with `NESTNS_REQUIRE`, as in CI, it is a failure.
 
 use std::collections::{BTreeMap, HashSet};
 use std::fmt::Write as _;
@@ -14,7 +14,7 @@ use nestns::present::node::{Facts, Kind, Label, Node, Runs};
 use nestns::topology::{Entry, Labels};
 
 use super::{HOSTILE, drawn, read};
-use crate::harness::tool::can_run;
+use crate::harness::requirement::{installed, require};
 
 /// An empty page with a line of text has fewer.
 const FEW_COLOURS: usize = 40;
@@ -152,9 +152,7 @@ fn convert(svg: &str, path: &Path) {
 
 #[test]
 fn our_own_pictures_can_be_seen_by_day_and_by_night() {
-    if !can_run("rsvg-convert", "NESTNS_REQUIRE_RSVG") {
-        return;
-    }
+    require!(installed("rsvg-convert"));
     for Pictures { name, svg, .. } in pictures() {
         for (ending, svg, page, ink) in [
             ("", svg.clone(), [0xff; 3], [0x1f, 0x23, 0x28]),
@@ -173,9 +171,7 @@ fn our_own_pictures_can_be_seen_by_day_and_by_night() {
 
 #[test]
 fn graphviz_draws_what_we_write() {
-    if !can_run("dot", "NESTNS_REQUIRE_GRAPHVIZ") {
-        return;
-    }
+    require!(installed("dot"));
     for Pictures { name, dot, mermaid, .. } in pictures() {
         let source = directory().join(format!("{name}.dot"));
         fs::write(&source, &dot).expect("we may write there");

@@ -12,6 +12,7 @@ use nix::unistd::Pid;
 use serde_json::Value;
 
 use super::Outcome;
+use super::identity::for_each_identity;
 use super::nest::{Nest, PATIENCE, Truth, assert_nothing_left};
 
 /// A nest that runs by itself.
@@ -28,6 +29,11 @@ impl Detached {
         let detached = Self::try_up(nest);
         assert_eq!(detached.up.code, 0, "{}", detached.up.stderr);
         detached
+    }
+
+    /// Starts a topology with these options of `up`, as each of the identities.
+    pub(crate) fn for_each_identity(topology: &str, arguments: &[&str], test: impl Fn(&Self)) {
+        for_each_identity(|identity| test(&Self::up(Nest::new(topology).arguments(arguments).identity(identity))));
     }
 
     /// Starts it, whatever comes of it.

@@ -25,23 +25,6 @@ pub(crate) struct Process {
     pub(crate) numbers: Vec<i32>,
 }
 
-/// Whether a file below /proc/sys belongs to the PID or user namespace that it is read in, so that a test that has made one
-/// may write to it; else it is the machine's, and no test's. Nothing is written to find out: in namespaces of an ordinary user
-/// the file may be written exactly if it is theirs (`kernel.pid_max` since Linux 6.14).
-pub(crate) fn belongs_to_namespace(file: &str) -> bool {
-    let mut command = std::process::Command::new("unshare");
-    command.args(["--user", "--map-root-user", "--pid", "--fork", "--mount-proc", "test", "-w", file]);
-    if nix::unistd::geteuid().is_root() {
-        use std::os::unix::process::CommandExt as _;
-        command.uid(super::nest::ORDINARY).gid(super::nest::ORDINARY);
-    }
-    let is_ours = command.current_dir("/").status().expect("there is unshare(1)").success();
-    if !is_ours {
-        eprintln!("skipped: {file} belongs to the machine here");
-    }
-    is_ours
-}
-
 /// A process, unless it is gone.
 pub(crate) fn process(pid: i32) -> Option<Process> {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;

@@ -4,13 +4,14 @@ pub(crate) mod blueprint;
 pub(crate) mod by_hand;
 pub(crate) mod chain;
 pub(crate) mod detached;
+pub(crate) mod identity;
 pub(crate) mod kernel;
 pub(crate) mod lines;
 pub(crate) mod nest;
+pub(crate) mod requirement;
 pub(crate) mod seccomp;
 pub(crate) mod socket;
 pub(crate) mod terminal;
-pub(crate) mod tool;
 
 use std::io::Write as _;
 use std::path::Path;

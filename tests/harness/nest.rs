@@ -14,48 +14,14 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
-use nix::unistd::{Pid, geteuid};
+use nix::unistd::Pid;
 use serde_json::Value;
 
 use super::STATE_ROOT;
+use super::identity::{Identity, ORDINARY};
 
 /// No step of any test takes longer on the slowest machine; what does has failed.
 pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
-/// An id without any rights and without processes of its own elsewhere.
-pub(crate) const ORDINARY: u32 = 61_234;
-
-/// Who runs the program.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Identity {
-    /// Whoever runs the tests: root, in CI.
-    Own,
-    /// An ordinary user.
-    Ordinary,
-}
-
-/// Both identities, or only one's own where that is an ordinary user's already.
-pub(crate) fn identities() -> Vec<Identity> {
-    if geteuid().is_root() { vec![Identity::Own, Identity::Ordinary] } else { vec![Identity::Own] }
-}
-
-/// Whether namespaces can be made here. Where not, the test says so and is not run; in CI, which sets
-/// `NESTNS_REQUIRE_NAMESPACES`, that is a failure.
-pub(crate) fn can_nest() -> bool {
-    static ANSWER: OnceLock<bool> = OnceLock::new();
-    let can = *ANSWER.get_or_init(|| {
-        let state = tempfile::tempdir().expect("the temporary directory is writable");
-        let mut run = Command::new(program());
-        run.args(["run", "--", "true"]).env(STATE_ROOT, state.path()).stdin(Stdio::null());
-        let run = run.output();
-        run.is_ok_and(|output| output.status.success())
-    });
-    assert!(can || std::env::var_os("NESTNS_REQUIRE_NAMESPACES").is_none(), "namespaces cannot be made here");
-    if !can {
-        eprintln!("skipped: namespaces cannot be made here");
-    }
-    can
-}
-
 /// A copy of the program that every user may execute, wherever the build directory lies.
 pub(crate) fn program() -> &'static Path {
     static COPY: OnceLock<(PathBuf, Child)> = OnceLock::new();

@@ -21,7 +21,8 @@ use nix::sys::signal::{Signal, kill};
 use nix::sys::termios::{LocalFlags, tcgetattr};
 use nix::unistd::{Gid, Pid, Uid, fchown, read, setsid, write};
 
-use super::nest::{Identity, Nest, ORDINARY, PATIENCE, assert_nothing_left, can_nest, identities, program};
+use super::identity::{Identity, ORDINARY, for_each_identity};
+use super::nest::{Nest, PATIENCE, assert_nothing_left, program};
 
 /// What leads the session when nestns is to be in the foreground: its PID and status go to files.
 const LEADER: &str = r#"
@@ -67,6 +68,11 @@ impl Terminal {
         Self::foreground(nest, &words)
     }
 
+    /// The topology in the foreground, as each of the identities.
+    pub(crate) fn for_each_identity(topology: &str, test: impl Fn(Self)) {
+        for_each_identity(|identity| test(Self::up(Nest::new(topology).identity(identity))));
+    }
+
     /// A shell with job control, without an editor of its own for the line; its prompt is `$ `.
     pub(crate) fn shell(nest: Nest) -> Self {
         let command = nest.other_command(Path::new("/bin/bash"), &["--norc", "--noediting", "-i"]);
@@ -76,11 +82,8 @@ impl Terminal {
     }
 
     /// A shell, as each of the identities, in which the topology was started with `up -d`; `$N` is the program.
-    pub(crate) fn each_beside(topology: &str, test: impl Fn(&mut Self)) {
-        if !can_nest() {
-            return;
-        }
-        for identity in identities() {
+    pub(crate) fn for_each_identity_beside(topology: &str, test: impl Fn(&mut Self)) {
+        for_each_identity(|identity| {
             let nest = Nest::new(topology).identity(identity).env("N", program().to_str().expect("our own path"));
             let root = nest.root.clone();
             let mut terminal = Self::shell(nest);
@@ -89,7 +92,7 @@ impl Terminal {
             terminal.expect("$ ");
             test(&mut terminal);
             terminal.close();
-        }
+        });
     }
 
     fn lead(nest: Nest, mut command: Command) -> Self {

@@ -12,8 +12,9 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
+use crate::harness::identity::Identity;
 use crate::harness::kernel;
-use crate::harness::nest::{Identity, Nest, assert_nothing_left, processes_of, program};
+use crate::harness::nest::{Nest, assert_nothing_left, processes_of, program};
 
 /// What is created, moved in, restarted, paused, entered and stopped.
 const TOPOLOGY: &str = "[ns.@]\nproc.a = { actor = \"idle\" }\nproc.b = { actor = \"idle\", restart = \"always\" }\n\

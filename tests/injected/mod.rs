@@ -2,7 +2,7 @@
 //! answer an errno, while the tree is built, used, and stopped. Whatever that leads to is told; nothing is left, or the status
 //! is not 0.
 //!
-//! A few dozen here; `NESTNS_LONG=1` makes it two thousand, and `NESTNS_REQUIRE_STRACE=1` a failure where there is no strace.
+//! A few dozen here; `NESTNS_LONG=1` makes it two thousand.
 //! `NESTNS_TRANSCRIPT=FILE` appends every injection with what was said, and `NESTNS_INJECT='Own up unlinkat EIO 3'` makes that
 //! one only.
 
@@ -13,10 +13,11 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::io::Write as _;
 
-use crate::harness::nest::{Identity, can_nest, identities};
-use crate::harness::tool::can_run;
 use calls::{CALLS, EXCUSED, errnos_of};
 use life::{Injection, Verb, live, made};
+
+use crate::harness::identity::{Identity, for_each_identity, identities};
+use crate::harness::requirement::{installed, nesting, require};
 
 /// Calls of one verb that may fail: the injections into each, those that differ most first.
 fn injections_into(identity: Identity, verb: Verb, call: &'static str, most: u32) -> Vec<Injection> {
@@ -84,9 +85,7 @@ fn parse(words: &str) -> Injection {
 
 /// Injects so many, of which this is one of some shards.
 fn inject(most: usize, shard: usize, shards: usize) {
-    if !can_nest() || !can_run("strace", "NESTNS_REQUIRE_STRACE") {
-        return;
-    }
+    require!(nesting(), installed("strace"));
     let (mut injected, mut codes, mut failures) = (0, BTreeMap::<i32, usize>::new(), Vec::new());
     let transcript = std::env::var_os("NESTNS_TRANSCRIPT");
     for injection in chosen().into_iter().skip(shard).step_by(shards) {
@@ -152,9 +151,7 @@ const ONCE_WRONG: &[&str] = &[
 
 #[test]
 fn what_was_told_wrongly_once_is_told_now() {
-    if !can_nest() || !can_run("strace", "NESTNS_REQUIRE_STRACE") {
-        return;
-    }
+    require!(nesting(), installed("strace"));
     let own = identities().len() > 1;
     for words in ONCE_WRONG.iter().filter(|words| own || words.starts_with("Own")) {
         let lived = live(parse(words));
@@ -165,14 +162,12 @@ fn what_was_told_wrongly_once_is_told_now() {
 /// Every system call of a life is one that is made to fail, or there is a reason why not.
 #[test]
 fn every_call_of_a_life_is_in_the_list() {
-    if !can_nest() || !can_run("strace", "NESTNS_REQUIRE_STRACE") {
-        return;
-    }
-    for identity in identities() {
+    require!(installed("strace"));
+    for_each_identity(|identity| {
         for (verb, call) in made(identity).keys() {
             let is_known = CALLS.iter().any(|(name, _)| name == call)
                 || EXCUSED.iter().any(|(names, _)| names.contains(&call.as_str()));
             assert!(is_known, "`{}` makes {call}, which is in neither list", verb.word());
         }
-    }
+    });
 }

@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use super::committed;
 use crate::harness::Nestns;
+use crate::harness::requirement::skipped;
 
 fn page() -> String {
     let outcome = Nestns::new(&["man", "topology"]).run();
@@ -57,7 +58,7 @@ fn groff_has_nothing_against_it() {
         .stderr(Stdio::piped())
         .spawn();
     let Ok(mut groff) = groff else {
-        eprintln!("skipped: groff is not installed");
+        skipped("groff is not installed");
         return;
     };
     let mut stdin = groff.stdin.take().unwrap();

@@ -1,0 +1,42 @@
+//! The users as which the program is tested.
+
+use nix::unistd::geteuid;
+
+use super::requirement::{nesting, require};
+
+/// An id without any rights and without processes of its own elsewhere.
+pub(crate) const ORDINARY: u32 = 61_234;
+
+/// The user that runs the program.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Identity {
+    /// The user that runs the tests: root, in CI.
+    Own,
+    /// An ordinary user.
+    Ordinary,
+}
+
+/// Both identities, or only the own one where that is an ordinary user already.
+pub(crate) fn identities() -> Vec<Identity> {
+    if geteuid().is_root() { vec![Identity::Own, Identity::Ordinary] } else { vec![Identity::Own] }
+}
+
+/// Runs a test that needs namespaces as each of the identities, and names the one under which it has panicked.
+pub(crate) fn for_each_identity(mut test: impl FnMut(Identity)) {
+    require!(nesting());
+    for identity in identities() {
+        let _named = Named(identity);
+        test(identity);
+    }
+}
+
+/// Names the identity when it is dropped by a panic.
+struct Named(Identity);
+
+impl Drop for Named {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("the identity was {:?}", self.0);
+        }
+    }
+}
