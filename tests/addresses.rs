@@ -18,7 +18,7 @@ proc.job = { actor = "idle" }
 "#;
 
 #[test]
-fn a_detached_topology_stands_and_is_taken_down() {
+fn a_detached_topology_runs_until_down() {
     for_each_identity(|identity| {
         let detached = Detached::up(Nest::new(TREE).identity(identity));
         assert!(detached.up.stdout.contains(&detached.nest.root), "{}", detached.up.stdout);
@@ -31,7 +31,7 @@ fn a_detached_topology_stands_and_is_taken_down() {
 }
 
 #[test]
-fn what_means_nothing_is_told_with_the_nearest_names() {
+fn an_unknown_address_is_reported_with_similar_names() {
     require!(nesting());
     let detached = Detached::up(Nest::new(TREE));
     let root = &detached.nest.root;
@@ -98,7 +98,7 @@ fn proposed(detached: &Detached, line: &str) -> Vec<String> {
 }
 
 #[test]
-fn bash_completes_what_runs() {
+fn bash_completes_running_paths() {
     for_each_identity(|identity| {
         let detached = Detached::up(Nest::new(TREE).identity(identity));
         let table: &[(&str, &[&str])] = &[
@@ -128,7 +128,7 @@ fn bash_completes_what_runs() {
 }
 
 #[test]
-fn a_tab_completes_a_running_path() {
+fn tab_completes_the_path_of_a_running_process() {
     require!(nesting());
     let detached = Detached::up(Nest::new(TREE));
     let state = detached.nest.state();

@@ -29,7 +29,7 @@ fn compare(processes: &str, code: i32, expected: &str) {
 }
 
 #[test]
-fn exited_waits_for_the_end() {
+fn exited_waits_for_the_exit() {
     compare(
         "proc.b = { sh = \"echo b\", after = { a = \"exited\" }, enter = \"FIRST\" }\n\
          proc.a = { sh = \"echo a; sleep 0.05; echo a ends; exit 3\", ok = [3], enter = \"SECOND\" }\n",
@@ -39,7 +39,7 @@ fn exited_waits_for_the_end() {
 }
 
 #[test]
-fn ok_waits_for_a_good_end() {
+fn ok_waits_for_a_successful_exit() {
     compare(
         "proc.c = { sh = \"echo c\", after = { b = \"ok\", a = \"ok\" }, enter = \"FIRST\" }\n\
          proc.b = { sh = \"echo b\", after = { a = \"ok\" }, enter = \"SECOND\" }\n\
@@ -50,7 +50,7 @@ fn ok_waits_for_a_good_end() {
 }
 
 #[test]
-fn ready_of_a_oneshot_is_its_good_end() {
+fn a_oneshot_is_ready_when_it_exits_successfully() {
     compare(
         "proc.b = { sh = \"echo b\", after = { a = \"ready\" }, enter = \"FIRST\" }\n\
          proc.a = { sh = \"sleep 0.05; echo a\", oneshot = true, enter = \"SECOND\" }\n",
@@ -60,7 +60,7 @@ fn ready_of_a_oneshot_is_its_good_end() {
 }
 
 #[test]
-fn started_means_that_the_program_runs() {
+fn started_waits_for_exec() {
     // `b` finds the program of `a`, and no copy of nestns any more in its place.
     for_each_identity(|identity| {
         for depth in DEPTHS {
@@ -83,7 +83,7 @@ fn started_means_that_the_program_runs() {
 }
 
 #[test]
-fn created_holds_nobody_back() {
+fn created_delays_no_process() {
     // Each waits in its program for the other, so that both have to run at the same time.
     compare(
         "proc.a = { sh = \"touch a; until test -e b; do sleep 0.01; done\", after = { b = \"created\" }, enter = \"FIRST\" }\n\
@@ -94,7 +94,7 @@ fn created_holds_nobody_back() {
 }
 
 #[test]
-fn what_can_never_be_true_gives_the_dependent_up_and_says_so() {
+fn an_unreachable_condition_fails_the_dependent_with_a_message() {
     let cases = [
         ("sh = \"exit 3\"", "ok"),
         ("sh = \"exit 3\", oneshot = true", "ready"),
@@ -131,7 +131,7 @@ fn what_can_never_be_true_gives_the_dependent_up_and_says_so() {
 }
 
 #[test]
-fn joined_and_forked_processes_stand_beside_each_other() {
+fn joined_and_forked_processes_can_depend_on_each_other() {
     for_each_identity(|identity| {
         for depth in DEPTHS {
             let status = "sh = \"awk '/PPid/ { print $2 }' /proc/$$/status; echo $$\"";

@@ -27,7 +27,7 @@ const LAPTOP: &str =
     "[ns.@]\ninit = \"pause\"\nproc.app = { actor = \"idle\" }\nproc.db = { actor = \"idle\", enter = \"join\" }\n";
 
 #[test]
-fn one_level_deep_and_on_the_host_both_are_right() {
+fn both_agents_are_right_on_the_host_and_one_level_deep() {
     require!(python());
     for_each_identity(|identity| {
         for name in ["naive.py", "corrected.py"] {
@@ -39,7 +39,7 @@ fn one_level_deep_and_on_the_host_both_are_right() {
 }
 
 #[test]
-fn where_namespaces_are_nested_the_naive_one_is_wrong_and_says_why() {
+fn the_naive_agent_is_wrong_in_nested_namespaces() {
     require!(python());
     let (dind, kind) = (example("dind.toml"), example("kind.toml"));
     let cases = [
@@ -63,7 +63,7 @@ fn where_namespaces_are_nested_the_naive_one_is_wrong_and_says_why() {
 }
 
 #[test]
-fn with_the_proc_of_another_namespace_the_corrected_one_refuses_to_guess() {
+fn the_corrected_agent_refuses_to_guess_with_the_proc_of_another_namespace() {
     require!(python());
     let topology = format!("{LAPTOP}[ns.\"@/in\"]\nmount_proc = false\ninit = \"pause\"\n");
     for_each_identity(|identity| {

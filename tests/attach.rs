@@ -28,7 +28,7 @@ proc.shell = { cmd = "bash --norc --noediting", tty = true, env = { PS1 = "in> "
 "#;
 
 #[test]
-fn both_streams_come_out_apart_and_from_now_on() {
+fn output_is_followed_from_now_on_as_two_streams() {
     for_each_identity(|identity| {
         let tree = Detached::up(Nest::new(TICKING).identity(identity));
         let mut child = tree.start(&["attach", "@/clock"]);
@@ -46,7 +46,7 @@ fn both_streams_come_out_apart_and_from_now_on() {
 }
 
 #[test]
-fn its_end_is_the_end_of_whoever_follows_it() {
+fn attach_ends_with_the_process() {
     for_each_identity(|identity| {
         let nest = Nest::new(BRIEF).identity(identity);
         nix::unistd::mkfifo(&nest.directory.path().join("go"), nix::sys::stat::Mode::from_bits_truncate(0o666))
@@ -67,7 +67,7 @@ fn its_end_is_the_end_of_whoever_follows_it() {
 }
 
 #[test]
-fn what_cannot_be_followed_is_said() {
+fn attach_reports_what_cannot_be_attached() {
     require!(nesting());
     let tree = Detached::up(Nest::new(TICKING));
     for (address, why) in [("@/quiet", "/dev/null"), ("@", "nestns itself"), ("@/clok", "clock")] {
@@ -78,7 +78,7 @@ fn what_cannot_be_followed_is_said() {
 }
 
 #[test]
-fn signals_are_passed_on_where_that_is_asked_for() {
+fn signals_are_forwarded_on_request() {
     require!(nesting());
     let tree = Detached::up(Nest::new(TICKING));
     let mut child = tree.start(&["attach", "--sig-proxy", "@/clock"]);
@@ -98,7 +98,7 @@ fn signals_are_passed_on_where_that_is_asked_for() {
 }
 
 #[test]
-fn a_terminal_is_typed_into_left_and_found_again() {
+fn a_terminal_is_detached_from_and_attached_again() {
     Terminal::for_each_identity_beside(SHELL, |terminal| {
         let root = terminal.nest.root.clone();
         terminal.send(format!("$N attach {root}/shell\r"));
@@ -125,7 +125,7 @@ fn a_terminal_is_typed_into_left_and_found_again() {
 }
 
 #[test]
-fn a_program_of_exec_is_left_and_found_again() {
+fn an_exec_process_is_detached_from_and_attached_again() {
     Terminal::for_each_identity_beside("[ns.@]\nproc.idle = { actor = \"idle\" }\n", |terminal| {
         let root = terminal.nest.root.clone();
         terminal.send(format!("$N exec -it -e PS1='in> ' {root} -- bash --norc --noediting\r"));

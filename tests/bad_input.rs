@@ -11,7 +11,7 @@ fn up(nest: Nest, word: &str) -> Ended {
 }
 
 #[test]
-fn files_that_are_no_topology_are_refused_with_3() {
+fn files_that_are_not_topologies_are_refused_with_3() {
     let cases: [(&[u8], &str); 4] = [
         (b"", "namespace"),
         (b"name = \"x\"\n", "namespace"),
@@ -31,7 +31,7 @@ fn files_that_are_no_topology_are_refused_with_3() {
 }
 
 #[test]
-fn files_that_cannot_be_read_are_refused_with_3() {
+fn unreadable_files_are_refused_with_3() {
     for identity in identities() {
         // Root reads everything; an ordinary user does not.
         let unreadable =
@@ -54,7 +54,7 @@ fn files_that_cannot_be_read_are_refused_with_3() {
 }
 
 #[test]
-fn a_machine_without_user_namespaces_is_refused_with_4_and_the_switch_is_named() {
+fn without_user_namespaces_up_exits_with_4_and_names_the_sysctl() {
     for_each_identity(|identity| {
         // Nobody in particular in a user namespace that allows no further one.
         let script = "echo 0 > /proc/sys/user/max_user_namespaces && \

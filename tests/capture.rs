@@ -27,7 +27,7 @@ fn content(text: &str) -> String {
 }
 
 #[test]
-fn captured_built_and_captured_again_is_the_same_file() {
+fn a_captured_tree_that_is_built_is_captured_as_the_same_file() {
     for_each_identity(|identity| {
         let nest = Detached::up(Nest::new(TREE).identity(identity));
         let root = nest.nest.root.clone();
@@ -45,7 +45,7 @@ fn captured_built_and_captured_again_is_the_same_file() {
 }
 
 #[test]
-fn what_was_captured_of_any_tree_is_captured_again() {
+fn random_trees_survive_capture_and_rebuild() {
     require!(nesting());
     let cases = if std::env::var_os("NESTNS_LONG").is_some() { 300 } else { 30 };
     let config = Config { cases, failure_persistence: None, max_shrink_iters: 200, ..Config::default() };
@@ -135,7 +135,7 @@ fn a_program_whose_children_make_namespaces_is_not_run_again() {
 }
 
 #[test]
-fn a_file_that_is_there_already_stays() {
+fn an_existing_file_is_not_overwritten() {
     require!(nesting());
     let nest = Detached::up(Nest::new("[ns.@]\nproc.p = { actor = \"idle\" }\n"));
     let controller = nest.controller().to_string();
@@ -150,7 +150,7 @@ fn a_file_that_is_there_already_stays() {
 }
 
 #[test]
-fn nothing_to_capture_is_a_no() {
+fn capture_without_anything_to_capture_exits_with_1() {
     let outcome = Nestns::new(&["capture", &(1 << 22).to_string()]).run();
     assert!(outcome.code == 1 && outcome.stderr.contains("nestns whois"), "{outcome:?}");
     let outcome = Nestns::new(&["capture"]).run();
@@ -169,7 +169,7 @@ fn captured(nest: &Detached, expected: &str) -> (String, String) {
 }
 
 #[test]
-fn which_proc_is_seen_and_the_domain_name_are_captured() {
+fn proc_mounts_and_the_domain_name_are_captured() {
     let tree = "[ns.@]\nproc.p = { actor = \"idle\" }\n[ns.\"@/outer\"]\nmount_proc = false\ndomainname = \"some.domain\"\n\
                 proc.p = { actor = \"idle\" }\n[ns.\"@/outer/in\"]\nproc.p = { actor = \"idle\" }\n";
     for_each_identity(|identity| {
@@ -201,7 +201,7 @@ fn users_are_captured_by_root() {
 }
 
 #[test]
-fn what_a_file_cannot_say_is_counted_by_kind() {
+fn what_a_file_cannot_express_is_counted_by_kind() {
     // A process of each kind, as far as everybody may make it.
     let kinds = [
         ("unshare -Urm sleep 1011", "with a mount namespace of its own"),

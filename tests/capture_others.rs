@@ -41,7 +41,7 @@ fn captured(pid: u32, arguments: &[&str], expected: &str) -> Outcome {
 }
 
 #[test]
-fn boxes_of_bubblewrap_in_each_other() {
+fn nested_bubblewrap_sandboxes_are_captured() {
     require!(nesting(), root(), installed("bwrap"));
     let outer = ["bwrap", "--dev-bind", "/", "/", "--proc", "/proc", "--die-with-parent", "--unshare-pid"];
     let named = ["--unshare-uts", "--hostname", "inner-box"];
@@ -60,7 +60,7 @@ fn boxes_of_bubblewrap_in_each_other() {
 }
 
 #[test]
-fn a_user_namespace_of_its_own_is_told() {
+fn a_separate_user_namespace_is_reported() {
     require!(nesting(), root(), installed("bwrap"));
     let words =
         ["bwrap", "--dev-bind", "/", "/", "--die-with-parent", "--unshare-pid", "--unshare-user", "sleep", "1000"];
@@ -76,7 +76,7 @@ const BUNDLE: &str = r#"{"ociVersion": "1.0.2", "hostname": "pod",
     "linux": {"namespaces": [{"type": "pid"}, {"type": "mount"}, {"type": "uts"}]}}"#;
 
 #[test]
-fn a_container_of_runc() {
+fn containers_of_runc_are_captured() {
     require!(nesting(), root(), installed("runc"));
     let bundle = tempfile::tempdir().expect("we may write there");
     fs::create_dir(bundle.path().join("rootfs")).expect("it is empty");

@@ -179,7 +179,7 @@ fn number(variable: &str) -> Option<u64> {
 }
 
 #[test]
-fn whoever_is_killed_whenever_nothing_is_left() {
+fn nothing_is_left_when_any_process_is_killed_at_any_time() {
     require!(nesting());
     let is_long = std::env::var_os("NESTNS_LONG").is_some();
     let rounds = number("NESTNS_ROUNDS").unwrap_or(if is_long { 10_000 } else { 30 });

@@ -15,7 +15,7 @@ const DEEP: &str = "[ns.@]\n[ns.\"@/a\"]\n[ns.\"@/a/b\"]\nproc.idle = \"true\"\n
 const ERRNOS: [i32; 3] = [5, 30, 13];
 
 #[test]
-fn what_cannot_be_removed_is_said_and_is_not_status_0() {
+fn a_failed_removal_is_reported_with_a_failure_status() {
     for_each_identity(|identity| {
         for topology in [FLAT, DEEP] {
             for call in ["unlink", "rmdir", "list-remains"] {
@@ -41,7 +41,7 @@ fn what_cannot_be_removed_is_said_and_is_not_status_0() {
 }
 
 #[test]
-fn run_says_so_with_the_status_of_a_failure_of_its_own() {
+fn run_reports_leftovers_with_its_own_failure_status() {
     require!(nesting());
     let nest = Nest::new("");
     let mut command = nest.command(&["run", "--", "true"]);
@@ -59,7 +59,7 @@ fn run_says_so_with_the_status_of_a_failure_of_its_own() {
 }
 
 #[test]
-fn down_says_that_something_is_left() {
+fn down_reports_leftovers() {
     for_each_identity(|identity| {
         let nest = Nest::new("[ns.@]\nproc.idle = \"sleep 1000\"\n").identity(identity);
         let tree = Detached::up(nest.env("NESTNS_FAULT", "unlink:5"));

@@ -72,7 +72,7 @@ impl Detached {
 }
 
 #[test]
-fn ten_thousand_requests_are_answered_and_leave_no_trace() {
+fn ten_thousand_requests_leak_nothing() {
     for_each_identity(|identity| {
         let tree = Detached::up(identity);
         let before = tree.descriptors();
@@ -101,7 +101,7 @@ fn ten_thousand_requests_are_answered_and_leave_no_trace() {
 }
 
 #[test]
-fn nonsense_is_answered_with_what_is_wrong_and_ends_nothing() {
+fn malformed_requests_are_answered_with_an_error() {
     require!(nesting());
     let tree = Detached::up(Identity::Own);
     let mut socket = Socket::connect(&tree.directory);
@@ -157,7 +157,7 @@ fn nonsense_is_answered_with_what_is_wrong_and_ends_nothing() {
 }
 
 #[test]
-fn whoever_does_not_listen_keeps_nobody_waiting() {
+fn a_client_that_does_not_read_delays_no_other() {
     require!(nesting());
     let tree = Detached::up(Identity::Own);
     let mut deaf: Vec<Socket> = (0..20).map(|_| Socket::connect(&tree.directory)).collect();
@@ -184,7 +184,7 @@ fn whoever_does_not_listen_keeps_nobody_waiting() {
 }
 
 #[test]
-fn more_people_than_there_is_room_for_come_and_go() {
+fn more_clients_than_the_limit_connect_and_disconnect() {
     require!(nesting());
     let tree = Detached::up(Identity::Own);
     let before = tree.descriptors();
@@ -199,7 +199,7 @@ fn more_people_than_there_is_room_for_come_and_go() {
 }
 
 #[test]
-fn descriptors_that_nobody_asked_for_are_closed() {
+fn unexpected_descriptors_are_closed() {
     require!(nesting());
     let tree = Detached::up(Identity::Own);
     let before = tree.descriptors();
@@ -221,7 +221,7 @@ fn descriptors_that_nobody_asked_for_are_closed() {
 }
 
 #[test]
-fn strangers_of_other_users_are_not_let_in() {
+fn clients_of_other_users_are_refused() {
     require!(nesting(), root());
     let tree = Detached::up(Identity::Own);
     // Even where the directory would let them through.

@@ -295,7 +295,7 @@ b.0/b.1/holder/notify
 }
 
 #[test]
-fn variables_are_lines_that_can_be_read_again() {
+fn printed_variables_can_be_read_again() {
     let text = "[vars]\nn = 3\nname-less = 1\n";
     let outcome = Nestns::new(&["config", "-", "--vars"]).input(text).run();
     assert_eq!(outcome.code, 3, "{outcome:?}");
@@ -368,7 +368,7 @@ fn the_hash_is_that_of_the_content() {
 }
 
 #[test]
-fn one_answer_at_a_time() {
+fn output_options_exclude_each_other() {
     for pair in [["--paths", "--vars"], ["--hash", "--paths"], ["--vars", "--hash"]] {
         let outcome = Nestns::new(&["config", "-", pair[0], pair[1]]).input("[ns.a]\n").run();
         assert_eq!(outcome.code, 2, "{pair:?}");
@@ -508,7 +508,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: if std::env::var_os("NESTNS_LONG").is_some() { 20_000 } else { 300 }, max_global_rejects: 100_000, ..ProptestConfig::default() })]
 
     #[test]
-    fn what_is_printed_is_the_same_topology_when_it_is_read(
+    fn the_printed_topology_is_the_same_when_read(
         template in body(), inner in body(), bodies in prop::collection::vec((body(), 0..4_usize), 1..5)
     ) {
         let template: String = template.split_inclusive('\n').filter(|line| !line.starts_with("use")).collect();

@@ -52,7 +52,7 @@ fn files(deep: usize) -> Vec<(&'static str, String)> {
 }
 
 #[test]
-fn nothing_that_nests_overflows_the_stack() {
+fn deeply_nested_input_does_not_overflow_the_stack() {
     for deep in [100, 3_000, 30_000] {
         for (what, file) in files(deep) {
             // Chains of declarations cost more than a character each.
@@ -68,7 +68,7 @@ fn nothing_that_nests_overflows_the_stack() {
 }
 
 #[test]
-fn neither_do_words_of_the_command_line() {
+fn deeply_nested_arguments_do_not_overflow_the_stack() {
     for deep in [100, 10_000] {
         for word in ["{a,".repeat(deep), "*".repeat(deep), "a/".repeat(deep), "w.0..9".repeat(deep), "(".repeat(deep)] {
             for words in [&["pid", &word][..], &["ps", &word], &["see", &word], &["wait", "--timeout", &word]] {

@@ -53,7 +53,7 @@ fn await_end(child: &mut Child, nest: &Nest) {
 }
 
 #[test]
-fn under_a_limit_that_is_just_met_every_line_is_there() {
+fn under_a_just_sufficient_limit_all_output_is_kept() {
     for_each_identity(|identity| {
         let nest = Nest::new(&topology("{ sh = 'echo first; echo second >&2' }")).identity(identity);
         let file = nest.file.display().to_string();
@@ -77,7 +77,7 @@ fn debug_build() -> Result<(), Missing> {
 
 /// Programs that are stopped on their way hold up the others for a moment only, and what is lost by that is told.
 #[test]
-fn programs_that_do_not_come_to_run_do_not_keep_the_tree_from_it() {
+fn programs_stopped_before_exec_do_not_delay_the_tree() {
     require!(debug_build());
     for_each_identity(|identity| {
         let nest = Nest::new(&topology("{ actor = 'idle' }")).identity(identity);

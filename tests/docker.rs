@@ -87,7 +87,7 @@ fn text<'v>(value: &'v Value, key: &str) -> &'v str {
 }
 
 #[test]
-fn containers_of_a_dockerd_inside_are_part_of_what_is_looked_at() {
+fn containers_of_a_nested_dockerd_are_observed() {
     require!(nesting(), root(), installed("dockerd"), installed("docker"), installed("busybox"));
     let _etc = EtcDocker::make();
     let nest = Detached::up(Nest::new(TOPOLOGY));

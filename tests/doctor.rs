@@ -56,7 +56,7 @@ fn find<'a>(checks: &'a [Value], id: &str) -> &'a Value {
 }
 
 #[test]
-fn the_machine_is_looked_at_quickly_and_nothing_is_left_of_it() {
+fn the_doctor_is_quick_and_leaves_nothing() {
     for_each_identity(|identity| {
         let nest = Nest::new("").identity(identity);
         let cgroups = |text: String| -> BTreeSet<String> {
@@ -93,7 +93,7 @@ fn the_machine_is_looked_at_quickly_and_nothing_is_left_of_it() {
 }
 
 #[test]
-fn the_levels_that_are_left_are_measured() {
+fn the_remaining_nesting_levels_are_measured() {
     for_each_identity(|identity| {
         let nest = Nest::new("").identity(identity);
         let left = |found: &[Value]| -> u32 {
@@ -115,7 +115,7 @@ fn the_levels_that_are_left_are_measured() {
 }
 
 #[test]
-fn people_get_a_line_a_check_and_the_remedy_below() {
+fn human_output_has_a_line_a_check_and_its_remedy() {
     for_each_identity(|identity| {
         let nest = Nest::new("").identity(identity);
         let (code, stdout, _) = run(&nest, &["doctor"]);
@@ -132,7 +132,7 @@ fn people_get_a_line_a_check_and_the_remedy_below() {
 }
 
 #[test]
-fn a_file_is_compared_with_the_machine() {
+fn a_file_is_checked_against_the_host() {
     for_each_identity(|identity| {
         let nest =
             Nest::new("[ns.@]\nunshare = [\"net\"]\nproc.a = \"sleep 1\"\nproc.b = \"no-such-program-anywhere\"\n")
@@ -161,7 +161,7 @@ fn a_file_is_compared_with_the_machine() {
 }
 
 #[test]
-fn what_cannot_be_built_is_told_before_it_is_tried() {
+fn what_cannot_be_built_is_reported_before_it_is_tried() {
     for_each_identity(|identity| {
         let wrong = Nest::new("[ns.@\n").identity(identity);
         let (code, _, stderr) = run(&wrong, &["doctor", wrong.file.to_str().expect("our own path")]);
@@ -211,7 +211,7 @@ fn what_cannot_be_built_is_told_before_it_is_tried() {
 }
 
 #[test]
-fn what_is_refused_is_tried_and_not_guessed() {
+fn permissions_are_tried_and_not_guessed() {
     // In a user namespace where no further namespace may be made.
     for_each_identity(|identity| {
         let nest = Nest::new("[ns.@]\n").identity(identity).wrapped(&[

@@ -34,7 +34,7 @@ fn up(identity: Identity, call: libc::c_long, errno: i32) -> (Nest, Output) {
 }
 
 #[test]
-fn a_message_names_the_call_that_failed_and_no_other() {
+fn a_message_names_only_the_call_that_failed() {
     // By the name that is shown: the function of the C library, for some.
     let calls = [
         ("socketpair", libc::SYS_socketpair, libc::EMFILE, "EMFILE"),
@@ -73,7 +73,7 @@ fn a_message_names_the_call_that_failed_and_no_other() {
 }
 
 #[test]
-fn a_shortage_says_which_limit() {
+fn an_exhausted_resource_is_reported_with_its_limit() {
     require!(nesting());
     let watches = up(Identity::Own, libc::SYS_epoll_ctl, libc::ENOSPC);
     assert!(text(&watches.1).contains("the limit fs.epoll.max_user_watches ("), "{}", text(&watches.1));
@@ -223,7 +223,7 @@ fn the_limit_of_a_cgroup_is_named_with_its_path() {
 }
 
 #[test]
-fn the_doctor_names_the_limit_of_a_cgroup_where_it_is_met() {
+fn the_doctor_names_a_cgroup_limit_that_is_reached() {
     require!(nesting());
     let nest = Nest::new(TOPOLOGY);
     let Some(group) = Group::new(&format!("nestns-test-{}", nest.root), 14) else {
@@ -245,7 +245,7 @@ fn the_doctor_names_the_limit_of_a_cgroup_where_it_is_met() {
 }
 
 #[test]
-fn numbers_of_a_namespace_that_are_used_up_are_the_namespaces() {
+fn exhausted_pids_are_attributed_to_their_namespace() {
     for_each_identity(|identity| {
         // As root of the namespace, where the kernel has a limit for each (6.14).
         let script = "before=$(cat /proc/sys/kernel/pid_max); [ $before = 4194304 ] || exit 77; echo 400 > \
@@ -276,7 +276,7 @@ fn numbers_of_a_namespace_that_are_used_up_are_the_namespaces() {
 }
 
 #[test]
-fn waiting_for_a_controller_that_was_stopped_ends_with_the_time() {
+fn waiting_for_a_stopped_controller_times_out() {
     require!(nesting());
     let mut standing = Nest::new("[ns.@]\nproc.a = { actor = \"idle\" }\n").up();
     standing.standing();
@@ -292,7 +292,7 @@ fn waiting_for_a_controller_that_was_stopped_ends_with_the_time() {
 }
 
 #[test]
-fn a_test_is_not_green_where_its_state_cannot_be_written() {
+fn a_test_fails_where_its_state_cannot_be_written() {
     require!(nesting());
     let topology = "[ns.@]\nproc.p = { actor = \"idle\" }\n[[expect]]\nfrom = \"@\"\nsees = [\"@/p\"]\n";
     for (what, mount) in [
@@ -320,7 +320,7 @@ fn a_test_is_not_green_where_its_state_cannot_be_written() {
 }
 
 #[test]
-fn an_experiment_without_a_stage_has_a_document_as_well() {
+fn an_experiment_without_a_stage_has_a_document() {
     for_each_identity(|identity| {
         let nest = Nest::new("").identity(identity);
         let mut command = nest.command(&["experiment", "run", "pid-one", "orphans", "--format", "json"]);

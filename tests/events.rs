@@ -57,7 +57,7 @@ init = "pause"
 "#;
 
 #[test]
-fn everything_that_happens_is_told_in_its_order() {
+fn events_are_in_order() {
     for_each_identity(|identity| {
         let detached = Detached::up(Nest::new(LAYOUT).identity(identity).arguments(&["--hold", "--on-exit", "ignore"]));
         let root = detached.nest.root.clone();
@@ -156,7 +156,7 @@ fn everything_that_happens_is_told_in_its_order() {
 }
 
 #[test]
-fn a_stop_names_who_asked_and_its_stages() {
+fn a_stop_has_its_requester_and_its_stages() {
     let topology = "[ns.@]\nproc.deaf = { actor = \"ignore-term\", stop = { grace = \"200ms\" } }\n";
     for_each_identity(|identity| {
         let uid = if identity == Identity::Ordinary { ORDINARY } else { geteuid().as_raw() };
@@ -186,7 +186,7 @@ fn a_stop_names_who_asked_and_its_stages() {
 }
 
 #[test]
-fn between_a_snapshot_and_what_follows_nothing_is_missing_or_twice() {
+fn no_event_is_lost_or_repeated_between_the_snapshot_and_the_stream() {
     for_each_identity(|identity| {
         let detached = Detached::up(Nest::new("[ns.@]\nproc.p = { cmd = [\"sleep\", \"1000\"] }\n").identity(identity));
         let storm: Vec<Child> = (0..3).map(|_| detached.start(&["exec", "@", "--", "sh", "-c", "exit 0"])).collect();
@@ -246,7 +246,7 @@ fn between_a_snapshot_and_what_follows_nothing_is_missing_or_twice() {
 }
 
 #[test]
-fn a_part_is_chosen_by_address_and_time() {
+fn events_are_filtered_by_address_and_time() {
     for_each_identity(|identity| {
         let topology = "[ns.@]\nproc.p = { cmd = [\"sleep\", \"1000\"] }\n[ns.\"@/in\"]\nproc.q = { cmd = [\"sleep\", \"1000\"] }\n";
         let detached = Detached::up(Nest::new(topology).identity(identity));
@@ -298,7 +298,7 @@ fn a_follower_reads_everything_through_rotation() {
 }
 
 #[test]
-fn whatever_ends_at_once_has_begun_before() {
+fn a_process_that_exits_at_once_has_started_first() {
     for_each_identity(|identity| {
         let mut topology = "on_exit = \"ignore\"\n[ns.@]\nproc.stay = { actor = \"idle\" }\n".to_owned();
         for (namespace, init, enter) in

@@ -50,7 +50,7 @@ fn status_line(pid: i32, key: &str) -> Vec<String> {
 }
 
 #[test]
-fn every_example_is_checked_without_a_word() {
+fn every_example_is_valid() {
     let entries = fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("examples")).unwrap();
     for path in entries.map(|entry| entry.unwrap().path()) {
         // The schema lies beside them, for the editor.
@@ -78,7 +78,7 @@ fn every_example_names_its_schema_first() {
 }
 
 #[test]
-fn dind_has_its_numbers_and_stops_without_a_kill() {
+fn dind_has_the_expected_pids_and_stops_without_a_kill() {
     for_each_identity(|identity| {
         let mut running = nest("dind.toml", identity).up();
         let truth = running.standing();
@@ -98,14 +98,14 @@ fn dind_has_its_numbers_and_stops_without_a_kill() {
 }
 
 #[test]
-fn a_level_of_dind_with_less_time_than_one_inside_is_warned_of() {
+fn dind_with_a_shorter_grace_outside_is_warned_about() {
     let changed = text("dind.toml").replace("grace = \"12s\"", "grace = \"1s\"");
     let outcome = Nestns::new(&["check", "-"]).input(changed).run();
     assert!(format!("{}{}", outcome.stdout, outcome.stderr).contains("NS301"), "{outcome:?}");
 }
 
 #[test]
-fn the_containers_of_a_pod_are_moved_in_or_are_alone() {
+fn the_containers_of_a_pod_join_or_are_alone() {
     for_each_identity(|identity| {
         let mut running = nest("pod.toml", identity).up();
         let truth = running.standing();
@@ -146,7 +146,7 @@ fn the_innermost_process_of_the_chain_has_four_numbers() {
 }
 
 #[test]
-fn with_the_outer_proc_in_view_the_probe_of_the_chain_has_two_numbers() {
+fn with_the_outer_proc_the_probe_of_the_chain_has_two_numbers() {
     for_each_identity(|identity| {
         let changed = text("chain.toml").replace("[ns.\"a/b/c\"]\n", "[ns.\"a/b/c\"]\nmount_proc = false\n");
         let nest = Nest::new(&changed).identity(identity);
@@ -185,7 +185,7 @@ fn a_kind_cluster_has_its_pods_inside_its_nodes() {
 }
 
 #[test]
-fn a_fan_has_as_many_workers_as_it_is_told() {
+fn fan_has_the_requested_number_of_workers() {
     for_each_identity(|identity| {
         let mut running = nest("fan.toml", identity).arguments(&["--set", "workers=3"]).up();
         let truth = running.standing();
@@ -198,7 +198,7 @@ fn a_fan_has_as_many_workers_as_it_is_told() {
 }
 
 #[test]
-fn the_probes_of_the_matrix_have_a_number_a_level() {
+fn the_probes_of_the_matrix_have_a_pid_per_level() {
     for_each_identity(|identity| {
         let mut running = nest("matrix.toml", identity).up();
         let truth = running.standing();
@@ -220,7 +220,7 @@ fn the_probes_of_the_matrix_have_a_number_a_level() {
 }
 
 #[test]
-fn scale_is_a_chain_of_eight_beside_as_many_as_it_is_told() {
+fn scale_is_a_chain_of_eight_beside_the_requested_number() {
     for_each_identity(|identity| {
         let mut running = nest("scale.toml", identity).arguments(&["--set", "workers=10"]).up();
         let truth = running.standing();
@@ -235,7 +235,7 @@ fn scale_is_a_chain_of_eight_beside_as_many_as_it_is_told() {
 }
 
 #[test]
-fn what_the_comments_of_generated_examples_say_is_too_much_is() {
+fn limits_in_the_comments_of_generated_examples_are_exact() {
     for (name, setting) in [("fan.toml", "workers=100000"), ("scale.toml", "levels=33"), ("scale.toml", "workers=5000")]
     {
         let outcome = Nestns::new(&["check", "-", "--set", setting]).input(text(name)).run();
@@ -244,7 +244,7 @@ fn what_the_comments_of_generated_examples_say_is_too_much_is() {
 }
 
 #[test]
-fn the_deaf_init_is_killed_at_its_deadline_and_nobody_else() {
+fn only_the_init_that_ignores_term_is_killed_at_its_deadline() {
     for_each_identity(|identity| {
         let mut running = nest("deaf-init.toml", identity).up();
         let truth = running.standing();
@@ -295,7 +295,7 @@ fn hello_is_a_shell_that_is_the_first_process() {
 }
 
 #[test]
-fn hello_is_asked_to_leave_by_a_hang_up() {
+fn hello_stops_on_sighup() {
     for_each_identity(|identity| {
         let mut terminal = Terminal::up(nest("hello.toml", identity));
         terminal.becomes_raw();

@@ -62,7 +62,7 @@ fn until_somebody_runs(tree: &Detached, word: &str) -> i32 {
 }
 
 #[test]
-fn it_is_in_every_namespace_of_the_target() {
+fn the_process_is_in_every_namespace_of_the_target() {
     Detached::for_each_identity(TREE, &[], |tree| {
         for (target, init) in [("@/in", "@/in/init"), ("@/in/deep", "@/in/deep/init"), ("@/in/idle", "@/in/idle")] {
             let init = tree.truth().host_pid(&init.replace('@', &tree.nest.root));
@@ -84,7 +84,7 @@ fn it_is_in_every_namespace_of_the_target() {
 }
 
 #[test]
-fn the_status_is_the_programs() {
+fn the_status_is_that_of_the_program() {
     Detached::for_each_identity(TREE, &[], |tree| {
         let code = |arguments: &[&str]| tree.nestns(&[&["exec", "@/in"], arguments].concat()).code;
         assert_eq!(code(&["true"]), 0);
@@ -107,7 +107,7 @@ fn the_status_is_the_programs() {
 }
 
 #[test]
-fn environment_directory_and_user_are_as_asked() {
+fn environment_directory_and_user_are_as_requested() {
     Detached::for_each_identity(TREE, &[], |tree| {
         let script = "echo $WHERE $BOTH $NEW $PWD; test -r \"$NESTNS_TRUTH\" && echo truth";
         let said = tree.says(&["exec", "-e", "BOTH=mine", "-e", "NEW=x=y", "-w", "/usr", "@/in", "sh", "-c", script]);
@@ -128,7 +128,7 @@ fn environment_directory_and_user_are_as_asked() {
 }
 
 #[test]
-fn what_the_caller_has_closed_is_dev_null_for_everybody() {
+fn closed_streams_are_dev_null() {
     Detached::for_each_identity(TREE, &[], |tree| {
         let place = format!("{}/in", tree.nest.root);
         let by_hand = |script: &str| {
@@ -146,7 +146,7 @@ fn what_the_caller_has_closed_is_dev_null_for_everybody() {
 }
 
 #[test]
-fn streams_are_the_callers_own() {
+fn the_streams_are_those_of_the_caller() {
     Detached::for_each_identity(TREE, &[], |tree| {
         let outcome = tree.nestns(&["exec", "@/in", "sh", "-c", "echo out; echo err >&2"]);
         assert_eq!((&*outcome.stdout, &*outcome.stderr), ("out\n", "err\n"));
@@ -175,7 +175,7 @@ fn streams_are_the_callers_own() {
 }
 
 #[test]
-fn signals_of_the_client_are_passed_on() {
+fn signals_of_the_client_are_forwarded() {
     Detached::for_each_identity(TREE, &[], |tree| {
         let script = "trap 'echo got INT; exit 5' INT; echo ready; while :; do sleep 0.05; done";
         let mut child = tree.start(&["exec", "@/in", "sh", "-c", script]);
@@ -188,7 +188,7 @@ fn signals_of_the_client_are_passed_on() {
 }
 
 #[test]
-fn a_killed_client_leaves_nothing_of_its_session() {
+fn a_killed_client_leaves_no_process_of_its_session() {
     Detached::for_each_identity(TREE, &[], |tree| {
         // One who ignores the hang-up, and children of his.
         let script = "trap '' HUP; sleep 1111 & sleep 1112 & while :; do sleep 0.1; done";
@@ -206,7 +206,7 @@ fn a_killed_client_leaves_nothing_of_its_session() {
 }
 
 #[test]
-fn ten_sessions_do_not_keep_a_stop_waiting() {
+fn ten_exec_processes_do_not_delay_a_stop() {
     Detached::for_each_identity(TREE, &[], |tree| {
         let script = "trap '' HUP TERM INT; while :; do sleep 1000; done";
         let mut children: Vec<Child> = (0..10)
@@ -231,7 +231,7 @@ fn ten_sessions_do_not_keep_a_stop_waiting() {
 }
 
 #[test]
-fn nothing_starts_in_what_is_being_stopped() {
+fn nothing_starts_in_a_namespace_that_is_stopping() {
     require!(nesting());
     let topology =
         "[ns.@]\nproc.deaf = { actor = \"ignore-term\", stop = { grace = \"30s\" } }\nstop.grace = \"30s\"\n";
@@ -251,7 +251,7 @@ fn nothing_starts_in_what_is_being_stopped() {
 }
 
 #[test]
-fn a_controller_that_was_stopped_is_told_and_starts_nothing_afterwards() {
+fn a_stopped_controller_is_reported_and_starts_nothing_afterwards() {
     Detached::for_each_identity(TREE, &[], |tree| {
         let controller = tree.controller();
         stop(tree, controller);
@@ -266,7 +266,7 @@ fn a_controller_that_was_stopped_is_told_and_starts_nothing_afterwards() {
 }
 
 #[test]
-fn what_was_asked_by_somebody_who_has_gone_is_not_begun() {
+fn a_request_of_a_disconnected_client_is_dropped() {
     Detached::for_each_identity(TREE, &[], |tree| {
         let controller = tree.controller();
         let mut client = Socket::connect(&tree.nest.state().join(&tree.nest.root));
@@ -288,7 +288,7 @@ fn what_was_asked_by_somebody_who_has_gone_is_not_begun() {
 }
 
 #[test]
-fn many_at_once_show_whose_lines_they_are_and_the_worst_status() {
+fn all_prefixes_lines_and_returns_the_worst_status() {
     Detached::for_each_identity(TREE, &[], |tree| {
         let root = &tree.nest.root;
         let outcome = tree.nestns(&[
@@ -309,7 +309,7 @@ fn many_at_once_show_whose_lines_they_are_and_the_worst_status() {
 }
 
 #[test]
-fn a_detached_one_is_on_its_own_and_its_output_is_kept() {
+fn a_detached_process_runs_alone_and_its_output_is_kept() {
     Detached::for_each_identity(TREE, &[], |tree| {
         let script = "echo from $$; echo wrong >&2; exec sleep 1234";
         let path = tree.says(&["exec", "-d", "@/in", "sh", "-c", script]);
@@ -344,7 +344,7 @@ fn a_detached_one_is_on_its_own_and_its_output_is_kept() {
 }
 
 #[test]
-fn with_a_terminal_it_has_jobs_a_size_and_the_callers_comes_back() {
+fn a_terminal_has_job_control_and_a_size_and_is_restored() {
     Terminal::for_each_identity_beside(TREE, |terminal| {
         let root = terminal.nest.root.clone();
         terminal.send(format!("PS1='out> ' $N exec -it -e PS1='in> ' {root}/in -- bash --norc --noediting\r"));

@@ -119,7 +119,7 @@ fn a_missing_program_is_127_and_one_that_cannot_be_executed_126() {
 }
 
 #[test]
-fn a_script_without_a_first_line_goes_to_the_shell() {
+fn a_script_without_an_interpreter_line_is_run_by_the_shell() {
     for_each_identity(|identity| {
         let nest = Nest::new("");
         let path = nest.directory.path().join("script");
@@ -131,7 +131,7 @@ fn a_script_without_a_first_line_goes_to_the_shell() {
 }
 
 #[test]
-fn a_failure_of_nestns_itself_is_125_in_run_and_names_path_and_stage() {
+fn a_failure_of_run_itself_is_125_and_names_path_and_stage() {
     for_each_identity(|identity| {
         // A level too deep, seen from inside.
         let inner = crate::harness::nest::program().to_str().expect("our own path");
@@ -153,7 +153,7 @@ fn a_failure_of_nestns_itself_is_125_in_run_and_names_path_and_stage() {
 }
 
 #[test]
-fn the_status_of_a_command_beside_a_tree_is_its_own() {
+fn the_status_of_a_command_beside_a_tree_passes_through() {
     for_each_identity(|identity| {
         for depth in DEPTHS {
             for place in ["host", "@", &crate::harness::chain::path(depth)] {

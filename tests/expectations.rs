@@ -33,7 +33,7 @@ fn cases(ended: &Ended) -> Vec<(String, String, i64)> {
 }
 
 #[test]
-fn what_is_so_passes_by_every_mechanism() {
+fn correct_expectations_pass_by_every_mechanism() {
     for_each_identity(|identity| {
         for via in ["chain", "proc", "kill", "pidfd", "ptrace", "cred"] {
             let expectations = format!(
@@ -49,7 +49,7 @@ fn what_is_so_passes_by_every_mechanism() {
 }
 
 #[test]
-fn numbers_parents_states_and_signals() {
+fn pids_parents_states_and_signals_can_be_expected() {
     let expectations = "[[expect]]\nproc = \"@/pod/app\"\npid = { \"@\" = 4, \"@/pod\" = 2 }\nppid = { \"@\" = 1, \"@/pod\" = 0 }\n\
                         chain = [4, 2]\nstate = \"running\"\n[[expect]]\nproc = \"@/**\"\ncount = 2\n[[expect]]\n\
                         signal = { from = \"@/pod\", to = \"@/p\", allowed = false }\n[[expect]]\n\
@@ -102,7 +102,7 @@ fn a_wrong_expectation_fails_with_its_own_line() {
 }
 
 #[test]
-fn tap_and_junit_are_what_their_readers_want() {
+fn tap_and_junit_are_valid() {
     require!(nesting());
     let expectations = "[[expect]]\nfrom = \"@\"\nsees = [\"@/p\"]\nhides = [\"@/pod/in/\"]\n";
     let tap = test(Identity::Own, expectations, &["--format", "tap", "--", "echo", "out"]);
@@ -161,7 +161,7 @@ fn the_command_runs_in_a_namespace() {
 }
 
 #[test]
-fn what_is_not_so_yet_is_looked_at_again() {
+fn an_unmet_expectation_is_checked_again() {
     require!(nesting());
     let topology = "[ns.@]\ninit = \"pause\"\nproc.late = { sh = \"sleep 0.4; exit 3\", ok = [3] }\n[[expect]]\n\
                     proc = \"@/late\"\nexit = 3\nstate = \"exited\"\n";
@@ -188,7 +188,7 @@ fn an_interrupted_test_leaves_nothing() {
 }
 
 #[test]
-fn what_is_learnt_holds() {
+fn learned_expectations_hold() {
     for_each_identity(|identity| {
         let ended = test(identity, "", &["--learn"]);
         assert_eq!(ended.code, 0, "{}", ended.stderr);
@@ -203,7 +203,7 @@ fn what_is_learnt_holds() {
 }
 
 #[test]
-fn instances_that_see_alike_are_learnt_once() {
+fn instances_with_equal_visibility_are_learned_once() {
     require!(nesting());
     let topology = "[ns.@]\nproc.hub = { actor = \"idle\" }\n[ns.\"@/w\"]\ncount = 40\ninit = \"pause\"\n";
     let test = |expectations: &str, words: &[&str]| {
@@ -229,7 +229,7 @@ fn a_file_that_expects_nothing_has_nothing_to_test() {
 }
 
 #[test]
-fn what_a_count_of_none_has_left_out_is_not_expected() {
+fn a_count_of_zero_is_not_expected() {
     require!(nesting());
     let topology = "[vars]\nmany = 0\n[ns.@]\nproc.agent = { actor = \"idle\", count = \"{{many}}\" }\n\
                     [ns.\"@/w\"]\ncount = \"{{many}}\"\n[ns.\"@/w/in\"]\nproc.job = { actor = \"idle\" }\n\
@@ -250,7 +250,7 @@ fn what_a_count_of_none_has_left_out_is_not_expected() {
 }
 
 #[test]
-fn how_everything_has_ended_can_be_expected_and_is_in_the_truth() {
+fn the_exits_of_processes_can_be_expected_and_are_in_the_truth() {
     let topology = "[ns.@]\nproc.well = { cmd = \"true\", oneshot = true }\n\
                     [ns.\"@/in\"]\nproc.badly = { sh = \"exit 3\", oneshot = true, ok = [0, 3] }\n\
                     proc.killed = { sh = \"kill -9 $$\" }\n\
@@ -269,7 +269,7 @@ fn how_everything_has_ended_can_be_expected_and_is_in_the_truth() {
 }
 
 #[test]
-fn who_is_tested_does_not_outlive_a_test_that_is_killed() {
+fn a_test_that_is_killed_ends_its_topology() {
     let script = "echo began; while :; do sleep 0.05; done";
     for_each_identity(|identity| {
         for verb in ["test", "run"] {
@@ -288,7 +288,7 @@ fn who_is_tested_does_not_outlive_a_test_that_is_killed() {
 }
 
 #[test]
-fn what_cannot_be_found_out_is_no_success() {
+fn an_expectation_that_cannot_be_checked_is_not_a_success() {
     require!(nesting(), root());
     // Whoever executes what it may not read cannot be looked into by its own user, on the host or in a namespace.
     let test = |words: &[&str]| {

@@ -8,7 +8,7 @@ use crate::harness::nest::Nest;
 use crate::harness::requirement::{nesting, require};
 
 #[test]
-fn every_experiment_holds_for_everybody_and_says_the_same_twice() {
+fn every_experiment_holds_as_each_user_and_is_reproducible() {
     for_each_identity(|identity| {
         let nest = Nest::new("[ns.@]\n").identity(identity);
         let run = || {
@@ -36,7 +36,7 @@ fn every_experiment_holds_for_everybody_and_says_the_same_twice() {
 }
 
 #[test]
-fn one_is_told_in_words() {
+fn an_experiment_is_described_in_words() {
     require!(nesting());
     let nest = Nest::new("[ns.@]\n");
     let output = nest.command(&["experiment", "run", "pid-one"]).output().expect("it was built");
@@ -55,7 +55,7 @@ fn one_is_told_in_words() {
 }
 
 #[test]
-fn a_wrong_name_is_told_with_the_nearest() {
+fn an_unknown_name_is_reported_with_the_nearest() {
     let nest = Nest::new("[ns.@]\n");
     let output = nest.command(&["experiment", "run", "pid-won"]).output().expect("it was built");
     let stderr = String::from_utf8_lossy(&output.stderr);

@@ -35,7 +35,7 @@ fn explain(arguments: &[&str]) -> String {
 }
 
 #[test]
-fn hello_is_the_line_that_everybody_knows() {
+fn hello_is_the_usual_unshare_command() {
     assert_data_eq!(explain(&["examples/hello.toml"]), file!["explain_layout/hello.sh"].raw());
 }
 
@@ -55,7 +55,7 @@ fn a_pod_is_entered() {
 }
 
 #[test]
-fn whatever_a_file_can_say_is_quoted_once() {
+fn every_value_of_a_file_is_quoted_once() {
     let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/explain_layout");
     let outcome = Nestns::new(&["explain", "odd.toml"]).directory(&directory).run();
     assert_eq!(outcome.code, 0, "{}", outcome.stderr);
@@ -97,7 +97,7 @@ nsenter --target "$pid_node_web" --pid --mount --uts --ipc nestns actor log --ra
 }
 
 #[test]
-fn an_unknown_path_is_answered_with_what_is_like_it() {
+fn an_unknown_path_is_reported_with_similar_ones() {
     let file = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/dind.toml");
     for (path, help) in [
         ("vm/co", "\n  = help: similar: `vm/ci`\n"),
@@ -213,7 +213,7 @@ fn a_chain_by_hand_has_the_numbers_that_nestns_gives() {
 }
 
 #[test]
-fn docker_in_docker_by_hand() {
+fn docker_in_docker_by_hand_has_the_shape_of_the_file() {
     for_each_shell(|identity, shell| {
         let (running, _, _) = ByHand::new(&example("dind.toml"), identity, shell).stand();
         end(running, Signal::SIGINT);
@@ -270,7 +270,7 @@ fn a_pod_by_hand_has_processes_whose_parent_is_outside() {
 }
 
 #[test]
-fn programs_are_found_below_programs_and_through_a_proc_of_further_out() {
+fn programs_are_found_below_programs_and_through_an_outer_proc() {
     // Several roots, one of them a program with something inside, and a level without a /proc of its own.
     let topology = r#"
 [ns."@-a"]

@@ -64,7 +64,7 @@ fn programs_and_actors_see_descriptors_0_1_and_2_whatever_the_caller_has_open() 
 }
 
 #[test]
-fn every_program_has_a_session_of_its_own_and_every_pid_1_a_group() {
+fn every_program_has_its_own_session_and_every_pid_1_its_own_group() {
     for_each_identity(|identity| {
         let mut nest = Nest::new(FLAVOURS).identity(identity).up();
         let truth = running(&mut nest);
@@ -85,7 +85,7 @@ fn every_program_has_a_session_of_its_own_and_every_pid_1_a_group() {
 }
 
 #[test]
-fn names_and_command_lines_say_who_is_who() {
+fn names_and_command_lines_identify_processes() {
     for_each_identity(|identity| {
         let mut nest = Nest::new(FLAVOURS).identity(identity).up();
         let truth = running(&mut nest);
@@ -180,7 +180,7 @@ fn signals_and_umask_are_as_the_caller_has_them() {
 }
 
 #[test]
-fn children_of_the_caller_disturb_nothing_and_are_not_disturbed() {
+fn children_of_the_caller_are_neither_reaped_nor_signalled() {
     // One that has ended already, one that ends during the run, one that outlives it.
     let script = "true & (sleep 0.02) & (sleep 2; echo survived > outlived) & exec \"$@\"";
     for_each_identity(|identity| {
@@ -203,7 +203,7 @@ fn children_of_the_caller_disturb_nothing_and_are_not_disturbed() {
 }
 
 #[test]
-fn a_caller_that_ignores_the_end_of_children_gets_the_status_all_the_same() {
+fn a_caller_that_ignores_sigchld_gets_the_status() {
     for_each_identity(|identity| {
         for depth in ["1", "5", "31"] {
             let nest = Nest::new("").identity(identity).wrapped(&["env", "--ignore-signal=CHLD"]);

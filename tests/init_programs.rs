@@ -198,7 +198,7 @@ fn settle(detached: &Detached, zoo: &[Specimen]) {
 }
 
 #[test]
-fn kill_reaches_whoever_takes_the_signal_and_names_the_rest() {
+fn kill_reaches_inits_that_handle_the_signal_and_names_the_others() {
     for_each_identity(|identity| {
         let zoo = &zoo();
         let detached = Detached::up(nest(zoo, identity));
@@ -270,7 +270,7 @@ fn kill_reaches_whoever_takes_the_signal_and_names_the_rest() {
 }
 
 #[test]
-fn the_timeline_says_who_takes_the_signal() {
+fn the_timeline_tells_which_inits_handle_the_signal() {
     for_each_identity(|identity| {
         let zoo = &zoo();
         let detached = Detached::up(nest(zoo, identity));

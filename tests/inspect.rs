@@ -30,7 +30,7 @@ fn names(list: &Value) -> Vec<&str> {
 }
 
 #[test]
-fn a_process_as_the_kernel_and_the_file_have_it() {
+fn a_process_with_its_declaration_and_its_kernel_state() {
     for_each_identity(|identity| {
         let detached = Detached::up(Nest::new(TOPOLOGY).identity(identity));
         let root = &detached.nest.root;
@@ -70,7 +70,7 @@ fn a_process_as_the_kernel_and_the_file_have_it() {
 }
 
 #[test]
-fn a_namespace_with_those_who_are_in_it() {
+fn a_namespace_with_its_processes() {
     for_each_identity(|identity| {
         let detached = Detached::up(Nest::new(TOPOLOGY).identity(identity));
         let root = detached.nest.root.clone();
@@ -105,7 +105,7 @@ fn a_namespace_with_those_who_are_in_it() {
 }
 
 #[test]
-fn what_is_not_one_thing_is_told() {
+fn an_ambiguous_address_is_reported() {
     require!(nesting());
     let detached = Detached::up(Nest::new(TOPOLOGY));
     for (address, expected) in [("@/*", "2 things"), ("@/nothing", "nothing is called"), ("@/lonely/", "is a process")]
@@ -117,7 +117,7 @@ fn what_is_not_one_thing_is_told() {
 }
 
 #[test]
-fn a_process_that_calls_itself_what_is_no_text_is_looked_at_like_any_other() {
+fn a_process_with_a_name_that_is_not_text_is_inspected() {
     let topology = "[ns.@]\nproc.odd = { sh = '''printf '\\377) R 1 (' > /proc/self/comm; echo renamed; sleep 1000 & wait''', \
                     ready = { log = 'renamed' } }\n";
     for_each_identity(|identity| {

@@ -58,7 +58,7 @@ fn one_control_c_stops_the_tree() {
 }
 
 #[test]
-fn the_first_control_c_says_whom_it_waits_for_and_the_second_kills() {
+fn the_first_control_c_names_what_it_waits_for_and_the_second_kills() {
     for_each_identity(|identity| {
         let mut terminal = Terminal::up(Nest::new(DEAF).identity(identity));
         terminal.expect("created in");
@@ -79,7 +79,7 @@ fn the_first_control_c_says_whom_it_waits_for_and_the_second_kills() {
 }
 
 #[test]
-fn control_c_during_the_build_takes_it_back() {
+fn control_c_during_the_build_rolls_it_back() {
     for_each_identity(|identity| {
         let mut terminal = Terminal::up(Nest::new(&wide(900)).identity(identity));
         terminal.pid();
@@ -95,7 +95,7 @@ fn control_c_during_the_build_takes_it_back() {
 }
 
 #[test]
-fn signals_have_their_statuses_during_build_run_and_stop() {
+fn signals_set_the_status_during_build_run_and_stop() {
     for_each_identity(|identity| {
         for (signal, status) in [(Signal::SIGINT, 130), (Signal::SIGTERM, 143), (Signal::SIGHUP, 129)] {
             let mut running = Nest::new(QUICK).identity(identity).up();
@@ -140,7 +140,7 @@ fn the_second_request_kills_a_wide_tree_at_once() {
 }
 
 #[test]
-fn a_hang_up_that_the_caller_ignores_is_ignored() {
+fn a_sighup_that_the_caller_ignores_is_ignored() {
     for_each_identity(|identity| {
         let nest = Nest::new(QUICK).identity(identity);
         let words = nest.words_for_up();

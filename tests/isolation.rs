@@ -15,7 +15,7 @@ use crate::harness::nest::Nest;
 use crate::harness::requirement::{nesting, require, root};
 
 #[test]
-fn what_is_unshared_is_not_the_hosts_and_what_is_not_is() {
+fn only_unshared_namespaces_differ_from_the_host() {
     for_each_identity(|identity| {
         let mut topology = String::new();
         let kinds = [("mount", "mnt"), ("uts", "uts"), ("ipc", "ipc"), ("net", "net"), ("cgroup", "cgroup")];
@@ -78,7 +78,7 @@ fn an_own_network_has_loopback_up_and_nothing_else_and_an_own_host_name_stays_in
 }
 
 #[test]
-fn a_masked_proc_is_refused_by_the_name_of_the_mount_that_masks_it() {
+fn a_masked_proc_is_refused_with_the_name_of_the_masking_mount() {
     require!(nesting(), root());
     for (verb, code) in [(["up", "@.toml"].as_slice(), 4), (&["run", "--", "true"], 125)] {
         let nest = Nest::new("[ns.@]\nproc.p = { actor = \"idle\" }\n");

@@ -43,7 +43,7 @@ fn exit_of(detached: &Detached, path: &str) -> String {
 }
 
 #[test]
-fn one_is_signalled_by_path_and_by_number() {
+fn a_process_is_signalled_by_path_and_by_pid() {
     Detached::for_each_identity(TREE, &[], |detached| {
         let root = &detached.nest.root;
         assert_eq!(detached.says(&["kill", "@/idle"]), format!("{root}/idle\n"));
@@ -77,7 +77,7 @@ fn a_namespace_is_its_pid_1() {
 }
 
 #[test]
-fn what_looks_like_one_and_means_many_wants_all() {
+fn an_address_of_several_processes_requires_all() {
     Detached::for_each_identity(TREE, &[], |detached| {
         let root = &detached.nest.root;
         for words in [&["kill", "@/w"][..], &["kill", "."], &["kill"], &["kill", "@/w#2"]] {
@@ -106,7 +106,7 @@ fn what_looks_like_one_and_means_many_wants_all() {
 }
 
 #[test]
-fn what_the_kernel_would_drop_is_not_sent_and_keeps_nothing_from_others() {
+fn a_signal_that_the_kernel_would_drop_is_not_sent_and_does_not_affect_others() {
     Detached::for_each_identity(DEAF, &[], |detached| {
         detached.until("it listens", |detached| detached.nest.directory.path().join("up").exists().then_some(()));
         let root = &detached.nest.root;
@@ -131,7 +131,7 @@ fn what_the_kernel_would_drop_is_not_sent_and_keeps_nothing_from_others() {
 }
 
 #[test]
-fn the_ended_are_named_where_they_were_named() {
+fn exited_processes_are_reported_when_they_were_named() {
     Detached::for_each_identity(TREE, &[], |detached| {
         let root = &detached.nest.root;
         detached.says(&["kill", "@/w.1/job"]);
@@ -166,7 +166,7 @@ fn in_namespace_of(running: &Running, words: &[&str]) -> std::process::Output {
 }
 
 #[test]
-fn a_number_that_the_kernel_has_given_to_a_stranger_is_never_signalled() {
+fn a_reused_pid_is_never_signalled() {
     require!(nesting(), root(), namespaced("/proc/sys/kernel/pid_max"));
     let topology = "on_exit = \"ignore\"\n[ns.@]\nproc.idle = { actor = \"idle\" }\n\
                     proc.short = { actor = \"idle\", essential = false }\n";
@@ -257,7 +257,7 @@ fn a_number_that_the_kernel_has_given_to_a_stranger_is_never_signalled() {
 
 /// A process that waits for another one is released by that alone, whatever is sent to it meanwhile.
 #[test]
-fn what_has_not_started_is_not_released_by_a_signal() {
+fn a_signal_does_not_start_a_process_that_waits() {
     let topology = r#"
 on_exit = "ignore"
 [ns.@]

@@ -38,7 +38,7 @@ fn within_bounds(verb: &[&str], namespaces: &str) -> String {
 const FINE: &str = "checked 1 file: no problems\n";
 
 #[test]
-fn declared_one_by_one() {
+fn a_file_that_declares_each_namespace() {
     let mut text = String::new();
     for number in 0..NAMESPACES {
         write!(text, "[ns.\"r/w{number}\"]\nlabels = {{ shard = \"{number}\" }}\n{BODY}").expect("memory");
@@ -47,13 +47,13 @@ fn declared_one_by_one() {
 }
 
 #[test]
-fn generated_by_a_number() {
+fn a_file_with_a_generator() {
     let text = format!("[ns.\"r/w\"]\ncount = {NAMESPACES}\nlabels = {{ shard = \"{{{{i}}}}\" }}\n{BODY}");
     assert_eq!(within_bounds(&["check"], &text), FINE);
 }
 
 #[test]
-fn made_of_a_template() {
+fn a_file_with_a_template() {
     let mut text = format!("[template.t]\nlabels = {{ tier = \"{{{{name}}}}\" }}\n{BODY}");
     for number in 0..NAMESPACES {
         write!(text, "[ns.\"r/w{number}\"]\nuse = \"t\"\nlabels.shard = \"{number}\"\n").expect("memory");
@@ -62,7 +62,7 @@ fn made_of_a_template() {
 }
 
 #[test]
-fn their_document_is_written_as_it_is_made() {
+fn the_document_is_streamed() {
     let text = format!("[ns.\"r/w\"]\ncount = {NAMESPACES}\n{BODY}");
     let document = within_bounds(&["up", "--dry-run", "--format", "json"], &text);
     let document: serde_json::Value = serde_json::from_str(&document).expect("a document");

@@ -29,7 +29,7 @@ fn line_of(topology: &str, words: &str) -> usize {
 }
 
 #[test]
-fn what_is_expected_of_a_layout_is_so() {
+fn the_expectations_of_every_layout_hold() {
     for_each_identity(|identity| {
         for layout in LAYOUTS {
             let topology = example(layout);

@@ -97,7 +97,7 @@ fn a_name_whose_controller_was_killed_can_be_taken_again_at_once() {
 }
 
 #[test]
-fn a_guardian_at_work_is_waited_for_by_up_and_down() {
+fn up_and_down_wait_for_a_guardian_that_cleans_up() {
     for_each_identity(|identity| {
         for verb in ["up", "down"] {
             let nest = Nest::new(IDLE).identity(identity);
@@ -131,7 +131,7 @@ fn a_guardian_at_work_is_waited_for_by_up_and_down() {
 }
 
 #[test]
-fn the_state_of_a_dead_controller_and_guardian_is_removed_and_said() {
+fn the_state_of_a_dead_controller_and_guardian_is_removed_and_reported() {
     for_each_identity(|identity| {
         let nest = Nest::new(IDLE).identity(identity);
         kill_both(&up(&nest));
@@ -151,7 +151,7 @@ fn the_state_of_a_dead_controller_and_guardian_is_removed_and_said() {
 }
 
 #[test]
-fn a_root_that_has_survived_both_is_killed_and_named() {
+fn a_root_that_survived_controller_and_guardian_is_killed_and_named() {
     require!(nesting(), root());
     for verb in ["up", "down"] {
         let nest = Nest::new(STUBBORN);
@@ -188,7 +188,7 @@ fn a_root_that_has_survived_both_is_killed_and_named() {
 }
 
 #[test]
-fn a_stranger_with_a_recorded_number_is_left_alone() {
+fn an_unrelated_process_with_a_recorded_pid_is_left_alone() {
     for_each_identity(|identity| {
         let nest = Nest::new(IDLE).identity(identity);
         kill_both(&up(&nest));
@@ -230,7 +230,7 @@ fn a_stranger_with_a_recorded_number_is_left_alone() {
 }
 
 #[test]
-fn of_two_starts_at_the_same_moment_one_wins_and_the_other_says_so() {
+fn of_two_simultaneous_starts_one_wins_and_the_other_reports_it() {
     for_each_identity(|identity| {
         for round in 0..10 {
             let nest = Nest::new(IDLE).identity(identity);
@@ -340,7 +340,7 @@ fn listing(directory: &Path) -> Vec<String> {
 }
 
 #[test]
-fn what_nestns_has_not_made_is_named_and_neither_followed_nor_removed() {
+fn files_of_others_are_named_and_neither_followed_nor_removed() {
     let kinds = [
         ("truncated truth", "truth.json cannot be understood"),
         ("link as lock", "lock is a symbolic link"),

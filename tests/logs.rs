@@ -84,7 +84,7 @@ fn chain(identity: Identity) -> Detached {
 }
 
 #[test]
-fn lines_of_all_are_merged_by_the_time_at_which_they_were_read() {
+fn lines_of_all_processes_are_merged_by_the_time_they_were_read() {
     for_each_identity(|identity| {
         let detached = chain(identity);
         let root = &detached.nest.root;
@@ -113,7 +113,7 @@ fn lines_of_all_are_merged_by_the_time_at_which_they_were_read() {
 }
 
 #[test]
-fn a_part_is_chosen_by_address_stream_time_and_number() {
+fn logs_are_filtered_by_address_stream_time_and_count() {
     for_each_identity(|identity| {
         let detached = chain(identity);
         let all = logs(&detached, &[]);
@@ -146,7 +146,7 @@ fn a_part_is_chosen_by_address_stream_time_and_number() {
 }
 
 #[test]
-fn the_newest_is_kept_within_the_limit() {
+fn the_newest_output_is_kept_within_the_limit() {
     let topology = r#"
 [limits]
 log_bytes = "256K"
@@ -176,7 +176,7 @@ proc.quiet = { sh = 'echo quiet; sleep 1000' }
 }
 
 #[test]
-fn a_follower_reads_everything_through_rotation_until_the_end() {
+fn a_follower_reads_everything_across_rotation_until_the_end() {
     const STAGES: usize = 30;
     // Each stage is less than half a share, and the next one comes when it was seen.
     let topology = r#"
@@ -207,7 +207,7 @@ proc.p = { sh = 'i=0; while [ $i -lt 30 ]; do until [ -e DIRECTORY/go.$i ]; do s
 }
 
 #[test]
-fn nothing_is_lost_of_a_thousand_that_write_at_once() {
+fn no_output_of_a_thousand_concurrent_writers_is_lost() {
     let topology = r#"
 [limits]
 processes = 1024
@@ -240,7 +240,7 @@ proc.w = { count = 1000, sh = 'i=0; while [ $i -lt 10 ]; do echo "out $i"; echo 
 }
 
 #[test]
-fn the_last_words_before_the_end_are_not_lost() {
+fn output_just_before_the_exit_is_not_lost() {
     let mut topology = "[ns.@]\n".to_owned();
     for number in 0..20 {
         // More than a pipe holds, and gone at once.
@@ -281,7 +281,7 @@ fn check_last_words(text: &str) {
 }
 
 #[test]
-fn output_of_every_byte_comes_back_as_it_was() {
+fn output_of_every_byte_value_is_unchanged() {
     let topology = r#"
 [ns.@]
 proc.p = { sh = 'cat DIRECTORY/bytes; sleep 1000' }
@@ -335,7 +335,7 @@ fn decode(text: &str) -> Vec<u8> {
 }
 
 #[test]
-fn a_follower_whose_reader_leaves_ends() {
+fn a_follower_ends_when_its_output_is_closed() {
     for_each_identity(|identity| {
         let detached = up("[ns.@]\nproc.p = { sh = 'echo hello; sleep 1000' }\n", identity);
         let mut silent = detached.start(&["logs", "-f"]);
@@ -372,7 +372,7 @@ fn a_topology_that_has_ended_has_no_logs() {
 }
 
 #[test]
-fn what_is_shown_in_the_foreground_is_kept_as_well() {
+fn output_shown_in_the_foreground_is_kept() {
     for_each_identity(|identity| {
         let mut running = Nest::new("[ns.@]\nproc.p = { sh = 'echo hello; sleep 1000' }\n").identity(identity).up();
         running.has_said("hello");
@@ -402,7 +402,7 @@ fn the_terminal_of_a_detached_topology_is_kept() {
 }
 
 #[test]
-fn programs_of_exec_that_are_on_their_own_have_a_log() {
+fn detached_exec_processes_have_a_log() {
     for_each_identity(|identity| {
         let detached =
             up("[ns.@]\nproc.p = { cmd = [\"sleep\", \"1000\"] }\n[ns.\"@/in\"]\ninit = \"pause\"\n", identity);
@@ -427,7 +427,7 @@ fn programs_of_exec_that_are_on_their_own_have_a_log() {
 }
 
 #[test]
-fn a_full_disk_is_told_once_and_ends_nothing() {
+fn a_full_disk_is_reported_once_and_ends_nothing() {
     require!(nesting(), root());
     let topology = r#"
 [ns.@]

@@ -54,7 +54,7 @@ fn count(lines: &[Value]) -> (u64, u64) {
 }
 
 #[test]
-fn a_full_state_directory_is_told_by_ls_and_inspect_and_marked_in_the_log() {
+fn a_full_state_directory_is_reported_by_ls_and_inspect_and_marked_in_the_log() {
     require!(root());
     for_each_identity(|identity| {
         let nest = Nest::new(LOUD).identity(identity);
@@ -94,7 +94,7 @@ fn a_full_state_directory_is_told_by_ls_and_inspect_and_marked_in_the_log() {
 }
 
 #[test]
-fn what_log_bytes_cuts_off_is_marked_and_counted() {
+fn output_dropped_by_log_bytes_is_marked_and_counted() {
     for_each_identity(|identity| {
         let topology = format!("[limits]\nlog_bytes = \"64K\"\n{LOUD}");
         let tree = Detached::up(Nest::new(&topology).identity(identity).arguments(&["--no-wait"]));

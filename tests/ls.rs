@@ -23,7 +23,7 @@ fn rows(text: &str, detached: &Detached) -> Vec<String> {
 }
 
 #[test]
-fn what_runs_is_listed_for_people_and_for_programs() {
+fn running_topologies_are_listed_as_a_table_and_as_json() {
     for_each_identity(|identity| {
         let detached = Detached::up(Nest::new(TOPOLOGY).identity(identity));
         assert_eq!(
@@ -51,7 +51,7 @@ fn what_runs_is_listed_for_people_and_for_programs() {
 }
 
 #[test]
-fn a_stopped_controller_is_silent_and_delays_nobody() {
+fn a_stopped_controller_is_silent_and_delays_nothing() {
     require!(nesting());
     let detached = Detached::up(Nest::new(TOPOLOGY));
     let controller = detached.controller();

@@ -16,7 +16,7 @@ fn outer(script: &str) -> String {
 }
 
 #[test]
-fn a_run_inside_a_tree_gives_its_numbers_and_its_status() {
+fn a_run_inside_a_tree_has_its_pids_and_returns_its_status() {
     for_each_identity(|identity| {
         let script = "NESTNS run --depth 2 -- sh -c 'echo inside $$ $PPID; exit 7'; echo status $?";
         let mut running = Nest::new(&outer(script)).identity(identity).up();
@@ -28,7 +28,7 @@ fn a_run_inside_a_tree_gives_its_numbers_and_its_status() {
 }
 
 #[test]
-fn a_tree_inside_a_tree_stands_below_it_and_is_stopped_with_it() {
+fn a_tree_inside_a_tree_is_below_it_and_is_stopped_with_it() {
     for_each_identity(|identity| {
         let tells = "echo inside $$ $PPID; exec sleep 1000";
         let inner = format!("[ns.in]\ninit = \"pause\"\n[ns.\"in/deep\"]\nproc.p = {{ sh = {tells:?} }}\n");
@@ -55,7 +55,7 @@ fn a_tree_inside_a_tree_stands_below_it_and_is_stopped_with_it() {
 }
 
 #[test]
-fn too_deep_for_what_is_left_is_an_error_that_names_the_nesting_limit() {
+fn exceeding_the_remaining_levels_names_the_nesting_limit() {
     for_each_identity(|identity| {
         let program = program().to_str().expect("our own path");
         let words = ["run", "--depth", "20", "--", program, "run", "--depth", "20", "--", "true"];

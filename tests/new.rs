@@ -47,7 +47,7 @@ fn every_template_is_the_example_of_its_name() {
 }
 
 #[test]
-fn it_says_what_it_wrote_and_what_comes_next() {
+fn it_prints_what_it_wrote_and_the_next_step() {
     let directory = tempfile::tempdir().unwrap();
     let outcome = new(directory.path(), &[]);
     assert_eq!(outcome.code, 0);
@@ -76,7 +76,7 @@ wrote my labs/x.toml
 }
 
 #[test]
-fn nothing_is_overwritten_unasked() {
+fn nothing_is_overwritten_without_force() {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("dind.nestns.toml");
     fs::write(&file, "mine").unwrap();
@@ -98,7 +98,7 @@ help: --force replaces it, --output FILE writes another one
 }
 
 #[test]
-fn a_link_is_not_followed() {
+fn a_symbolic_link_is_not_followed() {
     let directory = tempfile::tempdir().unwrap();
     let (link, target) = (directory.path().join("pod.nestns.toml"), directory.path().join("target"));
     std::os::unix::fs::symlink(&target, &link).unwrap();
@@ -114,7 +114,7 @@ fn a_link_is_not_followed() {
 }
 
 #[test]
-fn what_cannot_be_written_is_said() {
+fn a_write_failure_is_reported() {
     let directory = tempfile::tempdir().unwrap();
     fs::create_dir(directory.path().join("x")).unwrap();
     for (arguments, reason) in [
@@ -142,7 +142,7 @@ fn an_unknown_template_is_refused_with_the_list() {
 }
 
 #[test]
-fn the_list_has_a_line_a_template() {
+fn the_list_has_a_line_per_template() {
     let directory = tempfile::tempdir().unwrap();
     let outcome = new(directory.path(), &["--list"]);
     assert_eq!((outcome.code, outcome.stderr.as_str()), (0, ""));

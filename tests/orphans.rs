@@ -4,15 +4,15 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::time::{Duration, Instant};
 
+use crate::harness::chain::{DEPTHS, paths};
 use crate::harness::identity::{for_each_identity, identities};
 use crate::harness::kernel;
 use crate::harness::lines::answer;
 use crate::harness::nest::Nest;
 use crate::harness::requirement::{nesting, require};
-use crate::numbers::{DEPTHS, chain};
 
 #[test]
-fn a_hundred_orphans_of_mixed_lifetimes_are_all_reaped() {
+fn a_hundred_orphans_of_mixed_lifetimes_are_reaped() {
     require!(nesting());
     for depth in DEPTHS {
         for (identity, init) in identities().into_iter().flat_map(|it| [(it, "builtin"), (it, "pause")]) {
@@ -20,7 +20,7 @@ fn a_hundred_orphans_of_mixed_lifetimes_are_all_reaped() {
             let makes = "i=0; while [ $i -lt 100 ]; do (sleep 0.$((i % 10))$((i / 10)) &); i=$((i + 1)); done; \
                          echo left; exec sleep 1000";
             let mut topology = String::new();
-            let chain = chain(depth);
+            let chain = paths(depth);
             for path in &chain {
                 writeln!(topology, "[ns.{path:?}]\ninit = {init:?}").expect("memory");
             }
@@ -66,7 +66,7 @@ fn a_hundred_orphans_of_mixed_lifetimes_are_all_reaped() {
 
 /// Whoever was inherited and reaped is in the events, by his number in the namespace and with his end.
 #[test]
-fn orphans_are_told_when_they_are_reaped() {
+fn reaped_orphans_are_reported() {
     let topology = r#"
 [ns.@]
 [ns."@/in"]

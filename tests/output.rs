@@ -77,7 +77,7 @@ fn the_paths_stand_in_front_in_one_column() {
 }
 
 #[test]
-fn a_very_long_line_is_shown_in_pieces_of_which_none_is_lost() {
+fn a_very_long_line_is_shown_in_pieces_without_loss() {
     let topology = "[ns.@]\nproc.p = { sh = 'head -c 1000000 /dev/zero | tr \"\\\\000\" y; echo; echo after' }\n";
     for_each_identity(|identity| {
         let ended = Nest::new(topology).identity(identity).up().wait();
@@ -138,7 +138,7 @@ const LOUD: &str =
     "[ns.@]\nproc.loud = { cmd = [\"yes\", \"a line of some length that is written again and again\"] }\n";
 
 #[test]
-fn a_reader_who_never_reads_does_not_hold_up_a_stop() {
+fn a_reader_that_never_reads_does_not_delay_a_stop() {
     for_each_identity(|identity| {
         for (signal, status) in [(Signal::SIGINT, 130), (Signal::SIGTERM, 143)] {
             let nest = Nest::new(LOUD).identity(identity);
@@ -160,7 +160,7 @@ fn a_reader_who_never_reads_does_not_hold_up_a_stop() {
 }
 
 #[test]
-fn a_reader_who_does_not_read_costs_no_time() {
+fn a_reader_that_pauses_costs_no_time() {
     for_each_identity(|identity| {
         let nest = Nest::new(LOUD).identity(identity);
         let mut child = unread(&nest);
@@ -228,7 +228,7 @@ fn the_json_answer_is_one_document_and_the_lines_go_elsewhere() {
 }
 
 #[test]
-fn json_progress_is_an_object_a_line() {
+fn json_progress_is_one_object_per_line() {
     let topology =
         "[ns.@]\nproc.p = { sh = 'exit 3' }\nproc.q = { actor = \"idle\" }\nproc.r = { cmd = [\"/no/such\"] }\n";
     for_each_identity(|identity| {
@@ -246,7 +246,7 @@ fn json_progress_is_an_object_a_line() {
 }
 
 #[test]
-fn quiet_says_nothing_but_errors() {
+fn quiet_prints_only_errors() {
     for_each_identity(|identity| {
         let good = "[ns.@]\nproc.p = { sh = 'echo hello' }\n";
         let ended = Nest::new(good).identity(identity).arguments(&["-q"]).up().wait();

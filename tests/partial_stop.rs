@@ -32,7 +32,7 @@ fn lives(detached: &Detached, path: &str) -> bool {
 }
 
 #[test]
-fn the_rest_goes_on_and_the_part_can_come_back() {
+fn the_rest_keeps_running_and_the_part_can_be_restarted() {
     for_each_identity(|identity| {
         let detached = Detached::up(Nest::new(LAYOUT).identity(identity));
         let all = ["@/a/one", "@/a/b/deep", "@/pod/m", "@/pod/n", "@/p/q/x"];
@@ -69,7 +69,7 @@ fn the_rest_goes_on_and_the_part_can_come_back() {
 
 /// What is inside of one that was taken down cannot come back for itself, and that is said.
 #[test]
-fn nothing_comes_back_without_its_namespace() {
+fn nothing_restarts_without_its_namespace() {
     require!(nesting());
     let detached = Detached::up(Nest::new(LAYOUT));
     detached.says(&["down", "@", "@/a"]);
@@ -84,7 +84,7 @@ fn nothing_comes_back_without_its_namespace() {
 
 /// Both members of a namespace are taken down, one after the other.
 #[test]
-fn a_member_is_taken_down_for_itself() {
+fn one_process_is_taken_down_alone() {
     for_each_identity(|identity| {
         let detached = Detached::up(Nest::new(LAYOUT).identity(identity));
         detached.says(&["down", "@", "@/pod/m"]);
@@ -98,7 +98,7 @@ fn a_member_is_taken_down_for_itself() {
 
 /// `--now` kills, and whoever is being asked already is killed for all who wait.
 #[test]
-fn what_does_not_listen_is_killed() {
+fn processes_that_ignore_the_stop_are_killed() {
     require!(nesting());
     let topology = r#"
 [ns.@]
@@ -124,7 +124,7 @@ proc.deaf = { actor = "ignore-term", stop = { grace = "600s" } }
 
 /// No rule takes for a failure what was taken down on purpose.
 #[test]
-fn on_exit_is_not_about_it() {
+fn on_exit_ignores_what_was_taken_down() {
     require!(nesting());
     let topology = r#"
 on_exit = "any"
@@ -148,7 +148,7 @@ proc.d = { cmd = ["sleep", "1000"] }
 
 /// Whoever waits for something that was taken down waits for its return.
 #[test]
-fn who_waits_for_it_waits_on() {
+fn dependents_of_what_was_taken_down_keep_waiting() {
     require!(nesting());
     let topology = r#"
 [ns.@]
@@ -170,7 +170,7 @@ proc.second = { cmd = ["sleep", "1000"], after = { first = "ok" } }
 
 /// Where the last root was taken down nothing is left to hold.
 #[test]
-fn without_any_root_it_ends() {
+fn taking_down_the_last_root_ends_the_topology() {
     require!(nesting());
     let detached = Detached::up(Nest::new("[ns.@]\n[ns.@-two]\n"));
     detached.says(&["down", "@", "@-two"]);

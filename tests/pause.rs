@@ -159,7 +159,7 @@ impl Stage {
 }
 
 #[test]
-fn everything_in_a_paused_namespace_stands_still_until_it_goes_on() {
+fn a_paused_namespace_is_frozen_until_resumed() {
     for stage in stages(TREE) {
         for who in ["outer", "inner", "own", "other"] {
             stage.counts(who);
@@ -206,7 +206,7 @@ fn everything_in_a_paused_namespace_stands_still_until_it_goes_on() {
 }
 
 #[test]
-fn an_inner_pause_outlasts_that_of_the_outer_namespace() {
+fn an_inner_pause_persists_when_the_outer_namespace_is_resumed() {
     for stage in stages(TREE) {
         stage.counts("inner");
         stage.detached.says(&["pause", "@/in"]);
@@ -226,7 +226,7 @@ fn an_inner_pause_outlasts_that_of_the_outer_namespace() {
 }
 
 #[test]
-fn what_cannot_be_done_with_a_paused_namespace_is_refused_with_the_reason() {
+fn operations_on_a_paused_namespace_are_refused_with_the_reason() {
     for stage in stages(TREE) {
         let refused = |arguments: &[&str], code: i32, said: &str| {
             let outcome = stage.detached.nestns(arguments);
@@ -263,7 +263,7 @@ fn what_cannot_be_done_with_a_paused_namespace_is_refused_with_the_reason() {
 }
 
 #[test]
-fn a_paused_tree_can_be_taken_down_and_leaves_no_group() {
+fn a_paused_tree_can_be_taken_down_and_leaves_no_cgroup() {
     for arguments in [&["down", "@"][..], &["down", "@", "--now"]] {
         for stage in stages(TREE) {
             stage.counts("inner");
@@ -282,7 +282,7 @@ fn a_paused_tree_can_be_taken_down_and_leaves_no_group() {
 }
 
 #[test]
-fn a_paused_tree_ends_with_its_controller_and_the_groups_with_it() {
+fn a_paused_tree_and_its_cgroups_end_with_the_controller() {
     for stage in stages(TREE) {
         stage.detached.says(&["pause", "@/in"]);
         stage.detached.says(&["pause", "."]);
@@ -294,7 +294,7 @@ fn a_paused_tree_ends_with_its_controller_and_the_groups_with_it() {
 }
 
 #[test]
-fn groups_without_controller_and_guardian_are_removed_by_prune() {
+fn cgroups_without_controller_and_guardian_are_removed_by_prune() {
     for stage in stages(TREE) {
         stage.detached.says(&["pause", "."]);
         assert_eq!(stage.groups().len(), 2);
@@ -311,7 +311,7 @@ fn groups_without_controller_and_guardian_are_removed_by_prune() {
 }
 
 #[test]
-fn without_a_cgroup_of_his_own_a_user_is_told_what_to_do() {
+fn without_a_delegated_cgroup_the_remedy_is_printed() {
     require!(nesting(), root(), cgroups());
     let detached = Detached::up(Nest::new("[ns.@]\nproc.idle = \"sleep 1000\"\n").identity(Identity::Ordinary));
     let outcome = detached.nestns(&["pause", "@"]);

@@ -57,7 +57,7 @@ fn a_program_without_a_handler_is_killed_at_its_deadline_and_not_before() {
 }
 
 #[test]
-fn the_table_of_people_says_so_too() {
+fn the_table_names_who_inside_requested_the_stop() {
     for_each_identity(|identity| {
         let topology = "[ns.@]\ninit = [\"sleep\", \"1000\"]\nstop = { grace = \"300ms\" }\n";
         let mut running = Nest::new(topology).identity(identity).up();
@@ -75,7 +75,7 @@ fn the_table_of_people_says_so_too() {
 }
 
 #[test]
-fn term_from_inside_stops_that_namespace_alone_and_the_story_names_the_sender() {
+fn term_from_inside_stops_only_that_namespace_and_the_sender_is_named() {
     for_each_identity(|identity| {
         for depth in DEPTHS {
             for init in ["builtin", "pause"] {
@@ -114,7 +114,7 @@ fn term_from_inside_stops_that_namespace_alone_and_the_story_names_the_sender() 
 }
 
 #[test]
-fn the_timeline_names_who_inside_asked() {
+fn the_timeline_names_who_inside_requested_the_stop() {
     for_each_identity(|identity| {
         let topology = "[ns.@]\nproc.stays = { actor = \"idle\" }\n[ns.\"@/in\"]\nstop = { grace = \"1s\" }\n\
                         proc.deaf = { sh = \"trap '' TERM; kill 1; exec sleep 1000\" }\n";
@@ -140,7 +140,7 @@ fn the_timeline_names_who_inside_asked() {
 }
 
 #[test]
-fn kill_1_of_the_whole_tree_ends_it_well() {
+fn kill_1_in_the_root_ends_the_tree_successfully() {
     for_each_identity(|identity| {
         let topology =
             "[ns.@]\nproc.killer = { sh = \"kill 1; sleep 1000\" }\n[ns.\"@/in\"]\nproc.x = { actor = \"idle\" }\n";

@@ -19,7 +19,7 @@ fn read(ended: &Ended, file: &str) -> String {
 }
 
 #[test]
-fn the_environment_is_the_callers_then_the_namespaces_then_the_processs() {
+fn the_environment_of_the_process_overrides_that_of_the_namespace_and_the_caller() {
     let show = "echo $A $B $C > DIRECTORY";
     let env = "env = { B = \"namespace\", C = \"namespace\" }";
     for_each_identity(|identity| {
@@ -57,7 +57,7 @@ fn the_program_is_looked_up_in_its_own_path() {
 }
 
 #[test]
-fn the_working_directory_is_the_given_one_or_the_callers() {
+fn the_working_directory_is_the_given_one_or_inherited() {
     for_each_identity(|identity| {
         for enter in ["fork", "join"] {
             let ended = up(
@@ -78,7 +78,7 @@ fn the_working_directory_is_the_given_one_or_the_callers() {
 }
 
 #[test]
-fn root_may_give_a_user_a_group_and_groups() {
+fn root_can_set_user_group_and_supplementary_groups() {
     require!(nesting(), root());
     let id = |user: &str| {
         let output = Command::new("sh").args(["-c", &format!("id -u {user}; id -g {user}; id -G {user}")]).output();
@@ -102,7 +102,7 @@ fn root_may_give_a_user_a_group_and_groups() {
 }
 
 #[test]
-fn an_ordinary_users_programs_are_root_in_their_namespaces_and_himself_outside() {
+fn programs_of_an_ordinary_user_are_root_inside_and_that_user_outside() {
     for_each_identity(|identity| {
         let text = "[ns.@]\nproc.x = { sh = \"id -u; touch DIRECTORY/mine\", stdout = \"inherit\" }\n";
         let ended = up(identity, text);
@@ -116,7 +116,7 @@ fn an_ordinary_users_programs_are_root_in_their_namespaces_and_himself_outside()
 }
 
 #[test]
-fn standard_input_is_nothing_the_callers_or_a_file() {
+fn standard_input_is_null_inherited_or_a_file() {
     for_each_identity(|identity| {
         for enter in ["fork", "join"] {
             let nest = Nest::new(&format!(

@@ -9,7 +9,7 @@ use crate::harness::nest::{Nest, assert_nothing_left};
 use crate::leftovers::{IDLE, kill_both, run, up};
 
 #[test]
-fn what_is_gone_is_removed_and_what_runs_stays() {
+fn state_of_ended_topologies_is_removed_and_of_running_ones_kept() {
     for_each_identity(|identity| {
         let nest = Nest::new(IDLE).identity(identity);
         let file = nest.file.to_str().expect("our own path").to_owned();
@@ -45,7 +45,7 @@ fn what_is_gone_is_removed_and_what_runs_stays() {
 }
 
 #[test]
-fn what_is_from_before_the_last_boot_or_never_stood_is_removed() {
+fn state_from_before_the_last_boot_or_of_failed_starts_is_removed() {
     for_each_identity(|identity| {
         for (change, why) in
             [("boot", "it is from before the machine was started again"), ("none", "its start was never finished")]

@@ -40,7 +40,7 @@ fn processes(document: &Value) -> Vec<Value> {
 }
 
 #[test]
-fn whole_tables() {
+fn the_tables_are_complete() {
     for_each_identity(|identity| {
         let detached = standing(Nest::new(TOPOLOGY).identity(identity));
         assert_eq!(
@@ -71,7 +71,7 @@ fn whole_tables() {
 }
 
 #[test]
-fn the_kernel_says_the_same() {
+fn the_rows_agree_with_the_kernel() {
     for_each_identity(|identity| {
         let detached = standing(Nest::new(TOPOLOGY).identity(identity));
         // `unshare` has done so a moment after it was started.
@@ -123,7 +123,7 @@ fn the_kernel_says_the_same() {
 }
 
 #[test]
-fn programs_of_exec_are_among_those_of_their_namespace() {
+fn exec_processes_are_listed_in_their_namespace() {
     require!(nesting());
     let detached = standing(Nest::new(TOPOLOGY));
     let session = detached.start(&["exec", "@", "--", "sleep", "1000"]);

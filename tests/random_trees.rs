@@ -49,7 +49,7 @@ fn runs() -> Vec<Identity> {
 }
 
 #[test]
-fn what_the_kernel_has_is_what_the_file_says_on_every_run() {
+fn random_trees_are_built_as_declared_on_every_run() {
     require!(nesting());
     let cases = if std::env::var_os("NESTNS_LONG").is_some() { 300 } else { 40 };
     let config = Config { cases, failure_persistence: None, max_shrink_iters: 200, ..Config::default() };

@@ -52,7 +52,7 @@ fn the_tour_is_five_files_of_growing_size() {
 }
 
 #[test]
-fn its_topologies_have_no_problems() {
+fn the_topologies_are_valid() {
     for (path, _) in tour() {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
         let outcome = Nestns::new(&["check", "--strict", path.to_str().expect("text")]).run();
@@ -62,14 +62,14 @@ fn its_topologies_have_no_problems() {
 }
 
 #[test]
-fn its_picture_is_the_one_that_is_drawn() {
+fn the_picture_is_the_output_of_graph() {
     let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples");
     let outcome = Nestns::new(&["graph", "--format", "svg", examples.join("dind.toml").to_str().expect("text")]).run();
     snapbox::assert_data_eq!(outcome.stdout, snapbox::Data::read_from(&examples.join("dind.svg"), None).raw());
 }
 
 #[test]
-fn its_script_is_the_one_of_the_examples_and_runs() {
+fn the_script_is_that_of_the_examples_and_runs() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/pod.sh");
     assert_eq!(blocks("shell"), [fs::read_to_string(&path).expect("it is there")]);
     for_each_identity(|identity| {
@@ -103,7 +103,7 @@ fn its_script_is_the_one_of_the_examples_and_runs() {
 }
 
 #[test]
-fn its_two_commands_are_those_that_ci_runs() {
+fn the_build_and_test_commands_are_those_of_ci() {
     assert_eq!(
         blocks("sh"),
         ["cargo run --profile quick --locked -- up examples/dind.toml\n", "cargo test --locked\n"]
@@ -114,7 +114,7 @@ fn its_two_commands_are_those_that_ci_runs() {
 }
 
 #[test]
-fn it_knows_every_verb() {
+fn the_readme_lists_every_verb() {
     let help = Nestns::new(&["--help"]).run().stdout;
     let list = help.split("Commands:\n").nth(1).expect("there are verbs").split("\n\n").next().expect("a list");
     let verbs: Vec<&str> = list
@@ -131,7 +131,7 @@ fn it_knows_every_verb() {
 }
 
 #[test]
-fn its_short_commands_answer_what_it_shows() {
+fn short_commands_print_what_is_shown() {
     require!(nesting());
     let nest = Nest::new("");
     let path =
@@ -172,7 +172,7 @@ fn redact(line: &str) -> String {
 }
 
 #[test]
-fn its_transcript_is_one() {
+fn the_transcript_is_real() {
     require!(nesting());
     let transcript = blocks("console").into_iter().find(|block| block.contains("^C")).expect("it has one");
     let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/dind.toml");

@@ -39,7 +39,7 @@ fn place(events: &[Value], event: &str, path: &str) -> usize {
 }
 
 #[test]
-fn whoever_waits_for_ready_starts_when_the_probe_has_come_true() {
+fn dependents_start_when_the_probe_succeeds() {
     for_each_identity(|identity| {
         for depth in [DEPTHS[0], DEPTHS[2]] {
             for (probed, enter) in PROBED.iter().zip(["fork", "join"].into_iter().cycle()) {
@@ -90,7 +90,7 @@ fn a_process_is_given_its_descriptor_and_no_other() {
 }
 
 #[test]
-fn what_never_becomes_ready_is_taken_down_when_the_time_is_over() {
+fn a_topology_that_is_not_ready_in_time_is_taken_down() {
     for_each_identity(|identity| {
         for ready in [
             "{ log = 'never' }",
@@ -115,7 +115,7 @@ fn what_never_becomes_ready_is_taken_down_when_the_time_is_over() {
 }
 
 #[test]
-fn what_fails_before_it_is_ready_ends_the_start_as_in_the_foreground() {
+fn a_process_that_fails_before_it_is_ready_fails_a_detached_start() {
     require!(nesting());
     for ready in ["{ log = 'never' }", "{ file = '/never' }", "{ exec = 'false' }", "{ fd = 3 }", "{ notify = true }"] {
         let topology = format!(
@@ -136,7 +136,7 @@ fn what_fails_before_it_is_ready_ends_the_start_as_in_the_foreground() {
 }
 
 #[test]
-fn an_expendable_failure_keeps_nobody_waiting() {
+fn a_failed_expendable_process_does_not_delay_readiness() {
     require!(nesting());
     let topology = "name = '@'\n[ns.@]\nproc.a = { sh = 'exit 9', essential = false, ready = { fd = 3 } }\n\
                     proc.b = { sh = 'sleep 0.2; echo up; exec sleep 1000', ready = { log = 'up' } }\n";
@@ -151,7 +151,7 @@ fn an_expendable_failure_keeps_nobody_waiting() {
 }
 
 #[test]
-fn a_stop_calls_off_whoever_asks() {
+fn a_stop_cancels_probes() {
     let topology = "name = '@'\n[ns.@]\nproc.a = { cmd = 'sleep 1000', ready = { exec = ['sleep', '999'] } }\n\
                     proc.b = { cmd = 'sleep 1000', ready = { file = '/never' } }\n";
     for_each_identity(|identity| {
@@ -181,7 +181,7 @@ fn the_command_of_run_waits_until_all_is_ready() {
 }
 
 #[test]
-fn a_link_in_another_root_does_not_lead_out_of_it() {
+fn a_symbolic_link_in_another_root_does_not_lead_out_of_it() {
     // The jail has no /etc: there is nothing behind the link as its process sees it.
     let jail = "mkdir jail; mount -t tmpfs none jail; cd jail; for d in bin lib lib64 usr; do \
                 if test -L /$d; then ln -s usr/$d $d; elif test -d /$d; then mkdir $d; mount --rbind /$d $d; fi; done; \
@@ -199,7 +199,7 @@ fn a_link_in_another_root_does_not_lead_out_of_it() {
 }
 
 #[test]
-fn nestns_is_a_service_that_says_when_it_is_ready() {
+fn nestns_reports_readiness_to_a_service_manager() {
     require!(nesting());
     for detach in [false, true] {
         let nest = Nest::new(
@@ -234,7 +234,7 @@ fn nestns_is_a_service_that_says_when_it_is_ready() {
 }
 
 #[test]
-fn nestns_in_nestns_says_that_it_is_ready() {
+fn nestns_in_nestns_reports_readiness() {
     require!(nesting());
     // Each with a network namespace of its own: the socket is in the one that the program is in.
     let topology = format!(
@@ -256,7 +256,7 @@ fn nestns_in_nestns_says_that_it_is_ready() {
 }
 
 #[test]
-fn a_stranger_does_not_speak_for_a_process() {
+fn readiness_from_another_process_is_ignored() {
     let topology = "name = '@'\n[ns.@]\nproc.a = { sh = 'echo $NOTIFY_SOCKET > DIRECTORY/part; mv DIRECTORY/part \
                     DIRECTORY/address; exec sleep 1000', ready = { notify = true } }\n";
     for_each_identity(|identity| {

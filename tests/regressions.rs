@@ -15,7 +15,7 @@ use crate::harness::nest::{Nest, assert_nothing_left};
 use crate::harness::requirement::{nesting, require};
 
 #[test]
-fn a_process_that_still_waits_for_another_does_not_hold_up_a_stop() {
+fn a_process_that_waits_for_a_dependency_does_not_delay_a_stop() {
     let topology = "[ns.@]\nproc.x = \"sleep 1000\"\nproc.y = { sh = \"echo y\", after = { x = \"exited\" } }\n";
     for_each_identity(|identity| {
         let mut running = Nest::new(topology).identity(identity).arguments(&["--format", "json"]).up();
@@ -28,7 +28,7 @@ fn a_process_that_still_waits_for_another_does_not_hold_up_a_stop() {
 }
 
 #[test]
-fn a_story_that_nobody_reads_does_not_make_the_controller_deaf() {
+fn unread_progress_output_does_not_block_the_controller() {
     require!(nesting());
     let nest = Nest::new("[ns.@]\ninit = \"pause\"\n");
     let (reader, writer) = nix::unistd::pipe2(OFlag::O_CLOEXEC).expect("descriptors are free");
@@ -61,7 +61,7 @@ fn a_story_that_nobody_reads_does_not_make_the_controller_deaf() {
 }
 
 #[test]
-fn the_status_of_run_is_the_commands_also_when_its_namespace_was_stopped_from_inside() {
+fn the_status_of_run_is_that_of_the_command_when_its_namespace_was_stopped_from_inside() {
     for_each_identity(|identity| {
         let nest = Nest::new("").identity(identity);
         let ended = nest.start_verb(&["run", "--", "sh", "-c", "kill 1; sleep 1000"]).wait();
@@ -70,7 +70,7 @@ fn the_status_of_run_is_the_commands_also_when_its_namespace_was_stopped_from_in
 }
 
 #[test]
-fn a_namespace_does_not_end_under_the_command_that_visits_it() {
+fn a_namespace_does_not_end_while_a_command_runs_in_it() {
     for_each_identity(|identity| {
         let nest = Nest::new("[ns.@]\n[ns.\"@/in\"]\nproc.x = { sh = \"exit 0\" }\n").identity(identity);
         let file = nest.file.to_str().expect("our own path").to_owned();
@@ -81,7 +81,7 @@ fn a_namespace_does_not_end_under_the_command_that_visits_it() {
 }
 
 #[test]
-fn a_long_command_line_that_cannot_be_executed_is_told_like_a_short_one() {
+fn a_long_command_line_that_cannot_be_executed_is_reported() {
     require!(nesting());
     let long = "a".repeat(6000);
     let ended = Nest::new("").start_verb(&["run", "--", "/nonexistent", &long]).wait();
@@ -90,7 +90,7 @@ fn a_long_command_line_that_cannot_be_executed_is_told_like_a_short_one() {
 }
 
 #[test]
-fn the_status_asked_for_is_found_in_a_namespace_that_ended_with_its_program() {
+fn the_requested_status_is_found_in_a_namespace_that_ended_with_its_program() {
     let topology = "on_exit = \"ignore\"\n[ns.@]\n[ns.\"@/a\"]\ninit = [\"sh\", \"-c\", \"sleep 0.2\"]\nproc.m = \"sleep 1000\"\n[ns.\"@/z\"]\nproc.k = \"sleep 1000\"\n";
     for_each_identity(|identity| {
         let nest = Nest::new(topology).identity(identity);
@@ -101,7 +101,7 @@ fn the_status_asked_for_is_found_in_a_namespace_that_ended_with_its_program() {
 }
 
 #[test]
-fn something_else_in_the_place_of_the_lock_is_refused_at_once() {
+fn a_lock_that_is_not_a_regular_file_is_refused_at_once() {
     require!(nesting());
     let nest = Nest::new("[ns.@]\n");
     let directory = nest.state().join(&nest.root);
@@ -115,7 +115,7 @@ fn something_else_in_the_place_of_the_lock_is_refused_at_once() {
 }
 
 #[test]
-fn output_that_cannot_be_written_is_no_success() {
+fn output_that_cannot_be_written_is_a_failure() {
     require!(nesting());
     let nest = Nest::new("[ns.@]\nproc.x = \"echo lost\"\n");
     let file = nest.file.to_str().expect("our own path").to_owned();
@@ -127,7 +127,7 @@ fn output_that_cannot_be_written_is_no_success() {
 
 /// A topology that is replaced is gone before the next one begins, and nothing is said of an accident.
 #[test]
-fn one_that_is_replaced_makes_room_in_time() {
+fn recreate_releases_the_name_in_time() {
     for_each_identity(|identity| {
         let nest = Nest::new("[ns.@]\nproc.x = { actor = \"idle\" }\n").identity(identity);
         let file = nest.file.to_str().expect("our own path").to_owned();
@@ -147,7 +147,7 @@ fn one_that_is_replaced_makes_room_in_time() {
 
 /// Whatever comes first, that a program ends or that its client leaves it, the client has started it.
 #[test]
-fn a_program_in_a_terminal_that_ends_at_once_was_started() {
+fn a_program_in_a_terminal_that_exits_at_once_has_started() {
     for_each_identity(|identity| {
         let detached = Detached::up(Nest::new("[ns.@]\nproc.x = { actor = \"idle\" }\n").identity(identity));
         for _ in 0..20 {
@@ -158,7 +158,7 @@ fn a_program_in_a_terminal_that_ends_at_once_was_started() {
 }
 
 #[test]
-fn what_is_not_there_is_no_failed_expectation_and_no_time_out() {
+fn a_missing_process_is_neither_a_failed_expectation_nor_a_timeout() {
     require!(nesting());
     let detached = Detached::up(Nest::new("[ns.@]\nproc.x = { actor = \"idle\" }\n"));
     let file = detached.nest.file.to_str().expect("our own path").to_owned();
@@ -171,7 +171,7 @@ fn what_is_not_there_is_no_failed_expectation_and_no_time_out() {
 }
 
 #[test]
-fn help_and_news_that_cannot_be_written_are_no_success() {
+fn help_and_messages_that_cannot_be_written_are_a_failure() {
     require!(nesting());
     let nest = Nest::new("[ns.@]\nproc.x = { actor = \"idle\" }\n");
     let file = nest.file.to_str().expect("our own path").to_owned();
@@ -194,7 +194,7 @@ fn help_and_news_that_cannot_be_written_are_no_success() {
 
 /// A disk that is full where the output goes has nothing to do with what is read.
 #[test]
-fn an_output_that_cannot_be_written_is_not_taken_for_an_input() {
+fn an_output_that_cannot_be_written_is_not_reported_as_an_input() {
     require!(nesting());
     let detached = Detached::up(Nest::new("[ns.@]\nproc.x = { sh = \"echo here; exec sleep 1000\" }\n"));
     detached.until("a line", |detached| detached.says(&["logs"]).contains("here").then_some(()));

@@ -83,7 +83,7 @@ fn guardian(controller: i32) -> i32 {
 }
 
 #[test]
-fn every_part_comes_back_and_the_rest_stays() {
+fn every_part_restarts_and_the_rest_is_unaffected() {
     for_each_identity(|identity| {
         let detached = Detached::up(Nest::new(LAYOUT).identity(identity));
         let parts = [
@@ -139,7 +139,7 @@ fn a_rebuilt_namespace_has_the_same_numbers_inside() {
 }
 
 #[test]
-fn what_is_going_to_happen_is_told_first() {
+fn the_effects_are_reported_first() {
     require!(nesting());
     let detached = Detached::up(Nest::new(LAYOUT));
     let told = |arguments: &[&str]| detached.nestns(arguments).stderr.replace(&detached.nest.root, "@");
@@ -157,7 +157,7 @@ fn what_is_going_to_happen_is_told_first() {
 
 /// What has ended by itself is started again, with its conditions.
 #[test]
-fn what_has_ended_comes_back_behind_its_conditions() {
+fn an_exited_process_restarts_after_its_conditions() {
     require!(nesting());
     let topology = r#"
 [ns.@]
@@ -181,7 +181,7 @@ proc.second = { sh = "date +%s%N > DIRECTORY/second; sleep 1000", after = { firs
 
 /// Two members that were moved into one namespace: each is restarted for itself.
 #[test]
-fn members_of_one_namespace_leave_each_other_alone() {
+fn processes_of_one_namespace_restart_independently() {
     let topology = r#"
 [ns.@]
 [ns."@/pod"]
@@ -209,7 +209,7 @@ proc.b = { sh = "sleep 1000 & wait", enter = "join" }
 }
 
 #[test]
-fn fifty_restarts_cost_nothing_that_stays() {
+fn fifty_restarts_leak_nothing() {
     require!(nesting());
     let detached = Detached::up(Nest::new(LAYOUT));
     let controller = detached.controller().as_raw();
@@ -285,7 +285,7 @@ fn a_stop_in_the_middle_of_a_restart() {
 
 /// Signals from around mean nothing to a PID 1 whose line is held, or that was not called.
 #[test]
-fn a_call_from_others_changes_nothing() {
+fn an_unexpected_signal_to_an_empty_init_changes_nothing() {
     require!(nesting());
     let detached = Detached::up(Nest::new(LAYOUT));
     let init = nix::unistd::Pid::from_raw(detached.truth().host_pid(&format!("{}/a/b/init", detached.nest.root)));
@@ -302,7 +302,7 @@ fn a_call_from_others_changes_nothing() {
 
 /// A restart that cannot be finished says so, and where; the rest goes on, and it can be tried again.
 #[test]
-fn what_cannot_come_back_is_told_and_may_be_tried_again() {
+fn a_failed_restart_is_reported_and_can_be_repeated() {
     let topology = r#"
 [ns.@]
 proc.top = { cmd = ["sleep", "1000"] }
@@ -342,7 +342,7 @@ proc.two = { cmd = ["sleep", "1000"] }
 
 /// A PID 1 that does not answer because somebody has stopped it delays nobody for ever.
 #[test]
-fn a_keeper_that_was_stopped_is_not_waited_for_for_ever() {
+fn a_stopped_parent_is_not_waited_for_forever() {
     require!(nesting());
     let detached = Detached::up(Nest::new(LAYOUT));
     let init = nix::unistd::Pid::from_raw(detached.truth().host_pid(&format!("{}/a/init", detached.nest.root)));
@@ -360,7 +360,7 @@ fn a_keeper_that_was_stopped_is_not_waited_for_for_ever() {
 
 /// Requests at the same moment: what has nothing in common goes on side by side, what has comes one after the other.
 #[test]
-fn many_at_once() {
+fn several_parts_restart_at_once() {
     require!(nesting());
     let detached = Detached::up(Nest::new(LAYOUT));
     let parts = ["@/a/one", "@/a", "@/a/b", "@/p", "@-z", "@", "@/a/two", "@/p/q/x"];
@@ -374,7 +374,7 @@ fn many_at_once() {
 
 /// The kernel gives the inode of a namespace that has ended to another one, which is not taken for the first.
 #[test]
-fn an_inode_that_comes_again_belongs_to_the_namespace_that_has_it() {
+fn a_reused_inode_belongs_to_its_current_namespace() {
     for_each_identity(|identity| {
         let detached = Detached::up(Nest::new(LAYOUT).identity(identity));
         let root = &detached.nest.root;

@@ -66,7 +66,7 @@ fn up(nest: Nest) -> Ended {
 }
 
 #[test]
-fn a_missing_working_directory_rolls_the_tree_back_and_the_whole_text_says_what_to_know() {
+fn a_missing_working_directory_rolls_the_tree_back_with_a_complete_message() {
     for_each_identity(|identity| {
         for place in PLACES {
             let ended = up(Nest::new(&tree("cwd = \"/nonexistent/directory\"", place)).identity(identity));
@@ -122,7 +122,7 @@ fn a_user_that_does_not_exist_is_found_before_anything_is_built() {
 }
 
 #[test]
-fn an_ordinary_users_tree_has_no_other_user_and_the_whole_text_says_so() {
+fn an_ordinary_user_cannot_declare_other_users() {
     require!(nesting(), root());
     for place in PLACES {
         let ended = up(Nest::new(&tree("user = \"12345\"", place)).identity(Identity::Ordinary));
@@ -159,7 +159,7 @@ fn a_masked_proc_is_refused_to_an_ordinary_user_and_the_mask_is_named() {
 }
 
 #[test]
-fn a_limit_that_is_reached_on_the_way_is_named_and_nothing_stays() {
+fn a_limit_reached_during_the_build_is_named_and_nothing_is_left() {
     for_each_identity(|identity| {
         // In a user namespace of its own the limits are ours to set: so many, and the next one is refused.
         for (limit, most) in [("pid", 1), ("pid", 6), ("pid", 11), ("mnt", 1), ("mnt", 6), ("mnt", 11)] {

@@ -54,7 +54,7 @@ fn a_redirected_output_stays_redirected() {
 }
 
 #[test]
-fn the_status_is_the_commands_in_a_terminal() {
+fn the_status_in_a_terminal_is_that_of_the_command() {
     for_each_identity(|identity| {
         for (command, status) in [
             (&["true"][..], 0),
@@ -75,7 +75,7 @@ fn the_status_is_the_commands_in_a_terminal() {
 }
 
 #[test]
-fn the_keys_are_the_commands() {
+fn keys_go_to_the_command() {
     for_each_identity(|identity| {
         let mut terminal =
             in_terminal(identity, &["--", "sh", "-c", "trap 'echo interru''pted; exit 9' INT; echo go''es; read x"]);
@@ -129,7 +129,7 @@ fn short_commands_lose_no_output_in_a_terminal() {
 }
 
 #[test]
-fn a_hundred_megabytes_pass_through_cat_unharmed() {
+fn a_hundred_megabytes_pass_through_cat_unchanged() {
     const BLOCK: usize = 1 << 20;
     for_each_identity(|identity| {
         let nest = Nest::new(NOTHING).identity(identity);
@@ -178,7 +178,7 @@ fn a_hundred_megabytes_pass_through_cat_unharmed() {
 }
 
 #[test]
-fn without_a_terminal_the_descriptors_are_the_callers() {
+fn without_a_terminal_the_descriptors_are_inherited() {
     for_each_identity(|identity| {
         let nest = Nest::new(NOTHING).identity(identity);
         let mut command: Command = nest.command(&["run", "--", "sh", "-c", "test -t 0 || cat; echo done >&2"]);

@@ -113,7 +113,7 @@ fn a_command_beside_a_tree_is_on_the_host_and_reads_the_truth() {
 }
 
 #[test]
-fn programs_of_the_tree_are_told_where_the_truth_is_as_well() {
+fn programs_of_the_tree_have_the_path_of_the_truth() {
     for_each_identity(|identity| {
         let topology = "[ns.@]\nproc.p = { sh = \"echo told $NESTNS_TRUTH; exec sleep 1000\" }\n";
         let told = "while ! test -s told; do sleep 0.01; done; echo same $NESTNS_TRUTH";

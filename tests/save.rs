@@ -34,7 +34,7 @@ fn read(detached: &Detached, path: &str) -> String {
 }
 
 #[test]
-fn what_was_saved_builds_the_same_tree_again() {
+fn a_saved_file_builds_the_same_tree() {
     Detached::for_each_identity(TREE, &ARGUMENTS, |detached| {
         let root = &detached.nest.root;
         assert_eq!(detached.says(&["save", "-o", "run/saved", "--redact"]), "run/saved\n");
@@ -72,7 +72,7 @@ fn the_truth_is_that_of_the_state_directory() {
 }
 
 #[test]
-fn nothing_is_replaced_unasked_and_nothing_else_is_touched() {
+fn nothing_is_replaced_without_force_and_no_other_file_is_touched() {
     Detached::for_each_identity(TREE, &ARGUMENTS, |detached| {
         let directory = detached.nest.directory.path().join("run");
         let names = |path: &str| {
@@ -108,7 +108,7 @@ fn nothing_is_replaced_unasked_and_nothing_else_is_touched() {
 }
 
 #[test]
-fn what_cannot_be_saved_is_said() {
+fn a_save_failure_is_reported() {
     Detached::for_each_identity(TREE, &ARGUMENTS, |detached| {
         let mut wrong = detached.nest.root.clone();
         wrong.push('x');
@@ -123,7 +123,7 @@ fn what_cannot_be_saved_is_said() {
 }
 
 #[test]
-fn what_run_and_test_have_built_is_saved_as_well() {
+fn trees_of_run_and_test_are_saved() {
     for_each_identity(|identity| {
         let nest = Nest::new("[ns.@]\nproc.p = { actor = \"idle\" }\n").identity(identity);
         // Its NESTNS_TRUTH asks for nothing.

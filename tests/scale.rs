@@ -33,7 +33,7 @@ fn siblings() -> usize {
 }
 
 #[test]
-fn thousands_of_siblings_stand_and_their_parent_holds_few_descriptors_all_the_while() {
+fn thousands_of_siblings_run_and_their_parent_holds_few_descriptors() {
     for_each_identity(|identity| {
         let count = siblings();
         let mut topology = format!("[limits]\nnamespaces = {}\nprocesses = {}\n[ns.@]\n", count + 1, count + 1);
@@ -72,7 +72,7 @@ fn thousands_of_siblings_stand_and_their_parent_holds_few_descriptors_all_the_wh
 }
 
 #[test]
-fn a_thousand_namespaces_stand_directly_below_the_host() {
+fn a_thousand_roots_run() {
     for_each_identity(|identity| {
         let mut topology = String::new();
         for root in 0..1_000 {

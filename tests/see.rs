@@ -6,11 +6,11 @@ use std::fmt::Write as _;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use serde_json::{Value, json};
 
+use crate::harness::chain::paths;
 use crate::harness::detached::Detached;
 use crate::harness::identity::{Identity, for_each_identity, identities};
 use crate::harness::nest::{Nest, Truth};
 use crate::harness::requirement::{nesting, require, root};
-use crate::numbers::chain;
 use crate::random_trees::blueprints;
 
 const MECHANISMS: [&str; 5] = ["chain", "proc", "kill", "pidfd", "cred"];
@@ -47,7 +47,7 @@ fn theory(truth: &Truth) -> Cells {
 }
 
 #[test]
-fn every_cell_of_every_mechanism_is_as_the_rule_has_it() {
+fn every_cell_of_every_mechanism_follows_the_rule() {
     require!(nesting());
     let cases = if std::env::var_os("NESTNS_LONG").is_some() { 60 } else { 5 };
     let config = Config { cases, failure_persistence: None, max_shrink_iters: 50, ..Config::default() };
@@ -83,7 +83,7 @@ fn every_cell_of_every_mechanism_is_as_the_rule_has_it() {
 }
 
 #[test]
-fn whoever_looks_takes_no_number() {
+fn observing_takes_no_pid() {
     for_each_identity(|identity| {
         let topology = "[ns.@]\nproc.a = { actor = \"idle\" }\n[ns.\"@/in\"]\nproc.b = { actor = \"idle\" }\n";
         let nest = Detached::up(Nest::new(topology).identity(identity));
@@ -98,10 +98,10 @@ fn whoever_looks_takes_no_number() {
 }
 
 #[test]
-fn a_chain_is_a_staircase_and_a_fan_a_comb() {
+fn a_chain_and_a_fan_have_the_expected_matrix() {
     require!(nesting());
     let mut topology = String::new();
-    for path in chain(4) {
+    for path in paths(4) {
         writeln!(topology, "[ns.{path:?}]\nproc.p = {{ actor = \"idle\" }}").expect("memory");
     }
     let nest = Detached::up(Nest::new(&topology));
@@ -209,7 +209,7 @@ fn hidepid_is_found_and_explained_and_another_user_is_refused() {
 }
 
 #[test]
-fn whoever_is_not_declared_is_seen_as_well() {
+fn undeclared_processes_are_shown() {
     for_each_identity(|identity| {
         let topology = "[ns.@]\nproc.p = { sh = \"setsid sleep 1000 & wait\" }\n";
         let nest = Detached::up(Nest::new(topology).identity(identity));
@@ -225,7 +225,7 @@ fn whoever_is_not_declared_is_seen_as_well() {
 }
 
 #[test]
-fn who_is_in_a_namespace_that_a_program_has_made_is_seen_as_well() {
+fn processes_in_a_namespace_made_by_a_program_are_shown() {
     for_each_identity(|identity| {
         let made = "unshare --user --map-root-user --fork --pid --kill-child --mount-proc sh -c 'sleep 1000 & wait'";
         let topology = format!("[ns.@]\nproc.p = {{ sh = {made:?} }}\n");
@@ -258,17 +258,17 @@ fn who_is_in_a_namespace_that_a_program_has_made_is_seen_as_well() {
 }
 
 #[test]
-fn one_looks_from_a_namespace_that_a_program_has_made() {
+fn a_namespace_made_by_a_program_can_be_the_observer() {
     require!(nesting());
     for (depth, identity) in
         [(1, Identity::Own), (3, Identity::Own)].into_iter().chain(identities().into_iter().map(|one| (2, one)))
     {
         let made = "unshare --fork --pid --kill-child --mount-proc sh -c 'sleep 1000 & wait'";
         let mut topology = String::new();
-        for path in chain(depth) {
+        for path in paths(depth) {
             writeln!(topology, "[ns.{path:?}]\nproc.idle = {{ actor = \"idle\" }}").expect("memory");
         }
-        let leaf = chain(depth).pop().expect("it has one");
+        let leaf = paths(depth).pop().expect("it has one");
         writeln!(topology, "proc.p = {{ sh = {made:?} }}").expect("memory");
         let nest = Detached::up(Nest::new(&topology).identity(identity));
         let leaf = leaf.replace('@', &nest.nest.root);
@@ -324,7 +324,7 @@ fn one_looks_from_a_namespace_that_a_program_has_made() {
 }
 
 #[test]
-fn a_place_to_look_from_that_is_not_there_is_told_beside_others() {
+fn a_missing_observer_is_reported_beside_others() {
     require!(nesting());
     let nest = Detached::up(Nest::new("[ns.@]\nproc.p = { actor = \"idle\" }\n"));
     for host in [&[][..], &["--host"]] {
@@ -377,16 +377,16 @@ fn members_that_share_less_than_a_namespace_are_found_and_explained() {
 }
 
 #[test]
-fn who_has_escaped_the_session_has_not_escaped_the_namespace() {
+fn a_process_that_left_the_session_is_still_in_the_namespace() {
     require!(nesting());
     for depth in [1, 5] {
         for identity in identities() {
             let mut topology = String::new();
-            for path in chain(depth) {
+            for path in paths(depth) {
                 writeln!(topology, "[ns.{path:?}]").expect("memory");
             }
             let nest = Detached::up(Nest::new(&topology).identity(identity));
-            let leaf = chain(depth).pop().expect("it has one").replace('@', &nest.nest.root);
+            let leaf = paths(depth).pop().expect("it has one").replace('@', &nest.nest.root);
             // A daemon: in a session of its own, its parent has ended, and so has the client that it came with.
             let script = "setsid sh -c 'echo $$; exec sleep 1000 >&- 2>&-' & :";
             let number = nest.says(&["exec", &leaf, "--", "sh", "-c", script]);
@@ -394,7 +394,7 @@ fn who_has_escaped_the_session_has_not_escaped_the_namespace() {
             let found = cells(&nest.document(&["see", "--via", "kill", "--format", "json"]));
             let at = |observer: &str| found.get(&(path.clone(), observer.to_owned())).copied().flatten();
             assert_eq!(at(&leaf), number.trim().parse().ok(), "{identity:?} at {depth}");
-            for above in chain(depth) {
+            for above in paths(depth) {
                 assert!(at(&above.replace('@', &nest.nest.root)).is_some(), "{identity:?}: {path} from {above}");
             }
             for via in ["chain", "proc", "kill", "pidfd", "cred"] {
@@ -409,7 +409,7 @@ fn who_has_escaped_the_session_has_not_escaped_the_namespace() {
 }
 
 #[test]
-fn the_machine_as_root_has_our_tree_among_others() {
+fn the_host_matrix_has_the_tree() {
     for_each_identity(|identity| {
         let nest = Detached::up(Nest::new("[ns.@]\n[ns.\"@/in\"]\nproc.p = { actor = \"idle\" }\n").identity(identity));
         let root = nest.nest.root.clone();
@@ -426,7 +426,7 @@ fn the_machine_as_root_has_our_tree_among_others() {
 }
 
 #[test]
-fn what_does_not_exist_is_told() {
+fn an_unknown_observer_is_reported() {
     require!(nesting());
     let nest = Detached::up(Nest::new("[ns.@]\n"));
     let told = |arguments: &[&str], words: &str| {
@@ -440,7 +440,7 @@ fn what_does_not_exist_is_told() {
 }
 
 #[test]
-fn an_observer_with_a_user_namespace_of_its_own_is_looked_from() {
+fn an_observer_can_have_its_own_user_namespace() {
     let own = "[\"unshare\", \"--user\", \"--map-root-user\", \"--mount\", \"--uts\", \"sleep\", \"1000\"]";
     for_each_identity(|identity| {
         for depth in [1, 3] {

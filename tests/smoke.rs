@@ -4,7 +4,7 @@ use crate::harness::identity::for_each_identity;
 use crate::harness::nest::Nest;
 
 #[test]
-fn a_tree_stands_and_stops() {
+fn a_tree_starts_and_stops() {
     for_each_identity(|identity| {
         let nest = Nest::new("[ns.@]\nproc.one = { actor = \"idle\" }\n[ns.\"@/in\"]\ninit = \"pause\"\n");
         let mut running = nest.identity(identity).up();

@@ -63,7 +63,7 @@ fn second(beside: &Detached) -> String {
 }
 
 #[test]
-fn what_nobody_has_named_never_makes_a_named_one_ambiguous() {
+fn an_unnamed_topology_never_makes_a_named_one_ambiguous() {
     for_each_identity(|identity| {
         let detached = Detached::up(Nest::new(IDLE).identity(identity));
         let (first, other) = (Anonymous::start(&detached), Anonymous::start(&detached));
@@ -131,7 +131,7 @@ fn without_a_name_ps_lists_every_topology() {
 }
 
 #[test]
-fn inside_of_run_test_and_exec_their_own_topology_is_meant() {
+fn inside_run_test_and_exec_the_default_is_their_own_topology() {
     for_each_identity(|identity| {
         let detached = Detached::up(Nest::new(IDLE).identity(identity));
         let two = second(&detached);
@@ -169,7 +169,7 @@ fn inside_of_run_test_and_exec_their_own_topology_is_meant() {
 }
 
 #[test]
-fn a_truth_of_what_does_not_run_is_not_believed() {
+fn the_truth_of_a_topology_that_does_not_run_is_ignored() {
     for_each_identity(|identity| {
         let detached = Detached::up(Nest::new(IDLE).identity(identity));
         let expected = format!("{0}/init\n{0}/one\n", detached.nest.root);
@@ -188,7 +188,7 @@ fn a_truth_of_what_does_not_run_is_not_believed() {
 }
 
 #[test]
-fn a_place_that_was_named_on_purpose_is_the_only_one() {
+fn an_explicit_state_root_is_the_only_one() {
     for_each_identity(|identity| {
         if identity == Identity::Own && nix::unistd::geteuid().is_root() {
             // Without a place of its own that would be the machine's /run.
@@ -223,7 +223,7 @@ fn a_place_that_was_named_on_purpose_is_the_only_one() {
 }
 
 #[test]
-fn the_environment_is_described_where_it_is_looked_for() {
+fn the_help_describes_environment_variables() {
     let help = crate::harness::Nestns::new(&["--help"]).run().stdout;
     for name in [STATE_ROOT, "NESTNS_TRUTH", "NESTNS_NAME", "XDG_RUNTIME_DIR", "NO_COLOR"] {
         assert!(help.contains(&format!("\n  {name}")), "{name} in {help}");

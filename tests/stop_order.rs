@@ -124,7 +124,7 @@ fn the_request_goes_root_first_and_completion_comes_leaf_first() {
 }
 
 #[test]
-fn a_leaf_that_ignores_the_request_costs_its_own_grace_and_nobody_elses() {
+fn a_leaf_that_ignores_the_request_costs_only_its_own_grace() {
     for_each_identity(|identity| {
         for enter in ["fork", "join"] {
             let topology = format!(
@@ -179,7 +179,7 @@ fn a_leaf_that_ignores_the_request_costs_its_own_grace_and_nobody_elses() {
 }
 
 #[test]
-fn what_waited_for_another_is_asked_before_it() {
+fn dependents_are_stopped_before_their_dependencies() {
     for_each_identity(|identity| {
         for (first, second) in [("fork", "fork"), ("join", "join"), ("fork", "join"), ("join", "fork")] {
             let topology = format!(
@@ -198,7 +198,7 @@ fn what_waited_for_another_is_asked_before_it() {
 }
 
 #[test]
-fn a_process_is_asked_with_its_own_signal() {
+fn a_process_gets_its_own_stop_signal() {
     for_each_identity(|identity| {
         let script = handler("x").replace("' TERM", "' USR2");
         let topology = format!(
@@ -220,7 +220,7 @@ fn a_process_is_asked_with_its_own_signal() {
 }
 
 #[test]
-fn a_short_grace_inside_shortens_none_outside() {
+fn a_short_inner_grace_does_not_shorten_an_outer_one() {
     // Longer than a second more than anything inside has, and shorter than what everybody has who is given nothing.
     let flush = handler("db").replace("sleep 0.1", "sleep 2.5");
     for_each_identity(|identity| {
@@ -246,7 +246,7 @@ const HELD_BACK: &str = "stop = { grace = \"60s\" }\nproc.deaf = { sh = \"DEAF\"
 const DEAF: &str = "trap '' TERM; : > DIRECTORY/deaf.ready; while :; do sleep 1000; done";
 
 #[test]
-fn whoever_is_held_back_is_asked_in_half_of_the_time_that_is_really_left() {
+fn held_back_processes_are_requested_after_half_of_the_remaining_time() {
     for_each_identity(|identity| {
         // A program that is PID 1, right below and two levels down; and a process on which another depends.
         let program =
@@ -285,7 +285,7 @@ fn whoever_is_held_back_is_asked_in_half_of_the_time_that_is_really_left() {
 }
 
 #[test]
-fn down_with_a_time_out_asks_whoever_is_held_back_before_it_kills() {
+fn down_with_a_timeout_requests_held_back_processes_before_it_kills() {
     for_each_identity(|identity| {
         for inside in ["", "/a"] {
             let outer = if inside.is_empty() { "" } else { "[ns.@]\nstop.grace = \"70s\"\n" };

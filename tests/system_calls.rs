@@ -137,7 +137,7 @@ fn text(output: &Output) -> String {
 
 #[cfg(target_arch = "x86_64")]
 #[test]
-fn where_the_doctor_finds_nothing_a_tree_stands_and_ends() {
+fn where_the_doctor_finds_no_problem_a_tree_starts_and_stops() {
     require!(nesting());
     let identities = identities();
     let errnos = [libc::EPERM, libc::ENOSYS];
@@ -172,7 +172,7 @@ fn where_the_doctor_finds_nothing_a_tree_stands_and_ends() {
 }
 
 #[test]
-fn what_only_a_stop_needs_is_missed_before_anything_is_built() {
+fn calls_that_only_a_stop_needs_are_checked_before_the_build() {
     let calls = [
         ("pidfd_send_signal", libc::SYS_pidfd_send_signal),
         ("wait4", libc::SYS_wait4),
@@ -203,7 +203,7 @@ fn what_only_a_stop_needs_is_missed_before_anything_is_built() {
 }
 
 #[test]
-fn a_filter_that_kills_is_found_as_well() {
+fn a_filter_that_kills_is_found() {
     require!(nesting());
     let nest = Nest::new("");
     let mut command = nest.command(&["doctor", "--format", "json"]);
@@ -219,7 +219,7 @@ fn a_filter_that_kills_is_found_as_well() {
 }
 
 #[test]
-fn links_that_say_nothing_are_links_that_may_not_be_seen() {
+fn empty_namespace_links_are_treated_as_unreadable() {
     for_each_identity(|identity| {
         let nest = Nest::new("[ns.@]\nproc.a = \"sleep 100\"\n").identity(identity);
         let mut standing = nest.up();

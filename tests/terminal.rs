@@ -41,7 +41,7 @@ fn the_program_has_a_terminal_of_the_callers_size_which_follows_it() {
 }
 
 #[test]
-fn jobs_are_controlled_inside_and_not_outside() {
+fn job_control_works_inside_and_does_not_affect_the_outside() {
     Terminal::for_each_identity(SHELL, |mut terminal| {
         terminal.expect("in> ");
         terminal.send("sleep 1000 &\r");
@@ -74,7 +74,7 @@ fn jobs_are_controlled_inside_and_not_outside() {
 }
 
 #[test]
-fn raw_bytes_pass_both_ways() {
+fn raw_bytes_pass_in_both_directions() {
     let topology = r#"
 [ns.@]
 init = ["sh", "-c", "stty raw -echo; printf g%s o; head -c 255 | od -An -v -tx1; printf '\\001\\377\\200\\003end'"]
@@ -165,7 +165,7 @@ fn the_guardian_restores_the_settings_of_a_killed_controller() {
 }
 
 #[test]
-fn a_suspended_nestns_gives_the_terminal_back_and_takes_it_again() {
+fn a_suspended_nestns_restores_the_terminal_and_takes_it_again() {
     for_each_identity(|identity| {
         let mut shell = Terminal::shell(Nest::new(SHELL).identity(identity));
         let words = shell.nest.words_for_up().join(" ");

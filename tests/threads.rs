@@ -123,7 +123,7 @@ fn compare(nest: &Detached, them: &Threads, identity: Identity) {
 }
 
 #[test]
-fn a_thread_is_itself_to_every_verb_that_takes_a_number() {
+fn every_verb_that_takes_a_pid_takes_that_of_a_thread() {
     require!(nesting());
     let cases = [(1, Identity::Own), (31, Identity::Own)].into_iter();
     for (depth, identity) in cases.chain(identities().into_iter().map(|identity| (3, identity))) {
@@ -151,7 +151,7 @@ fn a_thread_is_itself_to_every_verb_that_takes_a_number() {
 }
 
 #[test]
-fn a_thread_outlives_the_first_one_of_its_process() {
+fn a_thread_that_outlives_the_main_thread_is_found() {
     require!(installed("python3"));
     // The first thread alone ends: exit(2) without the C library.
     let script = "import ctypes, platform, threading, time\n\

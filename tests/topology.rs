@@ -110,7 +110,7 @@ fn every_key_of_a_process_arrives() {
 }
 
 #[test]
-fn under_a_program_processes_join_and_it_has_what_the_namespace_says() {
+fn under_a_program_processes_join_and_it_has_the_settings_of_the_namespace() {
     let topology = topology(
         "[ns.a]\ninit = { actor = \"idle\" }\nenv = { A = \"1\" }\ncwd = \"/x\"\ntty = true\n\
          stop = { signal = \"INT\", grace = \"2s\" }\nproc.b = \"x\"\n",
@@ -184,7 +184,7 @@ fn a_topology_has_the_name_of_its_file_unless_it_has_one() {
 }
 
 #[test]
-fn private_notes_are_left_alone() {
+fn private_keys_are_ignored() {
     topology("\"$schema\" = \"x\"\nx-a = 1\nnestns = 1\n[x-b]\n[ns.a]\nx-c = []\nproc.d = { cmd = \"x\", x-e = {} }\n");
 }
 

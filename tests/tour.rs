@@ -43,7 +43,7 @@ fn numbers(document: &Value) -> BTreeMap<String, Vec<Value>> {
 }
 
 #[test]
-fn the_first_step_says_who_it_is_and_ends() {
+fn the_first_step_prints_its_pid_and_ends() {
     for_each_identity(|identity| {
         let (nest, file) = nest("1-hello.toml", identity);
         let ended = nest.start_verb(&["up", "--name", "@", &file]).wait();
@@ -52,7 +52,7 @@ fn the_first_step_says_who_it_is_and_ends() {
 }
 
 #[test]
-fn every_other_step_stands_as_it_was_foretold() {
+fn every_other_step_runs_as_predicted() {
     for_each_identity(|identity| {
         for step in ["2-web.toml", "3-ci.toml", "4-node.toml", "5-site.toml"] {
             let (nest, file) = nest(step, identity);
@@ -72,7 +72,7 @@ fn every_other_step_stands_as_it_was_foretold() {
 }
 
 #[test]
-fn what_its_comments_say_is_so() {
+fn the_comments_are_true() {
     let text = fs::read_to_string(tour().join("4-node.toml")).unwrap();
     let command =
         text.lines().find_map(|line| line.split_once("# nestns up 4-node.toml ")).expect("it advertises one").1;

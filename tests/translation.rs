@@ -138,7 +138,7 @@ fn number(text: &str) -> i32 {
 }
 
 #[test]
-fn pid_and_whois_answer_each_other() {
+fn pid_and_whois_are_inverse() {
     for_each_identity(|identity| {
         let nest = Detached::up(Nest::new(TREE).identity(identity));
         let truth: Truth = nest.truth();
@@ -176,7 +176,7 @@ fn pid_and_whois_answer_each_other() {
 }
 
 #[test]
-fn what_cannot_be_seen_has_no_number() {
+fn an_invisible_process_has_no_pid() {
     for_each_identity(|identity| {
         let nest = Detached::up(Nest::new(TREE).identity(identity));
         let told = |arguments: &[&str], code: i32, words: &str| {
@@ -196,7 +196,7 @@ fn what_cannot_be_seen_has_no_number() {
 }
 
 #[test]
-fn a_process_that_nestns_has_not_started_has_a_number_on_the_host() {
+fn a_process_that_nestns_has_not_started_has_a_host_pid() {
     require!(nesting());
     let nest = Nest::new("[ns.@]\n");
     let own = std::process::id();

@@ -24,7 +24,7 @@ fn lines(detached: &Detached, arguments: &[&str]) -> Vec<String> {
 }
 
 #[test]
-fn as_a_namespace_sees_it() {
+fn the_tree_as_seen_from_a_namespace() {
     for_each_identity(|identity| {
         let detached = Detached::up(Nest::new(TOPOLOGY).identity(identity));
         assert_eq!(
@@ -68,7 +68,7 @@ fn as_a_namespace_sees_it() {
 }
 
 #[test]
-fn a_file_is_told_from_an_address() {
+fn a_file_is_distinguished_from_an_address() {
     require!(nesting());
     let detached = Detached::up(Nest::new(TOPOLOGY));
     let file = detached.nest.file.to_str().expect("our own path").to_owned();

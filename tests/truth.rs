@@ -41,7 +41,7 @@ fn file(detached: &Detached) -> std::path::PathBuf {
 }
 
 #[test]
-fn whoever_has_waited_finds_what_he_waited_for() {
+fn it_has_a_state_before_wait_returns() {
     Detached::for_each_identity(TREE, &["--no-wait"], |detached| {
         let path = |name: &str| format!("{}/{name}", detached.nest.root);
         detached.says(&["wait", "--for", "started"]);
@@ -77,7 +77,7 @@ fn whoever_has_waited_finds_what_he_waited_for() {
 }
 
 #[test]
-fn it_says_the_same_as_the_verbs_do() {
+fn it_agrees_with_the_verbs() {
     Detached::for_each_identity(TREE, &["--no-wait"], |detached| {
         detached.says(&["wait", "@/late", "--for", "started"]);
         detached.says(&["exec", "-d", "@/in/", "--", "sleep", "1000"]);
@@ -93,7 +93,7 @@ fn it_says_the_same_as_the_verbs_do() {
 }
 
 #[test]
-fn programs_of_exec_are_in_it_as_long_as_they_are_there() {
+fn exec_processes_are_in_it_while_they_run() {
     Detached::for_each_identity(TREE, &["--no-wait"], |detached| {
         let guests =
             |truth: &Truth| truth.paths().into_iter().filter(|path| path.contains("exec.")).collect::<Vec<_>>();
@@ -117,7 +117,7 @@ fn programs_of_exec_are_in_it_as_long_as_they_are_there() {
 }
 
 #[test]
-fn nobody_needs_to_ask() {
+fn it_is_updated_without_a_request() {
     Detached::for_each_identity(TREE, &["--no-wait"], |detached| {
         let path = format!("{}/idle", detached.nest.root);
         kill(Pid::from_raw(detached.truth().host_pid(&path)), Signal::SIGKILL).expect("it lives");
@@ -128,7 +128,7 @@ fn nobody_needs_to_ask() {
 }
 
 #[test]
-fn whoever_is_tested_finds_what_runs() {
+fn the_command_of_test_finds_the_running_processes() {
     for_each_identity(|identity| {
         for verb in [["test", "--"].as_slice(), &["run", "--"]] {
             let topology = "[ns.@]\nproc.p = { actor = \"idle\" }\nproc.q = { actor = \"idle\" }\n[ns.\"@/in\"]\n";
@@ -150,7 +150,7 @@ fn whoever_is_tested_finds_what_runs() {
 }
 
 #[test]
-fn a_burst_is_written_a_few_times_and_never_by_halves() {
+fn a_burst_of_changes_is_written_a_few_times_and_atomically() {
     require!(nesting());
     let topology = format!(
         "on_exit = \"ignore\"\n[ns.@]\nproc.idle = {{ actor = \"idle\" }}\nproc.w = {{ cmd = [\"sleep\", \"1000\"], count = {COUNT} }}\n"
@@ -187,7 +187,7 @@ fn a_burst_is_written_a_few_times_and_never_by_halves() {
 }
 
 #[test]
-fn what_is_in_its_way_is_told_once_and_holds_nothing_up() {
+fn a_write_failure_is_reported_once_and_delays_nothing() {
     for_each_identity(|identity| {
         let topology = "on_exit = \"ignore\"\n[ns.@]\nproc.p = { actor = \"idle\" }\nproc.q = { actor = \"idle\" }\nproc.r = { actor = \"idle\" }\n";
         let mut running = Nest::new(topology).identity(identity).up();

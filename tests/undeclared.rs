@@ -77,7 +77,7 @@ fn chain(pid: i64) -> Vec<i64> {
 }
 
 #[test]
-fn children_orphans_zombies_and_namespaces_of_programs_are_listed_as_the_kernel_has_them() {
+fn children_orphans_zombies_and_namespaces_of_programs_are_listed() {
     for_each_identity(|identity| {
         for depth in [1, 3] {
             let (file, home) = topology(depth);
@@ -127,7 +127,7 @@ fn children_orphans_zombies_and_namespaces_of_programs_are_listed_as_the_kernel_
 }
 
 #[test]
-fn they_are_addressed_by_their_numbers() {
+fn undeclared_processes_are_addressed_by_pid() {
     for_each_identity(|identity| {
         for depth in [1, 3] {
             let (file, home) = topology(depth);
@@ -189,7 +189,7 @@ fn they_are_addressed_by_their_numbers() {
 }
 
 #[test]
-fn the_truth_has_them() {
+fn undeclared_processes_are_in_the_truth() {
     for_each_identity(|identity| {
         let (file, _) = topology(1);
         let nest = Detached::up(Nest::new(&file).identity(identity));
@@ -215,7 +215,7 @@ fn the_truth_has_them() {
 }
 
 #[test]
-fn those_that_are_alike_are_folded_for_people() {
+fn equal_undeclared_processes_are_folded_in_tables() {
     require!(nesting());
     let topology = "[ns.@]\nproc.p = { sh = \"for i in 1 2 3 4 5 6 7 8 9 10; do sleep 1008 & done; wait\" }\n";
     let nest = Detached::up(Nest::new(topology));

@@ -31,7 +31,7 @@ fn guardian_of(controller: Pid) -> Pid {
 }
 
 #[test]
-fn down_now_ends_a_stopped_controller_and_its_tree_and_down_says_what_to_do() {
+fn down_now_ends_a_suspended_controller_and_down_prints_the_remedy() {
     for_each_identity(|identity| {
         for topology in [FLAT, DEEP] {
             for is_guardian_stopped in [false, true] {
@@ -62,7 +62,7 @@ fn down_now_ends_a_stopped_controller_and_its_tree_and_down_says_what_to_do() {
 }
 
 #[test]
-fn a_controller_that_is_stopped_in_the_middle_of_a_stop_is_told_of_and_can_be_killed() {
+fn a_controller_suspended_during_a_stop_is_reported_and_can_be_killed() {
     for_each_identity(|identity| {
         let tree = Detached::up(Nest::new(DEAF).identity(identity));
         let (controller, root) = (tree.controller(), tree.nest.root.clone());
@@ -86,7 +86,7 @@ fn a_controller_that_is_stopped_in_the_middle_of_a_stop_is_told_of_and_can_be_ki
 }
 
 #[test]
-fn down_all_now_ends_stopped_ones_as_well() {
+fn down_all_now_ends_suspended_controllers() {
     for_each_identity(|identity| {
         let tree = Detached::up(Nest::new(FLAT).identity(identity));
         let file = tree.nest.file.to_str().expect("our own path").to_owned();

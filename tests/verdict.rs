@@ -53,7 +53,7 @@ fn an_essential_process_that_fails_ends_the_tree_with_its_status_at_every_depth(
 }
 
 #[test]
-fn everything_that_ends_well_is_0() {
+fn successful_exits_are_0() {
     compare(&[
         ("[ns.@]\nproc.a = \"true\"\nproc.b = { sh = \"echo well\" }\n", &[], 0, &["well"], &["error", "stopping"]),
         ("[ns.@]\nproc.a = \"true\"\n[ns.\"@/in\"]\nproc.b = \"true\"\n", &[], 0, &[], &["error"]),
@@ -85,7 +85,7 @@ fn ok_names_the_codes_that_are_success() {
 }
 
 #[test]
-fn with_any_the_first_to_end_stops_the_tree_unless_it_is_a_oneshot() {
+fn with_any_the_first_exit_stops_the_tree_unless_it_is_a_oneshot() {
     let any = "on_exit = \"any\"\n[ns.@]\nproc.idle = { actor = \"idle\" }\n";
     compare(&[
         (&format!("{any}proc.a = \"true\"\n"), &[], 0, &["stopping: `@/a` has ended"], &["error"]),
@@ -110,7 +110,7 @@ fn with_any_the_first_to_end_stops_the_tree_unless_it_is_a_oneshot() {
 }
 
 #[test]
-fn with_ignore_nothing_but_the_end_of_all_ends_it() {
+fn with_ignore_only_the_last_exit_ends_the_tree() {
     let text = "on_exit = \"ignore\"\n[ns.@]\nproc.a = { sh = \"exit 8\" }\n\
                 proc.b = { sh = \"echo went on\", after = { a = \"exited\" } }\n";
     compare(&[
@@ -120,7 +120,7 @@ fn with_ignore_nothing_but_the_end_of_all_ends_it() {
 }
 
 #[test]
-fn the_option_overrides_the_files_on_exit() {
+fn the_option_overrides_on_exit_of_the_file() {
     let text = "on_exit = \"ignore\"\n[ns.@]\nproc.a = { sh = \"exit 8\" }\n\
                 proc.idle = { actor = \"idle\", after = { a = \"exited\" } }\n";
     let well = text.replace("exit 8", "exit 0");
@@ -133,7 +133,7 @@ fn the_option_overrides_the_files_on_exit() {
 }
 
 #[test]
-fn the_status_of_a_named_process_can_be_asked_for() {
+fn exit_code_from_selects_the_process() {
     let text = "[ns.@]\nproc.idle = { actor = \"idle\" }\n[ns.\"@/in\"]\nproc.a = { sh = \"exit CODE\", ok = [0, 5] }\n\
                 [ns.\"@/one\"]\ninit = [\"sh\", \"-c\", \"exit 6\"]\nproc.idle = { actor = \"idle\" }\n";
     let text = |code: &str| text.replace("CODE", code);
@@ -164,7 +164,7 @@ fn a_timeout_is_124() {
 }
 
 #[test]
-fn a_program_that_is_pid_1_counts_like_any_process() {
+fn a_program_that_is_pid_1_is_treated_like_any_process() {
     let rest = "proc.idle = { actor = \"idle\" }\n[ns.\"@/in\"]\nproc.idle = { actor = \"idle\" }\n";
     compare(&[
         (

@@ -3,11 +3,11 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
+use crate::harness::chain::{DEPTHS, paths};
 use crate::harness::identity::identities;
 use crate::harness::lines::answer;
 use crate::harness::nest::{Nest, Truth};
 use crate::harness::requirement::{nesting, require};
-use crate::numbers::{DEPTHS, chain};
 
 /// Without a fork, and with `WHO` for who tells: the names of all that /proc has, and the numbers below 200 that a signal reaches.
 const TELLS: &str = "names=; for d in /proc/[0-9]*; do read -r c < $d/comm && names=\"$names $c\"; done; echo WHO names $names; \
@@ -35,7 +35,7 @@ fn siblings_do_not_see_each_other_a_parent_sees_both_and_a_child_no_parent() {
         for identity in identities() {
             // The siblings stand at the depth, their parent above them; at depth 1 it is the host, which is not asked.
             let mut topology = String::new();
-            let chain = chain(depth);
+            let chain = paths(depth);
             let (leaf, above) = chain.split_last().expect("not empty");
             for (index, path) in above.iter().enumerate() {
                 writeln!(topology, "[ns.{path:?}]\nproc.top{index} = {{ actor = \"idle\" }}").expect("memory");

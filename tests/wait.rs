@@ -26,7 +26,7 @@ fn touch(detached: &Detached, name: &str) {
 }
 
 #[test]
-fn until_something_has_ended_and_how() {
+fn waits_for_an_exit_and_returns_its_status() {
     Detached::for_each_identity(JOBS, &["--no-wait"], |detached| {
         let root = &detached.nest.root;
         let waiting = detached.start(&["wait", "@/job", "--exit-code"]);
@@ -48,7 +48,7 @@ fn until_something_has_ended_and_how() {
 }
 
 #[test]
-fn until_started_and_ready_and_never() {
+fn waits_for_started_and_ready_and_times_out() {
     Detached::for_each_identity(JOBS, &["--no-wait"], |detached| {
         detached.says(&["wait", "@/idle", "@/in", "@/in/deep/init", "--for", "started", "--timeout", "50s"]);
         detached.says(&["wait", "@/in", "--for", "ready", "--timeout", "50s"]);
@@ -71,7 +71,7 @@ fn until_started_and_ready_and_never() {
 }
 
 #[test]
-fn until_a_namespace_and_everything_is_gone() {
+fn waits_until_a_namespace_or_the_topology_is_gone() {
     Detached::for_each_identity(JOBS, &["--no-wait"], |detached| {
         let part = detached.start(&["wait", "@/in", "--for", "gone"]);
         let inner = detached.start(&["wait", "@/in/deep/idle", "--exit-code"]);
@@ -97,7 +97,7 @@ fn until_a_namespace_and_everything_is_gone() {
 }
 
 #[test]
-fn a_killed_controller_keeps_nobody_waiting() {
+fn a_killed_controller_ends_every_wait() {
     Detached::for_each_identity(JOBS, &["--no-wait"], |detached| {
         let gone = detached.start(&["wait", "--for", "gone"]);
         let job = detached.start(&["wait", "@/job", "--for", "ready"]);
@@ -112,7 +112,7 @@ fn a_killed_controller_keeps_nobody_waiting() {
 }
 
 #[test]
-fn who_waits_may_leave() {
+fn a_waiting_client_may_disconnect() {
     Detached::for_each_identity(JOBS, &["--no-wait"], |detached| {
         let mut waiting: Vec<_> = (0..20).map(|_| detached.start(&["wait", "@/job"])).collect();
         let last = waiting.pop().unwrap();

@@ -120,7 +120,7 @@ fn a_program_inside_sees_its_own_namespace_and_no_other() {
 }
 
 #[test]
-fn a_client_in_a_user_namespace_is_not_obeyed() {
+fn a_client_in_a_user_namespace_is_refused() {
     for_each_identity(|identity| {
         let detached = Detached::up(Nest::new(TREE).identity(identity));
         let nestns = program().display().to_string();

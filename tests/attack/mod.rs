@@ -5,9 +5,9 @@
 //! nobody else has noticed it.
 
 mod control_socket;
-mod exchanged;
 mod notify;
+mod race_conditions;
+mod replaced_files;
 mod reports;
 mod secure_execution;
 mod threat_model;
-mod windows;

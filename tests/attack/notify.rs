@@ -51,7 +51,7 @@ fn up(topology: &str, identity: crate::harness::identity::Identity) -> Detached 
 }
 
 #[test]
-fn nobody_but_the_process_itself_says_that_it_is_ready() {
+fn only_the_process_itself_can_report_readiness() {
     require!(installed("/usr/bin/python3"));
     for_each_identity(|identity| {
         let detached = up(&topology("true"), identity);
@@ -67,7 +67,7 @@ fn nobody_but_the_process_itself_says_that_it_is_ready() {
 }
 
 #[test]
-fn the_process_itself_does() {
+fn the_process_itself_reports_readiness() {
     require!(installed("/usr/bin/python3"));
     let script = "import os, socket, time\ns = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)\n\
                   s.sendto(b\"READY=1\", \"\\0\" + os.environ[\"NOTIFY_SOCKET\"][1:])\ntime.sleep(1000)\n";
@@ -82,7 +82,7 @@ fn the_process_itself_does() {
 }
 
 #[test]
-fn with_all_a_living_neighbour_does_and_no_other_namespace() {
+fn with_all_a_running_sibling_reports_and_no_other_namespace() {
     require!(installed("/usr/bin/python3"));
     for_each_identity(|identity| {
         let text = topology("\"all\"").replace("proc.same", "proc.unused");

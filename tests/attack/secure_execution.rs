@@ -70,7 +70,7 @@ fn a_copy_with_file_capabilities_runs_nothing() {
 }
 
 #[test]
-fn its_owner_may_run_a_set_id_copy() {
+fn the_owner_may_run_a_set_id_copy() {
     // The owner gains nothing by it, and the kernel says so.
     let Some((_directory, copy)) = copy() else { return };
     fs::set_permissions(&copy, fs::Permissions::from_mode(0o4755)).expect("it is our own");

@@ -5,7 +5,7 @@ use snapbox::{IntoData, assert_data_eq, str};
 use super::human;
 
 #[test]
-fn what_says_nothing_that_could_be_compared() {
+fn entries_without_an_expectation() {
     let text = r#"[ns.vm]
 proc.job = { actor = "idle" }
 [ns."vm/ci"]
@@ -103,13 +103,13 @@ error[NS109]: `eye` is not a value of `via`
 }
 
 #[test]
-fn an_empty_chain_says_nothing() {
+fn an_empty_chain_has_no_diagnostics() {
     let told = human("[ns.vm]\n[[expect]]\nproc = \"vm/init\"\nchain = []\n");
     assert!(told.starts_with("error[NS133]: an expectation expects nothing\n"), "{told}");
 }
 
 #[test]
-fn what_names_nobody() {
+fn selectors_without_a_match() {
     let text = r#"[ns.vm]
 proc.job = { actor = "idle" }
 [ns."vm/ci"]

@@ -24,14 +24,14 @@ fn directory(files: &[(&str, &[u8])]) -> tempfile::TempDir {
 }
 
 #[test]
-fn a_good_file_is_no_news() {
+fn a_valid_file_prints_nothing() {
     let outcome = check(&directory(&[("x.toml", GOOD.as_bytes())]), &["x.toml"]);
     let expected = Outcome { code: 0, stdout: String::new(), stderr: "checked 1 file: no problems\n".to_owned() };
     assert_eq!(outcome, expected);
 }
 
 #[test]
-fn the_status_says_how_bad_it_is() {
+fn the_status_depends_on_the_severity() {
     let files = directory(&[("good", GOOD.as_bytes()), ("warning", WARNING.as_bytes()), ("wrong", WRONG.as_bytes())]);
     for (arguments, code, summary) in [
         (&["good"][..], 0, "checked 1 file: no problems\n"),

@@ -163,7 +163,7 @@ fn colours_are_used_only_when_asked_for() {
 }
 
 #[test]
-fn people_are_shown_twenty_problems_and_programs_all() {
+fn human_output_is_limited_to_twenty_problems_and_json_is_not() {
     let mut file = String::new();
     for number in 0..33 {
         writeln!(file, "[ns.n{number}]\ncwd = 1").unwrap();
@@ -177,13 +177,13 @@ fn people_are_shown_twenty_problems_and_programs_all() {
 }
 
 #[test]
-fn what_a_file_quotes_cannot_drive_the_terminal() {
+fn quoted_control_characters_are_escaped() {
     let outcome = Nestns::new(&["check", "-"]).input("[ns.a]\n\"\\u001b[31m\" = 1\n").run();
     assert!(!outcome.stdout.contains('\x1b'), "{}", outcome.stdout);
 }
 
 #[test]
-fn programs_are_told_where_a_value_from_elsewhere_is_used() {
+fn json_tells_where_a_value_from_elsewhere_is_used() {
     let text = "[template.box]\nhostnme = \"x\"\n[ns.a]\nuse = \"box\"\n";
     let outcome = Nestns::new(&["check", "-", "--format", "json"]).input(text).run();
     assert_data_eq!(

@@ -138,7 +138,7 @@ warning[NS302]: `g` uses `#`, but no shell runs it
 }
 
 #[test]
-fn a_pid_one_that_is_deaf() {
+fn a_pid_one_that_ignores_term() {
     let text = r#"[ns.a]
 init = ["sleep", "infinity"]
 [ns.b]

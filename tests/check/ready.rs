@@ -52,7 +52,7 @@ proc.e = { cmd = "x", restart = "never" }
 }
 
 #[test]
-fn what_is_no_probe() {
+fn values_that_are_not_probes() {
     let text = r#"[ns.a]
 proc.a = { cmd = "x", ready = {} }
 proc.b = { cmd = "x", ready = { log = "x", fd = 3 } }
@@ -131,7 +131,7 @@ error[NS103]: `ready` does not belong to a namespace
 }
 
 #[test]
-fn what_no_probe_can_ask() {
+fn probes_that_cannot_succeed() {
     let text = r#"[ns.a]
 proc.a = { cmd = "x", ready = { log = "" } }
 proc.b = { cmd = "x", ready = { log = "ready (port" } }

@@ -94,7 +94,7 @@ error[NS101]: `expect` must be an array of tables, written [[expect]]
 }
 
 #[test]
-fn words_that_are_none() {
+fn unknown_words() {
     let text = r#"on_exit = "fial"
 [ns.a]
 init = "pasue"

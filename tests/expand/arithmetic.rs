@@ -81,7 +81,7 @@ fn expression() -> impl Strategy<Value = Expression> {
 }
 
 #[test]
-fn text_stays_and_computations_are_exact_or_refused() {
+fn text_is_kept_and_computations_are_exact_or_refused() {
     // A text, and a placeholder behind it.
     let pieces = vec(("[a-zé$}#\\[ ]{0,5}", expression()), 0..4);
     let long = std::env::var_os("NESTNS_LONG").is_some();

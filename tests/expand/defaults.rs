@@ -5,7 +5,7 @@ use snapbox::{IntoData, assert_data_eq, str};
 use super::{expanded, human};
 
 #[test]
-fn they_apply_to_every_namespace_and_process() {
+fn defaults_apply_to_every_namespace_and_process() {
     let text = r#"[defaults.ns]
 unshare = ["mount", "ipc"]
 proc.helper = "helper"
@@ -224,7 +224,7 @@ error[NS103]: `include` does not belong to `[defaults.ns]`
 }
 
 #[test]
-fn they_are_tables() {
+fn defaults_are_tables() {
     let text = r#"[defaults]
 ns = "x"
 proc = 3

@@ -70,7 +70,7 @@ proc."p.0" = { cmd = ["echo", "{{name_of_it}}"] }
 }
 
 #[test]
-fn it_has_nothing_to_make_something_of() {
+fn expand_without_anything_to_expand() {
     let files = Files::new(&[
         (
             "x.toml",
@@ -233,7 +233,7 @@ error[NS107]: a process cannot be called `P.0`
 }
 
 #[test]
-fn it_is_true_or_false() {
+fn expand_is_a_boolean() {
     let text = r#"expanded = "yes"
 [ns."w.0"]
 "#;
@@ -262,7 +262,7 @@ error[NS107]: `w.0` is not a name
 }
 
 #[test]
-fn it_is_false() {
+fn expand_is_false() {
     let text = r#"expanded = false
 [ns."w.0"]
 "#;

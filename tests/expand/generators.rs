@@ -235,7 +235,7 @@ x: 1 namespace, 5 processes, depth 1
 }
 
 #[test]
-fn nothing() {
+fn a_count_of_zero() {
     let text = r#"[ns.a]
 proc.nobody = { cmd = "x", count = 0 }
 [ns."a/none"]
@@ -326,7 +326,7 @@ x: 3 namespaces, 3 processes, depth 2
 }
 
 #[test]
-fn at_where_there_is_no_chain() {
+fn at_without_a_chain() {
     let text = r#"[ns.a]
 proc.root = { cmd = "x", at = "root" }
 proc.leaf = { cmd = "x", at = "leaf" }
@@ -487,7 +487,7 @@ x: 10 namespaces, 0 processes, depth 4
 }
 
 #[test]
-fn everything_that_waits_for_a_group() {
+fn dependencies_on_a_group() {
     let text = r#"[ns.a]
 proc.p = { cmd = "p", count = 2 }
 proc.none = { cmd = "x", count = 0 }
@@ -511,7 +511,7 @@ proc."r.1" = { cmd = ["r"], after = { "p.1" = "created", q = "started" } }
 }
 
 #[test]
-fn nobody_waits_for_what_is_on_another_level() {
+fn dependencies_on_another_level() {
     let text = r#"[ns.a]
 depth = 2
 proc.p = { cmd = "p", at = "root" }
@@ -622,7 +622,7 @@ error[NS128]: `fanout` needs `depth`
 }
 
 #[test]
-fn numbers_that_are_none() {
+fn invalid_numbers() {
     let text = r#"[ns.a]
 count = "3"
 [ns.b]
@@ -733,7 +733,7 @@ error[NS112]: `count` is out of range
 }
 
 #[test]
-fn places_that_are_none() {
+fn invalid_places() {
     let text = r#"[ns.a]
 depth = 3
 proc.a = { cmd = "x", at = "top" }

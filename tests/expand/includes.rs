@@ -24,7 +24,7 @@ error[NS006]: files include each other: x.toml → x.toml
 }
 
 #[test]
-fn bytes_that_are_no_text() {
+fn bytes_that_are_not_text() {
     let files = Files::new(&[("x.toml", "include = \"bytes.toml\"\n[ns.x]\n")]);
     std::fs::write(files.directory.path().join("bytes.toml"), b"\xff\xfe").unwrap();
     assert_data_eq!(
@@ -289,7 +289,7 @@ domainname = "inner"
 }
 
 #[test]
-fn what_a_file_says_about_the_whole_is_said_by_the_main_one() {
+fn settings_of_the_whole_topology_belong_to_the_main_file() {
     let files = Files::new(&[
         (
             "x.toml",
@@ -529,7 +529,7 @@ error[NS005]: `` cannot be included
 }
 
 #[test]
-fn a_file_that_is_none() {
+fn what_is_not_a_regular_file() {
     let files = Files::new(&[
         (
             "x.toml",

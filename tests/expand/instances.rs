@@ -267,7 +267,7 @@ error[NS123]: there is no variable `four`
 }
 
 #[test]
-fn what_is_not_there_is_looked_at_all_the_same() {
+fn problems_in_what_is_not_instantiated_are_found() {
     let text = r#"[defaults.proc]
 usr = "0"
 [template.nobody]

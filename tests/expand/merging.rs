@@ -91,7 +91,7 @@ proc.p = { cmd = ["low"] }
 }
 
 #[test]
-fn a_template_that_is_used_twice_counts_where_it_is_strongest() {
+fn a_template_that_is_used_twice_has_its_highest_precedence() {
     let text = r#"[template.base]
 hostname = "base"
 [template.t]
@@ -227,7 +227,7 @@ proc.d = { cmd = ["d"], cwd = "/", user = "0" }
 }
 
 #[test]
-fn a_program_alone_is_short_for_a_table() {
+fn a_bare_program_is_short_for_a_table() {
     let text = r#"[template.t]
 proc.a = { sh = "t", cwd = "/" }
 proc.b = "t one"
@@ -312,7 +312,7 @@ proc.r = { cmd = ["own"], env = { A = "default", B = "default" }, user = "1" }
 }
 
 #[test]
-fn private_notes_do_not_matter() {
+fn private_keys_are_ignored() {
     let text = r#"x-top = "{{ no"
 [template.t]
 x-note = { a = "{{" }

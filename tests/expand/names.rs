@@ -47,7 +47,7 @@ x: 11 namespaces, 0 processes, depth 3
 }
 
 #[test]
-fn each_inside_the_one_before_may_be_called_alike() {
+fn nested_instances_may_have_the_same_name() {
     let text = r#"[ns.a]
 depth = 3
 as = "same"
@@ -126,7 +126,7 @@ error[NS214]: `as` gives number 1 of `t` a name that cannot be used
 }
 
 #[test]
-fn names_that_others_have() {
+fn names_that_are_taken() {
     let text = r#"[ns.a]
 [ns.b]
 count = 1
@@ -205,7 +205,7 @@ error[NS214]: `as` gives number 0 of `g` a name that cannot be used
 }
 
 #[test]
-fn names_that_are_none() {
+fn invalid_names() {
     let text = r#"[ns.a]
 count = 2
 as = "A{{i}}"

@@ -283,7 +283,7 @@ error[NS122]: a placeholder cannot be read
 }
 
 #[test]
-fn names_that_mean_nothing() {
+fn unknown_names() {
     let text = r#"[vars]
 workers = 1
 [ns.a]
@@ -417,7 +417,7 @@ error[NS124]: only integers can be computed with
 }
 
 #[test]
-fn both_sides_of_a_computation_are_looked_at() {
+fn both_operands_of_a_computation_are_checked() {
     let text = r#"[ns.a]
 hostname = "{{one + two}} {{three}}"
 "#;

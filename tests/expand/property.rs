@@ -319,7 +319,7 @@ fn with_limits(text: &str, namespaces: usize, processes: usize) -> Parsed {
 }
 
 #[test]
-fn a_tree_is_what_a_simpler_program_makes_of_it() {
+fn a_tree_equals_that_of_a_simpler_implementation() {
     let (built, refused) = (Cell::new(0), Cell::new(0));
     runner(3000)
         .run(&file(), |file| {

@@ -181,7 +181,7 @@ error[NS205]: the topology has more than 10^38 processes, its limit is 4096
 }
 
 #[test]
-fn numbers_that_fit_nowhere() {
+fn numbers_that_overflow() {
     let text = r#"[ns.a]
 depth = 30
 fanout = 9223372036854775807
@@ -309,7 +309,7 @@ error[NS204]: the chain `deep` is 3 levels deep, [limits] allows 2
 }
 
 #[test]
-fn limits_that_are_none() {
+fn invalid_limits() {
     let text = r#"[limits]
 namespaces = 0
 processes = "many"
@@ -428,7 +428,7 @@ error[NS210]: the topology has no namespace
 }
 
 #[test]
-fn a_large_tree_is_still_looked_at() {
+fn a_large_tree_is_checked() {
     let text = r#"[template.t]
 hostname = "a b"
 [ns.w]

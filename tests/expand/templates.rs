@@ -389,7 +389,7 @@ error[NS213]: templates use each other: u/inside → u/inside
 }
 
 #[test]
-fn a_template_that_nobody_uses() {
+fn an_unused_template() {
     let text = r#"[template.used]
 [template."used/inside"]
 [template.unused]
@@ -570,7 +570,7 @@ error[NS111]: `grace` needs a unit
 }
 
 #[test]
-fn what_is_wrong_with_a_template_is_said_once() {
+fn a_problem_in_a_template_is_reported_once() {
     let text = r#"[template.t]
 hostname = "a b"
 count = "x"
@@ -665,7 +665,7 @@ error[NS206]: `c` waits for `nobody`, which does not exist
 }
 
 #[test]
-fn what_is_overridden_is_wrong_all_the_same() {
+fn problems_in_overridden_values_are_found() {
     let text = r#"[template.t]
 hostname = "a b"
 proc.p = { cmd = 3 }

@@ -78,7 +78,7 @@ proc.p = { cmd = ["hello, x: 8"] }
 }
 
 #[test]
-fn the_command_line_counts_more_than_files_of_values_and_those_more_than_the_file() {
+fn the_command_line_overrides_files_of_values_and_those_the_file() {
     let files = Files::new(&[
         (
             "x.toml",
@@ -153,7 +153,7 @@ proc.p = { cmd = ["3 = {{number}} $HOME"] }
 }
 
 #[test]
-fn the_outer_definition_counts() {
+fn the_outer_definition_takes_precedence() {
     let files = Files::new(&[
         (
             "x.toml",
@@ -258,7 +258,7 @@ proc.p = { cmd = ["given"] }
 }
 
 #[test]
-fn values_that_are_no_values() {
+fn invalid_values() {
     let text = r#"[vars]
 a = 1.5
 b = [1]
@@ -301,7 +301,7 @@ error[NS126]: `d` must be an integer, a string or a boolean
 }
 
 #[test]
-fn names_that_are_no_names() {
+fn invalid_names() {
     let text = r#"[vars]
 "9x" = 1
 "a-b" = 1

@@ -55,7 +55,7 @@ fn wrong_commands_lead_to_their_code_and_to_no_other() {
 }
 
 #[test]
-fn right_commands_end_well() {
+fn right_commands_succeed() {
     try_all("right", |_, ended, context| {
         assert_eq!(ended.code, 0, "{context}");
         assert!(!format!("{}{}", ended.stdout, ended.stderr).contains("[NS"), "{context}");

@@ -27,7 +27,7 @@ fn a_wrong_topology_leads_to_its_code_and_to_no_other() {
 }
 
 #[test]
-fn a_right_topology_is_found_to_be_good() {
+fn a_right_topology_is_valid() {
     for &code in Code::ALL {
         for example in code.explanation().examples().filter(|example| example.is("toml") && example.is("right")) {
             assert_eq!(check(example.text), (BTreeSet::new(), 0), "{code}:\n{}", example.text);

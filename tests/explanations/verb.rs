@@ -156,7 +156,7 @@ NS504  error    a system call of the controller failed
 }
 
 #[test]
-fn a_list_has_no_subject() {
+fn list_takes_no_code() {
     assert_eq!(explain(&["--list", "NS301"]).code, 2);
 }
 
@@ -169,7 +169,7 @@ fn colours_are_used_only_when_asked_for() {
 }
 
 #[test]
-fn up_says_at_the_end_of_a_failure_where_to_read_more() {
+fn up_refers_to_explain_after_a_failure() {
     let outcome = Nestns::new(&["up", "-"]).input("[ns.a]\nhostnme = \"a\"\n[ns.\"a/b/c\"]\n").run();
     assert_eq!((outcome.code, outcome.stdout.as_str()), (3, ""));
     assert_data_eq!(
@@ -197,7 +197,7 @@ error[NS201]: namespace `a/b/c` has no parent
 }
 
 #[test]
-fn up_says_nothing_more_about_a_warning() {
+fn up_does_not_refer_to_explain_after_a_warning() {
     let outcome = Nestns::new(&["up", "--dry-run", "-"]).input("[ns.a]\ninit = [\"sleep\", \"1\"]\n").run();
     assert!(outcome.code == 0 && outcome.stderr.contains("NS304"), "{outcome:?}");
     assert!(!outcome.stderr.contains("nestns explain"), "{outcome:?}");

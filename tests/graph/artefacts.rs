@@ -151,7 +151,7 @@ fn convert(svg: &str, path: &Path) {
 }
 
 #[test]
-fn our_own_pictures_can_be_seen_by_day_and_by_night() {
+fn svg_pictures_are_legible_on_light_and_dark_pages() {
     require!(installed("rsvg-convert"));
     for Pictures { name, svg, .. } in pictures() {
         for (ending, svg, page, ink) in [
@@ -170,7 +170,7 @@ fn our_own_pictures_can_be_seen_by_day_and_by_night() {
 }
 
 #[test]
-fn graphviz_draws_what_we_write() {
+fn graphviz_accepts_the_dot_output() {
     require!(installed("dot"));
     for Pictures { name, dot, mermaid, .. } in pictures() {
         let source = directory().join(format!("{name}.dot"));

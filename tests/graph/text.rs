@@ -25,7 +25,7 @@ fn pod_in_every_format_and_to_the_right() {
 }
 
 #[test]
-fn hostile_words_mean_nothing_in_any_format() {
+fn special_characters_are_escaped_in_every_format() {
     assert_data_eq!(drawn(HOSTILE, &["--format", "dot"]), file!["snapshots/hostile.dot"].raw());
     assert_data_eq!(drawn(HOSTILE, &["--format", "mermaid"]), file!["snapshots/hostile.mmd"].raw());
     assert_data_eq!(drawn(HOSTILE, &["--format", "svg"]), file!["snapshots/hostile.svg"].raw());
@@ -62,7 +62,7 @@ fn json_is_the_document_of_tree() {
 }
 
 #[test]
-fn a_wrong_file_is_shown_as_everywhere() {
+fn a_wrong_file_is_reported_as_by_check() {
     let text = "[ns.\"a/b\"]\n";
     for format in ["ascii", "dot", "mermaid", "svg", "json"] {
         let outcome = Nestns::new(&["graph", "-", "--format", format]).input(text).run();
@@ -83,7 +83,7 @@ fn wide(count: usize) -> String {
 }
 
 #[test]
-fn a_chart_that_mermaid_would_refuse_is_reduced_and_says_so() {
+fn a_chart_above_the_limits_of_mermaid_is_reduced_with_a_note() {
     let outcome = Nestns::new(&["graph", "-", "--format", "mermaid"]).input(wide(400)).run();
     assert_eq!(outcome.code, 0);
     assert_eq!(
@@ -97,7 +97,7 @@ fn a_chart_that_mermaid_would_refuse_is_reduced_and_says_so() {
 }
 
 #[test]
-fn a_chart_that_mermaid_will_refuse_is_written_whole_with_a_warning() {
+fn a_chart_above_the_limits_of_mermaid_is_written_whole_with_a_warning() {
     let outcome = Nestns::new(&["graph", "-", "--format", "mermaid", "--no-fold"]).input(wide(400)).run();
     assert_eq!(outcome.code, 0);
     assert!(outcome.stderr.starts_with("warning: this has ") && outcome.stderr.lines().count() == 1);

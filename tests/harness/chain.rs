@@ -8,8 +8,12 @@ pub(crate) fn path(level: usize) -> String {
     (2..=level).fold("@".to_owned(), |path, level| format!("{path}/l{level}"))
 }
 
+/// The paths of the namespaces of a chain, outermost first.
+pub(crate) fn paths(depth: usize) -> Vec<String> {
+    (1..=depth).map(path).collect()
+}
+
 /// So many namespaces, as a topology; the header of the innermost is the last line, so that its keys can follow.
 pub(crate) fn chain(depth: usize) -> String {
-    let headers: Vec<String> = (1..=depth).map(|level| format!("[ns.\"{}\"]\n", path(level))).collect();
-    headers.concat()
+    paths(depth).iter().map(|path| format!("[ns.\"{path}\"]\n")).collect()
 }

@@ -184,7 +184,7 @@ init = { actor = "{{actor}}" }
 }
 
 #[test]
-fn private_notes_in_every_table() {
+fn private_keys_in_every_table() {
     takes(
         r#"
 x-a = 1
@@ -209,6 +209,6 @@ fn both_spellings() {
 }
 
 #[test]
-fn what_config_writes() {
+fn the_output_of_config() {
     takes("expanded = true\nname = \"x\"\n[ns.\"w.17\"]\n[ns.\"t.0.0/t.1.1\"]\nproc.\"p.3\" = \"echo {{x}}\"\n");
 }

@@ -13,6 +13,6 @@ pub(crate) fn agrees(text: &str) {
 
 #[test]
 #[should_panic(expected = "the schema does not")]
-fn a_disagreement_is_seen() {
+fn a_disagreement_is_detected() {
     agrees("[ns.a]\nbanana = 1\n");
 }

@@ -44,13 +44,13 @@ fn every_key_is_in_the_manual() {
 }
 
 #[test]
-fn the_help_mentions_it() {
+fn the_help_mentions_the_manual() {
     let outcome = Nestns::new(&["man", "--help"]).run();
     assert!(outcome.stdout.contains("`topology`"), "{}", outcome.stdout);
 }
 
 #[test]
-fn groff_has_nothing_against_it() {
+fn groff_accepts_the_manual() {
     let groff = Command::new("groff")
         .args(["-man", "-ww", "-Kutf8", "-Tutf8"])
         .stdin(Stdio::piped())

@@ -63,7 +63,7 @@ fn the_committed_schema_is_the_one_that_is_printed() {
 }
 
 #[test]
-fn it_is_a_schema_of_draft_7() {
+fn the_schema_is_a_draft_7_schema() {
     let schema: Value = serde_json::from_slice(&fs::read(committed()).unwrap()).unwrap();
     assert_eq!(schema["$schema"], "http://json-schema.org/draft-07/schema#");
     jsonschema::draft7::meta::validate(&schema).unwrap();

@@ -123,7 +123,7 @@ const REFUSED: &[(&str, &str)] = &[
 ];
 
 #[test]
-fn each_for_the_reason_that_was_meant() {
+fn each_file_is_refused_for_the_intended_reason() {
     for &(text, problem) in REFUSED {
         assert_eq!(problems(text), [problem], "{text}");
     }

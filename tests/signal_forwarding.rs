@@ -64,7 +64,7 @@ fn listener(nest: &Nest) -> String {
 }
 
 #[test]
-fn run_passes_every_signal_on_as_the_small_inits_do() {
+fn run_forwards_every_signal_as_small_inits_do() {
     require!(nesting());
     for (init, words) in [("tini", vec!["-s", "--"]), ("catatonit", vec!["--"]), ("dumb-init", vec![])] {
         if !is_met(installed(init)) {
@@ -143,7 +143,7 @@ fn state(pid: i32) -> char {
 }
 
 #[test]
-fn a_job_that_is_stopped_takes_the_session_of_its_command_along() {
+fn stopping_the_job_stops_the_session_of_its_command() {
     for_each_identity(|identity| {
         for words in [&["run", "--"][..], &["run", "--as-init", "--"], &["run", "@.toml", "--"]] {
             let nest = Nest::new("[ns.@]\nproc.idle = { actor = \"idle\" }\n").identity(identity);
@@ -196,7 +196,7 @@ proc.joined = { cmd = ["bash", "DIRECTORY/listen.sh", "DIRECTORY/pause.joined"],
 "#;
 
 #[test]
-fn a_builtin_init_passes_on_to_whom_it_has_forked_and_a_pause_init_to_nobody() {
+fn a_builtin_init_forwards_to_its_children_and_a_pause_init_forwards_nothing() {
     let passed = ["HUP", "INT", "QUIT", "USR1", "USR2", "WINCH", "RTMIN", "RTMIN+5", "RTMAX"];
     for_each_identity(|identity| {
         let nest = Nest::new(INITS).identity(identity);

@@ -11,7 +11,7 @@ const FORGER: &str = "name = '@'\n[ns.@]\n\
     echo done; sleep 1000', ready = { log = 'done' } }\n";
 
 #[test]
-fn a_program_cannot_write_over_another_one_s_line() {
+fn a_program_cannot_overwrite_the_line_of_another() {
     for_each_identity(|identity| {
         let detached = Detached::up(Nest::new(FORGER).identity(identity));
         let text = detached.says(&["logs"]);
@@ -28,7 +28,7 @@ fn a_program_cannot_write_over_another_one_s_line() {
 }
 
 #[test]
-fn nor_on_a_terminal() {
+fn a_program_cannot_overwrite_the_line_of_another_on_a_terminal() {
     require!(nesting());
     let nest = Nest::new(FORGER);
     let file = nest.file.display().to_string();
@@ -41,7 +41,7 @@ fn nor_on_a_terminal() {
 }
 
 #[test]
-fn words_of_a_command_line_and_of_files_are_shown_in_errors() {
+fn control_characters_of_arguments_and_files_are_escaped_in_errors() {
     for words in [&["explain", "a\x1b[2Jb"][..], &["check", "no\rsuch\u{202e}.toml"], &["up", "no\x1b[2Jsuch.toml"]] {
         let outcome = crate::harness::Nestns::new(words).run();
         assert_ne!(outcome.code, 0, "{words:?}");

@@ -4,21 +4,15 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::fmt::Write as _;
 
 use crate::harness::blueprint::{Blueprint, Enter, Init, Space};
+use crate::harness::chain::{DEPTHS, paths};
 use crate::harness::identity::{for_each_identity, identities};
 use crate::harness::kernel;
 use crate::harness::lines::answer;
 use crate::harness::nest::Nest;
 use crate::harness::requirement::{nesting, require, root};
 
-pub(crate) const DEPTHS: [usize; 4] = [1, 2, 5, 31];
-
-/// The paths of a chain, outermost first.
-pub(crate) fn chain(depth: usize) -> Vec<String> {
-    (1..=depth).map(|level| (2..=level).fold("@".to_owned(), |path, level| format!("{path}/l{level}"))).collect()
-}
-
 #[test]
-fn a_chain_of_any_depth_has_the_numbers_and_parents_that_the_rules_ask_for() {
+fn a_chain_of_any_depth_has_the_documented_pids_and_parents() {
     require!(nesting());
     for depth in DEPTHS {
         for (identity, init) in identities()
@@ -31,13 +25,13 @@ fn a_chain_of_any_depth_has_the_numbers_and_parents_that_the_rules_ask_for() {
                 init,
                 processes: vec![Enter::Fork, Enter::Join],
             };
-            let blueprint = Blueprint(chain(depth).into_iter().enumerate().map(space).collect());
+            let blueprint = Blueprint(paths(depth).into_iter().enumerate().map(space).collect());
             let mut running = Nest::new(&blueprint.topology()).identity(identity).up();
             let truth = running.standing();
             blueprint.confirm(&running, &truth);
             blueprint.settle(&mut running, &truth);
             let root = running.nest.root.clone();
-            for (index, path) in chain(depth).iter().enumerate() {
+            for (index, path) in paths(depth).iter().enumerate() {
                 let path = path.replace('@', &root);
                 // Three a level, in the order of the file; on the level itself it begins anew.
                 for (place, name) in ["init", "p0", "p1"].into_iter().enumerate() {
@@ -55,12 +49,12 @@ fn a_chain_of_any_depth_has_the_numbers_and_parents_that_the_rules_ask_for() {
 }
 
 #[test]
-fn a_program_sees_its_own_number_its_parents_and_exactly_the_members_below() {
+fn a_program_sees_its_own_pid_its_parent_and_exactly_the_members_below() {
     require!(nesting());
     for depth in DEPTHS {
         for identity in identities() {
             let mut topology = String::new();
-            for (index, path) in chain(depth).iter().enumerate() {
+            for (index, path) in paths(depth).iter().enumerate() {
                 writeln!(topology, "[ns.{path:?}]").expect("memory");
                 for (name, enter) in [("forked", "fork"), ("joined", "join")] {
                     // No fork, and nobody ends: what one sees is what all see.
@@ -73,7 +67,7 @@ fn a_program_sees_its_own_number_its_parents_and_exactly_the_members_below() {
             let mut running = Nest::new(&topology).identity(identity).up();
             let truth = running.standing();
             let root = running.nest.root.clone();
-            for (index, path) in chain(depth).iter().map(|path| path.replace('@', &root)).enumerate() {
+            for (index, path) in paths(depth).iter().map(|path| path.replace('@', &root)).enumerate() {
                 let level = index + 1;
                 let inside = |other: &str| other == path || other.starts_with(&format!("{path}/"));
                 let members: BTreeSet<i32> =
@@ -116,7 +110,7 @@ fn a_proc_read_from_the_host_lists_the_same_members() {
 }
 
 #[test]
-fn a_wide_tree_hangs_together_as_the_file_has_it() {
+fn a_wide_tree_has_the_structure_of_the_file() {
     // Three levels of three: 39 namespaces.
     let mut spaces: Vec<Space> = Vec::new();
     let mut plant = |path: String, parent| {

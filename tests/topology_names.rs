@@ -60,7 +60,7 @@ fn a_second_topology_of_the_same_name_is_refused_and_the_first_goes_on() {
 }
 
 #[test]
-fn another_name_lets_the_same_file_stand_twice() {
+fn the_same_file_runs_twice_under_two_names() {
     for_each_identity(|identity| {
         let mut first = Nest::new(IDLE).identity(identity).up();
         first.standing();
@@ -86,7 +86,7 @@ fn one_stands(nest: &Nest) -> Value {
 }
 
 #[test]
-fn of_two_at_the_same_moment_exactly_one_wins() {
+fn exactly_one_of_two_simultaneous_starts_wins() {
     for_each_identity(|identity| {
         for round in 0..10 {
             let nest = Nest::new(IDLE).identity(identity);
@@ -120,7 +120,7 @@ fn of_two_at_the_same_moment_exactly_one_wins() {
 }
 
 #[test]
-fn a_state_directory_of_somebody_else_is_not_touched() {
+fn a_state_directory_of_another_user_is_not_touched() {
     require!(root());
     for_each_identity(|identity| {
         let nest = Nest::new(IDLE).identity(identity);
@@ -151,7 +151,7 @@ fn a_state_directory_of_somebody_else_is_not_touched() {
 }
 
 #[test]
-fn a_link_in_place_of_the_state_directory_is_not_followed() {
+fn a_symbolic_link_in_place_of_the_state_directory_is_not_followed() {
     for_each_identity(|identity| {
         let nest = Nest::new(IDLE).identity(identity);
         let elsewhere = nest.directory.path().join("elsewhere");
@@ -168,7 +168,7 @@ fn a_link_in_place_of_the_state_directory_is_not_followed() {
 }
 
 #[test]
-fn what_a_dead_one_left_behind_is_taken_over_and_said() {
+fn the_leftovers_of_a_dead_topology_are_taken_over_and_reported() {
     for_each_identity(|identity| {
         let nest = Nest::new(IDLE).identity(identity);
         let state = nest.state().join(&nest.root);

@@ -45,7 +45,7 @@ fn up(nest: &Nest) -> Outcome {
 }
 
 #[test]
-fn a_state_root_that_others_could_exchange_is_refused() {
+fn a_state_root_that_other_users_could_replace_is_refused() {
     for_each_identity(|identity| {
         for topology in [FLAT, DEEP] {
             for mode in [0o777, 0o773] {
@@ -66,7 +66,7 @@ fn a_state_root_that_others_could_exchange_is_refused() {
 }
 
 #[test]
-fn a_state_root_in_somebody_elses_directory_is_refused() {
+fn a_state_root_in_the_directory_of_another_user_is_refused() {
     require!(nesting(), root());
     let nest = Nest::new(FLAT);
     let theirs = nest.directory.path().join("theirs");
@@ -89,7 +89,7 @@ fn a_state_root_in_somebody_elses_directory_is_refused() {
 }
 
 #[test]
-fn a_directory_that_is_exchanged_while_the_topology_runs_is_not_written_to() {
+fn a_directory_that_is_replaced_while_the_topology_runs_is_not_written_to() {
     for_each_identity(|identity| {
         for topology in [FLAT, DEEP] {
             let tree = Detached::up(Nest::new(topology).identity(identity));
@@ -137,7 +137,7 @@ fn is_quick(tree: &Detached, arguments: &[&str]) -> Outcome {
 }
 
 #[test]
-fn a_fifo_or_a_device_in_the_place_of_a_file_keeps_no_reader() {
+fn a_fifo_or_a_device_in_place_of_a_file_blocks_no_reader() {
     for_each_identity(|identity| {
         let tree = Detached::up(Nest::new(DEEP).identity(identity));
         let (directory, root) = (tree.nest.state().join(&tree.nest.root), tree.nest.root.clone());
@@ -160,7 +160,7 @@ fn a_fifo_or_a_device_in_the_place_of_a_file_keeps_no_reader() {
 }
 
 #[test]
-fn a_left_over_of_strange_things_is_neither_read_nor_removed() {
+fn unexpected_files_in_leftovers_are_neither_read_nor_removed() {
     for_each_identity(|identity| {
         let nest = Nest::new(FLAT).identity(identity);
         let state = nest.state();
@@ -185,7 +185,7 @@ fn a_left_over_of_strange_things_is_neither_read_nor_removed() {
 }
 
 #[test]
-fn what_verbs_write_elsewhere_follows_no_link() {
+fn output_files_of_verbs_follow_no_symbolic_link() {
     require!(nesting());
     let tree = Detached::up(Nest::new(FLAT));
     let directory = tree.nest.directory.path();

@@ -7,16 +7,16 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
+use crate::harness::chain::paths;
 use crate::harness::identity::{Identity, for_each_identity};
 use crate::harness::kernel;
 use crate::harness::lines::answer;
 use crate::harness::nest::Nest;
-use crate::numbers::chain;
 
 /// Kills the PID 1 of one level of a chain of ten, and gives how `up` ended.
 fn collapse(identity: Identity, level: usize, init: &str) {
     let mut topology = String::new();
-    for (index, path) in chain(10).iter().enumerate() {
+    for (index, path) in paths(10).iter().enumerate() {
         writeln!(topology, "[ns.{path:?}]\ninit = {init}\nproc.idle = {{ actor = \"idle\" }}").expect("memory");
         // A process that no supervisor knows: an orphan in a session of its own, with all signals but KILL ignored.
         let lost = format!("(trap '' TERM HUP INT; exec setsid sleep 1000) & echo lost {index}; exec sleep 1000");
@@ -29,14 +29,14 @@ fn collapse(identity: Identity, level: usize, init: &str) {
     }
     let root = running.nest.root.clone();
     let controller = running.pid().as_raw();
-    let doomed: HashSet<u64> = chain(10)[level - 1..]
+    let doomed: HashSet<u64> = paths(10)[level - 1..]
         .iter()
         .map(|path| truth.host_pid(&format!("{}/init", path.replace('@', &root))))
         .map(|pid| kernel::namespace(pid, "pid").expect("it lives"))
         .collect();
     let victims = kernel::members(&doomed);
     assert!(victims.len() >= 4 * (11 - level), "three of the file and an orphan each: {victims:?}");
-    let init = format!("{}/init", chain(10)[level - 1].replace('@', &root));
+    let init = format!("{}/init", paths(10)[level - 1].replace('@', &root));
     kill(Pid::from_raw(truth.host_pid(&init)), Signal::SIGKILL).expect("it lives");
     let began = Instant::now();
     // A tenth of this is the aim; a loaded machine gets the rest.
@@ -59,7 +59,7 @@ fn collapse(identity: Identity, level: usize, init: &str) {
 }
 
 #[test]
-fn kill_of_a_root_takes_the_whole_chain() {
+fn killing_a_root_init_kills_the_whole_chain() {
     for_each_identity(|identity| {
         collapse(identity, 1, "\"builtin\"");
         collapse(identity, 1, "\"pause\"");
@@ -68,7 +68,7 @@ fn kill_of_a_root_takes_the_whole_chain() {
 }
 
 #[test]
-fn kill_in_the_middle_takes_what_is_below_and_the_rest_is_stopped() {
+fn killing_an_inner_init_kills_what_is_below_and_stops_the_rest() {
     for_each_identity(|identity| {
         collapse(identity, 5, "\"builtin\"");
         collapse(identity, 10, "\"pause\"");

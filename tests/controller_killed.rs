@@ -143,7 +143,7 @@ fn a_controller_killed_during_a_slow_stop_leaves_nothing() {
 }
 
 #[test]
-fn a_root_that_has_become_another_user_dies_with_the_controller() {
+fn a_root_that_runs_as_another_user_dies_with_the_controller() {
     require!(nesting(), root());
     let mut delays = Delays(0x1234_5678_9abc_def1);
     for _ in 0..rounds() / 4 {
@@ -156,7 +156,7 @@ fn a_root_that_has_become_another_user_dies_with_the_controller() {
 }
 
 #[test]
-fn a_terminal_is_as_it_was_after_the_death_of_the_controller() {
+fn the_terminal_is_restored_after_the_death_of_the_controller() {
     require!(nesting());
     let mut delays = Delays(0xfedc_ba98_7654_3211);
     for round in 0..rounds() / 2 {

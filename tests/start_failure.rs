@@ -27,7 +27,7 @@ fn tree(broken: &str) -> Nest {
 }
 
 #[test]
-fn a_command_does_not_run_beside_a_tree_that_did_not_come_up() {
+fn a_command_does_not_run_beside_a_tree_that_failed_to_start() {
     for_each_identity(|identity| {
         for (broken, _) in BROKEN {
             for place in [&[][..], &["--in", "@"]] {
@@ -42,7 +42,7 @@ fn a_command_does_not_run_beside_a_tree_that_did_not_come_up() {
 }
 
 #[test]
-fn a_test_of_a_tree_that_did_not_come_up_is_an_error_in_every_format() {
+fn a_test_of_a_tree_that_failed_to_start_is_an_error_in_every_format() {
     for_each_identity(|identity| {
         for (broken, said) in BROKEN {
             for format in ["pretty", "tap", "junit", "json"] {
@@ -72,7 +72,7 @@ fn a_test_of_a_tree_that_did_not_come_up_is_an_error_in_every_format() {
 }
 
 #[test]
-fn who_is_not_ready_in_time_is_named() {
+fn processes_that_are_not_ready_in_time_are_named() {
     for_each_identity(|identity| {
         let never = "proc.slow = { actor = 'idle', ready = { log = 'never' } }";
         let ended =
@@ -90,7 +90,7 @@ fn who_is_not_ready_in_time_is_named() {
 }
 
 #[test]
-fn what_need_not_come_up_keeps_nobody_from_working() {
+fn a_failed_expendable_process_does_not_prevent_the_command() {
     for_each_identity(|identity| {
         let expendable = "proc.x = { sh = 'exit 3', oneshot = true, essential = false }";
         for verb in ["run", "test"] {
@@ -102,7 +102,7 @@ fn what_need_not_come_up_keeps_nobody_from_working() {
 }
 
 #[test]
-fn a_tree_that_fails_while_somebody_works_on_it_is_no_success() {
+fn a_tree_that_fails_while_its_command_runs_is_a_failure() {
     for_each_identity(|identity| {
         let later = "proc.x = { sh = 'echo up; until test -e DIRECTORY/go; do sleep 0.02; done; touch DIRECTORY/gone; exit 3', \
                      ready = { log = 'up' } }";
@@ -131,7 +131,7 @@ fn a_tree_that_fails_while_somebody_works_on_it_is_no_success() {
 }
 
 #[test]
-fn a_detached_tree_that_dies_says_what_it_has_written_last() {
+fn a_detached_tree_that_fails_shows_its_last_output() {
     for_each_identity(|identity| {
         for (broken, said) in BROKEN {
             let nest = tree(broken).identity(identity);
@@ -150,7 +150,7 @@ fn a_detached_tree_that_dies_says_what_it_has_written_last() {
 }
 
 #[test]
-fn what_a_user_ends_is_no_failure() {
+fn an_exit_that_the_user_requested_is_not_a_failure() {
     for_each_identity(|identity| {
         let topology = "name = '@'\n[ns.@]\nproc.good = { actor = 'idle' }\nproc.x = { sh = 'exec sleep 1000' }\n\
                         proc.trap = { sh = \"trap 'exit 9' TERM; echo up; while :; do sleep 0.02; done\", ready = { log = 'up' } }\n\
@@ -203,7 +203,7 @@ fn a_command_that_takes_too_long_ends_with_the_status_of_a_time_out() {
 }
 
 #[test]
-fn what_is_not_ready_is_not_said_to_be() {
+fn up_does_not_report_ready_before_every_process_is() {
     for_each_identity(|identity| {
         let topology = "on_exit = 'ignore'\n[ns.@]\nproc.x = { sh = 'exit 3', ready = { log = 'never' } }\n\
                         proc.y = { actor = 'idle' }\n";

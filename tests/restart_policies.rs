@@ -23,7 +23,7 @@ fn kill_process(detached: &Detached, path: &str) {
 }
 
 #[test]
-fn a_failure_is_started_again_until_there_were_enough() {
+fn a_failure_is_restarted_up_to_the_limit() {
     let topology = r#"
 [ns.@]
 proc.keeps = { cmd = ["sleep", "1000"], essential = false }
@@ -40,7 +40,7 @@ proc.fails = { sh = "echo >> DIRECTORY/runs; exit 3", restart = "on-failure", ma
 }
 
 #[test]
-fn what_ends_well_is_only_started_again_where_that_is_said() {
+fn a_successful_exit_is_restarted_only_with_always() {
     require!(nesting());
     let topology = r#"
 [ns.@]
@@ -57,7 +57,7 @@ proc.again = { sh = "echo >> DIRECTORY/again; test $(wc -l < DIRECTORY/again) -l
 
 /// A namespace that waits for something that might come again leaves when that cannot be any more.
 #[test]
-fn a_tree_whose_last_process_has_ended_well_ends() {
+fn a_tree_ends_when_its_last_process_exits_successfully() {
     let topology = r#"
 [ns.@]
 [ns."@/in"]
@@ -78,7 +78,7 @@ proc.last = { sh = "sleep 0.3" }
 
 /// Wherever it stands: forked or moved in, below nestns or a program, and namespaces whole.
 #[test]
-fn everything_that_is_killed_comes_back() {
+fn everything_that_is_killed_is_restarted() {
     let topology = r#"
 [ns.@]
 [ns."@/a"]
@@ -132,7 +132,7 @@ proc.y = { cmd = ["sleep", "1000"] }
 
 /// A stop does not wait for what was to come, and nothing comes after it.
 #[test]
-fn a_stop_cancels_what_is_to_come() {
+fn a_stop_cancels_pending_restarts() {
     require!(nesting());
     let topology = r#"
 [ns.@]
@@ -156,7 +156,7 @@ proc.fails = { sh = "echo >> DIRECTORY/runs; exit 1", restart = "always", backof
 
 /// What is taken down on purpose is not started again by its policy.
 #[test]
-fn what_is_taken_down_stays_down() {
+fn what_is_taken_down_is_not_restarted() {
     require!(nesting());
     let topology = r#"
 [ns.@]
@@ -180,7 +180,7 @@ proc.one = { sh = "echo >> DIRECTORY/runs; sleep 1000", restart = "always", back
 
 /// The wait between two restarts grows.
 #[test]
-fn the_wait_doubles() {
+fn the_restart_delay_doubles() {
     require!(nesting());
     let topology = r#"
 [ns.@]
@@ -197,7 +197,7 @@ proc.fails = { sh = "date +%s%N >> DIRECTORY/runs; exit 1", restart = "always", 
 
 /// Whoever waits for a process that is started again waits on.
 #[test]
-fn who_waits_for_it_waits_for_the_good_end() {
+fn dependents_wait_for_the_successful_exit() {
     require!(nesting());
     let topology = r#"
 [ns.@]
@@ -211,7 +211,7 @@ proc.second = { sh = "wc -l < DIRECTORY/runs > DIRECTORY/seen", after = { first 
 
 /// A pause init stays whatever ends, one that might have been started again included.
 #[test]
-fn a_pause_namespace_stays_when_what_it_held_is_not_started_again() {
+fn a_pause_namespace_remains_when_its_process_is_not_restarted() {
     for_each_identity(|identity| {
         let topology = "on_exit = \"ignore\"\n[ns.@]\ninit = \"pause\"\n\
                         proc.once = { cmd = \"true\", enter = \"join\", restart = \"on-failure\" }\n";

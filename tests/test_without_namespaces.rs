@@ -31,7 +31,7 @@ fn test(identity: Identity, topology: &str, arguments: &[&str]) -> Ended {
 }
 
 #[test]
-fn everything_is_skipped_with_the_line_of_the_doctor() {
+fn expectations_are_skipped_with_the_reason_of_the_doctor() {
     for_each_identity(|identity| {
         let ended = test(identity, TOPOLOGY, &["--", "touch", "ran"]);
         let root = &ended.nest.root;
@@ -48,7 +48,7 @@ fn everything_is_skipped_with_the_line_of_the_doctor() {
 }
 
 #[test]
-fn what_is_skipped_is_marked_for_its_readers() {
+fn skipped_expectations_are_marked_in_every_format() {
     for_each_identity(|identity| {
         let tap = test(identity, TOPOLOGY, &["--format", "tap", "--", "touch", "ran"]);
         let text = tap.stdout.replace(&tap.nest.root, "@");
@@ -71,7 +71,7 @@ fn what_is_skipped_is_marked_for_its_readers() {
 }
 
 #[test]
-fn where_it_was_required_it_is_a_failure() {
+fn require_turns_a_skip_into_a_failure() {
     for_each_identity(|identity| {
         let ended = test(identity, TOPOLOGY, &["--require", "--", "touch", "ran"]);
         assert_eq!(ended.code, 4, "{identity:?}: {}{}", ended.stdout, ended.stderr);
@@ -86,7 +86,7 @@ fn where_it_was_required_it_is_a_failure() {
 }
 
 #[test]
-fn nothing_can_be_learnt_there() {
+fn learning_is_refused() {
     for_each_identity(|identity| {
         let ended = test(identity, TOPOLOGY, &["--learn"]);
         assert_eq!((ended.code, ended.stdout.as_str()), (4, ""), "{identity:?}: {}", ended.stderr);
@@ -95,7 +95,7 @@ fn nothing_can_be_learnt_there() {
 }
 
 #[test]
-fn a_wrong_file_is_wrong_there_too() {
+fn a_wrong_file_is_reported() {
     for_each_identity(|identity| {
         let ended = test(identity, &TOPOLOGY.replace("[\"@/p\"]", "[\"@/q\"]"), &["--", "touch", "ran"]);
         assert_eq!((ended.code, ended.stdout.as_str()), (3, ""), "{identity:?}: {}", ended.stderr);
@@ -104,7 +104,7 @@ fn a_wrong_file_is_wrong_there_too() {
 }
 
 #[test]
-fn what_a_machine_can_build_is_not_skipped_because_of_require() {
+fn require_skips_nothing_that_can_be_built() {
     for_each_identity(|identity| {
         for (number, code) in [("2", 0), ("9", 1)] {
             let nest = Nest::new(&TOPOLOGY.replace("= 9", &format!("= {number}"))).identity(identity);

@@ -49,7 +49,7 @@ fn has_another_user(pid: Pid) -> bool {
 }
 
 #[test]
-fn a_root_of_another_user_does_not_outlive_a_controller_that_dies_while_it_replaces_its_guardian() {
+fn a_root_of_another_user_dies_with_a_controller_that_is_killed_while_replacing_its_guardian() {
     require!(nesting(), root());
     for point in ["guardian-started", "guardian-told#1", "guardian-told#2"] {
         let tree = Detached::up(Nest::new(STUBBORN).env("NESTNS_FAULT", &format!("{point}:kill")));
@@ -67,7 +67,7 @@ fn a_root_of_another_user_does_not_outlive_a_controller_that_dies_while_it_repla
 }
 
 #[test]
-fn the_state_stays_as_long_as_a_root_is_not_proven_gone() {
+fn the_state_is_kept_until_every_root_is_known_to_have_ended() {
     for_each_identity(|identity| {
         for topology in [FLAT, DEEP] {
             // 110 is what await-roots looks for; any number has the guardian doubt what has become of the roots.
@@ -138,7 +138,7 @@ enum Survivor {
 }
 
 #[test]
-fn no_cgroup_of_a_pause_is_lost_when_controller_and_guardian_die_while_it_is_made() {
+fn a_freezer_cgroup_is_removed_when_controller_and_guardian_die_while_creating_it() {
     for topology in [FLAT, DEEP] {
         for point in ["cgroup-noted", "cgroup-made"] {
             for survivor in [Survivor::Guardian, Survivor::State, Survivor::Nothing] {

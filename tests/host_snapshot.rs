@@ -42,7 +42,7 @@ fn namespaces(document: &Value, root: &str) -> BTreeMap<String, Value> {
 }
 
 #[test]
-fn the_machine_has_our_tree_as_the_kernel_has_it() {
+fn the_snapshot_has_the_tree_as_the_kernel_has_it() {
     for_each_identity(|identity| {
         let nest = Detached::up(Nest::new(TREE).identity(identity));
         let truth = nest.truth();
@@ -194,7 +194,7 @@ fn lsns_counts_the_same_in_the_outermost_namespace() {
 }
 
 #[test]
-fn what_a_descriptor_or_a_namespace_inside_keeps_alive_is_found() {
+fn namespaces_kept_alive_by_a_descriptor_or_a_child_are_found() {
     require!(nesting());
     let nest = Nest::new("[ns.@]\n[ns.\"@/in\"]\nproc.idle = { actor = \"idle\" }\n");
     let nest = Detached::up(nest);
@@ -234,7 +234,7 @@ fn what_a_descriptor_or_a_namespace_inside_keeps_alive_is_found() {
 }
 
 #[test]
-fn what_a_mount_keeps_alive_is_found_in_any_mount_namespace() {
+fn namespaces_kept_alive_by_a_mount_are_found_in_any_mount_namespace() {
     require!(nesting(), root());
     let directory = tempfile::tempdir().expect("the temporary directory is writable");
     let file = directory.path().join("a name");
@@ -265,7 +265,7 @@ fn what_a_mount_keeps_alive_is_found_in_any_mount_namespace() {
 }
 
 #[test]
-fn a_process_whose_name_is_not_text_is_not_left_out() {
+fn a_process_with_a_name_that_is_not_text_is_listed() {
     let directory = tempfile::tempdir().expect("the temporary directory is writable");
     let program = directory.path().join(OsStr::from_bytes(b"c\xfft"));
     std::os::unix::fs::symlink("/bin/cat", &program).expect("the directory is our own");
@@ -285,7 +285,7 @@ fn a_process_whose_name_is_not_text_is_not_left_out() {
 }
 
 #[test]
-fn the_machine_as_it_is_hangs_together() {
+fn the_snapshot_of_the_host_is_consistent() {
     let machine = Machine::read(Search::Members).expect("/proc is mounted");
     let own = std::fs::metadata("/proc/self/ns/pid").expect("/proc is mounted").ino();
     assert_eq!(machine.space(machine.own()).inode, own);

@@ -117,17 +117,17 @@ fn count() -> usize {
 }
 
 #[test]
-fn failures_are_said_and_leave_nothing_first_third() {
+fn failures_are_reported_and_leave_nothing_first_third() {
     inject(count(), 0, 3);
 }
 
 #[test]
-fn failures_are_said_and_leave_nothing_second_third() {
+fn failures_are_reported_and_leave_nothing_second_third() {
     inject(count(), 1, 3);
 }
 
 #[test]
-fn failures_are_said_and_leave_nothing_last_third() {
+fn failures_are_reported_and_leave_nothing_last_third() {
     inject(count(), 2, 3);
 }
 
@@ -150,7 +150,7 @@ const ONCE_WRONG: &[&str] = &[
 ];
 
 #[test]
-fn what_was_told_wrongly_once_is_told_now() {
+fn failures_that_were_once_misreported_are_reported() {
     require!(nesting(), installed("strace"));
     let own = identities().len() > 1;
     for words in ONCE_WRONG.iter().filter(|words| own || words.starts_with("Own")) {
@@ -161,7 +161,7 @@ fn what_was_told_wrongly_once_is_told_now() {
 
 /// Every system call of a life is one that is made to fail, or there is a reason why not.
 #[test]
-fn every_call_of_a_life_is_in_the_list() {
+fn every_call_of_a_run_is_in_the_list() {
     require!(installed("strace"));
     for_each_identity(|identity| {
         for (verb, call) in made(identity).keys() {

@@ -47,7 +47,7 @@ fn works(tree: &Detached) {
 }
 
 #[test]
-fn a_directory_that_is_removed_is_put_back_with_all_that_belongs_there() {
+fn a_removed_state_directory_is_restored_with_its_files() {
     for_each_identity(|identity| {
         for topology in [FLAT, DEEP] {
             let tree = Detached::up(Nest::new(topology).identity(identity));
@@ -68,7 +68,7 @@ fn a_directory_that_is_removed_is_put_back_with_all_that_belongs_there() {
 }
 
 #[test]
-fn one_file_that_a_cleaner_removes_is_put_back() {
+fn a_removed_state_file_is_restored() {
     for_each_identity(|identity| {
         let tree = Detached::up(Nest::new(FLAT).identity(identity));
         let directory = tree.nest.state().join(&tree.nest.root);
@@ -83,7 +83,7 @@ fn one_file_that_a_cleaner_removes_is_put_back() {
 }
 
 #[test]
-fn whoever_kills_the_controller_after_that_leaves_nothing() {
+fn killing_the_controller_after_a_removal_leaves_nothing() {
     for_each_identity(|identity| {
         let tree = Detached::up(Nest::new(DEEP).identity(identity));
         let controller = tree.controller();
@@ -96,7 +96,7 @@ fn whoever_kills_the_controller_after_that_leaves_nothing() {
 }
 
 #[test]
-fn a_stopped_controller_without_a_directory_is_found_and_its_name_is_not_given_away() {
+fn a_stopped_controller_without_a_directory_is_found_and_keeps_its_name() {
     for_each_identity(|identity| {
         let tree = Detached::up(Nest::new(FLAT).identity(identity));
         let (controller, root) = (tree.controller(), tree.nest.root.clone());
