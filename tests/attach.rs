@@ -10,6 +10,7 @@ use crate::harness::identity::for_each_identity;
 use crate::harness::nest::Nest;
 use crate::harness::requirement::{nesting, require};
 use crate::harness::terminal::Terminal;
+use crate::harness::wait::until_asleep;
 
 const TICKING: &str = r#"
 [ns.@]
@@ -59,7 +60,7 @@ fn attach_ends_with_the_process() {
             let links = fds.flatten().filter_map(|fd| std::fs::read_link(fd.path()).ok());
             links.into_iter().any(|link| link.to_string_lossy().contains("inotify")).then_some(())
         });
-        std::thread::sleep(std::time::Duration::from_millis(100));
+        until_asleep(|| vec![child.id().cast_signed()]);
         std::fs::write(tree.nest.directory.path().join("go"), "hello\n").unwrap();
         let outcome = ended(child);
         assert_eq!((outcome.code, &*outcome.stdout), (7, "said hello\n"), "{}", outcome.stderr);

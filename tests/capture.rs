@@ -10,8 +10,9 @@ use crate::harness::Nestns;
 use crate::harness::blueprint::Blueprint;
 use crate::harness::detached::Detached;
 use crate::harness::identity::{for_each_identity, identities};
-use crate::harness::nest::{Nest, PATIENCE};
+use crate::harness::nest::Nest;
 use crate::harness::requirement::{nesting, require, root, skipped};
+use crate::harness::wait::PATIENCE;
 use crate::random_trees::blueprints;
 
 /// Everything that the language can say of who is where.

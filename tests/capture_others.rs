@@ -4,8 +4,9 @@ use std::fs;
 use std::process::{Child, Command, Stdio};
 use std::time::Instant;
 
-use crate::harness::nest::{PATIENCE, program};
+use crate::harness::nest::program;
 use crate::harness::requirement::{installed, nesting, require, root};
+use crate::harness::wait::PATIENCE;
 use crate::harness::{Nestns, Outcome};
 
 /// Ends with its PID 1, which ends with it.

@@ -12,8 +12,9 @@ use nix::unistd::Pid;
 
 use crate::harness::identity::identities;
 use crate::harness::kernel;
-use crate::harness::nest::{Nest, PATIENCE, assert_nothing_left, processes_of};
+use crate::harness::nest::{Nest, assert_nothing_left, processes_of};
 use crate::harness::requirement::{nesting, require};
+use crate::harness::wait::{PATIENCE, exit, until, within};
 use crate::leftovers::run;
 
 const TREES: [&str; 3] = [
@@ -96,19 +97,6 @@ fn start(nest: &Nest, arguments: &[&str]) -> Child {
     command.spawn().expect("the program was built")
 }
 
-fn has_ended(child: &mut Child, patience: Duration) -> bool {
-    let end = Instant::now() + patience;
-    loop {
-        if child.try_wait().expect("it is our child").is_some() {
-            return true;
-        }
-        if Instant::now() > end {
-            return false;
-        }
-        std::thread::sleep(Duration::from_millis(2));
-    }
-}
-
 fn round(nest: &Nest, doing: Doing, victim: Victim, dice: &mut Dice) {
     let (root, file) = (nest.root.clone(), nest.file.to_str().expect("our own path").to_owned());
     let mut tree = match doing {
@@ -118,11 +106,10 @@ fn round(nest: &Nest, doing: Doing, victim: Victim, dice: &mut Dice) {
     let controller = tree.id().cast_signed();
     let truth = nest.state().join(&root).join("truth.json");
     if !matches!(doing, Doing::Build | Doing::Run) {
-        let end = Instant::now() + PATIENCE;
-        while !truth.exists() {
-            assert!(Instant::now() < end && tree.try_wait().expect("it is ours").is_none(), "it does not stand");
-            std::thread::sleep(Duration::from_millis(1));
-        }
+        until("the tree runs", || {
+            assert!(tree.try_wait().expect("it is our child").is_none(), "it has ended");
+            truth.exists()
+        });
     }
     let beside = match doing {
         Doing::Build | Doing::Run => None,
@@ -131,24 +118,25 @@ fn round(nest: &Nest, doing: Doing, victim: Victim, dice: &mut Dice) {
         Doing::Restart => Some(start(nest, &["restart", "-n", &root, &root])),
         Doing::Pause => Some(start(nest, &["pause", "-n", &root, &root])),
     };
+    // The moment of death is what is varied.
     std::thread::sleep(Duration::from_micros(dice.roll(40_000) as u64));
     kill(victim, controller, dice);
     // A death that the tree does not end with leaves a tree that can be ended.
     let ends_by_itself = matches!(victim, Victim::Controller | Victim::Both) || matches!(doing, Doing::Stop);
     let patience = if ends_by_itself { PATIENCE } else { Duration::from_millis(50) };
-    if !has_ended(&mut tree, patience) {
+    if exit(&mut tree, patience).is_none() {
         // Of one that has not got as far as having a state directory nobody knows yet.
         let end = Instant::now() + PATIENCE;
         loop {
             let (_, _, stderr) = run(nest, &["down", "--now", &root]);
-            if has_ended(&mut tree, Duration::from_secs(1)) {
+            if exit(&mut tree, Duration::from_secs(1)).is_some() {
                 break;
             }
             assert!(Instant::now() < end, "it does not end: {stderr}");
         }
     }
     if let Some(mut beside) = beside
-        && !has_ended(&mut beside, PATIENCE)
+        && exit(&mut beside, PATIENCE).is_none()
     {
         beside.kill().expect("it runs");
         beside.wait().expect("it is our child");
@@ -159,11 +147,8 @@ fn round(nest: &Nest, doing: Doing, victim: Victim, dice: &mut Dice) {
 
 /// Nothing survives, and what state there is can be pruned.
 fn is_clean(nest: &Nest) {
-    let end = Instant::now() + PATIENCE;
-    while !processes_of(nest).is_empty() {
-        assert!(Instant::now() < end, "survivors: {:?}", processes_of(nest));
-        std::thread::sleep(Duration::from_millis(2));
-    }
+    within(PATIENCE, || processes_of(nest).is_empty().then_some(()))
+        .unwrap_or_else(|| panic!("survivors: {:?}", processes_of(nest)));
     let (code, stdout, stderr) = run(nest, &["prune"]);
     assert_eq!(code, 0, "{stdout}{stderr}");
     assert_nothing_left(nest);

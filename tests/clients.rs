@@ -13,9 +13,10 @@ use serde_json::json;
 
 use crate::harness::identity::{Identity, for_each_identity};
 use crate::harness::kernel;
-use crate::harness::nest::{Nest, PATIENCE, assert_nothing_left};
+use crate::harness::nest::{Nest, assert_nothing_left};
 use crate::harness::requirement::{nesting, require, root};
 use crate::harness::socket::Socket;
+use crate::harness::wait::{PATIENCE, within};
 
 const TOPOLOGY: &str = r#"
 [ns.@]
@@ -63,11 +64,8 @@ impl Detached {
 
     /// Waits until the controller has no more descriptors than this.
     fn until_descriptors(&self, most: usize) {
-        let end = Instant::now() + PATIENCE;
-        while self.descriptors() > most {
-            assert!(Instant::now() < end, "{} descriptors", self.descriptors());
-            std::thread::sleep(Duration::from_millis(5));
-        }
+        within(PATIENCE, || (self.descriptors() <= most).then_some(()))
+            .unwrap_or_else(|| panic!("{} descriptors", self.descriptors()));
     }
 }
 

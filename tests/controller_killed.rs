@@ -99,7 +99,7 @@ fn die(topology: &str, identity: Identity, moment: &str, delay: Duration) -> Dur
             running.signal(Signal::SIGTERM);
         }
     }
-    // Not for luck: the moment of death is what is varied.
+    // The moment of death is what is varied.
     std::thread::sleep(delay);
     running.signal(Signal::SIGKILL);
     let killed = Instant::now();
@@ -169,6 +169,7 @@ fn the_terminal_is_restored_after_the_death_of_the_controller() {
             if round % 3 > 1 {
                 terminal.signal(Signal::SIGTERM);
             }
+            // The moment of death is what is varied.
             std::thread::sleep(delays.next(Duration::from_millis(30)));
             terminal.signal(Signal::SIGKILL);
             let killed = Instant::now();
@@ -228,6 +229,7 @@ fn a_guardian_killed_during_the_build_or_the_stop_changes_nothing() {
                 running.standing();
                 running.signal(Signal::SIGTERM);
             }
+            // The moment of death is what is varied.
             std::thread::sleep(delays.next(Duration::from_millis(15)));
             // A stop may be over before it is found.
             if let Some(guardian) = guardian(controller) {

@@ -9,8 +9,9 @@ use nix::unistd::Pid;
 
 use crate::harness::identity::for_each_identity;
 use crate::harness::kernel;
-use crate::harness::nest::{Nest, PATIENCE, assert_nothing_left, program};
+use crate::harness::nest::{Nest, assert_nothing_left, program};
 use crate::harness::requirement::{Missing, require};
+use crate::harness::wait::{PATIENCE, exit};
 
 /// Namespaces with a program each.
 const COUNT: usize = 100;
@@ -45,11 +46,7 @@ fn needed(nest: &Nest, file: &str) -> u64 {
 }
 
 fn await_end(child: &mut Child, nest: &Nest) {
-    let end = Instant::now() + PATIENCE;
-    while child.try_wait().expect("it is our child").is_none() {
-        assert!(Instant::now() < end, "it does not end: {}", read(nest, "stderr"));
-        std::thread::sleep(Duration::from_millis(5));
-    }
+    exit(child, PATIENCE).unwrap_or_else(|| panic!("it does not end: {}", read(nest, "stderr")));
 }
 
 #[test]
@@ -95,6 +92,7 @@ fn programs_stopped_before_exec_do_not_delay_the_tree() {
             for pid in stopped.take(20) {
                 let _ = kill(Pid::from_raw(pid), Signal::SIGCONT);
             }
+            // Late is the point of it.
             std::thread::sleep(Duration::from_millis(500));
             let document = fs::read_to_string(&truth).unwrap_or_default();
             let ready = document.matches("\"ready\"").count();

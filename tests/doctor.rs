@@ -245,6 +245,7 @@ fn a_doctor_that_is_killed_leaves_nothing() {
         for delay in (0..60).step_by(3) {
             let mut child =
                 nest.command(&["doctor"]).stdout(std::process::Stdio::null()).spawn().expect("it was built");
+            // The moment of death is what is varied.
             std::thread::sleep(Duration::from_millis(delay));
             let _ = child.kill();
             child.wait().expect("it is our child");

@@ -12,10 +12,11 @@ use serde_json::json;
 
 use crate::harness::detached::{Detached, ended};
 use crate::harness::identity::Identity;
-use crate::harness::nest::{Nest, PATIENCE, processes_of, program};
+use crate::harness::nest::{Nest, processes_of, program};
 use crate::harness::requirement::{nesting, require};
 use crate::harness::socket::Socket;
 use crate::harness::terminal::Terminal;
+use crate::harness::wait::PATIENCE;
 
 const TREE: &str = r#"
 [ns.@]

@@ -206,7 +206,7 @@ fn namespaces_kept_alive_by_a_descriptor_or_a_child_are_found() {
     let kept = File::open(format!("/proc/{pid}/ns/pid")).expect("it is ours");
     nest.says(&["down", "@"]);
     // Whoever reads the machine in another test holds both for a moment.
-    let end = std::time::Instant::now() + crate::harness::nest::PATIENCE;
+    let end = std::time::Instant::now() + crate::harness::wait::PATIENCE;
     let machine = loop {
         let machine = Machine::read(Search::Everything).expect("/proc is mounted");
         let outer = machine.by_inode(outer).expect("a namespace inside keeps it alive");
@@ -227,7 +227,7 @@ fn namespaces_kept_alive_by_a_descriptor_or_a_child_are_found() {
     let find = |search| Machine::read(search).expect("/proc is mounted").by_inode(inner);
     assert_eq!(find(Search::Members), None);
     drop((machine, kept));
-    let end = std::time::Instant::now() + crate::harness::nest::PATIENCE;
+    let end = std::time::Instant::now() + crate::harness::wait::PATIENCE;
     while find(Search::Everything).is_some() {
         assert!(std::time::Instant::now() < end, "nobody keeps it any more");
     }
@@ -271,7 +271,7 @@ fn a_process_with_a_name_that_is_not_text_is_listed() {
     std::os::unix::fs::symlink("/bin/cat", &program).expect("the directory is our own");
     let mut child = Command::new(program).stdin(Stdio::piped()).spawn().expect("it is a program");
     // Whoever has spawned it goes on a moment before the kernel gives it its name.
-    let end = std::time::Instant::now() + crate::harness::nest::PATIENCE;
+    let end = std::time::Instant::now() + crate::harness::wait::PATIENCE;
     let name = loop {
         let machine = Machine::read(Search::Members).expect("/proc is mounted");
         let name = machine.process(child.id().cast_signed()).map(|process| process.name.clone());

@@ -10,6 +10,7 @@ use crate::harness::chain::{DEPTHS, chain};
 use crate::harness::identity::for_each_identity;
 use crate::harness::nest::{Nest, Running, Truth};
 use crate::harness::requirement::{require, root};
+use crate::harness::wait::{PATIENCE, within};
 
 /// A namespace for every way in, with programs and actors.
 const FLAVOURS: &str = "[ns.@]\nproc.forked = { cmd = \"sleep 1000\" }\nproc.joined = { cmd = \"sleep 1000\", enter = \"join\" }\n\
@@ -192,11 +193,8 @@ fn children_of_the_caller_are_neither_reaped_nor_signalled() {
             running.until_ended();
             assert!(began.elapsed() < Duration::from_secs(2), "{identity:?}: it waited for somebody else's child");
             let outlived = running.nest.directory.path().join("outlived");
-            let end = began + Duration::from_secs(30);
-            while !outlived.exists() && Instant::now() < end {
-                std::thread::sleep(Duration::from_millis(5));
-            }
-            assert!(outlived.exists(), "{identity:?}, depth {depth}");
+            let found = within(PATIENCE, || outlived.exists().then_some(()));
+            assert!(found.is_some(), "{identity:?}, depth {depth}");
             assert_eq!(running.wait().code, 7, "{identity:?}, depth {depth}");
         }
     });

@@ -12,6 +12,7 @@ use crate::harness::identity::{Identity, for_each_identity};
 use crate::harness::kernel;
 use crate::harness::lines::answer;
 use crate::harness::nest::Nest;
+use crate::harness::wait::within;
 
 /// Kills the PID 1 of one level of a chain of ten, and gives how `up` ended.
 fn collapse(identity: Identity, level: usize, init: &str) {
@@ -42,10 +43,9 @@ fn collapse(identity: Identity, level: usize, init: &str) {
     // A tenth of this is the aim; a loaded machine gets the rest.
     let limit = Duration::from_secs(10);
     // The numbers may be somebody else's by now, but not below the same controller.
-    while kernel::descendants(controller).iter().any(|process| victims.contains(&process.pid)) {
-        assert!(began.elapsed() < limit, "{identity:?}: {:?}", kernel::descendants(controller));
-        std::thread::sleep(Duration::from_millis(2));
-    }
+    let survive = || kernel::descendants(controller).iter().any(|process| victims.contains(&process.pid));
+    within(limit, || (!survive()).then_some(()))
+        .unwrap_or_else(|| panic!("{identity:?}: {:?}", kernel::descendants(controller)));
     let ended = running.wait();
     assert!(began.elapsed() < limit, "{identity:?} {level}: {:?}", began.elapsed());
     assert_eq!(ended.code, 137, "{identity:?} {level}: {}", ended.stderr);

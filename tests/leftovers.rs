@@ -13,8 +13,9 @@ use serde_json::Value;
 
 use crate::harness::identity::{Identity, ORDINARY, for_each_identity};
 use crate::harness::kernel;
-use crate::harness::nest::{Nest, PATIENCE, assert_nothing_left};
+use crate::harness::nest::{Nest, assert_nothing_left};
 use crate::harness::requirement::{nesting, require, root};
+use crate::harness::wait::{until, until_asleep};
 
 pub(crate) const IDLE: &str = "[ns.@]\nproc.idle = \"sleep 1000\"\n";
 /// Its PID 1 changes its user, and so does not die with its parent.
@@ -43,14 +44,6 @@ fn truth(nest: &Nest) -> Value {
 
 fn number(value: &Value) -> Pid {
     Pid::from_raw(i32::try_from(value.as_i64().expect("a number")).expect("a PID"))
-}
-
-pub(crate) fn until(what: &str, mut condition: impl FnMut() -> bool) {
-    let end = Instant::now() + PATIENCE;
-    while !condition() {
-        assert!(Instant::now() < end, "never: {what}");
-        std::thread::sleep(Duration::from_millis(2));
-    }
 }
 
 pub(crate) fn has_ended(pid: Pid) -> bool {
@@ -116,7 +109,8 @@ fn up_and_down_wait_for_a_guardian_that_cleans_up() {
             let mut command = nest.command(&arguments);
             let waits = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
             let waits = waits.expect("the program was built");
-            std::thread::sleep(Duration::from_millis(300));
+            let waiting = waits.id().cast_signed();
+            until_asleep(|| kernel::descendants(waiting).iter().map(|one| one.pid).chain([waiting]).collect());
             kill(guardian, Signal::SIGCONT).expect("it waits");
             let output = waits.wait_with_output().expect("it ends");
             let stderr = String::from_utf8_lossy(&output.stderr);

@@ -5,14 +5,15 @@ use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde_json::Value;
 
 use crate::harness::detached::{Detached, ended};
 use crate::harness::identity::{Identity, for_each_identity};
-use crate::harness::nest::{Nest, PATIENCE};
+use crate::harness::nest::Nest;
 use crate::harness::requirement::{nesting, require, root};
+use crate::harness::wait::{PATIENCE, exit, until_asleep};
 
 fn up(topology: &str, identity: Identity) -> Detached {
     Detached::up(Nest::new(topology).identity(identity))
@@ -44,18 +45,12 @@ fn outlive(mut child: Child, limit: Duration) -> crate::harness::Outcome {
         let mut text = Vec::new();
         stderr.read_to_end(&mut text).map(|_| text)
     });
-    let end = Instant::now() + limit;
-    let code = loop {
-        match child.try_wait().expect("it is our child") {
-            Some(status) => break status.code().expect("it ends by itself"),
-            None if Instant::now() > end => {
-                let _ = child.kill();
-                let _ = child.wait();
-                panic!("it does not end");
-            }
-            None => std::thread::sleep(Duration::from_millis(5)),
-        }
-    };
+    let status = exit(&mut child, limit).unwrap_or_else(|| {
+        let _ = child.kill();
+        let _ = child.wait();
+        panic!("it does not end");
+    });
+    let code = status.code().expect("it ends by itself");
     let text = |thread: std::thread::JoinHandle<std::io::Result<Vec<u8>>>| {
         String::from_utf8(thread.join().unwrap().unwrap()).expect("it writes text")
     };
@@ -253,7 +248,7 @@ fn output_just_before_the_exit_is_not_lost() {
         let follower = detached.start(&["logs", "-f", "--format", "json"]);
         // A second one that is slow must have everything as well.
         let mut slow = detached.start(&["logs", "-f", "--format", "json"]);
-        std::thread::sleep(Duration::from_millis(300));
+        until_asleep(|| vec![follower.id().cast_signed(), slow.id().cast_signed()]);
         detached.says(&["release"]);
         let outcome = outlive(follower, PATIENCE);
         assert_eq!((outcome.code, &*outcome.stderr), (0, ""));
@@ -344,14 +339,7 @@ fn a_follower_ends_when_its_output_is_closed() {
         stdout.read_line(&mut first).unwrap();
         assert!(first.ends_with("│ hello\n"), "{first}");
         drop(stdout);
-        let end = Instant::now() + PATIENCE;
-        let status = loop {
-            if let Some(status) = silent.try_wait().unwrap() {
-                break status;
-            }
-            assert!(Instant::now() < end, "it does not end");
-            std::thread::sleep(Duration::from_millis(5));
-        };
+        let status = exit(&mut silent, PATIENCE).expect("it does not end");
         assert_eq!(status.code(), Some(0));
         assert!(detached.is_running());
     });

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::harness::chain::{DEPTHS, paths};
 use crate::harness::identity::{for_each_identity, identities};
@@ -10,6 +10,7 @@ use crate::harness::kernel;
 use crate::harness::lines::answer;
 use crate::harness::nest::Nest;
 use crate::harness::requirement::{nesting, require};
+use crate::harness::wait::within;
 
 #[test]
 fn a_hundred_orphans_of_mixed_lifetimes_are_reaped() {
@@ -47,15 +48,8 @@ fn a_hundred_orphans_of_mixed_lifetimes_are_reaped() {
                 (crate::harness::lines::lines(nest).iter().filter(|line| *line == "left").count() == 2).then_some(())
             });
             // The last of them sleeps for a second.
-            let limit = Instant::now() + Duration::from_secs(20);
-            loop {
-                let strangers = strangers();
-                if strangers.is_empty() {
-                    break;
-                }
-                assert!(Instant::now() < limit, "{identity:?} {init} {depth}: {strangers:?}");
-                std::thread::sleep(Duration::from_millis(5));
-            }
+            within(Duration::from_secs(20), || strangers().is_empty().then_some(()))
+                .unwrap_or_else(|| panic!("{identity:?} {init} {depth}: {:?}", strangers()));
             let zombies: Vec<_> =
                 kernel::descendants(controller).into_iter().filter(|process| process.state == 'Z').collect();
             assert!(zombies.is_empty(), "{identity:?} {init} {depth}: {zombies:?}");

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::io::Read as _;
 use std::process::{Child, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -11,6 +11,7 @@ use serde_json::Value;
 
 use crate::harness::identity::for_each_identity;
 use crate::harness::nest::{Nest, assert_nothing_left};
+use crate::harness::wait::{exit, until_asleep, until_some};
 
 #[test]
 fn no_line_of_two_hundred_writers_is_torn_or_lost() {
@@ -99,39 +100,19 @@ fn unread(nest: &Nest) -> Child {
     nest.command(&words).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log).spawn().unwrap()
 }
 
-/// Waits until the loud program of a tree has been made to wait.
-fn until_silent(pid: i32) {
-    let written = || {
-        let io = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
-        let fields: Vec<&str> = io.rsplit_once(')').unwrap().1.split_whitespace().collect();
-        // User and system time.
-        fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap()
-    };
-    let end = Instant::now() + Duration::from_mins(1);
-    let mut before = written();
-    loop {
-        std::thread::sleep(Duration::from_millis(300));
-        let now = written();
-        if now == before {
-            return;
-        }
-        assert!(Instant::now() < end, "the program writes for ever");
-        before = now;
-    }
+/// Waits until the loud program of a tree waits for the controller, and the controller for its own reader.
+fn until_silent(controller: &Child, pid: i32) {
+    let controller = controller.id().cast_signed();
+    until_asleep(|| vec![controller, pid, controller]);
 }
 
 fn loud_pid(nest: &Nest) -> i32 {
-    let end = Instant::now() + Duration::from_mins(1);
-    loop {
-        let truth = std::fs::read_dir(nest.state()).into_iter().flatten().flatten().next();
-        if let Some(text) = truth.and_then(|entry| std::fs::read(entry.path().join("truth.json")).ok()) {
-            let truth: Value = serde_json::from_slice(&text).unwrap();
-            let loud = truth["processes"].as_array().unwrap().iter().find(|process| process["name"] == "loud").unwrap();
-            return i32::try_from(loud["pids"][0].as_i64().unwrap()).unwrap();
-        }
-        assert!(Instant::now() < end, "never stands");
-        std::thread::sleep(Duration::from_millis(5));
-    }
+    let truth: Value = until_some("the tree runs", || {
+        let directory = std::fs::read_dir(nest.state()).ok()?.flatten().next()?.path();
+        serde_json::from_slice(&std::fs::read(directory.join("truth.json")).ok()?).ok()
+    });
+    let loud = truth["processes"].as_array().unwrap().iter().find(|process| process["name"] == "loud").unwrap();
+    i32::try_from(loud["pids"][0].as_i64().unwrap()).unwrap()
 }
 
 const LOUD: &str =
@@ -143,16 +124,9 @@ fn a_reader_that_never_reads_does_not_delay_a_stop() {
         for (signal, status) in [(Signal::SIGINT, 130), (Signal::SIGTERM, 143)] {
             let nest = Nest::new(LOUD).identity(identity);
             let mut child = unread(&nest);
-            until_silent(loud_pid(&nest));
-            let asked = Instant::now();
+            until_silent(&child, loud_pid(&nest));
             kill(Pid::from_raw(child.id().cast_signed()), signal).unwrap();
-            let ended = loop {
-                if let Some(status) = child.try_wait().unwrap() {
-                    break status;
-                }
-                assert!(asked.elapsed() < Duration::from_secs(10), "does not end");
-                std::thread::sleep(Duration::from_millis(5));
-            };
+            let ended = exit(&mut child, Duration::from_secs(10)).expect("does not end");
             assert_eq!(ended.code(), Some(status));
             assert_nothing_left(&nest);
         }
@@ -164,13 +138,14 @@ fn a_reader_that_pauses_costs_no_time() {
     for_each_identity(|identity| {
         let nest = Nest::new(LOUD).identity(identity);
         let mut child = unread(&nest);
-        until_silent(loud_pid(&nest));
+        until_silent(&child, loud_pid(&nest));
         let ticks = || {
             let stat = std::fs::read_to_string(format!("/proc/{}/stat", child.id())).unwrap();
             let fields: Vec<&str> = stat.rsplit_once(')').unwrap().1.split_whitespace().collect();
             fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap()
         };
         let before = ticks();
+        // The time of a processor in a second is what is measured.
         std::thread::sleep(Duration::from_secs(1));
         let used = ticks() - before;
         kill(Pid::from_raw(child.id().cast_signed()), Signal::SIGTERM).unwrap();

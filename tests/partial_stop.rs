@@ -55,8 +55,7 @@ fn the_rest_keeps_running_and_the_part_can_be_restarted() {
             for path in all {
                 assert_eq!(lives(&detached, path), !inside.contains(&path), "{part} ({identity:?}): {path}");
             }
-            // Long enough for whoever wrongly believed that he was alone to leave.
-            std::thread::sleep(Duration::from_millis(20));
+            detached.settle();
             assert!(detached.is_running());
             detached.says(&["restart", part]);
             for path in all {
@@ -140,7 +139,7 @@ proc.d = { cmd = ["sleep", "1000"] }
     for part in ["@/a", "@/b", "@/c"] {
         detached.says(&["down", "@", part]);
     }
-    std::thread::sleep(Duration::from_millis(50));
+    detached.settle();
     assert!(detached.is_running());
     detached.says(&["restart", "@/a", "@/c"]);
     assert!(lives(&detached, "@/a") && lives(&detached, "@/c/d") && !lives(&detached, "@/b"));
@@ -157,7 +156,7 @@ proc.second = { cmd = ["sleep", "1000"], after = { first = "ok" } }
 "#;
     let detached = Detached::up(Nest::new(topology).arguments(&["--no-wait"]));
     detached.says(&["down", "@", "@/first"]);
-    std::thread::sleep(Duration::from_millis(50));
+    detached.settle();
     assert!(detached.is_running() && state(&detached, "@/second") == "created");
     std::fs::write(detached.nest.directory.path().join("go"), "").unwrap();
     detached.says(&["restart", "@/first"]);

@@ -18,6 +18,7 @@ use crate::harness::identity::{Identity, ORDINARY};
 use crate::harness::kernel;
 use crate::harness::nest::Nest;
 use crate::harness::requirement::{Missing, is_met, nesting, require, root};
+use crate::harness::wait::within;
 use crate::leftovers::kill_both;
 
 /// Somebody who counts, a namespace inside, one that is moved in, and a namespace that a program makes.
@@ -56,11 +57,8 @@ impl Delegation {
 
 impl Drop for Delegation {
     fn drop(&mut self) {
-        let end = Instant::now() + Duration::from_secs(5);
-        while fs::remove_dir(&self.0).is_err() && Instant::now() < end {
-            std::thread::sleep(Duration::from_millis(10));
-        }
-        assert!(std::thread::panicking() || !self.0.exists(), "a group is left in {}", self.0.display());
+        let removed = within(Duration::from_secs(5), || fs::remove_dir(&self.0).ok());
+        assert!(std::thread::panicking() || removed.is_some(), "a cgroup is left in {}", self.0.display());
     }
 }
 
@@ -129,6 +127,7 @@ impl Stage {
     /// Makes sure that somebody does not.
     fn stands_still(&self, who: &str) {
         let before = self.count(who);
+        // Fifteen times as long as it takes to count once more.
         std::thread::sleep(Duration::from_millis(150));
         assert_eq!(self.count(who), before, "{who} goes on");
     }

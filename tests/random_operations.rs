@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::time::{Duration, Instant};
 
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -11,7 +10,8 @@ use serde_json::Value;
 
 use crate::harness::detached::Detached;
 use crate::harness::identity::{Identity, for_each_identity};
-use crate::harness::nest::{Nest, PATIENCE};
+use crate::harness::nest::Nest;
+use crate::harness::wait::{PATIENCE, within};
 
 const TOPOLOGY: &str = r#"
 on_exit = "ignore"
@@ -262,14 +262,12 @@ impl Run {
 
     /// Waits until what nestns says and what the kernel has is what the model says: a death takes a moment.
     fn compare(&self, history: &[Operation]) {
-        let end = Instant::now() + PATIENCE;
-        loop {
-            match self.difference() {
-                None => return,
-                Some(difference) => assert!(Instant::now() < end, "{difference}\n{:#?}\nafter {history:?}", self.model),
-            }
-            std::thread::sleep(Duration::from_millis(10));
-        }
+        let mut difference = None;
+        within(PATIENCE, || {
+            difference = self.difference();
+            difference.is_none().then_some(())
+        })
+        .unwrap_or_else(|| panic!("{}\n{:#?}\nafter {history:?}", difference.unwrap_or_default(), self.model));
     }
 
     fn difference(&self) -> Option<String> {

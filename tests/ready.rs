@@ -11,8 +11,9 @@ use serde_json::Value;
 use crate::harness::chain::{DEPTHS, chain, path};
 use crate::harness::detached::Detached;
 use crate::harness::identity::for_each_identity;
-use crate::harness::nest::{Nest, PATIENCE, program};
+use crate::harness::nest::{Nest, program};
 use crate::harness::requirement::{nesting, require};
+use crate::harness::wait::PATIENCE;
 
 /// A process that says in one of the ways that it is ready, and makes the file `cue` just before.
 const PROBED: [&str; 6] = [
@@ -268,8 +269,7 @@ fn readiness_from_another_process_is_ignored() {
         let address = SocketAddr::from_abstract_name(name).expect("it is short");
         let stranger = UnixDatagram::unbound().expect("a socket");
         stranger.send_to_addr(b"READY=1", &address).expect("anybody can send");
-        // Whatever comes of it has come before the answer to somebody who asks later.
-        std::thread::sleep(Duration::from_millis(200));
+        detached.settle();
         assert!(
             !events(&detached).iter().any(|line| line["event"] == "ready"),
             "{identity:?}: {:#?}",

@@ -3,7 +3,6 @@
 use std::fs;
 use std::os::fd::AsRawFd as _;
 use std::process::Stdio;
-use std::time::{Duration, Instant};
 
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::sys::signal::Signal;
@@ -13,6 +12,7 @@ use crate::harness::detached::Detached;
 use crate::harness::identity::for_each_identity;
 use crate::harness::nest::{Nest, assert_nothing_left};
 use crate::harness::requirement::{nesting, require};
+use crate::harness::wait::{PATIENCE, exit, until};
 
 #[test]
 fn a_process_that_waits_for_a_dependency_does_not_delay_a_stop() {
@@ -39,23 +39,13 @@ fn unread_progress_output_does_not_block_the_controller() {
     let mut command = nest.command(&["up", &file]);
     let mut child =
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::from(writer)).spawn().expect("it was built");
-    let end = Instant::now() + Duration::from_mins(1);
-    while !nest.state().join(&nest.root).join("truth.json").exists() {
-        assert!(Instant::now() < end, "never stands");
-        std::thread::sleep(Duration::from_millis(2));
-    }
+    until("the tree runs", || nest.state().join(&nest.root).join("truth.json").exists());
     let pid = nix::unistd::Pid::from_raw(child.id().cast_signed());
     nix::sys::signal::kill(pid, Signal::SIGINT).expect("it runs");
-    let status = loop {
-        if let Some(status) = child.try_wait().expect("it is our child") {
-            break status;
-        }
-        if Instant::now() > end {
-            child.kill().expect("it runs");
-            panic!("does not end while descriptor {} is full", reader.as_raw_fd());
-        }
-        std::thread::sleep(Duration::from_millis(2));
-    };
+    let status = exit(&mut child, PATIENCE).unwrap_or_else(|| {
+        child.kill().expect("it runs");
+        panic!("does not end while descriptor {} is full", reader.as_raw_fd());
+    });
     assert_eq!(status.code(), Some(130));
     assert_nothing_left(&nest);
 }

@@ -9,9 +9,11 @@ use nix::sys::signal::{Signal, kill};
 
 use crate::harness::detached::{Detached, ended};
 use crate::harness::identity::for_each_identity;
+use crate::harness::kernel;
 use crate::harness::kernel::descriptors;
 use crate::harness::nest::{Nest, Truth, assert_nothing_left};
 use crate::harness::requirement::{nesting, require};
+use crate::harness::wait::until;
 
 /// Every way in which something can stand: forked and moved in, below nestns and below a program, on several levels.
 const LAYOUT: &str = r#"
@@ -256,6 +258,7 @@ fn a_controller_that_dies_in_the_middle_leaves_nothing() {
             let detached = Detached::up(Nest::new(LAYOUT).identity(identity));
             let part = ["@", "@/a", "@/p", "@-z/q"][usize::try_from(round % 4).expect("a small number")];
             let restart = detached.start(&["restart", part]);
+            // The moment of death is what is varied.
             std::thread::sleep(Duration::from_millis(3 + 4 * round));
             kill(detached.controller(), Signal::SIGKILL).expect("it runs");
             let _ = ended(restart);
@@ -272,6 +275,7 @@ fn a_stop_in_the_middle_of_a_restart() {
             let detached = Detached::up(Nest::new(LAYOUT).identity(identity));
             let parts = ["@", "@-z", "@/a", "@/p"];
             let restarts: Vec<_> = parts.iter().map(|part| detached.start(&["restart", part])).collect();
+            // The moment of the stop is what is varied.
             std::thread::sleep(Duration::from_millis(4 * round));
             detached.says(&["down", "@"]);
             for restart in restarts {
@@ -293,7 +297,7 @@ fn an_unexpected_signal_to_an_empty_init_changes_nothing() {
     detached.says(&["down", "@", "@/a/b/joined"]);
     for _ in 0..20 {
         kill(init, Signal::SIGURG).expect("it stays although it is empty");
-        std::thread::sleep(Duration::from_millis(1));
+        until("it has taken the signal", || kernel::signals(init.as_raw(), "ShdPnd:") == 0);
     }
     detached.says(&["restart", "@/a/b/joined"]);
     detached.says(&["restart", "@/a/b/deep"]);

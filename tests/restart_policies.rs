@@ -171,6 +171,7 @@ proc.one = { sh = "echo >> DIRECTORY/runs; sleep 1000", restart = "always", back
     detached.until("it runs", |_| (runs(&directory, "runs") == 1).then_some(()));
     for (number, part) in [(1, "@/in/one"), (2, "@/in")] {
         detached.says(&["down", "@", part]);
+        // Ten times the delay after which it would be restarted.
         std::thread::sleep(Duration::from_millis(100));
         assert_eq!(runs(&directory, "runs"), number);
         detached.says(&["restart", part]);

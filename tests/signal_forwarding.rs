@@ -2,12 +2,12 @@
 
 use std::fs;
 use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
 
 use crate::harness::detached::Detached;
 use crate::harness::identity::for_each_identity;
-use crate::harness::nest::{Nest, PATIENCE, Running};
+use crate::harness::nest::{Nest, Running};
 use crate::harness::requirement::{installed, is_met, nesting, require};
+use crate::harness::wait::until;
 
 /// What is sent, one after the other; TERM at the end.
 const SIGNALS: [&str; 13] =
@@ -29,14 +29,6 @@ while :; do echo >> $1/beat; sleep 0.02; done
 fn send(pid: i32, signal: &str) {
     let status = Command::new("bash").args(["-c", "kill -s \"$0\" \"$1\"", signal, &pid.to_string()]).status();
     assert!(status.expect("there is bash").success(), "{signal}");
-}
-
-fn until(what: &str, mut condition: impl FnMut() -> bool) {
-    let end = Instant::now() + PATIENCE;
-    while !condition() {
-        assert!(Instant::now() < end, "never: {what}");
-        std::thread::sleep(Duration::from_millis(5));
-    }
 }
 
 /// Sends everything, each when the one before was heard, and returns what was heard.

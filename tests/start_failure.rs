@@ -160,8 +160,7 @@ fn an_exit_that_the_user_requested_is_not_a_failure() {
             detached.says(&["kill", "-s", signal, path]);
             detached.says(&["wait", path, "--timeout", "50s"]);
         }
-        // Whatever came of that has come before the answer to somebody who asks later.
-        std::thread::sleep(std::time::Duration::from_millis(300));
+        detached.settle();
         assert_eq!(detached.document(&["ls", "--format", "json"])["topologies"][0]["name"], *detached.nest.root);
         let states = detached.says(&["ps", "-o", "name,state", "--no-header"]);
         assert!(states.lines().any(|line| line.starts_with("good") && line.ends_with("ready")), "{states}");

@@ -4,7 +4,6 @@
 use std::fs;
 use std::path::Path;
 use std::process::{Child, Stdio};
-use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -13,7 +12,8 @@ use serde_json::Value;
 use crate::harness::STATE_ROOT;
 use crate::harness::detached::{Detached, ended};
 use crate::harness::identity::{Identity, for_each_identity};
-use crate::harness::nest::{Nest, PATIENCE, program};
+use crate::harness::nest::{Nest, program};
+use crate::harness::wait::{PATIENCE, within};
 
 const IDLE: &str = "name = '@'\n[ns.@]\nproc.one = { actor = \"idle\" }\n";
 
@@ -47,10 +47,7 @@ impl Drop for Anonymous<'_> {
         let _ = self.1.kill();
         let _ = self.1.wait();
         let directory = self.0.nest.state().join(self.name());
-        let end = Instant::now() + PATIENCE;
-        while directory.exists() && Instant::now() < end {
-            std::thread::sleep(Duration::from_millis(5));
-        }
+        within(PATIENCE, || (!directory.exists()).then_some(()));
     }
 }
 

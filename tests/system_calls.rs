@@ -12,9 +12,10 @@ use nix::unistd::Pid;
 use serde_json::Value;
 
 use crate::harness::identity::{for_each_identity, identities};
-use crate::harness::nest::{Nest, PATIENCE, assert_nothing_left};
+use crate::harness::nest::{Nest, assert_nothing_left};
 use crate::harness::requirement::{nesting, require};
 use crate::harness::seccomp::{kill, refuse};
+use crate::harness::wait::PATIENCE;
 
 const TOPOLOGY: &str = "[ns.@]\nproc.a = { actor = \"idle\" }\n[ns.\"@/b\"]\nunshare = [\"mount\", \"uts\"]\nproc.c = \"sleep \
                         100\"\n[ns.\"@/p\"]\ninit = { actor = \"idle\" }\nproc.j = { actor = \"idle\", enter = \"join\" }\n";

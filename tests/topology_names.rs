@@ -4,14 +4,14 @@
 use std::fs;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown};
 use std::process::{Child, Stdio};
-use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
 use serde_json::Value;
 
 use crate::harness::identity::{Identity, ORDINARY, for_each_identity};
-use crate::harness::nest::{Nest, PATIENCE, Running, assert_nothing_left};
+use crate::harness::nest::{Nest, Running, assert_nothing_left};
 use crate::harness::requirement::{require, root};
+use crate::harness::wait::until_some;
 
 const IDLE: &str = "[ns.@]\nproc.one = { actor = \"idle\" }\n";
 
@@ -74,15 +74,9 @@ fn the_same_file_runs_twice_under_two_names() {
 
 /// Waits for the document of whoever has won; the loser may end before or after.
 fn one_stands(nest: &Nest) -> Value {
-    let end = Instant::now() + PATIENCE;
-    loop {
-        let truth = fs::read(nest.state().join(&nest.root).join("truth.json")).unwrap_or_default();
-        if let Ok(truth) = serde_json::from_slice(&truth) {
-            return truth;
-        }
-        assert!(Instant::now() < end, "nobody has won");
-        std::thread::sleep(Duration::from_millis(2));
-    }
+    until_some("one has won", || {
+        serde_json::from_slice(&fs::read(nest.state().join(&nest.root).join("truth.json")).ok()?).ok()
+    })
 }
 
 #[test]

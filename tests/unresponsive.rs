@@ -10,7 +10,8 @@ use crate::harness::detached::Detached;
 use crate::harness::identity::for_each_identity;
 use crate::harness::kernel;
 use crate::harness::nest::{Nest, assert_nothing_left};
-use crate::leftovers::{has_ended, run, until};
+use crate::harness::wait::until;
+use crate::leftovers::{has_ended, run};
 
 const FLAT: &str = "[ns.@]\nproc.idle = \"sleep 1000\"\n";
 const DEEP: &str = "[ns.@]\n[ns.\"@/a\"]\n[ns.\"@/a/b\"]\nproc.idle = \"sleep 1000\"\n";

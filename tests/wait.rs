@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::{Signal, kill};
 
 use crate::harness::detached::{Detached, ended};
+use crate::harness::kernel;
 
 /// Jobs that end when a file appears.
 const JOBS: &str = r#"
@@ -20,6 +21,11 @@ proc.idle = { actor = "idle" }
 [ns."@/in/deep"]
 proc.idle = { actor = "idle" }
 "#;
+
+/// How many descriptors the controller has: one more for each client.
+fn connections(detached: &Detached) -> usize {
+    kernel::descriptors(detached.controller().as_raw()).expect("it runs")
+}
 
 fn touch(detached: &Detached, name: &str) {
     fs::write(detached.nest.directory.path().join(name), "").expect("the directory is writable");
@@ -99,10 +105,10 @@ fn waits_until_a_namespace_or_the_topology_is_gone() {
 #[test]
 fn a_killed_controller_ends_every_wait() {
     Detached::for_each_identity(JOBS, &["--no-wait"], |detached| {
+        let before = connections(detached);
         let gone = detached.start(&["wait", "--for", "gone"]);
         let job = detached.start(&["wait", "@/job", "--for", "ready"]);
-        // Both wait by now, or find nobody any more: the second case is as good.
-        std::thread::sleep(Duration::from_millis(300));
+        detached.until("both wait", |detached| (connections(detached) >= before + 2).then_some(()));
         kill(detached.controller(), Signal::SIGKILL).expect("it runs");
         let asked = Instant::now();
         assert_eq!(ended(gone).code, 0);
@@ -114,9 +120,10 @@ fn a_killed_controller_ends_every_wait() {
 #[test]
 fn a_waiting_client_may_disconnect() {
     Detached::for_each_identity(JOBS, &["--no-wait"], |detached| {
+        let before = connections(detached);
         let mut waiting: Vec<_> = (0..20).map(|_| detached.start(&["wait", "@/job"])).collect();
         let last = waiting.pop().unwrap();
-        std::thread::sleep(Duration::from_millis(200));
+        detached.until("all of them wait", |detached| (connections(detached) >= before + 20).then_some(()));
         for mut child in waiting {
             child.kill().unwrap();
             child.wait().unwrap();

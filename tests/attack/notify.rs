@@ -58,9 +58,7 @@ fn only_the_process_itself_can_report_readiness() {
         for name in ["same", "inner", "other"] {
             detached.until(name, |detached| detached.nest.directory.path().join(name).exists().then_some(()));
         }
-        // Whatever comes of it has come before the answer to somebody who asks later.
-        detached.says(&["ps", "-n", "@"]);
-        std::thread::sleep(std::time::Duration::from_millis(200));
+        detached.settle();
         assert!(!is_ready(&detached, "@/a"), "{identity:?}");
         detached.says(&["down", "@"]);
     });

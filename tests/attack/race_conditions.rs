@@ -11,7 +11,8 @@ use crate::harness::identity::for_each_identity;
 use crate::harness::kernel;
 use crate::harness::nest::{Nest, assert_nothing_left};
 use crate::harness::requirement::{nesting, require, root};
-use crate::leftovers::{has_ended, run, until};
+use crate::harness::wait::until;
+use crate::leftovers::{has_ended, run};
 use crate::pause::{Stage, stages_with};
 
 /// A root whose PID 1 has another user and so does not end with its parent, and one that is as it was.

@@ -109,6 +109,7 @@ fn a_directory_that_is_replaced_while_the_topology_runs_is_not_written_to() {
             }
             symlink(tree.nest.directory.path(), trap.join("logs")).expect("it is ours");
             give_away(&trap, identity);
+            // The controller is told of the exchange, and what it does about it has no event of its own.
             std::thread::sleep(Duration::from_millis(300));
             assert_eq!(fs::read_to_string(&victim).expect("it is there"), "precious", "{identity:?}");
             // The controller was asked to stop by a signal: its socket is somewhere else.
@@ -117,7 +118,7 @@ fn a_directory_that_is_replaced_while_the_topology_runs_is_not_written_to() {
             let controller = i32::try_from(truth["controller"].as_i64().expect("a number")).expect("a PID");
             let controller = nix::unistd::Pid::from_raw(controller);
             nix::sys::signal::kill(controller, nix::sys::signal::Signal::SIGTERM).expect("it runs");
-            crate::leftovers::until("it has ended", || crate::leftovers::has_ended(controller));
+            crate::harness::wait::until("it has ended", || crate::leftovers::has_ended(controller));
             assert_eq!(fs::read_to_string(&victim).expect("it is there"), "precious", "{identity:?}");
             assert!(trap.join("truth.json").is_symlink(), "{identity:?}");
             fs::remove_dir_all(&trap).expect("it is ours");
@@ -142,7 +143,7 @@ fn a_fifo_or_a_device_in_place_of_a_file_blocks_no_reader() {
         let tree = Detached::up(Nest::new(DEEP).identity(identity));
         let (directory, root) = (tree.nest.state().join(&tree.nest.root), tree.nest.root.clone());
         let log = directory.join("logs").join("2.1.log");
-        crate::leftovers::until("it has written", || log.exists());
+        crate::harness::wait::until("it has written", || log.exists());
         // Put there beside the files, so that nothing is missing and made again.
         for (name, verb) in [("events.jsonl.1", "events"), ("logs/2.1.log.1", "logs")] {
             mkfifo(&directory.join(name), Mode::S_IRWXU).expect("it is ours");

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use std::fs;
 use std::os::unix::process::CommandExt as _;
 use std::process::{Child, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use nestns::engine::failure::{Failure, Stage};
 use nestns::engine::moment::Moment;
@@ -19,9 +19,10 @@ use serde_json::{Value, json};
 use crate::harness::detached::Detached;
 use crate::harness::identity::{Identity, for_each_identity, identities};
 use crate::harness::kernel;
-use crate::harness::nest::{Nest, PATIENCE};
+use crate::harness::nest::Nest;
 use crate::harness::requirement::{installed, nesting, require};
 use crate::harness::socket::Socket;
+use crate::harness::wait::PATIENCE;
 
 /// The attacker: a program with the rights of any other.
 const ATTACK: &str = include_str!("reports.py");
@@ -182,7 +183,7 @@ fn assert_undisturbed(detached: &Detached, place: &Place, blamed: &str) {
             .then_some(())
     });
     assert!(began.elapsed() < PATIENCE / 2, "it took {:?}", began.elapsed());
-    std::thread::sleep(Duration::from_millis(500));
+    detached.settle();
     let all = events(detached);
     for event in &all {
         let path = event["path"].as_str().expect("all have one");

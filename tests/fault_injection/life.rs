@@ -15,6 +15,7 @@ use nix::unistd::Pid;
 use crate::harness::identity::Identity;
 use crate::harness::kernel;
 use crate::harness::nest::{Nest, assert_nothing_left, processes_of, program};
+use crate::harness::wait::within;
 
 /// What is created, moved in, restarted, paused, entered and stopped.
 const TOPOLOGY: &str = "[ns.@]\nproc.a = { actor = \"idle\" }\nproc.b = { actor = \"idle\", restart = \"always\" }\n\
@@ -224,19 +225,11 @@ impl<'a> Life<'a> {
         let mut up = self.command(Verb::Up, &[]);
         let mut up = up.stdin(Stdio::null()).stdout(open("stdout")).stderr(open("stderr")).spawn().expect("strace");
         let truth = self.nest.state().join(&self.nest.root).join("truth.json");
-        let end = Instant::now() + LONGEST;
         let mut asked: Option<(Instant, i32)> = None;
-        let status = loop {
-            if let Some(status) = up.try_wait().expect("it is our child") {
-                break status;
-            }
-            if Instant::now() > end {
-                self.abandon(&mut up);
-                self.note(Verb::Up, ExitStatus::from_raw(9), self.read("stderr"));
-                let last = asked.map_or_else(String::new, |(_, code)| format!(" after `down` has ended with {code}"));
-                return Err(format!("does not end{last}"));
-            }
+        let ended = within(LONGEST, || {
+            let status = up.try_wait().expect("it is our child");
             match asked {
+                _ if status.is_some() => {}
                 None if truth.exists() => {
                     for verb in [Verb::Exec, Verb::Pause, Verb::Resume, Verb::Restart] {
                         self.call(verb);
@@ -248,7 +241,13 @@ impl<'a> Life<'a> {
                 }
                 _ => {}
             }
-            std::thread::sleep(Duration::from_millis(5));
+            status
+        });
+        let Some(status) = ended else {
+            self.abandon(&mut up);
+            self.note(Verb::Up, ExitStatus::from_raw(9), self.read("stderr"));
+            let last = asked.map_or_else(String::new, |(_, code)| format!(" after `down` has ended with {code}"));
+            return Err(format!("does not end{last}"));
         };
         self.note(Verb::Up, status, self.read("stderr"));
         Ok(())

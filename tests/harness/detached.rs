@@ -6,14 +6,14 @@
 use std::fs;
 use std::os::unix::process::ExitStatusExt as _;
 use std::process::{Child, Command, Output, Stdio};
-use std::time::Instant;
 
 use nix::unistd::Pid;
 use serde_json::Value;
 
 use super::Outcome;
 use super::identity::for_each_identity;
-use super::nest::{Nest, PATIENCE, Truth, assert_nothing_left};
+use super::nest::{Nest, Truth, assert_nothing_left};
+use super::wait::until_some;
 
 /// A nest that runs by itself.
 #[derive(Debug)]
@@ -95,16 +95,16 @@ impl Detached {
         Pid::from_raw(i32::try_from(pid).expect("a PID"))
     }
 
-    /// Polls for a condition.
-    pub(crate) fn until<T>(&self, what: &str, mut condition: impl FnMut(&Self) -> Option<T>) -> T {
-        let end = Instant::now() + PATIENCE;
-        loop {
-            if let Some(value) = condition(self) {
-                return value;
-            }
-            assert!(Instant::now() < end, "never: {what}");
-            std::thread::sleep(std::time::Duration::from_millis(5));
+    /// Lets the controller come to rest: it has only one thread, and answers after what it was told before.
+    pub(crate) fn settle(&self) {
+        for _ in 0..5 {
+            self.says(&["ps", "-n", "@"]);
         }
+    }
+
+    /// Looks until something is found.
+    pub(crate) fn until<T>(&self, what: &str, mut condition: impl FnMut(&Self) -> Option<T>) -> T {
+        until_some(what, || condition(self))
     }
 
     /// Whether it has not ended.

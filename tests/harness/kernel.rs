@@ -39,12 +39,14 @@ pub(crate) fn process(pid: i32) -> Option<Process> {
 
 /// Whether a process does something about TERM: handles it, or has it blocked and will look at it.
 pub(crate) fn heeds_term(pid: i32) -> bool {
+    (signals(pid, "SigBlk:") | signals(pid, "SigCgt:")) & 1 << (libc::SIGTERM - 1) != 0
+}
+
+/// A set of signals in `/proc/PID/status`, by the name of its line; empty for a process that has ended.
+pub(crate) fn signals(pid: i32, name: &str) -> u64 {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
-    let mask = |name: &str| {
-        let text = status.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_default();
-        u64::from_str_radix(text.trim(), 16).unwrap_or_default()
-    };
-    (mask("SigBlk:") | mask("SigCgt:")) & 1 << (libc::SIGTERM - 1) != 0
+    let text = status.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_default();
+    u64::from_str_radix(text.trim(), 16).unwrap_or_default()
 }
 
 /// Every process of this machine.

@@ -12,6 +12,7 @@ pub(crate) mod requirement;
 pub(crate) mod seccomp;
 pub(crate) mod socket;
 pub(crate) mod terminal;
+pub(crate) mod wait;
 
 use std::io::Write as _;
 use std::path::Path;

@@ -8,10 +8,10 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -19,9 +19,8 @@ use serde_json::Value;
 
 use super::STATE_ROOT;
 use super::identity::{Identity, ORDINARY};
+use super::wait::{PATIENCE, exit, within};
 
-/// No step of any test takes longer on the slowest machine; what does has failed.
-pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
 /// A copy of the program that every user may execute, wherever the build directory lies.
 pub(crate) fn program() -> &'static Path {
     static COPY: OnceLock<(PathBuf, Child)> = OnceLock::new();
@@ -248,29 +247,24 @@ impl Running {
 
     /// Polls for a condition, and fails when the program ends before it holds.
     pub(crate) fn until<T>(&mut self, what: &str, mut condition: impl FnMut(&Nest) -> Option<T>) -> T {
-        let end = Instant::now() + PATIENCE;
-        loop {
-            if let Some(value) = condition(&self.nest) {
-                return value;
-            }
+        let found = within(PATIENCE, || {
+            // It may come to hold in the moment before the end.
             let ended = self.child.0.try_wait().expect("it is our child");
-            if ended.is_some() || Instant::now() > end {
-                if let Some(value) = condition(&self.nest) {
-                    return value;
-                }
-                panic!("never: {what}; ended: {ended:?}; {}", self.output());
-            }
-            std::thread::sleep(Duration::from_millis(2));
+            condition(&self.nest).map(Ok).or(ended.map(Err))
+        });
+        match found {
+            Some(Ok(value)) => value,
+            ended => panic!("never: {what}; ended: {:?}; {}", ended.and_then(Result::err), self.output()),
         }
     }
 
     /// Waits until the program has ended, by itself.
     pub(crate) fn until_ended(&mut self) {
-        let end = Instant::now() + PATIENCE;
-        while self.child.0.try_wait().expect("it is our child").is_none() {
-            assert!(Instant::now() < end, "does not end; {}", self.output());
-            std::thread::sleep(Duration::from_millis(2));
-        }
+        self.status();
+    }
+
+    fn status(&mut self) -> ExitStatus {
+        exit(&mut self.child.0, PATIENCE).unwrap_or_else(|| panic!("does not end; {}", self.output()))
     }
 
     fn output(&self) -> String {
@@ -286,16 +280,7 @@ impl Running {
 
     /// Waits for the end, and makes sure that nothing is left.
     pub(crate) fn wait(mut self) -> Ended {
-        let end = Instant::now() + PATIENCE;
-        let status = loop {
-            match self.child.0.try_wait().expect("it is our child") {
-                Some(status) => break status,
-                None if Instant::now() > end => {
-                    panic!("does not end; {}", self.output());
-                }
-                None => std::thread::sleep(Duration::from_millis(2)),
-            }
-        };
+        let status = self.status();
         let read = |name: &str| fs::read(self.nest.directory.path().join(name)).expect("it was opened before");
         let text = |name: &str| String::from_utf8_lossy(&read(name)).into_owned();
         let code = status.code().unwrap_or_else(|| 128 + status.signal().unwrap_or_default());
@@ -313,17 +298,13 @@ impl Running {
 
 /// Makes sure that no process and no state of a nest is left. What was killed a moment ago may take a moment.
 pub(crate) fn assert_nothing_left(nest: &Nest) {
-    let end = Instant::now() + Duration::from_secs(5);
-    loop {
-        let processes = processes_of(nest);
-        let state: Vec<_> =
-            fs::read_dir(nest.state()).into_iter().flatten().flatten().map(|entry| entry.path()).collect();
-        if processes.is_empty() && state.is_empty() {
-            return;
-        }
-        assert!(Instant::now() < end, "left behind: processes {processes:?}, state {state:?}");
-        std::thread::sleep(Duration::from_millis(5));
-    }
+    let (mut processes, mut state) = (Vec::new(), Vec::new());
+    within(Duration::from_secs(5), || {
+        processes = processes_of(nest);
+        state = fs::read_dir(nest.state()).into_iter().flatten().flatten().map(|entry| entry.path()).collect();
+        (processes.is_empty() && state.is_empty()).then_some(())
+    })
+    .unwrap_or_else(|| panic!("left behind: processes {processes:?}, state {state:?}"));
 }
 
 /// The living processes of a nest: copies of nestns by their command line, programs by their environment.

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use super::nest::PATIENCE;
+use super::wait::PATIENCE;
 
 /// A connection.
 #[derive(Debug)]

@@ -11,7 +11,6 @@ use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use nix::libc;
@@ -22,7 +21,8 @@ use nix::sys::termios::{LocalFlags, tcgetattr};
 use nix::unistd::{Gid, Pid, Uid, fchown, read, setsid, write};
 
 use super::identity::{Identity, ORDINARY, for_each_identity};
-use super::nest::{Nest, PATIENCE, assert_nothing_left, program};
+use super::nest::{Nest, assert_nothing_left, program};
+use super::wait::{PATIENCE, within};
 
 /// What leads the session when nestns is to be in the foreground: its PID and status go to files.
 const LEADER: &str = r#"
@@ -213,14 +213,7 @@ impl Terminal {
 
     /// Polls for a condition.
     pub(crate) fn until<T>(&mut self, what: &str, mut condition: impl FnMut(&Self) -> Option<T>) -> T {
-        let end = Instant::now() + PATIENCE;
-        loop {
-            if let Some(value) = condition(self) {
-                return value;
-            }
-            assert!(Instant::now() <= end, "never: {what}; the screen:\n{}", self.screen());
-            std::thread::sleep(Duration::from_millis(2));
-        }
+        within(PATIENCE, || condition(self)).unwrap_or_else(|| panic!("never: {what}; the screen:\n{}", self.screen()))
     }
 
     /// Ends the session, and makes sure that nothing of the nest is left but it.
