@@ -4,6 +4,7 @@
 use std::fs;
 use std::path::Path;
 
+use crate::harness::example;
 use crate::harness::identity::{Identity, for_each_identity};
 use crate::harness::nest::{Ended, Nest};
 use crate::harness::requirement::{SYSTEM_PATH, python, require};
@@ -17,10 +18,6 @@ fn agent(identity: Identity, topology: &str, namespace: &str, agent: &str) -> En
     }
     let (file, script) = (nest.file.display().to_string(), nest.directory.path().join(agent).display().to_string());
     nest.start_verb(&["test", &file, "--in", namespace, "--", "python3", &script]).wait()
-}
-
-fn example(name: &str) -> String {
-    fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("examples").join(name)).expect("an example")
 }
 
 const LAPTOP: &str =
@@ -41,7 +38,7 @@ fn both_agents_are_right_on_the_host_and_one_level_deep() {
 #[test]
 fn the_naive_agent_is_wrong_in_nested_namespaces() {
     require!(python());
-    let (dind, kind) = (example("dind.toml"), example("kind.toml"));
+    let (dind, kind) = (example::text("dind.toml"), example::text("kind.toml"));
     let cases = [
         (&dind, "host", "wrong: vm/ci/runner is 4 in vm/ci; the agent says 7, its number in vm\n"),
         (&kind, "host", "wrong: worker.1/web/app is 2 in worker.1/web; the agent says 6, its number in worker.1\n"),

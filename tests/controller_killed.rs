@@ -5,9 +5,10 @@ use std::fs;
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
-use nix::unistd::{Pid, geteuid};
+use nix::unistd::geteuid;
 
 use crate::harness::identity::{Identity, for_each_identity, identities};
+use crate::harness::kernel;
 use crate::harness::nest::{Nest, processes_of};
 use crate::harness::requirement::{nesting, require, root};
 use crate::harness::terminal::Terminal;
@@ -181,16 +182,6 @@ fn the_terminal_is_restored_after_the_death_of_the_controller() {
     }
 }
 
-/// The guardian of a controller: its child of that name.
-fn guardian(controller: Pid) -> Option<Pid> {
-    let children = fs::read_to_string(format!("/proc/{controller}/task/{controller}/children")).ok()?;
-    children
-        .split_whitespace()
-        .filter_map(|word| word.parse().ok())
-        .map(Pid::from_raw)
-        .find(|pid| fs::read_to_string(format!("/proc/{pid}/comm")).is_ok_and(|name| name.trim() == "nestns-guardian"))
-}
-
 #[test]
 fn a_killed_guardian_is_replaced_and_the_tree_still_ends_with_its_controller() {
     for_each_identity(|identity| {
@@ -202,9 +193,10 @@ fn a_killed_guardian_is_replaced_and_the_tree_still_ends_with_its_controller() {
             running.standing();
             for times in 1..=3 {
                 let controller = running.pid();
-                let first = running.until("there is a guardian", |_| guardian(controller));
+                let first = running.until("there is a guardian", |_| kernel::guardian(controller));
                 kill(first, Signal::SIGKILL).expect("it runs");
-                running.until("there is another guardian", |_| guardian(controller).filter(|&pid| pid != first));
+                running
+                    .until("there is another guardian", |_| kernel::guardian(controller).filter(|&pid| pid != first));
                 running.until("it is said", |nest| {
                     let told = fs::read_to_string(nest.directory.path().join("stderr")).ok()?;
                     (told.matches("the guardian was killed").count() == times).then_some(())
@@ -232,7 +224,7 @@ fn a_guardian_killed_during_the_build_or_the_stop_changes_nothing() {
             // The moment of death is what is varied.
             std::thread::sleep(delays.next(Duration::from_millis(15)));
             // A stop may be over before it is found.
-            if let Some(guardian) = guardian(controller) {
+            if let Some(guardian) = kernel::guardian(controller) {
                 let _ = kill(guardian, Signal::SIGKILL);
             }
             if round % 2 == 0 {

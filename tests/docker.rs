@@ -11,6 +11,7 @@ use std::process::{Command, Stdio};
 use serde_json::Value;
 
 use crate::harness::detached::Detached;
+use crate::harness::document::{list, text};
 use crate::harness::nest::Nest;
 use crate::harness::requirement::{installed, nesting, require, root};
 
@@ -78,14 +79,6 @@ fn import(nest: &Detached) {
     docker(nest, &["import", "-", "box"], Some(&directory.join("image.tar")));
 }
 
-fn list<'v>(value: &'v Value, key: &str) -> Vec<&'v Value> {
-    value[key].as_array().unwrap_or_else(|| panic!("{key} of {value}")).iter().collect()
-}
-
-fn text<'v>(value: &'v Value, key: &str) -> &'v str {
-    value[key].as_str().unwrap_or_else(|| panic!("{key} of {value}"))
-}
-
 #[test]
 fn containers_of_a_nested_dockerd_are_observed() {
     require!(nesting(), root(), installed("dockerd"), installed("docker"), installed("busybox"));
@@ -122,10 +115,10 @@ fn are_shown(nest: &Detached, ids: &[String]) {
     let root = &nest.nest.root;
     let tree = nest.until("all of them run", |nest| {
         let tree = nest.document(&["tree", "--format", "json"]);
-        let sleepers = list(&tree, "processes").into_iter().filter(|process| process["argv"][1] == "1010").count();
+        let sleepers = list(&tree, "processes").iter().filter(|process| process["argv"][1] == "1010").count();
         (sleepers == 2 * CONTAINERS).then_some(tree)
     });
-    let spaces = list(&tree, "namespaces").into_iter().filter(|space| space["declared"] == false);
+    let spaces = list(&tree, "namespaces").iter().filter(|space| space["declared"] == false);
     let mut found: Vec<(String, String)> = spaces
         .map(|space| {
             assert_eq!((text(space, "parent"), &space["level"]), (root.as_str(), &2.into()), "{space}");
@@ -138,11 +131,8 @@ fn are_shown(nest: &Detached, ids: &[String]) {
     assert_eq!(found, expected);
     let processes = list(&nest.document(&["ps", "--format", "json"]), "processes").len();
     assert_eq!(processes, list(&tree, "processes").len());
-    let names: Vec<&str> = list(&tree, "processes")
-        .into_iter()
-        .filter(|one| one["declared"] == false)
-        .map(|one| text(one, "name"))
-        .collect();
+    let names: Vec<&str> =
+        list(&tree, "processes").iter().filter(|one| one["declared"] == false).map(|one| text(one, "name")).collect();
     assert_eq!(names.iter().filter(|name| name.starts_with("containerd-shim")).count(), CONTAINERS, "{names:?}");
     let drawn = nest.says(&["tree"]);
     assert!(
@@ -161,13 +151,13 @@ fn are_looked_from(nest: &Detached) {
     for via in ["chain", "kill", "pidfd"] {
         let seen = nest.document(&["see", "--via", via, "--format", "json"]);
         let made: Vec<&str> = list(&seen, "observers")
-            .into_iter()
+            .iter()
             .filter_map(Value::as_str)
             .filter(|name| name.starts_with("pid:["))
             .collect();
         assert_eq!(made.len(), CONTAINERS, "{via}: {seen}");
         for observer in made {
-            let known = list(&seen, "rows").into_iter().filter(|row| row["pids"][observer].is_i64());
+            let known = list(&seen, "rows").iter().filter(|row| row["pids"][observer].is_i64());
             let paths: Vec<&str> = known.map(|row| text(row, "path")).collect();
             assert!(
                 paths.len() >= 2 && paths.iter().all(|path| path.starts_with(&format!("{root}#"))),
@@ -180,7 +170,7 @@ fn are_looked_from(nest: &Detached) {
     }
     let document = nest.document(&["ps", "--format", "json"]);
     let inits = list(&document, "processes")
-        .into_iter()
+        .iter()
         .filter(|process| process["declared"] == false && process["enter"] == "init");
     let mut names: Vec<String> = inits
         .map(|init| nest.says(&["exec", text(init, "path"), "--", "/bin/busybox", "hostname"]).trim().to_owned())

@@ -14,14 +14,12 @@ use nix::sys::signal::{Signal, kill};
 use crate::harness::identity::{Identity, for_each_identity};
 use crate::harness::nest::{Ended, Nest, assert_nothing_left};
 use crate::harness::requirement::{nesting, require, root, skipped};
+use crate::harness::said;
 use crate::harness::seccomp::refuse;
+use crate::harness::wait::suspend;
 
 const TOPOLOGY: &str = "[ns.@]\nproc.a = { actor = \"idle\" }\n[ns.\"@/in\"]\nunshare = [\"mount\", \"uts\"]\nproc.c = { actor \
                         = \"idle\" }\n[ns.\"@/p\"]\ninit = { actor = \"idle\" }\nproc.j = { actor = \"idle\", enter = \"join\" }\n";
-
-fn text(output: &Output) -> String {
-    format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
-}
 
 /// `nestns up` where a call answers an errno.
 fn up(identity: Identity, call: libc::c_long, errno: i32) -> (Nest, Output) {
@@ -57,7 +55,7 @@ fn a_message_names_only_the_call_that_failed() {
     for_each_identity(|identity| {
         for (name, number, errno, spelled) in calls {
             let (_nest, output) = up(identity, number, errno);
-            let said = text(&output);
+            let said = said(&output);
             let code = output.status.code();
             assert!(matches!(code, Some(4 | 5)), "{name}, {spelled}, {identity:?}: {code:?}: {said}");
             let first =
@@ -76,11 +74,11 @@ fn a_message_names_only_the_call_that_failed() {
 fn an_exhausted_resource_is_reported_with_its_limit() {
     require!(nesting());
     let watches = up(Identity::Own, libc::SYS_epoll_ctl, libc::ENOSPC);
-    assert!(text(&watches.1).contains("the limit fs.epoll.max_user_watches ("), "{}", text(&watches.1));
+    assert!(said(&watches.1).contains("the limit fs.epoll.max_user_watches ("), "{}", said(&watches.1));
     let files = up(Identity::Own, libc::SYS_pidfd_open, libc::EMFILE);
-    assert!(text(&files.1).contains("RLIMIT_NOFILE ("), "{}", text(&files.1));
+    assert!(said(&files.1).contains("RLIMIT_NOFILE ("), "{}", said(&files.1));
     // Where no limit is reached, none is said to be.
-    let nothing = text(&up(Identity::Own, libc::SYS_clone, libc::EAGAIN).1);
+    let nothing = said(&up(Identity::Own, libc::SYS_clone, libc::EAGAIN).1);
     assert!(nothing.contains("none of those that can be read is exhausted"), "{nothing}");
     assert!(!nothing.contains("is reached"), "{nothing}");
 }
@@ -115,7 +113,7 @@ fn the_limit_of_a_user_is_named_with_the_user() {
     // Others of the tests run as the same user: there may be many already.
     for words in [vec!["up", &*file], vec!["up", "-d", &file]] {
         let output = with_processes(&nest, &words, 25);
-        let said = text(&output);
+        let said = said(&output);
         assert_eq!(output.status.code(), Some(5), "{words:?}: {said}");
         assert!(said.contains("(EAGAIN)"), "{said}");
         assert!(said.contains("RLIMIT_NPROC (25) of user 61234 is reached"), "{words:?}: {said}");
@@ -140,7 +138,7 @@ fn a_limit_on_files_below_what_nestns_needs_itself_is_named() {
             let words: Vec<&str> = words.iter().map(String::as_str).collect();
             let output = nest.command(&words).output().expect("sh");
             assert_nothing_left(&nest);
-            (output.status.code(), text(&output))
+            (output.status.code(), said(&output))
         };
         let (code, said) = with("-n 8", &["up", "FILE"]);
         assert_eq!(code, Some(4), "{said}");
@@ -216,7 +214,7 @@ fn the_limit_of_a_cgroup_is_named_with_its_path() {
     let join = format!("echo $$ > {}/cgroup.procs && exec \"$@\"", group.0.display());
     let nest = nest.wrapped(&["sh", "-c", &join, "sh"]);
     let output = nest.command(&["up", nest.file.to_str().expect("our own path")]).output().expect("sh");
-    let said = text(&output);
+    let said = said(&output);
     assert_eq!(output.status.code(), Some(5), "{said}");
     assert!(said.contains(&format!("pids.max (20) of the cgroup {} is reached", group.0.display())), "{said}");
     assert_nothing_left(&nest);
@@ -261,7 +259,7 @@ fn exhausted_pids_are_attributed_to_their_namespace() {
         if is_own {
             let root = standing.nest.root.clone();
             let output = standing.nest.command(&["exec", &root, "--", "true"]).output().expect("the program was built");
-            let said = text(&output);
+            let said = said(&output);
             assert_eq!(output.status.code(), Some(125), "{identity:?}: {said}");
             assert!(said.contains("(EAGAIN)"), "{said}");
             let expected = format!("every number of the PID namespace `{root}` is in use");
@@ -281,11 +279,11 @@ fn waiting_for_a_stopped_controller_times_out() {
     let mut standing = Nest::new("[ns.@]\nproc.a = { actor = \"idle\" }\n").up();
     standing.standing();
     let root = standing.nest.root.clone();
-    kill(standing.pid(), Signal::SIGSTOP).expect("it runs");
+    suspend(standing.pid());
     for state in ["ready", "exited", "gone"] {
         let words = ["wait", &format!("{root}/a"), "--for", state, "--timeout", "300ms"];
         let output = standing.nest.command(&words).output().expect("the program was built");
-        assert_eq!(output.status.code(), Some(124), "{state}: {}", text(&output));
+        assert_eq!(output.status.code(), Some(124), "{state}: {}", said(&output));
     }
     kill(standing.pid(), Signal::SIGCONT).expect("it runs");
     standing.stop();
@@ -312,7 +310,7 @@ fn a_test_fails_where_its_state_cannot_be_written() {
         ]);
         let file = nest.file.to_str().expect("our own path").to_owned();
         let output = nest.command(&["test", &file]).output().expect("unshare(1)");
-        let said = text(&output);
+        let said = said(&output);
         assert_eq!(output.status.code(), Some(4), "{what}: {said}");
         assert!(said.contains("0 passed, 0 failed, 1 error"), "{what}: {said}");
         assert!(!said.contains("os error"), "{what}: {said}");
@@ -326,7 +324,7 @@ fn an_experiment_without_a_stage_has_a_document() {
         let mut command = nest.command(&["experiment", "run", "pid-one", "orphans", "--format", "json"]);
         refuse(&mut command, libc::SYS_unshare, libc::EPERM);
         let output = command.output().expect("the program was built");
-        assert_eq!(output.status.code(), Some(4), "{identity:?}: {}", text(&output));
+        assert_eq!(output.status.code(), Some(4), "{identity:?}: {}", said(&output));
         let document: serde_json::Value = serde_json::from_slice(&output.stdout).expect("a document, always");
         let experiments = document["experiments"].as_array().expect("they are there");
         assert_eq!(experiments.len(), 2);

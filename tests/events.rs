@@ -11,12 +11,9 @@ use nix::unistd::{Pid, geteuid};
 use serde_json::{Value, json};
 
 use crate::harness::detached::{Detached, ended};
+use crate::harness::document::objects;
 use crate::harness::identity::{Identity, ORDINARY, for_each_identity};
 use crate::harness::nest::Nest;
-
-fn objects(text: &str) -> Vec<Value> {
-    text.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"))).collect()
-}
 
 /// Everything that a follower has said, after it has ended by itself; the numbers have no gap.
 fn follow(child: Child) -> Vec<Value> {

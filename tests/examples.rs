@@ -9,18 +9,14 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 use crate::harness::Nestns;
+use crate::harness::example;
 use crate::harness::identity::{Identity, for_each_identity};
 use crate::harness::nest::{Ended, Nest, Running, Truth, assert_nothing_left};
 use crate::harness::terminal::Terminal;
 
-fn text(name: &str) -> String {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples").join(name);
-    fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
-}
-
 /// The example as a nest of its own, under a name of its own.
 fn nest(name: &str, identity: Identity) -> Nest {
-    let nest = Nest::new(&text(name)).identity(identity);
+    let nest = Nest::new(&example::text(name)).identity(identity);
     let unique = nest.root.clone();
     nest.arguments(&["--name", &unique])
 }
@@ -99,7 +95,7 @@ fn dind_has_the_expected_pids_and_stops_without_a_kill() {
 
 #[test]
 fn dind_with_a_shorter_grace_outside_is_warned_about() {
-    let changed = text("dind.toml").replace("grace = \"12s\"", "grace = \"1s\"");
+    let changed = example::text("dind.toml").replace("grace = \"12s\"", "grace = \"1s\"");
     let outcome = Nestns::new(&["check", "-"]).input(changed).run();
     assert!(format!("{}{}", outcome.stdout, outcome.stderr).contains("NS301"), "{outcome:?}");
 }
@@ -148,7 +144,7 @@ fn the_innermost_process_of_the_chain_has_four_numbers() {
 #[test]
 fn with_the_outer_proc_the_probe_of_the_chain_has_two_numbers() {
     for_each_identity(|identity| {
-        let changed = text("chain.toml").replace("[ns.\"a/b/c\"]\n", "[ns.\"a/b/c\"]\nmount_proc = false\n");
+        let changed = example::text("chain.toml").replace("[ns.\"a/b/c\"]\n", "[ns.\"a/b/c\"]\nmount_proc = false\n");
         let nest = Nest::new(&changed).identity(identity);
         let unique = nest.root.clone();
         let mut running = nest.arguments(&["--name", &unique]).up();
@@ -238,7 +234,7 @@ fn scale_is_a_chain_of_eight_beside_the_requested_number() {
 fn limits_in_the_comments_of_generated_examples_are_exact() {
     for (name, setting) in [("fan.toml", "workers=100000"), ("scale.toml", "levels=33"), ("scale.toml", "workers=5000")]
     {
-        let outcome = Nestns::new(&["check", "-", "--set", setting]).input(text(name)).run();
+        let outcome = Nestns::new(&["check", "-", "--set", setting]).input(example::text(name)).run();
         assert_eq!(outcome.code, 3, "{name} {setting}: {outcome:?}");
     }
 }

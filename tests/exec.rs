@@ -16,7 +16,7 @@ use crate::harness::nest::{Nest, processes_of, program};
 use crate::harness::requirement::{nesting, require};
 use crate::harness::socket::Socket;
 use crate::harness::terminal::Terminal;
-use crate::harness::wait::PATIENCE;
+use crate::harness::wait::{PATIENCE, suspend};
 
 const TREE: &str = r#"
 [ns.@]
@@ -36,15 +36,6 @@ proc.idle = { actor = "idle" }
 fn kill_client(client: &mut Child) {
     client.kill().expect("it is our child");
     client.wait().expect("it is our child");
-}
-
-/// Stops a process, and waits until it has stopped.
-fn stop(tree: &Detached, process: Pid) {
-    kill(process, Signal::SIGSTOP).expect("it runs");
-    tree.until("it has stopped", |_| {
-        let stat = fs::read_to_string(format!("/proc/{process}/stat")).expect("it lives");
-        stat.contains(") T ").then_some(())
-    });
 }
 
 /// Waits until no process of the nest has this in its command line.
@@ -255,7 +246,7 @@ fn nothing_starts_in_a_namespace_that_is_stopping() {
 fn a_stopped_controller_is_reported_and_starts_nothing_afterwards() {
     Detached::for_each_identity(TREE, &[], |tree| {
         let controller = tree.controller();
-        stop(tree, controller);
+        suspend(controller);
         let outcome = tree.nestns(&["exec", "@/in", "--", "touch", "@.late"]);
         kill(controller, Signal::SIGCONT).expect("it runs");
         assert_eq!(outcome.code, 125, "{}", outcome.stderr);
@@ -277,7 +268,7 @@ fn a_request_of_a_disconnected_client_is_dropped() {
             json!({ "execute": { "namespace": namespace, "argv": argv, "env": {}, "set": {}, "terminal": false, "detached": true } })
         };
         client.answer(&execution("awaited"));
-        stop(tree, controller);
+        suspend(controller);
         client.ask(&execution("abandoned"));
         drop(client);
         kill(controller, Signal::SIGCONT).expect("it runs");

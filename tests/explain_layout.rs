@@ -13,6 +13,7 @@ use snapbox::{assert_data_eq, file, str};
 use crate::harness::Nestns;
 use crate::harness::blueprint::Blueprint;
 use crate::harness::by_hand::{Declared, Inhabitant, inhabitants, shape, words};
+use crate::harness::example;
 use crate::harness::identity::{Identity, for_each_identity, identities};
 use crate::harness::kernel;
 use crate::harness::nest::{Nest, Running, program};
@@ -22,10 +23,6 @@ use crate::random_trees::blueprints;
 
 /// The shells for which the script is written.
 const SHELLS: [&str; 2] = ["dash", "bash"];
-
-fn example(name: &str) -> String {
-    fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("examples").join(name)).expect("an example")
-}
 
 fn explain(arguments: &[&str]) -> String {
     let arguments: Vec<&str> = std::iter::once("explain").chain(arguments.iter().copied()).collect();
@@ -204,7 +201,7 @@ fn assert_numbers(declared: &Declared, found: &[Inhabitant]) {
 #[test]
 fn a_chain_by_hand_has_the_numbers_that_nestns_gives() {
     // A program that executes another is no longer recognised.
-    let chain = example("chain.toml").replace("exec sleep infinity", "while :; do sleep 1000; done");
+    let chain = example::text("chain.toml").replace("exec sleep infinity", "while :; do sleep 1000; done");
     for_each_shell(|identity, shell| {
         let (running, declared, found) = ByHand::new(&chain, identity, shell).stand();
         assert_numbers(&declared, &found);
@@ -215,11 +212,11 @@ fn a_chain_by_hand_has_the_numbers_that_nestns_gives() {
 #[test]
 fn docker_in_docker_by_hand_has_the_shape_of_the_file() {
     for_each_shell(|identity, shell| {
-        let (running, _, _) = ByHand::new(&example("dind.toml"), identity, shell).stand();
+        let (running, _, _) = ByHand::new(&example::text("dind.toml"), identity, shell).stand();
         end(running, Signal::SIGINT);
         // A runner that forks takes numbers whenever it likes; one that does not leaves them as nestns gives them. An
         // ordinary user's host names take some.
-        let dind = example("dind.toml");
+        let dind = example::text("dind.toml");
         let script = dind.find("sh    = '''").expect("the runner's script");
         let rest = dind[script..].find("'''\n\n").expect("its end") + script + 4;
         let mut quiet = format!("{}cmd = \"sleep 1000\"\n{}", &dind[..script], &dind[rest..]);
@@ -235,7 +232,7 @@ fn docker_in_docker_by_hand_has_the_shape_of_the_file() {
 #[test]
 fn a_pod_by_hand_has_processes_whose_parent_is_outside() {
     for_each_shell(|identity, shell| {
-        let (running, declared, found) = ByHand::new(&example("pod.toml"), identity, shell).stand();
+        let (running, declared, found) = ByHand::new(&example::text("pod.toml"), identity, shell).stand();
         let processes = declared.0["processes"].as_array().expect("a list");
         let joined: Vec<Vec<String>> =
             processes.iter().filter(|process| process["enter"] == "join").map(words).collect();
@@ -306,8 +303,9 @@ init = { actor = "idle" }
 
 #[test]
 fn what_is_generated_is_built_by_loops() {
-    let small =
-        |name: &str| example(name).replace("workers = 1000", "workers = 20").replace("levels  = 8", "levels  = 5");
+    let small = |name: &str| {
+        example::text(name).replace("workers = 1000", "workers = 20").replace("levels  = 8", "levels  = 5")
+    };
     for_each_shell(|identity, shell| {
         for name in ["fan.toml", "kind.toml", "matrix.toml", "scale.toml"] {
             let by_hand = ByHand::new(&small(name), identity, shell);
@@ -338,7 +336,7 @@ fn a_chain_of_thirty_one_has_names_that_can_be_read() {
 fn hello_by_hand_is_a_shell_with_the_terminal() {
     for_each_shell(|identity, shell| {
         for piped in [false, true] {
-            let by_hand = ByHand::new(&example("hello.toml"), identity, shell);
+            let by_hand = ByHand::new(&example::text("hello.toml"), identity, shell);
             let command = if piped { format!("{shell} < by-hand.sh") } else { format!("{shell} by-hand.sh") };
             let mut terminal = Terminal::foreground_of(by_hand.nest, &["sh", "-c", &command]);
             // The end of a prompt: dash leaves the caller's to bash, bash does not.

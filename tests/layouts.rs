@@ -1,18 +1,12 @@
 //! The layouts of `examples/` that say what is expected of them: all of it is so, and what is made wrong fails where it is written.
 
-use std::fs;
-use std::path::Path;
-
 use serde_json::Value;
 
+use crate::harness::example;
 use crate::harness::identity::{Identity, for_each_identity};
 use crate::harness::nest::{Ended, Nest};
 
 const LAYOUTS: [&str; 3] = ["dind.toml", "kind.toml", "pod.toml"];
-
-fn example(name: &str) -> String {
-    fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("examples").join(name)).expect("an example")
-}
 
 fn test(identity: Identity, topology: &str, format: &str) -> Ended {
     let nest = Nest::new(topology).identity(identity);
@@ -32,7 +26,7 @@ fn line_of(topology: &str, words: &str) -> usize {
 fn the_expectations_of_every_layout_hold() {
     for_each_identity(|identity| {
         for layout in LAYOUTS {
-            let topology = example(layout);
+            let topology = example::text(layout);
             assert!(topology.contains("\n[[expect]]\n"), "{layout}");
             let ended = test(identity, &topology, "pretty");
             assert_eq!(ended.code, 0, "{identity:?} {layout}: {}{}", ended.stdout, ended.stderr);
@@ -62,7 +56,7 @@ fn a_wrong_expectation_of_a_layout_fails_with_its_line_in_each_format() {
     ];
     for_each_identity(|identity| {
         for (layout, right, wrong, name) in cases {
-            let topology = example(layout);
+            let topology = example::text(layout);
             let line = line_of(&topology, right);
             let topology = topology.replace(right, wrong);
             for format in ["pretty", "tap", "junit", "json"] {

@@ -15,7 +15,7 @@ use crate::harness::identity::{Identity, ORDINARY, for_each_identity};
 use crate::harness::kernel;
 use crate::harness::nest::{Nest, assert_nothing_left};
 use crate::harness::requirement::{nesting, require, root};
-use crate::harness::wait::{until, until_asleep};
+use crate::harness::wait::{suspend, until, until_asleep};
 
 pub(crate) const IDLE: &str = "[ns.@]\nproc.idle = \"sleep 1000\"\n";
 /// Its PID 1 changes its user, and so does not die with its parent.
@@ -53,14 +53,9 @@ pub(crate) fn has_ended(pid: Pid) -> bool {
 /// Kills a controller and its guardian in one moment, as nobody but a machine short of memory does it.
 pub(crate) fn kill_both(truth: &Value) {
     let controller = number(&truth["controller"]);
-    let guardian = kernel::descendants(controller.as_raw()).into_iter().find(|process| {
-        let name = fs::read_to_string(format!("/proc/{}/comm", process.pid)).unwrap_or_default();
-        name.trim() == "nestns-guardian" && process.parent == controller.as_raw()
-    });
-    let guardian = Pid::from_raw(guardian.expect("it has one").pid);
+    let guardian = kernel::guardian(controller).expect("it has one");
     // Stopped first, so that it does not replace the guardian.
-    kill(controller, Signal::SIGSTOP).expect("it runs");
-    until("the controller is stopped", || kernel::process(controller.as_raw()).is_some_and(|found| found.state == 'T'));
+    suspend(controller);
     kill(guardian, Signal::SIGKILL).expect("it runs");
     until("the guardian is gone", || has_ended(guardian));
     kill(controller, Signal::SIGKILL).expect("it runs");
@@ -96,12 +91,8 @@ fn up_and_down_wait_for_a_guardian_that_cleans_up() {
             let nest = Nest::new(IDLE).identity(identity);
             let truth = up(&nest);
             let controller = number(&truth["controller"]);
-            let guardian = kernel::descendants(controller.as_raw()).into_iter().find(|process| {
-                fs::read_to_string(format!("/proc/{}/comm", process.pid))
-                    .is_ok_and(|name| name.trim() == "nestns-guardian")
-            });
-            let guardian = Pid::from_raw(guardian.expect("it has one").pid);
-            kill(guardian, Signal::SIGSTOP).expect("it runs");
+            let guardian = kernel::guardian(controller).expect("it has one");
+            suspend(guardian);
             kill(controller, Signal::SIGKILL).expect("it runs");
             until("the controller is gone", || has_ended(controller));
             let file = nest.file.to_str().expect("our own path");

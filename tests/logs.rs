@@ -10,6 +10,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use crate::harness::detached::{Detached, ended};
+use crate::harness::document::objects;
 use crate::harness::identity::{Identity, for_each_identity};
 use crate::harness::nest::Nest;
 use crate::harness::requirement::{nesting, require, root};
@@ -17,11 +18,6 @@ use crate::harness::wait::{PATIENCE, exit, until_asleep};
 
 fn up(topology: &str, identity: Identity) -> Detached {
     Detached::up(Nest::new(topology).identity(identity))
-}
-
-/// The objects of JSON Lines.
-fn objects(text: &str) -> Vec<Value> {
-    text.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"))).collect()
 }
 
 /// One object a line of the log, as `logs` shows them.

@@ -10,6 +10,7 @@ use crate::harness::detached::Detached;
 use crate::harness::identity::for_each_identity;
 use crate::harness::nest::Nest;
 use crate::harness::requirement::{nesting, require};
+use crate::harness::wait::suspend;
 
 const TOPOLOGY: &str = "[ns.@]\nproc.one = { actor = \"idle\" }\n[ns.\"@/in\"]\ninit = \"pause\"\n";
 
@@ -55,7 +56,7 @@ fn a_stopped_controller_is_silent_and_delays_nothing() {
     require!(nesting());
     let detached = Detached::up(Nest::new(TOPOLOGY));
     let controller = detached.controller();
-    kill(controller, Signal::SIGSTOP).expect("it runs");
+    suspend(controller);
     let began = Instant::now();
     let outcome = detached.nestns(&["ls", "-o", "name,state"]);
     let took = began.elapsed();

@@ -1,22 +1,10 @@
 //! What the kernel's rule about PID 1 (a signal without a handler is dropped) means for a stop, and who inside a namespace
 //! may stop it.
 
-use serde_json::Value;
-
 use crate::harness::chain::{DEPTHS, chain, path};
+use crate::harness::document::{step, timeline};
 use crate::harness::identity::for_each_identity;
-use crate::harness::nest::{Ended, Nest};
-
-fn timeline(ended: &Ended) -> Value {
-    let document: Value =
-        serde_json::from_str(&ended.stdout).unwrap_or_else(|_| panic!("{}\n{}", ended.stdout, ended.stderr));
-    document["stop"].clone()
-}
-
-fn step<'a>(timeline: &'a Value, path: &str) -> &'a Value {
-    let steps = timeline["steps"].as_array().expect("it has steps");
-    steps.iter().find(|step| step["path"] == path).unwrap_or_else(|| panic!("no step {path}: {timeline:#}"))
-}
+use crate::harness::nest::Nest;
 
 #[test]
 fn a_program_without_a_handler_is_killed_at_its_deadline_and_not_before() {
@@ -39,7 +27,7 @@ fn a_program_without_a_handler_is_killed_at_its_deadline_and_not_before() {
             let ended = running.stop();
             assert_eq!(ended.code, 130, "{identity:?}, depth {depth}: {}", ended.stderr);
             let timeline = timeline(&ended);
-            let init = step(&timeline, &format!("{at}/init"));
+            let init = step(&timeline, &ended, &format!("{}/init", path(depth)));
             let context = format!("{identity:?}, depth {depth}: {timeline:#}");
             assert_eq!(
                 (&init["signal"], &init["handled"], &init["how"], &init["code"]),
@@ -49,7 +37,7 @@ fn a_program_without_a_handler_is_killed_at_its_deadline_and_not_before() {
             let ended_ms = init["ended_ms"].as_f64().expect("it has ended");
             assert!((1000.0..1900.0).contains(&ended_ms), "{context}");
             // For its neighbour, no PID 1, the default action is what it is everywhere.
-            let beside = step(&timeline, &format!("{at}/beside"));
+            let beside = step(&timeline, &ended, &format!("{}/beside", path(depth)));
             assert_eq!((&beside["handled"], &beside["how"]), (&true.into(), &"signalled".into()), "{context}");
             assert!(beside["ended_ms"].as_f64().expect("it has ended") < 1000.0, "{context}");
         }
@@ -123,19 +111,19 @@ fn the_timeline_names_who_inside_requested_the_stop() {
         running.has_told(&format!("`{root}/in/init` was asked to stop by PID 2 inside it\n"));
         let ended = running.stop();
         let timeline = timeline(&ended);
-        let asked = step(&timeline, &format!("{root}/in/init"));
+        let asked = step(&timeline, &ended, "@/in/init");
         assert_eq!(
             (&asked["asked_by_pid"], &asked["handled"]),
             (&2.into(), &true.into()),
             "{identity:?}: {timeline:#}"
         );
-        let deaf = step(&timeline, &format!("{root}/in/deaf"));
+        let deaf = step(&timeline, &ended, "@/in/deaf");
         assert_eq!(
             (&deaf["how"], &deaf["handled"]),
             (&"killed at deadline".into(), &false.into()),
             "{identity:?}: {timeline:#}"
         );
-        assert!(step(&timeline, &format!("{root}/init"))["asked_by_pid"].is_null(), "{identity:?}: {timeline:#}");
+        assert!(step(&timeline, &ended, "@/init")["asked_by_pid"].is_null(), "{identity:?}: {timeline:#}");
     });
 }
 

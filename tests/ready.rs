@@ -26,13 +26,6 @@ const PROBED: [&str; 6] = [
     "{ sh = 'sleep 0.1; : > DIRECTORY/cue; (echo more; echo) >&9; echo again >&9; exec sleep 1000', ready = { fd = 9 } }",
 ];
 
-/// What has happened to a topology that stands.
-fn events(detached: &Detached) -> Vec<Value> {
-    let file = detached.nest.state().join(&detached.nest.root).join("events.jsonl");
-    let text = fs::read_to_string(file).expect("it stands");
-    text.lines().map(|line| serde_json::from_str(line).expect("a line is a document")).collect()
-}
-
 /// When something has happened, by the place of its line.
 fn place(events: &[Value], event: &str, path: &str) -> usize {
     let found = events.iter().position(|line| line["event"] == event && line["path"] == path);
@@ -53,7 +46,7 @@ fn dependents_start_when_the_probe_succeeds() {
                 let detached = Detached::up(Nest::new(&topology).identity(identity).arguments(&["--format", "json"]));
                 let document: Value = serde_json::from_str(&detached.up.stdout).expect("it is one document");
                 assert_eq!(document["state"], "ready", "{identity:?} {probed}");
-                let events = events(&detached);
+                let events = detached.events();
                 let home = path(depth).replace('@', &detached.nest.root);
                 let (a, b) = (format!("{home}/a"), format!("{home}/b"));
                 let order = [
@@ -144,7 +137,7 @@ fn a_failed_expendable_process_does_not_delay_readiness() {
     let detached = Detached::try_up(Nest::new(topology));
     assert_eq!(detached.up.code, 1, "{}", detached.up.stderr);
     assert!(detached.is_running());
-    let events = events(&detached);
+    let events = detached.events();
     let root = &detached.nest.root;
     place(&events, "ready", &format!("{root}/b"));
     let namespace = events.iter().filter(|line| line["event"] == "ready" && line["path"] == root.as_str());
@@ -251,7 +244,7 @@ fn nestns_in_nestns_reports_readiness() {
         format!("[ns.inner]\nproc.a = {}\n", PROBED[0]).replace("DIRECTORY", nest.directory.path().to_str().unwrap());
     fs::write(nest.directory.path().join("inner.toml"), inner).unwrap();
     let detached = Detached::up(nest);
-    let events = events(&detached);
+    let events = detached.events();
     let root = &detached.nest.root;
     assert!(place(&events, "ready", &format!("{root}/a")) < place(&events, "release", &format!("{root}/b")));
 }
@@ -271,9 +264,9 @@ fn readiness_from_another_process_is_ignored() {
         stranger.send_to_addr(b"READY=1", &address).expect("anybody can send");
         detached.settle();
         assert!(
-            !events(&detached).iter().any(|line| line["event"] == "ready"),
+            !detached.events().iter().any(|line| line["event"] == "ready"),
             "{identity:?}: {:#?}",
-            events(&detached)
+            detached.events()
         );
     });
 }

@@ -13,7 +13,7 @@ use crate::harness::kernel;
 use crate::harness::kernel::descriptors;
 use crate::harness::nest::{Nest, Truth, assert_nothing_left};
 use crate::harness::requirement::{nesting, require};
-use crate::harness::wait::until;
+use crate::harness::wait::{suspend, until};
 
 /// Every way in which something can stand: forked and moved in, below nestns and below a program, on several levels.
 const LAYOUT: &str = r#"
@@ -74,14 +74,6 @@ fn resident(pid: i32) -> u64 {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).expect("it lives");
     let line = status.lines().find_map(|line| line.strip_prefix("RssAnon:")).expect("the kernel counts it");
     line.trim().trim_end_matches(" kB").parse().expect("a number")
-}
-
-/// The guardian is a child of the controller.
-fn guardian(controller: i32) -> i32 {
-    let children = fs::read_to_string(format!("/proc/{controller}/task/{controller}/children")).expect("it lives");
-    let is_guardian =
-        |pid: &i32| fs::read_to_string(format!("/proc/{pid}/comm")).is_ok_and(|name| name.trim() == "nestns-guardian");
-    children.split_whitespace().map(|pid| pid.parse().expect("a PID")).find(is_guardian).expect("there is one")
 }
 
 #[test]
@@ -215,7 +207,7 @@ fn fifty_restarts_leak_nothing() {
     require!(nesting());
     let detached = Detached::up(Nest::new(LAYOUT));
     let controller = detached.controller().as_raw();
-    let guardian = guardian(controller);
+    let guardian = kernel::guardian(detached.controller()).expect("it has one").as_raw();
     let init = detached.truth().host_pid(&format!("{}/init", detached.nest.root));
     let observe = || [controller, guardian, init].map(|pid| (descriptors(pid).expect("root may look"), resident(pid)));
     // It watches its state directory from its first second on.
@@ -350,7 +342,7 @@ fn a_stopped_parent_is_not_waited_for_forever() {
     require!(nesting());
     let detached = Detached::up(Nest::new(LAYOUT));
     let init = nix::unistd::Pid::from_raw(detached.truth().host_pid(&format!("{}/a/init", detached.nest.root)));
-    kill(init, Signal::SIGSTOP).expect("it lives");
+    suspend(init);
     let began = Instant::now();
     let failed = detached.nestns(&["restart", "@/a/one"]);
     assert_ne!(failed.code, 0, "{}", failed.stdout);

@@ -10,6 +10,7 @@ use crate::harness::detached::Detached;
 use crate::harness::identity::for_each_identity;
 use crate::harness::kernel;
 use crate::harness::nest::{Nest, assert_nothing_left};
+use crate::harness::wait::suspend;
 use crate::leftovers::{has_ended, run};
 
 const FLAT: &str = "[ns.@]\nproc.idle = { sh = \"echo before; while :; do echo tick; sleep 0.05; done\" }\n";
@@ -100,7 +101,7 @@ fn a_stopped_controller_without_a_directory_is_found_and_keeps_its_name() {
     for_each_identity(|identity| {
         let tree = Detached::up(Nest::new(FLAT).identity(identity));
         let (controller, root) = (tree.controller(), tree.nest.root.clone());
-        kill(controller, Signal::SIGSTOP).expect("it runs");
+        suspend(controller);
         tree.until("it has stopped", |_| kernel::process(controller.as_raw()).filter(|found| found.state == 'T'));
         fs::remove_dir_all(tree.nest.state()).expect("it is there");
         let file = tree.nest.file.to_str().expect("our own path").to_owned();

@@ -6,6 +6,7 @@ use std::fs;
 use serde_json::Value;
 
 use crate::harness::detached::Detached;
+use crate::harness::document::{step, timeline};
 use crate::harness::identity::for_each_identity;
 use crate::harness::nest::{Ended, Nest, Running};
 
@@ -31,22 +32,6 @@ fn stamp(ended: &Ended, file: &str) -> u128 {
     let text = fs::read_to_string(ended.nest.directory.path().join(file))
         .unwrap_or_else(|_| panic!("no {file}: {}", ended.stderr));
     text.trim().parse().expect("nanoseconds")
-}
-
-/// The `nestns.stop/1` in the answer of `up --format json`.
-fn timeline(ended: &Ended) -> Value {
-    let document: Value =
-        serde_json::from_str(&ended.stdout).unwrap_or_else(|_| panic!("{}\n{}", ended.stdout, ended.stderr));
-    assert_eq!(document["schema"], "nestns.up/1");
-    assert_eq!(document["stop"]["schema"], "nestns.stop/1");
-    document["stop"].clone()
-}
-
-/// The step of a path below the root, `init` being the root's own PID 1.
-fn step<'a>(timeline: &'a Value, ended: &Ended, path: &str) -> &'a Value {
-    let path = format!("{}/{path}", ended.nest.root);
-    let steps = timeline["steps"].as_array().expect("it has steps");
-    steps.iter().find(|step| step["path"] == path).unwrap_or_else(|| panic!("no step {path}: {timeline:#}"))
 }
 
 fn time(step: &Value, key: &str) -> f64 {
@@ -81,7 +66,7 @@ fn the_request_goes_root_first_and_completion_comes_leaf_first() {
             assert!(stamp(&ended, &format!("{name}.finished")) < stamp(&ended, "low.asked"), "{identity:?}, {name}");
         }
         let timeline = timeline(&ended);
-        let step = |path| step(&timeline, &ended, path);
+        let step = |path| step(&timeline, &ended, &format!("@/{path}"));
         let asked = |path| time(step(path), "asked_ms");
         let finished = |path| time(step(path), "ended_ms");
         for (above, below) in [
@@ -150,7 +135,7 @@ fn a_leaf_that_ignores_the_request_costs_only_its_own_grace() {
             let ended = running.stop();
             assert_eq!(ended.code, 130, "{identity:?}: {}", ended.stderr);
             let timeline = timeline(&ended);
-            let step = |path| step(&timeline, &ended, path);
+            let step = |path| step(&timeline, &ended, &format!("@/{path}"));
             let deaf = step("a/b/deaf");
             assert_eq!(
                 (&deaf["handled"], &deaf["how"], &deaf["code"]),
@@ -208,7 +193,7 @@ fn a_process_gets_its_own_stop_signal() {
         ready(&mut running, &["x"]);
         let ended = running.stop();
         let timeline = timeline(&ended);
-        let (x, y) = (step(&timeline, &ended, "x"), step(&timeline, &ended, "y"));
+        let (x, y) = (step(&timeline, &ended, "@/x"), step(&timeline, &ended, "@/y"));
         assert_eq!((&x["signal"], &x["how"]), (&"USR2".into(), &"exited".into()), "{identity:?}: {x:#}");
         // The default action of TERM is an end as well, and a signal's.
         assert_eq!(
@@ -233,7 +218,7 @@ fn a_short_inner_grace_does_not_shorten_an_outer_one() {
             ready(&mut running, &["db"]);
             let ended = running.stop();
             let timeline = timeline(&ended);
-            let db = step(&timeline, &ended, "vm/db");
+            let db = step(&timeline, &ended, "@/vm/db");
             assert_eq!((&db["how"], &db["code"]), (&"exited".into(), &0.into()), "{identity:?}, {ci}: {timeline:#}");
             assert!(stamp(&ended, "db.asked") < stamp(&ended, "db.finished"), "{identity:?}, {ci}");
         }
@@ -275,7 +260,7 @@ fn held_back_processes_are_requested_after_half_of_the_remaining_time() {
             let ended = running.stop();
             let timeline = timeline(&ended);
             let context = format!("{identity:?}, {path}: {timeline:#}");
-            let held = step(&timeline, &ended, path);
+            let held = step(&timeline, &ended, &format!("@/{path}"));
             assert_eq!((&held["how"], &held["code"]), (&"exited".into(), &0.into()), "{context}");
             assert!(stamp(&ended, "held.asked") < stamp(&ended, "held.finished"), "{context}");
             // Somebody deaf inside still had a good part of the time to himself.

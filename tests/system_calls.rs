@@ -14,6 +14,7 @@ use serde_json::Value;
 use crate::harness::identity::{for_each_identity, identities};
 use crate::harness::nest::{Nest, assert_nothing_left};
 use crate::harness::requirement::{nesting, require};
+use crate::harness::said;
 use crate::harness::seccomp::{kill, refuse};
 use crate::harness::wait::PATIENCE;
 
@@ -132,10 +133,6 @@ fn run(nest: &Nest, words: &[&str], refused: (libc::c_long, i32)) -> Output {
     output
 }
 
-fn text(output: &Output) -> String {
-    format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
-}
-
 #[cfg(target_arch = "x86_64")]
 #[test]
 fn where_the_doctor_finds_no_problem_a_tree_starts_and_stops() {
@@ -154,18 +151,18 @@ fn where_the_doctor_finds_no_problem_a_tree_starts_and_stops() {
         }
         let doctor = run(&nest, &["doctor", "--format", "json", &file], refused);
         let document: Value =
-            serde_json::from_slice(&doctor.stdout).unwrap_or_else(|_| panic!("{what}: {}", text(&doctor)));
+            serde_json::from_slice(&doctor.stdout).unwrap_or_else(|_| panic!("{what}: {}", said(&doctor)));
         let checks = document["checks"].as_array().expect("it has them");
         let impossible: Vec<&Value> = checks.iter().filter(|check| check["status"] == "no").collect();
-        assert_eq!(doctor.status.code(), Some(if impossible.is_empty() { 0 } else { 4 }), "{what}: {}", text(&doctor));
+        assert_eq!(doctor.status.code(), Some(if impossible.is_empty() { 0 } else { 4 }), "{what}: {}", said(&doctor));
         let up = run(&nest, &["run", &file, "--", "true"], refused);
         // 125 is the status of `run` where nestns itself has failed.
         let is_right = match (impossible.is_empty(), up.status.code()) {
             (true, code) => code == Some(0),
-            (false, code) => code == Some(125) && text(&up).contains("NS404"),
+            (false, code) => code == Some(125) && said(&up).contains("NS404"),
         };
         if !is_right {
-            problems.push(format!("{what}: the doctor says {impossible:?}, and {:?}: {}", up.status, text(&up)));
+            problems.push(format!("{what}: the doctor says {impossible:?}, and {:?}: {}", up.status, said(&up)));
         }
         assert_nothing_left(&nest);
     }
@@ -188,7 +185,7 @@ fn calls_that_only_a_stop_needs_are_checked_before_the_build() {
                 let nest = Nest::new(TOPOLOGY).identity(identity);
                 let file = nest.file.to_str().expect("our own path").to_owned();
                 let up = run(&nest, &["up", &file], (number, errno));
-                let said = text(&up);
+                let said = said(&up);
                 assert_eq!(up.status.code(), Some(4), "{spelled}, {identity:?}: {said}");
                 let expected = format!(
                     "error[NS404]: this machine refuses system calls that nestns cannot do without: {spelled}\n"
@@ -210,7 +207,7 @@ fn a_filter_that_kills_is_found() {
     let mut command = nest.command(&["doctor", "--format", "json"]);
     kill(&mut command, libc::SYS_flock);
     let output = command.output().expect("the program was built");
-    let document: Value = serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{}", text(&output)));
+    let document: Value = serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{}", said(&output)));
     let checks = document["checks"].as_array().expect("it has them");
     let check = checks.iter().find(|check| check["id"] == "system-calls").expect("it is there");
     assert_eq!(
@@ -232,8 +229,8 @@ fn empty_namespace_links_are_treated_as_unreadable() {
             let mut command = standing.nest.command(words);
             refuse(&mut command, libc::SYS_readlinkat, 0);
             let output = command.output().expect("the program was built");
-            assert_eq!(output.status.code(), Some(0), "{words:?}, {identity:?}: {}", text(&output));
-            assert!(!text(&output).contains("invalid data"), "{words:?}: {}", text(&output));
+            assert_eq!(output.status.code(), Some(0), "{words:?}, {identity:?}: {}", said(&output));
+            assert!(!said(&output).contains("invalid data"), "{words:?}: {}", said(&output));
         }
         standing.stop();
     });

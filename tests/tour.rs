@@ -3,18 +3,14 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::Path;
 
 use serde_json::Value;
 
 use crate::harness::Nestns;
+use crate::harness::example;
 use crate::harness::identity::{Identity, for_each_identity};
 use crate::harness::nest::{Nest, Truth};
 use crate::harness::requirement::{nesting, require};
-
-fn tour() -> std::path::PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/tour")
-}
 
 /// A nest with the files of the tour, to run one of them.
 fn nest(step: &str, identity: Identity) -> (Nest, String) {
@@ -22,7 +18,7 @@ fn nest(step: &str, identity: Identity) -> (Nest, String) {
     let place = nest.directory.path().join("tour");
     fs::create_dir_all(place.join("parts")).unwrap();
     for part in ["", "parts"] {
-        for entry in fs::read_dir(tour().join(part)).unwrap().map(Result::unwrap) {
+        for entry in fs::read_dir(example::path("tour").join(part)).unwrap().map(Result::unwrap) {
             if entry.file_type().unwrap().is_file() {
                 fs::copy(entry.path(), place.join(part).join(entry.file_name())).unwrap();
             }
@@ -73,14 +69,14 @@ fn every_other_step_runs_as_predicted() {
 
 #[test]
 fn the_comments_are_true() {
-    let text = fs::read_to_string(tour().join("4-node.toml")).unwrap();
+    let text = fs::read_to_string(example::path("tour").join("4-node.toml")).unwrap();
     let command =
         text.lines().find_map(|line| line.split_once("# nestns up 4-node.toml ")).expect("it advertises one").1;
     let words: Vec<&str> = ["check", "4-node.toml"].into_iter().chain(command.split_whitespace()).collect();
-    let outcome = Nestns::new(&words).directory(&tour()).run();
+    let outcome = Nestns::new(&words).directory(&example::path("tour")).run();
     assert_eq!(outcome.code, 0, "{words:?}: {}{}", outcome.stdout, outcome.stderr);
     assert!(
-        fs::read_to_string(tour().join("2-web.toml"))
+        fs::read_to_string(example::path("tour").join("2-web.toml"))
             .unwrap()
             .contains("# for its processes, not for namespaces inside")
     );
@@ -99,7 +95,7 @@ fn the_comments_are_true() {
 #[test]
 fn a_variable_of_the_tour_changes_its_size() {
     let count = |arguments: &[&str]| {
-        let file = tour().join("4-node.toml");
+        let file = example::path("tour").join("4-node.toml");
         let arguments: Vec<&str> =
             ["config", "--paths", file.to_str().unwrap()].into_iter().chain(arguments.iter().copied()).collect();
         Nestns::new(&arguments).run().stdout.lines().count()

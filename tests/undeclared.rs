@@ -7,6 +7,7 @@ use std::fmt::Write as _;
 use serde_json::Value;
 
 use crate::harness::detached::Detached;
+use crate::harness::document::{list, text};
 use crate::harness::identity::for_each_identity;
 use crate::harness::nest::Nest;
 use crate::harness::requirement::{nesting, require};
@@ -31,14 +32,6 @@ fn topology(depth: usize) -> (String, String) {
         "proc.made = {{ sh = {MADE:?} }}\nproc.zombie = {{ sh = {ZOMBIE:?} }}\nproc.orphan = {{ sh = {ORPHAN:?} }}\n"
     );
     (text, path)
-}
-
-fn text<'v>(value: &'v Value, key: &str) -> &'v str {
-    value[key].as_str().unwrap_or_else(|| panic!("{key} of {value}"))
-}
-
-fn list<'v>(value: &'v Value, key: &str) -> &'v [Value] {
-    value[key].as_array().unwrap_or_else(|| panic!("{key} of {value}"))
 }
 
 /// The undeclared processes of a document, by how long they sleep, or else by their command line; a zombie under its state.

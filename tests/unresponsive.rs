@@ -3,33 +3,17 @@
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
-
 use crate::harness::detached::Detached;
 use crate::harness::identity::for_each_identity;
 use crate::harness::kernel;
 use crate::harness::nest::{Nest, assert_nothing_left};
-use crate::harness::wait::until;
+use crate::harness::wait::{suspend, until};
 use crate::leftovers::{has_ended, run};
 
 const FLAT: &str = "[ns.@]\nproc.idle = \"sleep 1000\"\n";
 const DEEP: &str = "[ns.@]\n[ns.\"@/a\"]\n[ns.\"@/a/b\"]\nproc.idle = \"sleep 1000\"\n";
 /// One that does not end when it is asked.
 const DEAF: &str = "[ns.@]\nproc.deaf = { actor = \"ignore-term\", stop.grace = \"60s\" }\n";
-
-fn stop(tree: &Detached, process: Pid) {
-    kill(process, Signal::SIGSTOP).expect("it runs");
-    tree.until("it has stopped", |_| kernel::process(process.as_raw()).filter(|found| found.state == 'T'));
-}
-
-fn guardian_of(controller: Pid) -> Pid {
-    let found = kernel::descendants(controller.as_raw()).into_iter().find(|process| {
-        std::fs::read_to_string(format!("/proc/{}/comm", process.pid))
-            .is_ok_and(|name| name.trim() == "nestns-guardian")
-    });
-    Pid::from_raw(found.expect("it has one").pid)
-}
 
 #[test]
 fn down_now_ends_a_suspended_controller_and_down_prints_the_remedy() {
@@ -38,10 +22,10 @@ fn down_now_ends_a_suspended_controller_and_down_prints_the_remedy() {
             for is_guardian_stopped in [false, true] {
                 let tree = Detached::up(Nest::new(topology).identity(identity));
                 let (controller, root) = (tree.controller(), tree.nest.root.clone());
-                let guardian = guardian_of(controller);
-                stop(&tree, controller);
+                let guardian = kernel::guardian(controller).expect("it has one");
+                suspend(controller);
                 if is_guardian_stopped {
-                    stop(&tree, guardian);
+                    suspend(guardian);
                 }
                 let (code, _, stderr) = run(&tree.nest, &["down", &root]);
                 assert_eq!(code, 1, "{identity:?}: {stderr}");
@@ -75,7 +59,7 @@ fn a_controller_suspended_during_a_stop_is_reported_and_can_be_killed() {
                 std::fs::read_to_string(tree.nest.state().join(&root).join("events.jsonl")).unwrap_or_default();
             events.contains("\"event\":\"stopping\"").then_some(())
         });
-        stop(&tree, controller);
+        suspend(controller);
         let output = waits.wait_with_output().expect("it ends");
         let stderr = String::from_utf8_lossy(&output.stderr);
         assert_eq!(output.status.code(), Some(0), "{identity:?}: {stderr}");
@@ -93,7 +77,7 @@ fn down_all_now_ends_suspended_controllers() {
         let file = tree.nest.file.to_str().expect("our own path").to_owned();
         assert_eq!(run(&tree.nest, &["up", "-d", &file, "--name", "other"]).0, 0);
         let controller = tree.controller();
-        stop(&tree, controller);
+        suspend(controller);
         let (code, _, stderr) = run(&tree.nest, &["down", "--all", "--yes", "--now"]);
         assert_eq!(code, 0, "{identity:?}: {stderr}");
         assert!(has_ended(controller), "{identity:?}");

@@ -11,7 +11,7 @@ use crate::harness::identity::for_each_identity;
 use crate::harness::kernel;
 use crate::harness::nest::{Nest, assert_nothing_left};
 use crate::harness::requirement::{nesting, require, root};
-use crate::harness::wait::until;
+use crate::harness::wait::{suspend, until};
 use crate::leftovers::{has_ended, run};
 use crate::pause::{Stage, stages_with};
 
@@ -24,15 +24,6 @@ proc.idle = "sleep 1000"
 "#;
 const FLAT: &str = "[ns.@]\nproc.idle = \"sleep 1000\"\n";
 const DEEP: &str = "[ns.@]\n[ns.\"@/a\"]\n[ns.\"@/a/b\"]\nproc.idle = \"sleep 1000\"\n";
-
-fn guardian_of(controller: Pid) -> Pid {
-    let found = kernel::descendants(controller.as_raw()).into_iter().find(|process| {
-        process.parent == controller.as_raw()
-            && fs::read_to_string(format!("/proc/{}/comm", process.pid))
-                .is_ok_and(|name| name.trim() == "nestns-guardian")
-    });
-    Pid::from_raw(found.expect("it has one").pid)
-}
 
 fn roots(tree: &Detached) -> Vec<Pid> {
     let truth = tree.truth();
@@ -57,7 +48,7 @@ fn a_root_of_another_user_dies_with_a_controller_that_is_killed_while_replacing_
         let (controller, roots) = (tree.controller(), roots(&tree));
         assert_eq!(roots.len(), 2);
         until("its user has changed", || roots.iter().any(|&root| has_another_user(root)));
-        kill(guardian_of(controller), Signal::SIGKILL).expect("it runs");
+        kill(kernel::guardian(controller).expect("it has one"), Signal::SIGKILL).expect("it runs");
         until("the controller has come to the point", || has_ended(controller));
         for &root in &roots {
             until(&format!("{point}: the root has ended"), || has_ended(root));
@@ -74,7 +65,7 @@ fn the_state_is_kept_until_every_root_is_known_to_have_ended() {
             // 110 is what await-roots looks for; any number has the guardian doubt what has become of the roots.
             let tree = Detached::up(Nest::new(topology).identity(identity).env("NESTNS_FAULT", "await-roots:110"));
             let (controller, roots) = (tree.controller(), roots(&tree));
-            let guardian = guardian_of(controller);
+            let guardian = kernel::guardian(controller).expect("it has one");
             kill(controller, Signal::SIGKILL).expect("it runs");
             until("the guardian has done what it can", || has_ended(guardian));
             assert!(tree.nest.state().join(&tree.nest.root).join("truth.json").exists(), "{identity:?}");
@@ -114,7 +105,7 @@ fn a_guardian_that_dies_during_a_start_is_replaced_before_anything_runs() {
         running.until("it has stopped", |_| {
             kernel::process(controller.as_raw()).is_some_and(|found| found.state == 'T').then_some(())
         });
-        kill(guardian_of(controller), Signal::SIGKILL).expect("it runs");
+        kill(kernel::guardian(controller).expect("it has one"), Signal::SIGKILL).expect("it runs");
         running.signal(Signal::SIGCONT);
         let truth = running.standing();
         let root = Pid::from_raw(truth.host_pid(&format!("{}/init", running.nest.root)));
@@ -154,9 +145,9 @@ fn a_freezer_cgroup_is_removed_when_controller_and_guardian_die_while_creating_i
 fn cut_off_a_pause(stage: &Stage, survivor: Survivor, made: usize) {
     let tree = &stage.detached;
     let (controller, root) = (tree.controller(), tree.nest.root.clone());
-    let (guardian, roots) = (guardian_of(controller), roots(tree));
+    let (guardian, roots) = (kernel::guardian(controller).expect("it has one"), roots(tree));
     if survivor != Survivor::Guardian {
-        kill(guardian, Signal::SIGSTOP).expect("it runs");
+        suspend(guardian);
     }
     tree.nestns(&["pause", &root]);
     until("the controller has come to the point", || has_ended(controller));

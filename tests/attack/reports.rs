@@ -137,12 +137,6 @@ fn state(snapshot: &Value, path: &str) -> String {
     found.unwrap_or_else(|| panic!("no {path} in {snapshot}"))["state"].as_str().unwrap_or("?").to_owned()
 }
 
-fn events(detached: &Detached) -> Vec<Value> {
-    let file = detached.nest.state().join(&detached.nest.root).join("events.jsonl");
-    let text = fs::read_to_string(file).expect("it is written");
-    text.lines().map(|line| serde_json::from_str(line).expect("a document")).collect()
-}
-
 fn descriptors(detached: &Detached) -> usize {
     kernel::descriptors(detached.controller().as_raw()).expect("it runs")
 }
@@ -177,14 +171,15 @@ fn assert_undisturbed(detached: &Detached, place: &Place, blamed: &str) {
     kill(Pid::from_raw(one), Signal::SIGKILL).expect("it lives");
     let began = Instant::now();
     detached.until("the end of a neighbour is known", |detached| {
-        events(detached)
+        detached
+            .events()
             .iter()
             .any(|event| event["event"] == "exit" && event["path"] == format!("{victim}/one"))
             .then_some(())
     });
     assert!(began.elapsed() < PATIENCE / 2, "it took {:?}", began.elapsed());
     detached.settle();
-    let all = events(detached);
+    let all = detached.events();
     for event in &all {
         let path = event["path"].as_str().expect("all have one");
         let word = event["event"].as_str().expect("all have one");

@@ -13,7 +13,8 @@ use nestns::present::graph::{Detail, Direction, Heading, Picture, dot, mermaid, 
 use nestns::present::node::{Facts, Kind, Label, Node, Runs};
 use nestns::topology::{Entry, Labels};
 
-use super::{HOSTILE, drawn, read};
+use super::{HOSTILE, drawn};
+use crate::harness::example;
 use crate::harness::requirement::{installed, require};
 
 /// An empty page with a line of text has fewer.
@@ -44,7 +45,7 @@ fn of_file(name: &'static str, text: &str) -> Pictures {
 
 fn pictures() -> Vec<Pictures> {
     let examples = ["hello", "chain", "pod", "dind"];
-    let mut pictures: Vec<_> = examples.map(|name| of_file(name, &read(&format!("{name}.toml")))).into();
+    let mut pictures: Vec<_> = examples.map(|name| of_file(name, &example::text(&format!("{name}.toml")))).into();
     pictures.push(of_file("hostile", HOSTILE));
     pictures.push(of_file("thirty", &thirty()));
     pictures.push(of_file("deep", &deep()));

@@ -3,16 +3,12 @@
 mod artefacts;
 mod text;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use crate::harness::{Nestns, Outcome};
 
 /// A name that no name can be, descriptions and commands that would mean something to each format.
 const HOSTILE: &str = include_str!("hostile.toml");
-
-fn example(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("examples").join(name)
-}
 
 fn graph(file: &Path, arguments: &[&str]) -> Outcome {
     let words = [&["graph", file.to_str().expect("our own path")], arguments].concat();
@@ -24,8 +20,4 @@ fn drawn(text: &str, arguments: &[&str]) -> String {
     let outcome = Nestns::new(&[&["graph", "-"], arguments].concat()).input(text).run();
     assert_eq!((outcome.code, outcome.stderr.as_str()), (0, ""));
     outcome.stdout
-}
-
-fn read(name: &str) -> String {
-    std::fs::read_to_string(example(name)).expect("it is an example")
 }

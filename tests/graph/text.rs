@@ -5,12 +5,13 @@ use std::path::Path;
 
 use snapbox::{IntoData, assert_data_eq, file, str};
 
-use super::{HOSTILE, drawn, example, graph, read};
+use super::{HOSTILE, drawn, graph};
 use crate::harness::Nestns;
+use crate::harness::example;
 
 #[test]
 fn dind_in_every_format() {
-    let dind = read("dind.toml");
+    let dind = example::text("dind.toml");
     assert_data_eq!(drawn(&dind, &["--format", "dot"]), file!["snapshots/dind.dot"].raw());
     assert_data_eq!(drawn(&dind, &["--format", "mermaid"]), file!["snapshots/dind.mmd"].raw());
     assert_data_eq!(drawn(&dind, &["--format", "svg"]), file!["snapshots/dind.svg"].raw());
@@ -18,7 +19,7 @@ fn dind_in_every_format() {
 
 #[test]
 fn pod_in_every_format_and_to_the_right() {
-    let pod = read("pod.toml");
+    let pod = example::text("pod.toml");
     assert_data_eq!(drawn(&pod, &["--format", "dot", "--direction", "LR"]), file!["snapshots/pod.dot"].raw());
     assert_data_eq!(drawn(&pod, &["--format", "mermaid", "--direction", "lr"]), file!["snapshots/pod.mmd"].raw());
     assert_data_eq!(drawn(&pod, &["--format", "svg"]), file!["snapshots/pod.svg"].raw());
@@ -33,7 +34,7 @@ fn special_characters_are_escaped_in_every_format() {
 
 #[test]
 fn ascii_is_the_tree() {
-    let outcome = graph(&example("dind.toml"), &[]);
+    let outcome = graph(&example::path("dind.toml"), &[]);
     assert_data_eq!(
         outcome.stdout.clone(),
         str![[r#"
@@ -50,13 +51,13 @@ dind: 3 namespaces, 6 processes, depth 3
 "#]]
         .raw()
     );
-    let path = example("dind.toml");
+    let path = example::path("dind.toml");
     assert_eq!(Nestns::new(&["tree", path.to_str().unwrap()]).run(), outcome);
 }
 
 #[test]
 fn json_is_the_document_of_tree() {
-    let path = example("pod.toml");
+    let path = example::path("pod.toml");
     let tree = Nestns::new(&["tree", "--format", "json", path.to_str().unwrap()]).run();
     assert_eq!(graph(&path, &["--format", "json"]), tree);
 }
@@ -107,7 +108,7 @@ fn a_chart_above_the_limits_of_mermaid_is_written_whole_with_a_warning() {
 
 #[test]
 fn flags_have_variables() {
-    let pod = read("pod.toml");
+    let pod = example::text("pod.toml");
     let environment = Nestns::new(&["graph", "-"]).input(pod.as_str()).env("NESTNS_FORMAT", "dot");
     let outcome = environment.env("NESTNS_DIRECTION", "LR").run();
     assert_eq!(outcome.stdout, drawn(&pod, &["--format", "dot", "--direction", "LR"]));

@@ -11,6 +11,7 @@ use nix::unistd::Pid;
 use serde_json::Value;
 
 use super::Outcome;
+use super::document::objects;
 use super::identity::for_each_identity;
 use super::nest::{Nest, Truth, assert_nothing_left};
 use super::wait::until_some;
@@ -87,6 +88,12 @@ impl Detached {
     pub(crate) fn truth(&self) -> Truth {
         let text = fs::read(self.nest.state().join(&self.nest.root).join("truth.json")).expect("it stands");
         Truth(serde_json::from_slice(&text).expect("it is a document"))
+    }
+
+    /// The events that the controller has recorded.
+    pub(crate) fn events(&self) -> Vec<Value> {
+        let file = self.nest.state().join(&self.nest.root).join("events.jsonl");
+        objects(&fs::read_to_string(file).expect("it runs"))
     }
 
     /// The controller.

@@ -8,6 +8,7 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::PathBuf;
 
 use nix::libc;
+use nix::unistd::Pid;
 
 /// `_IO(0xb7, 2)` of `ioctl_nsfs(2)`: a descriptor of the namespace around this one.
 const NS_GET_PARENT: libc::Ioctl = 0xb702;
@@ -67,6 +68,14 @@ pub(crate) fn descendants(ancestor: i32) -> Vec<Process> {
         above == ancestor
     };
     all.iter().filter(|process| descends(process)).cloned().collect()
+}
+
+/// The guardian of a controller: its child of that name.
+pub(crate) fn guardian(controller: Pid) -> Option<Pid> {
+    let children = fs::read_to_string(format!("/proc/{controller}/task/{controller}/children")).ok()?;
+    let is_guardian =
+        |pid: &i32| fs::read_to_string(format!("/proc/{pid}/comm")).is_ok_and(|name| name.trim() == "nestns-guardian");
+    children.split_whitespace().filter_map(|word| word.parse().ok()).find(is_guardian).map(Pid::from_raw)
 }
 
 /// The inode of a namespace of a process; `kind` is a name in `/proc/PID/ns`.

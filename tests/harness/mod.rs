@@ -4,6 +4,8 @@ pub(crate) mod blueprint;
 pub(crate) mod by_hand;
 pub(crate) mod chain;
 pub(crate) mod detached;
+pub(crate) mod document;
+pub(crate) mod example;
 pub(crate) mod identity;
 pub(crate) mod kernel;
 pub(crate) mod lines;
@@ -16,10 +18,15 @@ pub(crate) mod wait;
 
 use std::io::Write as _;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::{Command, Output, Stdio};
 
 /// The variable that keeps the topologies of a test apart from all others of the same user.
 pub(crate) const STATE_ROOT: &str = "NESTNS_STATE_ROOT";
+
+/// What a command has written to both of its streams.
+pub(crate) fn said(output: &Output) -> String {
+    format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
+}
 
 /// What a run of the program came to.
 #[derive(Debug, PartialEq, Eq)]

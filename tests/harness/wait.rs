@@ -3,6 +3,9 @@
 use std::process::{Child, ExitStatus};
 use std::time::{Duration, Instant};
 
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
 use super::kernel;
 
 /// No step of any test takes longer on the slowest machine; what does has failed.
@@ -44,4 +47,10 @@ pub(crate) fn until_asleep(pids: impl Fn() -> Vec<i32>) {
         times = if pids().into_iter().all(is_asleep) { times + 1 } else { 0 };
         times == 10
     });
+}
+
+/// Stops a process with SIGSTOP, and waits until it has stopped.
+pub(crate) fn suspend(process: Pid) {
+    kill(process, Signal::SIGSTOP).expect("it runs");
+    until("it has stopped", || kernel::process(process.as_raw()).is_some_and(|found| found.state == 'T'));
 }
