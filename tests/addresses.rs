@@ -56,7 +56,7 @@ fn an_unknown_address_is_reported_with_similar_names() {
     assert_eq!(outcome.code, 2, "{}", outcome.stderr);
     assert_eq!(detached.nestns(&["kill", "other:/@/idle"]).code, 1);
     assert_eq!(detached.nestns(&["down", "@", "@/w.7"]).code, 1);
-    assert_eq!(detached.says(&["kill", "-s", "CONT", "@:/@/idle"]), format!("{root}/idle\n"));
+    assert_eq!(detached.run(&["kill", "-s", "CONT", "@:/@/idle"]), format!("{root}/idle\n"));
 }
 
 /// What bash proposes for a line that ends at the cursor.

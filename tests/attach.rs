@@ -103,7 +103,7 @@ fn a_terminal_is_detached_from_and_attached_again() {
     Terminal::for_each_identity_beside(SHELL, |terminal| {
         let root = terminal.nest.root.clone();
         terminal.send(format!("$N attach {root}/shell\r"));
-        terminal.becomes_raw();
+        terminal.until_raw();
         terminal.send("\r");
         terminal.expect("in> ");
         terminal.send("echo $((6*7)); stty size\r");
@@ -114,7 +114,7 @@ fn a_terminal_is_detached_from_and_attached_again() {
         terminal.expect("it goes on");
         terminal.expect("$ ");
         terminal.send(format!("$N attach {root}/shell; echo status $?\r"));
-        terminal.becomes_raw();
+        terminal.until_raw();
         terminal.send("echo $x; exit 9\r");
         terminal.expect("kept\r\n");
         terminal.expect("\r\nstatus 9");
@@ -130,13 +130,13 @@ fn an_exec_process_is_detached_from_and_attached_again() {
     Terminal::for_each_identity_beside("[ns.@]\nproc.idle = { actor = \"idle\" }\n", |terminal| {
         let root = terminal.nest.root.clone();
         terminal.send(format!("$N exec -it -e PS1='in> ' {root} -- bash --norc --noediting\r"));
-        terminal.becomes_raw();
+        terminal.until_raw();
         terminal.expect("\nin> ");
         terminal.send("x=kept\r\x10\x11");
         terminal.expect(&format!("nestns attach {root}/exec.1"));
         terminal.expect("$ ");
         terminal.send(format!("$N attach {root}/exec.1; echo status $?\r"));
-        terminal.becomes_raw();
+        terminal.until_raw();
         terminal.send("echo $x; exit 9\r");
         terminal.expect("kept\r\n");
         terminal.expect("\r\nstatus 9");

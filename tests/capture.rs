@@ -12,7 +12,7 @@ use crate::harness::detached::Detached;
 use crate::harness::identity::{for_each_identity, identities};
 use crate::harness::nest::Nest;
 use crate::harness::requirement::{nesting, require, root, skipped};
-use crate::harness::wait::PATIENCE;
+use crate::harness::wait::TIMEOUT;
 use crate::random_trees::blueprints;
 
 /// Everything that the language can say of who is where.
@@ -33,7 +33,7 @@ fn a_captured_tree_that_is_built_is_captured_as_the_same_file() {
         let nest = Detached::up(Nest::new(TREE).identity(identity));
         let root = nest.nest.root.clone();
         let pid = nest.truth().host_pid(&format!("{root}/init")).to_string();
-        let first = nest.says(&["capture", &pid]);
+        let first = nest.run(&["capture", &pid]);
         for said in ["hostname = \"held-host\"", "init = \"pause\"", "enter = \"join\"", "unshare = []", "proc.beside"]
         {
             assert!(first.contains(said), "{identity:?}: {said} is in\n{first}");
@@ -41,7 +41,7 @@ fn a_captured_tree_that_is_built_is_captured_as_the_same_file() {
         drop(nest);
         let again = Detached::up(Nest::new(&first).identity(identity));
         let pid = again.truth().host_pid(&format!("{root}/init")).to_string();
-        assert_eq!(content(&again.says(&["capture", &pid])), content(&first), "{identity:?}");
+        assert_eq!(content(&again.run(&["capture", &pid])), content(&first), "{identity:?}");
     });
 }
 
@@ -55,9 +55,9 @@ fn random_trees_survive_capture_and_rebuild() {
         for identity in identities() {
             let capture = |text: &str, blueprint: Option<&Blueprint>| {
                 let mut running = Nest::new(text).identity(identity).up();
-                let truth = running.standing();
+                let truth = running.until_running();
                 if let Some(blueprint) = blueprint {
-                    blueprint.settle(&mut running, &truth);
+                    blueprint.until_term_is_handled(&mut running, &truth);
                 }
                 let controller = truth.0["controller"].as_i64().expect("its number").to_string();
                 let output = running.nest.command(&["capture", &controller]).output().expect("the program was built");
@@ -97,7 +97,7 @@ fn a_chain_of_unshare_is_captured_at_several_depths() {
         let captured = loop {
             let outcome = Nestns::new(&["capture", &pid]).run();
             let spaces = outcome.stdout.matches("[ns.").count();
-            if spaces == depth && outcome.stdout.contains("sleep") || start.elapsed() > PATIENCE {
+            if spaces == depth && outcome.stdout.contains("sleep") || start.elapsed() > TIMEOUT {
                 break outcome;
             }
         };
@@ -124,7 +124,7 @@ fn a_program_whose_children_make_namespaces_is_not_run_again() {
         let outcome = Nestns::new(&["capture", &pid, "--programs"]).run();
         // The script inside makes nothing, and is run again, with what it forks.
         let stands = ["\"sleep 1000 & wait\"]", "proc.sleep = "].iter().all(|said| outcome.stdout.contains(said));
-        if stands || start.elapsed() > PATIENCE {
+        if stands || start.elapsed() > TIMEOUT {
             break outcome;
         }
     };
@@ -146,7 +146,7 @@ fn an_existing_file_is_not_overwritten() {
     let outcome = nest.nestns(&["capture", &controller, "-o", path]);
     assert_eq!((outcome.code, fs::read_to_string(&file).expect("it is there").as_str()), (1, "precious"));
     assert!(outcome.stderr.contains("--force replaces it"), "{}", outcome.stderr);
-    nest.says(&["capture", &controller, "-o", path, "--force"]);
+    nest.run(&["capture", &controller, "-o", path, "--force"]);
     assert!(fs::read_to_string(&file).expect("it is there").contains("[ns."));
 }
 
@@ -182,7 +182,7 @@ fn proc_mounts_and_the_domain_name_are_captured() {
         drop(nest);
         let again = Detached::up(Nest::new(&first).identity(identity));
         let pid = again.truth().0["processes"][0]["pids"][0].to_string();
-        assert_eq!(content(&again.says(&["capture", &pid])), content(&first), "{identity:?}");
+        assert_eq!(content(&again.run(&["capture", &pid])), content(&first), "{identity:?}");
     });
 }
 
@@ -198,7 +198,7 @@ fn users_are_captured_by_root() {
     drop(nest);
     let again = Detached::up(Nest::new(&first));
     let pid = again.truth().0["processes"][0]["pids"][0].to_string();
-    assert_eq!(content(&again.says(&["capture", &pid])), content(&first));
+    assert_eq!(content(&again.run(&["capture", &pid])), content(&first));
 }
 
 #[test]

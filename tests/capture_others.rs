@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use crate::harness::nest::program;
 use crate::harness::requirement::{installed, nesting, require, root};
-use crate::harness::wait::PATIENCE;
+use crate::harness::wait::TIMEOUT;
 use crate::harness::{Nestns, Outcome};
 
 /// Ends with its PID 1, which ends with it.
@@ -32,7 +32,7 @@ fn captured(pid: u32, arguments: &[&str], expected: &str) -> Outcome {
     let start = Instant::now();
     loop {
         let outcome = Nestns::new(&words).run();
-        if outcome.stdout.contains(expected) || start.elapsed() > PATIENCE {
+        if outcome.stdout.contains(expected) || start.elapsed() > TIMEOUT {
             assert!(outcome.stdout.contains(expected), "{expected}: {outcome:?}");
             let checked = Nestns::new(&["check", "-"]).input(outcome.stdout.clone()).run();
             assert_eq!(checked.code, 0, "{outcome:?} {checked:?}");

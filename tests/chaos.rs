@@ -14,7 +14,7 @@ use crate::harness::identity::identities;
 use crate::harness::kernel;
 use crate::harness::nest::{Nest, assert_nothing_left, processes_of};
 use crate::harness::requirement::{nesting, require};
-use crate::harness::wait::{PATIENCE, exit, until, within};
+use crate::harness::wait::{TIMEOUT, exit, until, within};
 use crate::leftovers::run;
 
 const TREES: [&str; 3] = [
@@ -123,10 +123,10 @@ fn round(nest: &Nest, doing: Doing, victim: Victim, dice: &mut Dice) {
     kill(victim, controller, dice);
     // A death that the tree does not end with leaves a tree that can be ended.
     let ends_by_itself = matches!(victim, Victim::Controller | Victim::Both) || matches!(doing, Doing::Stop);
-    let patience = if ends_by_itself { PATIENCE } else { Duration::from_millis(50) };
-    if exit(&mut tree, patience).is_none() {
+    let limit = if ends_by_itself { TIMEOUT } else { Duration::from_millis(50) };
+    if exit(&mut tree, limit).is_none() {
         // Of one that has not got as far as having a state directory nobody knows yet.
-        let end = Instant::now() + PATIENCE;
+        let end = Instant::now() + TIMEOUT;
         loop {
             let (_, _, stderr) = run(nest, &["down", "--now", &root]);
             if exit(&mut tree, Duration::from_secs(1)).is_some() {
@@ -136,7 +136,7 @@ fn round(nest: &Nest, doing: Doing, victim: Victim, dice: &mut Dice) {
         }
     }
     if let Some(mut beside) = beside
-        && exit(&mut beside, PATIENCE).is_none()
+        && exit(&mut beside, TIMEOUT).is_none()
     {
         beside.kill().expect("it runs");
         beside.wait().expect("it is our child");
@@ -147,7 +147,7 @@ fn round(nest: &Nest, doing: Doing, victim: Victim, dice: &mut Dice) {
 
 /// Nothing survives, and what state there is can be pruned.
 fn is_clean(nest: &Nest) {
-    within(PATIENCE, || processes_of(nest).is_empty().then_some(()))
+    within(TIMEOUT, || processes_of(nest).is_empty().then_some(()))
         .unwrap_or_else(|| panic!("survivors: {:?}", processes_of(nest)));
     let (code, stdout, stderr) = run(nest, &["prune"]);
     assert_eq!(code, 0, "{stdout}{stderr}");

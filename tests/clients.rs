@@ -16,7 +16,7 @@ use crate::harness::kernel;
 use crate::harness::nest::{Nest, assert_nothing_left};
 use crate::harness::requirement::{nesting, require, root};
 use crate::harness::socket::Socket;
-use crate::harness::wait::{PATIENCE, within};
+use crate::harness::wait::{TIMEOUT, within};
 
 const TOPOLOGY: &str = r#"
 [ns.@]
@@ -39,7 +39,7 @@ impl Detached {
         let output = nest.command(&["up", "-d", &file]).stdin(Stdio::null()).output().expect("it was built");
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         let directory = nest.state().join(&nest.root);
-        let status = Socket::connect(&directory).answer(&json!("status"));
+        let status = Socket::connect(&directory).call(&json!("status"));
         let controller = status["status"]["controller"].as_i64().expect("a PID");
         Self { nest, directory, controller: i32::try_from(controller).expect("a PID") }
     }
@@ -64,7 +64,7 @@ impl Detached {
 
     /// Waits until the controller has no more descriptors than this.
     fn until_descriptors(&self, most: usize) {
-        within(PATIENCE, || (self.descriptors() <= most).then_some(()))
+        within(TIMEOUT, || (self.descriptors() <= most).then_some(()))
             .unwrap_or_else(|| panic!("{} descriptors", self.descriptors()));
     }
 }
@@ -81,7 +81,7 @@ fn ten_thousand_requests_leak_nothing() {
                     let mut socket = Socket::connect(&directory);
                     for round in 0..1250 {
                         let request = if round % 10 == 0 { "snapshot" } else { "status" };
-                        let answer = socket.answer(&json!(request));
+                        let answer = socket.call(&json!(request));
                         assert!(answer.get(request).is_some(), "{answer}");
                     }
                 })
@@ -104,8 +104,8 @@ fn malformed_requests_are_answered_with_an_error() {
     let tree = Detached::up(Identity::Own);
     let mut socket = Socket::connect(&tree.directory);
     let problem = |socket: &mut Socket, bytes: &[u8]| -> String {
-        socket.say(bytes).expect("it listens");
-        let answer = socket.hear().expect("it answers");
+        socket.send(bytes).expect("it listens");
+        let answer = socket.receive().expect("it answers");
         answer["say"]["problem"]["message"].as_str().unwrap_or_else(|| panic!("{answer}")).to_owned()
     };
     for (said, expected) in [
@@ -136,7 +136,7 @@ fn malformed_requests_are_answered_with_an_error() {
                     noise.to_le_bytes()[3]
                 })
                 .collect();
-            if stranger.say(&bytes).is_err() {
+            if stranger.send(&bytes).is_err() {
                 break;
             }
         }
@@ -145,11 +145,11 @@ fn malformed_requests_are_answered_with_an_error() {
     let mut endless = Socket::connect(&tree.directory);
     let piece = vec![b'x'; 1 << 20];
     for _ in 0..12 {
-        if endless.say(&piece).is_err() {
+        if endless.send(&piece).is_err() {
             break;
         }
     }
-    assert!(socket.answer(&json!("status")).get("status").is_some());
+    assert!(socket.call(&json!("status")).get("status").is_some());
     assert!(tree.memory() < 32 * 1024, "{} KiB", tree.memory());
     tree.down();
 }
@@ -164,7 +164,7 @@ fn a_client_that_does_not_read_delays_no_other() {
         socket.stream().set_nonblocking(true).expect("it is a socket");
         // As much as it takes: it stops reading from those who do not.
         for _ in 0..2000 {
-            if socket.say(line.as_bytes()).is_err() {
+            if socket.send(line.as_bytes()).is_err() {
                 break;
             }
         }
@@ -172,7 +172,7 @@ fn a_client_that_does_not_read_delays_no_other() {
     let mut socket = Socket::connect(&tree.directory);
     for _ in 0..100 {
         let began = Instant::now();
-        assert!(socket.answer(&json!("status")).get("status").is_some());
+        assert!(socket.call(&json!("status")).get("status").is_some());
         assert!(began.elapsed() < Duration::from_secs(5), "it waits for others");
     }
     assert!(tree.memory() < 64 * 1024, "{} KiB", tree.memory());
@@ -188,7 +188,7 @@ fn more_clients_than_the_limit_connect_and_disconnect() {
     let before = tree.descriptors();
     let crowd: Vec<Socket> = (0..400).map(|_| Socket::connect(&tree.directory)).collect();
     let mut socket = Socket::connect(&tree.directory);
-    assert!(socket.answer(&json!("status")).get("status").is_some());
+    assert!(socket.call(&json!("status")).get("status").is_some());
     assert!(tree.descriptors() <= before + 130, "{} descriptors", tree.descriptors());
     drop(socket);
     drop(crowd);
@@ -211,8 +211,8 @@ fn unexpected_descriptors_are_closed() {
             .expect("it listens");
     }
     // The last answer is to the last line; everything before has been looked at by then.
-    socket.say(b"\n").expect("it listens");
-    assert!(socket.answer(&json!("status")).get("status").is_some());
+    socket.send(b"\n").expect("it listens");
+    assert!(socket.call(&json!("status")).get("status").is_some());
     drop(socket);
     tree.until_descriptors(before + 1);
     tree.down();

@@ -14,15 +14,15 @@ const FORGER: &str = "name = '@'\n[ns.@]\n\
 fn a_program_cannot_overwrite_the_line_of_another() {
     for_each_identity(|identity| {
         let detached = Detached::up(Nest::new(FORGER).identity(identity));
-        let text = detached.says(&["logs"]);
+        let text = detached.run(&["logs"]);
         for line in ["hello\\rb/bank  | approved\n", "\\u{9b}2Jx\n", "\\u{202e}abc\n", "│ red\n", "│ win\n"] {
             assert!(text.contains(line), "{identity:?} {line:?}: {text:?}");
         }
-        let coloured = detached.says(&["logs", "--color", "always"]);
+        let coloured = detached.run(&["logs", "--color", "always"]);
         for line in ["hello\\rb/bank", "\\u{1b}[2J\x1b[31mred\x1b[0m\n", "\\u{202e}abc\n"] {
             assert!(coloured.contains(line), "{identity:?} {line:?}: {coloured:?}");
         }
-        let raw = detached.says(&["logs", "--raw"]);
+        let raw = detached.run(&["logs", "--raw"]);
         assert!(raw.contains("hello\rb/bank") && raw.contains("\x1b[2J") && raw.contains('\u{202e}'), "{raw:?}");
     });
 }

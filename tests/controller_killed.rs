@@ -94,9 +94,9 @@ fn die(topology: &str, identity: Identity, moment: &str, delay: Duration) -> Dur
     let mut running = Nest::new(topology).identity(identity).up();
     match moment {
         "build" => {}
-        "running" => drop(running.standing()),
+        "running" => drop(running.until_running()),
         _ => {
-            running.standing();
+            running.until_running();
             running.signal(Signal::SIGTERM);
         }
     }
@@ -165,7 +165,7 @@ fn the_terminal_is_restored_after_the_death_of_the_controller() {
             let mut terminal = Terminal::up(Nest::new(WITH_TERMINAL).identity(identity));
             terminal.pid();
             if round % 3 > 0 {
-                terminal.becomes_raw();
+                terminal.until_raw();
             }
             if round % 3 > 1 {
                 terminal.signal(Signal::SIGTERM);
@@ -175,7 +175,7 @@ fn the_terminal_is_restored_after_the_death_of_the_controller() {
             terminal.signal(Signal::SIGKILL);
             let killed = Instant::now();
             assert_eq!(terminal.status(), 137);
-            terminal.settles();
+            terminal.until_restored();
             terminal.close();
             assert!(killed.elapsed() < Duration::from_secs(5), "{:?}", killed.elapsed());
         }
@@ -190,7 +190,7 @@ fn a_killed_guardian_is_replaced_and_the_tree_still_ends_with_its_controller() {
                 continue;
             }
             let mut running = Nest::new(layout).identity(identity).up();
-            running.standing();
+            running.until_running();
             for times in 1..=3 {
                 let controller = running.pid();
                 let first = running.until("there is a guardian", |_| kernel::guardian(controller));
@@ -218,7 +218,7 @@ fn a_guardian_killed_during_the_build_or_the_stop_changes_nothing() {
             let mut running = Nest::new(&wide()).identity(identity).up();
             let controller = running.pid();
             if round % 2 == 1 {
-                running.standing();
+                running.until_running();
                 running.signal(Signal::SIGTERM);
             }
             // The moment of death is what is varied.
@@ -228,7 +228,7 @@ fn a_guardian_killed_during_the_build_or_the_stop_changes_nothing() {
                 let _ = kill(guardian, Signal::SIGKILL);
             }
             if round % 2 == 0 {
-                running.standing();
+                running.until_running();
                 running.signal(Signal::SIGTERM);
             }
             let ended = running.wait();

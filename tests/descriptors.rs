@@ -11,7 +11,7 @@ use crate::harness::identity::for_each_identity;
 use crate::harness::kernel;
 use crate::harness::nest::{Nest, assert_nothing_left, program};
 use crate::harness::requirement::{Missing, require};
-use crate::harness::wait::{PATIENCE, exit};
+use crate::harness::wait::{TIMEOUT, exit};
 
 /// Namespaces with a program each.
 const COUNT: usize = 100;
@@ -46,7 +46,7 @@ fn needed(nest: &Nest, file: &str) -> u64 {
 }
 
 fn await_end(child: &mut Child, nest: &Nest) {
-    exit(child, PATIENCE).unwrap_or_else(|| panic!("it does not end: {}", read(nest, "stderr")));
+    exit(child, TIMEOUT).unwrap_or_else(|| panic!("it does not end: {}", read(nest, "stderr")));
 }
 
 #[test]
@@ -84,7 +84,7 @@ fn programs_stopped_before_exec_do_not_delay_the_tree() {
         let mut up = up.env("NESTNS_FAULT", "starting:stop").spawn().expect("sh is everywhere");
         let controller = up.id().cast_signed();
         let truth = nest.state().join(&nest.root).join("truth.json");
-        let end = Instant::now() + PATIENCE;
+        let end = Instant::now() + TIMEOUT;
         let ready = loop {
             // Those that are stopped go on, a few at a time and late.
             let stopped =

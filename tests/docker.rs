@@ -134,7 +134,7 @@ fn are_shown(nest: &Detached, ids: &[String]) {
     let names: Vec<&str> =
         list(&tree, "processes").iter().filter(|one| one["declared"] == false).map(|one| text(one, "name")).collect();
     assert_eq!(names.iter().filter(|name| name.starts_with("containerd-shim")).count(), CONTAINERS, "{names:?}");
-    let drawn = nest.says(&["tree"]);
+    let drawn = nest.run(&["tree"]);
     assert!(
         drawn.contains(&format!(" and {CONTAINERS} namespaces undeclared)")) && drawn.contains("web-2, PID 1: "),
         "{drawn}"
@@ -165,7 +165,7 @@ fn are_looked_from(nest: &Detached) {
             );
             assert!(paths.len() < list(&seen, "rows").len() / 2, "{via}: {paths:?}");
         }
-        let told = nest.says(&["see", "--via", via, "--diff"]);
+        let told = nest.run(&["see", "--via", via, "--diff"]);
         assert!(told.starts_with("no difference: "), "{via}: {told}");
     }
     let document = nest.document(&["ps", "--format", "json"]);
@@ -173,7 +173,7 @@ fn are_looked_from(nest: &Detached) {
         .iter()
         .filter(|process| process["declared"] == false && process["enter"] == "init");
     let mut names: Vec<String> = inits
-        .map(|init| nest.says(&["exec", text(init, "path"), "--", "/bin/busybox", "hostname"]).trim().to_owned())
+        .map(|init| nest.run(&["exec", text(init, "path"), "--", "/bin/busybox", "hostname"]).trim().to_owned())
         .collect();
     names.sort_unstable();
     assert_eq!(names, ["web-1", "web-2", "web-3"]);

@@ -250,7 +250,7 @@ fn exhausted_pids_are_attributed_to_their_namespace() {
                       /proc/sys/kernel/pid_max && for i in $(seq 100 500); do sleep 1000 & done 2>/dev/null; echo full; wait";
         let topology = format!("[ns.@]\nproc.fill = {{ cmd = [\"sh\", \"-c\", {script:?}], essential = false }}\n");
         let mut standing = Nest::new(&topology).identity(identity).up();
-        standing.standing();
+        standing.until_running();
         let is_own = standing.until("the numbers are used up", |nest| {
             let stdout = fs::read_to_string(nest.directory.path().join("stdout")).unwrap_or_default();
             let stderr = fs::read_to_string(nest.directory.path().join("stderr")).unwrap_or_default();
@@ -277,7 +277,7 @@ fn exhausted_pids_are_attributed_to_their_namespace() {
 fn waiting_for_a_stopped_controller_times_out() {
     require!(nesting());
     let mut standing = Nest::new("[ns.@]\nproc.a = { actor = \"idle\" }\n").up();
-    standing.standing();
+    standing.until_running();
     let root = standing.nest.root.clone();
     suspend(standing.pid());
     for state in ["ready", "exited", "gone"] {

@@ -59,22 +59,22 @@ fn events_are_in_order() {
         let detached = Detached::up(Nest::new(LAYOUT).identity(identity).arguments(&["--hold", "--on-exit", "ignore"]));
         let root = detached.nest.root.clone();
         let path = |path: &str| if path.is_empty() { root.clone() } else { format!("{root}/{path}") };
-        let before = objects(&detached.says(&["events", "--no-follow"]));
+        let before = objects(&detached.run(&["events", "--no-follow"]));
         let follower = detached.start(&["events", "--since", "1h"]);
-        detached.says(&["release"]);
+        detached.run(&["release"]);
         detached.until("all of it runs", |detached| {
-            let events = detached.says(&["events", "--no-follow"]);
+            let events = detached.run(&["events", "--no-follow"]);
             (events.contains(r#""event":"ready","path":"#) && events.contains("/later\"")).then_some(())
         });
         detached.until("the failures are known", |detached| {
-            let events = objects(&detached.says(&["events", "--no-follow"]));
+            let events = objects(&detached.run(&["events", "--no-follow"]));
             let ended = events.iter().filter(|event| event["event"] == "exit").count();
             let later = events.iter().any(|event| event["event"] == "ready" && event["path"] == path("later"));
             (ended == 3 && later).then_some(())
         });
         assert_eq!(detached.nestns(&["exec", "@", "--", "sh", "-c", "exit 7"]).code, 7);
         assert_eq!(detached.nestns(&["exec", "@", "--", "/no/such"]).code, 127);
-        detached.says(&["kill", "-s", "CONT", "@/stay"]);
+        detached.run(&["kill", "-s", "CONT", "@/stay"]);
         let pid_one = detached.truth().host_pid(&path("in/init"));
         kill(Pid::from_raw(pid_one), Signal::SIGKILL).expect("it runs");
         // The loss of a PID 1 that is none of the user's ends the topology.
@@ -160,7 +160,7 @@ fn a_stop_has_its_requester_and_its_stages() {
         for (words, stages) in [(&["down"][..], 1), (&["down", "--now", "@"][..], 2)] {
             let detached = Detached::up(Nest::new(topology).identity(identity));
             let follower = detached.start(&["events", "--since", "1h"]);
-            detached.says(words);
+            detached.run(words);
             let events = follow(follower);
             let deaf = format!("{}/deaf", detached.nest.root);
             let stopping: Vec<&Value> = events.iter().filter(|event| event["event"] == "stopping").collect();
@@ -204,7 +204,7 @@ fn no_event_is_lost_or_repeated_between_the_snapshot_and_the_stream() {
             stdout.read_line(&mut first).unwrap();
             waiting.push((follower, stdout, first));
         }
-        detached.says(&["down"]);
+        detached.run(&["down"]);
         for (follower, stdout, first) in waiting {
             let rest: Vec<String> = stdout.lines().map(|line| line.unwrap()).collect();
             let outcome = ended(follower);
@@ -250,7 +250,7 @@ fn events_are_filtered_by_address_and_time() {
         let root = &detached.nest.root;
         let paths = |arguments: &[&str]| -> Vec<String> {
             let words: Vec<&str> = ["events", "--no-follow"].into_iter().chain(arguments.iter().copied()).collect();
-            let events = objects(&detached.says(&words));
+            let events = objects(&detached.run(&words));
             let mut paths: Vec<String> =
                 events.iter().map(|event| event["path"].as_str().unwrap().to_owned()).collect();
             paths.sort_unstable();
@@ -262,7 +262,7 @@ fn events_are_filtered_by_address_and_time() {
         assert_eq!(paths(&["@/in/q"]), ["@/in/q"]);
         assert_eq!(paths(&["--snapshot", "@/in"]), ["@/in", "@/in/init", "@/in/q"]);
         assert_eq!(paths(&["--until", "1h"]), Vec::<String>::new());
-        detached.says(&["exec", "@/in", "--", "true"]);
+        detached.run(&["exec", "@/in", "--", "true"]);
         assert!(paths(&["@/in"]).contains(&"@/in/exec.1".to_owned()));
         assert!(!paths(&["@"]).contains(&"@/in/exec.1".to_owned()));
         assert_eq!(detached.nestns(&["events", "@/nobody"]).code, 1);
@@ -285,9 +285,9 @@ fn a_follower_reads_everything_through_rotation() {
         let follower = detached.start(&["events", "--since", "1h"]);
         let long = "x".repeat(100_000);
         for _ in 0..100 {
-            detached.says(&["exec", "@", "--", "true", &long]);
+            detached.run(&["exec", "@", "--", "true", &long]);
         }
-        detached.says(&["down"]);
+        detached.run(&["down"]);
         let events = follow(follower);
         assert_eq!(events.last().unwrap()["event"], "gone");
         assert_eq!(events.iter().filter(|event| event["event"] == "started").count(), 101);
@@ -323,7 +323,7 @@ fn a_process_that_exits_at_once_has_started_first() {
         let mut lines = BufReader::new(follower.stdout.take().expect("it is piped"));
         let mut snapshot = String::new();
         lines.read_line(&mut snapshot).expect("it says something");
-        detached.says(&["release"]);
+        detached.run(&["release"]);
         let root = &detached.nest.root;
         for number in 0..12 {
             for namespace in ["", "/join", "/program"] {
@@ -333,7 +333,7 @@ fn a_process_that_exits_at_once_has_started_first() {
         for number in 0..6 {
             detached.nestns(&["wait", &format!("@/short{number}"), "--for", "gone", "--timeout", "50s"]);
         }
-        detached.says(&["down", root]);
+        detached.run(&["down", root]);
         let mut text = String::new();
         lines.read_to_string(&mut text).expect("it is text");
         drop(lines);

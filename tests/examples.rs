@@ -77,11 +77,11 @@ fn every_example_names_its_schema_first() {
 fn dind_has_the_expected_pids_and_stops_without_a_kill() {
     for_each_identity(|identity| {
         let mut running = nest("dind.toml", identity).up();
-        let truth = running.standing();
+        let truth = running.until_running();
         assert_eq!(truth.pids("vm/ci/runner")[1..], [7, 4], "4 in `vm/ci` and 7 in `vm`");
         assert_eq!(status_line(truth.host_pid("vm/ci/runner"), "NSpid:")[1..], ["7", "4"]);
-        running.has_said("runner: PID 4 on ci-runner");
-        running.has_said("runner: step 3");
+        running.until_stdout_has("runner: PID 4 on ci-runner");
+        running.until_stdout_has("runner: step 3");
         let ended = stop(running, &truth);
         assert!(
             ended
@@ -104,7 +104,7 @@ fn dind_with_a_shorter_grace_outside_is_warned_about() {
 fn the_containers_of_a_pod_join_or_are_alone() {
     for_each_identity(|identity| {
         let mut running = nest("pod.toml", identity).up();
-        let truth = running.standing();
+        let truth = running.until_running();
         for name in ["app", "envoy", "logtail"] {
             let process = truth.process(&format!("node/web/{name}"));
             let ppids = process["ppids"].as_array().unwrap();
@@ -117,8 +117,8 @@ fn the_containers_of_a_pod_join_or_are_alone() {
         if let (Ok(main), Ok(sidecar)) = (namespace("node/batch-main/init"), namespace("node/batch-sidecar/init")) {
             assert_ne!(main, sidecar);
         }
-        running.has_said("node/web/app ");
-        running.has_said("node/web/logtail ");
+        running.until_stdout_has("node/web/app ");
+        running.until_stdout_has("node/web/logtail ");
         stop(running, &truth);
     });
 }
@@ -127,9 +127,9 @@ fn the_containers_of_a_pod_join_or_are_alone() {
 fn the_innermost_process_of_the_chain_has_four_numbers() {
     for_each_identity(|identity| {
         let mut running = nest("chain.toml", identity).up();
-        let truth = running.standing();
+        let truth = running.until_running();
         assert_eq!(truth.pids("a/b/c/probe").len(), 4);
-        running.has_said("NSpid:");
+        running.until_stdout_has("NSpid:");
         let numbers = status_line(truth.host_pid("a/b/c/probe"), "NSpid:");
         assert_eq!(numbers.len(), 4, "{numbers:?}");
         let ended = stop(running, &truth);
@@ -148,8 +148,8 @@ fn with_the_outer_proc_the_probe_of_the_chain_has_two_numbers() {
         let nest = Nest::new(&changed).identity(identity);
         let unique = nest.root.clone();
         let mut running = nest.arguments(&["--name", &unique]).up();
-        let truth = running.standing();
-        running.has_said("NSpid:");
+        let truth = running.until_running();
+        running.until_stdout_has("NSpid:");
         let ended = stop(running, &truth);
         let line = ended.stdout.lines().find_map(|line| line.split_once("NSpid:")).unwrap().1;
         assert_eq!(line.split_whitespace().count(), 2, "{line}");
@@ -160,7 +160,7 @@ fn with_the_outer_proc_the_probe_of_the_chain_has_two_numbers() {
 fn a_kind_cluster_has_its_pods_inside_its_nodes() {
     for_each_identity(|identity| {
         let mut running = nest("kind.toml", identity).up();
-        let truth = running.standing();
+        let truth = running.until_running();
         let nodes = ["control-plane", "worker.0", "worker.1"];
         for node in nodes {
             // Moved into the node from outside: a number in it, a parent outside, and no further.
@@ -174,7 +174,7 @@ fn a_kind_cluster_has_its_pods_inside_its_nodes() {
             assert_eq!(truth.process(&format!("{pod}/app"))["ppids"].as_array().unwrap().last().unwrap(), 0, "{pod}");
         }
         assert_eq!(truth.pids("worker.1/batch/init").last(), Some(&1));
-        running.has_said("worker.1/web/app ");
+        running.until_stdout_has("worker.1/web/app ");
         let ended = stop(running, &truth);
         assert!(!ended.stderr.contains("killed"), "{}", ended.stderr);
     });
@@ -184,7 +184,7 @@ fn a_kind_cluster_has_its_pods_inside_its_nodes() {
 fn fan_has_the_requested_number_of_workers() {
     for_each_identity(|identity| {
         let mut running = nest("fan.toml", identity).arguments(&["--set", "workers=3"]).up();
-        let truth = running.standing();
+        let truth = running.until_running();
         let workers: Vec<_> = truth.paths().into_iter().filter(|path| path.ends_with("/job")).collect();
         assert_eq!(workers, ["fan/w.0/job", "fan/w.1/job", "fan/w.2/job"]);
         assert_eq!(truth.pids("fan/w.2/job").len(), 3);
@@ -197,7 +197,7 @@ fn fan_has_the_requested_number_of_workers() {
 fn the_probes_of_the_matrix_have_a_pid_per_level() {
     for_each_identity(|identity| {
         let mut running = nest("matrix.toml", identity).up();
-        let truth = running.standing();
+        let truth = running.until_running();
         let paths = truth.paths();
         assert_eq!(paths.iter().filter(|path| path.ends_with("/probe")).count(), 7, "{paths:?}");
         assert_eq!(paths.iter().filter(|path| path.ends_with("/guest")).count(), 4, "{paths:?}");
@@ -219,7 +219,7 @@ fn the_probes_of_the_matrix_have_a_pid_per_level() {
 fn scale_is_a_chain_of_eight_beside_the_requested_number() {
     for_each_identity(|identity| {
         let mut running = nest("scale.toml", identity).arguments(&["--set", "workers=10"]).up();
-        let truth = running.standing();
+        let truth = running.until_running();
         let innermost = "deep.0/deep.1/deep.2/deep.3/deep.4/deep.5/deep.6/deep.7";
         assert_eq!(truth.pids(&format!("{innermost}/leaf")).len(), 9);
         let paths = truth.paths();
@@ -243,8 +243,8 @@ fn limits_in_the_comments_of_generated_examples_are_exact() {
 fn only_the_init_that_ignores_term_is_killed_at_its_deadline() {
     for_each_identity(|identity| {
         let mut running = nest("deaf-init.toml", identity).up();
-        let truth = running.standing();
-        running.has_said("ready");
+        let truth = running.until_running();
+        running.until_stdout_has("ready");
         let asked = std::time::Instant::now();
         let ended = stop(running, &truth);
         let took = asked.elapsed().as_secs_f64();
@@ -257,9 +257,9 @@ fn only_the_init_that_ignores_term_is_killed_at_its_deadline() {
         assert!(!line("app/good").contains("killed"), "{}", ended.stderr);
 
         let mut running = nest("deaf-init.toml", identity).up();
-        let truth = running.standing();
+        let truth = running.until_running();
         running.signal(Signal::SIGINT);
-        running.has_told("Ctrl-C again to kill");
+        running.until_stderr_has("Ctrl-C again to kill");
         running.signal(Signal::SIGINT);
         assert_eq!(running.wait().code, 137);
         gone(&truth);
@@ -270,7 +270,7 @@ fn only_the_init_that_ignores_term_is_killed_at_its_deadline() {
 fn hello_is_a_shell_that_is_the_first_process() {
     for_each_identity(|identity| {
         let mut terminal = Terminal::up(nest("hello.toml", identity));
-        terminal.becomes_raw();
+        terminal.until_raw();
         terminal.send("PS1='in> '; echo \"pid=$$\"\r");
         terminal.expect("pid=1\r");
         terminal.send("ps -e -o comm= | sort | tr '\\n' ' '; kill -KILL 1; echo al''ive\r");
@@ -285,7 +285,7 @@ fn hello_is_a_shell_that_is_the_first_process() {
         assert!(number < 40, "{number}");
         terminal.send("exit 3\r");
         assert_eq!(terminal.status(), 3);
-        assert!(terminal.is_as_it_was());
+        assert!(terminal.is_restored());
         terminal.close();
     });
 }
@@ -294,7 +294,7 @@ fn hello_is_a_shell_that_is_the_first_process() {
 fn hello_stops_on_sighup() {
     for_each_identity(|identity| {
         let mut terminal = Terminal::up(nest("hello.toml", identity));
-        terminal.becomes_raw();
+        terminal.until_raw();
         terminal.send("echo \"pid=$$\"\r");
         terminal.expect("pid=1\r");
         // Between two commands bash only notes a signal, and looks for it when it reads the next one: what comes in between
@@ -305,7 +305,7 @@ fn hello_stops_on_sighup() {
         terminal.signal(Signal::SIGTERM);
         assert_eq!(terminal.status(), 143);
         assert!(!terminal.screen().contains("killed"), "{}", terminal.screen());
-        assert!(terminal.is_as_it_was());
+        assert!(terminal.is_restored());
         terminal.close();
     });
 }

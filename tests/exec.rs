@@ -16,7 +16,7 @@ use crate::harness::nest::{Nest, processes_of, program};
 use crate::harness::requirement::{nesting, require};
 use crate::harness::socket::Socket;
 use crate::harness::terminal::Terminal;
-use crate::harness::wait::{PATIENCE, suspend};
+use crate::harness::wait::{TIMEOUT, suspend};
 
 const TREE: &str = r#"
 [ns.@]
@@ -39,14 +39,14 @@ fn kill_client(client: &mut Child) {
 }
 
 /// Waits until no process of the nest has this in its command line.
-fn until_nobody_runs(tree: &Detached, word: &str) {
+fn until_none_runs(tree: &Detached, word: &str) {
     tree.until(&format!("nobody runs {word}"), |tree| {
         processes_of(&tree.nest).iter().all(|(_, line)| !line.contains(word)).then_some(())
     });
 }
 
 /// Waits until somebody of the nest has this in his command line, and returns his number.
-fn until_somebody_runs(tree: &Detached, word: &str) -> i32 {
+fn until_runs(tree: &Detached, word: &str) -> i32 {
     tree.until(&format!("somebody runs {word}"), |tree| {
         let found = processes_of(&tree.nest).into_iter().find(|(_, line)| line.starts_with(word));
         found.map(|(pid, _)| pid)
@@ -60,18 +60,18 @@ fn the_process_is_in_every_namespace_of_the_target() {
             let init = tree.truth().host_pid(&init.replace('@', &tree.nest.root));
             // With the host's own /proc: the number that it has there is in `self`.
             let script = "for kind in pid mnt uts ipc net user cgroup time; do readlink /proc/self/ns/$kind; done";
-            let inside = tree.says(&["exec", target, "--", "sh", "-c", script]);
+            let inside = tree.run(&["exec", target, "--", "sh", "-c", script]);
             let kinds = ["pid", "mnt", "uts", "ipc", "net", "user", "cgroup", "time"];
             let link = |kind| fs::read_link(format!("/proc/{init}/ns/{kind}")).unwrap().display().to_string();
             assert_eq!(inside.lines().collect::<Vec<_>>(), kinds.map(link), "{target}");
         }
-        assert_eq!(tree.says(&["exec", "@/in", "uname", "-n"]), "inside\n");
+        assert_eq!(tree.run(&["exec", "@/in", "uname", "-n"]), "inside\n");
         let script = "echo $PPID; readlink /proc/self/ns/pid";
-        let inside = tree.says(&["exec", "@/in/deep", "sh", "-c", script]);
+        let inside = tree.run(&["exec", "@/in/deep", "sh", "-c", script]);
         assert!(inside.starts_with("0\npid:"), "its parent is outside: {inside}");
         // Only the PID namespace: the host name is still the caller's.
         let own = fs::read_to_string("/proc/sys/kernel/hostname").unwrap();
-        assert_eq!(tree.says(&["exec", "--only", "pid", "@/in", "uname", "-n"]), own);
+        assert_eq!(tree.run(&["exec", "--only", "pid", "@/in", "uname", "-n"]), own);
     });
 }
 
@@ -102,13 +102,13 @@ fn the_status_is_that_of_the_program() {
 fn environment_directory_and_user_are_as_requested() {
     Detached::for_each_identity(TREE, &[], |tree| {
         let script = "echo $WHERE $BOTH $NEW $PWD; test -r \"$NESTNS_TRUTH\" && echo truth";
-        let said = tree.says(&["exec", "-e", "BOTH=mine", "-e", "NEW=x=y", "-w", "/usr", "@/in", "sh", "-c", script]);
+        let said = tree.run(&["exec", "-e", "BOTH=mine", "-e", "NEW=x=y", "-w", "/usr", "@/in", "sh", "-c", script]);
         assert_eq!(said, "inside mine x=y /usr\ntruth\n");
         let mut command = tree.command(&["exec", "-e", "GIVEN", "@/in", "sh", "-c", "echo $GIVEN"]);
         let output = command.env("GIVEN", "by the caller").stdin(Stdio::null()).output().unwrap();
         assert_eq!(String::from_utf8_lossy(&output.stdout), "by the caller\n");
         if tree.nest.identity == Identity::Own && nix::unistd::geteuid().is_root() {
-            assert_eq!(tree.says(&["exec", "-u", "12345:54321", "@/in", "sh", "-c", "id -u; id -g"]), "12345\n54321\n");
+            assert_eq!(tree.run(&["exec", "-u", "12345:54321", "@/in", "sh", "-c", "id -u; id -g"]), "12345\n54321\n");
         }
         // Without a program it is the caller's shell.
         let mut command = tree.command(&["exec", "@/in"]);
@@ -185,13 +185,13 @@ fn a_killed_client_leaves_no_process_of_its_session() {
         // One who ignores the hang-up, and children of his.
         let script = "trap '' HUP; sleep 1111 & sleep 1112 & while :; do sleep 0.1; done";
         let mut child = tree.start(&["exec", "@/in/deep", "sh", "-c", script]);
-        until_somebody_runs(tree, "sleep 1112");
+        until_runs(tree, "sleep 1112");
         kill_client(&mut child);
-        until_nobody_runs(tree, "sleep 11");
-        until_nobody_runs(tree, "trap");
+        until_none_runs(tree, "sleep 11");
+        until_none_runs(tree, "trap");
         // init, idle, and the three of this very pipe.
         tree.until("nobody else is in there", |tree| {
-            let said = tree.says(&["exec", "@/in/deep", "sh", "-c", "ls /proc | grep -c '^[0-9]'"]);
+            let said = tree.run(&["exec", "@/in/deep", "sh", "-c", "ls /proc | grep -c '^[0-9]'"]);
             (said.trim().parse::<u32>().unwrap() <= 5).then_some(())
         });
     });
@@ -212,7 +212,7 @@ fn ten_exec_processes_do_not_delay_a_stop() {
             (found.iter().filter(|(_, line)| line.starts_with("sleep 1000")).count() == 10).then_some(())
         });
         let began = Instant::now();
-        tree.says(&["down", "@"]);
+        tree.run(&["down", "@"]);
         // The default grace is ten seconds, and nobody of the tree itself takes any of it.
         assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
         for child in children.drain(..) {
@@ -229,7 +229,7 @@ fn nothing_starts_in_a_namespace_that_is_stopping() {
         "[ns.@]\nproc.deaf = { actor = \"ignore-term\", stop = { grace = \"30s\" } }\nstop.grace = \"30s\"\n";
     let tree = Detached::up(Nest::new(topology));
     let mut down = tree.start(&["down", "@"]);
-    let end = Instant::now() + PATIENCE;
+    let end = Instant::now() + TIMEOUT;
     loop {
         let outcome = tree.nestns(&["exec", "@", "true"]);
         if outcome.code == 125 {
@@ -238,7 +238,7 @@ fn nothing_starts_in_a_namespace_that_is_stopping() {
         }
         assert!(Instant::now() < end, "{}", outcome.stderr);
     }
-    tree.says(&["down", "@", "--now"]);
+    tree.run(&["down", "@", "--now"]);
     down.wait().unwrap();
 }
 
@@ -252,8 +252,8 @@ fn a_stopped_controller_is_reported_and_starts_nothing_afterwards() {
         assert_eq!(outcome.code, 125, "{}", outcome.stderr);
         assert!(outcome.stderr.contains("is stopped, as by Ctrl-Z"), "{}", outcome.stderr);
         // It serves one after another: what came before this has been served or dropped.
-        assert_eq!(tree.says(&["exec", "@/in", "--", "echo", "here"]), "here\n");
-        assert!(!tree.says(&["events", "--no-follow"]).contains("@.late"));
+        assert_eq!(tree.run(&["exec", "@/in", "--", "echo", "here"]), "here\n");
+        assert!(!tree.run(&["events", "--no-follow"]).contains("@.late"));
     });
 }
 
@@ -267,14 +267,14 @@ fn a_request_of_a_disconnected_client_is_dropped() {
             let argv = ["true", word];
             json!({ "execute": { "namespace": namespace, "argv": argv, "env": {}, "set": {}, "terminal": false, "detached": true } })
         };
-        client.answer(&execution("awaited"));
+        client.call(&execution("awaited"));
         suspend(controller);
-        client.ask(&execution("abandoned"));
+        client.request(&execution("abandoned"));
         drop(client);
         kill(controller, Signal::SIGCONT).expect("it runs");
         // It serves one after another: what came before this has been served or dropped.
-        assert_eq!(tree.says(&["exec", "@/in", "--", "echo", "here"]), "here\n");
-        let events = tree.says(&["events", "--no-follow"]);
+        assert_eq!(tree.run(&["exec", "@/in", "--", "echo", "here"]), "here\n");
+        let events = tree.run(&["events", "--no-follow"]);
         assert!(events.contains("awaited") && !events.contains("abandoned"), "{events}");
     });
 }
@@ -304,10 +304,10 @@ fn all_prefixes_lines_and_returns_the_worst_status() {
 fn a_detached_process_runs_alone_and_its_output_is_kept() {
     Detached::for_each_identity(TREE, &[], |tree| {
         let script = "echo from $$; echo wrong >&2; exec sleep 1234";
-        let path = tree.says(&["exec", "-d", "@/in", "sh", "-c", script]);
+        let path = tree.run(&["exec", "-d", "@/in", "sh", "-c", script]);
         let path = path.trim();
         assert_eq!(path, format!("{}/in/exec.1", tree.nest.root));
-        until_somebody_runs(tree, "sleep 1234");
+        until_runs(tree, "sleep 1234");
         // Whoever has asked for it is gone; it is not.
         let rows = tree.document(&["ps", path, "--format", "json"]);
         assert_eq!(
@@ -315,23 +315,23 @@ fn a_detached_process_runs_alone_and_its_output_is_kept() {
             (&"running".into(), &"exec".into())
         );
         tree.until("its output is kept", |tree| {
-            let log = tree.says(&["logs", path]);
+            let log = tree.run(&["logs", path]);
             (log.contains("from ") && log.contains("wrong")).then_some(())
         });
         assert_eq!(tree.nestns(&["exec", "-d", "@/in", "no-such-program"]).code, 127);
         // How it ends is known to whoever waits for it, and to whoever comes later.
-        let brief = tree.says(&["exec", "-d", "@/in", "sh", "-c", "sleep 0.2; exit 5"]);
+        let brief = tree.run(&["exec", "-d", "@/in", "sh", "-c", "sleep 0.2; exit 5"]);
         for _ in 0..2 {
             let outcome = tree.nestns(&["wait", brief.trim(), "--exit-code"]);
             assert_eq!((outcome.code, outcome.stdout), (5, format!("{}: 5\n", brief.trim())), "{}", outcome.stderr);
         }
         assert_eq!(tree.nestns(&["wait", "@/in/exec.999"]).code, 1);
-        let on_a_terminal = tree.says(&["exec", "-d", "-t", "@/in", "sh", "-c", "test -t 0 && exec sleep 1235"]);
-        until_somebody_runs(tree, "sleep 1235");
-        tree.says(&["kill", "-s", "KILL", on_a_terminal.trim()]);
-        until_nobody_runs(tree, "sleep 1235");
-        tree.says(&["kill", path]);
-        until_nobody_runs(tree, "sleep 1234");
+        let on_a_terminal = tree.run(&["exec", "-d", "-t", "@/in", "sh", "-c", "test -t 0 && exec sleep 1235"]);
+        until_runs(tree, "sleep 1235");
+        tree.run(&["kill", "-s", "KILL", on_a_terminal.trim()]);
+        until_none_runs(tree, "sleep 1235");
+        tree.run(&["kill", path]);
+        until_none_runs(tree, "sleep 1234");
     });
 }
 
@@ -340,7 +340,7 @@ fn a_terminal_has_job_control_and_a_size_and_is_restored() {
     Terminal::for_each_identity_beside(TREE, |terminal| {
         let root = terminal.nest.root.clone();
         terminal.send(format!("PS1='out> ' $N exec -it -e PS1='in> ' {root}/in -- bash --norc --noediting\r"));
-        terminal.becomes_raw();
+        terminal.until_raw();
         terminal.expect("\nin> ");
         terminal.send("stty size; tty\r");
         terminal.expect("24 80");

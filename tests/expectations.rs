@@ -180,7 +180,7 @@ fn an_interrupted_test_leaves_nothing() {
             let nest = Nest::new(TREE).identity(identity);
             let file = nest.file.display().to_string();
             let mut running = nest.start_verb(&["test", &file, "--", "sh", "-c", "echo begun; exec sleep 1.5"]);
-            running.has_said("begun");
+            running.until_stdout_has("begun");
             running.signal(signal);
             assert_eq!(running.wait().code, code, "{identity:?} {signal}");
         }
@@ -278,7 +278,7 @@ fn a_test_that_is_killed_ends_its_topology() {
                 let (file, mark) = (nest.file.display().to_string(), nest.directory.path().display().to_string());
                 let words = [&[verb, &file][..], place, &["--", "sh", "-c", script, &mark]].concat();
                 let mut running = nest.start_verb(&words);
-                running.has_said("began");
+                running.until_stdout_has("began");
                 running.signal(Signal::SIGKILL);
                 // Which makes sure that nothing is left: the mark is in the command line.
                 assert_eq!(running.wait().code, 137, "{identity:?} {words:?}");

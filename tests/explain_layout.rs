@@ -12,13 +12,13 @@ use snapbox::{assert_data_eq, file, str};
 
 use crate::harness::Nestns;
 use crate::harness::blueprint::Blueprint;
-use crate::harness::by_hand::{Declared, Inhabitant, inhabitants, shape, words};
 use crate::harness::example;
 use crate::harness::identity::{Identity, for_each_identity, identities};
 use crate::harness::kernel;
 use crate::harness::nest::{Nest, Running, program};
 use crate::harness::requirement::{nesting, require};
 use crate::harness::terminal::Terminal;
+use crate::harness::unmanaged::{Declared, ProcessInfo, members_below, shape, words};
 use crate::random_trees::blueprints;
 
 /// The shells for which the script is written.
@@ -145,14 +145,14 @@ impl ByHand {
     }
 
     /// Runs the script and waits until the kernel has the namespaces of the file, with its programs in them.
-    fn stand(self) -> (Running, Declared, Vec<Inhabitant>) {
+    fn start(self) -> (Running, Declared, Vec<ProcessInfo>) {
         // With the death of this thread, as of a test that fails, the kernel ends the shell.
         let command = self.command(&["setpriv", "--pdeathsig", "KILL", self.shell, "by-hand.sh"]);
         let mut running = self.nest.start(command);
         let (pid, expected) = (running.pid().as_raw(), self.declared.shape());
         let mut last = String::new();
         let found = running.until("it stands", |_| {
-            let found = inhabitants(pid);
+            let found = members_below(pid);
             let shape = shape(&found, &self.declared)?;
             if shape == expected {
                 return Some(found);
@@ -187,12 +187,12 @@ fn for_each_shell(test: impl Fn(Identity, &'static str)) {
 }
 
 /// Compares the numbers of everything in a tree that has one namespace a level.
-fn assert_numbers(declared: &Declared, found: &[Inhabitant]) {
+fn assert_numbers(declared: &Declared, found: &[ProcessInfo]) {
     for (level, words, numbers) in declared.numbers() {
-        let here = found.iter().filter(|inhabitant| inhabitant.numbers.len() == level);
+        let here = found.iter().filter(|member| member.numbers.len() == level);
         let matching: Vec<_> = match &words {
-            Some(words) => here.filter(|inhabitant| inhabitant.words == *words).map(|one| &one.numbers).collect(),
-            None => here.filter(|inhabitant| inhabitant.numbers.last() == Some(&1)).map(|one| &one.numbers).collect(),
+            Some(words) => here.filter(|member| member.words == *words).map(|one| &one.numbers).collect(),
+            None => here.filter(|member| member.numbers.last() == Some(&1)).map(|one| &one.numbers).collect(),
         };
         assert!(matching.contains(&&numbers), "{words:?}: {matching:?}, expected {numbers:?}");
     }
@@ -203,7 +203,7 @@ fn a_chain_by_hand_has_the_numbers_that_nestns_gives() {
     // A program that executes another is no longer recognised.
     let chain = example::text("chain.toml").replace("exec sleep infinity", "while :; do sleep 1000; done");
     for_each_shell(|identity, shell| {
-        let (running, declared, found) = ByHand::new(&chain, identity, shell).stand();
+        let (running, declared, found) = ByHand::new(&chain, identity, shell).start();
         assert_numbers(&declared, &found);
         end(running, Signal::SIGTERM);
     });
@@ -212,7 +212,7 @@ fn a_chain_by_hand_has_the_numbers_that_nestns_gives() {
 #[test]
 fn docker_in_docker_by_hand_has_the_shape_of_the_file() {
     for_each_shell(|identity, shell| {
-        let (running, _, _) = ByHand::new(&example::text("dind.toml"), identity, shell).stand();
+        let (running, _, _) = ByHand::new(&example::text("dind.toml"), identity, shell).start();
         end(running, Signal::SIGINT);
         // A runner that forks takes numbers whenever it likes; one that does not leaves them as nestns gives them. An
         // ordinary user's host names take some.
@@ -223,7 +223,7 @@ fn docker_in_docker_by_hand_has_the_shape_of_the_file() {
         if identity == Identity::Ordinary || !nix::unistd::geteuid().is_root() {
             quiet = quiet.lines().filter(|line| !line.starts_with("hostname")).collect::<Vec<_>>().join("\n");
         }
-        let (running, declared, found) = ByHand::new(&quiet, identity, shell).stand();
+        let (running, declared, found) = ByHand::new(&quiet, identity, shell).start();
         assert_numbers(&declared, &found);
         end(running, Signal::SIGKILL);
     });
@@ -232,7 +232,7 @@ fn docker_in_docker_by_hand_has_the_shape_of_the_file() {
 #[test]
 fn a_pod_by_hand_has_processes_whose_parent_is_outside() {
     for_each_shell(|identity, shell| {
-        let (running, declared, found) = ByHand::new(&example::text("pod.toml"), identity, shell).stand();
+        let (running, declared, found) = ByHand::new(&example::text("pod.toml"), identity, shell).start();
         let processes = declared.0["processes"].as_array().expect("a list");
         let joined: Vec<Vec<String>> =
             processes.iter().filter(|process| process["enter"] == "join").map(words).collect();
@@ -296,7 +296,7 @@ init = { actor = "idle" }
 "#;
     let topology = &topology.replace("''s", "s");
     for_each_shell(|identity, shell| {
-        let (running, _, _) = ByHand::new(topology, identity, shell).stand();
+        let (running, _, _) = ByHand::new(topology, identity, shell).start();
         end(running, Signal::SIGKILL);
     });
 }
@@ -312,7 +312,7 @@ fn what_is_generated_is_built_by_loops() {
             let script = fs::read_to_string(by_hand.nest.directory.path().join("by-hand.sh")).expect("it was written");
             assert!(script.contains("\ndone\n") && script.len() < 12_000, "{name}: {script}");
             assert_parses(&by_hand);
-            let (running, _, _) = by_hand.stand();
+            let (running, _, _) = by_hand.start();
             end(running, Signal::SIGKILL);
         }
     });
@@ -409,7 +409,7 @@ fn any_tree_by_hand_is_the_tree_of_the_file() {
         let by_hand = ByHand::new(&text.join("\n"), identity, SHELLS[number / 8 % 2]);
         assert_parses(&by_hand);
         if is_run {
-            let (running, _, _) = by_hand.stand();
+            let (running, _, _) = by_hand.start();
             end(running, Signal::SIGKILL);
         }
         Ok(())

@@ -79,7 +79,7 @@ fn the_snapshot_has_the_tree_as_the_kernel_has_it() {
             let entered = truth.process(&path)["enter"].as_str();
             assert_eq!(numbers[path.as_str()]["enter"].as_str(), entered, "{identity:?} {path}");
         }
-        let drawn = nest.says(&["tree", "--host"]);
+        let drawn = nest.run(&["tree", "--host"]);
         let expected = format!("{}/", nest.nest.root);
         assert!(drawn.starts_with("host: ") && drawn.contains(&expected), "{drawn}");
         if identity == crate::harness::identity::Identity::Ordinary {
@@ -204,9 +204,9 @@ fn namespaces_kept_alive_by_a_descriptor_or_a_child_are_found() {
     let (outer, inner) = (inode(&root), inode(&format!("{root}/in")));
     let pid = truth.host_pid(&format!("{root}/in/init"));
     let kept = File::open(format!("/proc/{pid}/ns/pid")).expect("it is ours");
-    nest.says(&["down", "@"]);
+    nest.run(&["down", "@"]);
     // Whoever reads the machine in another test holds both for a moment.
-    let end = std::time::Instant::now() + crate::harness::wait::PATIENCE;
+    let end = std::time::Instant::now() + crate::harness::wait::TIMEOUT;
     let machine = loop {
         let machine = Machine::read(Search::Everything).expect("/proc is mounted");
         let outer = machine.by_inode(outer).expect("a namespace inside keeps it alive");
@@ -227,7 +227,7 @@ fn namespaces_kept_alive_by_a_descriptor_or_a_child_are_found() {
     let find = |search| Machine::read(search).expect("/proc is mounted").by_inode(inner);
     assert_eq!(find(Search::Members), None);
     drop((machine, kept));
-    let end = std::time::Instant::now() + crate::harness::wait::PATIENCE;
+    let end = std::time::Instant::now() + crate::harness::wait::TIMEOUT;
     while find(Search::Everything).is_some() {
         assert!(std::time::Instant::now() < end, "nobody keeps it any more");
     }
@@ -271,7 +271,7 @@ fn a_process_with_a_name_that_is_not_text_is_listed() {
     std::os::unix::fs::symlink("/bin/cat", &program).expect("the directory is our own");
     let mut child = Command::new(program).stdin(Stdio::piped()).spawn().expect("it is a program");
     // Whoever has spawned it goes on a moment before the kernel gives it its name.
-    let end = std::time::Instant::now() + crate::harness::wait::PATIENCE;
+    let end = std::time::Instant::now() + crate::harness::wait::TIMEOUT;
     let name = loop {
         let machine = Machine::read(Search::Members).expect("/proc is mounted");
         let name = machine.process(child.id().cast_signed()).map(|process| process.name.clone());

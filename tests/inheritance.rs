@@ -10,7 +10,7 @@ use crate::harness::chain::{DEPTHS, chain};
 use crate::harness::identity::for_each_identity;
 use crate::harness::nest::{Nest, Running, Truth};
 use crate::harness::requirement::{require, root};
-use crate::harness::wait::{PATIENCE, within};
+use crate::harness::wait::{TIMEOUT, within};
 
 /// A namespace for every way in, with programs and actors.
 const FLAVOURS: &str = "[ns.@]\nproc.forked = { cmd = \"sleep 1000\" }\nproc.joined = { cmd = \"sleep 1000\", enter = \"join\" }\n\
@@ -26,7 +26,7 @@ const STATUS: &str = "\"grep\", \"-E\", \"^(Sig(Blk|Ign|Cgt)|Umask)\", \"/proc/s
 
 /// Waits until every program runs in place of the copy of nestns, and every actor has closed what it does not need.
 fn running(running: &mut Running) -> Truth {
-    let truth = running.standing();
+    let truth = running.until_running();
     for name in PROGRAMS {
         let pid = truth.host_pid(&format!("{}/{name}", running.nest.root));
         running.until(&format!("{name} runs"), |_| {
@@ -193,7 +193,7 @@ fn children_of_the_caller_are_neither_reaped_nor_signalled() {
             running.until_ended();
             assert!(began.elapsed() < Duration::from_secs(2), "{identity:?}: it waited for somebody else's child");
             let outlived = running.nest.directory.path().join("outlived");
-            let found = within(PATIENCE, || outlived.exists().then_some(()));
+            let found = within(TIMEOUT, || outlived.exists().then_some(()));
             assert!(found.is_some(), "{identity:?}, depth {depth}");
             assert_eq!(running.wait().code, 7, "{identity:?}, depth {depth}");
         }

@@ -24,7 +24,7 @@ fn collapse(identity: Identity, level: usize, init: &str) {
         writeln!(topology, "proc.lost = {{ sh = {lost:?} }}").expect("memory");
     }
     let mut running = Nest::new(&topology).identity(identity).up();
-    let truth = running.standing();
+    let truth = running.until_running();
     for index in 0..10 {
         answer(&mut running, &format!("lost {index}"));
     }

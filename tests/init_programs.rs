@@ -168,7 +168,7 @@ fn nest(zoo: &[Specimen], identity: Identity) -> Nest {
 }
 
 /// Whether it has come to where it takes TERM as it means to.
-fn is_settled(directory: &Path, specimen: &Specimen, pid: i32) -> bool {
+fn is_started(directory: &Path, specimen: &Specimen, pid: i32) -> bool {
     match specimen.name {
         // They have nothing that would tell.
         "s6-svscan" | "runsvdir" | "supervisord" => {
@@ -187,13 +187,13 @@ fn is_settled(directory: &Path, specimen: &Specimen, pid: i32) -> bool {
     }
 }
 
-fn settle(detached: &Detached, zoo: &[Specimen]) {
+fn until_started(detached: &Detached, zoo: &[Specimen]) {
     let root = &detached.nest.root;
     let truth = detached.truth();
     for specimen in zoo {
         let pid = truth.host_pid(&format!("{root}/{}/init", specimen.name));
         detached
-            .until(specimen.name, |detached| is_settled(detached.nest.directory.path(), specimen, pid).then_some(()));
+            .until(specimen.name, |detached| is_started(detached.nest.directory.path(), specimen, pid).then_some(()));
     }
 }
 
@@ -202,7 +202,7 @@ fn kill_reaches_inits_that_handle_the_signal_and_names_the_others() {
     for_each_identity(|identity| {
         let zoo = &zoo();
         let detached = Detached::up(nest(zoo, identity));
-        settle(&detached, zoo);
+        until_started(&detached, zoo);
         let root = &detached.nest.root;
         let of = |wanted: Expected| {
             let matching = zoo
@@ -251,7 +251,7 @@ fn kill_reaches_inits_that_handle_the_signal_and_names_the_others() {
         // The kernel agrees: who was reached goes, who was not stays.
         fs::write(detached.nest.directory.path().join("late.go"), "").unwrap();
         for name in &listening {
-            detached.says(&["wait", &format!("@/{name}"), "--for", "gone", "--timeout", "50s"]);
+            detached.run(&["wait", &format!("@/{name}"), "--for", "gone", "--timeout", "50s"]);
         }
         for name in &deaf {
             let pid = detached.truth().host_pid(&format!("{root}/{name}/init"));
@@ -262,10 +262,10 @@ fn kill_reaches_inits_that_handle_the_signal_and_names_the_others() {
             let directory = detached.nest.directory.path();
             fs::write(directory.join("late-open.go"), "").unwrap();
             detached.until("its handler is set", |_| directory.join("late-open.set").exists().then_some(()));
-            assert_eq!(detached.says(&["kill", "@/late-open/init"]), format!("{root}/late-open/init\n"));
-            detached.says(&["wait", "@/late-open", "--for", "gone", "--timeout", "50s"]);
+            assert_eq!(detached.run(&["kill", "@/late-open/init"]), format!("{root}/late-open/init\n"));
+            detached.run(&["wait", "@/late-open", "--for", "gone", "--timeout", "50s"]);
         }
-        detached.says(&["kill", "-s", "KILL", "@/deaf", "@/thread-open"]);
+        detached.run(&["kill", "-s", "KILL", "@/deaf", "@/thread-open"]);
     });
 }
 
@@ -274,7 +274,7 @@ fn the_timeline_tells_which_inits_handle_the_signal() {
     for_each_identity(|identity| {
         let zoo = &zoo();
         let detached = Detached::up(nest(zoo, identity));
-        settle(&detached, zoo);
+        until_started(&detached, zoo);
         let root = detached.nest.root.clone();
         fs::write(detached.nest.directory.path().join("late-open.go"), "").unwrap();
         let timeline: Value = detached.document(&["down", &root, "--format", "json"]);

@@ -96,7 +96,7 @@ fn a_namespace_with_its_processes() {
         let inside = detached.document(&["inspect", "@/in", "--format", "json"]);
         assert_eq!(inside["namespace"]["declaration"]["hostname"], "inside");
         assert_eq!(inside["namespace"]["parent"], root);
-        let text = detached.says(&["inspect", "@/in", "--redact"]);
+        let text = detached.run(&["inspect", "@/in", "--redact"]);
         for row in ["host name", "PID namespace", "unshares", "blocked"] {
             assert!(text.lines().any(|line| line.trim_start().starts_with(row)), "{row} in {text}");
         }
@@ -134,9 +134,9 @@ fn a_process_with_a_name_that_is_not_text_is_inspected() {
             &["ps", "--format", "json"],
             &["kill", "-s", "URG", "@/odd"],
         ] {
-            detached.says(verb);
+            detached.run(verb);
         }
-        detached.says(&["exec", "@", "--", "true"]);
-        detached.says(&["restart", "@/odd"]);
+        detached.run(&["exec", "@", "--", "true"]);
+        detached.run(&["restart", "@/odd"]);
     });
 }

@@ -52,7 +52,7 @@ fn one_control_c_stops_the_tree() {
         terminal.send(b"\x03");
         assert_eq!(terminal.status(), 130);
         terminal.expect("stopping: got INT");
-        assert!(terminal.is_as_it_was());
+        assert!(terminal.is_restored());
         terminal.close();
     });
 }
@@ -99,7 +99,7 @@ fn signals_set_the_status_during_build_run_and_stop() {
     for_each_identity(|identity| {
         for (signal, status) in [(Signal::SIGINT, 130), (Signal::SIGTERM, 143), (Signal::SIGHUP, 129)] {
             let mut running = Nest::new(QUICK).identity(identity).up();
-            running.standing();
+            running.until_running();
             running.signal(signal);
             let ended = running.wait();
             assert_eq!(ended.code, status, "{signal}: {}", ended.stderr);
@@ -112,9 +112,9 @@ fn signals_set_the_status_during_build_run_and_stop() {
             assert_eq!(ended.code, status, "{signal} during the build: {}", ended.stderr);
 
             let mut running = Nest::new(DEAF).identity(identity).up();
-            running.standing();
+            running.until_running();
             running.signal(Signal::SIGTERM);
-            running.has_told("Ctrl-C again to kill");
+            running.until_stderr_has("Ctrl-C again to kill");
             let asked = Instant::now();
             running.signal(signal);
             let ended = running.wait();
@@ -128,9 +128,9 @@ fn signals_set_the_status_during_build_run_and_stop() {
 fn the_second_request_kills_a_wide_tree_at_once() {
     for_each_identity(|identity| {
         let mut running = Nest::new(&wide(400)).identity(identity).up();
-        running.standing();
+        running.until_running();
         running.signal(Signal::SIGINT);
-        running.has_told("Ctrl-C again to kill");
+        running.until_stderr_has("Ctrl-C again to kill");
         let asked = Instant::now();
         running.signal(Signal::SIGINT);
         let ended = running.wait();
@@ -149,7 +149,7 @@ fn a_sighup_that_the_caller_ignores_is_ignored() {
         arguments.extend(words.iter().map(String::as_str));
         let command = nest.other_command(std::path::Path::new("/bin/sh"), &arguments);
         let mut running = nest.start(command);
-        running.standing();
+        running.until_running();
         running.signal(Signal::SIGHUP);
         running.signal(Signal::SIGTERM);
         let ended = running.wait();

@@ -27,7 +27,7 @@ fn only_unshared_namespaces_differ_from_the_host() {
         topology.push_str("[ns.@-all]\nunshare = [\"mount\", \"uts\", \"ipc\", \"net\", \"cgroup\"]\n");
         topology.push_str("proc.in = { actor = \"idle\", enter = \"join\" }\n[ns.\"@-all/below\"]\n");
         let mut running = Nest::new(&topology).identity(identity).up();
-        let truth = running.standing();
+        let truth = running.until_running();
         let root = running.nest.root.clone();
         let of = |path: &str, kind| kernel::namespace(truth.host_pid(&format!("{root}-{path}")), kind);
         let host = std::process::id().cast_signed();
@@ -64,7 +64,7 @@ fn an_own_network_has_loopback_up_and_nothing_else_and_an_own_host_name_stays_in
         );
         let host = std::fs::read_to_string("/proc/sys/kernel/hostname").expect("it has one");
         let mut running = Nest::new(&topology).identity(identity).up();
-        running.standing();
+        running.until_running();
         for name in ["forked", "joined"] {
             assert_eq!(answer(&mut running, &format!("{name} name ")), "inner.example nis", "{identity:?}");
             let links = answer(&mut running, &format!("{name} links "));

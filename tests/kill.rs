@@ -39,19 +39,19 @@ init = { actor = "ignore-term" }
 
 /// Waits until a process has ended, and says how.
 fn exit_of(detached: &Detached, path: &str) -> String {
-    detached.says(&["wait", path, "--timeout", "50s"])
+    detached.run(&["wait", path, "--timeout", "50s"])
 }
 
 #[test]
 fn a_process_is_signalled_by_path_and_by_pid() {
     Detached::for_each_identity(TREE, &[], |detached| {
         let root = &detached.nest.root;
-        assert_eq!(detached.says(&["kill", "@/idle"]), format!("{root}/idle\n"));
+        assert_eq!(detached.run(&["kill", "@/idle"]), format!("{root}/idle\n"));
         assert_eq!(exit_of(detached, "@/idle"), format!("{root}/idle: 0\n"));
 
         let pids = detached.truth().pids(&format!("{root}/deep/job"));
         let inside = format!("@/deep#{}", pids[2]);
-        assert_eq!(detached.says(&["kill", "-s", "sigkill", &inside]), format!("{root}/deep/job\n"));
+        assert_eq!(detached.run(&["kill", "-s", "sigkill", &inside]), format!("{root}/deep/job\n"));
         assert_eq!(exit_of(detached, "@/deep/job"), format!("{root}/deep/job: KILL\n"));
         // The number of nobody any more, and a namespace that counts otherwise.
         let again = detached.nestns(&["kill", &inside]);
@@ -59,7 +59,7 @@ fn a_process_is_signalled_by_path_and_by_pid() {
         assert!(again.stderr.contains("which has ended"), "{}", again.stderr);
 
         let host = detached.truth().host_pid(&format!("{root}/w.1/job"));
-        assert_eq!(detached.says(&["kill", "-q", &format!("host#{host}")]), "");
+        assert_eq!(detached.run(&["kill", "-q", &format!("host#{host}")]), "");
         assert_eq!(exit_of(detached, "@/w.1/job"), format!("{root}/w.1/job: 0\n"));
     });
 }
@@ -68,8 +68,8 @@ fn a_process_is_signalled_by_path_and_by_pid() {
 fn a_namespace_is_its_pid_1() {
     Detached::for_each_identity(TREE, &[], |detached| {
         let root = &detached.nest.root;
-        assert_eq!(detached.says(&["kill", "-s", "KILL", "@/deep"]), format!("{root}/deep/init\n"));
-        detached.says(&["wait", "@/deep", "@/deep/in/job", "--for", "gone", "--timeout", "50s"]);
+        assert_eq!(detached.run(&["kill", "-s", "KILL", "@/deep"]), format!("{root}/deep/init\n"));
+        detached.run(&["wait", "@/deep", "@/deep/in/job", "--for", "gone", "--timeout", "50s"]);
         let left = processes_of(&detached.nest);
         assert!(!left.iter().any(|(_, title)| title.contains(&format!("{root}/deep"))), "{left:?}");
         assert!(left.iter().any(|(_, title)| title.contains(&format!("{root}/w.2/job"))), "{left:?}");
@@ -95,11 +95,11 @@ fn an_address_of_several_processes_requires_all() {
             &["kill", "-s", "CONT", "-l", "tier", "--state", "running,ready"],
             &["kill", "-s", "CONT", "@/w.2/job", "@/w.0/job", "@/w.1/job", "@/w.0/job"],
         ] {
-            assert_eq!(detached.says(words), three, "{words:?}");
+            assert_eq!(detached.run(words), three, "{words:?}");
         }
-        let all = detached.says(&["kill", "-s", "CONT", "--all"]);
+        let all = detached.run(&["kill", "-s", "CONT", "--all"]);
         assert_eq!(all.lines().count(), 13, "{all}");
-        let inside = detached.says(&["kill", "-s", "CONT", "-r", "@/deep"]);
+        let inside = detached.run(&["kill", "-s", "CONT", "-r", "@/deep"]);
         let expected = ["deep/init", "deep/job", "deep/in/init", "deep/in/job"];
         assert_eq!(inside, expected.map(|path| format!("{root}/{path}\n")).concat());
     });
@@ -125,8 +125,8 @@ fn a_signal_that_the_kernel_would_drop_is_not_sent_and_does_not_affect_others() 
         assert!(outcome.stderr.contains(&format!("{said}, so that the kernel would drop it")), "{}", outcome.stderr);
         assert!(outcome.stderr.contains("nothing was sent to it"), "{}", outcome.stderr);
         detached.until("it has heard", |detached| detached.nest.directory.path().join("heard").exists().then_some(()));
-        detached.says(&["kill", "-s", "KILL", "@/deaf", "@/ignores"]);
-        detached.says(&["wait", "@/deaf", "@/ignores", "--for", "gone", "--timeout", "50s"]);
+        detached.run(&["kill", "-s", "KILL", "@/deaf", "@/ignores"]);
+        detached.run(&["wait", "@/deaf", "@/ignores", "--for", "gone", "--timeout", "50s"]);
     });
 }
 
@@ -134,13 +134,13 @@ fn a_signal_that_the_kernel_would_drop_is_not_sent_and_does_not_affect_others() 
 fn exited_processes_are_reported_when_they_were_named() {
     Detached::for_each_identity(TREE, &[], |detached| {
         let root = &detached.nest.root;
-        detached.says(&["kill", "@/w.1/job"]);
+        detached.run(&["kill", "@/w.1/job"]);
         exit_of(detached, "@/w.1/job");
         let outcome = detached.nestns(&["kill", "-s", "CONT", "@/w.1/job", "@/w.0/job"]);
         assert_eq!((outcome.code, outcome.stdout.as_str()), (1, format!("{root}/w.0/job\n").as_str()));
         assert!(outcome.stderr.contains(&format!("`{root}/w.1/job` has ended already")), "{}", outcome.stderr);
         // Of those who are there and match, he is none.
-        assert_eq!(detached.says(&["kill", "-s", "CONT", "@/w.*/job"]).lines().count(), 2);
+        assert_eq!(detached.run(&["kill", "-s", "CONT", "@/w.*/job"]).lines().count(), 2);
     });
 }
 
@@ -172,7 +172,7 @@ fn a_reused_pid_is_never_signalled() {
                     proc.short = { actor = \"idle\", essential = false }\n";
     let wrapper = ["unshare", "--pid", "--fork", "--mount-proc", "--kill-child", "sh", "-c", FEW_NUMBERS, "sh"];
     let mut running = Nest::new(topology).wrapped(&wrapper).up();
-    let truth = running.standing();
+    let truth = running.until_running();
     let root = running.nest.root.clone();
     let path = format!("{root}/short");
     let process = truth.process(&path).clone();
@@ -218,7 +218,7 @@ fn a_reused_pid_is_never_signalled() {
         let state = String::from_utf8_lossy(&state.stdout).into_owned();
         assert!(state.contains(") S "), "{words:?}: {state}");
     }
-    // By whoever has looked before: the recorded number, with the time of birth that went with it.
+    // By whoever has looked before: the recorded number, with the time of start_time that went with it.
     let directory = running.nest.state().join(&root);
     let mut client = Client::connect(&directory).unwrap();
     let start_time = process["start_time"].as_u64().unwrap();
@@ -236,8 +236,8 @@ fn a_reused_pid_is_never_signalled() {
     // Not even with his own: he is nobody of the topology.
     let stat = in_namespace_of(&running, &["cat", &format!("/proc/{number}/stat")]).stdout;
     let stat = String::from_utf8_lossy(&stat).into_owned();
-    let birth = stat[stat.rfind(')').unwrap()..].split(' ').nth(20).unwrap().parse().unwrap();
-    let targets = vec![Target { path: "stranger".to_owned(), pid: number, start_time: birth }];
+    let start_time = stat[stat.rfind(')').unwrap()..].split(' ').nth(20).unwrap().parse().unwrap();
+    let targets = vec![Target { path: "stranger".to_owned(), pid: number, start_time }];
     assert!(matches!(
         client.ask(Request::Signal { targets, signal: 9 }),
         Ok(Reply::Signalled { reached, .. }) if reached.is_empty()
@@ -270,9 +270,9 @@ proc.waits = { sh = "touch DIRECTORY/started; sleep 100000", after = { gate = "r
         let outcome = detached.nestns(&["kill", "-s", "USR1", "@/waits"]);
         assert_eq!(outcome.code, 1, "{}", outcome.stderr);
         assert!(outcome.stderr.contains("it has not started yet"), "{}", outcome.stderr);
-        let state = |wanted: &str| detached.says(&["ps", "-o", "state", "--no-header", "@/waits"]).trim() == wanted;
+        let state = |wanted: &str| detached.run(&["ps", "-o", "state", "--no-header", "@/waits"]).trim() == wanted;
         assert!(state("created") && !directory.join("started").exists());
         fs::write(directory.join("open"), "").expect("the directory is writable");
-        detached.says(&["wait", "@/waits", "--for", "started", "--timeout", "50s"]);
+        detached.run(&["wait", "@/waits", "--for", "started", "--timeout", "50s"]);
     });
 }

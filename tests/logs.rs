@@ -14,7 +14,7 @@ use crate::harness::document::objects;
 use crate::harness::identity::{Identity, for_each_identity};
 use crate::harness::nest::Nest;
 use crate::harness::requirement::{nesting, require, root};
-use crate::harness::wait::{PATIENCE, exit, until_asleep};
+use crate::harness::wait::{TIMEOUT, exit, until_asleep};
 
 fn up(topology: &str, identity: Identity) -> Detached {
     Detached::up(Nest::new(topology).identity(identity))
@@ -23,7 +23,7 @@ fn up(topology: &str, identity: Identity) -> Detached {
 /// One object a line of the log, as `logs` shows them.
 fn logs(detached: &Detached, arguments: &[&str]) -> Vec<Value> {
     let words: Vec<&str> = ["logs", "--format", "json"].into_iter().chain(arguments.iter().copied()).collect();
-    objects(&detached.says(&words))
+    objects(&detached.run(&words))
 }
 
 fn texts(lines: &[Value]) -> Vec<&str> {
@@ -31,7 +31,7 @@ fn texts(lines: &[Value]) -> Vec<&str> {
 }
 
 /// What is readable of a child's output at its end, which has to come by itself.
-fn outlive(mut child: Child, limit: Duration) -> crate::harness::Outcome {
+fn until_end(mut child: Child, limit: Duration) -> crate::harness::Outcome {
     let (mut stdout, mut stderr) = (child.stdout.take().unwrap(), child.stderr.take().unwrap());
     let out = std::thread::spawn(move || {
         let mut text = Vec::new();
@@ -89,14 +89,14 @@ fn lines_of_all_processes_are_merged_by_the_time_they_were_read() {
         assert_eq!(lines[5]["partial"], true);
 
         let width = root.len() + "/in/c".len();
-        let shown = detached.says(&["logs"]);
+        let shown = detached.run(&["logs"]);
         let line = |path: &str, bar: &str, text: &str| format!("{:width$} {bar} {text}\n", format!("{root}/{path}"));
         let mut expected = line("a", " │", "one") + &line("b", "!│", "two");
         for (path, text) in [("in/c", "three"), ("in/c", "four"), ("in/d", "five"), ("in/e", "six")] {
             expected += &line(path, " │", text);
         }
         assert_eq!(shown, expected);
-        let stamped = detached.says(&["logs", "-t", "-n", "1"]);
+        let stamped = detached.run(&["logs", "-t", "-n", "1"]);
         let (stamp, rest) = stamped.split_once(' ').unwrap();
         assert_eq!(stamp.len(), "2026-11-25T10:00:00.123456Z".len());
         assert_eq!(rest, format!("{root}/in/e  │ six\n"));
@@ -149,7 +149,7 @@ proc.quiet = { sh = 'echo quiet; sleep 1000' }
         let detached = up(topology, identity);
         // A one-shot is ready when it has ended; its last output may still be on its way.
         detached.until("the last line is there", |detached| {
-            detached.says(&["logs", "-n", "1", "@/loud"]).contains("line 00060000").then_some(())
+            detached.run(&["logs", "-n", "1", "@/loud"]).contains("line 00060000").then_some(())
         });
         let mut lines = logs(&detached, &["@/loud"]);
         // What came before them is counted, and nothing else is missing.
@@ -245,8 +245,8 @@ fn output_just_before_the_exit_is_not_lost() {
         // A second one that is slow must have everything as well.
         let mut slow = detached.start(&["logs", "-f", "--format", "json"]);
         until_asleep(|| vec![follower.id().cast_signed(), slow.id().cast_signed()]);
-        detached.says(&["release"]);
-        let outcome = outlive(follower, PATIENCE);
+        detached.run(&["release"]);
+        let outcome = until_end(follower, TIMEOUT);
         assert_eq!((outcome.code, &*outcome.stderr), (0, ""));
         check_last_words(&outcome.stdout);
         detached.until("it has ended", |detached| (!detached.is_running()).then_some(()));
@@ -335,7 +335,7 @@ fn a_follower_ends_when_its_output_is_closed() {
         stdout.read_line(&mut first).unwrap();
         assert!(first.ends_with("│ hello\n"), "{first}");
         drop(stdout);
-        let status = exit(&mut silent, PATIENCE).expect("it does not end");
+        let status = exit(&mut silent, TIMEOUT).expect("it does not end");
         assert_eq!(status.code(), Some(0));
         assert!(detached.is_running());
     });
@@ -345,7 +345,7 @@ fn a_follower_ends_when_its_output_is_closed() {
 fn a_topology_that_has_ended_has_no_logs() {
     for_each_identity(|identity| {
         let detached = up("[ns.@]\nproc.p = { sh = 'echo hello; sleep 1000' }\n", identity);
-        detached.says(&["down"]);
+        detached.run(&["down"]);
         for verb in ["logs", "events"] {
             let outcome = detached.nestns(&[verb]);
             assert_eq!(outcome.code, 1);
@@ -359,7 +359,7 @@ fn a_topology_that_has_ended_has_no_logs() {
 fn output_shown_in_the_foreground_is_kept() {
     for_each_identity(|identity| {
         let mut running = Nest::new("[ns.@]\nproc.p = { sh = 'echo hello; sleep 1000' }\n").identity(identity).up();
-        running.has_said("hello");
+        running.until_stdout_has("hello");
         let output = running.nest.command(&["logs"]).stdin(Stdio::null()).output().unwrap();
         let text = String::from_utf8(output.stdout).unwrap();
         assert_eq!(text, format!("{}/p  │ hello\n", running.nest.root));
@@ -381,7 +381,7 @@ fn the_terminal_of_a_detached_topology_is_kept() {
         });
         // A terminal's bytes come in the pieces in which they were written.
         assert_eq!(texts(&lines).concat(), "terminal\rprompt");
-        assert!(detached.says(&["logs"]).starts_with(&format!("{}/p  │ ", detached.nest.root)));
+        assert!(detached.run(&["logs"]).starts_with(&format!("{}/p  │ ", detached.nest.root)));
     });
 }
 
@@ -392,19 +392,19 @@ fn detached_exec_processes_have_a_log() {
             up("[ns.@]\nproc.p = { cmd = [\"sleep\", \"1000\"] }\n[ns.\"@/in\"]\ninit = \"pause\"\n", identity);
         let mut follower = detached.start(&["logs", "-f", "@/in"]);
         let mut lines = BufReader::new(follower.stdout.take().unwrap()).lines();
-        detached.says(&["exec", "-d", "@", "--", "echo", "outer"]);
-        detached.says(&["exec", "-d", "@/in", "--", "sh", "-c", "echo inner; echo error >&2"]);
+        detached.run(&["exec", "-d", "@", "--", "echo", "outer"]);
+        detached.run(&["exec", "-d", "@/in", "--", "sh", "-c", "echo inner; echo error >&2"]);
         let line = lines.next().unwrap().unwrap();
         assert!(line.starts_with(&format!("{}/in/exec.2", detached.nest.root)) && line.ends_with("│ inner"), "{line}");
         assert!(lines.next().unwrap().unwrap().ends_with("!│ error"));
         detached.until("it has ended", |detached| {
-            let snapshot = detached.says(&["events", "--snapshot", "--no-follow"]);
+            let snapshot = detached.run(&["events", "--snapshot", "--no-follow"]);
             (!snapshot.contains("exec.")).then_some(())
         });
         assert_eq!(texts(&logs(&detached, &["@/in/exec.2"])), ["inner", "error"]);
         assert_eq!(texts(&logs(&detached, &["@/exec.*"])), ["outer"]);
         assert_eq!(texts(&logs(&detached, &[])), ["outer", "inner", "error"]);
-        detached.says(&["down"]);
+        detached.run(&["down"]);
         assert!(lines.next().is_none());
         assert_eq!(ended(follower).code, 0);
     });

@@ -76,16 +76,16 @@ fn a_full_state_directory_is_reported_by_ls_and_inspect_and_marked_in_the_log() 
             assert!(listed.stderr.contains("are lost"), "{identity:?}: {}", listed.stderr);
             let inspected = tree.document(&["inspect", "@/loud", "--format", "json"]);
             assert!(inspected["problem"].as_str().is_some_and(|text| text.contains("are lost")), "{inspected}");
-            let sheet = tree.says(&["inspect", "@/loud"]);
+            let sheet = tree.run(&["inspect", "@/loud"]);
             assert!(sheet.contains("lost output") && sheet.contains("problem"), "{sheet}");
             let inspected = tree.document(&["inspect", "@/quiet", "--format", "json"]);
             assert!(inspected["process"]["declaration"].get("lost_output").is_none(), "{inspected}");
             let whole: u64 = (0..4000).map(|number| format!("line {number} ").len() as u64 + 61).sum();
-            let lines = json_lines(&tree.says(&["logs", "@/loud", "--format", "json"]));
+            let lines = json_lines(&tree.run(&["logs", "@/loud", "--format", "json"]));
             let (missing, there) = count(&lines);
             assert_eq!(missing + there, whole, "{identity:?}: {missing} missing, {there} there");
             assert!(missing > 0, "{identity:?}");
-            let text = tree.says(&["logs", "@/loud"]);
+            let text = tree.run(&["logs", "@/loud"]);
             assert!(text.contains("bytes of output missing here: it could not be written"), "{text}");
             assert_eq!(tree.nestns(&["down", "@"]).code, 0);
         }
@@ -102,7 +102,7 @@ fn output_dropped_by_log_bytes_is_marked_and_counted() {
         tree.until("all was written", |_| done.exists().then_some(()));
         let whole: u64 = (0..4000).map(|number| format!("line {number} ").len() as u64 + 61).sum();
         let lines = tree.until("all was kept or counted", |tree| {
-            let lines = json_lines(&tree.says(&["logs", "@/loud", "--format", "json"]));
+            let lines = json_lines(&tree.run(&["logs", "@/loud", "--format", "json"]));
             let (missing, there) = count(&lines);
             (missing + there == whole).then_some(lines)
         });
@@ -110,7 +110,7 @@ fn output_dropped_by_log_bytes_is_marked_and_counted() {
         let marks: Vec<usize> =
             lines.iter().enumerate().filter(|(_, line)| line["stream"] == "notice").map(|(place, _)| place).collect();
         assert_eq!(marks, [0], "{identity:?}");
-        let text = tree.says(&["logs", "@/loud"]);
+        let text = tree.run(&["logs", "@/loud"]);
         assert!(
             text.lines().next().is_some_and(|line| line.contains("more was written than `limits.log_bytes` keeps")),
             "{text}"
@@ -119,7 +119,7 @@ fn output_dropped_by_log_bytes_is_marked_and_counted() {
         let document = tree.document(&["ls", "--format", "json"]);
         assert!(document["topologies"][0]["problem"].is_null(), "{document}");
         // Who follows from the end misses nothing, and is told of nothing.
-        let tail = json_lines(&tree.says(&["logs", "@/loud", "--tail", "5", "--format", "json"]));
+        let tail = json_lines(&tree.run(&["logs", "@/loud", "--tail", "5", "--format", "json"]));
         assert!(tail.iter().all(|line| line["stream"] != "notice"), "{tail:?}");
     });
 }

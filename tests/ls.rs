@@ -28,11 +28,11 @@ fn running_topologies_are_listed_as_a_table_and_as_json() {
     for_each_identity(|identity| {
         let detached = Detached::up(Nest::new(TOPOLOGY).identity(identity));
         assert_eq!(
-            rows(&detached.says(&["ls", "--redact"]), &detached),
+            rows(&detached.run(&["ls", "--redact"]), &detached),
             ["NAME|STATE|NS|PROCS|DEPTH|AGE|CONTROLLER|FILE", "@|ready|2|1|2|[t]|[pid]|DIR/@.toml"]
         );
-        assert_eq!(detached.says(&["ls", "-q"]), format!("{}\n", detached.nest.root));
-        assert_eq!(rows(&detached.says(&["ls", "--no-header", "-o", "state,name"]), &detached), ["ready|@"]);
+        assert_eq!(detached.run(&["ls", "-q"]), format!("{}\n", detached.nest.root));
+        assert_eq!(rows(&detached.run(&["ls", "--no-header", "-o", "state,name"]), &detached), ["ready|@"]);
         let document = detached.document(&["ls", "--format", "json"]);
         assert_eq!(document["schema"], "nestns.ls/1");
         let one = &document["topologies"][0];
@@ -45,7 +45,7 @@ fn running_topologies_are_listed_as_a_table_and_as_json() {
             "{}",
             wrong.stderr
         );
-        detached.says(&["down", "@"]);
+        detached.run(&["down", "@"]);
         let nothing = detached.document(&["ls", "--format", "json"]);
         assert_eq!(nothing["topologies"].as_array().map(Vec::len), Some(0));
     });
@@ -64,7 +64,7 @@ fn a_stopped_controller_is_silent_and_delays_nothing() {
     assert_eq!(rows(&outcome.stdout, &detached)[1..], ["@|silent"]);
     assert!(outcome.stderr.contains(&format!("PID {controller}, does not answer")), "{}", outcome.stderr);
     assert!(took < Duration::from_secs(20), "{took:?}");
-    assert_eq!(rows(&detached.says(&["ls", "-o", "name,state"]), &detached)[1..], ["@|ready"]);
+    assert_eq!(rows(&detached.run(&["ls", "-o", "name,state"]), &detached)[1..], ["@|ready"]);
 }
 
 #[test]

@@ -35,7 +35,7 @@ fn a_tree_inside_a_tree_is_below_it_and_is_stopped_with_it() {
         let nest = Nest::new(&outer("exec NESTNS up --progress plain inner.toml")).identity(identity);
         std::fs::write(nest.directory.path().join("inner.toml"), inner).expect("the directory is writable");
         let mut running = nest.up();
-        let truth = running.standing();
+        let truth = running.until_running();
         let root = running.nest.root.clone();
         answer(&mut running, "in/deep/p  │ inside 2 1");
         let processes = kernel::descendants(running.pid().as_raw());

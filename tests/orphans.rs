@@ -28,7 +28,7 @@ fn a_hundred_orphans_of_mixed_lifetimes_are_reaped() {
             writeln!(topology, "proc.forked = {{ sh = {makes:?} }}").expect("memory");
             writeln!(topology, "proc.joined = {{ sh = {makes:?}, enter = \"join\" }}").expect("memory");
             let mut running = Nest::new(&topology).identity(identity).up();
-            let truth = running.standing();
+            let truth = running.until_running();
             let controller = running.pid().as_raw();
             let root = running.nest.root.clone();
             let declared: BTreeSet<i32> = truth.paths().iter().map(|path| truth.host_pid(path)).collect();

@@ -229,7 +229,7 @@ fn quiet_prints_only_errors() {
         assert!(ended.stdout.ends_with("│ hello\n"), "{}", ended.stdout);
         let mut running =
             Nest::new("[ns.@]\nproc.p = { actor = \"idle\" }\n").identity(identity).arguments(&["-q"]).up();
-        running.standing();
+        running.until_running();
         let ended = running.stop();
         assert_eq!((ended.code, ended.stderr.as_str()), (130, ""));
         let bad = "[ns.@]\nproc.p = { sh = 'exit 3' }\n";

@@ -27,7 +27,7 @@ fn state(detached: &Detached, path: &str) -> String {
     detached.truth().process(&path)["state"].as_str().expect("it has one").to_owned()
 }
 
-fn lives(detached: &Detached, path: &str) -> bool {
+fn runs(detached: &Detached, path: &str) -> bool {
     !["exited", "failed", "killed", "gone"].contains(&&*state(detached, path))
 }
 
@@ -53,16 +53,16 @@ fn the_rest_keeps_running_and_the_part_can_be_restarted() {
                 assert!(steps.iter().any(|step| step["path"] == path.as_str()), "{part}: {timeline}");
             }
             for path in all {
-                assert_eq!(lives(&detached, path), !inside.contains(&path), "{part} ({identity:?}): {path}");
+                assert_eq!(runs(&detached, path), !inside.contains(&path), "{part} ({identity:?}): {path}");
             }
-            detached.settle();
+            detached.sync();
             assert!(detached.is_running());
-            detached.says(&["restart", part]);
+            detached.run(&["restart", part]);
             for path in all {
-                assert!(lives(&detached, path), "{part} ({identity:?}): {path}");
+                assert!(runs(&detached, path), "{part} ({identity:?}): {path}");
             }
         }
-        detached.says(&["down", "@"]);
+        detached.run(&["down", "@"]);
     });
 }
 
@@ -71,14 +71,14 @@ fn the_rest_keeps_running_and_the_part_can_be_restarted() {
 fn nothing_restarts_without_its_namespace() {
     require!(nesting());
     let detached = Detached::up(Nest::new(LAYOUT));
-    detached.says(&["down", "@", "@/a"]);
+    detached.run(&["down", "@", "@/a"]);
     for part in ["@/a/one", "@/a/b"] {
         let refused = detached.nestns(&["restart", part]);
         assert_eq!(refused.code, 1);
         assert!(refused.stderr.contains("PID 1 of"), "{}", refused.stderr);
     }
-    detached.says(&["restart", "@/a"]);
-    assert!(lives(&detached, "@/a/b/deep"));
+    detached.run(&["restart", "@/a"]);
+    assert!(runs(&detached, "@/a/b/deep"));
 }
 
 /// Both members of a namespace are taken down, one after the other.
@@ -86,12 +86,12 @@ fn nothing_restarts_without_its_namespace() {
 fn one_process_is_taken_down_alone() {
     for_each_identity(|identity| {
         let detached = Detached::up(Nest::new(LAYOUT).identity(identity));
-        detached.says(&["down", "@", "@/pod/m"]);
-        assert!(lives(&detached, "@/pod/n") && lives(&detached, "@/pod/init"));
-        detached.says(&["down", "@", "@/pod/n"]);
-        assert!(lives(&detached, "@/pod/init"));
-        detached.says(&["restart", "@/pod/n"]);
-        assert!(lives(&detached, "@/pod/n") && !lives(&detached, "@/pod/m"));
+        detached.run(&["down", "@", "@/pod/m"]);
+        assert!(runs(&detached, "@/pod/n") && runs(&detached, "@/pod/init"));
+        detached.run(&["down", "@", "@/pod/n"]);
+        assert!(runs(&detached, "@/pod/init"));
+        detached.run(&["restart", "@/pod/n"]);
+        assert!(runs(&detached, "@/pod/n") && !runs(&detached, "@/pod/m"));
     });
 }
 
@@ -114,11 +114,11 @@ proc.deaf = { actor = "ignore-term", stop = { grace = "600s" } }
         let told = detached.nestns(&["restart", "@/nobody"]);
         (told.code == 1 && began.elapsed() > Duration::from_millis(300)).then_some(())
     });
-    detached.says(&["down", "@", "@/deaf", "--now"]);
+    detached.run(&["down", "@", "@/deaf", "--now"]);
     assert_eq!(crate::harness::detached::ended(first).code, 0);
-    detached.says(&["down", "@", "@/in", "--timeout", "200ms"]);
+    detached.run(&["down", "@", "@/in", "--timeout", "200ms"]);
     assert!(began.elapsed() < Duration::from_mins(1));
-    assert!(lives(&detached, "@/stays") && !lives(&detached, "@/deaf") && !lives(&detached, "@/in/deaf"));
+    assert!(runs(&detached, "@/stays") && !runs(&detached, "@/deaf") && !runs(&detached, "@/in/deaf"));
 }
 
 /// No rule takes for a failure what was taken down on purpose.
@@ -137,12 +137,12 @@ proc.d = { cmd = ["sleep", "1000"] }
     let from = format!("{}/b", nest.root);
     let detached = Detached::up(nest.arguments(&["--exit-code-from", &from]));
     for part in ["@/a", "@/b", "@/c"] {
-        detached.says(&["down", "@", part]);
+        detached.run(&["down", "@", part]);
     }
-    detached.settle();
+    detached.sync();
     assert!(detached.is_running());
-    detached.says(&["restart", "@/a", "@/c"]);
-    assert!(lives(&detached, "@/a") && lives(&detached, "@/c/d") && !lives(&detached, "@/b"));
+    detached.run(&["restart", "@/a", "@/c"]);
+    assert!(runs(&detached, "@/a") && runs(&detached, "@/c/d") && !runs(&detached, "@/b"));
 }
 
 /// Whoever waits for something that was taken down waits for its return.
@@ -155,11 +155,11 @@ proc.first = { sh = "test -e DIRECTORY/go && exit 0; sleep 1000", oneshot = true
 proc.second = { cmd = ["sleep", "1000"], after = { first = "ok" } }
 "#;
     let detached = Detached::up(Nest::new(topology).arguments(&["--no-wait"]));
-    detached.says(&["down", "@", "@/first"]);
-    detached.settle();
+    detached.run(&["down", "@", "@/first"]);
+    detached.sync();
     assert!(detached.is_running() && state(&detached, "@/second") == "created");
     std::fs::write(detached.nest.directory.path().join("go"), "").unwrap();
-    detached.says(&["restart", "@/first"]);
+    detached.run(&["restart", "@/first"]);
     let second = format!("{}/second", detached.nest.root);
     let pid = detached.truth().host_pid(&second);
     detached.until("the second runs", |_| {
@@ -172,10 +172,10 @@ proc.second = { cmd = ["sleep", "1000"], after = { first = "ok" } }
 fn taking_down_the_last_root_ends_the_topology() {
     require!(nesting());
     let detached = Detached::up(Nest::new("[ns.@]\n[ns.@-two]\n"));
-    detached.says(&["down", "@", "@-two"]);
+    detached.run(&["down", "@", "@-two"]);
     assert!(detached.is_running());
-    detached.says(&["restart", "@-two"]);
-    detached.says(&["down", "@", "@-two"]);
-    detached.says(&["down", "@", "@/"]);
+    detached.run(&["restart", "@-two"]);
+    detached.run(&["down", "@", "@-two"]);
+    detached.run(&["down", "@", "@/"]);
     detached.until("it has ended", |detached| (!detached.is_running()).then_some(()));
 }

@@ -119,13 +119,13 @@ impl Stage {
     }
 
     /// Waits until somebody counts.
-    fn counts(&self, who: &str) {
+    fn until_counting(&self, who: &str) {
         let before = self.count(who);
         self.detached.until(&format!("{who} counts"), |_| (self.count(who) > before + 2).then_some(()));
     }
 
     /// Makes sure that somebody does not.
-    fn stands_still(&self, who: &str) {
+    fn is_frozen(&self, who: &str) {
         let before = self.count(who);
         // Fifteen times as long as it takes to count once more.
         std::thread::sleep(Duration::from_millis(150));
@@ -161,17 +161,17 @@ impl Stage {
 fn a_paused_namespace_is_frozen_until_resumed() {
     for stage in stages(TREE) {
         for who in ["outer", "inner", "own", "other"] {
-            stage.counts(who);
+            stage.until_counting(who);
         }
         let inner = stage.detached.truth().host_pid(&stage.at("@/in/count"));
         let cgroup = || fs::read_to_string(format!("/proc/{inner}/cgroup")).expect("it lives");
         let origin = cgroup();
-        assert_eq!(stage.detached.says(&["pause", "@/in"]), stage.at("paused @/in\n"));
+        assert_eq!(stage.detached.run(&["pause", "@/in"]), stage.at("paused @/in\n"));
         assert_ne!(cgroup(), origin);
-        stage.stands_still("inner");
-        stage.stands_still("own");
-        stage.counts("outer");
-        stage.counts("other");
+        stage.is_frozen("inner");
+        stage.is_frozen("own");
+        stage.until_counting("outer");
+        stage.until_counting("other");
         let states = stage.states();
         for (path, state) in [
             ("@/count", "ready"),
@@ -185,21 +185,21 @@ fn a_paused_namespace_is_frozen_until_resumed() {
             assert_eq!(states[&stage.at(path)], state, "{path}");
         }
         assert_eq!(stage.groups().len(), 1);
-        assert_eq!(stage.detached.says(&["resume", "@/in"]), stage.at("resumed @/in\n"));
+        assert_eq!(stage.detached.run(&["resume", "@/in"]), stage.at("resumed @/in\n"));
         assert_eq!(stage.groups(), Vec::<PathBuf>::new());
         for who in ["outer", "inner", "own", "other"] {
-            stage.counts(who);
+            stage.until_counting(who);
         }
         assert_eq!(cgroup(), origin);
         assert!(stage.states().values().all(|state| state != "paused"), "{:?}", stage.states());
         // The whole of it.
-        assert_eq!(stage.detached.says(&["pause", "."]), stage.at("paused @\npaused @-other\n"));
+        assert_eq!(stage.detached.run(&["pause", "."]), stage.at("paused @\npaused @-other\n"));
         for who in ["outer", "inner", "own", "other"] {
-            stage.stands_still(who);
+            stage.is_frozen(who);
         }
         assert_eq!(stage.states()["."], "paused");
-        assert_eq!(stage.detached.says(&["resume", "."]), stage.at("resumed @\nresumed @-other\n"));
-        stage.counts("own");
+        assert_eq!(stage.detached.run(&["resume", "."]), stage.at("resumed @\nresumed @-other\n"));
+        stage.until_counting("own");
         assert_eq!(stage.groups(), Vec::<PathBuf>::new());
     }
 }
@@ -207,19 +207,19 @@ fn a_paused_namespace_is_frozen_until_resumed() {
 #[test]
 fn an_inner_pause_persists_when_the_outer_namespace_is_resumed() {
     for stage in stages(TREE) {
-        stage.counts("inner");
-        stage.detached.says(&["pause", "@/in"]);
-        stage.detached.says(&["pause", "@"]);
-        stage.stands_still("outer");
+        stage.until_counting("inner");
+        stage.detached.run(&["pause", "@/in"]);
+        stage.detached.run(&["pause", "@"]);
+        stage.is_frozen("outer");
         let refused = stage.detached.nestns(&["resume", "@/in"]);
         assert_eq!((refused.code, refused.stdout.as_str()), (1, ""));
         let said = "error: `@/in` is paused with `@`\n  = help: `nestns resume @` lets all of it go on\n";
         assert_eq!(refused.stderr, stage.at(said));
-        stage.detached.says(&["resume", "@"]);
-        stage.counts("outer");
-        stage.stands_still("inner");
-        stage.detached.says(&["resume", "."]);
-        stage.counts("inner");
+        stage.detached.run(&["resume", "@"]);
+        stage.until_counting("outer");
+        stage.is_frozen("inner");
+        stage.detached.run(&["resume", "."]);
+        stage.until_counting("inner");
         assert_eq!(stage.groups(), Vec::<PathBuf>::new());
     }
 }
@@ -240,7 +240,7 @@ fn operations_on_a_paused_namespace_are_refused_with_the_reason() {
             "error: `@/count` is a process, and namespaces are paused\n  = help: pause `@`, or stop the process alone: \
              `nestns kill -s STOP @/count`\n",
         );
-        stage.detached.says(&["pause", "@"]);
+        stage.detached.run(&["pause", "@"]);
         refused(&["pause", "@"], 1, "error: `@` is paused already\n");
         let help = "  = help: `nestns resume @` lets all of it go on\n";
         refused(&["pause", "@/in"], 1, &format!("error: `@/in` is paused already, with `@`\n{help}"));
@@ -265,11 +265,11 @@ fn operations_on_a_paused_namespace_are_refused_with_the_reason() {
 fn a_paused_tree_can_be_taken_down_and_leaves_no_cgroup() {
     for arguments in [&["down", "@"][..], &["down", "@", "--now"]] {
         for stage in stages(TREE) {
-            stage.counts("inner");
-            stage.detached.says(&["pause", "@/in"]);
-            stage.detached.says(&["pause", "."]);
+            stage.until_counting("inner");
+            stage.detached.run(&["pause", "@/in"]);
+            stage.detached.run(&["pause", "."]);
             let began = Instant::now();
-            let said = stage.detached.says(arguments);
+            let said = stage.detached.run(arguments);
             assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
             assert!(said.contains("stopped in"), "{said}");
             if arguments.len() == 2 {
@@ -283,8 +283,8 @@ fn a_paused_tree_can_be_taken_down_and_leaves_no_cgroup() {
 #[test]
 fn a_paused_tree_and_its_cgroups_end_with_the_controller() {
     for stage in stages(TREE) {
-        stage.detached.says(&["pause", "@/in"]);
-        stage.detached.says(&["pause", "."]);
+        stage.detached.run(&["pause", "@/in"]);
+        stage.detached.run(&["pause", "."]);
         assert_eq!(stage.groups().len(), 3);
         kill(stage.detached.controller(), Signal::SIGKILL).expect("it runs");
         stage.detached.until("the guardian has cleaned up", |detached| (!detached.is_running()).then_some(()));
@@ -295,7 +295,7 @@ fn a_paused_tree_and_its_cgroups_end_with_the_controller() {
 #[test]
 fn cgroups_without_controller_and_guardian_are_removed_by_prune() {
     for stage in stages(TREE) {
-        stage.detached.says(&["pause", "."]);
+        stage.detached.run(&["pause", "."]);
         assert_eq!(stage.groups().len(), 2);
         let root = Pid::from_raw(stage.detached.truth().host_pid(&stage.at("@/init")));
         kill_both(&stage.detached.truth().0);
@@ -303,7 +303,7 @@ fn cgroups_without_controller_and_guardian_are_removed_by_prune() {
             kernel::process(root.as_raw()).is_none_or(|process| process.state == 'Z').then_some(())
         });
         assert_eq!(stage.groups().len(), 2);
-        stage.detached.says(&["prune"]);
+        stage.detached.run(&["prune"]);
         assert_eq!(stage.groups(), Vec::<PathBuf>::new());
         assert!(!stage.detached.is_running());
     }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::fmt::Write as _;
 
-use crate::harness::blueprint::{Blueprint, Enter, Init, Space};
+use crate::harness::blueprint::{Blueprint, Enter, Init, Namespace};
 use crate::harness::chain::{DEPTHS, paths};
 use crate::harness::identity::{for_each_identity, identities};
 use crate::harness::kernel;
@@ -19,7 +19,7 @@ fn a_chain_of_any_depth_has_the_documented_pids_and_parents() {
             .into_iter()
             .flat_map(|identity| [Init::Builtin, Init::Pause, Init::Actor, Init::Program].map(|init| (identity, init)))
         {
-            let space = |(index, path): (usize, String)| Space {
+            let space = |(index, path): (usize, String)| Namespace {
                 path,
                 parent: index.checked_sub(1),
                 init,
@@ -27,9 +27,9 @@ fn a_chain_of_any_depth_has_the_documented_pids_and_parents() {
             };
             let blueprint = Blueprint(paths(depth).into_iter().enumerate().map(space).collect());
             let mut running = Nest::new(&blueprint.topology()).identity(identity).up();
-            let truth = running.standing();
+            let truth = running.until_running();
             blueprint.confirm(&running, &truth);
-            blueprint.settle(&mut running, &truth);
+            blueprint.until_term_is_handled(&mut running, &truth);
             let root = running.nest.root.clone();
             for (index, path) in paths(depth).iter().enumerate() {
                 let path = path.replace('@', &root);
@@ -65,7 +65,7 @@ fn a_program_sees_its_own_pid_its_parent_and_exactly_the_members_below() {
                 }
             }
             let mut running = Nest::new(&topology).identity(identity).up();
-            let truth = running.standing();
+            let truth = running.until_running();
             let root = running.nest.root.clone();
             for (index, path) in paths(depth).iter().map(|path| path.replace('@', &root)).enumerate() {
                 let level = index + 1;
@@ -97,7 +97,7 @@ fn a_proc_read_from_the_host_lists_the_same_members() {
     for_each_identity(|identity| {
         let topology = "[ns.@]\nproc.a = { actor = \"idle\" }\n[ns.\"@/in\"]\ninit = \"pause\"\nproc.b = { actor = \"idle\", enter = \"join\" }\n";
         let mut running = Nest::new(topology).identity(identity).up();
-        let truth = running.standing();
+        let truth = running.until_running();
         let root = running.nest.root.clone();
         for (path, expected) in [(root.clone(), vec![1, 2, 3, 4]), (format!("{root}/in"), vec![1, 2])] {
             let proc = format!("/proc/{}/root/proc", truth.host_pid(&format!("{path}/init")));
@@ -112,9 +112,9 @@ fn a_proc_read_from_the_host_lists_the_same_members() {
 #[test]
 fn a_wide_tree_has_the_structure_of_the_file() {
     // Three levels of three: 39 namespaces.
-    let mut spaces: Vec<Space> = Vec::new();
+    let mut spaces: Vec<Namespace> = Vec::new();
     let mut plant = |path: String, parent| {
-        spaces.push(Space { path, parent, init: Init::Builtin, processes: vec![Enter::Fork] });
+        spaces.push(Namespace { path, parent, init: Init::Builtin, processes: vec![Enter::Fork] });
         spaces.len() - 1
     };
     let mut last: BTreeMap<String, usize> = BTreeMap::new();
@@ -135,9 +135,9 @@ fn a_wide_tree_has_the_structure_of_the_file() {
     let blueprint = Blueprint(spaces);
     for_each_identity(|identity| {
         let mut running = Nest::new(&blueprint.topology()).identity(identity).up();
-        let truth = running.standing();
+        let truth = running.until_running();
         blueprint.confirm(&running, &truth);
-        blueprint.settle(&mut running, &truth);
+        blueprint.until_term_is_handled(&mut running, &truth);
         assert_eq!(running.stop().code, 130);
     });
 }

@@ -16,7 +16,7 @@ fn a_program_without_a_handler_is_killed_at_its_deadline_and_not_before() {
             );
             let mut running = Nest::new(&topology).identity(identity).arguments(&["--format", "json"]).up();
             let at = path(depth).replace('@', &running.nest.root);
-            let truth = running.standing();
+            let truth = running.until_running();
             for process in ["init", "beside"] {
                 let pid = truth.host_pid(&format!("{at}/{process}"));
                 running.until("the program runs", |_| {
@@ -50,7 +50,7 @@ fn the_table_names_who_inside_requested_the_stop() {
         let topology = "[ns.@]\ninit = [\"sleep\", \"1000\"]\nstop = { grace = \"300ms\" }\n";
         let mut running = Nest::new(topology).identity(identity).up();
         let root = running.nest.root.clone();
-        let pid = running.standing().host_pid(&format!("{root}/init"));
+        let pid = running.until_running().host_pid(&format!("{root}/init"));
         running.until("the program runs", |_| {
             let comm = std::fs::read_to_string(format!("/proc/{pid}/comm")).ok()?;
             (comm == "sleep\n").then_some(())
@@ -80,9 +80,9 @@ fn term_from_inside_stops_only_that_namespace_and_the_sender_is_named() {
                 );
                 let mut running = Nest::new(&topology).identity(identity).up();
                 let at = path(depth).replace('@', &running.nest.root);
-                let truth = running.standing();
+                let truth = running.until_running();
                 // The sender is PID 3, behind PID 1 and the first process.
-                running.has_told(&format!("`{at}/init` was asked to stop by PID 3 inside it\n"));
+                running.until_stderr_has(&format!("`{at}/init` was asked to stop by PID 3 inside it\n"));
                 for process in ["killer", "first", "init"] {
                     let pid = truth.host_pid(&format!("{at}/{process}"));
                     running.until(&format!("{process} is gone"), |_| {
@@ -108,7 +108,7 @@ fn the_timeline_names_who_inside_requested_the_stop() {
                         proc.deaf = { sh = \"trap '' TERM; kill 1; exec sleep 1000\" }\n";
         let mut running = Nest::new(topology).identity(identity).arguments(&["--format", "json"]).up();
         let root = running.nest.root.clone();
-        running.has_told(&format!("`{root}/in/init` was asked to stop by PID 2 inside it\n"));
+        running.until_stderr_has(&format!("`{root}/in/init` was asked to stop by PID 2 inside it\n"));
         let ended = running.stop();
         let timeline = timeline(&ended);
         let asked = step(&timeline, &ended, "@/in/init");

@@ -19,7 +19,7 @@ proc.joined = { actor = "idle", enter = "join" }
 proc.apart = { cmd = ["unshare", "--uts", "sleep", "1000"] }
 "#;
 
-fn standing(nest: Nest) -> Detached {
+fn running(nest: Nest) -> Detached {
     let detached = Detached::try_up(nest);
     detached.until("the bad one has failed", |detached| {
         let text = detached.nestns(&["ps", "--state", "failed", "-q"]).stdout;
@@ -29,7 +29,7 @@ fn standing(nest: Nest) -> Detached {
 }
 
 fn rows(detached: &Detached, arguments: &[&str]) -> Vec<String> {
-    let text = detached.says(arguments).replace(&detached.nest.root, "@");
+    let text = detached.run(arguments).replace(&detached.nest.root, "@");
     let cells =
         |line: &str| line.split("  ").map(str::trim).filter(|cell| !cell.is_empty()).collect::<Vec<_>>().join("|");
     text.lines().map(cells).collect()
@@ -42,7 +42,7 @@ fn processes(document: &Value) -> Vec<Value> {
 #[test]
 fn the_tables_are_complete() {
     for_each_identity(|identity| {
-        let detached = standing(Nest::new(TOPOLOGY).identity(identity));
+        let detached = running(Nest::new(TOPOLOGY).identity(identity));
         assert_eq!(
             rows(&detached, &["ps", "--redact"]),
             [
@@ -73,7 +73,7 @@ fn the_tables_are_complete() {
 #[test]
 fn the_rows_agree_with_the_kernel() {
     for_each_identity(|identity| {
-        let detached = standing(Nest::new(TOPOLOGY).identity(identity));
+        let detached = running(Nest::new(TOPOLOGY).identity(identity));
         // `unshare` has done so a moment after it was started.
         let apart = detached.truth().host_pid(&format!("{}/in/apart", detached.nest.root));
         let beside = detached.truth().host_pid(&format!("{}/in/init", detached.nest.root));
@@ -125,13 +125,13 @@ fn the_rows_agree_with_the_kernel() {
 #[test]
 fn exec_processes_are_listed_in_their_namespace() {
     require!(nesting());
-    let detached = standing(Nest::new(TOPOLOGY));
+    let detached = running(Nest::new(TOPOLOGY));
     let session = detached.start(&["exec", "@", "--", "sleep", "1000"]);
     let found = detached.until("it is there", |detached| {
         let found = rows(detached, &["ps", "--no-header", "--redact", "-o", "path,enter,command"]);
         found.iter().any(|row| row.contains("|exec|")).then_some(found)
     });
     assert_eq!(found[3], "@/exec.1|exec|sleep 1000", "{found:?}");
-    detached.says(&["down", "@", "--now"]);
+    detached.run(&["down", "@", "--now"]);
     crate::harness::detached::ended(session);
 }

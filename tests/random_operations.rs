@@ -11,7 +11,7 @@ use serde_json::Value;
 use crate::harness::detached::Detached;
 use crate::harness::identity::{Identity, for_each_identity};
 use crate::harness::nest::Nest;
-use crate::harness::wait::{PATIENCE, within};
+use crate::harness::wait::{TIMEOUT, within};
 
 const TOPOLOGY: &str = r#"
 on_exit = "ignore"
@@ -94,11 +94,11 @@ fn is_inside(path: &str, space: &str) -> bool {
 impl Model {
     fn new() -> Self {
         let mut model = Self::default();
-        model.raise("");
+        model.create("");
         model
     }
 
-    fn raise(&mut self, space: &'static str) {
+    fn create(&mut self, space: &'static str) {
         self.fell(space);
         self.spaces.extend(SPACES.into_iter().filter(|inner| is_inside(inner, space)));
         let inside = PROCESSES.into_iter().filter(|(home, _)| is_inside(home, space));
@@ -212,7 +212,7 @@ impl Run {
                 let around = space.rsplit_once('/').map(|(around, _)| around);
                 if around.is_none_or(|around| self.model.stands(around)) {
                     assert_eq!(code, 0, "{space}");
-                    self.model.raise(space);
+                    self.model.create(space);
                 } else {
                     assert_ne!(code, 0, "{space}");
                 }
@@ -263,7 +263,7 @@ impl Run {
     /// Waits until what nestns says and what the kernel has is what the model says: a death takes a moment.
     fn compare(&self, history: &[Operation]) {
         let mut difference = None;
-        within(PATIENCE, || {
+        within(TIMEOUT, || {
             difference = self.difference();
             difference.is_none().then_some(())
         })

@@ -5,7 +5,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 
-use crate::harness::blueprint::{Blueprint, Enter, Init, Space, numbers_below};
+use crate::harness::blueprint::{Blueprint, Enter, Init, Namespace, numbers_below};
 use crate::harness::identity::{Identity, identities};
 use crate::harness::nest::Nest;
 use crate::harness::requirement::{nesting, require};
@@ -19,7 +19,7 @@ pub(crate) fn blueprints() -> impl Strategy<Value = Blueprint> {
     let enter = prop_oneof![2 => Just(Enter::Fork), 1 => Just(Enter::Join)];
     let space = (any::<u32>(), any::<bool>(), init, vec(enter, 0..3));
     vec(space, 1..60).prop_map(|seeds| {
-        let mut spaces: Vec<Space> = Vec::new();
+        let mut spaces: Vec<Namespace> = Vec::new();
         for (index, (seed, near, init, processes)) in seeds.into_iter().enumerate() {
             let seed = seed as usize;
             // Half of them go below one of the last three, or no tree would ever be deep.
@@ -33,7 +33,7 @@ pub(crate) fn blueprints() -> impl Strategy<Value = Blueprint> {
             // A root has the nest's name in its own, so that what it leaves behind is found.
             let path =
                 parent.map_or_else(|| format!("@-{index}"), |parent| format!("{}/n{index}", spaces[parent].path));
-            spaces.push(Space { path, parent, init, processes });
+            spaces.push(Namespace { path, parent, init, processes });
         }
         Blueprint(spaces)
     })
@@ -61,9 +61,9 @@ fn random_trees_are_built_as_declared_on_every_run() {
             let output = nest.command(&["tree", &file, "--format", "json"]).output().expect("the program was built");
             let predicted = serde_json::from_slice(&output.stdout).expect("a document");
             let mut running = nest.up();
-            let truth = running.standing();
+            let truth = running.until_running();
             blueprint.confirm(&running, &truth);
-            blueprint.settle(&mut running, &truth);
+            blueprint.until_term_is_handled(&mut running, &truth);
             // Names differ from nest to nest, numbers do not: all runs agree with a prediction that knows no run.
             assert_eq!(numbers_below(&truth.0), numbers_below(&predicted), "{identity:?}");
             let ended = running.stop();
@@ -85,9 +85,9 @@ fn trees_built_by_four_at_once_have_the_same_shape() {
     let result = runner.run(&blueprints(), |blueprint| {
         for identity in identities() {
             let mut running = Nest::new(&blueprint.topology()).identity(identity).arguments(&["--jobs", "4"]).up();
-            let truth = running.standing();
+            let truth = running.until_running();
             blueprint.confirm(&running, &truth);
-            blueprint.settle(&mut running, &truth);
+            blueprint.until_term_is_handled(&mut running, &truth);
             let ended = running.stop();
             assert_eq!(ended.code, 130, "{identity:?}: {}", ended.stderr);
             assert!(ended.stderr.contains("the PIDs differ from run to run"), "{}", ended.stderr);

@@ -178,7 +178,7 @@ fn the_transcript_is_real() {
     let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/dind.toml");
     let nest = Nest::new("");
     let mut running = nest.start_verb(&["up", example.to_str().expect("our own path")]);
-    running.has_said("runner: step 1\n");
+    running.until_stdout_has("runner: step 1\n");
     running.signal(Signal::SIGINT);
     let ended = running.wait();
     assert_eq!(ended.code, 130);

@@ -13,7 +13,7 @@ use crate::harness::detached::Detached;
 use crate::harness::identity::for_each_identity;
 use crate::harness::nest::{Nest, program};
 use crate::harness::requirement::{nesting, require};
-use crate::harness::wait::PATIENCE;
+use crate::harness::wait::TIMEOUT;
 
 /// A process that says in one of the ways that it is ready, and makes the file `cue` just before.
 const PROBED: [&str; 6] = [
@@ -157,7 +157,7 @@ fn a_stop_cancels_probes() {
                 .then_some(())
         });
         let began = Instant::now();
-        detached.says(&["down", "@"]);
+        detached.run(&["down", "@"]);
         assert!(began.elapsed() < Duration::from_secs(4), "{:?}", began.elapsed());
         crate::harness::nest::assert_nothing_left(&detached.nest);
     });
@@ -202,7 +202,7 @@ fn nestns_reports_readiness_to_a_service_manager() {
         );
         let address = nest.directory.path().join("manager");
         let manager = UnixDatagram::bind(&address).expect("the directory is writable");
-        manager.set_read_timeout(Some(PATIENCE)).expect("it is a socket");
+        manager.set_read_timeout(Some(TIMEOUT)).expect("it is a socket");
         let hear = || {
             let mut buffer = [0; 4096];
             let count = manager.recv(&mut buffer).expect("it says something");
@@ -214,7 +214,7 @@ fn nestns_reports_readiness_to_a_service_manager() {
             let detached = Detached::up(nest);
             assert_eq!(hear(), format!("READY=1\nMAINPID={}\n", detached.controller()));
             assert_eq!(fs::read_to_string(&seen).expect("it was written"), "none\n");
-            detached.says(&["down", "@"]);
+            detached.run(&["down", "@"]);
             assert_eq!(hear(), "STOPPING=1\n");
         } else {
             let running = nest.up();
@@ -262,7 +262,7 @@ fn readiness_from_another_process_is_ignored() {
         let address = SocketAddr::from_abstract_name(name).expect("it is short");
         let stranger = UnixDatagram::unbound().expect("a socket");
         stranger.send_to_addr(b"READY=1", &address).expect("anybody can send");
-        detached.settle();
+        detached.sync();
         assert!(
             !detached.events().iter().any(|line| line["event"] == "ready"),
             "{identity:?}: {:#?}",

@@ -12,14 +12,14 @@ use crate::harness::detached::Detached;
 use crate::harness::identity::for_each_identity;
 use crate::harness::nest::{Nest, assert_nothing_left};
 use crate::harness::requirement::{nesting, require};
-use crate::harness::wait::{PATIENCE, exit, until};
+use crate::harness::wait::{TIMEOUT, exit, until};
 
 #[test]
 fn a_process_that_waits_for_a_dependency_does_not_delay_a_stop() {
     let topology = "[ns.@]\nproc.x = \"sleep 1000\"\nproc.y = { sh = \"echo y\", after = { x = \"exited\" } }\n";
     for_each_identity(|identity| {
         let mut running = Nest::new(topology).identity(identity).arguments(&["--format", "json"]).up();
-        running.standing();
+        running.until_running();
         let ended = running.stop();
         let document: serde_json::Value = serde_json::from_str(&ended.stdout).expect("one document");
         // The grace is five seconds, and nobody needed it.
@@ -42,7 +42,7 @@ fn unread_progress_output_does_not_block_the_controller() {
     until("the tree runs", || nest.state().join(&nest.root).join("truth.json").exists());
     let pid = nix::unistd::Pid::from_raw(child.id().cast_signed());
     nix::sys::signal::kill(pid, Signal::SIGINT).expect("it runs");
-    let status = exit(&mut child, PATIENCE).unwrap_or_else(|| {
+    let status = exit(&mut child, TIMEOUT).unwrap_or_else(|| {
         child.kill().expect("it runs");
         panic!("does not end while descriptor {} is full", reader.as_raw_fd());
     });
@@ -141,7 +141,7 @@ fn a_program_in_a_terminal_that_exits_at_once_has_started() {
     for_each_identity(|identity| {
         let detached = Detached::up(Nest::new("[ns.@]\nproc.x = { actor = \"idle\" }\n").identity(identity));
         for _ in 0..20 {
-            let said = detached.says(&["exec", "-d", "-t", "@", "--", "sh", "-c", "exit 4"]);
+            let said = detached.run(&["exec", "-d", "-t", "@", "--", "sh", "-c", "exit 4"]);
             assert!(said.contains("/exec."), "{identity:?}: {said}");
         }
     });
@@ -187,7 +187,7 @@ fn help_and_messages_that_cannot_be_written_are_a_failure() {
 fn an_output_that_cannot_be_written_is_not_reported_as_an_input() {
     require!(nesting());
     let detached = Detached::up(Nest::new("[ns.@]\nproc.x = { sh = \"echo here; exec sleep 1000\" }\n"));
-    detached.until("a line", |detached| detached.says(&["logs"]).contains("here").then_some(()));
+    detached.until("a line", |detached| detached.run(&["logs"]).contains("here").then_some(()));
     for words in [&["events", "--no-follow"][..], &["logs"]] {
         let full = fs::File::options().write(true).open("/dev/full").expect("it is everywhere");
         let output = detached.command(words).stdout(full).output().expect("it was built");

@@ -97,7 +97,7 @@ fn every_part_restarts_and_the_rest_is_unaffected() {
         ];
         for part in parts {
             let before = numbers(&detached.truth());
-            let said = detached.says(&["restart", part]);
+            let said = detached.run(&["restart", part]);
             let whole = part.replace('@', &detached.nest.root);
             let whole = whole.strip_suffix("/init").unwrap_or(&whole).to_owned();
             assert_eq!(said, format!("{whole}\n"));
@@ -112,7 +112,7 @@ fn every_part_restarts_and_the_rest_is_unaffected() {
                 assert_eq!(is_same, !is_in(path, &whole), "{part} ({identity:?}): {path} {pids:?} {:?}", before[path]);
             }
         }
-        detached.says(&["down", "@"]);
+        detached.run(&["down", "@"]);
     });
 }
 
@@ -122,7 +122,7 @@ fn a_rebuilt_namespace_has_the_same_numbers_inside() {
     require!(nesting());
     let detached = Detached::up(Nest::new(LAYOUT));
     let before = numbers(&detached.truth());
-    detached.says(&["restart", "@/a", "@/p", "@-z"]);
+    detached.run(&["restart", "@/a", "@/p", "@-z"]);
     for (path, pids) in numbers(&detached.truth()) {
         let from = if path.contains("-z") { 1 } else { 2 };
         if path.matches('/').count() > from - 1 {
@@ -139,7 +139,7 @@ fn the_effects_are_reported_first() {
     let told = |arguments: &[&str]| detached.nestns(arguments).stderr.replace(&detached.nest.root, "@");
     assert_eq!(told(&["restart", "@/a/one"]), "restarting `@/a/one`: 1 process, stopped and started again\n");
     assert_eq!(told(&["restart", "@/a"]), "restarting `@/a`: 2 namespaces, 4 processes, stopped and created anew\n");
-    detached.says(&["down", "@", "@/a"]);
+    detached.run(&["down", "@", "@/a"]);
     assert_eq!(
         told(&["restart", "@/a"]),
         "restarting `@/a`: 2 namespaces, 4 processes, created anew; nothing of it runs\n"
@@ -164,9 +164,9 @@ proc.second = { sh = "date +%s%N > DIRECTORY/second; sleep 1000", after = { firs
     };
     let (first, second) = detached.until("both have run", |_| read("first").zip(read("second")));
     assert!(first < second);
-    detached.says(&["restart", "@/second"]);
+    detached.run(&["restart", "@/second"]);
     let again = detached.until("the second has run again", |_| read("second").filter(|&at| at != second));
-    detached.says(&["restart", "@"]);
+    detached.run(&["restart", "@"]);
     let (first, second) = detached.until("both have run again", |_| {
         read("first").zip(read("second")).filter(|&(at, then)| at != first && then != again)
     });
@@ -187,7 +187,7 @@ proc.b = { sh = "sleep 1000 & wait", enter = "join" }
         let detached = Detached::up(Nest::new(topology).identity(identity));
         let before = numbers(&detached.truth());
         let path = |name: &str| format!("{}/pod/{name}", detached.nest.root);
-        detached.says(&["restart", "@/pod/a"]);
+        detached.run(&["restart", "@/pod/a"]);
         let after = numbers(&detached.truth());
         assert_ne!(before[&path("a")], after[&path("a")]);
         assert_eq!(before[&path("b")], after[&path("b")]);
@@ -218,10 +218,10 @@ fn fifty_restarts_leak_nothing() {
     });
     // The first few fill caches and tables.
     for _ in 0..3 {
-        detached.says(&["restart", "@/a/one", "@/a/b", "@/p", "@-z", "-q"]);
+        detached.run(&["restart", "@/a/one", "@/a/b", "@/p", "@-z", "-q"]);
     }
     // A restart is over when everything has been let go; the pipes of the programs come a moment later.
-    let settled = || {
+    let at_rest = || {
         let (mut last, mut same) = (observe(), 0);
         detached.until("descriptors stay as they are", |_| {
             let now = observe();
@@ -230,11 +230,11 @@ fn fifty_restarts_leak_nothing() {
             (same > 60).then_some(now)
         })
     };
-    let before = settled();
+    let before = at_rest();
     for _ in 0..50 {
-        detached.says(&["restart", "@/a/one", "@/a/b", "@/p", "@-z", "-q"]);
+        detached.run(&["restart", "@/a/one", "@/a/b", "@/p", "@-z", "-q"]);
     }
-    let after = settled();
+    let after = at_rest();
     for place in 0..3 {
         assert!(after[place].0 <= before[place].0, "descriptors: {before:?} → {after:?}");
         assert!(after[place].1 <= before[place].1 + 300, "memory: {before:?} → {after:?}");
@@ -269,7 +269,7 @@ fn a_stop_in_the_middle_of_a_restart() {
             let restarts: Vec<_> = parts.iter().map(|part| detached.start(&["restart", part])).collect();
             // The moment of the stop is what is varied.
             std::thread::sleep(Duration::from_millis(4 * round));
-            detached.says(&["down", "@"]);
+            detached.run(&["down", "@"]);
             for restart in restarts {
                 let outcome = ended(restart);
                 assert!([0, 1, 5].contains(&outcome.code), "{round}: {} {}", outcome.code, outcome.stderr);
@@ -285,14 +285,14 @@ fn an_unexpected_signal_to_an_empty_init_changes_nothing() {
     require!(nesting());
     let detached = Detached::up(Nest::new(LAYOUT));
     let init = nix::unistd::Pid::from_raw(detached.truth().host_pid(&format!("{}/a/b/init", detached.nest.root)));
-    detached.says(&["down", "@", "@/a/b/deep"]);
-    detached.says(&["down", "@", "@/a/b/joined"]);
+    detached.run(&["down", "@", "@/a/b/deep"]);
+    detached.run(&["down", "@", "@/a/b/joined"]);
     for _ in 0..20 {
         kill(init, Signal::SIGURG).expect("it stays although it is empty");
         until("it has taken the signal", || kernel::signals(init.as_raw(), "ShdPnd:") == 0);
     }
-    detached.says(&["restart", "@/a/b/joined"]);
-    detached.says(&["restart", "@/a/b/deep"]);
+    detached.run(&["restart", "@/a/b/joined"]);
+    detached.run(&["restart", "@/a/b/deep"]);
     agrees_with_the_kernel(&detached.truth(), &[]);
 }
 
@@ -331,7 +331,7 @@ proc.two = { cmd = ["sleep", "1000"] }
             assert!(["failed", "gone", "killed", "exited"].contains(&truth.process(path)["state"].as_str().unwrap()));
         }
         fs::create_dir(&work).unwrap();
-        detached.says(&["restart", "@/x"]);
+        detached.run(&["restart", "@/x"]);
         agrees_with_the_kernel(&detached.truth(), &[]);
     });
 }
@@ -348,9 +348,9 @@ fn a_stopped_parent_is_not_waited_for_forever() {
     assert_ne!(failed.code, 0, "{}", failed.stdout);
     assert!(began.elapsed() < Duration::from_secs(40), "{:?}", began.elapsed());
     // Everybody else is served meanwhile.
-    detached.says(&["restart", "@/p/member"]);
+    detached.run(&["restart", "@/p/member"]);
     kill(init, Signal::SIGCONT).expect("it lives");
-    detached.says(&["restart", "@/a"]);
+    detached.run(&["restart", "@/a"]);
     agrees_with_the_kernel(&detached.truth(), &[]);
 }
 
@@ -376,11 +376,11 @@ fn a_reused_inode_belongs_to_its_current_namespace() {
         let root = &detached.nest.root;
         let inode = |path: &str| detached.truth().namespace(path)["pidns"].as_u64().expect("it has stood");
         let ended = inode(&format!("{root}/a"));
-        detached.says(&["down", "@", "@/a"]);
+        detached.run(&["down", "@", "@/a"]);
         // Others on the machine take inodes too, so that it may not come at the first turn.
         let mut has_come = false;
         for _ in 0..50 {
-            detached.says(&["restart", "@-z"]);
+            detached.run(&["restart", "@-z"]);
             has_come |= inode(&format!("{root}-z")) == ended;
             if has_come {
                 break;

@@ -52,7 +52,7 @@ proc.again = { sh = "echo >> DIRECTORY/again; test $(wc -l < DIRECTORY/again) -l
     let directory = detached.nest.directory.path();
     detached.until("it has run often enough", |_| (runs(directory, "again") == 5).then_some(()));
     assert_eq!(runs(directory, "done"), 1);
-    detached.says(&["down", "@"]);
+    detached.run(&["down", "@"]);
 }
 
 /// A namespace that waits for something that might come again leaves when that cannot be any more.
@@ -126,7 +126,7 @@ proc.y = { cmd = ["sleep", "1000"] }
             assert!(detached.is_running());
             assert_eq!(detached.truth().host_pid(&format!("{}/init", detached.nest.root)), other);
         }
-        detached.says(&["down", "@"]);
+        detached.run(&["down", "@"]);
     });
 }
 
@@ -144,12 +144,12 @@ proc.fails = { sh = "echo >> DIRECTORY/runs; exit 1", restart = "always", backof
     let directory = detached.nest.directory.path().to_owned();
     detached.until("it has run", |_| (runs(&directory, "runs") == 1).then_some(()));
     // Taken down while it is awaited: it does not come.
-    detached.says(&["down", "@", "@/fails"]);
+    detached.run(&["down", "@", "@/fails"]);
     // By hand it does, at once.
-    detached.says(&["restart", "@/fails"]);
+    detached.run(&["restart", "@/fails"]);
     detached.until("it has run again", |_| (runs(&directory, "runs") == 2).then_some(()));
     let began = Instant::now();
-    detached.says(&["down", "@"]);
+    detached.run(&["down", "@"]);
     assert!(began.elapsed() < Duration::from_secs(20));
     assert_eq!(runs(&directory, "runs"), 2);
 }
@@ -170,11 +170,11 @@ proc.one = { sh = "echo >> DIRECTORY/runs; sleep 1000", restart = "always", back
     let directory = detached.nest.directory.path().to_owned();
     detached.until("it runs", |_| (runs(&directory, "runs") == 1).then_some(()));
     for (number, part) in [(1, "@/in/one"), (2, "@/in")] {
-        detached.says(&["down", "@", part]);
+        detached.run(&["down", "@", part]);
         // Ten times the delay after which it would be restarted.
         std::thread::sleep(Duration::from_millis(100));
         assert_eq!(runs(&directory, "runs"), number);
-        detached.says(&["restart", part]);
+        detached.run(&["restart", part]);
         detached.until("it runs again", |_| (runs(&directory, "runs") == number + 1).then_some(()));
     }
 }
@@ -217,9 +217,9 @@ fn a_pause_namespace_remains_when_its_process_is_not_restarted() {
         let topology = "on_exit = \"ignore\"\n[ns.@]\ninit = \"pause\"\n\
                         proc.once = { cmd = \"true\", enter = \"join\", restart = \"on-failure\" }\n";
         let detached = Detached::up(Nest::new(topology).identity(identity));
-        detached.says(&["wait", "@/once", "--for", "exited", "--timeout", "50s"]);
-        let states = detached.says(&["ps", "-o", "path,state", "--no-header"]);
+        detached.run(&["wait", "@/once", "--for", "exited", "--timeout", "50s"]);
+        let states = detached.run(&["ps", "-o", "path,state", "--no-header"]);
         assert!(detached.is_running(), "{states}");
-        detached.says(&["wait", "@/init", "--for", "started", "--timeout", "50s"]);
+        detached.run(&["wait", "@/init", "--for", "started", "--timeout", "50s"]);
     });
 }

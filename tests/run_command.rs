@@ -28,7 +28,7 @@ fn the_command_has_a_terminal_where_the_caller_has_one() {
             assert_eq!(terminal.status(), 7);
             terminal.expect("all on /dev/pts/");
             terminal.expect("24 80");
-            assert!(terminal.is_as_it_was());
+            assert!(terminal.is_restored());
             terminal.close();
         }
     });
@@ -68,7 +68,7 @@ fn the_status_in_a_terminal_is_that_of_the_command() {
             let arguments: Vec<&str> = ["--"].iter().chain(command).copied().collect();
             let mut terminal = in_terminal(identity, &arguments);
             assert_eq!(terminal.status(), status, "{command:?}: {}", terminal.screen());
-            assert!(terminal.is_as_it_was(), "{command:?}");
+            assert!(terminal.is_restored(), "{command:?}");
             terminal.close();
         }
     });
@@ -88,7 +88,7 @@ fn keys_go_to_the_command() {
         // cat closes its descriptors a moment before it ends, which must not count as a hang-up: hence often.
         for _ in 0..25 {
             let mut terminal = in_terminal(identity, &["--", "cat"]);
-            terminal.becomes_raw();
+            terminal.until_raw();
             terminal.send("one\r\x04");
             assert_eq!(terminal.status(), 0, "{}", terminal.screen());
             // The echo, and what came of it.
@@ -104,10 +104,10 @@ fn the_terminal_is_restored_when_run_is_killed_or_stopped() {
     for_each_identity(|identity| {
         for (signal, status) in [(Signal::SIGKILL, 137), (Signal::SIGTERM, 143)] {
             let mut terminal = in_terminal(identity, &["--", "sleep", "1000"]);
-            terminal.becomes_raw();
+            terminal.until_raw();
             terminal.signal(signal);
             assert_eq!(terminal.status(), status, "{}", terminal.screen());
-            terminal.settles();
+            terminal.until_restored();
             terminal.close();
         }
     });

@@ -37,14 +37,14 @@ fn read(detached: &Detached, path: &str) -> String {
 fn a_saved_file_builds_the_same_tree() {
     Detached::for_each_identity(TREE, &ARGUMENTS, |detached| {
         let root = &detached.nest.root;
-        assert_eq!(detached.says(&["save", "-o", "run/saved", "--redact"]), "run/saved\n");
+        assert_eq!(detached.run(&["save", "-o", "run/saved", "--redact"]), "run/saved\n");
         let (topology, truth) = (read(detached, "saved/topology.toml"), read(detached, "saved/truth.json"));
         assert!(topology.contains("on_exit = \"ignore\"") && !topology.contains("{{"), "{topology}");
         // Its name is that of the tree, as its namespaces' are: one at a time.
-        detached.says(&["down", "@"]);
-        detached.says(&["up", "-d", "run/saved/topology.toml"]);
-        let again = detached.says(&["save", root, "--truth", "--redact"]);
-        assert_eq!(detached.says(&["save", "-n", root, "--truth", "--redact"]), again);
+        detached.run(&["down", "@"]);
+        detached.run(&["up", "-d", "run/saved/topology.toml"]);
+        let again = detached.run(&["save", root, "--truth", "--redact"]);
+        assert_eq!(detached.run(&["save", "-n", root, "--truth", "--redact"]), again);
         let [mut before, mut after] =
             [&truth, &again].map(|text| serde_json::from_str::<Value>(text).expect("it is a document"));
         assert_eq!(before["processes"].as_array().expect("a list").len(), 10);
@@ -55,14 +55,14 @@ fn a_saved_file_builds_the_same_tree() {
             }
         }
         assert_eq!(before, after);
-        assert_eq!(detached.says(&["save", "--topology"]), topology);
+        assert_eq!(detached.run(&["save", "--topology"]), topology);
     });
 }
 
 #[test]
 fn the_truth_is_that_of_the_state_directory() {
     Detached::for_each_identity(TREE, &ARGUMENTS, |detached| {
-        detached.says(&["exec", "-d", "@/pod/", "--", "sleep", "1000"]);
+        detached.run(&["exec", "-d", "@/pod/", "--", "sleep", "1000"]);
         // The controller looks for what is undeclared, such as the command of a probe, once in a while.
         detached.until("both tell the same", |detached| {
             let saved: Value = detached.document(&["save", "--truth"]);
@@ -81,7 +81,7 @@ fn nothing_is_replaced_without_force_and_no_other_file_is_touched() {
             names.sort();
             names
         };
-        detached.says(&["save", "-o", "run/a"]);
+        detached.run(&["save", "-o", "run/a"]);
         fs::write(directory.join("a/truth.json"), "mine").expect("it is there");
         fs::write(directory.join("a/other"), "mine").expect("it is there");
         let refused = detached.nestns(&["save", "-o", "run/a"]);
@@ -92,12 +92,12 @@ fn nothing_is_replaced_without_force_and_no_other_file_is_touched() {
             refused.stderr
         );
         assert_eq!(read(detached, "a/truth.json"), "mine");
-        detached.says(&["save", "-o", "run/a", "--force"]);
+        detached.run(&["save", "-o", "run/a", "--force"]);
         assert!(read(detached, "a/truth.json").contains("nestns.truth/1"));
         assert_eq!(names("a"), ["other", "topology.toml", "truth.json"]);
-        detached.says(&["save", "--truth", "-o", "run/one.json"]);
+        detached.run(&["save", "--truth", "-o", "run/one.json"]);
         assert_eq!(detached.nestns(&["save", "--truth", "-o", "run/one.json"]).code, 1);
-        detached.says(&["save", "--topology", "-o", "run/one.json", "--force"]);
+        detached.run(&["save", "--topology", "-o", "run/one.json", "--force"]);
         assert!(read(detached, "one.json").contains("expanded = true"));
         // Half of it nowhere.
         let nowhere = detached.nestns(&["save", "-o", "run/no/such/place"]);

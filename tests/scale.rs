@@ -79,7 +79,7 @@ fn a_thousand_roots_run() {
             writeln!(topology, "[ns.@-{root}]").expect("memory");
         }
         let mut running = up_under(20_000, &topology, identity);
-        let truth = running.standing();
+        let truth = running.until_running();
         let controller = running.pid().as_raw();
         assert_eq!(truth.paths().len(), 1_000);
         let held = kernel::descriptors(controller).expect("it lives");

@@ -88,9 +88,9 @@ fn observing_takes_no_pid() {
         let topology = "[ns.@]\nproc.a = { actor = \"idle\" }\n[ns.\"@/in\"]\nproc.b = { actor = \"idle\" }\n";
         let nest = Detached::up(Nest::new(topology).identity(identity));
         for via in ["proc", "kill", "pidfd", "ptrace", "cred"] {
-            nest.says(&["see", "--via", via]);
+            nest.run(&["see", "--via", via]);
         }
-        let number = |space: &str| nest.says(&["exec", space, "--", "sh", "-c", "echo $$"]);
+        let number = |space: &str| nest.run(&["exec", space, "--", "sh", "-c", "echo $$"]);
         // `init`, `a`, and inside `init`, `b`; then whoever comes.
         assert_eq!(number("@/in"), "3\n", "{identity:?}");
         assert_eq!(number("@"), "6\n", "{identity:?}");
@@ -106,7 +106,7 @@ fn a_chain_and_a_fan_have_the_expected_matrix() {
     }
     let nest = Detached::up(Nest::new(&topology));
     let root = &nest.nest.root;
-    let drawn = nest.says(&["see", "--redact"]);
+    let drawn = nest.run(&["see", "--redact"]);
     let lines: Vec<Vec<&str>> = drawn.lines().skip(1).map(|line| line.split_whitespace().skip(1).collect()).collect();
     let expected = [
         ["[pid]", "1", "·", "·", "·"],
@@ -123,24 +123,24 @@ fn a_chain_and_a_fan_have_the_expected_matrix() {
         drawn.lines().next().expect("a line").split_whitespace().collect::<Vec<_>>(),
         ["host", root, "l2", "l3", "l4"]
     );
-    let turned = nest.says(&["see", "--redact", "--transpose", "@/l2"]);
+    let turned = nest.run(&["see", "--redact", "--transpose", "@/l2"]);
     let last: Vec<&str> = turned.lines().last().expect("a line").split_whitespace().collect();
     assert_eq!(last, [&format!("{root}/l2"), "·", "·", "1", "2", "3", "4", "5", "6"], "{turned}");
-    let csv = nest.says(&["see", "@/l2", "--of", "@/init", "@/l2/l3/p", "--format", "csv"]);
+    let csv = nest.run(&["see", "@/l2", "--of", "@/init", "@/l2/l3/p", "--format", "csv"]);
     assert_eq!(csv, format!("path,{root}/l2\n{root}/init,\n{root}/l2/l3/p,4\n"));
-    let csv = nest.says(&["see", "@/l2", "--of", "@/init", "@/l2/l3/p", "--format", "csv", "--transpose"]);
+    let csv = nest.run(&["see", "@/l2", "--of", "@/init", "@/l2/l3/p", "--format", "csv", "--transpose"]);
     assert_eq!(csv, format!("path,{root}/init,{root}/l2/l3/p\n{root}/l2,,4\n"));
     drop(nest);
     let fan = Detached::up(Nest::new("[ns.@-w]\ncount = 50\n"));
     let root = &fan.nest.root;
-    let drawn = fan.says(&["see"]);
+    let drawn = fan.run(&["see"]);
     let lines: Vec<Vec<&str>> = drawn.lines().map(|line| line.split_whitespace().collect()).collect();
     let pattern = format!("{root}-w.*");
     assert_eq!(lines[0], ["host", &pattern, "(50)", "own", &pattern, "(50)", "others"], "{drawn}");
     assert_eq!((lines[1][0], lines[1][1]), (format!("{pattern}/init").as_str(), "(50)"), "{drawn}");
     assert_eq!(lines[1][3..], ["1", "·"], "nobody sees another one's: {drawn}");
     assert_eq!(lines.len(), 2);
-    let comb = fan.says(&["see", "--fold=never", "--via", "kill"]);
+    let comb = fan.run(&["see", "--fold=never", "--via", "kill"]);
     for (place, line) in comb.lines().skip(1).enumerate() {
         let seen: Vec<usize> =
             line.split_whitespace().skip(2).enumerate().filter(|(_, cell)| *cell != "·").map(|(at, _)| at).collect();
@@ -170,7 +170,7 @@ fn a_proc_of_another_namespace_is_found_and_explained() {
         assert_eq!(numbers, [Some(1), Some(2), Some(3), Some(4)]);
         // By any other way in there is nothing to be seen of it.
         for via in ["chain", "kill", "pidfd", "cred"] {
-            assert!(nest.says(&["see", "--via", via, "--diff"]).starts_with("no difference: "), "{via}");
+            assert!(nest.run(&["see", "--via", via, "--diff"]).starts_with("no difference: "), "{via}");
         }
     });
 }
@@ -193,10 +193,7 @@ fn hidepid_is_found_and_explained_and_another_user_is_refused() {
     }
     assert!(!outcome.stdout.contains(&format!("  {user}  ")), "one's own is shown: {}", outcome.stdout);
     // PID 1 is root, and sees them.
-    assert!(
-        nest.says(&["see", "@", "--via", "proc", "--diff"]).starts_with("no difference"),
-        "root is not hidden from"
-    );
+    assert!(nest.run(&["see", "@", "--via", "proc", "--diff"]).starts_with("no difference"), "root is not hidden from");
     // Visible to kill(2), but not to be signalled: that is no difference.
     let document = nest.document(&["see", "@/user", "--via", "kill", "--format", "json"]);
     let rows = document["rows"].as_array().expect("a list");
@@ -204,7 +201,7 @@ fn hidepid_is_found_and_explained_and_another_user_is_refused() {
         |path: &str| rows.iter().find(|row| row["path"] == path).expect("it is there")["answers"][&user].clone();
     assert_eq!([answer(&init), answer(&hide), answer(&user)], ["EPERM", "EPERM", "yes"].map(Value::from));
     assert_eq!(document["mismatches"], serde_json::json!([]));
-    let table = nest.says(&["see", "@/user", "--via", "ptrace", "--of", "@/init"]);
+    let table = nest.run(&["see", "@/user", "--via", "ptrace", "--of", "@/init"]);
     assert!(table.lines().nth(1).expect("a row").ends_with("EPERM"), "{table}");
 }
 
@@ -220,7 +217,7 @@ fn undeclared_processes_are_shown() {
             cells(&document).get(&(path.clone(), root.clone())).copied().flatten()
         });
         assert_eq!(found, 3, "{identity:?}");
-        assert!(nest.says(&["see", "--via", "pidfd", "--diff"]).starts_with("no difference"));
+        assert!(nest.run(&["see", "--via", "pidfd", "--diff"]).starts_with("no difference"));
     });
 }
 
@@ -251,7 +248,7 @@ fn processes_in_a_namespace_made_by_a_program_are_shown() {
             Some((1, inner[0].into()))
         );
         for via in ["chain", "proc", "kill", "pidfd", "cred"] {
-            let told = nest.says(&["see", "--via", via, "--diff"]);
+            let told = nest.run(&["see", "--via", via, "--diff"]);
             assert!(told.starts_with("no difference: "), "{identity:?} {via}: {told}");
         }
     });
@@ -292,12 +289,12 @@ fn a_namespace_made_by_a_program_can_be_the_observer() {
             // Beside another one its column stays.
             let both = nest.document(&["see", "@", &name, "--via", via, "--format", "json"]);
             assert_eq!(both["observers"], json!([nest.nest.root, name]), "{identity:?} {via}");
-            assert!(nest.says(&["see", &name, "host", "--via", via, "--diff"]).starts_with("no difference: "), "{via}");
+            assert!(nest.run(&["see", &name, "host", "--via", via, "--diff"]).starts_with("no difference: "), "{via}");
         }
-        let numbers = nest.says(&["pid", "-q", &format!("{name}#2")]);
+        let numbers = nest.run(&["pid", "-q", &format!("{name}#2")]);
         assert_eq!(numbers.trim().split('/').map(str::len).min(), Some(1), "{numbers}");
         assert!(numbers.ends_with("/2\n") && numbers.split('/').count() == depth + 2, "{numbers}");
-        let drawn = nest.says(&["tree", "--from", &name]);
+        let drawn = nest.run(&["tree", "--from", &name]);
         assert!(drawn.lines().next().expect("a title").ends_with(&format!("as seen from {name}")), "{drawn}");
         let made = drawn.lines().find(|line| line.contains(&format!("{name}/ "))).expect("it is drawn");
         let words: Vec<&str> = made.split_whitespace().collect();
@@ -316,7 +313,7 @@ fn a_namespace_made_by_a_program_can_be_the_observer() {
         for arguments in [["see", "--redact"], ["tree", "--redact"]] {
             let from = |from: &str| {
                 let option = if arguments[0] == "tree" { vec!["--from", from] } else { vec![from] };
-                nest.says(&[&arguments[..1], &option].concat())
+                nest.run(&[&arguments[..1], &option].concat())
             };
             assert_eq!(from(&declared), from(&leaf), "{arguments:?}");
         }
@@ -337,7 +334,7 @@ fn a_missing_observer_is_reported_beside_others() {
     assert!(outcome.code == 1 && outcome.stderr.contains(" is in `pid:[1]`"), "{}", outcome.stderr);
     let outcome = nest.nestns(&["tree", "--from", "*"]);
     assert!(outcome.code == 2 && outcome.stderr.contains("one looks from one namespace"), "{}", outcome.stderr);
-    assert_eq!(nest.says(&["tree", "--from", "host"]), nest.says(&["tree"]));
+    assert_eq!(nest.run(&["tree", "--from", "host"]), nest.run(&["tree"]));
 }
 
 #[test]
@@ -347,7 +344,7 @@ fn members_that_share_less_than_a_namespace_are_found_and_explained() {
         let nest = Detached::up(Nest::new(topology).identity(identity));
         let root = nest.nest.root.clone();
         // One has joined the PID namespace and nothing else, as a container with `pid: host` does on its host.
-        let outsider = nest.says(&["exec", "-d", "@/in", "--only", "pid", "--", "sleep", "1000"]);
+        let outsider = nest.run(&["exec", "-d", "@/in", "--only", "pid", "--", "sleep", "1000"]);
         let outsider = outsider.trim();
         let seen = cells(&nest.document(&["see", outsider, "--via", "kill", "--format", "json"]));
         let of = |process: &str| seen[&(process.to_owned(), outsider.to_owned())];
@@ -360,7 +357,7 @@ fn members_that_share_less_than_a_namespace_are_found_and_explained() {
         let number = cells(&inside)[&(format!("{root}/in/init"), root.clone())].expect("it is inside").to_string();
         let words =
             ["exec", "-d", "@", "--", "nsenter", "--preserve-credentials", "-t", &number, "-m", "sleep", "1000"];
-        let insider = nest.says(&words);
+        let insider = nest.run(&words);
         let insider = insider.trim();
         nest.until("it has entered", |nest| {
             let told = nest.nestns(&["see", insider, "--via", "proc", "--diff"]);
@@ -370,7 +367,7 @@ fn members_that_share_less_than_a_namespace_are_found_and_explained() {
             })
         });
         for via in ["chain", "kill", "pidfd", "cred"] {
-            let told = nest.says(&["see", insider, outsider, "--via", via, "--diff"]);
+            let told = nest.run(&["see", insider, outsider, "--via", via, "--diff"]);
             assert!(told.starts_with("no difference: "), "{identity:?} {via}: {told}");
         }
     });
@@ -389,7 +386,7 @@ fn a_process_that_left_the_session_is_still_in_the_namespace() {
             let leaf = paths(depth).pop().expect("it has one").replace('@', &nest.nest.root);
             // A daemon: in a session of its own, its parent has ended, and so has the client that it came with.
             let script = "setsid sh -c 'echo $$; exec sleep 1000 >&- 2>&-' & :";
-            let number = nest.says(&["exec", &leaf, "--", "sh", "-c", script]);
+            let number = nest.run(&["exec", &leaf, "--", "sh", "-c", script]);
             let path = format!("{leaf}#{}", number.trim());
             let found = cells(&nest.document(&["see", "--via", "kill", "--format", "json"]));
             let at = |observer: &str| found.get(&(path.clone(), observer.to_owned())).copied().flatten();
@@ -398,7 +395,7 @@ fn a_process_that_left_the_session_is_still_in_the_namespace() {
                 assert!(at(&above.replace('@', &nest.nest.root)).is_some(), "{identity:?}: {path} from {above}");
             }
             for via in ["chain", "proc", "kill", "pidfd", "cred"] {
-                let told = nest.says(&["see", "--via", via, "--diff"]);
+                let told = nest.run(&["see", "--via", via, "--diff"]);
                 assert!(told.starts_with("no difference: "), "{identity:?} {via}: {told}");
             }
             let whose = nest.document(&["whois", "--in", &leaf, number.trim(), "--format", "json"]);

@@ -205,23 +205,23 @@ fn a_builtin_init_forwards_to_its_children_and_a_pause_init_forwards_nothing() {
         for (count, signal) in passed.iter().enumerate() {
             let before = beats();
             detached.until("the listener is back in its loop", |_| (beats() > before + 1).then_some(()));
-            detached.says(&["kill", "-s", signal, "@/builtin/", "@/pause/"]);
+            detached.run(&["kill", "-s", signal, "@/builtin/", "@/pause/"]);
             detached.until(signal, |_| (heard("builtin.forked").lines().count() > count).then_some(()));
         }
         // Not these, although the init does not act on them either.
-        detached.says(&["kill", "-s", "ALRM", "@/builtin/", "@/pause/"]);
+        detached.run(&["kill", "-s", "ALRM", "@/builtin/", "@/pause/"]);
         // Each by itself still gets what is sent to it, and gets it after whatever was on its way.
         for (count, name) in
             all.iter().enumerate().map(|(count, name)| (if count == 0 { passed.len() } else { 0 }, name))
         {
             let path = format!("@/{}", name.replace('.', "/").replace("builtin/deeper", "builtin/inside/deeper"));
-            detached.says(&["kill", "-s", "PROF", &path]);
+            detached.run(&["kill", "-s", "PROF", &path]);
             detached.until(name, |_| heard(name).contains("PROF").then_some(()));
             let expected: Vec<&str> = passed[..count].iter().chain(&["PROF"]).copied().collect();
             assert_eq!(heard(name).lines().collect::<Vec<_>>(), expected, "{identity:?}, {name}");
         }
         // A stop asks all of them all the same.
-        detached.says(&["down", &detached.nest.root]);
+        detached.run(&["down", &detached.nest.root]);
         for name in all {
             assert!(heard(name).ends_with("TERM\n"), "{identity:?}, {name}: {}", heard(name));
         }

@@ -157,12 +157,12 @@ fn an_exit_that_the_user_requested_is_not_a_failure() {
                         [ns.'@/pid1']\ninit = ['sleep', '1000']\n";
         let detached = Detached::up(Nest::new(topology).identity(identity));
         for (signal, path) in [("TERM", "@/x"), ("TERM", "@/trap"), ("KILL", "@/pid1/init")] {
-            detached.says(&["kill", "-s", signal, path]);
-            detached.says(&["wait", path, "--timeout", "50s"]);
+            detached.run(&["kill", "-s", signal, path]);
+            detached.run(&["wait", path, "--timeout", "50s"]);
         }
-        detached.settle();
+        detached.sync();
         assert_eq!(detached.document(&["ls", "--format", "json"])["topologies"][0]["name"], *detached.nest.root);
-        let states = detached.says(&["ps", "-o", "name,state", "--no-header"]);
+        let states = detached.run(&["ps", "-o", "name,state", "--no-header"]);
         assert!(states.lines().any(|line| line.starts_with("good") && line.ends_with("ready")), "{states}");
         let down = detached.nestns(&["down"]);
         assert_eq!(down.code, 0, "{identity:?}: {}", down.stderr);
@@ -172,8 +172,8 @@ fn an_exit_that_the_user_requested_is_not_a_failure() {
                               proc.x = { sh = \"trap 'exit 9' USR1; echo up; while :; do sleep 0.02; done\", ready = { log = 'up' } }\n",
         );
         let mut running = nest.identity(identity).up();
-        running.standing();
-        running.has_said("up");
+        running.until_running();
+        running.until_stdout_has("up");
         let root = running.nest.root.clone();
         let sent = running.nest.command(&["kill", "-s", "USR1", &format!("{root}/x")]).output().expect("it was built");
         assert!(sent.status.success(), "{sent:?}");

@@ -32,7 +32,7 @@ fn works(tree: &Detached) {
         tree.until(name, |_| directory.join(name).exists().then_some(()));
     }
     tree.until("the problem is told", problem);
-    let saved = tree.says(&["save", "@", "--topology", "-o", "-"]);
+    let saved = tree.run(&["save", "@", "--topology", "-o", "-"]);
     assert!(saved.contains("[ns."), "{saved}");
     let (code, stdout, stderr) = run(&tree.nest, &["exec", "-n", &root, &root, "--", "echo", "inside"]);
     assert_eq!((code, stdout.as_str()), (0, "inside\n"), "{stderr}");

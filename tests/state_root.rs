@@ -13,7 +13,7 @@ use crate::harness::STATE_ROOT;
 use crate::harness::detached::{Detached, ended};
 use crate::harness::identity::{Identity, for_each_identity};
 use crate::harness::nest::{Nest, program};
-use crate::harness::wait::{PATIENCE, within};
+use crate::harness::wait::{TIMEOUT, within};
 
 const IDLE: &str = "name = '@'\n[ns.@]\nproc.one = { actor = \"idle\" }\n";
 
@@ -47,7 +47,7 @@ impl Drop for Anonymous<'_> {
         let _ = self.1.kill();
         let _ = self.1.wait();
         let directory = self.0.nest.state().join(self.name());
-        within(PATIENCE, || (!directory.exists()).then_some(()));
+        within(TIMEOUT, || (!directory.exists()).then_some(()));
     }
 }
 
@@ -107,11 +107,11 @@ fn without_a_name_ps_lists_every_topology() {
     for_each_identity(|identity| {
         let detached = Detached::up(Nest::new(IDLE).identity(identity));
         let root = detached.nest.root.clone();
-        assert_eq!(detached.says(&["ps", "-q"]), format!("{root}/init\n{root}/one\n"));
+        assert_eq!(detached.run(&["ps", "-q"]), format!("{root}/init\n{root}/one\n"));
         let two = second(&detached);
         let paths = format!("{root}:/{root}/init\n{root}:/{root}/one\n{two}:/{root}/init\n{two}:/{root}/one\n");
-        assert_eq!(detached.says(&["ps", "-q"]), paths, "{identity:?}");
-        let table = detached.says(&["ps", "-o", "path,name"]);
+        assert_eq!(detached.run(&["ps", "-q"]), paths, "{identity:?}");
+        let table = detached.run(&["ps", "-o", "path,name"]);
         assert!(table.contains(&format!("\n{two}:/{root}/one   one\n")), "{table}");
         let document = detached.document(&["ps", "--format", "json"]);
         assert_eq!(document["topology"], Value::Null);
@@ -120,8 +120,8 @@ fn without_a_name_ps_lists_every_topology() {
         let (init, one) = (Value::from(format!("{root}/init")), Value::from(format!("{root}/one")));
         let (root_name, two_name) = (Value::from(root.clone()), Value::from(two.clone()));
         assert_eq!(named, [(&root_name, &init), (&root_name, &one), (&two_name, &init), (&two_name, &one)]);
-        assert_eq!(detached.says(&["ps", "-q", "-n", &two]), format!("{root}/init\n{root}/one\n"));
-        assert_eq!(detached.says(&["ps", "-q", &format!("{two}:/{root}/one")]), format!("{root}/one\n"));
+        assert_eq!(detached.run(&["ps", "-q", "-n", &two]), format!("{root}/init\n{root}/one\n"));
+        assert_eq!(detached.run(&["ps", "-q", &format!("{two}:/{root}/one")]), format!("{root}/one\n"));
         assert_eq!(detached.nestns(&["down", &two]).code, 0);
         assert_eq!(detached.document(&["ps", "--format", "json"])["topology"], root.as_str());
     });
@@ -138,8 +138,8 @@ fn inside_run_test_and_exec_the_default_is_their_own_topology() {
         let file = file.to_str().expect("our own path");
         let program = program().to_str().expect("our own path");
         let own = "own/init\nown/mine\n";
-        assert_eq!(detached.says(&["run", file, "--", program, "ps", "-q"]), own, "{identity:?}");
-        assert_eq!(detached.says(&["run", "-n", "mine", file, "--", program, "ps", "-q"]), own, "{identity:?}");
+        assert_eq!(detached.run(&["run", file, "--", program, "ps", "-q"]), own, "{identity:?}");
+        assert_eq!(detached.run(&["run", "-n", "mine", file, "--", program, "ps", "-q"]), own, "{identity:?}");
         // Whatever the state root is called, and from where.
         let mut relative = detached.command(&["run", "own.toml", "--", "sh", "-c", &format!("cd /; {program} ps -q")]);
         let relative = relative.env(STATE_ROOT, "run/nestns").output().expect("the program was built");
@@ -159,7 +159,7 @@ fn inside_run_test_and_exec_the_default_is_their_own_topology() {
         }
         // A name is still a name.
         let words = ["run", file, "--", program, "ps", "-q", "-n", &two];
-        assert_eq!(detached.says(&words), format!("{0}/init\n{0}/one\n", detached.nest.root), "{identity:?}");
+        assert_eq!(detached.run(&words), format!("{0}/init\n{0}/one\n", detached.nest.root), "{identity:?}");
         drop(stranger);
         assert_eq!(detached.nestns(&["down", &two]).code, 0);
     });

@@ -125,7 +125,7 @@ fn a_leaf_that_ignores_the_request_costs_only_its_own_grace() {
             ready(&mut running, &["one", "two", "three", "four"]);
             // The actor runs, and has set its dispositions.
             let deaf = format!("{}/a/b/deaf", running.nest.root);
-            let pid = running.standing().host_pid(&deaf);
+            let pid = running.until_running().host_pid(&deaf);
             running.until("the actor ignores TERM", |_| {
                 let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
                 let ignored =

@@ -16,7 +16,7 @@ use crate::harness::nest::{Nest, assert_nothing_left};
 use crate::harness::requirement::{nesting, require};
 use crate::harness::said;
 use crate::harness::seccomp::{kill, refuse};
-use crate::harness::wait::PATIENCE;
+use crate::harness::wait::TIMEOUT;
 
 const TOPOLOGY: &str = "[ns.@]\nproc.a = { actor = \"idle\" }\n[ns.\"@/b\"]\nunshare = [\"mount\", \"uts\"]\nproc.c = \"sleep \
                         100\"\n[ns.\"@/p\"]\ninit = { actor = \"idle\" }\nproc.j = { actor = \"idle\", enter = \"join\" }\n";
@@ -123,7 +123,7 @@ fn run(nest: &Nest, words: &[&str], refused: (libc::c_long, i32)) -> Output {
     // What hangs is killed, and has then no status of its own.
     let (ended, watched) = mpsc::channel::<()>();
     let watch = thread::spawn(move || {
-        if watched.recv_timeout(PATIENCE) == Err(RecvTimeoutError::Timeout) {
+        if watched.recv_timeout(TIMEOUT) == Err(RecvTimeoutError::Timeout) {
             let _ = signal::kill(number, Signal::SIGKILL);
         }
     });
@@ -221,7 +221,7 @@ fn empty_namespace_links_are_treated_as_unreadable() {
     for_each_identity(|identity| {
         let nest = Nest::new("[ns.@]\nproc.a = \"sleep 100\"\n").identity(identity);
         let mut standing = nest.up();
-        standing.standing();
+        standing.until_running();
         let root = standing.nest.root.clone();
         // Linux 5.10.262 answers readlink(2) of a stranger's /proc/PID/ns/* with 0 bytes.
         let verbs: [&[&str]; 4] = [&["see"], &["whois", "1"], &["capture", "--host"], &["exec", &root, "--", "true"]];

@@ -35,7 +35,7 @@ fn the_program_has_a_terminal_of_the_callers_size_which_follows_it() {
         terminal.expect("now 50 132");
         terminal.send("exit 0\r");
         assert_eq!(terminal.status(), 0);
-        assert!(terminal.is_as_it_was());
+        assert!(terminal.is_restored());
         terminal.close();
     });
 }
@@ -68,7 +68,7 @@ fn job_control_works_inside_and_does_not_affect_the_outside() {
         terminal.expect("in> ");
         terminal.send("exit 3\r");
         assert_eq!(terminal.status(), 3);
-        assert!(terminal.is_as_it_was());
+        assert!(terminal.is_restored());
         terminal.close();
     });
 }
@@ -94,7 +94,7 @@ tty  = true
             .filter_map(|word| u8::from_str_radix(word, 16).ok().filter(|_| word.len() == 2))
             .collect();
         assert!(dump.windows(255).any(|window| window == bytes), "{text}");
-        assert!(terminal.is_as_it_was());
+        assert!(terminal.is_restored());
         terminal.close();
     });
 }
@@ -118,7 +118,7 @@ fn the_settings_are_restored_when_the_program_cannot_be_executed() {
     for (program, status) in [("/no/such/program", 127), ("/etc/passwd", 126)] {
         Terminal::for_each_identity(&format!("[ns.@]\ninit = [\"{program}\"]\ntty = true\n"), |mut terminal| {
             assert_eq!(terminal.status(), status);
-            assert!(terminal.is_as_it_was());
+            assert!(terminal.is_restored());
             terminal.expect("cannot execute");
             terminal.close();
         });
@@ -128,14 +128,14 @@ fn the_settings_are_restored_when_the_program_cannot_be_executed() {
 #[test]
 fn the_settings_are_restored_when_the_program_is_killed() {
     Terminal::for_each_identity(SHELL, |mut terminal| {
-        terminal.becomes_raw();
+        terminal.until_raw();
         let truth =
             fs::read(fs::read_dir(terminal.nest.state()).unwrap().next().unwrap().unwrap().path().join("truth.json"));
         let truth: serde_json::Value = serde_json::from_slice(&truth.unwrap()).unwrap();
         let pid = truth["processes"][0]["pids"][0].as_i64().unwrap();
         kill(Pid::from_raw(pid.try_into().unwrap()), Signal::SIGKILL).unwrap();
         assert_eq!(terminal.status(), 137);
-        assert!(terminal.is_as_it_was());
+        assert!(terminal.is_restored());
         terminal.close();
     });
 }
@@ -144,10 +144,10 @@ fn the_settings_are_restored_when_the_program_is_killed() {
 fn the_settings_are_restored_when_the_tree_is_stopped_from_outside() {
     for (signal, status) in [(Signal::SIGTERM, 143), (Signal::SIGINT, 130), (Signal::SIGHUP, 129)] {
         Terminal::for_each_identity(SHELL, |mut terminal| {
-            terminal.becomes_raw();
+            terminal.until_raw();
             terminal.signal(signal);
             assert_eq!(terminal.status(), status);
-            assert!(terminal.is_as_it_was());
+            assert!(terminal.is_restored());
             terminal.close();
         });
     }
@@ -156,10 +156,10 @@ fn the_settings_are_restored_when_the_tree_is_stopped_from_outside() {
 #[test]
 fn the_guardian_restores_the_settings_of_a_killed_controller() {
     Terminal::for_each_identity(SHELL, |mut terminal| {
-        terminal.becomes_raw();
+        terminal.until_raw();
         terminal.signal(Signal::SIGKILL);
         assert_eq!(terminal.status(), 137);
-        terminal.settles();
+        terminal.until_restored();
         terminal.close();
     });
 }
@@ -179,7 +179,7 @@ fn a_suspended_nestns_restores_the_terminal_and_takes_it_again() {
         shell.send("stty -a > meanwhile; cmp before meanwhile && echo sa''me\r");
         shell.expect("same");
         shell.send("fg\r");
-        shell.becomes_raw();
+        shell.until_raw();
         shell.send("echo \"pid=$$\"\r");
         shell.expect("pid=1");
         shell.send("exit 4\r");

@@ -71,9 +71,9 @@ fn compare(nest: &Detached, them: &Threads, identity: Identity) {
             assert_eq!(told.len(), pids.len(), "{document}");
             assert_eq!((&told["host"], &told[&them.space]), (&json!(pids[0]), &json!(own(&pids))), "{document}");
             assert_eq!(document["thread_of"][&them.space], own(&them.process), "{document}");
-            assert_eq!(nest.says(&["pid", "-q", &address]), format!("{}\n", joined(thread)), "{identity:?}");
-            assert!(nest.says(&["pid", &address]).ends_with(&format!("  thread of {}\n", them.path)), "{identity:?}");
-            assert_eq!(nest.says(&["pid", &address, "--in", &them.space]), format!("{}\n", own(thread)));
+            assert_eq!(nest.run(&["pid", "-q", &address]), format!("{}\n", joined(thread)), "{identity:?}");
+            assert!(nest.run(&["pid", &address]).ends_with(&format!("  thread of {}\n", them.path)), "{identity:?}");
+            assert_eq!(nest.run(&["pid", &address, "--in", &them.space]), format!("{}\n", own(thread)));
         }
         let number = own(thread).to_string();
         let found = nest.document(&["whois", &number, "--in", &them.space, "--format", "json"]);
@@ -81,18 +81,18 @@ fn compare(nest: &Detached, them: &Threads, identity: Identity) {
         assert_eq!(found.len(), 1, "{identity:?}: {found:?}");
         assert_eq!((&found[0]["path"], &found[0]["pids"]), (&json!(them.path), &json!(thread)), "{identity:?}");
         assert_eq!(found[0]["thread_of"], json!(them.process), "{identity:?}");
-        let table = nest.says(&["whois", &address]);
+        let table = nest.run(&["whois", &address]);
         assert!(table.contains(&format!("thread of {}", them.path)), "{table}");
         let host = nest.document(&["whois", &format!("host#{}", thread[0]), "--format", "json"]);
         assert_eq!(host["matches"][0]["pids"], json!(thread), "{identity:?}");
-        let captured = nest.says(&["capture", &thread[0].to_string()]);
+        let captured = nest.run(&["capture", &thread[0].to_string()]);
         assert!(captured.contains(&format!("from process {} (", them.process[0])), "{captured}");
         // What is done to a thread is done to its process.
         let document = nest.document(&["inspect", &address, "--format", "json"]);
         assert_eq!(document["process"]["path"], them.path.as_str(), "{identity:?}");
         assert_eq!(document["process"]["thread_list"].as_array().map(Vec::len), Some(1), "{document}");
         assert_eq!(document["process"]["thread_list"][0]["pids"], json!(thread), "{identity:?}");
-        assert_eq!(nest.says(&["ps", "-q", &address]), format!("{}\n", them.path), "{identity:?}");
+        assert_eq!(nest.run(&["ps", "-q", &address]), format!("{}\n", them.path), "{identity:?}");
         for via in ["chain", "proc", "kill", "pidfd", "cred"] {
             let document = nest.document(&["see", "--of", &address, "--via", via, "--format", "json"]);
             assert_eq!(document["rows"].as_array().map(Vec::len), Some(1), "{document}");
@@ -166,14 +166,14 @@ fn a_thread_that_outlives_the_main_thread_is_found() {
             fs::read_to_string(format!("/proc/{pid}/status")).ok()?.contains("State:\tZ").then_some(())
         });
         compare(&nest, &them, identity);
-        assert_eq!(nest.says(&["pid", "-q", &them.path]), format!("{}\n", joined(&them.process)), "{identity:?}");
+        assert_eq!(nest.run(&["pid", "-q", &them.path]), format!("{}\n", joined(&them.process)), "{identity:?}");
         // Its place is taken by way of a thread that lives.
         for via in ["kill", "pidfd", "proc", "cred"] {
             let document = nest.document(&["see", &them.path, "--of", &them.path, "--via", via, "--format", "json"]);
             assert_eq!(row(&document, &them.path)[&them.path], own(&them.process), "{identity:?} {via}: {document}");
         }
         // What is run beside it is in its namespaces.
-        assert_eq!(nest.says(&["exec", &them.path, "--", "echo", "here"]), "here\n", "{identity:?}");
+        assert_eq!(nest.run(&["exec", &them.path, "--", "echo", "here"]), "here\n", "{identity:?}");
         let outcome = nest.nestns(&["kill", "-s", "KILL", &format!("{}#{}", them.space, own(&them.others[0]))]);
         assert_eq!(outcome.code, 0, "{identity:?}: {}", outcome.stderr);
     });

@@ -23,7 +23,7 @@ fn file(nest: &Nest) -> String {
 fn a_second_topology_of_the_same_name_is_refused_and_the_first_goes_on() {
     for_each_identity(|identity| {
         let mut first = Nest::new(IDLE).identity(identity).up();
-        let truth = first.standing();
+        let truth = first.until_running();
         let root = first.nest.root.clone();
         let state = first.nest.state().join(&root);
         // What is waited for is in its truth, and then nothing changes any more.
@@ -63,7 +63,7 @@ fn a_second_topology_of_the_same_name_is_refused_and_the_first_goes_on() {
 fn the_same_file_runs_twice_under_two_names() {
     for_each_identity(|identity| {
         let mut first = Nest::new(IDLE).identity(identity).up();
-        first.standing();
+        first.until_running();
         let (file, name) = (file(&first.nest), format!("{}-two", first.nest.root));
         let second = first.nest.command(&["up", "--name", &name, "--timeout", "200ms", &file]).output();
         let second = second.expect("the program was built");
@@ -182,8 +182,8 @@ fn the_leftovers_of_a_dead_topology_are_taken_over_and_reported() {
         }
         let root = nest.root.clone();
         let mut running = nest.up();
-        running.has_told(&format!("warning: found what an earlier `{root}` left behind, and removed it\n"));
-        let truth = running.standing();
+        running.until_stderr_has(&format!("warning: found what an earlier `{root}` left behind, and removed it\n"));
+        let truth = running.until_running();
         assert_eq!(truth.0["topology"].as_str(), Some(root.as_str()), "{identity:?}");
         let found = fs::metadata(&state).expect("it is the new one's");
         assert_eq!(found.mode() & 0o777, 0o700, "{identity:?}");

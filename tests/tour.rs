@@ -55,10 +55,10 @@ fn every_other_step_runs_as_predicted() {
             let foretold = Nestns::new(&["tree", "--format", "json", &file]).run();
             let foretold: Value = serde_json::from_str(&foretold.stdout).unwrap();
             let mut running = nest.start_verb(&["up", "--name", "@", &file]);
-            let Truth(truth) = running.standing();
+            let Truth(truth) = running.until_running();
             assert_eq!(numbers(&truth), numbers(&foretold), "{step}");
             if step == "3-ci.toml" {
-                running.has_said("│ vm/runner/job runs as 4");
+                running.until_stdout_has("│ vm/runner/job runs as 4");
             }
             let ended = running.stop();
             assert_eq!(ended.code, 130, "{step}: {}", ended.stderr);

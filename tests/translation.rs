@@ -148,20 +148,20 @@ fn pid_and_whois_are_inverse() {
             let line = line(&space);
             let chain: Vec<String> = numbers.iter().map(ToString::to_string).collect();
             let expected = format!("{}  ({})\n", chain.join("/"), line.join(" / "));
-            assert_eq!(nest.says(&["pid", &path]), expected, "{identity:?}");
-            assert_eq!(nest.says(&["pid", "-q", &path, "--in", "*"]), format!("{}\n", chain.join("/")));
+            assert_eq!(nest.run(&["pid", &path]), expected, "{identity:?}");
+            assert_eq!(nest.run(&["pid", "-q", &path, "--in", "*"]), format!("{}\n", chain.join("/")));
             let document = nest.document(&["pid", &path, "--format", "json"]);
             assert_eq!((&document["schema"], &document["path"]), (&"nestns.pid/1".into(), &path.as_str().into()));
             assert_eq!(document["pids"].as_object().expect("an object").len(), numbers.len());
             for (space, number_there) in line.iter().zip(numbers) {
                 assert_eq!(document["pids"][space], number_there, "{identity:?} {path} in {space}");
-                assert_eq!(number(&nest.says(&["pid", "-q", &path, "--in", space])), number_there);
+                assert_eq!(number(&nest.run(&["pid", "-q", &path, "--in", space])), number_there);
                 // By number back to the host's, and to the name.
                 let address = format!("{space}#{number_there}");
-                assert_eq!(number(&nest.says(&["pid", "-q", &address, "--in", "host"])), truth.host_pid(&path));
-                let who = nest.says(&["whois", "-q", &number_there.to_string(), "--in", space]);
+                assert_eq!(number(&nest.run(&["pid", "-q", &address, "--in", "host"])), truth.host_pid(&path));
+                let who = nest.run(&["whois", "-q", &number_there.to_string(), "--in", space]);
                 assert_eq!(who, format!("{path}\n"), "{identity:?} {address}");
-                assert_eq!(nest.says(&["whois", "-q", &address]), who, "{identity:?} {address}");
+                assert_eq!(nest.run(&["whois", "-q", &address]), who, "{identity:?} {address}");
             }
         }
         assert_eq!(nest.nestns(&["whois", "host#1", "--in", "@"]).code, 2);

@@ -17,7 +17,7 @@ init = "pause"
 
 /// The lines, with the root's name taken out and columns apart by one bar.
 fn lines(detached: &Detached, arguments: &[&str]) -> Vec<String> {
-    let text = detached.says(arguments).replace(&detached.nest.root, "@");
+    let text = detached.run(arguments).replace(&detached.nest.root, "@");
     text.lines()
         .map(|line| line.split("  ").map(str::trim).filter(|cell| !cell.is_empty()).collect::<Vec<_>>().join("|"))
         .collect()
@@ -73,17 +73,17 @@ fn a_file_is_distinguished_from_an_address() {
     let detached = Detached::up(Nest::new(TOPOLOGY));
     let file = detached.nest.file.to_str().expect("our own path").to_owned();
     for word in [file.clone(), format!("./{}.toml", detached.nest.root), format!("{}.toml", detached.nest.root)] {
-        let drawn = detached.says(&["tree", &word]);
+        let drawn = detached.run(&["tree", &word]);
         assert!(drawn.contains("?/1") && !drawn.contains("running"), "{word}: {drawn}");
     }
     // Nothing: what runs.
-    assert!(detached.says(&["tree"]).contains("✔ ready"));
+    assert!(detached.run(&["tree"]).contains("✔ ready"));
     let wrong = detached.nestns(&["tree", "no such thing"]);
     assert_eq!(wrong.code, 2, "{}", wrong.stderr);
     let from = detached.nestns(&["tree", &file, "--from", "@"]);
     assert_eq!(from.code, 2, "{}", from.stderr);
-    detached.says(&["down", "@"]);
+    detached.run(&["down", "@"]);
     // Nothing, and nothing runs: the file of this directory.
     std::fs::rename(&file, detached.nest.directory.path().join("topology.toml")).expect("it is our own");
-    assert!(detached.says(&["tree"]).contains("?/1"));
+    assert!(detached.run(&["tree"]).contains("?/1"));
 }

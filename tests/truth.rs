@@ -44,14 +44,14 @@ fn file(detached: &Detached) -> std::path::PathBuf {
 fn it_has_a_state_before_wait_returns() {
     Detached::for_each_identity(TREE, &["--no-wait"], |detached| {
         let path = |name: &str| format!("{}/{name}", detached.nest.root);
-        detached.says(&["wait", "--for", "started"]);
+        detached.run(&["wait", "--for", "started"]);
         let truth = detached.truth();
         for name in ["idle", "late", "in/job", "init", "in/init", "prog/init"] {
             assert!(["running", "ready"].contains(&state(&truth, &path(name))), "{name}: {truth:?}");
         }
         assert_eq!(truth.process(&path("setup"))["exit"], json!({ "code": 0 }));
         fs::write(detached.nest.directory.path().join("job"), "").expect("the directory is writable");
-        detached.says(&["wait", "@/in/job"]);
+        detached.run(&["wait", "@/in/job"]);
         let truth = detached.truth();
         assert_eq!(
             (state(&truth, &path("in/job")), &truth.process(&path("in/job"))["exit"]["code"]),
@@ -60,18 +60,18 @@ fn it_has_a_state_before_wait_returns() {
         // There is a cgroup of one's own not everywhere.
         if detached.nestns(&["pause", "@/in"]).code == 0 {
             assert_eq!(state(&detached.truth(), &path("in/init")), "paused");
-            detached.says(&["resume", "@/in"]);
+            detached.run(&["resume", "@/in"]);
         }
         let before = detached.truth();
         assert!(["running", "ready"].contains(&state(&before, &path("in/init"))));
-        detached.says(&["restart", "@/late", "@/in/"]);
+        detached.run(&["restart", "@/late", "@/in/"]);
         let after = detached.truth();
         for name in ["late", "in/init", "in/job"] {
             assert_eq!(after.process(&path(name))["restarts"], 1, "{name}");
             assert_ne!(after.host_pid(&path(name)), before.host_pid(&path(name)), "{name}");
         }
         assert_ne!(after.namespace(&path("in"))["pidns"], Value::Null);
-        detached.says(&["down", &detached.nest.root, "@/in"]);
+        detached.run(&["down", &detached.nest.root, "@/in"]);
         assert!(["exited", "killed", "gone"].contains(&state(&detached.truth(), &path("in/init"))));
     });
 }
@@ -79,8 +79,8 @@ fn it_has_a_state_before_wait_returns() {
 #[test]
 fn it_agrees_with_the_verbs() {
     Detached::for_each_identity(TREE, &["--no-wait"], |detached| {
-        detached.says(&["wait", "@/late", "--for", "started"]);
-        detached.says(&["exec", "-d", "@/in/", "--", "sleep", "1000"]);
+        detached.run(&["wait", "@/late", "--for", "started"]);
+        detached.run(&["exec", "-d", "@/in/", "--", "sleep", "1000"]);
         let told = detached.document(&["tree", "--format", "json"]);
         let truth = detached.truth().0;
         for list in ["namespaces", "processes"] {
@@ -97,7 +97,7 @@ fn exec_processes_are_in_it_while_they_run() {
     Detached::for_each_identity(TREE, &["--no-wait"], |detached| {
         let guests =
             |truth: &Truth| truth.paths().into_iter().filter(|path| path.contains("exec.")).collect::<Vec<_>>();
-        detached.says(&["exec", "-d", "@/in/", "--", "sleep", "1000"]);
+        detached.run(&["exec", "-d", "@/in/", "--", "sleep", "1000"]);
         let truth = detached.truth();
         let there = guests(&truth);
         assert_eq!(there.len(), 1, "{there:?}");
@@ -108,7 +108,7 @@ fn exec_processes_are_in_it_while_they_run() {
         );
         assert_eq!(guest["ns"], format!("{}/in", detached.nest.root));
         for _ in 0..5 {
-            detached.says(&["exec", "@/in/", "--", "true"]);
+            detached.run(&["exec", "@/in/", "--", "true"]);
             assert_eq!(guests(&detached.truth()), there, "that one has ended");
         }
         kill(Pid::from_raw(truth.host_pid(&there[0])), Signal::SIGKILL).expect("it lives");
@@ -170,8 +170,8 @@ fn a_burst_of_changes_is_written_a_few_times_and_atomically() {
                 serde_json::from_slice::<Value>(&text).expect("all of it is");
             }
         });
-        detached.says(&["kill", "-s", "KILL", "@/w.*"]);
-        detached.says(&["wait", "@/w.*"]);
+        detached.run(&["kill", "-s", "KILL", "@/w.*"]);
+        detached.run(&["wait", "@/w.*"]);
         is_over.store(true, Ordering::Relaxed);
         reader.join().expect("it has found nothing strange");
     });
@@ -191,7 +191,7 @@ fn a_write_failure_is_reported_once_and_delays_nothing() {
     for_each_identity(|identity| {
         let topology = "on_exit = \"ignore\"\n[ns.@]\nproc.p = { actor = \"idle\" }\nproc.q = { actor = \"idle\" }\nproc.r = { actor = \"idle\" }\n";
         let mut running = Nest::new(topology).identity(identity).up();
-        let truth = running.standing();
+        let truth = running.until_running();
         running.until("both run", |nest| {
             let output = nest.command(&["wait", "--for", "started"]).output().expect("the program was built");
             output.status.success().then_some(())
@@ -212,13 +212,13 @@ fn a_write_failure_is_reported_once_and_delays_nothing() {
             let path = format!("{}/{name}", running.nest.root);
             let output = running.nest.command(&["wait", &path]).output().expect("the program was built");
             assert!(output.status.success());
-            running.has_told("truth.json is out of date");
+            running.until_stderr_has("truth.json is out of date");
         }
         fs::remove_dir(&file).expect("it is empty");
         // Whoever is told how it is finds it written again.
         let output = running.nest.command(&["ps", "-q"]).output().expect("the program was built");
         assert!(output.status.success());
-        let truth = running.standing();
+        let truth = running.until_running();
         assert_eq!(truth.process(&format!("{}/q", running.nest.root))["exit"], json!({ "signal": 9 }));
         let ended = running.stop();
         assert_eq!(ended.stderr.matches("truth.json").count(), 1, "{}", ended.stderr);

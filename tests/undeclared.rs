@@ -51,7 +51,7 @@ fn undeclared(processes: &[Value]) -> BTreeMap<String, Value> {
 }
 
 /// Waits until everybody is there, and returns what `ps` has.
-fn settled(nest: &Detached) -> BTreeMap<String, Value> {
+fn until_complete(nest: &Detached) -> BTreeMap<String, Value> {
     nest.until("everybody is there", |nest| {
         let found = undeclared(list(&nest.document(&["ps", "--format", "json"]), "processes"));
         ["1003", "1004", "1006", "zombie"].iter().all(|word| found.contains_key(*word)).then_some(found)
@@ -76,7 +76,7 @@ fn children_orphans_zombies_and_namespaces_of_programs_are_listed() {
             let (file, home) = topology(depth);
             let nest = Detached::up(Nest::new(&file).identity(identity));
             let home = home.replace('@', &nest.nest.root);
-            let found = settled(&nest);
+            let found = until_complete(&nest);
             let what = format!("{identity:?}, depth {depth}: {found:?}");
             for (word, process) in &found {
                 let pids = numbers(process, "pids");
@@ -113,7 +113,7 @@ fn children_orphans_zombies_and_namespaces_of_programs_are_listed() {
             assert_eq!(undeclared(list(&all, "processes")).len(), found.len(), "{what}");
             let declared = nest.document(&["ps", "--declared", "--format", "json"]);
             assert_eq!(undeclared(list(&declared, "processes")).len(), 0);
-            let zombies = nest.says(&["ps", "--state", "zombie", "-q"]);
+            let zombies = nest.run(&["ps", "--state", "zombie", "-q"]);
             assert_eq!(zombies, format!("{}\n", text(zombie, "path")), "{what}");
         }
     });
@@ -126,14 +126,14 @@ fn undeclared_processes_are_addressed_by_pid() {
             let (file, home) = topology(depth);
             let nest = Detached::up(Nest::new(&file).identity(identity));
             let home = home.replace('@', &nest.nest.root);
-            let found = settled(&nest);
+            let found = until_complete(&nest);
             let what = format!("{identity:?}, depth {depth}: {found:?}");
             let (child, inner, zombie) = (&found["1003"], &found["1004"], &found["zombie"]);
             let (child_path, inner_path) = (text(child, "path"), text(inner, "path"));
             let pids = numbers(inner, "pids").iter().map(i64::to_string).collect::<Vec<_>>().join("/");
-            assert!(nest.says(&["pid", inner_path]).starts_with(&format!("{pids}  (")), "{what}");
+            assert!(nest.run(&["pid", inner_path]).starts_with(&format!("{pids}  (")), "{what}");
             // Inside: in its PID namespace, with its host name.
-            let inside = nest.says(&["exec", child_path, "--", "sh", "-c", "hostname; readlink /proc/self/ns/pid"]);
+            let inside = nest.run(&["exec", child_path, "--", "sh", "-c", "hostname; readlink /proc/self/ns/pid"]);
             assert_eq!(inside, format!("web-1\n{}\n", text(child, "ns")), "{what}");
             let sheet = nest.document(&["inspect", inner_path, "--format", "json"]);
             assert_eq!(
@@ -146,7 +146,7 @@ fn undeclared_processes_are_addressed_by_pid() {
             let strays: Vec<&str> =
                 list(&sheet["namespace"]["members"], "strays").iter().map(|one| text(one, "path")).collect();
             assert!(strays.contains(&text(zombie, "path")) && !strays.contains(&inner_path), "{strays:?}, {what}");
-            let told = nest.says(&["inspect", &format!("{home}/")]);
+            let told = nest.run(&["inspect", &format!("{home}/")]);
             assert!(told.contains(text(zombie, "path")) && told.contains(", zombie"), "{told}");
             // As observers, by each mechanism: the one inside sees itself alone.
             for via in ["chain", "proc", "kill", "pidfd", "cred"] {
@@ -186,7 +186,7 @@ fn undeclared_processes_are_in_the_truth() {
     for_each_identity(|identity| {
         let (file, _) = topology(1);
         let nest = Detached::up(Nest::new(&file).identity(identity));
-        let found = settled(&nest);
+        let found = until_complete(&nest);
         let expected: Vec<&str> = found.values().map(|process| text(process, "path")).collect();
         let paths = |truth: &Value| -> Vec<String> {
             list(&truth["undeclared"], "processes").iter().map(|process| text(process, "path").to_owned()).collect()
@@ -217,12 +217,12 @@ fn equal_undeclared_processes_are_folded_in_tables() {
         list(&document, "processes").iter().filter(|process| process["argv"][1] == "1008").count()
     };
     nest.until("all of them are there", |nest| (all(nest) == 10).then_some(()));
-    let told = nest.says(&["ps"]);
+    let told = nest.run(&["ps"]);
     assert_eq!(told.matches("sleep 1008\n").count(), 5, "{told}");
     assert_eq!(told.matches("… 5 more like ").count(), 1, "{told}");
-    assert_eq!(nest.says(&["ps", "--no-fold"]).matches("sleep 1008\n").count(), 10);
-    assert_eq!(nest.says(&["ps", "-q"]).lines().filter(|line| line.contains('#')).count(), 10);
-    let drawn = nest.says(&["tree"]);
+    assert_eq!(nest.run(&["ps", "--no-fold"]).matches("sleep 1008\n").count(), 10);
+    assert_eq!(nest.run(&["ps", "-q"]).lines().filter(|line| line.contains('#')).count(), 10);
+    let drawn = nest.run(&["tree"]);
     assert!(drawn.contains("(10 processes undeclared)"), "{drawn}");
     assert!(drawn.matches("sleep 1008").count() == 5 && drawn.contains("… 5 more like #"), "{drawn}");
 }

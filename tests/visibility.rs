@@ -50,7 +50,7 @@ fn siblings_do_not_see_each_other_a_parent_sees_both_and_a_child_no_parent() {
                 }
             }
             let mut running = Nest::new(&topology).identity(identity).up();
-            let truth = running.standing();
+            let truth = running.until_running();
             let root = running.nest.root.clone();
             let mut watch = |path: &str, watcher: &str| {
                 let path = path.replace('@', &root);

@@ -56,8 +56,8 @@ fn waits_for_an_exit_and_returns_its_status() {
 #[test]
 fn waits_for_started_and_ready_and_times_out() {
     Detached::for_each_identity(JOBS, &["--no-wait"], |detached| {
-        detached.says(&["wait", "@/idle", "@/in", "@/in/deep/init", "--for", "started", "--timeout", "50s"]);
-        detached.says(&["wait", "@/in", "--for", "ready", "--timeout", "50s"]);
+        detached.run(&["wait", "@/idle", "@/in", "@/in/deep/init", "--for", "started", "--timeout", "50s"]);
+        detached.run(&["wait", "@/in", "--for", "ready", "--timeout", "50s"]);
         assert_eq!(detached.nestns(&["wait", "@/later", "--for", "started", "--timeout", "50ms"]).code, 124);
         assert_eq!(detached.nestns(&["wait", "--for", "ready", "--timeout", "50ms"]).code, 124);
         let never = detached.start(&["wait", "@/job", "@/good", "--for", "ready"]);
@@ -85,19 +85,19 @@ fn waits_until_a_namespace_or_the_topology_is_gone() {
         let all = detached.start(&["wait", "--for", "exited"]);
         let never = detached.start(&["wait", "@/later", "--for", "started"]);
         assert_eq!(detached.nestns(&["wait", ".", "--for", "gone", "--timeout", "50ms"]).code, 124);
-        detached.says(&["kill", "-s", "KILL", "@/in"]);
+        detached.run(&["kill", "-s", "KILL", "@/in"]);
         assert_eq!(ended(part).code, 0);
         // The kernel has killed it with its namespace.
         assert_eq!(ended(inner).code, 137);
-        detached.says(&["down", "@", "--now"]);
+        detached.run(&["down", "@", "--now"]);
         let outcome = ended(whole);
         assert_eq!(outcome.code, 0, "{}", outcome.stderr);
         assert!(!detached.is_running());
         assert_eq!(ended(all).code, 0);
         assert_eq!(ended(never).code, 1);
         // A name that does not run is gone; without one it is not known what is.
-        detached.says(&["wait", "@:/", "--for", "gone"]);
-        detached.says(&["wait", "-n", "@", "--for", "gone"]);
+        detached.run(&["wait", "@:/", "--for", "gone"]);
+        detached.run(&["wait", "-n", "@", "--for", "gone"]);
         assert_eq!(detached.nestns(&["wait", "--for", "gone"]).code, 1);
     });
 }

@@ -65,7 +65,7 @@ fn ask(detached: &Detached, namespace: &str, requests: &[String], wrapper: &[&st
     let mut words = vec!["exec", "-n", "@", namespace, "--"];
     words.extend(wrapper);
     words.extend(["/usr/bin/python3", &script, &state, &file]);
-    let said = detached.says(&words);
+    let said = detached.run(&words);
     said.lines().map(|line| serde_json::from_str::<Value>(line).expect("a document")["say"].clone()).collect()
 }
 
@@ -92,7 +92,7 @@ fn a_program_inside_changes_nothing() {
             let truth = detached.truth();
             assert!(["running", "ready"].contains(&truth.process(&path)["state"].as_str().expect("a word")), "{path}");
         }
-        detached.says(&["down", "@"]);
+        detached.run(&["down", "@"]);
     });
 }
 
@@ -113,9 +113,9 @@ fn a_program_inside_sees_its_own_namespace_and_no_other() {
         }
         // The command line works from there as well.
         let nestns = program().display().to_string();
-        let said = detached.says(&["exec", "-n", "@", "@/x/y", "--", &nestns, "ps", "-n", "@"]);
+        let said = detached.run(&["exec", "-n", "@", "@/x/y", "--", &nestns, "ps", "-n", "@"]);
         assert!(said.contains("three") && !said.contains("four"), "{said}");
-        detached.says(&["down", "@"]);
+        detached.run(&["down", "@"]);
     });
 }
 
@@ -130,7 +130,7 @@ fn a_client_in_a_user_namespace_is_refused() {
         let stderr = String::from_utf8_lossy(&output.stderr);
         assert!(!output.status.success(), "{stderr}");
         assert!(stderr.contains("another PID or user namespace"), "{stderr}");
-        detached.says(&["ps", "-n", "@"]);
-        detached.says(&["down", "@"]);
+        detached.run(&["ps", "-n", "@"]);
+        detached.run(&["down", "@"]);
     });
 }

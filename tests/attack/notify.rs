@@ -58,9 +58,9 @@ fn only_the_process_itself_can_report_readiness() {
         for name in ["same", "inner", "other"] {
             detached.until(name, |detached| detached.nest.directory.path().join(name).exists().then_some(()));
         }
-        detached.settle();
+        detached.sync();
         assert!(!is_ready(&detached, "@/a"), "{identity:?}");
-        detached.says(&["down", "@"]);
+        detached.run(&["down", "@"]);
     });
 }
 
@@ -92,7 +92,7 @@ fn with_all_a_running_sibling_reports_and_no_other_namespace() {
         for name in ["inner", "other"] {
             detached.until(name, |detached| detached.nest.directory.path().join(name).exists().then_some(()));
         }
-        detached.says(&["ps", "-n", "@"]);
+        detached.run(&["ps", "-n", "@"]);
         assert!(!is_ready(&detached, "@/a"), "{identity:?}");
         let script = "import socket, sys, time\naddress = \"\\0\" + open(sys.argv[1]).read().strip()[1:]\n\
                       socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM).sendto(b\"READY=1\", address)\ntime.sleep(1000)\n";
@@ -100,8 +100,8 @@ fn with_all_a_running_sibling_reports_and_no_other_namespace() {
         fs::write(directory.join("neighbour.py"), script).expect("it is our own");
         let (script, address) =
             (directory.join("neighbour.py").display().to_string(), directory.join("address").display().to_string());
-        detached.says(&["exec", "-n", "@", "-d", "@", "--", "/usr/bin/python3", &script, &address]);
+        detached.run(&["exec", "-n", "@", "-d", "@", "--", "/usr/bin/python3", &script, &address]);
         detached.until("a neighbour has said it", |detached| is_ready(detached, "@/a").then_some(()));
-        detached.says(&["down", "@"]);
+        detached.run(&["down", "@"]);
     });
 }

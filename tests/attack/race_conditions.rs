@@ -107,7 +107,7 @@ fn a_guardian_that_dies_during_a_start_is_replaced_before_anything_runs() {
         });
         kill(kernel::guardian(controller).expect("it has one"), Signal::SIGKILL).expect("it runs");
         running.signal(Signal::SIGCONT);
-        let truth = running.standing();
+        let truth = running.until_running();
         let root = Pid::from_raw(truth.host_pid(&format!("{}/init", running.nest.root)));
         // The new guardian knows the root.
         until("there is another guardian", || !kernel::descendants(controller.as_raw()).is_empty());

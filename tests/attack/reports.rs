@@ -22,7 +22,7 @@ use crate::harness::kernel;
 use crate::harness::nest::Nest;
 use crate::harness::requirement::{installed, nesting, require};
 use crate::harness::socket::Socket;
-use crate::harness::wait::PATIENCE;
+use crate::harness::wait::TIMEOUT;
 
 /// The attacker: a program with the rights of any other.
 const ATTACK: &str = include_str!("reports.py");
@@ -128,7 +128,7 @@ fn prepare(place: &Place, identity: Identity) -> Nest {
 
 fn snapshot(detached: &Detached) -> Value {
     let directory = detached.nest.state().join(&detached.nest.root);
-    Socket::connect(&directory).answer(&json!("snapshot"))["snapshot"].clone()
+    Socket::connect(&directory).call(&json!("snapshot"))["snapshot"].clone()
 }
 
 fn state(snapshot: &Value, path: &str) -> String {
@@ -177,8 +177,8 @@ fn assert_undisturbed(detached: &Detached, place: &Place, blamed: &str) {
             .any(|event| event["event"] == "exit" && event["path"] == format!("{victim}/one"))
             .then_some(())
     });
-    assert!(began.elapsed() < PATIENCE / 2, "it took {:?}", began.elapsed());
-    detached.settle();
+    assert!(began.elapsed() < TIMEOUT / 2, "it took {:?}", began.elapsed());
+    detached.sync();
     let all = detached.events();
     for event in &all {
         let path = event["path"].as_str().expect("all have one");
@@ -202,7 +202,7 @@ fn a_program_cannot_report_about_its_ancestors_and_siblings() {
         for identity in identities() {
             let detached = Detached::up(prepare(place, identity));
             assert_undisturbed(&detached, place, place.attacker);
-            detached.says(&["down", "@"]);
+            detached.run(&["down", "@"]);
         }
     }
 }
@@ -218,7 +218,7 @@ fn a_program_of_exec_cannot_report_for_others_from_an_empty_namespace() {
         command.stdout(Stdio::null()).stderr(Stdio::null());
         let attacker = Running(command.spawn().expect("the program was built"));
         assert_undisturbed(&detached, &EMPTY, EMPTY.attacker);
-        detached.says(&["down", "@"]);
+        detached.run(&["down", "@"]);
         drop(attacker);
     });
 }

@@ -14,7 +14,7 @@ use crate::harness::Nestns;
 /// `^(.+?):(\d+):(\d+): (error|warning)\[(NS\d{3})\]: (.+)$`, and for problems of a whole file
 /// `^(.+?): (error|warning)\[(NS\d{3})\]: (.+)$`.
 #[derive(Debug, PartialEq, Eq)]
-struct Problem<'a> {
+struct Match<'a> {
     file: &'a str,
     place: Option<(u64, u64)>,
     severity: &'a str,
@@ -22,7 +22,7 @@ struct Problem<'a> {
     message: &'a str,
 }
 
-fn match_line(line: &str) -> Option<Problem<'_>> {
+fn match_line(line: &str) -> Option<Match<'_>> {
     // `.+?` takes as little as possible: up to the first place where the rest fits.
     let ends = line.match_indices(": ").map(|(index, _)| index);
     ends.filter(|&end| end > 0).find_map(|end| {
@@ -39,16 +39,16 @@ fn match_line(line: &str) -> Option<Problem<'_>> {
         let number = |text: &str| text.parse::<u64>().ok();
         Some(match (number(column), line.and_then(number), file) {
             (Some(column), Some(line), Some(file)) => {
-                Problem { file, place: Some((line, column)), severity, code, message }
+                Match { file, place: Some((line, column)), severity, code, message }
             }
-            _ => Problem { file: front, place: None, severity, code, message },
+            _ => Match { file: front, place: None, severity, code, message },
         })
     })
 }
 
 /// What `errorformat=%f:%l:%c:\ %t%*[a-z]%m,%f:\ %t%*[a-z]%m` makes of a line: the type is the first letter of the level, and
 /// the code stays in the message, where it can be read.
-fn vim(problem: &Problem<'_>) -> (char, String) {
+fn vim(problem: &Match<'_>) -> (char, String) {
     (problem.severity.chars().next().expect("it is a word"), format!("[{}]: {}", problem.code, problem.message))
 }
 
@@ -75,7 +75,7 @@ fn editors_find_in_a_line_what_programs_find_in_the_document() {
     assert_eq!(text.lines().count(), diagnostics.len());
     assert!(diagnostics.len() > 50, "the examples have problems");
     for (line, diagnostic) in text.lines().zip(diagnostics) {
-        let expected = Problem {
+        let expected = Match {
             file: diagnostic["file"].as_str().unwrap(),
             place: diagnostic["line"].as_u64().zip(diagnostic["column"].as_u64()),
             severity: diagnostic["level"].as_str().unwrap(),

@@ -25,7 +25,7 @@ pub(crate) enum Enter {
 
 /// A namespace. Parents stand before their children.
 #[derive(Debug, Clone)]
-pub(crate) struct Space {
+pub(crate) struct Namespace {
     pub(crate) path: String,
     pub(crate) parent: Option<usize>,
     pub(crate) init: Init,
@@ -34,10 +34,10 @@ pub(crate) struct Space {
 
 /// A whole tree.
 #[derive(Debug, Clone)]
-pub(crate) struct Blueprint(pub(crate) Vec<Space>);
+pub(crate) struct Blueprint(pub(crate) Vec<Namespace>);
 
 impl Init {
-    const fn keeps(self) -> bool {
+    const fn adopts(self) -> bool {
         matches!(self, Self::Builtin | Self::Pause)
     }
 }
@@ -46,16 +46,16 @@ impl Blueprint {
     /// The file. Under a PID 1 that is a program, processes can only join.
     pub(crate) fn topology(&self) -> String {
         let mut text = String::new();
-        for space in &self.0 {
-            let init = match space.init {
+        for namespace in &self.0 {
+            let init = match namespace.init {
                 Init::Builtin => "\"builtin\"".to_owned(),
                 Init::Pause => "\"pause\"".to_owned(),
                 Init::Actor => "{ actor = \"idle\" }".to_owned(),
                 Init::Program => format!("[{:?}, \"actor\", \"idle\"]", program().display().to_string()),
             };
-            writeln!(text, "[ns.{:?}]\ninit = {init}", space.path).expect("memory");
-            for (place, &enter) in space.processes.iter().enumerate() {
-                let enter = if self.enter(space, enter) == Enter::Join { "join" } else { "fork" };
+            writeln!(text, "[ns.{:?}]\ninit = {init}", namespace.path).expect("memory");
+            for (place, &enter) in namespace.processes.iter().enumerate() {
+                let enter = if self.enter(namespace, enter) == Enter::Join { "join" } else { "fork" };
                 let does = if place % 2 == 0 { "actor = \"idle\"" } else { "cmd = \"sleep 1000\"" };
                 writeln!(text, "proc.p{place} = {{ {does}, enter = \"{enter}\" }}").expect("memory");
             }
@@ -64,14 +64,14 @@ impl Blueprint {
     }
 
     #[expect(clippy::unused_self, reason = "it is a rule of the whole")]
-    fn enter(&self, space: &Space, enter: Enter) -> Enter {
-        if space.init.keeps() { enter } else { Enter::Join }
+    fn enter(&self, namespace: &Namespace, enter: Enter) -> Enter {
+        if namespace.init.adopts() { enter } else { Enter::Join }
     }
 
     /// The number on the host of whoever creates and reaps in a namespace, from `index` outward.
-    fn keeper(&self, mut index: Option<usize>, truth: &Truth, root: &str, controller: i32) -> i32 {
+    fn parent(&self, mut index: Option<usize>, truth: &Truth, root: &str, controller: i32) -> i32 {
         while let Some(at) = index {
-            if self.0[at].init.keeps() {
+            if self.0[at].init.adopts() {
                 return truth.host_pid(&format!("{}/init", self.0[at].path.replace('@', root)));
             }
             index = self.0[at].parent;
@@ -81,15 +81,15 @@ impl Blueprint {
 
     /// Waits until every program that is PID 1 has been executed and has come so far that it heeds TERM: before, the kernel
     /// drops the signal, and the stop takes its whole grace.
-    pub(crate) fn settle(&self, running: &mut Running, truth: &Truth) {
-        for space in self.0.iter().filter(|space| space.init == Init::Program) {
-            let init = format!("{}/init", space.path.replace('@', &running.nest.root));
+    pub(crate) fn until_term_is_handled(&self, running: &mut Running, truth: &Truth) {
+        for namespace in self.0.iter().filter(|namespace| namespace.init == Init::Program) {
+            let init = format!("{}/init", namespace.path.replace('@', &running.nest.root));
             let pid = truth.host_pid(&init);
             running.until(&format!("{init} heeds TERM"), |_| {
                 // A copy of nestns that waits for its gate has another command line.
                 let words = fs::read(format!("/proc/{pid}/cmdline")).ok()?;
                 let executed = words.starts_with(program().as_os_str().as_encoded_bytes());
-                (executed && kernel::heeds_term(pid)).then_some(())
+                (executed && kernel::handles_term(pid)).then_some(())
             });
         }
     }
@@ -101,8 +101,8 @@ impl Blueprint {
         let named = |text: &str| text.replace('@', root);
         let mut declared = BTreeSet::new();
         let mut inodes: HashMap<usize, u64> = HashMap::new();
-        for (index, space) in self.0.iter().enumerate() {
-            let path = named(&space.path);
+        for (index, namespace) in self.0.iter().enumerate() {
+            let path = named(&namespace.path);
             let level = path.split('/').count();
             let init = format!("{path}/init");
             let pid = truth.host_pid(&init);
@@ -110,12 +110,12 @@ impl Blueprint {
             inodes.insert(index, inode);
             assert_eq!(truth.namespace(&path)["pidns"], inode, "{path}");
             assert_eq!(truth.namespace(&path)["level"], level, "{path}");
-            let around = space.parent.map_or_else(kernel::own_pid_namespace, |parent| inodes[&parent]);
+            let around = namespace.parent.map_or_else(kernel::own_pid_namespace, |parent| inodes[&parent]);
             assert_eq!(kernel::parent_namespace(pid), around, "the namespace around {path}");
-            let outside = self.keeper(space.parent, truth, root, controller);
+            let outside = self.parent(namespace.parent, truth, root, controller);
             let mut expected = vec![(init, outside)];
-            for (place, &enter) in space.processes.iter().enumerate() {
-                let parent = if self.enter(space, enter) == Enter::Join { outside } else { pid };
+            for (place, &enter) in namespace.processes.iter().enumerate() {
+                let parent = if self.enter(namespace, enter) == Enter::Join { outside } else { pid };
                 expected.push((format!("{path}/p{place}"), parent));
             }
             for (process, parent) in expected {

@@ -66,7 +66,7 @@ impl Detached {
     }
 
     /// The same, and fails when it does not end well. Returns standard output.
-    pub(crate) fn says(&self, arguments: &[&str]) -> String {
+    pub(crate) fn run(&self, arguments: &[&str]) -> String {
         let outcome = self.nestns(arguments);
         assert_eq!(outcome.code, 0, "{arguments:?}: {}{}", outcome.stdout, outcome.stderr);
         outcome.stdout
@@ -74,7 +74,7 @@ impl Detached {
 
     /// The same, and reads the document that it writes.
     pub(crate) fn document(&self, arguments: &[&str]) -> Value {
-        serde_json::from_str(&self.says(arguments)).expect("it is one document")
+        serde_json::from_str(&self.run(arguments)).expect("it is one document")
     }
 
     /// Starts it, with pipes for its output.
@@ -103,9 +103,9 @@ impl Detached {
     }
 
     /// Lets the controller come to rest: it has only one thread, and answers after what it was told before.
-    pub(crate) fn settle(&self) {
+    pub(crate) fn sync(&self) {
         for _ in 0..5 {
-            self.says(&["ps", "-n", "@"]);
+            self.run(&["ps", "-n", "@"]);
         }
     }
 

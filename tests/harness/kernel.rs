@@ -39,7 +39,7 @@ pub(crate) fn process(pid: i32) -> Option<Process> {
 }
 
 /// Whether a process does something about TERM: handles it, or has it blocked and will look at it.
-pub(crate) fn heeds_term(pid: i32) -> bool {
+pub(crate) fn handles_term(pid: i32) -> bool {
     (signals(pid, "SigBlk:") | signals(pid, "SigCgt:")) & 1 << (libc::SIGTERM - 1) != 0
 }
 

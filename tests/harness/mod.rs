@@ -1,7 +1,6 @@
 //! Runs the program that was built, and looks at what it says.
 
 pub(crate) mod blueprint;
-pub(crate) mod by_hand;
 pub(crate) mod chain;
 pub(crate) mod detached;
 pub(crate) mod document;
@@ -14,6 +13,7 @@ pub(crate) mod requirement;
 pub(crate) mod seccomp;
 pub(crate) mod socket;
 pub(crate) mod terminal;
+pub(crate) mod unmanaged;
 pub(crate) mod wait;
 
 use std::io::Write as _;

@@ -19,7 +19,7 @@ use serde_json::Value;
 
 use super::STATE_ROOT;
 use super::identity::{Identity, ORDINARY};
-use super::wait::{PATIENCE, exit, within};
+use super::wait::{TIMEOUT, exit, within};
 
 /// A copy of the program that every user may execute, wherever the build directory lies.
 pub(crate) fn program() -> &'static Path {
@@ -229,7 +229,7 @@ impl Running {
     }
 
     /// Waits until the tree stands and its truth is written.
-    pub(crate) fn standing(&mut self) -> Truth {
+    pub(crate) fn until_running(&mut self) -> Truth {
         let found = self.until("the tree stands", |nest| {
             let directory = fs::read_dir(nest.state()).ok()?.flatten().next()?.path();
             serde_json::from_slice(&fs::read(directory.join("truth.json")).ok()?).ok()
@@ -238,14 +238,14 @@ impl Running {
     }
 
     /// Waits until the program has written this to standard output.
-    pub(crate) fn has_said(&mut self, text: &str) {
+    pub(crate) fn until_stdout_has(&mut self, text: &str) {
         self.until(&format!("standard output has {text:?}"), |nest| {
             fs::read_to_string(nest.directory.path().join("stdout")).ok()?.contains(text).then_some(())
         });
     }
 
     /// Waits until the story on standard error has this.
-    pub(crate) fn has_told(&mut self, text: &str) {
+    pub(crate) fn until_stderr_has(&mut self, text: &str) {
         self.until(&format!("standard error has {text:?}"), |nest| {
             fs::read_to_string(nest.directory.path().join("stderr")).ok()?.contains(text).then_some(())
         });
@@ -253,7 +253,7 @@ impl Running {
 
     /// Polls for a condition, and fails when the program ends before it holds.
     pub(crate) fn until<T>(&mut self, what: &str, mut condition: impl FnMut(&Nest) -> Option<T>) -> T {
-        let found = within(PATIENCE, || {
+        let found = within(TIMEOUT, || {
             // It may come to hold in the moment before the end.
             let ended = self.child.0.try_wait().expect("it is our child");
             condition(&self.nest).map(Ok).or(ended.map(Err))
@@ -270,7 +270,7 @@ impl Running {
     }
 
     fn status(&mut self) -> ExitStatus {
-        exit(&mut self.child.0, PATIENCE).unwrap_or_else(|| panic!("does not end; {}", self.output()))
+        exit(&mut self.child.0, TIMEOUT).unwrap_or_else(|| panic!("does not end; {}", self.output()))
     }
 
     fn output(&self) -> String {

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use super::wait::PATIENCE;
+use super::wait::TIMEOUT;
 
 /// A connection.
 #[derive(Debug)]
@@ -29,27 +29,27 @@ impl Socket {
     /// Connects to the controller whose state directory this is.
     pub(crate) fn connect(directory: &Path) -> Self {
         let stream = UnixStream::connect(directory.join("control.sock")).expect("the controller listens");
-        stream.set_read_timeout(Some(PATIENCE)).expect("it is a socket");
-        stream.set_write_timeout(Some(PATIENCE)).expect("it is a socket");
+        stream.set_read_timeout(Some(TIMEOUT)).expect("it is a socket");
+        stream.set_write_timeout(Some(TIMEOUT)).expect("it is a socket");
         let reader = BufReader::new(stream.try_clone().expect("there are descriptors"));
         Self { stream, reader, id: 0 }
     }
 
     /// Says something, a request or not. An error is the controller's hanging up.
-    pub(crate) fn say(&mut self, bytes: &[u8]) -> std::io::Result<()> {
+    pub(crate) fn send(&mut self, bytes: &[u8]) -> std::io::Result<()> {
         self.stream.write_all(bytes)
     }
 
     /// Asks, without waiting for the answer.
-    pub(crate) fn ask(&mut self, request: &Value) -> u64 {
+    pub(crate) fn request(&mut self, request: &Value) -> u64 {
         self.id += 1;
         let line = format!("{}\n", json!({ "nestns": 1, "id": self.id, "ask": request }));
-        self.say(line.as_bytes()).expect("the controller listens");
+        self.send(line.as_bytes()).expect("the controller listens");
         self.id
     }
 
     /// The next answer; `None` at the end.
-    pub(crate) fn hear(&mut self) -> Option<Value> {
+    pub(crate) fn receive(&mut self) -> Option<Value> {
         let mut line = String::new();
         match self.reader.read_line(&mut line) {
             Ok(0) => None,
@@ -60,10 +60,10 @@ impl Socket {
     }
 
     /// Asks and waits.
-    pub(crate) fn answer(&mut self, request: &Value) -> Value {
-        let id = self.ask(request);
+    pub(crate) fn call(&mut self, request: &Value) -> Value {
+        let id = self.request(request);
         loop {
-            let answer = self.hear().expect("the controller answers");
+            let answer = self.receive().expect("the controller answers");
             if answer["id"] == id {
                 return answer["say"].clone();
             }

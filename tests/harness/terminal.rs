@@ -22,7 +22,7 @@ use nix::unistd::{Gid, Pid, Uid, fchown, read, setsid, write};
 
 use super::identity::{Identity, ORDINARY, for_each_identity};
 use super::nest::{Nest, assert_nothing_left, program};
-use super::wait::{PATIENCE, within};
+use super::wait::{TIMEOUT, within};
 
 /// What leads the session when nestns is to be in the foreground: its PID and status go to files.
 const LEADER: &str = r#"
@@ -175,17 +175,17 @@ impl Terminal {
     }
 
     /// Whether its settings are those that it started with.
-    pub(crate) fn is_as_it_was(&self) -> bool {
+    pub(crate) fn is_restored(&self) -> bool {
         settings_of(&self.slave) == self.settings
     }
 
     /// Waits until the settings are those that it started with: the guardian takes a moment.
-    pub(crate) fn settles(&mut self) {
-        self.until("the terminal's settings are restored", |terminal| terminal.is_as_it_was().then_some(()));
+    pub(crate) fn until_restored(&mut self) {
+        self.until("the terminal's settings are restored", |terminal| terminal.is_restored().then_some(()));
     }
 
     /// Waits until nestns has the terminal in raw mode: the program inside has the keys from now on.
-    pub(crate) fn becomes_raw(&mut self) {
+    pub(crate) fn until_raw(&mut self) {
         self.until("the terminal is raw", |terminal| {
             let flags = tcgetattr(&terminal.slave).expect("it is a terminal").local_flags;
             (!flags.intersects(LocalFlags::ICANON | LocalFlags::ISIG)).then_some(())
@@ -213,7 +213,7 @@ impl Terminal {
 
     /// Polls for a condition.
     pub(crate) fn until<T>(&mut self, what: &str, mut condition: impl FnMut(&Self) -> Option<T>) -> T {
-        within(PATIENCE, || condition(self)).unwrap_or_else(|| panic!("never: {what}; the screen:\n{}", self.screen()))
+        within(TIMEOUT, || condition(self)).unwrap_or_else(|| panic!("never: {what}; the screen:\n{}", self.screen()))
     }
 
     /// Ends the session, and makes sure that nothing of the nest is left but it.

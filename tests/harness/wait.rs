@@ -9,7 +9,7 @@ use nix::unistd::Pid;
 use super::kernel;
 
 /// No step of any test takes longer on the slowest machine; what does has failed.
-pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
+pub(crate) const TIMEOUT: Duration = Duration::from_mins(1);
 
 /// Looks until something is found, or the time is over.
 pub(crate) fn within<T>(limit: Duration, mut look: impl FnMut() -> Option<T>) -> Option<T> {
@@ -26,7 +26,7 @@ pub(crate) fn within<T>(limit: Duration, mut look: impl FnMut() -> Option<T>) ->
 
 /// Looks until something is found.
 pub(crate) fn until_some<T>(what: &str, look: impl FnMut() -> Option<T>) -> T {
-    within(PATIENCE, look).unwrap_or_else(|| panic!("never: {what}"))
+    within(TIMEOUT, look).unwrap_or_else(|| panic!("never: {what}"))
 }
 
 /// Looks until a condition holds.

@@ -18,7 +18,7 @@ pub(crate) struct Shape {
 
 /// A process in one of the namespaces.
 #[derive(Debug, Clone)]
-pub(crate) struct Inhabitant {
+pub(crate) struct ProcessInfo {
     pub(crate) pid: i32,
     pub(crate) words: Vec<String>,
     /// From the level below the tests' own inward.
@@ -76,7 +76,7 @@ impl Declared {
 }
 
 /// Who lives in PID namespaces below that of the tests, among the descendants of a process.
-pub(crate) fn inhabitants(ancestor: i32) -> Vec<Inhabitant> {
+pub(crate) fn members_below(ancestor: i32) -> Vec<ProcessInfo> {
     let own = kernel::own_pid_namespace();
     let found = kernel::descendants(ancestor).into_iter().filter(|process| process.state != 'Z');
     found
@@ -84,41 +84,41 @@ pub(crate) fn inhabitants(ancestor: i32) -> Vec<Inhabitant> {
             let namespace = kernel::namespace(process.pid, "pid").filter(|&namespace| namespace != own)?;
             let words = fs::read(format!("/proc/{}/cmdline", process.pid)).ok()?;
             let words = String::from_utf8_lossy(&words).trim_end_matches('\0').split('\0').map(str::to_owned).collect();
-            Some(Inhabitant { pid: process.pid, words, numbers: process.numbers[1..].to_vec(), namespace })
+            Some(ProcessInfo { pid: process.pid, words, numbers: process.numbers[1..].to_vec(), namespace })
         })
         .collect()
 }
 
 /// The namespaces of these, as they lie in each other. `None` when one has gone while it was looked at.
-pub(crate) fn shape(inhabitants: &[Inhabitant], declared: &Declared) -> Option<Vec<Shape>> {
+pub(crate) fn shape(members: &[ProcessInfo], declared: &Declared) -> Option<Vec<Shape>> {
     let mut around: HashMap<u64, u64> = HashMap::new();
-    for inhabitant in inhabitants {
-        if let Entry::Vacant(unknown) = around.entry(inhabitant.namespace) {
-            unknown.insert(kernel::try_parent_namespace(inhabitant.pid)?);
+    for member in members {
+        if let Entry::Vacant(unknown) = around.entry(member.namespace) {
+            unknown.insert(kernel::try_parent_namespace(member.pid)?);
         }
     }
-    Some(below(kernel::own_pid_namespace(), &around, inhabitants, &declared.programs()))
+    Some(below(kernel::own_pid_namespace(), &around, members, &declared.programs()))
 }
 
 fn below(
     namespace: u64,
     around: &HashMap<u64, u64>,
-    inhabitants: &[Inhabitant],
+    members: &[ProcessInfo],
     programs: &BTreeSet<Vec<String>>,
 ) -> Vec<Shape> {
     let inside = around.iter().filter(|&(_, &outer)| outer == namespace).map(|(&inner, _)| inner);
     let mut shapes: Vec<Shape> = inside
         .map(|inner| {
-            let here = inhabitants.iter().filter(|inhabitant| inhabitant.namespace == inner);
+            let here = members.iter().filter(|member| member.namespace == inner);
             // A fork of a program, before or instead of an exec of its own, has its parent's command line.
-            let is_copy = |one: &Inhabitant| {
+            let is_copy = |one: &ProcessInfo| {
                 let parent = kernel::process(one.pid).map_or(0, |process| process.parent);
-                inhabitants.iter().any(|other| other.pid == parent && other.words == one.words)
+                members.iter().any(|other| other.pid == parent && other.words == one.words)
             };
-            let known = here.filter(|inhabitant| programs.contains(&inhabitant.words) && !is_copy(inhabitant));
-            let mut found: Vec<_> = known.map(|inhabitant| inhabitant.words.clone()).collect();
+            let known = here.filter(|member| programs.contains(&member.words) && !is_copy(member));
+            let mut found: Vec<_> = known.map(|member| member.words.clone()).collect();
             found.sort();
-            Shape { programs: found, inside: below(inner, around, inhabitants, programs) }
+            Shape { programs: found, inside: below(inner, around, members, programs) }
         })
         .collect();
     shapes.sort();
