@@ -53,34 +53,41 @@ proc.victim = { cmd = ["sleep", "1000"] }
 init = "pause"
 "#;
 
+/// The events of a topology in which everything that can happen happens: the root's path, how many there were while the
+/// gates were closed, and all of them.
+fn record(identity: Identity) -> (String, usize, Vec<Value>) {
+    let detached = Detached::up(Nest::new(LAYOUT).identity(identity).arguments(&["--hold", "--on-exit", "ignore"]));
+    let root = detached.nest.root.clone();
+    let before = objects(&detached.run(&["events", "--no-follow"]));
+    let follower = detached.start(&["events", "--since", "1h"]);
+    detached.run(&["release"]);
+    detached.until("all of it runs", |detached| {
+        let events = detached.run(&["events", "--no-follow"]);
+        (events.contains(r#""event":"ready","path":"#) && events.contains("/later\"")).then_some(())
+    });
+    detached.until("the failures are known", |detached| {
+        let events = objects(&detached.run(&["events", "--no-follow"]));
+        let ended = events.iter().filter(|event| event["event"] == "exit").count();
+        let later = events.iter().any(|event| event["event"] == "ready" && event["path"] == format!("{root}/later"));
+        (ended == 3 && later).then_some(())
+    });
+    assert_eq!(detached.nestns(&["exec", "@", "--", "sh", "-c", "exit 7"]).code, 7);
+    assert_eq!(detached.nestns(&["exec", "@", "--", "/no/such"]).code, 127);
+    detached.run(&["kill", "-s", "CONT", "@/stay"]);
+    let pid_one = detached.truth().host_pid(&format!("{root}/in/init"));
+    kill(Pid::from_raw(pid_one), Signal::SIGKILL).expect("it runs");
+    // The loss of a PID 1 that is none of the user's ends the topology.
+    let events = follow(follower);
+    assert_eq!(&events[..before.len()], before);
+    let held = before.len();
+    (root, held, events)
+}
+
 #[test]
 fn events_are_in_order() {
     for_each_identity(|identity| {
-        let detached = Detached::up(Nest::new(LAYOUT).identity(identity).arguments(&["--hold", "--on-exit", "ignore"]));
-        let root = detached.nest.root.clone();
+        let (root, held, events) = record(identity);
         let path = |path: &str| if path.is_empty() { root.clone() } else { format!("{root}/{path}") };
-        let before = objects(&detached.run(&["events", "--no-follow"]));
-        let follower = detached.start(&["events", "--since", "1h"]);
-        detached.run(&["release"]);
-        detached.until("all of it runs", |detached| {
-            let events = detached.run(&["events", "--no-follow"]);
-            (events.contains(r#""event":"ready","path":"#) && events.contains("/later\"")).then_some(())
-        });
-        detached.until("the failures are known", |detached| {
-            let events = objects(&detached.run(&["events", "--no-follow"]));
-            let ended = events.iter().filter(|event| event["event"] == "exit").count();
-            let later = events.iter().any(|event| event["event"] == "ready" && event["path"] == path("later"));
-            (ended == 3 && later).then_some(())
-        });
-        assert_eq!(detached.nestns(&["exec", "@", "--", "sh", "-c", "exit 7"]).code, 7);
-        assert_eq!(detached.nestns(&["exec", "@", "--", "/no/such"]).code, 127);
-        detached.run(&["kill", "-s", "CONT", "@/stay"]);
-        let pid_one = detached.truth().host_pid(&path("in/init"));
-        kill(Pid::from_raw(pid_one), Signal::SIGKILL).expect("it runs");
-        // The loss of a PID 1 that is none of the user's ends the topology.
-        let events = follow(follower);
-        assert_eq!(&events[..before.len()], before);
-
         let uid = if identity == Identity::Ordinary { ORDINARY } else { geteuid().as_raw() };
         let truth = &events[0];
         assert_eq!((&truth["event"], &truth["path"], &truth["seq"]), (&"create".into(), &".".into(), &0.into()));
@@ -96,7 +103,7 @@ fn events_are_in_order() {
         }
         let verified = at(created, json!({ "event": "verify", "path": ".", "namespaces": 3, "depth": 3 }));
         let released = at(verified, json!({ "event": "release", "path": "." }));
-        assert!(before.len() > verified && before.len() <= released);
+        assert!(held > verified && held <= released);
         // A program: executed, started, ready.
         let argv = json!(["sleep", "1000"]);
         let executed = at(released, json!({ "event": "exec", "path": path("stay"), "argv": argv }));
@@ -115,25 +122,25 @@ fn events_are_in_order() {
         assert!(!events.iter().any(|event| event["event"] == "started" && event["path"] == path("missing")));
         at(released, json!({ "event": "exit", "path": path("missing"), "exit": { "code": 127 } }));
         // A client's program, and for whom.
-        let guest = at(released, json!({ "event": "exec", "path": path("exec.1"), "argv": ["sh", "-c", "exit 7"] }));
-        assert_eq!(events[guest]["by"]["uid"], uid);
-        assert!(events[guest]["by"]["pid"].as_i64().unwrap() > 1);
-        let started = at(guest, json!({ "event": "started", "path": path("exec.1") }));
+        let exec = at(released, json!({ "event": "exec", "path": path("exec.1"), "argv": ["sh", "-c", "exit 7"] }));
+        assert_eq!(events[exec]["by"]["uid"], uid);
+        assert!(events[exec]["by"]["pid"].as_i64().unwrap() > 1);
+        let started = at(exec, json!({ "event": "started", "path": path("exec.1") }));
         at(started, json!({ "event": "exit", "path": path("exec.1"), "exit": { "code": 7 } }));
-        let refused = &events[at(guest, json!({ "event": "exec", "path": path("exec.2") }))];
+        let refused = &events[at(exec, json!({ "event": "exec", "path": path("exec.2") }))];
         assert!(refused["error"].as_str().unwrap().contains("no such program"), "{refused}");
-        let signal = &events[at(guest, json!({ "event": "signal", "path": path("stay"), "signal": "CONT" }))];
+        let signal = &events[at(exec, json!({ "event": "signal", "path": path("stay"), "signal": "CONT" }))];
         assert_eq!(signal["by"]["uid"], uid);
         // The kernel's part: who was taken along, and by whom.
         let with = path("in/init");
         for name in ["in/victim", "in/deep/init"] {
             let exit =
                 json!({ "event": "exit", "path": path(name), "exit": { "signal": 9 }, "state": "gone", "with": with });
-            at(guest, exit);
+            at(exec, exit);
         }
         let lost = json!({ "event": "exit", "path": path("in/init"), "exit": { "signal": 9 }, "state": "killed" });
-        let gone = at(at(guest, lost), json!({ "event": "gone", "path": path("in") }));
-        at(guest, json!({ "event": "gone", "path": path("in/deep") }));
+        let gone = at(at(exec, lost), json!({ "event": "gone", "path": path("in") }));
+        at(exec, json!({ "event": "gone", "path": path("in/deep") }));
         // The end.
         let stopping = at(gone, json!({ "event": "stopping", "path": ".", "stage": "ask" }));
         let asked = at(stopping, json!({ "event": "signal", "path": path("stay"), "signal": "TERM" }));

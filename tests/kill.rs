@@ -5,6 +5,7 @@ use std::process::{Command, Stdio};
 
 use nestns::controller::control::client::Client;
 use nestns::controller::control::message::{Reply, Request, Target};
+use serde_json::Value;
 
 use crate::harness::detached::Detached;
 use crate::harness::identity::for_each_identity;
@@ -165,6 +166,35 @@ fn in_namespace_of(running: &Running, words: &[&str]) -> std::process::Output {
     command.output().expect("there is nsenter(1)")
 }
 
+/// Signals a stranger by its PID through the control socket, with each start time that a client could have recorded.
+fn signal_stranger(running: &Running, path: &str, process: &Value, number: i32) {
+    let lives = || in_namespace_of(running, &["kill", "-0", &number.to_string()]).status.success();
+    // By whoever has looked before: the recorded number, with the start time that went with it.
+    let mut client = Client::connect(&running.nest.state().join(&running.nest.root)).unwrap();
+    let start_time = process["start_time"].as_u64().unwrap();
+    for start_time in [start_time, start_time + 1] {
+        let targets = vec![Target { path: path.to_owned(), pid: number, start_time }];
+        match client.ask(Request::Signal { targets, signal: 9 }) {
+            Ok(Reply::Signalled { reached, ended, .. }) => {
+                assert!(reached.is_empty());
+                assert_eq!(ended, [path]);
+            }
+            other => panic!("{other:?}"),
+        }
+        assert!(lives());
+    }
+    // Not even with his own: he is nobody of the topology.
+    let stat = in_namespace_of(running, &["cat", &format!("/proc/{number}/stat")]).stdout;
+    let stat = String::from_utf8_lossy(&stat).into_owned();
+    let start_time = stat[stat.rfind(')').unwrap()..].split(' ').nth(20).unwrap().parse().unwrap();
+    let targets = vec![Target { path: "stranger".to_owned(), pid: number, start_time }];
+    assert!(matches!(
+        client.ask(Request::Signal { targets, signal: 9 }),
+        Ok(Reply::Signalled { reached, .. }) if reached.is_empty()
+    ));
+    assert!(lives());
+}
+
 #[test]
 fn a_reused_pid_is_never_signalled() {
     require!(nesting(), root(), namespaced("/proc/sys/kernel/pid_max"));
@@ -218,36 +248,11 @@ fn a_reused_pid_is_never_signalled() {
         let state = String::from_utf8_lossy(&state.stdout).into_owned();
         assert!(state.contains(") S "), "{words:?}: {state}");
     }
-    // By whoever has looked before: the recorded number, with the time of start_time that went with it.
-    let directory = running.nest.state().join(&root);
-    let mut client = Client::connect(&directory).unwrap();
-    let start_time = process["start_time"].as_u64().unwrap();
-    for start_time in [start_time, start_time + 1] {
-        let targets = vec![Target { path: path.clone(), pid: number, start_time }];
-        match client.ask(Request::Signal { targets, signal: 9 }) {
-            Ok(Reply::Signalled { reached, ended, .. }) => {
-                assert!(reached.is_empty());
-                assert_eq!(ended, [path.as_str()]);
-            }
-            other => panic!("{other:?}"),
-        }
-        assert!(lives());
-    }
-    // Not even with his own: he is nobody of the topology.
-    let stat = in_namespace_of(&running, &["cat", &format!("/proc/{number}/stat")]).stdout;
-    let stat = String::from_utf8_lossy(&stat).into_owned();
-    let start_time = stat[stat.rfind(')').unwrap()..].split(' ').nth(20).unwrap().parse().unwrap();
-    let targets = vec![Target { path: "stranger".to_owned(), pid: number, start_time }];
-    assert!(matches!(
-        client.ask(Request::Signal { targets, signal: 9 }),
-        Ok(Reply::Signalled { reached, .. }) if reached.is_empty()
-    ));
-    assert!(lives());
+    signal_stranger(&running, &path, &process, number);
     // Last, because it has another number from here on.
     let restarted = nestns(&["restart", &path]);
     assert!(restarted.status.success(), "{}", said(&restarted));
     assert!(lives());
-    drop(client);
     let down = nestns(&["down", &root]);
     // The shell that is PID 1 there ends after its command, and takes the stranger along: it was alive until then.
     assert!(down.status.success(), "{}", said(&down));

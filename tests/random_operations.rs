@@ -36,7 +36,7 @@ proc.f = { actor = "idle", restart = "on-failure", backoff = "10ms" }
 proc.g = { actor = "idle" }
 "#;
 
-const SPACES: [&str; 4] = ["", "/mid", "/mid/in", "/side"];
+const NAMESPACES: [&str; 4] = ["", "/mid", "/mid/in", "/side"];
 const PROCESSES: [(&str, &str); 7] =
     [("", "a"), ("/mid", "b"), ("/mid", "c"), ("/mid/in", "d"), ("/mid/in", "e"), ("/side", "f"), ("/side", "g")];
 
@@ -47,29 +47,29 @@ enum Operation {
     /// One that stays.
     ExecuteDetached(usize),
     KillProcess(usize),
-    KillSpace(usize),
+    KillNamespace(usize),
     Restart(usize),
-    RestartSpace(usize),
+    RestartNamespace(usize),
     Down(usize),
-    DownSpace(usize),
+    DownNamespace(usize),
     Pause(usize),
     Resume(usize),
 }
 
 fn operations() -> impl Strategy<Value = Vec<Operation>> {
-    let space = 0..SPACES.len();
+    let namespace = 0..NAMESPACES.len();
     let process = 0..PROCESSES.len();
     // The root is the topology: it is restarted, but neither killed nor taken down as a part.
-    let part = 1..SPACES.len();
+    let part = 1..NAMESPACES.len();
     let operation = prop_oneof![
-        3 => space.clone().prop_map(Operation::Execute),
-        2 => space.clone().prop_map(Operation::ExecuteDetached),
+        3 => namespace.clone().prop_map(Operation::Execute),
+        2 => namespace.clone().prop_map(Operation::ExecuteDetached),
         3 => process.clone().prop_map(Operation::KillProcess),
-        1 => part.clone().prop_map(Operation::KillSpace),
+        1 => part.clone().prop_map(Operation::KillNamespace),
         4 => process.clone().prop_map(Operation::Restart),
-        3 => space.prop_map(Operation::RestartSpace),
+        3 => namespace.prop_map(Operation::RestartNamespace),
         2 => process.prop_map(Operation::Down),
-        2 => part.clone().prop_map(Operation::DownSpace),
+        2 => part.clone().prop_map(Operation::DownNamespace),
         2 => part.clone().prop_map(Operation::Pause),
         2 => part.prop_map(Operation::Resume),
     ];
@@ -80,15 +80,15 @@ fn operations() -> impl Strategy<Value = Vec<Operation>> {
 #[derive(Debug, Default)]
 struct Model {
     /// Namespaces that stand.
-    spaces: BTreeSet<&'static str>,
+    namespaces: BTreeSet<&'static str>,
     /// Those that were paused by themselves.
     paused: BTreeSet<&'static str>,
     /// Processes that run, by their paths below the root.
     running: BTreeSet<String>,
 }
 
-fn is_inside(path: &str, space: &str) -> bool {
-    path.strip_prefix(space).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+fn is_inside(path: &str, namespace: &str) -> bool {
+    path.strip_prefix(namespace).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 impl Model {
@@ -98,32 +98,32 @@ impl Model {
         model
     }
 
-    fn create(&mut self, space: &'static str) {
-        self.fell(space);
-        self.spaces.extend(SPACES.into_iter().filter(|inner| is_inside(inner, space)));
-        let inside = PROCESSES.into_iter().filter(|(home, _)| is_inside(home, space));
+    fn create(&mut self, namespace: &'static str) {
+        self.fell(namespace);
+        self.namespaces.extend(NAMESPACES.into_iter().filter(|inner| is_inside(inner, namespace)));
+        let inside = PROCESSES.into_iter().filter(|(home, _)| is_inside(home, namespace));
         self.running.extend(inside.map(|(home, name)| format!("{home}/{name}")));
     }
 
-    fn fell(&mut self, space: &str) {
-        self.spaces.retain(|inner| !is_inside(inner, space));
-        self.paused.retain(|inner| !is_inside(inner, space));
+    fn fell(&mut self, namespace: &str) {
+        self.namespaces.retain(|inner| !is_inside(inner, namespace));
+        self.paused.retain(|inner| !is_inside(inner, namespace));
         // A process is inside its namespace, and so are the guests.
-        self.running.retain(|path| !is_inside(path, space) || (space.is_empty() && path.is_empty()));
+        self.running.retain(|path| !is_inside(path, namespace) || (namespace.is_empty() && path.is_empty()));
     }
 
-    fn stands(&self, space: &str) -> bool {
-        self.spaces.iter().any(|&other| other == space)
+    fn stands(&self, namespace: &str) -> bool {
+        self.namespaces.iter().any(|&other| other == namespace)
     }
 
     /// Whether it, or one around it, is frozen.
-    fn is_frozen(&self, space: &str) -> bool {
-        self.paused.iter().any(|&outer| is_inside(space, outer))
+    fn is_frozen(&self, namespace: &str) -> bool {
+        self.paused.iter().any(|&outer| is_inside(namespace, outer))
     }
 
     /// Whether anything in it or around it is frozen.
-    fn is_touched(&self, space: &str) -> bool {
-        self.is_frozen(space) || self.paused.iter().any(|inner| is_inside(inner, space))
+    fn is_touched(&self, namespace: &str) -> bool {
+        self.is_frozen(namespace) || self.paused.iter().any(|inner| is_inside(inner, namespace))
     }
 }
 
@@ -145,118 +145,127 @@ impl Run {
         outcome.code
     }
 
-    #[expect(clippy::too_many_lines, reason = "an arm an operation")]
     fn perform(&mut self, operation: Operation) {
         match operation {
-            Operation::Execute(place) => {
-                let space = SPACES[place];
-                let code = self.does(&["exec", &self.path(&format!("{space}/")), "--", "sh", "-c", "exit 42"]);
-                let possible = self.model.stands(space) && !self.model.is_frozen(space);
-                assert_eq!(code, if possible { 42 } else { 125 }, "{space:?}");
-            }
-            Operation::ExecuteDetached(place) => {
-                let space = SPACES[place];
-                let address = self.path(&format!("{space}/"));
-                let outcome = self.tree.nestns(&["exec", "-d", &address, "sleep", "10000"]);
-                let possible = self.model.stands(space) && !self.model.is_frozen(space);
-                assert_eq!(outcome.code, if possible { 0 } else { 125 }, "{space:?}: {}", outcome.stderr);
-                if possible {
-                    let path = outcome.stdout.trim().strip_prefix(&self.tree.nest.root).expect("its path");
-                    self.model.running.insert(path.to_owned());
-                }
-            }
-            Operation::KillProcess(place) => {
-                let (home, name) = PROCESSES[place];
-                if self.model.is_frozen(home) {
-                    // It is dead at once; but who is to reap it is frozen, and nobody is told before that goes on.
-                    return;
-                }
-                let path = format!("{home}/{name}");
-                let code = self.does(&["kill", "-s", "KILL", &self.path(&path)]);
-                let was_running = self.model.running.contains(&path);
-                assert_eq!(code, i32::from(!was_running), "{path}");
-                // One of them is started again by its policy.
-                if name != "f" {
-                    self.model.running.remove(&path);
-                }
-            }
-            Operation::KillSpace(place) => {
-                let space = SPACES[place];
-                if self.model.is_touched(space) {
-                    return;
-                }
-                let code = self.does(&["kill", "-s", "KILL", &self.path(&format!("{space}/"))]);
-                assert_eq!(code, i32::from(!self.model.stands(space)), "{space}");
-                self.model.fell(space);
-            }
-            Operation::Restart(place) => {
-                let (home, name) = PROCESSES[place];
-                if self.model.is_touched(home) {
-                    return;
-                }
-                let path = format!("{home}/{name}");
-                let code = self.does(&["restart", &self.path(&path)]);
-                if self.model.stands(home) {
-                    assert_eq!(code, 0, "{path}");
-                    self.model.running.insert(path);
-                } else {
-                    assert_ne!(code, 0, "{path}");
-                }
-            }
-            Operation::RestartSpace(place) => {
-                let space = SPACES[place];
-                if self.model.is_touched(space) {
-                    return;
-                }
-                let code = self.does(&["restart", &self.path(&format!("{space}/"))]);
-                let around = space.rsplit_once('/').map(|(around, _)| around);
-                if around.is_none_or(|around| self.model.stands(around)) {
-                    assert_eq!(code, 0, "{space}");
-                    self.model.create(space);
-                } else {
-                    assert_ne!(code, 0, "{space}");
-                }
-            }
-            Operation::Down(place) => {
-                let (home, name) = PROCESSES[place];
-                if self.model.is_touched(home) {
-                    return;
-                }
-                let path = format!("{home}/{name}");
-                let root = self.tree.nest.root.clone();
-                let code = self.does(&["down", &root, &self.path(&path)]);
-                assert!(code == 0 || !self.model.running.contains(&path), "{path}: {code}");
-                self.model.running.remove(&path);
-            }
-            Operation::DownSpace(place) => {
-                let space = SPACES[place];
-                if self.model.is_touched(space) {
-                    return;
-                }
-                let root = self.tree.nest.root.clone();
-                let code = self.does(&["down", &root, &self.path(&format!("{space}/"))]);
-                assert!(code == 0 || !self.model.stands(space), "{space}: {code}");
-                self.model.fell(space);
-            }
-            Operation::Pause(place) => {
-                let space = SPACES[place];
-                if !self.can_pause || self.model.is_touched(space) {
-                    return;
-                }
-                let code = self.does(&["pause", &self.path(&format!("{space}/"))]);
-                if self.model.stands(space) {
-                    assert_eq!(code, 0, "{space}");
-                    self.model.paused.insert(space);
-                } else {
-                    assert_ne!(code, 0, "{space}");
-                }
-            }
-            Operation::Resume(place) => {
-                let space = SPACES[place];
-                if self.model.paused.remove(space) {
-                    assert_eq!(self.does(&["resume", &self.path(&format!("{space}/"))]), 0, "{space}");
-                }
-            }
+            Operation::Execute(place) => self.execute(NAMESPACES[place]),
+            Operation::ExecuteDetached(place) => self.execute_detached(NAMESPACES[place]),
+            Operation::KillProcess(place) => self.kill_process(PROCESSES[place]),
+            Operation::KillNamespace(place) => self.kill_namespace(NAMESPACES[place]),
+            Operation::Restart(place) => self.restart_process(PROCESSES[place]),
+            Operation::RestartNamespace(place) => self.restart_namespace(NAMESPACES[place]),
+            Operation::Down(place) => self.down_process(PROCESSES[place]),
+            Operation::DownNamespace(place) => self.down_namespace(NAMESPACES[place]),
+            Operation::Pause(place) => self.pause(NAMESPACES[place]),
+            Operation::Resume(place) => self.resume(NAMESPACES[place]),
+        }
+    }
+
+    fn execute(&mut self, namespace: &'static str) {
+        let code = self.does(&["exec", &self.path(&format!("{namespace}/")), "--", "sh", "-c", "exit 42"]);
+        let possible = self.model.stands(namespace) && !self.model.is_frozen(namespace);
+        assert_eq!(code, if possible { 42 } else { 125 }, "{namespace:?}");
+    }
+
+    fn execute_detached(&mut self, namespace: &'static str) {
+        let address = self.path(&format!("{namespace}/"));
+        let outcome = self.tree.nestns(&["exec", "-d", &address, "sleep", "10000"]);
+        let possible = self.model.stands(namespace) && !self.model.is_frozen(namespace);
+        assert_eq!(outcome.code, if possible { 0 } else { 125 }, "{namespace:?}: {}", outcome.stderr);
+        if possible {
+            let path = outcome.stdout.trim().strip_prefix(&self.tree.nest.root).expect("its path");
+            self.model.running.insert(path.to_owned());
+        }
+    }
+
+    fn kill_process(&mut self, (home, name): (&'static str, &'static str)) {
+        if self.model.is_frozen(home) {
+            // It is dead at once; but who is to reap it is frozen, and nobody is told before that goes on.
+            return;
+        }
+        let path = format!("{home}/{name}");
+        let code = self.does(&["kill", "-s", "KILL", &self.path(&path)]);
+        let was_running = self.model.running.contains(&path);
+        assert_eq!(code, i32::from(!was_running), "{path}");
+        // One of them is started again by its policy.
+        if name != "f" {
+            self.model.running.remove(&path);
+        }
+    }
+
+    fn kill_namespace(&mut self, namespace: &'static str) {
+        if self.model.is_touched(namespace) {
+            return;
+        }
+        let code = self.does(&["kill", "-s", "KILL", &self.path(&format!("{namespace}/"))]);
+        assert_eq!(code, i32::from(!self.model.stands(namespace)), "{namespace}");
+        self.model.fell(namespace);
+    }
+
+    fn restart_process(&mut self, (home, name): (&'static str, &'static str)) {
+        if self.model.is_touched(home) {
+            return;
+        }
+        let path = format!("{home}/{name}");
+        let code = self.does(&["restart", &self.path(&path)]);
+        if self.model.stands(home) {
+            assert_eq!(code, 0, "{path}");
+            self.model.running.insert(path);
+        } else {
+            assert_ne!(code, 0, "{path}");
+        }
+    }
+
+    fn restart_namespace(&mut self, namespace: &'static str) {
+        if self.model.is_touched(namespace) {
+            return;
+        }
+        let code = self.does(&["restart", &self.path(&format!("{namespace}/"))]);
+        let around = namespace.rsplit_once('/').map(|(around, _)| around);
+        if around.is_none_or(|around| self.model.stands(around)) {
+            assert_eq!(code, 0, "{namespace}");
+            self.model.create(namespace);
+        } else {
+            assert_ne!(code, 0, "{namespace}");
+        }
+    }
+
+    fn down_process(&mut self, (home, name): (&'static str, &'static str)) {
+        if self.model.is_touched(home) {
+            return;
+        }
+        let path = format!("{home}/{name}");
+        let root = self.tree.nest.root.clone();
+        let code = self.does(&["down", &root, &self.path(&path)]);
+        assert!(code == 0 || !self.model.running.contains(&path), "{path}: {code}");
+        self.model.running.remove(&path);
+    }
+
+    fn down_namespace(&mut self, namespace: &'static str) {
+        if self.model.is_touched(namespace) {
+            return;
+        }
+        let root = self.tree.nest.root.clone();
+        let code = self.does(&["down", &root, &self.path(&format!("{namespace}/"))]);
+        assert!(code == 0 || !self.model.stands(namespace), "{namespace}: {code}");
+        self.model.fell(namespace);
+    }
+
+    fn pause(&mut self, namespace: &'static str) {
+        if !self.can_pause || self.model.is_touched(namespace) {
+            return;
+        }
+        let code = self.does(&["pause", &self.path(&format!("{namespace}/"))]);
+        if self.model.stands(namespace) {
+            assert_eq!(code, 0, "{namespace}");
+            self.model.paused.insert(namespace);
+        } else {
+            assert_ne!(code, 0, "{namespace}");
+        }
+    }
+
+    fn resume(&mut self, namespace: &'static str) {
+        if self.model.paused.remove(namespace) {
+            assert_eq!(self.does(&["resume", &self.path(&format!("{namespace}/"))]), 0, "{namespace}");
         }
     }
 
@@ -287,16 +296,16 @@ impl Run {
             if let Some(difference) = differs_from_the_kernel(process) {
                 return Some(difference);
             }
-            let space = path.rsplit_once('/').map_or("", |(space, _)| space).to_owned();
+            let namespace = path.rsplit_once('/').map_or("", |(namespace, _)| namespace).to_owned();
             let Some(inode) = inode_of(pid) else { return Some(format!("{path} has just ended")) };
-            let (known, count) = inodes.entry(space).or_insert((inode, 0));
+            let (known, count) = inodes.entry(namespace).or_insert((inode, 0));
             if *known != inode {
                 return Some(format!("{path} is not in the PID namespace of its neighbours"));
             }
             *count += 1;
             running.insert(path.to_owned());
         }
-        let inits = self.model.spaces.iter().map(|space| format!("{space}/init"));
+        let inits = self.model.namespaces.iter().map(|namespace| format!("{namespace}/init"));
         let expected: BTreeSet<String> = self.model.running.iter().cloned().chain(inits).collect();
         if running != expected {
             let missing: Vec<_> = expected.difference(&running).collect();
@@ -305,11 +314,11 @@ impl Run {
         }
         // Whoever is in the namespaces is known, but for the children of `e`.
         let members = members();
-        for (space, (inode, count)) in &inodes {
-            let children = if space == "/mid/in" && running.contains("/mid/in/e") { 2 } else { 0 };
+        for (namespace, (inode, count)) in &inodes {
+            let children = if namespace == "/mid/in" && running.contains("/mid/in/e") { 2 } else { 0 };
             let found = members.get(inode).copied().unwrap_or(0);
             if found != count + children {
-                return Some(format!("{found} processes in {space:?}, {} known", count + children));
+                return Some(format!("{found} processes in {namespace:?}, {} known", count + children));
             }
         }
         None

@@ -4,9 +4,7 @@ use snapbox::{IntoData, assert_data_eq, str};
 
 use super::human;
 
-#[test]
-fn entries_without_an_expectation() {
-    let text = r#"[ns.vm]
+const ENTRIES_WITHOUT_AN_EXPECTATION: &str = r#"[ns.vm]
 proc.job = { actor = "idle" }
 [ns."vm/ci"]
 [[expect]]
@@ -27,7 +25,10 @@ count = 3
 signal = { from = "vm" }
 via = "eye"
 "#;
-    assert_data_eq!(human(text), str![[r#"
+
+#[test]
+fn entries_without_an_expectation() {
+    assert_data_eq!(human(ENTRIES_WITHOUT_AN_EXPECTATION), str![[r#"
 error[NS133]: an expectation expects nothing
  --> <stdin>:5:1
   |

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::fs;
 
 use serde_json::Value;
-use snapbox::{IntoData, assert_data_eq, str};
+use snapbox::{IntoData, assert_data_eq, file, str};
 
 use crate::harness::Nestns;
 
@@ -67,171 +67,11 @@ fn assert_location(location: &Value) {
 }
 
 #[test]
-#[expect(clippy::too_many_lines, reason = "the whole output")]
 fn the_whole_log_of_a_file() {
     let text = "# é\n[ns.\"é\"]\n[ns.a]\nproc.b = { cmd = \"ls | wc\" }\n[ns.\"a/b\"]\n";
     let log = sarif(&["-"], text);
     assert_valid(&serde_json::from_str(&log).unwrap());
-    assert_data_eq!(log, str![[r#"
-{
-  "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
-  "version": "2.1.0",
-  "runs": [
-    {
-      "tool": {
-        "driver": {
-          "name": "nestns",
-          "semanticVersion": "0.1.0",
-          "rules": [
-            {
-              "id": "NS107",
-              "name": "BadName",
-              "shortDescription": {
-                "text": "a name is not made of the allowed characters"
-              },
-              "fullDescription": {
-                "text": "The name of a namespace or process is made of `a-z`, `0-9`, `_` and `-`, begins with a letter or digit, and has at most 64 characters. Names become parts of addresses on the command line, file names and prefixes of output, where blanks, slashes and capitals would need quotes or be mistaken for something else."
-              },
-              "help": {
-                "text": "The name of a namespace or process is made of `a-z`, `0-9`, `_` and `-`,\nbegins with a letter or digit, and has at most 64 characters. Names become\nparts of addresses on the command line, file names and prefixes of output,\nwhere blanks, slashes and capitals would need quotes or be mistaken for\nsomething else.\n\nA dot marks a generated instance, `w.17`, and is never part of a declared\nname.\n\nWrong:\n\n    [ns.\"Web Server\"]\n\nRight:\n\n    [ns.web-server]\n    description = \"Web Server\"\n",
-                "markdown": "The name of a namespace or process is made of `a-z`, `0-9`, `_` and `-`,\nbegins with a letter or digit, and has at most 64 characters. Names become\nparts of addresses on the command line, file names and prefixes of output,\nwhere blanks, slashes and capitals would need quotes or be mistaken for\nsomething else.\n\nA dot marks a generated instance, `w.17`, and is never part of a declared\nname.\n\nWrong:\n\n```toml wrong\n[ns.\"Web Server\"]\n```\n\nRight:\n\n```toml right\n[ns.web-server]\ndescription = \"Web Server\"\n```\n"
-              },
-              "defaultConfiguration": {
-                "level": "error"
-              }
-            },
-            {
-              "id": "NS203",
-              "name": "SharedName",
-              "shortDescription": {
-                "text": "a process and a namespace have the same name"
-              },
-              "fullDescription": {
-                "text": "A process and a namespace inside one namespace have the same name, and thereby the same address: `vm/ci` would be both."
-              },
-              "help": {
-                "text": "A process and a namespace inside one namespace have the same name, and thereby\nthe same address: `vm/ci` would be both.\n\nWrong:\n\n    [ns.vm]\n    proc.ci = \"sleep 1000\"\n    [ns.\"vm/ci\"]\n\nRight:\n\n    [ns.vm]\n    proc.ci-agent = \"sleep 1000\"\n    [ns.\"vm/ci\"]\n",
-                "markdown": "A process and a namespace inside one namespace have the same name, and thereby\nthe same address: `vm/ci` would be both.\n\nWrong:\n\n```toml wrong\n[ns.vm]\nproc.ci = \"sleep 1000\"\n[ns.\"vm/ci\"]\n```\n\nRight:\n\n```toml right\n[ns.vm]\nproc.ci-agent = \"sleep 1000\"\n[ns.\"vm/ci\"]\n```\n"
-              },
-              "defaultConfiguration": {
-                "level": "error"
-              }
-            },
-            {
-              "id": "NS302",
-              "name": "LooksLikeShell",
-              "shortDescription": {
-                "text": "a command uses shell syntax but is not run by a shell"
-              },
-              "fullDescription": {
-                "text": "The command contains what looks like shell syntax, but `cmd` is run without a shell: `|`, `>`, `$HOME` and `*` are handed to the program as they stand, and everything behind ` #` is left out."
-              },
-              "help": {
-                "text": "The command contains what looks like shell syntax, but `cmd` is run without a\nshell: `|`, `>`, `$HOME` and `*` are handed to the program as they stand, and\neverything behind ` #` is left out.\n\nWrong:\n\n    [ns.vm]\n    proc.count = \"ls / | wc -l\"\n\nRight, with a shell:\n\n    [ns.vm]\n    proc.count = { sh = \"ls / | wc -l\" }\n\nRight, if it is meant literally:\n\n    [ns.vm]\n    proc.show = \"echo '|'\"\n",
-                "markdown": "The command contains what looks like shell syntax, but `cmd` is run without a\nshell: `|`, `>`, `$HOME` and `*` are handed to the program as they stand, and\neverything behind ` #` is left out.\n\nWrong:\n\n```toml wrong\n[ns.vm]\nproc.count = \"ls / | wc -l\"\n```\n\nRight, with a shell:\n\n```toml right\n[ns.vm]\nproc.count = { sh = \"ls / | wc -l\" }\n```\n\nRight, if it is meant literally:\n\n```toml right\n[ns.vm]\nproc.show = \"echo '|'\"\n```\n"
-              },
-              "defaultConfiguration": {
-                "level": "warning"
-              }
-            }
-          ]
-        }
-      },
-      "columnKind": "unicodeCodePoints",
-      "results": [
-        {
-          "ruleId": "NS107",
-          "ruleIndex": 0,
-          "level": "error",
-          "message": {
-            "text": "`é` is not a name\na name is made of a-z, 0-9, `_` and `-`, and begins with a letter or a digit"
-          },
-          "locations": [
-            {
-              "physicalLocation": {
-                "artifactLocation": {
-                  "uri": "%3Cstdin%3E"
-                },
-                "region": {
-                  "startLine": 2,
-                  "startColumn": 6,
-                  "endLine": 2,
-                  "endColumn": 7
-                }
-              }
-            }
-          ]
-        },
-        {
-          "ruleId": "NS302",
-          "ruleIndex": 2,
-          "level": "warning",
-          "message": {
-            "text": "`cmd` uses `|`, but no shell runs it\n`|` is handed to the program as it stands\nhelp: write sh = \"…\" to have /bin/sh run it, or quote it if it is meant literally"
-          },
-          "locations": [
-            {
-              "physicalLocation": {
-                "artifactLocation": {
-                  "uri": "%3Cstdin%3E"
-                },
-                "region": {
-                  "startLine": 4,
-                  "startColumn": 18,
-                  "endLine": 4,
-                  "endColumn": 27
-                }
-              }
-            }
-          ]
-        },
-        {
-          "ruleId": "NS203",
-          "ruleIndex": 1,
-          "level": "error",
-          "message": {
-            "text": "`a/b` is both a process and a namespace\nthis name is taken\nprocesses and namespaces inside a namespace share one scope: an address names one thing"
-          },
-          "locations": [
-            {
-              "physicalLocation": {
-                "artifactLocation": {
-                  "uri": "%3Cstdin%3E"
-                },
-                "region": {
-                  "startLine": 5,
-                  "startColumn": 6,
-                  "endLine": 5,
-                  "endColumn": 9
-                }
-              }
-            }
-          ],
-          "relatedLocations": [
-            {
-              "physicalLocation": {
-                "artifactLocation": {
-                  "uri": "%3Cstdin%3E"
-                },
-                "region": {
-                  "startLine": 4,
-                  "startColumn": 6,
-                  "endLine": 4,
-                  "endColumn": 7
-                }
-              },
-              "message": {
-                "text": "it is given here first"
-              }
-            }
-          ]
-        }
-      ]
-    }
-  ]
-}
-
-"#]].raw());
+    assert_data_eq!(log, file!["snapshots/log.sarif"].raw());
 }
 
 #[test]

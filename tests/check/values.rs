@@ -4,9 +4,7 @@ use snapbox::{IntoData, assert_data_eq, str};
 
 use super::human;
 
-#[test]
-fn values_of_the_wrong_type() {
-    let text = r#"name = 1
+const VALUES_OF_THE_WRONG_TYPE: &str = r#"name = 1
 ns.a.hostname = true
 ns.a.mount_proc = "yes"
 ns.a.labels = []
@@ -18,8 +16,11 @@ ns.a.proc.y = [1]
 ns.b = 3
 expect = 1
 "#;
+
+#[test]
+fn values_of_the_wrong_type() {
     assert_data_eq!(
-        human(text),
+        human(VALUES_OF_THE_WRONG_TYPE),
         str![[r#"
 error[NS101]: `name` must be a string
  --> <stdin>:1:8
@@ -93,9 +94,7 @@ error[NS101]: `expect` must be an array of tables, written [[expect]]
     );
 }
 
-#[test]
-fn unknown_words() {
-    let text = r#"on_exit = "fial"
+const UNKNOWN_WORDS: &str = r#"on_exit = "fial"
 [ns.a]
 init = "pasue"
 unshare = ["uts", "nte", "pid", "banana"]
@@ -104,7 +103,10 @@ init = "bash -l"
 proc.c = { cmd = "x", enter = "jion", after = { d = "started up" }, stdin = "log", stdout = "lgo" }
 proc.d = "x"
 "#;
-    assert_data_eq!(human(text), str![[r#"
+
+#[test]
+fn unknown_words() {
+    assert_data_eq!(human(UNKNOWN_WORDS), str![[r#"
 error[NS109]: `fial` is not a value of `on_exit`
  --> <stdin>:1:11
   |

@@ -1,6 +1,6 @@
 //! `expanded = true`: a file that says what is, as `nestns config` prints it.
 
-use snapbox::{IntoData, assert_data_eq, str};
+use snapbox::{IntoData, assert_data_eq, file, str};
 
 use super::{Files, expanded, human};
 
@@ -94,93 +94,7 @@ include = "y.toml"
         ),
         ("y.toml", r#""#),
     ]);
-    assert_data_eq!(
-        files.human(&[]),
-        str![[r#"
-error[NS120]: `include` does not go together with expanded = true
- --> x.toml:2:1
-  |
-2 | include = "y.toml"
-  | ^^^^^^^ an expanded file says what is, not how to make it
-
-error[NS120]: `vars` does not go together with expanded = true
- --> x.toml:3:2
-  |
-3 | [vars]
-  |  ^^^^ an expanded file says what is, not how to make it
-
-error[NS120]: `template` does not go together with expanded = true
- --> x.toml:5:2
-  |
-5 | [template.t]
-  |  ^^^^^^^^ an expanded file says what is, not how to make it
-
-error[NS120]: `defaults` does not go together with expanded = true
- --> x.toml:6:2
-  |
-6 | [defaults.ns]
-  |  ^^^^^^^^ an expanded file says what is, not how to make it
-
-error[NS120]: `use` does not go together with expanded = true
- --> x.toml:8:1
-  |
-8 | use = "t"
-  | ^^^ an expanded file says what is, not how to make it
-
-error[NS120]: `count` does not go together with expanded = true
- --> x.toml:9:1
-  |
-9 | count = 2
-  | ^^^^^ an expanded file says what is, not how to make it
-
-error[NS120]: `depth` does not go together with expanded = true
-  --> x.toml:11:1
-   |
-11 | depth = 2
-   | ^^^^^ an expanded file says what is, not how to make it
-
-error[NS120]: `fanout` does not go together with expanded = true
-  --> x.toml:12:1
-   |
-12 | fanout = 2
-   | ^^^^^^ an expanded file says what is, not how to make it
-
-error[NS120]: `as` does not go together with expanded = true
-  --> x.toml:13:1
-   |
-13 | as = "x"
-   | ^^ an expanded file says what is, not how to make it
-
-error[NS214]: `as` gives number 1 of `b` a name that cannot be used
-  --> x.toml:13:6
-   |
-13 | as = "x"
-   |      ^^^ `x/x` is there already
-   |
-   = help: a name that differs from one to the next has {{i}} in it, and in a tree {{level}} as well
-
-error[NS120]: `count` does not go together with expanded = true
-  --> x.toml:14:23
-   |
-14 | proc.p = { cmd = "x", count = 2, at = "leaf" }
-   |                       ^^^^^ an expanded file says what is, not how to make it
-
-error[NS120]: `at` does not go together with expanded = true
-  --> x.toml:14:34
-   |
-14 | proc.p = { cmd = "x", count = 2, at = "leaf" }
-   |                                  ^^ an expanded file says what is, not how to make it
-
-error[NS120]: `include` does not go together with expanded = true
-  --> x.toml:16:1
-   |
-16 | include = "y.toml"
-   | ^^^^^^^ an expanded file says what is, not how to make it
-
-
-"#]]
-        .raw()
-    );
+    assert_data_eq!(files.human(&[]), file!["snapshots/expanded.txt"].raw());
 }
 
 #[test]

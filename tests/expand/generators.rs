@@ -621,9 +621,7 @@ error[NS128]: `fanout` needs `depth`
     );
 }
 
-#[test]
-fn invalid_numbers() {
-    let text = r#"[ns.a]
+const INVALID_NUMBERS: &str = r#"[ns.a]
 count = "3"
 [ns.b]
 count = true
@@ -641,8 +639,11 @@ count = [1]
 proc.p = { cmd = "x", count = "3" }
 proc.q = { cmd = "x", count = -1 }
 "#;
+
+#[test]
+fn invalid_numbers() {
     assert_data_eq!(
-        human(text),
+        human(INVALID_NUMBERS),
         str![[r#"
 error[NS101]: `count` must be a number
  --> x.toml:2:9

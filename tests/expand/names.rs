@@ -204,9 +204,7 @@ error[NS214]: `as` gives number 0 of `g` a name that cannot be used
     );
 }
 
-#[test]
-fn invalid_names() {
-    let text = r#"[ns.a]
+const INVALID_NAMES: &str = r#"[ns.a]
 count = 2
 as = "A{{i}}"
 [ns.b]
@@ -231,7 +229,10 @@ as = "{{nothing}}"
 count = 1
 as = 3
 "#;
-    assert_data_eq!(human(text), str![[r#"
+
+#[test]
+fn invalid_names() {
+    assert_data_eq!(human(INVALID_NAMES), str![[r#"
 error[NS214]: `as` gives number 0 of `a` a name that cannot be used
  --> x.toml:3:6
   |

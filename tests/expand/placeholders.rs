@@ -139,9 +139,7 @@ proc.q = { cmd = ["a/b/q", "q", "2", "0"] }
     );
 }
 
-#[test]
-fn placeholders_that_end_early() {
-    let text = r#"[ns.a]
+const PLACEHOLDERS_THAT_END_EARLY: &str = r#"[ns.a]
 env.A = "{{"
 env.C = "{{}}"
 env.D = "{{(1 + 2}}"
@@ -151,8 +149,11 @@ env.H = "{{env}}"
 env.I = "{{env.}}"
 env.J = "{{env.X ?? }}"
 "#;
+
+#[test]
+fn placeholders_that_end_early() {
     assert_data_eq!(
-        human(text),
+        human(PLACEHOLDERS_THAT_END_EARLY),
         str![[r#"
 error[NS122]: a placeholder cannot be read
  --> x.toml:2:10
@@ -328,9 +329,7 @@ error[NS123]: there is no variable `pth`
     );
 }
 
-#[test]
-fn computations_without_a_result() {
-    let text = r#"[vars]
+const COMPUTATIONS_WITHOUT_A_RESULT: &str = r#"[vars]
 zero = 0
 word = "three"
 flag = true
@@ -347,8 +346,11 @@ env.H = "{{-word}}"
 env.I = "{{(-big - 1) / -1}}"
 env.J = "{{name * 2}}"
 "#;
+
+#[test]
+fn computations_without_a_result() {
     assert_data_eq!(
-        human(text),
+        human(COMPUTATIONS_WITHOUT_A_RESULT),
         str![[r#"
 error[NS124]: the computation has no result
  --> x.toml:7:12

@@ -155,6 +155,22 @@ struct Expected {
     deepest: u64,
 }
 
+/// The levels of a chain: the level around it, the number of the first namespace, and how many there are.
+#[derive(Debug, Clone, Copy)]
+struct Levels {
+    level: u64,
+    first: u64,
+    depth: u64,
+}
+
+/// A node of a complete tree: the level around it, its own level in the tree, and its number on that level.
+#[derive(Debug, Clone, Copy)]
+struct Node {
+    level: u64,
+    place: u64,
+    i: u64,
+}
+
 /// Enough to know that there are too many.
 const MANY: usize = 3000;
 
@@ -171,31 +187,27 @@ impl Expected {
     fn block(&mut self, block: &Whole, around: &str, level: u64, i: u64) {
         let name = &block.name;
         match block.shape {
-            Shape::One => self.chain(block, around, (level, i), 1, &|_, _| name.clone()),
+            Shape::One => self.chain(block, around, Levels { level, first: i, depth: 1 }, &|_| name.clone()),
             Shape::Count(count) => self.siblings(block, around, level, count),
             Shape::Growing => self.siblings(block, around, level, i + 1),
-            Shape::Depth(depth) => self.chain(block, around, (level, 0), depth, &|_, i| format!("{name}.{i}")),
-            Shape::Tree(depth, fanout) => self.tree(block, around, level, (0, 0), (depth, fanout)),
+            Shape::Depth(depth) => {
+                self.chain(block, around, Levels { level, first: 0, depth }, &|i| format!("{name}.{i}"));
+            }
+            Shape::Tree(depth, fanout) => self.tree(block, around, Node { level, place: 0, i: 0 }, (depth, fanout)),
         }
     }
 
     fn siblings(&mut self, block: &Whole, around: &str, level: u64, count: u64) {
         for i in 0..count {
-            self.chain(block, around, (level, i), 1, &|_, i| format!("{}.{i}", block.name));
+            self.chain(block, around, Levels { level, first: i, depth: 1 }, &|i| format!("{}.{i}", block.name));
         }
     }
 
-    fn chain(
-        &mut self,
-        block: &Whole,
-        around: &str,
-        (level, first): (u64, u64),
-        depth: u64,
-        name: &dyn Fn(u64, u64) -> String,
-    ) {
+    fn chain(&mut self, block: &Whole, around: &str, levels: Levels, name: &dyn Fn(u64) -> String) {
+        let Levels { level, first, depth } = levels;
         let mut path = around.to_owned();
         for place in 0..depth {
-            let segment = name(place, first + place);
+            let segment = name(first + place);
             path = if path.is_empty() { segment } else { format!("{path}/{segment}") };
             self.namespace(block, &path, level + place + 1, (place, depth));
         }
@@ -204,13 +216,15 @@ impl Expected {
         }
     }
 
-    fn tree(&mut self, block: &Whole, around: &str, level: u64, (place, i): (u64, u64), (depth, fanout): (u64, u64)) {
+    fn tree(&mut self, block: &Whole, around: &str, at: Node, size: (u64, u64)) {
+        let (Node { level, place, i }, (depth, fanout)) = (at, size);
         let name = format!("{}.{place}.{i}", block.name);
         let path = if around.is_empty() { name } else { format!("{around}/{name}") };
         self.namespace(block, &path, level + 1, (place, depth));
         if place + 1 < depth {
             for branch in 0..fanout {
-                self.tree(block, &path, level + 1, (place + 1, i * fanout + branch), (depth, fanout));
+                let at = Node { level: level + 1, place: place + 1, i: i * fanout + branch };
+                self.tree(block, &path, at, size);
             }
         } else {
             for child in &block.children {

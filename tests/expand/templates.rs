@@ -569,9 +569,7 @@ error[NS111]: `grace` needs a unit
     );
 }
 
-#[test]
-fn a_problem_in_a_template_is_reported_once() {
-    let text = r#"[template.t]
+const A_PROBLEM_IN_A_TEMPLATE_IS_REPORTED_ONCE: &str = r#"[template.t]
 hostname = "a b"
 count = "x"
 banana = 1
@@ -585,8 +583,11 @@ use = "t"
 [ns.c]
 use = "t"
 "#;
+
+#[test]
+fn a_problem_in_a_template_is_reported_once() {
     assert_data_eq!(
-        human(text),
+        human(A_PROBLEM_IN_A_TEMPLATE_IS_REPORTED_ONCE),
         str![[r#"
 error[NS119]: `hostname` cannot be set
  --> x.toml:2:12

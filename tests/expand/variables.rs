@@ -488,9 +488,7 @@ error[NS123]: there is no variable `banana`
     );
 }
 
-#[test]
-fn values_of_the_command_line_that_are_wrong() {
-    let text = r#"[vars]
+const VALUES_OF_THE_COMMAND_LINE_THAT_ARE_WRONG: &str = r#"[vars]
 n = 1
 flag = true
 big = 1
@@ -498,21 +496,13 @@ word = "w"
 [ns.a]
 count = "{{word}}"
 "#;
+
+#[test]
+fn values_of_the_command_line_that_are_wrong() {
+    let settings = ["n=x", "flag=1", "big=99999999999999999999", "word=3", "m=1", "banana=2"];
+    let arguments: Vec<&str> = settings.iter().flat_map(|setting| ["--set", setting]).collect();
     assert_data_eq!(
-        Files::new(&[("x.toml", text)]).human(&[
-            "--set",
-            "n=x",
-            "--set",
-            "flag=1",
-            "--set",
-            "big=99999999999999999999",
-            "--set",
-            "word=3",
-            "--set",
-            "m=1",
-            "--set",
-            "banana=2"
-        ]),
+        Files::new(&[("x.toml", VALUES_OF_THE_COMMAND_LINE_THAT_ARE_WRONG)]).human(&arguments),
         str![[r#"
 error[NS101]: `count` must be a number
  --> x.toml:7:9

@@ -35,10 +35,7 @@ fn the_smallest_files() {
     takes("[ns.hello]\ninit = [\"bash\"]\n");
 }
 
-#[test]
-fn every_key() {
-    takes(
-        r#"
+const EVERY_KEY: &str = r#"
 "$schema" = "./topology.schema.json"
 nestns = 1
 name = "all"
@@ -121,8 +118,11 @@ hides = "a"
 via = "proc"
 [[expect]]
 signal = { from = "a", to = "a/words", allowed = true }
-"#,
-    );
+"#;
+
+#[test]
+fn every_key() {
+    takes(EVERY_KEY);
 }
 
 #[test]
