@@ -110,9 +110,9 @@ proc.deaf = { actor = "ignore-term", stop = { grace = "600s" } }
     let detached = Detached::up(Nest::new(topology));
     let began = Instant::now();
     let first = detached.start(&["down", "@", "@/deaf"]);
-    detached.until("it was asked", |_| {
-        let told = detached.nestns(&["restart", "@/nobody"]);
-        (told.code == 1 && began.elapsed() > Duration::from_millis(300)).then_some(())
+    let path = format!("{}/deaf", detached.nest.root);
+    detached.until("it has its signal", |detached| {
+        detached.events().iter().any(|event| event["event"] == "signal" && event["path"] == path).then_some(())
     });
     detached.run(&["down", "@", "@/deaf", "--now"]);
     assert_eq!(crate::harness::detached::ended(first).code, 0);

@@ -11,6 +11,7 @@ use nix::unistd::Pid;
 use serde_json::{Value, json};
 
 use crate::harness::detached::Detached;
+use crate::harness::document::list;
 use crate::harness::identity::{Identity, for_each_identity};
 use crate::harness::nest::{Nest, Truth};
 use crate::harness::requirement::{nesting, require};
@@ -81,14 +82,15 @@ fn it_agrees_with_the_verbs() {
     Detached::for_each_identity(TREE, &["--no-wait"], |detached| {
         detached.run(&["wait", "@/late", "--for", "started"]);
         detached.run(&["exec", "-d", "@/in/", "--", "sleep", "1000"]);
-        let told = detached.document(&["tree", "--format", "json"]);
-        let truth = detached.truth().0;
-        for list in ["namespaces", "processes"] {
+        // They are read one after the other, and a state may change in between.
+        detached.until("both are the same", |detached| {
+            let tree = detached.document(&["tree", "--format", "json"]);
+            let truth = detached.truth().0;
             // Children of programs come and go; the truth has them apart.
-            let of_tree = told[list].as_array().expect("a list").iter();
-            let declared: Vec<&Value> = of_tree.filter(|one| one.get("declared").is_none()).collect();
-            assert_eq!(truth[list].as_array().expect("a list").iter().collect::<Vec<_>>(), declared, "{list}");
-        }
+            let declared = |name: &str| list(&tree, name).iter().filter(|one| one.get("declared").is_none());
+            let are_equal = |name: &&str| list(&truth, name).iter().eq(declared(name));
+            ["namespaces", "processes"].iter().all(|name| are_equal(&name)).then_some(())
+        });
     });
 }
 

@@ -122,7 +122,8 @@ impl Detached {
 
 impl Drop for Detached {
     fn drop(&mut self) {
-        if self.is_running() {
+        // One in another state root is not found there.
+        if self.is_running() || std::thread::panicking() {
             // Whoever tests what comes of a dead controller has left something that is not running: that is his to prove.
             outcome(self.nest.command(&["down", &self.nest.root, "--now"]));
         }
