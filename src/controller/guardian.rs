@@ -148,7 +148,7 @@ impl Guardian {
     }
 
     fn hand_over(&self, kind: u8, descriptors: &[BorrowedFd<'_>]) -> Result<(), CallError> {
-        self.channel.send(&[kind], descriptors, Wait::Allowed).by(Call::Sendmsg)?;
+        self.channel.send_with_retry(&[kind], descriptors, Wait::Allowed).by(Call::Sendmsg)?;
         match self.channel.receive(&mut [0], Wait::Allowed).by(Call::Recvmsg)?.bytes {
             0 => Err(Errno::EPIPE.into()),
             _ => Ok(()),
