@@ -10,6 +10,7 @@ mod check;
 mod duration;
 mod expand;
 pub mod expectation;
+mod keys;
 mod labels;
 mod namespace;
 mod numbering;
@@ -117,4 +118,9 @@ pub struct Parsed {
 /// The one door: reads, expands and checks a topology.
 pub fn parse(request: Request<'_>) -> Parsed {
     expand::expand(request)
+}
+
+/// A namespace as a table of the language, without what is inside it: read again it is the same.
+pub fn write(namespace: &Namespace) -> toml::Table {
+    syntax::write(namespace)
 }

@@ -28,16 +28,14 @@ pub struct Isolation {
 impl Isolation {
     /// The kinds of namespaces that are not of its own but those of the namespace around it.
     pub fn shared(self) -> Vec<&'static str> {
-        let own = [
-            ("mount", self.mount),
-            ("uts", self.uts),
-            ("ipc", self.ipc),
-            ("net", self.net),
-            ("cgroup", self.cgroup),
-            ("user", false),
-            ("time", false),
-        ];
-        own.into_iter().filter(|(_, own)| !own).map(|(name, _)| name).collect()
+        // Every topology shares these two.
+        let all = self.kinds().into_iter().chain([("user", false), ("time", false)]);
+        all.filter(|(_, own)| !own).map(|(name, _)| name).collect()
+    }
+
+    /// Each kind as `unshare` says it, with its flag.
+    pub(super) const fn kinds(self) -> [(&'static str, bool); 5] {
+        [("mount", self.mount), ("uts", self.uts), ("ipc", self.ipc), ("net", self.net), ("cgroup", self.cgroup)]
     }
 }
 

@@ -12,7 +12,7 @@ use super::labels::Labels;
 use super::position::Position;
 use super::probe::Probe;
 use super::restart::RestartPolicy;
-use super::stop::Stop;
+use super::stop::{Signal, Stop};
 
 /// What a process runs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -78,6 +78,13 @@ pub enum Terminal {
     Own,
     /// It has none.
     None,
+}
+
+impl Terminal {
+    /// The meaning of `tty`.
+    pub(super) const fn from_tty(tty: bool) -> Self {
+        if tty { Self::Own } else { Self::None }
+    }
 }
 
 /// What must be true of another process before this one is released.
@@ -185,4 +192,30 @@ pub struct ProcessSpec {
     pub stop: Stop,
     /// Where its key stands.
     pub position: Position,
+}
+
+impl ProcessSpec {
+    /// A process of which nothing but the program is known: each key has its default.
+    pub(super) fn new(program: Program) -> Self {
+        Self {
+            name: String::new(),
+            labels: Labels::default(),
+            program,
+            entry: Entry::Fork,
+            env: BTreeMap::new(),
+            cwd: None,
+            terminal: Terminal::None,
+            stdin: Stdin::Null,
+            stdout: Output::Log,
+            stderr: Output::Log,
+            after: Vec::new(),
+            ready: None,
+            ok: vec![0],
+            oneshot: false,
+            weight: Weight::Essential,
+            restart: RestartPolicy::NEVER,
+            stop: Stop { signal: Signal::TERM, grace: Duration::ZERO },
+            position: Position::default(),
+        }
+    }
 }

@@ -3,10 +3,7 @@
 //! What the text leaves out is what the language fills in by itself, so the text, read again, is the same tree. It begins
 //! with `expanded = true`, because names such as `w.17` are never declared by people, and because braces in it are braces.
 
-mod namespace;
-mod process;
 mod toml_text;
-mod value;
 
 use std::fmt::Write as _;
 
@@ -14,7 +11,8 @@ use sha2::{Digest, Sha256};
 use toml::{Table, Value};
 
 use crate::topology::{
-    DEFAULT_LOG_BYTES, DEFAULT_NAMESPACES, DEFAULT_PROCESSES, OnExit, Topology, Variable, VariableValue, format_size,
+    DEFAULT_LOG_BYTES, DEFAULT_NAMESPACES, DEFAULT_PROCESSES, NamespaceId, OnExit, Topology, Variable, VariableValue,
+    format_size, write,
 };
 
 /// The limit that is about more than the size of the tree.
@@ -131,9 +129,9 @@ fn document(topology: &Topology, arrangement: Arrangement) -> Table {
         Arrangement::Paths => {
             let order = topology.pre_order().into_iter();
             let entries = order.map(|id| topology.namespace(id));
-            entries.map(|namespace| (namespace.path.clone(), namespace::table(namespace).into())).collect()
+            entries.map(|namespace| (namespace.path.clone(), write(namespace).into())).collect()
         }
-        Arrangement::Nested => namespace::nested(topology, topology.roots()),
+        Arrangement::Nested => nested(topology, topology.roots()),
     };
     whole.insert("ns".to_owned(), Value::Table(namespaces));
     if !topology.expectations.is_empty() {
@@ -141,6 +139,21 @@ fn document(topology: &Topology, arrangement: Arrangement) -> Table {
         whole.insert("expect".to_owned(), Value::Array(expectations));
     }
     whole
+}
+
+/// Namespaces with all that is inside them, by their names.
+fn nested(topology: &Topology, ids: &[NamespaceId]) -> Table {
+    let mut tables = Table::new();
+    for &id in ids {
+        let namespace = topology.namespace(id);
+        let mut own = write(namespace);
+        let children = topology.children(id);
+        if !children.is_empty() {
+            own.insert("ns".to_owned(), nested(topology, &children).into());
+        }
+        tables.insert(namespace.name().to_owned(), own.into());
+    }
+    tables
 }
 
 /// Limits that the tree stays within, if it is over the ones that are there without a word, and how much output is kept.

@@ -1,17 +1,13 @@
 //! A namespace as it is read → one behind the door, with every default filled in.
 
-use std::collections::BTreeMap;
-
 use super::dependencies::Dependencies;
 use super::instance::{Instance, ProcessInstance};
 use crate::diagnostic::{Sources, Span};
-use crate::topology::actor::Actor;
-use crate::topology::labels::Labels;
+use crate::topology::keys::ProcessKey;
 use crate::topology::namespace::{Init, Isolation, Namespace, NamespaceSpec};
 use crate::topology::position::Position;
-use crate::topology::process::{Entry, Output, Process, ProcessSpec, Program, Stdin, Terminal, Weight};
-use crate::topology::restart::RestartPolicy;
-use crate::topology::stop::{Signal, Stop};
+use crate::topology::process::{Entry, Process, ProcessSpec, Terminal};
+use crate::topology::stop::Stop;
 use crate::topology::syntax::{InitSyntax, Located, NamespaceBody, ProgramSyntax};
 
 /// Where the graces of a namespace and of its processes were written, for those that were.
@@ -32,8 +28,7 @@ impl Builder<'_> {
             graces.push((None, grace.span));
             grace.value
         });
-        let signal = body.stop.signal.as_ref().map_or(Signal::TERM, |signal| signal.value);
-        let stop = Stop { signal, grace: own_grace.unwrap_or_default() };
+        let stop = body.stop.stop();
         let mut isolation =
             body.unshare.as_ref().map_or(Isolation { mount: true, ..Isolation::default() }, |unshare| unshare.value);
         isolation.uts |= body.hostname.is_some() || body.domainname.is_some();
@@ -42,11 +37,10 @@ impl Builder<'_> {
         let mut processes = Vec::with_capacity(instance.processes.len());
         for (process, after) in instance.processes.iter().zip(dependencies.after) {
             let built = self.process(process, body, entry);
-            if let Some(grace) = &process.body.stop.grace {
-                graces.push((Some(processes.len()), grace.span));
+            if let Some(span) = process.body.grace_span {
+                graces.push((Some(processes.len()), span));
             }
-            let spec = ProcessSpec { after, ..built.spec };
-            processes.push(Process { spec, ..built });
+            processes.push(Process { spec: ProcessSpec { after, ..built.spec }, ..built });
         }
         let spec = NamespaceSpec {
             position: self.position(instance.path.span),
@@ -71,12 +65,18 @@ impl Builder<'_> {
         match value {
             InitSyntax::Pause => Init::Pause,
             InitSyntax::Program(ProgramSyntax::Given(program)) => {
-                let mut process = bare("init".to_owned(), program.value.clone(), stop, self.position(*span));
-                process.env.clone_from(&body.env);
-                process.cwd.clone_from(&body.cwd);
-                process.terminal = terminal(body.tty.as_ref());
-                process.restart = body.restart.policy();
-                Init::Program(Box::new(process.into()))
+                let spec = ProcessSpec {
+                    name: "init".to_owned(),
+                    entry: Entry::Init,
+                    env: body.env.clone(),
+                    cwd: body.cwd.clone(),
+                    terminal: Terminal::from_tty(body.tty.as_ref().is_some_and(|tty| tty.value)),
+                    restart: body.restart.policy(),
+                    stop,
+                    position: self.position(*span),
+                    ..ProcessSpec::new(program.value.clone())
+                };
+                Init::Program(Box::new(spec.into()))
             }
             // What is broken has been reported, and a file with errors is not built.
             InitSyntax::Builtin | InitSyntax::Broken | InitSyntax::Program(_) => Init::Builtin,
@@ -85,38 +85,21 @@ impl Builder<'_> {
 
     fn process(&self, instance: &ProcessInstance, namespace: &NamespaceBody, way: Entry) -> Process {
         let body = &*instance.body;
-        let program = match &body.program {
-            ProgramSyntax::Given(program) => program.value.clone(),
-            // It has been reported, and others may wait for it by its place in the list.
-            ProgramSyntax::Absent | ProgramSyntax::Broken => Program::Actor(Actor::Idle),
-        };
-        let signal = body.stop.signal.as_ref().map_or(Signal::TERM, |signal| signal.value);
-        let own_grace = body.stop.grace.as_ref().map(|grace| grace.value);
-        let stop = Stop { signal, grace: own_grace.unwrap_or_default() };
-        let mut env = namespace.env.clone();
-        env.extend(body.env.iter().map(|(name, value)| (name.clone(), value.clone())));
-        let plain = bare(instance.name.value.clone(), program, stop, self.position(instance.name.span));
-        let spec = ProcessSpec {
-            name: plain.name,
-            labels: body.labels.clone(),
-            entry: body.enter.as_ref().map_or(way, |enter| enter.value),
-            env,
-            cwd: body.cwd.as_ref().or(namespace.cwd.as_ref()).cloned(),
-            terminal: terminal(body.tty.as_ref()),
-            stdin: body.stdin.as_ref().map_or(plain.stdin, |stdin| stdin.value.clone()),
-            stdout: body.stdout.as_ref().map_or(plain.stdout, |stdout| stdout.value.clone()),
-            stderr: body.stderr.as_ref().map_or(plain.stderr, |stderr| stderr.value.clone()),
-            ok: body.ok.as_ref().map_or(plain.ok, |ok| distinct(ok)),
-            oneshot: body.oneshot.as_ref().is_some_and(|oneshot| oneshot.value),
-            weight: if body.essential == Some(false) { Weight::Expendable } else { Weight::Essential },
-            program: plain.program,
-            after: plain.after,
-            ready: body.ready.as_ref().map(|ready| ready.value.clone()),
-            restart: body.restart.policy(),
-            stop: plain.stop,
-            position: plain.position,
-        };
-        Process { spec, description: body.description.clone(), user: body.user.clone(), own_grace }
+        let mut process = body.values.clone();
+        process.name.clone_from(&instance.name.value);
+        process.position = self.position(instance.name.span);
+        if let ProgramSyntax::Given(program) = &body.program {
+            process.program = program.value.clone();
+        }
+        if body.place(ProcessKey::Enter).is_none() {
+            process.entry = way;
+        }
+        let own = std::mem::replace(&mut process.env, namespace.env.clone());
+        process.env.extend(own);
+        if process.cwd.is_none() {
+            process.cwd.clone_from(&namespace.cwd);
+        }
+        process
     }
 
     fn position(&self, span: Span) -> Position {
@@ -130,45 +113,6 @@ pub(in crate::topology) fn position(sources: &Sources, span: Span) -> Position {
     // A file of four thousand million lines does not fit the memory in which it was read.
     let number = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
     Position { file: number(span.file.index()), line: number(place.line), column: number(place.column) }
-}
-
-/// A PID 1 about which nothing is said but what it runs.
-fn bare(name: String, program: Program, stop: Stop, position: Position) -> ProcessSpec {
-    ProcessSpec {
-        name,
-        labels: Labels::default(),
-        program,
-        entry: Entry::Init,
-        env: BTreeMap::new(),
-        cwd: None,
-        terminal: Terminal::None,
-        stdin: Stdin::Null,
-        stdout: Output::Log,
-        stderr: Output::Log,
-        after: Vec::new(),
-        ready: None,
-        ok: vec![0],
-        oneshot: false,
-        weight: Weight::Essential,
-        restart: RestartPolicy::NEVER,
-        stop,
-        position,
-    }
-}
-
-/// The codes of a set, which has no order.
-fn distinct(codes: &[u8]) -> Vec<u8> {
-    let mut codes = codes.to_vec();
-    codes.sort_unstable();
-    codes.dedup();
-    codes
-}
-
-fn terminal(tty: Option<&Located<bool>>) -> Terminal {
-    match tty {
-        Some(Located { value: true, .. }) => Terminal::Own,
-        _ => Terminal::None,
-    }
 }
 
 /// A file may be called anything, a topology may not: its name becomes a directory and the first part of addresses.

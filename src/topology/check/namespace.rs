@@ -3,6 +3,7 @@
 use super::instance::Instance;
 use super::pid_one;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics};
+use crate::topology::keys::ProcessKey;
 use crate::topology::process::Entry;
 use crate::topology::syntax::{InitSyntax, NamespaceBody, ProgramSyntax};
 
@@ -53,12 +54,12 @@ fn check_processes(instance: &Instance, out: &mut Diagnostics) {
                 .label("one of `cmd`, `sh` and `actor` is needed"),
             );
         }
-        let fork = process.body.enter.as_ref().filter(|enter| enter.value == Entry::Fork);
+        let fork = process.body.place(ProcessKey::Enter).filter(|_| process.body.values.entry == Entry::Fork);
         if let (Some(init), Some(enter)) = (program, fork) {
             out.push(
                 Diagnostic::at(
                     Code::ImpossibleFork,
-                    enter.span,
+                    enter,
                     format!("`{}` cannot be forked by the PID 1 of `{path}`", process.group),
                 )
                 .label("only an init of nestns forks processes for us")

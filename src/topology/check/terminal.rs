@@ -2,6 +2,8 @@
 
 use super::instance::Instance;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span};
+use crate::topology::keys::ProcessKey;
+use crate::topology::process::Terminal;
 
 /// Who owns the terminal.
 #[derive(Debug, Default)]
@@ -13,29 +15,28 @@ impl Owner {
     /// Reports every owner but the first.
     pub(super) fn check(&mut self, instance: &Instance, out: &mut Diagnostics) {
         let path = &instance.path.value;
-        let own = instance.body.tty.iter().map(|tty| (tty, "init"));
-        let processes = instance
-            .processes
-            .iter()
-            .filter_map(|process| Some((process.body.tty.as_ref()?, process.name.value.as_str())));
+        let own = instance.body.tty.iter().filter(|tty| tty.value).map(|tty| (tty.span, "init"));
+        let owners = instance.processes.iter().filter(|process| process.body.values.terminal == Terminal::Own);
+        let processes =
+            owners.filter_map(|process| Some((process.body.place(ProcessKey::Tty)?, process.name.value.as_str())));
         let mut reported = None;
-        for (tty, name) in own.chain(processes).filter(|(tty, _)| tty.value) {
+        for (tty, name) in own.chain(processes) {
             // What is true of one instance of a process is true of all.
-            if reported == Some(tty.span) {
+            if reported == Some(tty) {
                 continue;
             }
             let owner = format!("{path}/{name}");
             match &self.first {
-                None => self.first = Some((tty.span, owner)),
+                None => self.first = Some((tty, owner)),
                 Some((span, earlier)) => {
-                    reported = Some(tty.span);
+                    reported = Some(tty);
                     let mut diagnostic = Diagnostic::at(
                         Code::SeveralTerminals,
-                        tty.span,
+                        tty,
                         format!("both `{earlier}` and `{owner}` own the terminal"),
                     )
                     .label("there is one terminal: that of `nestns up`");
-                    if span.in_layer(0) != tty.span.in_layer(0) {
+                    if span.in_layer(0) != tty.in_layer(0) {
                         diagnostic = diagnostic.also(*span, "it is given away here");
                     }
                     out.push(diagnostic);

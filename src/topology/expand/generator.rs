@@ -6,11 +6,6 @@ use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span};
 use crate::topology::syntax::{Entry, Located};
 use crate::topology::toml_text::{Table, Value};
 
-/// The keys that are read here, not with the rest of a namespace.
-pub(super) const NAMESPACE_KEYS: [&str; 4] = ["count", "depth", "fanout", "as"];
-/// Those of a process.
-pub(super) const PROCESS_KEYS: [&str; 2] = ["count", "at"];
-
 /// What becomes of one declared namespace.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Shape {

@@ -6,11 +6,8 @@ use std::borrow::Cow;
 use std::rc::Rc;
 
 use crate::diagnostic::Span;
-use crate::topology::syntax::READY_WAYS;
+use crate::topology::keys::{Handling, Key, ProcessKey, ReadyKey};
 use crate::topology::toml_text::{Entry, Kind, Table, Value};
-
-/// The keys of a process that say what it runs: one choice, so one of them replaces the others.
-const PROGRAM: [&str; 3] = ["cmd", "sh", "actor"];
 
 /// A table and the number that its values are marked with.
 pub(super) type Numbered<'a> = (&'a Table, u32);
@@ -59,26 +56,33 @@ fn table_of(kind: Kind, span: Span) -> Result<Table, Kind> {
 
 /// `x = "words"` is short for `x = { cmd = "words" }`.
 fn command(kind: Kind, span: Span) -> Table {
-    Table { entries: vec![Entry { key: Rc::from("cmd"), key_span: span, value: Value { kind, span } }] }
+    Table {
+        entries: vec![Entry { key: Rc::from(ProcessKey::Cmd.name()), key_span: span, value: Value { kind, span } }],
+    }
 }
 
 fn process(mut below: Table, above: Table) -> Table {
-    if above.entries.iter().any(|entry| PROGRAM.contains(&&*entry.key)) {
-        below.entries.retain(|entry| !PROGRAM.contains(&&*entry.key));
+    // What it runs is one choice.
+    if has_choice::<ProcessKey>(&above) {
+        below.entries.retain(|entry| !is_choice::<ProcessKey>(&entry.key));
     }
     for entry in above.entries {
         // Another way to be ready replaces the one that there was, with its details.
-        if &*entry.key == "ready" && says_a_way(&entry.value) {
-            below.entries.retain(|there| &*there.key != "ready");
+        let ready = ProcessKey::Ready.name();
+        if &*entry.key == ready && entry.value.as_table().is_some_and(has_choice::<ReadyKey>) {
+            below.entries.retain(|there| &*there.key != ready);
         }
         place(&mut below, entry);
     }
     below
 }
 
-fn says_a_way(ready: &Value) -> bool {
-    let table = ready.as_table();
-    table.is_some_and(|table| table.entries.iter().any(|entry| READY_WAYS.contains(&&*entry.key)))
+fn has_choice<K: Key>(table: &Table) -> bool {
+    table.entries.iter().any(|entry| is_choice::<K>(&entry.key))
+}
+
+fn is_choice<K: Key>(key: &str) -> bool {
+    K::find(key).is_some_and(|key| key.handling() == Handling::Choice)
 }
 
 fn put(target: &mut Table, entry: &Entry, layer: u32) {

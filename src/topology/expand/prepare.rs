@@ -7,13 +7,14 @@ use std::rc::Rc;
 
 use super::declared::NodeId;
 use super::evaluate::Evaluator;
-use super::generator::{At, NAMESPACE_KEYS, integer};
+use super::generator::{At, integer};
 use super::layers::Layer;
 use super::library::Library;
 use super::merge::{self, Numbered};
 use super::place::Place;
 use super::trace::Trace;
 use crate::diagnostic::{Diagnostics, Label, Span};
+use crate::topology::keys::{Handling, Key, NamespaceKey};
 use crate::topology::syntax::{Entry, NamespaceBody, ProcessBody};
 use crate::topology::toml_text::{Table, Value};
 
@@ -113,7 +114,7 @@ impl<'a> Prepared<'a> {
             name: slot.name(library).to_owned(),
             span,
             is_declared: top.is_some(),
-            table: merge::tables(&tables, |key| matches!(key, "proc" | "ns" | "use" | "include")),
+            table: merge::tables(&tables, |key| !is_merged(key)),
             processes: processes(&tables, &defaults[scope].processes, out),
             children: library
                 .children(&layers, path)
@@ -150,8 +151,13 @@ impl<'a> Prepared<'a> {
 
     /// The keys that say what the namespace is; what says how often it is there is read by the generators.
     pub(super) fn is_body_key(key: &str) -> bool {
-        !matches!(key, "proc" | "ns" | "use" | "include") && !NAMESPACE_KEYS.contains(&key)
+        NamespaceKey::find(key).is_none_or(|key| matches!(key.handling(), Handling::Checked | Handling::Choice))
     }
+}
+
+/// Whether what the layers of a namespace say with a key is merged as it stands.
+fn is_merged(key: &str) -> bool {
+    NamespaceKey::find(key).is_none_or(|key| !matches!(key.handling(), Handling::Source | Handling::Content))
 }
 
 /// Merges what the layers say about each process.

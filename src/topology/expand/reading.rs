@@ -3,7 +3,6 @@
 use std::borrow::Cow;
 use std::rc::Rc;
 
-use super::generator::PROCESS_KEYS;
 use super::member::Member;
 use super::place::{Place, join};
 use super::plant::{Extent, Planter};
@@ -11,6 +10,7 @@ use super::prepare::{Prepared, PreparedProcess};
 use super::trace::Trace;
 use crate::diagnostic::Diagnostics;
 use crate::topology::check::{Instance, ProcessInstance};
+use crate::topology::keys::{Handling, Key, ProcessKey};
 use crate::topology::syntax::{InitSyntax, Located, NamespaceBody, ProcessBody};
 use crate::topology::toml_text::{Kind, Value};
 
@@ -96,7 +96,7 @@ impl<'a> Planter<'a, '_> {
             let evaluator = self.evaluator.at(place);
             let before = out.len();
             let value = match &process.value.kind {
-                Kind::Table(table) => match evaluator.table(table, |key| PROCESS_KEYS.contains(&key), trace, out) {
+                Kind::Table(table) => match evaluator.table(table, is_generator, trace, out) {
                     Cow::Borrowed(_) => Some(Cow::Borrowed(&*process.value)),
                     Cow::Owned(table) => Some(Cow::Owned(Value { kind: Kind::Table(table), span: process.value.span })),
                 },
@@ -117,4 +117,9 @@ impl<'a> Planter<'a, '_> {
         });
         ProcessInstance { name: Located::new(name, process.span), group: process.name.to_owned(), body }
     }
+}
+
+/// Whether a key of a process says how many there are and where.
+fn is_generator(key: &str) -> bool {
+    ProcessKey::find(key).is_some_and(|key| key.handling() == Handling::Generator)
 }

@@ -4,8 +4,7 @@
 
 use serde_json::{Map, Value};
 
-use super::placeholder::PLACEHOLDER;
-use crate::topology::syntax::Scope;
+use crate::topology::keys::{PLACEHOLDER, TableKind};
 
 /// All that the schema says.
 #[derive(Debug, Clone)]
@@ -69,16 +68,16 @@ pub struct Term {
 }
 
 /// The tables in the order in which a reader wants them, by the names of their definitions.
-const TABLES: [(&str, Option<Scope>); 9] = [
-    ("Namespace", Some(Scope::Namespace)),
-    ("Init", Some(Scope::Init)),
-    ("Process", Some(Scope::Process)),
-    ("Ready", Some(Scope::Ready)),
-    ("Stop", Some(Scope::Stop)),
-    ("Defaults", Some(Scope::Defaults)),
-    ("Limits", Some(Scope::Limits)),
-    ("Expectation", Some(Scope::Expectation)),
-    ("Permission", None),
+const TABLES: [(&str, TableKind); 9] = [
+    ("Namespace", TableKind::Namespace),
+    ("Init", TableKind::Init),
+    ("Process", TableKind::Process),
+    ("Ready", TableKind::Ready),
+    ("Stop", TableKind::Stop),
+    ("Defaults", TableKind::Defaults),
+    ("Limits", TableKind::Limits),
+    ("Expectation", TableKind::Expectation),
+    ("Permission", TableKind::Permission),
 ];
 
 /// Reads the schema.
@@ -86,7 +85,7 @@ pub fn reference() -> Reference {
     let schema = super::schema();
     let reader = Reader { schema: &schema };
     let definition = |name: &str| &schema["definitions"][name];
-    let tables = TABLES.iter().map(|&(name, scope)| reader.table(definition(name), scope));
+    let tables = TABLES.iter().map(|&(name, kind)| reader.table(definition(name), kind));
     let is_table = |name: &str| TABLES.iter().any(|&(table, _)| table == name);
     let terms = entries(&schema["definitions"]).filter(|(name, _)| !is_table(name)).map(|(_, term)| Term {
         title: text(term, "title"),
@@ -95,7 +94,7 @@ pub fn reference() -> Reference {
         examples: examples(term),
     });
     Reference {
-        tables: std::iter::once(reader.table(&schema, Some(Scope::Top))).chain(tables).collect(),
+        tables: std::iter::once(reader.table(&schema, TableKind::Top)).chain(tables).collect(),
         terms: terms.filter(|term| !term.text.is_empty()).collect(),
     }
 }
@@ -105,10 +104,10 @@ struct Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
-    fn table(&self, schema: &'a Value, scope: Option<Scope>) -> Table {
+    fn table(&self, schema: &'a Value, kind: TableKind) -> Table {
         let mut keys: Vec<Key> = entries(&schema["properties"]).map(|(name, key)| self.key(name, key)).collect();
         // JSON has no order, the vocabulary has one: what belongs together stands together.
-        let order = scope.map_or(&[][..], Scope::keys);
+        let order = kind.keys();
         keys.sort_by_key(|key| order.iter().position(|known| *known == key.name).unwrap_or(order.len()));
         Table { title: text(schema, "title"), text: text(schema, "description"), words: self.words(schema), keys }
     }

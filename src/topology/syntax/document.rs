@@ -4,9 +4,9 @@ use super::expanded::check_expanded;
 use super::located::Located;
 use super::name::{NameRules, check_name};
 use super::reader::{Entry, entries};
-use super::unknown::report_unknown;
-use super::vocabulary::Scope;
+use super::unknown::known;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics};
+use crate::topology::keys::{DefaultsKey, Key, LimitsKey, TopKey};
 use crate::topology::toml_text::{Table, Value};
 use crate::topology::tree::{DEFAULT_LOG_BYTES, OnExit};
 
@@ -89,22 +89,22 @@ impl<'a> Document<'a> {
             heading: table,
             rules: NameRules::Declared,
         };
-        for key in entries(table) {
-            match key.key {
-                "nestns" => version(&key, out),
-                "expanded" => {
-                    if key.boolean(out).is_some_and(|expanded| expanded.value) {
+        for entry in entries(table) {
+            let Some(key) = known::<TopKey>(&entry, "", out) else { continue };
+            match key {
+                TopKey::Nestns => version(&entry, out),
+                TopKey::Expanded => {
+                    if entry.boolean(out).is_some_and(|expanded| expanded.value) {
                         document.rules = NameRules::Expanded;
                     }
                 }
-                "vars" => document.variables = Some(key),
-                "limits" => document.limits = Some(key),
-                "template" => document.templates = Some(key),
-                "ns" => document.namespaces = Some(key),
-                "defaults" => document.defaults(&key, out),
-                "expect" => document.expectations = expectations(key, out),
-                "name" | "description" | "on_exit" | "include" => {}
-                _ => report_unknown(Scope::Top, "", &key, out),
+                TopKey::Vars => document.variables = Some(entry),
+                TopKey::Limits => document.limits = Some(entry),
+                TopKey::Template => document.templates = Some(entry),
+                TopKey::Ns => document.namespaces = Some(entry),
+                TopKey::Defaults => document.defaults(&entry, out),
+                TopKey::Expect => document.expectations = expectations(entry, out),
+                TopKey::Name | TopKey::Description | TopKey::OnExit | TopKey::Include | TopKey::Schema => {}
             }
         }
         if document.rules == NameRules::Expanded {
@@ -119,11 +119,11 @@ impl<'a> Document<'a> {
             return;
         };
         for key in entries(table) {
-            match key.key {
-                "ns" | "proc" if key.value.as_table().is_none() => key.wrong_type("a table", out),
-                "ns" => self.namespace_defaults = Some(key),
-                "proc" => self.process_defaults = Some(key),
-                _ => report_unknown(Scope::Defaults, "", &key, out),
+            match known(&key, "", out) {
+                Some(_) if key.value.as_table().is_none() => key.wrong_type("a table", out),
+                Some(DefaultsKey::Ns) => self.namespace_defaults = Some(key),
+                Some(DefaultsKey::Proc) => self.process_defaults = Some(key),
+                None => {}
             }
         }
         let inside = self.namespace_defaults.and_then(|entry| entry.value.as_table());
@@ -143,11 +143,13 @@ impl Heading {
     /// Reads what is left of the top level, its placeholders replaced.
     pub(in crate::topology) fn read(table: &Table, out: &mut Diagnostics) -> Self {
         let mut heading = Self::default();
-        for key in entries(table) {
-            match key.key {
-                "name" => heading.name = name(&key, out),
-                "description" => heading.description = key.string(out).map(|text| text.value),
-                "on_exit" => heading.on_exit = key.word(ON_EXIT, out).map_or(OnExit::default(), |word| word.value),
+        for entry in entries(table) {
+            match TopKey::find(entry.key) {
+                Some(TopKey::Name) => heading.name = name(&entry, out),
+                Some(TopKey::Description) => heading.description = entry.string(out).map(|text| text.value),
+                Some(TopKey::OnExit) => {
+                    heading.on_exit = entry.word(ON_EXIT, out).map_or(OnExit::default(), |word| word.value);
+                }
                 _ => {}
             }
         }
@@ -156,7 +158,7 @@ impl Heading {
 
     /// Whether a key of the top level is one of these.
     pub(in crate::topology) fn has(key: &str) -> bool {
-        matches!(key, "name" | "description" | "on_exit")
+        matches!(TopKey::find(key), Some(TopKey::Name | TopKey::Description | TopKey::OnExit))
     }
 }
 
@@ -164,24 +166,16 @@ impl Limits {
     /// Reads the merged table of all files.
     pub(in crate::topology) fn read(table: &Table, out: &mut Diagnostics) -> Self {
         let mut limits = Self::default();
-        for key in entries(table) {
-            let (limit, highest) = match key.key {
-                "namespaces" => (&mut limits.namespaces, u64::from(u32::MAX)),
-                "processes" => (&mut limits.processes, u64::from(u32::MAX)),
-                "depth" => (&mut limits.depth, KERNEL_DEPTH),
-                "log_bytes" => {
-                    if let Some(size) = key.size(LEAST_LOG_BYTES, out) {
-                        limits.log_bytes = size.value;
-                    }
-                    continue;
-                }
-                _ => {
-                    report_unknown(Scope::Limits, "", &key, out);
-                    continue;
-                }
+        for entry in entries(table) {
+            let Some(key) = known::<LimitsKey>(&entry, "", out) else { continue };
+            let (limit, value) = match key {
+                LimitsKey::Namespaces => (&mut limits.namespaces, entry.integer(1, u32::MAX.into(), out)),
+                LimitsKey::Processes => (&mut limits.processes, entry.integer(1, u32::MAX.into(), out)),
+                LimitsKey::Depth => (&mut limits.depth, entry.integer(1, KERNEL_DEPTH, out)),
+                LimitsKey::LogBytes => (&mut limits.log_bytes, entry.size(LEAST_LOG_BYTES, out)),
             };
-            if let Some(number) = key.integer(1, highest, out) {
-                *limit = number.value;
+            if let Some(value) = value {
+                *limit = value.value;
             }
         }
         limits

@@ -2,16 +2,12 @@
 
 use super::reader::{Entry, entries};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics};
+use crate::topology::keys::{Handling, Key, NamespaceKey, ProcessKey, TopKey};
 use crate::topology::toml_text::{Table, Value};
-
-/// What an expanded file has none of, by where it would stand.
-const TOP: [&str; 4] = ["include", "vars", "defaults", "template"];
-const NAMESPACE: [&str; 6] = ["use", "include", "count", "depth", "fanout", "as"];
-const PROCESS: [&str; 2] = ["count", "at"];
 
 /// Reports keys that would make something of an expanded file that it does not say.
 pub(super) fn check_expanded(document: &Table, out: &mut Diagnostics) {
-    report(document, &TOP, out);
+    report::<TopKey>(document, out);
     if let Some(namespaces) = document.get("ns") {
         check_namespaces(&namespaces.value, out);
     }
@@ -19,9 +15,9 @@ pub(super) fn check_expanded(document: &Table, out: &mut Diagnostics) {
 
 fn check_namespaces(namespaces: &Value, out: &mut Diagnostics) {
     for table in tables(namespaces) {
-        report(table, &NAMESPACE, out);
+        report::<NamespaceKey>(table, out);
         for process in table.get("proc").into_iter().flat_map(|entry| tables(&entry.value)) {
-            report(process, &PROCESS, out);
+            report::<ProcessKey>(process, out);
         }
         if let Some(inside) = table.get("ns") {
             check_namespaces(&inside.value, out);
@@ -33,8 +29,9 @@ fn tables(value: &Value) -> impl Iterator<Item = &Table> {
     value.as_table().into_iter().flat_map(|table| &table.entries).filter_map(|entry| entry.value.as_table())
 }
 
-fn report(table: &Table, keys: &[&str], out: &mut Diagnostics) {
-    for Entry { key, key_span, .. } in entries(table).filter(|entry| keys.contains(&entry.key)) {
+fn report<K: Key>(table: &Table, out: &mut Diagnostics) {
+    let is_gone = |key: K| matches!(key.handling(), Handling::Source | Handling::Generator);
+    for Entry { key, key_span, .. } in entries(table).filter(|entry| K::find(entry.key).is_some_and(is_gone)) {
         let message = format!("`{key}` does not go together with expanded = true");
         out.push(
             Diagnostic::at(Code::Contradiction, key_span, message)

@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use super::located::Located;
 use super::reader::{Entry, entries};
-use super::unknown::report_unknown;
-use super::vocabulary::Scope;
+use super::unknown::known;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span};
 use crate::topology::address::{Address, HOST, Wanted};
 use crate::topology::expectation::{Assertion, Via};
+use crate::topology::keys::{ExpectationKey, PermissionKey};
 use crate::topology::state::State;
 use crate::topology::toml_text::Table;
 
@@ -50,46 +50,41 @@ impl ExpectationSyntax {
         };
         let from = subject("from", Named::Observer, out);
         let process = subject("proc", Named::Process, out);
-        for key in entries(table) {
-            match key.key {
-                "from" | "proc" => {}
-                "sees" | "hides" => syntax.sight(&key, &from, out),
-                "pid" | "ppid" => syntax.numbers(&key, &process, out),
-                "chain" => syntax.chain(&key, &process, out),
-                "state" => {
-                    if let (Some(state), Some(process)) = (key.word(&State::expected(), out), process.about(&key, out))
-                    {
-                        syntax.claim(Assertion::State { process, state: state.value }, state.span);
-                    }
+        for entry in entries(table) {
+            let Some(key) = known::<ExpectationKey>(&entry, "", out) else { continue };
+            match key {
+                ExpectationKey::From | ExpectationKey::Proc => {}
+                ExpectationKey::Sees => syntax.sight(&entry, &from, |from, of| Assertion::Sees { from, of }, out),
+                ExpectationKey::Hides => syntax.sight(&entry, &from, |from, of| Assertion::Hides { from, of }, out),
+                ExpectationKey::Pid | ExpectationKey::Ppid => syntax.numbers(&entry, &process, out),
+                ExpectationKey::Chain => syntax.chain(&entry, &process, out),
+                ExpectationKey::State => syntax.state(&entry, &process, out),
+                ExpectationKey::Exit => syntax.exit(&entry, &process, out),
+                ExpectationKey::Count => syntax.count(&entry, &from, &process, out),
+                ExpectationKey::Signal => syntax.signal(&entry, out),
+                ExpectationKey::Via => syntax.via = entry.word(Via::WORDS, out).map_or(Via::default(), |via| via.value),
+                ExpectationKey::Within => {
+                    syntax.within = entry.duration(out).map_or(Duration::ZERO, |within| within.value);
                 }
-                "exit" => {
-                    if let (Some(status), Some(process)) = (key.integer(0, 255, out), process.about(&key, out)) {
-                        let number = u8::try_from(status.value).unwrap_or(u8::MAX);
-                        syntax.claim(Assertion::Exit { process, status: number }, status.span);
-                    }
-                }
-                "count" => syntax.count(&key, &from, &process, out),
-                "signal" => syntax.signal(&key, out),
-                "via" => syntax.via = key.word(Via::WORDS, out).map_or(Via::default(), |via| via.value),
-                "within" => syntax.within = key.duration(out).map_or(Duration::ZERO, |within| within.value),
-                _ => report_unknown(Scope::Expectation, "", &key, out),
             }
         }
         if syntax.claims.is_empty() && out.len() == before {
-            let has = |key: &str| find(key).is_some();
-            let help = match (has("from"), has("proc")) {
-                (true, _) => "write what is visible from there: sees = [\"…\"], hides = [\"…\"] or count = 1",
-                (false, true) => "write what is said about it: pid, ppid, chain, state, exit or count",
-                (false, false) => "write `from` with `sees` or `hides`, or `proc` with `pid` or `ppid`",
-            };
-            let place = find("from").or_else(|| find("proc")).map_or(span, |entry| entry.key_span);
-            out.push(
-                Diagnostic::at(Code::BadExpectation, place, "an expectation expects nothing")
-                    .label("nothing would be compared")
-                    .help(help),
-            );
+            report_empty(table, span, out);
         }
         syntax
+    }
+
+    fn state(&mut self, key: &Entry<'_>, process: &Subject, out: &mut Diagnostics) {
+        if let (Some(state), Some(process)) = (key.word(&State::expected(), out), process.about(key, out)) {
+            self.claim(Assertion::State { process, state: state.value }, state.span);
+        }
+    }
+
+    fn exit(&mut self, key: &Entry<'_>, process: &Subject, out: &mut Diagnostics) {
+        if let (Some(status), Some(process)) = (key.integer(0, 255, out), process.about(key, out)) {
+            let number = u8::try_from(status.value).unwrap_or(u8::MAX);
+            self.claim(Assertion::Exit { process, status: number }, status.span);
+        }
     }
 
     fn claim(&mut self, assertion: Assertion, span: Span) {
@@ -118,7 +113,13 @@ impl ExpectationSyntax {
         None
     }
 
-    fn sight(&mut self, key: &Entry<'_>, from: &Subject, out: &mut Diagnostics) {
+    fn sight(
+        &mut self,
+        key: &Entry<'_>,
+        from: &Subject,
+        assertion: fn(Address, Address) -> Assertion,
+        out: &mut Diagnostics,
+    ) {
         let elements = if key.value.as_str().is_some() {
             Some(vec![*key])
         } else {
@@ -128,9 +129,7 @@ impl ExpectationSyntax {
         for element in elements.unwrap_or_default() {
             let Some(of) = self.name(&element, Named::Anything, out) else { continue };
             let Some(from) = observer.clone() else { continue };
-            let assertion =
-                if key.key == "sees" { Assertion::Sees { from, of } } else { Assertion::Hides { from, of } };
-            self.claim(assertion, element.span);
+            self.claim(assertion(from, of), element.span);
         }
     }
 
@@ -198,17 +197,11 @@ impl ExpectationSyntax {
         let (mut from, mut to, mut allowed) = (None, None, None);
         let before = out.len();
         for entry in key.table(out).unwrap_or_default() {
-            match entry.key {
-                "from" => from = self.name(&entry, Named::Observer, out),
-                "to" => to = self.name(&entry, Named::Anything, out),
-                "allowed" => allowed = entry.boolean(out).map(|allowed| allowed.value),
-                _ => {
-                    let message = format!("unknown key `{}` in `signal`", entry.key);
-                    out.push(
-                        Diagnostic::at(Code::UnknownKey, entry.key_span, message)
-                            .help("the keys are from, to, allowed"),
-                    );
-                }
+            match known(&entry, "", out) {
+                Some(PermissionKey::From) => from = self.name(&entry, Named::Observer, out),
+                Some(PermissionKey::To) => to = self.name(&entry, Named::Anything, out),
+                Some(PermissionKey::Allowed) => allowed = entry.boolean(out).map(|allowed| allowed.value),
+                None => {}
             }
         }
         match (from, to, allowed) {
@@ -226,6 +219,23 @@ impl ExpectationSyntax {
             _ => {}
         }
     }
+}
+
+/// Reports a table with no claim. `span` is that of the word `expect`, for what has no better place.
+fn report_empty(table: &Table, span: Span, out: &mut Diagnostics) {
+    let find = |key: &str| entries(table).find(|entry| entry.key == key);
+    let has = |key: &str| find(key).is_some();
+    let help = match (has("from"), has("proc")) {
+        (true, _) => "write what is visible from there: sees = [\"…\"], hides = [\"…\"] or count = 1",
+        (false, true) => "write what is said about it: pid, ppid, chain, state, exit or count",
+        (false, false) => "write `from` with `sees` or `hides`, or `proc` with `pid` or `ppid`",
+    };
+    let place = find("from").or_else(|| find("proc")).map_or(span, |entry| entry.key_span);
+    out.push(
+        Diagnostic::at(Code::BadExpectation, place, "an expectation expects nothing")
+            .label("nothing would be compared")
+            .help(help),
+    );
 }
 
 /// Who looks, or who something is said about.

@@ -4,16 +4,19 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use super::located::Located;
+use super::process;
 use super::program::ProgramSyntax;
 use super::reader::{Entry, alternatives, entries};
-use super::restart::RestartSyntax;
-use super::stop::StopSyntax;
+use super::restart::{self, RestartSyntax};
+use super::stop::{self, StopSyntax};
 use super::suggest::did_you_mean;
-use super::unknown::report_unknown;
-use super::vocabulary::Scope;
+use super::unknown::known;
+use super::writer::{non_empty, words, write_ranked};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics};
+use crate::topology::keys::{InitKey, Key, NamespaceKey};
 use crate::topology::labels::Labels;
-use crate::topology::namespace::Isolation;
+use crate::topology::namespace::{Init, Isolation, Namespace};
+use crate::topology::process::{Program, Terminal};
 use crate::topology::toml_text::Table;
 
 /// Who is PID 1.
@@ -48,29 +51,105 @@ impl NamespaceBody {
     /// Reads everything but what is inside it and how often it is there. `path` is that of one namespace that it is of.
     pub(in crate::topology) fn read(table: &Table, path: &str, out: &mut Diagnostics) -> Self {
         let mut body = Self::default();
-        for key in entries(table) {
-            match key.key {
-                "proc" | "ns" | "use" | "include" | "count" | "depth" | "fanout" | "as" => {}
-                "description" => body.description = key.string(out).map(|text| text.value),
-                "labels" => body.labels = key.labels(out),
-                "init" => body.init = Some(Located::new(init(&key, path, out), key.span)),
-                "unshare" => body.unshare = unshare(&key, out),
-                "mount_proc" => body.mount_proc = key.boolean(out),
-                "hostname" | "domainname" => {
-                    let name = host_name(&key, out);
-                    *(if key.key == "hostname" { &mut body.hostname } else { &mut body.domainname }) = name;
-                }
-                "env" => body.env = key.environment(out),
-                "cwd" => body.cwd = key.absolute_path(out).map(|path| path.value),
-                "tty" => body.tty = key.boolean(out),
-                "stop" => body.stop = StopSyntax::read(&key, path, out),
-                restart if RestartSyntax::has(restart) => body.restart.read(&key, out),
-                _ => report_unknown(Scope::Namespace, path, &key, out),
+        for entry in entries(table) {
+            let Some(key) = known::<NamespaceKey>(&entry, path, out) else { continue };
+            match key {
+                NamespaceKey::Proc
+                | NamespaceKey::Ns
+                | NamespaceKey::Use
+                | NamespaceKey::Include
+                | NamespaceKey::Count
+                | NamespaceKey::Depth
+                | NamespaceKey::Fanout
+                | NamespaceKey::As => {}
+                NamespaceKey::Description => body.description = entry.string(out).map(|text| text.value),
+                NamespaceKey::Labels => body.labels = entry.labels(out),
+                NamespaceKey::Init => body.init = Some(Located::new(init(&entry, path, out), entry.span)),
+                NamespaceKey::Unshare => body.unshare = unshare(&entry, out),
+                NamespaceKey::MountProc => body.mount_proc = entry.boolean(out),
+                NamespaceKey::Hostname => body.hostname = host_name(&entry, out),
+                NamespaceKey::Domainname => body.domainname = host_name(&entry, out),
+                NamespaceKey::Env => body.env = entry.environment(out),
+                NamespaceKey::Cwd => body.cwd = entry.absolute_path(out).map(|path| path.value),
+                NamespaceKey::Tty => body.tty = entry.boolean(out),
+                NamespaceKey::Stop => body.stop = StopSyntax::read(&entry, path, out),
+                NamespaceKey::Restart => body.restart.read_when(&entry, out),
+                NamespaceKey::Max => body.restart.read_max(&entry, out),
+                NamespaceKey::Backoff => body.restart.read_backoff(&entry, out),
             }
         }
         body.restart.check(out);
         body
     }
+}
+
+/// A namespace as a table, without what is inside it.
+pub(in crate::topology) fn write(namespace: &Namespace) -> toml::Table {
+    // What it is comes before what it says for what is in it, and that before the processes.
+    let rank = |key| match key {
+        NamespaceKey::Description | NamespaceKey::Labels => 0,
+        NamespaceKey::Hostname | NamespaceKey::Domainname => 1,
+        NamespaceKey::Unshare | NamespaceKey::MountProc => 2,
+        NamespaceKey::Proc => 4,
+        _ => 3,
+    };
+    write_ranked(rank, |key| value(key, namespace))
+}
+
+fn value(key: NamespaceKey, namespace: &Namespace) -> Option<toml::Value> {
+    let isolation = namespace.isolation;
+    let program = match &namespace.init {
+        Init::Program(program) => Some(&**program),
+        Init::Builtin | Init::Pause => None,
+    };
+    match key {
+        NamespaceKey::Use
+        | NamespaceKey::Include
+        | NamespaceKey::Count
+        | NamespaceKey::Depth
+        | NamespaceKey::Fanout
+        | NamespaceKey::As
+        | NamespaceKey::Ns => None,
+        NamespaceKey::Description => namespace.description.clone().map(Into::into),
+        NamespaceKey::Labels => words(namespace.labels.iter()),
+        NamespaceKey::Init => write_init(&namespace.init),
+        NamespaceKey::Proc => {
+            let processes = namespace.processes.iter();
+            non_empty(processes.map(|own| (own.name.clone(), process::write(own, namespace).into())).collect())
+        }
+        NamespaceKey::Unshare => {
+            write_unshare(isolation, namespace.hostname.is_some() || namespace.domainname.is_some())
+        }
+        NamespaceKey::MountProc => (namespace.mount_proc != isolation.mount).then(|| namespace.mount_proc.into()),
+        NamespaceKey::Hostname => namespace.hostname.clone().map(Into::into),
+        NamespaceKey::Domainname => namespace.domainname.clone().map(Into::into),
+        NamespaceKey::Env => words(namespace.env.iter().map(|(name, value)| (name.as_str(), value.as_str()))),
+        NamespaceKey::Cwd => namespace.cwd.as_ref().map(|cwd| cwd.to_string_lossy().into_owned().into()),
+        NamespaceKey::Tty => program.filter(|program| program.terminal == Terminal::Own).map(|_| true.into()),
+        NamespaceKey::Stop => stop::write(namespace.stop, namespace.own_grace),
+        NamespaceKey::Restart => restart::write_when(namespace.restart),
+        NamespaceKey::Max => restart::write_max(namespace.restart),
+        NamespaceKey::Backoff => restart::write_backoff(namespace.restart),
+    }
+}
+
+fn write_init(init: &Init) -> Option<toml::Value> {
+    match init {
+        Init::Builtin => None,
+        Init::Pause => Some("pause".into()),
+        Init::Program(program) => Some(match &program.program {
+            Program::Command(words) => words.clone().into(),
+            Program::Actor(actor) => {
+                toml::Table::from_iter([(InitKey::Actor.name().to_owned(), actor.to_string().into())]).into()
+            }
+        }),
+    }
+}
+
+fn write_unshare(isolation: Isolation, is_named: bool) -> Option<toml::Value> {
+    let default = Isolation { mount: true, uts: is_named, ..Isolation::default() };
+    let own = isolation.kinds().into_iter().filter(|(_, own)| *own).map(|(kind, _)| kind.to_owned());
+    (isolation != default).then(|| own.collect::<Vec<_>>().into())
 }
 
 fn init(entry: &Entry<'_>, path: &str, out: &mut Diagnostics) -> InitSyntax {
@@ -80,9 +159,9 @@ fn init(entry: &Entry<'_>, path: &str, out: &mut Diagnostics) -> InitSyntax {
     if entry.value.as_table().is_some() {
         let mut program = ProgramSyntax::Absent;
         for key in entry.table(out).unwrap_or_default() {
-            match key.key {
-                "actor" => program = ProgramSyntax::actor(&key, out),
-                _ => report_unknown(Scope::Init, path, &key, out),
+            match known(&key, path, out) {
+                Some(InitKey::Actor) => program = ProgramSyntax::actor(&key, out),
+                None => {}
             }
         }
         if matches!(program, ProgramSyntax::Absent) {

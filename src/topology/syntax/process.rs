@@ -1,45 +1,21 @@
-//! A process as it is written: a program alone, or a table.
+//! A process as it is written: a program alone, or a table. Each key is read, and written again, here.
 
-use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::collections::BTreeSet;
 
 use super::located::Located;
+use super::process_body::ProcessBody;
 use super::program::ProgramSyntax;
 use super::reader::{Entry, entries};
-use super::ready::ready;
-use super::restart::RestartSyntax;
-use super::stop::StopSyntax;
-use super::unknown::report_unknown;
-use super::vocabulary::Scope;
+use super::restart::{self, RestartSyntax};
+use super::stop::{self, StopSyntax};
+use super::unknown::known;
+use super::writer::{non_empty, words, write_ranked};
+use super::{contradictions, ready, stream};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span};
-use crate::topology::labels::Labels;
-use crate::topology::probe::Probe;
-use crate::topology::process::{Condition, Entry as Way, Output, Program, Stdin};
-use crate::topology::restart::RestartWhen;
+use crate::topology::keys::{Handling, Key, ProcessKey};
+use crate::topology::namespace::{Init, Namespace};
+use crate::topology::process::{Condition, Entry as Way, Process, Terminal, Weight};
 use crate::topology::toml_text::{Kind, Table, Value};
-
-/// What is said about a process, all layers merged.
-#[derive(Debug, Clone, Default)]
-pub(in crate::topology) struct ProcessBody {
-    pub(in crate::topology) program: ProgramSyntax,
-    pub(in crate::topology) enter: Option<Located<Way>>,
-    pub(in crate::topology) env: BTreeMap<String, String>,
-    pub(in crate::topology) cwd: Option<PathBuf>,
-    pub(in crate::topology) user: Option<String>,
-    pub(in crate::topology) labels: Labels,
-    pub(in crate::topology) description: Option<String>,
-    pub(in crate::topology) tty: Option<Located<bool>>,
-    pub(in crate::topology) stdin: Option<Located<Stdin>>,
-    pub(in crate::topology) stdout: Option<Located<Output>>,
-    pub(in crate::topology) stderr: Option<Located<Output>>,
-    pub(in crate::topology) after: Vec<(Located<String>, Condition)>,
-    pub(in crate::topology) ready: Option<Located<Probe>>,
-    pub(in crate::topology) ok: Option<Vec<u8>>,
-    pub(in crate::topology) oneshot: Option<Located<bool>>,
-    pub(in crate::topology) essential: Option<bool>,
-    pub(in crate::topology) restart: RestartSyntax,
-    pub(in crate::topology) stop: StopSyntax,
-}
 
 const ENTER: &[(&str, Way)] = &[("fork", Way::Fork), ("join", Way::Join)];
 const CONDITIONS: &[(&str, Condition)] = &[
@@ -62,9 +38,7 @@ impl ProcessBody {
         let entry = Entry { key: name, key_span: name_span, value, span: value.span };
         match &value.kind {
             Kind::Table(table) => Self::read_table(table, path, out),
-            Kind::String(_) | Kind::Array(_) => {
-                Self { program: ProgramSyntax::command(&entry, out), ..Self::default() }
-            }
+            Kind::String(_) | Kind::Array(_) => Self::of(ProgramSyntax::command(&entry, out)),
             _ => {
                 entry.wrong_type("a string of words, an array of arguments or a table", out);
                 Self::broken()
@@ -72,64 +46,58 @@ impl ProcessBody {
         }
     }
 
-    /// Something that was reported, so that nothing more is said about it.
-    pub(in crate::topology) fn broken() -> Self {
-        Self { program: ProgramSyntax::Broken, ..Self::default() }
-    }
-
-    /// The same, whose program may be one that was reported.
-    pub(in crate::topology) fn without_program(self) -> Self {
-        let program = match self.program {
-            ProgramSyntax::Absent => ProgramSyntax::Broken,
-            program => program,
-        };
-        Self { program, ..self }
-    }
-
     fn read_table(table: &Table, path: &str, out: &mut Diagnostics) -> Self {
-        let mut body = Self::default();
-        let mut programs: Vec<(&str, Span)> = Vec::new();
+        let mut body = Self::of(ProgramSyntax::Absent);
+        let (mut restart, mut stop) = (RestartSyntax::default(), StopSyntax::default());
+        let mut programs: Vec<(ProcessKey, Span)> = Vec::new();
         let before = out.len();
-        for key in entries(table) {
-            match key.key {
-                "count" | "at" => {}
-                "cmd" | "sh" | "actor" => {
-                    programs.push((key.key, key.key_span));
-                    body.program = match key.key {
-                        "cmd" => ProgramSyntax::command(&key, out),
-                        "sh" => ProgramSyntax::script(&key, out),
-                        _ => ProgramSyntax::actor(&key, out),
-                    };
+        for entry in entries(table) {
+            let Some(key) = known::<ProcessKey>(&entry, path, out) else { continue };
+            if key.handling() == Handling::Choice {
+                programs.push((key, entry.key_span));
+            }
+            match key {
+                ProcessKey::Count | ProcessKey::At => {}
+                ProcessKey::Cmd => body.program = ProgramSyntax::command(&entry, out),
+                ProcessKey::Sh => body.program = ProgramSyntax::script(&entry, out),
+                ProcessKey::Actor => body.program = ProgramSyntax::actor(&entry, out),
+                ProcessKey::Enter => body.put(key, entry.word(ENTER, out), |values, way| values.entry = way),
+                ProcessKey::Env => body.values.env = entry.environment(out),
+                ProcessKey::Cwd => body.put(key, entry.absolute_path(out), |values, path| values.cwd = Some(path)),
+                ProcessKey::User => body.put(key, user(&entry, out), |values, user| values.user = Some(user)),
+                ProcessKey::Labels => body.values.labels = entry.labels(out),
+                ProcessKey::Description => {
+                    body.put(key, entry.string(out), |values, text| values.description = Some(text));
                 }
-                "enter" => body.enter = key.word(ENTER, out),
-                "env" => body.env = key.environment(out),
-                "cwd" => body.cwd = key.absolute_path(out).map(|path| path.value),
-                "user" => body.user = user(&key, out),
-                "labels" => body.labels = key.labels(out),
-                "description" => body.description = key.string(out).map(|text| text.value),
-                "tty" => body.tty = key.boolean(out),
-                "stdin" => body.stdin = stdin(&key, out),
-                "stdout" => body.stdout = output(&key, out),
-                "stderr" => body.stderr = output(&key, out),
-                "after" => body.after = after(&key, out),
-                "ready" => body.ready = ready(&key, path, out),
-                "ok" => body.ok = exit_codes(&key, out),
-                "oneshot" => body.oneshot = key.boolean(out),
-                "essential" => body.essential = key.boolean(out).map(|flag| flag.value),
-                "stop" => body.stop = StopSyntax::read(&key, path, out),
-                restart if RestartSyntax::has(restart) => body.restart.read(&key, out),
-                _ => report_unknown(Scope::Process, path, &key, out),
+                ProcessKey::Tty => {
+                    body.put(key, entry.boolean(out), |values, own| values.terminal = Terminal::from_tty(own));
+                }
+                ProcessKey::Stdin => body.put(key, stream::input(&entry, out), |values, input| values.stdin = input),
+                ProcessKey::Stdout => {
+                    body.put(key, stream::output(&entry, out), |values, output| values.stdout = output);
+                }
+                ProcessKey::Stderr => {
+                    body.put(key, stream::output(&entry, out), |values, output| values.stderr = output);
+                }
+                ProcessKey::After => body.after = after(&entry, out),
+                ProcessKey::Ready => {
+                    body.put(key, ready::read(&entry, path, out), |values, probe| values.ready = Some(probe));
+                }
+                ProcessKey::Ok => body.put(key, exit_codes(&entry, out), |values, codes| values.ok = codes),
+                ProcessKey::Oneshot => body.put(key, entry.boolean(out), |values, flag| values.oneshot = flag),
+                ProcessKey::Essential => body.put(key, entry.boolean(out), |values, flag| values.weight = weight(flag)),
+                ProcessKey::Restart => restart.read_when(&entry, out),
+                ProcessKey::Max => restart.read_max(&entry, out),
+                ProcessKey::Backoff => restart.read_backoff(&entry, out),
+                ProcessKey::Stop => stop = StopSyntax::read(&entry, path, out),
             }
         }
         if let [(first, first_span), (second, second_span), ..] = programs[..] {
+            let message = format!("a process has both `{}` and `{}`", first.name(), second.name());
             out.push(
-                Diagnostic::at(
-                    Code::NotOneProgram,
-                    second_span,
-                    format!("a process has both `{first}` and `{second}`"),
-                )
-                .label("it can run only one program")
-                .also(first_span, "the first one is here"),
+                Diagnostic::at(Code::NotOneProgram, second_span, message)
+                    .label("it can run only one program")
+                    .also(first_span, "the first one is here"),
             );
             body.program = ProgramSyntax::Broken;
         }
@@ -137,85 +105,76 @@ impl ProcessBody {
         if out.len() > before {
             body = body.without_program();
         }
-        body.check_terminal(out);
-        body.restart.check(out);
-        body.check_oneshot(out);
-        body.check_ready(out);
+        body.values.restart = restart.policy();
+        body.values.stop = stop.stop();
+        body.values.own_grace = stop.grace.as_ref().map(|grace| grace.value);
+        body.grace_span = stop.grace.as_ref().map(|grace| grace.span);
+        contradictions::check(&body, &restart, out);
         body
-    }
-
-    fn check_terminal(&self, out: &mut Diagnostics) {
-        let Some(tty) = self.tty.as_ref().filter(|tty| tty.value) else { return };
-        let streams = [
-            self.stdin.as_ref().map(|stream| stream.span),
-            self.stdout.as_ref().map(|stream| stream.span),
-            self.stderr.as_ref().map(|stream| stream.span),
-        ];
-        if let Some(stream) = streams.into_iter().flatten().next() {
-            out.push(
-                Diagnostic::at(Code::Contradiction, stream, "a process with a terminal has no other streams")
-                    .label("this would replace the terminal")
-                    .also(tty.span, "the terminal is its descriptors 0, 1 and 2"),
-            );
-        }
-    }
-
-    /// A one-shot is ready when it has done its work.
-    fn check_oneshot(&self, out: &mut Diagnostics) {
-        let Some(oneshot) = self.oneshot.as_ref().filter(|oneshot| oneshot.value) else { return };
-        if let Some(ready) = &self.ready {
-            out.push(
-                Diagnostic::at(Code::Contradiction, ready.span, "`ready` does not go together with oneshot = true")
-                    .label("a one-shot is ready when it has ended well, and not before")
-                    .also(oneshot.span, "it is one because of this"),
-            );
-        }
-        if let Some(when) = self.restart.when.as_ref().filter(|when| when.value == RestartWhen::Always) {
-            out.push(
-                Diagnostic::at(Code::Contradiction, when.span, "a one-shot cannot be restarted always")
-                    .label("it would begin again as soon as it has done its work")
-                    .also(oneshot.span, "it is one because of this")
-                    .help("write restart = \"on-failure\", or leave `oneshot` out"),
-            );
-        }
-    }
-
-    /// What a probe wants of the process itself.
-    fn check_ready(&self, out: &mut Diagnostics) {
-        let Some(ready) = &self.ready else { return };
-        let elsewhere = |stream: &Option<Located<Output>>| {
-            stream.as_ref().filter(|stream| stream.value != Output::Log).map(|stream| stream.span)
-        };
-        let diagnostic = match &ready.value {
-            Probe::Log(_) => {
-                let message = "`ready` looks at the log, and nothing is written to it";
-                if let Some(tty) = self.tty.as_ref().filter(|tty| tty.value) {
-                    Diagnostic::at(Code::Contradiction, ready.span, message)
-                        .also(tty.span, "the terminal is its output")
-                } else if let (Some(stdout), Some(stderr)) = (elsewhere(&self.stdout), elsewhere(&self.stderr)) {
-                    Diagnostic::at(Code::Contradiction, ready.span, message)
-                        .also(stdout, "its output goes here")
-                        .also(stderr, "its error output goes here")
-                        .help("leave one of `stdout` and `stderr` out")
-                } else {
-                    return;
-                }
-            }
-            Probe::Descriptor(_) | Probe::Notify(_) => {
-                let ProgramSyntax::Given(Located { value: Program::Actor(_), span }) = &self.program else { return };
-                Diagnostic::at(Code::Contradiction, ready.span, "an actor does not say by itself that it is ready")
-                    .label("it knows neither this descriptor nor this socket")
-                    .also(*span, "the actor is here")
-                    .help("write ready = { log = \"…\" }, or leave it out: an actor is ready when it runs")
-            }
-            Probe::File(_) | Probe::Exec { .. } => return,
-        };
-        out.push(diagnostic);
     }
 }
 
-fn user(entry: &Entry<'_>, out: &mut Diagnostics) -> Option<String> {
-    let text = entry.string(out)?.value;
+/// A process of a namespace, whose environment and directory it inherits, as a table.
+pub(super) fn write(process: &Process, namespace: &Namespace) -> toml::Table {
+    // The description stands behind the program, and what the process waits for at the end.
+    let rank = |key| match key {
+        ProcessKey::Cmd | ProcessKey::Sh | ProcessKey::Actor | ProcessKey::Enter => 0,
+        ProcessKey::Description => 1,
+        ProcessKey::Labels => 2,
+        ProcessKey::After => 4,
+        _ => 3,
+    };
+    write_ranked(rank, |key| value(key, process, namespace))
+}
+
+fn value(key: ProcessKey, process: &Process, namespace: &Namespace) -> Option<toml::Value> {
+    match key {
+        ProcessKey::Count | ProcessKey::At => None,
+        ProcessKey::Cmd | ProcessKey::Sh | ProcessKey::Actor => {
+            let (written, program) = ProgramSyntax::write(&process.program);
+            (written == key).then_some(program)
+        }
+        // Beside a program that is PID 1 nothing but joining is possible, and nothing is said.
+        ProcessKey::Enter => {
+            let is_said = process.entry == Way::Join && !matches!(namespace.init, Init::Program(_));
+            is_said.then(|| "join".into())
+        }
+        ProcessKey::Env => {
+            let own = process.env.iter().filter(|&(name, value)| namespace.env.get(name) != Some(value));
+            words(own.map(|(name, value)| (name.as_str(), value.as_str())))
+        }
+        ProcessKey::Cwd => {
+            let own = process.cwd.as_ref().filter(|&own| Some(own) != namespace.cwd.as_ref());
+            own.map(|cwd| cwd.to_string_lossy().into_owned().into())
+        }
+        ProcessKey::User => process.user.clone().map(Into::into),
+        ProcessKey::Labels => words(process.labels.iter()),
+        ProcessKey::Description => process.description.clone().map(Into::into),
+        ProcessKey::Tty => (process.terminal == Terminal::Own).then(|| true.into()),
+        ProcessKey::Stdin => stream::write_input(&process.stdin),
+        ProcessKey::Stdout => stream::write_output(&process.stdout),
+        ProcessKey::Stderr => stream::write_output(&process.stderr),
+        ProcessKey::After => write_after(process, &namespace.processes),
+        ProcessKey::Ready => process.ready.as_ref().and_then(ready::write),
+        ProcessKey::Ok => {
+            let codes = || process.ok.iter().map(|&code| i64::from(code)).collect::<Vec<_>>();
+            (process.ok != [0]).then(|| codes().into())
+        }
+        ProcessKey::Oneshot => process.oneshot.then(|| true.into()),
+        ProcessKey::Essential => (process.weight == Weight::Expendable).then(|| false.into()),
+        ProcessKey::Restart => restart::write_when(process.restart),
+        ProcessKey::Max => restart::write_max(process.restart),
+        ProcessKey::Backoff => restart::write_backoff(process.restart),
+        ProcessKey::Stop => stop::write(process.stop, process.own_grace),
+    }
+}
+
+fn weight(is_essential: bool) -> Weight {
+    if is_essential { Weight::Essential } else { Weight::Expendable }
+}
+
+fn user(entry: &Entry<'_>, out: &mut Diagnostics) -> Option<Located<String>> {
+    let Located { value: text, span } = entry.string(out)?;
     let mut parts = text.split(':');
     let good = |part: &str| {
         !part.is_empty()
@@ -228,45 +187,11 @@ fn user(entry: &Entry<'_>, out: &mut Diagnostics) -> Option<String> {
             }
     };
     if parts.by_ref().take(2).all(good) && parts.next().is_none() {
-        return Some(text);
+        return Some(Located::new(text, span));
     }
     let message = format!("`{text}` is not a user");
     out.push(
         Diagnostic::at(Code::BadUser, entry.span, message).label("expected `name`, `uid`, `name:group` or `uid:gid`"),
-    );
-    None
-}
-
-fn stdin(entry: &Entry<'_>, out: &mut Diagnostics) -> Option<Located<Stdin>> {
-    let stdin = match entry.value.as_str() {
-        Some("null") => Stdin::Null,
-        Some("inherit") => Stdin::Inherit,
-        _ => Stdin::File(file(entry, &["null", "inherit"], out)?),
-    };
-    Some(Located::new(stdin, entry.span))
-}
-
-fn output(entry: &Entry<'_>, out: &mut Diagnostics) -> Option<Located<Output>> {
-    let output = match entry.value.as_str() {
-        Some("log") => Output::Log,
-        Some("inherit") => Output::Inherit,
-        Some("null") => Output::Null,
-        _ => Output::File(file(entry, &["log", "inherit", "null"], out)?),
-    };
-    Some(Located::new(output, entry.span))
-}
-
-/// A file in a place where words may stand too: without a slash it is taken for a misspelled word.
-fn file(entry: &Entry<'_>, words: &[&str], out: &mut Diagnostics) -> Option<PathBuf> {
-    let text = entry.string(out)?.value;
-    if text.contains('/') || text.is_empty() {
-        return entry.absolute_path(out).map(|path| path.value);
-    }
-    let message = format!("`{text}` is not a value of `{}`", entry.key);
-    let words = words.iter().map(|word| format!("\"{word}\"")).collect::<Vec<_>>().join(", ");
-    out.push(
-        Diagnostic::at(Code::UnknownWord, entry.span, message)
-            .label(format!("expected {words} or the absolute path of a file")),
     );
     None
 }
@@ -282,7 +207,8 @@ fn after(entry: &Entry<'_>, out: &mut Diagnostics) -> Vec<(Located<String>, Cond
     entries.iter().map(read).collect()
 }
 
-fn exit_codes(entry: &Entry<'_>, out: &mut Diagnostics) -> Option<Vec<u8>> {
+/// The codes of a set, which has no order.
+fn exit_codes(entry: &Entry<'_>, out: &mut Diagnostics) -> Option<Located<Vec<u8>>> {
     let codes = entry.elements("an array of exit codes", out)?;
     if codes.is_empty() {
         out.push(
@@ -291,5 +217,15 @@ fn exit_codes(entry: &Entry<'_>, out: &mut Diagnostics) -> Option<Vec<u8>> {
         );
     }
     let codes = codes.iter().filter_map(|code| u8::try_from(code.integer(0, 255, out)?.value).ok());
-    Some(codes.collect())
+    let codes: BTreeSet<u8> = codes.collect();
+    Some(Located::new(codes.into_iter().collect(), entry.span))
+}
+
+/// What a process waits for, by the names of the namespace's processes.
+fn write_after(process: &Process, processes: &[Process]) -> Option<toml::Value> {
+    let word = |condition| CONDITIONS.iter().find(|(_, known)| *known == condition).map(|(word, _)| *word);
+    let entries = process.after.iter();
+    let entries =
+        entries.filter_map(|after| Some((processes[after.process].name.clone(), word(after.condition)?.into())));
+    non_empty(entries.collect())
 }

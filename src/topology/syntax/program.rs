@@ -6,7 +6,11 @@ use super::shell::{COMMENT, shell_syntax, split};
 use super::suggest::did_you_mean;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span};
 use crate::topology::actor::{Actor, ActorError};
+use crate::topology::keys::ProcessKey;
 use crate::topology::process::Program;
+
+/// What runs a script.
+const SHELL: &str = "/bin/sh";
 
 /// What a file says about a program.
 #[derive(Debug, Clone, Default)]
@@ -69,7 +73,7 @@ impl ProgramSyntax {
             out.push(broken(entry, "the script is empty"));
             return Self::Broken;
         }
-        Self::of_words(vec!["/bin/sh".to_owned(), "-c".to_owned(), text.value], entry, out)
+        Self::of_words(vec![SHELL.to_owned(), "-c".to_owned(), text.value], entry, out)
     }
 
     /// `actor = "tree --children 3"`.
@@ -85,6 +89,20 @@ impl ProgramSyntax {
                 out.push(bad_actor(&error, entry.span));
                 Self::Broken
             }
+        }
+    }
+
+    /// One of the three keys, and its value.
+    pub(super) fn write(program: &Program) -> (ProcessKey, toml::Value) {
+        match program {
+            Program::Actor(actor) => (ProcessKey::Actor, actor.to_string().into()),
+            Program::Command(words) => match words.as_slice() {
+                // What `sh` is short for; one that is nothing but blanks can only have been written as a command.
+                [shell, option, script] if shell == SHELL && option == "-c" && !script.trim().is_empty() => {
+                    (ProcessKey::Sh, script.clone().into())
+                }
+                words => (ProcessKey::Cmd, words.to_vec().into()),
+            },
         }
     }
 

@@ -5,14 +5,13 @@ use std::time::Duration;
 use super::located::Located;
 use super::program::ProgramSyntax;
 use super::reader::{Entry, alternatives};
-use super::unknown::report_unknown;
-use super::vocabulary::Scope;
+use super::unknown::known;
+use super::writer::write_table;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span};
+use crate::topology::duration::format_duration;
+use crate::topology::keys::{Handling, Key, ReadyKey};
 use crate::topology::probe::{Notifier, Pattern, Probe};
 use crate::topology::process::Program;
-
-/// The keys of which a table has one.
-pub(in crate::topology) const WAYS: [&str; 5] = ["log", "file", "exec", "fd", "notify"];
 
 /// The standard streams are below; a limit on descriptors that is lower than this lets few programs work.
 const DESCRIPTORS: std::ops::RangeInclusive<u64> = 3..=255;
@@ -21,30 +20,31 @@ const DESCRIPTORS: std::ops::RangeInclusive<u64> = 3..=255;
 const SHORTEST_PAUSE: Duration = Duration::from_millis(10);
 
 /// Reads it; `None` for `notify = false` as well, which takes back what defaults or a template say.
-pub(super) fn ready(entry: &Entry<'_>, path: &str, out: &mut Diagnostics) -> Option<Located<Probe>> {
+pub(super) fn read(entry: &Entry<'_>, path: &str, out: &mut Diagnostics) -> Option<Located<Probe>> {
     if entry.value.as_table().is_none() {
         entry.wrong_type("a table such as { log = \"listening\" }", out);
         return None;
     }
     let (mut probe, mut every) = (None, None);
-    let mut ways: Vec<(&str, Span)> = Vec::new();
-    for key in entry.table(out).unwrap_or_default() {
-        if WAYS.contains(&key.key) {
-            ways.push((key.key, key.key_span));
+    let mut ways: Vec<(ReadyKey, Span)> = Vec::new();
+    for entry in entry.table(out).unwrap_or_default() {
+        let Some(key) = known::<ReadyKey>(&entry, path, out) else { continue };
+        if key.handling() == Handling::Choice {
+            ways.push((key, entry.key_span));
         }
-        match key.key {
-            "log" => probe = pattern(&key, out),
-            "file" => probe = key.absolute_path(out).map(|path| Probe::File(path.value)),
-            "exec" => probe = command(&key, out),
-            "fd" => probe = descriptor(&key, out),
-            "notify" => probe = notifier(&key, out).map(Probe::Notify),
-            "every" => every = Some((key.key_span, pause(&key, out))),
-            _ => report_unknown(Scope::Ready, path, &key, out),
+        match key {
+            ReadyKey::Log => probe = pattern(&entry, out),
+            ReadyKey::File => probe = entry.absolute_path(out).map(|path| Probe::File(path.value)),
+            ReadyKey::Exec => probe = command(&entry, out),
+            ReadyKey::Fd => probe = descriptor(&entry, out),
+            ReadyKey::Notify => probe = notifier(&entry, out).map(Probe::Notify),
+            ReadyKey::Every => every = Some((entry.key_span, pause(&entry, out))),
         }
     }
     match ways[..] {
         [] => {
-            let list: Vec<_> = WAYS.iter().map(|way| format!("`{way}`")).collect();
+            let ways = ReadyKey::ALL.iter().filter(|key| key.handling() == Handling::Choice);
+            let list: Vec<_> = ways.map(|way| format!("`{}`", way.name())).collect();
             out.push(
                 Diagnostic::at(Code::NotOneProbe, entry.key_span, "`ready` does not say what makes the process ready")
                     .label(format!("one of {} is needed", alternatives(&list))),
@@ -52,8 +52,9 @@ pub(super) fn ready(entry: &Entry<'_>, path: &str, out: &mut Diagnostics) -> Opt
             return None;
         }
         [(first, first_span), (second, second_span), ..] => {
+            let message = format!("`ready` has both `{}` and `{}`", first.name(), second.name());
             out.push(
-                Diagnostic::at(Code::NotOneProbe, second_span, format!("`ready` has both `{first}` and `{second}`"))
+                Diagnostic::at(Code::NotOneProbe, second_span, message)
                     .label("a process becomes ready in one way")
                     .also(first_span, "the first one is here"),
             );
@@ -62,18 +63,35 @@ pub(super) fn ready(entry: &Entry<'_>, path: &str, out: &mut Diagnostics) -> Opt
         [_] => {}
     }
     match (every, ways[0].0) {
-        (Some((_, pause)), "exec") => {
+        (Some((_, pause)), ReadyKey::Exec) => {
             if let (Some(Probe::Exec { every, .. }), Some(pause)) = (&mut probe, pause) {
                 *every = pause;
             }
         }
         (Some((span, _)), way) => out.push(
-            Diagnostic::at(Code::Contradiction, span, format!("`every` does not go together with `{way}`"))
+            Diagnostic::at(Code::Contradiction, span, format!("`every` does not go together with `{}`", way.name()))
                 .label("only a command is asked again and again"),
         ),
         (None, _) => {}
     }
     probe.map(|probe| Located::new(probe, entry.key_span))
+}
+
+/// The one way, and the pause of a command that has another one than most.
+pub(super) fn write(probe: &Probe) -> Option<toml::Value> {
+    write_table(|key| match (key, probe) {
+        (ReadyKey::Log, Probe::Log(pattern)) => Some(pattern.clone().into()),
+        (ReadyKey::File, Probe::File(path)) => Some(path.to_string_lossy().into_owned().into()),
+        (ReadyKey::Exec, Probe::Exec { argv, .. }) => Some(argv.clone().into()),
+        (ReadyKey::Every, Probe::Exec { every, .. }) if *every != Probe::EVERY => Some(format_duration(*every).into()),
+        (ReadyKey::Fd, Probe::Descriptor(number)) => Some(i64::from(*number).into()),
+        (ReadyKey::Notify, Probe::Notify(Notifier::Itself)) => Some(true.into()),
+        (ReadyKey::Notify, Probe::Notify(Notifier::All)) => Some("all".into()),
+        (
+            ReadyKey::Log | ReadyKey::File | ReadyKey::Exec | ReadyKey::Every | ReadyKey::Fd | ReadyKey::Notify,
+            Probe::Log(_) | Probe::File(_) | Probe::Exec { .. } | Probe::Descriptor(_) | Probe::Notify(_),
+        ) => None,
+    })
 }
 
 fn pattern(key: &Entry<'_>, out: &mut Diagnostics) -> Option<Probe> {

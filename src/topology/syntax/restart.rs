@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::located::Located;
 use super::reader::Entry;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span};
+use crate::topology::duration::format_duration;
 use crate::topology::restart::{RestartPolicy, RestartWhen};
 
 /// What a table says about beginning again.
@@ -23,28 +24,23 @@ const WHEN: &[(&str, RestartWhen)] =
     &[("never", RestartWhen::Never), ("on-failure", RestartWhen::OnFailure), ("always", RestartWhen::Always)];
 
 impl RestartSyntax {
-    /// Whether the key is one of these.
-    pub(super) fn has(key: &str) -> bool {
-        matches!(key, "restart" | "max" | "backoff")
+    /// Takes `restart`.
+    pub(super) fn read_when(&mut self, key: &Entry<'_>, out: &mut Diagnostics) {
+        self.is_said = true;
+        self.when = key.word(WHEN, out);
     }
 
-    /// Takes one of the keys.
-    pub(super) fn read(&mut self, key: &Entry<'_>, out: &mut Diagnostics) {
-        match key.key {
-            "restart" => {
-                self.is_said = true;
-                self.when = key.word(WHEN, out);
-            }
-            "max" => {
-                self.refine("max", key.key_span);
-                let number = key.integer(1, u32::MAX.into(), out);
-                self.max = number.and_then(|number| u32::try_from(number.value).ok());
-            }
-            _ => {
-                self.refine("backoff", key.key_span);
-                self.backoff = backoff(key, out);
-            }
-        }
+    /// Takes `max`.
+    pub(super) fn read_max(&mut self, key: &Entry<'_>, out: &mut Diagnostics) {
+        self.refine("max", key.key_span);
+        let number = key.integer(1, u32::MAX.into(), out);
+        self.max = number.and_then(|number| u32::try_from(number.value).ok());
+    }
+
+    /// Takes `backoff`.
+    pub(super) fn read_backoff(&mut self, key: &Entry<'_>, out: &mut Diagnostics) {
+        self.refine("backoff", key.key_span);
+        self.backoff = backoff(key, out);
     }
 
     /// What comes from elsewhere may be meant for others.
@@ -73,6 +69,23 @@ impl RestartSyntax {
             _ => RestartPolicy { when, max: self.max, backoff: self.backoff.unwrap_or(RestartPolicy::BACKOFF) },
         }
     }
+}
+
+/// `restart`, if anything is started again.
+pub(super) fn write_when(policy: RestartPolicy) -> Option<toml::Value> {
+    let (word, _) = WHEN.iter().find(|(_, when)| *when == policy.when)?;
+    (policy.when != RestartWhen::Never).then(|| (*word).into())
+}
+
+/// `max`, where there is one.
+pub(super) fn write_max(policy: RestartPolicy) -> Option<toml::Value> {
+    policy.max.filter(|_| policy.when != RestartWhen::Never).map(|max| i64::from(max).into())
+}
+
+/// `backoff`, where it is another one than most have.
+pub(super) fn write_backoff(policy: RestartPolicy) -> Option<toml::Value> {
+    let is_said = policy.when != RestartWhen::Never && policy.backoff != RestartPolicy::BACKOFF;
+    is_said.then(|| format_duration(policy.backoff).into())
 }
 
 fn backoff(key: &Entry<'_>, out: &mut Diagnostics) -> Option<Duration> {

@@ -5,10 +5,12 @@ use std::time::Duration;
 use super::located::Located;
 use super::reader::Entry;
 use super::suggest::nearest;
-use super::unknown::report_unknown;
-use super::vocabulary::Scope;
+use super::unknown::known;
+use super::writer::write_table;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics};
-use crate::topology::stop::Signal;
+use crate::topology::duration::format_duration;
+use crate::topology::keys::StopKey;
+use crate::topology::stop::{Signal, Stop};
 
 /// What a file says about stopping.
 #[derive(Debug, Clone, Default)]
@@ -27,14 +29,28 @@ impl StopSyntax {
     pub(super) fn read(entry: &Entry<'_>, path: &str, out: &mut Diagnostics) -> Self {
         let mut stop = Self::default();
         for key in entry.table(out).unwrap_or_default() {
-            match key.key {
-                "signal" => stop.signal = signal(&key, out),
-                "grace" => stop.grace = key.duration(out),
-                _ => report_unknown(Scope::Stop, path, &key, out),
+            match known(&key, path, out) {
+                Some(StopKey::Signal) => stop.signal = signal(&key, out),
+                Some(StopKey::Grace) => stop.grace = key.duration(out),
+                None => {}
             }
         }
         stop
     }
+
+    /// Both together; the grace of a process or namespace that has none of its own is derived later.
+    pub(in crate::topology) fn stop(&self) -> Stop {
+        let signal = self.signal.as_ref().map_or(Signal::TERM, |signal| signal.value);
+        Stop { signal, grace: self.grace.as_ref().map_or(Duration::ZERO, |grace| grace.value) }
+    }
+}
+
+/// The signal and the grace, as far as they are declared.
+pub(super) fn write(stop: Stop, own_grace: Option<Duration>) -> Option<toml::Value> {
+    write_table(|key| match key {
+        StopKey::Signal => (stop.signal != Signal::TERM).then(|| stop.signal.to_string().into()),
+        StopKey::Grace => own_grace.map(|grace| format_duration(grace).into()),
+    })
 }
 
 fn signal(entry: &Entry<'_>, out: &mut Diagnostics) -> Option<Located<Signal>> {

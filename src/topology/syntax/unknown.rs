@@ -1,44 +1,51 @@
-//! What to say about a key that is not read: it may be private, of a later version, of another place, of another program,
+//! Keys that are not read: one may be private, of a later version, of another place, of another program,
 //! or misspelled.
 
-use super::foreign::foreign;
 use super::name::{NOT_IN_KEYS, has_braces};
 use super::reader::Entry;
 use super::suggest::nearest;
-use super::vocabulary::Scope;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics};
+use crate::topology::keys::{Key, TableKind, foreign};
 
-/// Reports a key that a table of this kind does not have, unless it is a private note. `path` is the namespace around it,
-/// empty outside.
-pub(super) fn report_unknown(scope: Scope, path: &str, entry: &Entry<'_>, out: &mut Diagnostics) {
+/// The key, if tables of its kind have it; one that they do not have is reported, unless it is a private note. `path` is the
+/// namespace around it, empty outside.
+pub(super) fn known<K: Key>(entry: &Entry<'_>, path: &str, out: &mut Diagnostics) -> Option<K> {
+    let key = K::find(entry.key);
+    if key.is_none() {
+        report_unknown(K::TABLE, path, entry, out);
+    }
+    key
+}
+
+fn report_unknown(table: TableKind, path: &str, entry: &Entry<'_>, out: &mut Diagnostics) {
     let Entry { key, key_span: span, value, .. } = *entry;
-    if key.starts_with("x-") || (scope == Scope::Top && key == "$schema") {
+    if key.starts_with("x-") {
         return;
     }
-    out.push(if scope.later().contains(&key) {
+    out.push(if table.later().contains(&key) {
         not_supported(key, entry)
     } else if key == "parent" {
         parent(path, entry)
-    } else if let Some(owner) = scope.elsewhere(key) {
-        Diagnostic::at(Code::MisplacedKey, span, format!("`{key}` does not belong to {}", scope.noun())).label(format!(
+    } else if let Some(owner) = table.elsewhere(key) {
+        Diagnostic::at(Code::MisplacedKey, span, format!("`{key}` does not belong to {}", table.noun())).label(format!(
             "`{key}` belongs to {}, you wrote it {}",
             owner.noun(),
-            scope.place()
+            table.place()
         ))
     } else if let Some((owner, answer)) = foreign(key) {
         Diagnostic::at(Code::ForeignKey, span, format!("`{key}` is a key of {owner}, not of nestns")).help(answer)
     } else {
-        let diagnostic = Diagnostic::at(Code::UnknownKey, span, format!("unknown key `{key}` {}", scope.place()));
+        let diagnostic = Diagnostic::at(Code::UnknownKey, span, format!("unknown key `{key}` {}", table.place()));
         if has_braces(key) {
             diagnostic.note(NOT_IN_KEYS)
-        } else if let Some(known) = nearest(key, scope.keys().iter().copied()) {
+        } else if let Some(known) = nearest(key, table.keys().iter().copied()) {
             diagnostic.label(format!("did you mean `{known}`?"))
-        } else if let (Scope::Top, true) = (scope, value.as_table().is_some()) {
+        } else if let (TableKind::Top, true) = (table, value.as_table().is_some()) {
             diagnostic.help(format!("a namespace is written [ns.{key}]"))
-        } else if let (Scope::Namespace, true, false) = (scope, value.as_table().is_some(), path.is_empty()) {
+        } else if let (TableKind::Namespace, true, false) = (table, value.as_table().is_some(), path.is_empty()) {
             diagnostic.help(format!("a namespace inside this one is written [ns.\"{path}/{key}\"]"))
-        } else if scope.keys().len() <= 4 {
-            diagnostic.help(format!("the keys are {}", scope.keys().join(", ")))
+        } else if table.keys().len() <= 4 {
+            diagnostic.help(format!("the keys are {}", table.keys().join(", ")))
         } else {
             diagnostic.help("a private note begins with `x-`")
         }

@@ -1,23 +1,22 @@
-//! `init`: who is PID 1.
+//! Values of `init`.
 
 use std::borrow::Cow;
+use std::marker::PhantomData;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
-use super::actor::ActorText;
 use super::placeholder::PLACEHOLDER;
-use super::table::table;
 
-/// The value of `init`. One schema for all forms, so that an editor can say what is wrong in the one that was chosen.
-pub(super) struct Init;
+/// The value of `init`, whose table is `T`. One schema for all forms, so that an editor can say what is wrong in the one that was chosen.
+pub(super) struct InitValue<T>(PhantomData<T>);
 
-impl JsonSchema for Init {
+impl<T: JsonSchema> JsonSchema for InitValue<T> {
     fn schema_name() -> Cow<'static, str> {
         "Init".into()
     }
 
     fn json_schema(generator: &mut SchemaGenerator) -> Schema {
-        let mut schema = InitTable::json_schema(generator);
+        let mut schema = T::json_schema(generator);
         schema.insert("type".to_owned(), serde_json::json!(["string", "array", "object"]));
         schema.insert("required".to_owned(), serde_json::json!(["actor"]));
         schema.insert("default".to_owned(), "builtin".into());
@@ -45,13 +44,4 @@ impl JsonSchema for Init {
         }
         schema
     }
-}
-
-/// Who is PID 1. A program, in an array or as an actor, does not fork for nestns: the declared processes beside it are moved
-/// in from outside.
-#[derive(JsonSchema)]
-#[schemars(title = "init", transform = table)]
-struct InitTable {
-    /// The built-in workload that is PID 1.
-    actor: ActorText,
 }

@@ -6,7 +6,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde_json::json;
 
 /// What a string with a placeholder contains.
-pub(super) const PLACEHOLDER: &str = "\\{\\{";
+pub(in crate::topology) const PLACEHOLDER: &str = "\\{\\{";
 
 /// A pattern that lets a placeholder through as well.
 pub(super) fn or_placeholder(pattern: &str) -> String {

@@ -1,0 +1,103 @@
+//! The keys of the language: which table has which, and the schemas of their values.
+//!
+//! The table itself is [`rows`]; the modules beside it have the kinds of values, as an editor and a manual describe them. What a
+//! value means is read in `syntax`, which can say more about a mistake than any schema.
+
+#![expect(dead_code, reason = "kinds of values are described, never built")]
+
+mod actor;
+mod defaults;
+mod expectation;
+mod generator;
+mod init;
+mod name;
+mod namespace;
+mod placeholder;
+mod process;
+mod program;
+mod ready;
+mod restart;
+mod rows;
+mod stream;
+mod table;
+mod template;
+mod top;
+mod value;
+mod variables;
+
+pub(super) use placeholder::PLACEHOLDER;
+pub(super) use rows::{
+    DefaultsKey, ExpectationKey, InitKey, LimitsKey, NamespaceKey, PermissionKey, ProcessKey, ReadyKey, StopKey,
+    TableKind, Top, TopKey,
+};
+
+/// Keys of compose and containerlab that nothing of nestns replaces, with the answer to them.
+const FOREIGN: &[(&str, &str, &str)] = &[
+    (
+        "image",
+        "compose",
+        "nestns does not manage images: a program is looked up in the file system that the namespace sees",
+    ),
+    ("build", "compose", "nestns does not build images"),
+    ("volumes", "compose", "nestns does not manage volumes"),
+    ("ports", "compose", "nestns does not publish ports"),
+    ("expose", "compose", "nestns does not publish ports"),
+    ("privileged", "compose", "nestns takes no capability away, so there is none to give back"),
+    ("secrets", "compose", "nestns does not manage secrets"),
+    ("configs", "compose", "nestns does not manage configuration files"),
+    ("kind", "containerlab", "nestns does not know kinds of nodes: a namespace says itself what runs in it"),
+    ("links", "containerlab", "nestns does not connect networks"),
+    ("mgmt", "containerlab", "nestns does not connect networks"),
+];
+
+/// A key of one kind of table.
+pub(super) trait Key: Copy + PartialEq + 'static {
+    /// The table.
+    const TABLE: TableKind;
+    /// All of its keys, those that belong together beside each other.
+    const ALL: &'static [Self];
+
+    /// The key of this name.
+    fn find(name: &str) -> Option<Self>;
+
+    /// The key as it is written.
+    fn name(self) -> &'static str;
+
+    /// What the expansion does with it.
+    fn handling(self) -> Handling;
+}
+
+/// What becomes of a key while layers are merged and generators run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Handling {
+    /// A stronger layer replaces its value, or adds to it if it is a table; then the checks read it.
+    Checked,
+    /// The same, and a table has one of several: another one in a stronger layer replaces it.
+    Choice,
+    /// It names what else there is, and is gone when that is found.
+    Source,
+    /// It says how many there are and where, and is gone when they are made.
+    Generator,
+    /// It holds tables of their own, which are merged one by one.
+    Content,
+}
+
+impl TableKind {
+    /// The place as a sentence says it.
+    pub(super) fn place(self) -> String {
+        let preposition = if self == Self::Top { "at" } else { "in" };
+        format!("{preposition} {}", self.noun())
+    }
+
+    /// Another table that has the key.
+    pub(super) fn elsewhere(self, key: &str) -> Option<Self> {
+        let has = |table: Self| table.keys().contains(&key) || table.later().contains(&key);
+        Self::ALL.iter().copied().find(|&table| table != self && has(table))
+    }
+}
+
+/// The program that has such a key, and what nestns says to it.
+pub(super) fn foreign(key: &str) -> Option<(&'static str, &'static str)> {
+    let all = rows::REPLACED.iter().chain(FOREIGN);
+    all.copied().find(|(word, ..)| *word == key).map(|(_, owner, answer)| (owner, answer))
+}

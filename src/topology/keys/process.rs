@@ -1,0 +1,85 @@
+//! Values of a process, and the table of processes.
+
+use std::borrow::Cow;
+use std::marker::PhantomData;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde_json::json;
+
+use super::name::{RESERVED, name_pattern};
+use super::placeholder::word_or_placeholder;
+
+/// How a process gets into its namespace.
+#[derive(JsonSchema)]
+#[schemars(rename_all = "lowercase", inline, transform = word_or_placeholder, extend("default" = "fork"))]
+pub(super) enum Enter {
+    /// As a child of PID 1, which must be nestns.
+    Fork,
+    /// Forked outside and moved in, as `docker exec` does it: its parent is 0 inside. The default beside a program as PID 1.
+    Join,
+}
+
+/// Until when another process is waited for.
+#[derive(JsonSchema)]
+#[schemars(rename_all = "lowercase", inline, transform = word_or_placeholder)]
+enum Condition {
+    /// It exists, which is true of all before the first one starts.
+    Created,
+    /// Its program runs.
+    Started,
+    /// It is ready: what its `ready` says has come true; without one its program runs, and a one-shot has ended well.
+    Ready,
+    /// It has ended, however.
+    Exited,
+    /// It has ended with a status of its `ok`.
+    Ok,
+}
+
+/// A table of conditions by process.
+pub(super) struct After;
+
+impl JsonSchema for After {
+    fn schema_name() -> Cow<'static, str> {
+        "After".into()
+    }
+
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "title": "table of conditions",
+            "type": "object",
+            "patternProperties": { name_pattern(): generator.subschema_for::<Condition>() },
+            "additionalProperties": false,
+        })
+    }
+}
+
+/// Lets a program alone through. One schema for all forms, so that an editor can say what is wrong in a table.
+pub(super) fn or_program_alone(schema: &mut Schema) {
+    schema.insert("type".to_owned(), json!(["string", "array", "object"]));
+    schema.insert("pattern".to_owned(), "\\S".into());
+    schema.insert("items".to_owned(), json!({ "type": "string" }));
+    schema.insert("minItems".to_owned(), 1.into());
+}
+
+/// A table of processes by name.
+pub(super) struct Processes<T>(PhantomData<T>);
+
+impl<T: JsonSchema> JsonSchema for Processes<T> {
+    fn schema_name() -> Cow<'static, str> {
+        "Processes".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "title": "table of processes",
+            "type": "object",
+            "patternProperties": { name_pattern(): generator.subschema_for::<T>() },
+            "propertyNames": { "not": { "enum": RESERVED } },
+            "additionalProperties": false,
+        })
+    }
+}

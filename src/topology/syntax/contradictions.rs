@@ -1,0 +1,84 @@
+//! Keys of one process that contradict each other.
+
+use super::located::Located;
+use super::process_body::ProcessBody;
+use super::program::ProgramSyntax;
+use super::restart::RestartSyntax;
+use crate::diagnostic::{Code, Diagnostic, Diagnostics};
+use crate::topology::keys::ProcessKey;
+use crate::topology::probe::Probe;
+use crate::topology::process::{Output, Program, Terminal};
+use crate::topology::restart::RestartWhen;
+
+/// Reports them.
+pub(super) fn check(body: &ProcessBody, restart: &RestartSyntax, out: &mut Diagnostics) {
+    check_terminal(body, out);
+    restart.check(out);
+    check_oneshot(body, restart, out);
+    check_ready(body, out);
+}
+
+fn check_terminal(body: &ProcessBody, out: &mut Diagnostics) {
+    let Some(tty) = body.place(ProcessKey::Tty).filter(|_| body.values.terminal == Terminal::Own) else { return };
+    let mut streams = [ProcessKey::Stdin, ProcessKey::Stdout, ProcessKey::Stderr].into_iter();
+    if let Some(stream) = streams.find_map(|key| body.place(key)) {
+        out.push(
+            Diagnostic::at(Code::Contradiction, stream, "a process with a terminal has no other streams")
+                .label("this would replace the terminal")
+                .also(tty, "the terminal is its descriptors 0, 1 and 2"),
+        );
+    }
+}
+
+/// A one-shot is ready when it has done its work.
+fn check_oneshot(body: &ProcessBody, restart: &RestartSyntax, out: &mut Diagnostics) {
+    let Some(oneshot) = body.place(ProcessKey::Oneshot).filter(|_| body.values.oneshot) else { return };
+    if let Some(ready) = body.place(ProcessKey::Ready) {
+        out.push(
+            Diagnostic::at(Code::Contradiction, ready, "`ready` does not go together with oneshot = true")
+                .label("a one-shot is ready when it has ended well, and not before")
+                .also(oneshot, "it is one because of this"),
+        );
+    }
+    if let Some(when) = restart.when.as_ref().filter(|when| when.value == RestartWhen::Always) {
+        out.push(
+            Diagnostic::at(Code::Contradiction, when.span, "a one-shot cannot be restarted always")
+                .label("it would begin again as soon as it has done its work")
+                .also(oneshot, "it is one because of this")
+                .help("write restart = \"on-failure\", or leave `oneshot` out"),
+        );
+    }
+}
+
+/// What a probe wants of the process itself.
+fn check_ready(body: &ProcessBody, out: &mut Diagnostics) {
+    let values = &body.values;
+    let (Some(ready), Some(probe)) = (body.place(ProcessKey::Ready), &values.ready) else { return };
+    let elsewhere = |key, output: &Output| body.place(key).filter(|_| *output != Output::Log);
+    let diagnostic = match probe {
+        Probe::Log(_) => {
+            let message = "`ready` looks at the log, and nothing is written to it";
+            if let Some(tty) = body.place(ProcessKey::Tty).filter(|_| values.terminal == Terminal::Own) {
+                Diagnostic::at(Code::Contradiction, ready, message).also(tty, "the terminal is its output")
+            } else if let (Some(stdout), Some(stderr)) =
+                (elsewhere(ProcessKey::Stdout, &values.stdout), elsewhere(ProcessKey::Stderr, &values.stderr))
+            {
+                Diagnostic::at(Code::Contradiction, ready, message)
+                    .also(stdout, "its output goes here")
+                    .also(stderr, "its error output goes here")
+                    .help("leave one of `stdout` and `stderr` out")
+            } else {
+                return;
+            }
+        }
+        Probe::Descriptor(_) | Probe::Notify(_) => {
+            let ProgramSyntax::Given(Located { value: Program::Actor(_), span }) = &body.program else { return };
+            Diagnostic::at(Code::Contradiction, ready, "an actor does not say by itself that it is ready")
+                .label("it knows neither this descriptor nor this socket")
+                .also(*span, "the actor is here")
+                .help("write ready = { log = \"…\" }, or leave it out: an actor is ready when it runs")
+        }
+        Probe::File(_) | Probe::Exec { .. } => return,
+    };
+    out.push(diagnostic);
+}
