@@ -1,10 +1,13 @@
 //! One run of the executable: its time, and its memory as the kernel counts it.
 
+use std::fs;
 use std::io;
 use std::process::{Command, ExitCode, Stdio};
 use std::time::Instant;
 
 use nix::sys::resource::{UsageWho, getrusage};
+
+use crate::topology::Tree;
 
 /// The executable of this build.
 const NESTNS: &str = env!("CARGO_BIN_EXE_nestns");
@@ -20,9 +23,18 @@ pub(crate) struct Figures {
 
 /// The quickest of some rounds, with the largest memory of all.
 pub(crate) fn best(words: &[&str], rounds: usize) -> io::Result<Figures> {
+    best_of("measure", words, rounds)
+}
+
+/// The same of reading a file into a tree of values, which a copy of this executable does itself.
+pub(crate) fn best_parse(tree: Tree, file: &str, rounds: usize) -> io::Result<Figures> {
+    best_of("parse", &[tree.word(), file], rounds)
+}
+
+fn best_of(mode: &str, words: &[&str], rounds: usize) -> io::Result<Figures> {
     let mut best: Option<Figures> = None;
     for _ in 0..rounds {
-        let round = one(words)?;
+        let round = one(mode, words)?;
         best =
             Some(best.map_or(round, |best| Figures {
                 time: best.time.min(round.time),
@@ -33,8 +45,8 @@ pub(crate) fn best(words: &[&str], rounds: usize) -> io::Result<Figures> {
 }
 
 /// A copy of this executable runs it: that copy has no other child, and is small.
-fn one(words: &[&str]) -> io::Result<Figures> {
-    let output = Command::new(std::env::current_exe()?).arg("measure").args(words).output()?;
+fn one(mode: &str, words: &[&str]) -> io::Result<Figures> {
+    let output = Command::new(std::env::current_exe()?).arg(mode).args(words).output()?;
     if !output.status.success() {
         return Err(io::Error::other(String::from_utf8_lossy(&output.stderr).trim().replace('\n', "; ")));
     }
@@ -47,8 +59,8 @@ fn one(words: &[&str]) -> io::Result<Figures> {
 }
 
 /// The other side of [`one`]: prints milliseconds and MiB.
-pub(crate) fn child(words: &[String]) -> ExitCode {
-    match run(words) {
+pub(crate) fn print(figures: io::Result<Figures>) -> ExitCode {
+    match figures {
         Ok(Figures { time, memory }) => {
             println!("{time} {memory}");
             ExitCode::SUCCESS
@@ -60,8 +72,8 @@ pub(crate) fn child(words: &[String]) -> ExitCode {
     }
 }
 
-#[expect(clippy::cast_precision_loss, reason = "a count of KiB is far below 2^53")]
-fn run(words: &[String]) -> io::Result<Figures> {
+/// Runs the executable with some words.
+pub(crate) fn run(words: &[String]) -> io::Result<Figures> {
     let start = Instant::now();
     let status =
         Command::new(NESTNS).args(words).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status()?;
@@ -69,5 +81,18 @@ fn run(words: &[String]) -> io::Result<Figures> {
     if !status.success() {
         return Err(io::Error::other(format!("ended with {status}")));
     }
-    Ok(Figures { time, memory: getrusage(UsageWho::RUSAGE_CHILDREN)?.max_rss() as f64 / 1024.0 })
+    Ok(Figures { time, memory: largest(UsageWho::RUSAGE_CHILDREN)? })
+}
+
+/// Reads a file into a tree; the words are both.
+pub(crate) fn parse(words: &[String]) -> io::Result<Figures> {
+    let [tree, file] = words else { return Err(io::Error::other("a tree and a file are needed")) };
+    let tree = Tree::find(tree).ok_or_else(|| io::Error::other(format!("there is no tree `{tree}`")))?;
+    let time = tree.parse(fs::read_to_string(file)?)?;
+    Ok(Figures { time, memory: largest(UsageWho::RUSAGE_SELF)? })
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a count of KiB is far below 2^53")]
+fn largest(who: UsageWho) -> io::Result<f64> {
+    Ok(getrusage(who)?.max_rss() as f64 / 1024.0)
 }

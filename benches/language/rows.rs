@@ -5,7 +5,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::file::Style;
-use crate::measure::{Figures, best};
+use crate::measure::{Figures, best, best_parse};
+use crate::topology::Tree;
 
 /// How many namespaces the files have besides their root.
 const SIZES: [u32; 3] = [1_000, 10_000, 100_000];
@@ -64,7 +65,23 @@ fn rows(style: Style, directory: &Path) -> Vec<Row> {
             growth: None,
         }
     }));
+    if style == Style::Declared {
+        rows.extend(Tree::ALL.map(|tree| parse(tree, directory)));
+    }
     rows
+}
+
+/// Reading the text of the largest file, and nothing else.
+fn parse(tree: Tree, directory: &Path) -> Row {
+    let (style, size) = (Style::Declared, SIZES[2]);
+    Row {
+        file: style.to_string(),
+        namespaces: size,
+        what: tree.row(),
+        figures: on(style, size, directory, |file| best_parse(tree, file, 10)),
+        bound: None,
+        growth: None,
+    }
 }
 
 fn check(style: Style, size: u32, directory: &Path) -> Row {
