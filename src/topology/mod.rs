@@ -14,6 +14,7 @@ mod keys;
 mod labels;
 mod namespace;
 mod numbering;
+mod order;
 mod position;
 mod probe;
 mod process;

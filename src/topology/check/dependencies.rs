@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use super::instance::{Instance, ProcessInstance};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics};
+use crate::topology::order::order;
 use crate::topology::process::After;
 use crate::topology::syntax::{SUGGESTIONS, nearest};
 
@@ -66,69 +67,20 @@ impl Dependencies {
             conditions.sort_by_key(|after| after.process);
             after.push(conditions);
         }
-        let order = order(&after);
-        if order.len() < processes.len() {
-            report_cycles(processes, &after, &order, out);
+        for cycle in order(&needs(after.iter())).cycles {
+            let members: Vec<_> = cycle.into_iter().map(|index| &processes[index]).collect();
+            out.push(report_cycle(&members));
         }
         Self { after }
     }
 }
 
-/// The processes in an order in which each comes after what it waits for; those of a cycle are missing.
-///
-/// Kahn's algorithm: whatever waits for nothing that is left comes next.
-pub(super) fn order<A: AsRef<[After]>>(after: &[A]) -> Vec<usize> {
-    let mut waiting: Vec<_> = after.iter().map(|after| after.as_ref().len()).collect();
-    let mut dependents = vec![Vec::new(); after.len()];
-    for (index, conditions) in after.iter().enumerate() {
-        for condition in conditions.as_ref() {
-            dependents[condition.process].push(index);
-        }
-    }
-    let mut order: Vec<_> = (0..after.len()).filter(|&index| waiting[index] == 0).collect();
-    let mut next = 0;
-    while let Some(&index) = order.get(next) {
-        next += 1;
-        for &dependent in &dependents[index] {
-            waiting[dependent] -= 1;
-            if waiting[dependent] == 0 {
-                order.push(dependent);
-            }
-        }
-    }
-    order
+/// The processes that each of some waits for.
+pub(super) fn needs<'a>(after: impl Iterator<Item = &'a Vec<After>>) -> Vec<Vec<usize>> {
+    after.map(|conditions| conditions.iter().map(|after| after.process).collect()).collect()
 }
 
-/// Everything that cannot be ordered waits for something else that cannot be: following that leads into a cycle.
-fn report_cycles(processes: &[ProcessInstance], after: &[Vec<After>], order: &[usize], out: &mut Diagnostics) {
-    let mut ordered = vec![false; after.len()];
-    for &index in order {
-        ordered[index] = true;
-    }
-    let mut walk_of = vec![None; after.len()];
-    for start in (0..after.len()).filter(|&index| !ordered[index]) {
-        let mut walk = Vec::new();
-        let mut here = start;
-        while walk_of[here].is_none() {
-            walk_of[here] = Some(start);
-            walk.push(here);
-            let next = after[here].iter().map(|condition| condition.process).find(|&process| !ordered[process]);
-            let Some(next) = next else { break };
-            here = next;
-        }
-        // Ending in an earlier walk means that this cycle has been reported.
-        if walk_of[here] == Some(start)
-            && let Some(position) = walk.iter().position(|&index| index == here)
-        {
-            out.push(cycle(&walk[position..], processes));
-        }
-    }
-}
-
-fn cycle(members: &[usize], processes: &[ProcessInstance]) -> Diagnostic {
-    // It begins with the process that the file declares first, wherever the walk came in.
-    let first = (0..members.len()).min_by_key(|&position| members[position]).unwrap_or_default();
-    let members: Vec<_> = members[first..].iter().chain(&members[..first]).map(|&index| &processes[index]).collect();
+fn report_cycle(members: &[&ProcessInstance]) -> Diagnostic {
     let mut names: Vec<_> = members.iter().map(|process| process.name.value.as_str()).collect();
     names.push(names[0]);
     let diagnostic = Diagnostic::at(

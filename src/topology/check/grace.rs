@@ -6,11 +6,12 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use super::dependencies::order;
+use super::dependencies::needs;
 use super::repetition::Repetition;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Label, Span};
 use crate::topology::duration::format_duration;
 use crate::topology::namespace::Namespace;
+use crate::topology::order::order;
 use crate::topology::tree::{NamespaceId, Topology};
 
 /// What a namespace has at least, unless the file says otherwise: a short grace inside never shortens one outside.
@@ -84,9 +85,9 @@ fn slowest_processes(namespace: &Namespace, id: NamespaceId) -> Option<Inside> {
     let grace = |index: usize| processes[index].own_grace.unwrap_or_default();
     let mut totals = vec![Duration::ZERO; processes.len()];
     let mut before = vec![None; processes.len()];
-    let after: Vec<_> = processes.iter().map(|process| &process.after).collect();
-    for index in order(&after) {
-        let previous = after[index].iter().map(|after| after.process).max_by_key(|&process| totals[process]);
+    let needs = needs(processes.iter().map(|process| &process.after));
+    for index in order(&needs).sequence {
+        let previous = needs[index].iter().copied().max_by_key(|&process| totals[process]);
         before[index] = previous;
         totals[index] = previous.map_or(Duration::ZERO, |process| totals[process]).saturating_add(grace(index));
     }

@@ -25,7 +25,7 @@ impl Scopes {
     ) {
         let declarations = self.declare(declarations, out);
         report_unknown(&declarations, overrides, out);
-        let order = order::order(self, &declarations, overrides, out);
+        let order = order::definitions(self, &declarations, overrides, out);
         for index in order {
             let declaration = &declarations[index];
             let name = declaration.entry.key;

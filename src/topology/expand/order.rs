@@ -5,15 +5,15 @@ use std::collections::HashMap;
 use super::expression::{Expression, Kind as Form, Piece, pieces};
 use super::variables::{Declaration, Override, Scopes};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics};
+use crate::topology::order::{Order, order};
 
-/// The declarations in an order in which each comes after what it is made of; cycles are reported and left out.
-pub(super) fn order(
+/// The declarations in an order in which each comes after what it is made of; cycles are reported.
+pub(super) fn definitions(
     scopes: &Scopes,
     declarations: &[Declaration<'_>],
     overrides: &[Override],
     out: &mut Diagnostics,
 ) -> Vec<usize> {
-    let mut order = Vec::with_capacity(declarations.len());
     let places = declarations.iter().enumerate();
     let places: HashMap<_, _> =
         places.map(|(place, declaration)| ((declaration.scope, declaration.entry.key), place)).collect();
@@ -31,46 +31,12 @@ pub(super) fn order(
             names.filter_map(|(scope, name)| place(scope, name)).collect()
         })
         .collect();
-    let mut state = vec![Visit::Unseen; declarations.len()];
-    for start in 0..declarations.len() {
-        // A list instead of recursion: a chain of variables is as long as the file.
-        let mut stack = vec![(start, 0)];
-        let mut is_told = false;
-        while let Some((index, next)) = stack.pop() {
-            if next == 0 {
-                if state[index] != Visit::Unseen {
-                    continue;
-                }
-                state[index] = Visit::Open;
-            }
-            let Some(&need) = needs[index].get(next) else {
-                state[index] = Visit::Done;
-                order.push(index);
-                continue;
-            };
-            stack.push((index, next + 1));
-            match state[need] {
-                Visit::Done => {}
-                Visit::Unseen => stack.push((need, 0)),
-                // One cycle at a time: the others may well end with it.
-                Visit::Open if is_told => {}
-                Visit::Open => {
-                    is_told = true;
-                    let first = stack.iter().position(|&(open, _)| open == need).unwrap_or_default();
-                    let members: Vec<_> = stack[first..].iter().map(|&(open, _)| &declarations[open]).collect();
-                    out.push(cycle(&members));
-                }
-            }
-        }
+    let Order { sequence, cycles } = order(&needs);
+    for members in cycles {
+        let members: Vec<_> = members.into_iter().map(|place| &declarations[place]).collect();
+        out.push(cycle(&members));
     }
-    order
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Visit {
-    Unseen,
-    Open,
-    Done,
+    sequence
 }
 
 fn cycle(members: &[&Declaration<'_>]) -> Diagnostic {
