@@ -102,9 +102,9 @@ mod tests {
         Namespace { spec, description: None, init, processes, own_grace: None }
     }
 
-    fn plant(topology: &mut Topology, parent: Option<NamespaceId>, path: &str, processes: &[&str]) -> NamespaceId {
+    fn add(topology: &mut Topology, parent: Option<NamespaceId>, path: &str, processes: &[&str]) -> NamespaceId {
         let processes = processes.iter().map(|name| process(name, Entry::Fork)).collect();
-        topology.plant(parent, namespace(path, Init::Builtin, processes))
+        topology.add(parent, namespace(path, Init::Builtin, processes))
     }
 
     /// One line a process, in the order of creation: what `nestns ps` shows of a tree that does not exist yet.
@@ -128,9 +128,9 @@ mod tests {
     #[test]
     fn docker_in_docker() {
         let mut topology = Topology::new("dind".to_owned());
-        let vm = plant(&mut topology, None, "vm", &["dockerd", "containerd"]);
-        let ci = plant(&mut topology, Some(vm), "vm/ci", &["dockerd", "containerd", "runner"]);
-        plant(&mut topology, Some(ci), "vm/ci/job", &[]);
+        let vm = add(&mut topology, None, "vm", &["dockerd", "containerd"]);
+        let ci = add(&mut topology, Some(vm), "vm/ci", &["dockerd", "containerd", "runner"]);
+        add(&mut topology, Some(ci), "vm/ci/job", &[]);
         assert_eq!(
             table(&topology),
             "\
@@ -149,12 +149,12 @@ vm/ci/job/init 8/5/1
     #[test]
     fn siblings_cousins_and_a_second_root() {
         let mut topology = Topology::new("forest".to_owned());
-        let a = plant(&mut topology, None, "a", &["p"]);
-        let left = plant(&mut topology, Some(a), "a/left", &["q"]);
-        plant(&mut topology, Some(left), "a/left/deep", &["r", "s"]);
-        let right = plant(&mut topology, Some(a), "a/right", &[]);
-        plant(&mut topology, Some(right), "a/right/deep", &["t"]);
-        plant(&mut topology, None, "b", &["u"]);
+        let a = add(&mut topology, None, "a", &["p"]);
+        let left = add(&mut topology, Some(a), "a/left", &["q"]);
+        add(&mut topology, Some(left), "a/left/deep", &["r", "s"]);
+        let right = add(&mut topology, Some(a), "a/right", &[]);
+        add(&mut topology, Some(right), "a/right/deep", &["t"]);
+        add(&mut topology, None, "b", &["u"]);
         assert_eq!(
             table(&topology),
             "\
@@ -177,11 +177,11 @@ b/u 2
     #[test]
     fn a_joined_process_is_numbered_like_a_forked_one() {
         let mut topology = Topology::new("pod".to_owned());
-        let node = plant(&mut topology, None, "node", &["kubelet"]);
+        let node = add(&mut topology, None, "node", &["kubelet"]);
         let containers = vec![process("app", Entry::Join), process("envoy", Entry::Join)];
-        topology.plant(Some(node), namespace("node/web", Init::Pause, containers));
+        topology.add(Some(node), namespace("node/web", Init::Pause, containers));
         let program = Init::Program(Box::new(process("init", Entry::Init)));
-        topology.plant(Some(node), namespace("node/batch", program, Vec::new()));
+        topology.add(Some(node), namespace("node/batch", program, Vec::new()));
         assert_eq!(
             table(&topology),
             "\

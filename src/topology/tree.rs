@@ -1,4 +1,6 @@
 //! The checked tree: a petgraph graph behind a newtype that keeps file order.
+//!
+//! Namespaces are added in pre-order, so that the order of their indices is that of creation, of the whole and of siblings.
 
 use std::collections::HashSet;
 use std::time::Duration;
@@ -50,7 +52,7 @@ pub struct Topology {
 }
 
 impl Topology {
-    /// An empty tree; the caller plants namespaces in file order.
+    /// An empty tree; the caller adds namespaces in pre-order.
     pub(super) fn new(name: String) -> Self {
         Self {
             name,
@@ -64,18 +66,18 @@ impl Topology {
         }
     }
 
-    /// A tree that no file describes, parents before children: what a unit test of a floor above needs.
+    /// A tree that no file describes, in pre-order, for unit tests of the modules above.
     #[cfg(test)]
-    pub(crate) fn planted(name: &str, namespaces: Vec<Namespace>) -> Self {
+    pub(crate) fn with_namespaces(name: &str, namespaces: Vec<Namespace>) -> Self {
         let mut topology = Self::new(name.to_owned());
         for namespace in namespaces {
             let parent = namespace.path.rsplit_once('/').and_then(|(parent, _)| topology.find(parent));
-            topology.plant(parent, namespace);
+            topology.add(parent, namespace);
         }
         topology
     }
 
-    /// Makes room for so many namespaces, no more and no less: they are large.
+    /// Reserves memory for exactly so many namespaces: they are large.
     pub(super) fn reserve(&mut self, namespaces: usize) {
         // The kernel's PID_MAX_LIMIT: a file may ask for more, no machine can give it.
         let namespaces = namespaces.min(1 << 22);
@@ -83,8 +85,9 @@ impl Topology {
         self.graph.reserve_exact_edges(namespaces);
     }
 
-    /// Adds a namespace as the last child of `parent`, or as the last root.
-    pub(super) fn plant(&mut self, parent: Option<NamespaceId>, namespace: Namespace) -> NamespaceId {
+    /// Adds a namespace as the last child of `parent`, which is the one that was added last or around that, or as the last root.
+    pub(super) fn add(&mut self, parent: Option<NamespaceId>, namespace: Namespace) -> NamespaceId {
+        debug_assert!(parent.is_none_or(|parent| self.is_open(parent)), "`{}` is not in pre-order", namespace.path);
         let id = NamespaceId(self.graph.add_node(namespace));
         match parent {
             Some(NamespaceId(parent)) => {
@@ -93,6 +96,12 @@ impl Topology {
             None => self.roots.push(id),
         }
         id
+    }
+
+    /// Whether the namespace that was added last is this one or inside it.
+    fn is_open(&self, id: NamespaceId) -> bool {
+        let last = self.graph.node_indices().next_back().map(NamespaceId);
+        std::iter::successors(last, |&id| self.parent(id)).any(|open| open == id)
     }
 
     /// Gives a namespace its time to stop, and with it those of its processes that have none of their own.
@@ -107,7 +116,7 @@ impl Topology {
         }
     }
 
-    /// Makes it one that lives without a caller: what would use his streams is captured instead, or reads nothing.
+    /// Detaches the processes from the caller: what would use its streams is captured instead, or reads nothing.
     pub fn detach(&mut self) {
         for namespace in self.graph.node_weights_mut() {
             let program = match &mut namespace.init {
@@ -128,7 +137,7 @@ impl Topology {
         }
     }
 
-    /// Lets processes fail whose paths are chosen: nothing depends on their going on.
+    /// Lets the processes with chosen paths fail: nothing depends on their going on.
     pub fn let_fail(&mut self, is_chosen: impl Fn(&str) -> bool) {
         for namespace in self.graph.node_weights_mut() {
             let path = &namespace.spec.path;
@@ -179,9 +188,8 @@ impl Topology {
 
     /// The namespaces directly inside, in file order.
     pub fn children(&self, id: NamespaceId) -> Vec<NamespaceId> {
-        // petgraph hands neighbours out in reverse order of insertion.
         let mut children: Vec<_> = self.graph.neighbors(id.0).map(NamespaceId).collect();
-        children.reverse();
+        children.sort_unstable();
         children
     }
 
@@ -199,14 +207,7 @@ impl Topology {
 
     /// Every namespace, parents before children, siblings in file order: the order of creation.
     pub fn pre_order(&self) -> Vec<NamespaceId> {
-        let mut order = Vec::with_capacity(self.len());
-        let mut stack: Vec<_> = self.roots.iter().rev().copied().collect();
-        while let Some(id) = stack.pop() {
-            order.push(id);
-            // Reverse insertion order is just what a stack wants.
-            stack.extend(self.graph.neighbors(id.0).map(NamespaceId));
-        }
-        order
+        self.graph.node_indices().map(NamespaceId).collect()
     }
 
     /// The namespace with this path.

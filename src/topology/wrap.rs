@@ -113,7 +113,7 @@ pub fn around(name: String, depth: usize, role: Role, process: Process) -> Topol
             position: Position::default(),
         };
         let namespace = Namespace { spec, description: None, init, processes, own_grace: None };
-        parent = Some(topology.plant(parent, namespace));
+        parent = Some(topology.add(parent, namespace));
     }
     topology
 }

@@ -61,7 +61,7 @@ fn namespace(path: &str, init: Init, processes: Vec<Process>) -> Namespace {
 
 /// The script without its header.
 fn lines(namespaces: Vec<Namespace>) -> String {
-    let topology = Topology::planted("x", namespaces);
+    let topology = Topology::with_namespaces("x", namespaces);
     let text = script(&topology, &["x.toml".to_owned()], Part::Whole);
     let (_, rest) = text.split_once("\n\n").expect("the header ends with an empty line");
     rest.replace(
@@ -196,7 +196,7 @@ fn paths_that_look_alike_have_different_variables() {
 #[test]
 fn what_is_too_large_for_the_kernel_is_said() {
     let large = command("p", &["sh", "-c", &"# \n".repeat(50_000)]);
-    let topology = Topology::planted("x", vec![namespace("n", Init::Builtin, vec![large])]);
+    let topology = Topology::with_namespaces("x", vec![namespace("n", Init::Builtin, vec![large])]);
     let text = script(&topology, &["x.toml".to_owned()], Part::Whole);
     assert!(text.contains("# Beware   this is more than"), "{}", &text[..2000]);
 }

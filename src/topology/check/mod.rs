@@ -63,7 +63,7 @@ impl<'s> Checker<'s> {
         self.terminal.check(instance, out);
         let dependencies = Dependencies::resolve(instance, out);
         let (namespace, places) = self.builder.namespace(instance, dependencies);
-        let id = self.topology.plant(parent, namespace);
+        let id = self.topology.add(parent, namespace);
         for (process, span) in places {
             self.graces.insert((id, process), (span.in_layer(0), used(span.layer)));
         }
