@@ -19,7 +19,7 @@ pub enum RestartWhen {
 /// Whether, how often and how soon something is started again.
 ///
 /// The wait before a restart is `backoff` and doubles with every restart in a row, up to 30 s ([`RestartPolicy::delay`]).
-/// The row ends when it has run for ten times as long as the last wait, and at least for 10 s ([`RestartPolicy::settled`]):
+/// The row ends when it has run for ten times as long as the last wait, and at least for 10 s ([`RestartPolicy::row_ends_after`]):
 /// the next restart is then the first again, for the wait as for `max`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RestartPolicy {
@@ -36,7 +36,7 @@ const LONGEST: Duration = Duration::from_secs(30);
 /// A row of restarts does not end before so long a run.
 const SHORTEST_RUN: Duration = Duration::from_secs(10);
 /// So many times as long as the last wait is a run that ends a row.
-const SETTLED: u32 = 10;
+const RUNS_PER_WAIT: u32 = 10;
 
 impl RestartPolicy {
     /// The wait before the first restart of a row, if the file says nothing.
@@ -54,8 +54,8 @@ impl RestartPolicy {
     }
 
     /// How long something must run after a wait, so that the row of its restarts is over.
-    pub fn settled(delay: Duration) -> Duration {
-        delay.saturating_mul(SETTLED).max(SHORTEST_RUN)
+    pub fn row_ends_after(delay: Duration) -> Duration {
+        delay.saturating_mul(RUNS_PER_WAIT).max(SHORTEST_RUN)
     }
 }
 
@@ -90,8 +90,8 @@ mod tests {
 
     #[test]
     fn a_row_ends_with_a_long_run() {
-        assert_eq!(RestartPolicy::settled(Duration::from_millis(100)), Duration::from_secs(10));
-        assert_eq!(RestartPolicy::settled(Duration::from_secs(30)), Duration::from_mins(5));
-        assert_eq!(RestartPolicy::settled(Duration::MAX), Duration::MAX);
+        assert_eq!(RestartPolicy::row_ends_after(Duration::from_millis(100)), Duration::from_secs(10));
+        assert_eq!(RestartPolicy::row_ends_after(Duration::from_secs(30)), Duration::from_mins(5));
+        assert_eq!(RestartPolicy::row_ends_after(Duration::MAX), Duration::MAX);
     }
 }

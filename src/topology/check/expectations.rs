@@ -38,14 +38,14 @@ pub(in crate::topology) fn check_expectations(
                 continue;
             }
             let (space, process) = match named {
-                Named::Space => (true, false),
+                Named::Namespace => (true, false),
                 Named::Process => (false, true),
                 Named::Observer | Named::Anything => (true, address.wanted() == Wanted::Anything),
             };
             let path = address.path();
             let is_there = (space && spaces.contains(&*path))
                 || (process && processes.contains(&*path))
-                || (*named != Named::Space
+                || (*named != Named::Namespace
                     && ((space && paths.spaces.iter().any(|path| address.matches_instances(path)))
                         || (process && paths.processes.iter().any(|path| is_process(address, path)))));
             if is_there {

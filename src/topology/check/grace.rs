@@ -33,6 +33,15 @@ struct Inside {
     owner: Owner,
 }
 
+/// A namespace with less time than something inside it.
+#[derive(Debug)]
+struct Short {
+    id: NamespaceId,
+    explicit: Duration,
+    inside: Inside,
+    derived: Duration,
+}
+
 /// Gives every namespace, and every process that has none of its own, its grace.
 pub(super) fn derive(topology: &mut Topology, places: &Places, repetition: &mut Repetition, out: &mut Diagnostics) {
     let order = topology.pre_order();
@@ -60,7 +69,7 @@ pub(super) fn derive(topology: &mut Topology, places: &Places, repetition: &mut 
                     if inside.what.is_empty() {
                         inside.what = format!("`{}`", topology.namespace(inside.owner.0).path);
                     }
-                    short.push((id, explicit, inside, derived));
+                    short.push(Short { id, explicit, inside, derived });
                 }
                 explicit
             }
@@ -68,10 +77,9 @@ pub(super) fn derive(topology: &mut Topology, places: &Places, repetition: &mut 
         topology.set_grace(id, grace);
     }
     // The first of many that are alike is told, as everywhere.
-    for (id, explicit, inside, derived) in short.into_iter().rev() {
-        let namespace = topology.namespace(id);
+    for short in short.into_iter().rev() {
         let mut found = Diagnostics::new();
-        found.push(too_short(namespace, id, explicit, &inside, derived, places));
+        found.push(too_short(topology.namespace(short.id), &short, places));
         repetition.absorb(found, out);
     }
 }
@@ -101,14 +109,8 @@ fn slowest_processes(namespace: &Namespace, id: NamespaceId) -> Option<Inside> {
     Some(Inside { grace: totals[last], what: names.join(" and then "), owner: (id, Some(*chain.first()?)) })
 }
 
-fn too_short(
-    namespace: &Namespace,
-    id: NamespaceId,
-    explicit: Duration,
-    inside: &Inside,
-    derived: Duration,
-    places: &Places,
-) -> Diagnostic {
+fn too_short(namespace: &Namespace, short: &Short, places: &Places) -> Diagnostic {
+    let &Short { id, explicit, ref inside, derived } = short;
     let path = &namespace.path;
     let message = format!(
         "`{path}` gets {} to stop, but {} inside it asks for {}",

@@ -5,14 +5,17 @@ use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span};
 /// The kernel's `PID_MAX_LIMIT` where a word has 64 bits: every namespace has a PID 1, and that a PID on the host.
 const MOST_PIDS: u128 = 1 << 22;
 
+/// How many there are of something.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::topology) struct Count {
+    pub(in crate::topology) number: u128,
+    /// Whether counting went on to the end.
+    pub(in crate::topology) is_complete: bool,
+}
+
 /// Reports a number that is over its limit; `place` is where it was crossed.
-pub(in crate::topology) fn too_many(
-    what: &str,
-    (count, is_complete): (u128, bool),
-    limit: u64,
-    place: Span,
-    out: &mut Diagnostics,
-) {
+pub(in crate::topology) fn too_many(what: &str, count: Count, limit: u64, place: Span, out: &mut Diagnostics) {
+    let Count { number: count, is_complete } = count;
     if count <= limit.into() {
         return;
     }

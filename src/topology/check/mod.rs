@@ -1,6 +1,6 @@
 //! The door: namespaces as they are read go in, a [`Topology`] comes out, or everything that stands against it.
 //!
-//! Each namespace is checked and planted as it comes, parents before children; what depends on several of them is checked
+//! Each namespace is checked and added as it comes, parents before children; what depends on several of them is checked
 //! when all are there. Only a tree without an error is handed out.
 
 mod build;
@@ -24,7 +24,7 @@ pub(super) use build::{name_from, position};
 pub(super) use expectations::check_expectations;
 pub(super) use forest::{no_parent, shared_name};
 pub(super) use instance::{Instance, ProcessInstance};
-pub(super) use limits::too_many;
+pub(super) use limits::{Count, too_many};
 pub(super) use repetition::Repetition;
 
 /// Checks namespaces and makes a tree of them.
@@ -47,9 +47,9 @@ impl<'s> Checker<'s> {
         }
     }
 
-    /// Checks a namespace and plants it as the last inside its parent. One that is the same as one before, apart from
-    /// its path, has nothing wrong with it that was not said. `used` tells who uses a value that was written elsewhere.
-    pub(super) fn plant(
+    /// Checks a namespace and adds it as the last inside its parent. One that is the same as one before, apart from
+    /// its path, has nothing wrong with it that was not said. `used` has the places that use a value written elsewhere.
+    pub(super) fn add(
         &mut self,
         parent: Option<NamespaceId>,
         instance: &Instance,

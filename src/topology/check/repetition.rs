@@ -10,14 +10,14 @@ const DIFFERENT: usize = 3;
 /// The problems that have been said, by code and place.
 #[derive(Debug, Default)]
 pub(in crate::topology) struct Repetition {
-    said: HashMap<(Code, Span), Said>,
+    reported: HashMap<(Code, Span), Reported>,
     /// How many batches there were.
     batches: usize,
 }
 
 /// What was said at a place.
 #[derive(Debug)]
-struct Said {
+struct Reported {
     /// The batch that said it.
     batch: usize,
     messages: Vec<String>,
@@ -36,13 +36,16 @@ impl Repetition {
                 out.push(diagnostic);
                 continue;
             };
-            let said = self.said.entry((diagnostic.code, label.span.in_layer(0)));
-            let said = said.or_insert(Said { batch, messages: Vec::new(), more: 0 });
-            if said.batch == batch && said.messages.len() < DIFFERENT && !said.messages.contains(&diagnostic.message) {
-                said.messages.push(diagnostic.message.clone());
+            let reported = self.reported.entry((diagnostic.code, label.span.in_layer(0)));
+            let reported = reported.or_insert(Reported { batch, messages: Vec::new(), more: 0 });
+            if reported.batch == batch
+                && reported.messages.len() < DIFFERENT
+                && !reported.messages.contains(&diagnostic.message)
+            {
+                reported.messages.push(diagnostic.message.clone());
                 out.push(diagnostic);
             } else {
-                said.more += 1;
+                reported.more += 1;
             }
         }
     }
@@ -51,9 +54,9 @@ impl Repetition {
     pub(in crate::topology) fn finish(self, out: &mut Diagnostics) {
         out.amend(0, |diagnostic: &mut Diagnostic| {
             let Some(label) = &diagnostic.primary else { return };
-            let said = self.said.get(&(diagnostic.code, label.span.in_layer(0)));
-            if let Some(said) = said.filter(|said| said.more > 0) {
-                diagnostic.notes.push(format!("the same is true of {} more", said.more));
+            let reported = self.reported.get(&(diagnostic.code, label.span.in_layer(0)));
+            if let Some(reported) = reported.filter(|reported| reported.more > 0) {
+                diagnostic.notes.push(format!("the same is true of {} more", reported.more));
             }
         });
     }

@@ -25,7 +25,7 @@ pub(super) struct Node<'a> {
     /// The scope whose defaults apply.
     pub(super) scope: usize,
     /// The scope of the file that it includes, and where it says so.
-    pub(super) graft: Option<(usize, Span)>,
+    pub(super) mount: Option<(usize, Span)>,
 }
 
 impl Node<'_> {
@@ -37,12 +37,12 @@ impl Node<'_> {
 
 /// What a path is the path of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) enum Realm {
+pub(super) enum DeclarationKind {
     Namespaces,
     Templates,
 }
 
-impl Realm {
+impl DeclarationKind {
     const fn noun(self) -> &'static str {
         match self {
             Self::Namespaces => "namespace",
@@ -68,18 +68,27 @@ impl Realm {
 /// A table of namespaces or templates of one file.
 #[derive(Debug)]
 pub(super) struct Declared<'a> {
-    pub(super) realm: Realm,
+    pub(super) kind: DeclarationKind,
     pub(super) scope: usize,
     pub(super) entry: Entry<'a>,
     pub(super) rules: NameRules,
+}
+
+/// A namespace or template of a file.
+#[derive(Debug)]
+struct Header<'a> {
+    path: Cow<'a, str>,
+    span: Span,
+    spelling: Spelling,
+    table: &'a Table,
 }
 
 /// Everything that the files declare.
 #[derive(Debug, Default)]
 pub(super) struct Declarations<'a> {
     nodes: Vec<Node<'a>>,
-    roots: HashMap<(Realm, usize), Vec<NodeId>>,
-    by_path: HashMap<(Realm, usize), HashMap<Cow<'a, str>, NodeId>>,
+    roots: HashMap<(DeclarationKind, usize), Vec<NodeId>>,
+    by_path: HashMap<(DeclarationKind, usize), HashMap<Cow<'a, str>, NodeId>>,
 }
 
 /// More than 32 of the longest names.
@@ -91,26 +100,26 @@ impl<'a> Declarations<'a> {
     }
 
     /// The namespaces directly below the host, or the templates, of a scope.
-    pub(super) fn roots(&self, realm: Realm, scope: usize) -> &[NodeId] {
-        self.roots.get(&(realm, scope)).map_or(&[], Vec::as_slice)
+    pub(super) fn roots(&self, kind: DeclarationKind, scope: usize) -> &[NodeId] {
+        self.roots.get(&(kind, scope)).map_or(&[], Vec::as_slice)
     }
 
     /// The node of a path, if it is more than the beginning of others.
-    pub(super) fn find(&self, realm: Realm, scope: usize, path: &str) -> Option<NodeId> {
-        let id = *self.by_path.get(&(realm, scope))?.get(path)?;
+    pub(super) fn find(&self, kind: DeclarationKind, scope: usize, path: &str) -> Option<NodeId> {
+        let id = *self.by_path.get(&(kind, scope))?.get(path)?;
         self.node(id).table.map(|_| id)
     }
 
     /// The first node of a path in the other scopes.
-    pub(super) fn elsewhere(&self, realm: Realm, scope: usize, path: &str) -> Option<NodeId> {
-        let mut others: Vec<_> = self.by_path.keys().filter(|key| key.0 == realm && key.1 != scope).collect();
+    pub(super) fn elsewhere(&self, kind: DeclarationKind, scope: usize, path: &str) -> Option<NodeId> {
+        let mut others: Vec<_> = self.by_path.keys().filter(|key| key.0 == kind && key.1 != scope).collect();
         others.sort_unstable_by_key(|key| key.1);
-        others.into_iter().find_map(|key| self.find(realm, key.1, path))
+        others.into_iter().find_map(|key| self.find(kind, key.1, path))
     }
 
     /// All declared paths of a scope.
-    pub(super) fn paths(&self, realm: Realm, scope: usize) -> impl Iterator<Item = (&str, &Node<'a>)> {
-        let paths = self.by_path.get(&(realm, scope)).into_iter().flatten();
+    pub(super) fn paths(&self, kind: DeclarationKind, scope: usize) -> impl Iterator<Item = (&str, &Node<'a>)> {
+        let paths = self.by_path.get(&(kind, scope)).into_iter().flatten();
         paths.map(|(path, &id)| (path.as_ref(), self.node(id))).filter(|(_, node)| node.table.is_some())
     }
 
@@ -123,25 +132,25 @@ impl<'a> Declarations<'a> {
             table: Some(table),
             children: Vec::new(),
             scope,
-            graft: None,
+            mount: None,
         })
     }
 
     /// Says which files hang below which nodes: scopes by the places of the keys that include them.
-    pub(super) fn graft_all(&mut self, grafts: &HashMap<Span, usize>) {
-        for node in self.nodes.iter_mut().filter(|_| !grafts.is_empty()) {
+    pub(super) fn mount_all(&mut self, mounts: &HashMap<Span, usize>) {
+        for node in self.nodes.iter_mut().filter(|_| !mounts.is_empty()) {
             let Some(entry) = node.table.and_then(|table| table.get("include")) else { continue };
             let at = Entry::of(entry).key_span;
-            node.graft = grafts.get(&at).map(|&scope| (scope, entry.value.span));
+            node.mount = mounts.get(&at).map(|&scope| (scope, entry.value.span));
         }
     }
 
     /// Order is that of the headers, and a path that was only the beginning of others has got its header now.
-    fn move_to_end(&mut self, realm: (Realm, usize), id: NodeId, path: &str) {
-        let parent = path.rsplit_once('/').and_then(|(parent, _)| self.by_path.get(&realm)?.get(parent).copied());
+    fn move_to_end(&mut self, kind: (DeclarationKind, usize), id: NodeId, path: &str) {
+        let parent = path.rsplit_once('/').and_then(|(parent, _)| self.by_path.get(&kind)?.get(parent).copied());
         let siblings = match parent {
             Some(parent) => &mut self.nodes[parent.0 as usize].children,
-            None => self.roots.entry(realm).or_default(),
+            None => self.roots.entry(kind).or_default(),
         };
         siblings.retain(|&sibling| sibling != id);
         siblings.push(id);
@@ -162,7 +171,7 @@ impl<'a> Declarations<'a> {
                 continue;
             };
             for key in entries(table) {
-                check_path(key.key, key.key_span, declared.rules, declared.realm.one(), out);
+                check_path(key.key, key.key_span, declared.rules, declared.kind.one(), out);
                 let (path, spelling) = match &parent {
                     None => (Cow::Borrowed(key.key), Spelling::Path),
                     Some(parent) => (Cow::Owned(format!("{parent}/{}", key.key)), Spelling::Nested),
@@ -176,32 +185,25 @@ impl<'a> Declarations<'a> {
                 if let Some(children) = table.get("ns").filter(|_| path.len() <= LONGEST_PATH) {
                     tables.push((Some(path.clone()), Entry::of(children)));
                 }
-                found.push((path, key.key_span, spelling, table));
+                found.push(Header { path, span: key.key_span, spelling, table });
             }
         }
-        found.sort_by_key(|(_, span, ..)| (span.file, span.start()));
-        for (path, span, spelling, table) in found {
-            self.declare(declared, path, span, spelling, table, out);
+        found.sort_by_key(|header| (header.span.file, header.span.start()));
+        for header in found {
+            self.declare(declared, header, out);
         }
     }
 
-    fn declare(
-        &mut self,
-        declared: &Declared<'a>,
-        path: Cow<'a, str>,
-        span: Span,
-        spelling: Spelling,
-        table: &'a Table,
-        out: &mut Diagnostics,
-    ) {
-        let realm = (declared.realm, declared.scope);
-        if let Some(&id) = self.by_path.entry(realm).or_default().get(&path) {
+    fn declare(&mut self, declared: &Declared<'a>, header: Header<'a>, out: &mut Diagnostics) {
+        let Header { path, span, spelling, table } = header;
+        let kind = (declared.kind, declared.scope);
+        if let Some(&id) = self.by_path.entry(kind).or_default().get(&path) {
             let node = &mut self.nodes[id.0 as usize];
             if node.table.is_none() {
                 (node.table, node.span, node.spelling) = (Some(table), span, spelling);
-                self.move_to_end(realm, id, &path);
+                self.move_to_end(kind, id, &path);
             } else {
-                let twice = declared_twice(declared.realm, &path, (span, spelling), (node.span, node.spelling));
+                let twice = declared_twice(declared.kind, &path, (span, spelling), (node.span, node.spelling));
                 out.push(twice);
             }
             return;
@@ -213,16 +215,16 @@ impl<'a> Declarations<'a> {
             table,
             children: Vec::new(),
             scope: declared.scope,
-            graft: None,
+            mount: None,
         };
         let mut id = self.push(node(path.clone(), Some(table)));
-        self.by_path.entry(realm).or_default().insert(path.clone(), id);
+        self.by_path.entry(kind).or_default().insert(path.clone(), id);
         let mut path = path;
         // What is too deep for the kernel is reported, and its many ancestors are not made.
         if path.split('/').count() as u64 > KERNEL_DEPTH + 1 {
             // Where its parent is declared, that, or one around it, is too deep for the same reason.
             let parent = path.rsplit_once('/').map_or("", |(parent, _)| parent);
-            if !self.by_path.entry(realm).or_default().contains_key(parent) {
+            if !self.by_path.entry(kind).or_default().contains_key(parent) {
                 out.push(too_deep(&path, span));
             }
             return;
@@ -234,28 +236,28 @@ impl<'a> Declarations<'a> {
                 Cow::Owned(ref path) => path.rsplit_once('/').map(|(parent, _)| Cow::Owned(parent.to_owned())),
             };
             let Some(parent) = parent else {
-                self.roots.entry(realm).or_default().push(id);
+                self.roots.entry(kind).or_default().push(id);
                 return;
             };
-            if let Some(&found) = self.by_path.entry(realm).or_default().get(&parent) {
+            if let Some(&found) = self.by_path.entry(kind).or_default().get(&parent) {
                 self.nodes[found.0 as usize].children.push(id);
                 return;
             }
             let made = self.push(node(parent.clone(), None));
             self.nodes[made.0 as usize].children.push(id);
-            self.by_path.entry(realm).or_default().insert(parent.clone(), made);
+            self.by_path.entry(kind).or_default().insert(parent.clone(), made);
             (id, path) = (made, parent);
         }
     }
 }
 
-fn declared_twice(realm: Realm, path: &str, again: (Span, Spelling), first: (Span, Spelling)) -> Diagnostic {
-    let noun = realm.noun();
+fn declared_twice(kind: DeclarationKind, path: &str, again: (Span, Spelling), first: (Span, Spelling)) -> Diagnostic {
+    let noun = kind.noun();
     let diagnostic = Diagnostic::at(Code::DeclaredTwice, again.0, format!("{noun} `{path}` is declared twice"))
         .label("declared here again")
         .also(first.0, "declared here first");
     if again.1 == Spelling::Nested || first.1 == Spelling::Nested {
-        let header = header(realm.table(), path);
+        let header = header(kind.table(), path);
         return diagnostic.help(format!("nested tables and paths are two spellings of one tree: keep {header}"));
     }
     diagnostic

@@ -13,7 +13,7 @@ use crate::topology::toml_text::{self, Table, Value};
 
 /// Files include files that include files: whoever reads them has a stack.
 const LONGEST_CHAIN: usize = 64;
-/// A file that is grafted in two places may graft another one in two, and so on: there is no end to that in time.
+/// A file that is mounted in two places may mount another one in two, and so on: there is no end to that in time.
 const MOST: usize = 1024;
 
 /// The files that were read, in the order in which they count: what is included comes before what includes it.
@@ -24,7 +24,7 @@ pub(super) struct Files<'s> {
     pub(super) sources: Sources,
     pub(super) read: Vec<(FileId, Table)>,
     /// Which scope hangs below the namespace whose `include` stands here.
-    pub(super) grafts: HashMap<Span, usize>,
+    pub(super) mounts: HashMap<Span, usize>,
     /// Files by what they are and by the scope that they are included into, with the scope that they made.
     known: HashMap<(PathBuf, usize, Way), usize>,
     /// The files that are being read, outermost first.
@@ -55,7 +55,7 @@ impl<'s> Files<'s> {
             number_of_scopes: 1,
             sources: Sources::new(main),
             read: Vec::new(),
-            grafts: HashMap::new(),
+            mounts: HashMap::new(),
             known: HashMap::new(),
             open: vec![(identity, name)],
             is_incomplete: false,
@@ -77,23 +77,23 @@ impl<'s> Files<'s> {
         if let Some(entry) = table.get("include") {
             self.include(Entry::of(entry), scope, Way::Beside, out);
         }
-        for realm in ["template", "ns"] {
-            if let Some(entry) = table.get(realm) {
-                self.grafts(&entry.value, scope, out);
+        for kind in ["template", "ns"] {
+            if let Some(entry) = table.get(kind) {
+                self.mounts(&entry.value, scope, out);
             }
         }
         self.read.push((file, table));
     }
 
     /// Finds the `include` of every namespace and template.
-    fn grafts(&mut self, namespaces: &Value, scope: usize, out: &mut Diagnostics) {
+    fn mounts(&mut self, namespaces: &Value, scope: usize, out: &mut Diagnostics) {
         for namespace in namespaces.as_table().into_iter().flat_map(|table| &table.entries) {
             let Some(table) = namespace.value.as_table() else { continue };
             if let Some(entry) = table.get("include") {
                 self.include(Entry::of(entry), scope, Way::Below, out);
             }
             if let Some(inside) = table.get("ns") {
-                self.grafts(&inside.value, scope, out);
+                self.mounts(&inside.value, scope, out);
             }
         }
     }
@@ -119,7 +119,7 @@ impl<'s> Files<'s> {
             if let Some(scope) = self.open_file(path, value.span, scope, way, out)
                 && way == Way::Below
             {
-                self.grafts.insert(entry.key_span, scope);
+                self.mounts.insert(entry.key_span, scope);
             }
         }
     }

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 
-use super::declared::{Declarations, Node, NodeId, Realm};
+use super::declared::{DeclarationKind, Declarations, Node, NodeId};
 use super::evaluate::Evaluator;
 use super::layers::{Layer, Used, strongest};
 use super::trace::Trace;
@@ -47,7 +47,7 @@ impl<'a> Library<'a> {
         let mut library =
             Self { declarations, uses: HashMap::new(), direct: HashMap::new(), used: HashSet::new(), unknown: 0 };
         for scope in 0..scopes {
-            let roots = library.declarations.roots(Realm::Templates, scope).to_vec();
+            let roots = library.declarations.roots(DeclarationKind::Templates, scope).to_vec();
             let mut open = Vec::new();
             for root in roots {
                 library.resolve(root, evaluator, &mut open, out);
@@ -82,7 +82,7 @@ impl<'a> Library<'a> {
     /// were first declared.
     pub(super) fn children(&self, layers: &[Layer], path: &str) -> Vec<Vec<Layer>> {
         if let [layer] = layers
-            && self.node(layer.node).graft.is_none()
+            && self.node(layer.node).mount.is_none()
         {
             let own = |&id: &NodeId| vec![Layer { node: id, used: layer.used.clone() }];
             return self.node(layer.node).children.iter().map(own).collect();
@@ -100,10 +100,10 @@ impl<'a> Library<'a> {
         };
         for layer in layers {
             let node = self.node(layer.node);
-            if let Some((scope, at)) = node.graft {
+            if let Some((scope, at)) = node.mount {
                 let text = format!("included below `{path}` here").into();
                 let used = Rc::new(Used { at, text, outer: layer.used.clone() });
-                for &root in self.declarations.roots(Realm::Namespaces, scope) {
+                for &root in self.declarations.roots(DeclarationKind::Namespaces, scope) {
                     add(root, Some(Rc::clone(&used)));
                 }
             }
@@ -173,7 +173,7 @@ impl<'a> Library<'a> {
             let inside = all.iter().find_map(|layer| {
                 let node = self.node(layer.node);
                 let child = node.children.first().map(|&child| self.node(child).span);
-                child.or(node.graft.map(|(_, at)| at))
+                child.or(node.mount.map(|(_, at)| at))
             });
             let (Some(inside), Some(used)) = (inside, &layer.used) else { return true };
             let template = &self.node(layer.node).path;
@@ -191,7 +191,7 @@ impl<'a> Library<'a> {
     /// The template of a name in the scope of a node.
     fn template(&mut self, node: NodeId, name: &str, span: Span, out: &mut Diagnostics) -> Option<NodeId> {
         let scope = self.node(node).scope;
-        let found = self.declarations.find(Realm::Templates, scope, name);
+        let found = self.declarations.find(DeclarationKind::Templates, scope, name);
         if let Some(template) = found {
             self.used.insert(template);
         } else {

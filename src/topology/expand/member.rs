@@ -6,6 +6,15 @@ use super::prepare::Prepared;
 use crate::diagnostic::Diagnostics;
 use crate::topology::check::{Instance, shared_name};
 
+/// A declared namespace, and what becomes of it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Block<'b, 'a> {
+    pub(super) prepared: &'b Prepared<'a>,
+    pub(super) generator: &'b Generator,
+    /// The shape of the generator, or of a sample of it.
+    pub(super) shape: Shape,
+}
+
 /// One instance of a block, by its place in it.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Member {
@@ -18,9 +27,8 @@ pub(super) struct Member {
 /// Reports a process of a chain that is numbered like the namespace inside it: `a.1` of `a.0`. With `as` that is seen by
 /// [`Taken`](super::taken::Taken); elsewhere names that differ as they are declared differ with numbers as well.
 pub(super) fn check_chain(
-    prepared: &Prepared<'_>,
-    generator: &Generator,
-    (shape, member): (Shape, Member),
+    Block { prepared, generator, shape }: Block<'_, '_>,
+    member: Member,
     instance: &Instance,
     out: &mut Diagnostics,
 ) {

@@ -8,6 +8,7 @@ mod arithmetic;
 mod declared;
 mod definition;
 mod evaluate;
+mod expander;
 mod expectations;
 mod expression;
 mod files;
@@ -20,7 +21,6 @@ mod names;
 mod naming;
 mod order;
 mod place;
-mod plant;
 mod prepare;
 mod reading;
 mod scalar;
@@ -36,22 +36,22 @@ mod whole;
 use std::cell::OnceCell;
 use std::collections::HashSet;
 
-use super::check::{Checker, name_from, too_many};
-use super::syntax::Document;
+use super::check::{Checker, Count, name_from, too_many};
+use super::syntax::{Document, Limits};
 use super::toml_text::Table;
 use super::tree::Topology;
 use super::{Parsed, Request};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, FileId, Label, Sources, Span};
-use declared::{Declarations, Declared, Realm};
+use declared::{DeclarationKind, Declarations, Declared};
 use evaluate::Evaluator;
+use expander::{Expander, Extent};
 use expectations::{attach, expectations};
 use files::Files;
 use layers::Layer;
 use library::Library;
-use plant::{Extent, Planter};
 use prepare::{Defaults, Slot};
 use settings::{listed, overrides};
-use size::Surveyor;
+use size::{Size, SizeEstimate};
 use taken::Taken;
 use trace::Trace;
 use variables::{Override, Scopes};
@@ -62,13 +62,14 @@ pub(super) fn expand(request: Request<'_>) -> Parsed {
     let mut out = Diagnostics::new();
     let mut files = Files::read(request.source, request.surroundings, &mut out);
     let overrides = overrides(request.settings, &mut files, &mut out);
-    let Files { mut scopes, sources, read, grafts, number_of_scopes, is_incomplete, .. } = files;
-    let texts = Texts { read: &read, grafts: &grafts, number_of_scopes };
+    let Files { mut scopes, sources, read, mounts, number_of_scopes, is_incomplete, .. } = files;
+    let texts = Texts { read: &read, mounts: &mounts, number_of_scopes };
     let mut variables = Vec::new();
     let mut topology = None;
     // What is missing may be in a file that could not be read: what could be said about the others is a guess.
     if !is_incomplete {
-        topology = texts.expand(&mut scopes, &overrides, &sources, (request.name, request.stem), &mut out);
+        let outside = Outside { given_name: request.name, stem: request.stem, sources: &sources };
+        topology = texts.expand(&mut scopes, &overrides, outside, &mut out);
         variables = listed(&scopes, &sources);
     }
     out.amend(0, |diagnostic| included_from(&sources, diagnostic));
@@ -83,7 +84,7 @@ pub(super) fn expand(request: Request<'_>) -> Parsed {
 /// The files that were read.
 struct Texts<'t> {
     read: &'t [(FileId, Table)],
-    grafts: &'t std::collections::HashMap<Span, usize>,
+    mounts: &'t std::collections::HashMap<Span, usize>,
     number_of_scopes: usize,
 }
 
@@ -92,91 +93,47 @@ impl<'t> Texts<'t> {
         &self,
         scopes: &mut Scopes,
         overrides: &[Override],
-        sources: &Sources,
-        (name, stem): (Option<String>, &str),
+        outside: Outside<'_>,
         out: &mut Diagnostics,
     ) -> Option<Topology> {
+        let sources = outside.sources;
         let documents: Vec<(FileId, Document<'t>)> =
             self.read.iter().map(|(file, table)| (*file, Document::read(table, out))).collect();
         let is_complete = !out.has_errors();
-        scopes.give_values();
-        // The name may be made of variables, and they of the name: what it is without them is what they know of it.
-        let written = documents.last().and_then(|(_, document)| document.heading.get("name"));
-        let named = |scopes: &Scopes, topology: &str| {
-            let evaluator = Evaluator::outside(scopes, sources, topology);
-            let value = evaluator.value(&written?.value, &mut Trace::default(), &mut Diagnostics::new())?;
-            value.as_str().map(str::to_owned)
-        };
-        let default = name_from(stem);
-        let early = name.clone().or_else(|| named(scopes, &default)).unwrap_or_else(|| default.clone());
-
-        let mut declared = Vec::new();
-        for (file, document) in &documents {
-            let scope = scopes.scope(*file);
-            let Some(entry) = document.variables else { continue };
-            match entry.value.as_table() {
-                Some(table) => {
-                    declared.extend(super::syntax::entries(table).map(|entry| variables::Declaration { scope, entry }));
-                }
-                None => entry.wrong_type("a table", out),
-            }
-        }
-        scopes.define(declared, overrides, sources, &early, out);
+        let name = define(&documents, scopes, overrides, outside, out);
         let scopes = &*scopes;
-        let name = name.or_else(|| named(scopes, &default)).unwrap_or(default);
         let evaluator = Evaluator::outside(scopes, sources, &name);
 
         let mut topology = Topology::new(name.clone());
         topology.files = sources.iter().map(|source| source.name().to_owned()).collect();
         let limits = whole(&documents, scopes, &evaluator, &mut topology, out);
         let expected = expectations(&documents, scopes, &evaluator, sources, out);
-
-        let mut declarations = Declarations::default();
-        let defaults = self.declare(&documents, scopes, &mut declarations, out);
-        let mut library = Library::new(declarations, self.number_of_scopes, &evaluator, out);
-        for &node in defaults.iter().flat_map(|defaults| &defaults.namespaces) {
-            library.resolve_defaults(node, &evaluator, out);
-        }
-        for scope in 0..self.number_of_scopes {
-            let roots = library.declarations.roots(Realm::Namespaces, scope).to_vec();
-            library.resolve_users(&roots, &evaluator, out);
-        }
+        let (library, defaults) = self.resolve(&documents, &evaluator, out);
         // A name that is wrong on one side makes the other side look unused.
         if !out.has_errors() {
             Self::report_unused(&library, sources, out);
         }
-
         let roots: Vec<_> = library
             .declarations
-            .roots(Realm::Namespaces, 0)
+            .roots(DeclarationKind::Namespaces, 0)
             .iter()
             .map(|&root| Slot { layers: vec![Layer::own(root)], prepared: OnceCell::new() })
             .collect();
         if roots.is_empty() {
-            self.look_at_templates(&library, &evaluator, out);
+            self.check_templates(&library, &evaluator, out);
             if is_complete && !out.has_errors() {
                 out.push(no_namespace());
             }
             return None;
         }
-        let mut surveyor = Surveyor::new(&library, &defaults, &evaluator, &limits);
-        let size = surveyor.survey(&roots, out);
-        let place = surveyor.crossed.unwrap_or_default();
-        let is_too_deep = surveyor.too_deep;
-        let is_complete = !size.incomplete;
-        too_many("namespaces", (size.namespaces, is_complete), limits.namespaces, place, out);
-        too_many("processes", (size.processes, is_complete), limits.processes, place, out);
-        let is_too_large =
-            size.namespaces > limits.namespaces.into() || size.processes > limits.processes.into() || is_too_deep;
-        if size.namespaces == 0 && !out.has_errors() {
-            out.push(none_of_any());
-        }
-        let extent = if is_too_large || size.namespaces == 0 { Extent::Sample } else { Extent::Whole };
-        let Surveyor { repetition, uses_names, leaves_out, .. } = surveyor;
+        let mut estimate = SizeEstimate::new(&library, &defaults, &evaluator, &limits);
+        let size = estimate.total(&roots, out);
+        let extent = extent(size, &estimate, &limits, out);
+        let SizeEstimate { repetition, uses_names, leaves_out, .. } = estimate;
         if extent == Extent::Whole {
             topology.reserve(usize::try_from(size.namespaces).unwrap_or(usize::MAX));
         }
-        let mut planter = Planter {
+        let mut expander = Expander {
             library: &library,
             defaults: &defaults,
             evaluator: &evaluator,
@@ -189,22 +146,42 @@ impl<'t> Texts<'t> {
             absent: (!expected.is_empty()).then(Vec::new),
             sampled: HashSet::new(),
         };
-        planter.forest(&roots, out);
-        let Planter { checker, mut repetition, absent, .. } = planter;
+        expander.forest(&roots, out);
+        let Expander { checker, mut repetition, absent, .. } = expander;
         let topology = checker
             .finish(&mut repetition, out)
             .and_then(|tree| attach(tree, expected, &absent.unwrap_or_default(), out));
         repetition.finish(out);
         let before = out.len();
-        self.look_at_templates(&library, &evaluator, out);
+        self.check_templates(&library, &evaluator, out);
         if leaves_out || size.processes == 0 {
-            Self::look_at_namespaces(&library, &evaluator, &defaults, out);
+            Self::check_namespaces(&library, &evaluator, &defaults, out);
         }
         topology.filter(|_| out.len() == before || !out.has_errors())
     }
 
+    /// Finds out which templates the namespaces and defaults of all files use.
+    fn resolve(
+        &self,
+        documents: &[(FileId, Document<'t>)],
+        evaluator: &Evaluator<'_>,
+        out: &mut Diagnostics,
+    ) -> (Library<'t>, Vec<Defaults<'t>>) {
+        let mut declarations = Declarations::default();
+        let defaults = self.declare(documents, evaluator.scopes, &mut declarations, out);
+        let mut library = Library::new(declarations, self.number_of_scopes, evaluator, out);
+        for &node in defaults.iter().flat_map(|defaults| &defaults.namespaces) {
+            library.resolve_defaults(node, evaluator, out);
+        }
+        for scope in 0..self.number_of_scopes {
+            let roots = library.declarations.roots(DeclarationKind::Namespaces, scope).to_vec();
+            library.resolve_users(&roots, evaluator, out);
+        }
+        (library, defaults)
+    }
+
     /// Those that are there were looked at where they are.
-    fn look_at_namespaces(
+    fn check_namespaces(
         library: &Library<'_>,
         evaluator: &Evaluator<'_>,
         defaults: &[Defaults<'_>],
@@ -212,16 +189,16 @@ impl<'t> Texts<'t> {
     ) {
         let mut reader = unused::Reader::new(library, evaluator, out);
         for (scope, defaults) in defaults.iter().enumerate() {
-            reader.nodes(library.declarations.roots(Realm::Namespaces, scope), out);
+            reader.nodes(library.declarations.roots(DeclarationKind::Namespaces, scope), out);
             reader.defaults(&defaults.processes, out);
         }
     }
 
     /// Those that somebody uses were looked at where they are used; what is said there is not said again.
-    fn look_at_templates(&self, library: &Library<'_>, evaluator: &Evaluator<'_>, out: &mut Diagnostics) {
+    fn check_templates(&self, library: &Library<'_>, evaluator: &Evaluator<'_>, out: &mut Diagnostics) {
         let mut reader = unused::Reader::new(library, evaluator, out);
         for scope in 0..self.number_of_scopes {
-            reader.nodes(library.declarations.roots(Realm::Templates, scope), out);
+            reader.nodes(library.declarations.roots(DeclarationKind::Templates, scope), out);
         }
     }
 
@@ -237,9 +214,11 @@ impl<'t> Texts<'t> {
             std::iter::repeat_with(Defaults::default).take(self.number_of_scopes).collect();
         for (file, document) in documents {
             let scope = scopes.scope(*file);
-            for (realm, entry) in [(Realm::Templates, document.templates), (Realm::Namespaces, document.namespaces)] {
+            for (kind, entry) in
+                [(DeclarationKind::Templates, document.templates), (DeclarationKind::Namespaces, document.namespaces)]
+            {
                 if let Some(entry) = entry {
-                    declarations.add(&Declared { realm, scope, entry, rules: document.rules }, out);
+                    declarations.add(&Declared { kind, scope, entry, rules: document.rules }, out);
                 }
             }
             if let Some(entry) = document.namespace_defaults
@@ -251,7 +230,7 @@ impl<'t> Texts<'t> {
                 defaults[scope].processes.push(entry.value);
             }
         }
-        declarations.graft_all(self.grafts);
+        declarations.mount_all(self.mounts);
         defaults
     }
 
@@ -265,6 +244,62 @@ impl<'t> Texts<'t> {
             );
         }
     }
+}
+
+/// What is known of the topology before its text is expanded.
+#[derive(Debug)]
+struct Outside<'t> {
+    /// The name that the command line gives it.
+    given_name: Option<String>,
+    /// The name of its file.
+    stem: &'t str,
+    sources: &'t Sources,
+}
+
+/// Gives variables their values; the name of the topology.
+fn define(
+    documents: &[(FileId, Document<'_>)],
+    scopes: &mut Scopes,
+    overrides: &[Override],
+    Outside { given_name, stem, sources }: Outside<'_>,
+    out: &mut Diagnostics,
+) -> String {
+    scopes.give_values();
+    // The name may be made of variables, and they of the name: what it is without them is what they know of it.
+    let written = documents.last().and_then(|(_, document)| document.heading.get("name"));
+    let named = |scopes: &Scopes, topology: &str| {
+        let evaluator = Evaluator::outside(scopes, sources, topology);
+        let value = evaluator.value(&written?.value, &mut Trace::default(), &mut Diagnostics::new())?;
+        value.as_str().map(str::to_owned)
+    };
+    let default = name_from(stem);
+    let early = given_name.clone().or_else(|| named(scopes, &default)).unwrap_or_else(|| default.clone());
+    let mut declared = Vec::new();
+    for (file, document) in documents {
+        let scope = scopes.scope(*file);
+        let Some(entry) = document.variables else { continue };
+        match entry.value.as_table() {
+            Some(table) => {
+                declared.extend(super::syntax::entries(table).map(|entry| variables::Declaration { scope, entry }));
+            }
+            None => entry.wrong_type("a table", out),
+        }
+    }
+    scopes.define(declared, overrides, sources, &early, out);
+    given_name.or_else(|| named(scopes, &default)).unwrap_or(default)
+}
+
+/// Whether the tree is small enough to be built; reports one that is not.
+fn extent(size: Size, estimate: &SizeEstimate<'_, '_>, limits: &Limits, out: &mut Diagnostics) -> Extent {
+    let place = estimate.crossed.unwrap_or_default();
+    let count = |number| Count { number, is_complete: !size.incomplete };
+    too_many("namespaces", count(size.namespaces), limits.namespaces, place, out);
+    too_many("processes", count(size.processes), limits.processes, place, out);
+    if size.namespaces == 0 && !out.has_errors() {
+        out.push(none_of_any());
+    }
+    let is_too_large = size.namespaces > limits.namespaces.into() || size.processes > limits.processes.into();
+    if is_too_large || estimate.too_deep || size.namespaces == 0 { Extent::Sample } else { Extent::Whole }
 }
 
 fn none_of_any() -> Diagnostic {

@@ -1,22 +1,19 @@
 //! How generated namespaces are called: by their numbers, or as `as` says.
 
-use super::generator::{Generator, Shape, instance_name};
-use super::member::Member;
+use super::expander::{Around, Expander};
+use super::generator::{Shape, instance_name};
+use super::member::{Block, Member};
 use super::place::{Place, join};
-use super::plant::{Around, Planter};
-use super::prepare::Prepared;
 use super::taken::Holder;
 use super::trace::Trace;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics};
 use crate::topology::syntax::instance_name_problem;
 
-impl<'a> Planter<'a, '_> {
+impl<'a> Expander<'a, '_> {
     /// The name of an instance.
     pub(super) fn name(
         &mut self,
-        prepared: &Prepared<'a>,
-        generator: &Generator,
-        shape: Shape,
+        Block { prepared, generator, shape }: Block<'_, '_>,
         around: Around<'_>,
         member: Member,
         out: &mut Diagnostics,

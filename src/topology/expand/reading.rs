@@ -3,9 +3,9 @@
 use std::borrow::Cow;
 use std::rc::Rc;
 
+use super::expander::{Expander, Extent};
 use super::member::Member;
 use super::place::{Place, join};
-use super::plant::{Extent, Planter};
 use super::prepare::{Prepared, PreparedProcess};
 use super::trace::Trace;
 use crate::diagnostic::Diagnostics;
@@ -14,7 +14,7 @@ use crate::topology::keys::{Handling, Key, ProcessKey};
 use crate::topology::syntax::{InitSyntax, Located, NamespaceBody, ProcessBody};
 use crate::topology::toml_text::{Kind, Value};
 
-impl<'a> Planter<'a, '_> {
+impl<'a> Expander<'a, '_> {
     /// Reads one instance.
     pub(super) fn instance(
         &mut self,

@@ -51,9 +51,9 @@ struct Around<'p> {
     index: u64,
 }
 
-/// Counts.
+/// The estimate of a size, and what it has found on the way.
 #[derive(Debug)]
-pub(super) struct Surveyor<'a, 'l> {
+pub(super) struct SizeEstimate<'a, 'l> {
     pub(super) library: &'l Library<'a>,
     pub(super) defaults: &'l [Defaults<'a>],
     pub(super) evaluator: &'l Evaluator<'l>,
@@ -73,7 +73,7 @@ pub(super) struct Surveyor<'a, 'l> {
     pub(super) uses_names: bool,
 }
 
-impl<'a, 'l> Surveyor<'a, 'l> {
+impl<'a, 'l> SizeEstimate<'a, 'l> {
     pub(super) fn new(
         library: &'l Library<'a>,
         defaults: &'l [Defaults<'a>],
@@ -96,7 +96,7 @@ impl<'a, 'l> Surveyor<'a, 'l> {
     }
 
     /// The size of the whole forest.
-    pub(super) fn survey(&mut self, roots: &[Slot<'a>], out: &mut Diagnostics) -> Size {
+    pub(super) fn total(&mut self, roots: &[Slot<'a>], out: &mut Diagnostics) -> Size {
         self.sum(roots, Around { path: "", level: 0, index: 0 }, Size::default(), out)
     }
 
@@ -165,9 +165,9 @@ impl<'a, 'l> Surveyor<'a, 'l> {
                 size.add(self.sum(&prepared.children, Around { level: first, ..around }, size, out));
             }
             Shape::Siblings(count) => {
-                let one = |surveyor: &mut Self, index, out: &mut Diagnostics| {
-                    let mut one = surveyor.own(prepared, place(first, index), (0, 1), out);
-                    one.add(surveyor.sum(&prepared.children, Around { level: first, index, ..around }, one, out));
+                let one = |estimate: &mut Self, index, out: &mut Diagnostics| {
+                    let mut one = estimate.own(prepared, place(first, index), (0, 1), out);
+                    one.add(estimate.sum(&prepared.children, Around { level: first, index, ..around }, one, out));
                     one
                 };
                 size.add(self.repeated(count.into(), one, out));
@@ -183,11 +183,11 @@ impl<'a, 'l> Surveyor<'a, 'l> {
             Shape::Tree { depth, fanout } => {
                 let mut width: u128 = 1;
                 for level in 0..depth {
-                    let one = |surveyor: &mut Self, index, out: &mut Diagnostics| {
-                        let mut one = surveyor.own(prepared, place(first + level, index), (level, depth), out);
+                    let one = |estimate: &mut Self, index, out: &mut Diagnostics| {
+                        let mut one = estimate.own(prepared, place(first + level, index), (level, depth), out);
                         if level + 1 == depth {
                             let inside = Around { level: first + level, index, ..around };
-                            one.add(surveyor.sum(&prepared.children, inside, one, out));
+                            one.add(estimate.sum(&prepared.children, inside, one, out));
                         }
                         one
                     };

@@ -40,7 +40,7 @@ impl Taken {
             (Holder::Declared(_), Holder::Declared(_)) => return,
             (Holder::Declared(other), Holder::Named { at, message }) => (*at, message, other, "it is declared here"),
             (Holder::Named { at, message }, Holder::Declared(other)) => {
-                // The number of a layer means something to the block that is planted.
+                // The number of a layer means something to the block that is expanded.
                 (at.in_layer(0), message, other, "it is declared here")
             }
             (Holder::Named { at: other, .. }, Holder::Named { at, message }) => {

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use super::declared::{NodeId, Realm};
+use super::declared::{DeclarationKind, NodeId};
 use super::library::{Library, Step};
 use crate::diagnostic::{Code, Diagnostic, Sources, Span};
 use crate::topology::syntax::{SUGGESTIONS, header, nearest};
@@ -11,7 +11,7 @@ impl Library<'_> {
     /// Somebody uses a template that does not exist.
     pub(super) fn unknown(&self, name: &str, span: Span, scope: usize) -> Diagnostic {
         let compared = if self.unknown <= SUGGESTIONS { usize::MAX } else { 0 };
-        let mut known: Vec<_> = self.declarations.paths(Realm::Templates, scope).take(compared).collect();
+        let mut known: Vec<_> = self.declarations.paths(DeclarationKind::Templates, scope).take(compared).collect();
         known.sort_unstable_by_key(|(_, node)| node.span);
         let names = || known.iter().map(|&(path, _)| path);
         let diagnostic = Diagnostic::at(Code::UnknownTemplate, span, format!("there is no template `{name}`"));
@@ -21,7 +21,7 @@ impl Library<'_> {
                 .label(format!("did you mean `{path}`?"))
                 .also(node.span, "a template with a similar name is declared here");
         }
-        if let Some(elsewhere) = self.declarations.elsewhere(Realm::Templates, scope, name) {
+        if let Some(elsewhere) = self.declarations.elsewhere(DeclarationKind::Templates, scope, name) {
             return diagnostic
                 .also(self.node(elsewhere).span, "this one is of another file")
                 .note("a file that is included below a namespace uses its own templates, and nobody else uses those");
@@ -67,7 +67,7 @@ impl Library<'_> {
             used.extend(around.chain([path]));
         }
         let mut unused = Vec::new();
-        let mut stack: Vec<_> = self.declarations.roots(Realm::Templates, 0).iter().rev().copied().collect();
+        let mut stack: Vec<_> = self.declarations.roots(DeclarationKind::Templates, 0).iter().rev().copied().collect();
         while let Some(id) = stack.pop() {
             let node = self.node(id);
             if node.table.is_none() {

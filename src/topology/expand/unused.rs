@@ -19,14 +19,14 @@ use crate::topology::toml_text::Value;
 pub(super) struct Reader<'a, 'l> {
     library: &'l Library<'a>,
     evaluator: &'l Evaluator<'l>,
-    said: HashSet<(Code, Span)>,
+    reported: HashSet<(Code, Span)>,
 }
 
 impl<'a, 'l> Reader<'a, 'l> {
     /// What was said already is not said again.
     pub(super) fn new(library: &'l Library<'a>, evaluator: &'l Evaluator<'l>, out: &Diagnostics) -> Self {
-        let said = out.iter().filter_map(key).collect();
-        Self { library, evaluator, said }
+        let reported = out.iter().filter_map(key).collect();
+        Self { library, evaluator, reported }
     }
 
     /// Namespaces or templates, with everything inside them.
@@ -45,7 +45,7 @@ impl<'a, 'l> Reader<'a, 'l> {
                 NameRules::Declared.check(entry.key, entry.key_span, "a process", &mut found);
                 Self::process(entry, &evaluator, &mut trace, &mut found);
             }
-            self.tell(found, &trace, out);
+            self.report(found, &trace, out);
         }
     }
 
@@ -56,7 +56,7 @@ impl<'a, 'l> Reader<'a, 'l> {
             let (mut found, mut trace) = (Diagnostics::new(), Trace::default());
             let entry = Entry { key: "proc", key_span: value.span, value, span: value.span };
             Self::process(entry, &evaluator, &mut trace, &mut found);
-            self.tell(found, &trace, out);
+            self.report(found, &trace, out);
         }
     }
 
@@ -66,9 +66,9 @@ impl<'a, 'l> Reader<'a, 'l> {
         }
     }
 
-    fn tell(&mut self, found: Diagnostics, trace: &Trace, out: &mut Diagnostics) {
+    fn report(&mut self, found: Diagnostics, trace: &Trace, out: &mut Diagnostics) {
         for mut diagnostic in found {
-            let is_new = key(&diagnostic).is_some_and(|key| self.said.insert(key));
+            let is_new = key(&diagnostic).is_some_and(|key| self.reported.insert(key));
             if is_new && is_of_a_table(diagnostic.code) {
                 trace.explain(&mut diagnostic);
                 out.push(diagnostic);

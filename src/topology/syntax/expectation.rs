@@ -32,7 +32,7 @@ pub(in crate::topology) enum Named {
     /// A process, PID 1s included.
     Process,
     /// A namespace by its whole path, or the host.
-    Space,
+    Namespace,
 }
 
 /// The highest number that the kernel gives (`PID_MAX_LIMIT`).
@@ -44,18 +44,18 @@ impl ExpectationSyntax {
         let before = out.len();
         let mut syntax = Self::default();
         let find = |key: &str| entries(table).find(|entry| entry.key == key);
-        let mut subject = |key, named, out: &mut Diagnostics| match find(key) {
-            Some(entry) => syntax.name(&entry, named, out).map_or(Subject::Wrong, Subject::Is),
-            None => Subject::Missing,
+        let mut target = |key, named, out: &mut Diagnostics| match find(key) {
+            Some(entry) => syntax.name(&entry, named, out).map_or(Target::Wrong, Target::Is),
+            None => Target::Missing,
         };
-        let from = subject("from", Named::Observer, out);
-        let process = subject("proc", Named::Process, out);
+        let from = target("from", Named::Observer, out);
+        let process = target("proc", Named::Process, out);
         for entry in entries(table) {
             let Some(key) = known::<ExpectationKey>(&entry, "", out) else { continue };
             match key {
                 ExpectationKey::From | ExpectationKey::Proc => {}
-                ExpectationKey::Sees => syntax.sight(&entry, &from, |from, of| Assertion::Sees { from, of }, out),
-                ExpectationKey::Hides => syntax.sight(&entry, &from, |from, of| Assertion::Hides { from, of }, out),
+                ExpectationKey::Sees => syntax.visibility(&entry, &from, |from, of| Assertion::Sees { from, of }, out),
+                ExpectationKey::Hides => syntax.visibility(&entry, &from, |from, of| Assertion::Hides { from, of }, out),
                 ExpectationKey::Pid | ExpectationKey::Ppid => syntax.numbers(&entry, &process, out),
                 ExpectationKey::Chain => syntax.chain(&entry, &process, out),
                 ExpectationKey::State => syntax.state(&entry, &process, out),
@@ -74,13 +74,13 @@ impl ExpectationSyntax {
         syntax
     }
 
-    fn state(&mut self, key: &Entry<'_>, process: &Subject, out: &mut Diagnostics) {
+    fn state(&mut self, key: &Entry<'_>, process: &Target, out: &mut Diagnostics) {
         if let (Some(state), Some(process)) = (key.word(&State::expected(), out), process.about(key, out)) {
             self.claim(Assertion::State { process, state: state.value }, state.span);
         }
     }
 
-    fn exit(&mut self, key: &Entry<'_>, process: &Subject, out: &mut Diagnostics) {
+    fn exit(&mut self, key: &Entry<'_>, process: &Target, out: &mut Diagnostics) {
         if let (Some(status), Some(process)) = (key.integer(0, 255, out), process.about(key, out)) {
             let number = u8::try_from(status.value).unwrap_or(u8::MAX);
             self.claim(Assertion::Exit { process, status: number }, status.span);
@@ -113,10 +113,10 @@ impl ExpectationSyntax {
         None
     }
 
-    fn sight(
+    fn visibility(
         &mut self,
         key: &Entry<'_>,
-        from: &Subject,
+        from: &Target,
         assertion: fn(Address, Address) -> Assertion,
         out: &mut Diagnostics,
     ) {
@@ -133,9 +133,9 @@ impl ExpectationSyntax {
         }
     }
 
-    fn numbers(&mut self, key: &Entry<'_>, process: &Subject, out: &mut Diagnostics) {
+    fn numbers(&mut self, key: &Entry<'_>, process: &Target, out: &mut Diagnostics) {
         let lowest = u64::from(key.key == "pid");
-        let subject = process.about(key, out);
+        let target = process.about(key, out);
         for entry in key.table(out).unwrap_or_default() {
             let number = entry.integer(lowest, HIGHEST, out);
             let space = match entry.key.parse::<Address>() {
@@ -149,8 +149,8 @@ impl ExpectationSyntax {
                     continue;
                 }
             };
-            self.names.push((Located::new(space.clone(), entry.key_span), Named::Space));
-            let (Some(number), Some(process)) = (number, subject.clone()) else { continue };
+            self.names.push((Located::new(space.clone(), entry.key_span), Named::Namespace));
+            let (Some(number), Some(process)) = (number, target.clone()) else { continue };
             let (value, space) = (i32::try_from(number.value).unwrap_or(i32::MAX), space.path());
             let assertion = if key.key == "pid" {
                 Assertion::Pid { process, space, number: value }
@@ -161,28 +161,28 @@ impl ExpectationSyntax {
         }
     }
 
-    fn chain(&mut self, key: &Entry<'_>, process: &Subject, out: &mut Diagnostics) {
-        let subject = process.about(key, out);
+    fn chain(&mut self, key: &Entry<'_>, process: &Target, out: &mut Diagnostics) {
+        let target = process.about(key, out);
         let Some(elements) = key.elements("an array of numbers, the outermost first", out) else { return };
         let read: Vec<_> = elements.iter().filter_map(|element| element.integer(1, HIGHEST, out)).collect();
         let is_complete = read.len() == elements.len() && !read.is_empty();
-        if let Some(process) = subject.filter(|_| is_complete) {
+        if let Some(process) = target.filter(|_| is_complete) {
             let numbers = read.iter().map(|number| i32::try_from(number.value).unwrap_or(i32::MAX)).collect();
             self.claim(Assertion::Chain { process, numbers }, key.span);
         }
     }
 
-    fn count(&mut self, key: &Entry<'_>, from: &Subject, process: &Subject, out: &mut Diagnostics) {
+    fn count(&mut self, key: &Entry<'_>, from: &Target, process: &Target, out: &mut Diagnostics) {
         let Some(count) = key.integer(0, HIGHEST, out) else { return };
         match (from, process) {
-            (Subject::Is(from), _) => {
+            (Target::Is(from), _) => {
                 self.claim(Assertion::SeesSoMany { from: from.clone(), count: count.value }, count.span);
             }
-            (Subject::Missing, Subject::Is(process)) => {
+            (Target::Missing, Target::Is(process)) => {
                 self.claim(Assertion::SoMany { process: process.clone(), count: count.value }, count.span);
             }
-            (Subject::Wrong, _) | (_, Subject::Wrong) => {}
-            (Subject::Missing, Subject::Missing) => {
+            (Target::Wrong, _) | (_, Target::Wrong) => {}
+            (Target::Missing, Target::Missing) => {
                 let message = "`count` says how many, and not of what";
                 out.push(
                     Diagnostic::at(Code::BadExpectation, key.key_span, message)
@@ -238,15 +238,15 @@ fn report_empty(table: &Table, span: Span, out: &mut Diagnostics) {
     );
 }
 
-/// Who looks, or who something is said about.
-enum Subject {
+/// The observer, or the process that something is said about.
+enum Target {
     Missing,
     /// What was written has been reported.
     Wrong,
     Is(Address),
 }
 
-impl Subject {
+impl Target {
     fn about(&self, key: &Entry<'_>, out: &mut Diagnostics) -> Option<Address> {
         self.wanted("proc", "of which process", key, out)
     }
@@ -278,12 +278,12 @@ impl Named {
         match self {
             Self::Observer | Self::Anything => "namespace or process",
             Self::Process => "process",
-            Self::Space => "namespace",
+            Self::Namespace => "namespace",
         }
     }
 
     /// Whether the host is one.
     pub(in crate::topology) fn may_be(self, address: &Address) -> bool {
-        address.path() == HOST && matches!(self, Self::Observer | Self::Space)
+        address.path() == HOST && matches!(self, Self::Observer | Self::Namespace)
     }
 }

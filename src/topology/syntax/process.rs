@@ -136,8 +136,8 @@ fn value(key: ProcessKey, process: &Process, namespace: &Namespace) -> Option<to
         }
         // Beside a program that is PID 1 nothing but joining is possible, and nothing is said.
         ProcessKey::Enter => {
-            let is_said = process.entry == Way::Join && !matches!(namespace.init, Init::Program(_));
-            is_said.then(|| "join".into())
+            let is_written = process.entry == Way::Join && !matches!(namespace.init, Init::Program(_));
+            is_written.then(|| "join".into())
         }
         ProcessKey::Env => {
             let own = process.env.iter().filter(|&(name, value)| namespace.env.get(name) != Some(value));

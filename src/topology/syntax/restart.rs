@@ -17,7 +17,7 @@ pub(in crate::topology) struct RestartSyntax {
     /// A key that means nothing without `restart`, where the table says it itself.
     refinement: Option<(&'static str, Span)>,
     /// Whether `restart` is there, be it one that was reported.
-    is_said: bool,
+    is_given: bool,
 }
 
 const WHEN: &[(&str, RestartWhen)] =
@@ -26,7 +26,7 @@ const WHEN: &[(&str, RestartWhen)] =
 impl RestartSyntax {
     /// Takes `restart`.
     pub(super) fn read_when(&mut self, key: &Entry<'_>, out: &mut Diagnostics) {
-        self.is_said = true;
+        self.is_given = true;
         self.when = key.word(WHEN, out);
     }
 
@@ -52,7 +52,7 @@ impl RestartSyntax {
 
     /// Reports what says how often, or how soon, where nothing says whether.
     pub(super) fn check(&self, out: &mut Diagnostics) {
-        if let (false, Some((key, span))) = (self.is_said, self.refinement) {
+        if let (false, Some((key, span))) = (self.is_given, self.refinement) {
             out.push(
                 Diagnostic::at(Code::Contradiction, span, format!("`{key}` without `restart` means nothing"))
                     .label("nothing is started again that does not say so")
@@ -84,8 +84,8 @@ pub(super) fn write_max(policy: RestartPolicy) -> Option<toml::Value> {
 
 /// `backoff`, where it is another one than most have.
 pub(super) fn write_backoff(policy: RestartPolicy) -> Option<toml::Value> {
-    let is_said = policy.when != RestartWhen::Never && policy.backoff != RestartPolicy::BACKOFF;
-    is_said.then(|| format_duration(policy.backoff).into())
+    let is_given = policy.when != RestartWhen::Never && policy.backoff != RestartPolicy::BACKOFF;
+    is_given.then(|| format_duration(policy.backoff).into())
 }
 
 fn backoff(key: &Entry<'_>, out: &mut Diagnostics) -> Option<Duration> {

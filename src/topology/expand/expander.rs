@@ -4,11 +4,11 @@
 use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 
-use super::declared::{NodeId, Realm};
+use super::declared::{DeclarationKind, NodeId};
 use super::evaluate::Evaluator;
 use super::generator::{Generator, Shape};
 use super::library::Library;
-use super::member::{Member, check_chain};
+use super::member::{Block, Member, check_chain};
 use super::place::{Place, join};
 use super::prepare::{Defaults, Prepared, Slot};
 use super::taken::Taken;
@@ -27,7 +27,7 @@ pub(super) enum Extent {
     Sample,
 }
 
-/// Where a block is planted.
+/// Where a block is.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Around<'p> {
     pub(super) parent: Option<NamespaceId>,
@@ -38,8 +38,8 @@ pub(super) struct Around<'p> {
     pub(super) again: bool,
 }
 
-/// Plants.
-pub(super) struct Planter<'a, 'l> {
+/// Makes instances of what is declared, and hands them to the checks.
+pub(super) struct Expander<'a, 'l> {
     pub(super) library: &'l Library<'a>,
     pub(super) defaults: &'l [Defaults<'a>],
     pub(super) evaluator: &'l Evaluator<'l>,
@@ -58,8 +58,8 @@ pub(super) struct Planter<'a, 'l> {
     pub(super) sampled: HashSet<Vec<NodeId>>,
 }
 
-impl<'a> Planter<'a, '_> {
-    /// Plants the whole forest.
+impl<'a> Expander<'a, '_> {
+    /// Expands the whole forest.
     pub(super) fn forest(&mut self, roots: &[Slot<'a>], out: &mut Diagnostics) {
         for root in roots {
             self.block(root, Around { parent: None, path: "", level: 0, index: 0, again: false }, out);
@@ -85,16 +85,17 @@ impl<'a> Planter<'a, '_> {
         let place = Place { path: &path, name: &prepared.name, level: around.level + 1, index: around.index };
         let evaluator = self.evaluator.at(place);
         // What is wrong with it was said when the tree was measured.
-        let (mut trace, mut unheard) = (Trace::default(), Diagnostics::new());
-        let generator = Generator::read(&prepared.table, &evaluator, &mut trace, &mut unheard);
+        let (mut trace, mut ignored) = (Trace::default(), Diagnostics::new());
+        let generator = Generator::read(&prepared.table, &evaluator, &mut trace, &mut ignored);
         let shape = match self.extent {
             Extent::Whole => generator.shape,
             Extent::Sample => Shape::One,
         };
+        let block = Block { prepared: &prepared, generator: &generator, shape };
         match shape {
             Shape::One => {
                 let member = Member { place: 0, depth: 1, index: around.index };
-                self.member(&prepared, &generator, shape, around, member, out);
+                self.member(block, around, member, out);
             }
             Shape::Siblings(0) => {
                 if let Some(absent) = &mut self.absent {
@@ -104,12 +105,12 @@ impl<'a> Planter<'a, '_> {
             Shape::Siblings(count) => {
                 let around = Around { again: around.again || count > 1, ..around };
                 for index in 0..count {
-                    self.member(&prepared, &generator, shape, around, Member { place: 0, depth: 1, index }, out);
+                    self.member(block, around, Member { place: 0, depth: 1, index }, out);
                 }
             }
             Shape::Chain(depth) | Shape::Tree { depth, .. } => {
                 let around = Around { again: true, ..around };
-                self.member(&prepared, &generator, shape, around, Member { place: 0, depth, index: 0 }, out);
+                self.member(block, around, Member { place: 0, depth, index: 0 }, out);
             }
         }
     }
@@ -132,19 +133,12 @@ impl<'a> Planter<'a, '_> {
         prepared
     }
 
-    /// Plants one instance, and what is inside it.
-    fn member(
-        &mut self,
-        prepared: &Prepared<'a>,
-        generator: &Generator,
-        shape: Shape,
-        around: Around<'_>,
-        member: Member,
-        out: &mut Diagnostics,
-    ) {
+    /// Expands one instance, and what is inside it.
+    fn member(&mut self, block: Block<'_, 'a>, around: Around<'_>, member: Member, out: &mut Diagnostics) {
+        let Block { prepared, shape, .. } = block;
         let level = around.level + 1;
         let mut found = Diagnostics::new();
-        let name = self.name(prepared, generator, shape, around, member, &mut found);
+        let name = self.name(block, around, member, &mut found);
         let path = join(around.path, &name);
         let place = Place { path: &path, name: &name, level, index: member.index };
         let instance = self.instance(prepared, place, member, out);
@@ -156,9 +150,9 @@ impl<'a> Planter<'a, '_> {
         if let Some(absent) = &mut self.absent {
             absent.extend(instance.absent.iter().map(|process| join(&path, process)));
         }
-        check_chain(prepared, generator, (shape, member), &instance, &mut found);
+        check_chain(block, member, &instance, &mut found);
         let is_same = prepared.checked.replace(is_same_everywhere(prepared));
-        let id = self.checker.plant(around.parent, &instance, is_same, |layer| prepared.used(layer), &mut found);
+        let id = self.checker.add(around.parent, &instance, is_same, |layer| prepared.used(layer), &mut found);
         prepared.explain(0, &Trace::default(), &mut found);
         self.repetition.absorb(found, out);
 
@@ -178,7 +172,7 @@ impl<'a> Planter<'a, '_> {
                 Shape::Tree { .. } => member.index * fanout + child,
                 _ => member.index + 1,
             };
-            self.member(prepared, generator, shape, inside, Member { place: member.place + 1, index, ..member }, out);
+            self.member(block, inside, Member { place: member.place + 1, index, ..member }, out);
         }
     }
 
@@ -192,7 +186,7 @@ impl<'a> Planter<'a, '_> {
             for child in children.filter(|child| child.table.is_some() && !child.path.split('/').any(str::is_empty)) {
                 self.orphans += 1;
                 let compared = if self.orphans <= SUGGESTIONS { usize::MAX } else { 0 };
-                let known = declarations.paths(Realm::Namespaces, node.scope).take(compared);
+                let known = declarations.paths(DeclarationKind::Namespaces, node.scope).take(compared);
                 let known = known.map(|(path, node)| (path, node.span));
                 let child_path = join(path, child.name());
                 out.push(no_parent(&Located::new(child_path, child.span), path, known));
