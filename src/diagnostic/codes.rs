@@ -7,7 +7,7 @@ use std::fmt;
 
 use super::explanation::Explanation;
 
-/// How bad a problem is.
+/// The severity of a problem.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Level {
     /// The file cannot be used, or the tree does not stand.
@@ -28,7 +28,7 @@ impl fmt::Display for Level {
 
 macro_rules! codes {
     ($($name:ident = $text:literal, $title:literal;)*) => {
-        /// What kind of problem it is: `NSnnn`, 0xx the text, 1xx keys and types, 2xx the tree, 3xx lints, 4xx this machine,
+        /// The kind of a problem: `NSnnn`, 0xx the text, 1xx keys and types, 2xx the tree, 3xx lints, 4xx this machine,
         /// 5xx run time.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
         pub enum Code {
@@ -46,14 +46,14 @@ macro_rules! codes {
                 }
             }
 
-            /// What the code means, in one line.
+            /// The meaning of the code, in one line.
             pub const fn title(self) -> &'static str {
                 match self {
                     $(Self::$name => $title,)*
                 }
             }
 
-            /// What there is to say about it: why it matters, with examples. A code without a file does not compile.
+            /// The explanation: why it matters, with examples. A code without a file does not compile.
             pub fn explanation(self) -> Explanation {
                 Explanation::parse(match self {
                     $(Self::$name => include_str!(concat!("explanations/", $text, ".md")),)*
@@ -138,7 +138,7 @@ codes! {
 }
 
 impl Code {
-    /// The code that somebody has written, in any case.
+    /// The code of a text, in any case.
     pub fn find(text: &str) -> Option<Self> {
         Self::ALL.iter().copied().find(|code| code.text().eq_ignore_ascii_case(text))
     }

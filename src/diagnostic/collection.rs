@@ -39,22 +39,22 @@ impl Diagnostics {
         self.list.iter()
     }
 
-    /// How many of this level.
+    /// The number of problems of this level.
     pub fn count(&self, level: Level) -> usize {
         self.list.iter().filter(|diagnostic| diagnostic.level() == level).count()
     }
 
-    /// Whether the file cannot be used.
+    /// Returns whether the file cannot be used.
     pub fn has_errors(&self) -> bool {
         self.list.iter().any(|diagnostic| diagnostic.level() == Level::Error)
     }
 
-    /// How many in all.
+    /// The number of problems.
     pub fn len(&self) -> usize {
         self.list.len()
     }
 
-    /// Whether there is nothing to say.
+    /// Returns whether there is nothing to say.
     pub fn is_empty(&self) -> bool {
         self.list.is_empty()
     }

@@ -1,4 +1,4 @@
-//! What `nestns explain NS301` shows: one Markdown file a code, in `explanations/`.
+//! Explanations of codes, as `nestns explain NS301` shows them: one Markdown file a code, in `explanations/`.
 //!
 //! The files are hard-wrapped, so that a terminal shows them as they stand: prose as it is, and examples indented, without
 //! their fences. What stands behind the language of a fence tells the tests what to expect of the example: `wrong` must lead to
@@ -29,7 +29,7 @@ pub enum Block {
 pub struct Example {
     /// The words behind the fence: the language, then what it shows.
     pub info: &'static str,
-    /// What stands between the fences.
+    /// The text between the fences.
     pub text: &'static str,
 }
 
@@ -71,7 +71,7 @@ impl Explanation {
 }
 
 impl Example {
-    /// Whether one of the words behind the fence is this.
+    /// Returns whether one of the words behind the fence is this.
     pub fn is(&self, word: &str) -> bool {
         self.info.split_whitespace().any(|found| found == word)
     }

@@ -6,9 +6,9 @@ use super::span::Span;
 /// A place in the file, with what there is to say about it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Label {
-    /// Where.
+    /// The place.
     pub span: Span,
-    /// What; empty where the underline says enough.
+    /// The text; empty where the underline says enough.
     pub text: String,
 }
 
@@ -22,17 +22,17 @@ impl Label {
 /// One problem of one file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Diagnostic {
-    /// What kind of problem.
+    /// The kind of problem.
     pub code: Code,
-    /// What is wrong, in one line: lower case, no full stop.
+    /// The problem in one line: lower case, no full stop.
     pub message: String,
-    /// Where it is wrong; `None` if the problem is the file itself.
+    /// The place of the problem; `None` if it is the file itself.
     pub primary: Option<Label>,
     /// Other places that explain it.
     pub secondary: Vec<Label>,
     /// Why it matters, in terms of the kernel where it has a say.
     pub notes: Vec<String>,
-    /// How to write it right.
+    /// The remedy.
     pub help: Option<String>,
 }
 
@@ -86,7 +86,7 @@ impl Diagnostic {
         self
     }
 
-    /// How bad it is, which follows from the code.
+    /// The severity, which follows from the code.
     pub fn level(&self) -> Level {
         self.code.level()
     }

@@ -18,7 +18,7 @@ pub struct Source {
     name: String,
     text: String,
     line_starts: Vec<usize>,
-    /// How many characters start before each multiple of [`STRIDE`], so that a column in a very long line costs no walk
+    /// The characters that start before each multiple of [`STRIDE`], so that a column in a very long line costs no walk
     /// through the line.
     characters_before: Vec<usize>,
 }
@@ -40,7 +40,7 @@ impl Source {
         Self { name: name.into(), text, line_starts, characters_before }
     }
 
-    /// What was read from a file, which may not be text.
+    /// A source from the bytes of a file, which may not be text.
     ///
     /// # Errors
     ///
@@ -72,7 +72,7 @@ impl Source {
         &self.text
     }
 
-    /// Where a byte offset is; one behind the end is the end.
+    /// The position of a byte offset; one behind the end is the end.
     pub fn position(&self, offset: usize) -> LineColumn {
         let offset = self.boundary(offset);
         let line = self.line_starts.partition_point(|&start| start <= offset);
@@ -102,7 +102,7 @@ impl Source {
     }
 }
 
-/// How many characters start in these bytes: all bytes but the continuations `0b10xx_xxxx`.
+/// The number of characters that start in these bytes: all bytes but the continuations `0b10xx_xxxx`.
 fn characters(bytes: &[u8]) -> usize {
     bytes.iter().filter(|&&byte| byte & 0b1100_0000 != 0b1000_0000).count()
 }

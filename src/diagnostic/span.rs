@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-/// Which of the texts of a topology: an index into [`Sources`](super::Sources).
+/// One of the texts of a topology: an index into [`Sources`](super::Sources).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct FileId(pub(super) u32);
 
@@ -21,7 +21,7 @@ impl FileId {
 /// There are several for each key and value of a file, so this is kept small; no file is as large as 4 GiB.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Span {
-    /// Which text.
+    /// The text.
     pub file: FileId,
     start: u32,
     end: u32,
@@ -47,12 +47,12 @@ impl Span {
         self.end as usize
     }
 
-    /// How many bytes it has.
+    /// The number of bytes.
     pub const fn len(self) -> usize {
         self.end().saturating_sub(self.start())
     }
 
-    /// Whether it is a place between two bytes.
+    /// Returns whether it is a place between two bytes.
     pub const fn is_empty(self) -> bool {
         self.len() == 0
     }
@@ -63,7 +63,7 @@ impl Span {
         Self { layer: self.layer, ..Self::new(self.file, range) }
     }
 
-    /// The same piece, whoever uses it.
+    /// The same piece without its layer.
     #[must_use]
     pub const fn in_layer(self, layer: u32) -> Self {
         Self { layer, ..self }

@@ -1,6 +1,6 @@
 //! The vocabulary of built-in workloads: names, options, and how both are written.
 //!
-//! What an actor does is the engine's (`engine::actor`); here is only what a file or a command line may ask for.
+//! The work of an actor is the engine's (`engine::actor`); here is only its name and its options.
 
 use std::fmt;
 use std::time::Duration;
@@ -19,7 +19,7 @@ pub enum Actor {
     Serve,
     /// Forks children that wait, then waits.
     Tree {
-        /// How many.
+        /// Their number.
         children: u32,
     },
     /// Forks a child that ends at once and is never waited for.
@@ -44,7 +44,7 @@ pub enum Actor {
     },
     /// Starts threads that wait, then waits.
     Threads {
-        /// How many, besides the first.
+        /// Their number, besides the first.
         count: u32,
     },
     /// Ends by itself.
@@ -68,11 +68,11 @@ pub enum ActorError {
     /// The actor has no such option.
     #[error("the actor `{actor}` has no option `{option}`")]
     UnknownOption {
-        /// Whose.
+        /// The actor.
         actor: &'static str,
         /// As it was written.
         option: String,
-        /// What it has.
+        /// The options that it has.
         known: &'static [&'static str],
     },
     /// An option stands at the end without its value.
@@ -85,7 +85,7 @@ pub enum ActorError {
         option: &'static str,
         /// As it was written.
         value: String,
-        /// What is accepted.
+        /// The accepted values.
         expected: &'static str,
     },
 }

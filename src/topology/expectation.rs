@@ -14,30 +14,30 @@ use super::state::State;
 pub struct Expectation {
     /// As it is written, placeholders replaced.
     pub written: toml::Table,
-    /// How visibility is found out.
+    /// The mechanism that decides about visibility.
     pub via: Via,
-    /// How long it may take until it is true.
+    /// The time that it may take to become true.
     pub within: Duration,
-    /// What it says, in the order of the keys; never empty.
+    /// The assertions, in the order of the keys; never empty.
     pub claims: Vec<Claim>,
 }
 
 /// One thing that is said.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Claim {
-    /// What.
+    /// The text.
     pub assertion: Assertion,
-    /// Where.
+    /// The place.
     pub position: Position,
 }
 
-/// The mechanism of the kernel's by which visibility is found out, as `nestns see --via` has it.
+/// The mechanism that decides about visibility, as in `nestns see --via`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Hash, PartialOrd, Ord)]
 pub enum Via {
-    /// What the kernel says from outside: `NSpid`, and the namespaces around the process's own.
+    /// The kernel's view from outside.
     #[default]
     Chain,
-    /// What the observer's /proc lists.
+    /// The list of the observer's /proc.
     Proc,
     /// kill(2) with signal 0.
     Kill,
@@ -71,7 +71,7 @@ impl Via {
     }
 }
 
-/// What is said. An address of a namespace means the processes directly in it where processes are meant.
+/// An assertion. An address of a namespace means the processes directly in it where processes are meant.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Assertion {
     /// Each of them is visible from there, and there is one at least.
@@ -86,7 +86,7 @@ pub enum Assertion {
     /// So many processes that live are called so.
     #[expect(missing_docs, reason = "the fields are their names")]
     SoMany { process: Address, count: u64 },
-    /// It has this number in a namespace.
+    /// The number of a process in a namespace.
     #[expect(missing_docs, reason = "the fields are their names")]
     Pid { process: Address, space: String, number: i32 },
     /// Its parent has; 0 is a parent outside.
@@ -95,13 +95,13 @@ pub enum Assertion {
     /// Its numbers below the host, the outermost first.
     #[expect(missing_docs, reason = "the fields are their names")]
     Chain { process: Address, numbers: Vec<i32> },
-    /// What has become of it.
+    /// The state of a process.
     #[expect(missing_docs, reason = "the fields are their names")]
     State { process: Address, state: State },
     /// The status with which it has ended, as a shell gives it.
     #[expect(missing_docs, reason = "the fields are their names")]
     Exit { process: Address, status: u8 },
-    /// Whether kill(2) from the one to each of the others is allowed.
+    /// True if kill(2) from the one to each of the others is allowed.
     #[expect(missing_docs, reason = "the fields are their names")]
     Signal { from: Address, to: Address, allowed: bool },
 }

@@ -59,9 +59,9 @@ pub struct Request<'a> {
     pub stem: &'a str,
     /// Names it whatever the file says.
     pub name: Option<String>,
-    /// What the command line sets, the weakest first.
+    /// Settings from the command line, the weakest first.
     pub settings: Vec<Setting>,
-    /// Where it finds other files, and the environment.
+    /// The source of other files, and of the environment.
     pub surroundings: &'a dyn Surroundings,
 }
 
@@ -89,7 +89,7 @@ pub struct Variable {
     pub name: String,
     /// Its value.
     pub value: VariableValue,
-    /// Where that was written: `file:line:column`, or the name of what is no file.
+    /// The origin of the value: `file:line:column`, or the name of what is no file.
     pub from: String,
 }
 
@@ -103,7 +103,7 @@ pub enum VariableValue {
     Text(String),
 }
 
-/// What a file turned out to be.
+/// The result of reading a file.
 #[derive(Debug, Clone)]
 pub struct Parsed {
     /// The tree; `None` if and only if there is an error among the diagnostics.

@@ -39,7 +39,7 @@ impl Isolation {
     }
 }
 
-/// Who is PID 1 of a namespace.
+/// The PID 1 of a namespace.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Init {
     /// nestns itself: reaps, forwards, propagates the stop, leaves when all have left.
@@ -88,19 +88,19 @@ pub struct NamespaceSpec {
     pub labels: Labels,
     /// What PID 1 unshares besides PID.
     pub isolation: Isolation,
-    /// Whether a /proc of its own is mounted.
+    /// True if a /proc of its own is mounted.
     pub mount_proc: bool,
     /// The host name; implies `uts`.
     pub hostname: Option<String>,
     /// The NIS domain name; implies `uts`.
     pub domainname: Option<String>,
-    /// What is added to the caller's environment in it. Its processes have it already: this is for what comes in later.
+    /// Additions to the caller's environment in it. Its processes have them already: this is for what comes in later.
     pub env: BTreeMap<String, String>,
     /// The directory in which programs start in it, `/` where the file gives none. Its processes have it already.
     pub cwd: Option<PathBuf>,
-    /// Whether it is built again, with all inside, when its PID 1 has ended.
+    /// True if it is built again, with all inside, when its PID 1 has ended.
     pub restart: RestartPolicy,
-    /// How it is stopped, the grace derived where the file gives none.
+    /// The way it is stopped, the grace derived where the file gives none.
     pub stop: Stop,
     /// Where its header stands.
     pub position: Position,
@@ -112,7 +112,7 @@ impl NamespaceSpec {
         self.path.rsplit('/').next().unwrap_or(&self.path)
     }
 
-    /// How deep it is: 1 for a namespace directly below the host.
+    /// The level: 1 for a namespace directly below the host.
     pub fn level(&self) -> usize {
         self.path.split('/').count()
     }

@@ -1,4 +1,4 @@
-//! Which PIDs the kernel will give below the host: a consequence of the order of creation, known before anything exists.
+//! PIDs that the kernel will give below the host: a consequence of the order of creation, known before anything exists.
 //!
 //! Relies on two rules: a new process takes one number in its own PID namespace and one in every namespace around it
 //! (`pid_namespaces(7)`), and each namespace counts up from 1 as long as its `pid_max` is not reached. Creation is

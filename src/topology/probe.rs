@@ -1,4 +1,4 @@
-//! How a process shows that it is ready, where that is more than that its program runs.
+//! Probes for readiness, where that is more than that the program runs.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -6,7 +6,7 @@ use std::time::Duration;
 use regex_lite::Regex;
 use serde::{Deserialize, Serialize};
 
-/// What makes a process ready. It is so once, and stays so until it ends: a probe says nothing about health.
+/// The probe of a process. It is ready once, and stays so until it ends: a probe says nothing about health.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Probe {
     /// A line of what it writes to the log, without the line feed, has a match of this regular expression anywhere in it.
@@ -17,13 +17,13 @@ pub enum Probe {
     /// A command that is run beside it ends with 0; asked again and again until it does.
     #[expect(missing_docs, reason = "the fields are the keys of the file")]
     Exec { argv: Vec<String>, every: Duration },
-    /// It writes a line to this descriptor, at least 3, which it was given; closing it without one says nothing.
+    /// A line written to this descriptor, at least 3, which the process was given; closing it without one says nothing.
     Descriptor(i32),
     /// `READY=1` comes to the socket of `NOTIFY_SOCKET`, as `sd_notify(3)` sends it.
     Notify(Notifier),
 }
 
-/// Whose `READY=1` counts.
+/// The processes of which a `READY=1` counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Notifier {
     /// That of the process itself.
@@ -33,7 +33,7 @@ pub enum Notifier {
 }
 
 impl Probe {
-    /// How long a command pauses before it is run again, if the file says nothing.
+    /// The default pause before a command is run again.
     pub const EVERY: Duration = Duration::from_secs(1);
 }
 
@@ -50,7 +50,7 @@ impl Pattern {
         Regex::new(text).map(Self)
     }
 
-    /// Whether a line has a match anywhere in it.
+    /// Returns whether a line has a match anywhere in it.
     pub fn is_in(&self, line: &[u8]) -> bool {
         self.0.is_match(&String::from_utf8_lossy(line))
     }

@@ -14,7 +14,7 @@ use super::probe::Probe;
 use super::restart::RestartPolicy;
 use super::stop::{Signal, Stop};
 
-/// What a process runs.
+/// The program of a process.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Program {
     /// A program and its arguments; never empty. `sh = "…"` has become `sh -c …`.
@@ -36,10 +36,10 @@ impl Program {
     }
 }
 
-/// How a process gets into its namespace.
+/// The way a process gets into its namespace.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Entry {
-    /// It is PID 1.
+    /// As PID 1.
     Init,
     /// Forked by PID 1: `PPid` is a number inside.
     Fork,
@@ -47,7 +47,7 @@ pub enum Entry {
     Join,
 }
 
-/// Where standard input comes from.
+/// The source of standard input.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Stdin {
     /// `/dev/null`.
@@ -58,7 +58,7 @@ pub enum Stdin {
     File(PathBuf),
 }
 
-/// Where standard output or standard error goes.
+/// The destination of standard output or standard error.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Output {
     /// To the controller, line by line.
@@ -71,12 +71,12 @@ pub enum Output {
     File(PathBuf),
 }
 
-/// Whether a process owns the terminal of `nestns up`.
+/// True if a process owns the terminal of `nestns up`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Terminal {
-    /// It gets a pseudo-terminal as descriptors 0, 1 and 2, and as its controlling terminal.
+    /// A pseudo-terminal as descriptors 0, 1 and 2, and as the controlling terminal.
     Own,
-    /// It has none.
+    /// No terminal.
     None,
 }
 
@@ -87,31 +87,31 @@ impl Terminal {
     }
 }
 
-/// What must be true of another process before this one is released.
+/// A condition on another process, true before this one is released.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Condition {
-    /// It exists, which is true of every process before the first is released.
+    /// Existing, as every process is before the first is released.
     Created,
     /// Its program runs: exec succeeded.
     Started,
-    /// It is ready; without a probe, when it has started, a one-shot when it has ended well.
+    /// Ready; without a probe, when it has started, a one-shot when it has ended well.
     Ready,
-    /// It has ended, however.
+    /// Ended, however.
     Exited,
-    /// It has ended with a status of its `ok`.
+    /// Ended with a status of its `ok`.
     Ok,
 }
 
 /// One entry of `after`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct After {
-    /// Which of the namespace's processes: an index into [`Namespace::processes`](super::Namespace::processes).
+    /// The process: an index into [`Namespace::processes`](super::Namespace::processes).
     pub process: usize,
-    /// What is waited for.
+    /// The condition that is waited for.
     pub condition: Condition,
 }
 
-/// What the end of a process means to the tree.
+/// The weight of a process's end for the tree.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Weight {
     /// Its failure decides the status, and by `on_exit` the end, of the tree.
@@ -160,9 +160,9 @@ pub struct ProcessSpec {
     pub name: String,
     /// Free words to select by.
     pub labels: Labels,
-    /// What it runs.
+    /// The program.
     pub program: Program,
-    /// How it gets in.
+    /// The way in.
     pub entry: Entry,
     /// The namespace's environment and then its own, added to the caller's.
     pub env: BTreeMap<String, String>,
@@ -176,19 +176,19 @@ pub struct ProcessSpec {
     pub stdout: Output,
     /// Standard error.
     pub stderr: Output,
-    /// What it waits for.
+    /// The processes that it waits for.
     pub after: Vec<After>,
-    /// What makes it ready, `None` where its start does, or its good end if it is a one-shot; always `None` of a PID 1.
+    /// The probe, `None` where the start makes it ready, or the good end of a one-shot; always `None` of a PID 1.
     pub ready: Option<Probe>,
     /// The exit codes that count as success.
     pub ok: Vec<u8>,
-    /// Whether it is expected to end by itself while the tree goes on.
+    /// True if it is expected to end by itself while the tree goes on.
     pub oneshot: bool,
-    /// What its failure means.
+    /// The weight of its failure.
     pub weight: Weight,
-    /// Whether it is started again when it has ended; of a PID 1 that of its namespace, which begins anew with it.
+    /// True if it is started again when it has ended; of a PID 1 that of its namespace, which begins anew with it.
     pub restart: RestartPolicy,
-    /// How it is stopped.
+    /// The way it is stopped.
     pub stop: Stop,
     /// Where its key stands.
     pub position: Position,

@@ -12,22 +12,22 @@ pub enum RestartWhen {
     Never,
     /// One that is a failure: a signal, or a status that is not among its `ok`.
     OnFailure,
-    /// Any that nobody asked for.
+    /// Any that was not requested.
     Always,
 }
 
 /// Whether, how often and how soon something is started again.
 ///
 /// The wait before a restart is `backoff` and doubles with every restart in a row, up to 30 s ([`RestartPolicy::delay`]).
-/// The row ends when it has run for ten times as long as the last wait, and at least for 10 s ([`RestartPolicy::row_ends_after`]):
-/// the next restart is then the first again, for the wait as for `max`.
+/// The row ends when it has run for ten times as long as the last wait, and at least for 10 s
+/// ([`RestartPolicy::row_ends_after`]): the next restart is then the first again, for the wait as for `max`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RestartPolicy {
     /// After which end.
     pub when: RestartWhen,
-    /// How many restarts there may be in a row, `None` for any number; at least 1.
+    /// The most restarts in a row, `None` for any number; at least 1.
     pub max: Option<u32>,
-    /// How long the first restart of a row waits; never zero.
+    /// The wait before the first restart of a row; never zero.
     pub backoff: Duration,
 }
 
@@ -41,7 +41,7 @@ const RUNS_PER_WAIT: u32 = 10;
 impl RestartPolicy {
     /// The wait before the first restart of a row, if the file says nothing.
     pub const BACKOFF: Duration = Duration::from_millis(100);
-    /// What holds if the file says nothing.
+    /// The default of the language.
     pub const NEVER: Self = Self { when: RestartWhen::Never, max: None, backoff: Self::BACKOFF };
 
     /// The wait before a restart when there were `earlier` ones in the same row; `None` if that is all there may be.
@@ -53,7 +53,7 @@ impl RestartPolicy {
         Some(grown.map_or(LONGEST, |grown| grown.min(LONGEST)).max(self.backoff))
     }
 
-    /// How long something must run after a wait, so that the row of its restarts is over.
+    /// The run after a wait that ends the row of restarts.
     pub fn row_ends_after(delay: Duration) -> Duration {
         delay.saturating_mul(RUNS_PER_WAIT).max(SHORTEST_RUN)
     }

@@ -1,4 +1,4 @@
-//! How something is asked to end: a signal, and the time that it has.
+//! Stop settings: a signal, and the time until a kill.
 
 use std::fmt;
 use std::time::Duration;
@@ -73,11 +73,11 @@ impl fmt::Display for Signal {
     }
 }
 
-/// How a namespace's PID 1 or a process is stopped.
+/// Stop settings of a namespace or of a process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Stop {
-    /// What it is asked with.
+    /// The signal that asks it to end.
     pub signal: Signal,
-    /// How long it has from being asked until it is killed.
+    /// The time from the request until it is killed.
     pub grace: Duration,
 }

@@ -1,6 +1,6 @@
-//! What a topology may ask of the world around its text: other files, and the environment.
+//! The surroundings of a topology's text: other files, and the environment.
 //!
-//! This floor makes no system call; whoever reads a file on behalf of somebody brings an implementation along.
+//! This module makes no system call; its caller brings an implementation along.
 
 use std::path::PathBuf;
 
@@ -23,7 +23,7 @@ pub trait Surroundings: std::fmt::Debug {
     /// Why it cannot be read, as the end of a sentence.
     fn include(&self, path: &str, from: &str) -> Result<Included, String>;
 
-    /// What stands for the main text itself, if it is a file.
+    /// The identity of the main text, if it is a file.
     fn identity(&self) -> Option<PathBuf>;
 
     /// The environment; variables that are not UTF-8 are left out.

@@ -20,7 +20,7 @@ pub const DEFAULT_LOG_BYTES: u64 = 64 << 20;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct NamespaceId(NodeIndex);
 
-/// What ends a foreground `up`.
+/// The reason that ends a foreground `up`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub enum OnExit {
     /// The failure of an essential process.
@@ -37,15 +37,15 @@ pub enum OnExit {
 pub struct Topology {
     /// The file's `name`, or its stem.
     pub name: String,
-    /// What the author says about it.
+    /// Description by the author.
     pub description: Option<String>,
-    /// What ends it.
+    /// The reason that ends it.
     pub on_exit: OnExit,
-    /// How many bytes of what all its processes together write are kept.
+    /// The bytes of output that are kept of all its processes together.
     pub log_bytes: u64,
     /// The names of the texts that it was read from; the first is that of the file itself.
     pub files: Vec<String>,
-    /// What the file expects of it once it stands, in the order of the files.
+    /// The expectations about it once it stands, in the order of the files.
     pub expectations: Vec<Expectation>,
     graph: DiGraph<Namespace, ()>,
     roots: Vec<NamespaceId>,
@@ -85,7 +85,7 @@ impl Topology {
         self.graph.reserve_exact_edges(namespaces);
     }
 
-    /// Adds a namespace as the last child of `parent`, which is the one that was added last or around that, or as the last root.
+    /// Adds a namespace as the last child of `parent`, or as the last root. `parent` was added last, or is around what was.
     pub(super) fn add(&mut self, parent: Option<NamespaceId>, namespace: Namespace) -> NamespaceId {
         debug_assert!(parent.is_none_or(|parent| self.is_open(parent)), "`{}` is not in pre-order", namespace.path);
         let id = NamespaceId(self.graph.add_node(namespace));
@@ -98,7 +98,7 @@ impl Topology {
         id
     }
 
-    /// Whether the namespace that was added last is this one or inside it.
+    /// Returns whether the namespace that was added last is this one or inside it.
     fn is_open(&self, id: NamespaceId) -> bool {
         let last = self.graph.node_indices().next_back().map(NamespaceId);
         std::iter::successors(last, |&id| self.parent(id)).any(|open| open == id)
@@ -215,12 +215,12 @@ impl Topology {
         self.graph.node_indices().find(|&index| self.graph[index].path == path).map(NamespaceId)
     }
 
-    /// How many namespaces there are.
+    /// The number of namespaces.
     pub fn len(&self) -> usize {
         self.graph.node_count()
     }
 
-    /// Whether there is none; never true behind the door.
+    /// Returns whether there is none; never true behind the door.
     pub fn is_empty(&self) -> bool {
         self.graph.node_count() == 0
     }

@@ -13,10 +13,10 @@ use super::{
 
 /// The name of the command's process.
 const COMMAND: &str = "cmd";
-/// What the innermost namespace has to stop; each around it gets a second more.
+/// The grace of the innermost namespace; each around it gets a second more.
 const GRACE: Duration = Duration::from_secs(5);
 
-/// Who the command is in its namespace.
+/// The role of the command in its namespace.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Role {
     /// A child of a builtin PID 1.
@@ -25,14 +25,14 @@ pub enum Role {
     Init,
 }
 
-/// What the command's standard descriptors are.
+/// The standard descriptors of the command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Connection {
-    /// Whether it gets a terminal of its own for what is not inherited.
+    /// True if it gets a terminal of its own for what is not inherited.
     pub terminal: Terminal,
-    /// Whether standard output is the caller's.
+    /// True if standard output is the caller's.
     pub stdout_inherited: bool,
-    /// Whether standard error is the caller's.
+    /// True if standard error is the caller's.
     pub stderr_inherited: bool,
 }
 

@@ -1,9 +1,9 @@
-//! Who reads it, and what they get.
+//! Formats of problems, by their readers.
 
-/// How many problems of a file people are shown.
+/// The most problems of a file that are shown to people.
 pub const HUMAN_LIMIT: usize = 20;
 
-/// Who reads it.
+/// The reader.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Format {
     /// People: the text around each problem, at most [`HUMAN_LIMIT`] of them a file.
@@ -19,7 +19,7 @@ pub enum Format {
     Sarif,
 }
 
-/// Whether people are shown colours. The other formats have none.
+/// True if people are shown colours. The other formats have none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Color {
     /// Plain text.

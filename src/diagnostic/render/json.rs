@@ -48,7 +48,7 @@ pub(super) fn render(files: &[(&Sources, &Diagnostics)]) -> String {
     text
 }
 
-/// What the underlines say is part of the reason, and a reader of JSON sees no underlines: it goes in front of the notes.
+/// The notes, with the text of the underlines in front: it is part of the reason, and a reader of JSON sees no underlines.
 fn entry<'a>(sources: &'a Sources, diagnostic: &'a Diagnostic) -> Entry<'a> {
     let source = sources.of(diagnostic);
     let span = diagnostic.primary.as_ref().map(|label| label.span);

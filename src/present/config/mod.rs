@@ -18,7 +18,7 @@ use crate::topology::{
 /// The limit that is about more than the size of the tree.
 const LOG_BYTES: &str = "log_bytes";
 
-/// How the namespaces are arranged.
+/// The arrangement of the namespaces.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Arrangement {
     /// One after the other, each under its path.
@@ -90,7 +90,7 @@ pub fn variables_json(variables: &[Variable]) -> String {
     pretty(&whole)
 }
 
-/// What identifies the content: the same for two files that describe the same tree, however they are written and whatever
+/// A hash of the content: the same for two files that describe the same tree, however they are written and whatever
 /// they are called. SHA-256, in hexadecimal digits.
 pub fn hash(topology: &Topology) -> String {
     let mut content = document(topology, Arrangement::Paths);

@@ -1,15 +1,15 @@
-//! What is wrong with an address: where, what, and how it is written.
+//! Errors of addresses: the place, the problem, and the right spelling.
 
 use std::fmt;
 
 /// Why a text is no address.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub struct AddressError {
-    /// Which character, counted from 1.
+    /// The character, counted from 1.
     pub position: usize,
-    /// What is wrong there.
+    /// The problem there.
     pub message: String,
-    /// How to write it.
+    /// The right spelling.
     pub help: Option<String>,
 }
 

@@ -5,7 +5,7 @@
 //! path    = "host" | "." | segment *( "/" segment ) [ "/" ]
 //! ```
 //!
-//! An address is text that has been understood, no more: whether anything is called so is for whoever knows the topology.
+//! An address is text that has been understood, no more: whether anything is called so, the topology knows.
 //! The kernel's part is the number: a PID means nothing without the namespace that counts it (`pid_namespaces(7)`), so that
 //! one never stands alone.
 
@@ -36,7 +36,7 @@ pub struct Address {
     number: Option<i32>,
 }
 
-/// Where it points.
+/// The path.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Place {
     /// `.`
@@ -47,7 +47,7 @@ enum Place {
     Path(Vec<Segment>),
 }
 
-/// What it points at.
+/// The target.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Wanted {
     /// A namespace or a process.
@@ -80,22 +80,22 @@ impl Address {
         self.number
     }
 
-    /// What it points at.
+    /// The target.
     pub fn wanted(&self) -> Wanted {
         self.wanted
     }
 
-    /// Whether it is `.`.
+    /// Returns whether it is `.`.
     pub fn is_everything(&self) -> bool {
         self.place == Place::Everything
     }
 
-    /// Whether it is `host`, with or without a number.
+    /// Returns whether it is `host`, with or without a number.
     pub fn is_host(&self) -> bool {
         self.place == Place::Host
     }
 
-    /// Whether it can only mean one path.
+    /// Returns whether it can only mean one path.
     pub fn is_exact(&self) -> bool {
         match &self.place {
             Place::Everything => false,
@@ -104,7 +104,7 @@ impl Address {
         }
     }
 
-    /// Whether its path is this one, or its pattern has this one among others. The number is not looked at.
+    /// Returns whether its path is this one, or its pattern has this one among others. The number is not looked at.
     ///
     /// A wildcard does not stand for `init`: `vm/*` is what is in `vm`, and not its PID 1, which
     /// [`matches_init`](Self::matches_init) tells.
@@ -117,7 +117,7 @@ impl Address {
         self.compare(path, Instances::All)
     }
 
-    /// Whether this is the path of a PID 1 that its wildcards stand for, where they stand for PID 1s as well.
+    /// Returns whether this is the path of a PID 1 that its wildcards stand for, where they stand for PID 1s as well.
     ///
     /// They do in two cases: where it is asked who is seen, because a PID 1 that is visible must not be passed over; and where
     /// nothing else is called so, because then nothing else can be meant.
@@ -138,7 +138,7 @@ impl Address {
         }
     }
 
-    /// Whether it could mean something with this path or inside it, instances included.
+    /// Returns whether it could mean something with this path or inside it, instances included.
     pub fn may_be_inside(&self, path: &str) -> bool {
         match &self.place {
             Place::Everything => true,

@@ -1,4 +1,4 @@
-//! The paths that somebody probably meant.
+//! The paths that were probably meant.
 
 use super::{Address, INIT};
 

@@ -31,7 +31,7 @@ impl FromStr for Address {
     }
 }
 
-/// Which character a byte of the text belongs to, counted from 1.
+/// The character that a byte of the text belongs to, counted from 1.
 fn position(text: &str, byte: usize) -> usize {
     text[..byte].chars().count() + 1
 }
@@ -141,7 +141,7 @@ fn segment(name: &str) -> Result<Segment, AddressError> {
     Ok(Segment::Name(tokens))
 }
 
-/// What is around the tokens that are read.
+/// The context of the tokens that are read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Around {
     Segment,
@@ -205,7 +205,7 @@ impl Reader<'_> {
         self.offset += 1;
     }
 
-    /// Whether a number that begins here is a whole one, as an index is.
+    /// Returns whether a number that begins here is a whole one, as an index is.
     fn is_number_here(&self, tokens: &[Token]) -> bool {
         tokens.is_empty() || self.name[..self.offset].ends_with('.')
     }

@@ -32,16 +32,16 @@ pub(super) enum Token {
     OneOf(Vec<Vec<Token>>),
 }
 
-/// What a name without an index means.
+/// The meaning of a name without an index.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Instances {
-    /// What is called so.
+    /// The things that are called so.
     ByName,
     /// That, and every instance.
     All,
 }
 
-/// What a wildcard may stand for.
+/// The things that a wildcard may stand for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Wildcards {
     /// For every name, `init` among them.
@@ -56,7 +56,7 @@ impl Segment {
     }
 }
 
-/// Whether a path is one of a pattern's.
+/// Returns whether a path is one of a pattern's.
 pub(super) fn matches(pattern: &[Segment], path: &str, instances: Instances, wildcards: Wildcards) -> bool {
     let names: Vec<&str> = path.split('/').collect();
     let mut reached = vec![false; names.len() + 1];
@@ -99,7 +99,7 @@ fn matches_name(tokens: &[Token], name: &str, instances: Instances, wildcards: W
     })
 }
 
-/// Whether a name is another one with an index, or with several.
+/// Returns whether a name is another one with an index, or with several.
 fn is_instance(name: &str, of: &str) -> bool {
     let index = name.strip_prefix(of).and_then(|rest| rest.strip_prefix('.'));
     index.is_some_and(|index| index.split('.').all(|part| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit())))

@@ -6,7 +6,7 @@ fn parsed(text: &str) -> Address {
     text.parse().unwrap_or_else(|error| panic!("{text}: {error}"))
 }
 
-/// Which of these paths an address is about.
+/// The paths that an address is about.
 fn among<'a>(address: &str, paths: &[&'a str]) -> Vec<&'a str> {
     let address = parsed(address);
     paths.iter().copied().filter(|path| address.matches(path)).collect()

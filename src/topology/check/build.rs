@@ -10,7 +10,7 @@ use crate::topology::process::{Entry, Process, ProcessSpec, Terminal};
 use crate::topology::stop::Stop;
 use crate::topology::syntax::{InitSyntax, Located, NamespaceBody, ProgramSyntax};
 
-/// Where the graces of a namespace and of its processes were written, for those that were.
+/// The places of the graces of a namespace and of its processes, for those that have one.
 type Graces = Vec<(Option<usize>, Span)>;
 
 /// Knows where things stand.
@@ -107,7 +107,7 @@ impl Builder<'_> {
     }
 }
 
-/// Where something was written, as people count.
+/// The position of a span, counted from 1.
 pub(in crate::topology) fn position(sources: &Sources, span: Span) -> Position {
     let place = sources.get(span.file).position(span.start());
     // A file of four thousand million lines does not fit the memory in which it was read.

@@ -8,7 +8,7 @@ use crate::topology::order::order;
 use crate::topology::process::After;
 use crate::topology::syntax::{SUGGESTIONS, nearest};
 
-/// What the processes of one namespace wait for.
+/// The dependencies of the processes of one namespace.
 #[derive(Debug)]
 pub(super) struct Dependencies {
     /// For each process.

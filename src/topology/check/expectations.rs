@@ -80,7 +80,7 @@ pub(in crate::topology) fn check_expectations(
     kept
 }
 
-/// Whether an expectation means this process: a PID 1 as well where a wildcard stands for it.
+/// Returns whether an expectation means this process: a PID 1 as well where a wildcard stands for it.
 fn is_process(address: &Address, path: &str) -> bool {
     address.matches_instances(path) || address.matches_init_of_instances(path)
 }

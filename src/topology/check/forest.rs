@@ -1,4 +1,4 @@
-//! What can be wrong with paths when all of them are known.
+//! Problems of paths that show when all of them are known.
 
 use crate::diagnostic::{Code, Diagnostic, Span};
 use crate::topology::syntax::{Located, header, nearest};

@@ -1,4 +1,4 @@
-//! How long each namespace has to stop: derived bottom-up, or what the file says, compared with what is inside.
+//! The grace of each namespace: derived bottom-up, or that of the file, compared with what is inside.
 //!
 //! The kernel's rule behind it: when the PID 1 of a namespace is killed, the kernel kills everything inside it
 //! (`pid_namespaces(7)`), so an outer grace that ends first cuts the inner one short.
@@ -14,15 +14,15 @@ use crate::topology::namespace::Namespace;
 use crate::topology::order::order;
 use crate::topology::tree::{NamespaceId, Topology};
 
-/// What a namespace has at least, unless the file says otherwise: a short grace inside never shortens one outside.
+/// The least grace of a namespace, unless the file says otherwise: a short grace inside never shortens one outside.
 const LEAST: Duration = Duration::from_secs(5);
-/// What each level has on top of the slowest thing inside.
+/// The time that each level has on top of the slowest thing inside.
 const STEP: Duration = Duration::from_secs(1);
 
-/// Whose grace a file gives: a namespace, or one of its processes.
+/// The owner of a grace: a namespace, or one of its processes.
 pub(super) type Owner = (NamespaceId, Option<usize>);
 
-/// Where graces were written, and by whom they are used.
+/// The places of graces, and of their uses.
 pub(super) type Places = HashMap<Owner, (Span, Vec<Label>)>;
 
 /// The slowest thing inside a namespace.

@@ -5,11 +5,11 @@ use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span};
 /// The kernel's `PID_MAX_LIMIT` where a word has 64 bits: every namespace has a PID 1, and that a PID on the host.
 const MOST_PIDS: u128 = 1 << 22;
 
-/// How many there are of something.
+/// A number of namespaces or processes.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::topology) struct Count {
     pub(in crate::topology) number: u128,
-    /// Whether counting went on to the end.
+    /// True if counting went on to the end.
     pub(in crate::topology) is_complete: bool,
 }
 

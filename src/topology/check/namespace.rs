@@ -1,4 +1,4 @@
-//! What several keys of one namespace say together.
+//! Contradictions between keys of one namespace.
 
 use super::instance::Instance;
 use super::pid_one;

@@ -1,4 +1,4 @@
-//! What is wrong with one of a thousand instances is wrong with all: it is said once.
+//! Repeated problems: what is wrong with one of a thousand instances is wrong with all, and reported once.
 
 use std::collections::HashMap;
 
@@ -11,17 +11,17 @@ const DIFFERENT: usize = 3;
 #[derive(Debug, Default)]
 pub(in crate::topology) struct Repetition {
     reported: HashMap<(Code, Span), Reported>,
-    /// How many batches there were.
+    /// The number of batches so far.
     batches: usize,
 }
 
-/// What was said at a place.
+/// The reports at one place.
 #[derive(Debug)]
 struct Reported {
     /// The batch that said it.
     batch: usize,
     messages: Vec<String>,
-    /// How often it was there again.
+    /// The number of repetitions.
     more: usize,
 }
 

@@ -5,7 +5,7 @@ use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span};
 use crate::topology::keys::ProcessKey;
 use crate::topology::process::Terminal;
 
-/// Who owns the terminal.
+/// The owner of the terminal.
 #[derive(Debug, Default)]
 pub(super) struct Owner {
     first: Option<(Span, String)>,

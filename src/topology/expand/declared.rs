@@ -1,4 +1,4 @@
-//! What the files declare: namespaces and templates with their places in the tree, nothing merged or generated yet.
+//! Declarations of the files: namespaces and templates with their places in the tree, nothing merged or generated yet.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -15,7 +15,7 @@ pub(super) struct NodeId(u32);
 #[derive(Debug)]
 pub(super) struct Node<'a> {
     pub(super) path: Cow<'a, str>,
-    /// Where its name stands.
+    /// The place of its name.
     pub(super) span: Span,
     pub(super) spelling: Spelling,
     /// `None` for a path that only occurs as the beginning of others.
@@ -35,7 +35,7 @@ impl Node<'_> {
     }
 }
 
-/// What a path is the path of.
+/// The kind of table that a path stands for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum DeclarationKind {
     Namespaces,

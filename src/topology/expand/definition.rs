@@ -70,7 +70,7 @@ fn scalar(value: &Value, evaluator: &Evaluator<'_>, name: &str, out: &mut Diagno
     }
 }
 
-/// What a variable would be without the value that it is given, which has that type.
+/// The declared value of a variable, whose type the given one has.
 fn default(value: &Value, evaluator: &Evaluator<'_>, name: &str, out: &mut Diagnostics) -> Option<Scalar> {
     // A variable of the environment that need not be there, because a value is given.
     let is_environment = value.as_str().is_some_and(|text| {

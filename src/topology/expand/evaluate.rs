@@ -23,17 +23,17 @@ pub(super) struct Evaluator<'a> {
     pub(super) scopes: &'a Scopes,
     pub(super) sources: &'a Sources,
     pub(super) topology: &'a str,
-    /// Where the values are, if they are in a namespace.
+    /// The place of the values, if they are in a namespace.
     pub(super) place: Option<Place<'a>>,
-    /// Whether the result would differ in another namespace.
+    /// True if the result would differ in another namespace.
     pub(super) placed: Cell<bool>,
-    /// Whether the result would differ for another `i`.
+    /// True if the result would differ for another `i`.
     pub(super) indexed: Cell<bool>,
 }
 
 /// The string that is being read.
 pub(super) struct Reading<'v> {
-    /// What it says, escapes resolved.
+    /// Its text, escapes resolved.
     pub(super) content: &'v str,
     pub(super) span: Span,
     /// The variables that were met, with their places and values.
@@ -147,7 +147,7 @@ impl<'a> Evaluator<'a> {
         Some(Value { kind, span })
     }
 
-    /// Where a part of a string stands. Escapes make what is written differ from what is read; then it is found if it
+    /// The place of a part of a string. Escapes make what is written differ from what is read; then it is found if it
     /// stands there once, and else the whole string is shown.
     pub(super) fn part(&self, text: &str, span: Span, range: Range<usize>) -> Span {
         let written = self.sources.get(span.file).text().get(span.start()..span.end()).unwrap_or_default();

@@ -18,7 +18,7 @@ use crate::topology::check::{Checker, Repetition, no_parent, shared_name};
 use crate::topology::syntax::{Located, NameRules, SUGGESTIONS};
 use crate::topology::tree::NamespaceId;
 
-/// Whether the tree is built, or only looked at for what is wrong with it.
+/// The part of the tree that is expanded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Extent {
     /// Every instance.
@@ -27,14 +27,14 @@ pub(super) enum Extent {
     Sample,
 }
 
-/// Where a block is.
+/// The place of a block.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Around<'p> {
     pub(super) parent: Option<NamespaceId>,
     pub(super) path: &'p str,
     pub(super) level: u64,
     pub(super) index: u64,
-    /// Whether the namespace around it is there more than once.
+    /// True if the namespace around it is there more than once.
     pub(super) again: bool,
 }
 
@@ -47,14 +47,14 @@ pub(super) struct Expander<'a, 'l> {
     pub(super) deepest: u64,
     pub(super) checker: Checker<'l>,
     pub(super) repetition: Repetition,
-    /// How many namespaces without a parent there were.
+    /// The number of namespaces without a parent.
     pub(super) orphans: usize,
-    /// Where `as` gives names, the names that are given.
+    /// The names that are given, if `as` gives any.
     pub(super) taken: Option<Taken>,
-    /// What is declared and not there, because its count is 0: namespaces, and processes of those that are there. Nothing where
-    /// nobody asks.
+    /// Declared namespaces, and processes of namespaces that are there, that have a count of 0. `None` where that is not asked
+    /// for.
     pub(super) absent: Option<Vec<String>>,
-    /// What templates make, as far as a sample of it was looked at.
+    /// Results of templates of which a sample was checked.
     pub(super) sampled: HashSet<Vec<NodeId>>,
 }
 
@@ -214,7 +214,7 @@ impl<'a> Expander<'a, '_> {
     }
 }
 
-/// Whether every instance of it is like the first, so that what was checked need not be checked again.
+/// Returns whether every instance of it is like the first, so that what was checked need not be checked again.
 fn is_same_everywhere(prepared: &Prepared<'_>) -> bool {
     prepared.body.borrow().is_some() && prepared.processes.iter().all(|process| process.body.borrow().is_some())
 }

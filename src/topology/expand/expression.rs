@@ -1,4 +1,4 @@
-//! What may stand between `{{` and `}}`: integers, names, strings, `+ - * / %`, parentheses, and `env.X ?? "default"`.
+//! Expressions between `{{` and `}}`: integers, names, strings, `+ - * / %`, parentheses, and `env.X ?? "default"`.
 //!
 //! Only the form is known here; what the names mean is the business of `evaluate`. Offsets count bytes of the text.
 
@@ -20,7 +20,7 @@ pub(super) struct Expression<'t> {
     pub(super) kind: Kind<'t>,
 }
 
-/// What an expression is.
+/// The kind of an expression.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Kind<'t> {
     Integer(i64),
@@ -33,7 +33,7 @@ pub(super) enum Kind<'t> {
     Operation(Box<Expression<'t>>, Operator, Box<Expression<'t>>),
 }
 
-/// What is done with two integers.
+/// An operation on two integers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Operator {
     Plus,
@@ -52,10 +52,10 @@ pub(super) struct Misread {
 
 const OPEN: &str = "{{";
 const CLOSE: &str = "}}";
-/// Parentheses, signs and defaults nest no deeper: whoever reads them has a stack.
+/// The deepest nesting of parentheses, signs and defaults: reading them is recursive.
 const DEEPEST: usize = 32;
 
-/// Whether there is anything to replace.
+/// Returns whether there is anything to replace.
 pub(super) fn has_placeholder(text: &str) -> bool {
     text.contains(OPEN)
 }
@@ -83,7 +83,7 @@ pub(super) fn pieces(text: &str) -> Result<Vec<Piece<'_>>, Misread> {
     Ok(pieces)
 }
 
-/// Whether a word can be the name of a variable.
+/// Returns whether a word can be the name of a variable.
 pub(super) fn is_name(word: &str) -> bool {
     word.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
         && word.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')

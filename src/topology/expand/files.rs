@@ -11,7 +11,7 @@ use crate::topology::surroundings::Surroundings;
 use crate::topology::syntax::{Entry, included};
 use crate::topology::toml_text::{self, Table, Value};
 
-/// Files include files that include files: whoever reads them has a stack.
+/// The most files in a chain of includes: reading them is recursive.
 const LONGEST_CHAIN: usize = 64;
 /// A file that is mounted in two places may mount another one in two, and so on: there is no end to that in time.
 const MOST: usize = 1024;
@@ -23,19 +23,19 @@ pub(super) struct Files<'s> {
     pub(super) number_of_scopes: usize,
     pub(super) sources: Sources,
     pub(super) read: Vec<(FileId, Table)>,
-    /// Which scope hangs below the namespace whose `include` stands here.
+    /// The scope that is mounted below a namespace, by the place of its `include`.
     pub(super) mounts: HashMap<Span, usize>,
     /// Files by what they are and by the scope that they are included into, with the scope that they made.
     known: HashMap<(PathBuf, usize, Way), usize>,
     /// The files that are being read, outermost first.
     open: Vec<(PathBuf, String)>,
-    /// Whether one of them could not be read, so that whatever is missing may be in it.
+    /// True if one of them could not be read, so that whatever is missing may be in it.
     pub(super) is_incomplete: bool,
-    /// Whether it was said that there are too many, or that they go too deep: it is true of all that follow.
+    /// True if it was reported that there are too many, or that they go too deep: it is so for all that follow.
     is_endless: bool,
 }
 
-/// How a file is included.
+/// The way a file is included.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 enum Way {
     /// At the top level: it is part of the scope.

@@ -6,7 +6,7 @@ use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span};
 use crate::topology::syntax::{Entry, Located};
 use crate::topology::toml_text::{Table, Value};
 
-/// What becomes of one declared namespace.
+/// The instances of one declared namespace.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Shape {
     /// Itself.
@@ -19,18 +19,18 @@ pub(super) enum Shape {
     Tree { depth: u64, fanout: u64 },
 }
 
-/// How a namespace is generated.
+/// The generator of a namespace.
 #[derive(Debug, Clone)]
 pub(super) struct Generator {
     pub(super) shape: Shape,
     /// The value of `as`.
     pub(super) names: Option<Value>,
-    /// Where `depth` stands.
+    /// The place of `depth`.
     pub(super) depth_span: Option<Span>,
 }
 
 impl Shape {
-    /// How many levels it has.
+    /// The number of levels.
     pub(super) const fn depth(self) -> u64 {
         match self {
             Self::One | Self::Siblings(_) => 1,
@@ -143,7 +143,7 @@ impl At {
         })
     }
 
-    /// Whether a process is on this level of a chain that has so many.
+    /// Returns whether a process is on this level of a chain that has so many.
     pub(super) const fn admits(self, level: u64, depth: u64) -> bool {
         match self {
             Self::Every => true,

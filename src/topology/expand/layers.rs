@@ -1,4 +1,4 @@
-//! What a namespace is made of: one table after the other, from the weakest to the strongest, each with the chain of places
+//! The layers of a namespace: one table after the other, from the weakest to the strongest, each with the chain of places
 //! that brought it there.
 
 use std::collections::HashMap;
@@ -7,7 +7,7 @@ use std::rc::Rc;
 use super::declared::NodeId;
 use crate::diagnostic::{Label, Span};
 
-/// How many places of a chain are shown under a problem, and so how many are kept: more would not make it clearer.
+/// The places of a chain that are shown under a problem, and so kept: more would not make it clearer.
 const SHOWN: usize = 3;
 
 /// A place that makes something that was written elsewhere part of a namespace.
@@ -15,7 +15,7 @@ const SHOWN: usize = 3;
 pub(super) struct Used {
     pub(super) at: Span,
     pub(super) text: Rc<str>,
-    /// Where that place itself was brought in.
+    /// The place that brought this one in.
     pub(super) outer: Option<Rc<Used>>,
 }
 

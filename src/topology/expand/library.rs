@@ -1,4 +1,4 @@
-//! Who uses which templates, and what that comes to.
+//! Uses of templates, and the layers that they come to.
 
 use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
@@ -10,14 +10,14 @@ use super::trace::Trace;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span};
 use crate::topology::syntax::Entry;
 
-/// Who resolves a chain of templates has a stack, and so has who reads the file.
+/// The most templates in a chain: resolving it is recursive.
 const LONGEST_CHAIN: usize = 256;
 
 /// A template that uses another one.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Step {
     pub(super) node: NodeId,
-    /// Where it says so.
+    /// The place of the word.
     pub(super) at: Span,
     pub(super) template: NodeId,
 }
@@ -26,13 +26,13 @@ pub(super) struct Step {
 #[derive(Debug)]
 pub(super) struct Library<'a> {
     pub(super) declarations: Declarations<'a>,
-    /// What each template uses, directly or not, weakest first.
+    /// The layers that each template uses, directly or not, weakest first.
     uses: HashMap<NodeId, Vec<Layer>>,
     /// The templates that a namespace uses itself. There may be many namespaces, so what those come to is not kept.
     direct: HashMap<NodeId, Vec<Layer>>,
-    /// Templates that are used by somebody.
+    /// Templates that are used.
     pub(super) used: HashSet<NodeId>,
-    /// How often a template was used that does not exist.
+    /// The number of uses of templates that do not exist.
     pub(super) unknown: usize,
 }
 
@@ -73,7 +73,7 @@ impl<'a> Library<'a> {
         strongest(expanded)
     }
 
-    /// What a node uses, weakest first, without itself.
+    /// The layers that a node uses, weakest first, without itself.
     fn uses(&self, node: NodeId) -> &[Layer] {
         self.uses.get(&node).map_or(&[], Vec::as_slice)
     }
@@ -201,7 +201,7 @@ impl<'a> Library<'a> {
         found
     }
 
-    /// A template as a layer of who uses it.
+    /// A template as a layer of its user.
     fn used_here(&self, user: NodeId, template: NodeId, at: Span) -> Layer {
         let text = format!("used by `{}` here", self.node(user).path).into();
         Layer { node: template, used: Some(Rc::new(Used { at, text, outer: None })) }

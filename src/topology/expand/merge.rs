@@ -1,6 +1,6 @@
 //! Several tables → one: values and arrays replace, tables merge by key, and what is inherited comes first.
 //!
-//! A value from elsewhere is marked with the number of its layer, so that a problem with it can say who used it.
+//! A value from elsewhere is marked with the number of its layer, so that a problem with it can show its use.
 
 use std::borrow::Cow;
 use std::rc::Rc;

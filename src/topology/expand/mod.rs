@@ -180,7 +180,7 @@ impl<'t> Texts<'t> {
         (library, defaults)
     }
 
-    /// Those that are there were looked at where they are.
+    /// Checks the declared namespaces that are not in the tree. The others were checked there.
     fn check_namespaces(
         library: &Library<'_>,
         evaluator: &Evaluator<'_>,
@@ -194,7 +194,7 @@ impl<'t> Texts<'t> {
         }
     }
 
-    /// Those that somebody uses were looked at where they are used; what is said there is not said again.
+    /// Checks the unused templates. The others were checked where they are used; what is reported there is not repeated.
     fn check_templates(&self, library: &Library<'_>, evaluator: &Evaluator<'_>, out: &mut Diagnostics) {
         let mut reader = unused::Reader::new(library, evaluator, out);
         for scope in 0..self.number_of_scopes {
@@ -246,7 +246,7 @@ impl<'t> Texts<'t> {
     }
 }
 
-/// What is known of the topology before its text is expanded.
+/// Facts about the topology from outside of its text.
 #[derive(Debug)]
 struct Outside<'t> {
     /// The name that the command line gives it.
@@ -289,7 +289,7 @@ fn define(
     given_name.or_else(|| named(scopes, &default)).unwrap_or(default)
 }
 
-/// Whether the tree is small enough to be built; reports one that is not.
+/// Returns whether the tree is small enough to be built; reports one that is not.
 fn extent(size: Size, estimate: &SizeEstimate<'_, '_>, limits: &Limits, out: &mut Diagnostics) -> Extent {
     let place = estimate.crossed.unwrap_or_default();
     let count = |number| Count { number, is_complete: !size.incomplete };
@@ -311,7 +311,7 @@ fn no_namespace() -> Diagnostic {
         .help("the smallest topology is [ns.hello] and, in the next line, init = [\"bash\"]")
 }
 
-/// Says of a problem in an included file who included it, unless a more telling place is shown already.
+/// Adds the including place to a problem in an included file, unless a more telling place is shown already.
 fn included_from(sources: &Sources, diagnostic: &mut Diagnostic) {
     let Some(primary) = &diagnostic.primary else { return };
     if let Some(place) = sources.asked_for(primary.span.file)

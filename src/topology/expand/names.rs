@@ -1,4 +1,4 @@
-//! What the names in placeholders stand for: variables, the place in the tree, the environment.
+//! Meanings of the names in placeholders: variables, the place in the tree, the environment.
 
 use super::evaluate::{Evaluator, Reading};
 use super::expression::Expression;
@@ -7,7 +7,7 @@ use super::variables::{MAGIC, Variable};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics};
 use crate::topology::syntax::nearest;
 
-/// What a name is.
+/// The meaning of a name.
 enum Meaning {
     /// That of a variable, if there is one.
     Declared,

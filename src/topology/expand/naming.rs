@@ -1,4 +1,4 @@
-//! How generated namespaces are called: by their numbers, or as `as` says.
+//! Names of generated namespaces: by their numbers, or as `as` says.
 
 use super::expander::{Around, Expander};
 use super::generator::{Shape, instance_name};

@@ -1,4 +1,4 @@
-//! Where a value is in the tree.
+//! The place of a value in the tree.
 
 /// A namespace or process of the tree, for the names that say where a value is.
 #[derive(Debug, Clone, Copy)]

@@ -21,7 +21,7 @@ use crate::topology::toml_text::{Table, Value};
 /// The mark of what comes from `[defaults.*]`.
 pub(super) const DEFAULTS: u32 = u32::MAX;
 
-/// What is true of all namespaces, or processes, of a scope; of several files the weakest first.
+/// Defaults of all namespaces, or processes, of a scope; of several files the weakest first.
 #[derive(Debug, Default)]
 pub(super) struct Defaults<'a> {
     pub(super) namespaces: Vec<NodeId>,
@@ -37,7 +37,7 @@ pub(super) struct Slot<'a> {
 }
 
 impl Slot<'_> {
-    /// What it is made of, if that is only what templates make, which may be there many times.
+    /// Its nodes, if templates alone make it, so that it may be there many times.
     pub(super) fn shared(&self) -> Option<Vec<NodeId>> {
         let is_shared = self.layers.iter().all(|layer| layer.used.is_some());
         is_shared.then(|| self.layers.iter().map(|layer| layer.node).collect())
@@ -55,7 +55,7 @@ pub(super) struct PreparedProcess<'a> {
     pub(super) name: &'a str,
     pub(super) span: Span,
     pub(super) value: Cow<'a, Value>,
-    /// What it is everywhere, if it is the same everywhere.
+    /// The checked body, if it is the same everywhere.
     pub(super) body: RefCell<Option<Rc<ProcessBody>>>,
 }
 
@@ -63,17 +63,17 @@ pub(super) struct PreparedProcess<'a> {
 #[derive(Debug)]
 pub(super) struct Prepared<'a> {
     pub(super) name: String,
-    /// Where its header stands: of several, that of the strongest layer.
+    /// The place of its header: of several, that of the strongest layer.
     pub(super) span: Span,
-    /// Whether anything says that it exists, or its path is only the beginning of others.
+    /// True if a header declares it: its path may only be the beginning of others.
     pub(super) is_declared: bool,
     pub(super) layers: Vec<Layer>,
     pub(super) table: Cow<'a, Table>,
     pub(super) processes: Vec<PreparedProcess<'a>>,
     pub(super) children: Vec<Slot<'a>>,
-    /// What it is everywhere, if it is the same everywhere.
+    /// The checked body, if it is the same everywhere.
     pub(super) body: RefCell<Option<Rc<NamespaceBody>>>,
-    /// Whether one like it was checked.
+    /// True if one like it was checked.
     pub(super) checked: std::cell::Cell<bool>,
 }
 
@@ -127,7 +127,7 @@ impl<'a> Prepared<'a> {
         }
     }
 
-    /// Says under each problem since `before` who used what it is about, and where computed values come from.
+    /// Adds to each problem since `before` the uses of what it is about, and the origins of computed values.
     pub(super) fn explain(&self, before: usize, trace: &Trace, out: &mut Diagnostics) {
         out.amend(before, |diagnostic| {
             trace.explain(diagnostic);
@@ -140,7 +140,7 @@ impl<'a> Prepared<'a> {
         });
     }
 
-    /// Who uses what is marked with this number.
+    /// The places that use the layer of this number.
     pub(super) fn used(&self, layer: u32) -> Vec<Label> {
         match layer {
             0 => Vec::new(),
@@ -155,7 +155,7 @@ impl<'a> Prepared<'a> {
     }
 }
 
-/// Whether what the layers of a namespace say with a key is merged as it stands.
+/// Returns whether what the layers of a namespace say with a key is merged as it stands.
 fn is_merged(key: &str) -> bool {
     NamespaceKey::find(key).is_none_or(|key| !matches!(key.handling(), Handling::Source | Handling::Content))
 }
@@ -204,22 +204,22 @@ fn processes<'a>(tables: &[Numbered<'a>], defaults: &[&'a Value], out: &mut Diag
         .collect()
 }
 
-/// Where a process is in a chain, and how often.
+/// The levels of a chain on which a process is, and its count.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Presence<'p> {
     pub(super) at: At,
-    /// What says where.
+    /// The entry of `at`.
     pub(super) entry: Option<Entry<'p>>,
     /// `None` for one that is not a group; 0 for one that was reported.
     pub(super) count: Option<u64>,
-    /// Whether that differs with the `i` around it.
+    /// True if that differs with the `i` around it.
     pub(super) is_indexed: bool,
-    /// Whether that differs from place to place.
+    /// True if that differs from place to place.
     pub(super) is_placed: bool,
 }
 
 impl Presence<'_> {
-    /// How many there are on a level of a chain that has so many.
+    /// The number of processes on a level of a chain with so many levels.
     pub(super) fn number(&self, level: u64, depth: u64) -> u64 {
         if self.at.admits(level, depth) { self.count.unwrap_or(1) } else { 0 }
     }

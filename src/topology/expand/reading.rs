@@ -119,7 +119,7 @@ impl<'a> Expander<'a, '_> {
     }
 }
 
-/// Whether a key of a process says how many there are and where.
+/// Returns whether a key of a process says how many there are and where.
 fn is_generator(key: &str) -> bool {
     ProcessKey::find(key).is_some_and(|key| key.handling() == Handling::Generator)
 }

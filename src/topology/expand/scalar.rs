@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use crate::topology::toml_text::{Computed, Kind, Number};
 
-/// What an expression comes to.
+/// The result of an expression.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Scalar {
     Integer(i64),

@@ -1,4 +1,4 @@
-//! What the command line says about variables, and what it is told about them.
+//! Variables from the command line, and their list for it.
 
 use super::files::Files;
 use super::scalar::Scalar;
@@ -7,7 +7,7 @@ use crate::diagnostic::{Diagnostics, Source, Sources, Span};
 use crate::topology::toml_text::{self, Kind, Value};
 use crate::topology::{Setting, Variable, VariableValue};
 
-/// What the command line sets, as values with places of their own.
+/// The values that the command line sets, with places of their own.
 pub(super) fn overrides(settings: Vec<Setting>, files: &mut Files<'_>, out: &mut Diagnostics) -> Vec<Override> {
     let mut overrides = Vec::new();
     for setting in settings {
@@ -36,7 +36,7 @@ pub(super) fn overrides(settings: Vec<Setting>, files: &mut Files<'_>, out: &mut
     overrides
 }
 
-/// The variables with their values and places, for those who ask.
+/// The variables with their values and places.
 pub(super) fn listed(scopes: &Scopes, sources: &Sources) -> Vec<Variable> {
     let all = scopes.all().into_iter().filter_map(|(name, variable)| {
         let source = sources.get(variable.span.file);

@@ -1,4 +1,4 @@
-//! How large the tree will be, before any of it exists: in time that depends on the text, not on the numbers in it.
+//! The size of the tree, before any of it exists: in time that depends on the text, not on the numbers in it.
 
 use std::collections::HashMap;
 
@@ -13,14 +13,14 @@ use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span};
 use crate::topology::check::Repetition;
 use crate::topology::syntax::{KERNEL_DEPTH, Limits};
 
-/// What a tree, or a part of one, comes to. Numbers that do not fit stay at the largest that does.
+/// The size of a tree, or of a part of one. Numbers that do not fit stay at the largest that does.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Size {
     pub(super) namespaces: u128,
     pub(super) processes: u128,
-    /// Whether it differs with the `i` around it.
+    /// True if it differs with the `i` around it.
     indexed: bool,
-    /// Whether counting ended early, because there are too many already.
+    /// True if counting ended early, because there are too many already.
     pub(super) incomplete: bool,
 }
 
@@ -41,7 +41,7 @@ impl Size {
     }
 }
 
-/// Where a block is.
+/// The place of a block.
 #[derive(Debug, Clone, Copy)]
 struct Around<'p> {
     /// The path of the namespace around it, as it is declared; empty for the host.
@@ -58,18 +58,18 @@ pub(super) struct SizeEstimate<'a, 'l> {
     pub(super) defaults: &'l [Defaults<'a>],
     pub(super) evaluator: &'l Evaluator<'l>,
     pub(super) limits: &'l Limits,
-    /// What is wrong is said of one of many instances.
+    /// Reports a problem for one of many instances.
     pub(super) repetition: Repetition,
     /// The sizes of what templates alone make, which may be there many times: by what it is made of and the level around it,
     /// and by the `i` around it where that makes a difference.
     known: HashMap<(Vec<NodeId>, u64, Option<u64>), Size>,
     /// The first declared namespace that crosses a limit.
     pub(super) crossed: Option<Span>,
-    /// Whether something is deeper than it may be.
+    /// True if something is deeper than it may be.
     pub(super) too_deep: bool,
-    /// Whether there is something that is declared and not there, because its count is 0.
+    /// True if there is something that is declared and not there, because its count is 0.
     pub(super) leaves_out: bool,
-    /// Whether anything is named by `as`.
+    /// True if anything is named by `as`.
     pub(super) uses_names: bool,
 }
 

@@ -1,4 +1,4 @@
-//! What can be wrong with templates and those who use them.
+//! Problems of templates and of their uses.
 
 use std::collections::HashSet;
 
@@ -8,7 +8,7 @@ use crate::diagnostic::{Code, Diagnostic, Sources, Span};
 use crate::topology::syntax::{SUGGESTIONS, header, nearest};
 
 impl Library<'_> {
-    /// Somebody uses a template that does not exist.
+    /// Reports the use of a template that does not exist.
     pub(super) fn unknown(&self, name: &str, span: Span, scope: usize) -> Diagnostic {
         let compared = if self.unknown <= SUGGESTIONS { usize::MAX } else { 0 };
         let mut known: Vec<_> = self.declarations.paths(DeclarationKind::Templates, scope).take(compared).collect();
@@ -58,7 +58,7 @@ impl Library<'_> {
             .fold(first, |diagnostic, (place, step)| diagnostic.also(step.at, label(place)))
     }
 
-    /// The templates of the main file that nobody uses, without those inside them.
+    /// The unused templates of the main file, without those inside them.
     pub(super) fn unused(&self, sources: &Sources) -> Vec<NodeId> {
         let mut used: HashSet<&str> = HashSet::new();
         for &id in &self.used {

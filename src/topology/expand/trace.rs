@@ -1,4 +1,4 @@
-//! Where computed values come from.
+//! Origins of computed values.
 
 use crate::diagnostic::{Diagnostic, Label, Span};
 

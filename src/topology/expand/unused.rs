@@ -1,7 +1,7 @@
-//! What nothing is made of is looked at all the same: templates that nobody uses, groups of none, defaults of processes
+//! Checks of tables that become nothing: unused templates, groups of none, defaults of processes
 //! that do not exist. A misspelled key is misspelled there too, and would be found at the worst moment.
 //!
-//! Only what a table says by itself counts: whoever uses it may add the rest.
+//! Only what a table says by itself counts: its user may add the rest.
 
 use std::collections::HashSet;
 
@@ -23,7 +23,7 @@ pub(super) struct Reader<'a, 'l> {
 }
 
 impl<'a, 'l> Reader<'a, 'l> {
-    /// What was said already is not said again.
+    /// A reader that does not repeat what was reported already.
     pub(super) fn new(library: &'l Library<'a>, evaluator: &'l Evaluator<'l>, out: &Diagnostics) -> Self {
         let reported = out.iter().filter_map(key).collect();
         Self { library, evaluator, reported }
@@ -81,7 +81,7 @@ fn key(diagnostic: &Diagnostic) -> Option<(Code, Span)> {
     Some((diagnostic.code, diagnostic.primary.as_ref()?.span.in_layer(0)))
 }
 
-/// Whether no other table could make it right.
+/// Returns whether no other table could make it right.
 fn is_of_a_table(code: Code) -> bool {
     matches!(
         code,

@@ -40,10 +40,10 @@ pub(super) struct Scopes {
     of_file: HashMap<FileId, usize>,
     /// Files in which braces are braces.
     literal: HashSet<FileId>,
-    /// Whether variables have their values: files are included before.
+    /// True if variables have their values: files are included before.
     has_values: bool,
     environment: HashMap<String, String>,
-    /// How often somebody asked what may have been meant.
+    /// The number of requests for similar names.
     asked: Cell<usize>,
 }
 
@@ -59,7 +59,7 @@ pub(super) struct Declaration<'a> {
 pub(super) struct Override {
     pub(super) name: String,
     pub(super) value: Value,
-    /// Whether the value is a word of the command line, which has the type that is wanted.
+    /// True if the value is a word of the command line, which has the type that is wanted.
     pub(super) is_word: bool,
 }
 
@@ -98,12 +98,12 @@ impl Scopes {
         self.has_values = true;
     }
 
-    /// Whether names mean something already.
+    /// Returns whether names mean something already.
     pub(super) fn has_values(&self) -> bool {
         self.has_values
     }
 
-    /// Whether there are none.
+    /// Returns whether there are none.
     pub(super) fn is_literal(&self, file: FileId) -> bool {
         self.literal.contains(&file)
     }
@@ -118,7 +118,7 @@ impl Scopes {
         std::iter::successors(Some(scope), |&scope| self.list[scope].outer)
     }
 
-    /// What a name means in the text of a file.
+    /// The variable that a name means in the text of a file.
     pub(super) fn find(&self, file: FileId, name: &str) -> Option<&Variable> {
         let scope = self.owner(self.scope(file), name)?;
         self.list[scope].variables.get(name)
@@ -136,7 +136,7 @@ impl Scopes {
         }
     }
 
-    /// The names that somebody may have meant in the text of a file; none when that was asked too often.
+    /// The names that may have been meant in the text of a file; none when that was asked too often.
     pub(super) fn similar(&self, file: FileId) -> Vec<String> {
         self.asked.set(self.asked.get() + 1);
         if self.asked.get() > SUGGESTIONS {

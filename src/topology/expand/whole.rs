@@ -1,4 +1,4 @@
-//! What the files say about the topology as a whole: its name, its end, its limits.
+//! Settings of the topology as a whole: its name, its end, its limits.
 
 use super::evaluate::Evaluator;
 use super::trace::Trace;
@@ -22,7 +22,7 @@ pub(super) fn whole(
     limits
 }
 
-/// What the main file says about the whole; that of included ones is read as well, and does not count.
+/// The heading of the main file; that of included ones is read as well, and does not count.
 fn heading(
     documents: &[(FileId, Document<'_>)],
     evaluator: &Evaluator<'_>,

@@ -18,9 +18,9 @@ pub struct Reference {
 /// A kind of table.
 #[derive(Debug, Clone)]
 pub struct Table {
-    /// What it is called.
+    /// Title.
     pub title: String,
-    /// What it is; paragraphs are divided by an empty line.
+    /// Description; paragraphs are divided by an empty line.
     pub text: String,
     /// The forms that the value may have besides that of a table.
     pub words: Vec<Word>,
@@ -33,13 +33,13 @@ pub struct Table {
 pub struct Key {
     /// As it is written.
     pub name: String,
-    /// Which values it takes; empty where that is open.
+    /// The kind of its values; empty where that is open.
     pub kind: String,
-    /// What holds if it is missing, as TOML.
+    /// The default, as TOML.
     pub default: Option<String>,
-    /// What it means; paragraphs are divided by an empty line.
+    /// Meaning; paragraphs are divided by an empty line.
     pub text: String,
-    /// What each of its words means.
+    /// Its words, each with its meaning.
     pub words: Vec<Word>,
     /// Values that it could have, as TOML.
     pub examples: Vec<String>,
@@ -50,18 +50,18 @@ pub struct Key {
 pub struct Word {
     /// As it is written, with its quotes, or what it is called.
     pub word: String,
-    /// What it means.
+    /// Meaning.
     pub text: String,
 }
 
 /// A kind of value.
 #[derive(Debug, Clone)]
 pub struct Term {
-    /// What it is called.
+    /// Title.
     pub title: String,
-    /// What it is.
+    /// Description.
     pub text: String,
-    /// What each of its words means.
+    /// Its words, each with its meaning.
     pub words: Vec<Word>,
     /// Some of them, as TOML.
     pub examples: Vec<String>,
@@ -125,7 +125,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// What a reference, alone or in an `allOf`, refers to; anything else is itself.
+    /// The target of a reference, alone or in an `allOf`; anything else is itself.
     fn target(&self, schema: &'a Value) -> &'a Value {
         let reference = schema.get("$ref").or_else(|| schema.get("allOf")?.get(0)?.get("$ref"));
         let name = reference.and_then(Value::as_str).and_then(|path| path.strip_prefix("#/definitions/"));
@@ -165,7 +165,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// What each member of a choice means, whether it is the value, an element of it or an entry of it.
+    /// The meaning of each member of a choice, be it the value, an element of it or an entry of it.
     fn words(&self, schema: &'a Value) -> Vec<Word> {
         let entry = entries(&schema["patternProperties"]).map(|(_, entry)| entry);
         let places = [schema, &schema["items"]].into_iter().chain(entry);

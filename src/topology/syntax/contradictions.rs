@@ -50,7 +50,7 @@ fn check_oneshot(body: &ProcessBody, restart: &RestartSyntax, out: &mut Diagnost
     }
 }
 
-/// What a probe wants of the process itself.
+/// Reports a probe that the process itself cannot satisfy.
 fn check_ready(body: &ProcessBody, out: &mut Diagnostics) {
     let values = &body.values;
     let (Some(ready), Some(probe)) = (body.place(ProcessKey::Ready), &values.ready) else { return };

@@ -13,15 +13,15 @@ use crate::topology::tree::{DEFAULT_LOG_BYTES, OnExit};
 /// The kernel's `MAX_PID_NS_LEVEL` (`pid_namespaces(7)`): how deep PID namespaces nest below the initial one.
 pub(in crate::topology) const KERNEL_DEPTH: u64 = 32;
 
-/// How many namespaces a topology may have that says nothing about it.
+/// The default limit of namespaces.
 pub const DEFAULT_NAMESPACES: u64 = 1024;
-/// How many processes a topology may have that says nothing about it.
+/// The default limit of processes.
 pub const DEFAULT_PROCESSES: u64 = 4096;
 
 /// Less than this would not hold what one process says of its own failure.
 const LEAST_LOG_BYTES: u64 = 64 << 10;
 
-/// What a tree may not exceed, whatever the machine could do: a slip of the pen must not eat it.
+/// Limits of a tree, whatever the machine could do: a slip of the pen must not eat it.
 #[derive(Debug, Clone)]
 pub(in crate::topology) struct Limits {
     pub(in crate::topology) namespaces: u64,
@@ -60,12 +60,12 @@ pub(in crate::topology) struct Document<'a> {
     pub(in crate::topology) namespace_defaults: Option<Entry<'a>>,
     pub(in crate::topology) process_defaults: Option<Entry<'a>>,
     pub(in crate::topology) expectations: Option<Entry<'a>>,
-    /// What is read of every file and counts in the main one.
+    /// The table that is read of every file and counts in the main one.
     pub(in crate::topology) heading: &'a Table,
     pub(in crate::topology) rules: NameRules,
 }
 
-/// What a file says about the topology as a whole.
+/// Settings of the topology as a whole.
 #[derive(Debug, Clone, Default)]
 pub(in crate::topology) struct Heading {
     pub(in crate::topology) name: Option<Located<String>>,
@@ -156,7 +156,7 @@ impl Heading {
         heading
     }
 
-    /// Whether a key of the top level is one of these.
+    /// Returns whether a key of the top level is one of these.
     pub(in crate::topology) fn has(key: &str) -> bool {
         matches!(TopKey::find(key), Some(TopKey::Name | TopKey::Description | TopKey::OnExit))
     }

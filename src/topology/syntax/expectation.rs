@@ -12,17 +12,17 @@ use crate::topology::keys::{ExpectationKey, PermissionKey};
 use crate::topology::state::State;
 use crate::topology::toml_text::Table;
 
-/// What one table says.
+/// The content of one table.
 #[derive(Debug, Clone, Default)]
 pub(in crate::topology) struct ExpectationSyntax {
     pub(in crate::topology) via: Via,
     pub(in crate::topology) within: Duration,
     pub(in crate::topology) claims: Vec<Located<Assertion>>,
-    /// What it names.
+    /// The addresses in it.
     pub(in crate::topology) names: Vec<(Located<Address>, Named)>,
 }
 
-/// What a name may be of.
+/// The kind of thing that an address may name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::topology) enum Named {
     /// A namespace, a process, or the host.
@@ -55,7 +55,9 @@ impl ExpectationSyntax {
             match key {
                 ExpectationKey::From | ExpectationKey::Proc => {}
                 ExpectationKey::Sees => syntax.visibility(&entry, &from, |from, of| Assertion::Sees { from, of }, out),
-                ExpectationKey::Hides => syntax.visibility(&entry, &from, |from, of| Assertion::Hides { from, of }, out),
+                ExpectationKey::Hides => {
+                    syntax.visibility(&entry, &from, |from, of| Assertion::Hides { from, of }, out)
+                }
                 ExpectationKey::Pid | ExpectationKey::Ppid => syntax.numbers(&entry, &process, out),
                 ExpectationKey::Chain => syntax.chain(&entry, &process, out),
                 ExpectationKey::State => syntax.state(&entry, &process, out),
@@ -241,7 +243,7 @@ fn report_empty(table: &Table, span: Span, out: &mut Diagnostics) {
 /// The observer, or the process that something is said about.
 enum Target {
     Missing,
-    /// What was written has been reported.
+    /// Something that was reported.
     Wrong,
     Is(Address),
 }
@@ -273,7 +275,7 @@ impl Target {
 }
 
 impl Named {
-    /// How a sentence calls it.
+    /// The noun of a sentence.
     pub(in crate::topology) const fn noun(self) -> &'static str {
         match self {
             Self::Observer | Self::Anything => "namespace or process",
@@ -282,7 +284,7 @@ impl Named {
         }
     }
 
-    /// Whether the host is one.
+    /// Returns whether the host is one.
     pub(in crate::topology) fn may_be(self, address: &Address) -> bool {
         address.path() == HOST && matches!(self, Self::Observer | Self::Namespace)
     }

@@ -14,7 +14,7 @@ const LONGEST: usize = 64;
 /// Why a placeholder in a key is left alone.
 pub(super) const NOT_IN_KEYS: &str = "placeholders are replaced in values, not in keys and headers";
 
-/// Whether somebody may have meant a placeholder.
+/// Whether a placeholder may have been meant.
 pub(super) fn has_braces(key: &str) -> bool {
     key.contains("{{")
 }
@@ -55,12 +55,12 @@ pub(in crate::topology) fn check_name(name: &str, span: Span, what: &str, out: &
     out.push(diagnostic);
 }
 
-/// Whether [`check_name`] would say nothing.
+/// Returns whether [`check_name`] would say nothing.
 pub(super) fn is_acceptable(name: &str) -> bool {
     is_name(name) && name.len() <= LONGEST && RESERVED.iter().all(|(reserved, _)| *reserved != name)
 }
 
-/// Whether a generated namespace or process can be called this: a name, and numbers behind dots.
+/// Returns whether a generated namespace or process can be called this: a name, and numbers behind dots.
 fn is_instance_name(name: &str) -> bool {
     let mut parts = name.split('.');
     let is_good = parts.next().is_some_and(is_acceptable);
@@ -81,7 +81,7 @@ pub(in crate::topology) fn instance_name_problem(name: &str) -> Option<String> {
     })
 }
 
-/// Which names a file may declare.
+/// The names that a file may declare.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::topology) enum NameRules {
     /// Those that people choose.
@@ -135,7 +135,7 @@ pub(in crate::topology) fn header(table: &str, path: &str) -> String {
     if path.contains(['/', '.']) { format!("[{table}.\"{path}\"]") } else { format!("[{table}.{path}]") }
 }
 
-/// Whether it is made of the right characters.
+/// Returns whether it is made of the right characters.
 fn is_name(name: &str) -> bool {
     name.starts_with(|c: char| c.is_ascii_lowercase() || c.is_ascii_digit())
         && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_' || c == '-')

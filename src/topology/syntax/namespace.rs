@@ -19,7 +19,7 @@ use crate::topology::namespace::{Init, Isolation, Namespace};
 use crate::topology::process::{Program, Terminal};
 use crate::topology::toml_text::Table;
 
-/// Who is PID 1.
+/// The PID 1.
 #[derive(Debug, Clone)]
 pub(in crate::topology) enum InitSyntax {
     Builtin,
@@ -30,7 +30,7 @@ pub(in crate::topology) enum InitSyntax {
     Broken,
 }
 
-/// What is said about a namespace, all layers merged.
+/// The values of a namespace, all layers merged.
 #[derive(Debug, Clone, Default)]
 pub(in crate::topology) struct NamespaceBody {
     pub(in crate::topology) description: Option<String>,
@@ -228,7 +228,7 @@ fn unshare(entry: &Entry<'_>, out: &mut Diagnostics) -> Option<Located<Isolation
     Some(Located::new(isolation, entry.span))
 }
 
-/// What sethostname(2) and setdomainname(2) take: at most 64 bytes.
+/// A name that sethostname(2) and setdomainname(2) take: at most 64 bytes.
 fn host_name(entry: &Entry<'_>, out: &mut Diagnostics) -> Option<String> {
     let text = entry.string(out)?;
     let problem = if text.value.is_empty() {

@@ -221,7 +221,7 @@ fn exit_codes(entry: &Entry<'_>, out: &mut Diagnostics) -> Option<Located<Vec<u8
     Some(Located::new(codes.into_iter().collect(), entry.span))
 }
 
-/// What a process waits for, by the names of the namespace's processes.
+/// The conditions that a process waits for, by the names of the namespace's processes.
 fn write_after(process: &Process, processes: &[Process]) -> Option<toml::Value> {
     let word = |condition| CONDITIONS.iter().find(|(_, known)| *known == condition).map(|(word, _)| *word);
     let entries = process.after.iter();

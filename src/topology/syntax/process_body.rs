@@ -1,4 +1,4 @@
-//! What a process says, before the namespace and the tree are known.
+//! Values of a process, before the namespace and the tree are known.
 
 use super::located::Located;
 use super::program::ProgramSyntax;
@@ -7,16 +7,16 @@ use crate::topology::actor::Actor;
 use crate::topology::keys::ProcessKey;
 use crate::topology::process::{Condition, Process, ProcessSpec, Program};
 
-/// What is said about a process, all layers merged.
+/// The values of a process, all layers merged.
 #[derive(Debug, Clone)]
 pub(in crate::topology) struct ProcessBody {
     pub(in crate::topology) program: ProgramSyntax,
     pub(in crate::topology) after: Vec<(Located<String>, Condition)>,
     /// The values of all other keys, as they stand in the table or by default. What comes from the namespace is missing.
     pub(in crate::topology) values: Process,
-    /// Where `grace` stands.
+    /// The place of `grace`.
     pub(in crate::topology) grace_span: Option<Span>,
-    /// Where the values stand that are not defaults.
+    /// The places of the values that are not defaults.
     places: Vec<(ProcessKey, Span)>,
 }
 
@@ -35,7 +35,7 @@ impl ProcessBody {
         Self { program, ..self }
     }
 
-    /// Where the value of a key stands, if it is there and can be read.
+    /// The place of the value of a key, if it is there and can be read.
     pub(in crate::topology) fn place(&self, key: ProcessKey) -> Option<Span> {
         self.places.iter().find(|(known, _)| *known == key).map(|&(_, span)| span)
     }

@@ -1,4 +1,4 @@
-//! What is run: words, an argument list, a script or an actor.
+//! Programs: words, an argument list, a script or an actor.
 
 use super::located::Located;
 use super::reader::Entry;
@@ -9,10 +9,10 @@ use crate::topology::actor::{Actor, ActorError};
 use crate::topology::keys::ProcessKey;
 use crate::topology::process::Program;
 
-/// What runs a script.
+/// The shell of scripts.
 const SHELL: &str = "/bin/sh";
 
-/// What a file says about a program.
+/// The program of a process, as a file gives it.
 #[derive(Debug, Clone, Default)]
 pub(in crate::topology) enum ProgramSyntax {
     /// Nothing.

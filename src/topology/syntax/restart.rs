@@ -8,7 +8,7 @@ use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span};
 use crate::topology::duration::format_duration;
 use crate::topology::restart::{RestartPolicy, RestartWhen};
 
-/// What a table says about beginning again.
+/// The restart keys of a table.
 #[derive(Debug, Clone, Default)]
 pub(in crate::topology) struct RestartSyntax {
     pub(in crate::topology) when: Option<Located<RestartWhen>>,
@@ -16,7 +16,7 @@ pub(in crate::topology) struct RestartSyntax {
     backoff: Option<Duration>,
     /// A key that means nothing without `restart`, where the table says it itself.
     refinement: Option<(&'static str, Span)>,
-    /// Whether `restart` is there, be it one that was reported.
+    /// True if `restart` is there, be it one that was reported.
     is_given: bool,
 }
 
@@ -43,7 +43,7 @@ impl RestartSyntax {
         self.backoff = backoff(key, out);
     }
 
-    /// What comes from elsewhere may be meant for others.
+    /// Notes a key of the table itself: one from elsewhere may be meant for others.
     fn refine(&mut self, key: &'static str, span: Span) {
         if span.layer == 0 && self.refinement.is_none() {
             self.refinement = Some((key, span));
@@ -61,7 +61,7 @@ impl RestartSyntax {
         }
     }
 
-    /// What it comes to.
+    /// The resulting policy.
     pub(in crate::topology) fn policy(&self) -> RestartPolicy {
         let when = self.when.as_ref().map_or(RestartWhen::Never, |when| when.value);
         match when {

@@ -1,11 +1,11 @@
-//! Words of a command, and whether somebody expected a shell to read them.
+//! Words of a command, and signs that a shell was expected to read them.
 
 /// Splits a command into words as a shell would, without expanding anything; `None` for an open quote.
 pub(super) fn split(text: &str) -> Option<Vec<String>> {
     shlex::split(text)
 }
 
-/// What begins a comment, which [`split`] leaves out.
+/// The beginning of a comment, which [`split`] leaves out.
 pub(super) const COMMENT: &str = "#";
 
 /// The first piece of shell syntax outside quotes.

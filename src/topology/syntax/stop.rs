@@ -12,7 +12,7 @@ use crate::topology::duration::format_duration;
 use crate::topology::keys::StopKey;
 use crate::topology::stop::{Signal, Stop};
 
-/// What a file says about stopping.
+/// The stop keys of a table.
 #[derive(Debug, Clone, Default)]
 pub(in crate::topology) struct StopSyntax {
     pub(in crate::topology) signal: Option<Located<Signal>>,

@@ -43,7 +43,7 @@ fn file(entry: &Entry<'_>, words: &[&str], out: &mut Diagnostics) -> Option<Path
     None
 }
 
-/// Where standard input comes from, if that is said.
+/// The source of standard input, unless it is the default.
 pub(super) fn write_input(input: &Stdin) -> Option<toml::Value> {
     match input {
         Stdin::Null => None,
@@ -52,7 +52,7 @@ pub(super) fn write_input(input: &Stdin) -> Option<toml::Value> {
     }
 }
 
-/// Where standard output or standard error goes, if that is said.
+/// The destination of standard output or standard error, unless it is the default.
 pub(super) fn write_output(output: &Output) -> Option<toml::Value> {
     match output {
         Output::Log => None,

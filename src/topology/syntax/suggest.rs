@@ -1,4 +1,4 @@
-//! The word that somebody probably meant.
+//! The word that was probably meant.
 
 /// Longer words are not compared: nobody misspells them, and the comparison is quadratic.
 const LONGEST: usize = 64;

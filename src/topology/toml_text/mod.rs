@@ -22,9 +22,9 @@ use tables::Conflict;
 
 /// Looking for an explanation reads the line again: done for the problems that people will read.
 const EXPLAINED: usize = 20;
-/// How deep arrays and inline tables nest: the library's own limit.
+/// The deepest nesting of arrays and inline tables: the library's own limit.
 const DEEPEST: u32 = 80;
-/// How many tokens are gathered before they are handed on.
+/// The number of tokens that are gathered before they are handed on.
 const PIECE: usize = 4096;
 
 /// The values of a file, or `None` if it is not TOML; then nothing further is said about it, because what the parser made

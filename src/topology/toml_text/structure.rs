@@ -16,12 +16,12 @@ use super::tables::{At, Key, Maker, ROOT, Tables};
 use super::value::{Kind, Table, Value};
 use crate::diagnostic::{FileId, Span};
 
-/// What is nested deeper means nothing here, and whoever walks the tree has a stack.
+/// The deepest nesting: deeper values mean nothing here, and walking the tree is recursive.
 const DEEPEST: usize = 200;
 /// Longer texts are not shared: nobody writes them twice, and looking for them would read them once more.
 const LONGEST_SHARED: usize = 64;
 
-/// What is being read between brackets.
+/// An array or a table that is being read between brackets.
 #[derive(Debug)]
 enum Frame {
     Array {
@@ -41,7 +41,7 @@ enum Frame {
 #[derive(Debug)]
 struct Section {
     number: u32,
-    /// Where it begins, as [`Tables`] knows it.
+    /// The place where it begins, as [`Tables`] knows it.
     id: usize,
     /// The way from the root: which entry of each table on it.
     steps: Vec<usize>,
@@ -58,7 +58,7 @@ pub(super) struct Structure<'s> {
     texts: HashSet<Rc<str>>,
     /// `None` if the last header is wrong and what follows belongs nowhere.
     section: Option<Section>,
-    /// How many headers and inline tables there were.
+    /// The number of headers and inline tables so far.
     sections: u32,
     /// The keys of the header or the pairs that are being read, those of the outermost first.
     path: Vec<Key>,
@@ -105,7 +105,7 @@ impl<'s> Structure<'s> {
         text
     }
 
-    /// How many keys lead to what is being read.
+    /// The number of keys that lead to what is being read.
     fn depth(&self) -> usize {
         let arrays = self.frames.iter().filter(|frame| matches!(frame, Frame::Array { .. })).count();
         let header = if self.in_header { 0 } else { self.header_length };

@@ -1,4 +1,4 @@
-//! Who may add what to a table, while a text is being read.
+//! Rules for adding to a table, while a text is being read.
 //!
 //! A table is known by the offset of what made it: a key, or the brace of an inline one. Of one that nothing can be added
 //! to any more nothing is known.
@@ -31,7 +31,7 @@ pub(super) struct Conflict {
     pub(super) first: Span,
 }
 
-/// What made a table, and so who may add to it.
+/// The origin of a table, which decides what may add to it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Maker {
     /// `[a.b]` made `a` on the way; a header of its own or dotted keys may still come.
@@ -49,7 +49,7 @@ pub(super) struct At<'t> {
     pub(super) id: usize,
 }
 
-/// What is known of the tables of a text.
+/// Facts about the tables of a text.
 #[derive(Debug, Default)]
 pub(super) struct Tables {
     makers: HashMap<usize, Maker>,

@@ -30,7 +30,7 @@ enum Plain {
     Table(BTreeMap<String, Plain>),
 }
 
-/// What we read, or the first thing that is wrong.
+/// Our values, or the first thing that is wrong.
 fn ours(text: &str) -> Result<Plain, String> {
     fn plain(value: &Value) -> Plain {
         match &value.kind {
@@ -53,7 +53,7 @@ fn ours(text: &str) -> Result<Plain, String> {
     read.map(|read| table(&read)).ok_or_else(|| out.iter().next().map_or(String::new(), |first| first.message.clone()))
 }
 
-/// What the library reads.
+/// The values of the library.
 fn theirs(text: &str) -> Result<Plain, String> {
     fn plain(value: &DeValue<'_>) -> Result<Plain, String> {
         Ok(match value {
@@ -79,7 +79,7 @@ fn theirs(text: &str) -> Result<Plain, String> {
     table(read.get_ref())
 }
 
-/// Whether both say the same; whatever is said against it.
+/// Returns whether both say the same; whatever is said against it.
 fn agree(text: &str) -> Result<(), String> {
     match (ours(text), theirs(text)) {
         (Ok(ours), Ok(theirs)) if ours == theirs => Ok(()),

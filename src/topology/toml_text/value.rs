@@ -1,4 +1,4 @@
-//! What TOML text says, with places: smaller than the library's own tree by a factor of five, because a topology of a
+//! Values of TOML text, with places: smaller than the library's own tree by a factor of five, because a topology of a
 //! hundred thousand namespaces is read in one piece.
 
 use std::rc::Rc;
@@ -13,7 +13,7 @@ pub(in crate::topology) struct Value {
     pub(in crate::topology) span: Span,
 }
 
-/// What a value is. Numbers with a point and dates are values of no key, so nothing is known of them but that they are.
+/// The kind of a value. Numbers with a point and dates are values of no key, so nothing is known of them but that they are.
 #[derive(Debug, Clone, PartialEq)]
 pub(in crate::topology) enum Kind {
     /// Texts repeat from table to table, so they are shared.
@@ -25,7 +25,7 @@ pub(in crate::topology) enum Kind {
     /// Behind a pointer, because tables are many and arrays are few: this is as large as a table.
     Array(Rc<Vec<Value>>),
     Table(Table),
-    /// What a placeholder that is all of a string came to: a number, and a text for keys that want one.
+    /// The result of a placeholder that is all of a string: a number, and a text for keys that want one.
     Computed(Box<Computed>),
 }
 
@@ -111,7 +111,7 @@ impl Value {
         }
     }
 
-    /// What it is, as a sentence calls it.
+    /// The kind of the value, as a sentence calls it.
     pub(in crate::topology) fn noun(&self) -> &'static str {
         match &self.kind {
             Kind::Computed(computed) => match computed.number {
