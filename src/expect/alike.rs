@@ -1,5 +1,5 @@
-//! Instances that see alike, told once: a thousand workers beside each other would otherwise take a thousand tables, each with
-//! the names of all the others.
+//! Groups of instances with the same view, reported once: a thousand workers beside each other would otherwise take a
+//! thousand tables, each with the names of all the others.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt::Write as _;
@@ -10,15 +10,15 @@ use crate::topology::Address;
 /// From so many on: fewer are easier to read one by one.
 const MANY: usize = 8;
 
-/// The observers that are namespaces, in groups: what is told of a group as one, or one by one.
+/// The observers that are namespaces, in groups: those reported as one group, or one by one.
 pub(super) struct Alike<'a> {
     facts: &'a Facts,
     sight: &'a Sight,
-    /// By observer, who is seen.
+    /// By observer, the processes that it sees.
     seen: HashMap<usize, Vec<usize>>,
-    /// By kind, how many are directly in such a namespace.
+    /// By kind, the number of processes directly in such a namespace.
     totals: BTreeMap<String, usize>,
-    /// By kind, who looks.
+    /// By kind, its observers.
     groups: BTreeMap<String, Vec<usize>>,
 }
 
@@ -41,7 +41,7 @@ impl<'a> Alike<'a> {
         Self { facts, sight, seen, totals, groups }
     }
 
-    /// The groups that one table is enough for, with that table: how many each of them sees, and whom, whichever it is.
+    /// The groups that one table is enough for, with that table: how many processes each member sees, and which.
     pub(super) fn tables(&self) -> Vec<(&[usize], String)> {
         if self.groups.values().all(|group| group.len() < MANY) || !self.kinds_are_addresses() {
             return Vec::new();
@@ -85,7 +85,7 @@ impl<'a> Alike<'a> {
         Some(view)
     }
 
-    /// Whether each kind, as an address, means its own namespaces and no others.
+    /// True if each kind, as an address, means its own namespaces and no others.
     fn kinds_are_addresses(&self) -> bool {
         self.totals.keys().chain(self.groups.keys()).all(|kind_of_all| {
             format!("{kind_of_all}/").parse::<Address>().is_ok_and(|address| {

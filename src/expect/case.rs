@@ -1,8 +1,8 @@
-//! One thing that was expected, and what was found.
+//! Case of a test: one expectation and its outcome.
 
 use serde::Serialize;
 
-/// What has become of a case.
+/// Outcome of a case.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 #[expect(missing_docs, reason = "the variants are their names")]
@@ -10,11 +10,11 @@ pub enum Status {
     Passed,
     Failed,
     Skipped,
-    /// It could not be found out: what was to be looked at was not there.
+    /// Not known: the object of the expectation was not there.
     Error,
 }
 
-/// Where something was declared.
+/// Place of a declaration.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[expect(missing_docs, reason = "the fields are their names")]
 pub struct Place {
@@ -25,26 +25,26 @@ pub struct Place {
 /// A case.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Case {
-    /// What is expected, as a sentence.
+    /// The expectation, as a sentence.
     pub name: String,
-    /// What has become of it.
+    /// Outcome.
     pub status: Status,
-    /// What was expected, in a few words.
+    /// The expectation, in a few words.
     pub expected: String,
-    /// What was found; of what was skipped, why.
+    /// The finding; if skipped, the reason.
     pub found: String,
-    /// Where it was declared; nowhere where it was on the command line.
+    /// Place of the declaration; `None` if it was on the command line.
     pub place: Option<Place>,
     /// The cells that differ.
     pub rows: Vec<Row>,
 }
 
-/// A cell of the matrix that is not as it was expected.
+/// Cell of the matrix that is not as expected.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Row {
-    /// Who looks.
+    /// The observer.
     pub observer: String,
-    /// At whom.
+    /// The process observed.
     pub process: String,
     /// `·` for what should be invisible.
     pub expected: String,
@@ -55,7 +55,7 @@ pub struct Row {
 }
 
 impl Case {
-    /// How many there are of a status.
+    /// Number of cases with a status.
     pub fn count(cases: &[Self], status: Status) -> usize {
         cases.iter().filter(|case| case.status == status).count()
     }

@@ -1,4 +1,4 @@
-//! Whether what is expected is so.
+//! Comparison of expectations with facts.
 
 use super::case::{Case, Place, Row, Status};
 use super::facts::{Facts, ProcessFact, Seen, Sight};
@@ -7,15 +7,15 @@ use crate::topology::State;
 use crate::topology::address::{Reading, Wanted};
 use crate::topology::expectation::{Assertion, Claim, Expectation, Via};
 
-/// What is invisible.
+/// Mark for an invisible process.
 const INVISIBLE: &str = "·";
 
-/// Compares an expectation with what was measured: a case a claim. `files` are the topology's.
+/// Compares an expectation with the facts; one case for each claim. `files` are those of the topology.
 pub fn judge(expectation: &Expectation, facts: &Facts, files: &[String]) -> Vec<Case> {
     expectation.claims.iter().map(|claim| case(claim, expectation.via, facts, files)).collect()
 }
 
-/// What came of a comparison.
+/// Result of a comparison.
 struct Verdict {
     expected: String,
     found: String,
@@ -134,7 +134,7 @@ fn processes<'a>(facts: &'a Facts, address: &'a Address) -> impl Iterator<Item =
     facts.processes.iter().filter(move |fact| is_it(address, &fact.path))
 }
 
-/// Something that is said of each of some processes.
+/// Claim about each of several processes.
 fn each(facts: &Facts, address: &Address, expected: &str, find: impl Fn(&ProcessFact) -> String) -> Verdict {
     let found: Vec<(&str, String)> = processes(facts, address).map(|fact| (fact.path.as_str(), find(fact))).collect();
     if found.is_empty() {
@@ -149,7 +149,7 @@ fn each(facts: &Facts, address: &Address, expected: &str, find: impl Fn(&Process
     Verdict { expected: expected.to_owned(), found: words, status: passed(others.is_empty()), rows: Vec::new() }
 }
 
-/// What is wanted of a cell.
+/// Expected content of a cell.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Wish {
     Seen,
@@ -169,14 +169,14 @@ impl Wish {
     }
 }
 
-/// Who looks, by an address.
+/// Observers that an address means.
 fn observers(sight: &Sight, from: &Address) -> Vec<usize> {
     let is_it = reading(from, &sight.observers.iter().map(|one| one.path.as_str()));
     (0..sight.observers.len()).filter(|&at| is_it(from, &sight.observers[at].path)).collect()
 }
 
-/// Whom an address means: whoever is called so, PID 1s that a wildcard stands for included, and whoever is directly in a
-/// namespace that is.
+/// Processes that an address means: those of that name, PID 1s that match a wildcard included, and those directly in a
+/// namespace of that name.
 fn seen(sight: &Sight, of: &Address) -> Vec<usize> {
     let is_one = |one: &Seen, instances: bool| {
         let is_it = |path: &str| if instances { of.matches_instances(path) } else { of.matches(path) };
@@ -188,7 +188,7 @@ fn seen(sight: &Sight, of: &Address) -> Vec<usize> {
     if literal.is_empty() { chosen(true) } else { literal }
 }
 
-/// Those who look, or why nobody does.
+/// Observers that an address means, or a verdict that says why there are none.
 fn looking<'a>(facts: &'a Facts, via: Via, from: &Address, expected: &str) -> Result<(&'a Sight, Vec<usize>), Verdict> {
     let sight = facts.sights.get(&via).ok_or_else(|| Verdict::no(expected, "nobody has looked"))?;
     let observers = observers(sight, from);

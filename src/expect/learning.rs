@@ -1,7 +1,8 @@
-//! The other way round: expectations from what is, for somebody to look over and keep.
+//! Derivation of expectations from facts, to be reviewed and kept.
 //!
-//! Whole subtrees that are seen, or hidden, alike are named once, by the namespace (`vm/ci/`: those directly in it) and by
-//! everything inside (`vm/ci/**`), so that what is written says how the tree is made rather than who happens to be in it.
+//! Whole subtrees that are seen, or hidden, alike are named once, by the namespace (`vm/ci/`: those directly in it) and
+//! by everything inside (`vm/ci/**`), so that the expectations describe the structure of the tree rather than its
+//! present members.
 
 use std::collections::{HashMap, HashSet};
 use std::fmt::Write as _;
@@ -21,7 +22,7 @@ pub fn learn(facts: &Facts) -> String {
             text += &table;
         }
         for (at, observer) in sight.observers.iter().enumerate() {
-            // Whoever is outside sees everything.
+            // An observer outside sees everything.
             if !told.contains(&at) && facts.spaces.contains(&observer.path) && observer.trouble.is_none() {
                 sees(&mut text, facts, sight, at);
             }
@@ -41,7 +42,7 @@ pub fn learn(facts: &Facts) -> String {
 }
 
 fn sees(text: &mut String, facts: &Facts, sight: &Sight, observer: usize) {
-    // By namespace: whether those directly in it are seen; `None` where some are and some are not.
+    // By namespace: true if those directly in it are seen; `None` where some are and some are not.
     let mut direct: HashMap<&str, Option<bool>> = HashMap::new();
     for (at, seen) in sight.seen.iter().enumerate() {
         let is_seen = sight.cells.get(&(observer, at)).is_some_and(|mark| mark.is_seen);
@@ -59,7 +60,7 @@ fn sees(text: &mut String, facts: &Facts, sight: &Sight, observer: usize) {
         let Some(Some(is_seen)) = direct.get(space.as_str()).copied() else {
             for (at, seen) in sight.seen.iter().enumerate().filter(|(_, seen)| seen.space == *space) {
                 let is_seen = sight.cells.get(&(observer, at)).is_some_and(|mark| mark.is_seen);
-                // One that nobody has declared is gone the next time.
+                // An undeclared process is gone the next time.
                 if !seen.path.contains('#') {
                     lists[usize::from(!is_seen)].push(quoted(&seen.path));
                 }

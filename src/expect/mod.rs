@@ -1,7 +1,7 @@
-//! What a file expects, against what was measured: cases, each of which has passed or not, and reports of them.
+//! Comparison of a file's expectations with measurements: cases, each passed or not, and reports of them.
 //!
-//! Nothing here asks the kernel. Facts go in, as `observe` has found them and the controller knows them; whoever has
-//! collected them says when it is worth to look again.
+//! Nothing here asks the kernel. Facts go in, as `observe` has found them and the controller knows them; the caller
+//! decides when to look again.
 
 mod alike;
 pub mod case;

@@ -1,4 +1,4 @@
-//! Numbers: who has which, and who sees whom.
+//! Experiments on numbers: the numbers of a process, and visibility between namespaces.
 
 use std::os::unix::fs::MetadataExt as _;
 
@@ -9,7 +9,7 @@ use super::stage::{Line, Stage, Where, cast, wait};
 use crate::observe::process::Process;
 use crate::sys::access::may_signal;
 
-/// Says who it is, and stays.
+/// Reports its own PID and blocks.
 fn introduce(line: &Line) {
     line.say(getpid());
     wait(line);
@@ -69,7 +69,7 @@ pub(super) fn collision(stage: Stage) -> nix::Result<Finding> {
 }
 
 pub(super) fn downward_only(_: Stage) -> nix::Result<Finding> {
-    // A number that is nobody's inside.
+    // A number that no process inside has.
     let myself = getpid();
     let sibling = cast(Where::New, introduce)?;
     sibling.line.hear()?;
@@ -87,7 +87,7 @@ pub(super) fn downward_only(_: Stage) -> nix::Result<Finding> {
     Ok(Finding::check(found, downward == "0" && upward == "ESRCH" && sideways == "ESRCH"))
 }
 
-/// What the system call returned.
+/// Result of a system call as a word.
 fn word(result: nix::Result<()>) -> String {
     match result {
         Ok(()) => "0".to_owned(),

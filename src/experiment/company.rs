@@ -1,4 +1,4 @@
-//! Borders: parents outside, a /proc from outside, members who were moved in, and messages across.
+//! Experiments on borders: parents outside, a /proc from outside, processes that joined, and messages across.
 
 use nix::errno::Errno;
 use nix::unistd::{Pid, getpid, getppid};
@@ -10,7 +10,7 @@ use crate::observe::process::Process;
 use crate::sys::access::may_signal;
 use crate::sys::channel::Wait;
 
-/// Says who it is and whose child, and stays.
+/// Reports its own PID and its parent's, and blocks.
 fn introduce(line: &Line) {
     line.say(format!("{} {}", getpid(), getppid()));
     wait(line);

@@ -1,4 +1,4 @@
-//! Death: of a PID 1, of a parent, and where nesting ends.
+//! Experiments on ends: of a PID 1, of a parent, and of nesting.
 
 use nix::errno::Errno;
 use nix::sched::{CloneFlags, unshare};
@@ -32,7 +32,7 @@ pub(super) fn root_death(_: Stage) -> nix::Result<Finding> {
     first.signal(Signal::SIGKILL)?;
     let ended = await_end(first.pid);
     let after = nix::unistd::read(&reader, &mut byte);
-    // With the reaping of the first, nobody is left who could hold the other end open.
+    // Once the first has been reaped, no process is left that could hold the other end open.
     let holds = before == Err(Errno::EAGAIN) && after == Ok(0);
     let how = match ended {
         Some(WaitStatus::Signaled(_, signal, _)) => signal.as_str().to_owned(),
@@ -70,7 +70,7 @@ pub(super) fn orphans(_: Stage) -> nix::Result<Finding> {
     ))
 }
 
-/// Tells by `line` whose child it is, says by its own that it has, and tells again when that has changed.
+/// Reports its parent on `line`, confirms that on its own line, and reports again once the parent has changed.
 pub(super) fn be_orphaned(own: &Line, line: &Line) {
     let before = getppid();
     line.say(before);
@@ -82,7 +82,7 @@ pub(super) fn be_orphaned(own: &Line, line: &Line) {
 }
 
 pub(super) fn dead_space(_: Stage) -> nix::Result<Finding> {
-    // In somebody who is thrown away: whoever is in this state can fork no more.
+    // In a throw-away process: a process in this state can no longer fork.
     let somebody = cast(Where::Here, |line| {
         if let Err(errno) = unshare(CloneFlags::CLONE_NEWPID) {
             line.say(format!("{errno:?}"));

@@ -1,9 +1,10 @@
-//! The kernel's behaviours, each as a small experiment that shows and checks it: what is claimed, on which layout, what is done,
-//! what the kernel answers.
+//! Behaviours of the kernel, each shown and checked by a small experiment: hypothesis, layout, procedure and the
+//! kernel's answer.
 //!
-//! Every experiment has a stage of its own (`stage`): a PID namespace that ends with it, so that nothing is left behind,
-//! whatever goes wrong, and the numbers on it are the same on every run. Responsible for the claims and the measurements, not
-//! for how they are shown. A floor with `engine` and `observe`: it uses neither a topology nor a controller.
+//! Every experiment has a stage of its own (`stage`): a PID namespace that ends with it, so that nothing is left
+//! behind, whatever goes wrong, and the numbers on it are the same on every run. Responsible for the claims and the
+//! measurements, not for their presentation. On the level of `engine` and `observe`: uses neither a topology nor a
+//! controller.
 
 mod beginnings;
 mod company;
@@ -19,15 +20,15 @@ use crate::sys::errno::spelled;
 use stage::Stage;
 pub use stage::StageError;
 
-/// Whether the kernel does what is claimed.
+/// Outcome of an experiment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Verdict {
-    /// It does.
+    /// The kernel does as claimed.
     Holds,
-    /// It does not.
+    /// The kernel does not do as claimed.
     Fails,
-    /// It could not be tried here.
+    /// The experiment could not be carried out here.
     Skipped,
 }
 
@@ -42,14 +43,14 @@ impl Verdict {
     }
 }
 
-/// What the kernel answered.
+/// Answer of the kernel.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Finding {
-    /// In words and numbers.
+    /// The answer in words and numbers.
     pub found: String,
-    /// What follows.
+    /// Conclusion from the answer.
     pub verdict: Verdict,
-    /// How many processes it had when no further one could be made; which limit that is can be told from outside.
+    /// Number of processes when no further one could be made; the limit that this is can be told from outside.
     pub(crate) shortage: Option<u64>,
 }
 
@@ -62,14 +63,14 @@ impl Finding {
         Self { found: why.into(), verdict: Verdict::Skipped, shortage: None }
     }
 
-    /// There was no stage to try it on.
+    /// Finding for an experiment that had no stage.
     pub fn without_stage(error: &StageError) -> Self {
         let limit = if error.errno == Errno::EAGAIN { Some(ceiling::reached(&[])) } else { file_limit(error.errno) };
         let limit = limit.map_or_else(String::new, |limit| format!("; {limit}"));
         Self::skip(format!("there is no stage for experiments: {error}{limit}"))
     }
 
-    /// It could not be tried with so many processes: a limit of this machine is no answer of the kernel.
+    /// Finding for an experiment that had too few processes: a limit of this machine is no answer of the kernel.
     fn skip_at_limit(why: impl Into<String>, errno: Errno, processes: u64) -> Self {
         let mut why = why.into();
         if let Some(limit) = file_limit(errno) {
@@ -82,18 +83,18 @@ impl Finding {
 /// One experiment.
 #[derive(Debug, Clone, Copy)]
 pub struct Experiment {
-    /// Its name on the command line.
+    /// Name on the command line.
     pub id: &'static str,
-    /// What is claimed.
+    /// The claim.
     pub hypothesis: &'static str,
-    /// Which namespaces and processes there are: `outside > inside`, `one & another`.
+    /// Namespaces and processes: `outside > inside`, `one & another`.
     pub layout: &'static str,
-    /// What is done.
+    /// Procedure.
     pub did: &'static str,
     perform: fn(Stage) -> nix::Result<Finding>,
 }
 
-/// All of them, in the order of a lesson.
+/// All experiments, in the order of a lesson.
 pub const ALL: [Experiment; 15] = [
     Experiment {
         id: "pid-one",
@@ -202,13 +203,13 @@ pub const ALL: [Experiment; 15] = [
     },
 ];
 
-/// The one with this name.
+/// Experiment with this name.
 pub fn find(id: &str) -> Option<&'static Experiment> {
     ALL.iter().find(|experiment| experiment.id == id)
 }
 
 impl Experiment {
-    /// Carries it out. Forks: the caller has one thread.
+    /// Carries the experiment out. Forks: the caller has one thread.
     ///
     /// # Errors
     ///
@@ -222,7 +223,7 @@ impl Experiment {
             };
             let performed = perform(stage);
             match (performed, stage::shortage()) {
-                // What was found without a process or a descriptor that was to be there says nothing about the kernel.
+                // A result without a process or a descriptor that was to be there says nothing about the kernel.
                 (Ok(Finding { verdict: Verdict::Fails, .. }) | Err(_), Some(errno)) => unable(errno),
                 (performed, _) => performed.unwrap_or_else(unable),
             }
@@ -234,10 +235,10 @@ impl Experiment {
     }
 }
 
-/// No stage has more processes, but for the one that looks for the depth.
+/// No stage has more processes, except the one that measures the depth.
 const FEW: u64 = 8;
 
-/// Which limit on open files an errno is about.
+/// Limit on open files that an errno is about.
 fn file_limit(errno: Errno) -> Option<String> {
     match errno {
         Errno::EMFILE => Some(files::open_files()),
@@ -246,7 +247,7 @@ fn file_limit(errno: Errno) -> Option<String> {
     }
 }
 
-/// What the kernel answered, for people: nothing in an experiment is about disks.
+/// Error of the kernel in words: no experiment is about disks.
 fn explain(errno: Errno) -> String {
     if errno == Errno::ENOSPC { "a limit is reached (ENOSPC)".to_owned() } else { spelled(errno) }
 }

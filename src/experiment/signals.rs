@@ -1,4 +1,4 @@
-//! Signals: which arrive, at whom, and from whom they seem to come.
+//! Experiments on signals: which are delivered, to which process, and with which sender.
 
 use nix::sys::signal::{SigSet, SigmaskHow, Signal, kill, sigprocmask};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
@@ -55,7 +55,7 @@ fn ear() -> nix::Result<SignalFd> {
     SignalFd::with_flags(&set, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK).map_err(note)
 }
 
-/// Who has sent the signal; nobody within a while.
+/// Sender of the signal; `None` if none arrives within a while.
 fn sender(ear: &mut SignalFd) -> Option<u32> {
     for _ in 0..500 {
         match ear.read_signal() {
@@ -95,7 +95,7 @@ pub(super) fn sender_zero(_: Stage) -> nix::Result<Finding> {
     ))
 }
 
-/// Listens for USR1 and tells.
+/// Waits for USR1 and reports its sender.
 fn listen(line: &Line) {
     let Ok(mut ear) = ear() else { return };
     line.say("ready");
@@ -109,7 +109,7 @@ pub(super) fn kill_all(_: Stage) -> nix::Result<Finding> {
         let Ok(sender) = cast(Where::Here, |line| {
             // As PID 1 has it blocked, so has this one, until here: a signal to itself would end it.
             let _ = sigprocmask(SigmaskHow::SIG_UNBLOCK, Some(&user_signal()), None);
-            // Nobody outside this namespace is visible from it: this is the one place where `-1` is safe.
+            // No process outside this namespace is visible from it: this is the one place where `-1` is safe.
             if line.hear().is_ok() {
                 let _ = kill(Pid::from_raw(-1), Signal::SIGUSR1);
                 line.say("sent");

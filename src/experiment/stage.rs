@@ -1,10 +1,10 @@
-//! Where experiments are carried out: inside a PID namespace of their own, whose PID 1 ends as soon as the experimenter has
-//! told what was found.
+//! Stage of an experiment: a PID namespace of its own, whose PID 1 ends as soon as the experimenter has reported the
+//! finding.
 //!
-//! Four processes: the caller; a helper that unshares; PID 1 of the stage, which reaps; and the experimenter, number 2 there,
-//! who is "outside" in every layout. When the experimenter ends, PID 1 does, and the kernel takes whatever the experiment
-//! has left (R-rule of `pid_namespaces(7)`: a PID 1 takes its namespace along). When the caller dies, so does the helper, and
-//! with it PID 1, both by `PR_SET_PDEATHSIG`.
+//! Four processes: the caller; a helper that unshares; PID 1 of the stage, which reaps; and the experimenter, number 2
+//! there, which is "outside" in every layout. When the experimenter ends, PID 1 does, and the kernel kills whatever the
+//! experiment has left (`pid_namespaces(7)`: a PID 1 takes its namespace along). When the caller dies, so does the
+//! helper, and with it PID 1, both by `PR_SET_PDEATHSIG`.
 
 use std::fs::File;
 use std::io::{Read as _, Write as _};
@@ -33,27 +33,27 @@ use crate::sys::fork::{exit_now, fork};
 use crate::sys::pidfd::Pidfd;
 use crate::sys::reap::await_child;
 
-/// So long an experiment may take.
+/// Time limit of an experiment.
 const PATIENCE: Duration = Duration::from_secs(30);
 /// So long a line is listened to.
 const SILENCE: Duration = Duration::from_secs(10);
 
-/// Why there is no stage.
+/// Reason why there is no stage.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot {what}: {}", super::explain(*errno))]
 pub struct StageError {
-    /// What was tried.
+    /// The step that failed.
     pub what: &'static str,
-    /// Why it failed.
+    /// Its error.
     pub errno: Errno,
 }
 
-/// What an experimenter knows of its stage.
+/// Properties of a stage that an experimenter has to know.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Stage {
-    /// Whether the stage is directly below the initial namespace.
+    /// True if the stage is directly below the initial namespace.
     pub(super) is_outermost: bool,
-    /// Whether /proc is the stage's.
+    /// True if /proc is that of the stage.
     pub(super) has_proc: bool,
 }
 
@@ -88,7 +88,7 @@ fn clear_notes() -> nix::Result<()> {
     Ok(())
 }
 
-/// Builds a stage, has somebody perform on it, and takes it down.
+/// Builds a stage, carries an experiment out on it, and takes it down.
 pub(super) fn set(perform: impl FnOnce(Stage) -> Finding) -> Result<Finding, StageError> {
     let failed = |what| move |errno| StageError { what, errno };
     let is_outermost = namespaces::own().is_ok_and(|own| own == namespaces::INITIAL);
@@ -139,7 +139,7 @@ fn encode(result: &Result<Finding, (String, i32)>) -> Vec<u8> {
     postcard::to_stdvec(result).unwrap_or_default()
 }
 
-/// The helper.
+/// Body of the helper.
 fn build(
     is_outermost: bool,
     tell: &mut File,
@@ -159,7 +159,8 @@ fn build(
     unshare(CloneFlags::CLONE_NEWPID | CloneFlags::CLONE_NEWNS).map_err(|errno| (make, errno))?;
     let first = match fork().map_err(|errno| (split, errno))? {
         ForkResult::Child => {
-            // A helper that has died before this was set has closed nothing: the caller's patience is the second net.
+            // If the helper had died before this was set, it would have closed nothing: the caller's time limit covers
+            // that.
             let _ = set_pdeathsig(Signal::SIGKILL);
             let _ = setsid();
             let has_proc = mount_proc().is_ok();
@@ -176,7 +177,7 @@ fn build(
                     exit_now(1)
                 }
             };
-            // Whoever ends is reaped; with the experimenter everything ends.
+            // Every child is reaped; when the experimenter ends, everything ends.
             loop {
                 match waitpid(None, Some(WaitPidFlag::__WALL)) {
                     Ok(status) if status.pid() == Some(child) => exit_now(0),
@@ -191,7 +192,7 @@ fn build(
     Ok(())
 }
 
-/// The stage's own, and nobody else's: what is mounted here must not be seen outside.
+/// Mounts the stage's own /proc, in a private mount namespace: the mount must not be seen outside.
 fn mount_proc() -> nix::Result<()> {
     mount(None::<&str>, "/", None::<&str>, MsFlags::MS_REC | MsFlags::MS_PRIVATE, None::<&str>)?;
     let flags = MsFlags::MS_NOSUID | MsFlags::MS_NODEV | MsFlags::MS_NOEXEC;
@@ -216,12 +217,12 @@ fn read(answer: &mut File) -> Option<Vec<u8>> {
     }
 }
 
-/// Waits until a child has ended, and reaps it. How it ended, where nix has a word for it.
+/// Waits until a child has ended, and reaps it. Returns its status, unless nix has no name for it.
 pub(super) fn await_end(child: Pid) -> Option<WaitStatus> {
     WaitStatus::from_raw(child, await_child(child).ok()?).ok()
 }
 
-/// A line between two processes: a message at a time, translated by nobody.
+/// Socket between two processes: one message at a time, without translation.
 #[derive(Debug)]
 pub(super) struct Line(pub(super) Channel);
 
@@ -233,7 +234,7 @@ impl Line {
         Ok((Self(ours), Self(theirs)))
     }
 
-    /// Sends a message. Nobody who listens any more is no failure of the sender.
+    /// Sends a message. A receiver that is gone is not an error of the sender.
     #[expect(clippy::needless_pass_by_value, reason = "words and numbers are said as they are")]
     pub(super) fn say(&self, text: impl ToString) {
         let _ = self.0.send(text.to_string().as_bytes(), &[], Wait::Allowed);
@@ -243,7 +244,7 @@ impl Line {
     ///
     /// # Errors
     ///
-    /// `EPIPE` when there is nobody who could send one, `EAGAIN` when none has come.
+    /// `EPIPE` if no process is left that could send one, `EAGAIN` if none has arrived.
     pub(super) fn hear(&self) -> nix::Result<String> {
         let mut buffer = [0; 512];
         match self.0.receive_without_descriptors(&mut buffer, Wait::Allowed)?.bytes {
@@ -252,37 +253,37 @@ impl Line {
         }
     }
 
-    /// A number.
+    /// Waits for a message that is a number.
     ///
     /// # Errors
     ///
-    /// Those of [`Line::hear`], and `EBADMSG` for what is none.
+    /// Those of [`Line::hear`], and `EBADMSG` for anything else.
     pub(super) fn hear_number(&self) -> nix::Result<i32> {
         self.hear()?.parse().map_err(|_| Errno::EBADMSG)
     }
 }
 
-/// Somebody on the stage.
+/// Process on the stage.
 #[derive(Debug)]
 pub(super) struct Actor {
-    /// The number for whoever has made it.
+    /// Number in the namespace of its maker.
     pub(super) pid: Pid,
-    /// The way to talk to it.
+    /// Socket to it.
     pub(super) line: Line,
 }
 
-/// Where somebody is put.
+/// Namespace for a new process.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Where<'a> {
-    /// In the namespace of its maker.
+    /// The namespace of its maker.
     Here,
-    /// In a new one, as PID 1.
+    /// A new one, as PID 1.
     New,
-    /// In that of another one, by setns(2).
+    /// That of another process, by setns(2).
     Beside(&'a Actor),
 }
 
-/// Puts somebody on the stage, who plays a role and ends.
+/// Forks a process that plays a role and ends.
 pub(super) fn cast(place: Where<'_>, role: impl FnOnce(&Line)) -> nix::Result<Actor> {
     let (ours, theirs) = Line::pair().map_err(note)?;
     let myself = Pidfd::open(getpid()).map_err(note)?;
@@ -307,17 +308,17 @@ pub(super) fn cast(place: Where<'_>, role: impl FnOnce(&Line)) -> nix::Result<Ac
 }
 
 impl Actor {
-    /// Signals it by a pidfd: it is an unreaped child.
+    /// Sends a signal by a pidfd: the process is an unreaped child.
     pub(super) fn signal(&self, signal: Signal) -> nix::Result<()> {
         Pidfd::open(self.pid).map_err(note)?.signal(signal as i32)
     }
 
-    /// Whether it has not ended.
+    /// True if the process has not ended.
     pub(super) fn lives(&self) -> bool {
         Pidfd::open(self.pid).is_ok_and(|pidfd| !pidfd.has_ended())
     }
 
-    /// Lets it end, and reaps it.
+    /// Closes its socket, which ends it, and reaps it.
     pub(super) fn end(self) -> Option<WaitStatus> {
         // Others who were made later have copies of this end: the end of the line must not wait for theirs.
         let _ = shutdown(self.line.0.as_fd().as_raw_fd(), Shutdown::Both);
@@ -325,7 +326,7 @@ impl Actor {
     }
 }
 
-/// Plays somebody who is only there, until his maker lets go.
+/// Blocks until the maker closes the socket.
 pub(super) fn wait(line: &Line) {
     while matches!(line.hear(), Ok(_) | Err(Errno::EAGAIN)) {}
 }

@@ -7,10 +7,10 @@ mod tap;
 
 use super::case::Case;
 
-/// Who reads it.
+/// Format of a report.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Format {
-    /// People.
+    /// For people.
     Pretty,
     /// The Test Anything Protocol, version 14.
     Tap,
@@ -30,7 +30,7 @@ pub fn render(format: Format, topology: &str, cases: &[Case]) -> String {
     }
 }
 
-/// How many cells that differ are shown of one case.
+/// Number of differing cells shown of one case.
 const SHOWN: usize = 10;
 
 /// The cells that differ, where it was declared: what is behind a failure.
