@@ -44,7 +44,7 @@ const SILENCE: Duration = Duration::from_secs(10);
 pub struct StageError {
     /// The step that failed.
     pub what: &'static str,
-    /// Its error.
+    /// Errno of that step.
     pub errno: Errno,
 }
 

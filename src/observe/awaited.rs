@@ -1,5 +1,5 @@
-//! Signals that a process is about to take without a handler: those that a thread of it awaits in `sigtimedwait(2)` and its
-//! relatives, and those that a signalfd of it reads.
+//! Signals that a process can accept without a handler: those that one of its threads awaits in `sigtimedwait(2)` and
+//! its relatives, and those that one of its signalfds reads.
 //!
 //! While a thread awaits signals, `SigBlk` of `proc_pid_status(5)` does not show them (R44). The set is in the process's own
 //! memory; `/proc/PID/syscall` says where.
@@ -14,14 +14,14 @@ use nix::unistd::{Pid, SysconfVar, sysconf};
 
 use super::small_file;
 
-/// Whether a set of signals is known.
+/// Signals awaited, if known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Known {
     /// Exactly these.
     Signals(u64),
-    /// None just then, but the thread was on its way somewhere.
+    /// None at that moment, but the thread was running.
     Runs,
-    /// The kernel did not say: the caller may not look.
+    /// Not known: the kernel does not let the caller look.
     No,
 }
 
@@ -29,7 +29,7 @@ impl Known {
     /// No signal at all.
     pub const NONE: Self = Self::Signals(0);
 
-    /// Those that are known to be among them.
+    /// Signals known to be awaited.
     pub const fn at_least(self) -> u64 {
         match self {
             Self::Signals(set) => set,
@@ -38,17 +38,17 @@ impl Known {
     }
 }
 
-/// The calls that await signals: `rt_sigtimedwait` of a native program, and the two of a 32-bit one.
+/// System calls that await signals: `rt_sigtimedwait` of a native program, and the two of a 32-bit one.
 const AWAITING: [i64; 3] = [libc::SYS_rt_sigtimedwait, 177, 421];
-/// How many descriptors are looked through for signalfds.
+/// Number of descriptors that are searched for signalfds.
 const DESCRIPTORS: usize = 4096;
 
-/// What a thread awaits at this moment.
+/// Signals that a thread awaits at this moment.
 pub fn by_thread(pid: Pid, thread: i32) -> Known {
     let directory = format!("/proc/{pid}/task/{thread}");
     match call_of(&directory) {
         Some(Call::Awaits { set }) => match read_set(&directory, set) {
-            // What was read belongs to this call only if the thread is still in it.
+            // The set that was read belongs to this call only if the thread is still in it.
             Some(signals) => match call_of(&directory) {
                 Some(Call::Awaits { set: now }) if now == set => Known::Signals(signals),
                 _ => Known::Runs,
@@ -61,13 +61,13 @@ pub fn by_thread(pid: Pid, thread: i32) -> Known {
     }
 }
 
-/// What the threads of a process are seen to await at this moment, all together.
+/// Signals that the threads of a process are seen to await at this moment, all together.
 pub fn by_any_thread(pid: Pid) -> u64 {
     let threads = threads(pid).unwrap_or_default();
     threads.into_iter().fold(0, |seen, thread| seen | by_thread(pid, thread).at_least())
 }
 
-/// What the signalfds of a process are seen to read: `sigmask` of `proc_pid_fdinfo(5)`.
+/// Signals that the signalfds of a process are seen to read: `sigmask` of `proc_pid_fdinfo(5)`.
 pub fn by_descriptor(pid: Pid) -> u64 {
     // A first thread that has ended has no descriptors any more; the others have them.
     let owner = threads(pid).ok().and_then(|threads| {
@@ -86,20 +86,20 @@ pub fn by_descriptor(pid: Pid) -> u64 {
             let line = text.lines().find_map(|line| line.strip_prefix("sigmask:"))?;
             u64::from_str_radix(line.trim(), 16).ok()
         });
-        // One that was closed meanwhile reads nothing.
+        // A signalfd closed meanwhile reads nothing.
         signals |= mask.unwrap_or_default();
     }
     signals
 }
 
-/// What a thread does in the kernel.
+/// State of a thread in the kernel.
 enum Call {
     Awaits { set: u64 },
     Other,
     Runs,
 }
 
-/// `None` where the kernel does not say: tracing is refused, or it is built without this.
+/// State of a thread; `None` where the kernel does not say: tracing is refused, or it is built without this.
 fn call_of(directory: &str) -> Option<Call> {
     let text = small_file_of(directory, "syscall")?;
     let mut words = text.split_whitespace();
@@ -114,7 +114,7 @@ fn call_of(directory: &str) -> Option<Call> {
     })
 }
 
-/// Asks where in the kernel it sleeps, which may be told to those who may not trace it (Yama).
+/// Looks up the place in the kernel at which the thread sleeps; Yama lets callers see it that may not trace.
 fn waiting_elsewhere(directory: &str) -> Known {
     match small_file_of(directory, "wchan").as_deref().map(str::trim) {
         None | Some("" | "0") => Known::No,
@@ -125,8 +125,9 @@ fn waiting_elsewhere(directory: &str) -> Known {
 
 /// Reads a set from the memory of a process.
 ///
-/// By way of the thread that waits: a first thread that has ended has no memory any more. Only from a page that is in memory and nobody's file: to fetch any other the kernel may have to wait for whoever provides
-/// it, a file system or a handler of page faults, and that may be a program of the tree.
+/// By way of the waiting thread: a first thread that has ended has no memory any more. Only from a private page that is
+/// in memory: to fetch any other, the kernel may have to wait for a file system or a page-fault handler, and that may
+/// be a program of the tree.
 fn read_set(thread: &str, address: u64) -> Option<u64> {
     if !is_private_and_present(thread, address)? {
         return None;
@@ -135,7 +136,7 @@ fn read_set(thread: &str, address: u64) -> Option<u64> {
     word_at(&memory, address)
 }
 
-/// Bits 63 and 61 of `proc_pid_pagemap(5)`.
+/// True for a private page in memory: bits 63 and 61 of `proc_pid_pagemap(5)`.
 fn is_private_and_present(thread: &str, address: u64) -> Option<bool> {
     const PRESENT: u64 = 1 << 63;
     const OF_FILE: u64 = 1 << 61;

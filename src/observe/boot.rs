@@ -1,4 +1,4 @@
-//! Which run of which kernel this is.
+//! Identity of the running kernel: boot and release.
 
 /// The id of this boot, `/proc/sys/kernel/random/boot_id`; empty where it cannot be read.
 pub fn id() -> String {

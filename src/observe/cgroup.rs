@@ -1,8 +1,8 @@
-//! Where processes stand in the hierarchy of cgroup v2: the tree that can freeze (`cgroup.freeze`, since Linux 5.2).
+//! Position of processes in the hierarchy of cgroup v2: the tree that can freeze (`cgroup.freeze`, since Linux 5.2).
 //!
-//! It is looked for by the type of its mount, never by a path: beside controllers of version 1 it is an otherwise empty tree
-//! at a place of the distribution's choice. A path of /proc/PID/cgroup begins at the root of the reader's cgroup namespace,
-//! and one of a mount may begin further down.
+//! The tree is found by the type of its mount, never by a path: beside controllers of version 1 it is an otherwise
+//! empty tree at a place of the distribution's choice. A path of /proc/PID/cgroup begins at the root of the reader's
+//! cgroup namespace, and one of a mount may begin further down.
 
 use std::ffi::OsStr;
 use std::io;
@@ -16,9 +16,9 @@ use super::{mountinfo, small_file};
 /// The mounted tree.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Tree {
-    /// Where it is mounted.
+    /// Mount point.
     pub mount: PathBuf,
-    /// Which part of it is mounted there, as seen from the reader's cgroup namespace.
+    /// Path of the part that is mounted there, as seen from the reader's cgroup namespace.
     pub root: PathBuf,
 }
 
@@ -28,7 +28,7 @@ impl Tree {
         Self::of(&mountinfo::own())
     }
 
-    /// The first one in the bytes of a table.
+    /// The first mount of cgroup version 2 in the bytes of a table.
     fn of(table: &[u8]) -> Option<Self> {
         let mount = mountinfo::mounts(table).find(|mount| mount.kind == b"cgroup2")?;
         Some(Self { mount: mount.point(), root: mount.root() })
@@ -45,13 +45,13 @@ impl Tree {
         Ok(self.group_in(bytes))
     }
 
-    /// The same of the bytes of a `/proc/PID/cgroup`. The name of a group is anything but a line feed.
+    /// Directory of a group from the bytes of a `/proc/PID/cgroup`. The name of a group is anything but a line feed.
     pub fn group_in(&self, bytes: &[u8]) -> Option<PathBuf> {
         let path = bytes.split(|&byte| byte == b'\n').find_map(|line| line.strip_prefix(b"0::"));
         path.and_then(|path| self.directory(Path::new(OsStr::from_bytes(path))))
     }
 
-    /// The directory of a group of which /proc tells the path.
+    /// Directory of a group, by its path in /proc.
     fn directory(&self, path: &Path) -> Option<PathBuf> {
         let inside = path.strip_prefix(&self.root).ok()?;
         let is_inside = inside.components().all(|part| matches!(part, Component::Normal(_)));
@@ -70,7 +70,7 @@ pub fn name_apart(pid: Pid, beside: Pid) -> Option<String> {
     paths.filter_map(|path| path.rsplit('/').next()).find(|name| !name.is_empty()).map(str::to_owned)
 }
 
-/// Whether a group is frozen, all of it: `frozen 1` in its `cgroup.events`.
+/// True if a whole group is frozen: `frozen 1` in its `cgroup.events`.
 ///
 /// # Errors
 ///
@@ -80,7 +80,7 @@ pub fn is_frozen(group: &Path) -> io::Result<bool> {
     Ok(text.lines().any(|line| line == "frozen 1"))
 }
 
-/// The processes of a group, in the reader's numbers; 0 stands for those whom the reader cannot see.
+/// Processes of a group, in the reader's numbers; 0 stands for each that the reader cannot see.
 ///
 /// # Errors
 ///

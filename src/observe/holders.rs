@@ -1,4 +1,4 @@
-//! Processes that have a file open, by device and inode: also one that has lost its name.
+//! Processes that have a file open, by device and inode, even one that has been deleted.
 
 use std::io;
 use std::os::unix::fs::MetadataExt as _;
@@ -13,21 +13,21 @@ use crate::sys::pidfd::Pidfd;
 /// A process that has a file open.
 #[derive(Debug)]
 pub struct Holder {
-    /// Its number.
+    /// PID.
     pub pid: Pid,
-    /// Opened before it was looked at: a signal through it reaches this process or none.
+    /// Pidfd, opened before the process was looked at: a signal through it reaches this process or none.
     pub process: Pidfd,
-    /// Its name, as `comm` has it.
+    /// Name, as in `comm`.
     pub name: String,
-    /// How the kernel names the file: with ` (deleted)` behind what has none any more.
+    /// Path of the file as the kernel shows it, with ` (deleted)` behind that of a deleted one.
     pub file: PathBuf,
 }
 
-/// The caller's own processes that have a file open which is wanted, by its path as the kernel tells it.
+/// Processes of the caller that have a wanted file open, by its path as the kernel shows it.
 ///
 /// # Errors
 ///
-/// Where /proc cannot be listed. What may not be looked into has nothing.
+/// If /proc cannot be listed. A process that cannot be looked into counts as one with no files.
 pub fn holders(is_wanted: impl Fn(&str) -> bool) -> io::Result<Vec<Holder>> {
     let mut found = Vec::new();
     let all = directory::numbers(std::fs::File::open("/proc")?)?;
@@ -43,7 +43,7 @@ pub fn holders(is_wanted: impl Fn(&str) -> bool) -> io::Result<Vec<Holder>> {
 fn look(pid: Pid, is_wanted: &impl Fn(&str) -> bool) -> Option<Holder> {
     let process = Pidfd::open(pid).ok()?;
     let name = std::fs::read_to_string(format!("/proc/{pid}/comm")).ok()?.trim_end().to_owned();
-    // Nobody else has a lock of nestns, and there are many others.
+    // No other program has a lock of nestns, and there are many others.
     if !name.starts_with("nestns") {
         return None;
     }
@@ -55,7 +55,7 @@ fn look(pid: Pid, is_wanted: &impl Fn(&str) -> bool) -> Option<Holder> {
         Some(PathBuf::from(link))
     };
     let file = directory::numbers(&descriptors).ok()?.iter().find_map(is_file)?;
-    // It was looked at by its number: the descriptor tells whether that is still the same process.
+    // The process was looked at by its number: the pidfd tells whether that is still the same process.
     let is_same = !process.has_ended() && process::start_time(pid).is_ok();
     is_same.then_some(Holder { pid, process, name, file })
 }

@@ -1,7 +1,8 @@
-//! The host name, and the NIS domain name, in somebody's UTS namespace.
+//! Host name and NIS domain name of the UTS namespace of a process.
 //!
-//! The kernel tells it only to who is in there, so that a forked copy goes in and asks. To be let into a UTS namespace of an
-//! ordinary user's tree it takes the privileges of the user namespace that owns it, which is entered with it (setns(2)).
+//! The kernel tells them only to members of the namespace, so that a forked child enters it and asks. To enter a UTS
+//! namespace of an ordinary user's tree requires the privileges of the user namespace that owns it, which is entered
+//! with it (setns(2)).
 
 use std::ffi::OsStr;
 use std::fs::File;
@@ -28,11 +29,11 @@ pub fn of(pid: i32) -> io::Result<String> {
     names(pid).map(|(name, _)| name)
 }
 
-/// Reads both.
+/// Reads the host name and the domain name.
 ///
 /// # Errors
 ///
-/// `EPERM` where the caller may not enter, `ESRCH` when the process is gone.
+/// `EPERM` if the caller may not enter, `ESRCH` if the process is gone.
 pub fn names(pid: i32) -> io::Result<(String, String)> {
     let target = Pidfd::open(Pid::from_raw(pid))?;
     let kinds = Standpoint::own(None)?.to_enter(Pid::from_raw(pid), Some(&["user".to_owned(), "uts".to_owned()]))?;

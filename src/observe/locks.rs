@@ -1,18 +1,18 @@
-//! Which files are locked by flock(2), without trying it: whoever tries holds the lock for a moment, and another who means
-//! to take it meanwhile is refused.
+//! Detection of flock(2) locks without trying them: an attempt holds the lock for a moment, and a process that means to
+//! take it meanwhile is refused.
 
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
 use nix::sys::stat::{major, minor};
 
-/// Whether somebody holds an exclusive lock on a file, as far as the caller's `/proc/locks` shows it: a holder outside his
-/// PID namespace is not shown. `None` where that cannot be told.
+/// True if a process holds an exclusive lock on a file, as far as the caller's `/proc/locks` shows it: a holder outside
+/// the caller's PID namespace is not shown. `None` if that cannot be determined.
 pub fn is_locked(path: &Path) -> Option<bool> {
     let file = std::fs::symlink_metadata(path).ok()?;
     let locks = std::fs::read_to_string("/proc/locks").ok()?;
     let place = format!("{:02x}:{:02x}:{}", major(file.dev()), minor(file.dev()), file.ino());
-    // "1: FLOCK  ADVISORY  WRITE 1234 fe:01:12345 0 EOF"; one that waits has "->" after the number.
+    // "1: FLOCK  ADVISORY  WRITE 1234 fe:01:12345 0 EOF"; a waiting lock has "->" after the number.
     let is_held = |line: &str| {
         let words: Vec<&str> = line.split_whitespace().collect();
         words.get(1) == Some(&"FLOCK") && words.get(3) == Some(&"WRITE") && words.get(5) == Some(&place.as_str())

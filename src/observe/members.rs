@@ -1,6 +1,6 @@
-//! Who is in a PID namespace, whoever has put him there.
+//! Members of a PID namespace, declared or not.
 //!
-//! Asked of /proc for every process that it shows: the kernel keeps no list of a namespace's members that can be asked for.
+//! Found by looking at every process that /proc shows: the kernel has no list of a namespace's members to ask for.
 
 use std::io;
 
@@ -9,16 +9,17 @@ use nix::unistd::Pid;
 use super::namespace_link::followed;
 use super::process::Process;
 
-/// What was found.
+/// Members of a namespace.
 #[derive(Debug, Default)]
 pub struct Members {
-    /// Those who are in it, in the order of their numbers.
+    /// The members, in the order of their numbers.
     pub found: Vec<Process>,
-    /// How many processes could not be looked into: some of them may be in it.
+    /// Number of processes that could not be looked into: some of them may be members.
     pub hidden: usize,
 }
 
-/// The members of the PID namespace with this inode, which somebody must keep alive meanwhile: inodes are recycled (R18).
+/// The members of the PID namespace with this inode, which the caller must keep alive meanwhile: inodes are recycled
+/// (R18).
 ///
 /// # Errors
 ///
@@ -37,7 +38,7 @@ pub fn of(inode: u64) -> io::Result<Members> {
                 }
             }
             Err(error) if error.kind() == io::ErrorKind::PermissionDenied => members.hidden += 1,
-            // Somebody else's; or a zombie, which has left its namespaces, although it still has its numbers.
+            // Another user's process; or a zombie, which has left its namespaces, although it still has its numbers.
             _ => {}
         }
     }

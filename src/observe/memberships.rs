@@ -1,4 +1,4 @@
-//! Which namespace of each kind a process is a member of.
+//! The namespace of each kind that a process is a member of.
 //!
 //! Inodes of two processes may be compared when both were alive after both had been read: namespaces that exist at the same
 //! time have different ones. Beyond that moment only the ids mean anything (R18).
@@ -15,33 +15,34 @@ use crate::sys::namespace;
 /// The kinds, by their names in `/proc/PID/ns`, in the order in which they are told.
 pub const KINDS: [&str; 8] = ["pid", "user", "mnt", "net", "uts", "ipc", "cgroup", "time"];
 
-/// How much is asked about each.
+/// Depth of detail.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Depth {
-    /// The inodes: one call each.
+    /// Inodes only: one call each.
     Inodes,
-    /// The ids as well, for which each has to be opened.
+    /// Ids as well, for which each namespace has to be opened.
     Ids,
 }
 
-/// One namespace.
+/// Namespace that a process is a member of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Membership {
-    /// Of which kind.
+    /// Kind.
     pub kind: &'static str,
-    /// Its inode in nsfs.
+    /// Inode in nsfs.
     pub inode: u64,
-    /// Its id; `None` before Linux 6.18, or where it was not asked for.
+    /// Id; `None` before Linux 6.18, or if not asked for.
     pub id: Option<u64>,
 }
 
 /// All namespaces of a process; kinds that the kernel does not have are left out.
 ///
-/// The number is believed: whoever wants to know whose answer this is asks by [`process::verified`](super::process::verified).
+/// The number is not verified: [`process::verified`](super::process::verified) makes sure of the process that the
+/// answer is about.
 ///
 /// # Errors
 ///
-/// `EACCES` where the process may not be looked into, `ENOENT` when it is gone or a zombie.
+/// `EACCES` if the process may not be looked into, `ENOENT` if it is gone or a zombie.
 pub fn read(pid: Pid, depth: Depth) -> io::Result<Vec<Membership>> {
     let mut memberships = Vec::with_capacity(KINDS.len());
     let mut missing = None;

@@ -1,4 +1,4 @@
-//! Kernel → facts: what /proc and the namespace ioctls say about any process, ours or not.
+//! Kernel → facts: contents of /proc and answers of the namespace ioctls about any process, of nestns or not.
 //!
 //! Nothing here trusts a plan or a stored file. A number is only as good as the moment at which it was read: identity is
 //! (PID, start time, boot id), and a namespace's is its 64-bit id where the kernel has one, because inodes are recycled

@@ -1,18 +1,18 @@
 //! The mounts of a mount namespace: `proc_pid_mountinfo(5)`.
 //!
-//! Paths and sources are bytes, as whoever has mounted has given them; the kernel writes spaces, tabs, line feeds and
-//! backslashes in them as three octal digits, so that they cannot be taken for what separates fields and lines.
+//! Paths and sources are bytes, as they were given to mount(2); the kernel writes spaces, tabs, line feeds and
+//! backslashes in them as three octal digits, so that they cannot be taken for separators of fields and lines.
 
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt as _;
 use std::path::PathBuf;
 
-/// A mount, as its line has it.
+/// A mount, as its line describes it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Mount<'a> {
     root: &'a [u8],
     point: &'a [u8],
-    /// The type of its file system.
+    /// Type of the file system.
     pub kind: &'a [u8],
     source: &'a [u8],
     options: &'a [u8],
@@ -29,12 +29,12 @@ impl<'a> Mount<'a> {
         Some(Self { root, point, kind, source, options })
     }
 
-    /// Which part of the file system it shows.
+    /// Path of the part of the file system that is mounted.
     pub fn root(&self) -> PathBuf {
         unescape(self.root)
     }
 
-    /// Where it is.
+    /// Mount point.
     pub fn point(&self) -> PathBuf {
         unescape(self.point)
     }

@@ -1,4 +1,4 @@
-//! Which namespaces a process is a member of, and what stands above its PID namespace.
+//! Namespaces of a process, and the parent of its PID namespace.
 //!
 //! Asked of a pidfd where the kernel can (6.11), of /proc where it cannot: the answers are the same, the price is not.
 
@@ -21,15 +21,15 @@ use crate::sys::pidfd::{Kind, Pidfd};
 /// A PID namespace as the kernel identifies it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PidNamespace {
-    /// Its inode in nsfs; recycled when it is gone.
+    /// Inode in nsfs; recycled when the namespace is gone.
     pub inode: u64,
-    /// Its id, never used again; `None` before Linux 6.18.
+    /// Id, never used again; `None` before Linux 6.18.
     pub id: Option<u64>,
-    /// The inode of the namespace around it; `None` when that is outside the reader's own.
+    /// Inode of the parent namespace; `None` if that is outside the reader's own.
     pub parent: Option<u64>,
 }
 
-/// A process whose namespaces are asked for. Its number must not be reused meanwhile, or its identity be compared after.
+/// Process whose namespaces are asked for. Its number must not be reused meanwhile, or its identity be compared after.
 #[derive(Debug)]
 pub struct Member {
     pid: Pid,
@@ -41,22 +41,22 @@ impl Member {
     ///
     /// # Errors
     ///
-    /// `ESRCH` when there is none.
+    /// `ESRCH` if there is none.
     pub fn open(pid: Pid) -> io::Result<Self> {
         Ok(Self { pid, pidfd: Pidfd::open(pid)? })
     }
 
-    /// The process with this number, of which a pidfd is at hand.
+    /// The process with this number, for which the caller has a pidfd.
     pub fn of(pid: Pid, pidfd: Pidfd) -> Self {
         Self { pid, pidfd }
     }
 
-    /// Whether it has ended.
+    /// True if the process has ended.
     pub fn has_ended(&self) -> bool {
         self.pidfd.has_ended()
     }
 
-    /// Its PID namespace, with the parent by `NS_GET_PARENT`.
+    /// PID namespace of the process, with the parent by `NS_GET_PARENT`.
     ///
     /// # Errors
     ///
@@ -71,7 +71,7 @@ impl Member {
         Ok(PidNamespace { inode: fstat(&descriptor)?.st_ino, id: namespace::id(&descriptor), parent })
     }
 
-    /// The inode of one of its namespaces.
+    /// Inode of one of the process's namespaces.
     ///
     /// # Errors
     ///
@@ -80,7 +80,7 @@ impl Member {
         Ok(fstat(&self.descriptor(kind)?)?.st_ino)
     }
 
-    /// A descriptor of its PID namespace.
+    /// Descriptor of the PID namespace of the process.
     ///
     /// # Errors
     ///
@@ -117,7 +117,7 @@ pub fn own() -> io::Result<u64> {
     Ok(std::fs::metadata("/proc/self/ns/pid")?.ino())
 }
 
-/// The names of the kinds besides PID, and what setns(2) calls them.
+/// The names of the kinds besides PID, and their flags for setns(2).
 const ENTERED: [(&str, CloneFlags); 7] = [
     ("mnt", CloneFlags::CLONE_NEWNS),
     ("uts", CloneFlags::CLONE_NEWUTS),
@@ -125,16 +125,17 @@ const ENTERED: [(&str, CloneFlags); 7] = [
     ("net", CloneFlags::CLONE_NEWNET),
     ("cgroup", CloneFlags::CLONE_NEWCGROUP),
     ("user", CloneFlags::CLONE_NEWUSER),
-    // CLONE_NEWTIME, which nix has no name for.
+    // CLONE_NEWTIME, for which nix has no name.
     ("time", CloneFlags::from_bits_retain(0x80)),
 ];
 
-/// Where somebody stands who is to be where others are: his namespaces besides PID. He keeps to them, and asks once.
+/// Namespaces, besides PID, of a process that is to enter those of others. Read once: the process does not change them.
 #[derive(Debug)]
 pub struct Standpoint([Option<u64>; ENTERED.len()]);
 
 impl Standpoint {
-    /// The caller's. `user` is the user namespace that he will be in by then, where that is not his own.
+    /// Namespaces of the caller. `user` is the user namespace that the caller will be in by then, if not its present
+    /// one.
     ///
     /// # Errors
     ///
@@ -155,7 +156,7 @@ impl Standpoint {
         Ok(Self(inodes))
     }
 
-    /// The same after a user namespace was entered; `None` where it is the one from before.
+    /// The same namespaces after a user namespace was entered; `None` if it is the one from before.
     ///
     /// # Errors
     ///
@@ -171,8 +172,8 @@ impl Standpoint {
         Ok(Some(Self(inodes)))
     }
 
-    /// The namespaces, besides PID, of a process that are others: what has to be entered to be where it is. `only` restricts
-    /// the kinds: `mnt` or `mount`, `uts`, `ipc`, `net`, `cgroup`, `user`, `time`.
+    /// The namespaces, besides PID, in which a process differs: those to enter to be where it is. `only` restricts the
+    /// kinds: `mnt` or `mount`, `uts`, `ipc`, `net`, `cgroup`, `user`, `time`.
     ///
     /// # Errors
     ///
@@ -193,11 +194,11 @@ impl Standpoint {
     }
 }
 
-/// The inode of a namespace of somebody, by kind.
+/// Inode of the namespace of a kind of a process, `self` or a number.
 fn inode(who: &str, name: &str) -> io::Result<u64> {
     let path = format!("/proc/{who}/ns/{name}");
     linked(AT_FDCWD, &path, name).map_err(|error| match error.kind() {
-        // A link that is none of the kernel's: which one has to be told.
+        // The link is none of the kernel's: the error has to name it.
         io::ErrorKind::InvalidData => small_file::of_file(&error, &path),
         _ => error,
     })

@@ -1,7 +1,7 @@
 //! Everything that /proc says about one process, as far as the reader may know it.
 //!
-//! `status` is everybody's; what lies behind a link, the environment and the descriptors are for those who may trace the
-//! process (`ptrace(2)`, "ptrace access mode"). What cannot be read is told as such, one thing at a time.
+//! `status` is readable by every user; links, the environment and the descriptors are for those who may trace the
+//! process (`ptrace(2)`, "ptrace access mode"). Each thing that cannot be read is reported by itself.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -13,7 +13,7 @@ use super::process::words;
 use super::signals::{self, Fates, Role};
 use super::status::Status;
 
-/// Who stands above a process.
+/// Ancestor of a process.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the fields are their names")]
 pub struct Ancestor {
@@ -21,34 +21,34 @@ pub struct Ancestor {
     pub name: String,
 }
 
-/// What there is to know. What could not be read is empty, and among the problems.
+/// Facts about a process. A field that could not be read is empty, and among the problems.
 #[derive(Debug, Clone)]
 #[expect(missing_docs, reason = "the fields are the files of proc(5)")]
 pub struct Portrait {
     pub status: Status,
-    /// What would become of signals from outside.
+    /// Fates of signals from outside.
     pub fates: Fates,
-    /// Its parent, the parent's parent and so on, as far as the reader's namespace reaches.
+    /// The parent, the parent's parent and so on, as far as the reader's namespace reaches.
     pub ancestors: Vec<Ancestor>,
     pub command_line: Vec<String>,
     pub exe: Option<PathBuf>,
     pub cwd: Option<PathBuf>,
     pub root: Option<PathBuf>,
-    /// How many are open.
+    /// Number of open descriptors.
     pub descriptors: Option<usize>,
-    /// The names in its environment; the values are nobody's business.
+    /// Names in the environment; the values may be secrets and are not read out.
     pub environment: Option<Vec<String>>,
     pub cgroups: Option<Vec<String>>,
     pub uid_map: Option<Vec<String>>,
     pub gid_map: Option<Vec<String>>,
     pub oom_score: Option<i64>,
     pub oom_score_adj: Option<i64>,
-    /// Why not, by the names of the files.
+    /// Reasons why files could not be read, by the names of the files.
     pub problems: BTreeMap<&'static str, String>,
 }
 
 impl Portrait {
-    /// Reads it all.
+    /// Reads all facts.
     ///
     /// # Errors
     ///
@@ -59,7 +59,7 @@ impl Portrait {
         let mut problems = BTreeMap::new();
         let bytes = |name: &str| std::fs::read(format!("/proc/{pid}/{name}"));
         let link = |name: &str| match std::fs::read_link(format!("/proc/{pid}/{name}")) {
-            // A refusal, on kernels that answer so (R43).
+            // An empty path is a refusal, on kernels that answer so (R43).
             Ok(path) if path.as_os_str().is_empty() => Err(io::ErrorKind::PermissionDenied.into()),
             answer => answer,
         };
@@ -85,7 +85,7 @@ impl Portrait {
     }
 }
 
-/// Takes what could be read, and notes why something could not.
+/// Keeps values that could be read, and notes why others could not.
 struct Keep<'a> {
     note: &'a mut dyn FnMut(&'static str, &io::Error),
 }
@@ -96,7 +96,7 @@ impl Keep<'_> {
     }
 }
 
-/// Why something of a process cannot be read, as the end of a sentence.
+/// Reason why something of a process cannot be read, as the end of a sentence.
 fn reason(error: &io::Error) -> String {
     match error.kind() {
         io::ErrorKind::PermissionDenied => "the kernel shows it only to those who may trace the process".to_owned(),

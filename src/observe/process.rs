@@ -1,4 +1,4 @@
-//! What the kernel says about one process: its numbers on every level, its parent, when it began.
+//! Basic facts of one process: its numbers on every level, its parent, its start time.
 
 use std::io;
 use std::time::Duration;
@@ -16,16 +16,16 @@ use crate::sys::proc_status::Fields;
 /// A process as /proc shows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Process {
-    /// `NSpid`: its numbers from the reader's namespace down to its own.
+    /// `NSpid`: numbers from the reader's namespace down to the process's own.
     pub numbers: Vec<i32>,
-    /// Its parent in the reader's numbering, 0 where that is outside.
+    /// Parent in the reader's numbering, 0 if that is outside.
     pub parent: i32,
-    /// When it began, in clock ticks since boot: field 22 of `proc_pid_stat(5)`. With the PID it is an identity.
+    /// Start time, in clock ticks since boot: field 22 of `proc_pid_stat(5)`. With the PID it is an identity.
     pub start_time: u64,
 }
 
 impl Process {
-    /// Reads `/proc/PID/status` and `/proc/PID/stat`, both readable to everybody.
+    /// Reads `/proc/PID/status` and `/proc/PID/stat`, both readable by every user.
     ///
     /// # Errors
     ///
@@ -45,7 +45,7 @@ fn lineage(status: &[u8]) -> Option<(Vec<i32>, i32)> {
     Some((fields.chain("NSpid")?, fields.number("PPid")?))
 }
 
-/// When a process began; see [`Process::start_time`].
+/// Start time of a process; see [`Process::start_time`].
 ///
 /// # Errors
 ///
@@ -64,12 +64,12 @@ pub fn is_stopped(pid: Pid) -> io::Result<bool> {
     stat::read(pid, |stat| stat.number(3)).map(|state: char| state == 'T')
 }
 
-/// The command line of a process; nothing of a thread of the kernel, of what has ended, and of whoever has overwritten it.
+/// Command line of a process; empty for a kernel thread, an ended process, and one that has overwritten it.
 pub fn command_line(pid: Pid) -> Vec<String> {
     words(&std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default())
 }
 
-/// The words of a `cmdline` or `environ`, each ended by a zero byte; what is no text in them is shown as such.
+/// The words of a `cmdline` or `environ`, each ended by a zero byte; bytes that are no text are shown as such.
 pub fn words(bytes: &[u8]) -> Vec<String> {
     let bytes = bytes.strip_suffix(b"\0").unwrap_or(bytes);
     if bytes.is_empty() {
@@ -78,8 +78,8 @@ pub fn words(bytes: &[u8]) -> Vec<String> {
     bytes.split(|&byte| byte == 0).map(|word| String::from_utf8_lossy(word).into_owned()).collect()
 }
 
-/// Whether a process is on its way out: killed, or with every thread past the point from which none comes back. A PID 1 is
-/// so before the kernel kills what is in its namespace, and stays so until all of that has been reaped (R45).
+/// True if a process is exiting: killed, or with every thread past the point of no return. A PID 1 is so before the
+/// kernel kills the processes in its namespace, and stays so until all of them have been reaped (R45).
 ///
 /// # Errors
 ///
@@ -94,7 +94,7 @@ pub fn is_ending(pid: Pid) -> io::Result<bool> {
     for thread in std::fs::read_dir(format!("/proc/{pid}/task"))? {
         let thread = thread?.path();
         let flags: io::Result<u64> = stat::read_in(&thread.display().to_string(), |stat| stat.number(9));
-        // One that has gone meanwhile does not come back either.
+        // A thread that is gone does not come back either.
         if flags.is_ok_and(|flags| flags & EXITING == 0) {
             return Ok(false);
         }
@@ -102,9 +102,10 @@ pub fn is_ending(pid: Pid) -> io::Result<bool> {
     Ok(true)
 }
 
-/// What `read` says of a process by its number, if that was the process which began at `start_time`.
+/// Result of `read` on a process by its number, if that was the process which began at `start_time`.
 ///
-/// A number is not given out again while it is in use: one that still has its start time afterwards had it all the while.
+/// A number is not given out again while it is in use: a process that still has its start time afterwards had the
+/// number all the while.
 ///
 /// # Errors
 ///
@@ -117,7 +118,7 @@ pub fn verified<T>(pid: Pid, start: u64, read: impl FnOnce() -> io::Result<T>) -
     }
 }
 
-/// A moment on the clock that start times are taken from.
+/// A moment on the clock of start times.
 #[derive(Debug, Clone, Copy)]
 pub struct Clock {
     now: Duration,
@@ -134,7 +135,7 @@ impl Clock {
         }
     }
 
-    /// How long ago something began; see [`Process::start_time`].
+    /// Age of a process by its start time; see [`Process::start_time`].
     pub fn age(&self, start_time: u64) -> Duration {
         self.now.saturating_sub(Duration::from_millis(start_time.saturating_mul(1_000) / self.ticks))
     }

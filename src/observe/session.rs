@@ -11,16 +11,16 @@ use nix::unistd::Pid;
 use super::stat::{self, Stat};
 use crate::sys::pidfd::Pidfd;
 
-/// A member.
+/// Member of a session.
 #[derive(Debug)]
 pub struct Member {
-    /// A descriptor of it, opened before its session was read.
+    /// Pidfd, opened before the session was read.
     pub pidfd: Pidfd,
-    /// Its number.
+    /// PID.
     pub pid: Pid,
 }
 
-/// Everybody in a session, as far as the reader's /proc shows them.
+/// The members of a session, as far as the reader's /proc shows them.
 ///
 /// # Errors
 ///
@@ -45,9 +45,9 @@ pub fn members(session: Pid) -> io::Result<Vec<Member>> {
     Ok(members)
 }
 
-/// Field 6 of `proc_pid_stat(5)`.
+/// Session of a process: field 6 of `proc_pid_stat(5)`.
 fn session_of(pid: Pid) -> Option<Pid> {
-    // A zombie has nobody left to be signalled.
+    // A zombie can no longer be signalled.
     let session = |stat: Stat<'_>| stat.number(6).filter(|_| !matches!(stat.state(), Some('Z' | 'X')));
     stat::read(pid, session).ok().map(Pid::from_raw)
 }

@@ -1,4 +1,4 @@
-//! What would happen to a signal: what a process has decided about it, as far as that can be seen from outside.
+//! Fate of a signal: the disposition of a process, as far as that can be seen from outside.
 //!
 //! The kernel drops a signal when it is sent, if the process's first thread neither blocks nor awaits it and its action is to
 //! ignore it, which for a PID 1 includes the default action (R5, R44). What its other threads block is of no account there.
@@ -13,53 +13,54 @@ use super::awaited::{self, Known};
 use super::small_file;
 use crate::sys::proc_status::Fields;
 
-/// The answer to "would the kernel drop this signal?".
+/// Answer to "would the kernel drop this signal?".
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fate {
-    /// It would.
+    /// The kernel would drop it.
     Dropped,
-    /// It has an effect: a handler, a thread that awaits it, a signalfd that reads it, or the default action.
+    /// The signal has an effect: a handler, a thread that awaits it, a signalfd that reads it, or the default action.
     Taken,
-    /// Nobody can tell from outside: it is blocked, so that the kernel keeps it, and nothing that would take it shows; or
-    /// the caller may not see what is awaited.
+    /// Not visible from outside: the signal is blocked, so that the kernel keeps it, and nothing that would take it
+    /// shows; or the caller may not see which signals are awaited.
     Unknown,
 }
 
 /// The role of a process in its namespace.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Role {
-    /// Its PID 1, for which the default action of every signal is none.
+    /// PID 1, for which the default action of every signal is none.
     First,
-    /// Any other.
+    /// Any other process.
     Member,
 }
 
 /// The fates of several signals.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Fates {
-    /// Those that the kernel would drop.
+    /// Signals that the kernel would drop.
     pub dropped: u64,
-    /// Those of which nobody can tell.
+    /// Signals with an unknown fate.
     pub unknown: u64,
 }
 
-/// What no process can refuse when it comes from outside: KILL and STOP, and CONT, which lets go on whoever handles it.
+/// Signals that no process can refuse from outside: KILL and STOP, and CONT, which continues even a process that
+/// handles it.
 const FORCED: u64 = bit(libc::SIGKILL) | bit(libc::SIGSTOP) | bit(libc::SIGCONT);
-/// Those whose default action is to be ignored.
+/// Signals whose default action is to be ignored.
 const IGNORED_BY_DEFAULT: u64 = bit(libc::SIGCHLD) | bit(libc::SIGURG) | bit(libc::SIGWINCH);
 
 const fn bit(signal: i32) -> u64 {
     if signal < 1 || signal > 64 { 0 } else { 1 << (signal - 1) }
 }
 
-/// What `/proc/PID/status` says of the first thread and of the process.
+/// Signal masks of the first thread and of the process, from `/proc/PID/status`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Masks {
     caught: u64,
     ignored: u64,
-    /// By the first thread, without what it awaits.
+    /// Blocked by the first thread, without the signals that it awaits.
     blocked: u64,
-    /// How often the first thread has gone to sleep.
+    /// Number of times that the first thread has gone to sleep.
     sleeps: u64,
 }
 
@@ -82,7 +83,7 @@ impl Masks {
         })
     }
 
-    /// What would be thrown away if the first thread awaits none of it.
+    /// Signals that would be dropped if the first thread awaits none of them.
     fn refused(self, role: Role) -> u64 {
         let by_default = match role {
             Role::First => u64::MAX,
@@ -92,12 +93,12 @@ impl Masks {
     }
 }
 
-/// How often a first thread that is between two sleeps is looked at.
+/// Number of looks at a first thread that is between two sleeps.
 const ATTEMPTS: usize = 10;
-/// How long it has until then to go to sleep.
+/// Pause between two looks, for it to go to sleep.
 const BETWEEN: Duration = Duration::from_micros(500);
 
-/// The fates of those of the signals in `asked`. More than the masks is looked at only where they leave it open.
+/// Fates of the signals in `asked`. More than the masks is read only where they leave the fate open.
 ///
 /// # Errors
 ///
@@ -113,8 +114,8 @@ pub fn fates(pid: Pid, role: Role, asked: u64) -> io::Result<Fates> {
         }
         let awaited = awaited::by_thread(pid, pid.as_raw());
         let again = Masks::read(pid)?;
-        // The files were read one after the other: what they say belongs together only if the thread has not gone to sleep
-        // in between, be it asleep or awake all the time.
+        // The files were read one after the other: their contents belong together only if the thread has not gone to
+        // sleep in between, be it asleep or awake all the time.
         let is_one_moment = again == masks;
         masks = again;
         match awaited {
@@ -123,7 +124,7 @@ pub fn fates(pid: Pid, role: Role, asked: u64) -> io::Result<Fates> {
                 fates = Fates { dropped: refused & !set, unknown: 0 };
                 break;
             }
-            // One that was woken and waits for a processor is still inside of the call, with the mask of the call.
+            // A thread that was woken and waits for a processor is still inside the call, with the mask of the call.
             Known::Signals(_) | Known::Runs => std::thread::sleep(BETWEEN),
         }
     }
@@ -138,7 +139,7 @@ pub fn fates(pid: Pid, role: Role, asked: u64) -> io::Result<Fates> {
     Ok(fates)
 }
 
-/// The fate of one signal that comes from outside.
+/// Fate of one signal from outside.
 ///
 /// # Errors
 ///
@@ -152,7 +153,7 @@ pub fn fate(pid: Pid, role: Role, signal: i32) -> io::Result<Fate> {
     })
 }
 
-/// Whether a process has a handler for a signal.
+/// True if a process has a handler for a signal.
 ///
 /// # Errors
 ///

@@ -17,13 +17,13 @@ use crate::sys::errno;
 ///
 /// # Errors
 ///
-/// Those of open and read, and `InvalidData` for what is not text.
+/// Those of open and read, and `InvalidData` if it is not text.
 pub(super) fn read<'a>(path: &str, buffer: &'a mut [u8; 4096]) -> io::Result<&'a str> {
     let bytes = first_page(File::open(path)?, buffer)?;
     std::str::from_utf8(bytes).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))
 }
 
-/// The same of a file that need not be text.
+/// Reads the first page of a file that need not be text.
 ///
 /// # Errors
 ///
@@ -32,7 +32,7 @@ pub(super) fn read_bytes<'a>(path: &str, buffer: &'a mut [u8; 4096]) -> io::Resu
     first_page(File::open(path)?, buffer)
 }
 
-/// The same of a file in a directory that is open, and of one that need not be text: a process may call itself anything.
+/// Reads the first page of a file in an open directory. The bytes need not be text: a process may call itself anything.
 ///
 /// # Errors
 ///
@@ -41,12 +41,12 @@ pub(super) fn read_in<'a>(directory: impl AsFd, name: &str, buffer: &'a mut [u8;
     first_page(openat(directory, name, OFlag::O_RDONLY | OFlag::O_CLOEXEC, Mode::empty())?.into(), buffer)
 }
 
-/// The same error, with the file that could not be read in its text; its kind stays.
+/// An error with the path of the file in its text; its kind stays.
 pub(super) fn of_file(error: &io::Error, path: &str) -> io::Error {
     io::Error::new(error.kind(), format!("cannot read {path}: {}", errno::of_io(error)))
 }
 
-/// A file of a process that lacks what it always has: an empty one is of a process that went while it was read.
+/// Error for a file of a process that lacks a field: an empty file is that of a process which ended while it was read.
 pub(super) fn lacking(text: &[u8], path: &str) -> io::Error {
     if text.is_empty() {
         return Errno::ESRCH.into();
@@ -61,7 +61,7 @@ fn first_page(mut file: File, buffer: &mut [u8; 4096]) -> io::Result<&[u8]> {
             Ok(0) => break,
             Ok(count) => {
                 length += count;
-                // A line is never torn by the kernel: what ends with a line feed and leaves room is whole.
+                // The kernel never tears a line: a read that ends with a line feed and leaves room is complete.
                 if length == buffer.len() || buffer[length - 1] == b'\n' {
                     break;
                 }

@@ -1,4 +1,4 @@
-//! What `/proc/PID/status` says, which everybody may read of every process that it sees.
+//! The fields of `/proc/PID/status`, which every user may read of every visible process.
 
 use std::io;
 
@@ -7,7 +7,7 @@ use nix::unistd::Pid;
 use super::small_file;
 use crate::sys::proc_status::Fields;
 
-/// What the file says. Numbers are the reader's, but for the last of `numbers`.
+/// Contents of the file. Numbers are the reader's, except the last of `numbers`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the fields are those of proc_pid_status(5)")]
 pub struct Status {
@@ -23,7 +23,7 @@ pub struct Status {
     pub gids: Vec<u32>,
     pub groups: Vec<u32>,
     pub threads: u32,
-    /// None of a process that has no memory of its own: a zombie.
+    /// `None` for a process without memory of its own: a zombie.
     pub resident_kib: Option<u64>,
     /// For the whole process, besides those of its first thread.
     pub pending: u64,
@@ -37,13 +37,13 @@ pub struct Status {
 }
 
 impl Status {
-    /// Reads it.
+    /// Reads the file.
     ///
     /// # Errors
     ///
     /// `ENOENT` or `ESRCH` when there is no such process, `InvalidData` when a field is missing.
     pub fn read(pid: Pid) -> io::Result<Self> {
-        // Of a process with very many groups it is longer than a page.
+        // With very many groups the file is longer than a page.
         let bytes = std::fs::read(format!("/proc/{pid}/status"))?;
         Self::of(&bytes).ok_or_else(|| small_file::lacking(&bytes, &format!("/proc/{pid}/status")))
     }

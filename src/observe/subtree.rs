@@ -1,4 +1,4 @@
-//! Who is in a PID namespace or in one below it, whoever has made that.
+//! Members of a PID namespace and of those below it, declared or not.
 //!
 //! Since Linux 6.11 the namespace itself is asked for the number that a process has in it (R12): it has one exactly if it is
 //! a member of the namespace or of one inside. Before, the namespaces of a process are followed upward (`NS_GET_PARENT`).
@@ -17,7 +17,7 @@ use crate::sys::pidfd::{Kind, Pidfd};
 /// More levels than there can be.
 const LEVELS: usize = 64;
 
-/// A PID namespace and everything inside it, for as long as this lives: the descriptor keeps it from being another's.
+/// A PID namespace and everything inside it. The descriptor keeps its inode from being given to another namespace.
 #[derive(Debug)]
 pub struct Subtree {
     namespace: OwnedFd,
@@ -38,7 +38,7 @@ impl Identity {
 }
 
 impl Subtree {
-    /// The PID namespace of a process, which the caller knows to be the one that he means.
+    /// PID namespace of a process that the caller has identified.
     ///
     /// # Errors
     ///
@@ -49,17 +49,17 @@ impl Subtree {
         Ok(Self { namespace, identity })
     }
 
-    /// Its id, where the kernel has one, and its inode.
+    /// Id, where the kernel has one, and inode.
     pub fn identity(&self) -> (Option<u64>, u64) {
         (self.identity.id, self.identity.inode)
     }
 
-    /// Whether a process is in it at this moment.
+    /// True if a process is in it at this moment.
     pub fn holds(&self, pid: Pid) -> bool {
         match namespace::pid_in(&self.namespace, pid) {
             Ok(_) => true,
             Err(Errno::ENOTTY | Errno::EINVAL) => self.is_above(pid).unwrap_or(false),
-            // ESRCH: it is not visible there, or gone.
+            // ESRCH: the process is not visible there, or gone.
             Err(_) => false,
         }
     }
@@ -72,7 +72,7 @@ impl Subtree {
             }
             around = match namespace::parent(&around) {
                 Ok(parent) => parent,
-                // The caller's own, or one around it.
+                // The caller's own namespace, or one around it.
                 Err(Errno::EPERM) => return Ok(false),
                 Err(errno) => return Err(errno.into()),
             };
@@ -80,7 +80,7 @@ impl Subtree {
         Ok(false)
     }
 
-    /// Everybody in it, as far as the reader's /proc shows them, those that have ended and were not reaped included.
+    /// The processes in it, as far as the reader's /proc shows them, unreaped zombies included.
     ///
     /// # Errors
     ///

@@ -1,8 +1,8 @@
-//! Threads: numbers that /proc does not list, and that everything takes which takes a process's.
+//! Threads: numbers that /proc does not list, and that are accepted wherever a process's number is.
 //!
-//! perf, debuggers and BPF hand them out. A thread has a number in its PID namespace and in every one around it, out of the same
-//! counters as processes; `/proc/TID` is there without being listed, and says in `Tgid` whose it is (R70). The first thread of a
-//! process, its leader, has the process's number and is not meant here.
+//! perf, debuggers and BPF report them. A thread has a number in its PID namespace and in every one around it, out of
+//! the same counters as processes; `/proc/TID` exists without being listed, and gives the process in `Tgid` (R70). The
+//! first thread of a process, its leader, has the process's number and is not meant here.
 
 use std::fs::File;
 use std::io;
@@ -17,11 +17,11 @@ use crate::sys::proc_status::Fields;
 /// A thread that is not the first of its process.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Thread {
-    /// Its numbers from the reader's namespace down to its own.
+    /// Numbers of the thread from the reader's namespace down to its own.
     pub numbers: Vec<i32>,
-    /// Those of the process.
+    /// Numbers of its process.
     pub process: Vec<i32>,
-    /// Its name, which need not be the process's.
+    /// Name, which need not be the process's.
     pub name: String,
     /// `R`, `S` and so on.
     pub state: char,
@@ -41,17 +41,17 @@ impl Thread {
         self.numbers[0]
     }
 
-    /// The process's.
+    /// Number of its process in the reader's namespace.
     pub fn pid(&self) -> i32 {
         self.process[0]
     }
 }
 
-/// The thread that has this number in the reader's namespace; `None` where it is a process's.
+/// The thread with this number in the reader's namespace; `None` if the number is a process's.
 ///
 /// # Errors
 ///
-/// `ENOENT` or `ESRCH` when nobody has it.
+/// `ENOENT` or `ESRCH` if the number is not in use.
 pub fn read(tid: Pid) -> io::Result<Option<Thread>> {
     of(&format!("/proc/{tid}/status"))
 }
@@ -77,7 +77,7 @@ pub fn of_process(pid: Pid) -> io::Result<Vec<Thread>> {
     Ok(threads)
 }
 
-/// Whether a process that its first thread's state calls a zombie lives: another thread of it does (R71).
+/// True if a process lives on although its first thread's state is that of a zombie: another thread still runs (R71).
 pub fn outlives_its_first(pid: Pid) -> bool {
     of_process(pid).is_ok_and(|threads| threads.iter().any(|thread| !matches!(thread.state, 'Z' | 'X')))
 }

@@ -1,4 +1,4 @@
-//! The numbers of one process in every namespace that it is visible in, and the way back from a number to the process.
+//! The numbers of one process in every namespace in which it is visible, and the way back from a number to the process.
 //!
 //! By the ioctls of Linux 6.11 where the kernel has them (R12), by `NSpid` where not; where both answer they must agree.
 //! A pidfd that is opened first, and has not ended at the end, proves that all answers were about one and the same process:
@@ -21,9 +21,9 @@ use crate::sys::pidfd::Pidfd;
 /// A process's number in a namespace.
 #[derive(Debug)]
 pub struct Numbered {
-    /// The namespace's inode; `None` where the caller may not see which it is.
+    /// Inode of the namespace; `None` if the caller may not see it.
     pub inode: Option<u64>,
-    /// Its id, where the kernel has one.
+    /// Id of the namespace, where the kernel has one.
     pub id: Option<u64>,
     /// The number.
     pub number: i32,
@@ -32,15 +32,15 @@ pub struct Numbered {
 /// A process, or a thread of one, and all of its numbers.
 #[derive(Debug)]
 pub struct Chain {
-    /// What /proc says about it: of a thread, about that one.
+    /// Facts of the process; of a thread, those of the thread.
     pub process: Process,
-    /// Whose thread it is, where it is not a process.
+    /// The thread, if it is not a process.
     pub thread: Option<Thread>,
-    /// From the reader's namespace down to its own.
+    /// Numbers from the reader's namespace down to its own.
     pub numbers: Vec<Numbered>,
 }
 
-/// With which means numbers are translated.
+/// Means to translate numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Means {
     /// `NS_GET_PID_IN_PIDNS` and `NS_GET_PID_FROM_PIDNS`.
@@ -53,7 +53,7 @@ pub enum Means {
 ///
 /// # Errors
 ///
-/// `ESRCH` where there is no such process or it has gone meanwhile, `EACCES` where its namespace may not be seen.
+/// `ESRCH` if there is no such process or it has gone meanwhile, `EACCES` if its namespace may not be seen.
 pub fn chain(pid: Pid) -> io::Result<Chain> {
     let thread = thread::read(pid)?;
     // A thread is in the PID namespace of its process, and cannot outlive that.
@@ -62,7 +62,7 @@ pub fn chain(pid: Pid) -> io::Result<Chain> {
     let process = Process::read(pid)?;
     let line = match line(leader, process.numbers.len()) {
         Ok(line) => line.into_iter().map(Some).collect(),
-        // Somebody else's: how often it is numbered is all that may be seen.
+        // Another user's process: only its number of levels may be seen.
         Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
             let mut line: Vec<Option<OwnedFd>> = vec![File::open("/proc/self/ns/pid").ok().map(OwnedFd::from)];
             line.resize_with(process.numbers.len(), || None);
@@ -79,7 +79,7 @@ pub fn chain(pid: Pid) -> io::Result<Chain> {
         match namespace::pid_in(&descriptor, pid) {
             Ok(other) if other.as_raw() == number => {}
             Ok(_) => return Err(gone()),
-            // A kernel without the request, or a process that has just ended: what /proc says is proved below.
+            // A kernel without the request, or a process that has just ended: the contents of /proc are verified below.
             Err(Errno::ENOTTY | Errno::EINVAL | Errno::ESRCH) => {}
             Err(errno) => return Err(errno.into()),
         }
@@ -90,7 +90,7 @@ pub fn chain(pid: Pid) -> io::Result<Chain> {
     if may_be_another && super::process::start_time(pid).ok() != Some(process.start_time) {
         return Err(gone());
     }
-    // The number of a thread that ends is free at once: it has to be the same one afterwards, of the same process.
+    // The number of a thread that ends is free at once: it has to be the same thread afterwards, of the same process.
     if thread::read(pid)?.as_ref().map(|thread| &thread.process) != thread.as_ref().map(|thread| &thread.process) {
         return Err(gone());
     }
@@ -108,7 +108,8 @@ fn line(pid: Pid, levels: usize) -> io::Result<Vec<OwnedFd>> {
     Ok(line)
 }
 
-/// The process or thread that has a number in a namespace, by its number in the reader's; `None` when nobody has it.
+/// The process or thread that has a number in a namespace, by its number in the reader's; `None` if the number is not
+/// in use.
 ///
 /// # Errors
 ///
@@ -121,7 +122,7 @@ pub fn bearer(space: impl AsFd, number: i32) -> nix::Result<Option<Pid>> {
     }
 }
 
-/// Which means this kernel has.
+/// Means that this kernel has.
 pub fn means() -> Means {
     let answer = std::fs::File::open("/proc/self/ns/pid").map(|own| namespace::pid_in(&own, nix::unistd::getpid()));
     if matches!(answer, Ok(Ok(_))) { Means::Ioctl } else { Means::Status }

@@ -1,10 +1,10 @@
-//! Processes inside a tree that nobody has declared, and PID namespaces that they have made: children of programs, containers
-//! of a container engine, whoever has come in by nsenter(1), zombies that are not reaped.
+//! Processes inside a tree that are not declared, and PID namespaces that they have made: children of programs,
+//! containers of a container engine, processes that came in by nsenter(1), zombies that are not reaped.
 //!
-//! Found by what they are not. One listing of /proc has every number (0.3 ms for a thousand processes, measured); what is
-//! declared is taken away; and each number that is left is asked of the outermost namespaces with one ioctl (R12), which is
-//! answered by zombies as well (R41). Only what is found inside is read. So the price is that of the machine's other processes,
-//! however large the tree is.
+//! Found by exclusion. One listing of /proc has every number (0.3 ms for a thousand processes, measured); declared
+//! processes are taken away; and the outermost namespaces are asked about each number that is left with one ioctl
+//! (R12), which is answered for zombies as well (R41). Only processes that are inside are read. So the cost is that of
+//! the machine's other processes, however large the tree is.
 
 use std::collections::HashMap;
 use std::fs::File;
@@ -24,58 +24,58 @@ use super::process;
 use crate::sys::errno::is_gone;
 use crate::sys::{directory, namespace};
 
-/// More outermost namespaces than this are not asked one by one; each process is, for the namespace that it is in.
+/// With more outermost namespaces than this, they are not asked one by one: each process is, for its namespace.
 const ASKED: usize = 8;
 
 /// A PID namespace of the tree.
 #[derive(Debug, Clone, Copy)]
 pub struct Declared {
-    /// Its inode.
+    /// Inode.
     pub inode: u64,
-    /// Its id, where the kernel has one.
+    /// Id, where the kernel has one.
     pub id: Option<u64>,
-    /// The place among the declared of the one around it; `None` of an outermost one.
+    /// Index of the parent among the declared namespaces; `None` for an outermost one.
     pub parent: Option<usize>,
-    /// Its PID 1, in the reader's numbering.
+    /// PID 1, in the reader's numbering.
     pub init: i32,
 }
 
-/// Which namespace something is in.
+/// Namespace of a process or of a namespace.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Place {
-    /// A declared one, by its place.
+    /// A declared one, by its index.
     Declared(usize),
-    /// One that a program has made, by its place among those found.
+    /// One made by a program, by its index among those found.
     Made(usize),
 }
 
-/// A process that nobody has declared.
+/// An undeclared process.
 #[derive(Debug)]
 pub struct Process {
-    /// Its numbers, parent, state and name.
+    /// Numbers, parent, state and name.
     pub inhabitant: Inhabitant,
-    /// Where it is.
+    /// Namespace that it is in.
     pub place: Place,
-    /// The numbers of its parent on the levels of its own numbers; 0 where the parent is not visible.
+    /// Numbers of its parent on the levels of its own numbers; 0 where the parent is not visible.
     pub parents: Vec<i32>,
-    /// When it began; see [`process::Process::start_time`].
+    /// Start time; see [`process::Process::start_time`].
     pub start_time: u64,
-    /// Its command line; of a zombie none.
+    /// Command line; empty for a zombie.
     pub argv: Vec<String>,
 }
 
 /// A PID namespace that a program of the tree has made.
 #[derive(Debug)]
 pub struct Made {
-    /// Its inode, which is not given to another one for as long as this lives.
+    /// Inode, which is not given to another namespace as long as this value lives.
     pub inode: u64,
-    /// Its id, where the kernel has one.
+    /// Id, where the kernel has one.
     pub id: Option<u64>,
-    /// The namespace around it.
+    /// Parent namespace.
     pub around: Place,
-    /// Its PID 1, in the reader's numbering; `None` where that has ended.
+    /// PID 1, in the reader's numbering; `None` if that has ended.
     pub init: Option<i32>,
-    /// The last part of the name of its PID 1's cgroup, where that is another one than that of the declared namespace around.
+    /// Last component of the cgroup of its PID 1, if that is another one than that of the declared namespace around.
     pub cgroup: Option<String>,
     descriptor: OwnedFd,
 }
@@ -87,12 +87,12 @@ impl Made {
     }
 }
 
-/// What was found.
+/// Undeclared processes and namespaces.
 #[derive(Debug, Default)]
 pub struct Undeclared {
     /// In the order of their numbers.
     pub processes: Vec<Process>,
-    /// Each behind the one around it.
+    /// Each behind its parent.
     pub namespaces: Vec<Made>,
 }
 
@@ -100,24 +100,24 @@ pub struct Undeclared {
 ///
 /// # Errors
 ///
-/// Where it cannot be listed.
+/// If /proc cannot be listed.
 pub fn numbers() -> io::Result<Vec<i32>> {
     let mut numbers = directory::numbers(File::open("/proc")?)?;
     numbers.sort_unstable();
     Ok(numbers)
 }
 
-/// Who of these is inside the tree and not declared. `is_known` tells it of those who are.
+/// Finds those of these processes that are inside the tree and not declared. `is_known` is true for declared ones.
 ///
 /// # Errors
 ///
-/// Where there are too few descriptors.
+/// If there are too few descriptors.
 pub fn find(numbers: &[i32], is_known: impl Fn(i32) -> bool, declared: &[Declared]) -> io::Result<Undeclared> {
     let mut search = Search::new(declared)?;
     for &pid in numbers.iter().filter(|&&pid| !is_known(pid)) {
         match search.take(pid) {
             Ok(()) => {}
-            // Gone since.
+            // The process has ended meanwhile.
             Err(error) if is_gone(&error) => {}
             Err(error) => return Err(error),
         }
@@ -128,7 +128,7 @@ pub fn find(numbers: &[i32], is_known: impl Fn(i32) -> bool, declared: &[Declare
 struct Search<'a> {
     declared: &'a [Declared],
     by_inode: HashMap<u64, Place>,
-    /// The outermost namespaces; `None` where each process has to be looked at instead.
+    /// The outermost namespaces; `None` if each process has to be looked at instead.
     asked: Option<Vec<OwnedFd>>,
     own: u64,
     found: Undeclared,
@@ -149,7 +149,7 @@ impl<'a> Search<'a> {
         Ok(Self { declared, by_inode, asked, own, found: Undeclared::default() })
     }
 
-    /// Looks at a process, if it is inside.
+    /// Records a process, if it is inside.
     fn take(&mut self, pid: i32) -> io::Result<()> {
         let is_outside = |asked: &Vec<OwnedFd>| {
             // A kernel that does not know the request leaves it to the link below.
@@ -183,7 +183,7 @@ impl<'a> Search<'a> {
         Ok(())
     }
 
-    /// The namespace that it is in; `None` where that is not of this tree.
+    /// Namespace of a process; `None` if that is not of this tree.
     fn place(&mut self, directory: &OwnedFd, inhabitant: &Inhabitant) -> io::Result<Option<Place>> {
         const LINK: &str = "ns/pid";
         match linked(directory, LINK, "pid") {
@@ -194,13 +194,13 @@ impl<'a> Search<'a> {
                 let flags = OFlag::O_RDONLY | OFlag::O_CLOEXEC;
                 self.made(openat(directory, LINK, flags, Mode::empty())?)
             }
-            // Somebody else's by its user: whoever is around it may be asked all the same.
+            // Another user's process, which may not be looked into: the namespaces around it may be asked all the same.
             Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Ok(self.deepest(inhabitant)),
             Err(error) => Err(error),
         }
     }
 
-    /// A namespace that is met for the first time, and those around it.
+    /// Records a namespace that is met for the first time, and those around it.
     fn made(&mut self, descriptor: OwnedFd) -> io::Result<Option<Place>> {
         let inode = fstat(&descriptor)?.st_ino;
         if let Some(&place) = self.by_inode.get(&inode) {
@@ -208,7 +208,7 @@ impl<'a> Search<'a> {
         }
         let around = match namespace::parent(&descriptor) {
             Ok(parent) => self.made(parent)?,
-            // The reader's own, or one around it.
+            // The reader's own namespace, or one around it.
             Err(Errno::EPERM) => None,
             Err(errno) => return Err(errno.into()),
         };
@@ -220,14 +220,14 @@ impl<'a> Search<'a> {
         Ok(Some(place))
     }
 
-    /// The innermost namespace that is known to have a process whose own may not be seen.
+    /// The innermost namespace that is known to contain a process whose own may not be seen.
     fn deepest(&self, inhabitant: &Inhabitant) -> Option<Place> {
         let pid = Pid::from_raw(inhabitant.pid());
         let holds = |one: &Declared| {
             let descriptor = File::open(format!("/proc/{}/ns/pid", one.init)).ok();
             descriptor.is_some_and(|descriptor| namespace::pid_in(descriptor.as_fd(), pid).is_ok())
         };
-        // One around stands before those inside it.
+        // A namespace comes before those inside it.
         let last = self.declared.iter().enumerate().rev().find(|(_, one)| holds(one));
         last.map(|(place, _)| Place::Declared(place))
     }
@@ -265,7 +265,7 @@ impl<'a> Search<'a> {
             let pid = process.inhabitant.parent;
             let (numbers, line) = parents.entry(pid).or_insert_with(|| self.facts(pid));
             let own = self.line(process.place);
-            // On the level of the reader everybody is visible, and below as far as the namespaces are the same.
+            // On the level of the reader every process is visible, and below as far as the namespaces are the same.
             let common = 1 + own.iter().zip(&*line).take_while(|(own, other)| own == other).count();
             let levels = 0..process.inhabitant.numbers.len();
             let number = |level| numbers.get(level).copied().filter(|_| level < common).unwrap_or(0);

@@ -1,7 +1,7 @@
-//! In which order processes were born.
+//! Order in which processes were created.
 //!
-//! Their numbers tell it, but start again from below when the greatest is reached (`pid_max`). The time of birth tells it as
-//! well, in hundredths of a second, in which many are born.
+//! Their numbers give the order, but start again from below when the greatest is reached (`pid_max`). Start times give
+//! it as well, in hundredths of a second, in which many processes start.
 
 use std::collections::HashMap;
 
@@ -9,7 +9,7 @@ use nix::unistd::Pid;
 
 use crate::observe::process;
 
-/// The place of each of these processes in that order. Whoever is gone comes last.
+/// Position of each of these processes in that order. A process that is gone comes last.
 pub(super) fn order(pids: impl Iterator<Item = i32>) -> HashMap<i32, usize> {
     let born = |pid| process::start_time(Pid::from_raw(pid)).unwrap_or(u64::MAX);
     let mut births: Vec<(u64, i32)> = pids.map(|pid| (born(pid), pid)).collect();
@@ -18,7 +18,8 @@ pub(super) fn order(pids: impl Iterator<Item = i32>) -> HashMap<i32, usize> {
     births.into_iter().enumerate().map(|(place, (_, pid))| (pid, place)).collect()
 }
 
-/// Sorts times and numbers. Numbers of one time that are further apart than half of all numbers have started again between.
+/// Sorts start times and numbers. Numbers of one time that are further apart than half of all numbers have wrapped
+/// around.
 fn sort(births: &mut [(u64, i32)], greatest: i32) {
     births.sort_unstable();
     for together in births.chunk_by_mut(|one, next| one.0 == next.0) {

@@ -1,4 +1,5 @@
-//! Who is where, looked up once: a machine of thousands of namespaces is gone through namespace by namespace.
+//! Index of a machine's processes by namespace: a machine of thousands of namespaces is captured namespace by
+//! namespace.
 
 use std::collections::{HashMap, HashSet};
 
@@ -6,15 +7,15 @@ use super::birth;
 use super::names::Title;
 use crate::observe::machine::{Inhabitant, Machine, SpaceId};
 
-/// The looked-up.
+/// The index.
 #[derive(Debug)]
 pub(super) struct Index<'m> {
     pub(super) machine: &'m Machine,
     members: HashMap<SpaceId, Vec<&'m Inhabitant>>,
     inside: HashMap<SpaceId, Vec<SpaceId>>,
-    /// Those whose child is the PID 1 of another namespace, and who has forked them.
+    /// Processes that have made a PID namespace: parents of PID 1s in another one, and the ancestors of those.
     makers: HashSet<i32>,
-    /// What processes of ours say of themselves, by their number here.
+    /// Titles of processes of nestns, by their number here.
     titles: HashMap<i32, Title>,
 }
 
@@ -48,18 +49,18 @@ impl<'m> Index<'m> {
                 index.titles.insert(process.pid(), title);
             }
         }
-        // Run again, whoever has forked them would fork them again.
+        // Run again, an ancestor of a maker would fork it again.
         for maker in index.makers.clone() {
             let line = std::iter::successors(by_number.get(&maker).copied(), |one| by_number.get(&one.parent).copied());
             let inside = line.skip(1).take_while(|one| one.space.is_some_and(|space| space != machine.own()));
-            // Bounded, because a chain of parents is a circle where numbers were reused while it was read.
+            // Bounded, because a chain of parents is a circle if numbers were reused while it was read.
             index.makers.extend(inside.take(by_number.len()).map(Inhabitant::pid));
         }
         index.sort();
         index
     }
 
-    /// Puts everybody, and the namespaces by their PID 1s, in the order in which they were born: it is that of the file.
+    /// Sorts processes, and namespaces by their PID 1s, in the order of creation, which is that of the file.
     fn sort(&mut self) {
         let order = birth::order(self.members.values().flatten().map(|process| process.pid()));
         let place = |process: &Inhabitant| order.get(&process.pid()).copied();
@@ -73,12 +74,12 @@ impl<'m> Index<'m> {
         }
     }
 
-    /// Who lives in a namespace besides the reader's own.
+    /// Members of a namespace other than the reader's own.
     pub(super) fn members(&self, id: SpaceId) -> &[&'m Inhabitant] {
         self.members.get(&id).map_or(&[], Vec::as_slice)
     }
 
-    /// The PID 1 of a namespace besides the reader's own.
+    /// The PID 1 of a namespace other than the reader's own.
     pub(super) fn leader(&self, id: SpaceId) -> Option<&'m Inhabitant> {
         self.members(id).iter().find(|member| member.own() == 1).copied()
     }
@@ -88,17 +89,17 @@ impl<'m> Index<'m> {
         self.inside.get(&id).map_or(&[], Vec::as_slice)
     }
 
-    /// What a process says of itself, if it is one of ours.
+    /// Title of a process, if it is one of nestns.
     pub(super) fn title(&self, process: &Inhabitant) -> Option<&Title> {
         self.titles.get(&process.pid())
     }
 
-    /// Whether a process has made a namespace: its program, run again, would make another one.
+    /// True if a process has made a namespace: its program, run again, would make another one.
     pub(super) fn makes_namespaces(&self, process: &Inhabitant) -> bool {
         self.makers.contains(&process.pid())
     }
 
-    /// Whether a process is in a namespace or somewhere inside it, or has made it, itself or by its descendants.
+    /// True if a process is in a namespace or somewhere inside it, or has made it, itself or by its descendants.
     pub(super) fn is_about(&self, id: SpaceId, pid: i32) -> bool {
         let Some(process) = self.machine.process(pid) else { return false };
         if process.space.is_some_and(|inner| self.machine.is_within(inner, id)) {
@@ -107,7 +108,7 @@ impl<'m> Index<'m> {
         self.leader(id).is_some_and(|leader| self.descends(leader, pid))
     }
 
-    /// How many of a process's descendants, itself included, live in namespaces that may not be looked into.
+    /// Number of a process's descendants, itself included, in namespaces that may not be looked into.
     pub(super) fn unread_below(&self, pid: i32) -> usize {
         let unread = self.machine.processes().iter().filter(|process| process.space.is_none() && process.state != 'Z');
         unread.filter(|process| self.descends(process, pid)).count()

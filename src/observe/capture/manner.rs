@@ -1,7 +1,8 @@
-//! How a process runs that a topology file has no word for: capabilities, limits, priorities, namespaces of its own.
+//! Properties of a running process that a topology file cannot express: capabilities, limits, priorities, namespaces of
+//! its own.
 //!
-//! Measured against the process that has made the outermost namespace, whose surroundings the tree was built in: what is as
-//! there will be so again. Each deviation is told by its kind; nothing is dropped without a word.
+//! Compared with the process that has made the outermost namespace, in whose environment the tree was built: properties
+//! that are the same there will be so again. Each deviation is reported by its kind; nothing is dropped silently.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -10,7 +11,7 @@ use std::os::unix::fs::MetadataExt as _;
 use crate::observe::stat::Stat;
 use crate::sys::proc_status::Fields;
 
-/// The kinds of deviation of processes, in the order in which they are told.
+/// Kinds of deviation of processes, in the order in which they are reported.
 pub(super) const KINDS: [&str; 16] = [
     "with a mount namespace of its own",
     "with a UTS namespace of its own",
@@ -42,7 +43,7 @@ const SCHEDULING: usize = 13;
 const OOM: usize = 14;
 const CGROUP: usize = 15;
 
-/// What /proc says of a process besides its numbers.
+/// Properties of a process in /proc besides its numbers.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Manner {
     status: Vec<u8>,
@@ -50,7 +51,7 @@ pub(super) struct Manner {
     /// Nice value, real-time priority and policy.
     scheduling: Option<[String; 3]>,
     oom: Option<String>,
-    /// A group may have a name that is no text.
+    /// Path of the cgroup, which need not be text.
     cgroup: Option<Vec<u8>>,
     /// The device and inode of its root directory.
     root: Option<(u64, u64)>,
@@ -58,7 +59,7 @@ pub(super) struct Manner {
 }
 
 impl Manner {
-    /// Reads it; what may not be read is not compared.
+    /// Reads the properties; those that may not be read are not compared.
     pub(super) fn read(pid: &str) -> Self {
         let read = |name: &str| fs::read_to_string(format!("/proc/{pid}/{name}")).ok();
         let inode = |name: &str| fs::metadata(format!("/proc/{pid}/ns/{name}")).ok().map(|found| found.ino());
@@ -77,18 +78,18 @@ impl Manner {
         Fields::of(&self.status).numbers(name).unwrap_or_default()
     }
 
-    /// Its effective user and group.
+    /// Effective user and group.
     pub(super) fn user(&self) -> Option<(u32, u32)> {
         Some((*self.numbers("Uid").get(1)?, *self.numbers("Gid").get(1)?))
     }
 
-    /// Whose root directory is another one.
+    /// True if the root directory is another one.
     pub(super) fn has_other_root(&self, other: &Self) -> bool {
         matches!((self.root, other.root), (Some(own), Some(other)) if own != other)
     }
 
-    /// In which ways it deviates from whoever has made the tree, as places in [`KINDS`]. `first` is the PID 1 beside it, with
-    /// whose namespaces and root its own are compared.
+    /// Deviations from the process that has made the tree, as indices into [`KINDS`]. `first` is the PID 1 beside it,
+    /// with whose namespaces and root its own are compared.
     pub(super) fn deviations(&self, maker: &Self, first: Option<&Self>) -> BTreeSet<usize> {
         let mut found = BTreeSet::new();
         if let Some(first) = first {
@@ -106,7 +107,8 @@ impl Manner {
         let is_capable = |name: &str, allowed: &[u64]| own.mask(name).is_none_or(|mask| allowed.contains(&mask));
         let of_maker = |name: &str| makers.mask(name).unwrap_or(0);
         let bounding = of_maker("CapBnd");
-        // All of them, where a user namespace has been entered or made, and none with a user that is not root.
+        // A process has all of them if a user namespace has been entered or made, and none with a user that is not
+        // root.
         let all = every_capability();
         let is_usual = is_capable("CapBnd", &[bounding, all])
             && is_capable("CapEff", &[of_maker("CapEff"), bounding, all, 0])
@@ -132,7 +134,7 @@ impl Manner {
     }
 }
 
-/// Whether two are known, and different.
+/// True if both are known, and different.
 fn known<T: PartialEq>(own: Option<&T>, other: Option<&T>) -> bool {
     own.zip(other).is_some_and(|(own, other)| own != other)
 }

@@ -1,8 +1,8 @@
-//! What runs, as a topology that rebuilds it: a measured machine → the tables of the language.
+//! Capture of a running tree as a topology that rebuilds it: a measured machine → the tables of the language.
 //!
-//! Programs become actors, because what a program needs is not in /proc. Who is PID 1, who was forked inside and who came
-//! in from outside is kept; a sibling's namespace of another kind becomes one of its own, because the language has no word
-//! for sharing it.
+//! Programs become actors, because /proc does not show what a program needs. PID 1s, processes forked inside and
+//! processes that joined from outside stay what they are; a namespace of another kind that is shared with a sibling
+//! becomes one of its own, because the language cannot express sharing.
 
 mod birth;
 mod index;
@@ -26,33 +26,33 @@ use super::machine::{Inhabitant, Machine, SpaceId};
 pub struct Capture {
     /// The tables of the file.
     pub document: Table,
-    /// How many namespaces it has.
+    /// Number of namespaces in it.
     pub namespaces: usize,
-    /// What is not in it.
+    /// Things that are missing in it.
     pub missing: Vec<Missing>,
 }
 
-/// Something that a capture does not have.
+/// Something that is missing in a capture.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Missing {
-    /// How many, at least one.
+    /// Number of such things, at least one.
     pub number: usize,
-    /// Of what, in the singular.
+    /// Noun for them, in the singular.
     pub noun: &'static str,
-    /// What is the matter with them.
+    /// What is wrong with them, as the rest of the sentence.
     pub matter: &'static str,
 }
 
-/// What is captured.
+/// Part of the machine that is captured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Scope {
-    /// Everything below the reader's own namespace.
+    /// All namespaces below the reader's own.
     Host,
     /// The outermost namespaces that a process is in or has made, itself or by its descendants.
     Process(i32),
 }
 
-/// Captures it; with `programs`, the command lines of programs stay.
+/// Captures a machine; with `programs`, the command lines of programs are kept.
 pub fn capture(machine: &Machine, scope: Scope, programs: bool) -> Capture {
     let index = Index::new(machine);
     let mut work = Work::new(index, programs);
@@ -101,7 +101,7 @@ pub fn capture(machine: &Machine, scope: Scope, programs: bool) -> Capture {
     Capture { document, namespaces, missing }
 }
 
-/// Actors that go on by themselves and fork nobody: what others fork is in the file as processes of its own.
+/// Actors that run by themselves and fork nothing: children of others are in the file as processes of their own.
 const KEPT: [&str; 3] = ["idle", "serve", "ignore-term"];
 
 struct Work<'m> {
@@ -113,12 +113,12 @@ struct Work<'m> {
     unsayable: usize,
     leaderless: usize,
     shared: usize,
-    /// By the places of their kinds.
+    /// Counts by kind of deviation of mounts.
     mounts: [usize; mounts::KINDS.len()],
     deviations: [usize; manner::KINDS.len()],
-    /// The namespaces of other kinds that were met.
+    /// Namespaces of other kinds that were met.
     met: HashSet<(&'static str, u64)>,
-    /// Whoever has made the outermost namespace.
+    /// The process that has made the outermost namespace.
     maker: Manner,
 }
 
@@ -140,13 +140,13 @@ impl<'m> Work<'m> {
         }
     }
 
-    /// The process outside that has made an outermost namespace; the reader where nobody knows who it was.
+    /// The process outside that has made an outermost namespace; the reader if that is not known.
     fn maker_of(&self, outermost: SpaceId) -> Manner {
         let parent = self.index.leader(outermost).map(|leader| leader.parent).filter(|&parent| parent > 0);
         Manner::read(&parent.map_or_else(|| "self".to_owned(), |parent| parent.to_string()))
     }
 
-    /// Counts what the file cannot say of a process, and writes what it can.
+    /// Counts the properties of a process that the file cannot express, and writes the others.
     fn manner(&mut self, process: &Inhabitant, first: Option<&Manner>, table: Option<&mut Table>) -> Manner {
         let manner = Manner::read(&process.pid().to_string());
         let mut deviations = manner.deviations(&self.maker, first);
@@ -189,9 +189,9 @@ impl<'m> Work<'m> {
         let members: Vec<&Inhabitant> = self.index.members(id).to_vec();
         let here: HashSet<i32> = members.iter().map(|member| member.pid()).collect();
         let work = self.program(leader);
-        // Only a PID 1 of ours forks what the file says.
+        // Only a PID 1 of nestns forks the processes of the file.
         let forks = match kind.as_deref() {
-            // As a PID 1 of ours calls itself.
+            // The title of a PID 1 of nestns.
             Some("init") => true,
             Some("pause") => {
                 table.insert("init".to_owned(), "pause".into());
@@ -234,8 +234,8 @@ impl<'m> Work<'m> {
         }
     }
 
-    /// The command line of a process, where it is wanted, and where running it again would not make again what is in the
-    /// file already.
+    /// Command line of a process, if it is wanted, and if running it again would not make again what is in the file
+    /// already.
     fn program(&self, process: &Inhabitant) -> Option<Value> {
         let is_program = self.programs
             && self.index.title(process).is_none()
@@ -244,21 +244,22 @@ impl<'m> Work<'m> {
         is_program.then(|| argv(process)).flatten()
     }
 
-    /// Whether it is what a program such as bwrap(1) has forked to be PID 1: it has executed nothing since, and its command
+    /// True for a PID 1 that a program such as bwrap(1) has forked and that has executed nothing since: its command
     /// line would make the namespace again.
     fn is_copy_of_maker(&self, process: &Inhabitant) -> bool {
         let maker = self.index.machine.process(process.parent).filter(|parent| self.index.makes_namespaces(parent));
         process.own() == 1 && maker.and_then(command_line).is_some_and(|line| command_line(process) == Some(line))
     }
 
-    /// Whether a program that is in the file will fork it again; `forker` is the PID 1 that forks what the file says.
+    /// True if a program in the file will fork the process again; `forker` is the PID 1 that forks the processes of the
+    /// file.
     fn is_forked_by_program(&self, process: &Inhabitant, forker: Option<&Inhabitant>) -> bool {
         let is_forker = |parent: &Inhabitant| forker.is_some_and(|forker| forker.pid() == parent.pid());
         let parent = self.index.machine.process(process.parent);
         parent.is_some_and(|parent| !is_forker(parent) && self.program(parent).is_some())
     }
 
-    /// What stands for a process that is not kept as a program.
+    /// Actor in place of a process that is not kept as a program.
     fn actor(&self, process: &Inhabitant) -> Value {
         let kind = self.index.title(process).map(|title| title.kind.as_str());
         kind.filter(|kind| KEPT.contains(kind)).unwrap_or("idle").into()
@@ -273,7 +274,7 @@ fn command_line(process: &Inhabitant) -> Option<Vec<u8>> {
 fn argv(process: &Inhabitant) -> Option<Value> {
     let words = String::from_utf8(command_line(process)?).ok()?;
     let words = words.strip_suffix('\0').filter(|words| !words.is_empty() && !words.starts_with('\0'))?;
-    // In a file that people write, braces are placeholders.
+    // In a topology file, braces are placeholders.
     let words: Vec<Value> = words.split('\0').map(Value::from).collect();
     let has_braces = words.iter().filter_map(Value::as_str).any(|word| word.contains("{{"));
     (!has_braces).then(|| words.into())

@@ -1,4 +1,5 @@
-//! The mounts of a namespace, compared with those around it: which /proc it sees, and what a topology file has no word for.
+//! Mounts of a namespace, compared with those around it: the /proc that it sees, and mounts that a topology file cannot
+//! express.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -7,7 +8,7 @@ use std::path::Path;
 
 use crate::observe::mountinfo::{Mount, mounts};
 
-/// The kinds of deviation, in the order in which they are told.
+/// Kinds of deviation, in the order in which they are reported.
 pub(super) const KINDS: [&str; 4] = [
     "with a root directory of its own",
     "with mounts of its own besides /proc",
@@ -19,18 +20,18 @@ const MOUNTS: usize = 1;
 const MASKS: usize = 2;
 const OPTIONS: usize = 3;
 
-/// Whose processes /proc shows.
+/// The /proc of a namespace.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Proc {
-    /// Those of the namespace itself.
+    /// That of the namespace itself.
     Own,
-    /// Others, or nobody's: there is none.
+    /// That of another namespace, or none.
     Other,
-    /// That may not be seen.
+    /// Not visible to the reader.
     Unknown,
 }
 
-/// Which /proc the PID 1 of a namespace sees: in its own it is number 1.
+/// The /proc that the PID 1 of a namespace sees: in its own it is number 1.
 pub(super) fn proc_of(pid: i32) -> Proc {
     let Ok(own) = fs::read_link(format!("/proc/{pid}/ns/pid")) else { return Proc::Unknown };
     match fs::read_link(format!("/proc/{pid}/root/proc/1/ns/pid")) {
@@ -41,7 +42,7 @@ pub(super) fn proc_of(pid: i32) -> Proc {
     }
 }
 
-/// In which ways the mounts of a process are others than those of another one, `self` or a number; what may not be read is
+/// Deviations of the mounts of a process from those of another one, `self` or a number; mounts that may not be read are
 /// not compared.
 pub(super) fn compare(pid: i32, other: &str) -> Vec<usize> {
     let root = |pid: &str| fs::metadata(format!("/proc/{pid}/root/")).ok().map(|found| (found.dev(), found.ino()));
@@ -59,8 +60,8 @@ pub(super) fn compare(pid: i32, other: &str) -> Vec<usize> {
     found
 }
 
-/// What is in a copied table and not in the one that it was copied from may have been unmounted there since; what was mounted in
-/// the copy stands behind what was copied, and behind the /proc that is mounted first.
+/// A mount that is in a copied table and not in its original may have been unmounted there since; mounts made in the
+/// copy stand behind the copied ones, and behind the /proc that is mounted first.
 fn deviations(own: &[u8], other: &[u8]) -> BTreeSet<usize> {
     let mut found = BTreeSet::new();
     let here: Vec<Mount<'_>> = mounts(own).collect();

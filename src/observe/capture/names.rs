@@ -1,23 +1,23 @@
-//! What captured namespaces and processes are called.
+//! Names of captured namespaces and processes.
 
 use std::collections::HashSet;
 
 use crate::observe::machine::Inhabitant;
 
-/// Longer ones the language refuses; room is left for a number behind it.
+/// Greatest length: the language refuses longer names, and room is left for a number behind it.
 const LONGEST: usize = 56;
 
-/// What a process of ours says of itself: `nestns: vm/ci (init)`.
+/// Title of a process of nestns: `nestns: vm/ci (init)`.
 #[derive(Debug)]
 pub(super) struct Title {
     /// The last component of the path, that of the namespace for its PID 1.
     pub(super) name: String,
-    /// What it is.
+    /// Role or actor.
     pub(super) kind: String,
 }
 
 impl Title {
-    /// Reads it; `None` of a process that is none of ours.
+    /// Reads the title; `None` if the process is not one of nestns.
     pub(super) fn of(process: &Inhabitant) -> Option<Self> {
         let words = std::fs::read(format!("/proc/{}/cmdline", process.pid())).ok()?;
         Self::parse(String::from_utf8_lossy(&words).trim_end_matches('\0'))
@@ -35,7 +35,7 @@ impl Title {
 pub(super) struct Names(HashSet<String>);
 
 impl Names {
-    /// A name like this one that the language allows and nobody else here has.
+    /// Takes a name like this one that the language allows and that is not yet in use here.
     pub(super) fn take(&mut self, like: &str) -> String {
         let mut base: String = like
             .chars()

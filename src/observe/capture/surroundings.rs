@@ -1,4 +1,4 @@
-//! The namespaces of other kinds around a process, compared with those of the PID 1 outside.
+//! Namespaces of other kinds around a process, compared with those of the PID 1 outside.
 
 use std::fmt::Display;
 use std::io;
@@ -10,29 +10,29 @@ use super::mounts::{self, Proc};
 use crate::observe::hostname;
 use crate::observe::namespace_link::followed;
 
-/// The kinds that the language can unshare, and the kernel's names of them.
+/// Kinds that the language can unshare, and the kernel's names of them.
 const KINDS: [(&str, &str); 5] =
     [("mount", "mnt"), ("uts", "uts"), ("ipc", "ipc"), ("net", "net"), ("cgroup", "cgroup")];
 
-/// And those that it cannot.
+/// Kinds that it cannot unshare.
 const UNSAYABLE: [&str; 2] = ["user", "time"];
 
-/// What differs.
+/// Differences.
 #[derive(Debug)]
 pub(super) struct Surroundings {
     unshared: Vec<&'static str>,
     hostname: Option<String>,
     domainname: Option<String>,
     unsayable: bool,
-    /// The inodes of those that are unshared.
+    /// Inodes of the namespaces that are unshared.
     own: Vec<(&'static str, u64)>,
     proc: Proc,
-    /// In which ways its mounts are others than nestns makes, as places in [`mounts::KINDS`].
+    /// Deviations of the mounts from those that nestns makes, as indices into [`mounts::KINDS`].
     mounts: Vec<usize>,
 }
 
 impl Surroundings {
-    /// Reads it; `outside` is the PID 1 around, or nobody for the reader himself.
+    /// Reads the differences; `outside` is the PID 1 around, `None` for the reader itself.
     pub(super) fn read(pid: i32, outside: Option<i32>) -> io::Result<Self> {
         let outside = outside.map_or_else(|| "self".to_owned(), |pid| pid.to_string());
         let mut unshared = Vec::new();
@@ -65,22 +65,22 @@ impl Surroundings {
         Ok(Self { unshared, hostname, domainname, unsayable, own, proc: mounts::proc_of(pid), mounts })
     }
 
-    /// Whether there is a difference that the language has no word for.
+    /// True if there is a difference that the language cannot express.
     pub(super) fn has_unsayable(&self) -> bool {
         self.unsayable
     }
 
-    /// The namespaces that are not those around, by kind and inode.
+    /// Namespaces that are not those around, by kind and inode.
     pub(super) fn own(&self) -> &[(&'static str, u64)] {
         &self.own
     }
 
-    /// In which ways its mounts are others than nestns makes, as places in [`mounts::KINDS`].
+    /// Deviations of the mounts from those that nestns makes, as indices into [`mounts::KINDS`].
     pub(super) fn mounts(&self) -> &[usize] {
         &self.mounts
     }
 
-    /// Writes it as keys of a namespace, without what the language has by default.
+    /// Writes the differences as keys of a namespace, without defaults of the language.
     pub(super) fn write(self, table: &mut Table) {
         if let Some(hostname) = self.hostname.filter(|name| !name.is_empty() && !name.contains("{{")) {
             table.insert("hostname".to_owned(), hostname.into());
@@ -94,7 +94,7 @@ impl Surroundings {
         if kinds != ["mount"] {
             table.insert("unshare".to_owned(), kinds.into_iter().map(Value::from).collect::<Vec<_>>().into());
         }
-        // It has one by default exactly if it has mounts of its own.
+        // The namespace has a /proc of its own by default exactly if it has mounts of its own.
         if has_mounts && self.proc == Proc::Other {
             table.insert("mount_proc".to_owned(), false.into());
         }

@@ -1,4 +1,4 @@
-//! System calls and requests that nestns uses, and does without where it must.
+//! System calls and requests that nestns uses, and does without if it must.
 
 use std::fs::File;
 
@@ -15,7 +15,7 @@ use crate::sys::fork::exit_now;
 use crate::sys::pidfd::Pidfd;
 use crate::sys::{namespace, probe};
 
-/// A number that nobody in a fresh namespace has.
+/// Number that no process in a fresh namespace has.
 const NUMBER: i32 = 77;
 
 pub(super) fn pidfd() -> Check {
@@ -67,7 +67,7 @@ pub(super) fn pidfd_info() -> Check {
     }
 }
 
-/// Whether a process of a new namespace can be given a number of one's choice.
+/// True if a process of a new namespace can be given a chosen number.
 pub(super) fn can_number(way: Way) -> bool {
     let number = || {
         way.go_inside()?;
@@ -98,7 +98,7 @@ pub(super) fn set_tid(can_number: bool) -> Check {
 pub(super) fn mount_api() -> Check {
     const ID: &str = "mount-api";
     match probe::mount_api() {
-        // Known, whoever may use it.
+        // The call exists, even if this caller may not use it.
         Ok(()) | Err(Errno::EPERM) => Check::yes(ID, "file systems can be opened before they are mounted (fsopen)"),
         Err(errno) => Check::warn(
             ID,

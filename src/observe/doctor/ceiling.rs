@@ -1,4 +1,4 @@
-//! The limits at which fork(2) answers `EAGAIN`, each with how much of it is left: the kernel does not say which it was.
+//! Limits at which fork(2) answers `EAGAIN`, each with how much of it is left: the kernel does not say which it was.
 //!
 //! `RLIMIT_NPROC`, `kernel.threads-max`, `pids.max` of every cgroup around the caller, and `kernel.pid_max`, which is a limit
 //! of each PID namespace since Linux 6.14 and of the whole machine before (R14). To be looked at while what has used them up
@@ -25,47 +25,47 @@ const FEW: u64 = 4;
 /// A limit on processes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ceiling {
-    /// What it is called, with its value and its place.
+    /// Name, with the value and its place.
     pub name: String,
-    /// How many more there may be.
+    /// Number of further processes.
     pub left: u64,
-    /// What raises it.
+    /// Means to raise it.
     pub remedy: String,
 }
 
-/// A PID namespace of a tree, in which a number was needed.
+/// PID namespace of a tree, in which a number was needed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Inside {
-    /// What it is called.
+    /// Path.
     pub path: String,
-    /// Its inode.
+    /// Inode.
     pub inode: u64,
 }
 
 /// A cgroup with a limit on processes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PidsMax {
-    /// Of which group.
+    /// Directory of the group.
     pub group: PathBuf,
-    /// How many processes it may have.
+    /// Greatest number of processes.
     pub max: u64,
-    /// How many it has.
+    /// Present number of processes.
     pub now: u64,
 }
 
 impl PidsMax {
-    /// How many more it may have.
+    /// Number of further processes.
     pub fn left(&self) -> u64 {
         self.max.saturating_sub(self.now)
     }
 
-    /// With its value and its place.
+    /// Name of the limit with its value and its place.
     pub fn name(&self) -> String {
         format!("pids.max ({}) of the cgroup {}", self.max, self.group.display())
     }
 }
 
-/// All that can be read.
+/// All limits that can be read.
 pub fn ceilings() -> Vec<Ceiling> {
     let mut found: Vec<Ceiling> = pids_max()
         .into_iter()
@@ -105,20 +105,20 @@ pub fn ceilings() -> Vec<Ceiling> {
     found
 }
 
-/// Which limit has kept a process from being made. `inside` are the namespaces of a tree in which it was to have a number,
-/// the innermost first.
+/// The limit that has prevented a process. `inside` are the namespaces of a tree in which it was to have a number, the
+/// innermost first.
 pub fn reached(inside: &[Inside]) -> String {
     reached_with(inside, 0)
 }
 
-/// The same, for processes of which so many have ended since.
+/// The same, if `ended` processes have ended since.
 pub fn reached_with(inside: &[Inside], ended: u64) -> String {
     let mut ceilings = ceilings();
     ceilings.sort_by_key(|ceiling| ceiling.left);
     for ceiling in &mut ceilings {
         ceiling.left = ceiling.left.saturating_sub(ended);
     }
-    // The tightest: where processes have ended since, the next one may not have been met.
+    // The tightest limit: if processes have ended since, the next one may not have been met.
     if let Some(first) = ceilings.first().filter(|ceiling| ceiling.left <= FEW) {
         return format!("{} is reached; {}", first.name, first.remedy);
     }
@@ -152,8 +152,8 @@ fn full_namespace(inside: &[Inside]) -> Option<&str> {
     inside.iter().find(is_full).map(|inside| inside.path.as_str())
 }
 
-/// Whether numbers are used up: all from [`RESERVED`] to the greatest. Those of threads, which are not looked at, leave a few
-/// gaps.
+/// True if numbers are used up: all from [`RESERVED`] to the greatest. Those of threads, which are not looked at, leave
+/// a few gaps.
 fn has_no_gap(numbers: Vec<i32>) -> bool {
     let high: Vec<i32> = numbers.into_iter().filter(|&number| number >= RESERVED).collect();
     let Some(&greatest) = high.iter().max() else { return false };
@@ -161,7 +161,8 @@ fn has_no_gap(numbers: Vec<i32>) -> bool {
     high.len() + all / 10 >= all
 }
 
-/// `RLIMIT_NPROC`, from which whoever has `CAP_SYS_RESOURCE` or `CAP_SYS_ADMIN`, and root of the machine, are exempt.
+/// `RLIMIT_NPROC`, from which processes with `CAP_SYS_RESOURCE` or `CAP_SYS_ADMIN`, and root of the machine, are
+/// exempt.
 pub fn user_limit() -> Option<u64> {
     let (soft, _) = getrlimit(Resource::RLIMIT_NPROC).ok()?;
     let is_exempt =
@@ -175,7 +176,7 @@ fn is_in_initial_user_namespace() -> bool {
     map.split_whitespace().eq(["0", "0", "4294967295"])
 }
 
-/// How many processes and threads a user has, as far as /proc shows them.
+/// Number of processes and threads of a user, as far as /proc shows them.
 fn processes_of(user: Uid) -> u64 {
     let Ok(entries) = std::fs::read_dir("/proc") else { return 0 };
     let count = |status: &[u8]| {
@@ -190,10 +191,10 @@ fn processes_of(user: Uid) -> u64 {
         .sum()
 }
 
-/// How many numbers below `limit` the caller's PID namespace has left after a wrap-around.
+/// Numbers below `limit` that the caller's PID namespace has left after a wrap-around.
 fn numbers_left(limit: u64) -> u64 {
     let all = limit.saturating_sub(RESERVED.cast_unsigned().into());
-    // Threads have numbers as well. Where the namespace can hold more than the machine has, nobody needs to be counted.
+    // Threads have numbers as well. If the namespace can hold more than the machine has, nothing needs to be counted.
     if all > 2 * running() {
         return all - running();
     }
@@ -211,14 +212,14 @@ fn numbers_left(limit: u64) -> u64 {
     all.saturating_sub(u64::try_from(used).unwrap_or(u64::MAX))
 }
 
-/// How many processes and threads there are: the second number of the fourth field of /proc/loadavg.
+/// Number of processes and threads: the second number of the fourth field of /proc/loadavg.
 pub fn running() -> u64 {
     let text = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
     let field = text.split(' ').nth(3).and_then(|field| field.split_once('/'));
     field.and_then(|(_, all)| all.parse().ok()).unwrap_or_default()
 }
 
-/// A file with a number in it; `max` is none.
+/// Number in a file; `None` for `max`.
 pub fn number(path: impl AsRef<Path>) -> Option<u64> {
     std::fs::read_to_string(path).ok()?.trim().parse().ok()
 }

@@ -1,4 +1,4 @@
-//! Limits that stand in a file of /proc/sys, and the one on open files: each with its value, and with what raises it.
+//! Limits in files of /proc/sys, and the one on open files: each with its value, and a means to raise it.
 
 use nix::sys::resource::{Resource, getrlimit};
 
@@ -10,12 +10,12 @@ pub fn setting_reached(name: &str, file: &str) -> String {
     format!("the limit {name}{value} is reached; raise it with `sysctl {name}=…`")
 }
 
-/// Why a process can open nothing more (`EMFILE`).
+/// Reason why a process can open nothing more (`EMFILE`).
 pub fn open_files() -> String {
     format!("the limit on open files of the process, {}, is reached; raise it with `ulimit -n`", limit())
 }
 
-/// Why a descriptor cannot have the number that it needs (`EINVAL` of fcntl(2), `EBADF` of dup2(2)).
+/// Reason why a descriptor cannot have the number that it needs (`EINVAL` of fcntl(2), `EBADF` of dup2(2)).
 pub fn number_not_allowed() -> String {
     format!(
         "the limit on open files of the process, {}, is not above the number that this descriptor needs; raise it with \

@@ -1,4 +1,4 @@
-//! Whether namespaces can be paused here: a cgroup of version 2 that the caller may make.
+//! Check for pausing namespaces: a cgroup of version 2 that the caller may create.
 
 use std::io;
 use std::os::unix::fs::DirBuilderExt;
@@ -11,7 +11,7 @@ use super::Check;
 use crate::observe::cgroup::Tree;
 use crate::sys::errno::{number_of, of_io};
 
-/// What it is called.
+/// Name of the check.
 pub const ID: &str = "cgroup-freezer";
 
 /// Makes a cgroup beside the caller's and removes it.
@@ -53,7 +53,7 @@ pub fn check() -> Check {
 }
 
 fn try_out(own: &Path) -> io::Result<bool> {
-    // What could not be removed again is not made.
+    // A group that could not be removed again counts as not created.
     if let Err(error) = std::fs::remove_dir("")
         && error.kind() != io::ErrorKind::NotFound
     {
@@ -62,7 +62,7 @@ fn try_out(own: &Path) -> io::Result<bool> {
     let group = own.join(format!("nestns-doctor-{}", getpid()));
     std::fs::DirBuilder::new().mode(0o755).create(&group)?;
     let has_freezer = group.join("cgroup.freeze").exists();
-    // To move anybody from one to the other, both and what is above both must be writable.
+    // To move a process from one group to the other, both and their common ancestor must be writable.
     let is_writable = access(&own.join("cgroup.procs"), AccessFlags::W_OK);
     std::fs::remove_dir(&group)?;
     is_writable?;

@@ -1,4 +1,4 @@
-//! How many of everything there may be.
+//! Limits of the machine on everything that a tree needs.
 
 use std::path::Path;
 
@@ -9,14 +9,14 @@ use super::Check;
 use super::ceiling::{self, Ceiling, PidsMax, number, pids_max};
 use crate::observe::cgroup::Tree;
 
-/// What a namespace takes while it stands, in KiB: rather too much.
+/// Memory of a namespace while it stands, in KiB: rather too much.
 const NAMESPACE_KIB: u64 = 150;
-/// What a process takes until it becomes its program, in KiB; what it takes then is the program's.
+/// Memory of a process until it becomes its program, in KiB; after that it is the program's.
 const PROCESS_KIB: u64 = 100;
-/// Where fewer fit, it is said.
+/// With room for fewer than these, the check warns.
 const FEW: u64 = 1000;
 
-/// All of them, as far as they can be read; `None` is for no limit, or for one that cannot.
+/// All limits, as far as they can be read; `None` is for no limit, or for one that cannot be read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Limits {
     /// `kernel.pid_max`.
@@ -29,11 +29,11 @@ pub struct Limits {
     pub user_namespaces: Option<u64>,
     /// `pids.max`.
     pub pids: Option<PidsMax>,
-    /// `RLIMIT_NPROC`, which root is exempt from.
+    /// `RLIMIT_NPROC`, from which root is exempt.
     pub processes: Option<u64>,
     /// The hard `RLIMIT_NOFILE`.
     pub descriptors: Option<u64>,
-    /// How much is free.
+    /// Free memory.
     pub memory: Option<Memory>,
 }
 
@@ -53,13 +53,14 @@ impl Limits {
         }
     }
 
-    /// How many more processes there may be, and what says so.
+    /// Number of further processes, and the limit that says so.
     pub fn processes_left(&self) -> Option<(u64, String)> {
         let tightest = ceiling::ceilings().into_iter().min_by_key(|ceiling| ceiling.left);
         tightest.map(|Ceiling { left, name, .. }| (left, name))
     }
 
-    /// How many KiB a tree takes while it stands: `namespaces` with their PID 1s, and `processes` before they become programs.
+    /// Memory of a tree while it stands, in KiB: `namespaces` with their PID 1s, and `processes` before they become
+    /// programs.
     pub fn memory_needed(namespaces: u64, processes: u64) -> u64 {
         namespaces * NAMESPACE_KIB + processes * PROCESS_KIB
     }
@@ -138,12 +139,12 @@ fn few(id: &'static str, limit: Option<u64>, name: &str, remedy: &str) -> Check 
     }
 }
 
-/// How much memory is free.
+/// Free memory.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Memory {
     /// In KiB.
     pub kib: u64,
-    /// What says so.
+    /// Source of the figure.
     pub source: String,
 }
 

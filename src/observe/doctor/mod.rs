@@ -1,4 +1,5 @@
-//! What this machine lets the caller do, found by doing it in throw-away processes, never by the kernel's version.
+//! Abilities of the caller on this machine, found by trying them in throw-away processes, never by the kernel's
+//! version.
 //!
 //! Distributions backport, containers filter, and security modules refuse: only the attempt tells. Nothing of an attempt
 //! outlives it, and none changes anything that others see.
@@ -20,48 +21,48 @@ pub use ceiling::PidsMax;
 pub use limits::Limits;
 pub use namespaces::{Levels, Nesting, Way};
 
-/// What a check came to.
+/// Outcome of a check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Status {
-    /// It is as it should be.
+    /// Everything is as it should be.
     Yes,
-    /// Something is restricted, and a topology that does not need it stands all the same.
+    /// Something is restricted, but a topology that does not need it can run.
     Warn,
-    /// No topology stands, or not the one in question.
+    /// No topology can run, or not the one in question.
     No,
 }
 
-/// One thing that was looked at.
+/// One check.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Check {
-    /// By which it is called everywhere.
+    /// Name, used everywhere.
     pub id: &'static str,
-    /// What it came to.
+    /// Outcome.
     pub status: Status,
-    /// What was found, with the value.
+    /// Finding, with the value.
     pub found: String,
-    /// What to do about it; none where nothing is wrong.
+    /// Remedy; `None` if nothing is wrong.
     pub remedy: Option<String>,
 }
 
 impl Check {
-    /// All is well.
+    /// Check with the outcome that all is well.
     pub fn yes(id: &'static str, found: impl Into<String>) -> Self {
         Self { id, status: Status::Yes, found: found.into(), remedy: None }
     }
 
-    /// Something is restricted.
+    /// Check with the outcome that something is restricted.
     pub fn warn(id: &'static str, found: impl Into<String>, remedy: impl Into<String>) -> Self {
         Self { id, status: Status::Warn, found: found.into(), remedy: Some(remedy.into()) }
     }
 
-    /// Something is not possible.
+    /// Check with the outcome that something is not possible.
     pub fn no(id: &'static str, found: impl Into<String>, remedy: impl Into<String>) -> Self {
         Self { id, status: Status::No, found: found.into(), remedy: Some(remedy.into()) }
     }
 
-    /// As the remedy of an error that it explains.
+    /// The check as the remedy of an error that it explains.
     pub fn as_help(&self) -> String {
         match &self.remedy {
             Some(remedy) => format!("{remedy} (`nestns doctor` checks it as {}: {})", self.id, self.found),
@@ -69,33 +70,33 @@ impl Check {
         }
     }
 
-    /// As the last line of an error that it explains.
+    /// The check as the last line of an error that it explains.
     pub fn as_last_line(&self) -> String {
         match self.status {
-            // What was refused a moment ago, or is a matter of how much is asked for.
+            // The call was refused a moment ago, or it is a matter of how much is asked for.
             Status::Yes => format!("`nestns doctor` checks this as {}", self.id),
             Status::Warn | Status::No => format!("`nestns doctor` checks this as {}: {}", self.id, self.found),
         }
     }
 }
 
-/// Everything that was found out.
+/// Results of all attempts.
 #[derive(Debug)]
 pub struct Machine {
     /// The system calls that nothing works without.
     calls: Check,
-    /// How PID namespaces are made, and what else.
+    /// Way to make PID namespaces, and the other kinds.
     pub nesting: Nesting,
-    /// How many of everything there may be.
+    /// Limits.
     pub limits: Limits,
-    /// Whether processes can be given numbers of one's choice.
+    /// True if processes can be given chosen numbers.
     can_number: bool,
 }
 
 impl Machine {
     /// Tries everything. The caller has one thread.
     pub fn try_out() -> Self {
-        // First of all: what is refused is met again in every other attempt.
+        // First of all: a call that is refused here is met again in every other attempt.
         let calls = required::check();
         let nesting = Nesting::try_out();
         let can_number = calls::can_number(nesting.way);
@@ -115,10 +116,10 @@ impl Machine {
     }
 }
 
-/// The check of that name, made anew; `None` for one of another floor.
+/// The check of that name, made anew; `None` for one that is made elsewhere.
 pub fn check(id: &str) -> Option<Check> {
     match id {
-        // Of the file, or of the state.
+        // Checks of the file, or of the state directory.
         "file-users" | "state-directory" => None,
         freezer::ID => Some(freezer::check()),
         required::ID => Some(required::check()),

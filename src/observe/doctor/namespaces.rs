@@ -1,4 +1,4 @@
-//! Which namespaces the caller can make, how deep, and whether a /proc can be mounted in them.
+//! Namespaces that the caller can make, their depth, and the mount of a /proc in them.
 
 use nix::errno::Errno;
 use nix::mount::{MsFlags, mount};
@@ -9,23 +9,23 @@ use super::{Check, ceiling, reason};
 use crate::sys::capability::{SYS_ADMIN, is_effective};
 use crate::sys::errno;
 
-/// How the caller comes to PID namespaces.
+/// Way of the caller to PID namespaces.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Way {
-    /// As he is.
+    /// With its present credentials.
     Direct,
-    /// Inside a user namespace that he makes for it, with himself as its only user.
+    /// Inside a user namespace that it makes for that, with itself as the only user.
     UserNamespace,
-    /// Not at all.
+    /// None.
     Refused(Obstacle),
 }
 
-/// What is in the way.
+/// Obstacle to a namespace.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Obstacle {
     /// The kind of namespace that is refused, by its name in `/proc/PID/ns`.
     pub kind: &'static str,
-    /// With which errno.
+    /// Errno of the refusal.
     pub errno: Errno,
 }
 
@@ -44,7 +44,7 @@ fn spelled(errno: Errno) -> String {
 }
 
 impl Way {
-    /// Goes it, up to where a PID namespace can be made.
+    /// Takes this way, up to where a PID namespace can be made.
     fn go(self) -> nix::Result<()> {
         match self {
             Self::Direct => Ok(()),
@@ -53,7 +53,7 @@ impl Way {
         }
     }
 
-    /// Goes it, and on as PID 1 of a namespace.
+    /// Takes this way, and goes on as PID 1 of a namespace.
     pub(super) fn go_inside(self) -> nix::Result<()> {
         self.go()?;
         unshare(CloneFlags::CLONE_NEWPID)?;
@@ -61,12 +61,12 @@ impl Way {
     }
 }
 
-/// How deep PID namespaces nest from here.
+/// Number of PID namespaces that nest from here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Levels {
-    /// So many stood at once.
+    /// Number of levels that existed at once.
     pub left: u32,
-    /// What the next one met.
+    /// Errno for the next one.
     pub then: Errno,
 }
 
@@ -84,20 +84,20 @@ const MOST_LEVELS: i32 = 64;
 /// Processes of a measurement besides one a level.
 const HELPERS: u64 = 4;
 
-/// What can be made.
+/// Namespaces that can be made.
 #[derive(Debug)]
 pub struct Nesting {
-    /// How PID namespaces are made.
+    /// Way to make PID namespaces.
     pub way: Way,
-    /// How deep.
+    /// Number of levels.
     pub levels: Levels,
-    /// Whether a user namespace can be made, whoever needs it.
+    /// Result of making a user namespace, needed or not.
     user: nix::Result<()>,
-    /// Each of the other kinds, by its word in a topology.
+    /// Results for the other kinds, by their words in a topology.
     pub kinds: Vec<(&'static str, nix::Result<()>)>,
-    /// Whether a PID 1 can mount a /proc of its own.
+    /// Result of a PID 1 mounting a /proc of its own.
     pub proc_mount: Result<(), Refusal>,
-    /// Whether a part of the visible /proc is covered by something.
+    /// True if a part of the visible /proc is covered by a mount.
     is_masked: bool,
 }
 
@@ -171,7 +171,7 @@ impl Nesting {
         }
     }
 
-    /// Why there is no further level, which is asked when the levels that were made have ended.
+    /// Reason why there is no further level, determined once the levels that were made have ended.
     fn no_level(&self) -> String {
         let Levels { left, then } = self.levels;
         match then {
@@ -222,7 +222,7 @@ fn find_way() -> Way {
     if errno != Errno::EPERM {
         return refused("pid", errno);
     }
-    // Root is refused by a filter, which a user namespace does not lift; what it refuses is told of the first call.
+    // A filter refuses root, which a user namespace does not lift; the refusal of the first call is reported.
     if let Err(errno) = try_call(|| Way::UserNamespace.go()) {
         let kind = if is_effective(SYS_ADMIN) { "pid" } else { "user" };
         return refused(kind, errno);
@@ -251,7 +251,7 @@ fn measure(way: Way) -> Levels {
     Levels { left: u32::try_from(left).unwrap_or(0), then: Errno::from_raw(then) }
 }
 
-/// What is called to give a namespace a /proc of its own.
+/// Calls that give a namespace a /proc of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Call {
     /// unshare(2) and fork(2), before anything is mounted.
@@ -262,12 +262,12 @@ pub enum Call {
     MountProc,
 }
 
-/// A call that was refused on the way to it.
+/// A refused call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Refusal {
-    /// Which.
+    /// The call.
     pub call: Call,
-    /// With which errno.
+    /// Errno of the refusal.
     pub errno: Errno,
 }
 

@@ -1,4 +1,4 @@
-//! What stands behind an errno of this machine, and the way out: which limit, which switch, which mount.
+//! Cause of an errno on this machine, and its remedy: the limit, the setting, or the mount.
 
 use nix::errno::Errno;
 
@@ -10,12 +10,12 @@ fn read_number(path: &str) -> Option<i64> {
     std::fs::read_to_string(path).ok()?.trim().parse().ok()
 }
 
-/// The inode of the initial PID namespace.
+/// True in the initial PID namespace, by its inode.
 fn is_outermost() -> bool {
     namespaces::own().is_ok_and(|own| own == namespaces::INITIAL)
 }
 
-/// Why no further PID namespace can be made at this level (`ENOSPC`).
+/// Reason why no further PID namespace can be made at this level (`ENOSPC`).
 pub fn no_space(level: usize) -> String {
     const DEEP: &str = "32 PID namespaces nest below the initial one";
     let limit = read_number("/proc/sys/user/max_pid_namespaces");
@@ -30,7 +30,7 @@ pub fn no_space(level: usize) -> String {
                     user.max_pid_namespaces=…`"
             .to_owned(),
         _ if level > 32 => format!("the nesting limit is reached at level {level}: {DEEP}; make the tree shallower"),
-        // Nothing is around that could have used some of them.
+        // No namespace is around that could have used some of them.
         _ if is_outermost() => by_count,
         Some(..=1000) => by_count,
         _ => format!(
@@ -40,7 +40,7 @@ pub fn no_space(level: usize) -> String {
     }
 }
 
-/// Which of the limits on namespaces that are no PID namespaces is reached (`ENOSPC`): the lowest is at fault, the kernel
+/// The limit on namespaces other than PID namespaces that is reached (`ENOSPC`): the lowest is at fault, as the kernel
 /// does not say.
 pub fn limits_reached(kinds: &[&str]) -> String {
     let limits = kinds.iter().map(|kind| (read_number(&format!("/proc/sys/user/max_{kind}_namespaces")), kind));
@@ -49,7 +49,7 @@ pub fn limits_reached(kinds: &[&str]) -> String {
             "the limit user.max_{kind}_namespaces (0) refuses them all; raise it with `sysctl \
              user.max_{kind}_namespaces=…`, or run as root of the machine"
         ),
-        // 32 user namespaces nest as well, and say the same.
+        // User namespaces nest 32 deep as well, with the same error.
         Some((limit, kind)) => format!(
             "the limit user.max_{kind}_namespaces ({limit}) is reached, here or around this container; it counts for each user; raise it with \
              `sysctl user.max_{kind}_namespaces=…`, or wait a moment where many namespaces have just ended"
@@ -58,12 +58,13 @@ pub fn limits_reached(kinds: &[&str]) -> String {
     }
 }
 
-/// Why no further process can be made (`EAGAIN`).
+/// Reason why no further process can be made (`EAGAIN`).
 pub fn no_processes() -> String {
     ceiling::reached(&[])
 }
 
-/// What refuses namespaces (`EPERM`, `EACCES`, `ENOSYS`): to an ordinary user mostly a switch, to root always a filter.
+/// Reason why namespaces are refused (`EPERM`, `EACCES`, `ENOSYS`): for an ordinary user mostly a setting, for root
+/// always a filter.
 pub fn no_permission() -> String {
     const FILTER: &str = "a seccomp filter or security module, as containers have them (docker and podman: `--security-opt \
                           seccomp=unconfined`)";
@@ -87,7 +88,7 @@ pub fn no_permission() -> String {
     text
 }
 
-/// What keeps namespaces of a kind from being made, by the errno.
+/// Reason why namespaces of a kind cannot be made, by the errno.
 pub fn no_namespace(kind: &str, errno: Errno) -> String {
     match errno {
         Errno::ENOSPC if kind == "pid" => no_space(1),
@@ -102,15 +103,15 @@ pub fn no_namespace(kind: &str, errno: Errno) -> String {
     }
 }
 
-/// What covers parts of the visible /proc.
+/// Mounts that cover parts of the visible /proc.
 pub fn proc_masks() -> Vec<String> {
     let table = mountinfo::own();
     let points = mountinfo::mounts(&table).map(|mount| mount.point().display().to_string());
     points.filter(|point| point.starts_with("/proc/")).collect()
 }
 
-/// Why the kernel mounts no new proc (`EPERM`): in a user namespace it does so only where a fully visible one is at hand
-/// (R15); else something refuses the call.
+/// Reason why the kernel mounts no new proc (`EPERM`): in a user namespace it does so only if a fully visible one is at
+/// hand (R15); else something refuses the call.
 pub fn masked_proc() -> String {
     let masks = proc_masks();
     if masks.is_empty() {

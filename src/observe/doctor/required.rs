@@ -4,8 +4,9 @@
 //! be missed when it is too late, so that all are tried before anything is built: forty calls, some ten microseconds. What
 //! is tried fails for its arguments where it cannot succeed without an effect; a refusal is told from that by its errno.
 //!
-//! Left out: what no program starts without (execve(2) of nestns itself, mmap(2), openat(2), read(2), write(2), close(2)), and
-//! what only some topologies ask for (setresuid(2), sethostname(2), inotify(7)), which fails where it is asked for.
+//! Left out: calls without which no program starts (execve(2) of nestns itself, mmap(2), openat(2), read(2), write(2),
+//! close(2)), and calls that only some topologies need (setresuid(2), sethostname(2), inotify(7)), which fail where
+//! they are needed.
 
 use std::fs::{self, File};
 use std::os::fd::OwnedFd;
@@ -36,24 +37,25 @@ use crate::sys::fork::{ForkResult, exit_now, fork};
 use crate::sys::pidfd::Pidfd;
 use crate::sys::{descriptor, directory, latch};
 
-/// What the check is called.
+/// Name of the check.
 pub const ID: &str = "system-calls";
 
 /// A system call that is refused here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RefusedCall {
-    /// Its name, as in section 2 of the manual.
+    /// Name, as in section 2 of the manual.
     pub name: &'static str,
-    /// What topologies need it for.
+    /// Purpose for which topologies need it.
     pub purpose: &'static str,
-    /// What the kernel answers.
+    /// Answer of the kernel.
     pub errno: Errno,
-    /// The version of Linux that has it, where that is not very old.
+    /// Version of Linux that introduced it, unless that is very old.
     since: Option<&'static str>,
 }
 
 impl RefusedCall {
-    /// fork(2), which cannot be tried without an effect, if that is what has failed and how.
+    /// Refusal of fork(2), which cannot be tried without an effect, from the error of a call, if that is the call that
+    /// failed.
     pub fn fork(cause: CallError) -> Option<Self> {
         let CallError { call, errno } = cause;
         let refused = Self { name: "fork", purpose: CREATE, errno, since: None };
@@ -61,7 +63,7 @@ impl RefusedCall {
     }
 }
 
-/// A call and how it is tried.
+/// A call and the way to try it.
 struct Required {
     name: &'static str,
     purpose: &'static str,
@@ -133,7 +135,7 @@ const CALLS: &[Required] = calls! {
     "sendto" for SERVE: |_| send(NONE, &[], MsgFlags::empty()).map(drop);
     "recvfrom" for SERVE: |_| recv(NONE, &mut [], MsgFlags::empty()).map(drop);
     "epoll_create1" for WAIT: |fds| fds.set.as_ref().map(drop).map_err(|&errno| errno);
-    // What is done with a descriptor that could not be had is told as the call that did not give it.
+    // A call on a descriptor that could not be opened is reported as the call that failed to open it.
     "epoll_ctl" for WAIT: |fds| match &fds.set {
         Ok(set) => set.add(&fds.reader, EpollEvent::new(EpollFlags::EPOLLIN, 0)),
         Err(_) => Ok(()),
@@ -155,7 +157,7 @@ const CALLS: &[Required] = calls! {
         Ok(own) => own.signal(0),
         Err(_) => Ok(()),
     };
-    // A child would be none of ours to reap: there is none in this group.
+    // A child reaped here would be one of the program's own: there is none in this group.
     "wait4" for END: |_| waitpid(nix::unistd::Pid::from_raw(i32::MAX), Some(WaitPidFlag::WNOHANG)).map(drop);
     "waitid" for END: |_| {
         let nobody = Id::Pid(nix::unistd::Pid::from_raw(i32::MAX));
@@ -177,7 +179,8 @@ const CALLS: &[Required] = calls! {
     "readlinkat" for STATE: |_| readlinkat(AT_FDCWD, "").map(drop);
 };
 
-/// What a filter or an older kernel answers; every other errno is for the arguments, or for a limit that is told elsewhere.
+/// True for the errno of a filter or of an older kernel; every other errno is for the arguments, or for a limit that is
+/// reported elsewhere.
 fn is_refusal(errno: Errno) -> bool {
     matches!(errno, Errno::EPERM | Errno::EACCES | Errno::ENOSYS)
 }
@@ -194,7 +197,7 @@ impl Required {
 }
 
 impl Samples {
-    /// The first call that keeps them from being had, if one does.
+    /// Opens the descriptors; returns the first call that prevents it, if one does.
     fn take() -> Result<Option<Self>, RefusedCall> {
         let refused = |name| move |errno| RefusedCall { name, purpose: TALK, errno, since: None };
         let pair = || socketpair(AddressFamily::Unix, SockType::SeqPacket, None, SockFlag::SOCK_CLOEXEC);
@@ -206,13 +209,13 @@ impl Samples {
         match samples {
             Ok(samples) => Ok(Some(samples)),
             Err(call) if is_refusal(call.errno) => Err(call),
-            // A limit on descriptors, which says so itself where it is met.
+            // A limit on descriptors, which is reported where it is met.
             Err(_) => Ok(None),
         }
     }
 }
 
-/// Tries all of them but fork(2), and says which are refused. Leaves nothing, and changes nothing.
+/// Tries all calls but fork(2), and returns those that are refused. Leaves nothing, and changes nothing.
 ///
 /// A filter that kills instead of refusing kills the caller, which has built nothing yet.
 pub fn refused_calls() -> Vec<RefusedCall> {
@@ -223,14 +226,14 @@ pub fn refused_calls() -> Vec<RefusedCall> {
     }
 }
 
-/// The same in throw-away processes: a filter may kill whoever makes a call.
+/// The same in throw-away processes: a filter may kill the process that makes a call.
 fn refused_calls_apart() -> Vec<RefusedCall> {
     if let Err(call) = try_fork() {
         return vec![call];
     }
     let (mut refused, mut place) = (Vec::new(), 0);
     while let Some(call) = CALLS.get(place) {
-        // From here on, as far as nobody is killed; the first that is refused is told.
+        // From here on, as far as no attempt is killed; the first refused call is reported.
         let answer = attempt(|tell| {
             let Ok(Some(samples)) = Samples::take() else { tell.end(place_number(CALLS.len()), 0) };
             for (place, call) in CALLS.iter().enumerate().skip(place) {
@@ -246,7 +249,7 @@ fn refused_calls_apart() -> Vec<RefusedCall> {
             refused.push(call.with(Errno::from_raw(errno)));
             place = found + 1;
         } else {
-            // One of those that follow kills: each by itself.
+            // One of the following calls kills: each is tried by itself.
             let alone = || match Samples::take() {
                 Ok(Some(samples)) => call.refused(&samples).map_or(Ok(()), |call| Err(call.errno)),
                 _ => Ok(()),
@@ -262,7 +265,7 @@ fn place_number(place: usize) -> i32 {
     i32::try_from(place).unwrap_or(i32::MAX)
 }
 
-/// Whether a process can be made at all, which every other attempt needs.
+/// Tries to fork, which every other attempt needs.
 fn try_fork() -> Result<(), RefusedCall> {
     let call = |name, errno| RefusedCall { name, purpose: CREATE, errno, since: None };
     Samples::take().map(drop)?;
@@ -279,7 +282,7 @@ fn try_fork() -> Result<(), RefusedCall> {
     }
 }
 
-/// All of them, as one check.
+/// All calls, as one check.
 pub(super) fn check() -> Check {
     let refused = refused_calls_apart();
     if refused.is_empty() {
@@ -297,7 +300,7 @@ pub fn listed(refused: &[RefusedCall]) -> String {
     refused.iter().map(one).collect::<Vec<_>>().join(", ")
 }
 
-/// What to do about calls that are refused.
+/// Remedy for calls that are refused.
 pub fn remedy(refused: &[RefusedCall]) -> String {
     let limit = refused.iter().find(|call| call.name == "fork" && !is_refusal(call.errno));
     if limit.is_some() {

@@ -1,4 +1,4 @@
-//! Where the caller is: kernel, container, filters.
+//! Environment of the caller: kernel, container, filters.
 
 use super::Check;
 use crate::observe::{boot, namespaces};
@@ -18,12 +18,12 @@ pub(super) fn container() -> Check {
     }
 }
 
-/// The mode of seccomp(2) that the caller is in, as /proc has it.
+/// The caller's mode of seccomp(2), as /proc has it.
 fn seccomp_mode() -> Option<String> {
     Fields::own().get("Seccomp").map(str::to_owned)
 }
 
-/// Whether a filter of system calls is in force.
+/// True if a filter of system calls is in force.
 pub(super) fn is_filtered() -> bool {
     seccomp_mode().is_some_and(|mode| mode != "0")
 }
@@ -32,7 +32,7 @@ pub(super) fn seccomp() -> Check {
     const ID: &str = "seccomp";
     match seccomp_mode().as_deref() {
         Some("0") => Check::yes(ID, "no filter is in force"),
-        // What it refuses is seen where it is tried.
+        // The other checks show which calls it refuses.
         Some(_) => Check::yes(ID, "a filter is in force; what it refuses shows in the other checks"),
         None => Check::yes(ID, "this kernel has no filters"),
     }

@@ -1,4 +1,4 @@
-//! Attempts in a process of their own, which is gone afterwards with all that it has made.
+//! Attempts in processes of their own, which are gone afterwards with all that they have made.
 
 use std::os::fd::{AsFd, OwnedFd};
 use std::time::Duration;
@@ -15,23 +15,23 @@ use crate::sys::fork::{exit_now, fork};
 use crate::sys::pidfd::Pidfd;
 use crate::sys::reap::await_child;
 
-/// No attempt takes longer on the slowest machine.
+/// Time limit of an attempt, enough on the slowest machine.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// Where an attempt says what came of it: two numbers.
+/// Pipe on which an attempt reports its result: two numbers.
 pub(super) struct Teller(OwnedFd);
 
 impl Teller {
-    /// Says it, and ends the process.
+    /// Reports the result, and ends the process.
     pub(super) fn end(&self, first: i32, second: i32) -> ! {
         let bytes = [first.to_ne_bytes(), second.to_ne_bytes()].concat();
-        // Whoever does not read it has given up.
+        // A reader that is gone has given up.
         let _ = write(&self.0, &bytes);
         exit_now(0)
     }
 }
 
-/// Makes an attempt in a child, or in a child of that; `None` where nothing came of it.
+/// Makes an attempt in a child, or in a child of that; `None` without a result.
 pub(super) fn attempt(job: impl FnOnce(&Teller)) -> Option<(i32, i32)> {
     let (answer, tell) = pipe2(OFlag::O_CLOEXEC).ok()?;
     let child = match fork().ok()? {
@@ -44,13 +44,13 @@ pub(super) fn attempt(job: impl FnOnce(&Teller)) -> Option<(i32, i32)> {
         ForkResult::Parent { child } => child,
     };
     drop(tell);
-    // An unreaped child: its number is its own.
+    // An unreaped child: its number is not reused.
     let process = Pidfd::open(child);
     let mut ready = [PollFd::new(answer.as_fd(), PollFlags::POLLIN)];
     let mut bytes = [0; 8];
     let count = match poll(&mut ready, PollTimeout::try_from(PATIENCE).unwrap_or(PollTimeout::MAX)) {
         Ok(0) => 0,
-        // Where poll(2) is refused nobody is given up on: an attempt ends by itself.
+        // Where poll(2) is refused there is no time limit: an attempt ends by itself.
         _ => read(&answer, &mut bytes).unwrap_or(0),
     };
     if count == 0
@@ -64,7 +64,7 @@ pub(super) fn attempt(job: impl FnOnce(&Teller)) -> Option<(i32, i32)> {
     (count == bytes.len()).then_some((number(first)?, number(second)?))
 }
 
-/// The same for what either works or has an errno.
+/// Makes an attempt that either works or has an errno.
 pub(super) fn try_call(job: impl FnOnce() -> nix::Result<()>) -> nix::Result<()> {
     let answer = attempt(|tell| tell.end(job().err().map_or(0, |errno| errno as i32), 0));
     match answer {
@@ -74,7 +74,7 @@ pub(super) fn try_call(job: impl FnOnce() -> nix::Result<()>) -> nix::Result<()>
     }
 }
 
-/// Goes on in a child, and ends when that does.
+/// Continues in a child, and ends when that does.
 pub(super) fn continue_in_child() -> nix::Result<()> {
     match fork()? {
         ForkResult::Child => {
@@ -88,7 +88,7 @@ pub(super) fn continue_in_child() -> nix::Result<()> {
     }
 }
 
-/// An attempt that somebody interrupts takes everything along.
+/// Binds an attempt to its parent's life: an interrupted attempt leaves nothing behind.
 fn die_with_parent() {
     let _ = set_pdeathsig(Signal::SIGKILL);
 }

@@ -1,8 +1,8 @@
-//! Who is in which namespace: one walk through /proc.
+//! Members of all namespaces: one walk through /proc.
 //!
-//! A process's namespace is the text of a link, `pid:[4026531836]`, which costs half of what opening it does; only one of
-//! each is opened, that of a PID 1 without reading the text. What another user's processes are in may not be seen
-//! (`EACCES`), but their `NSpid` may: with one number alone they are in the reader's own namespace.
+//! A process's namespace is the text of a link, `pid:[4026531836]`, which costs half of opening it; only one of each is
+//! opened, that of a PID 1 without reading the text. The namespace of another user's process may not be seen
+//! (`EACCES`), but its `NSpid` may: with one number alone it is in the reader's own namespace.
 
 use std::fs::File;
 use std::io;
@@ -20,7 +20,7 @@ use crate::sys::directory;
 use crate::sys::errno::is_gone;
 use crate::sys::proc_status::{self, Fields};
 
-/// What the walk has found.
+/// Result of the walk.
 #[derive(Debug, Default)]
 pub(super) struct Members {
     pub(super) processes: Vec<Inhabitant>,
@@ -40,12 +40,13 @@ pub(super) fn read(spaces: &mut Spaces, search: Search) -> io::Result<Members> {
     if search == Search::Members {
         return walk(spaces, &pids);
     }
-    // What else keeps namespaces alive costs more than who is in them: whoever is done with these helps with that.
+    // The other reasons why namespaces are alive cost more to find than members: a thread that is done with these helps
+    // with that.
     let hunt = Hunt::new(&pids);
     let (members, kept) = std::thread::scope(|scope| {
         let other = scope.spawn(|| {
-            // Two threads with one table of descriptors wait for each other whenever they open and close. Where it is
-            // refused, they do.
+            // Two threads with one table of descriptors wait for each other whenever they open and close. If the call
+            // is refused, they do.
             let _ = unshare(CloneFlags::CLONE_FILES);
             hunt.join()
         });
@@ -65,7 +66,7 @@ fn walk(spaces: &mut Spaces, pids: &[i32]) -> io::Result<Members> {
         let Some((directory, mut process)) = look(pid)? else { continue };
         match space(spaces, &directory, &process) {
             Ok(space) => process.space = space,
-            // Gone since.
+            // The process has ended meanwhile.
             Err(error) if is_gone(&error) => continue,
             Err(error) => return Err(of_file(&error, &format!("/proc/{pid}/ns/pid"))),
         }
@@ -75,8 +76,8 @@ fn walk(spaces: &mut Spaces, pids: &[i32]) -> io::Result<Members> {
     Ok(members)
 }
 
-/// A process, unless it is gone or hidden, and its directory: a number may pass to another process between two looks, what is
-/// read in one directory is about one process.
+/// A process, unless it is gone or hidden, and its directory: a number may pass to another process between two looks,
+/// but everything read in one directory is about one process.
 pub(in crate::observe) fn look(pid: i32) -> io::Result<Option<(OwnedFd, Inhabitant)>> {
     let mut buffer = [0; 4096];
     let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
@@ -86,7 +87,7 @@ pub(in crate::observe) fn look(pid: i32) -> io::Result<Option<(OwnedFd, Inhabita
     match read {
         Ok((status, directory)) => Ok(inhabitant(pid, &Fields::of(status)).map(|process| (directory, process))),
         Err(error) if is_gone(&error) || error.kind() == io::ErrorKind::PermissionDenied => Ok(None),
-        // Of descriptors there may be too few: whoever is left out then would be told to be nowhere.
+        // There may be too few descriptors: a process left out then would be reported as being nowhere.
         Err(error) => Err(of_file(&error, &format!("/proc/{pid}/status"))),
     }
 }
@@ -132,14 +133,14 @@ fn space(spaces: &mut Spaces, directory: &OwnedFd, process: &Inhabitant) -> io::
 
 fn seen_space(spaces: &mut Spaces, directory: &OwnedFd, process: &Inhabitant) -> io::Result<SpaceId> {
     const LINK: &str = "ns/pid";
-    // That of a PID 1 is new: it has been created before all others there.
+    // The namespace of a PID 1 is new: it has been created before all others there.
     if process.own() != 1
         && let Some(known) = spaces.get(linked(directory, LINK, "pid")?)
     {
         return Ok(known);
     }
     let descriptor = openat(directory, LINK, OFlag::O_RDONLY | OFlag::O_CLOEXEC, Mode::empty())?;
-    // Whoever has two numbers is one level below the reader: nobody has to be asked what is around.
+    // A process with two numbers is one level below the reader: no namespace has to be asked for its parent.
     let parent = (process.numbers.len() == 2).then_some(SpaceId(0));
     spaces.add(descriptor, Evidence::Member, parent)
 }

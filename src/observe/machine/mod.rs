@@ -1,9 +1,10 @@
-//! The PID namespaces of the whole machine, as far as the caller may look: how they lie in each other, who is in them, and
-//! what keeps those alive that nobody is in.
+//! The PID namespaces of the whole machine, as far as the caller may look: their nesting, their members, and the
+//! reasons why those without members are alive.
 //!
-//! Works on any process, ours or not, and changes nothing: every fact is read from /proc or from a namespace's descriptor.
-//! Each namespace is opened when it is first met and stays open, so that its inode cannot be given to another one while the
-//! rest is read (R18). A moment later all of it may be different: whoever acts on a process asks again by a pidfd.
+//! Works on any process, of nestns or not, and changes nothing: every fact is read from /proc or from a namespace's
+//! descriptor. Each namespace is opened when it is first met and stays open, so that its inode cannot be given to
+//! another one while the rest is read (R18). A moment later all of it may be different: a caller that acts on a process
+//! verifies it by a pidfd.
 
 pub(in crate::observe) mod members;
 mod pins;
@@ -27,113 +28,113 @@ use super::thread::{self, Thread};
 use super::translation;
 use crate::sys::namespace;
 
-/// A namespace of a [`Machine`], by its place.
+/// Namespace of a [`Machine`], by its index.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SpaceId(usize);
 
 /// A PID namespace.
 #[derive(Debug)]
 pub struct Space {
-    /// Its inode in nsfs; recycled when it is gone.
+    /// Inode in nsfs; recycled when the namespace is gone.
     pub inode: u64,
-    /// Its id, never used again; `None` before Linux 6.18.
+    /// Id, never used again; `None` before Linux 6.18.
     pub id: Option<u64>,
-    /// The namespace around it; `None` of the reader's own, which is the first.
+    /// Parent namespace; `None` for the reader's own, which is the first.
     pub parent: Option<SpaceId>,
-    /// How many namespaces are around it, the reader's own being 0. A member's numbers are as many and one more.
+    /// Number of namespaces around it, the reader's own being 0. A member has one number more than that.
     pub level: usize,
-    /// What was found of it.
+    /// Evidence of its existence.
     pub evidence: Evidence,
     descriptor: OwnedFd,
 }
 
-/// How a namespace is known to exist; of several ways the first.
+/// Evidence that a namespace exists; of several kinds the first.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Evidence {
-    /// A process is in it.
+    /// A process is a member.
     Member,
-    /// It is mounted here, as that process sees it.
+    /// The namespace is mounted, as that process sees it.
     Mount {
-        /// Whose mount namespace has it.
+        /// Process in whose mount namespace it is mounted.
         seen_by: i32,
-        /// Where.
+        /// Mount point.
         path: PathBuf,
     },
     /// A process has it open.
     Descriptor {
-        /// Which.
+        /// The process.
         holder: i32,
-        /// As which number.
+        /// Number of the descriptor.
         number: i32,
     },
-    /// It is around one of the others.
+    /// Another of the namespaces is inside it.
     Child,
 }
 
 /// A process.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Inhabitant {
-    /// Its numbers from the reader's namespace down to its own; never empty.
+    /// Numbers from the reader's namespace down to its own; never empty.
     pub numbers: Vec<i32>,
-    /// Its parent's number in the reader's namespace, 0 where that is outside.
+    /// Number of its parent in the reader's namespace, 0 if that is outside.
     pub parent: i32,
     /// `R`, `S`, `Z` and so on, as `proc_pid_stat(5)` has it.
     pub state: char,
-    /// Its name, as `/proc/PID/comm` has it.
+    /// Name, as in `/proc/PID/comm`.
     pub name: String,
-    /// Its effective user, in the reader's numbering.
+    /// Effective user, in the reader's numbering.
     pub user: u32,
-    /// The namespace that it is in; `None` where that may not be seen.
+    /// Namespace that it is in; `None` if that may not be seen.
     pub space: Option<SpaceId>,
-    /// Of a thread, its process's number in the reader's namespace.
+    /// Of a thread, the number of its process in the reader's namespace.
     pub leader: Option<i32>,
 }
 
 impl Inhabitant {
-    /// Its number in the reader's namespace.
+    /// Number in the reader's namespace.
     pub fn pid(&self) -> i32 {
         self.numbers[0]
     }
 
-    /// Its number in its own namespace.
+    /// Number in its own namespace.
     pub fn own(&self) -> i32 {
         self.numbers[self.numbers.len() - 1]
     }
 }
 
-/// All of it.
+/// Snapshot of all PID namespaces and processes.
 #[derive(Debug)]
 pub struct Machine {
     spaces: Vec<Space>,
     processes: Vec<Inhabitant>,
-    /// Those that were asked about.
+    /// Threads that were asked about.
     threads: Vec<Inhabitant>,
-    /// How many processes are in a namespace that the caller may not see.
+    /// Number of processes in a namespace that the caller may not see.
     pub unreadable: usize,
-    /// How many processes did not let the caller see what they have open: it may be namespaces.
+    /// Number of processes whose open files the caller may not see: they may be namespaces.
     pub closed: usize,
 }
 
-/// What is looked for.
+/// Extent of a search.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Search {
-    /// Namespaces with members, and what is around them.
+    /// Namespaces with members, and those around them.
     Members,
-    /// Those that a mount or a descriptor keeps alive as well. A second thread looks for them: not for processes that are
-    /// going to fork.
+    /// Namespaces that a mount or a descriptor keeps alive as well. A second thread looks for them: not for processes
+    /// that are going to fork.
     Everything,
 }
 
 impl Machine {
-    /// Reads it.
+    /// Reads a snapshot.
     ///
     /// # Errors
     ///
-    /// Where /proc cannot be listed, and `Unsupported` where it belongs to another PID namespace than the caller is in: its
-    /// numbers are not his.
+    /// If /proc cannot be listed, and `Unsupported` if it belongs to another PID namespace than the caller is in: its
+    /// numbers are not the caller's.
     pub fn read(search: Search) -> io::Result<Self> {
         let mut found = Spaces::default();
-        // The reader's own is the first: it is nobody's child.
+        // The reader's own is the first: it has no parent here.
         let own = File::open("/proc/self/ns/pid")?;
         found.add(own.into(), Evidence::Member, None)?;
         let members = members::read(&mut found, search)?;
@@ -150,8 +151,9 @@ impl Machine {
         Ok(machine)
     }
 
-    /// Finds out where those are whose namespace may not be seen, as is so of who runs what its user may not read (R42): a namespace
-    /// tells the number that anybody has in it (R12), and one on the level of a process's own number is its own.
+    /// Finds the namespaces of processes that may not be looked into, such as one that executes a file its user may not
+    /// read (R42): a namespace gives the number that any process has in it (R12), and one on the level of a process's
+    /// own number is its own.
     fn attribute(&mut self) {
         let mut processes = std::mem::take(&mut self.processes);
         for process in processes.iter_mut().filter(|process| process.space.is_none() && process.numbers.len() > 1) {
@@ -170,13 +172,13 @@ impl Machine {
         if let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE)
             && soft < hard
         {
-            // Refused, fewer namespaces can be read; that is told when it happens.
+            // If refused, fewer namespaces can be read; that is reported when it happens.
             let _ = setrlimit(Resource::RLIMIT_NOFILE, hard, hard);
         }
     }
 
-    /// Puts the namespaces in an order in which each stands behind the one around it. Siblings stay in the order in which
-    /// they were met, that of their members' numbers; ids are given out in portions to each processor, and tell no order.
+    /// Sorts the namespaces so that each stands behind its parent. Siblings stay in the order in which they were met,
+    /// that of their members' numbers; ids are given out in portions to each processor, and give no order.
     fn settle(&mut self, spaces: Vec<Space>) {
         let mut children: HashMap<Option<SpaceId>, Vec<usize>> = HashMap::new();
         for (place, space) in spaces.iter().enumerate() {
@@ -208,17 +210,17 @@ impl Machine {
         SpaceId(0)
     }
 
-    /// Every namespace, those around before those inside.
+    /// Every namespace, parents before children.
     pub fn spaces(&self) -> impl Iterator<Item = (SpaceId, &Space)> {
         self.spaces.iter().enumerate().map(|(place, space)| (SpaceId(place), space))
     }
 
-    /// One of them.
+    /// Namespace with this index.
     pub fn space(&self, id: SpaceId) -> &Space {
         &self.spaces[id.0]
     }
 
-    /// The one with this inode.
+    /// Namespace with this inode.
     pub fn by_inode(&self, inode: u64) -> Option<SpaceId> {
         self.spaces.iter().position(|space| space.inode == inode).map(SpaceId)
     }
@@ -230,11 +232,11 @@ impl Machine {
         line
     }
 
-    /// Whether a namespace is another one, or inside it.
+    /// True if a namespace is another one, or inside it.
     pub fn is_within(&self, inner: SpaceId, outer: SpaceId) -> bool {
         let level = self.space(outer).level;
         let mut at = Some(inner);
-        // What is around has stood before.
+        // A parent comes before its children.
         while let Some(id) = at.filter(|&id| self.space(id).level > level) {
             at = self.space(id).parent;
         }
@@ -257,8 +259,8 @@ impl Machine {
         self.is_within(own, space).then(|| process.numbers.get(self.space(space).level).copied()).flatten()
     }
 
-    /// Every place where a number exists: the namespaces in which it is given (`None` where the caller may not see which
-    /// that is), and to whom.
+    /// All uses of a number: the namespaces in which it is given (`None` if the caller may not see it), and the process
+    /// that has it.
     pub fn bearers(&self, number: i32) -> Vec<(Option<SpaceId>, &Inhabitant)> {
         let mut found = Vec::new();
         for process in self.processes.iter().filter(|process| process.numbers.contains(&number)) {
@@ -275,18 +277,18 @@ impl Machine {
 
 /// Threads are read only where they are asked about: a machine has many more of them than processes.
 impl Machine {
-    /// The threads that were asked about.
+    /// Threads that were asked about.
     pub fn threads(&self) -> &[Inhabitant] {
         &self.threads
     }
 
-    /// Takes in the thread that has a number in a namespace, if it is one's.
+    /// Adds the thread that has a number in a namespace, if the number is a thread's.
     pub fn ask_about(&mut self, space: SpaceId, number: i32) {
         let found = self.thread_in(space, number);
         self.threads.extend(found);
     }
 
-    /// The threads that have a number somewhere: as [`Machine::bearers`].
+    /// Threads that have a number somewhere: like [`Machine::bearers`].
     pub fn threads_with(&self, number: i32) -> Vec<(Option<SpaceId>, Inhabitant)> {
         let seen = self.spaces().filter_map(|(id, _)| Some((Some(id), self.thread_in(id, number)?)));
         let hidden = self.processes.iter().filter(|process| process.space.is_none());
@@ -301,7 +303,7 @@ impl Machine {
             let thread = thread::read(found?).ok()??;
             return self.inhabitant(thread).filter(|thread| self.number_in(thread, space) == Some(number));
         }
-        // A kernel that cannot be asked.
+        // The kernel cannot be asked.
         let is_inside = |process: &&Inhabitant| process.space.is_some_and(|own| self.is_within(own, space));
         let mut threads = self.processes.iter().filter(is_inside).flat_map(|process| self.threads_of(process));
         threads.find(|thread| self.number_in(thread, space) == Some(number))
@@ -312,7 +314,7 @@ impl Machine {
         threads.into_iter().filter_map(|thread| self.inhabitant(thread)).collect()
     }
 
-    /// A thread stands where its process does.
+    /// A thread as a member of its process's namespace.
     fn inhabitant(&self, thread: Thread) -> Option<Inhabitant> {
         let process = self.process(thread.pid())?;
         (process.numbers == thread.process).then(|| Inhabitant {
@@ -326,7 +328,7 @@ impl Machine {
 }
 
 impl Space {
-    /// The inode of the user namespace that owns it; `None` where that is outside the reader's.
+    /// Inode of the user namespace that owns it; `None` if that is outside the reader's.
     pub fn owner(&self) -> Option<u64> {
         fstat(namespace::owner(self).ok()?).ok().map(|owner| owner.st_ino)
     }
@@ -350,11 +352,11 @@ impl Spaces {
         self.by_inode.get(&inode).copied()
     }
 
-    /// Takes one in, unless it is known; with the one around it, where that is known.
+    /// Adds a namespace, unless it is known; with its parent, if that is known.
     fn add(&mut self, descriptor: OwnedFd, evidence: Evidence, parent: Option<SpaceId>) -> io::Result<SpaceId> {
         let status = fstat(&descriptor)?;
         if status.st_mode & libc::S_IFMT == libc::S_IFDIR {
-            // Of a process that may not be looked into, on a kernel that refuses it so (R43).
+            // The process may not be looked into, on a kernel that refuses it so (R43).
             return Err(Errno::EACCES.into());
         }
         let inode = status.st_ino;
@@ -368,7 +370,7 @@ impl Spaces {
         Ok(place)
     }
 
-    /// Finds what is around each, and with it what nothing but a child keeps alive.
+    /// Finds the parent of each, and with it the namespaces that only a child keeps alive.
     fn complete(&mut self) -> io::Result<()> {
         let mut place = 1;
         while place < self.spaces.len() {
@@ -386,7 +388,7 @@ impl Spaces {
     }
 }
 
-/// Whether /proc is that of the caller's own PID namespace.
+/// True if /proc is that of the caller's own PID namespace.
 fn is_own_proc() -> bool {
     std::fs::metadata("/proc/self").is_ok_and(|own| {
         std::fs::metadata(format!("/proc/{}", nix::unistd::getpid()))

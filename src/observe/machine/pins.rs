@@ -1,8 +1,9 @@
-//! What keeps a namespace alive that nobody is in: a mount of its file in nsfs, or an open descriptor of it.
+//! Reasons why a namespace without members is alive: a mount of its file in nsfs, or an open descriptor of it.
 //!
-//! Mounts are read once for each mount namespace, descriptors of every process. Both are recognised by their text, `nsfs` and
-//! `pid:[4026531836]`, and only those that no process has led to are opened. Nothing in the kernel leads from a namespace to
-//! what keeps it, so that all of them have to be looked at; several threads share the processes out among themselves.
+//! Mounts are read once for each mount namespace, descriptors of every process. Both are recognised by their text,
+//! `nsfs` and `pid:[4026531836]`, and only namespaces without known members are opened. Nothing in the kernel leads
+//! from a namespace to the mounts and descriptors that keep it, so that all of them have to be looked at; several
+//! threads share the processes among themselves.
 
 use std::collections::HashSet;
 use std::fs::File;
@@ -22,33 +23,33 @@ use crate::observe::mountinfo::mounts;
 use crate::observe::namespace_link::{inode_of, linked};
 use crate::sys::{directory, kcmp};
 
-/// How the line of a mount of nsfs ends in mountstats.
+/// End of the line of a mount of nsfs in mountstats.
 const NSFS: &[u8] = b"with fstype nsfs\n";
 
-/// The processes that are looked at, each by one of those who have joined.
+/// The processes that are searched, each by one of the threads that have joined.
 #[derive(Debug)]
 pub(super) struct Hunt<'a> {
     pids: &'a [i32],
     next: AtomicUsize,
-    /// Whose mounts somebody reads or has read.
+    /// Mount namespaces that a thread reads or has read.
     mount_namespaces: Mutex<HashSet<u64>>,
 }
 
-/// Whether a process let the caller see what it has open.
+/// Access of the caller to the open files of a process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Access {
     Granted,
     Denied,
 }
 
-/// What was found, by inode.
+/// Namespaces found, by inode.
 #[derive(Debug)]
 pub(super) struct Pins {
     found: Vec<(u64, Evidence)>,
-    /// How many processes did not let themselves be looked at.
+    /// Number of processes that could not be looked at.
     pub(super) closed: usize,
     text: Vec<u8>,
-    /// The process that was looked at before, and how many of its lowest descriptors are none of a PID namespace.
+    /// The process looked at before, and how many of its lowest descriptors are not of a PID namespace.
     before: (Pid, i32),
 }
 
@@ -57,7 +58,7 @@ impl<'a> Hunt<'a> {
         Self { pids, next: AtomicUsize::new(0), mount_namespaces: Mutex::default() }
     }
 
-    /// Looks at those that nobody else looks at, until there are no more.
+    /// Searches the processes that no other thread has taken, until there are no more.
     pub(super) fn join(&self) -> Pins {
         // A large buffer: every read of a file of /proc makes a part of it anew.
         let mut pins = Pins { found: Vec::new(), closed: 0, text: vec![0; 64 * 1024], before: (getpid(), 0) };
@@ -77,7 +78,7 @@ impl<'a> Hunt<'a> {
 }
 
 impl Pins {
-    /// These and those that another one has found, by process as if one had found them all.
+    /// Merges the results of another thread, ordered by process as if one thread had found them all.
     pub(super) fn and(mut self, other: Self) -> Self {
         self.found.extend(other.found);
         self.found.sort_by_key(|(_, evidence)| match evidence {
@@ -88,7 +89,7 @@ impl Pins {
     }
 
     fn mounts(&mut self, pid: i32) {
-        // It says the least of every mount, and costs half of what mountinfo does, which says where nsfs is mounted. Only the
+        // It says the least of every mount, and costs half of mountinfo, which says where nsfs is mounted. Only the
         // process's own user may open it.
         let statistics = self.read(&format!("/proc/{pid}/mountstats"));
         if statistics.is_some_and(|text| !text.windows(NSFS.len()).any(|text| text == NSFS)) {
@@ -103,7 +104,7 @@ impl Pins {
         self.found.extend(pinned);
     }
 
-    /// Reads a file, where it may be opened.
+    /// Reads a file, if it may be opened.
     fn read(&mut self, path: &str) -> Option<&[u8]> {
         let mut file = File::open(path).ok()?;
         let mut length = 0;
@@ -118,8 +119,8 @@ impl Pins {
 
     fn descriptors(&mut self, pid: i32) -> Access {
         let path = format!("/proc/{pid}/fd");
-        // Its size is how many there are, since Linux 6.2, and most processes have the lowest numbers open: these need not
-        // be listed.
+        // Its size is the number of descriptors, since Linux 6.2, and most processes have the lowest numbers open:
+        // these need not be listed.
         let count = stat(path.as_str()).ok().and_then(|status| i32::try_from(status.st_size).ok()).unwrap_or(0);
         let inherited = self.inherited(pid, count);
         self.before = (Pid::from_raw(pid), inherited);
@@ -150,8 +151,9 @@ impl Pins {
         Access::Granted
     }
 
-    /// How many of the lowest descriptors are none of a PID namespace because the process that was looked at before has the
-    /// same files open there. Neighbours have most from one parent, and to compare two costs a quarter of reading a link.
+    /// Number of the lowest descriptors that are not of a PID namespace because the process that was looked at before
+    /// has the same files open there. Neighbours have most from one parent, and to compare two costs a quarter of
+    /// reading a link.
     fn inherited(&self, pid: i32, count: i32) -> i32 {
         let (before, plain) = self.before;
         let is_same = |&number: &i32| kcmp::is_same_file(Pid::from_raw(pid), before, number) == Ok(true);
@@ -160,7 +162,7 @@ impl Pins {
     }
 
     fn descriptor(&mut self, directory: &File, holder: i32, number: i32) -> nix::Result<()> {
-        // Longer is no namespace's.
+        // A longer text is no namespace's.
         let mut buffer = [0; 32];
         let link = directory::link(directory, number, &mut buffer)?;
         if let Some(inode) = std::str::from_utf8(link).ok().and_then(|link| inode_of(link, "pid")) {
@@ -171,7 +173,7 @@ impl Pins {
         Ok(())
     }
 
-    /// Opens those that are not known yet.
+    /// Opens the namespaces that are not known yet.
     pub(super) fn open(self, spaces: &mut Spaces) {
         for (inode, evidence) in self.found {
             if spaces.get(inode).is_some() {
@@ -184,7 +186,8 @@ impl Pins {
                 Evidence::Descriptor { holder, number } => PathBuf::from(format!("/proc/{holder}/fd/{number}")),
                 Evidence::Member | Evidence::Child => continue,
             };
-            // It may be covered by another mount, closed meanwhile, or not for the caller to open: then it is not found.
+            // The file may be covered by another mount, closed meanwhile, or not for the caller to open: then it is not
+            // found.
             let Ok(descriptor) = File::open(path).map(OwnedFd::from) else { continue };
             let is_it = fstat(&descriptor).is_ok_and(|found| found.st_ino == inode);
             if is_it && spaces.add(descriptor, evidence, None).is_err() {

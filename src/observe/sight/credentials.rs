@@ -1,8 +1,8 @@
 //! The number that `SCM_CREDENTIALS` delivers: unix(7) translates a sender for each receiver.
 //!
-//! Nobody who is asked about is made to send anything. Whoever has `CAP_SYS_ADMIN` over a PID namespace may claim to be any
-//! process of it, and the kernel translates that process for the receiver as it would a real sender: root claims for all,
-//! an ordinary user from inside the outermost namespace of his own, where he has the right to.
+//! No process that is asked about has to send anything. A process with `CAP_SYS_ADMIN` over a PID namespace may claim
+//! to be any process of it, and the kernel translates that process for the receiver as it would a real sender: root
+//! claims for all, an ordinary user from inside the outermost namespace that it owns.
 
 use std::io;
 use std::os::fd::{AsFd as _, AsRawFd as _};
@@ -19,7 +19,7 @@ use crate::sys::channel::Channel;
 use crate::sys::fork::{exit_now, fork};
 use crate::sys::reap::await_child;
 
-/// Sends a message in the name of each process, and has an observer say who it was from.
+/// Sends a message in the name of each process, and has an observer report the senders.
 pub(super) fn measure(rows: &Rows<'_>, observer: &Observer) -> io::Result<Glimpse> {
     let place = match Place::of(rows.machine, observer) {
         Ok(place) => place,
@@ -43,7 +43,7 @@ fn send_all(rows: &Rows<'_>, channel: &Channel) -> io::Result<()> {
             // One that has ended is delivered to nobody.
             Ok(()) | Err(Errno::ESRCH) => {}
             Err(Errno::EPERM) => left.push((row, number)),
-            // The prober has ended, and says why.
+            // The prober has ended, and reports why.
             Err(Errno::EPIPE | Errno::ECONNRESET) => return Ok(()),
             Err(errno) => return Err(errno.into()),
         }

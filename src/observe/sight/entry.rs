@@ -1,14 +1,15 @@
-//! Putting a throw-away process in somebody's place.
+//! Entry of a throw-away process into the place of an observer.
 //!
-//! It enters every namespace of the observer and takes over its credentials. As setns(2) moves only children into a PID
-//! namespace, it takes two: a helper, forked by the caller, and the prober, forked by the helper, which reaps it at once; the
-//! caller reaps the helper (R3: nothing that has entered stays unreaped, or the namespace could not end). The order is that of
-//! [`Passage`]: an observer with a user namespace of its own is entered from the PID namespace that it is in.
+//! The process enters every namespace of the observer and takes over its credentials. As setns(2) moves only children
+//! into a PID namespace, it takes two: a helper, forked by the caller, and the prober, forked by the helper, which
+//! reaps it at once; the caller reaps the helper (R3: nothing that has entered stays unreaped, or the namespace could
+//! not end). The order is that of [`Passage`]: an observer with a user namespace of its own is entered from the PID
+//! namespace that it is in.
 //!
-//! **No number is used up.** The prober is forked with `set_tid` (R13): it has a number from near the top on every level
-//! below the caller's, where nobody has counted to, and the counters do not move: the next process in there has the number
-//! that it would have had anyway. Where that is refused, nobody is put there: a number that is missing would be noticed. On
-//! the caller's own level it takes ordinary numbers, as every command does.
+//! **No number is used up.** The prober is forked with `set_tid` (R13): it has a number from near the top on every
+//! level below the caller's, which no counter has reached, and the counters do not move: the next process in there has
+//! the number that it would have had anyway. If that is refused, no prober is put there: a missing number would be
+//! noticed. On the caller's own level it takes ordinary numbers, as every command does.
 
 use std::fs::File;
 use std::io::{self, Read as _, Write as _};
@@ -38,21 +39,21 @@ use crate::sys::{capability, descriptor, namespace};
 /// So long a prober may take.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// Whose place is taken.
+/// Place of an observer.
 #[derive(Debug)]
 pub(super) struct Place {
     target: Pidfd,
-    /// The namespaces besides PID that are not the caller's.
+    /// Namespaces besides PID that are not the caller's.
     others: CloneFlags,
-    /// For who has no right to the PID namespace: the user namespace that owns the outermost one around it, and the
-    /// namespaces that are left to enter from in there.
+    /// Gateway for a caller without a right to the PID namespace: the user namespace that owns the outermost one around
+    /// it, and the namespaces that are left to enter from in there.
     gateway: Option<(OwnedFd, CloneFlags)>,
-    /// How many levels below the caller's.
+    /// Number of levels below the caller's.
     levels: usize,
     credentials: Credentials,
 }
 
-/// As whom, in the numbering of the namespace that is entered.
+/// Credentials to take, in the numbering of the namespace that is entered.
 #[derive(Debug, Default)]
 struct Credentials {
     user: Option<(Uid, Gid, Vec<Gid>)>,
@@ -69,7 +70,7 @@ pub(super) fn ask(machine: &Machine, observer: &Observer, question: &Question<'_
 }
 
 impl Place {
-    /// What is needed to get there: a pidfd of the process, and the gateway.
+    /// Descriptors needed to get there: a pidfd of the process, and the gateway.
     pub(super) fn descriptors(&self) -> [Option<BorrowedFd<'_>>; 2] {
         [Some(self.target.as_fd()), self.gateway.as_ref().map(|(gateway, _)| gateway.as_fd())]
     }
@@ -98,7 +99,7 @@ impl Place {
         match problem {
             Some(error) => Err(error),
             None if levels == 0 => Ok(None),
-            // Nobody is in it whose place could be taken.
+            // No process is in it whose place could be taken.
             None => Err(Errno::ESRCH.into()),
         }
     }
@@ -106,7 +107,7 @@ impl Place {
 
 /// The user namespace that owns a PID namespace, and what is left to enter from in there; `None` where it is the caller's own.
 fn gateway(outermost: &Space, standpoint: &Standpoint, pid: Pid) -> io::Result<Option<(OwnedFd, CloneFlags)>> {
-    // Where its owner is out of the caller's reach, it is a namespace around the caller, who needs no gateway.
+    // If its owner is out of the caller's reach, it is a namespace around the caller, which needs no gateway.
     let Ok(owner) = namespace::owner(outermost) else { return Ok(None) };
     let Some(inside) = standpoint.in_user_namespace(&owner)? else { return Ok(None) };
     let others = inside.to_enter(pid, None)?;
@@ -138,7 +139,8 @@ impl Credentials {
             setresuid(*user, *user, *user)?;
         }
         match self.capabilities {
-            // A user besides root has lost them all by now. What cannot be taken was never there to be kept.
+            // A user other than root has lost them all by now. A capability that cannot be taken was never there to be
+            // kept.
             Some(mask) => {
                 capability::keep_only(mask).or_else(|errno| if errno == Errno::EPERM { Ok(()) } else { Err(errno) })
             }
@@ -147,7 +149,7 @@ impl Credentials {
     }
 }
 
-/// The number inside, by a map as /proc shows it to whoever reads: inside, outside, count.
+/// The number inside, by a map as /proc shows it to the reader: inside, outside, count.
 fn inside(map: &str, outer: u32) -> Option<u32> {
     map.lines().find_map(|line| {
         let mut fields = line.split_whitespace().map(|field| field.parse::<u32>().ok());
@@ -165,7 +167,7 @@ pub(super) struct Asked {
 }
 
 impl Asked {
-    /// Forks it. `socket` is for the question that needs one, and is closed on this side.
+    /// Forks the prober. `socket` is for the question that needs one, and is closed on this side.
     #[expect(clippy::needless_pass_by_value, reason = "the caller's copy is to be closed")]
     pub(super) fn begin(place: Option<Place>, question: &Question<'_>, socket: Option<OwnedFd>) -> io::Result<Self> {
         let (answer, tell) = pipe2(OFlag::O_CLOEXEC)?;
@@ -189,14 +191,14 @@ impl Asked {
     pub(super) fn end(mut self) -> io::Result<Glimpse> {
         let read = self.read();
         if read.is_err() {
-            // It is an unreaped child, so that the number is its own; the prober goes with it.
+            // The helper is an unreaped child, so that its number is not reused; the prober ends with it.
             if let Ok(pidfd) = Pidfd::open(self.helper) {
                 let _ = pidfd.signal(Signal::SIGKILL as i32);
             }
         }
         let _ = await_child(self.helper);
         let bytes = read?;
-        // One that was killed has said nothing.
+        // A prober that was killed has sent nothing.
         postcard::from_bytes(&bytes).or_else(|_| Ok(failed("ask there", &Errno::ECHILD.into())))
     }
 
@@ -223,20 +225,20 @@ impl Asked {
 
 fn say(tell: &mut File, glimpse: &Glimpse) {
     if let Ok(bytes) = postcard::to_stdvec(glimpse) {
-        // Without a reader there is nobody to tell.
+        // Without a reader there is nothing to do about it.
         let _ = tell.write_all(&bytes);
     }
 }
 
-/// Whoever goes into a namespace carries nothing in: no descriptor but these, and nobody inside may trace it or open what
-/// it has open.
+/// Prepares to enter a namespace: no descriptor but these is carried in, and no process inside may trace this one or
+/// open its files.
 pub(super) fn withdraw(spared: &[Option<BorrowedFd<'_>>]) {
     // Owners of what is closed here are never dropped: the process leaves by `_exit`.
     let _ = descriptor::close_from_but(3, spared);
     let _ = set_dumpable(false);
 }
 
-/// The helper: enters, forks the prober, reaps it.
+/// Body of the helper: enters, forks the prober, reaps it.
 fn help(
     place: Option<Place>,
     question: &Question<'_>,
@@ -266,8 +268,8 @@ fn help(
 }
 
 impl Place {
-    /// Enters the PID namespace for the children of the helper, through the gateway where that is refused otherwise. What is
-    /// left to enter is the prober's.
+    /// Enters the PID namespace for the children of the helper, through the gateway if that is refused otherwise. The
+    /// prober enters the rest.
     pub(super) fn enter(&self) -> Result<Passage<'_>, (&'static str, Errno)> {
         let direct = Passage { gateway: None, target: self.target.as_fd(), others: self.others };
         if self.levels == 0 {
@@ -295,7 +297,7 @@ impl Place {
         fork_without_number(self.levels).map_err(|errno| ("fork under a number that nobody uses", errno))
     }
 
-    /// The prober: enters what is left, and becomes whoever is there.
+    /// In the prober: enters the remaining namespaces and takes over the credentials.
     pub(super) fn settle(&self, passage: &Passage<'_>) -> Result<(), (&'static str, Errno)> {
         passage.enter_others().map_err(words)?;
         self.credentials.take().map_err(|errno| ("take over its credentials", errno))?;

@@ -1,11 +1,11 @@
-//! Who sees whom: the numbers under which observers know processes, each measured by a mechanism of the kernel's.
+//! Visibility: the numbers under which observers know processes, each measured by a mechanism of the kernel.
 //!
-//! An observer is a place: the namespaces and the credentials of one process. What it sees is not computed but tried out, by a
-//! throw-away process that is put there (`entry`), with the numbers of the processes that are asked about, whichever
-//! namespace counts them: what is invisible is proved to be so (`probe`). One mechanism needs nobody inside: the chains, which
-//! the kernel tells from outside.
+//! An observer is a place: the namespaces and the credentials of one process. Its view is not computed but measured, by
+//! a throw-away process that is put there (`entry`) and tries the numbers of the processes in question, in whichever
+//! namespace they count: an invisible process is proved to be so (`probe`). One mechanism needs no process inside: the
+//! chains, which the kernel tells from outside.
 //!
-//! All is kept sparse: what is not in a view was looked for, and not found.
+//! All views are sparse: a process that is not in a view was looked for, and not found.
 
 mod credentials;
 mod entry;
@@ -28,27 +28,27 @@ use probe::{Glimpse, Question, Tasks};
 /// Who looks.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Observer {
-    /// The PID namespace that it is in.
+    /// PID namespace that it is in.
     pub space: SpaceId,
-    /// Whose place it takes: of several candidates the first that may be looked into. None is the caller's own.
+    /// Processes whose place it can take: the first that may be looked into is used. None is the caller's own place.
     pub candidates: Vec<i32>,
 }
 
-/// What came of it.
+/// Answer about a process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Answer {
-    /// There it is.
+    /// The process is there.
     Yes,
-    /// The system call failed so. `ESRCH` is invisible; `EPERM` and `EACCES` are visible, and not for the observer.
+    /// Errno of the system call. `ESRCH` is invisible; `EPERM` and `EACCES` are visible, but forbidden to the observer.
     Failed(Errno),
-    /// It is not in the list.
+    /// The process is not in the list.
     Unlisted,
     /// Zero was delivered.
     Zero,
 }
 
 impl Answer {
-    /// Whether the observer knows now that it exists.
+    /// True if the observer now knows that the process exists.
     pub fn is_sighting(self) -> bool {
         match self {
             Self::Yes => true,
@@ -73,24 +73,24 @@ impl std::fmt::Display for Answer {
 /// One process as one observer has it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Cell {
-    /// Under which number.
+    /// Number of the process.
     pub number: i32,
-    /// With which answer.
+    /// Answer about the process.
     pub answer: Answer,
 }
 
-/// What an observer sees.
+/// View of an observer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct View {
-    /// By the place of the process among those asked about.
+    /// Cells by the index of the process among those asked about.
     pub cells: HashMap<usize, Cell>,
-    /// The answer about all others.
+    /// Answer about all others.
     pub otherwise: Answer,
-    /// Whose numbers its /proc has, where that was asked; `None` where it has none of its own there.
+    /// Namespace whose numbers its /proc has, if that was asked; `None` if it has none of its own there.
     pub proc: Option<SpaceId>,
-    /// What its /proc hides, `hidepid=…`.
+    /// Processes that its /proc hides, `hidepid=…`.
     pub hidden: Option<String>,
-    /// Why nothing was measured.
+    /// Reason why nothing was measured.
     pub trouble: Option<String>,
 }
 
@@ -109,18 +109,18 @@ impl View {
         self.cells.get(&row).map_or(self.otherwise, |cell| cell.answer)
     }
 
-    /// The number that it has for the observer; `None` where it has none, or is not seen.
+    /// Number of the process for the observer; `None` if it has none, or is not seen.
     pub fn number(&self, row: usize) -> Option<i32> {
         self.cells.get(&row).map(|cell| cell.number)
     }
 }
 
-/// Who is asked about, and where each of them is known.
+/// Processes that are asked about, and the namespaces in which each is known.
 #[derive(Debug)]
 pub struct Rows<'a> {
     machine: &'a Machine,
     processes: Vec<&'a Inhabitant>,
-    /// By namespace: who has a number there, and which.
+    /// By namespace: the processes that have a number there, and the number.
     known: HashMap<SpaceId, Vec<(usize, i32)>>,
 }
 
@@ -130,7 +130,7 @@ impl<'a> Rows<'a> {
         let mut known: HashMap<SpaceId, Vec<(usize, i32)>> = HashMap::new();
         let mut lines: HashMap<SpaceId, Vec<SpaceId>> = HashMap::new();
         for (row, process) in processes.iter().enumerate() {
-            // One whose namespace may not be seen is in the reader's at least.
+            // A process whose namespace may not be seen is in the reader's at least.
             let own = process.space.unwrap_or(machine.own());
             let line = lines.entry(own).or_insert_with(|| machine.line(own));
             for (&space, &number) in line.iter().zip(&process.numbers) {
@@ -145,7 +145,7 @@ impl<'a> Rows<'a> {
         &self.processes
     }
 
-    /// Who is known in a namespace, and under which number.
+    /// Processes known in a namespace, and their numbers.
     fn known(&self, space: SpaceId) -> &[(usize, i32)] {
         self.known.get(&space).map_or(&[], Vec::as_slice)
     }
@@ -159,7 +159,7 @@ impl<'a> Rows<'a> {
     }
 }
 
-/// Looks through the eyes of each observer.
+/// Measures the view of each observer.
 ///
 /// Forks, but for the chains: the caller has one thread.
 ///
@@ -218,13 +218,13 @@ fn chains(rows: &Rows<'_>, observer: &Observer) -> View {
     view
 }
 
-/// What was tried with numbers, and what came of each.
+/// Numbers that were tried, with the result of each.
 struct Tried<'a> {
     /// Sorted.
     numbers: &'a [i32],
-    /// The errno, 0 for success, and who it was, where that can be told.
+    /// Errno, 0 for success, and the identity of the process, if known.
     answers: Vec<(i32, u64)>,
-    /// Who the processes are, where that can be told.
+    /// Identities of the processes, if known.
     identities: &'a HashMap<usize, u64>,
 }
 
@@ -245,13 +245,13 @@ fn judge(view: &mut View, rows: &Rows<'_>, space: SpaceId, tried: &Tried<'_>) {
         borne.insert(number);
         let Some((answer, identity)) = tried.of(number) else { continue };
         let is_it = identity == 0 || tried.identities.get(&row).is_none_or(|&expected| expected == identity);
-        // Somebody else under the same number: it has ended meanwhile.
+        // Another process under the same number: this one has ended meanwhile.
         if answer != view.otherwise && is_it {
             view.cells.insert(row, Cell { number, answer });
         }
     }
-    // Whoever should be invisible was tried under each number that he has elsewhere. A sighting is one unless the number is
-    // somebody else's in the observer's namespace.
+    // A process that should be invisible was tried under each number that it has elsewhere. A sighting is one unless
+    // the number is another process's in the observer's namespace.
     for (row, process) in rows.processes.iter().enumerate().filter(|&(row, _)| !known[row]) {
         for &number in &process.numbers {
             let Some((answer, identity)) = tried.of(number).filter(|(answer, _)| answer.is_sighting()) else {
@@ -268,7 +268,7 @@ fn judge(view: &mut View, rows: &Rows<'_>, space: SpaceId, tried: &Tried<'_>) {
     }
 }
 
-/// Whether the kernel says that a number belongs to this process in a namespace.
+/// True if the kernel says that a number belongs to this process in a namespace.
 fn is_borne_by(machine: &Machine, space: SpaceId, number: i32, process: &Inhabitant) -> bool {
     translation::bearer(machine.space(space), number) == Ok(Some(Pid::from_raw(process.pid())))
 }
@@ -276,7 +276,7 @@ fn is_borne_by(machine: &Machine, space: SpaceId, number: i32, process: &Inhabit
 /// Attributes the entries of a /proc, which are numbers of the namespace that it was mounted in.
 fn list(view: &mut View, rows: &Rows<'_>, space: SpaceId, levels: usize, listed: &[i32]) {
     let line = rows.machine.line(space);
-    // So many numbers the observer has there: its own level and those around it that this /proc knows of.
+    // The observer has so many numbers there: its own level and those around it that this /proc knows of.
     view.proc = line.len().checked_sub(levels).and_then(|place| line.get(place)).copied().filter(|_| levels > 0);
     let Some(counting) = view.proc else { return };
     let listed: std::collections::HashSet<i32> = listed.iter().copied().collect();

@@ -1,7 +1,7 @@
-//! What a process does that was put in an observer's place: it asks the kernel, and tells what it was answered.
+//! Body of a process in an observer's place: it asks the kernel, and reports the answers.
 //!
-//! It knows nothing of who should be visible. It is about to end, so that it leaks whatever it likes, and it answers by
-//! numbers alone: what they mean is for whoever has put it there.
+//! The probe does not know which processes should be visible. It is about to end, so that it may leak, and it reports
+//! numbers alone: their meaning is up to the caller.
 
 use std::io;
 use std::path::Path;
@@ -16,48 +16,48 @@ use crate::sys::errno::number_of;
 use crate::sys::pidfd::Pidfd;
 use crate::sys::proc_status::Fields;
 
-/// What is asked.
+/// Question.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Question<'a> {
-    /// What does /proc list?
+    /// List of /proc.
     Proc(Tasks),
-    /// May these be signalled?
+    /// Permission to signal these.
     Kill(&'a [i32]),
-    /// Can these be opened?
+    /// Permission to open a pidfd of these.
     Pidfd(&'a [i32]),
-    /// May these be attached to?
+    /// Permission to attach to these.
     Ptrace(&'a [i32]),
-    /// Which senders are delivered on this socket, until it is closed?
+    /// Senders delivered on this socket, until it is closed.
     Credentials,
 }
 
-/// Whether the threads of the processes that are listed are looked for as well.
+/// Inclusion of the threads of the listed processes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Tasks {
     Processes,
     Threads,
 }
 
-/// What is answered.
+/// Answer.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) enum Glimpse {
     /// For each number: the errno, 0 for success, and the identity where there is one.
     Numbers(Vec<(i32, u64)>),
-    /// What /proc is, and what it lists.
+    /// Properties of /proc, and its list.
     Proc {
-        /// How many numbers the prober has there; 0 when it is not in it.
+        /// Number of numbers that the prober has there; 0 if it is not in it.
         levels: usize,
         numbers: Vec<i32>,
         hidden: Option<String>,
     },
-    /// Which message came from which number.
+    /// Messages, each with the number of its sender.
     Credentials(Vec<(u32, i32)>),
-    /// Nobody could be put there.
+    /// No process could be put there.
     Failed { stage: String, errno: i32 },
 }
 
 impl Question<'_> {
-    /// Finds the answer.
+    /// Determines the answer.
     pub(super) fn answer(&self, socket: Option<&std::os::fd::OwnedFd>) -> Glimpse {
         let each = |numbers: &[i32], ask: fn(Pid) -> (i32, u64)| {
             Glimpse::Numbers(numbers.iter().map(|&number| ask(Pid::from_raw(number))).collect())
