@@ -1,6 +1,6 @@
-//! How long something has been there: one whole number in the largest unit that it fills, `12s`, `3m`, `5h`, `2d`.
+//! Age of something: one whole number in the largest unit that it fills, `12s`, `3m`, `5h`, `2d`.
 //!
-//! For a column that is read downward; durations in sentences are those of `present::duration`.
+//! For columns; durations in sentences are those of `present::duration`.
 
 use std::fmt;
 use std::time::{Duration, SystemTime};

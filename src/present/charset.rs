@@ -1,4 +1,4 @@
-//! Which characters a terminal can show; everything that draws has a form for each.
+//! Character sets of terminals; everything that draws has a form for each.
 
 /// The characters to draw with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

@@ -4,14 +4,14 @@
 
 use std::fmt;
 
-/// How many of what.
+/// Number of things, with their noun.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Count<'a> {
     number: usize,
     noun: &'a str,
 }
 
-/// Counts; the noun is given in the singular.
+/// Makes a count; the noun is given in the singular.
 pub const fn count(number: usize, noun: &str) -> Count<'_> {
     Count { number, noun }
 }

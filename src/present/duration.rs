@@ -10,13 +10,13 @@ use std::time::Duration;
 pub struct Human(pub Duration);
 
 impl Human {
-    /// A number of seconds, as a document has it: one that no duration has is the nearest that there is.
+    /// Duration from the seconds of a document; a number that no duration has becomes the nearest one.
     pub fn of_seconds(seconds: f64) -> Self {
         let beyond = if seconds > 0.0 { Duration::MAX } else { Duration::ZERO };
         Self(Duration::try_from_secs_f64(seconds).unwrap_or(beyond))
     }
 
-    /// The same of milliseconds.
+    /// Duration from the milliseconds of a document.
     pub fn of_milliseconds(milliseconds: f64) -> Self {
         Self::of_seconds(milliseconds / 1e3)
     }
@@ -25,7 +25,7 @@ impl Human {
 impl fmt::Display for Human {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let nanoseconds = self.0.as_nanos();
-        // Each step rounds first and looks then, so that 999.6 ms is a second and 59.96 s a minute.
+        // Each step rounds before it compares, so that 999.6 ms is a second and 59.96 s a minute.
         let microseconds = rounded(nanoseconds, 1_000);
         if microseconds < 1_000 {
             return write!(f, "{microseconds} µs");

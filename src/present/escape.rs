@@ -1,8 +1,8 @@
-//! Text that came from elsewhere, without its power over the terminal, or over the text around it in a picture.
+//! Foreign text, without its power over the terminal, or over the text around it in a picture.
 //!
-//! Names of processes, arguments and lines of notes are anybody's; an escape sequence in them must be seen, not obeyed. So are
-//! the lines of programs: one of them must not write over another one's, which a carriage return or a cursor movement does. Of
-//! these a terminal gets the colours (SGR), and nothing else that is not text.
+//! Names of processes, arguments and lines of notes may contain anything; an escape sequence in them must be seen, not
+//! obeyed. The same holds for the lines of programs: one of them must not overwrite another, as a carriage return or a
+//! cursor movement does. Of these a terminal gets the colours (SGR), and nothing else that is not text.
 
 /// The text with every control character written out, `\n` and `\u{1b}` for example, and so everything that reorders or
 /// breaks lines, and what is not a character at all, which XML refuses.
@@ -22,18 +22,18 @@ pub fn escape(text: &str) -> String {
     escaped
 }
 
-/// What becomes of the colours in a text.
+/// Treatment of the colours in a text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Colours {
-    /// They are kept, and end with the text.
+    /// Colours are kept, and end with the text.
     #[default]
     Kept,
-    /// They are left out, as all other escape sequences are.
+    /// Colours are left out, as all other escape sequences are.
     Dropped,
 }
 
-/// A line of a program, without its line feed, that has no power but to be coloured: other controls are written out, but
-/// the tab, and a carriage return at the end is left out.
+/// A line of a program, without its line feed, with no effect but colours: other controls are written out, except tabs,
+/// and a carriage return at the end is left out.
 pub fn line(text: &[u8], colours: Colours, to: &mut Vec<u8>) {
     let end = text.iter().rposition(|&byte| byte != b'\r').map_or(0, |end| end + 1);
     let mut text = &text[..end];
@@ -56,7 +56,7 @@ pub fn line(text: &[u8], colours: Colours, to: &mut Vec<u8>) {
         }
         let length = text.utf8_chunks().next().map_or(0, |chunk| chunk.valid().len());
         if length == 0 {
-            // Above the controls of eight bits any byte is somebody's letter.
+            // Above the controls of eight bits, any byte may be a letter in some encoding.
             if matches!(first, 0x80..=0x9f) {
                 to.extend_from_slice(format!("\\x{first:x}").as_bytes());
             } else {
@@ -82,7 +82,7 @@ pub fn line(text: &[u8], colours: Colours, to: &mut Vec<u8>) {
     }
 }
 
-/// A text of ours of several lines, in which there may be somebody else's words: it keeps its lines and its colours.
+/// A text of nestns of several lines that may contain foreign words: it keeps its lines and its colours.
 pub fn message(text: &str) -> String {
     let mut shown = Vec::with_capacity(text.len());
     for whole in text.split_inclusive('\n') {
@@ -134,8 +134,8 @@ fn without_sequences(text: &[u8]) -> Vec<u8> {
     left
 }
 
-/// How long the sequence is that begins with this ESC: of ECMA-48 a control sequence, a string up to its end, or one of two
-/// or more characters.
+/// Length of the sequence that begins with this ESC: of ECMA-48 a control sequence, a string up to its end, or one of
+/// two or more characters.
 fn sequence(text: &[u8]) -> usize {
     let until = |from: usize, is_last: fn(&u8) -> bool| {
         text.get(from..).and_then(|rest| rest.iter().position(is_last)).map_or(text.len(), |place| from + place + 1)
@@ -152,8 +152,8 @@ fn sequence(text: &[u8]) -> usize {
     }
 }
 
-/// Marks, embeddings, overrides and isolates of direction, the separators of lines and paragraphs, and what is there without
-/// being seen: zero-width spaces, invisible operators and tags. The joiners of scripts and of emoji stay.
+/// True for marks, embeddings, overrides and isolates of direction, the separators of lines and paragraphs, and
+/// invisible characters: zero-width spaces, invisible operators and tags. The joiners of scripts and of emoji stay.
 const fn has_power(character: char) -> bool {
     matches!(
         character,
@@ -162,7 +162,7 @@ const fn has_power(character: char) -> bool {
     )
 }
 
-/// The code points that Unicode keeps out of interchange.
+/// True for the code points that Unicode keeps out of interchange.
 const fn is_nothing(character: char) -> bool {
     matches!(character, '\u{fdd0}'..='\u{fdef}') || character as u32 & 0xfffe == 0xfffe
 }

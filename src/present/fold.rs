@@ -1,22 +1,22 @@
-//! Which siblings are so alike that one stands for all: ten thousand replicas are a line or a box, not ten thousand.
+//! Runs of siblings so alike that one stands for all: ten thousand replicas are a line or a box, not ten thousand.
 //!
 //! Only neighbours of one declaration are alike, and only while they differ by nothing but their numbers, in themselves
-//! and in everything below them: whatever is unusual is shown by itself. How many of a run are shown is up to who draws.
+//! and in everything below them: an unusual one is shown by itself. The caller decides how many of a run are shown.
 
 use super::node::Node;
 
-/// The siblings in runs of those that are alike; a run of one is a node that is like no neighbour. All runs together are
-/// found in time linear in what is below the siblings.
+/// The siblings in runs of those that are alike; a run of one is a node that is like no neighbour. All runs are found
+/// in time linear in the number of nodes below the siblings.
 pub(super) fn runs(siblings: &[Node]) -> impl Iterator<Item = &[Node]> {
     siblings.chunk_by(is_one_more)
 }
 
-/// Whether `next` is another instance of what `first` is: the same declaration, and nothing but numbers differs below.
+/// True if `next` is another instance of `first`: the same declaration, and nothing but numbers differs below.
 fn is_one_more(first: &Node, next: &Node) -> bool {
     first.label.index.is_some() && is_same_name(first, next) && is_same_shape(first, next)
 }
 
-/// The same but for the number of the instance: below `t.1.0` are `t.2.0` and `t.2.1`, below `t.1.1` the next two.
+/// True if only the number of the instance differs: below `t.1.0` are `t.2.0` and `t.2.1`, below `t.1.1` the next two.
 fn is_same_name(one: &Node, other: &Node) -> bool {
     one.label.stem == other.label.stem && one.label.index.is_some() == other.label.index.is_some()
 }

@@ -1,4 +1,4 @@
-//! The lines of programs, each behind the path of who has written it: `vm/ci/runner  │ text`, standard error `!│`.
+//! Lines of programs, each behind the path of its process: `vm/ci/runner  │ text`, standard error `!│`.
 
 use super::charset::Charset;
 use super::depth;
@@ -9,30 +9,30 @@ use crate::controller::audience::Stream;
 /// The widest path in front of a line; a longer one is cut in the middle.
 const WIDEST: usize = 32;
 
-/// What becomes of control characters and escape sequences of programs.
+/// Treatment of control characters and escape sequences of programs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Controls {
-    /// They are seen, not obeyed: a line cannot write over another program's.
+    /// Made visible, not obeyed: a line cannot overwrite another program's.
     #[default]
     Shown,
-    /// They are handed on as they come.
+    /// Passed on unchanged.
     Raw,
 }
 
-/// How lines are shown.
+/// Style of lines.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Lines {
-    /// Whether the depth is coloured, and the programs' own colours are kept.
+    /// Colour of the depth; if on, the programs' own colours are kept.
     pub colour: Colour,
-    /// What becomes of everything else that programs write besides text.
+    /// Treatment of everything else besides text that programs write.
     pub controls: Controls,
-    /// What the bar is drawn with.
+    /// Characters that the bar is drawn with.
     pub charset: Charset,
     width: usize,
 }
 
 impl Lines {
-    /// A column as wide as the widest of the paths needs it.
+    /// Style with a column as wide as the widest of the paths needs it.
     pub fn new<'a>(colour: Colour, charset: Charset, paths: impl IntoIterator<Item = &'a str>) -> Self {
         let width = paths.into_iter().map(|path| path.chars().count()).max().unwrap_or(0).min(WIDEST);
         Self { colour, controls: Controls::Shown, charset, width }
@@ -62,7 +62,7 @@ impl Lines {
     }
 }
 
-/// Cuts the middle out of a long path: its ends say most.
+/// Cuts the middle out of a long path: its ends are the most telling parts.
 fn shorten(path: &str) -> String {
     let length = path.chars().count();
     if length <= WIDEST {

@@ -1,4 +1,4 @@
-//! From what a controller tells of a running topology to the nodes that are drawn.
+//! Nodes to draw from a controller's document of a running topology.
 
 use std::collections::{HashMap, HashSet};
 
@@ -8,23 +8,23 @@ use super::state::State;
 use crate::controller::document::{ExitDocument, NamespaceDocument, ProcessDocument};
 use crate::topology::{Entry, Signal};
 
-/// From where one looks: its numbers are told, and what is outside of it has none.
+/// Point of view: PIDs are those seen from there, and a process outside of it has none.
 #[derive(Debug, Clone, Copy)]
 pub enum View<'a> {
     /// From the host.
     Host,
     /// From this namespace.
     Namespace(&'a NamespaceDocument),
-    /// From a namespace that a program has made: how deep it is, and the paths of what is in it.
+    /// From a namespace that a program has made: its depth, and the paths of the processes in it.
     Made(usize, &'a HashSet<&'a str>),
 }
 
-/// Whose nodes are made.
+/// Part of a topology whose nodes are made.
 #[derive(Debug, Clone)]
 pub struct Part<'a> {
-    /// The paths of namespaces, those around them with them.
+    /// Paths of namespaces, including those around them.
     pub namespaces: HashSet<&'a str>,
-    /// The paths of processes.
+    /// Paths of processes.
     pub processes: HashSet<&'a str>,
 }
 
@@ -124,7 +124,7 @@ impl<'a> Making<'a, '_> {
         }
     }
 
-    /// The numbers that are seen: none of what has ended, nor of what is outside of where one looks from.
+    /// The PIDs that are visible: none for an ended process, nor for one outside of the point of view.
     fn numbers(&self, process: &ProcessDocument) -> Vec<Option<i32>> {
         if process.exit.is_some() || process.state.as_deref().and_then(State::of).is_some_and(State::is_over) {
             return Vec::new();
@@ -136,7 +136,7 @@ impl<'a> Making<'a, '_> {
                 if is_inside { process.pids.iter().skip(level).copied().collect() } else { Vec::new() }
             }
             View::Namespace(namespace) => {
-                // The name of one that is not declared says where it is, as that of its namespace may not.
+                // The name of an undeclared process says where it is, as that of its namespace may not.
                 let home =
                     process.path.rsplit_once('#').filter(|_| !process.declared).map_or(&*process.ns, |(home, _)| home);
                 let rest = home.strip_prefix(&*namespace.path);

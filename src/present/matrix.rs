@@ -1,8 +1,8 @@
-//! Who sees whom, as a table: numbers where there is something to see, `·` where not, so that structure becomes shape: a chain
-//! is a staircase, a fan-out a comb.
+//! Visibility as a table: numbers where a process is seen, `·` where not, so that structure becomes shape: a chain is a
+//! staircase, a fan-out a comb.
 //!
-//! Responsible for widths, names of columns, folding and turning. Kept sparse until it is drawn: of ten thousand processes in
-//! a thousand namespaces nearly nothing is seen by anybody.
+//! Responsible for widths, names of columns, folding and transposition. Kept sparse until it is drawn: with ten
+//! thousand processes in a thousand namespaces nearly all cells are empty.
 
 mod fold;
 
@@ -20,25 +20,25 @@ use super::tree::Colour;
 /// A line of cells, across or down.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Line {
-    /// What it is called.
+    /// Path, the name of the line.
     pub path: String,
-    /// How deep it is; the host is 0.
+    /// Depth; the host is 0.
     pub level: usize,
-    /// For how many it stands.
+    /// Number of instances that it stands for.
     pub count: usize,
-    /// Only lines that have this in common are folded.
+    /// Key of the declaration: only lines with the same one are folded.
     pub kin: u64,
-    /// Of a folded column: about which of its instances it speaks, seen from a row's.
+    /// For a folded column: the instances that it is about, seen from a row's.
     pub relation: Relation,
 }
 
-/// Which instances are meant, of several in one line.
+/// Instances that are meant, of several in one line.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub enum Relation {
-    /// Each.
+    /// Each of them.
     #[default]
     All,
-    /// The one that a row is in itself.
+    /// The one that the row itself is in.
     Own,
     /// The others that are in the same instance of this around them.
     Same(String),
@@ -46,33 +46,33 @@ pub enum Relation {
     Others,
 }
 
-/// What stands at a crossing.
+/// Content of a cell.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mark {
     /// The lowest number.
     pub first: i32,
-    /// The highest; the same, where it is one cell's.
+    /// The highest number; the same, if it is one cell's.
     pub last: i32,
-    /// What stands there in place of the number.
+    /// Text in place of the number.
     pub refused: Option<String>,
 }
 
-/// The whole.
+/// A matrix.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Matrix {
-    /// Across.
+    /// Rows, top to bottom.
     pub rows: Vec<Line>,
-    /// Down.
+    /// Columns, left to right.
     pub columns: Vec<Line>,
-    /// By row and column.
+    /// Marks by row and column.
     pub marks: BTreeMap<(usize, usize), Mark>,
-    /// Crossings at which there is nothing that could be seen: a folded column of a row's own has none of another row's.
+    /// Cells without anything that could be seen: a folded column of a row's own has none of another row's.
     pub void: BTreeSet<(usize, usize)>,
-    /// Columns of which nothing is known.
+    /// Columns about which nothing is known.
     pub blind: Vec<usize>,
 }
 
-/// How it is drawn.
+/// Style of a matrix.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the fields are their types")]
 pub struct Look {
@@ -81,7 +81,7 @@ pub struct Look {
 }
 
 impl Line {
-    /// One.
+    /// A line that stands for one instance.
     pub fn new(path: impl Into<String>, level: usize) -> Self {
         Self { path: path.into(), level, count: 1, kin: 0, relation: Relation::All }
     }
@@ -96,21 +96,21 @@ impl Mark {
         }
     }
 
-    /// Both in one cell: the lowest and the highest of their numbers.
+    /// Merges two marks into one cell: the lowest and the highest of their numbers.
     fn and(self, other: &Self) -> Self {
         Self { first: self.first.min(other.first), last: self.last.max(other.last), ..self }
     }
 }
 
 impl Matrix {
-    /// Instances of one declaration as one line, across and down, where that tells nothing that is not so. A cell has the
+    /// Folds instances of one declaration into one line, in rows and columns, where that stays true. A cell has the
     /// lowest and the highest of all their numbers.
     #[must_use]
     pub fn folded(&self) -> Self {
         fold::fold(self)
     }
 
-    /// Rows for columns. Only columns can be blind.
+    /// Swaps rows and columns. Only columns can be blind.
     #[must_use]
     pub fn transposed(self) -> Self {
         let marks = self.marks.into_iter().map(|((row, column), mark)| ((column, row), mark)).collect();
@@ -186,7 +186,7 @@ fn called(line: &Line, name: &str) -> String {
     }
 }
 
-/// As many segments from the end as tell one from all others.
+/// The shortest suffixes, in segments, that tell each line from all others.
 fn short_names(lines: &[Line]) -> Vec<String> {
     let mut names: Vec<Option<String>> = vec![None; lines.len()];
     let deepest = lines.iter().map(|line| line.path.split('/').count()).max().unwrap_or(0);

@@ -1,4 +1,4 @@
-//! What is shown of a namespace or a process, whether it stands already or only in a file.
+//! Nodes: properties of a namespace or a process to show, running or only declared.
 //!
 //! Trees and pictures alike are drawn from these nodes, which `present::outline` makes; nothing is looked up later.
 
@@ -7,17 +7,17 @@ use std::fmt;
 use super::state::State;
 use crate::topology::{Entry, Labels};
 
-/// The last segment of a path in its parts: `w.17` has the stem `w` and the index 17, `t.2.5` the stem `t.2`.
+/// Last segment of a path in its parts: `w.17` has the stem `w` and the index 17, `t.2.5` the stem `t.2`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Label {
-    /// The declared name; none of a process that was not declared, which has a number only.
+    /// Declared name; empty for an undeclared process, which has a number only.
     pub stem: String,
-    /// The number of a generated instance.
+    /// Number of a generated instance.
     pub index: Option<usize>,
 }
 
 impl Label {
-    /// Takes a name apart.
+    /// Splits a name.
     pub fn of(name: &str) -> Self {
         match name.rsplit_once('.').map(|(stem, index)| (stem, index.parse())) {
             Some((stem, Ok(index))) => Self { stem: stem.to_owned(), index: Some(index) },
@@ -25,7 +25,7 @@ impl Label {
         }
     }
 
-    /// That of a process without a name, `vm#17`: its number.
+    /// Label of a process without a name, `vm#17`: its number.
     pub fn of_number(name: &str) -> Self {
         match name.rsplit_once('#').map(|(_, number)| number.parse()) {
             Some(Ok(number)) => Self { stem: String::new(), index: Some(number) },
@@ -34,7 +34,7 @@ impl Label {
     }
 }
 
-/// The name, whole again.
+/// Formats the whole name.
 impl fmt::Display for Label {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.index {
@@ -45,7 +45,7 @@ impl fmt::Display for Label {
     }
 }
 
-/// What a node is.
+/// Kind of a node.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     /// A namespace, and with it the process that is its PID 1.
@@ -54,14 +54,14 @@ pub enum Kind {
     Process,
 }
 
-/// What a process runs; of a namespace, what its PID 1 runs.
+/// Program of a process; for a namespace, that of its PID 1.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Runs {
-    /// nestns itself, which leaves when all have left.
+    /// nestns itself, which ends when all others have ended.
     Builtin,
-    /// nestns itself, which waits.
+    /// nestns itself, which waits for ever.
     Pause,
-    /// A command, its words with spaces between, or `actor` and the actor's.
+    /// A command, its words with spaces between, or `actor` and the actor's name.
     Program(String),
 }
 
@@ -75,38 +75,38 @@ impl fmt::Display for Runs {
     }
 }
 
-/// What has no room in a line of a tree; pictures have some.
+/// Facts that have no room in a line of a tree; pictures have some.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Facts {
     /// The whole path.
     pub path: String,
-    /// What runs.
+    /// Program.
     pub runs: Runs,
-    /// How it gets into its namespace.
+    /// Way into its namespace.
     pub entry: Entry,
-    /// What the author says about it.
+    /// Description by the author.
     pub description: Option<String>,
-    /// Free words to select by.
+    /// Labels to select by.
     pub labels: Labels,
 }
 
-/// One thing that is shown, and what is inside it.
+/// Namespace or process to show, with its children.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Node {
-    /// Its name.
+    /// Name.
     pub label: Label,
-    /// What it is.
+    /// Kind.
     pub kind: Kind,
-    /// The PIDs, outermost first: the host's, `None` where only the file is known, then one for each level. Of what runs and
-    /// has none, it is over, or invisible from where one looks.
+    /// PIDs, outermost first: the host's, `None` if only the file is known, then one for each level. Empty for a
+    /// process that has ended, or is invisible from the point of view.
     pub pids: Vec<Option<i32>>,
-    /// Where it is in its life; none where only the file is known.
+    /// Life-cycle state; `None` if only the file is known.
     pub state: Option<State>,
     /// Free text at the end of the line.
     pub note: String,
-    /// What else there is to say.
+    /// Further facts.
     pub facts: Facts,
-    /// In the order in which they are shown.
+    /// Children in the order in which they are shown.
     pub children: Vec<Node>,
 }
 

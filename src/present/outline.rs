@@ -1,11 +1,11 @@
-//! From a tree, declared or standing, to the nodes that are drawn.
+//! Nodes to draw from a tree, declared or running.
 
 use super::node::{Facts, Kind, Label, Node, Runs};
 use crate::controller::roster::Roster;
 use crate::engine::plan::{InitPlan, NamespaceIndex, NamespacePlan, Slot, Subject};
 use crate::topology::{Entry, Init, NamespaceId, Numbering, Process, Program, Topology};
 
-/// What the file declares, with the numbers that creation in file order will give.
+/// Nodes of a declared topology, with the numbers that creation in file order will give.
 pub fn declared(topology: &Topology) -> Vec<Node> {
     let numbering = Numbering::predict(topology);
     topology.roots().iter().map(|&root| declared_namespace(topology, &numbering, root)).collect()
@@ -53,7 +53,7 @@ fn declared_namespace(topology: &Topology, numbering: &Numbering, id: NamespaceI
     }
 }
 
-/// What stands, with the numbers that the kernel gave. Nothing has a state yet that differs from the others'.
+/// Nodes of a running tree, with the numbers that the kernel gave. All of them have the same state.
 pub fn standing(roster: &Roster) -> Vec<Node> {
     roster.plan().roots().map(|root| standing_namespace(roster, root)).collect()
 }
@@ -122,7 +122,7 @@ fn note(program: &Program, entry: Entry) -> String {
     }
 }
 
-/// A command as it is shown.
+/// Text of a command.
 fn words(program: &Program) -> String {
     match program {
         Program::Command(words) => words.join(" "),
@@ -130,7 +130,7 @@ fn words(program: &Program) -> String {
     }
 }
 
-/// A command as it is shown in a line of a tree.
+/// Text of a command in a line of a tree.
 pub(super) fn short(words: &str) -> String {
     const LONGEST: usize = 48;
     if words.chars().count() <= LONGEST {

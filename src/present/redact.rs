@@ -1,4 +1,4 @@
-//! Answers that are the same on every run: what no two runs have in common is replaced, for outputs that are compared whole.
+//! Reproducible output: values that differ between any two runs are replaced, for outputs that are compared whole.
 //!
 //! Host PIDs become `[pid]`, inodes and ids of namespaces `[ns]`, times `[t]`. PIDs below the host stay: a tree that is built
 //! in file order has the same ones every time.
@@ -7,28 +7,28 @@ use std::fmt::Display;
 
 use serde_json::Value;
 
-/// Whether what is different on every run is replaced.
+/// Treatment of values that are different on every run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Redaction {
-    /// Everything is told.
+    /// Values are shown.
     #[default]
     Off,
-    /// It is replaced.
+    /// Values are replaced.
     On,
 }
 
-/// What stands for a host PID.
+/// Replacement for a host PID.
 const PID: &str = "[pid]";
-/// What stands for an inode or an id of a namespace.
+/// Replacement for an inode or an id of a namespace.
 const NAMESPACE: &str = "[ns]";
-/// What stands for a time, or for how long something took.
+/// Replacement for a time or a duration.
 const TIME: &str = "[t]";
 
 /// Keys whose values are host PIDs.
 const PIDS: [&str; 4] = ["controller", "host_pid", "reader", "tracer"];
 /// Keys whose values are inodes or ids of namespaces.
 const NAMESPACES: [&str; 7] = ["pidns", "pidns_id", "userns", "mntns", "host_pidns", "inode", "id"];
-/// What stands for a measurement.
+/// Replacement for a measurement.
 const MEASURE: &str = "[n]";
 /// Keys whose values are measurements.
 const MEASURES: [&str; 2] = ["resident_kib", "oom_score"];
@@ -36,27 +36,27 @@ const MEASURES: [&str; 2] = ["resident_kib", "oom_score"];
 const TIMES: [&str; 5] = ["since", "start_time", "age", "started", "boot_id"];
 
 impl Redaction {
-    /// A host PID as it is told; 0 is nobody's, on every run.
+    /// Text of a host PID; 0 is no process, on every run.
     pub fn host_pid(self, pid: i32) -> String {
         if pid == 0 { pid.to_string() } else { self.replace(pid, PID) }
     }
 
-    /// An inode, or an id, as it is told.
+    /// Text of an inode or an id.
     pub fn inode(self, inode: u64) -> String {
         self.replace(inode, NAMESPACE)
     }
 
-    /// A time as it is told.
+    /// Text of a time.
     pub fn time(self, time: impl Display) -> String {
         self.replace(time, TIME)
     }
 
-    /// A measurement as it is told.
+    /// Text of a measurement.
     pub fn measure(self, measure: impl Display) -> String {
         self.replace(measure, MEASURE)
     }
 
-    /// A chain of PIDs, the host's first, as it is told.
+    /// Text of a chain of PIDs, the host's first.
     pub fn chain(self, pids: &[Option<i32>]) -> String {
         let number = |(level, pid): (usize, &Option<i32>)| match (level, pid) {
             (_, None) => "?".to_owned(),
@@ -66,7 +66,7 @@ impl Redaction {
         pids.iter().enumerate().map(number).collect::<Vec<_>>().join("/")
     }
 
-    /// A whole document.
+    /// Redacts a whole document.
     pub fn document(self, document: &mut Value) {
         if self == Self::On {
             redact(document);
@@ -111,7 +111,7 @@ fn redact(value: &mut Value) {
     }
 }
 
-/// What there is none of stays so; so does 0, which is nobody.
+/// Replaces a value. An absent value stays so; so does 0, which is no process.
 fn replace(value: &mut Value, by: &str) {
     if !value.is_null() && value.as_i64() != Some(0) {
         *value = by.into();

@@ -1,6 +1,6 @@
-//! What is known of one thing: sections of keys and values, each key aligned with the others.
+//! Sheet of facts about one thing: sections of keys and values, the keys aligned.
 //!
-//! For people who look one thing up; nothing is left out and nothing is cut. A value of several lines stands below itself.
+//! For looking one thing up; nothing is left out and nothing is cut. A value of several lines stands below itself.
 
 use std::fmt::Write as _;
 
@@ -10,7 +10,7 @@ use unicode_width::UnicodeWidthStr;
 use super::escape::escape;
 use super::tree::Colour;
 
-/// A part of a sheet.
+/// Section of a sheet.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Section {
     title: String,
@@ -19,23 +19,23 @@ pub struct Section {
 }
 
 impl Section {
-    /// One without anything in it, which is not shown.
+    /// An empty section, which is not shown.
     pub fn new(title: impl Into<String>) -> Self {
         Self { title: title.into(), style: Style::new(), rows: Vec::new() }
     }
 
-    /// In this style.
+    /// Sets the style.
     #[must_use]
     pub fn style(self, style: Style) -> Self {
         Self { style, ..self }
     }
 
-    /// Adds a line; an empty value says that there is none.
+    /// Adds a line; an empty value is shown as absent.
     pub fn put(&mut self, key: impl Into<String>, value: &(impl ToString + ?Sized)) {
         self.rows.push((key.into(), vec![value.to_string()]));
     }
 
-    /// Adds a line where there is a value.
+    /// Adds a line if there is a value.
     pub fn maybe(&mut self, key: impl Into<String>, value: Option<impl ToString>) {
         if let Some(value) = value {
             self.put(key, &value);

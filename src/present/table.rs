@@ -1,8 +1,8 @@
 //! Rows and columns as text: no boxes, two spaces between columns, headers in capitals.
 //!
-//! Responsible for widths, alignment, colours and what is cut where a terminal is too narrow. Not for facts, nor for which
-//! columns there are: cells come in as they are, and go out as lines. What has no value is `—`, what cannot be seen from
-//! where one looks is `·`, so that no cell is ever empty and every line has as many words as the header asks for.
+//! Responsible for widths, alignment, colours, and cutting if a terminal is too narrow. Not for facts, nor for the
+//! choice of columns: cells come in as they are, and go out as lines. An absent value is `—`, and one that cannot be
+//! seen from the point of view is `·`, so that no cell is ever empty and every line has as many words as the header.
 
 use std::fmt::Write as _;
 
@@ -13,26 +13,26 @@ use super::charset::Charset;
 use super::escape::escape;
 use super::tree::Colour;
 
-/// No column is cut below this width: what is left would say nothing.
+/// No column is cut below this width: the rest would be meaningless.
 const NARROWEST: usize = 8;
 
-/// On which side the cells of a column end.
+/// Alignment of the cells of a column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Align {
-    /// Words.
+    /// For words.
     Left,
-    /// Numbers.
+    /// For numbers.
     Right,
 }
 
-/// What becomes of a cell that is too wide for a terminal.
+/// Treatment of a cell that is too wide for a terminal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Cut {
-    /// It stays whole: half a number is a wrong one.
+    /// The cell stays whole: half a number is a wrong one.
     Never,
-    /// Its end is left out.
+    /// The end of the cell is cut off.
     End,
-    /// Its middle is left out: the ends of a path say the most.
+    /// The middle of the cell is cut out: the ends of a path are the most telling parts.
     Middle,
 }
 
@@ -45,14 +45,14 @@ pub struct Column {
     pub cut: Cut,
 }
 
-/// What stands in one row of one column.
+/// Content of one row of one column.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Cell {
-    /// This, in this style where there is colour.
+    /// This text, in this style if there is colour.
     Text(String, Style),
-    /// There is none.
+    /// No value.
     None,
-    /// It cannot be seen from where one looks.
+    /// Not visible from the point of view.
     Invisible,
 }
 
@@ -67,30 +67,30 @@ impl Cell {
         Self::Text(text.to_string(), style)
     }
 
-    /// What there is, or that there is none.
+    /// A text, or no value.
     pub fn maybe(text: Option<impl ToString>) -> Self {
         text.map_or(Self::None, |text| Self::text(&text))
     }
 }
 
-/// Whether there is a line with the names of the columns.
+/// Line with the names of the columns.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Header {
-    /// There is.
+    /// Shown.
     #[default]
     Shown,
-    /// There is not: scripts count lines.
+    /// Left out: scripts count lines.
     Hidden,
 }
 
-/// How a table is drawn.
+/// Style of a table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[expect(missing_docs, reason = "the fields are their types")]
 pub struct Look {
     pub charset: Charset,
     pub colour: Colour,
     pub header: Header,
-    /// How many columns a terminal has; none where nothing is to be cut.
+    /// Number of columns of a terminal; `None` if nothing is to be cut.
     pub width: Option<usize>,
 }
 
@@ -112,7 +112,7 @@ pub fn render(columns: &[Column], rows: &[Vec<Cell>], look: Look) -> String {
                 Align::Left => (0, missing),
                 Align::Right => (missing, 0),
             };
-            // Spaces are paid when something follows them: none at the end of a line.
+            // Spaces are written once something follows them: none at the end of a line.
             text.extend(std::iter::repeat_n(' ', owed + before));
             match look.colour {
                 // Writing to a string cannot fail.
@@ -138,8 +138,8 @@ fn written(cell: &Cell, charset: Charset) -> (String, Style) {
     }
 }
 
-/// How wide each column is: as its widest cell, and where that is too much for the terminal, as much less as has to be,
-/// taken from what may be cut, the widest first.
+/// Width of each column: that of its widest cell, and if that is too much for the terminal, as much less as necessary,
+/// taken from columns that may be cut, the widest first.
 fn widths(columns: &[Column], lines: &[Vec<(String, Style)>], limit: Option<usize>) -> Vec<usize> {
     let widest = |place: usize| lines.iter().map(|line| line[place].0.width()).max().unwrap_or(0);
     let mut widths: Vec<usize> = (0..columns.len()).map(widest).collect();

@@ -1,7 +1,7 @@
 //! An expanded topology as text: the same tree again, with nothing left to merge, replace or generate.
 //!
-//! What the text leaves out is what the language fills in by itself, so the text, read again, is the same tree. It begins
-//! with `expanded = true`, because names such as `w.17` are never declared by people, and because braces in it are braces.
+//! The text leaves out the defaults of the language, so that the text, read again, is the same tree. It begins with
+//! `expanded = true`, because names such as `w.17` cannot be declared otherwise, and because braces in it are braces.
 
 mod toml_text;
 
@@ -15,15 +15,15 @@ use crate::topology::{
     format_size, write,
 };
 
-/// The limit that is about more than the size of the tree.
+/// Limit that is about more than the size of the tree.
 const LOG_BYTES: &str = "log_bytes";
 
-/// The arrangement of the namespaces.
+/// Arrangement of the namespaces.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Arrangement {
     /// One after the other, each under its path.
     Paths,
-    /// Each inside the one that it is inside.
+    /// Each inside its parent.
     Nested,
 }
 
@@ -45,7 +45,7 @@ pub fn json(topology: &Topology) -> String {
     pretty(&whole)
 }
 
-/// Every address of the topology in the order of creation: each namespace, and behind it what runs in it.
+/// Every address of the topology in the order of creation: each namespace, followed by its processes.
 pub fn paths(topology: &Topology) -> String {
     let mut text = String::new();
     for id in topology.pre_order() {
@@ -60,7 +60,7 @@ pub fn paths(topology: &Topology) -> String {
     text
 }
 
-/// The variables as lines of TOML, each with the place that its value comes from: what `--vars-file` reads.
+/// The variables as lines of TOML, each with the source of its value: input for `--vars-file`.
 pub fn variables(variables: &[Variable]) -> String {
     let lines: Vec<_> =
         variables.iter().map(|variable| format!("{} = {}", variable.name, value(&variable.value))).collect();
@@ -90,12 +90,12 @@ pub fn variables_json(variables: &[Variable]) -> String {
     pretty(&whole)
 }
 
-/// A hash of the content: the same for two files that describe the same tree, however they are written and whatever
-/// they are called. SHA-256, in hexadecimal digits.
+/// Hash of the content: the same for two files that describe the same tree, however they are written and whatever they
+/// are called. SHA-256, in hexadecimal digits.
 pub fn hash(topology: &Topology) -> String {
     let mut content = document(topology, Arrangement::Paths);
-    // A name tells two topologies apart that have the same content, limits of its size only keep a slip of the pen out, and
-    // what is expected of a tree does not change it.
+    // Two topologies with the same content may differ in name, limits of size only catch mistakes, and expectations of
+    // a tree do not change it.
     for key in ["name", "expect"] {
         content.remove(key);
     }
@@ -182,7 +182,7 @@ fn value(value: &VariableValue) -> Value {
 }
 
 fn pretty(table: &Table) -> String {
-    // Strings, numbers and lists in memory: there is nothing that serde_json could refuse.
+    // Strings, numbers and lists in memory: nothing that serde_json could refuse.
     let mut text = serde_json::to_string_pretty(table).unwrap_or_default();
     text.push('\n');
     text

@@ -1,4 +1,4 @@
-//! How many namespaces and processes there are in a part of a tree.
+//! Numbers of namespaces and processes in a part of a tree.
 
 use std::ops::AddAssign;
 
@@ -11,7 +11,7 @@ pub(super) struct Census {
     pub(super) namespaces: usize,
     /// Declared ones, and programs that are PID 1.
     pub(super) processes: usize,
-    /// How many namespaces stand in each other.
+    /// Depth of the nesting of namespaces.
     pub(super) depth: usize,
 }
 
@@ -44,7 +44,7 @@ impl AddAssign for Census {
 }
 
 impl Census {
-    /// `3 more namespaces with 7 processes`, the adjective being `more `; what there is none of is not mentioned.
+    /// `3 more namespaces with 7 processes`, the adjective being `more `; a number of zero is not mentioned.
     pub(super) fn words(self, adjective: &str) -> String {
         let noun = format!("{adjective}namespace");
         let namespaces = count(self.namespaces, &noun);

@@ -1,6 +1,6 @@
 //! PID chains as labels: outermost first, the host's number left out where only the file is known.
 
-/// So many numbers are written; of a longer chain the two outermost and the two innermost.
+/// Greatest number of PIDs that are written; of a longer chain the two outermost and the two innermost.
 const MOST: usize = 5;
 
 /// A number for each level, or a range where several instances are drawn as one.

@@ -1,9 +1,9 @@
 //! A picture as nodes, groups and edges, for the tools that find a layout themselves.
 //!
-//! That one namespace is in another is shown by the groups alone. An arrow goes from a PID 1 to each process that it
-//! forks; what was moved in from outside has none. Such tools put side by side whatever has nothing above it, however
-//! many that are, so there are invisible edges as well, and edges carry how many ranks they span: siblings come to stand
-//! in rows.
+//! The groups alone show that one namespace is in another. An arrow goes from a PID 1 to each process that it forks; a
+//! joined process has none. Such tools put side by side everything that has nothing above it, however many nodes that
+//! are, so there are invisible edges as well, and edges carry the number of ranks that they span: siblings come to
+//! stand in rows.
 
 use super::picture::Picture;
 use super::rows::{Page, Size};
@@ -17,22 +17,22 @@ pub(super) type Id = usize;
 pub(super) enum Event<'p> {
     /// A namespace begins.
     Open { id: Id, shape: &'p Shape<'p>, level: usize },
-    /// Its PID 1.
+    /// PID 1 of the namespace.
     Init { id: Id, shape: &'p Shape<'p>, level: usize },
-    /// One of its processes.
+    /// Process of the namespace.
     Process { id: Id, shape: &'p Shape<'p>, level: usize },
-    /// What is there and not shown.
+    /// Parts that are not shown.
     Rest { id: Id, text: &'p str, level: usize },
     /// A namespace ends.
     Close { level: usize },
 }
 
-/// What is between two nodes.
+/// Relation between two nodes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Bond {
-    /// The first forks the second.
+    /// The first has forked the second.
     Forks,
-    /// Nothing; the second merely stands below the first.
+    /// None; the second merely stands below the first.
     Above,
 }
 
@@ -42,7 +42,7 @@ pub(super) struct Edge {
     pub(super) from: Id,
     pub(super) to: Id,
     pub(super) bond: Bond,
-    /// By how many ranks the second stands below the first.
+    /// Number of ranks that the second stands below the first.
     pub(super) ranks: u32,
 }
 
@@ -63,19 +63,19 @@ struct Standing {
     rank: u32,
 }
 
-/// The extent of a namespace in nodes across and in ranks, and where in it everything stands.
+/// The extent of a namespace in nodes across and in ranks, and the places of everything in it.
 struct Plan {
     size: Size,
     /// The ranks of its processes, below its first row.
     processes: Vec<u32>,
     /// Those of the namespaces inside.
     namespaces: Vec<u32>,
-    /// Those of what is not shown.
+    /// Those of the parts that are not shown.
     rest: Vec<u32>,
     inside: Vec<Plan>,
 }
 
-/// The first row of what is inside a namespace, or below the host.
+/// The first row inside a namespace, or below the host.
 #[derive(Debug, Clone, Copy)]
 struct Site {
     level: usize,
@@ -83,11 +83,11 @@ struct Site {
 }
 
 const NODE: Size = Size { width: 1, height: 1 };
-/// So many stand side by side before a second row begins.
+/// Number of nodes side by side before a second row begins.
 const ROW: u32 = 4;
 
 impl Plan {
-    /// Of what is inside a namespace, or below the host.
+    /// Plan of the inside of a namespace, or of everything below the host.
     fn of(processes: usize, namespaces: &[Shape<'_>], rest: usize) -> Self {
         let inside: Vec<Self> = namespaces
             .iter()
@@ -117,7 +117,7 @@ impl<'p> Diagram<'p> {
         diagram
     }
 
-    /// A namespace and everything in it; answers with its PID 1.
+    /// Writes a namespace and everything in it; returns its PID 1.
     fn namespace(&mut self, shape: &'p Shape<'p>, plan: &Plan, site: Site) -> Standing {
         let Site { level, rank } = site;
         self.depth = self.depth.max(level);
@@ -129,7 +129,7 @@ impl<'p> Diagram<'p> {
         for (process, row) in shape.processes.iter().zip(&plan.processes) {
             let standing = Standing { id: self.id(), rank: inside.rank + row };
             self.events.push(Event::Process { id: standing.id, shape: process, level });
-            // Whoever was moved in has its parent outside.
+            // The parent of a joined process is outside.
             self.edge(init, standing, if process.is_joined() { Bond::Above } else { Bond::Forks });
         }
         self.namespaces(&shape.namespaces, plan, inside, Some(init));
@@ -138,7 +138,7 @@ impl<'p> Diagram<'p> {
         init
     }
 
-    /// Namespaces side by side, each below the one above it in the row before; answers with the first of all.
+    /// Writes namespaces side by side, each below the one above it in the row before; returns the first of all.
     fn namespaces(
         &mut self,
         shapes: &'p [Shape<'p>],
@@ -164,7 +164,7 @@ impl<'p> Diagram<'p> {
         first
     }
 
-    /// What is not shown, below everything that is.
+    /// Writes the parts that are not shown, below everything that is.
     fn rest(&mut self, lines: &'p [String], plan: &Plan, site: Site, above: Option<Standing>) {
         for (text, row) in lines.iter().zip(&plan.rest) {
             let standing = Standing { id: self.id(), rank: site.rank + row };
@@ -176,7 +176,7 @@ impl<'p> Diagram<'p> {
     }
 
     fn edge(&mut self, from: Standing, to: Standing, bond: Bond) {
-        // Of what stands beside each other, neither is below.
+        // Of nodes beside each other, neither is below.
         if let Some(ranks) = to.rank.checked_sub(from.rank).filter(|&ranks| ranks > 0) {
             self.edges.push(Edge { from: from.id, to: to.id, bond, ranks });
         }

@@ -1,7 +1,7 @@
 //! The language of Graphviz: a cluster for each namespace, <https://graphviz.org/doc/info/lang.html>.
 //!
-//! Every word that came from a file stands in quotes. Inside them three rules meet: the lexer's, who knows only `\"`; that
-//! of labels, where a backslash begins an escape; and that of entities, where `&` does.
+//! Every word that came from a file stands in quotes. Inside them three rules meet: the lexer's, which knows only `\"`;
+//! that of labels, where a backslash begins an escape; and that of entities, where `&` does.
 
 use std::fmt::Write as _;
 

@@ -1,7 +1,8 @@
-//! Namespaces as boxes in boxes, for Graphviz, for Mermaid, and as a drawing of our own.
+//! Namespaces as boxes in boxes, for Graphviz, for Mermaid, and as an SVG drawing.
 //!
-//! All formats draw one [`Picture`], which is made once from the nodes of `present::outline`: what is folded, counted or
-//! left out is decided there, and every format says it. A format is responsible for layout and for its own escapes only.
+//! All formats draw one [`Picture`], which is made once from the nodes of `present::outline`: folding, counting and
+//! omissions are decided there, and every format says so. A format is responsible for layout and for its own escapes
+//! only.
 
 mod census;
 mod chain;
@@ -22,7 +23,7 @@ mod wording;
 pub use detail::{Detail, Processes, Replicas};
 pub use picture::{Heading, Picture};
 
-/// Where the inside of a namespace is drawn, for the formats that leave the layout to others.
+/// Direction of the inside of a namespace, for the formats that leave the layout to others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Direction {
     /// Downward.

@@ -1,4 +1,4 @@
-//! The one model that every format draws: namespaces in each other, folded and counted as was asked.
+//! The one model that every format draws: nested namespaces, folded and counted as requested.
 
 use super::census::Census;
 use super::detail::Detail;
@@ -7,34 +7,34 @@ use super::shape::Shape;
 use crate::present::count::count;
 use crate::present::node::Node;
 
-/// From so many boxes and pills on a picture is crowded, and folds tighter.
+/// From so many boxes and pills on a picture is crowded, and is folded more.
 const CROWDED: usize = 160;
 
-/// What stands above a picture.
+/// Heading of a picture.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Heading {
-    /// The topology's name.
+    /// Name of the topology.
     pub name: String,
-    /// What the author says about it.
+    /// Description by the author.
     pub description: Option<String>,
 }
 
-/// A tree as it is drawn.
+/// Picture of a tree.
 #[derive(Debug)]
 pub struct Picture<'a> {
     pub(super) heading: &'a Heading,
-    /// Of the whole tree, whatever is shown of it.
+    /// Numbers of the whole tree, whatever is shown of it.
     pub(super) census: Census,
     /// The namespaces directly below the host.
     pub(super) roots: Vec<Shape<'a>>,
-    /// What is directly below the host and not shown, a line each.
+    /// Parts directly below the host that are not shown, a line each.
     pub(super) rest: Vec<String>,
-    /// What is not shown anywhere, for a reader who would not look for it.
+    /// Parts that are not shown anywhere, for a reader who would not look for them.
     pub(super) left_out: Vec<String>,
 }
 
 impl<'a> Picture<'a> {
-    /// With so much detail.
+    /// Picture with this much detail.
     pub fn new(heading: &'a Heading, nodes: &'a [Node], detail: Detail) -> Self {
         let mut selection = Selection::new(detail);
         let inside = selection.inside(nodes, 1);
@@ -42,13 +42,13 @@ impl<'a> Picture<'a> {
         Self { heading, census: Census::of(nodes), roots: inside.namespaces, rest: inside.rest, left_out }
     }
 
-    /// With replicas folded, tighter if there are many.
+    /// Picture with replicas folded, more so if there are many.
     pub fn folded(heading: &'a Heading, nodes: &'a [Node]) -> Self {
         let picture = Self::new(heading, nodes, Detail::FOLDED);
         if picture.shapes() < CROWDED { picture } else { Self::new(heading, nodes, Detail::TIGHT) }
     }
 
-    /// How deep the tree is, whatever is shown of it.
+    /// Depth of the whole tree, whatever is shown of it.
     pub fn depth(&self) -> usize {
         self.census.depth
     }

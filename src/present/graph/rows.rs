@@ -1,23 +1,23 @@
 //! Boxes in rows, like words on a page: in their order, from left to right, then from top to bottom.
 //!
-//! The page is as wide as makes it about three wide and two high, which fits screens and documents; found by trying a
+//! The width of the page makes it about three wide and two high, which fits screens and documents; found by trying a
 //! fixed number of widths, so in linear time.
 
-/// The extent of a box, in whatever unit the caller draws with.
+/// The extent of a box, in any unit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct Size {
     pub(super) width: u32,
     pub(super) height: u32,
 }
 
-/// Where a box has its upper left corner.
+/// Upper left corner of a box.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct Place {
     pub(super) x: u32,
     pub(super) y: u32,
 }
 
-/// Boxes that have found their places.
+/// Boxes with their places.
 #[derive(Debug, Default)]
 pub(super) struct Page {
     /// For every box of every group, in order.

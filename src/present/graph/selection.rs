@@ -1,4 +1,4 @@
-//! From nodes to the shapes that are drawn, by the rules of a [`Detail`].
+//! Selection of the nodes to draw as shapes, by the rules of a [`Detail`].
 
 use super::census::Census;
 use super::detail::{Detail, Processes, Replicas};
@@ -7,16 +7,16 @@ use crate::present::count::count;
 use crate::present::fold::runs;
 use crate::present::node::{Kind, Node};
 
-/// What is inside a namespace, or below the host.
+/// Inside of a namespace, or everything below the host.
 #[derive(Debug, Default)]
 pub(super) struct Inside<'a> {
     pub(super) processes: Vec<Shape<'a>>,
     pub(super) namespaces: Vec<Shape<'a>>,
-    /// What is there and not shown, a line each.
+    /// Parts that are not shown, a line each.
     pub(super) rest: Vec<String>,
 }
 
-/// Something that was not drawn somewhere.
+/// Something that was left out somewhere.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Omission {
     Processes,
@@ -24,7 +24,7 @@ enum Omission {
     Siblings,
 }
 
-/// Chooses, and remembers what it has left out.
+/// State of a selection, with everything left out so far.
 #[derive(Debug)]
 pub(super) struct Selection {
     detail: Detail,
@@ -36,7 +36,8 @@ impl Selection {
         Self { detail, omissions: Vec::new() }
     }
 
-    /// Chooses among siblings, of which the namespaces are on this level. In time linear in all that is below them.
+    /// Selects among siblings, of which the namespaces are on this level. In time linear in the number of nodes below
+    /// them.
     pub(super) fn inside<'a>(&mut self, siblings: &'a [Node], level: usize) -> Inside<'a> {
         let mut inside = Inside::default();
         let declared = siblings.iter().filter(|node| node.kind == Kind::Process).count();
@@ -88,7 +89,7 @@ impl Selection {
         }
     }
 
-    /// What was left out anywhere, as sentences.
+    /// Everything that was left out, as sentences.
     pub(super) fn omissions(mut self) -> Vec<String> {
         self.omissions.sort_unstable();
         let sentence = |omission| match omission {

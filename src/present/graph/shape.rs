@@ -15,9 +15,9 @@ pub(super) struct Shape<'a> {
     pub(super) alike: usize,
     /// The author's remarks, if they are the same about all.
     pub(super) remarks: Remarks,
-    /// Its declared processes.
+    /// Declared processes.
     pub(super) processes: Vec<Shape<'a>>,
-    /// The namespaces inside.
+    /// Namespaces inside.
     pub(super) namespaces: Vec<Shape<'a>>,
     /// A line for each part inside that is not shown.
     pub(super) rest: Vec<String>,
@@ -31,7 +31,7 @@ pub(super) enum Remarks {
 }
 
 impl<'a> Shape<'a> {
-    /// Takes in another node that is alike, and everything in it in parallel.
+    /// Adds another node that is alike, and everything in it in parallel.
     pub(super) fn absorb(&mut self, node: &'a Node) {
         self.last = node;
         let (one, other) = (&self.first.facts, &node.facts);

@@ -1,4 +1,4 @@
-//! Folding, counting and leaving out, seen in what is drawn.
+//! Tests of folding, counting and leaving out, by the drawing.
 
 use std::fmt::Write as _;
 
@@ -7,12 +7,12 @@ use super::{Detail, Direction, Heading, Picture, Processes, Replicas, dot, svg};
 use crate::present::node::{Facts, Kind, Label, Node, Runs};
 use crate::topology::{Entry, Labels};
 
-/// A tree that gives its PIDs as creation would.
+/// Tree that gives PIDs as creation would.
 struct Forest {
     taken: Vec<i32>,
 }
 
-/// What is planted: a name, processes, and what is inside.
+/// Namespace to draw: a name, processes, and namespaces inside.
 struct Seed {
     name: String,
     processes: Vec<String>,
@@ -66,7 +66,7 @@ fn heading() -> Heading {
     Heading { name: "x".to_owned(), description: None }
 }
 
-/// One line a shape: title, chain, and what is inside.
+/// One line a shape: title, chain, and inside.
 fn outline(picture: &Picture<'_>) -> String {
     fn write(text: &mut String, shapes: &[super::shape::Shape<'_>], indent: usize) {
         for shape in shapes {
@@ -185,7 +185,7 @@ left out: namespaces below level 1 are counted
     assert!(drawn.ends_with("left out: of namespaces side by side, no more than 1 are drawn\n"), "{drawn}");
 }
 
-/// Everything that a chart says it lacks stands in it.
+/// Asserts that everything that a chart says it lacks is in the tree.
 fn fits(nodes: &[Node]) -> Chart {
     let heading = heading();
     let chart = fit(&heading, nodes, Direction::Down);

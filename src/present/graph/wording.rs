@@ -1,11 +1,11 @@
-//! What pictures say about a shape: the label that is always seen, and the lines that a pointer brings up.
+//! Texts of a shape: the label, and the lines of the tooltip.
 
 use super::chain;
 use super::shape::{Remarks, Shape};
 use crate::present::escape::escape;
 use crate::topology::Entry;
 
-/// A longer command is cut where there is all the room of a tooltip.
+/// Longest command in a tooltip; a longer one is cut.
 const LONGEST: usize = 300;
 
 impl Shape<'_> {
@@ -22,17 +22,17 @@ impl Shape<'_> {
         chain::short(&self.first.pids, &self.last.pids)
     }
 
-    /// What runs; of a namespace, what its PID 1 runs. At most so many characters.
+    /// Program; for a namespace, that of its PID 1. At most so many characters.
     pub(super) fn program(&self, longest: usize) -> String {
         cut(&escape(&self.first.facts.runs.to_string()), longest)
     }
 
-    /// Whether it was moved in from outside.
+    /// True if the process joined from outside.
     pub(super) fn is_joined(&self) -> bool {
         self.first.facts.entry == Entry::Join
     }
 
-    /// All there is to say of a process, a line each.
+    /// All facts of a process, a line each.
     pub(super) fn process_lines(&self) -> Vec<String> {
         let mut lines = vec![self.paths("")];
         lines.extend(self.numbers().map(|numbers| format!("PID {numbers}")));
@@ -44,7 +44,7 @@ impl Shape<'_> {
         lines
     }
 
-    /// All there is to say of the PID 1 of a namespace.
+    /// All facts of the PID 1 of a namespace, a line each.
     pub(super) fn init_lines(&self) -> Vec<String> {
         let mut lines = vec![self.paths("/init")];
         lines.extend(self.numbers().map(|numbers| format!("PID {numbers}")));
@@ -52,7 +52,7 @@ impl Shape<'_> {
         lines
     }
 
-    /// All there is to say of a namespace.
+    /// All facts of a namespace, a line each.
     pub(super) fn namespace_lines(&self, level: usize) -> Vec<String> {
         let mut lines = vec![self.paths(""), format!("level {level}")];
         lines.extend(self.numbers().map(|numbers| format!("PID 1 is {numbers}")));
@@ -61,7 +61,7 @@ impl Shape<'_> {
         lines
     }
 
-    /// What the author says, where that is the same of all.
+    /// Remarks by the author, if they are the same for all.
     fn remarks(&self) -> impl Iterator<Item = String> {
         let facts = Some(&self.first.facts).filter(|_| self.remarks == Remarks::OfAll);
         let description = facts.and_then(|facts| facts.description.as_deref()).map(escape);

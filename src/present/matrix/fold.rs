@@ -1,10 +1,12 @@
-//! Instances of one declaration as one line, across and down, without saying anything that is not so.
+//! Folding of the instances of one declaration into one line, in rows and columns, such that everything shown stays
+//! true.
 //!
-//! A cell of the folded matrix stands for every pair of a row's instances and a column's. Which of them see each other
-//! depends on what they share: each of a hundred pods sees its own PID 1 and none of the others'. So the pairs at a crossing
-//! are sorted by the innermost instance that both are in, and a column is shown once for each kind of pair that differs: its
-//! *own*, those in the *same* instance around, and *others*. Where pairs of one kind differ among themselves, in that some are
-//! seen and others not, the lines are left as they are: what is folded can be unfolded again.
+//! A cell of the folded matrix stands for every pair of a row's instances and a column's. The ancestors that a pair
+//! shares decide whether the two see each other: each of a hundred pods sees its own PID 1 and none of the others'. So
+//! the pairs of a cell are sorted by the innermost instance that both are in, and a column is shown once for each kind
+//! of pair that differs: its *own*, those in the *same* instance around, and *others*. If pairs of one kind differ
+//! among themselves, in that some are seen and others not, the lines are left as they are: everything folded can be
+//! unfolded again.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::hash::Hash;
@@ -16,11 +18,11 @@ use super::{Line, Mark, Matrix, Relation};
 struct Group {
     pattern: String,
     members: Vec<usize>,
-    /// In how many leading segments of the path each of its indices lies, the outermost first.
+    /// For each index in the path, the number of leading segments up to it, the outermost first.
     indexed: Vec<usize>,
 }
 
-/// What is at a crossing of two groups, for one kind of pair.
+/// Cells at a crossing of two groups, for one kind of pair.
 #[derive(Debug, Clone, Default)]
 struct Tally {
     pairs: usize,
@@ -42,13 +44,14 @@ impl Tally {
         }
     }
 
-    /// Whether it cannot be said in one cell.
+    /// True if it cannot be shown in one cell.
     fn differs(&self) -> bool {
         self.is_mixed || (self.seen > 0 && self.seen < self.pairs)
     }
 }
 
-/// By group of rows and group of columns, the tallies of each kind of pair: by how many indices of the column both share.
+/// By group of rows and group of columns, the tallies of each kind of pair: by the number of indices of the column that
+/// both share.
 type Tallies = BTreeMap<(usize, usize), Vec<Tally>>;
 
 pub(super) fn fold(matrix: &Matrix) -> Matrix {
@@ -85,7 +88,7 @@ pub(super) fn fold(matrix: &Matrix) -> Matrix {
     }
 }
 
-/// The members of a group that are unlike most; all of them where nothing tells them apart.
+/// The members of a group that are unlike most; all of them if nothing distinguishes them.
 fn few<S: Eq + Hash>(group: &Group, signature: impl Fn(usize) -> S) -> Vec<usize> {
     let mut alike: HashMap<S, Vec<usize>> = HashMap::new();
     for &member in &group.members {
@@ -99,7 +102,7 @@ fn few<S: Eq + Hash>(group: &Group, signature: impl Fn(usize) -> S) -> Vec<usize
     alike.concat()
 }
 
-/// What is seen of a line, or by it: by group on the other side and kind of pair, how many, and with which answers.
+/// Answers of a line, or about it: by group on the other side and kind of pair, the number of each answer.
 type Signature<'a> = BTreeMap<(usize, usize), BTreeMap<Option<&'a str>, usize>>;
 
 struct Signatures<'a> {
@@ -142,7 +145,7 @@ fn groups(lines: &[Line], apart: &HashSet<usize>) -> Vec<Group> {
         groups[group].members.push(at);
     }
     for group in groups.iter_mut().filter(|group| group.members.len() == 1) {
-        // One line is itself, whoever sees it.
+        // A single line keeps its path, whatever sees it.
         group.indexed.clear();
     }
     groups
@@ -171,14 +174,14 @@ fn places(groups: &[Group], lines: usize) -> Vec<usize> {
     places
 }
 
-/// How many indices of a column's path a row shares, counted from the outermost.
+/// Number of indices of a column's path that a row shares, counted from the outermost.
 fn kind(group: &Group, row: &str, column: &str) -> usize {
     let shared =
         |&&end: &&usize| prefix(row, end).is_some_and(|prefix_of_row| Some(prefix_of_row) == prefix(column, end));
     group.indexed.iter().take_while(shared).count()
 }
 
-/// So many segments from the beginning; a number behind `#` belongs to none.
+/// The first segments of a path; a number behind `#` belongs to none.
 fn prefix(path: &str, segments: usize) -> Option<&str> {
     let path = path.split_once('#').map_or(path, |(path, _)| path);
     match path.match_indices('/').nth(segments - 1) {
@@ -187,7 +190,7 @@ fn prefix(path: &str, segments: usize) -> Option<&str> {
     }
 }
 
-/// How many pairs of each kind there are.
+/// Number of pairs of each kind.
 fn pairs(matrix: &Matrix, rows: &Group, columns: &Group) -> Vec<usize> {
     // At least so much is shared.
     let mut shared = vec![rows.members.len() * columns.members.len()];
@@ -203,7 +206,8 @@ fn pairs(matrix: &Matrix, rows: &Group, columns: &Group) -> Vec<usize> {
     shared.iter().zip(next).map(|(at_least, more)| at_least - more).collect()
 }
 
-/// A column of the folded matrix: kinds of pairs of a group that are told as one, from the least that is shared to the most.
+/// A column of the folded matrix: kinds of pairs of a group that are shown as one, from the least that is shared to the
+/// most.
 struct Slice {
     kinds: std::ops::RangeInclusive<usize>,
 }
@@ -333,7 +337,7 @@ mod tests {
         space == "host" || path.strip_prefix(space).is_some_and(|rest| rest.starts_with(['/', '#']))
     }
 
-    /// The matrix as the rule has it, and what is unusual in it, by chance.
+    /// The matrix by the rules of visibility, and random exceptions in it.
     fn matrix(spaces: &[String], unusual: &[(prop::sample::Index, prop::sample::Index, u8)]) -> Matrix {
         let level = |path: &str| path.split('/').count();
         let mut matrix = Matrix::default();
@@ -363,7 +367,7 @@ mod tests {
         matrix
     }
 
-    /// Whether a row and a column are such a pair, by their paths alone.
+    /// True if a row and a column have this relation, by their paths alone.
     fn is_such(relation: &Relation, row: &str, column: &str) -> bool {
         let indexed: Vec<usize> = (1..=column.split('/').count())
             .filter(|&end| prefix(column, end).unwrap().rsplit('/').next().unwrap().contains('.'))
@@ -378,7 +382,7 @@ mod tests {
         }
     }
 
-    /// What a folded matrix says of one pair.
+    /// Content of a folded matrix for one pair.
     fn unfolded(folded: &Matrix, row: &Line, column: &Line) -> (Option<Mark>, bool) {
         let stands_for = |line: &Line, one: &Line| {
             line.path == one.path || (line.count > 1 && line.path == pattern(&one.path) && line.level == one.level)

@@ -1,4 +1,4 @@
-//! The numbers: what nestns gives, and why the script may give others.
+//! PIDs in notes of the script: those of nestns, and reasons why the script may give others.
 
 use super::flags::Flag;
 use super::page::Page;
@@ -6,16 +6,16 @@ use super::series::{Repeat, Run};
 use super::space::{First, Forest, Job, Kind, Member, Space};
 use crate::topology::Entry;
 
-/// Whether the number in a note is the one that the script gives.
+/// Certainty that the number in a note is the one that the script gives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Certainty {
-    /// Where nothing forks that is not known to.
+    /// Nothing unknown forks.
     Sure,
     /// Something else takes numbers, or starts at the same time.
     NestnsOnly,
 }
 
-/// What is said behind the line that starts a namespace.
+/// Note for the line that starts a namespace.
 pub(super) fn of_namespace(space: &Space, run: Option<&Run<Space>>, certainty: Certainty) -> String {
     let repeat = run.and_then(|run| run.repeat.as_ref());
     let name = match repeat {
@@ -29,7 +29,7 @@ pub(super) fn of_namespace(space: &Space, run: Option<&Run<Space>>, certainty: C
     }
 }
 
-/// What is said behind the line that starts a process.
+/// Note for the line that starts a process.
 pub(super) fn of_member(member: &Member, run: Option<&Run<Member>>, certainty: Certainty) -> String {
     let repeat = run.and_then(|run| run.repeat.as_ref());
     let name = member.path.rsplit('/').next().unwrap_or_default();
@@ -44,7 +44,7 @@ pub(super) fn of_member(member: &Member, run: Option<&Run<Member>>, certainty: C
     note
 }
 
-/// Why the numbers may differ from those of nestns; empty if they do not.
+/// Reasons why the numbers may differ from those of nestns; empty if they do not.
 pub(super) fn of_all(forest: &Forest, page: &Page) -> Vec<&'static str> {
     let spaces = forest.spaces();
     let children = |space: &Space| space.children.iter().map(Run::count).sum::<usize>();
@@ -68,7 +68,7 @@ pub(super) fn of_all(forest: &Forest, page: &Page) -> Vec<&'static str> {
     reasons
 }
 
-/// Whether something may fork while namespaces are still to come.
+/// True if something may fork while namespaces are still to come.
 fn children_follow_forks(space: &Space) -> bool {
     let may_fork = |job: &Job| job.kind != Kind::Alone;
     let members = space.members.iter().filter(|member| member.like.entry != Entry::Join);

@@ -1,4 +1,4 @@
-//! Coming into a namespace from outside: how its PID 1 is found, and how nsenter(1) is told.
+//! Entry into a namespace from outside: finding its PID 1, and the command line of nsenter(1).
 
 use super::caveats::{self, Certainty};
 use super::flags::{self, Flag};
@@ -9,19 +9,19 @@ use super::space::{Kind, Member};
 use super::words::Place;
 use crate::topology::Isolation;
 
-/// A PID 1 to be entered, by the variable with its number, and what it has of its own that the shell has not.
+/// A PID 1 to be entered: the variable with its number, and the namespaces that it does not share with the shell.
 #[derive(Debug, Clone)]
 pub(super) struct Target {
     pub(super) variable: String,
     pub(super) isolation: Isolation,
 }
 
-/// Whose numbers the shell's /proc speaks.
+/// PID namespace of the shell's /proc.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Proc {
     /// The shell's own.
     Own,
-    /// Those of a namespace further out.
+    /// One further out.
     Outer,
 }
 
@@ -31,7 +31,7 @@ pub(super) fn find(path: &str, variable: &str, proc: Proc, target: Option<&Targe
     let mut lines = Vec::new();
     let mut parent = "!";
     if proc == Proc::Outer {
-        // The newest child of the shell is what it has just started.
+        // The newest child of the shell is the process that it has just started.
         lines.push(Line::new(
             "read -r children </proc/thread-self/children; newest=${children##* }",
             "$! by the numbers of this /proc, which is that of a namespace further out",
@@ -63,7 +63,7 @@ pub(super) fn join(target: &Target, member: &Member, run: Option<&Run<Member>>, 
     Line::new(format!("{command} {what}{files} &"), caveats::of_member(member, run, Certainty::NestnsOnly))
 }
 
-/// The command that goes into the namespaces of somebody.
+/// Command that enters the namespaces of a process.
 pub(super) fn nsenter(target: &Target, page: &mut Page) -> String {
     page.flags.insert(Flag::Nsenter);
     format!("nsenter --target \"${}\" {}", target.variable, flags::spelled(&flags::to_enter(target.isolation)))

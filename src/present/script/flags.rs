@@ -1,8 +1,8 @@
-//! The options of unshare(1) and nsenter(1), and what a learner has to know of each.
+//! Options of unshare(1) and nsenter(1), each with an explanation for learners.
 
 use crate::topology::Isolation;
 
-/// Something in the script that the legend explains; in the order of the legend.
+/// Construct in the script that the legend explains; in the order of the legend.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Flag {
     Fork,
@@ -25,7 +25,7 @@ pub(super) enum Flag {
 }
 
 impl Flag {
-    /// How the script has it.
+    /// Spelling in the script.
     pub(super) const fn spelling(self) -> &'static str {
         match self {
             Self::Fork => "--fork",
@@ -48,7 +48,7 @@ impl Flag {
         }
     }
 
-    /// What it does and what happens without it.
+    /// Effect, and consequence of leaving it out.
     pub(super) const fn meaning(self) -> &'static str {
         match self {
             Self::Fork => {
@@ -97,7 +97,7 @@ impl Flag {
     }
 }
 
-/// The options of unshare(1) for a namespace, in the order in which people write them.
+/// Options of unshare(1) for a namespace, in the usual order.
 pub(super) fn to_unshare(isolation: Isolation, mount_proc: bool) -> Vec<Flag> {
     let mut flags = vec![Flag::Fork, Flag::Pid];
     if mount_proc {
@@ -107,12 +107,12 @@ pub(super) fn to_unshare(isolation: Isolation, mount_proc: bool) -> Vec<Flag> {
     flags
 }
 
-/// The options of nsenter(1) for the namespaces that somebody has of his own.
+/// Options of nsenter(1) for the namespaces that a process does not share.
 pub(super) fn to_enter(isolation: Isolation) -> Vec<Flag> {
     std::iter::once(Flag::Pid).chain(others(isolation)).collect()
 }
 
-/// What two namespaces, one inside the other, have of their own together.
+/// Union of the isolation of two namespaces, one inside the other.
 pub(super) fn union(one: Isolation, other: Isolation) -> Isolation {
     Isolation {
         mount: one.mount || other.mount,

@@ -1,4 +1,4 @@
-//! What stands above the lines: what this is, how it is run and stopped, what each option means.
+//! Header of the script: its purpose, how to run and stop it, and the meaning of each option.
 
 use super::Part;
 use super::caveats;
@@ -9,10 +9,10 @@ use super::space::Forest;
 use crate::present::escape::escape;
 use crate::topology::{Entry, Numbering, Topology};
 
-/// How wide a comment gets.
+/// Greatest width of a comment.
 const WIDTH: usize = 120;
 
-/// A comment in the making.
+/// Comment being written.
 #[derive(Debug, Default)]
 struct Comment(String);
 
@@ -23,7 +23,7 @@ impl Comment {
         self.0.push('\n');
     }
 
-    /// A paragraph behind a word, folded into lines.
+    /// Appends a paragraph behind a word, folded into lines.
     fn tell(&mut self, word: &str, indent: usize, text: &str) {
         let mut line = format!("{word:indent$}");
         for (place, piece) in text.split(' ').enumerate() {
@@ -39,7 +39,7 @@ impl Comment {
     }
 }
 
-/// Above the script of everything, or of a namespace with all inside.
+/// Header of the script of everything, or of a namespace with all inside.
 pub(super) fn whole(topology: &Topology, arguments: &[String], part: Part, forest: &Forest, page: &Page) -> String {
     let mut comment = Comment::default();
     let description = topology.description.as_deref().unwrap_or_default();
@@ -101,7 +101,7 @@ pub(super) fn whole(topology: &Topology, arguments: &[String], part: Part, fores
     format!("#!/bin/sh\n{}\n", comment.0)
 }
 
-/// Above a single line: in which shell it is typed.
+/// Header of a single line: the shell in which it is typed.
 pub(super) fn single(topology: &Topology, part: Part, keeper: Option<&str>) -> String {
     let shell = |path: Option<&str>| match path {
         Some(path) => format!("run by the shell that is {path}/init"),

@@ -1,6 +1,6 @@
 //! The command line of a program: environment, directory, user, words and redirections.
 //!
-//! env(1) and setpriv(1) execute what they are given, so that a program keeps the number that its fork got.
+//! env(1) and setpriv(1) execute their arguments, so that a program keeps the number that its fork got.
 
 use super::flags::Flag;
 use super::page::Page;
@@ -9,7 +9,7 @@ use super::space::Job;
 use super::words::{Place, word};
 use crate::topology::{Output, Stdin, Terminal};
 
-/// Words that a shell keeps for itself, at the beginning of a command: the keywords and builtins of dash and bash.
+/// Words that a shell interprets itself at the beginning of a command: the keywords and builtins of dash and bash.
 const OF_THE_SHELL: &[&str] = &[
     "!",
     ".",
@@ -96,7 +96,7 @@ const OF_THE_SHELL: &[&str] = &[
     "}",
 ];
 
-/// Who runs a command.
+/// Runner of a command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Runner {
     /// A shell, as a command of its own.
@@ -135,7 +135,7 @@ pub(super) fn command(job: &Job, owner: &str, place: Place, runner: Runner, page
     parts.join(" ")
 }
 
-/// The redirections, with a space before each. What runs in the background reads /dev/null anyway.
+/// The redirections, with a space before each. A background command reads /dev/null anyway.
 pub(super) fn redirections(job: &Job, owner: &str, place: Place, page: &mut Page) -> String {
     let mut text = String::new();
     match (&job.stdin, job.terminal) {
@@ -162,15 +162,16 @@ pub(super) fn redirections(job: &Job, owner: &str, place: Place, page: &mut Page
     text
 }
 
-/// Whether it is who one is in any case.
+/// True if it is the user that commands run as in any case.
 fn is_root(user: &str) -> bool {
     matches!(user, "0" | "root" | "0:0" | "root:root" | "0:root" | "root:0")
 }
 
-/// setpriv(1) and its options. Whom the database knows has his groups; a number or a group that is given, no others.
+/// setpriv(1) and its options. A user of the user database has the groups in it; a number or a group that is given, no
+/// others.
 fn become_user(user: &str, place: Place, owner: &str, page: &mut Page) -> String {
     let (uid, group) = user.split_once(':').map_or((user, None), |(user, group)| (user, Some(group)));
-    // A number that differs from replica to replica is looked up nowhere.
+    // A number that differs from replica to replica cannot be looked up.
     if let Some(group) = group.or_else(|| user.contains(MARK).then_some(user)) {
         let options = [("reuid", uid), ("regid", group), ("groups", group)];
         let options = options.map(|(name, value)| word(&format!("--{name}={value}"), place, owner, page));

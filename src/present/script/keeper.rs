@@ -1,4 +1,4 @@
-//! Who starts what: the lines of each shell that stands for nestns, on the host and as PID 1.
+//! Division of work: the lines of each shell that stands for nestns, on the host and as PID 1.
 
 use super::Part;
 use super::caveats::{self, Certainty};
@@ -12,19 +12,19 @@ use super::space::{First, Forest, Space};
 use super::words::Place;
 use crate::topology::{Entry, Isolation, Stdin};
 
-/// A shell, and where it is.
+/// Shell and its place.
 #[derive(Debug, Clone)]
 struct Keeper {
     level: Level,
     place: Place,
     proc: Proc,
-    /// Through whom it reaches what it starts; none where that is in its own namespace.
+    /// PID 1 through which it reaches the processes that it starts; `None` if they are in its own namespace.
     target: Option<Target>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Level {
-    /// The host, as whoever runs the script.
+    /// The host, as the user of the script.
     Host,
     /// The host, as root of a user namespace or of the machine.
     HostAsRoot,
@@ -32,14 +32,14 @@ enum Level {
     Inside,
 }
 
-/// How a command is started.
+/// Way to start a command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Start {
-    /// It has the terminal, and the shell waits.
+    /// With the terminal, while the shell waits.
     Foreground,
     /// `&`
     Background,
-    /// It takes the place of the shell.
+    /// In place of the shell.
     Exec,
 }
 
@@ -99,7 +99,7 @@ pub(super) fn single(forest: &Forest, around: Option<(&str, Isolation)>, part: P
         _ => outside.launch(space, None, Start::Foreground, &mut page),
     };
     lines.truncate(1);
-    // Where it stands has been said above it.
+    // The header has said where it stands.
     for line in &mut lines {
         line.note.clear();
     }
@@ -125,7 +125,7 @@ impl Keeper {
         }
     }
 
-    /// Starts a namespace, and what can only come into it from outside.
+    /// Starts a namespace, and everything that can only enter it from outside.
     fn launch(&self, space: &Space, repeat: Option<&Repeat>, start: Start, page: &mut Page) -> Vec<Line> {
         let mut flags = flags::to_unshare(space.isolation, space.mount_proc);
         let mut parts: Vec<String> = Vec::new();
@@ -154,7 +154,7 @@ impl Keeper {
         lines
     }
 
-    /// What is PID 1: the program, or a shell.
+    /// Command of PID 1: the program, or a shell.
     fn first(&self, space: &Space, repeat: Option<&Repeat>, page: &mut Page) -> String {
         let owner = format!("{}/init", space.path);
         if pid_one::needs_block(space) {
@@ -176,7 +176,7 @@ impl Keeper {
         }
     }
 
-    /// What comes into a namespace that has just been started: finds its PID 1, and goes through it.
+    /// Lines for processes that enter a namespace that has just been started: they find its PID 1, and go through it.
     fn enter(&self, space: &Space, repeat: Option<&Repeat>, page: &mut Page) -> Vec<Line> {
         let variable = page.names.give("pid", common_path(space, repeat));
         let mut lines = entering::find(&space.path, &variable, self.proc, self.target.as_ref(), page);
@@ -193,14 +193,14 @@ impl Keeper {
         lines
     }
 
-    /// Who is gone through to get into a namespace.
+    /// PID 1 to go through to get into a namespace.
     fn target_in(&self, variable: String, space: &Space) -> Target {
         let around = self.target.as_ref().map(|target| target.isolation).unwrap_or_default();
         Target { variable, isolation: flags::union(around, space.isolation) }
     }
 }
 
-/// What a shell that is PID 1 of a namespace runs.
+/// Lines of a shell that is PID 1 of a namespace.
 fn body(space: &Space, owner: &str, page: &mut Page) -> Vec<Line> {
     let mut lines = pid_one::setup(space, owner, page);
     if let First::Program(program) = &space.first {
@@ -218,7 +218,7 @@ fn body(space: &Space, owner: &str, page: &mut Page) -> Vec<Line> {
     let mut waits = true;
     for (place, child) in space.children.iter().enumerate() {
         let is_last = place + 1 == space.children.len() && child.repeat.is_none();
-        // Who enters needs a PID 1 that keeps its namespaces, and somebody who does it.
+        // A process that enters needs a PID 1 that keeps its namespaces, and a shell to start it.
         let start =
             if is_last && !space.is_joined() && !child.like.is_entered() { Start::Exec } else { Start::Background };
         waits &= start != Start::Exec;
@@ -241,7 +241,7 @@ fn body(space: &Space, owner: &str, page: &mut Page) -> Vec<Line> {
     lines
 }
 
-/// The path, without the number that makes one of several.
+/// Path, without the number of the instance if there are several.
 fn common_path<'a>(space: &'a Space, repeat: Option<&Repeat>) -> &'a str {
     let stem = repeat.and_then(|_| instance(&space.path)).map(|(stem, _)| stem);
     stem.unwrap_or(&space.path)

@@ -1,19 +1,19 @@
-//! A topology as the commands that people type without nestns: one POSIX sh script of unshare(1) and nsenter(1).
+//! A topology as commands without nestns: one POSIX sh script of unshare(1) and nsenter(1).
 //!
 //! Responsible for the text, which is read by learners and run by tests; nothing is executed here. The rules behind it:
 //!
-//! - What unshare(1) starts with `--fork --pid` is PID 1 (`pid_namespaces(7)`). Where nestns itself is PID 1 a shell is
-//!   it here, and what that shell runs is a variable (`sh -c "$ns_vm_ci"`): the script has no name when it is piped into
-//!   a shell, and a variable needs no quotes within quotes.
+//! - A process that unshare(1) starts with `--fork --pid` is PID 1 (`pid_namespaces(7)`). Where nestns itself is PID 1,
+//!   the script has a shell, and the lines of that shell are a variable (`sh -c "$ns_vm_ci"`): the script has no name
+//!   when it is piped into a shell, and a variable needs no quotes within quotes.
 //! - Each fork inside takes a number there and on every level around. So inside namespaces there are no helpers, no
 //!   `$(…)`, no pipes, no here-documents (a shell may fork a writer for one), only builtins; and the last namespace
 //!   inside another is started by `exec unshare`, which makes the PID 1 around it the waiting parent and takes no number.
-//! - Whoever is to be entered (`enter = "join"`, and all below a PID 1 that is a program) must keep the namespaces that
-//!   unshare(1) gave it, which a PID 1 that became `unshare` does not: unshare(1) leaves most of them itself.
+//! - A PID 1 that is to be entered (`enter = "join"`, and all below a PID 1 that is a program) must keep the namespaces
+//!   that unshare(1) gave it, which a PID 1 that became `unshare` does not: unshare(1) leaves most of them itself.
 //!
 //! The tree as the script needs it is in `space`, with `series` of replicas folded into loops; `words` and `job` make
-//! command lines; `keeper`, `pid_one` and `entering` are who starts what; `header` and `caveats` explain it; `page` is
-//! what it looks like.
+//! command lines; `keeper`, `pid_one` and `entering` write the lines of the shells; `header` and `caveats` explain
+//! them; `page` arranges them.
 
 mod caveats;
 mod entering;
@@ -34,12 +34,12 @@ mod words;
 
 use crate::topology::{Init, Namespace, NamespaceId, Topology};
 
-/// What of a topology is wanted.
+/// Part of a topology to write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Part {
     /// Everything.
     Whole,
-    /// A namespace and what is inside, as if it stood directly below the host.
+    /// A namespace and everything inside, as if it stood directly below the host.
     Subtree(NamespaceId),
     /// The line that makes a namespace's PID 1.
     Init(NamespaceId),
@@ -47,7 +47,7 @@ pub enum Part {
     Process(NamespaceId, usize),
 }
 
-/// Writes the script; `arguments` are how a command line calls the topology: its file, and values of variables.
+/// Writes the script; `arguments` are those of a command line for the topology: its file, and values of variables.
 pub fn script(topology: &Topology, arguments: &[String], part: Part) -> String {
     let forest = space::Forest::of(topology, part);
     match part {
@@ -70,7 +70,7 @@ pub fn script(topology: &Topology, arguments: &[String], part: Part) -> String {
     }
 }
 
-/// Whether nobody but a shell further out can start anything in it.
+/// True if only a shell further out can start anything in the namespace.
 fn is_program(namespace: &Namespace) -> bool {
     matches!(namespace.init, Init::Program(_))
 }

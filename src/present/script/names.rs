@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-/// In bytes; paths have no others than ASCII.
+/// Greatest length of a name in bytes; paths are ASCII.
 const LONGEST: usize = 32;
 
 /// The names of variables, each given once.
@@ -10,8 +10,8 @@ const LONGEST: usize = 32;
 pub(super) struct Names(HashSet<String>);
 
 impl Names {
-    /// A name made from a path, or from its end where that is more than anybody reads. Different paths have different
-    /// names, `a-b` and `a_b` included.
+    /// Makes a name from a path, or from its end if it is too long. Different paths have different names, `a-b` and
+    /// `a_b` included.
     pub(super) fn give(&mut self, prefix: &str, path: &str) -> String {
         let end = path.rsplit('/').next().filter(|_| path.len() > LONGEST);
         let path = end.unwrap_or(path);

@@ -1,4 +1,4 @@
-//! What the script looks like: variables, blocks of lines with notes behind them, and the lines that start it all.
+//! Layout of the script: variables, blocks of lines with notes behind them, and the lines that start everything.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -19,7 +19,7 @@ const WIDEST_CODE: usize = 76;
 /// and so does one that would make the line wider than this, but for the blanks between.
 const WIDEST: usize = 115;
 
-/// A line of a shell, with what is said about it.
+/// A line of a shell, with a note about it.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Line {
     pub(super) code: String,
@@ -42,14 +42,14 @@ enum Content {
     Shell(String),
 }
 
-/// A script in the making.
+/// Script being written.
 #[derive(Debug, Default)]
 pub(super) struct Page {
     pub(super) names: Names,
     pub(super) flags: BTreeSet<Flag>,
     variables: Vec<Variable>,
     users: Vec<(String, String)>,
-    /// What is run at the end.
+    /// Lines at the end, which start everything.
     pub(super) lines: Vec<Line>,
 }
 
@@ -60,7 +60,7 @@ impl Line {
 }
 
 impl Page {
-    /// Keeps a text in a variable, and gives its name.
+    /// Keeps a text in a variable, and returns its name.
     pub(super) fn remember(&mut self, text: &str, owner: &str) -> String {
         let name = self.names.give("text", owner);
         let content = Content::Text(text.to_owned());
@@ -81,8 +81,8 @@ impl Page {
         }
     }
 
-    /// The variable with the options for setpriv(1) that make somebody `user`; computed once, outside of everything,
-    /// because `$(…)` forks.
+    /// The variable with the options for setpriv(1) that select the user; computed once, outside of everything, because
+    /// `$(…)` forks.
     pub(super) fn user(&mut self, user: &str, options: impl FnOnce(&str) -> String) -> String {
         if let Some((_, name)) = self.users.iter().find(|(known, _)| known == user) {
             return name.clone();
@@ -94,12 +94,12 @@ impl Page {
         name
     }
 
-    /// Leaves out what the shells of namespaces run.
+    /// Leaves out the lines of the shells of namespaces.
     pub(super) fn drop_blocks(&mut self) {
         self.variables.retain(|variable| !matches!(variable.content, Content::Lines(_)));
     }
 
-    /// Whether the kernel would refuse it.
+    /// True if the kernel would refuse it.
     pub(super) fn is_too_large(&self) -> bool {
         let sizes = self.variables.iter().map(|variable| variable.text().len());
         sizes.clone().any(|size| size >= LONGEST_TEXT) || sizes.sum::<usize>() >= MOST_TEXT

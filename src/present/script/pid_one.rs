@@ -9,7 +9,7 @@ use super::space::{First, Member, Space};
 use super::words::{Place, word};
 use crate::topology::Entry;
 
-/// What PID 1 does before everything else.
+/// Lines of PID 1 before everything else.
 pub(super) fn setup(space: &Space, owner: &str, page: &mut Page) -> Vec<Line> {
     let mut lines = Vec::new();
     let names = [("hostname", &space.hostname), ("domainname", &space.domainname)];
@@ -41,7 +41,7 @@ pub(super) fn fork(
     vec![Line::new(format!("{command}{files} &"), note)]
 }
 
-/// What is known of the numbers of the processes of a namespace: ip(8) takes one before them.
+/// Certainty of the numbers of the processes of a namespace: ip(8) takes one before them.
 pub(super) fn certainty_in(space: &Space) -> Certainty {
     if space.isolation.net { Certainty::NestnsOnly } else { Certainty::Sure }
 }
@@ -53,7 +53,7 @@ pub(super) fn looped(run: &Run<Member>, lines: Vec<Line>) -> Vec<Line> {
     }
 }
 
-/// Whether a namespace needs more lines than the one that starts it.
+/// True if a namespace needs more lines than the one that starts it.
 pub(super) fn needs_block(space: &Space) -> bool {
     let forks = space.members.iter().any(|member| member.like.entry != Entry::Join);
     match &space.first {
@@ -62,7 +62,7 @@ pub(super) fn needs_block(space: &Space) -> bool {
     }
 }
 
-/// Whether a loop's variable stands anywhere in a namespace.
+/// True if a namespace contains a loop's variable anywhere.
 pub(super) fn mentions(space: &Space, variable: &str) -> bool {
     let mark = format!("{MARK}{variable}{MARK}");
     let mut found = false;
@@ -70,7 +70,7 @@ pub(super) fn mentions(space: &Space, variable: &str) -> bool {
     found
 }
 
-/// What is said above the lines of a namespace.
+/// Comment above the lines of a namespace.
 pub(super) fn about(space: &Space, repeat: Option<&Repeat>) -> Vec<String> {
     let (name, whose) = match repeat {
         Some(repeat) => (format!("{} … {}", space.path, repeat.last_path), "their"),

@@ -5,7 +5,7 @@ pub(super) fn quoted(text: &str) -> String {
     if is_plain(text) {
         return text.to_owned();
     }
-    // For several lines the idiom that everybody knows; for one, whatever is shortest.
+    // The usual idiom for several lines; the shortest form for one.
     let short = if text.contains('\n') { None } else { shlex::try_quote(text).ok() };
     short.map_or_else(|| format!("'{}'", text.replace('\'', r"'\''")), std::borrow::Cow::into_owned)
 }
@@ -34,13 +34,13 @@ pub(super) fn printable(text: &str) -> String {
     format!("\"$(printf {})\"", quoted(&format))
 }
 
-/// Whether a shell takes it as it is, wherever it stands behind the first word.
+/// True if a shell takes it as it is, anywhere behind the first word.
 pub(super) fn is_plain(text: &str) -> bool {
     let is_harmless = |c: char| c.is_ascii_alphanumeric() || "+-./:@_=,%^".contains(c);
     !text.is_empty() && text.chars().all(is_harmless)
 }
 
-/// Whether there is a control character that has no place in a script.
+/// True if there is a control character that has no place in a script.
 pub(super) fn has_control(text: &str) -> bool {
     text.chars().any(|c| c.is_control() && c != '\n' && c != '\t')
 }

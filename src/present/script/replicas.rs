@@ -1,4 +1,4 @@
-//! What makes two namespaces, or two processes, alike.
+//! Comparison of namespaces and of processes, for folding those that are alike.
 
 use std::fmt::Write as _;
 use std::path::PathBuf;

@@ -1,31 +1,31 @@
-//! Neighbours that are alike but for their number: a thousand replicas are one loop, not a thousand blocks.
+//! Runs of neighbours that are alike but for their number: a thousand replicas are one loop, not a thousand blocks.
 //!
 //! Two texts are alike if they consist of the same pieces, and each piece that differs is, in both, the number of the
-//! replica. In what stands for the whole series such a piece is the loop's variable, written between NULs, which no text
+//! replica. In the text for the whole series such a piece is the loop's variable, written between NULs, which no text
 //! of a checked topology contains.
 
 use std::collections::VecDeque;
 
-/// What stands before and behind the name of a variable.
+/// Mark before and behind the name of a variable.
 pub(super) const MARK: char = '\0';
 
 /// One thing, or several that are alike.
 #[derive(Debug, Clone)]
 pub(super) struct Run<T> {
-    /// What it is; of several the first, with the loop's variable in place of its number.
+    /// The item; of several the first, with the loop's variable in place of its number.
     pub(super) like: T,
-    /// Where there are several.
+    /// Repetition, if there are several.
     pub(super) repeat: Option<Repeat>,
 }
 
-/// How often, and what counts.
+/// Number of repetitions, and the loop's variable.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Repeat {
     /// The loop's variable.
     pub(super) variable: String,
     /// The number in the name of the first.
     pub(super) first: usize,
-    /// How many there are.
+    /// Number of instances.
     pub(super) count: usize,
     /// The path of the last.
     pub(super) last_path: String,
@@ -33,33 +33,33 @@ pub(super) struct Repeat {
     pub(super) last_number: Option<i32>,
 }
 
-/// Something that is generated in numbers.
+/// Item that may be generated in numbers.
 pub(super) trait Replica {
-    /// Its whole path, which may end in `.N`.
+    /// Whole path, which may end in `.N`.
     fn path(&self) -> &str;
-    /// Its PID, where it has one.
+    /// PID, if known.
     fn number(&self) -> Option<i32>;
     /// Writes down all that makes a difference to the script, except for names.
     fn sign(&self, out: &mut String);
     /// Visits every text in it, always in the same order.
     fn texts(&mut self, visit: &mut dyn FnMut(&mut String));
-    /// Folds what is inside; `depth` loops are around it.
+    /// Folds the children; `depth` loops are around it.
     fn fold(&mut self, depth: usize);
 }
 
 impl<T> Run<T> {
-    /// Of one.
+    /// Run of one item.
     pub(super) const fn one(like: T) -> Self {
         Self { like, repeat: None }
     }
 
-    /// How many there are.
+    /// Number of items.
     pub(super) fn count(&self) -> usize {
         self.repeat.as_ref().map_or(1, |repeat| repeat.count)
     }
 }
 
-/// Folds siblings that were folded in nothing yet.
+/// Folds siblings that have not been folded yet.
 pub(super) fn fold_again<T: Replica>(runs: &mut Vec<Run<T>>, depth: usize) {
     *runs = fold(std::mem::take(runs).into_iter().map(|run| run.like).collect(), depth);
 }
@@ -130,7 +130,7 @@ fn generalise<T: Replica>(like: &mut T, first: usize, second: &mut T, variable: 
     });
 }
 
-/// What two texts have in common.
+/// Common parts of two texts.
 #[derive(Debug, PartialEq, Eq)]
 struct Pattern(Vec<Piece>);
 
@@ -173,7 +173,7 @@ impl Pattern {
     }
 }
 
-/// The text cut wherever digits begin or end.
+/// Splits a text wherever digits begin or end.
 fn pieces(text: &str) -> Vec<&str> {
     let mut pieces = Vec::new();
     let mut rest = text;

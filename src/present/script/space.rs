@@ -1,4 +1,4 @@
-//! The tree as the script needs it: what makes no difference to a command line is left out.
+//! The tree as the script needs it, without properties that make no difference to a command line.
 
 use std::path::PathBuf;
 
@@ -20,7 +20,7 @@ pub(super) struct Forest {
 pub(super) struct Space {
     pub(super) path: String,
     pub(super) description: Option<String>,
-    /// The number of its PID 1 in the namespace around it, as nestns has it; none for a root.
+    /// The number of its PID 1 in the namespace around it, as given by nestns; none for a root.
     pub(super) number: Option<i32>,
     pub(super) first: First,
     pub(super) isolation: Isolation,
@@ -31,12 +31,12 @@ pub(super) struct Space {
     pub(super) children: Vec<Run<Space>>,
 }
 
-/// Who is PID 1.
+/// PID 1 of a namespace.
 #[derive(Debug, Clone)]
 pub(super) enum First {
-    /// A shell that ends when all have ended.
+    /// A shell that ends when all others have ended.
     Builtin,
-    /// Something that waits for ever.
+    /// A command that waits for ever.
     Pause,
     /// The program itself.
     Program(Box<Job>),
@@ -46,14 +46,14 @@ pub(super) enum First {
 #[derive(Debug, Clone)]
 pub(super) struct Member {
     pub(super) path: String,
-    /// Its number in its own namespace, as nestns has it.
+    /// Number in its own namespace, as given by nestns.
     pub(super) number: i32,
     pub(super) entry: Entry,
     pub(super) after: Vec<String>,
     pub(super) job: Job,
 }
 
-/// What is run, and as what.
+/// Command to run, and its circumstances.
 #[derive(Debug, Clone)]
 pub(super) struct Job {
     pub(super) words: Vec<String>,
@@ -67,19 +67,19 @@ pub(super) struct Job {
     pub(super) stderr: Output,
 }
 
-/// What is known of a program.
+/// Kind of a program.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
-    /// Somebody's, which may do anything.
+    /// A program of the user, which may do anything.
     Foreign,
     /// An actor that has no children.
     Alone,
-    /// An actor that has.
+    /// An actor that has children.
     Forking,
 }
 
 impl Forest {
-    /// What of a topology a part is made of.
+    /// Namespaces of a part of a topology.
     pub(super) fn of(topology: &Topology, part: Part) -> Self {
         let numbering = Numbering::predict(topology);
         let roots = match part {
@@ -129,17 +129,17 @@ impl Space {
         }
     }
 
-    /// Whether anything has to be done inside before the program, or nothing but a shell could.
+    /// True if setup inside is needed before the program, so that a shell has to be PID 1 first.
     pub(super) fn needs_setup(&self) -> bool {
         self.hostname.is_some() || self.domainname.is_some() || self.isolation.net
     }
 
-    /// Whether somebody comes in from outside.
+    /// True if anything enters from outside.
     pub(super) fn is_entered(&self) -> bool {
         self.is_joined() || (matches!(self.first, First::Program(_)) && !self.children.is_empty())
     }
 
-    /// Whether processes come in from outside.
+    /// True if processes join from outside.
     pub(super) fn is_joined(&self) -> bool {
         self.members.iter().any(|run| run.like.entry == Entry::Join)
     }
@@ -152,7 +152,7 @@ impl Space {
 }
 
 impl Forest {
-    /// Whether all there is is one program that has the terminal: the shell is needed no more.
+    /// True if the whole tree is one program that has the terminal: the shell is no longer needed.
     pub(super) fn is_one_program(&self) -> bool {
         let [Run { like: only, repeat: None }] = self.roots.as_slice() else { return false };
         let has_terminal = matches!(&only.first, First::Program(program) if program.terminal == Terminal::Own);

@@ -1,4 +1,4 @@
-//! What only generated instances have: series, and the loops that they become.
+//! Tests of generated instances: series, and the loops that they become.
 
 use std::collections::BTreeMap;
 use std::time::Duration;

@@ -1,13 +1,13 @@
-//! Words of a command line, and the variables that hold what is hard to quote.
+//! Words of a command line, and the variables for those that are hard to quote.
 //!
-//! The lines of a namespace stand within single quotes. A word in them is plain or in double quotes; whatever would need
-//! more than that (quotes, `$`, line breaks) is a variable of its own, so that nothing is ever quoted twice.
+//! The lines of a namespace stand within single quotes. A word in them is plain or in double quotes; a word that would
+//! need more than that (quotes, `$`, line breaks) is a variable of its own, so that nothing is ever quoted twice.
 
 use super::page::Page;
 use super::quoting::{has_control, is_plain, quoted};
 use super::series::MARK;
 
-/// Where a word stands.
+/// Position of a word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Place {
     /// In a line of the script itself.
@@ -16,7 +16,7 @@ pub(super) enum Place {
     Within,
 }
 
-/// Quotes a word; what needs it becomes a variable of the page, named after `owner`.
+/// Quotes a word; if that takes more, it becomes a variable of the page, named after `owner`.
 pub(super) fn word(text: &str, place: Place, owner: &str, page: &mut Page) -> String {
     if is_plain(text) {
         return text.to_owned();
@@ -53,7 +53,7 @@ fn brace_last_name(text: &mut String) {
     }
 }
 
-/// Whether it is just text, within double quotes within single ones.
+/// True for plain text, within double quotes within single ones.
 fn is_tame(text: &str) -> bool {
     !text.contains(['"', '\'', '$', '`', '\\']) && !text.contains(char::is_control)
 }

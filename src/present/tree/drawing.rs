@@ -12,7 +12,7 @@ use crate::present::escape::escape;
 use crate::present::node::{Kind, Label, Node};
 use crate::present::state::{State, style, symbol};
 
-/// Where a node stands among its siblings.
+/// Position of a node among its siblings.
 #[derive(Debug, Clone, Copy)]
 enum Place {
     Between,
@@ -32,7 +32,7 @@ struct Line {
 /// A whole tree as lines, in order.
 pub(super) struct Drawing {
     look: Look,
-    /// What stands left of the branches of the nodes being drawn.
+    /// Characters left of the branches of the nodes being drawn.
     prefix: String,
     lines: Vec<Line>,
 }
@@ -79,7 +79,7 @@ impl Drawing {
         self.prefix.truncate(length);
     }
 
-    /// The PIDs, or why there are none.
+    /// The PIDs, or the reason why there are none.
     fn numbers(&self, node: &Node) -> String {
         match (node.state, self.look.charset) {
             (Some(state), charset) if node.pids.is_empty() => match (state.is_over(), charset) {
@@ -109,7 +109,7 @@ impl Drawing {
         });
     }
 
-    /// The branch to a node, and what stands below it in the lines of its children.
+    /// The branch to a node, and its continuation in the lines of its children.
     fn branches(&self, place: Place) -> (&'static str, &'static str) {
         match (self.look.charset, place) {
             (Charset::Unicode, Place::Between) => ("├─ ", "│  "),

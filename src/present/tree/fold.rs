@@ -1,19 +1,19 @@
-//! How many lines a run of alike siblings gets.
+//! Number of lines for a run of alike siblings.
 
 use super::Folding;
 use crate::present::fold::runs;
 use crate::present::node::Node;
 
-/// What is drawn.
+/// Item to draw.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Item<'a> {
-    /// This node.
+    /// A node.
     Node(&'a Node),
-    /// That so many are left out, and what they are like.
+    /// Number of nodes that are left out, and one of them.
     More { count: usize, like: &'a Node },
 }
 
-/// The siblings as they are drawn. In time linear in all that is below them.
+/// The siblings as they are drawn. In time linear in the number of nodes below them.
 pub(super) fn fold(siblings: &[Node], folding: Folding) -> impl Iterator<Item = Item<'_>> {
     runs(siblings).flat_map(move |run| {
         // A single node that is left out would take the line that says so.

@@ -1,6 +1,6 @@
 //! Namespaces and processes as a tree of lines, in the manner of tree(1) and systemd-cgls(1).
 //!
-//! Responsible for branches, columns, colours and folding. Not for facts: what stands in a line comes in as it is, from
+//! Responsible for branches, columns, colours and folding. Not for facts: the content of a line comes in as it is, from
 //! a file or from the kernel alike, and goes out as text; nothing is looked up and nothing is printed.
 
 mod drawing;
@@ -14,34 +14,34 @@ use super::node::Node;
 
 use self::drawing::Drawing;
 
-/// Whether the depth and the state are coloured.
+/// Colouring of depth and state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Colour {
-    /// Plain text.
+    /// Off: plain text.
     #[default]
     Off,
-    /// With escape sequences.
+    /// On: with escape sequences.
     On,
 }
 
-/// Whether long runs of siblings that differ by nothing but their numbers are cut.
+/// Folding of long runs of siblings that differ by nothing but their numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Folding {
     /// Every node has its line.
     #[default]
     Never,
-    /// Of each run so many are shown, and one line says how many more there are.
+    /// So many nodes of each run are shown, and one line for the number of the others.
     Keep(usize),
 }
 
-/// How a tree is drawn.
+/// Style of a tree.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Look {
-    /// With which characters.
+    /// Characters to draw with.
     pub charset: Charset,
-    /// In colour or not.
+    /// Colouring.
     pub colour: Colour,
-    /// Whole or folded.
+    /// Folding.
     pub folding: Folding,
 }
 

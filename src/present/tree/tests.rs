@@ -1,4 +1,4 @@
-//! Whole drawings, compared as text.
+//! Tests of whole drawings, compared as text.
 
 use super::{Charset, Colour, Folding, Look, render};
 use crate::present::node::{Facts, Kind, Label, Node, Runs};

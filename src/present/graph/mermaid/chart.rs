@@ -13,14 +13,14 @@ use crate::present::graph::{Direction, Picture};
 const INK: Hue = Hue::new(0x1f, 0x23, 0x28);
 const MUTED: Hue = Hue::new(0x59, 0x63, 0x6e);
 
-/// The text of a flowchart.
+/// Text of a flowchart.
 #[derive(Debug, Default)]
 pub struct Chart {
-    /// What Mermaid reads; every line ends with a line feed.
+    /// Input for Mermaid; every line ends with a line feed.
     pub text: String,
-    /// How many edges it has.
+    /// Number of edges.
     pub edges: usize,
-    /// What it does not show, if it does not show everything but replicas.
+    /// Parts that it does not show, replicas apart.
     pub left_out: Vec<String>,
 }
 
@@ -56,7 +56,7 @@ impl Chart {
         Self { text, edges: diagram.edges.len(), left_out: picture.left_out.clone() }
     }
 
-    /// Whether Mermaid draws it as it is configured by default.
+    /// True if Mermaid draws it with its default configuration.
     pub fn fits(&self) -> bool {
         self.edges <= MOST_EDGES && self.text.chars().count() <= MOST_CHARACTERS
     }
@@ -114,7 +114,7 @@ fn write_edge(text: &mut String, edge: &Edge) -> std::fmt::Result {
     writeln!(text, "  n{from} {arrow} n{to}")
 }
 
-/// How namespaces, PID 1s, processes and joined ones of a level look.
+/// Styles of namespaces, PID 1s, processes and joined processes of a level.
 fn classes(text: &mut String, level: usize) -> std::fmt::Result {
     let hue = Hue::of(level);
     let (tint, strong, line) = (hue.over(15, Hue::WHITE), hue.over(45, Hue::WHITE), hue.over(85, Hue::BLACK));

@@ -1,8 +1,8 @@
 //! Text inside Mermaid's quotes.
 //!
-//! There is no escape but the entity, `#quot;` or `#35;`, and much has a meaning even in quotes: `%%{` begins a directive
-//! anywhere in the text, a backslash and `n` are a line break, backticks make Markdown of a label, `<` begins HTML. So
-//! whatever is not plainly harmless becomes an entity.
+//! There is no escape but the entity, `#quot;` or `#35;`, and many characters have a meaning even in quotes: `%%{`
+//! begins a directive anywhere in the text, a backslash and `n` are a line break, backticks make Markdown of a label,
+//! `<` begins HTML. So every character that is not plainly harmless becomes an entity.
 
 /// The text with an entity for each character that might mean something.
 pub(super) fn entities(text: &str) -> String {

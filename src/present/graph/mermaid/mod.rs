@@ -1,7 +1,7 @@
 //! The language of Mermaid's flowcharts: a subgraph for each namespace, <https://mermaid.js.org/syntax/flowchart.html>.
 //!
-//! Mermaid refuses what is too large, wherever it is embedded, and whoever reads a page cannot change that: so a chart is
-//! made with ever less detail until it is small enough, and says what it lacks.
+//! Mermaid refuses charts that are too large, and the readers of a page cannot change that: so a chart is made with
+//! ever less detail until it is small enough, and says what it lacks.
 
 mod chart;
 mod entities;
@@ -24,7 +24,7 @@ pub fn fit(heading: &Heading, nodes: &[Node], direction: Direction) -> Chart {
     if first.fits() {
         return first;
     }
-    // The last has two namespaces in it, and fits; but whoever asked is given something in any case.
+    // The last has two namespaces in it, and fits; but the caller is given something in any case.
     let mut smallest = first;
     for chart in charts {
         smallest = chart;

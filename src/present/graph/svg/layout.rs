@@ -1,4 +1,4 @@
-//! Where everything goes: from the innermost namespace outward sizes, then places.
+//! Layout: sizes from the innermost namespace outward, then places.
 //!
 //! A namespace is a box with a title line; below it are its processes as pills of one width, PID 1 first, and below
 //! those the namespaces inside, in rows.
@@ -7,37 +7,37 @@ use super::measure::fixed;
 use crate::present::graph::rows::{Page, Place, Size};
 use crate::present::graph::shape::Shape;
 
-/// The size of names, numbers and the titles of boxes.
+/// Size of names, numbers and the titles of boxes.
 pub(super) const TEXT: u32 = 13;
-/// The size of commands and of what stands aside.
+/// Size of commands and of secondary text.
 pub(super) const SMALL: u32 = 11;
-/// Between things.
+/// Distance between boxes or pills.
 pub(super) const GAP: u32 = 12;
-/// Between the edge of a box and what is in it.
+/// Distance between the edge of a box and its content.
 pub(super) const PADDING: u32 = 14;
-/// How high the title line of a box is.
+/// Height of the title line of a box.
 pub(super) const TITLE: u32 = 36;
-/// How far one sheet of a folded stack looks out from behind the next; there are two.
+/// Width that one sheet of a folded stack shows behind the next; there are two.
 pub(super) const SHEET: u32 = 5;
-/// Between the rounded end of a pill and its text.
+/// Distance between the rounded end of a pill and its text.
 pub(super) const INSET: u32 = 14;
-/// The crown and the room behind it.
+/// Width of the crown and the room behind it.
 pub(super) const CROWN: u32 = 24;
 
 const PILL_HEIGHT: u32 = 44;
 const SLIM_HEIGHT: u32 = 30;
 const LONGEST_PROGRAM: usize = 26;
 
-/// Who a pill stands for.
+/// Role of the node that a pill stands for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Role {
     /// PID 1.
     Init,
     /// A process of the namespace.
     Process,
-    /// One that was moved in.
+    /// A joined process.
     Joined,
-    /// What is not shown, in words.
+    /// Parts that are not shown, in words.
     Rest,
 }
 
@@ -62,9 +62,9 @@ pub(super) struct Block {
     pub(super) is_stack: bool,
     pub(super) pills: Vec<Pill>,
     pub(super) blocks: Vec<Block>,
-    /// Relative to what is around.
+    /// Place relative to the surrounding block.
     pub(super) place: Place,
-    /// Without the sheets behind it.
+    /// Size without the sheets behind it.
     pub(super) size: Size,
 }
 
@@ -114,13 +114,13 @@ impl Block {
         Self { title, tooltip, level, is_stack: shape.alike > 1, pills, blocks, place: Place::default(), size }
     }
 
-    /// With the sheets behind it.
+    /// Size with the sheets behind it.
     fn extent(&self) -> Size {
         let sheets = if self.is_stack { 2 * SHEET } else { 0 };
         Size { width: self.size.width + sheets, height: self.size.height + sheets }
     }
 
-    /// Takes this much room, sheets included, and hands it on to what is inside.
+    /// Takes this much room, sheets included, and passes it on to the content.
     fn fill(&mut self, extent: Size) {
         let sheets = self.extent().width - self.size.width;
         self.size = Size { width: extent.width - sheets, height: extent.height - sheets };
@@ -134,7 +134,7 @@ pub(super) fn aside(level: usize) -> String {
     format!("level {level}")
 }
 
-/// The namespaces directly below the host, and what of them is not shown.
+/// Lays out the namespaces directly below the host, and the text about those that are not shown.
 pub(super) fn lay_out(roots: &[Shape<'_>], rest: &[String]) -> (Vec<Pill>, Vec<Block>, Size) {
     let mut blocks: Vec<_> = roots.iter().map(|shape| Block::of(shape, 1)).collect();
     let mut pills: Vec<_> = rest.iter().map(|text| Pill::rest(text)).collect();
@@ -143,7 +143,7 @@ pub(super) fn lay_out(roots: &[Shape<'_>], rest: &[String]) -> (Vec<Pill>, Vec<B
     (pills, blocks, size)
 }
 
-/// Gives pills and boxes their places, pills above boxes; what there is to say above them takes `least` of the width.
+/// Gives pills and boxes their places, pills above boxes; the text above them takes `least` of the width.
 fn arrange(pills: &mut [Pill], blocks: &mut [Block], least: u32) -> Size {
     let widest = pills.iter().map(|pill| pill.size.width).max().unwrap_or(0);
     for pill in &mut *pills {
@@ -177,7 +177,7 @@ fn justify_pills(pills: &mut [Pill], room: u32) {
     }
 }
 
-/// Makes the boxes of a row equally high, and rows as wide as what they are in, but for a last one that is too short.
+/// Makes the boxes of a row equally high, and rows as wide as the surrounding box, except a last one that is too short.
 fn justify_blocks(blocks: &mut [Block], room: u32) {
     let rows = || blocks.chunk_by(|one, next| one.place.y == next.place.y).count();
     let is_single = rows() == 1;

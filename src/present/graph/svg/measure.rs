@@ -1,8 +1,8 @@
-//! How wide text will be, without a font at hand: never less than what any renderer makes of it.
+//! Width of text, without a font at hand: never less than that of any renderer.
 //!
-//! Names, numbers and commands are set in a fixed-width face, where every character of Latin, Greek and Cyrillic is as
-//! wide as the next: three fifths of the size in all faces in use, a little less in some. What such a face may lack comes
-//! from another one, and is given room for the widest.
+//! Names, numbers and commands are set in a fixed-width face, where every character of Latin, Greek and Cyrillic has
+//! the same width: three fifths of the size in all faces in use, a little less in some. Characters that such a face may
+//! lack come from another one, and are given room for the widest.
 
 /// The width in pixels of text in the fixed-width face of this size.
 pub(super) fn fixed(text: &str, size: u32) -> u32 {
@@ -11,7 +11,7 @@ pub(super) fn fixed(text: &str, size: u32) -> u32 {
     (width * size).div_ceil(100)
 }
 
-/// The same in the proportional face, of which less is known.
+/// Width in pixels of text in the proportional face, of which less is known.
 pub(super) fn proportional(text: &str, size: u32) -> u32 {
     let width = |character: char| match character {
         'i' | 'j' | 'l' | 't' | 'f' | 'I' | ' ' | '.' | ',' | ':' | ';' | '\'' | '|' | '!' | '(' | ')' | '·' => 42,

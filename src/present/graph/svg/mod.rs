@@ -1,4 +1,4 @@
-//! A drawing of our own, for which nothing has to be installed: boxes in boxes, in Scalable Vector Graphics.
+//! Drawing of boxes in boxes in Scalable Vector Graphics, for which nothing has to be installed.
 //!
 //! The same picture gives the same bytes, wherever it is drawn: there is no font to measure, and only integers are added.
 
@@ -18,17 +18,17 @@ use super::rows::{Place, Size};
 use super::shape::Shape;
 use crate::present::escape::escape;
 
-/// Around everything.
+/// Margin around everything.
 const MARGIN: u32 = 24;
-/// The size of the heading.
+/// Size of the heading.
 const HEAD: u32 = 20;
-/// Prose needs so much room, however small the tree is.
+/// Least width, for prose, however small the tree is.
 const NARROWEST: u32 = 420;
-/// And is no wider than this, however wide it is.
+/// Greatest width of prose, however wide the tree is.
 const WIDEST: u32 = 900;
-/// How every document ends.
+/// End of every document.
 const END: &str = "</svg>";
-/// Between lines of prose.
+/// Distance between lines of prose.
 const LINE: u32 = 18;
 
 /// The picture as a document; it ends with a line feed.
@@ -89,7 +89,7 @@ fn document(picture: &Picture<'_>, page: Size, canvas: Canvas) -> String {
         .add(description)
         .add(Style::new(style::sheet(depth(&picture.roots))))
         .add(rectangle("page", Place::default(), page, 0));
-    // What was painted is put in as it is: as a node of the document, it would be copied several times over.
+    // The painted elements are inserted as text: as a node of the document, they would be copied several times over.
     let mut text = document.to_string();
     text.truncate(text.len() - END.len());
     text.push_str(&canvas.into_text());
@@ -99,7 +99,7 @@ fn document(picture: &Picture<'_>, page: Size, canvas: Canvas) -> String {
     text
 }
 
-/// How to read it, as far as that is needed.
+/// Legend, as far as it is needed.
 fn legend(picture: &Picture<'_>) -> String {
     let mut legend = "PID 1. Numbers are PIDs, outermost namespace first, without the host's.".to_owned();
     if has_joined(&picture.roots) {
@@ -112,7 +112,7 @@ fn has_joined(shapes: &[Shape<'_>]) -> bool {
     shapes.iter().any(|shape| shape.processes.iter().any(Shape::is_joined) || has_joined(&shape.namespaces))
 }
 
-/// How many levels are shown.
+/// Number of levels that are shown.
 fn depth(shapes: &[Shape<'_>]) -> usize {
     shapes.iter().map(|shape| 1 + depth(&shape.namespaces)).max().unwrap_or(0)
 }

@@ -8,7 +8,7 @@ use svg::node::{Node as _, Text};
 use super::layout::{Block, CROWN, INSET, PADDING, Pill, Role, SHEET, SMALL, aside};
 use crate::present::graph::rows::{Place, Size};
 
-/// Where the corners of boxes are rounded off, in pixels.
+/// Radius of the corners of boxes, in pixels.
 const CORNER: u32 = 14;
 
 /// The elements so far.
@@ -18,7 +18,7 @@ pub(super) struct Canvas {
 }
 
 impl Canvas {
-    /// A namespace and everything in it; `around` is the place of what it is in.
+    /// Paints a namespace and everything in it; `around` is the place of the surrounding block.
     pub(super) fn block(&mut self, block: &Block, around: Place) {
         let place = Place { x: around.x + block.place.x, y: around.y + block.place.y };
         let class = format!("box l{}", block.level);
@@ -43,7 +43,7 @@ impl Canvas {
         }
     }
 
-    /// A process.
+    /// Paints a process.
     pub(super) fn pill(&mut self, pill: &Pill, level: usize, around: Place) {
         let place = Place { x: around.x + pill.place.x, y: around.y + pill.place.y };
         let class = match pill.role {
@@ -80,7 +80,7 @@ impl Canvas {
         self.add(&group);
     }
 
-    /// An element of any kind.
+    /// Adds an element of any kind.
     pub(super) fn add(&mut self, element: &impl std::fmt::Display) {
         if !self.text.is_empty() {
             self.text.push('\n');
@@ -88,7 +88,7 @@ impl Canvas {
         self.text.push_str(&element.to_string());
     }
 
-    /// What was painted.
+    /// Text of the elements so far.
     pub(super) fn into_text(self) -> String {
         self.text
     }
@@ -100,7 +100,7 @@ pub(super) fn rectangle(class: &str, place: Place, size: Size, corner: u32) -> R
     rectangle.set("width", size.width).set("height", size.height).set("rx", corner)
 }
 
-/// Text on its baseline. White space in it is what it is.
+/// Text on its baseline. White space in it is preserved.
 pub(super) fn label(class: &str, x: u32, y: u32, text: &str) -> Element {
     let mut element = Element::new("text");
     element.assign("class", class);

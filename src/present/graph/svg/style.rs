@@ -1,7 +1,7 @@
 //! The style sheet of a picture.
 //!
-//! Plain rules say how it looks in the light, and a media query says what changes in the dark. Not custom properties,
-//! which would be shorter: Inkscape, librsvg and resvg know neither those nor the query, and draw the light picture.
+//! Plain rules are for light mode, and a media query changes them for dark mode. Not custom properties, which would be
+//! shorter: Inkscape, librsvg and resvg know neither those nor the query, and draw the light picture.
 
 use std::fmt::Write as _;
 
@@ -13,7 +13,7 @@ struct Scheme {
     pill: Hue,
     ink: Hue,
     muted: Hue,
-    /// How much of a level's colour is in a box, in the PID 1 and in lines, and over what the lines are laid.
+    /// Shares of a level's colour in a box, in the PID 1 and in lines, and the colour under the lines.
     shares: [u16; 3],
     line: Hue,
 }
