@@ -1,5 +1,5 @@
-//! What can go wrong with a namespace or a process: the bare facts (stage, errno, the thing at hand), as a failing process
-//! sends them. The sentence is made where there is time for it.
+//! Failures of a namespace or a process: the bare facts (stage, errno, the object), as a failing process sends them.
+//! The receiver, which has time, makes the sentence.
 
 use std::fmt;
 
@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::plan::Subject;
 use crate::sys::call::{Call, CallError};
 
-/// What was being done.
+/// Step that failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "`Display` says it")]
 pub enum Stage {
@@ -95,7 +95,7 @@ impl fmt::Display for Stage {
 }
 
 impl Stage {
-    /// The call that the stage is about; what else it takes names its own.
+    /// Call that the stage is about; any other call of the stage names itself.
     pub const fn call(self) -> Call {
         match self {
             Self::OpenSelf => Call::PidfdOpen,
@@ -127,7 +127,7 @@ impl Stage {
         }
     }
 
-    /// All of them.
+    /// All stages.
     pub const ALL: &'static [Self] = &[
         Self::OpenSelf,
         Self::UnshareUser,
@@ -168,7 +168,7 @@ impl Stage {
     ];
 }
 
-/// "make a PID namespace (unshare)": what was being done, and the call that failed, where it is known.
+/// "make a PID namespace (unshare)": the step, and the call that failed, if known.
 pub fn described(stage: Stage, call: Call) -> String {
     match call.name() {
         Some(name) if stage != Stage::Fork || call != Call::Fork => format!("{stage} ({name})"),
@@ -179,41 +179,41 @@ pub fn described(stage: Stage, call: Call) -> String {
 /// A failure in a process of the tree, as data.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Failure {
-    /// Whose: PID 1 stands for its namespace.
+    /// The namespace, as its PID 1, or process that failed.
     pub subject: Subject,
-    /// At what.
+    /// The step.
     pub stage: Stage,
-    /// By which call.
+    /// The call.
     pub call: Call,
-    /// With which errno; 0 where no system call failed.
+    /// The errno; 0 if no system call failed.
     pub errno: i32,
-    /// The directory, file or program at hand.
+    /// The directory, file or program concerned.
     pub detail: Option<String>,
 }
 
 impl Failure {
-    /// A failure without a file to name.
+    /// Failure without a file to name.
     pub fn new(subject: Subject, stage: Stage, cause: impl Into<CallError>) -> Self {
         let CallError { call, errno } = cause.into().or(stage.call());
         Self { subject, stage, call, errno: errno as i32, detail: None }
     }
 
-    /// A failure that names what was at hand.
+    /// Failure with the file or program concerned.
     pub fn with(subject: Subject, stage: Stage, cause: impl Into<CallError>, detail: impl Into<String>) -> Self {
         Self { detail: Some(detail.into()), ..Self::new(subject, stage, cause) }
     }
 
-    /// A failure of no call: what should have been there was not, or did not come.
+    /// Failure of no call: something expected was missing, or did not come.
     pub fn of_no_call(subject: Subject, stage: Stage, errno: Errno) -> Self {
         Self { call: Call::Unnamed, ..Self::new(subject, stage, errno) }
     }
 
-    /// The errno as `nix` has it.
+    /// The errno as a value of `nix`.
     pub fn errno(&self) -> Errno {
         Errno::from_raw(self.errno)
     }
 
-    /// Whether this machine refuses what was asked, rather than one request having gone wrong: such a failure is the
+    /// True if this machine refuses the request, rather than one request having gone wrong: such a failure is the
     /// machine's (exit 4), any other an unfinished start (exit 5).
     pub fn is_refusal(&self) -> bool {
         let creates = matches!(

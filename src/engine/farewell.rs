@@ -1,10 +1,10 @@
-//! Whom a stop asks, in which order, and when it kills: the arithmetic of one keeper's part of a stop.
+//! Stop plan of one parent: the order in which processes are asked to end, and the times at which they are killed.
 //!
-//! Pure: it is told what time it is and who has left, and says what to do. The request goes to child namespaces and to the
-//! keeper's own processes at once, but for two reasons to hold back: a process on which others depend (`after`) is asked
-//! when they have left, and a program that is PID 1 when all that is inside it has left, because its end is theirs. Both
-//! wait no longer than half of the time that their namespace really has: its grace, or less where something around it ends
-//! sooner. So everybody is asked before it is killed.
+//! Pure: its input is the time and the processes that have ended, its output the actions to take. The request goes to
+//! child namespaces and to the parent's own processes at once, with two exceptions: a process on which others depend
+//! (`after`) is asked when they have ended, and a program that is PID 1 when everything inside it has ended, because
+//! its end is theirs. Both wait no longer than half of the time that their namespace really has: its grace, or less if
+//! something around it ends sooner. So every process is asked before it is killed.
 
 use std::time::Duration;
 
@@ -16,16 +16,16 @@ use super::plan::{InitPlan, NamespaceIndex, Plan, Slot, Subject};
 use crate::sys::pidfd::Pidfd;
 use crate::topology::{Signal, Stop};
 
-/// How much later than a builtin init itself its keeper loses patience with it.
+/// Time by which the parent of a builtin init waits longer than the init itself.
 pub const MARGIN: Duration = Duration::from_millis(500);
 
-/// Asks an init of ours to stop, and tells it how long it will not be killed for from around it.
+/// Asks an init of nestns to stop, and tells it for how long it will not be killed from outside.
 ///
 /// # Errors
 ///
 /// Those of `pidfd_send_signal(2)`.
 pub fn ask(pidfd: &Pidfd, signal: Signal, left: Duration) -> nix::Result<()> {
-    // At least 1: a word of 0 is none.
+    // At least 1: a value of 0 means none.
     let word = i32::try_from(left.as_millis()).unwrap_or(i32::MAX).max(1);
     match pidfd.signal_with(signal.number(), word) {
         // Too many signals are queued for this user; the request itself needs no room.
@@ -34,24 +34,24 @@ pub fn ask(pidfd: &Pidfd, signal: Signal, left: Duration) -> nix::Result<()> {
     }
 }
 
-/// What the word beside such a request means.
+/// Time left, by the value sent with a stop request.
 pub fn time_left(word: i32) -> Option<Duration> {
     u64::try_from(word).ok().filter(|&word| word > 0).map(Duration::from_millis)
 }
 
-/// What to do to a subject.
+/// Action on a process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the fields are what the variant's text names")]
 pub enum Action {
     /// Ask it to end. `until` is the end of what is around it, where that is known.
     Ask { subject: Subject, signal: Signal, until: Option<Moment> },
-    /// Its time is over.
+    /// Kill it: its time is over.
     Kill(Subject),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Phase {
-    /// Not asked before others have left, or this moment.
+    /// Not asked before others have ended, or this moment.
     Held {
         latest: Moment,
     },
@@ -66,11 +66,11 @@ enum Phase {
 struct Entry {
     subject: Subject,
     stop: Stop,
-    /// Who has to leave first.
+    /// Processes that have to end first.
     behind: Vec<Subject>,
-    /// Where the deadline does not depend on when it is asked.
+    /// Deadline, if it does not depend on the time of the request.
     deadline: Option<Moment>,
-    /// When what is around it ends.
+    /// End of the surroundings.
     until: Option<Moment>,
     phase: Phase,
 }
@@ -80,12 +80,13 @@ struct Entry {
 struct Times<'a> {
     plan: &'a Plan,
     now: Moment,
-    /// When the keeper itself ends.
+    /// End of the parent itself.
     end: Option<Moment>,
 }
 
 impl Times<'_> {
-    /// When what is around a namespace ends, or may end: a program that is PID 1 does as soon as it is asked.
+    /// Moment at which the surroundings of a namespace end, or may end: a program that is PID 1 does as soon as it is
+    /// asked.
     fn around(&self, index: NamespaceIndex) -> Option<Moment> {
         let parent = self.plan.namespace(index).parent;
         match parent.filter(|&parent| !self.plan.namespace(parent).has_own_keeper()) {
@@ -94,7 +95,7 @@ impl Times<'_> {
         }
     }
 
-    /// When half of the time is over that a namespace really has.
+    /// Moment at which half of the time that a namespace really has is over.
     fn half(&self, index: NamespaceIndex) -> Moment {
         self.half_until(index, self.around(index))
     }
@@ -106,18 +107,18 @@ impl Times<'_> {
     }
 }
 
-/// One keeper's part of a stop.
+/// Stop plan of one parent.
 #[derive(Debug)]
 pub struct Farewell {
     entries: Vec<Entry>,
     held: usize,
-    /// When something is next to be done without anybody leaving.
+    /// Moment of the next action if nothing ends before.
     next: Option<Moment>,
 }
 
 impl Farewell {
-    /// Begins to stop `subjects`: those that the keeper itself has to ask. `end` is when the keeper itself is killed, where
-    /// that is known.
+    /// Begins to stop `subjects`: those that this process itself has to ask. `end` is the moment at which it is killed
+    /// itself, if known.
     pub fn begin(plan: &Plan, subjects: &[Subject], now: Moment, end: Option<Moment>) -> Self {
         let times = Times { plan, now, end };
         let mut entries: Vec<Entry> = subjects.iter().map(|&subject| Entry::new(times, subject, subjects)).collect();
@@ -126,7 +127,7 @@ impl Farewell {
         Self { entries, held, next: Some(now) }
     }
 
-    /// Somebody has left.
+    /// Records that a process has ended.
     pub fn gone(&mut self, subject: Subject) {
         if let Ok(place) = self.entries.binary_search_by_key(&subject, |entry| entry.subject) {
             let entry = &mut self.entries[place];
@@ -135,13 +136,13 @@ impl Farewell {
             }
             entry.phase = Phase::Gone;
             if self.held > 0 {
-                // Somebody may have waited for just this one.
+                // A process may have waited for just this one.
                 self.next = Some(Moment::default());
             }
         }
     }
 
-    /// What is to be done at this moment.
+    /// Actions that are due.
     pub fn due(&mut self, now: Moment) -> Vec<Action> {
         if self.next.is_none_or(|next| next > now) {
             return Vec::new();
@@ -173,7 +174,7 @@ impl Farewell {
         actions
     }
 
-    /// Kills whoever is left, at once.
+    /// Kills all that are left, at once.
     pub fn kill_all(&mut self) -> Vec<Action> {
         self.held = 0;
         self.next = None;
@@ -186,12 +187,12 @@ impl Farewell {
             .collect()
     }
 
-    /// When to come back without anybody having left.
+    /// Moment at which to call [`Farewell::due`] even if nothing has ended.
     pub fn next(&self) -> Option<Moment> {
         self.next
     }
 
-    /// Who has not left, with the deadline of those that have been asked.
+    /// Processes that have not ended, with the deadline of those that have been asked.
     pub fn waiting_for(&self) -> impl Iterator<Item = (Subject, Option<Moment>)> + '_ {
         self.entries.iter().filter_map(|entry| match entry.phase {
             Phase::Held { .. } | Phase::Killed => Some((entry.subject, None)),
@@ -239,7 +240,7 @@ impl Entry {
                     .filter(|dependent| all.contains(dependent))
                     .collect();
                 let stop = namespace.process(slot).map_or(namespace.stop, |process| process.stop);
-                // Beside a program that is PID 1 it has as long as that one is not asked.
+                // Beside a program that is PID 1 it has as long as that program is not asked.
                 let until = if namespace.has_own_keeper() { times.end } else { Some(times.half(subject.namespace)) };
                 let phase = held(times.half_until(subject.namespace, until));
                 Self { subject, stop, behind, deadline: None, until, phase }

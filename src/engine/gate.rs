@@ -1,13 +1,13 @@
-//! How a process waits between its creation and its release.
+//! The gate: a process waits at it between its creation and its release.
 //!
-//! Its PID is allocated, everything that can fail before exec has been done, and nothing of the user's has run. Two ways to
-//! be let through: the latch that opens for all at once, for those that wait for nothing else; a signal from the controller,
-//! sent through a pidfd, for those with `after` and those that come when the latch is open already (one descriptor for all of
-//! them, where a pipe each would be copied into every later fork). End of file on the gate means *abort* to the latter; the
-//! former are ended with the roots, by the controller or its guardian.
+//! By then its PID is allocated, everything that can fail before exec has been done, and nothing of the user's has run.
+//! Two ways of release: the latch that opens for all at once, for processes that wait for nothing else; and a signal
+//! from the controller, sent through a pidfd, for those with `after` and those created after the latch was opened (one
+//! descriptor for all of them, as a pipe each would be copied into every later fork). End of file on the gate means
+//! *abort* to the latter; the former are killed with the roots, by the controller or its guardian.
 //!
-//! The latch can be opened, closed or used up by nobody but the controller. A pipe with a byte for each would be at the mercy
-//! of the first programs that run: they can take it from a neighbour that still waits, or open its other end in /proc.
+//! Only the controller can open, close or use up the latch. A pipe with a byte for each would be at the mercy of the
+//! first programs that run: they could take it from a neighbour that still waits, or open its other end in /proc.
 
 use nix::errno::Errno;
 use nix::libc;
@@ -19,7 +19,7 @@ use super::inheritance::{self, GATE, SIGNALS};
 use crate::sys::latch;
 use crate::topology::Signal as Stop;
 
-/// What the controller sends to let a process with conditions through.
+/// Signal by which the controller releases a process with conditions.
 pub const RELEASE: Signal = Signal::SIGUSR1;
 
 /// The size of a `struct signalfd_siginfo`.
@@ -28,12 +28,12 @@ const INFO: usize = 128;
 /// What ends a process by default, and is asked of one.
 const ENDING: [i32; 4] = [libc::SIGTERM, libc::SIGINT, libc::SIGQUIT, libc::SIGHUP];
 
-/// Whether to go on.
+/// Outcome of the wait.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
     /// Become the program.
     Released,
-    /// Leave without having run anything: the tree is not to be.
+    /// End without having run anything: the tree is not to be.
     Aborted,
 }
 
@@ -45,11 +45,11 @@ pub fn wait_for_all() -> Verdict {
     }
 }
 
-/// Waits for a word of one's own, or for `stop`, with which the process is asked to end.
+/// Waits for a signal to this process, or for `stop`, the signal that requests its end.
 pub fn wait_for_word(stop: Stop) -> Verdict {
     loop {
         let mut ready = [
-            // Only hang-up is of interest: nothing is ever written.
+            // Only POLLHUP is of interest: nothing is ever written.
             PollFd::new(inheritance::fd(GATE), PollFlags::empty()),
             PollFd::new(inheritance::fd(SIGNALS), PollFlags::POLLIN),
         ];
@@ -69,16 +69,16 @@ pub fn wait_for_word(stop: Stop) -> Verdict {
     }
 }
 
-/// A signal that was delivered.
+/// Signal that was delivered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Delivered {
-    /// Its number.
+    /// Signal number.
     pub signal: i32,
-    /// Whoever sent it, as numbered here: 0 for an ancestor of the namespace, and for the kernel.
+    /// Sender, as numbered here: 0 for an ancestor of the namespace, and for the kernel.
     pub sender: i32,
-    /// Whether it is the kernel's own: Ctrl-C on a terminal, not kill(2).
+    /// True if the kernel itself sent it: Ctrl-C on a terminal, not kill(2).
     pub by_kernel: bool,
-    /// The word that was queued with it (sigqueue(3)).
+    /// Value that was queued with it (sigqueue(3)).
     pub word: Option<i32>,
 }
 

@@ -1,4 +1,4 @@
-//! What execve(2) is given: the words and the environment of a program, as the kernel wants them.
+//! Arguments of execve(2): the words and the environment of a program, as C strings.
 
 use std::ffi::{CStr, CString};
 
@@ -7,10 +7,10 @@ use nix::unistd::execve;
 
 use super::plan::{Plan, ProcessPlan};
 
-/// Where programs are looked for when their environment has no PATH, as execvp(3) does.
+/// Search path for programs whose environment has no PATH, as in execvp(3).
 const DEFAULT_PATH: &str = "/bin:/usr/bin";
 
-/// A program that is about to be executed.
+/// Program that is about to be executed.
 #[derive(Debug)]
 pub(super) struct Image {
     arguments: Vec<CString>,
@@ -18,7 +18,7 @@ pub(super) struct Image {
 }
 
 impl Image {
-    /// That of a process whose program is these words, and who is told something in a variable besides.
+    /// Image of a process whose program is these words; `told` is an additional variable.
     pub(super) fn of(plan: &Plan, words: &[String], process: &ProcessPlan, told: Option<(&str, &str)>) -> Self {
         let arguments = words.iter().filter_map(|word| CString::new(word.as_bytes()).ok()).collect();
         let mut environment = plan.common().environment_of(process);
@@ -44,8 +44,9 @@ impl Image {
                     words.extend_from_slice(&arguments[1..]);
                     return execve(c"/bin/sh", &words, environment).err().unwrap_or(Errno::EIO);
                 }
-                // One that may not be executed is remembered, but a later directory may have another. What lies in a directory
-                // that may not even be searched is not there, as for a shell; execvp(3) would have it as the reason.
+                // A file that may not be executed is remembered, but a later directory may have another. A file in a
+                // directory that may not even be searched does not exist, as for a shell; execvp(3) would report it as
+                // the reason.
                 Errno::EACCES if named_by_path || nix::sys::stat::stat(&*candidate).is_ok() => result = Errno::EACCES,
                 Errno::EACCES | Errno::ENOENT | Errno::ENOTDIR => {}
                 errno => return errno,
@@ -55,12 +56,12 @@ impl Image {
     }
 }
 
-/// Whether an entry of an environment is of this variable.
+/// True if an entry of an environment is of this variable.
 fn is_of(entry: &CStr, name: &str) -> bool {
     entry.to_bytes().strip_prefix(name.as_bytes()).is_some_and(|rest| rest.starts_with(b"="))
 }
 
-/// Where a program may be: its own path, or in each directory of the PATH, one after the other.
+/// Possible paths of a program: its own path, or in each directory of the PATH, one after the other.
 fn candidates(program: &CStr, environment: &[CString]) -> impl Iterator<Item = CString> {
     let program = program.to_bytes();
     let is_path = program.contains(&b'/');

@@ -1,9 +1,9 @@
-//! PID 1 of a namespace: creates what is inside, reaps, forwards, stops, and is the last to leave.
+//! PID 1 of a namespace: creates everything inside, reaps, forwards, stops, and is the last to end.
 //!
-//! It is a forked copy of nestns, with one thread. Signals have been blocked since before it was forked, and arrive through
-//! a signalfd: a blocked signal does reach a PID 1 (R6), an unhandled one would be dropped (R5). Its loop is one wait and
-//! one step each for what may have happened. It never waits for anybody but the kernel: reports that the controller does
-//! not take are kept.
+//! It is a forked copy of nestns, with one thread. Signals have been blocked since before it was forked, and arrive
+//! through a signalfd: a blocked signal does reach a PID 1 (R6), an unhandled one would be dropped (R5). Its loop is
+//! one wait and one step for each event. It never waits for any process, only for the kernel: reports that the
+//! controller does not take are kept.
 
 mod orders;
 
@@ -30,10 +30,11 @@ use crate::sys::call::{Call, CallError, Named};
 use crate::sys::pidfd::Pidfd;
 use crate::topology::{Entry, Signal, Stop};
 
-/// How long a leaving init tries to get its last reports out, when the controller does not take them.
+/// Time for which an ending init tries to send its last reports, if the controller does not take them.
 const LAST_WORDS_MS: u8 = 200;
 
-/// How much longer than its deadline an init waits for those that it has killed: less than its keeper waits for it.
+/// Time after its deadline for which an init waits for the processes that it has killed: less than its parent waits for
+/// it.
 const REAPING_MS: u64 = 300;
 
 /// A process that has joined from outside. It is no child, so that its end is seen through a pidfd.
@@ -43,7 +44,7 @@ struct Member {
     pidfd: Pidfd,
 }
 
-/// Whether the namespace ends when all that was in it has left.
+/// Condition on which the namespace ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Tenure {
     UntilEmpty,
@@ -54,7 +55,7 @@ enum Tenure {
 #[derive(Debug)]
 struct Stopping {
     farewell: Farewell,
-    /// When whoever is left is killed.
+    /// Moment at which all remaining processes are killed.
     deadline: Moment,
     killed: bool,
 }
@@ -81,7 +82,7 @@ impl Init {
         let awaits_visitor = visited.and_then(|path| path.strip_prefix(&namespace.path));
         let tenure = match namespace.init {
             _ if awaits_visitor.is_some_and(|rest| rest.is_empty() || rest.starts_with('/')) => Tenure::UntilTold,
-            // What may come again needs a place to come to, until the controller says that it does not.
+            // An empty namespace stays for a process that may be restarted, until the controller says that none will.
             InitPlan::Builtin if namespace.comebacks == Comebacks::Possible => Tenure::UntilTold,
             // A namespace that never held anything was declared for its own sake, and stays.
             InitPlan::Builtin if plan.numbers_below(index) > 0 => Tenure::UntilEmpty,
@@ -141,7 +142,7 @@ impl Init {
         }
     }
 
-    /// Lives, and leaves.
+    /// Runs the namespace until its end.
     ///
     /// From here on it must not end before its time: its death is that of everything inside.
     pub fn live(mut self) -> ! {
@@ -173,10 +174,10 @@ impl Init {
         }
     }
 
-    /// Reaps all that has ended, and says whether no child is left.
+    /// Reaps all children that have ended; true if no child is left.
     fn reap(&mut self) -> bool {
         let Some(keeper) = &mut self.keeper else {
-            // Nothing was ever created here, but somebody may have been moved in and left an orphan.
+            // Nothing was ever created here, but a joined process may have left an orphan.
             let mut keeper = Keeper::new(self.plan, Some(self.index), Crossing::Helped(None), self.run);
             loop {
                 match keeper.reap() {
@@ -204,13 +205,13 @@ impl Init {
 
     fn may_leave(&self, empty: bool) -> bool {
         match &self.stopping {
-            // Processes that have only strayed in here are not waited for: leaving is the kernel's kill for them.
+            // Processes that were not created here are not waited for: the end of this one has the kernel kill them.
             Some(stopping) => {
                 let over = stopping.deadline.plus(Duration::from_millis(REAPING_MS)) <= Moment::now();
                 let living = self.keeper.as_ref().map_or(0, Keeper::living);
                 (living == 0 && self.members.is_empty()) || over
             }
-            // Somebody on the line may be about to bring something back.
+            // A controller with an open channel may be about to restart something.
             None => empty && self.tenure == Tenure::UntilEmpty && !self.desk.is_open(),
         }
     }
@@ -219,7 +220,7 @@ impl Init {
         let Delivered { signal, sender, .. } = delivered;
         match signal {
             libc::SIGCHLD => {}
-            // From inside it is nobody's call, and from a dying namespace no answer.
+            // From inside it is no call of the controller, and a namespace that is ending does not answer.
             _ if signal == line::CALL as i32 && (sender != 0 || self.stopping.is_some()) => {}
             _ if signal == line::CALL as i32 => self.desk.open(),
             _ if signal == libc::SIGTERM || signal == self.stop.signal.number() => self.begin_to_stop(delivered),
@@ -234,12 +235,12 @@ impl Init {
         }
         let now = Moment::now();
         let deadline = now.plus(self.stop.grace);
-        // Whoever is outside says how long it will be there itself; from inside it is nobody's to say.
+        // The parent outside says for how long it will live itself; a sender inside cannot know.
         let around = word.filter(|_| sender == 0).and_then(farewell::time_left).map(|left| now.plus(left));
         let end = around.map_or(deadline, |around| around.min(deadline));
         self.outbox.push(Report::Stopping { namespace: self.index, sender, at: now });
         let kids = self.keeper.iter().flat_map(Keeper::kids).filter(|kid| !kid.gone);
-        // A process that joined a namespace with a builtin init is asked by that init; its keeper only reaps it.
+        // A process that joined a namespace with a builtin init is asked by that init; its parent only reaps it.
         let asked_here = kids.map(|kid| kid.subject).filter(|subject| {
             subject.is_init()
                 || subject.namespace == self.index
@@ -252,7 +253,7 @@ impl Init {
         self.act();
     }
 
-    /// Does what the stop has to do at this moment.
+    /// Takes the actions of the stop that are due.
     fn act(&mut self) {
         let Some(stopping) = &mut self.stopping else { return };
         let now = Moment::now();
@@ -266,7 +267,7 @@ impl Init {
                 Action::Ask { subject, signal, until } => {
                     self.ask(subject, signal, until.map(|until| until.since(now)));
                     if signal != Signal::KILL {
-                        // A stopped process takes the request only when it goes on.
+                        // A stopped process takes the request only after SIGCONT.
                         self.signal(subject, Signal::from_number(libc::SIGCONT));
                     }
                     self.outbox.push(Report::Asked { subject, signal: signal.number(), at: now });
@@ -279,9 +280,9 @@ impl Init {
         }
     }
 
-    /// Passes a signal on to the processes that this init has started: a builtin one to those of its own namespace that it has
-    /// forked. What has joined from outside has a keeper there, and whoever means it can signal it; the namespaces inside
-    /// have PID 1s of their own. A pause init only reaps and waits, and passes nothing on.
+    /// Forwards a signal to the processes that this init has started: a builtin one to those of its own namespace that
+    /// it has forked. Processes that joined from outside have a parent there, which can be used to signal them; the
+    /// namespaces inside have PID 1s of their own. A pause init only reaps and waits, and forwards nothing.
     fn forward(&self, signal: i32) {
         let namespace = self.plan.namespace(self.index);
         if !matches!(namespace.init, InitPlan::Builtin) {
@@ -294,7 +295,7 @@ impl Init {
         }
     }
 
-    /// Asks somebody in the namespace to end; an init of ours is told how long it has at most.
+    /// Asks a process in the namespace to end; an init of nestns is told how long it has at most.
     fn ask(&self, subject: Subject, signal: Signal, left: Option<Duration>) {
         let is_ours = subject.is_init() && self.plan.namespace(subject.namespace).has_own_keeper();
         self.send(subject, |pidfd| match left.filter(|_| is_ours) {
@@ -307,10 +308,11 @@ impl Init {
         self.send(subject, |pidfd| pidfd.signal(signal.number()));
     }
 
-    /// Signals somebody in the namespace: a child by a pidfd opened while it is unreaped, a member by the one at hand.
+    /// Signals a process in the namespace: a child by a pidfd opened while it is unreaped, a joined process by its kept
+    /// pidfd.
     fn send(&self, subject: Subject, send: impl FnOnce(&Pidfd) -> nix::Result<()>) {
         let member = self.members.iter().find(|member| subject.namespace == self.index && member.slot == subject.slot);
-        // It may have ended a moment ago, and then wants nothing more.
+        // The process may have ended a moment ago.
         let _ = match member {
             Some(member) => send(&member.pidfd),
             None => match self.keeper.as_ref().and_then(|keeper| keeper.find(subject)) {
@@ -320,7 +322,8 @@ impl Init {
         };
     }
 
-    /// The one place where it waits: for a signal, a member's end, room in the channel, or the next deadline.
+    /// The one place where this process waits: for a signal, a joined process's end, room in the channel, or the next
+    /// deadline.
     fn wait(&self) {
         let mut ready = vec![PollFd::new(inheritance::fd(SIGNALS), PollFlags::POLLIN)];
         if !self.outbox.is_empty() || self.desk.offers() {
@@ -339,7 +342,7 @@ impl Init {
                 until(next)
             }
         };
-        // Interrupted or out of memory: the loop looks at everything again.
+        // Interrupted or out of memory: the loop checks everything again.
         let _ = poll(&mut ready, timeout);
     }
 
@@ -355,15 +358,15 @@ impl Init {
     }
 }
 
-/// Whether a builtin init passes a signal on: those that a program may be told something by, real-time signals included. The
-/// others stop the namespace, are the init's own, or say that something is wrong with the very process that gets them.
+/// True if a builtin init forwards a signal: those that may mean something to a program, real-time signals included.
+/// The others stop the namespace, are the init's own, or report a fault of the very process that gets them.
 fn is_passed_on(signal: i32) -> bool {
     const PASSED_ON: [i32; 6] =
         [libc::SIGHUP, libc::SIGINT, libc::SIGQUIT, libc::SIGUSR1, libc::SIGUSR2, libc::SIGWINCH];
     PASSED_ON.contains(&signal) || signal > libc::SIGSYS
 }
 
-/// A time-out that ends at a moment, rounded up so that it is not woken just before.
+/// Timeout that ends at a moment, rounded up so that poll(2) does not return just before.
 fn until(moment: Moment) -> PollTimeout {
     let left = moment.since(Moment::now());
     PollTimeout::try_from(left + Duration::from_millis(1)).unwrap_or(PollTimeout::MAX)
@@ -376,7 +379,7 @@ fn ask_to_join(init: Subject, slot: Slot) -> Result<Pidfd, Failure> {
     nursery::say(channel, Word::Join { slot }, None).map_err(failed)?;
     match nursery::hear(channel).map_err(failed)? {
         Some(heard) if heard.word == Word::Joined => heard.pidfd.ok_or(failed(Errno::EBADF.into())),
-        // The keeper is gone, and takes this namespace along.
+        // The parent is gone, and this namespace ends with it.
         _ => program::leave(1),
     }
 }

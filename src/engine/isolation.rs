@@ -1,7 +1,7 @@
-//! What a PID 1 gives itself besides its number: mounts, /proc, host name, loopback.
+//! Environment of a PID 1 besides its number: mounts, /proc, host name, loopback.
 //!
-//! A process can only mount a /proc of the PID namespace that it is a member of, so it is the new PID 1 that does it, and
-//! not its creator.
+//! A process can only mount a /proc of the PID namespace that it is a member of, so the new PID 1 does it, and not its
+//! creator.
 
 use nix::mount::{MsFlags, mount};
 use nix::sched::{CloneFlags, unshare};
@@ -23,7 +23,7 @@ pub fn flags(isolation: Isolation) -> CloneFlags {
     pairs.into_iter().filter(|(wanted, _)| *wanted).fold(CloneFlags::empty(), |flags, (_, flag)| flags | flag)
 }
 
-/// Sets the calling PID 1's namespaces up.
+/// Sets up the namespaces of the calling PID 1.
 ///
 /// # Errors
 ///
@@ -35,7 +35,7 @@ pub fn establish(subject: Subject, namespace: &NamespacePlan) -> Result<(), Fail
         unshare(flags).map_err(failed(Stage::Isolate))?;
     }
     if namespace.isolation.mount {
-        // Where / is shared (systemd makes it so), the new /proc would appear outside as well.
+        // If / is shared (systemd makes it so), the new /proc would appear outside as well.
         mount(Some("none"), "/", None::<&str>, MsFlags::MS_REC | MsFlags::MS_PRIVATE, None::<&str>)
             .map_err(failed(Stage::PrivateMounts))?;
     }

@@ -1,7 +1,7 @@
-//! What a process of the tree says if nestns itself fails in it.
+//! Panic hook of the processes of a tree.
 //!
-//! A panic in a PID 1 is the end of its namespace, and with `panic = "abort"` the kernel reports it as SIGSEGV (R19), which
-//! misleads whoever reads it. The hook reports first, and ends the process with a status of its own.
+//! A panic in a PID 1 is the end of its namespace, and with `panic = "abort"` the kernel reports it as SIGSEGV (R19),
+//! which is misleading. The hook reports first, and ends the process with a status of its own.
 
 use std::cell::Cell;
 
@@ -11,7 +11,7 @@ use super::program;
 use super::report::{self, Report};
 use nix::errno::Errno;
 
-/// The status of a copy of nestns that has failed.
+/// Exit status of a copy of nestns that has panicked.
 const FAILED: u8 = 125;
 
 thread_local! {
@@ -19,18 +19,18 @@ thread_local! {
     static SUBJECT: Cell<Option<Subject>> = const { Cell::new(None) };
 }
 
-/// Says who this process is from here on.
+/// Sets the identity of this process.
 pub fn belong_to(subject: Subject) {
     SUBJECT.set(Some(subject));
 }
 
-/// Has every copy that is forked from here on report a panic; elsewhere it is told as always.
+/// Installs the hook: every copy that is forked from here on reports a panic; elsewhere it is printed as usual.
 pub fn prepare() {
     let told_as_always = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |panic| {
         let Some(subject) = SUBJECT.get() else { return told_as_always(panic) };
         let failure = Failure::with(subject, Stage::Panic, Errno::UnknownErrno, panic.to_string());
-        // Without waiting: a PID 1 waits for nobody, not even now.
+        // Without waiting: a PID 1 waits for no process, not even now.
         let _ = report::try_send(&[Report::Failed(failure)], &[]);
         program::leave(FAILED)
     }));

@@ -1,10 +1,10 @@
-//! The line between the controller and the PID 1 of a namespace: made when there is something to say, and not before.
+//! Control channel between the controller and the PID 1 of a namespace, made on demand.
 //!
-//! Nothing of it exists while a tree is built and idle: ten thousand namespaces would be ten thousand descriptors. The
-//! controller sends [`CALL`]; the init makes a socket pair and hands one end up the report channel ([`Report::Line`]). From
-//! then on commands come down it, one at a time, each with one answer. The init never waits for it: it reads what is there,
-//! a bounded number of messages a turn, and an answer that does not fit means that nobody listens. As long as its line is
-//! open it does not leave by itself; end of file is the controller hanging up.
+//! It does not exist while a tree is built and idle: ten thousand namespaces would be ten thousand descriptors. The
+//! controller sends [`CALL`]; the init makes a socket pair and sends one end up the report channel ([`Report::Line`]).
+//! From then on commands arrive on it, one at a time, each with one answer. The init never waits for it: it reads a
+//! bounded number of pending messages a turn, and an answer that does not fit means that the other end is not reading.
+//! As long as its channel is open the init does not end by itself; end of file means that the controller has closed it.
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd, RawFd};
 
@@ -23,82 +23,83 @@ use crate::sys::channel::{Channel, Wait};
 use crate::sys::descriptor;
 use crate::sys::pidfd::Pidfd;
 
-/// What the controller sends to have a line made. It means something only from an ancestor, is ignored by default, and is
-/// passed on to nobody.
+/// Signal by which the controller requests a channel. It means something only from an ancestor, is ignored by default,
+/// and is never forwarded.
 pub const CALL: Signal = Signal::SIGURG;
 
-/// The most bytes of a message: a failure names a path.
+/// Greatest size of a message in bytes: a failure names a path.
 const LARGEST: usize = 16 * 1024;
 
 /// The descriptors that programs may inherit, as the controller has them: standard input, output, error, the terminal.
 pub const STREAMS: [RawFd; 4] = [0, 1, 2, TERMINAL];
 
-/// What a PID 1 is told to do.
+/// Command for a PID 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Command {
-    /// Fork one of your own processes again. [`STREAMS`] travel along.
+    /// Fork one of its own processes again. [`STREAMS`] are sent along.
     Fork {
         /// Its slot.
         slot: Slot,
     },
-    /// Fork a process and move it into a namespace that you are the keeper of. [`STREAMS`] travel along; a pidfd comes back.
+    /// Fork a process and move it into a namespace whose processes this PID 1 reaps. [`STREAMS`] are sent along; a
+    /// pidfd comes back.
     Join {
         /// The namespace.
         namespace: NamespaceIndex,
         /// The process's slot there.
         slot: Slot,
     },
-    /// This process has been moved in again, by the keeper outside; its pidfd travels along.
+    /// Adopt this process, which has joined again from outside; its pidfd is sent along.
     Member {
         /// Its slot.
         slot: Slot,
     },
-    /// Create a namespace again with all that is in it. [`STREAMS`] travel along.
+    /// Create a namespace again with everything in it. [`STREAMS`] are sent along.
     Raise {
-        /// Which one.
+        /// The namespace.
         namespace: NamespaceIndex,
     },
-    /// Nothing comes again any more: leave when you are empty and nobody is on the line.
+    /// Expect no more restarts: end once the namespace is empty and the channel closed.
     Settle,
 }
 
 impl Command {
-    /// Whether [`STREAMS`] travel along.
+    /// True if [`STREAMS`] are sent along.
     pub fn takes_streams(self) -> bool {
         matches!(self, Self::Fork { .. } | Self::Join { .. } | Self::Raise { .. })
     }
 }
 
-/// What a PID 1 answers.
+/// Answer of a PID 1.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Answer {
-    /// It is done. Of [`Command::Join`] a pidfd comes along.
+    /// Done. With [`Command::Join`] a pidfd is sent along.
     Done,
-    /// It could not be done; what there was of it is being ended.
+    /// Failed; everything made of it is being ended.
     Failed(Failure),
 }
 
-/// A message with what came along.
+/// Message with the descriptors sent along.
 #[derive(Debug)]
 pub struct Heard<T> {
-    /// What was said.
+    /// The message.
     pub said: T,
-    /// What came along.
+    /// The descriptors.
     pub descriptors: Vec<OwnedFd>,
 }
 
-/// What a look at a line finds.
+/// Result of a receive.
 #[derive(Debug)]
 pub enum Look<T> {
     /// A message.
     Heard(Heard<T>),
-    /// Nothing at this moment.
+    /// No message at this moment.
     Nothing,
-    /// The other side has hung up, or is no copy of this program.
+    /// The other side has closed its end, or is no copy of this program.
     HungUp,
 }
 
-/// One end of a line.
+/// One end of a control channel.
 #[derive(Debug)]
 pub struct Line(Channel);
 
@@ -115,11 +116,11 @@ impl AsFd for Line {
 }
 
 impl Line {
-    /// Says something, without waiting.
+    /// Sends a message, without waiting.
     ///
     /// # Errors
     ///
-    /// `EAGAIN` when the other side does not listen, `EPIPE` when it is gone.
+    /// `EAGAIN` if the other side does not read, `EPIPE` if it is gone.
     pub fn say<T: Serialize>(&self, word: &T, descriptors: &[BorrowedFd<'_>]) -> nix::Result<()> {
         let bytes = postcard::to_extend(word, Vec::new()).map_err(|_| Errno::EMSGSIZE)?;
         self.0.send(&bytes, descriptors, Wait::Never).map(drop)
@@ -140,7 +141,7 @@ impl Line {
     }
 }
 
-/// The init's side of its line.
+/// The init's side of its control channel.
 #[derive(Debug, Default)]
 pub struct Desk {
     line: Option<Line>,
@@ -149,8 +150,8 @@ pub struct Desk {
 }
 
 impl Desk {
-    /// Makes a line, unless there is one that the controller holds: whoever else may send a signal from outside, as with
-    /// `kill -URG -1`, changes nothing. Without a free descriptor there is none, and the controller, who waits for it a
+    /// Makes a channel, unless there is one that the controller holds: signals of other senders outside, as of `kill
+    /// -URG -1`, change nothing. Without a free descriptor there is none, and the controller, which waits for it a
     /// bounded time, says so.
     pub fn open(&mut self) {
         if self.is_held() {
@@ -164,25 +165,25 @@ impl Desk {
         }
     }
 
-    /// Whether it has a line.
+    /// True if there is a channel.
     pub fn is_open(&self) -> bool {
         self.line.is_some()
     }
 
-    /// Whether somebody has the other end.
+    /// True if the other end is open in some process.
     fn is_held(&self) -> bool {
         let Some(line) = &self.line else { return false };
         let mut hung_up = [PollFd::new(line.as_fd(), PollFlags::empty())];
-        // Hanging up is told without being asked for.
+        // POLLHUP is reported without being requested.
         poll(&mut hung_up, PollTimeout::ZERO) == Ok(0)
     }
 
-    /// Whether the report channel has not taken the controller's end yet.
+    /// True if the report channel has not yet taken the controller's end.
     pub fn offers(&self) -> bool {
         self.offer.is_some()
     }
 
-    /// Hands the controller's end up, when there is room.
+    /// Sends the controller's end up, if there is room.
     pub fn hand_up(&mut self, namespace: NamespaceIndex) {
         let Some(offer) = &self.offer else { return };
         match report::try_send(&[Report::Line { namespace }], &[offer.as_fd()]) {
@@ -192,7 +193,7 @@ impl Desk {
         }
     }
 
-    /// Takes one command; hangs up when the controller has.
+    /// Takes one command; closes the channel if the controller has.
     pub fn take(&mut self) -> Option<Heard<Command>> {
         match self.line.as_ref()?.look() {
             Look::Heard(heard) => Some(heard),
@@ -212,12 +213,12 @@ impl Desk {
         }
     }
 
-    /// Closes the line.
+    /// Closes the channel.
     pub fn hang_up(&mut self) {
         *self = Self::default();
     }
 
-    /// What to wait for.
+    /// Descriptor to poll.
     pub fn fd(&self) -> Option<BorrowedFd<'_>> {
         self.line.as_ref().map(AsFd::as_fd)
     }
@@ -252,7 +253,7 @@ mod tests {
     #[test]
     fn nobody_is_waited_for() {
         let (mut desk, line) = pair();
-        // Answers that are not read fill the room that there is, and then the line is given up.
+        // Unread answers fill the buffer, and then the channel is given up.
         for _ in 0..100_000 {
             desk.answer(&Answer::Done, None);
         }

@@ -1,9 +1,9 @@
-//! Messages that are one value each: [`Command`](super::line::Command) and [`Answer`](super::line::Answer) on a line,
-//! [`Word`](super::nursery::Word) during a creation, [`Refusal`](super::refusal::Refusal) of a process on its way to its
-//! program.
+//! Messages that are one value each: [`Command`](super::line::Command) and [`Answer`](super::line::Answer) on a control
+//! channel, [`Word`](super::nursery::Word) during a creation, [`Refusal`](super::refusal::Refusal) of a process on its
+//! way to its program.
 //!
-//! Both ends are copies of one program, but a program of the tree may have taken the sender's descriptor: what is read is
-//! the bytes of anybody.
+//! Both ends are copies of one program, but a program of the tree may have taken the sender's descriptor: the bytes are
+//! untrusted.
 
 use serde::de::DeserializeOwned;
 

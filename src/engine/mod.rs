@@ -4,13 +4,15 @@
 //! controller forks the roots, and each PID 1 forks what is inside it. Reading order:
 //!
 //! 1. [`plan`]: the checked tree, flattened into memory that costs a fork nothing;
-//! 2. [`keeper`]: whoever creates and reaps things in a namespace, inside or (for the roots) outside all of them;
-//! 3. [`pid_one`]: what a new PID 1 does until it stands, with [`isolation`] and the [`nursery`] between it and its keeper;
-//! 4. [`gate`] and [`program`]: how a process waits, and becomes the user's program;
-//! 5. [`init`]: the life of a PID 1, and [`farewell`]: whom a stop asks, and when it kills.
+//! 2. [`keeper`]: the parent, which creates and reaps processes in a namespace, inside or (for the roots) outside all
+//! of them;
+//! 3. [`pid_one`]: the work of a new PID 1 until it is set up, with [`isolation`] and the [`nursery`], the channel to
+//! its parent;
+//! 4. [`gate`] and [`program`]: the wait of a process, and the exec of the user's program;
+//! 5. [`init`]: the life of a PID 1, and [`farewell`]: its plan of a stop.
 //!
-//! Reports go up through one channel ([`report`]); what a standing tree is told to change comes down a
-//! [`line`](mod@line). This floor has no terminal and keeps no files.
+//! Reports go up through one channel ([`report`]); commands for a running tree come down a control channel
+//! ([`line`](mod@line)). This module uses no terminal and keeps no files.
 
 pub mod actor;
 pub mod failure;

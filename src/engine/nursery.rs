@@ -1,8 +1,8 @@
-//! The channel between a namespace in creation and its keeper.
+//! The channel between a namespace in creation and its parent.
 //!
-//! It exists from the fork until the namespace has taken all its numbers, and only where there are numbers to take or a
-//! helper is in between. What travels: "my numbers are taken" (the keeper may go on to the next sibling), and "now it is
-//! this joined process's turn" (the keeper forks it and hands a pidfd over). End of file is the other side's death.
+//! It exists from the fork until the namespace has taken all its numbers, and only if there are numbers to take or a
+//! helper is in between. Messages: "my numbers are taken" (the parent may go on to the next sibling), and "it is this
+//! joined process's turn" (the parent forks it and sends a pidfd). End of file is the other side's death.
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
@@ -16,36 +16,36 @@ use crate::sys::call::{Call, CallError, Named};
 use crate::sys::channel::{Channel, Wait};
 use crate::sys::pidfd::Pidfd;
 
-/// One message, in either direction.
+/// Message, in either direction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Word {
-    /// Child: I exist. The kernel adds the number, which a helper in between could not know.
+    /// Child: it exists. The kernel adds its number, which a helper in between could not know.
     Born,
-    /// Keeper: I am your parent now, and you are guarded.
+    /// Parent: it is the child's parent now, and the child is guarded.
     Go,
     /// Child: fork this joined process now.
     Join {
         /// Its slot.
         slot: Slot,
     },
-    /// Keeper: it is there; a pidfd comes along.
+    /// Parent: the process exists; a pidfd is sent along.
     Joined,
-    /// Child: my subtree takes no further numbers by itself.
+    /// Child: its subtree takes no further numbers by itself.
     Taken,
 }
 
-/// A word as received.
+/// Message as received.
 #[derive(Debug)]
 pub struct Heard {
-    /// What was said.
+    /// The message.
     pub word: Word,
-    /// Who said it, in the receiver's numbering.
+    /// Sender, in the receiver's numbering.
     pub sender: Pid,
-    /// What came along.
+    /// The pidfd sent along.
     pub pidfd: Option<Pidfd>,
 }
 
-/// Makes the pair: the keeper's end, the child's end.
+/// Makes the pair: the parent's end, the child's end.
 ///
 /// # Errors
 ///
@@ -56,18 +56,18 @@ pub fn pair() -> Result<(OwnedFd, OwnedFd), CallError> {
     Ok((keeper.into_fd(), child.into_fd()))
 }
 
-/// Says a word.
+/// Sends a message.
 ///
 /// # Errors
 ///
-/// `EPIPE` when the other side is gone.
+/// `EPIPE` if the other side is gone.
 pub fn say(channel: impl AsFd, word: Word, pidfd: Option<BorrowedFd<'_>>) -> Result<(), CallError> {
     let mut buffer = [0_u8; 16];
     let bytes = postcard::to_slice(&word, &mut buffer).map_err(|_| Errno::EMSGSIZE)?;
     Channel::from(channel).send_with_retry(bytes, pidfd.as_slice(), Wait::Allowed).map(drop).by(Call::Sendmsg)
 }
 
-/// Waits for a word; `None` at end of file, when the other side has died.
+/// Waits for a message; `None` at end of file, when the other side has died.
 ///
 /// # Errors
 ///

@@ -1,4 +1,4 @@
-//! What a forked copy of nestns does from the moment that it is PID 1 of a new namespace until it stands.
+//! The new PID 1 of a namespace, from the fork until it is set up.
 //!
 //! Everything here may still fail: the failure is reported, the process ends, and the controller rolls the tree back. It
 //! runs with all signals blocked, so that nothing but KILL interrupts it.
@@ -36,7 +36,7 @@ pub fn run_pid_one(plan: Plan, index: NamespaceIndex, channel: Option<OwnedFd>, 
     {
         program::fail(Failure::new(subject, Stage::Channel, errno));
     }
-    // It holds nothing any more that is not its own.
+    // It holds no more descriptors of others.
     dumpable::show();
     if namespace.parent.is_none()
         && let Err(failure) = await_parent(subject)
@@ -58,7 +58,7 @@ pub fn run_pid_one(plan: Plan, index: NamespaceIndex, channel: Option<OwnedFd>, 
     }
     if let InitPlan::Program(process) = &namespace.init {
         if has_nursery {
-            // Its members and the namespaces inside it are its keeper's work from here on.
+            // Joined processes and the namespaces inside it are its parent's work from here on.
             say_taken(subject);
         }
         program::become_program(&plan, subject, process, None)
@@ -75,7 +75,7 @@ pub fn run_pid_one(plan: Plan, index: NamespaceIndex, channel: Option<OwnedFd>, 
     init.live()
 }
 
-/// Puts the channel to the keeper in its place and closes what belonged to the creator.
+/// Puts the channel to the parent in its place and closes everything that belonged to the creator.
 fn settle(subject: Subject, channel: Option<OwnedFd>, forked_by: ForkedBy) -> Result<(), Failure> {
     let failed = |cause: CallError| Failure::new(subject, Stage::Channel, cause);
     let Some(channel) = channel else {
@@ -83,7 +83,7 @@ fn settle(subject: Subject, channel: Option<OwnedFd>, forked_by: ForkedBy) -> Re
         return Ok(());
     };
     descriptor::settle(&channel, NURSERY).by(Call::Dup3).map_err(failed)?;
-    // Its number is closed below, with everybody else's.
+    // Its number is closed below, with all others.
     std::mem::forget(channel);
     descriptor::close_from(FIRST_FREE).by(Call::CloseRange).map_err(failed)?;
     if forked_by == ForkedBy::Helper {
@@ -92,10 +92,11 @@ fn settle(subject: Subject, channel: Option<OwnedFd>, forked_by: ForkedBy) -> Re
     Ok(())
 }
 
-/// A root waits until the controller is its parent and the guardian knows it; then it ties itself to the controller.
+/// Waits, in a root, until the controller is its parent and the guardian knows it; then binds its life to the
+/// controller's.
 ///
-/// Until then end of file on the channel is its lifeline. Only from then on may `PR_SET_PDEATHSIG` be armed: before, it
-/// would fire when a helper ends. getppid(2) cannot tell, it is 0 in every PID 1 (R23).
+/// Until then end of file on the channel tells of the controller's death. Only from then on may `PR_SET_PDEATHSIG` be
+/// armed: before, it would fire when a helper ends. getppid(2) cannot tell, it is 0 in every PID 1 (R23).
 fn await_parent(subject: Subject) -> Result<(), Failure> {
     let failed = |stage| move |cause: CallError| Failure::new(subject, stage, cause);
     let channel = inheritance::fd(NURSERY);
@@ -125,10 +126,10 @@ fn stand(subject: Subject, namespace: &NamespacePlan) -> Result<(), Failure> {
 fn say_taken(subject: Subject) {
     match nursery::say(inheritance::fd(NURSERY), Word::Taken, None) {
         Ok(()) => {}
-        // A keeper that is gone takes this namespace along.
+        // The parent is gone, and this namespace ends with it.
         Err(CallError { errno: Errno::EPIPE, .. }) => program::leave(1),
         Err(cause) => program::fail(Failure::new(subject, Stage::Channel, cause)),
     }
-    // The number is given back; nothing owns it as an object.
+    // The number is freed; no object owns it.
     let _ = nix::unistd::close(NURSERY);
 }

@@ -1,9 +1,9 @@
-//! How a forked copy of nestns becomes the user's program.
+//! Steps of a forked copy of nestns to the exec of the user's program.
 //!
 //! First, while a failure still rolls the tree back: session, name, directory, files. Then it waits at the [gate].
-//! Then, as late as can be: terminal, captured output, identity, the caller's signal state, exec. What goes wrong after the
-//! gate is written into a close-on-exec pipe, whose end of file without a word means that exec has worked: a program that
-//! is missing can so never be mistaken for one that exits with 127.
+//! Then, as late as possible: terminal, captured output, identity, the caller's signal state, exec. A failure after the
+//! gate is written into a close-on-exec pipe, whose end of file without a message means that exec has succeeded: so a
+//! missing program can never be mistaken for one that exits with 127.
 
 use std::fs::OpenOptions;
 use std::os::fd::{AsFd, OwnedFd};
@@ -45,7 +45,7 @@ pub fn begin_session() {
     let _ = nix::unistd::setsid();
 }
 
-/// Gives a PID 1 of nestns a process group of its own, which is all that keeps `kill(0)` and a typed Ctrl-C apart.
+/// Gives a PID 1 of nestns a process group of its own, enough to keep `kill(0)` and a typed Ctrl-C apart.
 ///
 /// Not a session: each makes the scheduler a group (`sched_autogroup`, see sched(7)), and with ten thousand of them the kill
 /// of the tree takes twice the time (measured: 2.1 against 1.2 times bare system calls).
@@ -55,7 +55,7 @@ pub fn begin_group() {
     let _ = nix::unistd::setpgid(itself, itself);
 }
 
-/// Gives a process of the tree its name.
+/// Sets the title of a process of the tree.
 pub fn take_name(plan: &Plan, path: &str, kind: &str) {
     title::set_name(path.rsplit('/').next().unwrap_or(path));
     if let Some(area) = plan.common().title {
@@ -64,7 +64,7 @@ pub fn take_name(plan: &Plan, path: &str, kind: &str) {
     }
 }
 
-/// What a process is, in a word, for its command line while it is a copy of nestns.
+/// Kind of a process, in a word, for its title while it is a copy of nestns.
 pub fn kind(process: &ProcessPlan) -> &'static str {
     match &process.program {
         Program::Actor(actor) => actor.name(),
@@ -72,8 +72,8 @@ pub fn kind(process: &ProcessPlan) -> &'static str {
     }
 }
 
-/// Runs a process to its end: waits, and becomes its program. The name is taken already; its image may have been made before
-/// the fork, so that it need not be made in memory that is shared, and copied with every page that is written to.
+/// Runs a process to its end: waits, and becomes its program. The title is set already; its image may have been made
+/// before the fork, so that it need not be made in shared memory, of which every page that is written to is copied.
 pub(super) fn become_program(plan: &Plan, subject: Subject, process: &ProcessPlan, image: Option<&Image>) -> ! {
     let files = match prepare(plan, subject, process) {
         Ok(files) => files,
@@ -97,8 +97,8 @@ pub(super) fn become_program(plan: &Plan, subject: Subject, process: &ProcessPla
     }
 }
 
-/// Lets go of those of the caller's streams that the program does not get: whoever reads them to their end, as a script does
-/// with the standard error of `up -d`, is not made to wait for a gate.
+/// Closes those of the caller's streams that the program does not get: a reader that reads them to their end, as a
+/// script does with the standard error of `up -d`, need not wait for a gate.
 fn drop_streams(process: &ProcessPlan) {
     let is_inherited =
         [process.stdin == Stdin::Inherit, process.stdout == Output::Inherit, process.stderr == Output::Inherit];
@@ -115,20 +115,20 @@ pub fn fail(failure: Failure) -> ! {
     leave(1)
 }
 
-/// _exit(2): a forked copy must run none of the caller's exit handlers and flush none of his buffers.
+/// _exit(2): a forked copy must run none of the caller's exit handlers and flush none of its buffers.
 pub fn leave(status: u8) -> ! {
     crate::sys::fork::exit_now(i32::from(status))
 }
 
-/// Everything that may fail and needs none of what the release brings.
+/// Does everything that may fail and that needs nothing from the release.
 fn prepare(plan: &Plan, subject: Subject, process: &ProcessPlan) -> Result<Files, Failure> {
-    // The path is written out when there is a failure to tell of: that alone is half a dozen pages of code.
+    // The path is formatted only for a failure: that alone is half a dozen pages of code.
     fn failed(subject: Subject, stage: Stage, path: &Path) -> impl FnOnce(Errno) -> Failure {
         move |errno| Failure::with(subject, stage, errno, path.display().to_string())
     }
     match &process.cwd {
         Some(directory) => chdir(directory).map_err(failed(subject, Stage::WorkingDirectory, directory))?,
-        // Where the caller's directory does not exist in here, / does.
+        // If the caller's directory does not exist in here, / does.
         None => chdir(&plan.common().directory).or_else(|_| chdir("/")).map_err(failed(
             subject,
             Stage::WorkingDirectory,
@@ -170,20 +170,20 @@ fn launch(plan: &Plan, subject: Subject, process: &ProcessPlan, image: Option<&I
     let address = means.as_ref().and_then(Means::address).map(str::to_owned);
     let refusal = match connect(subject, process, files, listener, means.as_ref()) {
         Ok(()) => match become_user(process.identity.as_ref()) {
-            // The last of all, because it may take a number that was in use until here.
+            // Last of all, because it may take a number that was in use until here.
             Ok(()) => match means.map_or(Ok(()), Means::hand_over).by(Call::Dup2) {
                 Ok(()) => run(plan, process, image, address.as_deref()),
                 Err(cause) => refuse(Stage::Readiness, "")(cause),
             },
             Err(refusal) => refusal,
         },
-        // Nobody has got the other end of the pipe.
+        // No process has the other end of the pipe.
         Err(refusal) => report_refusal(subject, refusal),
     };
     tell(&refusal, &outcome)
 }
 
-/// Reports why a process does not become its program, where the controller has not been sent what it is told by else.
+/// Reports the reason why a process does not become its program, if the controller has not been sent the pipe for it.
 #[cold]
 #[inline(never)]
 fn report_refusal(subject: Subject, refusal: Refusal) -> ! {
@@ -192,7 +192,8 @@ fn report_refusal(subject: Subject, refusal: Refusal) -> ! {
     leave(status)
 }
 
-/// Says why it did not become its program, and ends. Not a part of [`launch`], whose stack would have the buffer's pages.
+/// Writes the reason why the process did not become its program, and ends. Not a part of [`launch`], whose stack would
+/// have the buffer's pages.
 #[cold]
 #[inline(never)]
 fn tell(refusal: &Refusal, outcome: &OwnedFd) -> ! {
@@ -206,7 +207,7 @@ fn tell(refusal: &Refusal, outcome: &OwnedFd) -> ! {
 /// The longest command line in a refusal, which must fit into the buffer that it is written from, with a path beside it.
 const LONGEST_DETAIL: usize = 400;
 
-/// A command line as a refusal names it.
+/// Command line as a refusal names it.
 fn shortened(words: &[String]) -> String {
     let text = words.join(" ");
     if text.chars().count() <= LONGEST_DETAIL {
@@ -276,7 +277,7 @@ fn connect(
     Ok(())
 }
 
-/// Groups first, then the group, then the user: the other way round the right to do so would be gone.
+/// Takes over the groups first, then the group, then the user: in another order the right to do so would be gone.
 fn become_user(identity: Option<&Identity>) -> Result<(), Refusal> {
     let Some(identity) = identity else { return Ok(()) };
     let groups: Vec<Gid> = identity.groups.iter().copied().map(Gid::from_raw).collect();
@@ -291,7 +292,7 @@ fn become_user(identity: Option<&Identity>) -> Result<(), Refusal> {
     setresuid(uid, uid, uid).map_err(refuse(Stage::User, identity.uid.to_string()))
 }
 
-/// The last step; comes back only with a refusal.
+/// Executes the program; returns only with a refusal.
 fn run(plan: &Plan, process: &ProcessPlan, image: Option<&Image>, address: Option<&str>) -> Refusal {
     match &process.program {
         Program::Actor(actor) => {
@@ -325,10 +326,11 @@ fn run(plan: &Plan, process: &ProcessPlan, image: Option<&Image>, address: Optio
     }
 }
 
-/// Lets go of the caller's standard descriptors and of the terminal: for a PID 1 that has created everything that may inherit them.
+/// Closes the caller's standard descriptors and the terminal: for a PID 1 that has created everything that may inherit
+/// them.
 pub fn drop_standard_descriptors() {
     for number in 0..=2 {
-        // On /dev/null nothing fails; if it did, the old descriptor would stay, which harms nobody's work.
+        // On /dev/null nothing fails; if it did, the old descriptor would stay, which does no harm.
         let _ = descriptor::make_standard(inheritance::fd(NULL), number);
     }
     let _ = descriptor::settle(inheritance::fd(NULL), TERMINAL);

@@ -1,4 +1,4 @@
-//! How a process is given what it says that it is ready with: a pipe at a number of its own, or the socket of `sd_notify(3)`.
+//! Means by which a process reports its readiness: a pipe at a number of its choice, or the socket of `sd_notify(3)`.
 //!
 //! Both are made by the process itself, on its way to its program, and their reading ends go up to the controller. That is
 //! what makes the socket work everywhere: an abstract one (unix(7)) belongs to the network namespace in which it was made,
@@ -19,15 +19,15 @@ use crate::topology::Probe;
 /// The variable that `sd_notify(3)` reads.
 pub const NOTIFY_SOCKET: &str = "NOTIFY_SOCKET";
 
-/// What a process has been given.
+/// Means that a process has been given.
 #[derive(Debug)]
 pub struct Means {
-    /// Where the controller listens.
+    /// Controller's end.
     listener: OwnedFd,
     voice: Voice,
 }
 
-/// The process's side of it.
+/// The process's end.
 #[derive(Debug)]
 enum Voice {
     Pipe { writer: OwnedFd, number: RawFd },
@@ -35,7 +35,7 @@ enum Voice {
 }
 
 impl Means {
-    /// Makes what a probe needs in the process; most need nothing.
+    /// Makes the means that a probe needs in the process; most need none.
     ///
     /// # Errors
     ///
@@ -62,12 +62,12 @@ impl Means {
         }
     }
 
-    /// What the controller is to be sent.
+    /// Descriptor to send to the controller.
     pub fn listener(&self) -> BorrowedFd<'_> {
         std::os::fd::AsFd::as_fd(&self.listener)
     }
 
-    /// The value of [`NOTIFY_SOCKET`], where it is one.
+    /// Value of [`NOTIFY_SOCKET`], if the means is a socket.
     pub fn address(&self) -> Option<&str> {
         match &self.voice {
             Voice::Socket { address } => Some(address),
@@ -75,8 +75,8 @@ impl Means {
         }
     }
 
-    /// Puts the process's side where its program expects it. Whatever was open at that number is lost, so nothing that is
-    /// still needed may be there ([`Means::clear`]).
+    /// Puts the process's end at the number that its program expects. Anything open at that number is lost, so nothing
+    /// that is still needed may be there ([`Means::clear`]).
     ///
     /// # Errors
     ///

@@ -9,19 +9,19 @@ use crate::sys::call::Call;
 /// The reason why a process did not become its program, as it is written into the pipe that exec closes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Refusal {
-    /// At what.
+    /// The step.
     pub stage: Stage,
-    /// By which call.
+    /// The call.
     pub call: Call,
-    /// With which errno.
+    /// The errno.
     pub errno: i32,
-    /// The program or directory at hand.
+    /// The program or directory concerned.
     pub detail: String,
 }
 
 impl Refusal {
-    /// The status that a shell gives: 127 for a program that is not there, 126 for one that cannot be executed, 125 for a
-    /// failure of ours before it.
+    /// Status that a shell gives: 127 for a program that does not exist, 126 for one that cannot be executed, 125 for a
+    /// failure of nestns before it.
     pub fn status(&self) -> u8 {
         match (self.stage, Errno::from_raw(self.errno)) {
             (Stage::Execute, Errno::ENOENT | Errno::ENOTDIR) => 127,

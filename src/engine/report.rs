@@ -1,13 +1,14 @@
-//! What the processes of a tree tell the controller, and the channel that carries it.
+//! Reports of the processes of a tree to the controller, and the channel that carries them.
 //!
 //! `SOCK_SEQPACKET` pairs. The kernel writes the sender's PID *as the controller sees it* beside each message
-//! (`SCM_CREDENTIALS`, unix(7)), so that no process needs to know its number outside. Messages are batches of small typed
-//! reports behind a version byte.
+//! (`SCM_CREDENTIALS`, unix(7)), so that no process needs to know its number outside. Messages are batches of small
+//! typed reports behind a version byte.
 //!
-//! A program can take the descriptors of every process of its own user that it sees (`pidfd_getfd(2)`), its PID 1 included.
-//! So each namespace in which programs run has a channel of its own, opened by its PID 1 before anything exists in it
-//! ([`open_own`]), and so has each process that is moved in from outside. The channel says whom a report may be about; what
-//! comes through the first channel, which is inherited until then, is believed by the sender's number.
+//! A program can take the descriptors of every process of its own user that it sees (`pidfd_getfd(2)`), its PID 1
+//! included. So each namespace in which programs run has a channel of its own, opened by its PID 1 before anything
+//! exists in it ([`open_own`]), and so has each process that joins from outside. The channel determines the subjects
+//! that a report may be about; a report on the first channel, which is inherited until then, is checked by the sender's
+//! number.
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
@@ -29,22 +30,23 @@ use crate::sys::descriptor;
 const VERSION: u8 = 1;
 /// The most reports in one message, and thereby the size of the receiver's buffer.
 const BATCH: usize = 64;
-/// More bytes than any message has, so that one which fills it is none; a report without text takes less than 32.
+/// More bytes than any message has, so that one which fills the buffer is none; a report without text takes less than
+/// 32.
 const LARGEST: usize = 16 * 1024;
-/// How much may be on its way before a sender has to keep its reports: room for thousands of messages.
+/// Size of the send buffer: room for thousands of messages before a sender has to keep its reports.
 const ROOM: usize = 8 * 1024 * 1024;
 
-/// How a process ended.
+/// End of a process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Ending {
-    /// By exit, with this code.
+    /// Exit with this code.
     Exited(u8),
-    /// By a signal.
+    /// Death by a signal.
     Signalled(i32),
 }
 
 impl Ending {
-    /// Reads a status as wait(2) encodes it, of a process that is gone.
+    /// Decodes a status as wait(2) encodes it, of a process that is gone.
     pub fn from_status(status: i32) -> Self {
         use nix::libc::{WEXITSTATUS, WIFSIGNALED, WTERMSIG};
         if WIFSIGNALED(status) {
@@ -55,58 +57,58 @@ impl Ending {
         }
     }
 
-    /// The status that a shell would show: the code, or 128 and the signal's number.
+    /// Status that a shell would show: the code, or 128 and the signal's number.
     pub fn status(self) -> u8 {
         match self {
             Self::Exited(code) => code,
-            // The number may be anybody's word.
+            // The number may come from an untrusted sender.
             Self::Signalled(signal) => u8::try_from(128_i32.saturating_add(signal)).unwrap_or(u8::MAX),
         }
     }
 }
 
-/// One thing that happened.
+/// One event.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "the fields are what the variant's text names")]
 pub enum Report {
-    /// What the sender, and all that is in its namespace where it is a PID 1, reports from now on comes through a channel of
-    /// its own, whose receiving end travels along.
+    /// The reports of the sender, and of everything in its namespace if it is a PID 1, come through a channel of its
+    /// own from now on, whose receiving end is sent along.
     Channel { subject: Subject },
     /// The sender is PID 1 of a namespace, which is set up.
     Created { namespace: NamespaceIndex },
     /// The sender is this process, complete but for its program, and waits.
     AtGate { subject: Subject },
-    /// The sender is about to become its program. Descriptors travel along: first the one that reports how exec went, then
-    /// standard output and standard error where they are captured, then the one that it says it is ready on.
+    /// The sender is about to become its program. Descriptors are sent along: first the one that reports the outcome of
+    /// exec, then standard output and standard error if they are captured, then the one for its readiness.
     Starting { subject: Subject, stdout: bool, stderr: bool, ready: bool },
     /// The creation has failed.
     Failed(Failure),
-    /// The sender, this process, does not become its program, and could not send what that is told by else.
+    /// The sender, this process, does not become its program, and could not send the pipe that reports it.
     Refused { subject: Subject, refusal: Refusal },
-    /// A stop was asked of it.
+    /// The subject was asked to stop.
     Asked { subject: Subject, signal: i32, at: Moment },
-    /// It was killed because its time was over.
+    /// The subject was killed because its time was over.
     Killed { subject: Subject, at: Moment },
-    /// It has ended and was reaped.
+    /// The subject has ended and was reaped.
     Ended { subject: Subject, ending: Ending, at: Moment },
-    /// The sender, PID 1 of a namespace, has been called: its end of the line travels along.
+    /// The sender, PID 1 of a namespace, has been called: the controller's end of the control channel is sent along.
     Line { namespace: NamespaceIndex },
-    /// A process has ended that this PID 1 has inherited: its number there, and how it ended.
+    /// A process that this PID 1 has inherited has ended: its number there, and its end.
     Orphan { namespace: NamespaceIndex, number: i32, ending: Ending },
-    /// So many more have, too many at once to be told one by one.
+    /// So many more have ended, too many at once to be reported one by one.
     Orphans { namespace: NamespaceIndex, count: u32 },
     /// The PID 1 of a namespace was told to stop: by an ancestor (sender 0) or by a process inside, under its number there.
     Stopping { namespace: NamespaceIndex, sender: i32, at: Moment },
 }
 
-/// A message as the controller receives it.
+/// Message as the controller receives it.
 #[derive(Debug)]
 pub struct Received {
     /// The sender, as numbered in the receiver's namespace.
     pub sender: Pid,
-    /// What it says.
+    /// The reports.
     pub reports: Vec<Report>,
-    /// The descriptors that came along.
+    /// The descriptors sent along.
     pub descriptors: Vec<OwnedFd>,
 }
 
@@ -131,8 +133,8 @@ fn pair() -> Result<(Channel, Channel), CallError> {
     Ok((receiver, sender))
 }
 
-/// Opens a channel of its own for a process that has just been forked, and for all that it will fork: the receiving end goes
-/// up the one that it was forked with, which it lets go of.
+/// Opens a channel of its own for a process that has just been forked, and for all that it will fork: the receiving end
+/// is sent up the inherited one, which is then closed.
 ///
 /// # Errors
 ///
@@ -143,23 +145,23 @@ pub fn open_own(subject: Subject) -> Result<(), CallError> {
     descriptor::settle(&sender, inheritance::REPORTS).by(Call::Dup3)
 }
 
-/// What a look into a channel finds.
+/// Result of a receive.
 #[derive(Debug)]
 pub enum Look {
     /// A message.
     Received(Received),
-    /// Something that no copy of this program has sent.
+    /// A message that no copy of this program has sent.
     Malformed {
         /// The sender, as numbered in the receiver's namespace.
         sender: Pid,
     },
-    /// Nothing at this moment.
+    /// No message at this moment.
     Nothing,
-    /// Nobody is left to send anything.
+    /// All senders are gone.
     HungUp,
 }
 
-/// Receives one message, without waiting. Descriptors that come with what is malformed are closed.
+/// Receives one message, without waiting. Descriptors that come with a malformed one are closed.
 pub fn receive(channel: BorrowedFd<'_>) -> Look {
     let mut buffer = [0_u8; LARGEST];
     let channel = Channel::from(channel);
@@ -184,11 +186,11 @@ pub fn receive(channel: BorrowedFd<'_>) -> Look {
     }
 }
 
-/// The bytes of a message.
+/// Encodes a message.
 ///
 /// # Errors
 ///
-/// `EMSGSIZE` for what cannot be written.
+/// `EMSGSIZE` if it cannot be encoded.
 pub fn write(reports: &[Report]) -> nix::Result<Vec<u8>> {
     postcard::to_extend(reports, vec![VERSION]).map_err(|_| Errno::EMSGSIZE)
 }
@@ -219,16 +221,16 @@ fn upward() -> Channel<BorrowedFd<'static>> {
 ///
 /// # Errors
 ///
-/// `EAGAIN` when the controller is slow, `EPIPE` when it is gone.
+/// `EAGAIN` if the controller is slow, `EPIPE` if it is gone.
 pub fn try_send(reports: &[Report], descriptors: &[BorrowedFd<'_>]) -> nix::Result<()> {
     upward().send(&write(reports)?, descriptors, Wait::Never).map(drop)
 }
 
-/// Sends one report, and waits while the channel is full: for processes that nobody depends on yet.
+/// Sends one report, and waits while the channel is full: for processes on which nothing depends yet.
 ///
 /// # Errors
 ///
-/// `EPIPE` when the controller is gone.
+/// `EPIPE` if the controller is gone.
 pub fn send(report: Report, descriptors: &[BorrowedFd<'_>]) -> nix::Result<()> {
     use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
     let message = write(&[report])?;
@@ -243,11 +245,11 @@ pub fn send(report: Report, descriptors: &[BorrowedFd<'_>]) -> nix::Result<()> {
     }
 }
 
-/// Reports on their way out of a process that must not wait for anybody.
+/// Reports to be sent by a process that must not wait.
 ///
-/// What cannot be sent is kept and goes out in batches. It is bounded by its nature: each subject of a keeper is asked,
-/// killed and reaped at most once, and comes again only when a controller that reads has commanded it; of orphans, of which
-/// there may be any number, only so many are told one by one.
+/// Unsent reports are kept and go out in batches. Their number is bounded: each subject of a parent is asked, killed
+/// and reaped at most once, and is created again only when a controller that reads has commanded it; of orphans, of
+/// which there may be any number, only so many are reported one by one.
 #[derive(Debug, Default)]
 pub struct Outbox(Vec<Report>);
 
@@ -273,12 +275,12 @@ impl Outbox {
         self.0.push(report);
     }
 
-    /// Whether nothing is left to send.
+    /// True if nothing is left to send.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// Sends what the channel takes. A controller that is gone wants nothing.
+    /// Sends as many reports as the channel takes. If the controller is gone they are dropped.
     pub fn flush(&mut self) {
         while !self.0.is_empty() {
             let batch = self.0.len().min(BATCH);
@@ -315,7 +317,7 @@ mod tests {
         }
     }
 
-    /// One of every kind that has something in it.
+    /// A report of every kind that carries data.
     fn report() -> impl Strategy<Value = Report> {
         let number = any::<u32>;
         let slot = prop_oneof![
@@ -348,7 +350,7 @@ mod tests {
         ]
     }
 
-    /// Reading any bytes and writing the result gives no more bytes.
+    /// Asserts that reading any bytes and writing the result gives no more bytes.
     fn is_read_again(message: &[u8]) -> Result<(), TestCaseError> {
         if let Some(reports) = read(message) {
             prop_assert!(reports.len() <= BATCH);

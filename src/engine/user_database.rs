@@ -24,12 +24,12 @@ pub(super) fn group(name: &str) -> Option<u32> {
     find_group(&text("/etc/group"), name)
 }
 
-/// The groups of a user: his own first, then those that list him as a member.
+/// The groups of a user: the user's own first, then those that list the user as a member.
 pub(super) fn groups_of(user: &User) -> Vec<u32> {
     memberships(&text("/etc/group"), user)
 }
 
-/// A file; a comment in it, as a person's name is one, may be in any encoding.
+/// Contents of a file; a comment in it, such as a full name, may be in any encoding.
 fn text(path: &str) -> String {
     String::from_utf8_lossy(&fs::read(path).unwrap_or_default()).into_owned()
 }

@@ -18,7 +18,7 @@ use super::pace::{Beat, Pace};
 use super::perform;
 use super::wait::{Waiter, Woken, reap_until_asked};
 
-/// Children that idle; on TERM they are asked first, and the parent leaves when the last has left.
+/// Runs with idle children; on TERM they are asked first, and the parent ends when the last has ended.
 pub(super) fn tree(waiter: &Waiter, children: u32) -> nix::Result<()> {
     let mut living = Vec::new();
     let mut grown = Ok(());
@@ -43,7 +43,7 @@ pub(super) fn tree(waiter: &Waiter, children: u32) -> nix::Result<()> {
         if living.is_empty() {
             return grown;
         }
-        // Asked again, it goes on waiting: the children have been told.
+        // Asked again, it goes on waiting: the children have been asked.
         waiter.wait(None)?;
     }
 }

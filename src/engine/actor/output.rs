@@ -1,8 +1,8 @@
-//! What actors write: numbered lines, `ready`, and the reason of a failure.
+//! Output of actors: numbered lines, `ready`, and the reason of a failure.
 //!
-//! Straight to the descriptors: a forked copy must neither flush nor fill a buffer of its parent's. Output is waited for
-//! by ppoll(2) before each write, so that TERM ends an actor whose reader has stopped reading; a pipe that polls
-//! writable takes at least `PIPE_BUF` bytes without blocking (pipe(7)).
+//! Written straight to the descriptors: a forked copy must neither flush nor fill a buffer of its parent's. Output is
+//! waited for by ppoll(2) before each write, so that TERM ends an actor whose reader has stopped reading; a pipe that
+//! polls writable takes at least `PIPE_BUF` bytes without blocking (pipe(7)).
 
 use std::io::{Stderr, Stdout, stderr, stdout};
 use std::os::fd::AsFd;
@@ -18,10 +18,10 @@ use crate::topology::Actor;
 use super::pace::{Beat, Pace};
 use super::wait::{Waiter, Woken, reap_until_asked};
 
-/// How a line fared.
+/// Result of writing a line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Written {
-    /// It is out.
+    /// Written.
     Whole,
     /// TERM or INT came while there was no room for it.
     Asked,
@@ -58,7 +58,7 @@ pub(super) fn write_line(waiter: &Waiter, line: &[u8]) -> nix::Result<Written> {
             Woken::Child => while let Reaped::Child { .. } = reap_one() {},
             Woken::Writable | Woken::Deadline => match write(&output, rest) {
                 Ok(count) => rest = rest.get(count..).unwrap_or_default(),
-                // EAGAIN: the pipe was made non-blocking by somebody who shares it, and is full again.
+                // EAGAIN: the pipe was made non-blocking by a process that shares it, and is full again.
                 Err(Errno::EAGAIN | Errno::EINTR) => {}
                 Err(errno) => return Err(errno),
             },
@@ -67,7 +67,7 @@ pub(super) fn write_line(waiter: &Waiter, line: &[u8]) -> nix::Result<Written> {
     Ok(Written::Whole)
 }
 
-/// Says on standard error why the actor gives up; in one write, and without caring whether anybody reads it.
+/// Writes the reason why the actor gives up to standard error; in one write, whether or not it is read.
 pub(super) fn complain(actor: &Actor, errno: Errno) {
     let errors: Stderr = stderr();
     let text = format!("nestns: actor {}: {}\n", actor.name(), spelled(errno));

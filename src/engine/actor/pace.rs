@@ -1,9 +1,9 @@
-//! A steady beat: so many times a second, by absolute moments, so that the work between two beats does not slow it.
+//! A steady rate: so many beats a second, by absolute times, so that the work between two beats does not slow it.
 
 use std::time::{Duration, Instant};
 
-/// How far behind its beat a process may be before the missed beats are dropped: after a freeze of a minute (SIGSTOP,
-/// the cgroup freezer) it goes on at its rate instead of making up for the minute in one burst.
+/// Delay after which missed beats are dropped: after a freeze of a minute (SIGSTOP, the cgroup freezer) a process goes
+/// on at its rate instead of making up for the minute in one burst.
 const PATIENCE: Duration = Duration::from_secs(1);
 
 /// The beats still to come.
@@ -14,12 +14,12 @@ pub(super) struct Pace {
     end: Option<Instant>,
 }
 
-/// What to wait for.
+/// Event to wait for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Beat {
     /// The next beat, at this moment.
     At(Instant),
-    /// No beat any more, and the end at this moment, or never.
+    /// No more beats, and the end at this moment, or never.
     End(Option<Instant>),
 }
 
@@ -34,7 +34,7 @@ impl Pace {
         }
     }
 
-    /// The next thing that is due.
+    /// The next event.
     pub(super) fn beat(&self) -> Beat {
         match (self.period, self.end) {
             (Some(_), Some(end)) if self.next >= end => Beat::End(Some(end)),

@@ -10,13 +10,13 @@ use nix::sys::signal::SigSet;
 use super::wait::{Waiter, reap_until_asked};
 use crate::sys::errno::number_of;
 
-/// So much each has for its stack, of which it uses next to nothing.
+/// Stack size of each thread, of which it uses next to nothing.
 const STACK: usize = 64 * 1024;
 
-/// Starts so many, says `ready` by waiting, and ends all of them with the process when it is asked to.
+/// Starts so many threads, reports `ready` by waiting, and ends all of them with the process when asked to.
 pub(super) fn start(waiter: &Waiter, count: u32) -> nix::Result<()> {
     let own = SigSet::thread_get_mask()?;
-    // A thread begins with the mask of who has started it.
+    // A thread begins with the mask of the thread that has started it.
     SigSet::all().thread_set_mask()?;
     let started = (0..count).try_for_each(|_| spawn());
     own.thread_set_mask()?;

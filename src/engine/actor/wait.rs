@@ -15,7 +15,7 @@ use nix::sys::time::TimeSpec;
 use crate::sys::disposition;
 use crate::sys::reap::{Reaped, reap_one};
 
-/// What ended a wait.
+/// Reason why a wait ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Woken {
     /// TERM or INT came.

@@ -1,7 +1,7 @@
-//! What a PID 1 is told to do once its namespace stands: to bring something back.
+//! Commands to a PID 1 whose namespace is set up: to restart something.
 //!
-//! A fork takes no time worth speaking of. A whole namespace does, and while it is created nothing is reaped here: that wait
-//! ends when it stands, when a stop is asked for, and at the latest after [`RAISING`].
+//! A fork takes negligible time. A whole namespace does not, and while it is created nothing is reaped here: that wait
+//! ends when it is set up, when a stop is requested, and at the latest after [`RAISING`].
 
 use std::os::fd::{BorrowedFd, OwnedFd};
 use std::time::Duration;
@@ -24,13 +24,13 @@ use crate::sys::call::{Call, CallError, Named};
 use crate::sys::descriptor;
 use crate::sys::pidfd::Pidfd;
 
-/// How many commands are taken before everything else is looked after again.
+/// Number of commands that are taken before everything else is checked again.
 const TURN: usize = 4;
-/// How long the creation of a namespace may take that the rest of this one waits for.
+/// Time limit for the creation of a namespace, for which the rest of this one waits.
 const RAISING: Duration = Duration::from_mins(1);
 
 impl Init {
-    /// Does what has come down the line.
+    /// Carries out pending commands.
     pub(super) fn obey(&mut self) {
         for _ in 0..TURN {
             let Some(Heard { said, descriptors }) = self.desk.take() else { return };
@@ -94,7 +94,7 @@ impl Init {
         result
     }
 
-    /// Has the keeper do something that may take a while, and goes on with what has been signalled meanwhile.
+    /// Has the parent do something that may take a while, and then handles the signals that arrived meanwhile.
     fn patiently(
         &mut self,
         subject: Subject,
@@ -116,7 +116,7 @@ impl Init {
     }
 }
 
-/// Puts the controller's streams where programs inherit them.
+/// Puts the controller's streams at the numbers that programs inherit.
 fn take_streams(descriptors: &[OwnedFd]) -> Result<(), CallError> {
     if descriptors.len() != STREAMS.len() {
         return Err(Errno::EBADF.into());
@@ -131,18 +131,18 @@ fn take_streams(descriptors: &[OwnedFd]) -> Result<(), CallError> {
     Ok(())
 }
 
-/// The patience of an init whose namespace lives: a stop ends it, and time.
+/// Wait hook of an init whose namespace is running: a stop interrupts it, and a time limit.
 struct Attentive {
     subject: Subject,
     /// The signal that stops the namespace, besides TERM.
     stop: i32,
     end: Moment,
-    /// What was signalled meanwhile, each once.
+    /// Signals that arrived meanwhile, each once.
     heard: Vec<Delivered>,
 }
 
 impl Attentive {
-    /// Takes note of what has been signalled; says whether it is a stop.
+    /// Records pending signals; true if one of them is a stop.
     fn listen(&mut self) -> bool {
         while let Some(delivered) = gate::read_signal() {
             let is_known = self
@@ -177,7 +177,7 @@ impl Patience for Attentive {
     }
 
     fn guard(&mut self, _root: Pid, _subject: Subject) -> Result<(), Setback> {
-        // Only what stands directly below the host is guarded.
+        // Only a PID 1 directly below the host is guarded.
         Ok(())
     }
 }

@@ -1,4 +1,4 @@
-//! How a keeper gets children into another namespace.
+//! Ways to create children in another namespace.
 
 use std::os::fd::OwnedFd;
 
@@ -6,17 +6,17 @@ use nix::unistd::getpid;
 
 use crate::sys::pidfd::Pidfd;
 
-/// How a keeper gets children into another namespace.
+/// Way to create children in another namespace.
 #[derive(Debug)]
 pub enum Crossing {
-    /// It changes its namespace for children and sets it back.
+    /// The process changes its namespace for children and sets it back.
     Direct(Pidfd),
-    /// A short-lived helper goes, first into this user namespace, where there is one.
+    /// A short-lived helper goes, first into this user namespace, if there is one.
     Helped(Option<OwnedFd>),
 }
 
 impl Crossing {
-    /// The crossing of an init, which may always set its namespace for children back.
+    /// The way of an init, which may always set its namespace for children back.
     ///
     /// # Errors
     ///

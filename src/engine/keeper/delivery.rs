@@ -1,4 +1,4 @@
-//! The fork of a new PID 1: directly, or by helpers where the kernel asks for one in between.
+//! The fork of a new PID 1: directly, or by helpers if the kernel requires one in between.
 //!
 //! A PID namespace can be made only below one's own (R9): for a namespace inside one whose PID 1 is a program a helper goes
 //! in, numbered so that it takes none of the numbers that count, and makes the new PID 1 its sibling. `setns(own pidfd,
@@ -24,13 +24,13 @@ use crate::sys::fork::fork;
 use crate::sys::pidfd::Pidfd;
 use crate::sys::{dumpable, reap};
 
-/// How long a namespace that has just ended may keep its place in `user.max_pid_namespaces`: about 30 ms (R22).
+/// Pause for `user.max_pid_namespaces`: a namespace that has just ended may count for about 30 ms more (R22).
 const SLOT_RETURN: Duration = Duration::from_millis(10);
-/// How often that is waited for.
+/// Number of such pauses.
 const SLOT_RETRIES: usize = 10;
 
 impl Keeper {
-    /// Forks the new PID 1, directly or through helpers. Its number is known only where no helper was in between.
+    /// Forks the new PID 1, directly or through helpers. Its number is known only if no helper was in between.
     pub(super) fn deliver(
         &self,
         index: NamespaceIndex,
@@ -54,7 +54,7 @@ impl Keeper {
                     .by(Call::PidfdOpen)
                     .map_err(|cause| Failure::new(subject, Stage::EnterPid, cause))?;
                 setns(&outer, CloneFlags::CLONE_NEWPID).map_err(failed(Stage::EnterPid))?;
-                // As of a joined process: it is seen by all that is there.
+                // As for a joined process: it is visible to all processes there.
                 self.hide();
                 let helper = match self.fork_helper_without_number(index) {
                     Ok(ForkResult::Child) => self.deliver_beside(index, channel),
@@ -78,7 +78,8 @@ impl Keeper {
         }
     }
 
-    /// The helper of an unprivileged controller: goes into the user namespace, makes the PID namespace, forks, ends.
+    /// Body of the helper of an unprivileged controller: enters the user namespace, makes the PID namespace, forks,
+    /// ends.
     fn deliver_as_helper(
         &self,
         index: NamespaceIndex,
@@ -114,8 +115,8 @@ impl Keeper {
         }
     }
 
-    /// The helper inside a namespace whose PID 1 is a program: made by fork, the new PID 1 would be the program's child and
-    /// stay a zombie that the keeper cannot reap.
+    /// Body of the helper inside a namespace whose PID 1 is a program: made by fork, the new PID 1 would be the
+    /// program's child and stay a zombie that this process cannot reap.
     fn deliver_beside(&self, index: NamespaceIndex, channel: Option<OwnedFd>) -> ! {
         match clone3(Arguments { placement: Placement::SiblingInNewNamespace, numbers: &[] }) {
             Ok(ForkResult::Child) => (self.run)(self.plan, index, channel, ForkedBy::Helper),
@@ -124,8 +125,8 @@ impl Keeper {
         }
     }
 
-    /// Hides this process and what it forks next from programs. As long as the tree is built there are none, and the controller
-    /// reads what it is told of.
+    /// Hides this process and what it forks next from programs. While the tree is built there are none, and the
+    /// controller reads the processes of the tree.
     pub(super) fn hide(&self) {
         if self.plan.release() == Release::Apart {
             dumpable::hide();
@@ -147,7 +148,8 @@ fn enter_user(subject: Subject, user: Option<&OwnedFd>) -> Result<(), Failure> {
     }
 }
 
-/// `unshare(CLONE_NEWPID)`, tried again for a bounded time where there is no room, because it may be about to come back.
+/// `unshare(CLONE_NEWPID)`, tried again for a bounded time if the limit is reached, because a slot may be about to
+/// become free.
 fn unshare_pid() -> nix::Result<()> {
     for _ in 0..SLOT_RETRIES {
         match unshare(CloneFlags::CLONE_NEWPID) {
@@ -168,13 +170,14 @@ pub(super) fn await_helper(subject: Subject, helper: Pid) -> Result<(), Failure>
     }
 }
 
-/// Waits for a newborn's first word, beside which the kernel has written its number in the keeper's namespace.
+/// Waits for the first message of a new PID 1, beside which the kernel has written its number in this process's
+/// namespace.
 pub(super) fn await_birth(subject: Subject, channel: &OwnedFd, patience: &mut dyn Patience) -> Result<Pid, Setback> {
     loop {
         patience.until_readable(&[channel.as_fd()])?;
         let Heard { word, sender, .. } = listen(subject, channel)?;
-        // A helper that was in between has ended by now, so that the newborn is a child of the keeper. Whoever else has got
-        // hold of the channel is none.
+        // A helper that was in between has ended by now, so that the new PID 1 is a child of this process. Any other
+        // process that has got hold of the channel is not.
         if word == Word::Born && reap::is_child(sender) {
             return Ok(sender);
         }

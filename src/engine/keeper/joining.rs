@@ -24,7 +24,7 @@ use crate::sys::{descriptor, dumpable};
 use crate::topology::{Entry, Program, Terminal};
 
 impl Keeper {
-    /// Forks somebody whom no plan declares: the command of `run`, or a program of `exec`. He waits for no gate.
+    /// Forks a process that no plan declares: the command of `run`, or a program of `exec`. It waits at no gate.
     ///
     /// # Errors
     ///
@@ -43,7 +43,7 @@ impl Keeper {
                 let keeper = nix::unistd::getpid();
                 match fork().map_err(|errno| Failure::new(subject, Stage::Fork, errno))? {
                     ForkResult::Child => {
-                        // No PID 1 takes him along, and the guardian does not know him.
+                        // It ends with no PID 1, and the guardian does not know it.
                         end_with_parent(keeper);
                         recruit.report_for_duty(&self.plan, Entry::Join)
                     }
@@ -84,7 +84,7 @@ impl Keeper {
         flags
     }
 
-    /// The user namespace that the keeper's helpers go through, where there is one.
+    /// The user namespace that helpers go through, if there is one.
     pub fn user_namespace(&self) -> Option<&OwnedFd> {
         match &self.crossing {
             Crossing::Helped(user) => user.as_ref(),
@@ -106,7 +106,8 @@ impl Keeper {
         let pid = match &self.crossing {
             Crossing::Direct(myself) => {
                 passage.enter_pid().map_err(|stopped| stopped_at(subject, stopped))?;
-                // The child is seen by all that is there, and has every descriptor of this process until it has closed them.
+                // The child is visible to all processes there, and has every descriptor of this process until it has
+                // closed them.
                 self.hide();
                 let child = match fork() {
                     Ok(ForkResult::Child) => self.become_joined(recruit, &passage),
@@ -157,7 +158,7 @@ impl Keeper {
     }
 }
 
-/// The failure of a passage.
+/// Failure of a passage.
 fn stopped_at(subject: Subject, (step, errno): (Step, Errno)) -> Failure {
     let stage = match step {
         Step::User => Stage::EnterUser,
@@ -167,40 +168,40 @@ fn stopped_at(subject: Subject, (step, errno): (Step, Errno)) -> Failure {
     Failure::new(subject, stage, errno)
 }
 
-/// Somebody who comes to a standing tree from outside.
+/// Process that is started in a running tree from outside.
 #[derive(Debug)]
 pub struct Guest {
-    /// Who.
+    /// Identity.
     pub subject: Subject,
-    /// What he becomes; its name is his path.
+    /// Program and its circumstances; the name is the path.
     pub process: ProcessPlan,
-    /// Where he goes.
+    /// Place.
     pub entrance: Entrance,
-    /// His standard input, output and error, where they are not the keeper's or what his plan says. A terminal is all three.
+    /// Standard input, output and error, if they are not those of this process or of the plan. A terminal is all three.
     pub streams: Option<[OwnedFd; 3]>,
 }
 
-/// Where a guest goes.
+/// Place of a process that is started from outside.
 #[derive(Debug)]
 pub enum Entrance {
-    /// He stays on the host.
+    /// The host.
     Host,
-    /// Into the PID namespace of a process, and into these other namespaces of it.
+    /// The PID namespace of a process, and these other namespaces of it.
     Beside {
-        /// Of whom.
+        /// The process.
         process: Pidfd,
-        /// Besides PID.
+        /// The namespaces besides PID.
         namespaces: CloneFlags,
     },
 }
 
-/// A process that is about to be forked.
+/// Process that is about to be forked.
 #[derive(Debug)]
 pub(super) struct Recruit {
     subject: Subject,
     path: String,
     process: ProcessPlan,
-    /// Where it is made before the fork.
+    /// Image, if it is made before the fork.
     image: Option<Image>,
     streams: Option<[OwnedFd; 3]>,
 }
@@ -213,8 +214,8 @@ impl Recruit {
         Ok(Self { subject, path: namespace.path_of(subject.slot), process, image: None, streams: None })
     }
 
-    /// In the child: gets rid of what is not its own and becomes the process. One that comes from outside, and is seen by all
-    /// that is in there, reports through a channel of its own.
+    /// In the child: drops everything that is not its own and becomes the process. One from outside, which is visible
+    /// to all processes in there, reports through a channel of its own.
     pub(super) fn report_for_duty(&self, plan: &Plan, entry: Entry) -> ! {
         last_words::belong_to(self.subject);
         if let Some(streams) = &self.streams {
@@ -226,17 +227,18 @@ impl Recruit {
         {
             program::fail(Failure::new(self.subject, Stage::Channel, errno));
         }
-        // It holds nothing any more that is not its own.
+        // It holds no more descriptors of others.
         dumpable::show();
         program::begin_session();
-        // A guest becomes its program at once, which brings a name of its own: three system calls that nobody sees.
+        // A process of `run` or `exec` becomes its program at once, which brings a name of its own: that saves three
+        // system calls.
         if !self.subject.is_guest() || !matches!(self.process.program, Program::Command(_)) {
             program::take_name(plan, &self.path, program::kind(&self.process));
         }
         program::become_program(plan, self.subject, &self.process, self.image.as_ref())
     }
 
-    /// In the child: puts the streams that came with a guest where his plan, which inherits them, finds them.
+    /// In the child: puts its given streams at the numbers from which its plan inherits them.
     fn take_streams(&self, streams: &[OwnedFd; 3]) {
         let placed = if self.process.terminal == Terminal::Own {
             descriptor::settle(&streams[0], TERMINAL).by(Call::Dup3)

@@ -1,11 +1,12 @@
-//! Whoever creates and reaps things in a namespace: a builtin init, or, for the roots and what stands in a root whose PID 1
-//! is a program, the controller.
+//! Parent of the processes of a namespace, which creates and reaps them: a builtin init, or, for the roots and
+//! everything in a root whose PID 1 is a program, the controller.
 //!
-//! Creation is sequential in the order of numbers: the keeper waits for a child only where the child's subtree takes further
-//! numbers. While it creates it holds a constant number of descriptors, because fork copies them (800 µs with 10,000).
+//! Creation is sequential in the order of numbers: the parent waits for a child only if the child's subtree takes
+//! further numbers. While it creates it holds a constant number of descriptors, because fork copies them (800 µs with
+//! 10,000).
 //!
-//! Reading order: [`Keeper::raise`], `delivery` (the fork itself), `joining` (processes that are moved in), `renewal` (what
-//! comes again).
+//! Reading order: [`Keeper::raise`], `delivery` (the fork itself), `joining` (processes from outside), `renewal`
+//! (restarts).
 
 mod crossing;
 mod delivery;
@@ -36,18 +37,18 @@ use crate::topology::Entry;
 use delivery::{await_birth, listen};
 use joining::Recruit;
 
-/// A child of a keeper.
+/// Child of this process.
 #[derive(Debug, Clone, Copy)]
 pub struct Kid {
-    /// Its number in the keeper's namespace; it cannot be reused before the keeper has reaped it.
+    /// Number in this process's namespace; it cannot be reused before the child is reaped.
     pub pid: Pid,
-    /// Which one it is.
+    /// Identity.
     pub subject: Subject,
-    /// Whether it has been reaped.
+    /// True if it has been reaped.
     pub gone: bool,
 }
 
-/// A namespace in creation that the keeper has not waited for yet.
+/// Namespace in creation that has not been waited for yet.
 #[derive(Debug)]
 struct Pending {
     index: NamespaceIndex,
@@ -55,52 +56,52 @@ struct Pending {
     channel: OwnedFd,
 }
 
-/// What reaping found.
+/// Result of reaping.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reaped {
-    /// One of the keeper's own has ended.
+    /// A child of the tree has ended.
     Kid(Subject, Ending),
-    /// A process that the keeper has inherited.
+    /// An inherited process has ended.
     Orphan(Pid, Ending),
-    /// Nothing has ended that was not known.
+    /// No child has ended.
     Nothing,
-    /// There is no child left at all.
+    /// No child is left at all.
     Childless,
 }
 
-/// The maker and reaper of processes.
+/// Creator and reaper of processes.
 #[derive(Debug)]
 pub struct Keeper {
     plan: Plan,
-    /// The namespace that it is a member of; `None` on the host.
+    /// Namespace that this process is a member of; `None` on the host.
     home: Option<NamespaceIndex>,
     crossing: Crossing,
     run: RunPidOne,
     kids: Vec<Kid>,
     living: usize,
     pending: Vec<Pending>,
-    /// What the last guest was made of. Every page of it that is freed while he shares the memory, which he does until he has
-    /// become his program, is copied first; so it is kept until the next one comes.
+    /// Memory of the last process from outside. Every page of it that is freed while that process shares the memory,
+    /// which it does until it has become its program, is copied first; so it is kept until the next one.
     spent: Option<Recruit>,
 }
 
 impl Keeper {
-    /// A keeper in the namespace `home`, or outside all of them.
+    /// Parent in the namespace `home`, or outside all of them.
     pub fn new(plan: Plan, home: Option<NamespaceIndex>, crossing: Crossing, run: RunPidOne) -> Self {
         Self { plan, home, crossing, run, kids: Vec::new(), living: 0, pending: Vec::new(), spent: None }
     }
 
-    /// Everything that it has created, in order.
+    /// All children, in the order of creation.
     pub fn kids(&self) -> &[Kid] {
         &self.kids
     }
 
-    /// How many of them have not been reaped.
+    /// Number of children that have not been reaped.
     pub fn living(&self) -> usize {
         self.living
     }
 
-    /// The child with this role, if it lives.
+    /// The child with this identity, if it lives.
     pub fn find(&self, subject: Subject) -> Option<Kid> {
         let place = match self.kids.binary_search_by_key(&subject, |kid| kid.subject) {
             Ok(place) if !self.kids[place].gone => place,
@@ -110,16 +111,16 @@ impl Keeper {
         Some(self.kids[place])
     }
 
-    /// Creates one namespace directly inside the keeper's, and all that is in it.
+    /// Creates one namespace directly inside this process's, and everything in it.
     ///
     /// # Errors
     ///
-    /// [`Setback`]; what exists then is the caller's to kill.
+    /// [`Setback`]; the caller has to kill everything created so far.
     pub fn raise(&mut self, index: NamespaceIndex, patience: &mut dyn Patience) -> Result<(), Setback> {
         self.raise_inside(index, None, patience)
     }
 
-    /// Waits for everything that has been begun.
+    /// Waits for all namespaces in creation.
     ///
     /// # Errors
     ///
@@ -128,14 +129,14 @@ impl Keeper {
         self.settle_pending(0, patience)
     }
 
-    /// Forks one of the keeper's own namespace's processes.
+    /// Forks a process of this process's own namespace.
     ///
     /// # Errors
     ///
     /// The stage and errno of what failed.
     pub fn fork_process(&mut self, subject: Subject, namespace: &NamespacePlan) -> Result<(), Failure> {
         match fork().map_err(|errno| Failure::new(subject, Stage::Fork, errno))? {
-            // Decoding its record is the child's work: the parent's heap stays small.
+            // The record is decoded in the child: the parent's heap stays small.
             ForkResult::Child => match Recruit::of(subject, namespace) {
                 Ok(recruit) => recruit.report_for_duty(&self.plan, Entry::Fork),
                 Err(failure) => program::fail(failure),
@@ -145,7 +146,7 @@ impl Keeper {
         Ok(())
     }
 
-    /// Takes one ended child from the kernel. To be called until it finds nothing: SIGCHLD is a hint, not a count.
+    /// Reaps one ended child. To be called until it finds none: SIGCHLD is a hint, not a count.
     pub fn reap(&mut self) -> Reaped {
         match reap::reap_one() {
             reap::Reaped::Child { pid, status } => {
@@ -163,15 +164,15 @@ impl Keeper {
         if self.plan.release() == Release::Apart
             && let Some(former) = self.kids.iter_mut().find(|kid| kid.subject == subject && kid.gone)
         {
-            // It comes again, any number of times: it takes the place of the one before.
+            // Restarts are unlimited: the new process takes the place of the former.
             *former = kid;
         } else {
             self.kids.push(kid);
         }
     }
 
-    /// Numbers ascend in the order of creation but for a wrap-around and for those that have come again, so that ten
-    /// thousand are found by halving.
+    /// Removes a child. Numbers ascend in the order of creation but for a wrap-around and for restarts, so that ten
+    /// thousand are searched by bisection.
     fn remove(&mut self, pid: Pid) -> Option<Subject> {
         let place = match self.kids.binary_search_by_key(&pid, |kid| kid.pid) {
             Ok(place) if !self.kids[place].gone => place,
@@ -180,7 +181,7 @@ impl Keeper {
         self.living -= 1;
         let subject = self.kids[place].subject;
         if subject.is_guest() {
-            // He does not come again, and there may be any number of others.
+            // Not restarted, and there may be any number of others.
             self.kids.remove(place);
         } else {
             self.kids[place].gone = true;
@@ -258,7 +259,7 @@ impl Keeper {
         Ok(())
     }
 
-    /// Creates what is in a namespace whose PID 1 is a program, which cannot do it.
+    /// Creates everything in a namespace whose PID 1 is a program, which cannot do it.
     fn furnish(&mut self, index: NamespaceIndex, pid: Pid, patience: &mut dyn Patience) -> Result<(), Setback> {
         if self.plan.numbers_below(index) == 0 {
             return Ok(());

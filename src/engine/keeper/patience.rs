@@ -1,4 +1,5 @@
-//! How a keeper waits for a namespace in creation: an init has nothing else to do, the controller has.
+//! Wait hook: the way in which a parent waits for a namespace in creation. An init has nothing else to do, the
+//! controller has.
 
 use std::os::fd::BorrowedFd;
 
@@ -7,12 +8,12 @@ use nix::unistd::Pid;
 use crate::engine::failure::Failure;
 use crate::engine::plan::Subject;
 
-/// Why a creation did not come to its end.
+/// Reason why a creation was not completed.
 #[derive(Debug)]
 pub enum Setback {
     /// Something failed.
     Failed(Failure),
-    /// The keeper has been told to give up; the reason is known to whoever told it.
+    /// The wait hook has given up, for a reason that its owner knows.
     Interrupted,
 }
 
@@ -22,24 +23,24 @@ impl From<Failure> for Setback {
     }
 }
 
-/// How a keeper spends the time in which it waits for a namespace in creation.
+/// Wait hook for namespaces in creation.
 pub trait Patience {
-    /// Returns when one of the channels is readable, with its place.
+    /// Returns the index of the first channel that is readable.
     ///
     /// # Errors
     ///
-    /// [`Setback`] when there is a reason not to wait any longer.
+    /// [`Setback`] if there is a reason not to wait any longer.
     fn until_readable(&mut self, channels: &[BorrowedFd<'_>]) -> Result<usize, Setback>;
 
-    /// Called for each PID 1 directly below the host, when it is a child of the caller and before it goes on.
+    /// Called for each PID 1 directly below the host, once it is a child of the caller and before it goes on.
     ///
     /// # Errors
     ///
-    /// [`Setback`] when it could not be put under the guardian.
+    /// [`Setback`] if it could not be put under the guardian.
     fn guard(&mut self, root: Pid, subject: Subject) -> Result<(), Setback>;
 }
 
-/// The patience of an init: it has nothing else to do yet, and signals wait.
+/// Wait hook of an init that has nothing else to do yet; signals stay pending.
 #[derive(Debug)]
 pub struct Undisturbed;
 

@@ -1,7 +1,7 @@
-//! What comes again in a tree that stands: one process, or a namespace with all that is in it.
+//! Restarts in a running tree: of one process, or of a namespace with everything in it.
 //!
-//! The same forks as at creation, in the same order; only the gate is another one (see [`Plan::for_latecomers`]), and a
-//! failure leaves a half-built part that the keeper ends itself, because the rest of the tree goes on.
+//! The same forks as at creation, in the same order; only the gate is another one (see [`Plan::for_latecomers`]), and
+//! after a failure the parent itself ends the half-built part, because the rest of the tree goes on.
 //!
 //! [`Plan::for_latecomers`]: crate::engine::plan::Plan::for_latecomers
 
@@ -15,16 +15,16 @@ use crate::engine::plan::{NamespaceIndex, Subject};
 use crate::sys::pidfd::Pidfd;
 
 impl Keeper {
-    /// From now on whoever is created waits for a word of his own: the common gate has been opened.
+    /// Has every process that is created from now on wait for a signal of its own: the common gate has been opened.
     pub fn expect_latecomers(&mut self) {
         self.plan = self.plan.for_latecomers();
     }
 
-    /// Forks one of the keeper's own namespace's processes again.
+    /// Forks a process of this process's own namespace again.
     ///
     /// # Errors
     ///
-    /// `EEXIST` when it lives, or what [`Keeper::fork_process`] fails with.
+    /// `EEXIST` if it lives, or an error of [`Keeper::fork_process`].
     pub fn fork_again(&mut self, subject: Subject) -> Result<(), Failure> {
         self.make_sure_it_is_gone(subject)?;
         self.fork_process(subject, &self.plan.namespace(subject.namespace))
@@ -34,19 +34,19 @@ impl Keeper {
     ///
     /// # Errors
     ///
-    /// `EEXIST` when it lives, `ESRCH` when the namespace's PID 1 does not.
+    /// `EEXIST` if it lives, `ESRCH` if the namespace's PID 1 does not.
     pub fn join_again(&mut self, subject: Subject, patience: &mut dyn Patience) -> Result<Pid, Setback> {
         self.make_sure_it_is_gone(subject)?;
         let init = self.init_of(subject.namespace, subject)?;
         self.join(&self.recruit(subject)?, init, patience)
     }
 
-    /// Creates a namespace again, and all that is in it. When that fails, what there was of it has been killed, and is still
-    /// to be reaped.
+    /// Creates a namespace again, and everything in it. On failure, its processes have been killed, and are still to be
+    /// reaped.
     ///
     /// # Errors
     ///
-    /// `EEXIST` when its PID 1 lives, `ESRCH` when the one around it does not, or those of [`Keeper::raise`].
+    /// `EEXIST` if its PID 1 lives, `ESRCH` if the one around it does not, or those of [`Keeper::raise`].
     pub fn raise_again(&mut self, index: NamespaceIndex, patience: &mut dyn Patience) -> Result<(), Setback> {
         let subject = Subject::init(index);
         self.make_sure_it_is_gone(subject)?;
@@ -60,7 +60,7 @@ impl Keeper {
             self.pending.clear();
             let inside = index..index + self.plan.subtree(index);
             for kid in self.kids.iter().filter(|kid| !kid.gone && inside.contains(&kid.subject.namespace)) {
-                // An unreaped child: its number is its own.
+                // An unreaped child: its number is not reused.
                 let _ = Pidfd::open(kid.pid).and_then(|pidfd| pidfd.signal(libc::SIGKILL));
             }
         }

@@ -1,4 +1,4 @@
-//! What all processes of a tree share: the caller's environment, signals and directory.
+//! Properties common to all processes of a tree: the caller's environment, signals and directory.
 
 use std::collections::BTreeMap;
 use std::ffi::{CString, OsStr, OsString};
@@ -11,7 +11,7 @@ use super::ProcessPlan;
 use crate::sys::caller::Dispositions;
 use crate::sys::title::TitleArea;
 
-/// How many subtrees of one namespace may be created at a time.
+/// Number of subtrees of one namespace that may be created at a time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Order {
     /// One after the other: the same numbers on every run.
@@ -20,10 +20,10 @@ pub enum Order {
     Parallel(u32),
 }
 
-/// What all processes of a tree share.
+/// Properties common to all processes of a tree.
 #[derive(Debug, Clone)]
 pub struct Common {
-    /// The caller's environment, with what the controller adds.
+    /// The caller's environment, with additions by the controller.
     pub environment: BTreeMap<OsString, OsString>,
     /// The caller's signal mask and dispositions.
     pub dispositions: Dispositions,
@@ -31,18 +31,19 @@ pub struct Common {
     pub directory: PathBuf,
     /// The caller's limits on descriptors, soft and hard; the controller may raise the soft one for itself.
     pub descriptors: Option<(u64, u64)>,
-    /// Where the command line of a forked copy is written.
+    /// Memory for the title of a forked copy.
     pub title: Option<TitleArea>,
-    /// The namespace that the command of `run` will visit: it and those around it stay until they are told to end.
+    /// Namespace of the command of `run`: it and those around it stay until they are told to end.
     pub visited: Option<String>,
-    /// In which order siblings are created.
+    /// Order in which siblings are created.
     pub order: Order,
 }
 
 impl Common {
     /// The environment of a program: the caller's, then the namespace's and its own, as `NAME=value`.
     pub fn environment_of(&self, process: &ProcessPlan) -> Vec<CString> {
-        // A child that is about to execute its program has every page that it writes to copied: nothing is cloned first.
+        // In a child that is about to execute its program, every page that is written to is copied: nothing is cloned
+        // first.
         let mut environment: BTreeMap<&OsStr, &OsStr> =
             self.environment.iter().map(|(name, value)| (&**name, &**value)).collect();
         environment.extend(process.env.iter().map(|(name, value)| (OsStr::new(name), OsStr::new(value))));

@@ -1,8 +1,8 @@
-//! The checked tree, flattened: what the processes of a tree read to learn what they are to do.
+//! The checked tree, flattened: instructions for the processes of the tree.
 //!
-//! The plan lies in one shared read-only mapping, a record a namespace, each decoded by whoever needs it. The graph and the
-//! file's text are dropped before the first fork: what is dirty then is copied into every page table (engine rule "a small
-//! parent"). Everything that can be looked up outside is looked up here: users become numbers, relative files absolute.
+//! The plan lies in one shared read-only mapping, a record a namespace, each decoded when needed. The graph and the
+//! file's text are dropped before the first fork: dirty memory is copied into every page table. Everything that can be
+//! looked up outside is looked up here: users become numbers, relative files absolute.
 mod common;
 mod namespace;
 mod process;
@@ -38,24 +38,23 @@ pub struct Counts {
     pub depth: u32,
     /// Processes that wait for the common gate.
     pub unconditional: u32,
-    /// What the controller listens to, a descriptor each: captured streams, and those on which a process says that it is
-    /// ready.
+    /// Descriptors that the controller reads: captured streams, and those on which a process reports its readiness.
     pub captured: u32,
-    /// Processes whose output it may have to keep.
+    /// Processes whose output the controller may have to keep.
     pub logged: u32,
-    /// Channels for reports, a descriptor of the controller's each: of namespaces, and of processes that are moved in.
+    /// Channels for reports, a descriptor of the controller's each: of namespaces, and of processes that join.
     pub channels: u32,
 }
 
 /// The size of one entry in the index: record offset, size of the subtree, numbers taken below PID 1.
 const ENTRY: usize = 12;
 
-/// How those are let go who have been created and wait.
+/// Way in which created processes are released.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Release {
-    /// By the gate that opens for all at once, but for those with conditions.
+    /// By the gate that opens for all at once, except those with conditions.
     Together,
-    /// Each by a word of its own: the common gate has opened before they came.
+    /// Each by a signal of its own: the common gate was opened before they were created.
     Apart,
 }
 
@@ -68,7 +67,7 @@ pub struct Plan {
     release: Release,
 }
 
-/// Why a plan could not be made; nothing has been built.
+/// Reason why a plan could not be made; nothing has been built.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum PlanError {
@@ -91,11 +90,11 @@ pub enum PlanError {
 }
 
 impl Plan {
-    /// Flattens a topology. `base` is the directory that relative files of the topology are meant from.
+    /// Flattens a topology. Relative files of the topology are relative to the directory `base`.
     ///
     /// # Errors
     ///
-    /// A user or group that the machine does not know, or want of memory.
+    /// A user or group that the machine does not know, or lack of memory.
     pub fn new(topology: &Topology, base: &Path, common: Common) -> Result<Self, PlanError> {
         let order = topology.pre_order();
         let mut parents: Vec<Option<NamespaceIndex>> = Vec::with_capacity(order.len());
@@ -134,19 +133,19 @@ impl Plan {
         Ok(Self { bytes, common: Box::leak(Box::new(common)), counts, release: Release::Together })
     }
 
-    /// The same plan for those who come again, or later: the common gate is behind them.
+    /// The same plan for processes that are created again, or later: the common gate is open.
     #[must_use]
     pub fn for_latecomers(self) -> Self {
         Self { release: Release::Apart, ..self }
     }
 
-    /// How those are let go who are created by this plan.
+    /// Way in which processes created by this plan are released.
     pub fn release(&self) -> Release {
         self.release
     }
 
-    /// The namespace of the nearest builtin init from `index` outward; `None` is the controller. It is the keeper of what
-    /// is moved into the namespaces in it, and of the namespaces themselves.
+    /// Namespace of the nearest builtin init from `index` outward; `None` is the controller. It is the parent of the
+    /// namespaces in it, and of the processes that join them.
     pub fn keeper_of(&self, mut index: Option<NamespaceIndex>) -> Option<NamespaceIndex> {
         while let Some(candidate) = index {
             let namespace = self.namespace(candidate);
@@ -167,18 +166,18 @@ impl Plan {
         }
     }
 
-    /// How many things there are.
+    /// Totals.
     pub fn counts(&self) -> Counts {
         self.counts
     }
 
-    /// What all processes share.
+    /// Properties common to all processes.
     pub fn common(&self) -> &'static Common {
         self.common
     }
 
-    /// A namespace's record, decoded; the last few that were asked for are kept, because it is asked for once for each of
-    /// its processes, and holds all of them.
+    /// A namespace's record, decoded; the last few are kept, because it is needed once for each of its processes, and
+    /// holds all of them.
     ///
     /// # Panics
     ///
@@ -189,8 +188,8 @@ impl Plan {
         recent::record(record.as_ptr() as usize, || postcard::from_bytes(record).expect("the record that was written"))
     }
 
-    /// The namespace with this path. On the way to it nothing is decoded but paths, and of those only the ones beside it and
-    /// beside the namespaces around it.
+    /// The namespace with this path. On the way to it only paths are decoded, those beside it and beside the namespaces
+    /// around it.
     pub fn find(&self, path: &str) -> Option<NamespaceIndex> {
         let leads_to = |index: &NamespaceIndex| {
             path.strip_prefix(self.path(*index)).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
@@ -230,7 +229,7 @@ impl Plan {
         self.entry(index, 1)
     }
 
-    /// How many numbers its subtree takes in it besides that of its own PID 1.
+    /// Number of PIDs that its subtree takes in it besides that of its own PID 1.
     pub fn numbers_below(&self, index: NamespaceIndex) -> u32 {
         self.entry(index, 2)
     }
@@ -242,7 +241,7 @@ impl Plan {
 
     fn path(&self, index: NamespaceIndex) -> &'static str {
         let record = &self.bytes[self.entry(index, 0) as usize..];
-        // What was written there begins with it, so that it can be read.
+        // The record begins with the path, so that it can be read alone.
         postcard::take_from_bytes(record).map_or("", |(path, _)| path)
     }
 
@@ -253,7 +252,7 @@ impl Plan {
     }
 }
 
-/// The namespaces, by their place, whose init must not leave when it is empty, because something in it may come again.
+/// Indices of the namespaces whose init must not end when it is empty, because something in it may be restarted.
 fn holders(topology: &Topology) -> HashSet<NamespaceIndex> {
     let mut holders = HashSet::new();
     // Around a namespace: those whose PID 1 is nestns, with their levels.
@@ -273,7 +272,7 @@ fn holders(topology: &Topology) -> HashSet<NamespaceIndex> {
         if program.is_none() {
             around.push((namespace.level(), index));
         }
-        // A member that was moved in is waited for inside, whoever has forked it.
+        // The init inside waits for a joined process, whichever process is its parent.
         if program.is_none() && namespace.processes.iter().any(|process| process.restart.when != RestartWhen::Never) {
             holders.insert(index);
         }
@@ -281,7 +280,7 @@ fn holders(topology: &Topology) -> HashSet<NamespaceIndex> {
     holders
 }
 
-/// Puts the index in front of the records. A subtree is counted backwards: by then all its members have been.
+/// Puts the index in front of the records. Subtrees are counted backwards: by then all their members have been.
 fn with_index(records: &[u8], offsets: &[usize], parents: &[Option<NamespaceIndex>], mut numbers: Vec<u32>) -> Vec<u8> {
     let mut subtrees = vec![1_u32; parents.len()];
     for index in (0..parents.len()).rev() {

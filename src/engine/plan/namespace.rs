@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::{NamespaceIndex, PlanError, ProcessPlan, Slot};
 use crate::topology::{Init, Namespace, NamespaceSpec, Process, RestartPolicy, RestartWhen};
 
-/// Who is PID 1.
+/// PID 1 of a namespace.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "as in `topology::Init`")]
 pub enum InitPlan {
@@ -17,22 +17,22 @@ pub enum InitPlan {
     Program(Box<ProcessPlan>),
 }
 
-/// Whether an init has to wait, when it is empty, for something that comes again.
+/// Restarts that an empty init has to wait for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Comebacks {
-    /// Nothing does.
+    /// None.
     None,
-    /// Something may, by its restart policy: a process in the namespace, or a namespace that its init has created.
+    /// Possible, by a restart policy: of a process in the namespace, or of a namespace that its init has created.
     Possible,
 }
 
-/// Through what the processes of a namespace report.
+/// Channel through which the processes of a namespace report.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Channel {
-    /// Through the one that is inherited from outside: no program is declared here nor in a namespace around it, so that none
-    /// is there to take it.
+    /// The one inherited from outside: no program is declared here nor in a namespace around it, so that none is there
+    /// to take it.
     Inherited,
-    /// Through one of the namespace's own.
+    /// One of the namespace's own.
     Own,
 }
 
@@ -105,12 +105,12 @@ impl NamespacePlan {
         }
     }
 
-    /// Whether a program is declared in it.
+    /// True if a program is declared in it.
     pub(super) fn has_programs(&self) -> bool {
         matches!(self.init, InitPlan::Program(_)) || !self.processes.is_empty()
     }
 
-    /// Whether nestns itself is PID 1, and thus keeper of what is inside.
+    /// True if nestns itself is PID 1, and thus parent of everything inside.
     pub fn has_own_keeper(&self) -> bool {
         !matches!(self.init, InitPlan::Program(_))
     }

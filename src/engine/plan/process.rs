@@ -1,4 +1,4 @@
-//! A process, ready to be forked: its key in the file with everything looked up that needs the machine.
+//! A process, ready to be forked: its key in the file with everything looked up that depends on the machine.
 
 use std::ops::Deref;
 use std::path::Path;
@@ -9,7 +9,7 @@ use super::PlanError;
 use crate::engine::user_database;
 use crate::topology::{Output, Process, ProcessSpec, Stdin};
 
-/// Who a program runs as.
+/// User and groups of a program.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "as in credentials(7)")]
 pub struct Identity {
@@ -18,7 +18,7 @@ pub struct Identity {
     pub groups: Vec<u32>,
 }
 
-/// What the machine does not know.
+/// Name that the machine does not know.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Unknown {
     /// A user's name.
@@ -51,7 +51,7 @@ impl Identity {
                 None => return Err(Unknown::Group(name.to_owned())),
             },
         };
-        // Somebody whom the database knows is a member of groups; a bare number, or one with a group, of none but its own.
+        // A user of the user database is a member of groups; a bare number, or one with a group, of none but its own.
         let groups =
             known.filter(|_| group.is_none()).map_or_else(|| vec![gid], |known| user_database::groups_of(&known));
         Ok(Self { uid, gid, groups })
@@ -76,14 +76,14 @@ impl Deref for ProcessPlan {
 }
 
 impl ProcessPlan {
-    /// Whether it waits for the gate that opens for all at once, rather than for a word of its own.
+    /// True if it waits for the gate that opens for all at once, rather than for a signal of its own.
     pub fn is_unconditional(&self) -> bool {
         self.after.is_empty()
     }
 }
 
 impl ProcessPlan {
-    /// Makes a process of `namespace` ready to be forked; `base` is where relative files are meant from.
+    /// Makes a process of `namespace` ready to be forked; relative files are relative to `base`.
     ///
     /// # Errors
     ///

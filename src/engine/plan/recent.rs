@@ -1,17 +1,17 @@
-//! The records that were decoded last.
+//! Cache of the records that were decoded last.
 //!
-//! What a process of the tree keeps here it copies with every fork: so few that it does not count, and enough for whoever
-//! goes through the processes of a namespace and looks at the namespaces around it.
+//! Everything that a process of the tree keeps here is copied with every fork: so few that it does not count, and
+//! enough to go through the processes of a namespace and look at the namespaces around it.
 
 use std::cell::RefCell;
 use std::rc::Rc;
 
 use super::NamespacePlan;
 
-/// How many.
+/// Number of records.
 const KEPT: usize = 4;
 
-/// By the address of the record, which is in a mapping that stays; and which one is replaced next.
+/// Records by address, which is in a mapping that stays; and the index of the next one to be replaced.
 type Records = (usize, [Option<(usize, Rc<NamespacePlan>)>; KEPT]);
 
 thread_local! {
