@@ -1,4 +1,4 @@
-//! May it? The questions of ptrace(2) and kill(2), asked without doing either.
+//! Permission checks of ptrace(2) and kill(2), without doing either.
 
 use nix::errno::Errno;
 use nix::libc;
@@ -18,19 +18,19 @@ pub fn may_trace(pid: Pid) -> nix::Result<()> {
     // SAFETY: the kernel writes at most one byte, to a live local; the remote address belongs to the other process.
     let result = unsafe { libc::process_vm_readv(pid.as_raw(), &raw const local, 1, &raw const remote, 1, 0) };
     match Errno::result(result) {
-        // Let in, and found nothing there.
+        // Permitted, with nothing mapped there.
         Ok(_) | Err(Errno::EFAULT) => Ok(()),
-        // One without memory has the same answer as one that does not exist.
+        // A process without memory has the same answer as one that does not exist.
         Err(Errno::ESRCH) if exists(pid) => Err(Errno::EPERM),
         Err(errno) => Err(errno),
     }
 }
 
-/// `kill(pid, 0)`: whether a signal would be sent.
+/// `kill(pid, 0)`: the permission to send a signal.
 ///
 /// # Errors
 ///
-/// `ESRCH` when the caller's PID namespace has no such process, `EPERM` when he may not signal it.
+/// `ESRCH` when the caller's PID namespace has no such process, `EPERM` when the caller may not signal it.
 pub fn may_signal(pid: Pid) -> nix::Result<()> {
     nix::sys::signal::kill(pid, None)
 }

@@ -15,16 +15,16 @@ macro_rules! calls {
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
         #[expect(missing_docs, reason = "the names are those of the manual")]
         pub enum Call {
-            /// None has failed, or it is not known which.
+            /// No call has failed, or it is not known which.
             Unnamed,
             $($name,)*
         }
 
         impl Call {
-            /// All that have a name.
+            /// All calls that have a name.
             pub const ALL: &'static [Self] = &[$(Self::$name,)*];
 
-            /// Its name; none of [`Call::Unnamed`].
+            /// Name; `None` for [`Call::Unnamed`].
             pub const fn name(self) -> Option<&'static str> {
                 match self {
                     Self::Unnamed => None,
@@ -95,17 +95,17 @@ calls! {
     Write = "write",
 }
 
-/// An errno and the call that it came from.
+/// An errno and the call that returned it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CallError {
     /// The call.
     pub call: Call,
-    /// What it answered.
+    /// The errno that it returned.
     pub errno: Errno,
 }
 
 impl CallError {
-    /// The same, for the call if it has no name yet.
+    /// The same error, with the call if it has no name yet.
     #[must_use]
     pub fn or(self, call: Call) -> Self {
         if self.call == Call::Unnamed { Self { call, ..self } } else { self }
@@ -131,7 +131,7 @@ impl fmt::Display for CallError {
     }
 }
 
-/// Naming the call that a result is of.
+/// Errors with the name of the call.
 pub trait Named<T> {
     /// The same result, with the name of the call in its error.
     ///

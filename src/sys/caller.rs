@@ -1,14 +1,14 @@
-//! What the caller had decided about signals, kept for the programs: they start as if nestns had not been there.
+//! Signal dispositions of the caller, kept for the programs: they start as if nestns had not been there.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use nix::libc;
 use nix::sys::signal::{SigSet, SigmaskHow};
 
-/// Whether SIGPIPE was ignored when the process began.
+/// True if SIGPIPE was ignored when the process began.
 static PIPE_WAS_IGNORED: AtomicBool = AtomicBool::new(false);
 
-/// Takes note of what nestns changes for itself from its first line on.
+/// Records the dispositions that nestns changes for itself from its first line on.
 pub(super) fn take_note() {
     PIPE_WAS_IGNORED.store(is_ignored(libc::SIGPIPE), Ordering::Relaxed);
 }
@@ -22,15 +22,15 @@ pub struct Dispositions {
 }
 
 impl Default for Dispositions {
-    /// Those of a caller who has decided nothing.
+    /// Dispositions of a caller that has changed none.
     fn default() -> Self {
         Self { mask: SigSet::empty(), child_ignored: false, pipe_ignored: false }
     }
 }
 
 impl Dispositions {
-    /// Takes note of the caller's dispositions, blocks every signal, and undoes what would disturb: a caller that ignores
-    /// SIGCHLD would have the kernel reap our children.
+    /// Records the caller's dispositions, blocks every signal, and undoes those that would disturb: a caller that
+    /// ignores SIGCHLD would have the kernel reap the children of nestns.
     ///
     /// # Errors
     ///
@@ -47,12 +47,12 @@ impl Dispositions {
     pub fn restore(&self) {
         set(libc::SIGPIPE, if self.pipe_ignored { libc::SIG_IGN } else { libc::SIG_DFL });
         set(libc::SIGCHLD, if self.child_ignored { libc::SIG_IGN } else { libc::SIG_DFL });
-        // Setting a mask that the kernel gave us cannot fail.
+        // Setting a mask that came from the kernel cannot fail.
         let _ = nix::sys::signal::sigprocmask(SigmaskHow::SIG_SETMASK, Some(&self.mask), None);
     }
 }
 
-/// Whether a signal is ignored at this moment, as `nohup` does it with HUP.
+/// True if a signal is ignored at this moment, as HUP is under `nohup`.
 pub fn is_ignored(signal: libc::c_int) -> bool {
     // SAFETY: an all-zero sigaction is a valid value, and the kernel writes one of that size.
     unsafe {

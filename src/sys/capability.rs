@@ -1,4 +1,4 @@
-//! Capabilities: having one, and giving them up by capset(2).
+//! Dropping capabilities: capset(2).
 
 use nix::errno::Errno;
 use nix::libc;

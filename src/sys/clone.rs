@@ -45,8 +45,9 @@ pub struct Arguments<'a> {
 
 /// `clone3({ .flags, .exit_signal, .set_tid })`
 ///
-/// A given number leaves the counters alone (measured: the next ordinary fork gets the number that it would have got anyway),
-/// so that a helper burns none.
+/// Forks a child with the given number in the namespace for children, and the following ones in those around it. The
+/// counters do not move (measured: the next ordinary fork gets the number that it would have got anyway), so that a
+/// helper uses up none.
 ///
 /// # Errors
 ///
@@ -54,7 +55,8 @@ pub struct Arguments<'a> {
 /// `CAP_CHECKPOINT_RESTORE` over each namespace named, `ENOSYS` where a seccomp filter refuses clone3; `ENOSPC` beyond 32
 /// levels or `user.max_pid_namespaces`.
 ///
-/// # Panics
+/// Forks a child in a new PID namespace below the caller's, whose parent is the caller's parent. Refused to a PID 1
+/// (R9). `exit_signal` must be 0: with `CLONE_PARENT` the child takes over the caller's.
 ///
 /// In debug builds, when the process has more than one thread.
 pub fn clone3(arguments: Arguments<'_>) -> nix::Result<ForkResult> {

@@ -7,8 +7,8 @@ use nix::libc;
 
 /// `int close_range(first, ~0U, 0)`, since Linux 5.9
 ///
-/// Closes every descriptor from `first` on. Only for a process that will never drop an owner of one of them: a forked child
-/// on its way to something else.
+/// Closes every descriptor from `first` on. Only for a process that will never drop an owner of one of them: a forked
+/// child on its way to something else.
 ///
 /// # Errors
 ///
@@ -88,20 +88,20 @@ pub fn make_standard(fd: impl AsFd, number: RawFd) -> nix::Result<()> {
     Errno::result(unsafe { libc::dup2(source, number) }).map(drop)
 }
 
-/// `fstat(fd)`: whether it is a pipe.
+/// `fstat(fd)`: true for a pipe.
 pub fn is_pipe(fd: &OwnedFd) -> bool {
     let kind = nix::sys::stat::fstat(fd).map(|found| found.st_mode & libc::S_IFMT);
     kind == Ok(libc::S_IFIFO)
 }
 
-/// `fstat(fd)`: whether it is a socket.
+/// `fstat(fd)`: true for a socket.
 pub fn is_socket(fd: &OwnedFd) -> bool {
     let kind = nix::sys::stat::fstat(fd).map(|found| found.st_mode & libc::S_IFMT);
     kind == Ok(libc::S_IFSOCK)
 }
 
-/// Reads what is there, without waiting, whatever whoever shares the pipe has made of `O_NONBLOCK`: `preadv2(fd, { buffer },
-/// -1, RWF_NOWAIT)`, which pipes take since Linux 6.5; before, `read(2)`.
+/// Reads pending data, without waiting, whatever other processes that share the pipe have made of `O_NONBLOCK`:
+/// `preadv2(fd, { buffer }, -1, RWF_NOWAIT)`, which pipes take since Linux 6.5; before, `read(2)`.
 ///
 /// # Errors
 ///
@@ -130,12 +130,12 @@ pub fn read_now(fd: impl AsFd, buffer: &mut [u8]) -> nix::Result<usize> {
 
 /// A descriptor that stays open at an agreed number for as long as the process lives.
 pub fn inherited(number: RawFd) -> BorrowedFd<'static> {
-    // SAFETY: the numbers of the agreed layout are opened before the first fork and closed by nobody while in use.
+    // SAFETY: the numbers of the agreed layout are opened before the first fork and never closed while in use.
     unsafe { BorrowedFd::borrow_raw(number) }
 }
 
 /// An open descriptor's owner from a number that the kernel has just handed out (`SCM_RIGHTS`, `F_DUPFD`).
 pub fn received(number: RawFd) -> OwnedFd {
-    // SAFETY: the kernel has installed a new descriptor, which nobody else owns; each is taken over once.
+    // SAFETY: the kernel has installed a new descriptor, which has no other owner; each is taken over once.
     unsafe { OwnedFd::from_raw_fd(number) }
 }

@@ -10,11 +10,11 @@ use nix::errno::Errno;
 use nix::libc;
 use nix::unistd::{Whence, lseek};
 
-/// How many bytes of entries are read at a time.
+/// Size of the buffer for entries, in bytes.
 const PART: usize = 4096;
 /// The longest entry: a name of 255 bytes, its end, and what stands in front, in units of eight.
 const LONGEST: usize = 280;
-/// Where the length of an entry stands in it, and where its name begins: `struct linux_dirent64` of getdents64(2).
+/// Offset of the length in an entry, and that of its name: `struct linux_dirent64` of getdents64(2).
 const LENGTH: usize = 16;
 const NAME: usize = 19;
 
@@ -55,7 +55,7 @@ pub fn names(directory: impl AsFd) -> nix::Result<Vec<OsString>> {
     Ok(names)
 }
 
-/// One call of getdents64(2): takes the names, and says how many bytes they came in.
+/// One call of getdents64(2): takes the names, and returns the number of bytes that they came in.
 fn piece(directory: BorrowedFd<'_>, take: &mut dyn FnMut(&[u8])) -> nix::Result<usize> {
     // Of u64, because the entries are aligned so.
     let mut buffer = [0_u64; PART / size_of::<u64>()];
@@ -77,7 +77,7 @@ fn piece(directory: BorrowedFd<'_>, take: &mut dyn FnMut(&[u8])) -> nix::Result<
     Ok(length)
 }
 
-/// `readlinkat(directory, "NUMBER", buffer, …)`: where a link leads, as far as the buffer has room for it.
+/// `readlinkat(directory, "NUMBER", buffer, …)`: the target of a link, as far as the buffer has room for it.
 ///
 /// nix allocates a page for every link, and /proc has one for each descriptor of each process.
 ///

@@ -1,14 +1,14 @@
-//! What happens on a signal: the kernel's default, nothing, or a note that it came.
+//! Disposition of a signal: the kernel's default, ignored, or a flag that it arrived.
 //!
-//! A caught signal is only noted here; where it interrupts is decided by the caller's signal mask (ppoll(2) lets it in
-//! for the time of one wait, without a race). Relies on two rules of signal(7): a handler is copied by fork, and a PID 1
-//! receives, besides KILL and STOP from an ancestor, only signals that it handles or blocks.
+//! A caught signal only sets a flag here; the caller's signal mask determines where it interrupts (ppoll(2) lets it in
+//! for the time of one wait, without a race). Relies on two rules of signal(7): a handler is copied by fork, and a PID
+//! 1 receives, besides KILL and STOP from an ancestor, only signals that it handles or blocks.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction};
 
-/// A note for each signal number up to the last that nix names; index 0 is for the others and never read.
+/// A flag for each signal number up to the last that nix names; index 0 is for the others and never read.
 static CAUGHT: [AtomicBool; 32] = [const { AtomicBool::new(false) }; 32];
 
 extern "C" fn note(signal: i32) {
@@ -19,15 +19,15 @@ fn note_of(signal: i32) -> &'static AtomicBool {
     usize::try_from(signal).ok().and_then(|number| CAUGHT.get(number)).unwrap_or(&CAUGHT[0])
 }
 
-/// Has the signal noted, for [`take`]; a note from before is dropped.
+/// Has the signal set a flag, for [`take`]; a flag from before is cleared.
 ///
-/// A child inherits the handler and the notes; it calls this again, with the signal blocked, to begin without notes.
+/// A child inherits the handler and the flags; it calls this again, with the signal blocked, to clear them.
 pub fn catch(signal: Signal) -> nix::Result<()> {
     note_of(signal as i32).store(false, Ordering::Relaxed);
     set(signal, SigHandler::Handler(note))
 }
 
-/// Whether the signal came since the last time that this was asked.
+/// True if the signal has arrived since the last call.
 pub fn take(signal: Signal) -> bool {
     note_of(signal as i32).swap(false, Ordering::Relaxed)
 }
@@ -37,8 +37,8 @@ pub fn ignore(signal: Signal) -> nix::Result<()> {
     set(signal, SigHandler::SigIgn)
 }
 
-/// Gives the signal back to the kernel's default, whatever the caller left (an inherited `SIG_IGN` on CHLD would have
-/// children reaped by the kernel).
+/// Restores the kernel's default, whatever the caller left (an inherited `SIG_IGN` on CHLD would have children reaped
+/// by the kernel).
 pub fn default(signal: Signal) -> nix::Result<()> {
     set(signal, SigHandler::SigDfl)
 }

@@ -1,4 +1,4 @@
-//! Hiding a process from others of the same user while it holds what is not its own.
+//! Protection of a process from others of the same user while it holds descriptors of others.
 //!
 //! A forked copy has all descriptors of its parent until it has closed them. Forked into a PID namespace in which programs run
 //! it is visible to them from its first moment, and one of the same user could take its descriptors (`pidfd_getfd(2)`). A
@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use nix::sys::prctl;
 
-/// Whether [`hide`] has changed anything that [`show`] is to change back; inherited by forked copies.
+/// True if [`hide`] has changed anything that [`show`] is to change back; inherited by forked copies.
 static IS_HIDDEN: AtomicBool = AtomicBool::new(false);
 
 /// `prctl(PR_SET_DUMPABLE, 0)`, in a process that is dumpable: it, and what it forks, until each calls [`show`].

@@ -1,4 +1,4 @@
-//! The one spelling of an errno: the system's own text and the name, which is what people search for.
+//! The one spelling of an errno: the system's own text and the name, which is what to search for.
 
 use std::io;
 

@@ -27,7 +27,7 @@ pub fn point(name: &str) {
         Some("stop") => Signal::SIGSTOP,
         _ => return,
     };
-    // Its own number is nobody else's.
+    // The process's own number is not reused while it runs.
     let _ = kill(nix::unistd::Pid::this(), signal);
     debug_assert_ne!(signal as i32, libc::SIGKILL);
 }

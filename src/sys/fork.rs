@@ -1,7 +1,7 @@
 //! Forking a process that goes on running without exec, and the way out of such a process.
 //!
 //! Relies on one rule of fork(2): the child has only the calling thread, with every lock as it was. A lock that another
-//! thread held is held for ever in the child, so whoever forks must be the only thread. The check costs one system call
+//! thread held is held for ever in the child, so the caller must be the only thread. The check costs one system call
 //! and is made in debug builds; no release build of this crate starts a thread before its last fork.
 
 use std::os::unix::process::CommandExt as _;
@@ -41,8 +41,8 @@ pub fn exit_now(code: i32) -> ! {
     unsafe { libc::_exit(code) }
 }
 
-/// Has the kernel kill the calling process when the thread that has forked it ends (`PR_SET_PDEATHSIG`), whatever it executes
-/// meanwhile; and ends it, if that has happened already. `parent` is who has forked it.
+/// Has the kernel kill the calling process when the thread that has forked it ends (`PR_SET_PDEATHSIG`), whatever it
+/// executes meanwhile; and ends it, if that has happened already. `parent` is the process that has forked it.
 pub fn end_with_parent(parent: Pid) {
     // Refused for invalid signals only.
     let _ = nix::sys::prctl::set_pdeathsig(Signal::SIGKILL);
@@ -69,7 +69,7 @@ pub(super) fn assert_alone() {
     debug_assert_ne!(is_alone(), Some(false), "fork in a process with several threads");
 }
 
-/// Whether the process has one thread: the links of `/proc/self/task` are two and one for each thread.
+/// True if the process has one thread: the links of `/proc/self/task` are two and one for each thread.
 ///
 /// `None` where it cannot be told, as with a /proc that belongs to a PID namespace which this process is not in.
 fn is_alone() -> Option<bool> {

@@ -1,4 +1,4 @@
-//! Whether two processes have the same file open: kcmp(2).
+//! Comparison of the open files of two processes: kcmp(2).
 
 use std::os::fd::RawFd;
 
@@ -9,8 +9,8 @@ use nix::unistd::Pid;
 /// `KCMP_FILE` of `linux/kcmp.h`.
 const KCMP_FILE: libc::c_long = 0;
 
-/// `kcmp(one, other, KCMP_FILE, number, number)`: whether this number stands for one and the same open file in both, which
-/// one of them has inherited from the other, or both from a third.
+/// `kcmp(one, other, KCMP_FILE, number, number)`: true if this number stands for one and the same open file in both,
+/// which one of them has inherited from the other, or both from a third.
 ///
 /// # Errors
 ///

@@ -1,9 +1,10 @@
-//! A latch in shared memory: closed when it is made, opened once by its maker, waited for by what its maker has forked.
+//! A latch in shared memory: closed when it is made, opened once by its maker, waited for by the processes that its
+//! maker has forked.
 //!
-//! Nobody but the maker can open it, and nobody can take an opening away from another process, as bytes can be read out of a
-//! pipe by each process that holds it. The maker writes through a mapping that fork(2) leaves out (`MADV_DONTFORK`); its
-//! children have one that can never be made writable (R47). Relies on `futex(2)`: a word that has changed wakes nobody in
-//! vain, because it is looked at again.
+//! Only the maker can open it, and no process can take an opening away from another, as bytes can be read out of a pipe
+//! by each process that holds it. The maker writes through a mapping that fork(2) leaves out (`MADV_DONTFORK`); its
+//! children have one that can never be made writable (R47). Relies on `futex(2)`: a wake-up for any other reason does
+//! no harm, because the word is looked at again.
 
 use std::sync::atomic::{AtomicPtr, AtomicU32, Ordering};
 
@@ -16,7 +17,7 @@ use super::memory;
 /// The size of a page that holds one word.
 const LENGTH: usize = 4096;
 
-/// Where those that wait find the word; null in a process whose ancestors have made no latch.
+/// Address of the word for processes that wait; null in a process whose ancestors have made no latch.
 static WORD: AtomicPtr<AtomicU32> = AtomicPtr::new(std::ptr::null_mut());
 
 /// The right to open the latch: of no use in a forked child, which must not have it.
@@ -38,7 +39,7 @@ impl Latch {
         Ok(Self(unsafe { &*writable }))
     }
 
-    /// Opens it for good, and wakes all that wait.
+    /// Opens the latch for good, and wakes all that wait.
     pub fn open(&self) {
         self.0.store(1, Ordering::Release);
         // SAFETY: the call takes an address of a live, aligned word, and numbers. It can fail for a bad address only.
@@ -48,7 +49,7 @@ impl Latch {
     }
 }
 
-/// `futex(word, FUTEX_WAKE)` of a word that nobody waits for: whether the call is to be had.
+/// `futex(word, FUTEX_WAKE)` on a word that no process waits for, to find out if the call is available.
 ///
 /// # Errors
 ///
@@ -79,7 +80,7 @@ pub fn wait() -> nix::Result<()> {
             libc::syscall(libc::SYS_futex, word.as_ptr(), libc::FUTEX_WAIT, 0, no_timeout)
         };
         match Errno::result(result) {
-            // Changed before the kernel looked, interrupted, or woken by somebody: the word says what it was.
+            // Changed before the kernel looked, interrupted, or woken: the word tells which.
             Ok(_) | Err(Errno::EAGAIN | Errno::EINTR) => {}
             Err(errno) => return Err(errno),
         }

@@ -1,8 +1,9 @@
-//! Memory that is cheap to fork: what is mapped and dirty when the forking starts is copied into every page table.
+//! Memory that is cheap to fork: pages that are mapped and dirty when the forking starts are copied into every page
+//! table.
 //!
-//! What many processes share must not be writable by one of them: a program may trace the PID 1 of its own namespace, and
-//! have it call mprotect(2). Sealed memory (`F_SEAL_FUTURE_WRITE` of `fcntl(2)`, since Linux 5.1) is what keeps a read-only
-//! mapping read-only (R47).
+//! Memory that many processes share must not be writable by one of them: a program may trace the PID 1 of its own
+//! namespace, and have it call mprotect(2). Sealed memory (`F_SEAL_FUTURE_WRITE` of `fcntl(2)`, since Linux 5.1) keeps
+//! a read-only mapping read-only (R47).
 
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 
@@ -26,19 +27,20 @@ pub fn publish(bytes: &[u8]) -> nix::Result<&'static [u8]> {
     }
     let file = anonymous_file(bytes.len())?;
     let writable = map(&file, bytes.len(), libc::PROT_READ | libc::PROT_WRITE)?;
-    // SAFETY: the mapping is as long as the copy, overlaps nothing, and is removed here, before anybody else knows of it.
+    // SAFETY: the mapping is as long as the copy, overlaps nothing, and is removed here, before its address is passed
+    // on.
     unsafe {
         std::ptr::copy_nonoverlapping(bytes.as_ptr(), writable, bytes.len());
         Errno::result(libc::munmap(writable.cast(), bytes.len()))?;
     }
     seal(&file)?;
     let readable = map(&file, bytes.len(), libc::PROT_READ)?;
-    // SAFETY: the mapping is that long, can be written to by nobody, and is never removed.
+    // SAFETY: the mapping is that long, is writable by no process, and is never removed.
     Ok(unsafe { std::slice::from_raw_parts(readable, bytes.len()) })
 }
 
-/// Two mappings of one page of zeros: a writable one, which forked children do not have, and one that nobody can write
-/// through.
+/// Two mappings of one page of zeros: a writable one, which forked children do not have, and one that no process can
+/// write through.
 ///
 /// # Errors
 ///
@@ -54,7 +56,8 @@ pub(super) fn share_page(length: usize) -> Result<(*mut u8, *mut u8), CallError>
 
 fn anonymous_file(length: usize) -> Result<OwnedFd, CallError> {
     let create = |flags| {
-        // SAFETY: the name is a terminated string; a result that is not an error is a new descriptor owned by nobody else.
+        // SAFETY: the name is a terminated string; a result that is not an error is a new descriptor without another
+        // owner.
         unsafe {
             let fd = libc::memfd_create(c"nestns".as_ptr(), libc::MFD_CLOEXEC | libc::MFD_ALLOW_SEALING | flags);
             Errno::result(fd).map(|fd| OwnedFd::from_raw_fd(fd))
@@ -106,7 +109,7 @@ mod tests {
         let bytes = publish(&[7; 5000]).unwrap();
         assert_eq!(bytes, [7; 5000]);
         let address = bytes.as_ptr().cast_mut().cast();
-        // SAFETY: the range is a mapping of our own; the call is expected to change nothing.
+        // SAFETY: the range is a mapping made here; the call is expected to change nothing.
         let result = unsafe { libc::mprotect(address, 5000, libc::PROT_READ | libc::PROT_WRITE) };
         assert_eq!(Errno::result(result), Err(Errno::EACCES));
     }

@@ -1,4 +1,4 @@
-//! Namespace descriptors and what the kernel says about them: `ioctl_nsfs(2)`.
+//! Namespace descriptors and the requests of `ioctl_nsfs(2)` about them.
 
 use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};
 
@@ -18,7 +18,7 @@ const NS_GET_ID: libc::c_ulong = 0x8008_b70d;
 /// `_IOR(0xb7, 0x8, int)`: the number that a process of the caller's has in a PID namespace, since Linux 6.11.
 const NS_GET_PID_IN_PIDNS: libc::c_ulong = 0x8004_b708;
 
-/// `ioctl(namespace, NS_GET_PID_IN_PIDNS, pid)`: which number a process or thread has in that PID namespace.
+/// `ioctl(namespace, NS_GET_PID_IN_PIDNS, pid)`: the number that a process or thread has in that PID namespace.
 ///
 /// # Errors
 ///
@@ -37,7 +37,7 @@ pub fn pid_in(namespace: impl AsFd, pid: Pid) -> nix::Result<Pid> {
 /// `EPERM` when the parent is outside what the caller's own namespace contains, `EINVAL` for a namespace of a kind that has
 /// no parents.
 pub fn parent(namespace: impl AsFd) -> nix::Result<OwnedFd> {
-    // SAFETY: the request takes no argument; a result that is not an error is a new descriptor owned by nobody else.
+    // SAFETY: the request takes no argument; a result that is not an error is a new descriptor without another owner.
     unsafe {
         let fd = Errno::result(libc::ioctl(namespace.as_fd().as_raw_fd(), NS_GET_PARENT))?;
         Ok(OwnedFd::from_raw_fd(fd))
@@ -50,7 +50,7 @@ pub fn parent(namespace: impl AsFd) -> nix::Result<OwnedFd> {
 ///
 /// `EPERM` when the owner is outside the caller's own user namespace.
 pub fn owner(namespace: impl AsFd) -> nix::Result<OwnedFd> {
-    // SAFETY: the request takes no argument; a result that is not an error is a new descriptor owned by nobody else.
+    // SAFETY: the request takes no argument; a result that is not an error is a new descriptor without another owner.
     unsafe {
         let fd = Errno::result(libc::ioctl(namespace.as_fd().as_raw_fd(), NS_GET_USERNS))?;
         Ok(OwnedFd::from_raw_fd(fd))
@@ -62,7 +62,7 @@ pub fn owner(namespace: impl AsFd) -> nix::Result<OwnedFd> {
 ///
 /// # Errors
 ///
-/// `ESRCH` when nobody has it; `ENOTTY` before Linux 6.11.
+/// `ESRCH` when the number is not in use; `ENOTTY` before Linux 6.11.
 pub fn pid_from(namespace: impl AsFd, pid: Pid) -> nix::Result<Pid> {
     // SAFETY: the request takes an integer and answers with one.
     let number = unsafe { libc::ioctl(namespace.as_fd().as_raw_fd(), NS_GET_PID_FROM_PIDNS, pid.as_raw()) };

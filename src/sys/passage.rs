@@ -13,7 +13,7 @@ use std::os::fd::BorrowedFd;
 use nix::errno::Errno;
 use nix::sched::{CloneFlags, setns};
 
-/// What is being entered.
+/// Step of an entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Step {
     /// The gateway.
@@ -24,14 +24,14 @@ pub enum Step {
     Others,
 }
 
-/// A way to where a process is.
+/// The way into the namespaces of a process.
 #[derive(Debug, Clone, Copy)]
 pub struct Passage<'a> {
     /// A user namespace to go through.
     pub gateway: Option<BorrowedFd<'a>>,
     /// A pidfd of the process.
     pub target: BorrowedFd<'a>,
-    /// Its namespaces besides PID that are not the caller's, nor the gateway.
+    /// Namespaces of the process besides PID that are not the caller's, nor the gateway.
     pub others: CloneFlags,
 }
 
@@ -40,7 +40,7 @@ impl Passage<'_> {
     ///
     /// # Errors
     ///
-    /// Those of setns(2), with what was being entered.
+    /// Those of setns(2), with the step.
     pub fn enter_pid(&self) -> Result<(), (Step, Errno)> {
         if let Some(gateway) = self.gateway {
             setns(gateway, CloneFlags::CLONE_NEWUSER).map_err(|errno| (Step::User, errno))?;
@@ -52,7 +52,7 @@ impl Passage<'_> {
     ///
     /// # Errors
     ///
-    /// Those of setns(2), with what was being entered.
+    /// Those of setns(2), with the step.
     pub fn enter_others(&self) -> Result<(), (Step, Errno)> {
         if self.others.is_empty() {
             return Ok(());

@@ -1,4 +1,4 @@
-//! Descriptors of processes: the only way in which nestns signals anybody.
+//! Descriptors of processes: the only way in which nestns signals a process.
 
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 
@@ -21,7 +21,7 @@ impl Pidfd {
     ///
     /// `ESRCH` when the caller's PID namespace has no such process, `EMFILE` when the caller has too many descriptors.
     pub fn open(pid: Pid) -> nix::Result<Self> {
-        // SAFETY: the call takes two integers; a result that is not an error is a new descriptor owned by nobody else.
+        // SAFETY: the call takes two integers; a result that is not an error is a new descriptor without another owner.
         unsafe {
             let fd = Errno::result(libc::syscall(libc::SYS_pidfd_open, pid.as_raw(), 0))?;
             #[expect(clippy::cast_possible_truncation, reason = "a descriptor is an int")]
@@ -38,8 +38,8 @@ impl Pidfd {
     pub fn of_peer(socket: impl AsFd) -> nix::Result<Self> {
         let mut fd: libc::c_int = -1;
         let mut length = libc::socklen_t::try_from(size_of::<libc::c_int>()).unwrap_or(4);
-        // SAFETY: the kernel writes one int into a live local variable, and its length; on success that is a new descriptor
-        // owned by nobody else.
+        // SAFETY: the kernel writes one int into a live local variable, and its length; on success that is a new
+        // descriptor without another owner.
         unsafe {
             let result = libc::getsockopt(
                 socket.as_fd().as_raw_fd(),
@@ -59,7 +59,7 @@ impl Pidfd {
     ///
     /// Those of [`Pidfd::open`], and `EINVAL` on an older kernel.
     pub fn open_thread(tid: Pid) -> nix::Result<Self> {
-        // SAFETY: the call takes two integers; a result that is not an error is a new descriptor owned by nobody else.
+        // SAFETY: the call takes two integers; a result that is not an error is a new descriptor without another owner.
         unsafe {
             let fd = Errno::result(libc::syscall(libc::SYS_pidfd_open, tid.as_raw(), libc::O_EXCL))?;
             #[expect(clippy::cast_possible_truncation, reason = "a descriptor is an int")]
@@ -160,13 +160,13 @@ impl Pidfd {
         super::descriptor::above(self.0, lowest).map(Self)
     }
 
-    /// Whether the process has ended (it may still be a zombie): a pidfd is readable from then on.
+    /// True if the process has ended (it may still be a zombie): a pidfd is readable from then on.
     pub fn has_ended(&self) -> bool {
         let mut poll = [PollFd::new(self.as_fd(), PollFlags::POLLIN)];
         nix::poll::poll(&mut poll, PollTimeout::ZERO).is_ok_and(|ready| ready > 0)
     }
 
-    /// Waits until the process has ended, for at most this time; says whether it has.
+    /// Waits until the process has ended, for at most this time; true if it has.
     pub fn await_end(&self, patience: std::time::Duration) -> bool {
         let end = std::time::Instant::now() + patience;
         loop {
@@ -219,7 +219,7 @@ impl Pidfd {
     /// looked into.
     pub fn namespace(&self, kind: Kind) -> nix::Result<OwnedFd> {
         // SAFETY: the request takes an integer, which the kernel wants to be 0; a result that is not an error is a new
-        // descriptor owned by nobody else.
+        // descriptor without another owner.
         unsafe {
             let fd = Errno::result(libc::ioctl(self.0.as_raw_fd(), kind as libc::c_ulong, 0))?;
             Ok(OwnedFd::from_raw_fd(fd))

@@ -1,4 +1,4 @@
-//! Whether the kernel knows a call at all, for those who only want to know.
+//! Attempts of system calls, to find out if the kernel has them.
 
 use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};
 

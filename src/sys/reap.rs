@@ -1,4 +1,4 @@
-//! Taking the status of a child that has ended, whichever it is.
+//! Reaping of any child that has ended.
 //!
 //! Not `nix::sys::wait`, because that cannot express an end by a real-time signal: it answers `EINVAL`, with the child
 //! already reaped and its number lost. Relies on wait(2): only a child that was waited for gives its number back.
@@ -7,12 +7,12 @@ use nix::errno::Errno;
 use nix::libc;
 use nix::unistd::Pid;
 
-/// What one look for an ended child found.
+/// Result of one look for an ended child.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reaped {
     /// This child has ended and is gone.
     Child {
-        /// Its number, free for reuse from now on.
+        /// PID, free for reuse from now on.
         pid: Pid,
         /// The status as wait(2) encodes it.
         status: i32,
@@ -23,7 +23,7 @@ pub enum Reaped {
     NoChild,
 }
 
-/// Whether a process is a child of the calling one that has not been reaped: its number is its own.
+/// True if a process is an unreaped child of the calling one: its number is not reused.
 pub fn is_child(pid: Pid) -> bool {
     let Ok(number) = libc::id_t::try_from(pid.as_raw()) else { return false };
     loop {

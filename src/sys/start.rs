@@ -1,8 +1,8 @@
-//! What a process needs before its first line, in place of Rust's own start.
+//! Start of the process before its first line, in place of Rust's own.
 //!
-//! That one reads `/proc/self/maps` to find the guard page below the stack, and sets up a second stack to tell of an overflow
-//! from: a fifteenth of what `nestns exec` takes. Here is the part that matters to everything that follows. What is missed is
-//! a sentence on standard error when the stack overflows; the signal is the same.
+//! Rust's start reads `/proc/self/maps` to find the guard page below the stack, and sets up a second stack to report an
+//! overflow from: a fifteenth of the time of `nestns exec`. This one does the part on which everything that follows
+//! relies. What is missing is a sentence on standard error when the stack overflows; the signal is the same.
 
 use nix::errno::Errno;
 use nix::fcntl::{OFlag, open};
@@ -12,8 +12,8 @@ use nix::sys::stat::Mode;
 
 use super::{caller, descriptor};
 
-/// Opens what of descriptors 0, 1 and 2 the caller has closed, on /dev/null: the next file that is opened would else become
-/// standard output. Ignores SIGPIPE, so that a reader who leaves is an error of write(2) and not the end.
+/// Opens those of descriptors 0, 1 and 2 that the caller has closed, on /dev/null: the next file that is opened would
+/// else become standard output. Ignores SIGPIPE, so that a closed reader is an error of write(2) and not the end.
 ///
 /// To be called once, first of all.
 pub fn begin() {

@@ -1,4 +1,4 @@
-//! What ps(1) shows of a forked copy: its name and command line, and nothing of the caller's environment.
+//! Title of a forked copy in ps(1): its name and command line, and nothing of the caller's environment.
 
 use std::ffi::CString;
 

@@ -39,7 +39,7 @@ pub struct Missing {
     pub number: usize,
     /// Noun for them, in the singular.
     pub noun: &'static str,
-    /// What is wrong with them, as the rest of the sentence.
+    /// Flaw that they have, as the rest of the sentence.
     pub matter: &'static str,
 }
 
