@@ -51,7 +51,7 @@ pub enum Action {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Phase {
-    /// Not asked before others have ended, or this moment.
+    /// Held until others have ended, or this moment.
     Held {
         latest: Moment,
     },

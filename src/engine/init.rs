@@ -144,7 +144,7 @@ impl Init {
 
     /// Runs the namespace until its end.
     ///
-    /// From here on it must not end before its time: its death is that of everything inside.
+    /// From then on it must not end before its time: its death is that of everything inside.
     pub fn live(mut self) -> ! {
         self.plan = self.plan.for_latecomers();
         if let Some(keeper) = &mut self.keeper {

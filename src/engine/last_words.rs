@@ -24,7 +24,7 @@ pub fn belong_to(subject: Subject) {
     SUBJECT.set(Some(subject));
 }
 
-/// Installs the hook: every copy that is forked from here on reports a panic; elsewhere it is printed as usual.
+/// Installs the hook: every copy that is forked afterwards reports a panic; elsewhere it is printed as usual.
 pub fn prepare() {
     let told_as_always = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |panic| {

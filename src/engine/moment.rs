@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 pub struct Moment(u64);
 
 impl Moment {
-    /// This moment.
+    /// Present moment.
     pub fn now() -> Self {
         // clock_gettime(2) fails only for a clock that does not exist.
         let now = clock_gettime(ClockId::CLOCK_MONOTONIC).map_or(Duration::ZERO, Duration::from);

@@ -58,7 +58,7 @@ pub fn run_pid_one(plan: Plan, index: NamespaceIndex, channel: Option<OwnedFd>, 
     }
     if let InitPlan::Program(process) = &namespace.init {
         if has_nursery {
-            // Joined processes and the namespaces inside it are its parent's work from here on.
+            // Joined processes and the namespaces inside it are its parent's work from now on.
             say_taken(subject);
         }
         program::become_program(&plan, subject, process, None)
@@ -95,8 +95,8 @@ fn settle(subject: Subject, channel: Option<OwnedFd>, forked_by: ForkedBy) -> Re
 /// Waits, in a root, until the controller is its parent and the guardian knows it; then binds its life to the
 /// controller's.
 ///
-/// Until then end of file on the channel tells of the controller's death. Only from then on may `PR_SET_PDEATHSIG` be
-/// armed: before, it would fire when a helper ends. getppid(2) cannot tell, it is 0 in every PID 1 (R23).
+/// Until then end of file on the channel reports the controller's death. Only from then on may `PR_SET_PDEATHSIG` be
+/// armed: before, it would fire when a helper ends. getppid(2) is of no use, it is 0 in every PID 1 (R23).
 fn await_parent(subject: Subject) -> Result<(), Failure> {
     let failed = |stage| move |cause: CallError| Failure::new(subject, stage, cause);
     let channel = inheritance::fd(NURSERY);

@@ -67,7 +67,7 @@ impl Ending {
     }
 }
 
-/// One event.
+/// Report of one event.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "the fields are what the variant's text names")]
 pub enum Report {
@@ -95,7 +95,7 @@ pub enum Report {
     Line { namespace: NamespaceIndex },
     /// A process that this PID 1 has inherited has ended: its number there, and its end.
     Orphan { namespace: NamespaceIndex, number: i32, ending: Ending },
-    /// So many more have ended, too many at once to be reported one by one.
+    /// More orphans have ended, too many at once to be reported one by one.
     Orphans { namespace: NamespaceIndex, count: u32 },
     /// The PID 1 of a namespace was told to stop: by an ancestor (sender 0) or by a process inside, under its number there.
     Stopping { namespace: NamespaceIndex, sender: i32, at: Moment },
@@ -253,7 +253,7 @@ pub fn send(report: Report, descriptors: &[BorrowedFd<'_>]) -> nix::Result<()> {
 #[derive(Debug, Default)]
 pub struct Outbox(Vec<Report>);
 
-/// From so many reports on that are still to be sent, orphans are only counted.
+/// Number of unsent reports from which on orphans are only counted.
 const ORPHANS: usize = 256;
 
 impl Outbox {

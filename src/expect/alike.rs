@@ -7,18 +7,18 @@ use std::fmt::Write as _;
 use super::facts::{Facts, Observer, Sight};
 use crate::topology::Address;
 
-/// From so many on: fewer are easier to read one by one.
+/// Number of instances from which on they are grouped: fewer are easier to read one by one.
 const MANY: usize = 8;
 
 /// The observers that are namespaces, in groups: those reported as one group, or one by one.
 pub(super) struct Alike<'a> {
     facts: &'a Facts,
     sight: &'a Sight,
-    /// By observer, the processes that it sees.
+    /// Processes seen, by observer.
     seen: HashMap<usize, Vec<usize>>,
-    /// By kind, the number of processes directly in such a namespace.
+    /// Number of processes directly in a namespace, by its kind.
     totals: BTreeMap<String, usize>,
-    /// By kind, its observers.
+    /// Observers, by kind.
     groups: BTreeMap<String, Vec<usize>>,
 }
 
@@ -72,7 +72,7 @@ impl<'a> Alike<'a> {
         Some(text + &format!("count = {}\n\n", view.values().sum::<usize>()))
     }
 
-    /// By kind, how many it sees; `None` if one of them was not declared, and is gone the next time.
+    /// Number of processes seen, by kind; `None` if one of them was not declared, and is gone the next time.
     fn view(&self, observer: usize) -> Option<BTreeMap<String, usize>> {
         let mut view = BTreeMap::new();
         for &at in self.seen.get(&observer).into_iter().flatten() {

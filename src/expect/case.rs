@@ -10,7 +10,7 @@ pub enum Status {
     Passed,
     Failed,
     Skipped,
-    /// Not known: the object of the expectation was not there.
+    /// Unknown: the object of the expectation was not there.
     Error,
 }
 

@@ -26,9 +26,9 @@ pub struct ProcessFact {
     pub state: String,
     /// Exit status, as a shell has it.
     pub exit: Option<u8>,
-    /// By namespace, the outermost (`host`) first; none of what has ended.
+    /// Numbers by namespace, the outermost (`host`) first; none for an ended process.
     pub numbers: Vec<(String, i32)>,
-    /// The same of its parent: 0 where that is outside.
+    /// Numbers of its parent by namespace: 0 where that is outside.
     pub parents: Vec<(String, i32)>,
 }
 
@@ -39,7 +39,7 @@ pub struct Sight {
     pub observers: Vec<Observer>,
     /// The processes observed.
     pub seen: Vec<Seen>,
-    /// By observer and process; a process without a cell was looked for, and not found.
+    /// Marks by observer and process; a process without a mark was looked for, and not found.
     pub cells: HashMap<(usize, usize), Mark>,
 }
 

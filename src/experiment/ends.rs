@@ -125,7 +125,7 @@ pub(super) fn depth(stage: Stage) -> nix::Result<Finding> {
     Ok(Finding::check(found, below == 32))
 }
 
-/// How many more can be made, and what the next one is answered.
+/// Number of further levels that can be made, and the error for the next one.
 fn deeper(level: i32) -> nix::Result<(i32, Errno)> {
     let next = match cast(Where::New, move |line| tell(line, level + 1)) {
         Ok(next) => next,

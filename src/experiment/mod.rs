@@ -50,7 +50,7 @@ pub struct Finding {
     pub found: String,
     /// Conclusion from the answer.
     pub verdict: Verdict,
-    /// Number of processes when no further one could be made; the limit that this is can be told from outside.
+    /// Number of processes when no further one could be made; the caller can determine the limit from outside.
     pub(crate) shortage: Option<u64>,
 }
 
@@ -80,7 +80,7 @@ impl Finding {
     }
 }
 
-/// One experiment.
+/// Experiment about one behaviour of the kernel.
 #[derive(Debug, Clone, Copy)]
 pub struct Experiment {
     /// Name on the command line.
@@ -235,7 +235,7 @@ impl Experiment {
     }
 }
 
-/// No stage has more processes, except the one that measures the depth.
+/// Greatest number of processes of a stage, except that of the one that measures the depth.
 const FEW: u64 = 8;
 
 /// Limit on open files that an errno is about.

@@ -279,7 +279,7 @@ pub(super) enum Where<'a> {
     Here,
     /// A new one, as PID 1.
     New,
-    /// That of another process, by setns(2).
+    /// The namespace of another process, by setns(2).
     Beside(&'a Actor),
 }
 

@@ -1,8 +1,8 @@
 //! Host name and NIS domain name of the UTS namespace of a process.
 //!
-//! The kernel tells them only to members of the namespace, so that a forked child enters it and asks. To enter a UTS
-//! namespace of an ordinary user's tree requires the privileges of the user namespace that owns it, which is entered
-//! with it (setns(2)).
+//! The kernel tells them only to members of the namespace, so that a forked child enters it and asks. An entry into a
+//! UTS namespace of an ordinary user's tree requires the privileges of the user namespace that owns it, which is
+//! entered with it (setns(2)).
 
 use std::ffi::OsStr;
 use std::fs::File;

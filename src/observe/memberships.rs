@@ -12,7 +12,7 @@ use nix::unistd::Pid;
 use super::namespace_link::followed;
 use crate::sys::namespace;
 
-/// The kinds, by their names in `/proc/PID/ns`, in the order in which they are told.
+/// The kinds, by their names in `/proc/PID/ns`, in the order in which they are reported.
 pub const KINDS: [&str; 8] = ["pid", "user", "mnt", "net", "uts", "ipc", "cgroup", "time"];
 
 /// Depth of detail.
@@ -35,7 +35,7 @@ pub struct Membership {
     pub id: Option<u64>,
 }
 
-/// All namespaces of a process; kinds that the kernel does not have are left out.
+/// Reads all namespaces of a process; kinds that the kernel does not have are left out.
 ///
 /// The number is not verified: [`process::verified`](super::process::verified) makes sure of the process that the
 /// answer is about.

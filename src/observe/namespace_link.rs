@@ -14,7 +14,7 @@ use nix::fcntl::{AtFlags, readlinkat};
 use nix::libc;
 use nix::sys::stat::fstatat;
 
-/// The inode that stands in the text of a link.
+/// Inode in the text of a link.
 pub(super) fn inode_of(link: &str, kind: &str) -> Option<u64> {
     link.strip_prefix(kind)?.strip_prefix(":[")?.strip_suffix(']')?.parse().ok()
 }

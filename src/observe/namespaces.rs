@@ -156,7 +156,7 @@ impl Standpoint {
         Ok(Self(inodes))
     }
 
-    /// The same namespaces after a user namespace was entered; `None` if it is the one from before.
+    /// The namespaces after a user namespace was entered; `None` if it is the one from before.
     ///
     /// # Errors
     ///

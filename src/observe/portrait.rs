@@ -1,4 +1,4 @@
-//! Everything that /proc says about one process, as far as the reader may know it.
+//! Facts that /proc has about one process, as far as the reader may see them.
 //!
 //! `status` is readable by every user; links, the environment and the descriptors are for those who may trace the
 //! process (`ptrace(2)`, "ptrace access mode"). Each thing that cannot be read is reported by itself.

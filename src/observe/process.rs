@@ -126,7 +126,7 @@ pub struct Clock {
 }
 
 impl Clock {
-    /// Now.
+    /// Present moment.
     pub fn now() -> Self {
         let ticks = sysconf(SysconfVar::CLK_TCK).ok().flatten().and_then(|ticks| u64::try_from(ticks).ok());
         Self {

@@ -9,8 +9,8 @@ use super::small_file;
 
 /// The fields behind the name, in the bytes of the file.
 ///
-/// The name stands in parentheses and is anything that a process calls itself, parentheses and bytes that are no text
-/// included; the third field begins behind the last one.
+/// The name stands in parentheses and may be anything, parentheses and bytes that are no text included; the third field
+/// begins behind the last one.
 #[derive(Debug, Clone, Copy)]
 pub struct Stat<'a>(&'a str);
 
@@ -47,7 +47,7 @@ pub(super) fn read<T>(pid: Pid, take: impl FnOnce(Stat<'_>) -> Option<T>) -> io:
     read_in(&format!("/proc/{pid}"), take)
 }
 
-/// The same of a process or thread by its directory.
+/// The result of `take` on the file of a process or thread, by its directory.
 ///
 /// # Errors
 ///

@@ -25,7 +25,7 @@ pub struct Status {
     pub threads: u32,
     /// `None` for a process without memory of its own: a zombie.
     pub resident_kib: Option<u64>,
-    /// For the whole process, besides those of its first thread.
+    /// Signals pending for the whole process, besides those of its first thread.
     pub pending: u64,
     pub blocked: u64,
     pub ignored: u64,

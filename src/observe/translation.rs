@@ -85,7 +85,7 @@ pub fn chain(pid: Pid) -> io::Result<Chain> {
         }
         numbers.push(Numbered { inode: Some(fstat(&descriptor)?.st_ino), id: namespace::id(&descriptor), number });
     }
-    // A zombie keeps its number until it is reaped, which its pidfd does not tell.
+    // A zombie keeps its number until it is reaped, which its pidfd does not show.
     let may_be_another = thread.is_some() || pidfd.has_ended();
     if may_be_another && super::process::start_time(pid).ok() != Some(process.start_time) {
         return Err(gone());

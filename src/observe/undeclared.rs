@@ -24,7 +24,7 @@ use super::process;
 use crate::sys::errno::is_gone;
 use crate::sys::{directory, namespace};
 
-/// With more outermost namespaces than this, they are not asked one by one: each process is, for its namespace.
+/// Number of outermost namespaces up to which they are asked one by one; with more, each process is, for its namespace.
 const ASKED: usize = 8;
 
 /// A PID namespace of the tree.
@@ -45,7 +45,7 @@ pub struct Declared {
 pub enum Place {
     /// A declared one, by its index.
     Declared(usize),
-    /// One made by a program, by its index among those found.
+    /// A namespace made by a program, by its index among those found.
     Made(usize),
 }
 
@@ -90,9 +90,9 @@ impl Made {
 /// Undeclared processes and namespaces.
 #[derive(Debug, Default)]
 pub struct Undeclared {
-    /// In the order of their numbers.
+    /// Processes, in the order of their numbers.
     pub processes: Vec<Process>,
-    /// Each behind its parent.
+    /// Namespaces, each behind its parent.
     pub namespaces: Vec<Made>,
 }
 

@@ -1,8 +1,8 @@
 //! The colour of a level: the same in trees, tables and log prefixes.
 //!
-//! Eight steps from the palette of Okabe and Ito, which people with any of the common colour blindnesses tell apart,
-//! without its red, because red means failure alone. Given as 256-colour indices: terminals map those more alike than
-//! the sixteen named ones. Whether colour is wanted at all is decided where the output is opened.
+//! Eight steps from the palette of Okabe and Ito, which people with any of the common colour blindnesses can
+//! distinguish, without its red, because red means failure alone. Given as 256-colour indices: terminals map those more
+//! alike than the sixteen named ones. The use of colour is decided where the output is opened.
 
 use anstyle::{Ansi256Color, Style};
 
@@ -16,7 +16,7 @@ pub const fn style(level: usize) -> Style {
     if step < RAMP.len() { style } else { style.underline() }
 }
 
-/// The same colour in red, green and blue, for pictures; the host has none of its own and is given a grey.
+/// Colour of a level in red, green and blue, for pictures; the host has none of its own and is given a grey.
 pub const fn rgb(level: usize) -> [u8; 3] {
     const STEPS: [u8; 6] = [0, 95, 135, 175, 215, 255];
     let Some(step) = level.checked_sub(1) else { return [128; 3] };

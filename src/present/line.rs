@@ -38,7 +38,7 @@ impl Lines {
         Self { colour, controls: Controls::Shown, charset, width }
     }
 
-    /// One line, with its line feed.
+    /// Renders one line, with its line feed.
     pub fn render(&self, path: &str, stream: Stream, text: &[u8]) -> Vec<u8> {
         let level = path.split('/').count() - 1;
         let style = if self.colour == Colour::On { depth::style(level) } else { anstyle::Style::new() };

@@ -11,11 +11,11 @@ use crate::topology::{Entry, Signal};
 /// Point of view: PIDs are those seen from there, and a process outside of it has none.
 #[derive(Debug, Clone, Copy)]
 pub enum View<'a> {
-    /// From the host.
+    /// The host.
     Host,
-    /// From this namespace.
+    /// This namespace.
     Namespace(&'a NamespaceDocument),
-    /// From a namespace that a program has made: its depth, and the paths of the processes in it.
+    /// A namespace that a program has made: its depth, and the paths of the processes in it.
     Made(usize, &'a HashSet<&'a str>),
 }
 

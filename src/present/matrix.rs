@@ -28,7 +28,7 @@ pub struct Line {
     pub count: usize,
     /// Key of the declaration: only lines with the same one are folded.
     pub kin: u64,
-    /// For a folded column: the instances that it is about, seen from a row's.
+    /// Instances that a folded column is about, seen from a row's.
     pub relation: Relation,
 }
 
@@ -186,7 +186,7 @@ fn called(line: &Line, name: &str) -> String {
     }
 }
 
-/// The shortest suffixes, in segments, that tell each line from all others.
+/// The shortest suffixes, in segments, that distinguish each line from all others.
 fn short_names(lines: &[Line]) -> Vec<String> {
     let mut names: Vec<Option<String>> = vec![None; lines.len()];
     let deepest = lines.iter().map(|line| line.path.split('/').count()).max().unwrap_or(0);

@@ -53,7 +53,7 @@ fn declared_namespace(topology: &Topology, numbering: &Numbering, id: NamespaceI
     }
 }
 
-/// Nodes of a running tree, with the numbers that the kernel gave. All of them have the same state.
+/// Nodes of a running tree, with the numbers that the kernel gave. Without states, which would all be the same.
 pub fn standing(roster: &Roster) -> Vec<Node> {
     roster.plan().roots().map(|root| standing_namespace(roster, root)).collect()
 }

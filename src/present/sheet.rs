@@ -1,6 +1,6 @@
 //! Sheet of facts about one thing: sections of keys and values, the keys aligned.
 //!
-//! For looking one thing up; nothing is left out and nothing is cut. A value of several lines stands below itself.
+//! Nothing is left out and nothing is cut. A value of several lines stands below itself.
 
 use std::fmt::Write as _;
 

@@ -7,7 +7,7 @@ use super::duration::Human;
 use super::escape::escape;
 use crate::controller::timeline::{How, Step, Timeline};
 
-/// From so many steps on only the remarkable ones are shown.
+/// Number of steps from which on only the remarkable ones are shown.
 const MANY: usize = 40;
 
 /// The table, with a title line. Every line ends with a line feed.

@@ -13,15 +13,15 @@ use super::charset::Charset;
 use super::escape::escape;
 use super::tree::Colour;
 
-/// No column is cut below this width: the rest would be meaningless.
+/// Least width to which a column is cut: less would be meaningless.
 const NARROWEST: usize = 8;
 
 /// Alignment of the cells of a column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Align {
-    /// For words.
+    /// Left, for words.
     Left,
-    /// For numbers.
+    /// Right, for numbers.
     Right,
 }
 
@@ -48,11 +48,11 @@ pub struct Column {
 /// Content of one row of one column.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Cell {
-    /// This text, in this style if there is colour.
+    /// Text, in this style if there is colour.
     Text(String, Style),
-    /// No value.
+    /// Absent value.
     None,
-    /// Not visible from the point of view.
+    /// Value that is not visible from the point of view.
     Invisible,
 }
 
@@ -171,7 +171,7 @@ fn shorten(text: &str, width: usize, cut: Cut, charset: Charset) -> std::borrow:
     format!("{head}{ellipsis}{tail}").into()
 }
 
-/// As many characters as fit.
+/// Takes as many characters as fit.
 fn taken(characters: impl Iterator<Item = char>, room: usize) -> String {
     let mut used = 0;
     let fits = |character: &char| {

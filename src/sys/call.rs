@@ -15,7 +15,7 @@ macro_rules! calls {
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
         #[expect(missing_docs, reason = "the names are those of the manual")]
         pub enum Call {
-            /// No call has failed, or it is not known which.
+            /// No call, or an unknown one.
             Unnamed,
             $($name,)*
         }

@@ -12,7 +12,7 @@ use nix::unistd::{Whence, lseek};
 
 /// Size of the buffer for entries, in bytes.
 const PART: usize = 4096;
-/// The longest entry: a name of 255 bytes, its end, and what stands in front, in units of eight.
+/// The longest entry: a name of 255 bytes, its end, and the fields in front, in units of eight.
 const LONGEST: usize = 280;
 /// Offset of the length in an entry, and that of its name: `struct linux_dirent64` of getdents64(2).
 const LENGTH: usize = 16;

@@ -12,7 +12,7 @@ pub fn spelled(errno: Errno) -> String {
     }
 }
 
-/// The same for an error of the standard library; one that is no system call's has a text of its own.
+/// Spelling of an error of the standard library; one that is no system call's has a text of its own.
 pub fn of_io(error: &io::Error) -> String {
     match error.raw_os_error() {
         Some(number) => spelled(Errno::from_raw(number)),

@@ -51,7 +51,7 @@ pub fn end_with_parent(parent: Pid) {
     }
 }
 
-/// The same for a command that is going to be started by the calling process.
+/// Has the kernel kill a command, which the calling process is going to start, when that process ends.
 pub fn start_to_end_with_parent(command: &mut Command) {
     let parent = nix::unistd::getpid();
     let before = move || {
@@ -71,7 +71,7 @@ pub(super) fn assert_alone() {
 
 /// True if the process has one thread: the links of `/proc/self/task` are two and one for each thread.
 ///
-/// `None` where it cannot be told, as with a /proc that belongs to a PID namespace which this process is not in.
+/// `None` if unknown, as with a /proc that belongs to a PID namespace which this process is not in.
 fn is_alone() -> Option<bool> {
     lstat("/proc/self/task").ok().map(|task| task.st_nlink == 3)
 }

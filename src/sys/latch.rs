@@ -25,7 +25,7 @@ static WORD: AtomicPtr<AtomicU32> = AtomicPtr::new(std::ptr::null_mut());
 pub struct Latch(&'static AtomicU32);
 
 impl Latch {
-    /// Makes the latch of this process and of everything that it forks from here on.
+    /// Makes the latch of this process and of everything that it forks afterwards.
     ///
     /// # Errors
     ///
@@ -80,7 +80,7 @@ pub fn wait() -> nix::Result<()> {
             libc::syscall(libc::SYS_futex, word.as_ptr(), libc::FUTEX_WAIT, 0, no_timeout)
         };
         match Errno::result(result) {
-            // Changed before the kernel looked, interrupted, or woken: the word tells which.
+            // Changed before the kernel looked, interrupted, or woken: the word shows which.
             Ok(_) | Err(Errno::EAGAIN | Errno::EINTR) => {}
             Err(errno) => return Err(errno),
         }

@@ -48,7 +48,7 @@ impl Passage<'_> {
         setns(self.target, CloneFlags::CLONE_NEWPID).map_err(|errno| (Step::Pid, errno))
     }
 
-    /// In the child: enters all that is left, at once.
+    /// Enters, in the child, all other namespaces at once.
     ///
     /// # Errors
     ///

@@ -102,7 +102,8 @@ impl Pidfd {
         Errno::result(result).map(drop)
     }
 
-    /// The same with a word for the receiver, as sigqueue(3) sends it: `si_code` is `SI_QUEUE`, and `si_value` the word.
+    /// Sends a signal with a value for the receiver, as sigqueue(3) does: `si_code` is `SI_QUEUE`, and `si_value` the
+    /// value.
     ///
     /// The kernel itself writes the sender's number and user, as the receiver counts them, where the receiver is in a PID
     /// namespace further inside.

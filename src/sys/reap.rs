@@ -10,16 +10,16 @@ use nix::unistd::Pid;
 /// Result of one look for an ended child.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reaped {
-    /// This child has ended and is gone.
+    /// A child that has ended and is gone.
     Child {
         /// PID, free for reuse from now on.
         pid: Pid,
         /// The status as wait(2) encodes it.
         status: i32,
     },
-    /// There are children, and all of them live.
+    /// Children, none of which has ended.
     NoneEnded,
-    /// There is no child.
+    /// No child.
     NoChild,
 }
 

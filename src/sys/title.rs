@@ -64,7 +64,7 @@ impl TitleArea {
     /// Writes `command_line` over the arguments and the environment, and tells the kernel that there is no environment.
     ///
     /// `PR_SET_MM_MAP` and not `PR_SET_MM_ARG_START`: only the former is open to a process without `CAP_SYS_RESOURCE`.
-    /// What does not fit into the area is cut. From here on the environment must not be read any more.
+    /// A longer text than the area is cut. Afterwards the environment must not be read any more.
     ///
     /// # Errors
     ///

@@ -70,7 +70,7 @@ fn idle(waiter: &Waiter) -> nix::Result<()> {
     wait::reap_until_asked(waiter, None).map(drop)
 }
 
-/// Never returns except on failure: every signal that requests an end is ignored, which also drops pending ones.
+/// Returns only on failure: every signal that requests an end is ignored, which also drops pending ones.
 fn ignore_term() -> nix::Result<i32> {
     let waiter = Waiter::new()?;
     for signal in [Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP, Signal::SIGQUIT] {

@@ -19,7 +19,7 @@ pub(super) struct Pace {
 pub(super) enum Beat {
     /// The next beat, at this moment.
     At(Instant),
-    /// No more beats, and the end at this moment, or never.
+    /// End at this moment, or never, without further beats.
     End(Option<Instant>),
 }
 

@@ -59,7 +59,7 @@ impl Waiter {
         self.poll(&mut [], deadline)
     }
 
-    /// The same, and until the descriptor takes output.
+    /// Waits like [`Waiter::wait`], and until the descriptor takes output.
     pub(super) fn wait_writable(&self, output: BorrowedFd<'_>, deadline: Option<Instant>) -> nix::Result<Woken> {
         self.poll(&mut [PollFd::new(output, PollFlags::POLLOUT)], deadline)
     }

@@ -149,7 +149,7 @@ impl Keeper {
         Ok(pid)
     }
 
-    /// In the child: enters those namespaces of the target that are not the keeper's own, then becomes the process.
+    /// Enters, in the child, those namespaces of the target that are not the parent's own, then becomes the process.
     fn become_joined(&self, recruit: &Recruit, passage: &Passage<'_>) -> ! {
         if let Err(stopped) = passage.enter_others() {
             program::fail(stopped_at(recruit.subject, stopped));
@@ -214,7 +214,7 @@ impl Recruit {
         Ok(Self { subject, path: namespace.path_of(subject.slot), process, image: None, streams: None })
     }
 
-    /// In the child: drops everything that is not its own and becomes the process. One from outside, which is visible
+    /// Drops, in the child, everything that is not its own and becomes the process. One from outside, which is visible
     /// to all processes in there, reports through a channel of its own.
     pub(super) fn report_for_duty(&self, plan: &Plan, entry: Entry) -> ! {
         last_words::belong_to(self.subject);
@@ -238,7 +238,7 @@ impl Recruit {
         program::become_program(plan, self.subject, &self.process, self.image.as_ref())
     }
 
-    /// In the child: puts its given streams at the numbers from which its plan inherits them.
+    /// Puts, in the child, its given streams at the numbers from which its plan inherits them.
     fn take_streams(&self, streams: &[OwnedFd; 3]) {
         let placed = if self.process.terminal == Terminal::Own {
             descriptor::settle(&streams[0], TERMINAL).by(Call::Dup3)

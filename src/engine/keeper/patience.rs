@@ -11,7 +11,7 @@ use crate::engine::plan::Subject;
 /// Reason why a creation was not completed.
 #[derive(Debug)]
 pub enum Setback {
-    /// Something failed.
+    /// Failure of a step.
     Failed(Failure),
     /// The wait hook has given up, for a reason that its owner knows.
     Interrupted,

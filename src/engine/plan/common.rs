@@ -14,9 +14,9 @@ use crate::sys::title::TitleArea;
 /// Number of subtrees of one namespace that may be created at a time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Order {
-    /// One after the other: the same numbers on every run.
+    /// Sequence in the order of the file: the same numbers on every run.
     FileOrder,
-    /// So many at once: faster, and the numbers differ from run to run.
+    /// Parallel creation of so many at once: faster, and the numbers differ from run to run.
     Parallel(u32),
 }
 

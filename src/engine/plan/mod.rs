@@ -52,9 +52,9 @@ const ENTRY: usize = 12;
 /// Way in which created processes are released.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Release {
-    /// By the gate that opens for all at once, except those with conditions.
+    /// Common gate that opens for all at once, except those with conditions.
     Together,
-    /// Each by a signal of its own: the common gate was opened before they were created.
+    /// Signal to each: the common gate was opened before they were created.
     Apart,
 }
 
@@ -133,7 +133,7 @@ impl Plan {
         Ok(Self { bytes, common: Box::leak(Box::new(common)), counts, release: Release::Together })
     }
 
-    /// The same plan for processes that are created again, or later: the common gate is open.
+    /// The plan for processes that are created again, or later: the common gate is open.
     #[must_use]
     pub fn for_latecomers(self) -> Self {
         Self { release: Release::Apart, ..self }

@@ -20,19 +20,19 @@ pub enum InitPlan {
 /// Restarts that an empty init has to wait for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Comebacks {
-    /// None.
+    /// No restarts.
     None,
-    /// Possible, by a restart policy: of a process in the namespace, or of a namespace that its init has created.
+    /// Restarts by a policy: of a process in the namespace, or of a namespace that its init has created.
     Possible,
 }
 
 /// Channel through which the processes of a namespace report.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Channel {
-    /// The one inherited from outside: no program is declared here nor in a namespace around it, so that none is there
-    /// to take it.
+    /// The channel inherited from outside: no program is declared here nor in a namespace around it, so that none is
+    /// there to take it.
     Inherited,
-    /// One of the namespace's own.
+    /// A channel of the namespace's own.
     Own,
 }
 

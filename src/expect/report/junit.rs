@@ -55,7 +55,7 @@ pub(super) fn render(topology: &str, cases: &[Case]) -> String {
     text
 }
 
-/// As text or as the value of an attribute; what XML 1.0 has no way to say is left out.
+/// Escapes text, also for the value of an attribute; characters that XML 1.0 cannot represent are left out.
 fn escaped(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for character in text.chars() {

@@ -10,13 +10,13 @@ use super::case::Case;
 /// Format of a report.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Format {
-    /// For people.
+    /// Text for people.
     Pretty,
     /// The Test Anything Protocol, version 14.
     Tap,
     /// An XML document, as CI systems read it.
     Junit,
-    /// One document `nestns.test/1`.
+    /// Document `nestns.test/1`.
     Json,
 }
 

@@ -1,4 +1,4 @@
-//! For people: a line a case, and below a failure the difference.
+//! Text for people: a line a case, and below a failure the difference.
 
 use std::fmt::Write as _;
 

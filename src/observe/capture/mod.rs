@@ -32,7 +32,7 @@ pub struct Capture {
     pub missing: Vec<Missing>,
 }
 
-/// Something that is missing in a capture.
+/// Gap in a capture.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Missing {
     /// Number of such things, at least one.

@@ -17,7 +17,7 @@ const KINDS: [(&str, &str); 5] =
 /// Kinds that it cannot unshare.
 const UNSAYABLE: [&str; 2] = ["user", "time"];
 
-/// Differences.
+/// Namespaces and mounts that differ.
 #[derive(Debug)]
 pub(super) struct Surroundings {
     unshared: Vec<&'static str>,

@@ -111,7 +111,7 @@ pub fn reached(inside: &[Inside]) -> String {
     reached_with(inside, 0)
 }
 
-/// The same, if `ended` processes have ended since.
+/// The limit that has prevented a process, if `ended` processes have ended since.
 pub fn reached_with(inside: &[Inside], ended: u64) -> String {
     let mut ceilings = ceilings();
     ceilings.sort_by_key(|ceiling| ceiling.left);

@@ -9,11 +9,11 @@ use super::Check;
 use super::ceiling::{self, Ceiling, PidsMax, number, pids_max};
 use crate::observe::cgroup::Tree;
 
-/// Memory of a namespace while it stands, in KiB: rather too much.
+/// Memory of a namespace while it exists, in KiB: rather too much.
 const NAMESPACE_KIB: u64 = 150;
 /// Memory of a process until it becomes its program, in KiB; after that it is the program's.
 const PROCESS_KIB: u64 = 100;
-/// With room for fewer than these, the check warns.
+/// Number below which the check warns.
 const FEW: u64 = 1000;
 
 /// All limits, as far as they can be read; `None` is for no limit, or for one that cannot be read.
@@ -59,7 +59,7 @@ impl Limits {
         tightest.map(|Ceiling { left, name, .. }| (left, name))
     }
 
-    /// Memory of a tree while it stands, in KiB: `namespaces` with their PID 1s, and `processes` before they become
+    /// Memory of a tree while it exists, in KiB: `namespaces` with their PID 1s, and `processes` before they become
     /// programs.
     pub fn memory_needed(namespaces: u64, processes: u64) -> u64 {
         namespaces * NAMESPACE_KIB + processes * PROCESS_KIB
@@ -142,7 +142,7 @@ fn few(id: &'static str, limit: Option<u64>, name: &str, remedy: &str) -> Check 
 /// Free memory.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Memory {
-    /// In KiB.
+    /// Amount in KiB.
     pub kib: u64,
     /// Source of the figure.
     pub source: String,

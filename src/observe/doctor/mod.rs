@@ -1,8 +1,8 @@
 //! Abilities of the caller on this machine, found by trying them in throw-away processes, never by the kernel's
 //! version.
 //!
-//! Distributions backport, containers filter, and security modules refuse: only the attempt tells. Nothing of an attempt
-//! outlives it, and none changes anything that others see.
+//! Distributions backport, containers filter, and security modules refuse: only an attempt shows it. Nothing of an
+//! attempt outlives it, and none changes anything that others see.
 
 mod calls;
 pub mod ceiling;
@@ -25,15 +25,15 @@ pub use namespaces::{Levels, Nesting, Way};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Status {
-    /// Everything is as it should be.
+    /// Success.
     Yes,
-    /// Something is restricted, but a topology that does not need it can run.
+    /// A restriction, with which a topology that does not need more can run.
     Warn,
-    /// No topology can run, or not the one in question.
+    /// A failure: no topology can run, or not the one in question.
     No,
 }
 
-/// One check.
+/// Check of one ability.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Check {
     /// Name, used everywhere.

@@ -12,11 +12,11 @@ use crate::sys::errno;
 /// Way of the caller to PID namespaces.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Way {
-    /// With its present credentials.
+    /// The caller's present credentials.
     Direct,
-    /// Inside a user namespace that it makes for that, with itself as the only user.
+    /// A user namespace that the caller makes for that, with itself as the only user.
     UserNamespace,
-    /// None.
+    /// No way.
     Refused(Obstacle),
 }
 
@@ -233,8 +233,8 @@ fn find_way() -> Way {
     }
 }
 
-/// A chain of forks, each in a namespace of its own, until the kernel refuses: nothing else tells how many levels are left
-/// in a container (R1).
+/// Measures a chain of forks, each in a namespace of its own, until the kernel refuses: nothing else shows how many
+/// levels are left in a container (R1).
 fn measure(way: Way) -> Levels {
     let answer = attempt(|tell| {
         if let Err(errno) = way.go() {

@@ -1,8 +1,9 @@
 //! The system calls that a topology cannot do without, each tried in a way that changes nothing.
 //!
-//! Seccomp filters refuse calls one by one, and an older kernel lacks some. A call that is only needed to stop a tree would
-//! be missed when it is too late, so that all are tried before anything is built: forty calls, some ten microseconds. What
-//! is tried fails for its arguments where it cannot succeed without an effect; a refusal is told from that by its errno.
+//! Seccomp filters refuse calls one by one, and an older kernel lacks some. A call that is only needed to stop a tree
+//! would be missed when it is too late, so that all are tried before anything is built: forty calls, some ten
+//! microseconds. A call that cannot succeed without an effect is made to fail for its arguments; its errno
+//! distinguishes that from a refusal.
 //!
 //! Left out: calls without which no program starts (execve(2) of nestns itself, mmap(2), openat(2), read(2), write(2),
 //! close(2)), and calls that only some topologies need (setresuid(2), sethostname(2), inotify(7)), which fail where
@@ -197,7 +198,7 @@ impl Required {
 }
 
 impl Samples {
-    /// Opens the descriptors; returns the first call that prevents it, if one does.
+    /// Opens the descriptors; `None` at a limit on them, and the call as the error if one is refused.
     fn take() -> Result<Option<Self>, RefusedCall> {
         let refused = |name| move |errno| RefusedCall { name, purpose: TALK, errno, since: None };
         let pair = || socketpair(AddressFamily::Unix, SockType::SeqPacket, None, SockFlag::SOCK_CLOEXEC);
@@ -226,7 +227,7 @@ pub fn refused_calls() -> Vec<RefusedCall> {
     }
 }
 
-/// The same in throw-away processes: a filter may kill the process that makes a call.
+/// Tries all calls in throw-away processes: a filter may kill the process that makes a call.
 fn refused_calls_apart() -> Vec<RefusedCall> {
     if let Err(call) = try_fork() {
         return vec![call];

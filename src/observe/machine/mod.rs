@@ -86,7 +86,7 @@ pub struct Inhabitant {
     pub user: u32,
     /// Namespace that it is in; `None` if that may not be seen.
     pub space: Option<SpaceId>,
-    /// Of a thread, the number of its process in the reader's namespace.
+    /// Number of its process in the reader's namespace, for a thread.
     pub leader: Option<i32>,
 }
 

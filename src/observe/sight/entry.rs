@@ -297,7 +297,7 @@ impl Place {
         fork_without_number(self.levels).map_err(|errno| ("fork under a number that nobody uses", errno))
     }
 
-    /// In the prober: enters the remaining namespaces and takes over the credentials.
+    /// Enters the remaining namespaces and takes over the credentials, in the prober.
     pub(super) fn settle(&self, passage: &Passage<'_>) -> Result<(), (&'static str, Errno)> {
         passage.enter_others().map_err(words)?;
         self.credentials.take().map_err(|errno| ("take over its credentials", errno))?;

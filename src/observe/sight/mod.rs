@@ -70,7 +70,7 @@ impl std::fmt::Display for Answer {
     }
 }
 
-/// One process as one observer has it.
+/// Answer of one observer about one process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Cell {
     /// Number of the process.
@@ -120,7 +120,7 @@ impl View {
 pub struct Rows<'a> {
     machine: &'a Machine,
     processes: Vec<&'a Inhabitant>,
-    /// By namespace: the processes that have a number there, and the number.
+    /// Processes that have a number in a namespace, and the number, by namespace.
     known: HashMap<SpaceId, Vec<(usize, i32)>>,
 }
 

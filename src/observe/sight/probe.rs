@@ -41,7 +41,7 @@ pub(super) enum Tasks {
 /// Answer.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) enum Glimpse {
-    /// For each number: the errno, 0 for success, and the identity where there is one.
+    /// The errno for each number, 0 for success, and the identity if there is one.
     Numbers(Vec<(i32, u64)>),
     /// Properties of /proc, and its list.
     Proc {
@@ -52,7 +52,7 @@ pub(super) enum Glimpse {
     },
     /// Messages, each with the number of its sender.
     Credentials(Vec<(u32, i32)>),
-    /// No process could be put there.
+    /// Failure: no process could be put there.
     Failed { stage: String, errno: i32 },
 }
 

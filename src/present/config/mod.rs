@@ -21,9 +21,9 @@ const LOG_BYTES: &str = "log_bytes";
 /// Arrangement of the namespaces.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Arrangement {
-    /// One after the other, each under its path.
+    /// Sequence of namespaces, each under its path.
     Paths,
-    /// Each inside its parent.
+    /// Nesting of each namespace inside its parent.
     Nested,
 }
 

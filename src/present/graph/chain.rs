@@ -8,7 +8,7 @@ pub(super) fn whole(first: &[Option<i32>], last: &[Option<i32>]) -> String {
     numbers(first, last).join("/")
 }
 
-/// The same, with an ellipsis in the middle of a long one.
+/// The chain with an ellipsis in the middle if it is long.
 pub(super) fn short(first: &[Option<i32>], last: &[Option<i32>]) -> String {
     let mut numbers = numbers(first, last);
     if numbers.len() > MOST {

@@ -3,18 +3,18 @@
 /// Treatment of neighbours that differ by nothing but their numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Replicas {
-    /// Each is drawn.
+    /// Drawn each by itself.
     Apart,
-    /// So many and more of them are folded into one.
+    /// Folded into one, from so many on.
     Together(usize),
 }
 
 /// Treatment of declared processes. A PID 1 is always drawn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Processes {
-    /// Each is drawn.
+    /// Drawn each by itself.
     Shown,
-    /// Two and more in a namespace are drawn as their number.
+    /// Drawn as their number, if there are two or more in a namespace.
     Counted,
 }
 
@@ -32,14 +32,14 @@ pub struct Detail {
 }
 
 impl Detail {
-    /// Everything is drawn.
+    /// Detail with everything drawn.
     pub const FULL: Self =
         Self { replicas: Replicas::Apart, processes: Processes::Shown, depth: usize::MAX, siblings: usize::MAX };
 
-    /// Four and more replicas are folded: two or three of a kind are no crowd.
+    /// Detail with four and more replicas folded: two or three of a kind are no crowd.
     pub const FOLDED: Self = Self { replicas: Replicas::Together(4), ..Self::FULL };
 
-    /// Every two replicas are folded, as in a tree that branches everywhere.
+    /// Detail with every two replicas folded, as for a tree that branches everywhere.
     pub const TIGHT: Self = Self { replicas: Replicas::Together(2), ..Self::FULL };
 
     /// Decreasing levels of detail of a tree so many levels deep: replicas go first, then processes, then the deepest
@@ -47,7 +47,7 @@ impl Detail {
     pub fn ladder(depth: usize) -> impl Iterator<Item = Self> {
         let counted = Self { processes: Processes::Counted, ..Self::TIGHT };
         let shallower = (2..depth).rev().map(move |depth| Self { depth, ..counted });
-        // A single level that counts everything inside would tell nothing.
+        // A single level that counts everything inside would show nothing.
         let flat = Self { depth: 2, ..counted };
         let fewer = (0..9).rev().map(move |power| Self { siblings: 1 << power, ..flat });
         [Self::FOLDED, Self::TIGHT, counted].into_iter().chain(shallower).chain(fewer)

@@ -32,7 +32,7 @@ pub(super) enum Event<'p> {
 pub(super) enum Bond {
     /// The first has forked the second.
     Forks,
-    /// None; the second merely stands below the first.
+    /// No relation; the second merely stands below the first.
     Above,
 }
 
@@ -68,9 +68,9 @@ struct Plan {
     size: Size,
     /// The ranks of its processes, below its first row.
     processes: Vec<u32>,
-    /// Those of the namespaces inside.
+    /// Ranks of the namespaces inside.
     namespaces: Vec<u32>,
-    /// Those of the parts that are not shown.
+    /// Ranks of the parts that are not shown.
     rest: Vec<u32>,
     inside: Vec<Plan>,
 }

@@ -134,7 +134,7 @@ fn quoted<S: AsRef<str>>(lines: &[S]) -> String {
     format!("\"{}\"", lines.join("\\n"))
 }
 
-/// The same, flush left: the escape that ends a line says on which side it stands.
+/// The lines of a label, in quotes and flush left: the escape that ends a line gives its alignment.
 fn flush_left<S: AsRef<str>>(lines: &[S]) -> String {
     let lines: String = lines.iter().map(|line| escaped(line.as_ref()) + "\\l").collect();
     format!("\"{lines}\"")

@@ -17,12 +17,12 @@ impl Hue {
         Self([red, green, blue])
     }
 
-    /// That of a level.
+    /// Colour of a level.
     pub(super) const fn of(level: usize) -> Self {
         Self(depth::rgb(level))
     }
 
-    /// So many hundredths of this colour, the rest of the other.
+    /// Mixes so many hundredths of this colour with the other.
     pub(super) fn over(self, share: u16, ground: Self) -> Self {
         let mix = |place: usize| {
             let sum = u16::from(self.0[place]) * share + u16::from(ground.0[place]) * (100 - share);

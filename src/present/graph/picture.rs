@@ -7,7 +7,7 @@ use super::shape::Shape;
 use crate::present::count::count;
 use crate::present::node::Node;
 
-/// From so many boxes and pills on a picture is crowded, and is folded more.
+/// Number of boxes and pills from which on a picture is crowded, and is folded more.
 const CROWDED: usize = 160;
 
 /// Heading of a picture.

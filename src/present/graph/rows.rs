@@ -20,7 +20,7 @@ pub(super) struct Place {
 /// Boxes with their places.
 #[derive(Debug, Default)]
 pub(super) struct Page {
-    /// For every box of every group, in order.
+    /// Places of all boxes of all groups, in order.
     pub(super) places: Vec<Place>,
     pub(super) size: Size,
 }

@@ -16,7 +16,7 @@ pub(super) struct Inside<'a> {
     pub(super) rest: Vec<String>,
 }
 
-/// Something that was left out somewhere.
+/// Part that was left out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Omission {
     Processes,
@@ -66,7 +66,7 @@ impl Selection {
         inside
     }
 
-    /// One shape for a whole run, or one for each.
+    /// Makes one shape for a whole run, or one for each.
     fn fold<'a>(&mut self, run: &'a [Node], level: usize, shapes: &mut Vec<Shape<'a>>) {
         match (self.detail.replicas, run) {
             (Replicas::Together(from), [first, others @ .., last]) if run.len() >= from => {
@@ -89,7 +89,7 @@ impl Selection {
         }
     }
 
-    /// Everything that was left out, as sentences.
+    /// Omissions so far, as sentences.
     pub(super) fn omissions(mut self) -> Vec<String> {
         self.omissions.sort_unstable();
         let sentence = |omission| match omission {

@@ -18,7 +18,7 @@ use super::{Line, Mark, Matrix, Relation};
 struct Group {
     pattern: String,
     members: Vec<usize>,
-    /// For each index in the path, the number of leading segments up to it, the outermost first.
+    /// Number of leading segments of the path up to each index in it, the outermost first.
     indexed: Vec<usize>,
 }
 
@@ -50,8 +50,8 @@ impl Tally {
     }
 }
 
-/// By group of rows and group of columns, the tallies of each kind of pair: by the number of indices of the column that
-/// both share.
+/// Tallies of each kind of pair, by group of rows and group of columns; a kind is the number of indices of the column
+/// that both share.
 type Tallies = BTreeMap<(usize, usize), Vec<Tally>>;
 
 pub(super) fn fold(matrix: &Matrix) -> Matrix {

@@ -9,9 +9,9 @@ use crate::topology::Entry;
 /// Certainty that the number in a note is the one that the script gives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Certainty {
-    /// Nothing unknown forks.
+    /// Certain: nothing unknown forks.
     Sure,
-    /// Something else takes numbers, or starts at the same time.
+    /// Uncertain: something else takes numbers, or starts at the same time.
     NestnsOnly,
 }
 

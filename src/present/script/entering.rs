@@ -21,7 +21,7 @@ pub(super) struct Target {
 pub(super) enum Proc {
     /// The shell's own.
     Own,
-    /// One further out.
+    /// A namespace further out.
     Outer,
 }
 

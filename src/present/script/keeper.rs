@@ -28,18 +28,18 @@ enum Level {
     Host,
     /// The host, as root of a user namespace or of the machine.
     HostAsRoot,
-    /// In a namespace.
+    /// Namespace.
     Inside,
 }
 
 /// Way to start a command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Start {
-    /// With the terminal, while the shell waits.
+    /// Foreground: the command has the terminal, and the shell waits.
     Foreground,
-    /// `&`
+    /// Background: `&`.
     Background,
-    /// In place of the shell.
+    /// Replacement of the shell.
     Exec,
 }
 

@@ -37,7 +37,7 @@ use crate::topology::{Init, Namespace, NamespaceId, Topology};
 /// Part of a topology to write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Part {
-    /// Everything.
+    /// The whole topology.
     Whole,
     /// A namespace and everything inside, as if it stood directly below the host.
     Subtree(NamespaceId),

@@ -14,9 +14,9 @@ use crate::present::escape::escape;
 const LONGEST_TEXT: usize = 128 * 1024;
 /// A quarter of the usual limit of the stack, which is what arguments and environment may have together, less some room.
 const MOST_TEXT: usize = 2 * 1024 * 1024 - 128 * 1024;
-/// A note that would begin further to the right stands above its line,
+/// Rightmost column at which a note begins behind its line; beyond it the note stands above.
 const WIDEST_CODE: usize = 76;
-/// and so does one that would make the line wider than this, but for the blanks between.
+/// Greatest width of a line with its note, without the blanks between; beyond it the note stands above.
 const WIDEST: usize = 115;
 
 /// A line of a shell, with a note about it.
@@ -105,7 +105,7 @@ impl Page {
         sizes.clone().any(|size| size >= LONGEST_TEXT) || sizes.sum::<usize>() >= MOST_TEXT
     }
 
-    /// Everything, after the header.
+    /// The text of the script after the header.
     pub(super) fn text(&self) -> String {
         let mut text = String::new();
         let mut is_apart = true;

@@ -1,4 +1,4 @@
-//! Of the lines that a PID 1 runs, those that start no namespace.
+//! Lines of a PID 1 other than those that start a namespace.
 
 use super::caveats::{self, Certainty};
 use super::flags::Flag;

@@ -9,7 +9,7 @@ use crate::topology::{
     Terminal, Topology,
 };
 
-/// Everything that stands directly below the host.
+/// The namespaces directly below the host.
 #[derive(Debug)]
 pub(super) struct Forest {
     pub(super) roots: Vec<Run<Space>>,
@@ -144,7 +144,7 @@ impl Space {
         self.members.iter().any(|run| run.like.entry == Entry::Join)
     }
 
-    /// This namespace and all inside, replicas once.
+    /// Visits this namespace and all inside, replicas once.
     pub(super) fn visit<'a>(&'a self, visit: &mut dyn FnMut(&'a Self)) {
         visit(self);
         self.children.iter().for_each(|child| child.like.visit(visit));

@@ -10,9 +10,9 @@ use super::series::MARK;
 /// Position of a word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Place {
-    /// In a line of the script itself.
+    /// Line of the script itself.
     Outside,
-    /// In a line within single quotes.
+    /// Line within single quotes.
     Within,
 }
 

@@ -7,7 +7,7 @@ use crate::present::node::Node;
 /// Item to draw.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Item<'a> {
-    /// A node.
+    /// Node.
     Node(&'a Node),
     /// Number of nodes that are left out, and one of them.
     More { count: usize, like: &'a Node },

@@ -27,10 +27,10 @@ pub enum Colour {
 /// Folding of long runs of siblings that differ by nothing but their numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Folding {
-    /// Every node has its line.
+    /// Off: every node has its line.
     #[default]
     Never,
-    /// So many nodes of each run are shown, and one line for the number of the others.
+    /// On: so many nodes of each run are shown, and one line for the number of the others.
     Keep(usize),
 }
 

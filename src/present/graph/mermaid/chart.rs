@@ -1,4 +1,4 @@
-//! One chart, whatever its size.
+//! A chart of any size.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
