@@ -33,7 +33,7 @@ const ENDING: [i32; 4] = [libc::SIGTERM, libc::SIGINT, libc::SIGQUIT, libc::SIGH
 pub enum Verdict {
     /// Become the program.
     Released,
-    /// End without having run anything: the tree is not to be.
+    /// End without having run anything: the tree will not be created.
     Aborted,
 }
 

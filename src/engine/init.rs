@@ -281,8 +281,8 @@ impl Init {
     }
 
     /// Forwards a signal to the processes that this init has started: a builtin one to those of its own namespace that
-    /// it has forked. Processes that joined from outside have a parent there, which can be used to signal them; the
-    /// namespaces inside have PID 1s of their own. A pause init only reaps and waits, and forwards nothing.
+    /// it has forked. Joined processes have a parent outside, and are signalled directly; the namespaces inside have
+    /// PID 1s of their own. A pause init only reaps and waits, and forwards nothing.
     fn forward(&self, signal: i32) {
         let namespace = self.plan.namespace(self.index);
         if !matches!(namespace.init, InitPlan::Builtin) {

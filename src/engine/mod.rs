@@ -5,9 +5,9 @@
 //!
 //! 1. [`plan`]: the checked tree, flattened into memory that costs a fork nothing;
 //! 2. [`keeper`]: the parent, which creates and reaps processes in a namespace, inside or (for the roots) outside all
-//! of them;
+//!    of them;
 //! 3. [`pid_one`]: the work of a new PID 1 until it is set up, with [`isolation`] and the [`nursery`], the channel to
-//! its parent;
+//!    its parent;
 //! 4. [`gate`] and [`program`]: the wait of a process, and the exec of the user's program;
 //! 5. [`init`]: the life of a PID 1, and [`farewell`]: its plan of a stop.
 //!

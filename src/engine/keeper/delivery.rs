@@ -126,7 +126,7 @@ impl Keeper {
     }
 
     /// Hides this process and what it forks next from programs. While the tree is built there are none, and the
-    /// controller reads the processes of the tree.
+    /// controller has to look into its processes.
     pub(super) fn hide(&self) {
         if self.plan.release() == Release::Apart {
             dumpable::hide();

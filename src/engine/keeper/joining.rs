@@ -43,7 +43,7 @@ impl Keeper {
                 let keeper = nix::unistd::getpid();
                 match fork().map_err(|errno| Failure::new(subject, Stage::Fork, errno))? {
                     ForkResult::Child => {
-                        // It ends with no PID 1, and the guardian does not know it.
+                        // The end of no PID 1 kills it, and the guardian does not know it.
                         end_with_parent(keeper);
                         recruit.report_for_duty(&self.plan, Entry::Join)
                     }
