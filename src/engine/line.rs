@@ -150,9 +150,9 @@ pub struct Desk {
 }
 
 impl Desk {
-    /// Makes a channel, unless there is one that the controller holds: signals of other senders outside, as of `kill
-    /// -URG -1`, change nothing. Without a free descriptor there is none, and the controller, which waits for it a
-    /// bounded time, says so.
+    /// Makes a channel, unless there is one that the controller holds: signals of other senders outside, as of
+    /// `kill -URG -1`, change nothing. Without a free descriptor there is none, and the controller, which waits for it
+    /// a bounded time, says so.
     pub fn open(&mut self) {
         if self.is_held() {
             return;
