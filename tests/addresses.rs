@@ -40,7 +40,7 @@ fn an_unknown_address_is_reported_with_similar_names() {
         ("@/idle/", format!("`{root}/idle` is a process")),
         ("host", "`host` is outside the topology".to_owned()),
         ("@/w.0#99", "no process of the topology has the number 99".to_owned()),
-        ("nothing-like-it-at-all-anywhere-here", "`nestns tree` shows what there is".to_owned()),
+        ("nothing-like-it-at-all-anywhere-here", "`nestns tree` shows all namespaces and processes".to_owned()),
     ];
     for (address, said) in table {
         let outcome = detached.nestns(&["kill", address]);

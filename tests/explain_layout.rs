@@ -104,7 +104,7 @@ fn an_unknown_path_is_reported_with_similar_ones() {
     ] {
         let outcome = Nestns::new(&["explain", file, path]).run();
         assert_eq!((outcome.code, outcome.stdout.as_str()), (1, ""), "{path}");
-        let expected = format!("error: nothing is called `{path}` in this file{help}");
+        let expected = format!("error: nothing in this file is named `{path}`{help}");
         assert_eq!(outcome.stderr, expected, "{path}");
     }
 }

@@ -73,8 +73,11 @@ fn a_name_whose_controller_was_killed_can_be_taken_again_at_once() {
             let (code, stdout, stderr) = run(&nest, &["up", "-d", file]);
             assert_eq!(code, 0, "{identity:?}: {stdout}{stderr}");
             // The guardian may have been faster than the caller.
-            let said =
-                format!("warning: an earlier `{}` had just lost its controller; waited until it was gone\n", nest.root);
+            let said = format!(
+                "warning: the controller of an earlier `{}` had just died; waited until its tree was \
+                    gone\n",
+                nest.root
+            );
             assert!(stderr.is_empty() || stderr == said, "{identity:?}: {stderr}");
             let init = number(&first["processes"][0]["pids"][0]);
             assert!(has_ended(init), "{identity:?}");
@@ -152,7 +155,8 @@ fn a_root_that_survived_controller_and_guardian_is_killed_and_named() {
         assert_eq!((code, stdout.as_str()), (1, ""), "{stderr}");
         let root = &nest.root;
         let said = format!(
-            "error: `{root}` of `{root}` still runs, without a controller\n  = help: `nestns down {root}` ends what is left of it\n"
+            "error: `{root}` of `{root}` still runs without a controller\n  = help: `nestns down {root}` ends what is \
+                left of it\n"
         );
         assert_eq!(stderr, said);
         assert!(!has_ended(init));
@@ -241,7 +245,7 @@ fn of_two_simultaneous_starts_one_wins_and_the_other_reports_it() {
             // Who comes when the other one stands already is told that it is the same.
             let lost = said.iter().filter(|(code, text)| {
                 (*code == Some(1) && text.contains("is already running"))
-                    || (*code == Some(0) && text.contains("runs already, with the same content"))
+                    || (*code == Some(0) && text.contains("already running with the same content"))
             });
             assert_eq!(lost.count(), 1, "{identity:?}, {round}: {said:?}");
             assert_eq!(run(&nest, &["down", "--now", &nest.root]).0, 0);

@@ -55,9 +55,9 @@ fn it_prints_what_it_wrote_and_the_next_step() {
         outcome.stderr,
         str![[r#"
 wrote hello.nestns.toml
-  nestns tree hello.nestns.toml         shows what it declares
+  nestns tree hello.nestns.toml         show what it declares
   nestns up hello.nestns.toml           builds it
-  nestns schema > topology.schema.json  lets an editor complete and explain its keys
+  nestns schema > topology.schema.json  let an editor complete and explain its keys
 
 "#]]
     );
@@ -67,9 +67,9 @@ wrote hello.nestns.toml
         outcome.stderr,
         str![[r#"
 wrote my labs/x.toml
-  nestns tree 'my labs/x.toml'                    shows what it declares
+  nestns tree 'my labs/x.toml'                    show what it declares
   nestns up 'my labs/x.toml'                      builds it
-  nestns schema > 'my labs/topology.schema.json'  lets an editor complete and explain its keys
+  nestns schema > 'my labs/topology.schema.json'  let an editor complete and explain its keys
 
 "#]]
     );
@@ -85,8 +85,8 @@ fn nothing_is_overwritten_without_force() {
     assert_data_eq!(
         outcome.stderr,
         str![[r#"
-error: dind.nestns.toml is there already, and was left as it is
-help: --force replaces it, --output FILE writes another one
+error: dind.nestns.toml already exists and was not changed
+help: use --force to overwrite it, or --output FILE to write another file
 
 "#]]
     );

@@ -237,7 +237,8 @@ fn operations_on_a_paused_namespace_are_refused_with_the_reason() {
         refused(
             &["pause", "@/count"],
             1,
-            "error: `@/count` is a process, and namespaces are paused\n  = help: pause `@`, or stop the process alone: \
+            "error: `@/count` is a process, but only namespaces can be paused\n  = help: pause `@`, or stop the \
+                process alone: \
              `nestns kill -s STOP @/count`\n",
         );
         stage.detached.run(&["pause", "@"]);
@@ -252,7 +253,7 @@ fn operations_on_a_paused_namespace_are_refused_with_the_reason() {
         // A signal waits; KILL does not.
         let outcome = stage.detached.nestns(&["kill", "-s", "CONT", "@/in/count"]);
         assert_eq!(outcome.code, 0);
-        assert_eq!(outcome.stderr, stage.at("`@/in/count` is paused: it notices the signal when it goes on\n"));
+        assert_eq!(outcome.stderr, stage.at("`@/in/count` is paused; the signal is delivered when it resumes\n"));
         // Whoever is to reap it stands still as well.
         let own = stage.detached.truth().host_pid(&stage.at("@/in/own"));
         let outcome = stage.detached.nestns(&["kill", "-s", "KILL", "@/in/own"]);

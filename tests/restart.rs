@@ -142,7 +142,7 @@ fn the_effects_are_reported_first() {
     detached.run(&["down", "@", "@/a"]);
     assert_eq!(
         told(&["restart", "@/a"]),
-        "restarting `@/a`: 2 namespaces, 4 processes, created anew; nothing of it runs\n"
+        "restarting `@/a`: 2 namespaces, 4 processes, to be created again; nothing of it is running\n"
     );
     let nothing = detached.nestns(&["restart", "@/nobody"]);
     assert_eq!(nothing.code, 1);

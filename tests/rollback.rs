@@ -77,7 +77,7 @@ fn a_missing_working_directory_rolls_the_tree_back_with_a_complete_message() {
             let expected = format!(
                 "error[NS502]: `{}`: cannot enter its working directory (chdir) `/nonexistent/directory`: No such file or \
                  directory (ENOENT)\n  --> {}:{line}:6\n  = help: the path is \
-                 looked up inside the namespace, with its mounts\n`nestns explain NS502` tells more\n",
+                 looked up inside the namespace, with its mounts\nsee `nestns explain NS502`\n",
                 path_of(&ended, place),
                 ended.nest.file.display()
             );

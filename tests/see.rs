@@ -328,7 +328,7 @@ fn a_missing_observer_is_reported_beside_others() {
         let outcome = nest.nestns(&[&["see", "@", "pid:[1]"], host].concat());
         assert_eq!(outcome.code, 1, "{host:?}: {}{}", outcome.stdout, outcome.stderr);
         assert!(outcome.stdout.contains(&format!("{}/p", nest.nest.root)), "the others look: {}", outcome.stdout);
-        assert!(outcome.stderr.contains("`pid:[1]` has ended, or may not be looked into"), "{}", outcome.stderr);
+        assert!(outcome.stderr.contains("`pid:[1]` has ended, or cannot be examined"), "{}", outcome.stderr);
     }
     let outcome = nest.nestns(&["tree", "--from", "pid:[1]"]);
     assert!(outcome.code == 1 && outcome.stderr.contains(" is in `pid:[1]`"), "{}", outcome.stderr);
@@ -431,9 +431,9 @@ fn an_unknown_observer_is_reported() {
         assert_eq!((outcome.code, outcome.stdout.as_str()), (1, ""), "{arguments:?}");
         assert!(outcome.stderr.contains(words), "{arguments:?}: {}", outcome.stderr);
     };
-    told(&["see", "nobody"], "nothing is called `nobody`");
-    told(&["see", "--of", "nobody"], "nothing is called `nobody`");
-    told(&["see", "--host", "nobody"], "nothing on this machine is called so");
+    told(&["see", "nobody"], "there is no namespace or process `nobody`");
+    told(&["see", "--of", "nobody"], "there is no namespace or process `nobody`");
+    told(&["see", "--host", "nobody"], "there is nothing of that name on this machine");
 }
 
 #[test]

@@ -186,9 +186,14 @@ fn an_invisible_process_has_no_pid() {
             assert!(outcome.stderr.contains(&words), "{arguments:?}: {}", outcome.stderr);
         };
         told(&["pid", "@/p.0", "--in", "@/w.0"], 1, "`@/p.0` cannot be seen from `@/w.0`");
-        told(&["pid", "@/w.1/p.0", "--in", "@/w.0"], 1, "it is seen from there and from what is around: `host`, `@`");
-        told(&["pid", "@/w.0/nobody"], 1, "nothing is called `@/w.0/nobody`");
-        told(&["pid", "@/w.0#4000"], 1, "nobody has the number 4000 in `@/w.0`");
+        told(
+            &["pid", "@/w.1/p.0", "--in", "@/w.0"],
+            1,
+            "visible from there and from the namespaces around that: \
+            `host`, `@`",
+        );
+        told(&["pid", "@/w.0/nobody"], 1, "there is no namespace or process `@/w.0/nobody`");
+        told(&["pid", "@/w.0#4000"], 1, "no process has the number 4000 in `@/w.0`");
         told(&["pid", "host#4194304"], 1, "there is no process `host#4194304`");
         told(&["pid", "@/p.0", "--in", "@/p.1"], 1, "`@/p.1` is a process");
         told(&["whois", "4000", "--in", "@/w.0"], 1, "nobody has the number 4000");

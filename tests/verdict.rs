@@ -158,8 +158,15 @@ fn exit_code_from_selects_the_process() {
 #[test]
 fn a_timeout_is_124() {
     compare(&[
-        ("[ns.@]\nproc.idle = { actor = \"idle\" }\n", &["--timeout", "200ms"], 124, &["the time is over"], &["error"]),
-        ("[ns.@]\nproc.a = \"true\"\n", &["--timeout", "50s"], 0, &[], &["the time is over"]),
+        (
+            "[ns.@]\nproc.idle = { actor = \"idle\" }\n",
+            &["--timeout", "200ms"],
+            124,
+            &["the timeout has \
+            expired"],
+            &["error"],
+        ),
+        ("[ns.@]\nproc.a = \"true\"\n", &["--timeout", "50s"], 0, &[], &["the timeout has expired"]),
     ]);
 }
 

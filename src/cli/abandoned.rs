@@ -46,7 +46,7 @@ pub(super) fn end_killed(name: &str, directory: &Path) -> Status {
     }
     match end_one(name, directory) {
         None | Some(Status::Done) => {
-            tell(&format!("killed the controller of `{name}`, and all of its tree with it\n"));
+            tell(&format!("killed the controller of `{name}` and its whole tree\n"));
             Status::Done
         }
         Some(status) => status,
@@ -71,23 +71,21 @@ fn end_one(name: &str, directory: &Path) -> Option<Status> {
             }
             Ok(Seized::Held) => {
                 tell(&format!(
-                    "error: somebody holds the lock of `{name}`, and nobody answers\n  = help: `fuser {}` tells who\n",
+                    "error: the lock of `{name}` is held, but no controller answers\n  = help: `fuser {}` shows which \
+                        process holds it\n",
                     directory.join("lock").display()
                 ));
                 return Some(Status::No);
             }
             Ok(Seized::Vanished) if has_waited => {
-                tell(&format!("the controller of `{name}` had just died; waited until everything of it was gone\n"));
+                tell(&format!("the controller of `{name}` had just died; waited until its tree was gone\n"));
                 return Some(Status::Done);
             }
             Ok(Seized::Vanished) => return None,
             Ok(Seized::LeftOver(left_over)) => {
                 return Some(match left_over.remove() {
                     Ok(cleared) => {
-                        tell(&format!(
-                            "removed what `{name}` has left behind without a controller{}\n",
-                            cleared.words()
-                        ));
+                        tell(&format!("removed what `{name}` left behind without a controller{}\n", cleared.words()));
                         Status::Done
                     }
                     Err(error) => fail(&error),

@@ -8,18 +8,18 @@ use crate::topology::Actor;
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-idle                                   waits, ends on TERM
+idle                                   waits; ends on TERM
 serve                                  writes `ready`, then waits
 tree [--children N]                    forks children that wait
-zombie                                 never waits for a child that has ended
+zombie                                 never reaps a child that has exited
 orphan                                 leaves a grandchild behind
 ignore-term                            ignores TERM
-fork-storm [--rate N] [--for DURATION] forks children that end at once
+fork-storm [--rate N] [--for DURATION] forks children that exit at once
 log [--rate N] [--for DURATION]        writes lines
 threads [--count N]                    starts threads that wait
-exit [--code N] [--after DURATION]     ends by itself")]
+exit [--code N] [--after DURATION]     exits on its own")]
 pub(super) struct Args {
-    /// Its name and options
+    /// Name and options of the workload
     #[arg(value_name = "NAME", required = true, trailing_var_arg = true, allow_hyphen_values = true)]
     words: Vec<String>,
 }

@@ -25,29 +25,30 @@ use crate::topology::Address;
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-What it writes from now on comes out as it is, standard output and standard error apart; `nestns logs` shows what came before. \
-Where the process has a terminal (`tty = true` in a topology that was started with `up -d`, or a program that `exec -it` has \
-left), what is typed goes into it, Ctrl-C included; the detach keys leave it alone again.
+Output written from now on is passed through unchanged, with standard output and standard error kept apart; use \
+`nestns logs` for earlier output. If the process has a terminal (`tty = true` in a topology started with `up -d`, or \
+a program that `exec -it` detached from), keyboard input goes to it, Ctrl-C included; the detach keys leave the \
+process running.
 
-Without a terminal Ctrl-C ends this command alone, with --sig-proxy it is for the process. The status is the process's when it \
-ends, and 0 after the detach keys.")]
+Without a terminal, Ctrl-C ends only this command; with --sig-proxy it is passed on to the process. The exit status \
+is that of the process when it ends, and 0 after the detach keys.")]
 pub(super) struct Args {
     #[command(flatten)]
     topology: Target,
 
-    /// The keys that leave the process alone, as a list of characters and `ctrl-X`; empty for none
+    /// Keys that detach from the process, as a list of characters and `ctrl-X`; empty for none
     #[arg(long, value_name = "KEYS", default_value = "ctrl-p,ctrl-q", env = "NESTNS_DETACH_KEYS")]
     detach_keys: DetachKeys,
 
-    /// Pass INT, TERM, HUP, QUIT, USR1 and USR2 on to the process
+    /// Forward INT, TERM, HUP, QUIT, USR1 and USR2 to the process
     #[arg(long, env = "NESTNS_SIG_PROXY", value_parser = FalseyValueParser::new())]
     sig_proxy: bool,
 
-    /// Only look: type nothing into the terminal
+    /// Do not forward keyboard input
     #[arg(long, env = "NESTNS_NO_STDIN", value_parser = FalseyValueParser::new())]
     no_stdin: bool,
 
-    /// Whom: a process, or a namespace whose PID 1 is a program
+    /// Process to attach to, or namespace whose PID 1 is a program
     #[arg(value_name = "ADDRESS")]
     address: Address,
 }
@@ -63,11 +64,11 @@ pub(super) fn run(args: Args) -> anyhow::Result<Status> {
         Err(unresolved) => return Ok(unresolved.tell()),
     };
     let Some(process) = thing.process(&snapshot) else {
-        tell(&format!("error: `{}` has no PID 1 any more\n", thing.path()));
+        tell(&format!("error: `{}` no longer has a PID 1\n", thing.path()));
         return Ok(Status::No);
     };
     let identity = selection::identity(process);
-    let signals = Signals::open().context("cannot block the signals that are passed on")?;
+    let signals = Signals::open().context("cannot block the signals to forward")?;
     let attached = match begin(&mut connection, &process.path) {
         Ok(attached) => attached,
         Err(error) => return Ok(connection.fail(&error)),
@@ -97,7 +98,7 @@ pub(super) fn run(args: Args) -> anyhow::Result<Status> {
     Ok(match end {
         End::Exit(exit) => Status::Other(exit.status()),
         End::Left => {
-            tell(&format!("left {what} alone; it goes on\n"));
+            tell(&format!("detached from {what}; it keeps running\n"));
             Status::Done
         }
         End::Signalled(signal) => Status::Other(u8::try_from(128 + signal).unwrap_or(u8::MAX)),
@@ -121,8 +122,8 @@ fn begin(connection: &mut Connection, path: &str) -> Result<Attached, ClientErro
     let patience = std::time::Duration::from_secs(10);
     match connection.client.wait(Some(patience))? {
         Some(Answer { reply: Reply::Attached { log }, descriptors, .. }) => {
-            let name =
-                LogName::parse(&log).ok_or_else(|| ClientError::Unreadable(format!("no log is called `{log}`")))?;
+            let name = LogName::parse(&log)
+                .ok_or_else(|| ClientError::Unreadable(format!("there is no log named `{log}`")))?;
             Ok(Attached { log: name, terminal: descriptors.into_iter().next() })
         }
         Some(Answer { reply: Reply::Gone, .. }) => Err(ClientError::HungUp),

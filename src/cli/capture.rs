@@ -18,35 +18,36 @@ use crate::present::count::count;
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-Of a process, the namespaces below this one are written that it is in, or that it or its descendants have made, with all that \
-is inside them; nestns need not have started it. Each process becomes an idle actor: the file rebuilds namespaces, who is \
-PID 1, who was forked and who has joined, host names, which /proc is seen, users, not the work. What could not be read, and what a \
-file has no word for (mounts, root directories, capabilities, seccomp, limits, priorities, cgroups, namespaces of single \
-processes), is counted by kind on standard error and in comments of the file.
+For a process, writes the namespaces below this one that the process is in, or that it or its descendants have \
+created, with everything inside them; they need not have been started by nestns. Each process becomes an idle actor: \
+the file rebuilds namespaces, PID 1s, which processes were forked and which have joined, host names, the /proc that \
+is seen, and users, but not the work. What could not be read, and what a topology file cannot express (mounts, root \
+directories, capabilities, seccomp, limits, priorities, cgroups, namespaces of single processes), is counted by kind \
+on standard error and in comments of the file.
 
-The status is 1 when there is no namespace to write.
+The exit status is 1 if there is no namespace to write.
 
-  nestns capture 4711 > found.toml          what hangs on process 4711
+  nestns capture 4711 > found.toml          the namespaces of process 4711 and its descendants
   nestns capture --host -o machine.toml     everything below this namespace
-  nestns capture 4711 --programs            the command lines, too")]
+  nestns capture 4711 --programs            command lines included")]
 pub(super) struct Args {
-    /// A process, by its number here
+    /// Process to capture, by its PID in the caller's namespace
     #[arg(value_name = "PID", required_unless_present = "host", value_parser = clap::value_parser!(i32).range(1..=1 << 22))]
     pid: Option<i32>,
 
-    /// Everything below the namespace of the caller
+    /// Capture everything below the caller's namespace
     #[arg(long, env = "NESTNS_HOST", value_parser = FalseyValueParser::new(), conflicts_with = "pid")]
     host: bool,
 
-    /// Keep the command lines of programs, as far as they make no namespaces themselves
+    /// Keep the command lines of programs, except those that create namespaces themselves
     #[arg(long, env = "NESTNS_PROGRAMS", value_parser = FalseyValueParser::new())]
     programs: bool,
 
-    /// Write it to this file instead of standard output
+    /// Write to this file instead of standard output
     #[arg(short, long, value_name = "FILE", env = "NESTNS_OUTPUT")]
     output: Option<PathBuf>,
 
-    /// Replace a file that is there already
+    /// Overwrite an existing file
     #[arg(long, env = "NESTNS_FORCE", value_parser = FalseyValueParser::new())]
     force: bool,
 }
@@ -63,11 +64,14 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Status> {
                 _ => number,
             };
             let Some(process) = machine.process(pid) else {
-                anyhow::bail!("there is no process {pid} here: `nestns whois {pid}` shows where the number exists");
+                anyhow::bail!(
+                    "there is no process {pid} in this namespace; `nestns whois {pid}` shows where that \
+                    number exists"
+                );
             };
             (Scope::Process(pid), format!("process {pid} ({})", process.name.escape_default()))
         }
-        None => (Scope::Host, "all that was below the caller's namespace".to_owned()),
+        None => (Scope::Host, "everything below the caller's namespace".to_owned()),
     };
     let captured = capture(&machine, scope, args.programs);
     let missing: Vec<String> = captured
@@ -79,7 +83,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Status> {
         tell(&format!("{line}\n"));
     }
     if captured.namespaces == 0 {
-        tell(&format!("{from}: there is no PID namespace below this one to write\n"));
+        tell(&format!("{from}: no PID namespace below this one, nothing to write\n"));
         return Ok(Status::No);
     }
     let comment = if missing.is_empty() {

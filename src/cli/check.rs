@@ -18,18 +18,18 @@ use crate::topology::Parsed;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// Topology files; `-` is standard input, a directory stands for the only one in it [default: .]
+    /// Topology files; `-` is standard input, a directory means the only topology file in it [default: .]
     #[arg(value_name = "FILE")]
     files: Vec<PathBuf>,
 
     #[command(flatten)]
     values: Values,
 
-    /// End with status 1 if there are warnings
+    /// Exit with status 1 if there are warnings
     #[arg(long, env = "NESTNS_STRICT", value_parser = FalseyValueParser::new())]
     strict: bool,
 
-    /// Who is to read it
+    /// Output format
     #[arg(long, value_enum, default_value_t, env = "NESTNS_FORMAT")]
     format: FormatWord,
 
@@ -41,16 +41,16 @@ pub(super) struct Args {
 /// The words for [`Format`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
 enum FormatWord {
-    /// People
+    /// Text for people
     #[default]
     Human,
-    /// People and editors: one line a problem
+    /// One line per problem, for people and editors
     Short,
-    /// Programs: one document `nestns.check/1`
+    /// One JSON document `nestns.check/1`
     Json,
-    /// GitHub Actions: annotations
+    /// Annotations for GitHub Actions
     Github,
-    /// Code hosts and editors: SARIF 2.1.0
+    /// SARIF 2.1.0, for code hosts and editors
     Sarif,
 }
 

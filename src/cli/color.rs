@@ -9,12 +9,12 @@ use crate::diagnostic::Color;
 /// When to use colours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
 pub(super) enum When {
-    /// On a terminal, unless `NO_COLOR` is set; everywhere if `CLICOLOR_FORCE` is.
+    /// On a terminal, unless `NO_COLOR` is set; everywhere if `CLICOLOR_FORCE` is set
     #[default]
     Auto,
-    /// In any case.
+    /// Always
     Always,
-    /// In no case.
+    /// Never
     Never,
 }
 

@@ -16,19 +16,19 @@ pub(super) struct Args {
     #[command(flatten)]
     topology: TopologyArguments,
 
-    /// How to write it
+    /// Output format
     #[arg(long = "as", id = "as", value_enum, default_value_t, env = "NESTNS_AS")]
     form: Form,
 
-    /// Only the address of every namespace and process, one a line
+    /// Print only the address of every namespace and process, one per line
     #[arg(long, env = "NESTNS_PATHS", value_parser = FalseyValueParser::new(), conflicts_with_all = ["vars", "hash"])]
     paths: bool,
 
-    /// Only the variables with their values, as `--vars-file` reads them, and where each value comes from
+    /// Print only the variables with their values, as `--vars-file` reads them, and the origin of each value
     #[arg(long, env = "NESTNS_VARS", value_parser = FalseyValueParser::new(), conflicts_with = "hash")]
     vars: bool,
 
-    /// Only a hash of the content, which is the same however the file is written and whatever it is called
+    /// Print only a hash of the content, which does not depend on formatting or the name of the file
     #[arg(long, env = "NESTNS_HASH", value_parser = FalseyValueParser::new())]
     hash: bool,
 
@@ -39,12 +39,12 @@ pub(super) struct Args {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
 enum Form {
-    /// TOML, each namespace under its path
+    /// TOML with each namespace under its path
     #[default]
     Toml,
-    /// TOML, each namespace inside the one that it is inside
+    /// TOML with namespaces nested as they are in the tree
     Nested,
-    /// One document `nestns.config/1`
+    /// One JSON document `nestns.config/1`
     Json,
 }
 

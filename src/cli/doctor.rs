@@ -19,21 +19,21 @@ use crate::observe::doctor::{self as machine, Check, Machine};
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-Each check is found by trying it, in throw-away processes that leave nothing behind. With FILE, what the topology asks for is \
-compared with what there is.
+Each check tries the operation itself, in short-lived processes that leave nothing behind. With FILE, what the \
+topology needs is compared with what is available.
 
-  ✔  as it should be
-  !  something is restricted; a topology that does not need it stands all the same
-  ✘  no topology stands, or not this one
+  ✔  works
+  !  restricted; topologies that do not need it can still be built
+  ✘  no topology can be built, or not this one
 
-The status is 4 when there is a ✘, 3 when the file is wrong, and 0 otherwise. What the other verbs say when they end with \
-status 4 names the check that looks at the same.")]
+The exit status is 4 if there is a ✘, 3 if the file is wrong, and 0 otherwise. When another command exits with status \
+4, its message names the check that covers the failure.")]
 pub(super) struct Args {
-    /// What is to be built; without it, the machine alone is looked at
+    /// Topology to check the machine for; without it, only the machine is checked
     #[command(flatten)]
     topology: TopologyArguments,
 
-    /// What to answer
+    /// Output format
     #[arg(long, value_enum, default_value_t, env = "NESTNS_FORMAT")]
     format: AnswerFormat,
 
@@ -44,10 +44,10 @@ pub(super) struct Args {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
 enum AnswerFormat {
-    /// People: a line each, with the remedy below
+    /// Text for people: one line per check, with the remedy below
     #[default]
     Human,
-    /// Programs: one document `nestns.doctor/1`
+    /// One JSON document `nestns.doctor/1`
     Json,
 }
 

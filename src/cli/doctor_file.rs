@@ -32,7 +32,7 @@ pub(super) fn checks(checked: &Checked, machine: &Machine) -> Vec<Check> {
     match needs(topology, &checked.base) {
         Ok(needs) => checks.extend([descriptors(&needs, machine), users(&needs, machine)]),
         Err(error) => {
-            checks.push(Check::no(USERS, error.to_string(), "write the numbers, as in `user = \"1000:1000\"`"));
+            checks.push(Check::no(USERS, error.to_string(), "use numeric IDs, as in `user = \"1000:1000\"`"));
         }
     }
     checks.push(programs(&namespaces));
@@ -46,10 +46,10 @@ fn depth(namespaces: &[&Namespace], machine: &Machine) -> Check {
     };
     let (needed, left) = (deepest.level(), machine.nesting.levels.left as usize);
     if needed <= left {
-        return Check::yes(ID, format!("{needed} of {left} levels are needed"));
+        return Check::yes(ID, format!("needs {needed} of {left} levels"));
     }
-    let remedy = "make the tree shallower, or run it further outside";
-    Check::no(ID, format!("`{}` is on level {needed}, and {left} are left", deepest.path), remedy)
+    let remedy = "make the tree shallower, or run it in a namespace further out";
+    Check::no(ID, format!("`{}` is on level {needed}, but only {left} are available", deepest.path), remedy)
 }
 
 fn processes(namespaces: &[&Namespace], machine: &Machine) -> Check {
@@ -59,16 +59,16 @@ fn processes(namespaces: &[&Namespace], machine: &Machine) -> Check {
     let all: usize = namespaces.iter().map(|namespace| namespace.processes.len()).sum();
     let needed = own + count(all) + OWN_PROCESSES;
     if let Some(limit) = machine.limits.pid_namespaces.filter(|&limit| own > limit) {
-        let found = format!("{own} namespaces are needed, and user.max_pid_namespaces is {limit}");
+        let found = format!("needs {own} namespaces, but user.max_pid_namespaces is {limit}");
         return Check::no(ID, found, format!("`sysctl user.max_pid_namespaces={own}`"));
     }
     match machine.limits.processes_left() {
         Some((left, what)) if needed > left => {
-            let found = format!("{needed} processes are needed, and {left} are left: {what}");
+            let found = format!("needs {needed} processes, but only {left} are available: {what}");
             Check::no(ID, found, "raise that limit, or make the tree smaller")
         }
-        Some((left, what)) => Check::yes(ID, format!("{needed} of {left} processes are needed ({what})")),
-        None => Check::yes(ID, format!("{needed} processes are needed")),
+        Some((left, what)) => Check::yes(ID, format!("needs {needed} of {left} processes ({what})")),
+        None => Check::yes(ID, format!("needs {needed} processes")),
     }
 }
 
@@ -83,23 +83,23 @@ fn memory(namespaces: &[&Namespace], machine: &Machine) -> Check {
         Some(memory) if needed > memory.kib => Check::no(
             ID,
             format!(
-                "about {} are needed without the programs, and {} are free ({})",
+                "needs about {} without the programs, but only {} are free ({})",
                 text(needed),
                 text(memory.kib),
                 memory.source
             ),
-            "make the tree smaller, or give it more memory",
+            "make the tree smaller, or provide more memory",
         ),
         Some(memory) => {
             let found = format!(
-                "about {} of {} are needed without the programs ({})",
+                "needs about {} of {} without the programs ({})",
                 text(needed),
                 text(memory.kib),
                 memory.source
             );
             Check::yes(ID, found)
         }
-        None => Check::yes(ID, format!("about {} are needed without the programs", text(needed))),
+        None => Check::yes(ID, format!("needs about {} without the programs", text(needed))),
     }
 }
 
@@ -110,27 +110,32 @@ fn isolation(namespaces: &[&Namespace], machine: &Machine) -> Check {
     for (kind, result) in &machine.nesting.kinds {
         let Some(first) = namespaces.iter().find(|namespace| wants(namespace.isolation, kind)) else { continue };
         if let Err(errno) = result {
-            let found = format!("`{}` asks for a {kind} namespace, which is refused: {}", first.path, spelled(*errno));
-            return Check::no(ID, found, format!("leave \"{kind}\" out of `unshare`, or allow it"));
+            let found = format!(
+                "`{}` needs a {kind} namespace, which is not permitted: \
+                {}",
+                first.path,
+                spelled(*errno)
+            );
+            return Check::no(ID, found, format!("leave \"{kind}\" out of `unshare`, or permit it"));
         }
         needed.push(*kind);
     }
     if needed.is_empty() {
-        return Check::yes(ID, "nothing but PID namespaces is needed");
+        return Check::yes(ID, "needs only PID namespaces");
     }
-    Check::yes(ID, format!("{} namespaces are needed, and can be made", needed.join(", ")))
+    Check::yes(ID, format!("needs {} namespaces, which can be created", needed.join(", ")))
 }
 
 fn proc_mount(namespaces: &[&Namespace], machine: &Machine) -> Check {
     const ID: &str = "file-proc";
     let Some(first) = namespaces.iter().find(|namespace| namespace.mount_proc) else {
-        return Check::yes(ID, "no /proc is to be mounted");
+        return Check::yes(ID, "mounts no /proc");
     };
     match machine.nesting.proc_mount {
-        Ok(()) => Check::yes(ID, "a /proc of its own can be mounted"),
+        Ok(()) => Check::yes(ID, "each namespace can mount its own /proc"),
         Err(refusal) => Check::no(
             ID,
-            format!("`{}` is to have a /proc of its own, which is refused: {}", first.path, spelled(refusal.errno)),
+            format!("`{}` needs a /proc of its own, which is not permitted: {}", first.path, spelled(refusal.errno)),
             "set `mount_proc = false` in [defaults.ns], or see the check proc-mount",
         ),
     }
@@ -142,10 +147,10 @@ fn descriptors(needs: &Needs, machine: &Machine) -> Check {
     match machine.limits.descriptors {
         Some(limit) if needed > limit => {
             let remedy = "raise `ulimit -Hn`, or set `stdout` and `stderr` to \"null\" in [defaults.proc]";
-            Check::no(ID, format!("{needed} descriptors are needed, and the hard limit is {limit}"), remedy)
+            Check::no(ID, format!("needs {needed} descriptors, but the hard limit is {limit}"), remedy)
         }
-        Some(limit) => Check::yes(ID, format!("{needed} of {limit} descriptors are needed")),
-        None => Check::yes(ID, format!("{needed} descriptors are needed")),
+        Some(limit) => Check::yes(ID, format!("needs {needed} of {limit} descriptors")),
+        None => Check::yes(ID, format!("needs {needed} descriptors")),
     }
 }
 
@@ -154,12 +159,10 @@ fn users(needs: &Needs, machine: &Machine) -> Check {
         None => Check::yes(USERS, format!("everything runs as the caller (user {})", geteuid())),
         Some((path, uid)) if machine.nesting.way == Way::UserNamespace => Check::no(
             USERS,
-            format!(
-                "`{path}` asks for the user {uid}, and an ordinary user's tree has only the id 0, which is the user himself"
-            ),
+            format!("`{path}` needs user {uid}, but without root a tree has only ID 0, which is mapped to the caller"),
             "leave `user` out, or run as root",
         ),
-        Some(_) => Check::yes(USERS, "the users that are asked for are known"),
+        Some(_) => Check::yes(USERS, "all users are known"),
     }
 }
 
@@ -182,12 +185,17 @@ fn programs(namespaces: &[&Namespace]) -> Check {
         }
     }
     if missing.is_empty() {
-        return Check::yes(ID, "every program is where it is looked for");
+        return Check::yes(ID, "all programs are found");
     }
     let named: Vec<String> = missing.iter().take(NAMED).map(|(name, path)| format!("{name} (`{path}`)")).collect();
     let more = if missing.len() > NAMED { format!(", and {} more", missing.len() - NAMED) } else { String::new() };
     let found = format!("not found: {}{more}", named.join(", "));
-    Check::warn(ID, found, "install them, or correct their paths; the tree stands without, and they fail with 127")
+    Check::warn(
+        ID,
+        found,
+        "install them, or correct their paths; the tree can be built without them, but they fail \
+        with status 127",
+    )
 }
 
 fn is_there(program: &str, process: &Process) -> bool {

@@ -37,45 +37,47 @@ const LONGEST: Duration = Duration::from_secs(20);
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-Everything is asked to stop, from each root downward, and has its grace; who is waited for is told every second. Ctrl-C \
-ends this command and not the stop; `nestns down --now` kills what is left. With --now a controller that was stopped, or does \
-not answer, is killed as well, and its guardian takes the tree down. The status is 0 when nothing is left of what was \
-to be taken down, and 1 when no such topology runs.
+All processes are asked to stop, from the roots down, and given their grace period; those \
+still being waited for are reported every second. Ctrl-C ends this command but not the stop; `nestns down --now` \
+kills what is left. With --now, a controller that is stopped or does not answer is killed as well, and its guardian \
+takes the tree down. The exit status is 0 when nothing is left of what was to be taken down, and 1 if no such \
+topology is running.
 
-With PATH only that is taken down. The rest goes on: no rule of the topology takes it for a failure, no policy starts it again, and \
-the namespace around it stays, even if it is empty now, so that `nestns restart` can bring it back. A PID 1 is its namespace. With \
-the last of its roots a topology ends.")]
+With PATH, only that part is taken down. The rest keeps running: this does not count as a failure of the topology, no \
+restart policy applies, and the surrounding namespace stays even if it is now empty, so that `nestns restart` can \
+bring the part back. The path of a PID 1 means its namespace. When the last of its roots is taken down, the topology \
+ends.")]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 pub(super) struct Args {
-    /// The topology, where several run; `NAME:/path` is a part of it
+    /// Topology to take down, needed if several are running; `NAME:/path` is a part of it
     #[arg(value_name = "NAME", value_parser = Whole::parse)]
     name: Option<Whole>,
 
-    /// Only these namespaces, with all that is in them, and these processes
+    /// Take down only these namespaces, with everything in them, and processes
     #[arg(value_name = "PATH", requires = "name")]
     paths: Vec<Address>,
 
-    /// Kill instead of asking
+    /// Kill processes without asking them to stop first
     #[arg(long, env = "NESTNS_NOW", value_parser = FalseyValueParser::new())]
     now: bool,
 
-    /// All of the caller's topologies
+    /// Take down all of the caller's topologies
     #[arg(long, env = "NESTNS_ALL", conflicts_with_all = ["name", "paths"], value_parser = FalseyValueParser::new())]
     all: bool,
 
-    /// Do not ask whether that is meant
+    /// Do not ask for confirmation
     #[arg(short, long, env = "NESTNS_YES", value_parser = FalseyValueParser::new())]
     yes: bool,
 
-    /// Kill after this time, whatever the file says
+    /// Kill what is left after this time, overriding the file
     #[arg(long, value_name = "DURATION", env = "NESTNS_TIMEOUT", value_parser = launch::duration)]
     timeout: Option<Duration>,
 
-    /// What to answer
+    /// Output format
     #[arg(long, value_enum, default_value_t, env = "NESTNS_FORMAT")]
     format: AnswerFormat,
 
-    /// The same as --progress quiet elsewhere
+    /// Print errors only
     #[arg(short, long, env = "NESTNS_QUIET", value_parser = FalseyValueParser::new())]
     quiet: bool,
 
@@ -103,10 +105,10 @@ impl Whole {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
 enum AnswerFormat {
-    /// People: how each ended
+    /// Text for people: how each process ended
     #[default]
     Human,
-    /// Programs: one document `nestns.stop/1`
+    /// One JSON document `nestns.stop/1`
     Json,
 }
 
@@ -170,16 +172,13 @@ fn all(args: &Args) -> anyhow::Result<Status> {
         one.client = None;
     }
     if found.is_empty() {
-        tell("no topology runs\n");
+        tell("no topology is running\n");
         return Ok(Status::Done);
     }
     if !args.yes {
         let names: Vec<&str> = found.iter().map(|found| &*found.name).collect();
         if !std::io::stdin().is_terminal() {
-            tell(&format!(
-                "error: this would take down {}\n  = help: say `--yes` if that is meant\n",
-                names.join(", ")
-            ));
+            tell(&format!("error: this would take down {}\n  = help: use `--yes` to confirm\n", names.join(", ")));
             return Ok(Status::WrongCommandLine);
         }
         tell(&format!("take down {}? [y/N] ", names.join(", ")));
@@ -209,14 +208,15 @@ fn named(connection: &mut Connection, addresses: &[Address]) -> Result<Vec<Strin
         return Ok(Vec::new());
     }
     if let Some(other) = addresses.iter().filter_map(Address::topology).find(|name| *name != connection.name) {
-        tell(&format!("error: `{}` is to be taken down, and an address is about `{other}`\n", connection.name));
+        tell(&format!("error: the address is in `{other}`, not in `{}`, which is to be taken down\n", connection.name));
         return Err(Status::WrongCommandLine);
     }
     let snapshot = connection.snapshot()?;
     for address in addresses {
         if let Some(thread) = threads::named(&snapshot, address) {
             tell(&format!(
-                "error: `{address}` is a thread ({}), and only a whole process can be taken down\n  = help: name the process, \
+                "error: `{address}` is a thread ({}), but only a whole process can be taken down\n  = help: name the \
+                    process, \
                  by its path or its own number\n",
                 thread.name
             ));
@@ -271,7 +271,7 @@ fn take_down(mut connection: Connection, addresses: &[Address], args: &Args) -> 
                 }
             }
             Err(ClientError::HungUp) => {
-                tell(&format!("error: the controller of `{}` has ended without a word\n", connection.name));
+                tell(&format!("error: the controller of `{}` has ended without an answer\n", connection.name));
                 return Ok(Status::No);
             }
             Err(error) => return Ok(connection.fail(&error)),
@@ -352,7 +352,8 @@ pub(super) fn await_end(directory: &Path) -> Status {
     while directory.join("lock").exists() {
         if Moment::now() >= end {
             tell(&format!(
-                "error: everything has ended, and {} is still there\n  = help: `nestns prune` removes it, or says what is in the way\n",
+                "error: everything has ended, but {} is still there\n  = help: `nestns prune` removes it, or reports \
+                    what prevents that\n",
                 directory.display()
             ));
             return Status::No;

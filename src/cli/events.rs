@@ -26,40 +26,41 @@ const FULL: usize = 64 * 1024;
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-Each line is an object { ts, seq, event, path, … }: what was created, released, started, became ready; what nestns has \
-executed and for whom, the signals that it has sent, exits, what has fallen to a PID 1, stops and their stages. `path` is \
-`.` for the topology as a whole. `seq` counts; where a number is missing, something was lost.
+Each line is an object { ts, seq, event, path, … }: what was created, released, started or became ready; programs run \
+by `nestns exec` and by whom, signals sent by nestns, exits, processes reparented to a PID 1, stops and their stages. \
+`path` is `.` for the topology as a whole. `seq` is a counter; a gap means that events were lost.
 
-From now on, and until the topology ends, as `docker events` does; with --since also what was before, of which the newest \
-8 to 16 MiB are kept. --no-follow shows what there is, from the beginning where nothing else is said, and ends.
+By default, events are shown from now on until the topology ends, as with `docker events`; --since also shows earlier \
+ones, of which the newest 8 to 16 MiB are kept. --no-follow shows the events there are, from the beginning unless \
+--since is given, and exits.
 
-With --snapshot the first lines, with `event` \"snapshot\", are the state: the topology, its namespaces and its processes, one \
-each. What follows is what has happened since, without a gap and without anything twice.
+With --snapshot, the first lines, with `event` \"snapshot\", are the state: the topology, its namespaces and its \
+processes, one line each. The lines after them are the changes since then, without gaps or duplicates.
 
-The address of a namespace means the namespace and the processes in it; with addresses, what concerns the topology as a \
-whole is not shown.
+The address of a namespace means the namespace and the processes in it; if addresses are given, events about the \
+topology as a whole are not shown.
 
-  nestns events                          wait for what happens
-  nestns events --snapshot vm/ci         the state of vm/ci, and then what changes
+  nestns events                          wait for events
+  nestns events --snapshot vm/ci         the state of vm/ci, then its changes
   nestns events --no-follow | jq -r 'select(.event == \"exit\") | .path'")]
 pub(super) struct Args {
-    /// Of what
+    /// Processes or namespaces to show events of
     #[arg(value_name = "ADDRESS")]
     addresses: Vec<Address>,
 
-    /// The state first
+    /// Show the current state first
     #[arg(long, env = "NESTNS_SNAPSHOT", value_parser = FalseyValueParser::new())]
     snapshot: bool,
 
-    /// End when everything is shown that has happened
+    /// Exit after the events there are, instead of waiting for more
     #[arg(long, env = "NESTNS_NO_FOLLOW", value_parser = FalseyValueParser::new())]
     no_follow: bool,
 
-    /// What has happened since then: 10m (ago), or 2026-11-25T10:00:00Z
+    /// Show events since this time: 10m (ago), or 2026-11-25T10:00:00Z
     #[arg(long, value_name = "TIME", env = "NESTNS_SINCE", conflicts_with = "snapshot", value_parser = point::parse)]
     since: Option<Stamp>,
 
-    /// End with what has happened until then
+    /// Show events up to this time, then exit
     #[arg(long, value_name = "TIME", env = "NESTNS_UNTIL", value_parser = point::parse)]
     until: Option<Stamp>,
 
@@ -110,7 +111,7 @@ fn show(mut connection: Connection, args: &Args) -> io::Result<Status> {
                 break;
             }
             if !std::mem::take(&mut is_first) && line.lost > 0 {
-                tell(&format!("warning: {} events were lost before they were read here\n", line.lost));
+                tell(&format!("warning: {} events were lost before they could be read\n", line.lost));
             }
             let Ok(head) = serde_json::from_str::<Head>(&line.text) else { continue };
             let stamp = Stamp::parse(head.ts.as_bytes()).unwrap_or_default();

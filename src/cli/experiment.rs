@@ -19,11 +19,12 @@ use crate::present::count::count;
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-An experiment says what is claimed, on which layout, what was done, and what the kernel answered; then whether the claim \
-holds. It is carried out in a PID namespace of its own, which ends with it: nothing is left behind, and the numbers are the \
-same on every run. An ordinary user needs user namespaces for it.
+An experiment shows a claim, the layout it is tested on, what was done and what the kernel answered, and then whether \
+the claim holds. It runs in a PID namespace of its own, which ends with it: nothing is left behind, and the numbers \
+are the same on every run. Without root it needs user namespaces.
 
-The status is 0 when all that could be tried holds, 1 when one does not, 4 when there was no namespace for one.
+The exit status is 0 if every claim that could be tested holds, 1 if one does not, and 4 if a namespace could not be \
+created.
 
   nestns experiment ls
   nestns experiment run pid-one ppid-zero
@@ -35,9 +36,9 @@ pub(super) struct Args {
 
 #[derive(Debug, Subcommand)]
 enum What {
-    /// Show what there is
+    /// List the experiments
     Ls(LsArgs),
-    /// Carry out some, or all
+    /// Run experiments
     Run(RunArgs),
 }
 
@@ -49,11 +50,11 @@ struct LsArgs {
 
 #[derive(Debug, clap::Args)]
 struct RunArgs {
-    /// Which
+    /// Namespace or process to inspect
     #[arg(value_name = "ID", required_unless_present = "all", value_parser = known)]
     ids: Vec<&'static str>,
 
-    /// All of them
+    /// Run all experiments
     #[arg(long, env = "NESTNS_ALL", conflicts_with = "ids", value_parser = FalseyValueParser::new())]
     all: bool,
 
@@ -63,7 +64,7 @@ struct RunArgs {
 
 #[derive(Debug, clap::Args)]
 struct AnswerArgs {
-    /// Who is to read it
+    /// Output format
     #[arg(long, value_enum, default_value_t, env = "NESTNS_FORMAT")]
     format: Format,
 
@@ -74,10 +75,10 @@ struct AnswerArgs {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
 enum Format {
-    /// People
+    /// Text for people
     #[default]
     Human,
-    /// Programs: one document `nestns.experiment/1`
+    /// One JSON document `nestns.experiment/1`
     Json,
 }
 
@@ -103,7 +104,7 @@ fn known(text: &str) -> Result<&'static str, String> {
     let Some(experiment) = find(text) else {
         let nearest = ALL.iter().min_by_key(|one| strsim::damerau_levenshtein(one.id, text));
         let nearest = nearest.map_or_else(String::new, |one| format!("; did you mean `{}`?", one.id));
-        return Err(format!("there is no such experiment{nearest} `nestns experiment ls` shows all"));
+        return Err(format!("there is no such experiment{nearest} `nestns experiment ls` lists all"));
     };
     Ok(experiment.id)
 }
@@ -140,7 +141,7 @@ fn carry_out(args: &RunArgs) -> anyhow::Result<Status> {
         let finding = experiment.run().unwrap_or_else(|error| {
             let finding = Finding::without_stage(&error);
             if !has_no_stage {
-                tell(&format!("error: {}\n  = help: `nestns doctor` tells what this machine lacks\n", finding.found));
+                tell(&format!("error: {}\n  = help: `nestns doctor` shows what this machine lacks\n", finding.found));
             }
             has_no_stage = true;
             finding

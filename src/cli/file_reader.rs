@@ -29,9 +29,9 @@ pub(super) fn read_all(input: &mut impl Read, bytes: &mut Vec<u8>) -> io::Result
 pub(super) fn reason(error: &io::Error) -> String {
     match error.kind() {
         io::ErrorKind::NotFound => "it does not exist".to_owned(),
-        io::ErrorKind::PermissionDenied => "you are not allowed to".to_owned(),
+        io::ErrorKind::PermissionDenied => "permission denied".to_owned(),
         io::ErrorKind::IsADirectory => "it is a directory".to_owned(),
-        io::ErrorKind::NotADirectory => "what stands before a `/` of it is no directory".to_owned(),
+        io::ErrorKind::NotADirectory => "a parent of it is not a directory".to_owned(),
         _ => of_io(error),
     }
 }

@@ -17,14 +17,15 @@ use crate::present::outline;
 use crate::present::tree::Folding;
 
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Numbers are PIDs, outermost first, the host's left out. To make an image:\n  \
-                        nestns graph dind.toml --format svg > dind.svg\n  \
-                        nestns graph dind.toml --format dot | dot -Tpng > dind.png")]
+#[command(after_help = "\
+Numbers are PIDs, outermost first, without the host's. To make an image:
+  nestns graph dind.toml --format svg > dind.svg
+  nestns graph dind.toml --format dot | dot -Tpng > dind.png")]
 pub(super) struct Args {
     #[command(flatten)]
     topology: TopologyArguments,
 
-    /// What to draw with
+    /// Output format
     #[arg(long, value_enum, default_value_t, env = "NESTNS_FORMAT")]
     format: GraphFormat,
 
@@ -32,7 +33,7 @@ pub(super) struct Args {
     #[arg(long, env = "NESTNS_NO_FOLD", value_parser = FalseyValueParser::new())]
     no_fold: bool,
 
-    /// Where `dot` and `mermaid` put what is inside
+    /// Layout direction of `dot` and `mermaid`
     #[arg(long, value_enum, ignore_case = true, default_value_t, env = "NESTNS_DIRECTION")]
     direction: DirectionWord,
 
@@ -43,27 +44,27 @@ pub(super) struct Args {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
 enum GraphFormat {
-    /// The tree of `nestns tree`, for a terminal
+    /// Text, as in `nestns tree`
     #[default]
     Ascii,
     /// Graphviz
     Dot,
-    /// Mermaid, for Markdown; with less detail where it would be too large
+    /// Mermaid, for Markdown; with less detail for large topologies
     Mermaid,
-    /// An image, light or dark as its reader likes
+    /// SVG image, light or dark as the viewer prefers
     Svg,
-    /// One document `nestns.tree/1`, for programs
+    /// One JSON document `nestns.tree/1`
     Json,
 }
 
 /// The words for [`Direction`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
 enum DirectionWord {
-    /// From top to bottom
+    /// Top to bottom
     #[default]
     #[value(name = "TB")]
     Down,
-    /// From left to right
+    /// Left to right
     #[value(name = "LR")]
     Right,
 }

@@ -14,9 +14,9 @@ use crate::observe::namespaces;
 pub(super) fn refuse_inside(verb: &str, snapshot: &Snapshot) -> Result<(), Status> {
     if namespaces::own().is_ok_and(|own| own != snapshot.host_pidns) {
         tell(&format!(
-            "error: `nestns {verb}` cannot be asked here: this is not the PID namespace in which `{}` was started, and \
-             numbers of the host mean nothing in it\n  = help: ask outside of the tree; `nestns ps`, `tree` and `inspect` \
-             answer here\n",
+            "error: `nestns {verb}` does not work here: this is not the PID namespace in which `{}` was started, so \
+                PIDs of the host mean nothing here\n  = help: run it outside the tree; `nestns ps`, `tree` and \
+                `inspect` work here\n",
             snapshot.status.name
         ));
         return Err(Status::No);

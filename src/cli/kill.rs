@@ -13,37 +13,38 @@ use crate::topology::{Address, Signal};
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-The address of a namespace means its PID 1, and `vm/ci#7` whoever has number 7 in `vm/ci` at this moment. A process is \
-signalled only if it is still the one that was meant; numbers that the kernel has given to somebody else are never \
-touched.
+The address of a namespace means its PID 1, and `vm/ci#7` the process that has number 7 in `vm/ci` at this moment. A \
+process is signalled only if it is still the one that was addressed; numbers that the kernel has reused for another \
+process are never signalled.
 
-The kernel drops a signal for a PID 1 that does not handle it, whoever sends it, and kill(2) succeeds all the same. Each \
-PID 1 is therefore looked at first: its handlers, what its threads wait for in sigwait(3) and the like, and its signalfds. \
-One for which the signal would be dropped is named and gets nothing (status 1); all others that are addressed are signalled. \
-Where that cannot be told, because the process cannot be looked into or blocks the signal for now, it is sent. KILL and STOP \
-from outside always arrive; a PID 1 takes everything inside along.
+The kernel drops a signal sent to a PID 1 that does not handle it, whatever the sender, and kill(2) succeeds all the \
+same. Each PID 1 is therefore examined first: its handlers, the signals its threads wait for with sigwait(3) and the \
+like, and its signalfds. One for which the signal would be dropped is named and not signalled (status 1); all others \
+addressed are signalled. If this cannot be determined, because the process cannot be examined or blocks the signal at \
+the moment, the signal is sent. KILL and STOP from outside always arrive; a PID 1 that is killed takes everything \
+inside with it.
 
-Several addresses, wildcards (`'vm/w.*'`, quoted), --recursive, --label and --state may mean many processes, and all of \
-them are signalled, as pkill(1) does. `w` where there are `w.0`, `w.1` and so on, `.`, and no address at all look like \
-one and mean many: they want --all as well.
+Several addresses, wildcards (`'vm/w.*'`, quoted), --recursive, --label and --state may select many processes, and \
+all of them are signalled, as with pkill(1). `w` where `w.0`, `w.1` and so on exist, `.`, and no address at all look \
+like one target but select many: they require --all.
 
-The paths of those who were signalled are written to standard output. The status is 1 when somebody who was named had ended \
-already, and when there was nobody to signal.
+The paths of the signalled processes are written to standard output. The exit status is 1 if a named process had \
+already ended, and if there was none to signal.
 
   nestns kill vm/ci/runner               ask it to end
-  nestns kill -s HUP vm/dockerd          let it read its configuration again
+  nestns kill -s HUP vm/dockerd          let it reload its configuration
   nestns kill -s KILL vm/ci              end the namespace with everything in it
   nestns kill -s USR1 'vm/w.0..9/job'    ten of them")]
 pub(super) struct Args {
-    /// Whom
+    /// Processes or namespaces to signal
     #[arg(value_name = "ADDRESS")]
     addresses: Vec<Address>,
 
-    /// Which signal: a name with or without SIG, or a number
+    /// Signal to send: a name with or without SIG, or a number
     #[arg(short, long, default_value = "TERM", env = "NESTNS_SIGNAL", value_parser = signal)]
     signal: Signal,
 
-    /// Everybody whom an address means that looks like one
+    /// Signal every process that an address matches, even if it looks like a single one
     #[arg(long, env = "NESTNS_ALL", value_parser = FalseyValueParser::new())]
     all: bool,
 
@@ -53,7 +54,7 @@ pub(super) struct Args {
     #[command(flatten)]
     target: Target,
 
-    /// Do not write who was signalled
+    /// Do not print the signalled processes
     #[arg(short, long, env = "NESTNS_QUIET", value_parser = FalseyValueParser::new())]
     quiet: bool,
 }
@@ -78,18 +79,18 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Status> {
     }
     for address in &args.addresses {
         if let Some(thread) = threads::named(&snapshot, address) {
-            tell(&format!("note: `{address}` is a thread ({}): a signal goes to the whole process\n", thread.name));
+            tell(&format!("note: `{address}` is a thread ({}); the whole process is signalled\n", thread.name));
         }
     }
     let Whom { targets, ended } = whom(&things, &snapshot, &args.addresses);
     let mut status = Status::Done;
     for path in &ended {
-        tell(&format!("`{path}` has ended already\n"));
+        tell(&format!("`{path}` has already ended\n"));
         status = Status::No;
     }
     if targets.is_empty() {
         if ended.is_empty() {
-            tell("error: everybody who is addressed has ended already\n");
+            tell("error: all addressed processes have already ended\n");
         }
         return Ok(Status::No);
     }
@@ -101,10 +102,10 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Status> {
         Err(error) => return Ok(connection.fail(&error)),
     };
     for path in &vanished {
-        tell(&format!("`{path}` has ended meanwhile; whoever has its number now was not signalled\n"));
+        tell(&format!("`{path}` has ended in the meantime; a process that has reused its number was not signalled\n"));
     }
     for path in &paused {
-        tell(&format!("`{path}` is paused: it notices the signal when it goes on\n"));
+        tell(&format!("`{path}` is paused; the signal is delivered when it resumes\n"));
     }
     for (path, reason) in &refused {
         tell(&format!("error: cannot signal `{path}`: {reason}\n"));
@@ -140,8 +141,8 @@ fn tell_dropped(dropped: &[String], signal: Signal, is_nothing_sent: bool) {
         (false, false) => "nothing was sent to them",
     };
     tell(&format!(
-        "error: {} {verb} not handle {signal}, so that the kernel would drop it, whoever sends it; {sent}\n  \
-         = help: end {pronoun} with `-s KILL`, which also ends everything inside, or stop the namespace\n",
+        "error: {} {verb} not handle {signal}, so the kernel would drop it, whatever the sender; {sent}\n  \
+         = help: kill {pronoun} with `-s KILL`, which also kills everything inside, or stop the namespace\n",
         list.join(", ")
     ));
 }
@@ -161,8 +162,8 @@ fn refuse_many(args: &Args, snapshot: &Snapshot) -> Option<Status> {
             resolve(snapshot, std::slice::from_ref(address), &Selection::default()).map_or(0, |found| found.len());
         if found > 1 || address.is_everything() {
             tell(&format!(
-                "error: `{address}` means {}; nothing was sent\n  = help: say `--all` if that is meant\n",
-                if address.is_everything() { "the whole topology".to_owned() } else { format!("{found} things") }
+                "error: `{address}` matches {}; nothing was sent\n  = help: use `--all` to signal all of them\n",
+                if address.is_everything() { "the whole topology".to_owned() } else { format!("{found} processes") }
             ));
             return Some(Status::No);
         }

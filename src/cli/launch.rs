@@ -120,7 +120,7 @@ pub(super) fn has_namespace(topology: &Topology, path: &str, file: &str) -> bool
     let is_process =
         |id, name| name == "init" || topology.namespace(id).processes.iter().any(|process| process.name == name);
     if let Some((around, _)) = around.filter(|&(id, name)| is_process(id, name)) {
-        let _ = writeln!(text, "  = help: that is a process; it is in `{}`", topology.namespace(around).path);
+        let _ = writeln!(text, "  = help: that is a process, in `{}`", topology.namespace(around).path);
     } else if let Ok(address) = path.parse() {
         let all = topology.pre_order();
         let paths = all.iter().map(|&id| topology.namespace(id).path.as_str());
@@ -174,9 +174,8 @@ pub(super) fn duration(text: &str) -> Result<Duration, String> {
 pub(super) fn name(text: &str) -> Result<String, String> {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
     if text.is_empty() || text.len() > 64 || text.starts_with(['.', '-']) || !text.chars().all(is_plain) {
-        return Err(
-            "a name has 1 to 64 letters, digits, `.`, `_` and `-`, and begins with a letter or digit".to_owned()
-        );
+        return Err("a name consists of 1 to 64 letters, digits, `.`, `_` and `-`, and begins with a letter or digit"
+            .to_owned());
     }
     Ok(text.to_owned())
 }

@@ -18,13 +18,14 @@ use crate::present::table::{Cell, Cut};
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-A topology runs when its controller answers. One that does not is shown as well, with a state of its own: `starting` and \
-`silent` have a controller that says nothing yet, or nothing any more; `leftover` is what a controller has left that was \
-killed, and `nestns prune` removes it; `strange` is answered by something else, such as a controller of another version. What has gone \
-wrong without ending a topology, as output that could not be kept, is its `problem`, and is told below the table.
+A topology is running if its controller answers. Others are listed too, with a state of their own: `starting` and \
+`silent` have a controller that does not answer yet, or no longer; `leftover` is the state left behind by a \
+controller that was killed, and `nestns prune` removes it; `strange` is answered by something else, such as a \
+controller of another version. Whatever has gone wrong without ending a topology, such as output that could not be \
+kept, is its `problem`, and is shown below the table.
 
-Columns: name, state, ns, procs, depth, age, controller, file, directory, since, problem. They are for people; programs \
-read --format json.")]
+Columns: name, state, ns, procs, depth, age, controller, file, directory, since, problem. The table is for people; \
+scripts should use --format json.")]
 pub(super) struct Args {
     #[command(flatten)]
     table: TableArguments,
@@ -104,7 +105,7 @@ fn describe(found: Found) -> Option<TopologyDocument> {
         Presence::Nobody => match locks::is_locked(&lock_in(&directory)) {
             Some(true) => ("starting".to_owned(), None, Some("its controller has not opened its socket".to_owned())),
             _ if directory.exists() => {
-                ("leftover".to_owned(), None, Some("its controller has died and left this behind".to_owned()))
+                ("leftover".to_owned(), None, Some("its controller has died and left this state behind".to_owned()))
             }
             _ => return None,
         },
@@ -137,13 +138,13 @@ fn tell_troubles(topologies: &[TopologyDocument]) {
             ),
             "silent" => writeln!(
                 text,
-                "note: `{}` is silent: {}; it was stopped, or the machine is very busy. `kill -CONT` lets a stopped one go on, \
-                 `kill -KILL` ends it and all of its tree",
+                "note: `{}` is silent: {}; it is stopped, or the machine is very busy. `kill -CONT` resumes a stopped \
+                    one, `kill -KILL` kills it and its whole tree",
                 one.name,
                 one.problem.as_deref().unwrap_or_default()
             ),
             "strange" => {
-                writeln!(text, "note: `{}` cannot be asked: {}", one.name, one.problem.as_deref().unwrap_or_default())
+                writeln!(text, "note: `{}` cannot be queried: {}", one.name, one.problem.as_deref().unwrap_or_default())
             }
             name => one.problem.iter().try_for_each(|problem| {
                 if name == "starting" { Ok(()) } else { writeln!(text, "warning: `{}`: {problem}", one.name) }

@@ -79,16 +79,16 @@ pub use status::Status;
 #[command(name = "nestns", version, propagate_version = false, arg_required_else_help = true)]
 #[command(after_help = "\
 Environment:
-  NESTNS_STATE_ROOT  The directory above the state of all topologies, made if it is missing. Where it is set, only \
-topologies whose state is there are found
-  XDG_RUNTIME_DIR    Without NESTNS_STATE_ROOT: the state is in `nestns` there, if it is the caller's own directory, else \
-in /run/nestns or, where that cannot be written, in nestns-UID below TMPDIR. All of these are searched; with an \
-XDG_RUNTIME_DIR other than /run/user/UID only that one
-  NESTNS_NAME        The topology that a verb with --name is about
-  NESTNS_TRUTH       Set by `run`, `test` and `exec`: a file with what stands (nestns.truth/1). While its topology runs, verbs \
-without a name are about that one
-  NESTNS_<FLAG>      Any flag: NESTNS_FORMAT=json is --format json
-  NO_COLOR, CLICOLOR_FORCE  No colours, or colours also where standard output is no terminal")]
+  NESTNS_STATE_ROOT  Directory for the state of all topologies, created if missing. If set, only topologies whose \
+state is there are found
+  XDG_RUNTIME_DIR    Without NESTNS_STATE_ROOT, the state is in `nestns` in this directory if it belongs to the \
+caller, else in /run/nestns or, if that cannot be written, in nestns-UID in TMPDIR. All of these are searched; if \
+XDG_RUNTIME_DIR is not /run/user/UID, only that directory is
+  NESTNS_NAME        Topology for commands that take --name
+  NESTNS_TRUTH       Set by `run`, `test` and `exec`: file describing the running topology (nestns.truth/1). While \
+that topology runs, it is the default for commands without a name
+  NESTNS_<OPTION>    Any option: NESTNS_FORMAT=json is --format json
+  NO_COLOR, CLICOLOR_FORCE  No colours, or colours even if standard output is not a terminal")]
 struct Cli {
     #[command(subcommand)]
     verb: Verb,
@@ -99,73 +99,73 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 #[command(defer = true)]
 enum Verb {
-    /// Build a tree of namespaces, stay with it, and take it down; or leave it to itself
+    /// Build and supervise a tree of namespaces, in the foreground or detached
     Up(up::Args),
-    /// Take a running topology down, or a part of it
+    /// Take down a running topology, or a part of it
     Down(down::Args),
-    /// Let a topology go that was started with `nestns up --hold`
+    /// Release a topology started with `nestns up --hold`
     Release(release::Args),
-    /// Start processes again, or build namespaces anew with all that is in them
+    /// Restart processes, or namespaces with everything in them
     Restart(restart::Args),
-    /// Show what programs have written
+    /// Show the output of programs
     Logs(logs::Args),
-    /// Show what happens, as JSON Lines
+    /// Show events as JSON Lines
     Events(events::Args),
-    /// Signal processes of a running topology
+    /// Send a signal to processes of a running topology
     Kill(kill::Args),
-    /// Wait until something of a running topology has come so far
+    /// Wait for processes or namespaces to reach a state
     Wait(wait::Args),
     /// Run a program in a namespace of a running topology
     Exec(exec::Args),
-    /// Follow what a process writes, and type into its terminal where it has one
+    /// Attach to the output of a process, and to its terminal if it has one
     Attach(attach::Args),
-    /// Run a command in new namespaces, or beside a tree that stands as long as it runs
+    /// Run a command in new namespaces, or next to a topology that lasts as long as the command
     Run(run::Args),
-    /// Check topology files, without building anything
+    /// Check topology files without building anything
     Check(check::Args),
-    /// Show the expanded topology: everything merged, replaced and generated, as a file that can be read again
+    /// Print the expanded topology, with everything merged, substituted and generated, as a topology file
     Config(config::Args),
-    /// Show a topology as plain unshare(1), nsenter(1) and mount(8) lines, or explain a code such as NS301
+    /// Show a topology as plain unshare(1), nsenter(1) and mount(8) commands, or explain a code such as NS301
     Explain(explain::Args),
-    /// Show the topologies that run
+    /// List running topologies
     Ls(ls::Args),
-    /// Show the processes of a running topology, a row each
+    /// List the processes of a running topology
     Ps(ps::Args),
-    /// Show everything known of one namespace or process
+    /// Show everything known about a namespace or process
     Inspect(inspect::Args),
-    /// Show namespaces and processes as a tree: of what runs, or of what a file declares
+    /// Show namespaces and processes as a tree, of a running topology or of a file
     Tree(tree::Args),
     /// Translate the PID of a process between namespaces
     Pid(pid::Args),
-    /// Show whose number it is
+    /// Find the processes that have a PID in some namespace
     Whois(whois::Args),
-    /// Show who sees whom, and under which number
+    /// Show which processes are visible from where, and by which PID
     See(see::Args),
-    /// Build a tree, check what its file expects of it (`[[expect]]`), and take it down
+    /// Build a topology, check the expectations in its file (`[[expect]]`), and take it down
     Test(test::Args),
-    /// Write a topology file that rebuilds what runs
+    /// Write a topology file that rebuilds existing namespaces
     Capture(capture::Args),
-    /// Write what a running topology was built from, resolved, and what stands, as files
+    /// Save the expanded file of a running topology and a description of its current state
     Save(save::Args),
-    /// Show and check how the kernel behaves, one statement at a time
+    /// Show and check how the kernel behaves, one claim at a time
     Experiment(experiment::Args),
-    /// Draw what a file declares, as boxes in boxes
+    /// Draw a topology file as nested boxes
     Graph(graph::Args),
     /// Freeze namespaces with everything in them
     Pause(pause::PauseArgs),
-    /// Let paused namespaces go on
+    /// Resume paused namespaces
     Resume(pause::ResumeArgs),
-    /// Look whether this machine can do it, or what a file asks for
+    /// Check what this machine supports, and whether it can build a topology
     Doctor(doctor::Args),
     /// Remove the state of topologies whose namespaces are gone
     Prune(prune::Args),
     /// Print the JSON Schema (draft-07) of topology files, for editors
     Schema(schema::Args),
-    /// Write a commented example topology, to try and to change
+    /// Create a commented example topology
     New(new::Args),
-    /// Perform a built-in workload, as `actor = "…"` in a file does
+    /// Run a built-in workload, as `actor = "…"` in a file does
     Actor(actor::Args),
-    /// Print the completions for a shell
+    /// Print shell completions
     Completions(completions::Args),
     /// Print a manual page, as roff for `man -l -`
     Man(man::Args),

@@ -36,7 +36,8 @@ pub(super) fn outcome(path: &Path, written: io::Result<()>) -> anyhow::Result<St
         Ok(()) => Ok(Status::Done),
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
             tell(&format!(
-                "error: {} is there already, and was left as it is\nhelp: --force replaces it, --output FILE writes another one\n",
+                "error: {} already exists and was not changed\nhelp: use --force to overwrite it, or --output FILE to \
+                    write another file\n",
                 path.display()
             ));
             Ok(Status::No)

@@ -13,14 +13,15 @@ use crate::topology::Address;
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-Everything in the namespace and in those inside it is moved into a cgroup that is frozen, whoever has made it and however it \
-came in; the verb returns when the kernel says that all of it stands still. Nothing in it notices, but for the clock.
+All processes in the namespace and in the namespaces inside it, whatever created them and however they entered, are \
+moved into a cgroup that is then frozen; the command returns when the kernel confirms that all of them are frozen. \
+The processes notice nothing but the passing of time.
 
-Nothing can be started in a paused namespace. A signal waits until it goes on, but for KILL, which ends at once. A paused \
-tree can be taken down like any other: `nestns down` lets it go on first. What was paused by itself inside of a namespace \
-that is paused stays so when the outer one goes on.
+No process can be started in a paused namespace. Signals are delivered when it resumes, except KILL, which takes \
+effect at once. A paused tree can be taken down like any other: `nestns down` resumes it first. A namespace that was \
+paused itself stays paused when a paused namespace around it resumes.
 
-It needs a cgroup of version 2 that the caller may make: `nestns doctor` tells.
+Requires a cgroup v2 in which the caller may create cgroups: see `nestns doctor`.
 
   nestns pause vm/ci             this namespace
   nestns pause 'vm/w.*'          each of them
@@ -31,8 +32,7 @@ pub(super) struct PauseArgs {
 }
 
 #[derive(Debug, clap::Args)]
-#[command(after_help = "\
-Everybody returns to the cgroup where he came from. `.` means everything that is paused.")]
+#[command(after_help = "Each process returns to the cgroup it came from. `.` means everything that is paused.")]
 pub(super) struct ResumeArgs {
     #[command(flatten)]
     whom: Whom,
@@ -40,14 +40,14 @@ pub(super) struct ResumeArgs {
 
 #[derive(Debug, clap::Args)]
 struct Whom {
-    /// Which namespaces
+    /// Namespaces to pause or resume
     #[arg(value_name = "ADDRESS", required = true)]
     addresses: Vec<Address>,
 
     #[command(flatten)]
     target: Target,
 
-    /// Do not write what was done
+    /// Do not print what was done
     #[arg(short, long, env = "NESTNS_QUIET", value_parser = FalseyValueParser::new())]
     quiet: bool,
 }
@@ -116,7 +116,8 @@ fn namespaces(snapshot: &Snapshot, addresses: &[Address], what: What) -> Result<
                 Thing::Process(_) if !address.is_exact() => {}
                 Thing::Process(process) => {
                     tell(&format!(
-                        "error: `{}` is a process, and namespaces are paused\n  = help: pause `{}`, or stop the process \
+                        "error: `{}` is a process, but only namespaces can be paused\n  = help: pause `{}`, or stop \
+                            the process \
                          alone: `nestns kill -s STOP {}`\n",
                         process.path, process.ns, process.path
                     ));
@@ -126,7 +127,7 @@ fn namespaces(snapshot: &Snapshot, addresses: &[Address], what: What) -> Result<
         }
     }
     if paths.is_empty() {
-        tell("error: no namespace is among what is addressed\n");
+        tell("error: none of the addresses is a namespace\n");
         return Err(Status::No);
     }
     let is_inside = |path: &str, outer: &str| path.strip_prefix(outer).is_some_and(|rest| rest.starts_with('/'));

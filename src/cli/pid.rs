@@ -27,31 +27,33 @@ use crate::topology::{Address, AddressError};
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-ADDR is a process (`vm/ci/runner`), a namespace, which means its PID 1, or a number as some namespace counts it: `vm/ci#7`, \
-whoever that is, `pid:[4026532301]#7` in a namespace that no topology has, and `host#5304` for any process of this machine, whether nestns has started it or not.
+ADDR is a process (`vm/ci/runner`), a namespace, which means its PID 1, or a number in a namespace: `vm/ci#7` is the \
+process with that number in `vm/ci`, `pid:[4026532301]#7` the one in a namespace that belongs to no topology, and \
+`host#5304` any process of this machine, started by nestns or not.
 
-Without --in, or with --in '*', the answer is the whole chain, outermost first. The numbers are the kernel's, at this moment: \
-by the ioctls of Linux 6.11 and by /proc/PID/status, which have to agree, and of one process, which cannot have ended and \
-left its number to another one meanwhile.
+Without --in, or with --in '*', the answer is the whole chain, outermost first. The numbers are read from the kernel \
+at this moment, by the ioctls of Linux 6.11 and from /proc/PID/status, which have to agree; they all belong to one \
+process, which cannot have exited and had its number reused in between.
 
-The number of a thread, as perf, strace -f and gdb show them, has a chain of its own; whose thread it is stands behind it.
+Threads, numbered as perf, strace -f and gdb show them, have chains of their own; the process the thread belongs to \
+is shown after the chain.
 
-The status is 1 when the process cannot be seen from NS, and when there is no such process.
+The exit status is 1 if the process cannot be seen from NS or does not exist.
 
   nestns pid vm/ci/runner                5303/7/4  (host / vm / vm/ci)
   nestns pid vm/ci/runner --in vm        7
   nestns pid vm/ci#4 --in host           5303
   strace -p $(nestns pid -q vm/ci/runner --in host)")]
 pub(super) struct Args {
-    /// Which process
+    /// Process, namespace or number
     #[arg(value_name = "ADDR")]
     address: Whose,
 
-    /// In which namespace: a path, `host`, `pid:[INODE]`, or `*` for all that see it
+    /// Namespace to translate to: a path, `host`, `pid:[INODE]`, or `*` for all that see the process
     #[arg(id = "in", long = "in", value_name = "NS", env = "NESTNS_IN")]
     place: Option<Place>,
 
-    /// The number alone, or the chain alone
+    /// Print only the number or the chain
     #[arg(short, long, env = "NESTNS_QUIET", value_parser = clap::builder::FalseyValueParser::new())]
     quiet: bool,
 
@@ -76,8 +78,16 @@ impl FromStr for Whose {
     fn from_str(text: &str) -> Result<Self, String> {
         match text.rsplit_once('#') {
             Some((place, number)) if place.starts_with("pid:[") => {
-                let Ok(Place::Inode(inode)) = place.parse() else { return Err(format!("`{place}` is no namespace")) };
-                let number = number.parse().ok().filter(|&number| number > 0).ok_or(format!("`{number}` is no PID"))?;
+                let Ok(Place::Inode(inode)) = place.parse() else {
+                    return Err(format!(
+                        "`{place}` is not a \
+                    namespace"
+                    ));
+                };
+                let number = number.parse().ok().filter(|&number| number > 0).ok_or(format!(
+                    "`{number}` is not a \
+                    PID"
+                ))?;
                 Ok(Self::Number(inode, number))
             }
             _ => text.parse().map(Self::Address).map_err(|error: AddressError| error.to_string()),
@@ -157,7 +167,7 @@ fn answer(args: &Args) -> Result<Status, Trouble> {
     let (pid, start_time) = match (&args.address, &snapshot) {
         (Whose::Number(inode, number), _) => {
             let found = walk(Some(*inode), *number)?;
-            let nobody = || told(&format!("error: nobody has the number {number} in `pid:[{inode}]`\n"));
+            let nobody = || told(&format!("error: no process has the number {number} in `pid:[{inode}]`\n"));
             (found.ok_or_else(nobody)?, None)
         }
         (Whose::Address(address), snapshot) => match (snapshot, address.number()) {
@@ -237,7 +247,7 @@ fn declared(snapshot: &Snapshot, address: &Address) -> Result<(i32, Option<u64>)
     let pid = process.and_then(|process| process.pids.first().copied().flatten());
     match (process, pid) {
         (Some(process), Some(pid)) => Ok((pid, process.start_time)),
-        _ => Err(told(&format!("error: `{}` has ended, and its numbers with it\n", thing.path()))),
+        _ => Err(told(&format!("error: `{}` has ended and no longer has numbers\n", thing.path()))),
     }
 }
 
@@ -254,7 +264,7 @@ fn bearer(snapshot: &Snapshot, address: &Address, number: i32) -> Result<i32, Tr
         },
         Err(error) => return Err(vanished(address, &error)),
     };
-    found.ok_or_else(|| told(&format!("error: nobody has the number {number} in `{}`\n", namespace.path)))
+    found.ok_or_else(|| told(&format!("error: no process has the number {number} in `{}`\n", namespace.path)))
 }
 
 /// The same on a kernel that cannot be asked.
@@ -291,11 +301,18 @@ fn invisible(args: &Args, numbers: &[(String, i32)]) -> Trouble {
         None => (numbers, ""),
     };
     let around: Vec<String> = around.iter().map(|(name, _)| format!("`{name}`")).collect();
-    let around =
-        if around.is_empty() { String::new() } else { format!(" and from what is around: {}", around.join(", ")) };
+    let around = if around.is_empty() {
+        String::new()
+    } else {
+        format!(
+            " and from the namespaces around that: \
+            {}",
+            around.join(", ")
+        )
+    };
     told(&format!(
-        "error: `{}` cannot be seen from `{place}`: it has no number there\n  = help: it is in `{own}`; it is seen from \
-         there{around}\n",
+        "error: `{}` is not visible from `{place}`: it has no number there\n  = help: it is in `{own}` and visible \
+            from there{around}\n",
         args.address
     ))
 }

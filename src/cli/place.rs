@@ -64,7 +64,7 @@ pub(super) fn namespace<'a>(snapshot: &'a Snapshot, address: &Address) -> Result
         Thing::Namespace(namespace) => Ok(namespace),
         Thing::Process(process) => {
             tell(&format!(
-                "error: `{}` is a process, and numbers are counted by namespaces\n  = help: it is in `{}`\n",
+                "error: `{}` is a process, but PIDs belong to namespaces\n  = help: it is in `{}`\n",
                 process.path, process.ns
             ));
             Err(Status::No)

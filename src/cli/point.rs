@@ -10,9 +10,9 @@ pub(super) fn parse(text: &str) -> Result<Stamp, String> {
     if let Ok(ago) = parse_duration(text) {
         return Ok(SystemTime::now().checked_sub(ago).unwrap_or(SystemTime::UNIX_EPOCH).into());
     }
-    humantime::parse_rfc3339_weak(text).map(Stamp::from).map_err(|_| {
-        "a point in time is how long ago it was, such as 10m, or in UTC such as 2026-11-25T10:00:00Z".to_owned()
-    })
+    humantime::parse_rfc3339_weak(text)
+        .map(Stamp::from)
+        .map_err(|_| "a time is either how long ago, such as 10m, or in UTC, such as 2026-11-25T10:00:00Z".to_owned())
 }
 
 #[cfg(test)]

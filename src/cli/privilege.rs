@@ -20,9 +20,10 @@ pub(super) fn refuse() -> Option<Status> {
     // Where this cannot be written, there is nobody left to tell.
     let _ = writeln!(
         std::io::stderr(),
-        "error: this copy of nestns has rights that its caller lacks: it is set-user-ID or set-group-ID, or has file \
-         capabilities\n  = note: it would run the commands of any topology file with them, for anybody\n  = help: take them \
-         away (`chmod u-s,g-s`, `setcap -r`); nestns needs none: without root it works in a user namespace"
+        "error: this copy of nestns has more privileges than its caller: it is set-user-ID or set-group-ID, or has \
+            file capabilities\n  = note: with them it would run the commands of any topology file for any user\n  = \
+            help: remove them (`chmod u-s,g-s`, `setcap -r`); nestns does not need them: without root it uses a user \
+            namespace"
     );
     Some(REFUSED)
 }

@@ -14,25 +14,26 @@ use crate::controller::state_directory::{Seized, StateError, seize};
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-Only what is proven gone is removed: nobody holds its lock, and its PID 1s have ended or are from before the last boot. \
-So are cgroups of pauses that nobody has dissolved. Topologies that run are not concerned. The status is 1 when something else stays: what still runs without a controller, \
-which `nestns down NAME` ends, and what nestns has not made or cannot understand, which is never touched.")]
+Removes only state that is proven stale: its lock is not held, and its PID 1s have ended or date from before the last \
+boot. The same goes for cgroups left over from pauses. Running topologies are not touched. The exit status is 1 if \
+something else remains: namespaces that still run without a controller, which `nestns down NAME` ends, and files that \
+nestns did not create or cannot read, which are never touched.")]
 pub(super) struct Args {
-    /// Say what would be removed, and remove nothing
+    /// Print what would be removed without removing it
     #[arg(short = 'n', long, env = "NESTNS_DRY_RUN", value_parser = FalseyValueParser::new())]
     dry_run: bool,
 
-    /// What to answer
+    /// Output format
     #[arg(long, value_enum, default_value_t, env = "NESTNS_FORMAT")]
     format: AnswerFormat,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
 enum AnswerFormat {
-    /// People: a line each
+    /// Text for people: one line each
     #[default]
     Human,
-    /// Programs: one document `nestns.prune/1`
+    /// One JSON document `nestns.prune/1`
     Json,
 }
 
@@ -109,7 +110,7 @@ fn prune(found: Found, dry_run: bool, document: &mut PruneDocument) {
     let living: Vec<String> = left_over.living().into_iter().map(|path| format!("`{path}`")).collect();
     if !living.is_empty() {
         let verb = if living.len() == 1 { "runs" } else { "run" };
-        let why = format!("{} of `{name}` still {verb}, without a controller", living.join(", "));
+        let why = format!("{} of `{name}` still {verb} without a controller", living.join(", "));
         let help = format!("`nestns down {name}` ends what is left of it");
         document.kept.push(Kept { name: Some(name), why, help });
         return;
@@ -127,18 +128,18 @@ fn prune_group(orphan: &Orphan, dry_run: bool, document: &mut PruneDocument) {
     let Orphan { name, directory, members } = orphan;
     let directory = directory.display().to_string();
     if *members > 0 {
-        let why = format!("processes of `{name}` are still in {directory}, without a controller");
+        let why = format!("processes of `{name}` are still in {directory} without a controller");
         let help = format!("`echo 1 > {directory}/cgroup.kill` ends them");
         document.kept.push(Kept { name: Some(name.clone()), why, help });
         return;
     }
     if !dry_run && let Err(error) = orphan.remove() {
         let why = format!("cannot remove the cgroup {directory}: {error}");
-        let help = "look at who is in it: `cat cgroup.procs`".to_owned();
+        let help = "`cat cgroup.procs` there shows the processes in it".to_owned();
         document.kept.push(Kept { name: Some(name.clone()), why, help });
         return;
     }
-    let why = "the cgroup of a pause, of which nothing else is left";
+    let why = "a cgroup left over from a pause";
     document.removed.push(Removed { name: name.clone(), directory, why });
 }
 

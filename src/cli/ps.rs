@@ -27,26 +27,26 @@ use crate::topology::{Address, Signal};
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-Without ADDR and -n the processes of all topologies are shown, each with `NAME:/` in front where there are several; inside of \
-`nestns run`, `test` and `exec` those of their topology.
+Without ADDR and -n, the processes of all topologies are shown, each prefixed with `NAME:/` if there are several; \
+inside `nestns run`, `test` and `exec`, those of their own topology.
 
-PID is the chain of a process's numbers, outermost first: `5303/7/4` is 5303 on the host, 7 in the namespace around, 4 in \
-its own. PPID is its parent's number in its own namespace, 0 where the parent is outside. What has ended has no number \
-any more.
+PID is the chain of numbers of a process, outermost first: `5303/7/4` is 5303 on the host, 7 in the surrounding \
+namespace and 4 in its own. PPID is the number of its parent in its own namespace, 0 if the parent is outside. A \
+process that has ended has no number.
 
-Undeclared processes, which a program of the tree has forked or which have come in by another door, are called by their \
-number in the namespace of the file that is next around them: `vm#17`, which is an address. Those in a namespace that a program has \
-made, such as a container, have a number more. A `zombie` has ended, and its parent has not noticed. Of more than six that \
-are alike five are shown.
+Undeclared processes, which were forked by a program of the tree or have entered by other means such as nsenter(1), \
+are addressed by their number in the nearest surrounding namespace of the file: `vm#17`. Those in a namespace created \
+by a program, such as a container, have one more number. A `zombie` has exited and has not been reaped by its parent. \
+Of more than six processes that are alike, five are shown.
 
-With -N a column for each kind of namespace has the inode, followed by `=` where it is that of the namespace around (the \
-host's, of a root), and by `!` where it is neither that nor the one of its PID 1, but the process's own. `?` is what the \
-caller may not look into.
+With -N there is a column for each kind of namespace. It shows the inode, followed by `=` if it is the one of the \
+surrounding namespace (of the host, for a root), and by `!` if it is neither that nor the one of its PID 1 but the \
+process's own. `?` is what the caller may not read.
 
-Columns: path, pid, ppid, state, age, command, ns, name, enter, exit, hostpid, labels; with -N also pidns, userns, mntns, \
-netns, utsns, ipcns, cgroupns, timens. They are for people; programs read --format json.")]
+Columns: path, pid, ppid, state, age, command, ns, name, enter, exit, hostpid, labels; with -N also pidns, userns, \
+mntns, netns, utsns, ipcns, cgroupns, timens. The table is for people; scripts should use --format json.")]
 pub(super) struct Args {
-    /// Which: a namespace stands for the processes that are directly in it. Everything of every topology where nothing is said
+    /// Processes, or namespaces for the processes directly in them [default: everything in all topologies]
     #[arg(value_name = "ADDR")]
     addresses: Vec<Address>,
 
@@ -56,11 +56,11 @@ pub(super) struct Args {
     #[command(flatten)]
     selection: Selection,
 
-    /// Show the namespaces of each process, as the kernel has them now
+    /// Show the namespaces that each process is in now
     #[arg(short = 'N', long, env = "NESTNS_NAMESPACES", value_parser = FalseyValueParser::new())]
     namespaces: bool,
 
-    /// Show only what the file declares and `exec` has started
+    /// Show only processes declared in the file or started by `exec`
     #[arg(long, env = "NESTNS_DECLARED", value_parser = FalseyValueParser::new())]
     declared: bool,
 

@@ -6,7 +6,7 @@ use crate::controller::control::message::Request;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// The topology, where several run
+    /// Topology, needed if several are running
     #[arg(value_name = "NAME", value_parser = super::launch::name)]
     name: Option<String>,
 }

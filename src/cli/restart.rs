@@ -15,22 +15,23 @@ use crate::topology::Address;
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-What runs is asked to stop and has its grace, as with `nestns down`. Then it is created as it was at first: a process by the \
-parent that it had, in its namespace, with a new PID; a namespace with everything inside, in the order of the file. Before \
-anything of it runs, the kernel is compared with the topology; `after` holds as at the start. A PID 1 is its namespace: \
-`vm/ci/init` means `vm/ci`.
+Running processes are asked to stop and given their grace period, as with `nestns down`. Then they are created again \
+as they were at first: a process by the same parent, in its namespace, with a new PID; a namespace with everything \
+inside, in the order of the file. Before any of them runs, the state in the kernel is checked against the topology; \
+`after` applies as at the first start. The path of a PID 1 means its namespace: `vm/ci/init` is `vm/ci`.
 
-What has ended, or was taken down, is brought back in the same way, as long as the namespace around it stands. Everything \
-else goes on, and no rule of the topology takes the end of these for a failure.
+Processes and namespaces that have ended, or were taken down, are brought back in the same way, as long as the \
+surrounding namespace exists. Everything else keeps running, and the topology does not count the stop as a failure.
 
-What is going to happen is told on standard error first; the paths of what was restarted are written to standard output. The \
-status is 0 when all of it stands again, 5 when it could be stopped but not brought back; what there was of it is then removed.
+What is about to be restarted is announced on standard error; the paths of what was restarted are written to standard \
+output. The exit status is 0 when everything is running again, and 5 if something was stopped but could not be \
+brought back; the remains are then removed.
 
   nestns restart vm/ci/runner        one process
   nestns restart vm/ci               the namespace, and everything in it
   nestns restart 'w.*/job'           one in each of many")]
 pub(super) struct Args {
-    /// What
+    /// Processes or namespaces to restart
     #[arg(value_name = "ADDRESS", required = true)]
     addresses: Vec<Address>,
 
@@ -40,7 +41,7 @@ pub(super) struct Args {
     #[command(flatten)]
     target: Target,
 
-    /// Tell nothing but what goes wrong
+    /// Print errors only
     #[arg(long, short, env = "NESTNS_QUIET", value_parser = FalseyValueParser::new())]
     quiet: bool,
 }
@@ -57,7 +58,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Status> {
     };
     let paths = outermost(&things, &args.addresses);
     if paths.is_empty() {
-        tell("error: nothing that is addressed can be restarted: programs of `exec` come once\n");
+        tell("error: none of the addresses can be restarted: programs started by `exec` run only once\n");
         return Ok(Status::No);
     }
     if !args.quiet {
@@ -117,7 +118,7 @@ fn is_inside(path: &str, namespace: &str) -> bool {
 /// What is going to happen to something.
 fn plan(path: &str, snapshot: &Snapshot) -> String {
     if let Some(process) = snapshot.processes.iter().find(|process| process.path == path) {
-        let what = if is_over(process) { "started again" } else { "stopped and started again" };
+        let what = if is_over(process) { "to be started again" } else { "to be stopped and started again" };
         return format!("restarting `{path}`: 1 process, {what}\n");
     }
     let is_own = |inner: &str| inner == path || is_inside(inner, path);
@@ -131,9 +132,9 @@ fn plan(path: &str, snapshot: &Snapshot) -> String {
         .collect();
     let running = declared.iter().filter(|process| !is_over(process)).count();
     let what = match running {
-        0 => "created anew; nothing of it runs".to_owned(),
-        running if running == declared.len() => "stopped and created anew".to_owned(),
-        running => format!("stopped and created anew; {running} of them running now"),
+        0 => "to be created again; nothing of it is running".to_owned(),
+        running if running == declared.len() => "to be stopped and created again".to_owned(),
+        running => format!("to be stopped and created again; {running} of them running now"),
     };
     format!("restarting `{path}`: {}, {}, {what}\n", count(namespaces, "namespace"), count(declared.len(), "process"))
 }

@@ -20,34 +20,36 @@ use crate::topology::wrap::{self, Connection, Role};
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-Without FILE: --depth namespaces around the command, which is a child of PID 1.
-With FILE: the tree is built, the command runs when everything is ready, then the tree is taken down. It runs on the \
-host, or with --in in a namespace of the tree; NESTNS_TRUTH names a file that tells what stands. If an essential process fails, or \
-ends before it is ready, the command does not run. One that fails later does not interrupt the command, but a command that then \
-ends with 0 gives 125; `essential = false`, `on_exit = \"ignore\"` and `nestns kill` make that no failure.
+Without FILE, --depth namespaces are created around the command, which is a child of PID 1.
+With FILE, the tree is built, the command runs once everything is ready, and then the tree is taken down. The command \
+runs on the host or, with --in, in a namespace of the tree; NESTNS_TRUTH names a file that describes the tree. If an \
+essential process fails, or ends before it is ready, the command is not run. A failure after that does not interrupt \
+the command, but if the command then exits with 0, the status is 125; `essential = false`, `on_exit = \"ignore\"` and \
+`nestns kill` prevent that from counting as a failure.
 
-Signals that nestns gets are passed on to the command as what they are, real-time signals included, and nothing but the \
-command decides what becomes of them; the tree is taken down when it ends. A command that is PID 1 (--as-init) and has the \
-default action for INT, TERM, HUP or QUIT would not get them from the kernel: then the tree is stopped. TSTP, TTIN and TTOU go \
-to a command that handles them, else everything in its session is stopped; nestns stops then as well, and CONT lets all of \
-them go on. Before the command runs, INT, TERM, HUP and QUIT take down what was built. Standard input that is a terminal is \
-the command's, Ctrl-C included; of any other terminal the first Ctrl-C is passed on, and the second kills everything.
+Signals sent to nestns are forwarded to the command unchanged, real-time signals included, and only the command \
+decides how to react; the tree is taken down when it ends. A command that is PID 1 (--as-init) with the default \
+action for INT, TERM, HUP or QUIT would not get them from the kernel: in that case the tree is stopped. TSTP, TTIN \
+and TTOU are forwarded to a command that handles them; otherwise everything in its session is stopped, nestns stops \
+as well, and CONT resumes them all. Before the command runs, INT, TERM, HUP and QUIT take down what was built. If \
+standard input is a terminal, it belongs to the command, Ctrl-C included; on any other terminal the first Ctrl-C is \
+forwarded, and the second kills everything.
 
-The status is the command's; 1, 2 or 3 if --in, the command line or FILE is wrong, 125 if nestns itself failed or the tree did, 126 and 127 if the command cannot be executed or found, \
-124 after --timeout.")]
+The exit status is that of the command; 1, 2 or 3 if --in, the command line or FILE is wrong, 125 if nestns itself or \
+the tree failed, 126 if the command cannot be executed, 127 if it cannot be found, and 124 after --timeout.")]
 pub(super) struct Args {
-    /// Topology file; `-` is standard input, a directory stands for the only one in it
+    /// Topology file; `-` is standard input, a directory means the only topology file in it
     #[arg(value_name = "FILE")]
     file: Option<PathBuf>,
 
     #[command(flatten)]
     values: Values,
 
-    /// The namespace of the tree to run the command in; `host` is the default
+    /// Namespace to run the command in [default: host]
     #[arg(long = "in", id = "in", value_name = "PATH", env = "NESTNS_IN", requires = "file")]
     namespace: Option<String>,
 
-    /// How many namespaces, each inside the one before
+    /// Number of namespaces to nest
     #[arg(long, value_name = "N", default_value_t = 1, env = "NESTNS_DEPTH", conflicts_with = "file",
           value_parser = clap::value_parser!(u8).range(1..=32))]
     depth: u8,
@@ -56,7 +58,7 @@ pub(super) struct Args {
     #[arg(long, env = "NESTNS_AS_INIT", conflicts_with = "file", value_parser = FalseyValueParser::new())]
     as_init: bool,
 
-    /// The name of the topology [default: a unique one]
+    /// Name of the topology [default: a unique one]
     #[arg(short, long, env = "NESTNS_NAME", value_parser = launch::name)]
     name: Option<String>,
 
@@ -64,7 +66,7 @@ pub(super) struct Args {
     #[arg(long, value_name = "DURATION", env = "NESTNS_TIMEOUT", value_parser = launch::duration)]
     timeout: Option<Duration>,
 
-    /// Hand the lines of programs on as they come, with everything that moves the cursor or clears the screen
+    /// Print the output of programs unfiltered, including sequences that move the cursor or clear the screen
     #[arg(long, env = "NESTNS_RAW", value_parser = FalseyValueParser::new())]
     raw: bool,
 
@@ -72,7 +74,7 @@ pub(super) struct Args {
     #[arg(long, value_enum, default_value_t, env = "NESTNS_COLOR")]
     color: When,
 
-    /// The command and its arguments
+    /// Command and its arguments
     #[arg(value_name = "CMD", last = true, required = true)]
     command: Vec<String>,
 }

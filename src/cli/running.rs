@@ -40,7 +40,7 @@ pub(super) fn settle(
     };
     if same_name == SameName::Stop {
         if !is_quiet {
-            tell(&format!("stopping the `{}` that runs\n", origin.name));
+            tell(&format!("stopping the running `{}`\n", origin.name));
         }
         let state = inode(&place);
         client.send(Request::Stop { paths: Vec::new(), force: Force::Ask }, &[])?;
@@ -58,13 +58,14 @@ pub(super) fn settle(
     }
     let Ok(Reply::Status(status)) = client.ask(Request::Status) else { return Ok(None) };
     if detach && status.hash.is_some() && status.hash == origin.hash {
-        let said = if is_quiet { "" } else { ": runs already, with the same content" };
+        let said = if is_quiet { "" } else { ": already running with the same content" };
         writeln!(std::io::stdout(), "{}{said}", origin.name)?;
         return Ok(Some(Status::Done));
     }
-    let difference = if status.hash == origin.hash { "" } else { ", with another content" };
+    let difference = if status.hash == origin.hash { "" } else { ", with different content" };
     tell(&format!(
-        "error[NS501]: a topology named `{}` is already running{difference}\n  = help: stop it with `nestns down {}`, give this one \
+        "error[NS501]: a topology named `{}` is already running{difference}\n  = help: stop it with `nestns down {}`, \
+            give this one \
          another name with `--name`, or replace it with `--recreate`\n",
         origin.name, origin.name
     ));

@@ -18,10 +18,10 @@ use crate::present::redact::Redaction;
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-The directory has `topology.toml`, with everything merged, replaced and generated, so that `nestns up` builds the same tree of \
-it anywhere, and `truth.json` (nestns.truth/1), with each namespace and process and its numbers on every level. What the \
-processes have in memory is not saved. It appears whole or not at all; its name is printed. What is there already stays, status 1; \
-with --force its two files are replaced, and others in it stay.
+The directory gets `topology.toml`, with everything merged, substituted and generated, so that `nestns up` builds the \
+same tree from it anywhere, and `truth.json` (nestns.truth/1), with each namespace and process and its number on \
+every level. The memory of processes is not saved. The directory is written whole or not at all; its name is printed. \
+An existing one is left alone, with status 1; with --force its two files are replaced, and any others in it are kept.
 
   nestns save                        NAME.saved/topology.toml and NAME.saved/truth.json
   nestns save dind -o before
@@ -29,30 +29,30 @@ with --force its two files are replaced, and others in it stay.
   nestns save --topology -o again.toml")]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 pub(super) struct Args {
-    /// The topology, where several run; the same as --name
+    /// Topology to save, needed if several are running; same as --name
     #[arg(value_name = "NAME", id = "topology_name", value_parser = launch::name)]
     named: Option<String>,
 
     #[command(flatten)]
     target: Target,
 
-    /// Only the truth, to standard output or a file
+    /// Write only the current state (truth.json), to standard output by default
     #[arg(long, env = "NESTNS_TRUTH", value_parser = is_set)]
     truth: bool,
 
-    /// Only the topology file, to standard output or a file
+    /// Write only the topology file, to standard output by default
     #[arg(long, env = "NESTNS_TOPOLOGY", value_parser = FalseyValueParser::new())]
     topology: bool,
 
-    /// Where to: a directory, or a file with --truth or --topology; `-` is standard output [default: NAME.saved]
+    /// Directory to write, or file with --truth or --topology; `-` is standard output [default: NAME.saved]
     #[arg(short, long, value_name = "PATH", env = "NESTNS_OUTPUT")]
     output: Option<PathBuf>,
 
-    /// Replace what is there already
+    /// Overwrite existing files
     #[arg(long, env = "NESTNS_FORCE", value_parser = FalseyValueParser::new())]
     force: bool,
 
-    /// In the truth, replace what is different on every run (host PIDs, inodes, times), for files that are compared
+    /// Replace values that differ on every run (host PIDs, inodes, times) in truth.json, for comparisons
     #[arg(long, env = "NESTNS_REDACT", value_parser = FalseyValueParser::new())]
     redact: bool,
 }
@@ -71,11 +71,14 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Status> {
     let is_one = args.truth || args.topology;
     let to_stdout = args.output.as_deref() == Some(Path::new("-"));
     if args.truth && args.topology {
-        tell("error: --truth and --topology each want to be the only one\n  = help: without either both are written\n");
+        tell(
+            "error: --truth and --topology cannot be used together\n  = help: without either, both files are \
+            written\n",
+        );
         return Ok(Status::WrongCommandLine);
     }
     if to_stdout && !is_one {
-        tell("error: two files do not fit into standard output\n  = help: choose one by --truth or --topology\n");
+        tell("error: cannot write two files to standard output\n  = help: choose one with --truth or --topology\n");
         return Ok(Status::WrongCommandLine);
     }
     let target = Target { name: args.named.clone().or_else(|| args.target.name.clone()) };
@@ -143,7 +146,5 @@ fn topology(connection: &Connection) -> anyhow::Result<String> {
         open_file(&path)?.ok_or(io::ErrorKind::NotFound)?.read_to_string(&mut text)?;
         io::Result::Ok(text)
     };
-    read().with_context(|| {
-        format!("cannot read {}, where the topology was kept (`--truth` writes what stands without it)", path.display())
-    })
+    read().with_context(|| format!("cannot read the saved topology {} (`--truth` does not need it)", path.display()))
 }

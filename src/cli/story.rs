@@ -39,12 +39,12 @@ const QUICK: Duration = Duration::from_millis(150);
 /// How the story is told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
 pub(super) enum Progress {
-    /// As `tty` on a terminal, else as `plain`
+    /// `tty` on a terminal, else `plain`
     #[default]
     Auto,
-    /// A bar while it takes, then the tree
+    /// A progress bar, then the tree
     Tty,
-    /// Lines
+    /// Lines of text
     Plain,
     /// JSON Lines
     Json,
@@ -147,14 +147,13 @@ impl Story {
                 self.problem("error", Some(path), &text);
             }
             Note::Unready { path, position, lines } => {
-                let text =
-                    format!("`{path}` has ended before it was ready{}{}", self.place(*position), last_words(lines));
+                let text = format!("`{path}` ended before it was ready{}{}", self.place(*position), last_words(lines));
                 self.problem("error", Some(path), &text);
             }
             Note::FailedMeanwhile { path, status } => {
                 let text = format!(
-                    "the command has ended with 0, but `{path}` has failed while it ran, and the topology with it; the status \
-                     is {status}\n  = help: with `essential = false` the topology goes on without it"
+                    "the command exited with 0, but `{path}` failed while it ran, and so did the topology; the status \
+                        is {status}\n  = help: set `essential = false` to let the topology run without it"
                 );
                 self.problem("error", Some(path), &text);
             }
@@ -193,33 +192,34 @@ impl Story {
         match note {
             Note::HomeRestored { before, now } => {
                 let place =
-                    if before == now { "put back".to_owned() } else { format!("made again in {}", now.display()) };
+                    if before == now { "restored".to_owned() } else { format!("created again in {}", now.display()) };
                 let text = format!(
-                    "the state directory {} was removed, or something in it: it was {place}; output and events from before are gone",
+                    "the state directory {} or something in it was removed; it was {place}, but earlier output and \
+                        events are lost",
                     before.display()
                 );
                 self.problem("warning", None, &text);
             }
             Note::HomeLost { error } => {
                 let text =
-                    format!("the state directory was removed, and cannot be put back: {error}; it is tried again");
+                    format!("the state directory was removed, and cannot be restored: {error}; nestns will try again");
                 self.problem("error", None, &text);
             }
             Note::LeftBehind { error } => {
-                let text = format!("not all of `{}` was removed: {error}; `nestns prune` tries again", self.name);
+                let text = format!("`{}` was not removed completely: {error}; `nestns prune` tries again", self.name);
                 self.problem("error", None, &text);
             }
             Note::JournalLost { errno } => {
                 let text = format!(
-                    "output and events are not kept any more: they cannot be written into the state directory: {}",
+                    "output and events are no longer kept, because the state directory cannot be written: {}",
                     spelled(*errno)
                 );
                 self.problem("warning", None, &text);
             }
             Note::TruthLost { errno } => {
                 let text = format!(
-                    "truth.json is out of date: it cannot be written into the state directory: {}; `nestns inspect` and \
-                     `nestns ps` go on to tell what is so",
+                    "truth.json is out of date, because the state directory cannot be written: {}; `nestns inspect` \
+                        and `nestns ps` still show the current state",
                     spelled(*errno)
                 );
                 self.problem("warning", None, &text);
@@ -304,12 +304,15 @@ impl Audience for Story {
     fn note(&mut self, note: &Note<'_>) {
         match note {
             Note::LeftOver { cleared } => {
-                let text =
-                    format!("found what an earlier `{}` left behind, and removed it{}", self.name, cleared.words());
+                let text = format!("removed what an earlier `{}` left behind{}", self.name, cleared.words());
                 self.problem("warning", None, &text);
             }
             Note::Awaited => {
-                let text = format!("an earlier `{}` had just lost its controller; waited until it was gone", self.name);
+                let text = format!(
+                    "the controller of an earlier `{}` had just died; waited until its tree was \
+                    gone",
+                    self.name
+                );
                 self.problem("warning", None, &text);
             }
             Note::GuardianLost { loss } => self.problem("warning", None, &lost(*loss)),
@@ -321,7 +324,7 @@ impl Audience for Story {
             Note::Failed { .. } | Note::Unready { .. } | Note::FailedMeanwhile { .. } => self.note_end(note),
             Note::Restarting { path, ending, delay, count, most } => {
                 let most = most.map(|most| format!(" of {most}")).unwrap_or_default();
-                let text = format!("`{path}` {}; restart {count}{most} in a row in {}", ended(*ending), Human(*delay));
+                let text = format!("`{path}` {}; restart {count}{most} in a row, in {}", ended(*ending), Human(*delay));
                 self.problem("warning", Some(path), &text);
             }
             Note::NotRestarted { path, trouble } => {
@@ -329,7 +332,7 @@ impl Audience for Story {
             }
             Note::ProbeRefused { path, position, refusal } => {
                 let text = format!(
-                    "whether `{path}` is ready cannot be asked: {}{}; it is tried again",
+                    "cannot probe whether `{path}` is ready: {}{}; nestns will try again",
                     refused(refusal),
                     self.place(*position)
                 );
@@ -337,15 +340,18 @@ impl Audience for Story {
             }
             Note::ProbeLost { path, cause } => {
                 let call = cause.call.name().unwrap_or_default();
-                let text = format!("whether `{path}` is ready cannot be found out ({call}): {cause}");
+                let text = format!("cannot determine whether `{path}` is ready ({call}): {cause}");
                 self.problem("warning", Some(path), &text);
             }
             Note::Unreachable { path, dependency } => {
-                let text = format!("`{path}` is given up: what it waits for, `{dependency}`, has ended otherwise");
+                let text = format!(
+                    "`{path}` will not be started: `{dependency}`, which it waits for, ended without \
+                    reaching the required state"
+                );
                 self.problem("error", Some(path), &text);
             }
             Note::InitLost { path, ending } => {
-                let text = format!("PID 1 `{path}` {}; the kernel has ended everything inside", ended(*ending));
+                let text = format!("PID 1 `{path}` {}; the kernel has killed everything inside", ended(*ending));
                 self.problem("error", Some(path), &text);
             }
             Note::StopInside { path, sender } if self.tells() => {
@@ -364,8 +370,8 @@ impl Audience for Story {
             }
             Note::Stuck { paths } => {
                 let text = format!(
-                    "killed, but still there: {}; a debugger that traces it, a frozen cgroup or a file system that \
-                     does not answer keeps it",
+                    "killed, but still there: {}; a debugger, a frozen cgroup or a file system that does not respond \
+                        may be holding it",
                     paths.join(", ")
                 );
                 self.problem("error", None, &text);
@@ -380,7 +386,7 @@ impl Audience for Story {
                 self.problem("warning", Some(path), &not_reported_by(path, *sender));
             }
             Note::OutputLost { path } => {
-                let text = format!("the output of `{path}` is lost: the limit on descriptors is reached (ulimit -n)");
+                let text = format!("the output of `{path}` is lost: too many open descriptors (ulimit -n)");
                 self.problem("warning", Some(path), &text);
             }
         }
@@ -419,19 +425,19 @@ impl Audience for Story {
 fn lost(loss: Loss) -> String {
     let what = match loss {
         Loss::Killed => "was killed".to_owned(),
-        Loss::Silent => "did not answer for 5 s, as one that was stopped, and has been killed".to_owned(),
+        Loss::Silent => "did not answer for 5 s, as if stopped, and was killed".to_owned(),
         Loss::Unreachable(cause) => format!("could not be reached: {cause}"),
     };
-    format!("the guardian {what}; another one has taken its place, and the tree still ends with its controller")
+    format!("the guardian {what}; another one has taken its place, so the tree still ends with its controller")
 }
 
 fn why(cause: &Cause) -> String {
     match cause {
         Cause::Signal(signal) => format!("got {}", Signal::from_number(*signal)),
-        Cause::Timeout => "the time is over".to_owned(),
+        Cause::Timeout => "the timeout has expired".to_owned(),
         Cause::Asked => "asked by `nestns down`".to_owned(),
-        Cause::Untied => "the process that it was tied to has ended".to_owned(),
-        Cause::OutputClosed => "nobody reads the output any more".to_owned(),
+        Cause::Untied => "the process it was tied to has ended".to_owned(),
+        Cause::OutputClosed => "the output is no longer read".to_owned(),
         Cause::Ended { path } => format!("`{path}` has ended"),
     }
 }
@@ -448,7 +454,7 @@ fn last_words(lines: &[String]) -> String {
 fn ended(ending: Ending) -> String {
     match ending {
         Ending::Exited(code) => format!("exited with {code}"),
-        Ending::Signalled(signal) => format!("was ended by {}", Signal::from_number(signal)),
+        Ending::Signalled(signal) => format!("was killed by {}", Signal::from_number(signal)),
     }
 }
 
@@ -460,12 +466,12 @@ fn refused(refusal: &Refusal) -> String {
 /// The sentence about a process that has said that another one is ready.
 fn not_ready_by(path: &str, sender: i32) -> String {
     format!(
-        "`{path}` was said to be ready by process {sender}, which does not count: with `notify = true` it has to say so \
-         itself; `notify = \"all\"` lets every process of its namespace"
+        "`{path}` was reported ready by process {sender}, which is ignored: with `notify = true` it must report \
+            itself; `notify = \"all\"` accepts every process of its namespace"
     )
 }
 
 /// The sentence about a process that has sent a report about somebody else.
 fn not_reported_by(path: &str, sender: i32) -> String {
-    format!("process {sender} in `{path}` has sent a report that was not its to send; nothing of it is believed")
+    format!("process {sender} in `{path}` sent a report that it is not entitled to send; the report is ignored")
 }

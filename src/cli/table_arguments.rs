@@ -20,19 +20,19 @@ use crate::sys::terminal;
 // The arguments.
 #[derive(Debug, Clone, clap::Args)]
 pub(super) struct TableArguments {
-    /// Only these columns, with commas between; with a `+` in front these besides the usual ones. A wrong word lists all
+    /// Columns to show, separated by commas; a leading `+` adds them to the default ones. An unknown name lists all
     #[arg(short, long, value_name = "COLUMNS", env = "NESTNS_OUTPUT_COLUMNS", allow_hyphen_values = false)]
     output_columns: Option<String>,
 
-    /// Cut nothing, however narrow the terminal is
+    /// Do not truncate lines to the width of the terminal
     #[arg(long, env = "NESTNS_WIDE", value_parser = FalseyValueParser::new())]
     wide: bool,
 
-    /// No line with the names of the columns
+    /// Omit the header line
     #[arg(long, env = "NESTNS_NO_HEADER", value_parser = FalseyValueParser::new())]
     no_header: bool,
 
-    /// Names or paths alone, one a line
+    /// Print only names or paths, one per line
     #[arg(short, long, env = "NESTNS_QUIET", conflicts_with = "output_columns", value_parser = FalseyValueParser::new())]
     quiet: bool,
 
@@ -43,11 +43,11 @@ pub(super) struct TableArguments {
 // For whom an answer is, and what is left out of it.
 #[derive(Debug, Clone, clap::Args)]
 pub(super) struct AnswerArguments {
-    /// Who is to read it
+    /// Output format
     #[arg(long, value_enum, default_value_t, env = "NESTNS_FORMAT")]
     pub(super) format: AnswerFormat,
 
-    /// Replace what is different on every run (host PIDs, inodes, times), for outputs that are compared
+    /// Replace values that differ on every run (host PIDs, inodes, times), for comparisons
     #[arg(long, env = "NESTNS_REDACT", value_parser = FalseyValueParser::new())]
     redact: bool,
 
@@ -59,10 +59,10 @@ pub(super) struct AnswerArguments {
 /// Who reads an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
 pub(super) enum AnswerFormat {
-    /// People
+    /// Text for people
     #[default]
     Human,
-    /// Programs: one document
+    /// One JSON document
     Json,
 }
 
@@ -171,7 +171,7 @@ impl TableArguments {
             let word = word.trim().trim_start_matches('+').to_lowercase();
             let Some(field) = fields.iter().find(|field| field.name == word) else {
                 let names: Vec<&str> = fields.iter().map(|field| field.name).collect();
-                tell(&format!("error: there is no column `{word}`\n  = help: these are: {}\n", names.join(", ")));
+                tell(&format!("error: there is no column `{word}`\n  = help: the columns are {}\n", names.join(", ")));
                 return Err(Status::WrongCommandLine);
             };
             if !chosen.iter().any(|other| other.name == field.name) {

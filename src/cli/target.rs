@@ -21,7 +21,7 @@ use crate::observe::process;
 // The argument.
 #[derive(Debug, Clone, clap::Args)]
 pub(super) struct Target {
-    /// The topology, where several run [default: inside of `run`, `test` and `exec` their own]
+    /// Topology, needed if several are running [default: inside `run`, `test` and `exec`, their own]
     #[arg(short, long, env = "NESTNS_NAME", value_parser = launch::name)]
     pub(super) name: Option<String>,
 }
@@ -88,7 +88,7 @@ impl Target {
         for Found { name, directory, presence, client } in running {
             match (presence, client) {
                 (Presence::Controller(_), Some(client)) => connections.push(Connection { name, directory, client }),
-                _ => tell(&format!("warning: `{name}` does not answer, and is left out; `nestns ls` tells more\n")),
+                _ => tell(&format!("warning: `{name}` does not answer and is left out; see `nestns ls`\n")),
             }
         }
         Ok(connections)
@@ -168,7 +168,7 @@ pub(super) fn fail(name: &str, error: &ClientError) -> Status {
     let (help, status) = match error {
         ClientError::Refused(problem) => (problem.help.clone(), Status::Other(problem.status)),
         ClientError::Silent => {
-            (Some(format!("the controller of `{name}` may have been stopped: `nestns ls` tells its PID")), Status::No)
+            (Some(format!("the controller of `{name}` may be stopped; `nestns ls` shows its PID")), Status::No)
         }
         _ => (None, Status::No),
     };
@@ -180,34 +180,34 @@ pub(super) fn fail(name: &str, error: &ClientError) -> Status {
 }
 
 fn several(running: &[Found]) -> String {
-    let mut text = "error: several topologies run; say which one\n".to_owned();
+    let mut text = "error: several topologies are running\n".to_owned();
     for found in running {
         let _ = writeln!(text, "  {}  ({})", found.name, found.directory.display());
     }
-    text.push_str("  = help: `-n NAME`, or the address `NAME:/path`\n");
+    text.push_str("  = help: choose one with `-n NAME`, or with an address `NAME:/path`\n");
     text
 }
 
 fn none(wanted: Option<&str>) -> String {
     let Some(wanted) = wanted else {
-        return "error: no topology runs\n  = help: start one with `nestns up -d FILE`\n".to_owned();
+        return "error: no topology is running\n  = help: start one with `nestns up -d FILE`\n".to_owned();
     };
     let all = census::all();
     let names = all.iter().filter(|found| !matches!(found.presence, Presence::Nobody)).map(|found| &*found.name);
     let mut names: Vec<(usize, &str)> = names.map(|name| (strsim::damerau_levenshtein(name, wanted), name)).collect();
     names.sort_unstable();
-    let mut text = format!("error: no topology named `{wanted}` runs\n");
+    let mut text = format!("error: no topology named `{wanted}` is running\n");
     match names.as_slice() {
-        [] => text.push_str("  = help: none runs at all; start one with `nestns up -d FILE`\n"),
+        [] => text.push_str("  = help: no topology is running; start one with `nestns up -d FILE`\n"),
         [(0, name), ..] => {
-            text = format!("error: `{name}` could not be looked at a moment ago\n  = help: try again\n");
+            text = format!("error: `{name}` could not be queried a moment ago\n  = help: try again\n");
         }
         [(distance, name), ..] if *distance <= 3 => {
             let _ = writeln!(text, "  = help: did you mean `{name}`?");
         }
         names => {
             let list: Vec<String> = names.iter().take(5).map(|(_, name)| format!("`{name}`")).collect();
-            let _ = writeln!(text, "  = help: these run: {}", list.join(", "));
+            let _ = writeln!(text, "  = help: running topologies: {}", list.join(", "));
         }
     }
     text

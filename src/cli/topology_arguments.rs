@@ -7,7 +7,7 @@ use crate::topology::Setting;
 // The file and its variables.
 #[derive(Debug, Clone, clap::Args)]
 pub(super) struct TopologyArguments {
-    /// Topology file; `-` is standard input, a directory stands for the only one in it [default: .]
+    /// Topology file; `-` is standard input, a directory means the only topology file in it [default: .]
     #[arg(value_name = "FILE")]
     pub(super) file: Option<PathBuf>,
 
@@ -18,11 +18,11 @@ pub(super) struct TopologyArguments {
 // Values for variables of the file's `[vars]`.
 #[derive(Debug, Clone, clap::Args)]
 pub(super) struct Values {
-    /// Set a variable of the file; the value has the type of the one in the file. In the environment, one a line
+    /// Set a variable of the file to a value of the type it has there; in the environment, one per line
     #[arg(long, value_name = "NAME=VALUE", env = "NESTNS_SET", value_delimiter = '\n', value_parser = assignment)]
     set: Vec<(String, String)>,
 
-    /// Set variables from a TOML file of `NAME = value` lines; `--set` counts more
+    /// Set variables from a TOML file of `NAME = value` lines; `--set` overrides them
     #[arg(long, value_name = "FILE", env = "NESTNS_VARS_FILE")]
     pub(super) vars_file: Vec<PathBuf>,
 }
@@ -42,6 +42,6 @@ impl Values {
 fn assignment(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {
         Some((name, value)) if !name.trim().is_empty() => Ok((name.trim().to_owned(), value.to_owned())),
-        _ => Err("an assignment is written NAME=VALUE".to_owned()),
+        _ => Err("expected NAME=VALUE".to_owned()),
     }
 }

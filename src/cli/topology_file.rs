@@ -108,12 +108,12 @@ fn find(directory: &Path) -> Result<PathBuf, Box<Unreadable>> {
         [only] if directory == Path::new(".") => return Ok(only.into()),
         [only] => return Ok(directory.join(only)),
         [] => Diagnostic::of_file(Code::NoSingleFile, "there is no topology file in this directory")
-            .help("topology files are called topology.toml, nestns.toml or NAME.nestns.toml"),
+            .help("topology files are named topology.toml, nestns.toml or NAME.nestns.toml"),
         several => {
             let list: Vec<_> = several.iter().map(|name| name.to_string_lossy()).collect();
             Diagnostic::of_file(Code::NoSingleFile, "there are several topology files in this directory")
                 .note(format!("they are {}", list.join(", ")))
-                .help("name one of them")
+                .help("name one of them on the command line")
         }
     };
     Err(Box::new(Unreadable { source: Source::new(name, ""), diagnostic }))

@@ -33,29 +33,29 @@ use crate::topology::{Address, Topology};
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-The argument is a topology file when it is `-`, ends with `.toml`, begins with `/`, `./` or `../`, or is the name of a file \
-that exists; else it is an address in a running topology. Without one the topology that runs is shown, and where none \
-runs the only topology file of this directory.
+The argument is a topology file if it is `-`, ends with `.toml`, begins with `/`, `./` or `../`, or is the name of an \
+existing file; otherwise it is an address in a running topology. Without an argument the running topology is shown \
+or, if none is running, the only topology file of this directory.
 
-Numbers are PIDs, outermost first. Of a file they are those that creation in file order will give, and the host's are not \
-known. `·` is invisible from where one looks, `—` has ended.
+Numbers are PIDs, outermost first. For a file they are those that creation in file order will give, and the host's \
+are unknown. `·` means invisible from the chosen namespace, `—` means ended.
 
-With --host the namespaces of running topologies have their paths, all others are called as /proc calls them, pid:[INODE], \
-with the id that the kernel never gives again behind. Also those are found that nobody is in, and that a mount, an open \
-descriptor or a namespace inside keeps alive. The processes of the host itself are counted; --format json lists them.")]
+With --host, namespaces of running topologies are shown by path, all others as in /proc, pid:[INODE], followed by the \
+id, which the kernel never reuses. Namespaces without processes that are kept alive by a mount, an open descriptor or \
+a namespace inside are found as well. The processes of the host itself are only counted; --format json lists them.")]
 pub(super) struct Args {
-    /// A topology file, or what of a running topology
+    /// Topology file, or address in a running topology
     #[arg(value_name = "FILE|ADDR")]
     subject: Option<String>,
 
     #[command(flatten)]
     target: Target,
 
-    /// As this namespace sees it, a path or `pid:[INODE]`: its numbers, and none for what is outside
+    /// Show the PIDs seen from this namespace, a path or `pid:[INODE]`; what is outside has none
     #[arg(long, value_name = "NS", env = "NESTNS_FROM")]
     from: Option<Place>,
 
-    /// Show this machine instead: every PID namespace that the caller may see, whoever has made it
+    /// Show the whole machine: every PID namespace that the caller may see, created by nestns or not
     #[arg(long, env = "NESTNS_HOST", conflicts_with_all = ["subject", "from"], value_parser = FalseyValueParser::new())]
     host: bool,
 
@@ -110,8 +110,8 @@ fn subject(args: &Args) -> Result<Subject, Status> {
         Ok(address) => Ok(Subject::Running(Some(address))),
         Err(error) => {
             tell(&format!(
-                "error: `{word}` is neither a file that exists nor an address: {error}\n  = help: a file is written with its \
-                 `.toml`, or with `./` in front\n"
+                "error: `{word}` is neither a file that exists nor an address: {error}\n  = help: write a file with \
+                    its `.toml`, or with a leading `./`\n"
             ));
             Err(Status::WrongCommandLine)
         }
@@ -131,8 +131,8 @@ fn is_file(word: &str) -> bool {
 fn of_file(args: &Args, file: Option<PathBuf>) -> anyhow::Result<Status> {
     if let Some(from) = &args.from {
         tell(&format!(
-            "error: `--from {from}` is about a topology that runs\n  = help: start it with `nestns up -d`; of a file \
-             every number of every level is shown\n"
+            "error: `--from {from}` needs a running topology\n  = help: start it with `nestns up -d`; for a file, the \
+                PIDs of every level are shown\n"
         ));
         return Ok(Status::WrongCommandLine);
     }
@@ -216,7 +216,8 @@ fn observer<'a>(snapshot: &'a Snapshot, from: &Place) -> Result<Option<&'a Names
     match from {
         Place::Everywhere => {
             tell(
-                "error: one looks from one namespace, and `*` is all of them\n  = help: `nestns see` shows what each of them \
+                "error: `--from` takes one namespace, but `*` means all of them\n  = help: `nestns see` shows what \
+                    each of them \
                  sees\n",
             );
             Err(Status::WrongCommandLine)
@@ -233,7 +234,8 @@ fn observer<'a>(snapshot: &'a Snapshot, from: &Place) -> Result<Option<&'a Names
             let found = same.min_by_key(|namespace| is_over(namespace));
             found.map(Some).ok_or_else(|| {
                 tell(&format!(
-                    "error: nothing of `{}` is in `{from}`\n  = help: `nestns tree --host` shows every namespace of this \
+                    "error: nothing of `{}` is in `{from}`\n  = help: `nestns tree --host` shows every namespace of \
+                        this \
                      machine\n",
                     snapshot.status.name
                 ));

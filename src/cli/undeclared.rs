@@ -68,7 +68,7 @@ pub(super) fn both(connection: &mut Connection) -> Result<(Snapshot, Undeclared)
     let (found, numbers) = match found {
         Ok(found) => found,
         Err(error) => {
-            tell(&format!("note: what is undeclared cannot be looked for: {error}\n"));
+            tell(&format!("note: cannot look for undeclared processes: {error}\n"));
             return Ok((snapshot, Undeclared::default()));
         }
     };

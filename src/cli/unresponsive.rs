@@ -24,17 +24,19 @@ const GUARDIAN: &str = "nestns-guardian";
 
 /// What is the matter with a controller that does not answer, and what to do.
 pub(super) fn words(name: &str, controller: i32) -> (String, String) {
-    let kill = format!("`nestns down --now {name}` kills it with all of its tree");
+    let kill = format!("`nestns down --now {name}` kills it and its whole tree");
     match process::is_stopped(Pid::from_raw(controller)) {
         Ok(true) => (
             format!(
-                "the controller of `{name}`, PID {controller}, is stopped, as by Ctrl-Z, and answers nothing until it continues"
+                "the controller of `{name}`, PID {controller}, is stopped, as by Ctrl-Z, and does not answer until it \
+                    is resumed"
             ),
-            format!("`kill -CONT {controller}` (or `fg` in its shell) lets it go on; {kill}"),
+            format!("`kill -CONT {controller}` (or `fg` in its shell) resumes it; {kill}"),
         ),
         _ => (
             format!(
-                "the controller of `{name}`, PID {controller}, does not answer: it hangs, is frozen, is held by a debugger, or the machine is very busy"
+                "the controller of `{name}`, PID {controller}, does not answer: it hangs, is frozen or held by a \
+                    debugger, or the machine is very busy"
             ),
             format!("try again; {kill}"),
         ),
@@ -45,8 +47,9 @@ pub(super) fn words(name: &str, controller: i32) -> (String, String) {
 pub(super) fn kill(name: &str, directory: &Path, client: Option<&Client>) -> bool {
     let Some(process) = verified(directory, client) else {
         tell(&format!(
-            "error: it cannot be told for certain which process is the controller of `{name}`, and nothing was killed\n  = help: \
-             `fuser {}` tells who has its lock\n",
+            "error: cannot determine for certain which process is the controller of `{name}`; nothing was killed\n  = \
+                help: \
+             `fuser {}` shows which process holds it has its lock\n",
             lock_in(directory).display()
         ));
         return false;
@@ -58,10 +61,7 @@ pub(super) fn kill(name: &str, directory: &Path, client: Option<&Client>) -> boo
         return false;
     }
     if !process.await_end(COLLAPSE) {
-        tell(&format!(
-            "error: the controller of `{name}` was killed {} s ago, and has not ended\n",
-            COLLAPSE.as_secs()
-        ));
+        tell(&format!("error: the controller of `{name}` was killed {} s ago but has not ended\n", COLLAPSE.as_secs()));
         return false;
     }
     true

@@ -33,70 +33,71 @@ use crate::present::tree::{Colour, Folding, Look, render};
 use crate::topology::{Init, OnExit, Topology};
 
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Ctrl-C asks everything to stop, from each root downward; a second one kills the roots.")]
+#[command(after_help = "\
+Ctrl-C asks all processes to stop, from the roots down; a second Ctrl-C kills the roots.")]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 pub(super) struct Args {
     #[command(flatten)]
     topology: TopologyArguments,
 
-    /// Show what would be built, with the numbers that it would get, and build nothing
+    /// Show what would be built, with the PIDs it would get, without building it
     #[arg(long, env = "NESTNS_DRY_RUN", value_parser = FalseyValueParser::new())]
     dry_run: bool,
 
-    /// Return when everything is ready; the topology goes on by itself, and is known by its name from then on
+    /// Return once everything is ready and leave the topology running, to be addressed by its name
     #[arg(short, long, env = "NESTNS_DETACH", value_parser = FalseyValueParser::new())]
     detach: bool,
 
-    /// With --detach: return as soon as everything was released
+    /// With --detach, return as soon as everything has been released, without waiting until it is ready
     #[arg(long, env = "NESTNS_NO_WAIT", requires = "detach", value_parser = FalseyValueParser::new())]
     no_wait: bool,
 
-    /// Create everything and run nothing of it, until `nestns release`
+    /// Create everything, but run no program until `nestns release`
     #[arg(long, env = "NESTNS_HOLD", value_parser = FalseyValueParser::new())]
     hold: bool,
 
-    /// Stop when the process that has started `nestns up` ends, however it ends
+    /// Stop when the process that started `nestns up` ends, for whatever reason
     #[arg(long, env = "NESTNS_TIE_TO_PARENT", value_parser = FalseyValueParser::new())]
     tie_to_parent: bool,
 
-    /// Stop a topology of that name first, if one runs
+    /// Stop a running topology of the same name first
     #[arg(long, env = "NESTNS_RECREATE", value_parser = FalseyValueParser::new())]
     recreate: bool,
 
-    /// The topology's name, instead of the file's
+    /// Name of the topology, overriding the file
     #[arg(short, long, env = "NESTNS_NAME", value_parser = launch::name)]
     name: Option<String>,
 
-    /// Create so many subtrees of a namespace at once; PIDs then differ from run to run
+    /// Number of subtrees of a namespace to create at once; above 1, PIDs differ from run to run
     #[arg(short, long, value_name = "N", default_value_t = 1, env = "NESTNS_JOBS",
           value_parser = clap::value_parser!(u32).range(1..))]
     jobs: u32,
 
-    /// Stop after this time, such as 30s; the status is then 124. With --detach, the time until it is ready
+    /// Stop after this time, such as 30s, with status 124; with --detach, the time allowed to become ready
     #[arg(long, value_name = "DURATION", env = "NESTNS_TIMEOUT", value_parser = launch::duration)]
     timeout: Option<Duration>,
 
-    /// What ends it, instead of the file's `on_exit`
+    /// What ends the topology, overriding `on_exit` in the file
     #[arg(long, value_enum, value_name = "WHEN", env = "NESTNS_ON_EXIT")]
     on_exit: Option<OnExitWord>,
 
-    /// Stop when this process ends, and end with its status
+    /// Stop when this process ends, and exit with its status
     #[arg(long, value_name = "PATH", env = "NESTNS_EXIT_CODE_FROM")]
     exit_code_from: Option<String>,
 
-    /// How to tell what happens
+    /// Progress output style
     #[arg(long, value_enum, default_value_t, env = "NESTNS_PROGRESS")]
     progress: Progress,
 
-    /// The same as --progress quiet; with -d only the name is printed
+    /// Same as --progress quiet; with -d, print only the name
     #[arg(short, long, env = "NESTNS_QUIET", value_parser = FalseyValueParser::new())]
     quiet: bool,
 
-    /// What to answer at the end; with `json` the lines of programs go to standard error
+    /// Output format; with `json`, the output of programs goes to standard error
     #[arg(long, value_enum, default_value_t, env = "NESTNS_FORMAT")]
     format: AnswerFormat,
 
-    /// Hand the lines of programs on as they come, with everything that moves the cursor or clears the screen
+    /// Print the output of programs unfiltered, including sequences that move the cursor or clear the screen
     #[arg(long, env = "NESTNS_RAW", value_parser = FalseyValueParser::new())]
     raw: bool,
 
@@ -108,11 +109,11 @@ pub(super) struct Args {
 /// The words for [`OnExit`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum OnExitWord {
-    /// The failure of an essential process
+    /// Failure of an essential process
     Fail,
-    /// The first process to end
+    /// End of any process
     Any,
-    /// Nothing but the end of all
+    /// End of all processes
     Ignore,
 }
 
@@ -129,10 +130,10 @@ impl From<OnExitWord> for OnExit {
 /// Who reads the answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
 enum AnswerFormat {
-    /// People: the lines of programs
+    /// Text for people: the output of programs
     #[default]
     Human,
-    /// Programs: one document `nestns.up/1`; with --dry-run `nestns.tree/1`
+    /// One JSON document at the end, `nestns.up/1`; with --dry-run, `nestns.tree/1`
     Json,
 }
 
@@ -192,11 +193,11 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Status> {
         options.gates = Gates::Held;
     }
     if args.tie_to_parent {
-        options.tied_to = Some(detach::parent().context("cannot tie the topology to the process that has started it")?);
+        options.tied_to = Some(detach::parent().context("cannot tie the topology to the process that started it")?);
     }
     if args.jobs > 1 {
         options.order = Order::Parallel(args.jobs);
-        writeln!(std::io::stderr(), "warning: with --jobs {} the PIDs differ from run to run", args.jobs)?;
+        writeln!(std::io::stderr(), "warning: with --jobs {}, PIDs differ from run to run", args.jobs)?;
     }
     let mut detail = Detail::Everything;
     if args.detach {
@@ -217,8 +218,13 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Status> {
             Side::Caller(Outcome::Ended(status, _)) => return Ok(Status::Other(status)),
             Side::Caller(Outcome::Detached(news)) => {
                 let told = tell_detached(&news, args);
-                return told
-                    .with_context(|| format!("`{}` runs, but that cannot be written to standard output", news.name));
+                return told.with_context(|| {
+                    format!(
+                        "`{}` is running, but its name cannot be written to standard \
+                        output",
+                        news.name
+                    )
+                });
             }
             Side::Controller(herald) => options.herald = Some(herald),
         }

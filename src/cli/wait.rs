@@ -23,7 +23,7 @@ use crate::engine::moment::Moment;
 use crate::observe::process;
 use crate::topology::{Address, Signal};
 
-/// The status when the time is over.
+/// The status when the timeout has expired.
 const TIMEOUT: Status = Status::Other(124);
 /// How often it is looked whether a controller that was stopped goes on.
 const PULSE: Duration = Duration::from_millis(20);
@@ -32,32 +32,33 @@ const LAST: Duration = Duration::from_secs(10);
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-Without an address the whole topology is waited for. A namespace has started when its PID 1 works, is ready when everything \
-in it is, and has ended when its PID 1 has: the kernel lets nothing outlive that.
+Without an address, waits for the whole topology. A namespace has started when its PID 1 runs, is ready when \
+everything in it is ready, and has ended when its PID 1 has, since the kernel kills everything else in it at that \
+point.
 
-With --for exited (and gone) how each has ended is written to standard output. With --exit-code the status is that of what \
-has ended, of several the largest. The status is 1 when it can never be any more (it has ended before it was ready), and 124 \
-when the time is over.
+With --for exited (and gone), the way each process ended is written to standard output. With --exit-code, the exit \
+status is that of the process that ended, or the highest of several. The status is 1 if the state can no longer be \
+reached (it ended before it was ready), and 124 on timeout.
 
-A topology that is named (-n NAME, or NAME:/) and does not run is gone.
+A topology that is named (-n NAME, or NAME:/) and is not running counts as gone.
 
   nestns wait vm/db --for ready --timeout 30s
-  nestns wait vm/job --exit-code                 what the job ended with
+  nestns wait vm/job --exit-code                 exit with the status of the job
   nestns wait pod:/ --for gone                   until nothing is left of it")]
 pub(super) struct Args {
-    /// For whom
+    /// Processes or namespaces to wait for [default: the whole topology]
     #[arg(value_name = "ADDRESS")]
     addresses: Vec<Address>,
 
-    /// How far it is to come
+    /// State to wait for
     #[arg(long = "for", id = "for", value_name = "STATE", value_enum, default_value_t, env = "NESTNS_FOR")]
     until: Until,
 
-    /// Give up after this time
+    /// Give up after this time, with status 124
     #[arg(long, value_name = "DURATION", env = "NESTNS_TIMEOUT", value_parser = launch::duration)]
     timeout: Option<Duration>,
 
-    /// End with the status of what has ended
+    /// Exit with the status of the process that ended
     #[arg(long, env = "NESTNS_EXIT_CODE", value_parser = FalseyValueParser::new())]
     exit_code: bool,
 
@@ -67,21 +68,21 @@ pub(super) struct Args {
     #[command(flatten)]
     target: Target,
 
-    /// Do not write how each has ended
+    /// Do not print how each ended
     #[arg(short, long, env = "NESTNS_QUIET", value_parser = FalseyValueParser::new())]
     quiet: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
 enum Until {
-    /// It has become its program
+    /// It runs its program
     Started,
-    /// Its probe agrees; a one-shot has ended well
+    /// Its readiness probe succeeds; a one-shot has exited successfully
     Ready,
     /// It has ended
     #[default]
     Exited,
-    /// Nothing of it is left; of a whole topology not even its state
+    /// Nothing of it is left, for a whole topology not even its state
     Gone,
 }
 
@@ -101,7 +102,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Status> {
     if !await_controller(prefix.or(args.target.name.as_deref()), deadline) {
         return Ok(late());
     }
-    // Whatever else has gone wrong with one that runs, the time is over as well.
+    // Whatever else has gone wrong with one that runs, the timeout has expired as well.
     let is_one = || prefix.or(args.target.name.as_deref()).map_or_else(|| census::all().len() == 1, runs);
     let is_late = || deadline.is_some_and(|deadline| deadline <= Moment::now());
     let in_time = |status| if is_late() && is_one() { TIMEOUT } else { status };
@@ -199,14 +200,14 @@ fn ended(connection: &Connection, until: Until) -> Result<Exits, Status> {
     match until {
         Until::Exited | Until::Gone => Ok(Vec::new()),
         Until::Started | Until::Ready => {
-            tell(&format!("error: `{}` has ended, and it was not so far before\n", connection.name));
+            tell(&format!("error: `{}` ended before it reached that state\n", connection.name));
             Err(Status::No)
         }
     }
 }
 
 fn late() -> Status {
-    tell("error: the time is over\n");
+    tell("error: the timeout has expired\n");
     TIMEOUT
 }
 

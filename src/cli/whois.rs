@@ -16,24 +16,24 @@ use crate::present::table::{Cell, Cut};
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-A PID means nothing without the namespace that counts it. Without --in, every process of this machine is shown that has the \
-number in some namespace, or a thread that has it, whether nestns has started it or not; IN says where. PID is the chain of the process's numbers, \
-outermost first.
+A PID means nothing without its namespace. Without --in, every process of this machine that has the number in some \
+namespace is shown, and every thread that has it, started by nestns or not; the column IN says where. PID is the \
+chain of numbers of the process, outermost first.
 
-A process of a running topology has its path, one that no topology has declared a number: `vm/ci#12` is 12 in `vm/ci`, \
-`host#5304` is 5304 on the host. The status is 1 when nobody has the number.
+A process of a running topology is shown by its path, an undeclared one by its number: `vm/ci#12` is 12 in `vm/ci`, \
+`host#5304` is 5304 on the host. The exit status is 1 if no process has the number.
 
-  nestns whois 5303                      everybody who is 5303 somewhere
-  nestns whois 7 --in vm                 who is 7 in `vm`; `vm#7` is the same
-  nestns whois -q 7 --in vm              its path alone
+  nestns whois 5303                      every process that is 5303 in some namespace
+  nestns whois 7 --in vm                 the process that is 7 in `vm`, same as `vm#7`
+  nestns whois -q 7 --in vm              only its path
 
-Columns: in, who, pid, command, topology. They are for people; programs read --format json.")]
+Columns: in, who, pid, command, topology. The table is for people; scripts should use --format json.")]
 pub(super) struct Args {
-    /// The number; `host#12` or `vm/ci#12` where it says itself in which namespace
+    /// Number to look up, with its namespace as in `host#12` or `vm/ci#12` or without
     #[arg(value_name = "NUMBER")]
     number: Number,
 
-    /// In which namespace: a path, `host`, `pid:[INODE]`, or `*` for all
+    /// Namespace of the number: a path, `host`, `pid:[INODE]`, or `*` for all
     #[arg(id = "in", long = "in", value_name = "NS", env = "NESTNS_IN")]
     place: Option<Place>,
 
@@ -126,7 +126,8 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Status> {
         && machine.by_inode(*inode).is_none()
     {
         tell(&format!(
-            "error: there is no PID namespace pid:[{inode}], or you may not look into it\n  = help: `nestns tree --host` shows \
+            "error: there is no PID namespace pid:[{inode}], or you are not permitted to examine it\n  = help: `nestns \
+                tree --host` shows \
              every namespace of this machine\n"
         ));
         return Ok(Status::No);
@@ -166,9 +167,9 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Status> {
     } else if matches.is_empty() {
         let hidden = match machine.unreadable {
             0 => String::new(),
-            count => format!("; {count} processes are in namespaces that only root may look into"),
+            count => format!("; {count} processes are in namespaces that only root can examine"),
         };
-        tell(&format!("error: nobody has the number {}{hidden}\n", args.number.number));
+        tell(&format!("error: no process has the number {}{hidden}\n", args.number.number));
     } else {
         args.table.show(&columns, &matches, |one| &one.who)?;
     }
@@ -179,7 +180,8 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Status> {
 fn wanted(args: &Args) -> Result<Option<u64>, Status> {
     if args.number.place.is_some() && args.place.is_some() {
         tell(
-            "error: the number says itself in which namespace, and so does `--in` (or NESTNS_IN)\n  = help: write one of them\n",
+            "error: the namespace is given both with the number and with `--in` (or NESTNS_IN)\n  = help: use one of \
+                them\n",
         );
         return Err(Status::WrongCommandLine);
     }

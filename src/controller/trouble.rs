@@ -24,9 +24,7 @@ pub enum Trouble {
     State(#[from] StateError),
     #[error(transparent)]
     Plan(#[from] PlanError),
-    #[error(
-        "`{path}` asks for the user {uid}, and an ordinary user's tree has only the id 0, which is the user himself"
-    )]
+    #[error("`{path}` needs user {uid}, but without root a tree has only ID 0, which is mapped to the caller")]
     SingleUser { path: String, uid: u32, position: Position },
     #[error(
         "the controller needs {needed} descriptors{}, and its hard limit, RLIMIT_NOFILE, is {limit}", for_streams(*captured)
@@ -134,7 +132,7 @@ impl Trouble {
         match self {
             Self::State(error) => Some(error.help()),
             Self::Plan(PlanError::Memory { .. } | PlanError::Record { .. }) => None,
-            Self::Plan(_) => Some("write the numbers, as in `user = \"1000:1000\"`".to_owned()),
+            Self::Plan(_) => Some("use numeric IDs, as in `user = \"1000:1000\"`".to_owned()),
             Self::SingleUser { .. } => Some("leave `user` out, or run as root".to_owned()),
             Self::Descriptors { captured: 0, .. } => Some("raise `ulimit -Hn`".to_owned()),
             Self::Descriptors { .. } => Some(

@@ -35,16 +35,12 @@ fn the_status_depends_on_the_severity() {
     let files = directory(&[("good", GOOD.as_bytes()), ("warning", WARNING.as_bytes()), ("wrong", WRONG.as_bytes())]);
     for (arguments, code, summary) in [
         (&["good"][..], 0, "checked 1 file: no problems\n"),
-        (&["good", "warning"], 0, "checked 2 files: 1 warning\n`nestns explain NS304` tells more\n"),
+        (&["good", "warning"], 0, "checked 2 files: 1 warning\nsee `nestns explain NS304`\n"),
         (&["--strict", "good"], 0, "checked 1 file: no problems\n"),
-        (&["--strict", "warning"], 1, "checked 1 file: 1 warning\n`nestns explain NS304` tells more\n"),
-        (
-            &["warning", "wrong"],
-            3,
-            "checked 2 files: 1 error, 1 warning\n`nestns explain NS101` tells more; likewise NS304\n",
-        ),
-        (&["--strict", "wrong"], 3, "checked 1 file: 1 error\n`nestns explain NS101` tells more\n"),
-        (&["missing"], 3, "checked 1 file: 1 error\n`nestns explain NS001` tells more\n"),
+        (&["--strict", "warning"], 1, "checked 1 file: 1 warning\nsee `nestns explain NS304`\n"),
+        (&["warning", "wrong"], 3, "checked 2 files: 1 error, 1 warning\nsee `nestns explain NS101`; likewise NS304\n"),
+        (&["--strict", "wrong"], 3, "checked 1 file: 1 error\nsee `nestns explain NS101`\n"),
+        (&["missing"], 3, "checked 1 file: 1 error\nsee `nestns explain NS001`\n"),
     ] {
         let outcome = check(&files, arguments);
         assert_eq!((outcome.code, outcome.stderr.as_str()), (code, summary), "{arguments:?}");
@@ -102,7 +98,7 @@ fn a_directory_without_a_topology_file() {
         str![[r#"
 error[NS004]: there is no topology file in this directory
 --> .
- = help: topology files are called topology.toml, nestns.toml or NAME.nestns.toml
+ = help: topology files are named topology.toml, nestns.toml or NAME.nestns.toml
 
 
 "#]]

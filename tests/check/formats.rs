@@ -171,7 +171,7 @@ fn human_output_is_limited_to_twenty_problems_and_json_is_not() {
     let human = Nestns::new(&["check", "-"]).input(file.as_str()).run();
     assert_eq!(human.stdout.matches("error[NS101]").count(), 20);
     assert!(human.stdout.ends_with("… and 13 more in <stdin>\n\n"), "{}", human.stdout);
-    assert_eq!(human.stderr, "checked 1 file: 33 errors\n`nestns explain NS101` tells more\n");
+    assert_eq!(human.stderr, "checked 1 file: 33 errors\nsee `nestns explain NS101`\n");
     let short = Nestns::new(&["check", "-", "--format=short"]).input(file.as_str()).run();
     assert_eq!(short.stdout.lines().count(), 33);
 }

@@ -560,7 +560,7 @@ error[NS005]: `lib/a.toml/b.toml` cannot be included
  --> x.toml:1:32
   |
 1 | include = ["lib", "/dev/null", "lib/a.toml/b.toml"]
-  |                                ^^^^^^^^^^^^^^^^^^^ what stands before a `/` of it is no directory
+  |                                ^^^^^^^^^^^^^^^^^^^ a parent of it is not a directory
   |
   = note: a relative path begins where the including file lies
 

@@ -68,7 +68,7 @@ fn a_code_that_does_not_exist_is_answered_with_the_nearest() {
         outcome.stderr,
         str![[r#"
 error: there is no code NS999
-  = help: the nearest are NS504, NS503, NS502; `nestns explain --list` shows all
+  = help: the nearest are NS504, NS503, NS502; `nestns explain --list` lists all
 
 "#]]
         .raw()
@@ -189,7 +189,7 @@ error[NS201]: namespace `a/b/c` has no parent
   |
   = help: declare [ns."a/b"] as well
 
-`nestns explain NS102` tells more; likewise NS201
+see `nestns explain NS102`; likewise NS201
 
 "#]]
         .raw()

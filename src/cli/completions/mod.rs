@@ -22,14 +22,14 @@ const OF_FILES: [&str; 2] = ["explain", "config"];
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-The script completes verbs, flags and what runs: names of topologies, paths of namespaces and processes.
+The script completes commands, options and what is running: names of topologies, paths of namespaces and processes.
 
   bash        nestns completions bash > ~/.local/share/bash-completion/completions/nestns
   zsh         nestns completions zsh > _nestns       in a directory of $fpath
   fish        nestns completions fish > ~/.config/fish/completions/nestns.fish
   this shell  source <(nestns completions bash)")]
 pub(super) struct Args {
-    /// For which shell
+    /// Shell to print completions for
     shell: Shell,
 }
 

@@ -31,58 +31,60 @@ use session::{Outcome, Session};
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-The program enters every namespace of the target (pid, mnt, net, …): those of PID 1 where TARGET is a namespace, its own \
-where it is a process. Without CMD it is $SHELL, on a terminal if there is one here. Its environment is the topology's, then \
-the caller's, then the namespace's `env`, then -e; it starts in the namespace's `cwd`.
+The program enters every namespace of the target (pid, mnt, net, …): those of PID 1 if TARGET is a namespace, its own \
+if TARGET is a process. Without CMD, $SHELL is run, with a terminal if the caller has one. The environment is that of \
+the topology, then the caller's, then the namespace's `env`, then -e, later ones overriding earlier ones; the program \
+starts in the namespace's `cwd`.
 
-Standard input, output and error are the caller's own descriptors: nothing is copied, and nothing is mixed. With -t all \
-three are a new pseudo-terminal. Signals are passed on to the program, real-time signals included; not those of job control. When \
-this command is killed, the program is ended with everything in its session.
+Standard input, output and error are the caller's own descriptors: nothing is copied or merged. With -t all three are \
+a new pseudo-terminal. Signals are forwarded to the program, including real-time signals but not those of job \
+control. If this command is killed, the program and everything in its session are killed too.
 
-The status is the program's, 128+n after signal n; 1 if nothing is called so, 125 if nestns itself failed, \
-126 and 127 if the program cannot be executed or found. With --all it is the worst of them.")]
+The exit status is that of the program, or 128+n if signal n killed it; 1 if there is no such target, 125 if nestns \
+itself failed, 126 if the program cannot be executed and 127 if it cannot be found. With --all it is the worst of \
+them.")]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 pub(super) struct Args {
     #[command(flatten)]
     topology: Target,
 
-    /// Keep standard input; that is so in any case but with -d
+    /// Keep standard input open; this is the default without -d
     #[arg(short, long, env = "NESTNS_INTERACTIVE", value_parser = FalseyValueParser::new())]
     interactive: bool,
 
-    /// Give the program a terminal of its own
+    /// Allocate a pseudo-terminal for the program
     #[arg(short, long, env = "NESTNS_TTY", value_parser = FalseyValueParser::new())]
     tty: bool,
 
-    /// Start it and go; its output is kept for `nestns logs`
+    /// Start the program and return; its output is kept for `nestns logs`
     #[arg(short, long, env = "NESTNS_DETACH", value_parser = FalseyValueParser::new())]
     detach: bool,
 
-    /// As whom: a name or number, and a group after a colon [default: whoever has started the topology]
+    /// User to run as, by name or number, optionally with a group [default: the user that started the topology]
     #[arg(short, long, value_name = "USER[:GROUP]", env = "NESTNS_USER")]
     user: Option<String>,
 
-    /// The directory to start in
+    /// Working directory of the program
     #[arg(short, long, value_name = "DIR", env = "NESTNS_WORKDIR")]
     workdir: Option<String>,
 
-    /// Set a variable; without a value it is the caller's
+    /// Set an environment variable; without a value, pass on the caller's
     #[arg(short, long, value_name = "NAME[=VALUE]", env = "NESTNS_ENV", action = ArgAction::Append)]
     env: Vec<String>,
 
-    /// In every namespace that TARGET means, at the same time; lines are prefixed with the path
+    /// Run in every namespace that TARGET matches, at the same time; lines are prefixed with the path
     #[arg(long, env = "NESTNS_ALL", value_parser = FalseyValueParser::new(), conflicts_with_all = ["tty", "detach"])]
     all: bool,
 
     #[command(flatten)]
     selection: Selection,
 
-    /// Besides `pid`, which is entered in any case, only these kinds of namespaces: `pid` for no other, or a list
+    /// Kinds of namespaces to enter, as a list; `pid`, which is always entered, for no other
     #[arg(long, value_name = "KINDS", env = "NESTNS_ONLY", value_delimiter = ',',
           value_parser = ["pid", "mnt", "uts", "ipc", "net", "cgroup", "user", "time"])]
     only: Option<Vec<String>>,
 
-    /// The keys that leave a program with a terminal alone, as a list of characters and `ctrl-X`; empty for none
+    /// Keys that detach from a program with a terminal, as a list of characters and `ctrl-X`; empty for none
     #[arg(long, value_name = "KEYS", default_value = "ctrl-p,ctrl-q", env = "NESTNS_DETACH_KEYS")]
     detach_keys: DetachKeys,
 
@@ -90,11 +92,11 @@ pub(super) struct Args {
     #[arg(long, value_enum, default_value_t, env = "NESTNS_COLOR")]
     color: When,
 
-    /// A namespace or a process, such as `vm/ci`
+    /// Namespace or process, such as `vm/ci`
     #[arg(value_name = "TARGET")]
     target: Address,
 
-    /// The program and its arguments
+    /// Program and its arguments
     #[arg(value_name = "CMD", trailing_var_arg = true, allow_hyphen_values = true)]
     command: Vec<String>,
 }
@@ -180,7 +182,7 @@ fn executions(connection: &mut Connection, args: &Args, execution: &Execution) -
             Thing::Namespace(_) => None,
             Thing::Process(process) => {
                 let Some(identity) = selection::identity(process) else {
-                    tell(&format!("error: `{}` has ended; nothing can start beside it any more\n", process.path));
+                    tell(&format!("error: `{}` has ended, so nothing can be started next to it\n", process.path));
                     return Err(OWN_FAILURE);
                 };
                 Some(identity)
@@ -257,7 +259,7 @@ fn variables(words: &[String]) -> Result<BTreeMap<String, String>, String> {
             None => (word.as_str(), std::env::var(word).ok()),
         };
         if name.is_empty() {
-            return Err(format!("`--env {word}`: there is no name before the `=`"));
+            return Err(format!("`--env {word}`: the name before `=` is missing"));
         }
         // One that the caller does not have either is not set, as with docker.
         if let Some(value) = value {

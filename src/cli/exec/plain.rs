@@ -29,7 +29,7 @@ pub(super) enum Ran {
 
 /// Runs it.
 pub(super) fn run(connection: Connection, execution: Execution) -> anyhow::Result<Ran> {
-    let signals = Signals::open().context("cannot block the signals that are passed on")?;
+    let signals = Signals::open().context("cannot block the signals to forward")?;
     let streams = [libc::STDIN_FILENO, libc::STDOUT_FILENO, libc::STDERR_FILENO].map(descriptor::inherited);
     let mut session = match Session::begin(connection, execution, &streams) {
         Ok(session) => session,

@@ -28,7 +28,7 @@ enum End {
 /// Runs it; left from the start where it is `detached`.
 pub(super) fn run(connection: Connection, mut execution: Execution, keys: DetachKeys) -> anyhow::Result<Status> {
     let is_left = std::mem::take(&mut execution.detached);
-    let signals = Signals::open().context("cannot block the signals that are passed on")?;
+    let signals = Signals::open().context("cannot block the signals to forward")?;
     let size = [libc::STDIN_FILENO, libc::STDOUT_FILENO].map(descriptor::inherited).into_iter();
     let size = size.map(terminal::size).find_map(Result::ok);
     let size = size.unwrap_or(terminal::Size { ws_row: 24, ws_col: 80, ws_xpixel: 0, ws_ypixel: 0 });
@@ -77,7 +77,7 @@ fn leave(mut session: Session, master: &OwnedFd) -> Status {
         return Outcome::Ended(exit).tell(session.connection());
     }
     let path = session.path().unwrap_or_default();
-    tell(&format!("left `{path}` alone; it goes on, and `nestns attach {path}` returns to it\n"));
+    tell(&format!("detached from `{path}`; it keeps running, and `nestns attach {path}` reattaches to it\n"));
     Status::Done
 }
 

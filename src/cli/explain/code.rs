@@ -19,7 +19,7 @@ pub(super) fn is_code(word: &str) -> bool {
 pub(super) fn run(word: &str, color: When) -> anyhow::Result<Status> {
     let Some(code) = Code::find(word) else {
         let text = format!(
-            "error: there is no code {}\n  = help: the nearest are {}; `nestns explain --list` shows all\n",
+            "error: there is no code {}\n  = help: the nearest are {}; `nestns explain --list` lists all\n",
             word.to_uppercase(),
             nearest(word).join(", ")
         );

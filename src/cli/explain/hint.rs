@@ -15,7 +15,7 @@ pub(in crate::cli) fn hint(codes: impl IntoIterator<Item = Code>) -> Option<Stri
     }
     distinct.sort_by_key(|code| code.level() != Level::Error);
     let (first, others) = distinct.split_first()?;
-    let mut text = format!("`nestns explain {first}` tells more");
+    let mut text = format!("see `nestns explain {first}`");
     if !others.is_empty() {
         let mut named: Vec<_> = others.iter().take(NAMED - 1).map(Code::to_string).collect();
         if others.len() >= NAMED {

@@ -25,7 +25,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Status> {
         Some(Ok(part)) => part,
         Some(Err(near)) => {
             let path = args.path.as_deref().unwrap_or_default();
-            let mut text = format!("error: nothing is called `{}` in this file\n", path.escape_debug());
+            let mut text = format!("error: nothing in this file is named `{}`\n", path.escape_debug());
             if !near.is_empty() {
                 let near: Vec<_> = near.iter().map(|name| format!("`{name}`")).collect();
                 // Writing into a string cannot fail.

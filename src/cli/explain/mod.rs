@@ -18,18 +18,18 @@ pub(super) use hint::hint;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// A code, or a topology file; `-` is standard input, a directory stands for the only one in it [default: .]
+    /// Code, or topology file; `-` is standard input, a directory means the only topology file in it [default: .]
     #[arg(value_name = "FILE|NSnnn")]
     subject: Option<PathBuf>,
 
-    /// Only this namespace and what is inside it, or only the line of this process
+    /// Show only this namespace and what is inside it, or only the line of this process
     #[arg(value_name = "PATH")]
     path: Option<String>,
 
     #[command(flatten)]
     values: Values,
 
-    /// Show every code with its title
+    /// List all codes with their titles
     #[arg(long, conflicts_with = "subject", env = "NESTNS_LIST", value_parser = FalseyValueParser::new())]
     list: bool,
 
@@ -45,7 +45,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Status> {
     }
     match args.subject.as_deref().and_then(|subject| subject.to_str()).filter(|subject| code::is_code(subject)) {
         Some(_) if args.path.is_some() => {
-            writeln!(std::io::stderr(), "error: a code has no PATH: it is about no file in particular")?;
+            writeln!(std::io::stderr(), "error: PATH cannot be used with a code, which does not refer to a file")?;
             Ok(Status::WrongCommandLine)
         }
         Some(code) => code::run(code, args.color),

@@ -20,12 +20,12 @@ use clap::builder::FalseyValueParser;
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-A path that both a namespace and a process have is made clear by a `/` behind it, which means the namespace. What the \
-kernel shows only to those who may trace a process is left out for others, and told as `hidden`. Namespaces are marked as \
-in `nestns ps -N`: `=` is that of the namespace around, `!` the process's own. Who is in a namespace and was not started \
-by nestns is listed as well, with an address: `nestns inspect vm#17`.")]
+If a namespace and a process have the same path, a trailing `/` means the namespace. What the kernel shows only to \
+callers allowed to trace the process is left out for others and shown as `hidden`. Namespaces are marked as in \
+`nestns ps -N`: `=` is that of the surrounding namespace, `!` the process's own. Processes in a namespace that were \
+not started by nestns are listed as well, with an address: `nestns inspect vm#17`.")]
 pub(super) struct Args {
-    /// Which
+    /// Namespace or process to inspect
     #[arg(value_name = "ADDR")]
     address: Address,
 

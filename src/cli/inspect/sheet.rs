@@ -152,7 +152,7 @@ fn namespaces(facts: &ProcessFacts, redaction: Redaction) -> Section {
     for relation in &facts.namespaces.0 {
         let inode = redaction.inode(relation.membership.inode);
         let (mark, words) = match relation.of {
-            Some(Of::Around) => ("=", "  that of the namespace around"),
+            Some(Of::Around) => ("=", "  that of the surrounding namespace"),
             Some(Of::Namespace) => ("", ""),
             Some(Of::Process) => ("!", "  the process's own"),
             None => ("?", ""),

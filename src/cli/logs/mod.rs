@@ -38,65 +38,65 @@ const LAG: Duration = Duration::from_millis(5);
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-Everything that is captured is kept, at most `limits.log_bytes` of the newest (64 MiB where the file says nothing); also \
-what is shown by a `nestns up` in the foreground. The address of a namespace means the processes in it, those of \
-`nestns exec -d` included, and no address means everything. Lines of all processes are merged by the time at which nestns \
-has read them.
+All captured output is kept, up to the newest `limits.log_bytes` (64 MiB unless the file sets it), including what \
+`nestns up` shows in the foreground. The address of a namespace means the processes in it, those of `nestns exec -d` \
+included; no address means everything. Lines of all processes are merged by the time at which nestns read them.
 
-Where output is missing a line in brackets says how much, and why: it could not be written, or it was older than what \
-`limits.log_bytes` keeps. `nestns ls` and `nestns inspect` tell of what could not be written as a problem.
+Where output is missing, a line in brackets says how much and why: it could not be written, or it was older than what \
+`limits.log_bytes` keeps. `nestns ls` and `nestns inspect` report output that could not be written as a problem.
 
-It is kept as long as the topology runs. With --follow the end of the topology is the end, after the last line.
+Output is kept as long as the topology runs. With --follow, the command exits after the last line when the topology \
+ends.
 
-With --format json each line is an object { ts, path, stream, text, partial }: `partial` says that no line feed follows the \
-text, because the line is very long and goes on, or because the output ended without one. Where the bytes are no UTF-8, \
-`text` has replacement characters, and `base64` has the bytes. Where output is missing `stream` is `notice`, and `missing` \
-is the number of bytes.
+With --format json each line is an object { ts, path, stream, text, partial }: `partial` means that no line feed \
+follows the text, because the line is very long and continues, or because the output ended without one. If the bytes \
+are not UTF-8, `text` has replacement characters and `base64` has the bytes. Where output is missing, `stream` is \
+`notice` and `missing` is the number of bytes.
 
-  nestns logs -f vm/ci                   from the beginning, and then as it comes
-  nestns logs -n 20 -t 'vm/**'           the last twenty lines, with time stamps
+  nestns logs -f vm/ci                   from the beginning, then new lines as they arrive
+  nestns logs -n 20 -t 'vm/**'           the last twenty lines, with timestamps
   nestns logs --since 10m --stream stderr")]
 pub(super) struct Args {
-    /// Whose
+    /// Processes or namespaces to show logs of
     #[arg(value_name = "ADDRESS")]
     addresses: Vec<Address>,
 
-    /// Go on as it is written, until the topology ends
+    /// Keep showing new lines until the topology ends
     #[arg(short, long, env = "NESTNS_FOLLOW", value_parser = FalseyValueParser::new())]
     follow: bool,
 
-    /// Only so many lines, the last ones of all that would be shown; what follows is shown as well
+    /// Show only the last N lines, and with --follow the new ones
     #[arg(short = 'n', long, value_name = "N", env = "NESTNS_TAIL")]
     tail: Option<usize>,
 
-    /// When each line was read, in UTC
+    /// Show the time at which each line was read, in UTC
     #[arg(short, long, env = "NESTNS_TIMESTAMPS", value_parser = FalseyValueParser::new())]
     timestamps: bool,
 
-    /// Only what was read since then: 10m (ago), or 2026-11-25T10:00:00Z
+    /// Show lines read since this time: 10m (ago), or 2026-11-25T10:00:00Z
     #[arg(long, value_name = "TIME", env = "NESTNS_SINCE", value_parser = point::parse)]
     since: Option<Stamp>,
 
-    /// Only what was read until then
+    /// Show lines read up to this time
     #[arg(long, value_name = "TIME", env = "NESTNS_UNTIL", value_parser = point::parse)]
     until: Option<Stamp>,
 
-    /// Only this stream
+    /// Show only this stream
     #[arg(long, value_enum, env = "NESTNS_STREAM")]
     stream: Option<StreamWord>,
 
     #[command(flatten)]
     selection: Selection,
 
-    /// The topology, where several run
+    /// Topology, needed if several are running
     #[arg(long, env = "NESTNS_NAME", value_parser = launch::name)]
     name: Option<String>,
 
-    /// How to show it
+    /// Output format
     #[arg(long, value_enum, default_value_t, env = "NESTNS_FORMAT")]
     format: LogFormat,
 
-    /// Hand the lines of programs on as they come, with everything that moves the cursor or clears the screen
+    /// Print the output of programs unfiltered, including sequences that move the cursor or clear the screen
     #[arg(long, env = "NESTNS_RAW", value_parser = FalseyValueParser::new())]
     raw: bool,
 
@@ -117,10 +117,10 @@ enum StreamWord {
 /// Who reads it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
 enum LogFormat {
-    /// People: the path, a bar, the line
+    /// Text for people: path, bar, line
     #[default]
     Human,
-    /// Programs: JSON Lines
+    /// JSON Lines
     Json,
 }
 
@@ -135,14 +135,14 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Status> {
     match show(connection, &logs, args) {
         Ok(status) => Ok(status),
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Err(error.into()),
-        Err(error) => Err(anyhow::Error::new(error).context(format!("cannot show what `{name}` has written"))),
+        Err(error) => Err(anyhow::Error::new(error).context(format!("cannot show the output of `{name}`"))),
     }
 }
 
 /// Explains why there is nothing to be shown of a topology that does not run.
 pub(super) fn told_that_it_is_gone(status: Status) -> Status {
     if status == Status::No {
-        tell("  = note: logs and events are kept as long as their topology runs, and end with it\n");
+        tell("  = note: logs and events are kept only as long as their topology runs\n");
     }
     status
 }
@@ -183,7 +183,7 @@ fn show(mut connection: Connection, logs: &Path, args: &Args) -> io::Result<Stat
             }
         }
         for path in sources.merge.take_torn() {
-            tell(&format!("warning: output of `{path}` was rotated away before it was read here\n"));
+            tell(&format!("warning: output of `{path}` was rotated away before it could be read\n"));
         }
         for line in std::mem::take(&mut unmarked).into_iter().filter_map(|lost| sources.line_of(lost)) {
             match &mut kept {

@@ -59,10 +59,10 @@ fn title(machine: &Machine) -> String {
     );
     if machine.unreadable > 0 {
         // Writing to a string cannot fail.
-        let _ = write!(title, "; {} may not be looked into", count(machine.unreadable, "process"));
+        let _ = write!(title, "; {} cannot be examined", count(machine.unreadable, "process"));
     }
     if machine.closed > 0 {
-        let _ = write!(title, "; the open files of {} may not be seen", count(machine.closed, "process"));
+        let _ = write!(title, "; the open files of {} cannot be read", count(machine.closed, "process"));
     }
     title
 }

@@ -113,10 +113,10 @@ impl Inside<'_> {
 fn remark(evidence: &Evidence, members: usize) -> String {
     match evidence {
         Evidence::Member if members > 0 => "its PID 1 has ended".to_owned(),
-        Evidence::Member => "nobody is in it".to_owned(),
+        Evidence::Member => "empty".to_owned(),
         Evidence::Mount { seen_by, path } => format!("empty; mounted at {} as {seen_by} sees it", path.display()),
         Evidence::Descriptor { holder, number } => format!("empty; open in {holder} as descriptor {number}"),
-        Evidence::Child => "empty; a namespace inside keeps it".to_owned(),
+        Evidence::Child => "empty; kept alive by a namespace inside".to_owned(),
     }
 }
 

@@ -11,7 +11,7 @@ use super::status::Status;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// The verb whose page it is, instead of the program's; `topology` for the file, with all its keys
+    /// Command to print the page of, or `topology` for the file format with all keys [default: nestns itself]
     #[arg(value_name = "VERB|topology")]
     subject: Option<String>,
 }
@@ -31,7 +31,7 @@ pub(super) fn run(args: &Args, mut command: Command) -> anyhow::Result<Status> {
         None => command,
         Some(verb) => {
             let Some(found) = command.find_subcommand(verb) else {
-                writeln!(io::stderr(), "error: there is no verb `{verb}`")?;
+                writeln!(io::stderr(), "error: there is no command `{verb}`")?;
                 return Ok(Status::WrongCommandLine);
             };
             found.clone().display_name(format!("nestns-{verb}"))

@@ -15,19 +15,19 @@ use super::status::Status;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// Which one
+    /// Template to write
     #[arg(value_enum, default_value_t)]
     template: Template,
 
-    /// Where to; `-` is standard output [default: TEMPLATE.nestns.toml]
+    /// File to write; `-` is standard output [default: TEMPLATE.nestns.toml]
     #[arg(short, long, value_name = "FILE", env = "NESTNS_OUTPUT")]
     output: Option<PathBuf>,
 
-    /// Replace a file that is there already
+    /// Overwrite an existing file
     #[arg(long, env = "NESTNS_FORCE", value_parser = FalseyValueParser::new())]
     force: bool,
 
-    /// Only list the templates
+    /// List the templates
     #[arg(long, env = "NESTNS_LIST", value_parser = FalseyValueParser::new())]
     list: bool,
 }
@@ -75,9 +75,9 @@ fn next(path: &Path) -> String {
     let file = word(path);
     let schema = word(&path.with_file_name("topology.schema.json"));
     let commands = [
-        (format!("nestns tree {file}"), "shows what it declares"),
-        (format!("nestns up {file}"), "builds it"),
-        (format!("nestns schema > {schema}"), "lets an editor complete and explain its keys"),
+        (format!("nestns tree {file}"), "show what it declares"),
+        (format!("nestns up {file}"), "build it"),
+        (format!("nestns schema > {schema}"), "let an editor complete and explain its keys"),
     ];
     let width = commands.iter().map(|(command, _)| command.chars().count()).max().unwrap_or_default();
     let lines = commands.iter().map(|(command, what)| format!("  {command:<width$}  {what}\n"));

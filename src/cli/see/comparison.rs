@@ -119,7 +119,7 @@ fn reason(
         return Some(match view.proc {
             None => "the observer's /proc belongs to a namespace that it is not in".to_owned(),
             Some(space) if space != eye.observer.space => format!(
-                "the observer's /proc is that of `{}`: none of its own is mounted there (`mount_proc`)",
+                "the observer's /proc is that of `{}`: the namespace mounts none of its own (`mount_proc`)",
                 names.of_space(machine, space)
             ),
             Some(_) => match &view.hidden {

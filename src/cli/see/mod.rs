@@ -36,32 +36,33 @@ use crate::topology::expectation::Via;
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-A column an observer, a row a process; a cell has the number under which the one knows the other, `·` where it sees nothing. \
-Without FROM the host and every namespace look, without --of at every process, those that nobody has declared included \
-(`vm/ci#12`). FROM is a namespace, seen from as its PID 1 does, or a process, whose namespaces and user are taken. A \
-namespace in --of means the processes directly in it.
+Each column is an observer and each row a process; a cell shows the number by which the observer knows the process, \
+or `·` if it cannot see it. By default the observers are the host and every namespace; FROM selects others. A \
+namespace observes as its PID 1 would; a process observes with its namespaces and user. Without --of, all processes \
+are shown, undeclared ones included (`vm/ci#12`). A namespace in --of means the processes directly in it.
 
-Nothing is computed: with every mechanism but `chain` a throw-away process is put in the observer's place and tries all \
-numbers of all processes, those of other namespaces too, so that what is invisible has been proved to be. It takes no \
-number that could be missed: below the host it is made with one from near the top (clone3(2) with set_tid), which leaves the \
-counters alone, and it is reaped at once. Where that is refused, nobody is put there, and the column says `?`; the status is 1 where \
-that is a FROM that was named, or every one.
+Nothing is computed: for every mechanism but `chain`, a short-lived process is placed where the observer is and tries \
+all numbers of all processes, including those of other namespaces, so invisibility is proven rather than assumed. The \
+probe does not disturb PID allocation: below the host it is created with a number near the maximum (clone3(2) with \
+set_tid), which leaves the counters unchanged, and it is reaped at once. If that is not permitted, the observer is \
+not probed and its column shows `?`; the exit status is 1 if this happens to a FROM that was named, or to every \
+observer.
 
---diff shows instead where that differs from the rule (visible from a namespace is what is in it or inside it), and why: a \
-/proc of another namespace, hidepid, a shared namespace. The status is 1 then.
+--diff shows instead where the result differs from the rule (a namespace sees what is in it or inside it) and why: a \
+/proc of another namespace, hidepid, a shared namespace. The exit status is then 1 if there is a difference.
 
-  nestns see                             a chain is a staircase, a fan-out a comb
-  nestns see vm/ci --via kill            whom may PID 1 of `vm/ci` signal
-  nestns see 'vm/**' --of vm/ci/runner   who knows the runner, and as what
-  nestns see --via proc --diff           where does /proc lie
-  nestns see --host --fold=always        the whole machine, alike ones together")]
+  nestns see                             a chain gives a staircase, a fan-out a comb
+  nestns see vm/ci --via kill            what PID 1 of `vm/ci` may signal
+  nestns see 'vm/**' --of vm/ci/runner   which observers see the runner, and its numbers
+  nestns see --via proc --diff           where /proc is misleading
+  nestns see --host --fold=always        the whole machine, with similar rows folded")]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 pub(super) struct Args {
-    /// Who looks: namespaces or processes of the topology, `host`, `pid:[INODE]`
+    /// Observers: namespaces or processes of the topology, `host`, `pid:[INODE]`
     #[arg(value_name = "FROM")]
     from: Vec<Place>,
 
-    /// At whom: processes, or namespaces, which means those in them
+    /// Targets: processes, or namespaces for the processes directly in them
     #[arg(long, value_name = "PATH", num_args = 1.., env = "NESTNS_OF", value_delimiter = ' ')]
     of: Vec<Address>,
 
@@ -69,27 +70,27 @@ pub(super) struct Args {
     #[arg(long, value_parser = mechanisms(), default_value = Via::default().word(), env = "NESTNS_VIA")]
     via: Via,
 
-    /// Show where it differs from what it should be, and why
+    /// Show where visibility differs from what is expected, and why
     #[arg(long, env = "NESTNS_DIFF", value_parser = FalseyValueParser::new())]
     diff: bool,
 
-    /// Show instances of one declaration as one [default: where there are more than 40 rows]
+    /// Show instances of one declaration as one row [default: if there are more than 40 rows]
     #[arg(long, value_enum, num_args = 0..=1, require_equals = true, default_value_t, default_missing_value = "always", env = "NESTNS_FOLD")]
     fold: Fold,
 
-    /// Processes across, observers down; else it is the other way round
+    /// Show processes as columns and observers as rows
     #[arg(long, env = "NESTNS_TRANSPOSE", value_parser = FalseyValueParser::new())]
     transpose: bool,
 
-    /// This whole machine: every namespace that the caller may see, whoever has made it
+    /// Show the whole machine: every namespace that the caller may see, created by nestns or not
     #[arg(long, env = "NESTNS_HOST", value_parser = FalseyValueParser::new())]
     host: bool,
 
-    /// What is written
+    /// Output format
     #[arg(long, value_enum, default_value_t, env = "NESTNS_FORMAT")]
     format: Format,
 
-    /// Replace what is different on every run (host PIDs), for outputs that are compared
+    /// Replace values that differ on every run (host PIDs), for comparisons
     #[arg(long, env = "NESTNS_REDACT", value_parser = FalseyValueParser::new())]
     redact: bool,
 
@@ -103,7 +104,7 @@ pub(super) struct Args {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
 enum Fold {
-    /// Where there are more than 40 rows
+    /// If there are more than 40 rows
     #[default]
     Auto,
     /// Always
@@ -114,13 +115,13 @@ enum Fold {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
 enum Format {
-    /// For people
+    /// Text for people
     #[default]
     #[value(alias = "human")]
     Table,
-    /// For programs: one document `nestns.see/1`
+    /// One JSON document `nestns.see/1`
     Json,
-    /// For spreadsheets
+    /// CSV, for spreadsheets
     Csv,
 }
 
@@ -175,7 +176,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Status> {
     let mismatches = compare((&machine, &names), &scene, &views, args.via);
     tell_troubles(&scene, &views);
     if !scene.missing.is_empty() {
-        tell(&format!("error: nobody is there to look: {}\n", scene::ended(&scene.missing)));
+        tell(&format!("error: there is no observer: {}\n", scene::ended(&scene.missing)));
     }
     let redaction = if args.redact { Redaction::On } else { Redaction::Off };
     let sheet = Sheet { scene: &scene, views: &views, via: args.via.word(), mismatches: &mismatches, redaction };
@@ -297,9 +298,9 @@ fn tell_troubles(scene: &Scene<'_>, views: &[View]) {
     let blind: Vec<_> =
         scene.eyes.iter().zip(views).filter_map(|(eye, view)| Some((&eye.path, view.trouble.as_ref()?))).collect();
     for (path, trouble) in blind.iter().take(TOLD) {
-        tell(&format!("note: `{path}` cannot be looked from: {trouble}\n"));
+        tell(&format!("note: cannot observe from `{path}`: {trouble}\n"));
     }
     if blind.len() > TOLD {
-        tell(&format!("note: nor can {} more\n", blind.len() - TOLD));
+        tell(&format!("note: nor from {} more\n", blind.len() - TOLD));
     }
 }

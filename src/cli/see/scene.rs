@@ -137,7 +137,10 @@ impl<'a> Scene<'a> {
             seen.extend(processes);
         }
         if eyes.is_empty() || seen.is_empty() {
-            tell("error: nothing on this machine is called so\n  = help: `nestns tree --host` shows what there is\n");
+            tell(
+                "error: there is nothing of that name on this machine\n  = help: `nestns tree --host` shows what \
+                there is\n",
+            );
             return Err(Status::No);
         }
         let is_missing = |place: &&Place| matches!(place, Place::Inode(inode) if machine.by_inode(*inode).is_none());
@@ -150,7 +153,7 @@ impl<'a> Scene<'a> {
 pub(in crate::cli) fn ended(missing: &[String]) -> String {
     let names: Vec<String> = missing.iter().map(|place| format!("`{place}`")).collect();
     let has = if names.len() == 1 { "has" } else { "have" };
-    format!("{} {has} ended, or may not be looked into", names.join(", "))
+    format!("{} {has} ended, or cannot be examined", names.join(", "))
 }
 
 fn members(machine: &Machine) -> HashMap<SpaceId, Vec<&Inhabitant>> {
@@ -226,7 +229,7 @@ impl<'a> Cast<'a> {
             eyes.extend(found.into_iter().filter(|eye: &Eye| taken.insert(eye.path.clone())));
         }
         if eyes.is_empty() {
-            tell(&format!("error: nobody is there to look: {}\n", ended(&missing)));
+            tell(&format!("error: there is no observer: {}\n", ended(&missing)));
             return Err(Status::No);
         }
         Ok((eyes, missing))
@@ -343,7 +346,7 @@ impl<'a> Cast<'a> {
             }
         }
         if seen.is_empty() {
-            tell("error: nobody is there to be seen: what was named has ended\n");
+            tell("error: there is no target: what was named has ended\n");
             return Err(Status::No);
         }
         Ok(seen)

@@ -27,15 +27,15 @@ use crate::topology::{Address, Labels, State};
 // How the addresses are narrowed and widened.
 #[derive(Debug, Clone, Default, clap::Args)]
 pub(super) struct Selection {
-    /// And everything inside the namespaces
+    /// Include everything inside the namespaces
     #[arg(short, long, env = "NESTNS_RECURSIVE", value_parser = FalseyValueParser::new())]
     pub(super) recursive: bool,
 
-    /// Only what carries this label (`KEY` alone: with any value); several times: all of them
+    /// Only those with this label (`KEY` alone: with any value); if repeated, with all of them
     #[arg(short, long, value_name = "KEY=VALUE", env = "NESTNS_LABEL", value_delimiter = ',')]
     pub(super) label: Vec<Label>,
 
-    /// Only the innermost: of the namespaces named, those inside that have none inside themselves, and their processes
+    /// Only the innermost namespaces, those with no namespace inside, and their processes
     #[arg(long, env = "NESTNS_LEAVES", value_parser = FalseyValueParser::new())]
     pub(super) leaves: bool,
 
@@ -64,7 +64,7 @@ impl FromStr for Label {
     fn from_str(text: &str) -> Result<Self, String> {
         let (key, value) = text.split_once('=').map_or((text, None), |(key, value)| (key, Some(value.to_owned())));
         if key.is_empty() {
-            return Err("a label is selected by KEY=VALUE, or by KEY alone".to_owned());
+            return Err("a label is selected by KEY=VALUE or by KEY alone".to_owned());
         }
         Ok(Self { key: key.to_owned(), value })
     }
@@ -142,7 +142,7 @@ pub(super) fn is_over(process: &ProcessDocument) -> bool {
 ///
 /// # Errors
 ///
-/// When an address means nothing, or when nothing of what is addressed passes the filters.
+/// When an address means nothing, or when nothing that is addressed passes the filters.
 pub(super) fn resolve<'a>(
     snapshot: &'a Snapshot,
     addresses: &[Address],
@@ -205,7 +205,8 @@ pub(super) fn topology(addresses: &[Address]) -> Result<Option<&str>, Status> {
     match named.find(|other| Some(*other) != first) {
         Some(other) => {
             tell(&format!(
-                "error: the addresses are about `{}` and about `{other}`\n  = help: run the command once for each topology\n",
+                "error: the addresses are in two topologies, `{}` and `{other}`\n  = help: run the command once per \
+                    topology\n",
                 first.unwrap_or_default()
             ));
             Err(Status::WrongCommandLine)

@@ -106,9 +106,9 @@ fn addresses_in_a_topology() {
 fn what_means_nothing_is_told_with_what_could_be_meant() {
     let snapshot = snapshot();
     let table = [
-        ("vm/cj", "", "nothing is called `vm/cj`\n  = help: did you mean `vm/ci`"),
+        ("vm/cj", "", "there is no namespace or process `vm/cj`\n  = help: did you mean `vm/ci`"),
         ("dockrd", "", "did you mean `vm/dockerd`?"),
-        ("vm nosuchthing", "", "nothing is called `nosuchthing`\n  = help: `nestns tree`"),
+        ("vm nosuchthing", "", "there is no namespace or process `nosuchthing`\n  = help: `nestns tree`"),
         ("vm/ci/job/", "", "`vm/ci/job` is a process"),
         ("host", "", "`host` is outside"),
         ("vm/ci#9", "", "no process of the topology has the number 9 in `vm/ci`"),
@@ -117,7 +117,7 @@ fn what_means_nothing_is_told_with_what_could_be_meant() {
         (
             "vm",
             "l:tier=db",
-            "passes the filters\n  = help: `--label`, `--leaves` and `--state` chose among `vm/` (running)",
+            "passes the filters\n  = help: `--label`, `--leaves` and `--state` selected from `vm/` (running)",
         ),
     ];
     for (text, filters, expected) in table {

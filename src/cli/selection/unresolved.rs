@@ -37,50 +37,53 @@ impl Unresolved {
         let (message, help) = match self {
             Self::Nothing { address, nearest } => {
                 let help = match nearest.as_slice() {
-                    [] => "`nestns tree` shows what there is".to_owned(),
+                    [] => "`nestns tree` shows all namespaces and processes".to_owned(),
                     names => format!("did you mean {}?", either(names)),
                 };
-                (format!("nothing is called `{address}`"), help)
+                (format!("there is no namespace or process `{address}`"), help)
             }
             Self::NoNamespace { path } => (
-                format!("`{path}` is a process, and what stands behind it belongs to a namespace"),
-                format!("write `{path}`"),
+                format!("`{path}` is a process, but the suffix of the address needs a namespace"),
+                format!("use `{path}`"),
             ),
             Self::Host => (
                 "`host` is outside the topology".to_owned(),
-                "`host#NUMBER` is the process of the topology that has this number there, `.` the whole topology"
+                "`host#NUMBER` is the process of the topology with that number on the host, and `.` is the whole \
+                    topology"
                     .to_owned(),
             ),
             Self::Number { space, number, was: Some(path) } => (
                 format!("number {number} in `{space}` was `{path}`, which has ended"),
-                "the kernel gives numbers again: whoever has it now is somebody else".to_owned(),
+                "the kernel reuses numbers: a process that has it now is a different one".to_owned(),
             ),
             Self::Number { space, number, was: None } => (
                 format!("no process of the topology has the number {number} in `{space}`"),
-                "whoever has it was not started by nestns: a child of one of its processes, or a stranger".to_owned(),
+                "a process with that number was not started by nestns: it is a child of one of its processes, or \
+                    unrelated"
+                    .to_owned(),
             ),
             Self::Filtered { has } if has.is_empty() => {
-                ("nothing is there".to_owned(), "`nestns ls` shows what runs".to_owned())
+                ("there is nothing to select from".to_owned(), "`nestns ls` lists running topologies".to_owned())
             }
             Self::Filtered { has } => {
                 let one = |(path, state): &(String, String)| format!("`{path}` ({state})");
                 let list: Vec<String> = has.iter().take(LISTED).map(one).collect();
                 let more = more(has.len());
                 (
-                    "nothing of what is addressed passes the filters".to_owned(),
-                    format!("`--label`, `--leaves` and `--state` chose among {}{more}", list.join(", ")),
+                    "nothing that is addressed passes the filters".to_owned(),
+                    format!("`--label`, `--leaves` and `--state` selected from {}{more}", list.join(", ")),
                 )
             }
             Self::Several { address, paths } => {
                 let list: Vec<String> = paths.iter().take(LISTED).map(|path| format!("\n  {path}")).collect();
                 (
                     format!(
-                        "`{address}` is {} things, and one is wanted:{}{}",
+                        "`{address}` matches {} targets, but only one is allowed:{}{}",
                         paths.len(),
                         list.concat(),
                         more(paths.len())
                     ),
-                    "write the path of one".to_owned(),
+                    "use the path of one of them".to_owned(),
                 )
             }
         };

@@ -28,7 +28,7 @@ impl FromStr for DetachKeys {
             [b'c', b't', b'r', b'l', b'-', key @ (b'@' | b'a'..=b'z' | b'[' | b'\\' | b']' | b'^' | b'_')] => {
                 Ok(key.to_ascii_uppercase() & 0x1f)
             }
-            _ => Err(format!("`{word}` is neither one character nor `ctrl-` with one of a-z @ [ \\ ] ^ _")),
+            _ => Err(format!("`{word}` is neither a single character nor `ctrl-` followed by one of a-z @ [ \\ ] ^ _")),
         };
         let words = text.split(',').filter(|_| !text.is_empty());
         Ok(Self { keys: words.map(key).collect::<Result<_, _>>()?, typed: 0 })

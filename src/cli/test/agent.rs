@@ -61,7 +61,7 @@ impl Agent<'_> {
         };
         let ended = wait(&mut child, interruption, end)?;
         let Some(status) = ended else {
-            return Ok((self.case(Status::Failed, "it was killed: the time is over".to_owned()), 124));
+            return Ok((self.case(Status::Failed, "it was killed: the timeout has expired".to_owned()), 124));
         };
         let (found, code) = match (status.code(), status.signal()) {
             (Some(code), _) => (format!("status {code}"), code),

@@ -40,7 +40,7 @@ fn error(name: &str, expected: &str, found: String) -> Case {
 pub(super) fn not_ready(status: u8, why: Option<&NotReady>) -> Case {
     let mut lines = Vec::new();
     if status == 124 {
-        lines.push("the time was over".to_owned());
+        lines.push("the timeout expired".to_owned());
     }
     if let Some(why) = why {
         lines.extend(why.failed.iter().flat_map(describe));
@@ -49,7 +49,7 @@ pub(super) fn not_ready(status: u8, why: Option<&NotReady>) -> Case {
         }
     }
     if lines.is_empty() {
-        lines.push(format!("it could not be built (status {status}); standard error has the reason"));
+        lines.push(format!("it could not be built (status {status}); see standard error for the reason"));
     }
     error(READY, "ready", lines.join("\n"))
 }
@@ -77,13 +77,13 @@ pub(super) fn fallen(topology: &Topology, snapshot: &Snapshot) -> Option<Case> {
     let found: Vec<String> = failed
         .map(|process| {
             let status = process.exit.map(|exit| format!(" with status {}", exit.status())).unwrap_or_default();
-            format!("{} has failed{status} after it was ready", process.path)
+            format!("{} failed{status} after it was ready", process.path)
         })
         .collect();
-    (!found.is_empty()).then(|| error(STAYED, "nothing that is essential has failed", found.join("\n")))
+    (!found.is_empty()).then(|| error(STAYED, "no essential process has failed", found.join("\n")))
 }
 
 /// The case of a tree that somebody else has taken down meanwhile.
 pub(super) fn gone() -> Case {
-    error(STAYED, "it stands until the test is over", "it was stopped from elsewhere".to_owned())
+    error(STAYED, "it stays up until the test is over", "it was stopped from elsewhere".to_owned())
 }

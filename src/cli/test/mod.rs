@@ -42,50 +42,52 @@ use crate::topology::{OnExit, Topology};
 /// Build a tree, check what its file expects of it (`[[expect]]`), and take it down
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-The tree is built under a name of its own. When everything is ready, each [[expect]] is compared with what the kernel says; one \
-with `within` has that long to become true. Then, whatever came of that, CMD runs: whoever is to be tested, such as an agent \
-that lists processes. NESTNS_TRUTH names the file with what it should find (nestns.truth/1). The tree is taken down in any case.
+The tree is built under a unique name. Once everything is ready, each [[expect]] is compared with what the kernel \
+reports; one with `within` may take that long to become true. Then CMD runs, whatever the results: it is the program \
+under test, such as an agent that lists processes. NESTNS_TRUTH names the file with what it should find \
+(nestns.truth/1). The tree is always taken down at the end.
 
-A failure shows the cells of the matrix that differ (see `nestns see`) and the line that expects otherwise. CMD counts as \
-one more case; with a format other than `pretty` what it writes to standard output goes to standard error. If an essential process \
-fails or ends before it is ready, the test is one error, with what that process has written last, and CMD does not run; one that \
-fails later, and that no [[expect]] is about, is an error as well.
+A failure shows the cells of the matrix that differ (see `nestns see`) and the line with the expectation. CMD counts \
+as one more test case; with a format other than `pretty`, its standard output goes to standard error. If an essential \
+process fails or ends before it is ready, the test is a single error, with the last output of that process, and CMD \
+does not run; one that fails later and is covered by no [[expect]] is an error as well.
 
-The status is 0 when everything has passed, 1 when an expectation has failed, whatever CMD did, or when the topology has not become \
-ready or has failed, else that of CMD; 5 where it could not be built, 3 for a wrong file, 124 after --timeout. An expectation whose \
-observer cannot be looked from is skipped, with the reason, and the status is 4 where nothing has failed; with --require it has \
-failed. Where this machine cannot build the tree at all, everything is skipped, with the reason, and the status is 0; with --require \
-that is a failure, status 4. A state directory that cannot be written to is always one.
+The exit status is 0 if everything passed, and 1 if an expectation failed, whatever the status of CMD, or if the \
+topology did not become ready or failed; otherwise it is that of CMD. It is 5 if the topology could not be built, 3 \
+for an invalid file, and 124 after --timeout. An expectation whose observer cannot be probed is skipped, with the \
+reason, and the status is 4 if nothing failed; with --require it counts as failed. If this machine cannot build the \
+tree at all, everything is skipped, with the reason, and the status is 0; with --require that is a failure, with \
+status 4. A state directory that cannot be written is always a failure.
 
   nestns test examples/dind.toml
   nestns test pod.toml --format tap -- ./agent --once
   nestns test pod.toml --in node -- ./agent --once
-  nestns test pod.toml --learn                    expectations from what is, to be looked over")]
+  nestns test pod.toml --learn                    propose expectations from the current state")]
 pub(super) struct Args {
     #[command(flatten)]
     topology: TopologyArguments,
 
-    /// The namespace of the tree to run CMD in; `host` is the default
+    /// Namespace to run CMD in [default: host]
     #[arg(long = "in", id = "in", value_name = "PATH", env = "NESTNS_IN", requires = "command")]
     namespace: Option<String>,
 
-    /// How to tell what has passed
+    /// Output format
     #[arg(long, value_enum, default_value_t, env = "NESTNS_FORMAT")]
     format: FormatWord,
 
-    /// Write the expectations that would hold, and check none
+    /// Print the expectations that would hold, without checking any
     #[arg(long, env = "NESTNS_LEARN", conflicts_with = "command", value_parser = FalseyValueParser::new())]
     learn: bool,
 
-    /// Fail where this machine cannot do it, instead of skipping
+    /// Fail instead of skipping what this machine cannot do
     #[arg(long, env = "NESTNS_REQUIRE", value_parser = FalseyValueParser::new())]
     require: bool,
 
-    /// The name of the topology while it stands [default: a unique one]
+    /// Name of the topology [default: a unique one]
     #[arg(short, long, env = "NESTNS_NAME", value_parser = launch::name)]
     name: Option<String>,
 
-    /// Give up after this time, such as 30s; the status is then 124
+    /// Give up after this time, such as 30s, with status 124
     #[arg(long, value_name = "DURATION", env = "NESTNS_TIMEOUT", value_parser = launch::duration)]
     timeout: Option<Duration>,
 
@@ -93,22 +95,22 @@ pub(super) struct Args {
     #[arg(long, value_enum, default_value_t, env = "NESTNS_COLOR")]
     color: When,
 
-    /// Whoever is to be tested, and its arguments
+    /// Command to test and its arguments
     #[arg(value_name = "CMD", last = true)]
     command: Vec<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
 enum FormatWord {
-    /// For people
+    /// Text for people
     #[default]
     #[value(alias = "human")]
     Pretty,
-    /// The Test Anything Protocol, version 14
+    /// Test Anything Protocol, version 14
     Tap,
-    /// XML as CI systems read it
+    /// JUnit XML, for CI systems
     Junit,
-    /// For programs: one document `nestns.test/1`
+    /// One JSON document `nestns.test/1`
     Json,
 }
 
@@ -149,8 +151,8 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
     let is_empty = checked.topology.expectations.is_empty() && args.command.is_empty();
     if is_empty && !args.learn {
         tell(&format!(
-            "error: {label} expects nothing, and there is no command to test\n  = help: write [[expect]] tables; `nestns test \
-             --learn` proposes some\n"
+            "error: {label} has no expectations, and there is no command to test\n  = help: add [[expect]] tables; \
+                `nestns test --learn` proposes some\n"
         ));
         return Ok(Exit::WrongFile);
     }
@@ -390,7 +392,7 @@ impl Trial<'_> {
                 break;
             }
             if self.end.is_some_and(|end| Instant::now() >= end) {
-                tell("error: the time is over, and not everything is as expected\n");
+                tell("error: the timeout has expired, and not everything is as expected\n");
                 return Ok(Err(TIMED_OUT));
             }
             self.interruption.wait(PULSE)?;
@@ -412,10 +414,13 @@ impl Trial<'_> {
 /// Says on standard error what was not found out, whatever the report looks like.
 fn tell_skipped(cases: &[&Case]) {
     for case in cases {
-        tell(&format!("error: it is not known whether {}: {}\n", case.name, case.found));
+        tell(&format!("error: cannot determine whether {}: {}\n", case.name, case.found));
     }
     if !cases.is_empty() {
-        tell("  = help: with --require what is not known has failed; root may look from everywhere\n");
+        tell(
+            "  = help: with --require, what cannot be determined counts as failed; root can observe from \
+            everywhere\n",
+        );
     }
 }
 

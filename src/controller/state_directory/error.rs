@@ -19,7 +19,8 @@ pub enum StateError {
     #[error("a topology named `{name}` is already running (its state is in {})", directory.display())]
     NameInUse { name: String, directory: PathBuf },
     /// A topology of that name runs, and its directory was removed.
-    #[error("a topology named `{name}` is already running: its controller, PID {controller}, has lost {}", directory.display())]
+    #[error("a topology named `{name}` is already running: its controller, PID {controller}, has lost \
+        {}", directory.display())]
     Homeless { name: String, directory: PathBuf, controller: i32 },
     /// The directory is somebody else's.
     #[error("{} belongs to user {owner}, not to the caller ({caller})", directory.display())]

@@ -77,7 +77,7 @@ pub fn capture(machine: &Machine, scope: Scope, programs: bool) -> Capture {
         (work.unsayable, "namespace", "with a user or time namespace of its own, which a file cannot say"),
         (work.shared, "namespace", "that shares others with a sibling, written with some of its own"),
         (work.left_out, "process", "left to the program that forks it"),
-        (unread, "process", "in namespaces that may not be looked into: root may"),
+        (unread, "process", "in namespaces that cannot be examined: root may"),
     ];
     missing.extend(work.mounts.iter().zip(mounts::KINDS).map(|(&number, matter)| (number, "namespace", matter)));
     missing.extend(work.deviations.iter().zip(manner::KINDS).map(|(&number, matter)| (number, "process", matter)));
