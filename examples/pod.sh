@@ -1,5 +1,5 @@
 #!/bin/sh -eu
-# A topology is started once and handled by its name, from any terminal: here the node of pod.toml.
+# A topology is started once and then addressed by name, from any terminal: here the node of pod.toml.
 
 nestns up -d pod.toml                            # returns when everything is ready; named `kube` in the file
 nestns ls
@@ -7,15 +7,15 @@ nestns ls
 nestns exec node/web/app -- sh -c 'echo "I am $$ on $(uname -n), my parent is $PPID: outside"'
 nestns exec --all 'node/batch-*' -- sh -c 'echo "my PID 1 is $(cat /proc/1/comm)"'
 
-nestns kill node/web/envoy                       # it ends, and the rest goes on
+nestns kill node/web/envoy                       # only this process ends
 nestns wait node/web/envoy --for exited
-nestns restart node/web/envoy                    # the same place, another number
+nestns restart node/web/envoy                    # the same path, another PID
 nestns wait node/web/envoy --for ready
-nestns restart node/batch-sidecar                # a namespace: with all that is in it
+nestns restart node/batch-sidecar                # a namespace, with everything in it
 
 nestns ps node/web
-nestns tree --from node/web node/web             # as those inside number each other
+nestns tree --from node/web node/web             # with the PIDs seen from inside
 nestns logs -n 3 node/web
 nestns events --no-follow | grep -c '"event":"exit"'
 
-nestns down kube                                 # asks everybody, tells who is waited for, leaves nothing
+nestns down kube                                 # asks all to stop, shows what it waits for, leaves nothing

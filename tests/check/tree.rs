@@ -256,7 +256,7 @@ error[NS205]: the topology has 2 namespaces, its limit is 1
 7 | [ns.b]
   |     ^ the limit is crossed here
   |
-  = note: the limit is there so that a slip of the pen does not eat the machine
+  = note: the limit is there so that a typo does not exhaust the machine
   = help: if this is meant, write namespaces = 2 in [limits]
 
 error[NS205]: the topology has 2 processes, its limit is 1
@@ -265,7 +265,7 @@ error[NS205]: the topology has 2 processes, its limit is 1
 7 | [ns.b]
   |     ^ the limit is crossed here
   |
-  = note: the limit is there so that a slip of the pen does not eat the machine
+  = note: the limit is there so that a typo does not exhaust the machine
   = help: if this is meant, write processes = 2 in [limits]
 
 

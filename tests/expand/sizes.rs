@@ -127,7 +127,7 @@ error[NS205]: the topology has 2001 namespaces, its limit is 1024
 2 | [ns.w]
   |     ^ the limit is crossed here
   |
-  = note: the limit is there so that a slip of the pen does not eat the machine
+  = note: the limit is there so that a typo does not exhaust the machine
   = help: if this is meant, write namespaces = 2001 in [limits]
 
 error[NS205]: the topology has 6000 processes, its limit is 4096
@@ -136,7 +136,7 @@ error[NS205]: the topology has 6000 processes, its limit is 4096
 2 | [ns.w]
   |     ^ the limit is crossed here
   |
-  = note: the limit is there so that a slip of the pen does not eat the machine
+  = note: the limit is there so that a typo does not exhaust the machine
   = help: if this is meant, write processes = 6000 in [limits]
 
 
@@ -162,7 +162,7 @@ error[NS205]: the topology has 1000000000000000001000000000000000000 namespaces,
 3 | [ns."a/b"]
   |      ^^^ the limit is crossed here
   |
-  = note: the limit is there so that a slip of the pen does not eat the machine
+  = note: the limit is there so that a typo does not exhaust the machine
   = help: no machine has so many PIDs: Linux gives at most 4194304
 
 error[NS205]: the topology has more than 10^38 processes, its limit is 4096
@@ -171,7 +171,7 @@ error[NS205]: the topology has more than 10^38 processes, its limit is 4096
 3 | [ns."a/b"]
   |      ^^^ the limit is crossed here
   |
-  = note: the limit is there so that a slip of the pen does not eat the machine
+  = note: the limit is there so that a typo does not exhaust the machine
   = help: no machine has so many PIDs: Linux gives at most 4194304
 
 
@@ -195,7 +195,7 @@ error[NS205]: the topology has more than 10^38 namespaces, its limit is 1024
 1 | [ns.a]
   |     ^ the limit is crossed here
   |
-  = note: the limit is there so that a slip of the pen does not eat the machine
+  = note: the limit is there so that a typo does not exhaust the machine
   = help: no machine has so many PIDs: Linux gives at most 4194304
 
 
@@ -291,7 +291,7 @@ error[NS205]: the topology has 5 processes, its limit is 3
 5 | [ns.w]
   |     ^ the limit is crossed here
   |
-  = note: the limit is there so that a slip of the pen does not eat the machine
+  = note: the limit is there so that a typo does not exhaust the machine
   = help: if this is meant, write processes = 5 in [limits]
 
 error[NS204]: the chain `deep` is 3 levels deep, [limits] allows 2
@@ -372,7 +372,7 @@ error[NS205]: the topology has 6 namespaces, its limit is 5
 5 | [ns.w]
   |     ^ the limit is crossed here
   |
-  = note: the limit is there so that a slip of the pen does not eat the machine
+  = note: the limit is there so that a typo does not exhaust the machine
   = help: if this is meant, write namespaces = 6 in [limits]
 
 
@@ -398,7 +398,7 @@ error[NS205]: the topology has at least 4200 processes, its limit is 4096
 1 | [ns.w]
   |     ^ the limit is crossed here
   |
-  = note: the limit is there so that a slip of the pen does not eat the machine
+  = note: the limit is there so that a typo does not exhaust the machine
   = help: if this is meant, raise processes in [limits]
 
 
@@ -459,7 +459,7 @@ error[NS205]: the topology has 1000000000000000000000000 processes, its limit is
 3 | [ns.w]
   |     ^ the limit is crossed here
   |
-  = note: the limit is there so that a slip of the pen does not eat the machine
+  = note: the limit is there so that a typo does not exhaust the machine
   = help: no machine has so many PIDs: Linux gives at most 4194304
 
 error[NS205]: the topology has 2000000000000000000 namespaces, its limit is 1024
@@ -468,7 +468,7 @@ error[NS205]: the topology has 2000000000000000000 namespaces, its limit is 1024
 3 | [ns.w]
   |     ^ the limit is crossed here
   |
-  = note: the limit is there so that a slip of the pen does not eat the machine
+  = note: the limit is there so that a typo does not exhaust the machine
   = help: no machine has so many PIDs: Linux gives at most 4194304
 
 error[NS101]: `cmd` must be a string of words or an array of arguments

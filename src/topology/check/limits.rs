@@ -28,7 +28,7 @@ pub(in crate::topology) fn too_many(what: &str, count: Count, limit: u64, place:
     let diagnostic =
         Diagnostic::at(Code::TooMany, place, format!("the topology has {number} {what}, its limit is {limit}"))
             .label("the limit is crossed here")
-            .note("the limit is there so that a slip of the pen does not eat the machine");
+            .note("the limit is there so that a typo does not exhaust the machine");
     out.push(if !is_complete && count <= MOST_PIDS {
         diagnostic.help(format!("if this is meant, raise {what} in [limits]"))
     } else if count <= MOST_PIDS {
