@@ -137,7 +137,7 @@ fn a_failure_of_run_itself_is_125_and_names_path_and_stage() {
         let inner = crate::harness::nest::program().to_str().expect("our own path");
         let ended = run(identity, &["--depth", "31", "--", inner, "run", "--depth", "3", "--", "echo", "ran"]);
         assert_eq!((ended.code, ended.stdout.as_str()), (125, ""), "{identity:?}: {}", ended.stderr);
-        let place = "error[NS404]: `l1/l2`: cannot make a PID namespace (unshare): ";
+        let place = "error[NS404]: `l1/l2`: cannot create a PID namespace (unshare): ";
         assert!(ended.stderr.contains(place), "{identity:?}: {}", ended.stderr);
         assert!(ended.stderr.contains("the nesting limit is reached"), "{identity:?}: {}", ended.stderr);
 

@@ -165,7 +165,7 @@ fn a_root_that_survived_controller_and_guardian_is_killed_and_named() {
         let (code, _, stderr) = run(&nest, &arguments);
         assert_eq!(code, 0, "{stderr}");
         assert!(
-            stderr.contains(&format!("; `{root}` was still running without a controller, and was killed\n")),
+            stderr.contains(&format!("; `{root}` was still running without a controller and was killed\n")),
             "{stderr}"
         );
         assert!(has_ended(init));

@@ -213,7 +213,7 @@ fn an_inner_pause_persists_when_the_outer_namespace_is_resumed() {
         stage.is_frozen("outer");
         let refused = stage.detached.nestns(&["resume", "@/in"]);
         assert_eq!((refused.code, refused.stdout.as_str()), (1, ""));
-        let said = "error: `@/in` is paused with `@`\n  = help: `nestns resume @` lets all of it go on\n";
+        let said = "error: `@/in` is paused with `@`\n  = help: `nestns resume @` resumes all of it\n";
         assert_eq!(refused.stderr, stage.at(said));
         stage.detached.run(&["resume", "@"]);
         stage.until_counting("outer");
@@ -248,7 +248,8 @@ fn operations_on_a_paused_namespace_are_refused_with_the_reason() {
         refused(
             &["exec", "@/in", "--", "true"],
             125,
-            "error: `@/in` is paused with `@`; nothing starts in it\n  = help: `nestns resume @` lets it go on\n",
+            "error: `@/in` is paused with `@`, so nothing can be started in it\n  = help: `nestns resume @` resumes \
+                it\n",
         );
         // A signal waits; KILL does not.
         let outcome = stage.detached.nestns(&["kill", "-s", "CONT", "@/in/count"]);

@@ -21,7 +21,7 @@ fn state_of_ended_topologies_is_removed_and_of_running_ones_kept() {
 
         let (code, stdout, stderr) = run(&nest, &["prune", "--dry-run"]);
         assert_eq!((code, stderr.as_str()), (0, ""), "{identity:?}");
-        assert_eq!(stdout, format!("would remove {root}: everything of it has ended\n"), "{identity:?}");
+        assert_eq!(stdout, format!("would remove {root}: all of its processes have ended\n"), "{identity:?}");
         assert!(state.join("truth.json").exists(), "{identity:?}");
 
         let (code, stdout, stderr) = run(&nest, &["prune", "--format", "json"]);
@@ -30,7 +30,7 @@ fn state_of_ended_topologies_is_removed_and_of_running_ones_kept() {
         let expected = serde_json::json!({
             "schema": "nestns.prune/1",
             "dry_run": false,
-            "removed": [{ "name": root, "directory": state, "why": "everything of it has ended" }],
+            "removed": [{ "name": root, "directory": state, "why": "all of its processes have ended" }],
             "kept": [],
         });
         assert_eq!(document, expected, "{identity:?}");
@@ -48,7 +48,7 @@ fn state_of_ended_topologies_is_removed_and_of_running_ones_kept() {
 fn state_from_before_the_last_boot_or_of_failed_starts_is_removed() {
     for_each_identity(|identity| {
         for (change, why) in
-            [("boot", "it is from before the machine was started again"), ("none", "its start was never finished")]
+            [("boot", "it dates from before the last boot"), ("none", "its start was never completed")]
         {
             let nest = Nest::new(IDLE).identity(identity);
             kill_both(&up(&nest));

@@ -185,7 +185,7 @@ fn calls_that_only_a_stop_needs_are_checked_before_the_build() {
                 let said = said(&up);
                 assert_eq!(up.status.code(), Some(4), "{spelled}, {identity:?}: {said}");
                 let expected = format!(
-                    "error[NS404]: this machine refuses system calls that nestns cannot do without: {spelled}\n"
+                    "error[NS404]: this machine forbids system calls that nestns requires: {spelled}\n"
                 );
                 assert!(said.starts_with(&expected), "{spelled}, {identity:?}: {said}");
                 assert!(said.contains("seccomp"), "{said}");

@@ -67,7 +67,7 @@ fn waits_for_started_and_ready_and_times_out() {
         let outcome = ended(never);
         assert_eq!(outcome.code, 1, "{}", outcome.stderr);
         assert!(
-            outcome.stderr.contains("/job` has ended with status 7 and was not ready before"),
+            outcome.stderr.contains("/job` ended with status 7 and was not ready before"),
             "{}",
             outcome.stderr
         );

@@ -217,7 +217,7 @@ fn hear(client: &mut Client, end: Moment) -> Presence {
     };
     match answer {
         Ok(Some(Answer { reply: Reply::Status(status), .. })) => Presence::Controller(status),
-        Ok(Some(_)) => Presence::Strange("it answers something else".to_owned()),
+        Ok(Some(_)) => Presence::Strange("it sends an unexpected answer".to_owned()),
         Ok(None) => Presence::Silent { controller },
         Err(error) => presence_of(&error, controller),
     }

@@ -164,7 +164,8 @@ impl Sources<'_> {
                 process
                     .ready
                     .as_ref()
-                    .map_or_else(|| if process.oneshot { "its good end" } else { "its start" }.to_owned(), probe),
+                    .map_or_else(|| if process.oneshot { "its successful exit" } else { "its \
+                        start" }.to_owned(), probe),
             ),
             ok: process.ok.clone(),
             oneshot: Some(process.oneshot),
@@ -219,7 +220,7 @@ fn probe(probe: &Probe) -> String {
     match probe {
         Probe::Log(pattern) => format!("a line that matches {pattern}"),
         Probe::File(path) => format!("the file {}", path.display()),
-        Probe::Exec { argv, every } => format!("{} ends well, tried every {}", argv.join(" "), format_duration(*every)),
+        Probe::Exec { argv, every } => format!("{} succeeds, tried every {}", argv.join(" "), format_duration(*every)),
         Probe::Descriptor(number) => format!("a line on descriptor {number}"),
         Probe::Notify(Notifier::Itself) => "READY=1 by sd_notify, from the process itself".to_owned(),
         Probe::Notify(Notifier::All) => "READY=1 by sd_notify, from any process of its namespace".to_owned(),

@@ -68,8 +68,8 @@ const ROWS: &[Row] = &[
         errnos: &[Errno::ENOSPC],
         stages: &[Stage::UnsharePid, Stage::CloneSibling],
         meaning: Meaning::Measured(
-            "32 PID namespaces nest below the initial one, or user.max_pid_namespaces is reached: which, by the level and the \
-             limit's value",
+            "32 PID namespaces nest below the initial one, or user.max_pid_namespaces is reached: which of the two, by \
+                the level and the value of the limit",
             |occasion| no_space(occasion.level),
         ),
     },
@@ -95,7 +95,8 @@ const ROWS: &[Row] = &[
         errnos: ADMINISTRATIVE,
         stages: &[Stage::UnshareUser, Stage::UnsharePid, Stage::Isolate, Stage::WriteMaps],
         meaning: Meaning::Measured(
-            "which switch refuses user namespaces (user.max_user_namespaces, kernel.unprivileged_userns_clone, AppArmor), or that \
+            "which setting forbids user namespaces (user.max_user_namespaces, kernel.unprivileged_userns_clone, \
+                AppArmor), or that \
              it is a seccomp filter or security module",
             |_| no_permission(),
         ),
@@ -104,14 +105,15 @@ const ROWS: &[Row] = &[
         calls: &[Call::Mount],
         errnos: &[Errno::EPERM],
         stages: &[Stage::MountProc],
-        meaning: Meaning::Measured("what covers parts of the visible /proc, by their paths", |_| masked_proc()),
+        meaning: Meaning::Measured("which parts of the visible /proc are masked, by path", |_| masked_proc()),
     },
     Row {
         calls: &[Call::Fork, Call::Clone3],
         errnos: &[Errno::ENOMEM],
         stages: &[Stage::Fork, Stage::NumberHelper, Stage::CloneSibling],
         meaning: Meaning::Text(
-            "PID 1 of the namespace has already exited, and nothing can start in it any more; or the machine or the cgroup has \
+            "PID 1 of the namespace has already exited, and nothing can be started in it; or the machine or the cgroup \
+                has \
              no memory left",
         ),
     },
@@ -130,8 +132,8 @@ const ROWS: &[Row] = &[
         errnos: &[Errno::EINVAL, Errno::EPERM],
         stages: &[],
         meaning: Meaning::Text(
-            "the id is not mapped in this user namespace: the tree of an ordinary user has only the id 0, which is that user; \
-             leave `user` out, or run as root",
+            "the ID is not mapped in this user namespace: the tree of an ordinary user has only ID 0, which is that \
+                user; leave `user` out, or run as root",
         ),
     },
     Row {
@@ -163,7 +165,8 @@ const ROWS: &[Row] = &[
         errnos: &[Errno::ETOOMANYREFS],
         stages: &[],
         meaning: Meaning::Text(
-            "too many descriptors are on their way through sockets (RLIMIT_NOFILE of the user counts them); raise `ulimit -n`",
+            "too many descriptors are in flight through sockets (RLIMIT_NOFILE of the user counts them); raise `ulimit \
+                -n`",
         ),
     },
     Row {
@@ -179,7 +182,7 @@ const ROWS: &[Row] = &[
         errnos: &[Errno::EMFILE],
         stages: &[],
         meaning: Meaning::Measured(
-            "the process has as many open files as it may: its RLIMIT_NOFILE, with its value",
+            "the process has reached its limit on open files: its RLIMIT_NOFILE, with its value",
             |_| open_files(),
         ),
     },
@@ -196,7 +199,7 @@ const ROWS: &[Row] = &[
         calls: &[],
         errnos: &[Errno::ENFILE],
         stages: &[],
-        meaning: Meaning::Measured("the machine has as many open files as it may: fs.file-max, with its value", |_| {
+        meaning: Meaning::Measured("the machine has reached its limit on open files: fs.file-max, with its value", |_| {
             setting_reached("fs.file-max", "/proc/sys/fs/file-max")
         }),
     },
@@ -204,7 +207,7 @@ const ROWS: &[Row] = &[
         calls: &[],
         errnos: &[Errno::ENOMEM, Errno::ENOBUFS],
         stages: &[],
-        meaning: Meaning::Text("the machine or the cgroup has no memory left; end something, or give it more"),
+        meaning: Meaning::Text("the machine or the cgroup has no memory left; end something, or provide more"),
     },
     Row {
         calls: &[Call::Open, Call::Chdir],
@@ -217,7 +220,7 @@ const ROWS: &[Row] = &[
         errnos: &[Errno::EACCES],
         stages: &[Stage::WorkingDirectory, Stage::Stdin, Stage::Stdout, Stage::Stderr],
         meaning: Meaning::Text(
-            "the user who runs nestns may not reach it; change its mode or owner, or choose another path",
+            "the user running nestns may not access it; change its mode or owner, or choose another path",
         ),
     },
     Row {
@@ -237,26 +240,27 @@ const ROWS: &[Row] = &[
         errnos: &[Errno::EAGAIN],
         stages: &[],
         meaning: Meaning::Text(
-            "the process at the other end did not answer in time: it may have been stopped, or be traced",
+            "the process at the other end did not answer in time: it may be stopped or traced",
         ),
     },
     Row {
         calls: &[Call::Unnamed],
         errnos: &[Errno::ETIMEDOUT],
         stages: &[Stage::Call, Stage::Channel, Stage::Observe],
-        meaning: Meaning::Text("the process did not answer in time: it may have been stopped, or be traced"),
+        meaning: Meaning::Text("the process did not answer in time: it may be stopped or traced"),
     },
     Row {
         calls: Call::ALL,
         errnos: &[Errno::EPERM, Errno::ENOSYS],
         stages: &[],
         meaning: Meaning::Measured(
-            "a seccomp filter or security module refuses the call, by its name, or the kernel does not have it",
+            "a seccomp filter or security module forbids the call, by its name, or the kernel does not have it",
             |occasion| {
                 let name = occasion.call.name().unwrap_or_default();
                 format!(
-                    "a seccomp filter or security module refuses {name} (docker and podman: `--security-opt \
-                     seccomp=unconfined`), or this kernel does not have it; `nestns doctor` tells what else is refused"
+                    "a seccomp filter or security module forbids {name} (docker and podman: `--security-opt \
+                     seccomp=unconfined`), or this kernel does not have it; `nestns doctor` shows what else is \
+                     forbidden"
                 )
             },
         ),
@@ -329,7 +333,8 @@ mod tests {
             let _ = writeln!(text, "| {calls} | {errnos} | {stages} | {open}{meaning}{close} |");
         }
         text.push_str(
-            "\n## What nestns is doing when a call fails\n\nAs in \"cannot make a PID namespace (unshare)\". A step that takes \
+            "\n## What nestns is doing when a call fails\n\nAs in \"cannot create a PID namespace (unshare)\". A step \
+                that takes \
              several calls names the one that failed.\n\n| step | call |\n|---|---|\n",
         );
         for &stage in Stage::ALL {
@@ -381,7 +386,7 @@ mod tests {
 
     #[test]
     fn a_step_names_the_call_that_failed() {
-        assert_eq!(described(Stage::UnsharePid, Call::Unshare), "make a PID namespace (unshare)");
+        assert_eq!(described(Stage::UnsharePid, Call::Unshare), "create a PID namespace (unshare)");
         assert_eq!(described(Stage::EnterPid, Call::PidfdOpen), "enter the PID namespace (pidfd_open)");
         assert_eq!(described(Stage::Fork, Call::Fork), "fork");
         assert_eq!(described(Stage::Channel, Call::Unnamed), "communicate with the process that creates it");

@@ -27,7 +27,8 @@ pub enum Trouble {
     #[error("`{path}` needs user {uid}, but without root a tree has only ID 0, which is mapped to the caller")]
     SingleUser { path: String, uid: u32, position: Position },
     #[error(
-        "the controller needs {needed} descriptors{}, and its hard limit, RLIMIT_NOFILE, is {limit}", for_streams(*captured)
+        "the controller needs {needed} descriptors{}, but its hard limit, RLIMIT_NOFILE, is \
+            {limit}", for_streams(*captured)
     )]
     Descriptors { needed: u64, captured: u64, limit: u64 },
     #[error("`{path}`: {}", sentence(failure))]
@@ -38,7 +39,7 @@ pub enum Trouble {
         /// Found out while what it was about was still there.
         meaning: Option<String>,
     },
-    #[error("this machine refuses system calls that nestns cannot do without: {}", required::listed(.0))]
+    #[error("this machine forbids system calls that nestns requires: {}", required::listed(.0))]
     Calls(Vec<RefusedCall>),
     #[error("the kernel does not agree with the plan: {}", .0.first().map(ToString::to_string).unwrap_or_default())]
     Mismatch(Vec<Mismatch>),
@@ -70,7 +71,7 @@ pub fn refusal_sentence(refusal: &Refusal) -> String {
             )
         }
         (Stage::Execute, Errno::EACCES) => {
-            format!("cannot execute{detail}: it is not executable, or its user may not reach it")
+            format!("cannot execute{detail}: it is not executable, or its user may not access it")
         }
         (Stage::Execute, errno) => format!("cannot execute{detail}: {}", spelled(errno)),
         (&stage, errno) => format!("cannot {}{detail}: {}", described(stage, *call), spelled(errno)),
@@ -142,8 +143,8 @@ impl Trouble {
             Self::Failed { meaning, .. } => meaning.clone(),
             Self::Calls(refused) => Some(required::remedy(refused)),
             Self::Mismatch(_) => Some(
-                "look whether /proc is that of this PID namespace (nestns explain NS503); if it is, this is a bug in nestns. \
-                 Nothing of the topology has run"
+                "check whether /proc belongs to this PID namespace (nestns explain NS503); if it does, this is a bug \
+                    in nestns. None of the topology's programs has run"
                     .to_owned(),
             ),
             Self::System { cause, .. } => meaning(&Occasion::of_controller(cause.call, cause.errno)),

@@ -30,7 +30,8 @@ pub struct Mismatch {
 
 impl fmt::Display for Mismatch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "`{}`: the {} should be {}, the kernel says {}", self.path, self.what, self.planned, self.found)
+        write!(f, "`{}`: the {} should be {}, but the kernel reports \
+            {}", self.path, self.what, self.planned, self.found)
     }
 }
 
@@ -94,10 +95,10 @@ pub fn compare_these(roster: &Roster, subjects: impl Iterator<Item = Subject>) -
             continue;
         };
         let plan = roster.plan().namespace(subject.namespace);
-        compare("count of numbers", &(plan.level() + 1), &facts.numbers.len());
+        compare("number of PIDs", &(plan.level() + 1), &facts.numbers.len());
         let init = Subject::init(subject.namespace);
         let parent = if subject.is_init() {
-            compare("number inside", &1, &facts.numbers.last().copied().unwrap_or_default());
+            compare("PID inside", &1, &facts.numbers.last().copied().unwrap_or_default());
             let around = plan.parent.map_or(Some(host), |parent| known(parent).map(|facts| facts.inode));
             compare("parent namespace", &around.unwrap_or_default(), &namespace.parent.unwrap_or_default());
             roster.plan().keeper_of(plan.parent)

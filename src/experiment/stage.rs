@@ -129,7 +129,7 @@ pub(super) fn set(perform: impl FnOnce(Stage) -> Finding) -> Result<Finding, Sta
 
 const STEPS: [&str; 5] = [
     "set a parent-death signal",
-    "make a user namespace",
+    "create a user namespace",
     "write the maps of a user namespace",
     "make a PID and a mount namespace",
     "fork",

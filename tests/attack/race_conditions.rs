@@ -72,7 +72,7 @@ fn the_state_is_kept_until_every_root_is_known_to_have_ended() {
             until("the roots have ended", || roots.iter().all(|&root| has_ended(root)));
             let (code, stdout, stderr) = run(&tree.nest, &["prune"]);
             assert_eq!((code, stderr.as_str()), (0, ""), "{identity:?}");
-            assert_eq!(stdout, format!("removed {}: everything of it has ended\n", tree.nest.root));
+            assert_eq!(stdout, format!("removed {}: all of its processes have ended\n", tree.nest.root));
             assert_nothing_left(&tree.nest);
         }
     });

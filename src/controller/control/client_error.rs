@@ -10,9 +10,9 @@ use crate::sys::errno::spelled;
 #[non_exhaustive]
 #[expect(missing_docs, reason = "the messages name the fields")]
 pub enum ClientError {
-    #[error("nobody listens at {path}: {}", spelled(*errno))]
+    #[error("no controller listens at {path}: {}", spelled(*errno))]
     Absent { path: String, errno: Errno },
-    #[error("cannot find out who listens at {path}: {}", spelled(*errno))]
+    #[error("cannot determine which process listens at {path}: {}", spelled(*errno))]
     Unknown { path: String, errno: Errno },
     #[error("{path} belongs to user {owner}, not to the caller")]
     Foreign { path: String, owner: u32 },
@@ -22,7 +22,7 @@ pub enum ClientError {
     HungUp,
     #[error("the controller's answer cannot be read: {0}")]
     Unreadable(String),
-    #[error("cannot talk to the controller: {}", spelled(*.0))]
+    #[error("cannot communicate with the controller: {}", spelled(*.0))]
     System(#[from] Errno),
     #[error(transparent)]
     Refused(#[from] Problem),

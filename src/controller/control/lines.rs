@@ -86,17 +86,17 @@ pub fn request(line: &[u8]) -> Result<(u64, Request), (u64, Problem)> {
         #[serde(default)]
         id: u64,
     }
-    let malformed = |error: serde_json::Error| Problem::no(format!("this is not a request: {error}")).status(2);
+    let malformed = |error: serde_json::Error| Problem::no(format!("not a request: {error}")).status(2);
     let header: Header = serde_json::from_slice(line).map_err(|error| (0, malformed(error)))?;
     if header.nestns != VERSION {
         let message = format!("the controller speaks version {VERSION} of the messages, not {}", header.nestns);
-        let problem = Problem::no(message).help("use the nestns that started the topology, or start it again");
+        let problem = Problem::no(message).help("use the nestns that started the topology, or restart it");
         return Err((header.id, problem));
     }
     let envelope: Envelope = serde_json::from_slice(line).map_err(|error| (header.id, malformed(error)))?;
     match envelope.ask {
         Some(request) => Ok((header.id, request)),
-        None => Err((header.id, Problem::no("this is not a request: there is no `ask`").status(2))),
+        None => Err((header.id, Problem::no("not a request: `ask` is missing").status(2))),
     }
 }
 
@@ -111,7 +111,7 @@ pub fn reply(line: &[u8]) -> Result<Option<(u64, Reply)>, ClientError> {
     if let Some(Reply::Snapshot(snapshot)) = &envelope.say
         && let Some(path) = snapshot.misplaced()
     {
-        return Err(unreadable(format!("`{path}` is not where its path says")));
+        return Err(unreadable(format!("`{path}` is not in the namespace that its path names")));
     }
     Ok(envelope.say.map(|reply| (envelope.id, reply)))
 }

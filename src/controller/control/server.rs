@@ -240,11 +240,11 @@ impl Server {
         let mut problem = None;
         if received.lacks_descriptors || client.descriptors.len() > wire::DESCRIPTORS {
             client.descriptors.clear();
-            problem = Some(Problem::no("more descriptors came than a request has"));
+            problem = Some(Problem::no("the request has too many descriptors"));
         }
         if half_read + received.bytes > HALF_READ && !client.unread.has_end() {
             client.skip();
-            problem = Some(Problem::no("too many long lines come at the same time").help("ask again in a moment"));
+            problem = Some(Problem::no("too many long lines at the same time").help("try again in a moment"));
         }
         if let Some(problem) = problem {
             self.push(id, 0, Reply::Problem(problem), Vec::new(), events);

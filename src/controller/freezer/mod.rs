@@ -37,17 +37,17 @@ const ATTEMPTS: u32 = 100;
 /// What is in the way of a pause.
 #[derive(Debug, thiserror::Error)]
 pub(in crate::controller) enum Hindrance {
-    #[error("no cgroup of version 2 is mounted, and only such a one freezes processes that can still be killed")]
+    #[error("no cgroup v2 is mounted, and only cgroup v2 can freeze processes so that they can still be killed")]
     NoTree,
-    #[error("this process is in a cgroup of version 2 that is outside of what is mounted")]
+    #[error("this process is in a cgroup v2 outside of what is mounted")]
     Elsewhere,
-    #[error("cannot make a cgroup in {}: {}", above.display(), of_io(source))]
+    #[error("cannot create a cgroup in {}: {}", above.display(), of_io(source))]
     Make { above: PathBuf, source: io::Error },
     #[error("cannot move process {pid} into {}: {}", group.display(), of_io(source))]
     Move { pid: Pid, group: PathBuf, source: io::Error },
-    #[error("cannot look for its processes: {}", of_io(.0))]
+    #[error("cannot find its processes: {}", of_io(.0))]
     Look(io::Error),
-    #[error("it makes processes faster than they can be caught")]
+    #[error("it creates processes faster than they can be frozen")]
     Unsettled,
 }
 

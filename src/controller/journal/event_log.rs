@@ -153,7 +153,7 @@ impl EventLog {
     /// What could not be written, in a sentence.
     pub(super) fn problem(&self) -> Option<String> {
         let why = self.why.filter(|_| self.lost > 0)?;
-        Some(format!("{} events are lost: {}", self.lost, Why::Unwritten(why)))
+        Some(format!("{} events were lost: {}", self.lost, Why::Unwritten(why)))
     }
 
     pub(super) fn take_trouble(&mut self) -> Option<Errno> {

@@ -291,7 +291,7 @@ impl LogStore {
         let bytes: u64 = losing.iter().map(|log| log.lost_ever).sum();
         let why = losing.iter().find_map(|log| log.why)?;
         let of = if losing.len() == 1 { "1 process".to_owned() } else { format!("{} processes", losing.len()) };
-        Some(format!("{bytes} bytes of output of {of} are lost: {}", Why::Unwritten(why)))
+        Some(format!("{bytes} bytes of output of {of} were lost: {}", Why::Unwritten(why)))
     }
 
     /// What could not be written and is not told in a file, because that could not be written either.

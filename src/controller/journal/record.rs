@@ -86,7 +86,7 @@ impl fmt::Display for Why {
             Self::Rotated => out.write_str("more was written than `limits.log_bytes` keeps"),
             Self::Unwritten(Errno::ENOENT) => out.write_str("the state directory was removed"),
             Self::Unwritten(errno) => {
-                write!(out, "it could not be written into the state directory: {}", crate::sys::errno::spelled(*errno))
+                write!(out, "it could not be written to the state directory: {}", crate::sys::errno::spelled(*errno))
             }
         }
     }

@@ -72,7 +72,7 @@ pub(super) fn own(directory: &Directory) -> Result<Vec<OsString>, StateError> {
 }
 
 fn look(directory: &Directory, name: &OsStr) -> Result<FileStat, StateError> {
-    directory.look(name).map_err(failed("look at", Call::Fstat, &directory.path().join(name)))
+    directory.look(name).map_err(failed("examine", Call::Fstat, &directory.path().join(name)))
 }
 
 fn check(directory: &Directory, name: &OsStr, kind: Kind) -> Result<(), StateError> {

@@ -26,19 +26,20 @@ pub enum StateError {
     #[error("{} belongs to user {owner}, not to the caller ({caller})", directory.display())]
     Foreign { directory: PathBuf, owner: u32, caller: u32 },
     /// Others may write to it.
-    #[error("{} may be written by others (mode {mode:04o}), and nothing in it can be trusted", directory.display())]
+    #[error("{} is writable by others (mode {mode:04o}), so nothing in it can be trusted", directory.display())]
     Exposed { directory: PathBuf, mode: u32 },
     /// Somebody else could put another directory in its place.
-    #[error("{} cannot be trusted: somebody else could put another directory in its place, because {} {why}", directory.display(), above.display())]
+    #[error("{} cannot be trusted: another user could replace it, because {} \
+        {why}", directory.display(), above.display())]
     Exchangeable { directory: PathBuf, above: PathBuf, why: String },
     /// Something that nestns has not put there, or not like this.
-    #[error("{} {found}, which nestns has not made; it is neither followed nor removed", path.display())]
+    #[error("{} {found} that nestns did not create; it is neither followed nor removed", path.display())]
     Strange { path: PathBuf, found: String },
     /// A document that cannot be read tells nothing about what still runs.
-    #[error("{} cannot be understood ({problem}): what still runs of it is not known, and nothing is removed", path.display())]
+    #[error("{} cannot be read ({problem}): what is still running is unknown, so nothing is removed", path.display())]
     Unreadable { path: PathBuf, problem: String },
     /// It was killed, and is still there.
-    #[error("{} of what an earlier one has left in {} cannot be ended: {problem}", path, directory.display())]
+    #[error("{} of an earlier topology, left behind in {}, cannot be killed: {problem}", path, directory.display())]
     Stuck { directory: PathBuf, path: String, problem: String },
     /// A system call failed.
     #[error("cannot {action} {}{}: {}", path.display(), named(*call), of_io(source))]
@@ -51,7 +52,7 @@ fn named(call: Call) -> String {
 }
 
 /// The remedy for a directory that cannot be used.
-const ELSEWHERE: &str = "set NESTNS_STATE_ROOT to a directory of your own that can be written";
+const ELSEWHERE: &str = "set NESTNS_STATE_ROOT to a writable directory of your own";
 
 /// A shortage on this machine, which is no matter of the directory.
 const SHORTAGES: &[Errno] =
@@ -63,26 +64,27 @@ impl StateError {
         match self {
             Self::NameInUse { .. } => "stop it first, or give this one another name with `--name`".to_owned(),
             Self::Homeless { name, controller, .. } => format!(
-                "a controller puts its directory back as long as it runs: `kill -CONT {controller}` if it was stopped, or \
-                 `nestns down --now {name}` to end it"
+                "a running controller restores its directory: use `kill -CONT {controller}` if it is stopped, or \
+                    `nestns down --now {name}` to end it"
             ),
             Self::Foreign { .. } => "remove it, or set NESTNS_STATE_ROOT to a directory of your own".to_owned(),
             Self::Exposed { directory, .. } => {
-                format!("look at what is in it, then `chmod 700 {}`", directory.display())
+                format!("examine its contents, then `chmod 700 {}`", directory.display())
             }
             Self::Exchangeable { .. } => {
-                "set NESTNS_STATE_ROOT to a directory of your own, below directories that only you and root may write to"
+                "set NESTNS_STATE_ROOT to a directory of your own, below directories that only you and root can write \
+                    to"
                     .to_owned()
             }
             Self::Strange { path, .. } if is_device(path) => {
                 "set NESTNS_STATE_ROOT to a directory of your own".to_owned()
             }
-            Self::Strange { path, .. } => format!("look at it, then remove it: `rm -r {}`", path.display()),
+            Self::Strange { path, .. } => format!("examine it, then remove it: `rm -r {}`", path.display()),
             Self::Unreadable { path, .. } => {
                 let directory = path.parent().unwrap_or(path).display();
-                format!("make sure that nothing of it runs (`ps -e`), then remove it: `rm -r {directory}`")
+                format!("make sure that nothing of it is running (`ps -e`), then remove it: `rm -r {directory}`")
             }
-            Self::Stuck { .. } => "look at it with `ps`; when it has ended, `nestns prune` removes the rest".to_owned(),
+            Self::Stuck { .. } => "examine it with `ps`; when it has ended, `nestns prune` removes the rest".to_owned(),
             Self::System { call, source, .. } if SHORTAGES.contains(&number_of(source)) => {
                 meaning(&Occasion::of_controller(*call, number_of(source))).unwrap_or_else(|| ELSEWHERE.to_owned())
             }

@@ -70,7 +70,7 @@ impl Directory {
         let failed = |action, call| failed(action, call, path);
         match mkdirat(above.as_fd(), name, Mode::S_IRWXU) {
             Ok(()) | Err(Errno::EEXIST) => {}
-            Err(errno) => return Err(failed("make the directory", Call::Mkdir)(errno)),
+            Err(errno) => return Err(failed("create the directory", Call::Mkdir)(errno)),
         }
         let (opened, found) = Self::open_found(above, path, name)?;
         // The caller's umask may have taken even the owner's rights away.
@@ -96,7 +96,7 @@ impl Directory {
                 return Err(failed("open", Call::Open, path)(errno));
             }
         };
-        let found = fstat(&opened).map_err(failed("look at", Call::Fstat, path))?;
+        let found = fstat(&opened).map_err(failed("examine", Call::Fstat, path))?;
         trust::judge(path, &found)?;
         // The agreed numbers are filled later, and what is open at one of them then is closed.
         let fd = descriptor::above(opened, FIRST_FREE).map_err(failed("keep open", Call::Fcntl, path))?;

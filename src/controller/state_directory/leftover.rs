@@ -62,9 +62,9 @@ impl Fate {
     /// As the reason why nothing of it can be left.
     pub fn words(self) -> &'static str {
         match self {
-            Self::Unfinished => "its start was never finished",
-            Self::OtherBoot => "it is from before the machine was started again",
-            Self::Stood => "everything of it has ended",
+            Self::Unfinished => "its start was never completed",
+            Self::OtherBoot => "it dates from before the last boot",
+            Self::Stood => "all of its processes have ended",
         }
     }
 }
@@ -87,7 +87,7 @@ impl Cleared {
         let roots: Vec<String> = self.killed.iter().map(|path| format!("`{path}`")).collect();
         let (list, count) = (roots.join(", "), roots.len());
         let was = if count == 1 { "was" } else { "were" };
-        format!("; {list} {was} still running without a controller, and {was} killed")
+        format!("; {list} {was} still running without a controller and {was} killed")
     }
 }
 
@@ -210,7 +210,7 @@ impl Survey {
         let end = Moment::now().plus(COLLAPSE);
         for root in &self.roots {
             if !root.pidfd.await_end(end.since(Moment::now())) {
-                return Err(stuck(&root.path, format!("it was killed {} s ago", COLLAPSE.as_secs())));
+                return Err(stuck(&root.path, format!("it was killed {} s ago but has not ended", COLLAPSE.as_secs())));
             }
         }
         group::dissolve_recorded(&remains.handle())?;
@@ -265,7 +265,7 @@ fn find(namespace: &NamespaceDocument, init: &ProcessDocument) -> Result<Option<
         return Ok(None);
     }
     if let Err(error) = read {
-        return Err(format!("cannot look at process {pid}: {}", of_io(&error)));
+        return Err(format!("cannot examine process {pid}: {}", of_io(&error)));
     }
     let found = Member::open(pid).and_then(|member| member.pid_namespace());
     // One that is about to end has left its namespaces before it can be waited for.
@@ -275,7 +275,7 @@ fn find(namespace: &NamespaceDocument, init: &ProcessDocument) -> Result<Option<
     if pidfd.await_end(patience) {
         return Ok(None);
     }
-    let found = found.map_err(|error| format!("cannot look into process {pid}: {}", of_io(&error)))?;
+    let found = found.map_err(|error| format!("cannot examine process {pid}: {}", of_io(&error)))?;
     let is_same = match (found.id, namespace.pidns_id) {
         (Some(found), Some(recorded)) => found == recorded,
         _ => Some(found.inode) == namespace.pidns,

@@ -135,8 +135,8 @@ pub fn truth_in(directory: &Path) -> PathBuf {
 /// Those of open(2); for anything but a regular file, what it is.
 pub fn open_file(path: &Path) -> io::Result<Option<File>> {
     let strange = |found: &Metadata| {
-        let kind = if found.is_file() { "a file of somebody else's" } else { "no regular file" };
-        io::Error::other(format!("{} is {kind}, which nestns has not made", path.display()))
+        let kind = if found.is_file() { "a file of another user" } else { "not a regular file" };
+        io::Error::other(format!("{} is {kind} that nestns did not create", path.display()))
     };
     let is_own = |found: &Metadata| found.is_file() && [0, geteuid().as_raw()].contains(&found.uid());
     let flags = OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK | OFlag::O_NOCTTY;

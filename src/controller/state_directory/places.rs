@@ -31,7 +31,7 @@ pub fn usable_base() -> Result<PathBuf, StateError> {
             match access(above, AccessFlags::W_OK | AccessFlags::X_OK) {
                 Ok(()) => Ok(place),
                 Err(errno) => Err(StateError::System {
-                    action: "make a directory in",
+                    action: "create a directory in",
                     call: Call::Access,
                     path: above.to_owned(),
                     source: errno.into(),

@@ -287,15 +287,15 @@ impl Held {
         let path = || self.directory.path().join(LOCK);
         let held = self.lock.metadata().map(|file| (file.dev(), file.ino()));
         let held =
-            held.map_err(|source| StateError::System { action: "look at", call: Call::Fstat, path: path(), source })?;
-        Ok(found(self.directory.look(LOCK)).map_err(failed("look at", Call::Fstat, &path()))? == Some(held))
+            held.map_err(|source| StateError::System { action: "examine", call: Call::Fstat, path: path(), source })?;
+        Ok(found(self.directory.look(LOCK)).map_err(failed("examine", Call::Fstat, &path()))? == Some(held))
     }
 
     /// Whether the directory is where its name says, below the one that is there now.
     fn is_current(&self) -> Result<bool, StateError> {
-        let own = self.directory.identity().map_err(failed("look at", Call::Fstat, self.directory.path()))?;
+        let own = self.directory.identity().map_err(failed("examine", Call::Fstat, self.directory.path()))?;
         let found =
-            found(self.base.look(self.name())).map_err(failed("look at", Call::Fstat, self.directory.path()))?;
+            found(self.base.look(self.name())).map_err(failed("examine", Call::Fstat, self.directory.path()))?;
         if found != Some(own) {
             return Ok(false);
         }
@@ -341,7 +341,7 @@ fn remove_all(directory: &Directory, name: &OsStr, depth: u32) -> Result<(), Sta
     if looked == Err(Errno::ENOENT) {
         return Ok(());
     }
-    let found = looked.map_err(failed("look at", Call::Fstat, &directory.path().join(name)))?;
+    let found = looked.map_err(failed("examine", Call::Fstat, &directory.path().join(name)))?;
     if kind(&found) != SFlag::S_IFDIR || depth > DEEPEST {
         return directory.remove(name);
     }

@@ -91,7 +91,7 @@ fn judge_above(meant: &Path, place: &Path, found: &FileStat) -> Result<(), State
     judge_owner(meant, place, found)?;
     let is_shared = found.st_mode & WRITABLE != 0 && found.st_mode & STICKY == 0;
     if is_shared && !is_own_group(found) {
-        let why = format!("is writable by others (mode {:04o}), and not sticky", found.st_mode & 0o7777);
+        let why = format!("is writable by others (mode {:04o}) and not sticky", found.st_mode & 0o7777);
         return Err(StateError::Exchangeable { directory: meant.to_owned(), above: place.to_owned(), why });
     }
     Ok(())
@@ -148,7 +148,7 @@ pub(super) fn describe(found: &FileStat) -> String {
         SFlag::S_IFIFO => "a FIFO",
         SFlag::S_IFSOCK => "a socket",
         SFlag::S_IFDIR => "a directory",
-        SFlag::S_IFREG if found.st_nlink > 1 => "a file with more than one name",
+        SFlag::S_IFREG if found.st_nlink > 1 => "a file with several hard links",
         SFlag::S_IFREG => "a file",
         _ => "a device",
     };

@@ -56,23 +56,23 @@ impl Attachments {
             edge.tree().plan.find_process(path).ok_or_else(|| Problem::no(format!("there is no process `{path}`")))?;
         let namespace = edge.tree().plan.namespace(subject.namespace);
         let Some(process) = namespace.process(subject.slot) else {
-            return Err(Problem::no(format!("`{path}` is nestns itself, and writes nothing"))
-                .help("name a process, or see all of a namespace with `nestns logs -f`"));
+            return Err(Problem::no(format!("`{path}` is nestns itself, which has no output"))
+                .help("name a process, or follow a whole namespace with `nestns logs -f`"));
         };
         if edge.tree().roster.get(subject).is_some_and(|record| record.state.is_over()) {
             return Err(Problem::no(format!("`{path}` has ended"))
-                .help(format!("`nestns logs {path}` shows what it has written")));
+                .help(format!("`nestns logs {path}` shows its output")));
         }
         if process.terminal == Terminal::Own {
             let terminal = edge.terminals().lend(None);
             return match terminal {
                 Some(terminal) => Ok((subject, Some(terminal))),
-                None => Err(Problem::no(format!("the terminal of `{path}` is that of `nestns up`"))),
+                None => Err(Problem::no(format!("`{path}` uses the terminal of `nestns up`"))),
             };
         }
         if process.stdout != Output::Log && process.stderr != Output::Log {
-            let message = format!("nothing of what `{path}` writes is kept: it goes to {}", where_to(&process.stdout));
-            return Err(Problem::no(message).help("leave out `stdout` in the file, and it goes to the log"));
+            let message = format!("the output of `{path}` is not captured: it goes to {}", where_to(&process.stdout));
+            return Err(Problem::no(message).help("leave out `stdout` in the file to send it to the log"));
         }
         Ok((subject, None))
     }

@@ -179,7 +179,7 @@ impl Pausing<'_> {
                 Ok(false) => {
                     let laggard = self.freezer.laggard(pending.index);
                     let who = laggard.map_or_else(String::new, |pid| {
-                        format!(": process {pid} waits in the kernel for what cannot be interrupted")
+                        format!(": process {pid} is in uninterruptible sleep")
                     });
                     self.give_up(edge, pending.index);
                     let message =

@@ -172,7 +172,7 @@ impl World<'_> {
                 described.or_else(|| self.tree.guests.describe(path))
             }
         };
-        found.ok_or_else(|| Problem::no(format!("there is no `{path}` any more")))
+        found.ok_or_else(|| Problem::no(format!("there is no longer a `{path}`")))
     }
 
     fn absolute(&self, file: &str) -> String {

@@ -161,9 +161,9 @@ impl World<'_> {
             self.home.due = Some(Moment::now().plus(MOMENT));
             let place = directory.path().to_owned();
             self.troubles.home = Some(if restored == Restored::Elsewhere {
-                format!("its state directory {} was removed; it is in {} now", before.display(), place.display())
+                format!("its state directory {} was removed; it is now in {}", before.display(), place.display())
             } else {
-                format!("its state directory {} was removed, or something in it, and was put back", place.display())
+                format!("its state directory {} or something in it was removed, and was restored", place.display())
             });
             self.audience.note(&Note::HomeRestored { before: &before, now: &place });
         }

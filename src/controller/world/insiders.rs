@@ -5,7 +5,7 @@ use super::World;
 use crate::controller::control::message::{Forbidden, Problem, Reply, Request, Snapshot, Status};
 
 /// What such a program can do instead.
-const HELP: &str = "ask from outside: in the PID and user namespace in which the topology was started";
+const HELP: &str = "run the command outside, in the PID and user namespace in which the topology was started";
 
 impl World<'_> {
     /// Answers a client that is inside. Its PID namespace and those around it are given, the innermost first.
@@ -13,7 +13,7 @@ impl World<'_> {
         let forbidden = |message: String| Problem::no(message).help(HELP).code(Forbidden::Inside);
         let home = namespaces.iter().find_map(|&inode| self.tree.namespace_of(inode)).ok_or_else(|| {
             forbidden(
-                "this client is in another PID or user namespace than the controller, and is not of the tree".into(),
+                "this client is in another PID or user namespace than the controller, and not in the tree".into(),
             )
         })?;
         let path = self.tree.plan.namespace(home).path.clone();
@@ -24,8 +24,8 @@ impl World<'_> {
                 self.describe(asked, *kind).map(|description| Reply::Description(Box::new(description)))
             }
             request => Err(forbidden(format!(
-                "this client is inside the tree, in `{path}`, from where `{path}` can be looked at and nothing can be changed \
-                 (`{}` was asked)",
+                "this client is inside the tree, in `{path}`; from there it may inspect `{path}`, but not change \
+                    anything (request: `{}`)",
                 request.word()
             ))),
         }

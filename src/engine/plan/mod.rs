@@ -72,11 +72,11 @@ pub struct Plan {
 #[non_exhaustive]
 pub enum PlanError {
     /// The caller's user database has no such user.
-    #[error("`{path}` asks for the user `{user}`, whom this machine does not know")]
+    #[error("`{path}` needs the user `{user}`, which does not exist on this machine")]
     #[expect(missing_docs, reason = "the message names them")]
     UnknownUser { path: String, user: String, position: Position },
     /// The caller's group database has no such group.
-    #[error("`{path}` asks for the group `{group}`, which this machine does not know")]
+    #[error("`{path}` needs the group `{group}`, which does not exist on this machine")]
     #[expect(missing_docs, reason = "the message names them")]
     UnknownGroup { path: String, group: String, position: Position },
     /// The plan could not be stored.
@@ -84,7 +84,7 @@ pub enum PlanError {
     #[expect(missing_docs, reason = "the message names them")]
     Memory { namespaces: usize, errno: nix::Error },
     /// A record could not be written.
-    #[error("the plan of `{path}` could not be written: {source}")]
+    #[error("the plan of `{path}` cannot be written: {source}")]
     #[expect(missing_docs, reason = "the message names them")]
     Record { path: String, source: postcard::Error },
 }

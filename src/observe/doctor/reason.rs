@@ -115,7 +115,8 @@ pub fn proc_masks() -> Vec<String> {
 pub fn masked_proc() -> String {
     let masks = proc_masks();
     if masks.is_empty() {
-        return "a seccomp filter or security module refuses mount, or a part of the visible /proc is covered (the kernel \
+        return "a seccomp filter or security module forbids mount, or a part of the visible /proc is covered (the \
+            kernel \
                 then refuses a new one in a user namespace); lift that (docker and podman: `--security-opt unmask=ALL` and \
                 `--security-opt seccomp=unconfined`), or set `mount_proc = false`"
             .to_owned();
