@@ -41,7 +41,7 @@ fn an_experiment_is_described_in_words() {
     let nest = Nest::new("[ns.@]\n");
     let output = nest.command(&["experiment", "run", "pid-one"]).output().expect("it was built");
     let expected = "\
-✔ pid-one  The first process of a PID namespace is number 1 there.
+✔ pid-one  The first process in a PID namespace is PID 1 there.
     layout   outside > a
     did      unshare(CLONE_NEWPID), fork; the child asks getpid()
     found    getpid() = 1

@@ -184,9 +184,8 @@ fn calls_that_only_a_stop_needs_are_checked_before_the_build() {
                 let up = run(&nest, &["up", &file], (number, errno));
                 let said = said(&up);
                 assert_eq!(up.status.code(), Some(4), "{spelled}, {identity:?}: {said}");
-                let expected = format!(
-                    "error[NS404]: this machine forbids system calls that nestns requires: {spelled}\n"
-                );
+                let expected =
+                    format!("error[NS404]: this machine forbids system calls that nestns requires: {spelled}\n");
                 assert!(said.starts_with(&expected), "{spelled}, {identity:?}: {said}");
                 assert!(said.contains("seccomp"), "{said}");
                 let last = said.lines().last().unwrap_or_default();
@@ -207,10 +206,7 @@ fn a_filter_that_kills_is_found() {
     let document: Value = serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{}", said(&output)));
     let checks = document["checks"].as_array().expect("it has them");
     let check = checks.iter().find(|check| check["id"] == "system-calls").expect("it is there");
-    assert_eq!(
-        (&check["status"], &check["found"]),
-        (&"no".into(), &"refused: flock (whoever makes it is killed)".into())
-    );
+    assert_eq!((&check["status"], &check["found"]), (&"no".into(), &"refused: flock (the caller is killed)".into()));
 }
 
 #[test]

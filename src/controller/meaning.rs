@@ -199,9 +199,10 @@ const ROWS: &[Row] = &[
         calls: &[],
         errnos: &[Errno::ENFILE],
         stages: &[],
-        meaning: Meaning::Measured("the machine has reached its limit on open files: fs.file-max, with its value", |_| {
-            setting_reached("fs.file-max", "/proc/sys/fs/file-max")
-        }),
+        meaning: Meaning::Measured(
+            "the machine has reached its limit on open files: fs.file-max, with its value",
+            |_| setting_reached("fs.file-max", "/proc/sys/fs/file-max"),
+        ),
     },
     Row {
         calls: &[],
@@ -239,9 +240,7 @@ const ROWS: &[Row] = &[
         calls: &[Call::Recvmsg],
         errnos: &[Errno::EAGAIN],
         stages: &[],
-        meaning: Meaning::Text(
-            "the process at the other end did not answer in time: it may be stopped or traced",
-        ),
+        meaning: Meaning::Text("the process at the other end did not answer in time: it may be stopped or traced"),
     },
     Row {
         calls: &[Call::Unnamed],

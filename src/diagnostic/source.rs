@@ -55,7 +55,7 @@ impl Source {
                 // The replacement character takes three bytes.
                 let span = Span::new(FileId::MAIN, start..start + '\u{fffd}'.len_utf8());
                 let diagnostic = Diagnostic::at(Code::NotUtf8, span, "the file is not UTF-8 text")
-                    .label(format!("the byte 0x{byte:02x} cannot stand here"))
+                    .label(format!("the byte 0x{byte:02x} is not valid here"))
                     .help("save the file as UTF-8");
                 Err(Box::new((source, diagnostic)))
             }

@@ -38,7 +38,7 @@ fn case(claim: &Claim, via: Via, facts: &Facts, files: &[String]) -> Case {
     let (name, verdict) = match &claim.assertion {
         Assertion::Sees { from, of } => (format!("{from} sees {of}{how}"), sight(facts, via, from, of, Wish::Seen)),
         Assertion::Hides { from, of } => {
-            (format!("{from} must not see {of}{how}"), sight(facts, via, from, of, Wish::Hidden))
+            (format!("{from} does not see {of}{how}"), sight(facts, via, from, of, Wish::Hidden))
         }
         Assertion::Signal { from, to, allowed: true } => {
             (format!("{from} may signal {to}"), sight(facts, Via::Kill, from, to, Wish::Allowed))
@@ -89,7 +89,7 @@ fn case(claim: &Claim, via: Via, facts: &Facts, files: &[String]) -> Case {
             }),
         ),
         Assertion::Exit { process, status } => (
-            format!("{process} has ended with {status}"),
+            format!("{process} ended with {status}"),
             each(facts, process, &status.to_string(), |fact| match fact.exit {
                 Some(status) => status.to_string(),
                 None => format!("it is {}", fact.state),
@@ -190,10 +190,10 @@ fn seen(sight: &Sight, of: &Address) -> Vec<usize> {
 
 /// Observers that an address means, or a verdict that says why there are none.
 fn looking<'a>(facts: &'a Facts, via: Via, from: &Address, expected: &str) -> Result<(&'a Sight, Vec<usize>), Verdict> {
-    let sight = facts.sights.get(&via).ok_or_else(|| Verdict::no(expected, "nobody has looked"))?;
+    let sight = facts.sights.get(&via).ok_or_else(|| Verdict::no(expected, "not observed"))?;
     let observers = observers(sight, from);
     if observers.is_empty() {
-        return Err(Verdict::no(expected, format!("nobody is in {from} to look: it has ended")));
+        return Err(Verdict::no(expected, format!("{from} has ended, so there is no observer")));
     }
     match observers.iter().find_map(|&at| sight.observers[at].trouble.as_ref()) {
         // Nothing was found out, neither that it is so nor that it is not.

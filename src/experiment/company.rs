@@ -34,7 +34,7 @@ pub(super) fn ppid_zero(stage: Stage) -> nix::Result<Finding> {
         found.push_str(if is_ours {
             "; outside both have the experimenter"
         } else {
-            "; outside they have somebody else"
+            "; outside they have another parent"
         });
     }
     Ok(Finding::check(found, of_first == "0" && of_joined == "0" && joined == "2" && is_ours))
@@ -56,7 +56,7 @@ pub(super) fn stale_proc(stage: Stage) -> nix::Result<Finding> {
     let number = inside.pid.to_string();
     inside.end();
     let said: Vec<&str> = said.split(' ').collect();
-    let [own, link, is_shown, is_reached] = said.as_slice() else { return Ok(Finding::skip("it was not told")) };
+    let [own, link, is_shown, is_reached] = said.as_slice() else { return Ok(Finding::skip("it did not report")) };
     let found = format!(
         "getpid() = {own}, /proc/self -> {link}; the experimenter ({myself}) is {} by /proc, {} by kill()",
         if *is_shown == "true" { "seen" } else { "not seen" },

@@ -116,7 +116,7 @@ pub(super) fn depth(stage: Stage) -> nix::Result<Finding> {
         return Ok(Finding::skip_at_limit(found, errno, u64::try_from(levels).unwrap_or(0) + 4));
     }
     if !stage.is_outermost {
-        return Ok(Finding::skip(format!("{found}; how many are around this machine cannot be told")));
+        return Ok(Finding::skip(format!("{found}; the number of namespaces around this machine is unknown")));
     }
     // Fewer may be left by `user.max_pid_namespaces`, which is the same error.
     if below < 32 {

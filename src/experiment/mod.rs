@@ -67,7 +67,7 @@ impl Finding {
     pub fn without_stage(error: &StageError) -> Self {
         let limit = if error.errno == Errno::EAGAIN { Some(ceiling::reached(&[])) } else { file_limit(error.errno) };
         let limit = limit.map_or_else(String::new, |limit| format!("; {limit}"));
-        Self::skip(format!("there is no stage for experiments: {error}{limit}"))
+        Self::skip(format!("cannot create the namespaces for experiments: {error}{limit}"))
     }
 
     /// Finding for an experiment that had too few processes: a limit of this machine is no answer of the kernel.
@@ -98,21 +98,21 @@ pub struct Experiment {
 pub const ALL: [Experiment; 15] = [
     Experiment {
         id: "pid-one",
-        hypothesis: "The first process of a PID namespace is number 1 there.",
+        hypothesis: "The first process in a PID namespace is PID 1 there.",
         layout: "outside > a",
         did: "unshare(CLONE_NEWPID), fork; the child asks getpid()",
         perform: beginnings::pid_one,
     },
     Experiment {
         id: "two-numbers",
-        hypothesis: "Outside it has another number: one for each namespace around it.",
+        hypothesis: "A process has one PID in its own namespace and one in each namespace around it.",
         layout: "outside > a > b",
         did: "compare what fork() returns, what getpid() says inside, and NSpid in /proc",
         perform: beginnings::two_numbers,
     },
     Experiment {
         id: "collision",
-        hypothesis: "Sibling namespaces give the same numbers to different processes.",
+        hypothesis: "Sibling namespaces assign the same PIDs to different processes.",
         layout: "outside > a & outside > b",
         did: "both PID 1s ask getpid(), and /proc is asked which namespaces they are in",
         perform: beginnings::collision,
@@ -126,7 +126,8 @@ pub const ALL: [Experiment; 15] = [
     },
     Experiment {
         id: "root-death",
-        hypothesis: "When a PID 1 dies, the kernel kills everything in its namespace and in those inside, before it can be reaped.",
+        hypothesis: "When a PID 1 dies, the kernel kills everything in its namespace and those inside, before the PID \
+            1 can be reaped.",
         layout: "outside > a > b, two processes in each",
         did: "SIGKILL to a's PID 1, waitpid(), then look for the others",
         perform: ends::root_death,
@@ -140,9 +141,9 @@ pub const ALL: [Experiment; 15] = [
     },
     Experiment {
         id: "ppid-zero",
-        hypothesis: "A parent outside the namespace is 0 inside: for PID 1, and for whoever was moved in.",
+        hypothesis: "A parent outside the namespace is 0 inside: for PID 1, and for a process that joined.",
         layout: "outside > a, and a process that joins a",
-        did: "both ask getppid(); outside, /proc tells their PPid",
+        did: "both call getppid(); outside, /proc shows their PPid",
         perform: company::ppid_zero,
     },
     Experiment {
@@ -154,51 +155,54 @@ pub const ALL: [Experiment; 15] = [
     },
     Experiment {
         id: "sender-zero",
-        hypothesis: "A signal from a namespace around has sender 0; from inside, the sender's number.",
+        hypothesis: "A signal from an outer namespace has sender 0; from inside, the sender's PID.",
         layout: "outside > a: 1, 2",
         did: "USR1 from outside and from 2; PID 1 reads ssi_pid from a signalfd",
         perform: signals::sender_zero,
     },
     Experiment {
         id: "dead-space",
-        hypothesis: "Nothing can start in a namespace whose PID 1 has exited: fork() fails with ENOMEM.",
+        hypothesis: "No process can be created in a namespace whose PID 1 has exited: fork() fails with ENOMEM.",
         layout: "outside > a",
         did: "unshare, fork a PID 1 that exits, fork again",
         perform: ends::dead_space,
     },
     Experiment {
         id: "depth-32",
-        hypothesis: "PID namespaces nest 32 deep below the initial one; the next is refused with ENOSPC.",
+        hypothesis: "PID namespaces nest 32 deep below the initial one; the next one fails with ENOSPC.",
         layout: "outside > 1 > 2 > 3 > …",
-        did: "unshare and fork in each, until it is refused",
+        did: "unshare and fork in each, until it fails",
         perform: ends::depth,
     },
     Experiment {
         id: "stale-proc",
-        hypothesis: "A /proc belongs to the namespace that it was mounted in: inside a new one it shows the numbers outside.",
+        hypothesis: "A /proc belongs to the namespace in which it was mounted: inside a new one it shows the PIDs \
+            outside.",
         layout: "outside > a, with outside's /proc",
         did: "inside: getpid() against the link /proc/self, and a process outside by /proc and by kill()",
         perform: company::stale_proc,
     },
     Experiment {
         id: "joined-orphans",
-        hypothesis: "The orphans of a process that was moved in go to PID 1, although their parent's parent is outside.",
+        hypothesis: "Orphans of a process that joined are reparented to PID 1, although their parent's parent is \
+            outside.",
         layout: "outside > a, and a process that joins a and forks",
         did: "the joined one exits; its child asks getppid()",
         perform: company::joined_orphans,
     },
     Experiment {
         id: "kill-all",
-        hypothesis: "kill(-1) reaches every process that is visible, in namespaces inside as well, but not PID 1 and the caller.",
+        hypothesis: "kill(-1) reaches every visible process, including those in namespaces inside, but not PID 1 and \
+            the caller.",
         layout: "outside > a: 1, sender, 3; a > b: 1",
-        did: "kill(-1, USR1) by the sender; all others tell whether it came, and from whom",
+        did: "kill(-1, USR1) by the sender; all others report whether it arrived, and the sender",
         perform: signals::kill_all,
     },
     Experiment {
         id: "scm-credentials",
-        hypothesis: "SCM_CREDENTIALS are translated for the receiver: inward 0, outward the number outside.",
+        hypothesis: "SCM_CREDENTIALS are translated for the receiver: inward 0, outward the PID outside.",
         layout: "outside > a",
-        did: "a message each way through a socket pair; both look at the sender's PID",
+        did: "a message each way through a socket pair; both read the sender's PID",
         perform: company::credentials,
     },
 ];
@@ -218,7 +222,7 @@ impl Experiment {
         let perform = self.perform;
         let mut finding = stage::set(move |stage| {
             let unable = |errno| {
-                let why = format!("could not be carried out: {}", explain(errno));
+                let why = format!("could not be run: {}", explain(errno));
                 Finding::skip_at_limit(why, errno, FEW)
             };
             let performed = perform(stage);

@@ -131,10 +131,10 @@ pub(super) fn kill_all(_: Stage) -> nix::Result<Finding> {
     let said = first.line.hear()?;
     first.end();
     let said: Vec<&str> = said.split(',').collect();
-    let [third, inner, own, lives] = said.as_slice() else { return Ok(Finding::skip("it was not told")) };
+    let [third, inner, own, lives] = said.as_slice() else { return Ok(Finding::skip("it did not report")) };
     let found = format!(
         "at 3: from {third}; in `b`: from {inner}; at PID 1: {}; the sender {}",
-        if *own == "true" { "it came" } else { "nothing" },
+        if *own == "true" { "it arrived" } else { "nothing" },
         if *lives == "true" { "lives" } else { "is dead" }
     );
     Ok(Finding::check(found, *third == "2" && *inner == "0" && *own == "false" && *lives == "true"))

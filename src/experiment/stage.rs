@@ -120,10 +120,10 @@ pub(super) fn set(perform: impl FnOnce(Stage) -> Finding) -> Result<Finding, Sta
     match postcard::from_bytes::<Result<Finding, (String, i32)>>(&bytes) {
         Ok(Ok(finding)) => Ok(finding),
         Ok(Err((what, errno))) => {
-            let what = STEPS.into_iter().find(|step| *step == what).unwrap_or("build a stage");
+            let what = STEPS.into_iter().find(|step| *step == what).unwrap_or("build the namespaces");
             Err(StageError { what, errno: Errno::from_raw(errno) })
         }
-        Err(_) => Ok(Finding::skip("the experimenter died")),
+        Err(_) => Ok(Finding::skip("the experiment process died")),
     }
 }
 
@@ -131,7 +131,7 @@ const STEPS: [&str; 5] = [
     "set a parent-death signal",
     "create a user namespace",
     "write the maps of a user namespace",
-    "make a PID and a mount namespace",
+    "create a PID and a mount namespace",
     "fork",
 ];
 
@@ -172,7 +172,7 @@ fn build(
                 }
                 Ok(ForkResult::Parent { child }) => child,
                 Err(errno) => {
-                    let why = format!("nobody could be put on the stage: {}", super::explain(errno));
+                    let why = format!("cannot place a process in the namespaces: {}", super::explain(errno));
                     let _ = tell.write_all(&encode(&Ok(Finding::skip_at_limit(why, errno, 4))));
                     exit_now(1)
                 }

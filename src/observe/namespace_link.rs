@@ -33,7 +33,7 @@ pub(super) fn linked(directory: impl AsFd, path: &str, kind: &str) -> io::Result
     }
     let link = link.to_string_lossy();
     inode_of(&link, kind).ok_or_else(|| {
-        io::Error::new(io::ErrorKind::InvalidData, format!("it leads to `{link}`, which is no {kind} namespace"))
+        io::Error::new(io::ErrorKind::InvalidData, format!("it points to `{link}`, which is not a {kind} namespace"))
     })
 }
 

@@ -155,7 +155,7 @@ fn with_end(note: String, exit: Option<ExitDocument>) -> String {
     let end = match exit {
         None | Some(ExitDocument::Code(0)) => return note,
         Some(ExitDocument::Code(code)) => format!("exited with {code}"),
-        Some(ExitDocument::Signal(signal)) => format!("ended by {}", Signal::from_number(signal)),
+        Some(ExitDocument::Signal(signal)) => format!("killed by {}", Signal::from_number(signal)),
     };
     if note.is_empty() { end } else { format!("{end}: {note}") }
 }

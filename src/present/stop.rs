@@ -22,7 +22,7 @@ pub fn render(timeline: &Timeline) -> String {
         let signal = match (&step.signal, step.handled) {
             (None, _) => "—".to_owned(),
             (Some(signal), Some(false)) => format!("{signal}, not handled"),
-            (Some(signal), None) => format!("{signal}, not known if handled"),
+            (Some(signal), None) => format!("{signal}, unknown if handled"),
             (Some(signal), Some(true)) => signal.clone(),
         };
         let at = |ms: Option<f64>| ms.map_or_else(|| "—".to_owned(), time);

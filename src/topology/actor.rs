@@ -172,7 +172,7 @@ impl Actor {
             (Self::ForkStorm { rate, .. } | Self::Log { rate, .. }, "--rate") => {
                 *rate = number(text, HIGHEST_RATE)
                     .filter(|&rate| rate > 0)
-                    .ok_or_else(|| bad("a number a second from 1 to 100000"))?;
+                    .ok_or_else(|| bad("a number per second from 1 to 100000"))?;
             }
             (Self::ForkStorm { duration, .. } | Self::Log { duration, .. }, _) => {
                 *duration = Some(parse_duration(text).map_err(|_| bad("a duration such as 2s"))?);
@@ -254,7 +254,7 @@ mod tests {
             ("idle --rate 3", "the actor `idle` has no option `--rate`"),
             ("tree --children", "the option `--children` needs a value"),
             ("tree --children x", "`x` is not a value for `--children`: a number from 0 to 10000"),
-            ("log --rate 0", "`0` is not a value for `--rate`: a number a second from 1 to 100000"),
+            ("log --rate 0", "`0` is not a value for `--rate`: a number per second from 1 to 100000"),
             ("threads --count x", "`x` is not a value for `--count`: a number from 0 to 10000"),
             ("exit --code 256", "`256` is not a value for `--code`: an exit code from 0 to 255"),
             ("exit --after 2", "`2` is not a value for `--after`: a duration such as 2s"),

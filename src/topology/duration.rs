@@ -19,7 +19,7 @@ pub enum DurationError {
     #[error("the unit is missing")]
     NoUnit,
     /// The unit does not exist.
-    #[error("the unit is none of ms, s, m, h, d")]
+    #[error("the unit is not one of ms, s, m, h, d")]
     UnknownUnit,
     /// It is longer than ten years.
     #[error("it is longer than ten years")]

@@ -15,7 +15,7 @@ pub enum SizeError {
     #[error("a size is a whole number with a unit")]
     NoNumber,
     /// What follows is no unit.
-    #[error("the unit is none of K, M, G, T")]
+    #[error("the unit is not one of K, M, G, T")]
     UnknownUnit,
     /// It is more than a file can say.
     #[error("it is more than 2^63 bytes")]

@@ -33,9 +33,9 @@ error[NS133]: an expectation expects nothing
  --> <stdin>:5:1
   |
 5 | from = "vm"
-  | ^^^^ nothing would be compared
+  | ^^^^ this would compare nothing
   |
-  = help: write what is visible from there: sees = ["…"], hides = ["…"] or count = 1
+  = help: state what is visible from there: sees = ["…"], hides = ["…"] or count = 1
 
 error[NS133]: `sees` does not say who looks
  --> <stdin>:7:1
@@ -49,7 +49,7 @@ error[NS133]: `vm/ci#3` cannot be used in an expectation
  --> <stdin>:7:19
   |
 7 | sees = ["vm/job", "vm/ci#3"]
-  |                   ^^^^^^^^^ who has a number is what is to be found out: write the path of a process
+  |                   ^^^^^^^^^ which process has a PID is what is to be determined: write the path of a process
 
 error[NS102]: unknown key `sess` in `[[expect]]`
   --> <stdin>:11:1
@@ -61,7 +61,7 @@ error[NS133]: `vm/*` is not the path of a namespace
   --> <stdin>:14:10
    |
 14 | pid = { "vm/*" = 2, vm = 0 }
-   |          ^^^^ numbers are counted by one namespace, which is named here
+   |          ^^^^ PIDs belong to one namespace, which is named here
 
 error[NS112]: `vm` is out of range
   --> <stdin>:14:26
@@ -77,15 +77,15 @@ error[NS109]: `ruining` is not a value of `state`
    |
    = help: did you mean `running`?
 
-error[NS133]: `count` says how many, and not of what
+error[NS133]: `count` does not state what is counted
   --> <stdin>:17:1
    |
 17 | count = 3
-   | ^^^^^ neither `from` nor `proc` is here
+   | ^^^^^ both `from` and `proc` are missing
    |
-   = help: write `from`, of which it is what it sees, or a pattern as `proc`, of which it is who lives
+   = help: add `from` to count what it sees, or a pattern as `proc` to count the live processes that match
 
-error[NS133]: `signal` does not say from whom, to whom and whether
+error[NS133]: `signal` needs a sender, a target and whether it is allowed
   --> <stdin>:19:1
    |
 19 | signal = { from = "vm" }
@@ -106,7 +106,7 @@ error[NS109]: `eye` is not a value of `via`
 #[test]
 fn an_empty_chain_has_no_diagnostics() {
     let told = human("[ns.vm]\n[[expect]]\nproc = \"vm/init\"\nchain = []\n");
-    assert!(told.starts_with("error[NS133]: an expectation expects nothing\n"), "{told}");
+    assert!(told.starts_with("error[NS133]: an expectation has nothing to compare\n"), "{told}");
 }
 
 #[test]

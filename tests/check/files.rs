@@ -71,7 +71,7 @@ error[NS002]: the file is not UTF-8 text
  --> x.toml:2:9
   |
 2 | cwd = "/�"
-  |         ^ the byte 0xff cannot stand here
+  |         ^ the byte 0xff is not valid here
   |
   = help: save the file as UTF-8
 

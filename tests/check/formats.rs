@@ -61,7 +61,7 @@ fn json() {
       "end_column": 10,
       "help": null,
       "notes": [
-        "a path begins with `/`: inside a namespace nestns's own directory means nothing"
+        "a path begins with `/`: the directory of nestns means nothing inside a namespace"
       ],
       "related": []
     },
@@ -76,8 +76,8 @@ fn json() {
       "end_column": 22,
       "help": "make it a process under init = \"builtin\", or write stop = { signal = \"KILL\" }",
       "notes": [
-        "it runs until its grace is over, and is killed then",
-        "a PID 1 gets only the signals that it handles; KILL from outside is the exception"
+        "it keeps running until its grace period is over and is then killed",
+        "a PID 1 receives only signals that it handles, except KILL from outside"
       ],
       "related": []
     }
@@ -131,15 +131,15 @@ error[NS116]: `cwd` is not an absolute path
  --> <stdin>:3:7
   |
 3 | cwd = "x"
-  |       ^^^ a path begins with `/`: inside a namespace nestns's own directory means nothing
+  |       ^^^ a path begins with `/`: the directory of nestns means nothing inside a namespace
 
 warning[NS304]: PID 1 of `vm/ci` (sleep) has no handler for TERM, so the kernel will drop it
  --> <stdin>:5:8
   |
 5 | init = ["sleep", "5"]
-  |        ^^^^^^^^^^^^^^ it runs until its grace is over, and is killed then
+  |        ^^^^^^^^^^^^^^ it keeps running until its grace period is over and is then killed
   |
-  = note: a PID 1 gets only the signals that it handles; KILL from outside is the exception
+  = note: a PID 1 receives only signals that it handles, except KILL from outside
   = help: make it a process under init = "builtin", or write stop = { signal = "KILL" }
 
 

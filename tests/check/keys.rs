@@ -39,7 +39,7 @@ error[NS102]: unknown key `banana` in a namespace
 2 | banana = 1
   | ^^^^^^
   |
-  = help: a private note begins with `x-`
+  = help: keys that begin with `x-` are ignored
 
 
 "#]]
@@ -119,7 +119,7 @@ proc.b = { cmd = "x", hostname = "b" }
     assert_data_eq!(
         human(text),
         str![[r#"
-error[NS103]: `hostname` does not belong to a process
+error[NS103]: `hostname` does not belong in a process
  --> <stdin>:2:23
   |
 2 | proc.b = { cmd = "x", hostname = "b" }
@@ -139,7 +139,7 @@ cmd = "x"
     assert_data_eq!(
         human(text),
         str![[r#"
-error[NS103]: `cmd` does not belong to a namespace
+error[NS103]: `cmd` does not belong in a namespace
  --> <stdin>:2:1
   |
 2 | cmd = "x"
@@ -159,7 +159,7 @@ fn a_key_of_a_namespace_at_the_top() {
     assert_data_eq!(
         human(text),
         str![[r#"
-error[NS103]: `init` does not belong to the top level of the file
+error[NS103]: `init` does not belong in the top level of the file
  --> <stdin>:1:1
   |
 1 | init = "pause"
@@ -181,11 +181,11 @@ cwd = "/"
     assert_data_eq!(
         human(text),
         str![[r#"
-error[NS103]: `ns` does not belong to `[defaults.ns]`
+error[NS103]: `ns` does not belong in `[defaults.ns]`
  --> <stdin>:1:14
   |
 1 | [defaults.ns.ns.a]
-  |              ^^ every namespace would have this one inside, without end
+  |              ^^ every namespace would contain this one, endlessly
 
 
 "#]]
@@ -253,7 +253,7 @@ error[NS105]: `image` is a key of compose, not of nestns
 3 | image = "nginx"
   | ^^^^^
   |
-  = help: nestns does not manage images: a program is looked up in the file system that the namespace sees
+  = help: nestns does not manage images: programs are looked up in the file system seen by the namespace
 
 error[NS105]: `ports` is a key of compose, not of nestns
  --> <stdin>:4:1
@@ -301,7 +301,7 @@ error[NS105]: `topology` is a key of containerlab, not of nestns
 1 | [topology.nodes.a]
   |  ^^^^^^^^
   |
-  = help: namespaces stand at the top level: [ns.NAME]
+  = help: namespaces are declared at the top level: [ns.NAME]
 
 error[NS105]: `kind` is a key of containerlab, not of nestns
  --> <stdin>:4:1
@@ -309,7 +309,7 @@ error[NS105]: `kind` is a key of containerlab, not of nestns
 4 | kind = "linux"
   | ^^^^
   |
-  = help: nestns does not know kinds of nodes: a namespace says itself what runs in it
+  = help: nestns has no kinds of nodes: each namespace declares what runs in it
 
 
 "#]]
@@ -329,7 +329,7 @@ error[NS106]: `parent` is not a key: write the path
  --> <stdin>:2:1
   |
 2 | parent = "vm/ci"
-  | ^^^^^^ the parent is what stands before the last `/` of the header
+  | ^^^^^^ the parent is the part before the last `/` of the header
   |
   = help: write [ns."vm/ci/job"]
 
@@ -351,7 +351,7 @@ error[NS121]: the file is written for nestns = 2
  --> <stdin>:1:10
   |
 1 | nestns = 2
-  |          ^ this program reads version 1 of the language
+  |          ^ this program supports version 1 of the language
 
 
 "#]]

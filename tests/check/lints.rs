@@ -103,33 +103,33 @@ warning[NS302]: `b` uses `$`, but no shell runs it
  --> <stdin>:2:10
   |
 2 | proc.b = "echo $HOME"
-  |          ^^^^^^^^^^^^ `$` is handed to the program as it stands
+  |          ^^^^^^^^^^^^ `$` is passed to the program unchanged
   |
-  = help: write sh = "…" to have /bin/sh run it, or quote it if it is meant literally
+  = help: write sh = "…" to have /bin/sh run it, or quote it if it is literal
 
 warning[NS302]: `cmd` uses `&&`, but no shell runs it
  --> <stdin>:3:18
   |
 3 | proc.c = { cmd = "a && b" }
-  |                  ^^^^^^^^ `&&` is handed to the program as it stands
+  |                  ^^^^^^^^ `&&` is passed to the program unchanged
   |
-  = help: write sh = "…" to have /bin/sh run it, or quote it if it is meant literally
+  = help: write sh = "…" to have /bin/sh run it, or quote it if it is literal
 
 warning[NS302]: `d` uses `*`, but no shell runs it
  --> <stdin>:4:10
   |
 4 | proc.d = "ls *.txt"
-  |          ^^^^^^^^^^ `*` is handed to the program as it stands
+  |          ^^^^^^^^^^ `*` is passed to the program unchanged
   |
-  = help: write sh = "…" to have /bin/sh run it, or quote it if it is meant literally
+  = help: write sh = "…" to have /bin/sh run it, or quote it if it is literal
 
 warning[NS302]: `g` uses `#`, but no shell runs it
  --> <stdin>:7:10
   |
 7 | proc.g = "irc #rust"
-  |          ^^^^^^^^^^^ everything behind `#` is a comment, and left out
+  |          ^^^^^^^^^^^ everything after `#` is a comment and ignored
   |
-  = help: write sh = "…" to have /bin/sh run it, or quote it if it is meant literally
+  = help: write sh = "…" to have /bin/sh run it, or quote it if it is literal
 
 
 "#]]
@@ -155,18 +155,18 @@ warning[NS304]: PID 1 of `a` (sleep) has no handler for TERM, so the kernel will
  --> <stdin>:2:8
   |
 2 | init = ["sleep", "infinity"]
-  |        ^^^^^^^^^^^^^^^^^^^^^ it runs until its grace is over, and is killed then
+  |        ^^^^^^^^^^^^^^^^^^^^^ it keeps running until its grace period is over and is then killed
   |
-  = note: a PID 1 gets only the signals that it handles; KILL from outside is the exception
+  = note: a PID 1 receives only signals that it handles, except KILL from outside
   = help: make it a process under init = "builtin", or write stop = { signal = "KILL" }
 
 warning[NS304]: PID 1 of `b` (tail) has no handler for INT, so the kernel will drop it
  --> <stdin>:4:8
   |
 4 | init = ["sh", "-c", "exec tail -f /dev/null"]
-  |        ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^ it runs until its grace is over, and is killed then
+  |        ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^ it keeps running until its grace period is over and is then killed
   |
-  = note: a PID 1 gets only the signals that it handles; KILL from outside is the exception
+  = note: a PID 1 receives only signals that it handles, except KILL from outside
   = help: make it a process under init = "builtin", or write stop = { signal = "KILL" }
 
 

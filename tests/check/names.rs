@@ -21,13 +21,13 @@ error[NS107]: `Über` is not a name
  --> <stdin>:1:8
   |
 1 | name = "Über"
-  |        ^^^^^^ a name is made of a-z, 0-9, `_` and `-`, and begins with a letter or a digit
+  |        ^^^^^^ a name consists of a-z, 0-9, `_` and `-`, and begins with a letter or digit
 
 error[NS107]: `VM` is not a name
  --> <stdin>:2:5
   |
 2 | [ns.VM]
-  |     ^^ a name is made of a-z, 0-9, `_` and `-`, and begins with a letter or a digit
+  |     ^^ a name consists of a-z, 0-9, `_` and `-`, and begins with a letter or digit
   |
   = help: write `vm`
 
@@ -35,16 +35,16 @@ error[NS107]: `w.17` is not a name
  --> <stdin>:3:6
   |
 3 | [ns."w.17"]
-  |      ^^^^ a name is made of a-z, 0-9, `_` and `-`, and begins with a letter or a digit
+  |      ^^^^ a name consists of a-z, 0-9, `_` and `-`, and begins with a letter or digit
   |
-  = note: a dot marks a generated instance, as in `w.17`, and never stands in a declared name
+  = note: a dot marks a generated instance, as in `w.17`, and is never part of a declared name
   = help: write `w-17`
 
 error[NS107]: `VM` is not a name
  --> <stdin>:4:6
   |
 4 | [ns."VM//x"]
-  |      ^^^^^ a name is made of a-z, 0-9, `_` and `-`, and begins with a letter or a digit
+  |      ^^^^^ a name consists of a-z, 0-9, `_` and `-`, and begins with a letter or digit
   |
   = help: write `vm`
 
@@ -52,13 +52,13 @@ error[NS107]: a namespace needs a name
  --> <stdin>:5:6
   |
 5 | [ns.""]
-  |      ^ a name is made of a-z, 0-9, `_` and `-`, and begins with a letter or a digit
+  |      ^ a name consists of a-z, 0-9, `_` and `-`, and begins with a letter or digit
 
 error[NS107]: `-x` is not a name
  --> <stdin>:7:7
   |
 7 | proc."-x" = "y"
-  |       ^^ a name is made of a-z, 0-9, `_` and `-`, and begins with a letter or a digit
+  |       ^^ a name consists of a-z, 0-9, `_` and `-`, and begins with a letter or digit
   |
   = help: write `x`
 
@@ -96,7 +96,7 @@ proc.init = "x"
     assert_data_eq!(
         human(text),
         str![[r#"
-error[NS108]: a namespace cannot be called `host`
+error[NS108]: a namespace cannot be named `host`
  --> <stdin>:1:5
   |
 1 | [ns.host]
@@ -104,7 +104,7 @@ error[NS108]: a namespace cannot be called `host`
   |
   = note: `host` is the address of the namespace outside the topology
 
-error[NS108]: a process cannot be called `init`
+error[NS108]: a process cannot be named `init`
  --> <stdin>:3:6
   |
 3 | proc.init = "x"

@@ -25,7 +25,7 @@ error[NS206]: `web` waits for `b/c`, which does not exist
 3 | proc.web = { cmd = "x", after = { databse = "ready", "b/c" = "ready" } }
   |                                                       ^^^ no process of `a` has this name
   |
-  = note: a process waits for processes of its own namespace only
+  = note: a process can wait only for processes of its own namespace
 
 
 "#]]
@@ -149,7 +149,7 @@ error[NS209]: `b` cannot be forked by the PID 1 of `a`
 2 | init = ["bash"]
   |        -------- a program is PID 1 here
 3 | proc.b = { cmd = "x", enter = "fork" }
-  |                               ^^^^^^ only an init of nestns forks processes for us
+  |                               ^^^^^^ only an init of nestns forks processes on request
   |
   = help: write enter = "join" or leave it out, or run the program as a process under the builtin init
 
@@ -174,7 +174,7 @@ error[NS209]: `b` cannot be forked by the PID 1 of `a`
 2 | init = { actor = "idle" }
   |        ------------------ a program is PID 1 here
 3 | proc.b = { cmd = "x", enter = "fork" }
-  |                               ^^^^^^ only an init of nestns forks processes for us
+  |                               ^^^^^^ only an init of nestns forks processes on request
   |
   = help: write enter = "join" or leave it out, or run the program as a process under the builtin init
 
@@ -195,14 +195,14 @@ proc.c = { cmd = "bash", tty = true }
     assert_data_eq!(
         human(text),
         str![[r#"
-error[NS211]: both `a/init` and `b/c` own the terminal
+error[NS211]: both `a/init` and `b/c` claim the terminal
  --> <stdin>:5:32
   |
 3 | tty = true
-  |       ---- it is given away here
+  |       ---- it is already claimed here
 4 | [ns.b]
 5 | proc.c = { cmd = "bash", tty = true }
-  |                                ^^^^ there is one terminal: that of `nestns up`
+  |                                ^^^^ there is only one terminal, that of `nestns up`
 
 
 "#]]
@@ -222,7 +222,7 @@ error[NS120]: `tty` of a namespace needs a program as PID 1
  --> <stdin>:2:7
   |
 2 | tty = true
-  |       ^^^^ nestns itself is PID 1 here, and has no use for a terminal
+  |       ^^^^ nestns itself is PID 1 here and cannot use a terminal
   |
   = help: write tty = true in the process that owns the terminal, or init = ["program"]
 
@@ -240,13 +240,13 @@ proc.b = { cmd = "bash", tty = true, stdout = "log" }
     assert_data_eq!(
         human(text),
         str![[r#"
-error[NS120]: a process with a terminal has no other streams
+error[NS120]: a process with a terminal cannot redirect its streams
  --> <stdin>:2:47
   |
 2 | proc.b = { cmd = "bash", tty = true, stdout = "log" }
   |                                ----           ^^^^^ this would replace the terminal
   |                                |
-  |                                the terminal is its descriptors 0, 1 and 2
+  |                                the terminal is connected to descriptors 0, 1 and 2
 
 
 "#]]

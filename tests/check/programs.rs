@@ -39,7 +39,7 @@ error[NS113]: the command has an open quote
  --> <stdin>:5:10
   |
 5 | proc.d = "echo 'x"
-  |          ^^^^^^^^^ a quote is opened and never closed
+  |          ^^^^^^^^^ a quote is never closed
 
 error[NS113]: the script is empty
  --> <stdin>:6:17
@@ -51,7 +51,7 @@ error[NS113]: the command contains a NUL
  --> <stdin>:7:10
   |
 7 | proc.f = "a\u0000b"
-  |          ^^^^^^^^^^ a NUL ends an argument for the kernel
+  |          ^^^^^^^^^^ the kernel ends an argument at a NUL
 
 
 "#]]
@@ -70,7 +70,7 @@ init = {}
     assert_data_eq!(
         human(text),
         str![[r#"
-error[NS114]: process `b` runs nothing
+error[NS114]: process `b` has no program
  --> <stdin>:2:6
   |
 2 | proc.b = { cwd = "/" }
@@ -139,7 +139,7 @@ error[NS115]: the actor `idle` has no option `--rate`
 5 | proc.e = { actor = "idle --rate 3" }
   |                    ^^^^^^^^^^^^^^^
   |
-  = help: it has none at all
+  = help: it has no options
 
 error[NS115]: the option `--children` needs a value
  --> <stdin>:6:20

@@ -66,7 +66,7 @@ ready = { fd = 3 }
     assert_data_eq!(
         human(text),
         str![[r#"
-error[NS132]: `ready` does not say what makes the process ready
+error[NS132]: `ready` has no condition
  --> <stdin>:2:23
   |
 2 | proc.a = { cmd = "x", ready = {} }
@@ -76,7 +76,7 @@ error[NS132]: `ready` has both `log` and `fd`
  --> <stdin>:3:44
   |
 3 | proc.b = { cmd = "x", ready = { log = "x", fd = 3 } }
-  |                                 ---        ^^ a process becomes ready in one way
+  |                                 ---        ^^ only one condition can make a process ready
   |                                 |
   |                                 the first one is here
 
@@ -86,7 +86,7 @@ error[NS101]: `ready` must be a table such as { log = "listening" }
 4 | proc.c = { cmd = "x", ready = "listening" }
   |                               ^^^^^^^^^^^ this is a string
 
-error[NS132]: `ready` does not say what makes the process ready
+error[NS132]: `ready` has no condition
  --> <stdin>:5:23
   |
 5 | proc.d = { cmd = "x", ready = { every = "1s" } }
@@ -98,7 +98,7 @@ error[NS102]: unknown key `fil` in `ready`
 6 | proc.e = { cmd = "x", ready = { fil = "/x", log = "x" } }
   |                                 ^^^ did you mean `file`?
 
-error[NS103]: `log` does not belong to a process
+error[NS103]: `log` does not belong in a process
  --> <stdin>:7:23
   |
 7 | proc.f = { cmd = "x", log = "x", redy = { fd = 3 } }
@@ -116,9 +116,9 @@ error[NS102]: unknown key `http` in `ready`
 8 | proc.g = { cmd = "x", ready = { http = "/" , notify = true } }
   |                                 ^^^^
   |
-  = help: a private note begins with `x-`
+  = help: keys that begin with `x-` are ignored
 
-error[NS103]: `ready` does not belong to a namespace
+error[NS103]: `ready` does not belong in a namespace
  --> <stdin>:9:1
   |
 9 | ready = { fd = 3 }
@@ -146,7 +146,7 @@ error[NS131]: the regular expression is empty
  --> <stdin>:2:39
   |
 2 | proc.a = { cmd = "x", ready = { log = "" } }
-  |                                       ^^ every line contains nothing
+  |                                       ^^ it would match every line
   |
   = help: write "." if any line will do
 
@@ -162,7 +162,7 @@ error[NS116]: `file` is not an absolute path
  --> <stdin>:4:40
   |
 4 | proc.c = { cmd = "x", ready = { file = "run/x" } }
-  |                                        ^^^^^^^ a path begins with `/`: inside a namespace nestns's own directory means nothing
+  |                                        ^^^^^^^ a path begins with `/`: the directory of nestns means nothing inside a namespace
 
 error[NS113]: the command is empty
  --> <stdin>:5:40
@@ -174,15 +174,15 @@ warning[NS302]: `exec` uses `|`, but no shell runs it
  --> <stdin>:6:40
   |
 6 | proc.e = { cmd = "x", ready = { exec = "a | b", every = "1ms" } }
-  |                                        ^^^^^^^ `|` is handed to the program as it stands
+  |                                        ^^^^^^^ `|` is passed to the program unchanged
   |
-  = help: write ["sh", "-c", "…"] to have a shell run it, or quote it if it is meant literally
+  = help: write ["sh", "-c", "…"] to have a shell run it, or quote it if it is literal
 
 error[NS112]: `every` is too short
  --> <stdin>:6:57
   |
 6 | proc.e = { cmd = "x", ready = { exec = "a | b", every = "1ms" } }
-  |                                                         ^^^^^ a process is not asked more often than every 10ms
+  |                                                         ^^^^^ the shortest interval is 10ms
 
 error[NS112]: `fd` is out of range
  --> <stdin>:7:38
@@ -212,7 +212,7 @@ proc.e = { cmd = "x", ready = { file = "/x", every = "1s" } }
     assert_data_eq!(
         human(text),
         str![[r#"
-error[NS120]: `ready` looks at the log, and nothing is written to it
+error[NS120]: `ready` reads the log, but nothing is written to it
  --> <stdin>:2:23
   |
 2 | proc.a = { cmd = "x", ready = { log = "x" }, stdout = "null", stderr = "/y" }
@@ -220,37 +220,37 @@ error[NS120]: `ready` looks at the log, and nothing is written to it
   |                                                       |
   |                                                       its output goes here
   |
-  = help: leave one of `stdout` and `stderr` out
+  = help: remove one of `stdout` and `stderr`
 
-error[NS120]: `ready` looks at the log, and nothing is written to it
+error[NS120]: `ready` reads the log, but nothing is written to it
  --> <stdin>:3:23
   |
 3 | proc.b = { cmd = "x", ready = { log = "x" }, tty = true }
-  |                       ^^^^^                        ---- the terminal is its output
+  |                       ^^^^^                        ---- its output is the terminal
 
-error[NS120]: `ready` does not go together with oneshot = true
+error[NS120]: `ready` cannot be used with oneshot = true
  --> <stdin>:4:23
   |
 4 | proc.c = { cmd = "x", ready = { fd = 3 }, oneshot = true }
-  |                       ^^^^^                         ---- it is one because of this
+  |                       ^^^^^                         ---- it is a one-shot because of this
   |                       |
-  |                       a one-shot is ready when it has ended well, and not before
+  |                       a one-shot is ready once it has exited successfully
 
-error[NS120]: an actor does not say by itself that it is ready
+error[NS120]: an actor does not report that it is ready
  --> <stdin>:5:28
   |
 5 | proc.d = { actor = "idle", ready = { notify = true } }
-  |                    ------  ^^^^^ it knows neither this descriptor nor this socket
+  |                    ------  ^^^^^ it uses neither this descriptor nor this socket
   |                    |
   |                    the actor is here
   |
-  = help: write ready = { log = "…" }, or leave it out: an actor is ready when it runs
+  = help: write ready = { log = "…" }, or remove it: an actor is ready when it is running
 
-error[NS120]: `every` does not go together with `file`
+error[NS120]: `every` cannot be used with `file`
  --> <stdin>:6:46
   |
 6 | proc.e = { cmd = "x", ready = { file = "/x", every = "1s" } }
-  |                                              ^^^^^ only a command is asked again and again
+  |                                              ^^^^^ only a command is repeated
 
 
 "#]]
@@ -269,11 +269,11 @@ proc.d = { cmd = "x", restart = "always", oneshot = true }
 proc.e = { cmd = "x", restart = true, max = 3 }
 "#;
     assert_data_eq!(human(text), str![[r#"
-error[NS120]: `max` without `restart` means nothing
+error[NS120]: `max` has no effect without `restart`
  --> <stdin>:2:1
   |
 2 | max = 2
-  | ^^^ nothing is started again that does not say so
+  | ^^^ without `restart` nothing is restarted
   |
   = help: write restart = "on-failure" or restart = "always" beside it
 
@@ -283,11 +283,11 @@ error[NS109]: `unless-stopped` is not a value of `restart`
 3 | proc.a = { cmd = "x", restart = "unless-stopped" }
   |                                 ^^^^^^^^^^^^^^^^ expected "never", "on-failure" or "always"
 
-error[NS120]: `backoff` without `restart` means nothing
+error[NS120]: `backoff` has no effect without `restart`
  --> <stdin>:4:23
   |
 4 | proc.b = { cmd = "x", backoff = "1s" }
-  |                       ^^^^^^^ nothing is started again that does not say so
+  |                       ^^^^^^^ without `restart` nothing is restarted
   |
   = help: write restart = "on-failure" or restart = "always" beside it
 
@@ -297,23 +297,23 @@ error[NS112]: `max` is out of range
 5 | proc.c = { cmd = "x", restart = "always", max = 0, backoff = "0s" }
   |                                                 ^ a number from 1 to 4294967295 is expected
 
-error[NS112]: `backoff` is no time at all
+error[NS112]: `backoff` is zero
  --> <stdin>:5:62
   |
 5 | proc.c = { cmd = "x", restart = "always", max = 0, backoff = "0s" }
-  |                                                              ^^^^ a program that ends at once would be started without a pause
+  |                                                              ^^^^ a program that exits at once would be restarted without a pause
   |
   = help: write "100ms", which is what holds if nothing is said
 
-error[NS120]: a one-shot cannot be restarted always
+error[NS120]: a one-shot cannot have restart = \"always\"
  --> <stdin>:6:33
   |
 6 | proc.d = { cmd = "x", restart = "always", oneshot = true }
-  |                                 ^^^^^^^^            ---- it is one because of this
+  |                                 ^^^^^^^^            ---- it is a one-shot because of this
   |                                 |
-  |                                 it would begin again as soon as it has done its work
+  |                                 it would start again as soon as it has finished
   |
-  = help: write restart = "on-failure", or leave `oneshot` out
+  = help: write restart = "on-failure", or remove `oneshot`
 
 error[NS101]: `restart` must be a string
  --> <stdin>:7:33
@@ -341,7 +341,7 @@ error[NS130]: `64k` is not a size
  --> <stdin>:2:13
   |
 2 | log_bytes = "64k"
-  |             ^^^^^ the unit is none of K, M, G, T
+  |             ^^^^^ the unit is not one of K, M, G, T
   |
   = help: write a number of bytes, or one with a unit: "64K", "16M", "1G"
 

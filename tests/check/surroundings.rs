@@ -15,7 +15,7 @@ error[NS116]: `cwd` is not an absolute path
  --> <stdin>:2:7
   |
 2 | cwd = "tmp"
-  |       ^^^^^ a path begins with `/`: inside a namespace nestns's own directory means nothing
+  |       ^^^^^ a path begins with `/`: the directory of nestns means nothing inside a namespace
 
 error[NS116]: `cwd` is not an absolute path
  --> <stdin>:3:29
@@ -27,7 +27,7 @@ error[NS116]: `stdout` is not an absolute path
  --> <stdin>:3:42
   |
 3 | proc.b = { cmd = "x", cwd = "", stdout = "./log" }
-  |                                          ^^^^^^^ a path begins with `/`: inside a namespace nestns's own directory means nothing
+  |                                          ^^^^^^^ a path begins with `/`: the directory of nestns means nothing inside a namespace
 
 
 "#]].raw());
@@ -57,7 +57,7 @@ error[NS117]: the value of `C` contains a NUL
  --> <stdin>:2:36
   |
 2 | env = { "A=B" = "x", "" = "y", C = "a\u0000" }
-  |                                    ^^^^^^^^^ a NUL ends the text for the kernel
+  |                                    ^^^^^^^^^ the kernel ends the text at a NUL
 
 
 "#]]
@@ -121,7 +121,7 @@ error[NS119]: `domainname` cannot be set
  --> <stdin>:3:14
   |
 3 | domainname = "a b"
-  |              ^^^^^ a host name has no blanks
+  |              ^^^^^ a host name has no spaces
 
 error[NS119]: `hostname` cannot be set
  --> <stdin>:5:12

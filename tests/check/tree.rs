@@ -75,7 +75,7 @@ error[NS202]: namespace `vm/ci` is declared twice
 2 | [ns."vm/ci"]
   |      ^^^^^ declared here again
   |
-  = help: nested tables and paths are two spellings of one tree: keep [ns."vm/ci"]
+  = help: nested tables and paths are two ways to write the same tree: keep [ns."vm/ci"]
 
 
 "#]]
@@ -96,11 +96,11 @@ error[NS203]: `a/b` is both a process and a namespace
  --> <stdin>:3:6
   |
 2 | b = "x"
-  | - it is given here first
+  | - it is first used here
 3 | [ns."a/b"]
   |      ^^^ this name is taken
   |
-  = note: processes and namespaces inside a namespace share one scope: an address names one thing
+  = note: the processes and namespaces in a namespace share one scope: an address names only one of them
 
 
 "#]]
@@ -122,12 +122,12 @@ error[NS203]: `a.0/a.1` is both a process and a namespace
  --> <stdin>:3:6
   |
 1 | [ns.a]
-  |     - it is given here first
+  |     - it is first used here
 2 | depth = 3
 3 | proc.a = { cmd = "x", count = 2, at = "root" }
   |      ^ this name is taken
   |
-  = note: processes and namespaces inside a namespace share one scope: an address names one thing
+  = note: the processes and namespaces in a namespace share one scope: an address names only one of them
 
 
 "#]]
@@ -148,12 +148,12 @@ error[NS203]: `a/b` is both a process and a namespace
  --> <stdin>:3:6
   |
 1 | [ns."a/b"]
-  |      --- it is given here first
+  |      --- it is first used here
 2 | [ns.a]
 3 | proc.b = "x"
   |      ^ this name is taken
   |
-  = note: processes and namespaces inside a namespace share one scope: an address names one thing
+  = note: the processes and namespaces in a namespace share one scope: an address names only one of them
 
 
 "#]]
@@ -199,7 +199,7 @@ fn deeper_than_the_kernel_allows() {
 [ns."a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a"]
 "#;
     assert_data_eq!(human(text), str![[r#"
-error[NS204]: `a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a` is 33 levels deep, the kernel allows 32
+error[NS204]: `a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a` is 33 levels deep, but the kernel allows 32
   --> <stdin>:33:6
    |
 33 | [ns."a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a"]
@@ -222,13 +222,13 @@ depth = 1
     assert_data_eq!(
         human(text),
         str![[r#"
-error[NS204]: `a/b` is 2 levels deep, [limits] allows 1
+error[NS204]: `a/b` is 2 levels deep, but [limits] allows 1
  --> <stdin>:4:6
   |
 4 | [ns."a/b"]
   |      ^^^
   |
-  = help: if this is meant, raise depth in [limits], at most to 32
+  = help: if this is intended, raise depth in [limits], to at most 32
 
 
 "#]]
@@ -254,19 +254,19 @@ error[NS205]: the topology has 2 namespaces, its limit is 1
  --> <stdin>:7:5
   |
 7 | [ns.b]
-  |     ^ the limit is crossed here
+  |     ^ the limit is exceeded here
   |
-  = note: the limit is there so that a typo does not exhaust the machine
-  = help: if this is meant, write namespaces = 2 in [limits]
+  = note: the limit prevents a typo from exhausting the machine
+  = help: if this is intended, write namespaces = 2 in [limits]
 
 error[NS205]: the topology has 2 processes, its limit is 1
  --> <stdin>:7:5
   |
 7 | [ns.b]
-  |     ^ the limit is crossed here
+  |     ^ the limit is exceeded here
   |
-  = note: the limit is there so that a typo does not exhaust the machine
-  = help: if this is meant, write processes = 2 in [limits]
+  = note: the limit prevents a typo from exhausting the machine
+  = help: if this is intended, write processes = 2 in [limits]
 
 
 "#]]
@@ -289,7 +289,7 @@ error[NS120]: `mount_proc` needs a mount namespace
 2 | unshare = ["uts"]
   |           ------- "mount" is not in this list
 3 | mount_proc = true
-  |              ^^^^ this would cover the /proc outside
+  |              ^^^^ this would hide the /proc outside
   |
   = help: add "mount" to unshare, or leave `mount_proc` out
 

@@ -257,7 +257,7 @@ error[NS111]: `5 parsecs` is not a duration
  --> <stdin>:6:18
   |
 6 | stop = { grace = "5 parsecs" }
-  |                  ^^^^^^^^^^^ the unit is none of ms, s, m, h, d
+  |                  ^^^^^^^^^^^ the unit is not one of ms, s, m, h, d
   |
   = help: write a number with a unit: "200ms", "1.5s", "2m"
 
@@ -323,7 +323,7 @@ error[NS112]: `ok` is empty
  --> <stdin>:6:28
   |
 6 | proc.c = { cmd = "x", ok = [] }
-  |                            ^^ no end of the process would be a success
+  |                            ^^ the process could never succeed
 
 
 "#]]

@@ -124,20 +124,20 @@ use = "t"
     assert_data_eq!(
         human(text),
         str![[r#"
-error[NS103]: template `t` cannot be a default: it has a namespace inside
+error[NS103]: template `t` cannot be a default because it has a namespace inside
  --> x.toml:2:8
   |
 2 | use = ["t", "u"]
-  |        ^^^ every namespace would have this one inside, without end
+  |        ^^^ every namespace would contain this one, endlessly
 3 | [template.t]
 4 | [template."t/a"]
   |            --- it is declared here
 
-error[NS103]: template `u` cannot be a default: it has a namespace inside
+error[NS103]: template `u` cannot be a default because it has a namespace inside
  --> x.toml:2:13
   |
 2 | use = ["t", "u"]
-  |             ^^^ every namespace would have this one inside, without end
+  |             ^^^ every namespace would contain this one, endlessly
 3 | [template.t]
 4 | [template."t/a"]
   |            --- it is declared here
@@ -168,7 +168,7 @@ error[NS119]: `hostname` cannot be set
  --> x.toml:2:12
   |
 2 | hostname = "a b"
-  |            ^^^^^ a host name has no blanks
+  |            ^^^^^ a host name has no spaces
 ...
 6 | [ns.a]
   |     - it applies here
@@ -179,7 +179,7 @@ error[NS116]: `cwd` is not an absolute path
  --> x.toml:4:7
   |
 4 | cwd = "tmp"
-  |       ^^^^^ a path begins with `/`: inside a namespace nestns's own directory means nothing
+  |       ^^^^^ a path begins with `/`: the directory of nestns means nothing inside a namespace
 5 | cmd = 3
 6 | [ns.a]
   |     - it applies here
@@ -211,11 +211,11 @@ include = "x.toml"
     assert_data_eq!(
         human(text),
         str![[r#"
-error[NS103]: `include` does not belong to `[defaults.ns]`
+error[NS103]: `include` does not belong in `[defaults.ns]`
  --> x.toml:2:1
   |
 2 | include = "x.toml"
-  | ^^^^^^^ every namespace would have this one inside, without end
+  | ^^^^^^^ every namespace would contain this one, endlessly
 
 
 "#]]

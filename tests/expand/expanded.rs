@@ -110,35 +110,35 @@ proc."P.0" = ["x"]
     assert_data_eq!(
         human(text),
         str![[r#"
-error[NS107]: a namespace cannot be called `W.0`
+error[NS107]: a namespace cannot be named `W.0`
  --> x.toml:2:6
   |
 2 | [ns."W.0"]
-  |      ^^^ `W.0` is not a name: a-z, 0-9, `_` and `-`, and numbers behind dots
+  |      ^^^ `W.0` is not a name: a-z, 0-9, `_` and `-`, and numbers after dots
 
-error[NS107]: a namespace cannot be called `w.x`
+error[NS107]: a namespace cannot be named `w.x`
  --> x.toml:3:6
   |
 3 | [ns."w.x"]
-  |      ^^^ `w.x` is not a name: a-z, 0-9, `_` and `-`, and numbers behind dots
+  |      ^^^ `w.x` is not a name: a-z, 0-9, `_` and `-`, and numbers after dots
 
-error[NS107]: a namespace cannot be called `w.`
+error[NS107]: a namespace cannot be named `w.`
  --> x.toml:4:6
   |
 4 | [ns."w."]
-  |      ^^ `w.` is not a name: a-z, 0-9, `_` and `-`, and numbers behind dots
+  |      ^^ `w.` is not a name: a-z, 0-9, `_` and `-`, and numbers after dots
 
-error[NS107]: a namespace cannot be called `init.0`
+error[NS107]: a namespace cannot be named `init.0`
  --> x.toml:5:6
   |
 5 | [ns."init.0"]
-  |      ^^^^^^ `init.0` is not a name: a-z, 0-9, `_` and `-`, and numbers behind dots
+  |      ^^^^^^ `init.0` is not a name: a-z, 0-9, `_` and `-`, and numbers after dots
 
-error[NS107]: a process cannot be called `P.0`
+error[NS107]: a process cannot be named `P.0`
  --> x.toml:7:7
   |
 7 | proc."P.0" = ["x"]
-  |       ^^^ `P.0` is not a name: a-z, 0-9, `_` and `-`, and numbers behind dots
+  |       ^^^ `P.0` is not a name: a-z, 0-9, `_` and `-`, and numbers after dots
 
 
 "#]]
@@ -164,9 +164,9 @@ error[NS107]: `w.0` is not a name
  --> x.toml:2:6
   |
 2 | [ns."w.0"]
-  |      ^^^ a name is made of a-z, 0-9, `_` and `-`, and begins with a letter or a digit
+  |      ^^^ a name consists of a-z, 0-9, `_` and `-`, and begins with a letter or digit
   |
-  = note: a dot marks a generated instance, as in `w.17`, and never stands in a declared name
+  = note: a dot marks a generated instance, as in `w.17`, and is never part of a declared name
   = help: write `w-0`
 
 
@@ -187,9 +187,9 @@ error[NS107]: `w.0` is not a name
  --> x.toml:2:6
   |
 2 | [ns."w.0"]
-  |      ^^^ a name is made of a-z, 0-9, `_` and `-`, and begins with a letter or a digit
+  |      ^^^ a name consists of a-z, 0-9, `_` and `-`, and begins with a letter or digit
   |
-  = note: a dot marks a generated instance, as in `w.17`, and never stands in a declared name
+  = note: a dot marks a generated instance, as in `w.17`, and is never part of a declared name
   = help: write `w-0`
 
 

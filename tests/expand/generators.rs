@@ -557,9 +557,9 @@ error[NS128]: a namespace has both `count` and `depth`
 2 | count = 2
   | ----- the other is here
 3 | depth = 2
-  | ^^^^^ siblings or a chain: one of them
+  | ^^^^^ use one of them: siblings or a chain
   |
-  = help: declare the chain inside of the group: [ns."group/chain"]
+  = help: declare the chain inside the group: [ns."group/chain"]
 
 error[NS128]: a namespace has both `count` and `depth`
  --> x.toml:6:1
@@ -567,9 +567,9 @@ error[NS128]: a namespace has both `count` and `depth`
 5 | depth = 2
   | ----- the other is here
 6 | count = 2
-  | ^^^^^ siblings or a chain: one of them
+  | ^^^^^ use one of them: siblings or a chain
   |
-  = help: declare the chain inside of the group: [ns."group/chain"]
+  = help: declare the chain inside the group: [ns."group/chain"]
 
 error[NS128]: a namespace has both `count` and `depth`
   --> x.toml:12:1
@@ -578,9 +578,9 @@ error[NS128]: a namespace has both `count` and `depth`
    | ----- the other is here
 ...
 12 | count = 3
-   | ^^^^^ siblings or a chain: one of them
+   | ^^^^^ use one of them: siblings or a chain
    |
-   = help: declare the chain inside of the group: [ns."group/chain"]
+   = help: declare the chain inside the group: [ns."group/chain"]
 
 
 "#]]
@@ -603,7 +603,7 @@ error[NS128]: `fanout` needs `depth`
  --> x.toml:2:1
   |
 2 | fanout = 2
-  | ^^^^^^ how deep is the tree?
+  | ^^^^^^ the depth of the tree is missing
   |
   = help: add depth = 3, or write count for siblings without a tree
 
@@ -611,7 +611,7 @@ error[NS128]: `fanout` needs `depth`
  --> x.toml:5:1
   |
 5 | fanout = 2
-  | ^^^^^^ how deep is the tree?
+  | ^^^^^^ the depth of the tree is missing
   |
   = help: add depth = 3, or write count for siblings without a tree
 
@@ -723,7 +723,7 @@ error[NS112]: `count` is out of range
  --> x.toml:4:9
   |
 4 | count = "{{1 - i}}"
-  |         ^^^^^^^^^^^ this comes to -1, a number of at least 0 is expected
+  |         ^^^^^^^^^^^ the result is -1, but a number of at least 0 is expected
   |
   = note: the same is true of 1 more
 
@@ -796,7 +796,7 @@ error[NS129]: there is no level 1 in the chain
   --> x.toml:11:28
    |
 11 | proc.h = { cmd = "x", at = 1 }
-   |                            ^ the namespace is not a chain: its only level is 0
+   |                            ^ the namespace is not a chain; its only level is 0
 
 
 "#]]
@@ -813,19 +813,19 @@ proc.p = { cmd = "x", depth = 3, as = "y" }
     assert_data_eq!(
         human(text),
         str![[r#"
-error[NS103]: `at` does not belong to a namespace
+error[NS103]: `at` does not belong in a namespace
  --> x.toml:2:1
   |
 2 | at = "leaf"
   | ^^ `at` belongs to a process, you wrote it in a namespace
 
-error[NS103]: `depth` does not belong to a process
+error[NS103]: `depth` does not belong in a process
  --> x.toml:3:23
   |
 3 | proc.p = { cmd = "x", depth = 3, as = "y" }
   |                       ^^^^^ `depth` belongs to a namespace, you wrote it in a process
 
-error[NS103]: `as` does not belong to a process
+error[NS103]: `as` does not belong in a process
  --> x.toml:3:34
   |
 3 | proc.p = { cmd = "x", depth = 3, as = "y" }

@@ -15,7 +15,7 @@ error[NS006]: files include each other: x.toml → x.toml
  --> x.toml:1:11
   |
 1 | include = "link.toml"
-  |           ^^^^^^^^^^^ this is `x.toml` again, and would never end
+  |           ^^^^^^^^^^^ this is `x.toml` again, so including would never end
 
 
 "#]]
@@ -36,7 +36,7 @@ error[NS005]: `bytes.toml` cannot be included
 1 | include = "bytes.toml"
   |           ^^^^^^^^^^^^ it is not UTF-8 text
   |
-  = note: a relative path begins where the including file lies
+  = note: a relative path is relative to the including file
 
 
 "#]]
@@ -70,7 +70,7 @@ error[NS005]: `f29.toml` cannot be included
  --> g28.toml:2:11
   |
 2 | include = "f29.toml"
-  |           ^^^^^^^^^^ 1024 files have been read
+more than   |           ^^^^^^^^^^ 1024 files are included
   |
  ::: f28.toml:2:11
   |
@@ -97,7 +97,7 @@ error[NS005]: `f64.toml` cannot be included
  --> f63.toml:1:11
   |
 1 | include = "f64.toml"
-  |           ^^^^^^^^^^ 64 files include one another in a row
+more than   |           ^^^^^^^^^^ 64 files include one another in a row
   |
  ::: f62.toml:1:11
   |
@@ -508,7 +508,7 @@ error[NS005]: `missing.toml` cannot be included
 1 | include = ["missing.toml", "/nowhere/missing.toml", ""]
   |            ^^^^^^^^^^^^^^ it does not exist
   |
-  = note: a relative path begins where the including file lies
+  = note: a relative path is relative to the including file
 
 error[NS005]: `/nowhere/missing.toml` cannot be included
  --> x.toml:1:28
@@ -548,7 +548,7 @@ error[NS005]: `lib` cannot be included
 1 | include = ["lib", "/dev/null", "lib/a.toml/b.toml"]
   |            ^^^^^ it is a directory
   |
-  = note: a relative path begins where the including file lies
+  = note: a relative path is relative to the including file
 
 error[NS005]: `/dev/null` cannot be included
  --> x.toml:1:19
@@ -562,7 +562,7 @@ error[NS005]: `lib/a.toml/b.toml` cannot be included
 1 | include = ["lib", "/dev/null", "lib/a.toml/b.toml"]
   |                                ^^^^^^^^^^^^^^^^^^^ a parent of it is not a directory
   |
-  = note: a relative path begins where the including file lies
+  = note: a relative path is relative to the including file
 
 
 "#]]
@@ -643,13 +643,13 @@ error[NS102]: unknown key `banana` at the top level of the file
 1 | include = "lib.toml"
   |           ---------- included here
   |
-  = help: a private note begins with `x-`
+  = help: keys that begin with `x-` are ignored
 
 error[NS119]: `hostname` cannot be set
  --> lib.toml:3:12
   |
 3 | hostname = "a b"
-  |            ^^^^^ a host name has no blanks
+  |            ^^^^^ a host name has no spaces
   |
  ::: x.toml:3:7
   |
@@ -718,7 +718,7 @@ error[NS116]: `cwd` is not an absolute path
  --> node.toml:2:7
   |
 2 | cwd = "tmp"
-  |       ^^^^^ a path begins with `/`: inside a namespace nestns's own directory means nothing
+  |       ^^^^^ a path begins with `/`: the directory of nestns means nothing inside a namespace
 3 | [ns.web]
 4 | use = "k"
   |       --- used by `web` here
@@ -726,7 +726,7 @@ error[NS116]: `cwd` is not an absolute path
  ::: x.toml:2:11
   |
 2 | include = "node.toml"
-  |           ----------- included below `a` here
+  |           ----------- included in `a` here
 3 | [ns.a]
 4 | use = "t"
   |       --- used by `a` here
@@ -737,12 +737,12 @@ error[NS119]: `hostname` cannot be set
  --> node.toml:5:12
   |
 5 | hostname = "a b"
-  |            ^^^^^ a host name has no blanks
+  |            ^^^^^ a host name has no spaces
   |
  ::: x.toml:2:11
   |
 2 | include = "node.toml"
-  |           ----------- included below `a` here
+  |           ----------- included in `a` here
 3 | [ns.a]
 4 | use = "t"
   |       --- used by `a` here
@@ -794,7 +794,7 @@ error[NS006]: files include each other: x.toml → a.toml → lib/b.toml → x.t
  --> lib/b.toml:2:11
   |
 2 | include = "../x.toml"
-  |           ^^^^^^^^^^^ this is `x.toml` again, and would never end
+  |           ^^^^^^^^^^^ this is `x.toml` again, so including would never end
   |
  ::: a.toml:1:11
   |
@@ -822,7 +822,7 @@ error[NS006]: files include each other: x.toml → x.toml
  --> x.toml:1:12
   |
 1 | include = ["./x.toml"]
-  |            ^^^^^^^^^^ this is `x.toml` again, and would never end
+  |            ^^^^^^^^^^ this is `x.toml` again, so including would never end
 
 
 "#]]
@@ -911,9 +911,9 @@ error[NS212]: there is no template `inner`
  ::: node.toml:1:11
   |
 1 | [template.inner]
-  |           ----- this one is of another file
+  |           ----- this one belongs to another file
   |
-  = note: a file that is included below a namespace uses its own templates, and nobody else uses those
+  = note: a file included in a namespace uses only its own templates, and no other file uses them
 
 error[NS212]: there is no template `outer`
  --> node.toml:3:7
@@ -924,9 +924,9 @@ error[NS212]: there is no template `outer`
  ::: x.toml:1:11
   |
 1 | [template.outer]
-  |           ----- this one is of another file
+  |           ----- this one belongs to another file
   |
-  = note: a file that is included below a namespace uses its own templates, and nobody else uses those
+  = note: a file included in a namespace uses only its own templates, and no other file uses them
 
 
 "#]]
@@ -954,7 +954,7 @@ error[NS101]: `include` must be the path of a file
 1 | include = { a = "b" }
   | ^^^^^^^ this is a table
 
-error[NS101]: `include` must be a string: one file hangs below a namespace
+error[NS101]: `include` must be a string: a namespace includes one file
  --> x.toml:3:11
   |
 3 | include = ["a.toml"]

@@ -22,7 +22,7 @@ error[NS119]: `hostname` cannot be set
  --> x.toml:3:12
   |
 3 | hostname = "a b"
-  |            ^^^^^ a host name has no blanks
+  |            ^^^^^ a host name has no spaces
 
 error[NS102]: unknown key `banana` in a namespace
  --> x.toml:4:1
@@ -30,7 +30,7 @@ error[NS102]: unknown key `banana` in a namespace
 4 | banana = 1
   | ^^^^^^
   |
-  = help: a private note begins with `x-`
+  = help: keys that begin with `x-` are ignored
 
 error[NS118]: `w.0/p:x:y` is not a user
  --> x.toml:5:30
@@ -46,7 +46,7 @@ error[NS206]: `q` waits for `nobody`, which does not exist
 6 | proc.q = { cmd = "q", after = { nobody = "ok" } }
   |                                 ^^^^^^ no process of `w.0` has this name
   |
-  = note: a process waits for processes of its own namespace only
+  = note: a process can wait only for processes of its own namespace
   = note: the same is true of 999 more
 
 
@@ -68,7 +68,7 @@ error[NS119]: `hostname` cannot be set
  --> x.toml:3:12
   |
 3 | hostname = "a b"
-  |            ^^^^^ a host name has no blanks
+  |            ^^^^^ a host name has no spaces
 
 
 "#]]
@@ -93,11 +93,11 @@ error[NS118]: `a:b:0` is not a user
   |
   = note: the same is true of 999 more
 
-error[NS211]: both `a/p.0` and `a/p.1` own the terminal
+error[NS211]: both `a/p.0` and `a/p.1` claim the terminal
  --> x.toml:2:63
   |
 2 | proc.p = { cmd = "p", count = 1000, user = "a:b:{{i}}", tty = true, after = { nobody = "ok", p = "ok" } }
-  |                                                               ^^^^ there is one terminal: that of `nestns up`
+  |                                                               ^^^^ there is only one terminal, that of `nestns up`
 
 error[NS206]: `p` waits for `nobody`, which does not exist
  --> x.toml:2:79
@@ -105,7 +105,7 @@ error[NS206]: `p` waits for `nobody`, which does not exist
 2 | proc.p = { cmd = "p", count = 1000, user = "a:b:{{i}}", tty = true, after = { nobody = "ok", p = "ok" } }
   |                                                                               ^^^^^^ no process of `a` has this name
   |
-  = note: a process waits for processes of its own namespace only
+  = note: a process can wait only for processes of its own namespace
   = note: the same is true of 999 more
 
 error[NS207]: `p` waits for itself
@@ -116,7 +116,7 @@ error[NS207]: `p` waits for itself
   |
   = note: the same is true of 999 more
 
-error[NS114]: process `q` runs nothing
+error[NS114]: process `q` has no program
  --> x.toml:3:6
   |
 3 | proc.q = { count = 1000 }
@@ -142,7 +142,7 @@ error[NS116]: `cwd` is not an absolute path
  --> x.toml:3:29
   |
 3 | proc.p = { cmd = "p", cwd = "{{path}}" }
-  |                             ^^^^^^^^^^ a path begins with `/`: inside a namespace nestns's own directory means nothing
+  |                             ^^^^^^^^^^ a path begins with `/`: the directory of nestns means nothing inside a namespace
   |
   = note: the same is true of 19 more
 
@@ -150,7 +150,7 @@ error[NS116]: `cwd` is not an absolute path
  --> x.toml:4:45
   |
 4 | proc.leaf = { cmd = "p", at = "leaf", cwd = "tmp" }
-  |                                             ^^^^^ a path begins with `/`: inside a namespace nestns's own directory means nothing
+  |                                             ^^^^^ a path begins with `/`: the directory of nestns means nothing inside a namespace
 
 
 "#]].raw());
@@ -169,7 +169,7 @@ error[NS124]: the computation has no result
  --> x.toml:3:15
   |
 3 | hostname = "{{10 / (i - 3)}}"
-  |               ^^^^^^^^^^^^ 10 / 0: nothing can be divided by 0
+  |               ^^^^^^^^^^^^ 10 / 0: division by 0
 
 
 "#]]
@@ -193,9 +193,9 @@ warning[NS304]: PID 1 of `w.0` (cat) has no handler for TERM, so the kernel will
  --> x.toml:3:8
   |
 3 | init = ["cat"]
-  |        ^^^^^^^ it runs until its grace is over, and is killed then
+  |        ^^^^^^^ it keeps running until its grace period is over and is then killed
   |
-  = note: a PID 1 gets only the signals that it handles; KILL from outside is the exception
+  = note: a PID 1 receives only signals that it handles, except KILL from outside
   = help: make it a process under init = "builtin", or write stop = { signal = "KILL" }
 
 warning[NS301]: `w.0` gets 1s to stop, but `w.0/x` inside it asks for 5s
@@ -233,7 +233,7 @@ error[NS123]: there is no variable `one`
   |            ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
   |
   = note: the same is true of 2 more
-  = help: declare it: [vars] and, in the next line, one = …
+  = help: declare it: [vars] followed by one = …
 
 error[NS123]: there is no variable `two`
  --> x.toml:3:12
@@ -242,7 +242,7 @@ error[NS123]: there is no variable `two`
   |            ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
   |
   = note: the same is true of 2 more
-  = help: declare it: [vars] and, in the next line, two = …
+  = help: declare it: [vars] followed by two = …
 
 error[NS123]: there is no variable `three`
  --> x.toml:3:38
@@ -250,7 +250,7 @@ error[NS123]: there is no variable `three`
 3 | hostname = "{{one}}\t{{one}}{{two}}{{three}}{{four}}{{two}}"
   |                                      ^^^^^
   |
-  = help: declare it: [vars] and, in the next line, three = …
+  = help: declare it: [vars] followed by three = …
 
 error[NS123]: there is no variable `four`
  --> x.toml:3:47
@@ -258,7 +258,7 @@ error[NS123]: there is no variable `four`
 3 | hostname = "{{one}}\t{{one}}{{two}}{{three}}{{four}}{{two}}"
   |                                               ^^^^
   |
-  = help: declare it: [vars] and, in the next line, four = …
+  = help: declare it: [vars] followed by four = …
 
 
 "#]]
@@ -294,9 +294,9 @@ warning[NS305]: template `nobody` is never used
  --> x.toml:3:11
   |
 3 | [template.nobody]
-  |           ^^^^^^ no namespace says so
+  |           ^^^^^^ no namespace uses it
   |
-  = help: write use = "nobody" in a namespace, or leave the template out
+  = help: write use = "nobody" in a namespace, or remove the template
 
 error[NS102]: unknown key `hostnme` in a namespace
  --> x.toml:4:1
@@ -310,7 +310,7 @@ error[NS102]: unknown key `nope` in a process
 5 | proc.p = { nope = 1 }
   |            ^^^^
   |
-  = help: a private note begins with `x-`
+  = help: keys that begin with `x-` are ignored
 
 error[NS109]: `bash` is not a value of `init`
  --> x.toml:8:8

@@ -106,18 +106,18 @@ error[NS214]: `as` gives number 1 of `a` a name that cannot be used
  --> x.toml:3:6
   |
 3 | as = "b"
-  |      ^^^ `b` is there already
+  |      ^^^ `b` already exists
   |
   = note: the same is true of 1 more
-  = help: a name that differs from one to the next has {{i}} in it, and in a tree {{level}} as well
+  = help: use {{i}} in the name to make it unique, and in a tree {{level}} as well
 
 error[NS214]: `as` gives number 1 of `t` a name that cannot be used
  --> x.toml:7:6
   |
 7 | as = "t{{level}}"
-  |      ^^^^^^^^^^^^ `t1/t2` is there already
+  |      ^^^^^^^^^^^^ `t1/t2` already exists
   |
-  = help: a name that differs from one to the next has {{i}} in it, and in a tree {{level}} as well
+  = help: use {{i}} in the name to make it unique, and in a tree {{level}} as well
 
 
 "#]]
@@ -159,7 +159,7 @@ error[NS214]: `as` gives number 0 of `b` a name that cannot be used
   |     - it is declared here
 ...
 4 | as = "a"
-  |      ^^^ `a` is there already
+  |      ^^^ `a` already exists
 
 error[NS214]: `as` gives number 0 of `b` a name that cannot be used
  --> x.toml:9:6
@@ -168,7 +168,7 @@ error[NS214]: `as` gives number 0 of `b` a name that cannot be used
   |      -- it is declared here
 ...
 9 | as = "b{{i}}"
-  |      ^^^^^^^^ `p/b0` is there already
+  |      ^^^^^^^^ `p/b0` already exists
 
 error[NS214]: `as` gives number 0 of `d` a name that cannot be used
   --> x.toml:14:6
@@ -177,7 +177,7 @@ error[NS214]: `as` gives number 0 of `d` a name that cannot be used
    |      --- it is declared here
 ...
 14 | as = "c.{{i}}"
-   |      ^^^^^^^^^ `p/c.0` is there already
+   |      ^^^^^^^^^ `p/c.0` already exists
    |
    = note: the same is true of 1 more
 
@@ -185,7 +185,7 @@ error[NS214]: `as` gives number 0 of `e` a name that cannot be used
   --> x.toml:17:6
    |
 17 | as = "f"
-   |      ^^^ `p/f` is there already
+   |      ^^^ `p/f` already exists
 18 | [ns."p/f"]
    |      --- it is declared here
 
@@ -196,7 +196,7 @@ error[NS214]: `as` gives number 0 of `g` a name that cannot be used
    |      --- it is given here
 ...
 21 | as = "f"
-   |      ^^^ `p/f` is there already
+   |      ^^^ `p/f` already exists
 
 
 "#]]
@@ -237,7 +237,7 @@ error[NS214]: `as` gives number 0 of `a` a name that cannot be used
  --> x.toml:3:6
   |
 3 | as = "A{{i}}"
-  |      ^^^^^^^^ `A0` is not a name: a-z, 0-9, `_` and `-`, and numbers behind dots
+  |      ^^^^^^^^ `A0` is not a name: a-z, 0-9, `_` and `-`, and numbers after dots
   |
   = note: the same is true of 1 more
 
@@ -251,7 +251,7 @@ error[NS214]: `as` gives number 0 of `c` a name that cannot be used
  --> x.toml:9:6
   |
 9 | as = "b.x"
-  |      ^^^^^ `b.x` is not a name: a-z, 0-9, `_` and `-`, and numbers behind dots
+  |      ^^^^^ `b.x` is not a name: a-z, 0-9, `_` and `-`, and numbers after dots
 
 error[NS214]: `as` gives number 0 of `d` a name that cannot be used
   --> x.toml:12:6
@@ -263,13 +263,13 @@ error[NS214]: `as` gives number 0 of `e` a name that cannot be used
   --> x.toml:15:6
    |
 15 | as = ""
-   |      ^^ `` is not a name: a-z, 0-9, `_` and `-`, and numbers behind dots
+   |      ^^ `` is not a name: a-z, 0-9, `_` and `-`, and numbers after dots
 
 error[NS214]: `as` gives number 0 of `f` a name that cannot be used
   --> x.toml:18:6
    |
 18 | as = "a/b"
-   |      ^^^^^ `a/b` is not a name: a-z, 0-9, `_` and `-`, and numbers behind dots
+   |      ^^^^^ `a/b` is not a name: a-z, 0-9, `_` and `-`, and numbers after dots
 
 error[NS123]: there is no variable `nothing`
   --> x.toml:21:9
@@ -277,7 +277,7 @@ error[NS123]: there is no variable `nothing`
 21 | as = "{{nothing}}"
    |         ^^^^^^^
    |
-   = help: declare it: [vars] and, in the next line, nothing = …
+   = help: declare it: [vars] followed by nothing = …
 
 error[NS101]: `as` must be a string
   --> x.toml:24:6
@@ -297,13 +297,13 @@ as = "b"
     assert_data_eq!(
         human(text),
         str![[r#"
-error[NS128]: `as` names what is generated, and nothing is
+error[NS128]: `as` names generated instances, but none are generated
  --> x.toml:2:1
   |
 2 | as = "b"
   | ^^
   |
-  = help: add count or depth; a namespace alone is named by its header
+  = help: add count or depth; a single namespace is named by its header
 
 
 "#]]

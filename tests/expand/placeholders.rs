@@ -155,69 +155,69 @@ fn placeholders_that_end_early() {
     assert_data_eq!(
         human(PLACEHOLDERS_THAT_END_EARLY),
         str![[r#"
-error[NS122]: a placeholder cannot be read
+error[NS122]: a placeholder is invalid
  --> x.toml:2:10
   |
 2 | env.A = "{{"
-  |          ^^ the placeholder is opened and never closed
+  |          ^^ the placeholder is never closed
   |
-  = help: two braces that are no placeholder are written {{"{{"}}
+  = help: literal double braces are written {{"{{"}}
 
-error[NS122]: a placeholder cannot be read
+error[NS122]: a placeholder is invalid
  --> x.toml:3:10
   |
 3 | env.C = "{{}}"
   |          ^^^^ a name, a number or a string is missing
   |
-  = help: two braces that are no placeholder are written {{"{{"}}
+  = help: literal double braces are written {{"{{"}}
 
-error[NS122]: a placeholder cannot be read
+error[NS122]: a placeholder is invalid
  --> x.toml:4:10
   |
 4 | env.D = "{{(1 + 2}}"
   |          ^^^^^^^^^^ `)` is missing
   |
-  = help: two braces that are no placeholder are written {{"{{"}}
+  = help: literal double braces are written {{"{{"}}
 
-error[NS122]: a placeholder cannot be read
+error[NS122]: a placeholder is invalid
  --> x.toml:5:10
   |
 5 | env.E = "{{1 +}}"
   |          ^^^^^^^ a name, a number or a string is missing
   |
-  = help: two braces that are no placeholder are written {{"{{"}}
+  = help: literal double braces are written {{"{{"}}
 
-error[NS122]: a placeholder cannot be read
+error[NS122]: a placeholder is invalid
  --> x.toml:6:12
   |
 6 | env.F = '{{"open}}'
   |            ^ the string is never closed
   |
-  = help: two braces that are no placeholder are written {{"{{"}}
+  = help: literal double braces are written {{"{{"}}
 
-error[NS122]: a placeholder cannot be read
+error[NS122]: a placeholder is invalid
  --> x.toml:7:10
   |
 7 | env.H = "{{env}}"
   |          ^^^^^^^ `.` and the name of an environment variable is missing
   |
-  = help: two braces that are no placeholder are written {{"{{"}}
+  = help: literal double braces are written {{"{{"}}
 
-error[NS122]: a placeholder cannot be read
+error[NS122]: a placeholder is invalid
  --> x.toml:8:10
   |
 8 | env.I = "{{env.}}"
   |          ^^^^^^^^ the name of an environment variable is missing
   |
-  = help: two braces that are no placeholder are written {{"{{"}}
+  = help: literal double braces are written {{"{{"}}
 
-error[NS122]: a placeholder cannot be read
+error[NS122]: a placeholder is invalid
  --> x.toml:9:10
   |
 9 | env.J = "{{env.X ?? }}"
   |          ^^^^^^^^^^^^^ a name, a number or a string is missing
   |
-  = help: two braces that are no placeholder are written {{"{{"}}
+  = help: literal double braces are written {{"{{"}}
 
 
 "#]]
@@ -237,45 +237,45 @@ env.M = "{{a }"
     assert_data_eq!(
         human(text),
         str![[r#"
-error[NS122]: a placeholder cannot be read
+error[NS122]: a placeholder is invalid
  --> x.toml:2:17
   |
 2 | env.B = "x {{ a b }}"
   |                 ^ expected `}}` or an operator, found `b`
   |
-  = help: two braces that are no placeholder are written {{"{{"}}
+  = help: literal double braces are written {{"{{"}}
 
-error[NS122]: a placeholder cannot be read
+error[NS122]: a placeholder is invalid
  --> x.toml:3:12
   |
 3 | env.G = "{{99999999999999999999}}"
-  |            ^^^^^^^^^^^^^^^^^^^^ `99999999999999999999` is not a number that fits 64 bits
+  |            ^^^^^^^^^^^^^^^^^^^^ `99999999999999999999` is not a number that fits in 64 bits
   |
-  = help: two braces that are no placeholder are written {{"{{"}}
+  = help: literal double braces are written {{"{{"}}
 
-error[NS122]: a placeholder cannot be read
+error[NS122]: a placeholder is invalid
  --> x.toml:4:13
   |
 4 | env.K = "{{1.5}}"
   |             ^ expected `}}` or an operator, found `.`
   |
-  = help: two braces that are no placeholder are written {{"{{"}}
+  = help: literal double braces are written {{"{{"}}
 
-error[NS122]: a placeholder cannot be read
+error[NS122]: a placeholder is invalid
  --> x.toml:5:12
   |
 5 | env.L = "{{é}}"
   |            ^ expected a name, a number or a string, found `é`
   |
-  = help: two braces that are no placeholder are written {{"{{"}}
+  = help: literal double braces are written {{"{{"}}
 
-error[NS122]: a placeholder cannot be read
+error[NS122]: a placeholder is invalid
  --> x.toml:6:14
   |
 6 | env.M = "{{a }"
   |              ^ expected `}}` or an operator, found `}`
   |
-  = help: two braces that are no placeholder are written {{"{{"}}
+  = help: literal double braces are written {{"{{"}}
 
 
 "#]]
@@ -307,13 +307,13 @@ error[NS123]: there is no variable `banana`
 4 | env.A = "{{worker}} {{banana}}"
   |                       ^^^^^^
   |
-  = help: declare it: [vars] and, in the next line, banana = …
+  = help: declare it: [vars] followed by banana = …
 
-error[NS123]: the environment has no `NESTNS_TEST_NOT_THERE`
+error[NS123]: the environment variable `NESTNS_TEST_NOT_THERE` is not set
  --> x.toml:5:12
   |
 5 | env.B = "{{env.NESTNS_TEST_NOT_THERE}}"
-  |            ^^^^^^^^^^^^^^^^^^^^^^^^^ nothing says what to take instead
+  |            ^^^^^^^^^^^^^^^^^^^^^^^^^ there is no default
   |
   = help: write {{env.NESTNS_TEST_NOT_THERE ?? "…"}}
 
@@ -356,45 +356,45 @@ error[NS124]: the computation has no result
  --> x.toml:7:12
   |
 7 | env.A = "{{1 / zero}}"
-  |            ^^^^^^^^ 1 / 0: nothing can be divided by 0
+  |            ^^^^^^^^ 1 / 0: division by 0
 
 error[NS124]: the computation has no result
  --> x.toml:8:12
   |
 8 | env.B = "{{1 % (zero * 2)}}"
-  |            ^^^^^^^^^^^^^^ 1 % 0: nothing can be divided by 0
+  |            ^^^^^^^^^^^^^^ 1 % 0: division by 0
 
 error[NS124]: the computation has no result
  --> x.toml:9:12
   |
 9 | env.C = "{{big + 1}}"
-  |            ^^^^^^^ 9223372036854775807 + 1: the result does not fit into 64 bits
+  |            ^^^^^^^ 9223372036854775807 + 1: the result does not fit in 64 bits
 
 error[NS124]: the computation has no result
   --> x.toml:10:12
    |
 10 | env.D = "{{-big - 2}}"
-   |            ^^^^^^^^ -9223372036854775807 - 2: the result does not fit into 64 bits
+   |            ^^^^^^^^ -9223372036854775807 - 2: the result does not fit in 64 bits
 
 error[NS124]: the computation has no result
   --> x.toml:11:12
    |
 11 | env.E = "{{big * big}}"
-   |            ^^^^^^^^^ 9223372036854775807 * 9223372036854775807: the result does not fit into 64 bits
+   |            ^^^^^^^^^ 9223372036854775807 * 9223372036854775807: the result does not fit in 64 bits
 
-error[NS124]: only integers can be computed with
+error[NS124]: arithmetic needs integers
   --> x.toml:12:12
    |
 12 | env.F = "{{word + 1}}"
    |            ^^^^^^^^ `three` is a string
 
-error[NS124]: only integers can be computed with
+error[NS124]: arithmetic needs integers
   --> x.toml:13:12
    |
 13 | env.G = "{{1 + flag}}"
    |            ^^^^^^^^ `true` is a boolean
 
-error[NS124]: only integers can be computed with
+error[NS124]: arithmetic needs integers
   --> x.toml:14:12
    |
 14 | env.H = "{{-word}}"
@@ -404,9 +404,9 @@ error[NS124]: the computation has no result
   --> x.toml:15:12
    |
 15 | env.I = "{{(-big - 1) / -1}}"
-   |            ^^^^^^^^^^^^^^^ -9223372036854775808 / -1: the result does not fit into 64 bits
+   |            ^^^^^^^^^^^^^^^ -9223372036854775808 / -1: the result does not fit in 64 bits
 
-error[NS124]: only integers can be computed with
+error[NS124]: arithmetic needs integers
   --> x.toml:16:12
    |
 16 | env.J = "{{name * 2}}"
@@ -432,7 +432,7 @@ error[NS123]: there is no variable `one`
 2 | hostname = "{{one + two}} {{three}}"
   |               ^^^
   |
-  = help: declare it: [vars] and, in the next line, one = …
+  = help: declare it: [vars] followed by one = …
 
 error[NS123]: there is no variable `two`
  --> x.toml:2:21
@@ -440,7 +440,7 @@ error[NS123]: there is no variable `two`
 2 | hostname = "{{one + two}} {{three}}"
   |                     ^^^
   |
-  = help: declare it: [vars] and, in the next line, two = …
+  = help: declare it: [vars] followed by two = …
 
 error[NS123]: there is no variable `three`
  --> x.toml:2:29
@@ -448,7 +448,7 @@ error[NS123]: there is no variable `three`
 2 | hostname = "{{one + two}} {{three}}"
   |                             ^^^^^
   |
-  = help: declare it: [vars] and, in the next line, three = …
+  = help: declare it: [vars] followed by three = …
 
 
 "#]]
@@ -465,21 +465,21 @@ mount_proc = "{{env.COLOR ?? true}}"
     assert_data_eq!(
         human(text),
         str![[r#"
-error[NS125]: the environment's `COLOR` is not an integer
+error[NS125]: the environment variable `COLOR` is not an integer
  --> x.toml:2:12
   |
 2 | count = "{{env.COLOR ?? 3}}"
   |            ^^^^^^^^^^^^^^ it is "blue"
   |
-  = note: a value of the environment has the type of its default
+  = note: an environment variable has the type of its default
 
-error[NS125]: the environment's `COLOR` is not a boolean
+error[NS125]: the environment variable `COLOR` is not a boolean
  --> x.toml:3:17
   |
 3 | mount_proc = "{{env.COLOR ?? true}}"
   |                 ^^^^^^^^^^^^^^^^^ it is "blue"
   |
-  = note: a value of the environment has the type of its default
+  = note: an environment variable has the type of its default
 
 
 "#]]
@@ -504,7 +504,7 @@ error[NS112]: `count` is out of range
   |     - `n` is 2 here
 3 | [ns.a]
 4 | count = "{{n - 3}}"
-  |         ^^^^^^^^^^^ this comes to -1, a number of at least 0 is expected
+  |         ^^^^^^^^^^^ the result is -1, but a number of at least 0 is expected
 
 
 "#]]
@@ -529,7 +529,7 @@ error[NS123]: there is no variable `nothing`
 4 |   second {{nothing}}
   |            ^^^^^^^
   |
-  = help: declare it: [vars] and, in the next line, nothing = …
+  = help: declare it: [vars] followed by nothing = …
 
 error[NS123]: there is no variable `nothing`
  --> x.toml:5:25
@@ -537,7 +537,7 @@ error[NS123]: there is no variable `nothing`
 5 | """, env = { A = "Ünï {{nothing}}", B = "tab\t {{nothing}}", C = "\u00e9 {{nothing}} {{nothing}}" } }
   |                         ^^^^^^^
   |
-  = help: declare it: [vars] and, in the next line, nothing = …
+  = help: declare it: [vars] followed by nothing = …
 
 error[NS123]: there is no variable `nothing`
  --> x.toml:5:50
@@ -545,7 +545,7 @@ error[NS123]: there is no variable `nothing`
 5 | """, env = { A = "Ünï {{nothing}}", B = "tab\t {{nothing}}", C = "\u00e9 {{nothing}} {{nothing}}" } }
   |                                                  ^^^^^^^
   |
-  = help: declare it: [vars] and, in the next line, nothing = …
+  = help: declare it: [vars] followed by nothing = …
 
 error[NS123]: there is no variable `nothing`
  --> x.toml:5:66
@@ -554,7 +554,7 @@ error[NS123]: there is no variable `nothing`
   |                                                                  ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
   |
   = note: the same is true of 1 more
-  = help: declare it: [vars] and, in the next line, nothing = …
+  = help: declare it: [vars] followed by nothing = …
 
 
 "#]]
@@ -579,7 +579,7 @@ error[NS107]: `a{{i}}` is not a name
  --> x.toml:1:6
   |
 1 | [ns."a{{i}}"]
-  |      ^^^^^^ a name is made of a-z, 0-9, `_` and `-`, and begins with a letter or a digit
+  |      ^^^^^^ a name consists of a-z, 0-9, `_` and `-`, and begins with a letter or digit
   |
   = note: placeholders are replaced in values, not in keys and headers
 
@@ -607,7 +607,7 @@ error[NS107]: `p{{i}}` is not a name
  --> x.toml:6:7
   |
 6 | proc."p{{i}}" = "x"
-  |       ^^^^^^ a name is made of a-z, 0-9, `_` and `-`, and begins with a letter or a digit
+  |       ^^^^^^ a name consists of a-z, 0-9, `_` and `-`, and begins with a letter or digit
   |
   = note: placeholders are replaced in values, not in keys and headers
 
@@ -645,35 +645,35 @@ use = "{{name}}"
     assert_data_eq!(
         human(text),
         str![[r#"
-error[NS123]: `path` is not known here
+error[NS123]: `path` is not available here
  --> x.toml:1:11
   |
 1 | name = "{{path}}"
-  |           ^^^^ this is read before there is a namespace that it could be about
+  |           ^^^^ this is evaluated before there is a namespace to refer to
 
-error[NS123]: `level` is not known here
+error[NS123]: `level` is not available here
  --> x.toml:2:31
   |
 2 | description = "{{topology}} {{level}}"
-  |                               ^^^^^ this is read before there is a namespace that it could be about
+  |                               ^^^^^ this is evaluated before there is a namespace to refer to
 
-error[NS123]: `path` is not known here
+error[NS123]: `path` is not available here
  --> x.toml:4:11
   |
 4 | here = "{{path}}"
-  |           ^^^^ this is read before there is a namespace that it could be about
+  |           ^^^^ this is evaluated before there is a namespace to refer to
 
-error[NS123]: `i` is not known here
+error[NS123]: `i` is not available here
  --> x.toml:6:17
   |
 6 | namespaces = "{{i}}"
-  |                 ^ this is read before there is a namespace that it could be about
+  |                 ^ this is evaluated before there is a namespace to refer to
 
-error[NS123]: `name` is not known here
+error[NS123]: `name` is not available here
  --> x.toml:8:10
   |
 8 | use = "{{name}}"
-  |          ^^^^ this is read before there is a namespace that it could be about
+  |          ^^^^ this is evaluated before there is a namespace to refer to
 
 
 "#]]
@@ -693,7 +693,7 @@ error[NS123]: there is no variable `nothing`
 3 | x {{nothing}}"""
   |     ^^^^^^^
   |
-  = help: declare it: [vars] and, in the next line, nothing = …
+  = help: declare it: [vars] followed by nothing = …
 
 
 "#]]

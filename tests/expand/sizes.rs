@@ -44,8 +44,8 @@ x.toml:122:5: error[NS205]: the topology has 33554431 namespaces, its limit is 1
 fn templates_that_double_deeper_than_the_kernel_allows() {
     let text = doubling(60, "") + "[ns.a]\nuse = \"t0\"\n";
     assert_data_eq!(bounded(&text), str![[r#"
-x.toml:157:12: error[NS204]: `a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a` is 33 levels deep, the kernel allows 32
-x.toml:159:12: error[NS204]: `a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/b` is 33 levels deep, the kernel allows 32
+x.toml:157:12: error[NS204]: `a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a` is 33 levels deep, but the kernel allows 32
+x.toml:159:12: error[NS204]: `a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/b` is 33 levels deep, but the kernel allows 32
 x.toml:297:5: error[NS205]: the topology has 4294967295 namespaces, its limit is 1024
 
 "#]].raw());
@@ -125,19 +125,19 @@ error[NS205]: the topology has 2001 namespaces, its limit is 1024
  --> x.toml:2:5
   |
 2 | [ns.w]
-  |     ^ the limit is crossed here
+  |     ^ the limit is exceeded here
   |
-  = note: the limit is there so that a typo does not exhaust the machine
-  = help: if this is meant, write namespaces = 2001 in [limits]
+  = note: the limit prevents a typo from exhausting the machine
+  = help: if this is intended, write namespaces = 2001 in [limits]
 
 error[NS205]: the topology has 6000 processes, its limit is 4096
  --> x.toml:2:5
   |
 2 | [ns.w]
-  |     ^ the limit is crossed here
+  |     ^ the limit is exceeded here
   |
-  = note: the limit is there so that a typo does not exhaust the machine
-  = help: if this is meant, write processes = 6000 in [limits]
+  = note: the limit prevents a typo from exhausting the machine
+  = help: if this is intended, write processes = 6000 in [limits]
 
 
 "#]]
@@ -160,19 +160,19 @@ error[NS205]: the topology has 1000000000000000001000000000000000000 namespaces,
  --> x.toml:3:6
   |
 3 | [ns."a/b"]
-  |      ^^^ the limit is crossed here
+  |      ^^^ the limit is exceeded here
   |
-  = note: the limit is there so that a typo does not exhaust the machine
-  = help: no machine has so many PIDs: Linux gives at most 4194304
+  = note: the limit prevents a typo from exhausting the machine
+  = help: no machine has that many PIDs: Linux allows at most 4194304
 
 error[NS205]: the topology has more than 10^38 processes, its limit is 4096
  --> x.toml:3:6
   |
 3 | [ns."a/b"]
-  |      ^^^ the limit is crossed here
+  |      ^^^ the limit is exceeded here
   |
-  = note: the limit is there so that a typo does not exhaust the machine
-  = help: no machine has so many PIDs: Linux gives at most 4194304
+  = note: the limit prevents a typo from exhausting the machine
+  = help: no machine has that many PIDs: Linux allows at most 4194304
 
 
 "#]]
@@ -193,10 +193,10 @@ error[NS205]: the topology has more than 10^38 namespaces, its limit is 1024
  --> x.toml:1:5
   |
 1 | [ns.a]
-  |     ^ the limit is crossed here
+  |     ^ the limit is exceeded here
   |
-  = note: the limit is there so that a typo does not exhaust the machine
-  = help: no machine has so many PIDs: Linux gives at most 4194304
+  = note: the limit prevents a typo from exhausting the machine
+  = help: no machine has that many PIDs: Linux allows at most 4194304
 
 
 "#]]
@@ -216,7 +216,7 @@ depth = 13
     assert_data_eq!(
         human(text),
         str![[r#"
-error[NS204]: the chain `a` is 1000000000000000000 levels deep, the kernel allows 32
+error[NS204]: the chain `a` is 1000000000000000000 levels deep, but the kernel allows 32
  --> x.toml:2:9
   |
 2 | depth = 1000000000000000000
@@ -224,7 +224,7 @@ error[NS204]: the chain `a` is 1000000000000000000 levels deep, the kernel allow
   |
   = note: PID namespaces nest at most 32 below the initial one (pid_namespaces(7))
 
-error[NS204]: the chain `b/c` is 33 levels deep, the kernel allows 32
+error[NS204]: the chain `b/c` is 33 levels deep, but the kernel allows 32
  --> x.toml:6:9
   |
 6 | depth = 13
@@ -247,7 +247,7 @@ fanout = 9223372036854775807
     assert_data_eq!(
         human(text),
         str![[r#"
-error[NS204]: the chain `a` is 33 levels deep, the kernel allows 32
+error[NS204]: the chain `a` is 33 levels deep, but the kernel allows 32
  --> x.toml:2:9
   |
 2 | depth = 33
@@ -289,18 +289,18 @@ error[NS205]: the topology has 5 processes, its limit is 3
  --> x.toml:5:5
   |
 5 | [ns.w]
-  |     ^ the limit is crossed here
+  |     ^ the limit is exceeded here
   |
-  = note: the limit is there so that a typo does not exhaust the machine
-  = help: if this is meant, write processes = 5 in [limits]
+  = note: the limit prevents a typo from exhausting the machine
+  = help: if this is intended, write processes = 5 in [limits]
 
-error[NS204]: the chain `deep` is 3 levels deep, [limits] allows 2
+error[NS204]: the chain `deep` is 3 levels deep, but [limits] allows 2
  --> x.toml:9:9
   |
 9 | depth = 3
   |         ^
   |
-  = help: if this is meant, raise depth in [limits], at most to 32
+  = help: if this is intended, raise depth in [limits], to at most 32
 
 
 "#]]
@@ -370,10 +370,10 @@ error[NS205]: the topology has 6 namespaces, its limit is 5
  --> x.toml:5:5
   |
 5 | [ns.w]
-  |     ^ the limit is crossed here
+  |     ^ the limit is exceeded here
   |
-  = note: the limit is there so that a typo does not exhaust the machine
-  = help: if this is meant, write namespaces = 6 in [limits]
+  = note: the limit prevents a typo from exhausting the machine
+  = help: if this is intended, write namespaces = 6 in [limits]
 
 
 "#]]
@@ -396,10 +396,10 @@ error[NS205]: the topology has at least 4200 processes, its limit is 4096
  --> x.toml:1:5
   |
 1 | [ns.w]
-  |     ^ the limit is crossed here
+  |     ^ the limit is exceeded here
   |
-  = note: the limit is there so that a typo does not exhaust the machine
-  = help: if this is meant, raise processes in [limits]
+  = note: the limit prevents a typo from exhausting the machine
+  = help: if this is intended, raise processes in [limits]
 
 
 "#]]
@@ -446,7 +446,7 @@ error[NS119]: `hostname` cannot be set
  --> x.toml:2:12
   |
 2 | hostname = "a b"
-  |            ^^^^^ a host name has no blanks
+  |            ^^^^^ a host name has no spaces
 ...
 5 | use = "t"
   |       --- used by `w` here
@@ -457,19 +457,19 @@ error[NS205]: the topology has 1000000000000000000000000 processes, its limit is
  --> x.toml:3:5
   |
 3 | [ns.w]
-  |     ^ the limit is crossed here
+  |     ^ the limit is exceeded here
   |
-  = note: the limit is there so that a typo does not exhaust the machine
-  = help: no machine has so many PIDs: Linux gives at most 4194304
+  = note: the limit prevents a typo from exhausting the machine
+  = help: no machine has that many PIDs: Linux allows at most 4194304
 
 error[NS205]: the topology has 2000000000000000000 namespaces, its limit is 1024
  --> x.toml:3:5
   |
 3 | [ns.w]
-  |     ^ the limit is crossed here
+  |     ^ the limit is exceeded here
   |
-  = note: the limit is there so that a typo does not exhaust the machine
-  = help: no machine has so many PIDs: Linux gives at most 4194304
+  = note: the limit prevents a typo from exhausting the machine
+  = help: no machine has that many PIDs: Linux allows at most 4194304
 
 error[NS101]: `cmd` must be a string of words or an array of arguments
  --> x.toml:6:18
@@ -483,7 +483,7 @@ error[NS102]: unknown key `banana` in a namespace
 8 | banana = 1
   | ^^^^^^
   |
-  = help: a private note begins with `x-`
+  = help: keys that begin with `x-` are ignored
 
 
 "#]]

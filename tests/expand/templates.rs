@@ -345,7 +345,7 @@ error[NS213]: templates use each other: a → b → c/d → a
 7 | use = "a"
   |       --- `c/d` uses `a`
   |
-  = note: a namespace would be inside itself, without end
+  = note: a namespace would contain itself, endlessly
 
 
 "#]]
@@ -372,7 +372,7 @@ error[NS213]: templates use each other: t → t
 2 | use = "t"
   |       ^^^ `t` uses `t`
   |
-  = note: a namespace would be inside itself, without end
+  = note: a namespace would contain itself, endlessly
 
 error[NS213]: templates use each other: u/inside → u/inside
  --> x.toml:5:7
@@ -380,7 +380,7 @@ error[NS213]: templates use each other: u/inside → u/inside
 5 | use = "u"
   |       ^^^ `u/inside` uses `u`, which has `u/inside` inside
   |
-  = note: a namespace would be inside itself, without end
+  = note: a namespace would contain itself, endlessly
 
 
 "#]]
@@ -407,25 +407,25 @@ warning[NS305]: template `unused` is never used
  --> x.toml:3:11
   |
 3 | [template.unused]
-  |           ^^^^^^ no namespace says so
+  |           ^^^^^^ no namespace uses it
   |
-  = help: write use = "unused" in a namespace, or leave the template out
+  = help: write use = "unused" in a namespace, or remove the template
 
 warning[NS305]: template `only/inside` is never used
  --> x.toml:5:12
   |
 5 | [template."only/inside"]
-  |            ^^^^^^^^^^^ no namespace says so
+  |            ^^^^^^^^^^^ no namespace uses it
   |
-  = help: write use = "only/inside" in a namespace, or leave the template out
+  = help: write use = "only/inside" in a namespace, or remove the template
 
 warning[NS305]: template `inner` is never used
  --> x.toml:6:11
   |
 6 | [template.inner]
-  |           ^^^^^ no namespace says so
+  |           ^^^^^ no namespace uses it
   |
-  = help: write use = "inner" in a namespace, or leave the template out
+  = help: write use = "inner" in a namespace, or remove the template
 
 
 "#]]
@@ -445,7 +445,7 @@ use = ["init", "Web"]
     assert_data_eq!(
         human(text),
         str![[r#"
-error[NS108]: a template cannot be called `init`
+error[NS108]: a template cannot be named `init`
  --> x.toml:1:11
   |
 1 | [template.init]
@@ -457,7 +457,7 @@ error[NS107]: `Web` is not a name
  --> x.toml:2:11
   |
 2 | [template.Web]
-  |           ^^^ a name is made of a-z, 0-9, `_` and `-`, and begins with a letter or a digit
+  |           ^^^ a name consists of a-z, 0-9, `_` and `-`, and begins with a letter or digit
   |
   = help: write `web`
 
@@ -465,7 +465,7 @@ error[NS107]: `a//b` has an empty segment
  --> x.toml:3:12
   |
 3 | [template."a//b"]
-  |            ^^^^ a path is names with one `/` between two of them
+  |            ^^^^ a path consists of names separated by single `/`
   |
   = help: write "a/b"
 
@@ -473,7 +473,7 @@ error[NS107]: `t{{i}}` is not a name
  --> x.toml:4:12
   |
 4 | [template."t{{i}}"]
-  |            ^^^^^^ a name is made of a-z, 0-9, `_` and `-`, and begins with a letter or a digit
+  |            ^^^^^^ a name consists of a-z, 0-9, `_` and `-`, and begins with a letter or digit
   |
   = note: placeholders are replaced in values, not in keys and headers
 
@@ -502,7 +502,7 @@ error[NS202]: template `t/c` is declared twice
 2 | [template."t/c"]
   |            ^^^ declared here again
   |
-  = help: nested tables and paths are two spellings of one tree: keep [template."t/c"]
+  = help: nested tables and paths are two ways to write the same tree: keep [template."t/c"]
 
 
 "#]]
@@ -529,7 +529,7 @@ error[NS119]: `hostname` cannot be set
  --> x.toml:2:12
   |
 2 | hostname = "a b"
-  |            ^^^^^ a host name has no blanks
+  |            ^^^^^ a host name has no spaces
 ...
 7 | use = "base"
   |       ------ used by `t` here
@@ -541,7 +541,7 @@ error[NS116]: `cwd` is not an absolute path
  --> x.toml:3:29
   |
 3 | proc.p = { cmd = "x", cwd = "tmp" }
-  |                             ^^^^^ a path begins with `/`: inside a namespace nestns's own directory means nothing
+  |                             ^^^^^ a path begins with `/`: the directory of nestns means nothing inside a namespace
 ...
 7 | use = "base"
   |       ------ used by `t` here
@@ -593,7 +593,7 @@ error[NS119]: `hostname` cannot be set
  --> x.toml:2:12
   |
 2 | hostname = "a b"
-  |            ^^^^^ a host name has no blanks
+  |            ^^^^^ a host name has no spaces
 ...
 9 | use = "t"
   |       --- used by `a` here
@@ -621,7 +621,7 @@ error[NS102]: unknown key `banana` in a namespace
   |       --- used by `a` here
   |
   = note: the same is true of 2 more
-  = help: a private note begins with `x-`
+  = help: keys that begin with `x-` are ignored
 
 error[NS101]: `a` must be a string of words, an array of arguments or a table
  --> x.toml:5:10
@@ -638,12 +638,12 @@ error[NS107]: `B.0` is not a name
  --> x.toml:6:7
   |
 6 | proc."B.0" = "x"
-  |       ^^^ a name is made of a-z, 0-9, `_` and `-`, and begins with a letter or a digit
+  |       ^^^ a name consists of a-z, 0-9, `_` and `-`, and begins with a letter or digit
 ...
 9 | use = "t"
   |       --- used by `a` here
   |
-  = note: a dot marks a generated instance, as in `w.17`, and never stands in a declared name
+  = note: a dot marks a generated instance, as in `w.17`, and is never part of a declared name
   = note: the same is true of 2 more
   = help: write `b-0`
 
@@ -656,7 +656,7 @@ error[NS206]: `c` waits for `nobody`, which does not exist
 9 | use = "t"
   |       --- used by `a` here
   |
-  = note: a process waits for processes of its own namespace only
+  = note: a process can wait only for processes of its own namespace
   = note: the same is true of 2 more
 
 
@@ -682,7 +682,7 @@ error[NS119]: `hostname` cannot be set
  --> x.toml:2:12
   |
 2 | hostname = "a b"
-  |            ^^^^^ a host name has no blanks
+  |            ^^^^^ a host name has no spaces
 
 error[NS101]: `cmd` must be a string of words or an array of arguments
  --> x.toml:3:18
@@ -712,12 +712,12 @@ error[NS203]: `a/x` is both a process and a namespace
  --> x.toml:4:12
   |
 2 | proc.x = "x"
-  |      - it is given here first
+  |      - it is first used here
 3 | [template.two]
 4 | [template."two/x"]
   |            ^^^^^ this name is taken
   |
-  = note: processes and namespaces inside a namespace share one scope: an address names one thing
+  = note: the processes and namespaces in a namespace share one scope: an address names only one of them
 
 
 "#]]

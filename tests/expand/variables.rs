@@ -318,37 +318,37 @@ error[NS126]: `9x` cannot be the name of a variable
  --> x.toml:2:2
   |
 2 | "9x" = 1
-  |  ^^ a name is made of letters, digits and `_`, and does not begin with a digit
+  |  ^^ a name consists of letters, digits and `_`, and does not begin with a digit
 
 error[NS126]: `a-b` cannot be the name of a variable
  --> x.toml:3:2
   |
 3 | "a-b" = 1
-  |  ^^^ a name is made of letters, digits and `_`, and does not begin with a digit
+  |  ^^^ a name consists of letters, digits and `_`, and does not begin with a digit
 
 error[NS126]: `path` cannot be the name of a variable
  --> x.toml:4:1
   |
 4 | path = "x"
-  | ^^^^ this name means something else in a placeholder
+  | ^^^^ this name has another meaning in placeholders
 
 error[NS126]: `env` cannot be the name of a variable
  --> x.toml:5:1
   |
 5 | env = "x"
-  | ^^^ this name means something else in a placeholder
+  | ^^^ this name has another meaning in placeholders
 
 error[NS126]: `true` cannot be the name of a variable
  --> x.toml:6:1
   |
 6 | true = 3
-  | ^^^^ this name means something else in a placeholder
+  | ^^^^ this name has another meaning in placeholders
 
 error[NS126]: `{{a}}` cannot be the name of a variable
  --> x.toml:7:2
   |
 7 | "{{a}}" = 1
-  |  ^^^^^ a name is made of letters, digits and `_`, and does not begin with a digit
+  |  ^^^^^ a name consists of letters, digits and `_`, and does not begin with a digit
 
 
 "#]]
@@ -391,13 +391,13 @@ hostname = "{{uses}} {{own}}"
     assert_data_eq!(
         human(text),
         str![[r#"
-error[NS127]: variables are defined by each other: own → own
+error[NS127]: variables depend on each other: own → own
  --> x.toml:2:7
   |
 2 | own = "{{own}}"
   |       ^^^^^^^^^ `own` needs `own`
 
-error[NS127]: variables are defined by each other: a → b → c → a
+error[NS127]: variables depend on each other: a → b → c → a
  --> x.toml:3:5
   |
 3 | a = "{{b}} {{b}}"
@@ -413,7 +413,7 @@ error[NS123]: there is no variable `nothing`
 7 | wrong = "{{nothing}}"
   |            ^^^^^^^
   |
-  = help: declare it: [vars] and, in the next line, nothing = …
+  = help: declare it: [vars] followed by nothing = …
 
 
 "#]]
@@ -449,7 +449,7 @@ error[NS116]: `cwd` is not an absolute path
   |        ------- `word` is "three" here
 ...
 6 | cwd = "{{word}}"
-  |       ^^^^^^^^^^ a path begins with `/`: inside a namespace nestns's own directory means nothing
+  |       ^^^^^^^^^^ a path begins with `/`: the directory of nestns means nothing inside a namespace
 
 
 "#]]
@@ -480,7 +480,7 @@ error[NS123]: there is no variable `banana`
 5 | hostname = "{{banana}}"
   |               ^^^^^^
   |
-  = help: declare it: [vars] and, in the next line, banana = …
+  = help: declare it: [vars] followed by banana = …
 
 
 "#]]
@@ -519,7 +519,7 @@ error[NS125]: `n` must be an integer
  --> <--set n>:1:1
   |
 1 | x
-  | ^ expected an integer that fits 64 bits
+  | ^ expected an integer that fits in 64 bits
   |
  ::: x.toml:2:5
   |
@@ -541,7 +541,7 @@ error[NS125]: `big` must be an integer
  --> <--set big>:1:1
   |
 1 | 99999999999999999999
-  | ^^^^^^^^^^^^^^^^^^^^ expected an integer that fits 64 bits
+  | ^^^^^^^^^^^^^^^^^^^^ expected an integer that fits in 64 bits
   |
  ::: x.toml:4:7
   |
@@ -709,7 +709,7 @@ error[NS119]: `hostname` cannot be set
   |       ------------- `red` is "a\u{1b}[31m" here
 3 | [ns.a]
 4 | hostname = "{{red}} b"
-  |            ^^^^^^^^^^^ a host name has no blanks
+  |            ^^^^^^^^^^^ a host name has no spaces
 
 
 "#]]
@@ -731,13 +731,13 @@ env = { A = "{{e}}" }
     assert_data_eq!(
         human(text),
         str![[r#"
-error[NS124]: the text becomes longer than 128 KiB
+error[NS124]: the text is longer than 128 KiB
  --> x.toml:5:68
   |
 5 | d = "{{c}}{{c}}{{c}}{{c}}{{c}}{{c}}{{c}}{{c}}{{c}}{{c}}{{c}}{{c}}{{c}}{{c}}{{c}}{{c}}"
-  |                                                                    ^ this is where it does
+  |                                                                    ^ it exceeds that here
   |
-  = note: the kernel hands no program a longer argument or variable (MAX_ARG_STRLEN, execve(2))
+  = note: the kernel passes no longer argument or variable to a program (MAX_ARG_STRLEN, execve(2))
 
 
 "#]]

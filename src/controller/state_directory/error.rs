@@ -74,7 +74,7 @@ impl StateError {
             Self::Exchangeable { .. } => {
                 "set NESTNS_STATE_ROOT to a directory of your own, below directories that only you and root can write \
                     to"
-                    .to_owned()
+                .to_owned()
             }
             Self::Strange { path, .. } if is_device(path) => {
                 "set NESTNS_STATE_ROOT to a directory of your own".to_owned()

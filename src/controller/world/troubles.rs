@@ -18,9 +18,11 @@ impl World<'_> {
     pub(in crate::controller) fn problems(&self) -> Vec<String> {
         let mut problems = Vec::new();
         if self.troubles.unguarded {
-            problems
-                .push("it has no guardian: if its controller is killed, processes that have changed their user \
-                    survive".to_owned());
+            problems.push(
+                "it has no guardian: if its controller is killed, processes that have changed their user \
+                    survive"
+                    .to_owned(),
+            );
         }
         problems.extend(self.troubles.home.clone());
         problems.extend(self.journal.problems());

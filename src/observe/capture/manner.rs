@@ -23,7 +23,7 @@ pub(super) const KINDS: [&str; 16] = [
     "with other capabilities",
     "with no new privileges, or a seccomp filter",
     "with other supplementary groups",
-    "of another user, which the file cannot give it",
+    "of another user, which the file cannot assign",
     "with another umask",
     "with other limits (ulimit)",
     "with another priority, scheduling policy or set of CPUs",

@@ -72,12 +72,12 @@ pub fn capture(machine: &Machine, scope: Scope, programs: bool) -> Capture {
         Scope::Process(pid) => work.index.unread_below(pid),
     };
     let mut missing = vec![
-        (work.leaderless, "namespace", "without a living PID 1, left out with all that is inside"),
-        (work.unread, "namespace", "whose host name or other namespaces cannot be read, written with the default ones"),
-        (work.unsayable, "namespace", "with a user or time namespace of its own, which a file cannot say"),
+        (work.leaderless, "namespace", "without a live PID 1, left out with everything inside"),
+        (work.unread, "namespace", "whose host name or other namespaces cannot be read, written with the defaults"),
+        (work.unsayable, "namespace", "with a user or time namespace of its own, which a file cannot express"),
         (work.shared, "namespace", "that shares others with a sibling, written with some of its own"),
         (work.left_out, "process", "left to the program that forks it"),
-        (unread, "process", "in namespaces that cannot be examined: root may"),
+        (unread, "process", "in namespaces that only root can examine"),
     ];
     missing.extend(work.mounts.iter().zip(mounts::KINDS).map(|(&number, matter)| (number, "namespace", matter)));
     missing.extend(work.deviations.iter().zip(manner::KINDS).map(|(&number, matter)| (number, "process", matter)));

@@ -21,11 +21,11 @@ const NUMBER: i32 = 77;
 pub(super) fn pidfd() -> Check {
     const ID: &str = "pidfd";
     match Pidfd::open(getpid()).and_then(|own| own.signal(0)) {
-        Ok(()) => Check::yes(ID, "processes can be held and signalled by descriptor"),
+        Ok(()) => Check::yes(ID, "pidfds are supported: processes are held and signalled by descriptor"),
         Err(errno) => Check::no(
             ID,
             format!("refused: {}", spelled(errno)),
-            "use Linux 5.3 or later, and let the container's seccomp filter allow pidfd_open and pidfd_send_signal",
+            "use Linux 5.3 or later, and allow pidfd_open and pidfd_send_signal in the container's seccomp filter",
         ),
     }
 }
@@ -33,11 +33,11 @@ pub(super) fn pidfd() -> Check {
 pub(super) fn namespace_ids() -> Check {
     const ID: &str = "namespace-ids";
     match File::open("/proc/self/ns/pid").ok().and_then(namespace::id) {
-        Some(id) => Check::yes(ID, format!("namespaces have ids that are never used again (this one's is {id})")),
+        Some(id) => Check::yes(ID, format!("namespaces have IDs that are never reused (this one has {id})")),
         None => Check::warn(
             ID,
-            "namespaces are known by inodes, which are used again",
-            "nothing: descriptors are held instead; since Linux 6.18 there are ids",
+            "namespaces are identified by inodes, which are reused",
+            "none needed: descriptors are held instead; Linux 6.18 and later have IDs",
         ),
     }
 }
@@ -46,11 +46,11 @@ pub(super) fn pid_translation() -> Check {
     const ID: &str = "pid-translation";
     let own = File::open("/proc/self/ns/pid");
     match own.map(|own| namespace::pid_in(own, getpid())) {
-        Ok(Ok(_)) => Check::yes(ID, "the kernel translates numbers between namespaces"),
+        Ok(Ok(_)) => Check::yes(ID, "the kernel translates PIDs between namespaces"),
         _ => Check::warn(
             ID,
-            "numbers are read from /proc",
-            "nothing: it is only slower; since Linux 6.11 the kernel translates",
+            "PIDs are read from /proc",
+            "none needed, this is only slower; Linux 6.11 and later translate PIDs",
         ),
     }
 }
@@ -58,11 +58,11 @@ pub(super) fn pid_translation() -> Check {
 pub(super) fn pidfd_info() -> Check {
     const ID: &str = "pidfd-info";
     match Pidfd::open(getpid()).and_then(|own| probe::pidfd_info(&own)) {
-        Ok(()) => Check::yes(ID, "a descriptor tells of its process, its exit status included"),
+        Ok(()) => Check::yes(ID, "pidfds report on their process, including its exit status"),
         Err(_) => Check::warn(
             ID,
-            "a descriptor does not tell of its process",
-            "nothing: what is asked of it is read from /proc; since Linux 6.13 it tells",
+            "pidfds do not report on their process",
+            "none needed: /proc is read instead; pidfds of Linux 6.13 and later do",
         ),
     }
 }
@@ -86,12 +86,12 @@ pub(super) fn can_number(way: Way) -> bool {
 pub(super) fn set_tid(can_number: bool) -> Check {
     const ID: &str = "set-tid";
     if can_number {
-        return Check::yes(ID, "processes can be given numbers of one's choice in new namespaces");
+        return Check::yes(ID, "processes can be created with chosen PIDs in new namespaces");
     }
     Check::warn(
         ID,
-        "processes cannot be given numbers of one's choice",
-        "let the container's seccomp filter allow clone3; namespaces below a PID 1 that is a program need it",
+        "processes cannot be created with chosen PIDs",
+        "allow clone3 in the container's seccomp filter; namespaces below a PID 1 that is a program need it",
     )
 }
 
@@ -102,8 +102,8 @@ pub(super) fn mount_api() -> Check {
         Ok(()) | Err(Errno::EPERM) => Check::yes(ID, "file systems can be opened before they are mounted (fsopen)"),
         Err(errno) => Check::warn(
             ID,
-            format!("fsopen is refused: {}", spelled(errno)),
-            "nothing: mount(2) is used; since Linux 5.2 there is fsopen",
+            format!("fsopen is not permitted: {}", spelled(errno)),
+            "none needed: mount(2) is used instead; Linux 5.2 and later have fsopen",
         ),
     }
 }

@@ -92,14 +92,14 @@ pub fn ceilings() -> Vec<Ceiling> {
         found.push(Ceiling {
             name: format!("kernel.threads-max ({limit})"),
             left: limit.saturating_sub(running()),
-            remedy: "raise it with `sysctl kernel.threads-max=…`, on the machine".to_owned(),
+            remedy: "raise it with `sysctl kernel.threads-max=…` on the host".to_owned(),
         });
     }
     if let Some(limit) = number("/proc/sys/kernel/pid_max") {
         found.push(Ceiling {
-            name: format!("kernel.pid_max ({limit}) of the PID namespace that nestns runs in"),
+            name: format!("kernel.pid_max ({limit}) of the PID namespace in which nestns runs"),
             left: numbers_left(limit),
-            remedy: "raise it with `sysctl kernel.pid_max=4194304`, there".to_owned(),
+            remedy: "raise it there with `sysctl kernel.pid_max=4194304`".to_owned(),
         });
     }
     found
@@ -124,15 +124,16 @@ pub fn reached_with(inside: &[Inside], ended: u64) -> String {
     }
     if let Some(path) = full_namespace(inside) {
         return format!(
-            "every number of the PID namespace `{path}` is in use, up to its kernel.pid_max; end something in it, or write \
+            "every PID of the PID namespace `{path}` is in use, up to its kernel.pid_max; end something in it, or \
+                write \
              a larger number to /proc/sys/kernel/pid_max there"
         );
     }
     let names: Vec<String> =
         ceilings.iter().map(|ceiling| format!("{}: {} left", ceiling.name, ceiling.left)).collect();
     format!(
-        "a limit on processes was reached, and the kernel does not say which; none of those that can be read is exhausted \
-         any more ({})",
+        "a limit on processes was reached, and the kernel does not report which; none of those that can be read is \
+            exhausted now ({})",
         names.join("; ")
     )
 }

@@ -18,7 +18,7 @@ pub fn open_files() -> String {
 /// Reason why a descriptor cannot have the number that it needs (`EINVAL` of fcntl(2), `EBADF` of dup2(2)).
 pub fn number_not_allowed() -> String {
     format!(
-        "the limit on open files of the process, {}, is not above the number that this descriptor needs; raise it with \
+        "the limit on open files of the process, {}, is not above the number this descriptor needs; raise it with \
          `ulimit -n`",
         limit()
     )

@@ -17,14 +17,17 @@ pub const ID: &str = "cgroup-freezer";
 /// Makes a cgroup beside the caller's and removes it.
 pub fn check() -> Check {
     let Some(tree) = Tree::find() else {
-        let found = "no cgroup of version 2 is mounted: nothing can be paused";
+        let found = "no cgroup v2 is mounted, so namespaces cannot be paused";
         return Check::warn(ID, found, "mount one, with or without controllers: `mount -t cgroup2 none DIRECTORY`");
     };
     let own = match tree.group_of(getpid()) {
         Ok(Some(own)) => own,
         Ok(None) => {
-            let found =
-                format!("this process is in a cgroup outside of {}: nothing can be paused", tree.mount.display());
+            let found = format!(
+                "this process is in a cgroup outside of {}, so namespaces cannot be \
+                    paused",
+                tree.mount.display()
+            );
             return Check::warn(ID, found, "start the container with a cgroup namespace of its own");
         }
         Err(error) => {
@@ -32,10 +35,10 @@ pub fn check() -> Check {
         }
     };
     match try_out(&own) {
-        Ok(true) => Check::yes(ID, format!("namespaces can be paused, by cgroups in {}", own.display())),
+        Ok(true) => Check::yes(ID, format!("namespaces can be paused, with cgroups in {}", own.display())),
         Ok(false) => Check::warn(
             ID,
-            format!("the cgroups in {} have no cgroup.freeze: nothing can be paused", own.display()),
+            format!("the cgroups in {} have no cgroup.freeze, so namespaces cannot be paused", own.display()),
             "use Linux 5.2 or later",
         ),
         Err(error) => {

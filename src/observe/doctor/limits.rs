@@ -75,7 +75,7 @@ impl Limits {
         let memory = self.memory.as_ref().map(|memory| Ceiling {
             name: format!("{} MiB of free memory, {}", memory.kib / 1024, memory.source),
             left: memory.kib / NAMESPACE_KIB,
-            remedy: "end something, or give the machine or the cgroup more memory".to_owned(),
+            remedy: "end something, or provide more memory to the machine or cgroup".to_owned(),
         });
         ceiling::ceilings().into_iter().chain(namespaces).chain(memory).min_by_key(|ceiling| ceiling.left)
     }
@@ -94,13 +94,13 @@ impl Limits {
                 "max-user-namespaces",
                 self.user_namespaces,
                 "user.max_user_namespaces",
-                "`sysctl user.max_user_namespaces=100000`; a topology takes one, of an ordinary user",
+                "`sysctl user.max_user_namespaces=100000`; a topology of an ordinary user needs one",
             ),
         ];
         checks.push(match &self.pids {
             None => Check::yes("pids-max", "no limit"),
             Some(pids) => {
-                let found = format!("{} of {} are left in {}", pids.left(), pids.max, pids.group.display());
+                let found = format!("{} of {} left in {}", pids.left(), pids.max, pids.group.display());
                 if pids.left() < FEW {
                     Check::warn("pids-max", found, "raise `pids.max` there (docker and podman: `--pids-limit`)")
                 } else {
@@ -116,12 +116,12 @@ impl Limits {
             Some(limit) if limit < FEW => Check::warn(
                 "rlimit-nofile",
                 format!("{limit} (hard)"),
-                "raise `ulimit -Hn`: each captured stream of a process takes one descriptor",
+                "raise `ulimit -Hn`: each captured stream of a process needs one descriptor",
             ),
             limit => Check::yes("rlimit-nofile", format!("{} (hard)", say(limit))),
         });
         checks.push(match self.fan_out() {
-            None => Check::yes("fan-out", "no limit is known"),
+            None => Check::yes("fan-out", "no known limit"),
             Some(Ceiling { name, left, remedy }) => {
                 let found = format!("about {left} namespaces fit side by side: {name}");
                 if left < FEW { Check::warn("fan-out", found, remedy) } else { Check::yes("fan-out", found) }
@@ -135,7 +135,7 @@ fn few(id: &'static str, limit: Option<u64>, name: &str, remedy: &str) -> Check 
     match limit {
         Some(limit) if limit < FEW => Check::warn(id, format!("{name} is {limit}"), remedy),
         Some(limit) => Check::yes(id, format!("{name} is {limit}")),
-        None => Check::yes(id, format!("{name} is not known here")),
+        None => Check::yes(id, format!("{name} is unknown here")),
     }
 }
 

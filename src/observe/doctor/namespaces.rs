@@ -127,7 +127,7 @@ impl Nesting {
     fn user_namespaces(&self) -> Check {
         const ID: &str = "user-namespaces";
         match self.user {
-            Ok(()) => Check::yes(ID, "the caller can make them"),
+            Ok(()) => Check::yes(ID, "can be created by the caller"),
             Err(errno) => {
                 let found = format!("refused: {}", spelled(errno));
                 Check::warn(ID, found, reason::no_namespace("user", errno))
@@ -138,15 +138,15 @@ impl Nesting {
     fn pid_namespaces(&self) -> Check {
         const ID: &str = "pid-namespaces";
         match self.way {
-            Way::Direct => Check::yes(ID, "the caller can make them as he is"),
+            Way::Direct => Check::yes(ID, "can be created with the caller's own privileges"),
             Way::UserNamespace => {
-                Check::yes(ID, "the caller can make them inside a user namespace, where he is the only user")
+                Check::yes(ID, "can be created inside a user namespace, in which the caller is the only user")
             }
             Way::Refused(obstacle @ Obstacle { kind: "pid", errno }) => {
                 Check::no(ID, format!("refused: {}", spelled(errno)), obstacle.remedy())
             }
             Way::Refused(obstacle @ Obstacle { errno, .. }) => {
-                let found = format!("the user namespace that they need is refused: {}", spelled(errno));
+                let found = format!("the user namespace they need is not permitted: {}", spelled(errno));
                 Check::no(ID, found, obstacle.remedy())
             }
         }
@@ -156,10 +156,10 @@ impl Nesting {
         const ID: &str = "nesting";
         let Levels { left, then } = self.levels;
         if let Way::Refused(obstacle) = self.way {
-            return Check::no(ID, "no level can be made", obstacle.remedy());
+            return Check::no(ID, "no level can be created", obstacle.remedy());
         }
         match left {
-            0 => Check::no(ID, "no level can be made", self.no_level()),
+            0 => Check::no(ID, "no level can be created", self.no_level()),
             1..8 if then == Errno::ENOSPC => {
                 Check::warn(ID, format!("{left} more levels (measured)"), reason::no_space(left as usize + 1))
             }
@@ -189,27 +189,28 @@ impl Nesting {
             .collect();
         if refused.is_empty() {
             let words: Vec<&str> = self.kinds.iter().map(|(word, _)| *word).collect();
-            return Check::yes(ID, format!("{} namespaces can be made", words.join(", ")));
+            return Check::yes(ID, format!("{} namespaces can be created", words.join(", ")));
         }
-        let remedy = "leave them out with `unshare` in the topology, or start the container with more rights";
+        let remedy = "leave them out with `unshare` in the topology, or start the container with more privileges";
         Check::warn(ID, format!("refused: {}", refused.join(", ")), remedy)
     }
 
     fn proc_mount(&self) -> Check {
         const ID: &str = "proc-mount";
         match self.proc_mount {
-            Ok(()) => Check::yes(ID, "a new namespace can have a /proc of its own"),
+            Ok(()) => Check::yes(ID, "a new namespace can mount a /proc of its own"),
             Err(Refusal { call: Call::MountProc, errno: Errno::EPERM }) if self.is_masked => {
                 Check::warn(ID, format!("refused: {}", errno::spelled(Errno::EPERM)), reason::masked_proc())
             }
             Err(Refusal { call: Call::Mount | Call::MountProc, errno }) => {
-                let remedy = "let the seccomp filter or security module around this process allow mount (docker and podman: \
+                let remedy = "allow mount in the seccomp filter or security module around this process (docker and \
+                    podman: \
                               `--security-opt seccomp=unconfined`), or set `mount_proc = false`";
-                Check::warn(ID, format!("mount is refused: {}", errno::spelled(errno)), remedy)
+                Check::warn(ID, format!("mount is not permitted: {}", errno::spelled(errno)), remedy)
             }
             Err(Refusal { call: Call::Namespaces, errno }) => {
-                let found = format!("no namespace can be made for it: {}", spelled(errno));
-                Check::warn(ID, found, "see the checks before this one; `mount_proc = false` does without")
+                let found = format!("no namespace can be created for it: {}", spelled(errno));
+                Check::warn(ID, found, "see the checks before this one; `mount_proc = false` avoids the mount")
             }
         }
     }

@@ -19,23 +19,23 @@ fn is_outermost() -> bool {
 pub fn no_space(level: usize) -> String {
     const DEEP: &str = "32 PID namespaces nest below the initial one";
     let limit = read_number("/proc/sys/user/max_pid_namespaces");
-    let count = limit.map_or_else(|| "not known here".to_owned(), |limit| limit.to_string());
+    let count = limit.map_or_else(|| "unknown here".to_owned(), |limit| limit.to_string());
     let by_count = format!(
-        "the limit user.max_pid_namespaces ({count}) is reached, which counts for each user{}; raise it with `sysctl \
-         user.max_pid_namespaces=…`, or wait a moment where many namespaces have just ended",
-        if is_outermost() { "" } else { ", here or around this container" }
+        "the limit user.max_pid_namespaces ({count}) is reached, which applies to each user{}; raise it with `sysctl \
+            user.max_pid_namespaces=…`, or wait a moment if many namespaces have just ended",
+        if is_outermost() { "" } else { ", here or outside this container" }
     );
     match limit {
-        Some(0) => "the limit user.max_pid_namespaces (0) refuses them all; raise it with `sysctl \
-                    user.max_pid_namespaces=…`"
+        Some(0) => "the limit user.max_pid_namespaces (0) forbids them all; raise it with `sysctl \
+            user.max_pid_namespaces=…`"
             .to_owned(),
         _ if level > 32 => format!("the nesting limit is reached at level {level}: {DEEP}; make the tree shallower"),
         // No namespace is around that could have used some of them.
         _ if is_outermost() => by_count,
         Some(..=1000) => by_count,
         _ => format!(
-            "the nesting limit is reached at level {level}: {DEEP}, and a container that nestns runs in has used some of \
-             them; make the tree shallower or run it further outside. Where it is not that, {by_count}"
+            "the nesting limit is reached at level {level}: {DEEP}, and a container in which nestns runs has used some \
+                of them; make the tree shallower or run it further out. If it is not that, {by_count}"
         ),
     }
 }
@@ -46,13 +46,14 @@ pub fn limits_reached(kinds: &[&str]) -> String {
     let limits = kinds.iter().map(|kind| (read_number(&format!("/proc/sys/user/max_{kind}_namespaces")), kind));
     match limits.filter_map(|(limit, kind)| Some((limit?, kind))).min() {
         Some((0, kind)) => format!(
-            "the limit user.max_{kind}_namespaces (0) refuses them all; raise it with `sysctl \
-             user.max_{kind}_namespaces=…`, or run as root of the machine"
+            "the limit user.max_{kind}_namespaces (0) forbids them all; raise it with `sysctl \
+                user.max_{kind}_namespaces=…`, or run as root of the host"
         ),
         // User namespaces nest 32 deep as well, with the same error.
         Some((limit, kind)) => format!(
-            "the limit user.max_{kind}_namespaces ({limit}) is reached, here or around this container; it counts for each user; raise it with \
-             `sysctl user.max_{kind}_namespaces=…`, or wait a moment where many namespaces have just ended"
+            "the limit user.max_{kind}_namespaces ({limit}) is reached, here or outside this container; it applies to \
+                each user; raise it with \
+             `sysctl user.max_{kind}_namespaces=…`, or wait a moment if many namespaces have just ended"
         ),
         None => "a limit on namespaces (user.max_*_namespaces) is reached".to_owned(),
     }
@@ -66,19 +67,20 @@ pub fn no_processes() -> String {
 /// Reason why namespaces are refused (`EPERM`, `EACCES`, `ENOSYS`): for an ordinary user mostly a setting, for root
 /// always a filter.
 pub fn no_permission() -> String {
-    const FILTER: &str = "a seccomp filter or security module, as containers have them (docker and podman: `--security-opt \
+    const FILTER: &str = "a seccomp filter or security module, as used by containers (docker and podman: \
+        `--security-opt \
                           seccomp=unconfined`)";
     if is_effective(SYS_ADMIN) {
         return format!("something refuses namespaces even to root: {FILTER}; let it allow unshare, clone and setns");
     }
-    let mut text = String::from("this machine refuses user namespaces to an ordinary user");
+    let mut text = String::from("this machine forbids user namespaces for ordinary users");
     let refused = |path, value| read_number(path) == Some(value);
     if refused("/proc/sys/user/max_user_namespaces", 0) {
-        text.push_str(": user.max_user_namespaces is 0; `sysctl user.max_user_namespaces=10000` lifts it");
+        text.push_str(": user.max_user_namespaces is 0; `sysctl user.max_user_namespaces=10000` enables them");
     } else if refused("/proc/sys/kernel/unprivileged_userns_clone", 0) {
-        text.push_str(": `sysctl kernel.unprivileged_userns_clone=1` lifts it");
+        text.push_str(": `sysctl kernel.unprivileged_userns_clone=1` enables them");
     } else if refused("/proc/sys/kernel/apparmor_restrict_unprivileged_userns", 1) {
-        text.push_str(": AppArmor; `sysctl kernel.apparmor_restrict_unprivileged_userns=0` lifts it");
+        text.push_str(": AppArmor; `sysctl kernel.apparmor_restrict_unprivileged_userns=0` enables them");
     } else {
         text.push_str(": ");
         text.push_str(FILTER);
@@ -94,11 +96,11 @@ pub fn no_namespace(kind: &str, errno: Errno) -> String {
         Errno::ENOSPC if kind == "pid" => no_space(1),
         Errno::ENOSPC => limits_reached(&[kind]),
         Errno::EAGAIN => no_processes(),
-        Errno::ENOMEM => {
-            "there is not enough memory for it: end something, or give the machine or cgroup more".to_owned()
-        }
+        Errno::ENOMEM => "there is not enough memory for it: end something, or provide more memory to the machine or \
+                cgroup"
+            .to_owned(),
         Errno::EMFILE | Errno::ENFILE => "there are too many open files: raise `ulimit -n`, or fs.file-max".to_owned(),
-        Errno::EINVAL => format!("this kernel has no {kind} namespaces: use one that is built with them"),
+        Errno::EINVAL => format!("this kernel has no {kind} namespaces: use a kernel built with them"),
         _ => no_permission(),
     }
 }
@@ -115,14 +117,14 @@ pub fn proc_masks() -> Vec<String> {
 pub fn masked_proc() -> String {
     let masks = proc_masks();
     if masks.is_empty() {
-        return "a seccomp filter or security module forbids mount, or a part of the visible /proc is covered (the \
-            kernel \
-                then refuses a new one in a user namespace); lift that (docker and podman: `--security-opt unmask=ALL` and \
+        return "a seccomp filter or security module forbids mount, or a part of the visible /proc is masked (the \
+            kernel then forbids a new one in a user namespace); lift that (docker and podman: `--security-opt \
+            unmask=ALL` and \
                 `--security-opt seccomp=unconfined`), or set `mount_proc = false`"
             .to_owned();
     }
     format!(
-        "the visible /proc is masked ({}), and the kernel then refuses a new one in a user namespace; start the \
+        "the visible /proc is masked ({}), and the kernel then forbids a new one in a user namespace; start the \
          container with an unmasked /proc (docker and podman: `--security-opt unmask=ALL`, Kubernetes: `procMount: \
          Unmasked`), or set `mount_proc = false`",
         masks.join(", ")

@@ -82,9 +82,9 @@ struct Samples {
 }
 
 const CREATE: &str = "creating namespaces and processes";
-const TALK: &str = "talking between the processes of a tree";
-const SERVE: &str = "being reachable for the other verbs";
-const WAIT: &str = "waiting for what happens";
+const TALK: &str = "communicating between the processes of a tree";
+const SERVE: &str = "being reachable by the other commands";
+const WAIT: &str = "waiting for events";
 const END: &str = "ending a tree";
 const STATE: &str = "keeping the state directory";
 /// No descriptor.
@@ -287,7 +287,7 @@ fn try_fork() -> Result<(), RefusedCall> {
 pub(super) fn check() -> Check {
     let refused = refused_calls_apart();
     if refused.is_empty() {
-        return Check::yes(ID, format!("the {} system calls that a topology needs can be made", CALLS.len() + 2));
+        return Check::yes(ID, format!("the {} system calls that a topology needs are permitted", CALLS.len() + 2));
     }
     Check::no(ID, format!("refused: {}", listed(&refused)), remedy(&refused))
 }
@@ -295,7 +295,7 @@ pub(super) fn check() -> Check {
 /// `close_range (ENOSYS), pidfd_open (EPERM)`.
 pub fn listed(refused: &[RefusedCall]) -> String {
     let one = |call: &RefusedCall| match call.errno {
-        Errno::ECHILD => format!("{} (whoever makes it is killed)", call.name),
+        Errno::ECHILD => format!("{} (the caller is killed)", call.name),
         errno => format!("{} ({errno:?})", call.name),
     };
     refused.iter().map(one).collect::<Vec<_>>().join(", ")
@@ -315,10 +315,10 @@ pub fn remedy(refused: &[RefusedCall]) -> String {
     match newest {
         Some(version) if !super::surroundings::is_filtered() => format!("use Linux {version} or later"),
         Some(version) => format!(
-            "let the seccomp filter around this process allow them (docker and podman: `--security-opt \
+            "allow them in the seccomp filter around this process (docker and podman: `--security-opt \
              seccomp=unconfined`, or a profile of your own), or use Linux {version} or later"
         ),
-        None => "let the seccomp filter or security module around this process allow them (docker and podman: \
+        None => "allow them in the seccomp filter or security module around this process (docker and podman: \
                  `--security-opt seccomp=unconfined`, or a profile of your own)"
             .to_owned(),
     }

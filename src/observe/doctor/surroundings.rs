@@ -44,11 +44,11 @@ pub(super) fn yama() -> Check {
     match scope.as_deref().map(str::trim) {
         Err(_) => Check::yes(ID, "not restricted (no Yama)"),
         Ok("0") => Check::yes(ID, "0: not restricted"),
-        Ok("1") => Check::yes(ID, "1: a process may trace its descendants only; nestns traces nobody"),
+        Ok("1") => Check::yes(ID, "1: a process may trace only its descendants; nestns itself does not trace"),
         Ok(scope) => Check::warn(
             ID,
-            format!("{scope}: only an administrator may trace, or nobody"),
-            "`sysctl kernel.yama.ptrace_scope=1` where programs of a topology are to be traced",
+            format!("{scope}: only root may trace, or no process at all"),
+            "`sysctl kernel.yama.ptrace_scope=1` if programs of a topology are to be traced",
         ),
     }
 }

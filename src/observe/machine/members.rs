@@ -32,7 +32,7 @@ pub(super) fn read(spaces: &mut Spaces, search: Search) -> io::Result<Members> {
     if !is_own_proc() {
         return Err(io::Error::new(
             io::ErrorKind::Unsupported,
-            "/proc belongs to another PID namespace than this process is in, so that its numbers are not ours",
+            "/proc belongs to another PID namespace than this process, so its PIDs are meaningless here",
         ));
     }
     let mut pids = directory::numbers(File::open("/proc")?)?;

@@ -23,7 +23,7 @@ use crate::sys::reap::await_child;
 pub(super) fn measure(rows: &Rows<'_>, observer: &Observer) -> io::Result<Glimpse> {
     let place = match Place::of(rows.machine, observer) {
         Ok(place) => place,
-        Err(error) => return Ok(failed("look into it", &error)),
+        Err(error) => return Ok(failed("examine it", &error)),
     };
     let (ours, theirs) = Channel::pair().map_err(Errno::from)?;
     theirs.pass_credentials().map_err(Errno::from)?;

@@ -64,7 +64,7 @@ struct Credentials {
 pub(super) fn ask(machine: &Machine, observer: &Observer, question: &Question<'_>) -> io::Result<Glimpse> {
     let place = match Place::of(machine, observer) {
         Ok(place) => place,
-        Err(error) => return Ok(failed("look into it", &error)),
+        Err(error) => return Ok(failed("examine it", &error)),
     };
     Asked::begin(place, question, None)?.end()
 }
@@ -300,7 +300,7 @@ impl Place {
     /// Enters the remaining namespaces and takes over the credentials, in the prober.
     pub(super) fn settle(&self, passage: &Passage<'_>) -> Result<(), (&'static str, Errno)> {
         passage.enter_others().map_err(words)?;
-        self.credentials.take().map_err(|errno| ("take over its credentials", errno))?;
+        self.credentials.take().map_err(|errno| ("adopt its credentials", errno))?;
         // Changing the user has cleared it; the helper, if it has died since, is gone for good.
         set_pdeathsig(Signal::SIGKILL).map_err(|errno| ("set its parent-death signal", errno))
     }

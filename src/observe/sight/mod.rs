@@ -183,7 +183,7 @@ pub fn look(rows: &Rows<'_>, observers: &[Observer], via: Via) -> io::Result<Vec
         match glimpse {
             Glimpse::Failed { stage, errno } => {
                 let errno = Errno::from_raw(errno);
-                view.trouble = Some(format!("nobody can be put there: {stage}: {}", spelled(errno)));
+                view.trouble = Some(format!("cannot place a probe there: {stage}: {}", spelled(errno)));
             }
             Glimpse::Numbers(answers) => {
                 judge(&mut view, rows, observer.space, &Tried { numbers: &numbers, answers, identities: &identities });

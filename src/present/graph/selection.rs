@@ -93,10 +93,10 @@ impl Selection {
     pub(super) fn omissions(mut self) -> Vec<String> {
         self.omissions.sort_unstable();
         let sentence = |omission| match omission {
-            Omission::Processes => "processes are counted where a namespace has several".to_owned(),
-            Omission::Depth => format!("namespaces below level {} are counted", self.detail.depth),
+            Omission::Processes => "processes are only counted where a namespace has several".to_owned(),
+            Omission::Depth => format!("namespaces below level {} are only counted", self.detail.depth),
             Omission::Siblings => {
-                format!("of namespaces side by side, no more than {} are drawn", self.detail.siblings)
+                format!("at most {} sibling namespaces are drawn", self.detail.siblings)
             }
         };
         self.omissions.iter().copied().map(sentence).collect()

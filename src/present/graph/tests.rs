@@ -176,13 +176,13 @@ one 1
 two 1
   a 2
   [2 namespaces with 3 processes]
-left out: processes are counted where a namespace has several
-left out: namespaces below level 1 are counted
+left out: processes are only counted where a namespace has several
+left out: namespaces below level 1 are only counted
 "
     );
     let drawn = outline(&Picture::new(&heading, &nodes, Detail { siblings: 1, ..detail }));
     assert!(drawn.contains("[3 more namespaces with 4 processes]\n"), "{drawn}");
-    assert!(drawn.ends_with("left out: of namespaces side by side, no more than 1 are drawn\n"), "{drawn}");
+    assert!(drawn.ends_with("left out: at most 1 sibling namespaces are drawn\n"), "{drawn}");
 }
 
 /// Asserts that everything that a chart says it lacks is in the tree.
@@ -205,15 +205,15 @@ fn a_chart_always_fits() {
     assert_eq!(fits(&Forest::grow(&distinct("a", 100, &["p", "q"]))).left_out, Vec::<String>::new());
 
     let crowded = fits(&Forest::grow(&distinct("a", 120, &["p", "q", "r", "s", "t"])));
-    assert_eq!(crowded.left_out, ["processes are counted where a namespace has several"]);
+    assert_eq!(crowded.left_out, ["processes are only counted where a namespace has several"]);
 
     let deep = (0..60).map(|i| seed(format!("s{i}"), &[], distinct("in", 9, &["p"]))).collect();
     let deep = fits(&Forest::grow(&[seed("top", &[], deep)]));
-    assert_eq!(deep.left_out, ["namespaces below level 2 are counted"]);
+    assert_eq!(deep.left_out, ["namespaces below level 2 are only counted"]);
     assert!(deep.text.contains("[\"9 namespaces with 9 processes\"]"), "{}", deep.text);
 
     let fan = fits(&Forest::grow(&[seed("top", &[], distinct("w", 5_000, &["p"]))]));
-    assert_eq!(fan.left_out, ["of namespaces side by side, no more than 128 are drawn"]);
+    assert_eq!(fan.left_out, ["at most 128 sibling namespaces are drawn"]);
     assert!(fan.text.contains("[\"4872 more namespaces with 4872 processes\"]"));
 
     let broad = fits(&Forest::grow(&distinct("a-namespace-with-quite-a-long-name-", 20_000, &["p", "q"])));

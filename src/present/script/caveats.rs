@@ -51,19 +51,19 @@ pub(super) fn of_all(forest: &Forest, page: &Page) -> Vec<&'static str> {
     let any = |condition: fn(&Space) -> bool| spaces.iter().any(|space| condition(space));
     let mut reasons = Vec::new();
     if spaces.iter().any(|space| children(space) > 1) {
-        reasons.push("of namespaces beside each other all but the last have an unshare that takes a number, too");
+        reasons.push("of sibling namespaces, all but the last have an unshare that uses a PID, too");
     }
     if any(Space::is_entered) {
-        reasons.push("nsenter takes a number outside, and those who enter come in whatever order");
+        reasons.push("nsenter uses a PID outside, and processes enter in any order");
     }
     if any(children_follow_forks) {
-        reasons.push("programs start at once, and what they fork may come before a namespace that is made later");
+        reasons.push("programs start at once, and what they fork may come before a namespace that is created later");
     }
     if page.flags.contains(&Flag::HostName) {
-        reasons.push("for an ordinary user each hostname(1) takes one");
+        reasons.push("for an ordinary user each hostname(1) uses one");
     }
     if page.flags.contains(&Flag::Loopback) {
-        reasons.push("ip takes one");
+        reasons.push("ip uses one");
     }
     reasons
 }

@@ -34,7 +34,7 @@ pub(super) fn find(path: &str, variable: &str, proc: Proc, target: Option<&Targe
         // The newest child of the shell is the process that it has just started.
         lines.push(Line::new(
             "read -r children </proc/thread-self/children; newest=${children##* }",
-            "$! by the numbers of this /proc, which is that of a namespace further out",
+            "$! with the PIDs of this /proc, which belongs to a namespace further out",
         ));
         parent = "newest";
     }
@@ -46,7 +46,7 @@ pub(super) fn find(path: &str, variable: &str, proc: Proc, target: Option<&Targe
         lines.push(Line::new(until("inner", parent), "waits for the child of nsenter, the unshare inside"));
         parent = "inner";
     }
-    let note = format!("waits for {path}/init, and keeps the number that it has here");
+    let note = format!("waits for {path}/init, and stores its PID here");
     lines.push(Line::new(until(variable, parent), note));
     lines
 }

@@ -52,46 +52,47 @@ impl Flag {
     pub(super) const fn meaning(self) -> &'static str {
         match self {
             Self::Fork => {
-                "the program becomes a child of unshare, and the first one inside: PID 1. Without it the program stays \
-                 outside, the first command that it runs is PID 1, and once that has ended the next one fails: \"fork: \
-                 Cannot allocate memory\". A PID namespace without its PID 1 takes nobody in."
+                "the program becomes a child of unshare and the first process inside: PID 1. Without it the program \
+                    stays outside, the first command that it runs is PID 1, and once that has ended the next one \
+                    fails: \"fork: Cannot allocate memory\". A PID namespace without its PID 1 accepts no processes."
             }
-            Self::Pid => "a new PID namespace, for children. Without it: the old numbers, and nothing is hidden.",
+            Self::Pid => "a new PID namespace, for children. Without it: the old PIDs, and nothing is hidden.",
             Self::MountProc => {
                 "a /proc of the new PID namespace, in a mount namespace of its own, so that the one outside is not \
-                 covered. Without it $$ is 1, but /proc/self still has the number outside, and ps shows the processes \
+                    hidden. Without it $$ is 1, but /proc/self still has the PID outside, and ps shows the processes \
                  outside."
             }
             Self::Mount => {
-                "a mount namespace: what is mounted inside is not seen outside. /proc stays that of outside."
+                "a mount namespace: what is mounted inside is not visible outside. /proc stays the outer one."
             }
             Self::Uts => "a host name of its own. Without it the one outside would be changed.",
-            Self::Ipc => "System V IPC and POSIX message queues of its own. Without it: those of outside.",
-            Self::Net => "network devices of its own: one loopback, which is down. Without it: those of outside.",
-            Self::Cgroup => "its cgroup is seen as the root of all. Without it the whole path is seen.",
+            Self::Ipc => "System V IPC and POSIX message queues of its own. Without it: the outer ones.",
+            Self::Net => "network devices of its own: one loopback, which is down. Without it: the outer ones.",
+            Self::Cgroup => "its cgroup appears as the root. Without it the whole path is visible.",
             Self::KillChild => {
-                "PID 1 is killed when unshare is killed, and with PID 1 everything inside. Without it all would live \
-                 on. In the same way setpriv --pdeathsig KILL has unshare killed when this shell ends."
+                "PID 1 is killed when unshare is killed, and with PID 1 everything inside. Without it all of them \
+                    would survive. In the same way setpriv --pdeathsig KILL has unshare killed when this shell ends."
             }
             Self::ExecUnshare => {
-                "PID 1 itself becomes the unshare that waits: that takes no number, so that the next one is that of the \
-                 PID 1 inside. It reaps nobody else, and ends when the namespace inside ends."
+                "PID 1 itself becomes the unshare that waits: this uses no PID, so the next one is that of the PID 1 \
+                    inside. It reaps no other process, and ends when the namespace inside ends."
             }
             Self::Nsenter => {
-                "starts a child in the namespaces of another process. The child is numbered inside, but its parent is \
-                 outside: PPid is 0 inside. So do `docker exec` and the containers of a pod that share a PID namespace."
+                "starts a child in the namespaces of another process. The child has a PID inside, but its parent is \
+                    outside: PPid is 0 inside. `docker exec` and the containers of a pod with a shared PID namespace \
+                    work this way."
             }
             Self::FindFirst => {
-                "waits until a process has a child and keeps its number: the child of unshare is the PID 1 inside, and \
-                 that is its number here. It gives up when the process has ended: then /proc/PID/exe leads nowhere."
+                "waits until a process has a child and stores its PID: the child of unshare is the PID 1 inside, and \
+                    this is its PID here. It gives up when the process has ended: then /proc/PID/exe points nowhere."
             }
-            Self::Sleep => "holds a namespace as its PID 1. Unlike nestns it reaps nobody and is deaf to TERM.",
+            Self::Sleep => "holds a namespace as its PID 1. Unlike nestns it does not reap processes and ignores TERM.",
             Self::HostName => {
-                "the shell itself writes the name into /proc/sys, which takes no number. That is for root only, so that \
-                 an ordinary user, root in his user namespace or not, needs hostname(1)."
+                "the shell itself writes the name to /proc/sys, which uses no PID. Only root can do that, so an \
+                    ordinary user, even as root of a user namespace, needs hostname(1)."
             }
-            Self::Loopback => "sets the loopback device up (iproute2).",
-            Self::Setpriv => "runs a program as somebody else, which only root can.",
+            Self::Loopback => "brings the loopback device up (iproute2).",
+            Self::Setpriv => "runs a program as another user, which only root can do.",
             Self::Terminal => "the terminal, even when standard input is this script.",
         }
     }

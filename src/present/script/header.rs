@@ -62,9 +62,9 @@ pub(super) fn whole(topology: &Topology, arguments: &[String], part: Part, fores
         "Stop it",
         9,
         if page.flags.contains(&Flag::KillChild) {
-            "Ctrl-C. However this shell ends, everything inside ends with it."
+            "Ctrl-C. Whenever this shell ends, everything inside ends with it."
         } else {
-            "End the program: the end of PID 1 is the end of all."
+            "End the program: when PID 1 ends, everything inside ends."
         },
     );
     if forest.jobs().iter().any(|job| job.words.first().is_some_and(|word| word == "nestns")) {
@@ -74,15 +74,15 @@ pub(super) fn whole(topology: &Topology, arguments: &[String], part: Part, fores
         comment.tell(
             "Lacks",
             9,
-            "what nestns does besides: hold every program until the whole tree stands, wait for `after`, reap, stop in \
-             order, verify.",
+            "what nestns does in addition: hold every program until the whole tree is built, wait for `after`, reap, \
+                stop in order, verify.",
         );
         let reasons = caveats::of_all(forest, page);
-        let numbers = "The numbers in the comments are those of nestns, on every run.";
+        let numbers = "The PIDs in the comments are those of nestns, on every run.";
         if reasons.is_empty() {
-            comment.tell("Numbers", 9, &format!("{numbers} This script gives the same."));
+            comment.tell("Numbers", 9, &format!("{numbers} This script yields the same."));
         } else {
-            comment.tell("Numbers", 9, &format!("{numbers} Here others may come out:"));
+            comment.tell("Numbers", 9, &format!("{numbers} Here they may differ:"));
             for reason in reasons {
                 comment.tell("         -", 11, reason);
             }
@@ -92,7 +92,7 @@ pub(super) fn whole(topology: &Topology, arguments: &[String], part: Part, fores
         comment.tell(
             "Beware",
             9,
-            "this is more than the kernel takes in variables: sh will say \"Argument list too long\".",
+            "this is more than the kernel accepts in variables: sh will fail with \"Argument list too long\".",
         );
     }
     comment.say("");

@@ -47,12 +47,12 @@ enum Start {
 pub(super) fn whole(forest: &Forest) -> Page {
     let mut page = Page::default();
     page.lines = vec![
-        Line::new("", "Only root may do this. An ordinary user becomes root of a user namespace of his own first."),
+        Line::new("", "Only root may do this. An ordinary user first becomes root of a new user namespace."),
         Line::new("as_root=; [ \"$(id -u)\" = 0 ] || as_root=\"unshare --user --map-root-user\"", ""),
         Line::default(),
     ];
     if forest.jobs().iter().any(|job| job.stdin == Stdin::Inherit) {
-        page.lines.push(Line::new("exec 3<&0", "the standard input of this script, for those that inherit it"));
+        page.lines.push(Line::new("exec 3<&0", "the standard input of this script, for programs that inherit it"));
     }
     let host = |level, place| Keeper { level, place, proc: Proc::Own, target: None };
     match forest.roots.as_slice() {
@@ -65,7 +65,7 @@ pub(super) fn whole(forest: &Forest) -> Page {
             }
         }
         roots => {
-            let about = vec!["The host: whoever is root here starts the namespaces directly below it".to_owned()];
+            let about = vec!["The host: root here starts the namespaces directly below it".to_owned()];
             let name = page.names.give("ns", "host");
             let place = page.reserve(name.clone(), about);
             let keeper = host(Level::HostAsRoot, Place::Within);

@@ -21,11 +21,8 @@ impl FromStr for Address {
         let (path, number) = number(text, start)?;
         let (place, wanted) = place(text, start, path, topology.is_some())?;
         if number.is_some() && place == Place::Everything {
-            return Err(AddressError::at(
-                position(text, start + path.len()),
-                "a number without the namespace that counts it",
-            )
-            .help("write `vm/ci#7`, or `host#5304` for one of the host's"));
+            return Err(AddressError::at(position(text, start + path.len()), "a PID without its namespace")
+                .help("write `vm/ci#7`, or `host#5304` for a PID of the host"));
         }
         Ok(Self { topology, place, wanted, number })
     }
@@ -40,24 +37,25 @@ fn topology(text: &str) -> Result<(Option<String>, &str), AddressError> {
     let Some(colon) = text.find(':') else { return Ok((None, text)) };
     let (name, rest) = (&text[..colon], &text[colon + 1..]);
     let Some(rest) = rest.strip_prefix('/') else {
-        return Err(AddressError::at(position(text, colon), "a `:` without a `/` behind it")
-            .help(format!("the topology stands in front of `:/`, as in `{name}:/{rest}`")));
+        return Err(AddressError::at(position(text, colon), "a `:` without a `/` after it")
+            .help(format!("the topology comes before `:/`, as in `{name}:/{rest}`")));
     };
     if let Some(again) = rest.find(':') {
-        return Err(
-            AddressError::at(position(text, colon + 2 + again), "a second `:`").help("an address has one topology")
-        );
+        return Err(AddressError::at(position(text, colon + 2 + again), "a second `:`")
+            .help("an address has only one topology"));
     }
     let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
     if name.is_empty() {
         return Err(AddressError::at(1, "the name of the topology is empty").help(format!(
-            "write `{}` for a path in the only one that runs",
+            "write `{}` for a path in the only running topology",
             if rest.is_empty() { "." } else { rest }
         )));
     }
     if let Some(place) = name.find(|c| !is_plain(c)) {
-        return Err(AddressError::at(position(text, place), format!("`{name}` is not the name of a topology"))
-            .help("it has letters, digits, `.`, `_` and `-`, no wildcards: an address is about one topology"));
+        return Err(AddressError::at(position(text, place), format!("`{name}` is not the name of a topology")).help(
+            "it consists of letters, digits, `.`, `_` and `-`, without wildcards: an address belongs to one \
+                topology",
+        ));
     }
     Ok((Some(name.to_owned()), rest))
 }
@@ -69,20 +67,18 @@ fn number(text: &str, start: usize) -> Result<(&str, Option<i32>), AddressError>
     let (path, digits) = (&rest[..hash], &rest[hash + 1..]);
     let here = position(text, start + hash);
     if path.is_empty() {
-        return Err(AddressError::at(here, "a number without the namespace that counts it")
-            .help(format!("write `vm/ci#{digits}`, or `host#{digits}` for one of the host's")));
+        return Err(AddressError::at(here, "a PID without its namespace")
+            .help(format!("write `vm/ci#{digits}`, or `host#{digits}` for a PID of the host")));
     }
     let is_plain = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
     if !is_plain {
         return Err(AddressError::at(here + 1, format!("`{digits}` is not a number"))
-            .help("behind `#` stands a PID as that namespace counts, as in `vm/ci#7`"));
+            .help("`#` is followed by a PID in that namespace, as in `vm/ci#7`"));
     }
     match digits.parse() {
         Ok(number @ 1..=LARGEST) => Ok((path, Some(number))),
-        _ => {
-            Err(AddressError::at(here + 1, format!("`{digits}` is no PID"))
-                .help(format!("they go from 1 to {LARGEST}")))
-        }
+        _ => Err(AddressError::at(here + 1, format!("`{digits}` is not a PID"))
+            .help(format!("PIDs range from 1 to {LARGEST}"))),
     }
 }
 
@@ -109,9 +105,9 @@ fn place(text: &str, start: usize, path: &str, is_named: bool) -> Result<(Place,
         let problem = match name {
             "" if offset == 0 => Some("an address begins with a name, not with `/`"),
             "" => Some("an empty segment"),
-            "." => Some("`.` is the whole topology and stands alone"),
-            ".." => Some("there is no `..`: a path begins at the top"),
-            HOST if offset == 0 => Some("paths do not begin at `host`, but below it"),
+            "." => Some("`.` is the whole topology and cannot be part of a path"),
+            ".." => Some("`..` is not supported: a path starts at the top"),
+            HOST if offset == 0 => Some("paths do not begin with `host`, but below it"),
             _ => None,
         };
         if let Some(problem) = problem {
@@ -168,9 +164,7 @@ impl Reader<'_> {
             match character {
                 ',' | '}' if around == Around::Braces => break,
                 '*' if self.rest().starts_with("**") => {
-                    return Err(self
-                        .error("`**` stands for whole segments")
-                        .help("write `/**/`, or `*` within a name"));
+                    return Err(self.error("`**` matches whole segments").help("write `/**/`, or `*` within a name"));
                 }
                 '*' => self.push(&mut tokens, Token::AnyRun),
                 '?' => self.push(&mut tokens, Token::AnyCharacter),
@@ -178,7 +172,7 @@ impl Reader<'_> {
                     let alternatives = self.alternatives()?;
                     tokens.push(Token::OneOf(alternatives));
                 }
-                '{' => return Err(self.error("braces within braces").help("write the alternatives in one pair")),
+                '{' => return Err(self.error("nested braces").help("write all alternatives in one pair of braces")),
                 '0'..='9' if self.is_number_here(&tokens) && self.range()?.is_some() => {
                     if let Some((range, length)) = self.range()? {
                         tokens.push(Token::Range(range));
@@ -186,7 +180,7 @@ impl Reader<'_> {
                         let follows_well = |c: char| c == '.' || (around == Around::Braces && matches!(c, ',' | '}'));
                         if self.rest().starts_with(|c| !follows_well(c)) {
                             return Err(self
-                                .error("something stands behind a range")
+                                .error("unexpected text after a range")
                                 .help("a range is a whole index, as in `w.0..99`"));
                         }
                     }
@@ -221,7 +215,7 @@ impl Reader<'_> {
                 .help(format!("write `{}..99`, or `*` for all of them", &self.rest()[..first])));
         }
         let ends = (self.rest()[..first].parse::<u64>(), behind[..last].parse::<u64>());
-        let (Ok(from), Ok(to)) = ends else { return Err(self.error("so large a number is no index")) };
+        let (Ok(from), Ok(to)) = ends else { return Err(self.error("the number is too large for an index")) };
         if from > to {
             return Err(self.error("the range ends before it begins").help(format!("write `{to}..{from}`")));
         }
@@ -252,12 +246,10 @@ impl Reader<'_> {
     fn literal(&mut self, tokens: &mut Vec<Token>, character: char) -> Result<(), AddressError> {
         match character {
             '.' if self.offset == 0 => {
-                return Err(self
-                    .error("a name does not begin with a dot")
-                    .help("the dot stands before an index: `w.0`"));
+                return Err(self.error("a name does not begin with a dot").help("a dot comes before an index: `w.0`"));
             }
             '.' if self.rest().starts_with("..") => {
-                return Err(self.error("`..` stands between two numbers").help("write a range as in `w.0..99`"));
+                return Err(self.error("`..` belongs between two numbers").help("write a range as in `w.0..99`"));
             }
             'a'..='z' | '0'..='9' | '_' | '-' | '.' => {}
             'A'..='Z' => {
@@ -267,13 +259,13 @@ impl Reader<'_> {
             }
             ']' | '[' => {
                 return Err(self
-                    .error(format!("`{character}` is not for addresses"))
+                    .error(format!("`{character}` is not allowed in addresses"))
                     .help("write alternatives as `{a,b}` and numbers as `0..99`"));
             }
             _ => {
                 return Err(self
-                    .error(format!("`{}` is not part of any name", character.escape_debug()))
-                    .help("names are made of a-z, 0-9, `_` and `-`, with `.` before an index"));
+                    .error(format!("`{}` is not allowed in names", character.escape_debug()))
+                    .help("names consist of a-z, 0-9, `_` and `-`, with `.` before an index"));
             }
         }
         self.offset += character.len_utf8();

@@ -57,7 +57,7 @@ impl Dependencies {
                                 Some(known) => diagnostic.label(format!("did you mean `{known}`?")),
                                 None => diagnostic
                                     .label(format!("no process of `{}` has this name", instance.path.value))
-                                    .note("a process waits for processes of its own namespace only"),
+                                    .note("a process can wait only for processes of its own namespace"),
                             },
                         );
                     }

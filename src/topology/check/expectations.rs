@@ -58,7 +58,7 @@ pub(in crate::topology) fn check_expectations(
                 Diagnostic::at(Code::UnknownExpected, name.span, "the host is not part of the topology")
                     .label(format!("a {} of the topology is expected here", named.noun()))
             } else {
-                let is_it = if address.is_exact() { "has this path" } else { "is called so" };
+                let is_it = if address.is_exact() { "has this path" } else { "has this name" };
                 Diagnostic::at(Code::UnknownExpected, name.span, format!("an expectation names `{path}`"))
                     .label(format!("no {} {is_it}", named.noun()))
             };

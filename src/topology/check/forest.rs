@@ -20,7 +20,7 @@ pub(in crate::topology) fn no_parent<'a>(
                 .also(place, "a namespace with a similar name is declared here")
                 .help(format!("write {right}, or declare {} first", header("ns", parent)))
         }
-        None => diagnostic.help(format!("declare {} as well", header("ns", parent))),
+        None => diagnostic.help(format!("also declare {}", header("ns", parent))),
     }
 }
 
@@ -29,8 +29,8 @@ pub(in crate::topology) fn shared_name(path: &str, process: Span, namespace: Spa
     let (earlier, later) = if process < namespace { (process, namespace) } else { (namespace, process) };
     Diagnostic::at(Code::SharedName, later, format!("`{path}` is both a process and a namespace"))
         .label("this name is taken")
-        .also(earlier, "it is given here first")
-        .note("processes and namespaces inside a namespace share one scope: an address names one thing")
+        .also(earlier, "it is first used here")
+        .note("the processes and namespaces in a namespace share one scope: an address names only one of them")
 }
 
 /// The declared namespace whose path was probably meant: none that would be around or inside the missing one.

@@ -113,7 +113,7 @@ fn too_short(namespace: &Namespace, short: &Short, places: &Places) -> Diagnosti
     let &Short { id, explicit, ref inside, derived } = short;
     let path = &namespace.path;
     let message = format!(
-        "`{path}` gets {} to stop, but {} inside it asks for {}",
+        "`{path}` has {} to stop, but {} inside it needs {}",
         format_duration(explicit),
         inside.what,
         format_duration(inside.grace)
@@ -127,7 +127,7 @@ fn too_short(namespace: &Namespace, short: &Short, places: &Places) -> Diagnosti
     };
     let own = places.get(&(id, None)).map(|(span, _)| *span);
     if let Some((span, _)) = places.get(&inside.owner).filter(|(span, _)| Some(*span) != own) {
-        diagnostic = diagnostic.also(*span, "asked for here");
+        diagnostic = diagnostic.also(*span, "required here");
     }
     diagnostic
         .note(format!("when PID 1 of `{path}` is killed, the kernel kills everything inside with it"))

@@ -27,13 +27,13 @@ pub(in crate::topology) fn too_many(what: &str, count: Count, limit: u64, place:
     };
     let diagnostic =
         Diagnostic::at(Code::TooMany, place, format!("the topology has {number} {what}, its limit is {limit}"))
-            .label("the limit is crossed here")
-            .note("the limit is there so that a typo does not exhaust the machine");
+            .label("the limit is exceeded here")
+            .note("the limit prevents a typo from exhausting the machine");
     out.push(if !is_complete && count <= MOST_PIDS {
-        diagnostic.help(format!("if this is meant, raise {what} in [limits]"))
+        diagnostic.help(format!("if this is intended, raise {what} in [limits]"))
     } else if count <= MOST_PIDS {
-        diagnostic.help(format!("if this is meant, write {what} = {count} in [limits]"))
+        diagnostic.help(format!("if this is intended, write {what} = {count} in [limits]"))
     } else {
-        diagnostic.help(format!("no machine has so many PIDs: Linux gives at most {MOST_PIDS}"))
+        diagnostic.help(format!("no machine has that many PIDs: Linux allows at most {MOST_PIDS}"))
     });
 }

@@ -21,7 +21,7 @@ fn check_mount_proc(body: &NamespaceBody, out: &mut Diagnostics) {
     if mount_proc.value && !unshare.value.mount {
         out.push(
             Diagnostic::at(Code::Contradiction, mount_proc.span, "`mount_proc` needs a mount namespace")
-                .label("this would cover the /proc outside")
+                .label("this would hide the /proc outside")
                 .also(unshare.span, "\"mount\" is not in this list")
                 .help("add \"mount\" to unshare, or leave `mount_proc` out"),
         );
@@ -34,7 +34,7 @@ fn check_terminal(body: &NamespaceBody, out: &mut Diagnostics) {
     if matches!(init, None | Some(InitSyntax::Builtin | InitSyntax::Pause)) {
         out.push(
             Diagnostic::at(Code::Contradiction, tty.span, "`tty` of a namespace needs a program as PID 1")
-                .label("nestns itself is PID 1 here, and has no use for a terminal")
+                .label("nestns itself is PID 1 here and cannot use a terminal")
                 .help("write tty = true in the process that owns the terminal, or init = [\"program\"]"),
         );
     }
@@ -49,7 +49,7 @@ fn check_processes(instance: &Instance, out: &mut Diagnostics) {
                 Diagnostic::at(
                     Code::NotOneProgram,
                     process.name.span,
-                    format!("process `{}` runs nothing", process.group),
+                    format!("process `{}` has no program", process.group),
                 )
                 .label("one of `cmd`, `sh` and `actor` is needed"),
             );
@@ -62,7 +62,7 @@ fn check_processes(instance: &Instance, out: &mut Diagnostics) {
                     enter,
                     format!("`{}` cannot be forked by the PID 1 of `{path}`", process.group),
                 )
-                .label("only an init of nestns forks processes for us")
+                .label("only an init of nestns forks processes on request")
                 .also(init.span, "a program is PID 1 here")
                 .help("write enter = \"join\" or leave it out, or run the program as a process under the builtin init"),
             );

@@ -31,8 +31,8 @@ pub(super) fn check(instance: &Instance, out: &mut Diagnostics) {
             init.span,
             format!("PID 1 of `{path}` ({name}) has no handler for {signal}, so the kernel will drop it"),
         )
-        .label("it runs until its grace is over, and is killed then")
-        .note("a PID 1 gets only the signals that it handles; KILL from outside is the exception")
+        .label("it keeps running until its grace period is over and is then killed")
+        .note("a PID 1 receives only signals that it handles, except KILL from outside")
         .help("make it a process under init = \"builtin\", or write stop = { signal = \"KILL\" }"),
     );
 }

@@ -14,7 +14,7 @@ pub(super) fn compute(
 ) -> Option<Scalar> {
     let (&Scalar::Integer(left), &Scalar::Integer(right)) = (left, right) else {
         let other = if matches!(left, Scalar::Integer(_)) { right } else { left };
-        out.push(Diagnostic::at(Code::BadArithmetic, place(), "only integers can be computed with").label(format!(
+        out.push(Diagnostic::at(Code::BadArithmetic, place(), "arithmetic needs integers").label(format!(
             "`{}` is {}",
             other.text(),
             other.noun()
@@ -30,9 +30,9 @@ pub(super) fn compute(
     };
     if result.is_none() {
         let reason = if right == 0 && matches!(operator, Operator::Over | Operator::Modulo) {
-            "nothing can be divided by 0"
+            "division by 0"
         } else {
-            "the result does not fit into 64 bits"
+            "the result does not fit in 64 bits"
         };
         out.push(
             Diagnostic::at(Code::BadArithmetic, place(), "the computation has no result")

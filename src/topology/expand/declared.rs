@@ -268,7 +268,7 @@ fn too_deep(path: &str, span: Span) -> Diagnostic {
     Diagnostic::at(
         Code::TooDeep,
         span,
-        format!("the namespace is {level} levels deep, the kernel allows {KERNEL_DEPTH}"),
+        format!("the namespace is {level} levels deep, but the kernel allows {KERNEL_DEPTH}"),
     )
     .note(format!("PID namespaces nest at most {KERNEL_DEPTH} below the initial one (pid_namespaces(7))"))
 }

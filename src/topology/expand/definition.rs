@@ -99,7 +99,7 @@ fn typed(
     };
     if found.is_none() {
         let label = match own {
-            Scalar::Integer(_) if word.is_some() => "expected an integer that fits 64 bits".to_owned(),
+            Scalar::Integer(_) if word.is_some() => "expected an integer that fits in 64 bits".to_owned(),
             Scalar::Boolean(_) if word.is_some() => "expected true or false".to_owned(),
             _ => format!("this is {noun}"),
         };

@@ -112,9 +112,9 @@ impl<'a> Evaluator<'a> {
             Ok(pieces) => pieces,
             Err(Misread { range, message }) => {
                 out.push(
-                    Diagnostic::at(Code::BadPlaceholder, self.part(text, span, range), "a placeholder cannot be read")
+                    Diagnostic::at(Code::BadPlaceholder, self.part(text, span, range), "a placeholder is invalid")
                         .label(message)
-                        .help("two braces that are no placeholder are written {{\"{{\"}}"),
+                        .help("literal double braces are written {{\"{{\"}}"),
                 );
                 return None;
             }
@@ -206,9 +206,9 @@ impl<'a> Evaluator<'a> {
 }
 
 fn too_long(place: Span) -> Diagnostic {
-    Diagnostic::at(Code::BadArithmetic, place, format!("the text becomes longer than {} KiB", LONGEST >> 10))
-        .label("this is where it does")
-        .note("the kernel hands no program a longer argument or variable (MAX_ARG_STRLEN, execve(2))")
+    Diagnostic::at(Code::BadArithmetic, place, format!("the text is longer than {} KiB", LONGEST >> 10))
+        .label("it exceeds that here")
+        .note("the kernel passes no longer argument or variable to a program (MAX_ARG_STRLEN, execve(2))")
 }
 
 fn is_private(key: &str) -> bool {

@@ -111,7 +111,7 @@ impl<'t> Reader<'t> {
         match self.peek() {
             None => Misread {
                 range: self.opened..self.opened + OPEN.len(),
-                message: "the placeholder is opened and never closed".to_owned(),
+                message: "the placeholder is never closed".to_owned(),
             },
             Some('}') if self.text[self.next..].starts_with(CLOSE) => {
                 Misread { range: self.opened..self.next + CLOSE.len(), message: format!("{expected} is missing") }
@@ -219,7 +219,7 @@ impl<'t> Reader<'t> {
         let range = self.next - word.len()..self.next;
         match word.parse() {
             Ok(number) => Ok(Kind::Integer(number)),
-            Err(_) => Err(Misread { range, message: format!("`{word}` is not a number that fits 64 bits") }),
+            Err(_) => Err(Misread { range, message: format!("`{word}` is not a number that fits in 64 bits") }),
         }
     }
 
@@ -310,7 +310,7 @@ mod tests {
 
     #[test]
     fn what_is_wrong_is_shown_where_it_is() {
-        assert_eq!(error("x {{ a"), (2..4, "the placeholder is opened and never closed".to_owned()));
+        assert_eq!(error("x {{ a"), (2..4, "the placeholder is never closed".to_owned()));
         assert_eq!(error("{{}}"), (0..4, "a name, a number or a string is missing".to_owned()));
         assert_eq!(error("{{a b}}"), (4..5, "expected `}}` or an operator, found `b`".to_owned()));
         assert_eq!(error("{{a +}}"), (0..7, "a name, a number or a string is missing".to_owned()));
@@ -319,7 +319,7 @@ mod tests {
         assert_eq!(error("{{env}}"), (0..7, "`.` and the name of an environment variable is missing".to_owned()));
         assert_eq!(
             error("{{99999999999999999999}}"),
-            (2..22, "`99999999999999999999` is not a number that fits 64 bits".to_owned())
+            (2..22, "`99999999999999999999` is not a number that fits in 64 bits".to_owned())
         );
         assert!(pieces(&format!("{{{{{}1}}}}", "(".repeat(100))).is_err());
         assert!(pieces(&format!("{{{{1{}}}}}", "+1".repeat(1000))).is_err());

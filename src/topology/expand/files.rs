@@ -108,7 +108,7 @@ impl<'s> Files<'s> {
         let Some(value) = evaluated else { return };
         let entry = Entry { value: &value, ..entry };
         if way == Way::Below && value.as_array().is_some() {
-            entry.wrong_type("a string: one file hangs below a namespace", out);
+            entry.wrong_type("a string: a namespace includes one file", out);
             return;
         }
         for value in included(&value) {
@@ -134,7 +134,7 @@ impl<'s> Files<'s> {
                 out.push(if path.is_empty() || path.starts_with('/') {
                     diagnostic
                 } else {
-                    diagnostic.note("a relative path begins where the including file lies")
+                    diagnostic.note("a relative path is relative to the including file")
                 });
                 return None;
             }
@@ -143,7 +143,7 @@ impl<'s> Files<'s> {
             let mut names: Vec<_> = self.open[first..].iter().map(|(_, name)| name.as_str()).collect();
             names.push(&self.open[first].1);
             let message = format!("files include each other: {}", names.join(" → "));
-            let label = format!("this is `{}` again, and would never end", self.open[first].1);
+            let label = format!("this is `{}` again, so including would never end", self.open[first].1);
             out.push(Diagnostic::at(Code::IncludeCycle, at, message).label(label));
             self.is_incomplete = true;
             return None;
@@ -153,9 +153,9 @@ impl<'s> Files<'s> {
             return Some(known);
         }
         let endless = if self.open.len() == LONGEST_CHAIN {
-            Some(format!("{LONGEST_CHAIN} files include one another in a row"))
+            Some(format!("more than {LONGEST_CHAIN} files include one another in a row"))
         } else if self.sources.iter().count() >= MOST {
-            Some(format!("{MOST} files have been read"))
+            Some(format!("more than {MOST} files are included"))
         } else {
             None
         };

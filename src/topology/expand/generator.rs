@@ -62,16 +62,16 @@ impl Generator {
                 let (first, second) = if count < depth { (count, depth) } else { (depth, count) };
                 out.push(
                     Diagnostic::at(Code::BadGenerator, second, "a namespace has both `count` and `depth`")
-                        .label("siblings or a chain: one of them")
+                        .label("use one of them: siblings or a chain")
                         .also(first, "the other is here")
-                        .help("declare the chain inside of the group: [ns.\"group/chain\"]"),
+                        .help("declare the chain inside the group: [ns.\"group/chain\"]"),
                 );
                 Shape::One
             }
             (_, None, Some((fanout, _))) => {
                 out.push(
                     Diagnostic::at(Code::BadGenerator, fanout, "`fanout` needs `depth`")
-                        .label("how deep is the tree?")
+                        .label("the depth of the tree is missing")
                         .help("add depth = 3, or write count for siblings without a tree"),
                 );
                 Shape::One
@@ -79,8 +79,13 @@ impl Generator {
         };
         if let (Some(names), (None, None, None)) = (names, (count, depth, fanout)) {
             out.push(
-                Diagnostic::at(Code::BadGenerator, names.key_span, "`as` names what is generated, and nothing is")
-                    .help("add count or depth; a namespace alone is named by its header"),
+                Diagnostic::at(
+                    Code::BadGenerator,
+                    names.key_span,
+                    "`as` names generated instances, but none are \
+                    generated",
+                )
+                .help("add count or depth; a single namespace is named by its header"),
             );
         }
         let names = names.map(Entry::of).filter(|names| {
@@ -159,7 +164,7 @@ impl At {
             && last >= depth
         {
             let label = if depth == 1 {
-                "the namespace is not a chain: its only level is 0".to_owned()
+                "the namespace is not a chain; its only level is 0".to_owned()
             } else {
                 format!("the chain has the levels 0 to {}", depth - 1)
             };

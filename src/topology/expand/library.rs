@@ -177,10 +177,10 @@ impl<'a> Library<'a> {
             });
             let (Some(inside), Some(used)) = (inside, &layer.used) else { return true };
             let template = &self.node(layer.node).path;
-            let message = format!("template `{template}` cannot be a default: it has a namespace inside");
+            let message = format!("template `{template}` cannot be a default because it has a namespace inside");
             out.push(
                 Diagnostic::at(Code::MisplacedKey, used.at, message)
-                    .label("every namespace would have this one inside, without end")
+                    .label("every namespace would contain this one, endlessly")
                     .also(inside, "it is declared here"),
             );
             false

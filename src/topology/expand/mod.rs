@@ -239,8 +239,8 @@ impl<'t> Texts<'t> {
             let node = library.node(template);
             out.push(
                 Diagnostic::at(Code::UnusedTemplate, node.span, format!("template `{}` is never used", node.path))
-                    .label("no namespace says so")
-                    .help(format!("write use = \"{}\" in a namespace, or leave the template out", node.path)),
+                    .label("no namespace uses it")
+                    .help(format!("write use = \"{}\" in a namespace, or remove the template", node.path)),
             );
         }
     }
@@ -308,7 +308,7 @@ fn none_of_any() -> Diagnostic {
 
 fn no_namespace() -> Diagnostic {
     Diagnostic::of_file(Code::NoNamespace, "the file declares no namespace")
-        .help("the smallest topology is [ns.hello] and, in the next line, init = [\"bash\"]")
+        .help("the smallest topology is [ns.hello] followed by init = [\"bash\"]")
 }
 
 /// Adds the including place to a problem in an included file, unless a more telling place is shown already.

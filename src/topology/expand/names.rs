@@ -29,8 +29,8 @@ impl Evaluator<'_> {
         let place = || self.part(content, span, expression.range.clone());
         if !self.scopes.has_values() {
             out.push(
-                Diagnostic::at(Code::UnknownVariable, place(), format!("`{name}` is not known here"))
-                    .label("files are included before anything has a value; only `env` can be used"),
+                Diagnostic::at(Code::UnknownVariable, place(), format!("`{name}` is not available here"))
+                    .label("files are included before variables have values; only `env` is available"),
             );
             return None;
         }
@@ -39,8 +39,8 @@ impl Evaluator<'_> {
             Meaning::Magic(value) => return Some(value),
             Meaning::NotHere => {
                 out.push(
-                    Diagnostic::at(Code::UnknownVariable, place(), format!("`{name}` is not known here"))
-                        .label("this is read before there is a namespace that it could be about"),
+                    Diagnostic::at(Code::UnknownVariable, place(), format!("`{name}` is not available here"))
+                        .label("this is evaluated before there is a namespace to refer to"),
                 );
                 return None;
             }
@@ -65,7 +65,7 @@ impl Evaluator<'_> {
                     Diagnostic::at(Code::UnknownVariable, place(), format!("there is no variable `{name}`"));
                 out.push(match nearest(name, candidates) {
                     Some(similar) => diagnostic.label(format!("did you mean `{similar}`?")),
-                    None => diagnostic.help(format!("declare it: [vars] and, in the next line, {name} = …")),
+                    None => diagnostic.help(format!("declare it: [vars] followed by {name} = …")),
                 });
                 None
             }
@@ -105,9 +105,16 @@ impl Evaluator<'_> {
         let Some(found) = self.scopes.environment(name) else {
             if default.is_none() {
                 out.push(
-                    Diagnostic::at(Code::UnknownVariable, place(), format!("the environment has no `{name}`"))
-                        .label("nothing says what to take instead")
-                        .help(format!("write {{{{env.{name} ?? \"…\"}}}}")),
+                    Diagnostic::at(
+                        Code::UnknownVariable,
+                        place(),
+                        format!(
+                            "the environment variable `{name}` is not \
+                        set"
+                        ),
+                    )
+                    .label("there is no default")
+                    .help(format!("write {{{{env.{name} ?? \"…\"}}}}")),
                 );
             }
             return default;
@@ -120,9 +127,13 @@ impl Evaluator<'_> {
         if typed.is_none() {
             let wanted = default.map_or("a string", |default| default.noun());
             out.push(
-                Diagnostic::at(Code::BadOverride, place(), format!("the environment's `{name}` is not {wanted}"))
-                    .label(format!("it is \"{found}\""))
-                    .note("a value of the environment has the type of its default"),
+                Diagnostic::at(
+                    Code::BadOverride,
+                    place(),
+                    format!("the environment variable `{name}` is not {wanted}"),
+                )
+                .label(format!("it is \"{found}\""))
+                .note("an environment variable has the type of its default"),
             );
         }
         typed

@@ -42,7 +42,7 @@ pub(super) fn definitions(
 fn cycle(members: &[&Declaration<'_>]) -> Diagnostic {
     let mut names: Vec<_> = members.iter().map(|member| member.entry.key).collect();
     names.push(names[0]);
-    let message = format!("variables are defined by each other: {}", names.join(" → "));
+    let message = format!("variables depend on each other: {}", names.join(" → "));
     let first = Diagnostic::at(Code::VariableCycle, members[0].entry.span, message)
         .label(format!("`{}` needs `{}`", names[0], names[1]));
     members.iter().enumerate().skip(1).take(3).fold(first, |diagnostic, (place, member)| {

@@ -275,12 +275,12 @@ impl<'a, 'l> SizeEstimate<'a, 'l> {
             Diagnostic::at(
                 Code::TooDeep,
                 span,
-                format!("{what} is {level} levels deep, the kernel allows {KERNEL_DEPTH}"),
+                format!("{what} is {level} levels deep, but the kernel allows {KERNEL_DEPTH}"),
             )
             .note(format!("PID namespaces nest at most {KERNEL_DEPTH} below the initial one (pid_namespaces(7))"))
         } else {
-            Diagnostic::at(Code::TooDeep, span, format!("{what} is {level} levels deep, [limits] allows {limit}"))
-                .help(format!("if this is meant, raise depth in [limits], at most to {KERNEL_DEPTH}"))
+            Diagnostic::at(Code::TooDeep, span, format!("{what} is {level} levels deep, but [limits] allows {limit}"))
+                .help(format!("if this is intended, raise depth in [limits], to at most {KERNEL_DEPTH}"))
         };
         out.push(diagnostic);
         true

@@ -48,9 +48,9 @@ impl Taken {
             }
         };
         let diagnostic = Diagnostic::at(Code::BadInstanceName, at, message.clone());
-        let diagnostic = diagnostic.label(format!("`{path}` is there already"));
+        let diagnostic = diagnostic.label(format!("`{path}` already exists"));
         out.push(if other.in_layer(0) == at.in_layer(0) {
-            diagnostic.help("a name that differs from one to the next has {{i}} in it, and in a tree {{level}} as well")
+            diagnostic.help("use {{i}} in the name to make it unique, and in a tree {{level}} as well")
         } else {
             diagnostic.also(other.in_layer(0), text)
         });

@@ -23,8 +23,8 @@ impl Library<'_> {
         }
         if let Some(elsewhere) = self.declarations.elsewhere(DeclarationKind::Templates, scope, name) {
             return diagnostic
-                .also(self.node(elsewhere).span, "this one is of another file")
-                .note("a file that is included below a namespace uses its own templates, and nobody else uses those");
+                .also(self.node(elsewhere).span, "this one belongs to another file")
+                .note("a file included in a namespace uses only its own templates, and no other file uses them");
         }
         let declare = format!("declare it: {}", header("template", name));
         diagnostic.help(match known.as_slice() {
@@ -49,7 +49,7 @@ impl Library<'_> {
         };
         let first = Diagnostic::at(Code::TemplateCycle, steps[0].at, message)
             .label(label(0))
-            .note("a namespace would be inside itself, without end");
+            .note("a namespace would contain itself, endlessly");
         steps
             .iter()
             .enumerate()

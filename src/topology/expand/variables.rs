@@ -192,9 +192,9 @@ impl Scopes {
 
 fn bad_name(name: &str) -> Option<&'static str> {
     if MAGIC.contains(&name) || matches!(name, "true" | "false") {
-        Some("this name means something else in a placeholder")
+        Some("this name has another meaning in placeholders")
     } else if !is_name(name) {
-        Some("a name is made of letters, digits and `_`, and does not begin with a digit")
+        Some("a name consists of letters, digits and `_`, and does not begin with a digit")
     } else {
         None
     }

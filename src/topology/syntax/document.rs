@@ -129,10 +129,10 @@ impl<'a> Document<'a> {
         let inside = self.namespace_defaults.and_then(|entry| entry.value.as_table());
         for name in ["ns", "include"] {
             if let Some(children) = inside.and_then(|table| table.get(name)) {
-                let message = format!("`{name}` does not belong to `[defaults.ns]`");
+                let message = format!("`{name}` does not belong in `[defaults.ns]`");
                 out.push(
                     Diagnostic::at(Code::MisplacedKey, children.key_span, message)
-                        .label("every namespace would have this one inside, without end"),
+                        .label("every namespace would contain this one, endlessly"),
                 );
             }
         }
@@ -190,7 +190,7 @@ fn version(entry: &Entry<'_>, out: &mut Diagnostics) {
     if number != 1 {
         out.push(
             Diagnostic::at(Code::WrongVersion, entry.span, format!("the file is written for nestns = {number}"))
-                .label("this program reads version 1 of the language"),
+                .label("this program supports version 1 of the language"),
         );
     }
 }

@@ -35,7 +35,7 @@ fn report<K: Key>(table: &Table, out: &mut Diagnostics) {
         let message = format!("`{key}` does not go together with expanded = true");
         out.push(
             Diagnostic::at(Code::Contradiction, key_span, message)
-                .label("an expanded file says what is, not how to make it"),
+                .label("an expanded file contains the result, not how to generate it"),
         );
     }
 }

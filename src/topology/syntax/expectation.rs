@@ -98,12 +98,14 @@ impl ExpectationSyntax {
         let text = entry.string(out)?;
         let problem = match text.value.parse::<Address>() {
             Err(error) => error.to_string(),
-            Ok(address) if address.topology().is_some() => "it is about this topology: leave the name out".to_owned(),
+            Ok(address) if address.topology().is_some() => "expectations are about this topology: leave out the \
+                name"
+                .to_owned(),
             Ok(address) if address.number().is_some() => {
-                "who has a number is what is to be found out: write the path of a process".to_owned()
+                "which process has a PID is what is to be determined: write the path of a process".to_owned()
             }
             Ok(address) if named == Named::Process && address.wanted() == Wanted::Namespace => {
-                "a `/` at the end makes it a namespace, and this is about a process".to_owned()
+                "a trailing `/` means a namespace, but a process is expected here".to_owned()
             }
             Ok(address) => {
                 self.names.push((Located::new(address.clone(), text.span), named));
@@ -146,7 +148,7 @@ impl ExpectationSyntax {
                     let message = format!("`{}` is not the path of a namespace", entry.key);
                     out.push(
                         Diagnostic::at(Code::BadExpectation, entry.key_span, message)
-                            .label("numbers are counted by one namespace, which is named here"),
+                            .label("PIDs belong to one namespace, which is named here"),
                     );
                     continue;
                 }
@@ -188,8 +190,11 @@ impl ExpectationSyntax {
                 let message = "`count` says how many, and not of what";
                 out.push(
                     Diagnostic::at(Code::BadExpectation, key.key_span, message)
-                        .label("neither `from` nor `proc` is here")
-                        .help("write `from`, of which it is what it sees, or a pattern as `proc`, of which it is who lives"),
+                        .label("both `from` and `proc` are missing")
+                        .help(
+                            "add `from` to count what it sees, or a pattern as `proc` to count the live processes \
+                            that match",
+                        ),
                 );
             }
         }
@@ -214,7 +219,7 @@ impl ExpectationSyntax {
                 Diagnostic::at(
                     Code::BadExpectation,
                     key.key_span,
-                    "`signal` does not say from whom, to whom and whether",
+                    "`signal` needs a sender, a target and whether it is allowed",
                 )
                 .help("write signal = { from = \"…\", to = \"…\", allowed = false }"),
             ),
@@ -250,11 +255,11 @@ enum Target {
 
 impl Target {
     fn about(&self, key: &Entry<'_>, out: &mut Diagnostics) -> Option<Address> {
-        self.wanted("proc", "of which process", key, out)
+        self.wanted("proc", "the process", key, out)
     }
 
     fn looking(&self, key: &Entry<'_>, out: &mut Diagnostics) -> Option<Address> {
-        self.wanted("from", "who looks", key, out)
+        self.wanted("from", "the observer", key, out)
     }
 
     fn wanted(&self, wanted: &str, question: &str, key: &Entry<'_>, out: &mut Diagnostics) -> Option<Address> {
@@ -262,7 +267,7 @@ impl Target {
             Self::Is(address) => Some(address.clone()),
             Self::Wrong => None,
             Self::Missing => {
-                let message = format!("`{}` does not say {question}", key.key);
+                let message = format!("`{}` does not name {question}", key.key);
                 out.push(
                     Diagnostic::at(Code::BadExpectation, key.key_span, message)
                         .label(format!("`{wanted}` is missing"))

@@ -23,7 +23,7 @@ pub(super) fn has_braces(key: &str) -> bool {
 pub(in crate::topology) fn check_name(name: &str, span: Span, what: &str, out: &mut Diagnostics) {
     if let Some((name, reason)) = RESERVED.iter().find(|(reserved, _)| *reserved == name) {
         out.push(
-            Diagnostic::at(Code::ReservedName, span, format!("{what} cannot be called `{name}`"))
+            Diagnostic::at(Code::ReservedName, span, format!("{what} cannot be named `{name}`"))
                 .label("this name is reserved")
                 .note(*reason),
         );
@@ -38,10 +38,10 @@ pub(in crate::topology) fn check_name(name: &str, span: Span, what: &str, out: &
     }
     let message = if name.is_empty() { format!("{what} needs a name") } else { format!("`{name}` is not a name") };
     let mut diagnostic = Diagnostic::at(Code::BadName, span, message)
-        .label("a name is made of a-z, 0-9, `_` and `-`, and begins with a letter or a digit");
+        .label("a name consists of a-z, 0-9, `_` and `-`, and begins with a letter or digit");
     if name.contains('.') {
         diagnostic =
-            diagnostic.note("a dot marks a generated instance, as in `w.17`, and never stands in a declared name");
+            diagnostic.note("a dot marks a generated instance, as in `w.17`, and is never part of a declared name");
     }
     if has_braces(name) {
         out.push(diagnostic.note(NOT_IN_KEYS));
@@ -77,7 +77,7 @@ pub(in crate::topology) fn instance_name_problem(name: &str) -> Option<String> {
     } else if name.len() > LONGEST {
         format!("`{name}` has {} characters, a name has at most {LONGEST}", name.len())
     } else {
-        format!("`{name}` is not a name: a-z, 0-9, `_` and `-`, and numbers behind dots")
+        format!("`{name}` is not a name: a-z, 0-9, `_` and `-`, and numbers after dots")
     })
 }
 
@@ -105,7 +105,7 @@ impl NameRules {
         }
         match instance_name_problem(name) {
             Some(problem) if self == Self::Expanded && name.contains('.') => {
-                let message = format!("{what} cannot be called `{name}`");
+                let message = format!("{what} cannot be named `{name}`");
                 out.push(Diagnostic::at(Code::BadName, span, message).label(problem));
             }
             _ => check_name(name, span, what, out),
@@ -120,7 +120,7 @@ pub(in crate::topology) fn check_path(path: &str, span: Span, rules: NameRules, 
     if segment.is_empty() && path.contains('/') {
         let path_without: Vec<_> = path.split('/').filter(|segment| !segment.is_empty()).collect();
         let mut diagnostic = Diagnostic::at(Code::BadName, span, format!("`{path}` has an empty segment"))
-            .label("a path is names with one `/` between two of them");
+            .label("a path consists of names separated by single `/`");
         if !path_without.is_empty() {
             diagnostic = diagnostic.help(format!("write \"{}\"", path_without.join("/")));
         }

@@ -236,7 +236,7 @@ fn host_name(entry: &Entry<'_>, out: &mut Diagnostics) -> Option<String> {
     } else if text.value.len() > 64 {
         "the kernel keeps at most 64 bytes"
     } else if text.value.contains(|c: char| c.is_control() || c.is_whitespace()) {
-        "a host name has no blanks"
+        "a host name has no spaces"
     } else {
         return Some(text.value);
     };

@@ -212,8 +212,7 @@ fn exit_codes(entry: &Entry<'_>, out: &mut Diagnostics) -> Option<Located<Vec<u8
     let codes = entry.elements("an array of exit codes", out)?;
     if codes.is_empty() {
         out.push(
-            Diagnostic::at(Code::OutOfRange, entry.span, "`ok` is empty")
-                .label("no end of the process would be a success"),
+            Diagnostic::at(Code::OutOfRange, entry.span, "`ok` is empty").label("the process could never succeed"),
         );
     }
     let codes = codes.iter().filter_map(|code| u8::try_from(code.integer(0, 255, out)?.value).ok());

@@ -35,7 +35,7 @@ impl ProgramSyntax {
             return Self::Broken;
         };
         let Some(words) = split(text) else {
-            out.push(broken(entry, "the command has an open quote").label("a quote is opened and never closed"));
+            out.push(broken(entry, "the command has an open quote").label("a quote is never closed"));
             return Self::Broken;
         };
         if let Some(syntax) = shell_syntax(text) {
@@ -43,15 +43,13 @@ impl ProgramSyntax {
             out.push(
                 Diagnostic::at(Code::LooksLikeShell, entry.span, message)
                     .label(if syntax == COMMENT {
-                        "everything behind `#` is a comment, and left out".to_owned()
+                        "everything after `#` is a comment and ignored".to_owned()
                     } else {
-                        format!("`{syntax}` is handed to the program as it stands")
+                        format!("`{syntax}` is passed to the program unchanged")
                     })
                     .help(match entry.key {
-                        "exec" => {
-                            "write [\"sh\", \"-c\", \"…\"] to have a shell run it, or quote it if it is meant literally"
-                        }
-                        _ => "write sh = \"…\" to have /bin/sh run it, or quote it if it is meant literally",
+                        "exec" => "write [\"sh\", \"-c\", \"…\"] to have a shell run it, or quote it if it is literal",
+                        _ => "write sh = \"…\" to have /bin/sh run it, or quote it if it is literal",
                     }),
             );
         }
@@ -112,7 +110,7 @@ impl ProgramSyntax {
             return Self::Broken;
         }
         if words.iter().any(|word| word.contains('\0')) {
-            out.push(broken(entry, "the command contains a NUL").label("a NUL ends an argument for the kernel"));
+            out.push(broken(entry, "the command contains a NUL").label("the kernel ends an argument at a NUL"));
             return Self::Broken;
         }
         Self::Given(Located::new(Program::Command(words), entry.span))
@@ -134,8 +132,8 @@ fn bad_actor(error: &ActorError, span: Span) -> Diagnostic {
         ActorError::NoName => diagnostic.help(format!("the actors are {}", list(Actor::NAMES))),
         ActorError::UnknownOption { option, known, .. } => match did_you_mean(option, known.iter().copied()) {
             Some(text) => diagnostic.label(text),
-            None if known.is_empty() => diagnostic.help("it has none at all"),
-            None => diagnostic.help(format!("it has {}", list(known))),
+            None if known.is_empty() => diagnostic.help("it has no options"),
+            None => diagnostic.help(format!("its options are {}", list(known))),
         },
         ActorError::NoValue(_) | ActorError::BadValue { .. } => diagnostic,
     }

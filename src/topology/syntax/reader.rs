@@ -95,7 +95,7 @@ impl<'a> Entry<'a> {
                 highest => format!("a number from {lowest} to {highest}"),
             };
             let label = match self.value.kind {
-                Kind::Computed(_) => format!("this comes to {number}, {range} is expected"),
+                Kind::Computed(_) => format!("the result is {number}, but {range} is expected"),
                 _ => format!("{range} is expected"),
             };
             let message = format!("`{}` is out of range", self.key);
@@ -173,7 +173,7 @@ impl<'a> Entry<'a> {
             let problem = match entry.key {
                 "" => Some("a variable needs a name"),
                 key if key.contains('=') => Some("a name ends at the first `=`, so it cannot contain one"),
-                key if key.contains('\0') => Some("a NUL ends the text for the kernel"),
+                key if key.contains('\0') => Some("the kernel ends the text at a NUL"),
                 key if has_braces(key) => Some(NOT_IN_KEYS),
                 _ => None,
             };
@@ -185,7 +185,7 @@ impl<'a> Entry<'a> {
             if value.value.contains('\0') {
                 let message = format!("the value of `{}` contains a NUL", entry.key);
                 out.push(
-                    Diagnostic::at(Code::BadVariable, value.span, message).label("a NUL ends the text for the kernel"),
+                    Diagnostic::at(Code::BadVariable, value.span, message).label("the kernel ends the text at a NUL"),
                 );
             }
             variables.insert(entry.key.to_owned(), value.value);
@@ -199,9 +199,9 @@ impl<'a> Entry<'a> {
         let problem = if text.value.is_empty() {
             "the path is empty"
         } else if text.value.contains('\0') {
-            "a NUL ends the path for the kernel"
+            "the kernel ends the path at a NUL"
         } else if !Path::new(&text.value).is_absolute() {
-            "a path begins with `/`: inside a namespace nestns's own directory means nothing"
+            "a path begins with `/`: the directory of nestns means nothing inside a namespace"
         } else {
             return Some(Located::new(PathBuf::from(text.value), text.span));
         };

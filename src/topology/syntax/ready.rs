@@ -46,7 +46,7 @@ pub(super) fn read(entry: &Entry<'_>, path: &str, out: &mut Diagnostics) -> Opti
             let ways = ReadyKey::ALL.iter().filter(|key| key.handling() == Handling::Choice);
             let list: Vec<_> = ways.map(|way| format!("`{}`", way.name())).collect();
             out.push(
-                Diagnostic::at(Code::NotOneProbe, entry.key_span, "`ready` does not say what makes the process ready")
+                Diagnostic::at(Code::NotOneProbe, entry.key_span, "`ready` has no condition")
                     .label(format!("one of {} is needed", alternatives(&list))),
             );
             return None;
@@ -99,8 +99,8 @@ fn pattern(key: &Entry<'_>, out: &mut Diagnostics) -> Option<Probe> {
     if text.value.is_empty() {
         out.push(
             Diagnostic::at(Code::BadPattern, text.span, "the regular expression is empty")
-                .label("every line contains nothing")
-                .help("write \".\" if any line will do"),
+                .label("it would match every line")
+                .help("write \".\" to match any line"),
         );
         return None;
     }
@@ -109,7 +109,7 @@ fn pattern(key: &Entry<'_>, out: &mut Diagnostics) -> Option<Probe> {
         out.push(
             Diagnostic::at(Code::BadPattern, text.span, message)
                 .label(error.to_string())
-                .help("a character with a meaning is written literally behind a backslash: 'ready\\.'"),
+                .help("escape a special character with a backslash: 'ready\\.'"),
         );
         return None;
     }
@@ -150,8 +150,7 @@ fn pause(key: &Entry<'_>, out: &mut Diagnostics) -> Option<Duration> {
     let pause = key.duration(out)?;
     if pause.value < SHORTEST_PAUSE {
         out.push(
-            Diagnostic::at(Code::OutOfRange, pause.span, "`every` is too short")
-                .label("a process is not asked more often than every 10ms"),
+            Diagnostic::at(Code::OutOfRange, pause.span, "`every` is too short").label("the shortest interval is 10ms"),
         );
         return None;
     }

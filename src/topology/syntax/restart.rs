@@ -54,9 +54,9 @@ impl RestartSyntax {
     pub(super) fn check(&self, out: &mut Diagnostics) {
         if let (false, Some((key, span))) = (self.is_given, self.refinement) {
             out.push(
-                Diagnostic::at(Code::Contradiction, span, format!("`{key}` without `restart` means nothing"))
-                    .label("nothing is started again that does not say so")
-                    .help("write restart = \"on-failure\" or restart = \"always\" beside it"),
+                Diagnostic::at(Code::Contradiction, span, format!("`{key}` has no effect without `restart`"))
+                    .label("without `restart` nothing is restarted")
+                    .help("also write restart = \"on-failure\" or restart = \"always\""),
             );
         }
     }
@@ -92,9 +92,9 @@ fn backoff(key: &Entry<'_>, out: &mut Diagnostics) -> Option<Duration> {
     let backoff = key.duration(out)?;
     if backoff.value.is_zero() {
         out.push(
-            Diagnostic::at(Code::OutOfRange, backoff.span, "`backoff` is no time at all")
-                .label("a program that ends at once would be started without a pause")
-                .help("write \"100ms\", which is what holds if nothing is said"),
+            Diagnostic::at(Code::OutOfRange, backoff.span, "`backoff` is zero")
+                .label("a program that exits at once would be restarted without a pause")
+                .help("write \"100ms\", the default"),
         );
         return None;
     }

@@ -47,7 +47,7 @@ fn report_unknown(table: TableKind, path: &str, entry: &Entry<'_>, out: &mut Dia
         } else if table.keys().len() <= 4 {
             diagnostic.help(format!("the keys are {}", table.keys().join(", ")))
         } else {
-            diagnostic.help("a private note begins with `x-`")
+            diagnostic.help("keys that begin with `x-` are ignored")
         }
     });
 }
@@ -59,7 +59,7 @@ fn not_supported(key: &str, entry: &Entry<'_>) -> Diagnostic {
 
 fn parent(path: &str, entry: &Entry<'_>) -> Diagnostic {
     let diagnostic = Diagnostic::at(Code::ParentKey, entry.key_span, "`parent` is not a key: write the path")
-        .label("the parent is what stands before the last `/` of the header");
+        .label("the parent is the part before the last `/` of the header");
     match entry.value.as_str() {
         Some(parent) if !path.is_empty() => {
             let name = path.rsplit('/').next().unwrap_or(path);

@@ -250,7 +250,7 @@ impl EventReceiver for Structure<'_> {
             }
             ScalarKind::Integer(radix) => {
                 Kind::Integer(i64::from_str_radix(&text, radix.value()).unwrap_or_else(|_| {
-                    errors.report_error(ParseError::new("the number does not fit into 64 bits").with_unexpected(span));
+                    errors.report_error(ParseError::new("the number does not fit in 64 bits").with_unexpected(span));
                     0
                 }))
             }

@@ -84,7 +84,7 @@ impl Tables {
             (Some(id), Some(table)) if is_open => Some((place, At { table, id })),
             (Some(_), _) if is_list => self.conflict(DOTTED_LIST, key.span, first),
             (Some(_), _) => self.conflict("duplicate key", key.span, first),
-            (None, _) => self.conflict("cannot extend a value that is no table", key.span, first),
+            (None, _) => self.conflict("cannot extend a value that is not a table", key.span, first),
         }
     }
 
