@@ -1,4 +1,4 @@
-"""What an agent claims, against what the kernel has told nestns: `nestns.truth/1` in the file that NESTNS_TRUTH names.
+"""Compares the claims of an agent with what the kernel reported to nestns: `nestns.truth/1` in the file NESTNS_TRUTH.
 
 Each process of the truth has its numbers from the host's inward, so it is known under which number it is seen from each
 namespace around it. Everything that can be seen from where the agent runs has to be claimed, and rightly.
@@ -26,7 +26,7 @@ class Truth:
         self.processes = [process for process in document["processes"] if process["exit"] is None]
 
     def name(self, pidns):
-        """A namespace as people call it."""
+        """The name of a namespace, for people."""
         known = [path for path, space in self.spaces.items() if space["pidns"] == pidns]
         return HOST if pidns in (HOST, self.host) else known[0] if known else f"pid:[{pidns}]"
 
@@ -42,12 +42,12 @@ class Truth:
 
 
 def mistakes(truth, claims, here):
-    """What is wrong, in words, when the claims were made in the namespace `here`."""
+    """Descriptions of the mistakes in claims that were made in the namespace `here`."""
     own = {(truth.host if claim.namespace == HOST else claim.namespace, claim.number): claim.inside for claim in claims}
     for process in truth.processes:
         numbers = truth.numbers(process)
         if here not in numbers:
-            continue  # it is outside or beside: nobody can see it from here
+            continue  # it is outside or a sibling: it is not visible from here
         found = [(pidns, number) for pidns, number in numbers.items() if (pidns, number) in own]
         path, number = process["path"], numbers[here]
         if found:
@@ -63,7 +63,7 @@ def mistakes(truth, claims, here):
 
 
 def conclude(claims):
-    """Prints the claims and what is wrong with them. The status to exit with: 1 if anything is."""
+    """Prints the claims and the mistakes in them. Returns the exit status: 1 if there are any."""
     claims = sorted(claims, key=lambda claim: claim.number)
     with open(os.environ["NESTNS_TRUTH"], encoding="utf-8") as file:
         truth = Truth(json.load(file))

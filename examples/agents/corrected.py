@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
-"""Lists processes with their number here and their own, and says where "here" is.
+"""Lists processes with their PID here and their own, and states which namespace "here" is.
 
     nestns test examples/dind.toml -- python3 examples/agents/corrected.py
     nestns test examples/kind.toml --in worker.0 -- python3 examples/agents/corrected.py
 
-What it does otherwise than naive.py:
+What it does differently from naive.py:
 
-* A number is never said without its namespace: the one that this /proc belongs to, by its inode.
-* That this /proc belongs to the agent's own namespace is made sure of: seen in it, the agent has one number.
+* A PID is never stated without its namespace: the one that this /proc belongs to, by its inode.
+* It checks that this /proc belongs to the agent's own namespace: seen in it, the agent has one PID.
 * The number of a process in its own namespace is the last of `NSpid`, however many levels lie between.
 """
 
@@ -29,7 +29,7 @@ def numbers(process):
 
 def claims():
     if len(numbers("self")) != 1:
-        # A mount namespace without a /proc of its own: every number here means something outside.
+        # A mount namespace without a /proc of its own: every PID here refers to the outside.
         sys.exit("corrected: this /proc belongs to another PID namespace; mount one for this namespace")
     here = os.stat("/proc/self/ns/pid").st_ino
     for name in os.listdir("/proc"):
@@ -38,7 +38,7 @@ def claims():
         try:
             chain = numbers(name)
         except OSError:
-            continue  # it has ended meanwhile
+            continue  # it has ended in the meantime
         yield Claim(namespace=here, number=chain[0], inside=chain[-1])
 
 

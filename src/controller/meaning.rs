@@ -308,11 +308,13 @@ mod tests {
 
     fn render() -> String {
         let mut text = String::from(
-            "# Errors of system calls\n\nWhat nestns says when a system call fails, besides the path, the call and the errno. \
-             The first row that fits is told; a text in italics says what is found out at that moment. The table is made from \
-             `src/controller/meaning.rs`; a test compares the two, and writes this file anew with \
-             `NESTNS_BLESS=1 cargo test errors_document`.\n\nA message names a call only where that call was made, and a limit \
-             only where it is reached.\n\n| call | errno | while nestns was to | meaning and remedy |\n|---|---|---|---|\n",
+            "# Errors of system calls\n\nWhat nestns reports when a system call fails, besides the path, the call and \
+                the errno. The first row that matches applies; a text in italics says what is determined at that \
+                moment. The table is generated from `src/controller/meaning.rs`; a test compares the two, and \
+                regenerates this file with \
+             `NESTNS_BLESS=1 cargo test errors_document`.\n\nA message names a call only if that call was made, and a \
+             limit only if it is reached.\n\n| call | errno | while nestns was to | meaning and remedy \
+             |\n|---|---|---|---|\n",
         );
         for row in ROWS {
             let any = |list: String| if list.is_empty() { "any".to_owned() } else { list };
