@@ -74,7 +74,7 @@ fn a_wrong_expectation_fails_with_its_own_line() {
             cases(&ended),
             [
                 case("@ sees @/p", "passed", line + 3),
-                case("@ must not see @/pod/app", "failed", line + 5),
+                case("@ does not see @/pod/app", "failed", line + 5),
                 case("@/p is 9 in @", "failed", line + 9),
                 case("command false", "failed", 0),
             ]
@@ -91,7 +91,7 @@ fn a_wrong_expectation_fails_with_its_own_line() {
         let ended = test(identity, expectations, &[]);
         let root = &ended.nest.root;
         let declared = format!("declared {}:{}\n", ended.nest.file.display(), line + 5);
-        assert!(ended.stdout.contains(&format!("not ok  {root} must not see {root}/pod/app\n")), "{}", ended.stdout);
+        assert!(ended.stdout.contains(&format!("not ok  {root} does not see {root}/pod/app\n")), "{}", ended.stdout);
         assert!(ended.stdout.contains(&format!("observer {root}   {root}/pod/app   expected ·   found 4  (host ")));
         assert!(
             ended.stdout.contains(&declared) && ended.stdout.contains("expected 9   found 2\n"),
@@ -108,7 +108,7 @@ fn tap_and_junit_are_valid() {
     let tap = test(Identity::Own, expectations, &["--format", "tap", "--", "echo", "out"]);
     let text = tap.stdout.replace(&tap.nest.root, "@");
     assert!(
-        text.starts_with("TAP version 14\n1..3\nok 1 - @ sees @/p\nnot ok 2 - @ must not see @/pod/in/\n#   "),
+        text.starts_with("TAP version 14\n1..3\nok 1 - @ sees @/p\nnot ok 2 - @ does not see @/pod/in/\n#   "),
         "{text}"
     );
     assert!(text.ends_with("ok 3 - command echo out\n"), "{text}");
@@ -304,7 +304,7 @@ fn an_expectation_that_cannot_be_checked_is_not_a_success() {
     assert_eq!(ended.code, 4, "{}{}", ended.stdout, ended.stderr);
     assert!(ended.stdout.ends_with(": 1 passed, 0 failed, 1 skipped\n"), "{}", ended.stdout);
     let root = &ended.nest.root;
-    let told = format!("error: it is not known whether {root}/p sees {root}/q via kill: nobody can be put there: ");
+    let told = format!("error: cannot determine whether {root}/p sees {root}/q via kill: cannot place a probe there: ");
     assert!(ended.stderr.contains(&told) && ended.stderr.contains("--require"), "{}", ended.stderr);
     let junit = test(&["--format", "junit"]);
     assert!(junit.stdout.contains("failures=\"0\" errors=\"0\" skipped=\"1\""), "{}", junit.stdout);

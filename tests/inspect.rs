@@ -108,7 +108,8 @@ fn a_namespace_with_its_processes() {
 fn an_ambiguous_address_is_reported() {
     require!(nesting());
     let detached = Detached::up(Nest::new(TOPOLOGY));
-    for (address, expected) in [("@/*", "2 things"), ("@/nothing", "nothing is called"), ("@/lonely/", "is a process")]
+    for (address, expected) in
+        [("@/*", "2 targets"), ("@/nothing", "there is no namespace or process"), ("@/lonely/", "is a process")]
     {
         let outcome = detached.nestns(&["inspect", address]);
         assert_eq!(outcome.code, 1, "{}", outcome.stderr);

@@ -123,7 +123,7 @@ fn a_signal_that_the_kernel_would_drop_is_not_sent_and_does_not_affect_others() 
 
         let outcome = detached.nestns(&["kill", "-s", "USR1", "@/deaf", "@/hears"]);
         assert_eq!((outcome.code, outcome.stdout), (1, format!("{root}/hears\n")));
-        assert!(outcome.stderr.contains(&format!("{said}, so that the kernel would drop it")), "{}", outcome.stderr);
+        assert!(outcome.stderr.contains(&format!("{said}, so the kernel would drop it")), "{}", outcome.stderr);
         assert!(outcome.stderr.contains("nothing was sent to it"), "{}", outcome.stderr);
         detached.until("it has heard", |detached| detached.nest.directory.path().join("heard").exists().then_some(()));
         detached.run(&["kill", "-s", "KILL", "@/deaf", "@/ignores"]);

@@ -126,7 +126,7 @@ fn the_state_of_a_dead_controller_and_guardian_is_removed_and_reported() {
         let file = nest.file.to_str().expect("our own path");
         let (code, _, stderr) = run(&nest, &["up", "-d", file]);
         assert_eq!(code, 0, "{identity:?}: {stderr}");
-        let said = format!("warning: found what an earlier `{}` left behind, and removed it", nest.root);
+        let said = format!("warning: removed what an earlier `{}` left behind", nest.root);
         assert!(stderr.starts_with(&said), "{identity:?}: {stderr}");
         kill_both(&truth(&nest));
         let (code, _, stderr) = run(&nest, &["down", &nest.root]);
@@ -340,8 +340,8 @@ fn files_of_others_are_named_and_neither_followed_nor_removed() {
         ("fifo as truth", "truth.json is a FIFO"),
         ("directory as truth", "truth.json is a directory"),
         ("stranger", "notes is a file"),
-        ("open to all", "may be written by others (mode 0777)"),
-        ("above open to all", "may be written by others (mode 0777)"),
+        ("open to all", "is writable by others (mode 0777)"),
+        ("above open to all", "is writable by others (mode 0777)"),
     ];
     for_each_identity(|identity| {
         for (how, said) in kinds {

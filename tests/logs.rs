@@ -349,8 +349,8 @@ fn a_topology_that_has_ended_has_no_logs() {
         for verb in ["logs", "events"] {
             let outcome = detached.nestns(&[verb]);
             assert_eq!(outcome.code, 1);
-            assert!(outcome.stderr.contains("no topology runs"), "{}", outcome.stderr);
-            assert!(outcome.stderr.contains("end with it"), "{}", outcome.stderr);
+            assert!(outcome.stderr.contains("no topology is running"), "{}", outcome.stderr);
+            assert!(outcome.stderr.contains("only as long as their topology runs"), "{}", outcome.stderr);
         }
     });
 }

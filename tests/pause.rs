@@ -319,7 +319,7 @@ fn without_a_delegated_cgroup_the_remedy_is_printed() {
     assert_eq!((outcome.code, outcome.stdout.as_str()), (4, ""), "{}", outcome.stderr);
     let root = &detached.nest.root;
     assert!(
-        outcome.stderr.starts_with(&format!("error: cannot pause `{root}`: cannot make a cgroup in ")),
+        outcome.stderr.starts_with(&format!("error: cannot pause `{root}`: cannot create a cgroup in ")),
         "{}",
         outcome.stderr
     );

@@ -165,7 +165,7 @@ fn help_and_messages_that_cannot_be_written_are_a_failure() {
     require!(nesting());
     let nest = Nest::new("[ns.@]\nproc.x = { actor = \"idle\" }\n");
     let file = nest.file.to_str().expect("our own path").to_owned();
-    let runs = format!("`{}` runs, but", nest.root);
+    let runs = format!("`{}` is running, but", nest.root);
     for (words, said) in
         [(&["--help"][..], "standard output"), (&["up", "--help"], "standard output"), (&["up", "-d", &file], &runs)]
     {

@@ -146,7 +146,7 @@ fn the_effects_are_reported_first() {
     );
     let nothing = detached.nestns(&["restart", "@/nobody"]);
     assert_eq!(nothing.code, 1);
-    assert!(nothing.stderr.contains("nothing is called"), "{}", nothing.stderr);
+    assert!(nothing.stderr.contains("there is no namespace or process"), "{}", nothing.stderr);
 }
 
 /// What has ended by itself is started again, with its conditions.

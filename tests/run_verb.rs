@@ -84,7 +84,7 @@ fn a_namespace_that_the_tree_does_not_have_is_refused_before_anything_is_built()
         assert_eq!((ended.code, ended.stdout.as_str()), (1, ""), "{identity:?}");
         assert!(ended.stderr.contains("there is no namespace"), "{}", ended.stderr);
         let ended = run(identity, TREE, &["@.toml", "--in", "@/init", "--", "true"]);
-        assert!(ended.stderr.contains("  = help: that is a process; it is in `"), "{}", ended.stderr);
+        assert!(ended.stderr.contains("  = help: that is a process, in `"), "{}", ended.stderr);
         let ended = run(identity, TREE, &["@.toml", "--in", "@x", "--", "true"]);
         assert!(ended.stderr.contains("  = help: there is `"), "{}", ended.stderr);
     });

@@ -155,7 +155,7 @@ fn inside_run_test_and_exec_the_default_is_their_own_topology() {
             let words = [&["run", file, "--in", "own", "--", program][..], verb].concat();
             let told = detached.nestns(&words);
             assert_eq!(told.code, 1, "{identity:?}: {}{}", told.stdout, told.stderr);
-            assert!(told.stderr.contains("ask outside of the tree"), "{identity:?}: {}", told.stderr);
+            assert!(told.stderr.contains("run it outside the tree"), "{identity:?}: {}", told.stderr);
         }
         // A name is still a name.
         let words = ["run", file, "--", program, "ps", "-q", "-n", &two];

@@ -1,7 +1,7 @@
 """Compares the claims of an agent with what the kernel reported to nestns: `nestns.truth/1` in the file NESTNS_TRUTH.
 
-Each process of the truth has its numbers from the host's inward, so it is known under which number it is seen from each
-namespace around it. Everything that can be seen from where the agent runs has to be claimed, and rightly.
+Each process of the truth has its PIDs from the host inward, so its PID as seen from each
+surrounding namespace is known. Everything visible from where the agent runs has to be claimed, and correctly.
 """
 
 import json

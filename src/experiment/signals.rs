@@ -67,7 +67,7 @@ fn sender(ear: &mut SignalFd) -> Option<u32> {
 }
 
 fn word(sender: Option<u32>) -> String {
-    sender.map_or_else(|| "nothing came".to_owned(), |sender| sender.to_string())
+    sender.map_or_else(|| "no signal arrived".to_owned(), |sender| sender.to_string())
 }
 
 pub(super) fn sender_zero(_: Stage) -> nix::Result<Finding> {

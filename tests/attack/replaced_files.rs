@@ -150,7 +150,7 @@ fn a_fifo_or_a_device_in_place_of_a_file_blocks_no_reader() {
             give_away(&directory.join(name), identity);
             let said = is_quick(&tree, if verb == "events" { &["events", "--no-follow"] } else { &["logs"] });
             if said.code != 0 {
-                assert!(said.stderr.contains("no regular file"), "{identity:?} {verb}: {}", said.stderr);
+                assert!(said.stderr.contains("not a regular file"), "{identity:?} {verb}: {}", said.stderr);
             }
             fs::remove_file(directory.join(name)).expect("it is there");
         }

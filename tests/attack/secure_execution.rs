@@ -42,7 +42,7 @@ fn assert_refused(output: &Output, what: &str) {
     let stderr = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(125), "{what}: {stderr}");
     assert!(output.stdout.is_empty(), "{what}: {:?}", output.stdout);
-    assert!(stderr.starts_with("error: this copy of nestns has rights that its caller lacks"), "{what}: {stderr}");
+    assert!(stderr.starts_with("error: this copy of nestns has more privileges than its caller"), "{what}: {stderr}");
     assert!(stderr.contains("chmod u-s,g-s"), "{what}: {stderr}");
 }
 

@@ -15,7 +15,7 @@ stop = { grace = "4s" }
     assert_data_eq!(
         human(text),
         str![[r#"
-warning[NS301]: `vm/ci` gets 2s to stop, but `vm/ci/job` inside it asks for 4s
+warning[NS301]: `vm/ci` has 2s to stop, but `vm/ci/job` inside it needs 4s
  --> <stdin>:3:18
   |
 3 | stop = { grace = "2s" }
@@ -42,7 +42,7 @@ stop = { grace = "2s" }
     assert_data_eq!(
         human(text),
         str![[r#"
-warning[NS301]: `vm` gets 2s to stop, but `vm/ci` inside it asks for 5s
+warning[NS301]: `vm` has 2s to stop, but `vm/ci` inside it needs 5s
  --> <stdin>:2:18
   |
 2 | stop = { grace = "2s" }
@@ -68,7 +68,7 @@ proc.other = { cmd = "x", stop = { grace = "4s" } }
     assert_data_eq!(
         human(text),
         str![[r#"
-warning[NS301]: `vm` gets 5s to stop, but `vm/web` and then `vm/db` inside it asks for 6s
+warning[NS301]: `vm` has 5s to stop, but `vm/web` and then `vm/db` inside it needs 6s
  --> <stdin>:2:18
   |
 2 | stop = { grace = "5s" }

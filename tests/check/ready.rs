@@ -148,7 +148,7 @@ error[NS131]: the regular expression is empty
 2 | proc.a = { cmd = "x", ready = { log = "" } }
   |                                       ^^ it would match every line
   |
-  = help: write "." if any line will do
+  = help: write "." to match any line
 
 error[NS131]: `ready (port` is not a regular expression
  --> <stdin>:3:39
@@ -275,7 +275,7 @@ error[NS120]: `max` has no effect without `restart`
 2 | max = 2
   | ^^^ without `restart` nothing is restarted
   |
-  = help: write restart = "on-failure" or restart = "always" beside it
+  = help: also write restart = "on-failure" or restart = "always"
 
 error[NS109]: `unless-stopped` is not a value of `restart`
  --> <stdin>:3:33
@@ -289,7 +289,7 @@ error[NS120]: `backoff` has no effect without `restart`
 4 | proc.b = { cmd = "x", backoff = "1s" }
   |                       ^^^^^^^ without `restart` nothing is restarted
   |
-  = help: write restart = "on-failure" or restart = "always" beside it
+  = help: also write restart = "on-failure" or restart = "always"
 
 error[NS112]: `max` is out of range
  --> <stdin>:5:49
@@ -303,9 +303,9 @@ error[NS112]: `backoff` is zero
 5 | proc.c = { cmd = "x", restart = "always", max = 0, backoff = "0s" }
   |                                                              ^^^^ a program that exits at once would be restarted without a pause
   |
-  = help: write "100ms", which is what holds if nothing is said
+  = help: write "100ms", the default
 
-error[NS120]: a one-shot cannot have restart = \"always\"
+error[NS120]: a one-shot cannot have restart = "always"
  --> <stdin>:6:33
   |
 6 | proc.d = { cmd = "x", restart = "always", oneshot = true }

@@ -115,7 +115,7 @@ fn an_empty_file() {
         str![[r#"
 error[NS210]: the file declares no namespace
 --> <stdin>
- = help: the smallest topology is [ns.hello] and, in the next line, init = ["bash"]
+ = help: the smallest topology is [ns.hello] followed by init = ["bash"]
 
 
 "#]]
@@ -132,7 +132,7 @@ fn a_file_without_namespaces() {
         str![[r#"
 error[NS210]: the file declares no namespace
 --> <stdin>
- = help: the smallest topology is [ns.hello] and, in the next line, init = ["bash"]
+ = help: the smallest topology is [ns.hello] followed by init = ["bash"]
 
 
 "#]]

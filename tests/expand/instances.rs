@@ -198,7 +198,7 @@ warning[NS304]: PID 1 of `w.0` (cat) has no handler for TERM, so the kernel will
   = note: a PID 1 receives only signals that it handles, except KILL from outside
   = help: make it a process under init = "builtin", or write stop = { signal = "KILL" }
 
-warning[NS301]: `w.0` gets 1s to stop, but `w.0/x` inside it asks for 5s
+warning[NS301]: `w.0` has 1s to stop, but `w.0/x` inside it needs 5s
  --> x.toml:4:18
   |
 4 | stop = { grace = "1s" }

@@ -38,7 +38,7 @@ impl Shape<'_> {
         lines.extend(self.numbers().map(|numbers| format!("PID {numbers}")));
         lines.push(format!("runs {}", self.program(LONGEST)));
         if self.is_joined() {
-            lines.push("moved in from outside: its parent is 0 inside".to_owned());
+            lines.push("joined from outside: its parent is 0 inside".to_owned());
         }
         lines.extend(self.remarks());
         lines

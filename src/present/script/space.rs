@@ -209,7 +209,7 @@ fn condition(namespace: &Namespace, process: usize, condition: Condition) -> Str
         Condition::Started => "has started",
         Condition::Ready => "is ready",
         Condition::Exited => "has ended",
-        Condition::Ok => "has ended well",
+        Condition::Ok => "has exited successfully",
     };
     format!("{name} {what}")
 }

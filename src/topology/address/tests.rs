@@ -111,7 +111,7 @@ fn what_is_no_address_says_where_and_how_it_is_written() {
         ("pod:vm", 4, "`pod:/vm`"),
         (":/vm", 1, "write `vm`"),
         ("a:/b:/c", 5, "one topology"),
-        ("p*:/vm", 2, "no wildcards"),
+        ("p*:/vm", 2, "without wildcards"),
         ("#7", 1, "`vm/ci#7`"),
         (".#7", 2, "`vm/ci#7`"),
         ("pod:/#7", 6, "`host#7`"),
@@ -130,10 +130,10 @@ fn what_is_no_address_says_where_and_how_it_is_written() {
         ("w.0..9x", 7, "a whole index"),
         ("w..3", 2, "`..` belongs between two numbers"),
         ("w.", 3, "write `w.0`"),
-        (".w", 1, "the dot stands before an index"),
+        (".w", 1, "a dot comes before an index"),
         ("w[0-9]", 2, "`0..99`"),
-        ("vm/ä", 4, "not part of any name"),
-        ("ä/vm", 1, "not part of any name"),
+        ("vm/ä", 4, "is not allowed in names"),
+        ("ä/vm", 1, "is not allowed in names"),
         ("vm\n", 3, "`\\n` is not allowed in names"),
     ];
     for (text, position, said) in table {

@@ -103,7 +103,7 @@ fn document(picture: &Picture<'_>, page: Size, canvas: Canvas) -> String {
 fn legend(picture: &Picture<'_>) -> String {
     let mut legend = "PID 1. Numbers are PIDs, outermost namespace first, without the host's.".to_owned();
     if has_joined(&picture.roots) {
-        legend.push_str(" A dashed process was moved in from outside: its parent is 0 inside.");
+        legend.push_str(" A dashed process joined from outside: its parent is 0 inside.");
     }
     legend
 }
