@@ -122,7 +122,7 @@ fn an_unreachable_condition_fails_the_dependent_with_a_message() {
                 for (path, dependency) in [("b", "a"), ("d", "b")] {
                     let text = format!(
                         "error: `{at}/{path}` will not be started: `{dependency}`, which it waits for, ended without \
-                            reaching the required state"
+                         reaching the required state"
                     );
                     assert!(ended.stderr.contains(&text), "{context}");
                 }

@@ -74,8 +74,7 @@ fn a_name_whose_controller_was_killed_can_be_taken_again_at_once() {
             assert_eq!(code, 0, "{identity:?}: {stdout}{stderr}");
             // The guardian may have been faster than the caller.
             let said = format!(
-                "warning: the controller of an earlier `{}` had just died; waited until its tree was \
-                    gone\n",
+                "warning: the controller of an earlier `{}` had just died; waited until its tree was gone\n",
                 nest.root
             );
             assert!(stderr.is_empty() || stderr == said, "{identity:?}: {stderr}");
@@ -156,7 +155,7 @@ fn a_root_that_survived_controller_and_guardian_is_killed_and_named() {
         let root = &nest.root;
         let said = format!(
             "error: `{root}` of `{root}` still runs without a controller\n  = help: `nestns down {root}` ends what is \
-                left of it\n"
+             left of it\n"
         );
         assert_eq!(stderr, said);
         assert!(!has_ended(init));

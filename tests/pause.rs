@@ -238,8 +238,7 @@ fn operations_on_a_paused_namespace_are_refused_with_the_reason() {
             &["pause", "@/count"],
             1,
             "error: `@/count` is a process, but only namespaces can be paused\n  = help: pause `@`, or stop the \
-                process alone: \
-             `nestns kill -s STOP @/count`\n",
+             process alone: `nestns kill -s STOP @/count`\n",
         );
         stage.detached.run(&["pause", "@"]);
         refused(&["pause", "@"], 1, "error: `@` is paused already\n");
@@ -249,7 +248,7 @@ fn operations_on_a_paused_namespace_are_refused_with_the_reason() {
             &["exec", "@/in", "--", "true"],
             125,
             "error: `@/in` is paused with `@`, so nothing can be started in it\n  = help: `nestns resume @` resumes \
-                it\n",
+             it\n",
         );
         // A signal waits; KILL does not.
         let outcome = stage.detached.nestns(&["kill", "-s", "CONT", "@/in/count"]);

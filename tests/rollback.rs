@@ -75,9 +75,9 @@ fn a_missing_working_directory_rolls_the_tree_back_with_a_complete_message() {
             let line =
                 1 + text.lines().position(|line| line.starts_with(&format!("proc.p{place} "))).expect("it is there");
             let expected = format!(
-                "error[NS502]: `{}`: cannot enter its working directory (chdir) `/nonexistent/directory`: No such file or \
-                 directory (ENOENT)\n  --> {}:{line}:6\n  = help: the path is \
-                 looked up inside the namespace, with its mounts\nsee `nestns explain NS502`\n",
+                "error[NS502]: `{}`: cannot enter its working directory (chdir) `/nonexistent/directory`: No such file \
+                 or directory (ENOENT)\n  --> {}:{line}:6\n  = help: the path is looked up inside the namespace, with \
+                 its mounts\nsee `nestns explain NS502`\n",
                 path_of(&ended, place),
                 ended.nest.file.display()
             );

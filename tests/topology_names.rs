@@ -40,14 +40,12 @@ fn a_second_topology_of_the_same_name_is_refused_and_the_first_goes_on() {
             let text = if arguments[0] == "up" {
                 format!(
                     "error[NS501]: a topology named `{root}` is already running\n  = help: stop it with `nestns down \
-                        {root}`, \
-                     give this one another name with `--name`, or replace it with `--recreate`\n"
+                     {root}`, give this one another name with `--name`, or replace it with `--recreate`\n"
                 )
             } else {
                 format!(
-                    "error[NS501]: a topology named `{root}` is already running (its state is in {})\n  \
-                     = help: stop it first, or give this one another name with `--name`\n\
-                     see `nestns explain NS501`\n",
+                    "error[NS501]: a topology named `{root}` is already running (its state is in {})\n  = help: stop \
+                     it first, or give this one another name with `--name`\nsee `nestns explain NS501`\n",
                     state.display()
                 )
             };
@@ -132,9 +130,9 @@ fn a_state_directory_of_another_user_is_not_touched() {
             let stderr = String::from_utf8_lossy(&refused.stderr);
             assert_eq!(refused.status.code(), Some(4), "{identity:?}: {stderr}");
             let text = format!(
-                "error[NS401]: {} belongs to user {other}, not to the caller ({caller})\n  \
-                 = help: remove it, or set NESTNS_STATE_ROOT to a directory of your own\n\
-                 see `nestns explain NS401`\n`nestns doctor` checks this as state-directory\n",
+                "error[NS401]: {} belongs to user {other}, not to the caller ({caller})\n  = help: remove it, or set \
+                 NESTNS_STATE_ROOT to a directory of your own\nsee `nestns explain NS401`\n`nestns doctor` checks this \
+                 as state-directory\n",
                 foreign.display()
             );
             assert_eq!(stderr, text, "{identity:?}");

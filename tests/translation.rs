@@ -189,8 +189,7 @@ fn an_invisible_process_has_no_pid() {
         told(
             &["pid", "@/w.1/p.0", "--in", "@/w.0"],
             1,
-            "visible from there and from the namespaces around that: \
-            `host`, `@`",
+            "visible from there and from the namespaces around that: `host`, `@`",
         );
         told(&["pid", "@/w.0/nobody"], 1, "there is no namespace or process `@/w.0/nobody`");
         told(&["pid", "@/w.0#4000"], 1, "no process has the number 4000 in `@/w.0`");

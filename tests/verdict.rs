@@ -162,8 +162,7 @@ fn a_timeout_is_124() {
             "[ns.@]\nproc.idle = { actor = \"idle\" }\n",
             &["--timeout", "200ms"],
             124,
-            &["the timeout has \
-            expired"],
+            &["the timeout has expired"],
             &["error"],
         ),
         ("[ns.@]\nproc.a = \"true\"\n", &["--timeout", "50s"], 0, &[], &["the timeout has expired"]),

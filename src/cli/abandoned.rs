@@ -72,7 +72,7 @@ fn end_one(name: &str, directory: &Path) -> Option<Status> {
             Ok(Seized::Held) => {
                 tell(&format!(
                     "error: the lock of `{name}` is held, but no controller answers\n  = help: `fuser {}` shows which \
-                        process holds it\n",
+                     process holds it\n",
                     directory.join("lock").display()
                 ));
                 return Some(Status::No);

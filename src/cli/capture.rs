@@ -65,8 +65,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Status> {
             };
             let Some(process) = machine.process(pid) else {
                 anyhow::bail!(
-                    "there is no process {pid} in this namespace; `nestns whois {pid}` shows where that \
-                    number exists"
+                    "there is no process {pid} in this namespace; `nestns whois {pid}` shows where that number exists"
                 );
             };
             (Scope::Process(pid), format!("process {pid} ({})", process.name.escape_default()))

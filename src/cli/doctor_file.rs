@@ -110,12 +110,8 @@ fn isolation(namespaces: &[&Namespace], machine: &Machine) -> Check {
     for (kind, result) in &machine.nesting.kinds {
         let Some(first) = namespaces.iter().find(|namespace| wants(namespace.isolation, kind)) else { continue };
         if let Err(errno) = result {
-            let found = format!(
-                "`{}` needs a {kind} namespace, which is not permitted: \
-                {}",
-                first.path,
-                spelled(*errno)
-            );
+            let found =
+                format!("`{}` needs a {kind} namespace, which is not permitted: {}", first.path, spelled(*errno));
             return Check::no(ID, found, format!("leave \"{kind}\" out of `unshare`, or permit it"));
         }
         needed.push(*kind);
@@ -193,8 +189,7 @@ fn programs(namespaces: &[&Namespace]) -> Check {
     Check::warn(
         ID,
         found,
-        "install them, or correct their paths; the tree can be built without them, but they fail \
-        with status 127",
+        "install them, or correct their paths; the tree can be built without them, but they fail with status 127",
     )
 }
 

@@ -216,8 +216,7 @@ fn named(connection: &mut Connection, addresses: &[Address]) -> Result<Vec<Strin
         if let Some(thread) = threads::named(&snapshot, address) {
             tell(&format!(
                 "error: `{address}` is a thread ({}), but only a whole process can be taken down\n  = help: name the \
-                    process, \
-                 by its path or its own number\n",
+                 process, by its path or its own number\n",
                 thread.name
             ));
             return Err(Status::No);
@@ -353,7 +352,7 @@ pub(super) fn await_end(directory: &Path) -> Status {
         if Moment::now() >= end {
             tell(&format!(
                 "error: everything has ended, but {} is still there\n  = help: `nestns prune` removes it, or reports \
-                    what prevents that\n",
+                 what prevents that\n",
                 directory.display()
             ));
             return Status::No;

@@ -15,8 +15,8 @@ pub(super) fn refuse_inside(verb: &str, snapshot: &Snapshot) -> Result<(), Statu
     if namespaces::own().is_ok_and(|own| own != snapshot.host_pidns) {
         tell(&format!(
             "error: `nestns {verb}` does not work here: this is not the PID namespace in which `{}` was started, so \
-                PIDs of the host mean nothing here\n  = help: run it outside the tree; `nestns ps`, `tree` and \
-                `inspect` work here\n",
+             PIDs of the host mean nothing here\n  = help: run it outside the tree; `nestns ps`, `tree` and `inspect` \
+             work here\n",
             snapshot.status.name
         ));
         return Err(Status::No);

@@ -141,8 +141,8 @@ fn tell_dropped(dropped: &[String], signal: Signal, is_nothing_sent: bool) {
         (false, false) => "nothing was sent to them",
     };
     tell(&format!(
-        "error: {} {verb} not handle {signal}, so the kernel would drop it, whatever the sender; {sent}\n  \
-         = help: kill {pronoun} with `-s KILL`, which also kills everything inside, or stop the namespace\n",
+        "error: {} {verb} not handle {signal}, so the kernel would drop it, whatever the sender; {sent}\n  = help: \
+         kill {pronoun} with `-s KILL`, which also kills everything inside, or stop the namespace\n",
         list.join(", ")
     ));
 }

@@ -139,7 +139,7 @@ fn tell_troubles(topologies: &[TopologyDocument]) {
             "silent" => writeln!(
                 text,
                 "note: `{}` is silent: {}; it is stopped, or the machine is very busy. `kill -CONT` resumes a stopped \
-                    one, `kill -KILL` kills it and its whole tree",
+                 one, `kill -KILL` kills it and its whole tree",
                 one.name,
                 one.problem.as_deref().unwrap_or_default()
             ),

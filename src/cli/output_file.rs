@@ -37,7 +37,7 @@ pub(super) fn outcome(path: &Path, written: io::Result<()>) -> anyhow::Result<St
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
             tell(&format!(
                 "error: {} already exists and was not changed\nhelp: use --force to overwrite it, or --output FILE to \
-                    write another file\n",
+                 write another file\n",
                 path.display()
             ));
             Ok(Status::No)

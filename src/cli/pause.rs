@@ -117,8 +117,7 @@ fn namespaces(snapshot: &Snapshot, addresses: &[Address], what: What) -> Result<
                 Thing::Process(process) => {
                     tell(&format!(
                         "error: `{}` is a process, but only namespaces can be paused\n  = help: pause `{}`, or stop \
-                            the process \
-                         alone: `nestns kill -s STOP {}`\n",
+                         the process alone: `nestns kill -s STOP {}`\n",
                         process.path, process.ns, process.path
                     ));
                     return Err(Status::No);

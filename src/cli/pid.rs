@@ -79,15 +79,10 @@ impl FromStr for Whose {
         match text.rsplit_once('#') {
             Some((place, number)) if place.starts_with("pid:[") => {
                 let Ok(Place::Inode(inode)) = place.parse() else {
-                    return Err(format!(
-                        "`{place}` is not a \
-                    namespace"
-                    ));
+                    return Err(format!("`{place}` is not a namespace"));
                 };
-                let number = number.parse().ok().filter(|&number| number > 0).ok_or(format!(
-                    "`{number}` is not a \
-                    PID"
-                ))?;
+                let number =
+                    number.parse().ok().filter(|&number| number > 0).ok_or(format!("`{number}` is not a PID"))?;
                 Ok(Self::Number(inode, number))
             }
             _ => text.parse().map(Self::Address).map_err(|error: AddressError| error.to_string()),
@@ -304,15 +299,11 @@ fn invisible(args: &Args, numbers: &[(String, i32)]) -> Trouble {
     let around = if around.is_empty() {
         String::new()
     } else {
-        format!(
-            " and from the namespaces around that: \
-            {}",
-            around.join(", ")
-        )
+        format!(" and from the namespaces around that: {}", around.join(", "))
     };
     told(&format!(
         "error: `{}` is not visible from `{place}`: it has no number there\n  = help: it is in `{own}` and visible \
-            from there{around}\n",
+         from there{around}\n",
         args.address
     ))
 }

@@ -21,9 +21,8 @@ pub(super) fn refuse() -> Option<Status> {
     let _ = writeln!(
         std::io::stderr(),
         "error: this copy of nestns has more privileges than its caller: it is set-user-ID or set-group-ID, or has \
-            file capabilities\n  = note: with them it would run the commands of any topology file for any user\n  = \
-            help: remove them (`chmod u-s,g-s`, `setcap -r`); nestns does not need them: without root it uses a user \
-            namespace"
+         file capabilities\n  = note: with them it would run the commands of any topology file for any user\n  = help: \
+         remove them (`chmod u-s,g-s`, `setcap -r`); nestns does not need them: without root it uses a user namespace"
     );
     Some(REFUSED)
 }

@@ -65,8 +65,7 @@ pub(super) fn settle(
     let difference = if status.hash == origin.hash { "" } else { ", with different content" };
     tell(&format!(
         "error[NS501]: a topology named `{}` is already running{difference}\n  = help: stop it with `nestns down {}`, \
-            give this one \
-         another name with `--name`, or replace it with `--recreate`\n",
+         give this one another name with `--name`, or replace it with `--recreate`\n",
         origin.name, origin.name
     ));
     Ok(Some(Status::No))

@@ -72,8 +72,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Status> {
     let to_stdout = args.output.as_deref() == Some(Path::new("-"));
     if args.truth && args.topology {
         tell(
-            "error: --truth and --topology cannot be used together\n  = help: without either, both files are \
-            written\n",
+            "error: --truth and --topology cannot be used together\n  = help: without either, both files are written\n",
         );
         return Ok(Status::WrongCommandLine);
     }

@@ -153,7 +153,7 @@ impl Story {
             Note::FailedMeanwhile { path, status } => {
                 let text = format!(
                     "the command exited with 0, but `{path}` failed while it ran, and so did the topology; the status \
-                        is {status}\n  = help: set `essential = false` to let the topology run without it"
+                     is {status}\n  = help: set `essential = false` to let the topology run without it"
                 );
                 self.problem("error", Some(path), &text);
             }
@@ -195,7 +195,7 @@ impl Story {
                     if before == now { "restored".to_owned() } else { format!("created again in {}", now.display()) };
                 let text = format!(
                     "the state directory {} or something in it was removed; it was {place}, but earlier output and \
-                        events are lost",
+                     events are lost",
                     before.display()
                 );
                 self.problem("warning", None, &text);
@@ -219,7 +219,7 @@ impl Story {
             Note::TruthLost { errno } => {
                 let text = format!(
                     "truth.json is out of date, because the state directory cannot be written: {}; `nestns inspect` \
-                        and `nestns ps` still show the current state",
+                     and `nestns ps` still show the current state",
                     spelled(*errno)
                 );
                 self.problem("warning", None, &text);
@@ -309,8 +309,7 @@ impl Audience for Story {
             }
             Note::Awaited => {
                 let text = format!(
-                    "the controller of an earlier `{}` had just died; waited until its tree was \
-                    gone",
+                    "the controller of an earlier `{}` had just died; waited until its tree was gone",
                     self.name
                 );
                 self.problem("warning", None, &text);
@@ -345,8 +344,8 @@ impl Audience for Story {
             }
             Note::Unreachable { path, dependency } => {
                 let text = format!(
-                    "`{path}` will not be started: `{dependency}`, which it waits for, ended without \
-                    reaching the required state"
+                    "`{path}` will not be started: `{dependency}`, which it waits for, ended without reaching the \
+                     required state"
                 );
                 self.problem("error", Some(path), &text);
             }
@@ -371,7 +370,7 @@ impl Audience for Story {
             Note::Stuck { paths } => {
                 let text = format!(
                     "killed, but still there: {}; a debugger, a frozen cgroup or a file system that does not respond \
-                        may be holding it",
+                     may be holding it",
                     paths.join(", ")
                 );
                 self.problem("error", None, &text);
@@ -467,7 +466,7 @@ fn refused(refusal: &Refusal) -> String {
 fn not_ready_by(path: &str, sender: i32) -> String {
     format!(
         "`{path}` was reported ready by process {sender}, which is ignored: with `notify = true` it must report \
-            itself; `notify = \"all\"` accepts every process of its namespace"
+         itself; `notify = \"all\"` accepts every process of its namespace"
     )
 }
 

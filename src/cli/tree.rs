@@ -111,7 +111,7 @@ fn subject(args: &Args) -> Result<Subject, Status> {
         Err(error) => {
             tell(&format!(
                 "error: `{word}` is neither a file that exists nor an address: {error}\n  = help: write a file with \
-                    its `.toml`, or with a leading `./`\n"
+                 its `.toml`, or with a leading `./`\n"
             ));
             Err(Status::WrongCommandLine)
         }
@@ -132,7 +132,7 @@ fn of_file(args: &Args, file: Option<PathBuf>) -> anyhow::Result<Status> {
     if let Some(from) = &args.from {
         tell(&format!(
             "error: `--from {from}` needs a running topology\n  = help: start it with `nestns up -d`; for a file, the \
-                PIDs of every level are shown\n"
+             PIDs of every level are shown\n"
         ));
         return Ok(Status::WrongCommandLine);
     }
@@ -217,8 +217,7 @@ fn observer<'a>(snapshot: &'a Snapshot, from: &Place) -> Result<Option<&'a Names
         Place::Everywhere => {
             tell(
                 "error: `--from` takes one namespace, but `*` means all of them\n  = help: `nestns see` shows what \
-                    each of them \
-                 sees\n",
+                 each of them sees\n",
             );
             Err(Status::WrongCommandLine)
         }
@@ -235,8 +234,7 @@ fn observer<'a>(snapshot: &'a Snapshot, from: &Place) -> Result<Option<&'a Names
             found.map(Some).ok_or_else(|| {
                 tell(&format!(
                     "error: nothing of `{}` is in `{from}`\n  = help: `nestns tree --host` shows every namespace of \
-                        this \
-                     machine\n",
+                     this machine\n",
                     snapshot.status.name
                 ));
                 Status::No

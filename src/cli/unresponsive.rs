@@ -29,14 +29,14 @@ pub(super) fn words(name: &str, controller: i32) -> (String, String) {
         Ok(true) => (
             format!(
                 "the controller of `{name}`, PID {controller}, is stopped, as by Ctrl-Z, and does not answer until it \
-                    is resumed"
+                 is resumed"
             ),
             format!("`kill -CONT {controller}` (or `fg` in its shell) resumes it; {kill}"),
         ),
         _ => (
             format!(
                 "the controller of `{name}`, PID {controller}, does not answer: it hangs, is frozen or held by a \
-                    debugger, or the machine is very busy"
+                 debugger, or the machine is very busy"
             ),
             format!("try again; {kill}"),
         ),
@@ -48,8 +48,7 @@ pub(super) fn kill(name: &str, directory: &Path, client: Option<&Client>) -> boo
     let Some(process) = verified(directory, client) else {
         tell(&format!(
             "error: cannot determine for certain which process is the controller of `{name}`; nothing was killed\n  = \
-                help: \
-             `fuser {}` shows which process holds it has its lock\n",
+             help: `fuser {}` shows which process holds it has its lock\n",
             lock_in(directory).display()
         ));
         return false;

@@ -219,11 +219,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Status> {
             Side::Caller(Outcome::Detached(news)) => {
                 let told = tell_detached(&news, args);
                 return told.with_context(|| {
-                    format!(
-                        "`{}` is running, but its name cannot be written to standard \
-                        output",
-                        news.name
-                    )
+                    format!("`{}` is running, but its name cannot be written to standard output", news.name)
                 });
             }
             Side::Controller(herald) => options.herald = Some(herald),

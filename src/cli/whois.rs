@@ -127,8 +127,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Status> {
     {
         tell(&format!(
             "error: there is no PID namespace pid:[{inode}], or you are not permitted to examine it\n  = help: `nestns \
-                tree --host` shows \
-             every namespace of this machine\n"
+             tree --host` shows every namespace of this machine\n"
         ));
         return Ok(Status::No);
     }
@@ -181,7 +180,7 @@ fn wanted(args: &Args) -> Result<Option<u64>, Status> {
     if args.number.place.is_some() && args.place.is_some() {
         tell(
             "error: the namespace is given both with the number and with `--in` (or NESTNS_IN)\n  = help: use one of \
-                them\n",
+             them\n",
         );
         return Err(Status::WrongCommandLine);
     }

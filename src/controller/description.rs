@@ -160,18 +160,12 @@ impl Sources<'_> {
                     Some(format!("{}: {}", other.name, condition(after.condition)))
                 })
                 .collect(),
-            ready: Some(process.ready.as_ref().map_or_else(
-                || {
-                    if process.oneshot {
-                        "its successful exit"
-                    } else {
-                        "its \
-                        start"
-                    }
-                    .to_owned()
-                },
-                probe,
-            )),
+            ready: Some(
+                process.ready.as_ref().map_or_else(
+                    || if process.oneshot { "its successful exit" } else { "its start" }.to_owned(),
+                    probe,
+                ),
+            ),
             ok: process.ok.clone(),
             oneshot: Some(process.oneshot),
             essential: Some(process.weight == Weight::Essential),

@@ -69,7 +69,7 @@ const ROWS: &[Row] = &[
         stages: &[Stage::UnsharePid, Stage::CloneSibling],
         meaning: Meaning::Measured(
             "32 PID namespaces nest below the initial one, or user.max_pid_namespaces is reached: which of the two, by \
-                the level and the value of the limit",
+             the level and the value of the limit",
             |occasion| no_space(occasion.level),
         ),
     },
@@ -96,8 +96,7 @@ const ROWS: &[Row] = &[
         stages: &[Stage::UnshareUser, Stage::UnsharePid, Stage::Isolate, Stage::WriteMaps],
         meaning: Meaning::Measured(
             "which setting forbids user namespaces (user.max_user_namespaces, kernel.unprivileged_userns_clone, \
-                AppArmor), or that \
-             it is a seccomp filter or security module",
+             AppArmor), or that it is a seccomp filter or security module",
             |_| no_permission(),
         ),
     },
@@ -113,8 +112,7 @@ const ROWS: &[Row] = &[
         stages: &[Stage::Fork, Stage::NumberHelper, Stage::CloneSibling],
         meaning: Meaning::Text(
             "PID 1 of the namespace has already exited, and nothing can be started in it; or the machine or the cgroup \
-                has \
-             no memory left",
+             has no memory left",
         ),
     },
     Row {
@@ -133,7 +131,7 @@ const ROWS: &[Row] = &[
         stages: &[],
         meaning: Meaning::Text(
             "the ID is not mapped in this user namespace: the tree of an ordinary user has only ID 0, which is that \
-                user; leave `user` out, or run as root",
+             user; leave `user` out, or run as root",
         ),
     },
     Row {
@@ -166,7 +164,7 @@ const ROWS: &[Row] = &[
         stages: &[],
         meaning: Meaning::Text(
             "too many descriptors are in flight through sockets (RLIMIT_NOFILE of the user counts them); raise `ulimit \
-                -n`",
+             -n`",
         ),
     },
     Row {
@@ -309,11 +307,10 @@ mod tests {
     fn render() -> String {
         let mut text = String::from(
             "# Errors of system calls\n\nWhat nestns reports when a system call fails, besides the path, the call and \
-                the errno. The first row that matches applies; a text in italics says what is determined at that \
-                moment. The table is generated from `src/controller/meaning.rs`; a test compares the two, and \
-                regenerates this file with \
-             `NESTNS_BLESS=1 cargo test errors_document`.\n\nA message names a call only if that call was made, and a \
-             limit only if it is reached.\n\n| call | errno | while nestns was to | meaning and remedy \
+             the errno. The first row that matches applies; a text in italics says what is determined at that moment. \
+             The table is generated from `src/controller/meaning.rs`; a test compares the two, and regenerates this \
+             file with `NESTNS_BLESS=1 cargo test errors_document`.\n\nA message names a call only if that call was \
+             made, and a limit only if it is reached.\n\n| call | errno | while nestns was to | meaning and remedy \
              |\n|---|---|---|---|\n",
         );
         for row in ROWS {
@@ -335,8 +332,7 @@ mod tests {
         }
         text.push_str(
             "\n## What nestns is doing when a call fails\n\nAs in \"cannot create a PID namespace (unshare)\". A step \
-                that takes \
-             several calls names the one that failed.\n\n| step | call |\n|---|---|\n",
+             that takes several calls names the one that failed.\n\n| step | call |\n|---|---|\n",
         );
         for &stage in Stage::ALL {
             let _ = writeln!(text, "| {stage} | {} |", stage.call().name().unwrap_or("the one that failed"));

@@ -27,8 +27,7 @@ pub enum Trouble {
     #[error("`{path}` needs user {uid}, but without root a tree has only ID 0, which is mapped to the caller")]
     SingleUser { path: String, uid: u32, position: Position },
     #[error(
-        "the controller needs {needed} descriptors{}, but its hard limit, RLIMIT_NOFILE, is \
-            {limit}", for_streams(*captured)
+        "the controller needs {needed} descriptors{}, but its hard limit, RLIMIT_NOFILE, is {limit}", for_streams(*captured)
     )]
     Descriptors { needed: u64, captured: u64, limit: u64 },
     #[error("`{path}`: {}", sentence(failure))]
@@ -144,7 +143,7 @@ impl Trouble {
             Self::Calls(refused) => Some(required::remedy(refused)),
             Self::Mismatch(_) => Some(
                 "check whether /proc belongs to this PID namespace (nestns explain NS503); if it does, this is a bug \
-                    in nestns. None of the topology's programs has run"
+                 in nestns. None of the topology's programs has run"
                     .to_owned(),
             ),
             Self::System { cause, .. } => meaning(&Occasion::of_controller(cause.call, cause.errno)),

@@ -32,8 +32,7 @@ impl fmt::Display for Mismatch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "`{}`: the {} should be {}, but the kernel reports \
-            {}",
+            "`{}`: the {} should be {}, but the kernel reports {}",
             self.path, self.what, self.planned, self.found
         )
     }

@@ -127,7 +127,7 @@ pub const ALL: [Experiment; 15] = [
     Experiment {
         id: "root-death",
         hypothesis: "When a PID 1 dies, the kernel kills everything in its namespace and those inside, before the PID \
-            1 can be reaped.",
+                     1 can be reaped.",
         layout: "outside > a > b, two processes in each",
         did: "SIGKILL to a's PID 1, waitpid(), then look for the others",
         perform: ends::root_death,
@@ -177,7 +177,7 @@ pub const ALL: [Experiment; 15] = [
     Experiment {
         id: "stale-proc",
         hypothesis: "A /proc belongs to the namespace in which it was mounted: inside a new one it shows the PIDs \
-            outside.",
+                     outside.",
         layout: "outside > a, with outside's /proc",
         did: "inside: getpid() against the link /proc/self, and a process outside by /proc and by kill()",
         perform: company::stale_proc,
@@ -185,7 +185,7 @@ pub const ALL: [Experiment; 15] = [
     Experiment {
         id: "joined-orphans",
         hypothesis: "Orphans of a process that joined are reparented to PID 1, although their parent's parent is \
-            outside.",
+                     outside.",
         layout: "outside > a, and a process that joins a and forks",
         did: "the joined one exits; its child asks getppid()",
         perform: company::joined_orphans,
@@ -193,7 +193,7 @@ pub const ALL: [Experiment; 15] = [
     Experiment {
         id: "kill-all",
         hypothesis: "kill(-1) reaches every visible process, including those in namespaces inside, but not PID 1 and \
-            the caller.",
+                     the caller.",
         layout: "outside > a: 1, sender, 3; a > b: 1",
         did: "kill(-1, USR1) by the sender; all others report whether it arrived, and the sender",
         perform: signals::kill_all,

@@ -99,9 +99,9 @@ impl Keep<'_> {
 /// Reason why something of a process cannot be read, as the end of a sentence.
 fn reason(error: &io::Error) -> String {
     match error.kind() {
-        io::ErrorKind::PermissionDenied => "the kernel shows it only to callers permitted to trace the \
-            process"
-            .to_owned(),
+        io::ErrorKind::PermissionDenied => {
+            "the kernel shows it only to callers permitted to trace the process".to_owned()
+        }
         io::ErrorKind::NotFound => "there is none: the process has no memory, or is nestns itself".to_owned(),
         _ => error.to_string(),
     }

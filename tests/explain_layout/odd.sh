@@ -7,28 +7,37 @@
 # Run it   nestns explain odd.toml | sh
 # Stop it  Ctrl-C. Whenever this shell ends, everything inside ends with it.
 # Needs    nestns in the PATH, for the actors.
-# Lacks    what nestns does in addition: hold every program until the whole tree is built, wait for `after`, reap, stop in order, verify.
+# Lacks    what nestns does in addition: hold every program until the whole tree is built, wait for `after`, reap, stop
+#          in order, verify.
 # Numbers  The PIDs in the comments are those of nestns, on every run. Here they may differ:
 #          - of sibling namespaces, all but the last have an unshare that uses a PID, too
 #          - nsenter uses a PID outside, and processes enter in any order
 #          - programs start at once, and what they fork may come before a namespace that is created later
 #          - for an ordinary user each hostname(1) uses one
-#          - ip takes one
+#          - ip uses one
 #
-# --fork                the program becomes a child of unshare, and the first one inside: PID 1. Without it the program
-#                       stays outside, the first command that it runs is PID 1, and once that has ended the next one
-#                       fails: "fork: Cannot allocate memory". A PID namespace without its PID 1 takes nobody in.
+# --fork                the program becomes a child of unshare and the first process inside: PID 1. Without it the
+#                       program stays outside, the first command that it runs is PID 1, and once that has ended the next
+#                       one fails: "fork: Cannot allocate memory". A PID namespace without its PID 1 accepts no
+#                       processes.
 # --pid                 a new PID namespace, for children. Without it: the old PIDs, and nothing is hidden.
-# --mount-proc          a /proc of the new PID namespace, in a mount namespace of its own, so that the one outside is not hidden. Without it $$ is 1, but /proc/self still has the PID outside, and ps shows the
+# --mount-proc          a /proc of the new PID namespace, in a mount namespace of its own, so that the one outside is
+#                       not hidden. Without it $$ is 1, but /proc/self still has the PID outside, and ps shows the
 #                       processes outside.
 # --mount               a mount namespace: what is mounted inside is not visible outside. /proc stays the outer one.
 # --uts                 a host name of its own. Without it the one outside would be changed.
 # --net                 network devices of its own: one loopback, which is down. Without it: the outer ones.
-# --kill-child          PID 1 is killed when unshare is killed, and with PID 1 everything inside. Without it all of them would survive. In the same way setpriv --pdeathsig KILL has unshare killed when this shell ends.
-# nsenter --target PID  starts a child in the namespaces of another process. The child has a PID inside, but its parent is outside: PPid is 0 inside. `docker exec` and the containers of a pod with a shared PID namespace work this way.
-# until read …          waits until a process has a child and stores its PID: the child of unshare is the PID 1 inside, and this is its PID here. It gives up when the process has ended: then /proc/PID/exe points nowhere.
+# --kill-child          PID 1 is killed when unshare is killed, and with PID 1 everything inside. Without it all of them
+#                       would survive. In the same way setpriv --pdeathsig KILL has unshare killed when this shell ends.
+# nsenter --target PID  starts a child in the namespaces of another process. The child has a PID inside, but its parent
+#                       is outside: PPid is 0 inside. `docker exec` and the containers of a pod with a shared PID
+#                       namespace work this way.
+# until read …          waits until a process has a child and stores its PID: the child of unshare is the PID 1 inside,
+#                       and this is its PID here. It gives up when the process has ended: then /proc/PID/exe points
+#                       nowhere.
 # sleep infinity        holds a namespace as its PID 1. Unlike nestns it does not reap processes and ignores TERM.
-# echo … || hostname …  the shell itself writes the name to /proc/sys, which uses no PID. Only root can do that, so an ordinary user, even as root of a user namespace, needs hostname(1).
+# echo … || hostname …  the shell itself writes the name to /proc/sys, which uses no PID. Only root can do that, so an
+#                       ordinary user, even as root of a user namespace, needs hostname(1).
 # ip link               brings the loopback device up (iproute2).
 # setpriv --reuid       runs a program as another user, which only root can do.
 

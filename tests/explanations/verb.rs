@@ -19,9 +19,9 @@ fn an_explanation_is_plain_text_for_a_terminal() {
         str![[r#"
 warning[NS301]: a namespace has less time to stop than something inside it
 
-A namespace has less time to stop than something inside it asks for. When its
-grace is over, its PID 1 is killed, and the kernel then kills everything in
-the namespace and in all namespaces inside it with SIGKILL
+A namespace has less time to stop than something inside it requires. When its
+grace period is over, its PID 1 is killed, and the kernel then kills
+everything in the namespace and in all namespaces inside it with SIGKILL
 (pid_namespaces(7)): the inner processes never get the time that the file
 promises them.
 
@@ -32,8 +32,8 @@ Wrong:
     [ns."vm/db"]
     stop = { grace = "10s" }
 
-Right: without a value of its own the grace is derived from what is inside,
-one second more than the longest there.
+Right: without a value of its own, the grace period is derived from what is
+inside, one second more than the longest there.
 
     [ns.vm]
     [ns."vm/db"]

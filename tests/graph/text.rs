@@ -90,7 +90,7 @@ fn a_chart_above_the_limits_of_mermaid_is_reduced_with_a_note() {
     assert_eq!(
         outcome.stderr,
         "note: Mermaid draws 500 edges and 50000 characters at most; processes are only counted where a namespace has \
-            several; at most 256 sibling namespaces are drawn\n"
+         several; at most 256 sibling namespaces are drawn\n"
     );
     assert!(outcome.stdout.chars().count() <= 50_000);
     assert!(outcome.stdout.contains("[\"144 more namespaces with 288 processes\"]"));

@@ -138,8 +138,8 @@ impl<'a> Scene<'a> {
         }
         if eyes.is_empty() || seen.is_empty() {
             tell(
-                "error: there is nothing of that name on this machine\n  = help: `nestns tree --host` shows what \
-                there is\n",
+                "error: there is nothing of that name on this machine\n  = help: `nestns tree --host` shows what there \
+                 is\n",
             );
             return Err(Status::No);
         }

@@ -206,7 +206,7 @@ pub(super) fn topology(addresses: &[Address]) -> Result<Option<&str>, Status> {
         Some(other) => {
             tell(&format!(
                 "error: the addresses are in two topologies, `{}` and `{other}`\n  = help: run the command once per \
-                    topology\n",
+                 topology\n",
                 first.unwrap_or_default()
             ));
             Err(Status::WrongCommandLine)

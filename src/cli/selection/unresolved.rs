@@ -49,7 +49,7 @@ impl Unresolved {
             Self::Host => (
                 "`host` is outside the topology".to_owned(),
                 "`host#NUMBER` is the process of the topology with that number on the host, and `.` is the whole \
-                    topology"
+                 topology"
                     .to_owned(),
             ),
             Self::Number { space, number, was: Some(path) } => (
@@ -59,7 +59,7 @@ impl Unresolved {
             Self::Number { space, number, was: None } => (
                 format!("no process of the topology has the number {number} in `{space}`"),
                 "a process with that number was not started by nestns: it is a child of one of its processes, or \
-                    unrelated"
+                 unrelated"
                     .to_owned(),
             ),
             Self::Filtered { has } if has.is_empty() => {

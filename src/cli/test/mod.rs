@@ -152,7 +152,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
     if is_empty && !args.learn {
         tell(&format!(
             "error: {label} has no expectations, and there is no command to test\n  = help: add [[expect]] tables; \
-                `nestns test --learn` proposes some\n"
+             `nestns test --learn` proposes some\n"
         ));
         return Ok(Exit::WrongFile);
     }
@@ -418,8 +418,7 @@ fn tell_skipped(cases: &[&Case]) {
     }
     if !cases.is_empty() {
         tell(
-            "  = help: with --require, what cannot be determined counts as failed; root can observe from \
-            everywhere\n",
+            "  = help: with --require, what cannot be determined counts as failed; root can observe from everywhere\n",
         );
     }
 }

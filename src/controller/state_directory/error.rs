@@ -19,8 +19,7 @@ pub enum StateError {
     #[error("a topology named `{name}` is already running (its state is in {})", directory.display())]
     NameInUse { name: String, directory: PathBuf },
     /// A topology of that name runs, and its directory was removed.
-    #[error("a topology named `{name}` is already running: its controller, PID {controller}, has lost \
-        {}", directory.display())]
+    #[error("a topology named `{name}` is already running: its controller, PID {controller}, has lost {}", directory.display())]
     Homeless { name: String, directory: PathBuf, controller: i32 },
     /// The directory is somebody else's.
     #[error("{} belongs to user {owner}, not to the caller ({caller})", directory.display())]
@@ -29,8 +28,7 @@ pub enum StateError {
     #[error("{} is writable by others (mode {mode:04o}), so nothing in it can be trusted", directory.display())]
     Exposed { directory: PathBuf, mode: u32 },
     /// Somebody else could put another directory in its place.
-    #[error("{} cannot be trusted: another user could replace it, because {} \
-        {why}", directory.display(), above.display())]
+    #[error("{} cannot be trusted: another user could replace it, because {} {why}", directory.display(), above.display())]
     Exchangeable { directory: PathBuf, above: PathBuf, why: String },
     /// Something that nestns has not put there, or not like this.
     #[error("{} {found} that nestns did not create; it is neither followed nor removed", path.display())]
@@ -65,7 +63,7 @@ impl StateError {
             Self::NameInUse { .. } => "stop it first, or give this one another name with `--name`".to_owned(),
             Self::Homeless { name, controller, .. } => format!(
                 "a running controller restores its directory: use `kill -CONT {controller}` if it is stopped, or \
-                    `nestns down --now {name}` to end it"
+                 `nestns down --now {name}` to end it"
             ),
             Self::Foreign { .. } => "remove it, or set NESTNS_STATE_ROOT to a directory of your own".to_owned(),
             Self::Exposed { directory, .. } => {
@@ -73,7 +71,7 @@ impl StateError {
             }
             Self::Exchangeable { .. } => {
                 "set NESTNS_STATE_ROOT to a directory of your own, below directories that only you and root can write \
-                    to"
+                 to"
                 .to_owned()
             }
             Self::Strange { path, .. } if is_device(path) => {

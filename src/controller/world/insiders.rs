@@ -25,7 +25,7 @@ impl World<'_> {
             }
             request => Err(forbidden(format!(
                 "this client is inside the tree, in `{path}`; from there it may inspect `{path}`, but not change \
-                    anything (request: `{}`)",
+                 anything (request: `{}`)",
                 request.word()
             ))),
         }

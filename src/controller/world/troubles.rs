@@ -19,8 +19,7 @@ impl World<'_> {
         let mut problems = Vec::new();
         if self.troubles.unguarded {
             problems.push(
-                "it has no guardian: if its controller is killed, processes that have changed their user \
-                    survive"
+                "it has no guardian: if its controller is killed, processes that have changed their user survive"
                     .to_owned(),
             );
         }

@@ -125,15 +125,14 @@ pub fn reached_with(inside: &[Inside], ended: u64) -> String {
     if let Some(path) = full_namespace(inside) {
         return format!(
             "every PID of the PID namespace `{path}` is in use, up to its kernel.pid_max; end something in it, or \
-                write \
-             a larger number to /proc/sys/kernel/pid_max there"
+             write a larger number to /proc/sys/kernel/pid_max there"
         );
     }
     let names: Vec<String> =
         ceilings.iter().map(|ceiling| format!("{}: {} left", ceiling.name, ceiling.left)).collect();
     format!(
         "a limit on processes was reached, and the kernel does not report which; none of those that can be read is \
-            exhausted now ({})",
+         exhausted now ({})",
         names.join("; ")
     )
 }

@@ -24,8 +24,7 @@ pub fn check() -> Check {
         Ok(Some(own)) => own,
         Ok(None) => {
             let found = format!(
-                "this process is in a cgroup outside of {}, so namespaces cannot be \
-                    paused",
+                "this process is in a cgroup outside of {}, so namespaces cannot be paused",
                 tree.mount.display()
             );
             return Check::warn(ID, found, "start the container with a cgroup namespace of its own");

@@ -204,8 +204,7 @@ impl Nesting {
             }
             Err(Refusal { call: Call::Mount | Call::MountProc, errno }) => {
                 let remedy = "allow mount in the seccomp filter or security module around this process (docker and \
-                    podman: \
-                              `--security-opt seccomp=unconfined`), or set `mount_proc = false`";
+                              podman: `--security-opt seccomp=unconfined`), or set `mount_proc = false`";
                 Check::warn(ID, format!("mount is not permitted: {}", errno::spelled(errno)), remedy)
             }
             Err(Refusal { call: Call::Namespaces, errno }) => {

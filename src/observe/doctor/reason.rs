@@ -22,12 +22,12 @@ pub fn no_space(level: usize) -> String {
     let count = limit.map_or_else(|| "unknown here".to_owned(), |limit| limit.to_string());
     let by_count = format!(
         "the limit user.max_pid_namespaces ({count}) is reached, which applies to each user{}; raise it with `sysctl \
-            user.max_pid_namespaces=…`, or wait a moment if many namespaces have just ended",
+         user.max_pid_namespaces=…`, or wait a moment if many namespaces have just ended",
         if is_outermost() { "" } else { ", here or outside this container" }
     );
     match limit {
         Some(0) => "the limit user.max_pid_namespaces (0) forbids them all; raise it with `sysctl \
-            user.max_pid_namespaces=…`"
+                    user.max_pid_namespaces=…`"
             .to_owned(),
         _ if level > 32 => format!("the nesting limit is reached at level {level}: {DEEP}; make the tree shallower"),
         // No namespace is around that could have used some of them.
@@ -35,7 +35,7 @@ pub fn no_space(level: usize) -> String {
         Some(..=1000) => by_count,
         _ => format!(
             "the nesting limit is reached at level {level}: {DEEP}, and a container in which nestns runs has used some \
-                of them; make the tree shallower or run it further out. If it is not that, {by_count}"
+             of them; make the tree shallower or run it further out. If it is not that, {by_count}"
         ),
     }
 }
@@ -47,13 +47,13 @@ pub fn limits_reached(kinds: &[&str]) -> String {
     match limits.filter_map(|(limit, kind)| Some((limit?, kind))).min() {
         Some((0, kind)) => format!(
             "the limit user.max_{kind}_namespaces (0) forbids them all; raise it with `sysctl \
-                user.max_{kind}_namespaces=…`, or run as root of the host"
+             user.max_{kind}_namespaces=…`, or run as root of the host"
         ),
         // User namespaces nest 32 deep as well, with the same error.
         Some((limit, kind)) => format!(
             "the limit user.max_{kind}_namespaces ({limit}) is reached, here or outside this container; it applies to \
-                each user; raise it with \
-             `sysctl user.max_{kind}_namespaces=…`, or wait a moment if many namespaces have just ended"
+             each user; raise it with `sysctl user.max_{kind}_namespaces=…`, or wait a moment if many namespaces have \
+             just ended"
         ),
         None => "a limit on namespaces (user.max_*_namespaces) is reached".to_owned(),
     }
@@ -97,7 +97,7 @@ pub fn no_namespace(kind: &str, errno: Errno) -> String {
         Errno::ENOSPC => limits_reached(&[kind]),
         Errno::EAGAIN => no_processes(),
         Errno::ENOMEM => "there is not enough memory for it: end something, or provide more memory to the machine or \
-                cgroup"
+                          cgroup"
             .to_owned(),
         Errno::EMFILE | Errno::ENFILE => "there are too many open files: raise `ulimit -n`, or fs.file-max".to_owned(),
         Errno::EINVAL => format!("this kernel has no {kind} namespaces: use a kernel built with them"),
@@ -118,9 +118,8 @@ pub fn masked_proc() -> String {
     let masks = proc_masks();
     if masks.is_empty() {
         return "a seccomp filter or security module forbids mount, or a part of the visible /proc is masked (the \
-            kernel then forbids a new one in a user namespace); lift that (docker and podman: `--security-opt \
-            unmask=ALL` and \
-                `--security-opt seccomp=unconfined`), or set `mount_proc = false`"
+                kernel then forbids a new one in a user namespace); lift that (docker and podman: `--security-opt \
+                unmask=ALL` and `--security-opt seccomp=unconfined`), or set `mount_proc = false`"
             .to_owned();
     }
     format!(

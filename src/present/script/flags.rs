@@ -53,13 +53,13 @@ impl Flag {
         match self {
             Self::Fork => {
                 "the program becomes a child of unshare and the first process inside: PID 1. Without it the program \
-                    stays outside, the first command that it runs is PID 1, and once that has ended the next one \
-                    fails: \"fork: Cannot allocate memory\". A PID namespace without its PID 1 accepts no processes."
+                 stays outside, the first command that it runs is PID 1, and once that has ended the next one fails: \
+                 \"fork: Cannot allocate memory\". A PID namespace without its PID 1 accepts no processes."
             }
             Self::Pid => "a new PID namespace, for children. Without it: the old PIDs, and nothing is hidden.",
             Self::MountProc => {
                 "a /proc of the new PID namespace, in a mount namespace of its own, so that the one outside is not \
-                    hidden. Without it $$ is 1, but /proc/self still has the PID outside, and ps shows the processes \
+                 hidden. Without it $$ is 1, but /proc/self still has the PID outside, and ps shows the processes \
                  outside."
             }
             Self::Mount => {
@@ -71,25 +71,25 @@ impl Flag {
             Self::Cgroup => "its cgroup appears as the root. Without it the whole path is visible.",
             Self::KillChild => {
                 "PID 1 is killed when unshare is killed, and with PID 1 everything inside. Without it all of them \
-                    would survive. In the same way setpriv --pdeathsig KILL has unshare killed when this shell ends."
+                 would survive. In the same way setpriv --pdeathsig KILL has unshare killed when this shell ends."
             }
             Self::ExecUnshare => {
                 "PID 1 itself becomes the unshare that waits: this uses no PID, so the next one is that of the PID 1 \
-                    inside. It reaps no other process, and ends when the namespace inside ends."
+                 inside. It reaps no other process, and ends when the namespace inside ends."
             }
             Self::Nsenter => {
                 "starts a child in the namespaces of another process. The child has a PID inside, but its parent is \
-                    outside: PPid is 0 inside. `docker exec` and the containers of a pod with a shared PID namespace \
-                    work this way."
+                 outside: PPid is 0 inside. `docker exec` and the containers of a pod with a shared PID namespace work \
+                 this way."
             }
             Self::FindFirst => {
                 "waits until a process has a child and stores its PID: the child of unshare is the PID 1 inside, and \
-                    this is its PID here. It gives up when the process has ended: then /proc/PID/exe points nowhere."
+                 this is its PID here. It gives up when the process has ended: then /proc/PID/exe points nowhere."
             }
             Self::Sleep => "holds a namespace as its PID 1. Unlike nestns it does not reap processes and ignores TERM.",
             Self::HostName => {
                 "the shell itself writes the name to /proc/sys, which uses no PID. Only root can do that, so an \
-                    ordinary user, even as root of a user namespace, needs hostname(1)."
+                 ordinary user, even as root of a user namespace, needs hostname(1)."
             }
             Self::Loopback => "brings the loopback device up (iproute2).",
             Self::Setpriv => "runs a program as another user, which only root can do.",

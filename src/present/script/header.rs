@@ -75,7 +75,7 @@ pub(super) fn whole(topology: &Topology, arguments: &[String], part: Part, fores
             "Lacks",
             9,
             "what nestns does in addition: hold every program until the whole tree is built, wait for `after`, reap, \
-                stop in order, verify.",
+             stop in order, verify.",
         );
         let reasons = caveats::of_all(forest, page);
         let numbers = "The PIDs in the comments are those of nestns, on every run.";

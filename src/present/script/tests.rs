@@ -65,8 +65,8 @@ fn lines(namespaces: Vec<Namespace>) -> String {
     let text = script(&topology, &["x.toml".to_owned()], Part::Whole);
     let (_, rest) = text.split_once("\n\n").expect("the header ends with an empty line");
     rest.replace(
-        "# Only root may do this. An ordinary user first becomes root of a new user namespace.\n\
-         as_root=; [ \"$(id -u)\" = 0 ] || as_root=\"unshare --user --map-root-user\"\n\n",
+        "# Only root may do this. An ordinary user first becomes root of a new user namespace.\nas_root=; [ \"$(id \
+         -u)\" = 0 ] || as_root=\"unshare --user --map-root-user\"\n\n",
         "",
     )
 }

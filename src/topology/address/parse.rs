@@ -53,8 +53,7 @@ fn topology(text: &str) -> Result<(Option<String>, &str), AddressError> {
     }
     if let Some(place) = name.find(|c| !is_plain(c)) {
         return Err(AddressError::at(position(text, place), format!("`{name}` is not the name of a topology")).help(
-            "it consists of letters, digits, `.`, `_` and `-`, without wildcards: an address belongs to one \
-                topology",
+            "it consists of letters, digits, `.`, `_` and `-`, without wildcards: an address belongs to one topology",
         ));
     }
     Ok((Some(name.to_owned()), rest))

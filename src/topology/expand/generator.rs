@@ -82,8 +82,7 @@ impl Generator {
                 Diagnostic::at(
                     Code::BadGenerator,
                     names.key_span,
-                    "`as` names generated instances, but none are \
-                    generated",
+                    "`as` names generated instances, but none are generated",
                 )
                 .help("add count or depth; a single namespace is named by its header"),
             );

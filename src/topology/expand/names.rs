@@ -108,10 +108,7 @@ impl Evaluator<'_> {
                     Diagnostic::at(
                         Code::UnknownVariable,
                         place(),
-                        format!(
-                            "the environment variable `{name}` is not \
-                        set"
-                        ),
+                        format!("the environment variable `{name}` is not set"),
                     )
                     .label("there is no default")
                     .help(format!("write {{{{env.{name} ?? \"…\"}}}}")),

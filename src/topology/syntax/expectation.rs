@@ -98,9 +98,9 @@ impl ExpectationSyntax {
         let text = entry.string(out)?;
         let problem = match text.value.parse::<Address>() {
             Err(error) => error.to_string(),
-            Ok(address) if address.topology().is_some() => "expectations are about this topology: leave out the \
-                name"
-                .to_owned(),
+            Ok(address) if address.topology().is_some() => {
+                "expectations are about this topology: leave out the name".to_owned()
+            }
             Ok(address) if address.number().is_some() => {
                 "which process has a PID is what is to be determined: write the path of a process".to_owned()
             }
@@ -192,8 +192,8 @@ impl ExpectationSyntax {
                     Diagnostic::at(Code::BadExpectation, key.key_span, message)
                         .label("both `from` and `proc` are missing")
                         .help(
-                            "add `from` to count what it sees, or a pattern as `proc` to count the live processes \
-                            that match",
+                            "add `from` to count what it sees, or a pattern as `proc` to count the live processes that \
+                             match",
                         ),
                 );
             }
