@@ -244,7 +244,7 @@ fn what_a_file_cannot_express_is_counted_by_kind() {
 fn mounts_masks_and_options_of_proc_are_counted() {
     require!(nesting(), root());
     for (mount, kind) in [
-        ("mount -t tmpfs tmpfs /mnt", "with mounts of its own besides /proc"),
+        ("mount -t tmpfs tmpfs /mnt", "with mounts of its own other than /proc"),
         ("mount -t tmpfs tmpfs /proc/bus", "with parts of /proc masked"),
         ("mount -o remount,hidepid=2 /proc", "with options of /proc (hidepid, gid, subset)"),
     ] {

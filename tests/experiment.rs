@@ -43,7 +43,7 @@ fn an_experiment_is_described_in_words() {
     let expected = "\
 ✔ pid-one  The first process in a PID namespace is PID 1 there.
     layout   outside > a
-    did      unshare(CLONE_NEWPID), fork; the child asks getpid()
+    did      unshare(CLONE_NEWPID), fork; the child calls getpid()
     found    getpid() = 1
     verdict  holds
 ";

@@ -38,7 +38,7 @@ pub(super) fn root_death(_: Stage) -> nix::Result<Finding> {
         Some(WaitStatus::Signaled(_, signal, _)) => signal.as_str().to_owned(),
         other => format!("{other:?}"),
     };
-    let left = if after == Ok(0) { "none of them" } else { "somebody" };
+    let left = if after == Ok(0) { "none of them" } else { "at least one" };
     Ok(Finding::check(
         format!("{count} processes lived; PID 1 ended by {how}; when it was reaped, {left} was left"),
         holds,

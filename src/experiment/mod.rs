@@ -100,7 +100,7 @@ pub const ALL: [Experiment; 15] = [
         id: "pid-one",
         hypothesis: "The first process in a PID namespace is PID 1 there.",
         layout: "outside > a",
-        did: "unshare(CLONE_NEWPID), fork; the child asks getpid()",
+        did: "unshare(CLONE_NEWPID), fork; the child calls getpid()",
         perform: beginnings::pid_one,
     },
     Experiment {
@@ -114,7 +114,7 @@ pub const ALL: [Experiment; 15] = [
         id: "collision",
         hypothesis: "Sibling namespaces assign the same PIDs to different processes.",
         layout: "outside > a & outside > b",
-        did: "both PID 1s ask getpid(), and /proc is asked which namespaces they are in",
+        did: "both PID 1s call getpid(), and /proc shows which namespaces they are in",
         perform: beginnings::collision,
     },
     Experiment {
@@ -136,7 +136,7 @@ pub const ALL: [Experiment; 15] = [
         id: "orphans",
         hypothesis: "A process whose parent dies becomes a child of its namespace's PID 1.",
         layout: "outside > a: 1 > parent > orphan",
-        did: "the parent exits; the orphan asks getppid()",
+        did: "the parent exits; the orphan calls getppid()",
         perform: ends::orphans,
     },
     Experiment {
@@ -187,7 +187,7 @@ pub const ALL: [Experiment; 15] = [
         hypothesis: "Orphans of a process that joined are reparented to PID 1, although their parent's parent is \
                      outside.",
         layout: "outside > a, and a process that joins a and forks",
-        did: "the joined one exits; its child asks getppid()",
+        did: "the joined one exits; its child calls getppid()",
         perform: company::joined_orphans,
     },
     Experiment {

@@ -143,7 +143,7 @@ fn members(members: &Members, redaction: Redaction) -> Section {
         let zombie = if stray.state == "zombie" { ", zombie" } else { "" };
         format!("{}  {}  {}{parent}{zombie}", stray.path, redaction.chain(&pids), stray.command)
     };
-    section.list("not ours", members.strays.iter().map(stray).collect());
+    section.list("undeclared", members.strays.iter().map(stray).collect());
     section
 }
 

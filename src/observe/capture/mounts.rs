@@ -11,7 +11,7 @@ use crate::observe::mountinfo::{Mount, mounts};
 /// Kinds of deviation, in the order in which they are reported.
 pub(super) const KINDS: [&str; 4] = [
     "with a root directory of its own",
-    "with mounts of its own besides /proc",
+    "with mounts of its own other than /proc",
     "with parts of /proc masked",
     "with options of /proc (hidepid, gid, subset)",
 ];
