@@ -145,7 +145,7 @@ fn an_existing_file_is_not_overwritten() {
     let path = file.to_str().expect("our own path");
     let outcome = nest.nestns(&["capture", &controller, "-o", path]);
     assert_eq!((outcome.code, fs::read_to_string(&file).expect("it is there").as_str()), (1, "precious"));
-    assert!(outcome.stderr.contains("--force replaces it"), "{}", outcome.stderr);
+    assert!(outcome.stderr.contains("use --force to overwrite it"), "{}", outcome.stderr);
     nest.run(&["capture", &controller, "-o", path, "--force"]);
     assert!(fs::read_to_string(&file).expect("it is there").contains("[ns."));
 }

@@ -100,7 +100,7 @@ fn a_namespace_with_its_processes() {
         for row in ["host name", "PID namespace", "unshares", "blocked"] {
             assert!(text.lines().any(|line| line.trim_start().starts_with(row)), "{row} in {text}");
         }
-        assert!(text.contains("[ns]=  that of the namespace around") && text.contains("[pid]/3/1"), "{text}");
+        assert!(text.contains("[ns]=  that of the surrounding namespace") && text.contains("[pid]/3/1"), "{text}");
     });
 }
 

@@ -241,9 +241,9 @@ fn operations_on_a_paused_namespace_are_refused_with_the_reason() {
              process alone: `nestns kill -s STOP @/count`\n",
         );
         stage.detached.run(&["pause", "@"]);
-        refused(&["pause", "@"], 1, "error: `@` is paused already\n");
-        let help = "  = help: `nestns resume @` lets all of it go on\n";
-        refused(&["pause", "@/in"], 1, &format!("error: `@/in` is paused already, with `@`\n{help}"));
+        refused(&["pause", "@"], 1, "error: `@` is already paused\n");
+        let help = "  = help: `nestns resume @` resumes all of it\n";
+        refused(&["pause", "@/in"], 1, &format!("error: `@/in` is already paused, with `@`\n{help}"));
         refused(
             &["exec", "@/in", "--", "true"],
             125,

@@ -47,8 +47,7 @@ fn state_of_ended_topologies_is_removed_and_of_running_ones_kept() {
 #[test]
 fn state_from_before_the_last_boot_or_of_failed_starts_is_removed() {
     for_each_identity(|identity| {
-        for (change, why) in
-            [("boot", "it dates from before the last boot"), ("none", "its start was never completed")]
+        for (change, why) in [("boot", "it dates from before the last boot"), ("none", "its start was never completed")]
         {
             let nest = Nest::new(IDLE).identity(identity);
             kill_both(&up(&nest));

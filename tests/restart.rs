@@ -138,7 +138,10 @@ fn the_effects_are_reported_first() {
     let detached = Detached::up(Nest::new(LAYOUT));
     let told = |arguments: &[&str]| detached.nestns(arguments).stderr.replace(&detached.nest.root, "@");
     assert_eq!(told(&["restart", "@/a/one"]), "restarting `@/a/one`: 1 process, stopped and started again\n");
-    assert_eq!(told(&["restart", "@/a"]), "restarting `@/a`: 2 namespaces, 4 processes, stopped and created anew\n");
+    assert_eq!(
+        told(&["restart", "@/a"]),
+        "restarting `@/a`: 2 namespaces, 4 processes, to be stopped and created again\n"
+    );
     detached.run(&["down", "@", "@/a"]);
     assert_eq!(
         told(&["restart", "@/a"]),

@@ -130,9 +130,9 @@ fn an_ordinary_user_cannot_declare_other_users() {
         let text = fs::read_to_string(&ended.nest.file).expect("it is ours");
         let line = 1 + text.lines().position(|line| line.starts_with(&format!("proc.p{place} "))).expect("it is there");
         let expected = format!(
-            "error[NS402]: `{}` asks for the user 12345, and an ordinary user's tree has only the id 0, which is the user \
-                 himself\n  --> {}:{line}:6\n  = help: leave `user` out, or run as root\n`nestns explain NS402` tells more\n\
-                 `nestns doctor` checks this as file-users\n",
+            "error[NS402]: `{}` needs user 12345, but without root a tree has only ID 0, which is mapped to the \
+             caller\n  --> {}:{line}:6\n  = help: leave `user` out, or run as root\nsee `nestns explain \
+             NS402`\n`nestns doctor` checks this as file-users\n",
             path_of(&ended, place),
             ended.nest.file.display()
         );

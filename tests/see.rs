@@ -333,7 +333,7 @@ fn a_missing_observer_is_reported_beside_others() {
     let outcome = nest.nestns(&["tree", "--from", "pid:[1]"]);
     assert!(outcome.code == 1 && outcome.stderr.contains(" is in `pid:[1]`"), "{}", outcome.stderr);
     let outcome = nest.nestns(&["tree", "--from", "*"]);
-    assert!(outcome.code == 2 && outcome.stderr.contains("one looks from one namespace"), "{}", outcome.stderr);
+    assert!(outcome.code == 2 && outcome.stderr.contains("`--from` takes one namespace"), "{}", outcome.stderr);
     assert_eq!(nest.run(&["tree", "--from", "host"]), nest.run(&["tree"]));
 }
 

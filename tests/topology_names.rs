@@ -181,7 +181,7 @@ fn the_leftovers_of_a_dead_topology_are_taken_over_and_reported() {
         }
         let root = nest.root.clone();
         let mut running = nest.up();
-        running.until_stderr_has(&format!("warning: found what an earlier `{root}` left behind, and removed it\n"));
+        running.until_stderr_has(&format!("warning: removed what an earlier `{root}` left behind\n"));
         let truth = running.until_running();
         assert_eq!(truth.0["topology"].as_str(), Some(root.as_str()), "{identity:?}");
         let found = fs::metadata(&state).expect("it is the new one's");

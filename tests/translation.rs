@@ -195,7 +195,7 @@ fn an_invisible_process_has_no_pid() {
         told(&["pid", "@/w.0#4000"], 1, "no process has the number 4000 in `@/w.0`");
         told(&["pid", "host#4194304"], 1, "there is no process `host#4194304`");
         told(&["pid", "@/p.0", "--in", "@/p.1"], 1, "`@/p.1` is a process");
-        told(&["whois", "4000", "--in", "@/w.0"], 1, "nobody has the number 4000");
+        told(&["whois", "4000", "--in", "@/w.0"], 1, "no process has the number 4000");
     });
 }
 

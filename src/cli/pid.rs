@@ -311,10 +311,10 @@ fn invisible(args: &Args, numbers: &[(String, i32)]) -> Trouble {
 fn vanished(address: &impl fmt::Display, error: &io::Error) -> Trouble {
     match number_of(error) {
         Errno::ESRCH | Errno::ENOENT => told(&format!("error: there is no process `{address}`\n")),
-        Errno::EACCES | Errno::EPERM => {
-            told(&format!("error: `{address}` is somebody else's, and may not be looked into\n  = help: ask as root\n"))
-        }
-        _ => told(&format!("error: `{address}` cannot be looked at: {}\n", of_io(error))),
+        Errno::EACCES | Errno::EPERM => told(&format!(
+            "error: `{address}` belongs to another user and cannot be examined\n  = help: run the command as root\n"
+        )),
+        _ => told(&format!("error: `{address}` cannot be examined: {}\n", of_io(error))),
     }
 }
 

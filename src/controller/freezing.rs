@@ -65,7 +65,7 @@ fn subtree(tree: &Tree, index: NamespaceIndex) -> Result<Subtree, Problem> {
         return Err(gone());
     }
     let subtree = Subtree::of(pid, &pidfd)
-        .map_err(|error| Problem::no(format!("cannot look into PID 1 of `{path}`: {}", of_io(&error))))?;
+        .map_err(|error| Problem::no(format!("cannot examine PID 1 of `{path}`: {}", of_io(&error))))?;
     let (id, inode) = subtree.identity();
     let is_known = if known.id.is_some() { id == known.id } else { inode == known.inode };
     if is_known && !pidfd.has_ended() { Ok(subtree) } else { Err(gone()) }

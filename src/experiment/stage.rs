@@ -92,8 +92,8 @@ fn clear_notes() -> nix::Result<()> {
 pub(super) fn set(perform: impl FnOnce(Stage) -> Finding) -> Result<Finding, StageError> {
     let failed = |what| move |errno| StageError { what, errno };
     let is_outermost = namespaces::own().is_ok_and(|own| own == namespaces::INITIAL);
-    clear_notes().map_err(failed("make a file in memory"))?;
-    let (answer, tell) = pipe2(OFlag::O_CLOEXEC).map_err(failed("make a pipe"))?;
+    clear_notes().map_err(failed("create a file in memory"))?;
+    let (answer, tell) = pipe2(OFlag::O_CLOEXEC).map_err(failed("create a pipe"))?;
     let helper = match fork().map_err(failed("fork"))? {
         ForkResult::Child => {
             drop(answer);

@@ -47,7 +47,7 @@ impl Attachments {
         if let Some(subject) = edge.tree().guests.find(path) {
             let terminal = edge.terminals().lend(Some(subject));
             if terminal.is_none() && !exec.is_logged(subject) {
-                let message = format!("`{path}` is the program of a client, who has its input and output");
+                let message = format!("`{path}` is connected to the `nestns exec` that started it");
                 return Err(Problem::no(message));
             }
             return Ok((subject, terminal));
@@ -60,8 +60,9 @@ impl Attachments {
                 .help("name a process, or follow a whole namespace with `nestns logs -f`"));
         };
         if edge.tree().roster.get(subject).is_some_and(|record| record.state.is_over()) {
-            return Err(Problem::no(format!("`{path}` has ended"))
-                .help(format!("`nestns logs {path}` shows its output")));
+            return Err(
+                Problem::no(format!("`{path}` has ended")).help(format!("`nestns logs {path}` shows its output"))
+            );
         }
         if process.terminal == Terminal::Own {
             let terminal = edge.terminals().lend(None);

@@ -52,8 +52,8 @@ impl Awaiting {
         };
         let most = ANYWAY + 2 * edge.tree().roster.subjects().count();
         if self.size() + subjects.len() > most {
-            let problem = Problem::no("more is waited for than the topology has, twice over");
-            return edge.refuse(asker, problem.help("let others end their waiting first"));
+            let problem = Problem::no("too many clients are waiting: more than twice the size of the topology");
+            return edge.refuse(asker, problem.help("let others finish waiting first"));
         }
         let left = subjects.clone();
         self.0.push(Waiter { asker, until, subjects, left });
@@ -105,7 +105,7 @@ fn awaited_subjects(tree: &Tree, paths: &[String], until: Awaited) -> Result<Vec
         tree.roster.subjects().map(|subject| (tree.roster.path(subject), subject)).collect();
     let mut subjects = Vec::new();
     for path in paths {
-        let missing = || Problem::no(format!("nothing is called `{path}` any more"));
+        let missing = || Problem::no(format!("there is no longer a namespace or process `{path}`"));
         if let Some(space) = path.strip_suffix('/') {
             let init = known.get(&format!("{space}/init")).ok_or_else(missing)?;
             subjects.extend(namespace(init.namespace));
@@ -149,19 +149,18 @@ fn in_vain(tree: &Tree, subject: Subject, until: Awaited) -> Problem {
     let path = tree.path(subject);
     let ending = tree.roster.get(subject).and_then(|record| record.ending);
     let how = match ending.map(|(ending, _)| ExitDocument::from(ending)) {
-        Some(ExitDocument::Code(code)) => format!("has ended with status {code}"),
+        Some(ExitDocument::Code(code)) => format!("ended with status {code}"),
         Some(ExitDocument::Signal(signal)) => {
-            format!("was ended by {}", crate::topology::Signal::from_number(signal))
+            format!("was killed by {}", crate::topology::Signal::from_number(signal))
         }
-        None => "has ended with its namespace".to_owned(),
+        None => "ended with its namespace".to_owned(),
     };
     let word = match until {
         Awaited::Started => "started",
         Awaited::Ready => "ready",
         Awaited::Exited => "over",
     };
-    Problem::no(format!("`{path}` {how} and was not {word} before"))
-        .help(format!("`nestns logs {path}` shows what it has said"))
+    Problem::no(format!("`{path}` {how} before it was {word}")).help(format!("`nestns logs {path}` shows its output"))
 }
 
 fn exits(tree: &Tree, subjects: &[Subject]) -> Vec<(String, Option<ExitDocument>)> {

@@ -429,10 +429,10 @@ impl<'a, E: Edge> Supervisor<'a, E> {
         let by = mourners.first().filter(|_| *cause == Cause::Asked).map(|asker| asker.by);
         let cause = match cause {
             Cause::Signal(signal) => format!("got {}", Signal::from_number(*signal)),
-            Cause::Timeout => "the time is over".to_owned(),
+            Cause::Timeout => "the timeout has expired".to_owned(),
             Cause::Asked => "asked by a client".to_owned(),
-            Cause::Untied => "the process that it was tied to has ended".to_owned(),
-            Cause::OutputClosed => "nobody reads the output any more".to_owned(),
+            Cause::Untied => "the process it was tied to has ended".to_owned(),
+            Cause::OutputClosed => "the output is no longer read".to_owned(),
             Cause::Ended { path } => format!("{path} has ended"),
         };
         self.edge.record(&Noted::Stopping { path: WHOLE, stage: Halt::Ask, cause: Some(&cause), by, by_pid: None });

@@ -81,14 +81,14 @@ impl Pausing<'_> {
         let index = rules::find_open_namespace(tree, path).map_err(|problem| problem.status(1))?;
         match tree.life {
             Life::Running | Life::Created if tree.stop.is_none() => {}
-            _ => return Err(Problem::no("the topology is being stopped; nothing of it is paused any more")),
+            _ => return Err(Problem::no("the topology is being stopped, so nothing in it can be paused")),
         }
         match tree.roster.paused_by(index) {
-            Some(by) if by == index => return Err(Problem::no(format!("`{path}` is paused already"))),
+            Some(by) if by == index => return Err(Problem::no(format!("`{path}` is already paused"))),
             Some(by) => {
                 let by = tree.plan.namespace(by).path.clone();
-                let help = format!("`nestns resume {by}` lets all of it go on");
-                return Err(Problem::no(format!("`{path}` is paused already, with `{by}`")).help(help));
+                let help = format!("`nestns resume {by}` resumes all of it");
+                return Err(Problem::no(format!("`{path}` is already paused, with `{by}`")).help(help));
             }
             None => {}
         }
@@ -111,7 +111,7 @@ impl Pausing<'_> {
             }
             Some(outer) => {
                 let outer = tree.plan.namespace(outer).path.clone();
-                let help = format!("`nestns resume {outer}` lets all of it go on");
+                let help = format!("`nestns resume {outer}` resumes all of it");
                 Err(Problem::no(format!("`{path}` is paused with `{outer}`")).help(help))
             }
             None => Err(Problem::no(format!("`{path}` is not paused"))),
@@ -150,7 +150,7 @@ impl Pausing<'_> {
             edge.record(&Event::Resume { path: &path, by });
         }
         for pending in self.pending.extract_if(.., |pending| pending.index == index) {
-            edge.refuse(pending.asker, Problem::no(format!("`{path}` was let go on before it was paused")));
+            edge.refuse(pending.asker, Problem::no(format!("`{path}` was resumed before it was paused")));
         }
     }
 
@@ -178,12 +178,11 @@ impl Pausing<'_> {
                 }
                 Ok(false) => {
                     let laggard = self.freezer.laggard(pending.index);
-                    let who = laggard.map_or_else(String::new, |pid| {
-                        format!(": process {pid} is in uninterruptible sleep")
-                    });
+                    let who =
+                        laggard.map_or_else(String::new, |pid| format!(": process {pid} is in uninterruptible sleep"));
                     self.give_up(edge, pending.index);
                     let message =
-                        format!("`{path}` did not come to rest within {} s{who}; it goes on", PATIENCE.as_secs());
+                        format!("`{path}` was not frozen within {} s{who}; it was resumed", PATIENCE.as_secs());
                     edge.refuse(pending.asker, Problem::no(message));
                 }
                 Err(problem) => {

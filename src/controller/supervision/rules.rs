@@ -12,8 +12,8 @@ pub(super) fn refuse_unless_running(tree: &Tree) -> Result<(), Problem> {
     match tree.life {
         Life::Running if tree.stop.is_none() => Ok(()),
         Life::Creating | Life::Created => Err(Problem::no("the topology has not been released yet")
-            .help("open its gates with `nestns release`; until then nothing of it runs")),
-        _ => Err(Problem::no("the topology is being stopped; nothing can start in it any more")),
+            .help("release it with `nestns release`; until then none of its programs runs")),
+        _ => Err(Problem::no("the topology is being stopped, so nothing can be started in it")),
     }
 }
 
@@ -26,11 +26,11 @@ pub(super) fn find_open_namespace(tree: &Tree, path: &str) -> Result<NamespaceIn
         let state = tree.roster.get(Subject::init(at)).map(|record| record.state).unwrap_or_default();
         let name = &namespace.path;
         if state.is_over() {
-            let message = format!("PID 1 of `{name}` has already exited; nothing can start in it any more");
+            let message = format!("PID 1 of `{name}` has already exited, so nothing can be started in it");
             return Err(Problem::no(message).status(125));
         }
         if matches!(state, State::Stopping | State::Killing) {
-            let message = format!("`{name}` is being stopped; nothing can start in it any more");
+            let message = format!("`{name}` is being stopped, so nothing can be started in it");
             return Err(Problem::no(message).status(125));
         }
         around = namespace.parent;
@@ -43,11 +43,11 @@ pub(super) fn refuse_paused(tree: &Tree, index: NamespaceIndex) -> Result<(), Pr
     let Some(by) = tree.roster.paused_by(index) else { return Ok(()) };
     let (path, by) = (tree.plan.namespace(index).path.clone(), tree.plan.namespace(by).path.clone());
     let message = if path == by {
-        format!("`{path}` is paused; nothing starts in it")
+        format!("`{path}` is paused, so nothing can be started in it")
     } else {
-        format!("`{path}` is paused with `{by}`; nothing starts in it")
+        format!("`{path}` is paused with `{by}`, so nothing can be started in it")
     };
-    Err(Problem::no(message).help(format!("`nestns resume {by}` lets it go on")))
+    Err(Problem::no(message).help(format!("`nestns resume {by}` resumes it")))
 }
 
 /// Why a part cannot be brought back.
@@ -60,11 +60,11 @@ pub(super) fn obstacle(tree: &Tree, part: Part) -> Option<Problem> {
     let state = tree.roster.get(Subject::init(around)).map(|record| record.state).unwrap_or_default();
     match state {
         State::Stopping | State::Killing => {
-            Some(Problem::no(format!("`{name}` is being stopped; nothing can start in it any more")))
+            Some(Problem::no(format!("`{name}` is being stopped, so nothing can be started in it")))
         }
         state if state.is_over() => {
-            let message = format!("PID 1 of `{name}` has exited; `{path}` cannot come back without it");
-            Some(Problem::no(message).help(format!("bring the whole back with `nestns restart {name}`")))
+            let message = format!("PID 1 of `{name}` has exited, and `{path}` cannot be restarted without it");
+            Some(Problem::no(message).help(format!("restart the whole namespace with `nestns restart {name}`")))
         }
         _ => None,
     }

@@ -43,7 +43,7 @@ pub(super) fn signal_targets(edge: &mut dyn Edge, targets: &[Target], signal: i3
         }
         let subject = living.get(&target.pid).and_then(|&(_, subject)| subject);
         if signal == gate::RELEASE as i32 && subject.is_some_and(|subject| is_at_gate(edge.tree(), subject)) {
-            refused.push((path(), "it has not started yet, and only a request to end would reach it".to_owned()));
+            refused.push((path(), "it has not started yet, so it can only be told to end".to_owned()));
             continue;
         }
         match edge.send(&pidfd, signal) {

@@ -12,9 +12,7 @@ impl World<'_> {
     pub(super) fn answer_inside(&mut self, request: &Request, namespaces: &[u64]) -> Result<Reply, Problem> {
         let forbidden = |message: String| Problem::no(message).help(HELP).code(Forbidden::Inside);
         let home = namespaces.iter().find_map(|&inode| self.tree.namespace_of(inode)).ok_or_else(|| {
-            forbidden(
-                "this client is in another PID or user namespace than the controller, and not in the tree".into(),
-            )
+            forbidden("this client is in another PID or user namespace than the controller, and not in the tree".into())
         })?;
         let path = self.tree.plan.namespace(home).path.clone();
         match request {

@@ -41,9 +41,13 @@ pub fn check() -> Check {
             "use Linux 5.2 or later",
         ),
         Err(error) => {
-            let found = format!("cannot make a cgroup in {}: {}: nothing can be paused", own.display(), of_io(&error));
+            let found = format!(
+                "cannot create a cgroup in {}, so namespaces cannot be paused: {}",
+                own.display(),
+                of_io(&error)
+            );
             let remedy = match number_of(&error) {
-                Errno::EROFS => "start the container with a writable cgroup file system, or run outside",
+                Errno::EROFS => "start the container with a writable cgroup file system, or run nestns outside of it",
                 _ => {
                     "start the topology in a cgroup of your own, as with `systemd-run --user --scope -p Delegate=yes nestns \
                      up …`, or as root"

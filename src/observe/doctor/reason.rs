@@ -71,7 +71,7 @@ pub fn no_permission() -> String {
         `--security-opt \
                           seccomp=unconfined`)";
     if is_effective(SYS_ADMIN) {
-        return format!("something refuses namespaces even to root: {FILTER}; let it allow unshare, clone and setns");
+        return format!("namespaces are forbidden even for root: {FILTER}; allow unshare, clone and setns");
     }
     let mut text = String::from("this machine forbids user namespaces for ordinary users");
     let refused = |path, value| read_number(path) == Some(value);

@@ -12,8 +12,8 @@ pub(super) fn kernel() -> Check {
 pub(super) fn container() -> Check {
     const ID: &str = "container";
     match namespaces::own() {
-        Ok(namespaces::INITIAL) => Check::yes(ID, "this is the machine's first PID namespace"),
-        Ok(inode) => Check::yes(ID, format!("this is a PID namespace inside another one (pid:[{inode}])")),
+        Ok(namespaces::INITIAL) => Check::yes(ID, "this is the initial PID namespace"),
+        Ok(inode) => Check::yes(ID, format!("this is a nested PID namespace (pid:[{inode}])")),
         Err(error) => Check::no(ID, format!("cannot read /proc/self/ns/pid: {}", of_io(&error)), "mount /proc"),
     }
 }
@@ -31,10 +31,10 @@ pub(super) fn is_filtered() -> bool {
 pub(super) fn seccomp() -> Check {
     const ID: &str = "seccomp";
     match seccomp_mode().as_deref() {
-        Some("0") => Check::yes(ID, "no filter is in force"),
+        Some("0") => Check::yes(ID, "no filter is active"),
         // The other checks show which calls it refuses.
-        Some(_) => Check::yes(ID, "a filter is in force; what it refuses shows in the other checks"),
-        None => Check::yes(ID, "this kernel has no filters"),
+        Some(_) => Check::yes(ID, "a filter is active; the other checks show what it forbids"),
+        None => Check::yes(ID, "this kernel does not support filters"),
     }
 }
 

@@ -199,7 +199,7 @@ impl Asked {
         let _ = await_child(self.helper);
         let bytes = read?;
         // A prober that was killed has sent nothing.
-        postcard::from_bytes(&bytes).or_else(|_| Ok(failed("ask there", &Errno::ECHILD.into())))
+        postcard::from_bytes(&bytes).or_else(|_| Ok(failed("probe there", &Errno::ECHILD.into())))
     }
 
     fn read(&mut self) -> io::Result<Vec<u8>> {
@@ -294,7 +294,7 @@ impl Place {
         if self.levels == 0 {
             return fork().map_err(|errno| ("fork", errno));
         }
-        fork_without_number(self.levels).map_err(|errno| ("fork under a number that nobody uses", errno))
+        fork_without_number(self.levels).map_err(|errno| ("fork with an unused PID", errno))
     }
 
     /// Enters the remaining namespaces and takes over the credentials, in the prober.

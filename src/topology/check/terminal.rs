@@ -33,11 +33,11 @@ impl Owner {
                     let mut diagnostic = Diagnostic::at(
                         Code::SeveralTerminals,
                         tty,
-                        format!("both `{earlier}` and `{owner}` own the terminal"),
+                        format!("both `{earlier}` and `{owner}` claim the terminal"),
                     )
-                    .label("there is one terminal: that of `nestns up`");
+                    .label("there is only one terminal, that of `nestns up`");
                     if span.in_layer(0) != tty.in_layer(0) {
-                        diagnostic = diagnostic.also(*span, "it is given away here");
+                        diagnostic = diagnostic.also(*span, "it is already claimed here");
                     }
                     out.push(diagnostic);
                 }

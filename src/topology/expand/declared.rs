@@ -258,7 +258,7 @@ fn declared_twice(kind: DeclarationKind, path: &str, again: (Span, Spelling), fi
         .also(first.0, "declared here first");
     if again.1 == Spelling::Nested || first.1 == Spelling::Nested {
         let header = header(kind.table(), path);
-        return diagnostic.help(format!("nested tables and paths are two spellings of one tree: keep {header}"));
+        return diagnostic.help(format!("nested tables and paths are two ways to write the same tree: keep {header}"));
     }
     diagnostic
 }

@@ -101,7 +101,7 @@ impl<'a> Library<'a> {
         for layer in layers {
             let node = self.node(layer.node);
             if let Some((scope, at)) = node.mount {
-                let text = format!("included below `{path}` here").into();
+                let text = format!("included in `{path}` here").into();
                 let used = Rc::new(Used { at, text, outer: layer.used.clone() });
                 for &root in self.declarations.roots(DeclarationKind::Namespaces, scope) {
                     add(root, Some(Rc::clone(&used)));

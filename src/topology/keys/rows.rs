@@ -166,7 +166,7 @@ tables! {
         #[schemars(extend("default" = ["mount"]), example = ["mount", "uts", "ipc"])]
         Unshare "unshare": Vec<Kind>
             as compose "networks": "nestns does not connect networks; unshare = [\"net\"] gives an empty one"
-            as compose "network_mode": "whether the network is its own is said by unshare = [\"net\"]";
+            as compose "network_mode": "unshare = [\"net\"] gives a namespace its own network";
         /// Whether it has a `/proc` of its own, which shows its processes under its numbers. `true` if `unshare` has `"mount"`,
         /// without which it cannot be asked for: it would cover the `/proc` outside.
         MountProc "mount_proc": Flag;
@@ -246,7 +246,7 @@ tables! {
             as compose "depends_on": "write after = { NAME = \"started\" }";
         /// What makes it ready, where that is more than that its program runs.
         Ready "ready": Ready
-            as compose "healthcheck": "nestns knows no health; ready = { exec = [\"…\"] } waits until a command succeeds once";
+            as compose "healthcheck": "nestns has no health checks; ready = { exec = [\"…\"] } waits until a command succeeds once";
         /// The exit codes that count as success.
         #[schemars(extend("default" = [0]))]
         Ok "ok": ExitCodes;
@@ -306,7 +306,7 @@ tables! {
         Ns "ns": Namespaces<Namespace>
             as compose "container_name": "the name is the header: [ns.NAME]"
             as compose "services": "a container is a namespace: [ns.NAME]"
-            as containerlab "topology": "namespaces stand at the top level: [ns.NAME]"
+            as containerlab "topology": "namespaces are declared at the top level: [ns.NAME]"
             as containerlab "nodes": "a node is a namespace: [ns.NAME]";
         /// What is expected of the tree once it stands, written `[[expect]]`. `nestns test` compares it with the kernel.
         Expect "expect": Vec<Expectation>;

@@ -23,9 +23,9 @@ fn check_terminal(body: &ProcessBody, out: &mut Diagnostics) {
     let mut streams = [ProcessKey::Stdin, ProcessKey::Stdout, ProcessKey::Stderr].into_iter();
     if let Some(stream) = streams.find_map(|key| body.place(key)) {
         out.push(
-            Diagnostic::at(Code::Contradiction, stream, "a process with a terminal has no other streams")
+            Diagnostic::at(Code::Contradiction, stream, "a process with a terminal cannot redirect its streams")
                 .label("this would replace the terminal")
-                .also(tty, "the terminal is its descriptors 0, 1 and 2"),
+                .also(tty, "the terminal is connected to descriptors 0, 1 and 2"),
         );
     }
 }
@@ -35,17 +35,17 @@ fn check_oneshot(body: &ProcessBody, restart: &RestartSyntax, out: &mut Diagnost
     let Some(oneshot) = body.place(ProcessKey::Oneshot).filter(|_| body.values.oneshot) else { return };
     if let Some(ready) = body.place(ProcessKey::Ready) {
         out.push(
-            Diagnostic::at(Code::Contradiction, ready, "`ready` does not go together with oneshot = true")
-                .label("a one-shot is ready when it has ended well, and not before")
-                .also(oneshot, "it is one because of this"),
+            Diagnostic::at(Code::Contradiction, ready, "`ready` cannot be used with oneshot = true")
+                .label("a one-shot is ready once it has exited successfully")
+                .also(oneshot, "it is a one-shot because of this"),
         );
     }
     if let Some(when) = restart.when.as_ref().filter(|when| when.value == RestartWhen::Always) {
         out.push(
-            Diagnostic::at(Code::Contradiction, when.span, "a one-shot cannot be restarted always")
-                .label("it would begin again as soon as it has done its work")
-                .also(oneshot, "it is one because of this")
-                .help("write restart = \"on-failure\", or leave `oneshot` out"),
+            Diagnostic::at(Code::Contradiction, when.span, "a one-shot cannot have restart = \"always\"")
+                .label("it would start again as soon as it has finished")
+                .also(oneshot, "it is a one-shot because of this")
+                .help("write restart = \"on-failure\", or remove `oneshot`"),
         );
     }
 }
@@ -57,26 +57,26 @@ fn check_ready(body: &ProcessBody, out: &mut Diagnostics) {
     let elsewhere = |key, output: &Output| body.place(key).filter(|_| *output != Output::Log);
     let diagnostic = match probe {
         Probe::Log(_) => {
-            let message = "`ready` looks at the log, and nothing is written to it";
+            let message = "`ready` reads the log, but nothing is written to it";
             if let Some(tty) = body.place(ProcessKey::Tty).filter(|_| values.terminal == Terminal::Own) {
-                Diagnostic::at(Code::Contradiction, ready, message).also(tty, "the terminal is its output")
+                Diagnostic::at(Code::Contradiction, ready, message).also(tty, "its output is the terminal")
             } else if let (Some(stdout), Some(stderr)) =
                 (elsewhere(ProcessKey::Stdout, &values.stdout), elsewhere(ProcessKey::Stderr, &values.stderr))
             {
                 Diagnostic::at(Code::Contradiction, ready, message)
                     .also(stdout, "its output goes here")
                     .also(stderr, "its error output goes here")
-                    .help("leave one of `stdout` and `stderr` out")
+                    .help("remove one of `stdout` and `stderr`")
             } else {
                 return;
             }
         }
         Probe::Descriptor(_) | Probe::Notify(_) => {
             let ProgramSyntax::Given(Located { value: Program::Actor(_), span }) = &body.program else { return };
-            Diagnostic::at(Code::Contradiction, ready, "an actor does not say by itself that it is ready")
-                .label("it knows neither this descriptor nor this socket")
+            Diagnostic::at(Code::Contradiction, ready, "an actor does not report that it is ready")
+                .label("it uses neither this descriptor nor this socket")
                 .also(*span, "the actor is here")
-                .help("write ready = { log = \"…\" }, or leave it out: an actor is ready when it runs")
+                .help("write ready = { log = \"…\" }, or remove it: an actor is ready when it is running")
         }
         Probe::File(_) | Probe::Exec { .. } => return,
     };

@@ -32,7 +32,7 @@ fn tables(value: &Value) -> impl Iterator<Item = &Table> {
 fn report<K: Key>(table: &Table, out: &mut Diagnostics) {
     let is_gone = |key: K| matches!(key.handling(), Handling::Source | Handling::Generator);
     for Entry { key, key_span, .. } in entries(table).filter(|entry| K::find(entry.key).is_some_and(is_gone)) {
-        let message = format!("`{key}` does not go together with expanded = true");
+        let message = format!("`{key}` cannot be used with expanded = true");
         out.push(
             Diagnostic::at(Code::Contradiction, key_span, message)
                 .label("an expanded file contains the result, not how to generate it"),

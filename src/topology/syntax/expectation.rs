@@ -167,7 +167,7 @@ impl ExpectationSyntax {
 
     fn chain(&mut self, key: &Entry<'_>, process: &Target, out: &mut Diagnostics) {
         let target = process.about(key, out);
-        let Some(elements) = key.elements("an array of numbers, the outermost first", out) else { return };
+        let Some(elements) = key.elements("an array of PIDs, the outermost first", out) else { return };
         let read: Vec<_> = elements.iter().filter_map(|element| element.integer(1, HIGHEST, out)).collect();
         let is_complete = read.len() == elements.len() && !read.is_empty();
         if let Some(process) = target.filter(|_| is_complete) {
@@ -187,7 +187,7 @@ impl ExpectationSyntax {
             }
             (Target::Wrong, _) | (_, Target::Wrong) => {}
             (Target::Missing, Target::Missing) => {
-                let message = "`count` says how many, and not of what";
+                let message = "`count` does not state what is counted";
                 out.push(
                     Diagnostic::at(Code::BadExpectation, key.key_span, message)
                         .label("both `from` and `proc` are missing")
@@ -233,14 +233,14 @@ fn report_empty(table: &Table, span: Span, out: &mut Diagnostics) {
     let find = |key: &str| entries(table).find(|entry| entry.key == key);
     let has = |key: &str| find(key).is_some();
     let help = match (has("from"), has("proc")) {
-        (true, _) => "write what is visible from there: sees = [\"…\"], hides = [\"…\"] or count = 1",
-        (false, true) => "write what is said about it: pid, ppid, chain, state, exit or count",
+        (true, _) => "state what is visible from there: sees = [\"…\"], hides = [\"…\"] or count = 1",
+        (false, true) => "state what is expected of it: pid, ppid, chain, state, exit or count",
         (false, false) => "write `from` with `sees` or `hides`, or `proc` with `pid` or `ppid`",
     };
     let place = find("from").or_else(|| find("proc")).map_or(span, |entry| entry.key_span);
     out.push(
-        Diagnostic::at(Code::BadExpectation, place, "an expectation expects nothing")
-            .label("nothing would be compared")
+        Diagnostic::at(Code::BadExpectation, place, "an expectation has nothing to compare")
+            .label("this would compare nothing")
             .help(help),
     );
 }

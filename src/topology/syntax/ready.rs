@@ -55,7 +55,7 @@ pub(super) fn read(entry: &Entry<'_>, path: &str, out: &mut Diagnostics) -> Opti
             let message = format!("`ready` has both `{}` and `{}`", first.name(), second.name());
             out.push(
                 Diagnostic::at(Code::NotOneProbe, second_span, message)
-                    .label("a process becomes ready in one way")
+                    .label("only one condition can make a process ready")
                     .also(first_span, "the first one is here"),
             );
             return None;
@@ -70,7 +70,7 @@ pub(super) fn read(entry: &Entry<'_>, path: &str, out: &mut Diagnostics) -> Opti
         }
         (Some((span, _)), way) => out.push(
             Diagnostic::at(Code::Contradiction, span, format!("`every` does not go together with `{}`", way.name()))
-                .label("only a command is asked again and again"),
+                .label("only a command is repeated"),
         ),
         (None, _) => {}
     }

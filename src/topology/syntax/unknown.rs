@@ -27,8 +27,8 @@ fn report_unknown(table: TableKind, path: &str, entry: &Entry<'_>, out: &mut Dia
     } else if key == "parent" {
         parent(path, entry)
     } else if let Some(owner) = table.elsewhere(key) {
-        Diagnostic::at(Code::MisplacedKey, span, format!("`{key}` does not belong to {}", table.noun())).label(format!(
-            "`{key}` belongs to {}, you wrote it {}",
+        Diagnostic::at(Code::MisplacedKey, span, format!("`{key}` does not belong in {}", table.noun())).label(format!(
+            "`{key}` belongs in {}, but is used {}",
             owner.noun(),
             table.place()
         ))

@@ -105,7 +105,7 @@ impl ExecProcesses {
         let own = |problem: Problem| problem.status(125);
         rules::refuse_unless_running(edge.tree()).map_err(own)?;
         if self.all.len() >= MOST {
-            return Err(own(Problem::no(format!("there are {MOST} programs of `exec` already"))));
+            return Err(own(Problem::no(format!("there are {MOST} programs started by `exec` already"))));
         }
         let index = rules::find_open_namespace(edge.tree(), &execution.namespace)?;
         rules::refuse_paused(edge.tree(), index).map_err(own)?;
@@ -117,7 +117,7 @@ impl ExecProcesses {
         let streams = match <[OwnedFd; 3]>::try_from(descriptors) {
             _ if execution.detached => None,
             Ok(streams) => Some(streams),
-            Err(_) => return Err(own(Problem::no("a program of `exec` takes three descriptors"))),
+            Err(_) => return Err(own(Problem::no("each program started by `exec` needs three descriptors"))),
         };
         let argv = execution.argv.clone();
         let home = edge.tree().plan.namespace(index);
@@ -228,7 +228,7 @@ impl ExecProcesses {
             let reply = if has_launched {
                 Reply::Ended(ending.into())
             } else {
-                let message = format!("`{}` has ended before it could execute its program", process.path);
+                let message = format!("`{}` ended before it could execute its program", process.path);
                 Reply::Problem(Problem::no(message).status(125))
             };
             edge.reply(asker, reply);

@@ -123,7 +123,7 @@ impl Change {
             Outcome::Stuck(problem) => Reply::Problem(problem.clone()),
             Outcome::Failed(trouble) => {
                 let paths: Vec<String> = paths().map(|path| format!("`{path}`")).collect();
-                let message = format!("could not bring {} back: {trouble}", paths.join(", "));
+                let message = format!("could not restart {}: {trouble}", paths.join(", "));
                 Reply::Problem(Problem { message, help: trouble.help(), status: trouble.status(), code: None })
             }
         };
@@ -242,7 +242,7 @@ impl Change {
             let stuck: Vec<String> = stop.rest().into_iter().map(|subject| edge.tree().path(subject)).collect();
             let message = format!("killed, but still there: {}", stuck.join(", "));
             let problem = Problem::no(message)
-                .help("a debugger that traces it, a frozen cgroup or a file system that does not answer keeps it");
+                .help("a debugger, a frozen cgroup or a file system that does not respond may be holding it");
             return Some(Phase::Over(Outcome::Stuck(problem)));
         }
         if stop.takes_countdown(now) && !self.wish.askers.is_empty() {

@@ -140,10 +140,10 @@ impl Restarts {
     ) {
         let parts = part::find(&edge.tree().plan, paths).map_err(|path| {
             Problem::no(format!("there is neither a namespace nor a declared process `{path}`"))
-                .help("a program of `exec` is ended with `nestns kill`")
+                .help("use `nestns kill` to end a program started by `exec`")
         });
         match rules::refuse_unless_running(edge.tree()).and(parts) {
-            Ok(parts) if parts.is_empty() => edge.refuse(asker, Problem::no("nothing is named")),
+            Ok(parts) if parts.is_empty() => edge.refuse(asker, Problem::no("no namespace or process is named")),
             Ok(parts) => {
                 let wish = Wish { aim, parts, author: Author::Client, force, askers: vec![asker] };
                 self.take_on(edge, pausing, wish);
@@ -349,7 +349,7 @@ impl Restarts {
                 match wish.aim {
                     Aim::Down => edge.tree_mut().mourners.push(asker),
                     Aim::Again => {
-                        let problem = Problem::no("the topology is being stopped; nothing can start in it any more");
+                        let problem = Problem::no("the topology is being stopped, so nothing can be started in it");
                         edge.refuse(asker, problem);
                     }
                 }
