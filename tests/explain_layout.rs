@@ -381,7 +381,7 @@ fn any_tree_by_hand_is_the_tree_of_the_file() {
     let mut case = 0;
     let case = std::cell::RefCell::new(&mut case);
     let strategy = (blueprints(), any::<u64>());
-    let result = runner.run(&strategy, |(Blueprint(mut spaces), seed)| {
+    let result = runner.run(&strategy, |(Blueprint(mut namespaces), seed)| {
         let number: usize = {
             let mut case = case.borrow_mut();
             **case += 1;
@@ -390,9 +390,9 @@ fn any_tree_by_hand_is_the_tree_of_the_file() {
         // One in four is run, as each identity and by each shell in turn.
         let is_run = number.is_multiple_of(4);
         if is_run {
-            spaces.truncate(24);
+            namespaces.truncate(24);
         }
-        let blueprint = Blueprint(spaces);
+        let blueprint = Blueprint(namespaces);
         // Some levels keep the /proc of those around them.
         let mut place = 0;
         let text: Vec<String> = blueprint

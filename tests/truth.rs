@@ -89,7 +89,7 @@ fn it_agrees_with_the_verbs() {
             // Children of programs come and go; the truth has them apart.
             let declared = |name: &str| list(&tree, name).iter().filter(|one| one.get("declared").is_none());
             let are_equal = |name: &&str| list(&truth, name).iter().eq(declared(name));
-            ["namespaces", "processes"].iter().all(|name| are_equal(&name)).then_some(())
+            ["namespaces", "processes"].iter().all(are_equal).then_some(())
         });
     });
 }
