@@ -9,8 +9,10 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 use crate::harness::identity::for_each_identity;
+use crate::harness::kernel;
 use crate::harness::nest::{Nest, Truth, assert_nothing_left};
 use crate::harness::terminal::Terminal;
+use crate::harness::wait::until;
 
 /// The kernel's part of a second Ctrl-C, on the slowest machine.
 const AT_ONCE: Duration = Duration::from_secs(2);
@@ -171,6 +173,9 @@ fn where_interrupts_are_ignored_a_typed_one_is_and_a_sent_one_is_not() {
         shell.expect("^C");
         let pid = shell.pid();
         kill(pid, None).expect("it runs");
+        // While it is pending the kernel drops another one.
+        let interrupt = 1 << (Signal::SIGINT as u32 - 1);
+        until("the typed one is taken", || kernel::signals(pid.as_raw(), "ShdPnd:") & interrupt == 0);
         assert!(!shell.screen().contains("stopping"), "{}", shell.screen());
         kill(pid, Signal::SIGINT).expect("it runs");
         shell.expect("stopping: got INT");
