@@ -7,6 +7,7 @@ use nix::sys::signal::{Signal, kill};
 
 use crate::harness::detached::{Detached, ended};
 use crate::harness::kernel;
+use crate::harness::wait::until_asleep;
 
 /// Jobs that end when a file appears.
 const JOBS: &str = r#"
@@ -104,7 +105,10 @@ fn a_killed_controller_ends_every_wait() {
         let before = connections(detached);
         let gone = detached.start(&["wait", "--for", "gone"]);
         let job = detached.start(&["wait", "@/job", "--for", "ready"]);
-        detached.until("both wait", |detached| (connections(detached) >= before + 2).then_some(()));
+        detached.until("both are connected", |detached| (connections(detached) >= before + 2).then_some(()));
+        // Their requests have been sent and read when none of the three has anything to do.
+        let controller = detached.controller().as_raw();
+        until_asleep(|| vec![gone.id().cast_signed(), job.id().cast_signed(), controller]);
         kill(detached.controller(), Signal::SIGKILL).expect("it runs");
         let asked = Instant::now();
         assert_eq!(ended(gone).code, 0);
@@ -119,7 +123,7 @@ fn a_waiting_client_may_disconnect() {
         let before = connections(detached);
         let mut waiting: Vec<_> = (0..20).map(|_| detached.start(&["wait", "@/job"])).collect();
         let last = waiting.pop().unwrap();
-        detached.until("all of them wait", |detached| (connections(detached) >= before + 20).then_some(()));
+        detached.until("all of them are connected", |detached| (connections(detached) >= before + 20).then_some(()));
         for mut child in waiting {
             child.kill().unwrap();
             child.wait().unwrap();
