@@ -11,7 +11,7 @@ use super::labels::Labels;
 use super::position::Position;
 use super::process::Process;
 use super::restart::RestartPolicy;
-use super::stop::Stop;
+use super::stop::{Signal, Stop};
 
 /// The namespaces, besides PID, that PID 1 gets of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -106,7 +106,28 @@ pub struct NamespaceSpec {
     pub position: Position,
 }
 
-impl NamespaceSpec {
+impl Namespace {
+    /// A namespace of which nothing but the PID 1 is known: each key has its default.
+    pub(crate) fn new(path: String, init: Init) -> Self {
+        Self {
+            path,
+            description: None,
+            labels: Labels::default(),
+            init,
+            processes: Vec::new(),
+            isolation: Isolation { mount: true, ..Isolation::default() },
+            mount_proc: true,
+            hostname: None,
+            domainname: None,
+            env: BTreeMap::new(),
+            cwd: None,
+            restart: RestartPolicy::NEVER,
+            stop: Stop { signal: Signal::TERM, grace: Duration::ZERO },
+            own_grace: None,
+            position: Position::default(),
+        }
+    }
+
     /// The last segment of the path.
     pub fn name(&self) -> &str {
         self.path.rsplit('/').next().unwrap_or(&self.path)

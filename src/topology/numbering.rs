@@ -51,55 +51,15 @@ impl Numbering {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
-    use std::time::Duration;
-
-    use super::super::{
-        Actor, Entry, Init, Isolation, Labels, Namespace, NamespaceSpec, Output, Position, Process, ProcessSpec,
-        Program, RestartPolicy, Signal, Stdin, Stop, Terminal, Weight,
-    };
+    use super::super::{Actor, Entry, Init, Namespace, Process, Program};
     use super::{NamespaceId, Numbering, Topology};
 
-    const STOP: Stop = Stop { signal: Signal::TERM, grace: Duration::from_secs(5) };
-
     fn process(name: &str, entry: Entry) -> Process {
-        Process::from(ProcessSpec {
-            name: name.to_owned(),
-            labels: Labels::default(),
-            program: Program::Actor(Actor::Idle),
-            entry,
-            env: BTreeMap::new(),
-            cwd: None,
-            terminal: Terminal::None,
-            stdin: Stdin::Null,
-            stdout: Output::Log,
-            stderr: Output::Log,
-            after: Vec::new(),
-            ready: None,
-            ok: vec![0],
-            oneshot: false,
-            weight: Weight::Essential,
-            restart: RestartPolicy::NEVER,
-            stop: STOP,
-            position: Position::default(),
-        })
+        Process { name: name.to_owned(), entry, ..Process::new(Program::Actor(Actor::Idle)) }
     }
 
     fn namespace(path: &str, init: Init, processes: Vec<Process>) -> Namespace {
-        let spec = NamespaceSpec {
-            path: path.to_owned(),
-            labels: Labels::default(),
-            isolation: Isolation::default(),
-            mount_proc: false,
-            hostname: None,
-            domainname: None,
-            env: BTreeMap::new(),
-            cwd: None,
-            restart: RestartPolicy::NEVER,
-            stop: STOP,
-            position: Position::default(),
-        };
-        Namespace { spec, description: None, init, processes, own_grace: None }
+        Namespace { processes, ..Namespace::new(path.to_owned(), init) }
     }
 
     fn add(topology: &mut Topology, parent: Option<NamespaceId>, path: &str, processes: &[&str]) -> NamespaceId {

@@ -196,7 +196,7 @@ pub struct ProcessSpec {
 
 impl ProcessSpec {
     /// A process of which nothing but the program is known: each key has its default.
-    pub(super) fn new(program: Program) -> Self {
+    pub(crate) fn new(program: Program) -> Self {
         Self {
             name: String::new(),
             labels: Labels::default(),

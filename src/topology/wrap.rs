@@ -2,14 +2,10 @@
 //!
 //! A second entrance to the house, which needs no checks: every value is given here or typed by the caller.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::Signal;
-use super::{
-    Entry, Init, Isolation, Labels, Namespace, NamespaceSpec, OnExit, Output, Position, Process, ProcessSpec, Program,
-    RestartPolicy, Stdin, Stop, Terminal, Topology, Weight,
-};
+use super::{Entry, Init, Namespace, OnExit, Output, Process, Program, Stdin, Stop, Terminal, Topology};
 
 /// The name of the command's process.
 const COMMAND: &str = "cmd";
@@ -46,24 +42,13 @@ pub fn command(name: &str, words: Vec<String>, connection: Connection) -> Proces
     let output = |inherited| if inherited { Output::Inherit } else { Output::Log };
     Process::from(ProcessSpec {
         name: name.to_owned(),
-        labels: Labels::default(),
-        program: Program::Command(words),
-        entry: Entry::Fork,
-        env: BTreeMap::new(),
-        cwd: None,
         terminal: connection.terminal,
         stdin: Stdin::Inherit,
         stdout: output(connection.stdout_inherited),
         stderr: output(connection.stderr_inherited),
-        after: Vec::new(),
-        ready: None,
-        ok: vec![0],
-        oneshot: false,
-        weight: Weight::Essential,
-        restart: RestartPolicy::NEVER,
         stop: Stop { signal: Signal::TERM, grace: GRACE },
-        position: Position::default(),
-    })
+        ..Process::new(Program::Command(words))
+    }
 }
 
 /// The path of the command in such a tree.
@@ -99,20 +84,8 @@ pub fn around(name: String, depth: usize, role: Role, process: Process) -> Topol
             }
         };
         let above = u32::try_from(depth.max(1) - level).unwrap_or_default();
-        let spec = NamespaceSpec {
-            path: path.clone(),
-            labels: Labels::default(),
-            isolation: Isolation { mount: true, ..Isolation::default() },
-            mount_proc: true,
-            hostname: None,
-            domainname: None,
-            env: BTreeMap::new(),
-            cwd: None,
-            restart: RestartPolicy::NEVER,
-            stop: Stop { signal: Signal::TERM, grace: GRACE + Duration::from_secs(1) * above },
-            position: Position::default(),
-        };
-        let namespace = Namespace { spec, description: None, init, processes, own_grace: None };
+        let stop = Stop { signal: Signal::TERM, grace: GRACE + Duration::from_secs(1) * above };
+        let namespace = Namespace { processes, stop, ..Namespace::new(path.clone(), init) };
         parent = Some(topology.add(parent, namespace));
     }
     topology

@@ -1,37 +1,14 @@
 //! Tests of generated instances: series, and the loops that they become.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::{Part, script};
-use crate::topology::{
-    Actor, Entry, Init, Isolation, Labels, Namespace, NamespaceSpec, Output, Position, Process, ProcessSpec, Program,
-    RestartPolicy, Signal, Stdin, Stop, Terminal, Topology, Weight,
-};
+use crate::topology::{Actor, Entry, Init, Namespace, Process, Program, Signal, Stop, Topology};
 
 const STOP: Stop = Stop { signal: Signal::TERM, grace: Duration::from_secs(5) };
 
 fn process(name: &str, program: Program, entry: Entry) -> Process {
-    Process::from(ProcessSpec {
-        name: name.to_owned(),
-        labels: Labels::default(),
-        program,
-        entry,
-        env: BTreeMap::new(),
-        cwd: None,
-        terminal: Terminal::None,
-        stdin: Stdin::Null,
-        stdout: Output::Log,
-        stderr: Output::Log,
-        after: Vec::new(),
-        ready: None,
-        ok: vec![0],
-        oneshot: false,
-        weight: Weight::Essential,
-        restart: RestartPolicy::NEVER,
-        stop: STOP,
-        position: Position::default(),
-    })
+    Process { name: name.to_owned(), entry, stop: STOP, ..Process::new(program) }
 }
 
 fn idle(name: &str) -> Process {
@@ -43,20 +20,7 @@ fn command(name: &str, words: &[&str]) -> Process {
 }
 
 fn namespace(path: &str, init: Init, processes: Vec<Process>) -> Namespace {
-    let spec = NamespaceSpec {
-        path: path.to_owned(),
-        labels: Labels::default(),
-        isolation: Isolation { mount: true, ..Isolation::default() },
-        mount_proc: true,
-        hostname: None,
-        domainname: None,
-        env: BTreeMap::new(),
-        cwd: None,
-        restart: RestartPolicy::NEVER,
-        stop: STOP,
-        position: Position::default(),
-    };
-    Namespace { spec, description: None, init, processes, own_grace: None }
+    Namespace { processes, stop: STOP, ..Namespace::new(path.to_owned(), init) }
 }
 
 /// The script without its header.
