@@ -9,7 +9,7 @@ use super::trace::Trace;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics};
 use crate::topology::syntax::instance_name_problem;
 
-impl<'a> Expander<'a, '_> {
+impl Expander<'_, '_> {
     /// The name of an instance.
     pub(super) fn name(
         &mut self,

@@ -56,7 +56,7 @@ impl ExpectationSyntax {
                 ExpectationKey::From | ExpectationKey::Proc => {}
                 ExpectationKey::Sees => syntax.visibility(&entry, &from, |from, of| Assertion::Sees { from, of }, out),
                 ExpectationKey::Hides => {
-                    syntax.visibility(&entry, &from, |from, of| Assertion::Hides { from, of }, out)
+                    syntax.visibility(&entry, &from, |from, of| Assertion::Hides { from, of }, out);
                 }
                 ExpectationKey::Pid | ExpectationKey::Ppid => syntax.numbers(&entry, &process, out),
                 ExpectationKey::Chain => syntax.chain(&entry, &process, out),
