@@ -10,11 +10,11 @@ use std::process::Output;
 use nix::libc;
 use nix::sys::resource::{Resource, setrlimit};
 use nix::sys::signal::{Signal, kill};
+use serde_json::Value;
 
-use crate::harness::identity::{Identity, for_each_identity};
-use crate::harness::nest::{Ended, Nest, assert_nothing_left};
-use crate::harness::requirement::{nesting, require, root, skipped};
-use crate::harness::said;
+use crate::harness::detached::Detached;
+use crate::harness::kernel;
+use crate::harness::nest::{Ended, Identity, Nest, assert_nothing_left, can_nest, identities};
 use crate::harness::seccomp::refuse;
 use crate::harness::wait::suspend;
 
@@ -331,4 +331,108 @@ fn an_experiment_without_a_stage_has_a_document() {
         assert!(experiments.iter().all(|one| one["verdict"] == "skipped"), "{document}");
         assert!(document.to_string().contains("Operation not permitted (EPERM)"), "{document}");
     });
+}
+
+/// What a verb writes with and without `--format json`: the error for programs, with its status, and that for people.
+fn for_programs(nest: &Nest, words: &[&str]) -> (Value, String) {
+    let run = |words: &[&str]| {
+        let output = nest.command(words).output().expect("the program was built");
+        assert_eq!(String::from_utf8_lossy(&output.stdout), "", "{words:?}");
+        (output.status.code(), String::from_utf8(output.stderr).expect("it writes text"))
+    };
+    let (code, text) = run(words);
+    let (code_of_json, line) = run(&[words, &["--format", "json"]].concat());
+    assert_eq!(code, code_of_json, "{words:?}: {text}{line}");
+    assert_eq!(line.lines().count(), 1, "{words:?}: {line}");
+    let document: Value = serde_json::from_str(&line).unwrap_or_else(|error| panic!("{words:?}: {error}: {line}"));
+    let error = document["error"].clone();
+    assert_eq!(error["status"].as_i64(), code.map(i64::from), "{words:?}: {line}");
+    (error, text)
+}
+
+#[test]
+fn errors_are_documents_where_the_answer_is_one() {
+    let nest = Nest::new("[ns.@\n");
+    let file = nest.file.to_str().expect("our own path").to_owned();
+    let cases: [(&[&str], &str, Value, &str, i64); 9] = [
+        (&["ps", "-n", "no-such"], "not_found", Value::Null, "no topology named `no-such` runs", 1),
+        (&["inspect", "no-such:/vm"], "not_found", Value::Null, "no topology named `no-such` runs", 1),
+        (&["logs", "--name", "no-such"], "not_found", Value::Null, "no topology named `no-such` runs", 1),
+        (&["ps", "-o", "wrong"], "usage", Value::Null, "there is no column `wrong`", 2),
+        (&["ps", "a//b"], "usage", Value::Null, "invalid value 'a//b' for '[ADDR]...'", 2),
+        (&["tree", "--from", "*", "-n", "no-such"], "not_found", Value::Null, "no topology named `no-such` runs", 1),
+        (&["whois", "vm#7", "--in", "vm"], "usage", Value::Null, "the number says itself in which namespace", 2),
+        (&["tree", &file], "file", "NS003".into(), &file, 3),
+        (&["up", "no-such.toml"], "file", "NS001".into(), "no-such.toml: cannot read the file", 3),
+    ];
+    for (words, kind, code, message, status) in cases {
+        let (error, text) = for_programs(&nest, words);
+        assert_eq!((&error["kind"], &error["code"]), (&kind.into(), &code), "{words:?}: {error}");
+        assert_eq!(error["status"], status, "{words:?}: {error}");
+        let said = error["message"].as_str().expect("a text");
+        assert!(said.starts_with(message), "{words:?}: {error}");
+        if code.is_null() {
+            assert!(text.starts_with(&format!("error: {said}")), "{words:?}: {said}: {text}");
+        }
+        let hints = error["hints"].as_array().expect("a list");
+        for hint in hints.iter().map(|hint| hint.as_str().expect("a text")) {
+            assert!(text.contains(hint), "{words:?}: {hint}: {text}");
+        }
+    }
+    // The diagnostics of a check are its answer.
+    let output = nest.command(&["check", "--format", "json", &file]).output().expect("the program was built");
+    let answer: Value = serde_json::from_slice(&output.stdout).expect("a document");
+    assert_eq!((answer["schema"].as_str(), output.status.code()), (Some("nestns.check/1"), Some(3)));
+    assert_eq!(text(&Output { stdout: Vec::new(), ..output }), "");
+}
+
+#[test]
+fn a_controller_that_does_not_answer_is_an_error_for_programs() {
+    if !can_nest() {
+        return;
+    }
+    let tree = Detached::up(Nest::new("[ns.@]\nproc.a = { actor = \"idle\" }\n"));
+    let (controller, root) = (tree.controller(), tree.nest.root.clone());
+    kill(controller, Signal::SIGSTOP).expect("it runs");
+    tree.until("it has stopped", |_| kernel::process(controller.as_raw()).filter(|found| found.state == 'T'));
+    let (error, text) = for_programs(&tree.nest, &["ps", "-n", &root]);
+    kill(controller, Signal::SIGCONT).expect("it is stopped");
+    assert_eq!((error["kind"].as_str(), error["status"].as_i64()), (Some("unresponsive"), Some(1)), "{error}");
+    assert!(text.contains("is stopped, as by Ctrl-Z"), "{text}");
+    // What the controller refuses says the same to both.
+    let (error, text) = for_programs(&tree.nest, &["down", "-n"]);
+    assert_eq!(error["kind"], "usage", "{text}");
+    let (error, text) = for_programs(&tree.nest, &["inspect", "-n", &root, "no/such"]);
+    assert_eq!((error["kind"].as_str(), error["status"].as_i64()), (Some("not_found"), Some(1)), "{text}");
+}
+
+/// The code of a source file: without comments, and without its tests.
+fn code_of(path: &Path) -> String {
+    let text = fs::read_to_string(path).expect("it is there");
+    let code = text.split("#[cfg(test)]").next().unwrap_or_default();
+    code.lines().filter(|line| !line.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn verbs_print_no_errors() {
+    let mut directories = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join("src/cli")];
+    let mut read = 0;
+    while let Some(directory) = directories.pop() {
+        for entry in fs::read_dir(&directory).expect("it is there").flatten() {
+            let path = entry.path();
+            if path.is_dir() {
+                directories.push(path);
+                continue;
+            }
+            if path.ends_with("cli/command_error.rs") || path.ends_with("tests.rs") {
+                continue;
+            }
+            read += 1;
+            let code = code_of(&path);
+            for printed in ["eprint", "\"error: ", "\"error[", "anyhow"] {
+                assert!(!code.contains(printed), "{}: {printed}", path.display());
+            }
+        }
+    }
+    assert!(read > 50, "{read}");
 }

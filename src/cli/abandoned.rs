@@ -1,104 +1,98 @@
 //! Topologies whose controller is gone, ended by name: what a dead controller's guardian could not do any more.
 
-use std::fmt::Write as _;
 use std::io::Write as _;
 use std::path::Path;
 use std::time::Duration;
 
+use super::command_error::CommandError;
+use super::standard_error;
 use super::status::Status;
-use super::tell::tell;
+use super::table_arguments::AnswerFormat;
 use super::unresponsive;
-use crate::controller::census::{self, Presence};
+use crate::controller::census::{self, Found, Presence};
 use crate::controller::state_directory::{Seized, StateError, seize};
 use crate::engine::moment::Moment;
 
-/// How long the guardian of a controller that has just died may take.
-const PATIENCE: Duration = Duration::from_secs(6);
-/// How often it is looked.
-const NAP: Duration = Duration::from_millis(5);
+/// Time that the guardian of a controller that has just died may take.
+const GUARDIAN_TIME: Duration = Duration::from_secs(6);
+/// Interval between two looks.
+const PULSE: Duration = Duration::from_millis(5);
 
-/// Ends and removes what topologies of this name have left without a controller. `None` when there is no such thing.
-pub(super) fn end(name: &str, json: bool) -> anyhow::Result<Option<Status>> {
-    let mut result = None;
+/// Ends and removes what topologies of this name have left without a controller. Returns whether there was such a thing.
+pub(super) fn end(name: &str, format: AnswerFormat) -> Result<bool, CommandError> {
+    let mut has_ended = false;
+    let mut errors = Vec::new();
     for found in census::of(name).into_iter().filter(|found| matches!(found.presence, Presence::Nobody)) {
-        let Some(status) = end_one(name, &found.directory) else { continue };
-        if result.is_none_or(|before| before == Status::Done) {
-            result = Some(status);
+        match end_one(name, &found.directory) {
+            Ok(ended) => has_ended |= ended,
+            Err(error) => errors.push(error),
         }
     }
-    if json && result == Some(Status::Done) {
+    CommandError::of_several(errors)?;
+    if has_ended && format == AnswerFormat::Json {
         let document = serde_json::json!({ "schema": "nestns.stop/1", "topology": name, "ms": 0.0, "steps": [] });
         writeln!(std::io::stdout(), "{document:#}")?;
     }
-    Ok(result)
+    Ok(has_ended)
 }
 
 /// Ends and removes what is left of one whose controller has just been killed, also where its guardian was stopped or hangs.
-pub(super) fn end_killed(name: &str, directory: &Path) -> Status {
+pub(super) fn end_killed(name: &str, directory: &Path) -> Result<Status, CommandError> {
     unresponsive::wake_guardian(directory);
-    let until = Moment::now().plus(PATIENCE);
+    let until = Moment::now().plus(GUARDIAN_TIME);
     while matches!(seize(directory), Ok(Seized::Held)) {
         if Moment::now() >= until {
             unresponsive::kill_guardian(directory);
             break;
         }
-        std::thread::sleep(NAP);
+        std::thread::sleep(PULSE);
     }
-    match end_one(name, directory) {
-        None | Some(Status::Done) => {
-            tell(&format!("killed the controller of `{name}` and its whole tree\n"));
-            Status::Done
-        }
-        Some(status) => status,
-    }
+    end_one(name, directory)?;
+    standard_error::write(&format!("killed the controller of `{name}`, and all of its tree with it\n"));
+    Ok(Status::Done)
 }
 
-fn end_one(name: &str, directory: &Path) -> Option<Status> {
-    let until = Moment::now().plus(PATIENCE);
+/// Returns whether there was something to end.
+fn end_one(name: &str, directory: &Path) -> Result<bool, CommandError> {
+    let until = Moment::now().plus(GUARDIAN_TIME);
     let mut has_waited = false;
     loop {
-        match seize(directory) {
-            Ok(Seized::Held) if Moment::now() < until => {
-                if census::of(name)
-                    .iter()
-                    .any(|found| found.directory == directory && !matches!(found.presence, Presence::Nobody))
-                {
+        match seize(directory).map_err(|error| state_error(&error))? {
+            Seized::Held if Moment::now() < until => {
+                let is_answered =
+                    |found: &Found| found.directory == directory && !matches!(found.presence, Presence::Nobody);
+                if census::of(name).iter().any(is_answered) {
                     // It was about to open its socket.
-                    return None;
+                    return Ok(false);
                 }
                 has_waited = true;
-                std::thread::sleep(NAP);
+                std::thread::sleep(PULSE);
             }
-            Ok(Seized::Held) => {
-                tell(&format!(
-                    "error: the lock of `{name}` is held, but no controller answers\n  = help: `fuser {}` shows which \
-                     process holds it\n",
-                    directory.join("lock").display()
+            Seized::Held => {
+                let error = CommandError::failed(format!("somebody holds the lock of `{name}`, and nobody answers"));
+                return Err(error.help(format!("`fuser {}` tells who", directory.join("lock").display())));
+            }
+            Seized::Vanished => {
+                if has_waited {
+                    standard_error::write(&format!(
+                        "the controller of `{name}` had just died; waited until everything of it was gone\n"
+                    ));
+                }
+                return Ok(has_waited);
+            }
+            Seized::LeftOver(left_over) => {
+                let cleared = left_over.remove().map_err(|error| state_error(&error))?;
+                standard_error::write(&format!(
+                    "removed what `{name}` has left behind without a controller{}\n",
+                    cleared.words()
                 ));
-                return Some(Status::No);
+                return Ok(true);
             }
-            Ok(Seized::Vanished) if has_waited => {
-                tell(&format!("the controller of `{name}` had just died; waited until its tree was gone\n"));
-                return Some(Status::Done);
-            }
-            Ok(Seized::Vanished) => return None,
-            Ok(Seized::LeftOver(left_over)) => {
-                return Some(match left_over.remove() {
-                    Ok(cleared) => {
-                        tell(&format!("removed what `{name}` left behind without a controller{}\n", cleared.words()));
-                        Status::Done
-                    }
-                    Err(error) => fail(&error),
-                });
-            }
-            Err(error) => return Some(fail(&error)),
         }
     }
 }
 
-fn fail(error: &StateError) -> Status {
-    let mut text = format!("error: {error}\n");
-    let _ = writeln!(text, "  = help: {}", error.help());
-    tell(&text);
-    Status::No
+/// Error of a state directory, with its remedy.
+pub(super) fn state_error(error: &StateError) -> CommandError {
+    CommandError::failed(error.to_string()).help(error.help())
 }

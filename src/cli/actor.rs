@@ -1,7 +1,6 @@
 //! `nestns actor`: a built-in workload, by hand.
 
-use std::io::Write;
-
+use super::command_error::CommandError;
 use super::status::Status;
 use crate::engine::actor;
 use crate::topology::Actor;
@@ -25,12 +24,7 @@ pub(super) struct Args {
 }
 
 /// Runs the verb.
-pub(super) fn run(args: &Args) -> anyhow::Result<Status> {
-    match Actor::parse(&args.words) {
-        Ok(performed) => Ok(Status::Other(u8::try_from(actor::perform(&performed)).unwrap_or(1))),
-        Err(error) => {
-            writeln!(std::io::stderr(), "error: {error}")?;
-            Ok(Status::WrongCommandLine)
-        }
-    }
+pub(super) fn run(args: &Args) -> Result<Status, CommandError> {
+    let performed = Actor::parse(&args.words).map_err(|error| CommandError::usage(error.to_string()))?;
+    Ok(Status::Other(u8::try_from(actor::perform(&performed)).unwrap_or(1)))
 }

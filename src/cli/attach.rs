@@ -3,14 +3,14 @@
 use std::io::IsTerminal;
 use std::os::fd::{AsFd, OwnedFd};
 
-use anyhow::Context as _;
 use clap::builder::FalseyValueParser;
 use nix::libc;
 
+use super::command_error::{CommandError, Context as _, ErrorKind};
 use super::selection::{self, Thing, resolve_one};
+use super::standard_error;
 use super::status::Status;
 use super::target::{Connection, Target};
-use super::tell::tell;
 use super::terminal::{Arrived, DetachKeys, Keyboard, Screen, Signals, Typing, Watch};
 use crate::controller::audience::Stream;
 use crate::controller::control::client::Answer;
@@ -54,25 +54,15 @@ pub(super) struct Args {
 }
 
 /// Runs the verb.
-pub(super) fn run(args: Args) -> anyhow::Result<Status> {
-    let (mut connection, snapshot) = match selection::look(&args.topology, std::slice::from_ref(&args.address)) {
-        Ok(found) => found,
-        Err(status) => return Ok(status),
-    };
-    let thing = match resolve_one(&snapshot, &args.address) {
-        Ok(thing) => thing,
-        Err(unresolved) => return Ok(unresolved.tell()),
-    };
+pub(super) fn run(args: Args) -> Result<Status, CommandError> {
+    let (mut connection, snapshot) = selection::look(&args.topology, std::slice::from_ref(&args.address))?;
+    let thing = resolve_one(&snapshot, &args.address)?;
     let Some(process) = thing.process(&snapshot) else {
-        tell(&format!("error: `{}` no longer has a PID 1\n", thing.path()));
-        return Ok(Status::No);
+        return Err(CommandError::not_found(format!("`{}` has no PID 1 any more", thing.path())));
     };
     let identity = selection::identity(process);
-    let signals = Signals::open().context("cannot block the signals to forward")?;
-    let attached = match begin(&mut connection, &process.path) {
-        Ok(attached) => attached,
-        Err(error) => return Ok(connection.fail(&error)),
-    };
+    let signals = Signals::open().context("cannot block the signals that are passed on")?;
+    let attached = begin(&mut connection, &process.path).map_err(|error| connection.fail(&error))?;
     let is_namespace = matches!(thing, Thing::Namespace(_));
     let what = if is_namespace {
         format!("`{}`, PID 1 of `{}`", process.path, thing.path())
@@ -92,22 +82,19 @@ pub(super) fn run(args: Args) -> anyhow::Result<Status> {
     };
     let keyboard = attached.terminal.as_ref().filter(|_| !args.no_stdin).map(|_| Keyboard::take(args.detach_keys));
     if std::io::stderr().is_terminal() && keyboard.is_none() {
-        tell(&format!("attached to {what}; Ctrl-C ends this command\n"));
+        standard_error::write(&format!("attached to {what}; Ctrl-C ends this command\n"));
     }
     let end = follower.follow(keyboard, attached.terminal.as_ref())?;
     Ok(match end {
         End::Exit(exit) => Status::Other(exit.status()),
         End::Left => {
-            tell(&format!("detached from {what}; it keeps running\n"));
+            standard_error::write(&format!("left {what} alone; it goes on\n"));
             Status::Done
         }
         End::Signalled(signal) => Status::Other(u8::try_from(128 + signal).unwrap_or(u8::MAX)),
         // What a shell gives for SIGPIPE.
         End::Unread => Status::Other(141),
-        End::Gone => {
-            tell("error: the topology has ended\n");
-            Status::No
-        }
+        End::Gone => return Err(CommandError::new(ErrorKind::Unresponsive, "the topology has ended")),
     })
 }
 
@@ -156,7 +143,7 @@ struct Follower {
 }
 
 impl Follower {
-    fn follow(&mut self, mut keyboard: Option<Keyboard>, master: Option<&OwnedFd>) -> anyhow::Result<End> {
+    fn follow(&mut self, mut keyboard: Option<Keyboard>, master: Option<&OwnedFd>) -> Result<End, CommandError> {
         Self::resize(master);
         let mut is_gone = false;
         loop {
@@ -216,9 +203,9 @@ impl Follower {
     }
 
     /// Takes in what the controller says; true when it leaves.
-    fn hear(&mut self) -> anyhow::Result<bool> {
+    fn hear(&mut self) -> Result<bool, CommandError> {
         let mut is_gone = self.connection.client.receive().is_err();
-        while let Some(answer) = self.connection.client.take_any()? {
+        while let Some(answer) = self.connection.client.take_any().map_err(|error| self.connection.fail(&error))? {
             match answer.reply {
                 Reply::Ended(exit) => self.end = Some(exit),
                 Reply::Gone => is_gone = true,
@@ -229,7 +216,7 @@ impl Follower {
     }
 
     /// Shows what was written since.
-    fn read(&mut self) -> anyhow::Result<()> {
+    fn read(&mut self) -> Result<(), CommandError> {
         loop {
             let batch = self.log.read()?;
             if batch.records.is_empty() {

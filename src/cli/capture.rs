@@ -7,9 +7,10 @@ use std::time::SystemTime;
 use clap::builder::FalseyValueParser;
 use nix::unistd::Pid;
 
+use super::command_error::CommandError;
 use super::output_file::{self, Existing};
+use super::standard_error;
 use super::status::Status;
-use super::tell::tell;
 use crate::observe::capture::{Missing, Scope, capture};
 use crate::observe::machine::{Machine, Search};
 use crate::observe::thread;
@@ -53,7 +54,7 @@ pub(super) struct Args {
 }
 
 /// Runs the verb.
-pub(super) fn run(args: &Args) -> anyhow::Result<Status> {
+pub(super) fn run(args: &Args) -> Result<Status, CommandError> {
     Machine::make_room();
     let machine = Machine::read(Search::Members)?;
     let (scope, from) = match args.pid {
@@ -64,9 +65,9 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Status> {
                 _ => number,
             };
             let Some(process) = machine.process(pid) else {
-                anyhow::bail!(
-                    "there is no process {pid} in this namespace; `nestns whois {pid}` shows where that number exists"
-                );
+                let message =
+                    format!("there is no process {pid} here: `nestns whois {pid}` shows where the number exists");
+                return Err(CommandError::not_found(message));
             };
             (Scope::Process(pid), format!("process {pid} ({})", process.name.escape_default()))
         }
@@ -79,11 +80,11 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Status> {
         .map(|&Missing { number, noun, matter }| format!("{} {matter}", count(number, noun)))
         .collect();
     for line in &missing {
-        tell(&format!("{line}\n"));
+        standard_error::write(&format!("{line}\n"));
     }
     if captured.namespaces == 0 {
-        tell(&format!("{from}: no PID namespace below this one, nothing to write\n"));
-        return Ok(Status::No);
+        let message = format!("{from}: there is no PID namespace below this one to write");
+        return Err(CommandError::not_found(message));
     }
     let comment = if missing.is_empty() {
         String::new()
@@ -97,7 +98,8 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Status> {
         config::text(&captured.document),
     );
     if let Some(path) = &args.output {
-        return output_file::outcome(path, output_file::write(path, &text, Existing::by_force(args.force)));
+        output_file::written(path, output_file::write(path, &text, Existing::by_force(args.force)))?;
+        return Ok(Status::Done);
     }
     std::io::stdout().lock().write_all(text.as_bytes())?;
     Ok(Status::Done)

@@ -8,7 +8,9 @@ use clap::ValueEnum;
 use clap::builder::FalseyValueParser;
 
 use super::color::When;
+use super::command_error::CommandError;
 use super::explain::hint;
+use super::standard_error;
 use super::status::Status;
 use super::topology_arguments::Values;
 use super::topology_file::TopologyFile;
@@ -67,7 +69,7 @@ impl From<FormatWord> for Format {
 }
 
 /// Checks all files, shows all problems, and sums up.
-pub(super) fn run(args: &Args) -> anyhow::Result<Status> {
+pub(super) fn run(args: &Args) -> Result<Status, CommandError> {
     let words =
         if args.files.is_empty() { vec![None] } else { args.files.iter().map(|file| Some(file.as_path())).collect() };
     let checked: Vec<(Sources, Diagnostics)> = words
@@ -105,8 +107,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Status> {
             last.push_str(&hint);
             last.push('\n');
         }
-        // The status says it as well, so a closed standard error is no failure.
-        let _ = io::stderr().write_all(last.as_bytes());
+        standard_error::write(&last);
     }
     Ok(match (errors, warnings) {
         (0, 0) => Status::Done,

@@ -6,6 +6,7 @@ use clap::ValueEnum;
 use clap::builder::FalseyValueParser;
 
 use super::color::When;
+use super::command_error::CommandError;
 use super::launch;
 use super::status::Status;
 use super::topology_arguments::TopologyArguments;
@@ -49,11 +50,8 @@ enum Form {
 }
 
 /// Runs the verb.
-pub(super) fn run(args: &Args) -> anyhow::Result<Status> {
-    let checked = match launch::check(&args.topology, None, args.color) {
-        Ok(checked) => checked,
-        Err(status) => return Ok(status),
-    };
+pub(super) fn run(args: &Args) -> Result<Status, CommandError> {
+    let checked = launch::check(&args.topology, None, args.color)?;
     let topology = &checked.topology;
     let text = if args.paths {
         config::paths(topology)

@@ -8,6 +8,7 @@ use clap::ValueEnum;
 use serde::Serialize;
 
 use super::color::When;
+use super::command_error::CommandError;
 use super::doctor_file;
 use super::launch;
 use super::status::Status;
@@ -58,13 +59,10 @@ struct DoctorDocument<'a> {
 }
 
 /// Runs the verb.
-pub(super) fn run(args: &Args) -> anyhow::Result<Status> {
+pub(super) fn run(args: &Args) -> Result<Status, CommandError> {
     let checked = match &args.topology.file {
         None => None,
-        Some(_) => match launch::check(&args.topology, None, args.color) {
-            Ok(checked) => Some(checked),
-            Err(status) => return Ok(status),
-        },
+        Some(_) => Some(launch::check(&args.topology, None, args.color)?),
     };
     let machine = Machine::try_out();
     let mut checks = machine.checks();

@@ -4,18 +4,19 @@ use std::io::{IsTerminal, Write};
 use std::path::Path;
 use std::time::Duration;
 
-use clap::ValueEnum;
 use clap::builder::FalseyValueParser;
 
 use nix::unistd::Pid;
 
 use super::abandoned;
 use super::color::When;
+use super::command_error::{CommandError, ErrorKind};
 use super::launch;
 use super::selection::{Selection, resolve, threads};
+use super::standard_error;
 use super::status::Status;
-use super::target::{Connection, Target};
-use super::tell::tell;
+use super::table_arguments::AnswerFormat;
+use super::target::{Connection, Target, request_error};
 use super::unresponsive;
 use crate::controller::census::{self, Found, Presence};
 use crate::controller::control::client::Client;
@@ -103,17 +104,8 @@ impl Whole {
     }
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
-enum AnswerFormat {
-    /// Text for people: how each process ended
-    #[default]
-    Human,
-    /// One JSON document `nestns.stop/1`
-    Json,
-}
-
 /// Runs the verb.
-pub(super) fn run(args: &Args) -> anyhow::Result<Status> {
+pub(super) fn run(args: &Args) -> Result<Status, CommandError> {
     if args.all {
         return all(args);
     }
@@ -127,44 +119,34 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Status> {
         None => None,
     };
     if let Some(name) = &name
-        && let Some(status) = abandoned::end(name, args.format == AnswerFormat::Json)?
+        && abandoned::end(name, args.format)?
     {
-        return Ok(status);
+        return Ok(Status::Done);
     }
-    let found = match (Target { name }).find(None) {
-        Ok(found) => found,
-        Err(status) => return Ok(status),
-    };
+    let found = (Target { name }).find(None)?;
     end(found, &addresses, args)
 }
 
 /// Takes one down, whether its controller answers or not.
-fn end(found: Found, addresses: &[Address], args: &Args) -> anyhow::Result<Status> {
+fn end(found: Found, addresses: &[Address], args: &Args) -> Result<Status, CommandError> {
     let Found { name, directory, presence, client } = found;
     if let Presence::Silent { controller } = presence {
         if args.now && addresses.is_empty() {
-            return Ok(kill(&name, &directory, client.as_ref()));
+            return kill(&name, &directory, client.as_ref());
         }
-        tell_silent(&name, controller);
-        return Ok(Status::No);
+        return Err(unresponsive::error(&name, controller));
     }
-    let client = match client.map_or_else(|| Client::connect(&directory), Ok) {
-        Ok(client) => client,
-        Err(error) => return Ok(super::target::fail(&name, &error)),
-    };
+    let client = client.map_or_else(|| Client::connect(&directory), Ok);
+    let client = client.map_err(|error| request_error(&name, &error))?;
     take_down(Connection { name, directory, client }, addresses, args)
 }
 
-fn kill(name: &str, directory: &Path, client: Option<&Client>) -> Status {
-    if unresponsive::kill(name, directory, client) { abandoned::end_killed(name, directory) } else { Status::No }
+fn kill(name: &str, directory: &Path, client: Option<&Client>) -> Result<Status, CommandError> {
+    unresponsive::kill(name, directory, client)?;
+    abandoned::end_killed(name, directory)
 }
 
-fn tell_silent(name: &str, controller: i32) {
-    let (what, help) = unresponsive::words(name, controller);
-    tell(&format!("error: {what}\n  = help: {help}\n"));
-}
-
-fn all(args: &Args) -> anyhow::Result<Status> {
+fn all(args: &Args) -> Result<Status, CommandError> {
     let mut found: Vec<_> =
         census::everything().into_iter().filter(|found| !matches!(found.presence, Presence::Nobody)).collect();
     // Each is connected to when it is its turn; until then it may end without anybody to wait for.
@@ -172,72 +154,62 @@ fn all(args: &Args) -> anyhow::Result<Status> {
         one.client = None;
     }
     if found.is_empty() {
-        tell("no topology is running\n");
+        standard_error::write(&"no topology runs\n");
         return Ok(Status::Done);
     }
     if !args.yes {
         let names: Vec<&str> = found.iter().map(|found| &*found.name).collect();
         if !std::io::stdin().is_terminal() {
-            tell(&format!("error: this would take down {}\n  = help: use `--yes` to confirm\n", names.join(", ")));
-            return Ok(Status::WrongCommandLine);
+            let error = CommandError::usage(format!("this would take down {}", names.join(", ")));
+            return Err(error.help("say `--yes` if that is meant"));
         }
-        tell(&format!("take down {}? [y/N] ", names.join(", ")));
+        standard_error::write(&format!("take down {}? [y/N] ", names.join(", ")));
         let mut answer = String::new();
         std::io::stdin().read_line(&mut answer)?;
         if !matches!(answer.trim(), "y" | "Y" | "yes") {
             return Ok(Status::No);
         }
     }
-    let mut status = Status::Done;
+    let mut errors = Vec::new();
     for found in found {
-        let one = match (Client::connect(&found.directory), &found.presence) {
+        let ended = match (Client::connect(&found.directory), &found.presence) {
             // It has ended meanwhile.
-            (Err(ClientError::Absent { .. }), Presence::Controller(_)) => Status::Done,
-            (client, _) => end(Found { client: client.ok(), ..found }, &[], args)?,
+            (Err(ClientError::Absent { .. }), Presence::Controller(_)) => continue,
+            (client, _) => end(Found { client: client.ok(), ..found }, &[], args),
         };
-        if one != Status::Done {
-            status = one;
-        }
+        errors.extend(ended.err());
     }
-    Ok(status)
+    CommandError::of_several(errors).map(|()| Status::Done)
 }
 
 /// The paths that addresses mean.
-fn named(connection: &mut Connection, addresses: &[Address]) -> Result<Vec<String>, Status> {
+fn named(connection: &mut Connection, addresses: &[Address]) -> Result<Vec<String>, CommandError> {
     if addresses.is_empty() {
         return Ok(Vec::new());
     }
     if let Some(other) = addresses.iter().filter_map(Address::topology).find(|name| *name != connection.name) {
-        tell(&format!("error: the address is in `{other}`, not in `{}`, which is to be taken down\n", connection.name));
-        return Err(Status::WrongCommandLine);
+        let message = format!("`{}` is to be taken down, and an address is about `{other}`", connection.name);
+        return Err(CommandError::usage(message));
     }
     let snapshot = connection.snapshot()?;
     for address in addresses {
         if let Some(thread) = threads::named(&snapshot, address) {
-            tell(&format!(
-                "error: `{address}` is a thread ({}), but only a whole process can be taken down\n  = help: name the \
-                 process, by its path or its own number\n",
-                thread.name
-            ));
-            return Err(Status::No);
+            let message =
+                format!("`{address}` is a thread ({}), and only a whole process can be taken down", thread.name);
+            return Err(CommandError::not_found(message).help("name the process, by its path or its own number"));
         }
     }
-    let things = resolve(&snapshot, addresses, &Selection::default()).map_err(|unresolved| unresolved.tell())?;
+    let things = resolve(&snapshot, addresses, &Selection::default())?;
     Ok(things.into_iter().map(|thing| thing.path().to_owned()).collect())
 }
 
-fn take_down(mut connection: Connection, addresses: &[Address], args: &Args) -> anyhow::Result<Status> {
+fn take_down(mut connection: Connection, addresses: &[Address], args: &Args) -> Result<Status, CommandError> {
     let milliseconds = |timeout: Duration| u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX);
     let ask = args.timeout.map_or(Force::Ask, |timeout| Force::AskWithin(milliseconds(timeout)));
     let force = if args.now { Force::Kill } else { ask };
-    let paths = match named(&mut connection, addresses) {
-        Ok(paths) => paths,
-        Err(status) => return Ok(status),
-    };
+    let paths = named(&mut connection, addresses)?;
     let request = |force| Request::Stop { paths: paths.clone(), force };
-    if let Err(error) = connection.client.send(request(force), &[]) {
-        return Ok(connection.fail(&error));
-    }
+    connection.client.send(request(force), &[]).map_err(|error| connection.fail(&error))?;
     let mut deadline = args.timeout.map(|timeout| Moment::now().plus(timeout));
     let mut silence = Silence::begin(force);
     loop {
@@ -248,32 +220,30 @@ fn take_down(mut connection: Connection, addresses: &[Address], args: &Args) -> 
         }
         match answer {
             Ok(Some(answer)) => match answer.reply {
-                Reply::Waiting(waiting) if !args.quiet => tell_whom(&connection.name, &waiting),
+                Reply::Waiting(waiting) if !args.quiet => write_waiting(&connection.name, &waiting),
                 Reply::Stopped(timeline) => return done(connection, Some(&timeline), addresses, args),
                 Reply::Done => return done(connection, None, addresses, args),
                 _ => {}
             },
             Ok(None) if deadline.is_some_and(|deadline| deadline <= Moment::now()) => {
                 deadline = None;
-                if let Err(error) = connection.client.send(request(Force::Kill), &[]) {
-                    return Ok(connection.fail(&error));
-                }
+                connection.client.send(request(Force::Kill), &[]).map_err(|error| connection.fail(&error))?;
                 silence = Silence::begin(Force::Kill);
             }
             Ok(None) => {
                 let controller = connection.client.controller();
                 if silence.is_over(controller) && addresses.is_empty() {
-                    return Ok(kill(&connection.name, &connection.directory, Some(&connection.client)));
+                    return kill(&connection.name, &connection.directory, Some(&connection.client));
                 }
                 if silence.is_news(controller) {
-                    tell_silent(&connection.name, controller);
+                    standard_error::write(&unresponsive::error(&connection.name, controller).as_warning());
                 }
             }
             Err(ClientError::HungUp) => {
-                tell(&format!("error: the controller of `{}` has ended without an answer\n", connection.name));
-                return Ok(Status::No);
+                let message = format!("the controller of `{}` has ended without a word", connection.name);
+                return Err(CommandError::new(ErrorKind::Unresponsive, message));
             }
-            Err(error) => return Ok(connection.fail(&error)),
+            Err(error) => return Err(connection.fail(&error)),
         }
     }
 }
@@ -317,7 +287,7 @@ fn done(
     timeline: Option<&Timeline>,
     addresses: &[Address],
     args: &Args,
-) -> anyhow::Result<Status> {
+) -> Result<Status, CommandError> {
     let mut stdout = std::io::stdout().lock();
     if let Some(timeline) = timeline {
         match args.format {
@@ -340,29 +310,26 @@ fn done(
         let Connection { directory, client, .. } = connection;
         // The controller waits a moment for those who are still connected.
         drop(client);
-        return Ok(await_end(&directory));
+        await_end(&directory)?;
     }
     Ok(Status::Done)
 }
 
 /// The controller removes its state when it has said everything; whoever comes back finds the name free.
-pub(super) fn await_end(directory: &Path) -> Status {
+pub(super) fn await_end(directory: &Path) -> Result<(), CommandError> {
     let end = Moment::now().plus(Duration::from_secs(10));
     while directory.join("lock").exists() {
         if Moment::now() >= end {
-            tell(&format!(
-                "error: everything has ended, but {} is still there\n  = help: `nestns prune` removes it, or reports \
-                 what prevents that\n",
-                directory.display()
-            ));
-            return Status::No;
+            let message = format!("everything has ended, and {} is still there", directory.display());
+            return Err(CommandError::failed(message).help("`nestns prune` removes it, or says what is in the way"));
         }
         std::thread::sleep(Duration::from_millis(2));
     }
-    Status::Done
+    Ok(())
 }
 
-pub(super) fn tell_whom(name: &str, waiting: &[(String, Option<(f64, f64)>)]) {
+/// Writes what a stop waits for.
+pub(super) fn write_waiting(name: &str, waiting: &[(String, Option<(f64, f64)>)]) {
     const NAMED: usize = 4;
     if waiting.is_empty() {
         return;
@@ -375,5 +342,5 @@ pub(super) fn tell_whom(name: &str, waiting: &[(String, Option<(f64, f64)>)]) {
     if waiting.len() > NAMED {
         names.push(format!("{} more", waiting.len() - NAMED));
     }
-    tell(&format!("{name}: waiting for {}\n", names.join(", ")));
+    standard_error::write(&format!("{name}: waiting for {}\n", names.join(", ")));
 }

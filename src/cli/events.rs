@@ -6,13 +6,14 @@ use std::io;
 use clap::builder::FalseyValueParser;
 use serde::{Deserialize, Serialize};
 
+use super::command_error::{CommandError, Context as _};
 use super::follower::{Follower, Wake};
-use super::logs::told_that_it_is_gone;
+use super::logs::with_note_on_lifetime;
 use super::point;
 use super::selection::{self, Selection, Thing, resolve};
+use super::standard_error;
 use super::status::Status;
 use super::target::{Connection, Target};
-use super::tell::tell;
 use crate::controller::control::message::Snapshot;
 use crate::controller::document::{NamespaceDocument, ProcessDocument};
 use crate::controller::journal::event::WHOLE;
@@ -72,73 +73,96 @@ pub(super) struct Args {
 }
 
 /// Runs the verb.
-pub(super) fn run(args: &Args) -> anyhow::Result<Status> {
-    let connection = match selection::connect(&args.target, &args.addresses) {
-        Ok(connection) => connection,
-        Err(status) => return Ok(told_that_it_is_gone(status)),
-    };
-    let name = connection.name.clone();
-    match show(connection, args) {
-        Ok(status) => Ok(status),
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Err(error.into()),
-        Err(error) => Err(anyhow::Error::new(error).context(format!("cannot show the events of `{name}`"))),
-    }
+pub(super) fn run(args: &Args) -> Result<Status, CommandError> {
+    let connection = selection::connect(&args.target, &args.addresses).map_err(with_note_on_lifetime)?;
+    let what = format!("cannot show the events of `{}`", connection.name);
+    show(connection, args, &what)
 }
 
-fn show(mut connection: Connection, args: &Args) -> io::Result<Status> {
+fn show(mut connection: Connection, args: &Args, what: &str) -> Result<Status, CommandError> {
     let directory = connection.directory.clone();
-    let snapshot = match connection.snapshot() {
-        Ok(snapshot) => snapshot,
-        Err(status) => return Ok(status),
+    let snapshot = connection.snapshot()?;
+    let mut follower = if args.no_follow {
+        Follower::once(connection)
+    } else {
+        Follower::begin(connection, &directory).context(what)?
     };
-    let mut follower =
-        if args.no_follow { Follower::once(connection) } else { Follower::begin(connection, &directory)? };
-    let scope = match Scope::new(&snapshot, &args.addresses, &args.selection) {
-        Ok(scope) => scope,
-        Err(unresolved) => return Ok(unresolved.tell()),
-    };
+    let scope = Scope::new(&snapshot, &args.addresses, &args.selection)?;
     let mut shown = Vec::new();
     let is_from_start = args.since.is_some() || (args.no_follow && !args.snapshot);
-    let mut reader = EventReader::from(&directory, if is_from_start { 0 } else { snapshot.events });
     if args.snapshot {
         write_snapshot(&snapshot, &scope, &mut shown);
     }
-    let mut is_first = is_from_start;
-    loop {
-        let is_last = follower.is_over() || args.no_follow;
-        while let Some(line) = reader.read()? {
-            if args.no_follow && line.seq >= snapshot.events {
-                break;
+    let mut events = Events {
+        reader: EventReader::from(&directory, if is_from_start { 0 } else { snapshot.events }),
+        scope,
+        shown,
+        is_first: is_from_start,
+        end: args.no_follow.then_some(snapshot.events),
+    };
+    events.follow(&mut follower, args).context(what)?;
+    Ok(Status::Done)
+}
+
+/// What has been read of the events, and which of them are shown.
+struct Events {
+    reader: EventReader,
+    scope: Scope,
+    shown: Vec<u8>,
+    /// Whether nothing has been read from the beginning on, of which nobody has seen what was before.
+    is_first: bool,
+    /// The number of the first event that is not shown.
+    end: Option<u64>,
+}
+
+impl Events {
+    fn follow(&mut self, follower: &mut Follower, args: &Args) -> io::Result<()> {
+        loop {
+            let is_last = follower.is_over() || args.no_follow;
+            let is_past = self.read(follower, args)?;
+            self.write(follower)?;
+            let now = std::time::SystemTime::now();
+            if is_past || is_last || args.until.is_some_and(|until| Stamp::from(now) > until) {
+                return Ok(());
             }
-            if !std::mem::take(&mut is_first) && line.lost > 0 {
-                tell(&format!("warning: {} events were lost before they could be read\n", line.lost));
+            if follower.is_over() {
+                continue;
+            }
+            let left =
+                args.until.map(|until| std::time::SystemTime::from(until).duration_since(now).unwrap_or_default());
+            if follower.wait(left, &mut || self.reader.pin())? == Wake::Unread {
+                return Err(io::ErrorKind::BrokenPipe.into());
+            }
+        }
+    }
+
+    /// Reads what there is. Returns whether there was an event from after the end.
+    fn read(&mut self, follower: &mut Follower, args: &Args) -> io::Result<bool> {
+        while let Some(line) = self.reader.read()? {
+            if self.end.is_some_and(|end| line.seq >= end) {
+                return Ok(false);
+            }
+            if !std::mem::take(&mut self.is_first) && line.lost > 0 {
+                standard_error::write(&format!("warning: {} events were lost before they were read here\n", line.lost));
             }
             let Ok(head) = serde_json::from_str::<Head>(&line.text) else { continue };
             let stamp = Stamp::parse(head.ts.as_bytes()).unwrap_or_default();
             if args.until.is_some_and(|until| stamp > until) {
-                follower.write(&shown, &mut || reader.pin())?;
-                return Ok(Status::Done);
+                return Ok(true);
             }
-            if args.since.is_none_or(|since| stamp >= since) && scope.has(&head.path) {
-                shown.extend_from_slice(line.text.as_bytes());
-                shown.push(b'\n');
+            if args.since.is_none_or(|since| stamp >= since) && self.scope.has(&head.path) {
+                self.shown.extend_from_slice(line.text.as_bytes());
+                self.shown.push(b'\n');
             }
-            if shown.len() >= FULL {
-                follower.write(&std::mem::take(&mut shown), &mut || reader.pin())?;
+            if self.shown.len() >= FULL {
+                self.write(follower)?;
             }
         }
-        follower.write(&std::mem::take(&mut shown), &mut || reader.pin())?;
-        let now = std::time::SystemTime::now();
-        if is_last || args.until.is_some_and(|until| Stamp::from(now) > until) {
-            return Ok(Status::Done);
-        }
-        if follower.is_over() {
-            continue;
-        }
-        let left = args.until.map(|until| std::time::SystemTime::from(until).duration_since(now).unwrap_or_default());
-        if follower.wait(left, &mut || reader.pin())? == Wake::Unread {
-            return Err(io::ErrorKind::BrokenPipe.into());
-        }
+        Ok(false)
+    }
+
+    fn write(&mut self, follower: &mut Follower) -> io::Result<()> {
+        follower.write(&std::mem::take(&mut self.shown), &mut || self.reader.pin())
     }
 }
 

@@ -8,9 +8,9 @@ use clap::{Subcommand, ValueEnum};
 use serde::Serialize;
 
 use super::color::When;
+use super::command_error::{CommandError, ErrorKind};
 use super::status::Status;
 use super::story::charset;
-use super::tell::tell;
 use crate::diagnostic::Color;
 use crate::experiment::{ALL, Experiment, Finding, Verdict, find};
 use crate::observe::boot;
@@ -110,14 +110,14 @@ fn known(text: &str) -> Result<&'static str, String> {
 }
 
 /// Runs the verb.
-pub(super) fn run(args: &Args) -> anyhow::Result<Status> {
+pub(super) fn run(args: &Args) -> Result<Status, CommandError> {
     match &args.what {
         What::Ls(args) => list(&args.answer),
         What::Run(args) => carry_out(args),
     }
 }
 
-fn list(answer: &AnswerArgs) -> anyhow::Result<Status> {
+fn list(answer: &AnswerArgs) -> Result<Status, CommandError> {
     let entries: Vec<Entry> = ALL.iter().map(|one| entry(one, None)).collect();
     if answer.format == Format::Json {
         return write_document(&entries).map(|()| Status::Done);
@@ -132,18 +132,15 @@ fn list(answer: &AnswerArgs) -> anyhow::Result<Status> {
     Ok(Status::Done)
 }
 
-fn carry_out(args: &RunArgs) -> anyhow::Result<Status> {
+fn carry_out(args: &RunArgs) -> Result<Status, CommandError> {
     let chosen: Vec<&Experiment> =
         if args.all { ALL.iter().collect() } else { args.ids.iter().filter_map(|id| find(id)).collect() };
     let mut entries = Vec::with_capacity(chosen.len());
-    let mut has_no_stage = false;
+    let mut no_stage = None;
     for experiment in chosen {
         let finding = experiment.run().unwrap_or_else(|error| {
             let finding = Finding::without_stage(&error);
-            if !has_no_stage {
-                tell(&format!("error: {}\n  = help: `nestns doctor` shows what this machine lacks\n", finding.found));
-            }
-            has_no_stage = true;
+            no_stage.get_or_insert_with(|| finding.found.clone());
             finding
         });
         entries.push(entry(experiment, Some(finding)));
@@ -165,11 +162,15 @@ fn carry_out(args: &RunArgs) -> anyhow::Result<Status> {
         );
         std::io::stdout().lock().write_all(text.as_bytes())?;
     }
-    Ok(match fails {
-        0 if has_no_stage => Status::Other(4),
-        0 => Status::Done,
-        _ => Status::No,
-    })
+    let status = if fails == 0 { Status::Done } else { Status::No };
+    match no_stage {
+        None => Ok(status),
+        Some(why) => {
+            let error =
+                CommandError::new(ErrorKind::Machine, why).help("`nestns doctor` tells what this machine lacks");
+            Err(if fails == 0 { error } else { error.with_status(status) })
+        }
+    }
 }
 
 fn entry(experiment: &Experiment, finding: Option<Finding>) -> Entry {
@@ -178,7 +179,7 @@ fn entry(experiment: &Experiment, finding: Option<Finding>) -> Entry {
     Entry { id, hypothesis, layout, did, found, verdict }
 }
 
-fn write_document(entries: &[Entry]) -> anyhow::Result<()> {
+fn write_document(entries: &[Entry]) -> Result<(), CommandError> {
     let document = ExperimentDocument { schema: "nestns.experiment/1", kernel: boot::kernel(), experiments: entries };
     let mut stdout = std::io::stdout().lock();
     // As an error of the stream, so that a reader who has left is known as one.

@@ -6,9 +6,10 @@ use clap::ValueEnum;
 use clap::builder::FalseyValueParser;
 
 use super::color::When;
+use super::command_error::CommandError;
 use super::launch;
+use super::standard_error;
 use super::status::Status;
-use super::tell::tell;
 use super::topology_arguments::TopologyArguments;
 use super::tree;
 use crate::present::graph::{Detail, Direction, Heading, Picture, dot, mermaid, svg};
@@ -79,11 +80,8 @@ impl From<DirectionWord> for Direction {
 }
 
 /// Runs the verb.
-pub(super) fn run(args: &Args) -> anyhow::Result<Status> {
-    let topology = match launch::check(&args.topology, None, args.color) {
-        Ok(checked) => checked.topology,
-        Err(status) => return Ok(status),
-    };
+pub(super) fn run(args: &Args) -> Result<Status, CommandError> {
+    let topology = launch::check(&args.topology, None, args.color)?.topology;
     let heading = Heading { name: topology.name.clone(), description: topology.description.clone() };
     let nodes = outline::declared(&topology);
     let picture = || {
@@ -106,7 +104,7 @@ fn chart(args: &Args, heading: &Heading, nodes: &[Node]) -> String {
     if !args.no_fold {
         let chart = mermaid::fit(heading, nodes, args.direction.into());
         if !chart.left_out.is_empty() {
-            tell(&format!(
+            standard_error::write(&format!(
                 "note: Mermaid draws {} edges and {} characters at most; {}\n",
                 mermaid::MOST_EDGES,
                 mermaid::MOST_CHARACTERS,
@@ -117,7 +115,7 @@ fn chart(args: &Args, heading: &Heading, nodes: &[Node]) -> String {
     }
     let chart = mermaid::Chart::of(&Picture::new(heading, nodes, Detail::FULL), args.direction.into());
     if !chart.fits() {
-        tell(&format!(
+        standard_error::write(&format!(
             "warning: this has {} edges and {} characters, and Mermaid draws {} and {} at most unless `maxEdges` and \
              `maxTextSize` are raised\n",
             chart.edges,

@@ -4,10 +4,12 @@ use std::io::Write as _;
 
 use clap::builder::FalseyValueParser;
 
+use super::command_error::{CommandError, ErrorKind};
 use super::selection::{self, Selection, Thing, resolve, threads};
+use super::standard_error;
 use super::status::Status;
 use super::target::Target;
-use super::tell::tell;
+use crate::controller::control::client_error::ClientError;
 use crate::controller::control::message::{Reply, Request, Snapshot, Target as Identity};
 use crate::topology::{Address, Signal};
 
@@ -65,93 +67,83 @@ fn signal(text: &str) -> Result<Signal, String> {
 }
 
 /// Runs the verb.
-pub(super) fn run(args: &Args) -> anyhow::Result<Status> {
-    let (mut connection, snapshot) = match selection::look(&args.target, &args.addresses) {
-        Ok(found) => found,
-        Err(status) => return Ok(status),
-    };
-    let things = match resolve(&snapshot, &args.addresses, &args.selection) {
-        Ok(things) => things,
-        Err(unresolved) => return Ok(unresolved.tell()),
-    };
-    if let Some(status) = refuse_many(args, &snapshot) {
-        return Ok(status);
-    }
+pub(super) fn run(args: &Args) -> Result<Status, CommandError> {
+    let (mut connection, snapshot) = selection::look(&args.target, &args.addresses)?;
+    let things = resolve(&snapshot, &args.addresses, &args.selection)?;
+    refuse_many(args, &snapshot)?;
     for address in &args.addresses {
         if let Some(thread) = threads::named(&snapshot, address) {
-            tell(&format!("note: `{address}` is a thread ({}); the whole process is signalled\n", thread.name));
+            standard_error::write(&format!(
+                "note: `{address}` is a thread ({}): a signal goes to the whole process\n",
+                thread.name
+            ));
         }
     }
-    let Whom { targets, ended } = whom(&things, &snapshot, &args.addresses);
-    let mut status = Status::Done;
-    for path in &ended {
-        tell(&format!("`{path}` has already ended\n"));
-        status = Status::No;
-    }
+    let Targets { targets, ended } = targets(&things, &snapshot, &args.addresses);
+    let mut errors: Vec<CommandError> =
+        ended.iter().map(|path| CommandError::not_found(format!("`{path}` has ended already"))).collect();
     if targets.is_empty() {
         if ended.is_empty() {
-            tell("error: all addressed processes have already ended\n");
+            errors.push(CommandError::not_found("everybody who is addressed has ended already"));
         }
-        return Ok(Status::No);
+        return CommandError::of_several(errors).map(|()| Status::Done);
     }
     let signal = args.signal.number();
-    let (reached, vanished, paused, dropped, refused) = match connection.client.ask(Request::Signal { targets, signal })
-    {
-        Ok(Reply::Signalled { reached, ended, paused, dropped, refused }) => (reached, ended, paused, dropped, refused),
-        Ok(_) => Default::default(),
-        Err(error) => return Ok(connection.fail(&error)),
+    let reply = connection.client.ask(Request::Signal { targets, signal }).map_err(|error| connection.fail(&error))?;
+    let Reply::Signalled { reached, ended, dropped, refused, paused } = reply else {
+        return Err(connection.fail(&ClientError::Unreadable("it is something else".to_owned())));
     };
-    for path in &vanished {
-        tell(&format!("`{path}` has ended in the meantime; a process that has reused its number was not signalled\n"));
+    for path in &ended {
+        let message = format!("`{path}` has ended meanwhile; whoever has its number now was not signalled");
+        if reached.is_empty() || is_named(path, &args.addresses) {
+            errors.push(CommandError::not_found(message));
+        } else {
+            standard_error::write(&format!("note: {message}\n"));
+        }
     }
     for path in &paused {
-        tell(&format!("`{path}` is paused; the signal is delivered when it resumes\n"));
+        standard_error::write(&format!("note: `{path}` is paused: it notices the signal when it goes on\n"));
     }
-    for (path, reason) in &refused {
-        tell(&format!("error: cannot signal `{path}`: {reason}\n"));
-    }
-    if !dropped.is_empty() {
-        tell_dropped(&dropped, args.signal, reached.is_empty());
-    }
-    let is_short = !dropped.is_empty() || !refused.is_empty();
-    if is_short || reached.is_empty() || vanished.iter().any(|path| is_named(path, &args.addresses)) {
-        status = Status::No;
-    }
+    let refusal = |(path, reason): &(String, String)| {
+        CommandError::new(ErrorKind::Forbidden, format!("cannot signal `{path}`: {reason}"))
+    };
+    errors.extend(refused.iter().map(refusal));
+    errors.extend(dropped_error(&dropped, args.signal, reached.is_empty()));
     if !args.quiet {
         let text = reached.iter().fold(String::new(), |text, path| text + path + "\n");
         std::io::stdout().lock().write_all(text.as_bytes())?;
     }
-    Ok(status)
+    CommandError::of_several(errors).map(|()| Status::Done)
 }
 
 /// How many paths are named before the rest is counted.
 const NAMED: usize = 10;
 
-/// Says for which PID 1s the kernel would drop a signal.
-fn tell_dropped(dropped: &[String], signal: Signal, is_nothing_sent: bool) {
-    let is_one = dropped.len() == 1;
-    let (verb, pronoun) = if is_one { ("is a PID 1 that does", "it") } else { ("are PID 1s that do", "them") };
+/// Error of PID 1s for which the kernel would drop a signal.
+fn dropped_error(dropped: &[String], signal: Signal, is_nothing_sent: bool) -> Option<CommandError> {
+    let (verb, pronoun) = match dropped.len() {
+        0 => return None,
+        1 => ("is a PID 1 that does", "it"),
+        _ => ("are PID 1s that do", "them"),
+    };
     let mut list: Vec<String> = dropped.iter().take(NAMED).map(|path| format!("`{path}`")).collect();
     if dropped.len() > NAMED {
         list.push(format!("and {} more", dropped.len() - NAMED));
     }
-    let sent = match (is_nothing_sent, is_one) {
-        (true, _) => "nothing was sent",
-        (false, true) => "nothing was sent to it",
-        (false, false) => "nothing was sent to them",
-    };
-    tell(&format!(
-        "error: {} {verb} not handle {signal}, so the kernel would drop it, whatever the sender; {sent}\n  = help: \
-         kill {pronoun} with `-s KILL`, which also kills everything inside, or stop the namespace\n",
+    let sent = if is_nothing_sent { "nothing was sent".to_owned() } else { format!("nothing was sent to {pronoun}") };
+    let message = format!(
+        "{} {verb} not handle {signal}, so that the kernel would drop it, whoever sends it; {sent}",
         list.join(", ")
-    ));
+    );
+    let help = format!("end {pronoun} with `-s KILL`, which also ends everything inside, or stop the namespace");
+    Some(CommandError::new(ErrorKind::Conflict, message).help(help))
 }
 
-/// Whether an address that looks like one, or no address, means many: the status to end with.
-fn refuse_many(args: &Args, snapshot: &Snapshot) -> Option<Status> {
+/// Refuses an address that looks like one, or no address, where it means many.
+fn refuse_many(args: &Args, snapshot: &Snapshot) -> Result<(), CommandError> {
     let Args { addresses, selection, .. } = args;
     if args.all || !selection.is_empty() {
-        return None;
+        return Ok(());
     }
     let everything = Address::everything();
     let looks_like_one = |address: &&Address| address.is_exact() || address.is_everything();
@@ -161,34 +153,33 @@ fn refuse_many(args: &Args, snapshot: &Snapshot) -> Option<Status> {
         let found =
             resolve(snapshot, std::slice::from_ref(address), &Selection::default()).map_or(0, |found| found.len());
         if found > 1 || address.is_everything() {
-            tell(&format!(
-                "error: `{address}` matches {}; nothing was sent\n  = help: use `--all` to signal all of them\n",
-                if address.is_everything() { "the whole topology".to_owned() } else { format!("{found} processes") }
-            ));
-            return Some(Status::No);
+            let what =
+                if address.is_everything() { "the whole topology".to_owned() } else { format!("{found} things") };
+            let message = format!("`{address}` means {what}; nothing was sent");
+            return Err(CommandError::new(ErrorKind::Ambiguous, message).help("say `--all` if that is meant"));
         }
     }
-    None
+    Ok(())
 }
 
-/// Who is to be signalled, and who has ended although he was named.
-struct Whom {
+/// Processes to be signalled, and those that were named and have ended.
+struct Targets {
     targets: Vec<Identity>,
     ended: Vec<String>,
 }
 
-fn whom(things: &[Thing<'_>], snapshot: &Snapshot, addresses: &[Address]) -> Whom {
-    let mut whom = Whom { targets: Vec::new(), ended: Vec::new() };
+fn targets(things: &[Thing<'_>], snapshot: &Snapshot, addresses: &[Address]) -> Targets {
+    let mut found = Targets { targets: Vec::new(), ended: Vec::new() };
     let mut seen = std::collections::HashSet::new();
     for thing in things {
         match thing.process(snapshot).and_then(selection::identity) {
-            Some(identity) if seen.insert(identity.pid) => whom.targets.push(identity),
-            None if is_named(thing.path(), addresses) => whom.ended.push(thing.path().to_owned()),
-            // He is signalled already, or was not meant in particular.
+            Some(identity) if seen.insert(identity.pid) => found.targets.push(identity),
+            None if is_named(thing.path(), addresses) => found.ended.push(thing.path().to_owned()),
+            // It is signalled already, or was not meant in particular.
             _ => {}
         }
     }
-    whom
+    found
 }
 
 /// Whether somebody has written exactly this path.

@@ -1,21 +1,20 @@
-//! What `up` and `run` have in common: the request to the controller, and what becomes of troubles.
+//! What `up`, `run` and `test` have in common: the checked file, the options of the controller, and the error of a start.
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::color::When;
+use super::command_error::{CommandError, ErrorKind, Hint};
 use super::explain::hint;
-use super::status::Status;
-use super::tell::tell as say;
+use super::standard_error;
 use super::topology_arguments::TopologyArguments;
 use super::topology_file::TopologyFile;
 use crate::controller::trouble::Trouble;
 use crate::controller::truth::Origin;
 use crate::controller::{Command, Gates, LinesTo, Options, SignalsFor};
-use crate::diagnostic::{Code, Color, Diagnostics, Format, Sources, render};
+use crate::diagnostic::{Code, Color, Diagnostics, Format, Level, Sources, render};
 use crate::engine::plan::Order;
 use crate::observe::doctor;
 use crate::present::config;
@@ -47,23 +46,19 @@ impl Checked {
     }
 }
 
-/// Reads and checks a file; problems are shown on standard error, and errors end the verb.
-pub(super) fn check(arguments: &TopologyArguments, name: Option<String>, color: When) -> Result<Checked, Status> {
+/// Reads and checks a file; warnings are shown on standard error.
+pub(super) fn check(arguments: &TopologyArguments, name: Option<String>, color: When) -> Result<Checked, CommandError> {
     let file = match TopologyFile::read(arguments.file.as_deref(), &arguments.values) {
         Ok(file) => file,
         Err(unreadable) => {
             let (sources, diagnostics) = unreadable.into_parts();
-            show(&sources, &diagnostics, color);
-            say_hint(diagnostics.iter().map(|diagnostic| diagnostic.code));
-            return Err(Status::WrongFile);
+            return Err(file_error(&sources, &diagnostics, color));
         }
     };
     let parsed = file.parse(name);
-    show(&parsed.sources, &parsed.diagnostics, color);
-    let Some(topology) = parsed.topology else {
-        say_hint(parsed.diagnostics.iter().map(|diagnostic| diagnostic.code));
-        return Err(Status::WrongFile);
-    };
+    let Some(topology) = parsed.topology else { return Err(file_error(&parsed.sources, &parsed.diagnostics, color)) };
+    // A closed standard error is no failure; the status says it as well.
+    standard_error::write(&rendered(&parsed.sources, &parsed.diagnostics, color));
     let file = Some(parsed.sources.main().name().to_owned());
     // Relative files of a topology are meant from where it lies; of one from standard input, from here.
     let here = std::env::current_dir().unwrap_or_else(|_| PathBuf::from("/"));
@@ -72,36 +67,52 @@ pub(super) fn check(arguments: &TopologyArguments, name: Option<String>, color: 
     Ok(Checked { topology, file, base, variables: parsed.variables })
 }
 
-fn show(sources: &Sources, diagnostics: &Diagnostics, color: When) {
-    let stderr = std::io::stderr();
-    let text = render(Format::Human, color.resolve(&stderr), &[(sources, diagnostics)]);
-    // Nobody to tell is no failure; the status says it as well.
-    say(&text);
+fn rendered(sources: &Sources, diagnostics: &Diagnostics, color: When) -> String {
+    render(Format::Human, color.resolve(&std::io::stderr()), &[(sources, diagnostics)])
 }
 
-fn say_hint(codes: impl IntoIterator<Item = Code>) {
-    if let Some(hint) = hint(codes) {
-        say(&format!("{hint}\n"));
+/// Error of a wrong file: its problems for people, the first of them for programs.
+fn file_error(sources: &Sources, diagnostics: &Diagnostics, color: When) -> CommandError {
+    let mut errors = diagnostics.iter().filter(|diagnostic| diagnostic.level() == Level::Error);
+    let name = sources.main().name();
+    let mut error = match errors.next() {
+        Some(first) => CommandError::new(ErrorKind::File, format!("{name}: {}", first.message)).code(first.code),
+        None => CommandError::new(ErrorKind::File, format!("{name} cannot be used")),
+    };
+    error = error.rendering(rendered(sources, diagnostics, color));
+    with_explanation(error, diagnostics.iter().map(|diagnostic| diagnostic.code))
+}
+
+/// Adds where more is said about codes.
+fn with_explanation(error: CommandError, codes: impl IntoIterator<Item = Code>) -> CommandError {
+    match hint(codes) {
+        Some(line) => error.hint(Hint::More(line)),
+        None => error,
     }
 }
 
-/// Shows what kept a tree from standing, and says with which status to end.
-pub(super) fn tell(trouble: &Trouble, files: &[String]) -> Status {
-    let mut text = format!("error[{}]: {trouble}\n", trouble.code());
+/// Error of a tree that did not come to stand.
+pub(super) fn start_error(trouble: &Trouble, files: &[String]) -> CommandError {
+    let kind = match trouble.status() {
+        1 => ErrorKind::Conflict,
+        4 => ErrorKind::Machine,
+        _ => ErrorKind::Start,
+    };
+    let mut error = CommandError::new(kind, trouble.to_string()).code(trouble.code());
     if let Some(place) = trouble.position().and_then(|position| place(position, files)) {
-        let _ = writeln!(text, "  --> {place}");
+        error = error.hint(Hint::Place(place));
     }
     if let Some(help) = trouble.help() {
-        let _ = writeln!(text, "  = help: {help}");
+        error = error.help(help);
     }
-    say(&text);
-    say_hint([trouble.code()]);
-    if let Some(id) = trouble.check() {
-        let line = doctor::check(id)
-            .map_or_else(|| format!("`nestns doctor` checks this as {id}"), |check| check.as_last_line());
-        say(&format!("{line}\n"));
+    error = with_explanation(error, [trouble.code()]);
+    match trouble.check() {
+        Some(id) => error.hint(Hint::More(
+            doctor::check(id)
+                .map_or_else(|| format!("`nestns doctor` checks this as {id}"), |check| check.as_last_line()),
+        )),
+        None => error,
     }
-    Status::Other(trouble.status())
 }
 
 /// `file:line:column`, if there is such a place.
@@ -110,27 +121,27 @@ pub(super) fn place(position: Position, files: &[String]) -> Option<String> {
     Some(format!("{file}:{}:{}", position.line, position.column))
 }
 
-/// Whether a tree has the namespace that a command is to run in; tells what there is instead. `file` is how the tree is called.
-pub(super) fn has_namespace(topology: &Topology, path: &str, file: &str) -> bool {
+/// Error of a tree that has not the namespace that a command is to run in, with what there is instead. `file` is how the tree is
+/// called.
+pub(super) fn find_namespace(topology: &Topology, path: &str, file: &str) -> Result<(), CommandError> {
     if topology.find(path).is_some() {
-        return true;
+        return Ok(());
     }
-    let mut text = format!("error: there is no namespace `{path}` in {file}\n");
+    let error = CommandError::not_found(format!("there is no namespace `{path}` in {file}"));
     let around = path.rsplit_once('/').and_then(|(around, name)| Some((topology.find(around)?, name)));
     let is_process =
         |id, name| name == "init" || topology.namespace(id).processes.iter().any(|process| process.name == name);
     if let Some((around, _)) = around.filter(|&(id, name)| is_process(id, name)) {
-        let _ = writeln!(text, "  = help: that is a process, in `{}`", topology.namespace(around).path);
-    } else if let Ok(address) = path.parse() {
-        let all = topology.pre_order();
-        let paths = all.iter().map(|&id| topology.namespace(id).path.as_str());
-        let near: Vec<String> = nearest(&address, paths).into_iter().map(|path| format!("`{path}`")).collect();
-        if !near.is_empty() {
-            let _ = writeln!(text, "  = help: there is {}", near.join(", "));
-        }
+        return Err(error.help(format!("that is a process; it is in `{}`", topology.namespace(around).path)));
     }
-    say(&text);
-    false
+    let all = topology.pre_order();
+    let paths = all.iter().map(|&id| topology.namespace(id).path.as_str());
+    let near = path.parse().map(|address| nearest(&address, paths)).unwrap_or_default();
+    if near.is_empty() {
+        return Err(error);
+    }
+    let near: Vec<String> = near.into_iter().map(|path| format!("`{path}`")).collect();
+    Err(error.help(format!("there is {}", near.join(", "))))
 }
 
 /// Options that a verb has not asked for.

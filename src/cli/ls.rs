@@ -5,9 +5,10 @@ use std::time::{Duration, SystemTime};
 
 use serde::Serialize;
 
+use super::command_error::CommandError;
+use super::standard_error;
 use super::status::Status;
 use super::table_arguments::{Field, TableArguments};
-use super::tell::tell;
 use crate::controller::census::{self, Found, Presence};
 use crate::controller::control::message::Status as Numbers;
 use crate::controller::state_directory::lock_in;
@@ -74,11 +75,8 @@ const FIELDS: [Of; 11] = [
 ];
 
 /// Runs the verb.
-pub(super) fn run(args: &Args) -> anyhow::Result<Status> {
-    let columns = match args.table.columns(&FIELDS) {
-        Ok(columns) => columns,
-        Err(status) => return Ok(status),
-    };
+pub(super) fn run(args: &Args) -> Result<Status, CommandError> {
+    let columns = args.table.columns(&FIELDS)?;
     let topologies: Vec<TopologyDocument> = census::everything().into_iter().filter_map(describe).collect();
     tell_troubles(&topologies);
     if args.table.is_json() {
@@ -152,7 +150,7 @@ fn tell_troubles(topologies: &[TopologyDocument]) {
         };
     }
     if !text.is_empty() {
-        tell(&text);
+        standard_error::write(&text);
     }
 }
 

@@ -1,7 +1,6 @@
 //! The command line: one file a verb, each with its arguments and one function that runs it.
 //!
-//! A verb returns the exit status; an error that it returns instead is one that has no status of its own, and is printed
-//! here. To add a verb: a file with `Args` and `run`, a variant of `Verb`, an arm in `Verb::run`.
+//! A verb returns the exit status of its answer, or the [`CommandError`] that kept it from one, which is printed here. To add a verb: a file with `Args` and `run`, a variant of `Verb`, an arm in `Verb::run`.
 
 mod abandoned;
 mod actor;
@@ -9,6 +8,7 @@ mod attach;
 mod capture;
 mod check;
 mod color;
+mod command_error;
 mod completions;
 mod config;
 mod detach;
@@ -48,12 +48,12 @@ mod save;
 mod schema;
 mod see;
 mod selection;
+mod standard_error;
 mod status;
 mod story;
 mod surroundings;
 mod table_arguments;
 mod target;
-mod tell;
 mod terminal;
 mod test;
 mod topology_arguments;
@@ -67,11 +67,9 @@ mod version;
 mod wait;
 mod whois;
 
-use crate::sys::errno;
-use std::io;
+use clap::{ArgMatches, CommandFactory, FromArgMatches as _, Parser, Subcommand};
 
-use clap::{CommandFactory, Parser, Subcommand};
-
+use command_error::{CommandError, ErrorFormat};
 pub use status::Status;
 
 /// Build, supervise and take down trees of nested Linux PID namespaces described in TOML.
@@ -93,6 +91,9 @@ struct Cli {
     #[command(subcommand)]
     verb: Verb,
 }
+
+/// The word of `--format` for programs.
+const JSON: &str = "json";
 
 // What a verb takes is put together when it is the one that is asked for: with every verb's arguments, that is half of the
 // time that a short command needs. What `nestns --help` says of each is therefore here.
@@ -174,7 +175,7 @@ enum Verb {
 }
 
 impl Verb {
-    fn run(self) -> anyhow::Result<Status> {
+    fn run(self) -> Result<Status, CommandError> {
         match self {
             Self::Up(args) => up::run(&args),
             Self::Down(args) => down::run(&args),
@@ -182,7 +183,7 @@ impl Verb {
             Self::Events(args) => events::run(&args),
             Self::Kill(args) => kill::run(&args),
             Self::Wait(args) => wait::run(&args),
-            Self::Release(args) => Ok(release::run(args)),
+            Self::Release(args) => release::run(args),
             Self::Restart(args) => restart::run(&args),
             Self::Exec(args) => exec::run(args),
             Self::Attach(args) => attach::run(args),
@@ -218,53 +219,72 @@ impl Verb {
 
 /// Reads the command line, does what it says, and returns the exit status: 2 if it cannot be read.
 pub fn main() -> u8 {
-    if let Some(refused) = privilege::refuse() {
-        return refused.code();
+    if let Err(error) = privilege::refuse() {
+        error.print(ErrorFormat::Text);
+        return error.status();
     }
     completions::answer_shell(whole_command);
-    let verb = match Cli::try_parse() {
-        Ok(cli) => cli.verb,
-        Err(answer) => return print(&answer).code(),
+    let mut matches = match Cli::command().try_get_matches() {
+        Ok(matches) => matches,
+        Err(answer) => return print(&answer),
     };
-    let status = match verb.run() {
-        Ok(status) => status,
-        // Whoever read the output has seen enough of it, as `head` does.
-        Err(error) if is_broken_pipe(&error) => Status::Done,
+    let format = error_format(&matches);
+    let result = match Cli::from_arg_matches_mut(&mut matches) {
+        Ok(cli) => cli.verb.run(),
+        Err(answer) => return print(&answer.format(&mut Cli::command())),
+    };
+    match result {
+        Ok(status) => status.code(),
         Err(error) => {
-            tell::tell(&format!("error: {}\n", chain(&error)));
-            Status::No
+            error.print(format);
+            error.status()
         }
-    };
-    status.code()
+    }
 }
 
-/// Prints what clap has to say: what is wrong with the command line, or help.
-fn print(answer: &clap::Error) -> Status {
+/// Form of the errors of a verb: that of its answer, where it has one for programs.
+fn error_format(matches: &ArgMatches) -> ErrorFormat {
+    let Some((_, verb)) = matches.subcommand() else { return ErrorFormat::Text };
+    match verb.try_get_raw("format") {
+        Ok(words) => match words.into_iter().flatten().next_back() {
+            Some(word) if word == JSON => ErrorFormat::Json,
+            _ => ErrorFormat::Text,
+        },
+        Err(_) => error_format(verb),
+    }
+}
+
+/// Form of the errors of a command line that could not be read.
+fn error_format_of_words(words: impl Iterator<Item = String>) -> ErrorFormat {
+    let mut is_json = std::env::var("NESTNS_FORMAT").is_ok_and(|format| format == JSON);
+    let mut words = words.take_while(|word| word != "--");
+    while let Some(word) = words.next() {
+        if word == "--format" {
+            is_json = words.next().is_some_and(|format| format == JSON);
+        } else if let Some(format) = word.strip_prefix("--format=") {
+            is_json = format == JSON;
+        }
+    }
+    if is_json { ErrorFormat::Json } else { ErrorFormat::Text }
+}
+
+/// Prints what clap answers: what is wrong with the command line, or help. Returns the exit status.
+fn print(answer: &clap::Error) -> u8 {
+    let words = std::env::args_os().map(|word| word.to_string_lossy().into_owned());
+    if answer.use_stderr() && error_format_of_words(words) == ErrorFormat::Json {
+        let error = CommandError::of_usage(&answer.to_string());
+        error.print(ErrorFormat::Json);
+        return error.status();
+    }
     match answer.print() {
-        Err(error) if !answer.use_stderr() && error.kind() != io::ErrorKind::BrokenPipe => {
-            tell::tell(&format!("error: {}\n", chain(&error.into())));
-            Status::No
+        _ if answer.use_stderr() => Status::WrongCommandLine.code(),
+        Err(error) => {
+            let error = CommandError::from(error);
+            error.print(ErrorFormat::Text);
+            error.status()
         }
-        _ if answer.use_stderr() => Status::WrongCommandLine,
-        _ => Status::Done,
+        Ok(()) => Status::Done.code(),
     }
-}
-
-/// An error and what it comes from, with every errno spelled as everywhere.
-fn chain(error: &anyhow::Error) -> String {
-    let text = |cause: &(dyn std::error::Error + 'static)| {
-        if let Some(error) = cause.downcast_ref::<io::Error>() {
-            return errno::of_io(error);
-        }
-        cause.downcast_ref::<nix::errno::Errno>().map_or_else(|| cause.to_string(), |&errno| errno::spelled(errno))
-    };
-    let mut parts: Vec<String> = error.chain().map(text).collect();
-    let is_bare = parts.len() == 1;
-    if is_bare && error.downcast_ref::<io::Error>().is_some_and(|error| error.raw_os_error().is_some()) {
-        // What is not about standard output says what it is about.
-        parts.insert(0, "cannot write to standard output".to_owned());
-    }
-    parts.join(": ")
 }
 
 /// The command line with every verb's arguments.
@@ -274,19 +294,28 @@ fn whole_command() -> clap::Command {
     command
 }
 
-fn is_broken_pipe(error: &anyhow::Error) -> bool {
-    error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
-}
-
 #[cfg(test)]
 mod tests {
     use clap::{Arg, ArgAction, Command, CommandFactory};
 
-    use super::{Cli, whole_command};
+    use super::command_error::ErrorFormat;
+    use super::{Cli, error_format, error_format_of_words, whole_command};
 
     #[test]
     fn the_command_line_is_consistent() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn errors_have_the_form_of_the_answer() {
+        let of = |line: &str| error_format(&Cli::command().get_matches_from(line.split(' ')));
+        let of_words = |line: &str| error_format_of_words(line.split(' ').map(str::to_owned));
+        for json in ["nestns ps --format json", "nestns experiment ls --format=json", "nestns up x --format json"] {
+            assert_eq!((of(json), of_words(json)), (ErrorFormat::Json, ErrorFormat::Json), "{json}");
+        }
+        for text in ["nestns ps", "nestns exec x --", "nestns run -- x --format json", "nestns ps --format human"] {
+            assert_eq!((of(text), of_words(text)), (ErrorFormat::Text, ErrorFormat::Text), "{text}");
+        }
     }
 
     #[test]

@@ -4,10 +4,7 @@ use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use anyhow::Context as _;
-
-use super::status::Status;
-use super::tell::tell;
+use super::command_error::{CommandError, Context as _, ErrorKind};
 
 /// What becomes of a file that is there already.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,24 +22,15 @@ impl Existing {
     }
 }
 
-/// What has become of something that was to be written: one that was there already is there still, which is told with what
-/// can be done about it, and the answer is no.
-///
-/// # Errors
-///
-/// Any other failure, with the path.
-pub(super) fn outcome(path: &Path, written: io::Result<()>) -> anyhow::Result<Status> {
-    match written {
-        Ok(()) => Ok(Status::Done),
+/// Makes an error of a failed attempt to write; one that was there already is there still.
+pub(super) fn written(path: &Path, result: io::Result<()>) -> Result<(), CommandError> {
+    match result {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-            tell(&format!(
-                "error: {} already exists and was not changed\nhelp: use --force to overwrite it, or --output FILE to \
-                 write another file\n",
-                path.display()
-            ));
-            Ok(Status::No)
+            let message = format!("{} is there already, and was left as it is", path.display());
+            let error = CommandError::new(ErrorKind::Conflict, message);
+            Err(error.help("--force replaces it, --output FILE writes another one"))
         }
-        Err(error) => Err(error).with_context(|| format!("cannot write {}", path.display())),
+        result => result.context(format_args!("cannot write {}", path.display())),
     }
 }
 

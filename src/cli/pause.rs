@@ -4,10 +4,10 @@ use std::io::Write as _;
 
 use clap::builder::FalseyValueParser;
 
+use super::command_error::CommandError;
 use super::selection::{self, Selection, Thing, resolve};
 use super::status::Status;
 use super::target::Target;
-use super::tell::tell;
 use crate::controller::control::message::{Reply, Request, Snapshot};
 use crate::topology::Address;
 
@@ -59,24 +59,18 @@ enum What {
 }
 
 /// Runs `pause`.
-pub(super) fn pause(args: &PauseArgs) -> anyhow::Result<Status> {
+pub(super) fn pause(args: &PauseArgs) -> Result<Status, CommandError> {
     run(&args.whom, What::Pause)
 }
 
 /// Runs `resume`.
-pub(super) fn resume(args: &ResumeArgs) -> anyhow::Result<Status> {
+pub(super) fn resume(args: &ResumeArgs) -> Result<Status, CommandError> {
     run(&args.whom, What::Resume)
 }
 
-fn run(whom: &Whom, what: What) -> anyhow::Result<Status> {
-    let (mut connection, snapshot) = match selection::look(&whom.target, &whom.addresses) {
-        Ok(found) => found,
-        Err(status) => return Ok(status),
-    };
-    let paths = match namespaces(&snapshot, &whom.addresses, what) {
-        Ok(paths) => paths,
-        Err(status) => return Ok(status),
-    };
+fn run(whom: &Whom, what: What) -> Result<Status, CommandError> {
+    let (mut connection, snapshot) = selection::look(&whom.target, &whom.addresses)?;
+    let paths = namespaces(&snapshot, &whom.addresses, what)?;
     for path in paths {
         let request = match what {
             What::Pause => Request::Pause { path: path.clone() },
@@ -88,14 +82,14 @@ fn run(whom: &Whom, what: What) -> anyhow::Result<Status> {
                 let done = if what == What::Pause { "paused" } else { "resumed" };
                 writeln!(std::io::stdout(), "{done} {path}")?;
             }
-            Err(error) => return Ok(connection.fail(&error)),
+            Err(error) => return Err(connection.fail(&error)),
         }
     }
     Ok(Status::Done)
 }
 
 /// The outermost of the namespaces that are meant: what is inside of them is with them.
-fn namespaces(snapshot: &Snapshot, addresses: &[Address], what: What) -> Result<Vec<String>, Status> {
+fn namespaces(snapshot: &Snapshot, addresses: &[Address], what: What) -> Result<Vec<String>, CommandError> {
     let mut paths: Vec<&str> = Vec::new();
     for address in addresses {
         if address.is_everything() {
@@ -103,31 +97,28 @@ fn namespaces(snapshot: &Snapshot, addresses: &[Address], what: What) -> Result<
             let all = snapshot.namespaces.iter().filter(|namespace| is_meant(namespace.state.as_deref()));
             paths.extend(all.map(|namespace| &*namespace.path));
             if paths.is_empty() {
-                tell("error: nothing is paused\n");
-                return Err(Status::No);
+                return Err(CommandError::not_found("nothing is paused"));
             }
             continue;
         }
         let things = resolve(snapshot, std::slice::from_ref(address), &Selection::default());
-        for thing in things.map_err(|unresolved| unresolved.tell())? {
+        for thing in things? {
             match thing {
                 Thing::Namespace(namespace) => paths.push(&namespace.path),
                 // A pattern means the namespaces among what it matches.
                 Thing::Process(_) if !address.is_exact() => {}
                 Thing::Process(process) => {
-                    tell(&format!(
-                        "error: `{}` is a process, but only namespaces can be paused\n  = help: pause `{}`, or stop \
-                         the process alone: `nestns kill -s STOP {}`\n",
-                        process.path, process.ns, process.path
-                    ));
-                    return Err(Status::No);
+                    let (path, namespace) = (&process.path, &process.ns);
+                    let error = CommandError::not_found(format!("`{path}` is a process, and namespaces are paused"));
+                    return Err(error.help(format!(
+                        "pause `{namespace}`, or stop the process alone: `nestns kill -s STOP {path}`"
+                    )));
                 }
             }
         }
     }
     if paths.is_empty() {
-        tell("error: none of the addresses is a namespace\n");
-        return Err(Status::No);
+        return Err(CommandError::not_found("no namespace is among what is addressed"));
     }
     let is_inside = |path: &str, outer: &str| path.strip_prefix(outer).is_some_and(|rest| rest.starts_with('/'));
     let mut outermost: Vec<String> = Vec::new();

@@ -8,6 +8,7 @@ use nix::errno::Errno;
 use nix::unistd::Pid;
 use serde::{Serialize, Serializer};
 
+use super::command_error::{CommandError, ErrorKind};
 use super::inside::refuse_inside;
 use super::names::Names;
 use super::place::{self, Place};
@@ -15,7 +16,6 @@ use super::selection::{self, is_over, resolve_one};
 use super::status::Status;
 use super::table_arguments::{AnswerArguments, AnswerFormat};
 use super::target::Target;
-use super::tell::tell;
 use crate::controller::control::message::Snapshot;
 use crate::observe::machine::{Inhabitant, Machine, Search};
 use crate::observe::namespaces::Member;
@@ -135,26 +135,7 @@ impl Serialize for Pids<'_> {
 }
 
 /// Runs the verb.
-pub(super) fn run(args: &Args) -> anyhow::Result<Status> {
-    match answer(args) {
-        Ok(status) | Err(Trouble::Told(status)) => Ok(status),
-        Err(Trouble::Other(error)) => Err(error),
-    }
-}
-
-/// Why there is no answer.
-enum Trouble {
-    Told(Status),
-    Other(anyhow::Error),
-}
-
-impl<E: Into<anyhow::Error>> From<E> for Trouble {
-    fn from(error: E) -> Self {
-        Self::Other(error.into())
-    }
-}
-
-fn answer(args: &Args) -> Result<Status, Trouble> {
+pub(super) fn run(args: &Args) -> Result<Status, CommandError> {
     // Of a process that is known by the host's number no topology needs to know.
     let is_foreign = args.address.is_foreign();
     let place_is_ours = args.place.as_ref().is_some_and(Place::is_in_topology);
@@ -162,23 +143,23 @@ fn answer(args: &Args) -> Result<Status, Trouble> {
     let (pid, start_time) = match (&args.address, &snapshot) {
         (Whose::Number(inode, number), _) => {
             let found = walk(Some(*inode), *number)?;
-            let nobody = || told(&format!("error: no process has the number {number} in `pid:[{inode}]`\n"));
+            let nobody = || CommandError::not_found(format!("nobody has the number {number} in `pid:[{inode}]`"));
             (found.ok_or_else(nobody)?, None)
         }
         (Whose::Address(address), snapshot) => match (snapshot, address.number()) {
             (_, Some(number)) if is_foreign => (number, None),
             (Some(snapshot), Some(number)) => (bearer(snapshot, address, number)?, None),
             (Some(snapshot), None) => declared(snapshot, address)?,
-            (None, _) => return Err(Trouble::Told(Status::No)),
+            (None, _) => return Err(CommandError::not_found(format!("there is no process `{address}`"))),
         },
     };
     let chain = match translation::chain(Pid::from_raw(pid)) {
         Ok(chain) if start_time.is_none_or(|time| time == chain.process.start_time) => chain,
-        Ok(_) => return Err(told(&format!("error: `{}` has ended\n", args.address))),
+        Ok(_) => return Err(CommandError::not_found(format!("`{}` has ended", args.address))),
         Err(error) => return Err(vanished(&args.address, &error)),
     };
     let place = args.place.as_ref().unwrap_or(&Place::Everywhere);
-    let wanted = place.inode(snapshot.as_ref()).map_err(Trouble::Told)?;
+    let wanted = place.inode(snapshot.as_ref())?;
     let names = if is_foreign { Names::all() } else { Names::of(snapshot.into_iter().collect()) };
     let numbers = numbers(&chain, &names);
     let inside = match wanted {
@@ -222,7 +203,7 @@ fn answer(args: &Args) -> Result<Status, Trouble> {
     Ok(Status::Done)
 }
 
-fn snapshot(args: &Args) -> Result<Snapshot, Trouble> {
+fn snapshot(args: &Args) -> Result<Snapshot, CommandError> {
     let mut addresses = match &args.address {
         Whose::Address(address) if !args.address.is_foreign() => vec![address.clone()],
         _ => Vec::new(),
@@ -230,26 +211,26 @@ fn snapshot(args: &Args) -> Result<Snapshot, Trouble> {
     if let Some(Place::Address(place)) = &args.place {
         addresses.push(place.clone());
     }
-    let (_, snapshot) = selection::look(&args.target, &addresses).map_err(Trouble::Told)?;
-    refuse_inside("pid", &snapshot).map_err(Trouble::Told)?;
+    let (_, snapshot) = selection::look(&args.target, &addresses)?;
+    refuse_inside("pid", &snapshot)?;
     Ok(snapshot)
 }
 
 /// A process of the topology, or the PID 1 of a namespace.
-fn declared(snapshot: &Snapshot, address: &Address) -> Result<(i32, Option<u64>), Trouble> {
-    let thing = resolve_one(snapshot, address).map_err(|unresolved| Trouble::Told(unresolved.tell()))?;
+fn declared(snapshot: &Snapshot, address: &Address) -> Result<(i32, Option<u64>), CommandError> {
+    let thing = resolve_one(snapshot, address)?;
     let process = thing.process(snapshot).filter(|process| !is_over(process));
     let pid = process.and_then(|process| process.pids.first().copied().flatten());
     match (process, pid) {
         (Some(process), Some(pid)) => Ok((pid, process.start_time)),
-        _ => Err(told(&format!("error: `{}` has ended and no longer has numbers\n", thing.path()))),
+        _ => Err(CommandError::not_found(format!("`{}` has ended, and its numbers with it", thing.path()))),
     }
 }
 
 /// Whoever has a number in a namespace of the topology, declared or not.
-fn bearer(snapshot: &Snapshot, address: &Address, number: i32) -> Result<i32, Trouble> {
+fn bearer(snapshot: &Snapshot, address: &Address, number: i32) -> Result<i32, CommandError> {
     let space: Address = address.path().parse()?;
-    let namespace = place::namespace(snapshot, &space).map_err(Trouble::Told)?;
+    let namespace = place::namespace(snapshot, &space)?;
     let (init, _) = declared(snapshot, &space)?;
     let found = match Member::open(Pid::from_raw(init)).and_then(|init| init.descriptor_of_pid_namespace()) {
         Ok(descriptor) => match translation::bearer(&descriptor, number) {
@@ -259,7 +240,7 @@ fn bearer(snapshot: &Snapshot, address: &Address, number: i32) -> Result<i32, Tr
         },
         Err(error) => return Err(vanished(address, &error)),
     };
-    found.ok_or_else(|| told(&format!("error: no process has the number {number} in `{}`\n", namespace.path)))
+    found.ok_or_else(|| CommandError::not_found(format!("nobody has the number {number} in `{}`", namespace.path)))
 }
 
 /// The same on a kernel that cannot be asked.
@@ -289,36 +270,26 @@ fn numbers(chain: &Chain, names: &Names) -> Vec<(String, i32)> {
     chain.numbers.iter().enumerate().map(name).collect()
 }
 
-fn invisible(args: &Args, numbers: &[(String, i32)]) -> Trouble {
+fn invisible(args: &Args, numbers: &[(String, i32)]) -> CommandError {
     let place = args.place.as_ref().map(ToString::to_string).unwrap_or_default();
     let (around, own) = match numbers.split_last() {
         Some(((own, _), around)) => (around, own.as_str()),
         None => (numbers, ""),
     };
     let around: Vec<String> = around.iter().map(|(name, _)| format!("`{name}`")).collect();
-    let around = if around.is_empty() {
-        String::new()
-    } else {
-        format!(" and from the namespaces around that: {}", around.join(", "))
-    };
-    told(&format!(
-        "error: `{}` is not visible from `{place}`: it has no number there\n  = help: it is in `{own}` and visible \
-         from there{around}\n",
-        args.address
-    ))
+    let around =
+        if around.is_empty() { String::new() } else { format!(" and from what is around: {}", around.join(", ")) };
+    CommandError::not_found(format!("`{}` cannot be seen from `{place}`: it has no number there", args.address))
+        .help(format!("it is in `{own}`; it is seen from there{around}"))
 }
 
-fn vanished(address: &impl fmt::Display, error: &io::Error) -> Trouble {
-    match number_of(error) {
-        Errno::ESRCH | Errno::ENOENT => told(&format!("error: there is no process `{address}`\n")),
-        Errno::EACCES | Errno::EPERM => told(&format!(
-            "error: `{address}` belongs to another user and cannot be examined\n  = help: run the command as root\n"
-        )),
-        _ => told(&format!("error: `{address}` cannot be examined: {}\n", of_io(error))),
+fn vanished(address: &impl fmt::Display, error: &io::Error) -> CommandError {
+    match error.raw_os_error().map(Errno::from_raw) {
+        Some(Errno::ESRCH | Errno::ENOENT) => CommandError::not_found(format!("there is no process `{address}`")),
+        Some(Errno::EACCES | Errno::EPERM) => {
+            let message = format!("`{address}` is somebody else's, and may not be looked into");
+            CommandError::new(ErrorKind::Forbidden, message).help("ask as root")
+        }
+        _ => CommandError::failed(format!("`{address}` cannot be looked at: {}", of_io(error))),
     }
-}
-
-fn told(text: &str) -> Trouble {
-    tell(text);
-    Trouble::Told(Status::No)
 }

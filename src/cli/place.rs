@@ -4,9 +4,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use super::command_error::CommandError;
 use super::selection::{Thing, resolve_one};
-use super::status::Status;
-use super::tell::tell;
 use crate::controller::control::message::Snapshot;
 use crate::controller::document::NamespaceDocument;
 use crate::observe::namespaces;
@@ -25,18 +24,16 @@ pub(super) enum Place {
 
 impl Place {
     /// The inode of the namespace; `None` for all. `snapshot` is the topology's where the place is an address in one.
-    ///
-    /// # Errors
-    ///
-    /// The status to end with where the address means no namespace; why has been told.
-    pub(super) fn inode(&self, snapshot: Option<&Snapshot>) -> Result<Option<u64>, Status> {
+    pub(super) fn inode(&self, snapshot: Option<&Snapshot>) -> Result<Option<u64>, CommandError> {
         match (self, snapshot) {
             (Self::Everywhere, _) => Ok(None),
             (Self::Inode(inode), _) => Ok(Some(*inode)),
             (Self::Address(address), _) if address.is_host() => Ok(namespaces::own().ok()),
             // Of a namespace that is not there yet, or any more, nobody has a number.
             (Self::Address(address), Some(snapshot)) => Ok(Some(namespace(snapshot, address)?.pidns.unwrap_or(0))),
-            (Self::Address(_), None) => Err(Status::No),
+            (Self::Address(address), None) => {
+                Err(CommandError::not_found(format!("there is no topology in which `{address}` could be looked up")))
+            }
         }
     }
 
@@ -55,19 +52,12 @@ impl Place {
 }
 
 /// The namespace of a topology that an address means.
-///
-/// # Errors
-///
-/// The status to end with where it means none; why has been told.
-pub(super) fn namespace<'a>(snapshot: &'a Snapshot, address: &Address) -> Result<&'a NamespaceDocument, Status> {
-    match resolve_one(snapshot, address).map_err(|unresolved| unresolved.tell())? {
+pub(super) fn namespace<'a>(snapshot: &'a Snapshot, address: &Address) -> Result<&'a NamespaceDocument, CommandError> {
+    match resolve_one(snapshot, address)? {
         Thing::Namespace(namespace) => Ok(namespace),
         Thing::Process(process) => {
-            tell(&format!(
-                "error: `{}` is a process, but PIDs belong to namespaces\n  = help: it is in `{}`\n",
-                process.path, process.ns
-            ));
-            Err(Status::No)
+            let message = format!("`{}` is a process, and numbers are counted by namespaces", process.path);
+            Err(CommandError::not_found(message).help(format!("it is in `{}`", process.ns)))
         }
     }
 }

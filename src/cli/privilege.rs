@@ -4,25 +4,21 @@
 //! its owner's rights for anybody who may execute it; nothing here is written to be trusted so far. The answer is no before
 //! the command line is read.
 
-use std::io::Write;
-
-use super::Status;
+use super::command_error::{CommandError, ErrorKind, Hint};
+use super::status::Status;
 use crate::sys::secure;
 
-/// The status of nestns itself having failed, as `nestns run` gives it.
-const REFUSED: Status = Status::Other(125);
-
-/// Refuses secure execution; `None` where the program has the rights of its caller.
-pub(super) fn refuse() -> Option<Status> {
+/// Refuses secure execution; nothing is wrong where the program has the rights of its caller.
+pub(super) fn refuse() -> Result<(), CommandError> {
     if !secure::is_secure_execution() {
-        return None;
+        return Ok(());
     }
-    // Where this cannot be written, there is nobody left to tell.
-    let _ = writeln!(
-        std::io::stderr(),
-        "error: this copy of nestns has more privileges than its caller: it is set-user-ID or set-group-ID, or has \
-         file capabilities\n  = note: with them it would run the commands of any topology file for any user\n  = help: \
-         remove them (`chmod u-s,g-s`, `setcap -r`); nestns does not need them: without root it uses a user namespace"
-    );
-    Some(REFUSED)
+    let message = "this copy of nestns has rights that its caller lacks: it is set-user-ID or set-group-ID, or has file \
+                   capabilities";
+    let note = "it would run the commands of any topology file with them, for anybody";
+    let help =
+        "take them away (`chmod u-s,g-s`, `setcap -r`); nestns needs none: without root it works in a user namespace";
+    // The status of nestns itself having failed, as `nestns run` gives it.
+    let error = CommandError::new(ErrorKind::Forbidden, message).with_status(Status::Other(125));
+    Err(error.hint(Hint::Note(note.to_owned())).help(help))
 }

@@ -6,8 +6,8 @@ use clap::ValueEnum;
 use clap::builder::FalseyValueParser;
 use serde::Serialize;
 
+use super::command_error::CommandError;
 use super::status::Status;
-use super::tell::tell;
 use crate::controller::census::{self, Found, Presence};
 use crate::controller::freezer::orphans::{Orphan, orphans};
 use crate::controller::state_directory::{Seized, StateError, seize};
@@ -61,7 +61,7 @@ struct Kept {
 }
 
 /// Runs the verb.
-pub(super) fn run(args: &Args) -> anyhow::Result<Status> {
+pub(super) fn run(args: &Args) -> Result<Status, CommandError> {
     let mut document =
         PruneDocument { schema: "nestns.prune/1", dry_run: args.dry_run, removed: Vec::new(), kept: Vec::new() };
     for error in census::strange() {
@@ -90,10 +90,8 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Status> {
             }
         }
     }
-    for Kept { why, help, .. } in &document.kept {
-        tell(&format!("error: {why}\n  = help: {help}\n"));
-    }
-    Ok(if document.kept.is_empty() { Status::Done } else { Status::No })
+    let errors = document.kept.into_iter().map(|Kept { why, help, .. }| CommandError::failed(why).help(help));
+    CommandError::of_several(errors.collect()).map(|()| Status::Done)
 }
 
 fn prune(found: Found, dry_run: bool, document: &mut PruneDocument) {

@@ -8,7 +8,9 @@ use anstyle::Style;
 use clap::builder::FalseyValueParser;
 use serde::{Serialize, Serializer};
 
+use super::command_error::CommandError;
 use super::selection::{self, Selection, Thing, Unresolved};
+use super::standard_error;
 use super::status::Status;
 use super::table_arguments::{Field, TableArguments};
 use super::target::{Connection, Target};
@@ -196,16 +198,10 @@ fn fields<'a>(with_namespaces: bool) -> Vec<Field<Row<'a>>> {
 }
 
 /// Runs the verb.
-pub(super) fn run(args: &Args) -> anyhow::Result<Status> {
+pub(super) fn run(args: &Args) -> Result<Status, CommandError> {
     let fields = fields(args.namespaces);
-    let columns = match args.table.columns(&fields) {
-        Ok(columns) => columns,
-        Err(status) => return Ok(status),
-    };
-    let snapshots = match snapshots(args) {
-        Ok(snapshots) => snapshots,
-        Err(status) => return Ok(status),
-    };
+    let columns = args.table.columns(&fields)?;
+    let snapshots = snapshots(args)?;
     let mut all = Vec::new();
     let mut nothing = None;
     for snapshot in &snapshots {
@@ -215,7 +211,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Status> {
         }
     }
     if let Some(nothing) = nothing.filter(|_| all.is_empty()) {
-        return Ok(nothing.tell());
+        return Err(nothing.into());
     }
     if !args.no_fold && args.table.is_for_people() {
         fold(&mut all);
@@ -234,7 +230,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Status> {
 }
 
 /// What there is of the topology that is asked for; of every one where nothing is said.
-fn snapshots(args: &Args) -> Result<Vec<Snapshot>, Status> {
+fn snapshots(args: &Args) -> Result<Vec<Snapshot>, CommandError> {
     let look = |connection: &mut Connection| {
         if args.declared { connection.snapshot() } else { undeclared::snapshot(connection) }
     };
@@ -246,8 +242,11 @@ fn snapshots(args: &Args) -> Result<Vec<Snapshot>, Status> {
     if let [only] = connections.as_mut_slice() {
         return look(only).map(|snapshot| vec![snapshot]);
     }
-    // One that ends meanwhile has said so, and is left out like one that has ended before.
-    Ok(connections.iter_mut().filter_map(|connection| look(connection).ok()).collect())
+    // One that ends meanwhile is left out like one that has ended before.
+    let snapshots = connections
+        .iter_mut()
+        .filter_map(|connection| look(connection).inspect_err(|error| standard_error::write(&error.as_warning())).ok());
+    Ok(snapshots.collect())
 }
 
 /// The processes that are asked for. A namespace stands for those directly in it; one that passes the filter of labels does

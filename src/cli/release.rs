@@ -1,5 +1,6 @@
 //! `nestns release`: open the gates of a topology that was started with `--hold`.
 
+use super::command_error::CommandError;
 use super::status::Status;
 use super::target::Target;
 use crate::controller::control::message::Request;
@@ -12,13 +13,8 @@ pub(super) struct Args {
 }
 
 /// Runs the verb.
-pub(super) fn run(args: Args) -> Status {
-    let mut connection = match (Target { name: args.name }).connect(None) {
-        Ok(connection) => connection,
-        Err(status) => return status,
-    };
-    match connection.client.ask(Request::Release) {
-        Ok(_) => Status::Done,
-        Err(error) => connection.fail(&error),
-    }
+pub(super) fn run(args: Args) -> Result<Status, CommandError> {
+    let mut connection = Target { name: args.name }.connect(None)?;
+    connection.client.ask(Request::Release).map_err(|error| connection.fail(&error))?;
+    Ok(Status::Done)
 }

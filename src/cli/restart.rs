@@ -4,11 +4,12 @@ use std::io::Write as _;
 
 use clap::builder::FalseyValueParser;
 
-use super::down::tell_whom;
+use super::command_error::CommandError;
+use super::down::write_waiting;
 use super::selection::{self, Selection, Thing, is_over, resolve};
+use super::standard_error;
 use super::status::Status;
 use super::target::Target;
-use super::tell::tell;
 use crate::controller::control::message::{Reply, Request, Snapshot};
 use crate::present::count::count;
 use crate::topology::Address;
@@ -47,32 +48,24 @@ pub(super) struct Args {
 }
 
 /// Runs the verb.
-pub(super) fn run(args: &Args) -> anyhow::Result<Status> {
-    let (mut connection, snapshot) = match selection::look(&args.target, &args.addresses) {
-        Ok(found) => found,
-        Err(status) => return Ok(status),
-    };
-    let things = match resolve(&snapshot, &args.addresses, &args.selection) {
-        Ok(things) => things,
-        Err(unresolved) => return Ok(unresolved.tell()),
-    };
+pub(super) fn run(args: &Args) -> Result<Status, CommandError> {
+    let (mut connection, snapshot) = selection::look(&args.target, &args.addresses)?;
+    let things = resolve(&snapshot, &args.addresses, &args.selection)?;
     let paths = outermost(&things, &args.addresses);
     if paths.is_empty() {
-        tell("error: none of the addresses can be restarted: programs started by `exec` run only once\n");
-        return Ok(Status::No);
+        let message = "nothing that is addressed can be restarted: programs of `exec` come once";
+        return Err(CommandError::not_found(message));
     }
     if !args.quiet {
         for path in &paths {
-            tell(&plan(path, &snapshot));
+            standard_error::write(&plan(path, &snapshot));
         }
     }
-    if let Err(error) = connection.client.send(Request::Restart { paths }, &[]) {
-        return Ok(connection.fail(&error));
-    }
+    connection.client.send(Request::Restart { paths }, &[]).map_err(|error| connection.fail(&error))?;
     loop {
         match connection.client.wait(None) {
             Ok(Some(answer)) => match answer.reply {
-                Reply::Waiting(waiting) if !args.quiet => tell_whom(&connection.name, &waiting),
+                Reply::Waiting(waiting) if !args.quiet => write_waiting(&connection.name, &waiting),
                 Reply::Restarted(paths) => {
                     let text = paths.join("\n") + "\n";
                     if !args.quiet {
@@ -83,7 +76,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Status> {
                 _ => {}
             },
             Ok(None) => {}
-            Err(error) => return Ok(connection.fail(&error)),
+            Err(error) => return Err(connection.fail(&error)),
         }
     }
 }

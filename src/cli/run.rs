@@ -7,6 +7,7 @@ use std::time::Duration;
 use clap::builder::FalseyValueParser;
 
 use super::color::When;
+use super::command_error::CommandError;
 use super::launch::{self, Checked};
 use super::status::Status;
 use super::story::{Detail, Progress, Story};
@@ -83,7 +84,7 @@ pub(super) struct Args {
 const OWN_FAILURE: u8 = 125;
 
 /// Runs the verb.
-pub(super) fn run(args: Args) -> anyhow::Result<Status> {
+pub(super) fn run(args: Args) -> Result<Status, CommandError> {
     let is_anonymous = args.name.is_none();
     let name = args.name.unwrap_or_else(|| unique_name("run"));
     let connection = connection();
@@ -106,22 +107,18 @@ pub(super) fn run(args: Args) -> anyhow::Result<Status> {
         }
         Some(file) => {
             let arguments = TopologyArguments { file: Some(file.clone()), values: args.values };
-            let mut checked = match launch::check(&arguments, Some(name), args.color) {
-                Ok(checked) => checked,
-                Err(status) => return Ok(status),
-            };
+            let mut checked = launch::check(&arguments, Some(name), args.color)?;
             let namespace = args.namespace.filter(|path| path != "host");
-            if let Some(path) = &namespace
-                && !launch::has_namespace(&checked.topology, path, &file.display().to_string())
-            {
-                return Ok(Status::No);
+            if let Some(path) = &namespace {
+                launch::find_namespace(&checked.topology, path, &file.display().to_string())?;
             }
             let origin = checked.origin();
             options.text = Some(config::toml(&checked.topology, Arrangement::Paths));
             options.fixture = Some(Fixture { status: OWN_FAILURE, on_exit: checked.topology.on_exit });
             // The command decides when the tree ends; until then its processes end as they like.
             checked.topology.on_exit = crate::topology::OnExit::Ignore;
-            let process = ProcessPlan::new(&process, namespace.as_deref().unwrap_or("host"), Path::new("/"))?;
+            let process = ProcessPlan::new(&process, namespace.as_deref().unwrap_or("host"), Path::new("/"));
+            let process = process.map_err(|error| CommandError::failed(error.to_string()))?;
             options.command = Some(Command { process, namespace });
             (checked, origin)
         }
@@ -135,10 +132,7 @@ pub(super) fn run(args: Args) -> anyhow::Result<Status> {
         Story::new(Progress::Auto, Detail::Problems, color, files.clone(), origin.name.clone()).raw(args.raw);
     match controller::run(Request { topology, origin, base, options }, &mut story) {
         Ok(summary) => Ok(Status::Other(summary.status_or(OWN_FAILURE))),
-        Err(trouble) => {
-            launch::tell(&trouble, &files);
-            Ok(Status::Other(OWN_FAILURE))
-        }
+        Err(trouble) => Err(launch::start_error(&trouble, &files).with_status(Status::Other(OWN_FAILURE))),
     }
 }
 

@@ -1,16 +1,20 @@
 //! A topology of the same name that runs already, from the view of whoever starts another one.
 
 use std::io::Write as _;
+use std::path::Path;
 use std::time::Duration;
 
+use super::command_error::{CommandError, ErrorKind};
+use super::standard_error;
 use super::status::Status;
-use super::tell::tell;
+use super::target;
 use super::wait::{await_end, inode};
 use crate::controller::control::client::Client;
 use crate::controller::control::client_error::ClientError;
 use crate::controller::control::message::{Force, Reply, Request};
 use crate::controller::state_directory::StateDirectory;
 use crate::controller::truth::Origin;
+use crate::diagnostic::Code;
 use crate::engine::moment::Moment;
 
 /// The time that a controller which has ended needs at most to be gone with its state.
@@ -25,14 +29,14 @@ pub(super) enum SameName {
     Stop,
 }
 
-/// Looks for a running topology of this name. `None` when there is none any more; else the status to end with, with all
-/// that is to be said about it told.
-pub(super) fn settle(
+/// Looks for a running topology of this name. `None` when there is none any more; else the status to end with, where the one that
+/// runs is as good.
+pub(super) fn look_for(
     origin: &Origin,
     same_name: SameName,
     detach: bool,
     is_quiet: bool,
-) -> anyhow::Result<Option<Status>> {
+) -> Result<Option<Status>, CommandError> {
     let place = StateDirectory::place(&origin.name);
     let Ok(mut client) = Client::connect(&place) else {
         // A controller on its way, a left-over, a place that cannot be trusted: the start itself tells.
@@ -40,33 +44,39 @@ pub(super) fn settle(
     };
     if same_name == SameName::Stop {
         if !is_quiet {
-            tell(&format!("stopping the running `{}`\n", origin.name));
+            standard_error::write(&format!("stopping the `{}` that runs\n", origin.name));
         }
-        let state = inode(&place);
-        client.send(Request::Stop { paths: Vec::new(), force: Force::Ask }, &[])?;
-        // Its own deadlines bound the stop; it hangs up when it has ended.
-        loop {
-            match client.wait(Some(Duration::from_hours(1))) {
-                Ok(_) => {}
-                Err(ClientError::HungUp) => break,
-                Err(error) => return Err(error.into()),
-            }
-        }
-        // One that is still there then is told of by the start.
-        let _ = await_end(&origin.name, &place, state, Some(Moment::now().plus(REMOVAL)));
+        stop(client, &place, origin)?;
         return Ok(None);
     }
     let Ok(Reply::Status(status)) = client.ask(Request::Status) else { return Ok(None) };
     if detach && status.hash.is_some() && status.hash == origin.hash {
-        let said = if is_quiet { "" } else { ": already running with the same content" };
-        writeln!(std::io::stdout(), "{}{said}", origin.name)?;
+        let rest = if is_quiet { "" } else { ": runs already, with the same content" };
+        writeln!(std::io::stdout(), "{}{rest}", origin.name)?;
         return Ok(Some(Status::Done));
     }
-    let difference = if status.hash == origin.hash { "" } else { ", with different content" };
-    tell(&format!(
-        "error[NS501]: a topology named `{}` is already running{difference}\n  = help: stop it with `nestns down {}`, \
-         give this one another name with `--name`, or replace it with `--recreate`\n",
-        origin.name, origin.name
-    ));
-    Ok(Some(Status::No))
+    let difference = if status.hash == origin.hash { "" } else { ", with another content" };
+    let name = &origin.name;
+    let message = format!("a topology named `{name}` is already running{difference}");
+    let help = format!(
+        "stop it with `nestns down {name}`, give this one another name with `--name`, or replace it with `--recreate`"
+    );
+    Err(CommandError::new(ErrorKind::Conflict, message).code(Code::NameInUse).help(help))
+}
+
+fn stop(mut client: Client, place: &Path, origin: &Origin) -> Result<(), CommandError> {
+    let failed = |error: ClientError| target::request_error(&origin.name, &error);
+    let state = inode(place);
+    client.send(Request::Stop { paths: Vec::new(), force: Force::Ask }, &[]).map_err(failed)?;
+    // Its own deadlines bound the stop; it hangs up when it has ended.
+    loop {
+        match client.wait(Some(Duration::from_hours(1))) {
+            Ok(_) => {}
+            Err(ClientError::HungUp) => break,
+            Err(error) => return Err(failed(error)),
+        }
+    }
+    // One that is still there then is told of by the start.
+    let _ = await_end(&origin.name, place, state, Some(Moment::now().plus(REMOVAL)));
+    Ok(())
 }

@@ -3,14 +3,13 @@
 use std::io::{self, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 
-use anyhow::Context as _;
 use clap::builder::{FalseyValueParser, TypedValueParser as _};
 
+use super::command_error::{CommandError, Context as _};
 use super::launch;
 use super::output_file::{self, Existing};
 use super::status::Status;
 use super::target::{Connection, Target};
-use super::tell::tell;
 use super::undeclared;
 use crate::controller::state_directory::{TOPOLOGY, open_file};
 use crate::controller::truth::TruthDocument;
@@ -67,32 +66,20 @@ fn is_set(text: &str) -> Result<bool, String> {
 }
 
 /// Runs the verb.
-pub(super) fn run(args: &Args) -> anyhow::Result<Status> {
+pub(super) fn run(args: &Args) -> Result<Status, CommandError> {
     let is_one = args.truth || args.topology;
     let to_stdout = args.output.as_deref() == Some(Path::new("-"));
     if args.truth && args.topology {
-        tell(
-            "error: --truth and --topology cannot be used together\n  = help: without either, both files are written\n",
-        );
-        return Ok(Status::WrongCommandLine);
+        let error = CommandError::usage("--truth and --topology each want to be the only one");
+        return Err(error.help("without either both are written"));
     }
     if to_stdout && !is_one {
-        tell("error: cannot write two files to standard output\n  = help: choose one with --truth or --topology\n");
-        return Ok(Status::WrongCommandLine);
+        let error = CommandError::usage("two files do not fit into standard output");
+        return Err(error.help("choose one by --truth or --topology"));
     }
     let target = Target { name: args.named.clone().or_else(|| args.target.name.clone()) };
-    let mut connection = match target.connect(None) {
-        Ok(connection) => connection,
-        Err(status) => return Ok(status),
-    };
-    let truth = if args.topology {
-        None
-    } else {
-        match truth(&mut connection, args.redact)? {
-            Ok(text) => Some(text),
-            Err(status) => return Ok(status),
-        }
-    };
+    let mut connection = target.connect(None)?;
+    let truth = if args.topology { None } else { Some(truth(&mut connection, args.redact)?) };
     let topology = if args.truth { None } else { Some(topology(&connection)?) };
     let existing = Existing::by_force(args.force);
     let (path, written) = match (truth, topology) {
@@ -113,19 +100,14 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Status> {
             }
         }
     };
-    let status = output_file::outcome(&path, written)?;
-    if status == Status::Done {
-        writeln!(io::stdout(), "{}", path.display())?;
-    }
-    Ok(status)
+    output_file::written(&path, written)?;
+    writeln!(io::stdout(), "{}", path.display())?;
+    Ok(Status::Done)
 }
 
 /// The document of this moment, by the controller itself: the file in the state directory is as old as it may be.
-fn truth(connection: &mut Connection, redact: bool) -> anyhow::Result<Result<String, Status>> {
-    let (snapshot, undeclared) = match undeclared::both(connection) {
-        Ok(both) => both,
-        Err(status) => return Ok(Err(status)),
-    };
+fn truth(connection: &mut Connection, redact: bool) -> Result<String, CommandError> {
+    let (snapshot, undeclared) = undeclared::both(connection)?;
     let document = TruthDocument::of(&snapshot, &undeclared);
     let text = if redact {
         let mut document = serde_json::to_value(document)?;
@@ -134,16 +116,19 @@ fn truth(connection: &mut Connection, redact: bool) -> anyhow::Result<Result<Str
     } else {
         serde_json::to_string_pretty(&document)?
     };
-    Ok(Ok(text + "\n"))
+    Ok(text + "\n")
 }
 
 /// What it was built from, as its controller has kept it.
-fn topology(connection: &Connection) -> anyhow::Result<String> {
+fn topology(connection: &Connection) -> Result<String, CommandError> {
     let path = connection.directory.join(TOPOLOGY);
     let read = || {
         let mut text = String::new();
         open_file(&path)?.ok_or(io::ErrorKind::NotFound)?.read_to_string(&mut text)?;
         io::Result::Ok(text)
     };
-    read().with_context(|| format!("cannot read the saved topology {} (`--truth` does not need it)", path.display()))
+    read().context(format_args!(
+        "cannot read {}, where the topology was kept (`--truth` writes what stands without it)",
+        path.display()
+    ))
 }

@@ -2,6 +2,7 @@
 
 use std::io::{self, Write};
 
+use super::command_error::CommandError;
 use super::status::Status;
 use crate::topology::schema::schema;
 
@@ -9,7 +10,7 @@ use crate::topology::schema::schema;
 pub(super) struct Args {}
 
 /// Writes the schema to standard output.
-pub(super) fn run(_args: &Args) -> anyhow::Result<Status> {
+pub(super) fn run(_args: &Args) -> Result<Status, CommandError> {
     let mut text = serde_json::to_string_pretty(&schema())?;
     text.push('\n');
     io::stdout().lock().write_all(text.as_bytes())?;

@@ -6,7 +6,7 @@ use std::io::IsTerminal;
 use std::time::{Duration, Instant};
 
 use super::launch;
-use super::tell::tell;
+use super::standard_error;
 use clap::ValueEnum;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::json;
@@ -122,7 +122,7 @@ impl Story {
         if let Some(bar) = &self.bar {
             bar.finish_and_clear();
         }
-        tell(text);
+        standard_error::write(&text);
     }
 
     fn event(&self, event: serde_json::Value) {

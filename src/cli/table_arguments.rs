@@ -8,9 +8,8 @@ use clap::builder::FalseyValueParser;
 use serde::Serialize;
 
 use super::color::When;
-use super::status::Status;
+use super::command_error::CommandError;
 use super::story::charset;
-use super::tell::tell;
 use crate::diagnostic::Color;
 use crate::present::redact::Redaction;
 use crate::present::table::{self, Align, Cell, Column, Cut, Header, Look};
@@ -124,7 +123,7 @@ impl AnswerArguments {
     }
 
     /// Writes a document, as one.
-    pub(super) fn write(&self, document: &impl Serialize) -> anyhow::Result<()> {
+    pub(super) fn write(&self, document: &impl Serialize) -> Result<(), CommandError> {
         let mut stdout = BufWriter::with_capacity(1 << 16, std::io::stdout().lock());
         if self.redact {
             let mut document = serde_json::to_value(document)?;
@@ -155,11 +154,7 @@ impl TableArguments {
     }
 
     /// The columns that were asked for.
-    ///
-    /// # Errors
-    ///
-    /// The status to end with, when there is one that does not exist; that has been told.
-    pub(super) fn columns<'a, T>(&self, fields: &'a [Field<T>]) -> Result<Vec<&'a Field<T>>, Status> {
+    pub(super) fn columns<'a, T>(&self, fields: &'a [Field<T>]) -> Result<Vec<&'a Field<T>>, CommandError> {
         let usual = || fields.iter().filter(|field| field.is_usual).collect();
         let Some(asked) = self.output_columns.as_deref() else { return Ok(usual()) };
         let (mut chosen, words) = match asked.strip_prefix('+') {
@@ -171,8 +166,8 @@ impl TableArguments {
             let word = word.trim().trim_start_matches('+').to_lowercase();
             let Some(field) = fields.iter().find(|field| field.name == word) else {
                 let names: Vec<&str> = fields.iter().map(|field| field.name).collect();
-                tell(&format!("error: there is no column `{word}`\n  = help: the columns are {}\n", names.join(", ")));
-                return Err(Status::WrongCommandLine);
+                let error = CommandError::usage(format!("there is no column `{word}`"));
+                return Err(error.help(format!("these are: {}", names.join(", "))));
             };
             if !chosen.iter().any(|other| other.name == field.name) {
                 chosen.push(field);
@@ -182,7 +177,7 @@ impl TableArguments {
     }
 
     /// Shows items to people: as a table, or their names alone.
-    pub(super) fn show<T>(&self, columns: &[&Field<T>], items: &[T], name: fn(&T) -> &str) -> anyhow::Result<()> {
+    pub(super) fn show<T>(&self, columns: &[&Field<T>], items: &[T], name: fn(&T) -> &str) -> Result<(), CommandError> {
         let mut stdout = std::io::stdout().lock();
         if self.quiet {
             let mut text = String::new();

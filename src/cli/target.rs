@@ -3,14 +3,14 @@
 //!
 //! A topology that nobody has named, such as that of `run -- CMD`, does not count where there is one that somebody has.
 
-use std::fmt::Write as _;
 use std::path::PathBuf;
 
 use nix::unistd::Pid;
 
+use super::command_error::{CommandError, ErrorKind};
 use super::launch;
+use super::standard_error;
 use super::status::Status;
-use super::tell::tell;
 use super::unresponsive;
 use crate::controller::census::{self, Found, Presence};
 use crate::controller::control::client::Client;
@@ -36,31 +36,21 @@ pub(super) struct Connection {
 
 impl Target {
     /// Finds the topology and connects to it. `prefix` is that of an address.
-    ///
-    /// # Errors
-    ///
-    /// The status to end with; why has been told.
-    pub(super) fn connect(&self, prefix: Option<&str>) -> Result<Connection, Status> {
+    pub(super) fn connect(&self, prefix: Option<&str>) -> Result<Connection, CommandError> {
         let Found { name, directory, client, presence } = self.find(prefix)?;
         if let Presence::Silent { controller } = presence {
             // It had its time just now; whatever else is asked of it would wait as well.
-            let (what, help) = unresponsive::words(&name, controller);
-            tell(&format!("error: {what}\n  = help: {help}\n"));
-            return Err(Status::No);
+            return Err(unresponsive::error(&name, controller));
         }
         match client.map_or_else(|| Client::connect(&directory), Ok) {
             Ok(client) => Ok(Connection { name, directory, client }),
-            Err(error) => Err(fail(&name, &error)),
+            Err(error) => Err(request_error(&name, &error)),
         }
     }
 
     /// Connects to the topology like [`connect`](Self::connect), without hearing first whether its controller answers: for who
     /// asks for something at once, and waits with patience of his own.
-    ///
-    /// # Errors
-    ///
-    /// The status to end with; why has been told.
-    pub(super) fn reach(&self, prefix: Option<&str>) -> Result<Connection, Status> {
+    pub(super) fn reach(&self, prefix: Option<&str>) -> Result<Connection, CommandError> {
         // What is sent to one that was stopped stays there with its descriptors, and a pipe does not end that long.
         let is_stopped = |client: &Client| process::is_stopped(Pid::from_raw(client.controller())).unwrap_or(false);
         let wanted = self.wanted(prefix)?;
@@ -75,11 +65,7 @@ impl Target {
 
     /// Connects to all that a verb is about which shows everything where nothing is said: to one as [`connect`](Self::connect)
     /// does where a name is said or the caller is a program of one, else to every one that answers.
-    ///
-    /// # Errors
-    ///
-    /// The status to end with, where there is none; why has been told.
-    pub(super) fn connect_all(&self) -> Result<Vec<Connection>, Status> {
+    pub(super) fn connect_all(&self) -> Result<Vec<Connection>, CommandError> {
         let running = if self.name.is_some() { Vec::new() } else { running(None) };
         if running.len() < 2 {
             return self.connect(None).map(|connection| vec![connection]);
@@ -88,18 +74,20 @@ impl Target {
         for Found { name, directory, presence, client } in running {
             match (presence, client) {
                 (Presence::Controller(_), Some(client)) => connections.push(Connection { name, directory, client }),
-                _ => tell(&format!("warning: `{name}` does not answer and is left out; see `nestns ls`\n")),
+                _ => standard_error::write(&format!(
+                    "warning: `{name}` does not answer, and is left out; `nestns ls` tells more\n"
+                )),
             }
         }
         Ok(connections)
     }
 
     /// The name that is asked for, if one is.
-    fn wanted(&self, prefix: Option<&str>) -> Result<Option<String>, Status> {
+    fn wanted(&self, prefix: Option<&str>) -> Result<Option<String>, CommandError> {
         match (prefix, &self.name) {
             (Some(prefix), Some(name)) if prefix != name => {
-                tell(&format!("error: the address says `{prefix}` and `--name` (or NESTNS_NAME) says `{name}`\n"));
-                Err(Status::WrongCommandLine)
+                let message = format!("the address says `{prefix}` and `--name` (or NESTNS_NAME) says `{name}`");
+                Err(CommandError::usage(message))
             }
             (Some(prefix), _) => Ok(Some(prefix.to_owned())),
             (None, name) => Ok(name.clone()),
@@ -107,11 +95,7 @@ impl Target {
     }
 
     /// Finds the topology, whether its controller answers or not.
-    ///
-    /// # Errors
-    ///
-    /// The status to end with; why has been told.
-    pub(super) fn find(&self, prefix: Option<&str>) -> Result<Found, Status> {
+    pub(super) fn find(&self, prefix: Option<&str>) -> Result<Found, CommandError> {
         let wanted = self.wanted(prefix)?;
         let mut running = running(wanted.as_deref());
         let is_named = |found: &&Found| !found.is_anonymous();
@@ -119,14 +103,9 @@ impl Target {
             running.retain(|found| !found.is_anonymous());
         }
         if running.len() > 1 {
-            tell(&several(&running));
-            return Err(Status::No);
+            return Err(several(&running));
         }
-        let found = running.pop().ok_or_else(|| {
-            tell(&none(wanted.as_deref()));
-            Status::No
-        })?;
-        Ok(found)
+        running.pop().ok_or_else(|| none(wanted.as_deref()))
     }
 }
 
@@ -144,71 +123,64 @@ fn running(wanted: Option<&str>) -> Vec<Found> {
 
 impl Connection {
     /// Asks for all of it.
-    ///
-    /// # Errors
-    ///
-    /// The status to end with; why has been told.
-    pub(super) fn snapshot(&mut self) -> Result<Snapshot, Status> {
+    pub(super) fn snapshot(&mut self) -> Result<Snapshot, CommandError> {
         match self.client.ask(Request::Snapshot) {
             Ok(Reply::Snapshot(snapshot)) => Ok(*snapshot),
-            Ok(_) => Err(fail(&self.name, &ClientError::Unreadable("it is something else".to_owned()))),
-            Err(error) => Err(fail(&self.name, &error)),
+            Ok(_) => Err(self.fail(&ClientError::Unreadable("it is something else".to_owned()))),
+            Err(error) => Err(self.fail(&error)),
         }
     }
 
-    /// Tells why a request was not met, and with which status to end.
-    pub(super) fn fail(&self, error: &ClientError) -> Status {
-        fail(&self.name, error)
+    /// Error of a request that was not met.
+    pub(super) fn fail(&self, error: &ClientError) -> CommandError {
+        request_error(&self.name, error)
     }
 }
 
-/// Tells why a topology could not be asked, and with which status to end.
-pub(super) fn fail(name: &str, error: &ClientError) -> Status {
-    let mut text = format!("error: {error}\n");
-    let (help, status) = match error {
-        ClientError::Refused(problem) => (problem.help.clone(), Status::Other(problem.status)),
-        ClientError::Silent => {
-            (Some(format!("the controller of `{name}` may be stopped; `nestns ls` shows its PID")), Status::No)
+/// Error of a topology that could not be asked, or that has refused.
+pub(super) fn request_error(name: &str, error: &ClientError) -> CommandError {
+    let text = error.to_string();
+    match error {
+        ClientError::Refused(problem) => {
+            let refused = CommandError::failed(text).with_status(Status::Other(problem.status));
+            match &problem.help {
+                Some(help) => refused.help(help),
+                None => refused,
+            }
         }
-        _ => (None, Status::No),
-    };
-    if let Some(help) = help {
-        let _ = writeln!(text, "  = help: {help}");
+        ClientError::Silent => CommandError::new(ErrorKind::Unresponsive, text)
+            .help(format!("the controller of `{name}` may have been stopped: `nestns ls` tells its PID")),
+        ClientError::Absent { .. } | ClientError::HungUp => CommandError::new(ErrorKind::Unresponsive, text),
+        ClientError::Foreign { .. } => CommandError::new(ErrorKind::Forbidden, text),
+        _ => CommandError::failed(text),
     }
-    tell(&text);
-    status
 }
 
-fn several(running: &[Found]) -> String {
-    let mut text = "error: several topologies are running\n".to_owned();
-    for found in running {
-        let _ = writeln!(text, "  {}  ({})", found.name, found.directory.display());
-    }
-    text.push_str("  = help: choose one with `-n NAME`, or with an address `NAME:/path`\n");
-    text
+fn several(running: &[Found]) -> CommandError {
+    let line = |found: &Found| format!("\n  {}  ({})", found.name, found.directory.display());
+    let list: String = running.iter().map(line).collect();
+    CommandError::new(ErrorKind::Ambiguous, format!("several topologies run; say which one{list}"))
+        .help("`-n NAME`, or the address `NAME:/path`")
 }
 
-fn none(wanted: Option<&str>) -> String {
+fn none(wanted: Option<&str>) -> CommandError {
     let Some(wanted) = wanted else {
-        return "error: no topology is running\n  = help: start one with `nestns up -d FILE`\n".to_owned();
+        return CommandError::not_found("no topology runs").help("start one with `nestns up -d FILE`");
     };
     let all = census::all();
     let names = all.iter().filter(|found| !matches!(found.presence, Presence::Nobody)).map(|found| &*found.name);
     let mut names: Vec<(usize, &str)> = names.map(|name| (strsim::damerau_levenshtein(name, wanted), name)).collect();
     names.sort_unstable();
-    let mut text = format!("error: no topology named `{wanted}` is running\n");
+    let error = CommandError::not_found(format!("no topology named `{wanted}` runs"));
     match names.as_slice() {
-        [] => text.push_str("  = help: no topology is running; start one with `nestns up -d FILE`\n"),
+        [] => error.help("none runs at all; start one with `nestns up -d FILE`"),
         [(0, name), ..] => {
-            text = format!("error: `{name}` could not be queried a moment ago\n  = help: try again\n");
+            CommandError::failed(format!("`{name}` could not be looked at a moment ago")).help("try again")
         }
-        [(distance, name), ..] if *distance <= 3 => {
-            let _ = writeln!(text, "  = help: did you mean `{name}`?");
-        }
+        [(distance, name), ..] if *distance <= 3 => error.help(format!("did you mean `{name}`?")),
         names => {
             let list: Vec<String> = names.iter().take(5).map(|(_, name)| format!("`{name}`")).collect();
-            let _ = writeln!(text, "  = help: running topologies: {}", list.join(", "));
+            error.help(format!("these run: {}", list.join(", ")))
         }
     }
-    text
 }

@@ -8,6 +8,7 @@ use clap::builder::FalseyValueParser;
 use serde::Serialize;
 
 use super::color::When;
+use super::command_error::CommandError;
 use super::launch;
 use super::machine;
 use super::place::{self, Place};
@@ -16,7 +17,6 @@ use super::status::Status;
 use super::story::charset;
 use super::table_arguments::{AnswerArguments, AnswerFormat};
 use super::target::Target;
-use super::tell::tell;
 use super::topology_arguments::{TopologyArguments, Values};
 use super::tree_document::TreeDocument;
 use super::undeclared;
@@ -78,21 +78,20 @@ enum Subject {
 }
 
 /// Runs the verb.
-pub(super) fn run(args: &Args) -> anyhow::Result<Status> {
+pub(super) fn run(args: &Args) -> Result<Status, CommandError> {
     if args.host {
         return match args.answer.format {
             AnswerFormat::Human => machine::show(folding(args), args.answer.color()),
             AnswerFormat::Json => machine::answer(),
         };
     }
-    match subject(args) {
-        Ok(Subject::File(file)) => of_file(args, file),
-        Ok(Subject::Running(address)) => of_running(args, address),
-        Err(status) => Ok(status),
+    match subject(args)? {
+        Subject::File(file) => of_file(args, file),
+        Subject::Running(address) => of_running(args, address),
     }
 }
 
-fn subject(args: &Args) -> Result<Subject, Status> {
+fn subject(args: &Args) -> Result<Subject, CommandError> {
     let Some(word) = args.subject.as_deref() else {
         let is_about_running = args.target.name.is_some() || args.from.is_some();
         let is_about_file = !args.values.are_empty();
@@ -109,11 +108,8 @@ fn subject(args: &Args) -> Result<Subject, Status> {
     match word.parse() {
         Ok(address) => Ok(Subject::Running(Some(address))),
         Err(error) => {
-            tell(&format!(
-                "error: `{word}` is neither a file that exists nor an address: {error}\n  = help: write a file with \
-                 its `.toml`, or with a leading `./`\n"
-            ));
-            Err(Status::WrongCommandLine)
+            let error = CommandError::usage(format!("`{word}` is neither a file that exists nor an address: {error}"));
+            Err(error.help("a file is written with its `.toml`, or with `./` in front"))
         }
     }
 }
@@ -128,19 +124,14 @@ fn is_file(word: &str) -> bool {
         || Path::new(word).is_file()
 }
 
-fn of_file(args: &Args, file: Option<PathBuf>) -> anyhow::Result<Status> {
+fn of_file(args: &Args, file: Option<PathBuf>) -> Result<Status, CommandError> {
     if let Some(from) = &args.from {
-        tell(&format!(
-            "error: `--from {from}` needs a running topology\n  = help: start it with `nestns up -d`; for a file, the \
-             PIDs of every level are shown\n"
-        ));
-        return Ok(Status::WrongCommandLine);
+        let error = CommandError::usage(format!("`--from {from}` is about a topology that runs"));
+        let help = "start it with `nestns up -d`; of a file every number of every level is shown";
+        return Err(error.help(help));
     }
     let arguments = TopologyArguments { file, values: args.values.clone() };
-    let checked = match launch::check(&arguments, None, args.answer.color()) {
-        Ok(checked) => checked,
-        Err(status) => return Ok(status),
-    };
+    let checked = launch::check(&arguments, None, args.answer.color())?;
     match args.answer.format {
         AnswerFormat::Human => show(&checked.topology, folding(args), args.answer.color()),
         AnswerFormat::Json => answer(&checked.topology),
@@ -174,26 +165,17 @@ struct Seen<'a> {
     seen_as: Option<Option<i32>>,
 }
 
-fn of_running(args: &Args, address: Option<Address>) -> anyhow::Result<Status> {
+fn of_running(args: &Args, address: Option<Address>) -> Result<Status, CommandError> {
     let addresses: Vec<Address> = address.into_iter().collect();
     let from = args.from.as_ref().filter(|from| from.is_in_topology()).and_then(Place::address);
     let named: Vec<Address> = addresses.iter().chain(from).cloned().collect();
-    let (_, mut snapshot) = match undeclared::look(&args.target, &named) {
-        Ok(found) => found,
-        Err(status) => return Ok(status),
-    };
+    let (_, mut snapshot) = undeclared::look(&args.target, &named)?;
     undeclared::name_hosts(&mut snapshot);
     let snapshot = snapshot;
-    let from = match args.from.as_ref().map(|from| observer(&snapshot, from)).transpose() {
-        Ok(from) => from.flatten(),
-        Err(status) => return Ok(status),
-    };
+    let from = args.from.as_ref().map(|from| observer(&snapshot, from)).transpose()?.flatten();
     let inside = Selection { recursive: true, ..Selection::default() };
     selection::threads::note(&snapshot, &addresses);
-    let things = match selection::resolve(&snapshot, &addresses, &inside) {
-        Ok(things) => things,
-        Err(unresolved) => return Ok(unresolved.tell()),
-    };
+    let things = selection::resolve(&snapshot, &addresses, &inside)?;
     let part = part(&snapshot, &things);
     match args.answer.format {
         AnswerFormat::Json => args.answer.write(&RunningDocument::of(&snapshot, &part, from))?,
@@ -212,14 +194,11 @@ fn of_running(args: &Args, address: Option<Address>) -> anyhow::Result<Status> {
 }
 
 /// The namespace to look from; `None` for the host.
-fn observer<'a>(snapshot: &'a Snapshot, from: &Place) -> Result<Option<&'a NamespaceDocument>, Status> {
+fn observer<'a>(snapshot: &'a Snapshot, from: &Place) -> Result<Option<&'a NamespaceDocument>, CommandError> {
     match from {
         Place::Everywhere => {
-            tell(
-                "error: `--from` takes one namespace, but `*` means all of them\n  = help: `nestns see` shows what \
-                 each of them sees\n",
-            );
-            Err(Status::WrongCommandLine)
+            let error = CommandError::usage("one looks from one namespace, and `*` is all of them");
+            Err(error.help("`nestns see` shows what each of them sees"))
         }
         Place::Address(address) if address.is_host() => Ok(None),
         Place::Address(address) => place::namespace(snapshot, address).map(Some),
@@ -232,12 +211,8 @@ fn observer<'a>(snapshot: &'a Snapshot, from: &Place) -> Result<Option<&'a Names
             let same = snapshot.namespaces.iter().filter(|namespace| namespace.is_namespace(*inode, None));
             let found = same.min_by_key(|namespace| is_over(namespace));
             found.map(Some).ok_or_else(|| {
-                tell(&format!(
-                    "error: nothing of `{}` is in `{from}`\n  = help: `nestns tree --host` shows every namespace of \
-                     this machine\n",
-                    snapshot.status.name
-                ));
-                Status::No
+                CommandError::not_found(format!("nothing of `{}` is in `{from}`", snapshot.status.name))
+                    .help("`nestns tree --host` shows every namespace of this machine")
             })
         }
     }
@@ -318,7 +293,7 @@ impl<'a> RunningDocument<'a> {
 pub(super) const FOLDING: Folding = Folding::Keep(5);
 
 /// Draws the tree for people.
-pub(super) fn show(topology: &Topology, folding: Folding, when: When) -> anyhow::Result<Status> {
+pub(super) fn show(topology: &Topology, folding: Folding, when: When) -> Result<Status, CommandError> {
     let (namespaces, processes, depth) = topology.counts();
     let title = format!(
         "{}: {}, {}, depth {depth}",
@@ -337,7 +312,7 @@ pub(super) fn show(topology: &Topology, folding: Folding, when: When) -> anyhow:
 }
 
 /// Writes `nestns.tree/1`.
-pub(super) fn answer(topology: &Topology) -> anyhow::Result<Status> {
+pub(super) fn answer(topology: &Topology) -> Result<Status, CommandError> {
     let mut stdout = BufWriter::new(std::io::stdout().lock());
     // As an error of the stream, so that a reader who has left is known as one.
     serde_json::to_writer_pretty(&mut stdout, &TreeDocument::of(topology)).map_err(std::io::Error::from)?;

@@ -5,10 +5,10 @@
 
 use std::time::Duration;
 
+use super::command_error::CommandError;
 use super::selection;
-use super::status::Status;
+use super::standard_error;
 use super::target::{Connection, Target};
-use super::tell::tell;
 use crate::controller::control::client_error::ClientError;
 use crate::controller::control::message::{Reply, Request, Snapshot};
 use crate::controller::document::NamespaceDocument;
@@ -24,22 +24,14 @@ const YOUNG: Duration = Duration::from_secs(2);
 const NAMED: usize = 64;
 
 /// Connects to the topology that the addresses are about, and asks for all of it and for what is undeclared.
-///
-/// # Errors
-///
-/// The status to end with; why has been told.
-pub(super) fn look(target: &Target, addresses: &[Address]) -> Result<(Connection, Snapshot), Status> {
+pub(super) fn look(target: &Target, addresses: &[Address]) -> Result<(Connection, Snapshot), CommandError> {
     let mut connection = selection::connect(target, addresses)?;
     let snapshot = snapshot(&mut connection)?;
     Ok((connection, snapshot))
 }
 
 /// Asks for all of a topology, and adds what is undeclared: at the end of its namespaces and of its processes.
-///
-/// # Errors
-///
-/// The status to end with; why has been told.
-pub(super) fn snapshot(connection: &mut Connection) -> Result<Snapshot, Status> {
+pub(super) fn snapshot(connection: &mut Connection) -> Result<Snapshot, CommandError> {
     let (mut snapshot, undeclared) = both(connection)?;
     snapshot.namespaces.extend(undeclared.namespaces);
     snapshot.processes.extend(undeclared.processes);
@@ -47,11 +39,7 @@ pub(super) fn snapshot(connection: &mut Connection) -> Result<Snapshot, Status> 
 }
 
 /// Asks for all of a topology, and looks for what is undeclared.
-///
-/// # Errors
-///
-/// The status to end with; why has been told.
-pub(super) fn both(connection: &mut Connection) -> Result<(Snapshot, Undeclared), Status> {
+pub(super) fn both(connection: &mut Connection) -> Result<(Snapshot, Undeclared), CommandError> {
     let sent = connection.client.send(Request::Snapshot, &[]);
     sent.map_err(|error| connection.fail(&error))?;
     // While the controller writes its answer.
@@ -68,7 +56,7 @@ pub(super) fn both(connection: &mut Connection) -> Result<(Snapshot, Undeclared)
     let (found, numbers) = match found {
         Ok(found) => found,
         Err(error) => {
-            tell(&format!("note: cannot look for undeclared processes: {error}\n"));
+            standard_error::write(&format!("note: what is undeclared cannot be looked for: {error}\n"));
             return Ok((snapshot, Undeclared::default()));
         }
     };
@@ -81,7 +69,7 @@ pub(super) fn both(connection: &mut Connection) -> Result<(Snapshot, Undeclared)
     Ok((snapshot, found))
 }
 
-fn received(connection: &mut Connection) -> Result<Snapshot, Status> {
+fn received(connection: &mut Connection) -> Result<Snapshot, CommandError> {
     let answer = connection.client.answer();
     match answer {
         Ok(Reply::Snapshot(snapshot)) => Ok(*snapshot),

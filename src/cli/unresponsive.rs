@@ -7,10 +7,11 @@
 use std::path::Path;
 use std::time::Duration;
 
+use nix::errno::Errno;
 use nix::libc;
 use nix::unistd::Pid;
 
-use super::tell::tell;
+use super::command_error::{CommandError, Context as _, ErrorKind};
 use crate::controller::control::client::Client;
 use crate::controller::state_directory::lock_in;
 use crate::observe::holders::{Holder, holders};
@@ -22,48 +23,43 @@ const COLLAPSE: Duration = Duration::from_secs(5);
 /// The name of a guardian.
 const GUARDIAN: &str = "nestns-guardian";
 
-/// What is the matter with a controller that does not answer, and what to do.
-pub(super) fn words(name: &str, controller: i32) -> (String, String) {
-    let kill = format!("`nestns down --now {name}` kills it and its whole tree");
-    match process::is_stopped(Pid::from_raw(controller)) {
+/// Error of a controller that does not answer, with what to do.
+pub(super) fn error(name: &str, controller: i32) -> CommandError {
+    let kill = format!("`nestns down --now {name}` kills it with all of its tree");
+    let (state, help) = match process::is_stopped(Pid::from_raw(controller)) {
         Ok(true) => (
-            format!(
-                "the controller of `{name}`, PID {controller}, is stopped, as by Ctrl-Z, and does not answer until it \
-                 is resumed"
-            ),
-            format!("`kill -CONT {controller}` (or `fg` in its shell) resumes it; {kill}"),
+            "is stopped, as by Ctrl-Z, and answers nothing until it continues",
+            format!("`kill -CONT {controller}` (or `fg` in its shell) lets it go on; {kill}"),
         ),
         _ => (
-            format!(
-                "the controller of `{name}`, PID {controller}, does not answer: it hangs, is frozen or held by a \
-                 debugger, or the machine is very busy"
-            ),
+            "does not answer: it hangs, is frozen, is held by a debugger, or the machine is very busy",
             format!("try again; {kill}"),
         ),
-    }
+    };
+    let message = format!("the controller of `{name}`, PID {controller}, {state}");
+    CommandError::new(ErrorKind::Unresponsive, message).help(help)
 }
 
-/// Kills a controller. Says whether it is gone; why not has been told.
-pub(super) fn kill(name: &str, directory: &Path, client: Option<&Client>) -> bool {
+/// Kills a controller, and waits until it is gone.
+pub(super) fn kill(name: &str, directory: &Path, client: Option<&Client>) -> Result<(), CommandError> {
     let Some(process) = verified(directory, client) else {
-        tell(&format!(
-            "error: cannot determine for certain which process is the controller of `{name}`; nothing was killed\n  = \
-             help: `fuser {}` shows which process holds it has its lock\n",
-            lock_in(directory).display()
-        ));
-        return false;
+        let message = format!(
+            "it cannot be told for certain which process is the controller of `{name}`, and nothing was killed"
+        );
+        return Err(CommandError::failed(message)
+            .help(format!("`fuser {}` tells who has its lock", lock_in(directory).display())));
     };
-    if let Err(errno) = process.signal(libc::SIGKILL)
-        && errno != nix::errno::Errno::ESRCH
-    {
-        tell(&format!("error: cannot kill the controller of `{name}`: {}\n", crate::sys::errno::spelled(errno)));
-        return false;
+    match process.signal(libc::SIGKILL) {
+        Ok(()) | Err(Errno::ESRCH) => {}
+        Err(errno) => return Err(errno).context(format_args!("cannot kill the controller of `{name}`")),
     }
     if !process.await_end(COLLAPSE) {
-        tell(&format!("error: the controller of `{name}` was killed {} s ago but has not ended\n", COLLAPSE.as_secs()));
-        return false;
+        let seconds = COLLAPSE.as_secs();
+        return Err(CommandError::failed(format!(
+            "the controller of `{name}` was killed {seconds} s ago, and has not ended"
+        )));
     }
-    true
+    Ok(())
 }
 
 /// Lets a guardian go on that was stopped as well: its controller is dead, and it has work to do.

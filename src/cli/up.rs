@@ -3,15 +3,16 @@
 use std::io::Write;
 use std::time::Duration;
 
-use anyhow::Context as _;
 use clap::ValueEnum;
 use clap::builder::FalseyValueParser;
 use serde::Serialize;
 
 use super::color::When;
+use super::command_error::{CommandError, Context as _};
 use super::detach::{self, Outcome, Side};
 use super::launch;
 use super::running;
+use super::standard_error;
 use super::status::Status;
 use super::story::{Detail, Progress, Story, charset};
 use super::topology_arguments::TopologyArguments;
@@ -154,16 +155,13 @@ struct UpDocument<'a> {
 }
 
 /// Runs the verb.
-pub(super) fn run(args: &Args) -> anyhow::Result<Status> {
-    let checked = match launch::check(&args.topology, args.name.clone(), args.color) {
-        Ok(checked) => checked,
-        Err(status) => return Ok(status),
-    };
+pub(super) fn run(args: &Args) -> Result<Status, CommandError> {
+    let checked = launch::check(&args.topology, args.name.clone(), args.color)?;
     if let Some(path) = &args.exit_code_from
         && !has_process(&checked.topology, path)
     {
-        writeln!(std::io::stderr(), "error: there is no process `{path}` in {}", checked.topology.name)?;
-        return Ok(Status::WrongCommandLine);
+        let message = format!("there is no process `{path}` in {}", checked.topology.name);
+        return Err(CommandError::usage(message));
     }
     let lines_to = if args.format == AnswerFormat::Json { LinesTo::Stderr } else { LinesTo::Stdout };
     if args.dry_run {
@@ -181,7 +179,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Status> {
         topology.on_exit = on_exit.into();
     }
     let same_name = if args.recreate { running::SameName::Stop } else { running::SameName::Keep };
-    if let Some(status) = running::settle(&origin, same_name, args.detach, args.quiet)? {
+    if let Some(status) = running::look_for(&origin, same_name, args.detach, args.quiet)? {
         return Ok(status);
     }
     let mut options = launch::options();
@@ -197,30 +195,24 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Status> {
     }
     if args.jobs > 1 {
         options.order = Order::Parallel(args.jobs);
-        writeln!(std::io::stderr(), "warning: with --jobs {}, PIDs differ from run to run", args.jobs)?;
+        standard_error::write(&format!("warning: with --jobs {} the PIDs differ from run to run\n", args.jobs));
     }
     let mut detail = Detail::Everything;
     if args.detach {
         // What a controller of its own would miss is told as one in the foreground tells it.
         let refused = refused_calls();
         if !refused.is_empty() {
-            return Ok(launch::tell(&Trouble::Calls(refused), &topology.files));
+            return Err(launch::start_error(&Trouble::Calls(refused), &topology.files));
         }
         let patience = if args.no_wait { Patience::UntilReleased } else { Patience::UntilReady };
-        let side = match detach::split(patience) {
-            Ok(side) => side,
-            // As a controller in the foreground that fails as early.
-            Err(cause) => {
-                return Ok(launch::tell(&Trouble::System { what: "start a controller", cause }, &topology.files));
-            }
-        };
-        match side {
+        // As a controller in the foreground that fails as early.
+        let failed =
+            |cause| launch::start_error(&Trouble::System { what: "start a controller", cause }, &topology.files);
+        match detach::split(patience).map_err(failed)? {
             Side::Caller(Outcome::Ended(status, _)) => return Ok(Status::Other(status)),
             Side::Caller(Outcome::Detached(news)) => {
-                let told = tell_detached(&news, args);
-                return told.with_context(|| {
-                    format!("`{}` is running, but its name cannot be written to standard output", news.name)
-                });
+                return write_detached(&news, args)
+                    .context(format_args!("`{}` runs, but that cannot be written to standard output", news.name));
             }
             Side::Controller(herald) => options.herald = Some(herald),
         }
@@ -242,12 +234,12 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Status> {
             }
             Ok(Status::Other(summary.status_or(Status::No.code())))
         }
-        Err(trouble) => Ok(launch::tell(&trouble, &files)),
+        Err(trouble) => Err(launch::start_error(&trouble, &files)),
     }
 }
 
 /// What the caller of `up -d` is told when the topology goes on by itself.
-fn tell_detached(news: &News, args: &Args) -> anyhow::Result<Status> {
+fn write_detached(news: &News, args: &Args) -> std::io::Result<Status> {
     let mut stdout = std::io::stdout().lock();
     match args.format {
         AnswerFormat::Json => {
@@ -312,7 +304,7 @@ fn has_process(topology: &Topology, path: &str) -> bool {
     })
 }
 
-fn dry_run(topology: &Topology, color: Color) -> anyhow::Result<Status> {
+fn dry_run(topology: &Topology, color: Color) -> Result<Status, CommandError> {
     let (namespaces, processes, depth) = topology.counts();
     let title = format!(
         "{}: {}, {}, depth {depth}; nothing was built",

@@ -10,11 +10,11 @@ use clap::ValueEnum;
 use clap::builder::FalseyValueParser;
 use nix::unistd::Pid;
 
+use super::command_error::{CommandError, ErrorKind};
 use super::launch;
 use super::selection::{self, Selection, Unresolved, resolve};
 use super::status::Status;
 use super::target::{Connection, Target};
-use super::tell::tell;
 use crate::controller::census::{self, Presence};
 use crate::controller::control::client_error::ClientError;
 use crate::controller::control::message::{Awaited, Reply, Request};
@@ -23,8 +23,6 @@ use crate::engine::moment::Moment;
 use crate::observe::process;
 use crate::topology::{Address, Signal};
 
-/// The status when the timeout has expired.
-const TIMEOUT: Status = Status::Other(124);
 /// How often it is looked whether a controller that was stopped goes on.
 const PULSE: Duration = Duration::from_millis(20);
 /// How long a controller that has said good-bye may take to remove its state.
@@ -87,12 +85,9 @@ enum Until {
 }
 
 /// Runs the verb.
-pub(super) fn run(args: &Args) -> anyhow::Result<Status> {
+pub(super) fn run(args: &Args) -> Result<Status, CommandError> {
     let deadline = args.timeout.map(|timeout| Moment::now().plus(timeout));
-    let prefix = match selection::topology(&args.addresses) {
-        Ok(prefix) => prefix,
-        Err(status) => return Ok(status),
-    };
+    let prefix = selection::topology(&args.addresses)?;
     if args.until == Until::Gone
         && let Some(name) = prefix.or(args.target.name.as_deref())
         && !runs(name)
@@ -100,20 +95,16 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Status> {
         return Ok(Status::Done);
     }
     if !await_controller(prefix.or(args.target.name.as_deref()), deadline) {
-        return Ok(late());
+        return Err(late());
     }
     // Whatever else has gone wrong with one that runs, the timeout has expired as well.
     let is_one = || prefix.or(args.target.name.as_deref()).map_or_else(|| census::all().len() == 1, runs);
     let is_late = || deadline.is_some_and(|deadline| deadline <= Moment::now());
-    let in_time = |status| if is_late() && is_one() { TIMEOUT } else { status };
-    let mut connection = match args.target.connect(prefix) {
-        Ok(connection) => connection,
-        Err(status) => return Ok(in_time(status)),
+    let in_time = |error: CommandError| {
+        if is_late() && is_one() { error.with_status(Status::Other(ErrorKind::Timeout.status())) } else { error }
     };
-    let snapshot = match connection.snapshot() {
-        Ok(snapshot) => snapshot,
-        Err(status) => return Ok(in_time(status)),
-    };
+    let mut connection = args.target.connect(prefix).map_err(in_time)?;
+    let snapshot = connection.snapshot().map_err(in_time)?;
     let is_whole = args.addresses.iter().all(Address::is_everything) && args.selection.is_empty();
     let paths = match resolve(&snapshot, &args.addresses, &args.selection) {
         Ok(_) if is_whole => Vec::new(),
@@ -127,27 +118,22 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Status> {
         {
             vec![args.addresses[0].path()]
         }
-        Err(unresolved) => return Ok(unresolved.tell()),
+        Err(unresolved) => return Err(unresolved.into()),
     };
     let until = match args.until {
         Until::Started => Awaited::Started,
         Until::Ready => Awaited::Ready,
         Until::Exited | Until::Gone => Awaited::Exited,
     };
-    if let Err(error) = connection.client.send(Request::Await { paths, until }, &[]) {
-        return Ok(connection.fail(&error));
-    }
-    let exits = match listen(&mut connection, args.until, deadline) {
-        Ok(exits) => exits,
-        Err(status) => return Ok(status),
-    };
+    connection.client.send(Request::Await { paths, until }, &[]).map_err(|error| connection.fail(&error))?;
+    let exits = listen(&mut connection, args.until, deadline)?;
     if args.until == Until::Gone && is_whole {
         let Connection { name, directory, client } = connection;
         let state = inode(&directory);
         // The controller waits a moment for those who are still connected.
         drop(client);
         if state.is_some() && !await_end(&name, &directory, state, deadline) {
-            return Ok(late());
+            return Err(late());
         }
     }
     answer(args, &exits)
@@ -178,7 +164,7 @@ fn is_guest(address: &str) -> bool {
 
 type Exits = Vec<(String, Option<ExitDocument>)>;
 
-fn listen(connection: &mut Connection, until: Until, deadline: Option<Moment>) -> Result<Exits, Status> {
+fn listen(connection: &mut Connection, until: Until, deadline: Option<Moment>) -> Result<Exits, CommandError> {
     loop {
         let left = deadline.map(|deadline| deadline.since(Moment::now()));
         match connection.client.wait(left) {
@@ -196,19 +182,18 @@ fn listen(connection: &mut Connection, until: Until, deadline: Option<Moment>) -
 }
 
 /// The topology has ended before there was an answer.
-fn ended(connection: &Connection, until: Until) -> Result<Exits, Status> {
+fn ended(connection: &Connection, until: Until) -> Result<Exits, CommandError> {
     match until {
         Until::Exited | Until::Gone => Ok(Vec::new()),
         Until::Started | Until::Ready => {
-            tell(&format!("error: `{}` ended before it reached that state\n", connection.name));
-            Err(Status::No)
+            let message = format!("`{}` has ended, and it was not so far before", connection.name);
+            Err(CommandError::not_found(message))
         }
     }
 }
 
-fn late() -> Status {
-    tell("error: the timeout has expired\n");
-    TIMEOUT
+fn late() -> CommandError {
+    CommandError::new(ErrorKind::Timeout, "the time is over")
 }
 
 /// Which directory it is.
@@ -234,7 +219,7 @@ pub(super) fn await_end(name: &str, directory: &Path, state: Option<u64>, deadli
     true
 }
 
-fn answer(args: &Args, exits: &Exits) -> anyhow::Result<Status> {
+fn answer(args: &Args, exits: &Exits) -> Result<Status, CommandError> {
     let is_end = matches!(args.until, Until::Exited | Until::Gone);
     let mut text = String::new();
     let mut worst = 0;

@@ -4,13 +4,13 @@ use std::str::FromStr;
 
 use serde::Serialize;
 
+use super::command_error::CommandError;
 use super::names::Names;
 use super::place::Place;
 use super::selection;
 use super::status::Status;
 use super::table_arguments::{Field, TableArguments};
 use super::target::Target;
-use super::tell::tell;
 use crate::observe::machine::{Machine, Search, SpaceId};
 use crate::present::table::{Cell, Cut};
 
@@ -109,15 +109,9 @@ const FIELDS: [Of; 5] = [
 ];
 
 /// Runs the verb.
-pub(super) fn run(args: &Args) -> anyhow::Result<Status> {
-    let columns = match args.table.columns(&FIELDS) {
-        Ok(columns) => columns,
-        Err(status) => return Ok(status),
-    };
-    let wanted = match wanted(args) {
-        Ok(wanted) => wanted,
-        Err(status) => return Ok(status),
-    };
+pub(super) fn run(args: &Args) -> Result<Status, CommandError> {
+    let columns = args.table.columns(&FIELDS)?;
+    let wanted = wanted(args)?;
     let names = Names::all();
     Machine::make_room();
     let machine = Machine::read(Search::Members)?;
@@ -125,11 +119,9 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Status> {
     if let Some(Place::Inode(inode)) = place
         && machine.by_inode(*inode).is_none()
     {
-        tell(&format!(
-            "error: there is no PID namespace pid:[{inode}], or you are not permitted to examine it\n  = help: `nestns \
-             tree --host` shows every namespace of this machine\n"
-        ));
-        return Ok(Status::No);
+        let message = format!("there is no PID namespace pid:[{inode}], or you may not look into it");
+        let help = "`nestns tree --host` shows every namespace of this machine";
+        return Err(CommandError::not_found(message).help(help));
     }
     let inode = |space| machine.space(space).inode;
     let is_wanted = |space: Option<SpaceId>| wanted.is_none() || space.map(inode) == wanted;
@@ -168,7 +160,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Status> {
             0 => String::new(),
             count => format!("; {count} processes are in namespaces that only root can examine"),
         };
-        tell(&format!("error: no process has the number {}{hidden}\n", args.number.number));
+        return Err(CommandError::not_found(format!("nobody has the number {}{hidden}", args.number.number)));
     } else {
         args.table.show(&columns, &matches, |one| &one.who)?;
     }
@@ -176,13 +168,10 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Status> {
 }
 
 /// Which namespace is asked for, by its inode; `None` for all.
-fn wanted(args: &Args) -> Result<Option<u64>, Status> {
+fn wanted(args: &Args) -> Result<Option<u64>, CommandError> {
     if args.number.place.is_some() && args.place.is_some() {
-        tell(
-            "error: the namespace is given both with the number and with `--in` (or NESTNS_IN)\n  = help: use one of \
-             them\n",
-        );
-        return Err(Status::WrongCommandLine);
+        let message = "the number says itself in which namespace, and so does `--in` (or NESTNS_IN)";
+        return Err(CommandError::usage(message).help("write one of them"));
     }
     let Some(place) = args.number.place.as_ref().or(args.place.as_ref()) else { return Ok(None) };
     let snapshot = match place.address() {

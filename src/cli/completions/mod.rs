@@ -12,6 +12,7 @@ use clap_complete::engine::ArgValueCompleter;
 use clap_complete::env::{CompleteEnv, Elvish, Fish, Powershell, Shells, Zsh};
 
 use super::status::Status;
+use crate::cli::command_error::CommandError;
 use bash::Bash;
 
 /// By this variable a script asks.
@@ -34,9 +35,10 @@ pub(super) struct Args {
 }
 
 /// Writes the script to standard output.
-pub(super) fn run(args: &Args) -> anyhow::Result<Status> {
+pub(super) fn run(args: &Args) -> Result<Status, CommandError> {
     let name = args.shell.to_string();
-    let Some(shell) = SHELLS.completer(&name) else { return Ok(Status::WrongCommandLine) };
+    let nothing = || CommandError::usage(format!("there are no completions for {name}"));
+    let shell = SHELLS.completer(&name).ok_or_else(nothing)?;
     let mut script = Vec::new();
     shell.write_registration(VARIABLE, "nestns", "nestns", "nestns", &mut script)?;
     io::stdout().lock().write_all(&script)?;

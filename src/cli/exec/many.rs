@@ -4,12 +4,12 @@ use std::collections::VecDeque;
 use std::io::{Read, Write};
 use std::os::fd::{AsFd, OwnedFd};
 
-use anyhow::Context as _;
 use nix::fcntl::OFlag;
 use nix::unistd::pipe2;
 
-use super::session::{Outcome, Session};
+use super::session::{Outcome, Session, own_failure};
 use crate::cli::color::When;
+use crate::cli::command_error::{CommandError, Context as _};
 use crate::cli::selection::Thing;
 use crate::cli::status::Status;
 use crate::cli::story::charset;
@@ -43,52 +43,50 @@ struct Output {
 }
 
 /// Runs it in each of them.
-pub(super) fn run(connection: &Connection, executions: Vec<Execution>, lines: Lines) -> anyhow::Result<Status> {
-    let signals = Signals::open().context("cannot block the signals to forward")?;
+pub(super) fn run(connection: &Connection, executions: Vec<Execution>, lines: Lines) -> Result<Status, CommandError> {
+    let signals = Signals::open().context("cannot block the signals that are passed on")?;
     let null = std::fs::OpenOptions::new().read(true).open("/dev/null").context("cannot open /dev/null")?;
     let mut waiting: VecDeque<Execution> = executions.into();
     let mut running: Vec<Running> = Vec::new();
     let mut worst = 0;
+    let mut errors = Vec::new();
     while !waiting.is_empty() || !running.is_empty() {
         while running.len() < AT_A_TIME
             && let Some(execution) = waiting.pop_front()
         {
-            match begin(connection, execution, &null)? {
+            match begin(connection, execution, &null) {
                 Ok(one) => running.push(one),
-                Err(status) => worst = worst.max(status.code()),
+                Err(error) => errors.push(error),
             }
         }
         wait(&mut running, &signals, lines)?;
         let (over, going): (Vec<Running>, Vec<Running>) = running.into_iter().partition(Running::is_over);
         running = going;
         for one in over {
-            if let Some(outcome) = one.outcome {
-                worst = worst.max(outcome.tell(one.session.connection()).code());
+            match one.outcome.map(|outcome| outcome.into_status(one.session.connection())) {
+                Some(Ok(status)) => worst = worst.max(status.code()),
+                Some(Err(error)) => errors.push(error),
+                None => {}
             }
         }
     }
-    Ok(Status::Other(worst))
+    match CommandError::of_several(errors) {
+        Err(error) if error.status() < worst => Err(error.with_status(Status::Other(worst))),
+        result => result.map(|()| Status::Other(worst)),
+    }
 }
 
-fn begin(
-    connection: &Connection,
-    execution: Execution,
-    null: &std::fs::File,
-) -> anyhow::Result<Result<Running, Status>> {
+fn begin(connection: &Connection, execution: Execution, null: &std::fs::File) -> Result<Running, CommandError> {
     let path = path(&execution).to_owned();
-    let client = match Client::connect(&connection.directory) {
-        Ok(client) => client,
-        Err(error) => return Ok(Err(Outcome::Failed(error).tell(connection))),
-    };
+    let client = Client::connect(&connection.directory).map_err(|error| own_failure(connection.fail(&error)))?;
     let own = Connection { name: connection.name.clone(), directory: connection.directory.clone(), client };
-    let (stdout, theirs_stdout) = pipe2(OFlag::O_CLOEXEC)?;
-    let (stderr, theirs_stderr) = pipe2(OFlag::O_CLOEXEC)?;
+    let pipes = || pipe2(OFlag::O_CLOEXEC).context("cannot make a pipe (pipe2)");
+    let ((stdout, theirs_stdout), (stderr, theirs_stderr)) = (pipes()?, pipes()?);
     let output = |stream, pipe: OwnedFd| Output { stream, pipe: Some(pipe.into()), partial: Vec::new() };
     let outputs = vec![output(Stream::Stdout, stdout), output(Stream::Stderr, stderr)];
-    Ok(match Session::begin(own, execution, &[null.as_fd(), theirs_stdout.as_fd(), theirs_stderr.as_fd()]) {
-        Ok(session) => Ok(Running { path, session, outcome: None, outputs }),
-        Err(failed) => Err(Outcome::Failed(failed.1).tell(&failed.0)),
-    })
+    let descriptors = [null.as_fd(), theirs_stdout.as_fd(), theirs_stderr.as_fd()];
+    let session = Session::begin(own, execution, &descriptors)?;
+    Ok(Running { path, session, outcome: None, outputs })
 }
 
 impl Running {
@@ -99,7 +97,7 @@ impl Running {
 }
 
 /// Waits until something happens, and takes note of it.
-fn wait(running: &mut [Running], signals: &Signals, lines: Lines) -> anyhow::Result<()> {
+fn wait(running: &mut [Running], signals: &Signals, lines: Lines) -> Result<(), CommandError> {
     let mut watch = Watch::default();
     watch.readable(Some(signals.as_fd()));
     let mut places = Vec::new();

@@ -18,16 +18,15 @@ use super::color::When;
 use super::selection::{self, Selection, Thing, resolve, resolve_one};
 use super::status::Status;
 use super::target::{Connection, Target};
-use super::tell::tell;
 use super::terminal::{DetachKeys, Watch};
 use super::undeclared;
+use crate::cli::command_error::{CommandError, Context as _};
 use crate::controller::control::message::Execution;
 use crate::controller::state_directory::{STATE_ROOT, TRUTH_VARIABLE, state_root, truth_in};
 use crate::engine::plan;
 use crate::topology::Address;
-use anyhow::Context as _;
 use plain::Ran;
-use session::{Outcome, Session};
+use session::{Session, own_failure};
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
@@ -101,26 +100,14 @@ pub(super) struct Args {
     command: Vec<String>,
 }
 
-/// nestns itself has failed: docker's convention, which leaves the codes below to the program.
-const OWN_FAILURE: Status = Status::Other(125);
-
 /// Runs the verb.
-pub(super) fn run(args: Args) -> anyhow::Result<Status> {
-    let mut execution = match execution(&args) {
-        Ok(execution) => execution,
-        Err(problem) => {
-            tell(&format!("error: {problem}\n"));
-            return Ok(Status::WrongCommandLine);
-        }
-    };
+pub(super) fn run(args: Args) -> Result<Status, CommandError> {
+    let mut execution = execution(&args).map_err(CommandError::usage)?;
     let addresses = [args.target.clone()];
     let is_plain = !args.all && !execution.terminal && !execution.detached;
     let is_at_once = is_plain && is_full_path(&args.target);
     let connect = if is_at_once { selection::reach } else { selection::connect };
-    let mut connection = match connect(&args.topology, &addresses) {
-        Ok(connection) => connection,
-        Err(status) => return Ok(own(status)),
-    };
+    let mut connection = connect(&args.topology, &addresses).map_err(own_failure)?;
     let truth = truth_in(&connection.directory).display().to_string();
     execution.env.insert(TRUTH_VARIABLE.to_owned(), truth);
     if let Some(root) = state_root() {
@@ -134,20 +121,18 @@ pub(super) fn run(args: Args) -> anyhow::Result<Status> {
             Ran::NoNamespace(connection) => connection,
         };
     }
-    let mut executions = match executions(&mut connection, &args, &execution) {
-        Ok(executions) => executions,
-        Err(status) => return Ok(status),
-    };
+    let mut executions = executions(&mut connection, &args, &execution)?;
     if args.all {
         let lines = many::lines(args.color, &executions);
         return many::run(&connection, executions, lines);
     }
-    let Some(execution) = executions.pop() else { return Ok(Status::No) };
+    let no_namespace = || own_failure(CommandError::not_found("there is no such namespace"));
+    let execution = executions.pop().ok_or_else(no_namespace)?;
     if is_plain {
-        return Ok(match plain::run(connection, execution)? {
-            Ran::Over(status) => status,
-            Ran::NoNamespace(_) => Status::No,
-        });
+        return match plain::run(connection, execution)? {
+            Ran::Over(status) => Ok(status),
+            Ran::NoNamespace(_) => Err(no_namespace()),
+        };
     }
     if execution.terminal {
         return terminal::run(connection, execution, args.detach_keys);
@@ -161,29 +146,26 @@ fn is_full_path(target: &Address) -> bool {
 }
 
 /// What is asked in each of the places that are addressed.
-fn executions(connection: &mut Connection, args: &Args, execution: &Execution) -> Result<Vec<Execution>, Status> {
+fn executions(connection: &mut Connection, args: &Args, execution: &Execution) -> Result<Vec<Execution>, CommandError> {
     // By a number everybody may be meant, by a name whoever has one.
     let snapshot =
         if args.target.number().is_some() { undeclared::snapshot(connection) } else { connection.snapshot() };
-    let snapshot = snapshot.map_err(own)?;
+    let snapshot = snapshot.map_err(own_failure)?;
     let undeclared = selection::parents_of_undeclared(&snapshot);
     let found = if args.all {
         resolve(&snapshot, std::slice::from_ref(&args.target), &args.selection).map(|things| many::where_to(&things))
     } else {
         resolve_one(&snapshot, &args.target).map(|thing| vec![thing])
     };
-    let places = match found {
-        Ok(things) => things,
-        Err(unresolved) => return Err(unresolved.tell()),
-    };
+    let places = found?;
     let mut executions = Vec::new();
     for thing in places {
         let beside = match thing {
             Thing::Namespace(_) => None,
             Thing::Process(process) => {
                 let Some(identity) = selection::identity(process) else {
-                    tell(&format!("error: `{}` has ended, so nothing can be started next to it\n", process.path));
-                    return Err(OWN_FAILURE);
+                    let message = format!("`{}` has ended; nothing can start beside it any more", process.path);
+                    return Err(own_failure(CommandError::not_found(message)));
                 };
                 Some(identity)
             }
@@ -194,17 +176,9 @@ fn executions(connection: &mut Connection, args: &Args, execution: &Execution) -
     Ok(executions)
 }
 
-/// What keeps a program from being asked for is a failure of ours, and no answer of the program.
-fn own(status: Status) -> Status {
-    if status == Status::No { OWN_FAILURE } else { status }
-}
-
 /// Starts it, and goes.
-fn start(connection: Connection, execution: Execution) -> anyhow::Result<Status> {
-    let mut session = match Session::begin(connection, execution, &[]) {
-        Ok(session) => session,
-        Err(failed) => return Ok(Outcome::Failed(failed.1).tell(&failed.0)),
-    };
+fn start(connection: Connection, execution: Execution) -> Result<Status, CommandError> {
+    let mut session = Session::begin(connection, execution, &[])?;
     loop {
         if let Some(path) = session.path() {
             writeln!(std::io::stdout(), "{path}")?;
@@ -214,7 +188,7 @@ fn start(connection: Connection, execution: Execution) -> anyhow::Result<Status>
         watch.readable(Some(session.as_fd()));
         watch.wait(None).context("cannot wait for the program (poll)")?;
         if let Some(outcome) = session.hear() {
-            return Ok(outcome.tell(session.connection()));
+            return outcome.into_status(session.connection());
         }
     }
 }

@@ -3,10 +3,10 @@
 use std::os::fd::AsFd;
 use std::time::Duration;
 
-use anyhow::Context as _;
 use nix::libc;
 
 use super::session::{Outcome, Session};
+use crate::cli::command_error::{CommandError, Context as _};
 use crate::cli::status::Status;
 use crate::cli::target::Connection;
 use crate::cli::terminal::{Signals, Watch};
@@ -28,23 +28,20 @@ pub(super) enum Ran {
 }
 
 /// Runs it.
-pub(super) fn run(connection: Connection, execution: Execution) -> anyhow::Result<Ran> {
-    let signals = Signals::open().context("cannot block the signals to forward")?;
+pub(super) fn run(connection: Connection, execution: Execution) -> Result<Ran, CommandError> {
+    let signals = Signals::open().context("cannot block the signals that are passed on")?;
     let streams = [libc::STDIN_FILENO, libc::STDOUT_FILENO, libc::STDERR_FILENO].map(descriptor::inherited);
-    let mut session = match Session::begin(connection, execution, &streams) {
-        Ok(session) => session,
-        Err(failed) => return Ok(Ran::Over(Outcome::Failed(failed.1).tell(&failed.0))),
-    };
-    Ok(match wait(&mut session, &signals).context("cannot wait for the program (poll)")? {
-        Outcome::NoNamespace => Ran::NoNamespace(session.into_connection()),
+    let mut session = Session::begin(connection, execution, &streams)?;
+    match wait(&mut session, &signals).context("cannot wait for the program (poll)")? {
+        Outcome::NoNamespace => Ok(Ran::NoNamespace(session.into_connection())),
         outcome => {
-            let status = outcome.tell(session.connection());
+            let status = outcome.into_status(session.connection());
             // The kernel hangs up when this process has ended. If it did so itself, the controller would be woken by it, and
             // have its turn first.
             std::mem::forget(session);
-            Ran::Over(status)
+            status.map(Ran::Over)
         }
-    })
+    }
 }
 
 fn wait(session: &mut Session, signals: &Signals) -> nix::Result<Outcome> {

@@ -2,9 +2,9 @@
 
 use std::os::fd::{AsFd, BorrowedFd};
 
+use crate::cli::command_error::{CommandError, ErrorKind};
 use crate::cli::status::Status;
 use crate::cli::target::Connection;
-use crate::cli::tell::tell;
 use crate::controller::control::client_error::ClientError;
 use crate::controller::control::message::{Execution, Problem, Reply, Request};
 use crate::controller::document::ExitDocument;
@@ -25,26 +25,30 @@ pub(super) enum Outcome {
 }
 
 impl Outcome {
-    /// Tells what is to be told, and says with which status to end.
-    pub(super) fn tell(self, connection: &Connection) -> Status {
+    /// The status to end with, or why it did not come to run.
+    pub(super) fn into_status(self, connection: &Connection) -> Result<Status, CommandError> {
         match self {
-            Self::Ended(exit) => Status::Other(exit.status()),
+            Self::Ended(exit) => Ok(Status::Other(exit.status())),
             Self::Refused(message, status) => {
-                tell(&format!("error: {message}\n"));
-                Status::Other(status)
+                let kind = match status {
+                    127 => ErrorKind::ProgramMissing,
+                    126 => ErrorKind::NotExecutable,
+                    _ => ErrorKind::Failed,
+                };
+                Err(CommandError::new(kind, message).with_status(Status::Other(status)))
             }
             // What a shell gives for SIGPIPE.
-            Self::Unheard => Status::Other(141),
-            Self::NoNamespace => {
-                tell("error: there is no such namespace\n");
-                super::OWN_FAILURE
-            }
-            Self::Failed(error) => match connection.fail(&error) {
-                Status::No => super::OWN_FAILURE,
-                status => status,
-            },
+            Self::Unheard => Ok(Status::Other(141)),
+            Self::NoNamespace => Err(own_failure(CommandError::not_found("there is no such namespace"))),
+            Self::Failed(error) => Err(own_failure(connection.fail(&error))),
         }
     }
+}
+
+/// What keeps a program from being asked for is a failure of nestns, and no answer of the program.
+pub(super) fn own_failure(error: CommandError) -> CommandError {
+    // docker's convention, which leaves the statuses below to the program.
+    if error.status() == Status::No.code() { error.with_status(Status::Other(125)) } else { error }
 }
 
 /// A program under way.
@@ -66,11 +70,10 @@ impl Session {
         mut connection: Connection,
         execution: Execution,
         descriptors: &[BorrowedFd<'_>],
-    ) -> Result<Self, Box<(Connection, ClientError)>> {
-        match connection.client.send(Request::Execute(Box::new(execution)), descriptors) {
-            Ok(request) => Ok(Self { connection, request, begun: None, early: Vec::new(), ended: None }),
-            Err(error) => Err(Box::new((connection, error))),
-        }
+    ) -> Result<Self, CommandError> {
+        let request = connection.client.send(Request::Execute(Box::new(execution)), descriptors);
+        let request = request.map_err(|error| own_failure(connection.fail(&error)))?;
+        Ok(Self { connection, request, begun: None, early: Vec::new(), ended: None })
     }
 
     /// The connection that it runs on.

@@ -3,7 +3,6 @@
 use std::io::Write as _;
 use std::os::fd::{AsFd, OwnedFd};
 
-use anyhow::Context as _;
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, FdFlag, OFlag, fcntl};
 use nix::libc;
@@ -11,9 +10,10 @@ use nix::pty::openpty;
 use nix::unistd::read;
 
 use super::session::{Outcome, Session};
+use crate::cli::command_error::{CommandError, Context as _};
+use crate::cli::standard_error;
 use crate::cli::status::Status;
 use crate::cli::target::Connection;
-use crate::cli::tell::tell;
 use crate::cli::terminal::{Arrived, DetachKeys, Keyboard, Screen, Signals, Typing, Watch};
 use crate::controller::control::message::Execution;
 use crate::sys::{descriptor, terminal};
@@ -26,7 +26,7 @@ enum End {
 }
 
 /// Runs it; left from the start where it is `detached`.
-pub(super) fn run(connection: Connection, mut execution: Execution, keys: DetachKeys) -> anyhow::Result<Status> {
+pub(super) fn run(connection: Connection, mut execution: Execution, keys: DetachKeys) -> Result<Status, CommandError> {
     let is_left = std::mem::take(&mut execution.detached);
     let signals = Signals::open().context("cannot block the signals to forward")?;
     let size = [libc::STDIN_FILENO, libc::STDOUT_FILENO].map(descriptor::inherited).into_iter();
@@ -38,13 +38,7 @@ pub(super) fn run(connection: Connection, mut execution: Execution, keys: Detach
     fcntl(&pair.master, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))?;
     fcntl(&pair.master, FcntlArg::F_SETFD(FdFlag::FD_CLOEXEC))?;
     let slave = pair.slave.as_fd();
-    let mut session = match Session::begin(connection, execution, &[slave, slave, slave]) {
-        Ok(session) => session,
-        Err(failed) => {
-            drop(keyboard);
-            return Ok(Outcome::Failed(failed.1).tell(&failed.0));
-        }
-    };
+    let mut session = Session::begin(connection, execution, &[slave, slave, slave])?;
     // As long as anybody else holds the program's side, its end could not be seen.
     drop(pair.slave);
     let end = match keyboard {
@@ -54,31 +48,31 @@ pub(super) fn run(connection: Connection, mut execution: Execution, keys: Detach
         None => begin_and_leave(&mut session).context("cannot wait for the program (poll)")?,
     };
     match end {
-        End::Outcome(outcome) => Ok(outcome.tell(session.connection())),
+        End::Outcome(outcome) => outcome.into_status(session.connection()),
         End::Left if is_left => start(session, &pair.master),
-        End::Left => Ok(leave(session, &pair.master)),
+        End::Left => leave(session, &pair.master),
     }
 }
 
 /// Leaves a program alone that is on its own from the start.
-fn start(mut session: Session, master: &OwnedFd) -> anyhow::Result<Status> {
+fn start(mut session: Session, master: &OwnedFd) -> Result<Status, CommandError> {
     if let Err(error) = session.leave(master.as_fd()) {
-        return Ok(Outcome::Failed(error).tell(session.connection()));
+        return Outcome::Failed(error).into_status(session.connection());
     }
     writeln!(std::io::stdout(), "{}", session.path().unwrap_or_default())?;
     Ok(Status::Done)
 }
 
-fn leave(mut session: Session, master: &OwnedFd) -> Status {
+fn leave(mut session: Session, master: &OwnedFd) -> Result<Status, CommandError> {
     if let Err(error) = session.leave(master.as_fd()) {
-        return Outcome::Failed(error).tell(session.connection());
+        return Outcome::Failed(error).into_status(session.connection());
     }
     if let Some(exit) = session.ended() {
-        return Outcome::Ended(exit).tell(session.connection());
+        return Outcome::Ended(exit).into_status(session.connection());
     }
     let path = session.path().unwrap_or_default();
-    tell(&format!("detached from `{path}`; it keeps running, and `nestns attach {path}` reattaches to it\n"));
-    Status::Done
+    standard_error::write(&format!("left `{path}` alone; it goes on, and `nestns attach {path}` returns to it\n"));
+    Ok(Status::Done)
 }
 
 fn begin_and_leave(session: &mut Session) -> nix::Result<End> {

@@ -3,6 +3,7 @@
 use std::io::{self, Write};
 
 use super::{Status, When};
+use crate::cli::command_error::CommandError;
 use crate::diagnostic::{Code, heading};
 
 /// How many codes are named in place of one that does not exist.
@@ -16,16 +17,11 @@ pub(super) fn is_code(word: &str) -> bool {
 }
 
 /// Explains it.
-pub(super) fn run(word: &str, color: When) -> anyhow::Result<Status> {
+pub(super) fn run(word: &str, color: When) -> Result<Status, CommandError> {
     let Some(code) = Code::find(word) else {
-        let text = format!(
-            "error: there is no code {}\n  = help: the nearest are {}; `nestns explain --list` lists all\n",
-            word.to_uppercase(),
-            nearest(word).join(", ")
-        );
-        // The status says it as well, so a closed standard error is no failure.
-        let _ = io::stderr().write_all(text.as_bytes());
-        return Ok(Status::No);
+        let error = CommandError::not_found(format!("there is no code {}", word.to_uppercase()));
+        let nearest = nearest(word).join(", ");
+        return Err(error.help(format!("the nearest are {nearest}; `nestns explain --list` shows all")));
     };
     let mut stdout = io::stdout().lock();
     let text = format!("{}\n\n{}", heading(code, color.resolve(&stdout)), code.explanation());

@@ -1,12 +1,11 @@
 //! `nestns explain FILE [PATH]`.
 
-use std::fmt::Write as _;
 use std::io::Write as _;
 
 use super::super::launch;
-use super::super::tell::tell;
 use super::super::topology_arguments::TopologyArguments;
 use super::{Args, Status};
+use crate::cli::command_error::CommandError;
 use crate::present::script::{Part, script};
 use crate::topology::{NamespaceId, Setting, Topology};
 
@@ -14,25 +13,20 @@ use crate::topology::{NamespaceId, Setting, Topology};
 const MOST_NAMES: usize = 3;
 
 /// Writes the script.
-pub(super) fn run(args: &Args) -> anyhow::Result<Status> {
+pub(super) fn run(args: &Args) -> Result<Status, CommandError> {
     let arguments = TopologyArguments { file: args.subject.clone(), values: args.values.clone() };
-    let checked = match launch::check(&arguments, None, args.color) {
-        Ok(checked) => checked,
-        Err(status) => return Ok(status),
-    };
+    let checked = launch::check(&arguments, None, args.color)?;
     let part = match args.path.as_deref().map(|path| find(&checked.topology, path)) {
         None => Part::Whole,
         Some(Ok(part)) => part,
         Some(Err(near)) => {
             let path = args.path.as_deref().unwrap_or_default();
-            let mut text = format!("error: nothing in this file is named `{}`\n", path.escape_debug());
-            if !near.is_empty() {
-                let near: Vec<_> = near.iter().map(|name| format!("`{name}`")).collect();
-                // Writing into a string cannot fail.
-                let _ = writeln!(text, "  = help: similar: {}", near.join(", "));
+            let error = CommandError::not_found(format!("nothing is called `{}` in this file", path.escape_debug()));
+            if near.is_empty() {
+                return Err(error);
             }
-            tell(&text);
-            return Ok(Status::No);
+            let near: Vec<_> = near.iter().map(|name| format!("`{name}`")).collect();
+            return Err(error.help(format!("similar: {}", near.join(", "))));
         }
     };
     let words = words(checked.file.as_deref(), args);

@@ -4,10 +4,11 @@ use std::fmt::Write as _;
 use std::io::{self, Write as _};
 
 use super::Status;
+use crate::cli::command_error::CommandError;
 use crate::diagnostic::Code;
 
 /// Writes the table.
-pub(super) fn run() -> anyhow::Result<Status> {
+pub(super) fn run() -> Result<Status, CommandError> {
     let mut text = format!("{:5}  {:7}  TITLE\n", "CODE", "LEVEL");
     for code in Code::ALL {
         // Writing to a String cannot fail.

@@ -5,7 +5,6 @@ mod hint;
 mod layout;
 mod list;
 
-use std::io::Write as _;
 use std::path::PathBuf;
 
 use clap::builder::FalseyValueParser;
@@ -13,6 +12,7 @@ use clap::builder::FalseyValueParser;
 use super::color::When;
 use super::status::Status;
 use super::topology_arguments::Values;
+use crate::cli::command_error::CommandError;
 
 pub(super) use hint::hint;
 
@@ -39,14 +39,13 @@ pub(super) struct Args {
 }
 
 /// Runs the verb.
-pub(super) fn run(args: &Args) -> anyhow::Result<Status> {
+pub(super) fn run(args: &Args) -> Result<Status, CommandError> {
     if args.list {
         return list::run();
     }
     match args.subject.as_deref().and_then(|subject| subject.to_str()).filter(|subject| code::is_code(subject)) {
         Some(_) if args.path.is_some() => {
-            writeln!(std::io::stderr(), "error: PATH cannot be used with a code, which does not refer to a file")?;
-            Ok(Status::WrongCommandLine)
+            Err(CommandError::usage("a code has no PATH: it is about no file in particular"))
         }
         Some(code) => code::run(code, args.color),
         None => layout::run(args),

@@ -11,6 +11,7 @@ use super::status::Status;
 use super::table_arguments::{AnswerArguments, AnswerFormat};
 use super::target::{Connection, Target};
 use super::undeclared;
+use crate::cli::command_error::CommandError;
 use crate::controller::control::client_error::ClientError;
 use crate::controller::control::message::{Kind, Reply, Request};
 use crate::controller::description::Description;
@@ -41,20 +42,11 @@ pub(super) struct Args {
 }
 
 /// Runs the verb.
-pub(super) fn run(args: &Args) -> anyhow::Result<Status> {
-    let (mut connection, mut snapshot) = match undeclared::look(&args.target, std::slice::from_ref(&args.address)) {
-        Ok(found) => found,
-        Err(status) => return Ok(status),
-    };
+pub(super) fn run(args: &Args) -> Result<Status, CommandError> {
+    let (mut connection, mut snapshot) = undeclared::look(&args.target, std::slice::from_ref(&args.address))?;
     undeclared::name_hosts(&mut snapshot);
-    let thing = match selection::resolve_one(&snapshot, &args.address) {
-        Ok(thing) => thing,
-        Err(unresolved) => return Ok(unresolved.tell()),
-    };
-    let declaration = match describe(&mut connection, thing) {
-        Ok(declaration) => declaration,
-        Err(status) => return Ok(status),
-    };
+    let thing = selection::resolve_one(&snapshot, &args.address)?;
+    let declaration = describe(&mut connection, thing)?;
     let mut subject = match thing {
         Thing::Namespace(namespace) => Subject::namespace(&snapshot, namespace, declaration),
         Thing::Process(process) => Subject::process(&snapshot, process, declaration),
@@ -76,7 +68,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Status> {
     Ok(Status::Done)
 }
 
-fn describe(connection: &mut Connection, thing: Thing<'_>) -> Result<Description, Status> {
+fn describe(connection: &mut Connection, thing: Thing<'_>) -> Result<Description, CommandError> {
     let (kind, is_declared) = match thing {
         Thing::Namespace(namespace) => (Kind::Namespace, namespace.declared),
         Thing::Process(process) => (Kind::Process, process.declared),

@@ -18,9 +18,10 @@ use super::follower::{Follower, Wake};
 use super::launch;
 use super::point;
 use super::selection::{self, Selection};
+use super::standard_error;
 use super::status::Status;
 use super::target::{Connection, Target};
-use super::tell::tell;
+use crate::cli::command_error::{CommandError, Context as _, Hint};
 use crate::controller::audience::Stream;
 use crate::controller::journal::record::{Gap, Record, Why};
 use crate::controller::journal::stamp::Stamp;
@@ -125,106 +126,110 @@ enum LogFormat {
 }
 
 /// Runs the verb.
-pub(super) fn run(args: &Args) -> anyhow::Result<Status> {
-    let connection = match selection::connect(&Target { name: args.name.clone() }, &args.addresses) {
-        Ok(connection) => connection,
-        Err(status) => return Ok(told_that_it_is_gone(status)),
-    };
-    let logs = connection.directory.join(LOGS);
-    let name = connection.name.clone();
-    match show(connection, &logs, args) {
-        Ok(status) => Ok(status),
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Err(error.into()),
-        Err(error) => Err(anyhow::Error::new(error).context(format!("cannot show the output of `{name}`"))),
-    }
+pub(super) fn run(args: &Args) -> Result<Status, CommandError> {
+    let connection = selection::connect(&Target { name: args.name.clone() }, &args.addresses);
+    let connection = connection.map_err(with_note_on_lifetime)?;
+    let what = format!("cannot show what `{}` has written", connection.name);
+    show(connection, args, &what)
 }
 
-/// Explains why there is nothing to be shown of a topology that does not run.
-pub(super) fn told_that_it_is_gone(status: Status) -> Status {
-    if status == Status::No {
-        tell("  = note: logs and events are kept only as long as their topology runs\n");
+/// Adds to an error why there is nothing to be shown of a topology that does not run.
+pub(super) fn with_note_on_lifetime(error: CommandError) -> CommandError {
+    if error.status() != Status::No.code() {
+        return error;
     }
-    status
+    error.hint(Hint::Note("logs and events are kept as long as their topology runs, and end with it".to_owned()))
 }
 
-fn show(mut connection: Connection, logs: &Path, args: &Args) -> io::Result<Status> {
+fn show(mut connection: Connection, args: &Args, what: &str) -> Result<Status, CommandError> {
     let directory = connection.directory.clone();
-    let snapshot = match connection.snapshot() {
-        Ok(snapshot) => snapshot,
-        Err(status) => return Ok(status),
-    };
-    let mut unmarked = snapshot.unmarked.clone();
+    let logs = directory.join(LOGS);
+    let mut snapshot = connection.snapshot()?;
+    let unmarked = std::mem::take(&mut snapshot.unmarked);
     // Watched before it is looked at: what happens in between is seen twice rather than never.
-    let mut follower = if args.follow { Follower::begin(connection, logs)? } else { Follower::once(connection) };
-    let found = files(logs)?;
-    let chosen = match Chosen::new(snapshot, &found, &args.addresses, &args.selection) {
-        Ok(chosen) => chosen,
-        Err(unresolved) => return Ok(unresolved.tell()),
-    };
+    let mut follower =
+        if args.follow { Follower::begin(connection, &logs).context(what)? } else { Follower::once(connection) };
+    let found = files(&logs).context(what)?;
+    let chosen = Chosen::new(snapshot, &found, &args.addresses, &args.selection)?;
     let stream = args.stream.map(|word| if word == StreamWord::Stdout { Stream::Stdout } else { Stream::Stderr });
     let merge = Merge::new(&directory, Pick { since: args.since, until: args.until, stream });
-    let mut sources = Sources { logs: logs.to_owned(), chosen, merge };
+    let mut sources = Sources { logs, chosen, merge };
     sources.add(&found);
     let paths = if args.follow { sources.chosen.paths() } else { sources.merge.paths() };
-    let mut printer = Printer::new(args, &paths);
-    let mut kept = args.tail.map(|most| Kept { most, lines: VecDeque::new() });
-    loop {
-        let is_last = follower.is_over() || !args.follow;
-        let now = SystemTime::now();
-        // At the end there is nothing newer than what is to be shown, whatever the clocks say.
-        let up_to = (!follower.is_over()).then(|| if is_last { now } else { now - LAG });
-        while let Some(line) = sources.merge.next(up_to.map(Stamp::from))? {
-            match &mut kept {
-                Some(kept) => kept.push(line),
-                None => printer.add(&line),
-            }
-            if printer.is_full() {
-                follower.write(&printer.take(), &mut || sources.secure())?;
-            }
-        }
-        for path in sources.merge.take_torn() {
-            tell(&format!("warning: output of `{path}` was rotated away before it could be read\n"));
-        }
-        for line in std::mem::take(&mut unmarked).into_iter().filter_map(|lost| sources.line_of(lost)) {
-            match &mut kept {
-                Some(kept) => kept.push(line),
-                None => printer.add(&line),
-            }
-        }
-        for line in kept.take().into_iter().flat_map(|kept| kept.lines) {
-            printer.add(&line);
-        }
-        follower.write(&printer.take(), &mut || sources.secure())?;
-        if is_last || args.until.is_some_and(|until| Stamp::from(now - LAG) > until) {
-            return Ok(Status::Done);
-        }
-        if follower.is_over() {
-            continue;
-        }
-        let timeout = if sources.merge.has_more() {
-            Some(LAG)
-        } else {
-            args.until.map(|until| SystemTime::from(until).duration_since(now).unwrap_or_default() + 2 * LAG)
-        };
-        match follower.wait(timeout, &mut || sources.secure())? {
-            Wake::Unread => return Err(io::ErrorKind::BrokenPipe.into()),
-            Wake::Nothing | Wake::Leaving => {}
-            Wake::Changed(Changes::Many) => {
-                let found = files(logs)?;
-                sources.add(&found);
-                sources.merge.look_at_all();
-            }
-            Wake::Changed(Changes::Files(files)) => {
-                let names = files.iter().filter_map(|file| LogName::parse(file.trim_end_matches(ROTATED)));
-                let names: BTreeSet<LogName> = names.collect();
-                sources.add(&names);
-                for name in names {
-                    sources.merge.look_at(name);
+    let kept = args.tail.map(|most| Kept { most, lines: VecDeque::new() });
+    let mut output = Output { printer: Printer::new(args, &paths), kept };
+    output.follow(&mut follower, &mut sources, unmarked, args).context(what)?;
+    Ok(Status::Done)
+}
+
+/// What is shown, and what is kept for it.
+struct Output {
+    printer: Printer,
+    /// The last lines, until all that were there are read.
+    kept: Option<Kept>,
+}
+
+impl Output {
+    fn follow(
+        &mut self,
+        follower: &mut Follower,
+        sources: &mut Sources,
+        unmarked: Vec<Unmarked>,
+        args: &Args,
+    ) -> io::Result<()> {
+        let mut unmarked = Some(unmarked);
+        loop {
+            let is_last = follower.is_over() || !args.follow;
+            let now = SystemTime::now();
+            // At the end there is nothing newer than what is to be shown, whatever the clocks say.
+            let up_to = (!follower.is_over()).then(|| if is_last { now } else { now - LAG });
+            while let Some(line) = sources.merge.next(up_to.map(Stamp::from))? {
+                self.add(line);
+                if self.printer.is_full() {
+                    follower.write(&self.printer.take(), &mut || sources.secure())?;
                 }
+            }
+            for path in sources.merge.take_torn() {
+                standard_error::write(&format!(
+                    "warning: output of `{path}` was rotated away before it was read here\n"
+                ));
+            }
+            for line in unmarked.take().into_iter().flatten().filter_map(|lost| sources.line_of(lost)) {
+                self.add(line);
+            }
+            for line in self.kept.take().into_iter().flat_map(|kept| kept.lines) {
+                self.printer.add(&line);
+            }
+            follower.write(&self.printer.take(), &mut || sources.secure())?;
+            if is_last || args.until.is_some_and(|until| Stamp::from(now - LAG) > until) {
+                return Ok(());
+            }
+            if follower.is_over() {
+                continue;
+            }
+            let timeout = if sources.merge.has_more() {
+                Some(LAG)
+            } else {
+                args.until.map(|until| SystemTime::from(until).duration_since(now).unwrap_or_default() + 2 * LAG)
+            };
+            match follower.wait(timeout, &mut || sources.secure())? {
+                Wake::Unread => return Err(io::ErrorKind::BrokenPipe.into()),
+                Wake::Nothing | Wake::Leaving => {}
+                Wake::Changed(changes) => sources.look_at(changes)?,
             }
         }
     }
+
+    fn add(&mut self, line: Line) {
+        match &mut self.kept {
+            Some(kept) => kept.push(line),
+            None => self.printer.add(&line),
+        }
+    }
 }
+
+/// Output that could neither be written into a log nor be told of there: the log, how many bytes, and the errno.
+type Unmarked = (String, u64, i32);
 
 /// The logs that are there.
 fn files(logs: &Path) -> io::Result<BTreeSet<LogName>> {
@@ -255,8 +260,28 @@ impl Sources {
         }
     }
 
+    /// Reads on where something has changed.
+    fn look_at(&mut self, changes: Changes) -> io::Result<()> {
+        match changes {
+            Changes::Many => {
+                let found = files(&self.logs)?;
+                self.add(&found);
+                self.merge.look_at_all();
+            }
+            Changes::Files(files) => {
+                let names = files.iter().filter_map(|file| LogName::parse(file.trim_end_matches(ROTATED)));
+                let names: BTreeSet<LogName> = names.collect();
+                self.add(&names);
+                for name in names {
+                    self.merge.look_at(name);
+                }
+            }
+        }
+        Ok(())
+    }
+
     /// The line for output that could neither be written into a log nor be told of there.
-    fn line_of(&self, (name, bytes, errno): (String, u64, i32)) -> Option<Line> {
+    fn line_of(&self, (name, bytes, errno): Unmarked) -> Option<Line> {
         let path = self.chosen.path(LogName::parse(&name)?)?;
         let gap = Gap { bytes, why: Why::Unwritten(Errno::from_raw(errno)) };
         Some(Line { path: path.into(), record: Record::of_gap(SystemTime::now().into(), gap) })

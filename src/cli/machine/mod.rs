@@ -11,13 +11,14 @@ use super::color::When;
 use super::names::Names;
 use super::status::Status;
 use super::story::charset;
+use crate::cli::command_error::CommandError;
 use crate::diagnostic::Color;
 use crate::observe::machine::{Machine, Search};
 use crate::present::count::count;
 use crate::present::tree::{self, Colour, Folding, Look};
 
 /// Draws it for people.
-pub(super) fn show(folding: Folding, when: When) -> anyhow::Result<Status> {
+pub(super) fn show(folding: Folding, when: When) -> Result<Status, CommandError> {
     let (machine, names) = read()?;
     let mut stdout = std::io::stdout().lock();
     let colour = if when.resolve(&stdout) == Color::Styled { Colour::On } else { Colour::Off };
@@ -27,7 +28,7 @@ pub(super) fn show(folding: Folding, when: When) -> anyhow::Result<Status> {
 }
 
 /// Writes `nestns.tree/1`.
-pub(super) fn answer() -> anyhow::Result<Status> {
+pub(super) fn answer() -> Result<Status, CommandError> {
     let (machine, names) = read()?;
     let mut stdout = std::io::BufWriter::new(std::io::stdout().lock());
     // As an error of the stream, so that a reader who has left is known as one.
@@ -37,7 +38,7 @@ pub(super) fn answer() -> anyhow::Result<Status> {
     Ok(Status::Done)
 }
 
-fn read() -> anyhow::Result<(Machine, Names)> {
+fn read() -> Result<(Machine, Names), CommandError> {
     Machine::make_room();
     // While the controllers look their names up.
     std::thread::scope(|scope| {

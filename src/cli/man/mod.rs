@@ -8,6 +8,7 @@ use clap::Command;
 use clap_mangen::Man;
 
 use super::status::Status;
+use crate::cli::command_error::CommandError;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -20,7 +21,7 @@ pub(super) struct Args {
 const TOPOLOGY: &str = "topology";
 
 /// Writes the page of `command`, of one of its verbs, or of the topology file to standard output.
-pub(super) fn run(args: &Args, mut command: Command) -> anyhow::Result<Status> {
+pub(super) fn run(args: &Args, mut command: Command) -> Result<Status, CommandError> {
     if args.subject.as_deref() == Some(TOPOLOGY) {
         io::stdout().lock().write_all(topology::page().as_bytes())?;
         return Ok(Status::Done);
@@ -31,8 +32,7 @@ pub(super) fn run(args: &Args, mut command: Command) -> anyhow::Result<Status> {
         None => command,
         Some(verb) => {
             let Some(found) = command.find_subcommand(verb) else {
-                writeln!(io::stderr(), "error: there is no command `{verb}`")?;
-                return Ok(Status::WrongCommandLine);
+                return Err(CommandError::usage(format!("there is no verb `{verb}`")));
             };
             found.clone().display_name(format!("nestns-{verb}"))
         }

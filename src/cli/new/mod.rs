@@ -11,7 +11,9 @@ use clap::builder::FalseyValueParser;
 
 use self::template::Template;
 use super::output_file::{self, Existing};
+use super::standard_error;
 use super::status::Status;
+use crate::cli::command_error::CommandError;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -33,7 +35,7 @@ pub(super) struct Args {
 }
 
 /// Writes the file and says how to go on.
-pub(super) fn run(args: &Args) -> anyhow::Result<Status> {
+pub(super) fn run(args: &Args) -> Result<Status, CommandError> {
     if args.list {
         return list();
     }
@@ -45,12 +47,9 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Status> {
         return Ok(Status::Done);
     }
     let written = output_file::write(&path, &text, Existing::by_force(args.force));
-    let status = output_file::outcome(&path, written)?;
-    if status == Status::Done {
-        // The file is there, so a closed standard error is no failure.
-        let _ = io::stderr().write_all(next(&path).as_bytes());
-    }
-    Ok(status)
+    output_file::written(&path, written)?;
+    standard_error::write(&next(&path));
+    Ok(Status::Done)
 }
 
 /// The text, in which the commands to try are about the file that it is written to.
@@ -62,7 +61,7 @@ fn about_itself(template: Template, path: &Path) -> String {
     template.text().replace(&format!("examples/{}.toml", template.name()), &file)
 }
 
-fn list() -> anyhow::Result<Status> {
+fn list() -> Result<Status, CommandError> {
     let mut stdout = io::stdout().lock();
     for template in Template::value_variants() {
         writeln!(stdout, "{:<8}{}", template.name(), template.description())?;

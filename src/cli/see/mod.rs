@@ -18,10 +18,11 @@ use super::inside::refuse_inside;
 use super::names::Names;
 use super::place::Place;
 use super::selection;
+use super::standard_error;
 use super::status::Status;
 use super::story::charset;
 use super::target::Target;
-use super::tell::tell;
+use crate::cli::command_error::CommandError;
 use crate::diagnostic::Color;
 use crate::observe::machine::{Machine, Search};
 use crate::observe::sight::{self, Answer, Rows, View};
@@ -144,18 +145,14 @@ fn mechanisms() -> impl TypedValueParser<Value = Via> {
 }
 
 /// Runs the verb.
-pub(super) fn run(args: &Args) -> anyhow::Result<Status> {
+pub(super) fn run(args: &Args) -> Result<Status, CommandError> {
     let (snapshot, names) = if args.host {
         (None, Names::all())
     } else {
         let addresses: Vec<Address> = args.from.iter().filter_map(Place::address).chain(&args.of).cloned().collect();
-        match selection::look(&args.target, &addresses) {
-            Ok((_, snapshot)) => match refuse_inside("see", &snapshot) {
-                Ok(()) => (Some(snapshot.clone()), Names::of(vec![snapshot])),
-                Err(status) => return Ok(status),
-            },
-            Err(status) => return Ok(status),
-        }
+        let (_, snapshot) = selection::look(&args.target, &addresses)?;
+        refuse_inside("see", &snapshot)?;
+        (Some(snapshot.clone()), Names::of(vec![snapshot]))
     };
     Machine::make_room();
     let mut machine = Machine::read(Search::Members)?;
@@ -166,18 +163,12 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Status> {
         Some(snapshot) => Scene::of_topology(&machine, (snapshot, &names), (&args.from, &args.of)),
         None => Scene::of_machine(&machine, &names, (&args.from, &args.of)),
     };
-    let scene = match scene {
-        Ok(scene) => scene,
-        Err(status) => return Ok(status),
-    };
+    let scene = scene?;
     let rows = Rows::new(&machine, scene.seen.iter().map(|one| one.process).collect());
     let observers: Vec<_> = scene.eyes.iter().map(|eye| eye.observer.clone()).collect();
     let views = sight::look(&rows, &observers, args.via)?;
     let mismatches = compare((&machine, &names), &scene, &views, args.via);
     tell_troubles(&scene, &views);
-    if !scene.missing.is_empty() {
-        tell(&format!("error: there is no observer: {}\n", scene::ended(&scene.missing)));
-    }
     let redaction = if args.redact { Redaction::On } else { Redaction::Off };
     let sheet = Sheet { scene: &scene, views: &views, via: args.via.word(), mismatches: &mismatches, redaction };
     let mut stdout = std::io::BufWriter::with_capacity(1 << 16, std::io::stdout().lock());
@@ -195,7 +186,10 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Status> {
     let mut troubles = views.iter().map(|view| view.trouble.is_some());
     // Of everybody some may not be looked from; whoever was named was meant.
     let is_blind = if args.from.is_empty() { troubles.all(|trouble| trouble) } else { troubles.any(|trouble| trouble) };
-    let is_no = (args.diff && !mismatches.is_empty()) || is_blind || !scene.missing.is_empty();
+    if !scene.missing.is_empty() {
+        return Err(scene::nobody_looks(&scene.missing));
+    }
+    let is_no = (args.diff && !mismatches.is_empty()) || is_blind;
     Ok(if is_no { Status::No } else { Status::Done })
 }
 
@@ -298,9 +292,9 @@ fn tell_troubles(scene: &Scene<'_>, views: &[View]) {
     let blind: Vec<_> =
         scene.eyes.iter().zip(views).filter_map(|(eye, view)| Some((&eye.path, view.trouble.as_ref()?))).collect();
     for (path, trouble) in blind.iter().take(TOLD) {
-        tell(&format!("note: cannot observe from `{path}`: {trouble}\n"));
+        standard_error::write(&format!("note: `{path}` cannot be looked from: {trouble}\n"));
     }
     if blind.len() > TOLD {
-        tell(&format!("note: nor from {} more\n", blind.len() - TOLD));
+        standard_error::write(&format!("note: nor can {} more\n", blind.len() - TOLD));
     }
 }

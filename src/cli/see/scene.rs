@@ -4,11 +4,10 @@ use std::collections::{HashMap, HashSet};
 
 use nix::unistd::Pid;
 
+use crate::cli::command_error::CommandError;
 use crate::cli::names::Names;
 use crate::cli::place::Place;
 use crate::cli::selection::{self, Selection, Thing, is_over};
-use crate::cli::status::Status;
-use crate::cli::tell::tell;
 use crate::controller::control::message::Snapshot;
 use crate::controller::document::NamespaceDocument;
 use crate::observe::machine::{Inhabitant, Machine, Space, SpaceId};
@@ -86,7 +85,7 @@ impl<'a> Scene<'a> {
         machine: &'a Machine,
         (snapshot, names): (&'a Snapshot, &'a Names),
         (from, of): (&[Place], &[Address]),
-    ) -> Result<Self, Status> {
+    ) -> Result<Self, CommandError> {
         let mut cast = Cast { machine, snapshot, names, members: members(machine), spaces: HashMap::new() };
         for namespace in &snapshot.namespaces {
             cast.spaces.extend(space_of(machine, namespace).map(|space| (namespace.path.as_str(), space)));
@@ -101,7 +100,7 @@ impl<'a> Scene<'a> {
         machine: &'a Machine,
         names: &Names,
         (from, of): (&[Place], &[Address]),
-    ) -> Result<Self, Status> {
+    ) -> Result<Self, CommandError> {
         let members = members(machine);
         let mut eyes = Vec::new();
         let mut seen = Vec::new();
@@ -137,11 +136,8 @@ impl<'a> Scene<'a> {
             seen.extend(processes);
         }
         if eyes.is_empty() || seen.is_empty() {
-            tell(
-                "error: there is nothing of that name on this machine\n  = help: `nestns tree --host` shows what there \
-                 is\n",
-            );
-            return Err(Status::No);
+            let error = CommandError::not_found("nothing on this machine is called so");
+            return Err(error.help("`nestns tree --host` shows what there is"));
         }
         let is_missing = |place: &&Place| matches!(place, Place::Inode(inode) if machine.by_inode(*inode).is_none());
         let missing = from.iter().filter(is_missing).map(ToString::to_string).collect();
@@ -149,11 +145,12 @@ impl<'a> Scene<'a> {
     }
 }
 
-/// What has become of those who cannot look.
-pub(in crate::cli) fn ended(missing: &[String]) -> String {
+/// Error of observers that cannot look.
+pub(in crate::cli) fn nobody_looks(missing: &[String]) -> CommandError {
     let names: Vec<String> = missing.iter().map(|place| format!("`{place}`")).collect();
     let has = if names.len() == 1 { "has" } else { "have" };
-    format!("{} {has} ended, or cannot be examined", names.join(", "))
+    let names = names.join(", ");
+    CommandError::not_found(format!("nobody is there to look: {names} {has} ended, or may not be looked into"))
 }
 
 fn members(machine: &Machine) -> HashMap<SpaceId, Vec<&Inhabitant>> {
@@ -187,7 +184,7 @@ fn living(process: &Inhabitant) -> Option<i32> {
 
 impl<'a> Cast<'a> {
     /// Who looks, and from where nobody does.
-    fn eyes(&self, from: &[Place]) -> Result<(Vec<Eye>, Vec<String>), Status> {
+    fn eyes(&self, from: &[Place]) -> Result<(Vec<Eye>, Vec<String>), CommandError> {
         let host = || Eye {
             path: HOST.to_owned(),
             place: None,
@@ -216,7 +213,7 @@ impl<'a> Cast<'a> {
                     }
                     let things =
                         selection::resolve(self.snapshot, std::slice::from_ref(address), &Selection::default());
-                    let things = things.map_err(|unresolved| unresolved.tell())?;
+                    let things = things?;
                     // A pattern means namespaces, where it means any.
                     let is_any = things.iter().any(|thing| matches!(thing, Thing::Namespace(_)));
                     let is_wanted = |thing: &&Thing| !is_any || matches!(thing, Thing::Namespace(_));
@@ -229,8 +226,7 @@ impl<'a> Cast<'a> {
             eyes.extend(found.into_iter().filter(|eye: &Eye| taken.insert(eye.path.clone())));
         }
         if eyes.is_empty() {
-            tell(&format!("error: there is no observer: {}\n", ended(&missing)));
-            return Err(Status::No);
+            return Err(nobody_looks(&missing));
         }
         Ok((eyes, missing))
     }
@@ -306,7 +302,7 @@ impl<'a> Cast<'a> {
         })
     }
 
-    fn seen(&self, of: &[Address]) -> Result<Vec<Seen<'a>>, Status> {
+    fn seen(&self, of: &[Address]) -> Result<Vec<Seen<'a>>, CommandError> {
         let mut seen: Vec<Seen> = Vec::new();
         let mut taken = HashSet::new();
         let strangers = self.strangers();
@@ -321,7 +317,7 @@ impl<'a> Cast<'a> {
         let things = if others.is_empty() && !of.is_empty() {
             Vec::new()
         } else {
-            selection::resolve(self.snapshot, &others, &Selection::default()).map_err(|unresolved| unresolved.tell())?
+            selection::resolve(self.snapshot, &others, &Selection::default())?
         };
         let mut declared: HashMap<&str, Vec<Thing>> = HashMap::new();
         for process in &self.snapshot.processes {
@@ -346,8 +342,7 @@ impl<'a> Cast<'a> {
             }
         }
         if seen.is_empty() {
-            tell("error: there is no target: what was named has ended\n");
-            return Err(Status::No);
+            return Err(CommandError::not_found("nobody is there to be seen: what was named has ended"));
         }
         Ok(seen)
     }

@@ -16,9 +16,8 @@ use clap::builder::{FalseyValueParser, PossibleValuesParser};
 
 pub(super) use unresolved::Unresolved;
 
-use super::status::Status;
 use super::target::{Connection, Target};
-use super::tell::tell;
+use crate::cli::command_error::CommandError;
 use crate::controller::control::message::{Snapshot, Target as Identity};
 use crate::controller::document::{NamespaceDocument, ProcessDocument};
 use crate::topology::address::{Wanted, nearest};
@@ -139,10 +138,6 @@ pub(super) fn is_over(process: &ProcessDocument) -> bool {
 }
 
 /// What is addressed, in the order of creation and each once. No address at all means everything.
-///
-/// # Errors
-///
-/// When an address means nothing, or when nothing that is addressed passes the filters.
 pub(super) fn resolve<'a>(
     snapshot: &'a Snapshot,
     addresses: &[Address],
@@ -179,10 +174,6 @@ fn is_in_state(thing: Thing<'_>, state: &str) -> bool {
 }
 
 /// The one thing that is addressed.
-///
-/// # Errors
-///
-/// Those of [`resolve`], and when it is several.
 pub(super) fn resolve_one<'a>(snapshot: &'a Snapshot, address: &Address) -> Result<Thing<'a>, Unresolved> {
     let found = resolve(snapshot, std::slice::from_ref(address), &Selection::default())?;
     match found.as_slice() {
@@ -195,50 +186,30 @@ pub(super) fn resolve_one<'a>(snapshot: &'a Snapshot, address: &Address) -> Resu
 }
 
 /// The topology that all the addresses of a command line are about.
-///
-/// # Errors
-///
-/// The status to end with, when they name different ones; that has been told.
-pub(super) fn topology(addresses: &[Address]) -> Result<Option<&str>, Status> {
+pub(super) fn topology(addresses: &[Address]) -> Result<Option<&str>, CommandError> {
     let mut named = addresses.iter().filter_map(Address::topology);
     let first = named.next();
     match named.find(|other| Some(*other) != first) {
         Some(other) => {
-            tell(&format!(
-                "error: the addresses are in two topologies, `{}` and `{other}`\n  = help: run the command once per \
-                 topology\n",
-                first.unwrap_or_default()
-            ));
-            Err(Status::WrongCommandLine)
+            let message = format!("the addresses are about `{}` and about `{other}`", first.unwrap_or_default());
+            Err(CommandError::usage(message).help("run the command once for each topology"))
         }
         None => Ok(first),
     }
 }
 
 /// Connects to the topology that the addresses are about.
-///
-/// # Errors
-///
-/// The status to end with; why has been told.
-pub(super) fn connect(target: &Target, addresses: &[Address]) -> Result<Connection, Status> {
+pub(super) fn connect(target: &Target, addresses: &[Address]) -> Result<Connection, CommandError> {
     target.connect(topology(addresses)?)
 }
 
 /// Connects to the topology that the addresses are about, without hearing first whether its controller answers.
-///
-/// # Errors
-///
-/// The status to end with; why has been told.
-pub(super) fn reach(target: &Target, addresses: &[Address]) -> Result<Connection, Status> {
+pub(super) fn reach(target: &Target, addresses: &[Address]) -> Result<Connection, CommandError> {
     target.reach(topology(addresses)?)
 }
 
 /// Connects to the topology that the addresses are about, and asks for all of it.
-///
-/// # Errors
-///
-/// The status to end with; why has been told.
-pub(super) fn look(target: &Target, addresses: &[Address]) -> Result<(Connection, Snapshot), Status> {
+pub(super) fn look(target: &Target, addresses: &[Address]) -> Result<(Connection, Snapshot), CommandError> {
     let mut connection = connect(target, addresses)?;
     let snapshot = connection.snapshot()?;
     Ok((connection, snapshot))

@@ -2,6 +2,7 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::{Selection, Thing, Unresolved, resolve, resolve_one};
+use crate::cli::command_error::CommandError;
 use crate::controller::control::message::Snapshot;
 use crate::topology::Address;
 
@@ -95,7 +96,7 @@ fn addresses_in_a_topology() {
     ];
     for (text, filters, expected) in table {
         let found = resolve(&snapshot, &addresses(text), &selection(filters));
-        let found = found.unwrap_or_else(|why| panic!("{text}: {}", why.text()));
+        let found = found.unwrap_or_else(|why| panic!("{text}: {why:?}"));
         let found: Vec<String> = found.iter().map(|thing| thing.address()).collect();
         assert_eq!(found.join(" "), expected, "{text} {filters}");
     }
@@ -121,7 +122,7 @@ fn what_means_nothing_is_told_with_what_could_be_meant() {
         ),
     ];
     for (text, filters, expected) in table {
-        let why = resolve(&snapshot, &addresses(text), &selection(filters)).expect_err(text);
+        let why = CommandError::from(resolve(&snapshot, &addresses(text), &selection(filters)).expect_err(text));
         assert!(why.text().contains(expected), "{text}: {}", why.text());
     }
 }
@@ -134,6 +135,7 @@ fn one_is_one() {
     assert_eq!(one("vm/ci#7").as_deref(), Ok("vm/ci/job"));
     let why = one("vm/w").unwrap_err();
     assert!(matches!(why, Unresolved::Several { .. }));
+    let why = CommandError::from(why);
     assert!(why.text().contains("2 things") && why.text().contains("\n  vm/w.0/\n  vm/w.1/"), "{}", why.text());
 }
 

@@ -7,7 +7,7 @@ use nix::errno::Errno;
 use nix::unistd::Pid;
 
 use super::is_over;
-use crate::cli::tell::tell;
+use crate::cli::standard_error;
 use crate::controller::control::message::Snapshot;
 use crate::controller::document::ProcessDocument;
 use crate::observe::namespaces::Member;
@@ -38,7 +38,10 @@ pub(in crate::cli) fn note(snapshot: &Snapshot, addresses: &[Address]) {
         if let Some(thread) = named(snapshot, address) {
             let owner = living(snapshot).find(|process| pid_of(process) == Some(thread.pid()));
             let owner = owner.map_or_else(|| format!("PID {}", thread.pid()), |owner| format!("`{}`", owner.path));
-            tell(&format!("note: `{address}` is a thread ({}); its process {owner} is shown\n", thread.name));
+            standard_error::write(&format!(
+                "note: `{address}` is a thread ({}) of {owner}, which is shown\n",
+                thread.name
+            ));
         }
     }
 }

@@ -1,9 +1,6 @@
 //! Why addresses mean nothing in a topology, as it is told.
 
-use std::fmt::Write as _;
-
-use crate::cli::status::Status;
-use crate::cli::tell::tell;
+use crate::cli::command_error::{CommandError, ErrorKind};
 
 /// So many are listed.
 const LISTED: usize = 10;
@@ -25,16 +22,20 @@ pub(in crate::cli) enum Unresolved {
     Several { address: String, paths: Vec<String> },
 }
 
-impl Unresolved {
-    /// Tells it. The answer is no.
-    pub(in crate::cli) fn tell(&self) -> Status {
-        tell(&self.text());
-        Status::No
+impl From<Unresolved> for CommandError {
+    fn from(unresolved: Unresolved) -> Self {
+        let kind = match &unresolved {
+            Unresolved::Several { .. } => ErrorKind::Ambiguous,
+            _ => ErrorKind::NotFound,
+        };
+        let (message, help) = unresolved.message_and_help();
+        Self::new(kind, message).help(help)
     }
+}
 
-    /// What is the matter, and what to do.
-    pub(in crate::cli) fn text(&self) -> String {
-        let (message, help) = match self {
+impl Unresolved {
+    fn message_and_help(&self) -> (String, String) {
+        match self {
             Self::Nothing { address, nearest } => {
                 let help = match nearest.as_slice() {
                     [] => "`nestns tree` shows all namespaces and processes".to_owned(),
@@ -86,10 +87,7 @@ impl Unresolved {
                     "use the path of one of them".to_owned(),
                 )
             }
-        };
-        let mut text = format!("error: {message}\n");
-        let _ = writeln!(text, "  = help: {help}");
-        text
+        }
     }
 }
 

@@ -11,6 +11,7 @@ use nix::sys::signal::Signal;
 use nix::unistd::Pid;
 
 use super::interruption::Interruption;
+use crate::cli::command_error::CommandError;
 use crate::controller::state_directory::TRUTH_VARIABLE;
 use crate::expect::{Case, Status};
 use crate::sys::errno::of_io;
@@ -47,7 +48,7 @@ impl Agent<'_> {
     }
 
     /// Runs it, and waits until it has ended or the time is over. Its status, as a shell has it.
-    pub(super) fn run(&self, interruption: &Interruption, end: Option<Instant>) -> anyhow::Result<(Case, u8)> {
+    pub(super) fn run(&self, interruption: &Interruption, end: Option<Instant>) -> Result<(Case, u8), CommandError> {
         let mut command = self.command_line()?;
         if self.apart {
             command.stdout(io::stderr().as_fd().try_clone_to_owned().map_or_else(|_| Stdio::null(), Stdio::from));
@@ -98,7 +99,11 @@ impl Agent<'_> {
 }
 
 /// `None` when the time was over, and it was killed.
-fn wait(child: &mut Child, interruption: &Interruption, end: Option<Instant>) -> anyhow::Result<Option<ExitStatus>> {
+fn wait(
+    child: &mut Child,
+    interruption: &Interruption,
+    end: Option<Instant>,
+) -> Result<Option<ExitStatus>, CommandError> {
     // An unreaped child: its number is its own.
     let pidfd = Pidfd::open(Pid::from_raw(child.id().cast_signed()))?;
     loop {

@@ -2,10 +2,11 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use super::mechanism;
+use crate::cli::command_error::CommandError;
 use crate::cli::names::Names;
 use crate::cli::place::Place;
 use crate::cli::see::scene::{Scene, space_of};
-use crate::cli::status::Status;
 use crate::cli::target::Connection;
 use crate::controller::control::message::Snapshot;
 use crate::expect::facts::{Facts, Mark, Observer, ProcessFact, Seen, Sight};
@@ -45,22 +46,14 @@ pub(super) fn everybody() -> Wanted {
 }
 
 /// Measures. What the controller cannot answer has been told.
-pub(super) fn facts(connection: &mut Connection, wanted: &Wanted) -> anyhow::Result<Result<Facts, Status>> {
-    let snapshot = match connection.snapshot() {
-        Ok(snapshot) => snapshot,
-        Err(status) => return Ok(Err(status)),
-    };
+pub(super) fn facts(connection: &mut Connection, wanted: &Wanted) -> Result<Facts, CommandError> {
+    let snapshot = connection.snapshot()?;
     let names = Names::of(vec![snapshot.clone()]);
     Machine::make_room();
     let machine = Machine::read(Search::Members)?;
     let mut sights = BTreeMap::new();
     for (&via, from) in wanted {
-        match sight(&machine, (&snapshot, &names), via, from)? {
-            Ok(sight) => {
-                sights.insert(via, sight);
-            }
-            Err(status) => return Ok(Err(status)),
-        }
+        sights.insert(via, sight(&machine, (&snapshot, &names), via, from)?);
     }
     let spaces: Vec<String> = snapshot.namespaces.iter().map(|space| space.path.clone()).collect();
     let paths: HashMap<SpaceId, &str> = snapshot
@@ -84,7 +77,7 @@ pub(super) fn facts(connection: &mut Connection, wanted: &Wanted) -> anyhow::Res
         }
     });
     let processes = processes.collect();
-    Ok(Ok(Facts { processes, spaces, sights }))
+    Ok(Facts { processes, spaces, sights })
 }
 
 /// By namespace, the outermost first.
@@ -107,16 +100,13 @@ fn sight(
     (snapshot, names): (&Snapshot, &Names),
     via: Via,
     from: &[Address],
-) -> anyhow::Result<Result<Sight, Status>> {
+) -> Result<Sight, CommandError> {
     let mut places: Vec<Place> = from.iter().cloned().map(Place::Address).collect();
     if !places.is_empty() {
         // Somebody is there to look, even if all that were named have ended: that is to be found, and no failure.
         places.push(Place::Address(HOST.parse()?));
     }
-    let scene = match Scene::of_topology(machine, (snapshot, names), (&places, &[])) {
-        Ok(scene) => scene,
-        Err(status) => return Ok(Err(status)),
-    };
+    let scene = Scene::of_topology(machine, (snapshot, names), (&places, &[]))?;
     let rows = Rows::new(machine, scene.seen.iter().map(|one| one.process).collect());
     let observers: Vec<_> = scene.eyes.iter().map(|eye| eye.observer.clone()).collect();
     let views = sight::look(&rows, &observers, via)?;
@@ -129,7 +119,7 @@ fn sight(
         }
     }
     let observers = scene.eyes.iter().zip(views);
-    Ok(Ok(Sight {
+    Ok(Sight {
         observers: observers.map(|(eye, view)| Observer { path: eye.path.clone(), trouble: view.trouble }).collect(),
         seen: scene
             .seen
@@ -141,5 +131,5 @@ fn sight(
             })
             .collect(),
         cells,
-    }))
+    })
 }

@@ -10,7 +10,6 @@ mod measure;
 use std::io::Write as _;
 use std::time::{Duration, Instant};
 
-use anyhow::Context as _;
 use clap::ValueEnum;
 use clap::builder::FalseyValueParser;
 
@@ -24,10 +23,10 @@ use super::run::unique_name;
 use super::status::Status as Exit;
 use super::story::{Detail, Progress, Story};
 use super::target::{Connection, Target};
-use super::tell::tell;
 use super::topology_arguments::TopologyArguments;
+use crate::cli::command_error::{CommandError, Context as _, ErrorFormat, ErrorKind};
 use crate::controller::control::message::{Force, Reply, Request as Question};
-use crate::controller::herald::Patience;
+use crate::controller::herald::{NotReady, Patience};
 use crate::controller::trouble::Trouble;
 use crate::controller::{self, Fixture, LinesTo, Request};
 use crate::expect::report::{self, Format};
@@ -135,51 +134,39 @@ const CANNOT: u8 = 4;
 const PULSE: Duration = Duration::from_millis(20);
 
 /// Runs the verb.
-pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
+pub(super) fn run(args: &Args) -> Result<Exit, CommandError> {
     let began = Instant::now();
-    let mut checked = match launch::check(&args.topology, None, args.color) {
-        Ok(checked) => checked,
-        Err(status) => return Ok(status),
-    };
+    let mut checked = launch::check(&args.topology, None, args.color)?;
     let label = checked.topology.name.clone();
     let namespace = args.namespace.as_deref().filter(|path| *path != "host");
-    if let Some(path) = namespace
-        && !launch::has_namespace(&checked.topology, path, &label)
-    {
-        return Ok(Exit::WrongCommandLine);
+    if let Some(path) = namespace {
+        let found = launch::find_namespace(&checked.topology, path, &label);
+        found.map_err(|error| error.with_status(Exit::WrongCommandLine))?;
     }
     let is_empty = checked.topology.expectations.is_empty() && args.command.is_empty();
     if is_empty && !args.learn {
-        tell(&format!(
-            "error: {label} has no expectations, and there is no command to test\n  = help: add [[expect]] tables; \
-             `nestns test --learn` proposes some\n"
-        ));
-        return Ok(Exit::WrongFile);
+        let message = format!("{label} expects nothing, and there is no command to test");
+        let error = CommandError::new(ErrorKind::File, message);
+        return Err(error.help("write [[expect]] tables; `nestns test --learn` proposes some"));
     }
     checked.topology.name = args.name.clone().unwrap_or_else(|| unique_name("test"));
-    let expectations = checked.topology.expectations.clone();
-    let mut essential = checked.topology.clone();
-    fixture::excuse(&mut essential, &expectations);
-    let files = checked.topology.files.clone();
-    let news = match start(&checked, args)? {
+    let name = match start(&checked, args)? {
         Start::Controller(status) => return Ok(status),
-        Start::Caller(Outcome::Ended(CANNOT, None)) if !args.learn => {
-            return cannot(&label, &expectations, &files, &checked, args);
+        Start::Caller(Outcome::Detached(news)) => news.name,
+        Start::Caller(Outcome::Ended(status, why)) => return not_started(status, why.as_ref(), &label, &checked, args),
+        Start::Refused(error) if args.learn => return Err(error),
+        Start::Refused(error) => {
+            // What keeps a tree from being built is a finding of the test.
+            error.print(ErrorFormat::Text);
+            return not_started(error.status(), None, &label, &checked, args);
         }
-        Start::Caller(Outcome::Ended(status, why)) => {
-            // Whoever has interrupted it wants no report.
-            if args.learn || (status > 128 && why.as_ref().is_none_or(|why| why.failed.is_empty())) {
-                return Ok(Exit::Other(status));
-            }
-            let case = fixture::not_ready(status, why.as_ref());
-            let text = report::render(args.format.into(), &label, &[case]);
-            std::io::stdout().lock().write_all(text.as_bytes())?;
-            return Ok(Exit::Other(status));
-        }
-        Start::Caller(Outcome::Detached(news)) => news,
     };
-    let name = news.name;
-    let mut standing = Standing { name: name.clone(), is_down: false };
+    let expectations = checked.topology.expectations.clone();
+    let files = checked.topology.files.clone();
+    let mut essential = checked.topology;
+    fixture::excuse(&mut essential, &expectations);
+    // Where this fails the controller, which is tied to this process, takes the tree down.
+    let interruption = Interruption::open().context("cannot wait for signals (signalfd)")?;
     let trial = Trial {
         args,
         name: &name,
@@ -187,24 +174,59 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
         topology: &essential,
         files: &files,
         end: args.timeout.map(|timeout| began + timeout),
-        interruption: Interruption::open()?,
+        interruption,
     };
     let result = if args.learn { trial.learn() } else { trial.carry_out(namespace) };
-    let is_gone = standing.take_down() == Exit::Done;
-    // Whatever was found: something is left.
-    let or_left = |status| if status == Exit::Done && !is_gone { Exit::No } else { status };
-    match result? {
+    let taken_down = take_down(&name);
+    let (status, mut errors) = match result? {
         Done::Learnt(text) => {
             std::io::stdout().lock().write_all(text.as_bytes())?;
-            Ok(or_left(Exit::Done))
+            (Exit::Done, Vec::new())
         }
         Done::Judged(cases, status) => {
-            let text = report::render(args.format.into(), &label, &cases);
-            std::io::stdout().lock().write_all(text.as_bytes())?;
-            Ok(or_left(status))
+            write_report(args, &label, &cases)?;
+            (status, unknown(&cases))
         }
-        Done::Stopped(status) => Ok(status),
+        Done::Stopped(status) => (status, Vec::new()),
+    };
+    // Whatever was found: something is left.
+    errors.extend(taken_down.err());
+    let or_found = |error: CommandError| if status == Exit::Done { error } else { error.with_status(status) };
+    CommandError::of_several(errors.into_iter().map(or_found).collect()).map(|()| status)
+}
+
+/// Errors of what was not found out, whatever the report looks like.
+fn unknown(cases: &[Case]) -> Vec<CommandError> {
+    let unknown = cases.iter().filter(|case| case.status == Status::Skipped);
+    let error = |case: &Case| format!("it is not known whether {}: {}", case.name, case.found);
+    let mut errors: Vec<_> = unknown.map(|case| CommandError::new(ErrorKind::Machine, error(case))).collect();
+    if let Some(last) = errors.pop() {
+        errors.push(last.help("with --require what is not known has failed; root may look from everywhere"));
     }
+    errors
+}
+
+fn write_report(args: &Args, label: &str, cases: &[Case]) -> std::io::Result<()> {
+    std::io::stdout().lock().write_all(report::render(args.format.into(), label, cases).as_bytes())
+}
+
+/// Report of a tree that was not built, or did not become ready.
+fn not_started(
+    status: u8,
+    why: Option<&NotReady>,
+    label: &str,
+    checked: &Checked,
+    args: &Args,
+) -> Result<Exit, CommandError> {
+    // Who has interrupted it wants no report.
+    if args.learn || (status > 128 && why.is_none_or(|why| why.failed.is_empty())) {
+        return Ok(Exit::Other(status));
+    }
+    if status == CANNOT && why.is_none() {
+        return cannot(label, checked, args);
+    }
+    write_report(args, label, &[fixture::not_ready(status, why)])?;
+    Ok(Exit::Other(status))
 }
 
 /// Who goes on, and with what.
@@ -212,26 +234,22 @@ enum Start {
     /// The controller, at its end.
     Controller(Exit),
     Caller(Outcome),
+    /// This machine refuses system calls.
+    Refused(CommandError),
 }
 
 /// Forks the controller, and waits until everything is ready.
-fn start(checked: &Checked, args: &Args) -> anyhow::Result<Start> {
+fn start(checked: &Checked, args: &Args) -> Result<Start, CommandError> {
     let refused = refused_calls();
     if !refused.is_empty() {
-        let status = launch::tell(&Trouble::Calls(refused), &checked.topology.files);
-        return Ok(Start::Caller(Outcome::Ended(status.code(), None)));
+        return Ok(Start::Refused(launch::start_error(&Trouble::Calls(refused), &checked.topology.files)));
     }
     let own = Pidfd::open(nix::unistd::getpid()).context("cannot tie the topology to this process")?;
     let mut origin = checked.origin();
     origin.anonymous = args.name.is_none();
-    let side = match detach::split(Patience::UntilReady) {
-        Ok(side) => side,
-        Err(cause) => {
-            let trouble = Trouble::System { what: "start a controller", cause };
-            return Ok(Start::Controller(launch::tell(&trouble, &checked.topology.files)));
-        }
-    };
-    let herald = match side {
+    let failed =
+        |cause| launch::start_error(&Trouble::System { what: "start a controller", cause }, &checked.topology.files);
+    let herald = match detach::split(Patience::UntilReady).map_err(failed)? {
         Side::Caller(outcome) => return Ok(Start::Caller(outcome)),
         Side::Controller(herald) => herald,
     };
@@ -239,7 +257,7 @@ fn start(checked: &Checked, args: &Args) -> anyhow::Result<Start> {
     let text = config::toml(&topology, Arrangement::Paths);
     topology.detach();
     fixture::excuse(&mut topology, &checked.topology.expectations);
-    // Whoever tests decides when the tree ends; until then its processes end as they like.
+    // Who tests decides when the tree ends; until then its processes end as they like.
     let mut options = launch::options();
     options.fixture = Some(Fixture { status: NOT_READY, on_exit: topology.on_exit });
     topology.on_exit = OnExit::Ignore;
@@ -254,10 +272,8 @@ fn start(checked: &Checked, args: &Args) -> anyhow::Result<Start> {
     let color = launch::color(args.color, LinesTo::Stderr);
     let mut story = Story::new(Progress::Auto, Detail::Problems, color, files.clone(), origin.name.clone());
     let request = Request { topology, origin, base: checked.base.clone(), options };
-    Ok(Start::Controller(match controller::run(request, &mut story) {
-        Ok(summary) => Exit::Other(summary.status_or(Exit::No.code())),
-        Err(trouble) => launch::tell(&trouble, &files),
-    }))
+    let summary = controller::run(request, &mut story).map_err(|trouble| launch::start_error(&trouble, &files))?;
+    Ok(Start::Controller(Exit::Other(summary.status_or(Exit::No.code()))))
 }
 
 /// What came of it.
@@ -266,6 +282,13 @@ enum Done {
     Judged(Vec<Case>, Exit),
     /// By a signal, by time, or because the tree has ended.
     Stopped(Exit),
+}
+
+/// What came of the expectations.
+enum Judged {
+    All(Vec<Case>),
+    /// By a signal.
+    Interrupted(i32),
 }
 
 /// What is carried out while the tree stands.
@@ -280,42 +303,30 @@ struct Trial<'a> {
 }
 
 impl Trial<'_> {
-    fn connect(&self) -> Result<Connection, Exit> {
+    fn connect(&self) -> Result<Connection, CommandError> {
         Target { name: Some(self.name.to_owned()) }.connect(None)
     }
 
-    fn learn(&self) -> anyhow::Result<Done> {
-        let mut connection = match self.connect() {
-            Ok(connection) => connection,
-            Err(status) => return Ok(Done::Stopped(status)),
-        };
-        Ok(match measure::facts(&mut connection, &measure::everybody())? {
-            Ok(facts) => Done::Learnt(learn(&facts)),
-            Err(status) => Done::Stopped(status),
-        })
+    fn learn(&self) -> Result<Done, CommandError> {
+        let facts = measure::facts(&mut self.connect()?, &measure::everybody())?;
+        Ok(Done::Learnt(learn(&facts)))
     }
 
-    fn carry_out(&self, namespace: Option<&str>) -> anyhow::Result<Done> {
-        let mut connection = match self.connect() {
-            Ok(connection) => connection,
-            Err(status) => return Ok(Done::Stopped(status)),
-        };
+    fn carry_out(&self, namespace: Option<&str>) -> Result<Done, CommandError> {
+        let mut connection = self.connect()?;
         let mut cases = match self.judge_all(&mut connection)? {
-            Ok(cases) => cases,
-            Err(status) => return Ok(Done::Stopped(status)),
+            Judged::All(cases) => cases,
+            Judged::Interrupted(signal) => return Ok(Done::Stopped(interrupted(signal))),
         };
         let truth = crate::controller::state_directory::truth_in(&connection.directory);
-        if !self.args.command.is_empty()
-            && let Err(error) = connection.client.ask(Question::RefreshTruth)
-        {
-            return Ok(Done::Stopped(connection.fail(&error)));
+        if !self.args.command.is_empty() {
+            connection.client.ask(Question::RefreshTruth).map_err(|error| connection.fail(&error))?;
         }
         // A controller that is asked to stop waits for those who are connected.
         drop(connection);
         let has_failed = Case::count(&cases, Status::Failed) > 0;
-        let unknown: Vec<&Case> = cases.iter().filter(|case| case.status == Status::Skipped).collect();
-        tell_skipped(&unknown);
-        let mut status = match (has_failed, unknown.is_empty()) {
+        let is_known = Case::count(&cases, Status::Skipped) == 0;
+        let mut status = match (has_failed, is_known) {
             (true, _) => Exit::No,
             // Neither that it is so nor that it is not: nobody is to take it for the one or the other.
             (false, false) => Exit::Other(CANNOT),
@@ -360,7 +371,7 @@ impl Trial<'_> {
     }
 
     /// Compares until everything is so, or has had its time.
-    fn judge_all(&self, connection: &mut Connection) -> anyhow::Result<Result<Vec<Case>, Exit>> {
+    fn judge_all(&self, connection: &mut Connection) -> Result<Judged, CommandError> {
         let began = Instant::now();
         let mut settled: Vec<Option<Vec<Case>>> = vec![None; self.expectations.len()];
         loop {
@@ -374,10 +385,7 @@ impl Trial<'_> {
             if pending.is_empty() {
                 break;
             }
-            let facts = match measure::facts(connection, &measure::wanted(&pending))? {
-                Ok(facts) => facts,
-                Err(status) => return Ok(Err(status)),
-            };
+            let facts = measure::facts(connection, &measure::wanted(&pending))?;
             // What was measured is as old as this: it may have become true since, but not have been so before.
             let passed = began.elapsed();
             for (expectation, settled) in
@@ -392,12 +400,12 @@ impl Trial<'_> {
                 break;
             }
             if self.end.is_some_and(|end| Instant::now() >= end) {
-                tell("error: the timeout has expired, and not everything is as expected\n");
-                return Ok(Err(TIMED_OUT));
+                let message = "the time is over, and not everything is as expected";
+                return Err(CommandError::new(ErrorKind::Timeout, message));
             }
-            self.interruption.wait(PULSE)?;
+            self.interruption.wait(PULSE).context("cannot wait for signals (poll)")?;
             if let Some(signal) = self.interruption.arrived() {
-                return Ok(Err(interrupted(signal)));
+                return Ok(Judged::Interrupted(signal));
             }
         }
         let mut cases: Vec<Case> = settled.into_iter().flatten().flatten().collect();
@@ -407,19 +415,7 @@ impl Trial<'_> {
                 .filter(|case| case.status == Status::Skipped)
                 .for_each(|case| case.status = Status::Failed);
         }
-        Ok(Ok(cases))
-    }
-}
-
-/// Says on standard error what was not found out, whatever the report looks like.
-fn tell_skipped(cases: &[&Case]) {
-    for case in cases {
-        tell(&format!("error: cannot determine whether {}: {}\n", case.name, case.found));
-    }
-    if !cases.is_empty() {
-        tell(
-            "  = help: with --require, what cannot be determined counts as failed; root can observe from everywhere\n",
-        );
+        Ok(Judged::All(cases))
     }
 }
 
@@ -428,25 +424,19 @@ fn interrupted(signal: i32) -> Exit {
 }
 
 /// Nothing was built: everything is skipped where the machine cannot do it, and has failed where that is not enough or not so.
-fn cannot(
-    label: &str,
-    expectations: &[Expectation],
-    files: &[String],
-    checked: &Checked,
-    args: &Args,
-) -> anyhow::Result<Exit> {
+fn cannot(label: &str, checked: &Checked, args: &Args) -> Result<Exit, CommandError> {
     let machine = Machine::try_out();
     let checks = machine.checks().into_iter().chain(doctor_file::checks(checked, &machine));
     let reason = checks.into_iter().find(|check| check.status == doctor::Status::No).map(|check| check.as_last_line());
     // What the machine can do and has not done is no reason to skip: a state directory that is full, or cannot be written to.
     let Some(reason) = reason else {
-        let text = report::render(args.format.into(), label, &[fixture::not_ready(CANNOT, None)]);
-        std::io::stdout().lock().write_all(text.as_bytes())?;
+        write_report(args, label, &[fixture::not_ready(CANNOT, None)])?;
         return Ok(Exit::Other(CANNOT));
     };
     let is_skipped = !args.require;
     let status = if is_skipped { Status::Skipped } else { Status::Failed };
     let nothing = crate::expect::facts::Facts::default();
+    let Topology { expectations, files, .. } = &checked.topology;
     let mut cases: Vec<Case> = expectations.iter().flat_map(|one| judge(one, &nothing, files)).collect();
     for case in &mut cases {
         *case = Case { status, found: reason.clone(), rows: Vec::new(), ..case.clone() };
@@ -454,44 +444,25 @@ fn cannot(
     if !args.command.is_empty() {
         cases.push(agent::case(&args.command, status, reason));
     }
-    let text = report::render(args.format.into(), label, &cases);
-    std::io::stdout().lock().write_all(text.as_bytes())?;
+    write_report(args, label, &cases)?;
     Ok(if is_skipped { Exit::Done } else { Exit::Other(CANNOT) })
 }
 
-/// A topology that has to be taken down.
-struct Standing {
-    name: String,
-    is_down: bool,
-}
-
-impl Standing {
-    /// Asks it to stop, and waits until nothing is left. One that has ended by itself is down as well.
-    fn take_down(&mut self) -> Exit {
-        self.is_down = true;
-        let found = controller::census::of(&self.name).pop();
-        let Some((directory, mut client)) = found.and_then(|found| Some((found.directory, found.client?))) else {
-            return Exit::Done;
-        };
-        if client.send(Question::Stop { paths: Vec::new(), force: Force::Ask }, &[]).is_ok() {
-            // Whatever is wrong with the connection: the controller ends with this process, and the tree with it.
-            while let Ok(answer) = client.wait(None) {
-                let is_over = |reply: &Reply| matches!(reply, Reply::Stopped(_) | Reply::Done | Reply::Gone);
-                if answer.is_some_and(|answer| is_over(&answer.reply)) {
-                    break;
-                }
+/// Asks a topology to stop, and waits until nothing is left. One that has ended by itself is down as well.
+fn take_down(name: &str) -> Result<(), CommandError> {
+    let found = controller::census::of(name).pop();
+    let Some((directory, mut client)) = found.and_then(|found| Some((found.directory, found.client?))) else {
+        return Ok(());
+    };
+    if client.send(Question::Stop { paths: Vec::new(), force: Force::Ask }, &[]).is_ok() {
+        // Whatever is wrong with the connection: the controller ends with this process, and the tree with it.
+        while let Ok(answer) = client.wait(None) {
+            let is_over = |reply: &Reply| matches!(reply, Reply::Stopped(_) | Reply::Done | Reply::Gone);
+            if answer.is_some_and(|answer| is_over(&answer.reply)) {
+                break;
             }
         }
-        drop(client);
-        down::await_end(&directory)
     }
-}
-
-impl Drop for Standing {
-    fn drop(&mut self) {
-        if !self.is_down {
-            // What is left was told.
-            let _ = self.take_down();
-        }
-    }
+    drop(client);
+    down::await_end(&directory)
 }
