@@ -119,10 +119,10 @@ impl Events {
     fn follow(&mut self, follower: &mut Follower, args: &Args) -> io::Result<()> {
         loop {
             let is_last = follower.is_over() || args.no_follow;
-            let is_past = self.read(follower, args)?;
+            let has_passed = self.read(follower, args)?;
             self.write(follower)?;
             let now = std::time::SystemTime::now();
-            if is_past || is_last || args.until.is_some_and(|until| Stamp::from(now) > until) {
+            if has_passed || is_last || args.until.is_some_and(|until| Stamp::from(now) > until) {
                 return Ok(());
             }
             if follower.is_over() {

@@ -122,7 +122,7 @@ impl Story {
         if let Some(bar) = &self.bar {
             bar.finish_and_clear();
         }
-        standard_error::write(&text);
+        standard_error::write(text);
     }
 
     fn event(&self, event: serde_json::Value) {
