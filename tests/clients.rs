@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
+use nestns::controller::control::Problem;
 use nix::sys::socket::{ControlMessage, MsgFlags, sendmsg};
 use serde_json::json;
 
@@ -104,9 +105,10 @@ fn malformed_requests_are_answered_with_an_error() {
     let tree = Detached::up(Identity::Own);
     let mut socket = Socket::connect(&tree.directory);
     let problem = |socket: &mut Socket, bytes: &[u8]| -> String {
-        socket.send(bytes).expect("it listens");
-        let answer = socket.receive().expect("it answers");
-        answer["say"]["problem"]["message"].as_str().unwrap_or_else(|| panic!("{answer}")).to_owned()
+        socket.say(bytes).expect("it listens");
+        let answer = socket.hear().expect("it answers");
+        let problem = serde_json::from_value::<Problem>(answer["say"]["problem"].clone());
+        problem.unwrap_or_else(|error| panic!("{error}: {answer}")).to_string()
     };
     for (said, expected) in [
         ("hello\n", "not a request"),

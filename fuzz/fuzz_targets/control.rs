@@ -66,7 +66,7 @@ fn ask(line: &[u8]) {
             assert_eq!((again, asked.word()), (id, word));
         }
         Err((_, problem)) => {
-            assert!(problem.status > 0);
+            assert!(problem.status() > 0);
             show(&problem.to_string());
         }
     }

@@ -15,7 +15,7 @@ use super::unresponsive;
 use crate::controller::census::{self, Found, Presence};
 use crate::controller::control::client::Client;
 use crate::controller::control::client_error::ClientError;
-use crate::controller::control::message::{Reply, Request, Snapshot};
+use crate::controller::control::message::{Problem, Reply, Request, Snapshot};
 use crate::observe::process;
 
 // The argument.
@@ -142,8 +142,8 @@ pub(super) fn request_error(name: &str, error: &ClientError) -> CommandError {
     let text = error.to_string();
     match error {
         ClientError::Refused(problem) => {
-            let refused = CommandError::failed(text).with_status(Status::Other(problem.status));
-            match &problem.help {
+            let refused = CommandError::new(kind(problem), text).with_status(Status::Other(problem.status()));
+            match problem.help() {
                 Some(help) => refused.help(help),
                 None => refused,
             }
@@ -153,6 +153,44 @@ pub(super) fn request_error(name: &str, error: &ClientError) -> CommandError {
         ClientError::Absent { .. } | ClientError::HungUp => CommandError::new(ErrorKind::Unresponsive, text),
         ClientError::Foreign { .. } => CommandError::new(ErrorKind::Forbidden, text),
         _ => CommandError::failed(text),
+    }
+}
+
+/// Kind of a refusal; most depend on the present state.
+fn kind(problem: &Problem) -> ErrorKind {
+    match problem {
+        Problem::Malformed { .. } | Problem::Nothing => ErrorKind::Usage,
+        Problem::Inside { .. } | Problem::Elsewhere => ErrorKind::Forbidden,
+        Problem::NoNamespace { .. }
+        | Problem::NoProcess { .. }
+        | Problem::Undeclared { .. }
+        | Problem::Gone { .. }
+        | Problem::Unnamed { .. }
+        | Problem::Ended { .. }
+        | Problem::TargetEnded { .. }
+        | Problem::ProgramEnded
+        | Problem::InitEnded { .. }
+        | Problem::TopologyEnded
+        | Problem::InitExited { .. }
+        | Problem::Never { .. } => ErrorKind::NotFound,
+        Problem::Unreleased
+        | Problem::Released
+        | Problem::TopologyStopping
+        | Problem::TooLateToPause
+        | Problem::NamespaceStopping { .. }
+        | Problem::NothingAround { .. }
+        | Problem::Paused { .. }
+        | Problem::PausedAlready { .. }
+        | Problem::PausedWith { .. }
+        | Problem::NotPaused { .. }
+        | Problem::Resumed { .. }
+        | Problem::Foreground { .. }
+        | Problem::BuiltinInit { .. }
+        | Problem::TerminalOfUp { .. }
+        | Problem::NotKept { .. } => ErrorKind::Conflict,
+        Problem::CannotPause { check: Some(_), .. } | Problem::Failed { status: 4, .. } => ErrorKind::Machine,
+        Problem::Failed { status: 5, .. } => ErrorKind::Start,
+        _ => ErrorKind::Failed,
     }
 }
 

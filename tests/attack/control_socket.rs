@@ -2,6 +2,7 @@
 
 use std::fs;
 
+use nestns::controller::control::Problem;
 use serde_json::Value;
 
 use crate::harness::detached::Detached;
@@ -81,9 +82,9 @@ fn a_program_inside_changes_nothing() {
             assert_eq!(answers.len(), all.len(), "{answers:?}");
             for (answer, (_, word)) in answers.iter().zip(&all) {
                 assert_eq!(answer["problem"]["code"], "inside", "{identity:?} {namespace} {word}: {answer}");
-                let message = answer["problem"]["message"].as_str().expect("text");
-                assert!(message.contains(&format!("`{word}`")), "{message}");
-                assert!(answer["problem"]["help"].as_str().expect("text").contains("from outside"), "{answer}");
+                let problem: Problem = serde_json::from_value(answer["problem"].clone()).expect("a problem");
+                assert!(problem.to_string().contains(&format!("`{word}`")), "{problem}");
+                assert!(problem.help().expect("a remedy").contains("from outside"), "{problem}");
             }
         }
         assert!(!detached.nest.directory.path().join("ran").exists());

@@ -118,8 +118,7 @@ impl Session {
                     _ => {}
                 },
                 Ok(Some(answer)) if matches!(answer.reply, Reply::Gone) => {
-                    let problem = Problem::no("the topology has ended").status(125);
-                    return Some(Outcome::Failed(problem.into()));
+                    return Some(Outcome::Failed(Problem::TopologyEnded.into()));
                 }
                 // Of a signal that was passed on: it may have ended meanwhile.
                 Ok(Some(_)) => {}

@@ -142,7 +142,7 @@ impl Client {
         let envelope = Envelope { nestns: VERSION, id: self.id, ask: Some(request), say: None };
         let mut line = serde_json::to_vec(&envelope).map_err(|error| ClientError::Unreadable(error.to_string()))?;
         if line.len() >= LONGEST {
-            return Err(Problem::no("the arguments and the environment are too long to send").status(125).into());
+            return Err(Problem::TooLong.into());
         }
         line.push(b'\n');
         let mut rest = line.as_slice();

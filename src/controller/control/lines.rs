@@ -86,17 +86,15 @@ pub fn request(line: &[u8]) -> Result<(u64, Request), (u64, Problem)> {
         #[serde(default)]
         id: u64,
     }
-    let malformed = |error: serde_json::Error| Problem::no(format!("not a request: {error}")).status(2);
+    let malformed = |error: serde_json::Error| Problem::Malformed { reason: error.to_string() };
     let header: Header = serde_json::from_slice(line).map_err(|error| (0, malformed(error)))?;
     if header.nestns != VERSION {
-        let message = format!("the controller speaks version {VERSION} of the messages, not {}", header.nestns);
-        let problem = Problem::no(message).help("use the nestns that started the topology, or restart it");
-        return Err((header.id, problem));
+        return Err((header.id, Problem::Version { controller: VERSION, client: header.nestns }));
     }
     let envelope: Envelope = serde_json::from_slice(line).map_err(|error| (header.id, malformed(error)))?;
     match envelope.ask {
         Some(request) => Ok((header.id, request)),
-        None => Err((header.id, Problem::no("not a request: `ask` is missing").status(2))),
+        None => Err((header.id, Problem::Malformed { reason: "there is no `ask`".to_owned() })),
     }
 }
 
@@ -226,7 +224,7 @@ mod tests {
                     let (again, asked) = request(&text).expect("what was written can be read");
                     prop_assert_eq!((again, asked.word()), (id, word));
                 }
-                Err((_, problem)) => prop_assert!(problem.status > 0),
+                Err((_, problem)) => prop_assert!(problem.status() > 0),
             }
         }
 

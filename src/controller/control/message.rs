@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashSet};
 
 use serde::{Deserialize, Serialize};
 
+pub use super::problem::Problem;
 use crate::controller::description::Description;
 use crate::controller::document::{ExitDocument, NamespaceDocument, ProcessDocument};
 use crate::controller::timeline::Timeline;
@@ -330,53 +331,5 @@ impl Reply {
             | Self::Attached { .. }
             | Self::Gone => false,
         }
-    }
-}
-
-/// Why a request was refused.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
-#[error("{message}")]
-pub struct Problem {
-    /// A sentence.
-    pub message: String,
-    /// What to do about it.
-    pub help: Option<String>,
-    /// The exit status that it is worth.
-    pub status: u8,
-    /// Which kind of refusal it is, for programs, where they may want to know.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub code: Option<Forbidden>,
-}
-
-/// A refusal that does not depend on what the tree is like.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Forbidden {
-    /// The client is inside the tree, or in a namespace that is not the controller's.
-    Inside,
-}
-
-impl Problem {
-    /// The answer is no.
-    pub fn no(message: impl Into<String>) -> Self {
-        Self { message: message.into(), help: None, status: 1, code: None }
-    }
-
-    /// The same with a remedy.
-    #[must_use]
-    pub fn help(self, help: impl Into<String>) -> Self {
-        Self { help: Some(help.into()), ..self }
-    }
-
-    /// The same, of a kind.
-    #[must_use]
-    pub fn code(self, code: Forbidden) -> Self {
-        Self { code: Some(code), ..self }
-    }
-
-    /// The same with another exit status.
-    #[must_use]
-    pub fn status(self, status: u8) -> Self {
-        Self { status, ..self }
     }
 }

@@ -10,15 +10,17 @@
 //! answers is not listened to either. What needs a stream (logs, events, the bytes of an `exec`) goes by files and
 //! descriptors, never through the controller.
 //!
-//! Reading order: [`message`], [`wire`], [`lines`], `server`, `correspondent`, [`client`].
+//! Reading order: [`message`], [`problem`], [`wire`], [`lines`], `server`, `correspondent`, [`client`].
 
 pub mod client;
 pub mod client_error;
 mod correspondent;
 pub mod lines;
 pub mod message;
+pub mod problem;
 pub(super) mod server;
 pub(super) mod standing;
 pub mod wire;
 
-pub use message::{Problem, Reply, Request};
+pub use message::{Reply, Request};
+pub use problem::Problem;

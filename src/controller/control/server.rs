@@ -240,11 +240,11 @@ impl Server {
         let mut problem = None;
         if received.lacks_descriptors || client.descriptors.len() > wire::DESCRIPTORS {
             client.descriptors.clear();
-            problem = Some(Problem::no("the request has too many descriptors"));
+            problem = Some(Problem::TooManyDescriptors);
         }
         if half_read + received.bytes > HALF_READ && !client.unread.has_end() {
             client.skip();
-            problem = Some(Problem::no("too many long lines at the same time").help("try again in a moment"));
+            problem = Some(Problem::TooManyLongLines);
         }
         if let Some(problem) = problem {
             self.push(id, 0, Reply::Problem(problem), Vec::new(), events);
@@ -274,7 +274,7 @@ impl Server {
                     }
                 },
                 Line::TooLong => {
-                    let problem = Problem::no(format!("a line is longer than {LONGEST} bytes"));
+                    let problem = Problem::LineTooLong { most: LONGEST };
                     self.push(id, 0, Reply::Problem(problem), Vec::new(), events);
                 }
                 // Descriptors are all that is left of it.

@@ -35,45 +35,34 @@ impl Attachments {
         }
     }
 
-    fn try_attach(
-        &self,
-        edge: &mut dyn Edge,
-        exec: &ExecProcesses,
-        path: &str,
-    ) -> Result<(Subject, Option<OwnedFd>), Problem> {
-        if self.0.len() >= MOST {
-            return Err(Problem::no(format!("{MOST} clients are attached already")));
+    fn try_attach(&self, path: &str) -> Result<(Subject, Option<std::os::fd::OwnedFd>), Problem> {
+        if self.attachments.0.len() >= MOST {
+            return Err(Problem::TooManyAttached { most: MOST });
         }
-        if let Some(subject) = edge.tree().guests.find(path) {
-            let terminal = edge.terminals().lend(Some(subject));
-            if terminal.is_none() && !exec.is_logged(subject) {
-                let message = format!("`{path}` is connected to the `nestns exec` that started it");
-                return Err(Problem::no(message));
+        if let Some(subject) = self.world.guests.find(path) {
+            let terminal = self.world.terminals.lend(subject);
+            if terminal.is_none() && !self.is_logged_session(subject) {
+                return Err(Problem::Foreground { path: path.to_owned() });
             }
             return Ok((subject, terminal));
         }
-        let subject =
-            edge.tree().plan.find_process(path).ok_or_else(|| Problem::no(format!("there is no process `{path}`")))?;
-        let namespace = edge.tree().plan.namespace(subject.namespace);
+        let subject = self.plan.find_process(path).ok_or_else(|| Problem::NoProcess { path: path.to_owned() })?;
+        let namespace = self.plan.namespace(subject.namespace);
         let Some(process) = namespace.process(subject.slot) else {
-            return Err(Problem::no(format!("`{path}` is nestns itself, which has no output"))
-                .help("name a process, or follow a whole namespace with `nestns logs -f`"));
+            return Err(Problem::BuiltinInit { path: path.to_owned() });
         };
-        if edge.tree().roster.get(subject).is_some_and(|record| record.state.is_over()) {
-            return Err(
-                Problem::no(format!("`{path}` has ended")).help(format!("`nestns logs {path}` shows its output"))
-            );
+        if self.world.roster.get(subject).is_some_and(|record| record.state.is_over()) {
+            return Err(Problem::Ended { path: path.to_owned() });
         }
         if process.terminal == Terminal::Own {
             let terminal = edge.terminals().lend(None);
             return match terminal {
                 Some(terminal) => Ok((subject, Some(terminal))),
-                None => Err(Problem::no(format!("`{path}` uses the terminal of `nestns up`"))),
+                None => Err(Problem::TerminalOfUp { path: path.to_owned() }),
             };
         }
         if process.stdout != Output::Log && process.stderr != Output::Log {
-            let message = format!("the output of `{path}` is not captured: it goes to {}", where_to(&process.stdout));
-            return Err(Problem::no(message).help("leave out `stdout` in the file to send it to the log"));
+            return Err(Problem::NotKept { path: path.to_owned(), place: where_to(&process.stdout) });
         }
         Ok((subject, None))
     }

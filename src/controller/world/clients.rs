@@ -106,7 +106,7 @@ impl World<'_> {
         let asker = Asker { client: heard.client, id: heard.id, by: heard.by };
         if self.tree.life == Life::Gone {
             // He has come when everything was over.
-            self.reply(asker, Reply::Problem(Problem::no("the topology has ended")));
+            self.reply(asker, Reply::Problem(Problem::TopologyEnded));
             self.clients.server.take_up(asker.client, &self.events);
             return;
         }
@@ -172,7 +172,7 @@ impl World<'_> {
                 described.or_else(|| self.tree.guests.describe(path))
             }
         };
-        found.ok_or_else(|| Problem::no(format!("there is no longer a `{path}`")))
+        found.ok_or_else(|| Problem::Gone { path: path.to_owned() })
     }
 
     fn absolute(&self, file: &str) -> String {

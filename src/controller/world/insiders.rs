@@ -2,30 +2,21 @@
 //! that one, and at nothing else; it changes nothing.
 
 use super::World;
-use crate::controller::control::message::{Forbidden, Problem, Reply, Request, Snapshot, Status};
-
-/// What such a program can do instead.
-const HELP: &str = "run the command outside, in the PID and user namespace in which the topology was started";
+use crate::controller::control::message::{Problem, Reply, Request, Snapshot, Status};
+use crate::engine::plan::{NamespaceIndex, Subject};
 
 impl World<'_> {
     /// Answers a client that is inside. Its PID namespace and those around it are given, the innermost first.
     pub(super) fn answer_inside(&mut self, request: &Request, namespaces: &[u64]) -> Result<Reply, Problem> {
-        let forbidden = |message: String| Problem::no(message).help(HELP).code(Forbidden::Inside);
-        let home = namespaces.iter().find_map(|&inode| self.tree.namespace_of(inode)).ok_or_else(|| {
-            forbidden("this client is in another PID or user namespace than the controller, and not in the tree".into())
-        })?;
-        let path = self.tree.plan.namespace(home).path.clone();
+        let home = namespaces.iter().find_map(|&inode| self.namespace_of(inode)).ok_or(Problem::Elsewhere)?;
+        let path = self.plan.namespace(home).path.clone();
         match request {
             Request::Status => Ok(Reply::Status(Box::new(narrowed(self.status())))),
             Request::Snapshot => Ok(Reply::Snapshot(Box::new(limited(self.snapshot(), &path)))),
             Request::Describe { path: asked, kind } if is_inside(asked, &path) => {
                 self.describe(asked, *kind).map(|description| Reply::Description(Box::new(description)))
             }
-            request => Err(forbidden(format!(
-                "this client is inside the tree, in `{path}`; from there it may inspect `{path}`, but not change \
-                 anything (request: `{}`)",
-                request.word()
-            ))),
+            request => Err(Problem::Inside { namespace: path, asked: request.word().to_owned() }),
         }
     }
 }
