@@ -4,10 +4,10 @@ use std::io::Write as _;
 use std::path::Path;
 use std::time::Duration;
 
+use super::answer_format::AnswerFormat;
 use super::command_error::CommandError;
 use super::standard_error;
 use super::status::Status;
-use super::table_arguments::AnswerFormat;
 use super::unresponsive;
 use crate::controller::census::{self, Found, Presence};
 use crate::controller::state_directory::{Seized, StateError, seize};

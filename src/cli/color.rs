@@ -5,6 +5,7 @@ use std::io::IsTerminal;
 use clap::ValueEnum;
 
 use crate::diagnostic::Color;
+use crate::present::tree::Colour;
 
 /// When to use colours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
@@ -31,5 +32,10 @@ impl When {
             Self::Auto => forced || stream.is_terminal(),
         };
         if styled { Color::Styled } else { Color::Plain }
+    }
+
+    /// The same, for what is drawn.
+    pub(super) fn colour(self, stream: &impl IsTerminal) -> Colour {
+        if self.resolve(stream) == Color::Styled { Colour::On } else { Colour::Off }
     }
 }

@@ -1,12 +1,11 @@
 //! `nestns doctor`: can this machine do it, and can it do this.
 
-use std::fmt::Write as _;
 use std::io::Write;
 
 use anstyle::{AnsiColor, Style};
-use clap::ValueEnum;
 use serde::Serialize;
 
+use super::answer_format::{AnswerFormat, write_document};
 use super::color::When;
 use super::command_error::CommandError;
 use super::doctor_file;
@@ -15,8 +14,9 @@ use super::status::Status;
 use super::topology_arguments::TopologyArguments;
 use crate::controller::census;
 use crate::controller::state_directory::usable_base;
-use crate::diagnostic::Color;
 use crate::observe::doctor::{self as machine, Check, Machine};
+use crate::present::table::{Align, Columns};
+use crate::present::tree::Colour;
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
@@ -43,15 +43,6 @@ pub(super) struct Args {
     color: When,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
-enum AnswerFormat {
-    /// Text for people: one line per check, with the remedy below
-    #[default]
-    Human,
-    /// One JSON document `nestns.doctor/1`
-    Json,
-}
-
 #[derive(Debug, Serialize)]
 struct DoctorDocument<'a> {
     schema: &'static str,
@@ -71,15 +62,10 @@ pub(super) fn run(args: &Args) -> Result<Status, CommandError> {
         checks.extend(doctor_file::checks(checked, &machine));
     }
     match args.format {
-        AnswerFormat::Json => {
-            let mut stdout = std::io::stdout().lock();
-            serde_json::to_writer_pretty(&mut stdout, &DoctorDocument { schema: "nestns.doctor/1", checks: &checks })
-                .map_err(std::io::Error::from)?;
-            writeln!(stdout)?;
-        }
+        AnswerFormat::Json => write_document(&DoctorDocument { schema: "nestns.doctor/1", checks: &checks })?,
         AnswerFormat::Human => {
             let stdout = std::io::stdout();
-            let text = render(&checks, args.color.resolve(&stdout));
+            let text = render(&checks, args.color.colour(&stdout));
             stdout.lock().write_all(text.as_bytes())?;
         }
     }
@@ -100,20 +86,27 @@ pub(super) fn state_directory() -> Check {
     }
 }
 
-fn render(checks: &[Check], color: Color) -> String {
+fn render(checks: &[Check], colour: Colour) -> String {
     let width = checks.iter().map(|check| check.id.len()).max().unwrap_or(0);
     let mut text = String::new();
-    // Writing into a string cannot fail.
     for Check { id, status, found, remedy } in checks {
-        let (symbol, color_of) = match status {
-            machine::Status::Yes => ('✔', AnsiColor::Green),
-            machine::Status::Warn => ('!', AnsiColor::Yellow),
-            machine::Status::No => ('✘', AnsiColor::Red),
+        let (symbol, color) = match status {
+            machine::Status::Yes => ("✔", AnsiColor::Green),
+            machine::Status::Warn => ("!", AnsiColor::Yellow),
+            machine::Status::No => ("✘", AnsiColor::Red),
         };
-        let style = if color == Color::Styled { color_of.on_default() } else { Style::new() };
-        let _ = writeln!(text, "{style}{symbol}{style:#} {id:width$}  {found}");
+        let mut columns = Columns::begin(&mut text, colour);
+        columns.paint(symbol, color.on_default());
+        columns.paint(" ", Style::new());
+        columns.put(id, Style::new(), width, Align::Left);
+        columns.put(found, Style::new(), 0, Align::Left);
+        columns.end();
         if let Some(remedy) = remedy {
-            let _ = writeln!(text, "  {:width$}  → {remedy}", "");
+            let mut columns = Columns::begin(&mut text, colour);
+            columns.paint("  ", Style::new());
+            columns.put("", Style::new(), width, Align::Left);
+            columns.put(&format!("→ {remedy}"), Style::new(), 0, Align::Left);
+            columns.end();
         }
     }
     text

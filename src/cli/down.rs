@@ -9,13 +9,13 @@ use clap::builder::FalseyValueParser;
 use nix::unistd::Pid;
 
 use super::abandoned;
+use super::answer_format::{AnswerFormat, write_document};
 use super::color::When;
 use super::command_error::{CommandError, ErrorKind};
 use super::launch;
 use super::selection::{Selection, resolve, threads};
 use super::standard_error;
 use super::status::Status;
-use super::table_arguments::AnswerFormat;
 use super::target::{Connection, Target, request_error};
 use super::unresponsive;
 use crate::controller::census::{self, Found, Presence};
@@ -288,13 +288,10 @@ fn done(
     addresses: &[Address],
     args: &Args,
 ) -> Result<Status, CommandError> {
-    let mut stdout = std::io::stdout().lock();
     if let Some(timeline) = timeline {
+        let mut stdout = std::io::stdout();
         match args.format {
-            AnswerFormat::Json => {
-                serde_json::to_writer_pretty(&mut stdout, timeline).map_err(std::io::Error::from)?;
-                writeln!(stdout)?;
-            }
+            AnswerFormat::Json => write_document(timeline)?,
             AnswerFormat::Human if args.quiet => {}
             AnswerFormat::Human if addresses.is_empty() => stdout.write_all(stop::render(timeline).as_bytes())?,
             AnswerFormat::Human => {

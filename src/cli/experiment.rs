@@ -1,12 +1,12 @@
 //! `nestns experiment`: the kernel's behaviours, shown and checked.
 
-use std::fmt::Write as _;
 use std::io::Write as _;
 
+use clap::Subcommand;
 use clap::builder::FalseyValueParser;
-use clap::{Subcommand, ValueEnum};
 use serde::Serialize;
 
+use super::answer_format::{AnswerFormat, write_document};
 use super::color::When;
 use super::command_error::{CommandError, ErrorKind};
 use super::status::Status;
@@ -16,6 +16,7 @@ use crate::experiment::{ALL, Experiment, Finding, Verdict, find};
 use crate::observe::boot;
 use crate::present::charset::Charset;
 use crate::present::count::count;
+use crate::present::table::aligned;
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
@@ -66,20 +67,11 @@ struct RunArgs {
 struct AnswerArgs {
     /// Output format
     #[arg(long, value_enum, default_value_t, env = "NESTNS_FORMAT")]
-    format: Format,
+    format: AnswerFormat,
 
     /// When to use colours
     #[arg(long, value_enum, default_value_t, env = "NESTNS_COLOR")]
     color: When,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
-enum Format {
-    /// Text for people
-    #[default]
-    Human,
-    /// One JSON document `nestns.experiment/1`
-    Json,
 }
 
 #[derive(Debug, Serialize)]
@@ -87,6 +79,12 @@ struct ExperimentDocument<'a> {
     schema: &'static str,
     kernel: String,
     experiments: &'a [Entry],
+}
+
+impl<'a> ExperimentDocument<'a> {
+    fn of(experiments: &'a [Entry]) -> Self {
+        Self { schema: "nestns.experiment/1", kernel: boot::kernel(), experiments }
+    }
 }
 
 /// One experiment; what was found is null of one that was only listed.
@@ -119,16 +117,12 @@ pub(super) fn run(args: &Args) -> Result<Status, CommandError> {
 
 fn list(answer: &AnswerArgs) -> Result<Status, CommandError> {
     let entries: Vec<Entry> = ALL.iter().map(|one| entry(one, None)).collect();
-    if answer.format == Format::Json {
-        return write_document(&entries).map(|()| Status::Done);
+    if answer.format == AnswerFormat::Json {
+        write_document(&ExperimentDocument::of(&entries))?;
+        return Ok(Status::Done);
     }
-    let width = ALL.iter().map(|one| one.id.len()).max().unwrap_or(0);
-    let text: String = ALL.iter().fold(String::new(), |mut text, one| {
-        // Writing to a string cannot fail.
-        let _ = writeln!(text, "{:width$}  {}", one.id, one.hypothesis);
-        text
-    });
-    std::io::stdout().lock().write_all(text.as_bytes())?;
+    let rows: Vec<_> = ALL.iter().map(|one| [one.id, one.hypothesis].map(str::to_owned)).collect();
+    std::io::stdout().lock().write_all(aligned(&rows).as_bytes())?;
     Ok(Status::Done)
 }
 
@@ -144,15 +138,15 @@ fn carry_out(args: &RunArgs) -> Result<Status, CommandError> {
             finding
         });
         entries.push(entry(experiment, Some(finding)));
-        if args.answer.format == Format::Human {
+        if args.answer.format == AnswerFormat::Human {
             let text = describe(&entries[entries.len() - 1], &args.answer);
             std::io::stdout().lock().write_all(text.as_bytes())?;
         }
     }
     let many = |verdict| entries.iter().filter(|entry| entry.verdict == Some(verdict)).count();
     let (holds, fails, skipped) = (many(Verdict::Holds), many(Verdict::Fails), many(Verdict::Skipped));
-    if args.answer.format == Format::Json {
-        write_document(&entries)?;
+    if args.answer.format == AnswerFormat::Json {
+        write_document(&ExperimentDocument::of(&entries))?;
     } else if entries.len() > 1 {
         let skipped = if skipped > 0 { format!(", {skipped} skipped") } else { String::new() };
         let text = format!(
@@ -179,15 +173,6 @@ fn entry(experiment: &Experiment, finding: Option<Finding>) -> Entry {
     Entry { id, hypothesis, layout, did, found, verdict }
 }
 
-fn write_document(entries: &[Entry]) -> Result<(), CommandError> {
-    let document = ExperimentDocument { schema: "nestns.experiment/1", kernel: boot::kernel(), experiments: entries };
-    let mut stdout = std::io::stdout().lock();
-    // As an error of the stream, so that a reader who has left is known as one.
-    serde_json::to_writer_pretty(&mut stdout, &document).map_err(std::io::Error::from)?;
-    writeln!(stdout)?;
-    Ok(())
-}
-
 fn describe(entry: &Entry, answer: &AnswerArgs) -> String {
     let verdict = entry.verdict.unwrap_or(Verdict::Skipped);
     let is_styled = answer.color.resolve(&std::io::stdout()) == Color::Styled;
@@ -204,11 +189,8 @@ fn describe(entry: &Entry, answer: &AnswerArgs) -> String {
         (Verdict::Holds, Charset::Ascii) => "+",
         (Verdict::Fails, Charset::Ascii) => "x",
     };
-    let mut text = format!("{style}{symbol} {}{style:#}  {}\n", entry.id, entry.hypothesis);
     let found = entry.found.as_deref().unwrap_or_default();
-    for (what, words) in [("layout", entry.layout), ("did", entry.did), ("found", found), ("verdict", verdict.word())] {
-        // Writing to a string cannot fail.
-        let _ = writeln!(text, "    {what:7}  {words}");
-    }
-    text
+    let rows = [("layout", entry.layout), ("did", entry.did), ("found", found), ("verdict", verdict.word())];
+    let rows = rows.map(|(what, words)| [format!("    {what}"), words.to_owned()]);
+    format!("{style}{symbol} {}{style:#}  {}\n{}", entry.id, entry.hypothesis, aligned(&rows))
 }

@@ -5,6 +5,7 @@ use std::io::Write;
 use clap::ValueEnum;
 use clap::builder::FalseyValueParser;
 
+use super::answer_format::AnswerFormat;
 use super::color::When;
 use super::command_error::CommandError;
 use super::launch;
@@ -87,10 +88,10 @@ pub(super) fn run(args: &Args) -> Result<Status, CommandError> {
     let picture = || {
         if args.no_fold { Picture::new(&heading, &nodes, Detail::FULL) } else { Picture::folded(&heading, &nodes) }
     };
+    let folding = if args.no_fold { Folding::Never } else { tree::FOLDING };
     let text = match args.format {
-        GraphFormat::Ascii if args.no_fold => return tree::show(&topology, Folding::Never, args.color),
-        GraphFormat::Ascii => return tree::show(&topology, tree::FOLDING, args.color),
-        GraphFormat::Json => return tree::answer(&topology),
+        GraphFormat::Ascii => return tree::declared(&topology, AnswerFormat::Human, folding, args.color),
+        GraphFormat::Json => return tree::declared(&topology, AnswerFormat::Json, folding, args.color),
         GraphFormat::Dot => dot::render(&picture(), args.direction.into()),
         GraphFormat::Mermaid => chart(args, &heading, &nodes),
         GraphFormat::Svg => svg::render(&picture()),

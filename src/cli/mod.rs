@@ -4,6 +4,7 @@
 
 mod abandoned;
 mod actor;
+mod answer_format;
 mod attach;
 mod capture;
 mod check;

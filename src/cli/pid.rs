@@ -8,13 +8,14 @@ use nix::errno::Errno;
 use nix::unistd::Pid;
 use serde::{Serialize, Serializer};
 
+use super::answer_format::AnswerFormat;
 use super::command_error::{CommandError, ErrorKind};
 use super::inside::refuse_inside;
 use super::names::Names;
 use super::place::{self, Place};
 use super::selection::{self, is_over, resolve_one};
 use super::status::Status;
-use super::table_arguments::{AnswerArguments, AnswerFormat};
+use super::table_arguments::AnswerArguments;
 use super::target::Target;
 use crate::controller::control::message::Snapshot;
 use crate::observe::machine::{Inhabitant, Machine, Search};

@@ -2,10 +2,10 @@
 
 use std::io::Write;
 
-use clap::ValueEnum;
 use clap::builder::FalseyValueParser;
 use serde::Serialize;
 
+use super::answer_format::{AnswerFormat, write_document};
 use super::command_error::CommandError;
 use super::status::Status;
 use crate::controller::census::{self, Found, Presence};
@@ -26,15 +26,6 @@ pub(super) struct Args {
     /// Output format
     #[arg(long, value_enum, default_value_t, env = "NESTNS_FORMAT")]
     format: AnswerFormat,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
-enum AnswerFormat {
-    /// Text for people: one line each
-    #[default]
-    Human,
-    /// One JSON document `nestns.prune/1`
-    Json,
 }
 
 #[derive(Debug, Serialize)]
@@ -77,13 +68,10 @@ pub(super) fn run(args: &Args) -> Result<Status, CommandError> {
     for orphan in &orphans() {
         prune_group(orphan, args.dry_run, &mut document);
     }
-    let mut stdout = std::io::stdout().lock();
     match args.format {
-        AnswerFormat::Json => {
-            serde_json::to_writer_pretty(&mut stdout, &document).map_err(std::io::Error::from)?;
-            writeln!(stdout)?;
-        }
+        AnswerFormat::Json => write_document(&document)?,
         AnswerFormat::Human => {
+            let mut stdout = std::io::stdout().lock();
             let did = if args.dry_run { "would remove" } else { "removed" };
             for Removed { name, why, .. } in &document.removed {
                 writeln!(stdout, "{did} {name}: {why}")?;

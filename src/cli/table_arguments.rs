@@ -1,16 +1,15 @@
 //! What every verb that answers with a table takes: which columns, for whom, how wide.
 
-use std::io::{BufWriter, IsTerminal as _, Write as _};
+use std::io::{IsTerminal as _, Write as _};
 use std::os::fd::AsFd as _;
 
-use clap::ValueEnum;
 use clap::builder::FalseyValueParser;
 use serde::Serialize;
 
+use super::answer_format::{AnswerFormat, write_document};
 use super::color::When;
 use super::command_error::CommandError;
 use super::story::charset;
-use crate::diagnostic::Color;
 use crate::present::redact::Redaction;
 use crate::present::table::{self, Align, Cell, Column, Cut, Header, Look};
 use crate::present::tree::Colour;
@@ -53,16 +52,6 @@ pub(super) struct AnswerArguments {
     /// When to use colours
     #[arg(long, value_enum, default_value_t, env = "NESTNS_COLOR")]
     color: When,
-}
-
-/// Who reads an answer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
-pub(super) enum AnswerFormat {
-    /// Text for people
-    #[default]
-    Human,
-    /// One JSON document
-    Json,
 }
 
 /// A column that a verb has to offer.
@@ -119,23 +108,17 @@ impl AnswerArguments {
 
     /// Whether standard output is coloured.
     pub(super) fn colour(&self) -> Colour {
-        if self.color.resolve(&std::io::stdout()) == Color::Styled { Colour::On } else { Colour::Off }
+        self.color.colour(&std::io::stdout())
     }
 
     /// Writes a document, as one.
     pub(super) fn write(&self, document: &impl Serialize) -> Result<(), CommandError> {
-        let mut stdout = BufWriter::with_capacity(1 << 16, std::io::stdout().lock());
-        if self.redact {
-            let mut document = serde_json::to_value(document)?;
-            self.redaction().document(&mut document);
-            serde_json::to_writer_pretty(&mut stdout, &document).map_err(std::io::Error::from)?;
-        } else {
-            // As an error of the stream, so that a reader who has left is known as one.
-            serde_json::to_writer_pretty(&mut stdout, document).map_err(std::io::Error::from)?;
+        if !self.redact {
+            return write_document(document);
         }
-        writeln!(stdout)?;
-        stdout.flush()?;
-        Ok(())
+        let mut document = serde_json::to_value(document)?;
+        self.redaction().document(&mut document);
+        write_document(&document)
     }
 }
 

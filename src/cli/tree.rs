@@ -1,12 +1,13 @@
 //! `nestns tree`: what runs, with the numbers that it has, or what a file declares, with those that it will get.
 
 use std::collections::HashSet;
-use std::io::{BufWriter, Write};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use clap::builder::FalseyValueParser;
 use serde::Serialize;
 
+use super::answer_format::{AnswerFormat, write_document};
 use super::color::When;
 use super::command_error::CommandError;
 use super::launch;
@@ -15,7 +16,7 @@ use super::place::{self, Place};
 use super::selection::{self, Selection, Thing};
 use super::status::Status;
 use super::story::charset;
-use super::table_arguments::{AnswerArguments, AnswerFormat};
+use super::table_arguments::AnswerArguments;
 use super::target::Target;
 use super::topology_arguments::{TopologyArguments, Values};
 use super::tree_document::TreeDocument;
@@ -23,12 +24,11 @@ use super::undeclared;
 use crate::controller::census;
 use crate::controller::control::message::Snapshot;
 use crate::controller::document::{NamespaceDocument, ProcessDocument};
-use crate::diagnostic::Color;
 use crate::present::count::count;
 use crate::present::living::{self, Part, View};
 use crate::present::outline;
 use crate::present::state::State;
-use crate::present::tree::{self, Colour, Folding, Look};
+use crate::present::tree::{self, Folding, Look};
 use crate::topology::{Address, Topology};
 
 #[derive(Debug, clap::Args)]
@@ -132,10 +132,7 @@ fn of_file(args: &Args, file: Option<PathBuf>) -> Result<Status, CommandError> {
     }
     let arguments = TopologyArguments { file, values: args.values.clone() };
     let checked = launch::check(&arguments, None, args.answer.color())?;
-    match args.answer.format {
-        AnswerFormat::Human => show(&checked.topology, folding(args), args.answer.color()),
-        AnswerFormat::Json => answer(&checked.topology),
-    }
+    declared(&checked.topology, args.answer.format, folding(args), args.answer.color())
 }
 
 fn folding(args: &Args) -> Folding {
@@ -292,8 +289,17 @@ impl<'a> RunningDocument<'a> {
 /// How many of alike siblings people are shown.
 pub(super) const FOLDING: Folding = Folding::Keep(5);
 
-/// Draws the tree for people.
-pub(super) fn show(topology: &Topology, folding: Folding, when: When) -> Result<Status, CommandError> {
+/// Shows what a file declares, as a tree or as `nestns.tree/1`.
+pub(super) fn declared(
+    topology: &Topology,
+    format: AnswerFormat,
+    folding: Folding,
+    when: When,
+) -> Result<Status, CommandError> {
+    if format == AnswerFormat::Json {
+        write_document(&TreeDocument::of(topology))?;
+        return Ok(Status::Done);
+    }
     let (namespaces, processes, depth) = topology.counts();
     let title = format!(
         "{}: {}, {}, depth {depth}",
@@ -302,21 +308,10 @@ pub(super) fn show(topology: &Topology, folding: Folding, when: When) -> Result<
         count(processes, "process")
     );
     let mut stdout = std::io::stdout().lock();
-    let colour = if when.resolve(&stdout) == Color::Styled { Colour::On } else { Colour::Off };
-    let look = Look { charset: charset(), colour, folding };
+    let look = Look { charset: charset(), colour: when.colour(&stdout), folding };
     let nodes = outline::declared(topology);
     stdout.write_all(tree::render(&title, &nodes, look).as_bytes())?;
     // The process is about to end: nobody needs each of a hundred thousand nodes to be given back for itself.
     std::mem::forget(nodes);
-    Ok(Status::Done)
-}
-
-/// Writes `nestns.tree/1`.
-pub(super) fn answer(topology: &Topology) -> Result<Status, CommandError> {
-    let mut stdout = BufWriter::new(std::io::stdout().lock());
-    // As an error of the stream, so that a reader who has left is known as one.
-    serde_json::to_writer_pretty(&mut stdout, &TreeDocument::of(topology)).map_err(std::io::Error::from)?;
-    writeln!(stdout)?;
-    stdout.flush()?;
     Ok(Status::Done)
 }

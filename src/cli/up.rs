@@ -7,6 +7,7 @@ use clap::ValueEnum;
 use clap::builder::FalseyValueParser;
 use serde::Serialize;
 
+use super::answer_format::{AnswerFormat, write_document};
 use super::color::When;
 use super::command_error::{CommandError, Context as _};
 use super::detach::{self, Outcome, Side};
@@ -14,7 +15,7 @@ use super::launch;
 use super::running;
 use super::standard_error;
 use super::status::Status;
-use super::story::{Detail, Progress, Story, charset};
+use super::story::{Detail, Progress, Story};
 use super::topology_arguments::TopologyArguments;
 use super::tree;
 use crate::controller::document::ExitDocument;
@@ -22,15 +23,12 @@ use crate::controller::herald::{News, Patience};
 use crate::controller::timeline::{Timeline, milliseconds};
 use crate::controller::trouble::Trouble;
 use crate::controller::{self, Gates, LinesTo, Request, Summary};
-use crate::diagnostic::Color;
 use crate::engine::plan::Order;
 use crate::engine::report::Ending;
 use crate::observe::doctor::required::refused_calls;
 use crate::present::config::{self, Arrangement};
 use crate::present::count::count;
 use crate::present::duration::Human;
-use crate::present::outline;
-use crate::present::tree::{Colour, Folding, Look, render};
 use crate::topology::{Init, OnExit, Topology};
 
 #[derive(Debug, clap::Args)]
@@ -128,16 +126,6 @@ impl From<OnExitWord> for OnExit {
     }
 }
 
-/// Who reads the answer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
-enum AnswerFormat {
-    /// Text for people: the output of programs
-    #[default]
-    Human,
-    /// One JSON document at the end, `nestns.up/1`; with --dry-run, `nestns.tree/1`
-    Json,
-}
-
 #[derive(Debug, Serialize)]
 struct UpDocument<'a> {
     schema: &'static str,
@@ -165,10 +153,7 @@ pub(super) fn run(args: &Args) -> Result<Status, CommandError> {
     }
     let lines_to = if args.format == AnswerFormat::Json { LinesTo::Stderr } else { LinesTo::Stdout };
     if args.dry_run {
-        let status = match args.format {
-            AnswerFormat::Human => dry_run(&checked.topology, args.color.resolve(&std::io::stdout()))?,
-            AnswerFormat::Json => tree::answer(&checked.topology)?,
-        };
+        let status = tree::declared(&checked.topology, args.format, tree::FOLDING, args.color)?;
         // The process is about to end: nobody needs each of a hundred thousand namespaces to be given back for itself.
         std::mem::forget(checked);
         return Ok(status);
@@ -211,8 +196,8 @@ pub(super) fn run(args: &Args) -> Result<Status, CommandError> {
         match detach::split(patience).map_err(failed)? {
             Side::Caller(Outcome::Ended(status, _)) => return Ok(Status::Other(status)),
             Side::Caller(Outcome::Detached(news)) => {
-                return write_detached(&news, args)
-                    .context(format_args!("`{}` runs, but that cannot be written to standard output", news.name));
+                let what = format!("`{}` runs, but this cannot be told", news.name);
+                return write_detached(&news, args).map_err(|error| error.context(what));
             }
             Side::Controller(herald) => options.herald = Some(herald),
         }
@@ -228,9 +213,7 @@ pub(super) fn run(args: &Args) -> Result<Status, CommandError> {
     match controller::run(Request { topology, origin, base, options }, &mut story) {
         Ok(summary) => {
             if args.format == AnswerFormat::Json && !args.detach {
-                let mut document = serde_json::to_vec_pretty(&UpDocument::of(&summary))?;
-                document.push(b'\n');
-                std::io::stdout().write_all(&document)?;
+                write_document(&UpDocument::of(&summary))?;
             }
             Ok(Status::Other(summary.status_or(Status::No.code())))
         }
@@ -239,8 +222,7 @@ pub(super) fn run(args: &Args) -> Result<Status, CommandError> {
 }
 
 /// What the caller of `up -d` is told when the topology goes on by itself.
-fn write_detached(news: &News, args: &Args) -> std::io::Result<Status> {
-    let mut stdout = std::io::stdout().lock();
+fn write_detached(news: &News, args: &Args) -> Result<Status, CommandError> {
     match args.format {
         AnswerFormat::Json => {
             let document = UpDocument {
@@ -256,10 +238,9 @@ fn write_detached(news: &News, args: &Args) -> std::io::Result<Status> {
                 exit: None,
                 stop: None,
             };
-            serde_json::to_writer_pretty(&mut stdout, &document).map_err(std::io::Error::from)?;
-            writeln!(stdout)?;
+            write_document(&document)?;
         }
-        AnswerFormat::Human if args.quiet => writeln!(stdout, "{}", news.name)?,
+        AnswerFormat::Human if args.quiet => writeln!(std::io::stdout(), "{}", news.name)?,
         AnswerFormat::Human => {
             let time = |ms: Option<f64>| Human::of_milliseconds(ms.unwrap_or_default());
             let how = match (&*news.state, args.no_wait) {
@@ -270,7 +251,8 @@ fn write_detached(news: &News, args: &Args) -> std::io::Result<Status> {
             };
             let namespaces = count(news.namespaces as usize, "namespace");
             let processes = count(news.processes as usize, "process");
-            writeln!(stdout, "{}: {namespaces}, {processes}, depth {}, {how}", news.name, news.depth)?;
+            let (name, depth) = (&news.name, news.depth);
+            writeln!(std::io::stdout(), "{name}: {namespaces}, {processes}, depth {depth}, {how}")?;
         }
     }
     Ok(if news.failed.is_empty() { Status::Done } else { Status::No })
@@ -302,20 +284,4 @@ fn has_process(topology: &Topology, path: &str) -> bool {
         let is_program = matches!(namespace.init, Init::Program(_)) && name == "init";
         is_program || namespace.processes.iter().any(|process| process.name == name)
     })
-}
-
-fn dry_run(topology: &Topology, color: Color) -> Result<Status, CommandError> {
-    let (namespaces, processes, depth) = topology.counts();
-    let title = format!(
-        "{}: {}, {}, depth {depth}; nothing was built",
-        topology.name,
-        count(namespaces, "namespace"),
-        count(processes, "process")
-    );
-    let depth_colour = if color == Color::Styled { Colour::On } else { Colour::Off };
-    let look = Look { charset: charset(), colour: depth_colour, folding: Folding::Keep(5) };
-    let nodes = outline::declared(topology);
-    std::io::stdout().write_all(render(&title, &nodes, look).as_bytes())?;
-    std::mem::forget(nodes);
-    Ok(Status::Done)
 }

@@ -7,7 +7,6 @@
 mod fold;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::fmt::Write as _;
 
 use anstyle::Style;
 use unicode_width::UnicodeWidthStr;
@@ -15,6 +14,7 @@ use unicode_width::UnicodeWidthStr;
 use super::charset::Charset;
 use super::depth;
 use super::escape::escape;
+use super::table::{Align, Columns};
 use super::tree::Colour;
 
 /// A line of cells, across or down.
@@ -129,50 +129,30 @@ impl Matrix {
             widths[column] = widths[column].max(text.width());
         }
         let first = names.iter().map(|name| name.width()).max().unwrap_or(0);
-        let mut text = " ".repeat(first);
+        let mut text = String::new();
+        let mut line = Columns::begin(&mut text, look.colour);
+        line.put("", Style::new(), first, Align::Left);
         for (header, (&width, column)) in headers.iter().zip(widths.iter().zip(&self.columns)) {
-            put(&mut text, header, width, style(column.level, look), look);
+            line.put(header, depth::style(column.level), width, Align::Right);
         }
-        text.push('\n');
+        line.end();
         let none = if look.charset == Charset::Unicode { "—" } else { "-" };
         let invisible = if look.charset == Charset::Unicode { "·" } else { "." };
         for (row, name) in names.iter().enumerate() {
-            paint(&mut text, name, style(self.rows[row].level, look), look);
-            // Numbers stand on the right, so that the first column pays for what the name is short of.
-            let mut owed = first - name.width();
+            let mut line = Columns::begin(&mut text, look.colour);
+            line.put(name, depth::style(self.rows[row].level), first, Align::Left);
             for (column, &width) in widths.iter().enumerate() {
-                let cell = texts.get(&(row, column)).map(String::as_str);
-                let (cell, style) = match cell {
-                    Some(cell) => (cell, style(self.columns[column].level, look)),
+                let (cell, style) = match texts.get(&(row, column)) {
+                    Some(cell) => (cell.as_str(), depth::style(self.columns[column].level)),
                     None if self.void.contains(&(row, column)) => (none, Style::new().dimmed()),
                     None if self.blind.contains(&column) => ("?", Style::new().dimmed()),
                     None => (invisible, Style::new().dimmed()),
                 };
-                text.extend(std::iter::repeat_n(' ', std::mem::take(&mut owed)));
-                put(&mut text, cell, width, style, look);
+                line.put(cell, style, width, Align::Right);
             }
-            text.push('\n');
+            line.end();
         }
         text
-    }
-}
-
-fn style(level: usize, look: Look) -> Style {
-    if look.colour == Colour::On { depth::style(level) } else { Style::new() }
-}
-
-/// Right-aligned, behind two spaces.
-fn put(text: &mut String, cell: &str, width: usize, style: Style, look: Look) {
-    text.extend(std::iter::repeat_n(' ', 2 + width.saturating_sub(cell.width())));
-    paint(text, cell, style, look);
-}
-
-fn paint(text: &mut String, piece: &str, style: Style, look: Look) {
-    if look.colour == Colour::On && style != Style::new() {
-        // Writing to a string cannot fail.
-        let _ = write!(text, "{style}{piece}{style:#}");
-    } else {
-        text.push_str(piece);
     }
 }
 

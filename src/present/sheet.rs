@@ -2,12 +2,11 @@
 //!
 //! Nothing is left out and nothing is cut. A value of several lines stands below itself.
 
-use std::fmt::Write as _;
-
 use anstyle::Style;
 use unicode_width::UnicodeWidthStr;
 
 use super::escape::escape;
+use super::table::{Align, Columns};
 use super::tree::Colour;
 
 /// Section of a sheet.
@@ -55,26 +54,22 @@ pub fn render(sections: &[Section], colour: Colour) -> String {
     let keys = sections.iter().flat_map(|section| &section.rows).map(|(key, _)| key.width());
     let width = keys.max().unwrap_or(0);
     let mut text = String::new();
-    let paint = |style: Style, piece: &str, text: &mut String| match colour {
-        // Writing to a string cannot fail.
-        Colour::On if style != Style::new() => drop(write!(text, "{style}{piece}{style:#}")),
-        _ => text.push_str(piece),
-    };
     for section in sections.iter().filter(|section| !section.rows.is_empty()) {
         if !text.is_empty() {
             text.push('\n');
         }
-        paint(section.style.bold(), &escape(&section.title), &mut text);
-        text.push('\n');
+        let mut title = Columns::begin(&mut text, colour);
+        title.paint(&escape(&section.title), section.style.bold());
+        title.end();
         for (key, values) in &section.rows {
             for (place, value) in values.iter().enumerate() {
+                let mut columns = Columns::begin(&mut text, colour);
+                columns.paint("  ", Style::new());
                 let key = if place == 0 { key.as_str() } else { "" };
-                text.push_str("  ");
-                paint(Style::new().dimmed(), key, &mut text);
-                text.extend(std::iter::repeat_n(' ', width.saturating_sub(key.width()) + 2));
+                columns.put(key, Style::new().dimmed(), width, Align::Left);
                 let value = escape(value);
-                text.push_str(if value.is_empty() { "—" } else { &value });
-                text.push('\n');
+                columns.put(if value.is_empty() { "—" } else { &value }, Style::new(), 0, Align::Left);
+                columns.end();
             }
         }
     }

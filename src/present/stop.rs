@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use super::count::count;
 use super::duration::Human;
 use super::escape::escape;
+use super::table::aligned;
 use crate::controller::timeline::{How, Step, Timeline};
 
 /// Number of steps from which on only the remarkable ones are shown.
@@ -28,15 +29,8 @@ pub fn render(timeline: &Timeline) -> String {
         let at = |ms: Option<f64>| ms.map_or_else(|| "—".to_owned(), time);
         rows.push([escape(&step.path), escape(&signal), at(step.asked_ms), at(step.ended_ms), how(step)]);
     }
-    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
-    let widths = [width(0), width(1), width(2), width(3)];
     if rows.len() > 1 {
-        for row in &rows {
-            let cells = row.iter().zip(widths).map(|(cell, width)| format!("{cell:width$}  "));
-            let line: String = cells.chain([row[4].clone()]).collect();
-            text.push_str(line.trim_end());
-            text.push('\n');
-        }
+        text.push_str(&aligned(&rows));
     }
     let cut = shown.len().saturating_sub(MANY);
     if !hidden.is_empty() {

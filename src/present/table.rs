@@ -104,26 +104,75 @@ pub fn render(columns: &[Column], rows: &[Vec<Cell>], look: Look) -> String {
     let widths = widths(columns, &lines, look.width);
     let mut text = String::with_capacity(lines.len() * (widths.iter().sum::<usize>() + 2 * widths.len()));
     for line in &lines {
-        let mut owed = 0;
-        for (place, ((cell, style), column)) in line.iter().zip(columns).enumerate() {
-            let cell = shorten(cell, widths[place], column.cut, look.charset);
-            let missing = widths[place].saturating_sub(cell.width());
-            let (before, after) = match column.align {
-                Align::Left => (0, missing),
-                Align::Right => (missing, 0),
-            };
-            // Spaces are written once something follows them: none at the end of a line.
-            text.extend(std::iter::repeat_n(' ', owed + before));
-            match look.colour {
-                // Writing to a string cannot fail.
-                Colour::On if *style != Style::new() => drop(write!(text, "{style}{cell}{style:#}")),
-                _ => text.push_str(&cell),
-            }
-            owed = after + 2;
+        let mut columns_of_line = Columns::begin(&mut text, look.colour);
+        for ((cell, style), (column, &width)) in line.iter().zip(columns.iter().zip(&widths)) {
+            columns_of_line.put(&shorten(cell, width, column.cut, look.charset), *style, width, column.align);
         }
-        text.push('\n');
+        columns_of_line.end();
     }
     text
+}
+
+/// Draws rows of words without colours, each column as wide as its widest word; nothing is cut or replaced.
+pub fn aligned<const N: usize>(rows: &[[String; N]]) -> String {
+    let widths: [usize; N] = std::array::from_fn(|place| rows.iter().map(|row| row[place].width()).max().unwrap_or(0));
+    let mut text = String::new();
+    for row in rows {
+        let mut columns = Columns::begin(&mut text, Colour::Off);
+        for (word, width) in row.iter().zip(widths) {
+            columns.put(word, Style::new(), width, Align::Left);
+        }
+        columns.end();
+    }
+    text
+}
+
+/// A line under way: pieces in columns, with two spaces between them and none at the end.
+#[derive(Debug)]
+pub struct Columns<'t> {
+    text: &'t mut String,
+    colour: Colour,
+    /// Spaces before the next piece. Owed at the end of a line, they are never paid.
+    owed: usize,
+}
+
+impl<'t> Columns<'t> {
+    /// Begins a line.
+    pub fn begin(text: &'t mut String, colour: Colour) -> Self {
+        Self { text, colour, owed: 0 }
+    }
+
+    /// Writes a piece in front of the next column, as a part of it.
+    pub fn paint(&mut self, piece: &str, style: Style) {
+        match self.colour {
+            // Writing to a string cannot fail.
+            Colour::On if style != Style::new() && !piece.is_empty() => {
+                let _ = write!(self.text, "{style}{piece}{style:#}");
+            }
+            _ => self.text.push_str(piece),
+        }
+    }
+
+    /// Writes a column. One that is empty in every line has no width, and is left out.
+    pub fn put(&mut self, piece: &str, style: Style, width: usize, align: Align) {
+        if piece.is_empty() {
+            self.owed += if width > 0 { width + 2 } else { 0 };
+            return;
+        }
+        let missing = width.saturating_sub(piece.width());
+        let (before, after) = match align {
+            Align::Left => (0, missing),
+            Align::Right => (missing, 0),
+        };
+        self.text.extend(std::iter::repeat_n(' ', self.owed + before));
+        self.paint(piece, style);
+        self.owed = after + 2;
+    }
+
+    /// Ends the line.
+    pub fn end(self) {
+        self.text.push('\n');
+    }
 }
 
 fn written(cell: &Cell, charset: Charset) -> (String, Style) {

@@ -18,9 +18,7 @@ use crate::cli::terminal::{Signals, Watch};
 use crate::controller::audience::Stream;
 use crate::controller::control::client::Client;
 use crate::controller::control::message::Execution;
-use crate::diagnostic::Color;
 use crate::present::line::Lines;
-use crate::present::tree::Colour;
 
 /// How many run at the same time: each is a connection and a process.
 const AT_A_TIME: usize = 32;
@@ -160,8 +158,7 @@ pub(super) fn where_to<'a>(things: &[Thing<'a>]) -> Vec<Thing<'a>> {
 
 /// How the lines are shown.
 pub(super) fn lines(when: When, executions: &[Execution]) -> Lines {
-    let colour = if when.resolve(&std::io::stdout()) == Color::Styled { Colour::On } else { Colour::Off };
-    Lines::new(colour, charset(), executions.iter().map(path))
+    Lines::new(when.colour(&std::io::stdout()), charset(), executions.iter().map(path))
 }
 
 /// What stands before the lines of a program.

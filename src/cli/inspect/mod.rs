@@ -6,9 +6,10 @@ mod sheet;
 use std::io::Write as _;
 
 use self::document::{InspectDocument, Subject};
+use super::answer_format::AnswerFormat;
 use super::selection::{self, Thing};
 use super::status::Status;
-use super::table_arguments::{AnswerArguments, AnswerFormat};
+use super::table_arguments::AnswerArguments;
 use super::target::{Connection, Target};
 use super::undeclared;
 use crate::cli::command_error::CommandError;

@@ -13,6 +13,7 @@ use clap::ValueEnum;
 use clap::builder::FalseyValueParser;
 use nix::errno::Errno;
 
+use super::answer_format::AnswerFormat;
 use super::color::When;
 use super::follower::{Follower, Wake};
 use super::launch;
@@ -95,7 +96,7 @@ pub(super) struct Args {
 
     /// Output format
     #[arg(long, value_enum, default_value_t, env = "NESTNS_FORMAT")]
-    format: LogFormat,
+    format: AnswerFormat,
 
     /// Print the output of programs unfiltered, including sequences that move the cursor or clear the screen
     #[arg(long, env = "NESTNS_RAW", value_parser = FalseyValueParser::new())]
@@ -113,16 +114,6 @@ enum StreamWord {
     Stdout,
     /// Standard error
     Stderr,
-}
-
-/// Who reads it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
-enum LogFormat {
-    /// Text for people: path, bar, line
-    #[default]
-    Human,
-    /// JSON Lines
-    Json,
 }
 
 /// Runs the verb.

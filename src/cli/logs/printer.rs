@@ -4,13 +4,12 @@ use std::io::Write as _;
 
 use serde::Serialize;
 
+use super::Args;
 use super::merge::Line;
-use super::{Args, LogFormat};
+use crate::cli::answer_format::AnswerFormat;
 use crate::cli::story::charset;
 use crate::controller::journal::record::Wholeness;
-use crate::diagnostic::Color;
 use crate::present::line::{Controls, Lines};
-use crate::present::tree::Colour;
 
 /// So much is written at a time.
 const FULL: usize = 64 * 1024;
@@ -18,7 +17,7 @@ const FULL: usize = 64 * 1024;
 /// Shows lines, and keeps them until they are written.
 #[derive(Debug)]
 pub(super) struct Printer {
-    format: LogFormat,
+    format: AnswerFormat,
     timestamps: bool,
     lines: Lines,
     shown: Vec<u8>,
@@ -40,16 +39,14 @@ struct LineDocument<'a> {
 
 impl Printer {
     pub(super) fn new(args: &Args, paths: &[String]) -> Self {
-        let styled = args.color.resolve(&std::io::stdout()) == Color::Styled;
-        let depth_colour = if styled { Colour::On } else { Colour::Off };
-        let mut lines = Lines::new(depth_colour, charset(), paths.iter().map(String::as_str));
+        let mut lines = Lines::new(args.color.colour(&std::io::stdout()), charset(), paths.iter().map(String::as_str));
         lines.controls = if args.raw { Controls::Raw } else { Controls::Shown };
         Self { format: args.format, timestamps: args.timestamps, lines, shown: Vec::new() }
     }
 
     pub(super) fn add(&mut self, Line { path, record }: &Line) {
         match self.format {
-            LogFormat::Human => {
+            AnswerFormat::Human => {
                 if self.timestamps {
                     let stamp = humantime::format_rfc3339_micros(record.stamp.into());
                     // A vector takes everything.
@@ -59,7 +56,7 @@ impl Printer {
                 let text = record.text.strip_suffix(b"\r").unwrap_or(&record.text);
                 self.shown.extend(self.lines.render(path, record.stream, text));
             }
-            LogFormat::Json => {
+            AnswerFormat::Json => {
                 let text = String::from_utf8_lossy(&record.text);
                 let is_lossy = matches!(text, std::borrow::Cow::Owned(_));
                 let document = LineDocument {

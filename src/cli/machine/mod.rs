@@ -7,22 +7,21 @@ use std::fmt::Write as _;
 use std::io::Write as _;
 
 use self::document::MachineDocument;
+use super::answer_format::write_document;
 use super::color::When;
 use super::names::Names;
 use super::status::Status;
 use super::story::charset;
 use crate::cli::command_error::CommandError;
-use crate::diagnostic::Color;
 use crate::observe::machine::{Machine, Search};
 use crate::present::count::count;
-use crate::present::tree::{self, Colour, Folding, Look};
+use crate::present::tree::{self, Folding, Look};
 
 /// Draws it for people.
 pub(super) fn show(folding: Folding, when: When) -> Result<Status, CommandError> {
     let (machine, names) = read()?;
     let mut stdout = std::io::stdout().lock();
-    let colour = if when.resolve(&stdout) == Color::Styled { Colour::On } else { Colour::Off };
-    let look = Look { charset: charset(), colour, folding };
+    let look = Look { charset: charset(), colour: when.colour(&stdout), folding };
     stdout.write_all(tree::render(&title(&machine), &outline::nodes(&machine, &names), look).as_bytes())?;
     Ok(Status::Done)
 }
@@ -30,11 +29,7 @@ pub(super) fn show(folding: Folding, when: When) -> Result<Status, CommandError>
 /// Writes `nestns.tree/1`.
 pub(super) fn answer() -> Result<Status, CommandError> {
     let (machine, names) = read()?;
-    let mut stdout = std::io::BufWriter::new(std::io::stdout().lock());
-    // As an error of the stream, so that a reader who has left is known as one.
-    serde_json::to_writer_pretty(&mut stdout, &MachineDocument::of(&machine, &names)).map_err(std::io::Error::from)?;
-    writeln!(stdout)?;
-    stdout.flush()?;
+    write_document(&MachineDocument::of(&machine, &names))?;
     Ok(Status::Done)
 }
 

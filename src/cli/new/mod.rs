@@ -14,6 +14,7 @@ use super::output_file::{self, Existing};
 use super::standard_error;
 use super::status::Status;
 use crate::cli::command_error::CommandError;
+use crate::present::table::aligned;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -62,10 +63,9 @@ fn about_itself(template: Template, path: &Path) -> String {
 }
 
 fn list() -> Result<Status, CommandError> {
-    let mut stdout = io::stdout().lock();
-    for template in Template::value_variants() {
-        writeln!(stdout, "{:<8}{}", template.name(), template.description())?;
-    }
+    let row = |template: &Template| [template.name().to_owned(), template.description()];
+    let rows: Vec<_> = Template::value_variants().iter().map(row).collect();
+    io::stdout().lock().write_all(aligned(&rows).as_bytes())?;
     Ok(Status::Done)
 }
 
@@ -78,9 +78,8 @@ fn next(path: &Path) -> String {
         (format!("nestns up {file}"), "build it"),
         (format!("nestns schema > {schema}"), "let an editor complete and explain its keys"),
     ];
-    let width = commands.iter().map(|(command, _)| command.chars().count()).max().unwrap_or_default();
-    let lines = commands.iter().map(|(command, what)| format!("  {command:<width$}  {what}\n"));
-    format!("wrote {}\n{}", path.display(), lines.collect::<String>())
+    let rows = commands.map(|(command, what)| [format!("  {command}"), what.to_owned()]);
+    format!("wrote {}\n{}", path.display(), aligned(&rows))
 }
 
 /// A path as one word of a shell.

@@ -13,6 +13,7 @@ use clap::builder::{FalseyValueParser, PossibleValue, PossibleValuesParser, Type
 use self::comparison::{Mismatch, compare};
 use self::document::Sheet;
 use self::scene::Scene;
+use super::answer_format::write_document;
 use super::color::When;
 use super::inside::refuse_inside;
 use super::names::Names;
@@ -23,14 +24,12 @@ use super::status::Status;
 use super::story::charset;
 use super::target::Target;
 use crate::cli::command_error::CommandError;
-use crate::diagnostic::Color;
 use crate::observe::machine::{Machine, Search};
 use crate::observe::sight::{self, Answer, Rows, View};
 use crate::present::count::count;
 use crate::present::matrix::{Line, Look, Mark, Matrix};
 use crate::present::redact::Redaction;
 use crate::present::table::{self, Align, Cell, Column, Cut};
-use crate::present::tree::Colour;
 use crate::topology::Address;
 use crate::topology::address::HOST;
 use crate::topology::expectation::Via;
@@ -171,18 +170,18 @@ pub(super) fn run(args: &Args) -> Result<Status, CommandError> {
     tell_troubles(&scene, &views);
     let redaction = if args.redact { Redaction::On } else { Redaction::Off };
     let sheet = Sheet { scene: &scene, views: &views, via: args.via.word(), mismatches: &mismatches, redaction };
-    let mut stdout = std::io::BufWriter::with_capacity(1 << 16, std::io::stdout().lock());
     match args.format {
-        Format::Json => {
-            // As an error of the stream, so that a reader who has left is known as one.
-            serde_json::to_writer_pretty(&mut stdout, &sheet).map_err(std::io::Error::from)?;
-            writeln!(stdout)?;
+        Format::Json => write_document(&sheet)?,
+        Format::Csv => {
+            let mut stdout = std::io::BufWriter::with_capacity(1 << 16, std::io::stdout().lock());
+            sheet.write_csv(&mut stdout, args.transpose)?;
+            stdout.flush()?;
         }
-        Format::Csv => sheet.write_csv(&mut stdout, args.transpose)?,
-        Format::Table if args.diff => stdout.write_all(differences(args, &scene, &mismatches).as_bytes())?,
-        Format::Table => stdout.write_all(drawing(args, &machine, &scene, &views).as_bytes())?,
+        Format::Table if args.diff => {
+            std::io::stdout().write_all(differences(args, &scene, &mismatches).as_bytes())?;
+        }
+        Format::Table => std::io::stdout().write_all(drawing(args, &machine, &scene, &views).as_bytes())?,
     }
-    stdout.flush()?;
     let mut troubles = views.iter().map(|view| view.trouble.is_some());
     // Of everybody some may not be looked from; whoever was named was meant.
     let is_blind = if args.from.is_empty() { troubles.all(|trouble| trouble) } else { troubles.any(|trouble| trouble) };
@@ -203,8 +202,7 @@ impl Args {
     }
 
     fn look(&self) -> Look {
-        let is_styled = self.color.resolve(&std::io::stdout()) == Color::Styled;
-        Look { charset: charset(), colour: if is_styled { Colour::On } else { Colour::Off } }
+        Look { charset: charset(), colour: self.color.colour(&std::io::stdout()) }
     }
 }
 

@@ -20,8 +20,9 @@ use super::target::{Connection, Target};
 use crate::cli::command_error::CommandError;
 use crate::controller::control::message::{Snapshot, Target as Identity};
 use crate::controller::document::{NamespaceDocument, ProcessDocument};
+use crate::present::state::State;
 use crate::topology::address::{Wanted, nearest};
-use crate::topology::{Address, Labels, State};
+use crate::topology::{Address, Labels};
 
 // How the addresses are narrowed and widened.
 #[derive(Debug, Clone, Default, clap::Args)]
@@ -39,7 +40,7 @@ pub(super) struct Selection {
     pub(super) leaves: bool,
 
     /// Only what is in this state (what is `ready` is `running` as well); several times: in one of them
-    #[arg(long, env = "NESTNS_STATE", value_delimiter = ',', value_parser = PossibleValuesParser::new(State::ALL.iter().map(|state| state.word())))]
+    #[arg(long, env = "NESTNS_STATE", value_delimiter = ',', value_parser = PossibleValuesParser::new(State::ALL.map(State::word)))]
     pub(super) state: Vec<String>,
 }
 
@@ -134,7 +135,7 @@ impl<'a> Thing<'a> {
 
 /// Whether a process of a snapshot has ended.
 pub(super) fn is_over(process: &ProcessDocument) -> bool {
-    process.exit.is_some() || matches!(process.state.as_deref(), Some("exited" | "failed" | "killed" | "gone"))
+    process.exit.is_some() || process.state.as_deref().and_then(State::of).is_some_and(State::is_over)
 }
 
 /// What is addressed, in the order of creation and each once. No address at all means everything.

@@ -3,14 +3,16 @@
 use std::fmt::Write as _;
 
 use anstyle::Style;
+use unicode_width::UnicodeWidthStr as _;
 
+use super::Look;
 use super::fold::{Item, fold};
-use super::{Colour, Look};
 use crate::present::charset::Charset;
 use crate::present::depth;
 use crate::present::escape::escape;
 use crate::present::node::{Kind, Label, Node};
-use crate::present::state::{State, style, symbol};
+use crate::present::state::State;
+use crate::present::table::{Align, Columns};
 
 /// Position of a node among its siblings.
 #[derive(Debug, Clone, Copy)]
@@ -121,63 +123,40 @@ impl Drawing {
 
     /// Aligns the columns and appends the lines.
     pub(super) fn write(&self, text: &mut String) {
-        let columns = Columns::of(&self.lines);
+        let widths = Widths::of(&self.lines);
         for line in &self.lines {
-            self.paint(Style::new().dimmed(), &line.branches, text);
-            self.paint(line.style, &line.label, text);
-            // How many spaces are owed before the next piece that is not empty; owed at the end, they are never paid.
-            let mut owed = (columns.label + 2).saturating_sub(width(&line.branches) + width(&line.label));
-            let state = line.state.map(|state| format!("{} {state}", symbol(state, self.look.charset)));
-            let state_style = line.state.map(style).unwrap_or_default();
-            let pieces = [
-                (line.pids.as_str(), Style::new(), columns.pids),
-                (state.as_deref().unwrap_or_default(), state_style, columns.state),
-                (line.note.as_str(), Style::new(), 0),
-            ];
-            for (piece, style, column) in pieces {
-                if !piece.is_empty() {
-                    text.extend(std::iter::repeat_n(' ', owed));
-                    self.paint(style, piece, text);
-                    owed = 0;
-                }
-                if column > 0 {
-                    owed += (column + 2).saturating_sub(width(piece));
-                }
-            }
-            text.push('\n');
-        }
-    }
-
-    fn paint(&self, style: Style, piece: &str, text: &mut String) {
-        match self.look.colour {
-            Colour::On if !piece.is_empty() => {
-                // Writing to a string cannot fail.
-                let _ = write!(text, "{style}{piece}{style:#}");
-            }
-            _ => text.push_str(piece),
+            let mut columns = Columns::begin(text, self.look.colour);
+            columns.paint(&line.branches, Style::new().dimmed());
+            columns.put(&line.label, line.style, widths.label.saturating_sub(line.branches.width()), Align::Left);
+            columns.put(&line.pids, Style::new(), widths.pids, Align::Left);
+            let state = line.state.map(|state| format!("{} {state}", state.symbol(self.look.charset)));
+            let style = line.state.map(State::style).unwrap_or_default();
+            columns.put(state.as_deref().unwrap_or_default(), style, widths.state, Align::Left);
+            columns.put(&line.note, Style::new(), 0, Align::Left);
+            columns.end();
         }
     }
 }
 
 /// The widths of the columns; 0 for one that is empty in every line, which is left out.
-struct Columns {
+struct Widths {
     label: usize,
     pids: usize,
     state: usize,
 }
 
-impl Columns {
+impl Widths {
     fn of(lines: &[Line]) -> Self {
         let widest = |measure: fn(&Line) -> usize| lines.iter().map(measure).max().unwrap_or(0);
         Self {
             // A line without columns, as that of a fold, sticks out as far as it likes.
             label: widest(|line| match (line.pids.is_empty(), line.state, line.note.is_empty()) {
                 (true, None, true) => 0,
-                _ => width(&line.branches) + width(&line.label),
+                _ => line.branches.width() + line.label.width(),
             }),
-            pids: widest(|line| width(&line.pids)),
+            pids: widest(|line| line.pids.width()),
             // The symbol and a space.
-            state: widest(|line| line.state.map_or(0, |state| 2 + width(state.word()))),
+            state: widest(|line| line.state.map_or(0, |state| 2 + state.word().width())),
         }
     }
 }
@@ -200,8 +179,4 @@ fn chain(pids: &[Option<i32>]) -> String {
         };
     }
     text
-}
-
-fn width(text: &str) -> usize {
-    text.chars().count()
 }
