@@ -11,7 +11,7 @@ use super::selection::{self, Thing, resolve_one};
 use super::standard_error;
 use super::status::Status;
 use super::target::{Connection, Target};
-use super::terminal::{Arrived, DetachKeys, Keyboard, Screen, Signals, Typing, Watch};
+use super::terminal::{DetachKeys, Exchange, Keyboard, Signals, Typing};
 use crate::controller::audience::Stream;
 use crate::controller::control::client::Answer;
 use crate::controller::control::client_error::ClientError;
@@ -20,7 +20,6 @@ use crate::controller::document::ExitDocument;
 use crate::controller::journal::log_reader::LogReader;
 use crate::controller::journal::record::Wholeness;
 use crate::controller::journal::{LOGS, LogName, watch};
-use crate::sys::{descriptor, terminal};
 use crate::topology::Address;
 
 #[derive(Debug, clap::Args)]
@@ -64,31 +63,30 @@ pub(super) fn run(args: Args) -> Result<Status, CommandError> {
     let signals = Signals::open().context("cannot block the signals that are passed on")?;
     let attached = begin(&mut connection, &process.path).map_err(|error| connection.fail(&error))?;
     let is_namespace = matches!(thing, Thing::Namespace(_));
-    let what = if is_namespace {
+    let whom = if is_namespace {
         format!("`{}`, PID 1 of `{}`", process.path, thing.path())
     } else {
         format!("`{}`", process.path)
     };
     let (directory, log) = (connection.directory.clone(), attached.log);
-    let mut follower = Follower {
+    let what = format!("cannot show what `{}` writes", process.path);
+    let mut attachment = Attachment {
         connection,
-        changes: watch::Watch::begin(&directory.join(LOGS))?,
-        log: LogReader::from_now(&directory, log)?,
-        stdout: Screen::on(libc::STDOUT_FILENO),
-        stderr: Screen::on(libc::STDERR_FILENO),
-        signals,
+        changes: watch::Watch::begin(&directory.join(LOGS)).context(&what)?,
+        log: LogReader::from_now(&directory, log).context(&what)?,
         identity: identity.filter(|_| args.sig_proxy),
         end: None,
+        is_gone: false,
     };
     let keyboard = attached.terminal.as_ref().filter(|_| !args.no_stdin).map(|_| Keyboard::take(args.detach_keys));
     if std::io::stderr().is_terminal() && keyboard.is_none() {
-        standard_error::write(&format!("attached to {what}; Ctrl-C ends this command\n"));
+        standard_error::write(&format!("attached to {whom}; Ctrl-C ends this command\n"));
     }
-    let end = follower.follow(keyboard, attached.terminal.as_ref())?;
+    let end = attachment.follow(Exchange::new(&signals, keyboard, attached.terminal.as_ref()), &what)?;
     Ok(match end {
         End::Exit(exit) => Status::Other(exit.status()),
         End::Left => {
-            standard_error::write(&format!("left {what} alone; it goes on\n"));
+            standard_error::write(&format!("left {whom} alone; it goes on\n"));
             Status::Done
         }
         End::Signalled(signal) => Status::Other(u8::try_from(128 + signal).unwrap_or(u8::MAX)),
@@ -130,93 +128,68 @@ enum End {
     Gone,
 }
 
-struct Follower {
+/// A process that is followed.
+struct Attachment {
     connection: Connection,
     changes: watch::Watch,
     log: LogReader,
-    stdout: Screen,
-    stderr: Screen,
-    signals: Signals,
-    /// Whom signals are passed on to.
+    /// The process that signals are passed on to.
     identity: Option<Identity>,
     end: Option<ExitDocument>,
+    /// Whether the controller has left.
+    is_gone: bool,
 }
 
-impl Follower {
-    fn follow(&mut self, mut keyboard: Option<Keyboard>, master: Option<&OwnedFd>) -> Result<End, CommandError> {
-        Self::resize(master);
-        let mut is_gone = false;
+impl Attachment {
+    fn follow(&mut self, mut exchange: Exchange<'_>, what: &str) -> Result<End, CommandError> {
+        exchange.resize();
         loop {
-            let mut watch = Watch::default();
-            let said = watch.readable((!is_gone).then_some(self.connection.client.as_fd()));
-            watch.readable(Some(self.signals.as_fd()));
-            let has_room = self.stdout.has_room() && self.stderr.has_room();
-            let written = watch.readable(has_room.then_some(self.changes.as_fd()));
-            let typed = watch.readable(keyboard.as_ref().and_then(Keyboard::readable));
-            let has_pending = keyboard.as_ref().is_some_and(Keyboard::has_pending);
-            watch.writable(master.filter(|_| has_pending).map(AsFd::as_fd));
-            let shown = [watch.writable(self.stdout.writable()), watch.writable(self.stderr.writable())];
-            watch.wait(keyboard.as_ref().and_then(Keyboard::next)).context("cannot wait for the program (poll)")?;
-            let is_ready = |place| watch.is_ready(place);
-            let (said, written, typed, shown) =
-                (is_ready(said), is_ready(written), is_ready(typed), shown.map(is_ready));
-            while let Some(arrived) = self.signals.next() {
-                match (arrived, &self.identity) {
-                    (Arrived::Resized, _) => Self::resize(master),
-                    (Arrived::ForProgram(signal), Some(identity)) => {
-                        let request = Request::Signal { targets: vec![identity.clone()], signal };
-                        // One that the kernel would drop is refused; there is nobody to tell while it goes on.
-                        let _ = self.connection.client.send(request, &[]);
-                    }
-                    (Arrived::ForProgram(signal), None) => return Ok(End::Signalled(signal)),
-                }
+            let controller = (!self.is_gone).then_some(self.connection.client.as_fd());
+            let turn = exchange.turn(controller, Some(self.changes.as_fd()), None);
+            let turn = turn.context("cannot wait for the program (poll)")?;
+            for signal in turn.signals.into_iter().filter(|&signal| signal != libc::SIGWINCH) {
+                let Some(identity) = &self.identity else { return Ok(End::Signalled(signal)) };
+                let request = Request::Signal { targets: vec![identity.clone()], signal };
+                // One that the kernel would drop is refused; there is nobody to tell while it goes on.
+                let _ = self.connection.client.send(request, &[]);
             }
-            for (screen, is_ready) in [&mut self.stdout, &mut self.stderr].into_iter().zip(shown) {
-                if is_ready {
-                    screen.flush();
-                }
+            if turn.typing == Typing::Detach {
+                return Ok(End::Left);
             }
-            if let (Some(keyboard), Some(master)) = (&mut keyboard, master) {
-                let typing = if typed { keyboard.read() } else { Typing::GoesOn };
-                keyboard.deliver(master);
-                if typing == Typing::Detach {
-                    return Ok(End::Left);
-                }
+            if turn.is_told {
+                self.receive()?;
             }
-            if said {
-                is_gone = self.hear()?;
+            let is_over = self.is_gone || self.end.is_some();
+            if turn.has_output {
+                self.changes.take().context(what)?;
             }
-            let is_over = is_gone || self.end.is_some();
-            if written {
-                self.changes.take()?;
+            if turn.has_output || is_over {
+                self.read(&mut exchange).context(what)?;
             }
-            if written || is_over {
-                self.read()?;
-            }
-            if self.stdout.is_closed() {
+            if exchange.stdout.is_closed() {
                 return Ok(End::Unread);
             }
-            if is_over && self.stdout.writable().is_none() && self.stderr.writable().is_none() {
+            if is_over && exchange.is_shown() {
                 return Ok(self.end.map_or(End::Gone, End::Exit));
             }
         }
     }
 
-    /// Takes in what the controller says; true when it leaves.
-    fn hear(&mut self) -> Result<bool, CommandError> {
-        let mut is_gone = self.connection.client.receive().is_err();
+    /// Takes in what the controller says.
+    fn receive(&mut self) -> Result<(), CommandError> {
+        self.is_gone |= self.connection.client.receive().is_err();
         while let Some(answer) = self.connection.client.take_any().map_err(|error| self.connection.fail(&error))? {
             match answer.reply {
                 Reply::Ended(exit) => self.end = Some(exit),
-                Reply::Gone => is_gone = true,
+                Reply::Gone => self.is_gone = true,
                 _ => {}
             }
         }
-        Ok(is_gone)
+        Ok(())
     }
 
     /// Shows what was written since.
-    fn read(&mut self) -> Result<(), CommandError> {
+    fn read(&mut self, exchange: &mut Exchange<'_>) -> std::io::Result<()> {
         loop {
             let batch = self.log.read()?;
             if batch.records.is_empty() {
@@ -224,22 +197,14 @@ impl Follower {
             }
             for record in batch.records {
                 let screen = match record.stream {
-                    Stream::Stdout => &mut self.stdout,
-                    Stream::Stderr => &mut self.stderr,
+                    Stream::Stdout => &mut exchange.stdout,
+                    Stream::Stderr => &mut exchange.stderr,
                 };
                 screen.show(&record.text);
                 if record.wholeness == Wholeness::Full {
                     screen.show(b"\n");
                 }
             }
-        }
-    }
-
-    /// Gives the process's terminal the size of this one.
-    fn resize(master: Option<&OwnedFd>) {
-        if let (Some(master), Ok(size)) = (master, terminal::size(descriptor::inherited(libc::STDIN_FILENO))) {
-            // Of a process that is just ending nobody wants to know.
-            let _ = terminal::set_size(master, &size);
         }
     }
 }

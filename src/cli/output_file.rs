@@ -4,7 +4,7 @@ use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use super::command_error::{CommandError, Context as _, ErrorKind};
+use super::command_error::{CommandError, Context as _, ErrorKind, Hint};
 
 /// What becomes of a file that is there already.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,7 +28,7 @@ pub(super) fn written(path: &Path, result: io::Result<()>) -> Result<(), Command
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
             let message = format!("{} is there already, and was left as it is", path.display());
             let error = CommandError::new(ErrorKind::Conflict, message);
-            Err(error.help("--force replaces it, --output FILE writes another one"))
+            Err(error.hint(Hint::More("help: --force replaces it, --output FILE writes another one".to_owned())))
         }
         result => result.context(format_args!("cannot write {}", path.display())),
     }

@@ -122,7 +122,7 @@ fn wait(running: &mut [Running], signals: &Signals, lines: Lines) -> Result<(), 
             }
         }
         if said {
-            one.outcome = one.session.hear();
+            one.outcome = one.session.receive();
         }
     }
     Ok(())

@@ -9,7 +9,6 @@ mod terminal;
 
 use std::collections::BTreeMap;
 use std::io::{IsTerminal, Write};
-use std::os::fd::AsFd;
 
 use clap::ArgAction;
 use clap::builder::FalseyValueParser;
@@ -18,7 +17,7 @@ use super::color::When;
 use super::selection::{self, Selection, Thing, resolve, resolve_one};
 use super::status::Status;
 use super::target::{Connection, Target};
-use super::terminal::{DetachKeys, Watch};
+use super::terminal::DetachKeys;
 use super::undeclared;
 use crate::cli::command_error::{CommandError, Context as _};
 use crate::controller::control::message::Execution;
@@ -184,10 +183,7 @@ fn start(connection: Connection, execution: Execution) -> Result<Status, Command
             writeln!(std::io::stdout(), "{path}")?;
             return Ok(Status::Done);
         }
-        let mut watch = Watch::default();
-        watch.readable(Some(session.as_fd()));
-        watch.wait(None).context("cannot wait for the program (poll)")?;
-        if let Some(outcome) = session.hear() {
+        if let Some(outcome) = session.wait().context("cannot wait for the program (poll)")? {
             return outcome.into_status(session.connection());
         }
     }

@@ -9,7 +9,7 @@ use super::session::{Outcome, Session};
 use crate::cli::command_error::{CommandError, Context as _};
 use crate::cli::status::Status;
 use crate::cli::target::Connection;
-use crate::cli::terminal::{Signals, Watch};
+use crate::cli::terminal::{Exchange, Signals};
 use crate::controller::census;
 use crate::controller::control::client_error::ClientError;
 use crate::controller::control::message::Execution;
@@ -46,13 +46,10 @@ pub(super) fn run(connection: Connection, execution: Execution) -> Result<Ran, C
 
 fn wait(session: &mut Session, signals: &Signals) -> nix::Result<Outcome> {
     let mut suspicion = Some(Moment::now().plus(SUSPICION));
+    let mut exchange = Exchange::new(signals, None, None);
     loop {
-        let mut watch = Watch::default();
-        let said = watch.readable(Some(session.as_fd()));
-        watch.readable(Some(signals.as_fd()));
-        watch.wait(suspicion)?;
-        let is_told = watch.is_ready(said);
-        if is_told {
+        let turn = exchange.turn(Some(session.as_fd()), None, suspicion)?;
+        if turn.is_told {
             suspicion = None;
         } else if suspicion.is_some_and(|at| at <= Moment::now()) {
             suspicion = None;
@@ -60,10 +57,12 @@ fn wait(session: &mut Session, signals: &Signals) -> nix::Result<Outcome> {
                 return Ok(Outcome::Failed(ClientError::Silent));
             }
         }
-        while let Some(arrived) = signals.next() {
-            session.pass_on(arrived.number());
+        for signal in turn.signals {
+            session.pass_on(signal);
         }
-        if is_told && let Some(outcome) = session.hear() {
+        if turn.is_told
+            && let Some(outcome) = session.receive()
+        {
             return Ok(outcome);
         }
     }

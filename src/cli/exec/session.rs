@@ -5,6 +5,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 use crate::cli::command_error::{CommandError, ErrorKind};
 use crate::cli::status::Status;
 use crate::cli::target::Connection;
+use crate::cli::terminal::Watch;
 use crate::controller::control::client_error::ClientError;
 use crate::controller::control::message::{Execution, Problem, Reply, Request};
 use crate::controller::document::ExitDocument;
@@ -96,8 +97,16 @@ impl Session {
         self.connection
     }
 
+    /// Waits until the controller says something, and takes it in.
+    pub(super) fn wait(&mut self) -> nix::Result<Option<Outcome>> {
+        let mut watch = Watch::default();
+        watch.readable(Some(self.as_fd()));
+        watch.wait(None)?;
+        Ok(self.receive())
+    }
+
     /// Takes in what the controller has said, after its socket was found readable.
-    pub(super) fn hear(&mut self) -> Option<Outcome> {
+    pub(super) fn receive(&mut self) -> Option<Outcome> {
         let received = self.connection.client.receive();
         loop {
             match self.connection.client.take_any() {

@@ -14,7 +14,7 @@ use crate::cli::command_error::{CommandError, Context as _};
 use crate::cli::standard_error;
 use crate::cli::status::Status;
 use crate::cli::target::Connection;
-use crate::cli::terminal::{Arrived, DetachKeys, Keyboard, Screen, Signals, Typing, Watch};
+use crate::cli::terminal::{DetachKeys, Exchange, Keyboard, Screen, Signals, Typing};
 use crate::controller::control::message::Execution;
 use crate::sys::{descriptor, terminal};
 
@@ -43,7 +43,8 @@ pub(super) fn run(connection: Connection, mut execution: Execution, keys: Detach
     drop(pair.slave);
     let end = match keyboard {
         Some(keyboard) => {
-            converse(&mut session, &signals, keyboard, &pair.master).context("cannot wait for the program (poll)")?
+            converse(&mut session, Exchange::new(&signals, Some(keyboard), Some(&pair.master)), &pair.master)
+                .context("cannot wait for the program (poll)")?
         }
         None => begin_and_leave(&mut session).context("cannot wait for the program (poll)")?,
     };
@@ -77,10 +78,7 @@ fn leave(mut session: Session, master: &OwnedFd) -> Result<Status, CommandError>
 
 fn begin_and_leave(session: &mut Session) -> nix::Result<End> {
     while session.path().is_none() {
-        let mut watch = Watch::default();
-        watch.readable(Some(session.as_fd()));
-        watch.wait(None)?;
-        match session.hear() {
+        match session.wait()? {
             // It has begun, and ended at once.
             Some(Outcome::Ended(_)) if session.path().is_some() => break,
             Some(outcome) => return Ok(End::Outcome(outcome)),
@@ -90,51 +88,33 @@ fn begin_and_leave(session: &mut Session) -> nix::Result<End> {
     Ok(End::Left)
 }
 
-fn converse(session: &mut Session, signals: &Signals, mut keyboard: Keyboard, master: &OwnedFd) -> nix::Result<End> {
-    let mut screen = Screen::on(libc::STDOUT_FILENO);
+fn converse(session: &mut Session, mut exchange: Exchange<'_>, master: &OwnedFd) -> nix::Result<End> {
     let mut is_open = true;
     let mut outcome = None;
     loop {
-        let mut watch = Watch::default();
-        let said = watch.readable(outcome.is_none().then_some(session.as_fd()));
-        watch.readable(Some(signals.as_fd()));
-        let written = watch.readable((is_open && screen.has_room()).then_some(master.as_fd()));
-        watch.writable((is_open && keyboard.has_pending()).then_some(master.as_fd()));
-        let typed = watch.readable(keyboard.readable());
-        let shown = watch.writable(screen.writable());
-        watch.wait(keyboard.next())?;
-        let [said, written, typed, shown] = [said, written, typed, shown].map(|place| watch.is_ready(place));
-        while let Some(arrived) = signals.next() {
-            match arrived {
-                Arrived::ForProgram(signal) => session.pass_on(signal),
-                Arrived::Resized => {
-                    if let Ok(size) = terminal::size(descriptor::inherited(libc::STDIN_FILENO)) {
-                        // Of a program that is just ending, nobody wants to know.
-                        let _ = terminal::set_size(master, &size);
-                    }
-                }
-            }
+        let controller = outcome.is_none().then_some(session.as_fd());
+        let turn = exchange.turn(controller, is_open.then_some(master.as_fd()), None)?;
+        for signal in turn.signals {
+            session.pass_on(signal);
         }
-        if shown {
-            screen.flush();
-        }
-        if typed && keyboard.read() == Typing::Detach {
-            keyboard.deliver(master);
+        if turn.typing == Typing::Detach {
             return Ok(if session.path().is_some() { End::Left } else { begin_and_leave(session)? });
         }
-        keyboard.deliver(master);
-        if said {
-            outcome = session.hear();
+        if turn.is_told {
+            outcome = session.receive();
         }
         // What it has written last is there when it has ended: a terminal keeps nothing back.
-        if written || outcome.is_some() {
-            is_open = is_open && take_output(master, &mut screen, outcome.is_some());
+        if is_open && (turn.has_output || outcome.is_some()) {
+            is_open = take_output(master, &mut exchange.stdout, outcome.is_some());
+            if !is_open {
+                exchange.close();
+            }
         }
-        if screen.is_closed() {
+        if exchange.stdout.is_closed() {
             // As with a terminal that is hung up: the controller ends the program when this client is gone.
             return Ok(End::Outcome(outcome.unwrap_or(Outcome::Unheard)));
         }
-        if screen.writable().is_none()
+        if exchange.is_shown()
             && let Some(outcome) = outcome.take()
         {
             return Ok(End::Outcome(outcome));

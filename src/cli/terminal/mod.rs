@@ -4,13 +4,15 @@
 //! no byte of it.
 
 mod detach_keys;
+mod exchange;
 mod keyboard;
 mod screen;
 mod signals;
 mod watch;
 
 pub(super) use detach_keys::DetachKeys;
+pub(super) use exchange::Exchange;
 pub(super) use keyboard::{Keyboard, Typing};
 pub(super) use screen::Screen;
-pub(super) use signals::{Arrived, Signals};
+pub(super) use signals::Signals;
 pub(super) use watch::Watch;
