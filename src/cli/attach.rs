@@ -7,7 +7,7 @@ use clap::builder::FalseyValueParser;
 use nix::libc;
 
 use super::command_error::{CommandError, Context as _, ErrorKind};
-use super::selection::{self, Thing, resolve_one};
+use super::selection::{self, Selected, resolve_one};
 use super::standard_error;
 use super::status::Status;
 use super::target::{Connection, Target};
@@ -62,7 +62,7 @@ pub(super) fn run(args: Args) -> Result<Status, CommandError> {
     let identity = selection::identity(process);
     let signals = Signals::open().context("cannot block the signals that are passed on")?;
     let attached = begin(&mut connection, &process.path).map_err(|error| connection.fail(&error))?;
-    let is_namespace = matches!(thing, Thing::Namespace(_));
+    let is_namespace = matches!(thing, Selected::Namespace(_));
     let whom = if is_namespace {
         format!("`{}`, PID 1 of `{}`", process.path, thing.path())
     } else {

@@ -10,7 +10,7 @@ use super::command_error::{CommandError, Context as _};
 use super::follower::{Follower, Wake};
 use super::logs::with_note_on_lifetime;
 use super::point;
-use super::selection::{self, Selection, Thing, resolve};
+use super::selection::{self, Selected, Selection, resolve};
 use super::standard_error;
 use super::status::Status;
 use super::target::{Connection, Target};
@@ -193,8 +193,8 @@ impl Scope {
         }
         let things = resolve(snapshot, addresses, selection)?;
         let namespaces = things.iter().filter_map(|thing| match thing {
-            Thing::Namespace(namespace) => Some(namespace.path.clone()),
-            Thing::Process(_) => None,
+            Selected::Namespace(namespace) => Some(namespace.path.clone()),
+            Selected::Process(_) => None,
         });
         let namespaces: HashSet<String> = namespaces.collect();
         let others = snapshot.namespaces.iter().map(|namespace| namespace.path.clone());

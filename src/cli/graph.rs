@@ -15,7 +15,7 @@ use super::topology_arguments::TopologyArguments;
 use super::tree;
 use crate::present::graph::{Detail, Direction, Heading, Picture, dot, mermaid, svg};
 use crate::present::node::Node;
-use crate::present::outline;
+use crate::present::topology_nodes;
 use crate::present::tree::Folding;
 
 #[derive(Debug, clap::Args)]
@@ -84,7 +84,7 @@ impl From<DirectionWord> for Direction {
 pub(super) fn run(args: &Args) -> Result<Status, CommandError> {
     let topology = launch::check(&args.topology, None, args.color)?.topology;
     let heading = Heading { name: topology.name.clone(), description: topology.description.clone() };
-    let nodes = outline::declared(&topology);
+    let nodes = topology_nodes::declared(&topology);
     let picture = || {
         if args.no_fold { Picture::new(&heading, &nodes, Detail::FULL) } else { Picture::folded(&heading, &nodes) }
     };

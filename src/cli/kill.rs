@@ -5,7 +5,7 @@ use std::io::Write as _;
 use clap::builder::FalseyValueParser;
 
 use super::command_error::{CommandError, ErrorKind};
-use super::selection::{self, Selection, Thing, resolve, threads};
+use super::selection::{self, Selected, Selection, resolve, threads};
 use super::standard_error;
 use super::status::Status;
 use super::target::Target;
@@ -168,7 +168,7 @@ struct Targets {
     ended: Vec<String>,
 }
 
-fn targets(things: &[Thing<'_>], snapshot: &Snapshot, addresses: &[Address]) -> Targets {
+fn targets(things: &[Selected<'_>], snapshot: &Snapshot, addresses: &[Address]) -> Targets {
     let mut found = Targets { targets: Vec::new(), ended: Vec::new() };
     let mut seen = std::collections::HashSet::new();
     for thing in things {

@@ -78,7 +78,7 @@ const FIELDS: [Of; 11] = [
 pub(super) fn run(args: &Args) -> Result<Status, CommandError> {
     let columns = args.table.columns(&FIELDS)?;
     let topologies: Vec<TopologyDocument> = census::everything().into_iter().filter_map(describe).collect();
-    tell_troubles(&topologies);
+    write_notes(&topologies);
     if args.table.is_json() {
         args.table.answer().write(&LsDocument { schema: "nestns.ls/1", topologies })?;
     } else {
@@ -124,7 +124,7 @@ fn describe(found: Found) -> Option<TopologyDocument> {
     })
 }
 
-fn tell_troubles(topologies: &[TopologyDocument]) {
+fn write_notes(topologies: &[TopologyDocument]) {
     let mut text = String::new();
     for one in topologies {
         // Writing to a string cannot fail.

@@ -5,7 +5,7 @@ use std::io::Write as _;
 use clap::builder::FalseyValueParser;
 
 use super::command_error::CommandError;
-use super::selection::{self, Selection, Thing, resolve};
+use super::selection::{self, Selected, Selection, resolve};
 use super::status::Status;
 use super::target::Target;
 use crate::controller::control::message::{Reply, Request, Snapshot};
@@ -28,19 +28,19 @@ Requires a cgroup v2 in which the caller may create cgroups: see `nestns doctor`
   nestns pause .                 the whole topology")]
 pub(super) struct PauseArgs {
     #[command(flatten)]
-    whom: Whom,
+    targets: Targets,
 }
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Each process returns to the cgroup it came from. `.` means everything that is paused.")]
 pub(super) struct ResumeArgs {
     #[command(flatten)]
-    whom: Whom,
+    targets: Targets,
 }
 
 #[derive(Debug, clap::Args)]
-struct Whom {
-    /// Namespaces to pause or resume
+struct Targets {
+    /// Which namespaces
     #[arg(value_name = "ADDRESS", required = true)]
     addresses: Vec<Address>,
 
@@ -60,24 +60,24 @@ enum What {
 
 /// Runs `pause`.
 pub(super) fn pause(args: &PauseArgs) -> Result<Status, CommandError> {
-    run(&args.whom, What::Pause)
+    run(&args.targets, What::Pause)
 }
 
 /// Runs `resume`.
 pub(super) fn resume(args: &ResumeArgs) -> Result<Status, CommandError> {
-    run(&args.whom, What::Resume)
+    run(&args.targets, What::Resume)
 }
 
-fn run(whom: &Whom, what: What) -> Result<Status, CommandError> {
-    let (mut connection, snapshot) = selection::look(&whom.target, &whom.addresses)?;
-    let paths = namespaces(&snapshot, &whom.addresses, what)?;
+fn run(targets: &Targets, what: What) -> Result<Status, CommandError> {
+    let (mut connection, snapshot) = selection::look(&targets.target, &targets.addresses)?;
+    let paths = namespaces(&snapshot, &targets.addresses, what)?;
     for path in paths {
         let request = match what {
             What::Pause => Request::Pause { path: path.clone() },
             What::Resume => Request::Resume { path: path.clone() },
         };
         match connection.client.ask(request) {
-            Ok(Reply::Done) if whom.quiet => {}
+            Ok(Reply::Done) if targets.quiet => {}
             Ok(_) => {
                 let done = if what == What::Pause { "paused" } else { "resumed" };
                 writeln!(std::io::stdout(), "{done} {path}")?;
@@ -104,10 +104,10 @@ fn namespaces(snapshot: &Snapshot, addresses: &[Address], what: What) -> Result<
         let things = resolve(snapshot, std::slice::from_ref(address), &Selection::default());
         for thing in things? {
             match thing {
-                Thing::Namespace(namespace) => paths.push(&namespace.path),
+                Selected::Namespace(namespace) => paths.push(&namespace.path),
                 // A pattern means the namespaces among what it matches.
-                Thing::Process(_) if !address.is_exact() => {}
-                Thing::Process(process) => {
+                Selected::Process(_) if !address.is_exact() => {}
+                Selected::Process(process) => {
                     let (path, namespace) = (&process.path, &process.ns);
                     let error = CommandError::not_found(format!("`{path}` is a process, and namespaces are paused"));
                     return Err(error.help(format!(

@@ -48,7 +48,7 @@ The exit status is 1 if the process cannot be seen from NS or does not exist.
 pub(super) struct Args {
     /// Process, namespace or number
     #[arg(value_name = "ADDR")]
-    address: Whose,
+    address: PidTarget,
 
     /// Namespace to translate to: a path, `host`, `pid:[INODE]`, or `*` for all that see the process
     #[arg(id = "in", long = "in", value_name = "NS", env = "NESTNS_IN")]
@@ -65,15 +65,15 @@ pub(super) struct Args {
     answer: AnswerArguments,
 }
 
-/// Whose numbers are asked for.
+/// PidTarget numbers are asked for.
 #[derive(Debug, Clone)]
-enum Whose {
+enum PidTarget {
     Address(Address),
     /// A number as a namespace counts that is known by its inode: `pid:[4026532301]#7`.
     Number(u64, i32),
 }
 
-impl FromStr for Whose {
+impl FromStr for PidTarget {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
@@ -91,7 +91,7 @@ impl FromStr for Whose {
     }
 }
 
-impl fmt::Display for Whose {
+impl fmt::Display for PidTarget {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Address(address) => address.fmt(f),
@@ -100,7 +100,7 @@ impl fmt::Display for Whose {
     }
 }
 
-impl Whose {
+impl PidTarget {
     /// Whether no topology needs to know of it.
     fn is_foreign(&self) -> bool {
         match self {
@@ -142,12 +142,12 @@ pub(super) fn run(args: &Args) -> Result<Status, CommandError> {
     let place_is_ours = args.place.as_ref().is_some_and(Place::is_in_topology);
     let snapshot = if is_foreign && !place_is_ours { None } else { Some(snapshot(args)?) };
     let (pid, start_time) = match (&args.address, &snapshot) {
-        (Whose::Number(inode, number), _) => {
+        (PidTarget::Number(inode, number), _) => {
             let found = walk(Some(*inode), *number)?;
             let nobody = || CommandError::not_found(format!("nobody has the number {number} in `pid:[{inode}]`"));
             (found.ok_or_else(nobody)?, None)
         }
-        (Whose::Address(address), snapshot) => match (snapshot, address.number()) {
+        (PidTarget::Address(address), snapshot) => match (snapshot, address.number()) {
             (_, Some(number)) if is_foreign => (number, None),
             (Some(snapshot), Some(number)) => (bearer(snapshot, address, number)?, None),
             (Some(snapshot), None) => declared(snapshot, address)?,
@@ -206,7 +206,7 @@ pub(super) fn run(args: &Args) -> Result<Status, CommandError> {
 
 fn snapshot(args: &Args) -> Result<Snapshot, CommandError> {
     let mut addresses = match &args.address {
-        Whose::Address(address) if !args.address.is_foreign() => vec![address.clone()],
+        PidTarget::Address(address) if !args.address.is_foreign() => vec![address.clone()],
         _ => Vec::new(),
     };
     if let Some(Place::Address(place)) = &args.place {

@@ -5,7 +5,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use super::command_error::CommandError;
-use super::selection::{Thing, resolve_one};
+use super::selection::{Selected, resolve_one};
 use crate::controller::control::message::Snapshot;
 use crate::controller::document::NamespaceDocument;
 use crate::observe::namespaces;
@@ -54,8 +54,8 @@ impl Place {
 /// The namespace of a topology that an address means.
 pub(super) fn namespace<'a>(snapshot: &'a Snapshot, address: &Address) -> Result<&'a NamespaceDocument, CommandError> {
     match resolve_one(snapshot, address)? {
-        Thing::Namespace(namespace) => Ok(namespace),
-        Thing::Process(process) => {
+        Selected::Namespace(namespace) => Ok(namespace),
+        Selected::Process(process) => {
             let message = format!("`{}` is a process, and numbers are counted by namespaces", process.path);
             Err(CommandError::not_found(message).help(format!("it is in `{}`", process.ns)))
         }

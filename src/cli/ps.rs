@@ -9,7 +9,7 @@ use clap::builder::FalseyValueParser;
 use serde::{Serialize, Serializer};
 
 use super::command_error::CommandError;
-use super::selection::{self, Selection, Thing, Unresolved};
+use super::selection::{self, Selected, Selection, Unresolved};
 use super::standard_error;
 use super::status::Status;
 use super::table_arguments::{Field, TableArguments};
@@ -284,12 +284,12 @@ fn select<'a>(snapshot: &'a Snapshot, args: &Args) -> Result<Vec<&'a ProcessDocu
 }
 
 /// The paths of the namespaces, and those of the processes.
-fn apart<'a>(things: &[Thing<'a>]) -> (HashSet<&'a str>, HashSet<&'a str>) {
+fn apart<'a>(things: &[Selected<'a>]) -> (HashSet<&'a str>, HashSet<&'a str>) {
     let (mut spaces, mut paths) = (HashSet::new(), HashSet::new());
     for thing in things {
         match thing {
-            Thing::Namespace(namespace) => spaces.insert(&*namespace.path),
-            Thing::Process(process) => paths.insert(&*process.path),
+            Selected::Namespace(namespace) => spaces.insert(&*namespace.path),
+            Selected::Process(process) => paths.insert(&*process.path),
         };
     }
     (spaces, paths)

@@ -6,7 +6,7 @@ use clap::builder::FalseyValueParser;
 
 use super::command_error::CommandError;
 use super::down::write_waiting;
-use super::selection::{self, Selection, Thing, is_over, resolve};
+use super::selection::{self, Selected, Selection, is_over, resolve};
 use super::standard_error;
 use super::status::Status;
 use super::target::Target;
@@ -82,11 +82,11 @@ pub(super) fn run(args: &Args) -> Result<Status, CommandError> {
 }
 
 /// The paths of what is meant, without what is inside of something else that is.
-fn outermost(things: &[Thing<'_>], addresses: &[Address]) -> Vec<String> {
+fn outermost(things: &[Selected<'_>], addresses: &[Address]) -> Vec<String> {
     // A pattern for what is in a namespace does not mean the namespace, for which its PID 1 stands.
-    let is_meant = |thing: &&Thing<'_>| match thing {
-        Thing::Namespace(_) => true,
-        Thing::Process(process) => {
+    let is_meant = |thing: &&Selected<'_>| match thing {
+        Selected::Namespace(_) => true,
+        Selected::Process(process) => {
             let is_named = addresses.iter().any(|address| address.path() == process.path);
             process.enter != "exec" && (process.enter != "init" || is_named)
         }
@@ -94,7 +94,7 @@ fn outermost(things: &[Thing<'_>], addresses: &[Address]) -> Vec<String> {
     let mut paths: Vec<String> = Vec::new();
     for thing in things.iter().filter(is_meant) {
         let path = match thing {
-            Thing::Process(process) if process.enter == "init" => &process.ns,
+            Selected::Process(process) if process.enter == "init" => &process.ns,
             thing => thing.path(),
         };
         if !paths.iter().any(|outer| path == outer || is_inside(path, outer)) {

@@ -8,9 +8,9 @@ use clap::builder::FalseyValueParser;
 
 use super::color::When;
 use super::command_error::CommandError;
+use super::console_reporter::{ConsoleReporter, Detail, Progress};
 use super::launch::{self, Checked};
 use super::status::Status;
-use super::story::{Detail, Progress, Story};
 use super::topology_arguments::{TopologyArguments, Values};
 use crate::controller::{self, Command, Fixture, LinesTo, Request, SignalsFor};
 use crate::engine::plan::ProcessPlan;
@@ -128,9 +128,9 @@ pub(super) fn run(args: Args) -> Result<Status, CommandError> {
     let files = topology.files.clone();
     let color = launch::color(args.color, LinesTo::Stderr);
     options.lines_to = if !files.is_empty() || is_redirected { LinesTo::Stderr } else { LinesTo::Stdout };
-    let mut story =
-        Story::new(Progress::Auto, Detail::Problems, color, files.clone(), origin.name.clone()).raw(args.raw);
-    match controller::run(Request { topology, origin, base, options }, &mut story) {
+    let mut reporter =
+        ConsoleReporter::new(Progress::Auto, Detail::Problems, color, files.clone(), origin.name.clone()).raw(args.raw);
+    match controller::run(Request { topology, origin, base, options }, &mut reporter) {
         Ok(summary) => Ok(Status::Other(summary.status_or(OWN_FAILURE))),
         Err(trouble) => Err(launch::start_error(&trouble, &files).with_status(Status::Other(OWN_FAILURE))),
     }

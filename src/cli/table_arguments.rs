@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::answer_format::{AnswerFormat, write_document};
 use super::color::When;
 use super::command_error::CommandError;
-use super::story::charset;
+use super::console_reporter::charset;
 use crate::present::redact::Redaction;
 use crate::present::table::{self, Align, Cell, Column, Cut, Header, Look};
 use crate::present::tree::Colour;

@@ -10,12 +10,12 @@ use serde::Serialize;
 use super::answer_format::{AnswerFormat, write_document};
 use super::color::When;
 use super::command_error::CommandError;
+use super::console_reporter::charset;
 use super::launch;
 use super::machine;
 use super::place::{self, Place};
-use super::selection::{self, Selection, Thing};
+use super::selection::{self, Selected, Selection};
 use super::status::Status;
-use super::story::charset;
 use super::table_arguments::AnswerArguments;
 use super::target::Target;
 use super::topology_arguments::{TopologyArguments, Values};
@@ -25,9 +25,9 @@ use crate::controller::census;
 use crate::controller::control::message::Snapshot;
 use crate::controller::document::{NamespaceDocument, ProcessDocument};
 use crate::present::count::count;
-use crate::present::living::{self, Part, View};
-use crate::present::outline;
+use crate::present::snapshot_nodes::{self, Scope, View};
 use crate::present::state::State;
+use crate::present::topology_nodes;
 use crate::present::tree::{self, Folding, Look};
 use crate::topology::{Address, Topology};
 
@@ -72,7 +72,7 @@ pub(super) struct Args {
 
 /// What the argument is.
 #[derive(Debug)]
-enum Subject {
+enum Source {
     File(Option<PathBuf>),
     Running(Option<Address>),
 }
@@ -85,13 +85,13 @@ pub(super) fn run(args: &Args) -> Result<Status, CommandError> {
             AnswerFormat::Json => machine::answer(),
         };
     }
-    match subject(args)? {
-        Subject::File(file) => of_file(args, file),
-        Subject::Running(address) => of_running(args, address),
+    match source(args)? {
+        Source::File(file) => of_file(args, file),
+        Source::Running(address) => of_running(args, address),
     }
 }
 
-fn subject(args: &Args) -> Result<Subject, CommandError> {
+fn source(args: &Args) -> Result<Source, CommandError> {
     let Some(word) = args.subject.as_deref() else {
         let is_about_running = args.target.name.is_some() || args.from.is_some();
         let is_about_file = !args.values.are_empty();
@@ -100,13 +100,13 @@ fn subject(args: &Args) -> Result<Subject, CommandError> {
                 && census::all().iter().all(|found| matches!(found.presence, census::Presence::Nobody))
         };
         let is_file = is_about_file || (!is_about_running && runs_nothing());
-        return Ok(if is_file { Subject::File(None) } else { Subject::Running(None) });
+        return Ok(if is_file { Source::File(None) } else { Source::Running(None) });
     };
     if is_file(word) {
-        return Ok(Subject::File(Some(word.into())));
+        return Ok(Source::File(Some(word.into())));
     }
     match word.parse() {
-        Ok(address) => Ok(Subject::Running(Some(address))),
+        Ok(address) => Ok(Source::Running(Some(address))),
         Err(error) => {
             let error = CommandError::usage(format!("`{word}` is neither a file that exists nor an address: {error}"));
             Err(error.help("a file is written with its `.toml`, or with `./` in front"))
@@ -173,9 +173,9 @@ fn of_running(args: &Args, address: Option<Address>) -> Result<Status, CommandEr
     let inside = Selection { recursive: true, ..Selection::default() };
     selection::threads::note(&snapshot, &addresses);
     let things = selection::resolve(&snapshot, &addresses, &inside)?;
-    let part = part(&snapshot, &things);
+    let scope = scope(&snapshot, &things);
     match args.answer.format {
-        AnswerFormat::Json => args.answer.write(&RunningDocument::of(&snapshot, &part, from))?,
+        AnswerFormat::Json => args.answer.write(&RunningDocument::of(&snapshot, &scope, from))?,
         AnswerFormat::Human => {
             let look = Look { charset: charset(), colour: args.answer.colour(), folding: folding(args) };
             let made = from.filter(|from| !from.declared).map(|from| (from.level, inside_of(&snapshot, from)));
@@ -183,7 +183,7 @@ fn of_running(args: &Args, address: Option<Address>) -> Result<Status, CommandEr
                 Some((level, inside)) => View::Made(*level, inside),
                 None => from.map_or(View::Host, View::Namespace),
             };
-            let nodes = living::nodes(&snapshot.namespaces, &snapshot.processes, &part, view);
+            let nodes = snapshot_nodes::nodes(&snapshot.namespaces, &snapshot.processes, &scope, view);
             std::io::stdout().write_all(tree::render(&title(&snapshot, from), &nodes, look).as_bytes())?;
         }
     }
@@ -233,20 +233,20 @@ fn inside_of<'a>(snapshot: &'a Snapshot, from: &'a NamespaceDocument) -> HashSet
 }
 
 /// What was chosen, with the namespaces around it.
-fn part<'a>(snapshot: &'a Snapshot, things: &[Thing<'a>]) -> Part<'a> {
+fn scope<'a>(snapshot: &'a Snapshot, things: &[Selected<'a>]) -> Scope<'a> {
     let undeclared = selection::parents_of_undeclared(snapshot);
-    let mut part = Part { namespaces: HashSet::new(), processes: HashSet::new() };
+    let mut scope = Scope { namespaces: HashSet::new(), processes: HashSet::new() };
     for thing in things {
         let made = std::iter::successors(Some(thing.namespace()), |space| undeclared.get(space).copied());
-        part.namespaces.extend(made);
+        scope.namespaces.extend(made);
         let home = selection::declared_around(&undeclared, thing.namespace());
-        part.namespaces.insert(home);
-        part.namespaces.extend(home.match_indices('/').map(|(slash, _)| &home[..slash]));
-        if let Thing::Process(process) = thing {
-            part.processes.insert(&process.path);
+        scope.namespaces.insert(home);
+        scope.namespaces.extend(home.match_indices('/').map(|(slash, _)| &home[..slash]));
+        if let Selected::Process(process) = thing {
+            scope.processes.insert(&process.path);
         }
     }
-    part
+    scope
 }
 
 fn title(snapshot: &Snapshot, from: Option<&NamespaceDocument>) -> String {
@@ -259,10 +259,10 @@ fn title(snapshot: &Snapshot, from: Option<&NamespaceDocument>) -> String {
 }
 
 impl<'a> RunningDocument<'a> {
-    fn of(snapshot: &'a Snapshot, part: &Part<'_>, from: Option<&'a NamespaceDocument>) -> Self {
-        let namespaces = snapshot.namespaces.iter().filter(|one| part.namespaces.contains(&*one.path));
+    fn of(snapshot: &'a Snapshot, scope: &Scope<'_>, from: Option<&'a NamespaceDocument>) -> Self {
+        let namespaces = snapshot.namespaces.iter().filter(|one| scope.namespaces.contains(&*one.path));
         let undeclared = selection::parents_of_undeclared(snapshot);
-        let is_part = |process: &&ProcessDocument| part.processes.contains(&*process.path);
+        let is_in_scope = |process: &&ProcessDocument| scope.processes.contains(&*process.path);
         let made = from.filter(|from| !from.declared).map(|from| inside_of(snapshot, from));
         let seen = |process: &'a ProcessDocument| Seen {
             process,
@@ -281,7 +281,7 @@ impl<'a> RunningDocument<'a> {
             topology: &snapshot.status.name,
             from: from.map(|from| &*from.path),
             namespaces: namespaces.collect(),
-            processes: snapshot.processes.iter().filter(is_part).map(seen).collect(),
+            processes: snapshot.processes.iter().filter(is_in_scope).map(seen).collect(),
         }
     }
 }
@@ -309,7 +309,7 @@ pub(super) fn declared(
     );
     let mut stdout = std::io::stdout().lock();
     let look = Look { charset: charset(), colour: when.colour(&stdout), folding };
-    let nodes = outline::declared(topology);
+    let nodes = topology_nodes::declared(topology);
     stdout.write_all(tree::render(&title, &nodes, look).as_bytes())?;
     // The process is about to end: nobody needs each of a hundred thousand nodes to be given back for itself.
     std::mem::forget(nodes);

@@ -10,12 +10,12 @@ use serde::Serialize;
 use super::answer_format::{AnswerFormat, write_document};
 use super::color::When;
 use super::command_error::{CommandError, Context as _};
+use super::console_reporter::{ConsoleReporter, Detail, Progress};
 use super::detach::{self, Outcome, Side};
 use super::launch;
 use super::running;
 use super::standard_error;
 use super::status::Status;
-use super::story::{Detail, Progress, Story};
 use super::topology_arguments::TopologyArguments;
 use super::tree;
 use crate::controller::document::ExitDocument;
@@ -209,8 +209,8 @@ pub(super) fn run(args: &Args) -> Result<Status, CommandError> {
     let progress = if args.quiet { Progress::Quiet } else { args.progress };
     let files = topology.files.clone();
     let color = launch::color(args.color, options.lines_to);
-    let mut story = Story::new(progress, detail, color, files.clone(), origin.name.clone()).raw(args.raw);
-    match controller::run(Request { topology, origin, base, options }, &mut story) {
+    let mut reporter = ConsoleReporter::new(progress, detail, color, files.clone(), origin.name.clone()).raw(args.raw);
+    match controller::run(Request { topology, origin, base, options }, &mut reporter) {
         Ok(summary) => {
             if args.format == AnswerFormat::Json && !args.detach {
                 write_document(&UpDocument::of(&summary))?;

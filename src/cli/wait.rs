@@ -110,11 +110,11 @@ pub(super) fn run(args: &Args) -> Result<Status, CommandError> {
         Ok(_) if is_whole => Vec::new(),
         Ok(things) => things.iter().map(|thing| thing.address()).collect(),
         // Programs of `exec` are listed as long as they run; how they have ended is known to the controller for a while.
-        Err(Unresolved::Nothing { address, .. }) if is_guest(&address) && args.until == Until::Gone => {
+        Err(Unresolved::Nothing { address, .. }) if is_exec_process(&address) && args.until == Until::Gone => {
             return Ok(Status::Done);
         }
         Err(Unresolved::Nothing { address, .. })
-            if is_guest(&address) && args.until == Until::Exited && args.addresses.len() == 1 =>
+            if is_exec_process(&address) && args.until == Until::Exited && args.addresses.len() == 1 =>
         {
             vec![args.addresses[0].path()]
         }
@@ -158,7 +158,7 @@ fn runs(name: &str) -> bool {
     census::of(name).iter().any(|found| !matches!(found.presence, Presence::Nobody))
 }
 
-fn is_guest(address: &str) -> bool {
+fn is_exec_process(address: &str) -> bool {
     address.rsplit('/').next().is_some_and(|name| name.starts_with("exec."))
 }
 

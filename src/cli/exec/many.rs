@@ -7,12 +7,12 @@ use std::os::fd::{AsFd, OwnedFd};
 use nix::fcntl::OFlag;
 use nix::unistd::pipe2;
 
-use super::session::{Outcome, Session, own_failure};
+use super::process::{ExecProcess, Outcome, own_failure};
 use crate::cli::color::When;
 use crate::cli::command_error::{CommandError, Context as _};
-use crate::cli::selection::Thing;
+use crate::cli::console_reporter::charset;
+use crate::cli::selection::Selected;
 use crate::cli::status::Status;
-use crate::cli::story::charset;
 use crate::cli::target::Connection;
 use crate::cli::terminal::{Signals, Watch};
 use crate::controller::audience::Stream;
@@ -28,7 +28,7 @@ const LONGEST_LINE: usize = 64 * 1024;
 /// One of them.
 struct Running {
     path: String,
-    session: Session,
+    process: ExecProcess,
     outcome: Option<Outcome>,
     outputs: Vec<Output>,
 }
@@ -61,7 +61,7 @@ pub(super) fn run(connection: &Connection, executions: Vec<Execution>, lines: Li
         let (over, going): (Vec<Running>, Vec<Running>) = running.into_iter().partition(Running::is_over);
         running = going;
         for one in over {
-            match one.outcome.map(|outcome| outcome.into_status(one.session.connection())) {
+            match one.outcome.map(|outcome| outcome.into_status(one.process.connection())) {
                 Some(Ok(status)) => worst = worst.max(status.code()),
                 Some(Err(error)) => errors.push(error),
                 None => {}
@@ -83,8 +83,8 @@ fn begin(connection: &Connection, execution: Execution, null: &std::fs::File) ->
     let output = |stream, pipe: OwnedFd| Output { stream, pipe: Some(pipe.into()), partial: Vec::new() };
     let outputs = vec![output(Stream::Stdout, stdout), output(Stream::Stderr, stderr)];
     let descriptors = [null.as_fd(), theirs_stdout.as_fd(), theirs_stderr.as_fd()];
-    let session = Session::begin(own, execution, &descriptors)?;
-    Ok(Running { path, session, outcome: None, outputs })
+    let process = ExecProcess::begin(own, execution, &descriptors)?;
+    Ok(Running { path, process, outcome: None, outputs })
 }
 
 impl Running {
@@ -100,7 +100,7 @@ fn wait(running: &mut [Running], signals: &Signals, lines: Lines) -> Result<(), 
     watch.readable(Some(signals.as_fd()));
     let mut places = Vec::new();
     for one in running.iter() {
-        let said = watch.readable(one.outcome.is_none().then_some(one.session.as_fd()));
+        let said = watch.readable(one.outcome.is_none().then_some(one.process.as_fd()));
         let written: Vec<_> =
             one.outputs.iter().map(|output| watch.readable(output.pipe.as_ref().map(AsFd::as_fd))).collect();
         places.push((said, written));
@@ -112,7 +112,7 @@ fn wait(running: &mut [Running], signals: &Signals, lines: Lines) -> Result<(), 
         .collect();
     while let Some(arrived) = signals.next() {
         for one in running.iter_mut() {
-            one.session.pass_on(arrived.number());
+            one.process.pass_on(arrived.number());
         }
     }
     for (one, (said, written)) in running.iter_mut().zip(is_ready) {
@@ -122,7 +122,7 @@ fn wait(running: &mut [Running], signals: &Signals, lines: Lines) -> Result<(), 
             }
         }
         if said {
-            one.outcome = one.session.receive();
+            one.outcome = one.process.receive();
         }
     }
     Ok(())
@@ -151,8 +151,8 @@ impl Output {
 }
 
 /// In which of the things that are addressed: the namespaces, or beside the processes where there is none among them.
-pub(super) fn where_to<'a>(things: &[Thing<'a>]) -> Vec<Thing<'a>> {
-    let namespaces: Vec<_> = things.iter().copied().filter(|thing| matches!(thing, Thing::Namespace(_))).collect();
+pub(super) fn where_to<'a>(things: &[Selected<'a>]) -> Vec<Selected<'a>> {
+    let namespaces: Vec<_> = things.iter().copied().filter(|thing| matches!(thing, Selected::Namespace(_))).collect();
     if namespaces.is_empty() { things.to_vec() } else { namespaces }
 }
 

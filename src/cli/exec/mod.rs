@@ -4,7 +4,7 @@
 
 mod many;
 mod plain;
-mod session;
+mod process;
 mod terminal;
 
 use std::collections::BTreeMap;
@@ -14,7 +14,7 @@ use clap::ArgAction;
 use clap::builder::FalseyValueParser;
 
 use super::color::When;
-use super::selection::{self, Selection, Thing, resolve, resolve_one};
+use super::selection::{self, Selected, Selection, resolve, resolve_one};
 use super::status::Status;
 use super::target::{Connection, Target};
 use super::terminal::DetachKeys;
@@ -25,7 +25,7 @@ use crate::controller::state_directory::{STATE_ROOT, TRUTH_VARIABLE, state_root,
 use crate::engine::plan;
 use crate::topology::Address;
 use plain::Ran;
-use session::{Session, own_failure};
+use process::{ExecProcess, own_failure};
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
@@ -34,9 +34,9 @@ if TARGET is a process. Without CMD, $SHELL is run, with a terminal if the calle
 the topology, then the caller's, then the namespace's `env`, then -e, later ones overriding earlier ones; the program \
 starts in the namespace's `cwd`.
 
-Standard input, output and error are the caller's own descriptors: nothing is copied or merged. With -t all three are \
-a new pseudo-terminal. Signals are forwarded to the program, including real-time signals but not those of job \
-control. If this command is killed, the program and everything in its session are killed too.
+Standard input, output and error are the caller's own descriptors: nothing is copied, and nothing is mixed. With -t all \
+three are a new pseudo-terminal. Signals are passed on to the program, real-time signals included; not those of job control. When \
+this command is killed, the program is ended with everything in its process.
 
 The exit status is that of the program, or 128+n if signal n killed it; 1 if there is no such target, 125 if nestns \
 itself failed, 126 if the program cannot be executed and 127 if it cannot be found. With --all it is the worst of \
@@ -160,8 +160,8 @@ fn executions(connection: &mut Connection, args: &Args, execution: &Execution) -
     let mut executions = Vec::new();
     for thing in places {
         let beside = match thing {
-            Thing::Namespace(_) => None,
-            Thing::Process(process) => {
+            Selected::Namespace(_) => None,
+            Selected::Process(process) => {
                 let Some(identity) = selection::identity(process) else {
                     let message = format!("`{}` has ended; nothing can start beside it any more", process.path);
                     return Err(own_failure(CommandError::not_found(message)));
@@ -177,14 +177,14 @@ fn executions(connection: &mut Connection, args: &Args, execution: &Execution) -
 
 /// Starts it, and goes.
 fn start(connection: Connection, execution: Execution) -> Result<Status, CommandError> {
-    let mut session = Session::begin(connection, execution, &[])?;
+    let mut process = ExecProcess::begin(connection, execution, &[])?;
     loop {
-        if let Some(path) = session.path() {
+        if let Some(path) = process.path() {
             writeln!(std::io::stdout(), "{path}")?;
             return Ok(Status::Done);
         }
-        if let Some(outcome) = session.wait().context("cannot wait for the program (poll)")? {
-            return outcome.into_status(session.connection());
+        if let Some(outcome) = process.wait().context("cannot wait for the program (poll)")? {
+            return outcome.into_status(process.connection());
         }
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use nix::libc;
 
-use super::session::{Outcome, Session};
+use super::process::{ExecProcess, Outcome};
 use crate::cli::command_error::{CommandError, Context as _};
 use crate::cli::status::Status;
 use crate::cli::target::Connection;
@@ -31,37 +31,37 @@ pub(super) enum Ran {
 pub(super) fn run(connection: Connection, execution: Execution) -> Result<Ran, CommandError> {
     let signals = Signals::open().context("cannot block the signals that are passed on")?;
     let streams = [libc::STDIN_FILENO, libc::STDOUT_FILENO, libc::STDERR_FILENO].map(descriptor::inherited);
-    let mut session = Session::begin(connection, execution, &streams)?;
-    match wait(&mut session, &signals).context("cannot wait for the program (poll)")? {
-        Outcome::NoNamespace => Ok(Ran::NoNamespace(session.into_connection())),
+    let mut process = ExecProcess::begin(connection, execution, &streams)?;
+    match wait(&mut process, &signals).context("cannot wait for the program (poll)")? {
+        Outcome::NoNamespace => Ok(Ran::NoNamespace(process.into_connection())),
         outcome => {
-            let status = outcome.into_status(session.connection());
+            let status = outcome.into_status(process.connection());
             // The kernel hangs up when this process has ended. If it did so itself, the controller would be woken by it, and
             // have its turn first.
-            std::mem::forget(session);
+            std::mem::forget(process);
             status.map(Ran::Over)
         }
     }
 }
 
-fn wait(session: &mut Session, signals: &Signals) -> nix::Result<Outcome> {
+fn wait(process: &mut ExecProcess, signals: &Signals) -> nix::Result<Outcome> {
     let mut suspicion = Some(Moment::now().plus(SUSPICION));
     let mut exchange = Exchange::new(signals, None, None);
     loop {
-        let turn = exchange.turn(Some(session.as_fd()), None, suspicion)?;
+        let turn = exchange.turn(Some(process.as_fd()), None, suspicion)?;
         if turn.is_told {
             suspicion = None;
         } else if suspicion.is_some_and(|at| at <= Moment::now()) {
             suspicion = None;
-            if census::is_silent(&session.connection().directory) {
+            if census::is_silent(&process.connection().directory) {
                 return Ok(Outcome::Failed(ClientError::Silent));
             }
         }
         for signal in turn.signals {
-            session.pass_on(signal);
+            process.pass_on(signal);
         }
         if turn.is_told
-            && let Some(outcome) = session.receive()
+            && let Some(outcome) = process.receive()
         {
             return Ok(outcome);
         }

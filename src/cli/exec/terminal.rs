@@ -9,7 +9,7 @@ use nix::libc;
 use nix::pty::openpty;
 use nix::unistd::read;
 
-use super::session::{Outcome, Session};
+use super::process::{ExecProcess, Outcome};
 use crate::cli::command_error::{CommandError, Context as _};
 use crate::cli::standard_error;
 use crate::cli::status::Status;
@@ -38,49 +38,49 @@ pub(super) fn run(connection: Connection, mut execution: Execution, keys: Detach
     fcntl(&pair.master, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))?;
     fcntl(&pair.master, FcntlArg::F_SETFD(FdFlag::FD_CLOEXEC))?;
     let slave = pair.slave.as_fd();
-    let mut session = Session::begin(connection, execution, &[slave, slave, slave])?;
+    let mut process = ExecProcess::begin(connection, execution, &[slave, slave, slave])?;
     // As long as anybody else holds the program's side, its end could not be seen.
     drop(pair.slave);
     let end = match keyboard {
         Some(keyboard) => {
-            converse(&mut session, Exchange::new(&signals, Some(keyboard), Some(&pair.master)), &pair.master)
+            converse(&mut process, Exchange::new(&signals, Some(keyboard), Some(&pair.master)), &pair.master)
                 .context("cannot wait for the program (poll)")?
         }
-        None => begin_and_leave(&mut session).context("cannot wait for the program (poll)")?,
+        None => begin_and_leave(&mut process).context("cannot wait for the program (poll)")?,
     };
     match end {
-        End::Outcome(outcome) => outcome.into_status(session.connection()),
-        End::Left if is_left => start(session, &pair.master),
-        End::Left => leave(session, &pair.master),
+        End::Outcome(outcome) => outcome.into_status(process.connection()),
+        End::Left if is_left => start(process, &pair.master),
+        End::Left => leave(process, &pair.master),
     }
 }
 
 /// Leaves a program alone that is on its own from the start.
-fn start(mut session: Session, master: &OwnedFd) -> Result<Status, CommandError> {
-    if let Err(error) = session.leave(master.as_fd()) {
-        return Outcome::Failed(error).into_status(session.connection());
+fn start(mut process: ExecProcess, master: &OwnedFd) -> Result<Status, CommandError> {
+    if let Err(error) = process.leave(master.as_fd()) {
+        return Outcome::Failed(error).into_status(process.connection());
     }
-    writeln!(std::io::stdout(), "{}", session.path().unwrap_or_default())?;
+    writeln!(std::io::stdout(), "{}", process.path().unwrap_or_default())?;
     Ok(Status::Done)
 }
 
-fn leave(mut session: Session, master: &OwnedFd) -> Result<Status, CommandError> {
-    if let Err(error) = session.leave(master.as_fd()) {
-        return Outcome::Failed(error).into_status(session.connection());
+fn leave(mut process: ExecProcess, master: &OwnedFd) -> Result<Status, CommandError> {
+    if let Err(error) = process.leave(master.as_fd()) {
+        return Outcome::Failed(error).into_status(process.connection());
     }
-    if let Some(exit) = session.ended() {
-        return Outcome::Ended(exit).into_status(session.connection());
+    if let Some(exit) = process.ended() {
+        return Outcome::Ended(exit).into_status(process.connection());
     }
-    let path = session.path().unwrap_or_default();
+    let path = process.path().unwrap_or_default();
     standard_error::write(&format!("left `{path}` alone; it goes on, and `nestns attach {path}` returns to it\n"));
     Ok(Status::Done)
 }
 
-fn begin_and_leave(session: &mut Session) -> nix::Result<End> {
-    while session.path().is_none() {
-        match session.wait()? {
+fn begin_and_leave(process: &mut ExecProcess) -> nix::Result<End> {
+    while process.path().is_none() {
+        match process.wait()? {
             // It has begun, and ended at once.
-            Some(Outcome::Ended(_)) if session.path().is_some() => break,
+            Some(Outcome::Ended(_)) if process.path().is_some() => break,
             Some(outcome) => return Ok(End::Outcome(outcome)),
             None => {}
         }
@@ -88,20 +88,20 @@ fn begin_and_leave(session: &mut Session) -> nix::Result<End> {
     Ok(End::Left)
 }
 
-fn converse(session: &mut Session, mut exchange: Exchange<'_>, master: &OwnedFd) -> nix::Result<End> {
+fn converse(process: &mut ExecProcess, mut exchange: Exchange<'_>, master: &OwnedFd) -> nix::Result<End> {
     let mut is_open = true;
     let mut outcome = None;
     loop {
-        let controller = outcome.is_none().then_some(session.as_fd());
+        let controller = outcome.is_none().then_some(process.as_fd());
         let turn = exchange.turn(controller, is_open.then_some(master.as_fd()), None)?;
         for signal in turn.signals {
-            session.pass_on(signal);
+            process.pass_on(signal);
         }
         if turn.typing == Typing::Detach {
-            return Ok(if session.path().is_some() { End::Left } else { begin_and_leave(session)? });
+            return Ok(if process.path().is_some() { End::Left } else { begin_and_leave(process)? });
         }
         if turn.is_told {
-            outcome = session.receive();
+            outcome = process.receive();
         }
         // What it has written last is there when it has ended: a terminal keeps nothing back.
         if is_open && (turn.has_output || outcome.is_some()) {

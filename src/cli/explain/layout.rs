@@ -6,7 +6,7 @@ use super::super::launch;
 use super::super::topology_arguments::TopologyArguments;
 use super::{Args, Status};
 use crate::cli::command_error::CommandError;
-use crate::present::script::{Part, script};
+use crate::present::script::{Scope, script};
 use crate::topology::{NamespaceId, Setting, Topology};
 
 /// More names than these are no help.
@@ -17,7 +17,7 @@ pub(super) fn run(args: &Args) -> Result<Status, CommandError> {
     let arguments = TopologyArguments { file: args.subject.clone(), values: args.values.clone() };
     let checked = launch::check(&arguments, None, args.color)?;
     let part = match args.path.as_deref().map(|path| find(&checked.topology, path)) {
-        None => Part::Whole,
+        None => Scope::Whole,
         Some(Ok(part)) => part,
         Some(Err(near)) => {
             let path = args.path.as_deref().unwrap_or_default();
@@ -47,22 +47,22 @@ fn words(file: Option<&str>, args: &Args) -> Vec<String> {
 }
 
 /// What a path means: `.`, a namespace, a process, or the PID 1 of a namespace; else the most similar paths.
-fn find(topology: &Topology, path: &str) -> Result<Part, Vec<String>> {
+fn find(topology: &Topology, path: &str) -> Result<Scope, Vec<String>> {
     let (path, is_namespace) = path.strip_suffix('/').map_or((path, false), |path| (path, true));
     if path == "." {
-        return Ok(Part::Whole);
+        return Ok(Scope::Whole);
     }
     if let Some(id) = topology.find(path) {
-        return Ok(Part::Subtree(id));
+        return Ok(Scope::Subtree(id));
     }
     let process = || {
         let (namespace, name) = path.rsplit_once('/')?;
         let id = topology.find(namespace)?;
         if name == "init" {
-            return Some(Part::Init(id));
+            return Some(Scope::Init(id));
         }
         let place = topology.namespace(id).processes.iter().position(|process| process.name == name)?;
-        Some(Part::Process(id, place))
+        Some(Scope::Process(id, place))
     };
     (!is_namespace).then(process).flatten().ok_or_else(|| nearest(topology, path))
 }

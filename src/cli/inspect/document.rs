@@ -23,19 +23,19 @@ pub(super) struct InspectDocument<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) problem: Option<String>,
     #[serde(flatten)]
-    pub(super) subject: Subject<'a>,
+    pub(super) inspected: Inspected<'a>,
 }
 
 /// The one thing.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub(super) enum Subject<'a> {
-    Namespace(Box<NamespaceSubject<'a>>),
-    Process(Box<ProcessSubject<'a>>),
+pub(super) enum Inspected<'a> {
+    Namespace(Box<InspectedNamespace<'a>>),
+    Process(Box<InspectedProcess<'a>>),
 }
 
 #[derive(Debug, Serialize)]
-pub(super) struct NamespaceSubject<'a> {
+pub(super) struct InspectedNamespace<'a> {
     #[serde(flatten)]
     pub(super) document: &'a NamespaceDocument,
     pub(super) declaration: Description,
@@ -44,7 +44,7 @@ pub(super) struct NamespaceSubject<'a> {
 }
 
 #[derive(Debug, Serialize)]
-pub(super) struct ProcessSubject<'a> {
+pub(super) struct InspectedProcess<'a> {
     #[serde(flatten)]
     pub(super) facts: ProcessFacts<'a>,
     pub(super) declaration: Description,
@@ -166,7 +166,7 @@ pub(super) struct SignalSets {
     pub(super) unknown: Vec<String>,
 }
 
-impl<'a> Subject<'a> {
+impl<'a> Inspected<'a> {
     /// Reads all threads, or the one that was asked for by its number.
     pub(super) fn read_threads(&mut self, all: bool, asked: Option<&Thread>) {
         let facts = match self {
@@ -189,13 +189,13 @@ impl<'a> Subject<'a> {
     }
 
     pub(super) fn process(snapshot: &'a Snapshot, process: &'a ProcessDocument, declaration: Description) -> Self {
-        Self::Process(Box::new(ProcessSubject { facts: ProcessFacts::of(snapshot, process), declaration }))
+        Self::Process(Box::new(InspectedProcess { facts: ProcessFacts::of(snapshot, process), declaration }))
     }
 
     pub(super) fn namespace(snapshot: &'a Snapshot, document: &'a NamespaceDocument, declaration: Description) -> Self {
         let of_it = |process: &&ProcessDocument| process.ns == document.path;
         let init = snapshot.processes.iter().filter(of_it).find(|process| process.enter == "init");
-        Self::Namespace(Box::new(NamespaceSubject {
+        Self::Namespace(Box::new(InspectedNamespace {
             members: Members::of(snapshot, document, init),
             pid1: init.map(|init| ProcessFacts::of(snapshot, init)),
             document,

@@ -5,9 +5,9 @@ mod sheet;
 
 use std::io::Write as _;
 
-use self::document::{InspectDocument, Subject};
+use self::document::{InspectDocument, Inspected};
 use super::answer_format::AnswerFormat;
-use super::selection::{self, Thing};
+use super::selection::{self, Selected};
 use super::status::Status;
 use super::table_arguments::AnswerArguments;
 use super::target::{Connection, Target};
@@ -48,17 +48,17 @@ pub(super) fn run(args: &Args) -> Result<Status, CommandError> {
     undeclared::name_hosts(&mut snapshot);
     let thing = selection::resolve_one(&snapshot, &args.address)?;
     let declaration = describe(&mut connection, thing)?;
-    let mut subject = match thing {
-        Thing::Namespace(namespace) => Subject::namespace(&snapshot, namespace, declaration),
-        Thing::Process(process) => Subject::process(&snapshot, process, declaration),
+    let mut inspected = match thing {
+        Selected::Namespace(namespace) => Inspected::namespace(&snapshot, namespace, declaration),
+        Selected::Process(process) => Inspected::process(&snapshot, process, declaration),
     };
     // Asking by the number of a thread is asking about that one.
     let asked = selection::threads::named(&snapshot, &args.address);
-    subject.read_threads(args.threads, asked.as_ref());
+    inspected.read_threads(args.threads, asked.as_ref());
     selection::threads::note(&snapshot, std::slice::from_ref(&args.address));
     let problems = &snapshot.status.problems;
     let problem = (!problems.is_empty()).then(|| problems.join("; "));
-    let document = InspectDocument { schema: "nestns.inspect/1", topology: &snapshot.status.name, problem, subject };
+    let document = InspectDocument { schema: "nestns.inspect/1", topology: &snapshot.status.name, problem, inspected };
     match args.answer.format {
         AnswerFormat::Json => args.answer.write(&document)?,
         AnswerFormat::Human => {
@@ -69,10 +69,10 @@ pub(super) fn run(args: &Args) -> Result<Status, CommandError> {
     Ok(Status::Done)
 }
 
-fn describe(connection: &mut Connection, thing: Thing<'_>) -> Result<Description, CommandError> {
+fn describe(connection: &mut Connection, thing: Selected<'_>) -> Result<Description, CommandError> {
     let (kind, is_declared) = match thing {
-        Thing::Namespace(namespace) => (Kind::Namespace, namespace.declared),
-        Thing::Process(process) => (Kind::Process, process.declared),
+        Selected::Namespace(namespace) => (Kind::Namespace, namespace.declared),
+        Selected::Process(process) => (Kind::Process, process.declared),
     };
     if !is_declared {
         return Ok(Description::default());

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::document::{InspectDocument, KernelFacts, Members, NamespaceSubject, ProcessFacts, Subject};
+use super::document::{InspectDocument, Inspected, InspectedNamespace, KernelFacts, Members, ProcessFacts};
 use crate::controller::description::Description;
 use crate::controller::document::{ExitDocument, ProcessDocument};
 use crate::controller::kinship::Of;
@@ -14,9 +14,9 @@ use crate::topology::{Labels, Signal};
 
 /// All sections that have something to say.
 pub(super) fn sections(document: &InspectDocument, redaction: Redaction) -> Vec<Section> {
-    let mut sections = match &document.subject {
-        Subject::Namespace(namespace) => of_namespace(namespace, redaction),
-        Subject::Process(process) => {
+    let mut sections = match &document.inspected {
+        Inspected::Namespace(namespace) => of_namespace(namespace, redaction),
+        Inspected::Process(process) => {
             let mut sections = of_process(&process.facts, redaction);
             sections.insert(1, declaration(&process.declaration));
             sections
@@ -30,7 +30,7 @@ pub(super) fn sections(document: &InspectDocument, redaction: Redaction) -> Vec<
     sections
 }
 
-fn of_namespace(namespace: &NamespaceSubject, redaction: Redaction) -> Vec<Section> {
+fn of_namespace(namespace: &InspectedNamespace, redaction: Redaction) -> Vec<Section> {
     let document = namespace.document;
     let mut head = Section::new(format!("{}/", document.path)).style(depth::style(document.level));
     head.maybe("state", document.state.as_ref());

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
-use crate::cli::selection::{Selection, Thing, Unresolved, resolve};
+use crate::cli::selection::{Selected, Selection, Unresolved, resolve};
 use crate::controller::control::message::Snapshot;
 use crate::controller::document::ProcessDocument;
 use crate::controller::journal::LogName;
@@ -35,8 +35,8 @@ impl Chosen {
         let (mut paths, mut inside) = (HashSet::new(), HashSet::new());
         for thing in things {
             match thing {
-                Thing::Namespace(namespace) => inside.insert(&*namespace.path),
-                Thing::Process(process) => paths.insert(&*process.path),
+                Selected::Namespace(namespace) => inside.insert(&*namespace.path),
+                Selected::Process(process) => paths.insert(&*process.path),
             };
         }
         let is_chosen = |process: &&ProcessDocument| paths.contains(&*process.path) || inside.contains(&*process.ns);
@@ -63,7 +63,7 @@ impl Chosen {
         }
         let LogName::Guest { namespace, number } = name else { return None };
         let (inside, is_chosen) = self.namespaces.get(namespace as usize)?;
-        let path = guest(inside, number);
+        let path = exec_path(inside, number);
         (*is_chosen || self.addresses.iter().any(|address| address.matches(&path))).then_some(path)
     }
 
@@ -73,7 +73,7 @@ impl Chosen {
     }
 }
 
-fn guest(namespace: &str, number: u32) -> String {
+fn exec_path(namespace: &str, number: u32) -> String {
     format!("{namespace}/exec.{number}")
 }
 
@@ -83,7 +83,7 @@ fn recall(snapshot: &mut Snapshot, found: &BTreeSet<LogName>) {
     for name in found {
         let LogName::Guest { namespace, number } = *name else { continue };
         let Some(namespace) = snapshot.namespaces.get(namespace as usize) else { continue };
-        let path = guest(&namespace.path, number);
+        let path = exec_path(&namespace.path, number);
         if known.contains(&path) {
             continue;
         }

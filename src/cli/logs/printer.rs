@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::Args;
 use super::merge::Line;
 use crate::cli::answer_format::AnswerFormat;
-use crate::cli::story::charset;
+use crate::cli::console_reporter::charset;
 use crate::controller::journal::record::Wholeness;
 use crate::present::line::{Controls, Lines};
 

@@ -1,7 +1,7 @@
 //! `nestns tree --host`: every PID namespace of this machine, those of our topologies by name.
 
 mod document;
-mod outline;
+mod nodes;
 
 use std::fmt::Write as _;
 use std::io::Write as _;
@@ -9,9 +9,9 @@ use std::io::Write as _;
 use self::document::MachineDocument;
 use super::answer_format::write_document;
 use super::color::When;
+use super::console_reporter::charset;
 use super::names::Names;
 use super::status::Status;
-use super::story::charset;
 use crate::cli::command_error::CommandError;
 use crate::observe::machine::{Machine, Search};
 use crate::present::count::count;
@@ -22,7 +22,7 @@ pub(super) fn show(folding: Folding, when: When) -> Result<Status, CommandError>
     let (machine, names) = read()?;
     let mut stdout = std::io::stdout().lock();
     let look = Look { charset: charset(), colour: when.colour(&stdout), folding };
-    stdout.write_all(tree::render(&title(&machine), &outline::nodes(&machine, &names), look).as_bytes())?;
+    stdout.write_all(tree::render(&title(&machine), &nodes::nodes(&machine, &names), look).as_bytes())?;
     Ok(Status::Done)
 }
 

@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 
 use serde::Serialize;
 
-use super::scene::{Eye, Scene, Seen};
+use super::observation::{NamedObserver, Observation, Seen};
 use crate::cli::names::Names;
 use crate::observe::machine::Machine;
 use crate::observe::sight::View;
@@ -30,18 +30,18 @@ pub(super) struct Mismatch {
 /// Everything that is not as it should be; of observers that could not look, nothing.
 pub(super) fn compare(
     (machine, names): (&Machine, &Names),
-    scene: &Scene<'_>,
+    observation: &Observation<'_>,
     views: &[View],
     via: Via,
 ) -> Vec<Mismatch> {
     // By place as the file has it, or by that of the kernel where there is no file.
-    let mut eyes: HashMap<String, Vec<usize>> = HashMap::new();
-    for (at, eye) in scene.eyes.iter().enumerate() {
-        eyes.entry(key(eye.place.as_deref(), eye.observer.space)).or_default().push(at);
+    let mut observers: HashMap<String, Vec<usize>> = HashMap::new();
+    for (at, named) in observation.observers.iter().enumerate() {
+        observers.entry(key(named.place.as_deref(), named.observer.space)).or_default().push(at);
     }
     let own = key(None, machine.own());
-    let mut computed: Vec<HashSet<usize>> = vec![HashSet::new(); scene.eyes.len()];
-    for (row, one) in scene.seen.iter().enumerate() {
+    let mut computed: Vec<HashSet<usize>> = vec![HashSet::new(); observation.observers.len()];
+    for (row, one) in observation.seen.iter().enumerate() {
         let around: Vec<String> = if let Some(place) = &one.place {
             let slashes = place.match_indices('/').map(|(slash, _)| place[..slash].to_owned());
             // Those that a program has made have no place in the file.
@@ -51,28 +51,30 @@ pub(super) fn compare(
             let space = one.process.space.unwrap_or(machine.own());
             machine.line(space).into_iter().map(|space| key(None, space)).collect()
         };
-        for at in around.iter().filter_map(|place| eyes.get(place)).flatten() {
+        for at in around.iter().filter_map(|place| observers.get(place)).flatten() {
             computed[*at].insert(row);
         }
     }
     let mut mismatches = Vec::new();
-    for (at, (eye, view)) in scene.eyes.iter().zip(views).enumerate().filter(|(_, (_, view))| view.trouble.is_none()) {
+    for (at, (named, view)) in
+        observation.observers.iter().zip(views).enumerate().filter(|(_, (_, view))| view.trouble.is_none())
+    {
         let seen: HashSet<usize> =
             view.cells.iter().filter(|(_, cell)| cell.answer.is_sighting()).map(|(&row, _)| row).collect();
         let mut rows: Vec<usize> = computed[at].union(&seen).copied().collect();
         rows.sort_unstable();
         for row in rows {
-            let one = &scene.seen[row];
+            let one = &observation.seen[row];
             let is_computed = computed[at].contains(&row);
-            let expected = is_computed.then(|| one.process.numbers.get(eye.level).copied()).flatten();
+            let expected = is_computed.then(|| one.process.numbers.get(named.level).copied()).flatten();
             let number = if seen.contains(&row) { view.number(row) } else { None };
             if is_computed == seen.contains(&row) && expected == number {
                 continue;
             }
             // It may have ended while the others were looked at.
-            let Some(reason) = reason((machine, names), (eye, one), view, via) else { continue };
+            let Some(reason) = reason((machine, names), (named, one), view, mechanism) else { continue };
             mismatches.push(Mismatch {
-                observer: eye.path.clone(),
+                observer: named.path.clone(),
                 path: one.path.clone(),
                 computed: if is_computed { "visible" } else { "invisible" },
                 measured: view.answer(row).to_string(),
@@ -92,7 +94,7 @@ fn key(place: Option<&str>, space: crate::observe::machine::SpaceId) -> String {
 /// Why; `None` of a process that is there no more.
 fn reason(
     (machine, names): (&Machine, &Names),
-    (eye, one): (&Eye, &Seen<'_>),
+    (named, one): (&NamedObserver, &Seen<'_>),
     view: &View,
     via: Via,
 ) -> Option<String> {
@@ -109,8 +111,8 @@ fn reason(
             return Some(format!("its PID namespace is {shared}, not one of `{place}`'s own: it is shared"));
         }
     }
-    if let Some(place) = &eye.place {
-        let actual = names.of_space(machine, eye.observer.space);
+    if let Some(place) = &named.place {
+        let actual = names.of_space(machine, named.observer.space);
         if actual.rsplit(":/").next() != Some(place.as_str()) {
             return Some(format!("the observer's PID namespace is that of `{actual}`, not one of `{place}`'s own"));
         }
@@ -118,8 +120,8 @@ fn reason(
     if via == Via::Proc {
         return Some(match view.proc {
             None => "the observer's /proc belongs to a namespace that it is not in".to_owned(),
-            Some(space) if space != eye.observer.space => format!(
-                "the observer's /proc is that of `{}`: the namespace mounts none of its own (`mount_proc`)",
+            Some(space) if space != named.observer.space => format!(
+                "the observer's /proc is that of `{}`: none of its own is mounted there (`mount_proc`)",
                 names.of_space(machine, space)
             ),
             Some(_) => match &view.hidden {

@@ -4,7 +4,7 @@ use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 
 use super::comparison::Mismatch;
-use super::scene::Scene;
+use super::observation::Observation;
 use crate::observe::sight::View;
 use crate::present::redact::Redaction;
 use crate::topology::address::HOST;
@@ -12,7 +12,7 @@ use crate::topology::address::HOST;
 /// What is written.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Sheet<'a> {
-    pub(super) scene: &'a Scene<'a>,
+    pub(super) observation: &'a Observation<'a>,
     pub(super) views: &'a [View],
     pub(super) via: &'a str,
     pub(super) mismatches: &'a [Mismatch],
@@ -23,9 +23,12 @@ impl Serialize for Sheet<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(Some(7))?;
         map.serialize_entry("schema", "nestns.see/1")?;
-        map.serialize_entry("topology", &self.scene.topology)?;
+        map.serialize_entry("topology", &self.observation.topology)?;
         map.serialize_entry("via", self.via)?;
-        map.serialize_entry("observers", &self.scene.eyes.iter().map(|eye| &*eye.path).collect::<Vec<_>>())?;
+        map.serialize_entry(
+            "observers",
+            &self.observation.observers.iter().map(|named| &*named.path).collect::<Vec<_>>(),
+        )?;
         map.serialize_entry("rows", &Rows(*self))?;
         map.serialize_entry("mismatches", self.mismatches)?;
         map.serialize_entry("troubles", &Troubles(*self))?;
@@ -37,7 +40,7 @@ struct Rows<'a>(Sheet<'a>);
 
 impl Serialize for Rows<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_seq((0..self.0.scene.seen.len()).map(|row| Row(self.0, row)))
+        serializer.collect_seq((0..self.0.observation.seen.len()).map(|row| Row(self.0, row)))
     }
 }
 
@@ -46,7 +49,7 @@ struct Row<'a>(Sheet<'a>, usize);
 impl Serialize for Row<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(Some(3))?;
-        map.serialize_entry("path", &self.0.scene.seen[self.1].path)?;
+        map.serialize_entry("path", &self.0.observation.seen[self.1].path)?;
         map.serialize_entry("pids", &Pids(self.0, self.1))?;
         map.serialize_entry("answers", &Answers(self.0, self.1))?;
         map.end()
@@ -58,14 +61,14 @@ struct Pids<'a>(Sheet<'a>, usize);
 impl Serialize for Pids<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let Self(sheet, row) = *self;
-        serializer.collect_map(sheet.scene.eyes.iter().zip(sheet.views).map(|(eye, view)| {
+        serializer.collect_map(sheet.observation.observers.iter().zip(sheet.views).map(|(named, view)| {
             let number = view.number(row);
-            let redacted = number.filter(|_| eye.path == HOST && sheet.redaction == Redaction::On);
+            let redacted = number.filter(|_| named.path == HOST && sheet.redaction == Redaction::On);
             let value = match redacted {
                 Some(number) => sheet.redaction.host_pid(number).into(),
                 None => serde_json::Value::from(number),
             };
-            (&eye.path, value)
+            (&named.path, value)
         }))
     }
 }
@@ -75,9 +78,9 @@ struct Answers<'a>(Sheet<'a>, usize);
 impl Serialize for Answers<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let Self(sheet, row) = *self;
-        serializer.collect_map(sheet.scene.eyes.iter().zip(sheet.views).map(|(eye, view)| {
+        serializer.collect_map(sheet.observation.observers.iter().zip(sheet.views).map(|(named, view)| {
             let answer = if view.trouble.is_some() { None } else { Some(view.answer(row).to_string()) };
-            (&eye.path, answer)
+            (&named.path, answer)
         }))
     }
 }
@@ -86,8 +89,8 @@ struct Troubles<'a>(Sheet<'a>);
 
 impl Serialize for Troubles<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let blind = self.0.scene.eyes.iter().zip(self.0.views);
-        serializer.collect_map(blind.filter_map(|(eye, view)| Some((&eye.path, view.trouble.as_ref()?))))
+        let blind = self.0.observation.observers.iter().zip(self.0.views);
+        serializer.collect_map(blind.filter_map(|(named, view)| Some((&named.path, view.trouble.as_ref()?))))
     }
 }
 
@@ -95,9 +98,9 @@ impl Sheet<'_> {
     /// A line a process, a column an observer, or the other way round: the number, or the error where it is known and refused,
     /// or nothing.
     pub(super) fn write_csv(&self, out: &mut impl std::io::Write, is_transposed: bool) -> std::io::Result<()> {
-        let eyes: Vec<&str> = self.scene.eyes.iter().map(|eye| eye.path.as_str()).collect();
-        let seen: Vec<&str> = self.scene.seen.iter().map(|one| one.path.as_str()).collect();
-        let (columns, lines) = if is_transposed { (seen, eyes) } else { (eyes, seen) };
+        let observers: Vec<&str> = self.observation.observers.iter().map(|named| named.path.as_str()).collect();
+        let seen: Vec<&str> = self.observation.seen.iter().map(|one| one.path.as_str()).collect();
+        let (columns, lines) = if is_transposed { (seen, observers) } else { (observers, seen) };
         let mut line = "path".to_owned();
         for path in &columns {
             line.push(',');
@@ -108,20 +111,20 @@ impl Sheet<'_> {
             line.clear();
             line.push_str(&quoted(path));
             for column in 0..columns.len() {
-                let (eye, row) = if is_transposed { (at, column) } else { (column, at) };
+                let (named, row) = if is_transposed { (at, column) } else { (column, at) };
                 line.push(',');
-                line.push_str(&self.csv_cell(eye, row));
+                line.push_str(&self.csv_cell(named, row));
             }
             writeln!(out, "{line}")?;
         }
         Ok(())
     }
 
-    fn csv_cell(&self, eye: usize, row: usize) -> String {
-        let view = &self.views[eye];
+    fn csv_cell(&self, named: usize, row: usize) -> String {
+        let view = &self.views[named];
         match (view.number(row), view.answer(row)) {
             (Some(_), answer) if answer != crate::observe::sight::Answer::Yes => answer.to_string(),
-            (Some(number), _) if self.scene.eyes[eye].path == HOST => self.redaction.host_pid(number),
+            (Some(number), _) if self.observation.observers[named].path == HOST => self.redaction.host_pid(number),
             (Some(number), _) => number.to_string(),
             (None, _) => String::new(),
         }

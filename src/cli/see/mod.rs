@@ -2,7 +2,7 @@
 
 mod comparison;
 mod document;
-pub(super) mod scene;
+pub(super) mod observation;
 
 use std::collections::BTreeMap;
 use std::io::Write as _;
@@ -12,16 +12,16 @@ use clap::builder::{FalseyValueParser, PossibleValue, PossibleValuesParser, Type
 
 use self::comparison::{Mismatch, compare};
 use self::document::Sheet;
-use self::scene::Scene;
+use self::observation::Observation;
 use super::answer_format::write_document;
 use super::color::When;
+use super::console_reporter::charset;
 use super::inside::refuse_inside;
 use super::names::Names;
 use super::place::Place;
 use super::selection;
 use super::standard_error;
 use super::status::Status;
-use super::story::charset;
 use super::target::Target;
 use crate::cli::command_error::CommandError;
 use crate::observe::machine::{Machine, Search};
@@ -156,20 +156,21 @@ pub(super) fn run(args: &Args) -> Result<Status, CommandError> {
     Machine::make_room();
     let mut machine = Machine::read(Search::Members)?;
     if let Some(snapshot) = &snapshot {
-        scene::ask_about_threads(&mut machine, snapshot, &args.of);
+        observation::ask_about_threads(&mut machine, snapshot, &args.of);
     }
-    let scene = match &snapshot {
-        Some(snapshot) => Scene::of_topology(&machine, (snapshot, &names), (&args.from, &args.of)),
-        None => Scene::of_machine(&machine, &names, (&args.from, &args.of)),
+    let observation = match &snapshot {
+        Some(snapshot) => Observation::of_topology(&machine, (snapshot, &names), (&args.from, &args.of)),
+        None => Observation::of_machine(&machine, &names, (&args.from, &args.of)),
     };
-    let scene = scene?;
-    let rows = Rows::new(&machine, scene.seen.iter().map(|one| one.process).collect());
-    let observers: Vec<_> = scene.eyes.iter().map(|eye| eye.observer.clone()).collect();
-    let views = sight::look(&rows, &observers, args.via)?;
-    let mismatches = compare((&machine, &names), &scene, &views, args.via);
-    tell_troubles(&scene, &views);
+    let observation = observation?;
+    let rows = Rows::new(&machine, observation.seen.iter().map(|one| one.process).collect());
+    let positions: Vec<_> = observation.observers.iter().map(|named| named.observer.clone()).collect();
+    let views = sight::look(&rows, &positions, args.via.mechanism())?;
+    let mismatches = compare((&machine, &names), &observation, &views, args.via.mechanism());
+    write_notes(&observation, &views);
     let redaction = if args.redact { Redaction::On } else { Redaction::Off };
-    let sheet = Sheet { scene: &scene, views: &views, via: args.via.word(), mismatches: &mismatches, redaction };
+    let sheet =
+        Sheet { observation: &observation, views: &views, via: args.via.word(), mismatches: &mismatches, redaction };
     match args.format {
         Format::Json => write_document(&sheet)?,
         Format::Csv => {
@@ -178,15 +179,15 @@ pub(super) fn run(args: &Args) -> Result<Status, CommandError> {
             stdout.flush()?;
         }
         Format::Table if args.diff => {
-            std::io::stdout().write_all(differences(args, &scene, &mismatches).as_bytes())?;
+            std::io::stdout().write_all(differences(args, &observation, &mismatches).as_bytes())?;
         }
-        Format::Table => std::io::stdout().write_all(drawing(args, &machine, &scene, &views).as_bytes())?,
+        Format::Table => std::io::stdout().write_all(drawing(args, &machine, &observation, &views).as_bytes())?,
     }
     let mut troubles = views.iter().map(|view| view.trouble.is_some());
     // Of everybody some may not be looked from; whoever was named was meant.
     let is_blind = if args.from.is_empty() { troubles.all(|trouble| trouble) } else { troubles.any(|trouble| trouble) };
-    if !scene.missing.is_empty() {
-        return Err(scene::nobody_looks(&scene.missing));
+    if !observation.missing.is_empty() {
+        return Err(observation::nobody_looks(&observation.missing));
     }
     let is_no = (args.diff && !mismatches.is_empty()) || is_blind;
     Ok(if is_no { Status::No } else { Status::Done })
@@ -206,20 +207,20 @@ impl Args {
     }
 }
 
-fn drawing(args: &Args, machine: &Machine, scene: &Scene<'_>, views: &[View]) -> String {
+fn drawing(args: &Args, machine: &Machine, observation: &Observation<'_>, views: &[View]) -> String {
     // Strangers have nothing in common but the namespace that they are in.
-    let kin = |one: &scene::Seen<'_>| match (&scene.topology, one.process.space) {
+    let kin = |one: &observation::Seen<'_>| match (&observation.topology, one.process.space) {
         (None, Some(space)) => machine.space(space).inode,
         _ => 0,
     };
     let mut matrix = Matrix {
-        rows: scene.seen.iter().map(|one| Line { kin: kin(one), ..Line::new(&one.path, one.level) }).collect(),
-        columns: scene.eyes.iter().map(|eye| Line::new(&eye.path, eye.level)).collect(),
+        rows: observation.seen.iter().map(|one| Line { kin: kin(one), ..Line::new(&one.path, one.level) }).collect(),
+        columns: observation.observers.iter().map(|named| Line::new(&named.path, named.level)).collect(),
         ..Matrix::default()
     };
     for (column, view) in views.iter().enumerate() {
         for (&row, cell) in &view.cells {
-            let redacted = args.redact && scene.eyes[column].path == HOST;
+            let redacted = args.redact && observation.observers[column].path == HOST;
             let refused = match cell.answer {
                 Answer::Yes if redacted => Some(Redaction::On.host_pid(cell.number)),
                 Answer::Yes => None,
@@ -248,12 +249,12 @@ const COLUMNS: [Column; 5] = [
     Column { header: "WHY", align: Align::Left, cut: Cut::Never },
 ];
 
-fn differences(args: &Args, scene: &Scene<'_>, mismatches: &[Mismatch]) -> String {
+fn differences(args: &Args, observation: &Observation<'_>, mismatches: &[Mismatch]) -> String {
     if mismatches.is_empty() {
         return format!(
             "no difference: {} and {}, via {}\n",
-            count(scene.eyes.len(), "observer"),
-            count(scene.seen.len(), "process"),
+            count(observation.observers.len(), "observer"),
+            count(observation.seen.len(), "process"),
             args.via.word()
         );
     }
@@ -285,14 +286,18 @@ fn differences(args: &Args, scene: &Scene<'_>, mismatches: &[Mismatch]) -> Strin
 }
 
 /// Who could not look, and why.
-fn tell_troubles(scene: &Scene<'_>, views: &[View]) {
-    const TOLD: usize = 5;
-    let blind: Vec<_> =
-        scene.eyes.iter().zip(views).filter_map(|(eye, view)| Some((&eye.path, view.trouble.as_ref()?))).collect();
-    for (path, trouble) in blind.iter().take(TOLD) {
+fn write_notes(observation: &Observation<'_>, views: &[View]) {
+    const NAMED: usize = 5;
+    let blind: Vec<_> = observation
+        .observers
+        .iter()
+        .zip(views)
+        .filter_map(|(named, view)| Some((&named.path, view.trouble.as_ref()?)))
+        .collect();
+    for (path, trouble) in blind.iter().take(NAMED) {
         standard_error::write(&format!("note: `{path}` cannot be looked from: {trouble}\n"));
     }
-    if blind.len() > TOLD {
-        standard_error::write(&format!("note: nor can {} more\n", blind.len() - TOLD));
+    if blind.len() > NAMED {
+        standard_error::write(&format!("note: nor can {} more\n", blind.len() - NAMED));
     }
 }

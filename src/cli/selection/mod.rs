@@ -78,12 +78,12 @@ impl Label {
 
 /// A namespace or a process of a snapshot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Thing<'a> {
+pub(super) enum Selected<'a> {
     Namespace(&'a NamespaceDocument),
     Process(&'a ProcessDocument),
 }
 
-impl<'a> Thing<'a> {
+impl<'a> Selected<'a> {
     pub(super) fn path(self) -> &'a str {
         match self {
             Self::Namespace(namespace) => &namespace.path,
@@ -143,7 +143,7 @@ pub(super) fn resolve<'a>(
     snapshot: &'a Snapshot,
     addresses: &[Address],
     selection: &Selection,
-) -> Result<Vec<Thing<'a>>, Unresolved> {
+) -> Result<Vec<Selected<'a>>, Unresolved> {
     let all = in_order(snapshot);
     let mut chosen = vec![addresses.is_empty(); all.len()];
     for address in addresses {
@@ -152,16 +152,16 @@ pub(super) fn resolve<'a>(
     if selection.recursive || selection.leaves {
         choose_insides(snapshot, &all, &mut chosen);
     }
-    let found: Vec<Thing> =
+    let found: Vec<Selected> =
         all.iter().zip(&chosen).filter(|&(_, &is_chosen)| is_chosen).map(|(&thing, _)| thing).collect();
     let declared = snapshot.namespaces.iter().filter(|namespace| namespace.declared);
     let outer: HashSet<&str> = declared.filter_map(|namespace| namespace.parent.as_deref()).collect();
-    let passes = |thing: &Thing| {
+    let passes = |thing: &Selected| {
         (!selection.leaves || !outer.contains(thing.namespace()))
             && selection.label.iter().all(|label| label.is_on(thing.labels()))
             && (selection.state.is_empty() || selection.state.iter().any(|state| is_in_state(*thing, state)))
     };
-    let left: Vec<Thing> = found.iter().copied().filter(passes).collect();
+    let left: Vec<Selected> = found.iter().copied().filter(passes).collect();
     if left.is_empty() {
         let has = found.iter().map(|thing| (thing.address(), thing.state().to_owned())).collect();
         return Err(Unresolved::Filtered { has });
@@ -170,12 +170,12 @@ pub(super) fn resolve<'a>(
 }
 
 /// What is ready runs as well.
-fn is_in_state(thing: Thing<'_>, state: &str) -> bool {
+fn is_in_state(thing: Selected<'_>, state: &str) -> bool {
     state == thing.state() || (state == "running" && thing.state() == "ready")
 }
 
 /// The one thing that is addressed.
-pub(super) fn resolve_one<'a>(snapshot: &'a Snapshot, address: &Address) -> Result<Thing<'a>, Unresolved> {
+pub(super) fn resolve_one<'a>(snapshot: &'a Snapshot, address: &Address) -> Result<Selected<'a>, Unresolved> {
     let found = resolve(snapshot, std::slice::from_ref(address), &Selection::default())?;
     match found.as_slice() {
         [thing] => Ok(*thing),
@@ -226,31 +226,31 @@ pub(super) fn identity(process: &ProcessDocument) -> Option<Identity> {
 }
 
 /// Everything: each namespace, and behind it its processes.
-fn in_order(snapshot: &Snapshot) -> Vec<Thing<'_>> {
+fn in_order(snapshot: &Snapshot) -> Vec<Selected<'_>> {
     let mut inside: HashMap<&str, Vec<&ProcessDocument>> = HashMap::new();
     for process in &snapshot.processes {
         inside.entry(&process.ns).or_default().push(process);
     }
     let mut all = Vec::with_capacity(snapshot.namespaces.len() + snapshot.processes.len());
     for namespace in &snapshot.namespaces {
-        all.push(Thing::Namespace(namespace));
-        all.extend(inside.remove(&*namespace.path).into_iter().flatten().map(Thing::Process));
+        all.push(Selected::Namespace(namespace));
+        all.extend(inside.remove(&*namespace.path).into_iter().flatten().map(Selected::Process));
     }
     all
 }
 
-fn choose(address: &Address, snapshot: &Snapshot, all: &[Thing], chosen: &mut [bool]) -> Result<(), Unresolved> {
+fn choose(address: &Address, snapshot: &Snapshot, all: &[Selected], chosen: &mut [bool]) -> Result<(), Unresolved> {
     if let Some(number) = address.number() {
         let owners = owners(address, number, snapshot, all)?;
         for (is_chosen, thing) in chosen.iter_mut().zip(all) {
-            *is_chosen |= matches!(thing, Thing::Process(process) if owners.contains(&&*process.path));
+            *is_chosen |= matches!(thing, Selected::Process(process) if owners.contains(&&*process.path));
         }
         return Ok(());
     }
     if address.is_host() {
         return Err(Unresolved::Host);
     }
-    let is_kind = |thing: &Thing| address.wanted() == Wanted::Anything || matches!(thing, Thing::Namespace(_));
+    let is_kind = |thing: &Selected| address.wanted() == Wanted::Anything || matches!(thing, Selected::Namespace(_));
     let mut mark = |matches: &dyn Fn(&str) -> bool| {
         let mut is_any = false;
         for (is_chosen, _) in chosen.iter_mut().zip(all).filter(|(_, thing)| is_kind(thing) && matches(thing.path())) {
@@ -266,12 +266,13 @@ fn choose(address: &Address, snapshot: &Snapshot, all: &[Thing], chosen: &mut [b
     Err(nothing(address, all))
 }
 
-fn nothing(address: &Address, all: &[Thing]) -> Unresolved {
+fn nothing(address: &Address, all: &[Selected]) -> Unresolved {
     let process = all.iter().find(|thing| address.matches(thing.path()));
     if let Some(thing) = process {
         return Unresolved::NoNamespace { path: thing.path().to_owned() };
     }
-    let paths = all.iter().filter(|thing| address.wanted() == Wanted::Anything || matches!(thing, Thing::Namespace(_)));
+    let paths =
+        all.iter().filter(|thing| address.wanted() == Wanted::Anything || matches!(thing, Selected::Namespace(_)));
     let nearest = nearest(address, paths.map(|thing| thing.path()));
     Unresolved::Nothing { address: address.to_string(), nearest: nearest.into_iter().map(str::to_owned).collect() }
 }
@@ -281,7 +282,7 @@ fn owners<'a>(
     address: &Address,
     number: i32,
     snapshot: &'a Snapshot,
-    all: &[Thing<'a>],
+    all: &[Selected<'a>],
 ) -> Result<HashSet<&'a str>, Unresolved> {
     // By their paths, and on which level they count.
     let counting: Vec<(&str, usize)> = if address.is_host() {
@@ -343,21 +344,21 @@ pub(super) fn declared_around<'a>(undeclared: &HashMap<&'a str, &'a str>, mut sp
 }
 
 /// Chooses everything inside the chosen namespaces.
-fn choose_insides(snapshot: &Snapshot, all: &[Thing], chosen: &mut [bool]) {
+fn choose_insides(snapshot: &Snapshot, all: &[Selected], chosen: &mut [bool]) {
     let undeclared = parents_of_undeclared(snapshot);
     let outer: HashSet<&str> = all
         .iter()
         .zip(&*chosen)
         .filter_map(|(thing, &is_chosen)| match thing {
-            Thing::Namespace(namespace) if is_chosen => Some(&*namespace.path),
+            Selected::Namespace(namespace) if is_chosen => Some(&*namespace.path),
             _ => None,
         })
         .collect();
     for (is_chosen, thing) in chosen.iter_mut().zip(all) {
         let space = thing.namespace();
         let own = match thing {
-            Thing::Namespace(_) => undeclared.get(space).copied(),
-            Thing::Process(_) => Some(space),
+            Selected::Namespace(_) => undeclared.get(space).copied(),
+            Selected::Process(_) => Some(space),
         };
         let made = std::iter::successors(own, |space| undeclared.get(space).copied());
         let home = declared_around(&undeclared, space);

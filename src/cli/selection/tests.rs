@@ -1,7 +1,7 @@
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use super::{Selection, Thing, Unresolved, resolve, resolve_one};
+use super::{Selected, Selection, Unresolved, resolve, resolve_one};
 use crate::cli::command_error::CommandError;
 use crate::controller::control::message::Snapshot;
 use crate::topology::Address;
@@ -130,7 +130,7 @@ fn what_means_nothing_is_told_with_what_could_be_meant() {
 #[test]
 fn one_is_one() {
     let snapshot = snapshot();
-    let one = |text: &str| resolve_one(&snapshot, &text.parse().unwrap()).map(Thing::address);
+    let one = |text: &str| resolve_one(&snapshot, &text.parse().unwrap()).map(Selected::address);
     assert_eq!(one("vm/ci").as_deref(), Ok("vm/ci/"));
     assert_eq!(one("vm/ci#7").as_deref(), Ok("vm/ci/job"));
     let why = one("vm/w").unwrap_err();

@@ -6,7 +6,7 @@ use super::mechanism;
 use crate::cli::command_error::CommandError;
 use crate::cli::names::Names;
 use crate::cli::place::Place;
-use crate::cli::see::scene::{Scene, space_of};
+use crate::cli::see::observation::{Observation, space_of};
 use crate::cli::target::Connection;
 use crate::controller::control::message::Snapshot;
 use crate::expect::facts::{Facts, Mark, Observer, ProcessFact, Seen, Sight};
@@ -106,10 +106,10 @@ fn sight(
         // Somebody is there to look, even if all that were named have ended: that is to be found, and no failure.
         places.push(Place::Address(HOST.parse()?));
     }
-    let scene = Scene::of_topology(machine, (snapshot, names), (&places, &[]))?;
-    let rows = Rows::new(machine, scene.seen.iter().map(|one| one.process).collect());
-    let observers: Vec<_> = scene.eyes.iter().map(|eye| eye.observer.clone()).collect();
-    let views = sight::look(&rows, &observers, via)?;
+    let observation = Observation::of_topology(machine, (snapshot, names), (&places, &[]))?;
+    let rows = Rows::new(machine, observation.seen.iter().map(|one| one.process).collect());
+    let positions: Vec<_> = observation.observers.iter().map(|named| named.observer.clone()).collect();
+    let views = sight::look(&rows, &positions, mechanism(via))?;
     let mut cells = HashMap::new();
     for (observer, view) in views.iter().enumerate() {
         for (&row, cell) in &view.cells {
@@ -118,10 +118,12 @@ fn sight(
             cells.insert((observer, row), mark);
         }
     }
-    let observers = scene.eyes.iter().zip(views);
+    let observers = observation.observers.iter().zip(views);
     Ok(Sight {
-        observers: observers.map(|(eye, view)| Observer { path: eye.path.clone(), trouble: view.trouble }).collect(),
-        seen: scene
+        observers: observers
+            .map(|(named, view)| Observer { path: named.path.clone(), trouble: view.trouble })
+            .collect(),
+        seen: observation
             .seen
             .iter()
             .map(|one| Seen {

@@ -15,13 +15,13 @@ use clap::builder::FalseyValueParser;
 
 use self::interruption::Interruption;
 use super::color::When;
+use super::console_reporter::{ConsoleReporter, Detail, Progress};
 use super::detach::{self, Outcome, Side};
 use super::doctor_file;
 use super::down;
 use super::launch::{self, Checked};
 use super::run::unique_name;
 use super::status::Status as Exit;
-use super::story::{Detail, Progress, Story};
 use super::target::{Connection, Target};
 use super::topology_arguments::TopologyArguments;
 use crate::cli::command_error::{CommandError, Context as _, ErrorFormat, ErrorKind};
@@ -270,9 +270,10 @@ fn start(checked: &Checked, args: &Args) -> Result<Start, CommandError> {
     options.tied_to = Some(own);
     let files = topology.files.clone();
     let color = launch::color(args.color, LinesTo::Stderr);
-    let mut story = Story::new(Progress::Auto, Detail::Problems, color, files.clone(), origin.name.clone());
+    let mut reporter =
+        ConsoleReporter::new(Progress::Auto, Detail::Problems, color, files.clone(), origin.name.clone());
     let request = Request { topology, origin, base: checked.base.clone(), options };
-    let summary = controller::run(request, &mut story).map_err(|trouble| launch::start_error(&trouble, &files))?;
+    let summary = controller::run(request, &mut reporter).map_err(|trouble| launch::start_error(&trouble, &files))?;
     Ok(Start::Controller(Exit::Other(summary.status_or(Exit::No.code()))))
 }
 

@@ -1,8 +1,7 @@
 //! Namespaces as boxes in boxes, for Graphviz, for Mermaid, and as an SVG drawing.
 //!
-//! All formats draw one [`Picture`], which is made once from the nodes of `present::outline`: folding, counting and
-//! omissions are decided there, and every format says so. A format is responsible for layout and for its own escapes
-//! only.
+//! All formats draw one [`Picture`], which is made once from the nodes of `present::topology_nodes`: what is folded, counted or
+//! left out is decided there, and every format says it. A format is responsible for layout and for its own escapes only.
 
 mod census;
 mod chain;

@@ -1,6 +1,6 @@
 //! Header of the script: its purpose, how to run and stop it, and the meaning of each option.
 
-use super::Part;
+use super::Scope;
 use super::caveats;
 use super::flags::Flag;
 use super::page::Page;
@@ -39,8 +39,8 @@ impl Comment {
     }
 }
 
-/// Header of the script of everything, or of a namespace with all inside.
-pub(super) fn whole(topology: &Topology, arguments: &[String], part: Part, forest: &Forest, page: &Page) -> String {
+/// Above the script of everything, or of a namespace with all inside.
+pub(super) fn whole(topology: &Topology, arguments: &[String], part: Scope, forest: &Forest, page: &Page) -> String {
     let mut comment = Comment::default();
     let description = topology.description.as_deref().unwrap_or_default();
     let mut lines = description.lines();
@@ -48,7 +48,7 @@ pub(super) fn whole(topology: &Topology, arguments: &[String], part: Part, fores
     lines.for_each(|line| comment.say(line));
     comment.say("");
     let path = match part {
-        Part::Subtree(id) => Some(topology.namespace(id).path.as_str()),
+        Scope::Subtree(id) => Some(topology.namespace(id).path.as_str()),
         _ => None,
     };
     let what = path.map_or_else(|| "What".to_owned(), |path| format!("{path} of what"));
@@ -101,17 +101,17 @@ pub(super) fn whole(topology: &Topology, arguments: &[String], part: Part, fores
     format!("#!/bin/sh\n{}\n", comment.0)
 }
 
-/// Header of a single line: the shell in which it is typed.
-pub(super) fn single(topology: &Topology, part: Part, keeper: Option<&str>) -> String {
+/// Above a single line: in which shell it is typed.
+pub(super) fn single(topology: &Topology, part: Scope, keeper: Option<&str>) -> String {
     let shell = |path: Option<&str>| match path {
         Some(path) => format!("run by the shell that is {path}/init"),
         None => "run by a shell on the host, as root".to_owned(),
     };
-    let (Part::Init(id) | Part::Process(id, _) | Part::Subtree(id)) = part else { return String::new() };
+    let (Scope::Init(id) | Scope::Process(id, _) | Scope::Subtree(id)) = part else { return String::new() };
     let numbering = Numbering::predict(topology);
     let namespace = topology.namespace(id);
     let process = match part {
-        Part::Process(_, place) => namespace.processes.get(place).map(|process| (place, process)),
+        Scope::Process(_, place) => namespace.processes.get(place).map(|process| (place, process)),
         _ => None,
     };
     let (name, numbers, shell) = match process {

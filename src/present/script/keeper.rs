@@ -1,6 +1,6 @@
 //! Division of work: the lines of each shell that stands for nestns, on the host and as PID 1.
 
-use super::Part;
+use super::Scope;
 use super::caveats::{self, Certainty};
 use super::entering::{self, Proc, Target};
 use super::flags::{self, Flag};
@@ -81,13 +81,13 @@ pub(super) fn whole(forest: &Forest) -> Page {
 
 /// The line of one process, with the variables that it needs; `around` is what the programs around its namespace, which
 /// are entered to get there, have of their own, and `None` where there are none.
-pub(super) fn single(forest: &Forest, around: Option<(&str, Isolation)>, part: Part) -> Page {
+pub(super) fn single(forest: &Forest, around: Option<(&str, Isolation)>, part: Scope) -> Page {
     let mut page = Page::default();
     let Some(space) = forest.roots.first().map(|root| &root.like) else { return page };
     let target = around.map(|(path, isolation)| Target { variable: page.names.give("pid", path), isolation });
     let outside = Keeper { level: Level::Inside, place: Place::Outside, proc: Proc::Own, target };
     let mut lines = match part {
-        Part::Process(_, place) => match space.members.get(place) {
+        Scope::Process(_, place) => match space.members.get(place) {
             Some(member) if member.like.entry == Entry::Join => {
                 let variable = page.names.give("pid", &space.path);
                 let target = outside.target_in(variable, space);

@@ -36,8 +36,8 @@ use crate::topology::{Init, Namespace, NamespaceId, Topology};
 
 /// Part of a topology to write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Part {
-    /// The whole topology.
+pub enum Scope {
+    /// Everything.
     Whole,
     /// A namespace and everything inside, as if it stood directly below the host.
     Subtree(NamespaceId),
@@ -47,15 +47,15 @@ pub enum Part {
     Process(NamespaceId, usize),
 }
 
-/// Writes the script; `arguments` are those of a command line for the topology: its file, and values of variables.
-pub fn script(topology: &Topology, arguments: &[String], part: Part) -> String {
+/// Writes the script; `arguments` are how a command line calls the topology: its file, and values of variables.
+pub fn script(topology: &Topology, arguments: &[String], part: Scope) -> String {
     let forest = space::Forest::of(topology, part);
     match part {
-        Part::Whole | Part::Subtree(_) => {
+        Scope::Whole | Scope::Subtree(_) => {
             let page = keeper::whole(&forest);
             header::whole(topology, arguments, part, &forest, &page) + &page.text()
         }
-        Part::Init(id) | Part::Process(id, _) => {
+        Scope::Init(id) | Scope::Process(id, _) => {
             let mut entered = None;
             let mut around = topology.parent(id);
             while let Some(parent) = around.map(|parent| topology.namespace(parent)).filter(|parent| is_program(parent))

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::Part;
+use super::Scope;
 use super::series::{self, Run};
 use crate::topology::{
     Actor, Condition, Entry, Init, Isolation, Namespace, NamespaceId, Numbering, Output, Process, Program, Stdin,
@@ -79,15 +79,15 @@ pub(super) enum Kind {
 }
 
 impl Forest {
-    /// Namespaces of a part of a topology.
-    pub(super) fn of(topology: &Topology, part: Part) -> Self {
+    /// What of a topology a part is made of.
+    pub(super) fn of(topology: &Topology, part: Scope) -> Self {
         let numbering = Numbering::predict(topology);
         let roots = match part {
-            Part::Whole => topology.roots(),
-            Part::Subtree(id) | Part::Init(id) | Part::Process(id, _) => &[id],
+            Scope::Whole => topology.roots(),
+            Scope::Subtree(id) | Scope::Init(id) | Scope::Process(id, _) => &[id],
         };
         let mut roots: Vec<Space> = roots.iter().map(|&root| Space::of(topology, &numbering, root)).collect();
-        if part != Part::Whole {
+        if part != Scope::Whole {
             for root in &mut roots {
                 root.number = None;
             }

@@ -2,8 +2,11 @@
 
 use std::time::Duration;
 
-use super::{Part, script};
-use crate::topology::{Actor, Entry, Init, Namespace, Process, Program, Signal, Stop, Topology};
+use super::{Scope, script};
+use crate::topology::{
+    Actor, Entry, Init, Isolation, Labels, Namespace, Output, Position, Process, Program, RestartPolicy, Signal, Stdin,
+    Stop, Terminal, Topology, Weight,
+};
 
 const STOP: Stop = Stop { signal: Signal::TERM, grace: Duration::from_secs(5) };
 
@@ -25,8 +28,8 @@ fn namespace(path: &str, init: Init, processes: Vec<Process>) -> Namespace {
 
 /// The script without its header.
 fn lines(namespaces: Vec<Namespace>) -> String {
-    let topology = Topology::with_namespaces("x", namespaces);
-    let text = script(&topology, &["x.toml".to_owned()], Part::Whole);
+    let topology = Topology::planted("x", namespaces);
+    let text = script(&topology, &["x.toml".to_owned()], Scope::Whole);
     let (_, rest) = text.split_once("\n\n").expect("the header ends with an empty line");
     rest.replace(
         "# Only root may do this. An ordinary user first becomes root of a new user namespace.\nas_root=; [ \"$(id \
@@ -160,7 +163,7 @@ fn paths_that_look_alike_have_different_variables() {
 #[test]
 fn what_is_too_large_for_the_kernel_is_said() {
     let large = command("p", &["sh", "-c", &"# \n".repeat(50_000)]);
-    let topology = Topology::with_namespaces("x", vec![namespace("n", Init::Builtin, vec![large])]);
-    let text = script(&topology, &["x.toml".to_owned()], Part::Whole);
+    let topology = Topology::planted("x", vec![namespace("n", Init::Builtin, vec![large])]);
+    let text = script(&topology, &["x.toml".to_owned()], Scope::Whole);
     assert!(text.contains("# Beware   this is more than"), "{}", &text[..2000]);
 }

@@ -3,8 +3,8 @@
 use std::collections::{HashMap, HashSet};
 
 use super::node::{Facts, Kind, Label, Node, Runs};
-use super::outline::short;
 use super::state::State;
+use super::topology_nodes::short;
 use crate::controller::document::{ExitDocument, NamespaceDocument, ProcessDocument};
 use crate::topology::{Entry, Signal};
 
@@ -21,21 +21,21 @@ pub enum View<'a> {
 
 /// Part of a topology whose nodes are made.
 #[derive(Debug, Clone)]
-pub struct Part<'a> {
-    /// Paths of namespaces, including those around them.
+pub struct Scope<'a> {
+    /// The paths of namespaces, those around them with them.
     pub namespaces: HashSet<&'a str>,
     /// Paths of processes.
     pub processes: HashSet<&'a str>,
 }
 
-/// The nodes of a part of a topology, outermost first.
+/// The nodes of a scope of a topology, outermost first.
 pub fn nodes<'a>(
     namespaces: &'a [NamespaceDocument],
     processes: &'a [ProcessDocument],
-    part: &Part<'_>,
+    scope: &Scope<'_>,
     view: View<'_>,
 ) -> Vec<Node> {
-    let mut making = Making { inside: HashMap::new(), within: HashMap::new(), inits: HashMap::new(), part, view };
+    let mut making = Making { inside: HashMap::new(), within: HashMap::new(), inits: HashMap::new(), scope, view };
     for process in processes {
         if process.enter == "init" {
             making.inits.insert(&process.ns, process);
@@ -53,14 +53,14 @@ struct Making<'a, 'p> {
     inside: HashMap<&'a str, Vec<&'a ProcessDocument>>,
     within: HashMap<Option<&'a str>, Vec<&'a NamespaceDocument>>,
     inits: HashMap<&'a str, &'a ProcessDocument>,
-    part: &'p Part<'p>,
+    scope: &'p Scope<'p>,
     view: View<'p>,
 }
 
 impl<'a> Making<'a, '_> {
     fn namespaces(&self, parent: Option<&'a str>) -> Vec<Node> {
         let namespaces = self.within.get(&parent).into_iter().flatten();
-        let namespaces = namespaces.filter(|namespace| self.part.namespaces.contains(&*namespace.path));
+        let namespaces = namespaces.filter(|namespace| self.scope.namespaces.contains(&*namespace.path));
         namespaces.map(|namespace| self.namespace(namespace)).collect()
     }
 
@@ -79,7 +79,7 @@ impl<'a> Making<'a, '_> {
             (None, None) => note,
         };
         let processes = self.inside.get(&*namespace.path).into_iter().flatten();
-        let processes = processes.filter(|process| self.part.processes.contains(&*process.path));
+        let processes = processes.filter(|process| self.scope.processes.contains(&*process.path));
         let mut children: Vec<Node> = processes.map(|process| self.process(process)).collect();
         children.extend(self.namespaces(Some(&namespace.path)));
         Node {

@@ -1,4 +1,4 @@
-//! What `up` and `run` say while a tree lives: progress, the tree, warnings, the countdown, the timeline.
+//! The reports of `up` and `run` while a tree lives: progress, the tree, warnings, the countdown, the timeline.
 //!
 //! All of it goes to standard error; the lines of programs are made here and written by the controller.
 
@@ -25,8 +25,8 @@ use crate::present::count::count;
 use crate::present::duration::Human;
 use crate::present::escape::escape;
 use crate::present::line::{Controls, Lines};
-use crate::present::outline;
 use crate::present::stop;
+use crate::present::topology_nodes;
 use crate::present::tree::{self, Colour, Folding, Look};
 use crate::sys::errno::spelled;
 use crate::topology::{Position, Signal};
@@ -36,7 +36,7 @@ const ALIKE: usize = 5;
 /// A creation that takes no longer is not worth a bar.
 const QUICK: Duration = Duration::from_millis(150);
 
-/// How the story is told.
+/// Form of the reports.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
 pub(super) enum Progress {
     /// `tty` on a terminal, else `plain`
@@ -62,7 +62,7 @@ impl Progress {
     }
 }
 
-/// What a verb wants told.
+/// Extent of the reports of a verb.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Detail {
     /// All of it: `up`.
@@ -73,9 +73,9 @@ pub(super) enum Detail {
     Problems,
 }
 
-/// The teller.
+/// Reports of what happens to a tree, for people or as JSON Lines.
 #[derive(Debug)]
-pub(super) struct Story {
+pub(super) struct ConsoleReporter {
     progress: Progress,
     detail: Detail,
     colour: Colour,
@@ -90,7 +90,7 @@ pub(super) struct Story {
     countdown: u32,
 }
 
-impl Story {
+impl ConsoleReporter {
     pub(super) fn new(progress: Progress, detail: Detail, color: Color, files: Vec<String>, name: String) -> Self {
         Self {
             progress: progress.resolve(),
@@ -113,12 +113,12 @@ impl Story {
         self
     }
 
-    fn tells(&self) -> bool {
+    fn is_verbose(&self) -> bool {
         self.detail != Detail::Problems && matches!(self.progress, Progress::Tty | Progress::Plain)
     }
 
-    /// A whole line of the story. A closed standard error ends nothing.
-    fn say(&self, text: &str) {
+    /// Writes whole lines. A closed standard error ends nothing.
+    fn write(&self, text: &str) {
         if let Some(bar) = &self.bar {
             bar.finish_and_clear();
         }
@@ -130,7 +130,7 @@ impl Story {
         if let Some(object) = event.as_object_mut() {
             object.insert("ts".to_owned(), json!(Stamp::from(std::time::SystemTime::now()).to_string()));
         }
-        self.say(&format!("{event}\n"));
+        self.write(&format!("{event}\n"));
     }
 
     fn place(&self, position: Position) -> String {
@@ -161,13 +161,13 @@ impl Story {
         }
     }
 
-    /// A warning or error outside the story, which is told in every mode.
+    /// A warning or error, which is written in every mode.
     fn problem(&self, level: &str, path: Option<&str>, text: &str) {
         if self.progress == Progress::Json {
             self.event(json!({ "event": level, "path": path, "message": text }));
             return;
         }
-        self.say(&format!("{level}: {text}\n"));
+        self.write(&format!("{level}: {text}\n"));
     }
 }
 
@@ -186,7 +186,7 @@ pub(super) fn charset() -> Charset {
     }
 }
 
-impl Story {
+impl ConsoleReporter {
     /// What there is to say about the state directory.
     fn note_of_state(&mut self, note: &Note<'_>) {
         match note {
@@ -229,7 +229,7 @@ impl Story {
     }
 }
 
-impl Audience for Story {
+impl Audience for ConsoleReporter {
     fn progress(&mut self, done: usize, total: usize) {
         if self.detail == Detail::Problems {
             return;
@@ -251,7 +251,7 @@ impl Audience for Story {
                 }
             }
             Progress::Plain if is_news && self.began.elapsed() > Duration::from_secs(1) => {
-                self.say(&format!("[create] {done}/{total} · nothing released yet\n"));
+                self.write(&format!("[create] {done}/{total} · nothing released yet\n"));
             }
             Progress::Json if is_news => self.event(json!({ "event": "create", "done": done, "total": total })),
             _ => {}
@@ -277,7 +277,7 @@ impl Audience for Story {
         let controls = self.lines.controls;
         self.lines = Lines::new(self.colour, self.charset, paths.iter().map(String::as_str));
         self.lines.controls = controls;
-        if !self.tells() || self.detail == Detail::Start {
+        if !self.is_verbose() || self.detail == Detail::Start {
             // A bar that was drawn has done its work.
             if let Some(bar) = &self.bar {
                 bar.finish_and_clear();
@@ -293,8 +293,8 @@ impl Audience for Story {
             Human(create)
         );
         let look = Look { charset: self.charset, colour: self.colour, folding: Folding::Keep(ALIKE) };
-        let drawing = tree::render(&title, &outline::standing(roster), look);
-        self.say(&drawing);
+        let drawing = tree::render(&title, &topology_nodes::standing(roster), look);
+        self.write(&drawing);
     }
 
     fn line(&mut self, line: &Line<'_>) -> Vec<u8> {
@@ -353,11 +353,11 @@ impl Audience for Story {
                 let text = format!("PID 1 `{path}` {}; the kernel has killed everything inside", ended(*ending));
                 self.problem("error", Some(path), &text);
             }
-            Note::StopInside { path, sender } if self.tells() => {
-                self.say(&format!("`{path}` was asked to stop by PID {sender} inside it\n"));
+            Note::StopInside { path, sender } if self.is_verbose() => {
+                self.write(&format!("`{path}` was asked to stop by PID {sender} inside it\n"));
             }
-            Note::Stopping { cause } if self.tells() => self.say(&format!("stopping: {}\n", why(cause))),
-            Note::Killing if self.tells() => self.say("killing the roots\n"),
+            Note::Stopping { cause } if self.is_verbose() => self.write(&format!("stopping: {}\n", why(cause))),
+            Note::Killing if self.is_verbose() => self.write("killing the roots\n"),
             Note::Stopping { .. } | Note::Killing | Note::StopInside { .. } => {
                 if self.progress == Progress::Json && self.detail != Detail::Problems {
                     self.event(json!({ "event": "stopping", "path": self.name }));
@@ -396,7 +396,7 @@ impl Audience for Story {
         // On a terminal every second; elsewhere at once and then now and again.
         let due = self.progress == Progress::Tty || self.countdown.is_multiple_of(5);
         self.countdown += 1;
-        if waiting.is_empty() || !due || !self.tells() {
+        if waiting.is_empty() || !due || !self.is_verbose() {
             return;
         }
         let one = |waiting: &Waiting| match waiting.time {
@@ -407,15 +407,15 @@ impl Audience for Story {
         if waiting.len() > NAMED {
             names.push(format!("{} more", waiting.len() - NAMED));
         }
-        self.say(&format!("stopping: waiting for {} — Ctrl-C again to kill\n", names.join(", ")));
+        self.write(&format!("stopping: waiting for {} — Ctrl-C again to kill\n", names.join(", ")));
     }
 
     fn stopped(&mut self, timeline: &Timeline) {
         if self.progress == Progress::Json && self.detail != Detail::Problems {
             self.event(json!({ "event": "gone", "path": self.name, "ms": timeline.ms }));
         }
-        if self.tells() {
-            self.say(&stop::render(timeline));
+        if self.is_verbose() {
+            self.write(&stop::render(timeline));
         }
     }
 }

@@ -7,7 +7,7 @@ use nix::unistd::Pid;
 use crate::cli::command_error::CommandError;
 use crate::cli::names::Names;
 use crate::cli::place::Place;
-use crate::cli::selection::{self, Selection, Thing, is_over};
+use crate::cli::selection::{self, Selected, Selection, is_over};
 use crate::controller::control::message::Snapshot;
 use crate::controller::document::NamespaceDocument;
 use crate::observe::machine::{Inhabitant, Machine, Space, SpaceId};
@@ -18,7 +18,7 @@ use crate::topology::address::HOST;
 
 /// One who looks.
 #[derive(Debug)]
-pub(in crate::cli) struct Eye {
+pub(in crate::cli) struct NamedObserver {
     /// Its path.
     pub(in crate::cli) path: String,
     /// The namespace that it is in, as the file has it; `None` outside a topology.
@@ -39,17 +39,17 @@ pub(in crate::cli) struct Seen<'a> {
 
 /// All of them.
 #[derive(Debug)]
-pub(in crate::cli) struct Scene<'a> {
+pub(in crate::cli) struct Observation<'a> {
     /// `None` of the machine.
     pub(in crate::cli) topology: Option<String>,
-    pub(in crate::cli) eyes: Vec<Eye>,
+    pub(in crate::cli) observers: Vec<NamedObserver>,
     /// From where nobody looks, as it was written: it has ended, or is not there for the caller.
     pub(in crate::cli) missing: Vec<String>,
     pub(in crate::cli) seen: Vec<Seen<'a>>,
 }
 
 /// Which namespaces and processes a topology has, as the kernel has them.
-struct Cast<'a> {
+struct Resolver<'a> {
     machine: &'a Machine,
     snapshot: &'a Snapshot,
     names: &'a Names,
@@ -79,20 +79,20 @@ pub(in crate::cli) fn space_of(machine: &Machine, namespace: &NamespaceDocument)
     namespace.is_namespace(inode, id).then_some(space)
 }
 
-impl<'a> Scene<'a> {
+impl<'a> Observation<'a> {
     /// A topology: by default the host and every namespace look at every process.
     pub(in crate::cli) fn of_topology(
         machine: &'a Machine,
         (snapshot, names): (&'a Snapshot, &'a Names),
         (from, of): (&[Place], &[Address]),
     ) -> Result<Self, CommandError> {
-        let mut cast = Cast { machine, snapshot, names, members: members(machine), spaces: HashMap::new() };
+        let mut resolver = Resolver { machine, snapshot, names, members: members(machine), spaces: HashMap::new() };
         for namespace in &snapshot.namespaces {
-            cast.spaces.extend(space_of(machine, namespace).map(|space| (namespace.path.as_str(), space)));
+            resolver.spaces.extend(space_of(machine, namespace).map(|space| (namespace.path.as_str(), space)));
         }
-        let (eyes, missing) = cast.eyes(from)?;
-        let seen = cast.seen(of)?;
-        Ok(Self { topology: Some(snapshot.status.name.clone()), eyes, missing, seen })
+        let (observers, missing) = resolver.observers(from)?;
+        let seen = resolver.seen(of)?;
+        Ok(Self { topology: Some(snapshot.status.name.clone()), observers, missing, seen })
     }
 
     /// The machine: by default every namespace looks at every process.
@@ -102,7 +102,7 @@ impl<'a> Scene<'a> {
         (from, of): (&[Place], &[Address]),
     ) -> Result<Self, CommandError> {
         let members = members(machine);
-        let mut eyes = Vec::new();
+        let mut observers = Vec::new();
         let mut seen = Vec::new();
         for (id, space) in machine.spaces() {
             let path = names.of_space(machine, id);
@@ -115,7 +115,7 @@ impl<'a> Scene<'a> {
             let inside = members.get(&id).map_or(&[][..], Vec::as_slice);
             if from.is_empty() || from.iter().any(is_wanted) {
                 let observer = Observer { space: id, candidates: candidates(machine, id, inside) };
-                eyes.push(Eye { path, place: None, level: space.level, observer });
+                observers.push(NamedObserver { path, place: None, level: space.level, observer });
             }
             let mut processes: Vec<Seen> = inside
                 .iter()
@@ -135,13 +135,13 @@ impl<'a> Scene<'a> {
             processes.retain(|one| of.is_empty() || is_wanted(&one.path) || is_wanted(&bare));
             seen.extend(processes);
         }
-        if eyes.is_empty() || seen.is_empty() {
+        if observers.is_empty() || seen.is_empty() {
             let error = CommandError::not_found("nothing on this machine is called so");
             return Err(error.help("`nestns tree --host` shows what there is"));
         }
         let is_missing = |place: &&Place| matches!(place, Place::Inode(inode) if machine.by_inode(*inode).is_none());
         let missing = from.iter().filter(is_missing).map(ToString::to_string).collect();
-        Ok(Self { topology: None, eyes, missing, seen })
+        Ok(Self { topology: None, observers, missing, seen })
     }
 }
 
@@ -182,64 +182,65 @@ fn living(process: &Inhabitant) -> Option<i32> {
     threads.into_iter().find(|thread| !matches!(thread.state, 'Z' | 'X')).map(|thread| thread.tid())
 }
 
-impl<'a> Cast<'a> {
+impl<'a> Resolver<'a> {
     /// Who looks, and from where nobody does.
-    fn eyes(&self, from: &[Place]) -> Result<(Vec<Eye>, Vec<String>), CommandError> {
-        let host = || Eye {
+    fn observers(&self, from: &[Place]) -> Result<(Vec<NamedObserver>, Vec<String>), CommandError> {
+        let host = || NamedObserver {
             path: HOST.to_owned(),
             place: None,
             level: 0,
             observer: Observer { space: self.machine.own(), candidates: Vec::new() },
         };
-        let (mut eyes, mut missing) = (Vec::new(), Vec::new());
+        let (mut observers, mut missing) = (Vec::new(), Vec::new());
         let mut taken = HashSet::new();
         let everything = [Place::Everywhere];
         for place in if from.is_empty() { &everything } else { from } {
-            let found: Vec<Eye> = match place {
+            let found: Vec<NamedObserver> = match place {
                 Place::Everywhere => {
-                    let all = self.snapshot.namespaces.iter().filter_map(|space| self.eye(Thing::Namespace(space)));
+                    let all =
+                        self.snapshot.namespaces.iter().filter_map(|space| self.named(Selected::Namespace(space)));
                     std::iter::once(host()).chain(all).chain(self.made()).collect()
                 }
                 Place::Address(address) if address.is_host() && address.number().is_none() => vec![host()],
                 Place::Inode(inode) => {
                     let space = self.machine.by_inode(*inode);
-                    space.map(|space| self.eye_of(space).unwrap_or_else(host)).into_iter().collect()
+                    space.map(|space| self.observer_of(space).unwrap_or_else(host)).into_iter().collect()
                 }
                 Place::Address(address) => {
-                    let numbered = self.numbered_eyes(address);
+                    let numbered = self.numbered_observers(address);
                     if !numbered.is_empty() {
-                        eyes.extend(numbered.into_iter().filter(|eye| taken.insert(eye.path.clone())));
+                        observers.extend(numbered.into_iter().filter(|named| taken.insert(named.path.clone())));
                         continue;
                     }
                     let things =
                         selection::resolve(self.snapshot, std::slice::from_ref(address), &Selection::default());
                     let things = things?;
                     // A pattern means namespaces, where it means any.
-                    let is_any = things.iter().any(|thing| matches!(thing, Thing::Namespace(_)));
-                    let is_wanted = |thing: &&Thing| !is_any || matches!(thing, Thing::Namespace(_));
-                    things.iter().filter(is_wanted).filter_map(|&thing| self.eye(thing)).collect()
+                    let is_any = things.iter().any(|thing| matches!(thing, Selected::Namespace(_)));
+                    let is_wanted = |thing: &&Selected| !is_any || matches!(thing, Selected::Namespace(_));
+                    things.iter().filter(is_wanted).filter_map(|&thing| self.named(thing)).collect()
                 }
             };
             if found.is_empty() {
                 missing.push(place.to_string());
             }
-            eyes.extend(found.into_iter().filter(|eye: &Eye| taken.insert(eye.path.clone())));
+            observers.extend(found.into_iter().filter(|named: &NamedObserver| taken.insert(named.path.clone())));
         }
-        if eyes.is_empty() {
+        if observers.is_empty() {
             return Err(nobody_looks(&missing));
         }
-        Ok((eyes, missing))
+        Ok((observers, missing))
     }
 
     /// Whoever looks from a namespace of the machine, the topology's or not; `None` from the caller's own.
-    fn eye_of(&self, space: SpaceId) -> Option<Eye> {
+    fn observer_of(&self, space: SpaceId) -> Option<NamedObserver> {
         let declared = self.snapshot.namespaces.iter().find(|one| self.spaces.get(&*one.path) == Some(&space));
         match declared {
-            Some(namespace) => self.eye(Thing::Namespace(namespace)),
+            Some(namespace) => self.named(Selected::Namespace(namespace)),
             None if space == self.machine.own() => None,
             None => {
                 let members = self.members.get(&space).map_or(&[][..], Vec::as_slice);
-                Some(Eye {
+                Some(NamedObserver {
                     path: self.names.of_space(self.machine, space),
                     place: None,
                     level: self.machine.space(space).level,
@@ -250,13 +251,13 @@ impl<'a> Cast<'a> {
     }
 
     /// The namespaces that programs of the topology have made.
-    fn made(&self) -> impl Iterator<Item = Eye> + '_ {
+    fn made(&self) -> impl Iterator<Item = NamedObserver> + '_ {
         let declared: HashSet<SpaceId> = self.spaces.values().copied().collect();
         let is_made = move |id: SpaceId| {
             let mut around = std::iter::successors(Some(id), |&id| self.machine.space(id).parent);
             !declared.contains(&id) && around.any(|id| declared.contains(&id))
         };
-        self.machine.spaces().filter(move |&(id, _)| is_made(id)).map(|(id, space)| Eye {
+        self.machine.spaces().filter(move |&(id, _)| is_made(id)).map(|(id, space)| NamedObserver {
             path: self.names.of_space(self.machine, id),
             place: None,
             level: space.level,
@@ -268,33 +269,33 @@ impl<'a> Cast<'a> {
     }
 
     /// Those who are not declared, by a number, as observers.
-    fn numbered_eyes(&self, address: &Address) -> Vec<Eye> {
+    fn numbered_observers(&self, address: &Address) -> Vec<NamedObserver> {
         let seen = self.numbered(address, &self.strangers());
-        let eye = |one: Seen<'_>| {
+        let named = |one: Seen<'_>| {
             let observer = Observer { space: one.process.space?, candidates: vec![one.process.pid()] };
             let is_declared = self.spaces.values().any(|&space| space == observer.space);
             let place = one.place.filter(|_| is_declared);
-            Some(Eye { path: one.path, place, level: one.process.numbers.len() - 1, observer })
+            Some(NamedObserver { path: one.path, place, level: one.process.numbers.len() - 1, observer })
         };
-        seen.into_iter().filter_map(eye).collect()
+        seen.into_iter().filter_map(named).collect()
     }
 
-    fn eye(&self, thing: Thing<'_>) -> Option<Eye> {
+    fn named(&self, thing: Selected<'_>) -> Option<NamedObserver> {
         let place = thing.namespace();
         let &space = self.spaces.get(place)?;
         let (space, candidates) = match thing {
-            Thing::Namespace(_) => {
+            Selected::Namespace(_) => {
                 let members = self.members.get(&space).map_or(&[][..], Vec::as_slice);
                 (space, candidates(self.machine, space, members))
             }
-            Thing::Process(process) => {
+            Selected::Process(process) => {
                 let pid = process.pids.first().copied().flatten()?;
                 // Where it is, not where it should be.
                 let process = self.names.process(pid).and_then(|_| self.machine.process(pid))?;
                 (process.space.unwrap_or(space), vec![living(process).unwrap_or(pid)])
             }
         };
-        Some(Eye {
+        Some(NamedObserver {
             path: thing.path().to_owned(),
             place: Some(place.to_owned()),
             level: place.split('/').count(),
@@ -319,14 +320,14 @@ impl<'a> Cast<'a> {
         } else {
             selection::resolve(self.snapshot, &others, &Selection::default())?
         };
-        let mut declared: HashMap<&str, Vec<Thing>> = HashMap::new();
+        let mut declared: HashMap<&str, Vec<Selected>> = HashMap::new();
         for process in &self.snapshot.processes {
-            declared.entry(process.ns.as_str()).or_default().push(Thing::Process(process));
+            declared.entry(process.ns.as_str()).or_default().push(Selected::Process(process));
         }
         for thing in things {
             let processes = match thing {
-                Thing::Process(_) => vec![thing],
-                Thing::Namespace(space) => declared.get(&*space.path).cloned().unwrap_or_default(),
+                Selected::Process(_) => vec![thing],
+                Selected::Namespace(space) => declared.get(&*space.path).cloned().unwrap_or_default(),
             };
             for process in processes {
                 if let Some(one) = self.declared(process).filter(|one| taken.insert(one.process.pid())) {
@@ -334,7 +335,7 @@ impl<'a> Cast<'a> {
                 }
             }
             // Children of programs and whoever has come in by another door.
-            let Thing::Namespace(namespace) = thing else { continue };
+            let Selected::Namespace(namespace) = thing else { continue };
             let Some(&space) = self.spaces.get(&*namespace.path) else { continue };
             for &process in strangers.get(&space).into_iter().flatten() {
                 let one = self.stranger(process, namespace, space);
@@ -414,8 +415,8 @@ impl<'a> Cast<'a> {
     }
 
     /// A declared process that lives.
-    fn declared(&self, thing: Thing<'_>) -> Option<Seen<'a>> {
-        let Thing::Process(document) = thing else { return None };
+    fn declared(&self, thing: Selected<'_>) -> Option<Seen<'a>> {
+        let Selected::Process(document) = thing else { return None };
         if is_over(document) {
             return None;
         }

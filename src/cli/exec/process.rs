@@ -54,7 +54,7 @@ pub(super) fn own_failure(error: CommandError) -> CommandError {
 
 /// A program under way.
 #[derive(Debug)]
-pub(super) struct Session {
+pub(super) struct ExecProcess {
     connection: Connection,
     request: u64,
     /// Its number and path, when it has begun.
@@ -65,7 +65,7 @@ pub(super) struct Session {
     ended: Option<ExitDocument>,
 }
 
-impl Session {
+impl ExecProcess {
     /// Asks for it; the descriptors are its streams.
     pub(super) fn begin(
         mut connection: Connection,
@@ -171,7 +171,7 @@ impl Session {
     }
 }
 
-impl AsFd for Session {
+impl AsFd for ExecProcess {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.connection.client.as_fd()
     }
