@@ -102,7 +102,7 @@ pub(super) fn run(args: &Args) -> Result<Status, CommandError> {
         }
     }
     for path in &paused {
-        standard_error::write(&format!("note: `{path}` is paused: it notices the signal when it goes on\n"));
+        standard_error::write(&format!("`{path}` is paused: it notices the signal when it goes on\n"));
     }
     let refusal = |(path, reason): &(String, String)| {
         CommandError::new(ErrorKind::Forbidden, format!("cannot signal `{path}`: {reason}"))
