@@ -43,6 +43,14 @@ const ACCEPTED: usize = 32;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(in crate::controller) struct ClientId(u32);
 
+#[cfg(test)]
+impl ClientId {
+    /// A client of this number, which a test makes up.
+    pub(in crate::controller) fn numbered(number: u32) -> Self {
+        Self(number)
+    }
+}
+
 /// Something that was asked.
 #[derive(Debug)]
 pub(in crate::controller) struct Asked {

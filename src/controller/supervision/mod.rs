@@ -9,6 +9,8 @@ mod awaiting;
 mod conditions;
 mod edge;
 mod exec_processes;
+#[cfg(test)]
+mod fake;
 mod judging;
 mod opening;
 mod pausing;
@@ -18,6 +20,8 @@ mod rules;
 mod run_command;
 mod signalling;
 mod stop;
+#[cfg(test)]
+mod tests;
 
 use std::time::Duration;
 
