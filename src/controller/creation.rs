@@ -2,43 +2,40 @@
 
 use std::ffi::OsStr;
 use std::os::fd::AsFd;
+use std::path::PathBuf;
 use std::time::Duration;
 
-use nix::errno::Errno;
-use nix::libc;
-
-use super::audience::{Audience, Cause, Loss, Note};
-use super::claim::claim;
+use super::audience::Audience;
+use super::channels::{self, Channels};
 use super::control::server::Server;
 use super::diagnosis::describe;
 use super::event_loop::EventLoop;
 use super::freezing::TreeFreezer;
-use super::guardian::{GUARDIANS, Guardian, Name, Ward};
+use super::guardian::{Name, SavedTerminal, Ward};
 use super::herald::Herald;
 use super::journal::Journal;
 use super::journal::event::{Event as Noted, WHOLE};
-use super::left_behind::{Left, tell_of_remains};
-use super::life::{COLLAPSE, Event};
-use super::life_loop;
+use super::left_behind::Left;
 use super::readiness::manager::Manager;
 use super::relay::{self, Keyboard, Relay};
 use super::roster::Roster;
 use super::standard_output::StandardOutput;
+use super::start::{Interruption, Start};
 use super::state_directory::{self, STATE_ROOT, StateDirectory, TOPOLOGY, TRUTH_VARIABLE};
 use super::supervision::{Conclusion, Opening, Rules, Supervisor};
 use super::timeline::milliseconds;
 use super::trouble::Trouble;
+use super::truth::Origin;
 use super::world::{Host, Parts, World};
-use super::{Outcome, Request, Summary, channels, threshold, verification};
-use crate::engine::failure::{Failure, Stage};
+use super::{Options, Outcome, Request, Summary, life_loop, threshold};
 use crate::engine::inheritance::FIRST_FREE;
-use crate::engine::keeper::{Keeper, Reaped, Setback};
+use crate::engine::keeper::Keeper;
 use crate::engine::last_words;
 use crate::engine::moment::Moment;
 use crate::engine::pid_one::run_pid_one;
-use crate::engine::plan::{Common, Counts, Plan, Subject};
+use crate::engine::plan::{Common, Counts, Plan};
 use crate::engine::readiness::NOTIFY_SOCKET;
-use crate::observe::doctor::required::{RefusedCall, refused_calls};
+use crate::observe::doctor::required::refused_calls;
 use crate::sys::call::{Call, CallError, Named};
 use crate::sys::caller::Dispositions;
 use crate::sys::pidfd::Pidfd;
@@ -48,202 +45,211 @@ use crate::topology::{Init, Terminal};
 
 /// Up to so many namespaces the memory of parsing is not worth giving back before the first fork.
 const FEW: u32 = 32;
+
 /// Brings a topology to life and stays with it until it has ended.
 ///
 /// # Errors
 ///
 /// [`Trouble`], after everything that existed has been removed. A creation that was interrupted is no trouble.
-#[expect(clippy::too_many_lines, reason = "one step after another")]
 pub fn run(request: Request, audience: &mut dyn Audience) -> Outcome {
     let began = Moment::now();
     last_words::prepare();
-    // A call that is missing only when the tree is to be stopped would make one that cannot be.
-    if request.options.herald.is_none() {
-        // A client that has started this controller has tried them, to tell of them itself.
-        let refused = refused_calls();
-        if !refused.is_empty() {
-            return Err(Trouble::Calls(refused));
-        }
-    }
-    let Request { topology, origin, base, options } = request;
-    // Nothing of the caller's beyond the standard descriptors is of any use to anybody here.
-    let system = |what| move |cause: CallError| Trouble::System { what, cause };
-    let spared = [options.herald.as_ref().map(AsFd::as_fd), options.tied_to.as_ref().map(AsFd::as_fd)];
-    descriptor::close_from_but(3, &spared).by(Call::CloseRange).map_err(system("close the caller's descriptors"))?;
-    let descriptors = channels::reserve_own()?;
-    let herald =
-        options.herald.map(Herald::settle).transpose().by(Call::Fcntl).map_err(system("keep a channel open"))?;
-    let tied_to = options
-        .tied_to
-        .map(|tied_to| Pidfd::above(tied_to, FIRST_FREE))
-        .transpose()
-        .by(Call::Fcntl)
-        .map_err(system("keep a descriptor open"))?;
-    let directory = StateDirectory::place(&origin.name);
-    let mut environment = options.environment;
-    // It is for nestns itself: a program that said it is ready there would speak for the whole tree.
-    let manager = Manager::at(environment.remove(OsStr::new(NOTIFY_SOCKET)).as_deref());
-    if options.announce_truth {
-        environment.insert(TRUTH_VARIABLE.into(), state_directory::truth_in(&directory).into());
-    }
-    if let Some(root) = state_directory::state_root() {
-        // A program starts in another directory than the caller.
-        environment.insert(STATE_ROOT.into(), root.into());
-    }
-    let on_exit = topology.on_exit;
-    let log_bytes = topology.log_bytes;
-    let wants_terminal = wants_terminal(&topology)
-        || options.command.as_ref().is_some_and(|command| command.process.terminal == Terminal::Own);
-    let dispositions = Dispositions::take_over().by(Call::Sigprocmask).map_err(system("block signals"))?;
-    let common = Common {
-        environment,
-        dispositions,
-        directory: std::env::current_dir().unwrap_or_else(|_| "/".into()),
-        descriptors,
-        title: TitleArea::locate(),
-        visited: options.command.as_ref().and_then(|command| command.namespace.clone()),
-        order: options.order,
-    };
-    let plan = Plan::new(&topology, &base, common)?;
-    drop(topology);
-    if plan.counts().namespaces > FEW {
-        // A command line's worth of memory is cheaper to copy than to give back and fault in again.
-        memory::trim();
-    }
-    channels::reserve(&plan)?;
-    let channels = channels::lay_out().map_err(system("open the channels of the tree"))?;
-    let keyboard = if herald.is_some() { Keyboard::Lent } else { Keyboard::Caller };
-    let relay = wants_terminal.then(|| Relay::open(keyboard).map_err(system("open a pseudo-terminal"))).transpose()?;
-    let saved = if wants_terminal && keyboard == Keyboard::Caller { relay::saved_terminal() } else { None };
+    let prepared = Prepared::of(request)?;
+    let Channels { reports, gate } = channels::lay_out().map_err(system("open the channels of the tree"))?;
+    let relay = prepared.open_relay()?;
+    let saved = prepared.saved_terminal();
     // Whatever the executable is called: a controller that has lost its directory is looked for by this.
     title::set_name("nestns");
-    // From here on a death at any moment leaves nothing; until here there is nothing that it could leave.
+    let Prepared { plan, origin, directory, manager, rules, options, log_bytes, .. } = prepared;
     let mut ward = Ward { terminal: saved.as_ref(), directory: &directory, name: Name::Untaken };
-    let mut guardian = Guardian::start(&ward).map_err(|cause| match RefusedCall::fork(cause) {
-        Some(refused) => Trouble::Calls(vec![refused]),
-        None => Trouble::System { what: "start the guardian", cause },
-    })?;
-    let state = match claim(&origin.name, &directory, audience) {
-        Ok(state) => state,
-        Err(error) => {
-            guardian.dismiss();
-            return Err(error.into());
-        }
-    };
+    let state;
+    // From here on a death at any moment leaves nothing; until here there is nothing that it could leave.
+    let mut start = Start::under_guardian(&ward, audience)?;
+    state = start.take_name(&origin, &ward)?;
     fault::point("name-taken");
     ward.name = Name::Taken;
-    let mut attempts = 1;
-    while let Err(cause) = guardian.entrust(state.remains()) {
-        if attempts == GUARDIANS {
-            tell_of_remains(state.remains().remove(), audience);
-            return Err(Trouble::System { what: "start the guardian", cause });
-        }
-        attempts += 1;
-        // It was killed before it was told anything, which is no reason not to build.
-        audience.note(&Note::GuardianLost { loss: Loss::of(cause) });
-        guardian.bury();
-        guardian = match Guardian::start(&ward) {
-            Ok(guardian) => guardian,
-            Err(cause) => {
-                tell_of_remains(state.remains().remove(), audience);
-                return Err(Trouble::System { what: "start the guardian", cause });
-            }
-        };
-    }
+    start.entrust(&ward, &state)?;
     let events = EventLoop::new().map_err(system("open an event loop"))?;
     let output = StandardOutput::open(options.lines_to, &events);
-    let server = match Server::open(&state.remains().handle(), &events) {
-        Ok(server) => server,
-        Err(cause) => {
-            guardian.dismiss();
-            return Err(Trouble::System { what: "open the control socket", cause });
-        }
-    };
-    let crossing = match threshold::cross() {
-        Ok(crossing) => crossing,
-        Err(failure) => {
-            guardian.dismiss();
-            return Err(describe(&Roster::new(plan), failure));
-        }
-    };
+    let server = Server::open(&state.remains().handle(), &events).map_err(system("open the control socket"))?;
+    let crossing = threshold::cross().map_err(|failure| describe(&Roster::new(plan), failure))?;
     let alone = threshold::is_single_user(&crossing);
     let journal = Journal::open(&state.remains().handle(), log_bytes, plan.counts().logged);
-    let limit = options.timeout.map(|timeout| began.plus(timeout));
-    let parts = Parts {
-        plan,
-        audience,
-        events,
-        output,
-        relay,
-        saved: saved.as_ref(),
-        remains: state.remains(),
-        guardian,
-        reports: channels.reports,
-        limit,
-        server,
-        origin: &origin,
-        journal,
-        tied_to,
-        signals_for: options.signals_for,
-    };
-    let mut world = World::new(parts).by(Call::EpollCtl).map_err(system("watch the channels of the tree"))?;
-    let Counts { namespaces, processes, depth, .. } = plan.counts();
-    let controller = nix::unistd::getpid().as_raw();
-    world.record(&Noted::Create { path: WHOLE, name: &origin.name, controller, namespaces, processes, depth });
-    let keeper = Keeper::new(plan, None, crossing, run_pid_one);
-    let mut creation = Creation { world, keeper, state: &state };
-    let result = if alone { creation.refuse_other_users() } else { Ok(()) };
-    let create = match result.and_then(|()| creation.create(began)) {
-        Ok(create) => create,
-        Err(None) => {
-            let (status, left) = creation.roll_back();
-            let timeline = None;
-            return Ok(Summary {
-                name: origin.name.clone(),
-                truth: state.truth(),
-                counts: plan.counts(),
-                create: None,
-                release: None,
-                timeline,
-                status,
-                left,
-            });
-        }
-        Err(Some(trouble)) => {
-            creation.roll_back();
-            return Err(trouble);
-        }
-    };
-    let written = creation.world.begin_truth().and_then(|()| match &options.text {
-        Some(text) => state.remains().write(TOPOLOGY, text.as_bytes()),
-        None => Ok(()),
-    });
-    if let Err(error) = written {
-        creation.roll_back();
-        return Err(error.into());
-    }
-    creation.world.watch_home();
-    fault::point("truth-written");
-    let ms = milliseconds(create);
-    creation.world.record(&Noted::Verify { path: WHOLE, namespaces, processes, depth, ms });
-    creation.world.audience.standing(&creation.world.tree.roster, create);
-    let Creation { world, keeper, .. } = creation;
-    let opening = Opening { gates: options.gates, herald, manager, began, create, release: None };
-    let rules = Rules { on_exit, status_from: options.status_from, fixture: options.fixture, stays: options.stays };
-    let host = Host::new(world, keeper, channels.gate);
-    let freezer = Box::new(TreeFreezer::new(state.remains()));
-    let supervisor = Supervisor::new(host, freezer, rules, options.command, opening);
-    let (Conclusion { status, release, timeline }, left) = life_loop::live(supervisor, options.gates);
-    Ok(Summary {
+    start.begin_to_build(|guardian, audience| {
+        let parts = Parts {
+            plan,
+            audience,
+            events,
+            output,
+            relay,
+            saved: saved.as_ref(),
+            remains: state.remains(),
+            guardian,
+            reports,
+            limit: options.timeout.map(|timeout| began.plus(timeout)),
+            server,
+            origin: &origin,
+            journal,
+            tied_to: options.tied_to,
+            signals_for: options.signals_for,
+        };
+        let world = World::new(parts).by(Call::EpollCtl).map_err(system("watch the channels of the tree"))?;
+        Ok((world, Keeper::new(plan, None, crossing, run_pid_one)))
+    })?;
+    let summary = |create, (conclusion, left): (Conclusion, Left)| Summary {
         name: origin.name.clone(),
         truth: state.truth(),
         counts: plan.counts(),
-        create: Some(create),
-        release,
-        timeline,
-        status,
+        create,
+        release: conclusion.release,
+        timeline: conclusion.timeline,
+        status: conclusion.status,
         left,
-    })
+    };
+    let create = match build(&mut start, alone, began) {
+        Ok(create) => create,
+        Err(Interruption::Trouble(trouble)) => return Err(*trouble),
+        Err(Interruption::Stopped) => {
+            let (status, left) = start.roll_back();
+            return Ok(summary(None, (Conclusion { status, release: None, timeline: None }, left)));
+        }
+    };
+    write_state(start.world()?, &state, options.text.as_deref(), create)?;
+    let (world, keeper) = start.finish()?;
+    let opening = Opening { gates: options.gates, herald: options.herald, manager, began, create, release: None };
+    let freezer = Box::new(TreeFreezer::new(state.remains()));
+    let supervisor = Supervisor::new(Host::new(world, keeper, gate), freezer, rules, options.command, opening);
+    Ok(summary(Some(create), life_loop::live(supervisor, options.gates)))
+}
+
+fn system(what: &'static str) -> impl Fn(CallError) -> Trouble {
+    move |cause| Trouble::System { what, cause }
+}
+
+/// Writes that the creation begins, and creates everything. Returns how long that took.
+fn build(start: &mut Start<'_>, alone: bool, began: Moment) -> Result<Duration, Interruption> {
+    let world = start.world()?;
+    let plan = world.tree.plan;
+    let Counts { namespaces, processes, depth, .. } = plan.counts();
+    let name = world.tree.name.clone();
+    let controller = nix::unistd::getpid().as_raw();
+    world.record(&Noted::Create { path: WHOLE, name: &name, controller, namespaces, processes, depth });
+    if alone {
+        refuse_other_users(plan)?;
+    }
+    start.build(began)
+}
+
+/// Writes the files that tell of a tree which stands; without them no gate is opened.
+fn write_state(
+    world: &mut World<'_>,
+    state: &StateDirectory,
+    text: Option<&str>,
+    create: Duration,
+) -> Result<(), Trouble> {
+    world.begin_truth()?;
+    if let Some(text) = text {
+        state.remains().write(TOPOLOGY, text.as_bytes())?;
+    }
+    world.watch_home();
+    fault::point("truth-written");
+    let Counts { namespaces, processes, depth, .. } = world.tree.plan.counts();
+    let ms = milliseconds(create);
+    world.record(&Noted::Verify { path: WHOLE, namespaces, processes, depth, ms });
+    world.audience.standing(&world.tree.roster, create);
+    Ok(())
+}
+
+/// A request that has been taken apart, as far as nothing outside of this process is changed.
+struct Prepared {
+    plan: Plan,
+    origin: Origin,
+    directory: PathBuf,
+    manager: Manager,
+    rules: Rules,
+    log_bytes: u64,
+    keyboard: Keyboard,
+    wants_terminal: bool,
+    options: Options,
+}
+
+impl Prepared {
+    fn of(request: Request) -> Result<Self, Trouble> {
+        // A call that is missing only when the tree is to be stopped would make one that cannot be.
+        if request.options.herald.is_none() {
+            // A client that has started this controller has tried them, to tell of them itself.
+            let refused = refused_calls();
+            if !refused.is_empty() {
+                return Err(Trouble::Calls(refused));
+            }
+        }
+        let Request { topology, origin, base, mut options } = request;
+        let descriptors = keep_descriptors(&mut options)?;
+        let directory = StateDirectory::place(&origin.name);
+        let mut environment = std::mem::take(&mut options.environment);
+        // It is for nestns itself: a program that said it is ready there would speak for the whole tree.
+        let manager = Manager::at(environment.remove(OsStr::new(NOTIFY_SOCKET)).as_deref());
+        if options.announce_truth {
+            environment.insert(TRUTH_VARIABLE.into(), state_directory::truth_in(&directory).into());
+        }
+        if let Some(root) = state_directory::state_root() {
+            // A program starts in another directory than the caller.
+            environment.insert(STATE_ROOT.into(), root.into());
+        }
+        let rules = Rules {
+            on_exit: topology.on_exit,
+            status_from: options.status_from.take(),
+            fixture: options.fixture,
+            stays: options.stays,
+        };
+        let wants_terminal = wants_terminal(&topology)
+            || options.command.as_ref().is_some_and(|command| command.process.terminal == Terminal::Own);
+        let dispositions = Dispositions::take_over().by(Call::Sigprocmask).map_err(system("block signals"))?;
+        let common = Common {
+            environment,
+            dispositions,
+            directory: std::env::current_dir().unwrap_or_else(|_| "/".into()),
+            descriptors,
+            title: TitleArea::locate(),
+            visited: options.command.as_ref().and_then(|command| command.namespace.clone()),
+            order: options.order,
+        };
+        let plan = Plan::new(&topology, &base, common)?;
+        let log_bytes = topology.log_bytes;
+        drop(topology);
+        if plan.counts().namespaces > FEW {
+            // A command line's worth of memory is cheaper to copy than to give back and fault in again.
+            memory::trim();
+        }
+        channels::reserve(&plan)?;
+        let keyboard = if options.herald.is_some() { Keyboard::Lent } else { Keyboard::Caller };
+        Ok(Self { plan, origin, directory, manager, rules, log_bytes, keyboard, wants_terminal, options })
+    }
+
+    /// A pseudo-terminal, where a process has one.
+    fn open_relay(&self) -> Result<Option<Relay>, Trouble> {
+        let open = || Relay::open(self.keyboard).map_err(system("open a pseudo-terminal"));
+        self.wants_terminal.then(open).transpose()
+    }
+
+    /// The caller's terminal as it is now, where it is used for that.
+    fn saved_terminal(&self) -> Option<SavedTerminal> {
+        let is_used = self.wants_terminal && self.keyboard == Keyboard::Caller;
+        is_used.then(relay::saved_terminal).flatten()
+    }
+}
+
+/// Closes what the caller has open besides the standard descriptors, which is of no use to anything here, and moves what is
+/// needed above the agreed numbers. Returns the limits on descriptors as they were, where they were changed.
+fn keep_descriptors(options: &mut Options) -> Result<Option<(u64, u64)>, Trouble> {
+    let spared = [options.herald.as_ref().map(AsFd::as_fd), options.tied_to.as_ref().map(AsFd::as_fd)];
+    descriptor::close_from_but(3, &spared).by(Call::CloseRange).map_err(system("close the caller's descriptors"))?;
+    let descriptors = channels::reserve_own()?;
+    let herald = options.herald.take().map(Herald::settle).transpose();
+    options.herald = herald.by(Call::Fcntl).map_err(system("keep a channel open"))?;
+    let tied_to = options.tied_to.take().map(|tied_to| Pidfd::above(tied_to, FIRST_FREE)).transpose();
+    options.tied_to = tied_to.by(Call::Fcntl).map_err(system("keep a descriptor open"))?;
+    Ok(descriptors)
 }
 
 fn wants_terminal(topology: &crate::topology::Topology) -> bool {
@@ -257,153 +263,19 @@ fn wants_terminal(topology: &crate::topology::Topology) -> bool {
     })
 }
 
-struct Creation<'a> {
-    world: World<'a>,
-    keeper: Keeper,
-    state: &'a StateDirectory,
-}
-
-impl Creation<'_> {
-    /// In a user namespace with one id, any other user cannot be had: said before anything is built.
-    fn refuse_other_users(&self) -> Result<(), Option<Trouble>> {
-        let plan = self.world.tree.plan;
-        for index in plan.indices() {
-            let namespace = plan.namespace(index);
-            for slot in namespace.slots() {
-                if let Some(process) = namespace.process(slot)
-                    && let Some(identity) =
-                        process.identity.as_ref().filter(|identity| identity.uid != 0 || identity.gid != 0)
-                {
-                    let path = namespace.path_of(slot);
-                    return Err(Some(Trouble::SingleUser { path, uid: identity.uid, position: process.position }));
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// Creates everything and makes sure that the kernel agrees. `None` means that somebody has asked for an end.
-    fn create(&mut self, began: Moment) -> Result<Duration, Option<Trouble>> {
-        let plan = self.world.tree.plan;
-        let mut raise = || -> Result<(), Setback> {
-            for root in plan.roots() {
-                self.keeper.raise(root, &mut self.world)?;
-            }
-            self.keeper.finish(&mut self.world)
-        };
-        match raise() {
-            Ok(()) => {}
-            Err(Setback::Failed(failure)) => {
-                // The one who failed has said so before; its keeper has only noticed.
-                self.world.drain_reports();
-                self.world.tree.fail(failure);
-            }
-            Err(Setback::Interrupted) => self.world.drain_reports(),
-        }
-        while self.world.tree.roster.outstanding() > 0 {
-            self.give_up_if_told()?;
-            self.look_after_children();
-            self.give_up_if_told()?;
-            self.world.pump_reports();
-        }
-        self.give_up_if_told()?;
-        self.world.tree.life = self.world.tree.life.on(Event::Built).0;
-        let unreadable =
-            |cause: CallError| Some(Trouble::System { what: "compare the tree with the kernel's view of it", cause });
-        let mismatches = verification::compare(&self.world.tree.roster).map_err(unreadable)?;
-        if !mismatches.is_empty() {
-            // A process that died in this moment is the cause, not a difference.
-            self.look_after_children();
-            self.world.drain_reports();
-            self.give_up_if_told()?;
-            return Err(Some(Trouble::Mismatch(mismatches)));
-        }
-        Ok(Moment::now().since(began))
-    }
-
-    fn give_up_if_told(&mut self) -> Result<(), Option<Trouble>> {
-        // What ends before the gates open has failed, whatever it was.
-        while let Some(incident) = self.world.tree.incidents.pop_front() {
-            if let super::tree::Incident::Ended(subject, _, _) = incident {
-                self.world.tree.fail(Failure::new(subject, Stage::Died, Errno::UnknownErrno));
-            }
-        }
-        if let Some(failure) = self.world.tree.failure.take() {
-            return Err(Some(describe(&self.world.tree.roster, failure)));
-        }
-        if self.world.tree.stop.is_some() { Err(None) } else { Ok(()) }
-    }
-
-    fn look_after_children(&mut self) {
-        if !std::mem::take(&mut self.world.child_ended) {
-            return;
-        }
-        loop {
-            match self.keeper.reap() {
-                Reaped::Kid(subject, _) => {
-                    self.world.drain_reports();
-                    self.world.tree.fail(Failure::new(subject, Stage::Died, Errno::UnknownErrno));
-                }
-                Reaped::Orphan(pid, _) if pid == self.world.guardian.pid => {
-                    if let Err(cause) = self.world.replace_guardian(Loss::Killed) {
-                        self.world.tree.fail(Failure::new(Subject::init(0), Stage::Guard, cause));
-                    }
-                }
-                Reaped::Orphan(..) => {}
-                Reaped::Nothing | Reaped::Childless => return,
+/// In a user namespace with one id, any other user cannot be had: said before anything is built.
+fn refuse_other_users(plan: Plan) -> Result<(), Trouble> {
+    for index in plan.indices() {
+        let namespace = plan.namespace(index);
+        for slot in 0..=u32::try_from(namespace.processes.len()).unwrap_or(u32::MAX) {
+            if let Some(process) = namespace.process(slot)
+                && let Some(identity) =
+                    process.identity.as_ref().filter(|identity| identity.uid != 0 || identity.gid != 0)
+            {
+                let path = namespace.path_of(slot);
+                return Err(Trouble::SingleUser { path, uid: identity.uid, position: process.position });
             }
         }
     }
-
-    /// Kills what exists, reaps it, and removes what was made. Returns the status of an interrupted creation.
-    fn roll_back(mut self) -> (u8, Left) {
-        let status = match &self.world.tree.stop {
-            Some(_) if self.world.tree.stop_again => Cause::KILLED,
-            Some(cause) => cause.status(),
-            None => 5,
-        };
-        let stuck = kill_and_reap(&mut self.keeper, &mut self.world, Moment::now().plus(COLLAPSE));
-        if !stuck.is_empty() {
-            self.world.audience.note(&Note::Stuck { paths: &stuck });
-        }
-        self.world.record(&Noted::Gone { path: WHOLE });
-        let World { guardian, output, events, relay, saved, mut journal, audience, .. } = self.world;
-        journal.flush();
-        if let Some(mut relay) = relay {
-            relay.release(saved, &events);
-        }
-        output.finish(&events);
-        if !stuck.is_empty() {
-            // Whoever comes next is to know of what still lives.
-            self.state.remains().leave();
-        }
-        self.state.remains().let_go();
-        guardian.dismiss();
-        // It is not 0: the tree was to stand.
-        (status, tell_of_remains(self.state.remains().remove(), audience))
-    }
-}
-
-/// Kills the roots and reaps until nothing is left, or the time is over; then the rest is named.
-fn kill_and_reap(keeper: &mut Keeper, world: &mut World<'_>, until: Moment) -> Vec<String> {
-    for kid in keeper.kids().iter().filter(|kid| !kid.gone) {
-        if let Ok(pidfd) = Pidfd::open(kid.pid) {
-            let _ = pidfd.signal(libc::SIGKILL);
-        }
-    }
-    loop {
-        match keeper.reap() {
-            Reaped::Kid(..) | Reaped::Orphan(..) => {}
-            Reaped::Childless => return Vec::new(),
-            Reaped::Nothing if keeper.living() == 0 => return Vec::new(),
-            Reaped::Nothing => {
-                let left = until.since(Moment::now());
-                if left.is_zero() {
-                    let living = keeper.kids().iter().filter(|kid| !kid.gone);
-                    return living.map(|kid| world.tree.path(kid.subject)).collect();
-                }
-                world.pump(Some(left));
-            }
-        }
-    }
+    Ok(())
 }

@@ -33,6 +33,7 @@ pub mod readiness;
 mod relay;
 pub mod roster;
 mod standard_output;
+mod start;
 pub mod state_directory;
 mod streams;
 mod supervision;

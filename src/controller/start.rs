@@ -1,0 +1,284 @@
+//! A start: everything that exists of a topology until it stands, as one value. Dropping it rolls back.
+
+use std::time::Duration;
+
+use nix::errno::Errno;
+use nix::libc;
+
+use super::audience::{Audience, Cause, Loss, Note};
+use super::claim::claim;
+use super::diagnosis::describe;
+use super::guardian::{GUARDIANS, Guardian, Ward};
+use super::journal::event::{Event as Noted, WHOLE};
+use super::left_behind::{Left, tell_of_remains};
+use super::life::{COLLAPSE, Event};
+use super::state_directory::StateDirectory;
+use super::tree::Incident;
+use super::trouble::Trouble;
+use super::truth::Origin;
+use super::verification;
+use super::world::World;
+use crate::engine::failure::{Failure, Stage};
+use crate::engine::keeper::{Keeper, Reaped, Setback};
+use crate::engine::moment::Moment;
+use crate::engine::plan::{Plan, Subject};
+use crate::observe::doctor::required::RefusedCall;
+use crate::sys::pidfd::Pidfd;
+
+/// Why a start has not come to its end.
+#[derive(Debug)]
+pub(super) enum Interruption {
+    /// A stop was asked for.
+    Stopped,
+    Trouble(Box<Trouble>),
+}
+
+impl From<Trouble> for Interruption {
+    fn from(trouble: Trouble) -> Self {
+        Self::Trouble(Box::new(trouble))
+    }
+}
+
+/// How far a start is, with what it owns.
+enum Phase<'a> {
+    /// There is a guardian, and the state directory may have been made.
+    Guarded { guardian: Guardian, audience: &'a mut dyn Audience },
+    /// The state directory is the guardian's to remove.
+    Entrusted { guardian: Guardian, audience: &'a mut dyn Audience },
+    /// Namespaces may exist.
+    Building { world: Box<World<'a>>, keeper: Keeper },
+    /// It stands, or nothing of it is left.
+    Over,
+}
+
+/// A topology that is being started.
+pub(super) struct Start<'a> {
+    state: Option<&'a StateDirectory>,
+    phase: Phase<'a>,
+}
+
+impl<'a> Start<'a> {
+    /// Starts the guardian.
+    pub(super) fn under_guardian(ward: &Ward<'_>, audience: &'a mut dyn Audience) -> Result<Self, Trouble> {
+        let guardian = Guardian::start(ward).map_err(|cause| match RefusedCall::fork(cause) {
+            Some(refused) => Trouble::Calls(vec![refused]),
+            None => Trouble::System { what: "start the guardian", cause },
+        })?;
+        Ok(Self { state: None, phase: Phase::Guarded { guardian, audience } })
+    }
+
+    /// Takes the name.
+    pub(super) fn take_name(&mut self, origin: &Origin, ward: &Ward<'_>) -> Result<StateDirectory, Trouble> {
+        let Phase::Guarded { audience, .. } = &mut self.phase else { return Err(misplaced()) };
+        Ok(claim(&origin.name, ward.directory, &mut **audience)?)
+    }
+
+    /// Hands the state directory over to the guardian.
+    pub(super) fn entrust(&mut self, ward: &Ward<'_>, state: &'a StateDirectory) -> Result<(), Trouble> {
+        self.state = Some(state);
+        let failed = |cause| Trouble::System { what: "start the guardian", cause };
+        let Phase::Guarded { guardian, audience } = &mut self.phase else { return Err(misplaced()) };
+        let mut attempts = 1;
+        while let Err(cause) = guardian.entrust(state.remains()) {
+            if attempts == GUARDIANS {
+                return Err(failed(cause));
+            }
+            attempts += 1;
+            // It was killed before it was told anything, which is no reason not to build.
+            audience.note(&Note::GuardianLost { loss: Loss::of(cause) });
+            guardian.bury();
+            *guardian = Guardian::start(ward).map_err(failed)?;
+        }
+        self.phase = match std::mem::replace(&mut self.phase, Phase::Over) {
+            Phase::Guarded { guardian, audience } => Phase::Entrusted { guardian, audience },
+            other => other,
+        };
+        Ok(())
+    }
+
+    /// Goes on to build, with the reactor and the keeper that `make` makes of the guardian and the event sink.
+    pub(super) fn begin_to_build(
+        &mut self,
+        make: impl FnOnce(Guardian, &'a mut dyn Audience) -> Result<(World<'a>, Keeper), Trouble>,
+    ) -> Result<(), Trouble> {
+        let Phase::Entrusted { guardian, audience } = std::mem::replace(&mut self.phase, Phase::Over) else {
+            return Err(misplaced());
+        };
+        let (world, keeper) = make(guardian, audience)?;
+        self.phase = Phase::Building { world: Box::new(world), keeper };
+        Ok(())
+    }
+
+    /// What is being built.
+    pub(super) fn world(&mut self) -> Result<&mut World<'a>, Trouble> {
+        match &mut self.phase {
+            Phase::Building { world, .. } => Ok(world),
+            _ => Err(misplaced()),
+        }
+    }
+
+    /// Creates everything and makes sure that the kernel agrees. Returns how long that took.
+    pub(super) fn build(&mut self, began: Moment) -> Result<Duration, Interruption> {
+        let Phase::Building { world, keeper } = &mut self.phase else { return Err(misplaced().into()) };
+        let plan = world.tree.plan;
+        match create(plan, world, keeper) {
+            Ok(()) => {}
+            Err(Setback::Failed(failure)) => {
+                // The process that has failed has said so before; its keeper has only noticed.
+                world.drain_reports();
+                world.tree.fail(failure);
+            }
+            Err(Setback::Interrupted) => world.drain_reports(),
+        }
+        while world.tree.roster.outstanding() > 0 {
+            give_up_if_told(world)?;
+            look_after_children(world, keeper);
+            give_up_if_told(world)?;
+            world.pump_reports();
+        }
+        give_up_if_told(world)?;
+        world.tree.life = world.tree.life.on(Event::Built).0;
+        let unreadable = |cause| Trouble::System { what: "compare the tree with the kernel's view of it", cause };
+        let mismatches = verification::compare(&world.tree.roster).map_err(unreadable)?;
+        if !mismatches.is_empty() {
+            // A process that died in this moment is the cause, not a difference.
+            look_after_children(world, keeper);
+            world.drain_reports();
+            give_up_if_told(world)?;
+            return Err(Trouble::Mismatch(mismatches).into());
+        }
+        Ok(Moment::now().since(began))
+    }
+
+    /// Hands out what stands.
+    pub(super) fn finish(mut self) -> Result<(World<'a>, Keeper), Trouble> {
+        match std::mem::replace(&mut self.phase, Phase::Over) {
+            Phase::Building { world, keeper } => Ok((*world, keeper)),
+            _ => Err(misplaced()),
+        }
+    }
+
+    /// Rolls back what was interrupted. Returns the status of that, which is not 0: the tree was to stand.
+    pub(super) fn roll_back(mut self) -> (u8, Left) {
+        let status = match &self.phase {
+            Phase::Building { world, .. } => match &world.tree.stop {
+                Some(_) if world.tree.stop_again => Cause::KILLED,
+                Some(cause) => cause.status(),
+                None => 5,
+            },
+            _ => 5,
+        };
+        (status, self.undo())
+    }
+
+    fn undo(&mut self) -> Left {
+        match (std::mem::replace(&mut self.phase, Phase::Over), self.state) {
+            (Phase::Guarded { audience, .. }, Some(state)) => tell_of_remains(state.remains().remove(), audience),
+            (Phase::Guarded { guardian, .. } | Phase::Entrusted { guardian, .. }, _) => {
+                guardian.dismiss();
+                Left::Nothing
+            }
+            (Phase::Building { world, keeper }, Some(state)) => take_apart(*world, keeper, state),
+            (Phase::Building { .. }, None) | (Phase::Over, _) => Left::Nothing,
+        }
+    }
+}
+
+impl Drop for Start<'_> {
+    fn drop(&mut self) {
+        self.undo();
+    }
+}
+
+/// The error of a start that is told to do something out of turn.
+fn misplaced() -> Trouble {
+    Trouble::System { what: "go on with the start", cause: Errno::EINVAL.into() }
+}
+
+fn create(plan: Plan, world: &mut World<'_>, keeper: &mut Keeper) -> Result<(), Setback> {
+    for root in plan.roots() {
+        keeper.raise(root, world)?;
+    }
+    keeper.finish(world)
+}
+
+/// Ends a start of which something has failed, or that is to be stopped.
+fn give_up_if_told(world: &mut World<'_>) -> Result<(), Interruption> {
+    // What ends before the gates open has failed, whatever it was.
+    while let Some(incident) = world.tree.incidents.pop_front() {
+        if let Incident::Ended(subject, _, _) = incident {
+            world.tree.fail(Failure::new(subject, Stage::Died, Errno::UnknownErrno));
+        }
+    }
+    if let Some(failure) = world.tree.failure.take() {
+        return Err(describe(&world.tree.roster, failure).into());
+    }
+    if world.tree.stop.is_some() { Err(Interruption::Stopped) } else { Ok(()) }
+}
+
+fn look_after_children(world: &mut World<'_>, keeper: &mut Keeper) {
+    if !std::mem::take(&mut world.child_ended) {
+        return;
+    }
+    loop {
+        match keeper.reap() {
+            Reaped::Kid(subject, _) => {
+                world.drain_reports();
+                world.tree.fail(Failure::new(subject, Stage::Died, Errno::UnknownErrno));
+            }
+            Reaped::Orphan(pid, _) if pid == world.guardian.pid => {
+                if let Err(cause) = world.replace_guardian(Loss::Killed) {
+                    world.tree.fail(Failure::new(Subject::init(0), Stage::Guard, cause));
+                }
+            }
+            Reaped::Orphan(..) => {}
+            Reaped::Nothing | Reaped::Childless => return,
+        }
+    }
+}
+
+/// Kills what exists, reaps it, and removes what was made.
+fn take_apart(mut world: World<'_>, mut keeper: Keeper, state: &StateDirectory) -> Left {
+    let stuck = kill_and_reap(&mut keeper, &mut world, Moment::now().plus(COLLAPSE));
+    if !stuck.is_empty() {
+        world.audience.note(&Note::Stuck { paths: &stuck });
+    }
+    world.record(&Noted::Gone { path: WHOLE });
+    let World { guardian, output, events, relay, saved, mut journal, audience, .. } = world;
+    journal.flush();
+    if let Some(mut relay) = relay {
+        relay.release(saved, &events);
+    }
+    output.finish(&events);
+    if !stuck.is_empty() {
+        // Whatever comes next is to know of what still lives.
+        state.remains().leave();
+    }
+    state.remains().let_go();
+    guardian.dismiss();
+    tell_of_remains(state.remains().remove(), audience)
+}
+
+/// Kills the roots and reaps until nothing is left, or the time is over; then the rest is named.
+fn kill_and_reap(keeper: &mut Keeper, world: &mut World<'_>, until: Moment) -> Vec<String> {
+    for kid in keeper.kids().iter().filter(|kid| !kid.gone) {
+        if let Ok(pidfd) = Pidfd::open(kid.pid) {
+            let _ = pidfd.signal(libc::SIGKILL);
+        }
+    }
+    loop {
+        match keeper.reap() {
+            Reaped::Kid(..) | Reaped::Orphan(..) => {}
+            Reaped::Childless => return Vec::new(),
+            Reaped::Nothing if keeper.living() == 0 => return Vec::new(),
+            Reaped::Nothing => {
+                let left = until.since(Moment::now());
+                if left.is_zero() {
+                    let living = keeper.kids().iter().filter(|kid| !kid.gone);
+                    return living.map(|kid| world.tree.path(kid.subject)).collect();
+                }
+                world.pump(Some(left));
+            }
+        }
+    }
+}
