@@ -133,7 +133,7 @@ fn build(start: &mut Start<'_>, alone: bool, began: Moment) -> Result<Duration, 
     let Counts { namespaces, processes, depth, .. } = plan.counts();
     let name = world.tree.name.clone();
     let controller = nix::unistd::getpid().as_raw();
-    world.record(&Noted::Create { path: WHOLE, name: &name, controller, namespaces, processes, depth });
+    world.console.journal.record(&Noted::Create { path: WHOLE, name: &name, controller, namespaces, processes, depth });
     if alone {
         refuse_other_users(plan)?;
     }
@@ -147,16 +147,16 @@ fn write_state(
     text: Option<&str>,
     create: Duration,
 ) -> Result<(), Trouble> {
-    world.begin_truth()?;
+    world.truth.begin(&world.tree)?;
     if let Some(text) = text {
         state.remains().write(TOPOLOGY, text.as_bytes())?;
     }
-    world.watch_home();
+    world.home.begin(&world.remains.handle());
     fault::point("truth-written");
     let Counts { namespaces, processes, depth, .. } = world.tree.plan.counts();
     let ms = milliseconds(create);
-    world.record(&Noted::Verify { path: WHOLE, namespaces, processes, depth, ms });
-    world.audience.standing(&world.tree.roster, create);
+    world.console.journal.record(&Noted::Verify { path: WHOLE, namespaces, processes, depth, ms });
+    world.console.audience.standing(&world.tree.roster, create);
     Ok(())
 }
 

@@ -9,7 +9,7 @@ use super::journal::event::{Event, WHOLE};
 use super::left_behind::{Left, tell_of_remains};
 use super::life::Life;
 use super::supervision::{Conclusion, Supervisor};
-use super::world::{Host, World};
+use super::world::{Console, Guarding, Host, World};
 use crate::engine::keeper::Reaped;
 use crate::engine::moment::Moment;
 use crate::sys::fault;
@@ -72,19 +72,19 @@ fn reap(supervisor: &mut Supervisor<'_, Host<'_>>) {
                     && let Some(kid) = keeper.kids().iter().find(|kid| kid.subject == subject)
                 {
                     let gone = kid.pid;
-                    world.roots.retain(|&root| root != gone);
+                    world.guarding.roots.retain(|&root| root != gone);
                 }
                 supervisor.on_reaped(subject);
             }
             Reaped::Orphan(pid, ending) => {
                 world.drain_inherited();
-                if pid == world.guardian.pid {
+                if pid == world.guarding.guardian.pid {
                     // Without a guardian the roots still end with the controller, by their parent-death signal.
-                    let _ = world.replace_guardian(Loss::Killed);
+                    let _ = world.guarding.replace(world.console.audience, Loss::Killed);
                 } else if !supervisor.on_helper_ended(pid, ending) {
                     let exit = Some(ending.into());
                     let event = Event::Reparent { path: "host", pid: Some(pid.as_raw()), count: None, exit };
-                    supervisor.edge.world.record(&event);
+                    supervisor.edge.world.console.journal.record(&event);
                 }
             }
             Reaped::Nothing | Reaped::Childless => return,
@@ -110,7 +110,7 @@ fn bury_helpers(supervisor: &mut Supervisor<'_, Host<'_>>) {
 fn finish(mut supervisor: Supervisor<'_, Host<'_>>) -> (Conclusion, Left) {
     let end = Moment::now();
     // It is about to be removed.
-    supervisor.edge.world.truth.keep(false);
+    supervisor.edge.world.truth.end();
     bury_helpers(&mut supervisor);
     let last = end.plus(LAST);
     let world = &mut supervisor.edge.world;
@@ -122,15 +122,16 @@ fn finish(mut supervisor: Supervisor<'_, Host<'_>>) -> (Conclusion, Left) {
     }
     let conclusion = supervisor.conclude(end);
     if let Some(timeline) = &conclusion.timeline {
-        supervisor.edge.world.audience.stopped(timeline);
+        supervisor.edge.world.console.audience.stopped(timeline);
     }
     supervisor.answer_waiting();
     let Host { mut world, keeper, .. } = supervisor.edge;
-    world.record(&Event::Gone { path: WHOLE });
-    world.journal.flush();
+    world.console.journal.record(&Event::Gone { path: WHOLE });
+    world.console.journal.flush();
     world.tree.life = Life::Gone;
     world.take_leave(conclusion.timeline.as_ref());
-    let World { guardian, output, events, remains, audience, .. } = world;
+    let World { guarding: Guarding { guardian, .. }, console, events, remains, .. } = world;
+    let Console { audience, output, .. } = console;
     output.finish(&events);
     if keeper.living() > 0 {
         // Whatever comes next is to know of what still lives.

@@ -17,7 +17,7 @@ use super::tree::Incident;
 use super::trouble::Trouble;
 use super::truth::Origin;
 use super::verification;
-use super::world::World;
+use super::world::{Console, Guarding, World};
 use crate::engine::failure::{Failure, Stage};
 use crate::engine::keeper::{Keeper, Reaped, Setback};
 use crate::engine::moment::Moment;
@@ -226,8 +226,8 @@ fn look_after_children(world: &mut World<'_>, keeper: &mut Keeper) {
                 world.drain_reports();
                 world.tree.fail(Failure::new(subject, Stage::Died, Errno::UnknownErrno));
             }
-            Reaped::Orphan(pid, _) if pid == world.guardian.pid => {
-                if let Err(cause) = world.replace_guardian(Loss::Killed) {
+            Reaped::Orphan(pid, _) if pid == world.guarding.guardian.pid => {
+                if let Err(cause) = world.guarding.replace(world.console.audience, Loss::Killed) {
                     world.tree.fail(Failure::new(Subject::init(0), Stage::Guard, cause));
                 }
             }
@@ -241,10 +241,11 @@ fn look_after_children(world: &mut World<'_>, keeper: &mut Keeper) {
 fn take_apart(mut world: World<'_>, mut keeper: Keeper, state: &StateDirectory) -> Left {
     let stuck = kill_and_reap(&mut keeper, &mut world, Moment::now().plus(COLLAPSE));
     if !stuck.is_empty() {
-        world.audience.note(&Note::Stuck { paths: &stuck });
+        world.console.audience.note(&Note::Stuck { paths: &stuck });
     }
-    world.record(&Noted::Gone { path: WHOLE });
-    let World { guardian, output, events, relay, saved, mut journal, audience, .. } = world;
+    world.console.journal.record(&Noted::Gone { path: WHOLE });
+    let World { guarding: Guarding { guardian, .. }, console, events, .. } = world;
+    let Console { output, relay, saved, mut journal, audience, .. } = console;
     journal.flush();
     if let Some(mut relay) = relay {
         relay.release(saved, &events);

@@ -5,14 +5,16 @@
 
 use std::collections::{HashSet, VecDeque};
 
+use nix::errno::Errno;
 use nix::unistd::Pid;
 
 use super::SignalsFor;
 use super::audience::Cause;
 use super::control::server::Heard;
+use super::journal::record;
 use super::life::Life;
 use super::part::Part;
-use super::readiness::Readiness;
+use super::readiness::{Readiness, Sender};
 use super::roster::{Roster, State};
 use super::truth_file::Revision;
 use super::undeclared_watch::UndeclaredWatch;
@@ -24,7 +26,10 @@ use crate::engine::moment::Moment;
 use crate::engine::plan::{NamespaceIndex, Plan, Subject};
 use crate::engine::refusal::Refusal;
 use crate::engine::report::Ending;
+use crate::observe::process;
+use crate::observe::signals::{self, Fate, Role};
 use crate::sys::pidfd::Pidfd;
+use crate::topology::{Notifier, Probe};
 
 /// How many failures of what comes again are kept: the first of each counts.
 const SETBACKS: usize = 1024;
@@ -206,6 +211,14 @@ impl Tree {
         Some((Pid::from_raw(*facts.numbers.first()?), facts.start_time))
     }
 
+    /// A descriptor of a process that need not be the controller's child, after its identity is confirmed.
+    pub(super) fn open_member(&self, subject: Subject) -> nix::Result<Pidfd> {
+        let (pid, start_time) = self.identity(subject).ok_or(Errno::ESRCH)?;
+        // The descriptor first, then the start time: what the number means cannot change in between any more.
+        let pidfd = Pidfd::open(pid)?;
+        if process::start_time(pid).is_ok_and(|start| start == start_time) { Ok(pidfd) } else { Err(Errno::ESRCH) }
+    }
+
     /// True if a process has been created again.
     pub(super) fn is_renewed(&self, subject: Subject) -> bool {
         self.roster.get(subject).is_some_and(|record| record.restarts > 0)
@@ -219,6 +232,46 @@ impl Tree {
             let is_over = self.roster.get(Subject::init(index)).is_some_and(|record| record.state.is_over());
             !is_over && known.is_some_and(|known| known.inode == inode)
         })
+    }
+
+    /// Looks for the line by which a process says that it is ready.
+    pub(super) fn look_at_lines(&mut self, subject: Subject, output: &[u8]) {
+        let Some(pattern) = self.readiness.awaited_line(subject) else { return };
+        if record::lines(output).any(|piece| pattern.is_in(piece.text)) {
+            self.incidents.push_back(Incident::Hint(subject));
+        }
+    }
+
+    /// True if the sender of a message may speak for a process: it is the process itself, or, where the file says so, one of
+    /// the same PID namespace, as the children of a script are. Of one that has ended before it was looked at nothing is known
+    /// but a number.
+    pub(super) fn speaks_for(&self, subject: Subject, sender: Sender) -> bool {
+        let own = self.roster.get(subject).and_then(|record| record.facts.as_ref());
+        // One that has ended in the meantime has not been followed by another with its number, or that would be read.
+        let is_itself = own.is_some_and(|own| {
+            own.numbers.first() == Some(&sender.pid.as_raw())
+                && sender.start_time.is_none_or(|start_time| start_time == own.start_time)
+        });
+        let namespace = self.plan.namespace(subject.namespace);
+        match namespace.process(subject.slot).and_then(|process| process.ready.as_ref()) {
+            _ if is_itself => true,
+            Some(Probe::Notify(Notifier::All)) => {
+                let home = self.roster.namespace(subject.namespace).and_then(|namespace| namespace.facts.as_ref());
+                home.is_some_and(|home| sender.namespace == Some(home.inode))
+            }
+            _ => false,
+        }
+    }
+
+    /// A process that was deaf when the stop began, and is not when it has been asked, may have heard it or not.
+    pub(super) fn doubt_deafness(&mut self, subject: Subject, signal: i32) {
+        let role = if subject.is_init() { Role::First } else { Role::Member };
+        let Some(record) = self.roster.get_mut(subject).filter(|record| record.farewells.handled == Some(false)) else {
+            return;
+        };
+        if record.pid().is_some_and(|pid| signals::fate(pid, role, signal).is_ok_and(|fate| fate != Fate::Dropped)) {
+            record.farewells.handled = None;
+        }
     }
 
     pub(super) fn mark(&mut self, subject: Subject, state: State) {

@@ -13,6 +13,7 @@ use crate::observe::namespaces::Member;
 use crate::observe::process;
 use crate::sys::channel::{Channel, Wait};
 use crate::sys::descriptor;
+use crate::topology::Probe;
 
 /// The longest message that is read; what manages services takes no more either.
 const LONGEST: usize = 4096;
@@ -76,14 +77,20 @@ pub(in crate::controller) struct Voices {
 }
 
 impl Voices {
-    /// Listens to the pipe of a process.
-    pub(in crate::controller) fn add_pipe(&mut self, subject: Subject, fd: OwnedFd, events: &EventLoop) {
-        self.add(Voice { subject, kind: Kind::Pipe, fd }, events);
-    }
-
-    /// Listens to the socket of a process.
-    pub(in crate::controller) fn add_socket(&mut self, subject: Subject, fd: OwnedFd, events: &EventLoop) {
-        self.add(Voice { subject, kind: Kind::Socket, fd }, events);
+    /// Listens to what a process sends, that is about to become its program: a pipe or a socket, as its probe says.
+    pub(in crate::controller) fn add_for(
+        &mut self,
+        subject: Subject,
+        probe: Option<&Probe>,
+        fd: OwnedFd,
+        events: &EventLoop,
+    ) {
+        let kind = match probe {
+            Some(Probe::Descriptor(_)) => Kind::Pipe,
+            Some(Probe::Notify(_)) => Kind::Socket,
+            _ => return,
+        };
+        self.add(Voice { subject, kind, fd }, events);
     }
 
     fn add(&mut self, voice: Voice, events: &EventLoop) {

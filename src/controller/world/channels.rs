@@ -15,7 +15,7 @@ use nix::unistd::Pid;
 
 use super::World;
 use crate::controller::audience::Note;
-use crate::controller::event_loop::Token;
+use crate::controller::event_loop::{EventLoop, Token};
 use crate::controller::journal::event::{Event, WHOLE};
 use crate::engine::failure::{Failure, Stage};
 use crate::engine::inheritance::{FIRST_FREE, REPORTS};
@@ -25,7 +25,7 @@ use crate::engine::report::{self, Look, Report};
 use crate::sys::descriptor;
 
 /// How many messages of one channel are read before others have their turn.
-const TURN: usize = 16;
+pub(super) const TURN: usize = 16;
 /// How many are read of one whose senders have ended: more than it can hold.
 const REST: usize = 4096;
 /// The time that reports wait for descriptors to become free, and the pause between two attempts.
@@ -102,8 +102,10 @@ struct Channel {
 }
 
 /// All of them.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Channels {
+    /// The channel that is inherited.
+    inherited: OwnedFd,
     all: Vec<Option<Channel>>,
     free: Vec<u32>,
     /// By the PID 1 or the process that a channel belongs to: one channel each.
@@ -119,9 +121,18 @@ pub(super) struct Channels {
 }
 
 impl Channels {
-    /// None yet; so many programs may begin to start at once.
-    pub(super) fn with_room(room: usize) -> Self {
-        Self { room, ..Self::default() }
+    /// The inherited one alone; so many programs may begin to start at once.
+    pub(super) fn new(inherited: OwnedFd, room: usize) -> Self {
+        Self {
+            inherited,
+            all: Vec::new(),
+            free: Vec::new(),
+            places: BTreeMap::new(),
+            refused: BTreeMap::new(),
+            abuse: 0,
+            room,
+            full_since: None,
+        }
     }
 
     /// Where the channels of a PID 1 and of all inside are, or that of a process: the innermost first.
@@ -131,6 +142,39 @@ impl Channels {
         }
         let end = Subject::init(subject.namespace + plan.subtree(subject.namespace));
         self.places.range(subject..end).rev().map(|(_, &place)| place).collect()
+    }
+
+    fn close(&mut self, place: u32, events: &EventLoop) {
+        let Some(channel) = self.all.get_mut(place as usize).and_then(Option::take) else { return };
+        events.remove(&channel.end, Token::Channel(place));
+        if let Some(key) = channel.scope.key()
+            && self.places.get(&key) == Some(&place)
+        {
+            self.places.remove(&key);
+        }
+        self.free.push(place);
+    }
+
+    fn count_abuse(&mut self, is_released: bool, events: &EventLoop) {
+        self.abuse += 1;
+        if self.abuse >= ABUSE && is_released {
+            self.abuse = 0;
+            self.give_up_inherited(events);
+        }
+    }
+
+    /// Closes the inherited channel, so that nothing more comes through it, and inherits another one to what is forked from
+    /// here on. The PID 1s of namespaces that are empty by the plan report nothing more.
+    fn give_up_inherited(&mut self, events: &EventLoop) {
+        let Ok((end, sender)) = report::channel() else { return };
+        let Ok(end) = descriptor::above(end, FIRST_FREE) else { return };
+        if events.add(&end, Token::Reports, EpollFlags::EPOLLIN).is_err()
+            || descriptor::settle(&sender, REPORTS).is_err()
+        {
+            return;
+        }
+        events.remove(&self.inherited, Token::Reports);
+        self.inherited = end;
     }
 
     /// Notes that a program without a record begins to start; says whether that is news.
@@ -148,7 +192,7 @@ impl World<'_> {
         let scope = if is_init { Scope::Namespace(subject.namespace) } else { Scope::Process(subject) };
         if let Some(&place) = self.channels.places.get(&subject) {
             self.listen(place, REST);
-            self.close_channel(place);
+            self.channels.close(place, &self.events);
         }
         let place = self.channels.free.pop().unwrap_or_else(|| {
             self.channels.all.push(None);
@@ -158,7 +202,7 @@ impl World<'_> {
             self.channels.free.push(place);
             let path = self.tree.path(subject);
             if self.tree.roster.is_released() {
-                self.audience.note(&Note::OutputLost { path: &path });
+                self.console.audience.note(&Note::OutputLost { path: &path });
             } else {
                 self.tree.fail(Failure::new(subject, Stage::Channel, errno));
             }
@@ -168,11 +212,6 @@ impl World<'_> {
         self.channels.all[place as usize] = Some(Channel { end, scope, has_launched: false });
     }
 
-    /// Takes in a bounded part of what has come through a channel.
-    pub(super) fn on_channel(&mut self, place: u32) {
-        self.listen(place, TURN);
-    }
-
     /// Takes in what has come through the inherited channel: all of it, as long as no program runs that could send more.
     pub(in crate::controller) fn drain_inherited(&mut self) {
         let most = if self.tree.roster.is_released() { TURN } else { usize::MAX };
@@ -180,7 +219,7 @@ impl World<'_> {
             if !self.has_room() {
                 return;
             }
-            match report::receive(self.reports.as_fd()) {
+            match report::receive(self.channels.inherited.as_fd()) {
                 Look::Received(received) => self.on_received(Scope::Inherited, received),
                 Look::Malformed { sender } => self.refuse_report(Scope::Inherited, sender),
                 Look::Nothing | Look::HungUp => return,
@@ -202,7 +241,7 @@ impl World<'_> {
     pub(in crate::controller) fn drain_ended(&mut self, subject: Subject) {
         for place in self.channels.about(&self.tree.plan, subject) {
             self.listen(place, REST);
-            self.close_channel(place);
+            self.channels.close(place, &self.events);
         }
     }
 
@@ -222,7 +261,7 @@ impl World<'_> {
         }
     }
 
-    fn listen(&mut self, place: u32, most: usize) {
+    pub(super) fn listen(&mut self, place: u32, most: usize) {
         for _ in 0..most {
             // What is said by a process that has ended cannot wait.
             if most == TURN && !self.has_room() {
@@ -236,7 +275,7 @@ impl World<'_> {
                 Look::Malformed { sender } => self.refuse_report(scope, sender),
                 Look::Nothing => return,
                 Look::HungUp => {
-                    self.close_channel(place);
+                    self.channels.close(place, &self.events);
                     return;
                 }
             }
@@ -259,17 +298,6 @@ impl World<'_> {
         }
         let since = *self.channels.full_since.get_or_insert(now);
         has_room || since.plus(ROOM_PATIENCE) <= now
-    }
-
-    fn close_channel(&mut self, place: u32) {
-        let Some(channel) = self.channels.all.get_mut(place as usize).and_then(Option::take) else { return };
-        self.events.remove(&channel.end, Token::Channel(place));
-        if let Some(key) = channel.scope.key()
-            && self.channels.places.get(&key) == Some(&place)
-        {
-            self.channels.places.remove(&key);
-        }
-        self.channels.free.push(place);
     }
 
     /// Takes in first what says where a process belongs that is moved into a namespace which has just come again: its PID 1
@@ -300,40 +328,18 @@ impl World<'_> {
         };
         if blamed.is_none() && scope == Scope::Inherited {
             // It has ended, and may have been what is created: nobody is to blame.
-            self.count_abuse();
+            self.channels.count_abuse(self.tree.roster.is_released(), &self.events);
             return;
         }
         let count = self.channels.refused.entry(blamed).or_default();
         *count = count.saturating_add(1);
         if *count == 1 {
             let path = blamed.map_or_else(|| WHOLE.to_owned(), |index| self.tree.plan.namespace(index).path.clone());
-            self.audience.note(&Note::ReportRefused { path: &path, sender: sender.as_raw() });
-            self.record(&Event::Refused { path: &path, pid: sender.as_raw() });
+            self.console.audience.note(&Note::ReportRefused { path: &path, sender: sender.as_raw() });
+            self.console.journal.record(&Event::Refused { path: &path, pid: sender.as_raw() });
         }
         if scope == Scope::Inherited {
-            self.count_abuse();
+            self.channels.count_abuse(self.tree.roster.is_released(), &self.events);
         }
-    }
-
-    fn count_abuse(&mut self) {
-        self.channels.abuse += 1;
-        if self.channels.abuse >= ABUSE && self.tree.roster.is_released() {
-            self.channels.abuse = 0;
-            self.give_up_inherited();
-        }
-    }
-
-    /// Closes the inherited channel, so that nothing more comes through it, and inherits another one to what is forked from
-    /// here on. The PID 1s of namespaces that are empty by the plan report nothing more.
-    fn give_up_inherited(&mut self) {
-        let Ok((end, sender)) = report::channel() else { return };
-        let Ok(end) = descriptor::above(end, FIRST_FREE) else { return };
-        if self.events.add(&end, Token::Reports, EpollFlags::EPOLLIN).is_err()
-            || descriptor::settle(&sender, REPORTS).is_err()
-        {
-            return;
-        }
-        self.events.remove(&self.reports, Token::Reports);
-        self.reports = end;
     }
 }

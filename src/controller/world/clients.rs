@@ -7,20 +7,16 @@ use std::os::fd::OwnedFd;
 use std::time::{Duration, SystemTime};
 
 use super::World;
+use super::portrait::Portrait;
 use crate::controller::audience::Cause;
-use crate::controller::control::message::{Force, Kind, Problem, Reply, Request, Snapshot, Status};
+use crate::controller::control::message::{Force, Problem, Reply, Request};
 use crate::controller::control::server::{Asked, ClientId, Heard, Server};
 use crate::controller::control::standing::Standing;
-use crate::controller::description::{Description, Sources};
-use crate::controller::document::{namespace_documents, process_documents};
 use crate::controller::journal::event::Caller;
-use crate::controller::journal::record::{Gap, Why};
 use crate::controller::life::Life;
-use crate::controller::roster::State;
 use crate::controller::timeline::Timeline;
-use crate::controller::truth::{self, Origin};
+use crate::controller::truth::Origin;
 use crate::engine::moment::Moment;
-use crate::observe::{boot, namespaces};
 
 /// How long clients have to read the last of the logs and events, when the topology has ended.
 const LEAVE: Duration = Duration::from_secs(1);
@@ -38,7 +34,7 @@ pub(in crate::controller) struct Asker {
 pub(in crate::controller) struct Clients<'a> {
     pub(in crate::controller) server: Server,
     pub(super) origin: &'a Origin,
-    since: SystemTime,
+    pub(super) since: SystemTime,
 }
 
 impl<'a> Clients<'a> {
@@ -74,9 +70,9 @@ impl World<'_> {
     /// Answers a request with descriptors.
     pub(in crate::controller) fn reply_with(&mut self, asker: Asker, reply: Reply, descriptors: Vec<OwnedFd>) {
         // Whoever has an answer finds in the events what it is about, and in the truth what it tells to be so.
-        self.journal.flush();
+        self.console.journal.flush();
         if reply.tells_of_the_tree() {
-            self.flush_truth();
+            self.truth.flush(&self.tree);
         }
         self.clients.server.say(asker.client, asker.id, reply, descriptors, &self.events);
     }
@@ -118,15 +114,15 @@ impl World<'_> {
         }
         match heard.request {
             Request::Status => {
-                let status = self.status();
+                let status = Portrait::of(self).status();
                 self.reply(asker, Reply::Status(Box::new(status)));
             }
             Request::RefreshTruth => {
-                self.refresh_truth();
+                self.truth.refresh(&self.tree);
                 self.reply(asker, Reply::Done);
             }
             Request::Describe { ref path, kind } => {
-                let description = self.describe(path, kind);
+                let description = Portrait::of(self).describe(path, kind);
                 self.reply(asker, description.map_or_else(Reply::Problem, |one| Reply::Description(Box::new(one))));
             }
             Request::Stop { ref paths, force } if paths.is_empty() => {
@@ -145,80 +141,5 @@ impl World<'_> {
             }
         }
         self.clients.server.take_up(asker.client, &self.events);
-    }
-
-    /// Where the tree is in its life, and whether all of it is ready.
-    fn word(&self) -> &'static str {
-        match self.tree.life {
-            Life::Created | Life::Running if self.tree.roster.is_all_paused() => "paused",
-            Life::Running if self.tree.readiness.is_complete() => State::Ready.word(),
-            life => life.word(),
-        }
-    }
-
-    /// What was declared of one thing.
-    pub(super) fn describe(&self, path: &str, kind: Kind) -> Result<Description, Problem> {
-        let files: Vec<String> = self.clients.origin.files.iter().map(|file| self.absolute(file)).collect();
-        let directory = self.remains.directory();
-        let sources = Sources { roster: &self.tree.roster, files: &files, directory: &directory };
-        let found = match kind {
-            Kind::Namespace => self.tree.plan.find(path).map(|index| sources.namespace(index)),
-            Kind::Process => {
-                let subject = self.tree.plan.find_process(path);
-                let described = subject.and_then(|subject| {
-                    let lost_output = Some(self.journal.lost(subject)).filter(|&bytes| bytes > 0);
-                    Some(Description { lost_output, ..sources.process(subject)? })
-                });
-                described.or_else(|| self.tree.guests.describe(path))
-            }
-        };
-        found.ok_or_else(|| Problem::Gone { path: path.to_owned() })
-    }
-
-    fn absolute(&self, file: &str) -> String {
-        truth::absolute(&self.tree.plan.common().directory, file)
-    }
-
-    /// The topology in a few numbers.
-    pub(in crate::controller) fn status(&self) -> Status {
-        let counts = self.tree.plan.counts();
-        let since = self.clients.since.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-        Status {
-            name: self.clients.origin.name.clone(),
-            state: self.word().to_owned(),
-            namespaces: counts.namespaces,
-            processes: counts.processes,
-            depth: counts.depth,
-            since: since.as_secs_f64(),
-            file: self.clients.origin.file.as_deref().map(|file| self.absolute(file)),
-            hash: self.clients.origin.hash.clone(),
-            controller: nix::unistd::getpid().as_raw(),
-            anonymous: self.clients.origin.anonymous,
-            problems: self.problems(),
-        }
-    }
-
-    fn unmarked(&self) -> Vec<(String, u64, i32)> {
-        let errno = |why| if let Why::Unwritten(errno) = why { errno as i32 } else { 0 };
-        let unmarked = self.journal.unmarked().into_iter();
-        unmarked.map(|(name, Gap { bytes, why })| (name.to_string(), bytes, errno(why))).collect()
-    }
-
-    /// All of it, as it is at this moment.
-    pub(in crate::controller) fn snapshot(&mut self) -> Snapshot {
-        let events = self.journal.next_event();
-        self.tree.guests.read();
-        Snapshot {
-            status: self.status(),
-            boot_id: boot::id(),
-            host_pidns: namespaces::own().unwrap_or_default(),
-            namespaces: namespace_documents(&self.tree.roster),
-            processes: process_documents(&self.tree.roster)
-                .into_iter()
-                .chain(self.tree.guests.documents(&self.tree.roster))
-                .collect(),
-            unmarked: self.unmarked(),
-            events,
-        }
     }
 }

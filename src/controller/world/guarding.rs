@@ -7,10 +7,10 @@ use nix::sys::epoll::EpollFlags;
 use nix::unistd::Pid;
 
 use super::World;
-use crate::controller::audience::{Loss, Note};
+use crate::controller::audience::{Audience, Loss, Note};
 use crate::controller::event_loop::Token;
-use crate::controller::guardian::GUARDIANS;
-use crate::controller::guardian::{Guardian, Name, Ward};
+use crate::controller::guardian::{GUARDIANS, Guardian, Name, SavedTerminal, Ward};
+use crate::controller::state_directory::Remains;
 use crate::engine::failure::{Failure, Stage};
 use crate::engine::keeper::{Patience, Setback};
 use crate::engine::plan::Subject;
@@ -18,15 +18,34 @@ use crate::sys::call::{Call, CallError, Named};
 use crate::sys::fault;
 use crate::sys::pidfd::Pidfd;
 
-impl World<'_> {
+/// The guardian, and what it is told.
+pub(in crate::controller) struct Guarding<'a> {
+    pub(in crate::controller) guardian: Guardian,
+    /// The PID 1s directly below the host that it knows.
+    pub(in crate::controller) roots: Vec<Pid>,
+    /// True if there is none any more.
+    pub(super) is_lost: bool,
+    saved: Option<&'a SavedTerminal>,
+    remains: &'a Remains,
+}
+
+impl<'a> Guarding<'a> {
+    pub(super) fn new(guardian: Guardian, saved: Option<&'a SavedTerminal>, remains: &'a Remains) -> Self {
+        Self { guardian, roots: Vec::new(), is_lost: false, saved, remains }
+    }
+
     /// Starts another guardian when the first has been killed, and tells it all it has to know.
-    pub(in crate::controller) fn replace_guardian(&mut self, mut loss: Loss) -> Result<(), CallError> {
+    pub(in crate::controller) fn replace(
+        &mut self,
+        audience: &mut dyn Audience,
+        mut loss: Loss,
+    ) -> Result<(), CallError> {
         let mut attempts = 1;
         loop {
-            self.audience.note(&Note::GuardianLost { loss });
+            audience.note(&Note::GuardianLost { loss });
             self.guardian.bury();
             fault::point("guardian-lost");
-            match self.start_guardian() {
+            match self.start() {
                 // This one has been killed as well.
                 Err(cause)
                     if attempts < GUARDIANS
@@ -36,7 +55,7 @@ impl World<'_> {
                     loss = Loss::of(cause);
                 }
                 result => {
-                    self.troubles.unguarded = result.is_err();
+                    self.is_lost = result.is_err();
                     return result;
                 }
             }
@@ -45,7 +64,7 @@ impl World<'_> {
 
     /// The roots first and the lock last: whoever has the lock removes what tells of the roots, and must know them all. Until
     /// then the guardian goes by what the state directory tells, and takes its lock only when nobody has it any more.
-    fn start_guardian(&mut self) -> Result<(), CallError> {
+    fn start(&mut self) -> Result<(), CallError> {
         let directory = self.remains.directory();
         self.guardian = Guardian::start(&Ward { terminal: self.saved, directory: &directory, name: Name::Taken })?;
         fault::point("guardian-started");
@@ -90,11 +109,11 @@ impl Patience for World<'_> {
     fn guard(&mut self, root: Pid, subject: Subject) -> Result<(), Setback> {
         let failed = |cause: CallError| Setback::Failed(Failure::new(subject, Stage::Guard, cause));
         let pidfd = Pidfd::open(root).by(Call::PidfdOpen).map_err(failed)?;
-        self.roots.push(root);
+        self.guarding.roots.push(root);
         fault::point("root-made");
-        if let Err(cause) = self.guardian.guard(&pidfd) {
+        if let Err(cause) = self.guarding.guardian.guard(&pidfd) {
             // The next one is told of all of them.
-            self.replace_guardian(Loss::of(cause)).map_err(failed)?;
+            self.guarding.replace(self.console.audience, Loss::of(cause)).map_err(failed)?;
         }
         fault::point("root-guarded");
         Ok(())

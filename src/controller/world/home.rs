@@ -46,7 +46,7 @@ pub(in crate::controller) struct Home {
 
 impl Home {
     /// Begins to look after a directory, with the expanded topology where there is one.
-    fn begin(&mut self, directory: &Directory) {
+    pub(in crate::controller) fn begin(&mut self, directory: &Directory) {
         self.topology = directory.read(TOPOLOGY).ok().flatten();
         self.due = Some(Moment::now().plus(FIRST));
     }
@@ -83,11 +83,6 @@ impl Home {
 }
 
 impl World<'_> {
-    /// Begins to look after the directory, when everything is in it that belongs there.
-    pub(in crate::controller) fn watch_home(&mut self) {
-        self.home.begin(&self.remains.handle());
-    }
-
     /// Puts back what is missing, if it is time to look, and says how long it is until then.
     pub(super) fn look_after_home(&mut self) -> Option<Duration> {
         let due = self.home.due?;
@@ -111,7 +106,7 @@ impl World<'_> {
             Err(error) => {
                 self.home.due = Some(Moment::now().plus(AGAIN));
                 if !std::mem::replace(&mut self.home.has_told, true) {
-                    self.audience.note(&Note::HomeLost { error: &error });
+                    self.console.audience.note(&Note::HomeLost { error: &error });
                 }
             }
         }
@@ -126,8 +121,8 @@ impl World<'_> {
         let mut is_news = restored != Restored::NotNeeded;
         if is_news {
             // Whoever removes what is left in the end has to hold the new one.
-            if let Err(cause) = self.guardian.entrust(self.remains) {
-                let _ = self.replace_guardian(Loss::of(cause));
+            if let Err(cause) = self.guarding.guardian.entrust(self.remains) {
+                let _ = self.guarding.replace(self.console.audience, Loss::of(cause));
             }
             self.home.has_moved = true;
         }
@@ -141,10 +136,10 @@ impl World<'_> {
             };
             self.clients.server.move_to(&directory, &self.events).map_err(failed)?;
         }
-        is_news |= self.journal.move_to(&directory);
+        is_news |= self.console.journal.move_to(&directory);
         if is_missing(TRUTH) {
             is_news = true;
-            self.write_truth()?;
+            self.truth.write(&self.tree)?;
         }
         if let Some(topology) = &self.home.topology
             && is_missing(TOPOLOGY)
@@ -165,7 +160,7 @@ impl World<'_> {
             } else {
                 format!("its state directory {} or something in it was removed, and was restored", place.display())
             });
-            self.audience.note(&Note::HomeRestored { before: &before, now: &place });
+            self.console.audience.note(&Note::HomeRestored { before: &before, now: &place });
         }
         Ok(())
     }

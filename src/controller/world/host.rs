@@ -11,7 +11,7 @@ use nix::sched::CloneFlags;
 use nix::unistd::Pid;
 use std::time::Duration;
 
-use super::{Asker, Reach, World};
+use super::{Asker, Reach, World, portrait};
 use crate::controller::audience::{Note, Waiting};
 use crate::controller::channels::Gate;
 use crate::controller::control::message::{Reply, Snapshot};
@@ -55,20 +55,11 @@ impl<'a> Host<'a> {
         Self { world, keeper, gate, standpoint: OnceCell::new() }
     }
 
-    /// Where those stand that the keeper moves in: found out once, as neither it nor its helpers ever stand elsewhere.
-    fn standpoint(&self) -> io::Result<&Standpoint> {
-        if let Some(known) = self.standpoint.get() {
-            return Ok(known);
-        }
-        let own = Standpoint::own(self.keeper.user_namespace())?;
-        Ok(self.standpoint.get_or_init(|| own))
-    }
-
     /// A descriptor of a process: of a child, whose number is its own until it is reaped, or of one whose identity is confirmed.
     fn find(&self, subject: Subject) -> nix::Result<Pidfd> {
         match self.keeper.find(subject) {
             Some(kid) => Pidfd::open(kid.pid),
-            None => self.world.member(subject),
+            None => self.world.tree.open_member(subject),
         }
     }
 }
@@ -91,19 +82,19 @@ impl Edge for Host<'_> {
     }
 
     fn terminals(&mut self) -> &mut dyn Terminals {
-        &mut self.world
+        &mut self.world.console
     }
 
     fn record(&mut self, event: &Event<'_>) {
-        self.world.record(event);
+        self.world.console.journal.record(event);
     }
 
     fn note(&mut self, note: &Note<'_>) {
-        self.world.audience.note(note);
+        self.world.console.audience.note(note);
     }
 
     fn waiting(&mut self, waiting: &[Waiting]) {
-        self.world.audience.waiting(waiting);
+        self.world.console.audience.waiting(waiting);
     }
 
     fn is_connected(&self, asker: Asker) -> bool {
@@ -115,7 +106,7 @@ impl Edge for Host<'_> {
     }
 
     fn snapshot(&mut self) -> Snapshot {
-        self.world.snapshot()
+        portrait::snapshot(&mut self.world)
     }
 
     fn take_up(&mut self, client: ClientId) {
@@ -123,8 +114,8 @@ impl Edge for Host<'_> {
     }
 
     fn announce(&mut self, herald: Herald, news: &News) {
-        self.world.journal.flush();
-        self.world.flush_truth();
+        self.world.console.journal.flush();
+        self.world.truth.flush(&self.world.tree);
         // With `--timeout` it is the start that has so long.
         self.world.limit = None;
         herald.announce(news, &self.world.remains.handle());
@@ -188,7 +179,15 @@ impl Edge for Host<'_> {
     }
 
     fn to_enter(&self, pid: Pid, only: Option<&[String]>) -> io::Result<CloneFlags> {
-        self.standpoint()?.to_enter(pid, only)
+        // Where those stand that the keeper moves in is found out once: neither it nor its helpers ever stand elsewhere.
+        let standpoint = match self.standpoint.get() {
+            Some(known) => known,
+            None => {
+                let own = Standpoint::own(self.keeper.user_namespace())?;
+                self.standpoint.get_or_init(|| own)
+            }
+        };
+        standpoint.to_enter(pid, only)
     }
 
     fn namespaces_of(&self, index: NamespaceIndex) -> CloneFlags {
@@ -203,15 +202,16 @@ impl Edge for Host<'_> {
     }
 
     fn reach(&mut self, namespace: NamespaceIndex) -> Reach {
-        self.world.reach(namespace)
+        self.world.lines.reach(&self.world.tree, namespace)
     }
 
     fn command(&mut self, namespace: NamespaceIndex, command: Command, luggage: Option<BorrowedFd<'_>>) {
-        self.world.command(namespace, command, luggage);
+        let incident = self.world.lines.command(namespace, command, luggage, &self.world.events);
+        self.world.tree.incidents.extend(incident);
     }
 
     fn hang_up(&mut self, namespace: NamespaceIndex) {
-        self.world.hang_up(namespace);
+        self.world.lines.hang_up(namespace, &self.world.events);
     }
 
     fn lines(&self) -> Vec<NamespaceIndex> {
@@ -232,9 +232,9 @@ impl Edge for Host<'_> {
 
     fn write_truth(&mut self, occasion: Truth) {
         match occasion {
-            Truth::Due => self.world.flush_truth(),
-            Truth::Compared => self.world.refresh_truth(),
-            Truth::Withdrawn(since) => self.world.withdraw_from_truth(since),
+            Truth::Due => self.world.truth.flush(&self.world.tree),
+            Truth::Compared => self.world.truth.refresh(&self.world.tree),
+            Truth::Withdrawn(since) => self.world.truth.withdraw(&self.world.tree, since),
         }
     }
 
@@ -256,12 +256,12 @@ impl Edge for Host<'_> {
     }
 
     fn is_output_closed(&self) -> bool {
-        self.world.output.is_closed()
+        self.world.console.output.is_closed()
     }
 
     fn forget_ended_roots(&mut self) {
         // A guardian that has been killed is replaced when it is reaped, and told of the living only.
-        let _ = self.world.guardian.forget_the_dead();
+        let _ = self.world.guarding.guardian.forget_the_dead();
     }
 }
 

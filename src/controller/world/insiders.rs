@@ -2,8 +2,11 @@
 //! that one, and at nothing else; it changes nothing.
 
 use super::World;
-use crate::controller::control::message::{Problem, Reply, Request, Snapshot, Status};
-use crate::engine::plan::{NamespaceIndex, Subject};
+use super::portrait::{self, Portrait};
+use crate::controller::control::message::{Forbidden, Problem, Reply, Request, Snapshot, Status};
+
+/// What such a program can do instead.
+const HELP: &str = "ask from outside: in the PID and user namespace in which the topology was started";
 
 impl World<'_> {
     /// Answers a client that is inside. Its PID namespace and those around it are given, the innermost first.
@@ -11,10 +14,10 @@ impl World<'_> {
         let home = namespaces.iter().find_map(|&inode| self.namespace_of(inode)).ok_or(Problem::Elsewhere)?;
         let path = self.plan.namespace(home).path.clone();
         match request {
-            Request::Status => Ok(Reply::Status(Box::new(narrowed(self.status())))),
-            Request::Snapshot => Ok(Reply::Snapshot(Box::new(limited(self.snapshot(), &path)))),
+            Request::Status => Ok(Reply::Status(Box::new(narrowed(Portrait::of(self).status())))),
+            Request::Snapshot => Ok(Reply::Snapshot(Box::new(limited(portrait::snapshot(self), &path)))),
             Request::Describe { path: asked, kind } if is_inside(asked, &path) => {
-                self.describe(asked, *kind).map(|description| Reply::Description(Box::new(description)))
+                Portrait::of(self).describe(asked, *kind).map(|description| Reply::Description(Box::new(description)))
             }
             request => Err(Problem::Inside { namespace: path, asked: request.word().to_owned() }),
         }

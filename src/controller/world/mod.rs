@@ -5,6 +5,7 @@
 
 mod channels;
 mod clients;
+mod console;
 mod guarding;
 pub(in crate::controller) mod guests;
 mod home;
@@ -12,42 +13,39 @@ mod host;
 mod insiders;
 mod lines;
 pub(super) mod passing;
+mod portrait;
 mod programs;
 mod readiness;
 mod reports;
 mod senders;
 mod terminals;
-mod troubles;
 mod truth;
 
 use std::os::fd::OwnedFd;
+use std::rc::Rc;
 use std::time::Duration;
 
 use nix::libc;
 use nix::sys::epoll::EpollFlags;
-use nix::unistd::Pid;
 
 use super::SignalsFor;
-use super::audience::{Audience, Cause, Note};
+use super::audience::{Audience, Cause};
 use super::channels::room_for_outcomes;
 use super::control::server::Server;
 use super::event_loop::{EventLoop, Hearing, Ready, Token};
 use super::guardian::{Guardian, SavedTerminal};
 use super::journal::Journal;
-use super::journal::event::Event;
-use super::life::Life;
 use super::readiness::Voices;
 use super::relay::Relay;
 use super::standard_output::StandardOutput;
 use super::state_directory::Remains;
 use super::streams::Streams;
 use super::tree::Tree;
-use super::truth::{Draft, Origin};
-use super::truth_file::TruthFile;
+use super::truth::Origin;
 use crate::engine::gate::{self, Delivered};
 use crate::engine::inheritance::{self, SIGNALS};
 use crate::engine::moment::Moment;
-use crate::engine::plan::{Plan, Subject};
+use crate::engine::plan::Plan;
 use crate::sys::caller;
 use crate::sys::pidfd::Pidfd;
 
@@ -57,29 +55,26 @@ const MANY: usize = 100;
 const NAP: Duration = Duration::from_millis(1);
 
 pub(super) use clients::{Asker, Clients};
-use troubles::Troubles;
+use portrait::Troubles;
 
+pub(super) use console::Console;
+pub(super) use guarding::Guarding;
 pub(super) use guests::{Guest, Guests};
 use home::Home;
 pub(super) use host::Host;
 pub(super) use lines::{Lines, Reach};
+use passing::{CommandTerminal, Request};
 use terminals::Terminals;
+use truth::TruthWriter;
 
 /// Everything but the keeper.
 pub(super) struct World<'a> {
     pub(super) tree: Tree,
-    pub(super) audience: &'a mut dyn Audience,
-    pub(super) events: EventLoop,
+    pub(super) console: Console<'a>,
+    pub(super) events: Rc<EventLoop>,
     pub(super) streams: Streams,
-    pub(super) output: StandardOutput,
-    pub(super) relay: Option<Relay>,
-    pub(super) saved: Option<&'a SavedTerminal>,
     pub(super) remains: &'a Remains,
-    pub(super) guardian: Guardian,
-    /// The PID 1s directly below the host that the guardian knows.
-    pub(super) roots: Vec<Pid>,
-    /// The channel that is inherited.
-    pub(super) reports: OwnedFd,
+    pub(super) guarding: Guarding<'a>,
     channels: channels::Channels,
     /// SIGCHLD has come.
     pub(super) child_ended: bool,
@@ -89,15 +84,10 @@ pub(super) struct World<'a> {
     pub(super) ignored: Vec<i32>,
     pub(super) clients: Clients<'a>,
     pub(super) lines: Lines,
-    pub(super) terminals: Terminals,
-    pub(super) journal: Journal,
-    pub(super) truth: TruthFile,
-    draft: Draft,
+    pub(super) truth: TruthWriter<'a>,
     pub(super) home: Home,
     pub(super) troubles: Troubles,
     pub(super) voices: Voices,
-    /// Whose the terminal is.
-    pub(super) terminal: Option<Subject>,
     tied_to: Option<Pidfd>,
     progress: usize,
     nursery_ready: Option<usize>,
@@ -141,6 +131,7 @@ impl<'a> World<'a> {
             tied_to,
             signals_for,
         } = parts;
+        let events = Rc::new(events);
         events.add(inheritance::fd(SIGNALS), Token::Signals, EpollFlags::EPOLLIN)?;
         events.add(&reports, Token::Reports, EpollFlags::EPOLLIN)?;
         if let Some(tied_to) = &tied_to {
@@ -149,30 +140,30 @@ impl<'a> World<'a> {
         let asked = [libc::SIGINT, libc::SIGHUP, libc::SIGQUIT];
         Ok(Self {
             tree: Tree::new(&origin.name, plan, signals_for),
-            audience,
+            console: Console {
+                audience,
+                journal,
+                output,
+                relay,
+                saved,
+                terminal: None,
+                terminals: Terminals::default(),
+                events: Rc::clone(&events),
+            },
             events,
             streams: Streams::default(),
-            output,
-            relay,
-            saved,
             remains,
-            guardian,
-            roots: Vec::new(),
-            reports,
-            channels: channels::Channels::with_room(room_for_outcomes(&plan)),
+            guarding: Guarding::new(guardian, saved, remains),
+            channels: channels::Channels::new(reports, room_for_outcomes(&plan)),
             child_ended: false,
             limit,
             ignored: asked.into_iter().filter(|&signal| caller::is_ignored(signal)).collect(),
             clients: Clients::new(server, origin),
             lines: Lines::default(),
-            terminals: Terminals::default(),
-            journal,
-            truth: TruthFile::default(),
-            draft: Draft::default(),
+            truth: TruthWriter::new(remains, origin),
             home: Home::default(),
             troubles: Troubles::default(),
             voices: Voices::default(),
-            terminal: None,
             tied_to,
             progress: 0,
             nursery_ready: None,
@@ -182,25 +173,29 @@ impl<'a> World<'a> {
     /// Waits until something happens, for at most `timeout`, and takes note of it.
     pub(super) fn pump(&mut self, timeout: Option<Duration>) {
         let until_limit = self.limit.map(|limit| limit.since(Moment::now()));
-        let always_ready = self.relay.as_ref().is_some_and(Relay::is_always_ready);
+        let always_ready = self.console.relay.as_ref().is_some_and(Relay::is_always_ready);
         let idle = if always_ready || self.hear_clients() { Some(Duration::ZERO) } else { timeout };
-        let until_reminder = self.relay.as_ref().and_then(Relay::until_reminder);
+        let until_reminder = self.console.relay.as_ref().and_then(Relay::until_reminder);
         let timeout = [idle, until_limit, until_reminder].into_iter().flatten().min();
-        let until_written =
-            [self.look_after_journal(), self.look_for_undeclared(), self.look_after_truth(), self.look_after_home()];
+        let until_written = [
+            self.console.write_events(self.tree.life),
+            truth::look_for_undeclared(&self.truth, &mut self.tree),
+            self.truth.write_if_due(&self.tree, self.console.audience),
+            self.look_after_home(),
+        ];
         let timeout = timeout.into_iter().chain(until_written.into_iter().flatten()).min();
-        self.events.hear(if self.output.is_full() { Hearing::Muted } else { Hearing::Open });
+        self.events.hear(if self.console.output.is_full() { Hearing::Muted } else { Hearing::Open });
         for ready in self.events.wait(timeout) {
             self.on_ready(ready);
         }
         self.hear_clients();
         if always_ready {
-            self.on_input();
+            self.console.on_input();
         }
-        if let Some(relay) = &mut self.relay {
+        if let Some(relay) = &mut self.console.relay {
             relay.remind(&self.events);
         }
-        if self.output.is_lost() && self.tree.stop.is_none() {
+        if self.console.output.is_lost() && self.tree.stop.is_none() {
             // A write has failed, as on a full disk, where nobody hangs up.
             self.tree.request_stop(Cause::OutputClosed);
         }
@@ -208,21 +203,6 @@ impl<'a> World<'a> {
             self.limit = None;
             self.tree.request_stop(Cause::Timeout);
         }
-    }
-
-    /// Writes the events that were noted. As long as the tree is built they may wait a little for others; then this says
-    /// how long.
-    fn look_after_journal(&mut self) -> Option<Duration> {
-        let due = if self.tree.life == Life::Creating {
-            self.journal.flush_if_due()
-        } else {
-            self.journal.flush();
-            None
-        };
-        if let Some(errno) = self.journal.take_trouble() {
-            self.audience.note(&Note::JournalLost { errno });
-        }
-        due.map(|due| due.since(Moment::now()))
     }
 
     /// Waits as [`World::pump`] does, while a tree is built.
@@ -244,21 +224,21 @@ impl<'a> World<'a> {
                 }
             }
             Token::Reports => self.drain_inherited(),
-            Token::Channel(place) => self.on_channel(place),
+            Token::Channel(place) => self.listen(place, channels::TURN),
             Token::Nursery(place) => self.nursery_ready = Some(place as usize),
             Token::StandardOutput => {
                 if ready.flags.intersects(EpollFlags::EPOLLERR | EpollFlags::EPOLLHUP) {
-                    self.output.hang_up();
+                    self.console.output.hang_up();
                 } else {
-                    self.output.flush(&self.events);
+                    self.console.output.flush(&self.events);
                 }
-                if self.output.is_closed() {
-                    self.output.forget(&self.events);
+                if self.console.output.is_closed() {
+                    self.console.output.forget(&self.events);
                     self.tree.request_stop(Cause::OutputClosed);
                 }
             }
-            Token::StandardInput => self.on_input(),
-            Token::Terminal => self.on_terminal(ready.flags),
+            Token::StandardInput => self.console.on_input(),
+            Token::Terminal => self.console.on_terminal(ready.flags),
             Token::Stream(place) => self.on_stream(place),
             Token::Control => self.clients.server.accept(&self.events),
             Token::Client(number) => self.clients.server.serve(number, ready.flags, &self.events),
@@ -269,9 +249,9 @@ impl<'a> World<'a> {
                     self.tree.request_stop(Cause::Untied);
                 }
             }
-            Token::Line(namespace) => self.on_wire(namespace),
+            Token::Line(namespace) => self.tree.incidents.extend(self.lines.on_wire(namespace, &self.events)),
             Token::Voice(place) => self.on_voice(place),
-            Token::SessionTerminal(number) => self.on_session_terminal(number),
+            Token::SessionTerminal(number) => self.console.on_session_terminal(number),
             Token::Programs => {}
         }
     }
@@ -284,39 +264,26 @@ impl<'a> World<'a> {
             // Ctrl-C, which is for others; somebody who sends one to this very process means it.
             libc::SIGHUP if self.ignored.contains(&signal) => {}
             libc::SIGINT | libc::SIGQUIT if by_kernel && self.ignored.contains(&signal) => {}
-            _ if self.keep_for_command(delivered) => {}
+            _ if self.keeps_for_command(delivered) => {}
             libc::SIGINT | libc::SIGTERM | libc::SIGHUP | libc::SIGQUIT => {
                 self.tree.request_stop(Cause::Signal(signal))
             }
             libc::SIGWINCH => {
-                if let Some(relay) = &self.relay {
+                if let Some(relay) = &self.console.relay {
                     relay.resize();
                 }
             }
-            libc::SIGTSTP => self.suspend(),
-            libc::SIGCONT => self.attach_terminal(),
+            libc::SIGTSTP => self.console.suspend(),
+            libc::SIGCONT => self.console.attach_terminal(),
             _ => {}
         }
     }
 
-    /// Ctrl-Z: stops as any job does. SIGTSTP itself is blocked, so that the terminal can be given back first.
-    pub(super) fn suspend(&mut self) {
-        if let Some(relay) = &mut self.relay {
-            relay.release(self.saved, &self.events);
-        }
-        let _ = nix::sys::signal::kill(nix::unistd::getpid(), nix::sys::signal::Signal::SIGSTOP);
-    }
-
-    pub(super) fn attach_terminal(&mut self) {
-        if let Some(relay) = &mut self.relay
-            && relay.is_open()
-        {
-            relay.listen(self.saved, &self.events);
-        }
-    }
-
-    /// Notes what has happened; everything that does passes here.
-    pub(super) fn record(&mut self, event: &Event<'_>) {
-        self.journal.record(event);
+    /// Keeps a signal for the command of `run`, if it is meant for that.
+    fn keeps_for_command(&mut self, delivered: Delivered) -> bool {
+        let is_own = self.console.relay.is_some();
+        let terminal = if is_own { CommandTerminal::Own } else { CommandTerminal::Callers };
+        let request = if self.tree.stop.is_some() { Request::Second } else { Request::First };
+        self.tree.passing.keep(delivered, terminal, request)
     }
 }

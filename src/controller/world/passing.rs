@@ -3,7 +3,6 @@
 
 use nix::libc;
 
-use super::World;
 use crate::controller::SignalsFor;
 use crate::engine::gate::Delivered;
 
@@ -16,6 +15,23 @@ pub(in crate::controller) struct Passed {
     pub(in crate::controller) signal: i32,
     /// From the terminal: Ctrl-C.
     pub(in crate::controller) by_kernel: bool,
+}
+
+/// The terminal of the command.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum CommandTerminal {
+    /// The caller's, or none.
+    Callers,
+    /// One of its own, which tells it of changes.
+    Own,
+}
+
+/// What a request to end would be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Request {
+    First,
+    /// A stop is under way.
+    Second,
 }
 
 /// What is on its way to the command.
@@ -35,22 +51,19 @@ impl Passing {
     pub(in crate::controller) fn is_asked_for(&self) -> bool {
         self.meant_for == SignalsFor::Command
     }
-}
 
-impl World<'_> {
     /// Keeps a signal for the command; says whether it is the command's.
     ///
     /// Before the command runs, whatever would end or stop it is about the tree, which is all that there is. When a stop has
     /// begun, another request is a second one.
-    pub(super) fn keep_for_command(&mut self, Delivered { signal, sender, by_kernel, .. }: Delivered) -> bool {
-        if !self.tree.passing.is_asked_for() || signal == libc::SIGCHLD {
+    pub(super) fn keep(&mut self, delivered: Delivered, terminal: CommandTerminal, request: Request) -> bool {
+        let Delivered { signal, sender, by_kernel, .. } = delivered;
+        if !self.is_asked_for() || signal == libc::SIGCHLD {
             return false;
         }
         let is_request = [libc::SIGINT, libc::SIGTERM, libc::SIGHUP, libc::SIGQUIT].contains(&signal);
         let is_job_control = [libc::SIGTSTP, libc::SIGTTIN, libc::SIGTTOU, libc::SIGCONT].contains(&signal);
-        if (is_request && (!self.tree.passing.is_running || self.tree.stop.is_some()))
-            || (is_job_control && !self.tree.passing.is_running)
-        {
+        if (is_request && (!self.is_running || request == Request::Second)) || (is_job_control && !self.is_running) {
             return false;
         }
         let is_own = sender == nix::unistd::getpid().as_raw();
@@ -58,12 +71,12 @@ impl World<'_> {
         // reader to whoever has written.
         let is_ours = by_kernel && (signal == libc::SIGTTIN || signal == libc::SIGTTOU) || is_own;
         // With a terminal of its own the command is told by that one.
-        let is_its_terminals = signal == libc::SIGWINCH && self.relay.is_some();
+        let is_its_terminals = signal == libc::SIGWINCH && terminal == CommandTerminal::Own;
         if is_its_terminals {
             return false;
         }
-        if !is_ours && self.tree.passing.waiting.len() < WAITING {
-            self.tree.passing.waiting.push(Passed { signal, by_kernel });
+        if !is_ours && self.waiting.len() < WAITING {
+            self.waiting.push(Passed { signal, by_kernel });
         }
         true
     }

@@ -1,11 +1,7 @@
 //! What programs write, and the terminal of the one that has one: heard, kept in the journal, shown.
 
-use nix::sys::epoll::EpollFlags;
-
 use super::World;
-use crate::controller::audience::{Line, Note, Stream};
-use crate::controller::journal::record;
-use crate::controller::relay::Relay;
+use crate::controller::audience::Note;
 use crate::controller::streams::Arrival;
 use crate::controller::tree::Incident;
 use crate::engine::moment::Moment;
@@ -50,7 +46,7 @@ impl World<'_> {
                 .process(subject.slot)
                 .map_or_else(crate::topology::Position::default, |process| process.position)
         };
-        self.audience.note(&Note::Refused { path: &path, position, refusal: &refusal });
+        self.console.audience.note(&Note::Refused { path: &path, position, refusal: &refusal });
         self.tree.incidents.push_back(Incident::Refused(subject));
     }
 
@@ -83,55 +79,10 @@ impl World<'_> {
             Arrival::Started(subject) => self.tree.incidents.push_back(Incident::Started(subject)),
             Arrival::Refused(subject, refusal) => self.on_refusal(subject, refusal),
             Arrival::Output { subject, path, kind, output } => {
-                self.journal.log(subject, kind, &output);
-                self.look_at_lines(subject, &output);
-                if self.output.is_closed() {
-                    return;
-                }
-                let is_raw = self.relay.as_ref().is_some_and(Relay::is_raw);
-                let mut shown = Vec::with_capacity(2 * output.len());
-                for record::Piece { text, .. } in record::lines(&output) {
-                    let line = Line { subject, path: &path, stream: kind, text };
-                    shown.extend(self.audience.line(&line));
-                    if is_raw && shown.last() == Some(&b'\n') {
-                        shown.pop();
-                        shown.extend_from_slice(b"\r\n");
-                    }
-                }
-                self.output.push(&shown, &self.events);
+                self.console.journal.log(subject, kind, &output);
+                self.tree.look_at_lines(subject, &output);
+                self.console.show(subject, &path, kind, &output);
             }
-        }
-    }
-
-    pub(super) fn on_input(&mut self) {
-        if let Some(relay) = &mut self.relay {
-            relay.take_input(&self.events);
-        }
-    }
-
-    pub(super) fn on_terminal(&mut self, flags: EpollFlags) {
-        let Some(relay) = &mut self.relay else { return };
-        if flags.contains(EpollFlags::EPOLLOUT) {
-            relay.flush(&self.events);
-        }
-        if flags.intersects(EpollFlags::EPOLLIN | EpollFlags::EPOLLHUP) {
-            match relay.take_output() {
-                Some(bytes) => {
-                    self.output.push(&bytes, &self.events);
-                    self.log_terminal(&bytes);
-                }
-                None => relay.hang_up(self.saved, &self.events),
-            }
-        }
-    }
-
-    /// Keeps what comes from a terminal that has no other reader.
-    pub(in crate::controller) fn log_terminal(&mut self, bytes: &[u8]) {
-        if self.output.is_closed()
-            && let Some(subject) = self.terminal
-        {
-            // A prompt is no line, and whoever attaches wants to see it.
-            self.journal.log(subject, Stream::Stdout, bytes);
         }
     }
 }

@@ -11,16 +11,15 @@ use super::channels::Scope;
 use crate::controller::audience::{Note, Stream};
 use crate::controller::journal::event::{Event, Stage as Halt};
 use crate::controller::life::Life;
-use crate::controller::roster::State;
+use crate::controller::roster::{Record, State};
 use crate::controller::tree::{Incident, Orphan};
 use crate::controller::verification;
 use crate::engine::failure::{Failure, Stage};
-use crate::engine::plan::Subject;
+use crate::engine::moment::Moment;
+use crate::engine::plan::{NamespaceIndex, Subject};
 use crate::engine::refusal::Refusal;
 use crate::engine::report::{Received, Report};
-use crate::observe::signals::{self, Fate, Role};
 use crate::sys::descriptor::{is_pipe, is_socket};
-use crate::topology::Signal;
 
 /// How often a process that hides for a moment is looked at again, and how long that is.
 const HIDDEN: usize = 20;
@@ -60,8 +59,9 @@ impl World<'_> {
                 }
                 Report::Refused { .. } => self.refuse_report(scope, sender),
                 Report::Line { namespace } => {
-                    if let Some(end) = descriptors.next() {
-                        self.on_line(namespace, sender, end);
+                    let init = self.tree.roster.get(Subject::init(namespace)).and_then(Record::pid);
+                    if let Some(end) = descriptors.next().filter(|_| init == Some(sender)) {
+                        self.lines.on_line(namespace, end, &self.events);
                     }
                 }
                 Report::Orphan { namespace, number, ending } => {
@@ -72,63 +72,51 @@ impl World<'_> {
                     let orphan = Orphan::More(count);
                     self.tree.incidents.push_back(Incident::Orphan { namespace, orphan });
                 }
-                Report::Asked { subject, signal, at } => {
-                    self.doubt_deafness(subject, signal);
-                    // Once in a life: a program that takes the place of its PID 1 could else fill the log of events.
-                    if let Some(record) = self.tree.roster.get_mut(subject)
-                        && record.farewells.asked.replace((signal, at)).is_none()
-                    {
-                        if !record.state.is_over() {
-                            record.state = State::Stopping;
-                        }
-                        self.record_signal(subject, signal);
-                    }
-                }
-                Report::Killed { subject, at } => {
-                    if let Some(record) = self.tree.roster.get_mut(subject)
-                        && record.farewells.killed.replace(at).is_none()
-                    {
-                        if !record.state.is_over() {
-                            record.state = State::Killing;
-                        }
-                        self.record_signal(subject, libc::SIGKILL);
-                    }
-                }
+                Report::Asked { subject, signal, at } => self.on_asked_to_end(subject, signal, at),
+                Report::Killed { subject, at } => self.on_killed(subject, at),
                 Report::Ended { subject, ending, at } => {
                     // What it has said itself, and of a PID 1 what everything inside has, was said before.
                     self.drain_ended(subject);
                     self.note_ended(subject, ending, at);
                 }
-                Report::Stopping { namespace, sender, at } => {
-                    let record = self.tree.roster.namespace_mut(namespace);
-                    let is_news = record.is_some_and(|record| record.stopped_by.replace((sender, at)).is_none());
-                    if sender != 0 && is_news {
-                        let path = self.tree.roster.path(Subject::init(namespace));
-                        self.audience.note(&Note::StopInside { path: &path, sender });
-                        let inside = self.tree.plan.namespace(namespace).path.clone();
-                        let by_pid = Some(sender);
-                        self.record(&Event::Stopping {
-                            path: &inside,
-                            stage: Halt::Ask,
-                            cause: None,
-                            by: None,
-                            by_pid,
-                        });
-                    }
-                }
+                Report::Stopping { namespace, sender, at } => self.on_stopping(namespace, sender, at),
             }
         }
     }
 
-    /// A process that was deaf when the stop began, and is not when it has been asked, may have heard it or not.
-    fn doubt_deafness(&mut self, subject: Subject, signal: i32) {
-        let role = if subject.is_init() { Role::First } else { Role::Member };
-        let Some(record) = self.tree.roster.get_mut(subject).filter(|record| record.farewells.handled == Some(false))
-        else {
-            return;
-        };
-        if record.pid().is_some_and(|pid| signals::fate(pid, role, signal).is_ok_and(|fate| fate != Fate::Dropped)) {
-            record.farewells.handled = None;
+    fn on_asked_to_end(&mut self, subject: Subject, signal: i32, at: Moment) {
+        self.tree.doubt_deafness(subject, signal);
+        // Once in a life: a program that takes the place of its PID 1 could else fill the log of events.
+        if let Some(record) = self.tree.roster.get_mut(subject)
+            && record.farewells.asked.replace((signal, at)).is_none()
+        {
+            if !record.state.is_over() {
+                record.state = State::Stopping;
+            }
+            self.console.record_signal(&self.tree.path(subject), signal);
+        }
+    }
+
+    fn on_killed(&mut self, subject: Subject, at: Moment) {
+        if let Some(record) = self.tree.roster.get_mut(subject)
+            && record.farewells.killed.replace(at).is_none()
+        {
+            if !record.state.is_over() {
+                record.state = State::Killing;
+            }
+            self.console.record_signal(&self.tree.path(subject), libc::SIGKILL);
+        }
+    }
+
+    fn on_stopping(&mut self, namespace: NamespaceIndex, sender: i32, at: Moment) {
+        let record = self.tree.roster.namespace_mut(namespace);
+        let is_news = record.is_some_and(|record| record.stopped_by.replace((sender, at)).is_none());
+        if sender != 0 && is_news {
+            let path = self.tree.roster.path(Subject::init(namespace));
+            self.console.audience.note(&Note::StopInside { path: &path, sender });
+            let inside = self.tree.plan.namespace(namespace).path.clone();
+            let (stage, by_pid) = (Halt::Ask, Some(sender));
+            self.console.journal.record(&Event::Stopping { path: &inside, stage, cause: None, by: None, by_pid });
         }
     }
 
@@ -153,7 +141,7 @@ impl World<'_> {
         let [stdout, stderr, ready] = expected;
         if descriptors.len() != 1 + expected.into_iter().map(usize::from).sum::<usize>() {
             // The kernel drops what exceeds the limit on descriptors.
-            self.audience.note(&Note::OutputLost { path: &path });
+            self.console.audience.note(&Note::OutputLost { path: &path });
             self.troubles.unheard.push(path.clone());
         }
         if let Some(fd) = descriptors.next() {
@@ -166,7 +154,9 @@ impl World<'_> {
             }
         }
         if ready && let Some(fd) = descriptors.next() {
-            self.listen_to(subject, fd);
+            let namespace = self.tree.plan.namespace(subject.namespace);
+            let probe = namespace.process(subject.slot).and_then(|process| process.ready.as_ref());
+            self.voices.add_for(subject, probe, fd, &self.events);
         }
     }
 
@@ -196,32 +186,23 @@ impl World<'_> {
         match state {
             Some(State::Creating | State::Created) if self.tree.is_renewed(subject) => self.tree.set_back(failure),
             None | Some(State::Creating) => self.tree.set_back(failure),
-            Some(State::Created) => self.refuse_to_start(subject, failure),
+            // When others run already: its end follows, and is judged as any other.
+            Some(State::Created) => {
+                let Failure { stage, call, errno, detail, .. } = failure;
+                self.on_refusal(subject, Refusal { stage, call, errno, detail: detail.unwrap_or_default() });
+            }
             // A copy of nestns that panics as PID 1 says so; how that ends, its keeper says.
             Some(State::Running | State::Ready | State::Stopping)
                 if subject.is_init() && failure.stage == Stage::Panic =>
             {
                 let path = self.tree.path(subject);
-                self.audience.note(&Note::LateFailure { path: &path, failure: &failure });
+                self.console.audience.note(&Note::LateFailure { path: &path, failure: &failure });
                 self.refuse_report(scope, sender);
             }
             Some(State::Running | State::Ready) => self.refuse_report(scope, sender),
             // It is being ended, whatever it has failed at.
             Some(_) => {}
         }
-    }
-
-    /// A process has failed on its way to its program, when others run already: its end follows, and is judged as any other.
-    fn refuse_to_start(&mut self, subject: Subject, failure: Failure) {
-        let Failure { stage, call, errno, detail, .. } = failure;
-        self.on_refusal(subject, Refusal { stage, call, errno, detail: detail.unwrap_or_default() });
-    }
-
-    /// Notes a signal of a stop.
-    pub(in crate::controller) fn record_signal(&mut self, subject: Subject, signal: i32) {
-        let path = self.tree.path(subject);
-        let signal = Signal::from_number(signal).to_string();
-        self.record(&Event::Signal { path: &path, signal: &signal, by: None });
     }
 
     fn arrived(&mut self, subject: Subject, pid: Pid, scope: Scope) {
@@ -253,10 +234,10 @@ impl World<'_> {
             }
         }
         let (path, pids) = (self.tree.roster.path(subject), self.tree.pids(subject));
-        self.record(&Event::Created { path: &path, pids: &pids });
+        self.console.journal.record(&Event::Created { path: &path, pids: &pids });
         if self.tree.life == Life::Creating {
             self.progress += 1;
-            self.audience.progress(self.progress, self.progress + self.tree.roster.outstanding());
+            self.console.audience.progress(self.progress, self.progress + self.tree.roster.outstanding());
         }
     }
 }

@@ -10,7 +10,7 @@ use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::sys::epoll::EpollFlags;
 use nix::unistd::{isatty, read};
 
-use super::World;
+use super::console::Console;
 use crate::controller::audience::Stream;
 use crate::controller::event_loop::{EventLoop, Token};
 use crate::controller::relay::Relay;
@@ -44,7 +44,7 @@ impl Terminals {
     }
 }
 
-impl World<'_> {
+impl Console<'_> {
     /// Reads a piece of what was written to one.
     pub(super) fn on_session_terminal(&mut self, number: u32) {
         if !self.read_session_terminal(number)
@@ -70,7 +70,7 @@ impl World<'_> {
     }
 }
 
-impl ProcessTerminals for World<'_> {
+impl ProcessTerminals for Console<'_> {
     fn has_any(&self) -> bool {
         self.relay.is_some()
     }
