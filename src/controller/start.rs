@@ -46,9 +46,15 @@ enum Phase<'a> {
     /// The state directory is the guardian's to remove.
     Entrusted { guardian: Guardian, audience: &'a mut dyn Audience },
     /// Namespaces may exist.
-    Building { world: Box<World<'a>>, keeper: Keeper },
+    Building(Box<Building<'a>>),
     /// It stands, or nothing of it is left.
     Over,
+}
+
+/// What is built, and what builds it.
+struct Building<'a> {
+    world: World<'a>,
+    keeper: Keeper,
 }
 
 /// A topology that is being started.
@@ -105,21 +111,22 @@ impl<'a> Start<'a> {
             return Err(misplaced());
         };
         let (world, keeper) = make(guardian, audience)?;
-        self.phase = Phase::Building { world: Box::new(world), keeper };
+        self.phase = Phase::Building(Box::new(Building { world, keeper }));
         Ok(())
     }
 
     /// What is being built.
     pub(super) fn world(&mut self) -> Result<&mut World<'a>, Trouble> {
         match &mut self.phase {
-            Phase::Building { world, .. } => Ok(world),
+            Phase::Building(building) => Ok(&mut building.world),
             _ => Err(misplaced()),
         }
     }
 
     /// Creates everything and makes sure that the kernel agrees. Returns how long that took.
     pub(super) fn build(&mut self, began: Moment) -> Result<Duration, Interruption> {
-        let Phase::Building { world, keeper } = &mut self.phase else { return Err(misplaced().into()) };
+        let Phase::Building(building) = &mut self.phase else { return Err(misplaced().into()) };
+        let Building { world, keeper } = &mut **building;
         let plan = world.tree.plan;
         match create(plan, world, keeper) {
             Ok(()) => {}
@@ -153,7 +160,7 @@ impl<'a> Start<'a> {
     /// Hands out what stands.
     pub(super) fn finish(mut self) -> Result<(World<'a>, Keeper), Trouble> {
         match std::mem::replace(&mut self.phase, Phase::Over) {
-            Phase::Building { world, keeper } => Ok((*world, keeper)),
+            Phase::Building(building) => Ok((building.world, building.keeper)),
             _ => Err(misplaced()),
         }
     }
@@ -161,8 +168,8 @@ impl<'a> Start<'a> {
     /// Rolls back what was interrupted. Returns the status of that, which is not 0: the tree was to stand.
     pub(super) fn roll_back(mut self) -> (u8, Left) {
         let status = match &self.phase {
-            Phase::Building { world, .. } => match &world.tree.stop {
-                Some(_) if world.tree.stop_again => Cause::KILLED,
+            Phase::Building(building) => match &building.world.tree.stop {
+                Some(_) if building.world.tree.stop_again => Cause::KILLED,
                 Some(cause) => cause.status(),
                 None => 5,
             },
@@ -178,8 +185,8 @@ impl<'a> Start<'a> {
                 guardian.dismiss();
                 Left::Nothing
             }
-            (Phase::Building { world, keeper }, Some(state)) => take_apart(*world, keeper, state),
-            (Phase::Building { .. }, None) | (Phase::Over, _) => Left::Nothing,
+            (Phase::Building(building), Some(state)) => take_apart(*building, state),
+            (Phase::Building(_), None) | (Phase::Over, _) => Left::Nothing,
         }
     }
 }
@@ -238,7 +245,8 @@ fn look_after_children(world: &mut World<'_>, keeper: &mut Keeper) {
 }
 
 /// Kills what exists, reaps it, and removes what was made.
-fn take_apart(mut world: World<'_>, mut keeper: Keeper, state: &StateDirectory) -> Left {
+fn take_apart(building: Building<'_>, state: &StateDirectory) -> Left {
+    let Building { mut world, mut keeper } = building;
     let stuck = kill_and_reap(&mut keeper, &mut world, Moment::now().plus(COLLAPSE));
     if !stuck.is_empty() {
         world.console.audience.note(&Note::Stuck { paths: &stuck });

@@ -38,7 +38,7 @@ use crate::engine::gate;
 use crate::engine::keeper::{Guest, Setback};
 use crate::engine::line;
 use crate::engine::moment::Moment;
-use crate::engine::plan::{Common, NamespaceIndex, Order, Plan, Subject};
+use crate::engine::plan::{Common, NamespaceIndex, Order, Plan, ProcessPlan, Subject};
 use crate::engine::report::Ending;
 use crate::observe::process::Process;
 use crate::observe::signals::{Fate, Role};
@@ -227,13 +227,11 @@ impl Edge for Fake {
 
     fn create(&mut self, subject: Subject) -> Result<Option<Pidfd>, Failure> {
         self.script.note(format!("create {}", self.tree.path(subject)));
-        match self.failure.take() {
-            Some(failure) => Err(failure),
-            None => {
-                self.fork(subject);
-                Ok(None)
-            }
+        if let Some(failure) = self.failure.take() {
+            return Err(failure);
         }
+        self.fork(subject);
+        Ok(None)
     }
 
     fn to_enter(&self, _pid: Pid, _only: Option<&[String]>) -> io::Result<CloneFlags> {
@@ -482,7 +480,7 @@ impl Bench {
         let tree = &bench.supervisor.edge.tree;
         let is_unconditional = |subject: &Subject| {
             let namespace = tree.plan.namespace(subject.namespace);
-            namespace.process(subject.slot).is_some_and(|process| process.is_unconditional())
+            namespace.process(subject.slot).is_some_and(ProcessPlan::is_unconditional)
         };
         let subjects: Vec<Subject> = tree.roster.subjects().filter(is_unconditional).collect();
         bench.supervisor.edge.tree.incidents.extend(subjects.into_iter().map(Incident::Started));

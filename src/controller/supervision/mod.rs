@@ -28,7 +28,7 @@ use std::time::Duration;
 use nix::unistd::Pid;
 
 use super::audience::{Cause, Note};
-use super::control::message::{Problem, Reply, Request};
+use super::control::message::{Force, Problem, Reply, Request};
 use super::control::server::{Asked, Heard};
 use super::journal::event::{Event as Noted, Stage as Halt, WHOLE};
 use super::life::{Event, Life, Reaction};
@@ -49,7 +49,7 @@ use exec_processes::ExecProcesses;
 use judging::Judge;
 use pausing::Pausing;
 use readying::{News, Probes};
-use restarts::{Aim, Peers, Restarts};
+use restarts::{Aim, Demand, Peers, Restarts};
 use run_command::{Leaving, RunCommand};
 use stop::Stop;
 
@@ -122,7 +122,7 @@ impl<'a, E: Edge> Supervisor<'a, E> {
     pub(super) fn open_gates(&mut self) -> bool {
         let is_opened = self.opening.open(&mut self.edge);
         if is_opened {
-            self.probes.open(&mut self.edge);
+            Probes::open(&mut self.edge);
             self.dependencies.release(&mut self.edge, &self.restarts);
             self.start_command();
         }
@@ -359,12 +359,12 @@ impl<'a, E: Edge> Supervisor<'a, E> {
             // The reactor answers these itself.
             Request::Status | Request::RefreshTruth | Request::Describe { .. } => return,
             Request::Stop { paths, force } => {
-                let wanted = (&*paths, Aim::Down, force);
-                return self.restarts.ask(&mut self.edge, &mut self.pausing, asker, wanted);
+                let demand = Demand { paths: &paths, aim: Aim::Down, force };
+                return self.restarts.ask(&mut self.edge, &mut self.pausing, asker, demand);
             }
             Request::Restart { paths } => {
-                let wanted = (&*paths, Aim::Again, super::control::message::Force::Ask);
-                return self.restarts.ask(&mut self.edge, &mut self.pausing, asker, wanted);
+                let demand = Demand { paths: &paths, aim: Aim::Again, force: Force::Ask };
+                return self.restarts.ask(&mut self.edge, &mut self.pausing, asker, demand);
             }
             Request::Attach { path } => return self.attachments.attach(&mut self.edge, &self.exec, asker, &path),
             Request::Pause { path } => return self.pausing.pause(&mut self.edge, asker, &path),

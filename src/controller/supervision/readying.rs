@@ -78,7 +78,7 @@ impl Probes {
     }
 
     /// Begins with open gates: where there is nothing inside, a namespace is ready with that.
-    pub(super) fn open(&mut self, edge: &mut dyn Edge) {
+    pub(super) fn open(edge: &mut dyn Edge) {
         for index in edge.tree().readiness.empty() {
             on_namespace_ready(edge, index);
             if let Some(around) = edge.tree().readiness.around(index) {

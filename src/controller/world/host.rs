@@ -180,12 +180,11 @@ impl Edge for Host<'_> {
 
     fn to_enter(&self, pid: Pid, only: Option<&[String]>) -> io::Result<CloneFlags> {
         // Where those stand that the keeper moves in is found out once: neither it nor its helpers ever stand elsewhere.
-        let standpoint = match self.standpoint.get() {
-            Some(known) => known,
-            None => {
-                let own = Standpoint::own(self.keeper.user_namespace())?;
-                self.standpoint.get_or_init(|| own)
-            }
+        let standpoint = if let Some(known) = self.standpoint.get() {
+            known
+        } else {
+            let own = Standpoint::own(self.keeper.user_namespace())?;
+            self.standpoint.get_or_init(|| own)
         };
         standpoint.to_enter(pid, only)
     }

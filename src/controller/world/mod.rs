@@ -86,7 +86,7 @@ pub(super) struct World<'a> {
     pub(super) lines: Lines,
     pub(super) truth: TruthWriter<'a>,
     pub(super) home: Home,
-    pub(super) troubles: Troubles,
+    troubles: Troubles,
     pub(super) voices: Voices,
     tied_to: Option<Pidfd>,
     progress: usize,
@@ -266,7 +266,7 @@ impl<'a> World<'a> {
             libc::SIGINT | libc::SIGQUIT if by_kernel && self.ignored.contains(&signal) => {}
             _ if self.keeps_for_command(delivered) => {}
             libc::SIGINT | libc::SIGTERM | libc::SIGHUP | libc::SIGQUIT => {
-                self.tree.request_stop(Cause::Signal(signal))
+                self.tree.request_stop(Cause::Signal(signal));
             }
             libc::SIGWINCH => {
                 if let Some(relay) = &self.console.relay {

@@ -14,7 +14,7 @@ use crate::topology::RestartPolicy;
 #[derive(Debug, Clone, Copy, Default)]
 struct Row {
     /// How many there were in this row.
-    row: u32,
+    count: u32,
     /// The wait before the last of them.
     delay: Duration,
     /// When it was last started again.
@@ -40,7 +40,7 @@ impl Backoff {
 
     /// The number of restarts in a row that this one has had.
     pub(super) fn row(&self, subject: Subject) -> Option<u32> {
-        self.0.get(&subject).map(|restart| restart.row)
+        self.0.get(&subject).map(|restart| restart.count)
     }
 
     /// The moment of the next one.
@@ -58,14 +58,14 @@ impl Backoff {
     /// Plans the next restart; `None` if there were as many as there may be.
     pub(super) fn plan(&mut self, subject: Subject, policy: RestartPolicy, ended: Moment) -> Option<(u32, Duration)> {
         let restart = self.0.entry(subject).or_default();
-        if restart.began.is_some_and(|began| ended.since(began) >= RestartPolicy::row_ends_after(restart.delay)) {
-            restart.row = 0;
+        if restart.began.is_some_and(|began| ended.since(began) >= RestartPolicy::settled(restart.delay)) {
+            restart.count = 0;
         }
-        let delay = policy.delay(restart.row)?;
-        restart.row = restart.row.saturating_add(1);
+        let delay = policy.delay(restart.count)?;
+        restart.count = restart.count.saturating_add(1);
         restart.delay = delay;
         restart.due = Some(ended.plus(delay));
-        Some((restart.row, delay))
+        Some((restart.count, delay))
     }
 
     /// Takes those whose time has come.

@@ -59,6 +59,14 @@ enum Author {
     Policy { attempt: Option<u32> },
 }
 
+/// What a client demands.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Demand<'a> {
+    pub(super) paths: &'a [String],
+    pub(super) aim: Aim,
+    pub(super) force: Force,
+}
+
 /// What is wanted.
 #[derive(Debug)]
 struct Wish {
@@ -131,13 +139,8 @@ impl Restarts {
     }
 
     /// Takes targets down for a client, or brings them back, running or not.
-    pub(super) fn ask(
-        &mut self,
-        edge: &mut dyn Edge,
-        pausing: &mut Pausing<'_>,
-        asker: Asker,
-        (paths, aim, force): (&[String], Aim, Force),
-    ) {
+    pub(super) fn ask(&mut self, edge: &mut dyn Edge, pausing: &mut Pausing<'_>, asker: Asker, demand: Demand<'_>) {
+        let Demand { paths, aim, force } = demand;
         let parts = part::find(&edge.tree().plan, paths).map_err(|path| {
             Problem::no(format!("there is neither a namespace nor a declared process `{path}`"))
                 .help("use `nestns kill` to end a program started by `exec`")
@@ -188,8 +191,8 @@ impl Restarts {
 
     fn begin(&mut self, edge: &mut dyn Edge, pausing: &mut Pausing<'_>, wish: Wish) {
         let tree = edge.tree();
-        let obstacles = wish.parts.iter().filter(|_| wish.aim == Aim::Again);
-        let obstacle = obstacles.filter_map(|part| rules::obstacle(tree, *part)).next();
+        let mut obstacles = wish.parts.iter().filter(|_| wish.aim == Aim::Again);
+        let obstacle = obstacles.find_map(|part| rules::obstacle(tree, *part));
         // A process is not let go on alone where all around it is frozen; a namespace as a whole is.
         let processes = wish.parts.iter().filter(|part| !part.0.is_init());
         let frozen = processes.map(|part| rules::refuse_paused(tree, part.0.namespace)).find_map(Result::err);
