@@ -88,7 +88,7 @@ fn signals_are_forwarded_on_request() {
     let mut sent = false;
     while !String::from_utf8_lossy(&stdout).contains("usr1") {
         let count = child.stdout.as_mut().unwrap().read(&mut piece).unwrap();
-        assert!(count > 0, "it goes on");
+        assert!(count > 0, "it keeps running");
         stdout.extend_from_slice(&piece[..count]);
         if !std::mem::replace(&mut sent, true) {
             kill(Pid::from_raw(child.id().cast_signed()), Signal::SIGUSR1).unwrap();
@@ -111,7 +111,7 @@ fn a_terminal_is_detached_from_and_attached_again() {
         terminal.expect("in> ");
         // The keys that leave it alone.
         terminal.send("x=kept\r\x10\x11");
-        terminal.expect("it goes on");
+        terminal.expect("it keeps running");
         terminal.expect("$ ");
         terminal.send(format!("$N attach {root}/shell; echo status $?\r"));
         terminal.until_raw();

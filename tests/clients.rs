@@ -105,8 +105,8 @@ fn malformed_requests_are_answered_with_an_error() {
     let tree = Detached::up(Identity::Own);
     let mut socket = Socket::connect(&tree.directory);
     let problem = |socket: &mut Socket, bytes: &[u8]| -> String {
-        socket.say(bytes).expect("it listens");
-        let answer = socket.hear().expect("it answers");
+        socket.send(bytes).expect("it listens");
+        let answer = socket.receive().expect("it answers");
         let problem = serde_json::from_value::<Problem>(answer["say"]["problem"].clone());
         problem.unwrap_or_else(|error| panic!("{error}: {answer}")).to_string()
     };

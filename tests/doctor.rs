@@ -83,8 +83,11 @@ fn the_doctor_is_quick_and_leaves_nothing() {
         // Others build and stop thousands of namespaces meanwhile.
         assert!(took < Duration::from_secs(10), "{took:?}");
         let way = find(&found, "pid-namespaces")["found"].as_str().expect("a text");
-        let expected =
-            if identity == Identity::Own && geteuid().is_root() { "as he is" } else { "inside a user namespace" };
+        let expected = if identity == Identity::Own && geteuid().is_root() {
+            "with the caller's own privileges"
+        } else {
+            "inside a user namespace"
+        };
         assert!(way.contains(expected), "{identity:?}: {way}");
         assert_eq!(cgroups(fs::read_to_string("/proc/self/mountinfo").expect("/proc")), BTreeSet::new());
         assert!(!nest.state().exists(), "{identity:?}");
@@ -109,7 +112,7 @@ fn the_remaining_nesting_levels_are_measured() {
         let document: Value = serde_json::from_str(&stdout).unwrap_or_else(|_| panic!("{stdout}{stderr}"));
         let inside = document["checks"].as_array().expect("it has them");
         assert_eq!(left(inside), here - 3, "{identity:?}");
-        assert!(find(inside, "container")["found"].as_str().expect("a text").contains("inside another one"));
+        assert!(find(inside, "container")["found"].as_str().expect("a text").contains("nested PID namespace"));
         assert_nothing_left(&nest);
     });
 }
@@ -188,7 +191,10 @@ fn what_cannot_be_built_is_reported_before_it_is_tried() {
         let document: Value = serde_json::from_str(&stdout).expect("it is a document");
         let depth = find(document["checks"].as_array().expect("it has them"), "file-depth");
         assert_eq!(depth["status"], "no", "{depth}");
-        assert!(depth["found"].as_str().expect("a text").contains("is on level 32, and 30 are left"), "{depth}");
+        assert!(
+            depth["found"].as_str().expect("a text").contains("is on level 32, but only 30 are available"),
+            "{depth}"
+        );
 
         let mut wide = String::from("[ns.@]\n");
         for number in 0..100 {

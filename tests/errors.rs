@@ -1,5 +1,5 @@
-//! What is said when a system call fails: the call that was made, the errno as it is spelled everywhere, and the limit that was
-//! reached. The calls are refused by a filter of seccomp(2), or a real limit is set.
+//! Messages about system calls that fail: the call that was made, the errno as it is spelled everywhere, and the limit
+//! that was reached. The calls are refused by a filter of seccomp(2), or a real limit is set.
 
 use std::fs;
 use std::io;
@@ -13,8 +13,11 @@ use nix::sys::signal::{Signal, kill};
 use serde_json::Value;
 
 use crate::harness::detached::Detached;
+use crate::harness::identity::{Identity, for_each_identity};
 use crate::harness::kernel;
-use crate::harness::nest::{Ended, Identity, Nest, assert_nothing_left, can_nest, identities};
+use crate::harness::nest::{Ended, Nest, assert_nothing_left};
+use crate::harness::requirement::{nesting, require, root, skipped};
+use crate::harness::said;
 use crate::harness::seccomp::refuse;
 use crate::harness::wait::suspend;
 
@@ -83,7 +86,7 @@ fn an_exhausted_resource_is_reported_with_its_limit() {
     assert!(!nothing.contains("is reached"), "{nothing}");
 }
 
-/// So many processes.
+/// A topology with this number of processes.
 fn idle(count: usize) -> String {
     let mut text = String::new();
     for number in 0..count {
@@ -178,7 +181,7 @@ fn an_experiment_that_runs_short_of_descriptors_is_skipped_and_says_so() {
 struct Group(std::path::PathBuf);
 
 impl Group {
-    /// In either version's hierarchy; none where there is none.
+    /// A cgroup in the hierarchy of either version, where there is one.
     fn new(name: &str, most: u32) -> Option<Self> {
         let mounts = fs::read_to_string("/proc/self/mountinfo").expect("/proc");
         let top = mounts.lines().find_map(|line| {
@@ -262,7 +265,7 @@ fn exhausted_pids_are_attributed_to_their_namespace() {
             let said = said(&output);
             assert_eq!(output.status.code(), Some(125), "{identity:?}: {said}");
             assert!(said.contains("(EAGAIN)"), "{said}");
-            let expected = format!("every PID of the PID namespace `{root}` is in use");
+            let expected = format!("every number of the PID namespace `{root}` is in use");
             assert!(said.contains(&expected), "{identity:?}: {said}");
         } else {
             skipped("pid_max belongs to the machine");
@@ -383,14 +386,12 @@ fn errors_are_documents_where_the_answer_is_one() {
     let output = nest.command(&["check", "--format", "json", &file]).output().expect("the program was built");
     let answer: Value = serde_json::from_slice(&output.stdout).expect("a document");
     assert_eq!((answer["schema"].as_str(), output.status.code()), (Some("nestns.check/1"), Some(3)));
-    assert_eq!(text(&Output { stdout: Vec::new(), ..output }), "");
+    assert_eq!(said(&Output { stdout: Vec::new(), ..output }), "");
 }
 
 #[test]
 fn a_controller_that_does_not_answer_is_an_error_for_programs() {
-    if !can_nest() {
-        return;
-    }
+    require!(nesting());
     let tree = Detached::up(Nest::new("[ns.@]\nproc.a = { actor = \"idle\" }\n"));
     let (controller, root) = (tree.controller(), tree.nest.root.clone());
     kill(controller, Signal::SIGSTOP).expect("it runs");

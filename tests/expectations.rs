@@ -309,7 +309,7 @@ fn an_expectation_that_cannot_be_checked_is_not_a_success() {
     let junit = test(&["--format", "junit"]);
     assert!(junit.stdout.contains("failures=\"0\" errors=\"0\" skipped=\"1\""), "{}", junit.stdout);
     let tap = test(&["--format", "tap", "--", "true"]);
-    assert!(tap.stdout.contains(" via kill # SKIP nobody can be put there: "), "{}", tap.stdout);
+    assert!(tap.stdout.contains(" via kill # SKIP cannot place a probe there: "), "{}", tap.stdout);
     assert_eq!((junit.code, tap.code), (4, 4));
     // A command that has failed has the last word, as everywhere; and with --require nothing is skipped.
     assert_eq!(test(&["--", "sh", "-c", "exit 7"]).code, 7);

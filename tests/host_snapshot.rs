@@ -84,7 +84,7 @@ fn the_snapshot_has_the_tree_as_the_kernel_has_it() {
         assert!(drawn.starts_with("host: ") && drawn.contains(&expected), "{drawn}");
         if identity == crate::harness::identity::Identity::Ordinary {
             assert!(document["closed"].as_u64().is_some_and(|closed| closed > 0), "root's files are not for everybody");
-            assert!(drawn.contains("may not be seen"), "{drawn}");
+            assert!(drawn.contains("cannot be read"), "{drawn}");
         }
     });
 }

@@ -43,7 +43,7 @@ fn a_wrong_expectation_of_a_layout_fails_with_its_line_in_each_format() {
             "dind.toml",
             "hides = [\"vm/dockerd\", \"vm/containerd\"]",
             "hides = [\"vm/ci/job/\"]",
-            "vm/ci/runner must not see vm/ci/job/",
+            "vm/ci/runner does not see vm/ci/job/",
         ),
         ("dind.toml", "chain = [5, 2]", "chain = [4, 2]", "the numbers of vm/ci/dockerd are 4/2"),
         ("kind.toml", "count = 8", "count = 40", "worker/agent sees 40 processes"),

@@ -330,7 +330,7 @@ fn listing(directory: &Path) -> Vec<String> {
 #[test]
 fn files_of_others_are_named_and_neither_followed_nor_removed() {
     let kinds = [
-        ("truncated truth", "truth.json cannot be understood"),
+        ("truncated truth", "truth.json cannot be read"),
         ("link as lock", "lock is a symbolic link"),
         ("link as socket", "control.sock is a symbolic link"),
         ("link as logs", "logs is a symbolic link"),

@@ -66,12 +66,12 @@ fn a_full_state_directory_is_reported_by_ls_and_inspect_and_marked_in_the_log() 
             let document = tree.document(&["ls", "--format", "json"]);
             document["topologies"][0]["problem"].as_str().map(str::to_owned)
         });
-        assert!(problem.contains("bytes of output of 1 process are lost"), "{identity:?}: {problem}");
+        assert!(problem.contains("bytes of output of 1 process were lost"), "{identity:?}: {problem}");
         assert!(problem.contains("No space left on device"), "{identity:?}: {problem}");
         let listed = tree.nestns(&["ls"]);
-        assert!(listed.stderr.contains("are lost"), "{identity:?}: {}", listed.stderr);
+        assert!(listed.stderr.contains("were lost"), "{identity:?}: {}", listed.stderr);
         let inspected = tree.document(&["inspect", "@/loud", "--format", "json"]);
-        assert!(inspected["problem"].as_str().is_some_and(|text| text.contains("are lost")), "{inspected}");
+        assert!(inspected["problem"].as_str().is_some_and(|text| text.contains("were lost")), "{inspected}");
         let sheet = tree.run(&["inspect", "@/loud"]);
         assert!(sheet.contains("lost output") && sheet.contains("problem"), "{sheet}");
         let inspected = tree.document(&["inspect", "@/quiet", "--format", "json"]);

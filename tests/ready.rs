@@ -101,7 +101,7 @@ fn a_topology_that_is_not_ready_in_time_is_taken_down() {
             assert_eq!(detached.up.code, 124, "{identity:?} {ready}: {}", detached.up.stderr);
             assert!(!detached.is_running(), "{identity:?} {ready}");
             if ready.contains("/no/such") {
-                let warnings = detached.up.stderr.matches("cannot be asked").count();
+                let warnings = detached.up.stderr.matches("cannot probe").count();
                 assert_eq!(warnings, 1, "{}", detached.up.stderr);
             }
         }

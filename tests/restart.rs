@@ -137,7 +137,7 @@ fn the_effects_are_reported_first() {
     require!(nesting());
     let detached = Detached::up(Nest::new(LAYOUT));
     let told = |arguments: &[&str]| detached.nestns(arguments).stderr.replace(&detached.nest.root, "@");
-    assert_eq!(told(&["restart", "@/a/one"]), "restarting `@/a/one`: 1 process, stopped and started again\n");
+    assert_eq!(told(&["restart", "@/a/one"]), "restarting `@/a/one`: 1 process, to be stopped and started again\n");
     assert_eq!(
         told(&["restart", "@/a"]),
         "restarting `@/a`: 2 namespaces, 4 processes, to be stopped and created again\n"

@@ -86,11 +86,7 @@ fn nothing_is_replaced_without_force_and_no_other_file_is_touched() {
         fs::write(directory.join("a/other"), "mine").expect("it is there");
         let refused = detached.nestns(&["save", "-o", "run/a"]);
         assert_eq!((refused.code, refused.stdout.as_str()), (1, ""));
-        assert!(
-            refused.stderr.contains("is there already") && refused.stderr.contains("--force"),
-            "{}",
-            refused.stderr
-        );
+        assert!(refused.stderr.contains("already exists") && refused.stderr.contains("--force"), "{}", refused.stderr);
         assert_eq!(read(detached, "a/truth.json"), "mine");
         detached.run(&["save", "-o", "run/a", "--force"]);
         assert!(read(detached, "a/truth.json").contains("nestns.truth/1"));

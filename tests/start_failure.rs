@@ -84,7 +84,7 @@ fn processes_that_are_not_ready_in_time_are_named() {
         let ended = tree(never).identity(identity).start_verb(&words).wait();
         assert_eq!(ended.code, 124, "{identity:?}: {}{}", ended.stdout, ended.stderr);
         let root = &ended.nest.root;
-        assert!(ended.stdout.contains("<error message=\"the time was over\">"), "{}", ended.stdout);
+        assert!(ended.stdout.contains("<error message=\"the timeout expired\">"), "{}", ended.stdout);
         assert!(ended.stdout.contains(&format!("not ready: {root}/in/slow")), "{}", ended.stdout);
     });
 }

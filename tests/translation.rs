@@ -185,7 +185,7 @@ fn an_invisible_process_has_no_pid() {
             let words = words.replace('@', &nest.nest.root);
             assert!(outcome.stderr.contains(&words), "{arguments:?}: {}", outcome.stderr);
         };
-        told(&["pid", "@/p.0", "--in", "@/w.0"], 1, "`@/p.0` cannot be seen from `@/w.0`");
+        told(&["pid", "@/p.0", "--in", "@/w.0"], 1, "`@/p.0` is not visible from `@/w.0`");
         told(
             &["pid", "@/w.1/p.0", "--in", "@/w.0"],
             1,

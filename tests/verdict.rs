@@ -127,7 +127,7 @@ fn the_option_overrides_on_exit_of_the_file() {
     compare(&[
         (text, &["--on-exit", "fail"], 8, &["stopping: `@/a` has ended"], &[]),
         (&well, &["--on-exit", "any"], 0, &["stopping: `@/a` has ended"], &[]),
-        (&well, &["--on-exit=fail", "--timeout=300ms"], 124, &["stopping: the time is over"], &["error"]),
+        (&well, &["--on-exit=fail", "--timeout=300ms"], 124, &["stopping: the timeout has expired"], &["error"]),
         (&text.replace("ignore", "any"), &["--on-exit=ignore", "--timeout=300ms"], 124, &["exited with 8"], &[]),
     ]);
 }

@@ -48,7 +48,7 @@ pub(super) fn end_killed(name: &str, directory: &Path) -> Result<Status, Command
         std::thread::sleep(PULSE);
     }
     end_one(name, directory)?;
-    standard_error::write(&format!("killed the controller of `{name}`, and all of its tree with it\n"));
+    standard_error::write(&format!("killed the controller of `{name}` and its whole tree\n"));
     Ok(Status::Done)
 }
 
@@ -75,7 +75,7 @@ fn end_one(name: &str, directory: &Path) -> Result<bool, CommandError> {
             Seized::Vanished => {
                 if has_waited {
                     standard_error::write(&format!(
-                        "the controller of `{name}` had just died; waited until everything of it was gone\n"
+                        "the controller of `{name}` had just died; waited until its tree was gone\n"
                     ));
                 }
                 return Ok(has_waited);
@@ -83,7 +83,7 @@ fn end_one(name: &str, directory: &Path) -> Result<bool, CommandError> {
             Seized::LeftOver(left_over) => {
                 let cleared = left_over.remove().map_err(|error| state_error(&error))?;
                 standard_error::write(&format!(
-                    "removed what `{name}` has left behind without a controller{}\n",
+                    "removed what `{name}` left behind without a controller{}\n",
                     cleared.words()
                 ));
                 return Ok(true);

@@ -10,10 +10,10 @@ use super::command_error::CommandError;
 /// Reader of an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
 pub(super) enum AnswerFormat {
-    /// People
+    /// Text for people
     #[default]
     Human,
-    /// Programs: one document
+    /// One JSON document
     Json,
 }
 

@@ -60,7 +60,7 @@ pub(super) fn run(args: Args) -> Result<Status, CommandError> {
         return Err(CommandError::not_found(format!("`{}` has no PID 1 any more", thing.path())));
     };
     let identity = selection::identity(process);
-    let signals = Signals::open().context("cannot block the signals that are passed on")?;
+    let signals = Signals::open().context("cannot block the signals to forward")?;
     let attached = begin(&mut connection, &process.path).map_err(|error| connection.fail(&error))?;
     let is_namespace = matches!(thing, Selected::Namespace(_));
     let whom = if is_namespace {

@@ -65,8 +65,9 @@ pub(super) fn run(args: &Args) -> Result<Status, CommandError> {
                 _ => number,
             };
             let Some(process) = machine.process(pid) else {
-                let message =
-                    format!("there is no process {pid} here: `nestns whois {pid}` shows where the number exists");
+                let message = format!(
+                    "there is no process {pid} in this namespace; `nestns whois {pid}` shows where that number exists"
+                );
                 return Err(CommandError::not_found(message));
             };
             (Scope::Process(pid), format!("process {pid} ({})", process.name.escape_default()))

@@ -154,7 +154,7 @@ fn all(args: &Args) -> Result<Status, CommandError> {
         one.client = None;
     }
     if found.is_empty() {
-        standard_error::write("no topology runs\n");
+        standard_error::write("no topology is running\n");
         return Ok(Status::Done);
     }
     if !args.yes {

@@ -143,7 +143,7 @@ impl Events {
                 return Ok(false);
             }
             if !std::mem::take(&mut self.is_first) && line.lost > 0 {
-                standard_error::write(&format!("warning: {} events were lost before they were read here\n", line.lost));
+                standard_error::write(&format!("warning: {} events were lost before they could be read\n", line.lost));
             }
             let Ok(head) = serde_json::from_str::<Head>(&line.text) else { continue };
             let stamp = Stamp::parse(head.ts.as_bytes()).unwrap_or_default();

@@ -74,7 +74,7 @@ pub(super) fn run(args: &Args) -> Result<Status, CommandError> {
     for address in &args.addresses {
         if let Some(thread) = threads::named(&snapshot, address) {
             standard_error::write(&format!(
-                "note: `{address}` is a thread ({}): a signal goes to the whole process\n",
+                "note: `{address}` is a thread ({}); the whole process is signalled\n",
                 thread.name
             ));
         }
@@ -102,7 +102,7 @@ pub(super) fn run(args: &Args) -> Result<Status, CommandError> {
         }
     }
     for path in &paused {
-        standard_error::write(&format!("`{path}` is paused: it notices the signal when it goes on\n"));
+        standard_error::write(&format!("`{path}` is paused; the signal is delivered when it resumes\n"));
     }
     let refusal = |(path, reason): &(String, String)| {
         CommandError::new(ErrorKind::Forbidden, format!("cannot signal `{path}`: {reason}"))
@@ -154,7 +154,7 @@ fn refuse_many(args: &Args, snapshot: &Snapshot) -> Result<(), CommandError> {
             resolve(snapshot, std::slice::from_ref(address), &Selection::default()).map_or(0, |found| found.len());
         if found > 1 || address.is_everything() {
             let what =
-                if address.is_everything() { "the whole topology".to_owned() } else { format!("{found} things") };
+                if address.is_everything() { "the whole topology".to_owned() } else { format!("{found} processes") };
             let message = format!("`{address}` means {what}; nothing was sent");
             return Err(CommandError::new(ErrorKind::Ambiguous, message).help("say `--all` if that is meant"));
         }

@@ -40,7 +40,7 @@ pub(super) struct ResumeArgs {
 
 #[derive(Debug, clap::Args)]
 struct Targets {
-    /// Which namespaces
+    /// Namespaces to pause or resume
     #[arg(value_name = "ADDRESS", required = true)]
     addresses: Vec<Address>,
 

@@ -22,7 +22,7 @@ use crate::observe::machine::{Inhabitant, Machine, Search};
 use crate::observe::namespaces::Member;
 use crate::observe::thread::Thread;
 use crate::observe::translation::{self, Chain};
-use crate::sys::errno::{number_of, of_io};
+use crate::sys::errno::of_io;
 use crate::topology::address::HOST;
 use crate::topology::{Address, AddressError};
 
@@ -278,8 +278,11 @@ fn invisible(args: &Args, numbers: &[(String, i32)]) -> CommandError {
         None => (numbers, ""),
     };
     let around: Vec<String> = around.iter().map(|(name, _)| format!("`{name}`")).collect();
-    let around =
-        if around.is_empty() { String::new() } else { format!(" and from what is around: {}", around.join(", ")) };
+    let around = if around.is_empty() {
+        String::new()
+    } else {
+        format!(" and from the namespaces around that: {}", around.join(", "))
+    };
     CommandError::not_found(format!("`{}` cannot be seen from `{place}`: it has no number there", args.address))
         .help(format!("it is in `{own}`; it is seen from there{around}"))
 }

@@ -44,18 +44,18 @@ pub(super) fn look_for(
     };
     if same_name == SameName::Stop {
         if !is_quiet {
-            standard_error::write(&format!("stopping the `{}` that runs\n", origin.name));
+            standard_error::write(&format!("stopping the running `{}`\n", origin.name));
         }
         stop(client, &place, origin)?;
         return Ok(None);
     }
     let Ok(Reply::Status(status)) = client.ask(Request::Status) else { return Ok(None) };
     if detach && status.hash.is_some() && status.hash == origin.hash {
-        let rest = if is_quiet { "" } else { ": runs already, with the same content" };
+        let rest = if is_quiet { "" } else { ": already running with the same content" };
         writeln!(std::io::stdout(), "{}{rest}", origin.name)?;
         return Ok(Some(Status::Done));
     }
-    let difference = if status.hash == origin.hash { "" } else { ", with another content" };
+    let difference = if status.hash == origin.hash { "" } else { ", with different content" };
     let name = &origin.name;
     let message = format!("a topology named `{name}` is already running{difference}");
     let help = format!(

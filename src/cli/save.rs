@@ -127,8 +127,5 @@ fn topology(connection: &Connection) -> Result<String, CommandError> {
         open_file(&path)?.ok_or(io::ErrorKind::NotFound)?.read_to_string(&mut text)?;
         io::Result::Ok(text)
     };
-    read().context(format_args!(
-        "cannot read {}, where the topology was kept (`--truth` writes what stands without it)",
-        path.display()
-    ))
+    read().context(format_args!("cannot read the saved topology {} (`--truth` does not need it)", path.display()))
 }

@@ -75,7 +75,7 @@ impl Target {
             match (presence, client) {
                 (Presence::Controller(_), Some(client)) => connections.push(Connection { name, directory, client }),
                 _ => standard_error::write(&format!(
-                    "warning: `{name}` does not answer, and is left out; `nestns ls` tells more\n"
+                    "warning: `{name}` does not answer and is left out; see `nestns ls`\n"
                 )),
             }
         }
@@ -149,7 +149,7 @@ pub(super) fn request_error(name: &str, error: &ClientError) -> CommandError {
             }
         }
         ClientError::Silent => CommandError::new(ErrorKind::Unresponsive, text)
-            .help(format!("the controller of `{name}` may have been stopped: `nestns ls` tells its PID")),
+            .help(format!("the controller of `{name}` may be stopped; `nestns ls` shows its PID")),
         ClientError::Absent { .. } | ClientError::HungUp => CommandError::new(ErrorKind::Unresponsive, text),
         ClientError::Foreign { .. } => CommandError::new(ErrorKind::Forbidden, text),
         _ => CommandError::failed(text),
@@ -203,7 +203,7 @@ fn several(running: &[Found]) -> CommandError {
 
 fn none(wanted: Option<&str>) -> CommandError {
     let Some(wanted) = wanted else {
-        return CommandError::not_found("no topology runs").help("start one with `nestns up -d FILE`");
+        return CommandError::not_found("no topology is running").help("start one with `nestns up -d FILE`");
     };
     let all = census::all();
     let names = all.iter().filter(|found| !matches!(found.presence, Presence::Nobody)).map(|found| &*found.name);

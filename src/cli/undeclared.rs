@@ -56,7 +56,7 @@ pub(super) fn both(connection: &mut Connection) -> Result<(Snapshot, Undeclared)
     let (found, numbers) = match found {
         Ok(found) => found,
         Err(error) => {
-            standard_error::write(&format!("note: what is undeclared cannot be looked for: {error}\n"));
+            standard_error::write(&format!("note: cannot look for undeclared processes: {error}\n"));
             return Ok((snapshot, Undeclared::default()));
         }
     };

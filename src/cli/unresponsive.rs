@@ -25,11 +25,11 @@ const GUARDIAN: &str = "nestns-guardian";
 
 /// Error of a controller that does not answer, with what to do.
 pub(super) fn error(name: &str, controller: i32) -> CommandError {
-    let kill = format!("`nestns down --now {name}` kills it with all of its tree");
+    let kill = format!("`nestns down --now {name}` kills it and its whole tree");
     let (state, help) = match process::is_stopped(Pid::from_raw(controller)) {
         Ok(true) => (
             "is stopped, as by Ctrl-Z, and answers nothing until it continues",
-            format!("`kill -CONT {controller}` (or `fg` in its shell) lets it go on; {kill}"),
+            format!("`kill -CONT {controller}` (or `fg` in its shell) resumes it; {kill}"),
         ),
         _ => (
             "does not answer: it hangs, is frozen, is held by a debugger, or the machine is very busy",

@@ -193,7 +193,7 @@ fn ended(connection: &Connection, until: Until) -> Result<Exits, CommandError> {
 }
 
 fn late() -> CommandError {
-    CommandError::new(ErrorKind::Timeout, "the time is over")
+    CommandError::new(ErrorKind::Timeout, "the timeout has expired")
 }
 
 /// Which directory it is.

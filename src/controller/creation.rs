@@ -267,7 +267,7 @@ fn wants_terminal(topology: &crate::topology::Topology) -> bool {
 fn refuse_other_users(plan: Plan) -> Result<(), Trouble> {
     for index in plan.indices() {
         let namespace = plan.namespace(index);
-        for slot in 0..=u32::try_from(namespace.processes.len()).unwrap_or(u32::MAX) {
+        for slot in namespace.slots() {
             if let Some(process) = namespace.process(slot)
                 && let Some(identity) =
                     process.identity.as_ref().filter(|identity| identity.uid != 0 || identity.gid != 0)

@@ -55,7 +55,7 @@ impl Freeze for TreeFreezer<'_> {
 /// The members of a namespace, by the namespace of its PID 1, which must still be the one that the roster knows.
 fn subtree(tree: &Tree, index: NamespaceIndex) -> Result<Subtree, Problem> {
     let path = tree.plan.namespace(index).path.clone();
-    let gone = || Problem::no(format!("PID 1 of `{path}` has ended"));
+    let gone = || Problem::InitEnded { path: path.clone() };
     let record = tree.roster.get(Subject::init(index)).and_then(|record| record.facts.as_ref());
     let known = tree.roster.namespace(index).and_then(|record| record.facts.as_ref());
     let (Some(facts), Some(known)) = (record, known) else { return Err(gone()) };
@@ -65,7 +65,7 @@ fn subtree(tree: &Tree, index: NamespaceIndex) -> Result<Subtree, Problem> {
         return Err(gone());
     }
     let subtree = Subtree::of(pid, &pidfd)
-        .map_err(|error| Problem::no(format!("cannot examine PID 1 of `{path}`: {}", of_io(&error))))?;
+        .map_err(|error| Problem::InitUnreadable { path: path.clone(), reason: of_io(&error) })?;
     let (id, inode) = subtree.identity();
     let is_known = if known.id.is_some() { id == known.id } else { inode == known.inode };
     if is_known && !pidfd.has_ended() { Ok(subtree) } else { Err(gone()) }
@@ -73,10 +73,6 @@ fn subtree(tree: &Tree, index: NamespaceIndex) -> Result<Subtree, Problem> {
 
 fn refusal(tree: &Tree, index: NamespaceIndex, hindrance: &Hindrance) -> Problem {
     let path = tree.plan.namespace(index).path.clone();
-    let problem = Problem::no(format!("cannot pause `{path}`: {hindrance}"));
-    if !hindrance.is_machine() {
-        return problem;
-    }
-    let check = doctor::freezer::check();
-    problem.help(check.as_help()).status(4)
+    let check = hindrance.is_machine().then(|| doctor::freezer::check().as_help());
+    Problem::CannotPause { path, reason: hindrance.to_string(), check }
 }

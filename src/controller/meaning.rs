@@ -381,7 +381,7 @@ mod tests {
         assert!(files.contains("RLIMIT_NOFILE ("), "{files}");
         assert!(text(None, Call::InotifyInit, Errno::EMFILE).contains("fs.inotify.max_user_instances"));
         assert!(text(None, Call::Open, Errno::ENFILE).contains("fs.file-max"));
-        assert!(text(Some(Stage::Guard), Call::PidfdOpen, Errno::EPERM).contains("refuses pidfd_open"));
+        assert!(text(Some(Stage::Guard), Call::PidfdOpen, Errno::EPERM).contains("forbids pidfd_open"));
         assert_eq!(meaning(&Occasion::of_controller(Call::Unnamed, Errno::EIO)), None);
     }
 

@@ -61,7 +61,7 @@ mod tests {
         symlink("mnt:[4026531841]", directory.path().join("pid")).unwrap();
         let error = linked(File::open(directory.path()).unwrap(), "pid", "pid").unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::InvalidData);
-        assert_eq!(error.to_string(), "it leads to `mnt:[4026531841]`, which is no pid namespace");
+        assert_eq!(error.to_string(), "it points to `mnt:[4026531841]`, which is not a pid namespace");
     }
 
     #[test]

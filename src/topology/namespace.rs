@@ -109,12 +109,9 @@ pub struct NamespaceSpec {
 impl Namespace {
     /// A namespace of which nothing but the PID 1 is known: each key has its default.
     pub(crate) fn new(path: String, init: Init) -> Self {
-        Self {
+        let spec = NamespaceSpec {
             path,
-            description: None,
             labels: Labels::default(),
-            init,
-            processes: Vec::new(),
             isolation: Isolation { mount: true, ..Isolation::default() },
             mount_proc: true,
             hostname: None,
@@ -123,11 +120,13 @@ impl Namespace {
             cwd: None,
             restart: RestartPolicy::NEVER,
             stop: Stop { signal: Signal::TERM, grace: Duration::ZERO },
-            own_grace: None,
             position: Position::default(),
-        }
+        };
+        Self { spec, description: None, init, processes: Vec::new(), own_grace: None }
     }
+}
 
+impl NamespaceSpec {
     /// The last segment of the path.
     pub fn name(&self) -> &str {
         self.path.rsplit('/').next().unwrap_or(&self.path)

@@ -55,7 +55,9 @@ mod tests {
     use super::{NamespaceId, Numbering, Topology};
 
     fn process(name: &str, entry: Entry) -> Process {
-        Process { name: name.to_owned(), entry, ..Process::new(Program::Actor(Actor::Idle)) }
+        let mut process = Process::new(Program::Actor(Actor::Idle));
+        (process.name, process.entry) = (name.to_owned(), entry);
+        process
     }
 
     fn namespace(path: &str, init: Init, processes: Vec<Process>) -> Namespace {

@@ -133,6 +133,13 @@ pub struct Process {
     pub own_grace: Option<Duration>,
 }
 
+impl Process {
+    /// A process of which nothing but the program is known: each key has its default.
+    pub(crate) fn new(program: Program) -> Self {
+        ProcessSpec::new(program).into()
+    }
+}
+
 impl From<ProcessSpec> for Process {
     fn from(spec: ProcessSpec) -> Self {
         Self { spec, description: None, user: None, own_grace: None }

@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use super::Signal;
-use super::{Entry, Init, Namespace, OnExit, Output, Process, Program, Stdin, Stop, Terminal, Topology};
+use super::{Entry, Init, Namespace, OnExit, Output, Process, ProcessSpec, Program, Stdin, Stop, Terminal, Topology};
 
 /// The name of the command's process.
 const COMMAND: &str = "cmd";
@@ -47,8 +47,8 @@ pub fn command(name: &str, words: Vec<String>, connection: Connection) -> Proces
         stdout: output(connection.stdout_inherited),
         stderr: output(connection.stderr_inherited),
         stop: Stop { signal: Signal::TERM, grace: GRACE },
-        ..Process::new(Program::Command(words))
-    }
+        ..ProcessSpec::new(Program::Command(words))
+    })
 }
 
 /// The path of the command in such a tree.
@@ -85,7 +85,9 @@ pub fn around(name: String, depth: usize, role: Role, process: Process) -> Topol
         };
         let above = u32::try_from(depth.max(1) - level).unwrap_or_default();
         let stop = Stop { signal: Signal::TERM, grace: GRACE + Duration::from_secs(1) * above };
-        let namespace = Namespace { processes, stop, ..Namespace::new(path.clone(), init) };
+        let mut namespace = Namespace::new(path.clone(), init);
+        namespace.processes = processes;
+        namespace.stop = stop;
         parent = Some(topology.add(parent, namespace));
     }
     topology

@@ -84,7 +84,7 @@ fn a_program_inside_changes_nothing() {
                 assert_eq!(answer["problem"]["code"], "inside", "{identity:?} {namespace} {word}: {answer}");
                 let problem: Problem = serde_json::from_value(answer["problem"].clone()).expect("a problem");
                 assert!(problem.to_string().contains(&format!("`{word}`")), "{problem}");
-                assert!(problem.help().expect("a remedy").contains("from outside"), "{problem}");
+                assert!(problem.help().expect("a remedy").contains("run the command outside"), "{problem}");
             }
         }
         assert!(!detached.nest.directory.path().join("ran").exists());

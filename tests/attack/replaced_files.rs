@@ -52,7 +52,7 @@ fn a_state_root_that_other_users_could_replace_is_refused() {
                 let (nest, state) = below(topology, identity, mode);
                 let said = up(&nest);
                 assert_ne!(said.code, 0, "{identity:?} {mode:o}");
-                assert!(said.stderr.contains("could put another directory in its place"), "{}", said.stderr);
+                assert!(said.stderr.contains("another user could replace it"), "{}", said.stderr);
                 assert!(said.stderr.contains("not sticky"), "{}", said.stderr);
                 assert!(!state.exists(), "{identity:?} {mode:o}");
                 assert_nothing_left(&nest);

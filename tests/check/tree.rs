@@ -51,7 +51,7 @@ error[NS201]: namespace `vm/x/y` has no parent
 2 | [ns.vm.ns."x/y"]
   |            ^ no namespace `vm/x` is declared
   |
-  = help: declare [ns."vm/x"] as well
+  = help: also declare [ns."vm/x"]
 
 
 "#]]

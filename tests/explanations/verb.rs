@@ -187,7 +187,7 @@ error[NS201]: namespace `a/b/c` has no parent
 3 | [ns."a/b/c"]
   |      ^^^ no namespace `a/b` is declared
   |
-  = help: declare [ns."a/b"] as well
+  = help: also declare [ns."a/b"]
 
 see `nestns explain NS102`; likewise NS201
 

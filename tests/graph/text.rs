@@ -94,7 +94,7 @@ fn a_chart_above_the_limits_of_mermaid_is_reduced_with_a_note() {
     );
     assert!(outcome.stdout.chars().count() <= 50_000);
     assert!(outcome.stdout.contains("[\"144 more namespaces with 288 processes\"]"));
-    assert!(outcome.stdout.contains("left out: of namespaces side by side"));
+    assert!(outcome.stdout.contains("left out: at most 256 sibling namespaces are drawn"));
 }
 
 #[test]

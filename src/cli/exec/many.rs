@@ -42,7 +42,7 @@ struct Output {
 
 /// Runs it in each of them.
 pub(super) fn run(connection: &Connection, executions: Vec<Execution>, lines: Lines) -> Result<Status, CommandError> {
-    let signals = Signals::open().context("cannot block the signals that are passed on")?;
+    let signals = Signals::open().context("cannot block the signals to forward")?;
     let null = std::fs::OpenOptions::new().read(true).open("/dev/null").context("cannot open /dev/null")?;
     let mut waiting: VecDeque<Execution> = executions.into();
     let mut running: Vec<Running> = Vec::new();

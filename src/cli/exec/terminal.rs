@@ -72,7 +72,9 @@ fn leave(mut process: ExecProcess, master: &OwnedFd) -> Result<Status, CommandEr
         return Outcome::Ended(exit).into_status(process.connection());
     }
     let path = process.path().unwrap_or_default();
-    standard_error::write(&format!("left `{path}` alone; it goes on, and `nestns attach {path}` returns to it\n"));
+    standard_error::write(&format!(
+        "detached from `{path}`; it keeps running, and `nestns attach {path}` reattaches to it\n"
+    ));
     Ok(Status::Done)
 }
 

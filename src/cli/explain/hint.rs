@@ -36,10 +36,10 @@ mod tests {
         let of = |codes: &[Code]| hint(codes.iter().copied());
         assert_eq!(of(&[]), None);
         let one = [Code::NoParent, Code::NoParent];
-        assert_eq!(of(&one).unwrap(), "`nestns explain NS201` tells more");
+        assert_eq!(of(&one).unwrap(), "see `nestns explain NS201`");
         let three = [Code::ShortGrace, Code::BadName, Code::ShortGrace, Code::NoParent];
-        assert_eq!(of(&three).unwrap(), "`nestns explain NS107` tells more; likewise NS201, NS301");
+        assert_eq!(of(&three).unwrap(), "see `nestns explain NS107`; likewise NS201, NS301");
         let four = [Code::Syntax, Code::BadName, Code::ShortGrace, Code::NoParent];
-        assert_eq!(of(&four).unwrap(), "`nestns explain NS003` tells more; likewise NS107, NS201, …");
+        assert_eq!(of(&four).unwrap(), "see `nestns explain NS003`; likewise NS107, NS201, …");
     }
 }

@@ -182,7 +182,7 @@ impl Output {
             }
             for path in sources.merge.take_torn() {
                 standard_error::write(&format!(
-                    "warning: output of `{path}` was rotated away before it was read here\n"
+                    "warning: output of `{path}` was rotated away before it could be read\n"
                 ));
             }
             for line in unmarked.take().into_iter().flatten().filter_map(|lost| sources.line_of(lost)) {

@@ -72,7 +72,7 @@ pub(super) fn compare(
                 continue;
             }
             // It may have ended while the others were looked at.
-            let Some(reason) = reason((machine, names), (named, one), view, mechanism) else { continue };
+            let Some(reason) = reason((machine, names), (named, one), view, via) else { continue };
             mismatches.push(Mismatch {
                 observer: named.path.clone(),
                 path: one.path.clone(),
@@ -121,7 +121,7 @@ fn reason(
         return Some(match view.proc {
             None => "the observer's /proc belongs to a namespace that it is not in".to_owned(),
             Some(space) if space != named.observer.space => format!(
-                "the observer's /proc is that of `{}`: none of its own is mounted there (`mount_proc`)",
+                "the observer's /proc is that of `{}`: the namespace mounts none of its own (`mount_proc`)",
                 names.of_space(machine, space)
             ),
             Some(_) => match &view.hidden {

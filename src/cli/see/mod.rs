@@ -66,7 +66,7 @@ pub(super) struct Args {
     #[arg(long, value_name = "PATH", num_args = 1.., env = "NESTNS_OF", value_delimiter = ' ')]
     of: Vec<Address>,
 
-    /// How it is found out
+    /// Mechanism that determines visibility
     #[arg(long, value_parser = mechanisms(), default_value = Via::default().word(), env = "NESTNS_VIA")]
     via: Via,
 
@@ -165,8 +165,8 @@ pub(super) fn run(args: &Args) -> Result<Status, CommandError> {
     let observation = observation?;
     let rows = Rows::new(&machine, observation.seen.iter().map(|one| one.process).collect());
     let positions: Vec<_> = observation.observers.iter().map(|named| named.observer.clone()).collect();
-    let views = sight::look(&rows, &positions, args.via.mechanism())?;
-    let mismatches = compare((&machine, &names), &observation, &views, args.via.mechanism());
+    let views = sight::look(&rows, &positions, args.via)?;
+    let mismatches = compare((&machine, &names), &observation, &views, args.via);
     write_notes(&observation, &views);
     let redaction = if args.redact { Redaction::On } else { Redaction::Off };
     let sheet =
@@ -295,9 +295,9 @@ fn write_notes(observation: &Observation<'_>, views: &[View]) {
         .filter_map(|(named, view)| Some((&named.path, view.trouble.as_ref()?)))
         .collect();
     for (path, trouble) in blind.iter().take(NAMED) {
-        standard_error::write(&format!("note: `{path}` cannot be looked from: {trouble}\n"));
+        standard_error::write(&format!("note: cannot observe from `{path}`: {trouble}\n"));
     }
     if blind.len() > NAMED {
-        standard_error::write(&format!("note: nor can {} more\n", blind.len() - NAMED));
+        standard_error::write(&format!("note: nor from {} more\n", blind.len() - NAMED));
     }
 }

@@ -136,7 +136,7 @@ impl<'a> Observation<'a> {
             seen.extend(processes);
         }
         if observers.is_empty() || seen.is_empty() {
-            let error = CommandError::not_found("nothing on this machine is called so");
+            let error = CommandError::not_found("there is nothing of that name on this machine");
             return Err(error.help("`nestns tree --host` shows what there is"));
         }
         let is_missing = |place: &&Place| matches!(place, Place::Inode(inode) if machine.by_inode(*inode).is_none());

@@ -39,8 +39,8 @@ pub(super) struct Selection {
     #[arg(long, env = "NESTNS_LEAVES", value_parser = FalseyValueParser::new())]
     pub(super) leaves: bool,
 
-    /// Only what is in this state (what is `ready` is `running` as well); several times: in one of them
-    #[arg(long, env = "NESTNS_STATE", value_delimiter = ',', value_parser = PossibleValuesParser::new(State::ALL.map(State::word)))]
+    /// Only those in this state (`ready` counts as `running` too); if repeated, in any of them
+    #[arg(long, env = "NESTNS_STATE", value_delimiter = ',', value_parser = PossibleValuesParser::new(State::ALL.iter().map(|state| state.word())))]
     pub(super) state: Vec<String>,
 }
 

@@ -136,7 +136,7 @@ fn one_is_one() {
     let why = one("vm/w").unwrap_err();
     assert!(matches!(why, Unresolved::Several { .. }));
     let why = CommandError::from(why);
-    assert!(why.text().contains("2 things") && why.text().contains("\n  vm/w.0/\n  vm/w.1/"), "{}", why.text());
+    assert!(why.text().contains("2 targets") && why.text().contains("\n  vm/w.0/\n  vm/w.1/"), "{}", why.text());
 }
 
 #[test]

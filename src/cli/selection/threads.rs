@@ -39,7 +39,7 @@ pub(in crate::cli) fn note(snapshot: &Snapshot, addresses: &[Address]) {
             let owner = living(snapshot).find(|process| pid_of(process) == Some(thread.pid()));
             let owner = owner.map_or_else(|| format!("PID {}", thread.pid()), |owner| format!("`{}`", owner.path));
             standard_error::write(&format!(
-                "note: `{address}` is a thread ({}) of {owner}, which is shown\n",
+                "note: `{address}` is a thread ({}); its process {owner} is shown\n",
                 thread.name
             ));
         }

@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::mechanism;
 use crate::cli::command_error::CommandError;
 use crate::cli::names::Names;
 use crate::cli::place::Place;
@@ -109,7 +108,7 @@ fn sight(
     let observation = Observation::of_topology(machine, (snapshot, names), (&places, &[]))?;
     let rows = Rows::new(machine, observation.seen.iter().map(|one| one.process).collect());
     let positions: Vec<_> = observation.observers.iter().map(|named| named.observer.clone()).collect();
-    let views = sight::look(&rows, &positions, mechanism(via))?;
+    let views = sight::look(&rows, &positions, via)?;
     let mut cells = HashMap::new();
     for (observer, view) in views.iter().enumerate() {
         for (&row, cell) in &view.cells {

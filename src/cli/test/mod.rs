@@ -38,7 +38,7 @@ use crate::sys::pidfd::Pidfd;
 use crate::topology::expectation::Expectation;
 use crate::topology::{OnExit, Topology};
 
-/// Build a tree, check what its file expects of it (`[[expect]]`), and take it down
+/// Build a topology, check the expectations in its file (`[[expect]]`), and take it down
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 The tree is built under a unique name. Once everything is ready, each [[expect]] is compared with what the kernel \

@@ -94,7 +94,7 @@ pub fn request(line: &[u8]) -> Result<(u64, Request), (u64, Problem)> {
     let envelope: Envelope = serde_json::from_slice(line).map_err(|error| (header.id, malformed(error)))?;
     match envelope.ask {
         Some(request) => Ok((header.id, request)),
-        None => Err((header.id, Problem::Malformed { reason: "there is no `ask`".to_owned() })),
+        None => Err((header.id, Problem::Malformed { reason: "`ask` is missing".to_owned() })),
     }
 }
 

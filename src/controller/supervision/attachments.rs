@@ -35,23 +35,29 @@ impl Attachments {
         }
     }
 
-    fn try_attach(&self, path: &str) -> Result<(Subject, Option<std::os::fd::OwnedFd>), Problem> {
-        if self.attachments.0.len() >= MOST {
+    fn try_attach(
+        &self,
+        edge: &mut dyn Edge,
+        exec: &ExecProcesses,
+        path: &str,
+    ) -> Result<(Subject, Option<OwnedFd>), Problem> {
+        if self.0.len() >= MOST {
             return Err(Problem::TooManyAttached { most: MOST });
         }
-        if let Some(subject) = self.world.guests.find(path) {
-            let terminal = self.world.terminals.lend(subject);
-            if terminal.is_none() && !self.is_logged_session(subject) {
+        if let Some(subject) = edge.tree().guests.find(path) {
+            let terminal = edge.terminals().lend(Some(subject));
+            if terminal.is_none() && !exec.is_logged(subject) {
                 return Err(Problem::Foreground { path: path.to_owned() });
             }
             return Ok((subject, terminal));
         }
-        let subject = self.plan.find_process(path).ok_or_else(|| Problem::NoProcess { path: path.to_owned() })?;
-        let namespace = self.plan.namespace(subject.namespace);
+        let subject =
+            edge.tree().plan.find_process(path).ok_or_else(|| Problem::NoProcess { path: path.to_owned() })?;
+        let namespace = edge.tree().plan.namespace(subject.namespace);
         let Some(process) = namespace.process(subject.slot) else {
             return Err(Problem::BuiltinInit { path: path.to_owned() });
         };
-        if self.world.roster.get(subject).is_some_and(|record| record.state.is_over()) {
+        if edge.tree().roster.get(subject).is_some_and(|record| record.state.is_over()) {
             return Err(Problem::Ended { path: path.to_owned() });
         }
         if process.terminal == Terminal::Own {

@@ -50,49 +50,12 @@ impl Awaiting {
             Ok(subjects) => subjects,
             Err(problem) => return edge.refuse(asker, problem),
         };
-        let most = ANYWAY + 2 * self.world.roster.subjects().count();
-        if self.awaiting.size() + subjects.len() > most {
-            return self.world.refuse(asker, Problem::TooManyAwaited);
+        let most = ANYWAY + 2 * edge.tree().roster.subjects().count();
+        if self.size() + subjects.len() > most {
+            return edge.refuse(asker, Problem::TooManyAwaited);
         }
         let left = subjects.clone();
-        self.awaiting.0.push(Waiter { asker, until, subjects, left });
-    }
-
-    fn awaited_subjects(&self, paths: &[String], until: Awaited) -> Result<Vec<Subject>, Problem> {
-        let whole = |namespace: u32| {
-            let inside = namespace..namespace + self.plan.subtree(namespace);
-            self.world.roster.subjects().filter(move |subject| inside.contains(&subject.namespace))
-        };
-        let namespace = |namespace: u32| -> Vec<Subject> {
-            match until {
-                Awaited::Ready => whole(namespace).collect(),
-                // PID 1 is there before all others, and after them.
-                Awaited::Started | Awaited::Exited => vec![Subject::init(namespace)],
-            }
-        };
-        if paths.is_empty() {
-            let roots = self.plan.indices().filter(|&index| self.plan.namespace(index).parent.is_none());
-            return Ok(match until {
-                Awaited::Exited => roots.map(Subject::init).collect(),
-                Awaited::Started | Awaited::Ready => self.world.roster.subjects().collect(),
-            });
-        }
-        let known: std::collections::HashMap<String, Subject> =
-            self.world.roster.subjects().map(|subject| (self.world.roster.path(subject), subject)).collect();
-        let mut subjects = Vec::new();
-        for path in paths {
-            let missing = || Problem::Unnamed { path: path.clone() };
-            if let Some(space) = path.strip_suffix('/') {
-                let init = known.get(&format!("{space}/init")).ok_or_else(missing)?;
-                subjects.extend(namespace(init.namespace));
-            } else {
-                let guest = || self.world.guests.find(path).or_else(|| self.world.guests.find_ended(path));
-                subjects.push(known.get(path).copied().or_else(guest).ok_or_else(missing)?);
-            }
-        }
-        subjects.sort_unstable();
-        subjects.dedup();
-        Ok(subjects)
+        self.0.push(Waiter { asker, until, subjects, left });
     }
 
     /// Tells those who have waited long enough.
@@ -115,62 +78,6 @@ impl Awaiting {
             edge.reply(waiter.asker, answer);
             false
         });
-        // A reply may let a client be heard, who waits then.
-        waiters.append(&mut self.awaiting.0);
-        self.awaiting.0 = waiters;
-    }
-
-    /// Whether somebody has come so far; `None`: not yet.
-    fn is_so_far(&self, subject: Subject, until: Awaited) -> Option<bool> {
-        if subject.session_number().is_some() {
-            let lives = self.world.guests.get(subject).is_some();
-            return (until != Awaited::Exited || !lives).then_some(true);
-        }
-        let record = self.world.roster.get(subject)?;
-        let is_over = (record.ending.is_some() || record.state.is_over()) && !self.comes_again(subject);
-        let condition = match until {
-            Awaited::Exited => return is_over.then_some(true),
-            Awaited::Started => Condition::Started,
-            Awaited::Ready => Condition::Ready,
-        };
-        let is_ours = self.plan.namespace(subject.namespace).process(subject.slot).is_none();
-        if is_ours {
-            // A PID 1 of ours works as soon as the gates are open.
-            let works = !matches!(self.life, Life::Creating | Life::Created);
-            return if is_over { Some(false) } else { works.then_some(true) };
-        }
-        match self.is_fulfilled(subject, condition) {
-            // Its PID 1 has taken it along.
-            None if is_over => Some(false),
-            fulfilled => fulfilled,
-        }
-    }
-
-    fn never(&self, subject: Subject, until: Awaited) -> Problem {
-        let path = self.world.path(subject);
-        let ending = self.world.roster.get(subject).and_then(|record| record.ending);
-        let awaited = match until {
-            Awaited::Started => "started",
-            Awaited::Ready => "ready",
-            Awaited::Exited => "over",
-        };
-        let exit = ending.map(|(ending, _)| ExitDocument::from(ending));
-        Problem::Never { path, exit, awaited: awaited.to_owned() }
-    }
-
-    fn exits(&self, subjects: &[Subject]) -> Vec<(String, Option<ExitDocument>)> {
-        let exit = |subject: Subject| {
-            if let Some((_, exit)) = self.world.guests.exit_of(subject) {
-                return Some(exit);
-            }
-            let record = self.world.roster.get(subject)?;
-            match record.ending {
-                Some((ending, _)) => Some(ending.into()),
-                // With its namespace, which the kernel does by KILL.
-                None => record.state.is_over().then_some(ExitDocument::Signal(libc::SIGKILL)),
-            }
-        };
-        subjects.iter().map(|&subject| (self.world.path(subject), exit(subject))).collect()
     }
 }
 
@@ -197,7 +104,7 @@ fn awaited_subjects(tree: &Tree, paths: &[String], until: Awaited) -> Result<Vec
         tree.roster.subjects().map(|subject| (tree.roster.path(subject), subject)).collect();
     let mut subjects = Vec::new();
     for path in paths {
-        let missing = || Problem::no(format!("there is no longer a namespace or process `{path}`"));
+        let missing = || Problem::Unnamed { path: path.clone() };
         if let Some(space) = path.strip_suffix('/') {
             let init = known.get(&format!("{space}/init")).ok_or_else(missing)?;
             subjects.extend(namespace(init.namespace));
@@ -240,19 +147,12 @@ fn is_so_far(tree: &Tree, restarts: &Restarts, subject: Subject, until: Awaited)
 fn in_vain(tree: &Tree, subject: Subject, until: Awaited) -> Problem {
     let path = tree.path(subject);
     let ending = tree.roster.get(subject).and_then(|record| record.ending);
-    let how = match ending.map(|(ending, _)| ExitDocument::from(ending)) {
-        Some(ExitDocument::Code(code)) => format!("ended with status {code}"),
-        Some(ExitDocument::Signal(signal)) => {
-            format!("was killed by {}", crate::topology::Signal::from_number(signal))
-        }
-        None => "ended with its namespace".to_owned(),
-    };
-    let word = match until {
+    let awaited = match until {
         Awaited::Started => "started",
         Awaited::Ready => "ready",
         Awaited::Exited => "over",
     };
-    Problem::no(format!("`{path}` {how} before it was {word}")).help(format!("`nestns logs {path}` shows its output"))
+    Problem::Never { path, exit: ending.map(|(ending, _)| ending.into()), awaited: awaited.to_owned() }
 }
 
 fn exits(tree: &Tree, subjects: &[Subject]) -> Vec<(String, Option<ExitDocument>)> {

@@ -166,7 +166,7 @@ impl Edge for Fake {
 
     fn reply_with(&mut self, asker: Asker, reply: Reply, _descriptors: Vec<OwnedFd>) {
         let text = match reply {
-            Reply::Problem(problem) => problem.message,
+            Reply::Problem(problem) => problem.to_string(),
             Reply::Ended(_) | Reply::Began { .. } | Reply::Restarted(_) | Reply::Signalled { .. } => {
                 format!("{reply:?}")
             }
@@ -351,7 +351,11 @@ impl Terminals for FakeTerminals {
 impl Freeze for FakeFreezer {
     fn freeze(&mut self, tree: &Tree, index: NamespaceIndex) -> Result<(), Problem> {
         if self.state.borrow().refuses {
-            return Err(Problem::no("cannot pause").status(4));
+            return Err(Problem::CannotPause {
+                path: "ns".to_owned(),
+                reason: "no cgroup".to_owned(),
+                check: Some("mount one".to_owned()),
+            });
         }
         self.script.note(format!("freeze {}", tree.plan.namespace(index).path));
         Ok(())
@@ -419,8 +423,7 @@ impl Bench {
         let mut children = BTreeMap::new();
         let mut pid = 100;
         for namespace in plan.indices() {
-            let last = u32::try_from(plan.namespace(namespace).processes.len()).unwrap();
-            for slot in 0..=last {
+            for slot in plan.namespace(namespace).slots() {
                 pid += 1;
                 let subject = Subject { namespace, slot };
                 assert!(tree.roster.arrived(subject));
@@ -633,7 +636,7 @@ impl Bench {
 
     /// The end of the topology.
     pub(super) fn conclude(&mut self) -> Conclusion {
-        assert!(self.supervisor.is_over(), "it goes on");
+        assert!(self.supervisor.is_over(), "it keeps running");
         let now = self.supervisor.edge.now;
         self.supervisor.conclude(now)
     }

@@ -342,10 +342,7 @@ impl<'a, E: Edge> Supervisor<'a, E> {
         let answer = match heard.request {
             Request::Snapshot => Reply::Snapshot(Box::new(self.edge.snapshot())),
             Request::Release if self.edge.tree().stop.is_none() && self.open_gates() => Reply::Done,
-            Request::Release => Reply::Problem(
-                Problem::no("it has been released already")
-                    .help("only a topology that was started with `nestns up --hold` waits to be released, and once"),
-            ),
+            Request::Release => Reply::Problem(Problem::Released),
             Request::Signal { targets, signal } => {
                 signalling::signal_targets(&mut self.edge, &targets, signal, asker.by)
             }

@@ -76,20 +76,18 @@ impl Pausing<'_> {
         }
     }
 
-    fn try_pause(&mut self, asker: Asker, path: &str) -> Result<(), Problem> {
-        let index = self.find_open_namespace(path)?;
-        match self.life {
-            Life::Running | Life::Created if self.world.stop.is_none() => {}
+    fn try_pause(&mut self, edge: &mut dyn Edge, asker: Asker, path: &str) -> Result<(), Problem> {
+        let tree = edge.tree();
+        let index = rules::find_open_namespace(tree, path)?;
+        match tree.life {
+            Life::Running | Life::Created if tree.stop.is_none() => {}
             _ => return Err(Problem::TooLateToPause),
         }
-        if let Some(by) = self.paused_by(index) {
-            return Err(Problem::PausedAlready { path: path.to_owned(), by: self.plan.namespace(by).path.clone() });
+        if let Some(by) = tree.roster.paused_by(index) {
+            return Err(Problem::PausedAlready { path: path.to_owned(), by: tree.plan.namespace(by).path.clone() });
         }
-        let subtree = self.subtree(index)?;
-        let name = self.world.clients.name().to_owned();
-        let state = self.world.remains.handle();
-        self.pausing.freezer.freeze(index, subtree, &name, &state).map_err(|hindrance| refusal(&path, &hindrance))?;
-        let now = Moment::now();
+        self.freezer.freeze(tree, index)?;
+        let now = edge.now();
         // Nothing starts in it from here on.
         edge.tree_mut().roster.pause(index);
         self.pending.push(Pending { index, asker, until: now.plus(PATIENCE), again: now });
@@ -97,38 +95,19 @@ impl Pausing<'_> {
     }
 
     /// Lets a namespace go on.
-    pub(super) fn resume(&mut self, path: &str, by: Caller) -> Result<Reply, Problem> {
-        let index = self.plan.find(path).ok_or_else(|| Problem::NoNamespace { path: path.to_owned() })?;
-        match self.paused_by(index) {
+    pub(super) fn resume(&mut self, edge: &mut dyn Edge, path: &str, by: Caller) -> Result<Reply, Problem> {
+        let tree = edge.tree();
+        let index = tree.plan.find(path).ok_or_else(|| Problem::NoNamespace { path: path.to_owned() })?;
+        match tree.roster.paused_by(index) {
             Some(outer) if outer == index => {
                 self.thaw(edge, index, Some(by));
                 Ok(Reply::Done)
             }
             Some(outer) => {
-                Err(Problem::PausedWith { path: path.to_owned(), by: self.plan.namespace(outer).path.clone() })
+                Err(Problem::PausedWith { path: path.to_owned(), by: tree.plan.namespace(outer).path.clone() })
             }
             None => Err(Problem::NotPaused { path: path.to_owned() }),
         }
-    }
-
-    /// The outermost paused namespace that a namespace is in: itself, or one around it.
-    pub(super) fn paused_by(&self, index: NamespaceIndex) -> Option<NamespaceIndex> {
-        self.world.roster.paused_by(index)
-    }
-
-    /// Refuses what cannot happen in a paused namespace.
-    pub(super) fn refuse_paused(&self, index: NamespaceIndex) -> Result<(), Problem> {
-        let Some(by) = self.paused_by(index) else { return Ok(()) };
-        let (path, by) = (self.plan.namespace(index).path.clone(), self.plan.namespace(by).path.clone());
-        Err(Problem::Paused { path, by })
-    }
-
-    /// Whether a process of this path is in a paused namespace.
-    pub(super) fn is_in_paused(&self, path: &str) -> bool {
-        self.pausing.freezer.all().into_iter().any(|index| {
-            let namespace = self.plan.namespace(index).path.clone();
-            path.strip_prefix(&*namespace).is_some_and(|rest| rest.starts_with('/'))
-        })
     }
 
     /// Lets everything go on, because it is about to be taken down.
@@ -162,13 +141,8 @@ impl Pausing<'_> {
         if !self.pending.iter().any(|pending| pending.index == index) {
             edge.record(&Event::Resume { path: &path, by });
         }
-        for pending in std::mem::take(&mut self.pausing.pending) {
-            if pending.index == index {
-                let path = self.plan.namespace(index).path.clone();
-                self.world.refuse(pending.asker, Problem::Resumed { path });
-            } else {
-                self.pausing.pending.push(pending);
-            }
+        for pending in self.pending.extract_if(.., |pending| pending.index == index) {
+            edge.refuse(pending.asker, Problem::Resumed { path: path.clone() });
         }
     }
 
@@ -195,41 +169,16 @@ impl Pausing<'_> {
                     self.pending.push(pending);
                 }
                 Ok(false) => {
-                    let laggard = self.pausing.freezer.laggard(pending.index);
-                    self.give_up(pending.index);
+                    let laggard = self.freezer.laggard(pending.index);
+                    self.give_up(edge, pending.index);
                     let laggard = laggard.map(Pid::as_raw);
-                    let problem = Problem::NotAtRest { path, seconds: PATIENCE.as_secs(), laggard };
-                    self.world.refuse(pending.asker, problem);
+                    edge.refuse(pending.asker, Problem::NotAtRest { path, seconds: PATIENCE.as_secs(), laggard });
                 }
-                Err(hindrance) => {
-                    self.give_up(pending.index);
-                    self.world.refuse(pending.asker, refusal(&path, &hindrance));
+                Err(problem) => {
+                    self.give_up(edge, pending.index);
+                    edge.refuse(pending.asker, problem);
                 }
             }
         }
     }
-
-    /// The members of a namespace, by the namespace of its PID 1, which must still be the one that the roster knows.
-    fn subtree(&self, index: NamespaceIndex) -> Result<Subtree, Problem> {
-        let path = self.plan.namespace(index).path.clone();
-        let gone = || Problem::InitEnded { path: path.clone() };
-        let record = self.world.roster.get(Subject::init(index)).and_then(|record| record.facts.as_ref());
-        let known = self.world.roster.namespace(index).and_then(|record| record.facts.as_ref());
-        let (Some(facts), Some(known)) = (record, known) else { return Err(gone()) };
-        let pid = facts.numbers.first().copied().map(Pid::from_raw).ok_or_else(gone)?;
-        let pidfd = Pidfd::open(pid).map_err(|_| gone())?;
-        if !process::start_time(pid).is_ok_and(|start| start == facts.start_time) {
-            return Err(gone());
-        }
-        let subtree = Subtree::of(pid, &pidfd)
-            .map_err(|error| Problem::InitUnreadable { path: path.clone(), reason: of_io(&error) })?;
-        let (id, inode) = subtree.identity();
-        let is_known = if known.id.is_some() { id == known.id } else { inode == known.inode };
-        if is_known && !pidfd.has_ended() { Ok(subtree) } else { Err(gone()) }
-    }
-}
-
-fn refusal(path: &str, hindrance: &Hindrance) -> Problem {
-    let check = hindrance.is_machine().then(|| doctor::freezer::check().as_help());
-    Problem::CannotPause { path: path.to_owned(), reason: hindrance.to_string(), check }
 }

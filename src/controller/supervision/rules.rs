@@ -11,27 +11,24 @@ use crate::engine::plan::{NamespaceIndex, Subject};
 pub(super) fn refuse_unless_running(tree: &Tree) -> Result<(), Problem> {
     match tree.life {
         Life::Running if tree.stop.is_none() => Ok(()),
-        Life::Creating | Life::Created => Err(Problem::no("the topology has not been released yet")
-            .help("release it with `nestns release`; until then none of its programs runs")),
-        _ => Err(Problem::no("the topology is being stopped, so nothing can be started in it")),
+        Life::Creating | Life::Created => Err(Problem::Unreleased),
+        _ => Err(Problem::TopologyStopping),
     }
 }
 
 /// The namespace of a path, if anything can still start in it.
 pub(super) fn find_open_namespace(tree: &Tree, path: &str) -> Result<NamespaceIndex, Problem> {
-    let index = tree.plan.find(path).ok_or_else(|| Problem::no(format!("there is no namespace `{path}`")))?;
+    let index = tree.plan.find(path).ok_or_else(|| Problem::NoNamespace { path: path.to_owned() })?;
     let mut around = Some(index);
     while let Some(at) = around {
         let namespace = tree.plan.namespace(at);
         let state = tree.roster.get(Subject::init(at)).map(|record| record.state).unwrap_or_default();
         let name = &namespace.path;
         if state.is_over() {
-            let message = format!("PID 1 of `{name}` has already exited, so nothing can be started in it");
-            return Err(Problem::no(message).status(125));
+            return Err(Problem::InitExited { path: name.clone() });
         }
         if matches!(state, State::Stopping | State::Killing) {
-            let message = format!("`{name}` is being stopped, so nothing can be started in it");
-            return Err(Problem::no(message).status(125));
+            return Err(Problem::NamespaceStopping { path: name.clone() });
         }
         around = namespace.parent;
     }
@@ -42,12 +39,7 @@ pub(super) fn find_open_namespace(tree: &Tree, path: &str) -> Result<NamespaceIn
 pub(super) fn refuse_paused(tree: &Tree, index: NamespaceIndex) -> Result<(), Problem> {
     let Some(by) = tree.roster.paused_by(index) else { return Ok(()) };
     let (path, by) = (tree.plan.namespace(index).path.clone(), tree.plan.namespace(by).path.clone());
-    let message = if path == by {
-        format!("`{path}` is paused, so nothing can be started in it")
-    } else {
-        format!("`{path}` is paused with `{by}`, so nothing can be started in it")
-    };
-    Err(Problem::no(message).help(format!("`nestns resume {by}` resumes it")))
+    Err(Problem::Paused { path, by })
 }
 
 /// Why a part cannot be brought back.
@@ -59,13 +51,8 @@ pub(super) fn obstacle(tree: &Tree, part: Part) -> Option<Problem> {
     let name = tree.plan.namespace(around).path.clone();
     let state = tree.roster.get(Subject::init(around)).map(|record| record.state).unwrap_or_default();
     match state {
-        State::Stopping | State::Killing => {
-            Some(Problem::no(format!("`{name}` is being stopped, so nothing can be started in it")))
-        }
-        state if state.is_over() => {
-            let message = format!("PID 1 of `{name}` has exited, and `{path}` cannot be restarted without it");
-            Some(Problem::no(message).help(format!("restart the whole namespace with `nestns restart {name}`")))
-        }
+        State::Stopping | State::Killing => Some(Problem::NamespaceStopping { path: name }),
+        state if state.is_over() => Some(Problem::NothingAround { around: name, path }),
         _ => None,
     }
 }

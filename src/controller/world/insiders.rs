@@ -3,16 +3,13 @@
 
 use super::World;
 use super::portrait::{self, Portrait};
-use crate::controller::control::message::{Forbidden, Problem, Reply, Request, Snapshot, Status};
-
-/// What such a program can do instead.
-const HELP: &str = "ask from outside: in the PID and user namespace in which the topology was started";
+use crate::controller::control::message::{Problem, Reply, Request, Snapshot, Status};
 
 impl World<'_> {
     /// Answers a client that is inside. Its PID namespace and those around it are given, the innermost first.
     pub(super) fn answer_inside(&mut self, request: &Request, namespaces: &[u64]) -> Result<Reply, Problem> {
-        let home = namespaces.iter().find_map(|&inode| self.namespace_of(inode)).ok_or(Problem::Elsewhere)?;
-        let path = self.plan.namespace(home).path.clone();
+        let home = namespaces.iter().find_map(|&inode| self.tree.namespace_of(inode)).ok_or(Problem::Elsewhere)?;
+        let path = self.tree.plan.namespace(home).path.clone();
         match request {
             Request::Status => Ok(Reply::Status(Box::new(narrowed(Portrait::of(self).status())))),
             Request::Snapshot => Ok(Reply::Snapshot(Box::new(limited(portrait::snapshot(self), &path)))),

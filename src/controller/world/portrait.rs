@@ -77,7 +77,7 @@ impl<'a> Portrait<'a> {
                 described.or_else(|| self.tree.guests.describe(path))
             }
         };
-        found.ok_or_else(|| Problem::no(format!("there is no `{path}` any more")))
+        found.ok_or_else(|| Problem::Gone { path: path.to_owned() })
     }
 
     fn absolute(&self, file: &str) -> String {
@@ -113,20 +113,22 @@ impl<'a> Portrait<'a> {
     fn problems(&self) -> Vec<String> {
         let mut problems = Vec::new();
         if self.is_unguarded {
-            problems
-                .push("it has no guardian: should its controller be killed, what changed its user lives on".to_owned());
+            problems.push(
+                "it has no guardian: if its controller is killed, processes that have changed their user survive"
+                    .to_owned(),
+            );
         }
         problems.extend(self.troubles.home.clone());
         problems.extend(self.journal.problems());
         if let Some(errno) = self.truth.problem() {
             problems.push(format!(
-                "truth.json is out of date: it cannot be written: {}",
+                "truth.json is out of date because it cannot be written: {}",
                 crate::sys::errno::spelled(errno)
             ));
         }
         if !self.troubles.unheard.is_empty() {
             let list = self.troubles.unheard.join(", ");
-            problems.push(format!("output of {list} is lost: the limit on descriptors is reached (ulimit -n)"));
+            problems.push(format!("output of {list} is lost: too many open descriptors (ulimit -n)"));
         }
         problems
     }

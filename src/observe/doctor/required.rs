@@ -346,6 +346,6 @@ mod tests {
     fn refusals_are_listed_by_name() {
         let call = |name, errno| RefusedCall { name, purpose: "", errno, since: None };
         let refused = [call("close_range", Errno::ENOSYS), call("poll", Errno::ECHILD)];
-        assert_eq!(listed(&refused), "close_range (ENOSYS), poll (whoever makes it is killed)");
+        assert_eq!(listed(&refused), "close_range (ENOSYS), poll (the caller is killed)");
     }
 }

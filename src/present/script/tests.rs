@@ -3,15 +3,14 @@
 use std::time::Duration;
 
 use super::{Scope, script};
-use crate::topology::{
-    Actor, Entry, Init, Isolation, Labels, Namespace, Output, Position, Process, Program, RestartPolicy, Signal, Stdin,
-    Stop, Terminal, Topology, Weight,
-};
+use crate::topology::{Actor, Entry, Init, Namespace, Process, Program, Signal, Stop, Topology};
 
 const STOP: Stop = Stop { signal: Signal::TERM, grace: Duration::from_secs(5) };
 
 fn process(name: &str, program: Program, entry: Entry) -> Process {
-    Process { name: name.to_owned(), entry, stop: STOP, ..Process::new(program) }
+    let mut process = Process::new(program);
+    (process.name, process.entry, process.stop) = (name.to_owned(), entry, STOP);
+    process
 }
 
 fn idle(name: &str) -> Process {
@@ -23,12 +22,14 @@ fn command(name: &str, words: &[&str]) -> Process {
 }
 
 fn namespace(path: &str, init: Init, processes: Vec<Process>) -> Namespace {
-    Namespace { processes, stop: STOP, ..Namespace::new(path.to_owned(), init) }
+    let mut namespace = Namespace::new(path.to_owned(), init);
+    (namespace.processes, namespace.stop) = (processes, STOP);
+    namespace
 }
 
 /// The script without its header.
 fn lines(namespaces: Vec<Namespace>) -> String {
-    let topology = Topology::planted("x", namespaces);
+    let topology = Topology::with_namespaces("x", namespaces);
     let text = script(&topology, &["x.toml".to_owned()], Scope::Whole);
     let (_, rest) = text.split_once("\n\n").expect("the header ends with an empty line");
     rest.replace(
@@ -163,7 +164,7 @@ fn paths_that_look_alike_have_different_variables() {
 #[test]
 fn what_is_too_large_for_the_kernel_is_said() {
     let large = command("p", &["sh", "-c", &"# \n".repeat(50_000)]);
-    let topology = Topology::planted("x", vec![namespace("n", Init::Builtin, vec![large])]);
+    let topology = Topology::with_namespaces("x", vec![namespace("n", Init::Builtin, vec![large])]);
     let text = script(&topology, &["x.toml".to_owned()], Scope::Whole);
     assert!(text.contains("# Beware   this is more than"), "{}", &text[..2000]);
 }

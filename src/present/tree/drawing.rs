@@ -11,7 +11,7 @@ use crate::present::charset::Charset;
 use crate::present::depth;
 use crate::present::escape::escape;
 use crate::present::node::{Kind, Label, Node};
-use crate::present::state::State;
+use crate::present::state::{State, style, symbol};
 use crate::present::table::{Align, Columns};
 
 /// Position of a node among its siblings.
@@ -129,9 +129,9 @@ impl Drawing {
             columns.paint(&line.branches, Style::new().dimmed());
             columns.put(&line.label, line.style, widths.label.saturating_sub(line.branches.width()), Align::Left);
             columns.put(&line.pids, Style::new(), widths.pids, Align::Left);
-            let state = line.state.map(|state| format!("{} {state}", state.symbol(self.look.charset)));
-            let style = line.state.map(State::style).unwrap_or_default();
-            columns.put(state.as_deref().unwrap_or_default(), style, widths.state, Align::Left);
+            let state = line.state.map(|state| format!("{} {state}", symbol(state, self.look.charset)));
+            let state_style = line.state.map(style).unwrap_or_default();
+            columns.put(state.as_deref().unwrap_or_default(), state_style, widths.state, Align::Left);
             columns.put(&line.note, Style::new(), 0, Align::Left);
             columns.end();
         }

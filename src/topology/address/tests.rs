@@ -107,7 +107,7 @@ fn what_is_no_address_says_where_and_how_it_is_written() {
         ("vm//ci", 4, "write `vm/ci`"),
         ("pod:/vm//ci", 9, "write `vm/ci`"),
         ("./vm", 1, "write `vm`"),
-        ("vm/../x", 4, "a path begins at the top; write `vm/x`"),
+        ("vm/../x", 4, "a path starts at the top; write `vm/x`"),
         ("pod:vm", 4, "`pod:/vm`"),
         (":/vm", 1, "write `vm`"),
         ("a:/b:/c", 5, "one topology"),

@@ -26,7 +26,7 @@ pub(super) fn find(
     namespace: NamespaceIndex,
     execution: &Execution,
 ) -> Result<(Entrance, Option<Identity>), Problem> {
-    let gone = |path: &str| Problem::no(format!("`{path}` has ended")).status(125);
+    let gone = |path: &str| Problem::TargetEnded { path: path.to_owned() };
     let (path, pid, start_time) = if let Some(Target { path, pid, start_time }) = &execution.beside {
         (path.clone(), *pid, *start_time)
     } else {
@@ -38,9 +38,8 @@ pub(super) fn find(
     };
     let pid = Pid::from_raw(pid);
     let mut process = edge.kernel().open(pid, start_time).map_err(|_| gone(&path))?;
-    let unreadable = |error: std::io::Error| {
-        Problem::no(format!("cannot read the namespaces of `{path}`: {}", of_io(&error))).status(125)
-    };
+    let unreadable =
+        |error: std::io::Error| Problem::NamespacesUnreadable { path: path.clone(), reason: of_io(&error) };
     let only = execution.only.as_deref();
     // nestns as PID 1 stays in the namespaces that it was born in, so that these are found out once.
     let is_settled = execution.beside.is_none()

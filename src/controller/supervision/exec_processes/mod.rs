@@ -102,13 +102,12 @@ impl ExecProcesses {
         execution: Execution,
         descriptors: Vec<OwnedFd>,
     ) -> Result<(), Problem> {
-        let own = |problem: Problem| problem.status(125);
-        rules::refuse_unless_running(edge.tree()).map_err(own)?;
+        rules::refuse_unless_running(edge.tree())?;
         if self.all.len() >= MOST {
-            return Err(own(Problem::no(format!("there are {MOST} programs started by `exec` already"))));
+            return Err(Problem::TooManyPrograms { most: MOST });
         }
         let index = rules::find_open_namespace(edge.tree(), &execution.namespace)?;
-        rules::refuse_paused(edge.tree(), index).map_err(own)?;
+        rules::refuse_paused(edge.tree(), index)?;
         let (entrance, identity) = entrance::find(edge, &mut self.entered, index, &execution)?;
         let number = self.free_number(edge.tree(), index);
         let subject = Subject::session(index, number);
@@ -117,7 +116,7 @@ impl ExecProcesses {
         let streams = match <[OwnedFd; 3]>::try_from(descriptors) {
             _ if execution.detached => None,
             Ok(streams) => Some(streams),
-            Err(_) => return Err(own(Problem::no("each program started by `exec` needs three descriptors"))),
+            Err(_) => return Err(Problem::StreamsMissing),
         };
         let argv = execution.argv.clone();
         let home = edge.tree().plan.namespace(index);
@@ -126,7 +125,7 @@ impl ExecProcesses {
         let since = edge.tree().revision();
         let leader = match edge.start(Guest { subject, process, entrance, streams }) {
             Ok(leader) => leader,
-            Err(setback) => return Err(own(give_up(edge, subject, &path, setback))),
+            Err(setback) => return Err(give_up(edge, subject, &path, setback)),
         };
         edge.tree_mut().guests.forked(subject, leader);
         let process =
@@ -185,7 +184,7 @@ impl ExecProcesses {
     /// Tells the client that its process failed before it could even try.
     pub(super) fn on_failed(&mut self, edge: &mut dyn Edge, attachments: &mut Attachments, failure: &Failure) {
         let path = edge.tree().path(failure.subject);
-        let problem = problem_of(edge.tree(), &path, failure).status(125);
+        let problem = problem_of(edge.tree(), &path, failure);
         self.answer(edge, attachments, failure.subject, Reply::Problem(problem));
     }
 
@@ -228,8 +227,7 @@ impl ExecProcesses {
             let reply = if has_launched {
                 Reply::Ended(ending.into())
             } else {
-                let message = format!("`{}` ended before it could execute its program", process.path);
-                Reply::Problem(Problem::no(message).status(125))
+                Reply::Problem(Problem::EndedBeforeExec { path: process.path.clone() })
             };
             edge.reply(asker, reply);
         }
@@ -243,14 +241,14 @@ impl ExecProcesses {
     pub(super) fn forward(&mut self, edge: &mut dyn Edge, asker: Asker, number: u32, signal: i32) -> Reply {
         let process = self.all.get(&number);
         let own = process.filter(|process| process.asker.is_some_and(|own| own.client == asker.client));
-        let Some(process) = own else { return Reply::Problem(Problem::no("it has ended")) };
+        let Some(process) = own else { return Reply::Problem(Problem::ProgramEnded) };
         match edge.signal(process.subject, signal) {
             Ok(()) => {
                 let signal = Signal::from_number(signal).to_string();
                 edge.record(&Event::Signal { path: &process.path, signal: &signal, by: Some(asker.by) });
                 Reply::Done
             }
-            Err(errno) => Reply::Problem(Problem::no(format!("cannot signal it: {}", spelled(errno)))),
+            Err(errno) => Reply::Problem(Problem::Unsignalled { reason: spelled(errno) }),
         }
     }
 
@@ -264,11 +262,11 @@ impl ExecProcesses {
     ) -> Reply {
         let process = self.all.get_mut(&number);
         let own = process.filter(|process| process.asker.is_some_and(|asker| asker.client == client));
-        let Some(process) = own else { return Reply::Problem(Problem::no("it has ended")) };
+        let Some(process) = own else { return Reply::Problem(Problem::ProgramEnded) };
         if let Some(terminal) = descriptors.into_iter().next() {
             // As long as the other side of its terminal is held, it is not hung up.
             if let Err(errno) = edge.terminals().keep(process.subject, terminal) {
-                return Reply::Problem(Problem::no(format!("cannot keep its terminal: {}", spelled(errno))));
+                return Reply::Problem(Problem::TerminalLost { reason: spelled(errno) });
             }
         }
         process.asker = None;
@@ -337,7 +335,7 @@ fn give_up(edge: &mut dyn Edge, subject: Subject, path: &str, setback: Setback) 
     edge.tree_mut().guests.remove(subject);
     match setback {
         Setback::Failed(failure) => problem_of(edge.tree(), path, cause.as_ref().unwrap_or(&failure)),
-        Setback::Interrupted => Problem::no("the topology is being stopped; nothing can start in it any more"),
+        Setback::Interrupted => Problem::TopologyStopping,
     }
 }
 
@@ -347,5 +345,5 @@ fn problem_of(tree: &Tree, path: &str, failure: &Failure) -> Problem {
     let inside = inside(&tree.roster, home);
     let level = tree.plan.namespace(home.namespace).level();
     let help = meaning(&Occasion::of(failure, level, &inside));
-    Problem { help, ..Problem::no(format!("`{path}`: {}", sentence(failure))) }
+    Problem::Failed { what: format!("`{path}`"), reason: sentence(failure), help, status: 1 }
 }

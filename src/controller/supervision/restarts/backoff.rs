@@ -58,7 +58,7 @@ impl Backoff {
     /// Plans the next restart; `None` if there were as many as there may be.
     pub(super) fn plan(&mut self, subject: Subject, policy: RestartPolicy, ended: Moment) -> Option<(u32, Duration)> {
         let restart = self.0.entry(subject).or_default();
-        if restart.began.is_some_and(|began| ended.since(began) >= RestartPolicy::settled(restart.delay)) {
+        if restart.began.is_some_and(|began| ended.since(began) >= RestartPolicy::row_ends_after(restart.delay)) {
             restart.count = 0;
         }
         let delay = policy.delay(restart.count)?;

@@ -123,8 +123,9 @@ impl Change {
             Outcome::Stuck(problem) => Reply::Problem(problem.clone()),
             Outcome::Failed(trouble) => {
                 let paths: Vec<String> = paths().map(|path| format!("`{path}`")).collect();
-                let message = format!("could not restart {}: {trouble}", paths.join(", "));
-                Reply::Problem(Problem { message, help: trouble.help(), status: trouble.status(), code: None })
+                let what = format!("could not restart {}", paths.join(", "));
+                let reason = trouble.to_string();
+                Reply::Problem(Problem::Failed { what, reason, help: trouble.help(), status: trouble.status() })
             }
         };
         (wish, Some(outcome), reply)
@@ -240,10 +241,7 @@ impl Change {
         let now = edge.now();
         if stop.is_stuck(now) {
             let stuck: Vec<String> = stop.rest().into_iter().map(|subject| edge.tree().path(subject)).collect();
-            let message = format!("killed, but still there: {}", stuck.join(", "));
-            let problem = Problem::no(message)
-                .help("a debugger, a frozen cgroup or a file system that does not respond may be holding it");
-            return Some(Phase::Over(Outcome::Stuck(problem)));
+            return Some(Phase::Over(Outcome::Stuck(Problem::Stuck { paths: stuck })));
         }
         if stop.takes_countdown(now) && !self.wish.askers.is_empty() {
             let list = stop::countdown(&stop::waiting_among(edge.tree(), &self.subjects(edge), now));

@@ -141,12 +141,9 @@ impl Restarts {
     /// Takes targets down for a client, or brings them back, running or not.
     pub(super) fn ask(&mut self, edge: &mut dyn Edge, pausing: &mut Pausing<'_>, asker: Asker, demand: Demand<'_>) {
         let Demand { paths, aim, force } = demand;
-        let parts = part::find(&edge.tree().plan, paths).map_err(|path| {
-            Problem::no(format!("there is neither a namespace nor a declared process `{path}`"))
-                .help("use `nestns kill` to end a program started by `exec`")
-        });
+        let parts = part::find(&edge.tree().plan, paths).map_err(|path| Problem::Undeclared { path });
         match rules::refuse_unless_running(edge.tree()).and(parts) {
-            Ok(parts) if parts.is_empty() => edge.refuse(asker, Problem::no("no namespace or process is named")),
+            Ok(parts) if parts.is_empty() => edge.refuse(asker, Problem::Nothing),
             Ok(parts) => {
                 let wish = Wish { aim, parts, author: Author::Client, force, askers: vec![asker] };
                 self.take_on(edge, pausing, wish);
@@ -351,10 +348,7 @@ impl Restarts {
             for asker in wish.askers {
                 match wish.aim {
                     Aim::Down => edge.tree_mut().mourners.push(asker),
-                    Aim::Again => {
-                        let problem = Problem::no("the topology is being stopped, so nothing can be started in it");
-                        edge.refuse(asker, problem);
-                    }
+                    Aim::Again => edge.refuse(asker, Problem::TopologyStopping),
                 }
             }
         }

@@ -119,7 +119,7 @@ fn a_program_that_never_was_one_has_no_status() {
     let exec = bench.find_exec("a/exec.1");
     bench.take();
     bench.end_of(exec, KILLED);
-    assert_eq!(bench.take_only("reply"), ["reply 1: `a/exec.1` has ended before it could execute its program"]);
+    assert_eq!(bench.take_only("reply"), ["reply 1: `a/exec.1` ended before it could execute its program"]);
 }
 
 #[test]

@@ -85,7 +85,7 @@ fn a_stop_before_a_pause_is_complete_refuses_it() {
     bench.take();
     bench.stop(2, Force::Ask);
     let orders = bench.take();
-    assert!(orders.contains(&"reply 1: `a` was let go on before it was paused".to_owned()), "{orders:?}");
+    assert!(orders.contains(&"reply 1: `a` was resumed before it was paused".to_owned()), "{orders:?}");
     assert!(!orders.iter().any(|order| order == "event: resume a"), "it was never paused: {orders:?}");
 }
 
@@ -96,7 +96,7 @@ fn a_resume_before_a_pause_is_complete_answers_both() {
     bench.pause(1, "a");
     bench.take();
     resume(&mut bench, 2, "a");
-    assert_eq!(bench.take(), ["thaw 0", "reply 1: `a` was let go on before it was paused", "reply 2: Done"]);
+    assert_eq!(bench.take(), ["thaw 0", "reply 1: `a` was resumed before it was paused", "reply 2: Done"]);
 }
 
 #[test]

@@ -92,7 +92,7 @@ fn what_is_said_after_the_end_makes_nothing_ready() {
 #[test]
 fn a_command_is_asked_again_until_it_says_yes() {
     let mut bench = Bench::running(ASKED);
-    let probe = bench.find("a/one").probe_of();
+    let probe = bench.find("a/one").probe_of().expect("a declared process");
     bench.end_of(probe, Ending::Exited(1));
     assert_eq!(bench.take(), [""; 0]);
     bench.after(SECOND / 2);
@@ -128,7 +128,7 @@ fn a_command_that_cannot_be_started_is_tried_again() {
 #[test]
 fn a_command_that_is_not_there_is_told_once() {
     let mut bench = Bench::running(ASKED);
-    let probe = bench.find("a/one").probe_of();
+    let probe = bench.find("a/one").probe_of().expect("a declared process");
     for expected in [vec!["note: ProbeRefused"], vec![]] {
         let refusal =
             Refusal { stage: Stage::Execute, call: Call::Unnamed, errno: libc::ENOENT, detail: String::new() };
@@ -142,7 +142,7 @@ fn the_answer_about_a_process_that_has_ended_since_counts_for_nothing() {
     let mut bench = Bench::running(ASKED);
     bench.ends("a/one", Ending::Exited(0));
     assert!(bench.take().contains(&"send KILL".to_owned()), "the command is ended");
-    let probe = bench.find("a/one").probe_of();
+    let probe = bench.find("a/one").probe_of().expect("a declared process");
     bench.end_of(probe, Ending::Exited(0));
     assert_eq!(bench.take(), [""; 0]);
 }

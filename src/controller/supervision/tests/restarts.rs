@@ -273,7 +273,7 @@ fn what_is_restarted_is_not_ready_before_it_runs_again() {
 fn the_probe_of_what_was_replaced_is_ended_with_it() {
     let toml = "[ns.a]\nproc.one = { actor = 'idle', ready = { exec = ['true'], every = '1s' } }\n";
     let mut bench = Bench::running(toml);
-    let probe = bench.find("a/one").probe_of();
+    let probe = bench.find("a/one").probe_of().expect("a declared process");
     bench.restart(1, "a/one");
     bench.ends("a/one", Ending::Exited(0));
     comes_back(&mut bench, "a/one", 201);

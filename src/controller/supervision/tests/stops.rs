@@ -206,7 +206,7 @@ fn a_stop_while_something_is_paused_lets_it_go_on_first() {
 fn readiness_after_a_stop_has_begun_asks_nothing_more() {
     let toml = "[ns.a]\nproc.one = { actor = 'idle', ready = { exec = ['true'], every = '1s' } }\n";
     let mut bench = Bench::running(toml);
-    let probe = bench.find("a/one").probe_of();
+    let probe = bench.find("a/one").probe_of().expect("a declared process");
     assert!(bench.supervisor.edge.children.contains_key(&probe));
     bench.stop(1, Force::Ask);
     assert!(bench.take().contains(&"signal a/one KILL".to_owned()), "the command is ended");
