@@ -7,16 +7,19 @@
 //! Kernel rules: everything that forks has one thread and few descriptors; reap whatever ends, for one unreaped member
 //! keeps a dying PID 1 in the kernel (R3); signals go through a pidfd of an unreaped child.
 
+mod asker;
 pub mod audience;
 pub mod census;
 mod channels;
 mod claim;
 pub mod control;
+mod control_channels;
 mod creation;
 pub mod description;
 mod diagnosis;
 pub mod document;
 mod event_loop;
+mod exec_records;
 pub mod freezer;
 mod freezing;
 mod guardian;
@@ -29,6 +32,7 @@ mod life_loop;
 mod meaning;
 pub mod needs;
 mod part;
+mod passing;
 pub mod readiness;
 mod relay;
 pub mod roster;

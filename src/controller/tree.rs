@@ -9,17 +9,18 @@ use nix::errno::Errno;
 use nix::unistd::Pid;
 
 use super::SignalsFor;
+use super::asker::Asker;
 use super::audience::Cause;
 use super::control::server::Heard;
+use super::exec_records::ExecRecords;
 use super::journal::record;
 use super::life::Life;
 use super::part::Part;
+use super::passing::Passing;
 use super::readiness::{Readiness, Sender};
 use super::roster::{Roster, State};
 use super::truth_file::Revision;
 use super::undeclared_watch::UndeclaredWatch;
-use super::world::passing::Passing;
-use super::world::{Asker, Guests};
 use crate::engine::failure::Failure;
 use crate::engine::line::Answer;
 use crate::engine::moment::Moment;
@@ -95,7 +96,7 @@ pub(super) struct Tree {
     pub(super) readiness: Readiness,
     /// Processes that have become their programs.
     pub(super) started: HashSet<Subject>,
-    pub(super) guests: Guests,
+    pub(super) guests: ExecRecords,
     pub(super) visitor: Option<Visitor>,
     /// The first failure of the creation: the others follow from it.
     pub(super) failure: Option<Failure>,
@@ -131,7 +132,7 @@ impl Tree {
             // Made when the tree stands: before the first fork it would be memory that every process copies.
             readiness: Readiness::default(),
             started: HashSet::new(),
-            guests: Guests::default(),
+            guests: ExecRecords::default(),
             visitor: None,
             failure: None,
             stop: None,

@@ -7,9 +7,9 @@ use serde::Serialize;
 
 use super::control::message::Snapshot;
 use super::document::{NamespaceDocument, ProcessDocument, namespace_documents, process_documents};
+use super::exec_records::ExecRecords;
 use super::roster::Roster;
 use super::undeclared::Undeclared;
-use super::world::guests::Guests;
 use crate::observe::{boot, namespaces};
 
 /// What the document is called in itself.
@@ -111,7 +111,7 @@ impl Draft {
     pub(super) fn document(
         &mut self,
         roster: &Roster,
-        (guests, undeclared): (&Guests, &Undeclared),
+        (guests, undeclared): (&ExecRecords, &Undeclared),
         origin: &Origin,
     ) -> std::io::Result<&[u8]> {
         if self.revision != Some(roster.revision()) {

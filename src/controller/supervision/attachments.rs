@@ -6,11 +6,10 @@
 use std::os::fd::OwnedFd;
 
 use super::edge::Edge;
-use super::exec_processes::ExecProcesses;
+use crate::controller::asker::Asker;
 use crate::controller::control::message::{Problem, Reply};
 use crate::controller::control::server::ClientId;
 use crate::controller::journal::LogName;
-use crate::controller::world::Asker;
 use crate::engine::plan::Subject;
 use crate::engine::report::Ending;
 use crate::topology::{Output, Terminal};
@@ -24,8 +23,8 @@ pub(super) struct Attachments(Vec<(Asker, Subject)>);
 
 impl Attachments {
     /// Attaches a client to a process.
-    pub(super) fn attach(&mut self, edge: &mut dyn Edge, exec: &ExecProcesses, asker: Asker, path: &str) {
-        match self.try_attach(edge, exec, path) {
+    pub(super) fn attach(&mut self, edge: &mut dyn Edge, asker: Asker, path: &str) {
+        match self.try_attach(edge, path) {
             Ok((subject, terminal)) => {
                 self.0.push((asker, subject));
                 let log = LogName::of(subject).map(|name| name.to_string()).unwrap_or_default();
@@ -35,19 +34,15 @@ impl Attachments {
         }
     }
 
-    fn try_attach(
-        &self,
-        edge: &mut dyn Edge,
-        exec: &ExecProcesses,
-        path: &str,
-    ) -> Result<(Subject, Option<OwnedFd>), Problem> {
+    fn try_attach(&self, edge: &mut dyn Edge, path: &str) -> Result<(Subject, Option<OwnedFd>), Problem> {
         if self.0.len() >= MOST {
             return Err(Problem::TooManyAttached { most: MOST });
         }
         if let Some(subject) = edge.tree().guests.find(path) {
             let terminal = edge.terminals().lend(Some(subject));
-            if terminal.is_none() && !exec.is_logged(subject) {
-                return Err(Problem::Foreground { path: path.to_owned() });
+            if terminal.is_none() && !edge.tree().guests.get(subject).is_some_and(|record| record.is_logged) {
+                let message = format!("`{path}` is the program of a client, who has its input and output");
+                return Err(Problem::no(message));
             }
             return Ok((subject, terminal));
         }

@@ -6,12 +6,12 @@
 use super::conditions::is_fulfilled;
 use super::edge::Edge;
 use super::restarts::Restarts;
+use crate::controller::asker::Asker;
 use crate::controller::control::message::{Awaited, Problem, Reply};
 use crate::controller::control::server::ClientId;
 use crate::controller::document::ExitDocument;
 use crate::controller::life::Life;
 use crate::controller::tree::Tree;
-use crate::controller::world::Asker;
 use crate::engine::plan::Subject;
 use crate::topology::Condition;
 use nix::libc;

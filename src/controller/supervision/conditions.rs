@@ -2,6 +2,7 @@
 
 use nix::libc;
 
+use super::dependencies::Dependencies;
 use super::edge::Edge;
 use super::restarts::Restarts;
 use crate::controller::audience::Note;
@@ -22,56 +23,27 @@ enum Met {
     Never(String),
 }
 
-/// Processes that wait for a signal, by what they wait for.
-#[derive(Debug)]
-pub(super) struct Dependencies {
-    waiting: Vec<Subject>,
-}
-
-impl Dependencies {
-    /// Those of a tree that stands behind its gates.
-    pub(super) fn of(tree: &Tree) -> Self {
-        let conditional = |subject: &Subject| {
-            let namespace = tree.plan.namespace(subject.namespace);
-            namespace.process(subject.slot).is_some_and(|process| !process.is_unconditional())
-        };
-        Self { waiting: tree.roster.subjects().filter(conditional).collect() }
+/// Lets those processes through whose conditions are met, and gives up those whose never will be.
+pub(super) fn release(dependencies: &mut Dependencies, edge: &mut dyn Edge, restarts: &Restarts) {
+    if edge.tree().life != Life::Running {
+        return;
     }
-
-    /// Has a process wait that has been created again.
-    pub(super) fn hold(&mut self, subject: Subject) {
-        self.waiting.push(subject);
-    }
-
-    /// Forgets what is about to be created again.
-    pub(super) fn forget(&mut self, is_forgotten: impl Fn(Subject) -> bool) {
-        self.waiting.retain(|&subject| !is_forgotten(subject));
-    }
-
-    /// Lets those processes through whose conditions are met, and gives up those whose never will be.
-    pub(super) fn release(&mut self, edge: &mut dyn Edge, restarts: &Restarts) {
-        if edge.tree().life != Life::Running {
-            return;
-        }
-        let mut kept = Vec::new();
-        for subject in std::mem::take(&mut self.waiting) {
-            match conditions(edge.tree(), restarts, subject) {
-                Met::Yes => {
-                    let path = edge.tree().path(subject);
-                    edge.record(&Event::Release { path: &path });
-                    // It may have ended since, which its keeper reports.
-                    let _ = edge.signal(subject, gate::RELEASE as i32);
-                }
-                Met::NotYet => kept.push(subject),
-                Met::Never(dependency) => {
-                    let path = edge.tree().path(subject);
-                    edge.note(&Note::Unreachable { path: &path, dependency: &dependency });
-                    edge.record_signal(subject, libc::SIGKILL);
-                    let _ = edge.signal(subject, libc::SIGKILL);
-                }
+    for subject in dependencies.take() {
+        match conditions(edge.tree(), restarts, subject) {
+            Met::Yes => {
+                let path = edge.tree().path(subject);
+                edge.record(&Event::Release { path: &path });
+                // It may have ended since, which its keeper reports.
+                let _ = edge.signal(subject, gate::RELEASE as i32);
+            }
+            Met::NotYet => dependencies.hold(subject),
+            Met::Never(dependency) => {
+                let path = edge.tree().path(subject);
+                edge.note(&Note::Unreachable { path: &path, dependency: &dependency });
+                edge.record_signal(subject, libc::SIGKILL);
+                let _ = edge.signal(subject, libc::SIGKILL);
             }
         }
-        self.waiting = kept;
     }
 }
 

@@ -7,6 +7,7 @@
 mod attachments;
 mod awaiting;
 mod conditions;
+mod dependencies;
 mod edge;
 mod exec_processes;
 #[cfg(test)]
@@ -27,6 +28,7 @@ use std::time::Duration;
 
 use nix::unistd::Pid;
 
+use super::asker::Asker;
 use super::audience::{Cause, Note};
 use super::control::message::{Force, Problem, Reply, Request};
 use super::control::server::{Asked, Heard};
@@ -36,7 +38,6 @@ use super::readiness::Readiness;
 use super::roster::State;
 use super::timeline::Timeline;
 use super::tree::{Arrival, Incident, Orphan};
-use super::world::Asker;
 use super::{Command, Fixture};
 use crate::engine::moment::Moment;
 use crate::engine::plan::Subject;
@@ -44,7 +45,7 @@ use crate::engine::report::Ending;
 use crate::topology::{OnExit, Signal, Terminal};
 use attachments::Attachments;
 use awaiting::Awaiting;
-use conditions::Dependencies;
+use dependencies::Dependencies;
 use exec_processes::ExecProcesses;
 use judging::Judge;
 use pausing::Pausing;
@@ -123,7 +124,7 @@ impl<'a, E: Edge> Supervisor<'a, E> {
         let is_opened = self.opening.open(&mut self.edge);
         if is_opened {
             Probes::open(&mut self.edge);
-            self.dependencies.release(&mut self.edge, &self.restarts);
+            conditions::release(&mut self.dependencies, &mut self.edge, &self.restarts);
             self.start_command();
         }
         is_opened
@@ -228,7 +229,7 @@ impl<'a, E: Edge> Supervisor<'a, E> {
             edge.terminals().change(TerminalChange::Begin(subject));
         }
         self.probes.begin(edge, subject);
-        self.dependencies.release(edge, &self.restarts);
+        conditions::release(&mut self.dependencies, edge, &self.restarts);
     }
 
     fn on_ended(&mut self, subject: Subject, ending: Ending, at: Moment) {
@@ -269,7 +270,7 @@ impl<'a, E: Edge> Supervisor<'a, E> {
             self.judge.judge_or_wait(edge, &mut self.restarts, subject, (ending, at));
         }
         self.probes.end(edge, subject);
-        self.dependencies.release(edge, &self.restarts);
+        conditions::release(&mut self.dependencies, edge, &self.restarts);
     }
 
     /// Takes in that a child of the controller without a role has ended; says whether it was a helper of ours.
@@ -280,7 +281,7 @@ impl<'a, E: Edge> Supervisor<'a, E> {
 
     fn on_news(&mut self, news: News) {
         if news == News::Ready {
-            self.dependencies.release(&mut self.edge, &self.restarts);
+            conditions::release(&mut self.dependencies, &mut self.edge, &self.restarts);
         }
     }
 
@@ -363,7 +364,7 @@ impl<'a, E: Edge> Supervisor<'a, E> {
                 let demand = Demand { paths: &paths, aim: Aim::Again, force: Force::Ask };
                 return self.restarts.ask(&mut self.edge, &mut self.pausing, asker, demand);
             }
-            Request::Attach { path } => return self.attachments.attach(&mut self.edge, &self.exec, asker, &path),
+            Request::Attach { path } => return self.attachments.attach(&mut self.edge, asker, &path),
             Request::Pause { path } => return self.pausing.pause(&mut self.edge, asker, &path),
             Request::Resume { path } => {
                 self.pausing.resume(&mut self.edge, &path, asker.by).unwrap_or_else(Reply::Problem)
@@ -495,7 +496,7 @@ impl<'a, E: Edge> Supervisor<'a, E> {
                 self.judge.judge_failed_restart(edge, &mut self.restarts, failed);
             }
             // A client that is answered finds what waits for its conditions let go.
-            self.dependencies.release(edge, &self.restarts);
+            conditions::release(&mut self.dependencies, edge, &self.restarts);
             self.restarts.answer(edge, &mut self.pausing, finished);
         }
         self.restarts.end_turn(edge);

@@ -9,11 +9,11 @@ use nix::unistd::Pid;
 
 use super::edge::Edge;
 use super::rules;
+use crate::controller::asker::Asker;
 use crate::controller::control::message::{Problem, Reply};
 use crate::controller::journal::event::{Caller, Event};
 use crate::controller::life::Life;
 use crate::controller::tree::Tree;
-use crate::controller::world::Asker;
 use crate::engine::moment::Moment;
 use crate::engine::plan::{NamespaceIndex, Subject};
 

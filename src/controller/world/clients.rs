@@ -8,11 +8,11 @@ use std::time::{Duration, SystemTime};
 
 use super::World;
 use super::portrait::Portrait;
+use crate::controller::asker::Asker;
 use crate::controller::audience::Cause;
 use crate::controller::control::message::{Force, Problem, Reply, Request};
-use crate::controller::control::server::{Asked, ClientId, Heard, Server};
+use crate::controller::control::server::{Asked, Heard, Server};
 use crate::controller::control::standing::Standing;
-use crate::controller::journal::event::Caller;
 use crate::controller::life::Life;
 use crate::controller::timeline::Timeline;
 use crate::controller::truth::Origin;
@@ -20,14 +20,6 @@ use crate::engine::moment::Moment;
 
 /// How long clients have to read the last of the logs and events, when the topology has ended.
 const LEAVE: Duration = Duration::from_secs(1);
-
-/// Whom a reply is for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::controller) struct Asker {
-    pub(in crate::controller) client: ClientId,
-    pub(in crate::controller) id: u64,
-    pub(in crate::controller) by: Caller,
-}
 
 /// Everybody on the control socket, and what they are told about.
 #[derive(Debug)]

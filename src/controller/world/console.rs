@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use nix::sys::epoll::EpollFlags;
 
-use super::terminals::Terminals;
+use super::exec_terminals::ExecTerminals;
 use crate::controller::audience::{Audience, Line, Note, Stream};
 use crate::controller::event_loop::EventLoop;
 use crate::controller::guardian::SavedTerminal;
@@ -28,7 +28,7 @@ pub(in crate::controller) struct Console<'a> {
     /// The process whose terminal it is.
     pub(super) terminal: Option<Subject>,
     /// The terminals of processes of `exec` that were left alone.
-    pub(super) terminals: Terminals,
+    pub(super) terminals: ExecTerminals,
     pub(in crate::controller) events: Rc<EventLoop>,
 }
 

@@ -11,11 +11,13 @@ use nix::sched::CloneFlags;
 use nix::unistd::Pid;
 use std::time::Duration;
 
-use super::{Asker, Reach, World, portrait};
+use super::{World, portrait};
+use crate::controller::asker::Asker;
 use crate::controller::audience::{Note, Waiting};
 use crate::controller::channels::Gate;
 use crate::controller::control::message::{Reply, Snapshot};
 use crate::controller::control::server::ClientId;
+use crate::controller::control_channels::Reach;
 use crate::controller::herald::{Herald, News};
 use crate::controller::journal::LogName;
 use crate::controller::journal::event::Event;

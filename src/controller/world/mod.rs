@@ -6,13 +6,11 @@
 mod channels;
 mod clients;
 mod console;
+mod exec_terminals;
 mod guarding;
-pub(in crate::controller) mod guests;
 mod home;
 mod host;
 mod insiders;
-mod lines;
-pub(super) mod passing;
 mod portrait;
 mod programs;
 mod readiness;
@@ -32,9 +30,11 @@ use super::SignalsFor;
 use super::audience::{Audience, Cause};
 use super::channels::room_for_outcomes;
 use super::control::server::Server;
+use super::control_channels::ControlChannels;
 use super::event_loop::{EventLoop, Hearing, Ready, Token};
 use super::guardian::{Guardian, SavedTerminal};
 use super::journal::Journal;
+use super::passing::{CommandTerminal, Request};
 use super::readiness::Voices;
 use super::relay::Relay;
 use super::standard_output::StandardOutput;
@@ -54,17 +54,14 @@ const MANY: usize = 100;
 /// How long they are let pile up.
 const NAP: Duration = Duration::from_millis(1);
 
-pub(super) use clients::{Asker, Clients};
+use clients::Clients;
 use portrait::Troubles;
 
 pub(super) use console::Console;
+use exec_terminals::ExecTerminals;
 pub(super) use guarding::Guarding;
-pub(super) use guests::{Guest, Guests};
 use home::Home;
 pub(super) use host::Host;
-pub(super) use lines::{Lines, Reach};
-use passing::{CommandTerminal, Request};
-use terminals::Terminals;
 use truth::TruthWriter;
 
 /// Everything but the keeper.
@@ -83,7 +80,7 @@ pub(super) struct World<'a> {
     /// The signals that the caller ignores, as nohup(1) does with HUP.
     pub(super) ignored: Vec<i32>,
     pub(super) clients: Clients<'a>,
-    pub(super) lines: Lines,
+    pub(super) lines: ControlChannels,
     pub(super) truth: TruthWriter<'a>,
     pub(super) home: Home,
     troubles: Troubles,
@@ -147,7 +144,7 @@ impl<'a> World<'a> {
                 relay,
                 saved,
                 terminal: None,
-                terminals: Terminals::default(),
+                terminals: ExecTerminals::default(),
                 events: Rc::clone(&events),
             },
             events,
@@ -159,7 +156,7 @@ impl<'a> World<'a> {
             limit,
             ignored: asked.into_iter().filter(|&signal| caller::is_ignored(signal)).collect(),
             clients: Clients::new(server, origin),
-            lines: Lines::default(),
+            lines: ControlChannels::default(),
             truth: TruthWriter::new(remains, origin),
             home: Home::default(),
             troubles: Troubles::default(),

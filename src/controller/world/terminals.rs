@@ -2,47 +2,22 @@
 //!
 //! Nobody else takes what such a program writes, and one that waited for a reader would never go on.
 
-use std::collections::BTreeMap;
 use std::os::fd::OwnedFd;
 
 use nix::errno::Errno;
-use nix::fcntl::{FcntlArg, OFlag, fcntl};
-use nix::sys::epoll::EpollFlags;
-use nix::unistd::{isatty, read};
+use nix::unistd::read;
 
 use super::console::Console;
 use crate::controller::audience::Stream;
-use crate::controller::event_loop::{EventLoop, Token};
+use crate::controller::event_loop::Token;
 use crate::controller::relay::Relay;
-use crate::controller::supervision::{TerminalChange, Terminals as ProcessTerminals};
+use crate::controller::supervision::{TerminalChange, Terminals};
 use crate::engine::plan::Subject;
 
 /// How much is read of one terminal before others have their turn.
 const TURN: usize = 16 * 1024;
 /// How many such pieces are read of one whose process has ended: more than a terminal keeps, even if others go on writing.
 const LAST: usize = 64;
-
-/// All of them, by the numbers of their sessions.
-#[derive(Debug, Default)]
-pub(in crate::controller) struct Terminals(BTreeMap<u32, (Subject, OwnedFd)>);
-
-impl Terminals {
-    /// Takes one in.
-    ///
-    /// # Errors
-    ///
-    /// `ENOTTY` for what is none.
-    fn keep(&mut self, subject: Subject, master: OwnedFd, events: &EventLoop) -> nix::Result<()> {
-        let number = subject.session_number().ok_or(Errno::EINVAL)?;
-        if !isatty(&master)? {
-            return Err(Errno::ENOTTY);
-        }
-        fcntl(&master, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))?;
-        events.add(&master, Token::SessionTerminal(number), EpollFlags::EPOLLIN)?;
-        self.0.insert(number, (subject, master));
-        Ok(())
-    }
-}
 
 impl Console<'_> {
     /// Reads a piece of what was written to one.
@@ -70,7 +45,7 @@ impl Console<'_> {
     }
 }
 
-impl ProcessTerminals for Console<'_> {
+impl Terminals for Console<'_> {
     fn has_any(&self) -> bool {
         self.relay.is_some()
     }

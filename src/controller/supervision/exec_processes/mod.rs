@@ -18,15 +18,16 @@ use nix::unistd::Pid;
 use super::attachments::Attachments;
 use super::edge::{Edge, Source, Truth};
 use super::rules;
+use crate::controller::asker::Asker;
 use crate::controller::control::message::{Execution, Problem, Reply};
 use crate::controller::control::server::ClientId;
 use crate::controller::diagnosis::inside;
+use crate::controller::exec_records::ExecRecord;
 use crate::controller::journal::event::Event;
 use crate::controller::meaning::{Occasion, meaning};
 use crate::controller::tree::Tree;
 use crate::controller::trouble::{refusal_sentence, sentence};
 use crate::controller::truth_file::Revision;
-use crate::controller::world::{Asker, Guest as Known};
 use crate::engine::failure::Failure;
 use crate::engine::keeper::{Guest, Setback};
 use crate::engine::moment::Moment;
@@ -57,8 +58,6 @@ struct ExecProcess {
     /// Its session in the sense of setsid(2): its own number on the host.
     leader: Pid,
     subject: Subject,
-    /// True if its output is kept from the start.
-    is_logged: bool,
     /// The revision of the tree with which it was first there.
     since: Revision,
 }
@@ -121,15 +120,15 @@ impl ExecProcesses {
         let argv = execution.argv.clone();
         let home = edge.tree().plan.namespace(index);
         let process = entrance::plan(path.clone(), execution, identity, &home);
-        edge.tree_mut().guests.add(subject, Known::new(path.clone(), home.path.clone(), argv, asker.by));
+        let record = ExecRecord::new(path.clone(), home.path.clone(), argv, asker.by);
+        edge.tree_mut().guests.add(subject, ExecRecord { is_logged, ..record });
         let since = edge.tree().revision();
         let leader = match edge.start(Guest { subject, process, entrance, streams }) {
             Ok(leader) => leader,
             Err(setback) => return Err(give_up(edge, subject, &path, setback)),
         };
         edge.tree_mut().guests.forked(subject, leader);
-        let process =
-            ExecProcess { path, asker: Some(asker), ending: None, deadline: None, leader, subject, is_logged, since };
+        let process = ExecProcess { path, asker: Some(asker), ending: None, deadline: None, leader, subject, since };
         self.all.insert(number, process);
         Ok(())
     }
@@ -156,7 +155,7 @@ impl ExecProcesses {
         edge.record_start(subject);
         if let Some(asker) = asker {
             let (path, pids) = (edge.tree().path(subject), edge.tree().pids(subject));
-            if process.is_logged {
+            if edge.tree().guests.get(subject).is_some_and(|record| record.is_logged) {
                 // From here on it is on its own: the client may leave, and look for it.
                 process.asker = None;
                 edge.write_truth(Truth::Due);
@@ -271,12 +270,6 @@ impl ExecProcesses {
         }
         process.asker = None;
         Reply::Done
-    }
-
-    /// True if what a process writes is kept.
-    pub(super) fn is_logged(&self, subject: Subject) -> bool {
-        let process = subject.session_number().and_then(|number| self.all.get(&number));
-        process.is_some_and(|process| process.is_logged)
     }
 
     /// Ends the processes of a client that has hung up: nothing that it has started for itself stays.

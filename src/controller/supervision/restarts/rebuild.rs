@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use nix::errno::Errno;
 
+use crate::controller::control_channels::Reach;
 use crate::controller::part::Part;
 use crate::controller::supervision::edge::Edge;
-use crate::controller::world::Reach;
 use crate::engine::failure::{Failure, Stage};
 use crate::engine::line::{Answer, Command};
 use crate::engine::moment::Moment;

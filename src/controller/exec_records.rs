@@ -14,7 +14,7 @@ use crate::observe::process::Process;
 
 /// One of them.
 #[derive(Debug)]
-pub(in crate::controller) struct Guest {
+pub(in crate::controller) struct ExecRecord {
     /// `vm/ci/exec.3`.
     pub(in crate::controller) path: String,
     pub(in crate::controller) namespace: String,
@@ -27,14 +27,16 @@ pub(in crate::controller) struct Guest {
     pub(in crate::controller) facts: Option<Process>,
     /// True if it has reported that it is about to become its program, or the reason why it does not.
     pub(in crate::controller) has_launched: bool,
+    /// True if its output is kept from the start.
+    pub(in crate::controller) is_logged: bool,
     /// What it was not forked for, as the process says that was to fork it.
     pub(in crate::controller) setback: Option<Failure>,
 }
 
-impl Guest {
+impl ExecRecord {
     /// One that is to be forked.
     pub(in crate::controller) fn new(path: String, namespace: String, argv: Vec<String>, by: Caller) -> Self {
-        Self { path, namespace, argv, by, pid: None, facts: None, has_launched: false, setback: None }
+        Self { path, namespace, argv, by, pid: None, facts: None, has_launched: false, is_logged: false, setback: None }
     }
 
     fn document(&self, controller: i32, state: &'static str) -> Option<ProcessDocument> {
@@ -61,8 +63,8 @@ impl Guest {
 
 /// All of them.
 #[derive(Debug, Default)]
-pub(in crate::controller) struct Guests {
-    living: BTreeMap<Subject, Guest>,
+pub(in crate::controller) struct ExecRecords {
+    living: BTreeMap<Subject, ExecRecord>,
     /// How the last of those who have left ended: nobody may have waited for them then.
     ended: VecDeque<(Subject, String, ExitDocument)>,
     /// Of so many the kernel was not asked yet.
@@ -74,8 +76,8 @@ pub(in crate::controller) struct Guests {
 /// Of so many it is known.
 const REMEMBERED: usize = 512;
 
-impl Guests {
-    pub(in crate::controller) fn add(&mut self, subject: Subject, guest: Guest) {
+impl ExecRecords {
+    pub(in crate::controller) fn add(&mut self, subject: Subject, guest: ExecRecord) {
         self.living.insert(subject, guest);
         self.revision += 1;
     }
@@ -85,7 +87,7 @@ impl Guests {
         self.revision += 1;
     }
 
-    pub(in crate::controller) fn get(&self, subject: Subject) -> Option<&Guest> {
+    pub(in crate::controller) fn get(&self, subject: Subject) -> Option<&ExecRecord> {
         self.living.get(&subject)
     }
 

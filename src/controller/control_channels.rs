@@ -45,9 +45,9 @@ pub(in crate::controller) enum Reach {
 
 /// All of them, by namespace.
 #[derive(Debug, Default)]
-pub(in crate::controller) struct Lines(BTreeMap<NamespaceIndex, Wire>);
+pub(in crate::controller) struct ControlChannels(BTreeMap<NamespaceIndex, Wire>);
 
-impl Lines {
+impl ControlChannels {
     /// When a call is next given up.
     pub(in crate::controller) fn next(&self) -> Option<Moment> {
         let deadline = |wire: &Wire| if let Wire::Called { until } = wire { Some(*until) } else { None };
