@@ -177,3 +177,26 @@ pub trait Audience {
     /// The stop is over.
     fn stopped(&mut self, timeline: &Timeline);
 }
+
+#[cfg(test)]
+mod tests {
+    use super::Cause;
+    use nix::libc;
+
+    #[test]
+    fn each_cause_has_its_status() {
+        let ended = Cause::Ended { path: "a/one".to_owned() };
+        for (cause, status) in [
+            (Cause::Signal(libc::SIGINT), 130),
+            (Cause::Signal(libc::SIGTERM), 143),
+            (Cause::Signal(1000), 255),
+            (Cause::Timeout, 124),
+            (Cause::Asked, 143),
+            (Cause::Untied, 143),
+            (Cause::OutputClosed, 129),
+            (ended, 129),
+        ] {
+            assert_eq!(cause.status(), status, "{cause:?}");
+        }
+    }
+}

@@ -109,3 +109,68 @@ pub(super) fn find(plan: &Plan, paths: &[String]) -> Result<Vec<Part>, String> {
     }
     Ok(kept)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Part, find};
+    use crate::controller::supervision::plan_of;
+    use crate::engine::plan::{Plan, Subject};
+
+    /// `a` holds a process and `a/b`, whose PID 1 is a program; that holds a joined process and `a/b/c`.
+    const DEEP: &str = "[ns.a]\nproc.one = { actor = 'idle' }\n\
+                        [ns.'a/b']\ninit = { actor = 'idle' }\nproc.two = { actor = 'idle', enter = 'join' }\n\
+                        [ns.'a/b/c']\n[ns.d]\n";
+
+    fn plan() -> Plan {
+        plan_of(DEEP)
+    }
+
+    fn named(paths: &[&str]) -> Result<Vec<String>, String> {
+        let plan = plan();
+        let paths: Vec<String> = paths.iter().map(|&path| path.to_owned()).collect();
+        find(&plan, &paths).map(|parts| parts.iter().map(|part| part.path(&plan)).collect())
+    }
+
+    #[test]
+    fn paths_name_namespaces_and_processes() {
+        assert_eq!(named(&["a/b/", "a/one"]), Ok(vec!["a/one".to_owned(), "a/b".to_owned()]));
+        assert_eq!(named(&["a/b/init"]), Ok(vec!["a/b".to_owned()]), "a PID 1 is its namespace");
+        assert_eq!(named(&["a/three"]), Err("a/three".to_owned()));
+        assert_eq!(named(&["x"]), Err("x".to_owned()));
+    }
+
+    #[test]
+    fn what_is_inside_another_target_is_named_by_it() {
+        assert_eq!(named(&["a/b/c", "a", "d", "a/one", "a"]), Ok(vec!["a".to_owned(), "d".to_owned()]));
+    }
+
+    #[test]
+    fn a_namespace_contains_what_is_in_it() {
+        let plan = plan();
+        let (whole, process) = (Part(Subject::init(1)), Part(Subject { namespace: 0, slot: 1 }));
+        assert!(whole.contains(&plan, Subject { namespace: 2, slot: 0 }));
+        assert!(!whole.contains(&plan, process.0) && process.contains(&plan, process.0));
+        assert!(Part(Subject::init(0)).overlaps(&plan, whole) && whole.overlaps(&plan, Part(Subject::init(0))));
+        assert!(!whole.overlaps(&plan, process));
+        assert_eq!(whole.subjects(&plan).len(), 3);
+        assert!(process.namespaces(&plan).is_empty());
+    }
+
+    #[test]
+    fn the_controller_asks_what_no_init_of_ours_asks() {
+        let plan = plan();
+        assert_eq!(Part(Subject::init(0)).asked(&plan), [Subject::init(0)]);
+        let asked = Part(Subject::init(1)).asked(&plan);
+        assert_eq!(asked, [Subject::init(1), Subject { namespace: 1, slot: 1 }, Subject::init(2)]);
+    }
+
+    #[test]
+    fn a_target_comes_back_to_the_nearest_init_of_ours() {
+        let plan = plan();
+        assert_eq!(Part(Subject { namespace: 0, slot: 1 }).holder(&plan), Some(0));
+        assert_eq!(Part(Subject::init(1)).holder(&plan), Some(0));
+        assert_eq!(Part(Subject { namespace: 1, slot: 1 }).holder(&plan), None, "a program holds nothing");
+        assert_eq!(Part(Subject::init(2)).holder(&plan), Some(0));
+        assert_eq!(Part(Subject::init(3)).holder(&plan), None);
+    }
+}

@@ -81,3 +81,67 @@ impl Passing {
         true
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use nix::libc;
+
+    use super::{CommandTerminal, Passing, Request, WAITING};
+    use crate::controller::SignalsFor;
+    use crate::engine::gate::Delivered;
+
+    /// From another process than the terminal.
+    fn signal(signal: i32) -> Delivered {
+        Delivered { signal, sender: 1, by_kernel: false, word: None }
+    }
+
+    fn keep(passing: &mut Passing, delivered: Delivered) -> bool {
+        passing.keep(delivered, CommandTerminal::Callers, Request::First)
+    }
+
+    fn running() -> Passing {
+        let mut passing = Passing::new(SignalsFor::Command);
+        passing.is_running = true;
+        passing
+    }
+
+    #[test]
+    fn signals_of_a_tree_are_never_kept() {
+        assert!(!keep(&mut Passing::new(SignalsFor::Tree), signal(libc::SIGUSR1)));
+    }
+
+    #[test]
+    fn a_request_to_end_is_the_trees_before_the_command_runs() {
+        let mut passing = Passing::new(SignalsFor::Command);
+        assert!(!keep(&mut passing, signal(libc::SIGTERM)));
+        assert!(!keep(&mut passing, signal(libc::SIGTSTP)));
+        assert!(keep(&mut passing, signal(libc::SIGUSR1)), "others wait for it");
+        assert!(keep(&mut running(), signal(libc::SIGTERM)));
+    }
+
+    #[test]
+    fn a_request_in_a_stop_is_a_second_one() {
+        assert!(!running().keep(signal(libc::SIGTERM), CommandTerminal::Callers, Request::Second));
+        assert!(running().keep(signal(libc::SIGUSR1), CommandTerminal::Callers, Request::Second));
+    }
+
+    #[test]
+    fn a_terminal_of_its_own_tells_the_command_of_its_size() {
+        assert!(!running().keep(signal(libc::SIGWINCH), CommandTerminal::Own, Request::First));
+        assert!(running().keep(signal(libc::SIGWINCH), CommandTerminal::Callers, Request::First));
+    }
+
+    #[test]
+    fn what_waits_is_bounded() {
+        let mut passing = running();
+        for _ in 0..2 * WAITING {
+            assert!(keep(&mut passing, signal(libc::SIGUSR1)));
+        }
+        assert_eq!(passing.waiting.len(), WAITING);
+    }
+
+    #[test]
+    fn ends_of_children_are_the_controllers() {
+        assert!(!keep(&mut running(), signal(libc::SIGCHLD)));
+    }
+}

@@ -296,3 +296,137 @@ impl Roster {
         taken
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Record, Roster, State};
+    use crate::controller::supervision::plan_of;
+    use crate::engine::moment::Moment;
+    use crate::engine::plan::Subject;
+    use crate::engine::report::Ending;
+    use nix::libc;
+
+    const NESTED: &str = "[ns.a]\nproc.one = { actor = 'idle' }\n[ns.'a/b']\nproc.two = { actor = 'idle' }\n[ns.c]\n";
+
+    fn whole() -> (Roster, Vec<Subject>) {
+        let plan = plan_of(NESTED);
+        let mut roster = Roster::new(plan);
+        let subjects: Vec<Subject> =
+            [(0, 0), (0, 1), (1, 0), (1, 1), (2, 0)].map(|(namespace, slot)| Subject { namespace, slot }).into();
+        for &subject in &subjects {
+            assert!(roster.arrived(subject));
+        }
+        (roster, subjects)
+    }
+
+    #[test]
+    fn what_has_arrived_is_not_outstanding_any_more() {
+        let mut roster = Roster::new(plan_of(NESTED));
+        assert_eq!(roster.outstanding(), 5);
+        assert!(roster.arrived(Subject { namespace: 1, slot: 1 }));
+        assert!(!roster.arrived(Subject { namespace: 1, slot: 1 }), "it is news once");
+        assert_eq!(roster.outstanding(), 4);
+    }
+
+    #[test]
+    fn what_the_plan_does_not_have_has_no_record() {
+        let (mut roster, _) = whole();
+        assert!(roster.get_mut(Subject { namespace: 3, slot: 0 }).is_none());
+        assert!(roster.get_mut(Subject { namespace: 0, slot: 2 }).is_none());
+        assert!(roster.get_mut(Subject::session(0, 1)).is_none());
+        assert!(!roster.arrived(Subject::visitor(None)));
+    }
+
+    #[test]
+    fn everything_is_listed_in_the_order_of_creation() {
+        let (roster, subjects) = whole();
+        assert_eq!(roster.subjects().collect::<Vec<_>>(), subjects);
+    }
+
+    #[test]
+    fn an_init_of_ours_runs_with_the_release() {
+        let (mut roster, subjects) = whole();
+        roster.release();
+        let states: Vec<State> = subjects.iter().map(|&subject| roster.get(subject).unwrap().state).collect();
+        assert_eq!(states, [State::Running, State::Created, State::Running, State::Created, State::Running]);
+    }
+
+    #[test]
+    fn a_renewal_counts_and_is_awaited_again() {
+        let (mut roster, subjects) = whole();
+        roster.renew(subjects[1]);
+        assert_eq!((roster.outstanding(), roster.get(subjects[1]).unwrap().restarts), (1, 1));
+        roster.renew(subjects[1]);
+        assert_eq!((roster.outstanding(), roster.get(subjects[1]).unwrap().restarts), (1, 1), "it has not come yet");
+        roster.give_up(subjects[1]);
+        assert_eq!((roster.outstanding(), roster.get(subjects[1]).unwrap().state), (0, State::Gone));
+    }
+
+    #[test]
+    fn a_pid_1_takes_along_all_inside_and_nothing_else() {
+        let (mut roster, subjects) = whole();
+        roster.get_mut(subjects[3]).unwrap().state = State::Exited;
+        roster.get_mut(subjects[1]).unwrap().farewells.killed = Some(Moment::now());
+        let taken = roster.collapse(0, Moment::now());
+        assert_eq!(taken, [subjects[0], subjects[1], subjects[2]]);
+        let state = |place: usize| roster.get(subjects[place]).unwrap().state;
+        assert_eq!([state(0), state(1), state(2), state(3)], [State::Gone, State::Killed, State::Gone, State::Exited]);
+        assert_eq!(state(4), State::Created);
+        assert_eq!(roster.get(subjects[2]).unwrap().ending.unwrap().0, Ending::Signalled(libc::SIGKILL));
+    }
+
+    #[test]
+    fn what_was_awaited_inside_is_not_any_more() {
+        let mut roster = Roster::new(plan_of(NESTED));
+        assert!(roster.arrived(Subject::init(0)));
+        roster.collapse(0, Moment::now());
+        assert_eq!(roster.outstanding(), 1, "the other root");
+    }
+
+    #[test]
+    fn a_namespace_is_paused_with_all_inside() {
+        let (mut roster, _) = whole();
+        roster.pause(0);
+        assert_eq!((roster.paused_by(1), roster.paused_by(2)), (Some(0), None));
+        assert_eq!((roster.word(1, State::Running), roster.word(2, State::Running)), ("paused", "running"));
+        assert_eq!(roster.word(1, State::Exited), "exited");
+        assert!(!roster.is_all_paused());
+        roster.pause(2);
+        assert!(roster.is_all_paused());
+        roster.resume(0);
+        assert_eq!((roster.paused_by(1), roster.paused()), (None, vec![2]));
+    }
+
+    #[test]
+    fn a_change_has_a_number_of_its_own() {
+        let (mut roster, subjects) = whole();
+        let before = roster.revision();
+        roster.get_mut(subjects[0]).unwrap().sent = Some(1);
+        assert_ne!(roster.revision(), before);
+        let before = roster.revision();
+        let _ = roster.get(subjects[0]);
+        assert_eq!(roster.revision(), before);
+    }
+
+    #[test]
+    fn a_namespace_is_ready_with_all_in_it() {
+        let (mut roster, _) = whole();
+        let namespace = roster.namespace_mut(0).unwrap();
+        namespace.members[0].state = State::Ready;
+        assert_eq!(namespace.state(), State::Running);
+        namespace.is_ready = true;
+        assert_eq!(namespace.state(), State::Ready);
+        namespace.members[0].state = State::Stopping;
+        assert_eq!(namespace.state(), State::Stopping);
+    }
+
+    #[test]
+    fn an_end_is_what_was_asked_for_by_its_signal_or_its_status() {
+        let sent = |signal| Record { sent: Some(signal), ..Record::default() };
+        assert!(sent(libc::SIGTERM).was_sent_away(Ending::Exited(7)), "it was asked to end");
+        assert!(sent(libc::SIGUSR1).was_sent_away(Ending::Signalled(libc::SIGUSR1)));
+        assert!(sent(libc::SIGUSR1).was_sent_away(Ending::Exited(128 + 10)), "as a shell says it");
+        assert!(!sent(libc::SIGUSR1).was_sent_away(Ending::Exited(7)));
+        assert!(!Record::default().was_sent_away(Ending::Signalled(libc::SIGTERM)));
+    }
+}

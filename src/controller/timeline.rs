@@ -113,3 +113,80 @@ impl Timeline {
 pub fn milliseconds(duration: Duration) -> f64 {
     (duration.as_secs_f64() * 1e6).round() / 1e3
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use nix::libc;
+
+    use super::{How, Timeline};
+    use crate::controller::roster::{Farewells, Record, Roster, State};
+    use crate::controller::supervision::plan_of;
+    use crate::engine::moment::Moment;
+    use crate::engine::plan::Subject;
+    use crate::engine::report::Ending;
+
+    const PAIR: &str = "[ns.a]\nproc.one = { actor = 'idle' }\nproc.two = { actor = 'idle' }\n";
+
+    fn at(milliseconds: u64) -> Moment {
+        Moment::default().plus(Duration::from_secs(10) + Duration::from_millis(milliseconds))
+    }
+
+    fn timeline(records: [Record; 3]) -> Timeline {
+        let mut roster = Roster::new(plan_of(PAIR));
+        for (slot, record) in (0..).zip(records) {
+            *roster.get_mut(Subject { namespace: 0, slot }).unwrap() = record;
+        }
+        Timeline::new(&roster, "tree", at(0), at(900))
+    }
+
+    fn ended(state: State, ending: Ending, milliseconds: u64) -> Record {
+        Record { state, ending: Some((ending, at(milliseconds))), ..Record::default() }
+    }
+
+    #[test]
+    fn steps_are_in_the_order_of_ends() {
+        let timeline = timeline([
+            ended(State::Exited, Ending::Exited(0), 300),
+            ended(State::Exited, Ending::Exited(0), 200),
+            ended(State::Killed, Ending::Signalled(libc::SIGTERM), 100),
+        ]);
+        let steps: Vec<_> = timeline.steps.iter().map(|step| (&*step.path, step.how, step.ended_ms)).collect();
+        let expected = [
+            ("a/two", How::Signalled, Some(100.0)),
+            ("a/one", How::Exited, Some(200.0)),
+            ("a/init", How::Exited, Some(300.0)),
+        ];
+        assert_eq!((steps, timeline.ms), (expected.to_vec(), 900.0));
+    }
+
+    #[test]
+    fn what_was_over_before_or_never_was_is_no_part_of_it() {
+        let early = Record { ending: Some((Ending::Exited(0), Moment::default())), ..Record::default() };
+        let timeline = timeline([
+            ended(State::Exited, Ending::Exited(0), 300),
+            Record { state: State::Exited, ..early },
+            Record::default(),
+        ]);
+        assert_eq!(timeline.steps.len(), 1);
+    }
+
+    #[test]
+    fn a_kill_at_the_deadline_differs_from_a_collapse() {
+        let asked = Farewells { asked: Some((libc::SIGTERM, at(0))), killed: Some(at(50)), handled: Some(false) };
+        let killed = ended(State::Killed, Ending::Signalled(libc::SIGKILL), 60);
+        let gone = ended(State::Gone, Ending::Signalled(libc::SIGKILL), 70);
+        let timeline = timeline([
+            gone,
+            Record { farewells: asked, ..killed },
+            Record { state: State::Killing, ..Record::default() },
+        ]);
+        let find = |path: &str| timeline.steps.iter().find(|step| step.path == path).unwrap();
+        let one = find("a/one");
+        assert_eq!((one.how, one.code, one.signal.as_deref()), (How::KilledAtDeadline, Some(137), Some("TERM")));
+        assert_eq!((one.handled, one.asked_ms), (Some(false), Some(0.0)));
+        assert_eq!((find("a/init").how, find("a/init").code), (How::Collapsed, None));
+        assert_eq!((find("a/two").how, find("a/two").ended_ms), (How::Collapsed, None));
+    }
+}

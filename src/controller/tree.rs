@@ -286,3 +286,77 @@ impl Tree {
         self.roster.get(subject).is_some_and(|record| !record.state.is_over() && record.state != State::Creating)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use nix::errno::Errno;
+    use nix::libc;
+
+    use super::{SETBACKS, Tree};
+    use crate::controller::SignalsFor;
+    use crate::controller::audience::Cause;
+    use crate::controller::exec_records::ExecRecord;
+    use crate::controller::journal::event::Caller;
+    use crate::controller::part::Part;
+    use crate::controller::supervision::plan_of;
+    use crate::engine::failure::{Failure, Stage};
+    use crate::engine::plan::Subject;
+
+    const ONE: Subject = Subject { namespace: 0, slot: 1 };
+
+    fn tree() -> Tree {
+        Tree::new("tree", plan_of("[ns.a]\nproc.one = { actor = 'idle' }\n"), SignalsFor::Tree)
+    }
+
+    fn failure(subject: Subject) -> Failure {
+        Failure::new(subject, Stage::Fork, Errno::EAGAIN)
+    }
+
+    #[test]
+    fn the_first_request_is_the_cause_and_only_a_person_asks_twice() {
+        let mut tree = tree();
+        tree.request_stop(Cause::Timeout);
+        tree.request_stop(Cause::OutputClosed);
+        assert_eq!((tree.stop.clone(), tree.stop_again), (Some(Cause::Timeout), false));
+        tree.request_stop(Cause::Signal(libc::SIGINT));
+        assert_eq!((tree.stop, tree.stop_again), (Some(Cause::Timeout), true));
+    }
+
+    #[test]
+    fn the_first_failure_is_kept() {
+        let mut tree = tree();
+        tree.fail(failure(ONE));
+        tree.fail(failure(Subject::init(0)));
+        assert_eq!(tree.failure.map(|failure| failure.subject), Some(ONE));
+    }
+
+    #[test]
+    fn a_creation_is_given_up_for_its_own_failures() {
+        let mut tree = tree();
+        tree.raising = Some(Part(ONE));
+        tree.set_back(failure(Subject::init(0)));
+        assert!(!tree.is_interrupted(), "that is about something else");
+        tree.set_back(failure(ONE));
+        assert!(tree.is_interrupted());
+    }
+
+    #[test]
+    fn failures_are_bounded() {
+        let mut tree = tree();
+        (0..2 * SETBACKS).for_each(|_| tree.set_back(failure(ONE)));
+        assert_eq!(tree.setbacks.len(), SETBACKS);
+    }
+
+    #[test]
+    fn paths_outlive_processes_of_exec() {
+        let mut tree = tree();
+        let (exec, by) = (Subject::session(0, 7), Caller { pid: 1, uid: 0 });
+        tree.guests.add(exec, ExecRecord::new("a/exec.7".to_owned(), "a".to_owned(), Vec::new(), by));
+        assert_eq!((tree.path(exec), tree.pids(exec)), ("a/exec.7".to_owned(), Vec::new()));
+        let before = tree.revision();
+        tree.guests.end(exec, crate::controller::document::ExitDocument::Code(0));
+        assert_ne!(tree.revision(), before);
+        assert_eq!(tree.path(exec), "a/exec.7");
+        assert_eq!(tree.path(ONE.probe_of()), "a/one", "a probe goes by the process that it asks about");
+    }
+}

@@ -85,3 +85,76 @@ fn failure(ending: Ending) -> u8 {
         status => status,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Course, Verdict, is_success};
+    use crate::controller::supervision::plan_of;
+    use crate::engine::plan::ProcessPlan;
+    use crate::engine::report::Ending;
+    use crate::topology::OnExit;
+
+    const GOOD: Ending = Ending::Exited(0);
+    const BAD: Ending = Ending::Exited(3);
+
+    fn process(keys: &str) -> ProcessPlan {
+        let plan = plan_of(&format!("[ns.a]\nproc.one = {{ actor = 'idle'{keys} }}\n"));
+        plan.namespace(0).process(1).unwrap().clone()
+    }
+
+    #[test]
+    fn an_essential_failure_decides() {
+        let mut verdict = Verdict::new(OnExit::Fail);
+        assert_eq!(verdict.ended(&process(""), GOOD), Course::On);
+        assert_eq!(verdict.ended(&process(""), BAD), Course::Stop);
+        assert_eq!(verdict.ended(&process(""), Ending::Exited(4)), Course::On, "it is decided");
+        assert_eq!(verdict.status(), 3);
+    }
+
+    #[test]
+    fn an_expendable_failure_is_remembered() {
+        let mut verdict = Verdict::new(OnExit::Fail);
+        assert_eq!(verdict.ended(&process(", essential = false"), BAD), Course::On);
+        assert_eq!(verdict.status(), 1);
+    }
+
+    #[test]
+    fn the_first_end_decides_unless_it_is_a_one_shots() {
+        let mut verdict = Verdict::new(OnExit::Any);
+        assert_eq!(verdict.ended(&process(", oneshot = true"), GOOD), Course::On);
+        assert_eq!(verdict.ended(&process(""), GOOD), Course::Stop);
+        assert_eq!(verdict.status(), 0);
+    }
+
+    #[test]
+    fn nothing_decides_where_ends_are_ignored() {
+        let mut verdict = Verdict::new(OnExit::Ignore);
+        assert_eq!(verdict.ended(&process(""), BAD), Course::On);
+        assert_eq!(verdict.status(), 1);
+    }
+
+    #[test]
+    fn an_exit_with_0_that_is_not_ok_is_a_failure_with_1() {
+        let picky = process(", ok = [7]");
+        assert!(!is_success(&picky, GOOD) && is_success(&picky, Ending::Exited(7)));
+        let mut verdict = Verdict::new(OnExit::Fail);
+        assert_eq!(verdict.ended(&picky, GOOD), Course::Stop);
+        assert_eq!(verdict.status(), 1);
+    }
+
+    #[test]
+    fn what_a_user_has_ended_stops_the_tree_only_where_any_end_does() {
+        assert_eq!(Verdict::new(OnExit::Fail).sent_away(&process("")), Course::On);
+        assert_eq!(Verdict::new(OnExit::Any).sent_away(&process(", oneshot = true")), Course::On);
+        let mut verdict = Verdict::new(OnExit::Any);
+        assert_eq!((verdict.sent_away(&process("")), verdict.status()), (Course::Stop, 0));
+    }
+
+    #[test]
+    fn a_status_that_is_adopted_stays() {
+        let mut verdict = Verdict::new(OnExit::Fail);
+        verdict.adopt(Ending::Signalled(9));
+        assert_eq!(verdict.ended(&process(""), BAD), Course::On);
+        assert_eq!(verdict.status(), 137);
+    }
+}

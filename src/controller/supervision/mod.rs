@@ -21,8 +21,6 @@ mod rules;
 mod run_command;
 mod signalling;
 mod stop;
-#[cfg(test)]
-mod tests;
 
 use std::time::Duration;
 
@@ -57,6 +55,9 @@ use stop::Stop;
 pub(super) use edge::{Edge, Kernel, Said, Source, TerminalChange, Terminals, Truth};
 pub(super) use opening::Opening;
 pub(super) use pausing::Freeze;
+
+#[cfg(test)]
+pub(super) use fake::plan as plan_of;
 
 /// How many requests are served before the tree is looked after again.
 const TURN: usize = 64;
@@ -595,3 +596,6 @@ fn owns_terminal(edge: &mut dyn Edge, subject: Subject) -> bool {
     let namespace = edge.tree().plan.namespace(subject.namespace);
     namespace.process(subject.slot).is_some_and(|process| process.terminal == Terminal::Own)
 }
+
+#[cfg(test)]
+mod tests;
