@@ -16,17 +16,17 @@ use super::herald::Herald;
 use super::journal::Journal;
 use super::journal::event::{Event as Noted, WHOLE};
 use super::left_behind::Left;
+use super::reactor::{Host, Parts, Reactor};
 use super::readiness::manager::Manager;
 use super::relay::{self, Keyboard, Relay};
 use super::roster::Roster;
 use super::standard_output::StandardOutput;
 use super::start::{Interruption, Start};
 use super::state_directory::{self, STATE_ROOT, StateDirectory, TOPOLOGY, TRUTH_VARIABLE};
-use super::supervision::{Conclusion, Opening, Rules, Supervisor};
+use super::supervisor::{Conclusion, Opening, Rules, Supervisor};
 use super::timeline::milliseconds;
 use super::trouble::Trouble;
 use super::truth::Origin;
-use super::world::{Host, Parts, World};
 use super::{Options, Outcome, Request, Summary, life_loop, threshold};
 use crate::engine::inheritance::FIRST_FREE;
 use crate::engine::keeper::Keeper;
@@ -93,8 +93,8 @@ pub fn run(request: Request, audience: &mut dyn Audience) -> Outcome {
             tied_to: options.tied_to,
             signals_for: options.signals_for,
         };
-        let world = World::new(parts).by(Call::EpollCtl).map_err(system("watch the channels of the tree"))?;
-        Ok((world, Keeper::new(plan, None, crossing, run_pid_one)))
+        let reactor = Reactor::new(parts).by(Call::EpollCtl).map_err(system("watch the channels of the tree"))?;
+        Ok((reactor, Keeper::new(plan, None, crossing, run_pid_one)))
     })?;
     let summary = |create, (conclusion, left): (Conclusion, Left)| Summary {
         name: origin.name.clone(),
@@ -114,11 +114,11 @@ pub fn run(request: Request, audience: &mut dyn Audience) -> Outcome {
             return Ok(summary(None, (Conclusion { status, release: None, timeline: None }, left)));
         }
     };
-    write_state(start.world()?, &state, options.text.as_deref(), create)?;
-    let (world, keeper) = start.finish()?;
+    write_state(start.reactor()?, &state, options.text.as_deref(), create)?;
+    let (reactor, keeper) = start.finish()?;
     let opening = Opening { gates: options.gates, herald: options.herald, manager, began, create, release: None };
     let freezer = Box::new(TreeFreezer::new(state.remains()));
-    let supervisor = Supervisor::new(Host::new(world, keeper, gate), freezer, rules, options.command, opening);
+    let supervisor = Supervisor::new(Host::new(reactor, keeper, gate), freezer, rules, options.command, opening);
     Ok(summary(Some(create), life_loop::live(supervisor, options.gates)))
 }
 
@@ -128,12 +128,19 @@ fn system(what: &'static str) -> impl Fn(CallError) -> Trouble {
 
 /// Writes that the creation begins, and creates everything. Returns how long that took.
 fn build(start: &mut Start<'_>, alone: bool, began: Moment) -> Result<Duration, Interruption> {
-    let world = start.world()?;
-    let plan = world.tree.plan;
+    let reactor = start.reactor()?;
+    let plan = reactor.tree.plan;
     let Counts { namespaces, processes, depth, .. } = plan.counts();
-    let name = world.tree.name.clone();
+    let name = reactor.tree.name.clone();
     let controller = nix::unistd::getpid().as_raw();
-    world.console.journal.record(&Noted::Create { path: WHOLE, name: &name, controller, namespaces, processes, depth });
+    reactor.console.journal.record(&Noted::Create {
+        path: WHOLE,
+        name: &name,
+        controller,
+        namespaces,
+        processes,
+        depth,
+    });
     if alone {
         refuse_other_users(plan)?;
     }
@@ -142,21 +149,21 @@ fn build(start: &mut Start<'_>, alone: bool, began: Moment) -> Result<Duration, 
 
 /// Writes the files that tell of a tree which stands; without them no gate is opened.
 fn write_state(
-    world: &mut World<'_>,
+    reactor: &mut Reactor<'_>,
     state: &StateDirectory,
     text: Option<&str>,
     create: Duration,
 ) -> Result<(), Trouble> {
-    world.truth.begin(&world.tree)?;
+    reactor.truth.begin(&reactor.tree)?;
     if let Some(text) = text {
         state.remains().write(TOPOLOGY, text.as_bytes())?;
     }
-    world.home.begin(&world.remains.handle());
+    reactor.home.begin(&reactor.remains.handle());
     fault::point("truth-written");
-    let Counts { namespaces, processes, depth, .. } = world.tree.plan.counts();
+    let Counts { namespaces, processes, depth, .. } = reactor.tree.plan.counts();
     let ms = milliseconds(create);
-    world.console.journal.record(&Noted::Verify { path: WHOLE, namespaces, processes, depth, ms });
-    world.console.audience.standing(&world.tree.roster, create);
+    reactor.console.journal.record(&Noted::Verify { path: WHOLE, namespaces, processes, depth, ms });
+    reactor.console.audience.standing(&reactor.tree.roster, create);
     Ok(())
 }
 

@@ -5,7 +5,7 @@ use nix::unistd::Pid;
 use super::control::message::Problem;
 use super::freezer::{Freezer, Hindrance};
 use super::state_directory::Remains;
-use super::supervision::Freeze;
+use super::supervisor::Freeze;
 use super::tree::Tree;
 use crate::engine::plan::{NamespaceIndex, Subject};
 use crate::observe::doctor;

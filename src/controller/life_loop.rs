@@ -8,8 +8,8 @@ use super::audience::Loss;
 use super::journal::event::{Event, WHOLE};
 use super::left_behind::{Left, tell_of_remains};
 use super::life::Life;
-use super::supervision::{Conclusion, Supervisor};
-use super::world::{Console, Guarding, Host, World};
+use super::reactor::{Console, Guarding, Host, Reactor};
+use super::supervisor::{Conclusion, Supervisor};
 use crate::engine::keeper::Reaped;
 use crate::engine::moment::Moment;
 use crate::sys::fault;
@@ -28,7 +28,7 @@ pub(super) fn live(mut supervisor: Supervisor<'_, Host<'_>>, gates: Gates) -> (C
     supervisor.announce();
     loop {
         reap(&mut supervisor);
-        if std::mem::take(&mut supervisor.edge.world.home.has_moved) {
+        if std::mem::take(&mut supervisor.edge.reactor.home.has_moved) {
             supervisor.note_paused_again();
         }
         supervisor.take_turn();
@@ -37,54 +37,54 @@ pub(super) fn live(mut supervisor: Supervisor<'_, Host<'_>>, gates: Gates) -> (C
         }
         supervisor.announce();
         let idle = idle_time(&supervisor);
-        supervisor.edge.world.pump(idle);
+        supervisor.edge.reactor.pump(idle);
     }
 }
 
 fn idle_time(supervisor: &Supervisor<'_, Host<'_>>) -> Option<Duration> {
-    let world = &supervisor.edge.world;
-    if world.child_ended {
+    let reactor = &supervisor.edge.reactor;
+    if reactor.child_ended {
         return Some(Duration::ZERO);
     }
-    let lines = world.lines.next().map(|next| next.since(Moment::now()));
+    let lines = reactor.lines.next().map(|next| next.since(Moment::now()));
     lines.into_iter().chain(supervisor.idle_time()).min()
 }
 
 fn reap(supervisor: &mut Supervisor<'_, Host<'_>>) {
-    let world = &mut supervisor.edge.world;
-    if world.tree.guests.are_unread() {
-        if !world.child_ended {
+    let reactor = &mut supervisor.edge.reactor;
+    if reactor.tree.guests.are_unread() {
+        if !reactor.child_ended {
             // One of them could end between the question and the reaping; SIGCHLD will tell.
             return;
         }
-        world.tree.guests.read();
+        reactor.tree.guests.read();
     }
-    world.child_ended = false;
+    reactor.child_ended = false;
     loop {
-        let Host { world, keeper, .. } = &mut supervisor.edge;
+        let Host { reactor, keeper, .. } = &mut supervisor.edge;
         match keeper.reap() {
             Reaped::Kid(subject, ending) => {
                 // Whatever a PID 1 has said before it left was said before it could be reaped.
-                world.drain_inherited();
-                world.drain_ended(subject);
-                world.note_ended(subject, ending, Moment::now());
+                reactor.drain_inherited();
+                reactor.drain_ended(subject);
+                reactor.note_ended(subject, ending, Moment::now());
                 if subject.is_init()
                     && let Some(kid) = keeper.kids().iter().find(|kid| kid.subject == subject)
                 {
                     let gone = kid.pid;
-                    world.guarding.roots.retain(|&root| root != gone);
+                    reactor.guarding.roots.retain(|&root| root != gone);
                 }
                 supervisor.on_reaped(subject);
             }
             Reaped::Orphan(pid, ending) => {
-                world.drain_inherited();
-                if pid == world.guarding.guardian.pid {
+                reactor.drain_inherited();
+                if pid == reactor.guarding.guardian.pid {
                     // Without a guardian the roots still end with the controller, by their parent-death signal.
-                    let _ = world.guarding.replace(world.console.audience, Loss::Killed);
+                    let _ = reactor.guarding.replace(reactor.console.audience, Loss::Killed);
                 } else if !supervisor.on_helper_ended(pid, ending) {
                     let exit = Some(ending.into());
                     let event = Event::Reparent { path: "host", pid: Some(pid.as_raw()), count: None, exit };
-                    supervisor.edge.world.console.journal.record(&event);
+                    supervisor.edge.reactor.console.journal.record(&event);
                 }
             }
             Reaped::Nothing | Reaped::Childless => return,
@@ -102,7 +102,7 @@ fn bury_helpers(supervisor: &mut Supervisor<'_, Host<'_>>) {
         if !supervisor.end_probes() || left.is_zero() {
             return;
         }
-        supervisor.edge.world.pump(Some(left));
+        supervisor.edge.reactor.pump(Some(left));
     }
 }
 
@@ -110,27 +110,27 @@ fn bury_helpers(supervisor: &mut Supervisor<'_, Host<'_>>) {
 fn finish(mut supervisor: Supervisor<'_, Host<'_>>) -> (Conclusion, Left) {
     let end = Moment::now();
     // It is about to be removed.
-    supervisor.edge.world.truth.end();
+    supervisor.edge.reactor.truth.end();
     bury_helpers(&mut supervisor);
     let last = end.plus(LAST);
-    let world = &mut supervisor.edge.world;
-    world.drain_reports();
-    world.drain_programs(end.plus(DRAIN));
+    let reactor = &mut supervisor.edge.reactor;
+    reactor.drain_reports();
+    reactor.drain_programs(end.plus(DRAIN));
     // With all writers dead the pipes are at their end, but for one that was passed out of the tree.
-    while world.streams.open() > 0 && Moment::now() < last {
-        world.pump(Some(last.since(Moment::now())));
+    while reactor.streams.open() > 0 && Moment::now() < last {
+        reactor.pump(Some(last.since(Moment::now())));
     }
     let conclusion = supervisor.conclude(end);
     if let Some(timeline) = &conclusion.timeline {
-        supervisor.edge.world.console.audience.stopped(timeline);
+        supervisor.edge.reactor.console.audience.stopped(timeline);
     }
     supervisor.answer_waiting();
-    let Host { mut world, keeper, .. } = supervisor.edge;
-    world.console.journal.record(&Event::Gone { path: WHOLE });
-    world.console.journal.flush();
-    world.tree.life = Life::Gone;
-    world.take_leave(conclusion.timeline.as_ref());
-    let World { guarding: Guarding { guardian, .. }, console, events, remains, .. } = world;
+    let Host { mut reactor, keeper, .. } = supervisor.edge;
+    reactor.console.journal.record(&Event::Gone { path: WHOLE });
+    reactor.console.journal.flush();
+    reactor.tree.life = Life::Gone;
+    reactor.take_leave(conclusion.timeline.as_ref());
+    let Reactor { guarding: Guarding { guardian, .. }, console, events, remains, .. } = reactor;
     let Console { audience, output, .. } = console;
     output.finish(&events);
     if keeper.living() > 0 {

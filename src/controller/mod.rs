@@ -2,7 +2,7 @@
 //!
 //! It claims the name, forks the guardian, has the roots created, makes sure that the kernel agrees, opens the gates,
 //! collects output, decides by the rules of the topology, and takes everything down. What it tells people goes through an
-//! [`Audience`](audience::Audience). Reading order: [`run`], then [`life`], `world`, `supervision`.
+//! [`Audience`](audience::Audience). Reading order: [`run`], then [`life`], `reactor`, `supervisor`.
 //!
 //! Kernel rules: everything that forks has one thread and few descriptors; reap whatever ends, for one unreaped member
 //! keeps a dying PID 1 in the kernel (R3); signals go through a pidfd of an unreaped child.
@@ -33,6 +33,7 @@ mod meaning;
 pub mod needs;
 mod part;
 mod passing;
+mod reactor;
 pub mod readiness;
 mod relay;
 pub mod roster;
@@ -40,7 +41,7 @@ mod standard_output;
 mod start;
 pub mod state_directory;
 mod streams;
-mod supervision;
+mod supervisor;
 mod threshold;
 pub mod timeline;
 mod tree;
@@ -51,7 +52,6 @@ pub mod undeclared;
 mod undeclared_watch;
 pub mod verdict;
 pub mod verification;
-mod world;
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;

@@ -113,7 +113,7 @@ pub(super) fn find(plan: &Plan, paths: &[String]) -> Result<Vec<Part>, String> {
 #[cfg(test)]
 mod tests {
     use super::{Part, find};
-    use crate::controller::supervision::plan_of;
+    use crate::controller::supervisor::plan_of;
     use crate::engine::plan::{Plan, Subject};
 
     /// `a` holds a process and `a/b`, whose PID 1 is a program; that holds a joined process and `a/b/c`.

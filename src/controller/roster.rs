@@ -300,7 +300,7 @@ impl Roster {
 #[cfg(test)]
 mod tests {
     use super::{Record, Roster, State};
-    use crate::controller::supervision::plan_of;
+    use crate::controller::supervisor::plan_of;
     use crate::engine::moment::Moment;
     use crate::engine::plan::Subject;
     use crate::engine::report::Ending;

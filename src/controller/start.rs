@@ -12,12 +12,12 @@ use super::guardian::{GUARDIANS, Guardian, Ward};
 use super::journal::event::{Event as Noted, WHOLE};
 use super::left_behind::{Left, tell_of_remains};
 use super::life::{COLLAPSE, Event};
+use super::reactor::{Console, Guarding, Reactor};
 use super::state_directory::StateDirectory;
 use super::tree::Incident;
 use super::trouble::Trouble;
 use super::truth::Origin;
 use super::verification;
-use super::world::{Console, Guarding, World};
 use crate::engine::failure::{Failure, Stage};
 use crate::engine::keeper::{Keeper, Reaped, Setback};
 use crate::engine::moment::Moment;
@@ -53,7 +53,7 @@ enum Phase<'a> {
 
 /// What is built, and what builds it.
 struct Building<'a> {
-    world: World<'a>,
+    reactor: Reactor<'a>,
     keeper: Keeper,
 }
 
@@ -105,20 +105,20 @@ impl<'a> Start<'a> {
     /// Goes on to build, with the reactor and the keeper that `make` makes of the guardian and the event sink.
     pub(super) fn begin_to_build(
         &mut self,
-        make: impl FnOnce(Guardian, &'a mut dyn Audience) -> Result<(World<'a>, Keeper), Trouble>,
+        make: impl FnOnce(Guardian, &'a mut dyn Audience) -> Result<(Reactor<'a>, Keeper), Trouble>,
     ) -> Result<(), Trouble> {
         let Phase::Entrusted { guardian, audience } = std::mem::replace(&mut self.phase, Phase::Over) else {
             return Err(misplaced());
         };
-        let (world, keeper) = make(guardian, audience)?;
-        self.phase = Phase::Building(Box::new(Building { world, keeper }));
+        let (reactor, keeper) = make(guardian, audience)?;
+        self.phase = Phase::Building(Box::new(Building { reactor, keeper }));
         Ok(())
     }
 
     /// What is being built.
-    pub(super) fn world(&mut self) -> Result<&mut World<'a>, Trouble> {
+    pub(super) fn reactor(&mut self) -> Result<&mut Reactor<'a>, Trouble> {
         match &mut self.phase {
-            Phase::Building(building) => Ok(&mut building.world),
+            Phase::Building(building) => Ok(&mut building.reactor),
             _ => Err(misplaced()),
         }
     }
@@ -126,41 +126,41 @@ impl<'a> Start<'a> {
     /// Creates everything and makes sure that the kernel agrees. Returns how long that took.
     pub(super) fn build(&mut self, began: Moment) -> Result<Duration, Interruption> {
         let Phase::Building(building) = &mut self.phase else { return Err(misplaced().into()) };
-        let Building { world, keeper } = &mut **building;
-        let plan = world.tree.plan;
-        match create(plan, world, keeper) {
+        let Building { reactor, keeper } = &mut **building;
+        let plan = reactor.tree.plan;
+        match create(plan, reactor, keeper) {
             Ok(()) => {}
             Err(Setback::Failed(failure)) => {
                 // The process that has failed has said so before; its keeper has only noticed.
-                world.drain_reports();
-                world.tree.fail(failure);
+                reactor.drain_reports();
+                reactor.tree.fail(failure);
             }
-            Err(Setback::Interrupted) => world.drain_reports(),
+            Err(Setback::Interrupted) => reactor.drain_reports(),
         }
-        while world.tree.roster.outstanding() > 0 {
-            give_up_if_told(world)?;
-            look_after_children(world, keeper);
-            give_up_if_told(world)?;
-            world.pump_reports();
+        while reactor.tree.roster.outstanding() > 0 {
+            give_up_if_told(reactor)?;
+            look_after_children(reactor, keeper);
+            give_up_if_told(reactor)?;
+            reactor.pump_reports();
         }
-        give_up_if_told(world)?;
-        world.tree.life = world.tree.life.on(Event::Built).0;
+        give_up_if_told(reactor)?;
+        reactor.tree.life = reactor.tree.life.on(Event::Built).0;
         let unreadable = |cause| Trouble::System { what: "compare the tree with the kernel's view of it", cause };
-        let mismatches = verification::compare(&world.tree.roster).map_err(unreadable)?;
+        let mismatches = verification::compare(&reactor.tree.roster).map_err(unreadable)?;
         if !mismatches.is_empty() {
             // A process that died in this moment is the cause, not a difference.
-            look_after_children(world, keeper);
-            world.drain_reports();
-            give_up_if_told(world)?;
+            look_after_children(reactor, keeper);
+            reactor.drain_reports();
+            give_up_if_told(reactor)?;
             return Err(Trouble::Mismatch(mismatches).into());
         }
         Ok(Moment::now().since(began))
     }
 
     /// Hands out what stands.
-    pub(super) fn finish(mut self) -> Result<(World<'a>, Keeper), Trouble> {
+    pub(super) fn finish(mut self) -> Result<(Reactor<'a>, Keeper), Trouble> {
         match std::mem::replace(&mut self.phase, Phase::Over) {
-            Phase::Building(building) => Ok((building.world, building.keeper)),
+            Phase::Building(building) => Ok((building.reactor, building.keeper)),
             _ => Err(misplaced()),
         }
     }
@@ -168,8 +168,8 @@ impl<'a> Start<'a> {
     /// Rolls back what was interrupted. Returns the status of that, which is not 0: the tree was to stand.
     pub(super) fn roll_back(mut self) -> (u8, Left) {
         let status = match &self.phase {
-            Phase::Building(building) => match &building.world.tree.stop {
-                Some(_) if building.world.tree.stop_again => Cause::KILLED,
+            Phase::Building(building) => match &building.reactor.tree.stop {
+                Some(_) if building.reactor.tree.stop_again => Cause::KILLED,
                 Some(cause) => cause.status(),
                 None => 5,
             },
@@ -202,40 +202,40 @@ fn misplaced() -> Trouble {
     Trouble::System { what: "go on with the start", cause: Errno::EINVAL.into() }
 }
 
-fn create(plan: Plan, world: &mut World<'_>, keeper: &mut Keeper) -> Result<(), Setback> {
+fn create(plan: Plan, reactor: &mut Reactor<'_>, keeper: &mut Keeper) -> Result<(), Setback> {
     for root in plan.roots() {
-        keeper.raise(root, world)?;
+        keeper.raise(root, reactor)?;
     }
-    keeper.finish(world)
+    keeper.finish(reactor)
 }
 
 /// Ends a start of which something has failed, or that is to be stopped.
-fn give_up_if_told(world: &mut World<'_>) -> Result<(), Interruption> {
+fn give_up_if_told(reactor: &mut Reactor<'_>) -> Result<(), Interruption> {
     // What ends before the gates open has failed, whatever it was.
-    while let Some(incident) = world.tree.incidents.pop_front() {
+    while let Some(incident) = reactor.tree.incidents.pop_front() {
         if let Incident::Ended(subject, _, _) = incident {
-            world.tree.fail(Failure::new(subject, Stage::Died, Errno::UnknownErrno));
+            reactor.tree.fail(Failure::new(subject, Stage::Died, Errno::UnknownErrno));
         }
     }
-    if let Some(failure) = world.tree.failure.take() {
-        return Err(describe(&world.tree.roster, failure).into());
+    if let Some(failure) = reactor.tree.failure.take() {
+        return Err(describe(&reactor.tree.roster, failure).into());
     }
-    if world.tree.stop.is_some() { Err(Interruption::Stopped) } else { Ok(()) }
+    if reactor.tree.stop.is_some() { Err(Interruption::Stopped) } else { Ok(()) }
 }
 
-fn look_after_children(world: &mut World<'_>, keeper: &mut Keeper) {
-    if !std::mem::take(&mut world.child_ended) {
+fn look_after_children(reactor: &mut Reactor<'_>, keeper: &mut Keeper) {
+    if !std::mem::take(&mut reactor.child_ended) {
         return;
     }
     loop {
         match keeper.reap() {
             Reaped::Kid(subject, _) => {
-                world.drain_reports();
-                world.tree.fail(Failure::new(subject, Stage::Died, Errno::UnknownErrno));
+                reactor.drain_reports();
+                reactor.tree.fail(Failure::new(subject, Stage::Died, Errno::UnknownErrno));
             }
-            Reaped::Orphan(pid, _) if pid == world.guarding.guardian.pid => {
-                if let Err(cause) = world.guarding.replace(world.console.audience, Loss::Killed) {
-                    world.tree.fail(Failure::new(Subject::init(0), Stage::Guard, cause));
+            Reaped::Orphan(pid, _) if pid == reactor.guarding.guardian.pid => {
+                if let Err(cause) = reactor.guarding.replace(reactor.console.audience, Loss::Killed) {
+                    reactor.tree.fail(Failure::new(Subject::init(0), Stage::Guard, cause));
                 }
             }
             Reaped::Orphan(..) => {}
@@ -246,13 +246,13 @@ fn look_after_children(world: &mut World<'_>, keeper: &mut Keeper) {
 
 /// Kills what exists, reaps it, and removes what was made.
 fn take_apart(building: Building<'_>, state: &StateDirectory) -> Left {
-    let Building { mut world, mut keeper } = building;
-    let stuck = kill_and_reap(&mut keeper, &mut world, Moment::now().plus(COLLAPSE));
+    let Building { mut reactor, mut keeper } = building;
+    let stuck = kill_and_reap(&mut keeper, &mut reactor, Moment::now().plus(COLLAPSE));
     if !stuck.is_empty() {
-        world.console.audience.note(&Note::Stuck { paths: &stuck });
+        reactor.console.audience.note(&Note::Stuck { paths: &stuck });
     }
-    world.console.journal.record(&Noted::Gone { path: WHOLE });
-    let World { guarding: Guarding { guardian, .. }, console, events, .. } = world;
+    reactor.console.journal.record(&Noted::Gone { path: WHOLE });
+    let Reactor { guarding: Guarding { guardian, .. }, console, events, .. } = reactor;
     let Console { output, relay, saved, mut journal, audience, .. } = console;
     journal.flush();
     if let Some(mut relay) = relay {
@@ -269,7 +269,7 @@ fn take_apart(building: Building<'_>, state: &StateDirectory) -> Left {
 }
 
 /// Kills the roots and reaps until nothing is left, or the time is over; then the rest is named.
-fn kill_and_reap(keeper: &mut Keeper, world: &mut World<'_>, until: Moment) -> Vec<String> {
+fn kill_and_reap(keeper: &mut Keeper, reactor: &mut Reactor<'_>, until: Moment) -> Vec<String> {
     for kid in keeper.kids().iter().filter(|kid| !kid.gone) {
         if let Ok(pidfd) = Pidfd::open(kid.pid) {
             let _ = pidfd.signal(libc::SIGKILL);
@@ -284,9 +284,9 @@ fn kill_and_reap(keeper: &mut Keeper, world: &mut World<'_>, until: Moment) -> V
                 let left = until.since(Moment::now());
                 if left.is_zero() {
                     let living = keeper.kids().iter().filter(|kid| !kid.gone);
-                    return living.map(|kid| world.tree.path(kid.subject)).collect();
+                    return living.map(|kid| reactor.tree.path(kid.subject)).collect();
                 }
-                world.pump(Some(left));
+                reactor.pump(Some(left));
             }
         }
     }

@@ -122,7 +122,7 @@ mod tests {
 
     use super::{How, Timeline};
     use crate::controller::roster::{Farewells, Record, Roster, State};
-    use crate::controller::supervision::plan_of;
+    use crate::controller::supervisor::plan_of;
     use crate::engine::moment::Moment;
     use crate::engine::plan::Subject;
     use crate::engine::report::Ending;

@@ -298,7 +298,7 @@ mod tests {
     use crate::controller::exec_records::ExecRecord;
     use crate::controller::journal::event::Caller;
     use crate::controller::part::Part;
-    use crate::controller::supervision::plan_of;
+    use crate::controller::supervisor::plan_of;
     use crate::engine::failure::{Failure, Stage};
     use crate::engine::plan::Subject;
 

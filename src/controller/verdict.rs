@@ -89,7 +89,7 @@ fn failure(ending: Ending) -> u8 {
 #[cfg(test)]
 mod tests {
     use super::{Course, Verdict, is_success};
-    use crate::controller::supervision::plan_of;
+    use crate::controller::supervisor::plan_of;
     use crate::engine::plan::ProcessPlan;
     use crate::engine::report::Ending;
     use crate::topology::OnExit;

@@ -1,7 +1,7 @@
 //! Who is ready, and by what he becomes so.
 //!
 //! Responsible for what is waited for: the way of each process, the patterns of log lines, the count of what a namespace
-//! lacks. Not for what follows, which the supervision decides (`supervision/readying.rs`), nor for asking: `voices` are
+//! lacks. Not for what follows, which the supervisor decides (`supervisor/readying.rs`), nor for asking: `voices` are
 //! descriptors on which processes speak up themselves, `lookout` is a helper that waits for a file, and commands are guests.
 
 pub(super) mod lookout;

@@ -14,11 +14,11 @@ use crate::controller::diagnosis::describe;
 use crate::controller::journal::event::{Caller, Event, Stage as Halt};
 use crate::controller::part::Part;
 use crate::controller::roster::State;
-use crate::controller::supervision::dependencies::Dependencies;
-use crate::controller::supervision::edge::{Edge, Said, Source, TerminalChange, Truth};
-use crate::controller::supervision::exec_processes::ExecProcesses;
-use crate::controller::supervision::readying::Probes;
-use crate::controller::supervision::stop::{self, Stop};
+use crate::controller::supervisor::dependencies::Dependencies;
+use crate::controller::supervisor::edge::{Edge, Said, Source, TerminalChange, Truth};
+use crate::controller::supervisor::exec_processes::ExecProcesses;
+use crate::controller::supervisor::readying::Probes;
+use crate::controller::supervisor::stop::{self, Stop};
 use crate::controller::timeline::Timeline;
 use crate::controller::trouble::Trouble;
 use crate::engine::failure::{Failure, Stage};
@@ -35,10 +35,10 @@ const ARRIVAL: Duration = Duration::from_mins(1);
 const CLEARANCE: Duration = Duration::from_secs(2);
 
 /// What a change touches besides its own state.
-pub(in crate::controller::supervision) struct Peers<'a> {
-    pub(in crate::controller::supervision) exec: &'a ExecProcesses,
-    pub(in crate::controller::supervision) probes: &'a mut Probes,
-    pub(in crate::controller::supervision) dependencies: &'a mut Dependencies,
+pub(in crate::controller::supervisor) struct Peers<'a> {
+    pub(in crate::controller::supervisor) exec: &'a ExecProcesses,
+    pub(in crate::controller::supervisor) probes: &'a mut Probes,
+    pub(in crate::controller::supervisor) dependencies: &'a mut Dependencies,
 }
 
 /// How far a change is.

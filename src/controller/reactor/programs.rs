@@ -1,6 +1,6 @@
 //! What programs write, and the terminal of the one that has one: heard, kept in the journal, shown.
 
-use super::World;
+use super::Reactor;
 use crate::controller::audience::Note;
 use crate::controller::streams::Arrival;
 use crate::controller::tree::Incident;
@@ -9,7 +9,7 @@ use crate::engine::plan::Subject;
 use crate::engine::refusal::Refusal;
 use crate::engine::report::Ending;
 
-impl World<'_> {
+impl Reactor<'_> {
     /// Takes in what programs have written by now, though nobody may want to hear it yet, for a bounded time.
     pub(in crate::controller) fn drain_programs(&mut self, until: Moment) {
         loop {

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use nix::sys::epoll::EpollFlags;
 
-use super::World;
+use super::Reactor;
 use crate::controller::audience::{Loss, Note};
 use crate::controller::event_loop::{EventLoop, Token};
 use crate::controller::herald;
@@ -82,7 +82,7 @@ impl Home {
     }
 }
 
-impl World<'_> {
+impl Reactor<'_> {
     /// Puts back what is missing, if it is time to look, and says how long it is until then.
     pub(super) fn look_after_home(&mut self) -> Option<Duration> {
         let due = self.home.due?;

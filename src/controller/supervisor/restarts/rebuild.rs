@@ -8,7 +8,7 @@ use nix::errno::Errno;
 
 use crate::controller::control_channels::Reach;
 use crate::controller::part::Part;
-use crate::controller::supervision::edge::Edge;
+use crate::controller::supervisor::edge::Edge;
 use crate::engine::failure::{Failure, Stage};
 use crate::engine::line::{Answer, Command};
 use crate::engine::moment::Moment;

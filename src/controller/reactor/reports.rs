@@ -6,7 +6,7 @@ use nix::errno::Errno;
 use nix::libc;
 use nix::unistd::Pid;
 
-use super::World;
+use super::Reactor;
 use super::channels::Scope;
 use crate::controller::audience::{Note, Stream};
 use crate::controller::journal::event::{Event, Stage as Halt};
@@ -25,7 +25,7 @@ use crate::sys::descriptor::{is_pipe, is_socket};
 const HIDDEN: usize = 20;
 const MOMENT: std::time::Duration = std::time::Duration::from_micros(500);
 
-impl World<'_> {
+impl Reactor<'_> {
     pub(super) fn on_received(&mut self, scope: Scope, received: Received) {
         let Received { sender, reports, descriptors } = received;
         let mut descriptors = descriptors.into_iter();

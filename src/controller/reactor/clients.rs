@@ -1,12 +1,12 @@
-//! The world's part of the control socket: what can be answered at once, and what waits for the supervision.
+//! The reactor's part of the control socket: what can be answered at once, and what waits for the supervisor.
 //!
-//! The world waits in the middle of a creation too, where nothing of the tree may be changed: a question about the state is
+//! The reactor waits in the middle of a creation too, where nothing of the tree may be changed: a question about the state is
 //! answered, a stop is noted, everything else is kept until the tree stands.
 
 use std::os::fd::OwnedFd;
 use std::time::{Duration, SystemTime};
 
-use super::World;
+use super::Reactor;
 use super::portrait::Portrait;
 use crate::controller::asker::Asker;
 use crate::controller::audience::Cause;
@@ -35,7 +35,7 @@ impl<'a> Clients<'a> {
     }
 }
 
-impl World<'_> {
+impl Reactor<'_> {
     /// Tells everybody that this is the end, and gives those who read the files of the state directory a moment to come to
     /// their end: whoever hangs up has done so.
     pub(in crate::controller) fn take_leave(&mut self, timeline: Option<&Timeline>) {
@@ -70,7 +70,7 @@ impl World<'_> {
     }
 
     /// Takes in what clients have said; an answer may be what somebody has waited for to say more. Returns whether there is
-    /// something new for the supervision.
+    /// something new for the supervisor.
     pub(super) fn hear_clients(&mut self) -> bool {
         let known = self.tree.pending.len();
         loop {

@@ -3,7 +3,7 @@
 
 use std::time::SystemTime;
 
-use super::World;
+use super::Reactor;
 use super::truth::TruthWriter;
 use crate::controller::control::message::{Kind, Problem, Snapshot, Status};
 use crate::controller::description::{Description, Sources};
@@ -39,16 +39,16 @@ pub(super) struct Portrait<'a> {
 }
 
 impl<'a> Portrait<'a> {
-    pub(super) fn of(world: &'a World<'_>) -> Self {
+    pub(super) fn of(reactor: &'a Reactor<'_>) -> Self {
         Self {
-            tree: &world.tree,
-            journal: &world.console.journal,
-            truth: &world.truth,
-            remains: world.remains,
-            origin: world.clients.origin,
-            since: world.clients.since,
-            troubles: &world.troubles,
-            is_unguarded: world.guarding.is_lost,
+            tree: &reactor.tree,
+            journal: &reactor.console.journal,
+            truth: &reactor.truth,
+            remains: reactor.remains,
+            origin: reactor.clients.origin,
+            since: reactor.clients.since,
+            troubles: &reactor.troubles,
+            is_unguarded: reactor.guarding.is_lost,
         }
     }
 
@@ -149,8 +149,8 @@ impl<'a> Portrait<'a> {
 }
 
 /// All of the topology, as it is at this moment.
-pub(super) fn snapshot(world: &mut World<'_>) -> Snapshot {
-    let events = world.console.journal.next_event();
-    world.tree.guests.read();
-    Portrait::of(world).snapshot(events)
+pub(super) fn snapshot(reactor: &mut Reactor<'_>) -> Snapshot {
+    let events = reactor.console.journal.next_event();
+    reactor.tree.guests.read();
+    Portrait::of(reactor).snapshot(events)
 }

@@ -1,6 +1,6 @@
 //! What the controller sees and hears while it waits: signals, reports, output, the terminal, time.
 //!
-//! The world takes note; it forks nothing and reaps nothing, because it is also what a [`Keeper`](crate::engine::keeper)
+//! The reactor takes note; it forks nothing and reaps nothing, because it is also what a [`Keeper`](crate::engine::keeper)
 //! waits with in the middle of a creation.
 
 mod channels;
@@ -65,7 +65,7 @@ pub(super) use host::Host;
 use truth::TruthWriter;
 
 /// Everything but the keeper.
-pub(super) struct World<'a> {
+pub(super) struct Reactor<'a> {
     pub(super) tree: Tree,
     pub(super) console: Console<'a>,
     pub(super) events: Rc<EventLoop>,
@@ -90,7 +90,7 @@ pub(super) struct World<'a> {
     nursery_ready: Option<usize>,
 }
 
-/// What a world is made of.
+/// What a reactor is made of.
 pub(super) struct Parts<'a> {
     pub(super) plan: Plan,
     pub(super) audience: &'a mut dyn Audience,
@@ -109,7 +109,7 @@ pub(super) struct Parts<'a> {
     pub(super) signals_for: SignalsFor,
 }
 
-impl<'a> World<'a> {
+impl<'a> Reactor<'a> {
     pub(super) fn new(parts: Parts<'a>) -> nix::Result<Self> {
         let Parts {
             plan,
@@ -202,7 +202,7 @@ impl<'a> World<'a> {
         }
     }
 
-    /// Waits as [`World::pump`] does, while a tree is built.
+    /// Waits as [`Reactor::pump`] does, while a tree is built.
     ///
     /// As long as much is outstanding it naps first: every report would else wake the controller at once, and ten thousand
     /// times that costs as much as a third of the build.

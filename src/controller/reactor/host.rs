@@ -11,7 +11,7 @@ use nix::sched::CloneFlags;
 use nix::unistd::Pid;
 use std::time::Duration;
 
-use super::{World, portrait};
+use super::{Reactor, portrait};
 use crate::controller::asker::Asker;
 use crate::controller::audience::{Note, Waiting};
 use crate::controller::channels::Gate;
@@ -25,7 +25,7 @@ use crate::controller::journal::log_reader::last_lines;
 use crate::controller::part::Part;
 use crate::controller::readiness::lookout::{self, Watched};
 use crate::controller::state_directory::truth_in;
-use crate::controller::supervision::{Edge, Kernel, Said, Source, Terminals, Truth};
+use crate::controller::supervisor::{Edge, Kernel, Said, Source, Terminals, Truth};
 use crate::controller::tree::Tree;
 use crate::controller::verification::{self, Mismatch};
 use crate::engine::failure::{Failure, Stage};
@@ -46,33 +46,33 @@ const SHOWN: usize = 10;
 
 /// The controller's place outside of all namespaces.
 pub(in crate::controller) struct Host<'a> {
-    pub(in crate::controller) world: World<'a>,
+    pub(in crate::controller) reactor: Reactor<'a>,
     pub(in crate::controller) keeper: Keeper,
     gate: Gate,
     standpoint: OnceCell<Standpoint>,
 }
 
 impl<'a> Host<'a> {
-    pub(in crate::controller) fn new(world: World<'a>, keeper: Keeper, gate: Gate) -> Self {
-        Self { world, keeper, gate, standpoint: OnceCell::new() }
+    pub(in crate::controller) fn new(reactor: Reactor<'a>, keeper: Keeper, gate: Gate) -> Self {
+        Self { reactor, keeper, gate, standpoint: OnceCell::new() }
     }
 
     /// A descriptor of a process: of a child, whose number is its own until it is reaped, or of one whose identity is confirmed.
     fn find(&self, subject: Subject) -> nix::Result<Pidfd> {
         match self.keeper.find(subject) {
             Some(kid) => Pidfd::open(kid.pid),
-            None => self.world.tree.open_member(subject),
+            None => self.reactor.tree.open_member(subject),
         }
     }
 }
 
 impl Edge for Host<'_> {
     fn tree(&self) -> &Tree {
-        &self.world.tree
+        &self.reactor.tree
     }
 
     fn tree_mut(&mut self) -> &mut Tree {
-        &mut self.world.tree
+        &mut self.reactor.tree
     }
 
     fn now(&self) -> Moment {
@@ -84,44 +84,44 @@ impl Edge for Host<'_> {
     }
 
     fn terminals(&mut self) -> &mut dyn Terminals {
-        &mut self.world.console
+        &mut self.reactor.console
     }
 
     fn record(&mut self, event: &Event<'_>) {
-        self.world.console.journal.record(event);
+        self.reactor.console.journal.record(event);
     }
 
     fn note(&mut self, note: &Note<'_>) {
-        self.world.console.audience.note(note);
+        self.reactor.console.audience.note(note);
     }
 
     fn waiting(&mut self, waiting: &[Waiting]) {
-        self.world.console.audience.waiting(waiting);
+        self.reactor.console.audience.waiting(waiting);
     }
 
     fn is_connected(&self, asker: Asker) -> bool {
-        self.world.clients.server.is_there(asker.client)
+        self.reactor.clients.server.is_there(asker.client)
     }
 
     fn reply_with(&mut self, asker: Asker, reply: Reply, descriptors: Vec<OwnedFd>) {
-        self.world.reply_with(asker, reply, descriptors);
+        self.reactor.reply_with(asker, reply, descriptors);
     }
 
     fn snapshot(&mut self) -> Snapshot {
-        portrait::snapshot(&mut self.world)
+        portrait::snapshot(&mut self.reactor)
     }
 
     fn take_up(&mut self, client: ClientId) {
-        self.world.clients.server.take_up(client, &self.world.events);
+        self.reactor.clients.server.take_up(client, &self.reactor.events);
     }
 
     fn announce(&mut self, herald: Herald, news: &News) {
-        self.world.console.journal.flush();
-        self.world.truth.flush(&self.world.tree);
+        self.reactor.console.journal.flush();
+        self.reactor.truth.flush(&self.reactor.tree);
         // With `--timeout` it is the start that has so long.
-        self.world.limit = None;
-        herald.announce(news, &self.world.remains.handle());
-        self.world.home.has_log();
+        self.reactor.limit = None;
+        herald.announce(news, &self.reactor.remains.handle());
+        self.reactor.home.has_log();
     }
 
     fn open_gates(&mut self) {
@@ -158,17 +158,17 @@ impl Edge for Host<'_> {
     }
 
     fn start(&mut self, guest: Guest) -> Result<Pid, Setback> {
-        self.keeper.invite(guest, &mut self.world)
+        self.keeper.invite(guest, &mut self.reactor)
     }
 
     fn create(&mut self, subject: Subject) -> Result<Option<Pidfd>, Failure> {
-        self.world.tree.raising = Some(Part(subject));
+        self.reactor.tree.raising = Some(Part(subject));
         let result = if subject.is_init() {
-            self.keeper.raise_again(subject.namespace, &mut self.world).map(|()| None)
+            self.keeper.raise_again(subject.namespace, &mut self.reactor).map(|()| None)
         } else {
-            self.keeper.join_again(subject, &mut self.world).map(Some)
+            self.keeper.join_again(subject, &mut self.reactor).map(Some)
         };
-        self.world.tree.raising = None;
+        self.reactor.tree.raising = None;
         match result {
             Ok(None) => Ok(None),
             Ok(Some(pid)) => {
@@ -196,73 +196,73 @@ impl Edge for Host<'_> {
     }
 
     fn watch(&mut self, subject: Subject, file: PathBuf) -> nix::Result<Pid> {
-        let tree = &self.world.tree;
+        let tree = &self.reactor.tree;
         let (pid, start_time) = tree.identity(subject).ok_or(Errno::ESRCH)?;
         let path = tree.path(subject);
         lookout::send(&tree.plan, &Watched { path: &path, pid, start_time, file })
     }
 
     fn reach(&mut self, namespace: NamespaceIndex) -> Reach {
-        self.world.lines.reach(&self.world.tree, namespace)
+        self.reactor.lines.reach(&self.reactor.tree, namespace)
     }
 
     fn command(&mut self, namespace: NamespaceIndex, command: Command, luggage: Option<BorrowedFd<'_>>) {
-        let incident = self.world.lines.command(namespace, command, luggage, &self.world.events);
-        self.world.tree.incidents.extend(incident);
+        let incident = self.reactor.lines.command(namespace, command, luggage, &self.reactor.events);
+        self.reactor.tree.incidents.extend(incident);
     }
 
     fn hang_up(&mut self, namespace: NamespaceIndex) {
-        self.world.lines.hang_up(namespace, &self.world.events);
+        self.reactor.lines.hang_up(namespace, &self.reactor.events);
     }
 
     fn lines(&self) -> Vec<NamespaceIndex> {
-        self.world.lines.namespaces()
+        self.reactor.lines.namespaces()
     }
 
     fn drain(&mut self, source: Source) {
         match source {
-            Source::Inherited => self.world.drain_inherited(),
-            Source::Reports => self.world.drain_reports(),
-            Source::Programs(until) => self.world.drain_programs(until),
+            Source::Inherited => self.reactor.drain_inherited(),
+            Source::Reports => self.reactor.drain_reports(),
+            Source::Programs(until) => self.reactor.drain_programs(until),
         }
     }
 
     fn truth_path(&self) -> PathBuf {
-        truth_in(&self.world.remains.directory())
+        truth_in(&self.reactor.remains.directory())
     }
 
     fn write_truth(&mut self, occasion: Truth) {
         match occasion {
-            Truth::Due => self.world.truth.flush(&self.world.tree),
-            Truth::Compared => self.world.truth.refresh(&self.world.tree),
-            Truth::Withdrawn(since) => self.world.truth.withdraw(&self.world.tree, since),
+            Truth::Due => self.reactor.truth.flush(&self.reactor.tree),
+            Truth::Compared => self.reactor.truth.refresh(&self.reactor.tree),
+            Truth::Withdrawn(since) => self.reactor.truth.withdraw(&self.reactor.tree, since),
         }
     }
 
     fn awaits_outcome(&self, subject: Subject) -> bool {
-        self.world.streams.outcome_of(subject).is_some()
+        self.reactor.streams.outcome_of(subject).is_some()
     }
 
     fn forget(&mut self, subject: Subject, said: Said) {
         match said {
-            Said::Outcome => self.world.streams.forget_outcome(subject, &self.world.events),
-            Said::Readiness => drop(self.world.voices.forget(subject, &self.world.events)),
+            Said::Outcome => self.reactor.streams.forget_outcome(subject, &self.reactor.events),
+            Said::Readiness => drop(self.reactor.voices.forget(subject, &self.reactor.events)),
         }
     }
 
     fn last_lines(&self, subject: Subject) -> Vec<String> {
         let Some(name) = LogName::of(subject) else { return Vec::new() };
         // What cannot be read back has been told when it could not be written.
-        last_lines(&self.world.remains.directory(), name, SHOWN).unwrap_or_default()
+        last_lines(&self.reactor.remains.directory(), name, SHOWN).unwrap_or_default()
     }
 
     fn is_output_closed(&self) -> bool {
-        self.world.console.output.is_closed()
+        self.reactor.console.output.is_closed()
     }
 
     fn forget_ended_roots(&mut self) {
         // A guardian that has been killed is replaced when it is reaped, and told of the living only.
-        let _ = self.world.guarding.guardian.forget_the_dead();
+        let _ = self.reactor.guarding.guardian.forget_the_dead();
     }
 }
 

@@ -8,7 +8,7 @@ use nix::unistd::Pid;
 
 use super::GRACE;
 use crate::controller::control::message::{Execution, Problem, Target};
-use crate::controller::supervision::edge::Edge;
+use crate::controller::supervisor::edge::Edge;
 use crate::engine::keeper::Entrance;
 use crate::engine::plan::{Identity, InitPlan, NamespaceIndex, NamespacePlan, ProcessPlan, Subject};
 use crate::observe::thread;

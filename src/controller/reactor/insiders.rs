@@ -1,11 +1,11 @@
 //! What a program inside the tree is answered on the control socket: it may look at its own namespace and at what is inside
 //! that one, and at nothing else; it changes nothing.
 
-use super::World;
+use super::Reactor;
 use super::portrait::{self, Portrait};
 use crate::controller::control::message::{Problem, Reply, Request, Snapshot, Status};
 
-impl World<'_> {
+impl Reactor<'_> {
     /// Answers a client that is inside. Its PID namespace and those around it are given, the innermost first.
     pub(super) fn answer_inside(&mut self, request: &Request, namespaces: &[u64]) -> Result<Reply, Problem> {
         let home = namespaces.iter().find_map(|&inode| self.tree.namespace_of(inode)).ok_or(Problem::Elsewhere)?;

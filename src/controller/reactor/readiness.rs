@@ -1,11 +1,11 @@
 //! What processes say about their readiness: lines of their output, their pipes, their sockets.
 
-use super::World;
+use super::Reactor;
 use crate::controller::audience::Note;
 use crate::controller::readiness::Heard;
 use crate::controller::tree::Incident;
 
-impl World<'_> {
+impl Reactor<'_> {
     /// Somebody says that a process is ready.
     pub(super) fn on_voice(&mut self, place: u32) {
         for Heard { subject, sender } in self.voices.listen(place, &self.events) {

@@ -1,4 +1,4 @@
-//! The world as a keeper's patience: waiting for a creation without missing anything else, and the guardian's part in it.
+//! The reactor as a keeper's wait hook: waiting for a creation without missing anything else, and the guardian's part in it.
 
 use std::os::fd::BorrowedFd;
 
@@ -6,7 +6,7 @@ use nix::errno::Errno;
 use nix::sys::epoll::EpollFlags;
 use nix::unistd::Pid;
 
-use super::World;
+use super::Reactor;
 use crate::controller::audience::{Audience, Loss, Note};
 use crate::controller::event_loop::Token;
 use crate::controller::guardian::{GUARDIANS, Guardian, Name, SavedTerminal, Ward};
@@ -81,7 +81,7 @@ impl<'a> Guarding<'a> {
     }
 }
 
-impl Patience for World<'_> {
+impl Patience for Reactor<'_> {
     fn until_readable(&mut self, channels: &[BorrowedFd<'_>]) -> Result<usize, Setback> {
         self.nursery_ready = None;
         for (place, channel) in (0..).zip(channels) {

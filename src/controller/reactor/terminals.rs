@@ -11,7 +11,7 @@ use super::console::Console;
 use crate::controller::audience::Stream;
 use crate::controller::event_loop::Token;
 use crate::controller::relay::Relay;
-use crate::controller::supervision::{TerminalChange, Terminals};
+use crate::controller::supervisor::{TerminalChange, Terminals};
 use crate::engine::plan::Subject;
 
 /// How much is read of one terminal before others have their turn.

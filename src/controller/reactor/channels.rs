@@ -13,7 +13,7 @@ use std::time::Duration;
 use nix::sys::epoll::EpollFlags;
 use nix::unistd::Pid;
 
-use super::World;
+use super::Reactor;
 use crate::controller::audience::Note;
 use crate::controller::event_loop::{EventLoop, Token};
 use crate::controller::journal::event::{Event, WHOLE};
@@ -185,7 +185,7 @@ impl Channels {
     }
 }
 
-impl World<'_> {
+impl Reactor<'_> {
     /// A process reports through a channel of its own from now on. One that it had before is closed.
     pub(super) fn open_channel(&mut self, subject: Subject, end: OwnedFd) {
         let is_init = subject.is_init() && self.tree.plan.namespace(subject.namespace).has_own_keeper();
