@@ -26,7 +26,7 @@ impl Diagnostics {
     }
 
     /// Puts them in the order of their places; those of the whole file come first. Checks run in an order that suits the
-    /// checks, so whoever has gathered everything calls this before anything is shown.
+    /// checks, so this is called when everything is gathered, before anything is shown.
     pub fn sort(&mut self) {
         self.list.sort_by(|a, b| {
             let place = |d: &Diagnostic| d.primary.as_ref().map(|label| (label.span.file, label.span.start()));

@@ -1,6 +1,6 @@
 //! Problems in a file: what is wrong, where, why it matters, and how to write it right.
 //!
-//! A [`Diagnostic`] holds facts; [`render()`] turns them into text for people, editors and CI. This floor knows nothing about
+//! A [`Diagnostic`] holds facts; [`render()`] turns them into text for people, editors and CI. This module knows nothing about
 //! topologies: it is handed byte offsets and sentences, and it prints nothing itself.
 
 mod codes;

@@ -92,10 +92,10 @@ impl Diagnostic {
     }
 }
 
-/// No sentence is longer: a name of a million letters helps nobody.
+/// The longest sentence: a name of a million letters does not help.
 const LONGEST: usize = 1000;
 
-/// Quoted pieces of a file must not move the cursor or colour the terminal of whoever checks it, nor bury everything else.
+/// Quoted pieces of a file must not move the cursor or colour the terminal, nor bury everything else.
 fn printable(mut text: String) -> String {
     if let Some((end, _)) = text.char_indices().nth(LONGEST) {
         text.truncate(end);

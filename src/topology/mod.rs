@@ -1,7 +1,7 @@
 //! Text → tree: the topology language and the checked tree that it describes.
 //!
 //! Two representations, one door: the spanned syntax of a TOML file, and the [`Topology`] that only the checks can build.
-//! Nothing behind the door validates again. This floor knows the rules of PID namespaces (32 levels, a PID 1 that drops
+//! Nothing behind the door validates again. This module knows the rules of PID namespaces (32 levels, a PID 1 that drops
 //! signals) as rules of the language; it makes no system call and cannot tell what this machine allows.
 
 mod actor;

@@ -39,8 +39,7 @@ impl Probe {
 
 /// A regular expression: found in time that grows with the text alone, whatever the expression.
 ///
-/// It is the small engine: nothing is as large as the tables of Unicode, and a controller looks at a few lines until
-/// somebody is ready.
+/// Of the small engine, which lacks the large tables of Unicode: a controller matches a few lines until a process is ready.
 #[derive(Debug, Clone)]
 pub struct Pattern(Regex);
 

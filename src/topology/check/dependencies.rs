@@ -30,7 +30,7 @@ impl Dependencies {
                 by_name.entry(&process.group).or_default().push(index);
             }
         }
-        // One that is not on this level, or of which there is none, is waited for in vain by nobody.
+        // One that is not on this level, or of which there is none, is waited for by nothing in vain.
         for name in &instance.absent {
             by_name.entry(name).or_default();
         }

@@ -91,7 +91,7 @@ impl<'a> Paths<'a> {
         for id in topology.pre_order() {
             let namespace = topology.namespace(id);
             paths.spaces.push(&namespace.path);
-            // Every namespace has a PID 1, whoever that is.
+            // Every namespace has a PID 1, of whatever kind.
             paths.processes.push(format!("{}/init", namespace.path));
             let named = namespace.processes.iter();
             paths.processes.extend(named.map(|process| format!("{}/{}", namespace.path, process.name)));

@@ -83,7 +83,7 @@ impl<'a> Evaluator<'a> {
     }
 
     fn entry(&self, entry: &Entry, trace: &mut Trace, out: &mut Diagnostics) -> Option<Entry> {
-        // Nobody reads a private note, so nothing in it is a placeholder.
+        // A private note is not read, so nothing in it is a placeholder.
         let value = if is_private(&entry.key) { entry.value.clone() } else { self.replace(&entry.value, trace, out)? };
         Some(Entry { key: Rc::clone(&entry.key), key_span: entry.key_span, value })
     }

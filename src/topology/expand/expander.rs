@@ -70,7 +70,7 @@ impl<'a> Expander<'a, '_> {
         if around.level >= self.deepest {
             return;
         }
-        // Templates that use templates make more than anybody can look at, and nothing new.
+        // Templates that use templates make more than can be looked at, and nothing new.
         if self.extent == Extent::Sample
             && let Some(nodes) = slot.shared()
             && !self.sampled.insert(nodes)
@@ -127,7 +127,7 @@ impl<'a> Expander<'a, '_> {
         prepared.explain(0, &Trace::default(), &mut found);
         self.repetition.absorb(found, out);
         if around.again {
-            // Nobody else sets it.
+            // Nothing else sets it.
             let _ = slot.prepared.set(Rc::clone(&prepared));
         }
         prepared

@@ -24,7 +24,7 @@ impl Evaluator<'_> {
         reading: &mut Reading<'v>,
         out: &mut Diagnostics,
     ) -> Option<Scalar> {
-        // Looked for where somebody is to be shown it: a text may have thousands of names.
+        // Looked for only where it is to be shown: a text may have thousands of names.
         let (content, span) = (reading.content, reading.span);
         let place = || self.part(content, span, expression.range.clone());
         if !self.scopes.has_values() {

@@ -1,9 +1,9 @@
 //! The word that was probably meant.
 
-/// Longer words are not compared: nobody misspells them, and the comparison is quadratic.
+/// The longest word that is compared: the comparison is quadratic.
 const LONGEST: usize = 64;
 
-/// So many mistakes of one kind are compared with everything that could be meant: nobody reads the proposals for more, and
+/// The mistakes of one kind that are compared with everything that could be meant: proposals for more are not read, and
 /// with a thousand mistakes among thousands of names they would take longer than everything else.
 pub(in crate::topology) const SUGGESTIONS: usize = 20;
 

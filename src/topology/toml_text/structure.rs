@@ -18,7 +18,7 @@ use crate::diagnostic::{FileId, Span};
 
 /// The deepest nesting: deeper values mean nothing here, and walking the tree is recursive.
 const DEEPEST: usize = 200;
-/// Longer texts are not shared: nobody writes them twice, and looking for them would read them once more.
+/// The longest text that is shared: longer ones are hardly written twice, and looking for them would read them once more.
 const LONGEST_SHARED: usize = 64;
 
 /// An array or a table that is being read between brackets.
