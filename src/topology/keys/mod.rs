@@ -1,7 +1,7 @@
 //! The keys of the language: which table has which, and the schemas of their values.
 //!
-//! The table itself is [`rows`]; the modules beside it have the kinds of values, as an editor and a manual describe them. What a
-//! value means is read in `syntax`, which can say more about a mistake than any schema.
+//! The table itself is [`rows`]; the modules beside it have the kinds of values, as an editor and a manual describe them.
+//! The reader in `syntax` can say more about a mistake than any schema.
 
 #![expect(dead_code, reason = "kinds of values are described, never built")]
 

@@ -1,8 +1,9 @@
 //! The table of keys: every key of every table of the language, once.
 //!
-//! A row is the key's description, its default and examples, its name, the schema of its values, and how the expansion treats it
-//! if it does not just reach the checks. Behind `as` stand words of other programs that come to the same. The reader, hints about
-//! unknown keys, the merging of layers, the schema, nestns-topology(5) and the writer of expanded files are made from it.
+//! A row is the key's description, its default and examples, its name, the schema of its values, and how the expansion
+//! treats it if it does not just reach the checks. Behind `as` stand words of other programs that come to the same. The
+//! reader, hints about unknown keys, the merging of layers, the schema, nestns-topology(5) and the writer of expanded files
+//! are made from it.
 
 use std::collections::BTreeMap;
 
@@ -126,7 +127,9 @@ macro_rules! handling {
 tables! {
     /// A PID namespace: who is PID 1 in it, what else it has of its own, what lives in it, how it is stopped.
     #[schemars(title = "namespace", transform = table, transform = one_generator)]
-    Namespace: NamespaceKey = "a namespace", later ["pidns", "proc_options", "userns", "rootfs", "mounts", "caps", "no_new_privs", "rlimits", "cgroup", "pid_max", "time"] {
+    Namespace: NamespaceKey = "a namespace", later [
+        "pidns", "proc_options", "userns", "rootfs", "mounts", "caps", "no_new_privs", "rlimits", "cgroup", "pid_max", "time"
+    ] {
         /// What it stands for.
         Description "description": String;
         /// Free words to select by.
