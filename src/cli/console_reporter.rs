@@ -161,6 +161,21 @@ impl ConsoleReporter {
         }
     }
 
+    /// The steps of a stop.
+    fn note_of_stop(&self, note: &Note<'_>) {
+        match note {
+            Note::StopInside { path, sender } if self.is_verbose() => {
+                self.write(&format!("`{path}` was asked to stop by PID {sender} inside it\n"));
+            }
+            Note::Stopping { cause } if self.is_verbose() => self.write(&format!("stopping: {}\n", why(cause))),
+            Note::Killing if self.is_verbose() => self.write("killing the roots\n"),
+            _ if self.progress == Progress::Json && self.detail != Detail::Problems => {
+                self.event(json!({ "event": "stopping", "path": self.name }));
+            }
+            _ => {}
+        }
+    }
+
     /// A warning or error, which is written in every mode.
     fn problem(&self, level: &str, path: Option<&str>, text: &str) {
         if self.progress == Progress::Json {
@@ -353,16 +368,7 @@ impl Audience for ConsoleReporter {
                 let text = format!("PID 1 `{path}` {}; the kernel has killed everything inside", ended(*ending));
                 self.problem("error", Some(path), &text);
             }
-            Note::StopInside { path, sender } if self.is_verbose() => {
-                self.write(&format!("`{path}` was asked to stop by PID {sender} inside it\n"));
-            }
-            Note::Stopping { cause } if self.is_verbose() => self.write(&format!("stopping: {}\n", why(cause))),
-            Note::Killing if self.is_verbose() => self.write("killing the roots\n"),
-            Note::Stopping { .. } | Note::Killing | Note::StopInside { .. } => {
-                if self.progress == Progress::Json && self.detail != Detail::Problems {
-                    self.event(json!({ "event": "stopping", "path": self.name }));
-                }
-            }
+            Note::Stopping { .. } | Note::Killing | Note::StopInside { .. } => self.note_of_stop(note),
             Note::LateFailure { path, failure } => {
                 let text = format!("`{path}`: {}", escape(&sentence(failure)));
                 self.problem("error", Some(path), &text);

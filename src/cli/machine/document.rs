@@ -4,7 +4,7 @@ use nix::unistd::Pid;
 use serde::{Serialize, Serializer};
 
 use crate::cli::names::Names;
-use crate::observe::machine::{Evidence, Inhabitant, Machine, Space, SpaceId};
+use crate::observe::machine::{Evidence, Inhabitant, Machine, SpaceId};
 use crate::observe::process;
 use crate::observe::thread::outlives_its_first;
 use crate::topology::Labels;
@@ -89,7 +89,7 @@ impl<'a> MachineDocument<'a> {
 
 impl Serialize for Namespaces<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let Self(machine, names) = *self;
+        let machine = self.0;
         let mut members = std::collections::HashMap::new();
         let mut inits = std::collections::HashSet::new();
         for process in machine.processes() {
@@ -98,42 +98,42 @@ impl Serialize for Namespaces<'_> {
                 inits.insert(process.space);
             }
         }
-        serializer.collect_seq(machine.spaces().map(|(id, space)| {
+        serializer.collect_seq(machine.spaces().map(|(id, _)| {
             let members = members.get(&Some(id)).copied().unwrap_or(0);
-            namespace_document(machine, names, (id, space), members, inits.contains(&Some(id)))
+            self.document(id, members, inits.contains(&Some(id)))
         }))
     }
 }
 
-fn namespace_document<'a>(
-    machine: &Machine,
-    names: &'a Names,
-    (id, space): (SpaceId, &Space),
-    members: usize,
-    has_init: bool,
-) -> NamespaceDocument<'a> {
-    let known = names.space(space.inode, space.id);
-    let document = known.map(|known| known.document);
-    NamespaceDocument {
-        path: names.of_space(machine, id),
-        parent: space.parent.map(|parent| names.of_space(machine, parent)),
-        level: space.level,
-        pidns: space.inode,
-        pidns_id: space.id,
-        userns: space.owner(),
-        mntns: document.and_then(|document| document.mntns),
-        init: document.map_or(if has_init { "program" } else { "none" }, |document| &*document.init),
-        state: document.and_then(|document| document.state.as_deref()),
-        shared: document.map_or(&[], |document| &document.shared),
-        labels: document.map(|document| document.labels.clone()).unwrap_or_default(),
-        topology: known.map(|known| known.topology),
-        members,
-        kept_by: match &space.evidence {
-            Evidence::Member => KeptBy::Members,
-            Evidence::Mount { seen_by, path } => KeptBy::Mount { path: path.display().to_string(), seen_by: *seen_by },
-            Evidence::Descriptor { holder, number } => KeptBy::Descriptor { holder: *holder, number: *number },
-            Evidence::Child => KeptBy::Child,
-        },
+impl<'a> Namespaces<'a> {
+    fn document(&self, id: SpaceId, members: usize, has_init: bool) -> NamespaceDocument<'a> {
+        let Self(machine, names) = *self;
+        let space = machine.space(id);
+        let known = names.space(space.inode, space.id);
+        let document = known.map(|known| known.document);
+        NamespaceDocument {
+            path: names.of_space(machine, id),
+            parent: space.parent.map(|parent| names.of_space(machine, parent)),
+            level: space.level,
+            pidns: space.inode,
+            pidns_id: space.id,
+            userns: space.owner(),
+            mntns: document.and_then(|document| document.mntns),
+            init: document.map_or(if has_init { "program" } else { "none" }, |document| &*document.init),
+            state: document.and_then(|document| document.state.as_deref()),
+            shared: document.map_or(&[], |document| &document.shared),
+            labels: document.map(|document| document.labels.clone()).unwrap_or_default(),
+            topology: known.map(|known| known.topology),
+            members,
+            kept_by: match &space.evidence {
+                Evidence::Member => KeptBy::Members,
+                Evidence::Mount { seen_by, path } => {
+                    KeptBy::Mount { path: path.display().to_string(), seen_by: *seen_by }
+                }
+                Evidence::Descriptor { holder, number } => KeptBy::Descriptor { holder: *holder, number: *number },
+                Evidence::Child => KeptBy::Child,
+            },
+        }
     }
 }
 

@@ -10,9 +10,9 @@ use std::io::Write as _;
 use clap::ValueEnum;
 use clap::builder::{FalseyValueParser, PossibleValue, PossibleValuesParser, TypedValueParser};
 
-use self::comparison::{Mismatch, compare};
+use self::comparison::{Comparison, Mismatch};
 use self::document::Sheet;
-use self::observation::Observation;
+use self::observation::{Observation, Question};
 use super::answer_format::write_document;
 use super::color::When;
 use super::console_reporter::charset;
@@ -158,15 +158,18 @@ pub(super) fn run(args: &Args) -> Result<Status, CommandError> {
     if let Some(snapshot) = &snapshot {
         observation::ask_about_threads(&mut machine, snapshot, &args.of);
     }
+    let question = Question { from: &args.from, of: &args.of };
     let observation = match &snapshot {
-        Some(snapshot) => Observation::of_topology(&machine, (snapshot, &names), (&args.from, &args.of)),
-        None => Observation::of_machine(&machine, &names, (&args.from, &args.of)),
+        Some(snapshot) => Observation::of_topology(&machine, snapshot, &names, question),
+        None => Observation::of_machine(&machine, &names, question),
     };
     let observation = observation?;
     let rows = Rows::new(&machine, observation.seen.iter().map(|one| one.process).collect());
     let positions: Vec<_> = observation.observers.iter().map(|named| named.observer.clone()).collect();
-    let views = sight::look(&rows, &positions, args.via)?;
-    let mismatches = compare((&machine, &names), &observation, &views, args.via);
+    let views = sight::look(&rows, &positions, args.via.mechanism())?;
+    let comparison =
+        Comparison { machine: &machine, names: &names, observation: &observation, mechanism: args.via.mechanism() };
+    let mismatches = comparison.mismatches(&views);
     write_notes(&observation, &views);
     let redaction = if args.redact { Redaction::On } else { Redaction::Off };
     let sheet =

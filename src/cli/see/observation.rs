@@ -48,6 +48,13 @@ pub(in crate::cli) struct Observation<'a> {
     pub(in crate::cli) seen: Vec<Seen<'a>>,
 }
 
+/// Observers and processes as they are named on a command line; none of either means all.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::cli) struct Question<'a> {
+    pub(in crate::cli) from: &'a [Place],
+    pub(in crate::cli) of: &'a [Address],
+}
+
 /// Which namespaces and processes a topology has, as the kernel has them.
 struct Resolver<'a> {
     machine: &'a Machine,
@@ -83,8 +90,9 @@ impl<'a> Observation<'a> {
     /// A topology: by default the host and every namespace look at every process.
     pub(in crate::cli) fn of_topology(
         machine: &'a Machine,
-        (snapshot, names): (&'a Snapshot, &'a Names),
-        (from, of): (&[Place], &[Address]),
+        snapshot: &'a Snapshot,
+        names: &'a Names,
+        Question { from, of }: Question<'_>,
     ) -> Result<Self, CommandError> {
         let mut resolver = Resolver { machine, snapshot, names, members: members(machine), spaces: HashMap::new() };
         for namespace in &snapshot.namespaces {
@@ -99,7 +107,7 @@ impl<'a> Observation<'a> {
     pub(in crate::cli) fn of_machine(
         machine: &'a Machine,
         names: &Names,
-        (from, of): (&[Place], &[Address]),
+        Question { from, of }: Question<'_>,
     ) -> Result<Self, CommandError> {
         let members = members(machine);
         let mut observers = Vec::new();

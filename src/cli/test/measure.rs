@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use crate::cli::command_error::CommandError;
 use crate::cli::names::Names;
 use crate::cli::place::Place;
-use crate::cli::see::observation::{Observation, space_of};
+use crate::cli::see::observation::{Observation, Question, space_of};
 use crate::cli::target::Connection;
 use crate::controller::control::message::Snapshot;
 use crate::expect::facts::{Facts, Mark, Observer, ProcessFact, Seen, Sight};
@@ -52,7 +52,7 @@ pub(super) fn facts(connection: &mut Connection, wanted: &Wanted) -> Result<Fact
     let machine = Machine::read(Search::Members)?;
     let mut sights = BTreeMap::new();
     for (&via, from) in wanted {
-        sights.insert(via, sight(&machine, (&snapshot, &names), via, from)?);
+        sights.insert(via, sight(&machine, &snapshot, &names, via, from)?);
     }
     let spaces: Vec<String> = snapshot.namespaces.iter().map(|space| space.path.clone()).collect();
     let paths: HashMap<SpaceId, &str> = snapshot
@@ -96,7 +96,8 @@ fn numbers(machine: &Machine, paths: &HashMap<SpaceId, &str>, process: &Inhabita
 
 fn sight(
     machine: &Machine,
-    (snapshot, names): (&Snapshot, &Names),
+    snapshot: &Snapshot,
+    names: &Names,
     via: Via,
     from: &[Address],
 ) -> Result<Sight, CommandError> {
@@ -105,7 +106,7 @@ fn sight(
         // Somebody is there to look, even if all that were named have ended: that is to be found, and no failure.
         places.push(Place::Address(HOST.parse()?));
     }
-    let observation = Observation::of_topology(machine, (snapshot, names), (&places, &[]))?;
+    let observation = Observation::of_topology(machine, snapshot, names, Question { from: &places, of: &[] })?;
     let rows = Rows::new(machine, observation.seen.iter().map(|one| one.process).collect());
     let positions: Vec<_> = observation.observers.iter().map(|named| named.observer.clone()).collect();
     let views = sight::look(&rows, &positions, via)?;
