@@ -476,7 +476,7 @@ fn not_ready_by(path: &str, sender: i32) -> String {
     )
 }
 
-/// The sentence about a process that has sent a report about somebody else.
+/// Sentence about a process that has sent a report about another one.
 fn not_reported_by(path: &str, sender: i32) -> String {
     format!("process {sender} in `{path}` sent a report that it is not entitled to send; the report is ignored")
 }

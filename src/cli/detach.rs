@@ -30,7 +30,7 @@ pub(super) enum Side {
 
 /// What the caller learns.
 pub(super) enum Outcome {
-    /// It stands, and goes on without him.
+    /// It stands, and goes on without its caller.
     Detached(Box<News>),
     /// It has ended, with this status; its words were on standard error. Why it did not become ready, where it stood.
     Ended(u8, Option<NotReady>),

@@ -312,7 +312,7 @@ fn done(
     Ok(Status::Done)
 }
 
-/// The controller removes its state when it has said everything; whoever comes back finds the name free.
+/// The controller removes its state when it has said everything; the next one finds the name free.
 pub(super) fn await_end(directory: &Path) -> Result<(), CommandError> {
     let end = Moment::now().plus(Duration::from_secs(10));
     while directory.join("lock").exists() {

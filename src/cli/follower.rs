@@ -1,7 +1,7 @@
-//! Whoever reads the files of a topology while it runs: what wakes him, and how he writes without missing its end.
+//! A reader of the files of a topology while it runs: what wakes it, and how it writes without missing the end.
 //!
 //! The controller says that it leaves and waits a moment for its clients to hang up; then its files are gone. A reader whose
-//! own reader is slow must not find that out too late, so that he listens while he waits for room as well.
+//! own reader is slow must not find that out too late, so that it listens while it waits for room as well.
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};

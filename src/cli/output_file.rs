@@ -62,7 +62,7 @@ pub(super) fn write(path: &Path, text: &str, existing: Existing) -> io::Result<(
         Existing::Replace => {
             let beside = beside(path);
             create(&beside, text)?;
-            // In one step, so that whoever reads sees the old file or the new one.
+            // In one step, so that a reader sees the old file or the new one.
             fs::rename(&beside, path).inspect_err(|_| remove(&beside))
         }
     }

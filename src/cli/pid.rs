@@ -228,7 +228,7 @@ fn declared(snapshot: &Snapshot, address: &Address) -> Result<(i32, Option<u64>)
     }
 }
 
-/// Whoever has a number in a namespace of the topology, declared or not.
+/// The process that has a number in a namespace of the topology, declared or not.
 fn bearer(snapshot: &Snapshot, address: &Address, number: i32) -> Result<i32, CommandError> {
     let space: Address = address.path().parse()?;
     let namespace = place::namespace(snapshot, &space)?;

@@ -59,7 +59,7 @@ pub(super) fn run(args: &Args) -> Result<Status, CommandError> {
         document.kept.push(kept(None, &error));
     }
     for found in census::all() {
-        // Whoever is at home, or calls himself so, looks after it.
+        // A controller that answers, or something that claims to be one, looks after it.
         if matches!(found.presence, Presence::Nobody) {
             prune(found, args.dry_run, &mut document);
         }

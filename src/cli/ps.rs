@@ -358,7 +358,7 @@ impl Row<'_> {
         selection::is_over(self.process)
     }
 
-    /// A number is somebody else's as soon as its process has ended.
+    /// A number may be given to another process as soon as its own has ended.
     fn while_it_lives(&self, cell: impl FnOnce(&ProcessDocument) -> Cell) -> Cell {
         self.one(|row| if row.has_ended() { Cell::None } else { cell(row.process) })
     }

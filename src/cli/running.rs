@@ -1,4 +1,4 @@
-//! A topology of the same name that runs already, from the view of whoever starts another one.
+//! A topology of the same name that runs already, from the view of a caller that starts another one.
 
 use std::io::Write as _;
 use std::path::Path;

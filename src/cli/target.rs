@@ -49,7 +49,7 @@ impl Target {
     }
 
     /// Connects to the topology like [`connect`](Self::connect), without hearing first whether its controller answers: for who
-    /// asks for something at once, and waits with patience of his own.
+    /// asks for something at once, and bounds its wait itself.
     pub(super) fn reach(&self, prefix: Option<&str>) -> Result<Connection, CommandError> {
         // What is sent to one that was stopped stays there with its descriptors, and a pipe does not end that long.
         let is_stopped = |client: &Client| process::is_stopped(Pid::from_raw(client.controller())).unwrap_or(false);

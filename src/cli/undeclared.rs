@@ -63,7 +63,7 @@ pub(super) fn both(connection: &mut Connection) -> Result<(Snapshot, Undeclared)
     if !has_young(&found) {
         return Ok((snapshot, found));
     }
-    // Whoever was there when the numbers were read, and is declared, is in a snapshot that is younger than they are.
+    // A declared process that was there when the numbers were read is in a snapshot that is younger than they are.
     let snapshot = connection.snapshot()?;
     let found = find(&snapshot, &numbers).unwrap_or(found);
     Ok((snapshot, found))

@@ -70,7 +70,7 @@ pub(super) fn wake_guardian(directory: &Path) {
     }
 }
 
-/// Kills a guardian that does not do its work: what is left is for whoever calls.
+/// Kills a guardian that does not do its work: what is left is for the caller.
 pub(super) fn kill_guardian(directory: &Path) {
     for holder in having_lock(directory).into_iter().filter(|holder| holder.name == GUARDIAN) {
         let _ = holder.process.signal(libc::SIGKILL);
@@ -89,7 +89,7 @@ fn verified(directory: &Path, client: Option<&Client>) -> Option<Pidfd> {
     controllers.next().is_none().then_some(first.process)
 }
 
-/// Whoever has the lock open, whether it is still there or has been removed.
+/// Processes that have the lock open, which may have been removed.
 fn having_lock(directory: &Path) -> Vec<Holder> {
     let lock = lock_in(directory);
     let lock = std::fs::canonicalize(&lock).unwrap_or(lock).display().to_string();

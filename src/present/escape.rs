@@ -56,7 +56,7 @@ pub fn line(text: &[u8], colours: Colours, to: &mut Vec<u8>) {
         }
         let length = text.utf8_chunks().next().map_or(0, |chunk| chunk.valid().len());
         if length == 0 {
-            // Above the controls of eight bits, any byte may be a letter in some encoding.
+            // Above the controls of eight bits any byte may be a letter.
             if matches!(first, 0x80..=0x9f) {
                 to.extend_from_slice(format!("\\x{first:x}").as_bytes());
             } else {
@@ -82,7 +82,7 @@ pub fn line(text: &[u8], colours: Colours, to: &mut Vec<u8>) {
     }
 }
 
-/// A text of nestns of several lines that may contain foreign words: it keeps its lines and its colours.
+/// A text of ours of several lines, in which there may be words of others: it keeps its lines and its colours.
 pub fn message(text: &str) -> String {
     let mut shown = Vec::with_capacity(text.len());
     for whole in text.split_inclusive('\n') {

@@ -76,7 +76,7 @@ fn paths(name: &str, current: &str) -> Vec<String> {
 }
 
 fn snapshot(name: &str) -> Option<Snapshot> {
-    // It is a word that somebody is just typing.
+    // It is a word that is just being typed.
     if name.contains('/') || name.starts_with('.') {
         return None;
     }

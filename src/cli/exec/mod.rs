@@ -146,7 +146,7 @@ fn is_full_path(target: &Address) -> bool {
 
 /// What is asked in each of the places that are addressed.
 fn executions(connection: &mut Connection, args: &Args, execution: &Execution) -> Result<Vec<Execution>, CommandError> {
-    // By a number everybody may be meant, by a name whoever has one.
+    // A number may be that of any process, a name is that of a declared one.
     let snapshot =
         if args.target.number().is_some() { undeclared::snapshot(connection) } else { connection.snapshot() };
     let snapshot = snapshot.map_err(own_failure)?;
@@ -207,7 +207,7 @@ fn execution(asked: &Args) -> Result<Execution, String> {
         argv,
         // What is not UTF-8 cannot be said in JSON.
         env: std::env::vars_os()
-            // It is whoever manages this command who listens there.
+            // The manager of this command listens there.
             .filter(|(name, _)| name != "NOTIFY_SOCKET")
             .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
             .collect(),

@@ -138,7 +138,7 @@ impl ExecProcess {
         received.err().map(Outcome::Failed)
     }
 
-    /// Passes a signal on, as soon as there is somebody to take it.
+    /// Passes a signal on, as soon as there is a program to take it.
     pub(super) fn pass_on(&mut self, signal: i32) {
         match self.begun {
             Some((session, _)) => {

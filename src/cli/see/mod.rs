@@ -187,7 +187,7 @@ pub(super) fn run(args: &Args) -> Result<Status, CommandError> {
         Format::Table => std::io::stdout().write_all(drawing(args, &machine, &observation, &views).as_bytes())?,
     }
     let mut troubles = views.iter().map(|view| view.trouble.is_some());
-    // Of everybody some may not be looked from; whoever was named was meant.
+    // Of all processes some may not be looked from; one that was named was meant.
     let is_blind = if args.from.is_empty() { troubles.all(|trouble| trouble) } else { troubles.any(|trouble| trouble) };
     if !observation.missing.is_empty() {
         return Err(observation::nobody_looks(&observation.missing));

@@ -240,7 +240,7 @@ impl<'a> Resolver<'a> {
         Ok((observers, missing))
     }
 
-    /// Whoever looks from a namespace of the machine, the topology's or not; `None` from the caller's own.
+    /// Observer in a namespace of the machine, the topology's or not; `None` from the caller's own.
     fn observer_of(&self, space: SpaceId) -> Option<NamedObserver> {
         let declared = self.snapshot.namespaces.iter().find(|one| self.spaces.get(&*one.path) == Some(&space));
         match declared {
@@ -342,7 +342,7 @@ impl<'a> Resolver<'a> {
                     seen.push(one);
                 }
             }
-            // Children of programs and whoever has come in by another door.
+            // Children of programs, and what has come in by another door.
             let Selected::Namespace(namespace) = thing else { continue };
             let Some(&space) = self.spaces.get(&*namespace.path) else { continue };
             for &process in strangers.get(&space).into_iter().flatten() {

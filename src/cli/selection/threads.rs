@@ -53,7 +53,7 @@ fn find(snapshot: &Snapshot, space: &str, number: i32) -> Option<Thread> {
     let init = living(snapshot).find(|process| process.ns == space && process.enter == "init")?;
     let pid = Pid::from_raw(pid_of(init)?);
     let descriptor = Member::open(pid).and_then(|member| member.descriptor_of_pid_namespace()).ok()?;
-    // Opened before it was looked at: it is that of whoever is still there.
+    // Opened before it was looked at: it is that of a process that is still there.
     if !is_still(init) {
         return None;
     }

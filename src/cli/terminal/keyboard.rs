@@ -24,7 +24,7 @@ const SLOWEST_REMINDER: Duration = Duration::from_secs(2);
 /// How much is read ahead of a program that does not take it.
 const AHEAD: usize = 64 * 1024;
 
-/// What somebody has done at the keyboard.
+/// Outcome of reading the keyboard.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::cli) enum Typing {
     /// Typed, or nothing.

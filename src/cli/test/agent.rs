@@ -1,4 +1,4 @@
-//! Whoever is to be tested: a command on the host, or in a namespace of the tree by `nestns exec`.
+//! The program under test: a command on the host, or in a namespace of the tree by `nestns exec`.
 
 use std::io;
 use std::os::fd::AsFd as _;
@@ -92,7 +92,7 @@ impl Agent<'_> {
         for setting in ["NESTNS_IN", "NESTNS_NAME", "NESTNS_FORMAT", "NESTNS_TIMEOUT"] {
             command.env_remove(setting);
         }
-        // Whoever is killed himself cannot take it down.
+        // A process that is killed cannot take it down.
         start_to_end_with_parent(&mut command);
         Ok(command)
     }

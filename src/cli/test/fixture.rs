@@ -83,7 +83,7 @@ pub(super) fn fallen(topology: &Topology, snapshot: &Snapshot) -> Option<Case> {
     (!found.is_empty()).then(|| error(STAYED, "no essential process has failed", found.join("\n")))
 }
 
-/// The case of a tree that somebody else has taken down meanwhile.
+/// The case of a tree that was taken down from elsewhere meanwhile.
 pub(super) fn gone() -> Case {
     error(STAYED, "it stays up until the test is over", "it was stopped from elsewhere".to_owned())
 }

@@ -15,7 +15,7 @@ use crate::topology::Address;
 use crate::topology::address::HOST;
 use crate::topology::expectation::{Assertion, Expectation, Via};
 
-/// Who looks, by each mechanism. Of nobody in particular it is everybody.
+/// Observers by mechanism; an empty list means all.
 pub(super) type Wanted = BTreeMap<Via, Vec<Address>>;
 
 /// Who has to look, so that these can be judged.
@@ -63,7 +63,7 @@ pub(super) fn facts(connection: &mut Connection, wanted: &Wanted) -> Result<Fact
         .collect();
     let processes = snapshot.processes.iter().map(|document| {
         let pid = document.pids.first().copied().flatten();
-        // By its identity: a number may be somebody else's by now.
+        // By its identity: a number may be that of another process by now.
         let process = pid.and_then(|pid| names.process(pid).and_then(|_| machine.process(pid)));
         let (numbers, parents) = process.map(|process| numbers(&machine, &paths, process)).unwrap_or_default();
         ProcessFact {
@@ -103,7 +103,7 @@ fn sight(
 ) -> Result<Sight, CommandError> {
     let mut places: Vec<Place> = from.iter().cloned().map(Place::Address).collect();
     if !places.is_empty() {
-        // Somebody is there to look, even if all that were named have ended: that is to be found, and no failure.
+        // There is an observer, even if all that were named have ended: that is to be found, and no failure.
         places.push(Place::Address(HOST.parse()?));
     }
     let observation = Observation::of_topology(machine, snapshot, names, Question { from: &places, of: &[] })?;

@@ -1,4 +1,4 @@
-//! `nestns test`: build a tree, compare it with what its file expects, run somebody who is to be tested, take it down.
+//! `nestns test`: build a tree, compare it with what its file expects, run the program under test, take it down.
 //!
 //! The controller is a process of its own, as with `up -d`, and is tied to this one: however this one ends, the tree goes.
 
@@ -329,7 +329,7 @@ impl Trial<'_> {
         let is_known = Case::count(&cases, Status::Skipped) == 0;
         let mut status = match (has_failed, is_known) {
             (true, _) => Exit::No,
-            // Neither that it is so nor that it is not: nobody is to take it for the one or the other.
+            // Neither that it is so nor that it is not: it must not be taken for the one or the other.
             (false, false) => Exit::Other(CANNOT),
             (false, true) => Exit::Done,
         };
@@ -341,7 +341,7 @@ impl Trial<'_> {
                 truth: &truth,
                 apart: self.args.format != FormatWord::Pretty,
             };
-            // A test tells everything that it can find out: whoever is tested is asked also where the layout is not as expected.
+            // A test tells everything that it can find out: the program under test runs also where the layout is not as expected.
             let (case, code) = agent.run(&self.interruption, self.end)?;
             cases.push(case);
             let code = Exit::Other(code);

@@ -129,7 +129,7 @@ impl<'p> Diagram<'p> {
         for (process, row) in shape.processes.iter().zip(&plan.processes) {
             let standing = Standing { id: self.id(), rank: inside.rank + row };
             self.events.push(Event::Process { id: standing.id, shape: process, level });
-            // The parent of a joined process is outside.
+            // A process that was moved in has its parent outside.
             self.edge(init, standing, if process.is_joined() { Bond::Above } else { Bond::Forks });
         }
         self.namespaces(&shape.namespaces, plan, inside, Some(init));

@@ -145,7 +145,7 @@ fn groups(lines: &[Line], apart: &HashSet<usize>) -> Vec<Group> {
         groups[group].members.push(at);
     }
     for group in groups.iter_mut().filter(|group| group.members.len() == 1) {
-        // A single line keeps its path, whatever sees it.
+        // One line is itself for every observer.
         group.indexed.clear();
     }
     groups

@@ -63,7 +63,7 @@ pub(super) fn join(target: &Target, member: &Member, run: Option<&Run<Member>>, 
     Line::new(format!("{command} {what}{files} &"), caveats::of_member(member, run, Certainty::NestnsOnly))
 }
 
-/// Command that enters the namespaces of a process.
+/// The command that enters the namespaces of a process.
 pub(super) fn nsenter(target: &Target, page: &mut Page) -> String {
     page.flags.insert(Flag::Nsenter);
     format!("nsenter --target \"${}\" {}", target.variable, flags::spelled(&flags::to_enter(target.isolation)))

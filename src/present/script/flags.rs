@@ -108,7 +108,7 @@ pub(super) fn to_unshare(isolation: Isolation, mount_proc: bool) -> Vec<Flag> {
     flags
 }
 
-/// Options of nsenter(1) for the namespaces that a process does not share.
+/// The options of nsenter(1) for the namespaces that are a process's own.
 pub(super) fn to_enter(isolation: Isolation) -> Vec<Flag> {
     std::iter::once(Flag::Pid).chain(others(isolation)).collect()
 }

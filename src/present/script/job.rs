@@ -167,8 +167,7 @@ fn is_root(user: &str) -> bool {
     matches!(user, "0" | "root" | "0:0" | "root:root" | "0:root" | "root:0")
 }
 
-/// setpriv(1) and its options. A user of the user database has the groups in it; a number or a group that is given, no
-/// others.
+/// setpriv(1) and its options. A user that the database knows has its groups; a number or a group that is given, no others.
 fn become_user(user: &str, place: Place, owner: &str, page: &mut Page) -> String {
     let (uid, group) = user.split_once(':').map_or((user, None), |(user, group)| (user, Some(group)));
     // A number that differs from replica to replica cannot be looked up.

@@ -24,7 +24,7 @@ struct Keeper {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Level {
-    /// The host, as the user of the script.
+    /// The host, as the user that runs the script.
     Host,
     /// The host, as root of a user namespace or of the machine.
     HostAsRoot,
@@ -218,7 +218,7 @@ fn body(space: &Space, owner: &str, page: &mut Page) -> Vec<Line> {
     let mut waits = true;
     for (place, child) in space.children.iter().enumerate() {
         let is_last = place + 1 == space.children.len() && child.repeat.is_none();
-        // A process that enters needs a PID 1 that keeps its namespaces, and a shell to start it.
+        // Who enters needs a PID 1 that keeps its namespaces, and a process that does it.
         let start =
             if is_last && !space.is_joined() && !child.like.is_entered() { Start::Exec } else { Start::Background };
         waits &= start != Start::Exec;

@@ -8,8 +8,8 @@
 //! - Each fork inside takes a number there and on every level around. So inside namespaces there are no helpers, no
 //!   `$(…)`, no pipes, no here-documents (a shell may fork a writer for one), only builtins; and the last namespace
 //!   inside another is started by `exec unshare`, which makes the PID 1 around it the waiting parent and takes no number.
-//! - A PID 1 that is to be entered (`enter = "join"`, and all below a PID 1 that is a program) must keep the namespaces
-//!   that unshare(1) gave it, which a PID 1 that became `unshare` does not: unshare(1) leaves most of them itself.
+//! - A process that is to be entered (`enter = "join"`, and all below a PID 1 that is a program) must keep the namespaces that
+//!   unshare(1) gave it, which a PID 1 that became `unshare` does not: unshare(1) leaves most of them itself.
 //!
 //! The tree as the script needs it is in `space`, with `series` of replicas folded into loops; `words` and `job` make
 //! command lines; `keeper`, `pid_one` and `entering` write the lines of the shells; `header` and `caveats` explain

@@ -81,8 +81,8 @@ impl Page {
         }
     }
 
-    /// The variable with the options for setpriv(1) that select the user; computed once, outside of everything, because
-    /// `$(…)` forks.
+    /// The variable with the options for setpriv(1) that make a process run as `user`; computed once, outside of everything,
+    /// because `$(…)` forks.
     pub(super) fn user(&mut self, user: &str, options: impl FnOnce(&str) -> String) -> String {
         if let Some((_, name)) = self.users.iter().find(|(known, _)| known == user) {
             return name.clone();

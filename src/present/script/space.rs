@@ -70,7 +70,7 @@ pub(super) struct Job {
 /// Kind of a program.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
-    /// A program of the user, which may do anything.
+    /// A program's, which may do anything.
     Foreign,
     /// An actor that has no children.
     Alone,
@@ -134,7 +134,7 @@ impl Space {
         self.hostname.is_some() || self.domainname.is_some() || self.isolation.net
     }
 
-    /// True if anything enters from outside.
+    /// Whether a process comes in from outside.
     pub(super) fn is_entered(&self) -> bool {
         self.is_joined() || (matches!(self.first, First::Program(_)) && !self.children.is_empty())
     }

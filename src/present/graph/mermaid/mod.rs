@@ -1,7 +1,7 @@
 //! The language of Mermaid's flowcharts: a subgraph for each namespace, <https://mermaid.js.org/syntax/flowchart.html>.
 //!
-//! Mermaid refuses charts that are too large, and the readers of a page cannot change that: so a chart is made with
-//! ever less detail until it is small enough, and says what it lacks.
+//! Mermaid refuses what is too large, wherever it is embedded, and a reader of a page cannot change that: so a chart is
+//! made with ever less detail until it is small enough, and says what it lacks.
 
 mod chart;
 mod entities;
