@@ -90,13 +90,13 @@ fn render(checks: &[Check], colour: Colour) -> String {
     let width = checks.iter().map(|check| check.id.len()).max().unwrap_or(0);
     let mut text = String::new();
     for Check { id, status, found, remedy } in checks {
-        let (symbol, color) = match status {
+        let (symbol, hue) = match status {
             machine::Status::Yes => ("✔", AnsiColor::Green),
             machine::Status::Warn => ("!", AnsiColor::Yellow),
             machine::Status::No => ("✘", AnsiColor::Red),
         };
         let mut columns = Columns::begin(&mut text, colour);
-        columns.paint(symbol, color.on_default());
+        columns.paint(symbol, hue.on_default());
         columns.paint(" ", Style::new());
         columns.put(id, Style::new(), width, Align::Left);
         columns.put(found, Style::new(), 0, Align::Left);

@@ -65,7 +65,7 @@ pub(super) struct Args {
     answer: AnswerArguments,
 }
 
-/// PidTarget numbers are asked for.
+/// Process or number that is asked about.
 #[derive(Debug, Clone)]
 enum PidTarget {
     Address(Address),

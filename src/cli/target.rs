@@ -1,7 +1,7 @@
 //! Which running topology a verb is about: `-n NAME`, else `NESTNS_NAME`, else the `name:/…` of an address, else the one that
 //! the caller is a program of, else the only one that runs. Never the file in this directory.
 //!
-//! A topology that nobody has named, such as that of `run -- CMD`, does not count where there is one that somebody has.
+//! A topology that nobody has named, such as that of `run -- CMD`, does not count where there is a named one.
 
 use std::path::PathBuf;
 

@@ -36,7 +36,7 @@ starts in the namespace's `cwd`.
 
 Standard input, output and error are the caller's own descriptors: nothing is copied, and nothing is mixed. With -t all \
 three are a new pseudo-terminal. Signals are passed on to the program, real-time signals included; not those of job control. When \
-this command is killed, the program is ended with everything in its process.
+this command is killed, the program is ended with everything in its session.
 
 The exit status is that of the program, or 128+n if signal n killed it; 1 if there is no such target, 125 if nestns \
 itself failed, 126 if the program cannot be executed and 127 if it cannot be found. With --all it is the worst of \
