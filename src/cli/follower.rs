@@ -10,13 +10,14 @@ use std::time::Duration;
 
 use nix::errno::Errno;
 use nix::libc;
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
 use super::target::Connection;
+use super::terminal;
 use crate::controller::control::client::Client;
 use crate::controller::control::message::Reply;
 use crate::controller::journal::watch::{Changes, Watch};
+use crate::engine::moment::Moment;
 use crate::sys::descriptor;
 
 /// What a pipe that polls writable takes without blocking (pipe(7)).
@@ -67,24 +68,16 @@ impl Follower {
         timeout: Option<Duration>,
         secure: &mut dyn FnMut() -> io::Result<()>,
     ) -> io::Result<Wake> {
-        let timeout = timeout.map_or(PollTimeout::NONE, |time| {
-            PollTimeout::try_from(time + Duration::from_millis(1)).unwrap_or(PollTimeout::MAX)
-        });
-        // A reader who leaves is told of in any case.
-        let mut ready = vec![PollFd::new(stdout(), PollFlags::empty())];
-        ready.extend(self.client.as_ref().map(|client| PollFd::new(client.as_fd(), PollFlags::POLLIN)));
-        ready.extend(self.watch.as_ref().map(|watch| PollFd::new(watch.as_fd(), PollFlags::POLLIN)));
-        match poll(&mut ready, timeout) {
-            Ok(_) => {}
-            Err(Errno::EINTR) => return Ok(Wake::Nothing),
-            Err(errno) => return Err(errno.into()),
-        }
-        let is_unread = ready[0].any().unwrap_or(true);
-        let is_told = self.client.is_some() && ready[1].any().unwrap_or(true);
+        let mut ready = terminal::Watch::default();
+        let unread = ready.hung_up(stdout());
+        let told = ready.readable(self.client.as_ref().map(AsFd::as_fd));
+        ready.readable(self.watch.as_ref().map(AsFd::as_fd));
+        ready.wait(timeout.map(|time| Moment::now().plus(time)))?;
+        let [is_unread, is_told] = [unread, told].map(|place| ready.is_ready(place));
         if is_unread {
             return Ok(Wake::Unread);
         }
-        if is_told && self.hear(secure)? {
+        if is_told && self.receive(secure)? {
             return Ok(Wake::Leaving);
         }
         match self.watch.as_ref().map(Watch::take).transpose()? {
@@ -98,16 +91,13 @@ impl Follower {
     pub(super) fn write(&mut self, text: &[u8], secure: &mut dyn FnMut() -> io::Result<()>) -> io::Result<()> {
         let mut rest = text;
         while !rest.is_empty() {
-            let mut ready = vec![PollFd::new(stdout(), PollFlags::POLLOUT)];
-            ready.extend(self.client.as_ref().map(|client| PollFd::new(client.as_fd(), PollFlags::POLLIN)));
-            match poll(&mut ready, PollTimeout::NONE) {
-                Ok(_) => {}
-                Err(Errno::EINTR) => continue,
-                Err(errno) => return Err(errno.into()),
-            }
-            let has_room = ready[0].any().unwrap_or(true);
-            if ready.get(1).is_some_and(|fd| fd.any().unwrap_or(true)) {
-                self.hear(secure)?;
+            let mut ready = terminal::Watch::default();
+            let room = ready.writable(Some(stdout()));
+            let told = ready.readable(self.client.as_ref().map(AsFd::as_fd));
+            ready.wait(None)?;
+            let [has_room, is_told] = [room, told].map(|place| ready.is_ready(place));
+            if is_told {
+                self.receive(secure)?;
             }
             if !has_room {
                 continue;
@@ -121,8 +111,8 @@ impl Follower {
         Ok(())
     }
 
-    /// Hears what the controller says; true when it leaves.
-    fn hear(&mut self, secure: &mut dyn FnMut() -> io::Result<()>) -> io::Result<bool> {
+    /// Takes in what the controller says. Returns whether it leaves.
+    fn receive(&mut self, secure: &mut dyn FnMut() -> io::Result<()>) -> io::Result<bool> {
         let Some(client) = &mut self.client else { return Ok(false) };
         let mut is_leaving = client.receive().is_err();
         while !is_leaving {

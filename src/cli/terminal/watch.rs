@@ -29,6 +29,11 @@ impl<'fd> Watch<'fd> {
         self.add(descriptor, PollFlags::POLLOUT)
     }
 
+    /// Waits for the other side of a descriptor to be closed.
+    pub(in crate::cli) fn hung_up(&mut self, descriptor: BorrowedFd<'fd>) -> Place {
+        self.add(Some(descriptor), PollFlags::empty())
+    }
+
     fn add(&mut self, descriptor: Option<BorrowedFd<'fd>>, flags: PollFlags) -> Place {
         Place(descriptor.map(|descriptor| {
             self.descriptors.push(PollFd::new(descriptor, flags));
