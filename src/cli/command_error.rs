@@ -1,7 +1,7 @@
 //! The error of a verb, and the one place where errors are printed.
 //!
-//! A verb returns what kept it from its answer; nothing below `main` writes an error. The kind decides the exit status, and is what a
-//! program reads in `{"error": …}`, which stands in place of the text where the verb was asked for JSON.
+//! A verb returns what kept it from its answer; nothing below `main` writes an error. The kind decides the exit status, and is
+//! what a program reads in `{"error": …}`, which stands in place of the text where the verb was asked for JSON.
 
 use std::fmt::Write as _;
 use std::io;

@@ -73,7 +73,7 @@ pub(super) fn run(args: &Args) -> Result<Status, CommandError> {
     Ok(if is_impossible { Status::Other(4) } else { Status::Done })
 }
 
-/// Whether topologies have a place for their state.
+/// Returns whether topologies have a place for their state.
 pub(super) fn state_directory() -> Check {
     const ID: &str = "state-directory";
     let place = match usable_base() {

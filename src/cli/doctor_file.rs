@@ -162,7 +162,7 @@ fn users(needs: &Needs, machine: &Machine) -> Check {
     }
 }
 
-/// Whether programs are where they are looked for. One that is not does not keep the tree from standing: it fails when it
+/// Returns whether programs are where they are looked for. One that is not does not keep the tree from standing: it fails when it
 /// is released; and what is mounted until then is not known.
 fn programs(namespaces: &[&Namespace]) -> Check {
     const ID: &str = "file-programs";

@@ -271,7 +271,7 @@ impl Silence {
         self.force == Force::Kill && self.since.plus(patience) <= Moment::now()
     }
 
-    /// Whether there is something to say about a controller that was to ask.
+    /// Returns whether there is something to say about a controller that was to ask.
     fn is_news(&mut self, controller: i32) -> bool {
         let is_late = self.since.plus(SURE) <= Moment::now() && is_stopped(controller);
         is_late && !std::mem::replace(&mut self.has_told, true)

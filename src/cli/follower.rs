@@ -57,7 +57,7 @@ impl Follower {
         Ok(Self { watch: Some(Watch::begin(directory)?), ..Self::once(connection) })
     }
 
-    /// Whether the controller leaves, or has left.
+    /// Returns whether the controller leaves, or has left.
     pub(super) fn is_over(&self) -> bool {
         self.client.is_none()
     }

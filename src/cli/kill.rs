@@ -182,7 +182,7 @@ fn targets(things: &[Selected<'_>], snapshot: &Snapshot, addresses: &[Address]) 
     found
 }
 
-/// Whether exactly this path was written.
+/// Returns whether exactly this path was written.
 fn is_named(path: &str, addresses: &[Address]) -> bool {
     addresses.iter().any(|address| address.is_exact() && address.matches(path))
 }

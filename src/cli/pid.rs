@@ -101,7 +101,7 @@ impl fmt::Display for PidTarget {
 }
 
 impl PidTarget {
-    /// Whether no topology needs to know of it.
+    /// Returns whether no topology needs to know of it.
     fn is_foreign(&self) -> bool {
         match self {
             Self::Address(address) => address.is_host() && address.number().is_some(),

@@ -37,7 +37,7 @@ impl Place {
         }
     }
 
-    /// Whether only a topology can tell what it is.
+    /// Returns whether only a topology can tell what it is.
     pub(super) fn is_in_topology(&self) -> bool {
         self.address().is_some_and(|address| !address.is_host())
     }

@@ -56,8 +56,8 @@ pub(super) struct Args {
     redact: bool,
 }
 
-/// Whether the environment asks for the truth. Programs of a tree are told in the same variable where its truth lies, which
-/// asks for nothing.
+/// Returns whether the environment asks for the truth. Programs of a tree are told in the same variable where its truth lies,
+/// which asks for nothing.
 fn is_set(text: &str) -> Result<bool, String> {
     if text.starts_with('/') {
         return Ok(false);

@@ -101,12 +101,12 @@ impl AnswerArguments {
         self.color
     }
 
-    /// Whether what is different on every run is replaced.
+    /// Returns whether what is different on every run is replaced.
     pub(super) fn is_redacted(&self) -> bool {
         self.redact
     }
 
-    /// Whether standard output is coloured.
+    /// Returns whether standard output is coloured.
     pub(super) fn colour(&self) -> Colour {
         self.color.colour(&std::io::stdout())
     }
@@ -127,7 +127,7 @@ impl TableArguments {
         &self.answer
     }
 
-    /// Whether it is a table.
+    /// Returns whether it is a table.
     pub(super) fn is_for_people(&self) -> bool {
         !self.is_json() && !self.quiet
     }

@@ -28,7 +28,7 @@ pub(super) struct Values {
 }
 
 impl Values {
-    /// Whether there are none.
+    /// Returns whether there are none.
     pub(super) fn are_empty(&self) -> bool {
         self.set.is_empty() && self.vars_file.is_empty()
     }

@@ -114,7 +114,7 @@ fn source(args: &Args) -> Result<Source, CommandError> {
     }
 }
 
-/// Whether a word is meant as a file: no address has a `/` in front, or a dot behind a dot.
+/// Returns whether a word is meant as a file: no address has a `/` in front, or a dot behind a dot.
 fn is_file(word: &str) -> bool {
     let begins = ["/", "./", "../"].iter().any(|beginning| word.starts_with(beginning));
     word == "-"

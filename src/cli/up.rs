@@ -276,7 +276,7 @@ impl<'a> UpDocument<'a> {
     }
 }
 
-/// Whether a path names a declared process or a program that is PID 1.
+/// Returns whether a path names a declared process or a program that is PID 1.
 fn has_process(topology: &Topology, path: &str) -> bool {
     let Some((namespace, name)) = path.rsplit_once('/') else { return false };
     topology.find(namespace).is_some_and(|id| {

@@ -11,7 +11,7 @@ pub(super) fn runs(siblings: &[Node]) -> impl Iterator<Item = &[Node]> {
     siblings.chunk_by(is_one_more)
 }
 
-/// True if `next` is another instance of `first`: the same declaration, and nothing but numbers differs below.
+/// Returns whether `next` is another instance of what `first` is: the same declaration, and nothing but numbers differs below.
 fn is_one_more(first: &Node, next: &Node) -> bool {
     first.label.index.is_some() && is_same_name(first, next) && is_same_shape(first, next)
 }

@@ -139,7 +139,7 @@ pub(super) fn run(args: Args) -> Result<Status, CommandError> {
     start(connection, execution)
 }
 
-/// Whether it names one namespace or one process, and not by a number.
+/// Returns whether it names one namespace or one process, and not by a number.
 fn is_full_path(target: &Address) -> bool {
     target.is_exact() && !target.is_host() && target.number().is_none()
 }

@@ -9,7 +9,7 @@ use crate::diagnostic::{Code, heading};
 /// How many codes are named in place of one that does not exist.
 const NEAREST: usize = 3;
 
-/// Whether this is a code and not a file: `NS301`, in any case, or with other digits.
+/// Returns whether this is a code and not a file: `NS301`, in any case, or with other digits.
 pub(super) fn is_code(word: &str) -> bool {
     word.len() == 5
         && word.get(..2).is_some_and(|start| start.eq_ignore_ascii_case("NS"))

@@ -117,7 +117,7 @@ impl Merge {
         Ok(())
     }
 
-    /// Whether something was read that is newer than what was asked for.
+    /// Returns whether something was read that is newer than what was asked for.
     pub(super) fn has_more(&self) -> bool {
         !self.heads.is_empty()
     }

@@ -45,7 +45,7 @@ pub(super) struct Selection {
 }
 
 impl Selection {
-    /// Whether it neither narrows nor widens.
+    /// Returns whether it neither narrows nor widens.
     pub(super) fn is_empty(&self) -> bool {
         !self.recursive && !self.leaves && self.label.is_empty() && self.state.is_empty()
     }
@@ -133,7 +133,7 @@ impl<'a> Selected<'a> {
     }
 }
 
-/// Whether a process of a snapshot has ended.
+/// Returns whether a process of a snapshot has ended.
 pub(super) fn is_over(process: &ProcessDocument) -> bool {
     process.exit.is_some() || process.state.as_deref().and_then(State::of).is_some_and(State::is_over)
 }

@@ -96,7 +96,7 @@ impl<'a> Exchange<'a> {
         }
     }
 
-    /// Whether everything has been shown.
+    /// Returns whether everything has been shown.
     pub(in crate::cli) fn is_shown(&self) -> bool {
         self.stdout.writable().is_none() && self.stderr.writable().is_none()
     }

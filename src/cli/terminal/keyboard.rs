@@ -67,7 +67,7 @@ impl Keyboard {
         (!self.ended && self.pending.len() < AHEAD).then(stdin)
     }
 
-    /// Whether something waits for the program.
+    /// Returns whether something waits for the program.
     pub(in crate::cli) fn has_pending(&self) -> bool {
         !self.pending.is_empty()
     }

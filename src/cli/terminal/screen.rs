@@ -34,12 +34,12 @@ impl Screen {
         }
     }
 
-    /// Whether there is room for more.
+    /// Returns whether there is room for more.
     pub(in crate::cli) fn has_room(&self) -> bool {
         self.pending.len() < ENOUGH
     }
 
-    /// Whether nobody reads any more.
+    /// Returns whether nobody reads any more.
     pub(in crate::cli) fn is_closed(&self) -> bool {
         self.closed
     }

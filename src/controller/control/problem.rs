@@ -87,7 +87,8 @@ pub enum Problem {
     Resumed { path: String },
     #[error("`{path}` was not frozen within {seconds} s{}; it was resumed", because_of(*laggard))]
     NotAtRest { path: String, seconds: u64, laggard: Option<i32> },
-    /// The cgroup of a pause could not be made or filled; `check` is what `nestns doctor` says where it is the machine that refuses.
+    /// The cgroup of a pause could not be made or filled; `check` is what `nestns doctor` says where it is the machine that
+    /// refuses.
     #[error("cannot pause `{path}`: {reason}")]
     CannotPause { path: String, reason: String, check: Option<String> },
     #[error("cannot examine PID 1 of `{path}`: {reason}")]

@@ -29,7 +29,7 @@ pub(super) fn write(document: &Table) -> String {
     text
 }
 
-/// True for an array of tables, written `[[key]]`.
+/// Returns whether it is written `[[key]]`.
 fn is_tables(value: &Value) -> bool {
     value.as_array().is_some_and(|values| !values.is_empty() && values.iter().all(Value::is_table))
 }

@@ -27,7 +27,7 @@ impl Shape<'_> {
         cut(&escape(&self.first.facts.runs.to_string()), longest)
     }
 
-    /// True if the process joined from outside.
+    /// Returns whether it was moved in from outside.
     pub(super) fn is_joined(&self) -> bool {
         self.first.facts.entry == Entry::Join
     }

@@ -44,7 +44,7 @@ impl Tally {
         }
     }
 
-    /// True if it cannot be shown in one cell.
+    /// Returns whether it cannot be said in one cell.
     fn differs(&self) -> bool {
         self.is_mixed || (self.seen > 0 && self.seen < self.pairs)
     }
@@ -367,7 +367,7 @@ mod tests {
         matrix
     }
 
-    /// True if a row and a column have this relation, by their paths alone.
+    /// Returns whether a row and a column are such a pair, by their paths alone.
     fn is_such(relation: &Relation, row: &str, column: &str) -> bool {
         let indexed: Vec<usize> = (1..=column.split('/').count())
             .filter(|&end| prefix(column, end).unwrap().rsplit('/').next().unwrap().contains('.'))

@@ -68,7 +68,7 @@ pub(super) fn of_all(forest: &Forest, page: &Page) -> Vec<&'static str> {
     reasons
 }
 
-/// True if something may fork while namespaces are still to come.
+/// Returns whether something may fork while namespaces are still to come.
 fn children_follow_forks(space: &Space) -> bool {
     let may_fork = |job: &Job| job.kind != Kind::Alone;
     let members = space.members.iter().filter(|member| member.like.entry != Entry::Join);

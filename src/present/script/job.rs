@@ -162,7 +162,7 @@ pub(super) fn redirections(job: &Job, owner: &str, place: Place, page: &mut Page
     text
 }
 
-/// True if it is the user that commands run as in any case.
+/// Returns whether it is who one is in any case.
 fn is_root(user: &str) -> bool {
     matches!(user, "0" | "root" | "0:0" | "root:root" | "0:root" | "root:0")
 }

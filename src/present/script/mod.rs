@@ -70,7 +70,7 @@ pub fn script(topology: &Topology, arguments: &[String], part: Scope) -> String 
     }
 }
 
-/// True if only a shell further out can start anything in the namespace.
+/// Returns whether nobody but a shell further out can start anything in it.
 fn is_program(namespace: &Namespace) -> bool {
     matches!(namespace.init, Init::Program(_))
 }

@@ -99,7 +99,7 @@ impl Page {
         self.variables.retain(|variable| !matches!(variable.content, Content::Lines(_)));
     }
 
-    /// True if the kernel would refuse it.
+    /// Returns whether the kernel would refuse it.
     pub(super) fn is_too_large(&self) -> bool {
         let sizes = self.variables.iter().map(|variable| variable.text().len());
         sizes.clone().any(|size| size >= LONGEST_TEXT) || sizes.sum::<usize>() >= MOST_TEXT

@@ -53,7 +53,7 @@ pub(super) fn looped(run: &Run<Member>, lines: Vec<Line>) -> Vec<Line> {
     }
 }
 
-/// True if a namespace needs more lines than the one that starts it.
+/// Returns whether a namespace needs more lines than the one that starts it.
 pub(super) fn needs_block(space: &Space) -> bool {
     let forks = space.members.iter().any(|member| member.like.entry != Entry::Join);
     match &space.first {
@@ -62,7 +62,7 @@ pub(super) fn needs_block(space: &Space) -> bool {
     }
 }
 
-/// True if a namespace contains a loop's variable anywhere.
+/// Returns whether a loop's variable stands anywhere in a namespace.
 pub(super) fn mentions(space: &Space, variable: &str) -> bool {
     let mark = format!("{MARK}{variable}{MARK}");
     let mut found = false;

@@ -34,13 +34,13 @@ pub(super) fn printable(text: &str) -> String {
     format!("\"$(printf {})\"", quoted(&format))
 }
 
-/// True if a shell takes it as it is, anywhere behind the first word.
+/// Returns whether a shell takes it as it is, wherever it stands behind the first word.
 pub(super) fn is_plain(text: &str) -> bool {
     let is_harmless = |c: char| c.is_ascii_alphanumeric() || "+-./:@_=,%^".contains(c);
     !text.is_empty() && text.chars().all(is_harmless)
 }
 
-/// True if there is a control character that has no place in a script.
+/// Returns whether there is a control character that has no place in a script.
 pub(super) fn has_control(text: &str) -> bool {
     text.chars().any(|c| c.is_control() && c != '\n' && c != '\t')
 }

@@ -129,17 +129,17 @@ impl Space {
         }
     }
 
-    /// True if setup inside is needed before the program, so that a shell has to be PID 1 first.
+    /// Returns whether anything has to be done inside before the program, or nothing but a shell could.
     pub(super) fn needs_setup(&self) -> bool {
         self.hostname.is_some() || self.domainname.is_some() || self.isolation.net
     }
 
-    /// Whether a process comes in from outside.
+    /// Returns whether a process comes in from outside.
     pub(super) fn is_entered(&self) -> bool {
         self.is_joined() || (matches!(self.first, First::Program(_)) && !self.children.is_empty())
     }
 
-    /// True if processes join from outside.
+    /// Returns whether processes come in from outside.
     pub(super) fn is_joined(&self) -> bool {
         self.members.iter().any(|run| run.like.entry == Entry::Join)
     }
@@ -152,7 +152,7 @@ impl Space {
 }
 
 impl Forest {
-    /// True if the whole tree is one program that has the terminal: the shell is no longer needed.
+    /// Returns whether all there is is one program that has the terminal: the shell is needed no more.
     pub(super) fn is_one_program(&self) -> bool {
         let [Run { like: only, repeat: None }] = self.roots.as_slice() else { return false };
         let has_terminal = matches!(&only.first, First::Program(program) if program.terminal == Terminal::Own);

@@ -53,7 +53,7 @@ fn brace_last_name(text: &mut String) {
     }
 }
 
-/// True for plain text, within double quotes within single ones.
+/// Returns whether it is just text, within double quotes within single ones.
 fn is_tame(text: &str) -> bool {
     !text.contains(['"', '\'', '$', '`', '\\']) && !text.contains(char::is_control)
 }

@@ -56,7 +56,7 @@ impl Chart {
         Self { text, edges: diagram.edges.len(), left_out: picture.left_out.clone() }
     }
 
-    /// True if Mermaid draws it with its default configuration.
+    /// Returns whether Mermaid draws it as it is configured by default.
     pub fn fits(&self) -> bool {
         self.edges <= MOST_EDGES && self.text.chars().count() <= MOST_CHARACTERS
     }
