@@ -1,6 +1,6 @@
 //! The command line: one file a verb, each with its arguments and one function that runs it.
 //!
-//! A verb returns the exit status of its answer, or the [`CommandError`] that kept it from one, which is printed here. To add
+//! A verb returns the exit status of its answer, or the `CommandError` that kept it from one, which is printed here. To add
 //! a verb: a file with `Args` and `run`, a variant of `Verb`, an arm in `Verb::run`.
 
 mod abandoned;
