@@ -146,7 +146,7 @@ fn a_limit_on_files_below_what_nestns_needs_itself_is_named() {
         let (code, said) = with("-n 8", &["up", "FILE"]);
         assert_eq!(code, Some(4), "{said}");
         assert!(
-            said.contains("needs 64 descriptors, and its hard limit, RLIMIT_NOFILE, is 8")
+            said.contains("needs 64 descriptors, but its hard limit, RLIMIT_NOFILE, is 8")
                 && said.contains("`ulimit -Hn`"),
             "{said}"
         );

@@ -56,7 +56,7 @@ fn it_prints_what_it_wrote_and_the_next_step() {
         str![[r#"
 wrote hello.nestns.toml
   nestns tree hello.nestns.toml         show what it declares
-  nestns up hello.nestns.toml           builds it
+  nestns up hello.nestns.toml           build it
   nestns schema > topology.schema.json  let an editor complete and explain its keys
 
 "#]]
@@ -68,7 +68,7 @@ wrote hello.nestns.toml
         str![[r#"
 wrote my labs/x.toml
   nestns tree 'my labs/x.toml'                    show what it declares
-  nestns up 'my labs/x.toml'                      builds it
+  nestns up 'my labs/x.toml'                      build it
   nestns schema > 'my labs/topology.schema.json'  let an editor complete and explain its keys
 
 "#]]
@@ -154,8 +154,8 @@ dind    A CI machine: docker in docker, three PID namespaces deep
 pod     One Kubernetes node (itself a container, as in kind) with a sharing pod and a split pod
 kind    A kind cluster: nodes that are containers, with pods and a hostPID agent inside
 chain   Three PID namespaces, each inside the one before
-fan     A hub and its workers, as many as --set workers=N says
-matrix  Every level and its siblings with a probe: who sees whom
+fan     A hub and its workers, as many as given by --set workers=N
+matrix  A complete tree with a probe in every namespace, to show visibility
 scale   An 8-deep chain and a 1000-wide fan-out, with variables and limits
 
 "#]]

@@ -37,7 +37,7 @@ error[NS133]: an expectation expects nothing
   |
   = help: state what is visible from there: sees = ["…"], hides = ["…"] or count = 1
 
-error[NS133]: `sees` does not say who looks
+error[NS133]: `sees` does not name the observer
  --> <stdin>:7:1
   |
 7 | sees = ["vm/job", "vm/ci#3"]
@@ -147,7 +147,7 @@ error[NS215]: an expectation names `vm/x*`
  --> <stdin>:6:20
   |
 6 | hides = ["vm/jbo", "vm/x*", "host"]
-  |                    ^^^^^^^ no namespace or process is called so
+  |                    ^^^^^^^ no namespace or process has this name
   |
   = help: there is `vm/ci`
 

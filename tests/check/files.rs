@@ -117,7 +117,7 @@ fn a_directory_with_several_topology_files() {
 error[NS004]: there are several topology files in this directory
 --> .
  = note: they are a.nestns.toml, topology.toml
- = help: name one of them
+ = help: name one of them on the command line
 
 
 "#]]

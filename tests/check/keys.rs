@@ -123,7 +123,7 @@ error[NS103]: `hostname` does not belong in a process
  --> <stdin>:2:23
   |
 2 | proc.b = { cmd = "x", hostname = "b" }
-  |                       ^^^^^^^^ `hostname` belongs to a namespace, you wrote it in a process
+  |                       ^^^^^^^^ `hostname` belongs in a namespace, but is used in a process
 
 
 "#]]
@@ -143,7 +143,7 @@ error[NS103]: `cmd` does not belong in a namespace
  --> <stdin>:2:1
   |
 2 | cmd = "x"
-  | ^^^ `cmd` belongs to a process, you wrote it in a namespace
+  | ^^^ `cmd` belongs in a process, but is used in a namespace
 
 
 "#]]
@@ -163,7 +163,7 @@ error[NS103]: `init` does not belong in the top level of the file
  --> <stdin>:1:1
   |
 1 | init = "pause"
-  | ^^^^ `init` belongs to a namespace, you wrote it at the top level of the file
+  | ^^^^ `init` belongs in a namespace, but is used at the top level of the file
 
 
 "#]]

@@ -22,7 +22,7 @@ warning[NS301]: `vm/ci` has 2s to stop, but `vm/ci/job` inside it needs 4s
   |                  ^^^^ this ends first
 4 | [ns."vm/ci/job"]
 5 | stop = { grace = "4s" }
-  |                  ---- asked for here
+  |                  ---- required here
   |
   = note: when PID 1 of `vm/ci` is killed, the kernel kills everything inside with it
   = help: leave `grace` out of `vm/ci`: it is then derived (5s)
@@ -75,7 +75,7 @@ warning[NS301]: `vm` has 5s to stop, but `vm/web` and then `vm/db` inside it nee
   |                  ^^^^ this ends first
 3 | proc.db = { cmd = "x", stop = { grace = "3s" } }
 4 | proc.web = { cmd = "x", stop = { grace = "3s" }, after = { db = "ready" } }
-  |                                          ---- asked for here
+  |                                          ---- required here
   |
   = note: when PID 1 of `vm` is killed, the kernel kills everything inside with it
   = help: leave `grace` out of `vm`: it is then derived (7s)

@@ -167,7 +167,7 @@ error[NS115]: the actor `exit` has no option `--banana`
 9 | proc.i = { actor = "exit --banana 3" }
   |                    ^^^^^^^^^^^^^^^^^
   |
-  = help: it has --code, --after
+  = help: its options are --code, --after
 
 
 "#]]

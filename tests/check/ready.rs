@@ -102,7 +102,7 @@ error[NS103]: `log` does not belong in a process
  --> <stdin>:7:23
   |
 7 | proc.f = { cmd = "x", log = "x", redy = { fd = 3 } }
-  |                       ^^^ `log` belongs to `ready`, you wrote it in a process
+  |                       ^^^ `log` belongs in `ready`, but is used in a process
 
 error[NS102]: unknown key `redy` in a process
  --> <stdin>:7:34
@@ -122,7 +122,7 @@ error[NS103]: `ready` does not belong in a namespace
  --> <stdin>:9:1
   |
 9 | ready = { fd = 3 }
-  | ^^^^^ `ready` belongs to a process, you wrote it in a namespace
+  | ^^^^^ `ready` belongs in a process, but is used in a namespace
 
 
 "#]]
@@ -156,7 +156,7 @@ error[NS131]: `ready (port` is not a regular expression
 3 | proc.b = { cmd = "x", ready = { log = "ready (port" } }
   |                                       ^^^^^^^^^^^^^ found open group without closing ')'
   |
-  = help: a character with a meaning is written literally behind a backslash: 'ready\.'
+  = help: escape a special character with a backslash: 'ready\.'
 
 error[NS116]: `file` is not an absolute path
  --> <stdin>:4:40

@@ -43,7 +43,7 @@ error[NS201]: namespace `banana/split` has no parent
 1 | [ns."banana/split"]
   |      ^^^^^^ no namespace `banana` is declared
   |
-  = help: declare [ns.banana] as well
+  = help: also declare [ns.banana]
 
 error[NS201]: namespace `vm/x/y` has no parent
  --> <stdin>:2:12

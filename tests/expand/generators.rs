@@ -817,19 +817,19 @@ error[NS103]: `at` does not belong in a namespace
  --> x.toml:2:1
   |
 2 | at = "leaf"
-  | ^^ `at` belongs to a process, you wrote it in a namespace
+  | ^^ `at` belongs in a process, but is used in a namespace
 
 error[NS103]: `depth` does not belong in a process
  --> x.toml:3:23
   |
 3 | proc.p = { cmd = "x", depth = 3, as = "y" }
-  |                       ^^^^^ `depth` belongs to a namespace, you wrote it in a process
+  |                       ^^^^^ `depth` belongs in a namespace, but is used in a process
 
 error[NS103]: `as` does not belong in a process
  --> x.toml:3:34
   |
 3 | proc.p = { cmd = "x", depth = 3, as = "y" }
-  |                                  ^^ `as` belongs to a namespace, you wrote it in a process
+  |                                  ^^ `as` belongs in a namespace, but is used in a process
 
 
 "#]]

@@ -70,7 +70,7 @@ error[NS005]: `f29.toml` cannot be included
  --> g28.toml:2:11
   |
 2 | include = "f29.toml"
-more than   |           ^^^^^^^^^^ 1024 files are included
+  |           ^^^^^^^^^^ more than 1024 files are included
   |
  ::: f28.toml:2:11
   |
@@ -97,7 +97,7 @@ error[NS005]: `f64.toml` cannot be included
  --> f63.toml:1:11
   |
 1 | include = "f64.toml"
-more than   |           ^^^^^^^^^^ 64 files include one another in a row
+  |           ^^^^^^^^^^ more than 64 files include one another in a row
   |
  ::: f62.toml:1:11
   |

@@ -205,7 +205,7 @@ warning[NS301]: `w.0` has 1s to stop, but `w.0/x` inside it needs 5s
   |                  ^^^^ this ends first
 5 | [ns."w/x"]
 6 | stop = { grace = "5s" }
-  |                  ---- asked for here
+  |                  ---- required here
   |
   = note: when PID 1 of `w.0` is killed, the kernel kills everything inside with it
   = note: the same is true of 299 more

@@ -77,7 +77,7 @@ pub(super) struct Args {
     #[command(flatten)]
     selection: Selection,
 
-    /// Kinds of namespaces to enter, as a list; `pid`, which is always entered, for no other
+    /// Kinds of namespaces to enter besides `pid`, which is always entered, as a list; `pid` alone for no others
     #[arg(long, value_name = "KINDS", env = "NESTNS_ONLY", value_delimiter = ',',
           value_parser = ["pid", "mnt", "uts", "ipc", "net", "cgroup", "user", "time"])]
     only: Option<Vec<String>>,
