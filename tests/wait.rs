@@ -67,7 +67,7 @@ fn waits_for_started_and_ready_and_times_out() {
         touch(detached, "job");
         let outcome = ended(never);
         assert_eq!(outcome.code, 1, "{}", outcome.stderr);
-        assert!(outcome.stderr.contains("/job` ended with status 7 and was not ready before"), "{}", outcome.stderr);
+        assert!(outcome.stderr.contains("/job` ended with status 7 before it was ready"), "{}", outcome.stderr);
         touch(detached, "good");
         assert_eq!(ended(later).code, 0);
     });
