@@ -265,7 +265,7 @@ fn exhausted_pids_are_attributed_to_their_namespace() {
             let said = said(&output);
             assert_eq!(output.status.code(), Some(125), "{identity:?}: {said}");
             assert!(said.contains("(EAGAIN)"), "{said}");
-            let expected = format!("every number of the PID namespace `{root}` is in use");
+            let expected = format!("every PID of the PID namespace `{root}` is in use");
             assert!(said.contains(&expected), "{identity:?}: {said}");
         } else {
             skipped("pid_max belongs to the machine");

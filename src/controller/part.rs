@@ -114,7 +114,7 @@ pub(super) fn find(plan: &Plan, paths: &[String]) -> Result<Vec<Part>, String> {
 mod tests {
     use super::{Part, find};
     use crate::controller::supervisor::plan_of;
-    use crate::engine::plan::{Plan, Subject};
+    use crate::engine::plan::{Plan, Slot, Subject};
 
     /// `a` holds a process and `a/b`, whose PID 1 is a program; that holds a joined process and `a/b/c`.
     const DEEP: &str = "[ns.a]\nproc.one = { actor = 'idle' }\n\
@@ -147,8 +147,8 @@ mod tests {
     #[test]
     fn a_namespace_contains_what_is_in_it() {
         let plan = plan();
-        let (whole, process) = (Part(Subject::init(1)), Part(Subject { namespace: 0, slot: 1 }));
-        assert!(whole.contains(&plan, Subject { namespace: 2, slot: 0 }));
+        let (whole, process) = (Part(Subject::init(1)), Part(Subject { namespace: 0, slot: Slot::nth(1) }));
+        assert!(whole.contains(&plan, Subject { namespace: 2, slot: Slot::Init }));
         assert!(!whole.contains(&plan, process.0) && process.contains(&plan, process.0));
         assert!(Part(Subject::init(0)).overlaps(&plan, whole) && whole.overlaps(&plan, Part(Subject::init(0))));
         assert!(!whole.overlaps(&plan, process));
@@ -161,15 +161,15 @@ mod tests {
         let plan = plan();
         assert_eq!(Part(Subject::init(0)).asked(&plan), [Subject::init(0)]);
         let asked = Part(Subject::init(1)).asked(&plan);
-        assert_eq!(asked, [Subject::init(1), Subject { namespace: 1, slot: 1 }, Subject::init(2)]);
+        assert_eq!(asked, [Subject::init(1), Subject { namespace: 1, slot: Slot::nth(1) }, Subject::init(2)]);
     }
 
     #[test]
     fn a_target_comes_back_to_the_nearest_init_of_ours() {
         let plan = plan();
-        assert_eq!(Part(Subject { namespace: 0, slot: 1 }).holder(&plan), Some(0));
+        assert_eq!(Part(Subject { namespace: 0, slot: Slot::nth(1) }).holder(&plan), Some(0));
         assert_eq!(Part(Subject::init(1)).holder(&plan), Some(0));
-        assert_eq!(Part(Subject { namespace: 1, slot: 1 }).holder(&plan), None, "a program holds nothing");
+        assert_eq!(Part(Subject { namespace: 1, slot: Slot::nth(1) }).holder(&plan), None, "a program holds nothing");
         assert_eq!(Part(Subject::init(2)).holder(&plan), Some(0));
         assert_eq!(Part(Subject::init(3)).holder(&plan), None);
     }

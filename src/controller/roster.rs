@@ -302,7 +302,7 @@ mod tests {
     use super::{Record, Roster, State};
     use crate::controller::supervisor::plan_of;
     use crate::engine::moment::Moment;
-    use crate::engine::plan::Subject;
+    use crate::engine::plan::{Slot, Subject};
     use crate::engine::report::Ending;
     use nix::libc;
 
@@ -311,8 +311,9 @@ mod tests {
     fn whole() -> (Roster, Vec<Subject>) {
         let plan = plan_of(NESTED);
         let mut roster = Roster::new(plan);
-        let subjects: Vec<Subject> =
-            [(0, 0), (0, 1), (1, 0), (1, 1), (2, 0)].map(|(namespace, slot)| Subject { namespace, slot }).into();
+        let subjects: Vec<Subject> = [(0, 0), (0, 1), (1, 0), (1, 1), (2, 0)]
+            .map(|(namespace, slot)| Subject { namespace, slot: Slot::nth(slot) })
+            .into();
         for &subject in &subjects {
             assert!(roster.arrived(subject));
         }
@@ -323,16 +324,16 @@ mod tests {
     fn what_has_arrived_is_not_outstanding_any_more() {
         let mut roster = Roster::new(plan_of(NESTED));
         assert_eq!(roster.outstanding(), 5);
-        assert!(roster.arrived(Subject { namespace: 1, slot: 1 }));
-        assert!(!roster.arrived(Subject { namespace: 1, slot: 1 }), "it is news once");
+        assert!(roster.arrived(Subject { namespace: 1, slot: Slot::nth(1) }));
+        assert!(!roster.arrived(Subject { namespace: 1, slot: Slot::nth(1) }), "it is news once");
         assert_eq!(roster.outstanding(), 4);
     }
 
     #[test]
     fn what_the_plan_does_not_have_has_no_record() {
         let (mut roster, _) = whole();
-        assert!(roster.get_mut(Subject { namespace: 3, slot: 0 }).is_none());
-        assert!(roster.get_mut(Subject { namespace: 0, slot: 2 }).is_none());
+        assert!(roster.get_mut(Subject { namespace: 3, slot: Slot::Init }).is_none());
+        assert!(roster.get_mut(Subject { namespace: 0, slot: Slot::nth(2) }).is_none());
         assert!(roster.get_mut(Subject::session(0, 1)).is_none());
         assert!(!roster.arrived(Subject::visitor(None)));
     }

@@ -124,6 +124,7 @@ mod tests {
     use crate::controller::roster::{Farewells, Record, Roster, State};
     use crate::controller::supervisor::plan_of;
     use crate::engine::moment::Moment;
+    use crate::engine::plan::Slot;
     use crate::engine::plan::Subject;
     use crate::engine::report::Ending;
 
@@ -136,7 +137,7 @@ mod tests {
     fn timeline(records: [Record; 3]) -> Timeline {
         let mut roster = Roster::new(plan_of(PAIR));
         for (slot, record) in (0..).zip(records) {
-            *roster.get_mut(Subject { namespace: 0, slot }).unwrap() = record;
+            *roster.get_mut(Subject { namespace: 0, slot: Slot::nth(slot) }).unwrap() = record;
         }
         Timeline::new(&roster, "tree", at(0), at(900))
     }

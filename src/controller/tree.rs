@@ -300,9 +300,9 @@ mod tests {
     use crate::controller::part::Part;
     use crate::controller::supervisor::plan_of;
     use crate::engine::failure::{Failure, Stage};
-    use crate::engine::plan::Subject;
+    use crate::engine::plan::{Slot, Subject};
 
-    const ONE: Subject = Subject { namespace: 0, slot: 1 };
+    const ONE: Subject = Subject { namespace: 0, slot: Slot::Process(0) };
 
     fn tree() -> Tree {
         Tree::new("tree", plan_of("[ns.a]\nproc.one = { actor = 'idle' }\n"), SignalsFor::Tree)
@@ -357,6 +357,10 @@ mod tests {
         tree.guests.end(exec, crate::controller::document::ExitDocument::Code(0));
         assert_ne!(tree.revision(), before);
         assert_eq!(tree.path(exec), "a/exec.7");
-        assert_eq!(tree.path(ONE.probe_of()), "a/one", "a probe goes by the process that it asks about");
+        assert_eq!(
+            tree.path(ONE.probe_of().expect("a declared process")),
+            "a/one",
+            "a probe goes by the process that it asks about"
+        );
     }
 }

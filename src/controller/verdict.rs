@@ -91,6 +91,7 @@ mod tests {
     use super::{Course, Verdict, is_success};
     use crate::controller::supervisor::plan_of;
     use crate::engine::plan::ProcessPlan;
+    use crate::engine::plan::Slot;
     use crate::engine::report::Ending;
     use crate::topology::OnExit;
 
@@ -99,7 +100,7 @@ mod tests {
 
     fn process(keys: &str) -> ProcessPlan {
         let plan = plan_of(&format!("[ns.a]\nproc.one = {{ actor = 'idle'{keys} }}\n"));
-        plan.namespace(0).process(1).unwrap().clone()
+        plan.namespace(0).process(Slot::nth(1)).unwrap().clone()
     }
 
     #[test]

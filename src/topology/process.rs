@@ -133,6 +133,7 @@ pub struct Process {
     pub own_grace: Option<Duration>,
 }
 
+#[cfg(test)]
 impl Process {
     /// A process of which nothing but the program is known: each key has its default.
     pub(crate) fn new(program: Program) -> Self {

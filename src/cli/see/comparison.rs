@@ -33,7 +33,7 @@ pub(super) struct Comparison<'a> {
     pub(super) machine: &'a Machine,
     pub(super) names: &'a Names,
     pub(super) observation: &'a Observation<'a>,
-    pub(super) mechanism: Mechanism,
+    pub(super) via: Via,
 }
 
 impl Comparison<'_> {
@@ -95,7 +95,7 @@ impl Comparison<'_> {
 
     /// Why; `None` of a process that is there no more.
     fn reason(&self, named: &NamedObserver, one: &Seen<'_>, view: &View) -> Option<String> {
-        let Self { machine, names, mechanism, .. } = *self;
+        let Self { machine, names, via, .. } = *self;
         let now = crate::observe::process::Process::read(nix::unistd::Pid::from_raw(one.process.pid())).ok();
         if now.is_none_or(|now| now.numbers != one.process.numbers) {
             return None;
@@ -115,11 +115,11 @@ impl Comparison<'_> {
                 return Some(format!("the observer's PID namespace is that of `{actual}`, not one of `{place}`'s own"));
             }
         }
-        if mechanism == Mechanism::Proc {
+        if via == Via::Proc {
             return Some(match view.proc {
                 None => "the observer's /proc belongs to a namespace that it is not in".to_owned(),
                 Some(space) if space != named.observer.space => format!(
-                    "the observer's /proc is that of `{}`: none of its own is mounted there (`mount_proc`)",
+                    "the observer's /proc is that of `{}`: the namespace mounts none of its own (`mount_proc`)",
                     names.of_space(machine, space)
                 ),
                 Some(_) => match &view.hidden {

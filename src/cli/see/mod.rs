@@ -166,9 +166,8 @@ pub(super) fn run(args: &Args) -> Result<Status, CommandError> {
     let observation = observation?;
     let rows = Rows::new(&machine, observation.seen.iter().map(|one| one.process).collect());
     let positions: Vec<_> = observation.observers.iter().map(|named| named.observer.clone()).collect();
-    let views = sight::look(&rows, &positions, args.via.mechanism())?;
-    let comparison =
-        Comparison { machine: &machine, names: &names, observation: &observation, mechanism: args.via.mechanism() };
+    let views = sight::look(&rows, &positions, args.via)?;
+    let comparison = Comparison { machine: &machine, names: &names, observation: &observation, via: args.via };
     let mismatches = comparison.mismatches(&views);
     write_notes(&observation, &views);
     let redaction = if args.redact { Redaction::On } else { Redaction::Off };

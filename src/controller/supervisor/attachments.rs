@@ -41,8 +41,7 @@ impl Attachments {
         if let Some(subject) = edge.tree().guests.find(path) {
             let terminal = edge.terminals().lend(Some(subject));
             if terminal.is_none() && !edge.tree().guests.get(subject).is_some_and(|record| record.is_logged) {
-                let message = format!("`{path}` is the program of a client, who has its input and output");
-                return Err(Problem::no(message));
+                return Err(Problem::Foreground { path: path.to_owned() });
             }
             return Ok((subject, terminal));
         }
