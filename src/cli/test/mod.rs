@@ -107,7 +107,7 @@ enum FormatWord {
     Pretty,
     /// Test Anything Protocol, version 14
     Tap,
-    /// JUnit XML, for CI systems
+    /// XML test report, for CI systems
     Junit,
     /// One JSON document `nestns.test/1`
     Json,
