@@ -59,7 +59,7 @@ fn an_unknown_address_is_reported_with_similar_names() {
     assert_eq!(detached.run(&["kill", "-s", "CONT", "@:/@/idle"]), format!("{root}/idle\n"));
 }
 
-/// What bash proposes for a line that ends at the cursor.
+/// Completions of bash for a line that ends at the cursor.
 fn proposed(detached: &Detached, line: &str) -> Vec<String> {
     let program = program().display().to_string();
     // As bash itself splits it: a colon and an equals sign are words of their own.

@@ -14,7 +14,7 @@ fn up(identity: Identity, depth: usize, processes: &str) -> (Ended, String) {
     (ended, order)
 }
 
-/// For both ways in and every depth: the order of the lines that are written.
+/// Compares the order of the lines that are written, for both ways to enter and every depth.
 fn compare(processes: &str, code: i32, expected: &str) {
     for_each_identity(|identity| {
         for depth in DEPTHS {

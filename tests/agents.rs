@@ -9,7 +9,7 @@ use crate::harness::identity::{Identity, for_each_identity};
 use crate::harness::nest::{Ended, Nest};
 use crate::harness::requirement::{SYSTEM_PATH, python, require};
 
-/// `nestns test TOPOLOGY --in NAMESPACE -- python3 AGENT`, with copies that everybody may read.
+/// `nestns test TOPOLOGY --in NAMESPACE -- python3 AGENT`, with copies that every user may read.
 fn agent(identity: Identity, topology: &str, namespace: &str, agent: &str) -> Ended {
     let nest = Nest::new(topology).identity(identity).env("PATH", SYSTEM_PATH);
     let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/agents");

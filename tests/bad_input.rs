@@ -1,4 +1,4 @@
-//! Files that `up` cannot use, and machines that refuse: nothing is built, the status says whose fault it is.
+//! Files that `up` cannot use, and machines that refuse: nothing is built, and the status tells which of the two it was.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
@@ -56,7 +56,7 @@ fn unreadable_files_are_refused_with_3() {
 #[test]
 fn without_user_namespaces_up_exits_with_4_and_names_the_sysctl() {
     for_each_identity(|identity| {
-        // Nobody in particular in a user namespace that allows no further one.
+        // An unmapped user in a user namespace that allows no further one.
         let script = "echo 0 > /proc/sys/user/max_user_namespaces && \
                       exec setpriv --inh-caps=-all --ambient-caps=-all \"$@\"";
         let wrapper =

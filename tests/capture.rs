@@ -1,4 +1,4 @@
-//! What `nestns capture` writes builds what was captured.
+//! `nestns capture`: the file that it writes builds what was captured.
 
 use std::fs;
 use std::process::{Command, Stdio};
@@ -15,7 +15,7 @@ use crate::harness::requirement::{nesting, require, root, skipped};
 use crate::harness::wait::TIMEOUT;
 use crate::random_trees::blueprints;
 
-/// Everything that the language can say of who is where.
+/// All positions of processes that the language can express.
 const TREE: &str = "[ns.@]\nproc.a = { actor = \"idle\" }\nproc.b = { actor = \"idle\", enter = \"join\" }\n\
                     [ns.\"@/held\"]\ninit = \"pause\"\nhostname = \"held-host\"\nunshare = [\"mount\", \"ipc\"]\n\
                     proc.in = { actor = \"idle\", enter = \"join\" }\n\
@@ -67,8 +67,8 @@ fn random_trees_survive_capture_and_rebuild() {
                     "{}",
                     String::from_utf8_lossy(&output.stderr)
                 );
-                let spaces = truth.0["namespaces"].as_array().expect("a list").len();
-                assert_eq!(captured.matches("\n[ns.").count(), spaces, "{captured}");
+                let namespaces = truth.0["namespaces"].as_array().expect("a list").len();
+                assert_eq!(captured.matches("\n[ns.").count(), namespaces, "{captured}");
                 running.stop();
                 captured
             };
@@ -96,8 +96,8 @@ fn a_chain_of_unshare_is_captured_at_several_depths() {
         // Until the innermost program is executed.
         let captured = loop {
             let outcome = Nestns::new(&["capture", &pid]).run();
-            let spaces = outcome.stdout.matches("[ns.").count();
-            if spaces == depth && outcome.stdout.contains("sleep") || start.elapsed() > TIMEOUT {
+            let namespaces = outcome.stdout.matches("[ns.").count();
+            if namespaces == depth && outcome.stdout.contains("sleep") || start.elapsed() > TIMEOUT {
                 break outcome;
             }
         };
@@ -203,7 +203,7 @@ fn users_are_captured_by_root() {
 
 #[test]
 fn what_a_file_cannot_express_is_counted_by_kind() {
-    // A process of each kind, as far as everybody may make it.
+    // A process of each kind that an ordinary user may make.
     let kinds = [
         ("unshare -Urm sleep 1011", "with a mount namespace of its own"),
         ("unshare -Uru sleep 1011", "with a UTS namespace of its own"),

@@ -1,4 +1,4 @@
-//! Anybody may be killed at any moment of anything: nothing survives, and no state stays that `prune` cannot clear.
+//! Kills of any process at any moment: nothing survives, and no state is left that `prune` cannot remove.
 //!
 //! Thirty rounds from a fixed seed; with `NESTNS_LONG=1` ten thousand, or `NESTNS_ROUNDS`, from `NESTNS_SEED`.
 
@@ -23,7 +23,7 @@ const TREES: [&str; 3] = [
     "[ns.@]\ninit = [\"sleep\", \"1000\"]\n[ns.@-other]\nproc.a = \"sleep 1000\"\n[ns.\"@-other/in\"]\nproc.b = \"sleep 1000\"\n",
 ];
 
-/// What is under way when somebody is killed.
+/// Operation under way when a process is killed.
 #[derive(Debug, Clone, Copy)]
 enum Doing {
     Build,
@@ -34,7 +34,7 @@ enum Doing {
     Pause,
 }
 
-/// Somebody who is killed.
+/// Process that is killed.
 #[derive(Debug, Clone, Copy)]
 enum Victim {
     Controller,
@@ -59,7 +59,7 @@ impl Dice {
     }
 }
 
-/// A process of the tree, held so that nobody else is hit.
+/// A process of the tree, held by a pidfd so that no other one is hit.
 fn held(pid: i32, controller: i32) -> Option<Pidfd> {
     let held = Pidfd::open(Pid::from_raw(pid)).ok()?;
     // It was opened by its number: it is still one of this tree.
@@ -125,7 +125,7 @@ fn round(nest: &Nest, doing: Doing, victim: Victim, dice: &mut Dice) {
     let ends_by_itself = matches!(victim, Victim::Controller | Victim::Both) || matches!(doing, Doing::Stop);
     let limit = if ends_by_itself { TIMEOUT } else { Duration::from_millis(50) };
     if exit(&mut tree, limit).is_none() {
-        // Of one that has not got as far as having a state directory nobody knows yet.
+        // One that has no state directory yet is not known to `down`.
         let end = Instant::now() + TIMEOUT;
         loop {
             let (_, _, stderr) = run(nest, &["down", "--now", &root]);

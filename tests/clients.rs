@@ -1,5 +1,5 @@
-//! The control socket under strangers: floods, nonsense, people who do not listen. The controller stays up, answers
-//! everybody else, and does not grow.
+//! The control socket under attack: floods, malformed requests, clients that do not read. The controller stays up, answers
+//! every other client, and does not grow.
 
 use std::fs;
 use std::io::IoSlice;
@@ -51,14 +51,14 @@ impl Detached {
         assert_nothing_left(&self.nest);
     }
 
-    /// What the controller takes of memory that nobody shares, in KiB.
+    /// Private memory of the controller, in KiB.
     fn memory(&self) -> u64 {
         let text = fs::read_to_string(format!("/proc/{}/status", self.controller)).expect("it lives");
         let line = text.lines().find(|line| line.starts_with("RssAnon:")).expect("since 4.5");
         line.split_whitespace().nth(1).expect("a number").parse().expect("a number")
     }
 
-    /// How many descriptors the controller has open.
+    /// Number of descriptors that the controller has open.
     fn descriptors(&self) -> usize {
         kernel::descriptors(self.controller).expect("it lives")
     }
@@ -125,7 +125,7 @@ fn malformed_requests_are_answered_with_an_error() {
         let message = problem(&mut socket, said.as_bytes());
         assert!(message.contains(expected), "{said}: {message}");
     }
-    // Bytes that are no text, in many pieces, from many people who leave in the middle.
+    // Bytes that are not text, in many pieces, from many clients that disconnect in the middle.
     let mut noise = 0x2545_f491_4f6c_dd1d_u64;
     for _ in 0..200 {
         let mut stranger = Socket::connect(&tree.directory);

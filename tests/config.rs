@@ -11,7 +11,7 @@ use snapbox::{IntoData, assert_data_eq, str};
 
 use crate::harness::Nestns;
 
-/// Everything that a file uses: what it comes to is shown whole.
+/// A file with all keys, whose outcome is shown whole.
 const EVERYTHING: &str = r#"
 name = "lab"
 description = "one of everything"
@@ -315,7 +315,7 @@ fn read(text: String) -> Result<Topology, String> {
     parsed.topology.ok_or_else(|| problems.join("\n"))
 }
 
-/// What a file expects, without the places.
+/// The expectations of a file, without their places.
 fn expected(topology: &Topology) -> Vec<(toml::Table, Vec<Assertion>)> {
     let claims = |one: &Expectation| one.claims.iter().map(|claim| claim.assertion.clone()).collect();
     topology.expectations.iter().map(|one| (one.written.clone(), claims(one))).collect()

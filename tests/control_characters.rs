@@ -1,4 +1,4 @@
-//! What programs write besides text: seen, not obeyed.
+//! Control characters in the output of programs: shown, not obeyed.
 
 use crate::harness::detached::Detached;
 use crate::harness::identity::for_each_identity;

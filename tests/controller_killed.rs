@@ -13,7 +13,7 @@ use crate::harness::nest::{Nest, processes_of};
 use crate::harness::requirement::{nesting, require, root};
 use crate::harness::terminal::Terminal;
 
-/// How many deaths of each kind; `NESTNS_LONG` asks for more.
+/// Number of deaths of each kind; `NESTNS_LONG` asks for more.
 fn rounds() -> u64 {
     if std::env::var_os("NESTNS_LONG").is_some() { 300 } else { 40 }
 }
@@ -22,7 +22,7 @@ fn rounds() -> u64 {
 struct Delays(u64);
 
 impl Delays {
-    /// Less than `limit`.
+    /// A delay below `limit`.
     fn next(&mut self, limit: Duration) -> Duration {
         // xorshift64
         self.0 ^= self.0 << 13;
@@ -33,7 +33,7 @@ impl Delays {
     }
 }
 
-/// So many namespaces that the build takes a while, siblings and grandchildren.
+/// A tree that takes a while to build, of siblings and grandchildren.
 fn wide() -> String {
     let mut text = "[ns.@]\n".to_owned();
     for number in 0..100 {
@@ -46,7 +46,7 @@ fn wide() -> String {
     text
 }
 
-/// Many roots.
+/// A topology with many roots.
 fn roots() -> String {
     let mut text = "[ns.@]\nproc.one = { actor = \"ignore-term\" }\n".to_owned();
     for number in 0..60 {
@@ -89,7 +89,7 @@ proc.shell = { cmd = ["bash", "--norc"], tty = true, stop = { grace = "20s" } }
 proc.deaf = { actor = "ignore-term", stop = { grace = "20s" } }
 "#;
 
-/// What becomes of a tree whose controller is killed after `delay`: it must be gone within what `wait` allows.
+/// Kills the controller of a tree after `delay`; everything must be gone within the time that `wait` allows.
 fn die(topology: &str, identity: Identity, moment: &str, delay: Duration) -> Duration {
     let mut running = Nest::new(topology).identity(identity).up();
     match moment {

@@ -43,7 +43,7 @@ impl EtcDocker {
 impl Drop for EtcDocker {
     fn drop(&mut self) {
         if self.0 {
-            // Somebody's who has come to use it meanwhile stays.
+            // It is kept where another process uses it by now.
             let _ = fs::remove_dir("/etc/docker");
         }
     }
@@ -110,7 +110,7 @@ fn containers_of_a_nested_dockerd_are_observed() {
     }
 }
 
-/// In `ps`, `tree`, the truth and `tree --host`, by the host names and cgroups that they have.
+/// Checks `ps`, `tree`, the truth and `tree --host`, by host names and cgroups.
 fn are_shown(nest: &Detached, ids: &[String]) {
     let root = &nest.nest.root;
     let tree = nest.until("all of them run", |nest| {
@@ -118,11 +118,11 @@ fn are_shown(nest: &Detached, ids: &[String]) {
         let sleepers = list(&tree, "processes").iter().filter(|process| process["argv"][1] == "1010").count();
         (sleepers == 2 * CONTAINERS).then_some(tree)
     });
-    let spaces = list(&tree, "namespaces").iter().filter(|space| space["declared"] == false);
-    let mut found: Vec<(String, String)> = spaces
-        .map(|space| {
-            assert_eq!((text(space, "parent"), &space["level"]), (root.as_str(), &2.into()), "{space}");
-            (text(space, "hostname").to_owned(), text(space, "cgroup").to_owned())
+    let namespaces = list(&tree, "namespaces").iter().filter(|namespace| namespace["declared"] == false);
+    let mut found: Vec<(String, String)> = namespaces
+        .map(|namespace| {
+            assert_eq!((text(namespace, "parent"), &namespace["level"]), (root.as_str(), &2.into()), "{namespace}");
+            (text(namespace, "hostname").to_owned(), text(namespace, "cgroup").to_owned())
         })
         .collect();
     found.sort_unstable();
@@ -148,7 +148,7 @@ fn are_shown(nest: &Detached, ids: &[String]) {
     });
 }
 
-/// As observers, which see what is in them and nothing else; and by `exec`.
+/// Checks the containers as observers, which see only what is in them; and by `exec`.
 fn are_looked_from(nest: &Detached) {
     let root = &nest.nest.root;
     for via in ["chain", "kill", "pidfd"] {

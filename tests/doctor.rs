@@ -13,7 +13,7 @@ use crate::harness::identity::{Identity, for_each_identity};
 use crate::harness::nest::{Nest, assert_nothing_left};
 use crate::leftovers::run;
 
-/// Those of the machine, in their order.
+/// The checks of the machine, in their order.
 const CHECKS: [&str; 25] = [
     "kernel",
     "container",

@@ -15,7 +15,7 @@ use crate::harness::document::objects;
 use crate::harness::identity::{Identity, ORDINARY, for_each_identity};
 use crate::harness::nest::Nest;
 
-/// Everything that a follower has said, after it has ended by itself; the numbers have no gap.
+/// The whole output of a follower that has ended by itself; the numbers have no gap.
 fn follow(child: Child) -> Vec<Value> {
     let outcome = ended(child);
     assert_eq!((outcome.code, &*outcome.stderr), (0, ""));
@@ -32,7 +32,7 @@ fn check_order(events: &[Value]) {
     assert!(stamps.is_sorted(), "{stamps:?}");
 }
 
-/// Where an event stands that has all these, after the place `from`.
+/// Index of the first event from `from` on that has all of these keys.
 fn place(events: &[Value], from: usize, wanted: &Value) -> usize {
     let wanted = wanted.as_object().expect("an object");
     let found = events.iter().skip(from).position(|event| wanted.iter().all(|(key, value)| &event[key] == value));
@@ -109,7 +109,7 @@ fn events_are_in_order() {
         let executed = at(released, json!({ "event": "exec", "path": path("stay"), "argv": argv }));
         let started = at(executed, json!({ "event": "started", "path": path("stay") }));
         at(started, json!({ "event": "ready", "path": path("stay") }));
-        // A one-shot is ready when it has ended well, and whoever waits for it goes on then.
+        // A one-shot is ready when it has exited successfully, and its dependents go on then.
         let ended =
             at(released, json!({ "event": "exit", "path": path("once"), "exit": { "code": 0 }, "state": "exited" }));
         at(ended, json!({ "event": "ready", "path": path("once") }));
@@ -121,7 +121,7 @@ fn events_are_in_order() {
         assert!(refused["error"].as_str().unwrap().contains("/no/such/program"), "{refused}");
         assert!(!events.iter().any(|event| event["event"] == "started" && event["path"] == path("missing")));
         at(released, json!({ "event": "exit", "path": path("missing"), "exit": { "code": 127 } }));
-        // A client's program, and for whom.
+        // An exec process, and its client.
         let exec = at(released, json!({ "event": "exec", "path": path("exec.1"), "argv": ["sh", "-c", "exit 7"] }));
         assert_eq!(events[exec]["by"]["uid"], uid);
         assert!(events[exec]["by"]["pid"].as_i64().unwrap() > 1);
@@ -131,7 +131,7 @@ fn events_are_in_order() {
         assert!(refused["error"].as_str().unwrap().contains("no such program"), "{refused}");
         let signal = &events[at(exec, json!({ "event": "signal", "path": path("stay"), "signal": "CONT" }))];
         assert_eq!(signal["by"]["uid"], uid);
-        // The kernel's part: who was taken along, and by whom.
+        // The kernel's part: the processes that were killed with a PID 1.
         let with = path("in/init");
         for name in ["in/victim", "in/deep/init"] {
             let exit =
@@ -150,7 +150,7 @@ fn events_are_in_order() {
             at(ended, json!({ "event": "exit", "path": path("init"), "exit": { "code": 0 }, "state": "exited" }));
         let gone = at(left, json!({ "event": "gone", "path": path("") }));
         assert_eq!(at(gone, json!({ "event": "gone", "path": "." })), events.len() - 1);
-        // Nobody has ended twice.
+        // No process has ended twice.
         let mut exits = HashMap::new();
         for event in events.iter().filter(|event| event["event"] == "exit") {
             *exits.entry(event["path"].as_str().unwrap()).or_insert(0) += 1;
@@ -226,7 +226,7 @@ fn no_event_is_lost_or_repeated_between_the_snapshot_and_the_stream() {
             let states = events.iter().take_while(|event| event["event"] == "snapshot").count();
             assert_eq!(events[states]["seq"], whole["seq"], "{:?}", events[states]);
             assert_eq!(events.last().unwrap()["path"], ".");
-            // Whoever is in the state ends later, and whoever ends later and has not begun later is in the state.
+            // A process in the snapshot exits later, and one that exits later and has not started later is in the snapshot.
             let paths = |range: &[Value], kind: &str| -> Vec<String> {
                 let found = range.iter().filter(|event| event["event"] == kind);
                 let mut paths: Vec<String> = found.map(|event| event["path"].as_str().unwrap().to_owned()).collect();
@@ -234,7 +234,7 @@ fn no_event_is_lost_or_repeated_between_the_snapshot_and_the_stream() {
                 paths
             };
             let running = events[..states].iter().filter(|event| {
-                // A program of `exec` runs, and nobody waits until it is ready.
+                // An exec process runs, and readiness does not wait for it.
                 (event["state"] == "ready" || event["state"] == "running")
                     && event["path"] != "."
                     && event["path"] != detached.nest.root.as_str()

@@ -33,7 +33,7 @@ fn gone(truth: &Truth) {
     for path in truth.paths() {
         let (pid, began) = (truth.host_pid(&path), &truth.process(&path)["start_time"]);
         let Ok(stat) = fs::read_to_string(format!("/proc/{pid}/stat")) else { continue };
-        // The number may have been given to somebody else.
+        // The PID may have been reused.
         let now = stat.rsplit_once(')').unwrap().1.split_whitespace().nth(19).unwrap().to_owned();
         assert_ne!(began.to_string(), now, "{path} is left");
     }

@@ -45,7 +45,7 @@ fn until_none_runs(tree: &Detached, word: &str) {
     });
 }
 
-/// Waits until somebody of the nest has this in his command line, and returns his number.
+/// Waits until a process of the nest has this command line, and returns its PID.
 fn until_runs(tree: &Detached, word: &str) -> i32 {
     tree.until(&format!("somebody runs {word}"), |tree| {
         let found = processes_of(&tree.nest).into_iter().find(|(_, line)| line.starts_with(word));
@@ -182,7 +182,7 @@ fn signals_of_the_client_are_forwarded() {
 #[test]
 fn a_killed_client_leaves_no_process_of_its_session() {
     Detached::for_each_identity(TREE, &[], |tree| {
-        // One who ignores the hang-up, and children of his.
+        // A process that ignores SIGHUP, and its children.
         let script = "trap '' HUP; sleep 1111 & sleep 1112 & while :; do sleep 0.1; done";
         let mut child = tree.start(&["exec", "@/in/deep", "sh", "-c", script]);
         until_runs(tree, "sleep 1112");
@@ -213,7 +213,7 @@ fn ten_exec_processes_do_not_delay_a_stop() {
         });
         let began = Instant::now();
         tree.run(&["down", "@"]);
-        // The default grace is ten seconds, and nobody of the tree itself takes any of it.
+        // The default grace is ten seconds, and no process of the tree itself takes any of it.
         assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
         for child in children.drain(..) {
             let outcome = ended(child);
@@ -308,7 +308,7 @@ fn a_detached_process_runs_alone_and_its_output_is_kept() {
         let path = path.trim();
         assert_eq!(path, format!("{}/in/exec.1", tree.nest.root));
         until_runs(tree, "sleep 1234");
-        // Whoever has asked for it is gone; it is not.
+        // Its client is gone; the process is not.
         let rows = tree.document(&["ps", path, "--format", "json"]);
         assert_eq!(
             (&rows["processes"][0]["state"], &rows["processes"][0]["enter"]),
@@ -319,7 +319,7 @@ fn a_detached_process_runs_alone_and_its_output_is_kept() {
             (log.contains("from ") && log.contains("wrong")).then_some(())
         });
         assert_eq!(tree.nestns(&["exec", "-d", "@/in", "no-such-program"]).code, 127);
-        // How it ends is known to whoever waits for it, and to whoever comes later.
+        // Its exit is known to clients that wait for it, and to later ones.
         let brief = tree.run(&["exec", "-d", "@/in", "sh", "-c", "sleep 0.2; exit 5"]);
         for _ in 0..2 {
             let outcome = tree.nestns(&["wait", brief.trim(), "--exit-code"]);

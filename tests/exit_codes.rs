@@ -8,7 +8,7 @@ use crate::harness::chain::{DEPTHS, chain};
 use crate::harness::identity::{Identity, for_each_identity};
 use crate::harness::nest::{Ended, Nest};
 
-/// How many trees stand at once.
+/// Number of trees that run at once.
 const BATCH: usize = 8;
 
 fn run(identity: Identity, arguments: &[&str]) -> Ended {

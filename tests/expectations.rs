@@ -1,4 +1,4 @@
-//! `nestns test`: expectations against the kernel, whoever is tested beside, and nothing is left whatever comes of it.
+//! `nestns test`: expectations against the kernel, a command beside them, and nothing is left in any case.
 
 use nix::sys::signal::Signal;
 use serde_json::Value;
@@ -80,7 +80,7 @@ fn a_wrong_expectation_fails_with_its_own_line() {
             ]
         );
         assert_eq!(ended.code, 1);
-        // Whoever is tested is asked all the same, and cannot make good what is not so.
+        // The command runs all the same, and its success does not outweigh a failed expectation.
         for (command, status) in [("exit 0", "passed"), ("exit 7", "failed")] {
             let ended = test(identity, expectations, &["--format", "json", "--", "sh", "-c", command]);
             let found = cases(&ended);
@@ -152,9 +152,9 @@ fn the_command_has_the_truth_and_its_status_counts() {
 fn the_command_runs_in_a_namespace() {
     for_each_identity(|identity| {
         let nest = Nest::new(TREE).identity(identity);
-        let (file, space) = (nest.file.display().to_string(), format!("{}/pod", nest.root));
+        let (file, namespace) = (nest.file.display().to_string(), format!("{}/pod", nest.root));
         let words =
-            ["test", &file, "--in", &space, "--", "sh", "-c", "grep -q NSpid /proc/1/status; echo $PPID; exit 3"];
+            ["test", &file, "--in", &namespace, "--", "sh", "-c", "grep -q NSpid /proc/1/status; echo $PPID; exit 3"];
         let ended = nest.start_verb(&words).wait();
         assert_eq!((ended.code, ended.stdout.lines().next()), (3, Some("0")), "{}{}", ended.stdout, ended.stderr);
     });
@@ -261,7 +261,7 @@ fn the_exits_of_processes_can_be_expected_and_are_in_the_truth() {
     for_each_identity(|identity| {
         let nest = Nest::new(topology).identity(identity);
         let file = nest.file.display().to_string();
-        // By then everything has ended, PID 1s included, and whoever is tested can still read how.
+        // By then everything has ended, PID 1s included, and the command can still read how.
         let agent = "grep -q '\"exit\":{\"code\":3}' \"$NESTNS_TRUTH\"";
         let ended = nest.start_verb(&["test", &file, "--format", "json", "--require", "--", "sh", "-c", agent]).wait();
         assert_eq!((ended.code, cases(&ended).len()), (0, 6), "{identity:?}: {}{}", ended.stdout, ended.stderr);
@@ -290,7 +290,7 @@ fn a_test_that_is_killed_ends_its_topology() {
 #[test]
 fn an_expectation_that_cannot_be_checked_is_not_a_success() {
     require!(nesting(), root());
-    // Whoever executes what it may not read cannot be looked into by its own user, on the host or in a namespace.
+    // A process that executes an unreadable file cannot be inspected by its own user, on the host or in a namespace.
     let test = |words: &[&str]| {
         let topology = "[ns.@]\nproc.p = [\"DIRECTORY/sleep\", \"1000\"]\nproc.q = { actor = \"idle\" }\n[[expect]]\nfrom = \"@/p\"\n\
                         via = \"kill\"\nsees = \"@/q\"\n[[expect]]\nfrom = \"@\"\nsees = \"@/q\"\n";

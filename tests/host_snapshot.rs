@@ -1,5 +1,5 @@
 //! The hierarchy of the whole machine: against what the kernel says without any of the program's code, against lsns(8), and
-//! with namespaces that nobody is in.
+//! with empty namespaces.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ffi::OsStr;
@@ -37,8 +37,9 @@ proc.c = { actor = "idle", count = 2 }
 /// The namespaces of a document whose paths begin so, by path.
 fn namespaces(document: &Value, root: &str) -> BTreeMap<String, Value> {
     let all = document["namespaces"].as_array().expect("a list").iter();
-    let ours = all.filter(|space| space["path"].as_str().is_some_and(|path| path.split('/').next() == Some(root)));
-    ours.map(|space| (space["path"].as_str().expect("a path").to_owned(), space.clone())).collect()
+    let ours =
+        all.filter(|namespace| namespace["path"].as_str().is_some_and(|path| path.split('/').next() == Some(root)));
+    ours.map(|namespace| (namespace["path"].as_str().expect("a path").to_owned(), namespace.clone())).collect()
 }
 
 #[test]
@@ -51,13 +52,13 @@ fn the_snapshot_has_the_tree_as_the_kernel_has_it() {
         let found = namespaces(&document, &nest.nest.root);
         let declared = truth.0["namespaces"].as_array().expect("a list");
         assert_eq!(found.len(), declared.len(), "{identity:?}");
-        for space in declared {
-            let path = space["path"].as_str().expect("a path");
+        for namespace in declared {
+            let path = namespace["path"].as_str().expect("a path");
             let found = &found[path];
             for key in ["level", "pidns", "pidns_id", "init", "labels"] {
-                assert_eq!(found[key], space[key], "{identity:?} {path} {key}");
+                assert_eq!(found[key], namespace[key], "{identity:?} {path} {key}");
             }
-            let parent = space["parent"].as_str().unwrap_or("host");
+            let parent = namespace["parent"].as_str().unwrap_or("host");
             assert_eq!(
                 (&found["parent"], &found["topology"]),
                 (&parent.into(), &nest.nest.root.as_str().into()),
@@ -97,28 +98,29 @@ fn number(value: &Value) -> u64 {
     value.as_u64().or_else(|| value.as_str()?.parse().ok()).unwrap_or(0)
 }
 
-/// What lsns(8) lists, by inode.
+/// The rows of lsns(8), by inode.
 fn listed_by_lsns(document: &Value) -> BTreeMap<u64, Listed> {
     let rows = document["namespaces"].as_array().expect("a list").iter();
     rows.map(|row| (number(&row["ns"]), (number(&row["nprocs"]), number(&row["pid"]), number(&row["pns"])))).collect()
 }
 
-/// What `tree --host` lists, by inode, without what lsns(8) does not look for.
+/// The rows of `tree --host`, by inode, without those that lsns(8) does not look for.
 fn listed_by_us(document: &Value) -> BTreeMap<u64, Listed> {
-    let spaces = document["namespaces"].as_array().expect("a list");
+    let namespaces = document["namespaces"].as_array().expect("a list");
     let processes = document["processes"].as_array().expect("a list");
-    let inodes: HashMap<&Value, u64> = spaces.iter().map(|space| (&space["path"], number(&space["pidns"]))).collect();
+    let inodes: HashMap<&Value, u64> =
+        namespaces.iter().map(|namespace| (&namespace["path"], number(&namespace["pidns"]))).collect();
     let mut lowest: HashMap<&Value, u64> = HashMap::new();
     for process in processes {
         let pid = number(&process["pids"][0]);
         lowest.entry(&process["ns"]).and_modify(|known| *known = pid.min(*known)).or_insert(pid);
     }
-    let inhabited = spaces.iter().filter(|space| space["kept_by"] == "members");
-    let row = |space: &Value| {
-        let around = inodes.get(&space["parent"]).copied().unwrap_or(0);
-        (number(&space["members"]), lowest.get(&space["path"]).copied().unwrap_or(0), around)
+    let inhabited = namespaces.iter().filter(|namespace| namespace["kept_by"] == "members");
+    let row = |namespace: &Value| {
+        let around = inodes.get(&namespace["parent"]).copied().unwrap_or(0);
+        (number(&namespace["members"]), lowest.get(&namespace["path"]).copied().unwrap_or(0), around)
     };
-    inhabited.map(|space| (number(&space["pidns"]), row(space))).collect()
+    inhabited.map(|namespace| (number(&namespace["pidns"]), row(namespace))).collect()
 }
 
 const LSNS: [&str; 5] = ["-t", "pid", "-J", "-o", "NS,NPROCS,PID,PNS"];
@@ -145,8 +147,8 @@ fn lsns_finds_the_same_namespaces_with_the_same_counts() {
     require!(lsns_with_parents());
     for_each_identity(|identity| {
         let nest = Detached::up(Nest::new(&tree_and_chain()).identity(identity));
-        let spaces = nest.truth().0["namespaces"].as_array().expect("a list").clone();
-        let mine: BTreeSet<u64> = spaces.iter().map(|space| number(&space["pidns"])).collect();
+        let namespaces = nest.truth().0["namespaces"].as_array().expect("a list").clone();
+        let mine: BTreeSet<u64> = namespaces.iter().map(|namespace| number(&namespace["pidns"])).collect();
         // Of the machine nothing but the tree stands still.
         let part = |mut all: BTreeMap<u64, Listed>| {
             all.retain(|inode, (_, _, around)| mine.contains(inode) || mine.contains(around));
@@ -160,12 +162,12 @@ fn lsns_finds_the_same_namespaces_with_the_same_counts() {
     });
 }
 
-/// In a PID namespace in which nobody else is, so that all of it can be compared, the outermost with the rest.
+/// Runs in an empty PID namespace, so that all of it can be compared, the outermost with the rest.
 #[test]
 fn lsns_counts_the_same_in_the_outermost_namespace() {
     require!(lsns_with_parents());
     // The tools are one process each, and one after the other. What `up` has left to end by itself may do so between two:
-    // whoever sees different machines before and after has to look again.
+    // where the readings before and after differ, the next ones are compared.
     let script = "\"$1\" up \"$2\" -d -q >&2 && for _ in 1 2 3 4 5; do \"$1\" tree --host --format json && \
                   lsns -t pid -J -o NS,NPROCS,PID,PNS && \"$1\" tree --host --format json; done; \"$1\" down --now -q >&2";
     for_each_identity(|identity| {
@@ -205,7 +207,7 @@ fn namespaces_kept_alive_by_a_descriptor_or_a_child_are_found() {
     let pid = truth.host_pid(&format!("{root}/in/init"));
     let kept = File::open(format!("/proc/{pid}/ns/pid")).expect("it is ours");
     nest.run(&["down", "@"]);
-    // Whoever reads the machine in another test holds both for a moment.
+    // A snapshot in another test holds both for a moment.
     let end = std::time::Instant::now() + crate::harness::wait::TIMEOUT;
     let machine = loop {
         let machine = Machine::read(Search::Everything).expect("/proc is mounted");
@@ -214,16 +216,16 @@ fn namespaces_kept_alive_by_a_descriptor_or_a_child_are_found() {
             break machine;
         }
     };
-    let space = |inode| machine.space(machine.by_inode(inode).unwrap_or_else(|| panic!("{inode} is gone")));
+    let namespace = |inode| machine.space(machine.by_inode(inode).unwrap_or_else(|| panic!("{inode} is gone")));
     // Another test may hold a copy of the descriptor for a moment, between its fork and its exec.
-    let Evidence::Descriptor { holder, number } = space(inner).evidence else { panic!("{:?}", space(inner)) };
+    let Evidence::Descriptor { holder, number } = namespace(inner).evidence else { panic!("{:?}", namespace(inner)) };
     if holder == std::process::id().cast_signed() {
         assert_eq!(number, kept.as_raw_fd());
     }
-    assert_eq!(space(outer).evidence, Evidence::Child);
-    assert_eq!(space(inner).parent, machine.by_inode(outer));
-    assert_eq!((space(inner).level, space(outer).parent), (2, Some(machine.own())));
-    // Whoever is not looking for them does not find them, and when they are let go, nobody does.
+    assert_eq!(namespace(outer).evidence, Evidence::Child);
+    assert_eq!(namespace(inner).parent, machine.by_inode(outer));
+    assert_eq!((namespace(inner).level, namespace(outer).parent), (2, Some(machine.own())));
+    // A search for members does not find them, and when they are released, no search does.
     let find = |search| Machine::read(search).expect("/proc is mounted").by_inode(inner);
     assert_eq!(find(Search::Members), None);
     drop((machine, kept));
@@ -255,13 +257,13 @@ fn namespaces_kept_alive_by_a_mount_are_found_in_any_mount_namespace() {
     }
     let inode: u64 = String::from_utf8(line).expect("text").parse().expect("an inode");
     let machine = Machine::read(Search::Everything).expect("/proc is mounted");
-    let space = machine.by_inode(inode).map(|id| machine.space(id));
-    let evidence = space.map(|space| space.evidence.clone());
+    let namespace = machine.by_inode(inode).map(|id| machine.space(id));
+    let evidence = namespace.map(|namespace| namespace.evidence.clone());
     drop(shell.stdin.take());
     shell.wait().expect("it is our child");
     let Some(Evidence::Mount { seen_by, path }) = evidence else { panic!("{evidence:?}") };
     assert_eq!((seen_by, path), (shell.id().cast_signed(), directory.path().join("kept")));
-    assert_eq!(space.and_then(|space| space.parent), Some(machine.own()));
+    assert_eq!(namespace.and_then(|namespace| namespace.parent), Some(machine.own()));
 }
 
 #[test]
@@ -270,7 +272,7 @@ fn a_process_with_a_name_that_is_not_text_is_listed() {
     let program = directory.path().join(OsStr::from_bytes(b"c\xfft"));
     std::os::unix::fs::symlink("/bin/cat", &program).expect("the directory is our own");
     let mut child = Command::new(program).stdin(Stdio::piped()).spawn().expect("it is a program");
-    // Whoever has spawned it goes on a moment before the kernel gives it its name.
+    // `spawn` returns a moment before the kernel gives the process its name.
     let end = std::time::Instant::now() + crate::harness::wait::TIMEOUT;
     let name = loop {
         let machine = Machine::read(Search::Members).expect("/proc is mounted");
@@ -291,10 +293,10 @@ fn the_snapshot_of_the_host_is_consistent() {
     assert_eq!(machine.space(machine.own()).inode, own);
     let mut compared = 0;
     for process in machine.processes() {
-        // Those that are there no more are nobody's business.
+        // Processes that have ended are left out.
         let Some(inode) = kernel::namespace(process.pid(), "pid") else { continue };
         let Some(now) = kernel::process(process.pid()).filter(|now| now.numbers == process.numbers) else { continue };
-        assert_eq!(process.space.map(|space| machine.space(space).inode), Some(inode), "{now:?}");
+        assert_eq!(process.space.map(|namespace| machine.space(namespace).inode), Some(inode), "{now:?}");
         compared += 1;
     }
     assert!(compared > 1);

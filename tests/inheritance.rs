@@ -1,5 +1,5 @@
-//! What a program finds of its caller and of nestns: its own three descriptors, the caller's signals and umask, a session of
-//! its own, and of the environment nothing in its PID 1.
+//! Attributes that a program has from its caller and from nestns: three descriptors, the caller's signals and umask, a session
+//! of its own, and of the environment nothing in its PID 1.
 
 use std::fs;
 use std::time::{Duration, Instant};

@@ -42,7 +42,7 @@ fn collapse(identity: Identity, level: usize, init: &str) {
     let began = Instant::now();
     // A tenth of this is the aim; a loaded machine gets the rest.
     let limit = Duration::from_secs(10);
-    // The numbers may be somebody else's by now, but not below the same controller.
+    // The PIDs may be reused by now, but not below the same controller.
     let survive = || kernel::descendants(controller).iter().any(|process| victims.contains(&process.pid));
     within(limit, || (!survive()).then_some(()))
         .unwrap_or_else(|| panic!("{identity:?}: {:?}", kernel::descendants(controller)));

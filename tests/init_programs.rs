@@ -12,7 +12,7 @@ use crate::harness::identity::{Identity, for_each_identity};
 use crate::harness::nest::Nest;
 use crate::harness::requirement::{installed, is_met};
 
-/// What is known from outside of TERM for such a PID 1.
+/// Disposition of TERM of a PID 1 as it is known from outside.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Expected {
     Taken,
@@ -29,7 +29,7 @@ struct Specimen {
     expected: Expected,
 }
 
-/// Each mode is a way to take TERM; `up` exists when that way is taken. The library of C is asked by ctypes where Python has no
+/// A mode for each way to handle TERM; `up` exists when it is set up. The C library is called by ctypes where Python has no
 /// such call.
 const PYTHON: &str = r#"
 import ctypes, os, select, signal, struct, sys, threading, time
@@ -139,7 +139,7 @@ fn zoo() -> Vec<Specimen> {
 }
 
 fn nest(zoo: &[Specimen], identity: Identity) -> Nest {
-    // Whoever is deaf is killed at his deadline, which is long enough for everybody else on a busy machine.
+    // A PID 1 that ignores TERM is killed at its deadline, which is long enough for the others on a busy machine.
     let mut topology =
         "on_exit = \"ignore\"\n[defaults.ns]\nstop = { grace = \"8s\" }\n[ns.@]\nproc.idle = { actor = \"idle\" }\n"
             .to_owned();
@@ -167,7 +167,7 @@ fn nest(zoo: &[Specimen], identity: Identity) -> Nest {
     nest
 }
 
-/// Whether it has come to where it takes TERM as it means to.
+/// True when it has set up its handling of TERM.
 fn is_started(directory: &Path, specimen: &Specimen, pid: i32) -> bool {
     match specimen.name {
         // They have nothing that would tell.
@@ -222,7 +222,7 @@ fn kill_reaches_inits_that_handle_the_signal_and_names_the_others() {
             };
             assert_eq!(found, specimen.expected, "{identity:?}, {}: {signals:#}", specimen.name);
         }
-        // Nobody but the deaf: nothing is sent.
+        // Only PID 1s that ignore it: nothing is sent.
         let words: Vec<String> = deaf.iter().map(|name| format!("@/{name}/init")).collect();
         let mut command: Vec<&str> = vec!["kill"];
         command.extend(words.iter().map(String::as_str));
@@ -233,7 +233,7 @@ fn kill_reaches_inits_that_handle_the_signal_and_names_the_others() {
             "{}",
             refused.stderr
         );
-        // All of them at once: the deaf are named, and cost nobody else the signal.
+        // All of them at once: those that ignore it are named, and the others get it.
         let words: Vec<String> = zoo.iter().map(|specimen| format!("@/{}/init", specimen.name)).collect();
         let mut command: Vec<&str> = vec!["kill"];
         command.extend(words.iter().map(String::as_str));
@@ -248,7 +248,7 @@ fn kill_reaches_inits_that_handle_the_signal_and_names_the_others() {
         for name in &deaf {
             assert!(outcome.stderr.contains(&format!("`{root}/{name}/init`")), "{identity:?}: {}", outcome.stderr);
         }
-        // The kernel agrees: who was reached goes, who was not stays.
+        // The kernel agrees: those that were reached exit, and no other.
         fs::write(detached.nest.directory.path().join("late.go"), "").unwrap();
         for name in &listening {
             detached.run(&["wait", &format!("@/{name}"), "--for", "gone", "--timeout", "50s"]);

@@ -128,7 +128,7 @@ fn a_process_with_a_name_that_is_not_text_is_inspected() {
         let process = &detached.document(&["inspect", "@/odd", "--format", "json"])["process"];
         assert_eq!(process["problems"], serde_json::json!({}));
         assert_eq!(process["kernel"]["state"], "S (sleeping)");
-        // Each of these reads when it has begun, what it takes, or who it is.
+        // Each of these reads its own start time, memory or user.
         for verb in [
             &["see", "@", "@/odd"][..],
             &["pid", "@/odd"],

@@ -1,4 +1,4 @@
-//! Ctrl-C once and twice, TERM, HUP, and a reader who leaves: during the build, the run and the stop.
+//! Ctrl-C once and twice, TERM, HUP, and a closed standard output: during the build, the run and the stop.
 
 use std::fmt::Write as _;
 use std::io::Read as _;
@@ -17,7 +17,7 @@ use crate::harness::wait::until;
 /// The kernel's part of a second Ctrl-C, on the slowest machine.
 const AT_ONCE: Duration = Duration::from_secs(2);
 
-/// Somebody in it does not hear, and may take his time.
+/// A process in it ignores TERM, and has a long grace.
 const DEAF: &str = r#"
 [ns.@]
 proc.idle = { actor = "idle" }
@@ -40,7 +40,7 @@ fn wide(size: usize) -> String {
     text
 }
 
-/// Whether the tree has its name: what is built comes next.
+/// True when the tree has its name, before anything is built.
 fn is_claimed(nest: &Nest) -> bool {
     std::fs::read_dir(nest.state()).is_ok_and(|mut entries| entries.next().is_some())
 }
@@ -227,7 +227,7 @@ fn control_z_suspends_and_fg_resumes() {
         let idle = truth.host_pid(&format!("{}/idle", shell.nest.root));
         shell.send("fg\r");
         shell.expect(" up ");
-        // It is the foreground again, and it hears: the tree stops when somebody asks.
+        // It is in the foreground again and takes signals: the tree stops on request.
         kill(Pid::from_raw(idle), None).expect("the tree has gone on");
         shell.send(b"\x03");
         shell.expect("stopping: got INT");

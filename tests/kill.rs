@@ -1,4 +1,4 @@
-//! `nestns kill`: who is signalled, who is not, and what is said of it.
+//! `nestns kill`: the processes that are signalled, those that are not, and the messages.
 
 use std::fs;
 use std::process::{Command, Stdio};
@@ -54,7 +54,7 @@ fn a_process_is_signalled_by_path_and_by_pid() {
         let inside = format!("@/deep#{}", pids[2]);
         assert_eq!(detached.run(&["kill", "-s", "sigkill", &inside]), format!("{root}/deep/job\n"));
         assert_eq!(exit_of(detached, "@/deep/job"), format!("{root}/deep/job: KILL\n"));
-        // The number of nobody any more, and a namespace that counts otherwise.
+        // A PID that is not in use, and a namespace with other PIDs.
         let again = detached.nestns(&["kill", &inside]);
         assert_eq!(again.code, 1);
         assert!(again.stderr.contains("which has ended"), "{}", again.stderr);
@@ -87,7 +87,7 @@ fn an_address_of_several_processes_requires_all() {
             assert!(outcome.stderr.contains("nothing was sent") && outcome.stderr.contains("--all"), "{outcome:?}");
         }
         let three = [0, 1, 2].map(|index| format!("{root}/w.{index}/job\n")).concat();
-        // CONT ends nobody, so that they can be signalled again.
+        // CONT ends no process, so that they can be signalled again.
         for words in [
             &["kill", "-s", "CONT", "@/w.*/job"][..],
             &["kill", "-s", "CONT", "**/w.0..2/{job,nothing}"],
@@ -169,7 +169,7 @@ fn in_namespace_of(running: &Running, words: &[&str]) -> std::process::Output {
 /// Signals a stranger by its PID through the control socket, with each start time that a client could have recorded.
 fn signal_stranger(running: &Running, path: &str, process: &Value, number: i32) {
     let lives = || in_namespace_of(running, &["kill", "-0", &number.to_string()]).status.success();
-    // By whoever has looked before: the recorded number, with the start time that went with it.
+    // The recorded PID, with the start time that was recorded with it.
     let mut client = Client::connect(&running.nest.state().join(&running.nest.root)).unwrap();
     let start_time = process["start_time"].as_u64().unwrap();
     for start_time in [start_time, start_time + 1] {
@@ -183,7 +183,7 @@ fn signal_stranger(running: &Running, path: &str, process: &Value, number: i32) 
         }
         assert!(lives());
     }
-    // Not even with his own: he is nobody of the topology.
+    // Not even with its own start time: it is no process of the topology.
     let stat = in_namespace_of(running, &["cat", &format!("/proc/{number}/stat")]).stdout;
     let stat = String::from_utf8_lossy(&stat).into_owned();
     let start_time = stat[stat.rfind(')').unwrap()..].split(' ').nth(20).unwrap().parse().unwrap();

@@ -11,7 +11,7 @@ use nix::sys::resource::{Resource, setrlimit};
 const NAMESPACES: usize = 100_000;
 
 /// In MiB: 200 for what is used, and some for room that lists have and never touch. The tests' build of the program is
-/// larger than the one that people use.
+/// larger than the one that is installed.
 const ADDRESS_SPACE: u64 = 224;
 
 const BODY: &str = "init = \"pause\"\nproc.a = { actor = \"idle\" }\n";

@@ -1,5 +1,5 @@
-//! What killed controllers leave: the next `up` or `down` of the name ends it, believes nothing but the kernel, and touches
-//! nothing that nestns has not made.
+//! Leftovers of killed controllers: the next `up` or `down` of the name ends them, believes nothing but the kernel, and
+//! touches nothing that nestns has not made.
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, chown, symlink};
@@ -50,7 +50,7 @@ pub(crate) fn has_ended(pid: Pid) -> bool {
     kernel::process(pid.as_raw()).is_none_or(|process| process.state == 'Z')
 }
 
-/// Kills a controller and its guardian in one moment, as nobody but a machine short of memory does it.
+/// Kills a controller and its guardian in one moment, as only the kernel's OOM killer does.
 pub(crate) fn kill_both(truth: &Value) {
     let controller = number(&truth["controller"]);
     let guardian = kernel::guardian(controller).expect("it has one");
@@ -241,7 +241,7 @@ fn of_two_simultaneous_starts_one_wins_and_the_other_reports_it() {
                 .collect();
             let won = said.iter().filter(|(code, text)| *code == Some(0) && text.contains("ready in")).count();
             assert_eq!(won, 1, "{identity:?}, {round}: {said:?}");
-            // Who comes when the other one stands already is told that it is the same.
+            // A start after the other one has finished is told that the same topology runs.
             let lost = said.iter().filter(|(code, text)| {
                 (*code == Some(1) && text.contains("is already running"))
                     || (*code == Some(0) && text.contains("already running with the same content"))

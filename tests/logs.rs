@@ -20,7 +20,7 @@ fn up(topology: &str, identity: Identity) -> Detached {
     Detached::up(Nest::new(topology).identity(identity))
 }
 
-/// One object a line of the log, as `logs` shows them.
+/// The lines of the log, as `logs` shows them.
 fn logs(detached: &Detached, arguments: &[&str]) -> Vec<Value> {
     let words: Vec<&str> = ["logs", "--format", "json"].into_iter().chain(arguments.iter().copied()).collect();
     objects(&detached.run(&words))
@@ -30,7 +30,7 @@ fn texts(lines: &[Value]) -> Vec<&str> {
     lines.iter().map(|line| line["text"].as_str().expect("it is text")).collect()
 }
 
-/// What is readable of a child's output at its end, which has to come by itself.
+/// Outcome of a child that has to end by itself.
 fn until_end(mut child: Child, limit: Duration) -> crate::harness::Outcome {
     let (mut stdout, mut stderr) = (child.stdout.take().unwrap(), child.stderr.take().unwrap());
     let out = std::thread::spawn(move || {
@@ -53,7 +53,7 @@ fn until_end(mut child: Child, limit: Duration) -> crate::harness::Outcome {
     crate::harness::Outcome { code, stdout: text(out), stderr: text(err) }
 }
 
-/// Each writes when the one before it has ended, so that there is one order.
+/// Processes that each write when the one before has ended, so that there is one order.
 const CHAIN: &str = r#"
 [ns.@]
 proc.a = { sh = 'echo one', oneshot = true }

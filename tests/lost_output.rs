@@ -1,4 +1,4 @@
-//! Output, events and truth that could not be kept: told where somebody looks, and marked where something is missing.
+//! Output, events and truth that could not be kept: reported by the verbs, and marked where something is missing.
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, chown};
@@ -112,7 +112,7 @@ fn output_dropped_by_log_bytes_is_marked_and_counted() {
         // A limit that does what it is for is no problem of the topology.
         let document = tree.document(&["ls", "--format", "json"]);
         assert!(document["topologies"][0]["problem"].is_null(), "{document}");
-        // Who follows from the end misses nothing, and is told of nothing.
+        // A follower from the end misses nothing, and is told of nothing.
         let tail = objects(&tree.run(&["logs", "@/loud", "--tail", "5", "--format", "json"]));
         assert!(tail.iter().all(|line| line["stream"] != "notice"), "{tail:?}");
     });

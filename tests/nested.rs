@@ -45,9 +45,10 @@ fn a_tree_inside_a_tree_is_below_it_and_is_stopped_with_it() {
         let inner_root = processes.iter().find(|process| process.numbers.len() == 5 && process.numbers[4] == 1);
         let inner_root = inner_root.expect("the root of the inner tree");
         assert_eq!(Some(kernel::parent_namespace(inner_root.pid)), innermost, "{identity:?}");
-        // Two processes in each of the inner namespaces at most, and nobody deeper.
-        let spaces: HashSet<_> = processes.iter().filter_map(|process| kernel::namespace(process.pid, "pid")).collect();
-        assert_eq!(spaces.len(), 6, "the host's, three and two: {identity:?}");
+        // Two processes in each of the inner namespaces at most, and none deeper.
+        let namespaces: HashSet<_> =
+            processes.iter().filter_map(|process| kernel::namespace(process.pid, "pid")).collect();
+        assert_eq!(namespaces.len(), 6, "the host's, three and two: {identity:?}");
         let ended = running.stop();
         assert_eq!(ended.code, 130, "{identity:?}: {}", ended.stderr);
         assert!(!ended.stderr.contains("killed at deadline"), "{identity:?}: {}", ended.stderr);

@@ -41,7 +41,7 @@ fn a_hundred_orphans_of_mixed_lifetimes_are_reaped() {
             answer(&mut running, "left");
             for orphan in strangers() {
                 let left = orphan.parent == reaper;
-                // The other one may still be making his.
+                // The other one may still be making its own.
                 assert!(left || orphan.parent != controller, "{identity:?} {init} {depth}: {orphan:?}");
             }
             running.until("both have left theirs", |nest| {
@@ -58,7 +58,7 @@ fn a_hundred_orphans_of_mixed_lifetimes_are_reaped() {
     }
 }
 
-/// Whoever was inherited and reaped is in the events, by his number in the namespace and with his end.
+/// A reaped orphan is in the events, with its PID in the namespace and its exit.
 #[test]
 fn reaped_orphans_are_reported() {
     let topology = r#"

@@ -1,4 +1,4 @@
-//! What programs write reaches the reader, whole lines and all of them, and no reader can hold a stop up.
+//! Output of programs: it reaches the reader in whole lines and completely, and no reader can delay a stop.
 
 use std::fmt::Write as _;
 use std::io::Read as _;
@@ -92,7 +92,7 @@ fn a_very_long_line_is_shown_in_pieces_without_loss() {
     });
 }
 
-/// `up` with a standard output that nobody reads.
+/// `up` with a standard output that is not read.
 fn unread(nest: &Nest) -> Child {
     let words = nest.words_for_up();
     let words: Vec<&str> = words.iter().map(String::as_str).collect();

@@ -66,7 +66,7 @@ fn the_rest_keeps_running_and_the_part_can_be_restarted() {
     });
 }
 
-/// What is inside of one that was taken down cannot come back for itself, and that is said.
+/// Reports that a process cannot restart without its namespace.
 #[test]
 fn nothing_restarts_without_its_namespace() {
     require!(nesting());
@@ -81,7 +81,7 @@ fn nothing_restarts_without_its_namespace() {
     assert!(runs(&detached, "@/a/b/deep"));
 }
 
-/// Both members of a namespace are taken down, one after the other.
+/// Takes both processes of a namespace down, one after the other.
 #[test]
 fn one_process_is_taken_down_alone() {
     for_each_identity(|identity| {
@@ -95,7 +95,7 @@ fn one_process_is_taken_down_alone() {
     });
 }
 
-/// `--now` kills, and whoever is being asked already is killed for all who wait.
+/// `--now` kills, also a process whose stop was requested by another client.
 #[test]
 fn processes_that_ignore_the_stop_are_killed() {
     require!(nesting());
@@ -121,7 +121,7 @@ proc.deaf = { actor = "ignore-term", stop = { grace = "600s" } }
     assert!(runs(&detached, "@/stays") && !runs(&detached, "@/deaf") && !runs(&detached, "@/in/deaf"));
 }
 
-/// No rule takes for a failure what was taken down on purpose.
+/// Exits on request are failures by no rule.
 #[test]
 fn on_exit_ignores_what_was_taken_down() {
     require!(nesting());
@@ -145,7 +145,7 @@ proc.d = { cmd = ["sleep", "1000"] }
     assert!(runs(&detached, "@/a") && runs(&detached, "@/c/d") && !runs(&detached, "@/b"));
 }
 
-/// Whoever waits for something that was taken down waits for its return.
+/// Dependents of a process that was taken down wait for its restart.
 #[test]
 fn dependents_of_what_was_taken_down_keep_waiting() {
     require!(nesting());
@@ -167,7 +167,7 @@ proc.second = { cmd = ["sleep", "1000"], after = { first = "ok" } }
     });
 }
 
-/// Where the last root was taken down nothing is left to hold.
+/// The topology ends with its last root.
 #[test]
 fn taking_down_the_last_root_ends_the_topology() {
     require!(nesting());

@@ -21,7 +21,7 @@ use crate::harness::requirement::{Missing, is_met, nesting, require, root};
 use crate::harness::wait::within;
 use crate::leftovers::kill_both;
 
-/// Somebody who counts, a namespace inside, one that is moved in, and a namespace that a program makes.
+/// A process that counts, a namespace inside, a joined process, and a namespace that a program makes.
 const TREE: &str = r#"
 [ns.@]
 proc.count = { sh = "while :; do echo tick >> DIRECTORY/run/outer; sleep 0.01; done" }
@@ -32,14 +32,14 @@ proc.own = { sh = "exec unshare --pid --fork --kill-child sh -c 'while :; do ech
 proc.count = { sh = "while :; do echo tick >> DIRECTORY/run/other; sleep 0.01; done" }
 "#;
 
-/// Where cgroups of version 2 are mounted.
+/// Mount point of the cgroups of version 2.
 fn mount() -> Option<PathBuf> {
     let text = fs::read_to_string("/proc/self/mountinfo").expect("/proc is mounted");
     let line = text.lines().find(|line| line.contains(" - cgroup2 "))?;
     Some(line.split(' ').nth(4)?.into())
 }
 
-/// A cgroup that an ordinary user may do with what he likes, as a service manager gives him one.
+/// A cgroup that is delegated to an ordinary user, as by a service manager.
 struct Delegation(PathBuf);
 
 impl Delegation {
@@ -74,12 +74,12 @@ pub(crate) struct Stage {
     group: Delegation,
 }
 
-/// The topology, as root and as an ordinary user in a cgroup that was given to him.
+/// The topology, as root and as an ordinary user in a delegated cgroup.
 fn stages(topology: &str) -> Vec<Stage> {
     stages_with(topology, &[])
 }
 
-/// The same with variables in the environment.
+/// The topology with variables in the environment.
 pub(crate) fn stages_with(topology: &str, variables: &[(&str, &str)]) -> Vec<Stage> {
     if ![nesting(), root(), cgroups()].into_iter().all(is_met) {
         return Vec::new();
@@ -89,7 +89,7 @@ pub(crate) fn stages_with(topology: &str, variables: &[(&str, &str)]) -> Vec<Sta
         let group = Delegation::make(&mount);
         let nest = Nest::new(topology).identity(identity);
         let mut nest = variables.iter().fold(nest, |nest, (name, value)| nest.env(name, value));
-        // The group is entered by root, whom the wrapper makes the user afterwards.
+        // The cgroup is entered by root; the wrapper changes to the user afterwards.
         nest.identity = Identity::Own;
         let change = if identity == Identity::Ordinary {
             format!("setpriv --reuid={ORDINARY} --regid={ORDINARY} --clear-groups")
@@ -112,19 +112,19 @@ impl Stage {
         entries.map(|entry| entry.path()).filter(is_ours).collect()
     }
 
-    /// How far somebody has counted.
+    /// The count of a process.
     fn count(&self, who: &str) -> usize {
         let path = self.detached.nest.directory.path().join("run").join(who);
         fs::read_to_string(path).map_or(0, |text| text.lines().count())
     }
 
-    /// Waits until somebody counts.
+    /// Waits until a process counts.
     fn until_counting(&self, who: &str) {
         let before = self.count(who);
         self.detached.until(&format!("{who} counts"), |_| (self.count(who) > before + 2).then_some(()));
     }
 
-    /// Makes sure that somebody does not.
+    /// Makes sure that a process does not count.
     fn is_frozen(&self, who: &str) {
         let before = self.count(who);
         // Fifteen times as long as it takes to count once more.

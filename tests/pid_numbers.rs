@@ -19,13 +19,13 @@ fn a_chain_of_any_depth_has_the_documented_pids_and_parents() {
             .into_iter()
             .flat_map(|identity| [Init::Builtin, Init::Pause, Init::Actor, Init::Program].map(|init| (identity, init)))
         {
-            let space = |(index, path): (usize, String)| Namespace {
+            let namespace = |(index, path): (usize, String)| Namespace {
                 path,
                 parent: index.checked_sub(1),
                 init,
                 processes: vec![Enter::Fork, Enter::Join],
             };
-            let blueprint = Blueprint(paths(depth).into_iter().enumerate().map(space).collect());
+            let blueprint = Blueprint(paths(depth).into_iter().enumerate().map(namespace).collect());
             let mut running = Nest::new(&blueprint.topology()).identity(identity).up();
             let truth = running.until_running();
             blueprint.confirm(&running, &truth);
@@ -57,7 +57,7 @@ fn a_program_sees_its_own_pid_its_parent_and_exactly_the_members_below() {
             for (index, path) in paths(depth).iter().enumerate() {
                 writeln!(topology, "[ns.{path:?}]").expect("memory");
                 for (name, enter) in [("forked", "fork"), ("joined", "join")] {
-                    // No fork, and nobody ends: what one sees is what all see.
+                    // No fork, and no exit: what one sees is what all see.
                     let tells = format!(
                         "set -- /proc/[0-9]*; echo {name} {index} self $$ $PPID; echo {name} {index} seen $*; exec sleep 1000"
                     );
@@ -112,10 +112,10 @@ fn a_proc_read_from_the_host_lists_the_same_members() {
 #[test]
 fn a_wide_tree_has_the_structure_of_the_file() {
     // Three levels of three: 39 namespaces.
-    let mut spaces: Vec<Namespace> = Vec::new();
+    let mut namespaces: Vec<Namespace> = Vec::new();
     let mut plant = |path: String, parent| {
-        spaces.push(Namespace { path, parent, init: Init::Builtin, processes: vec![Enter::Fork] });
-        spaces.len() - 1
+        namespaces.push(Namespace { path, parent, init: Init::Builtin, processes: vec![Enter::Fork] });
+        namespaces.len() - 1
     };
     let mut last: BTreeMap<String, usize> = BTreeMap::new();
     for root in 0..3 {
@@ -131,8 +131,8 @@ fn a_wide_tree_has_the_structure_of_the_file() {
             }
         }
     }
-    assert_eq!(spaces.iter().map(|space| &space.path).collect::<HashSet<_>>().len(), 39);
-    let blueprint = Blueprint(spaces);
+    assert_eq!(namespaces.iter().map(|namespace| &namespace.path).collect::<HashSet<_>>().len(), 39);
+    let blueprint = Blueprint(namespaces);
     for_each_identity(|identity| {
         let mut running = Nest::new(&blueprint.topology()).identity(identity).up();
         let truth = running.until_running();

@@ -1,5 +1,5 @@
-//! What the kernel's rule about PID 1 (a signal without a handler is dropped) means for a stop, and who inside a namespace
-//! may stop it.
+//! The kernel's rule about PID 1 (a signal without a handler is dropped) in a stop, and the processes inside a
+//! namespace that may stop it.
 
 use crate::harness::chain::{DEPTHS, chain, path};
 use crate::harness::document::{step, timeline};

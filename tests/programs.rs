@@ -1,4 +1,4 @@
-//! What a process's keys give its program: environment, directory, user, standard descriptors.
+//! Keys of a process that set up its program: environment, directory, user, standard descriptors.
 
 use std::fs;
 use std::process::Command;

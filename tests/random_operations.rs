@@ -44,7 +44,7 @@ const PROCESSES: [(&str, &str); 7] =
 enum Operation {
     /// A program that ends at once.
     Execute(usize),
-    /// One that stays.
+    /// A program that stays.
     ExecuteDetached(usize),
     KillProcess(usize),
     KillNamespace(usize),
@@ -76,12 +76,12 @@ fn operations() -> impl Strategy<Value = Vec<Operation>> {
     vec(operation, 100)
 }
 
-/// What should be there.
+/// The expected state.
 #[derive(Debug, Default)]
 struct Model {
     /// Namespaces that stand.
     namespaces: BTreeSet<&'static str>,
-    /// Those that were paused by themselves.
+    /// The namespaces that were paused by name.
     paused: BTreeSet<&'static str>,
     /// Processes that run, by their paths below the root.
     running: BTreeSet<String>,
@@ -116,12 +116,12 @@ impl Model {
         self.namespaces.iter().any(|&other| other == namespace)
     }
 
-    /// Whether it, or one around it, is frozen.
+    /// True if it, or a namespace around it, is frozen.
     fn is_frozen(&self, namespace: &str) -> bool {
         self.paused.iter().any(|&outer| is_inside(namespace, outer))
     }
 
-    /// Whether anything in it or around it is frozen.
+    /// True if anything in it or around it is frozen.
     fn is_touched(&self, namespace: &str) -> bool {
         self.is_frozen(namespace) || self.paused.iter().any(|inner| is_inside(inner, namespace))
     }
@@ -179,7 +179,7 @@ impl Run {
 
     fn kill_process(&mut self, (home, name): (&'static str, &'static str)) {
         if self.model.is_frozen(home) {
-            // It is dead at once; but who is to reap it is frozen, and nobody is told before that goes on.
+            // It is dead at once; but its parent is frozen, and its exit is not known before that is resumed.
             return;
         }
         let path = format!("{home}/{name}");
@@ -312,7 +312,7 @@ impl Run {
             let strange: Vec<_> = running.difference(&expected).collect();
             return Some(format!("missing {missing:?}, strange {strange:?}"));
         }
-        // Whoever is in the namespaces is known, but for the children of `e`.
+        // All processes in the namespaces are known, but for the children of `e`.
         let members = members();
         for (namespace, (inode, count)) in &inodes {
             let children = if namespace == "/mid/in" && running.contains("/mid/in/e") { 2 } else { 0 };
@@ -340,7 +340,7 @@ fn inode_of(pid: i64) -> Option<u64> {
     fs::metadata(format!("/proc/{pid}/ns/pid")).ok().map(|metadata| metadata.ino())
 }
 
-/// How many processes are in each PID namespace.
+/// Number of processes in each PID namespace.
 fn members() -> BTreeMap<u64, usize> {
     let mut members = BTreeMap::new();
     for entry in fs::read_dir("/proc").expect("/proc is mounted").flatten() {
@@ -360,7 +360,7 @@ fn after_every_operation_the_kernel_has_what_the_model_says() {
         let mut runner = TestRunner::new_with_rng(config, TestRng::deterministic_rng(RngAlgorithm::ChaCha));
         let result = runner.run(&operations(), |operations| {
             let tree = Detached::up(Nest::new(TOPOLOGY).identity(identity));
-            // An ordinary user has no cgroup of his own here.
+            // An ordinary user has no delegated cgroup here.
             let can_pause = identity == Identity::Own && nix::unistd::geteuid().is_root();
             let mut run = Run { tree, model: Model::new(), can_pause };
             run.compare(&[]);

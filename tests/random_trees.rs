@@ -10,16 +10,16 @@ use crate::harness::identity::{Identity, identities};
 use crate::harness::nest::Nest;
 use crate::harness::requirement::{nesting, require};
 
-/// More levels than anybody has used yet.
+/// Greatest depth of a random tree.
 const DEEPEST: usize = 10;
 
 pub(crate) fn blueprints() -> impl Strategy<Value = Blueprint> {
     let init =
         prop_oneof![4 => Just(Init::Builtin), 2 => Just(Init::Pause), 2 => Just(Init::Actor), 1 => Just(Init::Program)];
     let enter = prop_oneof![2 => Just(Enter::Fork), 1 => Just(Enter::Join)];
-    let space = (any::<u32>(), any::<bool>(), init, vec(enter, 0..3));
-    vec(space, 1..60).prop_map(|seeds| {
-        let mut spaces: Vec<Namespace> = Vec::new();
+    let namespace = (any::<u32>(), any::<bool>(), init, vec(enter, 0..3));
+    vec(namespace, 1..60).prop_map(|seeds| {
+        let mut namespaces: Vec<Namespace> = Vec::new();
         for (index, (seed, near, init, processes)) in seeds.into_iter().enumerate() {
             let seed = seed as usize;
             // Half of them go below one of the last three, or no tree would ever be deep.
@@ -29,17 +29,17 @@ pub(crate) fn blueprints() -> impl Strategy<Value = Blueprint> {
                 _ if near => Some(index - 1 - (seed / 16) % index.min(3)),
                 _ => Some((seed / 16) % index),
             };
-            let parent = candidate.filter(|&parent| spaces[parent].path.split('/').count() < DEEPEST);
+            let parent = candidate.filter(|&parent| namespaces[parent].path.split('/').count() < DEEPEST);
             // A root has the nest's name in its own, so that what it leaves behind is found.
             let path =
-                parent.map_or_else(|| format!("@-{index}"), |parent| format!("{}/n{index}", spaces[parent].path));
-            spaces.push(Namespace { path, parent, init, processes });
+                parent.map_or_else(|| format!("@-{index}"), |parent| format!("{}/n{index}", namespaces[parent].path));
+            namespaces.push(Namespace { path, parent, init, processes });
         }
-        Blueprint(spaces)
+        Blueprint(namespaces)
     })
 }
 
-/// As one's own, then as an ordinary user; where the tests are long, each of them twice.
+/// The identities of the runs; where the tests are long, each of them twice.
 fn runs() -> Vec<Identity> {
     let mut runs = identities();
     if runs.len() == 1 || std::env::var_os("NESTNS_LONG").is_some() {

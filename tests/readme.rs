@@ -74,7 +74,7 @@ fn the_script_is_that_of_the_examples_and_runs() {
     assert_eq!(blocks("shell"), [fs::read_to_string(&path).expect("it is there")]);
     for_each_identity(|identity| {
         let nest = Nest::new("").identity(identity);
-        // Where everybody may read them.
+        // A place that every user may read.
         for name in ["pod.toml", "pod.sh"] {
             let example = path.with_file_name(name);
             fs::copy(example, nest.directory.path().join(name)).expect("the directory is writable");

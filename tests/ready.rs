@@ -1,4 +1,4 @@
-//! Readiness: each kind of probe, who waits for it, and what a start comes to that never becomes ready.
+//! Readiness: each kind of probe, the dependents that wait for it, and a start that never becomes ready.
 
 use std::fs;
 use std::os::linux::net::SocketAddrExt as _;
@@ -26,7 +26,7 @@ const PROBED: [&str; 6] = [
     "{ sh = 'sleep 0.1; : > DIRECTORY/cue; (echo more; echo) >&9; echo again >&9; exec sleep 1000', ready = { fd = 9 } }",
 ];
 
-/// When something has happened, by the place of its line.
+/// Index of an event.
 fn place(events: &[Value], event: &str, path: &str) -> usize {
     let found = events.iter().position(|line| line["event"] == event && line["path"] == path);
     found.unwrap_or_else(|| panic!("no {event} of {path}: {events:#?}"))

@@ -1,4 +1,4 @@
-//! What went wrong once, with people who tried: each as it was met.
+//! Faults that users have met, each as it was found.
 
 use std::fs;
 use std::os::fd::AsRawFd as _;
@@ -22,7 +22,7 @@ fn a_process_that_waits_for_a_dependency_does_not_delay_a_stop() {
         running.until_running();
         let ended = running.stop();
         let document: serde_json::Value = serde_json::from_str(&ended.stdout).expect("one document");
-        // The grace is five seconds, and nobody needed it.
+        // The grace is five seconds, and no process needed it.
         assert!(document["stop"]["ms"].as_f64().expect("a time") < 2000.0, "{document:#}");
     });
 }

@@ -38,7 +38,7 @@ proc.member = { cmd = ["sleep", "1000"], enter = "join" }
 proc.x = { cmd = ["sleep", "1000"] }
 "#;
 
-/// Who everybody is: all numbers by path.
+/// The PIDs of all processes, by path.
 fn numbers(truth: &Truth) -> BTreeMap<String, Vec<i32>> {
     let exists = |path: &String| truth.process(path)["pids"][0].is_number();
     truth.paths().into_iter().filter(exists).map(|path| (path.clone(), truth.pids(&path))).collect()
@@ -152,7 +152,7 @@ fn the_effects_are_reported_first() {
     assert!(nothing.stderr.contains("there is no namespace or process"), "{}", nothing.stderr);
 }
 
-/// What has ended by itself is started again, with its conditions.
+/// Restarts a process that has exited by itself, after its conditions.
 #[test]
 fn an_exited_process_restarts_after_its_conditions() {
     require!(nesting());
@@ -282,7 +282,7 @@ fn a_stop_in_the_middle_of_a_restart() {
     });
 }
 
-/// Signals from around mean nothing to a PID 1 whose line is held, or that was not called.
+/// Signals from outside do not affect a PID 1 that has a control channel, or that was not called.
 #[test]
 fn an_unexpected_signal_to_an_empty_init_changes_nothing() {
     require!(nesting());
@@ -339,7 +339,7 @@ proc.two = { cmd = ["sleep", "1000"] }
     });
 }
 
-/// A PID 1 that does not answer because somebody has stopped it delays nobody for ever.
+/// A PID 1 that does not answer because it was stopped delays no request forever.
 #[test]
 fn a_stopped_parent_is_not_waited_for_forever() {
     require!(nesting());
@@ -350,7 +350,7 @@ fn a_stopped_parent_is_not_waited_for_forever() {
     let failed = detached.nestns(&["restart", "@/a/one"]);
     assert_ne!(failed.code, 0, "{}", failed.stdout);
     assert!(began.elapsed() < Duration::from_secs(40), "{:?}", began.elapsed());
-    // Everybody else is served meanwhile.
+    // Other requests are served meanwhile.
     detached.run(&["restart", "@/p/member"]);
     kill(init, Signal::SIGCONT).expect("it lives");
     detached.run(&["restart", "@/a"]);

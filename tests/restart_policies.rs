@@ -12,7 +12,7 @@ use crate::harness::identity::for_each_identity;
 use crate::harness::nest::Nest;
 use crate::harness::requirement::{nesting, require};
 
-/// How many lines a file has: a program under test writes one each time it runs.
+/// Number of lines of a file: a program under test writes one each time it runs.
 fn runs(directory: &Path, name: &str) -> usize {
     fs::read_to_string(directory.join(name)).map_or(0, |text| text.lines().count())
 }
@@ -154,7 +154,7 @@ proc.fails = { sh = "echo >> DIRECTORY/runs; exit 1", restart = "always", backof
     assert_eq!(runs(&directory, "runs"), 2);
 }
 
-/// What is taken down on purpose is not started again by its policy.
+/// Policies do not restart what was taken down on request.
 #[test]
 fn what_is_taken_down_is_not_restarted() {
     require!(nesting());
@@ -196,7 +196,7 @@ proc.fails = { sh = "date +%s%N >> DIRECTORY/runs; exit 1", restart = "always", 
     }
 }
 
-/// Whoever waits for a process that is started again waits on.
+/// Dependents of a process that is restarted keep waiting.
 #[test]
 fn dependents_wait_for_the_successful_exit() {
     require!(nesting());

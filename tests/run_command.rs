@@ -119,7 +119,7 @@ fn short_commands_lose_no_output_in_a_terminal() {
         for _ in 0..20 {
             let mut terminal = in_terminal(identity, &["--", "printf", "%s\\n", "first", "last"]);
             assert_eq!(terminal.status(), 0);
-            // Written before nestns had the terminal to itself, a line feed gets a second return: nobody sees it.
+            // Written before nestns had the terminal in raw mode, a line feed gets a second return, which is invisible.
             terminal.until("both lines are shown", |terminal| {
                 terminal.screen().replace('\r', "").contains("first\nlast\n").then_some(())
             });

@@ -8,7 +8,7 @@ use crate::harness::detached::Detached;
 use crate::harness::identity::for_each_identity;
 use crate::harness::nest::Nest;
 
-/// With something of everything that is resolved: a variable, a template, a count, a chain.
+/// A file with a variable, a template, a count and a chain, which are resolved.
 const TREE: &str = r#"
 description = "a } and a { and {{jobs}}"
 [vars]

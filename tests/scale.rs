@@ -1,4 +1,4 @@
-//! Many namespaces under a tight limit on descriptors, and who forks them holds few.
+//! Many namespaces under a tight limit on descriptors: their parent holds few.
 #![allow(unsafe_code)]
 
 use std::fmt::Write as _;
@@ -10,7 +10,7 @@ use crate::harness::identity::{Identity, for_each_identity};
 use crate::harness::kernel;
 use crate::harness::nest::{Nest, Running};
 
-/// What a process that still forks may hold: standard descriptors, the agreed ones, and a few of its own.
+/// Bound of the descriptors of a process that still forks: standard ones, those of the layout, and a few of its own.
 const FEW: usize = 16;
 
 /// Starts `up` under a hard limit on descriptors.

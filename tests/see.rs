@@ -1,4 +1,4 @@
-//! Who sees whom: every cell against the rule, deviations with their reasons, and nobody notices who has looked.
+//! Visibility between processes: every cell against the rule, deviations with their reasons, and observation leaves no trace.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -15,7 +15,7 @@ use crate::random_trees::blueprints;
 
 const MECHANISMS: [&str; 5] = ["chain", "proc", "kill", "pidfd", "cred"];
 
-/// By process and observer, the number.
+/// The PIDs by process and observer.
 type Cells = BTreeMap<(String, String), Option<i64>>;
 
 fn cells(document: &Value) -> Cells {
@@ -30,9 +30,10 @@ fn cells(document: &Value) -> Cells {
 
 /// The rule: a process is visible from the namespace that it is in and from those around it.
 fn theory(truth: &Truth) -> Cells {
-    let spaces = truth.0["namespaces"].as_array().expect("a list").iter();
-    let observers: Vec<&str> =
-        std::iter::once("host").chain(spaces.map(|space| space["path"].as_str().expect("a path"))).collect();
+    let namespaces = truth.0["namespaces"].as_array().expect("a list").iter();
+    let observers: Vec<&str> = std::iter::once("host")
+        .chain(namespaces.map(|namespace| namespace["path"].as_str().expect("a path")))
+        .collect();
     let mut cells = Cells::new();
     for path in truth.paths() {
         let place = truth.process(&path)["ns"].as_str().expect("a path");
@@ -90,8 +91,8 @@ fn observing_takes_no_pid() {
         for via in ["proc", "kill", "pidfd", "ptrace", "cred"] {
             nest.run(&["see", "--via", via]);
         }
-        let number = |space: &str| nest.run(&["exec", space, "--", "sh", "-c", "echo $$"]);
-        // `init`, `a`, and inside `init`, `b`; then whoever comes.
+        let number = |namespace: &str| nest.run(&["exec", namespace, "--", "sh", "-c", "echo $$"]);
+        // `init`, `a`, and inside `init`, `b`; then the next process.
         assert_eq!(number("@/in"), "3\n", "{identity:?}");
         assert_eq!(number("@"), "6\n", "{identity:?}");
     });
@@ -272,10 +273,10 @@ fn a_namespace_made_by_a_program_can_be_the_observer() {
         // PID 1, the idle one, the shell that becomes unshare(1) or has it as a child, the shell inside, and what that runs.
         let inode = nest.until("all of them are there", |nest| {
             let machine = nest.document(&["tree", "--host", "--format", "json"]);
-            let spaces = machine["namespaces"].as_array().expect("a list").iter();
-            let mut made =
-                spaces.filter(|space| space["parent"] == leaf.as_str() && space["members"].as_i64() >= Some(2));
-            made.next().map(|space| space["pidns"].as_u64().expect("an inode"))
+            let namespaces = machine["namespaces"].as_array().expect("a list").iter();
+            let mut made = namespaces
+                .filter(|namespace| namespace["parent"] == leaf.as_str() && namespace["members"].as_i64() >= Some(2));
+            made.next().map(|namespace| namespace["pidns"].as_u64().expect("an inode"))
         });
         let name = format!("pid:[{inode}]");
         for via in ["chain", "proc", "kill", "pidfd", "cred"] {
@@ -466,7 +467,7 @@ fn an_observer_can_have_its_own_user_namespace() {
                     expected.iter().map(|((process, _), number)| ((process.clone(), observer.clone()), *number));
                 assert_eq!(found, expected.collect(), "{identity:?}, depth {depth}, {via}");
             }
-            // It has no right over whoever is in the user namespace around it.
+            // It has no right over processes in the user namespace around it.
             let traced = nest.document(&["see", &observer, "--of", &sibling, "--via", "ptrace", "--format", "json"]);
             assert_eq!(traced["rows"][0]["answers"][&observer], "EPERM", "{identity:?}, depth {depth}");
         }

@@ -9,10 +9,10 @@ use crate::harness::nest::{Nest, Running};
 use crate::harness::requirement::{installed, is_met, nesting, require};
 use crate::harness::wait::until;
 
-/// What is sent, one after the other; TERM at the end.
+/// The signals that are sent, one after the other; TERM at the end.
 const SIGNALS: [&str; 13] =
     ["INT", "HUP", "QUIT", "USR1", "USR2", "WINCH", "ALRM", "VTALRM", "PROF", "IO", "INT", "HUP", "TERM"];
-/// The same for those that know signals beyond 31.
+/// The signals for inits that know those beyond 31.
 const REAL_TIME: [&str; 3] = ["RTMIN", "RTMIN+5", "RTMAX"];
 
 /// Writes down what it gets, a line each.
@@ -160,7 +160,7 @@ fn stopping_the_job_stops_the_session_of_its_command() {
             }
             let shell = crate::harness::nest::processes_of(&running.nest);
             let shell = shell.iter().find(|(_, title)| title.starts_with("sh -c")).expect("it lives").0;
-            // Beside a tree nobody takes along what the command has started.
+            // Beside a tree, children of the command are not killed with it.
             send(shell, "KILL");
             for pid in sleepers.into_iter().filter(|_| words.contains(&"@.toml")) {
                 // It may have gone with the shell's terminal, or live on.
@@ -171,7 +171,7 @@ fn stopping_the_job_stops_the_session_of_its_command() {
     });
 }
 
-/// In each namespace somebody who was forked there, if that is possible, and somebody who has joined.
+/// A forked process in each namespace, where that is possible, and a joined one.
 const INITS: &str = r#"
 on_exit = "ignore"
 [ns.@]

@@ -1,4 +1,4 @@
-//! A tree that does not come up: nobody works on it, and everybody is told why.
+//! Trees that fail to start: no command runs beside them, and every format has the reason.
 
 use serde_json::Value;
 
@@ -6,7 +6,7 @@ use crate::harness::detached::Detached;
 use crate::harness::identity::for_each_identity;
 use crate::harness::nest::Nest;
 
-/// What does not come up, each in its own way, with what is said of it.
+/// Topologies that fail to start, each in its own way, with the message.
 const BROKEN: [(&str, &str); 6] = [
     (
         "proc.x = { sh = 'for i in 1 2 3 4 5 6 7 8 9 10 11 12; do echo line $i; done; exit 3', ready = { log = 'never' } }",
@@ -137,7 +137,7 @@ fn a_detached_tree_that_fails_shows_its_last_output() {
             let nest = tree(broken).identity(identity);
             let ended = Detached::try_up(nest);
             if broken.contains("echo well") {
-                // It has ended well, and nobody has asked for more.
+                // It has exited successfully, and that is all that was expected.
                 continue;
             }
             assert_ne!(ended.up.code, 0, "{identity:?} {broken}");

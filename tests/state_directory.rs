@@ -24,7 +24,7 @@ fn problem(tree: &Detached) -> Option<String> {
     own["problem"].as_str().map(str::to_owned)
 }
 
-/// Everything that clients need is there, and works.
+/// Checks that everything that clients need is there and works.
 fn works(tree: &Detached) {
     let root = tree.nest.root.clone();
     let directory = tree.nest.state().join(&root);

@@ -1,4 +1,4 @@
-//! Which topology a verb is about where others of the same user run: what a state root keeps apart, what the environment of
+//! The topology that a verb uses where others of the same user run: separation by state root, the environment of
 //! a program says, and what has no name to be called by.
 
 use std::fs;
@@ -17,7 +17,7 @@ use crate::harness::wait::{TIMEOUT, within};
 
 const IDLE: &str = "name = '@'\n[ns.@]\nproc.one = { actor = \"idle\" }\n";
 
-/// `nestns run -- sleep` in the state root of another topology: nobody has given it a name.
+/// `nestns run -- sleep` in the state root of another topology, without a name.
 struct Anonymous<'a>(&'a Detached, Child);
 
 impl<'a> Anonymous<'a> {
@@ -147,7 +147,7 @@ fn inside_run_test_and_exec_the_default_is_their_own_topology() {
         let script = format!("{program} kill -s CONT own/mine && test $({program} ps -q | wc -l) = 2");
         let outcome = detached.nestns(&["test", file, "--", "sh", "-c", &script]);
         assert_eq!(outcome.code, 0, "{identity:?}: {}{}", outcome.stdout, outcome.stderr);
-        // Of its own a program inside may at most be told: whoever that is, it is no stranger.
+        // A program inside may be told about its own topology, which is no foreign one.
         let inside = detached.nestns(&["exec", "-n", &two, "@", "--", program, "ps", "-q"]);
         assert!(!inside.stderr.contains("several topologies"), "{identity:?}: {}", inside.stderr);
         // The host's numbers mean nothing inside.

@@ -1,6 +1,6 @@
-//! Random trees with random graces, handlers, signals and PID 1s, stopped, beside a model of the stop: who is asked when, who
-//! ends when, and how. Nothing may come sooner than the model says, and nothing much later; where two ways to end are so close
-//! that a busy machine may swap them, either is right.
+//! Random trees with random graces, handlers, signals and PID 1s, stopped, beside a model of the stop: what is requested
+//! when, what ends when, and how. Nothing may come sooner than the model says, and nothing much later; where two ways to end are
+//! so close that a busy machine may swap them, either is right.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -12,13 +12,13 @@ use crate::harness::identity::identities;
 use crate::harness::nest::Nest;
 use crate::harness::requirement::{nesting, require};
 
-/// How much later than in the model something may be, in milliseconds: scheduling, shells, and reaping.
+/// Tolerance between model and run, in milliseconds: scheduling, shells, and reaping.
 const SLACK: f64 = 6000.0;
-/// How close two ways to end may be for either to be right.
+/// Distance of two ways to end within which either is right.
 const TIE: f64 = 1500.0;
-/// What is told in whole milliseconds is told rounded down, once a level.
+/// Error of times in whole milliseconds, which are rounded down once per level.
 const ROUNDING: f64 = 10.0;
-/// How much longer than an init itself its keeper waits for it.
+/// Time that a parent waits for an init beyond its grace.
 const MARGIN: f64 = 500.0;
 const NEVER: f64 = f64::INFINITY;
 
@@ -38,10 +38,10 @@ impl Dice {
     }
 }
 
-/// What a program does when it gets the signal with which it is asked.
+/// Behaviour of a program on its stop signal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Behaviour {
-    /// It works for so many milliseconds, and exits.
+    /// Works for this number of milliseconds, and exits.
     Handles(u32),
     Ignores,
     /// The default action, which a PID 1 does not have.
@@ -72,7 +72,7 @@ impl Behaviour {
         }
     }
 
-    /// When it ends by itself, if it is asked at `asked`.
+    /// Time at which it exits by itself, if it is requested at `asked`.
     fn end(self, asked: f64, is_first: bool) -> (f64, &'static str) {
         match self {
             Self::Handles(ms) => (asked + f64::from(ms), "exited"),
@@ -87,7 +87,7 @@ struct Process {
     behaviour: Behaviour,
     signal: &'static str,
     grace: Option<f64>,
-    /// The one before it in the file waits for nobody but is asked after this one.
+    /// The process before it in the file has no dependency but is requested after this one.
     depends: bool,
     joins: bool,
 }
@@ -100,17 +100,17 @@ enum Init {
 }
 
 #[derive(Debug)]
-struct Space {
+struct Namespace {
     path: String,
     init: Init,
     grace: f64,
     processes: Vec<Process>,
-    children: Vec<Space>,
+    children: Vec<Namespace>,
 }
 
 const SIGNALS: [&str; 5] = ["TERM", "TERM", "INT", "HUP", "USR1"];
 
-impl Space {
+impl Namespace {
     fn random(dice: &mut Dice, path: String, depth: u64) -> Self {
         let init = match dice.roll(5) {
             0 | 1 => Init::Builtin,
@@ -165,7 +165,7 @@ impl Space {
     }
 }
 
-/// What may become of a process: when it is asked, and the ways in which it may end, each with its time.
+/// Possible outcomes of a process: the time of its request, and the ways in which it may end, each with its time.
 #[derive(Debug, Clone)]
 struct Fate {
     asked: f64,
@@ -183,52 +183,52 @@ type Fates = BTreeMap<String, Fate>;
 /// The bounds that come from around a namespace.
 #[derive(Debug, Clone, Copy)]
 struct Around {
-    /// How long it is told to have.
+    /// The deadline that it is given.
     told: f64,
-    /// When its keeper kills.
+    /// Time at which its parent kills it.
     kill: f64,
-    /// When it collapses with a PID 1 further out.
+    /// Time at which it is killed with a PID 1 further out.
     collapse: f64,
 }
 
 const KILLED: &str = "killed at deadline";
 const COLLAPSED: &str = "collapsed";
 
-/// Stops a namespace whose keeper is asked, or has been, at `now`. Returns when its PID 1 is gone.
-fn stop(space: &Space, now: f64, around: Around, fates: &mut Fates) -> f64 {
-    match space.init {
-        Init::Builtin | Init::Pause => stop_own(space, now, around, fates),
-        Init::Program(behaviour, _) => stop_program(space, now, around, behaviour, fates),
+/// Stops a namespace, requested of its parent at `now`. Returns the time at which its PID 1 is gone.
+fn stop(namespace: &Namespace, now: f64, around: Around, fates: &mut Fates) -> f64 {
+    match namespace.init {
+        Init::Builtin | Init::Pause => stop_own(namespace, now, around, fates),
+        Init::Program(behaviour, _) => stop_program(namespace, now, around, behaviour, fates),
     }
 }
 
-fn stop_own(space: &Space, now: f64, around: Around, fates: &mut Fates) -> f64 {
-    let deadline = now + space.grace;
+fn stop_own(namespace: &Namespace, now: f64, around: Around, fates: &mut Fates) -> f64 {
+    let deadline = now + namespace.grace;
     let told = around.told.min(deadline);
     let kill = around.kill.min(deadline + MARGIN);
     let inside = Around { told, kill: deadline, collapse: around.collapse.min(kill) };
-    let mut gone = stop_processes(space, now, f64::midpoint(now, told), inside, fates);
-    for child in &space.children {
+    let mut gone = stop_processes(namespace, now, f64::midpoint(now, told), inside, fates);
+    for child in &namespace.children {
         gone = gone.max(stop(child, now, inside, fates));
     }
     let ways = vec![(gone, "exited"), (kill, KILLED), (around.collapse, COLLAPSED)];
     let fate = Fate { asked: now, ways };
     let end = fate.end();
-    fates.insert(format!("{}/init", space.path), fate);
+    fates.insert(format!("{}/init", namespace.path), fate);
     end
 }
 
-fn stop_program(space: &Space, now: f64, around: Around, behaviour: Behaviour, fates: &mut Fates) -> f64 {
-    let half = now + space.grace.min(around.told - now) / 2.0;
-    let kill = around.kill.min(now + space.grace);
+fn stop_program(namespace: &Namespace, now: f64, around: Around, behaviour: Behaviour, fates: &mut Fates) -> f64 {
+    let half = now + namespace.grace.min(around.told - now) / 2.0;
+    let kill = around.kill.min(now + namespace.grace);
     let mut inside = Around { told: half, kill: around.kill, collapse: around.collapse };
     let mut asked = now;
     let mut fate = None;
     // The first time to find out when all inside would be gone, the second with the end of the PID 1.
     for _ in 0..2 {
-        let hold = now + space.grace.min(half - now) / 2.0;
-        let mut gone = stop_processes(space, now, hold, inside, fates);
-        for child in &space.children {
+        let hold = now + namespace.grace.min(half - now) / 2.0;
+        let mut gone = stop_processes(namespace, now, hold, inside, fates);
+        for child in &namespace.children {
             gone = gone.max(stop(child, now, inside, fates));
         }
         if fate.is_none() {
@@ -240,27 +240,27 @@ fn stop_program(space: &Space, now: f64, around: Around, behaviour: Behaviour, f
     }
     let fate = fate.expect("it was set twice");
     let end = fate.end();
-    fates.insert(format!("{}/init", space.path), fate);
+    fates.insert(format!("{}/init", namespace.path), fate);
     end
 }
 
 /// Stops the processes of a namespace, those first that waited for others. Returns when all of them are gone.
-fn stop_processes(space: &Space, now: f64, hold: f64, around: Around, fates: &mut Fates) -> f64 {
+fn stop_processes(namespace: &Namespace, now: f64, hold: f64, around: Around, fates: &mut Fates) -> f64 {
     let mut gone = now;
     let mut dependent = None;
-    for (index, process) in space.processes.iter().enumerate().rev() {
+    for (index, process) in namespace.processes.iter().enumerate().rev() {
         let asked = dependent.map_or(now, |end: f64| end.min(hold));
-        let kill = around.kill.min(asked + process.grace.unwrap_or(space.grace));
+        let kill = around.kill.min(asked + process.grace.unwrap_or(namespace.grace));
         let ways = vec![process.behaviour.end(asked, false), (kill, KILLED), (around.collapse, COLLAPSED)];
         let fate = Fate { asked, ways };
         dependent = process.depends.then(|| fate.end());
         gone = gone.max(fate.end());
-        fates.insert(format!("{}/p{index}", space.path), fate);
+        fates.insert(format!("{}/p{index}", namespace.path), fate);
     }
     gone
 }
 
-/// What is wrong with one step of the timeline.
+/// The deviation of a step of the timeline from the model, if any.
 fn differs(step: &Value, fate: &Fate) -> Option<String> {
     let time = |key: &str| step[key].as_f64();
     let how = step["how"].as_str().unwrap_or("nothing");
@@ -282,16 +282,17 @@ fn differs(step: &Value, fate: &Fate) -> Option<String> {
 }
 
 /// The order of what has really happened.
-fn order(space: &Space, steps: &BTreeMap<String, Value>) -> Option<String> {
+fn order(namespace: &Namespace, steps: &BTreeMap<String, Value>) -> Option<String> {
     let time = |path: &str, key: &str| steps.get(path).and_then(|step| step[key].as_f64());
-    let init = format!("{}/init", space.path);
-    let mut inside: Vec<String> = (0..space.processes.len()).map(|index| format!("{}/p{index}", space.path)).collect();
-    inside.extend(space.children.iter().map(|child| format!("{}/init", child.path)));
+    let init = format!("{}/init", namespace.path);
+    let mut inside: Vec<String> =
+        (0..namespace.processes.len()).map(|index| format!("{}/p{index}", namespace.path)).collect();
+    inside.extend(namespace.children.iter().map(|child| format!("{}/init", child.path)));
     for path in &inside {
         if time(path, "ended_ms") > time(&init, "ended_ms") {
             return Some(format!("{path} has ended after {init}"));
         }
-        let is_own = !matches!(space.init, Init::Program(..));
+        let is_own = !matches!(namespace.init, Init::Program(..));
         if is_own
             && let (Some(outer), Some(inner)) = (time(&init, "asked_ms"), time(path, "asked_ms"))
             && inner < outer
@@ -299,7 +300,7 @@ fn order(space: &Space, steps: &BTreeMap<String, Value>) -> Option<String> {
             return Some(format!("{path} was asked before {init}"));
         }
     }
-    space.children.iter().find_map(|child| order(child, steps))
+    namespace.children.iter().find_map(|child| order(child, steps))
 }
 
 fn check(seed: u64) -> Result<(), String> {
@@ -307,7 +308,7 @@ fn check(seed: u64) -> Result<(), String> {
     for _ in 0..8 {
         dice.roll(2);
     }
-    let root = Space::random(&mut dice, "@".to_owned(), 3);
+    let root = Namespace::random(&mut dice, "@".to_owned(), 3);
     let (mut text, mut ready) = ("on_exit = \"ignore\"\n".to_owned(), Vec::new());
     root.write(&mut text, &mut ready);
     let all = identities();

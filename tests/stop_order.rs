@@ -1,5 +1,5 @@
-//! A stop: the request goes root first, completion comes leaf first, and who does not listen costs its own grace and
-//! nobody else's. The handlers of the programs are the witnesses, and the timeline has to agree with them.
+//! A stop: the request goes root first, completion comes leaf first, and a process that ignores it costs its own grace and
+//! no other's. The handlers of the programs record it, and the timeline has to agree with them.
 
 use std::fs;
 
@@ -206,7 +206,7 @@ fn a_process_gets_its_own_stop_signal() {
 
 #[test]
 fn a_short_inner_grace_does_not_shorten_an_outer_one() {
-    // Longer than a second more than anything inside has, and shorter than what everybody has who is given nothing.
+    // More than a second longer than any grace inside, and shorter than the default.
     let flush = handler("db").replace("sleep 0.1", "sleep 2.5");
     for_each_identity(|identity| {
         for ci in ["stop.grace = \"100ms\"", "proc.x = { actor = \"idle\", stop = { grace = \"100ms\" } }"] {
@@ -225,9 +225,9 @@ fn a_short_inner_grace_does_not_shorten_an_outer_one() {
     });
 }
 
-/// Whoever is held back behind somebody deaf, in a namespace that gives itself much more time than the one around it has.
+/// A process held back behind one that ignores TERM, in a namespace with a longer grace than the one around it has.
 const HELD_BACK: &str = "stop = { grace = \"60s\" }\nproc.deaf = { sh = \"DEAF\", after = { base = \"started\" } }\n";
-/// It says when it does not listen any more.
+/// A script that ignores TERM, and writes a file when it does.
 const DEAF: &str = "trap '' TERM; : > DIRECTORY/deaf.ready; while :; do sleep 1000; done";
 
 #[test]
@@ -263,7 +263,7 @@ fn held_back_processes_are_requested_after_half_of_the_remaining_time() {
             let held = step(&timeline, &ended, &format!("@/{path}"));
             assert_eq!((&held["how"], &held["code"]), (&"exited".into(), &0.into()), "{context}");
             assert!(stamp(&ended, "held.asked") < stamp(&ended, "held.finished"), "{context}");
-            // Somebody deaf inside still had a good part of the time to himself.
+            // The process that ignores TERM still had a good part of the time.
             assert!(time(held, "asked_ms") >= 700.0, "{context}");
         }
     });

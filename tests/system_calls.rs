@@ -27,9 +27,9 @@ macro_rules! numbers {
     };
 }
 
-/// All that strace(1) has seen in `up`, `exec`, `pause`, `restart` and `down`, as root and as an ordinary user, but for those
-/// that no program starts without, those that have no way to fail, and those
-/// that only the programs of this topology make; and what a release build or another libc might use in their place.
+/// The calls that strace(1) has seen in `up`, `exec`, `pause`, `restart` and `down`, as root and as an ordinary user, but for
+/// those that no program starts without, those that have no way to fail, and those that only the programs of
+/// this topology make; and what a release build or another libc might use in their place.
 #[cfg(target_arch = "x86_64")]
 const MADE: &[(&str, libc::c_long)] = &numbers![
     SYS_accept4,

@@ -56,7 +56,7 @@ fn job_control_works_inside_and_does_not_affect_the_outside() {
         terminal.expect("in> ");
         terminal.send("echo \"status=$?\"\r");
         terminal.expect("status=130");
-        // `exec`: dash forks by vfork(2), and a shell whose child is stopped between the two stops for nobody.
+        // `exec`: dash forks by vfork(2), and a shell with a child stopped between the two does not stop.
         terminal.send("sh -c 'echo again''1; exec sleep 1000'\r");
         terminal.expect("again1");
         terminal.send(b"\x1a");

@@ -8,10 +8,10 @@ use crate::harness::nest::{Ended, Nest};
 
 const TOPOLOGY: &str = "[ns.@]\nproc.p = { actor = \"idle\" }\n[[expect]]\nfrom = \"@\"\nsees = [\"@/p\"]\n[[expect]]\n\
                         proc = \"@/p\"\npid = { \"@\" = 9 }\n";
-/// What `nestns doctor` calls the check that fails.
+/// Reason of the check of `nestns doctor` that fails.
 const REASON: &str = "`nestns doctor` checks this as pid-namespaces: refused: a limit is reached";
 
-/// Where no PID namespace can be made, `nestns test ARGUMENTS`. The command of the arguments would write a file `ran`.
+/// `nestns test ARGUMENTS` where no PID namespace can be made. The command of the arguments would write a file `ran`.
 fn test(identity: Identity, topology: &str, arguments: &[&str]) -> Ended {
     let nest = Nest::new(topology).identity(identity).without_namespaces();
     let file = nest.file.display().to_string();
@@ -34,7 +34,7 @@ fn expectations_are_skipped_with_the_reason_of_the_doctor() {
              {label}: 0 passed, 0 failed, 3 skipped\n"
         );
         assert_eq!(ended.stdout, expected, "{identity:?}");
-        // Who reads only what was said on the way is told what to do.
+        // The messages on standard error name the remedy.
         assert!(ended.stderr.contains("user.max_pid_namespaces (0)"), "{identity:?}: {}", ended.stderr);
     });
 }

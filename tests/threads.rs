@@ -13,7 +13,7 @@ use crate::harness::requirement::{installed, nesting, require};
 /// A process and the numbers of its threads besides the first, as the kernel has them.
 struct Threads {
     path: String,
-    space: String,
+    namespace: String,
     process: Vec<i64>,
     others: Vec<Vec<i64>>,
 }
@@ -23,10 +23,10 @@ fn numbers(status: &str) -> Vec<i64> {
     line.split_whitespace().map(|number| number.parse().expect("a number")).collect()
 }
 
-/// By /proc alone, when there are so many.
-fn threads(nest: &Detached, space: &str, name: &str, count: usize) -> Threads {
-    let space = space.replace('@', &nest.nest.root);
-    let path = format!("{space}/{name}");
+/// Search by /proc alone.
+fn threads(nest: &Detached, namespace: &str, name: &str, count: usize) -> Threads {
+    let namespace = namespace.replace('@', &nest.nest.root);
+    let path = format!("{namespace}/{name}");
     let found = nest.until("the threads have begun", |nest| {
         let document = nest.document(&["ps", "-r", "--format", "json"]);
         let pid =
@@ -42,7 +42,7 @@ fn threads(nest: &Detached, space: &str, name: &str, count: usize) -> Threads {
         let all = all.filter(|all| all.len() == count)?;
         Some((numbers(&of(pid)?), all))
     });
-    Threads { path, space, process: found.0, others: found.1 }
+    Threads { path, namespace, process: found.0, others: found.1 }
 }
 
 fn own(chain: &[i64]) -> i64 {
@@ -53,7 +53,7 @@ fn joined(chain: &[i64]) -> String {
     chain.iter().map(ToString::to_string).collect::<Vec<_>>().join("/")
 }
 
-/// What a row of `see` has, by observer.
+/// The cells of a row of `see`, by observer.
 fn row(document: &Value, path: &str) -> Value {
     let rows = document["rows"].as_array().expect("a list");
     rows.iter().find(|row| row["path"] == path).unwrap_or_else(|| panic!("{path}: {document}"))["pids"].clone()
@@ -62,21 +62,21 @@ fn row(document: &Value, path: &str) -> Value {
 /// Every verb that takes a number, asked about a thread.
 fn compare(nest: &Detached, them: &Threads, identity: Identity) {
     for thread in &them.others {
-        let address = format!("{}#{}", them.space, own(thread));
+        let address = format!("{}#{}", them.namespace, own(thread));
         for address in [address.clone(), format!("host#{}", thread[0])] {
             let document = nest.document(&["pid", &address, "--format", "json"]);
             assert_eq!(document["path"], them.path.as_str(), "{identity:?} {address}");
             let pids: Vec<i64> = thread.clone();
             let told = document["pids"].as_object().expect("by namespace");
             assert_eq!(told.len(), pids.len(), "{document}");
-            assert_eq!((&told["host"], &told[&them.space]), (&json!(pids[0]), &json!(own(&pids))), "{document}");
-            assert_eq!(document["thread_of"][&them.space], own(&them.process), "{document}");
+            assert_eq!((&told["host"], &told[&them.namespace]), (&json!(pids[0]), &json!(own(&pids))), "{document}");
+            assert_eq!(document["thread_of"][&them.namespace], own(&them.process), "{document}");
             assert_eq!(nest.run(&["pid", "-q", &address]), format!("{}\n", joined(thread)), "{identity:?}");
             assert!(nest.run(&["pid", &address]).ends_with(&format!("  thread of {}\n", them.path)), "{identity:?}");
-            assert_eq!(nest.run(&["pid", &address, "--in", &them.space]), format!("{}\n", own(thread)));
+            assert_eq!(nest.run(&["pid", &address, "--in", &them.namespace]), format!("{}\n", own(thread)));
         }
         let number = own(thread).to_string();
-        let found = nest.document(&["whois", &number, "--in", &them.space, "--format", "json"]);
+        let found = nest.document(&["whois", &number, "--in", &them.namespace, "--format", "json"]);
         let found = found["matches"].as_array().expect("a list");
         assert_eq!(found.len(), 1, "{identity:?}: {found:?}");
         assert_eq!((&found[0]["path"], &found[0]["pids"]), (&json!(them.path), &json!(thread)), "{identity:?}");
@@ -99,8 +99,8 @@ fn compare(nest: &Detached, them: &Threads, identity: Identity) {
             assert_eq!(document["mismatches"], json!([]), "{identity:?} {via}");
             let row = row(&document, &address);
             let mut outer = vec!["host".to_owned()];
-            let slashes = them.space.match_indices('/').map(|(slash, _)| them.space[..slash].to_owned());
-            outer.extend(slashes.chain([them.space.clone()]));
+            let slashes = them.namespace.match_indices('/').map(|(slash, _)| them.namespace[..slash].to_owned());
+            outer.extend(slashes.chain([them.namespace.clone()]));
             for (observer, number) in row.as_object().expect("by observer") {
                 let expected = outer.iter().position(|one| one == observer).map(|level| thread[level]);
                 assert_eq!(number.as_i64(), expected, "{identity:?} {via} {observer}: {document}");
@@ -108,11 +108,11 @@ fn compare(nest: &Detached, them: &Threads, identity: Identity) {
         }
     }
     // A namespace does not end for a number of a thread.
-    let down = nest.nestns(&["down", &format!("{}:/{}#{}", nest.nest.root, them.space, own(&them.others[0]))]);
+    let down = nest.nestns(&["down", &format!("{}:/{}#{}", nest.nest.root, them.namespace, own(&them.others[0]))]);
     assert!(down.code == 1 && down.stderr.contains("is a thread ("), "{identity:?}: {}", down.stderr);
     // A number of a process is that of a process.
     let number = own(&them.process).to_string();
-    let found = nest.document(&["whois", &number, "--in", &them.space, "--format", "json"]);
+    let found = nest.document(&["whois", &number, "--in", &them.namespace, "--format", "json"]);
     assert_eq!((&found["matches"][0]["pids"], &found["matches"][0]["thread_of"]), (&json!(them.process), &Value::Null));
     let document = nest.document(&["inspect", &them.path, "--threads", "--format", "json"]);
     let listed = document["process"]["thread_list"].as_array().expect("they were asked for").iter();
@@ -136,10 +136,10 @@ fn every_verb_that_takes_a_pid_takes_that_of_a_thread() {
         let them = threads(&nest, &path(depth), "t", 2);
         compare(&nest, &them, identity);
         for via in ["kill", "pidfd", "ptrace", "cred", "proc"] {
-            let outcome = nest.nestns(&["see", &them.space, "@/other", "--via", via, "--diff"]);
+            let outcome = nest.nestns(&["see", &them.namespace, "@/other", "--via", via, "--diff"]);
             assert!(outcome.stdout.starts_with("no difference: "), "{identity:?} {via}: {}", outcome.stdout);
         }
-        let outcome = nest.nestns(&["kill", &format!("{}#{}", them.space, own(&them.others[1]))]);
+        let outcome = nest.nestns(&["kill", &format!("{}#{}", them.namespace, own(&them.others[1]))]);
         assert_eq!((outcome.code, outcome.stdout), (0, format!("{}\n", them.path)), "{identity:?}: {}", outcome.stderr);
         assert!(
             outcome.stderr.contains("is a thread") && outcome.stderr.contains("the whole process"),
@@ -174,7 +174,7 @@ fn a_thread_that_outlives_the_main_thread_is_found() {
         }
         // What is run beside it is in its namespaces.
         assert_eq!(nest.run(&["exec", &them.path, "--", "echo", "here"]), "here\n", "{identity:?}");
-        let outcome = nest.nestns(&["kill", "-s", "KILL", &format!("{}#{}", them.space, own(&them.others[0]))]);
+        let outcome = nest.nestns(&["kill", "-s", "KILL", &format!("{}#{}", them.namespace, own(&them.others[0]))]);
         assert_eq!(outcome.code, 0, "{identity:?}: {}", outcome.stderr);
     });
 }

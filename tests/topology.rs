@@ -1,4 +1,4 @@
-//! What a good file means: the tree behind the door, with every default filled in.
+//! Valid files: the checked tree, with every default filled in.
 
 use std::fmt::Write as _;
 use std::path::Path;

@@ -1,4 +1,4 @@
-//! A name belongs to one running topology: who comes second is told so and disturbs nothing, and what a dead one left behind
+//! Names: each belongs to one running topology; a second one is refused and disturbs nothing, and what a dead one left behind
 //! is taken over.
 
 use std::fs;
@@ -71,7 +71,7 @@ fn the_same_file_runs_twice_under_two_names() {
     });
 }
 
-/// Waits for the document of whoever has won; the loser may end before or after.
+/// Waits for the document of the winner; the loser may end before or after.
 fn one_stands(nest: &Nest) -> Value {
     until_some("one has won", || {
         serde_json::from_slice(&fs::read(nest.state().join(&nest.root).join("truth.json")).ok()?).ok()

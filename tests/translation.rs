@@ -37,7 +37,7 @@ fn line(namespace: &str) -> Vec<String> {
     std::iter::once("host".to_owned()).chain((1..=names.len()).map(|count| names[..count].join("/"))).collect()
 }
 
-/// As deep as the tests nest, with a forked and a joined process at every level.
+/// A chain of the greatest depth of the tests, with a forked and a joined process at every level.
 fn chain() -> String {
     let processes = "proc.p = { actor = \"idle\" }\nproc.j = { actor = \"idle\", enter = \"join\" }\n";
     let levels: Vec<String> = (1..=31).map(|level| format!("[ns.\"{}\"]\n{processes}", chain::path(level))).collect();
@@ -49,11 +49,11 @@ fn namespaces(truth: &Truth) -> HashMap<u64, u64> {
     let own = kernel::own_pid_namespace();
     let members = truth.paths().into_iter().map(|path| truth.host_pid(&path));
     let below = members.map(|pid| (kernel::namespace(pid, "pid").expect("it stands"), kernel::parent_namespace(pid)));
-    // Nobody has to know what is around the host's.
+    // The namespace around the host's is not known.
     below.chain([(own, 0)]).collect()
 }
 
-/// Which number a process has in every namespace that sees it, outermost first, by its `NSpid`.
+/// The PIDs of a process in every namespace that sees it, outermost first, by its `NSpid`.
 fn expected(pid: i32, around: &HashMap<u64, u64>) -> Vec<(u64, i32)> {
     let own = kernel::namespace(pid, "pid").expect("it stands");
     let line = std::iter::successors(Some(own), |inode| around.get(inode).copied().filter(|&outer| outer != 0));
@@ -81,30 +81,30 @@ fn compare(truth: &Truth) -> (usize, usize) {
         let process = machine.process(pid).expect("it stands");
         for &inode in around.keys() {
             let id = machine.by_inode(inode).expect("it stands");
-            let space = machine.space(id);
+            let namespace = machine.space(id);
             let number = expected.iter().find(|&&(seeing, _)| seeing == inode).map(|&(_, number)| number);
             questions += 1;
             invisible += usize::from(number.is_none());
             // Inward: by /proc alone, as on a kernel that cannot be asked, and by the kernel's answer.
             assert_eq!(machine.number_in(process, id), number, "{path} in {inode}");
             if has_ioctl {
-                let answer = namespace::pid_in(space, Pid::from_raw(pid)).map(Pid::as_raw);
+                let answer = namespace::pid_in(namespace, Pid::from_raw(pid)).map(Pid::as_raw);
                 assert_eq!(answer, number.ok_or(Errno::ESRCH), "{path} in {inode}");
             }
             // And back, from what was answered.
             let Some(number) = number else { continue };
             questions += 1;
-            let bearers = machine.bearers(number).into_iter().filter(|&(space, _)| space == Some(id));
+            let bearers = machine.bearers(number).into_iter().filter(|&(namespace, _)| namespace == Some(id));
             assert_eq!(bearers.map(|(_, process)| process.pid()).collect::<Vec<_>>(), [pid], "{number} in {inode}");
             if has_ioctl {
-                assert_eq!(translation::bearer(space, number), Ok(Some(Pid::from_raw(pid))), "{number} in {inode}");
+                assert_eq!(translation::bearer(namespace, number), Ok(Some(Pid::from_raw(pid))), "{number} in {inode}");
             }
         }
     }
-    // A number that nobody has there: the greatest that there can be is far away.
+    // A PID that is not in use: the greatest that there can be is far away.
     for &inode in around.keys().filter(|&&inode| inode != kernel::own_pid_namespace()) {
         let id = machine.by_inode(inode).expect("it stands");
-        assert!(machine.bearers(4_194_303).iter().all(|&(space, _)| space != Some(id)), "{inode}");
+        assert!(machine.bearers(4_194_303).iter().all(|&(namespace, _)| namespace != Some(id)), "{inode}");
         if has_ioctl {
             assert_eq!(translation::bearer(machine.space(id), 4_194_303), Ok(None), "{inode}");
         }
@@ -143,9 +143,9 @@ fn pid_and_whois_are_inverse() {
         let nest = Detached::up(Nest::new(TREE).identity(identity));
         let truth: Truth = nest.truth();
         for path in some(truth.paths()) {
-            let space = truth.process(&path)["ns"].as_str().expect("a path").to_owned();
+            let namespace = truth.process(&path)["ns"].as_str().expect("a path").to_owned();
             let numbers = truth.pids(&path);
-            let line = line(&space);
+            let line = line(&namespace);
             let chain: Vec<String> = numbers.iter().map(ToString::to_string).collect();
             let expected = format!("{}  ({})\n", chain.join("/"), line.join(" / "));
             assert_eq!(nest.run(&["pid", &path]), expected, "{identity:?}");
@@ -153,13 +153,13 @@ fn pid_and_whois_are_inverse() {
             let document = nest.document(&["pid", &path, "--format", "json"]);
             assert_eq!((&document["schema"], &document["path"]), (&"nestns.pid/1".into(), &path.as_str().into()));
             assert_eq!(document["pids"].as_object().expect("an object").len(), numbers.len());
-            for (space, number_there) in line.iter().zip(numbers) {
-                assert_eq!(document["pids"][space], number_there, "{identity:?} {path} in {space}");
-                assert_eq!(number(&nest.run(&["pid", "-q", &path, "--in", space])), number_there);
+            for (namespace, number_there) in line.iter().zip(numbers) {
+                assert_eq!(document["pids"][namespace], number_there, "{identity:?} {path} in {namespace}");
+                assert_eq!(number(&nest.run(&["pid", "-q", &path, "--in", namespace])), number_there);
                 // By number back to the host's, and to the name.
-                let address = format!("{space}#{number_there}");
+                let address = format!("{namespace}#{number_there}");
                 assert_eq!(number(&nest.run(&["pid", "-q", &address, "--in", "host"])), truth.host_pid(&path));
-                let who = nest.run(&["whois", "-q", &number_there.to_string(), "--in", space]);
+                let who = nest.run(&["whois", "-q", &number_there.to_string(), "--in", namespace]);
                 assert_eq!(who, format!("{path}\n"), "{identity:?} {address}");
                 assert_eq!(nest.run(&["whois", "-q", &address]), who, "{identity:?} {address}");
             }

@@ -1,4 +1,4 @@
-//! `truth.json` while the tree lives: whoever was told something finds it there, and nobody finds half a file.
+//! `truth.json` while the tree runs: it is up to date before an answer, and never half written.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
@@ -16,7 +16,7 @@ use crate::harness::identity::{Identity, for_each_identity};
 use crate::harness::nest::{Nest, Truth};
 use crate::harness::requirement::{nesting, require};
 
-/// How many end at once.
+/// Number of processes that exit at once.
 const COUNT: usize = 300;
 
 const TREE: &str = r#"
@@ -36,7 +36,7 @@ fn state<'a>(truth: &'a Truth, path: &str) -> &'a str {
     truth.process(path)["state"].as_str().expect("a word")
 }
 
-/// Where the tree's truth is.
+/// Path of the tree's truth.
 fn file(detached: &Detached) -> std::path::PathBuf {
     detached.nest.state().join(&detached.nest.root).join("truth.json")
 }
@@ -200,7 +200,7 @@ fn a_write_failure_is_reported_once_and_delays_nothing() {
         });
         let file = running.nest.state().join(&running.nest.root).join("truth.json");
         fs::remove_file(&file).expect("it is there");
-        // A directory is not replaced by a file, whoever tries.
+        // A directory is not replaced by a file, even by root.
         fs::create_dir(&file).expect("nothing is in its place");
         if identity == Identity::Ordinary {
             std::os::unix::fs::chown(&file, Some(crate::harness::identity::ORDINARY), None)
@@ -217,7 +217,7 @@ fn a_write_failure_is_reported_once_and_delays_nothing() {
             running.until_stderr_has("truth.json is out of date");
         }
         fs::remove_dir(&file).expect("it is empty");
-        // Whoever is told how it is finds it written again.
+        // After an answer it is written again.
         let output = running.nest.command(&["ps", "-q"]).output().expect("the program was built");
         assert!(output.status.success());
         let truth = running.until_running();

@@ -1,4 +1,4 @@
-//! What the file does not declare: children of programs, orphans, zombies, PID namespaces that programs make; in every verb that
+//! Undeclared processes: children of programs, orphans, zombies, PID namespaces that programs make; in every verb that
 //! shows or takes them, as the kernel has them.
 
 use std::collections::BTreeMap;
@@ -50,7 +50,7 @@ fn undeclared(processes: &[Value]) -> BTreeMap<String, Value> {
         .collect()
 }
 
-/// Waits until everybody is there, and returns what `ps` has.
+/// Waits until all processes are there, and returns the rows of `ps`.
 fn until_complete(nest: &Detached) -> BTreeMap<String, Value> {
     nest.until("everybody is there", |nest| {
         let found = undeclared(list(&nest.document(&["ps", "--format", "json"]), "processes"));
@@ -87,25 +87,25 @@ fn children_orphans_zombies_and_namespaces_of_programs_are_listed() {
             let of = |word: &str| &found[word];
             let (zombie, orphan, child, inner) = (of("zombie"), of("1006"), of("1003"), of("1004"));
             assert_eq!((text(zombie, "state"), text(zombie, "ns")), ("zombie", &*home), "{what}");
-            // Who has lost its parent is PID 1's child.
+            // An orphan is a child of PID 1.
             assert_eq!(numbers(orphan, "ppids")[depth], 1, "{what}");
             let made = text(child, "ns");
             assert!(made.starts_with("pid:[") && text(inner, "ns") != made, "{what}");
             assert_eq!((numbers(child, "pids").len(), numbers(inner, "pids").len()), (depth + 2, depth + 3), "{what}");
             assert_eq!((text(inner, "enter"), numbers(inner, "ppids").last()), ("init", Some(&0)), "{what}");
-            // Everybody in there, and nobody else.
+            // Exactly the processes in it.
             let inside: Vec<&str> = found.values().map(|process| text(process, "ns")).collect();
             let tree = nest.document(&["tree", "--format", "json"]);
-            let spaces: Vec<&Value> =
-                list(&tree, "namespaces").iter().filter(|space| space["declared"] == false).collect();
-            assert_eq!(spaces.len(), 2, "{what}");
-            for space in &spaces {
-                let inode = space["pidns"].as_u64().expect("an inode");
-                assert!(inside.contains(&text(space, "path")), "{what}");
-                assert_eq!(text(space, "path"), format!("pid:[{inode}]"), "{what}");
+            let namespaces: Vec<&Value> =
+                list(&tree, "namespaces").iter().filter(|namespace| namespace["declared"] == false).collect();
+            assert_eq!(namespaces.len(), 2, "{what}");
+            for namespace in &namespaces {
+                let inode = namespace["pidns"].as_u64().expect("an inode");
+                assert!(inside.contains(&text(namespace, "path")), "{what}");
+                assert_eq!(text(namespace, "path"), format!("pid:[{inode}]"), "{what}");
             }
-            assert_eq!((text(spaces[0], "parent"), text(spaces[0], "hostname")), (&*home, "web-1"), "{what}");
-            assert_eq!((text(spaces[1], "parent"), &spaces[1]["hostname"]), (made, &Value::Null), "{what}");
+            assert_eq!((text(namespaces[0], "parent"), text(namespaces[0], "hostname")), (&*home, "web-1"), "{what}");
+            assert_eq!((text(namespaces[1], "parent"), &namespaces[1]["hostname"]), (made, &Value::Null), "{what}");
             // A part of it, and only what is declared.
             let direct = nest.document(&["ps", &home, "--format", "json"]);
             assert!(!undeclared(list(&direct, "processes")).contains_key("1004"), "{what}");

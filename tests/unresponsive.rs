@@ -12,7 +12,7 @@ use crate::leftovers::{has_ended, run};
 
 const FLAT: &str = "[ns.@]\nproc.idle = \"sleep 1000\"\n";
 const DEEP: &str = "[ns.@]\n[ns.\"@/a\"]\n[ns.\"@/a/b\"]\nproc.idle = \"sleep 1000\"\n";
-/// One that does not end when it is asked.
+/// A topology that does not end on request.
 const DEAF: &str = "[ns.@]\nproc.deaf = { actor = \"ignore-term\", stop.grace = \"60s\" }\n";
 
 #[test]

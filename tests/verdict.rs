@@ -1,4 +1,4 @@
-//! What the end of a process means to the tree: `ok`, `oneshot`, `essential`, `on_exit` and the options that override it.
+//! Effect of the exit of a process on the tree: `ok`, `oneshot`, `essential`, `on_exit` and the options that override it.
 
 use crate::harness::chain::{DEPTHS, chain, path};
 use crate::harness::identity::{Identity, for_each_identity};
@@ -14,7 +14,7 @@ fn up(identity: Identity, topology: &str, arguments: &[&str]) -> Ended {
 /// A topology, options, and what comes of it: the status, what is said, and what is not.
 type Case<'a> = (&'a str, &'a [&'a str], i32, &'a [&'a str], &'a [&'a str]);
 
-/// Each topology, run with these options by both identities, ends with this status and has said this and not that.
+/// Runs each topology with its options as each identity, and compares its status and output.
 fn compare(cases: &[Case<'_>]) {
     for_each_identity(|identity| {
         for &(topology, arguments, code, said, unsaid) in cases {

@@ -1,4 +1,4 @@
-//! Who sees whom: by listing /proc and by signal 0, from programs inside, at the depths 1, 2, 5 and 31.
+//! Visibility between processes: by listing /proc and by signal 0, from programs inside, at the depths 1, 2, 5 and 31.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -9,7 +9,7 @@ use crate::harness::lines::answer;
 use crate::harness::nest::{Nest, Truth};
 use crate::harness::requirement::{nesting, require};
 
-/// Without a fork, and with `WHO` for who tells: the names of all that /proc has, and the numbers below 200 that a signal reaches.
+/// A script without a fork, in which `WHO` is the process: the names in /proc, and the PIDs below 200 that a signal reaches.
 const TELLS: &str = "names=; for d in /proc/[0-9]*; do read -r c < $d/comm && names=\"$names $c\"; done; echo WHO names $names; \
                      hits=; n=1; while [ $n -lt 200 ]; do kill -0 $n 2>/dev/null && hits=\"$hits $n\"; n=$((n+1)); done; \
                      echo WHO hits $hits; exec sleep 1000";

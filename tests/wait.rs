@@ -23,7 +23,7 @@ proc.idle = { actor = "idle" }
 proc.idle = { actor = "idle" }
 "#;
 
-/// How many descriptors the controller has: one more for each client.
+/// Number of descriptors of the controller: one more for each client.
 fn connections(detached: &Detached) -> usize {
     kernel::descriptors(detached.controller().as_raw()).expect("it runs")
 }

@@ -2,21 +2,21 @@
 
 use std::fmt::{self, Write};
 
-/// How the namespaces are written.
+/// Form in which the namespaces are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Style {
-    /// One after the other, everything said of each.
+    /// A table for each, with all of its keys.
     Declared,
-    /// As one with a number.
+    /// One table with a count.
     Generated,
-    /// One after the other, of one template with placeholders.
+    /// A table for each, which uses one template with placeholders.
     Templates,
 }
 
 impl Style {
     pub(crate) const ALL: [Self; 3] = [Self::Declared, Self::Generated, Self::Templates];
 
-    /// So many namespaces besides the root, each with a label of its own, and a process in it.
+    /// Namespaces besides the root, each with a label of its own and a process.
     pub(crate) fn text(self, namespaces: u32) -> String {
         let limit = namespaces + 1;
         let mut text = format!("[limits]\nnamespaces = {limit}\nprocesses = {limit}\n[ns.r]\n");

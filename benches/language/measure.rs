@@ -12,10 +12,10 @@ use crate::topology::Tree;
 /// The executable of this build.
 const NESTNS: &str = env!("CARGO_BIN_EXE_nestns");
 
-/// What one run took.
+/// Cost of one run.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Figures {
-    /// From before the fork to after the wait, in milliseconds.
+    /// Time from before the fork to after the wait, in milliseconds.
     pub(crate) time: f64,
     /// The largest resident set, in MiB.
     pub(crate) memory: f64,

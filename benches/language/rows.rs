@@ -1,4 +1,4 @@
-//! What is measured, how often, and which bounds it has to hold.
+//! The rows that are measured, how often, and the bounds that they have to hold.
 
 use std::fs;
 use std::io;
@@ -8,26 +8,26 @@ use crate::file::Style;
 use crate::measure::{Figures, best, best_parse};
 use crate::topology::Tree;
 
-/// How many namespaces the files have besides their root.
+/// Numbers of namespaces of the files besides their root.
 const SIZES: [u32; 3] = [1_000, 10_000, 100_000];
 
-/// What a tree of ten thousand may take to be shown, if it is generated: reading it written out takes longer by itself.
+/// Bound of the time to show a generated tree of ten thousand; reading it written out takes longer by itself.
 const SHOWN: Figures = Figures { time: 50.0, memory: 200.0 };
 
-/// One line of the report.
+/// A line of the report.
 #[derive(Debug)]
 pub(crate) struct Row {
-    /// How the file is written.
+    /// Form of the file.
     pub(crate) file: String,
-    /// How many namespaces it has.
+    /// Number of namespaces.
     pub(crate) namespaces: u32,
-    /// What was run.
+    /// The command that was run.
     pub(crate) what: &'static str,
-    /// What it took, or why that is not known.
+    /// Its cost, or the reason why that is not known.
     pub(crate) figures: Result<Figures, String>,
-    /// What it must not exceed, in the same units.
+    /// Its bound, in the same units.
     pub(crate) bound: Option<Figures>,
-    /// How long a namespace took beside one of the smallest file of this kind, the start of the program left out.
+    /// Time of a namespace beside one of the smallest file of this kind, the start of the program left out.
     pub(crate) growth: Option<f64>,
 }
 

@@ -1,4 +1,4 @@
-//! What is measured against what, and how often.
+//! The pairs that are measured, and how often.
 
 use std::io;
 use std::process::{Command, Stdio};
@@ -6,16 +6,16 @@ use std::time::Instant;
 
 use crate::topology::{NAME, Topology};
 
-/// How often each side is run.
+/// Number of runs of each side.
 const ROUNDS: usize = 15;
-/// How often where it takes two milliseconds, of which the scheduler has a share that is never the same.
+/// Number of runs that take two milliseconds, of which the scheduler has a share that varies.
 const MANY_ROUNDS: usize = 201;
-/// As many processes as `ps` and lsns(8) list, and as many namespaces as `tree --host` and lsns(8).
+/// Numbers of processes that `ps` and lsns(8) list, and of namespaces that `tree --host` and lsns(8) list.
 const MANY: u32 = 1_000;
-/// How many times the other's time ours may take.
+/// Bound of the ratio of our time to the other's.
 pub(crate) const BOUND: f64 = 1.0;
 
-/// One line of the report, in milliseconds.
+/// A line of the report, in milliseconds.
 #[derive(Debug)]
 pub(crate) struct Row {
     pub(crate) ours: &'static str,
@@ -62,7 +62,7 @@ fn ps() -> io::Result<(f64, f64)> {
     alternate(ROUNDS, || Command::new("lsns"), || topology.command(&["ps", "-n", NAME]))
 }
 
-/// What lsns(8) does not look for is part of ours: namespaces that a mount or a descriptor keeps alive.
+/// Compares with lsns(8), which does not look for namespaces that a mount or a descriptor keeps alive; ours does.
 fn tree() -> io::Result<(f64, f64)> {
     let topology = Topology::with_namespaces(MANY)?;
     alternate(
@@ -86,7 +86,7 @@ fn alternate(rounds: usize, theirs: impl Fn() -> Command, ours: impl Fn() -> Com
     Ok((median(&mut others[1..]), median(&mut own[1..])))
 }
 
-/// How long a command takes from its start until all that it writes was read, in milliseconds.
+/// Time of a command from its start until all of its output was read, in milliseconds.
 fn time(mut command: Command) -> io::Result<f64> {
     command.stdin(Stdio::null());
     let began = Instant::now();

@@ -19,7 +19,7 @@ pub(crate) struct Topology {
 }
 
 impl Topology {
-    /// One namespace, with so many processes in it besides its PID 1.
+    /// A namespace with this number of processes besides its PID 1.
     pub(crate) fn with_processes(processes: u32) -> io::Result<Self> {
         let limit = processes + 1;
         Self::up(&format!(
@@ -27,7 +27,7 @@ impl Topology {
         ))
     }
 
-    /// So many namespaces beside each other, with nothing but a PID 1 in each.
+    /// This number of sibling namespaces, with only a PID 1 in each.
     pub(crate) fn with_namespaces(namespaces: u32) -> io::Result<Self> {
         Self::up(&format!(
             "[limits]\nnamespaces = {namespaces}\nprocesses = {namespaces}\n[ns.one]\ncount = {namespaces}\ninit = \

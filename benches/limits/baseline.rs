@@ -81,7 +81,7 @@ fn measure(shape: Shape) -> io::Result<String> {
     Ok(figures.to_string())
 }
 
-/// One byte comes from each namespace; end of file before the last means that one failed.
+/// A byte from each namespace; end of file before the last means that one failed.
 fn wait_until_standing(reports: &OwnedFd, namespaces: u32) -> io::Result<()> {
     let mut seen = 0;
     let mut bytes = [0; 4096];
@@ -96,7 +96,7 @@ fn wait_until_standing(reports: &OwnedFd, namespaces: u32) -> io::Result<()> {
     Ok(())
 }
 
-/// Whether the namespace for children is set back after the fork.
+/// Treatment of the namespace for children after the fork.
 #[derive(Clone, Copy)]
 enum Back {
     Set,
@@ -146,11 +146,11 @@ fn live(shape: Shape, report: &OwnedFd) -> ! {
     }
 }
 
-/// Where the caller finds itself after [`grow`].
+/// Process in which [`grow`] has returned.
 enum Grown {
-    /// In the parent, which has made everything.
+    /// The parent, which has made everything.
     All,
-    /// In a child, which has this much to make.
+    /// A child, which has this much to make.
     Inside(Shape),
 }
 

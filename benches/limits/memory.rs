@@ -1,4 +1,4 @@
-//! What a standing tree costs the machine: the memory that is available no more, kernel's and processes' alike.
+//! The memory that a running tree costs the machine, the kernel's and the processes' alike.
 
 use std::thread;
 use std::time::Duration;

@@ -52,7 +52,7 @@ fn ratio(row: &Row) -> Option<f64> {
     Some(*row.nestns.as_ref().ok()? / row.baseline?)
 }
 
-/// Whether the bound is held; `None` where a side is missing.
+/// True where the bound is held; `None` where a side is missing.
 fn holds(row: &Row) -> Option<bool> {
     match row.bound {
         Bound::Times(times) => ratio(row).map(|ratio| ratio <= times),

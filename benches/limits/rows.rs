@@ -1,4 +1,4 @@
-//! What is measured, how often, and which bound it has to hold.
+//! The rows that are measured, how often, and the bound that each has to hold.
 
 use std::io;
 use std::process::{Command, Stdio};
@@ -18,29 +18,29 @@ const WEIGHED: Shape = Shape::Wide(10_000);
 /// The shape that is also stopped by request.
 const STOPPED_GRACEFULLY: Shape = Shape::Wide(1_000);
 
-/// What a figure must not exceed.
+/// Bound of a figure.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Bound {
-    /// So many times the baseline.
+    /// Multiple of the baseline.
     Times(f64),
-    /// So much, in the unit of the row.
+    /// Absolute bound, in the unit of the row.
     Most(f64),
 }
 
-/// One line of the report.
+/// A line of the report.
 #[derive(Debug)]
 pub(crate) struct Row {
-    /// What was built or run.
+    /// The shape that was built or run.
     pub(crate) shape: String,
-    /// What was measured of it.
+    /// The figure that was measured.
     pub(crate) what: &'static str,
-    /// Of all figures of the row.
+    /// Median of all figures of the row.
     pub(crate) unit: &'static str,
     /// The other side, where there is one.
     pub(crate) baseline: Option<f64>,
     /// Ours, or why there is none.
     pub(crate) nestns: Result<f64, String>,
-    /// What ours must hold.
+    /// Bound of our side.
     pub(crate) bound: Bound,
 }
 
@@ -113,7 +113,7 @@ fn tree(shape: Shape, rounds: usize) -> Vec<Row> {
     rows
 }
 
-/// One run of this executable as the baseline.
+/// A run of this executable as the baseline.
 fn baseline(shape: Shape) -> io::Result<Figures> {
     settle();
     let own = std::env::current_exe()?;
@@ -189,7 +189,7 @@ fn version() -> Row {
     Row { shape: "--version".to_owned(), what: "start-up", unit: "ms", baseline: None, nestns, bound: Bound::Most(3.0) }
 }
 
-/// From before the fork to after the wait, in milliseconds.
+/// Time from before the fork to after the wait, in milliseconds.
 fn time(command: &mut Command) -> io::Result<f64> {
     let start = Instant::now();
     let status = quiet(command).status()?;

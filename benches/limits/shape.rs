@@ -5,9 +5,9 @@ use std::fmt::{self, Write};
 /// A tree of namespaces with nothing in them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Shape {
-    /// One root with all the others inside, side by side; the number counts the root.
+    /// A root with all the others inside, side by side; the number counts the root.
     Wide(u32),
-    /// Each inside the one before.
+    /// A chain: each inside the one before.
     Chain(u32),
 }
 
@@ -23,7 +23,7 @@ impl Shape {
         }
     }
 
-    /// How many namespaces it has.
+    /// Number of namespaces.
     pub(crate) fn namespaces(self) -> u32 {
         match self {
             Self::Wide(number) | Self::Chain(number) => number,

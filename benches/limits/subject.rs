@@ -17,24 +17,24 @@ use crate::shape::Shape;
 /// The executable of this build.
 pub(crate) const NESTNS: &str = env!("CARGO_BIN_EXE_nestns");
 
-/// No step of any shape takes longer; what does is a failure, and is killed.
+/// Bound of a step of any shape; one that takes longer has failed, and is killed.
 const PATIENCE: Duration = Duration::from_mins(2);
 
-/// How the tree is ended.
+/// Way to end a tree.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Ending {
-    /// By one request, which travels downward.
+    /// One request, which travels downward.
     Graceful,
-    /// By a second request before the first is done, which kills the roots.
+    /// A second request before the first is done, which kills the roots.
     Kill,
 }
 
-/// What one life of a tree took.
+/// Times of one life of a tree.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Figures {
-    /// All namespaces made, in milliseconds.
+    /// Time until all namespaces are made, in milliseconds.
     pub(crate) build: f64,
-    /// From the (last) request to the end, in milliseconds.
+    /// Time from the last request to the end, in milliseconds.
     pub(crate) stop: f64,
     /// Per namespace while it stood, in KiB.
     pub(crate) memory: f64,
@@ -46,7 +46,7 @@ pub(crate) fn up(shape: Shape, ending: Ending) -> io::Result<Figures> {
     let name = format!("bench-{}", shape.words().join("-"));
     let file = directory.path().join(format!("{name}.toml"));
     fs::write(&file, shape.topology())?;
-    // Files and no pipes: nobody reads while the tree stands.
+    // Files and no pipes: nothing reads while the tree runs.
     let (answer, story) = (directory.path().join("stdout"), directory.path().join("stderr"));
     settle();
     let memory_before = available_kib();

@@ -2,7 +2,7 @@
 //!
 //! `cargo test --locked --test main attack` runs them all: as root and as an ordinary user, at depth 1 and 3. Each attack has
 //! a tree of its own with a victim beside the attacker, and proves two things: that the attack was really made, and that
-//! nobody else has noticed it.
+//! no other process has noticed it.
 
 mod control_socket;
 mod notify;

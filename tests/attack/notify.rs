@@ -1,4 +1,4 @@
-//! `READY=1` from somebody else: neighbours in the same namespace, other namespaces, and senders that end at once.
+//! `READY=1` from other processes: siblings in the same namespace, other namespaces, and senders that end at once.
 
 use std::fs;
 

@@ -1,5 +1,5 @@
 //! Death in the worst moment: controller or guardian killed between two calls, at a named point of the program, and still
-//! nothing of the tree stays that nobody knows of.
+//! nothing of the tree is left without a record.
 
 use std::fs;
 
@@ -53,7 +53,7 @@ fn a_root_of_another_user_dies_with_a_controller_that_is_killed_while_replacing_
         for &root in &roots {
             until(&format!("{point}: the root has ended"), || has_ended(root));
         }
-        // Whoever it was that removed it: nobody had to be asked.
+        // The state was removed by one of the two, without a request.
         assert_nothing_left(&tree.nest);
     }
 }
@@ -118,12 +118,12 @@ fn a_guardian_that_dies_during_a_start_is_replaced_before_anything_runs() {
     });
 }
 
-/// What is left to clean up after a pause was cut off.
+/// The part that cleans up after an interrupted pause.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Survivor {
     /// The guardian lives and does it.
     Guardian,
-    /// Only the state directory tells.
+    /// None: only the state directory records it.
     State,
     /// Nothing but the name of the cgroup.
     Nothing,

@@ -1,4 +1,4 @@
-//! Directories that somebody else may exchange, and strange things in the place of state files: refused, never followed, never
+//! Directories that another user may replace, and special files in place of state files: refused, never followed, never
 //! waited for.
 
 use std::fs;
@@ -25,7 +25,7 @@ fn give_away(path: &Path, identity: Identity) {
     }
 }
 
-/// A nest whose state root is below a directory of this mode.
+/// A nest with its state root below a directory of this mode.
 fn below(topology: &str, identity: Identity, mode: u32) -> (Nest, std::path::PathBuf) {
     let nest = Nest::new(topology).identity(identity);
     let shared = nest.directory.path().join("shared");
@@ -97,7 +97,7 @@ fn a_directory_that_is_replaced_while_the_topology_runs_is_not_written_to() {
             let victim = tree.nest.directory.path().join("victim");
             fs::write(&victim, "precious").expect("it is ours");
             give_away(&victim, identity);
-            // Somebody who could do that puts a directory of links in its place.
+            // An attacker that could do so puts a directory of links in its place.
             let moved = state.join("moved");
             fs::rename(state.join(&root), &moved).expect("it is there");
             let trap = state.join(&root);

@@ -1,5 +1,5 @@
-//! Forged reports, malformed ones, floods, and descriptors that nobody has asked for, through whatever channel a program can
-//! take from the PID 1 of its namespace.
+//! Forged reports, malformed ones, floods, and unexpected descriptors, through every channel that a program
+//! can take from the PID 1 of its namespace.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -27,11 +27,11 @@ use crate::harness::wait::TIMEOUT;
 /// The attacker: a program with the rights of any other.
 const ATTACK: &str = include_str!("reports.py");
 
-/// How deep the attacker is: the tree, the namespaces that are not its business, its own one.
+/// Position of the attacker: the tree, the namespaces that it has no right over, its own one.
 struct Place {
     topology: &'static str,
     attacker: &'static str,
-    /// By their places in the file: those around the attacker, and beside it.
+    /// Indices of the namespaces around the attacker and beside it.
     others: &'static [NamespaceIndex],
     own: NamespaceIndex,
     victim: &'static str,
@@ -107,7 +107,7 @@ fn all_about(namespace: NamespaceIndex) -> Vec<Report> {
     all
 }
 
-/// The messages of an attacker: about everybody who is none of its business, and about namespaces that do not exist.
+/// The messages of an attacker: about processes that it has no right over, and about namespaces that do not exist.
 fn payloads(place: &Place) -> String {
     let nowhere = [4_000_000, u32::MAX, u32::MAX - 1];
     let mut lines: Vec<String> =
@@ -147,7 +147,7 @@ fn memory(detached: &Detached) -> u64 {
     line.trim().trim_end_matches(" kB").parse().expect("a number")
 }
 
-/// Waits until everything was sent, and makes sure that nobody has noticed it.
+/// Waits until everything was sent, and makes sure that it has had no effect.
 fn assert_undisturbed(detached: &Detached, place: &Place, blamed: &str) {
     let directory = detached.nest.directory.path();
     detached.until("the attack is made", |_| {
@@ -158,7 +158,7 @@ fn assert_undisturbed(detached: &Detached, place: &Place, blamed: &str) {
     let root = &detached.nest.root;
     let at = |path: &str| path.replace('@', root);
     let victim = at(place.victim);
-    // In the middle of the flood: an end of somebody else is heard of, and what waits for it goes on.
+    // In the middle of the flood the exit of another process is noticed, and what waits for it goes on.
     let seen = snapshot(detached);
     for (name, expected) in [("init", "running"), ("one", "running"), ("two", "running"), ("late", "created")] {
         let found = state(&seen, &format!("{victim}/{name}"));

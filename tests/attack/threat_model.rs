@@ -1,4 +1,4 @@
-//! Each sentence of `docs/security.md` names the test that tries to break it: those tests exist.
+//! The tests that the sentences of `docs/security.md` name: they exist.
 
 use std::fs;
 use std::path::{Path, PathBuf};

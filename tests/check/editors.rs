@@ -1,4 +1,4 @@
-//! What editors are told to make of `--format short`: a problem matcher of Visual Studio Code and an `errorformat` of Vim.
+//! The patterns for editors that read `--format short`: a problem matcher of Visual Studio Code and an `errorformat` of Vim.
 //!
 //! The two patterns are those that the documentation gives. There is no engine for them here: what they take a line apart into is
 //! done by hand, and compared with what `--format json` says about the same problem.
@@ -46,7 +46,7 @@ fn match_line(line: &str) -> Option<Match<'_>> {
     })
 }
 
-/// What `errorformat=%f:%l:%c:\ %t%*[a-z]%m,%f:\ %t%*[a-z]%m` makes of a line: the type is the first letter of the level, and
+/// The match of `errorformat=%f:%l:%c:\ %t%*[a-z]%m,%f:\ %t%*[a-z]%m` in a line: the type is the first letter of the level, and
 /// the code stays in the message, where it can be read.
 fn vim(problem: &Match<'_>) -> (char, String) {
     (problem.severity.chars().next().expect("it is a word"), format!("[{}]: {}", problem.code, problem.message))

@@ -1,4 +1,4 @@
-//! `[[expect]]`: what says nothing, and what names nobody.
+//! `[[expect]]`: entries that expect nothing, and selectors that match nothing.
 
 use snapbox::{IntoData, assert_data_eq, str};
 

@@ -1,4 +1,4 @@
-//! Which file is read, what is said about one that cannot be, and how the verb ends.
+//! The file that is read, errors about one that cannot be, and the status of the verb.
 
 use std::fs;
 

@@ -1,4 +1,4 @@
-//! The formats for programs and CI, colours, and how much people are shown.
+//! The formats for programs and CI, colours, and the limit of the human format.
 
 use std::fmt::Write as _;
 

@@ -1,4 +1,4 @@
-//! `nestns check`: every diagnostic as people see it, the other formats, and files that nobody would write.
+//! `nestns check`: every diagnostic in the human format, the other formats, and random files.
 
 mod editors;
 mod expectations;
@@ -21,7 +21,7 @@ mod values;
 use crate::harness::Nestns;
 use crate::schema::agrees;
 
-/// What people are shown about a text; tests compare it to the letter, and `SNAPSHOTS=overwrite` writes it anew.
+/// The human output about a text; tests compare it to the letter, and `SNAPSHOTS=overwrite` writes it anew.
 pub(crate) fn human(text: &str) -> String {
     let outcome = Nestns::new(&["check", "-"]).input(text).run();
     if outcome.code == 0 {

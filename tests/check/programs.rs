@@ -1,4 +1,4 @@
-//! What a process or a PID 1 cannot run.
+//! Programs that a process or a PID 1 cannot run.
 
 use snapbox::{IntoData, assert_data_eq, str};
 

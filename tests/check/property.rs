@@ -1,4 +1,4 @@
-//! Files that nobody would write: whatever the text, the parser answers, and the answer can be shown.
+//! Random files: the parser answers every text, and the answer can be shown.
 
 use nestns::diagnostic::{Color, Format, Source, render};
 use nestns::topology::{Request, parse};

@@ -15,7 +15,7 @@ fn sarif(arguments: &[&str], input: &str) -> String {
     outcome.stdout
 }
 
-/// What the standard demands of the properties that this program writes, and what readers rely on: that every rule occurs,
+/// The demands of the standard on the properties that this program writes, and those of readers: that every rule occurs,
 /// that an index leads to its rule, that a path is a URI and a region lies the right way round.
 fn assert_valid(log: &Value) {
     assert_eq!(log["version"], "2.1.0", "the version");

@@ -1,4 +1,4 @@
-//! What the kernel would not take: paths, variables, users, host names.
+//! Values that the kernel would refuse: paths, variables, users, host names.
 
 use snapbox::{IntoData, assert_data_eq, str};
 

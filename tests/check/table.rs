@@ -1,8 +1,8 @@
-//! The table of codes against the tests: a code that no test shows is a promise that nobody checks.
+//! The table of codes against the tests: a code that no test shows is untested.
 
 use nestns::diagnostic::Code;
 
-/// Whether the controller raises it: such a code is shown by the commands of its explanation.
+/// True for a code of the controller, which is shown by the commands of its explanation.
 fn is_of_a_run(code: Code) -> bool {
     code.text().starts_with("NS4") || code.text().starts_with("NS5")
 }

@@ -17,7 +17,7 @@ enum Expression {
 }
 
 impl Expression {
-    /// How tightly it binds.
+    /// Precedence of the operator.
     fn rank(&self) -> u8 {
         match self {
             Self::Operation(_, '+' | '-', _) => 0,

@@ -1,4 +1,4 @@
-//! What is wrong with one of a thousand instances is wrong with all: it is said once.
+//! A problem of one of a thousand instances is one of all: it is reported once.
 
 use snapbox::{IntoData, assert_data_eq, str};
 

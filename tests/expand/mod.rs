@@ -1,5 +1,5 @@
-//! From a short file to a large tree: every rule of merging, every generator, everything that can be wrong with them, and
-//! what people are shown of it, to the letter.
+//! Expansion of a short file to a large tree: every rule of merging, every generator, all of their errors, and
+//! their human output, to the letter.
 
 mod arithmetic;
 mod defaults;
@@ -45,7 +45,7 @@ impl Files {
         Nestns::new(&arguments).directory(self.directory.path()).env("COLOR", "blue").run()
     }
 
-    /// What it expands to, behind the three lines with which that begins.
+    /// Its expansion, without the first three lines.
     fn expanded(&self, arguments: &[&str]) -> String {
         let outcome = self.run("config", arguments);
         assert_eq!((outcome.code, outcome.stderr.as_str()), (0, ""));
@@ -54,19 +54,19 @@ impl Files {
         body.expect("the topology is called x").to_owned()
     }
 
-    /// What is wrong with it.
+    /// Its diagnostics.
     fn human(&self, arguments: &[&str]) -> String {
         self.run("check", arguments).stdout
     }
 }
 
-/// What a file expands to.
+/// The expansion of a file.
 fn expanded(text: &str) -> String {
     agrees(text);
     Files::new(&[("x.toml", text)]).expanded(&[])
 }
 
-/// What is wrong with a file.
+/// The diagnostics of a file.
 fn human(text: &str) -> String {
     Files::new(&[("x.toml", text)]).human(&[])
 }

@@ -1,4 +1,4 @@
-//! What stands between `{{` and `}}`.
+//! The text between `{{` and `}}`.
 
 use snapbox::{IntoData, assert_data_eq, str};
 

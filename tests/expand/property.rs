@@ -28,7 +28,7 @@ struct Block {
     shape: Shape,
     processes: Vec<Process>,
     children: Vec<Block>,
-    /// Which of the templates in front of it it uses.
+    /// Index of the earlier template that it uses.
     uses: Option<Index>,
 }
 
@@ -36,7 +36,7 @@ struct Block {
 enum Shape {
     One,
     Count(u64),
-    /// One more than the `i` around it.
+    /// A count of one more than the `i` around it.
     Growing,
     Depth(u64),
     Tree(u64, u64),
@@ -91,7 +91,7 @@ impl File {
         block.uses.filter(|_| !templates.is_empty()).map(|index| index.index(templates.len()))
     }
 
-    /// What a block says itself about how often it is there: nothing, if its template does.
+    /// The shape that a block itself declares: none if its template has one.
     fn own_shape(block: &Block, templates: &[Block]) -> Shape {
         match Self::used(block, templates) {
             Some(used) if Self::shape(&templates[used], &templates[..used]) != Shape::One => Shape::One,
@@ -106,7 +106,7 @@ impl File {
         }
     }
 
-    /// As people write it. Names begin with a letter for each template, so that nothing is there twice.
+    /// The text of the file. Names begin with a letter for each template, so that no name occurs twice.
     fn text(&self) -> String {
         let mut text = String::new();
         for (index, template) in self.templates.iter().enumerate() {
@@ -141,7 +141,7 @@ impl File {
         }
     }
 
-    /// What the names inside a block begin with: that of its template or root.
+    /// Prefix of the names inside a block: that of its template or root.
     fn prefix(path: &str) -> &str {
         path.split('/').next().unwrap_or_default()
     }
@@ -150,7 +150,7 @@ impl File {
 /// The tree as it is expected, in the order of creation.
 #[derive(Debug, Default)]
 struct Expected {
-    /// Each namespace, with the names of its processes.
+    /// The namespaces, each with the names of its processes.
     namespaces: Vec<(String, Vec<String>)>,
     deepest: u64,
 }
@@ -171,7 +171,7 @@ struct Node {
     i: u64,
 }
 
-/// Enough to know that there are too many.
+/// Number of namespaces from which on a tree is too large.
 const MANY: usize = 3000;
 
 impl Expected {

@@ -1,10 +1,10 @@
-//! How large a tree is, and that it is known before there is one.
+//! The size of a tree, which is known before it is expanded.
 
 use snapbox::{IntoData, assert_data_eq, str};
 
 use super::{Files, human, joined};
 
-/// So many bytes of address space and seconds of time are enough for every answer here.
+/// Bounds of the address space and the time of every answer here.
 fn bounded(text: &str) -> String {
     let files = Files::new(&[("x.toml", text)]);
     let script = "ulimit -v 300000; exec timeout 20 \"$0\" check --format=short x.toml";

@@ -4,7 +4,7 @@ use snapbox::{IntoData, assert_data_eq, str};
 
 use super::{Files, expanded, human, joined};
 
-/// As long as the file, and walked without recursion.
+/// A chain as long as the file, walked without recursion.
 #[test]
 fn a_long_chain_of_variables() {
     let links = joined(0..20_000, |link| format!("v{link} = \"{{{{v{}}}}}\"\n", link + 1));

@@ -17,7 +17,7 @@ fn run(identity: Identity, example: Example) -> Ended {
     nest.start(command).wait()
 }
 
-/// Who runs it: everybody, unless its words say who.
+/// The identities that run an example: all, unless its words name one.
 fn callers(example: Example) -> impl Iterator<Item = Identity> {
     let is_root = nix::unistd::geteuid().is_root();
     identities().into_iter().filter(move |&identity| {

@@ -1,4 +1,4 @@
-//! What the verb shows, where it shows it, and how it ends.
+//! The output of the verb, its streams, and its status.
 
 use nestns::diagnostic::Code;
 use snapbox::{IntoData, assert_data_eq, str};

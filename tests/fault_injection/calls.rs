@@ -78,7 +78,7 @@ pub(super) const CALLS: &[(&str, &[&str])] = &[
     ("writev", &["EIO", "ENOSPC"]),
 ];
 
-/// Those that are not made to fail, and why.
+/// Calls that are not made to fail, and the reason.
 pub(super) const EXCUSED: &[(&[&str], &str)] = &[
     (
         &["exit_group", "exit", "getpid", "gettid", "getuid", "geteuid", "getgid", "getegid", "uname", "umask"],

@@ -1,4 +1,4 @@
-//! One life of a tree: it is created, moved into, paused, restarted and stopped, with a failure injected into one of the
+//! A run of a tree: it is created, entered, paused, restarted and stopped, with a failure injected into one of the
 //! commands that do so.
 
 use std::collections::BTreeMap;
@@ -17,7 +17,7 @@ use crate::harness::kernel;
 use crate::harness::nest::{Nest, assert_nothing_left, processes_of, program};
 use crate::harness::wait::within;
 
-/// What is created, moved in, restarted, paused, entered and stopped.
+/// The topology that is created, entered, restarted, paused and stopped.
 const TOPOLOGY: &str = "[ns.@]\nproc.a = { actor = \"idle\" }\nproc.b = { actor = \"idle\", restart = \"always\" }\n\
                         [ns.\"@/in\"]\nunshare = [\"mount\", \"uts\"]\nproc.c = { actor = \"idle\" }\n\
                         [ns.\"@/p\"]\ninit = { actor = \"idle\" }\nproc.j = { actor = \"idle\", enter = \"join\" }\n";
@@ -70,7 +70,7 @@ impl Verb {
     }
 }
 
-/// One failure.
+/// A failure.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Injection {
     pub(super) identity: Identity,
@@ -78,7 +78,7 @@ pub(super) struct Injection {
     pub(super) verb: Verb,
     pub(super) call: &'static str,
     pub(super) errno: &'static str,
-    /// Which call of each process it is.
+    /// Number of the call in each process.
     pub(super) when: u32,
 }
 
@@ -89,7 +89,7 @@ impl fmt::Display for Injection {
     }
 }
 
-/// What strace(1) is to do with a command.
+/// Task of strace(1) with a command.
 #[derive(Debug, Clone, Copy)]
 enum Tracing {
     /// Write down all calls.
@@ -98,14 +98,14 @@ enum Tracing {
     One(Injection),
 }
 
-/// What came of it.
+/// Outcome of a run with a failure.
 #[derive(Debug, Default)]
 pub(super) struct Lived {
-    /// Whether the call was made so often at all.
+    /// True if the call was made that often.
     pub(super) is_injected: bool,
     /// The status of the command in which it failed.
     pub(super) code: i32,
-    /// What `up` said and what the others did, with their statuses.
+    /// Output of `up` and of the other verbs, with their statuses.
     pub(super) said: Vec<(&'static str, i32, Vec<String>)>,
     /// The calls that failed.
     pub(super) failed: Vec<String>,
@@ -128,7 +128,7 @@ pub(super) fn live(injection: Injection) -> Lived {
     lived
 }
 
-/// How often each call is made in a life without failures, by the process that makes it most often.
+/// Number of times that each call is made in a run without failures, by the process that makes it most often.
 pub(super) fn made(identity: Identity) -> &'static BTreeMap<(Verb, String), u32> {
     static MADE: [OnceLock<BTreeMap<(Verb, String), u32>>; 2] = [OnceLock::new(), OnceLock::new()];
     MADE[usize::from(identity == Identity::Ordinary)].get_or_init(|| count(identity))
@@ -157,7 +157,7 @@ fn count(identity: Identity) -> BTreeMap<(Verb, String), u32> {
     most
 }
 
-/// What a command said.
+/// Output of a command.
 #[derive(Debug)]
 struct Said {
     verb: Verb,
@@ -279,7 +279,7 @@ impl<'a> Life<'a> {
         }
     }
 
-    /// What is wrong with what was said.
+    /// The defect of the messages, if any.
     fn judge(&self, injection: Injection, trace: &str) -> Result<(), String> {
         if let Some(said) = self.said.iter().find(|said| said.is_abort()) {
             return Err(format!("`{}` aborts", said.verb.word()));
@@ -310,7 +310,7 @@ impl<'a> Life<'a> {
         Ok(())
     }
 
-    /// What is left: no process ever, and files and cgroups only where that was said, with a status that is not 0.
+    /// Leftovers: never a process, and files and cgroups only where that was reported, with a status that is not 0.
     fn left_over(&self) -> Result<(), String> {
         let cgroups = || kernel::cgroups_named(&format!("nestns-{}-", self.nest.root));
         let left = std::panic::catch_unwind(|| assert_nothing_left(self.nest));
@@ -334,7 +334,7 @@ impl<'a> Life<'a> {
     }
 }
 
-/// Whether a line has an errno and not what was being done, or spells one as the standard library does.
+/// True for a line that has an errno without the operation, or spells one as the standard library does.
 fn is_bare(line: &str) -> bool {
     let says = line.strip_prefix("error: ").unwrap_or_default();
     line.contains("(os error") || (says.contains(" (E") && !says.contains([':', '`']))

@@ -41,7 +41,7 @@ fn greatest_common_divisor(one: usize, other: usize) -> usize {
     if other == 0 { one } else { greatest_common_divisor(other, one % other) }
 }
 
-/// All there are: one of each call in turn, as often as a call of one process was made in a life without failures.
+/// All injections: one of each call in turn, as often as a call of one process was made in a run without failures.
 fn injections() -> Vec<Injection> {
     let mut queues = Vec::new();
     for identity in identities() {
@@ -63,7 +63,7 @@ fn injections() -> Vec<Injection> {
     all
 }
 
-/// Those that `NESTNS_INJECT` asks for, or all.
+/// The injections that `NESTNS_INJECT` names, or all.
 fn chosen() -> Vec<Injection> {
     std::env::var("NESTNS_INJECT").map_or_else(|_| injections(), |words| vec![parse(&words)])
 }
@@ -111,7 +111,7 @@ fn inject(most: usize, shard: usize, shards: usize) {
     assert!(failures.is_empty(), "{} of {injected}: {failures:#?}", failures.len());
 }
 
-/// How many for each shard.
+/// Number of injections of a shard.
 fn count() -> usize {
     if std::env::var_os("NESTNS_LONG").is_some() { 667 } else { 24 }
 }

@@ -1,4 +1,4 @@
-//! The pictures as images, for people to look at: `target/artefacts/graph/`.
+//! The pictures as images, to be looked at: `target/artefacts/graph/`.
 //!
 //! Images are made by `dot` and `rsvg-convert`. Where one of them is missing, that is said and its images are skipped;
 //! with `NESTNS_REQUIRE`, as in CI, it is a failure.
@@ -67,7 +67,7 @@ fn thirty() -> String {
     text
 }
 
-/// As deep as the kernel goes.
+/// A chain of the greatest depth that the kernel allows.
 fn deep() -> String {
     let mut text = "name = \"deep\"\n".to_owned();
     let mut path = String::new();
@@ -139,7 +139,7 @@ fn attribute(svg: &str, name: &str) -> u32 {
     value.split('"').next().expect("it ends").parse().expect("it is a number")
 }
 
-/// What a reader sees who prefers the dark: the rules of the media query for everybody.
+/// A picture as on a dark page: the rules of its media query applied always.
 fn dark(svg: &str) -> String {
     svg.replacen("@media (prefers-color-scheme:dark){\n", "", 1).replacen("\n}\n", "\n", 1)
 }

@@ -15,7 +15,7 @@ fn graph(file: &Path, arguments: &[&str]) -> Outcome {
     Nestns::new(&words).run()
 }
 
-/// What is drawn of a text, without a word about it.
+/// The picture of a text, without messages.
 fn drawn(text: &str, arguments: &[&str]) -> String {
     let outcome = Nestns::new(&[&["graph", "-"], arguments].concat()).input(text).run();
     assert_eq!((outcome.code, outcome.stderr.as_str()), (0, ""));

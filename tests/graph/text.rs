@@ -1,4 +1,4 @@
-//! Every format, whole, for three trees; `SNAPSHOTS=overwrite` writes the files anew, and then somebody looks at them.
+//! Every format, whole, for three trees; `SNAPSHOTS=overwrite` writes the files anew, and they have to be looked at.
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -74,7 +74,7 @@ fn a_wrong_file_is_reported_as_by_check() {
     assert_eq!(graph(Path::new("/nowhere.toml"), &["--format", "gif"]).code, 2);
 }
 
-/// Many namespaces beside each other, no two alike by name.
+/// Sibling namespaces, all with different names.
 fn wide(count: usize) -> String {
     let mut text = format!("[limits]\nnamespaces = {count}\nprocesses = {}\n", 2 * count);
     for i in 0..count {

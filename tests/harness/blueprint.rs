@@ -7,7 +7,7 @@ use std::fs;
 use super::kernel;
 use super::nest::{Running, Truth, program};
 
-/// Who is PID 1.
+/// PID 1 of a namespace.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Init {
     Builtin,
@@ -16,7 +16,7 @@ pub(crate) enum Init {
     Program,
 }
 
-/// How a process gets in.
+/// Way in which a process enters its namespace.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Enter {
     Fork,
@@ -68,7 +68,7 @@ impl Blueprint {
         if namespace.init.adopts() { enter } else { Enter::Join }
     }
 
-    /// The number on the host of whoever creates and reaps in a namespace, from `index` outward.
+    /// Host PID of the process that creates and reaps in a namespace, from `index` outward.
     fn parent(&self, mut index: Option<usize>, truth: &Truth, root: &str, controller: i32) -> i32 {
         while let Some(at) = index {
             if self.0[at].init.adopts() {

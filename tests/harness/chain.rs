@@ -1,6 +1,6 @@
 //! The plainest deep tree: one namespace inside the other, all with a builtin PID 1.
 
-/// How deep the tests nest: not at all, once, somewhat, and as deep as a level to spare allows.
+/// Depths of the tests: not nested, once, somewhat, and as deep as a level to spare allows.
 pub(crate) const DEPTHS: [usize; 4] = [1, 2, 5, 31];
 
 /// The path of the namespace at a level of the chain, whose first is `@`.
@@ -13,7 +13,7 @@ pub(crate) fn paths(depth: usize) -> Vec<String> {
     (1..=depth).map(path).collect()
 }
 
-/// So many namespaces, as a topology; the header of the innermost is the last line, so that its keys can follow.
+/// A chain of this depth, as a topology; the header of the innermost is the last line, so that its keys can follow.
 pub(crate) fn chain(depth: usize) -> String {
     let headers: Vec<String> = paths(depth).iter().map(|path| format!("[ns.\"{path}\"]\n")).collect();
     headers.concat()

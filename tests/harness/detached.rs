@@ -1,6 +1,6 @@
 //! A topology that was started with `up -d`, and commands about it.
 //!
-//! Each has a runtime directory of its own, so that it is the only one that runs there. It is taken down when it is
+//! It has a runtime directory of its own, so that it is the only one that runs there. It is taken down when it is
 //! dropped, and nothing may be left of it then.
 
 use std::fs;
@@ -20,7 +20,7 @@ use super::wait::until_some;
 #[derive(Debug)]
 pub(crate) struct Detached {
     pub(crate) nest: Nest,
-    /// What `up -d` has said.
+    /// Output of `up -d`.
     pub(crate) up: Outcome,
 }
 
@@ -65,14 +65,14 @@ impl Detached {
         outcome(self.command(arguments))
     }
 
-    /// The same, and fails when it does not end well. Returns standard output.
+    /// Runs that, fails when it does not exit with 0, and returns standard output.
     pub(crate) fn run(&self, arguments: &[&str]) -> String {
         let outcome = self.nestns(arguments);
         assert_eq!(outcome.code, 0, "{arguments:?}: {}{}", outcome.stdout, outcome.stderr);
         outcome.stdout
     }
 
-    /// The same, and reads the document that it writes.
+    /// Runs that, and reads the document that it writes.
     pub(crate) fn document(&self, arguments: &[&str]) -> Value {
         serde_json::from_str(&self.run(arguments)).expect("it is one document")
     }
@@ -114,7 +114,7 @@ impl Detached {
         until_some(what, || condition(self))
     }
 
-    /// Whether it has not ended.
+    /// True until it has ended.
     pub(crate) fn is_running(&self) -> bool {
         self.nest.state().join(&self.nest.root).join("lock").exists()
     }
@@ -124,7 +124,7 @@ impl Drop for Detached {
     fn drop(&mut self) {
         // One in another state root is not found there.
         if self.is_running() || std::thread::panicking() {
-            // Whoever tests what comes of a dead controller has left something that is not running: that is his to prove.
+            // Tests of a dead controller leave something that is not running, and check themselves that it goes.
             outcome(self.nest.command(&["down", &self.nest.root, "--now"]));
         }
         if !std::thread::panicking() {
@@ -137,7 +137,7 @@ pub(crate) fn outcome(mut command: Command) -> Outcome {
     read(command.stdin(Stdio::null()).output().expect("the program was built"))
 }
 
-/// What a command that was started has come to.
+/// Waits for a command that was started, and returns its outcome.
 pub(crate) fn ended(child: Child) -> Outcome {
     read(child.wait_with_output().expect("it is our child"))
 }

@@ -1,4 +1,4 @@
-//! What the kernel says about processes and PID namespaces, read without any of the program's code.
+//! Processes and PID namespaces as the kernel has them, read without any of the program's code.
 #![allow(unsafe_code)]
 
 use std::collections::{BTreeSet, HashMap, HashSet};
@@ -38,7 +38,7 @@ pub(crate) fn process(pid: i32) -> Option<Process> {
     })
 }
 
-/// Whether a process does something about TERM: handles it, or has it blocked and will look at it.
+/// True for a process that handles TERM, or has it blocked and will take it.
 pub(crate) fn handles_term(pid: i32) -> bool {
     (signals(pid, "SigBlk:") | signals(pid, "SigCgt:")) & 1 << (libc::SIGTERM - 1) != 0
 }
@@ -56,7 +56,7 @@ pub(crate) fn processes() -> Vec<Process> {
     entries.filter_map(|entry| process(entry.file_name().to_str()?.parse().ok()?)).collect()
 }
 
-/// What descends from a process, zombies included, itself not.
+/// The descendants of a process, zombies included, itself not.
 pub(crate) fn descendants(ancestor: i32) -> Vec<Process> {
     let all = processes();
     let parents: HashMap<i32, i32> = all.iter().map(|process| (process.pid, process.parent)).collect();
@@ -99,7 +99,7 @@ pub(crate) fn try_parent_namespace(pid: i32) -> Option<u64> {
     // SAFETY: the request takes no argument; it touches no memory of ours.
     let descriptor = unsafe { libc::ioctl(namespace.as_raw_fd(), NS_GET_PARENT) };
     assert!(descriptor >= 0, "NS_GET_PARENT of {pid}: {}", std::io::Error::last_os_error());
-    // SAFETY: the kernel has just made this descriptor for us; nobody else has it.
+    // SAFETY: the kernel has just made this descriptor for us; it has no other owner.
     let parent = unsafe { OwnedFd::from_raw_fd(descriptor) };
     Some(File::from(parent).metadata().expect("it is open").ino())
 }
@@ -110,7 +110,7 @@ pub(crate) fn members(namespaces: &HashSet<u64>) -> BTreeSet<i32> {
     all.filter(|&pid| namespace(pid, "pid").is_some_and(|inode| namespaces.contains(&inode))).collect()
 }
 
-/// How many descriptors a process has open.
+/// Number of descriptors that a process has open.
 pub(crate) fn descriptors(pid: i32) -> Option<usize> {
     Some(fs::read_dir(format!("/proc/{pid}/fd")).ok()?.count())
 }

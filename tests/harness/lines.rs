@@ -1,6 +1,6 @@
-//! What programs of a tree have said: `path │ line` on the standard output of `up`.
+//! Output of the programs of a tree: `path │ line` on the standard output of `up`.
 //!
-//! A long path is cut there, so that a line that is looked for has to say by itself whose it is.
+//! A long path is shortened there, so that a line that is looked for has to name its process itself.
 
 use std::fs;
 

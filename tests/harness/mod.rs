@@ -23,12 +23,12 @@ use std::process::{Command, Output, Stdio};
 /// The variable that keeps the topologies of a test apart from all others of the same user.
 pub(crate) const STATE_ROOT: &str = "NESTNS_STATE_ROOT";
 
-/// What a command has written to both of its streams.
+/// The output of a command on both of its streams.
 pub(crate) fn said(output: &Output) -> String {
     format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
 }
 
-/// What a run of the program came to.
+/// Outcome of a run of the program.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Outcome {
     pub(crate) code: i32,
@@ -58,13 +58,13 @@ impl Nestns {
         Self { command, input: String::new() }
     }
 
-    /// What it reads from standard input.
+    /// Sets its standard input.
     pub(crate) fn input(mut self, text: impl Into<String>) -> Self {
         self.input = text.into();
         self
     }
 
-    /// Where it starts.
+    /// Sets its working directory.
     pub(crate) fn directory(mut self, path: &Path) -> Self {
         self.command.current_dir(path);
         self

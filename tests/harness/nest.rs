@@ -30,7 +30,7 @@ pub(crate) fn program() -> &'static Path {
         fs::set_permissions(&directory, fs::Permissions::from_mode(0o755)).expect("it is our own");
         let copy = directory.join("nestns");
         // By another process: a descriptor of ours that is open for writing would be inherited by whatever the other tests
-        // fork meanwhile, and until that executes something the kernel answers ETXTBSY to everybody who runs the copy.
+        // fork meanwhile, and until that executes something the kernel answers ETXTBSY to every execution of the copy.
         let copied = Command::new("cp").arg(env!("CARGO_BIN_EXE_nestns")).arg(&copy).status();
         assert!(copied.is_ok_and(|status| status.success()), "the program was built, and cp(1) is everywhere");
         (copy, remove_at_the_end(&directory))
@@ -43,7 +43,7 @@ pub(crate) fn program() -> &'static Path {
 fn remove_at_the_end(directory: &Path) -> Child {
     let mut shell = Command::new("sh");
     shell.args(["-c", "read -r nothing; rm -rf \"$0\""]).arg(directory).stdin(Stdio::piped());
-    // Whoever waits until all who hold the output of the tests are gone does not wait for it.
+    // A caller that waits until the output of the tests is closed does not wait for it.
     shell.stdout(Stdio::null()).stderr(Stdio::null());
     shell.spawn().expect("sh(1) is everywhere")
 }
@@ -80,7 +80,7 @@ impl Nest {
         Self { directory, root, file, identity, arguments: Vec::new(), environment: Vec::new(), wrapper: Vec::new() }
     }
 
-    /// Who runs it.
+    /// Sets the user that runs it.
     pub(crate) fn identity(mut self, identity: Identity) -> Self {
         self.identity = identity;
         if identity == Identity::Ordinary {
@@ -116,7 +116,7 @@ impl Nest {
         self.wrapped(&["unshare", "--user", "--map-root-user", "sh", "-c", script, "sh"])
     }
 
-    /// Where the state directories are.
+    /// The state root.
     pub(crate) fn state(&self) -> PathBuf {
         self.directory.path().join("run/nestns")
     }
@@ -135,7 +135,7 @@ impl Nest {
         self.outside(Path::new(first), &words)
     }
 
-    /// The same without the nest's wrapper: outside the surroundings that it makes.
+    /// Another program without the nest's wrapper, outside the surroundings that it makes.
     pub(crate) fn outside(&self, program: &Path, arguments: &[&str]) -> Command {
         let mut command = Command::new(program);
         command.args(arguments).current_dir(self.directory.path());
@@ -175,7 +175,7 @@ impl Nest {
         ["up".to_owned(), file].into_iter().chain(self.arguments.iter().cloned()).collect()
     }
 
-    /// Starts a prepared command; its output goes to files, which nobody has to read.
+    /// Starts a prepared command; its output goes to files, which cannot block it.
     pub(crate) fn start(self, mut command: Command) -> Running {
         let open = |name: &str| fs::File::create(self.directory.path().join(name)).expect("the directory is writable");
         command.stdin(Stdio::null()).stdout(open("stdout")).stderr(open("stderr"));
@@ -184,7 +184,7 @@ impl Nest {
     }
 }
 
-/// A nest whose program runs.
+/// A nest with its program running.
 #[derive(Debug)]
 pub(crate) struct Running {
     pub(crate) nest: Nest,
@@ -204,7 +204,7 @@ impl Drop for Started {
     }
 }
 
-/// How a nest ended.
+/// Outcome of a nest.
 #[derive(Debug)]
 pub(crate) struct Ended {
     /// The exit status, 128 and the number for a signal.

@@ -1,6 +1,6 @@
-//! What a test requires of the machine and of the user that runs the tests.
+//! Requirements of tests: of the machine, and of the user that runs them.
 //!
-//! Where something is missing the test reports what and is not run. With `NESTNS_REQUIRE`, which CI sets, it fails instead,
+//! A test that lacks something reports that and is not run. With `NESTNS_REQUIRE`, which CI sets, it fails instead,
 //! unless what is missing cannot be installed or permitted.
 
 use std::io::Write as _;
@@ -13,7 +13,7 @@ use nix::unistd::geteuid;
 use super::STATE_ROOT;
 use super::nest::program;
 
-/// The directories where a system has its programs: a Python in somebody's home directory cannot be executed by every user.
+/// The directories of the system's programs: a Python in a home directory cannot be executed by every user.
 pub(crate) const SYSTEM_PATH: &str = "/usr/local/bin:/usr/bin:/bin";
 
 /// A requirement that is not met.
@@ -35,7 +35,7 @@ macro_rules! require {
 }
 pub(crate) use require;
 
-/// Whether a requirement is met. Reports one that is not; panics where CI was to provide it.
+/// Reports a requirement that is not met and returns false for it; panics where CI was to provide it.
 pub(crate) fn is_met(requirement: Result<(), Missing>) -> bool {
     let (reason, is_provided) = match requirement {
         Ok(()) => return true,

@@ -14,7 +14,7 @@ pub(crate) fn refuse(command: &mut Command, call: libc::c_long, errno: i32) {
     install(command, call, libc::SECCOMP_RET_ERRNO | errno);
 }
 
-/// Has whoever makes the call killed.
+/// Has a process that makes the call killed.
 pub(crate) fn kill(command: &mut Command, call: libc::c_long) {
     install(command, call, libc::SECCOMP_RET_KILL_PROCESS);
 }

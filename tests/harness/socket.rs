@@ -26,7 +26,7 @@ impl Drop for Socket {
 }
 
 impl Socket {
-    /// Connects to the controller whose state directory this is.
+    /// Connects to the controller of a state directory.
     pub(crate) fn connect(directory: &Path) -> Self {
         let stream = UnixStream::connect(directory.join("control.sock")).expect("the controller listens");
         stream.set_read_timeout(Some(TIMEOUT)).expect("it is a socket");

@@ -1,7 +1,7 @@
-//! A terminal for the program under test: a real pseudo-terminal, and somebody who leads its session.
+//! A terminal for the program under test: a pseudo-terminal, and a leader of its session.
 //!
 //! The leader outlives nestns, as a caller's shell does: with the death of its leader the kernel hangs the terminal up and
-//! resets its settings, and nothing could be seen of who restored them. The other end is read all the time, by a thread.
+//! resets its settings, and it could not be seen what restored them. The other end is read all the time, by a thread.
 
 use std::fs;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
@@ -24,7 +24,7 @@ use super::identity::{Identity, ORDINARY, for_each_identity};
 use super::nest::{Nest, assert_nothing_left, program};
 use super::wait::{TIMEOUT, within};
 
-/// What leads the session when nestns is to be in the foreground: its PID and status go to files.
+/// The leader of the session when nestns is to be in the foreground: its PID and status go to files.
 const LEADER: &str = r#"
 trap : INT QUIT TSTP HUP TERM
 sh -c 'echo $$ > pid.part; mv pid.part pid; exec "$@"' sh "$@"
@@ -118,7 +118,7 @@ impl Terminal {
         unsafe {
             command.pre_exec(take);
         }
-        // Before anybody can change them.
+        // Before any process can change them.
         let settings = settings_of(&pair.slave);
         let leader = command.spawn().expect("there is a shell");
         drop(command);
@@ -155,12 +155,12 @@ impl Terminal {
         between
     }
 
-    /// Everything that was shown until now.
+    /// The output until now.
     pub(crate) fn raw_screen(&self) -> Vec<u8> {
         self.screen.lock().expect("the reader does not panic").clone()
     }
 
-    /// Everything that was shown until now, as text.
+    /// The output until now, as text.
     pub(crate) fn screen(&self) -> String {
         String::from_utf8_lossy(&self.raw_screen()).into_owned()
     }
@@ -174,7 +174,7 @@ impl Terminal {
         Errno::result(result).expect("it is a terminal");
     }
 
-    /// Whether its settings are those that it started with.
+    /// True while its settings are those that it started with.
     pub(crate) fn is_restored(&self) -> bool {
         settings_of(&self.slave) == self.settings
     }
@@ -199,7 +199,7 @@ impl Terminal {
         Pid::from_raw(text.trim().parse().expect("the shell wrote a number"))
     }
 
-    /// Signals the nestns in the foreground, which must not have ended: nobody but the leader can reap it.
+    /// Signals the nestns in the foreground, which must not have ended: only the leader can reap it.
     pub(crate) fn signal(&mut self, signal: Signal) {
         kill(self.pid(), signal).expect("it runs");
     }

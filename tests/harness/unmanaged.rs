@@ -21,12 +21,12 @@ pub(crate) struct Shape {
 pub(crate) struct ProcessInfo {
     pub(crate) pid: i32,
     pub(crate) words: Vec<String>,
-    /// From the level below the tests' own inward.
+    /// The PIDs from the level below the tests' own inward.
     pub(crate) numbers: Vec<i32>,
     pub(crate) namespace: u64,
 }
 
-/// What `nestns tree --format json` says of a file.
+/// The document of `nestns tree --format json` about a file.
 #[derive(Debug)]
 pub(crate) struct Declared(pub(crate) Value);
 
@@ -75,7 +75,7 @@ impl Declared {
     }
 }
 
-/// Who lives in PID namespaces below that of the tests, among the descendants of a process.
+/// The descendants of a process in PID namespaces below that of the tests.
 pub(crate) fn members_below(ancestor: i32) -> Vec<ProcessInfo> {
     let own = kernel::own_pid_namespace();
     let found = kernel::descendants(ancestor).into_iter().filter(|process| process.state != 'Z');

@@ -8,7 +8,7 @@ use nix::unistd::Pid;
 
 use super::kernel;
 
-/// No step of any test takes longer on the slowest machine; what does has failed.
+/// Bound of every step of every test, even on the slowest machine.
 pub(crate) const TIMEOUT: Duration = Duration::from_mins(1);
 
 /// Looks until something is found, or the time is over.

@@ -1,4 +1,4 @@
-//! What the schema takes.
+//! Files that the schema accepts.
 
 use std::fs;
 use std::path::Path;

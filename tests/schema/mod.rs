@@ -47,7 +47,7 @@ fn json(value: toml::Value) -> Value {
     }
 }
 
-/// What the schema has against a text, as `PLACE KEYWORD`.
+/// The errors of the schema about a text, as `PLACE KEYWORD`.
 fn problems(text: &str) -> Vec<String> {
     let document = document(text).unwrap_or_else(|| panic!("not TOML: {text}"));
     let problem =

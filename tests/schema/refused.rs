@@ -1,4 +1,4 @@
-//! What the schema refuses, each for the reason that was meant: the place in the file, and the word of the schema.
+//! Files that the schema refuses, each for the intended reason: the place in the file, and the keyword of the schema.
 
 use super::problems;
 

@@ -24,7 +24,7 @@ fn check(topology: &str) {
     assert_eq!(outcome.code, 0, "{topology}\n{}", outcome.stdout);
 }
 
-/// Whether a value can stand in a file that declares no variables.
+/// True for a value that can occur in a file without variables.
 fn is_read(value: &Value) -> bool {
     !value.to_string().contains("{{")
 }
