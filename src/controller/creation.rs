@@ -27,7 +27,7 @@ use super::supervisor::{Conclusion, Opening, Rules, Supervisor};
 use super::timeline::milliseconds;
 use super::trouble::Trouble;
 use super::truth::Origin;
-use super::{Options, Outcome, Request, Summary, life_loop, threshold};
+use super::{Options, Outcome, Request, Summary, life_loop, user_namespace};
 use crate::engine::inheritance::FIRST_FREE;
 use crate::engine::keeper::Keeper;
 use crate::engine::last_words;
@@ -72,11 +72,11 @@ pub fn run(request: Request, audience: &mut dyn Audience) -> Outcome {
     let events = EventLoop::new().map_err(system("open an event loop"))?;
     let output = StandardOutput::open(options.lines_to, &events);
     let server = Server::open(&state.remains().handle(), &events).map_err(system("open the control socket"))?;
-    let crossing = threshold::cross().map_err(|failure| describe(&Roster::new(plan), failure))?;
-    let alone = threshold::is_single_user(&crossing);
+    let crossing = user_namespace::cross().map_err(|failure| describe(&Roster::new(plan), failure))?;
+    let alone = user_namespace::is_single_user(&crossing);
     let journal = Journal::open(&state.remains().handle(), log_bytes, plan.counts().logged);
     start.begin_to_build(|guardian, audience| {
-        let parts = Parts {
+        let targets = Parts {
             plan,
             audience,
             events,
@@ -93,7 +93,7 @@ pub fn run(request: Request, audience: &mut dyn Audience) -> Outcome {
             tied_to: options.tied_to,
             signals_for: options.signals_for,
         };
-        let reactor = Reactor::new(parts).by(Call::EpollCtl).map_err(system("watch the channels of the tree"))?;
+        let reactor = Reactor::new(targets).by(Call::EpollCtl).map_err(system("watch the channels of the tree"))?;
         Ok((reactor, Keeper::new(plan, None, crossing, run_pid_one)))
     })?;
     let summary = |create, (conclusion, left): (Conclusion, Left)| Summary {

@@ -1,6 +1,6 @@
 //! A failure of the tree in the words of an error: its place in the file, and its meaning at that place.
 
-use super::meaning::{Occasion, meaning};
+use super::errno_hints::{Occasion, meaning};
 use super::roster::Roster;
 use super::trouble::Trouble;
 use crate::engine::failure::Failure;

@@ -6,12 +6,12 @@ use nix::errno::Errno;
 use nix::libc;
 
 use super::audience::{Audience, Cause, Loss, Note};
-use super::claim::claim;
 use super::diagnosis::describe;
 use super::guardian::{GUARDIANS, Guardian, Ward};
 use super::journal::event::{Event as Noted, WHOLE};
 use super::left_behind::{Left, tell_of_remains};
 use super::life::{COLLAPSE, Event};
+use super::name_lock::claim;
 use super::reactor::{Console, Guarding, Reactor};
 use super::state_directory::StateDirectory;
 use super::tree::Incident;

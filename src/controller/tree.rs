@@ -15,10 +15,10 @@ use super::control::server::Heard;
 use super::exec_records::ExecRecords;
 use super::journal::record;
 use super::life::Life;
-use super::part::Part;
 use super::passing::Passing;
 use super::readiness::{Readiness, Sender};
 use super::roster::{Roster, State};
+use super::target::Target;
 use super::truth_file::Revision;
 use super::undeclared_watch::UndeclaredWatch;
 use crate::engine::failure::Failure;
@@ -106,7 +106,7 @@ pub(super) struct Tree {
     /// When the client that has asked for the stop will have everything killed, where that was said.
     pub(super) stop_end: Option<Moment>,
     /// Clients that wait for the end of the stop.
-    pub(super) mourners: Vec<Asker>,
+    pub(super) stop_waiters: Vec<Asker>,
     /// What is still to be decided about.
     pub(super) incidents: VecDeque<Incident>,
     /// What clients have asked that is still to be served.
@@ -117,7 +117,7 @@ pub(super) struct Tree {
     /// Failures of what is being created again, which are not those of the tree.
     pub(super) setbacks: Vec<Failure>,
     /// What the controller itself creates at this moment.
-    pub(super) raising: Option<Part>,
+    pub(super) raising: Option<Target>,
 }
 
 impl Tree {
@@ -138,7 +138,7 @@ impl Tree {
             stop: None,
             stop_again: false,
             stop_end: None,
-            mourners: Vec::new(),
+            stop_waiters: Vec::new(),
             incidents: VecDeque::new(),
             pending: VecDeque::new(),
             passing: Passing::new(signals_for),
@@ -171,7 +171,7 @@ impl Tree {
 
     /// True if the creation has to be given up.
     pub(super) fn is_interrupted(&self) -> bool {
-        let has_failed = |part: &Part| self.setbacks.iter().any(|failure| part.contains(&self.plan, failure.subject));
+        let has_failed = |part: &Target| self.setbacks.iter().any(|failure| part.contains(&self.plan, failure.subject));
         self.failure.is_some() || self.stop.is_some() || self.raising.as_ref().is_some_and(has_failed)
     }
 
@@ -297,8 +297,8 @@ mod tests {
     use crate::controller::audience::Cause;
     use crate::controller::exec_records::ExecRecord;
     use crate::controller::journal::event::Caller;
-    use crate::controller::part::Part;
     use crate::controller::supervisor::plan_of;
+    use crate::controller::target::Target;
     use crate::engine::failure::{Failure, Stage};
     use crate::engine::plan::{Slot, Subject};
 
@@ -333,7 +333,7 @@ mod tests {
     #[test]
     fn a_creation_is_given_up_for_its_own_failures() {
         let mut tree = tree();
-        tree.raising = Some(Part(ONE));
+        tree.raising = Some(Target(ONE));
         tree.set_back(failure(Subject::init(0)));
         assert!(!tree.is_interrupted(), "that is about something else");
         tree.set_back(failure(ONE));

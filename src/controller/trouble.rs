@@ -11,7 +11,7 @@ use crate::sys::call::{Call, CallError};
 use crate::sys::errno::spelled;
 use crate::topology::Position;
 
-use super::meaning::{Occasion, check_of, meaning};
+use super::errno_hints::{Occasion, check_of, meaning};
 use super::state_directory::StateError;
 use super::verification::Mismatch;
 

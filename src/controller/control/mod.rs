@@ -14,7 +14,7 @@
 
 pub mod client;
 pub mod client_error;
-mod correspondent;
+mod connection;
 pub mod lines;
 pub mod message;
 pub mod problem;

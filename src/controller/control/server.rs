@@ -15,7 +15,7 @@ use nix::sys::socket::{
 };
 use nix::unistd::geteuid;
 
-use super::correspondent::Client;
+use super::connection::Client;
 use super::lines::{self, Line, Lines};
 use super::message::{Envelope, Problem, Reply, Request, VERSION};
 use super::standing::Standing;

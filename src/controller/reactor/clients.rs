@@ -39,7 +39,7 @@ impl Reactor<'_> {
     /// Tells everybody that this is the end, and gives those who read the files of the state directory a moment to come to
     /// their end: whoever hangs up has done so.
     pub(in crate::controller) fn take_leave(&mut self, timeline: Option<&Timeline>) {
-        for asker in std::mem::take(&mut self.tree.mourners) {
+        for asker in std::mem::take(&mut self.tree.stop_waiters) {
             let reply = timeline.map_or(Reply::Done, |timeline| Reply::Stopped(Box::new(timeline.clone())));
             self.reply(asker, reply);
         }
@@ -82,7 +82,7 @@ impl Reactor<'_> {
                 match heard {
                     Heard::Asked(asked) => self.on_asked(asked),
                     Heard::HungUp(client) => {
-                        self.tree.mourners.retain(|asker| asker.client != client);
+                        self.tree.stop_waiters.retain(|asker| asker.client != client);
                         self.tree.pending.push_back(Heard::HungUp(client));
                     }
                 }
@@ -118,7 +118,7 @@ impl Reactor<'_> {
                 self.reply(asker, description.map_or_else(Reply::Problem, |one| Reply::Description(Box::new(one))));
             }
             Request::Stop { ref paths, force } if paths.is_empty() => {
-                self.tree.mourners.push(asker);
+                self.tree.stop_waiters.push(asker);
                 if let (Force::AskWithin(milliseconds), None) = (force, &self.tree.stop) {
                     self.tree.stop_end = Some(Moment::now().plus(Duration::from_millis(milliseconds)));
                 }

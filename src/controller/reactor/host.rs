@@ -22,10 +22,10 @@ use crate::controller::herald::{Herald, News};
 use crate::controller::journal::LogName;
 use crate::controller::journal::event::Event;
 use crate::controller::journal::log_reader::last_lines;
-use crate::controller::part::Part;
-use crate::controller::readiness::lookout::{self, Watched};
+use crate::controller::readiness::file_watch::{self, Watched};
 use crate::controller::state_directory::truth_in;
 use crate::controller::supervisor::{Edge, Kernel, Said, Source, Terminals, Truth};
+use crate::controller::target::Target;
 use crate::controller::tree::Tree;
 use crate::controller::verification::{self, Mismatch};
 use crate::engine::failure::{Failure, Stage};
@@ -162,7 +162,7 @@ impl Edge for Host<'_> {
     }
 
     fn create(&mut self, subject: Subject) -> Result<Option<Pidfd>, Failure> {
-        self.reactor.tree.raising = Some(Part(subject));
+        self.reactor.tree.raising = Some(Target(subject));
         let result = if subject.is_init() {
             self.keeper.raise_again(subject.namespace, &mut self.reactor).map(|()| None)
         } else {
@@ -199,7 +199,7 @@ impl Edge for Host<'_> {
         let tree = &self.reactor.tree;
         let (pid, start_time) = tree.identity(subject).ok_or(Errno::ESRCH)?;
         let path = tree.path(subject);
-        lookout::send(&tree.plan, &Watched { path: &path, pid, start_time, file })
+        file_watch::send(&tree.plan, &Watched { path: &path, pid, start_time, file })
     }
 
     fn reach(&mut self, namespace: NamespaceIndex) -> Reach {

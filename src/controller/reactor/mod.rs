@@ -35,7 +35,7 @@ use super::event_loop::{EventLoop, Hearing, Ready, Token};
 use super::guardian::{Guardian, SavedTerminal};
 use super::journal::Journal;
 use super::passing::{CommandTerminal, Request};
-use super::readiness::Voices;
+use super::readiness::ReadinessListeners;
 use super::relay::Relay;
 use super::standard_output::StandardOutput;
 use super::state_directory::Remains;
@@ -84,7 +84,7 @@ pub(super) struct Reactor<'a> {
     pub(super) truth: TruthWriter<'a>,
     pub(super) home: Home,
     troubles: Troubles,
-    pub(super) voices: Voices,
+    pub(super) voices: ReadinessListeners,
     tied_to: Option<Pidfd>,
     progress: usize,
     nursery_ready: Option<usize>,
@@ -110,7 +110,7 @@ pub(super) struct Parts<'a> {
 }
 
 impl<'a> Reactor<'a> {
-    pub(super) fn new(parts: Parts<'a>) -> nix::Result<Self> {
+    pub(super) fn new(targets: Parts<'a>) -> nix::Result<Self> {
         let Parts {
             plan,
             audience,
@@ -127,7 +127,7 @@ impl<'a> Reactor<'a> {
             journal,
             tied_to,
             signals_for,
-        } = parts;
+        } = targets;
         let events = Rc::new(events);
         events.add(inheritance::fd(SIGNALS), Token::Signals, EpollFlags::EPOLLIN)?;
         events.add(&reports, Token::Reports, EpollFlags::EPOLLIN)?;
@@ -160,7 +160,7 @@ impl<'a> Reactor<'a> {
             truth: TruthWriter::new(remains, origin),
             home: Home::default(),
             troubles: Troubles::default(),
-            voices: Voices::default(),
+            voices: ReadinessListeners::default(),
             tied_to,
             progress: 0,
             nursery_ready: None,

@@ -4,10 +4,10 @@
 //! lacks. Not for what follows, which the supervisor decides (`supervisor/readying.rs`), nor for asking: `voices` are
 //! descriptors on which processes speak up themselves, `lookout` is a helper that waits for a file, and commands are guests.
 
-pub(super) mod lookout;
+pub(super) mod file_watch;
+mod listeners;
 pub(super) mod manager;
 pub mod notification;
-mod voices;
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::path::PathBuf;
@@ -17,7 +17,7 @@ use std::time::Duration;
 use crate::engine::plan::{InitPlan, NamespaceIndex, Plan, Subject};
 use crate::topology::{Pattern, Probe};
 
-pub(super) use voices::{Heard, Sender, Voices};
+pub(super) use listeners::{Heard, ReadinessListeners, Sender};
 
 /// What makes a process ready, where that is more than that its program runs.
 #[derive(Debug, Clone)]

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
 
-use crate::controller::meaning::{Occasion, meaning};
+use crate::controller::errno_hints::{Occasion, meaning};
 use crate::sys::call::Call;
 use crate::sys::errno::{number_of, of_io};
 

@@ -48,7 +48,7 @@ use crate::sys::caller::Dispositions;
 use crate::sys::pidfd::Pidfd;
 use crate::topology::{self, OnExit, Signal};
 
-/// Everything that was ordered, shared by the parts of the fake.
+/// Everything that was ordered, shared by the targets of the fake.
 #[derive(Debug, Clone, Default)]
 struct Script(Rc<RefCell<Vec<String>>>);
 
@@ -610,7 +610,7 @@ impl Bench {
     pub(super) fn stop(&mut self, id: u32, force: Force) {
         let by = Caller { pid: 7, uid: 0 };
         let tree = self.tree();
-        tree.mourners.push(Asker { client: ClientId::numbered(id), id: u64::from(id), by });
+        tree.stop_waiters.push(Asker { client: ClientId::numbered(id), id: u64::from(id), by });
         tree.request_stop(crate::controller::audience::Cause::Asked);
         tree.stop_again |= force == Force::Kill;
         self.turn();

@@ -428,8 +428,8 @@ impl<'a, E: Edge> Supervisor<'a, E> {
 
     /// Writes that a stop begins, and which client was the first to ask.
     fn record_stop(&mut self, cause: &Cause) {
-        let mourners = &self.edge.tree().mourners;
-        let by = mourners.first().filter(|_| *cause == Cause::Asked).map(|asker| asker.by);
+        let stop_waiters = &self.edge.tree().stop_waiters;
+        let by = stop_waiters.first().filter(|_| *cause == Cause::Asked).map(|asker| asker.by);
         let cause = match cause {
             Cause::Signal(signal) => format!("got {}", Signal::from_number(*signal)),
             Cause::Timeout => "the timeout has expired".to_owned(),
@@ -466,7 +466,7 @@ impl<'a, E: Edge> Supervisor<'a, E> {
         let waiting = stop::waiting_among(edge.tree(), &subjects, now);
         edge.waiting(&waiting);
         let list = stop::countdown(&waiting);
-        for asker in edge.tree().mourners.clone() {
+        for asker in edge.tree().stop_waiters.clone() {
             edge.reply(asker, Reply::Waiting(list.clone()));
         }
     }

@@ -2,8 +2,8 @@
 
 use crate::controller::control::message::Problem;
 use crate::controller::life::Life;
-use crate::controller::part::Part;
 use crate::controller::roster::State;
+use crate::controller::target::Target;
 use crate::controller::tree::Tree;
 use crate::engine::plan::{NamespaceIndex, Subject};
 
@@ -43,7 +43,7 @@ pub(super) fn refuse_paused(tree: &Tree, index: NamespaceIndex) -> Result<(), Pr
 }
 
 /// Why a part cannot be brought back.
-pub(super) fn obstacle(tree: &Tree, part: Part) -> Option<Problem> {
+pub(super) fn obstacle(tree: &Tree, part: Target) -> Option<Problem> {
     let path = part.path(&tree.plan);
     let namespace = tree.plan.namespace(part.0.namespace);
     let around = if part.0.is_init() { namespace.parent } else { Some(part.0.namespace) };

@@ -14,9 +14,9 @@ use nix::unistd::Pid;
 use super::edge::{Edge, Source, TerminalChange, Truth};
 use crate::controller::Command;
 use crate::controller::audience::Cause;
-use crate::controller::part::Part;
 use crate::controller::passing::Passed;
 use crate::controller::roster::Record;
+use crate::controller::target::Target;
 use crate::controller::tree::Visitor;
 use crate::engine::failure::{Failure, Stage};
 use crate::engine::keeper::{Entrance, Guest, Setback};
@@ -80,7 +80,7 @@ impl RunCommand {
         let subject = Subject::visitor(index);
         let path = process.name.clone();
         edge.tree_mut().visitor = Some(Visitor { subject, path, ending: None });
-        edge.tree_mut().raising = Some(Part(subject));
+        edge.tree_mut().raising = Some(Target(subject));
         let init = index.and_then(|index| edge.tree().roster.get(Subject::init(index))).and_then(Record::pid);
         let entrance = match init.map(Pidfd::open).transpose() {
             Ok(None) => Ok(Entrance::Host),

@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::controller::part::Part;
+use crate::controller::target::Target;
 use crate::engine::moment::Moment;
 use crate::engine::plan::{Plan, Subject};
 use crate::topology::RestartPolicy;
@@ -88,13 +88,13 @@ impl Backoff {
     }
 
     /// Drops what was to come of a target that a client has decided otherwise about; its row begins anew.
-    pub(super) fn cancel(&mut self, plan: &Plan, part: Part) {
+    pub(super) fn cancel(&mut self, plan: &Plan, part: Target) {
         self.0
             .retain(|subject, restart| !part.contains(plan, *subject) || (restart.due.is_none() && *subject == part.0));
     }
 
     /// Forgets what was inside a namespace, and has ended with its PID 1.
-    pub(super) fn forget_inside(&mut self, plan: &Plan, part: Part) {
+    pub(super) fn forget_inside(&mut self, plan: &Plan, part: Target) {
         self.0.retain(|subject, _| *subject == part.0 || !part.contains(plan, *subject));
     }
 }

@@ -12,13 +12,13 @@ use crate::controller::control::message::{Force, Problem, Reply};
 use crate::controller::control_channels::Reach;
 use crate::controller::diagnosis::describe;
 use crate::controller::journal::event::{Caller, Event, Stage as Halt};
-use crate::controller::part::Part;
 use crate::controller::roster::State;
 use crate::controller::supervisor::dependencies::Dependencies;
 use crate::controller::supervisor::edge::{Edge, Said, Source, TerminalChange, Truth};
 use crate::controller::supervisor::exec_processes::ExecProcesses;
 use crate::controller::supervisor::readying::Probes;
 use crate::controller::supervisor::stop::{self, Stop};
+use crate::controller::target::Target;
 use crate::controller::timeline::Timeline;
 use crate::controller::trouble::Trouble;
 use crate::engine::failure::{Failure, Stage};
@@ -88,7 +88,7 @@ impl Change {
 
     /// True if something belongs to its targets.
     pub(super) fn concerns(&self, edge: &dyn Edge, subject: Subject) -> bool {
-        self.wish.parts.iter().any(|part| part.contains(&edge.tree().plan, subject))
+        self.wish.targets.iter().any(|part| part.contains(&edge.tree().plan, subject))
     }
 
     /// When something is next to be done.
@@ -116,7 +116,7 @@ impl Change {
         let Self { wish, phase, .. } = self;
         let Phase::Over(outcome) = phase else { return (wish, None, Reply::Done) };
         let plan = edge.tree().plan;
-        let paths = || wish.parts.iter().map(|part| part.path(&plan));
+        let paths = || wish.targets.iter().map(|part| part.path(&plan));
         let reply = match &outcome {
             Outcome::Down(timeline) => Reply::Stopped(timeline.clone()),
             Outcome::Back => Reply::Restarted(paths().collect()),
@@ -167,7 +167,12 @@ impl Change {
     }
 
     /// Goes on as far as it gets without waiting.
-    pub(super) fn advance(&mut self, edge: &mut dyn Edge, peers: &mut Peers<'_>, absent: &mut BTreeSet<Part>) -> Pace {
+    pub(super) fn advance(
+        &mut self,
+        edge: &mut dyn Edge,
+        peers: &mut Peers<'_>,
+        absent: &mut BTreeSet<Target>,
+    ) -> Pace {
         let mut pace = Pace::Wait;
         loop {
             let next = match &mut self.phase {
@@ -188,7 +193,7 @@ impl Change {
     fn hold(&self, edge: &mut dyn Edge, exec: &ExecProcesses) -> Option<Phase> {
         let plan = edge.tree().plan;
         let mut is_held = true;
-        for part in &self.wish.parts {
+        for part in &self.wish.targets {
             if let Some(holder) = part.holder(&plan)
                 && edge.tree().lives(Subject::init(holder))
                 && matches!(edge.reach(holder), Reach::Waiting(_))
@@ -203,18 +208,18 @@ impl Change {
         let plan = edge.tree().plan;
         let subjects = self.subjects(edge);
         stop::note_receptions(edge, &subjects);
-        for part in &self.wish.parts {
+        for part in &self.wish.targets {
             exec.hang_up_inside(edge, &part.namespaces(&plan));
         }
         if self.wish.aim == Aim::Down {
             let by = self.caller();
-            for part in &self.wish.parts {
+            for part in &self.wish.targets {
                 let path = part.path(&plan);
                 let stage = if self.wish.force == Force::Kill { Halt::Kill } else { Halt::Ask };
                 edge.record(&Event::Stopping { path: &path, stage, cause: None, by, by_pid: None });
             }
         }
-        let asked = self.wish.parts.iter().flat_map(|part| part.asked(&plan));
+        let asked = self.wish.targets.iter().flat_map(|part| part.asked(&plan));
         let asked: Vec<Subject> = asked.filter(|&subject| edge.tree().lives(subject)).collect();
         let end = match self.wish.force {
             Force::AskWithin(milliseconds) => Some(edge.now().plus(Duration::from_millis(milliseconds))),
@@ -227,7 +232,7 @@ impl Change {
         Phase::Leaving(stop)
     }
 
-    fn leave(&mut self, edge: &mut dyn Edge, peers: &mut Peers<'_>, absent: &mut BTreeSet<Part>) -> Option<Phase> {
+    fn leave(&mut self, edge: &mut dyn Edge, peers: &mut Peers<'_>, absent: &mut BTreeSet<Target>) -> Option<Phase> {
         let Phase::Leaving(stop) = &mut self.phase else { return None };
         for subject in stop.rest() {
             if !edge.tree().lives(subject) {
@@ -252,13 +257,13 @@ impl Change {
         None
     }
 
-    fn end_leaving(&self, edge: &mut dyn Edge, peers: &mut Peers<'_>, absent: &mut BTreeSet<Part>) -> Phase {
+    fn end_leaving(&self, edge: &mut dyn Edge, peers: &mut Peers<'_>, absent: &mut BTreeSet<Target>) -> Phase {
         if self.wish.aim == Aim::Again {
             let plan = edge.tree().plan;
-            absent.retain(|absent| !self.wish.parts.iter().any(|part| part.contains(&plan, absent.0)));
+            absent.retain(|absent| !self.wish.targets.iter().any(|part| part.contains(&plan, absent.0)));
             return self.begin_renewing(edge, peers);
         }
-        absent.extend(self.wish.parts.iter().copied());
+        absent.extend(self.wish.targets.iter().copied());
         let tree = edge.tree();
         let subjects = self.subjects(edge).into_iter();
         let timeline = Timeline::of_these(&tree.roster, subjects, &tree.name, self.began, edge.now());
@@ -268,13 +273,13 @@ impl Change {
 
     fn begin_renewing(&self, edge: &mut dyn Edge, peers: &mut Peers<'_>) -> Phase {
         let plan = edge.tree().plan;
-        let parts = &self.wish.parts;
-        let is_own = |subject: Subject| parts.iter().any(|part| part.contains(&plan, subject));
+        let targets = &self.wish.targets;
+        let is_own = |subject: Subject| targets.iter().any(|part| part.contains(&plan, subject));
         edge.tree_mut().setbacks.retain(|failure| !is_own(failure.subject));
         peers.dependencies.forget(is_own);
         let by = self.caller();
         let attempt = if let Author::Policy { attempt } = self.wish.author { attempt } else { None };
-        for part in parts {
+        for part in targets {
             let path = part.path(&plan);
             edge.record(&Event::Restart { path: &path, attempt, by });
         }
@@ -288,7 +293,7 @@ impl Change {
                 edge.terminals().change(TerminalChange::Renew);
             }
         }
-        Phase::Renewing(Rebuild::of(&plan, parts))
+        Phase::Renewing(Rebuild::of(&plan, targets))
     }
 
     fn renew(&mut self, edge: &mut dyn Edge) -> Option<Phase> {
@@ -340,7 +345,7 @@ impl Change {
             return Some(self.clear_of(edge, trouble));
         }
         let subjects = std::mem::take(subjects);
-        if self.wish.parts.iter().any(|part| part.0.is_init()) {
+        if self.wish.targets.iter().any(|part| part.0.is_init()) {
             // As at the start: it is known what would be left of it before anything of the user's runs.
             edge.write_truth(Truth::Due);
         }
@@ -370,7 +375,7 @@ impl Change {
 
     fn clear_of(&self, edge: &mut dyn Edge, trouble: Trouble) -> Phase {
         let plan = edge.tree().plan;
-        for subject in self.wish.parts.iter().flat_map(|part| part.asked(&plan)) {
+        for subject in self.wish.targets.iter().flat_map(|part| part.asked(&plan)) {
             // One that has not been verified yet is known to its keeper, who has done the same.
             let _ = edge.signal(subject, libc::SIGKILL);
         }
@@ -381,15 +386,15 @@ impl Change {
         let subjects = self.subjects(edge);
         let Phase::Clearing { until, .. } = &self.phase else { return None };
         let tree = edge.tree();
-        let is_over = |part: &Part| tree.roster.get(part.0).is_some_and(|record| record.state.is_over());
-        if !self.wish.parts.iter().all(is_over) && *until > edge.now() {
+        let is_over = |part: &Target| tree.roster.get(part.0).is_some_and(|record| record.state.is_over());
+        if !self.wish.targets.iter().all(is_over) && *until > edge.now() {
             return None;
         }
         let tree = edge.tree_mut();
         for subject in subjects {
             tree.roster.give_up(subject);
         }
-        for part in &self.wish.parts {
+        for part in &self.wish.targets {
             tree.mark(part.0, State::Failed);
         }
         let Phase::Clearing { trouble, .. } = std::mem::replace(&mut self.phase, Phase::Holding) else { return None };
@@ -398,7 +403,7 @@ impl Change {
     }
 
     fn subjects(&self, edge: &dyn Edge) -> Vec<Subject> {
-        self.wish.parts.iter().flat_map(|part| part.subjects(&edge.tree().plan)).collect()
+        self.wish.targets.iter().flat_map(|part| part.subjects(&edge.tree().plan)).collect()
     }
 
     /// The first failure in what is being created.
@@ -415,7 +420,7 @@ impl Change {
     fn forget_ended_roots(&self, edge: &mut dyn Edge) {
         let plan = edge.tree().plan;
         let is_root = |subject: Subject| subject.is_init() && plan.namespace(subject.namespace).parent.is_none();
-        if self.wish.parts.iter().any(|part| is_root(part.0)) {
+        if self.wish.targets.iter().any(|part| is_root(part.0)) {
             edge.forget_ended_roots();
         }
     }

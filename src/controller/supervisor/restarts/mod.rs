@@ -27,7 +27,7 @@ use crate::controller::audience::Note;
 use crate::controller::control::message::{Force, Problem, Reply};
 use crate::controller::control_channels::Reach;
 use crate::controller::life::Life;
-use crate::controller::part::{self, Part};
+use crate::controller::target::{self, Target};
 use crate::engine::line::{Answer, Command};
 use crate::engine::moment::Moment;
 use crate::engine::plan::{Comebacks, InitPlan, NamespaceIndex, Plan, Subject};
@@ -72,7 +72,7 @@ pub(super) struct Demand<'a> {
 #[derive(Debug)]
 struct Wish {
     aim: Aim,
-    parts: Vec<Part>,
+    targets: Vec<Target>,
     author: Author,
     force: Force,
     askers: Vec<Asker>,
@@ -81,7 +81,7 @@ struct Wish {
 /// A restart by policy that has itself failed.
 #[derive(Debug)]
 pub(super) struct FailedRestart {
-    pub(super) part: Part,
+    pub(super) part: Target,
     /// What people are told of it.
     pub(super) reason: String,
 }
@@ -101,7 +101,7 @@ pub(super) struct Restarts {
     /// Those that have something in common with one under way.
     queued: VecDeque<Wish>,
     /// What was taken down and has not come back.
-    absent: BTreeSet<Part>,
+    absent: BTreeSet<Target>,
     /// PID 1s that have been told that nothing comes again by itself, and those that are still to be told.
     settled: BTreeSet<NamespaceIndex>,
     to_settle: BTreeSet<NamespaceIndex>,
@@ -121,15 +121,15 @@ impl Restarts {
 
     /// True if something belongs to a target that is being taken down or brought back: its end means nothing else.
     pub(super) fn is_changing(&self, plan: &Plan, subject: Subject) -> bool {
-        let parts = self.under_way.iter().flat_map(|change| &change.wish.parts);
-        parts.into_iter().any(|part| part.contains(plan, subject))
+        let targets = self.under_way.iter().flat_map(|change| &change.wish.targets);
+        targets.into_iter().any(|part| part.contains(plan, subject))
     }
 
     /// True if something that has ended is about to be started again.
     pub(super) fn brings_back(&self, plan: &Plan, subject: Subject) -> bool {
         let again = self.under_way.iter().filter(|change| change.wish.aim == Aim::Again);
         self.backoff.is_awaited(subject)
-            || again.flat_map(|change| &change.wish.parts).any(|part| part.contains(plan, subject))
+            || again.flat_map(|change| &change.wish.targets).any(|part| part.contains(plan, subject))
     }
 
     /// True if it is, or was taken down and can be: an end after which nothing that waits for it has waited in vain.
@@ -142,11 +142,14 @@ impl Restarts {
     /// Takes targets down for a client, or brings them back, running or not.
     pub(super) fn ask(&mut self, edge: &mut dyn Edge, pausing: &mut Pausing<'_>, asker: Asker, demand: Demand<'_>) {
         let Demand { paths, aim, force } = demand;
-        let parts = part::find(&edge.tree().plan, paths).map_err(|path| Problem::Undeclared { path });
-        match rules::refuse_unless_running(edge.tree()).and(parts) {
-            Ok(parts) if parts.is_empty() => edge.refuse(asker, Problem::Nothing),
-            Ok(parts) => {
-                let wish = Wish { aim, parts, author: Author::Client, force, askers: vec![asker] };
+        let targets = target::find(&edge.tree().plan, paths).map_err(|path| {
+            Problem::no(format!("there is neither a namespace nor a declared process `{path}`"))
+                .help("a program of `exec` is ended with `nestns kill`")
+        });
+        match rules::refuse_unless_running(edge.tree()).and(targets) {
+            Ok(targets) if targets.is_empty() => edge.refuse(asker, Problem::no("nothing is named")),
+            Ok(targets) => {
+                let wish = Wish { aim, targets, author: Author::Client, force, askers: vec![asker] };
                 self.take_on(edge, pausing, wish);
             }
             Err(problem) => edge.refuse(asker, problem),
@@ -157,11 +160,11 @@ impl Restarts {
     fn take_on(&mut self, edge: &mut dyn Edge, pausing: &mut Pausing<'_>, wish: Wish) {
         let Some(wish) = self.join_another(edge, wish) else { return };
         let plan = edge.tree().plan;
-        let is_taken = |part: &Part| {
+        let is_taken = |part: &Target| {
             let others = self.under_way.iter().map(|change| &change.wish).chain(&self.queued);
-            others.flat_map(|other| &other.parts).any(|other| other.overlaps(&plan, *part))
+            others.flat_map(|other| &other.targets).any(|other| other.overlaps(&plan, *part))
         };
-        if wish.parts.iter().any(is_taken) {
+        if wish.targets.iter().any(is_taken) {
             self.queued.push_back(wish);
         } else {
             self.begin(edge, pausing, wish);
@@ -177,7 +180,7 @@ impl Restarts {
         let same = self.under_way.iter_mut().find(|change| {
             change.wish.aim == Aim::Down
                 && change.is_leaving()
-                && wish.parts.iter().all(|part| change.wish.parts.iter().any(|other| other.contains(&plan, part.0)))
+                && wish.targets.iter().all(|part| change.wish.targets.iter().any(|other| other.contains(&plan, part.0)))
         });
         let Some(change) = same else { return Some(wish) };
         change.wish.askers.extend(wish.askers);
@@ -189,10 +192,10 @@ impl Restarts {
 
     fn begin(&mut self, edge: &mut dyn Edge, pausing: &mut Pausing<'_>, wish: Wish) {
         let tree = edge.tree();
-        let mut obstacles = wish.parts.iter().filter(|_| wish.aim == Aim::Again);
+        let mut obstacles = wish.targets.iter().filter(|_| wish.aim == Aim::Again);
         let obstacle = obstacles.find_map(|part| rules::obstacle(tree, *part));
         // A process is not let go on alone where all around it is frozen; a namespace as a whole is.
-        let processes = wish.parts.iter().filter(|part| !part.0.is_init());
+        let processes = wish.targets.iter().filter(|part| !part.0.is_init());
         let frozen = processes.map(|part| rules::refuse_paused(tree, part.0.namespace)).find_map(Result::err);
         if let Some(problem) = obstacle.or(frozen) {
             for asker in wish.askers {
@@ -200,7 +203,7 @@ impl Restarts {
             }
             return;
         }
-        for part in &wish.parts {
+        for part in &wish.targets {
             if part.0.is_init() {
                 pausing.thaw_inside(edge, part.0.namespace);
             }
@@ -217,7 +220,7 @@ impl Restarts {
         if policy.when == RestartWhen::Never || tree.life != Life::Running || tree.stop.is_some() {
             return false;
         }
-        let part = Part(subject);
+        let part = Target(subject);
         let is_wanted = policy.when == RestartWhen::Always || !success;
         let planned = if is_wanted && rules::obstacle(tree, part).is_none() {
             self.backoff.plan(subject, policy, edge.now())
@@ -246,8 +249,12 @@ impl Restarts {
                 continue;
             }
             let author = Author::Policy { attempt: self.backoff.row(subject) };
-            let parts = vec![Part(subject)];
-            self.take_on(edge, pausing, Wish { aim: Aim::Again, parts, author, force: Force::Ask, askers: Vec::new() });
+            let targets = vec![Target(subject)];
+            self.take_on(
+                edge,
+                pausing,
+                Wish { aim: Aim::Again, targets, author, force: Force::Ask, askers: Vec::new() },
+            );
         }
         self.settle_holders(edge);
     }
@@ -265,18 +272,18 @@ impl Restarts {
     }
 
     fn finish(&mut self, edge: &mut dyn Edge, change: Change) -> Finished {
-        let (Wish { parts, author, askers, .. }, outcome, reply) = change.into_outcome(edge);
+        let (Wish { targets, author, askers, .. }, outcome, reply) = change.into_outcome(edge);
         let plan = edge.tree().plan;
-        edge.tree_mut().setbacks.retain(|failure| !parts.iter().any(|part| part.contains(&plan, failure.subject)));
+        edge.tree_mut().setbacks.retain(|failure| !targets.iter().any(|part| part.contains(&plan, failure.subject)));
         let mut failed = Vec::new();
         match outcome {
-            Some(Outcome::Back) => parts.iter().for_each(|part| self.backoff.began(part.0, edge.now())),
+            Some(Outcome::Back) => targets.iter().for_each(|part| self.backoff.began(part.0, edge.now())),
             Some(Outcome::Failed(trouble)) if author != Author::Client => {
                 let help = trouble.help().map(|help| format!("; {help}")).unwrap_or_default();
                 let reason = format!("{trouble}{help}");
-                failed = parts.into_iter().map(|part| FailedRestart { part, reason: reason.clone() }).collect();
+                failed = targets.into_iter().map(|part| FailedRestart { part, reason: reason.clone() }).collect();
             }
-            Some(Outcome::Failed(_)) => self.absent.extend(parts),
+            Some(Outcome::Failed(_)) => self.absent.extend(targets),
             Some(Outcome::Down(_) | Outcome::Stuck(_)) | None => {}
         }
         Finished { failed, askers, reply }
@@ -301,10 +308,10 @@ impl Restarts {
         }
         let plan = edge.tree().plan;
         for namespace in edge.lines() {
-            let is_held = |part: &Part| part.holder(&plan) == Some(namespace);
+            let is_held = |part: &Target| part.holder(&plan) == Some(namespace);
             let changing = self.under_way.iter().flat_map(|change| {
-                let keepers = change.wish.parts.iter().map(|part| plan.keeper_of_subject(part.0));
-                change.wish.parts.iter().map(|part| part.holder(&plan)).chain(keepers)
+                let keepers = change.wish.targets.iter().map(|part| plan.keeper_of_subject(part.0));
+                change.wish.targets.iter().map(|part| part.holder(&plan)).chain(keepers)
             });
             let is_needed = self.absent.iter().any(is_held)
                 || self.to_settle.contains(&namespace)
@@ -333,7 +340,7 @@ impl Restarts {
 
     /// Takes in that a PID 1 has ended, and everything inside with it: nothing of that comes back by itself.
     pub(super) fn forget_inside(&mut self, plan: &Plan, index: NamespaceIndex) {
-        let whole = Part(Subject::init(index));
+        let whole = Target(Subject::init(index));
         self.backoff.forget_inside(plan, whole);
         self.absent.retain(|part| *part == whole || !whole.contains(plan, part.0));
         let inside = whole.namespaces(plan);
@@ -348,8 +355,11 @@ impl Restarts {
         for wish in restarts.under_way.into_iter().map(|change| change.wish).chain(restarts.queued) {
             for asker in wish.askers {
                 match wish.aim {
-                    Aim::Down => edge.tree_mut().mourners.push(asker),
-                    Aim::Again => edge.refuse(asker, Problem::TopologyStopping),
+                    Aim::Down => edge.tree_mut().stop_waiters.push(asker),
+                    Aim::Again => {
+                        let problem = Problem::no("the topology is being stopped; nothing can start in it any more");
+                        edge.refuse(asker, problem);
+                    }
                 }
             }
         }
@@ -357,7 +367,7 @@ impl Restarts {
 
     /// Has the holder of something with a restart policy, which has ended for good, leave when it is empty, where nothing else of
     /// that kind is left in it.
-    fn settle_holder_of(&mut self, edge: &dyn Edge, part: Part) {
+    fn settle_holder_of(&mut self, edge: &dyn Edge, part: Target) {
         let plan = edge.tree().plan;
         let Some(holder) = part.holder(&plan) else { return };
         let namespace = plan.namespace(holder);
@@ -373,9 +383,9 @@ impl Restarts {
     fn may_anything_come_to(&self, edge: &dyn Edge, holder: NamespaceIndex) -> bool {
         let tree = edge.tree();
         let plan = tree.plan;
-        let inside = Part(Subject::init(holder));
+        let inside = Target(Subject::init(holder));
         inside.subjects(&plan).into_iter().any(|subject| {
-            let part = Part(subject);
+            let part = Target(subject);
             part != inside
                 && part.holder(&plan) == Some(holder)
                 && plan.namespace(subject.namespace).restart_of(subject.slot).when != RestartWhen::Never

@@ -7,8 +7,8 @@ use std::time::Duration;
 use nix::errno::Errno;
 
 use crate::controller::control_channels::Reach;
-use crate::controller::part::Part;
 use crate::controller::supervisor::edge::Edge;
+use crate::controller::target::Target;
 use crate::engine::failure::{Failure, Stage};
 use crate::engine::line::{Answer, Command};
 use crate::engine::moment::Moment;
@@ -47,9 +47,9 @@ pub(super) enum Progress {
 
 impl Rebuild {
     /// Everything that has to be ordered for targets to come back.
-    pub(super) fn of(plan: &Plan, parts: &[Part]) -> Self {
+    pub(super) fn of(plan: &Plan, targets: &[Target]) -> Self {
         let mut orders = VecDeque::new();
-        for part in parts {
+        for part in targets {
             let of = part.0;
             let Subject { namespace, slot } = of;
             let keeper = plan.keeper_of_subject(of);

@@ -31,7 +31,7 @@ enum Kind {
 
 /// One descriptor.
 #[derive(Debug)]
-struct Voice {
+struct Listener {
     subject: Subject,
     kind: Kind,
     fd: OwnedFd,
@@ -71,12 +71,12 @@ impl Sender {
 
 /// All of them.
 #[derive(Debug, Default)]
-pub(in crate::controller) struct Voices {
-    all: Vec<Option<Voice>>,
+pub(in crate::controller) struct ReadinessListeners {
+    all: Vec<Option<Listener>>,
     free: Vec<u32>,
 }
 
-impl Voices {
+impl ReadinessListeners {
     /// Listens to what a process sends, that is about to become its program: a pipe or a socket, as its probe says.
     pub(in crate::controller) fn add_for(
         &mut self,
@@ -90,25 +90,25 @@ impl Voices {
             Some(Probe::Notify(_)) => Kind::Socket,
             _ => return,
         };
-        self.add(Voice { subject, kind, fd }, events);
+        self.add(Listener { subject, kind, fd }, events);
     }
 
-    fn add(&mut self, voice: Voice, events: &EventLoop) {
+    fn add(&mut self, listener: Listener, events: &EventLoop) {
         let place = self.free.pop().unwrap_or_else(|| {
             self.all.push(None);
             u32::try_from(self.all.len() - 1).unwrap_or(u32::MAX)
         });
         // For want of memory it would go unheard, not the tree down.
-        let _ = events.add(&voice.fd, Token::Voice(place), EpollFlags::EPOLLIN);
-        self.all[place as usize] = Some(voice);
+        let _ = events.add(&listener.fd, Token::Voice(place), EpollFlags::EPOLLIN);
+        self.all[place as usize] = Some(listener);
     }
 
     /// Takes in what has been said on one that can be read, and closes a pipe at its end.
     pub(in crate::controller) fn listen(&mut self, place: u32, events: &EventLoop) -> Vec<Heard> {
-        let Some(Some(voice)) = self.all.get(place as usize) else { return Vec::new() };
-        let (heard, is_over) = match voice.kind {
-            Kind::Pipe => voice.read(),
-            Kind::Socket => (voice.receive(), false),
+        let Some(Some(listener)) = self.all.get(place as usize) else { return Vec::new() };
+        let (heard, is_over) = match listener.kind {
+            Kind::Pipe => listener.read(),
+            Kind::Socket => (listener.receive(), false),
         };
         if is_over {
             self.close(place, events);
@@ -120,7 +120,7 @@ impl Voices {
     pub(in crate::controller) fn forget(&mut self, subject: Subject, events: &EventLoop) -> Vec<Heard> {
         let mut heard = Vec::new();
         for place in 0..u32::try_from(self.all.len()).unwrap_or(u32::MAX) {
-            if self.all[place as usize].as_ref().is_some_and(|voice| voice.subject == subject) {
+            if self.all[place as usize].as_ref().is_some_and(|listener| listener.subject == subject) {
                 heard.extend(self.listen(place, events));
                 self.close(place, events);
             }
@@ -129,14 +129,14 @@ impl Voices {
     }
 
     fn close(&mut self, place: u32, events: &EventLoop) {
-        if let Some(voice) = self.all[place as usize].take() {
-            events.remove(&voice.fd, Token::Voice(place));
+        if let Some(listener) = self.all[place as usize].take() {
+            events.remove(&listener.fd, Token::Voice(place));
             self.free.push(place);
         }
     }
 }
 
-impl Voice {
+impl Listener {
     /// A pipe stays open behind its line: a process that writes more would else be killed by SIGPIPE.
     fn read(&self) -> (Vec<Heard>, bool) {
         let mut buffer = [0_u8; LONGEST];

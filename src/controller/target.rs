@@ -7,9 +7,9 @@ use crate::engine::plan::{NamespaceIndex, Plan, Slot, Subject};
 
 /// A part, named by what it begins with: a PID 1 stands for its namespace.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(super) struct Part(pub(super) Subject);
+pub(super) struct Target(pub(super) Subject);
 
-impl Part {
+impl Target {
     /// Whether something belongs to it.
     pub(super) fn contains(self, plan: &Plan, subject: Subject) -> bool {
         if self.0.is_init() { self.namespaces(plan).contains(&subject.namespace) } else { self.0 == subject }
@@ -73,15 +73,15 @@ impl Part {
     }
 }
 
-/// The parts that paths name, each once and none inside another; or the first path that names nothing.
-pub(super) fn find(plan: &Plan, paths: &[String]) -> Result<Vec<Part>, String> {
+/// The targets that paths name, each once and none inside another; or the first path that names nothing.
+pub(super) fn find(plan: &Plan, paths: &[String]) -> Result<Vec<Target>, String> {
     let namespaces: HashMap<String, NamespaceIndex> =
         plan.indices().map(|index| (plan.namespace(index).path.clone(), index)).collect();
-    let mut parts = Vec::new();
+    let mut targets = Vec::new();
     for path in paths {
         let trimmed = path.trim_end_matches('/');
         let part = if let Some(&index) = namespaces.get(trimmed) {
-            Part(Subject::init(index))
+            Target(Subject::init(index))
         } else {
             let (around, name) = trimmed.rsplit_once('/').ok_or_else(|| path.clone())?;
             let &index = namespaces.get(around).ok_or_else(|| path.clone())?;
@@ -92,15 +92,15 @@ pub(super) fn find(plan: &Plan, paths: &[String]) -> Result<Vec<Part>, String> {
                 None if name == "init" => Slot::Init,
                 None => return Err(path.clone()),
             };
-            Part(Subject { namespace: index, slot })
+            Target(Subject { namespace: index, slot })
         };
-        parts.push(part);
+        targets.push(part);
     }
     // In the order of creation a part comes before all that is in it.
-    parts.sort_unstable();
-    let mut kept: Vec<Part> = Vec::new();
+    targets.sort_unstable();
+    let mut kept: Vec<Target> = Vec::new();
     let mut end = 0;
-    for part in parts {
+    for part in targets {
         let is_inside = part.0.namespace < end || kept.last().is_some_and(|last| *last == part);
         if !is_inside {
             end = end.max(part.namespaces(plan).end);
@@ -112,7 +112,7 @@ pub(super) fn find(plan: &Plan, paths: &[String]) -> Result<Vec<Part>, String> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Part, find};
+    use super::{Target, find};
     use crate::controller::supervisor::plan_of;
     use crate::engine::plan::{Plan, Slot, Subject};
 
@@ -128,7 +128,7 @@ mod tests {
     fn named(paths: &[&str]) -> Result<Vec<String>, String> {
         let plan = plan();
         let paths: Vec<String> = paths.iter().map(|&path| path.to_owned()).collect();
-        find(&plan, &paths).map(|parts| parts.iter().map(|part| part.path(&plan)).collect())
+        find(&plan, &paths).map(|targets| targets.iter().map(|part| part.path(&plan)).collect())
     }
 
     #[test]
@@ -147,10 +147,10 @@ mod tests {
     #[test]
     fn a_namespace_contains_what_is_in_it() {
         let plan = plan();
-        let (whole, process) = (Part(Subject::init(1)), Part(Subject { namespace: 0, slot: Slot::nth(1) }));
-        assert!(whole.contains(&plan, Subject { namespace: 2, slot: Slot::Init }));
+        let (whole, process) = (Target(Subject::init(1)), Target(Subject { namespace: 0, slot: 1 }));
+        assert!(whole.contains(&plan, Subject { namespace: 2, slot: 0 }));
         assert!(!whole.contains(&plan, process.0) && process.contains(&plan, process.0));
-        assert!(Part(Subject::init(0)).overlaps(&plan, whole) && whole.overlaps(&plan, Part(Subject::init(0))));
+        assert!(Target(Subject::init(0)).overlaps(&plan, whole) && whole.overlaps(&plan, Target(Subject::init(0))));
         assert!(!whole.overlaps(&plan, process));
         assert_eq!(whole.subjects(&plan).len(), 3);
         assert!(process.namespaces(&plan).is_empty());
@@ -159,18 +159,18 @@ mod tests {
     #[test]
     fn the_controller_asks_what_no_init_of_ours_asks() {
         let plan = plan();
-        assert_eq!(Part(Subject::init(0)).asked(&plan), [Subject::init(0)]);
-        let asked = Part(Subject::init(1)).asked(&plan);
-        assert_eq!(asked, [Subject::init(1), Subject { namespace: 1, slot: Slot::nth(1) }, Subject::init(2)]);
+        assert_eq!(Target(Subject::init(0)).asked(&plan), [Subject::init(0)]);
+        let asked = Target(Subject::init(1)).asked(&plan);
+        assert_eq!(asked, [Subject::init(1), Subject { namespace: 1, slot: 1 }, Subject::init(2)]);
     }
 
     #[test]
     fn a_target_comes_back_to_the_nearest_init_of_ours() {
         let plan = plan();
-        assert_eq!(Part(Subject { namespace: 0, slot: Slot::nth(1) }).holder(&plan), Some(0));
-        assert_eq!(Part(Subject::init(1)).holder(&plan), Some(0));
-        assert_eq!(Part(Subject { namespace: 1, slot: Slot::nth(1) }).holder(&plan), None, "a program holds nothing");
-        assert_eq!(Part(Subject::init(2)).holder(&plan), Some(0));
-        assert_eq!(Part(Subject::init(3)).holder(&plan), None);
+        assert_eq!(Target(Subject { namespace: 0, slot: 1 }).holder(&plan), Some(0));
+        assert_eq!(Target(Subject::init(1)).holder(&plan), Some(0));
+        assert_eq!(Target(Subject { namespace: 1, slot: 1 }).holder(&plan), None, "a program holds nothing");
+        assert_eq!(Target(Subject::init(2)).holder(&plan), Some(0));
+        assert_eq!(Target(Subject::init(3)).holder(&plan), None);
     }
 }

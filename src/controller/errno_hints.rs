@@ -104,7 +104,7 @@ const ROWS: &[Row] = &[
         calls: &[Call::Mount],
         errnos: &[Errno::EPERM],
         stages: &[Stage::MountProc],
-        meaning: Meaning::Measured("which parts of the visible /proc are masked, by path", |_| masked_proc()),
+        meaning: Meaning::Measured("what covers targets of the visible /proc, by their paths", |_| masked_proc()),
     },
     Row {
         calls: &[Call::Fork, Call::Clone3],
