@@ -147,8 +147,8 @@ mod tests {
     #[test]
     fn a_namespace_contains_what_is_in_it() {
         let plan = plan();
-        let (whole, process) = (Target(Subject::init(1)), Target(Subject { namespace: 0, slot: 1 }));
-        assert!(whole.contains(&plan, Subject { namespace: 2, slot: 0 }));
+        let (whole, process) = (Target(Subject::init(1)), Target(Subject { namespace: 0, slot: Slot::nth(1) }));
+        assert!(whole.contains(&plan, Subject { namespace: 2, slot: Slot::Init }));
         assert!(!whole.contains(&plan, process.0) && process.contains(&plan, process.0));
         assert!(Target(Subject::init(0)).overlaps(&plan, whole) && whole.overlaps(&plan, Target(Subject::init(0))));
         assert!(!whole.overlaps(&plan, process));
@@ -161,15 +161,15 @@ mod tests {
         let plan = plan();
         assert_eq!(Target(Subject::init(0)).asked(&plan), [Subject::init(0)]);
         let asked = Target(Subject::init(1)).asked(&plan);
-        assert_eq!(asked, [Subject::init(1), Subject { namespace: 1, slot: 1 }, Subject::init(2)]);
+        assert_eq!(asked, [Subject::init(1), Subject { namespace: 1, slot: Slot::nth(1) }, Subject::init(2)]);
     }
 
     #[test]
     fn a_target_comes_back_to_the_nearest_init_of_ours() {
         let plan = plan();
-        assert_eq!(Target(Subject { namespace: 0, slot: 1 }).holder(&plan), Some(0));
+        assert_eq!(Target(Subject { namespace: 0, slot: Slot::nth(1) }).holder(&plan), Some(0));
         assert_eq!(Target(Subject::init(1)).holder(&plan), Some(0));
-        assert_eq!(Target(Subject { namespace: 1, slot: 1 }).holder(&plan), None, "a program holds nothing");
+        assert_eq!(Target(Subject { namespace: 1, slot: Slot::nth(1) }).holder(&plan), None, "a program holds nothing");
         assert_eq!(Target(Subject::init(2)).holder(&plan), Some(0));
         assert_eq!(Target(Subject::init(3)).holder(&plan), None);
     }

@@ -142,12 +142,9 @@ impl Restarts {
     /// Takes targets down for a client, or brings them back, running or not.
     pub(super) fn ask(&mut self, edge: &mut dyn Edge, pausing: &mut Pausing<'_>, asker: Asker, demand: Demand<'_>) {
         let Demand { paths, aim, force } = demand;
-        let targets = target::find(&edge.tree().plan, paths).map_err(|path| {
-            Problem::no(format!("there is neither a namespace nor a declared process `{path}`"))
-                .help("a program of `exec` is ended with `nestns kill`")
-        });
+        let targets = target::find(&edge.tree().plan, paths).map_err(|path| Problem::Undeclared { path });
         match rules::refuse_unless_running(edge.tree()).and(targets) {
-            Ok(targets) if targets.is_empty() => edge.refuse(asker, Problem::no("nothing is named")),
+            Ok(targets) if targets.is_empty() => edge.refuse(asker, Problem::Nothing),
             Ok(targets) => {
                 let wish = Wish { aim, targets, author: Author::Client, force, askers: vec![asker] };
                 self.take_on(edge, pausing, wish);
@@ -356,10 +353,7 @@ impl Restarts {
             for asker in wish.askers {
                 match wish.aim {
                     Aim::Down => edge.tree_mut().stop_waiters.push(asker),
-                    Aim::Again => {
-                        let problem = Problem::no("the topology is being stopped; nothing can start in it any more");
-                        edge.refuse(asker, problem);
-                    }
+                    Aim::Again => edge.refuse(asker, Problem::TopologyStopping),
                 }
             }
         }
