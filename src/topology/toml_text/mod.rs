@@ -3,7 +3,8 @@
 //! The grammar is the library's; the tree is ours ([`value`]). The library keeps the whole text as tokens, as events and as
 //! tables with a hash map each, which for a hundred thousand namespaces is half a gigabyte; here the text is handed to its
 //! parser in pieces that end where a line of the top level ends. The rows `parse, own tree` and `parse, DeTable` of
-//! `cargo bench --bench language -- declared` show what each of them takes for a hundred thousand declared namespaces.
+//! `cargo bench --bench language -- declared` show what each of them takes for a hundred thousand declared namespaces:
+//! 84 MiB and 300 ms, and 412 MiB and 406 ms, where the whole check may take 200 MiB.
 
 mod structure;
 mod tables;
