@@ -7,7 +7,7 @@ use std::fmt::Debug;
 
 use libfuzzer_sys::fuzz_target;
 use nestns::controller::document::ExitDocument;
-use nestns::controller::trouble::{refusal_help, refusal_sentence, sentence};
+use nestns::controller::start_error::{refusal_help, refusal_sentence, sentence};
 use nestns::engine::failure::Failure;
 use nestns::engine::line::{Answer, Command};
 use nestns::engine::message;

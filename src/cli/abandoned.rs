@@ -9,7 +9,7 @@ use super::command_error::CommandError;
 use super::standard_error;
 use super::status::Status;
 use super::unresponsive;
-use crate::controller::census::{self, Found, Presence};
+use crate::controller::discovery::{self, Found, Presence};
 use crate::controller::state_directory::{Seized, StateError, seize};
 use crate::engine::moment::Moment;
 
@@ -22,7 +22,7 @@ const PULSE: Duration = Duration::from_millis(5);
 pub(super) fn end(name: &str, format: AnswerFormat) -> Result<bool, CommandError> {
     let mut has_ended = false;
     let mut errors = Vec::new();
-    for found in census::of(name).into_iter().filter(|found| matches!(found.presence, Presence::Nobody)) {
+    for found in discovery::of(name).into_iter().filter(|found| matches!(found.presence, Presence::Nobody)) {
         match end_one(name, &found.directory) {
             Ok(ended) => has_ended |= ended,
             Err(error) => errors.push(error),
@@ -61,7 +61,7 @@ fn end_one(name: &str, directory: &Path) -> Result<bool, CommandError> {
             Seized::Held if Moment::now() < until => {
                 let is_answered =
                     |found: &Found| found.directory == directory && !matches!(found.presence, Presence::Nobody);
-                if census::of(name).iter().any(is_answered) {
+                if discovery::of(name).iter().any(is_answered) {
                     // It was about to open its socket.
                     return Ok(false);
                 }

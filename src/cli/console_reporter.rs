@@ -11,12 +11,12 @@ use clap::ValueEnum;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::json;
 
-use crate::controller::audience::Loss;
-use crate::controller::audience::{Audience, Cause, Line, Note, Waiting};
+use crate::controller::event_sink::Loss;
+use crate::controller::event_sink::{Cause, EventSink, Line, Note, Waiting};
 use crate::controller::journal::stamp::Stamp;
 use crate::controller::roster::Roster;
+use crate::controller::start_error::{refusal_help, refusal_sentence, sentence};
 use crate::controller::timeline::{Timeline, milliseconds};
-use crate::controller::trouble::{refusal_help, refusal_sentence, sentence};
 use crate::diagnostic::Color;
 use crate::engine::refusal::Refusal;
 use crate::engine::report::Ending;
@@ -244,7 +244,7 @@ impl ConsoleReporter {
     }
 }
 
-impl Audience for ConsoleReporter {
+impl EventSink for ConsoleReporter {
     fn progress(&mut self, done: usize, total: usize) {
         if self.detail == Detail::Problems {
             return;

@@ -14,7 +14,7 @@ use nix::sys::socket::{AddressFamily, SockFlag, SockType, socketpair};
 use nix::sys::wait::{WaitStatus, waitpid};
 use nix::unistd::{ForkResult, Pid, getppid};
 
-use crate::controller::herald::{self, Heard, Herald, News, NotReady, Patience};
+use crate::controller::startup_report::{self, Heard, NotReady, Patience, ReportChannel, StartupReport};
 use crate::sys::call::{Call, CallError, Named};
 use crate::sys::descriptor;
 use crate::sys::fork::fork;
@@ -23,7 +23,7 @@ use crate::sys::pidfd::Pidfd;
 /// Who goes on after the fork.
 pub(super) enum Side {
     /// The controller: its own session, no standard input or output.
-    Controller(Herald),
+    Controller(ReportChannel),
     /// The caller, with what became of it.
     Caller(Outcome),
 }
@@ -31,7 +31,7 @@ pub(super) enum Side {
 /// What the caller learns.
 pub(super) enum Outcome {
     /// It stands, and goes on without its caller.
-    Detached(Box<News>),
+    Detached(Box<StartupReport>),
     /// It has ended, with this status; its words were on standard error. Why it did not become ready, where it stood.
     Ended(u8, Option<NotReady>),
 }
@@ -48,7 +48,7 @@ pub(super) fn split(patience: Patience) -> Result<Side, CallError> {
             let null = std::fs::OpenOptions::new().read(true).write(true).open("/dev/null").by(Call::Open)?;
             descriptor::make_standard(&null, 0).by(Call::Dup2)?;
             descriptor::make_standard(&null, 1).by(Call::Dup2)?;
-            Ok(Side::Controller(Herald::new(theirs, patience)))
+            Ok(Side::Controller(ReportChannel::new(theirs, patience)))
         }
         ForkResult::Parent { child } => {
             drop(theirs);
@@ -96,8 +96,8 @@ fn wait(channel: &OwnedFd, child: Pid) -> Result<Outcome, CallError> {
             break;
         }
     }
-    let why = match herald::listen(channel).by(Call::Read)? {
-        Heard::News(news) => return Ok(Outcome::Detached(news)),
+    let why = match startup_report::listen(channel).by(Call::Read)? {
+        Heard::StartupReport(news) => return Ok(Outcome::Detached(news)),
         Heard::NotReady(why) => Some(why),
         Heard::Nothing => None,
     };

@@ -12,7 +12,7 @@ use super::doctor_file;
 use super::launch;
 use super::status::Status;
 use super::topology_arguments::TopologyArguments;
-use crate::controller::census;
+use crate::controller::discovery;
 use crate::controller::state_directory::usable_base;
 use crate::observe::doctor::{self as machine, Check, Machine};
 use crate::present::table::{Align, Columns};
@@ -80,7 +80,7 @@ pub(super) fn state_directory() -> Check {
         Ok(place) => place.display().to_string(),
         Err(error) => return Check::no(ID, error.to_string(), error.help()),
     };
-    match census::strange().first() {
+    match discovery::strange().first() {
         Some(error) => Check::warn(ID, error.to_string(), error.help()),
         None => Check::yes(ID, place),
     }

@@ -18,10 +18,10 @@ use super::standard_error;
 use super::status::Status;
 use super::target::{Connection, Target, request_error};
 use super::unresponsive;
-use crate::controller::census::{self, Found, Presence};
 use crate::controller::control::client::Client;
 use crate::controller::control::client_error::ClientError;
 use crate::controller::control::message::{Force, Reply, Request};
+use crate::controller::discovery::{self, Found, Presence};
 use crate::controller::timeline::Timeline;
 use crate::engine::moment::Moment;
 use crate::observe::process;
@@ -148,7 +148,7 @@ fn kill(name: &str, directory: &Path, client: Option<&Client>) -> Result<Status,
 
 fn all(args: &Args) -> Result<Status, CommandError> {
     let mut found: Vec<_> =
-        census::everything().into_iter().filter(|found| !matches!(found.presence, Presence::Nobody)).collect();
+        discovery::everything().into_iter().filter(|found| !matches!(found.presence, Presence::Nobody)).collect();
     // Each is connected to when it is its turn; until then it may end without anybody to wait for.
     for one in &mut found {
         one.client = None;

@@ -11,7 +11,7 @@ use super::explain::hint;
 use super::standard_error;
 use super::topology_arguments::TopologyArguments;
 use super::topology_file::TopologyFile;
-use crate::controller::trouble::Trouble;
+use crate::controller::start_error::StartError;
 use crate::controller::truth::Origin;
 use crate::controller::{Command, Gates, LinesTo, Options, SignalsFor};
 use crate::diagnostic::{Code, Color, Diagnostics, Format, Level, Sources, render};
@@ -92,7 +92,7 @@ fn with_explanation(error: CommandError, codes: impl IntoIterator<Item = Code>) 
 }
 
 /// Error of a tree that did not come to stand.
-pub(super) fn start_error(trouble: &Trouble, files: &[String]) -> CommandError {
+pub(super) fn start_error(trouble: &StartError, files: &[String]) -> CommandError {
     let kind = match trouble.status() {
         1 => ErrorKind::Conflict,
         4 => ErrorKind::Machine,

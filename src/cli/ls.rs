@@ -9,8 +9,8 @@ use super::command_error::CommandError;
 use super::standard_error;
 use super::status::Status;
 use super::table_arguments::{Field, TableArguments};
-use crate::controller::census::{self, Found, Presence};
 use crate::controller::control::message::Status as Numbers;
+use crate::controller::discovery::{self, Found, Presence};
 use crate::controller::state_directory::lock_in;
 use crate::observe::locks;
 use crate::present::age::{Age, date};
@@ -77,7 +77,7 @@ const FIELDS: [Of; 11] = [
 /// Runs the verb.
 pub(super) fn run(args: &Args) -> Result<Status, CommandError> {
     let columns = args.table.columns(&FIELDS)?;
-    let topologies: Vec<TopologyDocument> = census::everything().into_iter().filter_map(describe).collect();
+    let topologies: Vec<TopologyDocument> = discovery::everything().into_iter().filter_map(describe).collect();
     write_notes(&topologies);
     if args.table.is_json() {
         args.table.answer().write(&LsDocument { schema: "nestns.ls/1", topologies })?;

@@ -8,8 +8,8 @@ use std::collections::HashMap;
 
 use nix::unistd::Pid;
 
-use crate::controller::census::{self, Presence};
 use crate::controller::control::message::{Reply, Request, Snapshot};
+use crate::controller::discovery::{self, Presence};
 use crate::controller::document::{NamespaceDocument, ProcessDocument};
 use crate::observe::machine::{Inhabitant, Machine, SpaceId};
 use crate::observe::{namespaces, process};
@@ -46,7 +46,7 @@ impl<T> Copy for Named<'_, T> {}
 impl Names {
     /// Asks every controller of the caller's. One that does not answer names nothing.
     pub(super) fn all() -> Self {
-        let running = census::all().into_iter().filter(|found| matches!(found.presence, Presence::Controller(_)));
+        let running = discovery::all().into_iter().filter(|found| matches!(found.presence, Presence::Controller(_)));
         let snapshots = running.filter_map(|found| match found.client?.ask(Request::Snapshot) {
             Ok(Reply::Snapshot(snapshot)) => Some(*snapshot),
             _ => None,

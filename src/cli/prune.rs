@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::answer_format::{AnswerFormat, write_document};
 use super::command_error::CommandError;
 use super::status::Status;
-use crate::controller::census::{self, Found, Presence};
+use crate::controller::discovery::{self, Found, Presence};
 use crate::controller::freezer::orphans::{Orphan, orphans};
 use crate::controller::state_directory::{Seized, StateError, seize};
 
@@ -55,10 +55,10 @@ struct Kept {
 pub(super) fn run(args: &Args) -> Result<Status, CommandError> {
     let mut document =
         PruneDocument { schema: "nestns.prune/1", dry_run: args.dry_run, removed: Vec::new(), kept: Vec::new() };
-    for error in census::strange() {
+    for error in discovery::strange() {
         document.kept.push(kept(None, &error));
     }
-    for found in census::all() {
+    for found in discovery::all() {
         // A controller that answers, or something that claims to be one, looks after it.
         if matches!(found.presence, Presence::Nobody) {
             prune(found, args.dry_run, &mut document);

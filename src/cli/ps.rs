@@ -17,7 +17,7 @@ use super::target::{Connection, Target};
 use super::undeclared;
 use crate::controller::control::message::Snapshot;
 use crate::controller::document::{ExitDocument, ProcessDocument};
-use crate::controller::kinship::{Kinship, Of, Relation};
+use crate::controller::shared_namespaces::{Of, Relation, SharedNamespaces};
 use crate::observe::memberships::Depth;
 use crate::observe::process::Clock;
 use crate::present::age::Age;
@@ -299,7 +299,7 @@ fn apart<'a>(things: &[Selected<'a>]) -> (HashSet<&'a str>, HashSet<&'a str>) {
 fn rows<'a>(snapshot: &'a Snapshot, processes: Vec<&'a ProcessDocument>, args: &Args, shown: usize) -> Vec<Row<'a>> {
     let topology = &*snapshot.status.name;
     let depth = if args.table.is_json() { Depth::Ids } else { Depth::Inodes };
-    let mut kinship = args.namespaces.then(|| Kinship::new(snapshot, depth));
+    let mut kinship = args.namespaces.then(|| SharedNamespaces::new(snapshot, depth));
     let clock = Clock::now();
     let row = |process: &'a ProcessDocument| {
         let state = process.state.as_deref().and_then(State::of);

@@ -12,10 +12,10 @@ use super::launch;
 use super::standard_error;
 use super::status::Status;
 use super::unresponsive;
-use crate::controller::census::{self, Found, Presence};
 use crate::controller::control::client::Client;
 use crate::controller::control::client_error::ClientError;
 use crate::controller::control::message::{Problem, Reply, Request, Snapshot};
+use crate::controller::discovery::{self, Found, Presence};
 use crate::observe::process;
 
 // The argument.
@@ -54,10 +54,10 @@ impl Target {
         // What is sent to one that was stopped stays there with its descriptors, and a pipe does not end that long.
         let is_stopped = |client: &Client| process::is_stopped(Pid::from_raw(client.controller())).unwrap_or(false);
         let wanted = self.wanted(prefix)?;
-        let own = if wanted.is_none() { census::own() } else { None };
-        match own.or_else(|| census::only(wanted.as_deref())) {
+        let own = if wanted.is_none() { discovery::own() } else { None };
+        match own.or_else(|| discovery::only(wanted.as_deref())) {
             Some((directory, client)) if !is_stopped(&client) => {
-                Ok(Connection { name: census::name_of(&directory), directory, client })
+                Ok(Connection { name: discovery::name_of(&directory), directory, client })
             }
             _ => self.connect(prefix),
         }
@@ -112,10 +112,10 @@ impl Target {
 /// The running topologies of a name; without one that of the caller, else all.
 fn running(wanted: Option<&str>) -> Vec<Found> {
     let is_there = |found: &Found| !matches!(found.presence, Presence::Nobody);
-    let own = || census::at(census::own()?.0).filter(is_there);
+    let own = || discovery::at(discovery::own()?.0).filter(is_there);
     let mut running = match wanted {
-        Some(name) => census::of(name),
-        None => own().map_or_else(census::all, |own| vec![own]),
+        Some(name) => discovery::of(name),
+        None => own().map_or_else(discovery::all, |own| vec![own]),
     };
     running.retain(is_there);
     running
@@ -205,7 +205,7 @@ fn none(wanted: Option<&str>) -> CommandError {
     let Some(wanted) = wanted else {
         return CommandError::not_found("no topology is running").help("start one with `nestns up -d FILE`");
     };
-    let all = census::all();
+    let all = discovery::all();
     let names = all.iter().filter(|found| !matches!(found.presence, Presence::Nobody)).map(|found| &*found.name);
     let mut names: Vec<(usize, &str)> = names.map(|name| (strsim::damerau_levenshtein(name, wanted), name)).collect();
     names.sort_unstable();

@@ -21,8 +21,8 @@ use super::target::Target;
 use super::topology_arguments::{TopologyArguments, Values};
 use super::tree_document::TreeDocument;
 use super::undeclared;
-use crate::controller::census;
 use crate::controller::control::message::Snapshot;
+use crate::controller::discovery;
 use crate::controller::document::{NamespaceDocument, ProcessDocument};
 use crate::present::count::count;
 use crate::present::snapshot_nodes::{self, Scope, View};
@@ -96,8 +96,8 @@ fn source(args: &Args) -> Result<Source, CommandError> {
         let is_about_running = args.target.name.is_some() || args.from.is_some();
         let is_about_file = !args.values.are_empty();
         let runs_nothing = || {
-            census::own().is_none()
-                && census::all().iter().all(|found| matches!(found.presence, census::Presence::Nobody))
+            discovery::own().is_none()
+                && discovery::all().iter().all(|found| matches!(found.presence, discovery::Presence::Nobody))
         };
         let is_file = is_about_file || (!is_about_running && runs_nothing());
         return Ok(if is_file { Source::File(None) } else { Source::Running(None) });

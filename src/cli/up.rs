@@ -19,9 +19,9 @@ use super::status::Status;
 use super::topology_arguments::TopologyArguments;
 use super::tree;
 use crate::controller::document::ExitDocument;
-use crate::controller::herald::{News, Patience};
+use crate::controller::start_error::StartError;
+use crate::controller::startup_report::{Patience, StartupReport};
 use crate::controller::timeline::{Timeline, milliseconds};
-use crate::controller::trouble::Trouble;
 use crate::controller::{self, Gates, LinesTo, Request, Summary};
 use crate::engine::plan::Order;
 use crate::engine::report::Ending;
@@ -187,12 +187,12 @@ pub(super) fn run(args: &Args) -> Result<Status, CommandError> {
         // What a controller of its own would miss is told as one in the foreground tells it.
         let refused = refused_calls();
         if !refused.is_empty() {
-            return Err(launch::start_error(&Trouble::Calls(refused), &topology.files));
+            return Err(launch::start_error(&StartError::Calls(refused), &topology.files));
         }
         let patience = if args.no_wait { Patience::UntilReleased } else { Patience::UntilReady };
         // As a controller in the foreground that fails as early.
         let failed =
-            |cause| launch::start_error(&Trouble::System { what: "start a controller", cause }, &topology.files);
+            |cause| launch::start_error(&StartError::System { what: "start a controller", cause }, &topology.files);
         match detach::split(patience).map_err(failed)? {
             Side::Caller(Outcome::Ended(status, _)) => return Ok(Status::Other(status)),
             Side::Caller(Outcome::Detached(news)) => {
@@ -222,7 +222,7 @@ pub(super) fn run(args: &Args) -> Result<Status, CommandError> {
 }
 
 /// What the caller of `up -d` is told when the topology goes on by itself.
-fn write_detached(news: &News, args: &Args) -> Result<Status, CommandError> {
+fn write_detached(news: &StartupReport, args: &Args) -> Result<Status, CommandError> {
     match args.format {
         AnswerFormat::Json => {
             let document = UpDocument {

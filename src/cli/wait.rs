@@ -15,9 +15,9 @@ use super::launch;
 use super::selection::{self, Selection, Unresolved, resolve};
 use super::status::Status;
 use super::target::{Connection, Target};
-use crate::controller::census::{self, Presence};
 use crate::controller::control::client_error::ClientError;
 use crate::controller::control::message::{Awaited, Reply, Request};
+use crate::controller::discovery::{self, Presence};
 use crate::controller::document::ExitDocument;
 use crate::engine::moment::Moment;
 use crate::observe::process;
@@ -98,7 +98,7 @@ pub(super) fn run(args: &Args) -> Result<Status, CommandError> {
         return Err(late());
     }
     // Whatever else has gone wrong with one that runs, the timeout has expired as well.
-    let is_one = || prefix.or(args.target.name.as_deref()).map_or_else(|| census::all().len() == 1, runs);
+    let is_one = || prefix.or(args.target.name.as_deref()).map_or_else(|| discovery::all().len() == 1, runs);
     let is_late = || deadline.is_some_and(|deadline| deadline <= Moment::now());
     let in_time = |error: CommandError| {
         if is_late() && is_one() { error.with_status(Status::Other(ErrorKind::Timeout.status())) } else { error }
@@ -142,7 +142,7 @@ pub(super) fn run(args: &Args) -> Result<Status, CommandError> {
 /// Waits as long as the controller is stopped, if it is to be waited for at most until a deadline; says whether it goes on.
 fn await_controller(name: Option<&str>, deadline: Option<Moment>) -> bool {
     let Some(deadline) = deadline else { return true };
-    let Some((_, client)) = census::only(name) else { return true };
+    let Some((_, client)) = discovery::only(name) else { return true };
     let controller = Pid::from_raw(client.controller());
     drop(client);
     while process::is_stopped(controller).unwrap_or(false) {
@@ -155,7 +155,7 @@ fn await_controller(name: Option<&str>, deadline: Option<Moment>) -> bool {
 }
 
 fn runs(name: &str) -> bool {
-    census::of(name).iter().any(|found| !matches!(found.presence, Presence::Nobody))
+    discovery::of(name).iter().any(|found| !matches!(found.presence, Presence::Nobody))
 }
 
 fn is_exec_process(address: &str) -> bool {

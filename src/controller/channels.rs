@@ -8,7 +8,7 @@ use nix::sys::signal::SigSet;
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 use nix::unistd::pipe2;
 
-use super::trouble::Trouble;
+use super::start_error::StartError;
 use crate::engine::inheritance::{FIRST_FREE, GATE, NULL, REPORTS, SIGNALS, TERMINAL};
 use crate::engine::plan::Plan;
 use crate::engine::report;
@@ -23,21 +23,21 @@ const FEWEST_OUTCOMES: u64 = 16;
 
 /// Raises the soft limit on descriptors where not even the first few numbers of the controller are below it; the limits as they
 /// were, for programs.
-pub(super) fn reserve_own() -> Result<Option<(u64, u64)>, Trouble> {
+pub(super) fn reserve_own() -> Result<Option<(u64, u64)>, StartError> {
     let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE) else { return Ok(None) };
     if hard < OWN_DESCRIPTORS {
-        return Err(Trouble::Descriptors { needed: OWN_DESCRIPTORS, captured: 0, limit: hard });
+        return Err(StartError::Descriptors { needed: OWN_DESCRIPTORS, captured: 0, limit: hard });
     }
     if soft < OWN_DESCRIPTORS {
-        let failed = |cause| Trouble::System { what: "raise the limit on descriptors", cause };
+        let failed = |cause| StartError::System { what: "raise the limit on descriptors", cause };
         setrlimit(Resource::RLIMIT_NOFILE, hard, hard).by(Call::Setrlimit).map_err(failed)?;
     }
     Ok(Some((soft, hard)))
 }
 
 /// Raises the soft limit on descriptors as far as it goes, and makes sure that every captured stream will find one.
-pub(super) fn reserve(plan: &Plan) -> Result<(), Trouble> {
-    let failed = |cause| Trouble::System { what: "raise the limit on descriptors", cause };
+pub(super) fn reserve(plan: &Plan) -> Result<(), StartError> {
+    let failed = |cause| StartError::System { what: "raise the limit on descriptors", cause };
     let wanted = u64::from(plan.counts().captured);
     let (soft, hard) = getrlimit(Resource::RLIMIT_NOFILE).by(Call::Getrlimit).map_err(failed)?;
     let needed = needed(plan);
@@ -45,7 +45,7 @@ pub(super) fn reserve(plan: &Plan) -> Result<(), Trouble> {
         return Ok(());
     }
     if needed > hard {
-        return Err(Trouble::Descriptors { needed, captured: wanted, limit: hard });
+        return Err(StartError::Descriptors { needed, captured: wanted, limit: hard });
     }
     setrlimit(Resource::RLIMIT_NOFILE, hard, hard).by(Call::Setrlimit).map_err(failed)
 }

@@ -5,14 +5,13 @@ use std::os::fd::AsFd;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::audience::Audience;
 use super::channels::{self, Channels};
 use super::control::server::Server;
 use super::diagnosis::describe;
 use super::event_loop::EventLoop;
+use super::event_sink::EventSink;
 use super::freezing::TreeFreezer;
 use super::guardian::{Name, SavedTerminal, Ward};
-use super::herald::Herald;
 use super::journal::Journal;
 use super::journal::event::{Event as Noted, WHOLE};
 use super::left_behind::Left;
@@ -22,10 +21,11 @@ use super::relay::{self, Keyboard, Relay};
 use super::roster::Roster;
 use super::standard_output::StandardOutput;
 use super::start::{Interruption, Start};
+use super::start_error::StartError;
+use super::startup_report::ReportChannel;
 use super::state_directory::{self, STATE_ROOT, StateDirectory, TOPOLOGY, TRUTH_VARIABLE};
 use super::supervisor::{Conclusion, Opening, Rules, Supervisor};
 use super::timeline::milliseconds;
-use super::trouble::Trouble;
 use super::truth::Origin;
 use super::{Options, Outcome, Request, Summary, life_loop, user_namespace};
 use crate::engine::inheritance::FIRST_FREE;
@@ -50,8 +50,8 @@ const FEW: u32 = 32;
 ///
 /// # Errors
 ///
-/// [`Trouble`], after everything that existed has been removed. A creation that was interrupted is no trouble.
-pub fn run(request: Request, audience: &mut dyn Audience) -> Outcome {
+/// [`StartError`], after everything that existed has been removed. A creation that was interrupted is no trouble.
+pub fn run(request: Request, event_sink: &mut dyn EventSink) -> Outcome {
     let began = Moment::now();
     last_words::prepare();
     let prepared = Prepared::of(request)?;
@@ -64,7 +64,7 @@ pub fn run(request: Request, audience: &mut dyn Audience) -> Outcome {
     let mut ward = Ward { terminal: saved.as_ref(), directory: &directory, name: Name::Untaken };
     let state;
     // From here on a death at any moment leaves nothing; until here there is nothing that it could leave.
-    let mut start = Start::under_guardian(&ward, audience)?;
+    let mut start = Start::under_guardian(&ward, event_sink)?;
     state = start.take_name(&origin, &ward)?;
     fault::point("name-taken");
     ward.name = Name::Taken;
@@ -75,10 +75,10 @@ pub fn run(request: Request, audience: &mut dyn Audience) -> Outcome {
     let crossing = user_namespace::cross().map_err(|failure| describe(&Roster::new(plan), failure))?;
     let alone = user_namespace::is_single_user(&crossing);
     let journal = Journal::open(&state.remains().handle(), log_bytes, plan.counts().logged);
-    start.begin_to_build(|guardian, audience| {
+    start.begin_to_build(|guardian, event_sink| {
         let targets = Parts {
             plan,
-            audience,
+            event_sink,
             events,
             output,
             relay,
@@ -108,7 +108,7 @@ pub fn run(request: Request, audience: &mut dyn Audience) -> Outcome {
     };
     let create = match build(&mut start, alone, began) {
         Ok(create) => create,
-        Err(Interruption::Trouble(trouble)) => return Err(*trouble),
+        Err(Interruption::StartError(trouble)) => return Err(*trouble),
         Err(Interruption::Stopped) => {
             let (status, left) = start.roll_back();
             return Ok(summary(None, (Conclusion { status, release: None, timeline: None }, left)));
@@ -122,8 +122,8 @@ pub fn run(request: Request, audience: &mut dyn Audience) -> Outcome {
     Ok(summary(Some(create), life_loop::live(supervisor, options.gates)))
 }
 
-fn system(what: &'static str) -> impl Fn(CallError) -> Trouble {
-    move |cause| Trouble::System { what, cause }
+fn system(what: &'static str) -> impl Fn(CallError) -> StartError {
+    move |cause| StartError::System { what, cause }
 }
 
 /// Writes that the creation begins, and creates everything. Returns how long that took.
@@ -153,7 +153,7 @@ fn write_state(
     state: &StateDirectory,
     text: Option<&str>,
     create: Duration,
-) -> Result<(), Trouble> {
+) -> Result<(), StartError> {
     reactor.truth.begin(&reactor.tree)?;
     if let Some(text) = text {
         state.remains().write(TOPOLOGY, text.as_bytes())?;
@@ -163,7 +163,7 @@ fn write_state(
     let Counts { namespaces, processes, depth, .. } = reactor.tree.plan.counts();
     let ms = milliseconds(create);
     reactor.console.journal.record(&Noted::Verify { path: WHOLE, namespaces, processes, depth, ms });
-    reactor.console.audience.standing(&reactor.tree.roster, create);
+    reactor.console.event_sink.standing(&reactor.tree.roster, create);
     Ok(())
 }
 
@@ -181,13 +181,13 @@ struct Prepared {
 }
 
 impl Prepared {
-    fn of(request: Request) -> Result<Self, Trouble> {
+    fn of(request: Request) -> Result<Self, StartError> {
         // A call that is missing only when the tree is to be stopped would make one that cannot be.
         if request.options.herald.is_none() {
             // A client that has started this controller has tried them, to tell of them itself.
             let refused = refused_calls();
             if !refused.is_empty() {
-                return Err(Trouble::Calls(refused));
+                return Err(StartError::Calls(refused));
             }
         }
         let Request { topology, origin, base, mut options } = request;
@@ -234,7 +234,7 @@ impl Prepared {
     }
 
     /// A pseudo-terminal, where a process has one.
-    fn open_relay(&self) -> Result<Option<Relay>, Trouble> {
+    fn open_relay(&self) -> Result<Option<Relay>, StartError> {
         let open = || Relay::open(self.keyboard).map_err(system("open a pseudo-terminal"));
         self.wants_terminal.then(open).transpose()
     }
@@ -248,11 +248,11 @@ impl Prepared {
 
 /// Closes what the caller has open besides the standard descriptors, which is of no use to anything here, and moves what is
 /// needed above the agreed numbers. Returns the limits on descriptors as they were, where they were changed.
-fn keep_descriptors(options: &mut Options) -> Result<Option<(u64, u64)>, Trouble> {
+fn keep_descriptors(options: &mut Options) -> Result<Option<(u64, u64)>, StartError> {
     let spared = [options.herald.as_ref().map(AsFd::as_fd), options.tied_to.as_ref().map(AsFd::as_fd)];
     descriptor::close_from_but(3, &spared).by(Call::CloseRange).map_err(system("close the caller's descriptors"))?;
     let descriptors = channels::reserve_own()?;
-    let herald = options.herald.take().map(Herald::settle).transpose();
+    let herald = options.herald.take().map(ReportChannel::settle).transpose();
     options.herald = herald.by(Call::Fcntl).map_err(system("keep a channel open"))?;
     let tied_to = options.tied_to.take().map(|tied_to| Pidfd::above(tied_to, FIRST_FREE)).transpose();
     options.tied_to = tied_to.by(Call::Fcntl).map_err(system("keep a descriptor open"))?;
@@ -271,7 +271,7 @@ fn wants_terminal(topology: &crate::topology::Topology) -> bool {
 }
 
 /// In a user namespace with one id, any other user cannot be had: said before anything is built.
-fn refuse_other_users(plan: Plan) -> Result<(), Trouble> {
+fn refuse_other_users(plan: Plan) -> Result<(), StartError> {
     for index in plan.indices() {
         let namespace = plan.namespace(index);
         for slot in namespace.slots() {
@@ -280,7 +280,7 @@ fn refuse_other_users(plan: Plan) -> Result<(), Trouble> {
                     process.identity.as_ref().filter(|identity| identity.uid != 0 || identity.gid != 0)
             {
                 let path = namespace.path_of(slot);
-                return Err(Trouble::SingleUser { path, uid: identity.uid, position: process.position });
+                return Err(StartError::SingleUser { path, uid: identity.uid, position: process.position });
             }
         }
     }

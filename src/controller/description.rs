@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::journal::{LOGS, LogName};
 use super::roster::{Record, Roster};
-use crate::controller::trouble::refusal_sentence;
+use crate::controller::start_error::refusal_sentence;
 use crate::engine::plan::{NamespaceIndex, NamespacePlan, ProcessPlan, Slot, Subject};
 use crate::topology::{
     Condition, Notifier, Output, Position, Probe, RestartPolicy, RestartWhen, Stdin, Stop, Terminal, Weight,

@@ -2,13 +2,13 @@
 
 use super::errno_hints::{Occasion, meaning};
 use super::roster::Roster;
-use super::trouble::Trouble;
+use super::start_error::StartError;
 use crate::engine::failure::Failure;
 use crate::engine::plan::{Counts, Subject};
 use crate::observe::doctor::ceiling::Inside;
 
 /// Turns a failure into a sentence with a place, and finds out what it means as long as what it was about is there.
-pub(super) fn describe(roster: &Roster, failure: Failure) -> Trouble {
+pub(super) fn describe(roster: &Roster, failure: Failure) -> StartError {
     let plan = roster.plan();
     let namespace = plan.namespace(failure.subject.namespace);
     let (path, position) = match namespace.process(failure.subject.slot) {
@@ -19,7 +19,7 @@ pub(super) fn describe(roster: &Roster, failure: Failure) -> Trouble {
     let Counts { namespaces, processes, .. } = plan.counts();
     let ended = if roster.outstanding() > 0 { u64::from(namespaces) + u64::from(processes) } else { 0 };
     let meaning = meaning(&Occasion { ended, ..Occasion::of(&failure, namespace.level(), &inside) });
-    Trouble::Failed { path, position, failure, meaning }
+    StartError::Failed { path, position, failure, meaning }
 }
 
 /// The PID namespaces of the tree in which a process needs a number, the innermost first. The new one of a PID 1 has all of

@@ -1,6 +1,6 @@
 //! The state that could not be removed after a topology.
 
-use super::audience::{Audience, Note};
+use super::event_sink::{EventSink, Note};
 use super::state_directory::StateError;
 
 /// The state that a topology has left behind, if any.
@@ -12,11 +12,11 @@ pub enum Left {
 }
 
 /// Tells what could not be removed.
-pub(super) fn tell_of_remains(removed: Result<(), StateError>, audience: &mut dyn Audience) -> Left {
+pub(super) fn tell_of_remains(removed: Result<(), StateError>, event_sink: &mut dyn EventSink) -> Left {
     match removed {
         Ok(()) => Left::Nothing,
         Err(error) => {
-            audience.note(&Note::LeftBehind { error: &error });
+            event_sink.note(&Note::LeftBehind { error: &error });
             Left::Something
         }
     }

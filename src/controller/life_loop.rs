@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use super::Gates;
-use super::audience::Loss;
+use super::event_sink::Loss;
 use super::journal::event::{Event, WHOLE};
 use super::left_behind::{Left, tell_of_remains};
 use super::life::Life;
@@ -80,7 +80,7 @@ fn reap(supervisor: &mut Supervisor<'_, Host<'_>>) {
                 reactor.drain_inherited();
                 if pid == reactor.guarding.guardian.pid {
                     // Without a guardian the roots still end with the controller, by their parent-death signal.
-                    let _ = reactor.guarding.replace(reactor.console.audience, Loss::Killed);
+                    let _ = reactor.guarding.replace(reactor.console.event_sink, Loss::Killed);
                 } else if !supervisor.on_helper_ended(pid, ending) {
                     let exit = Some(ending.into());
                     let event = Event::Reparent { path: "host", pid: Some(pid.as_raw()), count: None, exit };
@@ -122,7 +122,7 @@ fn finish(mut supervisor: Supervisor<'_, Host<'_>>) -> (Conclusion, Left) {
     }
     let conclusion = supervisor.conclude(end);
     if let Some(timeline) = &conclusion.timeline {
-        supervisor.edge.reactor.console.audience.stopped(timeline);
+        supervisor.edge.reactor.console.event_sink.stopped(timeline);
     }
     supervisor.answer_waiting();
     let Host { mut reactor, keeper, .. } = supervisor.edge;
@@ -131,7 +131,7 @@ fn finish(mut supervisor: Supervisor<'_, Host<'_>>) -> (Conclusion, Left) {
     reactor.tree.life = Life::Gone;
     reactor.take_leave(conclusion.timeline.as_ref());
     let Reactor { guarding: Guarding { guardian, .. }, console, events, remains, .. } = reactor;
-    let Console { audience, output, .. } = console;
+    let Console { event_sink, output, .. } = console;
     output.finish(&events);
     if keeper.living() > 0 {
         // Whatever comes next is to know of what still lives.
@@ -140,6 +140,6 @@ fn finish(mut supervisor: Supervisor<'_, Host<'_>>) -> (Conclusion, Left) {
     remains.let_go();
     // It removes what there is, unless a root still lives.
     guardian.dismiss();
-    let left = tell_of_remains(remains.remove(), audience);
+    let left = tell_of_remains(remains.remove(), event_sink);
     (conclusion, left)
 }

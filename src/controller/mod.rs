@@ -2,30 +2,28 @@
 //!
 //! It claims the name, forks the guardian, has the roots created, makes sure that the kernel agrees, opens the gates,
 //! collects output, decides by the rules of the topology, and takes everything down. What it tells people goes through an
-//! [`Audience`](audience::Audience). Reading order: [`run`], then [`life`], `reactor`, `supervisor`.
+//! [`EventSink`](event_sink::EventSink). Reading order: [`run`], then [`life`], `reactor`, `supervisor`.
 //!
 //! Kernel rules: everything that forks has one thread and few descriptors; reap whatever ends, for one unreaped member
 //! keeps a dying PID 1 in the kernel (R3); signals go through a pidfd of an unreaped child.
 
 mod asker;
-pub mod audience;
-pub mod census;
 mod channels;
 pub mod control;
 mod control_channels;
 mod creation;
 pub mod description;
 mod diagnosis;
+pub mod discovery;
 pub mod document;
 mod errno_hints;
 mod event_loop;
+pub mod event_sink;
 mod exec_records;
 pub mod freezer;
 mod freezing;
 mod guardian;
-pub mod herald;
 pub mod journal;
-pub mod kinship;
 mod left_behind;
 pub mod life;
 mod life_loop;
@@ -36,15 +34,17 @@ mod reactor;
 pub mod readiness;
 mod relay;
 pub mod roster;
+pub mod shared_namespaces;
 mod standard_output;
 mod start;
+pub mod start_error;
+pub mod startup_report;
 pub mod state_directory;
 mod streams;
 mod supervisor;
 mod target;
 pub mod timeline;
 mod tree;
-pub mod trouble;
 pub mod truth;
 mod truth_file;
 pub mod undeclared;
@@ -62,9 +62,9 @@ use crate::engine::plan::{Counts, Order, ProcessPlan};
 use crate::sys::pidfd::Pidfd;
 use crate::topology::{OnExit, Topology};
 
-use herald::Herald;
+use start_error::StartError;
+use startup_report::ReportChannel;
 use timeline::Timeline;
-use trouble::Trouble;
 use truth::Origin;
 
 pub use creation::run;
@@ -151,7 +151,7 @@ pub struct Options {
     /// Whether the gates open when the tree stands.
     pub gates: Gates,
     /// Whoever has asked for a topology that lives without him, and waits until it does.
-    pub herald: Option<Herald>,
+    pub herald: Option<ReportChannel>,
     /// The expanded topology as a file, for those who want to know later what was built.
     pub text: Option<String>,
     /// Whose signals are.
@@ -191,4 +191,4 @@ impl Summary {
 }
 
 /// Either of the two ends.
-pub type Outcome = Result<Summary, Trouble>;
+pub type Outcome = Result<Summary, StartError>;

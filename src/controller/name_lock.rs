@@ -7,8 +7,8 @@
 use std::path::Path;
 use std::time::Duration;
 
-use super::audience::{Audience, Note};
 use super::control::client::Client;
+use super::event_sink::{EventSink, Note};
 use super::state_directory::{StateDirectory, StateError};
 use crate::engine::moment::Moment;
 
@@ -22,7 +22,11 @@ const NAP: Duration = Duration::from_millis(5);
 /// # Errors
 ///
 /// Those of [`StateDirectory::claim`].
-pub(super) fn claim(name: &str, directory: &Path, audience: &mut dyn Audience) -> Result<StateDirectory, StateError> {
+pub(super) fn claim(
+    name: &str,
+    directory: &Path,
+    event_sink: &mut dyn EventSink,
+) -> Result<StateDirectory, StateError> {
     let end = Moment::now().plus(PATIENCE);
     let mut has_waited = false;
     let state = loop {
@@ -40,9 +44,9 @@ pub(super) fn claim(name: &str, directory: &Path, audience: &mut dyn Audience) -
         }
     };
     if let Some(cleared) = state.left_over() {
-        audience.note(&Note::LeftOver { cleared });
+        event_sink.note(&Note::LeftOver { cleared });
     } else if has_waited {
-        audience.note(&Note::Awaited);
+        event_sink.note(&Note::Awaited);
     }
     Ok(state)
 }

@@ -5,17 +5,17 @@ use std::time::Duration;
 use nix::errno::Errno;
 use nix::libc;
 
-use super::audience::{Audience, Cause, Loss, Note};
 use super::diagnosis::describe;
+use super::event_sink::{Cause, EventSink, Loss, Note};
 use super::guardian::{GUARDIANS, Guardian, Ward};
 use super::journal::event::{Event as Noted, WHOLE};
 use super::left_behind::{Left, tell_of_remains};
 use super::life::{COLLAPSE, Event};
 use super::name_lock::claim;
 use super::reactor::{Console, Guarding, Reactor};
+use super::start_error::StartError;
 use super::state_directory::StateDirectory;
 use super::tree::Incident;
-use super::trouble::Trouble;
 use super::truth::Origin;
 use super::verification;
 use crate::engine::failure::{Failure, Stage};
@@ -30,21 +30,21 @@ use crate::sys::pidfd::Pidfd;
 pub(super) enum Interruption {
     /// A stop was asked for.
     Stopped,
-    Trouble(Box<Trouble>),
+    StartError(Box<StartError>),
 }
 
-impl From<Trouble> for Interruption {
-    fn from(trouble: Trouble) -> Self {
-        Self::Trouble(Box::new(trouble))
+impl From<StartError> for Interruption {
+    fn from(trouble: StartError) -> Self {
+        Self::StartError(Box::new(trouble))
     }
 }
 
 /// How far a start is, with what it owns.
 enum Phase<'a> {
     /// There is a guardian, and the state directory may have been made.
-    Guarded { guardian: Guardian, audience: &'a mut dyn Audience },
+    Guarded { guardian: Guardian, event_sink: &'a mut dyn EventSink },
     /// The state directory is the guardian's to remove.
-    Entrusted { guardian: Guardian, audience: &'a mut dyn Audience },
+    Entrusted { guardian: Guardian, event_sink: &'a mut dyn EventSink },
     /// Namespaces may exist.
     Building(Box<Building<'a>>),
     /// It stands, or nothing of it is left.
@@ -65,25 +65,25 @@ pub(super) struct Start<'a> {
 
 impl<'a> Start<'a> {
     /// Starts the guardian.
-    pub(super) fn under_guardian(ward: &Ward<'_>, audience: &'a mut dyn Audience) -> Result<Self, Trouble> {
+    pub(super) fn under_guardian(ward: &Ward<'_>, event_sink: &'a mut dyn EventSink) -> Result<Self, StartError> {
         let guardian = Guardian::start(ward).map_err(|cause| match RefusedCall::fork(cause) {
-            Some(refused) => Trouble::Calls(vec![refused]),
-            None => Trouble::System { what: "start the guardian", cause },
+            Some(refused) => StartError::Calls(vec![refused]),
+            None => StartError::System { what: "start the guardian", cause },
         })?;
-        Ok(Self { state: None, phase: Phase::Guarded { guardian, audience } })
+        Ok(Self { state: None, phase: Phase::Guarded { guardian, event_sink } })
     }
 
     /// Takes the name.
-    pub(super) fn take_name(&mut self, origin: &Origin, ward: &Ward<'_>) -> Result<StateDirectory, Trouble> {
-        let Phase::Guarded { audience, .. } = &mut self.phase else { return Err(misplaced()) };
-        Ok(claim(&origin.name, ward.directory, &mut **audience)?)
+    pub(super) fn take_name(&mut self, origin: &Origin, ward: &Ward<'_>) -> Result<StateDirectory, StartError> {
+        let Phase::Guarded { event_sink, .. } = &mut self.phase else { return Err(misplaced()) };
+        Ok(claim(&origin.name, ward.directory, &mut **event_sink)?)
     }
 
     /// Hands the state directory over to the guardian.
-    pub(super) fn entrust(&mut self, ward: &Ward<'_>, state: &'a StateDirectory) -> Result<(), Trouble> {
+    pub(super) fn entrust(&mut self, ward: &Ward<'_>, state: &'a StateDirectory) -> Result<(), StartError> {
         self.state = Some(state);
-        let failed = |cause| Trouble::System { what: "start the guardian", cause };
-        let Phase::Guarded { guardian, audience } = &mut self.phase else { return Err(misplaced()) };
+        let failed = |cause| StartError::System { what: "start the guardian", cause };
+        let Phase::Guarded { guardian, event_sink } = &mut self.phase else { return Err(misplaced()) };
         let mut attempts = 1;
         while let Err(cause) = guardian.entrust(state.remains()) {
             if attempts == GUARDIANS {
@@ -91,12 +91,12 @@ impl<'a> Start<'a> {
             }
             attempts += 1;
             // It was killed before it was told anything, which is no reason not to build.
-            audience.note(&Note::GuardianLost { loss: Loss::of(cause) });
+            event_sink.note(&Note::GuardianLost { loss: Loss::of(cause) });
             guardian.bury();
             *guardian = Guardian::start(ward).map_err(failed)?;
         }
         self.phase = match std::mem::replace(&mut self.phase, Phase::Over) {
-            Phase::Guarded { guardian, audience } => Phase::Entrusted { guardian, audience },
+            Phase::Guarded { guardian, event_sink } => Phase::Entrusted { guardian, event_sink },
             other => other,
         };
         Ok(())
@@ -105,18 +105,18 @@ impl<'a> Start<'a> {
     /// Goes on to build, with the reactor and the keeper that `make` makes of the guardian and the event sink.
     pub(super) fn begin_to_build(
         &mut self,
-        make: impl FnOnce(Guardian, &'a mut dyn Audience) -> Result<(Reactor<'a>, Keeper), Trouble>,
-    ) -> Result<(), Trouble> {
-        let Phase::Entrusted { guardian, audience } = std::mem::replace(&mut self.phase, Phase::Over) else {
+        make: impl FnOnce(Guardian, &'a mut dyn EventSink) -> Result<(Reactor<'a>, Keeper), StartError>,
+    ) -> Result<(), StartError> {
+        let Phase::Entrusted { guardian, event_sink } = std::mem::replace(&mut self.phase, Phase::Over) else {
             return Err(misplaced());
         };
-        let (reactor, keeper) = make(guardian, audience)?;
+        let (reactor, keeper) = make(guardian, event_sink)?;
         self.phase = Phase::Building(Box::new(Building { reactor, keeper }));
         Ok(())
     }
 
     /// What is being built.
-    pub(super) fn reactor(&mut self) -> Result<&mut Reactor<'a>, Trouble> {
+    pub(super) fn reactor(&mut self) -> Result<&mut Reactor<'a>, StartError> {
         match &mut self.phase {
             Phase::Building(building) => Ok(&mut building.reactor),
             _ => Err(misplaced()),
@@ -145,20 +145,20 @@ impl<'a> Start<'a> {
         }
         give_up_if_told(reactor)?;
         reactor.tree.life = reactor.tree.life.on(Event::Built).0;
-        let unreadable = |cause| Trouble::System { what: "compare the tree with the kernel's view of it", cause };
+        let unreadable = |cause| StartError::System { what: "compare the tree with the kernel's view of it", cause };
         let mismatches = verification::compare(&reactor.tree.roster).map_err(unreadable)?;
         if !mismatches.is_empty() {
             // A process that died in this moment is the cause, not a difference.
             look_after_children(reactor, keeper);
             reactor.drain_reports();
             give_up_if_told(reactor)?;
-            return Err(Trouble::Mismatch(mismatches).into());
+            return Err(StartError::Mismatch(mismatches).into());
         }
         Ok(Moment::now().since(began))
     }
 
     /// Hands out what stands.
-    pub(super) fn finish(mut self) -> Result<(Reactor<'a>, Keeper), Trouble> {
+    pub(super) fn finish(mut self) -> Result<(Reactor<'a>, Keeper), StartError> {
         match std::mem::replace(&mut self.phase, Phase::Over) {
             Phase::Building(building) => Ok((building.reactor, building.keeper)),
             _ => Err(misplaced()),
@@ -180,7 +180,7 @@ impl<'a> Start<'a> {
 
     fn undo(&mut self) -> Left {
         match (std::mem::replace(&mut self.phase, Phase::Over), self.state) {
-            (Phase::Guarded { audience, .. }, Some(state)) => tell_of_remains(state.remains().remove(), audience),
+            (Phase::Guarded { event_sink, .. }, Some(state)) => tell_of_remains(state.remains().remove(), event_sink),
             (Phase::Guarded { guardian, .. } | Phase::Entrusted { guardian, .. }, _) => {
                 guardian.dismiss();
                 Left::Nothing
@@ -198,8 +198,8 @@ impl Drop for Start<'_> {
 }
 
 /// The error of a start that is told to do something out of turn.
-fn misplaced() -> Trouble {
-    Trouble::System { what: "go on with the start", cause: Errno::EINVAL.into() }
+fn misplaced() -> StartError {
+    StartError::System { what: "go on with the start", cause: Errno::EINVAL.into() }
 }
 
 fn create(plan: Plan, reactor: &mut Reactor<'_>, keeper: &mut Keeper) -> Result<(), Setback> {
@@ -234,7 +234,7 @@ fn look_after_children(reactor: &mut Reactor<'_>, keeper: &mut Keeper) {
                 reactor.tree.fail(Failure::new(subject, Stage::Died, Errno::UnknownErrno));
             }
             Reaped::Orphan(pid, _) if pid == reactor.guarding.guardian.pid => {
-                if let Err(cause) = reactor.guarding.replace(reactor.console.audience, Loss::Killed) {
+                if let Err(cause) = reactor.guarding.replace(reactor.console.event_sink, Loss::Killed) {
                     reactor.tree.fail(Failure::new(Subject::init(0), Stage::Guard, cause));
                 }
             }
@@ -249,11 +249,11 @@ fn take_apart(building: Building<'_>, state: &StateDirectory) -> Left {
     let Building { mut reactor, mut keeper } = building;
     let stuck = kill_and_reap(&mut keeper, &mut reactor, Moment::now().plus(COLLAPSE));
     if !stuck.is_empty() {
-        reactor.console.audience.note(&Note::Stuck { paths: &stuck });
+        reactor.console.event_sink.note(&Note::Stuck { paths: &stuck });
     }
     reactor.console.journal.record(&Noted::Gone { path: WHOLE });
     let Reactor { guarding: Guarding { guardian, .. }, console, events, .. } = reactor;
-    let Console { output, relay, saved, mut journal, audience, .. } = console;
+    let Console { output, relay, saved, mut journal, event_sink, .. } = console;
     journal.flush();
     if let Some(mut relay) = relay {
         relay.release(saved, &events);
@@ -265,7 +265,7 @@ fn take_apart(building: Building<'_>, state: &StateDirectory) -> Left {
     }
     state.remains().let_go();
     guardian.dismiss();
-    tell_of_remains(state.remains().remove(), audience)
+    tell_of_remains(state.remains().remove(), event_sink)
 }
 
 /// Kills the roots and reaps until nothing is left, or the time is over; then the rest is named.

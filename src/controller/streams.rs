@@ -8,8 +8,8 @@ use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::epoll::EpollFlags;
 
-use super::audience::Stream as Kind;
 use super::event_loop::{EventLoop, Token};
+use super::event_sink::Stream as Kind;
 use crate::engine::message;
 use crate::engine::plan::{NamespaceIndex, Subject};
 use crate::engine::refusal::Refusal;

@@ -10,8 +10,8 @@ use nix::unistd::Pid;
 
 use super::SignalsFor;
 use super::asker::Asker;
-use super::audience::Cause;
 use super::control::server::Heard;
+use super::event_sink::Cause;
 use super::exec_records::ExecRecords;
 use super::journal::record;
 use super::life::Life;
@@ -294,7 +294,7 @@ mod tests {
 
     use super::{SETBACKS, Tree};
     use crate::controller::SignalsFor;
-    use crate::controller::audience::Cause;
+    use crate::controller::event_sink::Cause;
     use crate::controller::exec_records::ExecRecord;
     use crate::controller::journal::event::Caller;
     use crate::controller::supervisor::plan_of;

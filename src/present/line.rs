@@ -4,7 +4,7 @@ use super::charset::Charset;
 use super::depth;
 use super::escape::{self, Colours};
 use super::tree::Colour;
-use crate::controller::audience::Stream;
+use crate::controller::event_sink::Stream;
 
 /// The widest path in front of a line; a longer one is cut in the middle.
 const WIDEST: usize = 32;

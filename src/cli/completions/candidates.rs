@@ -9,9 +9,9 @@ use std::time::Duration;
 
 use clap_complete::engine::CompletionCandidate;
 
-use crate::controller::census;
 use crate::controller::control::client::Client;
 use crate::controller::control::message::{Reply, Request, Snapshot};
+use crate::controller::discovery;
 use crate::controller::state_directory;
 
 /// Nobody waits longer for a Tab.
@@ -35,7 +35,7 @@ pub(super) fn addresses(current: &OsStr) -> Vec<CompletionCandidate> {
     if let Some(name) = named(&words) {
         return paths(&name, &current).into_iter().map(CompletionCandidate::new).collect();
     }
-    let own = census::own().map(|(directory, _)| vec![census::name_of(&directory)]);
+    let own = discovery::own().map(|(directory, _)| vec![discovery::name_of(&directory)]);
     match own.unwrap_or_else(names).as_slice() {
         [name] => paths(name, &current).into_iter().map(CompletionCandidate::new).collect(),
         several => {

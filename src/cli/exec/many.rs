@@ -15,9 +15,9 @@ use crate::cli::selection::Selected;
 use crate::cli::status::Status;
 use crate::cli::target::Connection;
 use crate::cli::terminal::{Signals, Watch};
-use crate::controller::audience::Stream;
 use crate::controller::control::client::Client;
 use crate::controller::control::message::Execution;
+use crate::controller::event_sink::Stream;
 use crate::present::line::Lines;
 
 /// How many run at the same time: each is a connection and a process.

@@ -10,9 +10,9 @@ use crate::cli::command_error::{CommandError, Context as _};
 use crate::cli::status::Status;
 use crate::cli::target::Connection;
 use crate::cli::terminal::{Exchange, Signals};
-use crate::controller::census;
 use crate::controller::control::client_error::ClientError;
 use crate::controller::control::message::Execution;
+use crate::controller::discovery;
 use crate::engine::moment::Moment;
 use crate::sys::descriptor;
 
@@ -53,7 +53,7 @@ fn wait(process: &mut ExecProcess, signals: &Signals) -> nix::Result<Outcome> {
             suspicion = None;
         } else if suspicion.is_some_and(|at| at <= Moment::now()) {
             suspicion = None;
-            if census::is_silent(&process.connection().directory) {
+            if discovery::is_silent(&process.connection().directory) {
                 return Ok(Outcome::Failed(ClientError::Silent));
             }
         }

@@ -7,7 +7,7 @@ use serde::{Serialize, Serializer};
 use crate::controller::control::message::Snapshot;
 use crate::controller::description::Description;
 use crate::controller::document::{NamespaceDocument, ProcessDocument};
-use crate::controller::kinship::{Kinship, Of, Relation, identity};
+use crate::controller::shared_namespaces::{Of, Relation, SharedNamespaces, identity};
 use crate::observe::memberships::Depth;
 use crate::observe::portrait::Portrait;
 use crate::observe::process::{self, Clock};
@@ -211,7 +211,7 @@ impl<'a> ProcessFacts<'a> {
         let mut kernel = None;
         let mut age = None;
         if let Some((pid, start)) = identity(document) {
-            match Kinship::new(snapshot, Depth::Ids).of(document) {
+            match SharedNamespaces::new(snapshot, Depth::Ids).of(document) {
                 Ok(relations) => namespaces = relations,
                 Err(error) => drop(problems.insert("namespaces", error.to_string())),
             }

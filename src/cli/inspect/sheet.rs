@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::document::{InspectDocument, Inspected, InspectedNamespace, KernelFacts, Members, ProcessFacts};
 use crate::controller::description::Description;
 use crate::controller::document::{ExitDocument, ProcessDocument};
-use crate::controller::kinship::Of;
+use crate::controller::shared_namespaces::Of;
 use crate::present::age::Age;
 use crate::present::depth;
 use crate::present::redact::Redaction;

@@ -6,7 +6,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
-use crate::controller::audience::Stream;
+use crate::controller::event_sink::Stream;
 use crate::controller::journal::LogName;
 use crate::controller::journal::log_reader::LogReader;
 use crate::controller::journal::record::{Record, Wholeness};
@@ -184,7 +184,7 @@ mod tests {
 
     use super::{Merge, Pick};
     use crate::cli::point;
-    use crate::controller::audience::Stream;
+    use crate::controller::event_sink::Stream;
     use crate::controller::journal::LogName;
 
     fn stamp(nanoseconds: u32) -> String {

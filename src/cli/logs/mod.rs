@@ -23,7 +23,7 @@ use super::standard_error;
 use super::status::Status;
 use super::target::{Connection, Target};
 use crate::cli::command_error::{CommandError, Context as _, Hint};
-use crate::controller::audience::Stream;
+use crate::controller::event_sink::Stream;
 use crate::controller::journal::record::{Gap, Record, Why};
 use crate::controller::journal::stamp::Stamp;
 use crate::controller::journal::watch::Changes;

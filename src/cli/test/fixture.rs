@@ -1,7 +1,7 @@
 //! The tree as a fixture: that it became ready, and that it stayed up while it was looked at.
 
 use crate::controller::control::message::Snapshot;
-use crate::controller::herald::{FailedProcess, NotReady};
+use crate::controller::startup_report::{FailedProcess, NotReady};
 use crate::expect::{Case, Status};
 use crate::topology::Topology;
 use crate::topology::expectation::{Assertion, Expectation};

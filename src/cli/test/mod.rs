@@ -26,8 +26,8 @@ use super::target::{Connection, Target};
 use super::topology_arguments::TopologyArguments;
 use crate::cli::command_error::{CommandError, Context as _, ErrorFormat, ErrorKind};
 use crate::controller::control::message::{Force, Reply, Request as Question};
-use crate::controller::herald::{NotReady, Patience};
-use crate::controller::trouble::Trouble;
+use crate::controller::start_error::StartError;
+use crate::controller::startup_report::{NotReady, Patience};
 use crate::controller::{self, Fixture, LinesTo, Request};
 use crate::expect::report::{self, Format};
 use crate::expect::{Case, Status, judge, learn};
@@ -242,13 +242,13 @@ enum Start {
 fn start(checked: &Checked, args: &Args) -> Result<Start, CommandError> {
     let refused = refused_calls();
     if !refused.is_empty() {
-        return Ok(Start::Refused(launch::start_error(&Trouble::Calls(refused), &checked.topology.files)));
+        return Ok(Start::Refused(launch::start_error(&StartError::Calls(refused), &checked.topology.files)));
     }
     let own = Pidfd::open(nix::unistd::getpid()).context("cannot tie the topology to this process")?;
     let mut origin = checked.origin();
     origin.anonymous = args.name.is_none();
     let failed =
-        |cause| launch::start_error(&Trouble::System { what: "start a controller", cause }, &checked.topology.files);
+        |cause| launch::start_error(&StartError::System { what: "start a controller", cause }, &checked.topology.files);
     let herald = match detach::split(Patience::UntilReady).map_err(failed)? {
         Side::Caller(outcome) => return Ok(Start::Caller(outcome)),
         Side::Controller(herald) => herald,
@@ -364,7 +364,7 @@ impl Trial<'_> {
 
     /// What has become of the tree that was not meant.
     fn fallen(&self) -> Option<Case> {
-        let found = controller::census::of(self.name).pop().and_then(|found| found.client);
+        let found = controller::discovery::of(self.name).pop().and_then(|found| found.client);
         match found.map(|mut client| client.ask(Question::Snapshot)) {
             Some(Ok(Reply::Snapshot(snapshot))) => fixture::fallen(self.topology, &snapshot),
             _ => Some(fixture::gone()),
@@ -451,7 +451,7 @@ fn cannot(label: &str, checked: &Checked, args: &Args) -> Result<Exit, CommandEr
 
 /// Asks a topology to stop, and waits until nothing is left. One that has ended by itself is down as well.
 fn take_down(name: &str) -> Result<(), CommandError> {
-    let found = controller::census::of(name).pop();
+    let found = controller::discovery::of(name).pop();
     let Some((directory, mut client)) = found.and_then(|found| Some((found.directory, found.client?))) else {
         return Ok(());
     };

@@ -240,7 +240,7 @@ mod tests {
     use std::time::SystemTime;
 
     use super::LogReader;
-    use crate::controller::audience::Stream;
+    use crate::controller::event_sink::Stream;
     use crate::controller::journal::LogName;
     use crate::controller::journal::log_store::LogStore;
     use crate::controller::journal::record::Wholeness;

@@ -17,7 +17,7 @@ use nix::fcntl::OFlag;
 use super::record::{self, Gap, LONGEST, OVERHEAD, Why};
 use super::stamp::Stamp;
 use super::{LOGS, LogName, ROTATED};
-use crate::controller::audience::Stream;
+use crate::controller::event_sink::Stream;
 use crate::controller::state_directory::Directory;
 use crate::sys::errno::number_of;
 
@@ -357,7 +357,7 @@ mod tests {
     use std::time::SystemTime;
 
     use super::{LogStore, SMALLEST_SHARE};
-    use crate::controller::audience::Stream;
+    use crate::controller::event_sink::Stream;
     use crate::controller::journal::LogName;
     use crate::controller::state_directory::Directory;
     use crate::engine::plan::{Slot, Subject};

@@ -19,7 +19,7 @@ use std::fmt;
 
 use nix::errno::Errno;
 
-use super::audience::Stream;
+use super::event_sink::Stream;
 use super::state_directory::Directory;
 use crate::engine::moment::Moment;
 use crate::engine::plan::{NamespaceIndex, Slot, Subject};

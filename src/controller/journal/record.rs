@@ -13,7 +13,7 @@ use std::io::{BufRead as _, Write as _};
 use nix::errno::Errno;
 
 use super::stamp::{LENGTH, Stamp};
-use crate::controller::audience::Stream;
+use crate::controller::event_sink::Stream;
 
 /// What stands in the place of the stream where output is missing.
 const NOTICE: &str = "notice";
@@ -209,7 +209,7 @@ mod tests {
     use nix::errno::Errno;
 
     use super::{Gap, LONGEST, OVERHEAD, Piece, Wholeness, Why, lines, output_of, pieces, read, write, write_gap};
-    use crate::controller::audience::Stream;
+    use crate::controller::event_sink::Stream;
     use crate::controller::journal::stamp::Stamp;
 
     #[test]

@@ -14,8 +14,8 @@ use nix::sys::epoll::EpollFlags;
 use nix::unistd::Pid;
 
 use super::Reactor;
-use crate::controller::audience::Note;
 use crate::controller::event_loop::{EventLoop, Token};
+use crate::controller::event_sink::Note;
 use crate::controller::journal::event::{Event, WHOLE};
 use crate::engine::failure::{Failure, Stage};
 use crate::engine::inheritance::{FIRST_FREE, REPORTS};
@@ -202,7 +202,7 @@ impl Reactor<'_> {
             self.channels.free.push(place);
             let path = self.tree.path(subject);
             if self.tree.roster.is_released() {
-                self.console.audience.note(&Note::OutputLost { path: &path });
+                self.console.event_sink.note(&Note::OutputLost { path: &path });
             } else {
                 self.tree.fail(Failure::new(subject, Stage::Channel, errno));
             }
@@ -335,7 +335,7 @@ impl Reactor<'_> {
         *count = count.saturating_add(1);
         if *count == 1 {
             let path = blamed.map_or_else(|| WHOLE.to_owned(), |index| self.tree.plan.namespace(index).path.clone());
-            self.console.audience.note(&Note::ReportRefused { path: &path, sender: sender.as_raw() });
+            self.console.event_sink.note(&Note::ReportRefused { path: &path, sender: sender.as_raw() });
             self.console.journal.record(&Event::Refused { path: &path, pid: sender.as_raw() });
         }
         if scope == Scope::Inherited {

@@ -6,8 +6,8 @@ use std::time::Duration;
 use nix::sys::epoll::EpollFlags;
 
 use super::exec_terminals::ExecTerminals;
-use crate::controller::audience::{Audience, Line, Note, Stream};
 use crate::controller::event_loop::EventLoop;
+use crate::controller::event_sink::{EventSink, Line, Note, Stream};
 use crate::controller::guardian::SavedTerminal;
 use crate::controller::journal::event::Event;
 use crate::controller::journal::{Journal, record};
@@ -20,7 +20,7 @@ use crate::topology::Signal;
 
 /// All of it.
 pub(in crate::controller) struct Console<'a> {
-    pub(in crate::controller) audience: &'a mut dyn Audience,
+    pub(in crate::controller) event_sink: &'a mut dyn EventSink,
     pub(in crate::controller) journal: Journal,
     pub(in crate::controller) output: StandardOutput,
     pub(in crate::controller) relay: Option<Relay>,
@@ -47,7 +47,7 @@ impl Console<'_> {
         let is_raw = self.relay.as_ref().is_some_and(Relay::is_raw);
         let mut shown = Vec::with_capacity(2 * output.len());
         for record::Piece { text, .. } in record::lines(output) {
-            shown.extend(self.audience.line(&Line { subject, path, stream, text }));
+            shown.extend(self.event_sink.line(&Line { subject, path, stream, text }));
             if is_raw && shown.last() == Some(&b'\n') {
                 shown.pop();
                 shown.extend_from_slice(b"\r\n");
@@ -114,7 +114,7 @@ impl Console<'_> {
             None
         };
         if let Some(errno) = self.journal.take_trouble() {
-            self.audience.note(&Note::JournalLost { errno });
+            self.event_sink.note(&Note::JournalLost { errno });
         }
         due.map(|due| due.since(Moment::now()))
     }

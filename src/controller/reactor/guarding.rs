@@ -7,8 +7,8 @@ use nix::sys::epoll::EpollFlags;
 use nix::unistd::Pid;
 
 use super::Reactor;
-use crate::controller::audience::{Audience, Loss, Note};
 use crate::controller::event_loop::Token;
+use crate::controller::event_sink::{EventSink, Loss, Note};
 use crate::controller::guardian::{GUARDIANS, Guardian, Name, SavedTerminal, Ward};
 use crate::controller::state_directory::Remains;
 use crate::engine::failure::{Failure, Stage};
@@ -37,12 +37,12 @@ impl<'a> Guarding<'a> {
     /// Starts another guardian when the first has been killed, and tells it all it has to know.
     pub(in crate::controller) fn replace(
         &mut self,
-        audience: &mut dyn Audience,
+        event_sink: &mut dyn EventSink,
         mut loss: Loss,
     ) -> Result<(), CallError> {
         let mut attempts = 1;
         loop {
-            audience.note(&Note::GuardianLost { loss });
+            event_sink.note(&Note::GuardianLost { loss });
             self.guardian.bury();
             fault::point("guardian-lost");
             match self.start() {
@@ -113,7 +113,7 @@ impl Patience for Reactor<'_> {
         fault::point("root-made");
         if let Err(cause) = self.guarding.guardian.guard(&pidfd) {
             // The next one is told of all of them.
-            self.guarding.replace(self.console.audience, Loss::of(cause)).map_err(failed)?;
+            self.guarding.replace(self.console.event_sink, Loss::of(cause)).map_err(failed)?;
         }
         fault::point("root-guarded");
         Ok(())

@@ -12,10 +12,10 @@ use std::time::Duration;
 use nix::sys::epoll::EpollFlags;
 
 use super::Reactor;
-use crate::controller::audience::{Loss, Note};
 use crate::controller::event_loop::{EventLoop, Token};
-use crate::controller::herald;
+use crate::controller::event_sink::{Loss, Note};
 use crate::controller::journal::watch::Watch;
+use crate::controller::startup_report;
 use crate::controller::state_directory::{CONTROL, Directory, Restored, StateError, TOPOLOGY, TRUTH};
 use crate::engine::moment::Moment;
 use crate::sys::call::Call;
@@ -106,7 +106,7 @@ impl Reactor<'_> {
             Err(error) => {
                 self.home.due = Some(Moment::now().plus(AGAIN));
                 if !std::mem::replace(&mut self.home.has_told, true) {
-                    self.console.audience.note(&Note::HomeLost { error: &error });
+                    self.console.event_sink.note(&Note::HomeLost { error: &error });
                 }
             }
         }
@@ -122,7 +122,7 @@ impl Reactor<'_> {
         if is_news {
             // Whoever removes what is left in the end has to hold the new one.
             if let Err(cause) = self.guarding.guardian.entrust(self.remains) {
-                let _ = self.guarding.replace(self.console.audience, Loss::of(cause));
+                let _ = self.guarding.replace(self.console.event_sink, Loss::of(cause));
             }
             self.home.has_moved = true;
         }
@@ -149,7 +149,7 @@ impl Reactor<'_> {
         }
         if is_news {
             if self.home.has_log {
-                herald::log_into(&directory);
+                startup_report::log_into(&directory);
             }
             // What was made again is watched, and looked at once more: it was not, until now.
             self.home.forget(&self.events);
@@ -160,7 +160,7 @@ impl Reactor<'_> {
             } else {
                 format!("its state directory {} or something in it was removed, and was restored", place.display())
             });
-            self.console.audience.note(&Note::HomeRestored { before: &before, now: &place });
+            self.console.event_sink.note(&Note::HomeRestored { before: &before, now: &place });
         }
         Ok(())
     }

@@ -13,16 +13,16 @@ use std::time::Duration;
 
 use super::{Reactor, portrait};
 use crate::controller::asker::Asker;
-use crate::controller::audience::{Note, Waiting};
 use crate::controller::channels::Gate;
 use crate::controller::control::message::{Reply, Snapshot};
 use crate::controller::control::server::ClientId;
 use crate::controller::control_channels::Reach;
-use crate::controller::herald::{Herald, News};
+use crate::controller::event_sink::{Note, Waiting};
 use crate::controller::journal::LogName;
 use crate::controller::journal::event::Event;
 use crate::controller::journal::log_reader::last_lines;
 use crate::controller::readiness::file_watch::{self, Watched};
+use crate::controller::startup_report::{ReportChannel, StartupReport};
 use crate::controller::state_directory::truth_in;
 use crate::controller::supervisor::{Edge, Kernel, Said, Source, Terminals, Truth};
 use crate::controller::target::Target;
@@ -92,11 +92,11 @@ impl Edge for Host<'_> {
     }
 
     fn note(&mut self, note: &Note<'_>) {
-        self.reactor.console.audience.note(note);
+        self.reactor.console.event_sink.note(note);
     }
 
     fn waiting(&mut self, waiting: &[Waiting]) {
-        self.reactor.console.audience.waiting(waiting);
+        self.reactor.console.event_sink.waiting(waiting);
     }
 
     fn is_connected(&self, asker: Asker) -> bool {
@@ -115,7 +115,7 @@ impl Edge for Host<'_> {
         self.reactor.clients.server.take_up(client, &self.reactor.events);
     }
 
-    fn announce(&mut self, herald: Herald, news: &News) {
+    fn announce(&mut self, herald: ReportChannel, news: &StartupReport) {
         self.reactor.console.journal.flush();
         self.reactor.truth.flush(&self.reactor.tree);
         // With `--timeout` it is the start that has so long.

@@ -27,11 +27,11 @@ use nix::libc;
 use nix::sys::epoll::EpollFlags;
 
 use super::SignalsFor;
-use super::audience::{Audience, Cause};
 use super::channels::room_for_outcomes;
 use super::control::server::Server;
 use super::control_channels::ControlChannels;
 use super::event_loop::{EventLoop, Hearing, Ready, Token};
+use super::event_sink::{Cause, EventSink};
 use super::guardian::{Guardian, SavedTerminal};
 use super::journal::Journal;
 use super::passing::{CommandTerminal, Request};
@@ -93,7 +93,7 @@ pub(super) struct Reactor<'a> {
 /// What a reactor is made of.
 pub(super) struct Parts<'a> {
     pub(super) plan: Plan,
-    pub(super) audience: &'a mut dyn Audience,
+    pub(super) event_sink: &'a mut dyn EventSink,
     pub(super) events: EventLoop,
     pub(super) output: StandardOutput,
     pub(super) relay: Option<Relay>,
@@ -113,7 +113,7 @@ impl<'a> Reactor<'a> {
     pub(super) fn new(targets: Parts<'a>) -> nix::Result<Self> {
         let Parts {
             plan,
-            audience,
+            event_sink,
             events,
             output,
             relay,
@@ -138,7 +138,7 @@ impl<'a> Reactor<'a> {
         Ok(Self {
             tree: Tree::new(&origin.name, plan, signals_for),
             console: Console {
-                audience,
+                event_sink,
                 journal,
                 output,
                 relay,
@@ -177,7 +177,7 @@ impl<'a> Reactor<'a> {
         let until_written = [
             self.console.write_events(self.tree.life),
             truth::look_for_undeclared(&self.truth, &mut self.tree),
-            self.truth.write_if_due(&self.tree, self.console.audience),
+            self.truth.write_if_due(&self.tree, self.console.event_sink),
             self.look_after_home(),
         ];
         let timeout = timeout.into_iter().chain(until_written.into_iter().flatten()).min();

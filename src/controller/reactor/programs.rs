@@ -1,7 +1,7 @@
 //! What programs write, and the terminal of the one that has one: heard, kept in the journal, shown.
 
 use super::Reactor;
-use crate::controller::audience::Note;
+use crate::controller::event_sink::Note;
 use crate::controller::streams::Arrival;
 use crate::controller::tree::Incident;
 use crate::engine::moment::Moment;
@@ -46,7 +46,7 @@ impl Reactor<'_> {
                 .process(subject.slot)
                 .map_or_else(crate::topology::Position::default, |process| process.position)
         };
-        self.console.audience.note(&Note::Refused { path: &path, position, refusal: &refusal });
+        self.console.event_sink.note(&Note::Refused { path: &path, position, refusal: &refusal });
         self.tree.incidents.push_back(Incident::Refused(subject));
     }
 

@@ -1,7 +1,7 @@
 //! What processes say about their readiness: lines of their output, their pipes, their sockets.
 
 use super::Reactor;
-use crate::controller::audience::Note;
+use crate::controller::event_sink::Note;
 use crate::controller::readiness::Heard;
 use crate::controller::tree::Incident;
 
@@ -16,7 +16,7 @@ impl Reactor<'_> {
                 && !std::mem::replace(&mut record.has_been_spoken_for, true)
             {
                 let path = self.tree.path(subject);
-                self.console.audience.note(&Note::NotifyRefused { path: &path, sender: sender.pid.as_raw() });
+                self.console.event_sink.note(&Note::NotifyRefused { path: &path, sender: sender.pid.as_raw() });
             }
         }
     }

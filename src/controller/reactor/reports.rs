@@ -8,7 +8,7 @@ use nix::unistd::Pid;
 
 use super::Reactor;
 use super::channels::Scope;
-use crate::controller::audience::{Note, Stream};
+use crate::controller::event_sink::{Note, Stream};
 use crate::controller::journal::event::{Event, Stage as Halt};
 use crate::controller::life::Life;
 use crate::controller::roster::{Record, State};
@@ -113,7 +113,7 @@ impl Reactor<'_> {
         let is_news = record.is_some_and(|record| record.stopped_by.replace((sender, at)).is_none());
         if sender != 0 && is_news {
             let path = self.tree.roster.path(Subject::init(namespace));
-            self.console.audience.note(&Note::StopInside { path: &path, sender });
+            self.console.event_sink.note(&Note::StopInside { path: &path, sender });
             let inside = self.tree.plan.namespace(namespace).path.clone();
             let (stage, by_pid) = (Halt::Ask, Some(sender));
             self.console.journal.record(&Event::Stopping { path: &inside, stage, cause: None, by: None, by_pid });
@@ -141,7 +141,7 @@ impl Reactor<'_> {
         let [stdout, stderr, ready] = expected;
         if descriptors.len() != 1 + expected.into_iter().map(usize::from).sum::<usize>() {
             // The kernel drops what exceeds the limit on descriptors.
-            self.console.audience.note(&Note::OutputLost { path: &path });
+            self.console.event_sink.note(&Note::OutputLost { path: &path });
             self.troubles.unheard.push(path.clone());
         }
         if let Some(fd) = descriptors.next() {
@@ -196,7 +196,7 @@ impl Reactor<'_> {
                 if subject.is_init() && failure.stage == Stage::Panic =>
             {
                 let path = self.tree.path(subject);
-                self.console.audience.note(&Note::LateFailure { path: &path, failure: &failure });
+                self.console.event_sink.note(&Note::LateFailure { path: &path, failure: &failure });
                 self.refuse_report(scope, sender);
             }
             Some(State::Running | State::Ready) => self.refuse_report(scope, sender),
@@ -237,7 +237,7 @@ impl Reactor<'_> {
         self.console.journal.record(&Event::Created { path: &path, pids: &pids });
         if self.tree.life == Life::Creating {
             self.progress += 1;
-            self.console.audience.progress(self.progress, self.progress + self.tree.roster.outstanding());
+            self.console.event_sink.progress(self.progress, self.progress + self.tree.roster.outstanding());
         }
     }
 }

@@ -8,8 +8,8 @@ use nix::errno::Errno;
 use nix::unistd::read;
 
 use super::console::Console;
-use crate::controller::audience::Stream;
 use crate::controller::event_loop::Token;
+use crate::controller::event_sink::Stream;
 use crate::controller::relay::Relay;
 use crate::controller::supervisor::{TerminalChange, Terminals};
 use crate::engine::plan::Subject;

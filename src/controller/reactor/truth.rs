@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use nix::errno::Errno;
 
-use crate::controller::audience::{Audience, Note};
+use crate::controller::event_sink::{EventSink, Note};
 use crate::controller::state_directory::{Remains, StateError, TRUTH};
 use crate::controller::tree::Tree;
 use crate::controller::truth::{Draft, Origin};
@@ -69,13 +69,13 @@ impl<'a> TruthWriter<'a> {
     }
 
     /// Writes it if that is due, and says how long it is until then.
-    pub(super) fn write_if_due(&mut self, tree: &Tree, audience: &mut dyn Audience) -> Option<Duration> {
+    pub(super) fn write_if_due(&mut self, tree: &Tree, event_sink: &mut dyn EventSink) -> Option<Duration> {
         let due = self.file.due(tree.revision()).map(|due| due.since(Moment::now()));
         if due == Some(Duration::ZERO) {
             let _ = self.write(tree);
         }
         if let Some(errno) = self.file.take_trouble() {
-            audience.note(&Note::TruthLost { errno });
+            event_sink.note(&Note::TruthLost { errno });
         }
         due.filter(|due| !due.is_zero())
     }

@@ -5,7 +5,7 @@ use nix::libc;
 use super::dependencies::Dependencies;
 use super::edge::Edge;
 use super::restarts::Restarts;
-use crate::controller::audience::Note;
+use crate::controller::event_sink::Note;
 use crate::controller::journal::event::Event;
 use crate::controller::life::Life;
 use crate::controller::tree::Tree;

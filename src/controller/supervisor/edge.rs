@@ -13,15 +13,15 @@ use nix::sched::CloneFlags;
 use nix::unistd::Pid;
 
 use crate::controller::asker::Asker;
-use crate::controller::audience::{Note, Waiting};
 use crate::controller::control::message::{Problem, Reply, Snapshot};
 use crate::controller::control::server::ClientId;
 use crate::controller::control_channels::Reach;
-use crate::controller::herald::{Herald, News};
+use crate::controller::event_sink::{Note, Waiting};
 use crate::controller::journal::event::Event;
 use crate::controller::roster::State;
+use crate::controller::start_error::refusal_sentence;
+use crate::controller::startup_report::{ReportChannel, StartupReport};
 use crate::controller::tree::Tree;
-use crate::controller::trouble::refusal_sentence;
 use crate::controller::truth_file::Revision;
 use crate::controller::verification::Mismatch;
 use crate::engine::failure::Failure;
@@ -101,7 +101,7 @@ pub(in crate::controller) trait Edge {
     /// Lets a client be heard again.
     fn take_up(&mut self, client: ClientId);
     /// Tells the client that has started the topology that it stands.
-    fn announce(&mut self, herald: Herald, news: &News);
+    fn announce(&mut self, herald: ReportChannel, news: &StartupReport);
 
     /// Opens the gates.
     fn open_gates(&mut self);

@@ -20,16 +20,16 @@ use super::edge::{Edge, Kernel, Said, Source, TerminalChange, Terminals, Truth};
 use super::opening::Opening;
 use super::{Conclusion, Freeze, Rules, Supervisor};
 use crate::controller::asker::Asker;
-use crate::controller::audience::{Note, Waiting};
 use crate::controller::control::message::{Execution, Force, Problem, Reply, Request, Snapshot};
 use crate::controller::control::server::{Asked, ClientId, Heard};
 use crate::controller::control::standing::Standing;
 use crate::controller::control_channels::Reach;
-use crate::controller::herald::{Herald, News};
+use crate::controller::event_sink::{Note, Waiting};
 use crate::controller::journal::event::{Caller, Event};
 use crate::controller::life::Life;
 use crate::controller::readiness::manager::Manager;
 use crate::controller::roster::State;
+use crate::controller::startup_report::{ReportChannel, StartupReport};
 use crate::controller::tree::{Incident, Tree};
 use crate::controller::verification::Mismatch;
 use crate::controller::{Command, Fixture, Gates, SignalsFor};
@@ -183,7 +183,7 @@ impl Edge for Fake {
 
     fn take_up(&mut self, _client: ClientId) {}
 
-    fn announce(&mut self, _herald: Herald, _news: &News) {
+    fn announce(&mut self, _herald: ReportChannel, _news: &StartupReport) {
         panic!("no test has one")
     }
 
@@ -611,7 +611,7 @@ impl Bench {
         let by = Caller { pid: 7, uid: 0 };
         let tree = self.tree();
         tree.stop_waiters.push(Asker { client: ClientId::numbered(id), id: u64::from(id), by });
-        tree.request_stop(crate::controller::audience::Cause::Asked);
+        tree.request_stop(crate::controller::event_sink::Cause::Asked);
         tree.stop_again |= force == Force::Kill;
         self.turn();
     }

@@ -27,9 +27,9 @@ use std::time::Duration;
 use nix::unistd::Pid;
 
 use super::asker::Asker;
-use super::audience::{Cause, Note};
 use super::control::message::{Force, Problem, Reply, Request};
 use super::control::server::{Asked, Heard};
+use super::event_sink::{Cause, Note};
 use super::journal::event::{Event as Noted, Stage as Halt, WHOLE};
 use super::life::{Event, Life, Reaction};
 use super::readiness::Readiness;

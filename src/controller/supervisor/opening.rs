@@ -5,11 +5,11 @@ use std::time::Duration;
 use super::edge::{Edge, Truth};
 use super::restarts::Restarts;
 use crate::controller::Gates;
-use crate::controller::herald::{Herald, News, Patience};
 use crate::controller::journal::event::{Event as Noted, WHOLE};
 use crate::controller::life::{Event, Life};
 use crate::controller::readiness::manager::Manager;
 use crate::controller::roster::State;
+use crate::controller::startup_report::{Patience, ReportChannel, StartupReport};
 use crate::controller::timeline::milliseconds;
 use crate::controller::tree::Arrival;
 use crate::engine::moment::Moment;
@@ -19,7 +19,7 @@ use crate::engine::moment::Moment;
 pub(in crate::controller) struct Opening {
     pub(in crate::controller) gates: Gates,
     /// The client that has started the topology, until it is told that it stands.
-    pub(in crate::controller) herald: Option<Herald>,
+    pub(in crate::controller) herald: Option<ReportChannel>,
     /// The service manager that nestns is a service of.
     pub(in crate::controller) manager: Manager,
     pub(in crate::controller) began: Moment,
@@ -67,7 +67,7 @@ impl Opening {
             // What is started again has not failed for good.
             .filter(|&subject| !restarts.brings_back(&tree.plan, subject));
         let counts = tree.plan.counts();
-        let news = News {
+        let news = StartupReport {
             state: match (is_held, tree.readiness.is_complete()) {
                 (true, _) => State::Created,
                 (false, true) => State::Ready,

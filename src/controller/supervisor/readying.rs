@@ -11,7 +11,7 @@ use nix::libc;
 use nix::unistd::Pid;
 
 use super::edge::{Edge, Said};
-use crate::controller::audience::Note;
+use crate::controller::event_sink::Note;
 use crate::controller::journal::event::{Event, WHOLE};
 use crate::controller::life::Life;
 use crate::controller::readiness::Way;

@@ -13,7 +13,7 @@ use nix::unistd::Pid;
 
 use super::edge::{Edge, Source, TerminalChange, Truth};
 use crate::controller::Command;
-use crate::controller::audience::Cause;
+use crate::controller::event_sink::Cause;
 use crate::controller::passing::Passed;
 use crate::controller::roster::Record;
 use crate::controller::target::Target;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use nix::libc;
 
 use super::edge::Edge;
-use crate::controller::audience::Waiting;
+use crate::controller::event_sink::Waiting;
 use crate::controller::life::COLLAPSE;
 use crate::controller::roster::State;
 use crate::controller::tree::Tree;

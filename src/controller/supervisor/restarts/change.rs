@@ -13,6 +13,7 @@ use crate::controller::control_channels::Reach;
 use crate::controller::diagnosis::describe;
 use crate::controller::journal::event::{Caller, Event, Stage as Halt};
 use crate::controller::roster::State;
+use crate::controller::start_error::StartError;
 use crate::controller::supervisor::dependencies::Dependencies;
 use crate::controller::supervisor::edge::{Edge, Said, Source, TerminalChange, Truth};
 use crate::controller::supervisor::exec_processes::ExecProcesses;
@@ -20,7 +21,6 @@ use crate::controller::supervisor::readying::Probes;
 use crate::controller::supervisor::stop::{self, Stop};
 use crate::controller::target::Target;
 use crate::controller::timeline::Timeline;
-use crate::controller::trouble::Trouble;
 use crate::engine::failure::{Failure, Stage};
 use crate::engine::gate;
 use crate::engine::line::Answer;
@@ -48,7 +48,7 @@ enum Phase {
     Leaving(Stop),
     Renewing(Rebuild),
     Standing { subjects: Vec<Subject>, until: Moment },
-    Clearing { trouble: Box<Trouble>, until: Moment },
+    Clearing { trouble: Box<StartError>, until: Moment },
     Over(Outcome),
 }
 
@@ -62,7 +62,7 @@ pub(super) enum Outcome {
     /// They were killed, and do not end.
     Stuck(Problem),
     /// They could not be created again.
-    Failed(Box<Trouble>),
+    Failed(Box<StartError>),
 }
 
 /// What a change does next at this moment.
@@ -337,8 +337,8 @@ impl Change {
         } else {
             match edge.kernel().compare(tree, subjects) {
                 Ok(mismatches) if mismatches.is_empty() => None,
-                Ok(mismatches) => Some(Trouble::Mismatch(mismatches)),
-                Err(cause) => Some(Trouble::System { what: "compare the tree with the kernel's view of it", cause }),
+                Ok(mismatches) => Some(StartError::Mismatch(mismatches)),
+                Err(cause) => Some(StartError::System { what: "compare the tree with the kernel's view of it", cause }),
             }
         };
         if let Some(trouble) = trouble {
@@ -373,7 +373,7 @@ impl Change {
         self.clear_of(edge, trouble)
     }
 
-    fn clear_of(&self, edge: &mut dyn Edge, trouble: Trouble) -> Phase {
+    fn clear_of(&self, edge: &mut dyn Edge, trouble: StartError) -> Phase {
         let plan = edge.tree().plan;
         for subject in self.wish.targets.iter().flat_map(|part| part.asked(&plan)) {
             // One that has not been verified yet is known to its keeper, who has done the same.

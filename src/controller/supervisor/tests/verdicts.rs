@@ -7,7 +7,7 @@ use nix::libc;
 use super::super::fake::{Bench, KILLED, Setup};
 use super::{NESTED, PAIR};
 use crate::controller::Fixture;
-use crate::controller::audience::Cause;
+use crate::controller::event_sink::Cause;
 use crate::controller::life::Life;
 use crate::controller::roster::State;
 use crate::engine::report::Ending;

@@ -21,7 +21,7 @@ use crate::sys::descriptor;
 /// What the caller is told.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "the fields are their names")]
-pub struct News {
+pub struct StartupReport {
     pub state: String,
     pub name: String,
     pub truth: String,
@@ -58,7 +58,7 @@ pub struct FailedProcess {
 #[derive(Debug)]
 pub enum Heard {
     /// It stands.
-    News(Box<News>),
+    StartupReport(Box<StartupReport>),
     /// It does not, and will not.
     NotReady(NotReady),
     /// The controller has ended without a word.
@@ -69,13 +69,13 @@ pub enum Heard {
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum Message {
-    News(Box<News>),
+    StartupReport(Box<StartupReport>),
     NotReady(NotReady),
 }
 
 /// The way to the caller.
 #[derive(Debug)]
-pub struct Herald {
+pub struct ReportChannel {
     channel: OwnedFd,
     patience: Patience,
 }
@@ -89,7 +89,7 @@ pub enum Patience {
     UntilReleased,
 }
 
-impl Herald {
+impl ReportChannel {
     /// Takes one end of a socket pair; whoever forked the controller has the other one.
     pub fn new(channel: OwnedFd, patience: Patience) -> Self {
         Self { channel, patience }
@@ -110,9 +110,9 @@ impl Herald {
     }
 
     /// Tells the caller, and lets go of his terminal: what the controller says from now on goes into this file.
-    pub(super) fn announce(self, news: &News, directory: &Directory) {
+    pub(super) fn announce(self, news: &StartupReport, directory: &Directory) {
         log_into(directory);
-        self.write(&Message::News(Box::new(news.clone())));
+        self.write(&Message::StartupReport(Box::new(news.clone())));
     }
 
     /// Tells the caller that there is nothing to wait for.
@@ -147,7 +147,7 @@ pub(super) fn log_into(directory: &Directory) {
     let _ = descriptor::make_standard(&log, libc::STDERR_FILENO);
 }
 
-impl AsFd for Herald {
+impl AsFd for ReportChannel {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.channel.as_fd()
     }
@@ -165,7 +165,7 @@ pub fn listen(channel: &OwnedFd) -> nix::Result<Heard> {
         match read(channel, &mut buffer) {
             Ok(0) => {
                 return Ok(match serde_json::from_slice(&line) {
-                    Ok(Message::News(news)) => Heard::News(news),
+                    Ok(Message::StartupReport(news)) => Heard::StartupReport(news),
                     Ok(Message::NotReady(why)) => Heard::NotReady(why),
                     Err(_) => Heard::Nothing,
                 });

@@ -19,7 +19,7 @@ use super::verification::Mismatch;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 #[expect(missing_docs, reason = "the messages name the fields")]
-pub enum Trouble {
+pub enum StartError {
     #[error(transparent)]
     State(#[from] StateError),
     #[error(transparent)]
@@ -101,7 +101,7 @@ pub fn errno_text(failure: &Failure) -> String {
     }
 }
 
-impl Trouble {
+impl StartError {
     /// The exit status: 1 for a name in use, 4 for what this machine cannot do, 5 for a start that could not be finished.
     pub fn status(&self) -> u8 {
         match self {

@@ -39,7 +39,7 @@ pub struct Relation {
 
 /// The comparisons within a snapshot.
 #[derive(Debug)]
-pub struct Kinship<'a> {
+pub struct SharedNamespaces<'a> {
     inits: HashMap<&'a str, &'a ProcessDocument>,
     /// The namespace around each.
     arounds: HashMap<&'a str, &'a str>,
@@ -51,7 +51,7 @@ pub struct Kinship<'a> {
     known: HashMap<&'a str, Option<Vec<Membership>>>,
 }
 
-impl<'a> Kinship<'a> {
+impl<'a> SharedNamespaces<'a> {
     /// Comparisons within this snapshot.
     pub fn new(snapshot: &'a Snapshot, depth: Depth) -> Self {
         let inits = snapshot.processes.iter().filter(|process| process.enter == "init");

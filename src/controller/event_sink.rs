@@ -163,7 +163,7 @@ pub struct Waiting {
 }
 
 /// The listener.
-pub trait Audience {
+pub trait EventSink {
     /// So many of all PID 1s and processes exist.
     fn progress(&mut self, done: usize, total: usize);
     /// Everything exists and has been verified; the gates are about to open.
