@@ -30,7 +30,7 @@ enum Wire {
     Busy(Line),
 }
 
-/// Whether a PID 1 can be told something.
+/// Readiness of a PID 1 to be told something.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::controller) enum Reach {
     /// Now.

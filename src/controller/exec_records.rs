@@ -144,7 +144,7 @@ impl ExecRecords {
         }
     }
 
-    /// Whether there is somebody of whom the kernel was not asked yet.
+    /// True if there is a process of which the kernel was not asked yet.
     pub(in crate::controller) fn are_unread(&self) -> bool {
         self.unread > 0
     }

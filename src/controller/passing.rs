@@ -47,7 +47,7 @@ impl Passing {
         Self { meant_for, is_running: false, waiting: Vec::new() }
     }
 
-    /// Whether signals are the command's at all.
+    /// True if signals are the command's at all.
     pub(in crate::controller) fn is_asked_for(&self) -> bool {
         self.meant_for == SignalsFor::Command
     }

@@ -20,7 +20,7 @@ pub struct Farewells {
     pub asked: Option<(i32, Moment)>,
     /// When its time was over.
     pub killed: Option<Moment>,
-    /// Whether it would have acted on the request; unknown where it could not be read.
+    /// True if it would have acted on the request; unknown where it could not be read.
     pub handled: Option<bool>,
 }
 
@@ -41,16 +41,16 @@ pub struct Record {
     pub sent: Option<i32>,
     /// How often it has been started again.
     pub restarts: u32,
-    /// Whether it has sent what it is to be heard through: once in a life.
+    /// True if it has sent what it is to be heard through: once in a life.
     pub has_launched: bool,
-    /// Whether another process has said that it is ready, which does not count.
+    /// True if another process has said that it is ready, which does not count.
     pub has_been_spoken_for: bool,
-    /// Whether its end is in the events.
+    /// True if its end is in the events.
     pub is_noted: bool,
 }
 
 impl Record {
-    /// Whether an end is what a user has asked for by `nestns kill`: what a signal says that asks for an end, or that very
+    /// True if an end is what a user has asked for by `nestns kill`: what a signal says that asks for an end, or that very
     /// signal.
     pub fn was_sent_away(&self, ending: Ending) -> bool {
         let Some(sent) = self.sent else { return false };
@@ -73,7 +73,7 @@ pub struct NamespaceRecord {
     pub other: Option<(u64, u64)>,
     /// When its PID 1 was told to stop, and by whom: 0 for an ancestor, else a number inside.
     pub stopped_by: Option<(i32, Moment)>,
-    /// Whether everything in it is ready.
+    /// True if everything in it is ready.
     pub is_ready: bool,
     /// PID 1, then the declared processes.
     pub members: Vec<Record>,
@@ -101,7 +101,7 @@ pub struct Roster {
     outstanding: usize,
     /// Namespaces that are paused, each with all that is in it.
     paused: BTreeSet<NamespaceIndex>,
-    /// Whether the gates are open.
+    /// True if the gates are open.
     is_released: bool,
     /// Another number after whatever may have changed something.
     revision: u64,
@@ -230,7 +230,7 @@ impl Roster {
         self.paused.iter().copied().find(|&paused| (paused..paused + self.plan.subtree(paused)).contains(&index))
     }
 
-    /// Whether every root is paused, and there is one.
+    /// True if every root is paused, and there is one.
     pub fn is_all_paused(&self) -> bool {
         !self.paused.is_empty() && self.plan.roots().all(|root| self.paused.contains(&root))
     }
@@ -243,7 +243,7 @@ impl Roster {
         }
     }
 
-    /// Whether the gates are open.
+    /// True if the gates are open.
     pub fn is_released(&self) -> bool {
         self.is_released
     }

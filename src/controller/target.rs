@@ -10,12 +10,12 @@ use crate::engine::plan::{NamespaceIndex, Plan, Slot, Subject};
 pub(super) struct Target(pub(super) Subject);
 
 impl Target {
-    /// Whether something belongs to it.
+    /// True if something belongs to it.
     pub(super) fn contains(self, plan: &Plan, subject: Subject) -> bool {
         if self.0.is_init() { self.namespaces(plan).contains(&subject.namespace) } else { self.0 == subject }
     }
 
-    /// Whether it and another one have anything in common.
+    /// True if it and another one have anything in common.
     pub(super) fn overlaps(self, plan: &Plan, other: Self) -> bool {
         self.contains(plan, other.0) || other.contains(plan, self.0)
     }

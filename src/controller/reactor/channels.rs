@@ -46,7 +46,7 @@ pub(super) enum Scope {
 }
 
 impl Scope {
-    /// Whether a report is about nothing else; of the inherited channel that is another question.
+    /// True if a report is about nothing else; of the inherited channel that is another question.
     pub(super) fn covers(self, plan: &Plan, report: &Report) -> bool {
         match self {
             Self::Inherited => false,
@@ -97,7 +97,7 @@ impl Scope {
 struct Channel {
     end: OwnedFd,
     scope: Scope,
-    /// Whether a program that no plan declares has begun to start.
+    /// True if a program that no plan declares has begun to start.
     has_launched: bool,
 }
 

@@ -37,9 +37,9 @@ pub(in crate::controller) struct Home {
     topology: Option<File>,
     /// When it is to be looked at next.
     due: Option<Moment>,
-    /// Whether what the controller says goes into a file there.
+    /// True if what the controller says goes into a file there.
     has_log: bool,
-    /// Whether cgroups are to be noted again.
+    /// True if cgroups are to be noted again.
     pub(in crate::controller) has_moved: bool,
     has_told: bool,
 }

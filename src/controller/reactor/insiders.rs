@@ -21,7 +21,7 @@ impl Reactor<'_> {
     }
 }
 
-/// Whether something is a namespace or in it.
+/// True if something is a namespace or in it.
 fn is_inside(path: &str, namespace: &str) -> bool {
     path.strip_prefix(namespace).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }

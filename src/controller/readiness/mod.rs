@@ -40,7 +40,7 @@ struct Lack {
     /// So many of its processes and of the namespaces directly inside it are not ready.
     count: u32,
     parent: Option<NamespaceIndex>,
-    /// Whether its PID 1 is nestns, which is ready when its namespace is.
+    /// True if its PID 1 is nestns, which is ready when its namespace is.
     has_own_init: bool,
 }
 
@@ -102,7 +102,7 @@ impl Readiness {
         self.ready.contains(&subject)
     }
 
-    /// Whether it is declared, or a program that is PID 1: an init of nestns is no more than its namespace.
+    /// True if it is declared, or a program that is PID 1: an init of nestns is no more than its namespace.
     pub(super) fn is_declared(&self, subject: Subject) -> bool {
         let namespace = self.lacks.get(subject.namespace as usize);
         !subject.is_guest() && (!subject.is_init() || namespace.is_some_and(|namespace| !namespace.has_own_init))
@@ -120,7 +120,7 @@ impl Readiness {
         self.early.insert(subject);
     }
 
-    /// Whether he was early, which is known only once.
+    /// True if it was early, which is known only once.
     pub(super) fn take_early(&mut self, subject: Subject) -> bool {
         self.early.remove(&subject)
     }
@@ -152,12 +152,12 @@ impl Readiness {
         (0..).zip(&self.lacks).filter(|(_, lack)| lack.count == 0).map(|(index, _)| index).collect()
     }
 
-    /// Whether nestns is the PID 1 of a namespace.
+    /// True if nestns is the PID 1 of a namespace.
     pub(super) fn has_own_init(&self, index: NamespaceIndex) -> bool {
         self.lacks.get(index as usize).is_some_and(|lack| lack.has_own_init)
     }
 
-    /// Whether something in a namespace is not ready.
+    /// True if something in a namespace is not ready.
     pub(super) fn lacks_something(&self, index: NamespaceIndex) -> bool {
         self.lacks.get(index as usize).is_some_and(|lack| lack.count > 0)
     }
@@ -167,7 +167,7 @@ impl Readiness {
         self.lacks.get(index as usize)?.parent
     }
 
-    /// Whether nothing lacks anything.
+    /// True if nothing lacks anything.
     pub(super) fn is_complete(&self) -> bool {
         !self.lacks.is_empty() && self.lacks.iter().all(|lack| lack.parent.is_some() || lack.count == 0)
     }

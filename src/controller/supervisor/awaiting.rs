@@ -118,7 +118,7 @@ fn awaited_subjects(tree: &Tree, paths: &[String], until: Awaited) -> Result<Vec
     Ok(subjects)
 }
 
-/// Whether somebody has come so far; `None`: not yet.
+/// True if something has come so far; `None`: not yet.
 fn is_so_far(tree: &Tree, restarts: &Restarts, subject: Subject, until: Awaited) -> Option<bool> {
     if subject.session_number().is_some() {
         let lives = tree.guests.get(subject).is_some();
