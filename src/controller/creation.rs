@@ -76,7 +76,7 @@ pub fn run(request: Request, event_sink: &mut dyn EventSink) -> Outcome {
     let alone = user_namespace::is_single_user(&crossing);
     let journal = Journal::open(&state.remains().handle(), log_bytes, plan.counts().logged);
     start.begin_to_build(|guardian, event_sink| {
-        let targets = Parts {
+        let parts = Parts {
             plan,
             event_sink,
             events,
@@ -93,7 +93,7 @@ pub fn run(request: Request, event_sink: &mut dyn EventSink) -> Outcome {
             tied_to: options.tied_to,
             signals_for: options.signals_for,
         };
-        let reactor = Reactor::new(targets).by(Call::EpollCtl).map_err(system("watch the channels of the tree"))?;
+        let reactor = Reactor::new(parts).by(Call::EpollCtl).map_err(system("watch the channels of the tree"))?;
         Ok((reactor, Keeper::new(plan, None, crossing, run_pid_one)))
     })?;
     let summary = |create, (conclusion, left): (Conclusion, Left)| Summary {

@@ -14,7 +14,7 @@ pub struct Lines {
     longest: usize,
 }
 
-/// A line, or the targets of one that is too long.
+/// A line, or the parts of one that is too long.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Line {
     /// A line, without its end.

@@ -110,7 +110,7 @@ pub(super) struct Parts<'a> {
 }
 
 impl<'a> Reactor<'a> {
-    pub(super) fn new(targets: Parts<'a>) -> nix::Result<Self> {
+    pub(super) fn new(parts: Parts<'a>) -> nix::Result<Self> {
         let Parts {
             plan,
             event_sink,
@@ -127,7 +127,7 @@ impl<'a> Reactor<'a> {
             journal,
             tied_to,
             signals_for,
-        } = targets;
+        } = parts;
         let events = Rc::new(events);
         events.add(inheritance::fd(SIGNALS), Token::Signals, EpollFlags::EPOLLIN)?;
         events.add(&reports, Token::Reports, EpollFlags::EPOLLIN)?;

@@ -48,7 +48,7 @@ use crate::sys::caller::Dispositions;
 use crate::sys::pidfd::Pidfd;
 use crate::topology::{self, OnExit, Signal};
 
-/// Everything that was ordered, shared by the targets of the fake.
+/// Everything that was ordered, shared by the parts of the fake.
 #[derive(Debug, Clone, Default)]
 struct Script(Rc<RefCell<Vec<String>>>);
 

@@ -196,7 +196,7 @@ fn nobody_forwards_signals_to_another_clients_program() {
 fn numbers_of_programs_avoid_declared_names() {
     let mut bench = Bench::running("[ns.a]\nproc.exec = { actor = 'idle', count = 2 }\n");
     bench.exec(1, "a");
-    assert_eq!(bench.take_only("start"), ["start a/exec.3"]);
+    assert_eq!(bench.take_only("start"), ["start a/exec.2"]);
 }
 
 #[test]
@@ -284,7 +284,7 @@ fn an_end_is_waited_for_and_told_how() {
 
 #[test]
 fn a_condition_that_can_never_be_met_is_refused_at_the_end() {
-    let mut bench = Bench::running("[ns.a]\nproc.one = { actor = 'idle', ready = { fd = 3 }, essential = false }\n");
+    let mut bench = Bench::running("[ns.a]\nproc.one = { cmd = 'x', ready = { fd = 3 }, essential = false }\n");
     wait(&mut bench, 1, &["a/one"], Awaited::Ready);
     assert_eq!(bench.take_only("reply"), [""; 0]);
     bench.ends("a/one", Ending::Exited(9));
@@ -293,7 +293,7 @@ fn a_condition_that_can_never_be_met_is_refused_at_the_end() {
 
 #[test]
 fn what_is_ready_in_the_turn_of_its_end_was_ready() {
-    let mut bench = Bench::running("[ns.a]\nproc.one = { actor = 'idle', ready = { fd = 3 } }\n");
+    let mut bench = Bench::running("[ns.a]\nproc.one = { cmd = 'x', ready = { fd = 3 } }\n");
     wait(&mut bench, 1, &["a/one"], Awaited::Ready);
     let one = bench.find("a/one");
     bench.tree().incidents.push_back(Incident::Hint(one));

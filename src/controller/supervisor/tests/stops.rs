@@ -250,12 +250,12 @@ fn an_orphan_decides_nothing() {
 fn signals_for_the_command_wait_until_it_runs() {
     let setup = Setup { status_from: Some("a/one"), signals_for: Some(SignalsFor::Command), ..Setup::default() };
     let mut bench = Bench::standing(PAIR, setup);
-    bench.tree().passing.waiting.push(Passed { signal: libc::SIGUSR1, by_kernel: false });
+    bench.tree().passing.waiting.push(Passed { signal: libc::SIGUSR2, by_kernel: false });
     assert!(bench.supervisor.open_gates());
     bench.turn();
-    assert!(!bench.take().iter().any(|order| order.contains("USR1")));
+    assert!(!bench.take().iter().any(|order| order.contains("USR2")));
     bench.starts("a/one");
-    assert_eq!(bench.take_only("signal"), ["signal a/one USR1"]);
+    assert_eq!(bench.take_only("signal"), ["signal a/one USR2"]);
 }
 
 #[test]

@@ -160,7 +160,7 @@ fn an_end_is_written_once() {
 #[test]
 fn a_fixture_that_never_becomes_ready_ends_with_its_own_status() {
     let fixture = Fixture { status: 99, on_exit: OnExit::Fail };
-    let toml = "[ns.a]\nproc.one = { actor = 'idle', ready = { fd = 3 } }\n";
+    let toml = "[ns.a]\nproc.one = { cmd = 'x', ready = { fd = 3 } }\n";
     let mut bench =
         Bench::running_by(toml, Setup { fixture: Some(fixture), on_exit: OnExit::Ignore, ..Setup::default() });
     bench.ends("a/one", SUCCESS);
