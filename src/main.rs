@@ -1,13 +1,18 @@
-//! The thin binary: everything lives in the library, whose `cli` module reads the command line.
+//! `nestns`, the program: verbs, presentation and the terminal. What it builds on lives in `crates/`.
 
 #![cfg_attr(not(test), no_main)]
 
-/// What the C library calls: [`nestns::sys::start`] stands for what Rust would put before it.
+mod cli;
+mod expect;
+mod experiment;
+mod present;
+
+/// What the C library calls: [`nestns_sys::start`] stands for what Rust would put before it.
 #[cfg(not(test))]
 #[expect(unsafe_code, reason = "the C library knows it by its name, and nothing else is called so")]
 #[unsafe(no_mangle)]
 extern "C" fn main() -> std::ffi::c_int {
-    nestns::sys::start::begin();
+    nestns_sys::start::begin();
     // Which writes out what is left in standard output.
-    std::process::exit(nestns::cli::main().into())
+    std::process::exit(cli::main().into())
 }

@@ -6,7 +6,7 @@ use std::fs;
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
-use nestns::sys::pidfd::Pidfd;
+use nestns_sys::pidfd::Pidfd;
 use nix::libc::SIGKILL;
 use nix::unistd::Pid;
 

@@ -2,10 +2,10 @@
 
 use std::fmt::Write as _;
 
-use nestns::diagnostic::Source;
-use nestns::present::config::{Arrangement, hash, toml};
-use nestns::topology::expectation::{Assertion, Expectation};
-use nestns::topology::{Init, Namespace, Position, Request, Topology, parse};
+use nestns_topology::config::{Arrangement, hash, toml};
+use nestns_topology::diagnostic::Source;
+use nestns_topology::expectation::{Assertion, Expectation};
+use nestns_topology::{Init, Namespace, Position, Request, Topology, parse};
 use proptest::prelude::*;
 use snapbox::{IntoData, assert_data_eq, str};
 

@@ -12,7 +12,7 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use nestns::observe::machine::{Evidence, Machine, Search};
+use nestns_observe::machine::{Evidence, Machine, Search};
 use serde_json::Value;
 
 use crate::harness::detached::Detached;

@@ -3,8 +3,8 @@
 use std::fs;
 use std::process::{Command, Stdio};
 
-use nestns::controller::control::client::Client;
-use nestns::controller::control::message::{Reply, Request, Target};
+use nestns_client::protocol::client::Client;
+use nestns_client::protocol::message::{Reply, Request, Target};
 use serde_json::Value;
 
 use crate::harness::detached::Detached;

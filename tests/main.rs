@@ -22,6 +22,7 @@ mod deep_input;
 mod descriptors;
 mod docker;
 mod doctor;
+mod documents;
 mod errors;
 mod events;
 mod examples;

@@ -4,8 +4,8 @@ use std::fmt::Write as _;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use nestns::diagnostic::Source;
-use nestns::topology::{
+use nestns_topology::diagnostic::Source;
+use nestns_topology::{
     Actor, After, Condition, Entry, Init, Isolation, OnExit, Output, Position, Process, Program, Request, Signal,
     Stdin, Terminal, Topology, Weight, parse,
 };

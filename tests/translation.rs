@@ -2,9 +2,9 @@
 
 use std::collections::HashMap;
 
-use nestns::observe::machine::{Machine, Search};
-use nestns::observe::translation::{self, Means};
-use nestns::sys::namespace;
+use nestns_observe::machine::{Machine, Search};
+use nestns_observe::translation::{self, Means};
+use nestns_sys::namespace;
 use nix::errno::Errno;
 use nix::unistd::Pid;
 

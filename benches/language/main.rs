@@ -19,7 +19,7 @@ use std::process::ExitCode;
 
 /// What the modules of the library that are compiled here import.
 mod diagnostic {
-    pub(crate) use nestns::diagnostic::{Code, Diagnostic, Diagnostics, FileId, Source, Span};
+    pub(crate) use nestns_topology::diagnostic::{Code, Diagnostic, Diagnostics, FileId, Source, Span};
 }
 
 fn main() -> ExitCode {

@@ -2,7 +2,7 @@
 //!
 //! Ours is private in the library, so its module is compiled into this executable as well.
 
-#[path = "../../src/topology/toml_text/mod.rs"]
+#[path = "../../crates/nestns-topology/src/toml_text/mod.rs"]
 #[expect(dead_code, unused_imports, reason = "only reading is measured, not what is done with the values")]
 mod toml_text;
 

@@ -6,8 +6,8 @@ use std::collections::HashSet;
 
 use arbitrary::Arbitrary;
 use libfuzzer_sys::fuzz_target;
-use nestns::controller::control::lines::{Line, Lines, reply, request};
-use nestns::controller::control::message::{Envelope, Reply, Snapshot, Status, VERSION};
+use nestns_client::protocol::lines::{Line, Lines, reply, request};
+use nestns_client::protocol::message::{Envelope, Reply, Snapshot, Status, VERSION};
 use nestns::present::age::date;
 use nestns::present::duration::Human;
 use nestns::present::escape::escape;

@@ -6,8 +6,8 @@ use std::fmt::Write as _;
 
 use arbitrary::Arbitrary;
 use libfuzzer_sys::fuzz_target;
-use nestns::diagnostic::Source;
-use nestns::topology::{Request, Setting, parse};
+use nestns_topology::diagnostic::Source;
+use nestns_topology::{Request, Setting, parse};
 use nestns_fuzz::examine;
 use nestns_fuzz::text::quoted;
 use nestns_fuzz::world::World;

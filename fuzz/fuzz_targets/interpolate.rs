@@ -4,8 +4,8 @@
 
 use arbitrary::Arbitrary;
 use libfuzzer_sys::fuzz_target;
-use nestns::diagnostic::Source;
-use nestns::topology::{Request, parse};
+use nestns_topology::diagnostic::Source;
+use nestns_topology::{Request, parse};
 use nestns_fuzz::examine;
 use nestns_fuzz::text::{quoted, without_braces};
 use nestns_fuzz::world::World;

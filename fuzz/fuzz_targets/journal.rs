@@ -8,9 +8,9 @@ use std::path::PathBuf;
 use std::sync::OnceLock;
 
 use libfuzzer_sys::fuzz_target;
-use nestns::controller::journal::event_reader::EventReader;
-use nestns::controller::journal::log_reader::{LogReader, last_lines};
-use nestns::controller::journal::{EVENTS, LOGS, LogName};
+use nestns_client::journal::event_reader::EventReader;
+use nestns_client::journal::log_reader::{LogReader, last_lines};
+use nestns_client::journal::{EVENTS, LOGS, LogName};
 use nestns::present::escape::{Colours, line};
 
 /// A directory of this process.

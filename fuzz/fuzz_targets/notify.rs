@@ -5,9 +5,9 @@
 
 use arbitrary::Arbitrary;
 use libfuzzer_sys::fuzz_target;
-use nestns::controller::journal::record::{Wholeness, lines};
-use nestns::controller::readiness::notification::{ends_line, says_ready};
-use nestns::topology::Pattern;
+use nestns_client::journal::record::{Wholeness, lines};
+use nestns_runtime::controller::readiness::notification::{ends_line, says_ready};
+use nestns_topology::Pattern;
 
 /// Longer expressions are no concern of a program's.
 const LONGEST: usize = 64;

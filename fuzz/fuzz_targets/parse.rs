@@ -3,8 +3,8 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use nestns::diagnostic::{Code, Source};
-use nestns::topology::{Request, parse};
+use nestns_topology::diagnostic::{Code, Source};
+use nestns_topology::{Request, parse};
 use nestns_fuzz::{examine, show};
 
 fuzz_target!(|bytes: &[u8]| {
@@ -22,7 +22,7 @@ fuzz_target!(|bytes: &[u8]| {
     let mut mistakes = parsed.diagnostics.iter().filter(|diagnostic| diagnostic.code == Code::Syntax).peekable();
     let is_toml = mistakes.peek().is_none();
     // What is nested deeper than anybody's tree is refused by both, each at its own depth. The other exceptions are those that
-    // `src/topology/toml_text/tests.rs` explains.
+    // `crates/nestns-topology/src/toml_text/tests.rs` explains.
     let is_deep = |message: &str| message.contains("too deeply") || message.contains("recursion limit");
     let is_stricter = |message: &str| {
         is_deep(message)

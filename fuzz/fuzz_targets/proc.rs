@@ -7,13 +7,13 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 
 use libfuzzer_sys::fuzz_target;
-use nestns::observe::cgroup::Tree;
-use nestns::observe::mountinfo::{Mount, mounts};
-use nestns::observe::portrait::names;
-use nestns::observe::process::words;
-use nestns::observe::stat::Stat;
-use nestns::observe::status::{Status, signals};
-use nestns::observe::thread::Thread;
+use nestns_observe::cgroup::Tree;
+use nestns_observe::mountinfo::{Mount, mounts};
+use nestns_observe::portrait::names;
+use nestns_observe::process::words;
+use nestns_observe::stat::Stat;
+use nestns_observe::status::{Status, signals};
+use nestns_observe::thread::Thread;
 use nestns_fuzz::terminal::show;
 
 /// A `status` behind the name.

@@ -6,16 +6,16 @@
 use std::fmt::Debug;
 
 use libfuzzer_sys::fuzz_target;
-use nestns::controller::document::ExitDocument;
-use nestns::controller::start_error::{refusal_help, refusal_sentence, sentence};
-use nestns::engine::failure::Failure;
-use nestns::engine::line::{Answer, Command};
-use nestns::engine::message;
-use nestns::engine::nursery::Word;
-use nestns::engine::plan::Subject;
-use nestns::engine::refusal::Refusal;
-use nestns::engine::report::{self, Report};
-use nestns::topology::Signal;
+use nestns_client::documents::{ExitDocument};
+use nestns_runtime::controller::start_error::{refusal_help, refusal_sentence, sentence};
+use nestns_runtime::engine::failure::Failure;
+use nestns_runtime::engine::line::{Answer, Command};
+use nestns_runtime::engine::message;
+use nestns_runtime::engine::nursery::Word;
+use nestns_runtime::engine::plan::Subject;
+use nestns_runtime::engine::refusal::Refusal;
+use nestns_runtime::engine::report::{self, Report};
+use nestns_topology::Signal;
 use nestns_fuzz::terminal::show;
 use serde::Serialize;
 use serde::de::DeserializeOwned;

@@ -8,10 +8,11 @@ use std::path::PathBuf;
 use std::sync::OnceLock;
 
 use libfuzzer_sys::fuzz_target;
-use nestns::controller::freezer::recorded;
-use nestns::controller::journal::LogName;
-use nestns::controller::state_directory::{LOCK, Seized, TRUTH, seize};
-use nestns::observe::{boot, namespaces};
+use nestns_runtime::controller::freezer::recorded;
+use nestns_client::journal::LogName;
+use nestns_client::state_directory::{LOCK, TRUTH};
+use nestns_runtime::controller::state_directory::{Seized, seize};
+use nestns_observe::{boot, namespaces};
 use nestns_fuzz::terminal::show;
 
 /// A directory of this process.

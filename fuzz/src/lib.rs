@@ -6,11 +6,11 @@ pub mod world;
 
 use std::collections::HashSet;
 
-use nestns::diagnostic::{Color, Diagnostics, Format, Sources, Span, render};
+use nestns_topology::diagnostic::{Color, Diagnostics, Format, Sources, Span, render};
 use nestns::present::graph::{Direction, Heading, Picture, dot, mermaid, svg};
 use nestns::present::outline;
 use nestns::present::tree::{self, Folding, Look};
-use nestns::topology::{Numbering, Parsed, Topology};
+use nestns_topology::{Numbering, Parsed, Topology};
 
 /// Larger trees are not drawn: drawing them would take most of the time.
 const DRAWN: usize = 200;

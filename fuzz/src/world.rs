@@ -2,8 +2,8 @@
 
 use std::path::PathBuf;
 
-use nestns::diagnostic::Source;
-use nestns::topology::{Included, Surroundings};
+use nestns_topology::diagnostic::Source;
+use nestns_topology::{Included, Surroundings};
 
 /// Files by their names, and variables.
 #[derive(Debug, Default)]

@@ -9,9 +9,10 @@ use super::command_error::CommandError;
 use super::standard_error;
 use super::status::Status;
 use super::unresponsive;
-use crate::controller::discovery::{self, Found, Presence};
-use crate::controller::state_directory::{Seized, StateError, seize};
-use crate::engine::moment::Moment;
+use nestns_client::discovery::{self, Found, Presence};
+use nestns_client::state_directory::StateError;
+use nestns_runtime::controller::state_directory::{Seized, seize};
+use nestns_sys::moment::Moment;
 
 /// Time that the guardian of a controller that has just died may take.
 const GUARDIAN_TIME: Duration = Duration::from_secs(6);

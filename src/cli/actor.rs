@@ -2,8 +2,8 @@
 
 use super::command_error::CommandError;
 use super::status::Status;
-use crate::engine::actor;
-use crate::topology::Actor;
+use nestns_runtime::engine::actor;
+use nestns_topology::Actor;
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\

@@ -12,15 +12,16 @@ use super::standard_error;
 use super::status::Status;
 use super::target::{Connection, Target};
 use super::terminal::{DetachKeys, Exchange, Keyboard, Signals, Typing};
-use crate::controller::control::client::Answer;
-use crate::controller::control::client_error::ClientError;
-use crate::controller::control::message::{Reply, Request, Target as Identity};
-use crate::controller::document::ExitDocument;
-use crate::controller::event_sink::Stream;
-use crate::controller::journal::log_reader::LogReader;
-use crate::controller::journal::record::Wholeness;
-use crate::controller::journal::{LOGS, LogName, watch};
-use crate::topology::Address;
+use nestns_client::documents::ExitDocument;
+use nestns_client::journal::Stream;
+use nestns_client::journal::log_reader::LogReader;
+use nestns_client::journal::record::Wholeness;
+use nestns_client::journal::watch;
+use nestns_client::journal::{LOGS, LogName};
+use nestns_client::protocol::client::Answer;
+use nestns_client::protocol::client_error::ClientError;
+use nestns_client::protocol::message::{Reply, Request, Target as Identity};
+use nestns_topology::Address;
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\

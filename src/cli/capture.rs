@@ -11,11 +11,11 @@ use super::command_error::CommandError;
 use super::output_file::{self, Existing};
 use super::standard_error;
 use super::status::Status;
-use crate::observe::capture::{Missing, Scope, capture};
-use crate::observe::machine::{Machine, Search};
-use crate::observe::thread;
-use crate::present::config;
 use crate::present::count::count;
+use nestns_observe::capture::{Missing, Scope, capture};
+use nestns_observe::machine::{Machine, Search};
+use nestns_observe::thread;
+use nestns_topology::config;
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\

@@ -14,9 +14,9 @@ use super::standard_error;
 use super::status::Status;
 use super::topology_arguments::Values;
 use super::topology_file::TopologyFile;
-use crate::diagnostic::{Diagnostics, Format, Level, Sources, render};
 use crate::present::escape;
-use crate::topology::Parsed;
+use nestns_topology::Parsed;
+use nestns_topology::diagnostic::{Diagnostics, Format, Level, Sources, render};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {

@@ -4,8 +4,8 @@ use std::io::IsTerminal;
 
 use clap::ValueEnum;
 
-use crate::diagnostic::Color;
 use crate::present::tree::Colour;
+use nestns_topology::diagnostic::Color;
 
 /// When to use colours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]

@@ -11,9 +11,9 @@ use serde::Serialize;
 
 use super::standard_error;
 use super::status::Status;
-use crate::diagnostic::Code;
-use crate::sys::errno::{of_io, spelled};
-use crate::topology::AddressError;
+use nestns_sys::errno::{of_io, spelled};
+use nestns_topology::AddressError;
+use nestns_topology::diagnostic::Code;
 
 /// Kind of an error, which decides the exit status.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -317,7 +317,7 @@ mod tests {
     use std::io;
 
     use super::{CommandError, Context as _, ErrorKind, Hint};
-    use crate::diagnostic::Code;
+    use nestns_topology::diagnostic::Code;
 
     #[test]
     fn text_and_document() {

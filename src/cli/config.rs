@@ -10,7 +10,8 @@ use super::command_error::CommandError;
 use super::launch;
 use super::status::Status;
 use super::topology_arguments::TopologyArguments;
-use crate::present::config::{self, Arrangement};
+use crate::present::escape::escape;
+use nestns_topology::config::{self, Arrangement};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -58,7 +59,7 @@ pub(super) fn run(args: &Args) -> Result<Status, CommandError> {
     } else if args.vars {
         match args.form {
             Form::Json => config::variables_json(&checked.variables),
-            Form::Toml | Form::Nested => config::variables(&checked.variables),
+            Form::Toml | Form::Nested => config::variables(&checked.variables, escape),
         }
     } else if args.hash {
         config::hash(topology) + "\n"

@@ -11,15 +11,6 @@ use clap::ValueEnum;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::json;
 
-use crate::controller::event_sink::Loss;
-use crate::controller::event_sink::{Cause, EventSink, Line, Note, Waiting};
-use crate::controller::journal::stamp::Stamp;
-use crate::controller::roster::Roster;
-use crate::controller::start_error::{refusal_help, refusal_sentence, sentence};
-use crate::controller::timeline::{Timeline, milliseconds};
-use crate::diagnostic::Color;
-use crate::engine::refusal::Refusal;
-use crate::engine::report::Ending;
 use crate::present::charset::Charset;
 use crate::present::count::count;
 use crate::present::duration::Human;
@@ -28,8 +19,18 @@ use crate::present::line::{Controls, Lines};
 use crate::present::stop;
 use crate::present::topology_nodes;
 use crate::present::tree::{self, Colour, Folding, Look};
-use crate::sys::errno::spelled;
-use crate::topology::{Position, Signal};
+use nestns_client::documents::Timeline;
+use nestns_client::journal::stamp::Stamp;
+use nestns_runtime::controller::event_sink::Loss;
+use nestns_runtime::controller::event_sink::{Cause, EventSink, Line, Note, Waiting};
+use nestns_runtime::controller::roster::Roster;
+use nestns_runtime::controller::start_error::{refusal_help, refusal_sentence, sentence};
+use nestns_runtime::controller::timeline::milliseconds;
+use nestns_runtime::engine::refusal::Refusal;
+use nestns_runtime::engine::report::Ending;
+use nestns_sys::errno::spelled;
+use nestns_topology::diagnostic::Color;
+use nestns_topology::{Position, Signal};
 
 /// How many of a run of alike siblings are shown.
 const ALIKE: usize = 5;
@@ -284,7 +285,7 @@ impl EventSink for ConsoleReporter {
         }
         let paths = roster.subjects().filter(|subject| {
             roster.plan().namespace(subject.namespace).process(subject.slot).is_some_and(|process| {
-                use crate::topology::Output;
+                use nestns_topology::Output;
                 process.stdout == Output::Log || process.stderr == Output::Log
             })
         });

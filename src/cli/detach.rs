@@ -14,11 +14,11 @@ use nix::sys::socket::{AddressFamily, SockFlag, SockType, socketpair};
 use nix::sys::wait::{WaitStatus, waitpid};
 use nix::unistd::{ForkResult, Pid, getppid};
 
-use crate::controller::startup_report::{self, Heard, NotReady, Patience, ReportChannel, StartupReport};
-use crate::sys::call::{Call, CallError, Named};
-use crate::sys::descriptor;
-use crate::sys::fork::fork;
-use crate::sys::pidfd::Pidfd;
+use nestns_runtime::controller::startup_report::{self, Heard, NotReady, Patience, ReportChannel, StartupReport};
+use nestns_sys::call::{Call, CallError, Named};
+use nestns_sys::descriptor;
+use nestns_sys::fork::fork;
+use nestns_sys::pidfd::Pidfd;
 
 /// Who goes on after the fork.
 pub(super) enum Side {

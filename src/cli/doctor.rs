@@ -12,11 +12,11 @@ use super::doctor_file;
 use super::launch;
 use super::status::Status;
 use super::topology_arguments::TopologyArguments;
-use crate::controller::discovery;
-use crate::controller::state_directory::usable_base;
-use crate::observe::doctor::{self as machine, Check, Machine};
 use crate::present::table::{Align, Columns};
 use crate::present::tree::Colour;
+use nestns_client::discovery;
+use nestns_client::state_directory::usable_base;
+use nestns_observe::doctor::{self as machine, Check, Machine};
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\

@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 use nix::unistd::{AccessFlags, access, geteuid};
 
 use super::launch::Checked;
-use crate::controller::needs::{Needs, needs};
-use crate::observe::doctor::{Check, Limits, Machine, Way};
-use crate::sys::errno::spelled;
-use crate::topology::{Init, Isolation, Namespace, Process, Program};
+use nestns_observe::doctor::{Check, Limits, Machine, Way};
+use nestns_runtime::controller::needs::{Needs, needs};
+use nestns_sys::errno::spelled;
+use nestns_topology::{Init, Isolation, Namespace, Process, Program};
 
 /// Processes that a topology has besides those of the file: controller, guardian, a helper.
 const OWN_PROCESSES: u64 = 4;

@@ -18,16 +18,16 @@ use super::standard_error;
 use super::status::Status;
 use super::target::{Connection, Target, request_error};
 use super::unresponsive;
-use crate::controller::control::client::Client;
-use crate::controller::control::client_error::ClientError;
-use crate::controller::control::message::{Force, Reply, Request};
-use crate::controller::discovery::{self, Found, Presence};
-use crate::controller::timeline::Timeline;
-use crate::engine::moment::Moment;
-use crate::observe::process;
 use crate::present::duration::Human;
 use crate::present::stop;
-use crate::topology::Address;
+use nestns_client::discovery::{self, Found, Presence};
+use nestns_client::documents::Timeline;
+use nestns_client::protocol::client::Client;
+use nestns_client::protocol::client_error::ClientError;
+use nestns_client::protocol::message::{Force, Reply, Request};
+use nestns_observe::process;
+use nestns_sys::moment::Moment;
+use nestns_topology::Address;
 
 /// Interval between two looks at whether the controller still does anything.
 const GLANCE: Duration = Duration::from_millis(500);

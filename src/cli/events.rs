@@ -14,13 +14,13 @@ use super::selection::{self, Selected, Selection, resolve};
 use super::standard_error;
 use super::status::Status;
 use super::target::{Connection, Target};
-use crate::controller::control::message::Snapshot;
-use crate::controller::document::{NamespaceDocument, ProcessDocument};
-use crate::controller::journal::event::WHOLE;
-use crate::controller::journal::event_reader::EventReader;
-use crate::controller::journal::stamp::Stamp;
-use crate::topology::Address;
-use crate::topology::address::Wanted;
+use nestns_client::documents::{NamespaceDocument, ProcessDocument};
+use nestns_client::journal::event::WHOLE;
+use nestns_client::journal::event_reader::EventReader;
+use nestns_client::journal::stamp::Stamp;
+use nestns_client::protocol::message::Snapshot;
+use nestns_topology::Address;
+use nestns_topology::address::Wanted;
 
 /// So much is written at a time.
 const FULL: usize = 64 * 1024;

@@ -11,12 +11,12 @@ use super::color::When;
 use super::command_error::{CommandError, ErrorKind};
 use super::console_reporter::charset;
 use super::status::Status;
-use crate::diagnostic::Color;
 use crate::experiment::{ALL, Experiment, Finding, Verdict, find};
-use crate::observe::boot;
 use crate::present::charset::Charset;
 use crate::present::count::count;
 use crate::present::table::aligned;
+use nestns_observe::boot;
+use nestns_topology::diagnostic::Color;
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\

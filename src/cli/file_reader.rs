@@ -4,7 +4,7 @@ use std::fs;
 use std::io::{self, Read};
 use std::path::Path;
 
-use crate::sys::errno::of_io;
+use nestns_sys::errno::of_io;
 
 /// No topology is larger: one with a namespace for every PID of a machine is not.
 const LARGEST: u64 = 256 << 20;

@@ -14,11 +14,11 @@ use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
 use super::target::Connection;
 use super::terminal;
-use crate::controller::control::client::Client;
-use crate::controller::control::message::Reply;
-use crate::controller::journal::watch::{Changes, Watch};
-use crate::engine::moment::Moment;
-use crate::sys::descriptor;
+use nestns_client::journal::watch::{Changes, Watch};
+use nestns_client::protocol::client::Client;
+use nestns_client::protocol::message::Reply;
+use nestns_sys::descriptor;
+use nestns_sys::moment::Moment;
 
 /// What a pipe that polls writable takes without blocking (pipe(7)).
 const PIECE: usize = 4096;

@@ -1,8 +1,8 @@
 //! Verbs that count as the host does, asked in another PID namespace: inside the tree, say.
 
 use super::command_error::{CommandError, ErrorKind};
-use crate::controller::control::message::Snapshot;
-use crate::observe::namespaces;
+use nestns_client::protocol::message::Snapshot;
+use nestns_observe::namespaces;
 
 /// Refuses a verb that looks processes up by their host numbers where those mean nothing: in a PID namespace other than the
 /// one in which the topology was started.

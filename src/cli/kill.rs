@@ -9,9 +9,9 @@ use super::selection::{self, Selected, Selection, resolve, threads};
 use super::standard_error;
 use super::status::Status;
 use super::target::Target;
-use crate::controller::control::client_error::ClientError;
-use crate::controller::control::message::{Reply, Request, Snapshot, Target as Identity};
-use crate::topology::{Address, Signal};
+use nestns_client::protocol::client_error::ClientError;
+use nestns_client::protocol::message::{Reply, Request, Snapshot, Target as Identity};
+use nestns_topology::{Address, Signal};
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\

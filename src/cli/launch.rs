@@ -11,15 +11,15 @@ use super::explain::hint;
 use super::standard_error;
 use super::topology_arguments::TopologyArguments;
 use super::topology_file::TopologyFile;
-use crate::controller::start_error::StartError;
-use crate::controller::truth::Origin;
-use crate::controller::{Command, Gates, LinesTo, Options, SignalsFor};
-use crate::diagnostic::{Code, Color, Diagnostics, Format, Level, Sources, render};
-use crate::engine::plan::Order;
-use crate::observe::doctor;
-use crate::present::config;
-use crate::topology::address::nearest;
-use crate::topology::{Position, Topology, Variable, parse_duration};
+use nestns_observe::doctor;
+use nestns_runtime::controller::start_error::StartError;
+use nestns_runtime::controller::truth::Origin;
+use nestns_runtime::controller::{Command, Gates, LinesTo, Options, SignalsFor};
+use nestns_runtime::engine::plan::Order;
+use nestns_topology::address::nearest;
+use nestns_topology::config;
+use nestns_topology::diagnostic::{Code, Color, Diagnostics, Format, Level, Sources, render};
+use nestns_topology::{Position, Topology, Variable, parse_duration};
 
 /// A file that was read, checked, and found to be good.
 pub(super) struct Checked {

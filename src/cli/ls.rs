@@ -9,13 +9,13 @@ use super::command_error::CommandError;
 use super::standard_error;
 use super::status::Status;
 use super::table_arguments::{Field, TableArguments};
-use crate::controller::control::message::Status as Numbers;
-use crate::controller::discovery::{self, Found, Presence};
-use crate::controller::state_directory::lock_in;
-use crate::observe::locks;
 use crate::present::age::{Age, date};
 use crate::present::state::{State, style};
 use crate::present::table::{Cell, Cut};
+use nestns_client::discovery::{self, Found, Presence};
+use nestns_client::protocol::message::Status as Numbers;
+use nestns_client::state_directory::lock_in;
+use nestns_observe::locks;
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\

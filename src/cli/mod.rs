@@ -72,7 +72,7 @@ mod whois;
 use clap::{ArgMatches, CommandFactory, FromArgMatches as _, Parser, Subcommand};
 
 use command_error::{CommandError, ErrorFormat};
-pub use status::Status;
+pub(crate) use status::Status;
 
 /// Build, supervise and take down trees of nested Linux PID namespaces described in TOML.
 #[derive(Debug, Parser)]
@@ -220,7 +220,7 @@ impl Verb {
 }
 
 /// Reads the command line, does what it says, and returns the exit status: 2 if it cannot be read.
-pub fn main() -> u8 {
+pub(crate) fn main() -> u8 {
     if let Err(error) = privilege::refuse() {
         error.print(ErrorFormat::Text);
         return error.status();

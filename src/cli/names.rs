@@ -8,12 +8,12 @@ use std::collections::HashMap;
 
 use nix::unistd::Pid;
 
-use crate::controller::control::message::{Reply, Request, Snapshot};
-use crate::controller::discovery::{self, Presence};
-use crate::controller::document::{NamespaceDocument, ProcessDocument};
-use crate::observe::machine::{Inhabitant, Machine, SpaceId};
-use crate::observe::{namespaces, process};
-use crate::topology::address::HOST;
+use nestns_client::discovery::{self, Presence};
+use nestns_client::documents::{NamespaceDocument, ProcessDocument};
+use nestns_client::protocol::message::{Reply, Request, Snapshot};
+use nestns_observe::machine::{Inhabitant, Machine, SpaceId};
+use nestns_observe::{namespaces, process};
+use nestns_topology::address::HOST;
 
 /// The snapshots, and where each namespace and process is in them.
 #[derive(Debug, Default)]

@@ -8,8 +8,8 @@ use super::command_error::CommandError;
 use super::selection::{self, Selected, Selection, resolve};
 use super::status::Status;
 use super::target::Target;
-use crate::controller::control::message::{Reply, Request, Snapshot};
-use crate::topology::Address;
+use nestns_client::protocol::message::{Reply, Request, Snapshot};
+use nestns_topology::Address;
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\

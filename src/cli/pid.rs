@@ -17,14 +17,14 @@ use super::selection::{self, is_over, resolve_one};
 use super::status::Status;
 use super::table_arguments::AnswerArguments;
 use super::target::Target;
-use crate::controller::control::message::Snapshot;
-use crate::observe::machine::{Inhabitant, Machine, Search};
-use crate::observe::namespaces::Member;
-use crate::observe::thread::Thread;
-use crate::observe::translation::{self, Chain};
-use crate::sys::errno::of_io;
-use crate::topology::address::HOST;
-use crate::topology::{Address, AddressError};
+use nestns_client::protocol::message::Snapshot;
+use nestns_observe::machine::{Inhabitant, Machine, Search};
+use nestns_observe::namespaces::Member;
+use nestns_observe::thread::Thread;
+use nestns_observe::translation::{self, Chain};
+use nestns_sys::errno::of_io;
+use nestns_topology::address::HOST;
+use nestns_topology::{Address, AddressError};
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\

@@ -6,10 +6,10 @@ use std::str::FromStr;
 
 use super::command_error::CommandError;
 use super::selection::{Selected, resolve_one};
-use crate::controller::control::message::Snapshot;
-use crate::controller::document::NamespaceDocument;
-use crate::observe::namespaces;
-use crate::topology::{Address, AddressError};
+use nestns_client::documents::NamespaceDocument;
+use nestns_client::protocol::message::Snapshot;
+use nestns_observe::namespaces;
+use nestns_topology::{Address, AddressError};
 
 /// What is named.
 #[derive(Debug, Clone, PartialEq, Eq)]

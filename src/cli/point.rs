@@ -2,8 +2,8 @@
 
 use std::time::SystemTime;
 
-use crate::controller::journal::stamp::Stamp;
-use crate::topology::parse_duration;
+use nestns_client::journal::stamp::Stamp;
+use nestns_topology::parse_duration;
 
 /// Reads `10m`, which is so long ago, or `2026-11-25T10:00:00Z`, of which the end may be missing; UTC.
 pub(super) fn parse(text: &str) -> Result<Stamp, String> {

@@ -6,7 +6,7 @@
 
 use super::command_error::{CommandError, ErrorKind, Hint};
 use super::status::Status;
-use crate::sys::secure;
+use nestns_sys::secure;
 
 /// Refuses secure execution; nothing is wrong where the program has the rights of its caller.
 pub(super) fn refuse() -> Result<(), CommandError> {

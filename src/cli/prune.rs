@@ -8,9 +8,10 @@ use serde::Serialize;
 use super::answer_format::{AnswerFormat, write_document};
 use super::command_error::CommandError;
 use super::status::Status;
-use crate::controller::discovery::{self, Found, Presence};
-use crate::controller::freezer::orphans::{Orphan, orphans};
-use crate::controller::state_directory::{Seized, StateError, seize};
+use nestns_client::discovery::{self, Found, Presence};
+use nestns_client::state_directory::StateError;
+use nestns_runtime::controller::freezer::orphans::{Orphan, orphans};
+use nestns_runtime::controller::state_directory::{Seized, seize};
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\

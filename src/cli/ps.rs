@@ -15,17 +15,17 @@ use super::status::Status;
 use super::table_arguments::{Field, TableArguments};
 use super::target::{Connection, Target};
 use super::undeclared;
-use crate::controller::control::message::Snapshot;
-use crate::controller::document::{ExitDocument, ProcessDocument};
-use crate::controller::shared_namespaces::{Of, Relation, SharedNamespaces};
-use crate::observe::memberships::Depth;
-use crate::observe::process::Clock;
 use crate::present::age::Age;
 use crate::present::depth;
 use crate::present::redact::Redaction;
 use crate::present::state::{State, style};
 use crate::present::table::{Cell, Cut};
-use crate::topology::{Address, Signal};
+use nestns_client::documents::{ExitDocument, ProcessDocument};
+use nestns_client::protocol::message::Snapshot;
+use nestns_client::shared_namespaces::{Of, Relation, SharedNamespaces};
+use nestns_observe::memberships::Depth;
+use nestns_observe::process::Clock;
+use nestns_topology::{Address, Signal};
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\

@@ -3,7 +3,7 @@
 use super::command_error::CommandError;
 use super::status::Status;
 use super::target::Target;
-use crate::controller::control::message::Request;
+use nestns_client::protocol::message::Request;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {

@@ -10,9 +10,9 @@ use super::selection::{self, Selected, Selection, is_over, resolve};
 use super::standard_error;
 use super::status::Status;
 use super::target::Target;
-use crate::controller::control::message::{Reply, Request, Snapshot};
 use crate::present::count::count;
-use crate::topology::Address;
+use nestns_client::protocol::message::{Reply, Request, Snapshot};
+use nestns_topology::Address;
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\

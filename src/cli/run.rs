@@ -12,12 +12,12 @@ use super::console_reporter::{ConsoleReporter, Detail, Progress};
 use super::launch::{self, Checked};
 use super::status::Status;
 use super::topology_arguments::{TopologyArguments, Values};
-use crate::controller::{self, Command, Fixture, LinesTo, Request, SignalsFor};
-use crate::engine::plan::ProcessPlan;
-use crate::observe::namespaces;
-use crate::present::config::{self, Arrangement};
-use crate::topology::Terminal;
-use crate::topology::wrap::{self, Connection, Role};
+use nestns_observe::namespaces;
+use nestns_runtime::controller::{self, Command, Fixture, LinesTo, Request, SignalsFor};
+use nestns_runtime::engine::plan::ProcessPlan;
+use nestns_topology::Terminal;
+use nestns_topology::config::{self, Arrangement};
+use nestns_topology::wrap::{self, Connection, Role};
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
@@ -116,7 +116,7 @@ pub(super) fn run(args: Args) -> Result<Status, CommandError> {
             options.text = Some(config::toml(&checked.topology, Arrangement::Paths));
             options.fixture = Some(Fixture { status: OWN_FAILURE, on_exit: checked.topology.on_exit });
             // The command decides when the tree ends; until then its processes end as they like.
-            checked.topology.on_exit = crate::topology::OnExit::Ignore;
+            checked.topology.on_exit = nestns_topology::OnExit::Ignore;
             let process = ProcessPlan::new(&process, namespace.as_deref().unwrap_or("host"), Path::new("/"));
             let process = process.map_err(|error| CommandError::failed(error.to_string()))?;
             options.command = Some(Command { process, namespace });

@@ -9,13 +9,13 @@ use super::standard_error;
 use super::status::Status;
 use super::target;
 use super::wait::{await_end, inode};
-use crate::controller::control::client::Client;
-use crate::controller::control::client_error::ClientError;
-use crate::controller::control::message::{Force, Reply, Request};
-use crate::controller::state_directory::StateDirectory;
-use crate::controller::truth::Origin;
-use crate::diagnostic::Code;
-use crate::engine::moment::Moment;
+use nestns_client::protocol::client::Client;
+use nestns_client::protocol::client_error::ClientError;
+use nestns_client::protocol::message::{Force, Reply, Request};
+use nestns_runtime::controller::state_directory::StateDirectory;
+use nestns_runtime::controller::truth::Origin;
+use nestns_sys::moment::Moment;
+use nestns_topology::diagnostic::Code;
 
 /// The time that a controller which has ended needs at most to be gone with its state.
 const REMOVAL: Duration = Duration::from_secs(10);

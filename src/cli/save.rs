@@ -11,9 +11,9 @@ use super::output_file::{self, Existing};
 use super::status::Status;
 use super::target::{Connection, Target};
 use super::undeclared;
-use crate::controller::state_directory::{TOPOLOGY, open_file};
-use crate::controller::truth::TruthDocument;
 use crate::present::redact::Redaction;
+use nestns_client::state_directory::{TOPOLOGY, open_file};
+use nestns_runtime::controller::truth::TruthDocument;
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\

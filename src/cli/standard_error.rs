@@ -10,7 +10,7 @@ use nix::libc;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use crate::present::escape;
-use crate::sys::descriptor;
+use nestns_sys::descriptor;
 
 /// Time that a reader may take at first; after that it is not waited for any more.
 const TIMEOUT_MS: u16 = 500;

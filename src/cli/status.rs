@@ -2,7 +2,7 @@
 
 /// How a verb ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Status {
+pub(crate) enum Status {
     /// Done.
     Done,
     /// The answer is no: something failed, or nothing matched.
@@ -17,7 +17,7 @@ pub enum Status {
 
 impl Status {
     /// The number that the shell sees.
-    pub const fn code(self) -> u8 {
+    pub(crate) const fn code(self) -> u8 {
         match self {
             Self::Done => 0,
             Self::No => 1,

@@ -4,8 +4,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::file_reader::{read, reason};
-use crate::diagnostic::Source;
-use crate::topology::{Included, Surroundings};
+use nestns_topology::diagnostic::Source;
+use nestns_topology::{Included, Surroundings};
 
 /// This machine, from the directory that nestns was started in.
 #[derive(Debug, Clone)]

@@ -13,7 +13,7 @@ use super::console_reporter::charset;
 use crate::present::redact::Redaction;
 use crate::present::table::{self, Align, Cell, Column, Cut, Header, Look};
 use crate::present::tree::Colour;
-use crate::sys::terminal;
+use nestns_sys::terminal;
 
 // The arguments.
 #[derive(Debug, Clone, clap::Args)]

@@ -12,11 +12,11 @@ use super::launch;
 use super::standard_error;
 use super::status::Status;
 use super::unresponsive;
-use crate::controller::control::client::Client;
-use crate::controller::control::client_error::ClientError;
-use crate::controller::control::message::{Problem, Reply, Request, Snapshot};
-use crate::controller::discovery::{self, Found, Presence};
-use crate::observe::process;
+use nestns_client::discovery::{self, Found, Presence};
+use nestns_client::protocol::client::Client;
+use nestns_client::protocol::client_error::ClientError;
+use nestns_client::protocol::message::{Problem, Reply, Request, Snapshot};
+use nestns_observe::process;
 
 // The argument.
 #[derive(Debug, Clone, clap::Args)]

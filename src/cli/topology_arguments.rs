@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::topology::Setting;
+use nestns_topology::Setting;
 
 // The file and its variables.
 #[derive(Debug, Clone, clap::Args)]

@@ -10,8 +10,8 @@ use std::path::{Path, PathBuf};
 use super::file_reader::{read, read_all, reason};
 use super::surroundings::Machine;
 use super::topology_arguments::Values;
-use crate::diagnostic::{Code, Diagnostic, Diagnostics, Source, Sources};
-use crate::topology::{self, Parsed, Request, Setting};
+use nestns_topology::diagnostic::{Code, Diagnostic, Diagnostics, Source, Sources};
+use nestns_topology::{self, Parsed, Request, Setting};
 
 /// A file that was read.
 #[derive(Debug)]
@@ -58,7 +58,7 @@ impl TopologyFile {
     pub(super) fn parse(self, name: Option<String>) -> Parsed {
         let Self { source, stem, path, settings } = self;
         let surroundings = Machine { file: path };
-        topology::parse(Request { source, stem: &stem, name, settings, surroundings: &surroundings })
+        nestns_topology::parse(Request { source, stem: &stem, name, settings, surroundings: &surroundings })
     }
 }
 

@@ -21,15 +21,15 @@ use super::target::Target;
 use super::topology_arguments::{TopologyArguments, Values};
 use super::tree_document::TreeDocument;
 use super::undeclared;
-use crate::controller::control::message::Snapshot;
-use crate::controller::discovery;
-use crate::controller::document::{NamespaceDocument, ProcessDocument};
 use crate::present::count::count;
 use crate::present::snapshot_nodes::{self, Scope, View};
 use crate::present::state::State;
 use crate::present::topology_nodes;
 use crate::present::tree::{self, Folding, Look};
-use crate::topology::{Address, Topology};
+use nestns_client::discovery;
+use nestns_client::documents::{NamespaceDocument, ProcessDocument};
+use nestns_client::protocol::message::Snapshot;
+use nestns_topology::{Address, Topology};
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\

@@ -4,8 +4,8 @@
 
 use serde::{Serialize, Serializer};
 
-use crate::controller::document::{NamespaceDocument, ProcessDocument};
-use crate::topology::{Entry, Init, NamespaceId, Numbering, Process, Program, Topology};
+use nestns_client::documents::{NamespaceDocument, ProcessDocument};
+use nestns_topology::{Entry, Init, NamespaceId, Numbering, Process, Program, Topology};
 
 #[derive(Debug, Serialize)]
 pub(super) struct TreeDocument<'t> {

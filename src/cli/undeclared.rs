@@ -9,14 +9,15 @@ use super::command_error::CommandError;
 use super::selection;
 use super::standard_error;
 use super::target::{Connection, Target};
-use crate::controller::control::client_error::ClientError;
-use crate::controller::control::message::{Reply, Request, Snapshot};
-use crate::controller::document::NamespaceDocument;
-use crate::controller::undeclared::{Tree, Undeclared};
-use crate::observe::memberships::{self, Depth};
-use crate::observe::process::Clock;
-use crate::observe::{hostname, namespaces, undeclared};
-use crate::topology::Address;
+use nestns_client::documents::NamespaceDocument;
+use nestns_client::documents::Undeclared;
+use nestns_client::protocol::client_error::ClientError;
+use nestns_client::protocol::message::{Reply, Request, Snapshot};
+use nestns_client::undeclared::Tree;
+use nestns_observe::memberships::{self, Depth};
+use nestns_observe::process::Clock;
+use nestns_observe::{hostname, namespaces, undeclared};
+use nestns_topology::Address;
 
 /// Younger ones than this may be declared, and have been started since the controller was asked.
 const YOUNG: Duration = Duration::from_secs(2);

@@ -12,11 +12,11 @@ use nix::libc;
 use nix::unistd::Pid;
 
 use super::command_error::{CommandError, Context as _, ErrorKind};
-use crate::controller::control::client::Client;
-use crate::controller::state_directory::lock_in;
-use crate::observe::holders::{Holder, holders};
-use crate::observe::process;
-use crate::sys::pidfd::Pidfd;
+use nestns_client::protocol::client::Client;
+use nestns_client::state_directory::lock_in;
+use nestns_observe::holders::{Holder, holders};
+use nestns_observe::process;
+use nestns_sys::pidfd::Pidfd;
 
 /// How long a killed controller may take to be gone.
 const COLLAPSE: Duration = Duration::from_secs(5);

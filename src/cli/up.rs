@@ -18,18 +18,19 @@ use super::standard_error;
 use super::status::Status;
 use super::topology_arguments::TopologyArguments;
 use super::tree;
-use crate::controller::document::ExitDocument;
-use crate::controller::start_error::StartError;
-use crate::controller::startup_report::{Patience, StartupReport};
-use crate::controller::timeline::{Timeline, milliseconds};
-use crate::controller::{self, Gates, LinesTo, Request, Summary};
-use crate::engine::plan::Order;
-use crate::engine::report::Ending;
-use crate::observe::doctor::required::refused_calls;
-use crate::present::config::{self, Arrangement};
 use crate::present::count::count;
 use crate::present::duration::Human;
-use crate::topology::{Init, OnExit, Topology};
+use nestns_client::documents::ExitDocument;
+use nestns_client::documents::Timeline;
+use nestns_observe::doctor::required::refused_calls;
+use nestns_runtime::controller::start_error::StartError;
+use nestns_runtime::controller::startup_report::{Patience, StartupReport};
+use nestns_runtime::controller::timeline::milliseconds;
+use nestns_runtime::controller::{self, Gates, LinesTo, Request, Summary};
+use nestns_runtime::engine::plan::Order;
+use nestns_runtime::engine::report::Ending;
+use nestns_topology::config::{self, Arrangement};
+use nestns_topology::{Init, OnExit, Topology};
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\

@@ -15,13 +15,13 @@ use super::launch;
 use super::selection::{self, Selection, Unresolved, resolve};
 use super::status::Status;
 use super::target::{Connection, Target};
-use crate::controller::control::client_error::ClientError;
-use crate::controller::control::message::{Awaited, Reply, Request};
-use crate::controller::discovery::{self, Presence};
-use crate::controller::document::ExitDocument;
-use crate::engine::moment::Moment;
-use crate::observe::process;
-use crate::topology::{Address, Signal};
+use nestns_client::discovery::{self, Presence};
+use nestns_client::documents::ExitDocument;
+use nestns_client::protocol::client_error::ClientError;
+use nestns_client::protocol::message::{Awaited, Reply, Request};
+use nestns_observe::process;
+use nestns_sys::moment::Moment;
+use nestns_topology::{Address, Signal};
 
 /// How often it is looked whether a controller that was stopped goes on.
 const PULSE: Duration = Duration::from_millis(20);

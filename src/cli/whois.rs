@@ -11,8 +11,8 @@ use super::selection;
 use super::status::Status;
 use super::table_arguments::{Field, TableArguments};
 use super::target::Target;
-use crate::observe::machine::{Machine, Search, SpaceId};
 use crate::present::table::{Cell, Cut};
+use nestns_observe::machine::{Machine, Search, SpaceId};
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt::Write as _;
 
 use super::facts::{Facts, Observer, Sight};
-use crate::topology::Address;
+use nestns_topology::Address;
 
 /// Number of instances from which on they are grouped: fewer are easier to read one by one.
 const MANY: usize = 8;

@@ -6,7 +6,7 @@ use serde::Serialize;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 #[expect(missing_docs, reason = "the variants are their names")]
-pub enum Status {
+pub(crate) enum Status {
     Passed,
     Failed,
     Skipped,
@@ -17,46 +17,46 @@ pub enum Status {
 /// Place of a declaration.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[expect(missing_docs, reason = "the fields are their names")]
-pub struct Place {
-    pub file: String,
-    pub line: u32,
+pub(crate) struct Place {
+    pub(crate) file: String,
+    pub(crate) line: u32,
 }
 
 /// A case.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Case {
+pub(crate) struct Case {
     /// The expectation, as a sentence.
-    pub name: String,
+    pub(crate) name: String,
     /// Outcome.
-    pub status: Status,
+    pub(crate) status: Status,
     /// The expectation, in a few words.
-    pub expected: String,
+    pub(crate) expected: String,
     /// The finding; if skipped, the reason.
-    pub found: String,
+    pub(crate) found: String,
     /// Place of the declaration; `None` if it was on the command line.
-    pub place: Option<Place>,
+    pub(crate) place: Option<Place>,
     /// The cells that differ.
-    pub rows: Vec<Row>,
+    pub(crate) rows: Vec<Row>,
 }
 
 /// Cell of the matrix that is not as expected.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Row {
+pub(crate) struct Row {
     /// The observer.
-    pub observer: String,
+    pub(crate) observer: String,
     /// The process observed.
-    pub process: String,
+    pub(crate) process: String,
     /// `·` for what should be invisible.
-    pub expected: String,
+    pub(crate) expected: String,
     /// The number under which it is seen, or `·`.
-    pub found: String,
+    pub(crate) found: String,
     /// The number on the host of the process.
-    pub host: Option<i32>,
+    pub(crate) host: Option<i32>,
 }
 
 impl Case {
     /// Number of cases with a status.
-    pub fn count(cases: &[Self], status: Status) -> usize {
+    pub(crate) fn count(cases: &[Self], status: Status) -> usize {
         cases.iter().filter(|case| case.status == status).count()
     }
 }

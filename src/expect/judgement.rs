@@ -2,16 +2,16 @@
 
 use super::case::{Case, Place, Row, Status};
 use super::facts::{Facts, ProcessFact, Seen, Sight};
-use crate::topology::Address;
-use crate::topology::State;
-use crate::topology::address::{Reading, Wanted};
-use crate::topology::expectation::{Assertion, Claim, Expectation, Via};
+use nestns_topology::Address;
+use nestns_topology::State;
+use nestns_topology::address::{Reading, Wanted};
+use nestns_topology::expectation::{Assertion, Claim, Expectation, Via};
 
 /// Mark for an invisible process.
 const INVISIBLE: &str = "·";
 
 /// Compares an expectation with the facts; one case for each claim. `files` are those of the topology.
-pub fn judge(expectation: &Expectation, facts: &Facts, files: &[String]) -> Vec<Case> {
+pub(crate) fn judge(expectation: &Expectation, facts: &Facts, files: &[String]) -> Vec<Case> {
     expectation.claims.iter().map(|claim| case(claim, expectation.via, facts, files)).collect()
 }
 

@@ -9,10 +9,10 @@ use std::fmt::Write as _;
 
 use super::alike::Alike;
 use super::facts::{Facts, Sight};
-use crate::topology::expectation::Via;
+use nestns_topology::expectation::Via;
 
 /// Expectations that hold, as TOML.
-pub fn learn(facts: &Facts) -> String {
+pub(crate) fn learn(facts: &Facts) -> String {
     let mut text = String::new();
     if let Some(sight) = facts.sights.get(&Via::Chain) {
         let alike = Alike::of(facts, sight);

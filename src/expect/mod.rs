@@ -4,12 +4,12 @@
 //! decides when to look again.
 
 mod alike;
-pub mod case;
-pub mod facts;
+pub(crate) mod case;
+pub(crate) mod facts;
 mod judgement;
 mod learning;
-pub mod report;
+pub(crate) mod report;
 
-pub use case::{Case, Place, Status};
-pub use judgement::judge;
-pub use learning::learn;
+pub(crate) use case::{Case, Place, Status};
+pub(crate) use judgement::judge;
+pub(crate) use learning::learn;

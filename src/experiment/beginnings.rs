@@ -6,8 +6,8 @@ use nix::unistd::{Pid, getpid};
 
 use super::Finding;
 use super::stage::{Line, Stage, Where, cast, wait};
-use crate::observe::process::Process;
-use crate::sys::access::may_signal;
+use nestns_observe::process::Process;
+use nestns_sys::access::may_signal;
 
 /// Reports its own PID and blocks.
 fn introduce(line: &Line) {

@@ -6,9 +6,9 @@ use nix::unistd::{Pid, getpid, getppid};
 use super::Finding;
 use super::ends::be_orphaned;
 use super::stage::{Line, Stage, Where, await_end, cast, wait};
-use crate::observe::process::Process;
-use crate::sys::access::may_signal;
-use crate::sys::channel::Wait;
+use nestns_observe::process::Process;
+use nestns_sys::access::may_signal;
+use nestns_sys::channel::Wait;
 
 /// Reports its own PID and its parent's, and blocks.
 fn introduce(line: &Line) {

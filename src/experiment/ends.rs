@@ -8,7 +8,7 @@ use nix::unistd::{ForkResult, getppid};
 
 use super::stage::{Line, Stage, Where, await_end, cast, note, wait};
 use super::{Finding, explain};
-use crate::sys::fork::{exit_now, fork};
+use nestns_sys::fork::{exit_now, fork};
 
 pub(super) fn root_death(_: Stage) -> nix::Result<Finding> {
     // Each keeps the writing end of a pipe open for as long as it lives; the last to die closes it.

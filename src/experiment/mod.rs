@@ -15,15 +15,15 @@ mod stage;
 use nix::errno::Errno;
 use serde::{Deserialize, Serialize};
 
-use crate::observe::doctor::{ceiling, files};
-use crate::sys::errno::spelled;
+use nestns_observe::doctor::{ceiling, files};
+use nestns_sys::errno::spelled;
 use stage::Stage;
-pub use stage::StageError;
+pub(crate) use stage::StageError;
 
 /// Outcome of an experiment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Verdict {
+pub(crate) enum Verdict {
     /// The kernel does as claimed.
     Holds,
     /// The kernel does not do as claimed.
@@ -34,7 +34,7 @@ pub enum Verdict {
 
 impl Verdict {
     /// The word, as in documents.
-    pub const fn word(self) -> &'static str {
+    pub(crate) const fn word(self) -> &'static str {
         match self {
             Self::Holds => "holds",
             Self::Fails => "fails",
@@ -45,11 +45,11 @@ impl Verdict {
 
 /// Answer of the kernel.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Finding {
+pub(crate) struct Finding {
     /// The answer in words and numbers.
-    pub found: String,
+    pub(crate) found: String,
     /// Conclusion from the answer.
-    pub verdict: Verdict,
+    pub(crate) verdict: Verdict,
     /// Number of processes when no further one could be made; the caller can determine the limit from outside.
     pub(crate) shortage: Option<u64>,
 }
@@ -64,7 +64,7 @@ impl Finding {
     }
 
     /// Finding for an experiment that had no stage.
-    pub fn without_stage(error: &StageError) -> Self {
+    pub(crate) fn without_stage(error: &StageError) -> Self {
         let limit = if error.errno == Errno::EAGAIN { Some(ceiling::reached(&[])) } else { file_limit(error.errno) };
         let limit = limit.map_or_else(String::new, |limit| format!("; {limit}"));
         Self::skip(format!("cannot create the namespaces for experiments: {error}{limit}"))
@@ -82,20 +82,20 @@ impl Finding {
 
 /// Experiment about one behaviour of the kernel.
 #[derive(Debug, Clone, Copy)]
-pub struct Experiment {
+pub(crate) struct Experiment {
     /// Name on the command line.
-    pub id: &'static str,
+    pub(crate) id: &'static str,
     /// The claim.
-    pub hypothesis: &'static str,
+    pub(crate) hypothesis: &'static str,
     /// Namespaces and processes: `outside > inside`, `one & another`.
-    pub layout: &'static str,
+    pub(crate) layout: &'static str,
     /// Procedure.
-    pub did: &'static str,
+    pub(crate) did: &'static str,
     perform: fn(Stage) -> nix::Result<Finding>,
 }
 
 /// All experiments, in the order of a lesson.
-pub const ALL: [Experiment; 15] = [
+pub(crate) const ALL: [Experiment; 15] = [
     Experiment {
         id: "pid-one",
         hypothesis: "The first process in a PID namespace is PID 1 there.",
@@ -208,7 +208,7 @@ pub const ALL: [Experiment; 15] = [
 ];
 
 /// Experiment with this name.
-pub fn find(id: &str) -> Option<&'static Experiment> {
+pub(crate) fn find(id: &str) -> Option<&'static Experiment> {
     ALL.iter().find(|experiment| experiment.id == id)
 }
 
@@ -218,7 +218,7 @@ impl Experiment {
     /// # Errors
     ///
     /// When there is no stage, because namespaces cannot be made here.
-    pub fn run(&self) -> Result<Finding, StageError> {
+    pub(crate) fn run(&self) -> Result<Finding, StageError> {
         let perform = self.perform;
         let mut finding = stage::set(move |stage| {
             let unable = |errno| {

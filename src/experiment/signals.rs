@@ -7,14 +7,14 @@ use nix::unistd::Pid;
 
 use super::Finding;
 use super::stage::{Line, Stage, Where, cast, note, wait};
-use crate::sys::pidfd::Pidfd;
+use nestns_sys::pidfd::Pidfd;
 
 pub(super) fn deaf_init(_: Stage) -> nix::Result<Finding> {
     let first = cast(Where::New, |line| {
         // From inside: 2 kills 1.
         let Ok(second) = cast(Where::Here, |_| {
             let result = Pidfd::open(Pid::from_raw(1)).and_then(|pidfd| pidfd.signal(Signal::SIGKILL as i32));
-            crate::sys::fork::exit_now(i32::from(result.is_err()));
+            nestns_sys::fork::exit_now(i32::from(result.is_err()));
         }) else {
             return;
         };

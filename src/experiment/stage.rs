@@ -26,12 +26,12 @@ use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::{ForkResult, Pid, ftruncate, getegid, geteuid, getpid, pipe2, setsid};
 
 use super::Finding;
-use crate::observe::namespaces;
-use crate::sys::channel::{Channel, Wait};
-use crate::sys::errno::number_of;
-use crate::sys::fork::{exit_now, fork};
-use crate::sys::pidfd::Pidfd;
-use crate::sys::reap::await_child;
+use nestns_observe::namespaces;
+use nestns_sys::channel::{Channel, Wait};
+use nestns_sys::errno::number_of;
+use nestns_sys::fork::{exit_now, fork};
+use nestns_sys::pidfd::Pidfd;
+use nestns_sys::reap::await_child;
 
 /// Time limit of an experiment.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -41,11 +41,11 @@ const SILENCE: Duration = Duration::from_secs(10);
 /// Reason why there is no stage.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot {what}: {}", super::explain(*errno))]
-pub struct StageError {
+pub(crate) struct StageError {
     /// The step that failed.
-    pub what: &'static str,
+    pub(crate) what: &'static str,
     /// Errno of that step.
-    pub errno: Errno,
+    pub(crate) errno: Errno,
 }
 
 /// Properties of a stage that an experimenter has to know.

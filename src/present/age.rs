@@ -9,7 +9,7 @@ use std::time::{Duration, SystemTime};
 const LAST: u64 = 253_402_300_799;
 
 /// The date of a moment that a document has, in seconds since 1970; one outside of the years 1970 to 9999 is the nearest.
-pub fn date(since: f64) -> String {
+pub(crate) fn date(since: f64) -> String {
     let beyond = if since > 0.0 { Duration::MAX } else { Duration::ZERO };
     let time = Duration::try_from_secs_f64(since).unwrap_or(beyond).min(Duration::from_secs(LAST));
     humantime::format_rfc3339_millis(SystemTime::UNIX_EPOCH + time).to_string()
@@ -17,7 +17,7 @@ pub fn date(since: f64) -> String {
 
 /// An age that displays as `0s`, `12s`, `3m`, `5h`, `2d`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Age(pub Duration);
+pub(crate) struct Age(pub Duration);
 
 impl fmt::Display for Age {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

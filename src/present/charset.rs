@@ -2,7 +2,7 @@
 
 /// The characters to draw with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Charset {
+pub(crate) enum Charset {
     /// Lines, dots and ellipses.
     #[default]
     Unicode,

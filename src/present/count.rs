@@ -6,13 +6,13 @@ use std::fmt;
 
 /// Number of things, with their noun.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Count<'a> {
+pub(crate) struct Count<'a> {
     number: usize,
     noun: &'a str,
 }
 
 /// Makes a count; the noun is given in the singular.
-pub const fn count(number: usize, noun: &str) -> Count<'_> {
+pub(crate) const fn count(number: usize, noun: &str) -> Count<'_> {
     Count { number, noun }
 }
 

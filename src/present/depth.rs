@@ -10,14 +10,14 @@ use anstyle::{Ansi256Color, Style};
 const RAMP: [u8; 8] = [74, 214, 36, 175, 178, 33, 246, 217];
 
 /// The style of a level: 0 is the host and plain, 1 a namespace directly below it. From 9 on the ramp repeats, underlined.
-pub const fn style(level: usize) -> Style {
+pub(crate) const fn style(level: usize) -> Style {
     let Some(step) = level.checked_sub(1) else { return Style::new() };
     let style = Ansi256Color(RAMP[step % RAMP.len()]).on_default();
     if step < RAMP.len() { style } else { style.underline() }
 }
 
 /// Colour of a level in red, green and blue, for pictures; the host has none of its own and is given a grey.
-pub const fn rgb(level: usize) -> [u8; 3] {
+pub(crate) const fn rgb(level: usize) -> [u8; 3] {
     const STEPS: [u8; 6] = [0, 95, 135, 175, 215, 255];
     let Some(step) = level.checked_sub(1) else { return [128; 3] };
     // The 256 colours are 16 named ones, a cube of 6 x 6 x 6, and 24 greys.

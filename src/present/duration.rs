@@ -7,17 +7,17 @@ use std::time::Duration;
 
 /// A duration that displays as `420 µs`, `6 ms`, `1.24 s`, `12.3 s`, `2 m 3 s`, `1 h 4 m` or `3 d 2 h`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Human(pub Duration);
+pub(crate) struct Human(pub Duration);
 
 impl Human {
     /// Duration from the seconds of a document; a number that no duration has becomes the nearest one.
-    pub fn of_seconds(seconds: f64) -> Self {
+    pub(crate) fn of_seconds(seconds: f64) -> Self {
         let beyond = if seconds > 0.0 { Duration::MAX } else { Duration::ZERO };
         Self(Duration::try_from_secs_f64(seconds).unwrap_or(beyond))
     }
 
     /// Duration from the milliseconds of a document.
-    pub fn of_milliseconds(milliseconds: f64) -> Self {
+    pub(crate) fn of_milliseconds(milliseconds: f64) -> Self {
         Self::of_seconds(milliseconds / 1e3)
     }
 }

@@ -6,7 +6,7 @@
 
 /// The text with every control character written out, `\n` and `\u{1b}` for example, and so everything that reorders or
 /// breaks lines, and what is not a character at all, which XML refuses.
-pub fn escape(text: &str) -> String {
+pub(crate) fn escape(text: &str) -> String {
     // Nearly all names are made of these, and there are as many as lines in a tree.
     if text.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
         return text.to_owned();
@@ -24,7 +24,7 @@ pub fn escape(text: &str) -> String {
 
 /// Treatment of the colours in a text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Colours {
+pub(crate) enum Colours {
     /// Colours are kept, and end with the text.
     #[default]
     Kept,
@@ -34,7 +34,7 @@ pub enum Colours {
 
 /// A line of a program, without its line feed, with no effect but colours: other controls are written out, except tabs,
 /// and a carriage return at the end is left out.
-pub fn line(text: &[u8], colours: Colours, to: &mut Vec<u8>) {
+pub(crate) fn line(text: &[u8], colours: Colours, to: &mut Vec<u8>) {
     let end = text.iter().rposition(|&byte| byte != b'\r').map_or(0, |end| end + 1);
     let mut text = &text[..end];
     if text.iter().all(|byte| matches!(byte, b' '..=b'~' | b'\t')) {
@@ -83,7 +83,7 @@ pub fn line(text: &[u8], colours: Colours, to: &mut Vec<u8>) {
 }
 
 /// A text of ours of several lines, in which there may be words of others: it keeps its lines and its colours.
-pub fn message(text: &str) -> String {
+pub(crate) fn message(text: &str) -> String {
     let mut shown = Vec::with_capacity(text.len());
     for whole in text.split_inclusive('\n') {
         let (words, end) = whole.strip_suffix('\n').map_or((whole, &b""[..]), |words| (words, b"\n"));

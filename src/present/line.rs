@@ -4,14 +4,14 @@ use super::charset::Charset;
 use super::depth;
 use super::escape::{self, Colours};
 use super::tree::Colour;
-use crate::controller::event_sink::Stream;
+use nestns_client::journal::Stream;
 
 /// The widest path in front of a line; a longer one is cut in the middle.
 const WIDEST: usize = 32;
 
 /// Treatment of control characters and escape sequences of programs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Controls {
+pub(crate) enum Controls {
     /// Made visible, not obeyed: a line cannot overwrite another program's.
     #[default]
     Shown,
@@ -21,25 +21,25 @@ pub enum Controls {
 
 /// Style of lines.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Lines {
+pub(crate) struct Lines {
     /// Colour of the depth; if on, the programs' own colours are kept.
-    pub colour: Colour,
+    pub(crate) colour: Colour,
     /// Treatment of everything else besides text that programs write.
-    pub controls: Controls,
+    pub(crate) controls: Controls,
     /// Characters that the bar is drawn with.
-    pub charset: Charset,
+    pub(crate) charset: Charset,
     width: usize,
 }
 
 impl Lines {
     /// Style with a column as wide as the widest of the paths needs it.
-    pub fn new<'a>(colour: Colour, charset: Charset, paths: impl IntoIterator<Item = &'a str>) -> Self {
+    pub(crate) fn new<'a>(colour: Colour, charset: Charset, paths: impl IntoIterator<Item = &'a str>) -> Self {
         let width = paths.into_iter().map(|path| path.chars().count()).max().unwrap_or(0).min(WIDEST);
         Self { colour, controls: Controls::Shown, charset, width }
     }
 
     /// Renders one line, with its line feed.
-    pub fn render(&self, path: &str, stream: Stream, text: &[u8]) -> Vec<u8> {
+    pub(crate) fn render(&self, path: &str, stream: Stream, text: &[u8]) -> Vec<u8> {
         let level = path.split('/').count() - 1;
         let style = if self.colour == Colour::On { depth::style(level) } else { anstyle::Style::new() };
         let bar = match (self.charset, stream) {

@@ -19,22 +19,22 @@ use super::tree::Colour;
 
 /// A line of cells, across or down.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Line {
+pub(crate) struct Line {
     /// Path, the name of the line.
-    pub path: String,
+    pub(crate) path: String,
     /// Depth; the host is 0.
-    pub level: usize,
+    pub(crate) level: usize,
     /// Number of instances that it stands for.
-    pub count: usize,
+    pub(crate) count: usize,
     /// Key of the declaration: only lines with the same one are folded.
-    pub kin: u64,
+    pub(crate) kin: u64,
     /// Instances that a folded column is about, seen from a row's.
-    pub relation: Relation,
+    pub(crate) relation: Relation,
 }
 
 /// Instances that are meant, of several in one line.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub enum Relation {
+pub(crate) enum Relation {
     /// Each of them.
     #[default]
     All,
@@ -48,41 +48,41 @@ pub enum Relation {
 
 /// Content of a cell.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Mark {
+pub(crate) struct Mark {
     /// The lowest number.
-    pub first: i32,
+    pub(crate) first: i32,
     /// The highest number; the same, if it is one cell's.
-    pub last: i32,
+    pub(crate) last: i32,
     /// Text in place of the number.
-    pub refused: Option<String>,
+    pub(crate) refused: Option<String>,
 }
 
 /// A matrix.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Matrix {
+pub(crate) struct Matrix {
     /// Rows, top to bottom.
-    pub rows: Vec<Line>,
+    pub(crate) rows: Vec<Line>,
     /// Columns, left to right.
-    pub columns: Vec<Line>,
+    pub(crate) columns: Vec<Line>,
     /// Marks by row and column.
-    pub marks: BTreeMap<(usize, usize), Mark>,
+    pub(crate) marks: BTreeMap<(usize, usize), Mark>,
     /// Cells without anything that could be seen: a folded column of a row's own has none of another row's.
-    pub void: BTreeSet<(usize, usize)>,
+    pub(crate) void: BTreeSet<(usize, usize)>,
     /// Columns about which nothing is known.
-    pub blind: Vec<usize>,
+    pub(crate) blind: Vec<usize>,
 }
 
 /// Style of a matrix.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the fields are their types")]
-pub struct Look {
-    pub charset: Charset,
-    pub colour: Colour,
+pub(crate) struct Look {
+    pub(crate) charset: Charset,
+    pub(crate) colour: Colour,
 }
 
 impl Line {
     /// A line that stands for one instance.
-    pub fn new(path: impl Into<String>, level: usize) -> Self {
+    pub(crate) fn new(path: impl Into<String>, level: usize) -> Self {
         Self { path: path.into(), level, count: 1, kin: 0, relation: Relation::All }
     }
 }
@@ -106,20 +106,20 @@ impl Matrix {
     /// Folds instances of one declaration into one line, in rows and columns, where that stays true. A cell has the
     /// lowest and the highest of all their numbers.
     #[must_use]
-    pub fn folded(&self) -> Self {
+    pub(crate) fn folded(&self) -> Self {
         fold::fold(self)
     }
 
     /// Swaps rows and columns. Only columns can be blind.
     #[must_use]
-    pub fn transposed(self) -> Self {
+    pub(crate) fn transposed(self) -> Self {
         let marks = self.marks.into_iter().map(|((row, column), mark)| ((column, row), mark)).collect();
         let void = self.void.into_iter().map(|(row, column)| (column, row)).collect();
         Self { rows: self.columns, columns: self.rows, marks, void, blind: Vec::new() }
     }
 
     /// Draws it; every line ends with a line feed, none with a space.
-    pub fn render(&self, look: Look) -> String {
+    pub(crate) fn render(&self, look: Look) -> String {
         let headers: Vec<String> = short_names(&self.columns).iter().map(|name| escape(name)).collect();
         let names: Vec<String> = self.rows.iter().map(|row| escape(&called(row, &row.path))).collect();
         let texts: BTreeMap<(usize, usize), String> =

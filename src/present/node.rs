@@ -5,20 +5,20 @@
 use std::fmt;
 
 use super::state::State;
-use crate::topology::{Entry, Labels};
+use nestns_topology::{Entry, Labels};
 
 /// Last segment of a path in its parts: `w.17` has the stem `w` and the index 17, `t.2.5` the stem `t.2`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct Label {
+pub(crate) struct Label {
     /// Declared name; empty for an undeclared process, which has a number only.
-    pub stem: String,
+    pub(crate) stem: String,
     /// Number of a generated instance.
-    pub index: Option<usize>,
+    pub(crate) index: Option<usize>,
 }
 
 impl Label {
     /// Splits a name.
-    pub fn of(name: &str) -> Self {
+    pub(crate) fn of(name: &str) -> Self {
         match name.rsplit_once('.').map(|(stem, index)| (stem, index.parse())) {
             Some((stem, Ok(index))) => Self { stem: stem.to_owned(), index: Some(index) },
             _ => Self { stem: name.to_owned(), index: None },
@@ -26,7 +26,7 @@ impl Label {
     }
 
     /// Label of a process without a name, `vm#17`: its number.
-    pub fn of_number(name: &str) -> Self {
+    pub(crate) fn of_number(name: &str) -> Self {
         match name.rsplit_once('#').map(|(_, number)| number.parse()) {
             Some(Ok(number)) => Self { stem: String::new(), index: Some(number) },
             _ => Self::of(name),
@@ -47,7 +47,7 @@ impl fmt::Display for Label {
 
 /// Kind of a node.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub(crate) enum Kind {
     /// A namespace, and with it the process that is its PID 1.
     Namespace,
     /// A process.
@@ -56,7 +56,7 @@ pub enum Kind {
 
 /// Program of a process; for a namespace, that of its PID 1.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Runs {
+pub(crate) enum Runs {
     /// nestns itself, which ends when all others have ended.
     Builtin,
     /// nestns itself, which waits for ever.
@@ -77,37 +77,37 @@ impl fmt::Display for Runs {
 
 /// Facts that have no room in a line of a tree; pictures have some.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Facts {
+pub(crate) struct Facts {
     /// The whole path.
-    pub path: String,
+    pub(crate) path: String,
     /// Program.
-    pub runs: Runs,
+    pub(crate) runs: Runs,
     /// Way into its namespace.
-    pub entry: Entry,
+    pub(crate) entry: Entry,
     /// Description by the author.
-    pub description: Option<String>,
+    pub(crate) description: Option<String>,
     /// Labels to select by.
-    pub labels: Labels,
+    pub(crate) labels: Labels,
 }
 
 /// Namespace or process to show, with its children.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Node {
+pub(crate) struct Node {
     /// Name.
-    pub label: Label,
+    pub(crate) label: Label,
     /// Kind.
-    pub kind: Kind,
+    pub(crate) kind: Kind,
     /// PIDs, outermost first: the host's, `None` if only the file is known, then one for each level. Empty for a
     /// process that has ended, or is invisible from the point of view.
-    pub pids: Vec<Option<i32>>,
+    pub(crate) pids: Vec<Option<i32>>,
     /// Life-cycle state; `None` if only the file is known.
-    pub state: Option<State>,
+    pub(crate) state: Option<State>,
     /// Free text at the end of the line.
-    pub note: String,
+    pub(crate) note: String,
     /// Further facts.
-    pub facts: Facts,
+    pub(crate) facts: Facts,
     /// Children in the order in which they are shown.
-    pub children: Vec<Node>,
+    pub(crate) children: Vec<Node>,
 }
 
 #[cfg(test)]

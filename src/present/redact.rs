@@ -9,7 +9,7 @@ use serde_json::Value;
 
 /// Treatment of values that are different on every run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Redaction {
+pub(crate) enum Redaction {
     /// Values are shown.
     #[default]
     Off,
@@ -37,27 +37,27 @@ const TIMES: [&str; 5] = ["since", "start_time", "age", "started", "boot_id"];
 
 impl Redaction {
     /// Text of a host PID; 0 is no process, on every run.
-    pub fn host_pid(self, pid: i32) -> String {
+    pub(crate) fn host_pid(self, pid: i32) -> String {
         if pid == 0 { pid.to_string() } else { self.replace(pid, PID) }
     }
 
     /// Text of an inode or an id.
-    pub fn inode(self, inode: u64) -> String {
+    pub(crate) fn inode(self, inode: u64) -> String {
         self.replace(inode, NAMESPACE)
     }
 
     /// Text of a time.
-    pub fn time(self, time: impl Display) -> String {
+    pub(crate) fn time(self, time: impl Display) -> String {
         self.replace(time, TIME)
     }
 
     /// Text of a measurement.
-    pub fn measure(self, measure: impl Display) -> String {
+    pub(crate) fn measure(self, measure: impl Display) -> String {
         self.replace(measure, MEASURE)
     }
 
     /// Text of a chain of PIDs, the host's first.
-    pub fn chain(self, pids: &[Option<i32>]) -> String {
+    pub(crate) fn chain(self, pids: &[Option<i32>]) -> String {
         let number = |(level, pid): (usize, &Option<i32>)| match (level, pid) {
             (_, None) => "?".to_owned(),
             (0, Some(pid)) => self.host_pid(*pid),
@@ -67,7 +67,7 @@ impl Redaction {
     }
 
     /// Redacts a whole document.
-    pub fn document(self, document: &mut Value) {
+    pub(crate) fn document(self, document: &mut Value) {
         if self == Self::On {
             redact(document);
         }

@@ -11,7 +11,7 @@ use super::tree::Colour;
 
 /// Section of a sheet.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Section {
+pub(crate) struct Section {
     title: String,
     style: Style,
     rows: Vec<(String, Vec<String>)>,
@@ -19,30 +19,30 @@ pub struct Section {
 
 impl Section {
     /// An empty section, which is not shown.
-    pub fn new(title: impl Into<String>) -> Self {
+    pub(crate) fn new(title: impl Into<String>) -> Self {
         Self { title: title.into(), style: Style::new(), rows: Vec::new() }
     }
 
     /// Sets the style.
     #[must_use]
-    pub fn style(self, style: Style) -> Self {
+    pub(crate) fn style(self, style: Style) -> Self {
         Self { style, ..self }
     }
 
     /// Adds a line; an empty value is shown as absent.
-    pub fn put(&mut self, key: impl Into<String>, value: &(impl ToString + ?Sized)) {
+    pub(crate) fn put(&mut self, key: impl Into<String>, value: &(impl ToString + ?Sized)) {
         self.rows.push((key.into(), vec![value.to_string()]));
     }
 
     /// Adds a line if there is a value.
-    pub fn maybe(&mut self, key: impl Into<String>, value: Option<impl ToString>) {
+    pub(crate) fn maybe(&mut self, key: impl Into<String>, value: Option<impl ToString>) {
         if let Some(value) = value {
             self.put(key, &value);
         }
     }
 
     /// Adds a line for each value, with the key before the first.
-    pub fn list(&mut self, key: impl Into<String>, values: Vec<String>) {
+    pub(crate) fn list(&mut self, key: impl Into<String>, values: Vec<String>) {
         if !values.is_empty() {
             self.rows.push((key.into(), values));
         }
@@ -50,7 +50,7 @@ impl Section {
 }
 
 /// Draws a sheet.
-pub fn render(sections: &[Section], colour: Colour) -> String {
+pub(crate) fn render(sections: &[Section], colour: Colour) -> String {
     let keys = sections.iter().flat_map(|section| &section.rows).map(|(key, _)| key.width());
     let width = keys.max().unwrap_or(0);
     let mut text = String::new();

@@ -5,12 +5,12 @@ use std::collections::{HashMap, HashSet};
 use super::node::{Facts, Kind, Label, Node, Runs};
 use super::state::State;
 use super::topology_nodes::short;
-use crate::controller::document::{ExitDocument, NamespaceDocument, ProcessDocument};
-use crate::topology::{Entry, Signal};
+use nestns_client::documents::{ExitDocument, NamespaceDocument, ProcessDocument};
+use nestns_topology::{Entry, Signal};
 
 /// Point of view: PIDs are those seen from there, and a process outside of it has none.
 #[derive(Debug, Clone, Copy)]
-pub enum View<'a> {
+pub(crate) enum View<'a> {
     /// The host.
     Host,
     /// This namespace.
@@ -21,15 +21,15 @@ pub enum View<'a> {
 
 /// Part of a topology whose nodes are made.
 #[derive(Debug, Clone)]
-pub struct Scope<'a> {
+pub(crate) struct Scope<'a> {
     /// The paths of namespaces, those around them with them.
-    pub namespaces: HashSet<&'a str>,
+    pub(crate) namespaces: HashSet<&'a str>,
     /// Paths of processes.
-    pub processes: HashSet<&'a str>,
+    pub(crate) processes: HashSet<&'a str>,
 }
 
 /// The nodes of a scope of a topology, outermost first.
-pub fn nodes<'a>(
+pub(crate) fn nodes<'a>(
     namespaces: &'a [NamespaceDocument],
     processes: &'a [ProcessDocument],
     scope: &Scope<'_>,

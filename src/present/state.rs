@@ -5,10 +5,10 @@
 use anstyle::{AnsiColor, Style};
 
 use super::charset::Charset;
-pub use crate::topology::State;
+pub(crate) use nestns_topology::State;
 
 /// One column wide.
-pub const fn symbol(state: State, charset: Charset) -> &'static str {
+pub(crate) const fn symbol(state: State, charset: Charset) -> &'static str {
     let (unicode, ascii) = match state {
         State::Creating => ("◌", "."),
         State::Created => ("○", "o"),
@@ -27,7 +27,7 @@ pub const fn symbol(state: State, charset: Charset) -> &'static str {
 }
 
 /// The colour.
-pub const fn style(state: State) -> Style {
+pub(crate) const fn style(state: State) -> Style {
     match state {
         State::Running | State::Ready => AnsiColor::Green.on_default(),
         State::Creating | State::Created | State::Paused | State::Stopping | State::Killing => {

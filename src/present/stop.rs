@@ -6,13 +6,13 @@ use super::count::count;
 use super::duration::Human;
 use super::escape::escape;
 use super::table::aligned;
-use crate::controller::timeline::{How, Step, Timeline};
+use nestns_client::documents::{How, Step, Timeline};
 
 /// Number of steps from which on only the remarkable ones are shown.
 const MANY: usize = 40;
 
 /// The table, with a title line. Every line ends with a line feed.
-pub fn render(timeline: &Timeline) -> String {
+pub(crate) fn render(timeline: &Timeline) -> String {
     let time = |ms: f64| Human::of_milliseconds(ms).to_string();
     let is_ordinary = |step: &Step| step.how == How::Exited && step.handled != Some(false);
     let (shown, hidden): (Vec<&Step>, Vec<&Step>) =
@@ -47,7 +47,7 @@ fn how(step: &Step) -> String {
         (How::Exited, Some(0)) | (How::Collapsed | How::KilledAtDeadline, _) | (_, None) => String::new(),
         (How::Exited, Some(code)) => format!(" with {code}"),
         (How::Signalled, Some(code)) => {
-            format!(" by {}", crate::topology::Signal::from_number(i32::from(code) - 128))
+            format!(" by {}", nestns_topology::Signal::from_number(i32::from(code) - 128))
         }
     };
     let asked = step.asked_by_pid.map(|pid| format!(", asked by PID {pid} inside")).unwrap_or_default();

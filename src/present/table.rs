@@ -18,7 +18,7 @@ const NARROWEST: usize = 8;
 
 /// Alignment of the cells of a column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Align {
+pub(crate) enum Align {
     /// Left, for words.
     Left,
     /// Right, for numbers.
@@ -27,7 +27,7 @@ pub enum Align {
 
 /// Treatment of a cell that is too wide for a terminal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Cut {
+pub(crate) enum Cut {
     /// The cell stays whole: half a number is a wrong one.
     Never,
     /// The end of the cell is cut off.
@@ -39,15 +39,15 @@ pub enum Cut {
 /// A column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the fields are their types")]
-pub struct Column {
-    pub header: &'static str,
-    pub align: Align,
-    pub cut: Cut,
+pub(crate) struct Column {
+    pub(crate) header: &'static str,
+    pub(crate) align: Align,
+    pub(crate) cut: Cut,
 }
 
 /// Content of one row of one column.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Cell {
+pub(crate) enum Cell {
     /// Text, in this style if there is colour.
     Text(String, Style),
     /// Absent value.
@@ -58,24 +58,24 @@ pub enum Cell {
 
 impl Cell {
     /// Plain text.
-    pub fn text(text: &(impl ToString + ?Sized)) -> Self {
+    pub(crate) fn text(text: &(impl ToString + ?Sized)) -> Self {
         Self::Text(text.to_string(), Style::new())
     }
 
     /// Text in a style.
-    pub fn styled(text: &(impl ToString + ?Sized), style: Style) -> Self {
+    pub(crate) fn styled(text: &(impl ToString + ?Sized), style: Style) -> Self {
         Self::Text(text.to_string(), style)
     }
 
     /// A text, or no value.
-    pub fn maybe(text: Option<impl ToString>) -> Self {
+    pub(crate) fn maybe(text: Option<impl ToString>) -> Self {
         text.map_or(Self::None, |text| Self::text(&text))
     }
 }
 
 /// Line with the names of the columns.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Header {
+pub(crate) enum Header {
     /// Shown.
     #[default]
     Shown,
@@ -86,16 +86,16 @@ pub enum Header {
 /// Style of a table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[expect(missing_docs, reason = "the fields are their types")]
-pub struct Look {
-    pub charset: Charset,
-    pub colour: Colour,
-    pub header: Header,
+pub(crate) struct Look {
+    pub(crate) charset: Charset,
+    pub(crate) colour: Colour,
+    pub(crate) header: Header,
     /// Number of columns of a terminal; `None` if nothing is to be cut.
-    pub width: Option<usize>,
+    pub(crate) width: Option<usize>,
 }
 
 /// Draws a table; every line ends with a line feed, none with a space.
-pub fn render(columns: &[Column], rows: &[Vec<Cell>], look: Look) -> String {
+pub(crate) fn render(columns: &[Column], rows: &[Vec<Cell>], look: Look) -> String {
     let mut lines: Vec<Vec<(String, Style)>> = Vec::with_capacity(rows.len() + 1);
     if look.header == Header::Shown {
         lines.push(columns.iter().map(|column| (column.header.to_owned(), Style::new())).collect());
@@ -114,7 +114,7 @@ pub fn render(columns: &[Column], rows: &[Vec<Cell>], look: Look) -> String {
 }
 
 /// Draws rows of words without colours, each column as wide as its widest word; nothing is cut or replaced.
-pub fn aligned<const N: usize>(rows: &[[String; N]]) -> String {
+pub(crate) fn aligned<const N: usize>(rows: &[[String; N]]) -> String {
     let widths: [usize; N] = std::array::from_fn(|place| rows.iter().map(|row| row[place].width()).max().unwrap_or(0));
     let mut text = String::new();
     for row in rows {
@@ -129,7 +129,7 @@ pub fn aligned<const N: usize>(rows: &[[String; N]]) -> String {
 
 /// A line under way: pieces in columns, with two spaces between them and none at the end.
 #[derive(Debug)]
-pub struct Columns<'t> {
+pub(crate) struct Columns<'t> {
     text: &'t mut String,
     colour: Colour,
     /// Spaces before the next piece. Owed at the end of a line, they are never paid.
@@ -138,12 +138,12 @@ pub struct Columns<'t> {
 
 impl<'t> Columns<'t> {
     /// Begins a line.
-    pub fn begin(text: &'t mut String, colour: Colour) -> Self {
+    pub(crate) fn begin(text: &'t mut String, colour: Colour) -> Self {
         Self { text, colour, owed: 0 }
     }
 
     /// Writes a piece in front of the next column, as a part of it.
-    pub fn paint(&mut self, piece: &str, style: Style) {
+    pub(crate) fn paint(&mut self, piece: &str, style: Style) {
         match self.colour {
             // Writing to a string cannot fail.
             Colour::On if style != Style::new() && !piece.is_empty() => {
@@ -154,7 +154,7 @@ impl<'t> Columns<'t> {
     }
 
     /// Writes a column. One that is empty in every line has no width, and is left out.
-    pub fn put(&mut self, piece: &str, style: Style, width: usize, align: Align) {
+    pub(crate) fn put(&mut self, piece: &str, style: Style, width: usize, align: Align) {
         if piece.is_empty() {
             self.owed += if width > 0 { width + 2 } else { 0 };
             return;
@@ -170,7 +170,7 @@ impl<'t> Columns<'t> {
     }
 
     /// Ends the line.
-    pub fn end(self) {
+    pub(crate) fn end(self) {
         self.text.push('\n');
     }
 }

@@ -1,12 +1,12 @@
 //! Nodes to draw from a tree, declared or running.
 
 use super::node::{Facts, Kind, Label, Node, Runs};
-use crate::controller::roster::Roster;
-use crate::engine::plan::{InitPlan, NamespaceIndex, NamespacePlan, Slot, Subject};
-use crate::topology::{Entry, Init, NamespaceId, Numbering, Process, Program, Topology};
+use nestns_runtime::controller::roster::Roster;
+use nestns_runtime::engine::plan::{InitPlan, NamespaceIndex, NamespacePlan, Slot, Subject};
+use nestns_topology::{Entry, Init, NamespaceId, Numbering, Process, Program, Topology};
 
 /// Nodes of a declared topology, with the numbers that creation in file order will give.
-pub fn declared(topology: &Topology) -> Vec<Node> {
+pub(crate) fn declared(topology: &Topology) -> Vec<Node> {
     let numbering = Numbering::predict(topology);
     topology.roots().iter().map(|&root| declared_namespace(topology, &numbering, root)).collect()
 }
@@ -54,7 +54,7 @@ fn declared_namespace(topology: &Topology, numbering: &Numbering, id: NamespaceI
 }
 
 /// Nodes of a running tree, with the numbers that the kernel gave. Without states, which would all be the same.
-pub fn standing(roster: &Roster) -> Vec<Node> {
+pub(crate) fn standing(roster: &Roster) -> Vec<Node> {
     roster.plan().roots().map(|root| standing_namespace(roster, root)).collect()
 }
 

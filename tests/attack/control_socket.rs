@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use nestns::controller::control::Problem;
+use nestns_client::protocol::Problem;
 use serde_json::Value;
 
 use crate::harness::detached::Detached;

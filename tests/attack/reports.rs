@@ -7,10 +7,10 @@ use std::os::unix::process::CommandExt as _;
 use std::process::{Child, Stdio};
 use std::time::Instant;
 
-use nestns::engine::failure::{Failure, Stage};
-use nestns::engine::moment::Moment;
-use nestns::engine::plan::{NamespaceIndex, Slot, Subject};
-use nestns::engine::report::{Ending, Report};
+use nestns_runtime::engine::failure::{Failure, Stage};
+use nestns_runtime::engine::plan::{NamespaceIndex, Slot, Subject};
+use nestns_runtime::engine::report::{Ending, Report};
+use nestns_sys::moment::Moment;
 use nix::errno::Errno;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;

@@ -5,7 +5,7 @@
 
 use std::fs;
 
-use nestns::diagnostic::Code;
+use nestns_topology::diagnostic::Code;
 use serde_json::Value;
 
 use crate::harness::Nestns;

@@ -1,7 +1,7 @@
 //! Random files: the parser answers every text, and the answer can be shown.
 
-use nestns::diagnostic::{Color, Format, Source, render};
-use nestns::topology::{Request, parse};
+use nestns_topology::diagnostic::{Color, Format, Source, render};
+use nestns_topology::{Request, parse};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 

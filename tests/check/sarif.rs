@@ -121,7 +121,7 @@ fn the_files_of_a_log_are_uris() {
 
 #[test]
 fn every_code_of_a_file_makes_a_valid_log() {
-    for code in nestns::diagnostic::Code::ALL {
+    for code in nestns_topology::diagnostic::Code::ALL {
         for example in code.explanation().examples().filter(|example| example.is("toml")) {
             assert_valid(&serde_json::from_str(&sarif(&["-"], example.text)).unwrap());
         }

@@ -1,6 +1,6 @@
 //! The table of codes against the tests: a code that no test shows is untested.
 
-use nestns::diagnostic::Code;
+use nestns_topology::diagnostic::Code;
 
 /// True for a code of the controller, which is shown by the commands of its explanation.
 fn is_of_a_run(code: Code) -> bool {

@@ -1,7 +1,7 @@
 //! Placeholders that chance writes, against 128 bits. `fuzz/` has the same with more kinds of values, for as long as one likes.
 
-use nestns::diagnostic::{Code, Source};
-use nestns::topology::{Request, parse};
+use nestns_topology::diagnostic::{Code, Source};
+use nestns_topology::{Request, parse};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;

@@ -4,9 +4,9 @@ use std::cell::Cell;
 use std::collections::HashMap;
 use std::fmt::Write as _;
 
-use nestns::diagnostic::{Code, Source};
-use nestns::present::config::{Arrangement, toml};
-use nestns::topology::{Numbering, Parsed, Request, Topology, parse};
+use nestns_topology::config::{Arrangement, toml};
+use nestns_topology::diagnostic::{Code, Source};
+use nestns_topology::{Numbering, Parsed, Request, Topology, parse};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::{Index, select};

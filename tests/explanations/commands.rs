@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use nestns::diagnostic::{Code, Example};
+use nestns_topology::diagnostic::{Code, Example};
 
 use crate::harness::identity::{Identity, identities};
 use crate::harness::nest::{Ended, Nest, program};

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use nestns::diagnostic::Code;
+use nestns_topology::diagnostic::Code;
 
 use crate::harness::Nestns;
 
@@ -38,7 +38,7 @@ fn a_right_topology_is_valid() {
 #[test]
 fn every_code_of_a_file_has_an_example_that_is_tried() {
     for &code in Code::ALL {
-        let is_tried = |example: nestns::diagnostic::Example| {
+        let is_tried = |example: nestns_topology::diagnostic::Example| {
             (example.is("toml") || example.is("sh")) && example.is("wrong") != example.is("right")
         };
         assert!(code.explanation().examples().all(is_tried), "{code}");

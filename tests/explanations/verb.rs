@@ -1,6 +1,6 @@
 //! The output of the verb, its streams, and its status.
 
-use nestns::diagnostic::Code;
+use nestns_topology::diagnostic::Code;
 use snapbox::{IntoData, assert_data_eq, str};
 
 use crate::harness::{Nestns, Outcome};

@@ -9,10 +9,6 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use nestns::present::graph::{Detail, Direction, Heading, Picture, dot, mermaid, svg};
-use nestns::present::node::{Facts, Kind, Label, Node, Runs};
-use nestns::topology::{Entry, Labels};
-
 use super::{HOSTILE, drawn};
 use crate::harness::example;
 use crate::harness::requirement::{installed, require};
@@ -49,7 +45,9 @@ fn pictures() -> Vec<Pictures> {
     pictures.push(of_file("hostile", HOSTILE));
     pictures.push(of_file("thirty", &thirty()));
     pictures.push(of_file("deep", &deep()));
-    pictures.push(thousand());
+    pictures.push(of_file("thousand", THOUSAND));
+    let whole = drawn(THOUSAND, &["--format", "svg", "--no-fold"]);
+    fs::write(directory().join("thousand-whole.svg"), whole).expect("we may write there");
     pictures
 }
 
@@ -79,44 +77,16 @@ fn deep() -> String {
 }
 
 /// A thousand replicas, each with a pod of two.
-fn thousand() -> Pictures {
-    let node = |name: String, kind, pids: &[i32], children| Node {
-        label: Label::of(&name),
-        kind,
-        pids: std::iter::once(None).chain(pids.iter().copied().map(Some)).collect(),
-        state: None,
-        note: String::new(),
-        facts: Facts {
-            path: name,
-            runs: if kind == Kind::Namespace { Runs::Builtin } else { Runs::Program("actor serve".to_owned()) },
-            entry: Entry::Fork,
-            description: None,
-            labels: Labels::default(),
-        },
-        children,
-    };
-    let worker = |i: i32| {
-        let outer = 3 + 3 * i;
-        let process =
-            |name: &str, place: i32| node(name.to_owned(), Kind::Process, &[outer + place, 1 + place], Vec::new());
-        let inside = vec![process("serve", 1), process("log", 2)];
-        node(format!("w.{i}"), Kind::Namespace, &[outer, 1], inside)
-    };
-    let mut inside = vec![node("hub".to_owned(), Kind::Process, &[2], Vec::new())];
-    inside.extend((0..1000).map(worker));
-    let nodes = [node("wide".to_owned(), Kind::Namespace, &[1], inside)];
-    let heading =
-        Heading { name: "thousand".to_owned(), description: Some("A thousand workers of one kind".to_owned()) };
-    let picture = Picture::folded(&heading, &nodes);
-    let whole = svg::render(&Picture::new(&heading, &nodes, Detail::FULL));
-    fs::write(directory().join("thousand-whole.svg"), whole).expect("we may write there");
-    Pictures {
-        name: "thousand",
-        dot: dot::render(&picture, Direction::Down),
-        svg: svg::render(&picture),
-        mermaid: mermaid::fit(&heading, &nodes, Direction::Down).text,
-    }
-}
+const THOUSAND: &str = r#"
+name = "thousand"
+description = "A thousand workers of one kind"
+[ns.wide]
+proc.hub = { actor = "serve" }
+[ns."wide/w"]
+count = 1000
+proc.serve = { actor = "serve" }
+proc.log = { actor = "serve" }
+"#;
 
 /// The colours of an image and how often each occurs, and its width and height.
 fn colours(path: &Path) -> (BTreeMap<[u8; 3], usize>, u32, u32) {

@@ -9,10 +9,10 @@ use std::time::Duration;
 
 use clap_complete::engine::CompletionCandidate;
 
-use crate::controller::control::client::Client;
-use crate::controller::control::message::{Reply, Request, Snapshot};
-use crate::controller::discovery;
-use crate::controller::state_directory;
+use nestns_client::discovery;
+use nestns_client::protocol::client::Client;
+use nestns_client::protocol::message::{Reply, Request, Snapshot};
+use nestns_client::state_directory;
 
 /// Nobody waits longer for a Tab.
 const PATIENCE: Duration = Duration::from_millis(700);

@@ -15,10 +15,10 @@ use crate::cli::selection::Selected;
 use crate::cli::status::Status;
 use crate::cli::target::Connection;
 use crate::cli::terminal::{Signals, Watch};
-use crate::controller::control::client::Client;
-use crate::controller::control::message::Execution;
-use crate::controller::event_sink::Stream;
 use crate::present::line::Lines;
+use nestns_client::journal::Stream;
+use nestns_client::protocol::client::Client;
+use nestns_client::protocol::message::Execution;
 
 /// How many run at the same time: each is a connection and a process.
 const AT_A_TIME: usize = 32;

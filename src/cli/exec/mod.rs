@@ -20,10 +20,10 @@ use super::target::{Connection, Target};
 use super::terminal::DetachKeys;
 use super::undeclared;
 use crate::cli::command_error::{CommandError, Context as _};
-use crate::controller::control::message::Execution;
-use crate::controller::state_directory::{STATE_ROOT, TRUTH_VARIABLE, state_root, truth_in};
-use crate::engine::plan;
-use crate::topology::Address;
+use nestns_client::protocol::message::Execution;
+use nestns_client::state_directory::{STATE_ROOT, TRUTH_VARIABLE, state_root, truth_in};
+use nestns_runtime::engine::plan;
+use nestns_topology::Address;
 use plain::Ran;
 use process::{ExecProcess, own_failure};
 

@@ -10,11 +10,11 @@ use crate::cli::command_error::{CommandError, Context as _};
 use crate::cli::status::Status;
 use crate::cli::target::Connection;
 use crate::cli::terminal::{Exchange, Signals};
-use crate::controller::control::client_error::ClientError;
-use crate::controller::control::message::Execution;
-use crate::controller::discovery;
-use crate::engine::moment::Moment;
-use crate::sys::descriptor;
+use nestns_client::discovery;
+use nestns_client::protocol::client_error::ClientError;
+use nestns_client::protocol::message::Execution;
+use nestns_sys::descriptor;
+use nestns_sys::moment::Moment;
 
 /// After so long without a word it is looked whether the controller answers at all: nobody has asked it before.
 const SUSPICION: Duration = Duration::from_secs(1);

@@ -6,9 +6,9 @@ use crate::cli::command_error::{CommandError, ErrorKind};
 use crate::cli::status::Status;
 use crate::cli::target::Connection;
 use crate::cli::terminal::Watch;
-use crate::controller::control::client_error::ClientError;
-use crate::controller::control::message::{Execution, Problem, Reply, Request};
-use crate::controller::document::ExitDocument;
+use nestns_client::documents::ExitDocument;
+use nestns_client::protocol::client_error::ClientError;
+use nestns_client::protocol::message::{Execution, Problem, Reply, Request};
 
 /// How it came out.
 #[derive(Debug)]

@@ -15,8 +15,8 @@ use crate::cli::standard_error;
 use crate::cli::status::Status;
 use crate::cli::target::Connection;
 use crate::cli::terminal::{DetachKeys, Exchange, Keyboard, Screen, Signals, Typing};
-use crate::controller::control::message::Execution;
-use crate::sys::{descriptor, terminal};
+use nestns_client::protocol::message::Execution;
+use nestns_sys::{descriptor, terminal};
 
 /// What it came to.
 enum End {

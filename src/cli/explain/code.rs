@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use super::{Status, When};
 use crate::cli::command_error::CommandError;
-use crate::diagnostic::{Code, heading};
+use nestns_topology::diagnostic::{Code, heading};
 
 /// How many codes are named in place of one that does not exist.
 const NEAREST: usize = 3;

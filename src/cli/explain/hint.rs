@@ -1,6 +1,6 @@
 //! The last line of a failure, for people: that this verb knows more about its codes.
 
-use crate::diagnostic::{Code, Level};
+use nestns_topology::diagnostic::{Code, Level};
 
 /// How many codes are named.
 const NAMED: usize = 3;

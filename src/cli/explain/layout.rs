@@ -7,7 +7,7 @@ use super::super::topology_arguments::TopologyArguments;
 use super::{Args, Status};
 use crate::cli::command_error::CommandError;
 use crate::present::script::{Scope, script};
-use crate::topology::{NamespaceId, Setting, Topology};
+use nestns_topology::{NamespaceId, Setting, Topology};
 
 /// More names than these are no help.
 const MOST_NAMES: usize = 3;

@@ -4,8 +4,8 @@ use std::io::{self, Write as _};
 
 use super::Status;
 use crate::cli::command_error::CommandError;
-use crate::diagnostic::Code;
 use crate::present::table::aligned;
+use nestns_topology::diagnostic::Code;
 
 /// Writes the table.
 pub(super) fn run() -> Result<Status, CommandError> {

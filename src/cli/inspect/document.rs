@@ -4,16 +4,16 @@ use std::collections::{BTreeMap, HashMap};
 
 use serde::{Serialize, Serializer};
 
-use crate::controller::control::message::Snapshot;
-use crate::controller::description::Description;
-use crate::controller::document::{NamespaceDocument, ProcessDocument};
-use crate::controller::shared_namespaces::{Of, Relation, SharedNamespaces, identity};
-use crate::observe::memberships::Depth;
-use crate::observe::portrait::Portrait;
-use crate::observe::process::{self, Clock};
-use crate::observe::status;
-use crate::observe::thread::{self, Thread};
-use crate::topology::Signal;
+use nestns_client::documents::Description;
+use nestns_client::documents::{NamespaceDocument, ProcessDocument};
+use nestns_client::protocol::message::Snapshot;
+use nestns_client::shared_namespaces::{Of, Relation, SharedNamespaces, identity};
+use nestns_observe::memberships::Depth;
+use nestns_observe::portrait::Portrait;
+use nestns_observe::process::{self, Clock};
+use nestns_observe::status;
+use nestns_observe::thread::{self, Thread};
+use nestns_topology::Signal;
 
 #[derive(Debug, Serialize)]
 pub(super) struct InspectDocument<'a> {
@@ -266,7 +266,7 @@ impl KernelFacts {
             signals.map(|signal| Signal::from_number(signal).to_string()).collect::<Vec<_>>()
         };
         let path = |path: Option<std::path::PathBuf>| path.map(|path| path.display().to_string());
-        let ancestor = |ancestor: crate::observe::portrait::Ancestor| AncestorDocument {
+        let ancestor = |ancestor: nestns_observe::portrait::Ancestor| AncestorDocument {
             host_pid: ancestor.pid,
             path: if ancestor.pid == snapshot.status.controller {
                 Some("controller".to_owned())

@@ -13,12 +13,12 @@ use super::table_arguments::AnswerArguments;
 use super::target::{Connection, Target};
 use super::undeclared;
 use crate::cli::command_error::CommandError;
-use crate::controller::control::client_error::ClientError;
-use crate::controller::control::message::{Kind, Reply, Request};
-use crate::controller::description::Description;
 use crate::present::sheet as drawing;
-use crate::topology::Address;
 use clap::builder::FalseyValueParser;
+use nestns_client::documents::Description;
+use nestns_client::protocol::client_error::ClientError;
+use nestns_client::protocol::message::{Kind, Reply, Request};
+use nestns_topology::Address;
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\

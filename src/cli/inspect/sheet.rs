@@ -3,14 +3,14 @@
 use std::time::Duration;
 
 use super::document::{InspectDocument, Inspected, InspectedNamespace, KernelFacts, Members, ProcessFacts};
-use crate::controller::description::Description;
-use crate::controller::document::{ExitDocument, ProcessDocument};
-use crate::controller::shared_namespaces::Of;
 use crate::present::age::Age;
 use crate::present::depth;
 use crate::present::redact::Redaction;
 use crate::present::sheet::Section;
-use crate::topology::{Labels, Signal};
+use nestns_client::documents::Description;
+use nestns_client::documents::{ExitDocument, ProcessDocument};
+use nestns_client::shared_namespaces::Of;
+use nestns_topology::{Labels, Signal};
 
 /// All sections that have something to say.
 pub(super) fn sections(document: &InspectDocument, redaction: Redaction) -> Vec<Section> {

@@ -3,12 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use crate::cli::selection::{Selected, Selection, Unresolved, resolve};
-use crate::controller::control::message::Snapshot;
-use crate::controller::document::ProcessDocument;
-use crate::controller::journal::LogName;
-use crate::engine::plan::{Slot, Subject};
-use crate::topology::Address;
-use crate::topology::address::Wanted;
+use nestns_client::documents::ProcessDocument;
+use nestns_client::journal::LogName;
+use nestns_client::protocol::message::Snapshot;
+use nestns_topology::Address;
+use nestns_topology::address::Wanted;
 
 /// What was chosen.
 #[derive(Debug)]
@@ -61,7 +60,7 @@ impl Chosen {
         if let Some(path) = self.processes.get(&name) {
             return Some(path.clone());
         }
-        let LogName::Guest { namespace, number } = name else { return None };
+        let LogName::Exec { namespace, number } = name else { return None };
         let (inside, is_chosen) = self.namespaces.get(namespace as usize)?;
         let path = exec_path(inside, number);
         (*is_chosen || self.addresses.iter().any(|address| address.matches(&path))).then_some(path)
@@ -81,7 +80,7 @@ fn exec_path(namespace: &str, number: u32) -> String {
 fn recall(snapshot: &mut Snapshot, found: &BTreeSet<LogName>) {
     let known: HashSet<String> = snapshot.processes.iter().map(|process| process.path.clone()).collect();
     for name in found {
-        let LogName::Guest { namespace, number } = *name else { continue };
+        let LogName::Exec { namespace, number } = *name else { continue };
         let Some(namespace) = snapshot.namespaces.get(namespace as usize) else { continue };
         let path = exec_path(&namespace.path, number);
         if known.contains(&path) {
@@ -100,7 +99,7 @@ fn recall(snapshot: &mut Snapshot, found: &BTreeSet<LogName>) {
             start_time: None,
             threads: Vec::new(),
             restarts: 0,
-            labels: crate::topology::Labels::default(),
+            labels: nestns_topology::Labels::default(),
             declared: true,
         });
     }
@@ -116,11 +115,11 @@ fn names(snapshot: &Snapshot) -> HashMap<&str, LogName> {
         let Some(&namespace) = indices.get(&*process.ns) else { continue };
         let name = if process.enter == "exec" {
             let number = process.name.strip_prefix("exec.").and_then(|number| number.parse().ok());
-            number.map(|number| LogName::Guest { namespace, number })
+            number.map(|number| LogName::Exec { namespace, number })
         } else {
             let slot = slots.entry(namespace).or_default();
             *slot += 1;
-            Some(LogName::Process(Subject { namespace, slot: Slot::nth(*slot - 1) }))
+            Some(LogName::Process { namespace, slot: *slot - 1 })
         };
         names.extend(name.map(|name| (&*process.path, name)));
     }

@@ -6,11 +6,11 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
-use crate::controller::event_sink::Stream;
-use crate::controller::journal::LogName;
-use crate::controller::journal::log_reader::LogReader;
-use crate::controller::journal::record::{Record, Wholeness};
-use crate::controller::journal::stamp::Stamp;
+use nestns_client::journal::LogName;
+use nestns_client::journal::Stream;
+use nestns_client::journal::log_reader::LogReader;
+use nestns_client::journal::record::{Record, Wholeness};
+use nestns_client::journal::stamp::Stamp;
 
 /// Which lines are wanted.
 #[derive(Debug, Clone, Copy, Default)]
@@ -184,8 +184,8 @@ mod tests {
 
     use super::{Merge, Pick};
     use crate::cli::point;
-    use crate::controller::event_sink::Stream;
-    use crate::controller::journal::LogName;
+    use nestns_client::journal::LogName;
+    use nestns_client::journal::Stream;
 
     fn stamp(nanoseconds: u32) -> String {
         format!("2026-11-25T10:00:00.{nanoseconds:09}Z")

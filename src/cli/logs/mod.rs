@@ -23,15 +23,15 @@ use super::standard_error;
 use super::status::Status;
 use super::target::{Connection, Target};
 use crate::cli::command_error::{CommandError, Context as _, Hint};
-use crate::controller::event_sink::Stream;
-use crate::controller::journal::record::{Gap, Record, Why};
-use crate::controller::journal::stamp::Stamp;
-use crate::controller::journal::watch::Changes;
-use crate::controller::journal::{LOGS, LogName, ROTATED};
-use crate::controller::state_directory::Directory;
-use crate::topology::Address;
 use chosen::Chosen;
 use merge::{Line, Merge, Pick};
+use nestns_client::journal::Stream;
+use nestns_client::journal::record::{Gap, Record, Why};
+use nestns_client::journal::stamp::Stamp;
+use nestns_client::journal::watch::Changes;
+use nestns_client::journal::{LOGS, LogName, ROTATED};
+use nestns_client::state_directory::Directory;
+use nestns_topology::Address;
 use printer::Printer;
 
 /// How far behind the moment a follower stays, so that what is read from one log is not older than what was printed of

@@ -8,8 +8,8 @@ use super::Args;
 use super::merge::Line;
 use crate::cli::answer_format::AnswerFormat;
 use crate::cli::console_reporter::charset;
-use crate::controller::journal::record::Wholeness;
 use crate::present::line::{Controls, Lines};
+use nestns_client::journal::record::Wholeness;
 
 /// So much is written at a time.
 const FULL: usize = 64 * 1024;

@@ -4,10 +4,10 @@ use nix::unistd::Pid;
 use serde::{Serialize, Serializer};
 
 use crate::cli::names::Names;
-use crate::observe::machine::{Evidence, Inhabitant, Machine, SpaceId};
-use crate::observe::process;
-use crate::observe::thread::outlives_its_first;
-use crate::topology::Labels;
+use nestns_observe::machine::{Evidence, Inhabitant, Machine, SpaceId};
+use nestns_observe::process;
+use nestns_observe::thread::outlives_its_first;
+use nestns_topology::Labels;
 
 #[derive(Debug, Serialize)]
 pub(super) struct MachineDocument<'a> {

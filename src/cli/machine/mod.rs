@@ -13,9 +13,9 @@ use super::console_reporter::charset;
 use super::names::Names;
 use super::status::Status;
 use crate::cli::command_error::CommandError;
-use crate::observe::machine::{Machine, Search};
 use crate::present::count::count;
 use crate::present::tree::{self, Folding, Look};
+use nestns_observe::machine::{Machine, Search};
 
 /// Draws it for people.
 pub(super) fn show(folding: Folding, when: When) -> Result<Status, CommandError> {

@@ -4,9 +4,9 @@ use std::collections::HashMap;
 use std::fmt::Write as _;
 
 use crate::cli::names::Names;
-use crate::observe::machine::{Evidence, Inhabitant, Machine, SpaceId};
 use crate::present::node::{Facts, Kind, Label, Node, Runs};
-use crate::topology::{Entry, Labels};
+use nestns_observe::machine::{Evidence, Inhabitant, Machine, SpaceId};
+use nestns_topology::{Entry, Labels};
 
 /// Who is in each namespace, and which namespaces are.
 struct Inside<'a> {

@@ -2,7 +2,7 @@
 
 use clap_mangen::roff::{Inline, Roff, bold, italic, roman};
 
-use crate::topology::schema::{Key, Table, Term, Word, reference};
+use nestns_topology::schema::{Key, Table, Term, Word, reference};
 
 /// The page, as roff.
 pub(super) fn page() -> String {

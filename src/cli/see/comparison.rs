@@ -7,10 +7,10 @@ use serde::Serialize;
 
 use super::observation::{NamedObserver, Observation, Seen};
 use crate::cli::names::Names;
-use crate::observe::machine::Machine;
-use crate::observe::sight::View;
-use crate::topology::address::HOST;
-use crate::topology::expectation::Via;
+use nestns_observe::machine::Machine;
+use nestns_observe::sight::View;
+use nestns_topology::address::HOST;
+use nestns_topology::expectation::Via;
 
 /// One cell that is not as it should be.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -96,7 +96,7 @@ impl Comparison<'_> {
     /// Why; `None` of a process that is there no more.
     fn reason(&self, named: &NamedObserver, one: &Seen<'_>, view: &View) -> Option<String> {
         let Self { machine, names, via, .. } = *self;
-        let now = crate::observe::process::Process::read(nix::unistd::Pid::from_raw(one.process.pid())).ok();
+        let now = nestns_observe::process::Process::read(nix::unistd::Pid::from_raw(one.process.pid())).ok();
         if now.is_none_or(|now| now.numbers != one.process.numbers) {
             return None;
         }
@@ -132,6 +132,6 @@ impl Comparison<'_> {
     }
 }
 
-fn key(place: Option<&str>, space: crate::observe::machine::SpaceId) -> String {
+fn key(place: Option<&str>, space: nestns_observe::machine::SpaceId) -> String {
     place.map_or_else(|| format!("{space:?}"), str::to_owned)
 }

@@ -5,9 +5,9 @@ use serde::{Serialize, Serializer};
 
 use super::comparison::Mismatch;
 use super::observation::Observation;
-use crate::observe::sight::View;
 use crate::present::redact::Redaction;
-use crate::topology::address::HOST;
+use nestns_observe::sight::View;
+use nestns_topology::address::HOST;
 
 /// What is written.
 #[derive(Debug, Clone, Copy)]
@@ -123,7 +123,7 @@ impl Sheet<'_> {
     fn csv_cell(&self, named: usize, row: usize) -> String {
         let view = &self.views[named];
         match (view.number(row), view.answer(row)) {
-            (Some(_), answer) if answer != crate::observe::sight::Answer::Yes => answer.to_string(),
+            (Some(_), answer) if answer != nestns_observe::sight::Answer::Yes => answer.to_string(),
             (Some(number), _) if self.observation.observers[named].path == HOST => self.redaction.host_pid(number),
             (Some(number), _) => number.to_string(),
             (None, _) => String::new(),

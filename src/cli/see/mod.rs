@@ -24,15 +24,15 @@ use super::standard_error;
 use super::status::Status;
 use super::target::Target;
 use crate::cli::command_error::CommandError;
-use crate::observe::machine::{Machine, Search};
-use crate::observe::sight::{self, Answer, Rows, View};
 use crate::present::count::count;
 use crate::present::matrix::{Line, Look, Mark, Matrix};
 use crate::present::redact::Redaction;
 use crate::present::table::{self, Align, Cell, Column, Cut};
-use crate::topology::Address;
-use crate::topology::address::HOST;
-use crate::topology::expectation::Via;
+use nestns_observe::machine::{Machine, Search};
+use nestns_observe::sight::{self, Answer, Rows, View};
+use nestns_topology::Address;
+use nestns_topology::address::HOST;
+use nestns_topology::expectation::Via;
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\

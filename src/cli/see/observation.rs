@@ -8,13 +8,13 @@ use crate::cli::command_error::CommandError;
 use crate::cli::names::Names;
 use crate::cli::place::Place;
 use crate::cli::selection::{self, Selected, Selection, is_over};
-use crate::controller::control::message::Snapshot;
-use crate::controller::document::NamespaceDocument;
-use crate::observe::machine::{Inhabitant, Machine, Space, SpaceId};
-use crate::observe::sight::Observer;
-use crate::observe::thread;
-use crate::topology::Address;
-use crate::topology::address::HOST;
+use nestns_client::documents::NamespaceDocument;
+use nestns_client::protocol::message::Snapshot;
+use nestns_observe::machine::{Inhabitant, Machine, Space, SpaceId};
+use nestns_observe::sight::Observer;
+use nestns_observe::thread;
+use nestns_topology::Address;
+use nestns_topology::address::HOST;
 
 /// One who looks.
 #[derive(Debug)]

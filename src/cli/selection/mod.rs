@@ -18,11 +18,11 @@ pub(super) use unresolved::Unresolved;
 
 use super::target::{Connection, Target};
 use crate::cli::command_error::CommandError;
-use crate::controller::control::message::{Snapshot, Target as Identity};
-use crate::controller::document::{NamespaceDocument, ProcessDocument};
 use crate::present::state::State;
-use crate::topology::address::{Wanted, nearest};
-use crate::topology::{Address, Labels};
+use nestns_client::documents::{NamespaceDocument, ProcessDocument};
+use nestns_client::protocol::message::{Snapshot, Target as Identity};
+use nestns_topology::address::{Wanted, nearest};
+use nestns_topology::{Address, Labels};
 
 // How the addresses are narrowed and widened.
 #[derive(Debug, Clone, Default, clap::Args)]

@@ -3,8 +3,8 @@ use serde_json::{Value, json};
 
 use super::{Selected, Selection, Unresolved, resolve, resolve_one};
 use crate::cli::command_error::CommandError;
-use crate::controller::control::message::Snapshot;
-use crate::topology::Address;
+use nestns_client::protocol::message::Snapshot;
+use nestns_topology::Address;
 
 fn namespace(path: &str, labels: &Value) -> Value {
     let parent = path.rsplit_once('/').map(|(parent, _)| parent);

@@ -8,12 +8,12 @@ use nix::unistd::Pid;
 
 use super::is_over;
 use crate::cli::standard_error;
-use crate::controller::control::message::Snapshot;
-use crate::controller::document::ProcessDocument;
-use crate::observe::namespaces::Member;
-use crate::observe::thread::{self, Thread};
-use crate::observe::{process, translation};
-use crate::topology::Address;
+use nestns_client::documents::ProcessDocument;
+use nestns_client::protocol::message::Snapshot;
+use nestns_observe::namespaces::Member;
+use nestns_observe::thread::{self, Thread};
+use nestns_observe::{process, translation};
+use nestns_topology::Address;
 
 /// The path of the process that has a thread with this number in a namespace, by its path; the host has none.
 pub(super) fn owner<'a>(snapshot: &'a Snapshot, space: &str, number: i32) -> Option<&'a str> {

@@ -11,8 +11,8 @@ use super::keyboard::{Keyboard, Typing};
 use super::screen::Screen;
 use super::signals::{Arrived, Signals};
 use super::watch::Watch;
-use crate::engine::moment::Moment;
-use crate::sys::{descriptor, terminal};
+use nestns_sys::moment::Moment;
+use nestns_sys::{descriptor, terminal};
 
 /// The caller's side of a program.
 #[derive(Debug)]

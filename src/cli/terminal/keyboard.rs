@@ -12,8 +12,8 @@ use nix::sys::termios::{SetArg, Termios, cfmakeraw, tcgetattr, tcsetattr};
 use nix::unistd::{read, write};
 
 use super::detach_keys::{DetachKeys, Typed};
-use crate::engine::moment::Moment;
-use crate::sys::descriptor;
+use nestns_sys::descriptor;
+use nestns_sys::moment::Moment;
 
 /// End of transmission: what a terminal sends for Ctrl-D.
 const END: u8 = 4;

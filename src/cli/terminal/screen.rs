@@ -6,7 +6,7 @@ use std::os::fd::{BorrowedFd, RawFd};
 use nix::errno::Errno;
 use nix::unistd::write;
 
-use crate::sys::descriptor;
+use nestns_sys::descriptor;
 
 /// `PIPE_BUF` of Linux: what a pipe that polls writable takes without blocking (pipe(7)).
 const PIECE: usize = 4096;

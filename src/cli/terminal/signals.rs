@@ -6,7 +6,7 @@ use nix::libc;
 use nix::sys::signal::{SigSet, SigmaskHow, Signal, sigprocmask};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 
-use crate::sys::caller;
+use nestns_sys::caller;
 
 /// Those that are not passed on; real-time signals and all others are. Job control is the caller's shell's, the end of a child
 /// and a pipe without a reader are the client's own affair, and a fault is that of the very process that has it.

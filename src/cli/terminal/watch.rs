@@ -6,7 +6,7 @@ use std::time::Duration;
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
-use crate::engine::moment::Moment;
+use nestns_sys::moment::Moment;
 
 /// What is waited for.
 #[derive(Debug, Default)]

@@ -12,11 +12,11 @@ use nix::unistd::Pid;
 
 use super::interruption::Interruption;
 use crate::cli::command_error::CommandError;
-use crate::controller::state_directory::TRUTH_VARIABLE;
 use crate::expect::{Case, Status};
-use crate::sys::errno::of_io;
-use crate::sys::fork::start_to_end_with_parent;
-use crate::sys::pidfd::Pidfd;
+use nestns_client::state_directory::TRUTH_VARIABLE;
+use nestns_sys::errno::of_io;
+use nestns_sys::fork::start_to_end_with_parent;
+use nestns_sys::pidfd::Pidfd;
 
 /// The command, and where it is to run.
 #[derive(Debug)]

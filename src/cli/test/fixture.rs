@@ -1,10 +1,10 @@
 //! The tree as a fixture: that it became ready, and that it stayed up while it was looked at.
 
-use crate::controller::control::message::Snapshot;
-use crate::controller::startup_report::{FailedProcess, NotReady};
 use crate::expect::{Case, Status};
-use crate::topology::Topology;
-use crate::topology::expectation::{Assertion, Expectation};
+use nestns_client::protocol::message::Snapshot;
+use nestns_runtime::controller::startup_report::{FailedProcess, NotReady};
+use nestns_topology::Topology;
+use nestns_topology::expectation::{Assertion, Expectation};
 
 /// What a test is not run without.
 pub(super) const READY: &str = "the topology became ready";
@@ -66,7 +66,7 @@ fn describe(failed: &FailedProcess) -> Vec<String> {
 
 /// What has failed although the tree does not go on without it; nothing where its file lets everything end.
 pub(super) fn fallen(topology: &Topology, snapshot: &Snapshot) -> Option<Case> {
-    if topology.on_exit == crate::topology::OnExit::Ignore {
+    if topology.on_exit == nestns_topology::OnExit::Ignore {
         return None;
     }
     let essential = topology.essential();

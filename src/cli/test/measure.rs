@@ -7,13 +7,13 @@ use crate::cli::names::Names;
 use crate::cli::place::Place;
 use crate::cli::see::observation::{Observation, Question, space_of};
 use crate::cli::target::Connection;
-use crate::controller::control::message::Snapshot;
 use crate::expect::facts::{Facts, Mark, Observer, ProcessFact, Seen, Sight};
-use crate::observe::machine::{Inhabitant, Machine, Search, SpaceId};
-use crate::observe::sight::{self, Answer, Rows};
-use crate::topology::Address;
-use crate::topology::address::HOST;
-use crate::topology::expectation::{Assertion, Expectation, Via};
+use nestns_client::protocol::message::Snapshot;
+use nestns_observe::machine::{Inhabitant, Machine, Search, SpaceId};
+use nestns_observe::sight::{self, Answer, Rows};
+use nestns_topology::Address;
+use nestns_topology::address::HOST;
+use nestns_topology::expectation::{Assertion, Expectation, Via};
 
 /// Observers by mechanism; an empty list means all.
 pub(super) type Wanted = BTreeMap<Via, Vec<Address>>;
@@ -70,7 +70,7 @@ pub(super) fn facts(connection: &mut Connection, wanted: &Wanted) -> Result<Fact
             path: document.path.clone(),
             space: document.ns.clone(),
             state: document.state.as_deref().unwrap_or_default().to_owned(),
-            exit: document.exit.map(crate::controller::document::ExitDocument::status),
+            exit: document.exit.map(nestns_client::documents::ExitDocument::status),
             numbers,
             parents,
         }

@@ -25,18 +25,18 @@ use super::status::Status as Exit;
 use super::target::{Connection, Target};
 use super::topology_arguments::TopologyArguments;
 use crate::cli::command_error::{CommandError, Context as _, ErrorFormat, ErrorKind};
-use crate::controller::control::message::{Force, Reply, Request as Question};
-use crate::controller::start_error::StartError;
-use crate::controller::startup_report::{NotReady, Patience};
-use crate::controller::{self, Fixture, LinesTo, Request};
 use crate::expect::report::{self, Format};
 use crate::expect::{Case, Status, judge, learn};
-use crate::observe::doctor::required::refused_calls;
-use crate::observe::doctor::{self, Machine};
-use crate::present::config::{self, Arrangement};
-use crate::sys::pidfd::Pidfd;
-use crate::topology::expectation::Expectation;
-use crate::topology::{OnExit, Topology};
+use nestns_client::protocol::message::{Force, Reply, Request as Question};
+use nestns_observe::doctor::required::refused_calls;
+use nestns_observe::doctor::{self, Machine};
+use nestns_runtime::controller::start_error::StartError;
+use nestns_runtime::controller::startup_report::{NotReady, Patience};
+use nestns_runtime::controller::{self, Fixture, LinesTo, Request};
+use nestns_sys::pidfd::Pidfd;
+use nestns_topology::config::{self, Arrangement};
+use nestns_topology::expectation::Expectation;
+use nestns_topology::{OnExit, Topology};
 
 /// Build a topology, check the expectations in its file (`[[expect]]`), and take it down
 #[derive(Debug, clap::Args)]
@@ -319,7 +319,7 @@ impl Trial<'_> {
             Judged::All(cases) => cases,
             Judged::Interrupted(signal) => return Ok(Done::Stopped(interrupted(signal))),
         };
-        let truth = crate::controller::state_directory::truth_in(&connection.directory);
+        let truth = nestns_client::state_directory::truth_in(&connection.directory);
         if !self.args.command.is_empty() {
             connection.client.ask(Question::RefreshTruth).map_err(|error| connection.fail(&error))?;
         }
@@ -364,7 +364,7 @@ impl Trial<'_> {
 
     /// What has become of the tree that was not meant.
     fn fallen(&self) -> Option<Case> {
-        let found = controller::discovery::of(self.name).pop().and_then(|found| found.client);
+        let found = nestns_client::discovery::of(self.name).pop().and_then(|found| found.client);
         match found.map(|mut client| client.ask(Question::Snapshot)) {
             Some(Ok(Reply::Snapshot(snapshot))) => fixture::fallen(self.topology, &snapshot),
             _ => Some(fixture::gone()),
@@ -451,7 +451,7 @@ fn cannot(label: &str, checked: &Checked, args: &Args) -> Result<Exit, CommandEr
 
 /// Asks a topology to stop, and waits until nothing is left. One that has ended by itself is down as well.
 fn take_down(name: &str) -> Result<(), CommandError> {
-    let found = controller::discovery::of(name).pop();
+    let found = nestns_client::discovery::of(name).pop();
     let Some((directory, mut client)) = found.and_then(|found| Some((found.directory, found.client?))) else {
         return Ok(());
     };

@@ -9,7 +9,7 @@ use super::case::Case;
 
 /// Format of a report.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Format {
+pub(crate) enum Format {
     /// Text for people.
     Pretty,
     /// The Test Anything Protocol, version 14.
@@ -21,7 +21,7 @@ pub enum Format {
 }
 
 /// A report of all cases.
-pub fn render(format: Format, topology: &str, cases: &[Case]) -> String {
+pub(crate) fn render(format: Format, topology: &str, cases: &[Case]) -> String {
     match format {
         Format::Pretty => pretty::render(topology, cases),
         Format::Tap => tap::render(cases),

@@ -2,7 +2,7 @@
 
 /// Treatment of neighbours that differ by nothing but their numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Replicas {
+pub(crate) enum Replicas {
     /// Drawn each by itself.
     Apart,
     /// Folded into one, from so many on.
@@ -11,7 +11,7 @@ pub enum Replicas {
 
 /// Treatment of declared processes. A PID 1 is always drawn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Processes {
+pub(crate) enum Processes {
     /// Drawn each by itself.
     Shown,
     /// Drawn as their number, if there are two or more in a namespace.
@@ -20,31 +20,31 @@ pub enum Processes {
 
 /// Things to draw; everything else is counted in its place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Detail {
+pub(crate) struct Detail {
     /// Treatment of replicas.
-    pub replicas: Replicas,
+    pub(crate) replicas: Replicas,
     /// Treatment of processes.
-    pub processes: Processes,
+    pub(crate) processes: Processes,
     /// Deepest level of namespaces.
-    pub depth: usize,
+    pub(crate) depth: usize,
     /// Greatest number of namespaces side by side, a folded run being one.
-    pub siblings: usize,
+    pub(crate) siblings: usize,
 }
 
 impl Detail {
     /// Detail with everything drawn.
-    pub const FULL: Self =
+    pub(crate) const FULL: Self =
         Self { replicas: Replicas::Apart, processes: Processes::Shown, depth: usize::MAX, siblings: usize::MAX };
 
     /// Detail with four and more replicas folded: two or three of a kind are no crowd.
-    pub const FOLDED: Self = Self { replicas: Replicas::Together(4), ..Self::FULL };
+    pub(crate) const FOLDED: Self = Self { replicas: Replicas::Together(4), ..Self::FULL };
 
     /// Detail with every two replicas folded, as for a tree that branches everywhere.
-    pub const TIGHT: Self = Self { replicas: Replicas::Together(2), ..Self::FULL };
+    pub(crate) const TIGHT: Self = Self { replicas: Replicas::Together(2), ..Self::FULL };
 
     /// Decreasing levels of detail of a tree so many levels deep: replicas go first, then processes, then the deepest
     /// level, until two are left; then all but some of the siblings, in the end all but one.
-    pub fn ladder(depth: usize) -> impl Iterator<Item = Self> {
+    pub(crate) fn ladder(depth: usize) -> impl Iterator<Item = Self> {
         let counted = Self { processes: Processes::Counted, ..Self::TIGHT };
         let shallower = (2..depth).rev().map(move |depth| Self { depth, ..counted });
         // A single level that counts everything inside would show nothing.

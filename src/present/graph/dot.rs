@@ -15,7 +15,7 @@ const INK: Hue = Hue::new(0x1f, 0x23, 0x28);
 const MUTED: Hue = Hue::new(0x59, 0x63, 0x6e);
 
 /// The picture as text for `dot`; every line ends with a line feed.
-pub fn render(picture: &Picture<'_>, direction: Direction) -> String {
+pub(crate) fn render(picture: &Picture<'_>, direction: Direction) -> String {
     let diagram = Diagram::of(picture);
     let mut text = String::new();
     // Writing into a string cannot fail.

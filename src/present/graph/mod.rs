@@ -7,24 +7,24 @@ mod census;
 mod chain;
 mod detail;
 mod diagram;
-pub mod dot;
+pub(crate) mod dot;
 mod hue;
-pub mod mermaid;
+pub(crate) mod mermaid;
 mod picture;
 mod rows;
 mod selection;
 mod shape;
-pub mod svg;
+pub(crate) mod svg;
 #[cfg(test)]
 mod tests;
 mod wording;
 
-pub use detail::{Detail, Processes, Replicas};
-pub use picture::{Heading, Picture};
+pub(crate) use detail::{Detail, Processes, Replicas};
+pub(crate) use picture::{Heading, Picture};
 
 /// Direction of the inside of a namespace, for the formats that leave the layout to others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Direction {
+pub(crate) enum Direction {
     /// Downward.
     #[default]
     Down,

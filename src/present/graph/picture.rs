@@ -12,16 +12,16 @@ const CROWDED: usize = 160;
 
 /// Heading of a picture.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Heading {
+pub(crate) struct Heading {
     /// Name of the topology.
-    pub name: String,
+    pub(crate) name: String,
     /// Description by the author.
-    pub description: Option<String>,
+    pub(crate) description: Option<String>,
 }
 
 /// Picture of a tree.
 #[derive(Debug)]
-pub struct Picture<'a> {
+pub(crate) struct Picture<'a> {
     pub(super) heading: &'a Heading,
     /// Numbers of the whole tree, whatever is shown of it.
     pub(super) census: Census,
@@ -35,7 +35,7 @@ pub struct Picture<'a> {
 
 impl<'a> Picture<'a> {
     /// Picture with this much detail.
-    pub fn new(heading: &'a Heading, nodes: &'a [Node], detail: Detail) -> Self {
+    pub(crate) fn new(heading: &'a Heading, nodes: &'a [Node], detail: Detail) -> Self {
         let mut selection = Selection::new(detail);
         let inside = selection.inside(nodes, 1);
         let left_out = selection.omissions();
@@ -43,13 +43,13 @@ impl<'a> Picture<'a> {
     }
 
     /// Picture with replicas folded, more so if there are many.
-    pub fn folded(heading: &'a Heading, nodes: &'a [Node]) -> Self {
+    pub(crate) fn folded(heading: &'a Heading, nodes: &'a [Node]) -> Self {
         let picture = Self::new(heading, nodes, Detail::FOLDED);
         if picture.shapes() < CROWDED { picture } else { Self::new(heading, nodes, Detail::TIGHT) }
     }
 
     /// Depth of the whole tree, whatever is shown of it.
-    pub fn depth(&self) -> usize {
+    pub(crate) fn depth(&self) -> usize {
         self.census.depth
     }
 

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use super::mermaid::{Chart, fit};
 use super::{Detail, Direction, Heading, Picture, Processes, Replicas, dot, svg};
 use crate::present::node::{Facts, Kind, Label, Node, Runs};
-use crate::topology::{Entry, Labels};
+use nestns_topology::{Entry, Labels};
 
 /// Tree that gives PIDs as creation would.
 struct Forest {

@@ -3,7 +3,7 @@
 use super::chain;
 use super::shape::{Remarks, Shape};
 use crate::present::escape::escape;
-use crate::topology::Entry;
+use nestns_topology::Entry;
 
 /// Longest command in a tooltip; a longer one is cut.
 const LONGEST: usize = 300;

@@ -4,7 +4,7 @@ use super::flags::Flag;
 use super::page::Page;
 use super::series::{Repeat, Run};
 use super::space::{First, Forest, Job, Kind, Member, Space};
-use crate::topology::Entry;
+use nestns_topology::Entry;
 
 /// Certainty that the number in a note is the one that the script gives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -7,7 +7,7 @@ use super::page::{Line, Page};
 use super::series::Run;
 use super::space::{Kind, Member};
 use super::words::Place;
-use crate::topology::Isolation;
+use nestns_topology::Isolation;
 
 /// A PID 1 to be entered: the variable with its number, and the namespaces that it does not share with the shell.
 #[derive(Debug, Clone)]

@@ -1,6 +1,6 @@
 //! Options of unshare(1) and nsenter(1), each with an explanation for learners.
 
-use crate::topology::Isolation;
+use nestns_topology::Isolation;
 
 /// Construct in the script that the legend explains; in the order of the legend.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

@@ -7,7 +7,7 @@ use super::page::Page;
 use super::quoting::quoted;
 use super::space::Forest;
 use crate::present::escape::escape;
-use crate::topology::{Entry, Numbering, Topology};
+use nestns_topology::{Entry, Numbering, Topology};
 
 /// Greatest width of a comment.
 const WIDTH: usize = 120;

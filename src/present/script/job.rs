@@ -7,7 +7,7 @@ use super::page::Page;
 use super::series::MARK;
 use super::space::Job;
 use super::words::{Place, word};
-use crate::topology::{Output, Stdin, Terminal};
+use nestns_topology::{Output, Stdin, Terminal};
 
 /// Words that a shell interprets itself at the beginning of a command: the keywords and builtins of dash and bash.
 const OF_THE_SHELL: &[&str] = &[

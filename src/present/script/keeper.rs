@@ -10,7 +10,7 @@ use super::pid_one;
 use super::series::{Repeat, Run, instance};
 use super::space::{First, Forest, Space};
 use super::words::Place;
-use crate::topology::{Entry, Isolation, Stdin};
+use nestns_topology::{Entry, Isolation, Stdin};
 
 /// Shell and its place.
 #[derive(Debug, Clone)]

@@ -32,23 +32,23 @@ mod space;
 mod tests;
 mod words;
 
-use crate::topology::{Init, Namespace, NamespaceId, Topology};
+use nestns_topology::{Init, Namespace, NamespaceId, Topology};
 
 /// Part of a topology to write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Scope {
+pub(crate) enum Scope {
     /// Everything.
     Whole,
     /// A namespace and everything inside, as if it stood directly below the host.
     Subtree(NamespaceId),
     /// The line that makes a namespace's PID 1.
     Init(NamespaceId),
-    /// The line of a declared process: an index into [`Namespace::processes`](crate::topology::Namespace::processes).
+    /// The line of a declared process: an index into [`Namespace::processes`](nestns_topology::Namespace::processes).
     Process(NamespaceId, usize),
 }
 
 /// Writes the script; `arguments` are how a command line calls the topology: its file, and values of variables.
-pub fn script(topology: &Topology, arguments: &[String], part: Scope) -> String {
+pub(crate) fn script(topology: &Topology, arguments: &[String], part: Scope) -> String {
     let forest = space::Forest::of(topology, part);
     match part {
         Scope::Whole | Scope::Subtree(_) => {

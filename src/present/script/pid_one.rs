@@ -7,7 +7,7 @@ use super::page::{Line, Page, repeated};
 use super::series::{MARK, Repeat, Replica, Run};
 use super::space::{First, Member, Space};
 use super::words::{Place, word};
-use crate::topology::Entry;
+use nestns_topology::Entry;
 
 /// Lines of PID 1 before everything else.
 pub(super) fn setup(space: &Space, owner: &str, page: &mut Page) -> Vec<Line> {

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use super::series::{self, Replica};
 use super::space::{First, Job, Member, Space};
-use crate::topology::{Output, Stdin};
+use nestns_topology::{Output, Stdin};
 
 impl Replica for Member {
     fn path(&self) -> &str {

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use super::Scope;
 use super::series::{self, Run};
-use crate::topology::{
+use nestns_topology::{
     Actor, Condition, Entry, Init, Isolation, Namespace, NamespaceId, Numbering, Output, Process, Program, Stdin,
     Terminal, Topology,
 };

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{Scope, script};
-use crate::topology::{Actor, Entry, Init, Namespace, Process, Program, Signal, Stop, Topology};
+use nestns_topology::{Actor, Entry, Init, Namespace, Process, Program, Signal, Stop, Topology};
 
 const STOP: Stop = Stop { signal: Signal::TERM, grace: Duration::from_secs(5) };
 

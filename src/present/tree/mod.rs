@@ -16,7 +16,7 @@ use self::drawing::Drawing;
 
 /// Colouring of depth and state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Colour {
+pub(crate) enum Colour {
     /// Off: plain text.
     #[default]
     Off,
@@ -26,7 +26,7 @@ pub enum Colour {
 
 /// Folding of long runs of siblings that differ by nothing but their numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Folding {
+pub(crate) enum Folding {
     /// Off: every node has its line.
     #[default]
     Never,
@@ -36,17 +36,17 @@ pub enum Folding {
 
 /// Style of a tree.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Look {
+pub(crate) struct Look {
     /// Characters to draw with.
-    pub charset: Charset,
+    pub(crate) charset: Charset,
     /// Colouring.
-    pub colour: Colour,
+    pub(crate) colour: Colour,
     /// Folding.
-    pub folding: Folding,
+    pub(crate) folding: Folding,
 }
 
 /// Draws the tree below a title line; every line ends with a line feed, none with a space.
-pub fn render(title: &str, roots: &[Node], look: Look) -> String {
+pub(crate) fn render(title: &str, roots: &[Node], look: Look) -> String {
     let mut text = escape(title);
     text.push('\n');
     Drawing::of(roots, look).write(&mut text);

@@ -3,7 +3,7 @@
 use super::{Charset, Colour, Folding, Look, render};
 use crate::present::node::{Facts, Kind, Label, Node, Runs};
 use crate::present::state::State;
-use crate::topology::{Entry, Labels};
+use nestns_topology::{Entry, Labels};
 
 fn node(kind: Kind, name: &str, pids: &[i32], children: Vec<Node>) -> Node {
     let facts = Facts {

@@ -15,18 +15,18 @@ const MUTED: Hue = Hue::new(0x59, 0x63, 0x6e);
 
 /// Text of a flowchart.
 #[derive(Debug, Default)]
-pub struct Chart {
+pub(crate) struct Chart {
     /// Input for Mermaid; every line ends with a line feed.
-    pub text: String,
+    pub(crate) text: String,
     /// Number of edges.
-    pub edges: usize,
+    pub(crate) edges: usize,
     /// Parts that it does not show, replicas apart.
-    pub left_out: Vec<String>,
+    pub(crate) left_out: Vec<String>,
 }
 
 impl Chart {
     /// The picture as a flowchart.
-    pub fn of(picture: &Picture<'_>, direction: Direction) -> Self {
+    pub(crate) fn of(picture: &Picture<'_>, direction: Direction) -> Self {
         let diagram = Diagram::of(picture);
         let mut text = String::new();
         // Writing into a string cannot fail.
@@ -57,7 +57,7 @@ impl Chart {
     }
 
     /// Returns whether Mermaid draws it as it is configured by default.
-    pub fn fits(&self) -> bool {
+    pub(crate) fn fits(&self) -> bool {
         self.edges <= MOST_EDGES && self.text.chars().count() <= MOST_CHARACTERS
     }
 }

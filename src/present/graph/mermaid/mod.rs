@@ -6,18 +6,18 @@
 mod chart;
 mod entities;
 
-pub use chart::Chart;
+pub(crate) use chart::Chart;
 
 use super::{Detail, Direction, Heading, Picture};
 use crate::present::node::Node;
 
 /// Mermaid's `maxEdges`, unless a page says otherwise.
-pub const MOST_EDGES: usize = 500;
+pub(crate) const MOST_EDGES: usize = 500;
 /// Mermaid's `maxTextSize`, in characters, unless a page says otherwise.
-pub const MOST_CHARACTERS: usize = 50_000;
+pub(crate) const MOST_CHARACTERS: usize = 50_000;
 
 /// The chart with the most detail that Mermaid takes.
-pub fn fit(heading: &Heading, nodes: &[Node], direction: Direction) -> Chart {
+pub(crate) fn fit(heading: &Heading, nodes: &[Node], direction: Direction) -> Chart {
     let depth = Picture::new(heading, nodes, Detail { depth: 0, ..Detail::FULL }).depth();
     let mut charts = Detail::ladder(depth).map(|detail| Chart::of(&Picture::new(heading, nodes, detail), direction));
     let first = charts.next().unwrap_or_default();

@@ -32,7 +32,7 @@ const END: &str = "</svg>";
 const LINE: u32 = 18;
 
 /// The picture as a document; it ends with a line feed.
-pub fn render(picture: &Picture<'_>) -> String {
+pub(crate) fn render(picture: &Picture<'_>) -> String {
     let (pills, blocks, size) = lay_out(&picture.roots, &picture.rest);
     let name = escape(&picture.heading.name);
     let summary = picture.summary();

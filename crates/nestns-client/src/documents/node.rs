@@ -1,0 +1,267 @@
+//! Namespaces and processes, as every document has them.
+
+use std::borrow::Cow;
+use std::os::unix::fs::MetadataExt as _;
+
+use nestns_observe::{process, thread};
+use nestns_topology::Labels;
+use nix::unistd::Pid;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// One of a few fixed words, or what a document says in its place.
+pub type Word = Cow<'static, str>;
+
+/// A namespace.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct NamespaceDocument {
+    /// The path, from the root of the topology inward.
+    pub path: String,
+    /// The path of the namespace around; `null` for a root.
+    pub parent: Option<String>,
+    /// The level, 1 below the host.
+    pub level: usize,
+    /// The inode of the PID namespace.
+    pub pidns: Option<u64>,
+    /// The id of the PID namespace, which is never given again (since Linux 6.18).
+    pub pidns_id: Option<u64>,
+    /// The inode of the user namespace of its PID 1.
+    pub userns: Option<u64>,
+    /// The inode of the mount namespace of its PID 1.
+    pub mntns: Option<u64>,
+    /// `builtin`, `pause`, `program` or `actor`.
+    pub init: Word,
+    /// The state; `null` where only a file is known.
+    pub state: Option<Word>,
+    /// The kinds of namespaces that it shares with the one around.
+    pub shared: Vec<Word>,
+    /// The labels.
+    #[schemars(with = "std::collections::BTreeMap<String, String>")]
+    pub labels: Labels,
+    /// `false` for one that a program of the topology has made; else absent.
+    #[serde(default = "yes", skip_serializing_if = "is_yes")]
+    pub declared: bool,
+    /// Of an undeclared one, the host name of its PID 1, where it differs from the one around.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hostname: Option<String>,
+    /// Of an undeclared one, the last part of the name of its PID 1's cgroup, where it differs from the one around.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cgroup: Option<String>,
+}
+
+impl NamespaceDocument {
+    /// True if it is this namespace. The kernel gives an inode to the next namespace as soon as the last one is gone, and an
+    /// id (Linux 6.18) never again.
+    pub fn is_namespace(&self, inode: u64, id: Option<u64>) -> bool {
+        self.pidns == Some(inode) && (id.is_none() || self.pidns_id.is_none() || id == self.pidns_id)
+    }
+}
+
+/// A process.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ProcessDocument {
+    /// The path: that of its namespace, and its name.
+    pub path: String,
+    /// The path of its namespace.
+    pub ns: String,
+    /// The name, `init` for a PID 1.
+    pub name: String,
+    /// The numbers, outermost first; `null` where they are not known.
+    pub pids: Vec<Option<i32>>,
+    /// The numbers of the parent, outermost first; 0 where it is not visible.
+    pub ppids: Vec<Option<i32>>,
+    /// The state; `null` where only a file is known.
+    pub state: Option<Word>,
+    /// How it ended; `null` while it runs.
+    pub exit: Option<ExitDocument>,
+    /// `init`, `fork`, `join` or `exec`: how it came into its namespace.
+    pub enter: Word,
+    /// The command line.
+    pub argv: Vec<String>,
+    /// Clock ticks from boot to its start (`starttime` of proc_pid_stat(5)).
+    pub start_time: Option<u64>,
+    /// The numbers of its threads besides the first, as `pids` has the process's; in the truth, and where they were asked
+    /// for.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub threads: Vec<Vec<i32>>,
+    /// How often it has been started again.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub restarts: u32,
+    /// The labels.
+    #[schemars(with = "std::collections::BTreeMap<String, String>")]
+    pub labels: Labels,
+    /// `false` for a child of a program and for a process from elsewhere; else absent.
+    #[serde(default = "yes", skip_serializing_if = "is_yes")]
+    pub declared: bool,
+}
+
+impl ProcessDocument {
+    /// Reads the numbers of its threads. A process of nestns itself has one, and is not asked.
+    pub fn read_threads(&mut self) {
+        let words: Vec<&str> = self.argv.iter().take(3).map(String::as_str).collect();
+        let is_one_thread = match words.as_slice() {
+            ["nestns", "init"] => true,
+            ["nestns", "actor", name] => *name != "threads",
+            _ => false,
+        };
+        let lives = matches!(self.state.as_deref(), Some("running" | "ready" | "paused" | "stopping"));
+        let pid = self.pids.first().copied().flatten().filter(|_| lives && !is_one_thread && self.exit.is_none());
+        let Some((pid, began)) = pid.map(Pid::from_raw).zip(self.start_time) else { return };
+        // One of many is all that it costs to hear that there are none.
+        let has_several = std::fs::metadata(format!("/proc/{pid}/task")).is_ok_and(|task| task.nlink() > 3);
+        if has_several && let Ok(threads) = process::verified(pid, began, || thread::of_process(pid)) {
+            self.threads = threads.into_iter().map(|thread| thread.numbers).collect();
+        }
+    }
+}
+
+const fn yes() -> bool {
+    true
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature that serde asks for")]
+const fn is_yes(answer: &bool) -> bool {
+    *answer
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature that serde asks for")]
+const fn is_zero(number: &u32) -> bool {
+    *number == 0
+}
+
+/// How a process ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ExitDocument {
+    /// It exited with this code.
+    Code(u8),
+    /// This signal killed it.
+    Signal(i32),
+}
+
+impl ExitDocument {
+    /// The status that a shell would show: the code, or 128 and the signal's number.
+    pub fn status(self) -> u8 {
+        match self {
+            Self::Code(code) => code,
+            Self::Signal(signal) => u8::try_from(128 + signal).unwrap_or(u8::MAX),
+        }
+    }
+}
+
+/// A namespace of a process, of any type.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct NamespaceRelation {
+    /// The inode.
+    pub inode: u64,
+    /// The id, which is never given again (since Linux 6.18).
+    pub id: Option<u64>,
+    /// The owner; `null` where that could not be compared.
+    pub of: Option<NamespaceOf>,
+}
+
+/// The owner of a namespace that a process is in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum NamespaceOf {
+    /// The namespace around, with which it is shared; the host for a root.
+    Around,
+    /// Its PID namespace: it is shared by the members.
+    Namespace,
+    /// The process: it has made or joined one of its own.
+    Process,
+}
+
+/// What was declared of a namespace or process, with everything filled in that the file left out. A key that means nothing
+/// for it is absent.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct Description {
+    /// `FILE:LINE:COLUMN`.
+    pub declared: Option<String>,
+    /// The client that has started it, where it was not declared.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub started_by: Option<String>,
+    /// The types of namespaces of its own, besides PID.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unshare: Option<Vec<String>>,
+    /// True if it has a `/proc` of its own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mount_proc: Option<bool>,
+    /// The host name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hostname: Option<String>,
+    /// The NIS domain name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub domainname: Option<String>,
+    /// `UID:GID`; absent where it runs as the caller of `up`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub user: Option<String>,
+    /// The working directory.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cwd: Option<String>,
+    /// The names of the variables that the file sets.
+    pub env: Vec<String>,
+    /// `NAME: CONDITION`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub after: Vec<String>,
+    /// What makes it ready.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ready: Option<String>,
+    /// The exit codes, besides 0, that count as success.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub ok: Vec<u8>,
+    /// True if its end is expected.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub oneshot: Option<bool>,
+    /// True if the topology ends with it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub essential: Option<bool>,
+    /// The standard input.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stdin: Option<String>,
+    /// The standard output.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stdout: Option<String>,
+    /// The standard error.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stderr: Option<String>,
+    /// The file of its log.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub log: Option<String>,
+    /// How many bytes of its output could not be written to the log.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub lost_output: Option<u64>,
+    /// How it is stopped.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stop: Option<StopDescription>,
+    /// Its restart policy.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub restart: Option<RestartDescription>,
+    /// How often it has been restarted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub restarts: Option<u32>,
+    /// Why its program could not be executed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub refusal: Option<String>,
+}
+
+/// How a process is stopped.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct StopDescription {
+    /// The name of the signal.
+    pub signal: String,
+    /// The grace period.
+    pub grace: String,
+}
+
+/// A restart policy.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct RestartDescription {
+    /// `never`, `on-failure` or `always`.
+    pub when: String,
+    /// How often at most.
+    pub max: Option<u32>,
+    /// The time before the first restart.
+    pub backoff: String,
+}

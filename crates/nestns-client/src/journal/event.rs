@@ -1,0 +1,171 @@
+//! Everything that can happen to a topology, as `events.jsonl` has it.
+//!
+//! A line is an object with `ts`, `seq` (one more than that of the line before), `event` and `path`, and what else belongs
+//! to the event. `path` is `.` for the topology as a whole. Numbers of processes stand outermost first, the host's first.
+
+use serde::Serialize;
+
+use crate::documents::ExitDocument;
+
+/// The path of the topology as a whole.
+pub const WHOLE: &str = ".";
+
+/// Who has asked for something on the control socket, as the kernel says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Caller {
+    /// Its number on the host.
+    pub pid: i32,
+    /// Its user.
+    pub uid: u32,
+}
+
+/// How hard a stop goes about it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Stage {
+    /// Everybody is asked, and has his grace.
+    Ask,
+    /// The roots are killed.
+    Kill,
+}
+
+/// Something that has happened.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(tag = "event", rename_all = "lowercase")]
+#[expect(missing_docs, reason = "the variants' text names the fields")]
+pub enum Event<'a> {
+    /// The creation of the topology begins.
+    Create { path: &'a str, name: &'a str, controller: i32, namespaces: u32, processes: u32, depth: u32 },
+    /// A PID 1 or a process exists; nothing of the user's runs in it.
+    Created { path: &'a str, pids: &'a [i32] },
+    /// The tree stands, and the kernel agrees.
+    Verify { path: &'a str, namespaces: u32, processes: u32, depth: u32, ms: f64 },
+    /// The gates are open; or one process may go on, whose conditions are met.
+    Release { path: &'a str },
+    /// A process has become its program.
+    Started { path: &'a str, pids: &'a [i32] },
+    /// A process is ready; or everything is, for the first time.
+    Ready { path: &'a str },
+    /// nestns has had this program executed, or has tried to: then `error` says why it does not run. `by` is who has asked
+    /// for it; nobody for what the file declares.
+    Exec {
+        path: &'a str,
+        pids: &'a [i32],
+        argv: &'a [String],
+        #[serde(skip_serializing_if = "Option::is_none")]
+        by: Option<Caller>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        error: Option<&'a str>,
+    },
+    /// nestns has sent this signal. `by` is who has asked for it; nobody where it is a part of a stop.
+    Signal {
+        path: &'a str,
+        signal: &'a str,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        by: Option<Caller>,
+    },
+    /// A process has ended. In the state `gone` it was taken along by the kernel when the PID 1 `with` ended.
+    Exit {
+        path: &'a str,
+        pids: &'a [i32],
+        exit: ExitDocument,
+        state: &'a str,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        with: Option<&'a str>,
+    },
+    /// A process whose parent has ended has fallen to the PID 1 `path` (`host`: to the controller), which numbers it `pid`,
+    /// and was reaped there. Where too many are for each to be told, `count` of them in one.
+    Reparent {
+        path: &'a str,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        pid: Option<i32>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        count: Option<u32>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        exit: Option<ExitDocument>,
+    },
+    /// A stop begins, or goes on to its next stage, because of `cause`, or of the client `by`; of a namespace by the process
+    /// inside that has told its PID 1 to.
+    Stopping {
+        path: &'a str,
+        stage: Stage,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        cause: Option<&'a str>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        by: Option<Caller>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        by_pid: Option<i32>,
+    },
+    /// The process `pid` (on the host), in this namespace, has sent a report to the controller that was not its to send. It
+    /// was dropped, as are all that follow; only the first is told.
+    Refused { path: &'a str, pid: i32 },
+    /// A namespace does not exist any more; `.` is the last event of all.
+    Gone { path: &'a str },
+    /// A process is started again, or a namespace with all that is in it, for the `attempt`-th time by its policy.
+    Restart {
+        path: &'a str,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        attempt: Option<u32>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        by: Option<Caller>,
+    },
+    /// A namespace and all that is in it is frozen.
+    Pause {
+        path: &'a str,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        by: Option<Caller>,
+    },
+    /// It goes on.
+    Resume {
+        path: &'a str,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        by: Option<Caller>,
+    },
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::{Caller, Event, Stage};
+    use crate::documents::ExitDocument;
+
+    #[test]
+    fn every_event_has_its_word_and_its_path() {
+        let path = "vm/app";
+        let argv = ["sleep".to_owned()];
+        let pids = [10, 2];
+        let by = Some(Caller { pid: 7, uid: 1000 });
+        let all = [
+            (Event::Create { path: ".", name: "n", controller: 1, namespaces: 1, processes: 2, depth: 1 }, "create"),
+            (Event::Created { path, pids: &pids }, "created"),
+            (Event::Verify { path: ".", namespaces: 1, processes: 2, depth: 1, ms: 1.5 }, "verify"),
+            (Event::Release { path }, "release"),
+            (Event::Started { path, pids: &pids }, "started"),
+            (Event::Ready { path }, "ready"),
+            (Event::Exec { path, pids: &pids, argv: &argv, by, error: None }, "exec"),
+            (Event::Signal { path, signal: "TERM", by: None }, "signal"),
+            (Event::Exit { path, pids: &pids, exit: ExitDocument::Code(3), state: "failed", with: None }, "exit"),
+            (Event::Reparent { path, pid: Some(5), count: None, exit: Some(ExitDocument::Signal(9)) }, "reparent"),
+            (Event::Stopping { path: ".", stage: Stage::Ask, cause: Some("asked"), by, by_pid: None }, "stopping"),
+            (Event::Refused { path, pid: 7 }, "refused"),
+            (Event::Gone { path }, "gone"),
+            (Event::Restart { path, attempt: Some(1), by: None }, "restart"),
+            (Event::Pause { path, by }, "pause"),
+            (Event::Resume { path, by }, "resume"),
+        ];
+        for (event, word) in all {
+            let value: Value = serde_json::to_value(&event).unwrap();
+            assert_eq!(value["event"], word);
+            assert!(value["path"].is_string(), "{value}");
+        }
+        let exec = Event::Exec { path, pids: &pids, argv: &argv, by, error: None };
+        let expected = json!({
+            "event": "exec", "path": "vm/app", "pids": [10, 2], "argv": ["sleep"], "by": { "pid": 7, "uid": 1000 },
+        });
+        assert_eq!(serde_json::to_value(&exec).unwrap(), expected);
+        let exit =
+            Event::Exit { path, pids: &pids, exit: ExitDocument::Signal(9), state: "gone", with: Some("vm/init") };
+        assert_eq!(serde_json::to_value(&exit).unwrap()["exit"], json!({ "signal": 9 }));
+    }
+}

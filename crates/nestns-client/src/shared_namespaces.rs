@@ -1,0 +1,142 @@
+//! Whose namespaces a process is in: those of the namespace around its own, its PID namespace's, or some of its own.
+//!
+//! What was declared says how it began; this compares what the kernel says now, of the process, of the PID 1 beside it and
+//! of the PID 1 around it. Each is verified to be who the snapshot means; the comparison holds for inodes, because all three
+//! lived after the last was read (R18).
+
+use std::collections::HashMap;
+use std::io;
+
+use nix::errno::Errno;
+use nix::unistd::Pid;
+use serde::Serialize;
+
+use crate::documents::ProcessDocument;
+use crate::protocol::message::Snapshot;
+use nestns_observe::memberships::{self, Depth, Membership};
+use nestns_observe::{namespaces, process};
+
+/// Whose a namespace is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Of {
+    /// That of the namespace around, down to here shared: the host's, of a root.
+    Around,
+    /// Its PID namespace's own, shared between its members.
+    Namespace,
+    /// Neither its PID 1's, nor that around: the process has made or joined one of its own.
+    Process,
+}
+
+/// A namespace of a process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the fields are their types")]
+pub struct Relation {
+    pub membership: Membership,
+    /// `None` where the other side of the comparison may not be looked into.
+    pub of: Option<Of>,
+}
+
+/// The comparisons within a snapshot.
+#[derive(Debug)]
+pub struct SharedNamespaces<'a> {
+    inits: HashMap<&'a str, &'a ProcessDocument>,
+    /// The namespace around each.
+    arounds: HashMap<&'a str, &'a str>,
+    controller: i32,
+    /// Whether the numbers of the snapshot mean something to the caller.
+    is_here: bool,
+    depth: Depth,
+    /// What has been read of PID 1s, by their namespaces' paths; the controller's under the empty one.
+    known: HashMap<&'a str, Option<Vec<Membership>>>,
+}
+
+impl<'a> SharedNamespaces<'a> {
+    /// Comparisons within this snapshot.
+    pub fn new(snapshot: &'a Snapshot, depth: Depth) -> Self {
+        let inits = snapshot.processes.iter().filter(|process| process.enter == "init");
+        Self {
+            inits: inits.map(|process| (&*process.ns, process)).collect(),
+            arounds: snapshot
+                .namespaces
+                .iter()
+                .filter_map(|namespace| Some((&*namespace.path, namespace.parent.as_deref()?)))
+                .collect(),
+            controller: snapshot.status.controller,
+            is_here: namespaces::own().is_ok_and(|own| own == snapshot.host_pidns),
+            depth,
+            known: HashMap::new(),
+        }
+    }
+
+    /// All namespaces of a process of the snapshot.
+    ///
+    /// # Errors
+    ///
+    /// `ESRCH` when it is gone, `EACCES` where it may not be looked into, and in words when the snapshot's numbers are those
+    /// of another PID namespace than the caller's.
+    pub fn of(&mut self, document: &'a ProcessDocument) -> io::Result<Vec<Relation>> {
+        if !self.is_here {
+            return Err(io::Error::other(
+                "the controller runs in another PID namespace, whose numbers mean nothing here",
+            ));
+        }
+        let own = read(document, self.depth)?;
+        let beside = if document.enter == "init" { Some(own.clone()) } else { self.init_of(&document.ns).cloned() };
+        let around = self.arounds.get(&*document.ns).copied().unwrap_or_default();
+        let around = self.init_of(around).cloned();
+        Ok(own.into_iter().map(|membership| relate(membership, beside.as_deref(), around.as_deref())).collect())
+    }
+
+    /// What is known of the PID 1 of a namespace, of the controller for the host.
+    fn init_of(&mut self, path: &'a str) -> Option<&Vec<Membership>> {
+        let Self { inits, controller, depth, known, .. } = self;
+        let read = || match path {
+            "" => memberships::read(Pid::from_raw(*controller), *depth).ok(),
+            path => inits.get(path).and_then(|init| read(init, *depth).ok()),
+        };
+        known.entry(path).or_insert_with(read).as_ref()
+    }
+}
+
+fn read(document: &ProcessDocument, depth: Depth) -> io::Result<Vec<Membership>> {
+    let (pid, start) = identity(document).ok_or(Errno::ESRCH)?;
+    process::verified(pid, start, || memberships::read(pid, depth))
+}
+
+/// The number and the start time of a process that is not known to be over.
+pub fn identity(document: &ProcessDocument) -> Option<(Pid, u64)> {
+    let pid = document.pids.first().copied().flatten()?;
+    (document.exit.is_none()).then_some((Pid::from_raw(pid), document.start_time?))
+}
+
+fn relate(membership: Membership, beside: Option<&[Membership]>, around: Option<&[Membership]>) -> Relation {
+    let same = |other: &[Membership]| {
+        other.iter().any(|other| other.kind == membership.kind && other.inode == membership.inode)
+    };
+    let of = match (around.map(same), beside.map(same)) {
+        (Some(true), _) => Some(Of::Around),
+        (Some(false), Some(true)) => Some(Of::Namespace),
+        (Some(false), Some(false)) => Some(Of::Process),
+        _ => None,
+    };
+    Relation { membership, of }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Membership, Of, relate};
+
+    #[test]
+    fn a_namespace_belongs_to_the_outermost_who_has_it() {
+        let of = |kind, inode| Membership { kind, inode, id: None };
+        let around = [of("net", 1), of("mnt", 2)];
+        let beside = [of("net", 1), of("mnt", 3)];
+        let whose = |membership| relate(membership, Some(&beside), Some(&around)).of;
+        assert_eq!(whose(of("net", 1)), Some(Of::Around));
+        assert_eq!(whose(of("mnt", 3)), Some(Of::Namespace));
+        assert_eq!(whose(of("mnt", 4)), Some(Of::Process));
+        assert_eq!(whose(of("net", 3)), Some(Of::Process), "an inode of another kind is no match");
+        assert_eq!(relate(of("net", 1), None, None).of, None);
+    }
+}

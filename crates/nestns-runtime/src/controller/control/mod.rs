@@ -1,0 +1,8 @@
+//! The controller's side of the control socket, whose protocol is [`nestns_client::protocol`]: connections, and the rights of
+//! those who connect.
+//!
+//! Reading order: `server`, `correspondent`, `standing`.
+
+mod connection;
+pub(super) mod server;
+pub(super) mod standing;

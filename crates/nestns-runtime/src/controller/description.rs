@@ -1,0 +1,158 @@
+//! What was declared of one namespace or process, for whoever inspects it: the keys of its file as they were understood, with
+//! everything filled in that the file left out.
+//!
+//! Not what is going on with it: that is in its document, and in the kernel.
+
+use nestns_client::documents::{Description, RestartDescription, StopDescription};
+
+use super::roster::{Record, Roster};
+use crate::controller::start_error::refusal_sentence;
+use crate::engine::plan::{NamespaceIndex, NamespacePlan, ProcessPlan, Slot, Subject};
+use nestns_client::journal::LOGS;
+use nestns_topology::{
+    Condition, Notifier, Output, Position, Probe, RestartPolicy, RestartWhen, Stdin, Stop, Terminal, Weight,
+    format_duration,
+};
+
+/// What there is to describe things with.
+#[derive(Debug, Clone, Copy)]
+pub struct Sources<'a> {
+    /// The records.
+    pub roster: &'a Roster,
+    /// The names of the files that the topology was read from.
+    pub files: &'a [String],
+    /// The state directory.
+    pub directory: &'a std::path::Path,
+}
+
+impl Sources<'_> {
+    /// Describes a namespace, and its PID 1 with it where that is a program.
+    pub fn namespace(self, index: NamespaceIndex) -> Description {
+        let plan = self.roster.plan().namespace(index);
+        let mut description = match plan.process(Slot::Init) {
+            Some(program) => self.program(Subject::init(index), &plan, program),
+            None => Description::default(),
+        };
+        let own = plan.isolation;
+        let own = [("mount", own.mount), ("uts", own.uts), ("ipc", own.ipc), ("net", own.net), ("cgroup", own.cgroup)];
+        description.declared = self.place(plan.position);
+        description.unshare = Some(own.into_iter().filter(|(_, own)| *own).map(|(kind, _)| kind.to_owned()).collect());
+        description.mount_proc = Some(plan.mount_proc);
+        description.hostname.clone_from(&plan.hostname);
+        description.domainname.clone_from(&plan.domainname);
+        description.cwd = plan.cwd.as_ref().map(|cwd| cwd.display().to_string());
+        description.env = plan.env.keys().cloned().collect();
+        description.stop = Some(stop(plan.stop));
+        description.restart = Some(restart(plan.restart));
+        description.restarts = self.roster.get(Subject::init(index)).map(|record| record.restarts);
+        description
+    }
+
+    /// Describes a process; `None` for what is not in the plan.
+    pub fn process(self, subject: Subject) -> Option<Description> {
+        let plan = self.roster.plan().namespace(subject.namespace);
+        if let Some(process) = plan.process(subject.slot) {
+            return Some(self.program(subject, &plan, process));
+        }
+        subject.is_init().then(|| Description {
+            declared: self.place(plan.position),
+            stop: Some(stop(plan.stop)),
+            restart: Some(restart(plan.restart)),
+            ..Description::default()
+        })
+    }
+
+    fn program(self, subject: Subject, plan: &NamespacePlan, process: &ProcessPlan) -> Description {
+        let record: Option<&Record> = self.roster.get(subject);
+        let identity = process.identity.as_ref().map(|identity| format!("{}:{}", identity.uid, identity.gid));
+        let has_terminal = process.terminal == Terminal::Own;
+        let stream = |stream: String| Some(if has_terminal { "terminal".to_owned() } else { stream });
+        let is_kept = !has_terminal && (process.stdout == Output::Log || process.stderr == Output::Log);
+        let log = super::journal::log_name(subject).filter(|_| is_kept);
+        Description {
+            declared: self.place(process.position),
+            user: identity,
+            cwd: process.cwd.as_ref().map(|cwd| cwd.display().to_string()),
+            env: process.env.keys().cloned().collect(),
+            after: process
+                .after
+                .iter()
+                .filter_map(|after| {
+                    let other = plan.processes.get(after.process)?;
+                    Some(format!("{}: {}", other.name, condition(after.condition)))
+                })
+                .collect(),
+            ready: Some(
+                process.ready.as_ref().map_or_else(
+                    || if process.oneshot { "its successful exit" } else { "its start" }.to_owned(),
+                    probe,
+                ),
+            ),
+            ok: process.ok.clone(),
+            oneshot: Some(process.oneshot),
+            essential: Some(process.weight == Weight::Essential),
+            stdin: stream(match &process.stdin {
+                Stdin::Null => "null".to_owned(),
+                Stdin::Inherit => "inherit".to_owned(),
+                Stdin::File(path) => path.display().to_string(),
+            }),
+            stdout: stream(output(&process.stdout)),
+            stderr: stream(output(&process.stderr)),
+            log: log.map(|log| self.directory.join(LOGS).join(log.to_string()).display().to_string()),
+            lost_output: None,
+            stop: Some(stop(process.stop)),
+            restart: Some(restart(process.restart)),
+            restarts: record.map(|record| record.restarts),
+            refusal: record.and_then(|record| record.refusal.as_ref()).map(refusal_sentence),
+            ..Description::default()
+        }
+    }
+
+    fn place(self, position: Position) -> Option<String> {
+        let file = self.files.get(position.file as usize).filter(|_| position.line > 0)?;
+        Some(format!("{file}:{}:{}", position.line, position.column))
+    }
+}
+
+fn stop(stop: Stop) -> StopDescription {
+    StopDescription { signal: stop.signal.to_string(), grace: format_duration(stop.grace) }
+}
+
+fn restart(policy: RestartPolicy) -> RestartDescription {
+    let when = match policy.when {
+        RestartWhen::Never => "never",
+        RestartWhen::OnFailure => "on-failure",
+        RestartWhen::Always => "always",
+    };
+    RestartDescription { when: when.to_owned(), max: policy.max, backoff: format_duration(policy.backoff) }
+}
+
+fn condition(condition: Condition) -> &'static str {
+    match condition {
+        Condition::Created => "created",
+        Condition::Started => "started",
+        Condition::Ready => "ready",
+        Condition::Exited => "exited",
+        Condition::Ok => "ok",
+    }
+}
+
+fn probe(probe: &Probe) -> String {
+    match probe {
+        Probe::Log(pattern) => format!("a line that matches {pattern}"),
+        Probe::File(path) => format!("the file {}", path.display()),
+        Probe::Exec { argv, every } => format!("{} succeeds, tried every {}", argv.join(" "), format_duration(*every)),
+        Probe::Descriptor(number) => format!("a line on descriptor {number}"),
+        Probe::Notify(Notifier::Itself) => "READY=1 by sd_notify, from the process itself".to_owned(),
+        Probe::Notify(Notifier::All) => "READY=1 by sd_notify, from any process of its namespace".to_owned(),
+    }
+}
+
+fn output(output: &Output) -> String {
+    match output {
+        Output::Log => "log".to_owned(),
+        Output::Inherit => "inherit".to_owned(),
+        Output::Null => "null".to_owned(),
+        Output::File(path) => path.display().to_string(),
+    }
+}

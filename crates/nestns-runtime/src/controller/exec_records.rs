@@ -1,0 +1,190 @@
+//! Programs that `exec` has started in the tree: who they are, as long as they live.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use nix::unistd::Pid;
+
+use crate::controller::roster::{Roster, State};
+use crate::engine::failure::Failure;
+use crate::engine::plan::Subject;
+use nestns_client::documents::Description;
+use nestns_client::documents::{ExitDocument, ProcessDocument};
+use nestns_client::journal::event::Caller;
+use nestns_observe::process::Process;
+
+/// One of them.
+#[derive(Debug)]
+pub(in crate::controller) struct ExecRecord {
+    /// `vm/ci/exec.3`.
+    pub(in crate::controller) path: String,
+    pub(in crate::controller) namespace: String,
+    pub(in crate::controller) argv: Vec<String>,
+    /// Who has asked for it.
+    pub(in crate::controller) by: Caller,
+    /// An unreaped child, whose number is its own; none before the fork.
+    pub(in crate::controller) pid: Option<Pid>,
+    /// What the kernel says of it; `None` as long as that was not asked.
+    pub(in crate::controller) facts: Option<Process>,
+    /// True if it has reported that it is about to become its program, or the reason why it does not.
+    pub(in crate::controller) has_launched: bool,
+    /// True if its output is kept from the start.
+    pub(in crate::controller) is_logged: bool,
+    /// What it was not forked for, as the process says that was to fork it.
+    pub(in crate::controller) setback: Option<Failure>,
+}
+
+impl ExecRecord {
+    /// One that is to be forked.
+    pub(in crate::controller) fn new(path: String, namespace: String, argv: Vec<String>, by: Caller) -> Self {
+        Self { path, namespace, argv, by, pid: None, facts: None, has_launched: false, is_logged: false, setback: None }
+    }
+
+    fn document(&self, controller: i32, state: &'static str) -> Option<ProcessDocument> {
+        let facts = self.facts.as_ref()?;
+        let outside = std::iter::once(Some(controller)).chain(std::iter::repeat(Some(0)));
+        Some(ProcessDocument {
+            path: self.path.clone(),
+            ns: self.namespace.clone(),
+            name: self.path.rsplit('/').next().unwrap_or(&self.path).to_owned(),
+            pids: facts.numbers.iter().copied().map(Some).collect(),
+            ppids: outside.take(facts.numbers.len()).collect(),
+            state: Some(state.into()),
+            exit: None,
+            enter: "exec".into(),
+            argv: self.argv.clone(),
+            start_time: Some(facts.start_time),
+            threads: Vec::new(),
+            restarts: 0,
+            labels: nestns_topology::Labels::default(),
+            declared: true,
+        })
+    }
+}
+
+/// All of them.
+#[derive(Debug, Default)]
+pub(in crate::controller) struct ExecRecords {
+    living: BTreeMap<Subject, ExecRecord>,
+    /// How the last of those who have left ended: nobody may have waited for them then.
+    ended: VecDeque<(Subject, String, ExitDocument)>,
+    /// Of so many the kernel was not asked yet.
+    unread: usize,
+    /// Another number after whatever may have changed something.
+    revision: u64,
+}
+
+/// Of so many it is known.
+const REMEMBERED: usize = 512;
+
+impl ExecRecords {
+    pub(in crate::controller) fn add(&mut self, subject: Subject, guest: ExecRecord) {
+        self.living.insert(subject, guest);
+        self.revision += 1;
+    }
+
+    pub(in crate::controller) fn remove(&mut self, subject: Subject) {
+        self.living.remove(&subject);
+        self.revision += 1;
+    }
+
+    pub(in crate::controller) fn get(&self, subject: Subject) -> Option<&ExecRecord> {
+        self.living.get(&subject)
+    }
+
+    /// He has ended, and nothing more is to be said of him but how.
+    pub(in crate::controller) fn end(&mut self, subject: Subject, exit: ExitDocument) {
+        if let Some(guest) = self.living.remove(&subject) {
+            self.revision += 1;
+            self.ended.push_back((subject, guest.path, exit));
+            if self.ended.len() > REMEMBERED {
+                self.ended.pop_front();
+            }
+        }
+    }
+
+    /// It has come as far as its program.
+    pub(in crate::controller) fn launched(&mut self, subject: Subject) {
+        if let Some(guest) = self.living.get_mut(&subject) {
+            guest.has_launched = true;
+        }
+    }
+
+    /// Why it is not forked, as long as it is not.
+    pub(in crate::controller) fn set_back(&mut self, failure: Failure) {
+        if let Some(guest) = self.living.get_mut(&failure.subject).filter(|guest| guest.pid.is_none()) {
+            guest.setback.get_or_insert(failure);
+        }
+    }
+
+    /// A number that is another one after each change.
+    pub(in crate::controller) fn revision(&self) -> u64 {
+        self.revision
+    }
+
+    /// Who had this path when he was there.
+    pub(in crate::controller) fn find_ended(&self, path: &str) -> Option<Subject> {
+        self.ended.iter().find(|(_, other, _)| other == path).map(|(subject, ..)| *subject)
+    }
+
+    /// The path of one who has ended, and how he did.
+    pub(in crate::controller) fn exit_of(&self, subject: Subject) -> Option<(&str, ExitDocument)> {
+        self.ended.iter().find(|(other, ..)| *other == subject).map(|(_, path, exit)| (&**path, *exit))
+    }
+
+    /// The one with this path.
+    pub(in crate::controller) fn find(&self, path: &str) -> Option<Subject> {
+        self.living.iter().find(|(_, guest)| guest.path == path).map(|(&subject, _)| subject)
+    }
+
+    /// It was forked. What /proc says of it is not read before it is on its way: on a single processor it would wait for that.
+    pub(in crate::controller) fn forked(&mut self, subject: Subject, pid: Pid) {
+        if let Some(guest) = self.living.get_mut(&subject) {
+            guest.pid = Some(pid);
+            self.unread += 1;
+        }
+    }
+
+    /// True if there is a process of which the kernel was not asked yet.
+    pub(in crate::controller) fn are_unread(&self) -> bool {
+        self.unread > 0
+    }
+
+    /// Asks the kernel of those of whom it was not asked; before they are reaped.
+    pub(in crate::controller) fn read(&mut self) {
+        if std::mem::take(&mut self.unread) == 0 {
+            return;
+        }
+        self.revision += 1;
+        for guest in self.living.values_mut().filter(|guest| guest.facts.is_none()) {
+            guest.facts = guest.pid.and_then(|pid| Process::read(pid).ok());
+        }
+    }
+
+    /// The numbers of those who are there, whether the kernel was asked of them or not.
+    pub(in crate::controller) fn pids(&self) -> impl Iterator<Item = Pid> {
+        self.living.values().filter_map(|guest| guest.pid)
+    }
+
+    /// What the kernel said of those who are there.
+    pub(in crate::controller) fn facts(&self) -> impl Iterator<Item = &Process> {
+        self.living.values().filter_map(|guest| guest.facts.as_ref())
+    }
+
+    /// What is known of one of them besides its document.
+    pub(in crate::controller) fn describe(&self, path: &str) -> Option<Description> {
+        let guest = self.living.values().find(|guest| guest.path == path)?;
+        let by = format!("process {} of user {}, by `nestns exec`", guest.by.pid, guest.by.uid);
+        Some(Description { started_by: Some(by), ..Description::default() })
+    }
+
+    /// Their documents, in the order in which they came within each namespace.
+    pub(in crate::controller) fn documents<'a>(
+        &'a self,
+        roster: &'a Roster,
+    ) -> impl Iterator<Item = ProcessDocument> + 'a {
+        let controller = nix::unistd::getpid().as_raw();
+        self.living.iter().filter_map(move |(subject, guest)| {
+            guest.document(controller, roster.word(subject.namespace, State::Running))
+        })
+    }
+}

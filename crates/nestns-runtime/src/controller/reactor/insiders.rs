@@ -1,0 +1,40 @@
+//! What a program inside the tree is answered on the control socket: it may look at its own namespace and at what is inside
+//! that one, and at nothing else; it changes nothing.
+
+use super::Reactor;
+use super::portrait::{self, Portrait};
+use nestns_client::protocol::message::{Problem, Reply, Request, Snapshot, Status};
+
+impl Reactor<'_> {
+    /// Answers a client that is inside. Its PID namespace and those around it are given, the innermost first.
+    pub(super) fn answer_inside(&mut self, request: &Request, namespaces: &[u64]) -> Result<Reply, Problem> {
+        let home = namespaces.iter().find_map(|&inode| self.tree.namespace_of(inode)).ok_or(Problem::Elsewhere)?;
+        let path = self.tree.plan.namespace(home).path.clone();
+        match request {
+            Request::Status => Ok(Reply::Status(Box::new(narrowed(Portrait::of(self).status())))),
+            Request::Snapshot => Ok(Reply::Snapshot(Box::new(limited(portrait::snapshot(self), &path)))),
+            Request::Describe { path: asked, kind } if is_inside(asked, &path) => {
+                Portrait::of(self).describe(asked, *kind).map(|description| Reply::Description(Box::new(description)))
+            }
+            request => Err(Problem::Inside { namespace: path, asked: request.word().to_owned() }),
+        }
+    }
+}
+
+/// True if something is a namespace or in it.
+fn is_inside(path: &str, namespace: &str) -> bool {
+    path.strip_prefix(namespace).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
+/// Without what says where the topology comes from.
+fn narrowed(status: Status) -> Status {
+    Status { file: None, hash: None, ..status }
+}
+
+fn limited(snapshot: Snapshot, namespace: &str) -> Snapshot {
+    let Snapshot { mut namespaces, mut processes, mut unmarked, .. } = snapshot;
+    namespaces.retain(|one| is_inside(&one.path, namespace));
+    processes.retain(|one| is_inside(&one.ns, namespace));
+    unmarked.retain(|(path, ..)| is_inside(path, namespace));
+    Snapshot { status: narrowed(snapshot.status), namespaces, processes, unmarked, ..snapshot }
+}

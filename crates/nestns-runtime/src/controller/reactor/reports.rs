@@ -1,0 +1,244 @@
+//! What the processes of the tree report, taken into the roster.
+
+use std::os::fd::OwnedFd;
+
+use nix::errno::Errno;
+use nix::libc;
+use nix::unistd::Pid;
+
+use super::Reactor;
+use super::channels::Scope;
+use crate::controller::event_sink::Note;
+use crate::controller::life::Life;
+use crate::controller::roster::{Record, State};
+use crate::controller::tree::{Incident, Orphan};
+use crate::controller::verification;
+use crate::engine::failure::{Failure, Stage};
+use crate::engine::plan::{NamespaceIndex, Subject};
+use crate::engine::refusal::Refusal;
+use crate::engine::report::{Received, Report};
+use nestns_client::journal::Stream;
+use nestns_client::journal::event::{Event, Stage as Halt};
+use nestns_sys::descriptor::{is_pipe, is_socket};
+use nestns_sys::moment::Moment;
+
+/// How often a process that hides for a moment is looked at again, and how long that is.
+const HIDDEN: usize = 20;
+const MOMENT: std::time::Duration = std::time::Duration::from_micros(500);
+
+impl Reactor<'_> {
+    pub(super) fn on_received(&mut self, scope: Scope, received: Received) {
+        let Received { sender, reports, descriptors } = received;
+        let mut descriptors = descriptors.into_iter();
+        for report in reports {
+            self.prepare_for(scope, &report);
+            if !self.tree.may_report(scope, sender, &report) {
+                self.refuse_report(scope, sender);
+                continue;
+            }
+            match report {
+                Report::Channel { subject } => match descriptors.next().filter(is_socket) {
+                    Some(end) => self.open_channel(subject, end),
+                    None if self.tree.roster.is_released() => self.refuse_report(scope, sender),
+                    // The kernel drops what exceeds the limit on descriptors.
+                    None => self.tree.fail(Failure::new(subject, Stage::Channel, Errno::EMFILE)),
+                },
+                Report::Created { namespace } => self.arrived(Subject::init(namespace), sender, scope),
+                Report::AtGate { subject } => self.arrived(subject, sender, scope),
+                Report::Starting { subject, stdout, stderr, ready } => {
+                    let is_believable =
+                        self.begins_to_start(subject) && descriptors.as_slice().iter().take(1).all(is_pipe);
+                    if is_believable {
+                        self.starting(subject, [stdout, stderr, ready], &mut descriptors);
+                    } else {
+                        self.refuse_report(scope, sender);
+                    }
+                }
+                Report::Failed(failure) => self.on_failed(scope, sender, failure),
+                Report::Refused { subject, refusal } if self.begins_to_start(subject) => {
+                    self.on_refusal(subject, refusal);
+                }
+                Report::Refused { .. } => self.refuse_report(scope, sender),
+                Report::Line { namespace } => {
+                    let init = self.tree.roster.get(Subject::init(namespace)).and_then(Record::pid);
+                    if let Some(end) = descriptors.next().filter(|_| init == Some(sender)) {
+                        self.lines.on_line(namespace, end, &self.events);
+                    }
+                }
+                Report::Orphan { namespace, number, ending } => {
+                    let orphan = Orphan::One { number, ending };
+                    self.tree.incidents.push_back(Incident::Orphan { namespace, orphan });
+                }
+                Report::Orphans { namespace, count } => {
+                    let orphan = Orphan::More(count);
+                    self.tree.incidents.push_back(Incident::Orphan { namespace, orphan });
+                }
+                Report::Asked { subject, signal, at } => self.on_asked_to_end(subject, signal, at),
+                Report::Killed { subject, at } => self.on_killed(subject, at),
+                Report::Ended { subject, ending, at } => {
+                    // What it has said itself, and of a PID 1 what everything inside has, was said before.
+                    self.drain_ended(subject);
+                    self.note_ended(subject, ending, at);
+                }
+                Report::Stopping { namespace, sender, at } => self.on_stopping(namespace, sender, at),
+            }
+        }
+    }
+
+    fn on_asked_to_end(&mut self, subject: Subject, signal: i32, at: Moment) {
+        self.tree.doubt_deafness(subject, signal);
+        // Once in a life: a program that takes the place of its PID 1 could else fill the log of events.
+        if let Some(record) = self.tree.roster.get_mut(subject)
+            && record.farewells.asked.replace((signal, at)).is_none()
+        {
+            if !record.state.is_over() {
+                record.state = State::Stopping;
+            }
+            self.console.record_signal(&self.tree.path(subject), signal);
+        }
+    }
+
+    fn on_killed(&mut self, subject: Subject, at: Moment) {
+        if let Some(record) = self.tree.roster.get_mut(subject)
+            && record.farewells.killed.replace(at).is_none()
+        {
+            if !record.state.is_over() {
+                record.state = State::Killing;
+            }
+            self.console.record_signal(&self.tree.path(subject), libc::SIGKILL);
+        }
+    }
+
+    fn on_stopping(&mut self, namespace: NamespaceIndex, sender: i32, at: Moment) {
+        let record = self.tree.roster.namespace_mut(namespace);
+        let is_news = record.is_some_and(|record| record.stopped_by.replace((sender, at)).is_none());
+        if sender != 0 && is_news {
+            let path = self.tree.roster.path(Subject::init(namespace));
+            self.console.event_sink.note(&Note::StopInside { path: &path, sender });
+            let inside = self.tree.plan.namespace(namespace).path.clone();
+            let (stage, by_pid) = (Halt::Ask, Some(sender));
+            self.console.journal.record(&Event::Stopping { path: &inside, stage, cause: None, by: None, by_pid });
+        }
+    }
+
+    /// Notes that a process is about to start; says whether it may be. Once in a life of it, because descriptors come along.
+    fn begins_to_start(&mut self, subject: Subject) -> bool {
+        if subject.is_guest() {
+            let is_first = self.channels.launch(subject);
+            if is_first {
+                self.tree.guests.launched(subject);
+            }
+            return is_first;
+        }
+        // Whatever it is asked meanwhile, it may be on its way.
+        self.tree.roster.get_mut(subject).is_some_and(|record| !std::mem::replace(&mut record.has_launched, true))
+    }
+
+    /// A process is about to become its program; `expected` says which of standard output, standard error and a descriptor to
+    /// be ready on come behind the one that tells how exec went.
+    fn starting(&mut self, subject: Subject, expected: [bool; 3], descriptors: &mut std::vec::IntoIter<OwnedFd>) {
+        self.tree.guests.read();
+        let path = self.tree.path(subject);
+        let [stdout, stderr, ready] = expected;
+        if descriptors.len() != 1 + expected.into_iter().map(usize::from).sum::<usize>() {
+            // The kernel drops what exceeds the limit on descriptors.
+            self.console.event_sink.note(&Note::OutputLost { path: &path });
+            self.troubles.unheard.push(path.clone());
+        }
+        if let Some(fd) = descriptors.next() {
+            self.streams.add_outcome(subject, fd, &self.events);
+        }
+        for (captured, kind) in [(stdout, Stream::Stdout), (stderr, Stream::Stderr)] {
+            // Anything but a pipe could not be read without waiting for somebody.
+            if captured && let Some(fd) = descriptors.next().filter(is_pipe) {
+                self.streams.add_output(subject, path.clone(), kind, fd, &self.events);
+            }
+        }
+        if ready && let Some(fd) = descriptors.next() {
+            let namespace = self.tree.plan.namespace(subject.namespace);
+            let probe = namespace.process(subject.slot).and_then(|process| process.ready.as_ref());
+            self.voices.add_for(subject, probe, fd, &self.events);
+        }
+    }
+
+    /// Something has failed: what is being created, or a process on its way to its program.
+    fn on_failed(&mut self, scope: Scope, sender: Pid, failure: Failure) {
+        let subject = failure.subject;
+        if subject.probed().is_some() {
+            // It is asked again.
+            return;
+        }
+        if subject.session_number().is_some() {
+            if self.tree.guests.get(subject).is_some_and(|guest| guest.pid.is_none()) {
+                self.tree.guests.set_back(failure);
+                return;
+            }
+            // Nothing of the tree has failed.
+            self.tree.incidents.push_back(Incident::SessionFailed(failure));
+            return;
+        }
+        if !self.tree.roster.is_released() || subject.is_visitor() {
+            // The one around it has only noticed.
+            self.drain_below(scope);
+            self.tree.fail(failure);
+            return;
+        }
+        let state = self.tree.roster.get(subject).map(|record| record.state);
+        match state {
+            Some(State::Creating | State::Created) if self.tree.is_renewed(subject) => self.tree.set_back(failure),
+            None | Some(State::Creating) => self.tree.set_back(failure),
+            // When others run already: its end follows, and is judged as any other.
+            Some(State::Created) => {
+                let Failure { stage, call, errno, detail, .. } = failure;
+                self.on_refusal(subject, Refusal { stage, call, errno, detail: detail.unwrap_or_default() });
+            }
+            // A copy of nestns that panics as PID 1 says so; how that ends, its keeper says.
+            Some(State::Running | State::Ready | State::Stopping)
+                if subject.is_init() && failure.stage == Stage::Panic =>
+            {
+                let path = self.tree.path(subject);
+                self.console.event_sink.note(&Note::LateFailure { path: &path, failure: &failure });
+                self.refuse_report(scope, sender);
+            }
+            Some(State::Running | State::Ready) => self.refuse_report(scope, sender),
+            // It is being ended, whatever it has failed at.
+            Some(_) => {}
+        }
+    }
+
+    fn arrived(&mut self, subject: Subject, pid: Pid, scope: Scope) {
+        if self.tree.roster.is_released() && !self.tree.is_as_deep(subject, pid) {
+            self.refuse_report(scope, pid);
+            return;
+        }
+        if !self.tree.roster.arrived(subject) {
+            return;
+        }
+        let mut taken = verification::take_down(&mut self.tree.roster, subject, pid);
+        for _ in 0..HIDDEN {
+            // It is about to fork into a namespace where programs run, and hides for that moment.
+            if !taken.as_ref().is_err_and(|cause| matches!(cause.errno, Errno::EACCES | Errno::EPERM)) {
+                break;
+            }
+            std::thread::sleep(MOMENT);
+            taken = verification::take_down(&mut self.tree.roster, subject, pid);
+        }
+        if let Err(cause) = taken {
+            // It has died since: its keeper says of what.
+            if cause.errno != Errno::ENOENT && cause.errno != Errno::ESRCH {
+                let failure = Failure::with(subject, Stage::Observe, cause, format!("/proc/{pid}"));
+                if self.tree.is_renewed(subject) {
+                    self.tree.set_back(failure);
+                } else {
+                    self.tree.fail(failure);
+                }
+            }
+        }
+        let (path, pids) = (self.tree.roster.path(subject), self.tree.pids(subject));
+        self.console.journal.record(&Event::Created { path: &path, pids: &pids });
+        if self.tree.life == Life::Creating {
+            self.progress += 1;
+            self.console.event_sink.progress(self.progress, self.progress + self.tree.roster.outstanding());
+        }
+    }
+}

@@ -1,0 +1,209 @@
+//! Who is ready, and by what he becomes so.
+//!
+//! Responsible for what is waited for: the way of each process, the patterns of log lines, the count of what a namespace
+//! lacks. Not for what follows, which the supervisor decides (`supervisor/readying.rs`), nor for asking: `voices` are
+//! descriptors on which processes speak up themselves, `lookout` is a helper that waits for a file, and commands are guests.
+
+pub(super) mod file_watch;
+mod listeners;
+pub(super) mod manager;
+pub mod notification;
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::path::PathBuf;
+use std::rc::Rc;
+use std::time::Duration;
+
+use crate::engine::plan::{InitPlan, NamespaceIndex, Plan, Subject};
+use nestns_topology::{Pattern, Probe};
+
+pub(super) use listeners::{Heard, ReadinessListeners, Sender};
+
+/// What makes a process ready, where that is more than that its program runs.
+#[derive(Debug, Clone)]
+pub(super) enum Way {
+    /// It has ended well.
+    End,
+    Line(Rc<Pattern>),
+    File(PathBuf),
+    Command {
+        argv: Vec<String>,
+        every: Duration,
+    },
+    /// It says so itself.
+    Voice,
+}
+
+/// What a namespace lacks.
+#[derive(Debug, Clone, Copy)]
+struct Lack {
+    /// So many of its processes and of the namespaces directly inside it are not ready.
+    count: u32,
+    parent: Option<NamespaceIndex>,
+    /// True if its PID 1 is nestns, which is ready when its namespace is.
+    has_own_init: bool,
+}
+
+/// All of them.
+#[derive(Debug, Default)]
+pub(super) struct Readiness {
+    ways: HashMap<Subject, Way>,
+    ready: HashSet<Subject>,
+    /// Whose probe has come true before it was known that its program runs.
+    early: HashSet<Subject>,
+    /// Who is still waited for by whoever waits for everything.
+    pending: BTreeSet<Subject>,
+    lacks: Vec<Lack>,
+}
+
+impl Readiness {
+    /// That of a tree in which nobody is ready.
+    pub(super) fn of(plan: &Plan) -> Self {
+        let mut readiness = Self::default();
+        let mut patterns: HashMap<String, Rc<Pattern>> = HashMap::new();
+        for index in plan.indices() {
+            let namespace = plan.namespace(index);
+            let mut lack = Lack {
+                count: 0,
+                parent: namespace.parent,
+                has_own_init: !matches!(namespace.init, InitPlan::Program(_)),
+            };
+            for slot in namespace.slots() {
+                let Some(process) = namespace.process(slot) else { continue };
+                let subject = Subject { namespace: index, slot };
+                lack.count += 1;
+                readiness.pending.insert(subject);
+                let way = match &process.ready {
+                    _ if process.oneshot => Some(Way::End),
+                    None => None,
+                    Some(Probe::Log(text)) => pattern(&mut patterns, text).map(Way::Line),
+                    Some(Probe::File(path)) => Some(Way::File(path.clone())),
+                    Some(Probe::Exec { argv, every }) => Some(Way::Command { argv: argv.clone(), every: *every }),
+                    Some(Probe::Descriptor(_) | Probe::Notify(_)) => Some(Way::Voice),
+                };
+                if let Some(way) = way {
+                    readiness.ways.insert(subject, way);
+                }
+            }
+            readiness.lacks.push(lack);
+            if let Some(parent) = namespace.parent {
+                readiness.lacks[parent as usize].count += 1;
+            }
+        }
+        readiness
+    }
+
+    /// By what somebody becomes ready; `None` where his start makes him so.
+    pub(super) fn way(&self, subject: Subject) -> Option<&Way> {
+        self.ways.get(&subject)
+    }
+
+    pub(super) fn is_ready(&self, subject: Subject) -> bool {
+        self.ready.contains(&subject)
+    }
+
+    /// True if it is declared, or a program that is PID 1: an init of nestns is no more than its namespace.
+    pub(super) fn is_declared(&self, subject: Subject) -> bool {
+        let namespace = self.lacks.get(subject.namespace as usize);
+        !subject.is_guest() && (!subject.is_init() || namespace.is_some_and(|namespace| !namespace.has_own_init))
+    }
+
+    /// The line that somebody is waited for, until it has come.
+    pub(super) fn awaited_line(&self, subject: Subject) -> Option<&Pattern> {
+        match self.ways.get(&subject) {
+            Some(Way::Line(pattern)) if !self.is_ready(subject) => Some(pattern),
+            _ => None,
+        }
+    }
+
+    pub(super) fn note_early(&mut self, subject: Subject) {
+        self.early.insert(subject);
+    }
+
+    /// True if it was early, which is known only once.
+    pub(super) fn take_early(&mut self, subject: Subject) -> bool {
+        self.early.remove(&subject)
+    }
+
+    /// Notes that somebody is ready; says whether that is news.
+    pub(super) fn add(&mut self, subject: Subject) -> bool {
+        self.ready.insert(subject)
+    }
+
+    /// One thing less that a namespace lacks; hands out those that lack nothing any more because of it, from the inside
+    /// outward.
+    pub(super) fn fill(&mut self, index: NamespaceIndex) -> Vec<NamespaceIndex> {
+        let mut whole = Vec::new();
+        let mut around = Some(index);
+        while let Some(index) = around {
+            let Some(lack) = self.lacks.get_mut(index as usize) else { break };
+            lack.count = lack.count.saturating_sub(1);
+            if lack.count > 0 {
+                break;
+            }
+            whole.push(index);
+            around = lack.parent;
+        }
+        whole
+    }
+
+    /// The namespaces in which there is nothing to wait for, not even a namespace.
+    pub(super) fn empty(&self) -> Vec<NamespaceIndex> {
+        (0..).zip(&self.lacks).filter(|(_, lack)| lack.count == 0).map(|(index, _)| index).collect()
+    }
+
+    /// True if nestns is the PID 1 of a namespace.
+    pub(super) fn has_own_init(&self, index: NamespaceIndex) -> bool {
+        self.lacks.get(index as usize).is_some_and(|lack| lack.has_own_init)
+    }
+
+    /// True if something in a namespace is not ready.
+    pub(super) fn lacks_something(&self, index: NamespaceIndex) -> bool {
+        self.lacks.get(index as usize).is_some_and(|lack| lack.count > 0)
+    }
+
+    /// The namespace around one.
+    pub(super) fn around(&self, index: NamespaceIndex) -> Option<NamespaceIndex> {
+        self.lacks.get(index as usize)?.parent
+    }
+
+    /// True if nothing lacks anything.
+    pub(super) fn is_complete(&self) -> bool {
+        !self.lacks.is_empty() && self.lacks.iter().all(|lack| lack.parent.is_some() || lack.count == 0)
+    }
+
+    /// Begins anew with somebody, because he is about to be started again.
+    pub(super) fn forget(&mut self, subject: Subject) {
+        self.early.remove(&subject);
+        if !self.ready.remove(&subject) {
+            return;
+        }
+        // What was whole lacks something again, and so does what is around it.
+        let mut around = Some(subject.namespace);
+        while let Some(lack) = around.and_then(|index| self.lacks.get_mut(index as usize)) {
+            lack.count += 1;
+            around = lack.parent.filter(|_| lack.count == 1);
+        }
+    }
+
+    /// The first of those who are waited for.
+    pub(super) fn first_pending(&self) -> Option<Subject> {
+        self.pending.first().copied()
+    }
+
+    /// He need not be asked again.
+    pub(super) fn is_no_longer_pending(&mut self, subject: Subject) {
+        self.pending.remove(&subject);
+    }
+}
+
+/// A pattern, compiled once however many processes have it.
+fn pattern(known: &mut HashMap<String, Rc<Pattern>>, text: &str) -> Option<Rc<Pattern>> {
+    if let Some(pattern) = known.get(text) {
+        return Some(Rc::clone(pattern));
+    }
+    // Behind the door it can be compiled.
+    let pattern = Rc::new(Pattern::new(text).ok()?);
+    known.insert(text.to_owned(), Rc::clone(&pattern));
+    Some(pattern)
+}

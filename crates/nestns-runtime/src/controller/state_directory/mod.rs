@@ -1,0 +1,141 @@
+//! Where a running topology keeps what others may read of it, and the lock that makes its name its own.
+//!
+//! `NAME/` below `$NESTNS_STATE_ROOT` where that is set, else `$XDG_RUNTIME_DIR/nestns` if that is the caller's own, else `/run/nestns` if writable, else `nestns-UID` in
+//! the temporary directory; mode 0700, owner checked. The lock is flock(2) on a file inside: it ends with whoever holds it,
+//! so that a directory without a held lock is known to be a left-over.
+
+mod leftover;
+mod remains;
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use nestns_client::state_directory::{Directory, Homeless, StateError, truth_in};
+use nestns_sys::call::Call;
+use nix::errno::Errno;
+
+use leftover::Survey;
+use remains::Attempt;
+
+pub use leftover::{Cleared, Fate, LeftOver, Seized, seize};
+pub use remains::{Remains, Restored};
+
+/// How often taking the lock is tried again, when a directory vanishes between opening and locking.
+const ATTEMPTS: usize = 100;
+
+/// The state directory of one running topology.
+#[derive(Debug)]
+pub struct StateDirectory {
+    remains: Remains,
+    left_over: Option<Cleared>,
+}
+
+impl Drop for StateDirectory {
+    /// Whatever goes wrong after the name was taken leaves nothing behind. What could not be removed was told before, or
+    /// what went wrong is told now.
+    fn drop(&mut self) {
+        let _ = self.remains.remove();
+    }
+}
+
+impl StateDirectory {
+    /// The place of the state of a name. The directory above is checked when it is opened.
+    pub fn place(name: &str) -> PathBuf {
+        nestns_client::state_directory::chosen().join(name)
+    }
+
+    /// Takes the name, whose place is this directory, and ends and removes what an earlier one has left there.
+    ///
+    /// # Errors
+    ///
+    /// When the name is in use, or the directory, or something in it, cannot be made or trusted.
+    pub fn claim(name: &str, directory: &Path) -> Result<Self, StateError> {
+        for _ in 0..ATTEMPTS {
+            match Self::try_claim(directory)? {
+                Attempt::Held => {
+                    return Err(StateError::NameInUse { name: name.to_owned(), directory: directory.to_owned() });
+                }
+                Attempt::Vanished => {}
+                Attempt::Taken(remains) => {
+                    if let Some(Homeless { controller, .. }) = remains.occupy() {
+                        remains.remove_if_bare()?;
+                        return Err(StateError::Homeless {
+                            name: name.to_owned(),
+                            directory: directory.to_owned(),
+                            controller,
+                        });
+                    }
+                    let survey = Survey::of(&remains.handle())?;
+                    let left_over = if survey.is_empty() { None } else { Some(survey.clear(&remains)?) };
+                    return Ok(Self { remains, left_over });
+                }
+            }
+        }
+        let source = io::Error::from(Errno::EAGAIN);
+        Err(StateError::System { action: "keep a lock in", call: Call::Unnamed, path: directory.to_owned(), source })
+    }
+
+    fn try_claim(directory: &Path) -> Result<Attempt, StateError> {
+        let tried = || {
+            let base = Directory::open_or_make(directory.parent().unwrap_or(directory))?;
+            let directory = base.make_inside(directory.file_name().unwrap_or_default())?;
+            let lock = remains::lock_file(&directory)?;
+            Remains::take(base, directory, lock)
+        };
+        match tried() {
+            // Its last owner has removed it just now.
+            Err(error) if error.is_not_found() => Ok(Attempt::Vanished),
+            result => result,
+        }
+    }
+
+    /// What did not end in order and was found under the name.
+    pub fn left_over(&self) -> Option<&Cleared> {
+        self.left_over.as_ref()
+    }
+
+    /// What to remove in the end.
+    pub fn remains(&self) -> &Remains {
+        &self.remains
+    }
+
+    /// Where the document that tells what stands is written.
+    pub fn truth(&self) -> PathBuf {
+        truth_in(&self.remains.directory())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::ffi::OsStr;
+    use std::fs;
+    use std::os::unix::ffi::OsStrExt as _;
+
+    use super::{Seized, StateDirectory, seize};
+
+    #[test]
+    fn what_others_have_put_there_goes_with_it_whatever_its_name() {
+        let base = tempfile::tempdir().unwrap();
+        let place = base.path().join("x");
+        let state = StateDirectory::claim("x", &place).unwrap();
+        let strange = place.join(OsStr::from_bytes(b"\xff")).join(OsStr::from_bytes(b"\xfe"));
+        fs::create_dir_all(&strange).unwrap();
+        fs::write(strange.join("file"), "").unwrap();
+        drop(state);
+        assert!(!place.exists());
+    }
+
+    #[test]
+    fn a_directory_with_the_name_of_a_half_written_file_is_looked_into() {
+        let base = tempfile::tempdir().unwrap();
+        let place = base.path().join("x");
+        std::mem::forget(StateDirectory::claim("x", &place).unwrap());
+        fs::create_dir(place.join("logs.part")).unwrap();
+        fs::write(place.join("logs.part/0.1.log"), "").unwrap();
+        assert!(matches!(seize(&place), Ok(Seized::Held)));
+        fs::remove_file(place.join("lock")).unwrap();
+        let Ok(Seized::LeftOver(left_over)) = seize(&place) else { panic!("nobody holds it") };
+        left_over.remove().unwrap();
+        assert!(!place.exists());
+    }
+}

@@ -1,0 +1,363 @@
+//! Readiness: from a probe that comes true, or a start that needs none, to whatever waits for it.
+//!
+//! A process is ready once, until it ends. What asks about it is bounded (one command or one helper a process, a command for
+//! [`PATIENCE`] at most), is called off when the process ends or a stop begins, and its failure is no failure of the tree.
+
+use std::collections::{BTreeMap, HashSet};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use nix::libc;
+use nix::unistd::Pid;
+
+use super::edge::{Edge, Said};
+use crate::controller::event_sink::Note;
+use crate::controller::life::Life;
+use crate::controller::readiness::Way;
+use crate::controller::roster::State;
+use crate::controller::tree::Tree;
+use crate::engine::keeper::{Entrance, Guest};
+use crate::engine::plan::{NamespaceIndex, ProcessPlan, Subject};
+use crate::engine::refusal::Refusal;
+use crate::engine::report::Ending;
+use nestns_client::journal::event::{Event, WHOLE};
+use nestns_sys::call::{Call, CallError};
+use nestns_sys::moment::Moment;
+use nestns_topology::{Entry, Output, ProcessSpec, Program, RestartPolicy, Stdin, Terminal, Weight};
+
+/// How long a command may take to answer, before it is killed and asked again.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// A command that is asked again and again.
+#[derive(Debug, Clone, Copy)]
+enum Inquiry {
+    /// It is run at this moment.
+    Pending(Moment),
+    /// It runs since, as this child of the controller, and is killed at this moment.
+    Running(Pid, Moment),
+}
+
+/// The process that a helper is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Client {
+    Process(Subject),
+    /// It was called off: its end says nothing of any process.
+    Nobody,
+}
+
+/// What asks about the readiness of processes.
+#[derive(Debug, Default)]
+pub(super) struct Probes {
+    /// Helpers that are not reaped yet.
+    helpers: Vec<(Pid, Client)>,
+    inquiries: BTreeMap<Subject, Inquiry>,
+    /// Processes whose command cannot be executed, which is said once.
+    refused: HashSet<Subject>,
+}
+
+/// News of the readiness of a process: whether that may let others through.
+#[must_use]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum News {
+    Ready,
+    Nothing,
+}
+
+impl Probes {
+    /// When a command is next to be run or killed.
+    pub(super) fn next(&self) -> Option<Moment> {
+        let moments = self.inquiries.values().map(|inquiry| match inquiry {
+            Inquiry::Pending(at) | Inquiry::Running(_, at) => *at,
+        });
+        moments.min()
+    }
+
+    /// True if a helper is not reaped yet.
+    pub(super) fn has_helpers(&self) -> bool {
+        !self.helpers.is_empty()
+    }
+
+    /// Begins with open gates: where there is nothing inside, a namespace is ready with that.
+    pub(super) fn open(edge: &mut dyn Edge) {
+        for index in edge.tree().readiness.empty() {
+            on_namespace_ready(edge, index);
+            if let Some(around) = edge.tree().readiness.around(index) {
+                fill(edge, around);
+            }
+        }
+    }
+
+    /// Begins with a process whose program runs: it is ready with that, or is asked whether it is.
+    pub(super) fn begin(&mut self, edge: &mut dyn Edge, subject: Subject) {
+        if !edge.tree().readiness.is_declared(subject) {
+            return;
+        }
+        let Some(way) = edge.tree().readiness.way(subject).cloned() else {
+            self.become_ready(edge, subject);
+            return;
+        };
+        if edge.tree_mut().readiness.take_early(subject) {
+            self.become_ready(edge, subject);
+            return;
+        }
+        match way {
+            Way::File(file) => self.watch(edge, subject, file),
+            Way::Command { .. } => {
+                self.inquiries.insert(subject, Inquiry::Pending(edge.now()));
+                self.inquire(edge);
+            }
+            Way::End | Way::Line(_) | Way::Voice => {}
+        }
+    }
+
+    /// Takes in that the probe of a process has come true.
+    pub(super) fn on_hint(&mut self, edge: &mut dyn Edge, subject: Subject) -> News {
+        let is_alive = edge.tree().roster.get(subject).is_some_and(|record| record.ending.is_none());
+        if !is_alive {
+            return News::Nothing;
+        }
+        if edge.tree().started.contains(&subject) {
+            self.become_ready(edge, subject);
+            return News::Ready;
+        }
+        // What it says may be read before it is known that it runs.
+        edge.tree_mut().readiness.note_early(subject);
+        News::Nothing
+    }
+
+    /// Makes a process ready. The caller looks whether that lets others through.
+    fn become_ready(&mut self, edge: &mut dyn Edge, subject: Subject) {
+        if !edge.tree_mut().readiness.add(subject) {
+            return;
+        }
+        self.call_off(edge, subject);
+        if let Some(record) = edge.tree_mut().roster.get_mut(subject)
+            && record.state == State::Running
+        {
+            record.state = State::Ready;
+        }
+        let path = edge.tree().path(subject);
+        edge.record(&Event::Ready { path: &path });
+        fill(edge, subject.namespace);
+    }
+
+    /// Takes in that a process has ended: nothing asks any more, and a one-shot that has done its work is ready.
+    pub(super) fn end(&mut self, edge: &mut dyn Edge, subject: Subject) {
+        self.call_off(edge, subject);
+        // What it has said last was said before it ended, and makes nothing ready any more.
+        edge.forget(subject, Said::Readiness);
+        let tree = edge.tree_mut();
+        tree.readiness.take_early(subject);
+        let is_done = tree.roster.get(subject).is_some_and(|record| {
+            record.state == State::Exited && record.refusal.is_none() && record.farewells.asked.is_none()
+        });
+        if is_done && matches!(tree.readiness.way(subject), Some(Way::End)) {
+            self.become_ready(edge, subject);
+        }
+    }
+
+    /// Begins anew with a process that is about to be started again, and with the namespaces around it. An init of nestns is
+    /// no more than its namespace: what is inside makes the difference.
+    pub(super) fn renew(&mut self, tree: &mut Tree, subject: Subject) {
+        let Tree { readiness, roster, .. } = tree;
+        if !readiness.is_declared(subject) {
+            return;
+        }
+        readiness.forget(subject);
+        self.refused.remove(&subject);
+        let mut around = Some(subject.namespace);
+        while let Some(index) = around {
+            if readiness.lacks_something(index)
+                && let Some(namespace) = roster.namespace_mut(index)
+            {
+                namespace.is_ready = false;
+                if namespace.members[0].state == State::Ready && readiness.has_own_init(index) {
+                    namespace.members[0].state = State::Running;
+                }
+            }
+            around = readiness.around(index);
+        }
+    }
+
+    fn watch(&mut self, edge: &mut dyn Edge, subject: Subject, file: PathBuf) {
+        if edge.tree().identity(subject).is_none() {
+            return;
+        }
+        match edge.watch(subject, file) {
+            Ok(helper) => self.helpers.push((helper, Client::Process(subject))),
+            Err(errno) => {
+                let path = edge.tree().path(subject);
+                let cause = CallError { call: Call::Fork, errno };
+                edge.note(&Note::ProbeLost { path: &path, cause });
+            }
+        }
+    }
+
+    /// Takes in that a child of the controller without a role has ended; `None` where it was no helper.
+    pub(super) fn on_helper_ended(&mut self, edge: &mut dyn Edge, pid: Pid, ending: Ending) -> Option<News> {
+        let place = self.helpers.iter().position(|(helper, _)| *helper == pid)?;
+        let (_, Client::Process(subject)) = self.helpers.swap_remove(place) else { return Some(News::Nothing) };
+        if ending == Ending::Exited(0) {
+            return Some(self.on_hint(edge, subject));
+        }
+        let tree = edge.tree();
+        if tree.life == Life::Running && ending != Ending::Exited(1) && tree.started.contains(&subject) {
+            // It was killed.
+            let file = match tree.readiness.way(subject) {
+                Some(Way::File(file)) if !tree.readiness.is_ready(subject) => file.clone(),
+                _ => return Some(News::Nothing),
+            };
+            if tree.roster.get(subject).is_some_and(|record| record.ending.is_none()) {
+                self.watch(edge, subject, file);
+            }
+        }
+        Some(News::Nothing)
+    }
+
+    /// Runs the commands whose time has come, and kills those that do not answer.
+    pub(super) fn inquire(&mut self, edge: &mut dyn Edge) {
+        if edge.tree().life != Life::Running || edge.tree().stop.is_some() {
+            return;
+        }
+        let now = edge.now();
+        let due = |inquiry: &Inquiry| match inquiry {
+            Inquiry::Pending(at) | Inquiry::Running(_, at) => *at <= now,
+        };
+        let all = self.inquiries.iter();
+        let due: Vec<_> =
+            all.filter(|(_, inquiry)| due(inquiry)).map(|(&subject, &inquiry)| (subject, inquiry)).collect();
+        for (subject, inquiry) in due {
+            let next = match inquiry {
+                Inquiry::Running(leader, _) => {
+                    edge.signal_session(leader, libc::SIGKILL);
+                    // It is reaped soon; what has escaped by forking is looked for once more.
+                    Inquiry::Running(leader, now.plus(PATIENCE))
+                }
+                Inquiry::Pending(_) => match ask(edge, subject) {
+                    Some(leader) => Inquiry::Running(leader, now.plus(PATIENCE)),
+                    None => pause_after(edge.tree(), subject, now),
+                },
+            };
+            if let Some(inquiry) = self.inquiries.get_mut(&subject) {
+                *inquiry = next;
+            }
+        }
+    }
+
+    /// Takes in that the command of a process has ended.
+    pub(super) fn on_answer(&mut self, edge: &mut dyn Edge, subject: Subject, ending: Ending) -> News {
+        if !self.inquiries.contains_key(&subject) {
+            return News::Nothing;
+        }
+        if ending == Ending::Exited(0) {
+            return self.on_hint(edge, subject);
+        }
+        let next = pause_after(edge.tree(), subject, edge.now());
+        self.inquiries.insert(subject, next);
+        News::Nothing
+    }
+
+    /// Says once that a command could not be executed. It may appear later, so that it is asked again.
+    pub(super) fn on_refused(&mut self, edge: &mut dyn Edge, subject: Subject, refusal: &Refusal) {
+        if self.inquiries.contains_key(&subject) && self.refused.insert(subject) {
+            let namespace = edge.tree().plan.namespace(subject.namespace);
+            let position = namespace.process(subject.slot).map(|process| process.position).unwrap_or_default();
+            let path = namespace.path_of(subject.slot);
+            edge.note(&Note::ProbeRefused { path: &path, position, refusal });
+        }
+    }
+
+    /// Ends what asks about a process.
+    fn call_off(&mut self, edge: &mut dyn Edge, subject: Subject) {
+        // It stays known until it is reaped.
+        for (helper, client) in self.helpers.iter_mut().filter(|(_, client)| *client == Client::Process(subject)) {
+            edge.kernel().end_helper(*helper);
+            *client = Client::Nobody;
+        }
+        if let Some(Inquiry::Running(leader, _)) = self.inquiries.remove(&subject)
+            && subject.probe_of().is_some_and(|probe| edge.child(probe).is_some())
+        {
+            edge.signal_session(leader, libc::SIGKILL);
+        }
+    }
+
+    /// Ends all that asks, because a stop has begun. Members of the namespaces end with them.
+    pub(super) fn call_all_off(&mut self, edge: &mut dyn Edge) {
+        for (helper, client) in &mut self.helpers {
+            edge.kernel().end_helper(*helper);
+            *client = Client::Nobody;
+        }
+        for (subject, _) in std::mem::take(&mut self.inquiries) {
+            if let Some(probe) = subject.probe_of().filter(|&probe| edge.child(probe).is_some()) {
+                let _ = edge.signal(probe, libc::SIGKILL);
+            }
+        }
+    }
+}
+
+fn pause_after(tree: &Tree, subject: Subject, now: Moment) -> Inquiry {
+    let every = match tree.readiness.way(subject) {
+        Some(Way::Command { every, .. }) => *every,
+        _ => PATIENCE,
+    };
+    Inquiry::Pending(now.plus(every))
+}
+
+/// Takes in that a namespace lacks one thing less.
+fn fill(edge: &mut dyn Edge, index: NamespaceIndex) {
+    for whole in edge.tree_mut().readiness.fill(index) {
+        on_namespace_ready(edge, whole);
+    }
+}
+
+/// Makes a namespace ready, because all that is in it is.
+fn on_namespace_ready(edge: &mut dyn Edge, index: NamespaceIndex) {
+    let Tree { readiness, roster, plan, .. } = edge.tree_mut();
+    let has_own_init = readiness.has_own_init(index);
+    if let Some(namespace) = roster.namespace_mut(index) {
+        namespace.is_ready = true;
+        if has_own_init && namespace.members[0].state == State::Running {
+            namespace.members[0].state = State::Ready;
+        }
+    }
+    let path = plan.namespace(index).path.clone();
+    let is_complete = readiness.is_complete();
+    edge.record(&Event::Ready { path: &path });
+    if is_complete {
+        edge.record(&Event::Ready { path: WHOLE });
+    }
+}
+
+/// Runs the command of a process beside it. Where that cannot be, as when the process is about to end, it is tried again.
+fn ask(edge: &mut dyn Edge, subject: Subject) -> Option<Pid> {
+    let Some(Way::Command { argv, .. }) = edge.tree().readiness.way(subject) else { return None };
+    let argv = argv.clone();
+    let (pid, start_time) = edge.tree().identity(subject)?;
+    let beside = edge.kernel().open(pid, start_time).ok()?;
+    let namespaces = edge.to_enter(pid, None).ok()?;
+    let namespace = edge.tree().plan.namespace(subject.namespace);
+    let process = command(namespace.process(subject.slot)?, namespace.path_of(subject.slot), argv);
+    let entrance = Entrance::Beside { process: beside, namespaces };
+    edge.start(Guest { subject: subject.probe_of()?, process, entrance, streams: None }).ok()
+}
+
+/// The plan of the command beside the process: in its place and with its means, with its output dropped.
+fn command(process: &ProcessPlan, path: String, argv: Vec<String>) -> ProcessPlan {
+    let spec = ProcessSpec {
+        name: path,
+        program: Program::Command(argv),
+        entry: Entry::Join,
+        terminal: Terminal::None,
+        stdin: Stdin::Null,
+        stdout: Output::Null,
+        stderr: Output::Null,
+        after: Vec::new(),
+        ready: None,
+        ok: vec![0],
+        oneshot: true,
+        weight: Weight::Expendable,
+        restart: RestartPolicy::NEVER,
+        ..process.spec.clone()
+    };
+    ProcessPlan { spec, identity: process.identity.clone() }
+}

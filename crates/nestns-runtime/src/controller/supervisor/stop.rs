@@ -1,0 +1,178 @@
+//! The driver of a stop, of the whole tree or of a target in it: whom to ask, the countdown, the kill.
+//!
+//! The order is the plan's ([`Farewell`]); here is what each step of it does. The controller asks what no PID 1 of nestns asks.
+
+use std::time::Duration;
+
+use nix::libc;
+
+use super::edge::Edge;
+use crate::controller::event_sink::Waiting;
+use crate::controller::life::COLLAPSE;
+use crate::controller::roster::State;
+use crate::controller::tree::Tree;
+use crate::engine::farewell::{Action, Farewell};
+use crate::engine::plan::Subject;
+use nestns_observe::signals::{Fate, Role};
+use nestns_sys::moment::Moment;
+use nestns_topology::Signal;
+
+/// How often it is told for which processes a stop waits.
+const COUNTDOWN: Duration = Duration::from_secs(1);
+
+/// A stop under way.
+#[derive(Debug)]
+pub(super) struct Stop {
+    began: Moment,
+    steps: Farewell,
+    tell_again: Moment,
+    /// After everything has been killed: when to give up waiting for the kernel.
+    give_up: Option<Moment>,
+}
+
+impl Stop {
+    /// Begins to stop what the controller itself has to ask. `end` is when a client will have all of it killed.
+    pub(super) fn begin(edge: &dyn Edge, asked: &[Subject], end: Option<Moment>) -> Self {
+        let now = edge.now();
+        let steps = Farewell::begin(&edge.tree().plan, asked, now, end);
+        Self { began: now, steps, tell_again: now, give_up: None }
+    }
+
+    /// The same without a countdown at its begin.
+    #[must_use]
+    pub(super) fn with_late_countdown(self) -> Self {
+        Self { tell_again: self.began.plus(COUNTDOWN), ..self }
+    }
+
+    /// When it began.
+    pub(super) fn began(&self) -> Moment {
+        self.began
+    }
+
+    /// Does what is due.
+    pub(super) fn advance(&mut self, edge: &mut dyn Edge) {
+        for action in self.steps.due(edge.now()) {
+            carry_out(edge, action);
+        }
+    }
+
+    /// Kills at once those of the rest that are to be.
+    pub(super) fn kill(&mut self, edge: &mut dyn Edge, is_killed: impl Fn(Subject) -> bool) {
+        for action in self.steps.kill_all() {
+            if matches!(action, Action::Kill(subject) if is_killed(subject)) {
+                carry_out(edge, action);
+            }
+        }
+        self.give_up = Some(edge.now().plus(COLLAPSE));
+    }
+
+    /// Notes that a process has ended.
+    pub(super) fn left(&mut self, subject: Subject) {
+        self.steps.gone(subject);
+    }
+
+    /// The processes that have not ended.
+    pub(super) fn rest(&self) -> Vec<Subject> {
+        self.steps.waiting_for().map(|(subject, _)| subject).collect()
+    }
+
+    /// True if the kernel does not let go of what has been killed.
+    pub(super) fn is_stuck(&mut self, now: Moment) -> bool {
+        if self.give_up.is_none() && self.steps.next().is_none() {
+            // Everything has been killed: the rest is the kernel's, for a bounded time.
+            self.give_up = Some(now.plus(COLLAPSE));
+        }
+        self.give_up.is_some_and(|give_up| give_up <= now)
+    }
+
+    /// True once a second: it is told for which processes it waits.
+    pub(super) fn takes_countdown(&mut self, now: Moment) -> bool {
+        let is_due = self.tell_again <= now;
+        if is_due {
+            self.tell_again = now.plus(COUNTDOWN);
+        }
+        is_due
+    }
+
+    /// When something is next to be done.
+    pub(super) fn next(&self) -> Option<Moment> {
+        [self.steps.next(), Some(self.tell_again), self.give_up].into_iter().flatten().min()
+    }
+}
+
+fn carry_out(edge: &mut dyn Edge, action: Action) {
+    let now = edge.now();
+    let (Action::Ask { subject, .. } | Action::Kill(subject)) = action;
+    match action {
+        Action::Ask { signal, until, .. } => {
+            note_receptions(edge, &[subject]);
+            let is_init = subject.is_init() && edge.tree().plan.namespace(subject.namespace).has_own_keeper();
+            let left = until.map(|until| until.since(now)).filter(|_| is_init);
+            edge.ask(subject, signal, left);
+            edge.record_signal(subject, signal.number());
+            if signal != Signal::KILL {
+                // A stopped process takes the request only when it goes on.
+                let _ = edge.signal(subject, libc::SIGCONT);
+            }
+        }
+        Action::Kill(_) => {
+            // It may have ended a moment ago, and then wants nothing more.
+            let _ = edge.signal(subject, libc::SIGKILL);
+            edge.record_signal(subject, libc::SIGKILL);
+        }
+    }
+    let roster = &mut edge.tree_mut().roster;
+    let Some(record) = roster.get_mut(subject).filter(|record| !record.state.is_over()) else { return };
+    match action {
+        Action::Ask { signal, .. } => {
+            record.farewells.asked = Some((signal.number(), now));
+            record.state = State::Stopping;
+        }
+        Action::Kill(_) => {
+            record.farewells.killed = Some(now);
+            record.state = State::Killing;
+        }
+    }
+}
+
+/// Looks, before anything is asked, at what will act on the request. A `kill` that succeeds proves nothing (R5).
+pub(super) fn note_receptions(edge: &mut dyn Edge, subjects: &[Subject]) {
+    for &subject in subjects {
+        let tree = edge.tree();
+        let Some(record) = tree.roster.get(subject).filter(|record| !record.state.is_over()) else { continue };
+        let handled = match (tree.plan.namespace(subject.namespace).process(subject.slot), record.pid()) {
+            (None, _) => Some(true),
+            (Some(process), Some(pid)) => {
+                let role = if subject.is_init() { Role::First } else { Role::Member };
+                match edge.kernel().fate(pid, role, process.stop.signal.number()) {
+                    Some(Fate::Taken) => Some(true),
+                    Some(Fate::Dropped) => Some(false),
+                    Some(Fate::Unknown) | None => None,
+                }
+            }
+            (Some(_), None) => None,
+        };
+        if let Some(record) = edge.tree_mut().roster.get_mut(subject) {
+            record.farewells.handled = handled;
+        }
+    }
+}
+
+/// Those of these processes that have not ended, with their time.
+pub(super) fn waiting_among(tree: &Tree, subjects: &[Subject], now: Moment) -> Vec<Waiting> {
+    let mut waiting = Vec::new();
+    for &subject in subjects {
+        let namespace = tree.plan.namespace(subject.namespace);
+        let Some(record) = tree.roster.get(subject).filter(|record| !record.state.is_over()) else { continue };
+        let Some(process) = namespace.process(subject.slot) else { continue };
+        let time = record.farewells.asked.map(|(_, at)| (now.since(at), process.stop.grace));
+        waiting.push(Waiting { path: namespace.path_of(subject.slot), time });
+    }
+    waiting
+}
+
+/// The same, as a client is told.
+pub(super) fn countdown(waiting: &[Waiting]) -> Vec<(String, Option<(f64, f64)>)> {
+    let seconds = |(passed, grace): (Duration, Duration)| (passed.as_secs_f64(), grace.as_secs_f64());
+    waiting.iter().map(|one| (one.path.clone(), one.time.map(seconds))).collect()
+}

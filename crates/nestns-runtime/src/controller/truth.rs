@@ -1,0 +1,160 @@
+//! `nestns.truth/1`: what stands, as the kernel confirmed it, for programs that want to compare.
+
+use std::borrow::Cow;
+use std::path::Path;
+
+use serde::Serialize;
+
+use super::document::{namespace_documents, process_documents};
+use super::exec_records::ExecRecords;
+use super::roster::Roster;
+use nestns_client::documents::Undeclared;
+use nestns_client::documents::{NamespaceDocument, ProcessDocument};
+use nestns_client::protocol::message::Snapshot;
+use nestns_observe::{boot, namespaces};
+
+/// What the document is called in itself.
+const SCHEMA: &str = "nestns.truth/1";
+
+/// Which file a tree was built from.
+#[derive(Debug, Clone, Default)]
+pub struct Origin {
+    /// The topology's name.
+    pub name: String,
+    /// Its file; `None` for one that was made from a command line.
+    pub file: Option<String>,
+    /// SHA-256 of the file's text.
+    pub hash: Option<String>,
+    /// Whether the name was made up for it: nobody has chosen one to call it by.
+    pub anonymous: bool,
+    /// The names of all the texts that it was read from: positions are in one of them.
+    pub files: Vec<String>,
+}
+
+/// The name of a file as it is found from everywhere, `directory` being where it was given; that of what is no file stays.
+pub(super) fn absolute(directory: &Path, file: &str) -> String {
+    if file.starts_with('<') {
+        return file.to_owned();
+    }
+    directory.join(file).display().to_string()
+}
+
+/// `nestns.truth/1`.
+#[derive(Debug, Serialize)]
+pub struct TruthDocument<'a> {
+    schema: &'static str,
+    topology: &'a str,
+    file: Option<Cow<'a, str>>,
+    hash: Option<&'a str>,
+    kernel: String,
+    boot_id: Cow<'a, str>,
+    host: Host,
+    controller: i32,
+    namespaces: Cow<'a, [NamespaceDocument]>,
+    /// The last field that a draft has: more may follow.
+    processes: Cow<'a, [ProcessDocument]>,
+    /// What the file does not declare: children of programs, namespaces that they have made.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    undeclared: Option<&'a Undeclared>,
+}
+
+impl<'a> TruthDocument<'a> {
+    /// The document of what a controller has answered.
+    pub fn of(snapshot: &'a Snapshot, undeclared: &'a Undeclared) -> Self {
+        let Snapshot { status, boot_id, host_pidns, namespaces, processes, .. } = snapshot;
+        Self {
+            schema: SCHEMA,
+            topology: &status.name,
+            file: status.file.as_deref().map(Cow::Borrowed),
+            hash: status.hash.as_deref(),
+            kernel: boot::kernel(),
+            boot_id: Cow::Borrowed(boot_id),
+            host: Host { pidns: *host_pidns, pids_of: 0 },
+            controller: status.controller,
+            namespaces: Cow::Borrowed(namespaces),
+            processes: Cow::Borrowed(processes),
+            undeclared: Some(undeclared),
+        }
+    }
+}
+
+#[derive(Debug, Serialize)]
+struct Host {
+    pidns: u64,
+    /// The first number of each list is this level's.
+    pids_of: u8,
+}
+
+/// The document as it was made last.
+///
+/// What the topology declares comes first, the programs of `exec` and what is undeclared last, so that one that comes or goes
+/// costs no more than its own lines, however large the tree is.
+#[derive(Debug, Default)]
+pub(super) struct Draft {
+    text: Vec<u8>,
+    /// How much of it is about what is declared.
+    declared: usize,
+    /// Of which roster that tells.
+    revision: Option<u64>,
+}
+
+impl Draft {
+    /// Has everything made anew: threads come and go without anybody being told.
+    pub(super) fn forget(&mut self) {
+        self.revision = None;
+    }
+
+    /// The document of what there is now.
+    ///
+    /// # Errors
+    ///
+    /// Where /proc cannot be read.
+    pub(super) fn document(
+        &mut self,
+        roster: &Roster,
+        (guests, undeclared): (&ExecRecords, &Undeclared),
+        origin: &Origin,
+    ) -> std::io::Result<&[u8]> {
+        if self.revision != Some(roster.revision()) {
+            self.revision = None;
+            self.text = declared(roster, origin)?;
+            self.declared = self.text.len();
+            self.revision = Some(roster.revision());
+        }
+        self.text.truncate(self.declared);
+        for mut guest in guests.documents(roster) {
+            guest.read_threads();
+            if !self.text.ends_with(b"[") {
+                self.text.push(b',');
+            }
+            serde_json::to_writer(&mut self.text, &guest)?;
+        }
+        self.text.extend_from_slice(b"],\"undeclared\":");
+        serde_json::to_writer(&mut self.text, undeclared)?;
+        self.text.extend_from_slice(b"}\n");
+        Ok(&self.text)
+    }
+}
+
+/// The document up to the end of the last declared process, with its list left open.
+fn declared(roster: &Roster, origin: &Origin) -> std::io::Result<Vec<u8>> {
+    let mut processes = process_documents(roster);
+    processes.iter_mut().for_each(ProcessDocument::read_threads);
+    let document = TruthDocument {
+        schema: SCHEMA,
+        topology: &origin.name,
+        file: origin.file.as_deref().map(|file| absolute(&roster.plan().common().directory, file).into()),
+        hash: origin.hash.as_deref(),
+        kernel: boot::kernel(),
+        boot_id: boot::id().into(),
+        host: Host { pidns: namespaces::own()?, pids_of: 0 },
+        controller: nix::unistd::getpid().as_raw(),
+        namespaces: namespace_documents(roster).into(),
+        processes: processes.into(),
+        undeclared: None,
+    };
+    let mut text = serde_json::to_vec(&document)?;
+    text.truncate(text.len() - b"]}".len());
+    text.shrink_to_fit();
+    Ok(text)
+}

@@ -1,0 +1,404 @@
+//! Stop plan of one parent: the order in which processes are asked to end, and the times at which they are killed.
+//!
+//! Pure: its input is the time and the processes that have ended, its output the actions to take. The request goes to
+//! child namespaces and to the parent's own processes at once, with two exceptions: a process on which others depend
+//! (`after`) is asked when they have ended, and a program that is PID 1 when everything inside it has ended, because
+//! its end is theirs. Both wait no longer than half of the time that their namespace really has: its grace, or less if
+//! something around it ends sooner. So every process is asked before it is killed.
+
+use std::time::Duration;
+
+use nix::errno::Errno;
+
+use super::line::CALL;
+use super::plan::{InitPlan, NamespaceIndex, Plan, Slot, Subject};
+use nestns_sys::moment::Moment;
+use nestns_sys::pidfd::Pidfd;
+use nestns_topology::{Signal, Stop};
+
+/// Time by which the parent of a builtin init waits longer than the init itself.
+pub const MARGIN: Duration = Duration::from_millis(500);
+
+/// Asks an init of nestns to stop, and tells it for how long it will not be killed from outside.
+///
+/// # Errors
+///
+/// Those of `pidfd_send_signal(2)`.
+pub fn ask(pidfd: &Pidfd, signal: Signal, left: Duration) -> nix::Result<()> {
+    // At least 1: a value of 0 means none.
+    let word = i32::try_from(left.as_millis()).unwrap_or(i32::MAX).max(1);
+    match pidfd.signal_with(signal.number(), word) {
+        // Too many signals are queued for this user; the request itself needs no room.
+        Err(Errno::EAGAIN) => pidfd.signal(signal.number()),
+        result => result,
+    }
+}
+
+/// Time left, by the value sent with a stop request.
+pub fn time_left(word: i32) -> Option<Duration> {
+    u64::try_from(word).ok().filter(|&word| word > 0).map(Duration::from_millis)
+}
+
+/// Action on a process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the fields are what the variant's text names")]
+pub enum Action {
+    /// Ask it to end. `until` is the end of what is around it, where that is known.
+    Ask { subject: Subject, signal: Signal, until: Option<Moment> },
+    /// Kill it: its time is over.
+    Kill(Subject),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    /// Held until others have ended, or this moment.
+    Held {
+        latest: Moment,
+    },
+    Asked {
+        deadline: Moment,
+    },
+    Killed,
+    Gone,
+}
+
+#[derive(Debug)]
+struct Entry {
+    subject: Subject,
+    stop: Stop,
+    /// Processes that have to end first.
+    behind: Vec<Subject>,
+    /// Deadline, if it does not depend on the time of the request.
+    deadline: Option<Moment>,
+    /// End of the surroundings.
+    until: Option<Moment>,
+    phase: Phase,
+}
+
+/// The time that namespaces have in a stop which begins at `now`.
+#[derive(Debug, Clone, Copy)]
+struct Times<'a> {
+    plan: &'a Plan,
+    now: Moment,
+    /// End of the parent itself.
+    end: Option<Moment>,
+}
+
+impl Times<'_> {
+    /// Moment at which the surroundings of a namespace end, or may end: a program that is PID 1 does as soon as it is
+    /// asked.
+    fn around(&self, index: NamespaceIndex) -> Option<Moment> {
+        let parent = self.plan.namespace(index).parent;
+        match parent.filter(|&parent| !self.plan.namespace(parent).has_own_keeper()) {
+            Some(program) => Some(self.half(program)),
+            None => self.end,
+        }
+    }
+
+    /// Moment at which half of the time that a namespace really has is over.
+    fn half(&self, index: NamespaceIndex) -> Moment {
+        self.half_until(index, self.around(index))
+    }
+
+    fn half_until(&self, index: NamespaceIndex, end: Option<Moment>) -> Moment {
+        let grace = self.plan.namespace(index).stop.grace;
+        let left = end.map_or(grace, |end| grace.min(end.since(self.now)));
+        self.now.plus(left / 2)
+    }
+}
+
+/// Stop plan of one parent.
+#[derive(Debug)]
+pub struct Farewell {
+    entries: Vec<Entry>,
+    held: usize,
+    /// Moment of the next action if nothing ends before.
+    next: Option<Moment>,
+}
+
+impl Farewell {
+    /// Begins to stop `subjects`: those that this process itself has to ask. `end` is the moment at which it is killed
+    /// itself, if known.
+    pub fn begin(plan: &Plan, subjects: &[Subject], now: Moment, end: Option<Moment>) -> Self {
+        let times = Times { plan, now, end };
+        let mut entries: Vec<Entry> = subjects.iter().map(|&subject| Entry::new(times, subject, subjects)).collect();
+        entries.sort_by_key(|entry| entry.subject);
+        let held = entries.len();
+        Self { entries, held, next: Some(now) }
+    }
+
+    /// Records that a process has ended.
+    pub fn gone(&mut self, subject: Subject) {
+        if let Ok(place) = self.entries.binary_search_by_key(&subject, |entry| entry.subject) {
+            let entry = &mut self.entries[place];
+            if matches!(entry.phase, Phase::Held { .. }) {
+                self.held -= 1;
+            }
+            entry.phase = Phase::Gone;
+            if self.held > 0 {
+                // A process may have waited for just this one.
+                self.next = Some(Moment::default());
+            }
+        }
+    }
+
+    /// Actions that are due.
+    pub fn due(&mut self, now: Moment) -> Vec<Action> {
+        if self.next.is_none_or(|next| next > now) {
+            return Vec::new();
+        }
+        let mut actions = Vec::new();
+        let left: Vec<bool> = self.entries.iter().map(|entry| entry.phase == Phase::Gone).collect();
+        let has_left = |entries: &[Entry], subject: &Subject| {
+            entries.binary_search_by_key(subject, |entry| entry.subject).map_or(true, |place| left[place])
+        };
+        for place in 0..self.entries.len() {
+            let entry = &self.entries[place];
+            if let Phase::Held { latest } = entry.phase
+                && (latest <= now || entry.behind.iter().all(|subject| has_left(&self.entries, subject)))
+            {
+                actions.push(Action::Ask { subject: entry.subject, signal: entry.stop.signal, until: entry.until });
+                let deadline = entry.deadline.unwrap_or_else(|| now.plus(entry.stop.grace));
+                self.entries[place].phase = Phase::Asked { deadline };
+                self.held -= 1;
+            }
+            let entry = &mut self.entries[place];
+            if let Phase::Asked { deadline } = entry.phase
+                && deadline <= now
+            {
+                actions.push(Action::Kill(entry.subject));
+                entry.phase = Phase::Killed;
+            }
+        }
+        self.next = self.entries.iter().filter_map(Entry::next).min();
+        actions
+    }
+
+    /// Kills all that are left, at once.
+    pub fn kill_all(&mut self) -> Vec<Action> {
+        self.held = 0;
+        self.next = None;
+        let living = self.entries.iter_mut().filter(|entry| !matches!(entry.phase, Phase::Gone | Phase::Killed));
+        living
+            .map(|entry| {
+                entry.phase = Phase::Killed;
+                Action::Kill(entry.subject)
+            })
+            .collect()
+    }
+
+    /// Moment at which to call [`Farewell::due`] even if nothing has ended.
+    pub fn next(&self) -> Option<Moment> {
+        self.next
+    }
+
+    /// Processes that have not ended, with the deadline of those that have been asked.
+    pub fn waiting_for(&self) -> impl Iterator<Item = (Subject, Option<Moment>)> + '_ {
+        self.entries.iter().filter_map(|entry| match entry.phase {
+            Phase::Held { .. } | Phase::Killed => Some((entry.subject, None)),
+            Phase::Asked { deadline } => Some((entry.subject, Some(deadline))),
+            Phase::Gone => None,
+        })
+    }
+}
+
+impl Entry {
+    fn new(times: Times<'_>, subject: Subject, all: &[Subject]) -> Self {
+        let Times { plan, now, .. } = times;
+        let namespace = plan.namespace(subject.namespace);
+        let around = times.around(subject.namespace);
+        let held = |latest| Phase::Held { latest };
+        match (subject.slot, &namespace.init) {
+            (Slot::Init, InitPlan::Program(program)) => {
+                // The keeper's children inside it are one run in the order of creation.
+                let inside = subject.namespace..subject.namespace + plan.subtree(subject.namespace);
+                let behind = if plan.numbers_below(subject.namespace) == 0 {
+                    Vec::new()
+                } else {
+                    let others = all.iter().copied().filter(|&other| other != subject);
+                    others.filter(|other| inside.contains(&other.namespace)).collect()
+                };
+                let deadline = Some(now.plus(namespace.stop.grace));
+                let phase = held(times.half_until(subject.namespace, around));
+                Self { subject, stop: program.stop, behind, deadline, until: around, phase }
+            }
+            (Slot::Init, InitPlan::Builtin | InitPlan::Pause) => {
+                // It keeps its own deadline; its keeper only makes sure. A call is no request to stop, whatever the file says.
+                let signal =
+                    if namespace.stop.signal.number() == CALL as i32 { Signal::TERM } else { namespace.stop.signal };
+                let stop = Stop { signal, grace: namespace.stop.grace + MARGIN };
+                Self { subject, stop, behind: Vec::new(), deadline: None, until: around, phase: held(now) }
+            }
+            (slot, _) => {
+                let dependents = namespace
+                    .processes
+                    .iter()
+                    .enumerate()
+                    .filter(|(_, process)| process.after.iter().any(|after| Slot::declared(after.process) == slot));
+                let behind = dependents
+                    .map(|(place, _)| Subject { slot: Slot::declared(place), ..subject })
+                    .filter(|dependent| all.contains(dependent))
+                    .collect();
+                let stop = namespace.process(slot).map_or(namespace.stop, |process| process.stop);
+                // Beside a program that is PID 1 it has as long as that program is not asked.
+                let until = if namespace.has_own_keeper() { times.end } else { Some(times.half(subject.namespace)) };
+                let phase = held(times.half_until(subject.namespace, until));
+                Self { subject, stop, behind, deadline: None, until, phase }
+            }
+        }
+    }
+
+    fn next(&self) -> Option<Moment> {
+        match self.phase {
+            Phase::Held { latest: moment } | Phase::Asked { deadline: moment } => Some(moment),
+            Phase::Killed | Phase::Gone => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::{Action, Farewell, MARGIN, time_left};
+    use crate::engine::plan::tests::plan;
+    use crate::engine::plan::{Plan, Slot, Subject};
+    use nestns_sys::moment::Moment;
+
+    const START: Duration = Duration::from_secs(100);
+
+    fn at(seconds: f64) -> Moment {
+        Moment::default().plus(START + Duration::from_secs_f64(seconds))
+    }
+
+    fn begin(plan: &Plan, subjects: &[Subject]) -> Farewell {
+        Farewell::begin(plan, subjects, at(0.0), None)
+    }
+
+    /// What is due at a moment: `+` and the slot's number for a request, `-` for a kill.
+    fn due(farewell: &mut Farewell, seconds: f64) -> Vec<String> {
+        words(farewell.due(at(seconds)))
+    }
+
+    fn words(actions: Vec<Action>) -> Vec<String> {
+        let name = |subject: Subject| format!("{}.{}", subject.namespace, subject.slot);
+        let word = |action| match action {
+            Action::Ask { subject, signal, .. } => format!("+{} {}", name(subject), signal.number()),
+            Action::Kill(subject) => format!("-{}", name(subject)),
+        };
+        actions.into_iter().map(word).collect()
+    }
+
+    fn process(place: u32) -> Subject {
+        Subject { namespace: 0, slot: Slot::Process(place) }
+    }
+
+    const CHAIN: &str = r#"
+[ns.a]
+stop = { grace = "8s" }
+proc.base = { actor = "idle", stop = { signal = "QUIT", grace = "2s" } }
+proc.top = { actor = "idle", after = { base = "started" }, stop = { grace = "1s" } }
+"#;
+
+    #[test]
+    fn what_others_depend_on_is_asked_when_they_have_left() {
+        let plan = plan(CHAIN);
+        let mut farewell = begin(&plan, &[process(0), process(1)]);
+        assert_eq!(due(&mut farewell, 0.0), ["+0.2 15"]);
+        assert_eq!(due(&mut farewell, 0.5), [""; 0]);
+        farewell.gone(process(1));
+        assert_eq!(due(&mut farewell, 0.5), ["+0.1 3"]);
+        farewell.gone(process(0));
+        assert_eq!(farewell.next(), None);
+        assert_eq!(farewell.waiting_for().count(), 0);
+    }
+
+    #[test]
+    fn nobody_is_held_back_longer_than_half_of_the_time() {
+        let plan = plan(CHAIN);
+        let mut farewell = begin(&plan, &[process(0), process(1)]);
+        assert_eq!(due(&mut farewell, 0.0), ["+0.2 15"]);
+        assert_eq!(farewell.next(), Some(at(1.0)));
+        assert_eq!(due(&mut farewell, 1.0), ["-0.2"]);
+        // Killed, and not gone yet.
+        assert_eq!(farewell.next(), Some(at(4.0)));
+        assert_eq!(due(&mut farewell, 4.0), ["+0.1 3"]);
+        assert_eq!(due(&mut farewell, 5.9), [""; 0]);
+        assert_eq!(due(&mut farewell, 6.0), ["-0.1"]);
+    }
+
+    #[test]
+    fn what_ends_sooner_around_it_halves_its_time() {
+        let plan = plan(CHAIN);
+        let mut farewell = Farewell::begin(&plan, &[process(0), process(1)], at(0.0), Some(at(3.0)));
+        assert_eq!(due(&mut farewell, 0.0), ["+0.2 15"]);
+        farewell.gone(Subject::init(0));
+        assert_eq!(due(&mut farewell, 1.4), ["-0.2"]);
+        assert_eq!(due(&mut farewell, 1.5), ["+0.1 3"]);
+    }
+
+    #[test]
+    fn a_dependent_that_is_not_there_holds_nobody_back() {
+        let plan = plan(CHAIN);
+        let mut farewell = begin(&plan, &[process(0)]);
+        assert_eq!(due(&mut farewell, 0.0), ["+0.1 3"]);
+    }
+
+    #[test]
+    fn a_program_that_is_pid_one_is_asked_last() {
+        let plan = plan(
+            r#"
+            [ns.a]
+            init = { actor = "idle" }
+            stop = { signal = "INT", grace = "4s" }
+            proc.one = { actor = "idle" }
+            [ns."a/b"]
+            stop = { grace = "1s" }
+            "#,
+        );
+        let inside = Subject::init(1);
+        let mut farewell = begin(&plan, &[Subject::init(0), process(0), inside]);
+        assert_eq!(due(&mut farewell, 0.0), ["+0.1 15", "+1.0 15"]);
+        farewell.gone(process(0));
+        assert_eq!(due(&mut farewell, 0.1), [""; 0]);
+        farewell.gone(inside);
+        assert_eq!(due(&mut farewell, 0.2), ["+0.0 2"]);
+        // Its time has run since the stop began.
+        assert_eq!(due(&mut farewell, 4.0), ["-0.0"]);
+    }
+
+    #[test]
+    fn an_init_of_ours_has_a_margin_and_is_told_when_what_is_around_it_ends() {
+        let plan = plan("[ns.a]\n[ns.\"a/b\"]\nstop = { signal = 'USR1', grace = '1s' }\n");
+        let subject = Subject::init(1);
+        let mut farewell = Farewell::begin(&plan, &[subject], at(0.0), Some(at(9.0)));
+        let [Action::Ask { signal, until, .. }] = farewell.due(at(0.0))[..] else { panic!("it is asked at once") };
+        assert_eq!((signal.number(), until), (nix::libc::SIGUSR1, Some(at(9.0))));
+        assert_eq!(farewell.next(), Some(at(1.0).plus(MARGIN)));
+    }
+
+    #[test]
+    fn a_call_is_no_request_to_stop() {
+        let plan = plan("[ns.a]\nstop = { signal = 'URG', grace = '1s' }\n");
+        let mut farewell = begin(&plan, &[Subject::init(0)]);
+        assert_eq!(due(&mut farewell, 0.0), ["+0.0 15"]);
+    }
+
+    #[test]
+    fn whoever_is_left_is_killed_once() {
+        let plan = plan(CHAIN);
+        let mut farewell = begin(&plan, &[process(0), process(1)]);
+        assert_eq!(due(&mut farewell, 0.0), ["+0.2 15"]);
+        farewell.gone(process(1));
+        assert_eq!(words(farewell.kill_all()), ["-0.1"]);
+        assert_eq!(words(farewell.kill_all()), [""; 0]);
+        assert_eq!(farewell.next(), None);
+        assert_eq!(farewell.waiting_for().collect::<Vec<_>>(), [(process(0), None)]);
+    }
+
+    #[test]
+    fn a_word_is_milliseconds_and_zero_is_none() {
+        assert_eq!(time_left(1500), Some(Duration::from_millis(1500)));
+        assert_eq!([time_left(0), time_left(-1), time_left(i32::MIN)], [None; 3]);
+    }
+}

@@ -1,0 +1,183 @@
+//! Commands to a PID 1 whose namespace is set up: to restart something.
+//!
+//! A fork takes negligible time. A whole namespace does not, and while it is created nothing is reaped here: that wait
+//! ends when it is set up, when a stop is requested, and at the latest after [`RAISING`].
+
+use std::os::fd::{BorrowedFd, OwnedFd};
+use std::time::Duration;
+
+use nix::errno::Errno;
+use nix::libc;
+use nix::poll::{PollFd, PollFlags, poll};
+use nix::unistd::Pid;
+
+use super::{Init, Member, Tenure, until};
+use crate::engine::failure::{Failure, Stage};
+use crate::engine::gate::{self, Delivered};
+use crate::engine::keeper::{Patience, Setback};
+use crate::engine::line::{Answer, Command, Heard, STREAMS};
+use crate::engine::plan::Subject;
+use crate::engine::program;
+use nestns_sys::call::{Call, CallError, Named};
+use nestns_sys::descriptor;
+use nestns_sys::descriptor_layout::{self, SIGNALS};
+use nestns_sys::moment::Moment;
+use nestns_sys::pidfd::Pidfd;
+
+/// Number of commands that are taken before everything else is checked again.
+const TURN: usize = 4;
+/// Time limit for the creation of a namespace, for which the rest of this one waits.
+const RAISING: Duration = Duration::from_mins(1);
+
+impl Init {
+    /// Carries out pending commands.
+    pub(super) fn obey(&mut self) {
+        for _ in 0..TURN {
+            let Some(Heard { said, descriptors }) = self.desk.take() else { return };
+            let answer = if self.stopping.is_some() {
+                let subject = self.subject_of(said);
+                Err(Failure::new(subject, Stage::Leaving, Errno::ESHUTDOWN))
+            } else {
+                self.carry_out(said, descriptors)
+            };
+            match answer {
+                Ok(pidfd) => self.desk.answer(&Answer::Done, pidfd.as_ref()),
+                Err(failure) => self.desk.answer(&Answer::Failed(failure), None),
+            }
+        }
+    }
+
+    fn subject_of(&self, command: Command) -> Subject {
+        match command {
+            Command::Fork { slot } | Command::Member { slot } => Subject { namespace: self.index, slot },
+            Command::Join { namespace, slot } => Subject { namespace, slot },
+            Command::Raise { namespace } => Subject::init(namespace),
+            Command::Settle => Subject::init(self.index),
+        }
+    }
+
+    fn carry_out(&mut self, command: Command, descriptors: Vec<OwnedFd>) -> Result<Option<Pidfd>, Failure> {
+        let subject = self.subject_of(command);
+        let failed = |stage| move |cause: CallError| Failure::new(subject, stage, cause);
+        if command.takes_streams() {
+            take_streams(&descriptors).map_err(failed(Stage::Channel))?;
+        }
+        let result = match command {
+            Command::Fork { .. } => match &mut self.keeper {
+                Some(keeper) => keeper.fork_again(subject).map(|()| None),
+                None => Err(Failure::of_no_call(subject, Stage::Fork, Errno::ECHILD)),
+            },
+            Command::Join { .. } => self.patiently(subject, |keeper, patience| {
+                let pid = keeper.join_again(subject, patience)?;
+                Ok(Some(Pidfd::open(pid).by(Call::PidfdOpen).map_err(failed(Stage::Channel))?))
+            }),
+            Command::Raise { namespace } => self.patiently(subject, |keeper, patience| {
+                keeper.raise_again(namespace, patience)?;
+                Ok(None)
+            }),
+            Command::Member { slot } => match descriptors.into_iter().next() {
+                Some(pidfd) => {
+                    self.members.retain(|member| member.slot != slot);
+                    self.members.push(Member { slot, pidfd: Pidfd::from(pidfd) });
+                    Ok(None)
+                }
+                None => Err(failed(Stage::Channel)(Errno::EBADF.into())),
+            },
+            Command::Settle => {
+                self.tenure = Tenure::UntilEmpty;
+                Ok(None)
+            }
+        };
+        if command.takes_streams() {
+            program::drop_standard_descriptors();
+        }
+        result
+    }
+
+    /// Has the parent do something that may take a while, and then handles the signals that arrived meanwhile.
+    fn patiently(
+        &mut self,
+        subject: Subject,
+        work: impl FnOnce(&mut crate::engine::keeper::Keeper, &mut Attentive) -> Result<Option<Pidfd>, Setback>,
+    ) -> Result<Option<Pidfd>, Failure> {
+        let Some(keeper) = &mut self.keeper else {
+            return Err(Failure::of_no_call(subject, Stage::Fork, Errno::ECHILD));
+        };
+        let mut patience =
+            Attentive { subject, stop: self.stop.signal.number(), end: Moment::now().plus(RAISING), heard: Vec::new() };
+        let result = work(keeper, &mut patience);
+        for delivered in patience.heard {
+            self.on_signal(delivered);
+        }
+        result.map_err(|setback| match setback {
+            Setback::Failed(failure) => failure,
+            Setback::Interrupted => Failure::new(subject, Stage::Leaving, Errno::EINTR),
+        })
+    }
+}
+
+/// Puts the controller's streams at the numbers that programs inherit.
+fn take_streams(descriptors: &[OwnedFd]) -> Result<(), CallError> {
+    if descriptors.len() != STREAMS.len() {
+        return Err(Errno::EBADF.into());
+    }
+    for (descriptor, number) in descriptors.iter().zip(STREAMS) {
+        if number <= libc::STDERR_FILENO {
+            descriptor::make_standard(descriptor, number).by(Call::Dup2)?;
+        } else {
+            descriptor::settle(descriptor, number).by(Call::Dup3)?;
+        }
+    }
+    Ok(())
+}
+
+/// Wait hook of an init whose namespace is running: a stop interrupts it, and a time limit.
+struct Attentive {
+    subject: Subject,
+    /// The signal that stops the namespace, besides TERM.
+    stop: i32,
+    end: Moment,
+    /// Signals that arrived meanwhile, each once.
+    heard: Vec<Delivered>,
+}
+
+impl Attentive {
+    /// Records pending signals; true if one of them is a stop.
+    fn listen(&mut self) -> bool {
+        while let Some(delivered) = gate::read_signal() {
+            let is_known = self
+                .heard
+                .iter()
+                .any(|known| (known.signal, known.sender == 0) == (delivered.signal, delivered.sender == 0));
+            if delivered.signal != libc::SIGCHLD && !is_known {
+                self.heard.push(delivered);
+            }
+        }
+        self.heard.iter().any(|heard| heard.signal == libc::SIGTERM || heard.signal == self.stop)
+    }
+}
+
+impl Patience for Attentive {
+    fn until_readable(&mut self, channels: &[BorrowedFd<'_>]) -> Result<usize, Setback> {
+        loop {
+            if self.listen() {
+                return Err(Setback::Interrupted);
+            }
+            if self.end <= Moment::now() {
+                return Err(Failure::new(self.subject, Stage::Channel, Errno::ETIMEDOUT).into());
+            }
+            let mut ready: Vec<_> = channels.iter().map(|&channel| PollFd::new(channel, PollFlags::POLLIN)).collect();
+            ready.push(PollFd::new(descriptor_layout::fd(SIGNALS), PollFlags::POLLIN));
+            if poll(&mut ready, until(self.end)).is_ok()
+                && let Some(place) = ready[..channels.len()].iter().position(|fd| fd.any().unwrap_or(true))
+            {
+                return Ok(place);
+            }
+        }
+    }
+
+    fn guard(&mut self, _root: Pid, _subject: Subject) -> Result<(), Setback> {
+        // Only a PID 1 directly below the host is guarded.
+        Ok(())
+    }
+}

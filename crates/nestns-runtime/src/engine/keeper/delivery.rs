@@ -1,0 +1,192 @@
+//! The fork of a new PID 1: directly, or by helpers if the kernel requires one in between.
+//!
+//! A PID namespace can be made only below one's own (R9): for a namespace inside one whose PID 1 is a program a helper goes
+//! in, numbered so that it takes none of the numbers that count, and makes the new PID 1 its sibling. `setns(own pidfd,
+//! CLONE_NEWPID)` sets the namespace for children back, which is refused to an unprivileged process in the namespace that it
+//! started in (R16): there a helper does the unsharing, and the controller, as subreaper, inherits the child.
+
+use std::os::fd::{AsFd, OwnedFd};
+use std::time::Duration;
+
+use nix::errno::Errno;
+use nix::sched::{CloneFlags, setns, unshare};
+use nix::unistd::{ForkResult, Pid};
+
+use super::{Crossing, Keeper, Patience, Setback};
+use crate::engine::failure::{Failure, Stage};
+use crate::engine::forked_by::ForkedBy;
+use crate::engine::nursery::{self, Heard, Word};
+use crate::engine::plan::{NamespaceIndex, Release, Subject};
+use crate::engine::program;
+use nestns_sys::call::{Call, Named};
+use nestns_sys::clone::{Arguments, Placement, clone3, fork_without_number};
+use nestns_sys::fork::fork;
+use nestns_sys::pidfd::Pidfd;
+use nestns_sys::{dumpable, reap};
+
+/// Pause for `user.max_pid_namespaces`: a namespace that has just ended may count for about 30 ms more (R22).
+const SLOT_RETURN: Duration = Duration::from_millis(10);
+/// Number of such pauses.
+const SLOT_RETRIES: usize = 10;
+
+impl Keeper {
+    /// Forks the new PID 1, directly or through helpers. Its number is known only if no helper was in between.
+    pub(super) fn deliver(
+        &self,
+        index: NamespaceIndex,
+        outer: Option<Pid>,
+        channel: Option<OwnedFd>,
+    ) -> Result<Option<Pid>, Failure> {
+        let subject = Subject::init(index);
+        let failed = |stage| move |errno| Failure::new(subject, stage, errno);
+        match (&self.crossing, outer) {
+            (Crossing::Direct(myself), None) => {
+                unshare_pid().map_err(failed(Stage::UnsharePid))?;
+                let child = match fork().map_err(failed(Stage::Fork))? {
+                    ForkResult::Child => (self.run)(self.plan, index, channel, ForkedBy::Keeper),
+                    ForkResult::Parent { child } => child,
+                };
+                setns(myself, CloneFlags::CLONE_NEWPID).map_err(failed(Stage::ReturnHome))?;
+                Ok(Some(child))
+            }
+            (Crossing::Direct(myself), Some(outer)) => {
+                let outer = Pidfd::open(outer)
+                    .by(Call::PidfdOpen)
+                    .map_err(|cause| Failure::new(subject, Stage::EnterPid, cause))?;
+                setns(&outer, CloneFlags::CLONE_NEWPID).map_err(failed(Stage::EnterPid))?;
+                // As for a joined process: it is visible to all processes there.
+                self.hide();
+                let helper = match self.fork_helper_without_number(index) {
+                    Ok(ForkResult::Child) => self.deliver_beside(index, channel),
+                    Ok(ForkResult::Parent { child }) => Ok(child),
+                    Err(errno) => Err(failed(Stage::NumberHelper)(errno)),
+                };
+                dumpable::show();
+                let helper = helper?;
+                setns(myself, CloneFlags::CLONE_NEWPID).map_err(failed(Stage::ReturnHome))?;
+                await_helper(subject, helper)?;
+                Ok(None)
+            }
+            (Crossing::Helped(user), outer) => {
+                let helper = match fork().map_err(failed(Stage::Fork))? {
+                    ForkResult::Child => self.deliver_as_helper(index, outer, channel, user.as_ref()),
+                    ForkResult::Parent { child } => child,
+                };
+                await_helper(subject, helper)?;
+                Ok(None)
+            }
+        }
+    }
+
+    /// Body of the helper of an unprivileged controller: enters the user namespace, makes the PID namespace, forks,
+    /// ends.
+    fn deliver_as_helper(
+        &self,
+        index: NamespaceIndex,
+        outer: Option<Pid>,
+        channel: Option<OwnedFd>,
+        user: Option<&OwnedFd>,
+    ) -> ! {
+        let subject = Subject::init(index);
+        let failed = |stage| move |errno| Failure::new(subject, stage, errno);
+        let work = || -> Result<(), Failure> {
+            enter_user(subject, user)?;
+            let Some(outer) = outer else {
+                unshare_pid().map_err(failed(Stage::UnsharePid))?;
+                if fork().map_err(failed(Stage::Fork))?.is_child() {
+                    (self.run)(self.plan, index, channel, ForkedBy::Helper);
+                }
+                return Ok(());
+            };
+            let outer = Pidfd::open(outer)
+                .by(Call::PidfdOpen)
+                .map_err(|cause| Failure::new(subject, Stage::EnterPid, cause))?;
+            setns(&outer, CloneFlags::CLONE_NEWPID).map_err(failed(Stage::EnterPid))?;
+            self.hide();
+            match self.fork_helper_without_number(index).map_err(failed(Stage::NumberHelper))? {
+                ForkResult::Child => self.deliver_beside(index, channel),
+                // The new PID 1 is this helper's child; when the helper ends it becomes the controller's.
+                ForkResult::Parent { child } => await_helper(subject, child),
+            }
+        };
+        match work() {
+            Ok(()) => program::leave(0),
+            Err(failure) => program::fail(failure),
+        }
+    }
+
+    /// Body of the helper inside a namespace whose PID 1 is a program: made by fork, the new PID 1 would be the
+    /// program's child and stay a zombie that this process cannot reap.
+    fn deliver_beside(&self, index: NamespaceIndex, channel: Option<OwnedFd>) -> ! {
+        match clone3(Arguments { placement: Placement::SiblingInNewNamespace, numbers: &[] }) {
+            Ok(ForkResult::Child) => (self.run)(self.plan, index, channel, ForkedBy::Helper),
+            Ok(ForkResult::Parent { .. }) => program::leave(0),
+            Err(errno) => program::fail(Failure::new(Subject::init(index), Stage::CloneSibling, errno)),
+        }
+    }
+
+    /// Hides this process and what it forks next from programs. While the tree is built there are none, and the
+    /// controller has to look into its processes.
+    pub(super) fn hide(&self) {
+        if self.plan.release() == Release::Apart {
+            dumpable::hide();
+        }
+    }
+
+    /// Forks a helper into the namespace around `index` that takes none of the numbers below the host that count.
+    fn fork_helper_without_number(&self, index: NamespaceIndex) -> nix::Result<ForkResult> {
+        fork_without_number(self.plan.namespace(index).level() - 1)
+    }
+}
+
+fn enter_user(subject: Subject, user: Option<&OwnedFd>) -> Result<(), Failure> {
+    match user {
+        Some(user) => {
+            setns(user, CloneFlags::CLONE_NEWUSER).map_err(|errno| Failure::new(subject, Stage::EnterUser, errno))
+        }
+        None => Ok(()),
+    }
+}
+
+/// `unshare(CLONE_NEWPID)`, tried again for a bounded time if the limit is reached, because a slot may be about to
+/// become free.
+fn unshare_pid() -> nix::Result<()> {
+    for _ in 0..SLOT_RETRIES {
+        match unshare(CloneFlags::CLONE_NEWPID) {
+            Err(Errno::ENOSPC) => std::thread::sleep(SLOT_RETURN),
+            result => return result,
+        }
+    }
+    unshare(CloneFlags::CLONE_NEWPID)
+}
+
+/// Waits for a helper, which does a handful of system calls and ends.
+pub(super) fn await_helper(subject: Subject, helper: Pid) -> Result<(), Failure> {
+    match reap::await_child(helper).by(Call::Waitpid) {
+        Ok(0) => Ok(()),
+        // It has reported the cause itself, unless it was killed.
+        Ok(_) => Err(Failure::of_no_call(subject, Stage::Adopt, Errno::UnknownErrno)),
+        Err(cause) => Err(Failure::new(subject, Stage::Adopt, cause)),
+    }
+}
+
+/// Waits for the first message of a new PID 1, beside which the kernel has written its number in this process's
+/// namespace.
+pub(super) fn await_birth(subject: Subject, channel: &OwnedFd, patience: &mut dyn Patience) -> Result<Pid, Setback> {
+    loop {
+        patience.until_readable(&[channel.as_fd()])?;
+        let Heard { word, sender, .. } = listen(subject, channel)?;
+        // A helper that was in between has ended by now, so that the new PID 1 is a child of this process. Any other
+        // process that has got hold of the channel is not.
+        if word == Word::Born && reap::is_child(sender) {
+            return Ok(sender);
+        }
+    }
+}
+
+pub(super) fn listen(subject: Subject, channel: &OwnedFd) -> Result<Heard, Failure> {
+    nursery::hear(channel)
+        .map_err(|cause| Failure::new(subject, Stage::Channel, cause))?
+        // The channel is closed by its death alone.
+        .ok_or_else(|| Failure::new(subject, Stage::Died, Errno::UnknownErrno))
+}

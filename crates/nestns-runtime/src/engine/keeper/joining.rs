@@ -1,0 +1,253 @@
+//! Processes that are forked outside and moved in: joined ones, the command of `run`, programs of `exec`.
+
+use std::os::fd::{AsFd as _, OwnedFd};
+
+use nix::errno::Errno;
+use nix::sched::{CloneFlags, setns};
+use nix::unistd::{ForkResult, Pid};
+
+use super::delivery::{await_birth, await_helper};
+use super::{Crossing, Keeper, Patience, Setback};
+use crate::engine::failure::{Failure, Stage};
+use crate::engine::image::Image;
+use crate::engine::isolation;
+use crate::engine::last_words;
+use crate::engine::nursery::{self, Word};
+use crate::engine::plan::{NamespaceIndex, NamespacePlan, Plan, ProcessPlan, Subject};
+use crate::engine::{program, report};
+use nestns_sys::call::{Call, CallError, Named};
+use nestns_sys::descriptor_layout::{NURSERY, TERMINAL};
+use nestns_sys::fork::{end_with_parent, fork};
+use nestns_sys::passage::{Passage, Step};
+use nestns_sys::pidfd::Pidfd;
+use nestns_sys::{descriptor, dumpable};
+use nestns_topology::{Entry, Program, Terminal};
+
+impl Keeper {
+    /// Forks a process that no plan declares: the command of `run`, or a program of `exec`. It waits at no gate.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Keeper::raise`].
+    pub fn invite(&mut self, guest: Guest, patience: &mut dyn Patience) -> Result<Pid, Setback> {
+        let Guest { subject, process, entrance, streams } = guest;
+        self.spent = None;
+        let path = process.name.clone();
+        let image = match &process.program {
+            Program::Command(words) => Some(Image::of(&self.plan, words, &process, None)),
+            Program::Actor(_) => None,
+        };
+        let mut recruit = Recruit { subject, path, process, image, streams };
+        let forked = match entrance {
+            Entrance::Host => {
+                let keeper = nix::unistd::getpid();
+                match fork().map_err(|errno| Failure::new(subject, Stage::Fork, errno))? {
+                    ForkResult::Child => {
+                        // The end of no PID 1 kills it, and the guardian does not know it.
+                        end_with_parent(keeper);
+                        recruit.report_for_duty(&self.plan, Entry::Join)
+                    }
+                    ForkResult::Parent { child } => {
+                        self.add(child, subject);
+                        Ok(child)
+                    }
+                }
+            }
+            Entrance::Beside { process, namespaces } => self.move_in(&recruit, &process, namespaces, patience),
+        };
+        recruit.streams = None;
+        self.spent = Some(recruit);
+        forked
+    }
+
+    pub(super) fn recruit(&self, subject: Subject) -> Result<Recruit, Failure> {
+        Recruit::of(subject, &self.plan.namespace(subject.namespace))
+    }
+
+    /// Forks a process outside and moves it into the namespace of `init`.
+    pub(super) fn join(&mut self, recruit: &Recruit, init: Pid, patience: &mut dyn Patience) -> Result<Pid, Setback> {
+        let failed = |cause: CallError| Failure::new(recruit.subject, Stage::EnterPid, cause);
+        let target = Pidfd::open(init).by(Call::PidfdOpen).map_err(failed)?;
+        self.move_in(recruit, &target, self.namespaces_of(recruit.subject.namespace), patience)
+    }
+
+    /// The namespaces, besides PID, of a namespace of the plan that are not the keeper's own.
+    pub fn namespaces_of(&self, index: NamespaceIndex) -> CloneFlags {
+        // Entering one that is shared with the host would be refused to an ordinary user, who does not own it.
+        let mut flags = CloneFlags::empty();
+        let mut around = Some(index);
+        while let Some(index) = around.filter(|&index| Some(index) != self.home) {
+            let namespace = self.plan.namespace(index);
+            flags |= isolation::flags(namespace.isolation);
+            around = namespace.parent;
+        }
+        flags
+    }
+
+    /// The user namespace that helpers go through, if there is one.
+    pub fn user_namespace(&self) -> Option<&OwnedFd> {
+        match &self.crossing {
+            Crossing::Helped(user) => user.as_ref(),
+            Crossing::Direct(_) => None,
+        }
+    }
+
+    fn move_in(
+        &mut self,
+        recruit: &Recruit,
+        target: &Pidfd,
+        namespaces: CloneFlags,
+        patience: &mut dyn Patience,
+    ) -> Result<Pid, Setback> {
+        let subject = recruit.subject;
+        let failed = |stage| move |errno| Failure::new(subject, stage, errno);
+        let gateway = self.user_namespace().map(OwnedFd::as_fd);
+        let passage = Passage { gateway, target: target.as_fd(), others: namespaces };
+        let pid = match &self.crossing {
+            Crossing::Direct(myself) => {
+                passage.enter_pid().map_err(|stopped| stopped_at(subject, stopped))?;
+                // The child is visible to all processes there, and has every descriptor of this process until it has
+                // closed them.
+                self.hide();
+                let child = match fork() {
+                    Ok(ForkResult::Child) => self.become_joined(recruit, &passage),
+                    Ok(ForkResult::Parent { child }) => Ok(child),
+                    Err(errno) => Err(failed(Stage::Fork)(errno)),
+                };
+                dumpable::show();
+                let child = child?;
+                setns(myself, CloneFlags::CLONE_NEWPID).map_err(failed(Stage::ReturnHome))?;
+                child
+            }
+            Crossing::Helped(_) => {
+                let (mine, theirs) = nursery::pair().map_err(|cause| Failure::new(subject, Stage::Channel, cause))?;
+                let helper = match fork().map_err(failed(Stage::Fork))? {
+                    ForkResult::Child => {
+                        let work = || -> Result<(), Failure> {
+                            passage.enter_pid().map_err(|stopped| stopped_at(subject, stopped))?;
+                            self.hide();
+                            if fork().map_err(failed(Stage::Fork))?.is_child() {
+                                nursery::say(&theirs, Word::Born, None)
+                                    .map_err(|cause| Failure::new(subject, Stage::Channel, cause))?;
+                                self.become_joined(recruit, &passage);
+                            }
+                            Ok(())
+                        };
+                        match work() {
+                            Ok(()) => program::leave(0),
+                            Err(failure) => program::fail(failure),
+                        }
+                    }
+                    ForkResult::Parent { child } => child,
+                };
+                drop(theirs);
+                await_helper(subject, helper)?;
+                await_birth(subject, &mine, patience)?
+            }
+        };
+        self.add(pid, subject);
+        Ok(pid)
+    }
+
+    /// Enters, in the child, those namespaces of the target that are not the parent's own, then becomes the process.
+    fn become_joined(&self, recruit: &Recruit, passage: &Passage<'_>) -> ! {
+        if let Err(stopped) = passage.enter_others() {
+            program::fail(stopped_at(recruit.subject, stopped));
+        }
+        recruit.report_for_duty(&self.plan, Entry::Join)
+    }
+}
+
+/// Failure of a passage.
+fn stopped_at(subject: Subject, (step, errno): (Step, Errno)) -> Failure {
+    let stage = match step {
+        Step::User => Stage::EnterUser,
+        Step::Pid => Stage::EnterPid,
+        Step::Others => Stage::EnterNamespaces,
+    };
+    Failure::new(subject, stage, errno)
+}
+
+/// Process that is started in a running tree from outside.
+#[derive(Debug)]
+pub struct Guest {
+    /// Identity.
+    pub subject: Subject,
+    /// Program and its circumstances; the name is the path.
+    pub process: ProcessPlan,
+    /// Place.
+    pub entrance: Entrance,
+    /// Standard input, output and error, if they are not those of this process or of the plan. A terminal is all three.
+    pub streams: Option<[OwnedFd; 3]>,
+}
+
+/// Place of a process that is started from outside.
+#[derive(Debug)]
+pub enum Entrance {
+    /// The host.
+    Host,
+    /// The PID namespace of a process, and these other namespaces of it.
+    Beside {
+        /// The process.
+        process: Pidfd,
+        /// The namespaces besides PID.
+        namespaces: CloneFlags,
+    },
+}
+
+/// Process that is about to be forked.
+#[derive(Debug)]
+pub(super) struct Recruit {
+    subject: Subject,
+    path: String,
+    process: ProcessPlan,
+    /// Image, if it is made before the fork.
+    image: Option<Image>,
+    streams: Option<[OwnedFd; 3]>,
+}
+
+impl Recruit {
+    pub(super) fn of(subject: Subject, namespace: &NamespacePlan) -> Result<Self, Failure> {
+        let process = namespace.process(subject.slot).cloned();
+        // A slot that the file does not have can only come from a bug.
+        let process = process.ok_or_else(|| Failure::new(subject, Stage::Panic, Errno::EINVAL))?;
+        Ok(Self { subject, path: namespace.path_of(subject.slot), process, image: None, streams: None })
+    }
+
+    /// Drops, in the child, everything that is not its own and becomes the process. One from outside, which is visible
+    /// to all processes in there, reports through a channel of its own.
+    pub(super) fn report_for_duty(&self, plan: &Plan, entry: Entry) -> ! {
+        last_words::belong_to(self.subject);
+        if let Some(streams) = &self.streams {
+            self.take_streams(streams);
+        }
+        let _ = descriptor::close_from(NURSERY);
+        if entry == Entry::Join
+            && let Err(errno) = report::open_own(self.subject)
+        {
+            program::fail(Failure::new(self.subject, Stage::Channel, errno));
+        }
+        // It holds no more descriptors of others.
+        dumpable::show();
+        program::begin_session();
+        // A process of `run` or `exec` becomes its program at once, which brings a name of its own: that saves three
+        // system calls.
+        if !self.subject.is_guest() || !matches!(self.process.program, Program::Command(_)) {
+            program::take_name(plan, &self.path, program::kind(&self.process));
+        }
+        program::become_program(plan, self.subject, &self.process, self.image.as_ref())
+    }
+
+    /// Puts, in the child, its given streams at the numbers from which its plan inherits them.
+    fn take_streams(&self, streams: &[OwnedFd; 3]) {
+        let placed = if self.process.terminal == Terminal::Own {
+            descriptor::settle(&streams[0], TERMINAL).by(Call::Dup3)
+        } else {
+            let place = |(number, stream)| descriptor::make_standard(stream, number).by(Call::Dup2);
+            (0..).zip(streams).try_for_each(place)
+        };
+        if let Err(cause) = placed {
+            program::fail(Failure::new(self.subject, Stage::Stdin, cause));
+        }
+    }
+}

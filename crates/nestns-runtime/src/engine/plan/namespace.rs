@@ -1,0 +1,135 @@
+//! A namespace, ready to be created: one record of the plan.
+
+use std::ops::Deref;
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use super::{NamespaceIndex, PlanError, ProcessPlan, Slot};
+use nestns_topology::{Init, Namespace, NamespaceSpec, Process, RestartPolicy, RestartWhen};
+
+/// PID 1 of a namespace.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "as in `topology::Init`")]
+pub enum InitPlan {
+    Builtin,
+    Pause,
+    Program(Box<ProcessPlan>),
+}
+
+/// Restarts that an empty init has to wait for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Comebacks {
+    /// No restarts.
+    None,
+    /// Restarts by a policy: of a process in the namespace, or of a namespace that its init has created.
+    Possible,
+}
+
+/// Channel through which the processes of a namespace report.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Channel {
+    /// The channel inherited from outside: no program is declared here nor in a namespace around it, so that none is
+    /// there to take it.
+    Inherited,
+    /// A channel of the namespace's own.
+    Own,
+}
+
+/// A namespace, ready to be created.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct NamespacePlan {
+    // Its path is the first of all, which is read alone by who looks for it.
+    spec: NamespaceSpec,
+    /// The namespace around it.
+    pub parent: Option<NamespaceIndex>,
+    /// Who is PID 1.
+    pub init: InitPlan,
+    /// The declared processes besides PID 1, in the order of creation.
+    pub processes: Vec<ProcessPlan>,
+    /// Whether its init waits for what comes again.
+    pub comebacks: Comebacks,
+    /// Through what its processes report.
+    pub channel: Channel,
+}
+
+impl Deref for NamespacePlan {
+    type Target = NamespaceSpec;
+
+    fn deref(&self) -> &NamespaceSpec {
+        &self.spec
+    }
+}
+
+impl NamespacePlan {
+    /// The declared process in a slot, or the program that is PID 1.
+    pub fn process(&self, slot: Slot) -> Option<&ProcessPlan> {
+        match (slot, &self.init) {
+            (Slot::Init, InitPlan::Program(program)) => Some(program),
+            (Slot::Process(place), _) => self.processes.get(place as usize),
+            _ => None,
+        }
+    }
+
+    /// PID 1 and the declared processes, in the order of creation.
+    pub fn slots(&self) -> impl Iterator<Item = Slot> + use<> {
+        std::iter::once(Slot::Init).chain(self.declared_slots())
+    }
+
+    /// The declared processes besides PID 1, in the order of creation.
+    pub fn declared_slots(&self) -> impl Iterator<Item = Slot> + use<> {
+        (0..self.processes.len()).map(Slot::declared)
+    }
+
+    /// Whether PID 1 or a declared process has this slot.
+    pub fn has_slot(&self, slot: Slot) -> bool {
+        slot.index().is_some_and(|index| index <= self.processes.len())
+    }
+
+    /// The path of what is in a slot: `vm/ci/init`, `vm/ci/runner`.
+    pub fn path_of(&self, slot: Slot) -> String {
+        let name = match slot {
+            Slot::Init => "init",
+            slot => self.process(slot).map_or("?", |process| process.name.as_str()),
+        };
+        format!("{}/{name}", self.path)
+    }
+
+    /// Whether and how soon what is in a slot is started again; of PID 1 that is the namespace's.
+    pub fn restart_of(&self, slot: Slot) -> RestartPolicy {
+        match (slot, self.process(slot)) {
+            // The file may say it in either place.
+            (Slot::Init, _) if self.restart.when != RestartWhen::Never => self.restart,
+            (_, Some(process)) => process.restart,
+            (_, None) => RestartPolicy::NEVER,
+        }
+    }
+
+    /// True if a program is declared in it.
+    pub(super) fn has_programs(&self) -> bool {
+        matches!(self.init, InitPlan::Program(_)) || !self.processes.is_empty()
+    }
+
+    /// True if nestns itself is PID 1, and thus parent of everything inside.
+    pub fn has_own_keeper(&self) -> bool {
+        !matches!(self.init, InitPlan::Program(_))
+    }
+}
+
+impl NamespacePlan {
+    pub(super) fn new(namespace: &Namespace, parent: Option<NamespaceIndex>, base: &Path) -> Result<Self, PlanError> {
+        let process = |process: &Process| ProcessPlan::new(process, &namespace.path, base);
+        Ok(Self {
+            spec: namespace.spec.clone(),
+            parent,
+            init: match &namespace.init {
+                Init::Builtin => InitPlan::Builtin,
+                Init::Pause => InitPlan::Pause,
+                Init::Program(program) => InitPlan::Program(Box::new(process(program)?)),
+            },
+            processes: namespace.processes.iter().map(process).collect::<Result<_, _>>()?,
+            comebacks: Comebacks::None,
+            channel: Channel::Inherited,
+        })
+    }
+}

@@ -1,0 +1,130 @@
+//! A namespace as it is read → one behind the door, with every default filled in.
+
+use super::dependencies::Dependencies;
+use super::instance::{Instance, ProcessInstance};
+use crate::diagnostic::{Sources, Span};
+use crate::keys::ProcessKey;
+use crate::namespace::{Init, Isolation, Namespace, NamespaceSpec};
+use crate::position::Position;
+use crate::process::{Entry, Process, ProcessSpec, Terminal};
+use crate::stop::Stop;
+use crate::syntax::{InitSyntax, Located, NamespaceBody, ProgramSyntax};
+
+/// The places of the graces of a namespace and of its processes, for those that have one.
+type Graces = Vec<(Option<usize>, Span)>;
+
+/// Knows where things stand.
+#[derive(Debug)]
+pub(super) struct Builder<'s> {
+    pub(super) sources: &'s Sources,
+}
+
+impl Builder<'_> {
+    /// Builds one. What derives from other namespaces, its grace, is left open.
+    pub(super) fn namespace(&self, instance: &Instance, dependencies: Dependencies) -> (Namespace, Graces) {
+        let body = &*instance.body;
+        let mut graces = Graces::new();
+        let own_grace = body.stop.grace.as_ref().map(|grace| {
+            graces.push((None, grace.span));
+            grace.value
+        });
+        let stop = body.stop.stop();
+        let mut isolation =
+            body.unshare.as_ref().map_or(Isolation { mount: true, ..Isolation::default() }, |unshare| unshare.value);
+        isolation.uts |= body.hostname.is_some() || body.domainname.is_some();
+        let init = self.init(body, stop);
+        let entry = if matches!(init, Init::Program(_)) { Entry::Join } else { Entry::Fork };
+        let mut processes = Vec::with_capacity(instance.processes.len());
+        for (process, after) in instance.processes.iter().zip(dependencies.after) {
+            let built = self.process(process, body, entry);
+            if let Some(span) = process.body.grace_span {
+                graces.push((Some(processes.len()), span));
+            }
+            processes.push(Process { spec: ProcessSpec { after, ..built.spec }, ..built });
+        }
+        let spec = NamespaceSpec {
+            position: self.position(instance.path.span),
+            path: instance.path.value.clone(),
+            labels: body.labels.clone(),
+            isolation,
+            mount_proc: body.mount_proc.as_ref().map_or(isolation.mount, |mount_proc| mount_proc.value),
+            hostname: body.hostname.clone(),
+            domainname: body.domainname.clone(),
+            env: body.env.clone(),
+            cwd: body.cwd.clone(),
+            restart: body.restart.policy(),
+            stop,
+        };
+        let description = body.description.clone();
+        let namespace = Namespace { spec, description, init, processes, own_grace };
+        (namespace, graces)
+    }
+
+    fn init(&self, body: &NamespaceBody, stop: Stop) -> Init {
+        let Some(Located { value, span }) = &body.init else { return Init::Builtin };
+        match value {
+            InitSyntax::Pause => Init::Pause,
+            InitSyntax::Program(ProgramSyntax::Given(program)) => {
+                let spec = ProcessSpec {
+                    name: "init".to_owned(),
+                    entry: Entry::Init,
+                    env: body.env.clone(),
+                    cwd: body.cwd.clone(),
+                    terminal: Terminal::from_tty(body.tty.as_ref().is_some_and(|tty| tty.value)),
+                    restart: body.restart.policy(),
+                    stop,
+                    position: self.position(*span),
+                    ..ProcessSpec::new(program.value.clone())
+                };
+                Init::Program(Box::new(spec.into()))
+            }
+            // What is broken has been reported, and a file with errors is not built.
+            InitSyntax::Builtin | InitSyntax::Broken | InitSyntax::Program(_) => Init::Builtin,
+        }
+    }
+
+    fn process(&self, instance: &ProcessInstance, namespace: &NamespaceBody, way: Entry) -> Process {
+        let body = &*instance.body;
+        let mut process = body.values.clone();
+        process.name.clone_from(&instance.name.value);
+        process.position = self.position(instance.name.span);
+        if let ProgramSyntax::Given(program) = &body.program {
+            process.program = program.value.clone();
+        }
+        if body.place(ProcessKey::Enter).is_none() {
+            process.entry = way;
+        }
+        let own = std::mem::replace(&mut process.env, namespace.env.clone());
+        process.env.extend(own);
+        if process.cwd.is_none() {
+            process.cwd.clone_from(&namespace.cwd);
+        }
+        process
+    }
+
+    fn position(&self, span: Span) -> Position {
+        position(self.sources, span)
+    }
+}
+
+/// The position of a span, counted from 1.
+pub(crate) fn position(sources: &Sources, span: Span) -> Position {
+    let place = sources.get(span.file).position(span.start());
+    // A file of four thousand million lines does not fit the memory in which it was read.
+    let number = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
+    Position { file: number(span.file.index()), line: number(place.line), column: number(place.column) }
+}
+
+/// A file may be called anything, a topology may not: its name becomes a directory and the first part of addresses.
+pub(crate) fn name_from(stem: &str) -> String {
+    let lower = stem.to_ascii_lowercase();
+    let name: String = lower
+        .chars()
+        .map(|c| if c.is_ascii_alphanumeric() || matches!(c, '_' | '-') { c } else { '-' })
+        .take(64)
+        .collect();
+    match name.trim_matches(['-', '_']) {
+        "" => "topology".to_owned(),
+        name => name.to_owned(),
+    }
+}

@@ -1,0 +1,129 @@
+//! Text → tree: the topology language and the checked tree that it describes.
+//!
+//! Two representations, one door: the spanned syntax of a TOML file, and the [`Topology`] that only the checks can build.
+//! Nothing behind the door validates again. This module knows the rules of PID namespaces (32 levels, a PID 1 that drops
+//! signals) as rules of the language; it makes no system call and cannot tell what this machine allows.
+
+mod actor;
+pub mod address;
+mod check;
+pub mod config;
+pub mod diagnostic;
+mod duration;
+mod expand;
+pub mod expectation;
+mod keys;
+mod labels;
+mod namespace;
+mod numbering;
+mod order;
+mod position;
+mod probe;
+mod process;
+mod restart;
+pub mod schema;
+mod size;
+mod state;
+mod stop;
+mod surroundings;
+mod syntax;
+mod toml_text;
+mod tree;
+pub mod wrap;
+
+pub use actor::{Actor, ActorError};
+pub use address::{Address, AddressError};
+pub use duration::{DurationError, format_duration, parse_duration};
+pub use labels::Labels;
+pub use namespace::{Init, Isolation, Namespace, NamespaceSpec};
+pub use numbering::Numbering;
+pub use position::Position;
+pub use probe::{Notifier, Pattern, Probe};
+pub use process::{After, Condition, Entry, Output, Process, ProcessSpec, Program, Stdin, Terminal, Weight};
+pub use restart::{RestartPolicy, RestartWhen};
+pub use size::{SizeError, format_size, parse_size};
+pub use state::State;
+pub use stop::{Signal, Stop};
+pub use surroundings::{Included, Nothing, Surroundings};
+pub use syntax::{DEFAULT_NAMESPACES, DEFAULT_PROCESSES};
+pub use tree::{DEFAULT_LOG_BYTES, NamespaceId, OnExit, Topology};
+
+use serde::Serialize;
+
+use crate::diagnostic::{Diagnostics, Source, Sources};
+
+/// A topology to be read.
+#[derive(Debug, Clone)]
+pub struct Request<'a> {
+    /// Its text.
+    pub source: Source,
+    /// Names a topology that does not name itself; what a name may not contain is replaced in it.
+    pub stem: &'a str,
+    /// Names it whatever the file says.
+    pub name: Option<String>,
+    /// Settings from the command line, the weakest first.
+    pub settings: Vec<Setting>,
+    /// The source of other files, and of the environment.
+    pub surroundings: &'a dyn Surroundings,
+}
+
+impl<'a> Request<'a> {
+    /// A text alone, in a world with nothing else in it.
+    pub fn new(source: Source, stem: &'a str) -> Self {
+        Self { source, stem, name: None, settings: Vec::new(), surroundings: &Nothing }
+    }
+}
+
+/// A value for variables, from the command line.
+#[derive(Debug, Clone)]
+pub enum Setting {
+    /// `--set name=value`: the value has the type of the variable.
+    #[expect(missing_docs, reason = "the two fields are their names")]
+    Word { name: String, value: String },
+    /// A TOML file with a value for each of some variables.
+    File(Source),
+}
+
+/// A variable and what it came to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Variable {
+    /// Its name.
+    pub name: String,
+    /// Its value.
+    pub value: VariableValue,
+    /// The origin of the value: `file:line:column`, or the name of what is no file.
+    pub from: String,
+}
+
+/// The value of a variable.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(untagged)]
+#[expect(missing_docs, reason = "the variants are their types")]
+pub enum VariableValue {
+    Integer(i64),
+    Boolean(bool),
+    Text(String),
+}
+
+/// The result of reading a file.
+#[derive(Debug, Clone)]
+pub struct Parsed {
+    /// The tree; `None` if and only if there is an error among the diagnostics.
+    pub topology: Option<Topology>,
+    /// Everything there is to say about the file, sorted by place.
+    pub diagnostics: Diagnostics,
+    /// The texts that the diagnostics are about.
+    pub sources: Sources,
+    /// The variables of all files, in their order.
+    pub variables: Vec<Variable>,
+}
+
+/// The one door: reads, expands and checks a topology.
+pub fn parse(request: Request<'_>) -> Parsed {
+    expand::expand(request)
+}
+
+/// A namespace as a table of the language, without what is inside it: read again it is the same.
+pub fn write(namespace: &Namespace) -> toml::Table {
+    syntax::write(namespace)
+}

@@ -1,0 +1,139 @@
+//! A checked namespace: who is its PID 1, what it unshares, what lives in it.
+
+use std::collections::BTreeMap;
+use std::ops::{Deref, DerefMut};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::labels::Labels;
+use super::position::Position;
+use super::process::Process;
+use super::restart::RestartPolicy;
+use super::stop::{Signal, Stop};
+
+/// The namespaces, besides PID, that PID 1 gets of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[expect(clippy::struct_excessive_bools, reason = "a set with one flag a namespace type")]
+#[expect(missing_docs, reason = "each field is the word in the file")]
+pub struct Isolation {
+    pub mount: bool,
+    pub uts: bool,
+    pub ipc: bool,
+    pub net: bool,
+    pub cgroup: bool,
+}
+
+impl Isolation {
+    /// The kinds of namespaces that are not of its own but those of the namespace around it.
+    pub fn shared(self) -> Vec<&'static str> {
+        // Every topology shares these two.
+        let all = self.kinds().into_iter().chain([("user", false), ("time", false)]);
+        all.filter(|(_, own)| !own).map(|(name, _)| name).collect()
+    }
+
+    /// Each kind as `unshare` says it, with its flag.
+    pub(super) const fn kinds(self) -> [(&'static str, bool); 5] {
+        [("mount", self.mount), ("uts", self.uts), ("ipc", self.ipc), ("net", self.net), ("cgroup", self.cgroup)]
+    }
+}
+
+/// The PID 1 of a namespace.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Init {
+    /// nestns itself: reaps, forwards, propagates the stop, leaves when all have left.
+    Builtin,
+    /// nestns itself, which reaps and waits: it holds the namespace until it is told to stop.
+    Pause,
+    /// The user's program, or an actor. Its process is named `init`; its stop and restart are the namespace's.
+    Program(Box<Process>),
+}
+
+/// A namespace behind the door: every default is filled in, every reference resolved.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Namespace {
+    /// What it takes to set it up.
+    pub spec: NamespaceSpec,
+    /// What the author says about it.
+    pub description: Option<String>,
+    /// Who is PID 1.
+    pub init: Init,
+    /// The declared processes besides PID 1, in file order: the order of creation.
+    pub processes: Vec<Process>,
+    /// The grace that the file gives it, `None` where it is derived.
+    pub own_grace: Option<Duration>,
+}
+
+impl Deref for Namespace {
+    type Target = NamespaceSpec;
+
+    fn deref(&self) -> &NamespaceSpec {
+        &self.spec
+    }
+}
+
+impl DerefMut for Namespace {
+    fn deref_mut(&mut self) -> &mut NamespaceSpec {
+        &mut self.spec
+    }
+}
+
+/// What it takes to set a namespace up: the part of it, besides its processes, that the processes of a tree carry with them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NamespaceSpec {
+    /// The whole path, `vm/ci/job`. The first field: what looks for a path reads no further in a plan.
+    pub path: String,
+    /// Free words to select by.
+    pub labels: Labels,
+    /// What PID 1 unshares besides PID.
+    pub isolation: Isolation,
+    /// True if a /proc of its own is mounted.
+    pub mount_proc: bool,
+    /// The host name; implies `uts`.
+    pub hostname: Option<String>,
+    /// The NIS domain name; implies `uts`.
+    pub domainname: Option<String>,
+    /// Additions to the caller's environment in it. Its processes have them already: this is for what comes in later.
+    pub env: BTreeMap<String, String>,
+    /// The directory in which programs start in it, `/` where the file gives none. Its processes have it already.
+    pub cwd: Option<PathBuf>,
+    /// True if it is built again, with all inside, when its PID 1 has ended.
+    pub restart: RestartPolicy,
+    /// The way it is stopped, the grace derived where the file gives none.
+    pub stop: Stop,
+    /// Where its header stands.
+    pub position: Position,
+}
+
+impl Namespace {
+    /// A namespace of which nothing but the PID 1 is known: each key has its default.
+    pub fn new(path: String, init: Init) -> Self {
+        let spec = NamespaceSpec {
+            path,
+            labels: Labels::default(),
+            isolation: Isolation { mount: true, ..Isolation::default() },
+            mount_proc: true,
+            hostname: None,
+            domainname: None,
+            env: BTreeMap::new(),
+            cwd: None,
+            restart: RestartPolicy::NEVER,
+            stop: Stop { signal: Signal::TERM, grace: Duration::ZERO },
+            position: Position::default(),
+        };
+        Self { spec, description: None, init, processes: Vec::new(), own_grace: None }
+    }
+}
+
+impl NamespaceSpec {
+    /// The last segment of the path.
+    pub fn name(&self) -> &str {
+        self.path.rsplit('/').next().unwrap_or(&self.path)
+    }
+
+    /// The level: 1 for a namespace directly below the host.
+    pub fn level(&self) -> usize {
+        self.path.split('/').count()
+    }
+}

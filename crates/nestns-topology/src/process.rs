@@ -1,0 +1,229 @@
+//! A checked process: what it runs, how it gets in, what it waits for, how it ends.
+
+use std::collections::BTreeMap;
+use std::ops::{Deref, DerefMut};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::actor::Actor;
+use super::labels::Labels;
+use super::position::Position;
+use super::probe::Probe;
+use super::restart::RestartPolicy;
+use super::stop::{Signal, Stop};
+
+/// The program of a process.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Program {
+    /// A program and its arguments; never empty. `sh = "…"` has become `sh -c …`.
+    Command(Vec<String>),
+    /// A built-in workload, run without exec.
+    Actor(Actor),
+}
+
+impl Program {
+    /// The command line that does the same by hand.
+    pub fn words(&self) -> Vec<String> {
+        match self {
+            Self::Command(words) => words.clone(),
+            Self::Actor(actor) => {
+                let actor = actor.to_string();
+                ["nestns", "actor"].into_iter().chain(actor.split(' ')).map(str::to_owned).collect()
+            }
+        }
+    }
+}
+
+/// The way a process gets into its namespace.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Entry {
+    /// As PID 1.
+    Init,
+    /// Forked by PID 1: `PPid` is a number inside.
+    Fork,
+    /// Forked outside and moved in by setns(2): `PPid` is 0 inside.
+    Join,
+}
+
+/// The source of standard input.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Stdin {
+    /// `/dev/null`.
+    Null,
+    /// That of `nestns up`.
+    Inherit,
+    /// A file.
+    File(PathBuf),
+}
+
+/// The destination of standard output or standard error.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Output {
+    /// To the controller, line by line.
+    Log,
+    /// To that of `nestns up`.
+    Inherit,
+    /// Nowhere.
+    Null,
+    /// A file, created where missing, appended to.
+    File(PathBuf),
+}
+
+/// True if a process owns the terminal of `nestns up`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Terminal {
+    /// A pseudo-terminal as descriptors 0, 1 and 2, and as the controlling terminal.
+    Own,
+    /// No terminal.
+    None,
+}
+
+impl Terminal {
+    /// The meaning of `tty`.
+    pub(super) const fn from_tty(tty: bool) -> Self {
+        if tty { Self::Own } else { Self::None }
+    }
+}
+
+/// A condition on another process, true before this one is released.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Condition {
+    /// Existing, as every process is before the first is released.
+    Created,
+    /// Its program runs: exec succeeded.
+    Started,
+    /// Ready; without a probe, when it has started, a one-shot when it has ended well.
+    Ready,
+    /// Ended, however.
+    Exited,
+    /// Ended with a status of its `ok`.
+    Ok,
+}
+
+/// One entry of `after`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct After {
+    /// The process: an index into [`Namespace::processes`](super::Namespace::processes).
+    pub process: usize,
+    /// The condition that is waited for.
+    pub condition: Condition,
+}
+
+/// The weight of a process's end for the tree.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Weight {
+    /// Its failure decides the status, and by `on_exit` the end, of the tree.
+    Essential,
+    /// Its failure only makes the final status 1.
+    Expendable,
+}
+
+/// A process behind the door.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Process {
+    /// What it takes to run it.
+    pub spec: ProcessSpec,
+    /// What the author says about it.
+    pub description: Option<String>,
+    /// `name`, `uid`, `name:group` or `uid:gid`; the caller's where the file gives none.
+    pub user: Option<String>,
+    /// The grace that the file gives it, `None` where it has that of its namespace.
+    pub own_grace: Option<Duration>,
+}
+
+#[cfg(any(test, feature = "unchecked"))]
+impl Process {
+    /// A process of which nothing but the program is known: each key has its default.
+    pub fn new(program: Program) -> Self {
+        ProcessSpec::new(program).into()
+    }
+}
+
+impl From<ProcessSpec> for Process {
+    fn from(spec: ProcessSpec) -> Self {
+        Self { spec, description: None, user: None, own_grace: None }
+    }
+}
+
+impl Deref for Process {
+    type Target = ProcessSpec;
+
+    fn deref(&self) -> &ProcessSpec {
+        &self.spec
+    }
+}
+
+impl DerefMut for Process {
+    fn deref_mut(&mut self) -> &mut ProcessSpec {
+        &mut self.spec
+    }
+}
+
+/// What it takes to run a process, whichever machine it runs on: the part of it that the processes of a tree carry with them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProcessSpec {
+    /// Its name within the namespace; `init` for a program that is PID 1.
+    pub name: String,
+    /// Free words to select by.
+    pub labels: Labels,
+    /// The program.
+    pub program: Program,
+    /// The way in.
+    pub entry: Entry,
+    /// The namespace's environment and then its own, added to the caller's.
+    pub env: BTreeMap<String, String>,
+    /// The directory it starts in; `/` where the file gives none.
+    pub cwd: Option<PathBuf>,
+    /// Whether it owns the terminal.
+    pub terminal: Terminal,
+    /// Standard input.
+    pub stdin: Stdin,
+    /// Standard output.
+    pub stdout: Output,
+    /// Standard error.
+    pub stderr: Output,
+    /// The processes that it waits for.
+    pub after: Vec<After>,
+    /// The probe, `None` where the start makes it ready, or the good end of a one-shot; always `None` of a PID 1.
+    pub ready: Option<Probe>,
+    /// The exit codes that count as success.
+    pub ok: Vec<u8>,
+    /// True if it is expected to end by itself while the tree goes on.
+    pub oneshot: bool,
+    /// The weight of its failure.
+    pub weight: Weight,
+    /// True if it is started again when it has ended; of a PID 1 that of its namespace, which begins anew with it.
+    pub restart: RestartPolicy,
+    /// The way it is stopped.
+    pub stop: Stop,
+    /// Where its key stands.
+    pub position: Position,
+}
+
+impl ProcessSpec {
+    /// A process of which nothing but the program is known: each key has its default.
+    pub(crate) fn new(program: Program) -> Self {
+        Self {
+            name: String::new(),
+            labels: Labels::default(),
+            program,
+            entry: Entry::Fork,
+            env: BTreeMap::new(),
+            cwd: None,
+            terminal: Terminal::None,
+            stdin: Stdin::Null,
+            stdout: Output::Log,
+            stderr: Output::Log,
+            after: Vec::new(),
+            ready: None,
+            ok: vec![0],
+            oneshot: false,
+            weight: Weight::Essential,
+            restart: RestartPolicy::NEVER,
+            stop: Stop { signal: Signal::TERM, grace: Duration::ZERO },
+            position: Position::default(),
+        }
+    }
+}

@@ -1,0 +1,246 @@
+//! A namespace as it is written, without its children.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use super::located::Located;
+use super::process;
+use super::program::ProgramSyntax;
+use super::reader::{Entry, alternatives, entries};
+use super::restart::{self, RestartSyntax};
+use super::stop::{self, StopSyntax};
+use super::suggest::did_you_mean;
+use super::unknown::known;
+use super::writer::{non_empty, words, write_ranked};
+use crate::diagnostic::{Code, Diagnostic, Diagnostics};
+use crate::keys::{InitKey, Key, NamespaceKey};
+use crate::labels::Labels;
+use crate::namespace::{Init, Isolation, Namespace};
+use crate::process::{Program, Terminal};
+use crate::toml_text::Table;
+
+/// The PID 1.
+#[derive(Debug, Clone)]
+pub(crate) enum InitSyntax {
+    Builtin,
+    Pause,
+    /// A program or an actor; one that was reported is still one.
+    Program(ProgramSyntax),
+    /// Something that was reported, so that nothing can be said about what depends on it.
+    Broken,
+}
+
+/// The values of a namespace, all layers merged.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct NamespaceBody {
+    pub(crate) description: Option<String>,
+    pub(crate) labels: Labels,
+    pub(crate) init: Option<Located<InitSyntax>>,
+    pub(crate) unshare: Option<Located<Isolation>>,
+    pub(crate) mount_proc: Option<Located<bool>>,
+    pub(crate) hostname: Option<String>,
+    pub(crate) domainname: Option<String>,
+    pub(crate) env: BTreeMap<String, String>,
+    pub(crate) cwd: Option<PathBuf>,
+    pub(crate) tty: Option<Located<bool>>,
+    pub(crate) stop: StopSyntax,
+    pub(crate) restart: RestartSyntax,
+}
+
+impl NamespaceBody {
+    /// Reads everything but what is inside it and how often it is there. `path` is that of one namespace that it is of.
+    pub(crate) fn read(table: &Table, path: &str, out: &mut Diagnostics) -> Self {
+        let mut body = Self::default();
+        for entry in entries(table) {
+            let Some(key) = known::<NamespaceKey>(&entry, path, out) else { continue };
+            match key {
+                NamespaceKey::Proc
+                | NamespaceKey::Ns
+                | NamespaceKey::Use
+                | NamespaceKey::Include
+                | NamespaceKey::Count
+                | NamespaceKey::Depth
+                | NamespaceKey::Fanout
+                | NamespaceKey::As => {}
+                NamespaceKey::Description => body.description = entry.string(out).map(|text| text.value),
+                NamespaceKey::Labels => body.labels = entry.labels(out),
+                NamespaceKey::Init => body.init = Some(Located::new(init(&entry, path, out), entry.span)),
+                NamespaceKey::Unshare => body.unshare = unshare(&entry, out),
+                NamespaceKey::MountProc => body.mount_proc = entry.boolean(out),
+                NamespaceKey::Hostname => body.hostname = host_name(&entry, out),
+                NamespaceKey::Domainname => body.domainname = host_name(&entry, out),
+                NamespaceKey::Env => body.env = entry.environment(out),
+                NamespaceKey::Cwd => body.cwd = entry.absolute_path(out).map(|path| path.value),
+                NamespaceKey::Tty => body.tty = entry.boolean(out),
+                NamespaceKey::Stop => body.stop = StopSyntax::read(&entry, path, out),
+                NamespaceKey::Restart => body.restart.read_when(&entry, out),
+                NamespaceKey::Max => body.restart.read_max(&entry, out),
+                NamespaceKey::Backoff => body.restart.read_backoff(&entry, out),
+            }
+        }
+        body.restart.check(out);
+        body
+    }
+}
+
+/// A namespace as a table, without what is inside it.
+pub(crate) fn write(namespace: &Namespace) -> toml::Table {
+    // What it is comes before what it says for what is in it, and that before the processes.
+    let rank = |key| match key {
+        NamespaceKey::Description | NamespaceKey::Labels => 0,
+        NamespaceKey::Hostname | NamespaceKey::Domainname => 1,
+        NamespaceKey::Unshare | NamespaceKey::MountProc => 2,
+        NamespaceKey::Proc => 4,
+        _ => 3,
+    };
+    write_ranked(rank, |key| value(key, namespace))
+}
+
+fn value(key: NamespaceKey, namespace: &Namespace) -> Option<toml::Value> {
+    let isolation = namespace.isolation;
+    let program = match &namespace.init {
+        Init::Program(program) => Some(&**program),
+        Init::Builtin | Init::Pause => None,
+    };
+    match key {
+        NamespaceKey::Use
+        | NamespaceKey::Include
+        | NamespaceKey::Count
+        | NamespaceKey::Depth
+        | NamespaceKey::Fanout
+        | NamespaceKey::As
+        | NamespaceKey::Ns => None,
+        NamespaceKey::Description => namespace.description.clone().map(Into::into),
+        NamespaceKey::Labels => words(namespace.labels.iter()),
+        NamespaceKey::Init => write_init(&namespace.init),
+        NamespaceKey::Proc => {
+            let processes = namespace.processes.iter();
+            non_empty(processes.map(|own| (own.name.clone(), process::write(own, namespace).into())).collect())
+        }
+        NamespaceKey::Unshare => {
+            write_unshare(isolation, namespace.hostname.is_some() || namespace.domainname.is_some())
+        }
+        NamespaceKey::MountProc => (namespace.mount_proc != isolation.mount).then(|| namespace.mount_proc.into()),
+        NamespaceKey::Hostname => namespace.hostname.clone().map(Into::into),
+        NamespaceKey::Domainname => namespace.domainname.clone().map(Into::into),
+        NamespaceKey::Env => words(namespace.env.iter().map(|(name, value)| (name.as_str(), value.as_str()))),
+        NamespaceKey::Cwd => namespace.cwd.as_ref().map(|cwd| cwd.to_string_lossy().into_owned().into()),
+        NamespaceKey::Tty => program.filter(|program| program.terminal == Terminal::Own).map(|_| true.into()),
+        NamespaceKey::Stop => stop::write(namespace.stop, namespace.own_grace),
+        NamespaceKey::Restart => restart::write_when(namespace.restart),
+        NamespaceKey::Max => restart::write_max(namespace.restart),
+        NamespaceKey::Backoff => restart::write_backoff(namespace.restart),
+    }
+}
+
+fn write_init(init: &Init) -> Option<toml::Value> {
+    match init {
+        Init::Builtin => None,
+        Init::Pause => Some("pause".into()),
+        Init::Program(program) => Some(match &program.program {
+            Program::Command(words) => words.clone().into(),
+            Program::Actor(actor) => {
+                toml::Table::from_iter([(InitKey::Actor.name().to_owned(), actor.to_string().into())]).into()
+            }
+        }),
+    }
+}
+
+fn write_unshare(isolation: Isolation, is_named: bool) -> Option<toml::Value> {
+    let default = Isolation { mount: true, uts: is_named, ..Isolation::default() };
+    let own = isolation.kinds().into_iter().filter(|(_, own)| *own).map(|(kind, _)| kind.to_owned());
+    (isolation != default).then(|| own.collect::<Vec<_>>().into())
+}
+
+fn init(entry: &Entry<'_>, path: &str, out: &mut Diagnostics) -> InitSyntax {
+    if entry.value.as_array().is_some() {
+        return InitSyntax::Program(ProgramSyntax::arguments(entry, out));
+    }
+    if entry.value.as_table().is_some() {
+        let mut program = ProgramSyntax::Absent;
+        for key in entry.table(out).unwrap_or_default() {
+            match known(&key, path, out) {
+                Some(InitKey::Actor) => program = ProgramSyntax::actor(&key, out),
+                None => {}
+            }
+        }
+        if matches!(program, ProgramSyntax::Absent) {
+            out.push(
+                Diagnostic::at(Code::NotOneProgram, entry.key_span, "`init` names no program")
+                    .help("write init = { actor = \"idle\" } or init = [\"program\", \"argument\"]"),
+            );
+            program = ProgramSyntax::Broken;
+        }
+        return InitSyntax::Program(program);
+    }
+    match entry.value.as_str() {
+        Some("builtin") => InitSyntax::Builtin,
+        Some("pause") => InitSyntax::Pause,
+        Some(text) => {
+            let message = format!("`{text}` is not a value of `init`");
+            let diagnostic = Diagnostic::at(Code::UnknownWord, entry.span, message)
+                .label("expected \"builtin\", \"pause\", an array of arguments or { actor = \"…\" }");
+            let help = did_you_mean(text, ["builtin", "pause"]).unwrap_or_else(|| {
+                let words: Vec<_> = text.split_whitespace().map(|word| format!("\"{word}\"")).collect();
+                format!("to make a program PID 1 write init = [{}]", words.join(", "))
+            });
+            out.push(diagnostic.help(help));
+            InitSyntax::Broken
+        }
+        None => {
+            entry.wrong_type("\"builtin\", \"pause\", an array of arguments or a table", out);
+            InitSyntax::Broken
+        }
+    }
+}
+
+fn unshare(entry: &Entry<'_>, out: &mut Diagnostics) -> Option<Located<Isolation>> {
+    const KINDS: [&str; 5] = ["mount", "uts", "ipc", "net", "cgroup"];
+    let mut isolation = Isolation::default();
+    for kind in entry.strings(out)? {
+        match kind.value.as_str() {
+            "mount" => isolation.mount = true,
+            "uts" => isolation.uts = true,
+            "ipc" => isolation.ipc = true,
+            "net" => isolation.net = true,
+            "cgroup" => isolation.cgroup = true,
+            later @ ("user" | "time") => {
+                let message =
+                    format!("unshare = [\"{later}\"] is part of the language but not supported by this version");
+                out.push(Diagnostic::at(Code::NotSupported, kind.span, message));
+            }
+            "pid" => out.push(
+                Diagnostic::at(Code::UnknownWord, kind.span, "`pid` is not a value of `unshare`")
+                    .label("every namespace of a topology is a PID namespace"),
+            ),
+            other => {
+                let list: Vec<_> = KINDS.iter().map(|kind| format!("\"{kind}\"")).collect();
+                let diagnostic =
+                    Diagnostic::at(Code::UnknownWord, kind.span, format!("`{other}` is not a value of `unshare`"))
+                        .label(format!("expected {}", alternatives(&list)));
+                out.push(match did_you_mean(other, KINDS) {
+                    Some(help) => diagnostic.help(help),
+                    None => diagnostic,
+                });
+            }
+        }
+    }
+    Some(Located::new(isolation, entry.span))
+}
+
+/// A name that sethostname(2) and setdomainname(2) take: at most 64 bytes.
+fn host_name(entry: &Entry<'_>, out: &mut Diagnostics) -> Option<String> {
+    let text = entry.string(out)?;
+    let problem = if text.value.is_empty() {
+        "the name is empty"
+    } else if text.value.len() > 64 {
+        "the kernel keeps at most 64 bytes"
+    } else if text.value.contains(|c: char| c.is_control() || c.is_whitespace()) {
+        "a host name has no spaces"
+    } else {
+        return Some(text.value);
+    };
+    let message = format!("`{}` cannot be set", entry.key);
+    out.push(Diagnostic::at(Code::BadHostName, entry.span, message).label(problem));
+    None
+}

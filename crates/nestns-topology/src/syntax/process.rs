@@ -1,0 +1,224 @@
+//! A process as it is written: a program alone, or a table. Each key is read, and written again, here.
+
+use std::collections::BTreeSet;
+
+use super::located::Located;
+use super::process_body::ProcessBody;
+use super::program::ProgramSyntax;
+use super::reader::{Entry, entries};
+use super::restart::{self, RestartSyntax};
+use super::stop::{self, StopSyntax};
+use super::unknown::known;
+use super::writer::{non_empty, words, write_ranked};
+use super::{contradictions, ready, stream};
+use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span};
+use crate::keys::{Handling, Key, ProcessKey};
+use crate::namespace::{Init, Namespace};
+use crate::process::{Condition, Entry as Way, Process, Terminal, Weight};
+use crate::toml_text::{Kind, Table, Value};
+
+const ENTER: &[(&str, Way)] = &[("fork", Way::Fork), ("join", Way::Join)];
+const CONDITIONS: &[(&str, Condition)] = &[
+    ("created", Condition::Created),
+    ("started", Condition::Started),
+    ("ready", Condition::Ready),
+    ("exited", Condition::Exited),
+    ("ok", Condition::Ok),
+];
+
+impl ProcessBody {
+    /// A program alone, or a table. `path` is the namespace around it.
+    pub(crate) fn read(name: &str, name_span: Span, value: &Value, path: &str, out: &mut Diagnostics) -> Self {
+        let entry = Entry { key: name, key_span: name_span, value, span: value.span };
+        match &value.kind {
+            Kind::Table(table) => Self::read_table(table, path, out),
+            Kind::String(_) | Kind::Array(_) => Self::of(ProgramSyntax::command(&entry, out)),
+            _ => {
+                entry.wrong_type("a string of words, an array of arguments or a table", out);
+                Self::broken()
+            }
+        }
+    }
+
+    fn read_table(table: &Table, path: &str, out: &mut Diagnostics) -> Self {
+        let mut body = Self::of(ProgramSyntax::Absent);
+        let (mut restart, mut stop) = (RestartSyntax::default(), StopSyntax::default());
+        let mut programs: Vec<(ProcessKey, Span)> = Vec::new();
+        let before = out.len();
+        for entry in entries(table) {
+            let Some(key) = known::<ProcessKey>(&entry, path, out) else { continue };
+            if key.handling() == Handling::Choice {
+                programs.push((key, entry.key_span));
+            }
+            match key {
+                ProcessKey::Count | ProcessKey::At => {}
+                ProcessKey::Cmd => body.program = ProgramSyntax::command(&entry, out),
+                ProcessKey::Sh => body.program = ProgramSyntax::script(&entry, out),
+                ProcessKey::Actor => body.program = ProgramSyntax::actor(&entry, out),
+                ProcessKey::Enter => body.put(key, entry.word(ENTER, out), |values, way| values.entry = way),
+                ProcessKey::Env => body.values.env = entry.environment(out),
+                ProcessKey::Cwd => body.put(key, entry.absolute_path(out), |values, path| values.cwd = Some(path)),
+                ProcessKey::User => body.put(key, user(&entry, out), |values, user| values.user = Some(user)),
+                ProcessKey::Labels => body.values.labels = entry.labels(out),
+                ProcessKey::Description => {
+                    body.put(key, entry.string(out), |values, text| values.description = Some(text));
+                }
+                ProcessKey::Tty => {
+                    body.put(key, entry.boolean(out), |values, own| values.terminal = Terminal::from_tty(own));
+                }
+                ProcessKey::Stdin => body.put(key, stream::input(&entry, out), |values, input| values.stdin = input),
+                ProcessKey::Stdout => {
+                    body.put(key, stream::output(&entry, out), |values, output| values.stdout = output);
+                }
+                ProcessKey::Stderr => {
+                    body.put(key, stream::output(&entry, out), |values, output| values.stderr = output);
+                }
+                ProcessKey::After => body.after = after(&entry, out),
+                ProcessKey::Ready => {
+                    body.put(key, ready::read(&entry, path, out), |values, probe| values.ready = Some(probe));
+                }
+                ProcessKey::Ok => body.put(key, exit_codes(&entry, out), |values, codes| values.ok = codes),
+                ProcessKey::Oneshot => body.put(key, entry.boolean(out), |values, flag| values.oneshot = flag),
+                ProcessKey::Essential => body.put(key, entry.boolean(out), |values, flag| values.weight = weight(flag)),
+                ProcessKey::Restart => restart.read_when(&entry, out),
+                ProcessKey::Max => restart.read_max(&entry, out),
+                ProcessKey::Backoff => restart.read_backoff(&entry, out),
+                ProcessKey::Stop => stop = StopSyntax::read(&entry, path, out),
+            }
+        }
+        if let [(first, first_span), (second, second_span), ..] = programs[..] {
+            let message = format!("a process has both `{}` and `{}`", first.name(), second.name());
+            out.push(
+                Diagnostic::at(Code::NotOneProgram, second_span, message)
+                    .label("it can run only one program")
+                    .also(first_span, "the first one is here"),
+            );
+            body.program = ProgramSyntax::Broken;
+        }
+        // Whatever was wrong may have been meant as the program, as `command` of compose is.
+        if out.len() > before {
+            body = body.without_program();
+        }
+        body.values.restart = restart.policy();
+        body.values.stop = stop.stop();
+        body.values.own_grace = stop.grace.as_ref().map(|grace| grace.value);
+        body.grace_span = stop.grace.as_ref().map(|grace| grace.span);
+        contradictions::check(&body, &restart, out);
+        body
+    }
+}
+
+/// A process of a namespace, whose environment and directory it inherits, as a table.
+pub(super) fn write(process: &Process, namespace: &Namespace) -> toml::Table {
+    // The description stands behind the program, and what the process waits for at the end.
+    let rank = |key| match key {
+        ProcessKey::Cmd | ProcessKey::Sh | ProcessKey::Actor | ProcessKey::Enter => 0,
+        ProcessKey::Description => 1,
+        ProcessKey::Labels => 2,
+        ProcessKey::After => 4,
+        _ => 3,
+    };
+    write_ranked(rank, |key| value(key, process, namespace))
+}
+
+fn value(key: ProcessKey, process: &Process, namespace: &Namespace) -> Option<toml::Value> {
+    match key {
+        ProcessKey::Count | ProcessKey::At => None,
+        ProcessKey::Cmd | ProcessKey::Sh | ProcessKey::Actor => {
+            let (written, program) = ProgramSyntax::write(&process.program);
+            (written == key).then_some(program)
+        }
+        // Beside a program that is PID 1 nothing but joining is possible, and nothing is said.
+        ProcessKey::Enter => {
+            let is_written = process.entry == Way::Join && !matches!(namespace.init, Init::Program(_));
+            is_written.then(|| "join".into())
+        }
+        ProcessKey::Env => {
+            let own = process.env.iter().filter(|&(name, value)| namespace.env.get(name) != Some(value));
+            words(own.map(|(name, value)| (name.as_str(), value.as_str())))
+        }
+        ProcessKey::Cwd => {
+            let own = process.cwd.as_ref().filter(|&own| Some(own) != namespace.cwd.as_ref());
+            own.map(|cwd| cwd.to_string_lossy().into_owned().into())
+        }
+        ProcessKey::User => process.user.clone().map(Into::into),
+        ProcessKey::Labels => words(process.labels.iter()),
+        ProcessKey::Description => process.description.clone().map(Into::into),
+        ProcessKey::Tty => (process.terminal == Terminal::Own).then(|| true.into()),
+        ProcessKey::Stdin => stream::write_input(&process.stdin),
+        ProcessKey::Stdout => stream::write_output(&process.stdout),
+        ProcessKey::Stderr => stream::write_output(&process.stderr),
+        ProcessKey::After => write_after(process, &namespace.processes),
+        ProcessKey::Ready => process.ready.as_ref().and_then(ready::write),
+        ProcessKey::Ok => {
+            let codes = || process.ok.iter().map(|&code| i64::from(code)).collect::<Vec<_>>();
+            (process.ok != [0]).then(|| codes().into())
+        }
+        ProcessKey::Oneshot => process.oneshot.then(|| true.into()),
+        ProcessKey::Essential => (process.weight == Weight::Expendable).then(|| false.into()),
+        ProcessKey::Restart => restart::write_when(process.restart),
+        ProcessKey::Max => restart::write_max(process.restart),
+        ProcessKey::Backoff => restart::write_backoff(process.restart),
+        ProcessKey::Stop => stop::write(process.stop, process.own_grace),
+    }
+}
+
+fn weight(is_essential: bool) -> Weight {
+    if is_essential { Weight::Essential } else { Weight::Expendable }
+}
+
+fn user(entry: &Entry<'_>, out: &mut Diagnostics) -> Option<Located<String>> {
+    let Located { value: text, span } = entry.string(out)?;
+    let mut parts = text.split(':');
+    let good = |part: &str| {
+        !part.is_empty()
+            && if part.starts_with(|c: char| c.is_ascii_digit()) {
+                // -1 means "leave it" to setuid(2), so the largest number is not a user.
+                part.parse::<u32>().is_ok_and(|number| number != u32::MAX)
+            } else {
+                part.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.' | '$'))
+                    && !part.starts_with('-')
+            }
+    };
+    if parts.by_ref().take(2).all(good) && parts.next().is_none() {
+        return Some(Located::new(text, span));
+    }
+    let message = format!("`{text}` is not a user");
+    out.push(
+        Diagnostic::at(Code::BadUser, entry.span, message).label("expected `name`, `uid`, `name:group` or `uid:gid`"),
+    );
+    None
+}
+
+fn after(entry: &Entry<'_>, out: &mut Diagnostics) -> Vec<(Located<String>, Condition)> {
+    let entries = entry.table(out).unwrap_or_default();
+    let read = |condition: &Entry<'_>| {
+        // A condition that cannot be read still names a process, which is checked.
+        let word =
+            Entry { key: "after", ..*condition }.word(CONDITIONS, out).map_or(Condition::Started, |word| word.value);
+        (Located::new(condition.key.to_owned(), condition.key_span), word)
+    };
+    entries.iter().map(read).collect()
+}
+
+/// The codes of a set, which has no order.
+fn exit_codes(entry: &Entry<'_>, out: &mut Diagnostics) -> Option<Located<Vec<u8>>> {
+    let codes = entry.elements("an array of exit codes", out)?;
+    if codes.is_empty() {
+        out.push(
+            Diagnostic::at(Code::OutOfRange, entry.span, "`ok` is empty").label("the process could never succeed"),
+        );
+    }
+    let codes = codes.iter().filter_map(|code| u8::try_from(code.integer(0, 255, out)?.value).ok());
+    let codes: BTreeSet<u8> = codes.collect();
+    Some(Located::new(codes.into_iter().collect(), entry.span))
+}
+
+/// The conditions that a process waits for, by the names of the namespace's processes.
+fn write_after(process: &Process, processes: &[Process]) -> Option<toml::Value> {
+    let word = |condition| CONDITIONS.iter().find(|(_, known)| *known == condition).map(|(word, _)| *word);
+    let entries = process.after.iter();
+    let entries =
+        entries.filter_map(|after| Some((processes[after.process].name.clone(), word(after.condition)?.into())));
+    non_empty(entries.collect())
+}
